@@ -1,0 +1,78 @@
+"""Exceptions that a user can act on: what came, what was expected, what to do."""
+
+
+class FnpruneError(Exception):
+    """An error with a message for the person and a hint of what to do next.
+
+    Parameters
+    ----------
+    message : str
+        What happened, with the offending value.
+    hint : str, optional
+        The next step.
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        """Return message and hint as one line."""
+        return f"{self.message} {self.hint}".strip()
+
+
+class ModelNotFoundError(FnpruneError):
+    """No model at the given id, folder or file, or no permission to fetch it."""
+
+
+class UnsupportedArchitectureError(FnpruneError):
+    """The model's family is not in the table of architectures."""
+
+
+class SettingsError(FnpruneError, ValueError):
+    """An argument is out of its range."""
+
+
+class TextError(FnpruneError, ValueError):
+    """A text is missing, empty, too short or not text."""
+
+
+class TooFewTokensError(FnpruneError, ValueError):
+    """There are fewer tokens than the decomposition or refit needs."""
+
+
+class NonFiniteError(FnpruneError, ValueError):
+    """A recorded signal contains NaN or infinity."""
+
+
+class RatioError(SettingsError):
+    """The pruning ratio cannot be met."""
+
+
+class PlanError(FnpruneError, ValueError):
+    """A plan is malformed or cannot be applied."""
+
+
+class FingerprintMismatchError(PlanError):
+    """An artifact belongs to another model."""
+
+
+class OverlapError(FnpruneError, ValueError):
+    """Calibration and evaluation text share passages."""
+
+
+class StorageError(FnpruneError):
+    """The workspace cannot be read or written."""
+
+
+class CorruptArtifactError(StorageError):
+    """A stored artifact is damaged, or of an unknown schema version."""
+
+
+class ArtifactNotFoundError(StorageError):
+    """No artifact of that kind and id in the workspace."""
+
+
+class NotConvergedWarning(UserWarning):
+    """Some ICA runs stopped at the iteration limit."""

@@ -1,0 +1,97 @@
+"""Where units live: (layer, index) and their flat numbering. The only place with offsets."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fnprune_core.errors import SettingsError
+
+T = TypeVar("T", bound=np.generic)
+
+
+@dataclass(frozen=True, slots=True)
+class UnitLayout:
+    """The number of units in each layer, possibly ragged.
+
+    Parameters
+    ----------
+    widths : tuple of int
+        Units per layer. The flat order is layer by layer.
+    """
+
+    widths: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if not self.widths or min(self.widths) < 1:
+            raise SettingsError(
+                f"A layout needs at least one unit in every layer, got {self.widths}."
+            )
+
+    @property
+    def n_layers(self) -> int:
+        """Number of layers."""
+        return len(self.widths)
+
+    @property
+    def n_units(self) -> int:
+        """Number of units of all layers."""
+        return sum(self.widths)
+
+    @property
+    def offsets(self) -> NDArray[np.int64]:
+        """Flat index of the first unit of each layer, and the total: (n_layers + 1,)."""
+        return np.concatenate([[0], np.cumsum(self.widths)]).astype(np.int64)
+
+    def layer_slice(self, layer: int) -> slice:
+        """Return the slice of flat indices that belongs to `layer`."""
+        offsets = self.offsets
+        return slice(int(offsets[layer]), int(offsets[layer + 1]))
+
+    def flat(
+        self, layer: NDArray[np.integer] | int, index: NDArray[np.integer] | int
+    ) -> NDArray[np.int64]:
+        """Return flat indices of units given by layer and index within it."""
+        widths = np.asarray(self.widths)
+        layer, index = np.asarray(layer), np.asarray(index)
+        if np.any((layer < 0) | (layer >= self.n_layers)):
+            raise SettingsError(f"Layers run from 0 to {self.n_layers - 1}, got {layer}.")
+        if np.any((index < 0) | (index >= widths[layer])):
+            raise SettingsError(f"Unit {index} is not in layer {layer} of {widths[layer]} units.")
+        return np.asarray(self.offsets[layer] + index, dtype=np.int64)
+
+    def locate(self, flat: NDArray[np.integer] | int) -> tuple[NDArray[np.int64], ...]:
+        """Return (layer, index) of flat indices."""
+        flat = np.asarray(flat)
+        if np.any((flat < 0) | (flat >= self.n_units)):
+            raise SettingsError(f"Flat indices run from 0 to {self.n_units - 1}, got {flat}.")
+        layer = np.searchsorted(self.offsets, flat, side="right") - 1
+        return layer.astype(np.int64), (flat - self.offsets[layer]).astype(np.int64)
+
+    @property
+    def layer_of_unit(self) -> NDArray[np.int32]:
+        """Layer of each flat unit: (n_units,)."""
+        return np.repeat(np.arange(self.n_layers, dtype=np.int32), self.widths)
+
+    def split(self, values: NDArray[T]) -> list[NDArray[T]]:
+        """Cut the last axis of `values` (…, n_units) into one view per layer."""
+        if values.shape[-1] != self.n_units:
+            raise SettingsError(
+                f"Expected {self.n_units} values, one per unit, got {values.shape[-1]}."
+            )
+        return [values[..., self.layer_slice(layer)] for layer in range(self.n_layers)]
+
+    def keep_of(self, removed: Sequence[NDArray[np.integer]]) -> NDArray[np.bool_]:
+        """Return which units stay, (n_units,), given the removed indices of each layer."""
+        if len(removed) != self.n_layers:
+            raise SettingsError(f"Expected {self.n_layers} layers, got {len(removed)}.")
+        keep = np.ones(self.n_units, dtype=bool)
+        for layer, indices in enumerate(removed):
+            keep[self.flat(layer, np.asarray(indices, dtype=np.int64))] = False
+        return keep
+
+    def removed_of(self, keep: NDArray[np.bool_]) -> tuple[NDArray[np.int64], ...]:
+        """Return the removed indices of each layer, given which units stay."""
+        return tuple(np.flatnonzero(~part) for part in self.split(keep))

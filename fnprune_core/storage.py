@@ -1,0 +1,301 @@
+"""Workspace folders: atomic, with a JSON manifest, found again by the hash of their inputs.
+
+Knows bytes and names, no artifact class. An artifact is one folder
+``<root>/<kind>/<id>`` with ``manifest.json``; it appears by a single rename when whole.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from fnprune_core.errors import ArtifactNotFoundError, CorruptArtifactError, StorageError
+
+SCHEMA_VERSION = 1
+MANIFEST = "manifest.json"
+KINDS = ("recordings", "decompositions", "plans", "evaluations", "exports")
+_UNFINISHED = ".unfinished-"
+_PACKAGES = ("fnprune", "torch", "transformers", "numpy", "scipy", "scikit-learn")
+
+
+def canonical_json(value: object) -> str:
+    """Return `value` as JSON with sorted keys, so that equal inputs give equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def artifact_id(kind: str, inputs: Mapping[str, Any]) -> str:
+    """Return the id, 16 hex digits, of the artifact that `inputs` determine."""
+    text = canonical_json({"kind": kind, "schema_version": SCHEMA_VERSION, "inputs": inputs})
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def package_versions() -> dict[str, str]:
+    """Return the versions of the packages that determine results."""
+    versions = {}
+    for name in _PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = "unknown"
+    return versions
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn the operating system's errors while writing `path` into a `StorageError`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageError(
+                f"The disk that holds {path} is full; nothing was changed.",
+                hint="Free some space (`fnprune workspace list` shows sizes) and run it again.",
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise StorageError(
+                f"No permission to write {path}.",
+                hint="Choose another folder with --workspace or FNPRUNE_WORKSPACE.",
+            ) from error
+        if error.errno in (errno.ENOTDIR, errno.EEXIST):
+            raise StorageError(
+                f"{path} cannot be written: a file is where a folder is needed.",
+                hint="Move it away or choose another folder with --workspace.",
+            ) from error
+        raise
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write `value` as JSON to `path` at once: a temporary sibling, then a rename."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            json.dump(value, file, indent=1, sort_keys=True, allow_nan=False)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_json(path: Path) -> Any:
+    """Return the JSON value in `path`; damaged files raise `CorruptArtifactError`."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise CorruptArtifactError(
+            f"{path} is damaged: not valid JSON.",
+            hint="Delete this artifact and make it again.",
+        ) from error
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Return the manifest of an artifact folder, refusing unknown schema versions."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise ArtifactNotFoundError(
+            f"There is no {folder.parent.name or 'artifact'} item {folder.name!r} in "
+            f"{folder.parent.parent}.",
+            hint="`fnprune workspace list` shows what there is.",
+        )
+    manifest = read_json(path)
+    version = manifest.get("schema_version") if isinstance(manifest, dict) else None
+    if version != SCHEMA_VERSION:
+        raise CorruptArtifactError(
+            f"{folder} has schema version {version}, this fnprune reads {SCHEMA_VERSION}.",
+            hint="Make it again with this version.",
+        )
+    return dict(manifest)
+
+
+@contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """Yield a temporary sibling of `target` that becomes `target` when the block ends well.
+
+    On an error or a stop in the middle, `target` stays as it was. A target that appeared in
+    the meantime is kept: same inputs, same content.
+    """
+    with storage_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.parent / f"{_UNFINISHED}{target.name}-{uuid.uuid4().hex[:8]}"
+        temporary.mkdir()
+    try:
+        with storage_errors(target):
+            yield temporary
+            publish(temporary, target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def publish(temporary: Path, target: Path) -> None:
+    """Make a finished temporary folder appear as `target`, by one rename after a sync."""
+    for path in temporary.rglob("*"):
+        if path.is_file():
+            _sync(path)
+    _sync(temporary)
+    if target.exists():
+        shutil.rmtree(temporary, ignore_errors=True)
+        return
+    temporary.rename(target)
+    _sync(target.parent)
+
+
+def manifest_of(kind: str, inputs: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a manifest: what the artifact was made from, and what is known of it."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "kind": kind,
+        "inputs": dict(inputs),
+        "versions": package_versions(),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        **facts,
+    }
+
+
+def folder_size(folder: Path) -> int:
+    """Return the bytes of all files below `folder`."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One whole artifact of a workspace."""
+
+    kind: str
+    id: str
+    path: Path
+    created: str
+    size_bytes: int
+    manifest: dict[str, Any]
+
+
+class Workspace:
+    """A folder of artifacts.
+
+    Parameters
+    ----------
+    root : Path
+        Made on first write.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root).expanduser().resolve()
+
+    @classmethod
+    def default(cls) -> "Workspace":
+        """Return the workspace of ``FNPRUNE_WORKSPACE``, or the one in the user's data folder."""
+        chosen = os.environ.get("FNPRUNE_WORKSPACE")
+        return cls(Path(chosen) if chosen else Path(platformdirs.user_data_dir("fnprune")))
+
+    def folder(self, kind: str, id: str) -> Path:
+        """Return the path of an artifact, whether or not it exists."""
+        if kind not in KINDS:
+            raise StorageError(f"{kind!r} is no kind of artifact.", hint=f"Use one of {KINDS}.")
+        if not id or not all(c.isalnum() or c in "-_" for c in id):
+            raise ArtifactNotFoundError(
+                f"{id!r} is not an artifact id.", hint="`fnprune workspace list` shows the ids."
+            )
+        return self.root / kind / id
+
+    def has(self, kind: str, id: str) -> bool:
+        """Whether a whole artifact is there."""
+        return (self.folder(kind, id) / MANIFEST).is_file()
+
+    def existing(self, kind: str, id: str) -> Path:
+        """Return the folder of a whole artifact; `id` may be an unambiguous beginning."""
+        if self.has(kind, id):
+            return self.folder(kind, id)
+        matches = [entry for entry in self.ids(kind) if entry.startswith(id)] if id else []
+        if len(matches) == 1:
+            return self.folder(kind, matches[0])
+        if len(matches) > 1:
+            raise ArtifactNotFoundError(
+                f"{id!r} begins the ids {', '.join(matches)} in {kind}.", hint="Give more of it."
+            )
+        raise ArtifactNotFoundError(
+            f"There is no {kind[:-1]} {id!r} in {self.root}.",
+            hint="`fnprune workspace list` shows what there is.",
+        )
+
+    def ids(self, kind: str) -> list[str]:
+        """Return the ids of all whole artifacts of a kind."""
+        parent = self.root / kind
+        if not parent.is_dir():
+            return []
+        return sorted(
+            path.name
+            for path in parent.iterdir()
+            if not path.name.startswith(".") and (path / MANIFEST).is_file()
+        )
+
+    def entries(self, kind: str | None = None) -> list[Entry]:
+        """Return the whole artifacts, newest first; unreadable ones are left out."""
+        found = []
+        for each in (kind,) if kind else KINDS:
+            for id in self.ids(each):
+                folder = self.folder(each, id)
+                try:
+                    manifest = read_manifest(folder)
+                except StorageError:
+                    continue
+                found.append(
+                    Entry(
+                        kind=each,
+                        id=id,
+                        path=folder,
+                        created=str(manifest.get("created", "")),
+                        size_bytes=folder_size(folder),
+                        manifest=manifest,
+                    )
+                )
+        return sorted(found, key=lambda entry: entry.created, reverse=True)
+
+    def delete(self, kind: str, id: str) -> None:
+        """Remove an artifact: renamed away first, so that it is never half there."""
+        folder = self.existing(kind, id)
+        doomed = folder.with_name(f"{_UNFINISHED}deleted-{uuid.uuid4().hex[:8]}")
+        with storage_errors(folder):
+            folder.rename(doomed)
+            shutil.rmtree(doomed)
+
+    def size_bytes(self) -> int:
+        """Return the bytes of everything in the workspace, unfinished work included."""
+        return folder_size(self.root) if self.root.is_dir() else 0
+
+    def unfinished(self) -> list[Path]:
+        """Return the folders of work that was stopped in the middle."""
+        return sorted(
+            path
+            for kind in KINDS
+            if (self.root / kind).is_dir()
+            for path in (self.root / kind).glob(f"{_UNFINISHED}*")
+        )
+
+    def discard_unfinished(self) -> int:
+        """Delete what stopped work left behind; return the number of folders."""
+        folders = self.unfinished()
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+        return len(folders)
+
+    def resumable_folder(self, kind: str, id: str) -> Path:
+        """Return the fixed place where an artifact that can be resumed is being made."""
+        return self.folder(kind, id).with_name(f"{_UNFINISHED}{id}-resumable")
