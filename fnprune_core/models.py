@@ -1,0 +1,353 @@
+"""Loading a language model, its fingerprint, its anatomy and its lock."""
+
+import hashlib
+import json
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from fnprune_core.architectures import (
+    Architecture,
+    BiasHome,
+    architecture_for,
+    feeding_modules,
+    output_projections,
+    unit_layout,
+    weight_of,
+)
+from fnprune_core.embedded import embedded_model_folder
+from fnprune_core.errors import (
+    FingerprintMismatchError,
+    FnpruneError,
+    ModelNotFoundError,
+    SettingsError,
+    UnsupportedArchitectureError,
+)
+from fnprune_core.layout import UnitLayout
+from fnprune_core.progress import Progress, ignore
+
+EMBEDDED = "embedded"
+DTYPES: dict[str, torch.dtype] = {
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
+_FINGERPRINT_SAMPLES = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anatomy:
+    """The numbers that describe a loaded model."""
+
+    name: str
+    family: str
+    n_layers: int
+    hidden_size: int
+    widths: tuple[int, ...]
+    n_units: int
+    n_heads: int
+    n_kv_heads: int
+    head_size: int
+    vocabulary_size: int
+    n_parameters: int
+    n_mlp_parameters: int
+    parameter_bytes: int
+    dtype: str
+    device: str
+    has_gate: bool
+    bias_home: BiasHome
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LanguageModel:
+    """A causal language model with its tokenizer, ready to be recorded.
+
+    The model is shared: never change it in place. Hold `lock` for one forward pass, or for one
+    block in which hooks are on.
+    """
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    name: str
+    source: str
+    architecture: Architecture
+    layout: UnitLayout
+    fingerprint: str
+    lock: Any = field(default_factory=threading.RLock)
+
+    @property
+    def device(self) -> torch.device:
+        """Where token ids go: the device of the input embedding."""
+        return self.model.get_input_embeddings().weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype of the weights."""
+        return weight_of(output_projections(self.model, self.architecture)[0]).dtype
+
+    def check_fingerprint(self, fingerprint: str, what: str) -> None:
+        """Raise `FingerprintMismatchError` if `what` was made for another model."""
+        if fingerprint != self.fingerprint:
+            raise FingerprintMismatchError(
+                f"This {what} was made for a model with fingerprint {fingerprint}, the loaded "
+                f"model {self.name} has {self.fingerprint}.",
+                hint=f"Load the model that the {what} belongs to, or make a new {what}.",
+            )
+
+    def anatomy(self) -> Anatomy:
+        """Return the model's anatomy."""
+        config = self.model.config
+        n_heads = int(config.num_attention_heads)
+        parameters = {id(p): p for p in self.model.parameters()}.values()
+        mlp = [
+            parameter
+            for layer in range(self.layout.n_layers)
+            for module in (
+                *feeding_modules(self.model, self.architecture, layer),
+                output_projections(self.model, self.architecture)[layer],
+            )
+            for parameter in module.parameters()
+        ]
+        return Anatomy(
+            name=self.name,
+            family=self.architecture.family,
+            n_layers=self.layout.n_layers,
+            hidden_size=int(config.hidden_size),
+            widths=self.layout.widths,
+            n_units=self.layout.n_units,
+            n_heads=n_heads,
+            n_kv_heads=int(getattr(config, "num_key_value_heads", None) or n_heads),
+            head_size=int(getattr(config, "head_dim", None) or config.hidden_size // n_heads),
+            vocabulary_size=int(config.vocab_size),
+            n_parameters=sum(p.numel() for p in parameters),
+            n_mlp_parameters=sum(p.numel() for p in mlp),
+            parameter_bytes=sum(p.numel() * p.element_size() for p in parameters),
+            dtype=str(self.dtype).removeprefix("torch."),
+            device=str(self.device),
+            has_gate=len(self.architecture.feeding) > 1,
+            bias_home=self.architecture.bias_home,
+            fingerprint=self.fingerprint,
+        )
+
+
+def has_fast_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 matrices in hardware."""
+    return torch.backends.mkldnn.is_available() and any(
+        bool(check())
+        for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+        if (check := getattr(torch.cpu, name, None)) is not None
+    )
+
+
+def choose_device(device: str = "auto") -> torch.device:
+    """Return the device asked for; ``"auto"`` takes CUDA, then MPS, then the CPU."""
+    if device == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+        torch.empty(1, device=chosen)
+    except (RuntimeError, AssertionError) as error:
+        raise SettingsError(
+            f"The device {device!r} is not to be had on this machine.",
+            hint="Use auto, cpu, or, where there is one, cuda or mps.",
+        ) from error
+    return chosen
+
+
+def choose_dtype(dtype: str, device: torch.device) -> torch.dtype:
+    """Return the dtype asked for; ``"auto"`` takes bfloat16 where it is fast, else float32."""
+    if dtype != "auto":
+        if dtype not in DTYPES:
+            raise SettingsError(
+                f"{dtype!r} is no dtype for a model.", hint=f"Use auto, {', '.join(DTYPES)}."
+            )
+        return DTYPES[dtype]
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    if device.type == "cpu" and has_fast_bfloat16():
+        return torch.bfloat16
+    return torch.float32
+
+
+def fingerprint(model: PreTrainedModel, architecture: Architecture) -> str:
+    """Return 16 hex digits that name the weights, alike on every device and in every dtype.
+
+    A sample of the embedding and of each output projection, rounded to bfloat16, and all their
+    shapes are hashed, so that a plan made in float32 fits the same model in bfloat16.
+    """
+    digest = hashlib.sha256(architecture.family.encode())
+    for module in [model.get_input_embeddings(), *output_projections(model, architecture)]:
+        weight = weight_of(module).detach()
+        rows, columns = weight.shape
+        step = max(1, rows * columns // _FINGERPRINT_SAMPLES)
+        flat = torch.arange(0, rows * columns, step, device=weight.device)
+        sample = weight[flat // columns, flat % columns].to(torch.bfloat16)
+        digest.update(json.dumps([rows, columns]).encode())
+        digest.update(sample.view(torch.int16).cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _locate(source: str) -> tuple[str, dict[str, str], str]:
+    """Return (what `from_pretrained` takes, its GGUF argument, a name for people)."""
+    if source == EMBEDDED:
+        return "", {}, "SmolLM2-135M-Instruct (embedded)"
+    path = Path(source).expanduser()
+    if path.is_file():
+        if path.suffix.lower() != ".gguf":
+            raise ModelNotFoundError(
+                f"{path} is a file, but not a GGUF file.",
+                hint="Give a .gguf file, or the folder that holds config.json.",
+            )
+        return str(path.parent), {"gguf_file": path.name}, path.stem
+    if path.is_dir():
+        if (path / "config.json").is_file():
+            return str(path), {}, path.resolve().name
+        files = sorted(path.glob("*.gguf"))
+        if len(files) == 1:
+            return str(path), {"gguf_file": files[0].name}, files[0].stem
+        found = f"{len(files)} GGUF files" if files else "neither config.json nor a GGUF file"
+        raise ModelNotFoundError(
+            f"The folder {path} holds {found}.",
+            hint="Give a Hugging Face model folder, or one GGUF file by its full path.",
+        )
+    if not source or source.startswith((".", "/", "~")) or source.count("/") > 1:
+        raise ModelNotFoundError(
+            f"There is no model folder or file at {source!r}.",
+            hint="Check the path, or give a Hugging Face id such as HuggingFaceTB/SmolLM2-135M.",
+        )
+    return source, {}, source.split("/")[-1]
+
+
+def _not_found(source: str, error: Exception) -> FnpruneError:
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    cause = error.__cause__ or error.__context__
+    if cause is not None:
+        kinds |= {kind.__name__ for kind in type(cause).__mro__}
+    text = str(error)
+    if "GatedRepoError" in kinds or "gated repo" in text:
+        return ModelNotFoundError(
+            f"The model {source!r} is gated: its owner asks you to accept terms first.",
+            hint="Accept them on its Hugging Face page, run `hf auth login`, then try again.",
+        )
+    if "trust_remote_code" in text or "does not recognize this architecture" in text:
+        return UnsupportedArchitectureError(
+            f"The model {source!r} needs code of its own, or a newer transformers.",
+            hint="fnprune runs only architectures that transformers ships; see `fnprune doctor`.",
+        )
+    if {"RepositoryNotFoundError", "HFValidationError"} & kinds:
+        return ModelNotFoundError(
+            f"There is no model {source!r} on the Hugging Face hub, or it is private.",
+            hint="Check the id (owner/name), or give a local folder or GGUF file.",
+        )
+    return ModelNotFoundError(
+        f"The model {source!r} could not be loaded: {text.splitlines()[0] if text else error!r}",
+        hint="No network? Give a local folder or a GGUF file, or use `embedded`.",
+    )
+
+
+def _read_config(source: str, location: str, gguf: dict[str, str]) -> PretrainedConfig:
+    try:
+        return AutoConfig.from_pretrained(location, trust_remote_code=False, **gguf)
+    except (OSError, ValueError, KeyError) as error:
+        raise _not_found(source, error) from error
+
+
+def load_model(
+    source: str = EMBEDDED,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    progress: Progress = ignore,
+) -> LanguageModel:
+    """Load a causal language model for recording.
+
+    Parameters
+    ----------
+    source : str
+        ``"embedded"``, a Hugging Face id, a local folder, or a GGUF file.
+    device : str
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"mps"``, or ``"sharded"`` to spread a large model
+        over all devices with accelerate.
+    dtype : str
+        ``"auto"``, ``"float32"``, ``"bfloat16"`` or ``"float16"``.
+    progress : callable, optional
+        Told about the one-time preparation of the embedded model.
+
+    Returns
+    -------
+    LanguageModel
+        In evaluation mode. Code that comes with a checkpoint is never run.
+
+    Raises
+    ------
+    ModelNotFoundError
+        If nothing is there, or it is gated or damaged.
+    UnsupportedArchitectureError
+        If the family is not in the table; raised before any weight is read.
+    """
+    location, gguf, name = _locate(source)
+    if source == EMBEDDED:
+        location = str(embedded_model_folder(progress=progress))
+    config = _read_config(source, location, gguf)
+    architecture = architecture_for(config)
+    chosen = choose_device("auto" if device == "sharded" else device)
+    arguments: dict[str, Any] = {"dtype": choose_dtype(dtype, chosen), "trust_remote_code": False}
+    if device == "sharded":
+        arguments["device_map"] = "auto"
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(location, trust_remote_code=False, **gguf)
+        model = AutoModelForCausalLM.from_pretrained(location, **arguments, **gguf)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise _not_found(source, error) from error
+    except Exception as error:
+        if type(error).__name__ != "SafetensorError":
+            raise
+        raise ModelNotFoundError(
+            f"The weights of {source!r} are damaged: {error}.", hint="Fetch the model again."
+        ) from error
+    if gguf:
+        # A dequantised GGUF still says it is quantised, and then refuses to be saved.
+        del model.config.quantization_config
+    if device != "sharded":
+        model.to(chosen)
+    model.eval()
+    layout = unit_layout(model, architecture)
+    return LanguageModel(
+        model=model,
+        tokenizer=tokenizer,
+        name=name,
+        source=source,
+        architecture=architecture,
+        layout=layout,
+        fingerprint=fingerprint(model, architecture),
+    )
+
+
+def wrap_model(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, name: str = "model"
+) -> LanguageModel:
+    """Return a `LanguageModel` around a model that is already in memory."""
+    architecture = architecture_for(model.config)
+    return LanguageModel(
+        model=model.eval(),
+        tokenizer=tokenizer,
+        name=name,
+        source=name,
+        architecture=architecture,
+        layout=unit_layout(model, architecture),
+        fingerprint=fingerprint(model, architecture),
+    )
