@@ -1,0 +1,47 @@
+# Every target makes the environment first; a second run finds it finished.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help app example test browser lint types format bench clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/:/' | column -t -s ':'
+
+$(STAMP): pyproject.toml requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --editable '.[dev]'
+	touch $@
+
+app: example ## open the app on http://127.0.0.1:8501
+	$(BIN)/python -m streamlit run app/main.py
+
+example: $(STAMP) ## fetch the embedded model and build the example, once
+	$(BIN)/python -m fnprune_core example
+
+test: $(STAMP) ## run all tests
+	$(BIN)/python -m pytest
+
+browser: $(STAMP) ## run only the tests in headless Chromium
+	$(BIN)/python -m pytest -m browser
+
+lint: $(STAMP) ## ruff and the import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(STAMP) ## mypy
+	$(BIN)/mypy
+
+format: $(STAMP) ## rewrite the code in the house format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP) ## run every benchmark; each prints JSON
+	set -e; for benchmark in benchmarks/*.py; do $(BIN)/python "$$benchmark"; done
+
+clean: ## remove caches and build products; the environment stays
+	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find fnprune_core app tests benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
