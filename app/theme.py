@@ -1,0 +1,123 @@
+"""Colours of data and chart furniture in the two modes: the reading room and paper.
+
+The page itself is coloured by ``.streamlit/config.toml``; the surfaces here repeat its values so
+that charts sit in the page without a seam. Activation colours (cold-hot) appear in data only.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+Mode = Literal["dark", "light"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Palette:
+    """Colours of one mode, as ``#rrggbb``."""
+
+    mode: Mode
+    canvas: str
+    surface: str
+    text: str
+    quiet: str
+    line: str
+    accent: str
+    #: What falls below a threshold in a map: the silhouette of the model.
+    silhouette: str
+    #: From the threshold outwards to the strongest value.
+    cold: tuple[str, ...]
+    hot: tuple[str, ...]
+    #: From low to high in pictures without a sign, such as the carpet plot.
+    greys: tuple[str, str]
+    #: Lines of a comparison, most important first; the first is the accent.
+    series: tuple[str, ...]
+
+    @property
+    def font(self) -> str:
+        """Family of all chart text."""
+        return "IBM Plex Sans, system-ui, sans-serif"
+
+
+READING_ROOM = Palette(
+    mode="dark",
+    canvas="#0c0d0f",
+    surface="#16181b",
+    text="#d9dbdf",
+    quiet="#9a9fa8",
+    line="#2a2d32",
+    accent="#74c9a4",
+    silhouette="#1b1e22",
+    cold=("#17407f", "#1f78c8", "#4fc3f2", "#d3f7ff"),
+    hot=("#7c1f10", "#cf4c17", "#f8a13c", "#fff1b0"),
+    greys=("#0c0d0f", "#f2f3f5"),
+    series=("#74c9a4", "#d9a05b", "#7fb2dd", "#a99bd6", "#d58aa5", "#c2c76b", "#8fd0d6"),
+)
+PAPER = Palette(
+    mode="light",
+    canvas="#fcfbf8",
+    surface="#f2f0ea",
+    text="#1d1f22",
+    quiet="#5b5e64",
+    line="#dcd8ce",
+    accent="#1f6f50",
+    silhouette="#eceae3",
+    cold=("#8fbfe6", "#3f8acb", "#1c5aa6", "#0b2a5c"),
+    hot=("#f0ad80", "#e0703a", "#b0371c", "#5f120b"),
+    greys=("#ffffff", "#17181a"),
+    series=("#1f6f50", "#8f5a10", "#22609b", "#5b4a9c", "#9a3f63", "#6a6d12", "#1c6f78"),
+)
+PALETTES: dict[Mode, Palette] = {"dark": READING_ROOM, "light": PAPER}
+
+
+def rgb(colour: str) -> tuple[int, int, int]:
+    """Return the red, green and blue parts of ``#rrggbb``."""
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+def rgba(colour: str, alpha: float) -> str:
+    """Return `colour` as a CSS colour with opacity `alpha`."""
+    red, green, blue = rgb(colour)
+    return f"rgba({red},{green},{blue},{alpha:.3g})"
+
+
+def diverging_scale(palette: Palette, *, threshold: float, limit: float) -> list[list[object]]:
+    """Return a plotly colour scale over [-limit, limit], flat grey below the threshold.
+
+    Symmetric by construction, so that a low positive value can never look cold.
+    """
+    edge = min(max(threshold / limit, 0.0), 0.98) / 2
+    arms = np.linspace(edge, 0.5, len(palette.hot))
+    scale: list[list[object]] = [
+        [0.5 - float(arm), colour] for arm, colour in zip(arms, palette.cold, strict=True)
+    ]
+    scale.reverse()
+    scale.append([0.5 - edge, palette.silhouette])
+    scale.append([0.5 + edge, palette.silhouette])
+    scale.extend([0.5 + float(arm), colour] for arm, colour in zip(arms, palette.hot, strict=True))
+    scale[0][0], scale[-1][0] = 0.0, 1.0
+    return scale
+
+
+def qualitative(palette: Palette, count: int) -> list[str]:
+    """Return `count` colours for unordered things: hues by the golden angle, fixed lightness."""
+    lightness, chroma = (0.70, 0.11) if palette.mode == "dark" else (0.52, 0.12)
+    return [_from_oklch(lightness, chroma, 40.0 + 137.508 * index) for index in range(count)]
+
+
+def _from_oklch(lightness: float, chroma: float, hue: float) -> str:
+    """Convert OKLCH to ``#rrggbb`` (Ottosson 2020), clipped to the sRGB gamut."""
+    a, b = chroma * np.cos(np.deg2rad(hue)), chroma * np.sin(np.deg2rad(hue))
+    long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
+    medium = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3
+    short = (lightness - 0.0894841775 * a - 1.2914855480 * b) ** 3
+    linear = np.array(
+        [
+            4.0767416621 * long - 3.3077115913 * medium + 0.2309699292 * short,
+            -1.2684380046 * long + 2.6097574011 * medium - 0.3413193965 * short,
+            -0.0041960863 * long - 0.7034186147 * medium + 1.7076147010 * short,
+        ]
+    ).clip(0, 1)
+    encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    red, green, blue = (int(value) for value in np.round(encoded * 255))
+    return f"#{red:02x}{green:02x}{blue:02x}"
