@@ -5,6 +5,7 @@ Knows bytes and names, no artifact class. An artifact is one folder
 """
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -168,6 +169,31 @@ def manifest_of(kind: str, inputs: Mapping[str, Any], facts: Mapping[str, Any]) 
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         **facts,
     }
+
+
+@contextmanager
+def exclusive(folder: Path, *, what: str) -> Iterator[None]:
+    """Hold a lock on `folder` that other processes respect and that a crash releases."""
+    with (folder / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StorageError(
+                f"{what} is being made by another process right now.",
+                hint="Wait for it to finish; the result is then found at once.",
+            ) from error
+        yield
+
+
+def check_free_space(folder: Path, needed_bytes: int) -> None:
+    """Raise `StorageError` if `needed_bytes` do not fit where `folder` is or will be."""
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    if needed_bytes > free:
+        raise StorageError(
+            f"This needs {needed_bytes / 1e9:.1f} GB, but {existing} has {free / 1e9:.1f} GB free.",
+            hint="Use fewer tokens, free some space, or choose another folder with --workspace.",
+        )
 
 
 def folder_size(folder: Path) -> int:

@@ -1,0 +1,150 @@
+"""Spatial ICA on whitened data: one table of algorithms, each a function of arrays."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fnprune_core.progress import NEVER, CancelToken
+
+Contrast = Literal["cube", "logcosh"]
+_GAUSSIAN_LOGCOSH = 0.3745672075  # E[log cosh v] of a standard normal v
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class IcaRun:
+    """Sources of one run: (K, units), mean 0 and variance 1 each, uncorrelated."""
+
+    sources: Tensor
+    n_iter: int
+    converged: bool
+    contrast: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IcaSettings:
+    """Contrast function and stopping rule of a run."""
+
+    fun: Contrast
+    max_iter: int
+    tol: float
+
+
+Algorithm = Callable[[Tensor, Tensor, IcaSettings, CancelToken], IcaRun]
+
+
+def whiten(data: Tensor) -> tuple[Tensor, int]:
+    """Return `data` (K, units) centred and whitened over units, and its numerical rank."""
+    centred = data - data.mean(dim=1, keepdim=True)
+    covariance = centred @ centred.T / centred.shape[1]
+    values, vectors = torch.linalg.eigh(covariance)
+    floor = values[-1] * torch.finfo(data.dtype).eps * len(values) * 10
+    good = values > floor
+    rotation = vectors[:, good] / values[good].sqrt()
+    return rotation.T @ centred, int(good.sum())
+
+
+def contrast_of(sources: Tensor, fun: Contrast) -> float:
+    """Return how far from Gaussian the sources are, by the contrast that is maximised."""
+    if fun == "cube":
+        return float((sources.pow(4).mean(dim=1) - 3.0).abs().mean())
+    return float((_log_cosh(sources).mean(dim=1) - _GAUSSIAN_LOGCOSH).square().mean())
+
+
+def _log_cosh(x: Tensor) -> Tensor:
+    magnitude = x.abs()
+    return magnitude + torch.log1p(torch.exp(-2.0 * magnitude)) - float(np.log(2.0))
+
+
+def _decorrelate(unmixing: Tensor) -> Tensor:
+    """Return the orthogonal matrix nearest to `unmixing` (symmetric decorrelation)."""
+    left, _, right = torch.linalg.svd(unmixing)
+    return left @ right
+
+
+def _update(sources: Tensor, white: Tensor, unmixing: Tensor, fun: Contrast) -> Tensor:
+    n_units = white.shape[1]
+    if fun == "cube":
+        squares = sources.square()
+        slope = 3.0 * squares.mean(dim=1)
+        drive = squares.mul_(sources)
+    else:
+        drive = torch.tanh(sources)
+        slope = 1.0 - drive.square().mean(dim=1)
+    return drive @ white.T / n_units - slope[:, None] * unmixing
+
+
+def fastica(white: Tensor, start: Tensor, settings: IcaSettings, cancel: CancelToken) -> IcaRun:
+    """Run symmetric FastICA (Hyvärinen 1999) on whitened data.
+
+    Parameters
+    ----------
+    white : Tensor (K, units)
+        Whitened over units.
+    start : Tensor (K, K)
+        Any invertible matrix.
+    """
+    unmixing = _decorrelate(start)
+    converged = False
+    n_iter = 0
+    for n_iter in range(1, settings.max_iter + 1):  # noqa: B007 - reported after the loop
+        cancel.raise_if_cancelled()
+        updated = _decorrelate(_update(unmixing @ white, white, unmixing, settings.fun))
+        change = ((updated * unmixing).sum(dim=1).abs() - 1.0).abs().max()
+        unmixing = updated
+        if float(change) < settings.tol:
+            converged = True
+            break
+    sources = unmixing @ white
+    return IcaRun(
+        sources=sources,
+        n_iter=n_iter,
+        converged=converged,
+        contrast=contrast_of(sources, settings.fun),
+    )
+
+
+def picard_o(white: Tensor, start: Tensor, settings: IcaSettings, cancel: CancelToken) -> IcaRun:
+    """Run Picard-O (Ablin, Cardoso & Gramfort 2018) through python-picard, on the CPU."""
+    from picard import picard  # noqa: PLC0415 - slow to import, seldom used
+
+    cancel.raise_if_cancelled()
+    _, _, sources, n_iter = picard(
+        white.double().cpu().numpy(),
+        ortho=True,
+        extended=True,
+        whiten=False,
+        centering=False,
+        fun="cube" if settings.fun == "cube" else "tanh",
+        w_init=_decorrelate(start).double().cpu().numpy(),
+        max_iter=settings.max_iter,
+        tol=settings.tol,
+        return_n_iter=True,
+    )
+    found = torch.as_tensor(np.asarray(sources), dtype=white.dtype, device=white.device)
+    return IcaRun(
+        sources=found,
+        n_iter=int(n_iter),
+        converged=int(n_iter) < settings.max_iter,
+        contrast=contrast_of(found, settings.fun),
+    )
+
+
+ALGORITHMS: dict[str, Algorithm] = {"fastica": fastica, "picard": picard_o}
+
+
+def run_ica(
+    white: Tensor,
+    *,
+    algorithm: str,
+    settings: IcaSettings,
+    seed: np.random.SeedSequence,
+    cancel: CancelToken = NEVER,
+) -> IcaRun:
+    """Run one algorithm of the table from a random start drawn from `seed`."""
+    size = white.shape[0]
+    start = np.random.default_rng(seed).standard_normal((size, size))
+    return ALGORITHMS[algorithm](white, torch.as_tensor(start).to(white), settings, cancel)

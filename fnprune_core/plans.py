@@ -1,0 +1,273 @@
+"""Pruning plans: which units go, and where that came from. JSON, no pickle."""
+
+import hashlib
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fnprune_core.allocation import ALLOCATIONS, Budget, allocate
+from fnprune_core.errors import PlanError, RatioError, SettingsError
+from fnprune_core.layout import UnitLayout
+from fnprune_core.storage import canonical_json, read_json
+
+PLAN_VERSION = 1
+PLAN_FILE = "plan.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanSettings:
+    """What a person chooses.
+
+    Parameters
+    ----------
+    score : str
+        Name in the table of scores.
+    ratio : float
+        Share of all MLP units of the model to remove, in [0, 1).
+    allocation : str
+        Name in the table of allocations.
+    compensation : str
+        ``"none"``, ``"bias"`` or ``"least-squares"``.
+    intercept : bool
+        Whether least squares also fits a bias.
+    sink_units : int
+        Units per layer that serve attention sinks and always stay.
+    preserved : tuple of int or None
+        Networks to preserve; None for all.
+    seed : int
+        Only the random score uses it.
+    """
+
+    score: str = "network-energy"
+    ratio: float = 0.2
+    allocation: str = "protect-ends"
+    compensation: str = "least-squares"
+    intercept: bool = False
+    sink_units: int = 4
+    preserved: tuple[int, ...] | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.ratio < 1:
+            raise RatioError(
+                f"The ratio is the share of MLP units to remove, from 0 to below 1; "
+                f"got {self.ratio}.",
+                hint="For 20 % write 0.2.",
+            )
+        if self.allocation not in ALLOCATIONS:
+            raise SettingsError(
+                f"There is no allocation {self.allocation!r}.",
+                hint=f"Use one of {', '.join(ALLOCATIONS)}.",
+            )
+        if self.sink_units < 0:
+            raise SettingsError(f"sink_units must be 0 or more, got {self.sink_units}.")
+        if self.preserved is not None:
+            if not self.preserved:
+                raise SettingsError(
+                    "No network is preserved.", hint="Preserve at least one network."
+                )
+            object.__setattr__(self, "preserved", tuple(sorted(set(self.preserved))))
+
+    def with_(self, **changes: Any) -> "PlanSettings":
+        """Return a copy with some choices changed."""
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PruningPlan:
+    """Which units go, per layer, and where that came from.
+
+    Parameters
+    ----------
+    removed : tuple of ndarray
+        Sorted unit indices to remove in each layer.
+    layout : UnitLayout
+        Of the dense model.
+    settings : PlanSettings
+    share_of_parameters : float
+        Share of all the model's parameters that goes with the units.
+    thresholds : tuple of float
+        Lowest score that is kept in each layer (for network-membership, |z|: the seed's T_l).
+    sink_units : tuple of int
+        Flat indices that were kept whatever their score.
+    preserved : tuple of int
+        Networks preserved, spelled out.
+    """
+
+    removed: tuple[NDArray[np.int64], ...]
+    layout: UnitLayout
+    settings: PlanSettings
+    fingerprint: str
+    model_name: str
+    recording_id: str
+    decomposition_id: str
+    share_of_parameters: float
+    thresholds: tuple[float, ...]
+    sink_units: tuple[int, ...]
+    preserved: tuple[int, ...]
+    n_networks: int
+
+    @property
+    def n_removed(self) -> int:
+        """Units that go."""
+        return sum(len(part) for part in self.removed)
+
+    @property
+    def achieved_ratio(self) -> float:
+        """Share of all MLP units that goes."""
+        return self.n_removed / self.layout.n_units
+
+    @property
+    def keep(self) -> NDArray[np.bool_]:
+        """Which units stay: (n_units,)."""
+        return self.layout.keep_of(self.removed)
+
+    @property
+    def kept(self) -> tuple[NDArray[np.int64], ...]:
+        """Sorted unit indices that stay in each layer."""
+        return tuple(np.flatnonzero(part) for part in self.layout.split(self.keep))
+
+    @property
+    def kept_widths(self) -> tuple[int, ...]:
+        """Units that stay in each layer."""
+        return tuple(
+            width - len(part) for width, part in zip(self.layout.widths, self.removed, strict=True)
+        )
+
+    @property
+    def is_uniform(self) -> bool:
+        """Whether every layer keeps the same number of units."""
+        return len(set(self.kept_widths)) == 1
+
+    def removal_key(self) -> str:
+        """Return a hash of what goes: plans with the same key are the same cut."""
+        digest = hashlib.sha256(canonical_json(list(self.layout.widths)).encode())
+        digest.update(np.packbits(self.keep).tobytes())
+        return digest.hexdigest()[:16]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan as a JSON object."""
+        return {
+            "plan_version": PLAN_VERSION,
+            "fingerprint": self.fingerprint,
+            "model_name": self.model_name,
+            "widths": list(self.layout.widths),
+            "removed": [part.tolist() for part in self.removed],
+            "settings": asdict(self.settings),
+            "recording_id": self.recording_id,
+            "decomposition_id": self.decomposition_id,
+            "share_of_parameters": self.share_of_parameters,
+            "thresholds": list(self.thresholds),
+            "sink_units": list(self.sink_units),
+            "preserved": list(self.preserved),
+            "n_networks": self.n_networks,
+        }
+
+    @classmethod
+    def from_json(cls, value: Any) -> "PruningPlan":
+        """Return the plan in a JSON object, checked.
+
+        Raises
+        ------
+        PlanError
+            If a field is missing, of an unknown version, or units do not fit the layout.
+        """
+        if not isinstance(value, dict) or value.get("plan_version") != PLAN_VERSION:
+            version = value.get("plan_version") if isinstance(value, dict) else None
+            raise PlanError(
+                f"This is not a plan that this version reads (plan_version {version}, expected "
+                f"{PLAN_VERSION}).",
+                hint="Give a plan.json written by `fnprune plan`.",
+            )
+        try:
+            settings = dict(value["settings"])
+            if settings["preserved"] is not None:
+                settings["preserved"] = tuple(settings["preserved"])
+            layout = UnitLayout(tuple(value["widths"]))
+            removed = tuple(
+                np.unique(np.asarray(part, dtype=np.int64)) for part in value["removed"]
+            )
+            plan = cls(
+                removed=removed,
+                layout=layout,
+                settings=PlanSettings(**settings),
+                fingerprint=str(value["fingerprint"]),
+                model_name=str(value["model_name"]),
+                recording_id=str(value["recording_id"]),
+                decomposition_id=str(value["decomposition_id"]),
+                share_of_parameters=float(value["share_of_parameters"]),
+                thresholds=tuple(float(t) for t in value["thresholds"]),
+                sink_units=tuple(int(u) for u in value["sink_units"]),
+                preserved=tuple(int(k) for k in value["preserved"]),
+                n_networks=int(value["n_networks"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise PlanError(
+                f"The plan is damaged: {error}.", hint="Make it again with `fnprune plan`."
+            ) from error
+        plan.check()
+        return plan
+
+    def check(self) -> None:
+        """Raise `PlanError` if a unit does not exist or a layer would be empty."""
+        try:
+            keep = self.keep
+        except SettingsError as error:
+            raise PlanError(
+                f"The plan does not fit its own layout: {error.message}",
+                hint="Made for another model? Compare the fingerprint in plan.json.",
+            ) from error
+        for layer, part in enumerate(self.layout.split(keep)):
+            if not part.any():
+                raise PlanError(
+                    f"The plan would empty layer {layer}.", hint="Choose a lower ratio."
+                )
+
+    @classmethod
+    def read(cls, path: Path) -> "PruningPlan":
+        """Read a plan from ``plan.json``, or from the folder that holds it."""
+        file = path / PLAN_FILE if path.is_dir() else path
+        if not file.is_file():
+            raise PlanError(f"There is no plan at {path}.", hint="Give a plan.json or its folder.")
+        return cls.from_json(read_json(file))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Choice:
+    """Which units stay, with each layer's threshold."""
+
+    removed: tuple[NDArray[np.int64], ...]
+    thresholds: tuple[float, ...]
+
+
+def choose_units(
+    scores: NDArray[np.float64],
+    *,
+    layout: UnitLayout,
+    ratio: float,
+    allocation: str,
+    protected: NDArray[np.bool_],
+) -> Choice:
+    """Return the lowest-scored units of each layer, within the allocation's budget.
+
+    Ties go by index. The ratio is met to one unit; protected units never go.
+    """
+    if not np.isfinite(scores).all():
+        raise PlanError("A score is not finite.", hint="Record again in float32 or bfloat16.")
+    budget = Budget(
+        layout=layout,
+        n_removed=round(ratio * layout.n_units),
+        scores=scores,
+        protected=protected,
+    )
+    counts = allocate(allocation, budget)
+    removed, thresholds = [], []
+    parts = zip(layout.split(scores), layout.split(protected), counts, strict=True)
+    for values, stay, count in parts:
+        order = np.argsort(np.where(stay, np.inf, values), kind="stable")
+        removed.append(np.sort(order[:count]))
+        thresholds.append(float(values[order[count:]].min()))
+    return Choice(removed=tuple(removed), thresholds=tuple(thresholds))

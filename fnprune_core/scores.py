@@ -1,0 +1,197 @@
+"""How much a unit matters: one table of scores, higher is kept. Knows no plan."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fnprune_core.architectures import feeding_row_norms, output_column_norms
+from fnprune_core.errors import SettingsError
+from fnprune_core.models import LanguageModel
+from fnprune_core.networks import NetworkAtlas
+from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
+from fnprune_core.recording import Recording
+
+Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ScoreInputs:
+    """What a score may look at.
+
+    Parameters
+    ----------
+    language_model : LanguageModel
+    recording : Recording
+        The calibration text's signals.
+    atlas : NetworkAtlas or None
+        Needed by the scores of networks.
+    preserved : tuple of int
+        Networks to preserve.
+    seed : int
+    """
+
+    language_model: LanguageModel
+    recording: Recording
+    atlas: NetworkAtlas | None = None
+    preserved: tuple[int, ...] = ()
+    seed: int = 0
+    progress: Progress = field(default=ignore)
+    cancel: CancelToken = field(default=NEVER)
+
+    def weighted_variance(self, weights: NDArray[np.float64]) -> Scores:
+        """Return each unit's variance over tokens with the given weights."""
+        return self.recording.weighted_moments(
+            weights, progress=self.progress, cancel=self.cancel
+        )[1]
+
+    def column_norms(self) -> Scores:
+        """Return ‖W[:, j]‖² of each unit's output column."""
+        model = self.language_model
+        return np.asarray(output_column_norms(model.model, model.architecture).numpy())
+
+    def token_weights(self) -> NDArray[np.float64]:
+        """Return 1 for tokens that count, 0 for dummy tokens."""
+        return (~self.recording.is_dummy).astype(np.float64)
+
+    def network_atlas(self) -> NetworkAtlas:
+        """Return the atlas, or say that the score needs one."""
+        if self.atlas is None:
+            raise SettingsError(
+                "This score looks at networks, and there is no decomposition.",
+                hint="Decompose the recording first, or choose flap, wanda or magnitude.",
+            )
+        return self.atlas
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """One row of the table of scores.
+
+    Parameters
+    ----------
+    compute : callable
+        Inputs to scores (n_units,).
+    label, source : str
+        For people, and where it comes from.
+    uses_networks : bool
+        Whether preserving networks changes it.
+    uses_dummy_tokens : bool
+        Whether statistics and compensation also see dummy tokens (as published).
+    allocation, sink_units : str, int or None
+        Fixed by a published method; None leaves the choice to the plan.
+    """
+
+    compute: Callable[[ScoreInputs], Scores]
+    label: str
+    source: str
+    uses_networks: bool = False
+    uses_dummy_tokens: bool = False
+    allocation: str | None = None
+    sink_units: int | None = None
+
+
+def network_energy(inputs: ScoreInputs) -> Scores:
+    """‖W[:, j]‖² × variance over tokens, each token weighted by the preserved networks' share.
+
+    With every network preserved all weights are 1, and this is FLAP's score.
+    """
+    weights = inputs.network_atlas().token_weights(inputs.preserved)
+    return inputs.column_norms() * inputs.weighted_variance(weights)
+
+
+def network_membership(inputs: ScoreInputs) -> Scores:
+    """max over preserved networks of |z_kj| (the rule of arXiv 2508.05239)."""
+    atlas = inputs.network_atlas()
+    if not inputs.preserved:
+        raise SettingsError("No network is preserved.", hint="Preserve at least one.")
+    return np.asarray(np.abs(atlas.maps[list(inputs.preserved)]).max(axis=0), dtype=np.float64)
+
+
+def random_scores(inputs: ScoreInputs) -> Scores:
+    """Uniform random numbers from the plan's seed."""
+    rng = np.random.default_rng([inputs.seed, inputs.recording.layout.n_units])
+    return rng.random(inputs.recording.layout.n_units)
+
+
+def magnitude(inputs: ScoreInputs) -> Scores:
+    """‖W[:, j]‖² of the output column times ‖row‖² of what feeds the unit."""
+    model = inputs.language_model
+    return inputs.column_norms() * feeding_row_norms(model.model, model.architecture).numpy()
+
+
+def wanda(inputs: ScoreInputs) -> Scores:
+    """√Σx² · Σ|W[:, j]| (arXiv 2306.11695, summed over the unit's column)."""
+    model = inputs.language_model
+    weights = inputs.token_weights()
+    mean, variance = inputs.recording.weighted_moments(
+        weights, progress=inputs.progress, cancel=inputs.cancel
+    )
+    energy = (variance + np.square(mean)) * weights.sum()
+    sums = output_column_norms(model.model, model.architecture, power=1).numpy()
+    return np.asarray(np.sqrt(energy) * sums)
+
+
+def flap(inputs: ScoreInputs) -> Scores:
+    """‖W[:, j]‖² · var x_j, FLAP's fluctuation score (arXiv 2312.11983)."""
+    return inputs.column_norms() * inputs.weighted_variance(inputs.token_weights())
+
+
+def flap_published(inputs: ScoreInputs) -> Scores:
+    """FLAP's score over all tokens, dummy ones included, as its authors compute it."""
+    everything = np.ones(inputs.recording.n_tokens)
+    return inputs.column_norms() * inputs.weighted_variance(everything)
+
+
+SCORES: dict[str, Score] = {
+    "network-energy": Score(
+        compute=network_energy,
+        label="Network energy",
+        source="this project",
+        uses_networks=True,
+    ),
+    "network-membership": Score(
+        compute=network_membership,
+        label="Network membership",
+        source="arXiv 2508.05239",
+        uses_networks=True,
+    ),
+    "flap": Score(compute=flap, label="FLAP", source="arXiv 2312.11983"),
+    "flap-published": Score(
+        compute=flap_published,
+        label="FLAP as published",
+        source="arXiv 2312.11983",
+        uses_dummy_tokens=True,
+        allocation="global",
+        sink_units=0,
+    ),
+    "wanda": Score(compute=wanda, label="Wanda", source="arXiv 2306.11695"),
+    "magnitude": Score(compute=magnitude, label="Magnitude", source="weights only"),
+    "random": Score(compute=random_scores, label="Random", source="chance"),
+}
+
+
+def score_named(name: str) -> Score:
+    """Return a row of the table, or say which there are."""
+    if name not in SCORES:
+        raise SettingsError(f"There is no score {name!r}.", hint=f"Use one of {', '.join(SCORES)}.")
+    return SCORES[name]
+
+
+def sink_units(
+    language_model: LanguageModel, recording: Recording, n_per_layer: int
+) -> NDArray[np.bool_]:
+    """Return the units that serve attention sinks and are always kept: (n_units,).
+
+    The top q of each layer by max over dummy tokens of |x_j| · ‖W[:, j]‖.
+    """
+    layout = recording.layout
+    norms = output_column_norms(language_model.model, language_model.architecture).sqrt().numpy()
+    strength = recording.dummy_max.astype(np.float64) * norms
+    chosen = np.zeros(layout.n_units, dtype=bool)
+    if n_per_layer and recording.windows.n_dummy_tokens:
+        for layer, part in enumerate(layout.split(strength)):
+            top = np.argsort(-part, kind="stable")[:n_per_layer]
+            chosen[layout.flat(layer, top)] = True
+    return chosen
