@@ -1,0 +1,40 @@
+"""Fixtures for what a machine may lack: Chromium and the embedded model.
+
+A test that needs one is skipped with a reason where it is absent; with the environment variable
+``FNPRUNE_REQUIRE_ALL`` set, as in CI, the same absence is a failure.
+"""
+
+import os
+import shutil
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from fnprune_core.embedded import embedded_model_folder
+from fnprune_core.errors import FnpruneError
+
+
+def _absent(reason: str) -> NoReturn:
+    if os.environ.get("FNPRUNE_REQUIRE_ALL"):
+        pytest.fail(f"FNPRUNE_REQUIRE_ALL is set, but {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def need_chromium() -> tuple[Path, Path]:
+    """Return the programs of Chromium and of its driver."""
+    browser = shutil.which("chromium") or shutil.which("chromium-browser")
+    driver = shutil.which("chromedriver")
+    if browser is None or driver is None:
+        _absent("chromium and chromedriver are not both installed.")
+    return Path(browser), Path(driver)
+
+
+@pytest.fixture(scope="session")
+def need_embedded_model() -> Path:
+    """Return the folder of the embedded model, fetched if it is not in the cache."""
+    try:
+        return embedded_model_folder()
+    except FnpruneError as error:
+        _absent(str(error))
