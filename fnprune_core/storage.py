@@ -152,10 +152,14 @@ def publish(temporary: Path, target: Path) -> None:
         if path.is_file():
             _sync(path)
     _sync(temporary)
-    if target.exists():
+    try:
+        temporary.rename(target)
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+            raise
+        # Another process was faster; what it made from the same inputs stays.
         shutil.rmtree(temporary, ignore_errors=True)
         return
-    temporary.rename(target)
     _sync(target.parent)
 
 
