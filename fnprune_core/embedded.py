@@ -147,6 +147,8 @@ def _convert(gguf: Path, folder: Path) -> None:
         plain.generation_config = quantised.generation_config
         tokenizer.save_pretrained(folder)
         plain.save_pretrained(folder)
+    for path in folder.iterdir():
+        path.chmod(0o644)  # safetensors writes for the owner alone; a cache may be shared
 
 
 @contextmanager
