@@ -51,10 +51,6 @@ class ScoreInputs:
         model = self.language_model
         return np.asarray(output_column_norms(model.model, model.architecture).numpy())
 
-    def token_weights(self) -> NDArray[np.float64]:
-        """Return 1 for tokens that count, 0 for dummy tokens."""
-        return (~self.recording.is_dummy).astype(np.float64)
-
     def network_atlas(self) -> NetworkAtlas:
         """Return the atlas, or say that the score needs one."""
         if self.atlas is None:
@@ -63,6 +59,21 @@ class ScoreInputs:
                 hint="Decompose the recording first, or choose flap, wanda or magnitude.",
             )
         return self.atlas
+
+
+def usable_tokens(inputs: ScoreInputs) -> NDArray[np.float64]:
+    """1 for every token, 0 for dummy tokens."""
+    return (~inputs.recording.is_dummy).astype(np.float64)
+
+
+def all_tokens(inputs: ScoreInputs) -> NDArray[np.float64]:
+    """1 for every token, dummy tokens too."""
+    return np.ones(inputs.recording.n_tokens)
+
+
+def preserved_share(inputs: ScoreInputs) -> NDArray[np.float64]:
+    """Squared share of the preserved networks in each token's energy, 0 for dummy tokens."""
+    return inputs.network_atlas().token_weights(inputs.preserved)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,10 +86,10 @@ class Score:
         Inputs to scores (n_units,).
     label, source : str
         For people, and where it comes from.
+    token_weights : callable
+        How much each token counts, (n_tokens,), in the score and in the compensation.
     uses_networks : bool
         Whether preserving networks changes it.
-    uses_dummy_tokens : bool
-        Whether statistics and compensation also see dummy tokens (as published).
     allocation, sink_units : str, int or None
         Fixed by a published method; None leaves the choice to the plan.
     """
@@ -86,8 +97,8 @@ class Score:
     compute: Callable[[ScoreInputs], Scores]
     label: str
     source: str
+    token_weights: Callable[[ScoreInputs], NDArray[np.float64]] = usable_tokens
     uses_networks: bool = False
-    uses_dummy_tokens: bool = False
     allocation: str | None = None
     sink_units: int | None = None
 
@@ -97,8 +108,7 @@ def network_energy(inputs: ScoreInputs) -> Scores:
 
     With every network preserved all weights are 1, and this is FLAP's score.
     """
-    weights = inputs.network_atlas().token_weights(inputs.preserved)
-    return inputs.column_norms() * inputs.weighted_variance(weights)
+    return inputs.column_norms() * inputs.weighted_variance(preserved_share(inputs))
 
 
 def network_membership(inputs: ScoreInputs) -> Scores:
@@ -124,7 +134,7 @@ def magnitude(inputs: ScoreInputs) -> Scores:
 def wanda(inputs: ScoreInputs) -> Scores:
     """√Σx² · Σ|W[:, j]| (arXiv 2306.11695, summed over the unit's column)."""
     model = inputs.language_model
-    weights = inputs.token_weights()
+    weights = usable_tokens(inputs)
     mean, variance = inputs.recording.weighted_moments(
         weights, progress=inputs.progress, cancel=inputs.cancel
     )
@@ -135,13 +145,12 @@ def wanda(inputs: ScoreInputs) -> Scores:
 
 def flap(inputs: ScoreInputs) -> Scores:
     """‖W[:, j]‖² · var x_j, FLAP's fluctuation score (arXiv 2312.11983)."""
-    return inputs.column_norms() * inputs.weighted_variance(inputs.token_weights())
+    return inputs.column_norms() * inputs.weighted_variance(usable_tokens(inputs))
 
 
 def flap_published(inputs: ScoreInputs) -> Scores:
     """FLAP's score over all tokens, dummy ones included, as its authors compute it."""
-    everything = np.ones(inputs.recording.n_tokens)
-    return inputs.column_norms() * inputs.weighted_variance(everything)
+    return inputs.column_norms() * inputs.weighted_variance(all_tokens(inputs))
 
 
 SCORES: dict[str, Score] = {
@@ -149,6 +158,7 @@ SCORES: dict[str, Score] = {
         compute=network_energy,
         label="Network energy",
         source="this project",
+        token_weights=preserved_share,
         uses_networks=True,
     ),
     "network-membership": Score(
@@ -162,7 +172,7 @@ SCORES: dict[str, Score] = {
         compute=flap_published,
         label="FLAP as published",
         source="arXiv 2312.11983",
-        uses_dummy_tokens=True,
+        token_weights=all_tokens,
         allocation="global",
         sink_units=0,
     ),

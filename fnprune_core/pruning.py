@@ -1,0 +1,137 @@
+"""Cut units out of a copy of a model: irreversible, really smaller."""
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from fnprune_core.architectures import (
+    Architecture,
+    bias_of,
+    feeding_modules,
+    layers_of,
+    output_projections,
+    replace_weight,
+    weight_of,
+)
+from fnprune_core.errors import PlanError
+from fnprune_core.models import LanguageModel
+from fnprune_core.plans import PruningPlan
+from fnprune_core.silencing import Refit
+
+
+def prune(
+    language_model: LanguageModel,
+    plan: PruningPlan,
+    *,
+    refits: Sequence[Refit] | None = None,
+) -> PreTrainedModel:
+    """Return a copy of the model without the units that `plan` removes; the model is untouched.
+
+    Logits equal those under ``silenced`` with the same refits, up to rounding of the dtype.
+    The copy's config has the new width when it is the same in every layer. Peak memory: the
+    model plus one copy.
+
+    Raises
+    ------
+    FingerprintMismatchError
+        If the plan is for another model.
+    PlanError
+        If a layer would be empty.
+    """
+    model = _checked_copy(language_model, plan)
+    architecture = language_model.architecture
+    with torch.no_grad():
+        for layer, kept in enumerate(plan.kept):
+            index = torch.from_numpy(kept)
+            for module in feeding_modules(model, architecture, layer):
+                rows = index.to(weight_of(module).device)
+                bias = bias_of(module)
+                replace_weight(module, weight_of(module)[rows], None if bias is None else bias[rows])
+            projection = output_projections(model, architecture)[layer]
+            refit = refits[layer] if refits is not None else Refit()
+            weight = weight_of(projection)
+            columns = (
+                weight[:, index.to(weight.device)]
+                if refit.columns is None
+                else refit.columns.to(weight)
+            )
+            replace_weight(projection, columns, _new_bias(projection, refit))
+    _give_biases_a_home(model, architecture)
+    if plan.is_uniform:
+        setattr(model.config, architecture.width_attribute, plan.kept_widths[0])
+    return model
+
+
+def mask(
+    language_model: LanguageModel,
+    plan: PruningPlan,
+    *,
+    refits: Sequence[Refit] | None = None,
+) -> PreTrainedModel:
+    """Return a copy of the same shape in which the removed units' weights are zero.
+
+    Raises
+    ------
+    PlanError
+        If the refits add a bias and the family's config cannot say so: it would not load.
+    """
+    architecture = language_model.architecture
+    if architecture.bias_home == "none" and any(r.bias is not None for r in refits or ()):
+        raise PlanError(
+            f"{architecture.family} models have no bias in their MLP, so this plan's bias would "
+            "be lost when the export is loaded.",
+            hint="Make the plan with compensation none, or least-squares without intercept.",
+        )
+    model = _checked_copy(language_model, plan)
+    with torch.no_grad():
+        for layer, (removed, kept) in enumerate(zip(plan.removed, plan.kept, strict=True)):
+            for module in feeding_modules(model, architecture, layer):
+                weight = weight_of(module).clone()
+                rows = torch.from_numpy(removed).to(weight.device)
+                weight[rows] = 0
+                bias = bias_of(module)
+                if bias is not None:
+                    bias = bias.clone()
+                    bias[rows] = 0
+                replace_weight(module, weight, bias)
+            projection = output_projections(model, architecture)[layer]
+            refit = refits[layer] if refits is not None else Refit()
+            weight = weight_of(projection).clone()
+            if refit.columns is not None:
+                weight[:, torch.from_numpy(kept).to(weight.device)] = refit.columns.to(weight)
+            weight[:, torch.from_numpy(removed).to(weight.device)] = 0
+            replace_weight(projection, weight, _new_bias(projection, refit))
+    _give_biases_a_home(model, architecture)
+    return model
+
+
+def _checked_copy(language_model: LanguageModel, plan: PruningPlan) -> PreTrainedModel:
+    language_model.check_fingerprint(plan.fingerprint, "plan")
+    plan.check()
+    with language_model.lock:
+        return copy.deepcopy(language_model.model)
+
+
+def _new_bias(projection: torch.nn.Module, refit: Refit) -> Tensor | None:
+    bias = bias_of(projection)
+    if refit.bias is None:
+        return bias
+    weight = weight_of(projection)
+    added = refit.bias.to(weight.device, torch.float32)
+    return (added if bias is None else bias.float() + added).to(weight.dtype)
+
+
+def _give_biases_a_home(model: PreTrainedModel, architecture: Architecture) -> None:
+    """Switch the config's MLP biases on if a projection got one; all others become zero."""
+    projections = output_projections(model, architecture)
+    if architecture.bias_home != "switch" or all(bias_of(p) is None for p in projections):
+        return
+    setattr(model.config, architecture.bias_switch, True)
+    for layer, _ in enumerate(layers_of(model, architecture)):
+        for module in (*feeding_modules(model, architecture, layer), projections[layer]):
+            if bias_of(module) is None:
+                weight = weight_of(module)
+                replace_weight(module, weight, weight.new_zeros(weight.shape[0]))
