@@ -17,7 +17,7 @@ from fnprune_core.errors import FnpruneError
 
 def _absent(reason: str) -> NoReturn:
     if os.environ.get("FNPRUNE_REQUIRE_ALL"):
-        pytest.fail(f"FNPRUNE_REQUIRE_ALL is set, but {reason}", pytrace=False)
+        pytest.fail(f"Absent, and FNPRUNE_REQUIRE_ALL is set: {reason}", pytrace=False)
     pytest.skip(reason)
 
 
@@ -37,4 +37,5 @@ def need_embedded_model() -> Path:
     try:
         return embedded_model_folder()
     except FnpruneError as error:
-        _absent(str(error))
+        reason = str(error)
+    _absent(reason)
