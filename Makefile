@@ -15,7 +15,7 @@ $(STAMP): pyproject.toml requirements.txt
 	$(BIN)/python -m pip install --editable '.[dev]'
 	touch $@
 
-app: example ## open the app on http://127.0.0.1:8501
+app: example ## open the app, at 127.0.0.1 port 8501
 	$(BIN)/python -m streamlit run app/main.py
 
 example: $(STAMP) ## fetch the embedded model and build the example, once
