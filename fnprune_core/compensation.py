@@ -82,7 +82,7 @@ def least_squares_refit(
     statistics: CalibrationStatistics,
     intercept: bool,
 ) -> Refit:
-    """Refit the kept columns: min Σ_t w_t ‖W x − W′ x_kept − b‖² + λ Σ_j G_jj ‖ΔW_j‖².
+    """Refit the kept columns: min Σ_t w_t ‖W x − V x_kept − b‖² + λ Σ_j G_jj ‖ΔW_j‖².
 
     The ridge, λ = 0.01, pulls towards the old columns, each scaled by its own energy.
     """

@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 import torch
@@ -30,6 +30,7 @@ from fnprune_core.storage import MANIFEST, manifest_of, new_folder, read_manifes
 _ARRAYS = "decomposition.safetensors"
 
 
+@runtime_checkable
 class Sessions(Protocol):
     """What `GroupICA` reads: a `Recording`, or arrays in memory (`ArraySessions`)."""
 
@@ -336,9 +337,7 @@ class GroupICA(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
             If a signal is NaN or infinite.
         """
         settings = self.settings()
-        if not hasattr(recording, "session_slice"):
-            recording = ArraySessions(recording)
-        sessions: Sessions = recording
+        sessions = recording if isinstance(recording, Sessions) else ArraySessions(recording)
         device = _linear_algebra_device(self.device)
         blocks = _blocks(sessions, self.scope)
         reduced = _group_pca(
@@ -503,7 +502,8 @@ def _leading(rows: Tensor, n: int) -> Tensor:
     gram = (rows @ rows.T).double().cpu()
     _, vectors = torch.linalg.eigh(gram)
     basis = vectors[:, -n:].flip(1).to(rows)
-    return basis.T @ rows
+    leading: Tensor = basis.T @ rows
+    return leading
 
 
 def _group_pca(
@@ -547,7 +547,7 @@ def _as_z_maps(sources: NDArray[np.floating]) -> NDArray[np.float32]:
     z = sources - sources.mean(axis=1, keepdims=True)
     z = z / z.std(axis=1, keepdims=True)
     z *= np.where(skew(z, axis=1) < 0, -1.0, 1.0)[:, None]
-    return z.astype(np.float32)
+    return np.asarray(z, dtype=np.float32)
 
 
 def _full_maps(
@@ -574,7 +574,8 @@ def _time_courses(
     """Return time courses (K, tokens) by least squares on [1, maps], and variance shares."""
     index = [torch.from_numpy(block).to(device) for block in blocks]
     designs = [
-        torch.cat([torch.ones(1, part.shape[1]), torch.from_numpy(part)]).to(device) for part in maps
+        torch.cat([torch.ones(1, part.shape[1]), torch.from_numpy(part)]).to(device)
+        for part in maps
     ]
     solvers = [
         torch.linalg.solve((d @ d.T).double().cpu(), d.double().cpu()).T.to(d) for d in designs

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 from transformers import PreTrainedModel
 
+from fnprune_core.architectures import weight_of
 from fnprune_core.corpora import Windows
 from fnprune_core.errors import CorruptArtifactError, NonFiniteError, SettingsError
 from fnprune_core.progress import NEVER, CancelToken
@@ -91,7 +92,7 @@ class Perplexity:
 
     @property
     def perplexity(self) -> float:
-        """exp of the mean −log p."""
+        """Exp of the mean −log p."""
         return float(np.exp(self.mean_nll))
 
     @property
@@ -222,7 +223,7 @@ def perplexity_stream(
     NonFiniteError
         If a loss is not finite, naming the window.
     """
-    device = model.get_input_embeddings().weight.device
+    device = weight_of(model.get_input_embeddings()).device
     protocol = Protocol(
         text_sha256=windows.text_sha256,
         n_tokens=windows.n_tokens - windows.n_windows,

@@ -104,8 +104,8 @@ def _check_reload(
     folder: Path,
 ) -> None:
     device = language_model.device
-    loaded = AutoModelForCausalLM.from_pretrained(folder, dtype=language_model.dtype).to(device)
-    loaded.eval()
+    loaded = AutoModelForCausalLM.from_pretrained(folder, dtype=language_model.dtype)
+    torch.nn.Module.to(loaded, device).eval()
     generator = torch.Generator().manual_seed(0)
     vocabulary = int(language_model.model.config.vocab_size)
     ids = torch.randint(vocabulary, (1, _CHECKED_TOKENS), generator=generator).to(device)

@@ -62,7 +62,8 @@ def _log_cosh(x: Tensor) -> Tensor:
 def _decorrelate(unmixing: Tensor) -> Tensor:
     """Return the orthogonal matrix nearest to `unmixing` (symmetric decorrelation)."""
     left, _, right = torch.linalg.svd(unmixing)
-    return left @ right
+    nearest: Tensor = left @ right
+    return nearest
 
 
 def _update(sources: Tensor, white: Tensor, unmixing: Tensor, fun: Contrast) -> Tensor:
@@ -109,7 +110,7 @@ def fastica(white: Tensor, start: Tensor, settings: IcaSettings, cancel: CancelT
 
 def picard_o(white: Tensor, start: Tensor, settings: IcaSettings, cancel: CancelToken) -> IcaRun:
     """Run Picard-O (Ablin, Cardoso & Gramfort 2018) through python-picard, on the CPU."""
-    from picard import picard  # noqa: PLC0415 - slow to import, seldom used
+    from picard import picard
 
     cancel.raise_if_cancelled()
     _, _, sources, n_iter = picard(

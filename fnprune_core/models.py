@@ -90,7 +90,7 @@ class LanguageModel:
     @property
     def device(self) -> torch.device:
         """Where token ids go: the device of the input embedding."""
-        return self.model.get_input_embeddings().weight.device
+        return weight_of(self.model.get_input_embeddings()).device
 
     @property
     def dtype(self) -> torch.dtype:
@@ -261,9 +261,12 @@ def _not_found(source: str, error: Exception) -> FnpruneError:
 
 def _read_config(source: str, location: str, gguf: dict[str, str]) -> PretrainedConfig:
     try:
-        return AutoConfig.from_pretrained(location, trust_remote_code=False, **gguf)
+        config: PretrainedConfig = AutoConfig.from_pretrained(
+            location, trust_remote_code=False, **gguf
+        )
     except (OSError, ValueError, KeyError) as error:
         raise _not_found(source, error) from error
+    return config
 
 
 def load_model(
@@ -323,7 +326,7 @@ def load_model(
         # A dequantised GGUF still says it is quantised, and then refuses to be saved.
         del model.config.quantization_config
     if device != "sharded":
-        model.to(chosen)
+        torch.nn.Module.to(model, chosen)
     model.eval()
     layout = unit_layout(model, architecture)
     return LanguageModel(

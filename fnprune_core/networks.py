@@ -113,9 +113,7 @@ class NetworkAtlas:
         z = np.abs(self.maps[self.check_network(network), self.decomposition.alive])
         return float(np.quantile(z, 1.0 - share))
 
-    def depth_profile(
-        self, network: int, *, z: float = DEFAULT_THRESHOLD
-    ) -> NDArray[np.float64]:
+    def depth_profile(self, network: int, *, z: float = DEFAULT_THRESHOLD) -> NDArray[np.float64]:
         """Return the share of each layer's units with |z| above a threshold: (n_layers,)."""
         above = np.abs(self.maps[self.check_network(network)]) > z
         return np.array([part.mean() for part in self.layout.split(above)])
@@ -143,7 +141,9 @@ class NetworkAtlas:
         squares = np.square(self.time_courses[:, usable].astype(np.float64))
         per_token = np.stack(
             [
-                squares[:, codes == d].mean(axis=1) if np.any(codes == d) else np.zeros(len(squares))
+                squares[:, codes == d].mean(axis=1)
+                if np.any(codes == d)
+                else np.zeros(len(squares))
                 for d in range(len(self.domain_names))
             ],
             axis=1,

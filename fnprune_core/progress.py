@@ -22,7 +22,7 @@ def ignore(event: ProgressEvent) -> None:
     """Take a progress event and do nothing."""
 
 
-class Cancelled(Exception):  # noqa: N818 - being cancelled is not an error
+class Cancelled(Exception):
     """The person asked to stop."""
 
 

@@ -49,7 +49,9 @@ def prune(
             for module in feeding_modules(model, architecture, layer):
                 rows = index.to(weight_of(module).device)
                 bias = bias_of(module)
-                replace_weight(module, weight_of(module)[rows], None if bias is None else bias[rows])
+                replace_weight(
+                    module, weight_of(module)[rows], None if bias is None else bias[rows]
+                )
             projection = output_projections(model, architecture)[layer]
             refit = refits[layer] if refits is not None else Refit()
             weight = weight_of(projection)

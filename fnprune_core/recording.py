@@ -149,7 +149,10 @@ class Recording:
     def alive(self) -> NDArray[np.bool_]:
         """Units that vary, (n_units,): standard deviation above 1e-6 of their layer's median."""
         return np.concatenate(
-            [part > 1e-6 * max(float(np.median(part)), 1e-30) for part in self.layout.split(self.std)]
+            [
+                part > 1e-6 * max(float(np.median(part)), 1e-30)
+                for part in self.layout.split(self.std)
+            ]
         )
 
     def session_slice(self, session: int) -> slice:
@@ -371,10 +374,10 @@ def token_table(
             "token_id": windows.token_ids,
             "text": pieces[inverse],
             "document": pd.Categorical.from_codes(
-                windows.document_index.tolist(), list(windows.document_names)
+                windows.document_index, categories=pd.Index(windows.document_names)
             ),
             "domain": pd.Categorical.from_codes(
-                windows.domain_index.tolist(), list(windows.domain_names)
+                windows.domain_index, categories=pd.Index(windows.domain_names)
             ),
             "is_dummy": windows.is_dummy,
             "log_probability": log_probabilities,
@@ -488,8 +491,8 @@ def _windows_of(manifest: dict[str, Any], tokens: pd.DataFrame) -> Windows:
     return Windows(
         token_ids=tokens["token_id"].to_numpy(dtype=np.int32),
         starts=starts.astype(np.int64),
-        document_index=tokens["document"].cat.codes.to_numpy(dtype=np.int32),
-        domain_index=tokens["domain"].cat.codes.to_numpy(dtype=np.int32),
+        document_index=np.asarray(tokens["document"].cat.codes, dtype=np.int32),
+        domain_index=np.asarray(tokens["domain"].cat.codes, dtype=np.int32),
         document_names=tuple(facts["document_names"]),
         domain_names=tuple(facts["domain_names"]),
         window=facts["window"],

@@ -42,9 +42,9 @@ class ScoreInputs:
 
     def weighted_variance(self, weights: NDArray[np.float64]) -> Scores:
         """Return each unit's variance over tokens with the given weights."""
-        return self.recording.weighted_moments(
-            weights, progress=self.progress, cancel=self.cancel
-        )[1]
+        return self.recording.weighted_moments(weights, progress=self.progress, cancel=self.cancel)[
+            1
+        ]
 
     def column_norms(self) -> Scores:
         """Return ‖W[:, j]‖² of each unit's output column."""
@@ -112,7 +112,7 @@ def network_energy(inputs: ScoreInputs) -> Scores:
 
 
 def network_membership(inputs: ScoreInputs) -> Scores:
-    """max over preserved networks of |z_kj| (the rule of arXiv 2508.05239)."""
+    """Max over preserved networks of |z_kj| (the rule of arXiv 2508.05239)."""
     atlas = inputs.network_atlas()
     if not inputs.preserved:
         raise SettingsError("No network is preserved.", hint="Preserve at least one.")
@@ -128,7 +128,8 @@ def random_scores(inputs: ScoreInputs) -> Scores:
 def magnitude(inputs: ScoreInputs) -> Scores:
     """‖W[:, j]‖² of the output column times ‖row‖² of what feeds the unit."""
     model = inputs.language_model
-    return inputs.column_norms() * feeding_row_norms(model.model, model.architecture).numpy()
+    feeding = feeding_row_norms(model.model, model.architecture).numpy()
+    return np.asarray(inputs.column_norms() * feeding)
 
 
 def wanda(inputs: ScoreInputs) -> Scores:

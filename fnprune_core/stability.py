@@ -10,9 +10,7 @@ from sklearn.cluster import AgglomerativeClustering
 from fnprune_core.errors import SettingsError
 
 
-def absolute_correlation(
-    a: NDArray[np.floating], b: NDArray[np.floating]
-) -> NDArray[np.float64]:
+def absolute_correlation(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return |r| between the rows of `a` (n, units) and of `b` (m, units): (n, m)."""
 
     def standardised(x: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -42,9 +40,7 @@ def match_maps(
     return columns.astype(np.int64), similarity[rows, columns]
 
 
-def stability_index(
-    runs: Sequence[NDArray[np.floating]], chosen: int
-) -> NDArray[np.float64]:
+def stability_index(runs: Sequence[NDArray[np.floating]], chosen: int) -> NDArray[np.float64]:
     """Return ICASSO's Iq of each map of one run (Himberg et al. 2004).
 
     The maps of all runs are clustered by average linkage on 1 − |r| into as many clusters as a

@@ -257,7 +257,7 @@ def _spell_out(settings: PlanSettings, atlas: NetworkAtlas) -> PlanSettings:
 class _Planner:
     """Makes plans for one recording, sharing scores and calibration passes."""
 
-    def __init__(  # noqa: PLR0913 - private, called once
+    def __init__(
         self,
         workspace: Workspace,
         language_model: LanguageModel,
@@ -354,7 +354,7 @@ class _Planner:
             n_networks=self.atlas.n_networks if self.atlas else 0,
         )
 
-    def _save(  # noqa: PLR0913 - private, called once
+    def _save(
         self,
         id: str,
         inputs: dict[str, Any],
@@ -563,11 +563,9 @@ def _condition(
 def compare(
     workspace: Workspace,
     language_model: LanguageModel,
-    documents: Sequence[Document] | Windows,
+    windows: Windows,
     *,
     plan_ids: Mapping[str, str | None],
-    window: int = 512,
-    max_windows: int | None = None,
     batch_size: int = 4,
     on_partial: Callable[[str, Perplexity], None] = lambda label, result: None,
     cancel: CancelToken = NEVER,
@@ -586,11 +584,6 @@ def compare(
     OverlapError
         If a plan was calibrated on this text.
     """
-    windows = (
-        documents
-        if isinstance(documents, Windows)
-        else evaluation_windows(language_model, documents, window=window, max_windows=max_windows)
-    )
     conditions = {
         label: _condition(workspace, language_model, windows, plan_id)
         for label, plan_id in plan_ids.items()
@@ -629,11 +622,9 @@ def compare(
 def evaluate(
     workspace: Workspace,
     language_model: LanguageModel,
-    documents: Sequence[Document] | Windows,
+    windows: Windows,
     *,
     plan_id: str | None = None,
-    window: int = 512,
-    max_windows: int | None = None,
     on_partial: Callable[[Perplexity], None] = lambda result: None,
     cancel: CancelToken = NEVER,
 ) -> str:
@@ -641,10 +632,8 @@ def evaluate(
     return compare(
         workspace,
         language_model,
-        documents,
+        windows,
         plan_ids={"": plan_id},
-        window=window,
-        max_windows=max_windows,
         on_partial=lambda _, result: on_partial(result),
         cancel=cancel,
     )[""]

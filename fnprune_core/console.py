@@ -1,0 +1,86 @@
+"""What the command line prints: tables, progress bars, errors; JSON for machines."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
+from rich.table import Table
+
+from fnprune_core.errors import FnpruneError
+from fnprune_core.progress import Progress, ProgressEvent
+
+EXIT_USER_ERROR = 2
+EXIT_CANCELLED = 130
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON value to standard output."""
+    sys.stdout.write(json.dumps(value, indent=1, allow_nan=False, default=str) + "\n")
+
+
+def print_error(error: FnpruneError, *, as_json: bool) -> None:
+    """Print what went wrong and what to do; JSON to standard output if asked."""
+    if as_json:
+        print_json({"error": {"message": error.message, "hint": error.hint}})
+        return
+    console = Console(stderr=True)
+    console.print(f"[bold red]Error:[/] {_plain(error.message)}", highlight=False)
+    if error.hint:
+        console.print(f"[bold]Next:[/] {_plain(error.hint)}", highlight=False)
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", r"\[")
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print rows under a title; numbers are aligned right."""
+    table = Table(title=title, title_justify="left")
+    for index, column in enumerate(columns):
+        numeric = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
+        table.add_column(column, justify="right" if numeric else "left")
+    for row in rows:
+        table.add_row(*(_plain(_cell(value)) for value in row))
+    Console().print(table)
+
+
+def print_facts(title: str, facts: Mapping[str, Any]) -> None:
+    """Print names and values under a title."""
+    print_table(title, ("what", "value"), [(name, _cell(value)) for name, value in facts.items()])
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+@contextmanager
+def progress_bars(*, shown: bool) -> Iterator[Progress]:
+    """Yield a progress callback that draws one bar a stage on standard error."""
+    if not shown:
+        yield lambda event: None
+        return
+    bars = RichProgress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[unit]}"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    tasks: dict[str, Any] = {}
+
+    def report(event: ProgressEvent) -> None:
+        if event.stage not in tasks:
+            tasks[event.stage] = bars.add_task(event.stage, total=event.total, unit=event.unit)
+        bars.update(tasks[event.stage], completed=event.done, total=event.total)
+
+    with bars:
+        yield report
