@@ -55,9 +55,10 @@ class StageProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Job:
-    """A job as it stood when it was looked at."""
+    """A job as it stood when it was looked at; `number` tells its runs apart."""
 
     id: str
+    number: int
     kind: str
     title: str
     inputs: Mapping[str, Any]
@@ -287,6 +288,7 @@ class JobManager:
         queue = self._queues.get(record.lane, deque())
         return Job(
             id=record.id,
+            number=record.number,
             kind=record.kind,
             title=record.title,
             inputs=record.inputs,

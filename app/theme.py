@@ -81,21 +81,17 @@ def rgba(colour: str, alpha: float) -> str:
     return f"rgba({red},{green},{blue},{alpha:.3g})"
 
 
-def diverging_scale(palette: Palette, *, threshold: float, limit: float) -> list[list[object]]:
+def diverging_scale(palette: Palette, *, threshold: float, limit: float) -> list[tuple[float, str]]:
     """Return a plotly colour scale over [-limit, limit], flat grey below the threshold.
 
     Symmetric by construction, so that a low positive value can never look cold.
     """
     edge = min(max(threshold / limit, 0.0), 0.98) / 2
-    arms = np.linspace(edge, 0.5, len(palette.hot))
-    scale: list[list[object]] = [
-        [0.5 - float(arm), colour] for arm, colour in zip(arms, palette.cold, strict=True)
-    ]
-    scale.reverse()
-    scale.append([0.5 - edge, palette.silhouette])
-    scale.append([0.5 + edge, palette.silhouette])
-    scale.extend([0.5 + float(arm), colour] for arm, colour in zip(arms, palette.hot, strict=True))
-    scale[0][0], scale[-1][0] = 0.0, 1.0
+    arms = np.linspace(edge, 0.5, len(palette.hot)).tolist()
+    cold = [(0.5 - arm, colour) for arm, colour in zip(arms, palette.cold, strict=True)]
+    hot = [(0.5 + arm, colour) for arm, colour in zip(arms, palette.hot, strict=True)]
+    grey = palette.silhouette
+    scale = [*reversed(cold), (0.5 - edge, grey), (0.5 + edge, grey), *hot]
     return scale
 
 

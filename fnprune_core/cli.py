@@ -660,7 +660,12 @@ def _quiet_libraries() -> Iterator[None]:
 def build_cli() -> Callable[..., Any]:
     """Return the command with what the app and others add to it."""
     for entry in entry_points(group="fnprune.commands"):
-        entry.load()(cli)
+        try:
+            register = entry.load()
+        except ImportError as error:
+            typer.echo(f"The command {entry.name!r} is not available: {error}.", err=True)
+        else:
+            register(cli)
     return get_command(cli)
 
 
