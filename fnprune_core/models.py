@@ -2,12 +2,16 @@
 
 import hashlib
 import json
+import os
+import socket
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import torch
+from huggingface_hub import constants
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -201,8 +205,20 @@ def fingerprint(model: PreTrainedModel, architecture: Architecture) -> str:
     return digest.hexdigest()[:16]
 
 
-def _locate(source: str) -> tuple[str, dict[str, str], str]:
-    """Return (what `from_pretrained` takes, its GGUF argument, a name for people)."""
+def _hub_is_reachable() -> bool:
+    """Whether the hub answers; without this, an offline machine waits for a minute of retries."""
+    if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY")):
+        return True  # only the proxy can tell
+    address = urlsplit(constants.ENDPOINT)
+    try:
+        socket.create_connection((address.hostname, address.port or 443), timeout=3).close()
+    except OSError:
+        return False
+    return True
+
+
+def _locate(source: str) -> tuple[str, dict[str, Any], str]:
+    """Return (what `from_pretrained` takes, its other arguments, a name for people)."""
     if source == EMBEDDED:
         return "", {}, "SmolLM2-135M-Instruct (embedded)"
     path = Path(source).expanduser()
@@ -229,7 +245,8 @@ def _locate(source: str) -> tuple[str, dict[str, str], str]:
             f"There is no model folder or file at {source!r}.",
             hint="Check the path, or give a Hugging Face id such as HuggingFaceTB/SmolLM2-135M.",
         )
-    return source, {}, source.split("/")[-1]
+    offline = {} if _hub_is_reachable() else {"local_files_only": True}
+    return source, offline, source.split("/")[-1]
 
 
 def _not_found(source: str, error: Exception) -> FnpruneError:
@@ -259,10 +276,10 @@ def _not_found(source: str, error: Exception) -> FnpruneError:
     )
 
 
-def _read_config(source: str, location: str, gguf: dict[str, str]) -> PretrainedConfig:
+def _read_config(source: str, location: str, extra: dict[str, Any]) -> PretrainedConfig:
     try:
         config: PretrainedConfig = AutoConfig.from_pretrained(
-            location, trust_remote_code=False, **gguf
+            location, trust_remote_code=False, **extra
         )
     except (OSError, ValueError, KeyError) as error:
         raise _not_found(source, error) from error
@@ -302,18 +319,18 @@ def load_model(
     UnsupportedArchitectureError
         If the family is not in the table; raised before any weight is read.
     """
-    location, gguf, name = _locate(source)
+    location, extra, name = _locate(source)
     if source == EMBEDDED:
         location = str(embedded_model_folder(progress=progress))
-    config = _read_config(source, location, gguf)
+    config = _read_config(source, location, extra)
     architecture = architecture_for(config)
     chosen = choose_device("auto" if device == "sharded" else device)
     arguments: dict[str, Any] = {"dtype": choose_dtype(dtype, chosen), "trust_remote_code": False}
     if device == "sharded":
         arguments["device_map"] = "auto"
     try:
-        tokenizer = AutoTokenizer.from_pretrained(location, trust_remote_code=False, **gguf)
-        model = AutoModelForCausalLM.from_pretrained(location, **arguments, **gguf)
+        tokenizer = AutoTokenizer.from_pretrained(location, trust_remote_code=False, **extra)
+        model = AutoModelForCausalLM.from_pretrained(location, **arguments, **extra)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise _not_found(source, error) from error
     except Exception as error:
@@ -322,7 +339,7 @@ def load_model(
         raise ModelNotFoundError(
             f"The weights of {source!r} are damaged: {error}.", hint="Fetch the model again."
         ) from error
-    if gguf:
+    if "gguf_file" in extra:
         # A dequantised GGUF still says it is quantised, and then refuses to be saved.
         del model.config.quantization_config
     if device != "sharded":
