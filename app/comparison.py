@@ -1,0 +1,146 @@
+"""The live comparison: curves from a job's events, or from finished evaluations."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app import components, figures, resources
+from app.figures import Curve
+from app.jobs import Job
+from app.tasks import DENSE, PLAN, Comparison, Partial
+from fnprune_core import workflows
+from fnprune_core.errors import FnpruneError
+from fnprune_core.evaluation import Perplexity, paired_difference
+
+
+def results_of(job: Job) -> dict[str, Perplexity]:
+    """Return the latest result of each model in a job's events."""
+    return {event.label: event.result for event in job.events if isinstance(event, Partial)}
+
+
+def stored_results(plan_id: str) -> dict[str, Perplexity]:
+    """Return what the workspace knows of a plan and of the dense model on the same text."""
+    found = workflows.evaluations_of(resources.workspace(), plan_id)
+    return {_label(name): resources.evaluation(id) for name, id in found.items()}
+
+
+def evaluation_ids(job: Job | None, plan_id: str) -> Mapping[str, str]:
+    """Return the evaluations to be printed on a plan's model card, by label."""
+    if job is not None and isinstance(job.result, Comparison):
+        return job.result.evaluation_ids
+    return workflows.evaluations_of(resources.workspace(), plan_id)
+
+
+def _label(name: str) -> str:
+    kind, _, text = name.partition(", ")
+    return f"{DENSE if kind == 'dense' else PLAN} ({text})"
+
+
+def _role(label: str) -> Literal["dense", "plan", "baseline"]:
+    if label.startswith(DENSE):
+        return "dense"
+    return "plan" if label.startswith(PLAN) else "baseline"
+
+
+def curves(results: Mapping[str, Perplexity]) -> list[Curve]:
+    """Return results as lines of the chart."""
+    return [
+        Curve(
+            label=label,
+            role=_role(label),
+            window_nll=result.window_nll,
+            window_tokens=result.window_tokens,
+            perplexity=result.perplexity,
+            standard_error=result.standard_error,
+        )
+        for label, result in results.items()
+    ]
+
+
+def draw(results: Mapping[str, Perplexity], *, key: str) -> None:
+    """Draw the chart, the table of differences, and the protocol."""
+    if not results:
+        return
+    any_result = next(iter(results.values()))
+    shown = figures.perplexity_chart(
+        curves(results), n_windows=any_result.n_windows_total, palette=components.palette()
+    )
+    components.picture(shown, key=f"{key}-chart", note=False)
+    st.dataframe(
+        table(results),
+        hide_index=True,
+        alt=shown.alternative,
+        key=f"{key}-table",
+        column_config={
+            "perplexity": st.column_config.NumberColumn(format="%.2f"),
+            "± SE": st.column_config.NumberColumn(format="%.2f"),
+            "to dense": st.column_config.NumberColumn("nats/token over dense", format="%+.4f"),
+            "± SE ": st.column_config.NumberColumn(format="%.4f"),
+            "to plan": st.column_config.NumberColumn("nats/token over your plan", format="%+.4f"),
+            "± SE  ": st.column_config.NumberColumn(format="%.4f"),
+        },
+    )
+    protocol = any_result.protocol
+    st.caption(
+        f"{len(any_result.window_nll)} of {protocol.n_windows} windows of {protocol.window} "
+        f"tokens, {any_result.n_tokens:,} predictions, {protocol.dtype} on {protocol.device}, "
+        f"text {protocol.text_sha256[:8]}. Standard errors over {any_result.resampling_unit}; "
+        "differences are paired by window."
+    )
+
+
+def table(results: Mapping[str, Perplexity]) -> pd.DataFrame:
+    """Return one row a model: perplexity, and paired differences to dense and to the plan."""
+    references = {"dense": _first(results, "dense"), "plan": _first(results, "plan")}
+    rows = []
+    for label, result in results.items():
+        row = {"model": label, "perplexity": result.perplexity, "± SE": result.standard_error}
+        for (name, reference), suffix in zip(references.items(), (" ", "  "), strict=True):
+            if reference is not None and reference is not result:
+                try:
+                    difference = paired_difference(result, reference)
+                except FnpruneError:  # measured on another text
+                    continue
+                row[f"to {name}"] = difference.difference
+                row[f"± SE{suffix}"] = difference.standard_error
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _first(results: Mapping[str, Perplexity], role: str) -> Perplexity | None:
+    return next((result for label, result in results.items() if _role(label) == role), None)
+
+
+def live(job_id: str) -> None:
+    """Draw a running comparison, polled in a fragment of its own."""
+    st.fragment(_live, run_every=1.0)(job_id)
+
+
+def _live(job_id: str) -> None:
+    job = resources.jobs().job(job_id)
+    if job is not None and job.is_active:
+        components.draw_progress(job)
+        draw(results_of(job), key="live")
+    else:
+        st.rerun()
+
+
+def removal(plan_id: str) -> None:
+    """Draw what a plan removes, layer by layer."""
+    plan = resources.plan(plan_id)
+    with st.container(horizontal=True):
+        st.metric("Units removed", f"{plan.n_removed:,}", help=f"of {plan.layout.n_units:,}")
+        st.metric("Share of units", f"{plan.achieved_ratio:.1%}")
+        st.metric("Share of parameters", f"{plan.share_of_parameters:.1%}")
+        st.metric("Sink units kept", f"{len(plan.sink_units)}")
+    components.picture(
+        figures.removal_profile(
+            np.subtract(plan.layout.widths, plan.kept_widths),
+            np.asarray(plan.layout.widths),
+            palette=components.palette(),
+        ),
+        key="removal",
+    )

@@ -1,0 +1,322 @@
+"""Widgets that pages share: frame and context bar, pictures, progress, errors, empty states."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from app import resources, state
+from app.figures import Picture
+from app.jobs import Failure, Job, describe_error
+from app.tasks import Task
+from app.theme import PALETTES, Palette
+from fnprune_core.errors import FnpruneError
+from fnprune_core.models import Anatomy
+
+START, RECORD, DECOMPOSE = "views/start.py", "views/record.py", "views/decompose.py"
+ATLAS, PRUNE = "views/atlas.py", "views/prune.py"
+
+_POLL_S = 0.8
+_CHART = {
+    "displaylogo": False,
+    "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
+    "toImageButtonOptions": {"format": "svg", "filename": "fnprune"},
+    "displayModeBar": False,
+}
+# Keyed containers only: what the theme's settings cannot say.
+_CSS = """<style>
+.st-key-context {border-bottom: 1px solid var(--st-border-color, #8883); padding-bottom: .15rem;}
+.st-key-context p {font-size: .86rem;}
+.st-key-picture-note p {font-size: .86rem;}
+[class*="st-key-gallery"] {overflow: auto;}
+@media (max-width: 640px) {
+  .st-key-context {gap: 0 .25rem;}
+}
+</style>"""
+
+
+def palette() -> Palette:
+    """Return the colours of the mode that this browser shows."""
+    return PALETTES["light" if st.context.theme.type == "light" else "dark"]
+
+
+def frame() -> None:
+    """Draw what every page begins with."""
+    st.html(_CSS)
+    for text in state.notices():
+        st.toast(text, icon=":material/check:")
+    view = state.view()
+    with st.container(horizontal=True, key="context", gap="small", vertical_alignment="center"):
+        st.page_link(START, label=_model_label(view), icon=":material/memory:")
+        st.page_link(RECORD, label=_recording_label(view), icon=":material/graphic_eq:")
+        st.page_link(DECOMPOSE, label=_atlas_label(view), icon=":material/hub:")
+        st.page_link(PRUNE, label=_plan_label(view), icon=":material/content_cut:")
+
+
+def heading(title: str, text: str) -> None:
+    """Draw a page's title and the one sentence that says what it is for."""
+    st.title(title, anchor=False)
+    st.caption(text)
+
+
+def _model_label(view: state.ViewState) -> str:
+    held = resources.language_model(view.model)
+    name = held.name if held else view.model
+    return "SmolLM2-135M (embedded)" if view.model == "embedded" else plain(name)
+
+
+def _recording_label(view: state.ViewState) -> str:
+    facts = _manifest("recordings", view.recording)
+    if facts is None:
+        return "no recording"
+    windows = facts["windows"]
+    return f"{windows['n_tokens']:,} tokens, {count(len(windows['domain_names']), 'domain')}"
+
+
+def _atlas_label(view: state.ViewState) -> str:
+    facts = _manifest("decompositions", view.atlas)
+    return "no atlas" if facts is None else count(facts["n_networks"], "network")
+
+
+def _plan_label(view: state.ViewState) -> str:
+    facts = _manifest("plans", view.plan)
+    return "no plan" if facts is None else f"plan: {facts['achieved_ratio']:.0%} of units go"
+
+
+def _manifest(kind: str, id: str) -> dict[str, Any] | None:
+    if not id:
+        return None
+    try:
+        return resources.manifest(kind, id)
+    except FnpruneError:
+        return None
+
+
+def plain(text: str) -> str:
+    """Return text of unknown origin for a place that reads Markdown."""
+    return "".join("\\" + c if c in "\\`*_{}[]()#+-.!|<>$~:" else c for c in text)
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as a person would say it."""
+    if seconds < 90:
+        return f"{max(round(seconds), 1)} s"
+    if seconds < 5400:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def size(n_bytes: float) -> str:
+    """Return a number of bytes in the unit that fits."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if n_bytes >= factor:
+            return f"{n_bytes / factor:.3g} {unit}"
+    return f"{n_bytes:.0f} bytes"
+
+
+def picture(shown: Picture, *, key: str, note: bool = True, **options: Any) -> Any:
+    """Draw a picture, the sentence that says what it shows, and its numbers on request."""
+    event = st.plotly_chart(
+        shown.figure,
+        theme=None,
+        config=_CHART,
+        key=key,
+        alt=shown.alternative,
+        **options,
+    )
+    if note:
+        with st.container(horizontal=True, wrap=False, gap="small"):
+            st.caption(plain(shown.alternative), width="stretch")
+            numbers = st.popover(
+                "Numbers", type="tertiary", key=f"{key}-numbers", on_change="rerun"
+            )
+            if numbers.open:
+                with numbers:
+                    st.dataframe(shown.table, hide_index=True, alt=shown.alternative)
+    return event
+
+
+def error(failure: Failure) -> None:
+    """Say what went wrong and what to do."""
+    text = f"**{plain(failure.message)}**"
+    st.error(f"{text}  \n{plain(failure.hint)}" if failure.hint else text, icon=":material/error:")
+
+
+@contextmanager
+def explaining() -> Iterator[None]:
+    """Turn an error inside the block into a message in its place; the page goes on."""
+    try:
+        yield
+    except Exception as caught:  # noqa: BLE001 - a page must never show a traceback
+        error(describe_error(caught))
+
+
+def empty(title: str, text: str, *, button: str, page: str, icon: str) -> None:
+    """Say what is missing, and offer the next step."""
+    with st.container(border=True, horizontal_alignment="center", gap="small"):
+        st.space("small")
+        st.markdown(f"### :material/{icon}:", width="content", text_alignment="center")
+        st.subheader(title, anchor=False, width="content", text_alignment="center")
+        st.markdown(text, width="content", text_alignment="center")
+        if st.button(button, type="primary", key=f"empty-{page}-{button}"):
+            st.switch_page(page)
+        st.space("small")
+
+
+def start(task: Task) -> None:
+    """Submit a job and watch it."""
+    job = resources.jobs().submit(task.kind, task.function, inputs=task.inputs, title=task.title)
+    state.change(job=job)
+
+
+def job_of(*kinds: str) -> Job | None:
+    """Return the job of these kinds that this view watches: its own, else one under way."""
+    manager = resources.jobs()
+    own = manager.job(state.view().job)
+    if own is not None and own.kind in kinds:
+        return own
+    for job in manager.active():
+        if job.kind in kinds:
+            state.change(job=job.id)
+            return job
+    return None
+
+
+def follow(*kinds: str, on_done: Callable[[Job], None]) -> Job | None:
+    """Draw the progress of the page's job; when it has ended, take its result once."""
+    job = job_of(*kinds)
+    if job is None:
+        return None
+    if job.is_active:
+        watch(job.id)
+    elif job.state == "failed" and job.failure is not None:
+        error(job.failure)
+    elif job.state == "cancelled":
+        st.info("Stopped. What was finished is kept.", icon=":material/stop_circle:")
+    elif job.state == "done" and state.take_once(job.id, job.number):
+        on_done(job)
+        st.rerun()
+    return job
+
+
+def is_active(*kinds: str) -> bool:
+    """Whether the page's job is queued or running."""
+    job = job_of(*kinds)
+    return job is not None and job.is_active
+
+
+def watch(job_id: str) -> None:
+    """Poll a job in a fragment of its own; the page reruns once when it has ended."""
+    st.fragment(_progress, run_every=_POLL_S)(job_id)
+
+
+def _progress(job_id: str) -> None:
+    job = resources.jobs().job(job_id)
+    if job is not None and job.is_active:
+        draw_progress(job)
+    else:
+        st.rerun()
+
+
+def draw_progress(job: Job) -> None:
+    """Draw one job's progress with time left and a button to stop it."""
+    with st.container(border=True, gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"**{plain(job.title)}**", width="stretch")
+            st.button(
+                "Stop",
+                icon=":material/stop:",
+                key=f"stop-{job.id}",
+                on_click=resources.jobs().cancel,
+                args=(job.id,),
+            )
+        st.progress(job.progress.fraction if job.progress else 0.0)
+        st.caption(_progress_text(job))
+
+
+def _progress_text(job: Job) -> str:
+    if job.state == "queued":
+        return f"Waiting: number {job.queue_position} in the queue."
+    now = job.progress
+    if now is None:
+        return f"Starting, {duration(job.seconds)} so far."
+    parts = [f"{now.stage.capitalize()}: {now.done:,} of {now.total:,} {now.unit}"]
+    if now.seconds_left is not None and now.done < now.total:
+        parts.append(f"about {duration(now.seconds_left)} left in this step")
+    parts.append(f"{duration(job.seconds)} so far")
+    return " · ".join(parts)
+
+
+def tiles(atlas_id: str) -> list[dict[str, Any]]:
+    """Return what the gallery shows of an atlas, at the view's threshold."""
+    view = state.view()
+    images = resources.thumbnails(atlas_id, view.z, palette().mode)
+    dropped = set(view.dropped) if atlas_id == view.atlas else set()
+    table = resources.network_table(atlas_id)
+    domains = [str(name) for name in table["top_domain"]]
+    shares, peaks = table["top_domain_share"].tolist(), table["peak_layer"].tolist()
+    return [
+        {
+            "network": network,
+            "image": image,
+            "note": f"{share:.0%} {domain}",
+            "title": (
+                f"Network {network}: {share:.0%} of its energy in {domain}, peak in layer {peak}"
+                + (", dropped" if network in dropped else "")
+            ),
+            "dropped": network in dropped,
+        }
+        for network, (image, domain, share, peak) in enumerate(
+            zip(images, domains, shares, peaks, strict=True)
+        )
+    ]
+
+
+def network_title(network: int) -> None:
+    """Draw which network is looked at, and what becomes of it: a word and a sign."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.title(f"Network {network}", anchor=False, width="content")
+        if network in state.view().dropped:
+            st.badge("to be pruned", icon=":material/content_cut:", color="orange")
+        else:
+            st.badge("kept", icon=":material/check:", color="green")
+
+
+def anatomy_table(anatomy: Anatomy) -> None:
+    """Draw a model's anatomy."""
+    widths = sorted(set(anatomy.widths))
+    width = f"{widths[0]:,}" if len(widths) == 1 else f"{widths[0]:,} to {widths[-1]:,}"
+    heads = f"{anatomy.n_heads} of {anatomy.head_size}"
+    if anatomy.n_kv_heads != anatomy.n_heads:
+        heads += f", {anatomy.n_kv_heads} key-value"
+    share = anatomy.n_mlp_parameters / anatomy.n_parameters
+    st.table(
+        {
+            "Family": plain(anatomy.family),
+            "Layers": f"{anatomy.n_layers}",
+            "Units": f"{anatomy.n_units:,} ({width} a layer)",
+            "Attention": f"{heads}",
+            "Parameters": f"{anatomy.n_parameters / 1e6:,.1f} M, {share:.0%} in MLPs",
+            "Memory": f"{size(anatomy.parameter_bytes)}, {anatomy.dtype} on {anatomy.device}",
+            "Bias": "has a home" if anatomy.bias_home != "none" else "has no home",
+        },
+        border="horizontal",
+        alt="Anatomy of the model",
+    )
+
+
+def exported(folder: Path) -> None:
+    """Say where an exported model lies, and how to load it."""
+    st.success(f"Written and checked: {plain(str(folder))}", icon=":material/check:")
+    st.code(
+        "from transformers import AutoModelForCausalLM\n"
+        f'model = AutoModelForCausalLM.from_pretrained("{folder}")',
+        language="python",
+    )

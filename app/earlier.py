@@ -1,0 +1,117 @@
+"""The list of earlier work: every artifact of the workspace, to be opened or deleted."""
+
+import pandas as pd
+import streamlit as st
+
+from app import components, resources, state
+from fnprune_core.storage import Entry
+
+_OPEN, _DELETE = "open-entry", "delete-entry"
+_PENDING = "entry to be deleted"
+
+
+def earlier_work() -> None:
+    """Draw the workspace's artifacts, newest first."""
+    workspace = resources.workspace()
+    entries = workspace.entries()
+    if not entries:
+        return
+    st.subheader("Earlier work", anchor=False)
+    frame = pd.DataFrame(
+        {
+            "kind": [entry.kind[:-1].capitalize() for entry in entries],
+            "what": [describe(entry) for entry in entries],
+            "made": pd.to_datetime([entry.created for entry in entries]),
+            "size": [components.size(entry.size_bytes) for entry in entries],
+            "open": [":material/open_in_new: Open" if _can_open(e) else None for e in entries],
+            "delete": [":material/delete: Delete"] * len(entries),
+        }
+    )
+    button = st.column_config.ButtonColumn
+    st.dataframe(
+        frame,
+        hide_index=True,
+        alt="Artifacts in the workspace, newest first",
+        height=min(40 + 36 * len(entries), 330),
+        key="earlier-work",
+        column_config={
+            "kind": st.column_config.TextColumn("", width="small"),
+            "what": st.column_config.TextColumn("", width="large"),
+            "made": st.column_config.DatetimeColumn("made", format="distance", width="small"),
+            "size": st.column_config.TextColumn("size", width="small"),
+            "open": button("", key=_OPEN, on_click=_open, args=(entries,), type="tertiary"),
+            "delete": button("", key=_DELETE, on_click=_ask, args=(entries,), type="tertiary"),
+        },
+    )
+    place = components.plain(str(workspace.root))
+    st.caption(f"{components.size(workspace.size_bytes())} in {place}")
+    pending: Entry | None = state.recall(_PENDING)
+    if pending is not None:
+        _confirm(pending)
+
+
+def describe(entry: Entry) -> str:
+    """Return what an artifact is, in one line."""
+    facts, inputs = entry.manifest, entry.manifest.get("inputs", {})
+    if entry.kind == "recordings":
+        windows = facts["windows"]
+        domains = ", ".join(windows["domain_names"])
+        return f"{windows['n_tokens']:,} tokens of {domains} ({facts['model_name']})"
+    if entry.kind == "decompositions":
+        settings = facts["settings"]
+        scope = "whole model" if settings["scope"] == "model" else "layer by layer"
+        return f"{facts['n_networks']} networks, {scope}, {settings['algorithm']}"
+    if entry.kind == "plans":
+        score = inputs.get("settings", {}).get("score", "imported")
+        return f"{facts['achieved_ratio']:.0%} of units go, by {score}"
+    if entry.kind == "evaluations":
+        of = "a plan" if facts.get("plan_id") else "the dense model"
+        return f"perplexity {facts['perplexity']:.2f} of {of}, {facts['n_tokens']:,} tokens"
+    return str(facts.get("model_name", entry.id))
+
+
+def _can_open(entry: Entry) -> bool:
+    return entry.kind in ("recordings", "decompositions", "plans")
+
+
+def _clicked(key: str, entries: list[Entry]) -> Entry | None:
+    click = state.widget(key)
+    return None if click is None or click.row >= len(entries) else entries[click.row]
+
+
+def _open(entries: list[Entry]) -> None:
+    entry = _clicked(_OPEN, entries)
+    if entry is None:
+        return
+    inputs = entry.manifest.get("inputs", {})
+    if entry.kind == "recordings":
+        state.open_recording(entry.id)
+        st.switch_page(components.RECORD)
+    elif entry.kind == "decompositions":
+        state.open_atlas(entry.id, recording=entry.manifest["recording_id"])
+        st.switch_page(components.ATLAS)
+    elif entry.kind == "plans":
+        atlas, recording = inputs.get("decomposition_id", ""), inputs.get("recording_id", "")
+        state.open_atlas(atlas or state.view().atlas, recording=recording)
+        state.change(plan=entry.id)
+        st.switch_page(components.PRUNE)
+
+
+def _ask(entries: list[Entry]) -> None:
+    state.remember(_PENDING, _clicked(_DELETE, entries))
+
+
+@st.dialog("Delete for good?")
+def _confirm(entry: Entry) -> None:
+    st.markdown(f"{entry.kind[:-1].capitalize()}: {components.plain(describe(entry))}")
+    if entry.kind == "recordings":
+        st.markdown("Decompositions made from it cannot be opened without it.")
+    with st.container(horizontal=True):
+        if st.button("Delete", type="primary", icon=":material/delete:"):
+            with components.explaining():
+                resources.workspace().delete(entry.kind, entry.id)
+                resources.forget_open()
+                state.notify("Deleted")
+                st.rerun()
+        if st.button("Keep it"):
+            st.rerun()

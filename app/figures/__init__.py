@@ -1,0 +1,33 @@
+"""Arrays in, pictures out: plotly figures with their text alternative and their numbers.
+
+Every function is pure, knows no streamlit, and returns a `Picture`. Arrays go to the browser as
+float32 or int8, pooled to the screen.
+"""
+
+from app.figures.base import Picture
+from app.figures.networks import (
+    domain_bars,
+    network_map,
+    parcellation_map,
+    stability_scatter,
+    time_course,
+    variance_bars,
+)
+from app.figures.plans import Curve, perplexity_chart, perplexity_table, removal_profile
+from app.figures.recordings import carpet, layer_lines
+
+__all__ = [
+    "Curve",
+    "Picture",
+    "carpet",
+    "domain_bars",
+    "layer_lines",
+    "network_map",
+    "parcellation_map",
+    "perplexity_chart",
+    "perplexity_table",
+    "removal_profile",
+    "stability_scatter",
+    "time_course",
+    "variance_bars",
+]

@@ -1,0 +1,336 @@
+"""Pictures of networks: where they are, when they are active, what they serve."""
+
+import html
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from plotly.subplots import make_subplots
+
+from app.figures.base import Picture, legend_on_top, style
+from app.raster import bin_starts, group_columns, pool_columns
+from app.theme import Palette, diverging_scale, qualitative, rgba
+
+MAP_COLUMNS = 768
+
+
+def _span(layers: NDArray[np.integer]) -> str:
+    return f"layer {layers[0]}" if len(layers) == 1 else f"layers {layers.min()} to {layers.max()}"
+
+
+def network_map(
+    values: NDArray[np.floating],
+    profile: NDArray[np.floating],
+    *,
+    network: int,
+    threshold: float,
+    limit: float,
+    palette: Palette,
+    labels: NDArray[np.integer] | None = None,
+) -> Picture:
+    """Draw a network over layers × units, and beside it the share of each layer it holds.
+
+    Parameters
+    ----------
+    values : ndarray (n_layers, width)
+        z, NaN beyond the end of a layer.
+    profile : ndarray (n_layers,)
+        Fraction of the layer's units with abs(z) above the threshold.
+    limit : float
+        abs(z) of the strongest colour, the same for all networks of an atlas.
+    labels : ndarray (n_layers, width), optional
+        Network of each unit (-1: none); given, units are grouped by it in place of their index.
+    """
+    shown = values if labels is None else group_columns(values, labels)
+    pooled = pool_columns(shown, MAP_COLUMNS)
+    pooled = np.where(np.abs(np.nan_to_num(pooled)) > threshold, pooled, pooled * 0)
+    starts = bin_starts(values.shape[1], MAP_COLUMNS)
+    n_layers = len(values)
+    layers = np.arange(n_layers, dtype=np.int16)
+    figure = make_subplots(
+        rows=1, cols=2, shared_yaxes=True, column_widths=[0.86, 0.14], horizontal_spacing=0.02
+    )
+    where = "near unit %{x}" if labels is None else "grouped by network"
+    figure.add_heatmap(
+        z=pooled.astype(np.float32),
+        x=starts,
+        y=layers,
+        zmin=-limit,
+        zmax=limit,
+        colorscale=diverging_scale(palette, threshold=threshold, limit=limit),
+        hoverongaps=False,
+        hovertemplate=f"layer %{{y}}, {where}<br>z %{{z:.1f}}<extra></extra>",
+        colorbar={
+            "orientation": "h",
+            "thickness": 8,
+            "len": 0.42,
+            "lenmode": "fraction",
+            "x": 0,
+            "xanchor": "left",
+            "yref": "container",
+            "y": 0.01,
+            "yanchor": "bottom",
+            "outlinewidth": 0,
+            "tickvals": [-limit, -threshold, threshold, limit],
+            "ticktext": [f"−{limit:.0f}", f"−{threshold:g}", f"{threshold:g}", f"z {limit:.0f}"],
+            "tickfont": {"size": 12},
+        },
+        row=1,
+        col=1,
+    )
+    figure.add_bar(
+        x=profile.astype(np.float32) * 100,
+        y=layers,
+        orientation="h",
+        marker_color=palette.quiet,
+        marker_line_width=0,
+        hovertemplate="layer %{y}: %{x:.2f} % of its units<extra></extra>",
+        row=1,
+        col=2,
+    )
+    style(figure, palette, height=max(300, 150 + 9 * n_layers), bottom=96)
+    order = "units, by index" if labels is None else "units, grouped by network"
+    figure.update_xaxes(title_text=order, showticklabels=labels is None, row=1, col=1)
+    figure.update_xaxes(title_text="% of layer", rangemode="tozero", nticks=3, row=1, col=2)
+    figure.update_yaxes(title_text="layer", showgrid=False, row=1, col=1)
+    figure.update_yaxes(showgrid=False, showticklabels=False, ticks="", row=1, col=2)
+    return Picture(
+        figure=figure,
+        alternative=_describe_map(values, profile, network=network, threshold=threshold),
+        table=pd.DataFrame(
+            {
+                "layer": layers,
+                f"% of units with |z| > {threshold:g}": np.round(profile * 100, 3),
+                "largest z": np.nanmax(values, axis=1).round(2),
+                "smallest z": np.nanmin(values, axis=1).round(2),
+            }
+        ),
+    )
+
+
+def _describe_map(
+    values: NDArray[np.floating], profile: NDArray[np.floating], *, network: int, threshold: float
+) -> str:
+    count = int((np.abs(np.nan_to_num(values)) > threshold).sum())
+    total = int((~np.isnan(values)).sum())
+    if not count:
+        return f"Network {network}: no unit has |z| above {threshold:g}."
+    strong = np.flatnonzero(profile >= profile.max() / 2)
+    return (
+        f"Network {network}: {count:,} of {total:,} units have |z| above {threshold:g}, "
+        f"most of them in {_span(strong)}; the peak is layer {int(profile.argmax())} "
+        f"with {profile.max():.1%} of its units."
+    )
+
+
+def parcellation_map(
+    labels: NDArray[np.integer], *, n_networks: int, palette: Palette, n_columns: int = 384
+) -> Picture:
+    """Draw what each layer is made of: its units grouped by the network they belong to.
+
+    Parameters
+    ----------
+    labels : ndarray (n_layers, width)
+        Network of each unit, -1 where it reaches the threshold in none, -2 beyond a layer's end.
+    """
+    last = np.iinfo(np.int32).max
+    keys = np.where(labels == -2, last, np.where(labels == -1, last - 1, labels))
+    grouped = np.take_along_axis(labels, np.argsort(keys, axis=1, kind="stable"), axis=1)
+    columns = np.linspace(0, labels.shape[1] - 1, min(n_columns, labels.shape[1])).astype(int)
+    shown = grouped[:, columns].astype(np.float32)
+    shown[shown == -2] = np.nan
+    colours = [palette.silhouette, *qualitative(palette, n_networks)]
+    edges = np.linspace(0, 1, n_networks + 2)
+    scale = [(edges[i + side], c) for i, c in enumerate(colours) for side in (0, 1)]
+    figure = go.Figure(
+        go.Heatmap(
+            z=shown,
+            x=np.linspace(0, 100, len(columns), dtype=np.float32),
+            y=np.arange(len(labels), dtype=np.int16),
+            zmin=-1.5,
+            zmax=n_networks - 0.5,
+            colorscale=scale,
+            showscale=False,
+            hoverongaps=False,
+            hovertemplate="layer %{y}: network %{z}<extra></extra>",
+        )
+    )
+    style(figure, palette, height=max(260, 90 + 8 * len(labels)))
+    figure.update_xaxes(title_text="% of the layer's units, grouped by network")
+    figure.update_yaxes(title_text="layer", showgrid=False)
+    valid = labels != -2
+    share = ((labels >= 0) & valid).sum(axis=1) / valid.sum(axis=1)
+    sizes = np.bincount(labels[labels >= 0].ravel(), minlength=n_networks)
+    alternative = (
+        f"Parcellation: {share.mean():.0%} of all units belong to one of {n_networks} networks, "
+        f"from {share.min():.0%} (layer {share.argmin()}) to {share.max():.0%} (layer "
+        f"{share.argmax()}) of a layer; the largest is network {sizes.argmax()} with "
+        f"{sizes.max():,} units."
+    )
+    table = pd.DataFrame({"network": np.arange(n_networks), "units": sizes})
+    return Picture(figure=figure, alternative=alternative, table=table)
+
+
+def time_course(
+    values: NDArray[np.floating],
+    texts: Sequence[str],
+    *,
+    network: int,
+    palette: Palette,
+    n_dummy_tokens: int = 0,
+) -> Picture:
+    """Draw a network's strength token by token over a session.
+
+    Parameters
+    ----------
+    values : ndarray (n_tokens,)
+        NaN on dummy tokens.
+    """
+    x = np.arange(len(values), dtype=np.int32)
+    known = np.nan_to_num(values).astype(np.float32)
+    figure = go.Figure()
+    for part, colour in (
+        (np.maximum(known, 0), palette.hot[1]),
+        (np.minimum(known, 0), palette.cold[1]),
+    ):
+        figure.add_scatter(
+            x=x,
+            y=part,
+            mode="lines",
+            line_width=0,
+            fill="tozeroy",
+            fillcolor=rgba(colour, 0.45),
+            hoverinfo="skip",
+        )
+    figure.add_scatter(
+        x=x,
+        y=values.astype(np.float32),
+        mode="lines",
+        line={"color": palette.text, "width": 1},
+        customdata=[html.escape(text) for text in texts],
+        hovertemplate="token %{x}: “%{customdata}”<br>strength %{y:.2f}<extra></extra>",
+    )
+    style(figure, palette, height=190)
+    if n_dummy_tokens:
+        figure.add_vline(x=n_dummy_tokens - 0.5, line={"color": palette.line, "width": 1})
+    figure.update_xaxes(title_text="token in the session")
+    figure.update_yaxes(title_text="strength", nticks=4)
+    peak = int(np.abs(known).argmax())
+    return Picture(
+        figure=figure,
+        alternative=(
+            f"Time course of network {network} over {len(values)} tokens, from "
+            f"{known.min():.2f} to {known.max():.2f}; strongest at token {peak}, "
+            f"“{texts[peak].strip()}”."
+        ),
+        table=pd.DataFrame({"token": x, "text": list(texts), "strength": values.round(3)}),
+    )
+
+
+def domain_bars(share: NDArray[np.floating], names: Sequence[str], *, palette: Palette) -> Picture:
+    """Draw how a network's energy divides over domains: shares (n_domains,) that sum to one."""
+    order = np.argsort(share)
+    percent = (share[order] * 100).astype(np.float32)
+    labels = [html.escape(names[i]) for i in order]
+    colours = [palette.accent if value > 50 else palette.quiet for value in percent]
+    figure = go.Figure(
+        go.Bar(
+            x=percent,
+            y=labels,
+            orientation="h",
+            marker={"color": colours, "line": {"width": 0}},
+            text=[f"{value:.0f} %" for value in percent],
+            textposition="outside",
+            cliponaxis=False,
+            textfont={"color": palette.text},
+            hovertemplate="%{y}: %{x:.1f} % of the energy<extra></extra>",
+        )
+    )
+    style(figure, palette, height=56 + 30 * len(names))
+    figure.update_xaxes(title_text="% of energy per token", range=[0, 112], tickvals=[0, 50, 100])
+    figure.update_yaxes(showgrid=False, ticks="", tickfont={"color": palette.text})
+    top = int(share.argmax())
+    return Picture(
+        figure=figure,
+        alternative=f"Most of the energy, {share[top]:.0%}, falls in {names[top]}.",
+        table=pd.DataFrame({"domain": list(names), "share of energy": share.round(4)}),
+    )
+
+
+def stability_scatter(table: pd.DataFrame, *, selected: int | None, palette: Palette) -> Picture:
+    """Draw each network's stability against the variance it explains by itself.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `NetworkAtlas.table()` makes it.
+    """
+    stability, variance = table["stability"].to_numpy(), table["variance_alone"].to_numpy()
+    is_selected = (table["network"] == selected).to_numpy()
+    figure = go.Figure(
+        go.Scatter(
+            x=variance.astype(np.float32) * 100,
+            y=stability.astype(np.float32),
+            mode="markers",
+            customdata=table["network"].to_numpy(),
+            text=[html.escape(str(domain)) for domain in table["top_domain"]],
+            marker={
+                "size": np.where(is_selected, 15, 9),
+                "color": [palette.accent if s else rgba(palette.quiet, 0.75) for s in is_selected],
+                "line": {"color": palette.canvas, "width": 1},
+            },
+            selected={"marker": {"color": palette.accent}},
+            unselected={"marker": {"opacity": 0.8}},
+            hovertemplate=(
+                "network %{customdata}<br>stability %{y:.2f}, alone %{x:.2f} % of variance"
+                "<br>most in %{text}<extra></extra>"
+            ),
+        )
+    )
+    figure.add_hline(y=0.8, line={"color": palette.line, "dash": "dot", "width": 1})
+    style(figure, palette, height=320)
+    figure.update_xaxes(title_text="% of variance it explains alone", rangemode="tozero")
+    figure.update_yaxes(title_text="stability (Iq)", range=[min(0.0, stability.min()), 1.04])
+    steady = int((stability >= 0.8).sum())
+    return Picture(
+        figure=figure,
+        alternative=(
+            f"{steady} of {len(table)} networks have a stability of 0.8 or more; alone they "
+            f"explain between {variance.min():.2%} and {variance.max():.2%} of the variance."
+        ),
+        table=table[["network", "stability", "variance_alone", "variance_left_out"]],
+    )
+
+
+def variance_bars(table: pd.DataFrame, *, palette: Palette) -> Picture:
+    """Draw the variance each network explains alone, and what is lost when it is left out."""
+    ordered = table.sort_values("variance_alone", ascending=False)
+    figure = go.Figure()
+    names = [str(network) for network in ordered["network"]]
+    for column, name, colour in (
+        ("variance_alone", "alone", rgba(palette.quiet, 0.55)),
+        ("variance_left_out", "lost when left out", palette.accent),
+    ):
+        figure.add_bar(
+            x=names,
+            y=ordered[column].to_numpy(dtype=np.float32) * 100,
+            name=name,
+            marker={"color": colour, "line": {"width": 0}},
+            hovertemplate=f"network %{{x}}: %{{y:.2f}} % {name}<extra></extra>",
+        )
+    style(figure, palette, height=260)
+    figure.update_layout(barmode="overlay", bargap=0.15)
+    legend_on_top(figure, palette)
+    figure.update_xaxes(title_text="network, by variance", type="category", nticks=20)
+    figure.update_yaxes(title_text="% of variance")
+    first = ordered.iloc[0]
+    return Picture(
+        figure=figure,
+        alternative=(
+            f"Network {first['network']} explains most variance alone, "
+            f"{first['variance_alone']:.2%}; shares do not add up, for networks overlap in time."
+        ),
+        table=ordered[["network", "variance_alone", "variance_left_out"]],
+    )

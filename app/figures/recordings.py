@@ -1,0 +1,107 @@
+"""Pictures of recordings: the carpet plot and per-layer statistics."""
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from app.figures.base import Picture, legend_on_top, style
+from app.raster import to_int8
+from app.theme import Palette
+
+
+def carpet(
+    values: NDArray[np.floating],
+    layers: NDArray[np.integer],
+    *,
+    palette: Palette,
+    limit: float = 3.0,
+    n_dummy_tokens: int = 0,
+) -> Picture:
+    """Draw a carpet plot: sampled units by layer (rows) over the tokens of a session (columns).
+
+    Parameters
+    ----------
+    values : ndarray (rows, n_tokens)
+        Signals scaled by each unit's own mean and deviation.
+    layers : ndarray (rows,)
+        The layer of each row, ascending.
+    """
+    low, high = palette.greys
+    figure = go.Figure(
+        go.Heatmap(
+            z=to_int8(values, limit),
+            zmin=-127,
+            zmax=127,
+            colorscale=[(0.0, low), (1.0, high)],
+            showscale=False,
+            customdata=np.repeat(layers.astype(np.int16)[:, None], values.shape[1], axis=1),
+            hovertemplate="layer %{customdata}, token %{x}<extra></extra>",
+        )
+    )
+    starts = np.flatnonzero(np.diff(layers, prepend=-1))
+    every = max(1, len(starts) // 8)
+    style(figure, palette, height=420)
+    figure.update_xaxes(title_text="token in the session")
+    figure.update_yaxes(
+        title_text="units, by layer",
+        tickvals=starts[::every],
+        ticktext=[str(layers[start]) for start in starts[::every]],
+        showgrid=False,
+    )
+    if n_dummy_tokens:
+        figure.add_vline(x=n_dummy_tokens - 0.5, line={"color": palette.accent, "width": 1})
+    loud = np.abs(values).mean(axis=0)
+    peak = int(loud[n_dummy_tokens:].argmax()) + n_dummy_tokens if values.size else 0
+    table = pd.DataFrame(
+        {
+            "token": np.arange(values.shape[1]),
+            "mean |z| of units": loud.round(3),
+            "left out": np.arange(values.shape[1]) < n_dummy_tokens,
+        }
+    )
+    return Picture(
+        figure=figure,
+        alternative=(
+            f"Carpet plot of {values.shape[0]} sampled units over {values.shape[1]} tokens; the "
+            f"most widespread activity after the dummy tokens is at token {peak}."
+        ),
+        table=table,
+    )
+
+
+def layer_lines(
+    frame: pd.DataFrame, columns: dict[str, str], *, title: str, palette: Palette
+) -> Picture:
+    """Draw per-layer numbers on a logarithmic axis.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row a layer, with a column ``layer``.
+    columns : dict
+        Column → its name for people, most important first.
+    """
+    colours = (palette.accent, palette.text, palette.quiet)
+    figure = go.Figure()
+    for (column, name), colour in zip(columns.items(), colours, strict=False):
+        figure.add_scatter(
+            x=frame["layer"].to_numpy(),
+            y=frame[column].to_numpy(dtype=np.float32),
+            mode="lines+markers",
+            name=name,
+            line={"color": colour, "width": 1.5},
+            marker={"size": 5},
+            hovertemplate=f"layer %{{x}}: %{{y:.3g}} {name}<extra></extra>",
+        )
+    style(figure, palette, height=300)
+    legend_on_top(figure, palette)
+    figure.update_xaxes(title_text="layer")
+    figure.update_yaxes(title_text=title, type="log", dtick=1, exponentformat="power")
+    first, name = next(iter(columns.items()))
+    top = int(frame[first].to_numpy().argmax())
+    return Picture(
+        figure=figure,
+        alternative=f"By layer, {name} is largest in layer {frame['layer'].iloc[top]}.",
+        table=frame[["layer", *columns]].rename(columns=columns),
+    )

@@ -1,0 +1,195 @@
+"""Everything cached: the workspace, jobs, the model, open artifacts, and small derived arrays.
+
+What is cached is shared by all sessions and never changed. Small inputs of figures are keyed by
+artifact id.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from app import raster
+from app.jobs import JobManager
+from app.tasks import ModelShelf
+from app.texts import TextChoice, Uploads
+from app.theme import PALETTES, Mode
+from fnprune_core import workflows
+from fnprune_core.corpora import Document
+from fnprune_core.evaluation import Perplexity
+from fnprune_core.models import Anatomy, LanguageModel
+from fnprune_core.networks import NetworkAtlas, Passage
+from fnprune_core.plans import PruningPlan
+from fnprune_core.recording import Recording, RecordingSettings
+from fnprune_core.storage import Workspace, read_manifest
+
+
+@st.cache_resource
+def workspace() -> Workspace:
+    """Return the workspace; what stopped work left behind stays, so that it can resume."""
+    return Workspace.default()
+
+
+@st.cache_resource
+def jobs() -> JobManager:
+    """Return the one manager of long work."""
+    return JobManager()
+
+
+@st.cache_resource
+def shelf() -> ModelShelf:
+    """Return the holder of the one model in memory."""
+    return ModelShelf()
+
+
+@st.cache_resource
+def uploads() -> Uploads:
+    """Return the folder of uploaded files."""
+    return Uploads()
+
+
+def language_model(source: str) -> LanguageModel | None:
+    """Return the model of `source` if it is in memory."""
+    return shelf().held(source)
+
+
+def anatomy(source: str) -> Anatomy | None:
+    """Return the anatomy of the model of `source` if it is in memory."""
+    model = language_model(source)
+    return None if model is None else _anatomy(model.fingerprint, str(model.dtype), model)
+
+
+@st.cache_resource(max_entries=4)
+def _anatomy(fingerprint: str, dtype: str, _model: LanguageModel) -> Anatomy:
+    return _model.anatomy()
+
+
+def manifest(kind: str, id: str) -> dict[str, Any]:
+    """Return an artifact's manifest; raises `ArtifactNotFoundError` if there is none."""
+    return read_manifest(workspace().existing(kind, id))
+
+
+@st.cache_resource(max_entries=2)
+def recording(id: str) -> Recording:
+    """Return an open recording."""
+    return workflows.open_recording(workspace(), id)
+
+
+@st.cache_resource(max_entries=2)
+def atlas(id: str) -> NetworkAtlas:
+    """Return an open atlas."""
+    return workflows.open_atlas(workspace(), id)
+
+
+@st.cache_resource(max_entries=8)
+def plan(id: str) -> PruningPlan:
+    """Return an open plan."""
+    return workflows.open_plan(workspace(), id)
+
+
+@st.cache_resource(max_entries=64)
+def evaluation(id: str) -> Perplexity:
+    """Return a stored perplexity."""
+    return workflows.open_evaluation(workspace(), id)
+
+
+@st.cache_resource(max_entries=2)
+def documents(choice: TextChoice) -> list[Document]:
+    """Return the chosen texts."""
+    return choice.documents()
+
+
+@st.cache_resource(max_entries=4)
+def estimate(
+    fingerprint: str, choice: TextChoice, settings: RecordingSettings, _model: LanguageModel
+) -> workflows.RecordingEstimate:
+    """Return what a recording will take; cuts the texts and times one short pass."""
+    windows = workflows.windows_for(_model, documents(choice), settings)
+    return workflows.estimate_recording(_model, windows, settings)
+
+
+@st.cache_data(max_entries=8)
+def network_table(id: str) -> pd.DataFrame:
+    """Return one row a network."""
+    return atlas(id).table()
+
+
+@st.cache_data(max_entries=8)
+def colour_limit(id: str, z: float) -> float:
+    """Return the z of the strongest colour, the same for all networks of an atlas."""
+    members = np.abs(atlas(id).maps)
+    members = members[members > z]
+    strongest = float(np.quantile(members, 0.98)) if members.size else 2 * z
+    return float(np.ceil(max(strongest, 1.5 * z)))
+
+
+@st.cache_data(max_entries=8, show_spinner="Drawing the networks")
+def thumbnails(id: str, z: float, mode: Mode) -> list[str]:
+    """Return a small picture of every network as data URIs."""
+    opened, limit = atlas(id), colour_limit(id, z)
+    return [
+        raster.thumbnail(opened.layer_map(k), palette=PALETTES[mode], threshold=z, limit=limit)
+        for k in range(opened.n_networks)
+    ]
+
+
+@st.cache_data(max_entries=4)
+def parcels(id: str, z: float) -> NDArray[np.int64]:
+    """Return each unit's network by layer: -1 in none, -2 beyond a layer's end."""
+    opened = atlas(id)
+    return raster.by_layer(opened.parcellation(z=z), opened.layout.widths, fill=-2)
+
+
+@st.cache_resource(max_entries=64)
+def passages(id: str, network: int) -> list[Passage]:
+    """Return a network's strongest passages."""
+    return atlas(id).top_passages(network)
+
+
+def n_members(id: str, network: int, z: float) -> int:
+    """Return how many units of a network are beyond the threshold."""
+    return len(atlas(id).members(network, z=z))
+
+
+@st.cache_data(max_entries=256)
+def strength(id: str, network: int) -> float:
+    """Return the strength of full colour in a network's texts: that of its 99.5th percentile."""
+    opened = atlas(id)
+    course = np.abs(opened.time_courses[network, ~opened.is_dummy])
+    return float(np.quantile(course, 0.995)) or 1.0
+
+
+def session_course(
+    id: str, network: int, session: int
+) -> tuple[NDArray[np.float32], list[str], int]:
+    """Return a network's strength over a session (NaN on dummy tokens), and the session's text."""
+    opened = atlas(id)
+    tokens = np.flatnonzero(opened.tokens["session"].to_numpy() == session)
+    values = np.where(opened.is_dummy[tokens], np.nan, opened.time_courses[network, tokens])
+    texts = opened.tokens["text"].iloc[tokens].astype(str).tolist()
+    return values.astype(np.float32), texts, int(opened.is_dummy[tokens].sum())
+
+
+@st.cache_data(max_entries=8, show_spinner="Drawing the carpet")
+def carpet(id: str, session: int, n_rows: int = 480) -> tuple[NDArray[np.float32], Any]:
+    """Return a session's signals of evenly sampled units, scaled by unit, and their layers."""
+    opened = recording(id)
+    units, layers = raster.carpet_rows(opened.layout.widths, n_rows)
+    signals = opened.session(session)[:, units].T
+    scale = np.maximum(opened.std[units], 1e-12)[:, None]
+    scaled = (signals - opened.mean[units][:, None]) / scale
+    return scaled.astype(np.float32), layers
+
+
+def export_folder(plan_id: str) -> Path:
+    """Return where a plan's export goes unless another folder is named."""
+    return workspace().root / "exports" / f"model-{plan_id}"
+
+
+def forget_open() -> None:
+    """Close all artifacts, after one was deleted."""
+    for cached in (recording, atlas, plan, evaluation, passages):
+        cached.clear()

@@ -1,0 +1,246 @@
+"""What each button starts: a job's name, its inputs and its function. No streamlit here."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from app.jobs import JobFunction, Report
+from app.texts import TextChoice
+from fnprune_core import workflows
+from fnprune_core.decomposition import GroupICA
+from fnprune_core.evaluation import Perplexity
+from fnprune_core.models import Anatomy, LanguageModel, load_model
+from fnprune_core.plans import PlanSettings
+from fnprune_core.progress import CancelToken, Progress, ProgressEvent
+from fnprune_core.recording import RecordingSettings
+from fnprune_core.storage import Workspace
+
+DENSE = "dense"
+PLAN = "your plan"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A job to be submitted."""
+
+    kind: str
+    title: str
+    inputs: Mapping[str, Any]
+    function: JobFunction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Partial:
+    """Perplexity so far of one model in a comparison."""
+
+    label: str
+    result: Perplexity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """The plans of a comparison, made and about to be measured; `note` is for the person."""
+
+    plan_ids: Mapping[str, str | None]
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Result of `prune`: ids of the plans and of their evaluations, by label."""
+
+    plan_ids: Mapping[str, str | None]
+    evaluation_ids: Mapping[str, str]
+
+
+class ModelShelf:
+    """Holds one model for the whole server; the one before is let go first."""
+
+    def __init__(self) -> None:
+        self._loading = threading.Lock()
+        self._held: LanguageModel | None = None
+
+    def get(self, source: str, *, progress: Progress) -> LanguageModel:
+        """Return the model of `source`, loading it if another one (or none) is held."""
+        with self._loading:
+            held = self._held
+            if held is None or held.source != source:
+                self._held = held = None
+                progress(ProgressEvent(stage="loading the model", done=0, total=1, unit="models"))
+                held = self._held = load_model(source, progress=progress)
+                progress(ProgressEvent(stage="loading the model", done=1, total=1, unit="models"))
+            return held
+
+    def held(self, source: str) -> LanguageModel | None:
+        """Return the model of `source` if it is in memory."""
+        held = self._held
+        return held if held is not None and held.source == source else None
+
+
+def load(shelf: ModelShelf, source: str) -> Task:
+    """Load a model; the result is its anatomy."""
+
+    def run(report: Report, cancel: CancelToken) -> Anatomy:
+        return shelf.get(source, progress=report).anatomy()
+
+    return Task(kind="load", title=f"Loading {source}", inputs={"model": source}, function=run)
+
+
+def example(workspace: Workspace) -> Task:
+    """Build the example; the result holds its ids."""
+
+    def run(report: Report, cancel: CancelToken) -> workflows.ExampleIds:
+        return workflows.example(workspace, progress=report, cancel=cancel)
+
+    return Task(kind="example", title="Building the example", inputs={}, function=run)
+
+
+def record(
+    shelf: ModelShelf,
+    workspace: Workspace,
+    *,
+    model: str,
+    texts: TextChoice,
+    settings: RecordingSettings,
+) -> Task:
+    """Record texts; the result is the recording's id."""
+
+    def run(report: Report, cancel: CancelToken) -> str:
+        language_model = shelf.get(model, progress=report)
+        return workflows.record_texts(
+            workspace,
+            language_model,
+            texts.documents(),
+            settings=settings,
+            progress=report,
+            cancel=cancel,
+        )
+
+    inputs = {"model": model, "texts": texts.to_json(), "settings": asdict(settings)}
+    return Task(kind="record", title="Recording", inputs=inputs, function=run)
+
+
+def decompose(workspace: Workspace, *, recording: str, settings: GroupICA) -> Task:
+    """Find networks; the result is the decomposition's id."""
+    inputs = {"recording": recording, "settings": settings.settings()}
+
+    def run(report: Report, cancel: CancelToken) -> str:
+        return workflows.decompose(
+            workspace, recording, settings=settings, progress=report, cancel=cancel
+        )
+
+    return Task(kind="decompose", title="Decomposing", inputs=inputs, function=run)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PruneOrder:
+    """What Apply was asked to do.
+
+    Parameters
+    ----------
+    settings : PlanSettings
+        Of the person's plan.
+    baselines : tuple of str
+        Rival scores, measured at the same ratio, allocation, sink rule and compensation.
+    """
+
+    model: str
+    recording: str
+    atlas: str
+    settings: PlanSettings
+    baselines: tuple[str, ...]
+    texts: TextChoice
+    window: int = 512
+    max_windows: int | None = 24
+
+    def wanted(self) -> dict[str, PlanSettings]:
+        """Return the plans to make, by label: the person's first."""
+        plain = self.settings.with_(preserved=None)
+        rivals = {name: plain.with_(score=name) for name in self.baselines}
+        return {PLAN: self.settings, **rivals}
+
+
+def prune(shelf: ModelShelf, workspace: Workspace, order: PruneOrder) -> Task:
+    """Make the plan and its baselines and measure them together; a `Comparison` results."""
+
+    def run(report: Report, cancel: CancelToken) -> Comparison:
+        language_model = shelf.get(order.model, progress=report)
+        windows = workflows.evaluation_windows(
+            language_model,
+            order.texts.documents(),
+            window=order.window,
+            max_windows=order.max_windows,
+        )
+        wanted = order.wanted()
+        made = workflows.plans(
+            workspace,
+            language_model,
+            recording_id=order.recording,
+            decomposition_id=order.atlas or None,
+            settings=list(wanted.values()),
+            progress=report,
+            cancel=cancel,
+        )
+        plan_ids = {DENSE: None, **dict(zip(wanted, made, strict=True))}
+        note = workflows.bias_warning(language_model, order.settings)
+        report(Planned(plan_ids=plan_ids, note=note))
+        evaluation_ids = workflows.compare(
+            workspace,
+            language_model,
+            windows,
+            plan_ids=plan_ids,
+            on_partial=_reading(report, plan_ids),
+            cancel=cancel,
+        )
+        return Comparison(plan_ids=plan_ids, evaluation_ids=evaluation_ids)
+
+    return Task(kind="prune", title="Pruning", inputs=asdict(order), function=run)
+
+
+def _reading(report: Report, labels: Mapping[str, str | None]) -> Any:
+    """Return what `compare` calls: reports each result, and how many windows are read of all."""
+    read = dict.fromkeys(labels, 0)
+
+    def on_partial(label: str, result: Perplexity) -> None:
+        read[label] = len(result.window_nll)
+        report(Partial(label=label, result=result))
+        report(
+            ProgressEvent(
+                stage="reading held-out text",
+                done=sum(read.values()),
+                total=result.n_windows_total * len(read),
+                unit="windows",
+            )
+        )
+
+    return on_partial
+
+
+def export(
+    shelf: ModelShelf,
+    workspace: Workspace,
+    *,
+    model: str,
+    plan: str,
+    target: Path,
+    evaluation_ids: Mapping[str, str],
+) -> Task:
+    """Write the pruned model; the result is its folder."""
+
+    def run(report: Report, cancel: CancelToken) -> Path:
+        language_model = shelf.get(model, progress=report)
+        cancel.raise_if_cancelled()
+        return workflows.export(
+            workspace,
+            language_model,
+            plan,
+            target,
+            form="masked",
+            evaluation_ids=evaluation_ids,
+            progress=report,
+        )
+
+    inputs = {"model": model, "plan": plan, "target": str(target), "figures": dict(evaluation_ids)}
+    return Task(kind="export", title="Exporting", inputs=inputs, function=run)

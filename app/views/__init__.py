@@ -1,0 +1,1 @@
+"""The pages, one file each; they never import one another."""

@@ -1,0 +1,177 @@
+"""Atlas: each network's map, depth, time course, passages and domains."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from app import components, figures, resources, state, strips
+from app.gallery import gallery
+from fnprune_core.networks import NetworkAtlas
+
+
+def select(network: int) -> None:
+    """Look at another network."""
+    state.change(network=network)
+
+
+def toolbar(atlas: NetworkAtlas, network: int) -> None:
+    """Draw what moves between networks and decides on this one."""
+    view = state.view()
+    n, is_dropped = atlas.n_networks, network in view.dropped
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+        button("Previous", "arrow_back", "Left", lambda: select((network - 1) % n))
+        button("Next", "arrow_forward", "Right", lambda: select((network + 1) % n))
+        button(
+            "Keep",
+            "check",
+            "K",
+            lambda: state.drop({*view.dropped} - {network}),
+            off=not is_dropped,
+        )
+        button(
+            "Prune",
+            "content_cut",
+            "P",
+            lambda: state.drop({*view.dropped, network}),
+            off=is_dropped,
+        )
+        button("Undo", "undo", "U", state.undo, off=not state.can_undo())
+
+
+def button(
+    label: str, icon: str, shortcut: str, action: Callable[[], None], *, off: bool = False
+) -> None:
+    """Draw a button with its key."""
+    st.button(
+        label,
+        icon=f":material/{icon}:",
+        shortcut=shortcut,
+        disabled=off,
+        key=f"atlas-{label}",
+        on_click=action,
+    )
+
+
+def show_facts(atlas: NetworkAtlas, network: int) -> None:
+    """Draw a network's numbers."""
+    row = resources.network_table(atlas.id).iloc[network]
+    with st.container(horizontal=True):
+        if row["stability"] == row["stability"]:
+            st.metric("Stability (Iq)", f"{row['stability']:.2f}")
+        st.metric("Alone explains", f"{row['variance_alone']:.2%}")
+        st.metric("Peak layer", f"{row['peak_layer']}")
+        z = state.view().z
+        st.metric(f"Units beyond {z:g}", f"{resources.n_members(atlas.id, network, z):,}")
+
+
+def show_map(atlas: NetworkAtlas, network: int) -> None:
+    """Draw the map with its threshold."""
+    view = state.view()
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    z = left.slider(
+        "Threshold |z|",
+        *state.Z_RANGE,
+        view.z,
+        0.1,
+        key="atlas-z",
+        help="z over the units of this map; not a test over subjects.",
+    )
+    if z != view.z:
+        state.change(z=z)
+    order = right.segmented_control(
+        "Order of units",
+        ["By index", "By network"],
+        default="By index",
+        required=True,
+        key="atlas-order",
+        help="A unit's index means nothing: the units of a layer have no neighbours.",
+    )
+    components.picture(
+        figures.network_map(
+            atlas.layer_map(network),
+            atlas.depth_profile(network, z=z),
+            network=network,
+            threshold=z,
+            limit=resources.colour_limit(atlas.id, z),
+            palette=components.palette(),
+            labels=resources.parcels(atlas.id, z) if order == "By network" else None,
+        ),
+        key="map",
+    )
+
+
+def show_time(atlas: NetworkAtlas, network: int) -> None:
+    """Draw the time course over a session, and the session's text coloured by it."""
+    titles = strips.session_titles(atlas.tokens)
+    strongest = resources.passages(atlas.id, network)[0].session
+    session = st.selectbox(
+        "Session",
+        range(len(titles)),
+        index=strongest,
+        format_func=titles.__getitem__,
+        key=f"atlas-session-{network}",
+    )
+    values, texts, n_dummy = resources.session_course(atlas.id, network, session)
+    components.picture(
+        figures.time_course(
+            values, texts, network=network, n_dummy_tokens=n_dummy, palette=components.palette()
+        ),
+        key="time-course",
+    )
+    with st.container(height=260, border=True):
+        strips.strip(texts, values, limit=resources.strength(atlas.id, network), first=0)
+
+
+def show_passages(atlas: NetworkAtlas, network: int) -> None:
+    """Draw the passages in which the network is strongest."""
+    limit = resources.strength(atlas.id, network)
+    for passage in resources.passages(atlas.id, network):
+        place = f"{passage.domain} · {passage.document} · token {passage.position}"
+        st.caption(f"{components.plain(place)} · strength {passage.values[passage.centre]:.1f}")
+        strips.strip(passage.pieces, passage.values, limit=limit, centre=passage.centre)
+
+
+def show_function(atlas: NetworkAtlas, network: int) -> None:
+    """Draw what a network does: its passages, domains and time course."""
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        st.subheader("Strongest passages", anchor=False)
+        show_passages(atlas, network)
+    with right:
+        st.subheader("Domains", anchor=False)
+        components.picture(
+            figures.domain_bars(
+                atlas.domain_share()[network], atlas.domain_names, palette=components.palette()
+            ),
+            key="domains",
+        )
+        st.subheader("Strongest words", anchor=False)
+        strips.top_words(atlas, network)
+    st.subheader("Time course", anchor=False)
+    show_time(atlas, network)
+
+
+view = state.view()
+if not view.atlas:
+    components.heading("Atlas", "The functional networks of the model, one by one.")
+    components.empty(
+        "No networks yet",
+        "Decompose a recording, or open the worked example.",
+        button="Go to the start",
+        page=components.START,
+        icon="neurology",
+    )
+else:
+    atlas = resources.atlas(view.atlas)
+    network = min(view.network, atlas.n_networks - 1)
+    left, right = st.columns([1, 3], gap="medium")
+    with left:
+        gallery(
+            components.tiles(atlas.id), selected=network, key="gallery", on_pick=select, tall=True
+        )
+    with right:
+        components.network_title(network)
+        toolbar(atlas, network)
+        show_facts(atlas, network)
+        show_map(atlas, network)
+    show_function(atlas, network)
