@@ -1,3 +1,56 @@
 """Shared fixtures."""
 
+import pytest
+import tiny
+
+from fnprune_core.architectures import ARCHITECTURES
+from fnprune_core.models import LanguageModel
+from fnprune_core.recording import Recording, RecordingSettings, record
+from fnprune_core.storage import Workspace
+
 pytest_plugins = ["requirements_fixtures"]
+
+
+@pytest.fixture(params=ARCHITECTURES)
+def family(request) -> str:
+    """Each family of the table in turn; a new row is tested on arrival."""
+    return request.param
+
+
+@pytest.fixture
+def language_model(family) -> LanguageModel:
+    """A tiny model of each family in turn."""
+    return tiny.tiny_language_model(family)
+
+
+@pytest.fixture
+def llama() -> LanguageModel:
+    """A tiny Llama, where one family is enough."""
+    return tiny.tiny_language_model("Llama")
+
+
+@pytest.fixture
+def workspace(tmp_path) -> Workspace:
+    """An empty workspace."""
+    return Workspace(tmp_path / "workspace")
+
+
+@pytest.fixture
+def record_windows(workspace):
+    """Record windows with a model into the workspace: ``record_windows(model, windows)``."""
+
+    def record_them(language_model, windows=None, **options) -> Recording:
+        windows = windows or tiny.toy_windows()
+        settings = RecordingSettings(
+            window=windows.window, n_dummy_tokens=windows.n_dummy_tokens, max_tokens=None, **options
+        )
+        id = record(workspace, language_model, windows, settings=settings)
+        return Recording(workspace.folder("recordings", id))
+
+    return record_them
+
+
+@pytest.fixture
+def recording(record_windows, llama) -> Recording:
+    """8 sessions of 32 tokens, 2 of them dummy, read by the tiny Llama: 144 units."""
+    return record_windows(llama)

@@ -1,0 +1,171 @@
+"""Models, texts and plans small enough for a test, made from configs and random numbers."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
+from transformers import (
+    AutoModelForCausalLM,
+    GPT2Config,
+    LlamaConfig,
+    MistralConfig,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+    Qwen2Config,
+)
+
+from fnprune_core.corpora import Document
+from fnprune_core.layout import UnitLayout
+from fnprune_core.models import LanguageModel, wrap_model
+from fnprune_core.plans import PlanSettings, PruningPlan
+from fnprune_core.windows import Windows
+
+VOCABULARY = 64
+# Id 0 is the unknown word; the others are "ab", "ac", …
+WORDS = ("<unk>", *(f"{a}{b}" for a in "abcdefg" for b in "qrstuvwxy"))
+_SHARED = {
+    "vocab_size": VOCABULARY,
+    "initializer_range": 0.25,
+    "bos_token_id": None,
+    "eos_token_id": None,
+}
+_SIZES = {
+    "hidden_size": 32,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 128,
+}
+# A row for each family of `ARCHITECTURES`; the widths differ, so that none passes for another.
+TINY_CONFIGS: dict[str, Callable[[], PretrainedConfig]] = {
+    "Llama": lambda: LlamaConfig(**_SHARED, **_SIZES, intermediate_size=48),
+    "Mistral": lambda: MistralConfig(**_SHARED, **_SIZES, intermediate_size=44),
+    "Qwen2": lambda: Qwen2Config(**_SHARED, **_SIZES, intermediate_size=46),
+    "GPT-2": lambda: GPT2Config(
+        **_SHARED, n_embd=32, n_layer=3, n_head=4, n_inner=40, n_positions=128
+    ),
+}
+
+
+def tiny_model(
+    family: str, *, seed: int = 0, config: PretrainedConfig | None = None
+) -> PreTrainedModel:
+    """Return a fresh 3-layer model in which every bias is random and no norm is trivial."""
+    if config is None:
+        if family not in TINY_CONFIGS:
+            raise LookupError(
+                f"The family {family!r} has no tiny config: add a row to TINY_CONFIGS in "
+                "tests/tiny.py, so that the shared tests run on it."
+            )
+        config = TINY_CONFIGS[family]()
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        model = AutoModelForCausalLM.from_config(config)
+        for name, parameter in model.named_parameters():
+            if name.endswith("bias"):
+                parameter.normal_(0, 0.5)
+            elif parameter.ndim == 1:
+                parameter.normal_(1, 0.3)
+    return model.eval()
+
+
+def toy_tokenizer() -> PreTrainedTokenizerFast:
+    """Return a tokenizer that knows the 63 words of `WORDS`, separated by spaces."""
+    core = Tokenizer(WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="<unk>"))
+    core.pre_tokenizer = Whitespace()
+    return PreTrainedTokenizerFast(tokenizer_object=core, unk_token="<unk>")
+
+
+def tiny_language_model(
+    family: str, *, seed: int = 0, config: PretrainedConfig | None = None
+) -> LanguageModel:
+    """Return a fresh tiny model of a family with the toy tokenizer."""
+    return wrap_model(
+        tiny_model(family, seed=seed, config=config), toy_tokenizer(), name=f"tiny-{family}"
+    )
+
+
+def toy_documents(
+    *, n_per_domain: int = 3, n_words: int = 80, domains: Sequence[str] = ("prose", "code")
+) -> list[Document]:
+    """Return documents of random words; each domain prefers its own share of the vocabulary."""
+    rng = np.random.default_rng(1)
+    documents = []
+    for domain, liked in zip(
+        domains, np.array_split(np.arange(1, VOCABULARY), len(domains)), strict=True
+    ):
+        chances = np.full(VOCABULARY, 0.1)
+        chances[0], chances[liked] = 0, 1
+        for i in range(n_per_domain):
+            ids = rng.choice(VOCABULARY, size=n_words, p=chances / chances.sum())
+            text = " ".join(WORDS[i] for i in ids)
+            documents.append(Document(text=text, domain=domain, name=f"{domain}-{i}"))
+    return documents
+
+
+def toy_windows(
+    lengths: Sequence[int] = (32,) * 8,
+    *,
+    n_dummy_tokens: int = 2,
+    seed: int = 0,
+    n_documents: int = 4,
+) -> Windows:
+    """Return windows of random token ids; documents and two domains in contiguous stretches."""
+    rng = np.random.default_rng(seed)
+    document = np.arange(len(lengths)) * n_documents // len(lengths)
+    domain = np.arange(len(lengths)) * 2 // len(lengths)
+    return Windows(
+        token_ids=rng.integers(1, VOCABULARY, sum(lengths)),
+        starts=np.concatenate([[0], np.cumsum(lengths)]),
+        document_index=np.repeat(document, lengths),
+        domain_index=np.repeat(domain, lengths),
+        document_names=tuple(f"document {i}" for i in np.unique(document)),
+        domain_names=("prose", "code")[: len(np.unique(domain))],
+        window=max(lengths),
+        n_dummy_tokens=n_dummy_tokens,
+    )
+
+
+def random_ids(*, n_windows: int = 2, length: int = 16, seed: int = 0) -> torch.Tensor:
+    """Return random token ids (n_windows, length)."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(VOCABULARY, (n_windows, length), generator=generator)
+
+
+def ragged_removal(layout: UnitLayout, *, seed: int = 0) -> tuple[np.ndarray, ...]:
+    """Return units to remove: a different number in every layer, none in the first."""
+    rng = np.random.default_rng(seed)
+    return tuple(
+        np.sort(rng.choice(width, size=width * layer // (layout.n_layers + 1), replace=False))
+        for layer, width in enumerate(layout.widths)
+    )
+
+
+def toy_plan(
+    language_model: LanguageModel,
+    removed: Sequence[np.ndarray] | None = None,
+    *,
+    settings: PlanSettings | None = None,
+    fingerprint: str | None = None,
+) -> PruningPlan:
+    """Return a plan that removes the given units, ragged ones by default."""
+    layout = language_model.layout
+    removed = ragged_removal(layout) if removed is None else removed
+    return PruningPlan(
+        removed=tuple(np.asarray(part, dtype=np.int64) for part in removed),
+        layout=layout,
+        settings=settings or PlanSettings(score="flap", sink_units=0),
+        fingerprint=fingerprint or language_model.fingerprint,
+        model_name=language_model.name,
+        recording_id="a-recording",
+        decomposition_id="",
+        share_of_parameters=0.1,
+        thresholds=(0.0,) * layout.n_layers,
+        sink_units=(),
+        preserved=(),
+        n_networks=0,
+    )
