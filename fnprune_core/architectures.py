@@ -214,7 +214,7 @@ def output_column_norms(
     with torch.no_grad():
         return torch.cat(
             [
-                weight_of(projection).double().abs().pow(power).sum(dim=0).cpu()
+                weight_of(projection).cpu().double().abs().pow(power).sum(dim=0)
                 for projection in output_projections(model, architecture)
             ]
         )
@@ -226,7 +226,7 @@ def feeding_row_norms(model: PreTrainedModel, architecture: Architecture) -> Ten
     with torch.no_grad():
         for layer in layers_of(model, architecture):
             norms = [
-                weight_of(layer.get_submodule(path)).double().square().sum(dim=1).cpu()
+                weight_of(layer.get_submodule(path)).cpu().double().square().sum(dim=1)
                 for path in architecture.feeding
             ]
             parts.append(torch.stack(norms).prod(dim=0))

@@ -170,7 +170,7 @@ def compensate(
         cancel.raise_if_cancelled()
         statistics = _statistics(recording, layer, weights, means, needs_gram=needs_gram)
         with torch.no_grad():
-            weight = weight_of(module).double().cpu().numpy()
+            weight = weight_of(module).cpu().double().numpy()
         for index, (cut, row) in enumerate(zip(cuts, rows, strict=True)):
             refit = row.refit(weight, cut.removed[layer], statistics, cut.intercept)
             results[index].append(refit if len(cut.removed[layer]) else Refit())

@@ -245,7 +245,7 @@ def perplexity_stream(
             losses = functional.cross_entropy(
                 logits[row, :-1].float(), ids[row, 1:], reduction="none"
             )
-            total = float(losses.double().sum())
+            total = float(losses.cpu().double().sum())
             if not np.isfinite(total):
                 raise NonFiniteError(
                     f"The loss of window {window} is not finite.",

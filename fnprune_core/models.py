@@ -5,11 +5,13 @@ import json
 import os
 import socket
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
 import torch
 from huggingface_hub import constants
 from transformers import (
@@ -27,6 +29,7 @@ from fnprune_core.architectures import (
     architecture_for,
     feeding_modules,
     output_projections,
+    supported_families,
     unit_layout,
     weight_of,
 )
@@ -190,18 +193,15 @@ def choose_dtype(dtype: str, device: torch.device) -> torch.dtype:
 def fingerprint(model: PreTrainedModel, architecture: Architecture) -> str:
     """Return 16 hex digits that name the weights, alike on every device and in every dtype.
 
-    A sample of the embedding and of each output projection, rounded to bfloat16, and all their
-    shapes are hashed, so that a plan made in float32 fits the same model in bfloat16.
+    The shape of each parameter and the signs of a sample of it are hashed. A sign is all that
+    no rounding changes, so a plan made in float32 fits the same model in float16 or bfloat16.
     """
     digest = hashlib.sha256(architecture.family.encode())
-    for module in [model.get_input_embeddings(), *output_projections(model, architecture)]:
-        weight = weight_of(module).detach()
-        rows, columns = weight.shape
-        step = max(1, rows * columns // _FINGERPRINT_SAMPLES)
-        flat = torch.arange(0, rows * columns, step, device=weight.device)
-        sample = weight[flat // columns, flat % columns].to(torch.bfloat16)
-        digest.update(json.dumps([rows, columns]).encode())
-        digest.update(sample.view(torch.int16).cpu().numpy().tobytes())
+    for name, parameter in model.named_parameters():
+        step = parameter.numel() // _FINGERPRINT_SAMPLES | 1  # odd: not always the same column
+        signs = torch.signbit(parameter.detach().reshape(-1)[::step])
+        digest.update(json.dumps([name, *parameter.shape]).encode())
+        digest.update(np.packbits(signs.cpu().numpy()).tobytes())
     return digest.hexdigest()[:16]
 
 
@@ -255,6 +255,11 @@ def _not_found(source: str, error: Exception) -> FnpruneError:
     if cause is not None:
         kinds |= {kind.__name__ for kind in type(cause).__mro__}
     text = str(error)
+    if "OutOfMemoryError" in kinds:
+        return SettingsError(
+            f"The model {source!r} does not fit into the device's memory.",
+            hint="Use a smaller dtype (bfloat16), another device, or `sharded` over several.",
+        )
     if "GatedRepoError" in kinds or "gated repo" in text:
         return ModelNotFoundError(
             f"The model {source!r} is gated: its owner asks you to accept terms first.",
@@ -263,17 +268,37 @@ def _not_found(source: str, error: Exception) -> FnpruneError:
     if "trust_remote_code" in text or "does not recognize this architecture" in text:
         return UnsupportedArchitectureError(
             f"The model {source!r} needs code of its own, or a newer transformers.",
-            hint="fnprune runs only architectures that transformers ships; see `fnprune doctor`.",
+            hint=f"Code from a checkpoint is never run. These families work: "
+            f"{supported_families()}.",
         )
     if {"RepositoryNotFoundError", "HFValidationError"} & kinds:
         return ModelNotFoundError(
             f"There is no model {source!r} on the Hugging Face hub, or it is private.",
             hint="Check the id (owner/name), or give a local folder or GGUF file.",
         )
+    reason = (text.splitlines() or [type(error).__name__])[0].rstrip(" .:")
     return ModelNotFoundError(
-        f"The model {source!r} could not be loaded: {text.splitlines()[0] if text else error!r}",
-        hint="No network? Give a local folder or a GGUF file, or use `embedded`.",
+        f"The model {source!r} could not be loaded: {reason}.",
+        hint="Is a file missing or damaged? Fetch the model again."
+        if Path(source).expanduser().exists()
+        else "No network? Give a local folder or a GGUF file, or use `embedded`.",
     )
+
+
+def _check_whole(source: str, missing: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> None:
+    """Refuse what transformers would fill with random weights, or an empty vocabulary."""
+    if missing:
+        raise ModelNotFoundError(
+            f"The weights of {source!r} lack {len(missing)} parameters that its config asks for, "
+            f"{missing[0]} among them.",
+            hint="Fetch the model again, or check that config.json belongs to these weights.",
+        )
+    if not tokenizer("a b", add_special_tokens=False)["input_ids"]:
+        raise ModelNotFoundError(
+            f"The tokenizer of {source!r} turns text into nothing: its files are missing or "
+            "damaged.",
+            hint="Put tokenizer.json and tokenizer_config.json beside config.json.",
+        )
 
 
 def _read_config(source: str, location: str, extra: dict[str, Any]) -> PretrainedConfig:
@@ -284,6 +309,35 @@ def _read_config(source: str, location: str, extra: dict[str, Any]) -> Pretraine
     except (OSError, ValueError, KeyError) as error:
         raise _not_found(source, error) from error
     return config
+
+
+def _read_model(
+    source: str, location: str, arguments: dict[str, Any], device: torch.device
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Return weights, on `device` unless they are sharded, and tokenizer."""
+    loaded: Any
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            location,
+            trust_remote_code=False,
+            **{k: v for k, v in arguments.items() if k not in ("dtype", "device_map")},
+        )
+        loaded = AutoModelForCausalLM.from_pretrained(
+            location, output_loading_info=True, trust_remote_code=False, **arguments
+        )
+        if "device_map" not in arguments:
+            torch.nn.Module.to(loaded[0], device)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise _not_found(source, error) from error
+    except Exception as error:
+        if type(error).__name__ != "SafetensorError":
+            raise
+        raise ModelNotFoundError(
+            f"The weights of {source!r} are damaged: {error}.", hint="Fetch the model again."
+        ) from error
+    model: PreTrainedModel = loaded[0]
+    _check_whole(source, sorted(loaded[1]["missing_keys"]), tokenizer)
+    return model, tokenizer
 
 
 def load_model(
@@ -325,25 +379,13 @@ def load_model(
     config = _read_config(source, location, extra)
     architecture = architecture_for(config)
     chosen = choose_device("auto" if device == "sharded" else device)
-    arguments: dict[str, Any] = {"dtype": choose_dtype(dtype, chosen), "trust_remote_code": False}
+    arguments: dict[str, Any] = {"dtype": choose_dtype(dtype, chosen)}
     if device == "sharded":
         arguments["device_map"] = "auto"
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(location, trust_remote_code=False, **extra)
-        model = AutoModelForCausalLM.from_pretrained(location, **arguments, **extra)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise _not_found(source, error) from error
-    except Exception as error:
-        if type(error).__name__ != "SafetensorError":
-            raise
-        raise ModelNotFoundError(
-            f"The weights of {source!r} are damaged: {error}.", hint="Fetch the model again."
-        ) from error
+    model, tokenizer = _read_model(source, location, {**extra, **arguments}, chosen)
     if "gguf_file" in extra:
         # A dequantised GGUF still says it is quantised, and then refuses to be saved.
         del model.config.quantization_config
-    if device != "sharded":
-        torch.nn.Module.to(model, chosen)
     model.eval()
     layout = unit_layout(model, architecture)
     return LanguageModel(
