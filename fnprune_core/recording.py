@@ -5,7 +5,7 @@ a unit is a voxel, a token is a TR, a window is a session.
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +33,16 @@ from fnprune_core.storage import (
     read_json,
     read_manifest,
     storage_errors,
+    sync,
     write_json,
 )
 
 _SIGNALS = "signals.f16"
+_LOG_P = "log_probabilities.f4"
 _PROGRESS = "progress.json"
 _PER_SESSION = {"scales": "f4", "session_mean": "f4", "session_m2": "f8", "dummy_max": "f4"}
 _SCALED_MAXIMUM = 4096.0  # leaves 2^26 below the largest value before float16 goes subnormal
+_LEAST_EXPONENT = -100.0  # a scale that is itself subnormal would divide by zero
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +99,8 @@ class Recording:
     layout : UnitLayout
     windows : Windows
         The text that was read.
+    is_dummy : ndarray (n_tokens,)
+        Which tokens statistics leave out.
     tokens : DataFrame
         One row a token: session, position, token_id, text, document, domain, is_dummy,
         log_probability (natural logarithm; missing for the first token of a session).
@@ -118,6 +123,7 @@ class Recording:
         self.dtype: str = manifest["inputs"]["dtype"]
         self.tokens = _read_tokens(folder / "tokens.parquet")
         self.windows = _windows_of(manifest, self.tokens)
+        self.is_dummy: NDArray[np.bool_] = self.windows.is_dummy
         shape = (self.windows.n_tokens, self.layout.n_units)
         self._signals = _open_array(folder / _SIGNALS, np.float16, shape)
         sessions = (self.windows.n_windows, self.layout.n_units)
@@ -141,19 +147,9 @@ class Recording:
         return self.windows.n_tokens
 
     @property
-    def is_dummy(self) -> NDArray[np.bool_]:
-        """Which tokens statistics leave out: (n_tokens,)."""
-        return self.windows.is_dummy
-
-    @property
     def alive(self) -> NDArray[np.bool_]:
         """Units that vary, (n_units,): standard deviation above 1e-6 of their layer's median."""
-        return np.concatenate(
-            [
-                part > 1e-6 * max(float(np.median(part)), 1e-30)
-                for part in self.layout.split(self.std)
-            ]
-        )
+        return alive_units(self.std, self.layout)
 
     def session_slice(self, session: int) -> slice:
         """Return the slice of tokens that belongs to `session`."""
@@ -227,27 +223,26 @@ class Recording:
         )
 
     def _moments(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        usable = np.array(
-            [(~self.is_dummy[self.session_slice(i)]).sum() for i in range(self.n_sessions)],
-            dtype=np.float64,
-        )
-        means = np.asarray(self._session_mean, dtype=np.float64)
-        total = usable.sum()
-        mean = usable @ means / total
-        between = usable @ np.square(means - mean)
-        variance = (np.asarray(self._session_m2).sum(axis=0) + between) / total
-        return mean.astype(np.float32), np.sqrt(variance).astype(np.float32)
+        """Merge the sessions' moments one by one (Chan's update): memory of one session."""
+        usable = np.bincount(self.windows.session, weights=~self.is_dummy)
+        mean = np.zeros(self.layout.n_units)
+        squares = np.zeros(self.layout.n_units)
+        for session in np.flatnonzero(usable):
+            so_far, here = usable[:session].sum(), usable[session]
+            change = self._session_mean[session] - mean
+            mean += change * (here / (so_far + here))
+            squares += self._session_m2[session]
+            squares += np.square(change) * (so_far * here / (so_far + here))
+        return mean.astype(np.float32), np.sqrt(squares / usable.sum()).astype(np.float32)
 
 
-def recording_inputs(
-    language_model: LanguageModel, windows: Windows, settings: RecordingSettings
-) -> dict[str, Any]:
+def recording_inputs(language_model: LanguageModel, windows: Windows) -> dict[str, Any]:
     """Return what determines a recording; its hash is the id."""
     return {
         "fingerprint": language_model.fingerprint,
         "dtype": str(language_model.dtype).removeprefix("torch."),
         "text_sha256": windows.text_sha256,
-        **{k: v for k, v in asdict(settings).items() if k != "batch_size"},
+        "n_dummy_tokens": windows.n_dummy_tokens,
     }
 
 
@@ -270,15 +265,22 @@ def record(
 
     A recording that exists is found, one that was stopped goes on where it stopped. The model
     is only watched, and its lock is held for one forward pass at a time. Memory: one batch.
+    Of `settings` only the batch size counts here: `windows` are already cut.
 
     Raises
     ------
     NonFiniteError
-        If an activation is NaN or infinite, naming layer and session.
+        If an activation or a log-probability is NaN or infinite, naming layer and session.
     StorageError
         If the disk is full; what was recorded stays and is resumed.
     """
-    inputs = recording_inputs(language_model, windows, settings)
+    if windows.is_dummy.all():
+        raise SettingsError(
+            f"Every window is at most {windows.n_dummy_tokens} tokens long, and so many count as "
+            "dummy.",
+            hint="Use longer texts or fewer dummy tokens.",
+        )
+    inputs = recording_inputs(language_model, windows)
     id = artifact_id("recordings", inputs)
     target = workspace.folder("recordings", id)
     if workspace.has("recordings", id):
@@ -392,9 +394,10 @@ class _Writer:
         self.folder, self.windows, self.layout = folder, windows, layout
         progress = folder / _PROGRESS
         self.n_done = int(read_json(progress)["n_done"]) if progress.is_file() else 0
-        names = [_SIGNALS, "losses.f4", *(f"{n}.{code}" for n, code in _PER_SESSION.items())]
-        for name in names:
-            (folder / name).touch()
+        names = [_SIGNALS, _LOG_P, *(f"{n}.{code}" for n, code in _PER_SESSION.items())]
+        self._paths = [folder / name for name in names]
+        for path in self._paths:
+            path.touch()
 
     def _write(self, name: str, values: NDArray[Any], offset_bytes: int) -> None:
         with (self.folder / name).open("r+b") as file:
@@ -407,10 +410,10 @@ class _Writer:
         start = int(self.windows.starts[session])
         n_units = self.layout.n_units
         largest = x.abs().amax(dim=0)
-        exponent = torch.ceil(torch.log2(largest / _SCALED_MAXIMUM))
+        exponent = torch.ceil(torch.log2(largest / _SCALED_MAXIMUM)).clamp(min=_LEAST_EXPONENT)
         scale = torch.where(largest > 0, torch.exp2(exponent), torch.ones_like(largest))
         dummy = torch.from_numpy(self.windows.is_dummy[start : start + len(x)])
-        usable = x[~dummy]
+        usable = x[~dummy] if not dummy.all() else torch.zeros(1, n_units)
         variance, mean = torch.var_mean(usable, dim=0, correction=0)
         values = {
             "scales": scale,
@@ -419,19 +422,21 @@ class _Writer:
             "dummy_max": x[dummy].abs().amax(dim=0) if dummy.any() else torch.zeros(n_units),
         }
         self._write(_SIGNALS, (x / scale).half().numpy(), 2 * n_units * start)
-        self._write("losses.f4", log_p, 4 * start)
+        self._write(_LOG_P, log_p, 4 * start)
         for name, code in _PER_SESSION.items():
             size = np.dtype(code).itemsize * n_units
             self._write(f"{name}.{code}", values[name].numpy(), size * session)
 
     def commit(self, n_done: int) -> None:
-        """Note that the first `n_done` sessions are whole."""
+        """Note that the first `n_done` sessions are whole, once they are safe on the disk."""
+        for path in self._paths:
+            sync(path)
         self.n_done = n_done
         write_json(self.folder / _PROGRESS, {"n_done": n_done})
 
     def log_probabilities(self) -> NDArray[np.float32]:
         """Return the log-probability of each token."""
-        return np.fromfile(self.folder / "losses.f4", dtype=np.float32)
+        return np.fromfile(self.folder / _LOG_P, dtype=np.float32)
 
 
 def _record_sessions(
@@ -452,22 +457,30 @@ def _record_sessions(
         cancel.raise_if_cancelled()
         signals, log_p = signals_of(language_model, stacked_ids(windows, batch))
         for row, session in enumerate(batch):
-            _check_finite(signals[row], language_model.layout, session)
+            _check_finite(signals[row], log_p[row], language_model.layout, session)
             writer.add(session, signals[row], log_p[row])
         writer.commit(batch.stop)
         report(batch.stop)
 
 
-def _check_finite(signals: NDArray[np.float32], layout: UnitLayout, session: int) -> None:
-    if np.isfinite(signals.sum(dtype=np.float64)):
-        return
-    bad = ~np.isfinite(signals).all(axis=0)
-    layers = sorted(set(layout.layer_of_unit[bad].tolist()))
-    raise NonFiniteError(
-        f"Session {session}: activations of {int(bad.sum())} units are not finite "
-        f"(layers {layers[:5]}).",
-        hint="Load the model in float32 or bfloat16 (--dtype) and record again.",
-    )
+def _check_finite(
+    signals: NDArray[np.float32], log_p: NDArray[np.float32], layout: UnitLayout, session: int
+) -> None:
+    hint = "Load the model in float32 or bfloat16 (--dtype) and record again."
+    if not np.isfinite(signals.sum(dtype=np.float64)):
+        bad = ~np.isfinite(signals).all(axis=0)
+        layers = sorted(set(layout.layer_of_unit[bad].tolist()))
+        raise NonFiniteError(
+            f"Session {session}: activations of {int(bad.sum())} units are not finite "
+            f"(layers {', '.join(map(str, layers[:5]))}).",
+            hint=hint,
+        )
+    if not np.isfinite(log_p[1:].sum(dtype=np.float64)):
+        raise NonFiniteError(
+            f"Session {session}: log-probabilities are not finite, though the units' activations "
+            "are.",
+            hint=hint,
+        )
 
 
 def _windows_facts(windows: Windows) -> dict[str, Any]:

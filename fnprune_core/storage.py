@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
+from safetensors import SafetensorError
 
 from fnprune_core.errors import ArtifactNotFoundError, CorruptArtifactError, StorageError
 
@@ -57,18 +59,19 @@ def storage_errors(path: Path) -> Iterator[None]:
     """Turn the operating system's errors while writing `path` into a `StorageError`."""
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    except (OSError, SafetensorError) as error:
+        number = _errno(error)
+        if number in (errno.ENOSPC, errno.EDQUOT):
             raise StorageError(
                 f"The disk that holds {path} is full; nothing was changed.",
                 hint="Free some space (`fnprune workspace list` shows sizes) and run it again.",
             ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        if number in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise StorageError(
                 f"No permission to write {path}.",
                 hint="Choose another folder with --workspace or FNPRUNE_WORKSPACE.",
             ) from error
-        if error.errno in (errno.ENOTDIR, errno.EEXIST):
+        if number in (errno.ENOTDIR, errno.EEXIST):
             raise StorageError(
                 f"{path} cannot be written: a file is where a folder is needed.",
                 hint="Move it away or choose another folder with --workspace.",
@@ -76,7 +79,16 @@ def storage_errors(path: Path) -> Iterator[None]:
         raise
 
 
-def _sync(path: Path) -> None:
+def _errno(error: OSError | SafetensorError) -> int | None:
+    """Return the system's error number; safetensors gives it only in its text."""
+    if isinstance(error, OSError):
+        return error.errno
+    found = re.search(r"os error (\d+)", str(error))
+    return int(found[1]) if found else None
+
+
+def sync(path: Path) -> None:
+    """Wait until a file or folder is safe on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -150,8 +162,8 @@ def publish(temporary: Path, target: Path) -> None:
     """Make a finished temporary folder appear as `target`, by one rename after a sync."""
     for path in temporary.rglob("*"):
         if path.is_file():
-            _sync(path)
-    _sync(temporary)
+            sync(path)
+    sync(temporary)
     try:
         temporary.rename(target)
     except OSError as error:
@@ -160,7 +172,7 @@ def publish(temporary: Path, target: Path) -> None:
         # Another process was faster; what it made from the same inputs stays.
         shutil.rmtree(temporary, ignore_errors=True)
         return
-    _sync(target.parent)
+    sync(target.parent)
 
 
 def manifest_of(kind: str, inputs: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
