@@ -92,7 +92,8 @@ def least_squares_refit(
     kept = np.setdiff1d(np.arange(weight.shape[1]), removed)
     moments = gram - np.outer(mean, mean) if intercept else gram
     energy = np.diag(gram)[kept]
-    system = moments[np.ix_(kept, kept)] + np.diag(RIDGE * energy + 1e-9 * energy.mean())
+    least = max(1e-9 * energy.mean(), np.finfo(np.float64).tiny)  # dead units stay as they are
+    system = moments[np.ix_(kept, kept)] + np.diag(RIDGE * energy + least)
     target = weight[:, removed] @ moments[np.ix_(removed, kept)]
     change = np.linalg.solve(system, target.T).T
     bias = weight[:, removed] @ mean[removed] - change @ mean[kept] if intercept else None

@@ -1,5 +1,6 @@
 """Perplexity as a stream of partial results, with standard errors and paired differences."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
@@ -261,14 +262,19 @@ def perplexity_stream(
         )
 
 
-def perplexity(model: PreTrainedModel, windows: Windows, **options: Any) -> Perplexity:
+def perplexity(
+    model: PreTrainedModel,
+    windows: Windows,
+    *,
+    batch_size: int = 4,
+    context: Context = nullcontext,
+    cancel: CancelToken = NEVER,
+) -> Perplexity:
     """Return the last result of `perplexity_stream`."""
-    result = None
-    for partial in perplexity_stream(model, windows, **options):
-        result = partial
-    if result is None:
-        raise SettingsError("There is no window to evaluate.", hint="Give a longer text.")
-    return result
+    stream = perplexity_stream(
+        model, windows, batch_size=batch_size, context=context, cancel=cancel
+    )
+    return deque(stream, maxlen=1).pop()  # there is at least one window
 
 
 def paired_difference(a: Perplexity, b: Perplexity) -> PairedDifference:
@@ -277,15 +283,18 @@ def paired_difference(a: Perplexity, b: Perplexity) -> PairedDifference:
     Raises
     ------
     SettingsError
-        If the two were not measured on the same windows.
+        If the two were not measured on the same windows under the same protocol.
     """
-    same = ("text_sha256", "window", "adds_bos", "n_windows")
-    if any(getattr(a.protocol, name) != getattr(b.protocol, name) for name in same):
-        raise SettingsError(
-            "These two results were measured on different texts or windows.",
-            hint="Evaluate both on the same text with the same window.",
-        )
     n = min(len(a.window_nll), len(b.window_nll))
+    first, second = asdict(a.protocol), asdict(b.protocol)
+    differing = [name for name in first if first[name] != second[name]]
+    if differing or not np.array_equal(a.groups[:n], b.groups[:n]):
+        raise SettingsError(
+            "These two results were measured differently: "
+            + "; ".join(f"{name} {first[name]}, {second[name]}" for name in differing)
+            + ("." if differing else "other windows of the text."),
+            hint="Evaluate both on the same text, window, dtype and device.",
+        )
     change = a.window_nll[:n] - b.window_nll[:n]
     tokens = a.window_tokens[:n]
     return PairedDifference(

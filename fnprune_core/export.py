@@ -1,5 +1,6 @@
 """Take a pruned model away: a folder that other tools load, checked before it is announced."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -84,6 +85,8 @@ def export_model(
         target.rmdir()
     with new_folder(target) as folder:
         model.save_pretrained(folder)
+        for path in folder.glob("*.safetensors"):
+            path.chmod(0o644)  # safetensors writes for the owner alone
         language_model.tokenizer.save_pretrained(folder)
         write_json(folder / PLAN_FILE, plan.to_json())
         (folder / "README.md").write_text(
@@ -128,6 +131,11 @@ def relative_difference(a: Tensor, b: Tensor) -> float:
     return float((a.float() - b.float()).norm() / b.float().norm())
 
 
+def _error_text(standard_error: float) -> str:
+    """Return the error, or say that a single block of windows gives none."""
+    return f"{standard_error:.2f}" if math.isfinite(standard_error) else "unknown"
+
+
 def model_card(
     language_model: LanguageModel,
     plan: PruningPlan,
@@ -136,8 +144,10 @@ def model_card(
     figures: Sequence[Figure] = (),
 ) -> str:
     """Return the README of an export: what was removed, by what rule, and measured figures."""
+    source = language_model.source
+    is_hub_id = source.count("/") == 1 and not Path(source).expanduser().exists()
     data = ModelCardData(
-        base_model=language_model.source if "/" in language_model.source else None,
+        base_model=source if is_hub_id else None,
         library_name="transformers",
         pipeline_tag="text-generation",
         tags=["pruned", "fnprune"],
@@ -159,7 +169,7 @@ def model_card(
     ]
     if figures:
         rows = [
-            f"| {f.label} | {f.perplexity:.2f} ± {f.standard_error:.2f} | "
+            f"| {f.label} | {f.perplexity:.2f} ± {_error_text(f.standard_error)} | "
             f"{f.protocol['n_tokens']} | {f.protocol['window']} | {f.protocol['dtype']} | "
             f"`{f.protocol['text_sha256'][:12]}` |"
             for f in figures

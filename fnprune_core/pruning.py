@@ -39,7 +39,12 @@ def prune(
     FingerprintMismatchError
         If the plan is for another model.
     PlanError
-        If a layer would be empty.
+        If a layer would be empty, or the plan's widths are not the model's.
+
+    Notes
+    -----
+    In a family without a home for a bias, a refit's bias works in the copy but is lost when the
+    copy is saved and loaded: `mask` refuses that.
     """
     model = _checked_copy(language_model, plan)
     architecture = language_model.architecture
@@ -113,6 +118,12 @@ def mask(
 def _checked_copy(language_model: LanguageModel, plan: PruningPlan) -> PreTrainedModel:
     language_model.check_fingerprint(plan.fingerprint, "plan")
     plan.check()
+    if plan.layout != language_model.layout:
+        raise PlanError(
+            f"The plan is for layers of {plan.layout.widths} units, {language_model.name} has "
+            f"{language_model.layout.widths}.",
+            hint="Was plan.json edited? Make the plan again.",
+        )
     with language_model.lock:
         return copy.deepcopy(language_model.model)
 

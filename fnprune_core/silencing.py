@@ -43,7 +43,8 @@ def silenced(
     """Scale the given units' activations by `factor` while the block runs; 0 silences them.
 
     Holds the model's lock, so that no other user of the shared model runs silenced: enter it
-    for one forward pass. The logits equal those of ``prune`` with the same refits.
+    for one forward pass. The logits equal those of ``prune`` with the same refits. Memory: one
+    layer's output projection, where there are refits.
 
     Parameters
     ----------
@@ -55,40 +56,34 @@ def silenced(
     Raises
     ------
     PlanError
-        If the layers or units are not those of the model.
+        If the layers, units or refits are not those of the model.
     """
-    keep = _check_units(language_model, removed)
+    kept = language_model.layout.split(_check_units(language_model, removed))
     projections = output_projections(language_model.model, language_model.architecture)
+    if refits is not None and len(refits) != len(projections):
+        raise PlanError(f"Expected {len(projections)} refits, one a layer, got {len(refits)}.")
     scales = [
         torch.where(torch.from_numpy(part), 1.0, factor).to(
             device=weight_of(module).device, dtype=weight_of(module).dtype
         )
-        for part, module in zip(language_model.layout.split(keep), projections, strict=True)
-    ]
-    untouched = [bool(part.all()) for part in language_model.layout.split(keep)]
-    replacements = [
-        _replacement(module, part, refit)
-        for module, part, refit in zip(
-            projections,
-            language_model.layout.split(keep),
-            refits or [Refit()] * len(projections),
-            strict=True,
-        )
+        for part, module in zip(kept, projections, strict=True)
     ]
 
     def edit_input(layer: int, x: Tensor) -> Tensor:
-        return x if untouched[layer] else x * scales[layer]
+        return x if kept[layer].all() else x * scales[layer]
 
     def edit_output(layer: int, x: Tensor, y: Tensor) -> Tensor:
-        replacement = replacements[layer]
-        return y if replacement is None else functional.linear(x, *replacement)
+        refit = Refit() if refits is None else refits[layer]
+        if refit.columns is None and refit.bias is None:
+            return y
+        return functional.linear(x, *_replacement(projections[layer], kept[layer], refit))
 
     with (
         language_model.lock,
         edit_projections(
             projections,
             edit_input=edit_input,
-            edit_output=edit_output if any(r is not None for r in replacements) else None,
+            edit_output=None if refits is None else edit_output,
         ),
     ):
         yield
@@ -96,10 +91,8 @@ def silenced(
 
 def _replacement(
     module: torch.nn.Module, keep: NDArray[np.bool_], refit: Refit
-) -> tuple[Tensor, Tensor | None] | None:
+) -> tuple[Tensor, Tensor | None]:
     """Return weight (hidden, units) and bias to use in place of the projection's own."""
-    if refit.columns is None and refit.bias is None:
-        return None
     weight = weight_of(module).detach()
     if refit.columns is not None:
         weight = weight.clone()
