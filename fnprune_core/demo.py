@@ -1,7 +1,7 @@
 """The whole path on one model as measured tables: what a score costs, what choosing does."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -156,17 +156,9 @@ def run_demo(
             progress=progress,
             cancel=cancel,
         )
-    results: dict[str, Perplexity] = {}
-    labels = {DENSE: None, **{str(i): id for i, id in enumerate(ids)}}
+    labels: dict[str, str | None] = {DENSE: None, **{str(i): id for i, id in enumerate(ids)}}
     with clock.stage("evaluate"):
-        workflows.compare(
-            workspace,
-            language_model,
-            windows,
-            plan_ids=labels,
-            on_partial=_collector(results, labels, windows, progress),
-            cancel=cancel,
-        )
+        results = _evaluate_each(workspace, language_model, windows, labels, progress, cancel)
     dense = results[DENSE]
     rows = [_row(workspace, ids[i], plan, results[str(i)], dense) for i, plan in enumerate(plans)]
     measured = [results[str(len(plans) + i)] for i in range(len(by_domain))]
@@ -199,20 +191,23 @@ def peak_memory_bytes() -> int:
     return max(peak * scale, psutil.Process().memory_info().rss)
 
 
-def _collector(
-    results: dict[str, Perplexity],
-    labels: dict[str, Any],
+def _evaluate_each(
+    workspace: Workspace,
+    language_model: LanguageModel,
     windows: Windows,
+    labels: dict[str, str | None],
     progress: Progress,
-) -> Callable[[str, Perplexity], None]:
-    total = len(labels) * windows.n_windows
-
-    def collect(label: str, result: Perplexity) -> None:
-        results[label] = result
-        done = sum(len(each.window_nll) for each in results.values())
-        progress(ProgressEvent(stage="evaluation", done=done, total=total, unit="windows"))
-
-    return collect
+    cancel: CancelToken,
+) -> dict[str, Perplexity]:
+    """Evaluate one condition after the other, so that a stop keeps those that are whole."""
+    results: dict[str, Perplexity] = {}
+    for index, (label, plan_id) in enumerate(labels.items()):
+        id = workflows.evaluate(workspace, language_model, windows, plan_id=plan_id, cancel=cancel)
+        results[label] = workflows.open_evaluation(workspace, id)
+        progress(
+            ProgressEvent(stage="evaluation", done=index + 1, total=len(labels), unit="models")
+        )
+    return results
 
 
 def _row(
