@@ -16,7 +16,6 @@ from torch import Tensor
 
 from fnprune_core.errors import (
     CorruptArtifactError,
-    NonFiniteError,
     NotConvergedWarning,
     SettingsError,
     TooFewTokensError,
@@ -24,6 +23,7 @@ from fnprune_core.errors import (
 from fnprune_core.ica import ALGORITHMS, IcaRun, IcaSettings, run_ica, whiten
 from fnprune_core.layout import UnitLayout
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
+from fnprune_core.recording import alive_units, check_finite
 from fnprune_core.stability import stability_index
 from fnprune_core.storage import MANIFEST, manifest_of, new_folder, read_manifest, write_json
 
@@ -82,14 +82,16 @@ class ArraySessions:
             )
         self._signals = [np.asarray(x, dtype=np.float32) for x in signals]
         self.layout = layout or UnitLayout((signals[0].shape[1],))
-        self._starts = np.concatenate([[0], np.cumsum([len(x) for x in signals])])
+        for session, x in enumerate(self._signals):
+            check_finite(x, self.layout, session)
+        self._starts = np.cumsum([0, *(len(x) for x in signals)])
         self.n_sessions = len(signals)
         self.n_tokens = int(self._starts[-1])
         self.is_dummy = np.zeros(self.n_tokens, dtype=bool)
         whole = np.concatenate(self._signals)
         self.mean: NDArray[np.float32] = whole.mean(axis=0)
         self.std: NDArray[np.float32] = whole.std(axis=0)
-        self.alive = self.std > 1e-6 * max(float(np.median(self.std)), 1e-30)
+        self.alive = alive_units(self.std, self.layout)
 
     def session_slice(self, session: int) -> slice:
         """Return the slice of tokens that belongs to `session`."""
@@ -381,12 +383,19 @@ class GroupICA(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
             for i in range(sessions.n_sessions)
         ]
         fewest, total = min(usable), sum(usable)
-        most = min(total, min(len(block) for block in blocks) - 1)
+        n_alive = min(len(block) for block in blocks)
+        if n_alive < 2:
+            where = "In some layer" if self.scope == "layer" else "In the model"
+            raise SettingsError(
+                f"{where} only {n_alive} units vary, too few to decompose.",
+                hint="Record more varied texts, or choose the scope model.",
+            )
+        most = min(total, n_alive - 1)
         k = self.n_components
         if k > most:
             raise SettingsError(
                 f"{k} networks are more than these data can hold: {total} usable tokens and "
-                f"{min(len(block) for block in blocks)} alive units allow at most {most}.",
+                f"{n_alive} alive units allow at most {most}.",
                 hint=f"Choose K of at most {most}, or record more tokens.",
             )
         asked = self.n_session_components
@@ -481,14 +490,9 @@ def _normalised(
         mean, std = sessions.session_moments(session)
     else:
         mean, std = sessions.mean, sessions.std
-    signals = torch.from_numpy(sessions.session(session)).to(device)
-    if not bool(torch.isfinite(signals.sum())):
-        bad = ~torch.isfinite(signals).all(dim=0).cpu().numpy()
-        layers = sorted(set(sessions.layout.layer_of_unit[bad].tolist()))
-        raise NonFiniteError(
-            f"Session {session} holds values that are not finite, in layers {layers[:5]}.",
-            hint="Record again in float32 or bfloat16.",
-        )
+    recorded = sessions.session(session)
+    check_finite(recorded, sessions.layout, session)
+    signals = torch.from_numpy(recorded).to(device)
     scale = np.where(sessions.alive & (std > 0), std, np.inf).astype(np.float32)
     centred = signals - torch.from_numpy(np.ascontiguousarray(mean)).to(device)
     return centred.div_(torch.from_numpy(scale).to(device))

@@ -6,12 +6,16 @@ from typing import Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from fnprune_core.progress import NEVER, CancelToken
 
 Contrast = Literal["cube", "logcosh"]
 _GAUSSIAN_LOGCOSH = 0.3745672075  # E[log cosh v] of a standard normal v
+_PICARD_FASTICA_STEPS = 10
+# Signals are float32: components with less of the largest variance than this are its rounding.
+_ROUNDING = 1e-11
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,7 +45,7 @@ def whiten(data: Tensor) -> tuple[Tensor, int]:
     centred = data - data.mean(dim=1, keepdim=True)
     covariance = centred @ centred.T / centred.shape[1]
     values, vectors = torch.linalg.eigh(covariance)
-    floor = values[-1] * torch.finfo(data.dtype).eps * len(values) * 10
+    floor = values[-1] * max(torch.finfo(data.dtype).eps * len(values) * 10, _ROUNDING)
     good = values > floor
     rotation = vectors[:, good] / values[good].sqrt()
     return rotation.T @ centred, int(good.sum())
@@ -108,28 +112,57 @@ def fastica(white: Tensor, start: Tensor, settings: IcaSettings, cancel: CancelT
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Density:
+    """A contrast in picard's terms, which also lets a person stop between iterations."""
+
+    fun: Contrast
+    cancel: CancelToken
+
+    def log_lik(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the contrast of each value."""
+        if self.fun == "cube":
+            return np.asarray(y**4 / 4.0)
+        return np.logaddexp(y, -y) - float(np.log(2.0))
+
+    def score_and_der(
+        self, y: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return first and second derivative of the contrast."""
+        self.cancel.raise_if_cancelled()
+        if self.fun == "cube":
+            return y**3, 3.0 * y**2
+        slope = np.tanh(y)
+        return slope, 1.0 - slope**2
+
+
 def picard_o(white: Tensor, start: Tensor, settings: IcaSettings, cancel: CancelToken) -> IcaRun:
-    """Run Picard-O (Ablin, Cardoso & Gramfort 2018) through python-picard, on the CPU."""
+    """Run Picard-O (Ablin, Cardoso & Gramfort 2018) through python-picard, on the CPU.
+
+    A few FastICA steps come first: from a far start its line search can end in a saddle point.
+    """
     from picard import picard
 
-    cancel.raise_if_cancelled()
-    _, _, sources, n_iter = picard(
+    _, _, sources, last = picard(
         white.double().cpu().numpy(),
         ortho=True,
         extended=True,
         whiten=False,
         centering=False,
-        fun="cube" if settings.fun == "cube" else "tanh",
+        fun=_Density(fun=settings.fun, cancel=cancel),
+        check_fun=False,
         w_init=_decorrelate(start).double().cpu().numpy(),
+        fastica_it=_PICARD_FASTICA_STEPS,
         max_iter=settings.max_iter,
         tol=settings.tol,
         return_n_iter=True,
     )
+    n_iter = int(last) + 1  # picard counts from 0, and alike whether it stopped or ran out
     found = torch.as_tensor(np.asarray(sources), dtype=white.dtype, device=white.device)
     return IcaRun(
         sources=found,
-        n_iter=int(n_iter),
-        converged=int(n_iter) < settings.max_iter,
+        n_iter=n_iter,
+        converged=n_iter < settings.max_iter,
         contrast=contrast_of(found, settings.fun),
     )
 

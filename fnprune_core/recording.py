@@ -38,6 +38,7 @@ from fnprune_core.storage import (
 )
 
 _SIGNALS = "signals.f16"
+_NON_FINITE_HINT = "Load the model in float32 or bfloat16 (--dtype) and record again."
 _LOG_P = "log_probabilities.f4"
 _PROGRESS = "progress.json"
 _PER_SESSION = {"scales": "f4", "session_mean": "f4", "session_m2": "f8", "dummy_max": "f4"}
@@ -234,6 +235,26 @@ class Recording:
             squares += self._session_m2[session]
             squares += np.square(change) * (so_far * here / (so_far + here))
         return mean.astype(np.float32), np.sqrt(squares / usable.sum()).astype(np.float32)
+
+
+def alive_units(std: NDArray[np.float32], layout: UnitLayout) -> NDArray[np.bool_]:
+    """Return the units whose standard deviation is above 1e-6 of their layer's median."""
+    return np.concatenate(
+        [part > 1e-6 * max(float(np.median(part)), 1e-30) for part in layout.split(std)]
+    )
+
+
+def check_finite(signals: NDArray[np.float32], layout: UnitLayout, session: int) -> None:
+    """Raise `NonFiniteError` if a session's signals (tokens, units) hold NaN or infinity."""
+    if np.isfinite(signals.sum(dtype=np.float64)):  # far cheaper than a look at each value
+        return
+    bad = ~np.isfinite(signals).all(axis=0)
+    layers = sorted(set(layout.layer_of_unit[bad].tolist()))
+    raise NonFiniteError(
+        f"Session {session}: activations of {int(bad.sum())} units are not finite "
+        f"(layers {', '.join(map(str, layers[:5]))}).",
+        hint=_NON_FINITE_HINT,
+    )
 
 
 def recording_inputs(language_model: LanguageModel, windows: Windows) -> dict[str, Any]:
@@ -457,29 +478,19 @@ def _record_sessions(
         cancel.raise_if_cancelled()
         signals, log_p = signals_of(language_model, stacked_ids(windows, batch))
         for row, session in enumerate(batch):
-            _check_finite(signals[row], log_p[row], language_model.layout, session)
+            check_finite(signals[row], language_model.layout, session)
+            _check_log_probabilities(log_p[row], session)
             writer.add(session, signals[row], log_p[row])
         writer.commit(batch.stop)
         report(batch.stop)
 
 
-def _check_finite(
-    signals: NDArray[np.float32], log_p: NDArray[np.float32], layout: UnitLayout, session: int
-) -> None:
-    hint = "Load the model in float32 or bfloat16 (--dtype) and record again."
-    if not np.isfinite(signals.sum(dtype=np.float64)):
-        bad = ~np.isfinite(signals).all(axis=0)
-        layers = sorted(set(layout.layer_of_unit[bad].tolist()))
-        raise NonFiniteError(
-            f"Session {session}: activations of {int(bad.sum())} units are not finite "
-            f"(layers {', '.join(map(str, layers[:5]))}).",
-            hint=hint,
-        )
+def _check_log_probabilities(log_p: NDArray[np.float32], session: int) -> None:
     if not np.isfinite(log_p[1:].sum(dtype=np.float64)):
         raise NonFiniteError(
             f"Session {session}: log-probabilities are not finite, though the units' activations "
             "are.",
-            hint=hint,
+            hint=_NON_FINITE_HINT,
         )
 
 
