@@ -27,6 +27,7 @@ from fnprune_core.errors import ArtifactNotFoundError, CorruptArtifactError, Sto
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
+LATEST = "latest"
 KINDS = ("recordings", "decompositions", "plans", "evaluations", "exports")
 _UNFINISHED = ".unfinished-"
 _PACKAGES = ("fnprune", "torch", "transformers", "numpy", "scipy", "scikit-learn")
@@ -262,7 +263,12 @@ class Workspace:
         return (self.folder(kind, id) / MANIFEST).is_file()
 
     def existing(self, kind: str, id: str) -> Path:
-        """Return the folder of a whole artifact; `id` may be an unambiguous beginning."""
+        """Return the folder of a whole artifact.
+
+        `id` may be an unambiguous beginning, or ``"latest"``.
+        """
+        if id == LATEST:
+            return self._latest(kind)
         if self.has(kind, id):
             return self.folder(kind, id)
         matches = [entry for entry in self.ids(kind) if entry.startswith(id)] if id else []
@@ -276,6 +282,15 @@ class Workspace:
             f"There is no {kind[:-1]} {id!r} in {self.root}.",
             hint="`fnprune workspace list` shows what there is.",
         )
+
+    def _latest(self, kind: str) -> Path:
+        folders = [self.folder(kind, id) for id in self.ids(kind)]
+        if not folders:
+            raise ArtifactNotFoundError(
+                f"There are no {kind} in {self.root} yet.",
+                hint="Make one first; `fnprune --help` shows the steps.",
+            )
+        return max(folders, key=lambda folder: (folder / MANIFEST).stat().st_mtime_ns)
 
     def ids(self, kind: str) -> list[str]:
         """Return the ids of all whole artifacts of a kind."""
