@@ -4,8 +4,10 @@ import hashlib
 import json
 import os
 import socket
+import struct
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import torch
 from huggingface_hub import constants
+from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -207,6 +210,8 @@ def fingerprint(model: PreTrainedModel, architecture: Architecture) -> str:
 
 def _hub_is_reachable() -> bool:
     """Whether the hub answers; without this, an offline machine waits for a minute of retries."""
+    if constants.HF_HUB_OFFLINE:
+        return False
     if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY")):
         return True  # only the proxy can tell
     address = urlsplit(constants.ENDPOINT)
@@ -301,13 +306,24 @@ def _check_whole(source: str, missing: Sequence[str], tokenizer: PreTrainedToken
         )
 
 
-def _read_config(source: str, location: str, extra: dict[str, Any]) -> PretrainedConfig:
+@contextmanager
+def _loading_errors(source: str) -> Iterator[None]:
+    """Turn what the readers of checkpoints raise into one error that says what to do."""
     try:
+        yield
+    except (OSError, ValueError, LookupError, RuntimeError, struct.error, SafetensorError) as error:
+        raise _not_found(source, error) from error
+    except Exception as error:
+        if type(error) is not Exception:  # the tokenizers library raises nothing narrower
+            raise
+        raise _not_found(source, error) from error
+
+
+def _read_config(source: str, location: str, extra: dict[str, Any]) -> PretrainedConfig:
+    with _loading_errors(source):
         config: PretrainedConfig = AutoConfig.from_pretrained(
             location, trust_remote_code=False, **extra
         )
-    except (OSError, ValueError, KeyError) as error:
-        raise _not_found(source, error) from error
     return config
 
 
@@ -316,7 +332,7 @@ def _read_model(
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Return weights, on `device` unless they are sharded, and tokenizer."""
     loaded: Any
-    try:
+    with _loading_errors(source):
         tokenizer = AutoTokenizer.from_pretrained(
             location,
             trust_remote_code=False,
@@ -327,14 +343,6 @@ def _read_model(
         )
         if "device_map" not in arguments:
             torch.nn.Module.to(loaded[0], device)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise _not_found(source, error) from error
-    except Exception as error:
-        if type(error).__name__ != "SafetensorError":
-            raise
-        raise ModelNotFoundError(
-            f"The weights of {source!r} are damaged: {error}.", hint="Fetch the model again."
-        ) from error
     model: PreTrainedModel = loaded[0]
     _check_whole(source, sorted(loaded[1]["missing_keys"]), tokenizer)
     return model, tokenizer

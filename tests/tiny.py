@@ -1,6 +1,7 @@
 """Models, texts and plans small enough for a test, made from configs and random numbers."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -168,4 +169,27 @@ def toy_plan(
         sink_units=(),
         preserved=(),
         n_networks=0,
+    )
+
+
+def logits_of(model: PreTrainedModel, ids: torch.Tensor) -> torch.Tensor:
+    """Return the logits of a plain forward pass."""
+    with torch.inference_mode():
+        return model(ids, use_cache=False).logits
+
+
+def is_idle(language_model: LanguageModel) -> bool:
+    """Whether no hook is left on the model and another thread can take its lock."""
+
+    def can_take_lock() -> bool:
+        taken = language_model.lock.acquire(blocking=False)
+        if taken:
+            language_model.lock.release()
+        return taken
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        is_free = pool.submit(can_take_lock).result()
+    return is_free and not any(
+        module._forward_hooks or module._forward_pre_hooks
+        for module in language_model.model.modules()
     )
