@@ -74,13 +74,10 @@ def draw(results: Mapping[str, Perplexity], *, key: str) -> None:
         hide_index=True,
         alt=shown.alternative,
         key=f"{key}-table",
+        placeholder="",
         column_config={
             "perplexity": st.column_config.NumberColumn(format="%.2f"),
             "± SE": st.column_config.NumberColumn(format="%.2f"),
-            "to dense": st.column_config.NumberColumn("nats/token over dense", format="%+.4f"),
-            "± SE ": st.column_config.NumberColumn(format="%.4f"),
-            "to plan": st.column_config.NumberColumn("nats/token over your plan", format="%+.4f"),
-            "± SE  ": st.column_config.NumberColumn(format="%.4f"),
         },
     )
     protocol = any_result.protocol
@@ -94,20 +91,31 @@ def draw(results: Mapping[str, Perplexity], *, key: str) -> None:
 
 def table(results: Mapping[str, Perplexity]) -> pd.DataFrame:
     """Return one row a model: perplexity, and paired differences to dense and to the plan."""
-    references = {"dense": _first(results, "dense"), "plan": _first(results, "plan")}
-    rows = []
+    references = {
+        "nats/token above dense": _first(results, "dense"),
+        "nats/token above your plan": _first(results, "plan"),
+    }
+    rows: list[dict[str, object]] = []
     for label, result in results.items():
-        row = {"model": label, "perplexity": result.perplexity, "± SE": result.standard_error}
-        for (name, reference), suffix in zip(references.items(), (" ", "  "), strict=True):
-            if reference is not None and reference is not result:
-                try:
-                    difference = paired_difference(result, reference)
-                except FnpruneError:  # measured on another text
-                    continue
-                row[f"to {name}"] = difference.difference
-                row[f"± SE{suffix}"] = difference.standard_error
+        row: dict[str, object] = {
+            "model": label,
+            "perplexity": result.perplexity,
+            "± SE": result.standard_error,
+        }
+        for name, reference in references.items():
+            row[name] = None if reference is result else _difference(result, reference)
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _difference(result: Perplexity, reference: Perplexity | None) -> str | None:
+    if reference is None:
+        return None
+    try:
+        paired = paired_difference(result, reference)
+    except FnpruneError:  # measured on another text
+        return None
+    return f"{paired.difference:+.4f} ± {paired.standard_error:.4f}"
 
 
 def _first(results: Mapping[str, Perplexity], role: str) -> Perplexity | None:
@@ -122,7 +130,6 @@ def live(job_id: str) -> None:
 def _live(job_id: str) -> None:
     job = resources.jobs().job(job_id)
     if job is not None and job.is_active:
-        components.draw_progress(job)
         draw(results_of(job), key="live")
     else:
         st.rerun()

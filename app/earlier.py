@@ -19,15 +19,15 @@ def earlier_work() -> None:
     st.subheader("Earlier work", anchor=False)
     frame = pd.DataFrame(
         {
-            "kind": [entry.kind[:-1].capitalize() for entry in entries],
-            "what": [describe(entry) for entry in entries],
+            "open": [":material/open_in_new: Open" if _can_open(e) else None for e in entries],
+            "what": [f"{e.kind[:-1].capitalize()}: {describe(e)}" for e in entries],
             "made": pd.to_datetime([entry.created for entry in entries]),
             "size": [components.size(entry.size_bytes) for entry in entries],
-            "open": [":material/open_in_new: Open" if _can_open(e) else None for e in entries],
             "delete": [":material/delete: Delete"] * len(entries),
         }
     )
-    button = st.column_config.ButtonColumn
+    column = st.column_config
+    button = column.ButtonColumn
     st.dataframe(
         frame,
         hide_index=True,
@@ -35,12 +35,11 @@ def earlier_work() -> None:
         height=min(40 + 36 * len(entries), 330),
         key="earlier-work",
         column_config={
-            "kind": st.column_config.TextColumn("", width="small"),
-            "what": st.column_config.TextColumn("", width="large"),
-            "made": st.column_config.DatetimeColumn("made", format="distance", width="small"),
-            "size": st.column_config.TextColumn("size", width="small"),
-            "open": button("", key=_OPEN, on_click=_open, args=(entries,), type="tertiary"),
-            "delete": button("", key=_DELETE, on_click=_ask, args=(entries,), type="tertiary"),
+            "open": button("", key=_OPEN, on_click=_open, args=(entries,), width=90),
+            "what": column.TextColumn("", width="large"),
+            "made": column.DatetimeColumn("made", format="distance", width="small"),
+            "size": column.TextColumn("size", width="small"),
+            "delete": button("", key=_DELETE, on_click=_ask, args=(entries,), width=100),
         },
     )
     place = components.plain(str(workspace.root))

@@ -13,7 +13,9 @@ _CSS = """
   padding: 2px;
 }
 .gallery.tall { max-height: 760px; overflow-y: auto; scrollbar-width: thin; }
-@media (max-width: 640px) { .gallery { max-height: 216px; overflow-y: auto; } }
+@media (max-width: 640px) {
+  .gallery, .gallery.tall { max-height: 216px; overflow-y: auto; }
+}
 .tile {
   all: unset;
   box-sizing: border-box;

@@ -35,7 +35,7 @@ def toggle_table(atlas: NetworkAtlas) -> None:
         hide_index=True,
         disabled=[name for name in _COLUMNS if name != "keep"],
         num_rows="fixed",
-        height=470,
+        height=430,
         row_height=44,
         alt="Networks with a tick for those to preserve",
         column_config={
@@ -83,7 +83,8 @@ def rules(atlas: NetworkAtlas) -> None:
         )
     kept = atlas.n_networks - len(dropped)
     sign = ":material/check:" if kept else ":material/block:"
-    st.caption(f"{sign} {kept} of {components.count(atlas.n_networks, 'network')} preserved")
+    note = "" if dropped else "; with all of them, network energy is FLAP's score"
+    st.caption(f"{sign} {kept} of {components.count(atlas.n_networks, 'network')} preserved{note}")
 
 
 def _domain_rule(atlas: NetworkAtlas, dropped: set[int]) -> None:

@@ -90,7 +90,9 @@ def show_form() -> None:
     with st.expander("Text to measure on", icon=":material/menu_book:"):
         texts = text_picker.pick_texts("evaluate", split="held-out")
         windows = st.number_input("Windows at most", 1, 4096, 24, key="prune-windows")
-    if texts is not None and st.button(
+    if components.is_active("prune"):
+        components.follow("prune", on_done=take_plan)
+    elif texts is not None and st.button(
         "Apply", type="primary", icon=":material/play_arrow:", width="stretch"
     ):
         order = tasks.PruneOrder(
@@ -117,7 +119,6 @@ def show_results() -> None:
     """Draw the running comparison, or the finished one of the view's plan."""
     job = components.job_of("prune")
     if job is not None and job.is_active:
-        st.subheader("Perplexity, live", anchor=False)
         comparison.live(job.id)
         return
     components.follow("prune", on_done=take_plan)
