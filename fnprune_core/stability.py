@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
-from sklearn.cluster import AgglomerativeClustering
 
 from fnprune_core.errors import SettingsError
 
@@ -41,11 +40,12 @@ def match_maps(
 
 
 def stability_index(runs: Sequence[NDArray[np.floating]], chosen: int) -> NDArray[np.float64]:
-    """Return ICASSO's Iq of each map of one run (Himberg et al. 2004).
+    """Return the stability index Iq of each map of one run, after ICASSO (Himberg et al. 2004).
 
-    The maps of all runs are clustered by average linkage on 1 − |r| into as many clusters as a
-    run has maps; Iq is a cluster's mean |r| within minus its mean |r| to the rest. A map gets
-    the Iq of its cluster.
+    A cluster holds one map of each run: the one that the Hungarian method pairs with the map of
+    the chosen run. Iq is the cluster's mean |r| among its maps minus its mean |r| to all others.
+    ICASSO clusters freely and counts each map's |r| of 1 to itself; then a map that only one run
+    has found is a cluster of its own and looks perfectly stable.
 
     Parameters
     ----------
@@ -56,24 +56,15 @@ def stability_index(runs: Sequence[NDArray[np.floating]], chosen: int) -> NDArra
     Returns
     -------
     ndarray (K,)
-        In [0, 1] as a rule; NaN when there is only one run.
+        In [0, 1]; NaN when there is only one run.
     """
-    n_maps = len(runs[chosen])
-    if len(runs) < 2:
+    n_runs, n_maps = len(runs), len(runs[chosen])
+    if n_runs < 2:
         return np.full(n_maps, np.nan)
-    if n_maps == 1:
-        stacked = np.concatenate(runs)
-        return np.array([absolute_correlation(stacked, stacked).mean()])
-    stacked = np.concatenate(runs)
-    similarity = absolute_correlation(stacked, stacked)
-    labels = AgglomerativeClustering(
-        n_clusters=n_maps, metric="precomputed", linkage="average"
-    ).fit_predict(1.0 - np.clip(similarity, 0.0, 1.0))
-    index = np.empty(n_maps)
-    start = sum(len(run) for run in runs[:chosen])
-    for k, label in enumerate(labels[start : start + n_maps]):
-        inside = labels == label
-        within = similarity[np.ix_(inside, inside)].mean()
-        outside = similarity[np.ix_(inside, ~inside)]
-        index[k] = within - (outside.mean() if outside.size else 0.0)
-    return index
+    paired = np.concatenate([run[match_maps(runs[chosen], run)[0]] for run in runs])
+    similarity = absolute_correlation(paired, paired).reshape(n_runs, n_maps, n_runs, n_maps)
+    of_clusters = similarity.sum(axis=(0, 2))  # (K, K), over all pairs of runs
+    within = (np.diag(of_clusters) - n_runs) / (n_runs * (n_runs - 1))
+    others = of_clusters.sum(axis=1) - np.diag(of_clusters)
+    index = within - others / max(n_runs**2 * (n_maps - 1), 1)
+    return np.asarray(np.clip(index, 0.0, 1.0))
