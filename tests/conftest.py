@@ -2,6 +2,7 @@
 
 import pytest
 import tiny
+import torch
 
 from fnprune_core.architectures import ARCHITECTURES
 from fnprune_core.models import LanguageModel
@@ -9,6 +10,9 @@ from fnprune_core.recording import Recording, RecordingSettings, record
 from fnprune_core.storage import Workspace
 
 pytest_plugins = ["requirements_fixtures"]
+
+# Tiny models are faster on one thread, and far faster where others use the cores.
+torch.set_num_threads(1)
 
 
 @pytest.fixture(params=ARCHITECTURES)
@@ -41,9 +45,7 @@ def record_windows(workspace):
 
     def record_them(language_model, windows=None, **options) -> Recording:
         windows = windows or tiny.toy_windows()
-        settings = RecordingSettings(
-            window=windows.window, n_dummy_tokens=windows.n_dummy_tokens, max_tokens=None, **options
-        )
+        settings = RecordingSettings(window=windows.window, max_tokens=None, **options)
         id = record(workspace, language_model, windows, settings=settings)
         return Recording(workspace.folder("recordings", id))
 

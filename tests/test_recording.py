@@ -1,0 +1,310 @@
+import errno
+
+import numpy as np
+import pytest
+import tiny
+import torch
+
+from fnprune_core import recording as recording_module
+from fnprune_core.architectures import feeding_modules, output_projections, weight_of
+from fnprune_core.errors import (
+    CorruptArtifactError,
+    NonFiniteError,
+    SettingsError,
+    StorageError,
+)
+from fnprune_core.progress import Cancelled, CancelToken
+from fnprune_core.recording import Recording, RecordingSettings, record, signals_of
+from fnprune_core.storage import Workspace
+
+SETTINGS = RecordingSettings(window=32, n_dummy_tokens=2, batch_size=2)
+RAGGED = (32, 32, 20, 32, 9)
+
+
+def bytes_of(folder):
+    """Everything a recording holds, less the time in its manifest."""
+    return {
+        path.name: path.read_bytes()
+        for path in folder.iterdir()
+        if path.name not in ("manifest.json", ".lock")
+    }
+
+
+@pytest.fixture
+def uninterrupted(tmp_path, llama):
+    """The bytes of a recording of the toy windows that nothing disturbed."""
+    workspace = Workspace(tmp_path / "undisturbed")
+    id = record(workspace, llama, tiny.toy_windows(), settings=SETTINGS)
+    return bytes_of(workspace.folder("recordings", id))
+
+
+def assert_nothing_half_read(workspace, language_model):
+    assert workspace.entries() == []
+    assert tiny.is_idle(language_model)
+
+
+def assert_resumes_to(uninterrupted, workspace, language_model):
+    """The first sessions are not read again, and the result is the same to the byte."""
+    events = []
+    id = record(
+        workspace, language_model, tiny.toy_windows(), settings=SETTINGS, progress=events.append
+    )
+    assert events[0].done > 0
+    assert bytes_of(workspace.folder("recordings", id)) == uninterrupted
+    assert workspace.unfinished() == []
+
+
+def test_each_session_is_what_the_model_does_with_that_window_alone(language_model, record_windows):
+    windows = tiny.toy_windows(RAGGED)
+    recording = record_windows(language_model, windows, batch_size=3)
+    assert recording.n_sessions == len(RAGGED)
+    log_p = recording.tokens["log_probability"].to_numpy()
+    for i in range(recording.n_sessions):
+        ids = torch.from_numpy(windows.window_ids(i).astype(np.int64))[None]
+        signals, expected_log_p = signals_of(language_model, ids)
+        largest = np.abs(signals[0]).max(axis=0)
+        # float16 with a scale per unit: 11 bits
+        assert (np.abs(recording.session(i) - signals[0]) <= 2**-11 * largest + 1e-5).all()
+        part = log_p[recording.session_slice(i)]
+        np.testing.assert_allclose(part, expected_log_p[0], rtol=1e-4, atol=1e-5)
+        scores = tiny.logits_of(language_model.model, ids)[0].log_softmax(dim=-1)
+        assert np.isnan(part[0])
+        assert part[3] == pytest.approx(float(scores[2, ids[0, 3]]), abs=1e-4)
+
+
+def test_tokens_say_where_they_stand(record_windows, llama):
+    windows = tiny.toy_windows(RAGGED)
+    tokens = record_windows(llama, windows).tokens
+    np.testing.assert_array_equal(tokens["session"], np.repeat(range(5), RAGGED))
+    np.testing.assert_array_equal(tokens["position"], np.concatenate([*map(np.arange, RAGGED)]))
+    np.testing.assert_array_equal(tokens["is_dummy"], tokens["position"] < 2)
+    np.testing.assert_array_equal(tokens["token_id"], windows.token_ids)
+    assert [tiny.WORDS[i] for i in windows.token_ids] == tokens["text"].tolist()
+    assert tokens["document"].iloc[0] == "document 0"
+    assert tokens["domain"].iloc[-1] == "code"
+
+
+def test_the_batch_size_changes_nothing(tmp_path, language_model):
+    windows = tiny.toy_windows(RAGGED)
+    recordings = []
+    for batch_size in (1, 2, 5):
+        workspace = Workspace(tmp_path / str(batch_size))
+        settings = RecordingSettings(window=32, batch_size=batch_size)
+        id = record(workspace, language_model, windows, settings=settings)
+        recordings.append(Recording(workspace.folder("recordings", id)))
+    first, *others = recordings
+    for other in others:
+        assert other.id == first.id
+        np.testing.assert_allclose(
+            other.tokens["log_probability"], first.tokens["log_probability"], rtol=1e-4
+        )
+        for i in range(first.n_sessions):
+            # one step of float16 where the last bit of float32 decides the rounding
+            np.testing.assert_allclose(other.session(i), first.session(i), rtol=2e-3, atol=1e-5)
+
+
+def test_moments_are_those_of_all_tokens(record_windows, language_model):
+    recording = record_windows(language_model, tiny.toy_windows(RAGGED))
+    signals = np.concatenate([recording.session(i) for i in range(recording.n_sessions)])
+    signals = signals.astype(np.float64)
+    usable = signals[~recording.is_dummy]
+    scale = signals.std(axis=0)
+    # stored signals are rounded to 11 bits, the moments come from those before the rounding
+    assert (np.abs(recording.mean - usable.mean(axis=0)) <= 1e-3 * scale).all()
+    np.testing.assert_allclose(recording.std, usable.std(axis=0), rtol=1e-3)
+    dummy = np.abs(signals[recording.is_dummy]).max(axis=0)
+    np.testing.assert_allclose(recording.dummy_max, dummy, rtol=1e-3)
+    session = signals[recording.session_slice(2)][2:]
+    mean, std = recording.session_moments(2)
+    assert (np.abs(mean - session.mean(axis=0)) <= 1e-3 * scale).all()
+    np.testing.assert_allclose(std, session.std(axis=0), rtol=2e-3)
+
+    weights = np.random.default_rng(0).exponential(size=recording.n_tokens)
+    weights[recording.is_dummy] = 0
+    mean, variance = recording.weighted_moments(weights)
+    expected = np.average(signals, axis=0, weights=weights)
+    assert (np.abs(mean - expected) <= 1e-6 * scale).all()
+    expected = np.average(np.square(signals - expected), axis=0, weights=weights)
+    np.testing.assert_allclose(variance, expected, rtol=1e-4)
+    with pytest.raises(SettingsError, match="weight"):
+        recording.weighted_moments(np.zeros(recording.n_tokens))
+
+
+def test_a_window_of_dummy_tokens_alone_leaves_the_moments_as_they_are(record_windows, llama):
+    """It used to give them a mean of nothing, NaN."""
+    recording = record_windows(llama, tiny.toy_windows((32, 2, 32)))
+    signals = np.concatenate([recording.session(i) for i in range(3)])
+    expected = signals[~recording.is_dummy].std(axis=0)
+    np.testing.assert_allclose(recording.std, expected, rtol=1e-3)
+    with pytest.raises(SettingsError, match="dummy"):
+        record_windows(llama, tiny.toy_windows((9, 9), n_dummy_tokens=9))
+
+
+def test_units_that_do_not_vary_are_not_alive(record_windows, llama):
+    with torch.no_grad():
+        feeding_modules(llama.model, llama.architecture, 1)[0].weight[7] = 0
+    recording = record_windows(llama)
+    assert np.flatnonzero(~recording.alive).tolist() == [48 + 7]
+    assert recording.layer_statistics()["alive"].tolist() == [48, 47, 48]
+
+
+def test_one_layer_is_a_part_of_its_session(recording):
+    for layer in range(recording.layout.n_layers):
+        np.testing.assert_array_equal(
+            recording.session(3, layer=layer),
+            recording.session(3)[:, recording.layout.layer_slice(layer)],
+        )
+
+
+def test_float16_holds_activations_of_any_size(record_windows, llama):
+    """Above 65504, tiny, and so tiny that a scale of their own would be zero."""
+    factors = {0: 1e6, 1: 1e-9, 2: 1e-42}
+    units = list(factors)
+    with torch.no_grad():
+        rows = feeding_modules(llama.model, llama.architecture, 0)[1].weight
+        columns = output_projections(llama.model, llama.architecture)[0].weight
+        for unit, factor in factors.items():
+            rows[unit] *= factor
+            columns[:, unit] /= max(factor, 1)
+    recording = record_windows(llama)
+    for i in range(recording.n_sessions):
+        ids = torch.from_numpy(recording.windows.window_ids(i).astype(np.int64))[None]
+        expected = signals_of(llama, ids)[0][0][:, units]
+        largest = np.abs(expected).max(axis=0)
+        actual = recording.session(i)[:, units]
+        assert (np.abs(actual - expected) <= 2**-11 * np.abs(expected) + 2**-24 * largest).all(
+            where=[True, True, False]
+        )
+        assert (np.abs(actual[:, 2]) < 1e-30).all()
+    assert largest[0] > 65504
+    assert 0 < largest[1] < 1e-6
+
+
+def test_the_same_text_is_found_and_another_is_not(workspace, llama, record_windows, monkeypatch):
+    first = record_windows(llama)
+    assert record_windows(llama, tiny.toy_windows(n_dummy_tokens=3)).id != first.id
+    assert record_windows(llama, tiny.toy_windows(seed=1)).id != first.id
+    assert record_windows(tiny.tiny_language_model("Llama", seed=1)).id != first.id
+    monkeypatch.delattr(recording_module, "signals_of")  # no pass is made again
+    settings = RecordingSettings(window=32, max_tokens=256, batch_size=1)
+    assert record(workspace, llama, tiny.toy_windows(), settings=settings) == first.id
+
+
+def test_stopping_midway_leaves_nothing_half_read_and_resumes(workspace, llama, uninterrupted):
+    token = CancelToken()
+
+    def stop(event):
+        assert tiny.is_idle(llama)
+        if event.done >= 4:
+            token.cancel()
+
+    with pytest.raises(Cancelled):
+        record(workspace, llama, tiny.toy_windows(), settings=SETTINGS, progress=stop, cancel=token)
+    assert_nothing_half_read(workspace, llama)
+    assert_resumes_to(uninterrupted, workspace, llama)
+
+
+def test_an_error_in_the_model_leaves_nothing_half_read(
+    workspace, llama, uninterrupted, monkeypatch
+):
+    mlp = llama.model.model.layers[1].mlp
+    forward, calls = mlp.forward, []
+
+    def fail_later(x):
+        calls.append(x)
+        if len(calls) == 3:
+            raise RuntimeError("out of memory")
+        return forward(x)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mlp, "forward", fail_later)
+        with pytest.raises(RuntimeError, match="out of memory"):
+            record(workspace, llama, tiny.toy_windows(), settings=SETTINGS)
+    assert_nothing_half_read(workspace, llama)
+    assert_resumes_to(uninterrupted, workspace, llama)
+
+
+def test_a_full_disk_leaves_the_workspace_whole_and_resumes(
+    workspace, llama, uninterrupted, monkeypatch
+):
+    write, calls = recording_module._Writer._write, []
+
+    def fill_up(self, name, values, offset_bytes):
+        calls.append(name)
+        if len(calls) == 20:  # in the middle of the fourth session
+            write(self, name, values[: len(values) // 2], offset_bytes)
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(self, name, values, offset_bytes)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recording_module._Writer, "_write", fill_up)
+        with pytest.raises(StorageError, match="full"):
+            record(workspace, llama, tiny.toy_windows(), settings=SETTINGS)
+    assert_nothing_half_read(workspace, llama)
+    assert_resumes_to(uninterrupted, workspace, llama)
+
+
+def test_activations_that_are_not_finite_name_their_session(workspace, llama):
+    with torch.no_grad():
+        llama.model.model.embed_tokens.weight[0] = torch.nan  # toy windows have no token 0
+    windows = tiny.toy_windows()
+    token_ids = windows.token_ids.copy()
+    token_ids[5 * 32 + 3] = 0
+    fields = {name: getattr(windows, name) for name in windows.__slots__} | {
+        "token_ids": token_ids,
+        "text_sha256": "",
+    }
+    with pytest.raises(NonFiniteError, match=r"Session 5: .*\(layers 0, 1, 2\)"):
+        record(workspace, llama, type(windows)(**fields), settings=SETTINGS)
+    assert_nothing_half_read(workspace, llama)
+
+
+def test_activations_that_are_not_finite_name_their_layers(workspace, llama):
+    with torch.no_grad():
+        feeding_modules(llama.model, llama.architecture, 1)[0].weight[7] = torch.inf
+    with pytest.raises(NonFiniteError, match=r"Session 0: .*\(layers 1, 2\)"):
+        record(workspace, llama, tiny.toy_windows(), settings=SETTINGS)
+    assert_nothing_half_read(workspace, llama)
+
+
+def test_logits_alone_that_are_not_finite_are_refused_too(workspace, llama):
+    """They used to end in a ValueError of the JSON writer."""
+    with torch.no_grad():
+        weight_of(llama.model.lm_head)[3] = torch.nan
+    with pytest.raises(NonFiniteError, match=r"Session 0: log-probabilities"):
+        record(workspace, llama, tiny.toy_windows(), settings=SETTINGS)
+    assert_nothing_half_read(workspace, llama)
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil"),
+    [
+        ("signals.f16", lambda path: path.write_bytes(path.read_bytes()[:-2])),
+        ("scales.f4", lambda path: path.unlink()),
+        ("session_m2.f8", lambda path: path.write_bytes(b"")),
+        ("tokens.parquet", lambda path: path.write_bytes(path.read_bytes()[:-20])),
+        ("tokens.parquet", lambda path: path.unlink()),
+        ("manifest.json", lambda path: path.write_text("{")),
+        ("manifest.json", lambda path: path.write_text('{"schema_version": 99}')),
+    ],
+)
+def test_a_damaged_recording_is_refused(recording, name, spoil):
+    spoil(recording.folder / name)
+    with pytest.raises(CorruptArtifactError) as caught:
+        Recording(recording.folder)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"window": 4},
+        {"n_dummy_tokens": -1},
+        {"window": 32, "n_dummy_tokens": 32},
+        {"batch_size": 0},
+        {"window": 512, "max_tokens": 511},
+    ],
+)
+def test_settings_out_of_range_are_refused(settings):
+    with pytest.raises(SettingsError):
+        RecordingSettings(**settings)
