@@ -129,12 +129,6 @@ class NetworkAtlas:
         return np.atleast_2d(np.corrcoef(self.time_courses[:, ~self.is_dummy].astype(np.float64)))
 
     @cached_property
-    def energy(self) -> NDArray[np.float64]:
-        """Σ s_kt² over usable tokens: (K,)."""
-        courses = self.time_courses[:, ~self.is_dummy].astype(np.float64)
-        return np.asarray(np.square(courses).sum(axis=1))
-
-    @cached_property
     def _domain_share(self) -> NDArray[np.float64]:
         usable = ~self.is_dummy
         codes = self.tokens["domain"].cat.codes.to_numpy()[usable]
@@ -189,7 +183,10 @@ class NetworkAtlas:
         return weights
 
     def top_passages(self, network: int, *, n: int = 8, radius: int = 12) -> list[Passage]:
-        """Return the passages with the strongest time course, non-overlapping, strongest first."""
+        """Return the passages around the strongest |time course|, strongest first.
+
+        No two share a token, and none goes beyond its session.
+        """
         course = self.time_courses[self.check_network(network)]
         strength = np.where(self.is_dummy, -np.inf, np.abs(course))
         session = self.tokens["session"].to_numpy()
@@ -198,13 +195,12 @@ class NetworkAtlas:
         for peak in np.argsort(-strength, kind="stable"):
             if len(passages) == n or not np.isfinite(strength[peak]):
                 break
-            if taken[peak]:
-                continue
             first, last = max(0, peak - radius), min(len(course), peak + radius + 1)
             window = np.arange(first, last)
             window = window[session[window] == session[peak]]
-            taken[window] = True
-            passages.append(self._passage(window, int(peak), course))
+            if not taken[window].any():
+                taken[window] = True
+                passages.append(self._passage(window, int(peak), course))
         return passages
 
     def _passage(
