@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+import tiny
+import torch
+
+from fnprune_core.architectures import output_projections, weight_of
+from fnprune_core.errors import PlanError
+from fnprune_core.recording import signals_of
+from fnprune_core.silencing import Refit, silenced
+
+IDS = tiny.random_ids()
+
+
+def test_silenced_units_add_nothing(language_model):
+    """As if their output columns were zero, which is computed without any hook."""
+    removed = tiny.ragged_removal(language_model.layout)
+    dense = tiny.logits_of(language_model.model, IDS)
+    with silenced(language_model, removed):
+        actual = tiny.logits_of(language_model.model, IDS)
+    with torch.no_grad():
+        for units, projection in zip(
+            removed,
+            output_projections(language_model.model, language_model.architecture),
+            strict=True,
+        ):
+            weight_of(projection)[:, units] = 0
+    expected = tiny.logits_of(language_model.model, IDS)
+    torch.testing.assert_close(actual, expected, rtol=1e-5, atol=1e-5)
+    assert (dense - expected).abs().max() > 0.1
+
+
+def test_logits_are_bit_equal_before_and_after(language_model):
+    removed = tiny.ragged_removal(language_model.layout)
+    bias = Refit(bias=torch.ones(32))
+    before = tiny.logits_of(language_model.model, IDS)
+
+    with silenced(language_model, removed, refits=[bias] * 3):
+        inside = tiny.logits_of(language_model.model, IDS)
+        with silenced(language_model, removed[::-1]):
+            nested = tiny.logits_of(language_model.model, IDS)
+        assert torch.equal(tiny.logits_of(language_model.model, IDS), inside)
+        assert not tiny.is_idle(language_model)
+    assert not torch.equal(nested, inside)
+    assert not torch.equal(inside, before)
+    assert tiny.is_idle(language_model)
+    assert torch.equal(tiny.logits_of(language_model.model, IDS), before)
+
+    with pytest.raises(ZeroDivisionError), silenced(language_model, removed):
+        raise ZeroDivisionError
+    assert tiny.is_idle(language_model)
+    assert torch.equal(tiny.logits_of(language_model.model, IDS), before)
+
+
+def test_silencing_nothing_is_the_identity_bit_for_bit(language_model):
+    nothing = [np.empty(0, dtype=np.int64)] * language_model.layout.n_layers
+    before = tiny.logits_of(language_model.model, IDS)
+    with silenced(language_model, nothing, refits=[Refit()] * language_model.layout.n_layers):
+        assert torch.equal(tiny.logits_of(language_model.model, IDS), before)
+
+
+def test_a_factor_scales_the_units(llama):
+    """Lesions turn units up as well as down; what is recorded inside shows it."""
+    removed = tiny.ragged_removal(llama.layout)
+    last = llama.layout.flat(2, removed[2])
+    before, _ = signals_of(llama, IDS)
+    with silenced(llama, [removed[1][:0], removed[1][:0], removed[2]], factor=1.5):
+        after, _ = signals_of(llama, IDS)
+    np.testing.assert_allclose(after[..., last], 1.5 * before[..., last], rtol=1e-6)
+    rest = np.setdiff1d(np.arange(llama.layout.n_units), last)
+    np.testing.assert_array_equal(after[..., rest], before[..., rest])
+
+
+def test_units_of_another_model_are_refused_and_nothing_is_left(llama):
+    for wrong in (
+        [np.array([0])],
+        [np.array([48]), np.array([0]), np.array([0])],
+        [np.array([-1]), np.array([0]), np.array([0])],
+    ):
+        with pytest.raises(PlanError), silenced(llama, wrong):
+            pytest.fail("entered")
+    with pytest.raises(PlanError, match="refits"):
+        silenced(llama, tiny.ragged_removal(llama.layout), refits=[Refit()]).__enter__()
+    assert tiny.is_idle(llama)
