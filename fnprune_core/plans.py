@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fnprune_core.allocation import ALLOCATIONS, Budget, allocate
-from fnprune_core.errors import PlanError, RatioError, SettingsError
+from fnprune_core.errors import FnpruneError, PlanError, RatioError, SettingsError
 from fnprune_core.layout import UnitLayout
 from fnprune_core.storage import canonical_json, read_json
 
@@ -64,6 +64,8 @@ class PlanSettings:
             )
         if self.sink_units < 0:
             raise SettingsError(f"sink_units must be 0 or more, got {self.sink_units}.")
+        if self.seed < 0:
+            raise SettingsError(f"seed must be 0 or more, got {self.seed}.")
         if self.preserved is not None:
             if not self.preserved:
                 raise SettingsError(
@@ -90,7 +92,8 @@ class PruningPlan:
     share_of_parameters : float
         Share of all the model's parameters that goes with the units.
     thresholds : tuple of float
-        Lowest score that is kept in each layer (for network-membership, |z|: the seed's T_l).
+        Lowest score for which a unit of each layer is kept, sink units aside (for
+        network-membership, |z|: the seed's T_l).
     sink_units : tuple of int
         Flat indices that were kept whatever their score.
     preserved : tuple of int
@@ -186,9 +189,10 @@ class PruningPlan:
             settings = dict(value["settings"])
             if settings["preserved"] is not None:
                 settings["preserved"] = tuple(settings["preserved"])
-            layout = UnitLayout(tuple(value["widths"]))
+            layout = UnitLayout(tuple(_whole(width) for width in value["widths"]))
             removed = tuple(
-                np.unique(np.asarray(part, dtype=np.int64)) for part in value["removed"]
+                np.array(sorted({_whole(unit) for unit in part}), dtype=np.int64)
+                for part in value["removed"]
             )
             plan = cls(
                 removed=removed,
@@ -204,9 +208,9 @@ class PruningPlan:
                 preserved=tuple(int(k) for k in value["preserved"]),
                 n_networks=int(value["n_networks"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise PlanError(
-                f"The plan is damaged: {error}.", hint="Make it again with `fnprune plan`."
+                f"The plan is damaged: {_cause(error)}.", hint="Make it again with `fnprune plan`."
             ) from error
         plan.check()
         return plan
@@ -233,6 +237,18 @@ class PruningPlan:
         if not file.is_file():
             raise PlanError(f"There is no plan at {path}.", hint="Give a plan.json or its folder.")
         return cls.from_json(read_json(file))
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int:
+        raise TypeError(f"{value!r} is not a whole number")
+    return value
+
+
+def _cause(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"it has no {error}"
+    return error.message.rstrip(".") if isinstance(error, FnpruneError) else str(error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -269,5 +285,8 @@ def choose_units(
     for values, stay, count in parts:
         order = np.argsort(np.where(stay, np.inf, values), kind="stable")
         removed.append(np.sort(order[:count]))
-        thresholds.append(float(values[order[count:]].min()))
+        kept = order[count:]
+        free = values[kept[~stay[kept]]]
+        # Where only protected units are left, the threshold lies above all scores.
+        thresholds.append(float(free.min() if len(free) else np.nextafter(values.max(), np.inf)))
     return Choice(removed=tuple(removed), thresholds=tuple(thresholds))
