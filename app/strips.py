@@ -1,4 +1,4 @@
-"""Strips of coloured tokens on a page."""
+"""A network in its texts: coloured tokens, strongest passages and words, time course."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from app import components
+from app import components, figures, resources
 from app.markup import token_strip
 from fnprune_core.networks import NetworkAtlas
 
@@ -52,3 +52,34 @@ def top_words(atlas: NetworkAtlas, network: int) -> None:
             "count": st.column_config.NumberColumn("times"),
         },
     )
+
+
+def time_course(atlas: NetworkAtlas, network: int) -> None:
+    """Draw the time course over a session, and the session's text coloured by it."""
+    titles = session_titles(atlas.tokens)
+    strongest = resources.passages(atlas.id, network)[0].session
+    session = st.selectbox(
+        "Session",
+        range(len(titles)),
+        index=strongest,
+        format_func=titles.__getitem__,
+        key=f"atlas-session-{network}",
+    )
+    values, texts, n_dummy = resources.session_course(atlas.id, network, session)
+    components.picture(
+        figures.time_course(
+            values, texts, network=network, n_dummy_tokens=n_dummy, palette=components.palette()
+        ),
+        key="time-course",
+    )
+    with st.container(height=260, border=True):
+        strip(texts, values, limit=resources.strength(atlas.id, network), first=0)
+
+
+def passages(atlas: NetworkAtlas, network: int) -> None:
+    """Draw the passages in which the network is strongest."""
+    limit = resources.strength(atlas.id, network)
+    for passage in resources.passages(atlas.id, network):
+        place = f"{passage.domain} · {passage.document} · token {passage.position}"
+        st.caption(f"{components.plain(place)} · strength {passage.values[passage.centre]:.1f}")
+        strip(passage.pieces, passage.values, limit=limit, centre=passage.centre)

@@ -12,7 +12,7 @@ import pyarrow
 import pyarrow.parquet
 
 from fnprune_core.corpora import Document, builtin_documents
-from fnprune_core.documents import read_documents
+from fnprune_core.documents import is_path, read_documents
 from fnprune_core.errors import TextError
 
 ROW_SUFFIXES = (".csv", ".jsonl", ".ndjson", ".parquet")
@@ -66,8 +66,8 @@ class TextChoice:
 
     @property
     def needs_network(self) -> bool:
-        """Whether a source is no path here, so that reading it may fetch a data set."""
-        return any(not Path(source).expanduser().exists() for source in self.sources)
+        """Whether a source is the id of a data set, so that reading it may fetch it."""
+        return any(not is_path(source) for source in self.sources)
 
 
 class Uploads:

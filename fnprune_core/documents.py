@@ -79,7 +79,7 @@ def read_documents(
     columns = _Columns(text=text_column, domain=domain_column, document=document_column)
     if isinstance(source, str) and source.partition(":")[0] == _BUILTIN:
         documents = builtin_documents(split=source.partition(":")[2] or SPLITS[0])
-    elif isinstance(source, str) and not _is_path(source):
+    elif isinstance(source, str) and not is_path(source):
         documents = _read_dataset(source, columns, max_documents)
     else:
         documents = _read_path(Path(source).expanduser(), columns, max_documents)
@@ -130,7 +130,7 @@ def round_robin(iterables: Iterable[Iterable[T]]) -> Iterator[T]:
             waiting.append(iterator)
 
 
-def _is_path(source: str) -> bool:
+def is_path(source: str) -> bool:
     """Whether `source` is a path here, or can be nothing else."""
     path = Path(source).expanduser()
     looks_like_one = source.startswith(("/", "./", "../", "~")) or "\\" in source

@@ -100,43 +100,12 @@ def show_map(atlas: NetworkAtlas, network: int) -> None:
     )
 
 
-def show_time(atlas: NetworkAtlas, network: int) -> None:
-    """Draw the time course over a session, and the session's text coloured by it."""
-    titles = strips.session_titles(atlas.tokens)
-    strongest = resources.passages(atlas.id, network)[0].session
-    session = st.selectbox(
-        "Session",
-        range(len(titles)),
-        index=strongest,
-        format_func=titles.__getitem__,
-        key=f"atlas-session-{network}",
-    )
-    values, texts, n_dummy = resources.session_course(atlas.id, network, session)
-    components.picture(
-        figures.time_course(
-            values, texts, network=network, n_dummy_tokens=n_dummy, palette=components.palette()
-        ),
-        key="time-course",
-    )
-    with st.container(height=260, border=True):
-        strips.strip(texts, values, limit=resources.strength(atlas.id, network), first=0)
-
-
-def show_passages(atlas: NetworkAtlas, network: int) -> None:
-    """Draw the passages in which the network is strongest."""
-    limit = resources.strength(atlas.id, network)
-    for passage in resources.passages(atlas.id, network):
-        place = f"{passage.domain} · {passage.document} · token {passage.position}"
-        st.caption(f"{components.plain(place)} · strength {passage.values[passage.centre]:.1f}")
-        strips.strip(passage.pieces, passage.values, limit=limit, centre=passage.centre)
-
-
 def show_function(atlas: NetworkAtlas, network: int) -> None:
     """Draw what a network does: its passages, domains and time course."""
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.subheader("Strongest passages", anchor=False)
-        show_passages(atlas, network)
+        strips.passages(atlas, network)
     with right:
         st.subheader("Domains", anchor=False)
         components.picture(
@@ -148,7 +117,7 @@ def show_function(atlas: NetworkAtlas, network: int) -> None:
         st.subheader("Strongest words", anchor=False)
         strips.top_words(atlas, network)
     st.subheader("Time course", anchor=False)
-    show_time(atlas, network)
+    strips.time_course(atlas, network)
 
 
 view = state.view()

@@ -2,82 +2,23 @@
 
 import streamlit as st
 
-from app import components, figures, resources, state, tasks
+from app import components, figures, resources, settings, state, tasks
 from app.earlier import describe
 from app.jobs import Job
 from fnprune_core import workflows
-from fnprune_core.decomposition import GroupICA
-
-LABELS = {
-    "model": "Whole model",
-    "layer": "Each layer by itself",
-    "fastica": "FastICA",
-    "picard": "Picard",
-    "cube": "cube",
-    "logcosh": "log cosh",
-    "recording": "Whole recording",
-    "session": "Each session",
-}
 
 
-def choice(label: str, options: list[str], *, key: str, tip: str | None = None) -> str:
-    """Ask for one of few options."""
-    return st.segmented_control(
-        label,
-        options,
-        format_func=LABELS.__getitem__,
-        default=options[0],
-        required=True,
-        key=key,
-        help=tip,
-        persist_state="session",
-    )
-
-
-def choose_settings() -> GroupICA:
-    """Ask for K, scope and algorithm."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        k = st.number_input(
-            "Networks (K)",
-            2,
-            1024,
-            64,
-            key="ica-k",
-            width=150,
-            persist_state="session",
-            help="More tokens bear more networks; 64 suits 16,000 tokens.",
+def show_form() -> None:
+    """Choose settings and start."""
+    chosen = settings.ica_settings()
+    if not components.is_active("decompose") and st.button(
+        "Decompose", type="primary", icon=":material/hub:"
+    ):
+        recording = state.view().recording
+        components.start(
+            tasks.decompose(resources.workspace(), recording=recording, settings=chosen)
         )
-        scope = choice("Scope", ["model", "layer"], key="ica-scope")
-        algorithm = choice("Algorithm", ["fastica", "picard"], key="ica-algorithm")
-        runs = st.number_input(
-            "Runs",
-            1,
-            50,
-            5,
-            key="ica-runs",
-            width=130,
-            help="From different random starts; how well they agree is the stability.",
-        )
-    with st.expander("More settings", icon=":material/tune:"):
-        fun = choice("Contrast", ["cube", "logcosh"], key="ica-fun")
-        normalize = choice(
-            "Scale units over",
-            ["recording", "session"],
-            key="ica-normalize",
-            tip="Over each session, as is usual for fMRI, differences between domains vanish.",
-        )
-        max_iter = st.number_input("Iterations at most", 10, 5000, 400, key="ica-iterations")
-        seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="ica-seed")
-    return GroupICA(
-        n_components=int(k),
-        scope=scope,
-        algorithm=algorithm,
-        fun=fun,
-        n_runs=int(runs),
-        normalize=normalize,
-        max_iter=int(max_iter),
-        seed=int(seed),
-    )
+        st.rerun()
 
 
 def take_atlas(job: Job) -> None:
@@ -151,15 +92,9 @@ if not state.view().recording:
         icon="graphic_eq",
     )
 else:
-    with st.container(border=True), components.explaining():
-        if not components.is_active("decompose"):
-            settings = choose_settings()
-            if st.button("Decompose", type="primary", icon=":material/hub:"):
-                recording = state.view().recording
-                components.start(
-                    tasks.decompose(resources.workspace(), recording=recording, settings=settings)
-                )
-                st.rerun()
+    with st.container(border=True):
+        with components.explaining():
+            show_form()
         components.follow("decompose", on_done=take_atlas)
     with components.explaining():
         offer_others()

@@ -4,78 +4,26 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import comparison, components, resources, state, tasks, text_picker, toggles
+from app import (
+    comparison,
+    components,
+    resources,
+    settings,
+    state,
+    tasks,
+    text_picker,
+    toggles,
+)
 from app.jobs import Job
-from fnprune_core.allocation import ALLOCATIONS
-from fnprune_core.compensation import COMPENSATIONS
-from fnprune_core.plans import PlanSettings
 from fnprune_core.scores import SCORES
 
 RIVALS = ["flap", "wanda", "magnitude", "random", "network-membership", "flap-published"]
 
 
-def choose_settings() -> PlanSettings:
-    """Ask for ratio, score, allocation and compensation."""
-    percent = st.slider(
-        "Units to remove, %",
-        0,
-        90,
-        20,
-        key="prune-ratio",
-        persist_state="session",
-        help="Share of all MLP units of the model.",
-    )
-    score = st.selectbox(
-        "Score",
-        list(SCORES),
-        key="prune-score",
-        format_func=lambda name: SCORES[name].label,
-        persist_state="session",
-    )
-    compensation = st.segmented_control(
-        "Compensation",
-        list(COMPENSATIONS),
-        format_func=lambda name: COMPENSATIONS[name].label,
-        default="least-squares",
-        required=True,
-        key="prune-compensation",
-        help="What makes up for the units that go, computed on the recording.",
-    )
-    with st.expander("More settings", icon=":material/tune:"):
-        allocation = st.segmented_control(
-            "Allocation over layers",
-            list(ALLOCATIONS),
-            default="protect-ends",
-            required=True,
-            key="prune-allocation",
-        )
-        sinks = st.number_input(
-            "Sink units kept in each layer",
-            0,
-            64,
-            4,
-            key="prune-sinks",
-            help="Units that serve attention sinks, kept whatever their score.",
-        )
-        seed = st.number_input("Seed of the random score", 0, 2**31 - 1, 0, key="prune-seed")
-    view = state.view()
-    n_networks = resources.atlas(view.atlas).n_networks
-    preserved = tuple(k for k in range(n_networks) if k not in view.dropped)
-    return PlanSettings(
-        score=score,
-        ratio=percent / 100,
-        allocation=allocation,
-        compensation=compensation,
-        sink_units=int(sinks),
-        preserved=preserved if view.dropped else None,
-        seed=int(seed),
-    )
-
-
 def show_form() -> None:
     """Ask for the plan and what it is measured against."""
     view = state.view()
-    settings = choose_settings()
+    chosen = settings.plan_settings()
     rivals = st.pills(
         "Compare with",
         RIVALS,
@@ -89,7 +37,9 @@ def show_form() -> None:
     )
     with st.expander("Text to measure on", icon=":material/menu_book:"):
         texts = text_picker.pick_texts("evaluate", split="held-out")
-        windows = st.number_input("Windows at most", 1, 4096, 24, key="prune-windows")
+        windows = st.number_input(
+            "Windows at most", 1, 4096, 24, key="prune-windows", persist_state="session"
+        )
     if components.is_active("prune"):
         components.follow("prune", on_done=take_plan)
     elif texts is not None and st.button(
@@ -99,8 +49,8 @@ def show_form() -> None:
             model=view.model,
             recording=view.recording,
             atlas=view.atlas,
-            settings=settings,
-            baselines=tuple(name for name in rivals if name != settings.score),
+            settings=chosen,
+            baselines=tuple(name for name in rivals if name != chosen.score),
             texts=texts,
             window=resources.recording(view.recording).windows.window,
             max_windows=int(windows),

@@ -2,48 +2,20 @@
 
 import streamlit as st
 
-from app import components, figures, resources, state, strips, tasks, text_picker
+from app import components, figures, resources, settings, state, strips, tasks, text_picker
 from app.jobs import Job
 from app.texts import TextChoice
 from fnprune_core.models import LanguageModel
 from fnprune_core.recording import RecordingSettings
 
-TOKENS = [4096, 8192, 16384, 32768, 65536, 131072, 262144]
 
-
-def choose_settings() -> RecordingSettings:
-    """Ask how texts are cut; the defaults suit most."""
-    tokens = st.select_slider(
-        "Tokens to read at most",
-        TOKENS,
-        value=16384,
-        format_func=lambda n: f"{n:,}",
-        key="record-tokens",
-        persist_state="session",
-    )
-    with st.expander("How texts are cut", icon=":material/tune:"):
-        window = st.number_input("Window, tokens", 16, 8192, 512, key="record-window")
-        dummy = st.number_input(
-            "Dummy tokens at the start of each window",
-            0,
-            64,
-            4,
-            key="record-dummy",
-            help="Attention sinks: left out of statistics, as the first scans of a run are.",
-        )
-        pack = st.toggle("Join short documents of a domain", key="record-pack")
-    return RecordingSettings(
-        window=int(window), n_dummy_tokens=int(dummy), max_tokens=tokens, pack=pack
-    )
-
-
-def show_estimate(model: LanguageModel, choice: TextChoice, settings: RecordingSettings) -> None:
+def show_estimate(model: LanguageModel, choice: TextChoice, chosen: RecordingSettings) -> None:
     """Say what it will take, before the button."""
     if choice.needs_network:
         st.caption("A data set is fetched first; time and size are known when it is here.")
         return
     with st.spinner("Estimating"):
-        expected = resources.estimate(model.fingerprint, choice, settings, model)
+        expected = resources.estimate(model.fingerprint, choice, chosen, model)
     with st.container(horizontal=True):
         st.metric("Tokens", f"{expected.n_tokens:,}")
         st.metric("Sessions", f"{expected.n_sessions:,}")
@@ -53,39 +25,37 @@ def show_estimate(model: LanguageModel, choice: TextChoice, settings: RecordingS
 
 
 def show_form() -> None:
-    """Choose texts and settings, and start."""
+    """Choose texts and settings, see what it takes, and start."""
     view = state.view()
     choice = text_picker.pick_texts("record", split="calibration")
-    settings = choose_settings()
+    chosen = settings.recording_settings()
     model = resources.language_model(view.model)
+    if components.is_active("record", "load"):
+        return
     if model is None:
-        components.follow("load", on_done=lambda job: None)
-        if not components.is_active("load") and st.button(
-            "Load the model and estimate", icon=":material/memory:", type="primary"
-        ):
+        if st.button("Load the model and estimate", icon=":material/memory:", type="primary"):
             components.start(tasks.load(resources.shelf(), view.model))
             st.rerun()
-        return
-    if choice is None:
-        return
-    show_estimate(model, choice, settings)
-    if st.button("Record", type="primary", icon=":material/fiber_manual_record:"):
-        components.start(
-            tasks.record(
-                resources.shelf(),
-                resources.workspace(),
-                model=view.model,
-                texts=choice,
-                settings=settings,
+    elif choice is not None:
+        show_estimate(model, choice, chosen)
+        if st.button("Record", type="primary", icon=":material/fiber_manual_record:"):
+            components.start(
+                tasks.record(
+                    resources.shelf(),
+                    resources.workspace(),
+                    model=view.model,
+                    texts=choice,
+                    settings=chosen,
+                )
             )
-        )
-        st.rerun()
+            st.rerun()
 
 
-def take_recording(job: Job) -> None:
+def take_result(job: Job) -> None:
     """Look at what was recorded."""
-    state.open_recording(job.result)
-    state.notify("Recorded")
+    if job.kind == "record":
+        state.open_recording(job.result)
+        state.notify("Recorded")
 
 
 def show_recording() -> None:
@@ -130,10 +100,10 @@ components.heading(
     "The model reads texts; every unit's activation at every token is kept, as a scanner keeps "
     "every voxel's signal at every scan.",
 )
-with st.container(border=True), components.explaining():
-    if not components.is_active("record"):
+with st.container(border=True):
+    with components.explaining():
         show_form()
-    components.follow("record", on_done=take_recording)
+    components.follow("record", "load", on_done=take_result)
 with components.explaining():
     if state.view().recording:
         show_recording()

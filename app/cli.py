@@ -1,0 +1,62 @@
+"""The command that starts the app: ``fnprune app``."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fnprune_core.errors import SettingsError
+
+MAIN = Path(__file__).parent / "main.py"
+
+
+def register(cli: typer.Typer) -> None:
+    """Add the app's command to the command line."""
+    cli.command(name="app")(serve)
+
+
+def serve(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8501,
+    address: Annotated[
+        str, typer.Option(help="Address to listen on; others than this machine's are at risk.")
+    ] = "127.0.0.1",
+    workspace: Annotated[
+        Path | None,
+        typer.Option("--workspace", "-w", help="Folder of results (default: FNPRUNE_WORKSPACE)."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option(help="Only print the command.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the command as JSON.")] = False,
+) -> None:
+    """Open the app in a browser: record, find networks, look at them, prune."""
+    command = [sys.executable, "-m", "streamlit", "run", str(MAIN)]
+    command += [f"--server.port={port}", f"--server.address={address}"]
+    environment = dict(os.environ)
+    if workspace is not None:
+        environment["FNPRUNE_WORKSPACE"] = str(workspace.expanduser().resolve())
+    if as_json:
+        typer.echo(json.dumps({"url": f"http://{address}:{port}", "command": command}))
+    if dry_run:
+        if not as_json:
+            typer.echo(" ".join(command))
+        return
+    _check_port(address, port)
+    # The look is configured beside the package, and Streamlit looks for it where it is started.
+    finished = subprocess.run(command, cwd=MAIN.parents[1], env=environment, check=False)
+    raise typer.Exit(finished.returncode)
+
+
+def _check_port(address: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError as error:
+            raise SettingsError(
+                f"Nothing can listen on {address}:{port}: {error.strerror}.",
+                hint="Is the app already open? If not, choose another --port.",
+            ) from error

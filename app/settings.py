@@ -1,0 +1,185 @@
+"""The forms in which settings are chosen; what is set stays while the session lasts."""
+
+import streamlit as st
+
+from app import resources, state
+from fnprune_core.allocation import ALLOCATIONS
+from fnprune_core.compensation import COMPENSATIONS
+from fnprune_core.decomposition import GroupICA
+from fnprune_core.plans import PlanSettings
+from fnprune_core.recording import RecordingSettings
+from fnprune_core.scores import SCORES
+
+TOKENS = [4096, 8192, 16384, 32768, 65536, 131072, 262144]
+LABELS = {
+    "model": "Whole model",
+    "layer": "Each layer by itself",
+    "fastica": "FastICA",
+    "picard": "Picard",
+    "cube": "cube",
+    "logcosh": "log cosh",
+    "recording": "Whole recording",
+    "session": "Each session",
+}
+
+
+def choice(label: str, options: list[str], *, key: str, tip: str | None = None) -> str:
+    """Ask for one of few options."""
+    return st.segmented_control(
+        label,
+        options,
+        format_func=LABELS.__getitem__,
+        default=options[0],
+        required=True,
+        key=key,
+        help=tip,
+        persist_state="session",
+    )
+
+
+def recording_settings() -> RecordingSettings:
+    """Ask how texts are cut; the defaults suit most."""
+    tokens = st.select_slider(
+        "Tokens to read at most",
+        TOKENS,
+        value=16384,
+        format_func=lambda n: f"{n:,}",
+        key="record-tokens",
+        persist_state="session",
+    )
+    with st.expander("How texts are cut", icon=":material/tune:"):
+        window = st.number_input(
+            "Window, tokens", 16, 8192, 512, key="record-window", persist_state="session"
+        )
+        dummy = st.number_input(
+            "Dummy tokens at the start of each window",
+            0,
+            64,
+            4,
+            key="record-dummy",
+            persist_state="session",
+            help="Attention sinks: left out of statistics, as the first scans of a run are.",
+        )
+        pack = st.toggle(
+            "Join short documents of a domain", key="record-pack", persist_state="session"
+        )
+    return RecordingSettings(
+        window=int(window), n_dummy_tokens=int(dummy), max_tokens=tokens, pack=pack
+    )
+
+
+def ica_settings() -> GroupICA:
+    """Ask for K, scope and algorithm."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        k = st.number_input(
+            "Networks (K)",
+            2,
+            1024,
+            64,
+            key="ica-k",
+            width=150,
+            persist_state="session",
+            help="More tokens bear more networks; 64 suits 16,000 tokens.",
+        )
+        scope = choice("Scope", ["model", "layer"], key="ica-scope")
+        algorithm = choice("Algorithm", ["fastica", "picard"], key="ica-algorithm")
+        runs = st.number_input(
+            "Runs",
+            1,
+            50,
+            5,
+            key="ica-runs",
+            width=130,
+            persist_state="session",
+            help="From different random starts; how well they agree is the stability.",
+        )
+    with st.expander("More settings", icon=":material/tune:"):
+        fun = choice("Contrast", ["cube", "logcosh"], key="ica-fun")
+        normalize = choice(
+            "Scale units over",
+            ["recording", "session"],
+            key="ica-normalize",
+            tip="Over each session, as is usual for fMRI, differences between domains vanish.",
+        )
+        max_iter = st.number_input(
+            "Iterations at most", 10, 5000, 400, key="ica-iterations", persist_state="session"
+        )
+        seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="ica-seed", persist_state="session")
+    return GroupICA(
+        n_components=int(k),
+        scope=scope,
+        algorithm=algorithm,
+        fun=fun,
+        n_runs=int(runs),
+        normalize=normalize,
+        max_iter=int(max_iter),
+        seed=int(seed),
+    )
+
+
+def plan_settings() -> PlanSettings:
+    """Ask for ratio, score, allocation and compensation."""
+    percent = st.slider(
+        "Units to remove, %",
+        0,
+        90,
+        20,
+        key="prune-ratio",
+        persist_state="session",
+        help="Share of all MLP units of the model.",
+    )
+    score = st.selectbox(
+        "Score",
+        list(SCORES),
+        key="prune-score",
+        format_func=lambda name: SCORES[name].label,
+        persist_state="session",
+    )
+    compensation = st.segmented_control(
+        "Compensation",
+        list(COMPENSATIONS),
+        format_func=lambda name: COMPENSATIONS[name].label,
+        default="least-squares",
+        required=True,
+        key="prune-compensation",
+        persist_state="session",
+        help="What makes up for the units that go, computed on the recording.",
+    )
+    with st.expander("More settings", icon=":material/tune:"):
+        allocation = st.segmented_control(
+            "Allocation over layers",
+            list(ALLOCATIONS),
+            default="protect-ends",
+            required=True,
+            key="prune-allocation",
+            persist_state="session",
+        )
+        sinks = st.number_input(
+            "Sink units kept in each layer",
+            0,
+            64,
+            4,
+            key="prune-sinks",
+            persist_state="session",
+            help="Units that serve attention sinks, kept whatever their score.",
+        )
+        seed = st.number_input(
+            "Seed of the random score",
+            0,
+            2**31 - 1,
+            0,
+            key="prune-seed",
+            persist_state="session",
+        )
+    view = state.view()
+    n_networks = resources.atlas(view.atlas).n_networks
+    preserved = tuple(k for k in range(n_networks) if k not in view.dropped)
+    return PlanSettings(
+        score=score,
+        ratio=percent / 100,
+        allocation=allocation,
+        compensation=compensation,
+        sink_units=int(sinks),
+        preserved=preserved if view.dropped else None,
+        seed=int(seed),
+    )

@@ -1,0 +1,55 @@
+"""What tests of pages share: the materials, and helpers that press, wait and read."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+from app import resources
+from app.jobs import Job
+
+PATIENCE_S = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Materials:
+    """A model folder, texts, and what was made from them in a workspace."""
+
+    root: Path
+    model: str
+    texts: Path
+    held_out: Path
+    recording: str = ""
+    atlas: str = ""
+
+    def view(self) -> dict[str, str]:
+        """Return the URL's parameters that open all of it."""
+        return {"model": self.model, "recording": self.recording, "atlas": self.atlas}
+
+
+def finish(at: AppTest) -> Job:
+    """Wait for the newest job and let the page take its result."""
+    newest = resources.jobs().jobs()[0]
+    job = resources.jobs().wait(newest.id, timeout=PATIENCE_S)
+    assert job is not None
+    assert not job.is_active
+    at.run()
+    return job
+
+
+def press(at: AppTest, label: str) -> AppTest:
+    """Press the first button with this label."""
+    found = [button for button in at.button if button.label == label]
+    assert found, f"no button {label!r} among {[button.label for button in at.button]}"
+    return found[0].click().run()
+
+
+def said(at: AppTest) -> str:
+    """Return all that the page says in boxes, without the escapes of Markdown."""
+    boxes = (*at.error, *at.warning, *at.info, *at.success)
+    return "\n".join(box.value for box in boxes).replace("\\", "")
+
+
+def view(at: AppTest):
+    """Return what the session looks at."""
+    return at.session_state["view"]

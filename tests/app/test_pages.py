@@ -1,0 +1,243 @@
+"""Every page: cold, with an example, and with wrong input; no exception, a message, state kept."""
+
+import pytest
+import tiny
+from driving import finish, press, said, view
+
+from app import resources
+
+PAGES = ("start", "record", "decompose", "atlas", "prune")
+NEXT_STEP = {
+    "start": "Build the example",
+    "record": "Load the model and estimate",
+    "decompose": "Record",
+    "atlas": "Go to the start",
+    "prune": "Go to the start",
+}
+
+
+def labels(at) -> list[str]:
+    return [button.label for button in at.button]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_cold_page_says_what_to_do_next(open_page, page) -> None:
+    at = open_page(page)
+    assert not at.exception
+    assert not at.error
+    assert NEXT_STEP[page] in labels(at)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_with_the_example(open_page, example, page) -> None:
+    at = open_page(page, **example.view())
+    assert not at.exception
+    assert not at.error
+    bar = [link.value for link in at.page_link]
+    assert bar[2] == "6 networks"
+    assert "2 domains" in bar[1]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_ids_that_no_longer_exist_are_told_and_not_thrown(open_page, page) -> None:
+    at = open_page(page, recording="0" * 16, atlas="1" * 16, plan="2" * 16, job="3" * 12)
+    assert not at.exception
+    if page != "start":
+        assert "There is no" in said(at)
+
+
+def test_url_opens_network_and_threshold(open_page, example) -> None:
+    at = open_page("atlas", **example.view(), network="4", z="2.5")
+    assert at.title[0].value == "Network 4"
+    assert at.slider(key="atlas-z").value == 2.5
+
+
+@pytest.mark.parametrize("page", ["atlas", "prune"])
+def test_nonsense_in_the_url_falls_back(open_page, example, page) -> None:
+    at = open_page(page, **example.view(), network="-7", z="nan", drop="x-y.4-", plan="../..")
+    assert not at.exception
+    assert not at.error
+
+
+def test_network_beyond_the_atlas_shows_the_last(open_page, example) -> None:
+    at = open_page("atlas", **example.view(), network="99")
+    assert at.title[0].value == "Network 5"
+
+
+def test_atlas_moves_drops_and_undoes(open_page, example) -> None:
+    at = open_page("atlas", **example.view())
+    press(at, "Previous")
+    assert at.title[0].value == "Network 5"
+    press(at, "Prune")
+    assert view(at).dropped == (5,)
+    press(at, "Next")
+    press(at, "Prune")
+    assert view(at).dropped == (0, 5)
+    press(at, "Keep")
+    assert view(at).dropped == (5,)
+    press(at, "Undo")
+    assert view(at).dropped == (0, 5)
+    press(at, "Undo")
+    press(at, "Undo")
+    assert view(at).dropped == ()
+    assert next(b for b in at.button if b.label == "Undo").disabled
+
+
+def test_atlas_draws_map_domains_and_time_course_with_text_alternatives(open_page, example) -> None:
+    at = open_page("atlas", **example.view())
+    charts = at.get("plotly_chart")
+    assert len(charts) == 3
+    assert all(chart.proto.alt for chart in charts)
+    assert len(at.html) > 5
+
+
+def test_model_that_is_not_there(open_page) -> None:
+    at = open_page()
+    at.segmented_control(key="start-model").set_value("Your own").run()
+    at.text_input(key="start-own-model").set_value("./no-such-folder").run()
+    press(at, "Load")
+    assert finish(at).state == "failed"
+    assert "no-such-folder" in said(at)
+    assert not at.exception
+    assert at.text_input(key="start-own-model").value == "./no-such-folder"
+    assert view(at).model == "embedded"
+
+
+def test_model_of_ones_own_shows_its_anatomy(open_page, materials) -> None:
+    at = open_page()
+    at.segmented_control(key="start-model").set_value("Your own").run()
+    at.text_input(key="start-own-model").set_value(materials.model).run()
+    press(at, "Load")
+    finish(at)
+    assert view(at).model == materials.model
+    assert "144 (48 a layer)" in str(at.table[0].value)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [("./nowhere.txt", "There is no file or folder"), ("empty.txt", "no text")],
+)
+def test_texts_that_cannot_be_read(open_page, materials, tmp_path, source, message) -> None:
+    (tmp_path / "empty.txt").write_text("\n")
+    at = open_page("record", model=materials.model)
+    at.segmented_control(key="record-kind").set_value("Path or data set").run()
+    path = source if source.startswith(".") else str(tmp_path / source)
+    at.text_input(key="record-source").set_value(path).run()
+    assert message in said(at)
+    assert not at.exception
+    assert at.text_input(key="record-source").value == path
+
+
+def test_upload_that_is_not_text(open_page, materials) -> None:
+    at = open_page("record", model=materials.model)
+    at.segmented_control(key="record-kind").set_value("Upload").run()
+    at.file_uploader(key="record-files").upload("scan.txt", b"\x93\x00\xff\xfe").run()
+    assert "not text in UTF-8" in said(at)
+    assert not at.exception
+
+
+def test_upload_that_is_not_parquet(open_page, materials) -> None:
+    at = open_page("record", model=materials.model)
+    at.segmented_control(key="record-kind").set_value("Upload").run()
+    at.file_uploader(key="record-files").upload("rows.parquet", b"no parquet").run()
+    assert "rows.parquet" in said(at)
+    assert not at.exception
+
+
+def test_text_shorter_than_a_window(open_page, materials, tmp_path) -> None:
+    short = tmp_path / "short.txt"
+    short.write_text("aq ar as")
+    at = open_page("record", model=materials.model)
+    at.segmented_control(key="record-kind").set_value("Path or data set").run()
+    at.text_input(key="record-source").set_value(str(short)).run()
+    press(at, "Load the model and estimate")
+    finish(at)
+    assert "512" in said(at)
+    assert not at.exception
+
+
+def test_more_networks_than_the_recording_bears(open_page, example) -> None:
+    at = open_page("decompose", **example.view())
+    at.number_input(key="ica-k").set_value(500).run()
+    press(at, "Decompose")
+    assert finish(at).state == "failed"
+    assert "500" in said(at)
+    assert not at.exception
+    assert at.number_input(key="ica-k").value == 500
+
+
+def test_keeping_no_network_is_refused_beside_the_form(open_page, example) -> None:
+    at = open_page("prune", **example.view())
+    press(at, "Keep none")
+    assert "No network is preserved" in said(at)
+    assert not at.exception
+    press(at, "Keep all")
+    assert "No network is preserved" not in said(at)
+
+
+def test_ratio_that_cannot_be_met(open_page, example) -> None:
+    at = open_page("prune", **example.view())
+    at.slider(key="prune-ratio").set_value(90).run()
+    at.number_input(key="prune-sinks").set_value(40).run()
+    evaluate_on(at, example.held_out)
+    press(at, "Apply")
+    assert finish(at).state == "failed"
+    assert "at most" in said(at)
+    assert not at.exception
+
+
+def evaluate_on(at, path) -> None:
+    """Choose a file to measure on."""
+    at.segmented_control(key="evaluate-kind").set_value("Path or data set").run()
+    at.text_input(key="evaluate-source").set_value(str(path)).run()
+
+
+def test_text_that_was_calibrated_on_is_refused(open_page, example) -> None:
+    at = open_page("prune", **example.view())
+    evaluate_on(at, example.texts)
+    press(at, "Apply")
+    assert finish(at).state == "failed"
+    assert "calibration" in said(at)
+
+
+def test_plan_for_another_model(open_page, example, tmp_path) -> None:
+    other = tmp_path / "other"
+    tiny.tiny_model("Llama", seed=1).save_pretrained(other)
+    tiny.toy_tokenizer().save_pretrained(other)
+    at = open_page("prune", **{**example.view(), "model": str(other)})
+    evaluate_on(at, example.held_out)
+    press(at, "Apply")
+    assert finish(at).state == "failed"
+    assert "fingerprint" in said(at)
+
+
+def test_toggles_and_rules_set_what_is_preserved(open_page, example) -> None:
+    at = open_page("prune", **example.view())
+    press(at, "Invert")
+    assert view(at).dropped == tuple(range(6))
+    press(at, "Keep all")
+    assert view(at).dropped == ()
+    domain_rule = next(b for b in at.button if b.label.startswith("Prune these"))
+    n_networks = int(domain_rule.label.split()[2])
+    domain_rule.click().run()
+    assert len(view(at).dropped) == n_networks
+    kept = at.data_editor[0].value["keep"]
+    assert [network for network in kept.index if not kept[network]] == list(view(at).dropped)
+
+
+def test_a_bug_is_shown_with_a_reference_and_no_traceback(open_page, example, monkeypatch) -> None:
+    def fail(*arguments, **options):
+        raise ZeroDivisionError("secret")
+
+    monkeypatch.setattr("app.figures.network_map", fail)
+    at = open_page("atlas", **example.view())
+    assert not at.exception
+    assert "The server's log has the details" in said(at)
+    assert "secret" not in said(at)
+
+
+def test_earlier_work_is_listed(open_page, example) -> None:
+    at = open_page()
+    listed = at.dataframe[-1].value
+    assert set(listed["what"].str.partition(":")[0]) == {"Decomposition", "Recording"}
+    assert resources.workspace().root.name == "workspace"

@@ -1,0 +1,54 @@
+"""Choices of texts as plain values, and where uploads lie."""
+
+import pandas as pd
+import pytest
+
+from app.texts import TextChoice, Uploads, columns_of
+from fnprune_core.errors import TextError
+
+
+def test_upload_keeps_its_name_and_never_leaves_its_folder() -> None:
+    uploads = Uploads()
+    path = uploads.store("../../evil.csv", b"text\nhello\n")
+    assert path.name == "evil.csv"
+    assert path.read_bytes() == b"text\nhello\n"
+    assert uploads.store("evil.csv", b"text\nhello\n") == path
+    assert uploads.store("evil.csv", b"text\nother\n") != path
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet", "txt"])
+def test_columns_of_files(tmp_path, ending) -> None:
+    path = tmp_path / f"rows.{ending}"
+    frame = pd.DataFrame({"text": ["a"], "topic": ["b"]})
+    if ending == "csv":
+        frame.to_csv(path, index=False)
+    elif ending == "jsonl":
+        frame.to_json(path, orient="records", lines=True)
+    elif ending == "parquet":
+        frame.to_parquet(path)
+    else:
+        path.write_text("text,topic")
+    assert columns_of(path) == ([] if ending == "txt" else ["text", "topic"])
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_file_that_is_not_what_its_ending_says(tmp_path, ending) -> None:
+    path = tmp_path / f"rows.{ending}"
+    path.write_bytes(b"\xff\xfe\x00{")
+    with pytest.raises(TextError, match=r"rows\."):
+        columns_of(path)
+
+
+def test_choice_reads_the_columns_it_names(tmp_path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("body,topic\nhello,greeting\n")
+    choice = TextChoice(sources=(str(path),), text_column="body", domain_column="topic")
+    (document,) = choice.documents()
+    assert (document.text, document.domain) == ("hello", "greeting")
+
+
+def test_only_a_data_set_needs_the_network(tmp_path) -> None:
+    assert TextChoice(sources=("wikitext:wikitext-2-raw-v1",)).needs_network
+    assert not TextChoice(sources=(str(tmp_path),)).needs_network
+    assert not TextChoice(sources=("./missing.txt",)).needs_network
+    assert not TextChoice().needs_network
