@@ -13,7 +13,7 @@ import re
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -30,6 +30,7 @@ MANIFEST = "manifest.json"
 LATEST = "latest"
 KINDS = ("recordings", "decompositions", "plans", "evaluations", "exports")
 _UNFINISHED = ".unfinished-"
+_LOCK = ".lock"
 _PACKAGES = ("fnprune", "torch", "transformers", "numpy", "scipy", "scikit-learn")
 
 
@@ -123,14 +124,14 @@ def read_json(path: Path) -> Any:
 
 def read_manifest(folder: Path) -> dict[str, Any]:
     """Return the manifest of an artifact folder, refusing unknown schema versions."""
-    path = folder / MANIFEST
-    if not path.is_file():
+    try:
+        manifest = read_json(folder / MANIFEST)
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise ArtifactNotFoundError(
             f"There is no {folder.parent.name or 'artifact'} item {folder.name!r} in "
             f"{folder.parent.parent}.",
             hint="`fnprune workspace list` shows what there is.",
-        )
-    manifest = read_json(path)
+        ) from error
     version = manifest.get("schema_version") if isinstance(manifest, dict) else None
     if version != SCHEMA_VERSION:
         raise CorruptArtifactError(
@@ -152,8 +153,9 @@ def new_folder(target: Path) -> Iterator[Path]:
         temporary = target.parent / f"{_UNFINISHED}{target.name}-{uuid.uuid4().hex[:8]}"
         temporary.mkdir()
     try:
-        with storage_errors(target):
+        with storage_errors(target), exclusive(temporary, what=target.name):
             yield temporary
+            (temporary / _LOCK).unlink()
             publish(temporary, target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -191,7 +193,7 @@ def manifest_of(kind: str, inputs: Mapping[str, Any], facts: Mapping[str, Any]) 
 @contextmanager
 def exclusive(folder: Path, *, what: str) -> Iterator[None]:
     """Hold a lock on `folder` that other processes respect and that a crash releases."""
-    with (folder / ".lock").open("w") as file:
+    with (folder / _LOCK).open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -200,6 +202,17 @@ def exclusive(folder: Path, *, what: str) -> Iterator[None]:
                 hint="Wait for it to finish; the result is then found at once.",
             ) from error
         yield
+
+
+def _is_in_use(folder: Path) -> bool:
+    """Whether a running process holds the lock on `folder`."""
+    if not (folder / _LOCK).is_file():
+        return False
+    try:
+        with exclusive(folder, what=folder.name):
+            return False
+    except StorageError:
+        return True
 
 
 def check_free_space(folder: Path, needed_bytes: int) -> None:
@@ -214,8 +227,17 @@ def check_free_space(folder: Path, needed_bytes: int) -> None:
 
 
 def folder_size(folder: Path) -> int:
-    """Return the bytes of all files below `folder`."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    """Return the bytes of all files below `folder`; files that vanish meanwhile count as 0."""
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += Path(parent, name).stat().st_size
+    return total
+
+
+def _is_id(text: str) -> bool:
+    return bool(text) and all(c.isalnum() or c in "-_" for c in text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,7 +274,7 @@ class Workspace:
         """Return the path of an artifact, whether or not it exists."""
         if kind not in KINDS:
             raise StorageError(f"{kind!r} is no kind of artifact.", hint=f"Use one of {KINDS}.")
-        if not id or not all(c.isalnum() or c in "-_" for c in id):
+        if not _is_id(id):
             raise ArtifactNotFoundError(
                 f"{id!r} is not an artifact id.", hint="`fnprune workspace list` shows the ids."
             )
@@ -260,7 +282,7 @@ class Workspace:
 
     def has(self, kind: str, id: str) -> bool:
         """Whether a whole artifact is there."""
-        return (self.folder(kind, id) / MANIFEST).is_file()
+        return _is_id(id) and (self.folder(kind, id) / MANIFEST).is_file()
 
     def existing(self, kind: str, id: str) -> Path:
         """Return the folder of a whole artifact.
@@ -347,8 +369,8 @@ class Workspace:
         )
 
     def discard_unfinished(self) -> int:
-        """Delete what stopped work left behind; return the number of folders."""
-        folders = self.unfinished()
+        """Delete what stopped work left behind, not what runs; return the number of folders."""
+        folders = [folder for folder in self.unfinished() if not _is_in_use(folder)]
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
         return len(folders)
