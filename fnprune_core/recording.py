@@ -27,7 +27,9 @@ from fnprune_core.storage import (
     MANIFEST,
     Workspace,
     artifact_id,
+    check_free_space,
     exclusive,
+    folder_size,
     manifest_of,
     publish,
     read_json,
@@ -293,7 +295,7 @@ def record(
     NonFiniteError
         If an activation or a log-probability is NaN or infinite, naming layer and session.
     StorageError
-        If the disk is full; what was recorded stays and is resumed.
+        If the disk is full or has no room; what was recorded stays and is resumed.
     """
     if windows.is_dummy.all():
         raise SettingsError(
@@ -307,6 +309,7 @@ def record(
     if workspace.has("recordings", id):
         return id
     folder = workspace.resumable_folder("recordings", id)
+    check_free_space(folder, recording_bytes(windows, language_model.layout) - folder_size(folder))
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with exclusive(folder, what="This recording"):

@@ -47,11 +47,11 @@ from fnprune_core.storage import (
     MANIFEST,
     Workspace,
     artifact_id,
-    check_free_space,
     manifest_of,
     new_folder,
     read_json,
     read_manifest,
+    storage_errors,
     write_json,
 )
 
@@ -116,7 +116,6 @@ def record_texts(
 ) -> str:
     """Record the documents; return the recording's id. Found if done, resumed if stopped."""
     windows = windows_for(language_model, documents, settings)
-    check_free_space(workspace.root, recording_bytes(windows, language_model.layout))
     return record(
         workspace, language_model, windows, settings=settings, progress=progress, cancel=cancel
     )
@@ -751,7 +750,8 @@ def example(
         workspace, recording_id, settings=ica, progress=progress, cancel=cancel
     )
     ids = ExampleIds(recording_id=recording_id, decomposition_id=decomposition_id)
-    write_json(workspace.root / "example.json", asdict(ids))
+    with storage_errors(workspace.root):
+        write_json(workspace.root / "example.json", asdict(ids))
     return ids
 
 
