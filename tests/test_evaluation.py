@@ -86,12 +86,13 @@ def test_the_context_is_entered_for_each_pass_and_never_open_in_between(llama):
         is_open.clear()
 
     windows = tiny.toy_windows()
-    result = None
+    results = []
     for result in perplexity_stream(llama.model, windows, batch_size=2, context=context):
+        results.append(result)
         assert not is_open
         assert tiny.is_idle(llama)
     assert len(entered) == 4
-    assert result.perplexity != perplexity(llama.model, windows).perplexity
+    assert results[-1].perplexity != perplexity(llama.model, windows).perplexity
 
 
 def test_it_stops_between_batches(llama):

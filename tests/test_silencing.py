@@ -39,7 +39,7 @@ def test_logits_are_bit_equal_before_and_after(language_model):
         with silenced(language_model, removed[::-1]):
             nested = tiny.logits_of(language_model.model, IDS)
         assert torch.equal(tiny.logits_of(language_model.model, IDS), inside)
-        assert not tiny.is_idle(language_model)
+        assert not tiny.lock_is_free(language_model)
     assert not torch.equal(nested, inside)
     assert not torch.equal(inside, before)
     assert tiny.is_idle(language_model)

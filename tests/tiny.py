@@ -178,8 +178,8 @@ def logits_of(model: PreTrainedModel, ids: torch.Tensor) -> torch.Tensor:
         return model(ids, use_cache=False).logits
 
 
-def is_idle(language_model: LanguageModel) -> bool:
-    """Whether no hook is left on the model and another thread can take its lock."""
+def lock_is_free(language_model: LanguageModel) -> bool:
+    """Whether another thread can take the model's lock."""
 
     def can_take_lock() -> bool:
         taken = language_model.lock.acquire(blocking=False)
@@ -188,8 +188,12 @@ def is_idle(language_model: LanguageModel) -> bool:
         return taken
 
     with ThreadPoolExecutor(max_workers=1) as pool:
-        is_free = pool.submit(can_take_lock).result()
-    return is_free and not any(
+        return pool.submit(can_take_lock).result()
+
+
+def is_idle(language_model: LanguageModel) -> bool:
+    """Whether the model's lock is free and no hook is left on it."""
+    return lock_is_free(language_model) and not any(
         module._forward_hooks or module._forward_pre_hooks
         for module in language_model.model.modules()
     )
