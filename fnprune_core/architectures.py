@@ -168,17 +168,22 @@ def unit_layout(model: PreTrainedModel, architecture: Architecture) -> UnitLayou
     for index, layer in enumerate(layers_of(model, architecture)):
         try:
             projection = layer.get_submodule(architecture.output_projection)
-            feeding = [layer.get_submodule(path) for path in architecture.feeding]
+            width = weight_of(projection).shape[1]
+            n_outputs = [
+                weight_of(layer.get_submodule(path)).shape[0] for path in architecture.feeding
+            ]
         except AttributeError as error:
             raise UnsupportedArchitectureError(
-                f"Layer {index} lacks a module that the family {architecture.family} has: {error}.",
-                hint=f"Looked for {architecture.output_projection}, {architecture.feeding}.",
+                f"Layer {index} lacks a module or weight that the family {architecture.family} "
+                f"has: {error}.",
+                hint=f"Looked for the weights of {architecture.output_projection} and "
+                f"{', '.join(architecture.feeding)}. Quantised checkpoints have others; GGUF "
+                "files work.",
             ) from error
-        width = weight_of(projection).shape[1]
-        for path, module in zip(architecture.feeding, feeding, strict=True):
-            if weight_of(module).shape[0] != width:
+        for path, n in zip(architecture.feeding, n_outputs, strict=True):
+            if n != width:
                 raise UnsupportedArchitectureError(
-                    f"Layer {index}: {path} has {weight_of(module).shape[0]} outputs, "
+                    f"Layer {index}: {path} has {n} outputs, "
                     f"{architecture.output_projection} has {width} inputs.",
                     hint="fnprune cannot tell what the units of this model are.",
                 )

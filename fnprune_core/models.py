@@ -309,9 +309,10 @@ def _check_whole(source: str, missing: Sequence[str], tokenizer: PreTrainedToken
 @contextmanager
 def _loading_errors(source: str) -> Iterator[None]:
     """Turn what the readers of checkpoints raise into one error that says what to do."""
+    known = (OSError, ValueError, LookupError, RuntimeError, struct.error, SafetensorError)
     try:
         yield
-    except (OSError, ValueError, LookupError, RuntimeError, struct.error, SafetensorError) as error:
+    except (*known, ImportError) as error:  # some tokenizers need a package of their own
         raise _not_found(source, error) from error
     except Exception as error:
         if type(error) is not Exception:  # the tokenizers library raises nothing narrower
@@ -379,13 +380,21 @@ def load_model(
     ModelNotFoundError
         If nothing is there, or it is gated or damaged.
     UnsupportedArchitectureError
-        If the family is not in the table; raised before any weight is read.
+        If the family is not in the table, or the checkpoint is quantised; raised before any
+        weight is read.
     """
     location, extra, name = _locate(source)
     if source == EMBEDDED:
         location = str(embedded_model_folder(progress=progress))
     config = _read_config(source, location, extra)
     architecture = architecture_for(config)
+    quantisation = getattr(config, "quantization_config", None)
+    if quantisation and "gguf_file" not in extra:
+        raise UnsupportedArchitectureError(
+            f"The model {source!r} is quantised ({quantisation.get('quant_method', 'unknown')}); "
+            "units are cut from plain weights.",
+            hint="Give the checkpoint it was made from, or a GGUF file, which is dequantised.",
+        )
     chosen = choose_device("auto" if device == "sharded" else device)
     arguments: dict[str, Any] = {"dtype": choose_dtype(dtype, chosen)}
     if device == "sharded":

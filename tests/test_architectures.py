@@ -117,3 +117,8 @@ def test_modules_that_do_not_fit_together_are_refused(language_model):
         replace_weight(projection, weight_of(projection)[:, 1:], bias_of(projection))
     with pytest.raises(UnsupportedArchitectureError, match="Layer 1"):
         unit_layout(model, architecture)
+    projection.weight = None
+    projection.register_buffer("qweight", torch.zeros(32, 6, dtype=torch.int32))
+    with pytest.raises(UnsupportedArchitectureError, match="Layer 1 lacks") as caught:
+        unit_layout(model, architecture)
+    assert "Quantised" in caught.value.hint

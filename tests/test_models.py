@@ -200,6 +200,13 @@ def test_an_unknown_architecture_is_told_which_families_work(saved, model_type):
     assert all(family in caught.value.hint for family in ARCHITECTURES)
 
 
+def test_a_quantised_checkpoint_is_told_what_to_give_instead(saved):
+    change_config(saved, quantization_config={"quant_method": "awq", "bits": 4})
+    with pytest.raises(UnsupportedArchitectureError, match="awq") as caught:
+        load_model(str(saved), device="cpu")
+    assert "GGUF" in caught.value.hint
+
+
 def test_a_hub_id_without_a_network_says_what_else_there_is(monkeypatch):
     monkeypatch.setattr(models.constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(ModelNotFoundError, match="somebody/no-such-model") as caught:
