@@ -9,6 +9,7 @@ from typing import Any, Protocol, Self, runtime_checkable
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from scipy.stats import skew
 from sklearn.base import BaseEstimator
@@ -179,11 +180,7 @@ class Decomposition:
         try:
             arrays = load_file(folder / _ARRAYS)
             fields = {name: arrays[name] for name in _ARRAY_FIELDS}
-        except Exception as error:
-            if not isinstance(error, OSError | KeyError | ValueError) and (
-                type(error).__name__ != "SafetensorError"
-            ):
-                raise
+        except (OSError, KeyError, ValueError, SafetensorError) as error:
             raise CorruptArtifactError(
                 f"{folder / _ARRAYS} is missing or damaged.", hint="Decompose again."
             ) from error

@@ -1,0 +1,85 @@
+"""What a workspace holds, by id: recordings, atlases, plans with their refits, evaluations."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from fnprune_core.decomposition import Decomposition
+from fnprune_core.errors import CorruptArtifactError
+from fnprune_core.evaluation import Perplexity
+from fnprune_core.networks import NetworkAtlas
+from fnprune_core.plans import PLAN_FILE, PruningPlan
+from fnprune_core.recording import Recording
+from fnprune_core.silencing import Refit
+from fnprune_core.storage import Workspace, write_json
+
+REFITS_FILE = "refits.safetensors"
+
+
+def open_recording(workspace: Workspace, recording_id: str) -> Recording:
+    """Return a recording of the workspace; `recording_id` may be an unambiguous beginning."""
+    return Recording(workspace.existing("recordings", recording_id))
+
+
+def open_atlas(workspace: Workspace, decomposition_id: str) -> NetworkAtlas:
+    """Return the networks of a decomposition with their recording's tokens."""
+    decomposition = Decomposition.load(workspace.existing("decompositions", decomposition_id))
+    return NetworkAtlas(decomposition, open_recording(workspace, decomposition.recording_id).tokens)
+
+
+def open_plan(workspace: Workspace, plan_id: str) -> PruningPlan:
+    """Return a plan of the workspace; `plan_id` may be an unambiguous beginning."""
+    return PruningPlan.read(workspace.existing("plans", plan_id))
+
+
+def open_refits(workspace: Workspace, plan_id: str) -> list[Refit]:
+    """Return the compensation of a plan, one refit a layer."""
+    folder = workspace.existing("plans", plan_id)
+    made = PruningPlan.read(folder)
+    return read_refits(folder / REFITS_FILE, made.layout.n_layers)
+
+
+def open_evaluation(workspace: Workspace, evaluation_id: str) -> Perplexity:
+    """Return a result of the workspace."""
+    return Perplexity.load(workspace.existing("evaluations", evaluation_id))
+
+
+def cut_key(made: PruningPlan, refits: Sequence[Refit]) -> str:
+    """Return a hash of what goes and what replaces it: equal keys give equal models."""
+    digest = hashlib.sha256(made.removal_key().encode())
+    for layer, refit in enumerate(refits):
+        for name, tensor in (("columns", refit.columns), ("bias", refit.bias)):
+            if tensor is not None:
+                digest.update(f"{layer}.{name}".encode())
+                digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def write_plan(folder: Path, made: PruningPlan, refits: Sequence[Refit]) -> None:
+    """Write ``plan.json`` and the refits' tensors into a folder."""
+    write_json(folder / PLAN_FILE, made.to_json())
+    tensors = {
+        f"{layer}.{name}": tensor.contiguous()
+        for layer, refit in enumerate(refits)
+        for name, tensor in (("columns", refit.columns), ("bias", refit.bias))
+        if tensor is not None
+    }
+    save_file(tensors, folder / REFITS_FILE)
+
+
+def read_refits(path: Path, n_layers: int) -> list[Refit]:
+    """Return the refits that `write_plan` wrote, one a layer."""
+    try:
+        tensors: Mapping[str, Tensor] = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise CorruptArtifactError(
+            f"{path} is missing or damaged.", hint="Make the plan again."
+        ) from error
+    return [
+        Refit(columns=tensors.get(f"{layer}.columns"), bias=tensors.get(f"{layer}.bias"))
+        for layer in range(n_layers)
+    ]

@@ -1,0 +1,362 @@
+"""Plans: scores, allocation and compensation brought together, and plans from elsewhere."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fnprune_core.architectures import feeding_modules, output_projections, weight_of
+from fnprune_core.artifacts import (
+    REFITS_FILE,
+    cut_key,
+    open_atlas,
+    open_recording,
+    read_refits,
+    write_plan,
+)
+from fnprune_core.compensation import Cut, compensate, compensation_named, uses_bias
+from fnprune_core.errors import PlanError
+from fnprune_core.models import LanguageModel
+from fnprune_core.networks import NetworkAtlas
+from fnprune_core.plans import PlanSettings, PruningPlan, choose_units
+from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
+from fnprune_core.recording import Recording
+from fnprune_core.scores import SCORES, ScoreInputs, score_named, sink_units
+from fnprune_core.silencing import Refit
+from fnprune_core.storage import (
+    MANIFEST,
+    Workspace,
+    artifact_id,
+    manifest_of,
+    new_folder,
+    write_json,
+)
+
+
+def canonical_settings(settings: PlanSettings) -> PlanSettings:
+    """Return the settings with what the score fixes or ignores, so that equal plans are equal."""
+    row = score_named(settings.score)
+    changes: dict[str, Any] = {}
+    if row.allocation is not None:
+        changes["allocation"] = row.allocation
+    if row.sink_units is not None:
+        changes["sink_units"] = row.sink_units
+    if not row.uses_networks:
+        changes["preserved"] = None
+    if settings.score != "random":
+        changes["seed"] = 0
+    compensation_named(settings.compensation)
+    if settings.compensation != "least-squares":
+        changes["intercept"] = False
+    return settings.with_(**changes)
+
+
+def plan(
+    workspace: Workspace,
+    language_model: LanguageModel,
+    *,
+    recording_id: str,
+    decomposition_id: str | None = None,
+    settings: PlanSettings,
+    progress: Progress = ignore,
+    cancel: CancelToken = NEVER,
+) -> str:
+    """Choose the units that go and compute their compensation; return the plan's id."""
+    return plans(
+        workspace,
+        language_model,
+        recording_id=recording_id,
+        decomposition_id=decomposition_id,
+        settings=[settings],
+        progress=progress,
+        cancel=cancel,
+    )[0]
+
+
+def plans(
+    workspace: Workspace,
+    language_model: LanguageModel,
+    *,
+    recording_id: str,
+    decomposition_id: str | None = None,
+    settings: Sequence[PlanSettings],
+    progress: Progress = ignore,
+    cancel: CancelToken = NEVER,
+) -> list[str]:
+    """Make several plans at once: those that weigh tokens alike share one pass for their refits.
+
+    Raises
+    ------
+    RatioError
+        If a ratio cannot be met, saying the most that can.
+    FingerprintMismatchError
+        If the recording is of another model.
+    """
+    recording = open_recording(workspace, recording_id)
+    language_model.check_fingerprint(recording.fingerprint, "recording")
+    wanted = [canonical_settings(each) for each in settings]
+    atlas = None
+    if decomposition_id is not None:
+        atlas = open_atlas(workspace, decomposition_id)
+        if atlas.decomposition.recording_id != recording.id:
+            raise PlanError(
+                f"Decomposition {atlas.id} was made from recording "
+                f"{atlas.decomposition.recording_id}, not {recording.id}.",
+                hint="Choose a decomposition of this recording.",
+            )
+        wanted = [_spell_out(each, atlas) for each in wanted]
+    planner = _Planner(workspace, language_model, recording, atlas, progress, cancel)
+    return planner.make(wanted)
+
+
+def _spell_out(settings: PlanSettings, atlas: NetworkAtlas) -> PlanSettings:
+    """Return the settings with "all networks" and a full list written the same way."""
+    if settings.preserved is None:
+        return settings
+    for network in settings.preserved:
+        atlas.check_network(network)
+    whole = len(settings.preserved) == atlas.n_networks
+    return settings.with_(preserved=None) if whole else settings
+
+
+class _Planner:
+    """Makes plans for one recording, sharing scores and calibration passes."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        language_model: LanguageModel,
+        recording: Recording,
+        atlas: NetworkAtlas | None,
+        progress: Progress,
+        cancel: CancelToken,
+    ) -> None:
+        self.workspace, self.language_model = workspace, language_model
+        self.recording, self.atlas = recording, atlas
+        self.progress, self.cancel = progress, cancel
+        self._scores: dict[Any, NDArray[np.float64]] = {}
+
+    def make(self, wanted: Sequence[PlanSettings]) -> list[str]:
+        """Return the ids of the plans, making those that are missing."""
+        inputs = [self._inputs_json(settings) for settings in wanted]
+        ids = [artifact_id("plans", each) for each in inputs]
+        missing = {id: i for i, id in enumerate(ids) if not self.workspace.has("plans", id)}
+        made = {i: self._plan(wanted[i]) for i in missing.values()}
+        groups: dict[bytes, list[int]] = {}
+        for i in made:
+            groups.setdefault(self.token_weights(wanted[i]).tobytes(), []).append(i)
+        for key, members in groups.items():
+            weights = np.frombuffer(key)
+            refits = self.refits([made[i] for i in members], weights)
+            for i, each in zip(members, refits, strict=True):
+                self._save(ids[i], inputs[i], made[i], each, weights)
+        return ids
+
+    def token_weights(self, settings: PlanSettings) -> NDArray[np.float64]:
+        """Return how much each token counts in a plan's score and compensation: (n_tokens,)."""
+        return score_named(settings.score).token_weights(self._score_inputs(settings))
+
+    def refits(
+        self, made: Sequence[PruningPlan], weights: NDArray[np.float64]
+    ) -> list[list[Refit]]:
+        """Return the compensation of each plan from one pass over the recording."""
+        cuts = [
+            Cut(
+                removed=each.removed,
+                compensation=each.settings.compensation,
+                intercept=each.settings.intercept,
+            )
+            for each in made
+        ]
+        return compensate(
+            self.language_model, self.recording, cuts, weights=weights,
+            progress=self.progress, cancel=self.cancel,
+        )  # fmt: skip
+
+    def _inputs_json(self, settings: PlanSettings) -> dict[str, Any]:
+        uses_networks = SCORES[settings.score].uses_networks
+        return {
+            "fingerprint": self.language_model.fingerprint,
+            "recording_id": self.recording.id,
+            "decomposition_id": self.atlas.id if self.atlas and uses_networks else "",
+            "settings": asdict(settings),
+        }
+
+    def _score_inputs(self, settings: PlanSettings) -> ScoreInputs:
+        preserved = settings.preserved
+        if preserved is None:
+            preserved = tuple(range(self.atlas.n_networks)) if self.atlas else ()
+        return ScoreInputs(
+            language_model=self.language_model,
+            recording=self.recording,
+            atlas=self.atlas,
+            preserved=preserved,
+            seed=settings.seed,
+            progress=self.progress,
+            cancel=self.cancel,
+        )
+
+    def _plan(self, settings: PlanSettings) -> PruningPlan:
+        row = SCORES[settings.score]
+        inputs = self._score_inputs(settings)
+        key = (settings.score, settings.preserved, settings.seed)
+        if key not in self._scores:
+            self._scores[key] = row.compute(inputs)
+        sinks = sink_units(self.language_model, self.recording, settings.sink_units)
+        choice = choose_units(
+            self._scores[key],
+            layout=self.recording.layout,
+            ratio=settings.ratio,
+            allocation=settings.allocation,
+            protected=sinks,
+        )
+        return PruningPlan(
+            removed=choice.removed,
+            layout=self.recording.layout,
+            settings=settings,
+            fingerprint=self.language_model.fingerprint,
+            model_name=self.language_model.name,
+            recording_id=self.recording.id,
+            decomposition_id=self.atlas.id if self.atlas and row.uses_networks else "",
+            share_of_parameters=share_of_parameters(self.language_model, choice.removed),
+            thresholds=choice.thresholds,
+            sink_units=tuple(int(u) for u in np.flatnonzero(sinks)),
+            preserved=inputs.preserved if row.uses_networks else (),
+            n_networks=self.atlas.n_networks if self.atlas else 0,
+        )
+
+    def _save(
+        self,
+        id: str,
+        inputs: dict[str, Any],
+        made: PruningPlan,
+        refits: Sequence[Refit],
+        weights: NDArray[np.float64],
+    ) -> None:
+        effective = float(weights.sum() ** 2 / np.square(weights).sum())
+        facts = {
+            "model_name": made.model_name,
+            "achieved_ratio": made.achieved_ratio,
+            "share_of_parameters": made.share_of_parameters,
+            "cut_key": cut_key(made, refits),
+            "tokens_per_unit": effective / max(made.layout.widths),
+        }
+        with new_folder(self.workspace.folder("plans", id)) as folder:
+            write_plan(folder, made, refits)
+            write_json(folder / MANIFEST, manifest_of("plans", inputs, facts))
+
+
+def share_of_parameters(
+    language_model: LanguageModel, removed: Sequence[NDArray[np.int64]]
+) -> float:
+    """Return the share of all parameters that goes with the units: their columns and rows."""
+    gone = 0
+    for layer, module in enumerate(
+        output_projections(language_model.model, language_model.architecture)
+    ):
+        width = language_model.layout.widths[layer]
+        per_unit = module.get_parameter("weight").numel() // width
+        for feeding in feeding_modules(language_model.model, language_model.architecture, layer):
+            per_unit += sum(p.numel() for p in feeding.parameters()) // width
+        gone += per_unit * len(removed[layer])
+    return gone / language_model.anatomy().n_parameters
+
+
+def bias_warning(language_model: LanguageModel, settings: PlanSettings) -> str:
+    """Return what to know before Apply if the plan's bias has no home in exports, else ""."""
+    architecture = language_model.architecture
+    if architecture.bias_home != "none" or not uses_bias(
+        settings.compensation, intercept=settings.intercept
+    ):
+        return ""
+    return (
+        f"{architecture.family} models have no bias in their MLP: this plan can be measured, but "
+        "not exported in a form that loads anywhere. Use none, or least squares without intercept."
+    )
+
+
+def import_plan(workspace: Workspace, language_model: LanguageModel, path: Path) -> str:
+    """Take a ``plan.json`` (or its folder) from anywhere into the workspace; return its id.
+
+    The compensation is read beside it, or computed again from the plan's recording, for the
+    units that the file names.
+
+    Raises
+    ------
+    FingerprintMismatchError
+        If the plan is for another model.
+    PlanError
+        If the compensation does not fit, or is neither beside the file nor can be computed here.
+    """
+    made = PruningPlan.read(path)
+    language_model.check_fingerprint(made.fingerprint, "plan")
+    if made.layout != language_model.layout:
+        raise PlanError(
+            f"The plan is for layers of {_numbers(made.layout.widths)} units, "
+            f"{language_model.name} has {_numbers(language_model.layout.widths)}.",
+            hint="Give a plan.json as `fnprune plan` wrote it.",
+        )
+    beside = (path if path.is_dir() else path.parent) / REFITS_FILE
+    if beside.is_file():
+        refits = read_refits(beside, made.layout.n_layers)
+        _check_refits(language_model, made, refits)
+    elif made.settings.compensation == "none":
+        refits = [Refit()] * made.layout.n_layers
+    elif workspace.has("recordings", made.recording_id):
+        refits = _recomputed_refits(workspace, language_model, made)
+    else:
+        raise PlanError(
+            f"{path} asks for compensation {made.settings.compensation!r}, but there is no "
+            f"{REFITS_FILE} beside it and its recording {made.recording_id} is not here.",
+            hint="Give the plan's whole folder, or record the calibration text again.",
+        )
+    key = cut_key(made, refits)
+    id = artifact_id("plans", {"imported": made.to_json(), "cut_key": key})
+    if not workspace.has("plans", id):
+        facts = {
+            "model_name": made.model_name,
+            "achieved_ratio": made.achieved_ratio,
+            "share_of_parameters": made.share_of_parameters,
+            "cut_key": key,
+        }
+        with new_folder(workspace.folder("plans", id)) as folder:
+            write_plan(folder, made, refits)
+            write_json(folder / MANIFEST, manifest_of("plans", {"imported": True}, facts))
+    return id
+
+
+def _recomputed_refits(
+    workspace: Workspace, language_model: LanguageModel, made: PruningPlan
+) -> list[Refit]:
+    recording = open_recording(workspace, made.recording_id)
+    language_model.check_fingerprint(recording.fingerprint, "recording")
+    atlas = open_atlas(workspace, made.decomposition_id) if made.decomposition_id else None
+    planner = _Planner(workspace, language_model, recording, atlas, ignore, NEVER)
+    return planner.refits([made], planner.token_weights(made.settings))[0]
+
+
+def _check_refits(
+    language_model: LanguageModel, made: PruningPlan, refits: Sequence[Refit]
+) -> None:
+    projections = output_projections(language_model.model, language_model.architecture)
+    for layer, (module, width, refit) in enumerate(
+        zip(projections, made.kept_widths, refits, strict=True)
+    ):
+        hidden = weight_of(module).shape[0]
+        for name, tensor, expected in (
+            ("columns", refit.columns, (hidden, width)),
+            ("bias", refit.bias, (hidden,)),
+        ):
+            if tensor is not None and tuple(tensor.shape) != expected:
+                raise PlanError(
+                    f"In layer {layer} the refitted {name} are of shape {tuple(tensor.shape)}, "
+                    f"the plan needs {expected}.",
+                    hint=f"Take {REFITS_FILE} away, and it is computed again.",
+                )
+
+
+def _numbers(widths: Sequence[int]) -> str:
+    return ", ".join(map(str, widths))
