@@ -153,14 +153,14 @@ def compensate(
 
     Notes
     -----
-    Memory: one layer's Gram matrix. Cost: O(tokens · units²) a layer when a cut needs it.
+    Memory: a few matrices of one layer's units² in float64. Cost: O(tokens · units²) a layer in
+    which a cut that needs it removes units.
     """
     rows = [compensation_named(cut.compensation) for cut in cuts]
-    needs_gram = any(row.needs_gram for row in rows)
     projections = output_projections(language_model.model, language_model.architecture)
     results: list[list[Refit]] = [[] for _ in cuts]
     wants_mean = any(cut.compensation == "bias" for cut in cuts)
-    if not needs_gram and not wants_mean:
+    if not wants_mean and not any(row.needs_gram for row in rows):
         return [[Refit()] * len(projections) for _ in cuts]
     means = (
         recording.weighted_moments(weights, cancel=cancel)[0]
@@ -169,12 +169,17 @@ def compensate(
     )
     for layer, module in enumerate(projections):
         cancel.raise_if_cancelled()
+        needs_gram = any(
+            row.needs_gram and len(cut.removed[layer]) for cut, row in zip(cuts, rows, strict=True)
+        )
         statistics = _statistics(recording, layer, weights, means, needs_gram=needs_gram)
         with torch.no_grad():
             weight = weight_of(module).cpu().double().numpy()
         for index, (cut, row) in enumerate(zip(cuts, rows, strict=True)):
-            refit = row.refit(weight, cut.removed[layer], statistics, cut.intercept)
-            results[index].append(refit if len(cut.removed[layer]) else Refit())
+            removed = cut.removed[layer]
+            results[index].append(
+                row.refit(weight, removed, statistics, cut.intercept) if len(removed) else Refit()
+            )
         progress(
             ProgressEvent(
                 stage="compensation", done=layer + 1, total=len(projections), unit="layers"

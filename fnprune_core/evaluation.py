@@ -217,7 +217,8 @@ def perplexity_stream(
     ----------
     context : callable
         Returns a context manager that is entered around each forward pass (``silenced`` for a
-        preview); it is never open while a result is handed out.
+        preview, or of nothing to hold the lock of a shared model); it is never open while a
+        result is handed out.
 
     Raises
     ------
