@@ -11,7 +11,8 @@ from app.texts import TextChoice
 from fnprune_core import workflows
 from fnprune_core.decomposition import GroupICA
 from fnprune_core.evaluation import Perplexity
-from fnprune_core.models import Anatomy, LanguageModel, load_model
+from fnprune_core.loading import load_model
+from fnprune_core.models import Anatomy, LanguageModel
 from fnprune_core.plans import PlanSettings
 from fnprune_core.progress import CancelToken, Progress, ProgressEvent
 from fnprune_core.recording import RecordingSettings

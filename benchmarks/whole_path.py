@@ -19,7 +19,7 @@ from fnprune_core import workflows
 from fnprune_core.corpora import builtin_documents
 from fnprune_core.decomposition import GroupICA
 from fnprune_core.demo import peak_memory_bytes
-from fnprune_core.models import load_model
+from fnprune_core.loading import load_model
 from fnprune_core.plans import PlanSettings
 from fnprune_core.recording import RecordingSettings
 from fnprune_core.storage import Workspace, package_versions

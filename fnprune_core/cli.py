@@ -32,7 +32,8 @@ from fnprune_core.demo import DENSE, DemoSettings, run_demo
 from fnprune_core.errors import FnpruneError, SettingsError
 from fnprune_core.evaluation import paired_difference
 from fnprune_core.export import relative_difference
-from fnprune_core.models import EMBEDDED, LanguageModel, load_model
+from fnprune_core.loading import EMBEDDED, load_model
+from fnprune_core.models import LanguageModel
 from fnprune_core.plans import PlanSettings
 from fnprune_core.progress import ProgressEvent
 from fnprune_core.pruning import prune as prune_copy

@@ -27,7 +27,8 @@ from fnprune_core.corpora import Document, Windows, builtin_documents, cut_windo
 from fnprune_core.decomposition import Decomposition, GroupICA
 from fnprune_core.errors import FnpruneError
 from fnprune_core.export import Figure, export_model
-from fnprune_core.models import LanguageModel, load_model
+from fnprune_core.loading import load_model
+from fnprune_core.models import LanguageModel
 from fnprune_core.planning import (
     bias_warning,
     canonical_settings,

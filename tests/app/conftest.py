@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 from fnprune_core import workflows
 from fnprune_core.decomposition import GroupICA
 from fnprune_core.errors import NotConvergedWarning
-from fnprune_core.models import load_model
+from fnprune_core.loading import load_model
 from fnprune_core.recording import RecordingSettings
 from fnprune_core.storage import Workspace
 

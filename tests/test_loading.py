@@ -1,0 +1,197 @@
+import json
+
+import pytest
+import tiny
+import torch
+from transformers import AutoConfig
+
+from fnprune_core import loading
+from fnprune_core.architectures import ARCHITECTURES
+from fnprune_core.errors import (
+    FnpruneError,
+    ModelNotFoundError,
+    SettingsError,
+    UnsupportedArchitectureError,
+)
+from fnprune_core.loading import load_model
+
+
+@pytest.fixture
+def saved(tmp_path, llama):
+    """A folder with the tiny Llama, whole."""
+    folder = tmp_path / "tiny-llama"
+    llama.model.save_pretrained(folder)
+    llama.tokenizer.save_pretrained(folder)
+    return folder
+
+
+def change_config(folder, **changes):
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_a_folder_loads_as_it_was_saved(saved, llama):
+    loaded = load_model(str(saved), device="cpu", dtype="float32")
+    ids = tiny.random_ids()
+    assert torch.equal(tiny.logits_of(loaded.model, ids), tiny.logits_of(llama.model, ids))
+    assert loaded.fingerprint == llama.fingerprint
+    assert loaded.layout == llama.layout
+    assert loaded.name == "tiny-llama"
+    assert not loaded.model.training
+    assert loaded.tokenizer("aq ar")["input_ids"] == [1, 2]
+    half = load_model(str(saved), device="cpu", dtype="bfloat16")
+    assert half.dtype == torch.bfloat16
+    assert half.fingerprint == llama.fingerprint
+
+
+def nothing(folder):
+    return folder / "no" / "such" / "model"
+
+
+def text_file(folder):
+    path = folder / "model.txt"
+    path.write_text("not a model")
+    return path
+
+
+def false_gguf(folder):
+    """Cut off in its header: its reader raises `struct.error`."""
+    path = folder / "model.gguf"
+    path.write_bytes(b"GGUF, or so it says")
+    return path
+
+
+def empty_folder(folder):
+    path = folder / "empty"
+    path.mkdir()
+    return path
+
+
+def two_gguf_files(folder):
+    path = empty_folder(folder)
+    for name in ("a.gguf", "b.gguf"):
+        (path / name).touch()
+    return path
+
+
+def broken_config(folder):
+    (folder / "config.json").write_text("{")
+    return folder
+
+
+def half_the_weights(folder):
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1000])
+    return folder
+
+
+def no_weights(folder):
+    (folder / "model.safetensors").unlink()
+    return folder
+
+
+def one_layer_more(folder):
+    change_config(folder, num_hidden_layers=4)
+    return folder
+
+
+def other_width(folder):
+    change_config(folder, intermediate_size=50)
+    return folder
+
+
+def broken_tokenizer(folder):
+    """The tokenizers library raises a bare Exception."""
+    path = folder / "tokenizer.json"
+    path.write_text(path.read_text().replace("WordLevel", "NoSuchModel"))
+    return folder
+
+
+def no_tokenizer(folder):
+    """A GPT-2 tokenizer without files loads as an empty one."""
+    model = tiny.tiny_model("GPT-2")
+    model.save_pretrained(folder / "gpt-2")
+    return folder / "gpt-2"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (nothing, "no model folder or file"),
+        (text_file, "not a GGUF file"),
+        (false_gguf, "could not be loaded"),
+        (empty_folder, r"neither config\.json nor a GGUF"),
+        (two_gguf_files, "2 GGUF files"),
+        (broken_config, "not a valid JSON"),
+        (half_the_weights, "deserializing"),
+        (no_weights, r"no file named model\.safetensors"),
+        (one_layer_more, r"lack 9 parameters .* model\.layers\.3"),
+        (other_width, "mismatch"),
+        (broken_tokenizer, "did not match"),
+        (no_tokenizer, "turns text into nothing"),
+    ],
+)
+def test_what_is_no_whole_model_is_refused_with_a_hint(saved, spoil, says):
+    source = str(spoil(saved))
+    with pytest.raises(ModelNotFoundError, match=says) as caught:
+        load_model(source, device="cpu")
+    assert "network" not in caught.value.hint
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("model_type", ["bert", "no-such-type"])
+def test_an_unknown_architecture_is_told_which_families_work(saved, model_type):
+    change_config(saved, model_type=model_type)
+    (saved / "model.safetensors").unlink()  # no weight is read before the refusal
+    with pytest.raises(UnsupportedArchitectureError) as caught:
+        load_model(str(saved), device="cpu")
+    assert all(family in caught.value.hint for family in ARCHITECTURES)
+
+
+def test_a_quantised_checkpoint_is_told_what_to_give_instead(saved):
+    change_config(saved, quantization_config={"quant_method": "awq", "bits": 4})
+    with pytest.raises(UnsupportedArchitectureError, match="awq") as caught:
+        load_model(str(saved), device="cpu")
+    assert "GGUF" in caught.value.hint
+
+
+def test_a_hub_id_without_a_network_says_what_else_there_is(monkeypatch):
+    monkeypatch.setattr(loading.constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(ModelNotFoundError, match="somebody/no-such-model") as caught:
+        load_model("somebody/no-such-model", device="cpu")
+    assert "embedded" in caught.value.hint
+
+
+def test_a_gated_model_says_how_to_get_access(monkeypatch):
+    def refuse(*arguments, **options):
+        raise OSError("You are trying to access a gated repo.\nMake sure to have access to it.")
+
+    monkeypatch.setattr(loading, "_hub_is_reachable", lambda: True)
+    monkeypatch.setattr(AutoConfig, "from_pretrained", refuse)
+    with pytest.raises(ModelNotFoundError, match="gated") as caught:
+        load_model("somebody/gated", device="cpu")
+    assert "hf auth login" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "options", [{"device": "abacus"}, {"device": "cuda:99"}, {"device": "cpu", "dtype": "int4"}]
+)
+def test_unknown_devices_and_dtypes_are_refused(saved, options):
+    with pytest.raises(SettingsError) as caught:
+        load_model(str(saved), **options)
+    assert "auto" in caught.value.hint
+
+
+def test_a_model_that_does_not_fit_says_so(saved, monkeypatch):
+    def out_of_memory(*arguments, **options):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(torch.nn.Module, "to", out_of_memory)
+    with pytest.raises(FnpruneError, match="does not fit"):
+        load_model(str(saved), device="cpu", dtype="float32")
+
+
+def test_auto_takes_the_same_dtype_as_its_parts(monkeypatch):
+    for fast, dtype in ((True, torch.bfloat16), (False, torch.float32)):
+        monkeypatch.setattr(loading, "has_fast_bfloat16", lambda fast=fast: fast)
+        assert loading.choose_dtype("auto", torch.device("cpu")) == dtype
