@@ -34,6 +34,8 @@ class Architecture:
         Path from a layer to the MLP's output projection, whose inputs are the units.
     feeding : tuple of str
         Paths from a layer to the modules whose outputs become the units, cut together.
+    final_norm : str
+        Path from the causal model to the norm before the unembedding.
     width_attribute : str
         Config attribute with the number of units in a layer.
     bias_home : {"always", "switch", "none"}
@@ -47,6 +49,7 @@ class Architecture:
     layers: str
     output_projection: str
     feeding: tuple[str, ...]
+    final_norm: str
     width_attribute: str
     bias_home: BiasHome
     bias_switch: str = ""
@@ -63,6 +66,7 @@ ARCHITECTURES: dict[str, Architecture] = {
             layers="model.layers",
             output_projection="mlp.down_proj",
             feeding=_GATED,
+            final_norm="model.norm",
             width_attribute="intermediate_size",
             bias_home="switch",
             bias_switch="mlp_bias",
@@ -73,6 +77,7 @@ ARCHITECTURES: dict[str, Architecture] = {
             layers="model.layers",
             output_projection="mlp.down_proj",
             feeding=_GATED,
+            final_norm="model.norm",
             width_attribute="intermediate_size",
             bias_home="none",
         ),
@@ -82,6 +87,7 @@ ARCHITECTURES: dict[str, Architecture] = {
             layers="model.layers",
             output_projection="mlp.down_proj",
             feeding=_GATED,
+            final_norm="model.norm",
             width_attribute="intermediate_size",
             bias_home="none",
         ),
@@ -91,6 +97,7 @@ ARCHITECTURES: dict[str, Architecture] = {
             layers="transformer.h",
             output_projection="mlp.c_proj",
             feeding=("mlp.c_fc",),
+            final_norm="transformer.ln_f",
             width_attribute="n_inner",
             bias_home="always",
         ),

@@ -1,0 +1,200 @@
+"""Suggested thresholds for a map: a Gaussian and two Gammas, as MELODIC fits them.
+
+z is a threshold on a map, not a test over subjects; these are ways to choose it.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from fnprune_core.errors import SettingsError
+
+_N_BINS = 600
+_MAX_ITER = 500
+_LEAST_SHARE = 1e-4
+_LEAST_SHAPE = 1.0  # below 1 a Gamma has a pole at 0, where the null is
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MixtureFit:
+    """A mixture of a Gaussian null and a Gamma on either side (Beckmann & Smith 2004).
+
+    Parameters
+    ----------
+    null_share, positive_share, negative_share : float
+        Mixing proportions; they sum to 1.
+    mean, sd : float
+        Of the Gaussian.
+    positive, negative : tuple of float
+        Shape and scale of the Gamma on z > 0, and of the one on −z > 0.
+    converged : bool
+    """
+
+    null_share: float
+    positive_share: float
+    negative_share: float
+    mean: float
+    sd: float
+    positive: tuple[float, float]
+    negative: tuple[float, float]
+    converged: bool
+
+    def null_density(self, z: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return the Gaussian's part of the density at z."""
+        density = self.null_share * stats.norm.pdf(z, self.mean, self.sd)
+        return np.asarray(density, dtype=np.float64)
+
+    def active_density(self, z: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return the Gammas' part of the density at z."""
+        up = stats.gamma.pdf(z, self.positive[0], scale=self.positive[1])
+        down = stats.gamma.pdf(-np.asarray(z), self.negative[0], scale=self.negative[1])
+        return np.asarray(self.positive_share * up + self.negative_share * down, dtype=np.float64)
+
+    def density(self, z: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return the mixture's density at z."""
+        return self.null_density(z) + self.active_density(z)
+
+    def null_beyond(self, threshold: NDArray[np.floating] | float) -> NDArray[np.float64]:
+        """Return the share of all units that is null and has |z| above a threshold."""
+        above = stats.norm.sf(threshold, self.mean, self.sd)
+        below = stats.norm.cdf(-np.asarray(threshold), self.mean, self.sd)
+        return np.asarray(self.null_share * (above + below), dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suggestion:
+    """A threshold on |z| with the number of units above it; NaN where none fits."""
+
+    rule: str
+    threshold: float
+    n_units: int
+
+
+def _gamma_by_moments(
+    centres: NDArray[np.float64], weights: NDArray[np.float64], floor: float
+) -> tuple[float, float]:
+    """Return shape and scale of a Gamma with the weighted mean and variance."""
+    total = weights.sum()
+    if total <= 0:
+        return 4.0, floor / 4.0
+    mean = max(float(weights @ centres / total), floor)
+    variance = max(float(weights @ np.square(centres - mean) / total), 1e-4)
+    variance = min(variance, mean * mean / _LEAST_SHAPE)
+    return mean * mean / variance, variance / mean
+
+
+def fit_mixture(z: NDArray[np.floating]) -> MixtureFit:
+    """Fit the mixture to a map's values by expectation–maximisation on a histogram.
+
+    Parameters
+    ----------
+    z : ndarray (n,)
+        A map over alive units.
+
+    Raises
+    ------
+    SettingsError
+        If there are under 50 finite values, or they do not vary.
+    """
+    values = np.asarray(z, dtype=np.float64)
+    values = values[np.isfinite(values)]
+    if len(values) < 50 or values.std() == 0:
+        raise SettingsError(
+            f"A mixture needs at least 50 values that vary, got {len(values)}.",
+            hint="Fit it to a whole map, over alive units.",
+        )
+    bound = float(np.abs(values).max()) * 1.0001
+    counts, edges = np.histogram(values, bins=_N_BINS, range=(-bound, bound))
+    x = (edges[:-1] + edges[1:]) / 2
+    share = counts / counts.sum()
+    # Start: the null from the middle of the values, which the tails do not move.
+    median = float(np.median(values))
+    sd = max(float(np.median(np.abs(values - median))) * 1.4826, bound / _N_BINS)
+    fit = MixtureFit(
+        null_share=0.9,
+        positive_share=0.05,
+        negative_share=0.05,
+        mean=median,
+        sd=sd,
+        positive=(4.0, sd),
+        negative=(4.0, sd),
+        converged=False,
+    )
+    previous = -np.inf
+    for _ in range(_MAX_ITER):
+        fit, likelihood = _step(fit, x, share)
+        if abs(likelihood - previous) < 1e-9:
+            return replace(fit, converged=True)
+        previous = likelihood
+    return fit
+
+
+def _step(
+    fit: MixtureFit, x: NDArray[np.float64], share: NDArray[np.float64]
+) -> tuple[MixtureFit, float]:
+    """Return the fit after one EM step, and the log-likelihood before it."""
+    null = fit.null_density(x)
+    up = fit.positive_share * stats.gamma.pdf(x, fit.positive[0], scale=fit.positive[1])
+    down = fit.negative_share * stats.gamma.pdf(-x, fit.negative[0], scale=fit.negative[1])
+    total = np.maximum(null + up + down, 1e-300)
+    weights = [share * part / total for part in (null, up, down)]
+    sums = np.maximum([part.sum() for part in weights], _LEAST_SHARE)
+    sums = sums / sums.sum()
+    mean = float(weights[0] @ x / weights[0].sum())
+    sd = float(np.sqrt(weights[0] @ np.square(x - mean) / weights[0].sum()))
+    # A Gamma whose mean fell inside the null would model the null's flank, not activation.
+    floor = 1.5 * sd
+    updated = MixtureFit(
+        null_share=float(sums[0]),
+        positive_share=float(sums[1]),
+        negative_share=float(sums[2]),
+        mean=mean,
+        sd=sd,
+        positive=_gamma_by_moments(x, weights[1], floor),
+        negative=_gamma_by_moments(-x, weights[2], floor),
+        converged=False,
+    )
+    return updated, float(share @ np.log(total))
+
+
+def posterior_threshold(fit: MixtureFit, largest: float, *, probability: float = 0.5) -> float:
+    """Return the least |z| from which a unit is more likely active than `probability`; or NaN."""
+    grid = np.linspace(0, largest, 4000)
+    active = fit.active_density(grid) + fit.active_density(-grid)
+    whole = fit.density(grid) + fit.density(-grid)
+    above = active > probability * whole
+    if not above[-1]:
+        return float("nan")
+    below = np.flatnonzero(~above)
+    return float(grid[below[-1] + 1]) if len(below) else 0.0
+
+
+def false_discovery_threshold(
+    fit: MixtureFit, z: NDArray[np.floating], *, rate: float = 0.05
+) -> float:
+    """Return the least |z| beyond which at most `rate` of the units are null; or NaN."""
+    magnitude = np.sort(np.abs(z[np.isfinite(z)]).astype(np.float64))
+    n_above = np.arange(len(magnitude), 0, -1)
+    expected = fit.null_beyond(magnitude) * len(magnitude) / n_above
+    good = np.flatnonzero(expected <= rate)
+    return float(magnitude[good[0]]) if len(good) else float("nan")
+
+
+def suggested_thresholds(
+    z: NDArray[np.floating], *, fit: MixtureFit | None = None
+) -> list[Suggestion]:
+    """Return thresholds on |z| for a map over alive units, with the units above each."""
+    magnitude = np.abs(np.asarray(z, dtype=np.float64))
+    mixture = fit or fit_mixture(z)
+    rules = {
+        "mixture, p > 0.5": posterior_threshold(mixture, float(magnitude.max())),
+        "false discovery rate 5 %": false_discovery_threshold(mixture, np.asarray(z)),
+        "top 1 %": float(np.quantile(magnitude, 0.99)),
+        "top 5 %": float(np.quantile(magnitude, 0.95)),
+    }
+    return [
+        Suggestion(rule=rule, threshold=value, n_units=int((magnitude > value).sum()))
+        for rule, value in rules.items()
+    ]

@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+
+from fnprune_core.errors import SettingsError
+from fnprune_core.thresholds import (
+    false_discovery_threshold,
+    fit_mixture,
+    posterior_threshold,
+    suggested_thresholds,
+)
+
+N_NULL, N_UP, N_DOWN = 19_000, 600, 400
+
+
+def mixture(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Values of a known mixture, and which of them are active."""
+    rng = np.random.default_rng(seed)
+    z = np.concatenate(
+        [
+            rng.normal(0, 0.8, N_NULL),
+            rng.gamma(9, 0.6, N_UP),
+            -rng.gamma(9, 0.5, N_DOWN),
+        ]
+    )
+    return z, np.arange(len(z)) >= N_NULL
+
+
+def test_the_mixture_comes_back():
+    z, _ = mixture()
+    fit = fit_mixture(z)
+    assert fit.converged
+    assert fit.null_share == pytest.approx(0.95, abs=0.01)
+    assert fit.sd == pytest.approx(0.8, abs=0.03)
+    assert fit.positive_share == pytest.approx(N_UP / len(z), abs=0.006)
+    grid = np.linspace(-15, 15, 6001)
+    assert np.trapezoid(fit.density(grid), grid) == pytest.approx(1.0, abs=0.01)
+
+
+def test_the_posterior_threshold_is_where_both_explain_a_unit_equally_well():
+    z, active = mixture()
+    threshold = posterior_threshold(fit_mixture(z), float(np.abs(z).max()))
+    # Counted, not computed: around the threshold about as many units are active as null.
+    near = np.abs(np.abs(z) - threshold) < 0.25
+    assert 0.3 < active[near].mean() < 0.7
+
+
+@pytest.mark.parametrize("rate", [0.01, 0.05, 0.2])
+def test_false_discoveries_stay_at_the_rate(rate):
+    shares = []
+    for seed in range(5):
+        z, active = mixture(seed)
+        threshold = false_discovery_threshold(fit_mixture(z), z, rate=rate)
+        shares.append(float((~active[np.abs(z) > threshold]).mean()))
+    assert np.mean(shares) == pytest.approx(rate, rel=0.4)
+
+
+def test_pure_noise_has_nothing_above_its_thresholds():
+    z = np.random.default_rng(0).normal(size=20_000)
+    for suggestion in suggested_thresholds(z)[:2]:
+        assert suggestion.n_units < 10 or np.isnan(suggestion.threshold)
+
+
+def test_counts_belong_to_the_thresholds():
+    z, _ = mixture()
+    for suggestion in suggested_thresholds(z):
+        assert suggestion.n_units == int((np.abs(z) > suggestion.threshold).sum())
+    by_rule = {each.rule: each.n_units for each in suggested_thresholds(z)}
+    assert by_rule["top 1 %"] == pytest.approx(0.01 * len(z), abs=2)
+
+
+def test_too_few_or_equal_values_are_refused():
+    with pytest.raises(SettingsError, match="at least 50 values"):
+        fit_mixture(np.zeros(1000))

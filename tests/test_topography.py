@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+
+from fnprune_core.errors import SettingsError
+from fnprune_core.layout import UnitLayout
+from fnprune_core.progress import Cancelled, CancelToken
+from fnprune_core.topography import (
+    NO_REFINEMENT,
+    Refinement,
+    build_cortex,
+    depth_autocorrelation,
+    sheet_autocorrelation,
+    sheet_shape,
+)
+
+LAYOUT = UnitLayout((150,) * 6)
+QUICK = Refinement(n_sweeps=60, first_sigma=3.0)
+
+
+def planted_maps(*, layout=LAYOUT, n_networks=9, seed=0) -> np.ndarray:
+    """Each network is strong in its own 12 % of every layer's units, weak elsewhere."""
+    rng = np.random.default_rng(seed)
+    maps = 0.5 * rng.standard_normal((n_networks, layout.n_units))
+    for k in range(n_networks):
+        members = rng.random(layout.n_units) < 0.12
+        maps[k, members] += rng.choice([-4.0, 4.0], members.sum())
+    return maps.astype(np.float32)
+
+
+def autocorrelations(cortex, maps) -> tuple[float, float]:
+    volumes = [cortex.volume(np.abs(each)) for each in maps]
+    return (
+        float(np.mean([sheet_autocorrelation(v) for v in volumes])),
+        float(np.mean([depth_autocorrelation(v) for v in volumes])),
+    )
+
+
+@pytest.mark.parametrize("widths", [(150,) * 4, (48, 31, 7), (1,), (97, 97)])
+def test_every_unit_has_a_cell_of_its_own_and_comes_back(widths):
+    layout = UnitLayout(widths)
+    maps = np.random.default_rng(1).laplace(size=(5, layout.n_units))
+    cortex = build_cortex(maps, layout, refinement=QUICK)
+    units = cortex.unit_volume()
+    assert sorted(units[units >= 0].tolist()) == list(range(layout.n_units))
+    everything = np.arange(layout.n_units)
+    layer, row, column = cortex.position(everything).T
+    assert np.array_equal(units[layer, row, column], everything)
+    values = np.arange(layout.n_units, dtype=np.float32)
+    assert np.array_equal(cortex.volume(values)[layer, row, column], values)
+
+
+def test_sheets_hold_a_layer_and_are_neither_lines_nor_wasteful():
+    for width in (1536, 11008, 97, 3072, 40):
+        shape = sheet_shape(width)
+        assert width <= shape.n_cells <= width + shape.n_columns
+        assert 0.5 < shape.n_columns / shape.n_rows < 4
+    assert (sheet_shape(1536).n_rows, sheet_shape(1536).n_columns) == (32, 48)
+
+
+def test_planted_networks_become_blobs_at_one_place_in_all_layers():
+    maps = planted_maps()
+    by_index = np.concatenate([np.arange(w) for w in LAYOUT.widths])
+    cortex = build_cortex(maps, LAYOUT, refinement=QUICK)
+    in_sheet, in_depth = autocorrelations(cortex, maps)
+    assert in_sheet > 0.35
+    assert in_depth > 0.35
+    shuffled = type(cortex)(layout=LAYOUT, shape=cortex.shape, cell=by_index, places=cortex.places)
+    assert max(autocorrelations(shuffled, maps)) < 0.1
+
+
+def test_swaps_improve_the_sorted_sheets():
+    maps = planted_maps()
+    sorted_sheets = build_cortex(maps, LAYOUT, refinement=NO_REFINEMENT)
+    refined = build_cortex(maps, LAYOUT, refinement=QUICK)
+    before, after = autocorrelations(sorted_sheets, maps), autocorrelations(refined, maps)
+    assert after[0] > 1.2 * before[0]
+    assert after[1] > 1.2 * before[1]
+
+
+def test_the_layout_is_the_same_for_the_same_seed_and_as_good_for_another():
+    maps = planted_maps()
+    first = build_cortex(maps, LAYOUT, refinement=QUICK, seed=0)
+    again = build_cortex(maps, LAYOUT, refinement=QUICK, seed=0)
+    other = build_cortex(maps, LAYOUT, refinement=QUICK, seed=1)
+    assert np.array_equal(first.cell, again.cell)
+    quality = [autocorrelations(each, maps) for each in (first, other)]
+    assert np.allclose(quality[0], quality[1], atol=0.05)
+
+
+def test_maps_of_another_model_and_a_stop_are_told():
+    maps = planted_maps()
+    with pytest.raises(SettingsError, match="900 units, the layout has 40"):
+        build_cortex(maps, UnitLayout((40,)))
+    token = CancelToken()
+    token.cancel()
+    with pytest.raises(Cancelled):
+        build_cortex(maps, LAYOUT, cancel=token)
