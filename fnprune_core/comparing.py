@@ -30,6 +30,7 @@ def evaluation_windows(
     pack: bool = False,
 ) -> Windows:
     """Return the windows on which perplexity is measured."""
+    language_model.check_window(window)
     return cut_windows(
         documents,
         language_model.tokenizer,

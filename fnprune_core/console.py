@@ -1,6 +1,7 @@
 """What the command line prints: tables, progress bars, errors; JSON for machines."""
 
 import json
+import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,8 +20,17 @@ EXIT_CANCELLED = 130
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON value to standard output."""
-    sys.stdout.write(json.dumps(value, indent=1, allow_nan=False, default=str) + "\n")
+    """Print one JSON value to standard output; numbers that are not finite become null."""
+    finite = _finite(value)
+    sys.stdout.write(json.dumps(finite, indent=1, allow_nan=False, default=str) + "\n")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def print_error(error: FnpruneError, *, as_json: bool) -> None:
@@ -55,7 +65,7 @@ def print_facts(title: str, facts: Mapping[str, Any]) -> None:
 
 
 def _cell(value: Any) -> str:
-    if value is None:
+    if value is None or value != value:
         return ""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 

@@ -19,7 +19,7 @@ from fnprune_core.architectures import (
     unit_layout,
     weight_of,
 )
-from fnprune_core.errors import FingerprintMismatchError
+from fnprune_core.errors import FingerprintMismatchError, SettingsError
 from fnprune_core.layout import UnitLayout
 
 _FINGERPRINT_SAMPLES = 1024
@@ -75,6 +75,21 @@ class LanguageModel:
     def dtype(self) -> torch.dtype:
         """The dtype of the weights."""
         return weight_of(output_projections(self.model, self.architecture)[0]).dtype
+
+    @property
+    def context_size(self) -> int | None:
+        """Most tokens that the model reads at once, if its config says so."""
+        size = getattr(self.model.config, "max_position_embeddings", None)
+        return None if size is None else int(size)
+
+    def check_window(self, window: int) -> None:
+        """Raise `SettingsError` if a window is longer than the model reads at once."""
+        if self.context_size is not None and window > self.context_size:
+            raise SettingsError(
+                f"A window of {window} tokens is too long: {self.name} reads at most "
+                f"{self.context_size} at once.",
+                hint=f"Choose a window of at most {self.context_size}.",
+            )
 
     def check_fingerprint(self, fingerprint: str, what: str) -> None:
         """Raise `FingerprintMismatchError` if `what` was made for another model."""

@@ -9,6 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import torch
+from transformers import PreTrainedModel
+
 from fnprune_core.artifacts import (
     open_atlas,
     open_evaluation,
@@ -26,7 +29,7 @@ from fnprune_core.comparing import (
 from fnprune_core.corpora import Document, Windows, builtin_documents, cut_windows
 from fnprune_core.decomposition import Decomposition, GroupICA
 from fnprune_core.errors import FnpruneError
-from fnprune_core.export import Figure, export_model
+from fnprune_core.export import Figure, export_model, relative_difference
 from fnprune_core.loading import load_model
 from fnprune_core.models import LanguageModel
 from fnprune_core.planning import (
@@ -38,6 +41,7 @@ from fnprune_core.planning import (
     share_of_parameters,
 )
 from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
+from fnprune_core.pruning import prune
 from fnprune_core.recording import (
     RecordingSettings,
     record,
@@ -45,6 +49,7 @@ from fnprune_core.recording import (
     signals_of,
     stacked_ids,
 )
+from fnprune_core.silencing import silenced
 from fnprune_core.storage import (
     Workspace,
     artifact_id,
@@ -55,6 +60,7 @@ from fnprune_core.storage import (
 
 __all__ = [
     "ExampleIds",
+    "PrunedCopy",
     "RecordingEstimate",
     "bias_warning",
     "canonical_settings",
@@ -71,6 +77,7 @@ __all__ = [
     "export",
     "find_example",
     "import_plan",
+    "measure_pruned_copy",
     "open_atlas",
     "open_evaluation",
     "open_plan",
@@ -99,6 +106,7 @@ def windows_for(
     language_model: LanguageModel, documents: Sequence[Document], settings: RecordingSettings
 ) -> Windows:
     """Return the windows that a recording with these settings reads."""
+    language_model.check_window(settings.window)
     return cut_windows(
         documents,
         language_model.tokenizer,
@@ -219,6 +227,56 @@ def export(
         refits=open_refits(workspace, plan_id),
         figures=figures,
         progress=progress,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrunedCopy:
+    """What cutting a plan's units out of a copy gave.
+
+    Parameters
+    ----------
+    n_units_removed, n_parameters_dense, n_parameters_pruned : int
+    speed_ups : tuple of float
+        Seconds of a dense forward pass over those of a pruned one, for each repeat.
+    logits_difference : float
+        ‖pruned − silenced‖ / ‖silenced‖ of the logits.
+    """
+
+    n_units_removed: int
+    n_parameters_dense: int
+    n_parameters_pruned: int
+    speed_ups: tuple[float, ...]
+    logits_difference: float
+
+
+def measure_pruned_copy(
+    workspace: Workspace, language_model: LanguageModel, plan_id: str, *, n_repeats: int = 5
+) -> PrunedCopy:
+    """Prune a copy in memory, compare it with the silenced model, and time both."""
+    made, refits = open_plan(workspace, plan_id), open_refits(workspace, plan_id)
+    dense, pruned = language_model.model, prune(language_model, made, refits=refits)
+    n_tokens = min(512, language_model.context_size or 512)
+    generator = torch.Generator().manual_seed(0)
+    vocabulary = language_model.anatomy().vocabulary_size
+    ids = torch.randint(vocabulary, (1, n_tokens), generator=generator).to(language_model.device)
+
+    def seconds(model: PreTrainedModel) -> float:
+        start = time.perf_counter()
+        float(model(ids, use_cache=False).logits[0, -1, 0])  # waits for the device
+        return time.perf_counter() - start
+
+    with language_model.lock, torch.inference_mode():
+        with silenced(language_model, made.removed, refits=refits):
+            expected = dense(ids, use_cache=False).logits
+        difference = relative_difference(pruned(ids, use_cache=False).logits, expected)
+        speed_ups = tuple(seconds(dense) / seconds(pruned) for _ in range(n_repeats))
+    return PrunedCopy(
+        n_units_removed=made.n_removed,
+        n_parameters_dense=dense.num_parameters(),
+        n_parameters_pruned=pruned.num_parameters(),
+        speed_ups=speed_ups,
+        logits_difference=difference,
     )
 
 

@@ -1,0 +1,90 @@
+"""What several commands share: options, and how they become documents, models and plans."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fnprune_core.console import progress_bars
+from fnprune_core.errors import SettingsError
+from fnprune_core.storage import Workspace
+
+if TYPE_CHECKING:
+    from fnprune_core.documents import Document
+    from fnprune_core.models import LanguageModel
+
+EMBEDDED = "embedded"  # as in loading, which would import torch
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of tables.")]
+Model = Annotated[
+    str, typer.Option("--model", "-m", help="embedded, a Hugging Face id, a folder or GGUF file.")
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, mps or sharded.")]
+Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")]
+Where = Annotated[
+    Path | None,
+    typer.Option("--workspace", "-w", help="Folder of results (default: FNPRUNE_WORKSPACE)."),
+]
+Texts = Annotated[
+    list[str] | None,
+    typer.Argument(help="builtin, files (.txt .jsonl .csv .parquet), folders, datasets ids."),
+]
+TextColumn = Annotated[str, typer.Option(help="Column with the text.")]
+DomainColumn = Annotated[str | None, typer.Option(help="Column with the domain.")]
+DocumentColumn = Annotated[str | None, typer.Option(help="Column that names the document.")]
+Domain = Annotated[str | None, typer.Option(help="Domain of all these texts.")]
+Window = Annotated[int, typer.Option(help="Tokens of a window.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextOptions:
+    """How files are read as documents."""
+
+    text_column: str = "text"
+    domain_column: str | None = None
+    document_column: str | None = None
+    domain: str | None = None
+
+
+def documents_from(sources: Sequence[str], options: TextOptions) -> "list[Document]":
+    """Return the documents of all sources."""
+    from fnprune_core.corpora import read_documents
+
+    found: list[Document] = []
+    for source in sources:
+        found.extend(read_documents(source, **asdict(options)))
+    return found
+
+
+def workspace_at(path: Path | None) -> Workspace:
+    """Return the workspace of an option, or the default one."""
+    return Workspace.default() if path is None else Workspace(path)
+
+
+def load(model: str, device: str, dtype: str, *, as_json: bool) -> "LanguageModel":
+    """Load a model, with a progress bar for people."""
+    from fnprune_core.loading import load_model
+
+    with progress_bars(shown=not as_json) as progress:
+        return load_model(model, device=device, dtype=dtype, progress=progress)
+
+
+def numbers_in(text: str | None) -> tuple[int, ...] | None:
+    """Return the numbers of a list such as "1,3,7-12"."""
+    if text is None:
+        return None
+    numbers: list[int] = []
+    try:
+        for part in filter(None, (p.strip() for p in text.split(","))):
+            first, _, last = part.partition("-")
+            span = range(int(first), int(last or first) + 1)
+            if not span:
+                raise ValueError(f"{part} ends before it begins")
+            numbers.extend(span)
+    except ValueError as error:
+        raise SettingsError(
+            f"{text!r} is not a list of networks.", hint='Write it as "1,3,7-12".'
+        ) from error
+    return tuple(numbers)

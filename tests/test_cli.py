@@ -1,0 +1,423 @@
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import tiny
+from transformers import AutoModelForCausalLM, LlamaConfig
+from typer.main import get_command
+
+from fnprune_core import workflows
+from fnprune_core.cli import cli, main
+from fnprune_core.commands import options
+from fnprune_core.demo import SCORES
+from fnprune_core.errors import SettingsError
+from fnprune_core.loading import EMBEDDED
+from fnprune_core.storage import Workspace
+
+
+def commands(group=None, *before: str) -> Iterator[tuple[str, ...]]:
+    """Every command of the program, as the words that call it."""
+    group = group or get_command(cli)
+    yield before
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, *before, name)
+        else:
+            yield (*before, name)
+
+
+class Program:
+    """The command line in this process: ``program("record", …)`` gives what it printed."""
+
+    def __init__(self, monkeypatch, capsys, workspace: Path) -> None:
+        self._monkeypatch, self._capsys, self.workspace = monkeypatch, capsys, workspace
+
+    def run(self, *words: object) -> tuple[int, str, str]:
+        """Return exit code, standard output and standard error."""
+        self._monkeypatch.setattr(sys, "argv", ["fnprune", *map(str, words)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        out, err = self._capsys.readouterr()
+        return stopped.value.code, out, err
+
+    def __call__(self, *words: object) -> str:
+        """Return what a command that succeeds prints."""
+        code, out, err = self.run(*words)
+        assert code == 0, err
+        return out
+
+    def json(self, *words: object):
+        """Return the JSON value that a command prints."""
+        return json.loads(self(*words, "--json"))
+
+
+@pytest.fixture
+def program(monkeypatch, capsys, tmp_path) -> Program:
+    workspace = tmp_path / "workspace"
+    for name, value in {
+        "FNPRUNE_WORKSPACE": str(workspace),
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "TRANSFORMERS_VERBOSITY": "error",
+        "TOKENIZERS_PARALLELISM": "false",
+        "COLUMNS": "200",
+    }.items():
+        monkeypatch.setenv(name, value)
+    return Program(monkeypatch, capsys, workspace)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> str:
+    """The folder of a tiny Llama with room for windows of 512 tokens."""
+    folder = tmp_path_factory.mktemp("model") / "tiny-llama"
+    config = LlamaConfig(
+        vocab_size=tiny.VOCABULARY,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=512,
+        initializer_range=0.25,
+        bos_token_id=None,
+        eos_token_id=None,
+    )
+    tiny.tiny_model("Llama", config=config).save_pretrained(folder)
+    tiny.toy_tokenizer().save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory) -> Path:
+    """Folders ``calibration`` and ``held-out``, with a folder of texts for each domain."""
+    root = tmp_path_factory.mktemp("texts")
+    documents = tiny.toy_documents(n_per_domain=3, n_words=1100)
+    for i, document in enumerate(documents):
+        part = "held-out" if i % 3 == 2 else "calibration"
+        folder = root / part / document.domain
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{document.name}.txt").write_text(document.text)
+    return root
+
+
+# Help and mistakes
+
+
+@pytest.mark.parametrize("command", list(commands()), ids=" ".join)
+def test_every_command_explains_itself(program, command) -> None:
+    help_text = program(*command, "--help")
+    assert "Usage: " in help_text
+    assert " ".join(("fnprune", *command)) in help_text
+
+
+def test_the_commands_of_the_issue_are_there() -> None:
+    names = {command[0] for command in commands() if command}
+    assert names >= {
+        "record", "decompose", "plan", "prune", "evaluate", "export", "doctor", "workspace", "demo",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("words", [("--help",), ("plan", "--help"), ("plan", "--no-such")])
+def test_help_and_mistakes_in_options_load_no_torch(words) -> None:
+    """They are told at once; torch and transformers take seconds to load."""
+    code = f"""
+import sys
+sys.argv = ["fnprune", *{words!r}]
+from fnprune_core.cli import main
+try:
+    main()
+except SystemExit:
+    loaded = {{"torch", "transformers", "sklearn", "pandas", "scipy"}} & set(sys.modules)
+    print("loaded", sorted(loaded), file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "loaded []" in done.stderr
+
+
+MISTAKES = {
+    "No such option: --no-such": ("record", "--no-such"),
+    "No such command": ("recrod",),
+    "There is no model folder": ("doctor", "./no-such-model"),
+    "no file": ("record", "./no-such-text.txt"),
+    "There is no recording 'abc'": ("decompose", "abc"),
+    "There is no recording 'abd'": ("plan", "abd"),
+    "There is no plan 'abc'": ("prune", "abc"),
+    "There is no plan 'abd'": ("evaluate", "--plan", "abd"),
+    "There is no plan 'abe'": ("export", "abe", "somewhere"),
+    "There are no recordings": ("decompose", "latest"),
+    "The ratio is the share": ("demo", "--ratio", "20"),
+    "There is no score 'taylor'": ("demo", "--score", "taylor"),
+    "There is no plan 'abf'": ("workspace", "delete", "plans", "abf"),
+    "'plan' is no kind of artifact": ("workspace", "delete", "plan", "abc"),
+    "'../x' in": ("workspace", "delete", "plans", "../x"),
+    "valid integer": ("record", "--window", "many"),
+    "At least 8": ("record", "--window", "3"),
+    "Missing argument": ("export",),
+    "No such option: --all": ("workspace", "list", "--all"),
+    "greater than or equal to 1": ("app", "--port", "0"),
+}
+
+
+@pytest.mark.parametrize(
+    ("message", "words"), MISTAKES.items(), ids=[" ".join(words) for words in MISTAKES.values()]
+)
+def test_a_mistake_is_one_clear_sentence(program, message, words) -> None:
+    code, out, err = program.run(*words)
+    assert code == 2
+    assert out == ""
+    assert message.lower() in " ".join(err.split()).lower()
+    assert err.count("Error:") == 1
+    assert "Traceback" not in err
+    code, out, err = program.run(*words, "--json")
+    assert code == 2
+    error = json.loads(out)["error"]
+    assert set(error) == {"message", "hint"}
+    assert message.lower() in error["message"].lower()
+
+
+def test_every_command_has_a_mistake_above() -> None:
+    tried = {words[: 2 if words[0] == "workspace" else 1] for words in MISTAKES.values()}
+    no_arguments = {("version",), ("example",), ("workspace", "size"), ("workspace", "clean")}
+    assert set(commands()) - tried - no_arguments <= {(), ("workspace",)}
+
+
+@pytest.mark.parametrize("command", [("version",), ("example",), ("workspace", "size"),
+                                     ("workspace", "clean")])  # fmt: skip
+def test_commands_without_arguments_refuse_any(program, command) -> None:
+    code, _, err = program.run(*command, "surplus")
+    assert code == 2
+    assert "surplus" in err
+
+
+def test_stopping_by_the_keyboard_is_no_failure(program, model, texts, monkeypatch) -> None:
+    def stop(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(workflows, "record_texts", stop)
+    code, _, err = program.run("record", texts / "calibration", "--model", model)
+    assert code == 130
+    assert err.endswith("Stopped. What was finished is kept.\n")
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("text", ["1,x", "3-1", "-2", "1-2-3", "1.5"])
+def test_what_is_no_list_of_networks_is_refused(text) -> None:
+    with pytest.raises(SettingsError, match="is not a list of networks"):
+        options.numbers_in(text)
+
+
+def test_a_list_of_networks() -> None:
+    assert options.numbers_in(" 1,3, 7-9,") == (1, 3, 7, 8, 9)
+    assert options.numbers_in(None) is None
+
+
+def test_the_default_model_is_the_embedded_one() -> None:
+    assert options.EMBEDDED == EMBEDDED
+
+
+# The whole path
+
+
+def test_from_texts_to_an_export(program, model, texts, tmp_path) -> None:
+    with_model = ("--model", model, "--dtype", "float32")
+    anatomy = program.json("doctor", model)
+    assert anatomy["widths"] == [48, 48, 48]
+    assert "48" in program("doctor", model)
+
+    read = ("record", texts / "calibration", "--window", 64, *with_model)
+    estimate = program.json(*read, "--dry-run")
+    recording = program.json(*read)
+    assert recording["n_tokens"] == estimate["n_tokens"] == 4 * 17 * 64
+    assert recording["domains"] == ["code", "prose"]
+    assert recording["n_units"] == 144
+
+    decompose = ("decompose", recording["id"], "-k", 4, "--runs", 1, "--fun", "logcosh")
+    found = program.json(*decompose)
+    assert len(found["networks"]) == 4
+    assert found["networks"][0]["stability"] is None  # one run says nothing of it
+    assert found["warning"] == ""
+    assert f"Decomposition {found['id']}: 4 networks" in program(*decompose)
+
+    choose = ("plan", recording["id"], "-d", found["id"], "--sink-units", 2, *with_model)
+    plan = program.json(*choose, "--ratio", 0.3)
+    assert plan["preserved"] == 4
+    assert sum(plan["kept_widths"]) == 144 - round(0.3 * 144)
+    chosen = program.json(*choose, "--preserve", "0,2-3", "--drop", "2")
+    assert chosen["preserved"] == 2
+    bias = program.json(*choose, "--score", "flap", "--compensation", "bias")
+
+    measured = program.json(
+        "evaluate", texts / "held-out", "--window", 64, "--max-windows", 6,
+        "--plan", plan["id"], "-p", bias["id"], *with_model,
+    )  # fmt: skip
+    assert [row["plan"] for row in measured["rows"]] == ["dense", plan["id"], bias["id"]]
+    assert measured["rows"][0]["paired_difference"] == 0
+    assert all(row["perplexity"] > 1 for row in measured["rows"])
+    assert measured["protocol"]["n_tokens"] == 6 * 63
+
+    pruned = program.json("prune", plan["id"], *with_model)
+    assert pruned["units_removed"] == round(0.3 * 144)
+    assert pruned["logits_relative_difference_to_silenced"] < 1e-5
+    saved = pruned["n_parameters_dense"] - pruned["n_parameters_pruned"]
+    assert saved == pytest.approx(plan["share_of_parameters"] * pruned["n_parameters_dense"])
+
+    exported = program.json("export", plan["id"], tmp_path / "out", *with_model)
+    assert AutoModelForCausalLM.from_pretrained(exported["folder"]).config.num_hidden_layers == 3
+    figure = f"{measured['rows'][1]['perplexity']:.2f} ±"
+    assert figure in (tmp_path / "out" / "README.md").read_text()
+
+    # A plan.json from elsewhere, here that of the export, is measured as the plan itself.
+    elsewhere = program.json(
+        "evaluate", texts / "held-out", "--window", 64, "--max-windows", 6,
+        "--plan", tmp_path / "out" / "plan.json", *with_model,
+    )  # fmt: skip
+    assert elsewhere["rows"][1]["evaluation_id"] == measured["rows"][1]["evaluation_id"]
+
+    listed = program.json("workspace", "list")["entries"]
+    assert {"recordings", "decompositions", "plans", "evaluations"} == {e["kind"] for e in listed}
+    assert program.json("workspace", "delete", "plans", bias["id"])["deleted"] == bias["id"]
+    assert bias["id"] not in program("workspace", "list")
+    assert program.json("workspace", "size")["unfinished"] == 0
+    assert program.json("workspace", "clean") == {"discarded": 0}
+
+
+def test_tables_for_people_say_the_same(program, model, texts) -> None:
+    with_model = ("--model", model, "--window", 64)
+    assert "n_tokens" in program("record", texts / "calibration", *with_model)
+    assert "perplexity" in program("evaluate", texts / "held-out", *with_model)
+    assert "evaluations" in program("workspace", "list")
+
+
+def test_a_plan_that_drops_a_domain(program, model, texts) -> None:
+    program("record", texts / "calibration", "--window", 64, "--model", model)
+    program("decompose", "latest", "-k", 6, "--runs", 1, "--fun", "logcosh")
+    atlas = workflows.open_atlas(Workspace(program.workspace), "latest")
+    dropped = atlas.networks_of_domain("code")
+    assert 0 < len(dropped) < 6
+    plan = program.json("plan", "latest", "-d", "latest", "--drop-domain", "code", "-m", model)
+    assert plan["preserved"] == 6 - len(dropped)
+    code, _, err = program.run("plan", "latest", "--drop-domain", "code", "-m", model)
+    assert code == 2
+    assert "Dropping networks needs a decomposition" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("record", "CALIBRATION", "--window", "1024"), "tiny-llama reads at most 512 at once"),
+        (("evaluate", "CALIBRATION", "--window", "1024"), "tiny-llama reads at most 512 at once"),
+        (("record", "EMPTY"), "There is no text in"),
+        (("record", "SHORT"), "2 tokens, one window is 512"),
+        (("decompose", "latest", "-k", "500"), "allow at most 143"),
+        (("plan", "latest", "--score", "flap", "--ratio", "0.99"), "is not possible"),
+        (("plan", "latest", "-d", "latest", "--preserve", "0,9"), "There is no network 9"),
+        (("plan", "latest"), "there is no decomposition"),
+        (("plan", "latest", "--score", "random", "--seed", "-1"), "seed must be 0 or more"),
+        (("evaluate", "CALIBRATION", "--plan", "latest"), "shares a run of 50 tokens"),
+        (("export", "latest", "FULL"), "exists already; nothing was written"),
+        (("export", "latest", "new", "--form", "thin"), "no export form 'thin'"),
+    ],
+)  # fmt: skip
+def test_bad_input_to_a_model_is_one_clear_sentence(
+    program, model, texts, tmp_path, words, message
+) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").write_text("mine")
+    (tmp_path / "empty.txt").write_text("")
+    (tmp_path / "short.txt").write_text("aq ar")
+    program("record", texts / "calibration", "--model", model)
+    if "latest" in words[1:] and words[0] != "decompose":
+        program("decompose", "latest", "-k", 4, "--runs", 1)
+    if words[0] in ("evaluate", "export"):
+        flap = ("--score", "flap", "--compensation", "none")
+        program("plan", "latest", *flap, "--model", model)
+    places = {
+        "CALIBRATION": texts / "calibration",
+        "EMPTY": tmp_path / "empty.txt",
+        "SHORT": tmp_path / "short.txt",
+        "FULL": tmp_path / "full",
+    }
+    words = [places.get(word, word) for word in words]
+    needs_model = () if words[0] == "decompose" else ("--model", model)
+    before = {entry.id for entry in Workspace(program.workspace).entries()}
+    code, _, err = program.run(*words, *needs_model)
+    assert code == 2
+    assert message in " ".join(err.split())
+    assert "Traceback" not in err
+    assert {entry.id for entry in Workspace(program.workspace).entries()} == before
+    assert Workspace(program.workspace).unfinished() == []
+    assert [path.name for path in (tmp_path / "full").iterdir()] == ["file"]
+
+
+def test_runs_that_did_not_converge_are_told(program, model, texts) -> None:
+    program("record", texts / "calibration", "--model", model)
+    words = ("decompose", "latest", "-k", 4, "--runs", 2, "--max-iter", 1)
+    code, _, err = program.run(*words)
+    assert code == 0
+    assert "Warning: 2 of 2 ICA runs did not converge" in err
+    assert "2 of 2 ICA runs" in program.json(*words)["warning"]
+
+
+# The demo
+
+
+def test_the_demo_prints_what_the_issue_asks_for(program, model, texts) -> None:
+    words = (
+        "demo", "--model", model, "--calibrate", texts / "calibration",
+        "--evaluate", texts / "held-out", "--ratio", 0.4, "-k", 8, "--windows", 4,
+    )  # fmt: skip
+    report = program.json(*words)
+    assert set(report["dense"]) == {"perplexity", "stderr"}
+    assert {"record", "decompose", "plan", "evaluate", "total"} == set(report["seconds"])
+    assert report["peak_memory_bytes"] > 1e8
+    rows = report["rows"]
+    assert all(
+        set(row) >= {
+            "score", "ratio", "compensation", "allocation", "sink_units", "seed", "n_tokens",
+            "perplexity", "stderr", "paired_difference", "paired_stderr",
+        }
+        for row in rows
+    )  # fmt: skip
+    made = {(row["score"], row["compensation"], row["seed"]) for row in rows}
+    expected = {
+        (score, compensation, seed)
+        for score in SCORES
+        for compensation in ("none", "bias", "least-squares")
+        if compensation != "least-squares" or score in ("network-energy", "flap")
+        for seed in ((0, 1, 2) if score == "random" else (None,))
+    }
+    assert made == expected
+    assert len(rows) == len(expected)
+    for row in rows:
+        published = row["score"] == "flap-published"
+        assert row["allocation"] == ("global" if published else "protect-ends")
+        assert row["sink_units"] == (0 if published else 4)
+        assert row["n_tokens"] == 4 * 511
+    by_name = {(row["score"], row["compensation"]): row for row in rows}
+    for compensation in ("none", "bias", "least-squares"):
+        energy, flap = (by_name[s, compensation] for s in ("network-energy", "flap"))
+        assert energy["perplexity"] == flap["perplexity"]
+    assert {d["domain"] for d in report["domains"]} == {"prose", "code"}
+    assert {d["score"] for d in report["domains"]} >= {"dense", "flap", "network-energy"}
+    for row in report["domains"]:
+        assert set(row) == {
+            "dropped", "n_networks_dropped", "score", "domain", "perplexity", "stderr",
+        }  # fmt: skip
+        assert (row["dropped"] is None) == (row["n_networks_dropped"] == 0)
+    printed = program(*words)
+    assert "network-energy equals flap" in printed
+    assert "What choosing is for" in printed
+
+
+def test_the_demo_runs_what_is_asked_for(program, model, texts) -> None:
+    report = program.json(
+        "demo", "--model", model, "--calibrate", texts / "calibration", "--evaluate",
+        texts / "held-out", "--ratio", 0.1, "--ratio", 0.3, "--score", "wanda", "-k", 3,
+        "--windows", 1,
+    )  # fmt: skip
+    assert [(row["score"], row["ratio"], row["compensation"]) for row in report["rows"]] == [
+        ("wanda", ratio, compensation) for ratio in (0.1, 0.3) for compensation in ("none", "bias")
+    ]
+    assert report["dense"]["stderr"] is None  # one window says nothing of it
