@@ -11,8 +11,15 @@ from fnprune_core.storage import Workspace
 
 pytest_plugins = ["requirements_fixtures"]
 
-# Tiny models are faster on one thread, and far faster where others use the cores.
-torch.set_num_threads(1)
+
+@pytest.fixture(autouse=True)
+def threads(request):
+    """Give tiny models one thread, on which they are faster, and the embedded model all."""
+    n_threads = torch.get_num_threads()
+    if "need_embedded_model" not in request.fixturenames:
+        torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(n_threads)
 
 
 @pytest.fixture(params=ARCHITECTURES)
