@@ -124,7 +124,7 @@ def _first(results: Mapping[str, Perplexity], role: str) -> Perplexity | None:
 
 def live(job_id: str) -> None:
     """Draw a running comparison, polled in a fragment of its own."""
-    st.fragment(_live, run_every=1.0)(job_id)
+    st.fragment(_live, run_every=1.5)(job_id)
 
 
 def _live(job_id: str) -> None:

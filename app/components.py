@@ -132,7 +132,7 @@ def picture(shown: Picture, *, key: str, note: bool = True, **options: Any) -> A
         **options,
     )
     if note:
-        with st.container(horizontal=True, wrap=False, gap="small"):
+        with st.container(horizontal=True, wrap=False, gap="small", vertical_alignment="center"):
             st.caption(plain(shown.alternative), width="stretch")
             numbers = st.popover(
                 "Numbers", type="tertiary", key=f"{key}-numbers", on_change="rerun"

@@ -129,9 +129,14 @@ def colour_limit(id: str, z: float) -> float:
 @st.cache_data(max_entries=8, show_spinner="Drawing the networks")
 def thumbnails(id: str, z: float, mode: Mode) -> list[str]:
     """Return a small picture of every network as data URIs."""
-    opened, limit = atlas(id), colour_limit(id, z)
+    opened, limit, groups = atlas(id), colour_limit(id, z), grouping(id)
     return [
-        raster.thumbnail(opened.layer_map(k), palette=PALETTES[mode], threshold=z, limit=limit)
+        raster.thumbnail(
+            raster.group_columns(opened.layer_map(k), groups),
+            palette=PALETTES[mode],
+            threshold=z,
+            limit=limit,
+        )
         for k in range(opened.n_networks)
     ]
 
@@ -141,6 +146,14 @@ def parcels(id: str, z: float) -> NDArray[np.int64]:
     """Return each unit's network by layer: -1 in none, -2 beyond a layer's end."""
     opened = atlas(id)
     return raster.by_layer(opened.parcellation(z=z), opened.layout.widths, fill=-2)
+
+
+def grouping(id: str) -> NDArray[np.int64]:
+    """Return each unit's strongest network, however weak, by layer: an order that means something.
+
+    A unit's index does not; grouped like this, a network is a tract across the layers.
+    """
+    return parcels(id, 0.0)
 
 
 @st.cache_resource(max_entries=64)

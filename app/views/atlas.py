@@ -80,11 +80,13 @@ def show_map(atlas: NetworkAtlas, network: int) -> None:
         state.change(z=z)
     order = right.segmented_control(
         "Order of units",
-        ["By index", "By network"],
-        default="By index",
+        ["By network", "By index"],
+        default="By network",
         required=True,
         key="atlas-order",
-        help="A unit's index means nothing: the units of a layer have no neighbours.",
+        persist_state="session",
+        help="A unit's index means nothing, for the units of a layer have no neighbours. Grouped "
+        "by the network in which each unit is strongest, a network is a tract across layers.",
     )
     components.picture(
         figures.network_map(
@@ -94,7 +96,7 @@ def show_map(atlas: NetworkAtlas, network: int) -> None:
             threshold=z,
             limit=resources.colour_limit(atlas.id, z),
             palette=components.palette(),
-            labels=resources.parcels(atlas.id, z) if order == "By network" else None,
+            labels=resources.grouping(atlas.id) if order == "By network" else None,
         ),
         key="map",
     )

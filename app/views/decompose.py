@@ -56,6 +56,12 @@ def show_result() -> None:
             st.info("One run has no stability: ask for several.", icon=":material/info:")
     with right:
         components.picture(figures.variance_bars(table, palette=colours), key="variance")
+    components.picture(
+        figures.parcellation_map(
+            resources.parcels(view.atlas, view.z), n_networks=atlas.n_networks, palette=colours
+        ),
+        key="parcels",
+    )
     if st.button("Look at the networks", type="primary", icon=":material/neurology:"):
         st.switch_page(components.ATLAS)
 

@@ -24,8 +24,9 @@ def show_example() -> None:
         return
     with components.explaining():
         st.caption(
-            "Each picture is one functional network of SmolLM2-135M: the first layer at the "
-            "bottom, the last on top, units across. Warm and cold units are active together."
+            "Each picture is one functional network of SmolLM2-135M: its layers from the first "
+            "(bottom) to the last, in each layer the units in groups that belong together. Warm "
+            "and cold units are active together."
         )
         gallery(
             components.tiles(found.decomposition_id),
