@@ -1,7 +1,7 @@
 """The live comparison: curves from a job's events, or from finished evaluations."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -21,10 +21,60 @@ def results_of(job: Job) -> dict[str, Perplexity]:
     return {event.label: event.result for event in job.events if isinstance(event, Partial)}
 
 
+def job_of(plan_id: str) -> Job | None:
+    """Return the finished job that made a plan, if this server still knows it."""
+    for job in resources.jobs().jobs("prune"):
+        if isinstance(job.result, Comparison) and job.result.plan_ids[PLAN] == plan_id:
+            return job
+    return None
+
+
 def stored_results(plan_id: str) -> dict[str, Perplexity]:
-    """Return what the workspace knows of a plan and of the dense model on the same text."""
-    found = workflows.evaluations_of(resources.workspace(), plan_id)
-    return {_label(name): resources.evaluation(id) for name, id in found.items()}
+    """Return what the workspace knows of a plan, the dense model, and rivals on the same text."""
+    own = _evaluations(plan_id, text="")
+    ids = {label: own[label] for label in (DENSE, PLAN) if label in own}
+    if PLAN in ids:
+        text = _text_of(ids[PLAN])
+        for score, rival in _rivals(plan_id).items():
+            rivals = _evaluations(rival, text=text)
+            if PLAN in rivals:
+                ids.setdefault(score, rivals[PLAN])
+    return {label: resources.evaluation(id) for label, id in ids.items()}
+
+
+def _evaluations(plan_id: str, *, text: str) -> dict[str, str]:
+    """Return the evaluations of a plan and of the dense model on a text, by default the newest."""
+    ids: dict[str, str] = {}
+    for name, id in workflows.evaluations_of(resources.workspace(), plan_id).items():
+        text = text or _text_of(id)
+        if _text_of(id) == text:
+            ids.setdefault(DENSE if name.startswith("dense") else PLAN, id)
+    return ids
+
+
+def _text_of(evaluation_id: str) -> str:
+    return str(resources.manifest("evaluations", evaluation_id)["inputs"]["text_sha256"])
+
+
+def _rivals(plan_id: str) -> dict[str, str]:
+    """Return plans for the same recording and ratio with another score, newest of each score."""
+    entries = resources.workspace().entries("plans")
+    own: dict[str, Any] = next((e.manifest["inputs"] for e in entries if e.id == plan_id), {})
+    found: dict[str, str] = {}
+    for entry in entries:
+        inputs = entry.manifest["inputs"]
+        if "settings" in own and "settings" in inputs and _differ_in_score(inputs, own):
+            found.setdefault(inputs["settings"]["score"], entry.id)
+    return found
+
+
+def _differ_in_score(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    same = ("ratio", "compensation", "intercept")
+    return bool(
+        a["recording_id"] == b["recording_id"]
+        and a["settings"]["score"] != b["settings"]["score"]
+        and all(a["settings"][name] == b["settings"][name] for name in same)
+    )
 
 
 def evaluation_ids(job: Job | None, plan_id: str) -> Mapping[str, str]:
@@ -32,11 +82,6 @@ def evaluation_ids(job: Job | None, plan_id: str) -> Mapping[str, str]:
     if job is not None and isinstance(job.result, Comparison):
         return job.result.evaluation_ids
     return workflows.evaluations_of(resources.workspace(), plan_id)
-
-
-def _label(name: str) -> str:
-    kind, _, text = name.partition(", ")
-    return f"{DENSE if kind == 'dense' else PLAN} ({text})"
 
 
 def _role(label: str) -> Literal["dense", "plan", "baseline"]:

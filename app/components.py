@@ -279,6 +279,20 @@ def tiles(atlas_id: str) -> list[dict[str, Any]]:
     ]
 
 
+def steps() -> None:
+    """Draw the path from a text to a pruned model, each step a link."""
+    st.subheader("Or go step by step", anchor=False)
+    for page, label, text in (
+        (RECORD, "Record", "the model reads texts, and every unit's activation is kept"),
+        (DECOMPOSE, "Decompose", "ICA finds the units that are active together"),
+        (ATLAS, "Atlas", "see where each network is and what it responds to"),
+        (PRUNE, "Prune", "choose what to preserve, and watch what that costs"),
+    ):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.page_link(page, label=label, width=130)
+            st.caption(text, width="stretch")
+
+
 def network_title(network: int) -> None:
     """Draw which network is looked at, and what becomes of it: a word and a sign."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -305,7 +319,7 @@ def anatomy_table(anatomy: Anatomy) -> None:
             "Attention": f"{heads}",
             "Parameters": f"{anatomy.n_parameters / 1e6:,.1f} M, {share:.0%} in MLPs",
             "Memory": f"{size(anatomy.parameter_bytes)}, {anatomy.dtype} on {anatomy.device}",
-            "Bias": "has a home" if anatomy.bias_home != "none" else "has no home",
+            "Export with bias": "possible" if anatomy.bias_home != "none" else "not possible",
         },
         border="horizontal",
         alt="Anatomy of the model",

@@ -32,7 +32,7 @@ def earlier_work() -> None:
         frame,
         hide_index=True,
         alt="Artifacts in the workspace, newest first",
-        height=min(40 + 36 * len(entries), 330),
+        height="auto" if len(entries) <= 8 else 330,
         key="earlier-work",
         column_config={
             "open": button("", key=_OPEN, on_click=_open, args=(entries,), width=90),

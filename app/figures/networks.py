@@ -92,8 +92,24 @@ def network_map(
     )
     style(figure, palette, height=max(300, 150 + 9 * n_layers), bottom=96)
     order = "units, by index" if labels is None else "units, grouped by network"
-    figure.update_xaxes(title_text=order, showticklabels=labels is None, nticks=5, row=1, col=1)
-    figure.update_xaxes(title_text="% of layer", rangemode="tozero", nticks=2, row=1, col=2)
+    has_index = labels is None
+    figure.update_xaxes(
+        title_text=order,
+        showticklabels=has_index,
+        ticks="outside" if has_index else "",
+        nticks=5,
+        row=1,
+        col=1,
+    )
+    top = float(profile.max()) * 100
+    figure.update_xaxes(
+        title_text="% of layer",
+        range=[0, max(top, 0.1) * 1.05],
+        tickvals=[0, top],
+        ticktext=["0", f"{top:.1f}"],
+        row=1,
+        col=2,
+    )
     figure.update_yaxes(title_text="layer", showgrid=False, row=1, col=1)
     figure.update_yaxes(showgrid=False, showticklabels=False, ticks="", row=1, col=2)
     return Picture(

@@ -75,7 +75,7 @@ def show_results() -> None:
     plan = state.view().plan
     if not plan:
         return
-    own = job if job is not None and job.result is not None else None
+    own = comparison.job_of(plan)
     st.subheader("Perplexity", anchor=False)
     results = comparison.results_of(own) if own else comparison.stored_results(plan)
     comparison.draw(results, key="final")

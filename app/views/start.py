@@ -21,6 +21,7 @@ def show_example() -> None:
             if st.button("Build the example", type="primary", icon=":material/play_arrow:"):
                 components.start(tasks.example(resources.workspace()))
                 st.rerun()
+        components.steps()
         return
     with components.explaining():
         st.caption(
