@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -15,7 +16,8 @@ from fnprune_core.networks import NetworkAtlas
 from fnprune_core.plans import PLAN_FILE, PruningPlan
 from fnprune_core.recording import Recording
 from fnprune_core.silencing import Refit
-from fnprune_core.storage import Workspace, write_json
+from fnprune_core.storage import Workspace, artifact_id, write_json
+from fnprune_core.topography import Cortex, Refinement
 
 REFITS_FILE = "refits.safetensors"
 
@@ -29,6 +31,19 @@ def open_atlas(workspace: Workspace, decomposition_id: str) -> NetworkAtlas:
     """Return the networks of a decomposition with their recording's tokens."""
     decomposition = Decomposition.load(workspace.existing("decompositions", decomposition_id))
     return NetworkAtlas(decomposition, open_recording(workspace, decomposition.recording_id).tokens)
+
+
+def cortex_id(decomposition_id: str) -> str:
+    """Return the id of the cortex that belongs to a decomposition."""
+    return artifact_id("layouts", {"decomposition_id": decomposition_id, **asdict(Refinement())})
+
+
+def open_cortex(workspace: Workspace, decomposition_id: str) -> Cortex | None:
+    """Return where a decomposition's units sit, or None if they were not laid out yet."""
+    id = cortex_id(decomposition_id)
+    if not workspace.has("layouts", id):
+        return None
+    return Cortex.load(workspace.folder("layouts", id))
 
 
 def open_plan(workspace: Workspace, plan_id: str) -> PruningPlan:

@@ -7,19 +7,25 @@ neighbouring layers, and the model becomes a volume (x, y, layer).
 """
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
 from scipy.ndimage import gaussian_filter
 from scipy.optimize import linear_sum_assignment
 from sklearn.manifold import MDS
 
-from fnprune_core.errors import SettingsError
+from fnprune_core.errors import CorruptArtifactError, SettingsError
 from fnprune_core.layout import UnitLayout
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.stability import absolute_correlation
+from fnprune_core.storage import MANIFEST, manifest_of, new_folder, read_manifest, write_json
 
 SHARPNESS = 8.0
+_ARRAYS = "cortex.safetensors"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +70,34 @@ class Cortex:
             if len(np.unique(cells)) != len(cells) or cells.max() >= self.shape.n_cells:
                 raise SettingsError("Two units share a cell, or one lies outside its sheet.")
         self.cell.setflags(write=False)
+
+    def save(self, target: Path, inputs: dict[str, Any]) -> None:
+        """Write the cortex as an artifact folder, at once."""
+        facts = {
+            "widths": list(self.layout.widths),
+            "shape": [self.shape.n_rows, self.shape.n_columns],
+        }
+        with new_folder(target) as folder:
+            save_file({"cell": self.cell, "places": self.places}, folder / _ARRAYS)
+            write_json(folder / MANIFEST, manifest_of("layouts", inputs, facts))
+
+    @classmethod
+    def load(cls, folder: Path) -> "Cortex":
+        """Read a cortex from its artifact folder."""
+        manifest = read_manifest(folder)
+        try:
+            arrays = load_file(folder / _ARRAYS)
+            rows, columns = manifest["shape"]
+            return cls(
+                layout=UnitLayout(tuple(manifest["widths"])),
+                shape=SheetShape(n_rows=rows, n_columns=columns),
+                cell=arrays["cell"],
+                places=arrays["places"],
+            )
+        except (OSError, KeyError, ValueError, SafetensorError) as error:
+            raise CorruptArtifactError(
+                f"{folder} is damaged.", hint="Delete it; the cortex is laid out again."
+            ) from error
 
     def volume(self, values: NDArray[np.floating], *, fill: float = np.nan) -> NDArray[np.float32]:
         """Return `values` (n_units,) as a volume (n_layers, rows, columns); `fill` where empty."""

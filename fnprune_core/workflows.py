@@ -13,7 +13,9 @@ import torch
 from transformers import PreTrainedModel
 
 from fnprune_core.artifacts import (
+    cortex_id,
     open_atlas,
+    open_cortex,
     open_evaluation,
     open_plan,
     open_recording,
@@ -57,6 +59,7 @@ from fnprune_core.storage import (
     storage_errors,
     write_json,
 )
+from fnprune_core.topography import build_cortex
 
 __all__ = [
     "ExampleIds",
@@ -77,8 +80,10 @@ __all__ = [
     "export",
     "find_example",
     "import_plan",
+    "lay_out",
     "measure_pruned_copy",
     "open_atlas",
+    "open_cortex",
     "open_evaluation",
     "open_plan",
     "open_recording",
@@ -172,6 +177,22 @@ def decompose(
     if not workspace.has("decompositions", id):
         settings.fit(recording, progress=progress, cancel=cancel)
         settings.result_.save(workspace.folder("decompositions", id), inputs)
+    return id
+
+
+def lay_out(
+    workspace: Workspace,
+    decomposition_id: str,
+    *,
+    progress: Progress = ignore,
+    cancel: CancelToken = NEVER,
+) -> str:
+    """Give every unit its place in the cortex of a decomposition; return the cortex's id."""
+    atlas = open_atlas(workspace, decomposition_id)
+    id = cortex_id(atlas.id)
+    if not workspace.has("layouts", id):
+        cortex = build_cortex(atlas.maps, atlas.layout, progress=progress, cancel=cancel)
+        cortex.save(workspace.folder("layouts", id), {"decomposition_id": atlas.id})
     return id
 
 
@@ -300,12 +321,13 @@ def example(
     progress: Progress = ignore,
     cancel: CancelToken = NEVER,
 ) -> ExampleIds:
-    """Record and decompose the built-in texts with the embedded model, or find that work.
+    """Record, decompose and lay out the built-in texts with the embedded model, or find it.
 
     The result is noted in ``example.json`` of the workspace, so that finding it needs no model.
     """
     found = find_example(workspace)
     if found is not None:
+        lay_out(workspace, found.decomposition_id, progress=progress, cancel=cancel)
         return found
     model = language_model or load_model(progress=progress)
     recording_settings, ica = example_settings()
@@ -316,6 +338,7 @@ def example(
     decomposition_id = decompose(
         workspace, recording_id, settings=ica, progress=progress, cancel=cancel
     )
+    lay_out(workspace, decomposition_id, progress=progress, cancel=cancel)
     ids = ExampleIds(recording_id=recording_id, decomposition_id=decomposition_id)
     with storage_errors(workspace.root):
         write_json(workspace.root / "example.json", asdict(ids))

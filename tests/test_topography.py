@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 
-from fnprune_core.errors import SettingsError
+from fnprune_core.errors import CorruptArtifactError, SettingsError
 from fnprune_core.layout import UnitLayout
 from fnprune_core.progress import Cancelled, CancelToken
 from fnprune_core.topography import (
     NO_REFINEMENT,
+    Cortex,
     Refinement,
     build_cortex,
     depth_autocorrelation,
@@ -85,6 +86,17 @@ def test_the_layout_is_the_same_for_the_same_seed_and_as_good_for_another():
     assert np.array_equal(first.cell, again.cell)
     quality = [autocorrelations(each, maps) for each in (first, other)]
     assert np.allclose(quality[0], quality[1], atol=0.05)
+
+
+def test_a_saved_cortex_comes_back_and_damage_is_told(tmp_path):
+    cortex = build_cortex(planted_maps(), LAYOUT, refinement=QUICK)
+    cortex.save(tmp_path / "cortex", {"decomposition_id": "d"})
+    again = Cortex.load(tmp_path / "cortex")
+    assert np.array_equal(again.cell, cortex.cell)
+    assert again.shape == cortex.shape
+    (tmp_path / "cortex" / "cortex.safetensors").write_bytes(b"short")
+    with pytest.raises(CorruptArtifactError, match="damaged"):
+        Cortex.load(tmp_path / "cortex")
 
 
 def test_maps_of_another_model_and_a_stop_are_told():
