@@ -10,7 +10,7 @@ import streamlit as st
 from app import components, figures, resources
 from app.figures import Curve
 from app.jobs import Job
-from app.tasks import DENSE, PLAN, Comparison, Partial
+from app.tasks import DENSE, PLAN, Comparison, Partial, Planned
 from fnprune_core import workflows
 from fnprune_core.errors import FnpruneError
 from fnprune_core.evaluation import Perplexity, paired_difference
@@ -175,6 +175,9 @@ def live(job_id: str) -> None:
 def _live(job_id: str) -> None:
     job = resources.jobs().job(job_id)
     if job is not None and job.is_active:
+        for event in job.events:
+            if isinstance(event, Planned) and event.note:
+                st.warning(event.note, icon=":material/warning:")
         draw(results_of(job), key="live")
     else:
         st.rerun()

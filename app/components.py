@@ -12,7 +12,7 @@ from app.figures import Picture
 from app.jobs import Failure, Job, describe_error
 from app.tasks import Task
 from app.theme import PALETTES, Palette
-from fnprune_core.errors import FnpruneError
+from fnprune_core.errors import ArtifactNotFoundError, FnpruneError
 from fnprune_core.models import Anatomy
 
 START, RECORD, DECOMPOSE = "views/start.py", "views/record.py", "views/decompose.py"
@@ -47,12 +47,24 @@ def frame() -> None:
     st.html(_CSS)
     for text in state.notices():
         st.toast(text, icon=":material/check:")
+    complete_view()
     view = state.view()
     with st.container(horizontal=True, key="context", gap="small", vertical_alignment="center"):
         st.page_link(START, label=_model_label(view), icon=":material/memory:")
         st.page_link(RECORD, label=_recording_label(view), icon=":material/graphic_eq:")
         st.page_link(DECOMPOSE, label=_atlas_label(view), icon=":material/hub:")
         st.page_link(PRUNE, label=_plan_label(view), icon=":material/content_cut:")
+
+
+def complete_view() -> None:
+    """Let a link that names an atlas or a plan alone bring along what it was made from."""
+    view = state.view()
+    plan = _manifest("plans", view.plan) if view.plan and not view.atlas else None
+    if plan is not None:
+        state.change(atlas=plan["inputs"].get("decomposition_id", ""))
+    atlas = _manifest("decompositions", state.view().atlas) if not view.recording else None
+    if atlas is not None:
+        state.change(recording=atlas["recording_id"])
 
 
 def heading(title: str, text: str) -> None:
@@ -97,6 +109,14 @@ def _manifest(kind: str, id: str) -> dict[str, Any] | None:
 def plain(text: str) -> str:
     """Return text of unknown origin for a place that reads Markdown."""
     return "".join("\\" + c if c in "\\`*_{}[]()#+-.!|<>$~:" else c for c in text)
+
+
+def sentence(text: str) -> str:
+    """Return a message for a place that reads Markdown: plain, but for its `code`."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return plain(text)
+    return "`".join(part if i % 2 else plain(part) for i, part in enumerate(parts))
 
 
 def count(number: int, noun: str) -> str:
@@ -145,8 +165,10 @@ def picture(shown: Picture, *, key: str, note: bool = True, **options: Any) -> A
 
 def error(failure: Failure) -> None:
     """Say what went wrong and what to do."""
-    text = f"**{plain(failure.message)}**"
-    st.error(f"{text}  \n{plain(failure.hint)}" if failure.hint else text, icon=":material/error:")
+    text = f"**{sentence(failure.message)}**"
+    if failure.hint:
+        text += f"  \n{sentence(failure.hint)}"
+    st.error(text, icon=":material/error:")
 
 
 @contextmanager
@@ -154,8 +176,22 @@ def explaining() -> Iterator[None]:
     """Turn an error inside the block into a message in its place; the page goes on."""
     try:
         yield
+    except ArtifactNotFoundError as caught:
+        error(Failure(message=caught.message, hint="It may have been deleted since."))
+        st.button("Put it away", icon=":material/close:", key=f"away-{caught}", on_click=put_away)
     except Exception as caught:  # noqa: BLE001 - a page must never show a traceback
         error(describe_error(caught))
+
+
+def put_away() -> None:
+    """Look at nothing that the workspace does not have."""
+    view = state.view()
+    if _manifest("recordings", view.recording) is None:
+        state.open_atlas("", recording="")
+    elif _manifest("decompositions", view.atlas) is None:
+        state.open_atlas("", recording=view.recording)
+    else:
+        state.change(plan="")
 
 
 def empty(title: str, text: str, *, button: str, page: str, icon: str) -> None:

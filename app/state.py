@@ -189,8 +189,13 @@ def table_key() -> str:
 
 
 def table_base() -> tuple[int, ...]:
-    """Return the dropped networks that the present toggle table started from."""
-    base: tuple[int, ...] = st.session_state.setdefault(_TABLE_BASE, view().dropped)
+    """Return the dropped networks that the present toggle table started from.
+
+    A table that was not drawn in the last run has forgotten its edits, and starts from now.
+    """
+    if table_key() not in st.session_state:
+        st.session_state[_TABLE_BASE] = view().dropped
+    base: tuple[int, ...] = st.session_state[_TABLE_BASE]
     return base
 
 

@@ -15,6 +15,7 @@ from app import (
     toggles,
 )
 from app.jobs import Job
+from fnprune_core import workflows
 from fnprune_core.scores import SCORES
 
 RIVALS = ["flap", "wanda", "magnitude", "random", "network-membership", "flap-published"]
@@ -24,6 +25,10 @@ def show_form() -> None:
     """Ask for the plan and what it is measured against."""
     view = state.view()
     chosen = settings.plan_settings()
+    model = resources.language_model(view.model)
+    warning = workflows.bias_warning(model, chosen) if model is not None else ""
+    if warning:
+        st.warning(warning, icon=":material/warning:")
     rivals = st.pills(
         "Compare with",
         RIVALS,

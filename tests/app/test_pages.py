@@ -1,5 +1,7 @@
 """Every page: cold, with an example, and with wrong input; no exception, a message, state kept."""
 
+from dataclasses import replace
+
 import pytest
 import tiny
 from driving import finish, press, said, view
@@ -44,6 +46,27 @@ def test_ids_that_no_longer_exist_are_told_and_not_thrown(open_page, page) -> No
     assert not at.exception
     if page != "start":
         assert "There is no" in said(at)
+
+
+@pytest.mark.parametrize("page", ["record", "decompose", "atlas", "prune"])
+def test_missing_ids_can_be_put_away(open_page, page) -> None:
+    at = open_page(page, recording="0" * 16, atlas="1" * 16)
+    press(at, "Put it away")
+    assert not at.error
+    assert view(at).recording == view(at).atlas == ""
+    assert NEXT_STEP[page] in labels(at)
+
+
+def test_missing_plan_is_put_away_alone(open_page, example) -> None:
+    at = open_page("prune", **example.view(), plan="2" * 16)
+    press(at, "Put it away")
+    assert not at.error
+    assert (view(at).atlas, view(at).plan) == (example.atlas, "")
+
+
+def test_link_to_an_atlas_brings_its_recording(open_page, example) -> None:
+    at = open_page("prune", atlas=example.atlas)
+    assert view(at).recording == example.recording
 
 
 def test_url_opens_network_and_threshold(open_page, example) -> None:
@@ -223,6 +246,24 @@ def test_toggles_and_rules_set_what_is_preserved(open_page, example) -> None:
     assert len(view(at).dropped) == n_networks
     kept = at.data_editor[0].value["keep"]
     assert [network for network in kept.index if not kept[network]] == list(view(at).dropped)
+
+
+def test_table_shows_what_is_dropped_when_one_comes_back_to_it(open_page, example) -> None:
+    """A table that is left forgets its edits: drawn again, it must start from the view."""
+    at = open_page("prune", **example.view())
+    at.session_state["view"] = replace(view(at), dropped=(2,))  # as its own edit leaves it
+    at.switch_page("views/atlas.py").run()
+    at.switch_page("views/prune.py").run()
+    assert list(at.data_editor[0].value["keep"]) == [True, True, False, True, True, True]
+
+
+def test_bias_without_a_home_is_told_before_apply(open_page, example, monkeypatch) -> None:
+    monkeypatch.setattr("fnprune_core.workflows.bias_warning", lambda *_: "no home for a bias")
+    at = open_page("record", **example.view())
+    press(at, "Load the model and estimate")
+    finish(at)
+    at.switch_page("views/prune.py").run()
+    assert "no home for a bias" in said(at)
 
 
 def test_a_bug_is_shown_with_a_reference_and_no_traceback(open_page, example, monkeypatch) -> None:
