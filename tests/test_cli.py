@@ -406,6 +406,10 @@ def test_the_demo_prints_what_the_issue_asks_for(program, model, texts) -> None:
             "dropped", "n_networks_dropped", "score", "domain", "perplexity", "stderr",
         }  # fmt: skip
         assert (row["dropped"] is None) == (row["n_networks_dropped"] == 0)
+    mixture = {d["domain"]: d["perplexity"] for d in report["domains"] if d["score"] == "flap"}
+    for row in report["domains"]:
+        if row["dropped"] is not None:
+            assert row["perplexity"] != mixture[row["domain"]]
     printed = program(*words)
     assert "network-energy equals flap" in printed
     assert "What choosing is for" in printed

@@ -314,13 +314,12 @@ def test_too_many_networks_are_refused_with_the_most_possible(sources) -> None:
 
 
 def test_more_networks_than_independent_components_are_refused() -> None:
-    """Rounding of float32 once passed for components of their own."""
+    """Rounding of float32 once passed for a component of its own."""
     rng = np.random.default_rng(0)
-    maps = rng.laplace(size=(3, 200))
-    low = [(rng.standard_normal((50, 3)) @ maps).astype(np.float32) for _ in range(3)]
-    assert fit(low, n_components=3).n_networks == 3
-    with pytest.raises(SettingsError, match=r"only 3 independent components.*at most 3"):
-        fit(low, n_components=4)
+    maps = rng.laplace(size=(12, 1000)) * np.geomspace(1, 30, 12)[:, None]
+    low = [(rng.standard_normal((100, 12)) @ maps).astype(np.float32) for _ in range(40)]
+    with pytest.raises(SettingsError, match=r"only 12 independent components.*at most 12"):
+        fit(low, n_components=13)
 
 
 def test_more_session_components_than_a_session_has_tokens_are_refused(sources) -> None:

@@ -182,10 +182,10 @@ def test_where_only_protected_units_are_left_all_others_are_below_the_threshold(
 
 
 def test_ties_go_by_index() -> None:
-    layout = UnitLayout((6, 6))
-    scores = [2, 1, 1, 1, 1, 2] * 2
+    layout = UnitLayout((300, 300))
+    scores = np.tile([2.0] + [1.0] * 298 + [2.0], 2)
     choice = choose(scores, layout, ratio=1 / 3)
-    assert [part.tolist() for part in choice.removed] == [[1, 2]] * 2
+    assert [part.tolist() for part in choice.removed] == [list(range(1, 101))] * 2
 
 
 def test_scores_that_are_not_finite_are_refused() -> None:

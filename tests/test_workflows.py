@@ -4,6 +4,7 @@ import threading
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -140,13 +141,33 @@ def test_same_inputs_same_ids_in_another_workspace(study, tmp_path) -> None:
 
 def test_finished_work_is_found_on_a_full_disk(study, monkeypatch) -> None:
     """The space of a whole recording was once asked for even when it was there."""
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(1, 1, 0))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=0))
     model, workspace = study.model, study.workspace
     found = workflows.record_texts(workspace, model, CALIBRATION, settings=RECORDING)
     assert found == study.recording
     with pytest.raises(StorageError, match=r"needs .* GB, but .* has 0\.0 GB free"):
         workflows.record_texts(workspace, model, HELD_OUT, settings=RECORDING)
     assert workspace.unfinished() == []
+
+
+def test_a_stopped_recording_needs_only_the_space_that_is_missing(tmp_path, monkeypatch) -> None:
+    model, workspace = tiny.tiny_language_model("Llama"), Workspace(tmp_path)
+    settings = replace(RECORDING, batch_size=1)
+    cancel = CancelToken()
+
+    def stop(event) -> None:
+        if event.done == event.total - 1:
+            cancel.cancel()
+
+    def record(**options) -> str:
+        return workflows.record_texts(workspace, model, CALIBRATION, settings=settings, **options)
+
+    with pytest.raises(Cancelled):
+        record(progress=stop, cancel=cancel)
+    whole = recording_bytes(workflows.windows_for(model, CALIBRATION, settings), model.layout)
+    free = SimpleNamespace(free=whole // 2)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: free)
+    assert workspace.has("recordings", record())
 
 
 # Recording and decomposing
@@ -204,8 +225,9 @@ def test_the_share_of_parameters_is_what_pruning_takes_away(language_model, work
 def test_plans_at_once_are_those_made_one_by_one(study, tmp_path) -> None:
     wanted = [
         replace(settings, score=score, preserved=preserved)
-        for score, preserved in (("network-energy", (0, 1)), ("flap", None), ("flap", None),
-                                 ("network-membership", None), ("flap-published", None))
+        for score, preserved in (("network-energy", (0, 1)), ("network-energy", (2,)),
+                                 ("network-membership", None), ("network-membership", (2,)),
+                                 ("flap", None), ("flap", None), ("flap-published", None))
         for settings in (NO_REFIT, BIAS, LEAST_SQUARES)
     ]  # fmt: skip
     together = study.plans(*wanted)
