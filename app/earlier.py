@@ -66,6 +66,8 @@ def describe(entry: Entry) -> str:
     if entry.kind == "evaluations":
         of = "a plan" if facts.get("plan_id") else "the dense model"
         return f"perplexity {facts['perplexity']:.2f} of {of}, {facts['n_tokens']:,} tokens"
+    if entry.kind == "layouts":
+        return f"cortex of {sum(facts['widths']):,} units in {len(facts['widths'])} layers"
     return str(facts.get("model_name", entry.id))
 
 

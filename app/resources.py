@@ -17,7 +17,7 @@ from app.jobs import JobManager
 from app.tasks import ModelShelf
 from app.texts import TextChoice, Uploads
 from app.theme import PALETTES, Mode
-from fnprune_core import workflows
+from fnprune_core import topography, workflows
 from fnprune_core.corpora import Document
 from fnprune_core.evaluation import Perplexity
 from fnprune_core.models import Anatomy, LanguageModel
@@ -25,6 +25,7 @@ from fnprune_core.networks import NetworkAtlas, Passage
 from fnprune_core.plans import PruningPlan
 from fnprune_core.recording import Recording, RecordingSettings
 from fnprune_core.storage import Workspace, read_manifest
+from fnprune_core.topography import Cortex
 
 
 @st.cache_resource
@@ -84,6 +85,41 @@ def atlas(id: str) -> NetworkAtlas:
     return workflows.open_atlas(workspace(), id)
 
 
+def cortex(id: str) -> Cortex | None:
+    """Return where an atlas's units sit, or None if they were not laid out yet."""
+    return _cortex(id) if workflows.has_cortex(workspace(), id) else None
+
+
+@st.cache_resource(max_entries=2)
+def _cortex(id: str) -> Cortex | None:
+    return workflows.open_cortex(workspace(), id)
+
+
+@st.cache_resource(max_entries=8)
+def volume(id: str, network: int) -> NDArray[np.float32] | None:
+    """Return a network's z on the cortex, (layers, rows, columns), or None without a cortex."""
+    placed = cortex(id)
+    return None if placed is None else placed.volume(atlas(id).maps[network])
+
+
+@st.cache_resource(max_entries=16)
+def soft_volume(id: str, network: int) -> NDArray[np.float32] | None:
+    """Return a network's lightly smoothed abs(z) on the cortex: for surfaces, not statistics."""
+    values = volume(id, network)
+    return None if values is None else topography.smoothed(values)
+
+
+@st.cache_resource(max_entries=2)
+def unit_indices(id: str) -> NDArray[np.int64] | None:
+    """Return the index in its layer of the unit in each cell of the cortex, -1 where empty."""
+    placed = cortex(id)
+    if placed is None:
+        return None
+    first = placed.layout.offsets[:-1, None, None]
+    units = placed.unit_volume()
+    return np.where(units >= 0, units - first, -1)
+
+
 @st.cache_resource(max_entries=8)
 def plan(id: str) -> PruningPlan:
     """Return an open plan."""
@@ -126,13 +162,22 @@ def colour_limit(id: str, z: float) -> float:
     return float(np.ceil(max(strongest, 1.5 * z)))
 
 
-@st.cache_data(max_entries=8, show_spinner="Drawing the networks")
 def thumbnails(id: str, z: float, mode: Mode) -> list[str]:
-    """Return a small picture of every network as data URIs."""
-    opened, limit, groups = atlas(id), colour_limit(id, z), grouping(id)
+    """Return a small picture of every network as data URIs: the cortex from the front.
+
+    Without a cortex, layers × units grouped by network.
+    """
+    return _thumbnails(id, z, mode, workflows.has_cortex(workspace(), id))
+
+
+@st.cache_data(max_entries=8, show_spinner="Drawing the networks")
+def _thumbnails(id: str, z: float, mode: Mode, has_cortex: bool) -> list[str]:
+    opened, limit, placed = atlas(id), colour_limit(id, z), cortex(id)
     return [
         raster.thumbnail(
-            raster.group_columns(opened.layer_map(k), groups),
+            raster.group_columns(opened.layer_map(k), grouping(id))
+            if placed is None
+            else topography.strongest(placed.volume(opened.maps[k]), axis=1),
             palette=PALETTES[mode],
             threshold=z,
             limit=limit,
@@ -204,5 +249,5 @@ def export_folder(plan_id: str) -> Path:
 
 def forget_open() -> None:
     """Close all artifacts, after one was deleted."""
-    for cached in (recording, atlas, plan, evaluation, passages):
+    for cached in (recording, atlas, _cortex, volume, soft_volume, plan, evaluation, passages):
         cached.clear()

@@ -20,6 +20,7 @@ _MAX_HISTORY = 100
 
 DEFAULT_Z = 3.0
 Z_RANGE = (1.0, 8.0)
+MAP_VIEWS = ("slices", "sides", "3d", "layers")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,8 @@ class ViewState:
         The selected network.
     z : float
         Threshold on maps.
+    map : str
+        How the map is drawn, one of `MAP_VIEWS`.
     dropped : tuple of int
         Networks that the next plan does not preserve.
     """
@@ -49,6 +52,7 @@ class ViewState:
     job: str = ""
     network: int = 0
     z: float = DEFAULT_Z
+    map: str = "slices"
     dropped: tuple[int, ...] = ()
 
 
@@ -88,6 +92,7 @@ def _texts(view: ViewState) -> dict[str, str]:
         "job": view.job,
         "network": str(view.network),
         "z": f"{view.z:g}",
+        "map": view.map,
         "drop": compact(view.dropped),
     }
 
@@ -108,6 +113,7 @@ def decode(parameters: Mapping[str, str]) -> ViewState:
         job=identity("job"),
         network=int(network) if network.isdecimal() and len(network) < 6 else 0,
         z=_threshold(parameters.get("z", "")),
+        map=parameters["map"] if parameters.get("map") in MAP_VIEWS else MAP_VIEWS[0],
         dropped=expand(parameters.get("drop", "")),
     )
 

@@ -128,11 +128,25 @@ def decompose(workspace: Workspace, *, recording: str, settings: GroupICA) -> Ta
     inputs = {"recording": recording, "settings": settings.settings()}
 
     def run(report: Report, cancel: CancelToken) -> str:
-        return workflows.decompose(
+        id = workflows.decompose(
             workspace, recording, settings=settings, progress=report, cancel=cancel
         )
+        if settings.scope == "model":
+            workflows.lay_out(workspace, id, progress=report, cancel=cancel)
+        return id
 
     return Task(kind="decompose", title="Decomposing", inputs=inputs, function=run)
+
+
+def lay_out(workspace: Workspace, *, atlas: str) -> Task:
+    """Give every unit its place in the cortex; the result is the cortex's id."""
+
+    def run(report: Report, cancel: CancelToken) -> str:
+        return workflows.lay_out(workspace, atlas, progress=report, cancel=cancel)
+
+    return Task(
+        kind="lay_out", title="Laying out the cortex", inputs={"atlas": atlas}, function=run
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,12 +38,16 @@ def cortex_id(decomposition_id: str) -> str:
     return artifact_id("layouts", {"decomposition_id": decomposition_id, **asdict(Refinement())})
 
 
+def has_cortex(workspace: Workspace, decomposition_id: str) -> bool:
+    """Whether a decomposition's units were laid out."""
+    return workspace.has("layouts", cortex_id(decomposition_id))
+
+
 def open_cortex(workspace: Workspace, decomposition_id: str) -> Cortex | None:
     """Return where a decomposition's units sit, or None if they were not laid out yet."""
-    id = cortex_id(decomposition_id)
-    if not workspace.has("layouts", id):
+    if not has_cortex(workspace, decomposition_id):
         return None
-    return Cortex.load(workspace.folder("layouts", id))
+    return Cortex.load(workspace.folder("layouts", cortex_id(decomposition_id)))
 
 
 def open_plan(workspace: Workspace, plan_id: str) -> PruningPlan:

@@ -352,6 +352,14 @@ def _neighbour_correlation(volume: NDArray[np.floating], *, axes: tuple[int, ...
     return float(np.mean(values)) if values else float("nan")
 
 
+def strongest(volume: NDArray[np.floating], *, axis: int) -> NDArray[np.float32]:
+    """Return the value of largest magnitude along an axis, with its sign; empty cells are 0."""
+    filled = np.nan_to_num(volume)
+    index = np.abs(filled).argmax(axis=axis)
+    chosen = np.take_along_axis(filled, np.expand_dims(index, axis), axis=axis)
+    return np.asarray(chosen.squeeze(axis), dtype=np.float32)
+
+
 def smoothed(volume: NDArray[np.floating], *, sigma: float = 1.0) -> NDArray[np.float32]:
     """Return |volume| lightly smoothed by a Gaussian of `sigma` cells, for 3-D surfaces.
 

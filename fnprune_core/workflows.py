@@ -14,6 +14,7 @@ from transformers import PreTrainedModel
 
 from fnprune_core.artifacts import (
     cortex_id,
+    has_cortex,
     open_atlas,
     open_cortex,
     open_evaluation,
@@ -79,6 +80,7 @@ __all__ = [
     "example_settings",
     "export",
     "find_example",
+    "has_cortex",
     "import_plan",
     "lay_out",
     "measure_pruned_copy",

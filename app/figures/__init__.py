@@ -5,6 +5,12 @@ float32 or int8, pooled to the screen.
 """
 
 from app.figures.base import Picture
+from app.figures.cortex import (
+    cortex_projections,
+    cortex_slices,
+    cortex_surfaces,
+    parcellation_slices,
+)
 from app.figures.networks import (
     domain_bars,
     network_map,
@@ -20,10 +26,14 @@ __all__ = [
     "Curve",
     "Picture",
     "carpet",
+    "cortex_projections",
+    "cortex_slices",
+    "cortex_surfaces",
     "domain_bars",
     "layer_lines",
     "network_map",
     "parcellation_map",
+    "parcellation_slices",
     "perplexity_chart",
     "perplexity_table",
     "removal_profile",

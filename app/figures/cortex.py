@@ -11,6 +11,7 @@ from plotly.subplots import make_subplots
 
 from app.figures.base import Picture, style
 from app.theme import Palette, diverging_scale, qualitative
+from fnprune_core.topography import strongest
 
 _GAP = 2  # empty cells between slices
 _UP = {"x": 0, "y": 0, "z": 1}
@@ -134,14 +135,6 @@ def cortex_slices(
     )
 
 
-def _strongest(values: NDArray[np.floating], axis: int) -> NDArray[np.float32]:
-    """Return the value of largest magnitude along an axis, with its sign."""
-    filled = np.nan_to_num(values)
-    index = np.abs(filled).argmax(axis=axis)
-    chosen = np.take_along_axis(filled, np.expand_dims(index, axis), axis=axis)
-    return np.asarray(chosen.squeeze(axis), dtype=np.float32)
-
-
 def cortex_projections(
     volume: NDArray[np.floating],
     *,
@@ -156,9 +149,9 @@ def cortex_projections(
     """
     n_layers, n_rows, n_columns = volume.shape
     views = (
-        ("from above", _strongest(volume, 0), "x", "y"),
-        ("from the front", _strongest(volume, 1), "x", "layer"),
-        ("from the side", _strongest(volume, 2), "y", "layer"),
+        ("from above", strongest(volume, axis=0), "x", "y"),
+        ("from the front", strongest(volume, axis=1), "x", "layer"),
+        ("from the side", strongest(volume, axis=2), "y", "layer"),
     )
     figure = make_subplots(rows=1, cols=3, horizontal_spacing=0.06)
     scale = diverging_scale(palette, threshold=threshold, limit=limit)
@@ -259,7 +252,11 @@ def cortex_surfaces(
             },
             "aspectmode": "manual",
             "aspectratio": {"x": n_columns / n_rows, "y": 1.0, "z": 1.15},
-            "camera": {"eye": {"x": 1.35, "y": -1.55, "z": 0.75}, "up": _UP},
+            "camera": {
+                "eye": {"x": 1.6, "y": -1.85, "z": 0.8},
+                "center": {"x": 0, "y": 0, "z": -0.08},
+                "up": _UP,
+            },
             "bgcolor": "rgba(0,0,0,0)",
             "dragmode": "orbit",
         },

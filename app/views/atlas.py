@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from app import components, figures, resources, state, strips
+from app import components, figures, maps, resources, state, strips
 from app.gallery import gallery
 from fnprune_core.networks import NetworkAtlas
 
@@ -64,44 +64,6 @@ def show_facts(atlas: NetworkAtlas, network: int) -> None:
         st.metric(f"Units beyond {z:g}", f"{resources.n_members(atlas.id, network, z):,}")
 
 
-def show_map(atlas: NetworkAtlas, network: int) -> None:
-    """Draw the map with its threshold."""
-    view = state.view()
-    left, right = st.columns([3, 2], vertical_alignment="bottom")
-    z = left.slider(
-        "Threshold |z|",
-        *state.Z_RANGE,
-        view.z,
-        0.1,
-        key="atlas-z",
-        help="z over the units of this map; not a test over subjects.",
-    )
-    if z != view.z:
-        state.change(z=z)
-    order = right.segmented_control(
-        "Order of units",
-        ["By network", "By index"],
-        default="By network",
-        required=True,
-        key="atlas-order",
-        persist_state="session",
-        help="A unit's index means nothing, for the units of a layer have no neighbours. Grouped "
-        "by the network in which each unit is strongest, a network is a tract across layers.",
-    )
-    components.picture(
-        figures.network_map(
-            atlas.layer_map(network),
-            atlas.depth_profile(network, z=z),
-            network=network,
-            threshold=z,
-            limit=resources.colour_limit(atlas.id, z),
-            palette=components.palette(),
-            labels=resources.grouping(atlas.id) if order == "By network" else None,
-        ),
-        key="map",
-    )
-
-
 def show_function(atlas: NetworkAtlas, network: int) -> None:
     """Draw what a network does: its passages, domains and time course."""
     left, right = st.columns([3, 2], gap="large")
@@ -144,5 +106,5 @@ else:
         components.network_title(network)
         toolbar(atlas, network)
         show_facts(atlas, network)
-        show_map(atlas, network)
+        maps.show_map(atlas, network)
     show_function(atlas, network)

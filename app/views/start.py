@@ -25,9 +25,10 @@ def show_example() -> None:
         return
     with components.explaining():
         st.caption(
-            "Each picture is one functional network of SmolLM2-135M: its layers from the first "
-            "(bottom) to the last, in each layer the units in groups that belong together. Warm "
-            "and cold units are active together."
+            "Each picture is one functional network of SmolLM2-135M, seen from the front through "
+            "the cortex of the model: layers from the first (bottom) to the last, units that are "
+            "active together side by side. Warm and cold units are active together, with opposite "
+            "signs."
         )
         gallery(
             components.tiles(found.decomposition_id),
