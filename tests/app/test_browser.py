@@ -280,12 +280,13 @@ def test_from_start_to_export(browser, tmp_path) -> None:
     browser.read("What goes")
     assert "11 of 12 networks preserved" in browser.text()
 
-    for page in ("", "record", "decompose", "atlas", "prune"):
-        for width in (1280, 390):
-            for mode in ("dark", "light"):
-                browser.look(width, mode)
-                browser.open(f"/{page}?{view}")
+    for mode in ("dark", "light"):
+        browser.look(1280, mode)
+        for page in ("", "record", "decompose", "atlas", "prune"):
+            browser.open(f"/{page}?{view}")
+            for width in (1280, 390):
                 shot = browser.photograph(page or "start", width, mode)
                 assert shot.stat().st_size > 20_000
                 assert browser.overflow() <= 0, (page, width)
+            browser.look(1280, mode)
     assert browser.errors() == []
