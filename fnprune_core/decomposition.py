@@ -4,14 +4,13 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
-from scipy.stats import skew
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
@@ -21,91 +20,15 @@ from fnprune_core.errors import (
     SettingsError,
     TooFewTokensError,
 )
-from fnprune_core.ica import ALGORITHMS, IcaRun, IcaSettings, run_ica, whiten
+from fnprune_core.ica import ALGORITHMS, IcaRun, IcaSettings, as_z_maps, run_ica, whiten
 from fnprune_core.layout import UnitLayout
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
-from fnprune_core.recording import alive_units, check_finite
+from fnprune_core.reduction import group_pca, time_courses
+from fnprune_core.sessions import ArraySessions, Sessions, blocks_of
 from fnprune_core.stability import stability_index
 from fnprune_core.storage import MANIFEST, manifest_of, new_folder, read_manifest, write_json
 
 _ARRAYS = "decomposition.safetensors"
-
-
-@runtime_checkable
-class Sessions(Protocol):
-    """What `GroupICA` reads: a `Recording`, or arrays in memory (`ArraySessions`)."""
-
-    id: str
-    fingerprint: str
-
-    @property
-    def layout(self) -> UnitLayout: ...  # noqa: D102
-    @property
-    def n_sessions(self) -> int: ...  # noqa: D102
-    @property
-    def n_tokens(self) -> int: ...  # noqa: D102
-    @property
-    def is_dummy(self) -> NDArray[np.bool_]: ...  # noqa: D102
-    @property
-    def alive(self) -> NDArray[np.bool_]: ...  # noqa: D102
-    @property
-    def mean(self) -> NDArray[np.float32]: ...  # noqa: D102
-    @property
-    def std(self) -> NDArray[np.float32]: ...  # noqa: D102
-    def session_slice(self, session: int, /) -> slice: ...  # noqa: D102
-    def session(self, session: int, /) -> NDArray[np.float32]: ...  # noqa: D102
-    def session_moments(  # noqa: D102
-        self, session: int, /
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
-
-
-class ArraySessions:
-    """Signals in memory, in the shape that `GroupICA` reads.
-
-    Parameters
-    ----------
-    signals : sequence of ndarray (tokens, units)
-        One array a session.
-    layout : UnitLayout, optional
-        One layer of all units if not given.
-    """
-
-    id = ""
-    fingerprint = ""
-
-    def __init__(
-        self, signals: Sequence[NDArray[np.floating]], *, layout: UnitLayout | None = None
-    ) -> None:
-        if not signals or any(x.ndim != 2 or x.shape[1] != signals[0].shape[1] for x in signals):
-            raise SettingsError(
-                "Sessions must be arrays of shape (tokens, units) with the same units, got "
-                f"shapes {[x.shape for x in signals]}."
-            )
-        self._signals = [np.asarray(x, dtype=np.float32) for x in signals]
-        self.layout = layout or UnitLayout((signals[0].shape[1],))
-        for session, x in enumerate(self._signals):
-            check_finite(x, self.layout, session)
-        self._starts = np.cumsum([0, *(len(x) for x in signals)])
-        self.n_sessions = len(signals)
-        self.n_tokens = int(self._starts[-1])
-        self.is_dummy = np.zeros(self.n_tokens, dtype=bool)
-        whole = np.concatenate(self._signals)
-        self.mean: NDArray[np.float32] = whole.mean(axis=0)
-        self.std: NDArray[np.float32] = whole.std(axis=0)
-        self.alive = alive_units(self.std, self.layout)
-
-    def session_slice(self, session: int) -> slice:
-        """Return the slice of tokens that belongs to `session`."""
-        return slice(int(self._starts[session]), int(self._starts[session + 1]))
-
-    def session(self, session: int) -> NDArray[np.float32]:
-        """Return the signals of a session: (tokens, units)."""
-        return self._signals[session]
-
-    def session_moments(self, session: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return mean and standard deviation of a session: (units,) each."""
-        x = self._signals[session]
-        return x.mean(axis=0), x.std(axis=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -338,28 +261,29 @@ class GroupICA(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         settings = self.settings()
         sessions = recording if isinstance(recording, Sessions) else ArraySessions(recording)
         device = _linear_algebra_device(self.device)
-        blocks = _blocks(sessions, self.scope)
-        reduced = _group_pca(
+        blocks = blocks_of(sessions, self.scope)
+        reduced = group_pca(
             sessions, blocks, n_components=self._sizes(sessions, blocks), normalize=self.normalize,
             device=device, progress=progress, cancel=cancel,
         )  # fmt: skip
         maps, iq, n_iter, converged = self._unmix(sessions, blocks, reduced, progress, cancel)
-        courses, alone, left_out, explained = _time_courses(
+        courses = time_courses(
             sessions, blocks, maps, normalize=self.normalize, device=device,
             progress=progress, cancel=cancel,
         )  # fmt: skip
-        energy = np.square(courses[:, ~sessions.is_dummy], dtype=np.float64).sum(axis=1)
+        usable = courses.strengths[:, ~sessions.is_dummy]
+        energy = np.square(usable, dtype=np.float64).sum(axis=1)
         order = np.argsort(-energy, kind="stable")
         layer = np.repeat(
             np.arange(len(blocks)) if self.scope == "layer" else [-1], [len(m) for m in maps]
         )
         self.result_ = Decomposition(
             spatial_maps=_full_maps(maps, blocks, sessions.layout.n_units)[order],
-            time_courses=courses[order],
+            time_courses=courses.strengths[order],
             stability_index=iq[order],
-            variance_alone=alone[order],
-            variance_left_out=left_out[order],
-            variance_explained=explained,
+            variance_alone=courses.variance_alone[order],
+            variance_left_out=courses.variance_left_out[order],
+            variance_explained=courses.variance_explained,
             layer_of_network=layer[order].astype(np.int64),
             alive=sessions.alive.copy(),
             n_iter=n_iter,
@@ -449,7 +373,7 @@ class GroupICA(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
             best = max(range(self.n_runs), key=lambda i: (runs[i].converged, runs[i].contrast))
             found = [run.sources.cpu().numpy() for run in runs]
             indices.append(stability_index(found, best))
-            maps.append(_as_z_maps(found[best]))
+            maps.append(as_z_maps(found[best]))
         progress(ProgressEvent(stage="ica", done=total, total=total, unit="runs"))
         if not converged.all():
             warnings.warn(
@@ -468,89 +392,6 @@ def _linear_algebra_device(device: str) -> torch.device:
     return torch.device(device)
 
 
-def _blocks(sessions: Sessions, scope: str) -> list[NDArray[np.int64]]:
-    """Return the alive units that are decomposed together: all, or those of each layer."""
-    alive = np.flatnonzero(sessions.alive)
-    if scope == "model":
-        return [alive]
-    return [
-        alive[(alive >= part.start) & (alive < part.stop)]
-        for part in (sessions.layout.layer_slice(i) for i in range(sessions.layout.n_layers))
-    ]
-
-
-def _normalised(
-    sessions: Sessions, session: int, *, normalize: str, device: torch.device
-) -> Tensor:
-    """Return a session's signals centred and scaled, (tokens, units), dead units at 0."""
-    if normalize == "session":
-        mean, std = sessions.session_moments(session)
-    else:
-        mean, std = sessions.mean, sessions.std
-    recorded = sessions.session(session)
-    check_finite(recorded, sessions.layout, session)
-    signals = torch.from_numpy(recorded).to(device)
-    scale = np.where(sessions.alive & (std > 0), std, np.inf).astype(np.float32)
-    centred = signals - torch.from_numpy(np.ascontiguousarray(mean)).to(device)
-    return centred.div_(torch.from_numpy(scale).to(device))
-
-
-def _leading(rows: Tensor, n: int) -> Tensor:
-    """Reduce `rows` (r, units) to its n leading principal components, singular values kept.
-
-    By the Gram matrix of the rows, O(r² · units): never an SVD with the units' dimension.
-    """
-    gram = (rows @ rows.T).double().cpu()
-    _, vectors = torch.linalg.eigh(gram)
-    basis = vectors[:, -n:].flip(1).to(rows)
-    leading: Tensor = basis.T @ rows
-    return leading
-
-
-def _group_pca(
-    sessions: Sessions,
-    blocks: list[NDArray[np.int64]],
-    *,
-    n_components: tuple[int, int],
-    normalize: str,
-    device: torch.device,
-    progress: Progress,
-    cancel: CancelToken,
-) -> list[Tensor]:
-    """Return K group components (K, units of the block) of each block (MIGP, Smith 2014)."""
-    m, k = n_components
-    held = max(4 * k, m)  # more than K is carried along, so that the order matters little
-    group: list[Tensor | None] = [None] * len(blocks)
-    index = [torch.from_numpy(block).to(device) for block in blocks]
-    for session in range(sessions.n_sessions):
-        cancel.raise_if_cancelled()
-        progress(
-            ProgressEvent(stage="pca", done=session, total=sessions.n_sessions, unit="sessions")
-        )
-        signals = _normalised(sessions, session, normalize=normalize, device=device)
-        usable = torch.from_numpy(~sessions.is_dummy[sessions.session_slice(session)]).to(device)
-        signals = signals[usable]
-        for block, units in enumerate(index):
-            reduced = _leading(signals[:, units], m)
-            before = group[block]
-            stacked = reduced if before is None else torch.cat([before, reduced])
-            group[block] = _leading(stacked, held) if len(stacked) > held else stacked
-    progress(
-        ProgressEvent(
-            stage="pca", done=sessions.n_sessions, total=sessions.n_sessions, unit="sessions"
-        )
-    )
-    return [_leading(part, k) for part in group if part is not None]
-
-
-def _as_z_maps(sources: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Return maps with mean 0, standard deviation 1 and positive skewness."""
-    z = sources - sources.mean(axis=1, keepdims=True)
-    z = z / z.std(axis=1, keepdims=True)
-    z *= np.where(skew(z, axis=1) < 0, -1.0, 1.0)[:, None]
-    return np.asarray(z, dtype=np.float32)
-
-
 def _full_maps(
     maps: list[NDArray[np.float32]], blocks: list[NDArray[np.int64]], n_units: int
 ) -> NDArray[np.float32]:
@@ -560,57 +401,3 @@ def _full_maps(
         full[row : row + len(part), units] = part
         row += len(part)
     return full
-
-
-def _time_courses(
-    sessions: Sessions,
-    blocks: list[NDArray[np.int64]],
-    maps: list[NDArray[np.float32]],
-    *,
-    normalize: str,
-    device: torch.device,
-    progress: Progress,
-    cancel: CancelToken,
-) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.float64], float]:
-    """Return time courses (K, tokens) by least squares on [1, maps], and variance shares."""
-    index = [torch.from_numpy(block).to(device) for block in blocks]
-    designs = [
-        torch.cat([torch.ones(1, part.shape[1]), torch.from_numpy(part)]).to(device)
-        for part in maps
-    ]
-    solvers = [
-        torch.linalg.solve((d @ d.T).double().cpu(), d.double().cpu()).T.to(d) for d in designs
-    ]
-    courses: list[list[Tensor]] = [[] for _ in blocks]
-    cross = [torch.zeros(len(u), len(m), device=device) for u, m in zip(index, maps, strict=True)]
-    total = 0.0
-    for session in range(sessions.n_sessions):
-        cancel.raise_if_cancelled()
-        signals = _normalised(sessions, session, normalize=normalize, device=device)
-        usable = torch.from_numpy(~sessions.is_dummy[sessions.session_slice(session)]).to(device)
-        for block, units in enumerate(index):
-            x = signals[:, units]
-            found = (x @ solvers[block])[:, 1:]
-            courses[block].append(found.cpu())
-            x = x[usable]
-            x = x - x.mean(dim=1, keepdim=True)
-            total += float(x.square().sum(dtype=torch.float64))
-            cross[block] += x.T @ found[usable]
-        progress(
-            ProgressEvent(
-                stage="time courses", done=session + 1, total=sessions.n_sessions, unit="sessions"
-            )
-        )
-    alone, left_out, explained = [], [], 0.0
-    stacked = [torch.cat(parts) for parts in courses]
-    keep = torch.from_numpy(~sessions.is_dummy)
-    for s, b in zip(stacked, cross, strict=True):
-        gram = (s[keep].double().T @ s[keep].double()).numpy()
-        products = b.double().cpu().numpy()
-        inverse = np.linalg.pinv(gram)
-        beta = products @ inverse
-        alone.append(np.square(products).sum(axis=0) / np.diag(gram) / total)
-        left_out.append(np.square(beta).sum(axis=0) / np.diag(inverse) / total)
-        explained += float((products * beta).sum()) / total
-    time_courses = torch.cat(stacked, dim=1).T.contiguous().numpy()
-    return time_courses, np.concatenate(alone), np.concatenate(left_out), explained

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.stats import skew
 from torch import Tensor
 
 from fnprune_core.progress import NEVER, CancelToken
@@ -182,3 +183,11 @@ def run_ica(
     size = white.shape[0]
     start = np.random.default_rng(seed).standard_normal((size, size))
     return ALGORITHMS[algorithm](white, torch.as_tensor(start).to(white), settings, cancel)
+
+
+def as_z_maps(sources: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return maps with mean 0, standard deviation 1 and positive skewness."""
+    z = sources - sources.mean(axis=1, keepdims=True)
+    z = z / z.std(axis=1, keepdims=True)
+    z *= np.where(skew(z, axis=1) < 0, -1.0, 1.0)[:, None]
+    return np.asarray(z, dtype=np.float32)

@@ -290,6 +290,15 @@ def test_tables_for_people_say_the_same(program, model, texts) -> None:
     assert "evaluations" in program("workspace", "list")
 
 
+def test_narrow_tables_cut_nothing_off(program, model, texts, monkeypatch) -> None:
+    """Ids once ended in dots where the output was no terminal."""
+    monkeypatch.setenv("COLUMNS", "60")
+    program("record", texts / "calibration", "--window", 64, "--model", model)
+    program("decompose", "latest", "-k", 4, "--runs", 1, "--fun", "logcosh")
+    for words in (("workspace", "list"), ("decompose", "latest", "-k", 4, "--runs", 1)):
+        assert "…" not in program(*words)
+
+
 def test_a_plan_that_drops_a_domain(program, model, texts) -> None:
     program("record", texts / "calibration", "--window", 64, "--model", model)
     program("decompose", "latest", "-k", 6, "--runs", 1, "--fun", "logcosh")

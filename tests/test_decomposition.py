@@ -9,7 +9,7 @@ from scipy.stats import skew
 from sklearn.decomposition import FastICA
 
 from fnprune_core import decomposition
-from fnprune_core.decomposition import ArraySessions, Decomposition, GroupICA
+from fnprune_core.decomposition import Decomposition, GroupICA
 from fnprune_core.errors import (
     CorruptArtifactError,
     NonFiniteError,
@@ -20,6 +20,7 @@ from fnprune_core.errors import (
 from fnprune_core.ica import run_ica
 from fnprune_core.layout import UnitLayout
 from fnprune_core.progress import Cancelled, CancelToken
+from fnprune_core.sessions import ArraySessions
 from fnprune_core.stability import match_maps
 from fnprune_core.workflows import convergence_note
 
