@@ -63,9 +63,27 @@ class _Condition:
     context: Callable[[], AbstractContextManager[None]]
 
 
+class _OverlapChecks:
+    """Checks an evaluation text against the recordings that plans were calibrated on, each once."""
+
+    def __init__(self, workspace: Workspace, windows: Windows) -> None:
+        self.workspace, self.windows = workspace, windows
+        self._is_checked: dict[str, bool] = {}
+
+    def check(self, recording_id: str) -> bool:
+        """Return whether the recording is here to be checked; raise if it shares a passage."""
+        if recording_id not in self._is_checked:
+            is_here = self.workspace.has("recordings", recording_id)
+            if is_here:
+                check_overlap(open_recording(self.workspace, recording_id), self.windows)
+            self._is_checked[recording_id] = is_here
+        return self._is_checked[recording_id]
+
+
 def _condition(
-    workspace: Workspace, language_model: LanguageModel, windows: Windows, plan_id: str | None
+    language_model: LanguageModel, plan_id: str | None, overlaps: _OverlapChecks
 ) -> _Condition:
+    workspace, windows = overlaps.workspace, overlaps.windows
     inputs: dict[str, Any] = {
         "fingerprint": language_model.fingerprint,
         "dtype": str(language_model.dtype),
@@ -81,9 +99,7 @@ def _condition(
     if plan_id is not None:
         made = open_plan(workspace, plan_id)
         language_model.check_fingerprint(made.fingerprint, "plan")
-        facts["is_overlap_checked"] = workspace.has("recordings", made.recording_id)
-        if facts["is_overlap_checked"]:
-            check_overlap(open_recording(workspace, made.recording_id), windows)
+        facts["is_overlap_checked"] = overlaps.check(made.recording_id)
         folder = workspace.existing("plans", plan_id)
         inputs["cut_key"] = read_manifest(folder)["cut_key"]
         context = partial(
@@ -118,9 +134,9 @@ def compare(
     OverlapError
         If a plan was calibrated on this text.
     """
+    overlaps = _OverlapChecks(workspace, windows)
     conditions = {
-        label: _condition(workspace, language_model, windows, plan_id)
-        for label, plan_id in plan_ids.items()
+        label: _condition(language_model, plan_id, overlaps) for label, plan_id in plan_ids.items()
     }
     streams: dict[str, Iterator[Perplexity]] = {}
     waiting: dict[str, list[str]] = {}
@@ -181,9 +197,10 @@ def evaluations_of(workspace: Workspace, plan_id: str) -> dict[str, str]:
     pruned = [e for e in entries if e.manifest["inputs"]["cut_key"] == key]
     for entry in pruned:
         same = {k: v for k, v in entry.manifest["inputs"].items() if k != "cut_key"}
-        text = str(same["text_sha256"])[:8]
-        found[f"pruned, text {text}"] = entry.id
+        dtype = same["dtype"].removeprefix("torch.")
+        protocol = f"text {same['text_sha256'][:8]}, {dtype} on {same['device']}"
+        found[f"pruned, {protocol}"] = entry.id
         for other in entries:
             if other.manifest["inputs"] == {**same, "cut_key": "dense"}:
-                found[f"dense, text {text}"] = other.id
+                found[f"dense, {protocol}"] = other.id
     return found
