@@ -146,8 +146,17 @@ class Browser:
         button.click()
         self.settle()
 
-    def field(self, key: str) -> WebElement:
-        return self.driver.find_element(By.CSS_SELECTOR, f".st-key-{key} input")
+    def field(self, key: str, kind: str = "input") -> WebElement:
+        """Return the input of the widget with this key, once it is there."""
+        selector = f".st-key-{key} {kind}"
+        found: list[WebElement] = []
+
+        def has_appeared() -> bool:
+            found[:] = self.driver.find_elements(By.CSS_SELECTOR, selector)
+            return bool(found) and found[0].is_enabled()
+
+        wait_for(has_appeared, selector)
+        return found[0]
 
     def type(self, key: str, value: str) -> None:
         field = self.field(key)
@@ -158,7 +167,7 @@ class Browser:
         self.settle()
 
     def slide_to_start(self, key: str) -> None:
-        thumb = self.driver.find_element(By.CSS_SELECTOR, f".st-key-{key} input[type=range]")
+        thumb = self.field(key, "input[type=range]")
         thumb.send_keys(Keys.HOME)
         self.settle()
 
