@@ -13,7 +13,7 @@ from rich.progress import Progress as RichProgress
 from rich.table import Table
 
 from fnprune_core.errors import FnpruneError
-from fnprune_core.progress import Progress, ProgressEvent
+from fnprune_core.progress import Progress, ProgressEvent, ignore
 
 EXIT_USER_ERROR = 2
 EXIT_CANCELLED = 130
@@ -72,9 +72,10 @@ def _cell(value: Any) -> str:
 
 @contextmanager
 def progress_bars(*, shown: bool) -> Iterator[Progress]:
-    """Yield a progress callback that draws one bar a stage on standard error."""
-    if not shown:
-        yield lambda event: None
+    """Yield a progress callback that draws one bar a stage on standard error, if a terminal."""
+    console = Console(stderr=True)
+    if not shown or not console.is_terminal:
+        yield ignore
         return
     bars = RichProgress(
         TextColumn("{task.description}"),
@@ -82,7 +83,7 @@ def progress_bars(*, shown: bool) -> Iterator[Progress]:
         MofNCompleteColumn(),
         TextColumn("{task.fields[unit]}"),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=console,
         transient=True,
     )
     tasks: dict[str, Any] = {}

@@ -221,9 +221,13 @@ def check_free_space(folder: Path, needed_bytes: int) -> None:
     free = shutil.disk_usage(existing).free
     if needed_bytes > free:
         raise StorageError(
-            f"This needs {needed_bytes / 1e9:.1f} GB, but {existing} has {free / 1e9:.1f} GB free.",
+            f"This needs {_size(needed_bytes)}, but {existing} has {_size(free)} free.",
             hint="Use fewer tokens, free some space, or choose another folder with --workspace.",
         )
+
+
+def _size(n_bytes: int) -> str:
+    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.1f} MB"
 
 
 def folder_size(folder: Path) -> int:

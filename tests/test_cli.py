@@ -290,6 +290,19 @@ def test_tables_for_people_say_the_same(program, model, texts) -> None:
     assert "evaluations" in program("workspace", "list")
 
 
+def test_progress_is_drawn_for_people_at_a_terminal_alone(
+    program, model, texts, monkeypatch
+) -> None:
+    words = ("record", texts / "calibration", "--model", model, "--window")
+    _, _, err = program.run(*words, 64)
+    assert "sessions" not in err
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    _, _, err = program.run(*words, 32)
+    assert "sessions" in err
+    _, _, err = program.run(*words, 128, "--json")
+    assert "sessions" not in err
+
+
 def test_narrow_tables_cut_nothing_off(program, model, texts, monkeypatch) -> None:
     """Ids once ended in dots where the output was no terminal."""
     monkeypatch.setenv("COLUMNS", "60")

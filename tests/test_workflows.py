@@ -145,7 +145,7 @@ def test_finished_work_is_found_on_a_full_disk(study, monkeypatch) -> None:
     model, workspace = study.model, study.workspace
     found = workflows.record_texts(workspace, model, CALIBRATION, settings=RECORDING)
     assert found == study.recording
-    with pytest.raises(StorageError, match=r"needs .* GB, but .* has 0\.0 GB free"):
+    with pytest.raises(StorageError, match=r"needs 0\.\d MB, but .* has 0\.0 MB free"):
         workflows.record_texts(workspace, model, HELD_OUT, settings=RECORDING)
     assert workspace.unfinished() == []
 
