@@ -59,7 +59,7 @@ class DemoSettings:
 
     ratios: tuple[float, ...] = (0.2, 0.4)
     scores: tuple[str, ...] = SCORES
-    n_windows: int = 32
+    n_windows: int = 25
     window: int = 512
     max_tokens: int = 16384
     n_components: int = 64

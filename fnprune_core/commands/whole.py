@@ -35,7 +35,7 @@ def demo(
     evaluate: Annotated[str | None, typer.Option(help="Evaluation text.")] = None,
     ratio: Annotated[list[float] | None, typer.Option(help="Repeatable; 0.2 and 0.4.")] = None,
     score: Annotated[list[str] | None, typer.Option(help="Repeatable; all of them.")] = None,
-    windows: Annotated[int, typer.Option(help="Windows to evaluate on.")] = 32,
+    windows: Annotated[int, typer.Option(help="Windows to evaluate on.")] = 25,
     max_tokens: Annotated[int, typer.Option(help="Calibration tokens.")] = 16384,
     k: Annotated[int, typer.Option("--k", "-k", help="Networks.")] = 64,
     device: Device = "auto",
