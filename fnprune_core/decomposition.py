@@ -43,7 +43,7 @@ class Decomposition:
     time_courses : ndarray (K, n_tokens)
         Least-squares strength at every token, dummy tokens included; not z-scored.
     stability_index : ndarray (K,)
-        ICASSO's Iq over the runs; NaN with a single run.
+        Iq over the runs, after ICASSO; NaN with a single run.
     variance_alone, variance_left_out : ndarray (K,)
         Share of the signals' variance that a time course explains by itself, and that is lost
         when it alone is left out. They do not add up: time courses are correlated.

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from planted import noise_only, planted
 from scipy.stats import skew
+from sklearn.base import clone
 from sklearn.decomposition import FastICA
 
 from fnprune_core import decomposition
@@ -265,6 +266,7 @@ def test_dummy_tokens_have_time_courses_but_no_say(recording) -> None:
 # Convergence
 
 
+@pytest.mark.filterwarnings("ignore:Picard did not converge")  # picard's own, beside ours
 @pytest.mark.parametrize("algorithm", ["fastica", "picard"])
 def test_runs_that_hit_the_limit_are_told(algorithm) -> None:
     """Picard counts iterations from 0, and its runs once always passed for converged."""
@@ -301,6 +303,14 @@ def test_the_result_is_the_converged_run_of_highest_contrast(monkeypatch) -> Non
     assert r[2] > 0.9999
     assert "1 of 4 ICA runs did not converge" in convergence_note(result)
     assert "best of the others" in convergence_note(result)
+
+
+def test_the_estimator_is_one_of_scikit_learn(sources) -> None:
+    estimator = clone(GroupICA(n_components=5, n_runs=1, seed=3))
+    assert estimator.get_params()["n_components"] == 5
+    assert estimator.fit(sources.signals) is estimator
+    assert estimator.components_ is estimator.result_.spatial_maps
+    assert estimator.n_iter_ == estimator.result_.n_iter.max()
 
 
 # Wrong input
