@@ -49,6 +49,4 @@ def noise_only(
 ) -> list[NDArray[np.float32]]:
     """Gaussian signals without any network, one array (tokens, units) a session."""
     rng = np.random.default_rng(seed)
-    return [
-        rng.standard_normal((n_tokens, n_units)).astype(np.float32) for _ in range(n_sessions)
-    ]
+    return [rng.standard_normal((n_tokens, n_units)).astype(np.float32) for _ in range(n_sessions)]
