@@ -85,6 +85,10 @@ def _open(entries: list[Entry]) -> None:
     if entry is None:
         return
     inputs = entry.manifest.get("inputs", {})
+    recording = _recording_of(entry)
+    if resources.workspace().has("recordings", recording):
+        source = resources.manifest("recordings", recording).get("model_source", "embedded")
+        state.change(model=source)
     if entry.kind == "recordings":
         state.open_recording(entry.id)
         st.switch_page(components.RECORD)
@@ -96,6 +100,14 @@ def _open(entries: list[Entry]) -> None:
         state.open_atlas(atlas or state.view().atlas, recording=recording)
         state.change(plan=entry.id)
         st.switch_page(components.PRUNE)
+
+
+def _recording_of(entry: Entry) -> str:
+    """Return the recording that an artifact was made from, itself if it is one."""
+    if entry.kind == "recordings":
+        return entry.id
+    facts = {**entry.manifest.get("inputs", {}), **entry.manifest}
+    return str(facts.get("recording_id", "none"))
 
 
 def _ask(entries: list[Entry]) -> None:

@@ -1,5 +1,6 @@
 """The atlas: networks with their maps and time courses, and what can be asked of them."""
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,6 +13,7 @@ from fnprune_core.errors import SettingsError
 from fnprune_core.layout import UnitLayout
 
 DEFAULT_THRESHOLD = 3.0
+MOST_PASSAGES_OF_A_DOCUMENT = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -185,23 +187,30 @@ class NetworkAtlas:
     def top_passages(self, network: int, *, n: int = 8, radius: int = 12) -> list[Passage]:
         """Return the passages around the strongest |time course|, strongest first.
 
-        No two share a token, and none goes beyond its session.
+        No two share a token, none goes beyond its session, and while others have any, no
+        document gives more than two: near-equal passages teach little.
         """
         course = self.time_courses[self.check_network(network)]
         strength = np.where(self.is_dummy, -np.inf, np.abs(course))
         session = self.tokens["session"].to_numpy()
+        document = self.tokens["document"].to_numpy()
+        order = [p for p in np.argsort(-strength, kind="stable") if np.isfinite(strength[p])]
         taken = np.zeros(len(course), dtype=bool)
-        passages: list[Passage] = []
-        for peak in np.argsort(-strength, kind="stable"):
-            if len(passages) == n or not np.isfinite(strength[peak]):
-                break
-            first, last = max(0, peak - radius), min(len(course), peak + radius + 1)
-            window = np.arange(first, last)
-            window = window[session[window] == session[peak]]
-            if not taken[window].any():
-                taken[window] = True
-                passages.append(self._passage(window, int(peak), course))
-        return passages
+        given: Counter[str] = Counter()
+        found: dict[int, NDArray[np.int64]] = {}
+        for most in (MOST_PASSAGES_OF_A_DOCUMENT, n):
+            for peak in order:
+                if len(found) == n:
+                    break
+                first, last = max(0, peak - radius), min(len(course), peak + radius + 1)
+                window = np.arange(first, last)
+                window = window[session[window] == session[peak]]
+                if given[document[peak]] < most and not taken[window].any():
+                    taken[window] = True
+                    given[document[peak]] += 1
+                    found[int(peak)] = window
+        peaks = sorted(found, key=lambda peak: -strength[peak])
+        return [self._passage(found[peak], peak, course) for peak in peaks]
 
     def _passage(
         self, window: NDArray[np.int64], peak: int, course: NDArray[np.float32]

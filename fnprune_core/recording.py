@@ -322,6 +322,7 @@ def record(
             (folder / _PROGRESS).unlink()
             facts = {
                 "model_name": language_model.name,
+                "model_source": language_model.source,
                 "widths": list(language_model.layout.widths),
                 "windows": _windows_facts(windows),
                 "perplexity": float(np.exp(-tokens["log_probability"].mean())),

@@ -185,6 +185,18 @@ def test_passages_do_not_overlap_and_stay_in_their_session() -> None:
     assert [p.centre for p in passages] == [10, 5, 10, 10]
 
 
+def test_a_document_gives_at_most_two_passages_while_others_have_any() -> None:
+    courses = np.zeros((1, WINDOW * N_SESSIONS))
+    courses[0, [10, 30, 50, 70, 170]] = [9, 8, 7, 6, 1]  # four of the first document, one of d2
+    passages = atlas_of(maps=np.ones((1, 100)), courses=courses).top_passages(0, n=3, radius=3)
+    assert [p.session * WINDOW + p.position for p in passages] == [10, 30, 170]
+    passages = atlas_of(maps=np.ones((1, 100)), courses=courses[:, :]).top_passages(
+        0, n=30, radius=3
+    )
+    positions = [p.session * WINDOW + p.position for p in passages]
+    assert {10, 30, 50, 70} <= set(positions)  # with room for all, none is left out
+
+
 def test_a_passage_shows_text_and_values_around_its_peak(atlas) -> None:
     strongest = np.where(usable(), np.abs(atlas.time_courses[1]), 0)
     passage = atlas.top_passages(1, n=1, radius=5)[0]
