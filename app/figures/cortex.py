@@ -73,7 +73,9 @@ def _slices(
             font={"size": 11, "color": palette.quiet},
         )
     figure.update_xaxes(visible=False, constrain="domain")
-    figure.update_yaxes(visible=False, scaleanchor="x", scaleratio=1)
+    figure.update_yaxes(
+        visible=False, scaleanchor="x", scaleratio=1, constrain="domain", constraintoward="top"
+    )
     return figure
 
 
