@@ -17,7 +17,7 @@ from app.jobs import JobManager
 from app.tasks import ModelShelf
 from app.texts import TextChoice, Uploads
 from app.theme import PALETTES, Mode
-from fnprune_core import topography, workflows
+from fnprune_core import decoding, topography, workflows
 from fnprune_core.corpora import Document
 from fnprune_core.evaluation import Perplexity
 from fnprune_core.models import Anatomy, LanguageModel
@@ -205,6 +205,18 @@ def grouping(id: str) -> NDArray[np.int64]:
 def passages(id: str, network: int) -> list[Passage]:
     """Return a network's strongest passages."""
     return atlas(id).top_passages(network)
+
+
+@st.cache_data(max_entries=256)
+def suggested_name(id: str, network: int) -> str:
+    """Return a short name of a network from what drives it."""
+    return decoding.suggested_name(atlas(id), network)
+
+
+@st.cache_resource(max_entries=4)
+def tags(id: str) -> list[tuple[decoding.Tag, ...]]:
+    """Return the trivial things that each network follows."""
+    return decoding.trivial_tags(atlas(id))
 
 
 def n_members(id: str, network: int, z: float) -> int:

@@ -61,7 +61,7 @@ def _slices(
         )
     )
     aspect = canvas.shape[0] / canvas.shape[1]
-    style(figure, palette, height=int(min(900, max(260, 860 * aspect))), left=4, bottom=4)
+    style(figure, palette, height=int(min(900, max(260, 720 * aspect))), left=4, bottom=4)
     for layer, (x, y) in enumerate(corners):
         figure.add_annotation(
             x=x + 0.5,
@@ -72,10 +72,9 @@ def _slices(
             yanchor="top",
             font={"size": 11, "color": palette.quiet},
         )
-    figure.update_xaxes(visible=False, constrain="domain")
-    figure.update_yaxes(
-        visible=False, scaleanchor="x", scaleratio=1, constrain="domain", constraintoward="top"
-    )
+    # Not locked to square cells: on a narrow screen the sheets fill the height instead.
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False)
     return figure
 
 

@@ -52,6 +52,19 @@ def button(
     )
 
 
+def show_identity(atlas: NetworkAtlas, network: int) -> None:
+    """Draw what drives a network in a few words, and the trivial things that it follows."""
+    name = components.plain(resources.suggested_name(atlas.id, network))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(f"Driven by {name}", width="content")
+        for tag in resources.tags(atlas.id)[network]:
+            st.badge(
+                f"follows {tag.name}: {tag.value:.2g} ({tag.measure})",
+                icon=":material/label:",
+                color="gray",
+            )
+
+
 def show_facts(atlas: NetworkAtlas, network: int) -> None:
     """Draw a network's numbers."""
     row = resources.network_table(atlas.id).iloc[network]
@@ -104,6 +117,7 @@ else:
         )
     with right:
         components.network_title(network)
+        show_identity(atlas, network)
         toolbar(atlas, network)
         show_facts(atlas, network)
         maps.show_map(atlas, network)

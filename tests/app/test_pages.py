@@ -114,6 +114,32 @@ def test_atlas_draws_map_domains_and_time_course_with_text_alternatives(open_pag
     assert len(at.html) > 5
 
 
+def test_cortex_is_offered_then_drawn_from_every_side(open_page, example) -> None:
+    at = open_page("atlas", **example.view())
+    assert not resources.workspace().ids("layouts")
+    press(at, "Lay out the cortex")
+    assert finish(at).state == "done"
+    at.run()
+    assert len(resources.workspace().ids("layouts")) == 1
+    for name, part in (("slices", "on the cortex"), ("sides", "seen from"), ("3d", "Surfaces")):
+        at.segmented_control(key="atlas-view").set_value(name).run()
+        assert not at.exception
+        assert view(at).map == name
+        assert any(part in chart.proto.alt for chart in at.get("plotly_chart"))
+    at.segmented_control(key="atlas-view").set_value("layers").run()
+    assert not any("cortex" in chart.proto.alt for chart in at.get("plotly_chart"))
+
+
+def test_a_suggested_threshold_moves_the_slider(open_page, example) -> None:
+    at = open_page("atlas", **example.view())
+    (chosen,) = [b for b in at.button if b.label.startswith("top 5 %")]
+    expected = float(chosen.label.split("> ")[1].split(",")[0])
+    chosen.click().run()
+    assert view(at).z == pytest.approx(expected, abs=0.051)
+    assert at.slider(key="atlas-z").value == view(at).z
+    assert any("Driven by" in caption.value for caption in at.caption)
+
+
 def test_model_that_is_not_there(open_page) -> None:
     at = open_page()
     at.segmented_control(key="start-model").set_value("Your own").run()
