@@ -4,7 +4,6 @@ import streamlit as st
 
 from app import components, figures, resources, state, tasks
 from fnprune_core.networks import NetworkAtlas
-from fnprune_core.thresholds import suggested_thresholds
 
 TITLES = ("Slices", "Three sides", "3-D", "Layers")
 VIEWS = dict(zip(state.MAP_VIEWS, TITLES, strict=True))
@@ -61,13 +60,15 @@ def offer_cortex(atlas: NetworkAtlas) -> None:
 def cortex(atlas: NetworkAtlas, network: int, z: float, shown: str) -> None:
     """Draw a network on the cortex."""
     volume, indices = resources.volume(atlas.id, network), resources.unit_indices(atlas.id)
-    soft = resources.soft_volume(atlas.id, network)
-    if volume is None or indices is None or soft is None:
+    if volume is None or indices is None:
         return
     palette, limit = components.palette(), resources.colour_limit(atlas.id, z)
     if shown == "3d":
         picture = figures.cortex_surfaces(
-            [soft], networks=[network], n_networks=atlas.n_networks, palette=palette
+            [resources.soft_volume(atlas.id, network)],
+            networks=[network],
+            n_networks=atlas.n_networks,
+            palette=palette,
         )
     elif shown == "sides":
         picture = figures.cortex_projections(
@@ -103,7 +104,7 @@ def suggestions(atlas: NetworkAtlas, network: int) -> None:
             "A Gaussian and two Gammas are fitted to this map's z, as MELODIC does: the Gaussian "
             "stands for units that take no part. A threshold on a map is not a test over subjects."
         )
-        for each in suggested_thresholds(atlas.maps[network, atlas.decomposition.alive]):
+        for each in resources.suggested_thresholds(atlas.id, network):
             if each.threshold != each.threshold:
                 st.markdown(f"{each.rule}: no unit qualifies")
                 continue

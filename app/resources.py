@@ -17,8 +17,9 @@ from app.jobs import JobManager
 from app.tasks import ModelShelf
 from app.texts import TextChoice, Uploads
 from app.theme import PALETTES, Mode
-from fnprune_core import decoding, topography, workflows
+from fnprune_core import decoding, thresholds, topography, workflows
 from fnprune_core.corpora import Document
+from fnprune_core.errors import ArtifactNotFoundError
 from fnprune_core.evaluation import Perplexity
 from fnprune_core.models import Anatomy, LanguageModel
 from fnprune_core.networks import NetworkAtlas, Passage
@@ -103,10 +104,12 @@ def volume(id: str, network: int) -> NDArray[np.float32] | None:
 
 
 @st.cache_resource(max_entries=16)
-def soft_volume(id: str, network: int) -> NDArray[np.float32] | None:
+def soft_volume(id: str, network: int) -> NDArray[np.float32]:
     """Return a network's lightly smoothed abs(z) on the cortex: for surfaces, not statistics."""
     values = volume(id, network)
-    return None if values is None else topography.smoothed(values)
+    if values is None:
+        raise ArtifactNotFoundError(f"Atlas {id} has no cortex yet.", hint="Lay it out first.")
+    return topography.smoothed(values)
 
 
 @st.cache_resource(max_entries=2)
@@ -211,6 +214,13 @@ def passages(id: str, network: int) -> list[Passage]:
 def suggested_name(id: str, network: int) -> str:
     """Return a short name of a network from what drives it."""
     return decoding.suggested_name(atlas(id), network)
+
+
+@st.cache_resource(max_entries=256)
+def suggested_thresholds(id: str, network: int) -> list[thresholds.Suggestion]:
+    """Return thresholds for a network's map; the fit is too slow for each move of a slider."""
+    opened = atlas(id)
+    return thresholds.suggested_thresholds(opened.maps[network, opened.decomposition.alive])
 
 
 @st.cache_resource(max_entries=4)

@@ -101,6 +101,13 @@ def qualitative(palette: Palette, count: int) -> list[str]:
     return [_from_oklch(lightness, chroma, 40.0 + 137.508 * index) for index in range(count)]
 
 
+def parcel_scale(palette: Palette, count: int) -> list[tuple[float, str]]:
+    """Return a stepped plotly scale over [-1.5, count - 0.5]: grey at -1, then a colour each."""
+    colours = [palette.silhouette, *qualitative(palette, count)]
+    edges = np.linspace(0, 1, count + 2).tolist()
+    return [(edges[i + side], c) for i, c in enumerate(colours) for side in (0, 1)]
+
+
 def _from_oklch(lightness: float, chroma: float, hue: float) -> str:
     """Convert OKLCH to ``#rrggbb`` (Ottosson 2020), clipped to the sRGB gamut."""
     a, b = chroma * np.cos(np.deg2rad(hue)), chroma * np.sin(np.deg2rad(hue))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from app.figures.base import Picture, style
-from app.theme import Palette, diverging_scale, qualitative
+from app.theme import Palette, diverging_scale, parcel_scale, qualitative
 from fnprune_core.topography import strongest
 
 _GAP = 2  # empty cells between slices
@@ -328,8 +328,6 @@ def parcellation_slices(
     units : ndarray (n_layers, rows, columns)
         Index of each unit in its layer.
     """
-    colours = [palette.silhouette, *qualitative(palette, n_networks)]
-    edges = np.linspace(0, 1, n_networks + 2)
     figure = _slices(
         np.where(labels == -2, np.nan, labels).astype(np.float32),
         units,
@@ -338,7 +336,7 @@ def parcellation_slices(
         colours={
             "zmin": -1.5,
             "zmax": n_networks - 0.5,
-            "colorscale": [(edges[i + side], c) for i, c in enumerate(colours) for side in (0, 1)],
+            "colorscale": parcel_scale(palette, n_networks),
         },
         says="network %{z}",
     )

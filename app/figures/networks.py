@@ -11,7 +11,7 @@ from plotly.subplots import make_subplots
 
 from app.figures.base import Picture, legend_on_top, style
 from app.raster import bin_starts, group_columns, pool_columns
-from app.theme import Palette, diverging_scale, qualitative, rgba
+from app.theme import Palette, diverging_scale, parcel_scale, rgba
 
 MAP_COLUMNS = 768
 
@@ -157,9 +157,6 @@ def parcellation_map(
     columns = np.linspace(0, labels.shape[1] - 1, min(n_columns, labels.shape[1])).astype(int)
     shown = grouped[:, columns].astype(np.float32)
     shown[shown == -2] = np.nan
-    colours = [palette.silhouette, *qualitative(palette, n_networks)]
-    edges = np.linspace(0, 1, n_networks + 2)
-    scale = [(edges[i + side], c) for i, c in enumerate(colours) for side in (0, 1)]
     figure = go.Figure(
         go.Heatmap(
             z=shown,
@@ -167,7 +164,7 @@ def parcellation_map(
             y=np.arange(len(labels), dtype=np.int16),
             zmin=-1.5,
             zmax=n_networks - 0.5,
-            colorscale=scale,
+            colorscale=parcel_scale(palette, n_networks),
             showscale=False,
             hoverongaps=False,
             hovertemplate="layer %{y}: network %{z}<extra></extra>",
