@@ -9,6 +9,7 @@ import streamlit as st
 
 from app import resources, state
 from app.figures import Picture
+from app.picture_saver import save_picture
 from app.jobs import Failure, Job, describe_error
 from app.tasks import Task
 from app.theme import PALETTES, Palette
@@ -21,15 +22,16 @@ ATLAS, PRUNE = "views/atlas.py", "views/prune.py"
 _POLL_S = 0.8
 _CHART = {
     "displaylogo": False,
-    "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
     "toImageButtonOptions": {"format": "svg", "filename": "fnprune"},
-    "displayModeBar": False,
+    "displayModeBar": True,
+    "modeBarButtons": [["toImage"]],
 }
 # Keyed containers only: what the theme's settings cannot say.
 _CSS = """<style>
 .st-key-context {border-bottom: 1px solid var(--st-border-color, #8883); padding-bottom: .15rem;}
 .st-key-context p {font-size: .86rem;}
-.st-key-picture-note p {font-size: .86rem;}
+.st-key-atlas-bar {row-gap: 0;}
+.js-plotly-plot .modebar {display: none;}
 [class*="st-key-gallery"] {overflow: auto;}
 @media (max-width: 640px) {
   .st-key-context {gap: 0 .25rem;}
@@ -141,8 +143,15 @@ def size(n_bytes: float) -> str:
     return f"{n_bytes:.0f} bytes"
 
 
-def picture(shown: Picture, *, key: str, note: bool = True, **options: Any) -> Any:
-    """Draw a picture, the sentence that says what it shows, and its numbers on request."""
+def picture(shown: Picture, *, key: str, note: bool = True, made: str = "", **options: Any) -> Any:
+    """Draw a picture, the sentence that says what it shows, and its numbers on request.
+
+    Parameters
+    ----------
+    made : str, optional
+        Python that makes its numbers again (`recipes.code`); given, the page offers it together
+        with the artifact's provenance.
+    """
     event = st.plotly_chart(
         shown.figure,
         theme=None,
@@ -159,8 +168,55 @@ def picture(shown: Picture, *, key: str, note: bool = True, **options: Any) -> A
             )
             if numbers.open:
                 with numbers:
-                    st.dataframe(shown.table, hide_index=True, alt=shown.alternative)
+                    take_away(shown, key=key)
+            if made:
+                provenance(made, key=key)
     return event
+
+
+def take_away(shown: Picture, *, key: str) -> None:
+    """Offer a picture's table as CSV and its drawing as PNG and SVG."""
+    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
+        st.download_button(
+            "CSV",
+            lambda: shown.table.to_csv(index=False),
+            file_name=f"fnprune-{key}.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            key=f"{key}-csv",
+            on_click="ignore",
+        )
+        save_picture(f"{key}-save", chart=key)
+    st.dataframe(shown.table, hide_index=True, alt=shown.alternative)
+
+
+def provenance(made: str, *, key: str) -> None:
+    """Offer what a picture was made from, and the Python that makes its numbers again."""
+    popover = st.popover("How was this made", type="tertiary", key=f"{key}-made", on_change="rerun")
+    if not popover.open:
+        return
+    with popover:
+        facts = _manifest("decompositions", state.view().atlas)
+        if facts is not None:
+            st.markdown("  \n".join(f"**{k}** {plain(v)}" for k, v in origin(facts).items()))
+        st.code(made, language="python")
+
+
+def origin(manifest: dict[str, Any]) -> dict[str, str]:
+    """Return where an atlas comes from, in words."""
+    settings = manifest["settings"]
+    versions = manifest["versions"]
+    return {
+        "Atlas": f"{_view_id('atlas')}, made {manifest['created']}",
+        "Recording": str(manifest["recording_id"]),
+        "Model fingerprint": str(manifest["fingerprint"]),
+        "Settings": ", ".join(f"{k} {v}" for k, v in settings.items()),
+        "Versions": ", ".join(f"{k} {v}" for k, v in versions.items()),
+    }
+
+
+def _view_id(kind: str) -> str:
+    return str(getattr(state.view(), kind))
 
 
 def error(failure: Failure) -> None:

@@ -1,51 +1,33 @@
 """Entry point of the app: page settings, navigation, frame; no logic."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
 
-from app import components, state
+from app import components, pages, state
 
 _STATIC = Path(__file__).parent / "static"
 
+
+def listed(rows: Sequence[pages.Page]) -> list[st.Page]:
+    """Return the navigation's pages; of the atlas only the first, for the bar shows the others."""
+    return [
+        st.Page(
+            row.path,
+            title="Atlas" if row is pages.ATLAS[0] else row.title,
+            icon=f":material/{row.icon}:",
+            help=row.help,
+            default=row.path == components.START,
+            visibility="hidden" if row in pages.ATLAS[1:] else "visible",
+        )
+        for row in rows
+    ]
+
+
 st.set_page_config(page_title="fnprune", page_icon=str(_STATIC / "icon.png"), layout="wide")
 st.logo(str(_STATIC / f"logo-{components.palette().mode}.svg"), size="large")
-page = st.navigation(
-    [
-        st.Page(
-            components.START,
-            title="Start",
-            icon=":material/home:",
-            help="Open the example, load a model, or go on with earlier work.",
-            default=True,
-        ),
-        st.Page(
-            components.RECORD,
-            title="Record",
-            icon=":material/graphic_eq:",
-            help="Record every unit of the model while it reads texts.",
-        ),
-        st.Page(
-            components.DECOMPOSE,
-            title="Decompose",
-            icon=":material/hub:",
-            help="Find the functional networks of a recording.",
-        ),
-        st.Page(
-            components.ATLAS,
-            title="Atlas",
-            icon=":material/neurology:",
-            help="Look at each network: its map, its time course, its texts.",
-        ),
-        st.Page(
-            components.PRUNE,
-            title="Prune",
-            icon=":material/content_cut:",
-            help="Choose networks to preserve, prune, and watch the perplexity.",
-        ),
-    ],
-    position="top",
-)
+page = st.navigation(listed([*pages.WORK, *pages.ATLAS, *pages.AFTER]), position="top")
 state.synchronise()
 components.frame()
 with components.explaining():

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import components, figures, resources, state, tasks
+from app import components, figures, recipes, resources, state, tasks
 from fnprune_core.networks import NetworkAtlas
 
 TITLES = ("Slices", "Three sides", "3-D", "Layers")
@@ -78,7 +78,10 @@ def cortex(atlas: NetworkAtlas, network: int, z: float, shown: str) -> None:
         picture = figures.cortex_slices(
             volume, indices, network=network, threshold=z, limit=limit, palette=palette
         )
-    components.picture(picture, key=f"map-{shown}")
+    made = recipes.code(
+        "surfaces" if shown == "3d" else "cortex", atlas=atlas.id, network=network, z=z
+    )
+    components.picture(picture, key=f"map-{shown}", made=made)
 
 
 def layers(atlas: NetworkAtlas, network: int, z: float) -> None:
@@ -94,6 +97,7 @@ def layers(atlas: NetworkAtlas, network: int, z: float) -> None:
             labels=resources.grouping(atlas.id),
         ),
         key="map",
+        made=recipes.code("layers", atlas=atlas.id, network=network, z=z),
     )
 
 

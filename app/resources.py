@@ -216,6 +216,11 @@ def suggested_name(id: str, network: int) -> str:
     return decoding.suggested_name(atlas(id), network)
 
 
+def network_name(id: str, network: int) -> str:
+    """Return what a network is called."""
+    return suggested_name(id, network)
+
+
 @st.cache_resource(max_entries=256)
 def suggested_thresholds(id: str, network: int) -> list[thresholds.Suggestion]:
     """Return thresholds for a network's map; the fit is too slow for each move of a slider."""

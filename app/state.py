@@ -21,6 +21,7 @@ _MAX_HISTORY = 100
 DEFAULT_Z = 3.0
 Z_RANGE = (1.0, 8.0)
 MAP_VIEWS = ("slices", "sides", "3d", "layers")
+MAX_TEXT = 600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,18 @@ class ViewState:
         How the map is drawn, one of `MAP_VIEWS`.
     dropped : tuple of int
         Networks that the next plan does not preserve.
+    beside : tuple of int
+        Networks that are drawn together with the selected one, in 3-D.
+    unit : int
+        The selected unit, as a flat index; −1 where none is.
+    session, token : int
+        The selected session and position in it; −1 where none is.
+    show : str
+        Which picture of several a page shows; empty for its first.
+    other : str
+        The atlas or recording that this one is compared with.
+    text : str
+        The text in the probe; a longer one than `MAX_TEXT` stays out of the URL.
     """
 
     model: str = "embedded"
@@ -54,6 +67,13 @@ class ViewState:
     z: float = DEFAULT_Z
     map: str = "slices"
     dropped: tuple[int, ...] = ()
+    beside: tuple[int, ...] = ()
+    unit: int = -1
+    session: int = -1
+    token: int = -1
+    show: str = ""
+    other: str = ""
+    text: str = ""
 
 
 def compact(numbers: Iterable[int]) -> str:
@@ -94,6 +114,13 @@ def _texts(view: ViewState) -> dict[str, str]:
         "z": f"{view.z:g}",
         "map": view.map,
         "drop": compact(view.dropped),
+        "beside": compact(view.beside),
+        "unit": str(view.unit),
+        "session": str(view.session),
+        "token": str(view.token),
+        "show": view.show,
+        "other": view.other,
+        "text": view.text if len(view.text) <= MAX_TEXT else "",
     }
 
 
@@ -104,18 +131,29 @@ def decode(parameters: Mapping[str, str]) -> ViewState:
         value = parameters.get(name, "")
         return value if value.isalnum() and value.isascii() else ""
 
-    network = parameters.get("network", "")
+    show = parameters.get("show", "")
     return ViewState(
         model=parameters.get("model", "") or "embedded",
         recording=identity("recording"),
         atlas=identity("atlas"),
         plan=identity("plan"),
         job=identity("job"),
-        network=int(network) if network.isdecimal() and len(network) < 6 else 0,
+        network=_index(parameters.get("network", ""), 0),
         z=_threshold(parameters.get("z", "")),
         map=parameters["map"] if parameters.get("map") in MAP_VIEWS else MAP_VIEWS[0],
         dropped=expand(parameters.get("drop", "")),
+        beside=expand(parameters.get("beside", "")),
+        unit=_index(parameters.get("unit", ""), -1),
+        session=_index(parameters.get("session", ""), -1),
+        token=_index(parameters.get("token", ""), -1),
+        show=show if show.replace("-", "").isalnum() and show.isascii() else "",
+        other=identity("other"),
+        text=parameters.get("text", "")[:MAX_TEXT],
     )
+
+
+def _index(text: str, default: int) -> int:
+    return int(text) if text.isdecimal() and text.isascii() and len(text) < 10 else default
 
 
 def _threshold(text: str) -> float:
@@ -212,7 +250,10 @@ def _renew_table() -> None:
 
 def open_atlas(atlas: str, *, recording: str) -> None:
     """Look at another atlas: its recording comes along, plan and choices start anew."""
-    change(recording=recording, atlas=atlas, plan="", network=0, dropped=())
+    change(
+        recording=recording, atlas=atlas, plan="", network=0, dropped=(), beside=(), unit=-1,
+        session=-1, token=-1, other="",
+    )  # fmt: skip
     st.session_state[_HISTORY] = []
     _renew_table()
 

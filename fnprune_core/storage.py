@@ -28,7 +28,16 @@ from fnprune_core.errors import ArtifactNotFoundError, CorruptArtifactError, Sto
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 LATEST = "latest"
-KINDS = ("recordings", "decompositions", "layouts", "plans", "evaluations", "exports")
+KINDS = (
+    "recordings",
+    "decompositions",
+    "layouts",
+    "assessments",
+    "embeddings",
+    "plans",
+    "evaluations",
+    "exports",
+)
 _UNFINISHED = ".unfinished-"
 _LOCK = ".lock"
 _PACKAGES = ("fnprune", "torch", "transformers", "numpy", "scipy", "scikit-learn")

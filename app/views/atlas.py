@@ -4,14 +4,10 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from app import components, figures, maps, resources, state, strips
+from app import atlas_frame, components, figures, maps, resources, state, strips
+from app.atlas_frame import select
 from app.gallery import gallery
 from fnprune_core.networks import NetworkAtlas
-
-
-def select(network: int) -> None:
-    """Look at another network."""
-    state.change(network=network)
 
 
 def toolbar(atlas: NetworkAtlas, network: int) -> None:
@@ -54,7 +50,7 @@ def button(
 
 def show_identity(atlas: NetworkAtlas, network: int) -> None:
     """Draw what drives a network in a few words, and the trivial things that it follows."""
-    name = components.plain(resources.suggested_name(atlas.id, network))
+    name = components.plain(resources.network_name(atlas.id, network))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(f"Driven by {name}", width="content")
         for tag in resources.tags(atlas.id)[network]:
@@ -97,19 +93,11 @@ def show_function(atlas: NetworkAtlas, network: int) -> None:
     strips.time_course(atlas, network)
 
 
-view = state.view()
-if not view.atlas:
-    components.heading("Atlas", "The functional networks of the model, one by one.")
-    components.empty(
-        "No networks yet",
-        "Decompose a recording, or open the worked example.",
-        button="Go to the start",
-        page=components.START,
-        icon="neurology",
-    )
-else:
-    atlas = resources.atlas(view.atlas)
-    network = min(view.network, atlas.n_networks - 1)
+opened = atlas_frame.open_atlas(
+    "Atlas", "The functional networks of the model, one by one.", picker=False
+)
+if opened is not None:
+    atlas, network = opened
     left, right = st.columns([1, 3], gap="medium")
     with left:
         gallery(

@@ -1,0 +1,51 @@
+"""Which pages there are: one row each; the navigation and the bar of the atlas are made from it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A page: the file of its view, and what the navigation says of it."""
+
+    path: str
+    title: str
+    icon: str
+    help: str
+
+
+WORK = (
+    Page(
+        path="views/start.py",
+        title="Start",
+        icon="home",
+        help="Open the example, load a model, or go on with earlier work.",
+    ),
+    Page(
+        path="views/record.py",
+        title="Record",
+        icon="graphic_eq",
+        help="Record every unit of the model while it reads texts.",
+    ),
+    Page(
+        path="views/decompose.py",
+        title="Decompose",
+        icon="hub",
+        help="Find the functional networks of a recording.",
+    ),
+)
+ATLAS = (
+    Page(
+        path="views/atlas.py",
+        title="Networks",
+        icon="neurology",
+        help="Look at each network: its map, its time course, its texts.",
+    ),
+)
+AFTER = (
+    Page(
+        path="views/prune.py",
+        title="Prune",
+        icon="content_cut",
+        help="Choose networks to preserve, prune, and watch the perplexity.",
+    ),
+)
