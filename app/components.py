@@ -1,16 +1,17 @@
 """Widgets that pages share: frame and context bar, pictures, progress, errors, empty states."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from app import resources, state
 from app.figures import Picture
-from app.picture_saver import save_picture
 from app.jobs import Failure, Job, describe_error
+from app.picture_saver import save_picture
 from app.tasks import Task
 from app.theme import PALETTES, Palette
 from fnprune_core.errors import ArtifactNotFoundError, FnpruneError
@@ -346,29 +347,44 @@ def _progress_text(job: Job) -> str:
     return " · ".join(parts)
 
 
-def tiles(atlas_id: str) -> list[dict[str, Any]]:
-    """Return what the gallery shows of an atlas, at the view's threshold."""
+def tiles(atlas_id: str, networks: Sequence[int] | None = None) -> list[dict[str, Any]]:
+    """Return what the gallery shows of an atlas, at the view's threshold.
+
+    Parameters
+    ----------
+    networks : sequence of int, optional
+        Those to show, in order; all by number if not given.
+    """
     view = state.view()
     images = resources.thumbnails(atlas_id, view.z, palette().mode)
     dropped = set(view.dropped) if atlas_id == view.atlas else set()
-    table = resources.network_table(atlas_id)
-    domains = [str(name) for name in table["top_domain"]]
-    shares, peaks = table["top_domain_share"].tolist(), table["peak_layer"].tolist()
-    return [
-        {
-            "network": network,
-            "image": image,
-            "note": f"{share:.0%} {domain}",
-            "title": (
-                f"Network {network}: {share:.0%} of its energy in {domain}, peak in layer {peak}"
-                + (", dropped" if network in dropped else "")
-            ),
-            "dropped": network in dropped,
-        }
-        for network, (image, domain, share, peak) in enumerate(
-            zip(images, domains, shares, peaks, strict=True)
-        )
+    rows = resources.network_table(atlas_id).to_dict("records")
+    shown = range(len(rows)) if networks is None else networks
+    return [_tile(atlas_id, k, rows[k], images[k], is_dropped=k in dropped) for k in shown]
+
+
+def _tile(
+    atlas_id: str, network: int, row: dict[Any, Any], image: str, *, is_dropped: bool
+) -> dict[str, Any]:
+    name = resources.network_name(atlas_id, network)
+    trust = [
+        f"{sign} {row[column]:.2f}"
+        for column, sign in (("reproducibility", "r"), ("stability", "Iq"))
+        if row.get(column, np.nan) == row.get(column, np.nan)
     ]
+    facts = [f"layer {row['peak_layer']}", *trust[:1], f"{row['variance_alone']:.1%}"]
+    return {
+        "network": network,
+        "image": image,
+        "name": name,
+        "facts": " · ".join(facts),
+        "title": (
+            f"Network {network}, {name}: {row['top_domain_share']:.0%} of its energy in "
+            f"{row['top_domain']}, peak in layer {row['peak_layer']}, {' '.join(trust)}, alone "
+            f"{row['variance_alone']:.2%} of variance" + (", dropped" if is_dropped else "")
+        ),
+        "dropped": is_dropped,
+    }
 
 
 def steps() -> None:

@@ -42,10 +42,18 @@ _CSS = """
   color: var(--st-text-color);
   white-space: nowrap;
 }
-.label span:last-child {
+.label span:last-child, .facts {
   color: var(--st-gray-text-color);
   overflow: hidden;
   text-overflow: ellipsis;
+}
+.label .number { font-weight: 600; }
+.label span:last-child { flex: 1; }
+.facts {
+  padding: 0 6px 3px;
+  font-family: var(--st-font);
+  font-size: 11px;
+  white-space: nowrap;
 }
 .tile.dropped .number { text-decoration: line-through; }
 """
@@ -74,14 +82,17 @@ export default function (component) {
       const number = document.createElement("span")
       number.className = "number"
       label.append(number, document.createElement("span"))
-      button.append(image, label)
+      const facts = document.createElement("span")
+      facts.className = "facts"
+      button.append(image, label, facts)
       root.appendChild(button)
     }
     const image = button.querySelector("img")
     if (image.getAttribute("src") !== tile.image) image.src = tile.image
-    const [number, note] = button.querySelectorAll(".label span")
+    const [number, name] = button.querySelectorAll(".label span")
     number.textContent = tile.network
-    note.textContent = tile.note
+    name.textContent = tile.name
+    button.querySelector(".facts").textContent = tile.facts
     button.className = tile.dropped ? "tile dropped" : "tile"
     button.title = tile.title
     button.setAttribute("aria-label", tile.title)
@@ -115,7 +126,7 @@ def gallery(
     Parameters
     ----------
     tiles : sequence of dict
-        network, image (data URI), note, title, dropped.
+        network, image (data URI), name, facts, title, dropped.
     on_pick : callable
         Called with the network, before the page runs again.
     tall : bool

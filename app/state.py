@@ -54,6 +54,8 @@ class ViewState:
         Which picture of several a page shows; empty for its first.
     other : str
         The atlas or recording that this one is compared with.
+    sort : str
+        The statistic that orders the gallery; a minus before it: largest first.
     text : str
         The text in the probe; a longer one than `MAX_TEXT` stays out of the URL.
     """
@@ -73,6 +75,7 @@ class ViewState:
     token: int = -1
     show: str = ""
     other: str = ""
+    sort: str = "network"
     text: str = ""
 
 
@@ -120,6 +123,7 @@ def _texts(view: ViewState) -> dict[str, str]:
         "token": str(view.token),
         "show": view.show,
         "other": view.other,
+        "sort": view.sort,
         "text": view.text if len(view.text) <= MAX_TEXT else "",
     }
 
@@ -131,7 +135,7 @@ def decode(parameters: Mapping[str, str]) -> ViewState:
         value = parameters.get(name, "")
         return value if value.isalnum() and value.isascii() else ""
 
-    show = parameters.get("show", "")
+    show, sort = parameters.get("show", ""), parameters.get("sort", "")
     return ViewState(
         model=parameters.get("model", "") or "embedded",
         recording=identity("recording"),
@@ -148,6 +152,7 @@ def decode(parameters: Mapping[str, str]) -> ViewState:
         token=_index(parameters.get("token", ""), -1),
         show=show if show.replace("-", "").isalnum() and show.isascii() else "",
         other=identity("other"),
+        sort=sort if sort.removeprefix("-").isidentifier() and sort.isascii() else "network",
         text=parameters.get("text", "")[:MAX_TEXT],
     )
 
@@ -292,6 +297,11 @@ def widget(name: str) -> Any:
 def remember(name: str, value: Any) -> None:
     """Keep a value for one later `recall`."""
     st.session_state[name] = value
+
+
+def forget(name: str) -> None:
+    """Set the widget with key `name` back to its default."""
+    st.session_state.pop(name, None)
 
 
 def recall(name: str) -> Any:

@@ -1,0 +1,63 @@
+"""The order and the filter of the gallery."""
+
+import pandas as pd
+import pytest
+
+from app.arrangement import Filter, arrange, statistics
+
+TABLE = pd.DataFrame(
+    {
+        "network": [0, 1, 2, 3],
+        "stability": [0.9, 0.5, float("nan"), 0.7],
+        "reproducibility": [float("nan")] * 4,
+        "top_domain": ["law", "code", "law", "prose"],
+        "peak_layer": [3, 1, 1, 2],
+    }
+)
+
+
+def shown(order: str = "network", **wanted) -> list[int]:
+    return arrange(
+        TABLE,
+        names=["contracts", "Brackets", "clauses", "dialogue"],
+        tags=[["position"], [], ["punctuation", "position"], []],
+        dropped=[1, 3],
+        order=order,
+        wanted=Filter(**wanted),
+    )
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        ("network", [0, 1, 2, 3]),
+        ("-network", [3, 2, 1, 0]),
+        ("-stability", [0, 3, 1, 2]),  # what has no value comes last either way
+        ("stability", [1, 3, 0, 2]),
+        ("peak_layer", [1, 2, 3, 0]),  # ties by number
+        ("no such column", [0, 1, 2, 3]),
+    ],
+)
+def test_order(order, expected) -> None:
+    assert shown(order) == expected
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ({"words": " BRACK "}, [1]),
+        ({"words": "2"}, [2]),
+        ({"domains": ("law",)}, [0, 2]),
+        ({"tags": ("position",)}, [0, 2]),
+        ({"tags": ("punctuation",), "domains": ("code",)}, []),
+        ({"decision": "kept"}, [0, 2]),
+        ({"decision": "to be pruned"}, [1, 3]),
+        ({"column": "stability", "low": 0.6, "high": 0.8}, [3]),
+    ],
+)
+def test_filter(wanted, expected) -> None:
+    assert shown(**wanted) == expected
+
+
+def test_a_statistic_without_any_value_is_not_offered() -> None:
+    assert statistics(TABLE) == ["network", "stability", "peak_layer"]
