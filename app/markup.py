@@ -1,6 +1,7 @@
 """Text of the models' own as HTML: every piece is escaped, coloured and underlined."""
 
 import html
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,7 +9,27 @@ from numpy.typing import NDArray
 
 from app.theme import Palette, rgba
 
-_MAX_OPACITY = 0.62
+MAX_OPACITY = 0.62
+LEAST_SHARE, STRONG_SHARE = 0.05, 0.35
+# Controls, and marks that reorder or hide text. Joiners (200C, 200D) stay: scripts need them.
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e"
+    "\u2060-\u206f\ufeff\ud800-\udfff]"
+)
+
+
+def visible(text: str) -> str:
+    """Return text in which what cannot be seen is shown: controls and marks of direction.
+
+    They become their code in angle quotes, 202E for a right-to-left override; a lone surrogate,
+    which no browser can be sent, becomes the replacement character. Tab and line feed stay.
+    """
+    return _HIDDEN.sub(_shown, text)
+
+
+def _shown(found: re.Match[str]) -> str:
+    code = ord(found.group())
+    return "\ufffd" if 0xD800 <= code < 0xE000 else f"\u2039{code:02X}\u203a"
 
 
 def token_strip(
@@ -59,13 +80,13 @@ def _token(
     share = min(abs(value) / limit, 1.0) if limit > 0 and not is_dummy else 0.0
     colour = (palette.hot if value > 0 else palette.cold)[1]
     style = []
-    if share > 0.05:
-        style.append(f"background:{rgba(colour, share * _MAX_OPACITY)}")
-    if share > 0.35:
+    if share > LEAST_SHARE:
+        style.append(f"background:{rgba(colour, share * MAX_OPACITY)}")
+    if share > STRONG_SHARE:
         style.append(f"border-bottom:2px {'solid' if value > 0 else 'dashed'} {colour}")
     if is_centre:
         style.append("font-weight:700")
-    text = html.escape(piece).replace("\n", "<span style='opacity:.4'>↵</span>\n")
+    text = html.escape(visible(piece)).replace("\n", "<span style='opacity:.4'>↵</span>\n")
     attributes = f' style="{";".join(style)}"' if style else ""
     tip = "left out: dummy token" if is_dummy else f"{place}{value:.2f}"
     return f'<span title="{tip}"{attributes}>{text}</span>'

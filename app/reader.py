@@ -1,0 +1,431 @@
+"""Tokens that can be picked, coloured by strength, and the networks at a picked token."""
+
+import zlib
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from app import resources, state
+from app.caches.probe import usual_strength
+from app.components import palette
+from app.markup import LEAST_SHARE, MAX_OPACITY, STRONG_SHARE, visible
+from app.theme import rgb
+from fnprune_core.networks import NetworkAtlas
+
+_TOKENS_CSS = """
+.tokens {
+  position: relative;
+  overflow-y: auto;
+  scrollbar-width: thin;
+  padding: 2px 4px;
+  font-family: var(--st-code-font);
+  font-size: 0.9rem;
+  line-height: 1.9;
+  white-space: pre-wrap;
+  overflow-wrap: anywhere;
+  color: var(--st-text-color);
+}
+.token { cursor: pointer; border-radius: 2px; }
+.token:hover { box-shadow: 0 0 0 1px var(--st-border-color); }
+.token:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 1px; }
+.token[aria-selected="true"] { outline: 2px solid var(--st-link-color); outline-offset: 1px; }
+.token.marked { font-weight: 700; }
+.break { opacity: 0.4; }
+"""
+# Text of the model's own only ever goes through textContent: markup stays text.
+_TOKENS_JS = """
+const SPACE = { " ": "space", "\\n": "line break", "\\t": "tab" }
+
+function draw(root, data) {
+  const rows = document.createDocumentFragment()
+  data.pieces.forEach((piece, index) => {
+    const token = document.createElement("span")
+    token.className = "token"
+    token.dataset.index = index
+    token.tabIndex = -1
+    token.setAttribute("role", "option")
+    piece.split("\\n").forEach((line, number) => {
+      if (number) {
+        const sign = document.createElement("span")
+        sign.className = "break"
+        sign.textContent = "↵"
+        token.append(sign, "\\n")
+      }
+      if (line) token.append(line)
+    })
+    const value = data.values[index]
+    let tip = "left out: dummy token"
+    if (value !== null) {
+      const share = data.limit > 0 ? Math.min(Math.abs(value) / data.limit, 1) : 0
+      const colour = data.hues ? data.hues[index] : value > 0 ? data.hot : data.cold
+      if (share > data.least) {
+        token.style.background = `rgba(${colour.join(",")},${(share * data.opacity).toFixed(3)})`
+      }
+      if (share > data.strong) {
+        token.style.borderBottom =
+          `2px ${value > 0 ? "solid" : "dashed"} rgb(${colour.join(",")})`
+      }
+      tip = value.toFixed(2)
+    }
+    if (data.tips) tip += `, ${data.tips[index]}`
+    token.title = `token ${data.first + index}: ${tip}`
+    const name = SPACE[piece] || piece.trim() || "white space"
+    token.setAttribute("aria-label", `${name}, ${token.title}`)
+    rows.append(token)
+  })
+  data.marks.forEach((index) => rows.children[index]?.classList.add("marked"))
+  root.replaceChildren(rows)
+}
+
+// The token of the line above or below that lies nearest
+function across(root, from, down) {
+  const here = from.getBoundingClientRect()
+  const middle = (here.left + here.right) / 2
+  let best = from, least = Infinity, line = null
+  for (let t = from; t; t = down ? t.nextElementSibling : t.previousElementSibling) {
+    const box = t.getBoundingClientRect()
+    const beyond = down ? box.top - here.top : here.top - box.top
+    if (beyond < here.height / 2) continue
+    if (line === null) line = box.top
+    if (Math.abs(box.top - line) > here.height / 2) break
+    const distance = Math.abs((box.left + box.right) / 2 - middle)
+    if (distance < least) [best, least] = [t, distance]
+  }
+  return best
+}
+
+function reached(root, from, key) {
+  if (key === "ArrowRight") return from.nextElementSibling
+  if (key === "ArrowLeft") return from.previousElementSibling
+  if (key === "ArrowDown" || key === "ArrowUp") return across(root, from, key === "ArrowDown")
+  if (key === "Home") return root.firstElementChild
+  if (key === "End") return root.lastElementChild
+  return undefined
+}
+
+function enter(root, token) {
+  root.querySelectorAll('.token[tabindex="0"]').forEach((each) => (each.tabIndex = -1))
+  if (token) token.tabIndex = 0
+}
+
+export default function (component) {
+  const { data, parentElement, setTriggerValue } = component
+  let root = parentElement.querySelector(".tokens")
+  if (!root) {
+    root = document.createElement("div")
+    root.className = "tokens"
+    root.setAttribute("role", "listbox")
+    root.setAttribute("aria-orientation", "horizontal")
+    parentElement.appendChild(root)
+  }
+  root.setAttribute("aria-label", data.name)
+  root.style.maxHeight = data.height ? `${data.height}px` : ""
+  const isNew = root.dataset.version !== data.version
+  if (isNew) {
+    draw(root, data)
+    root.dataset.version = data.version
+    root.scrollTop = 0
+  }
+  const pick = (token) => setTriggerValue("picked", Number(token.dataset.index))
+  root.onclick = (event) => {
+    const token = event.target.closest(".token")
+    if (token) pick(token)
+  }
+  root.onkeydown = (event) => {
+    const token = event.target.closest(".token")
+    if (!token || event.ctrlKey || event.metaKey || event.altKey) return
+    const isPick = event.key === "Enter" || event.key === " "
+    const next = isPick ? undefined : reached(root, token, event.key)
+    if (!isPick && next === undefined) return
+    event.preventDefault()
+    event.stopPropagation()  // the page's own keys also listen to arrows
+    if (isPick) pick(token)
+    else if (next) {
+      enter(root, next)
+      next.focus()
+    }
+  }
+  root.querySelectorAll('[aria-selected="true"]').forEach((each) => {
+    each.setAttribute("aria-selected", "false")
+  })
+  const chosen = data.selected === null ? null : root.children[data.selected]
+  if (chosen) {
+    chosen.setAttribute("aria-selected", "true")
+    if (isNew || root.dataset.shown !== String(data.selected)) {
+      enter(root, chosen)
+      const below = chosen.offsetTop
+      if (below < root.scrollTop || below > root.scrollTop + root.clientHeight - 40) {
+        root.scrollTop = below - root.clientHeight / 2
+      }
+    }
+  } else if (isNew || !root.querySelector('.token[tabindex="0"]')) {
+    enter(root, root.firstElementChild)
+  }
+  root.dataset.shown = String(data.selected)
+}
+"""
+_tokens = st.components.v2.component("fnprune_reader", css=_TOKENS_CSS, js=_TOKENS_JS)
+
+_BARS_CSS = """
+.bars { display: grid; gap: 2px; padding: 2px; }
+.bar {
+  all: unset;
+  box-sizing: border-box;
+  cursor: pointer;
+  display: grid;
+  grid-template-columns: minmax(0, 5fr) minmax(60px, 4fr) minmax(0, 3fr);
+  align-items: center;
+  gap: 10px;
+  padding: 3px 8px;
+  border-radius: var(--st-base-radius);
+  font-family: var(--st-font);
+  font-size: 0.87rem;
+  color: var(--st-text-color);
+}
+.bar:hover { background: var(--st-secondary-background-color); }
+.bar:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: -1px; }
+.bar[aria-pressed="true"] { outline: 2px solid var(--st-link-color); outline-offset: -2px; }
+.name, .note { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.note { color: var(--st-gray-text-color); font-variant-numeric: tabular-nums; text-align: right; }
+.track { position: relative; height: 12px; }
+.track::before {
+  content: "";
+  position: absolute;
+  inset: -2px auto -2px 50%;
+  border-left: 1px solid var(--st-border-color);
+}
+.track.oneway::before { left: 0; }
+.fill { position: absolute; top: 0; bottom: 0; border-radius: 1px; }
+"""
+_BARS_JS = """
+export default function (component) {
+  const { data, parentElement, setTriggerValue } = component
+  let root = parentElement.querySelector(".bars")
+  if (!root) {
+    root = document.createElement("div")
+    root.className = "bars"
+    root.setAttribute("role", "group")
+    parentElement.appendChild(root)
+  }
+  root.setAttribute("aria-label", data.name)
+  root.replaceChildren(
+    ...data.rows.map((row) => {
+      const button = document.createElement("button")
+      button.type = "button"
+      button.className = "bar"
+      const parts = ["name", "track", "note"].map((kind) => {
+        const part = document.createElement("span")
+        part.className = kind
+        button.append(part)
+        return part
+      })
+      parts[0].textContent = row.name
+      parts[2].textContent = row.note
+      const fill = document.createElement("span")
+      fill.className = "fill"
+      const both = !data.oneway
+      if (data.oneway) parts[1].classList.add("oneway")
+      const half = both ? 50 : 100
+      fill.style.width = `${Math.abs(row.share) * half}%`
+      fill.style.left = both ? `${50 + Math.min(row.share, 0) * half}%` : 0
+      const colour = row.colour || (row.share > 0 ? data.hot : data.cold)
+      fill.style.background = `rgb(${colour.join(",")})`
+      parts[1].append(fill)
+      button.title = `${row.name}: ${row.note}`
+      button.setAttribute("aria-label", button.title)
+      button.setAttribute("aria-pressed", String(row.id === data.selected))
+      button.onclick = () => setTriggerValue("picked", row.id)
+      return button
+    })
+  )
+}
+"""
+_bars = st.components.v2.component("fnprune_bars", css=_BARS_CSS, js=_BARS_JS)
+
+
+def reader(  # noqa: PLR0913 - a widget's options, as Streamlit's own have them
+    pieces: Sequence[str],
+    values: NDArray[np.floating],
+    *,
+    limit: float,
+    key: str,
+    on_pick: Callable[[int], None],
+    selected: int | None = None,
+    first: int = 0,
+    height: int | None = 260,
+    marks: Collection[int] | None = None,
+    hues: Sequence[str] | None = None,
+    tips: Sequence[str] | None = None,
+    name: str = "Tokens, coloured by strength",
+) -> None:
+    """Draw tokens coloured by strength, each of which can be picked by mouse, finger or key.
+
+    Warm above zero, cold below; underlined when strong, dashed when negative. Arrow keys move
+    between tokens once one of them has the focus, Enter picks.
+
+    Parameters
+    ----------
+    pieces : sequence of str (n,)
+        Text of unknown origin: shown as text, with controls made visible.
+    values : ndarray (n,)
+        Strengths; NaN on dummy tokens, which stay without colour.
+    limit : float
+        The strength of full colour.
+    on_pick : callable
+        Called with the index in `pieces` of the picked token, before the page runs again.
+    selected : int, optional
+        Index in `pieces` of the token to be outlined.
+    first : int
+        Position of the first token, for tooltips.
+    height : int or None
+        Most pixels before the text scrolls; None lets it grow.
+    marks : collection of int, optional
+        Indices of tokens to be set in bold, e.g. what a search found.
+    hues : sequence of str (n,), optional
+        A colour ``#rrggbb`` for each token in place of warm and cold.
+    tips : sequence of str (n,), optional
+        What a tooltip adds for each token.
+    name : str
+        What a screen reader calls the text.
+    """
+
+    def picked() -> None:
+        index = st.session_state[key].picked
+        if index is not None:
+            on_pick(int(index))
+
+    _tokens(
+        key=key,
+        data=_tokens_data(pieces, values, limit, marks or (), hues, tips)
+        | {
+            "first": first,
+            "height": height,
+            "selected": selected if selected is not None and 0 <= selected < len(pieces) else None,
+            "name": name,
+        },
+        on_picked_change=picked,
+    )
+
+
+def _tokens_data(
+    pieces: Sequence[str],
+    values: NDArray[np.floating],
+    limit: float,
+    marks: Collection[int],
+    hues: Sequence[str] | None,
+    tips: Sequence[str] | None,
+) -> dict[str, Any]:
+    colours = palette()
+    drawn: dict[str, Any] = {
+        "pieces": [visible(piece) for piece in pieces],
+        "values": [
+            None if value != value else round(value, 3)
+            for value in np.asarray(values, dtype=np.float64).tolist()
+        ],
+        "limit": float(limit),
+        "least": LEAST_SHARE,
+        "strong": STRONG_SHARE,
+        "opacity": MAX_OPACITY,
+        "hot": rgb(colours.hot[1]),
+        "cold": rgb(colours.cold[1]),
+        "marks": sorted(marks),
+        "hues": None if hues is None else [rgb(hue) for hue in hues],
+        "tips": None if tips is None else [visible(tip) for tip in tips],
+    }
+    # The browser draws anew only what differs: a pick alone moves the outline.
+    return drawn | {"version": f"{zlib.crc32(repr(drawn).encode('utf-8', 'replace')):08x}"}
+
+
+def bar_list(
+    rows: Sequence[dict[str, Any]],
+    *,
+    key: str,
+    on_pick: Callable[[int], None],
+    selected: int | None = None,
+    name: str = "Networks",
+    oneway: bool = False,
+) -> None:
+    """Draw named bars, each a button.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        ``id`` (int), ``name``, ``note`` (its number in words), ``share`` in [−1, 1] (in [0, 1]
+        if `oneway`), and optionally ``colour`` (``#rrggbb``).
+    on_pick : callable
+        Called with the id of the pressed row, before the page runs again.
+    selected : int, optional
+        Id of the row shown as pressed.
+    """
+
+    def picked() -> None:
+        id = st.session_state[key].picked
+        if id is not None:
+            on_pick(int(id))
+
+    colours = palette()
+    _bars(
+        key=key,
+        data={
+            "rows": [
+                row
+                | {"name": visible(str(row["name"])), "note": visible(str(row["note"]))}
+                | ({"colour": rgb(row["colour"])} if row.get("colour") else {})
+                for row in rows
+            ],
+            "hot": rgb(colours.hot[1]),
+            "cold": rgb(colours.cold[1]),
+            "selected": selected,
+            "oneway": oneway,
+            "name": name,
+        },
+        on_picked_change=picked,
+    )
+
+
+def token_networks(
+    atlas: NetworkAtlas,
+    values: NDArray[np.floating],
+    *,
+    key: str,
+    on_pick: Callable[[int], None] | None = None,
+    n: int = 12,
+) -> None:
+    """Draw the networks that are strongest at a token, relative to their usual strength.
+
+    Strengths of networks differ by their size; each is told as a multiple of the network's own
+    root mean square over the recording. Pressing one selects it (or calls `on_pick`).
+
+    Parameters
+    ----------
+    values : ndarray (K,)
+        Strength of each network at the token.
+    """
+    multiple = np.asarray(values, dtype=np.float64) / usual_strength(atlas.id)
+    if not np.isfinite(multiple).all():
+        st.caption("A dummy token: networks are not told here.")
+        return
+    order = np.argsort(-np.abs(multiple), kind="stable")[:n]
+    largest = max(float(np.abs(multiple[order]).max()), 1e-12)
+    bar_list(
+        [
+            {
+                "id": int(k),
+                "name": f"{k} · {resources.network_name(atlas.id, int(k))}",
+                "note": f"{values[k]:.2f}, {multiple[k]:.1f}×".replace("-", "\u2212"),
+                "share": float(multiple[k] / largest),
+            }
+            for k in order
+        ],
+        key=key,
+        on_pick=on_pick or _select,
+        selected=state.view().network,
+        name="Networks at this token, strongest first",
+    )
+
+
+def _select(network: int) -> None:
+    state.change(network=network)
