@@ -120,11 +120,51 @@ class NetworkAtlas:
         above = np.abs(self.maps[self.check_network(network)]) > z
         return np.array([part.mean() for part in self.layout.split(above)])
 
+    @cached_property
+    def strongest(self) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Each unit's strongest network, however weak, and its z there with sign: (n_units,) each.
+
+        Found once: a threshold that moves only compares again.
+        """
+        label = np.empty(self.layout.n_units, dtype=np.int32)
+        value = np.empty(self.layout.n_units, dtype=np.float32)
+        for layer in range(self.layout.n_layers):
+            units = self.layout.layer_slice(layer)
+            maps = self.maps[:, units]
+            label[units] = np.abs(maps).argmax(axis=0)
+            value[units] = np.take_along_axis(maps, label[None, units], axis=0)[0]
+        return label, value
+
     def parcellation(self, *, z: float = DEFAULT_THRESHOLD) -> NDArray[np.int64]:
         """Return each unit's strongest network, −1 where no |z| is above the threshold."""
-        strength = np.abs(self.maps)
-        strongest = strength.argmax(axis=0)
-        return np.where(strength.max(axis=0) > z, strongest, -1).astype(np.int64)
+        label, value = self.strongest
+        return np.where(np.abs(value) > z, label, -1).astype(np.int64)
+
+    def parcel_sizes(self, *, z: float = DEFAULT_THRESHOLD) -> NDArray[np.int64]:
+        """Return how many units of each layer have a network as their strongest: (K, n_layers)."""
+        sizes = np.zeros((self.n_networks, self.layout.n_layers), dtype=np.int64)
+        for layer, labels in enumerate(self.layout.split(self.parcellation(z=z))):
+            sizes[:, layer] = np.bincount(labels[labels >= 0], minlength=self.n_networks)
+        return sizes
+
+    def parcel_table(self, *, z: float = DEFAULT_THRESHOLD) -> pd.DataFrame:
+        """Return one row a network's parcel: network, units, share of all, peak and mean layer.
+
+        The peak is the layer with most of its units, -1 for a network without any.
+        """
+        sizes = self.parcel_sizes(z=z)
+        total = sizes.sum(axis=1)
+        weighted = sizes @ np.arange(self.layout.n_layers)
+        mean = np.divide(weighted, total, out=np.full(len(total), np.nan), where=total > 0)
+        return pd.DataFrame(
+            {
+                "network": np.arange(self.n_networks),
+                "units": total,
+                "share": total / self.layout.n_units,
+                "peak_layer": np.where(total > 0, sizes.argmax(axis=1), -1),
+                "mean_layer": mean,
+            }
+        )
 
     def functional_connectivity(self) -> NDArray[np.float64]:
         """Return the correlation of time courses over usable tokens (FNC): (K, K)."""
@@ -184,33 +224,74 @@ class NetworkAtlas:
             weights *= np.square(share)
         return weights
 
-    def top_passages(self, network: int, *, n: int = 8, radius: int = 12) -> list[Passage]:
+    def _pull(self, network: int, pole: int) -> NDArray[np.float32]:
+        """Return how strongly each token speaks for a network, or for one pole; −inf where not."""
+        course = self.time_courses[self.check_network(network)]
+        strength = np.abs(course) if pole == 0 else np.sign(pole) * course
+        is_out = self.is_dummy if pole == 0 else self.is_dummy | (strength <= 0)
+        return np.where(is_out, -np.inf, strength).astype(np.float32)
+
+    def top_passages(
+        self, network: int, *, n: int = 8, radius: int = 12, pole: int = 0
+    ) -> list[Passage]:
         """Return the passages around the strongest |time course|, strongest first.
 
         No two share a token, none goes beyond its session, and while others have any, no
         document gives more than two: near-equal passages teach little.
+
+        Parameters
+        ----------
+        pole : int
+            1 for passages that activate the positive pole, −1 for the negative, 0 for both.
         """
-        course = self.time_courses[self.check_network(network)]
-        strength = np.where(self.is_dummy, -np.inf, np.abs(course))
-        session = self.tokens["session"].to_numpy()
+        strength = self._pull(network, pole)
         document = self.tokens["document"].to_numpy()
         order = [p for p in np.argsort(-strength, kind="stable") if np.isfinite(strength[p])]
-        taken = np.zeros(len(course), dtype=bool)
+        taken = np.zeros(len(strength), dtype=bool)
         given: Counter[str] = Counter()
         found: dict[int, NDArray[np.int64]] = {}
         for most in (MOST_PASSAGES_OF_A_DOCUMENT, n):
             for peak in order:
                 if len(found) == n:
                     break
-                first, last = max(0, peak - radius), min(len(course), peak + radius + 1)
-                window = np.arange(first, last)
-                window = window[session[window] == session[peak]]
+                window = self._window(int(peak), radius)
                 if given[document[peak]] < most and not taken[window].any():
                     taken[window] = True
                     given[document[peak]] += 1
                     found[int(peak)] = window
         peaks = sorted(found, key=lambda peak: -strength[peak])
+        course = self.time_courses[network]
         return [self._passage(found[peak], peak, course) for peak in peaks]
+
+    def decile_passages(self, network: int, *, radius: int = 12, pole: int = 0) -> list[Passage]:
+        """Return the strongest passage, then one from each decile of strength, strongest first.
+
+        The extremes alone mislead; these show what a network does on ordinary tokens. A decile
+        is shown by the token nearest its middle whose passage shares no token with another's;
+        a decile without any is left out. `pole` as in `top_passages`.
+        """
+        strength = self._pull(network, pole)
+        ascending = np.argsort(strength, kind="stable")[int((~np.isfinite(strength)).sum()) :]
+        taken = np.zeros(len(strength), dtype=bool)
+        course = self.time_courses[network]
+        found: list[Passage] = []
+        deciles = [part for part in np.array_split(ascending, 10)[::-1] if len(part)]
+        for place, members in enumerate([ascending[-1:], *deciles]):
+            middle = len(members) // 2
+            by_middle = np.argsort(np.abs(np.arange(len(members)) - middle), kind="stable")
+            for centre in members[by_middle] if place else members:
+                window = self._window(int(centre), radius)
+                if not taken[window].any():
+                    taken[window] = True
+                    found.append(self._passage(window, int(centre), course))
+                    break
+        return found
+
+    def _window(self, centre: int, radius: int) -> NDArray[np.int64]:
+        """Return the tokens around one, within its session."""
+        session = self.tokens["session"].to_numpy()
+        window = np.arange(max(0, centre - radius), min(len(session), centre + radius + 1))
+        return np.asarray(window[session[window] == session[centre]])
 
     def _passage(
         self, window: NDArray[np.int64], peak: int, course: NDArray[np.float32]
