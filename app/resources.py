@@ -18,8 +18,9 @@ from app.tasks import ModelShelf
 from app.texts import TextChoice, Uploads
 from app.theme import PALETTES, Mode
 from fnprune_core import decoding, thresholds, topography, workflows
+from fnprune_core.annotations import Annotations, path_of, read_annotations
 from fnprune_core.corpora import Document
-from fnprune_core.errors import ArtifactNotFoundError
+from fnprune_core.errors import ArtifactNotFoundError, FnpruneError
 from fnprune_core.evaluation import Perplexity
 from fnprune_core.models import Anatomy, LanguageModel
 from fnprune_core.networks import NetworkAtlas, Passage
@@ -217,8 +218,27 @@ def suggested_name(id: str, network: int) -> str:
 
 
 def network_name(id: str, network: int) -> str:
-    """Return what a network is called."""
-    return suggested_name(id, network)
+    """Return what a person called a network, else the suggested name."""
+    try:
+        given = annotations(id).of(network).name
+    except FnpruneError:  # the editor of names tells what is damaged
+        given = ""
+    return given or suggested_name(id, network)
+
+
+def annotations(id: str) -> Annotations:
+    """Return the names and notes that people gave to an atlas's networks, as they are now."""
+    path = path_of(workspace(), atlas(id).id)
+    try:
+        facts = path.stat()
+    except OSError:
+        return Annotations(networks={}, atlas_id=id)
+    return _annotations(atlas(id).id, facts.st_ino, facts.st_mtime_ns)
+
+
+@st.cache_resource(max_entries=8)
+def _annotations(id: str, file: int, changed_ns: int) -> Annotations:
+    return read_annotations(workspace(), id)
 
 
 @st.cache_resource(max_entries=256)

@@ -1,0 +1,269 @@
+"""Names, notes and tags of networks as files: JSON and CSV, bounded and checked."""
+
+import csv
+import io
+import json
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from fnprune_core.errors import TextError
+
+SCHEMA_VERSION = 1
+MAX_NAME = 80
+MAX_NOTE = 4000
+MAX_TAG = 40
+MAX_TAGS = 12
+MAX_FILE_BYTES = 16_000_000
+
+_KIND = "fnprune annotations"
+_COLUMNS = ("network", "name", "note", "tags", "atlas_id", "fingerprint", "n_networks")
+_MOST_NETWORKS = 100_000
+# A spreadsheet would run a cell that begins with one of these; a quote in front makes it text.
+_FORMULA = re.compile(r"^'*[=+\-@\t\r]")
+# They turn the direction of all the text around them.
+_DIRECTION = {chr(code) for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Annotation:
+    """What a person says of a network; all of it may be empty.
+
+    Parameters
+    ----------
+    name : str
+        One line of at most `MAX_NAME` characters.
+    note : str
+        At most `MAX_NOTE` characters; lines and tabs are allowed.
+    tags : tuple of str
+        At most `MAX_TAGS` of at most `MAX_TAG` characters, without comma or semicolon.
+
+    Raises
+    ------
+    TextError
+        If a text is too long or holds control characters. Text is otherwise kept as given:
+        whoever shows it must escape it.
+    """
+
+    name: str = ""
+    note: str = ""
+    tags: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_text(self.name, what="name", longest=MAX_NAME)
+        _check_text(self.note, what="note", longest=MAX_NOTE, allowed="\n\t")
+        if len(self.tags) > MAX_TAGS:
+            raise TextError(f"A network has at most {MAX_TAGS} tags, got {len(self.tags)}.")
+        for tag in self.tags:
+            _check_text(tag, what="tag", longest=MAX_TAG)
+            if not tag or "," in tag or ";" in tag:
+                raise TextError(f"{tag!r} is not a tag: tags are words without comma or semicolon.")
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is said."""
+        return not (self.name or self.note or self.tags)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Annotations:
+    """What people say of the networks of an atlas.
+
+    Parameters
+    ----------
+    networks : mapping of int to Annotation
+        Only the networks of which something is said.
+    atlas_id, fingerprint : str
+        The atlas, and the model that it is of; empty where a file does not tell.
+    n_networks : int
+        Networks of that atlas; 0 where a file does not tell.
+    """
+
+    networks: Mapping[int, Annotation]
+    atlas_id: str = ""
+    fingerprint: str = ""
+    n_networks: int = 0
+
+    def of(self, network: int) -> Annotation:
+        """Return what is said of a network."""
+        return self.networks.get(network, Annotation())
+
+
+def tidied(*, name: str, note: str, tags: str = "") -> Annotation:
+    """Return what was typed as an annotation: no space around, tags parted at commas."""
+    parts = (part.strip() for part in re.split("[,;]", tags))
+    return Annotation(
+        name=name.strip(),
+        note=note.replace("\r\n", "\n").strip(),
+        tags=tuple(dict.fromkeys(part for part in parts if part)),
+    )
+
+
+def to_json(annotations: Annotations) -> str:
+    """Return annotations as the text of a JSON file."""
+    return json.dumps(as_value(annotations), indent=1, ensure_ascii=False)
+
+
+def to_csv(annotations: Annotations) -> str:
+    """Return annotations as a table; cells that a spreadsheet would run begin with a quote."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    origin = (annotations.atlas_id, annotations.fingerprint, annotations.n_networks)
+    for network, each in sorted(annotations.networks.items()):
+        texts = (each.name, each.note, "; ".join(each.tags))
+        writer.writerow([network, *(_shielded(text) for text in texts), *origin])
+    return stream.getvalue()
+
+
+def parse(content: bytes) -> Annotations:
+    """Return the annotations in a JSON or CSV file.
+
+    Raises
+    ------
+    TextError
+        If the file is too large, cut short, damaged, or of another kind; says where.
+    """
+    if len(content) > MAX_FILE_BYTES:
+        raise TextError(
+            f"The file has {len(content) / 1e6:.1f} MB; names and notes have at most "
+            f"{MAX_FILE_BYTES / 1e6:.0f} MB.",
+            hint="Choose a file that was exported from the names of an atlas.",
+        )
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TextError(
+            f"The file is not text in UTF-8: byte {error.start} cannot be read.",
+            hint="Save it as UTF-8.",
+        ) from error
+    if not text.strip():
+        raise TextError("The file is empty.", hint="Choose a file of names: JSON or CSV.")
+    if not text.lstrip().startswith(("{", "[")):
+        return _from_csv(text)
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise TextError(
+            f"The file is not whole JSON: {error}.", hint="Was it cut short? Export it again."
+        ) from error
+    return from_json(value)
+
+
+def _check_text(text: str, *, what: str, longest: int, allowed: str = "") -> None:
+    if len(text) > longest:
+        raise TextError(
+            f"A {what} has at most {longest:,} characters, got {len(text):,}.",
+            hint="Shorten it; nothing was changed.",
+        )
+    for place, character in enumerate(text):
+        kind = unicodedata.category(character)
+        is_control = kind in ("Cc", "Cs", "Zl", "Zp") or character in _DIRECTION
+        if is_control and character not in allowed:
+            raise TextError(
+                f"The {what} holds the control character U+{ord(character):04X} at place "
+                f"{place + 1}.",
+                hint="Remove it; nothing was changed.",
+            )
+
+
+def as_value(annotations: Annotations) -> dict[str, Any]:
+    """Return annotations as a JSON value."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "kind": _KIND,
+        "atlas_id": annotations.atlas_id,
+        "fingerprint": annotations.fingerprint,
+        "n_networks": annotations.n_networks,
+        "networks": {
+            str(network): {"name": each.name, "note": each.note, "tags": list(each.tags)}
+            for network, each in sorted(annotations.networks.items())
+        },
+    }
+
+
+def from_json(value: object) -> Annotations:
+    """Return the annotations of a JSON value; raises `TextError` if it is of another kind."""
+    if not isinstance(value, dict) or value.get("kind") != _KIND:
+        raise TextError(
+            "The file does not hold names of networks.",
+            hint="Choose a file that was exported from the names of an atlas.",
+        )
+    if value.get("schema_version") != SCHEMA_VERSION:
+        raise TextError(
+            f"The file has schema version {value.get('schema_version')!r}, this fnprune reads "
+            f"{SCHEMA_VERSION}.",
+            hint="Export it again with this version.",
+        )
+    rows = value.get("networks")
+    if not isinstance(rows, dict):
+        raise TextError("The file has no `networks`.", hint="Was it edited? Export it again.")
+    networks = {}
+    for number, row in rows.items():
+        fields = row if isinstance(row, dict) else {"name": None}
+        name, note = fields.get("name", ""), fields.get("note", "")
+        tags = fields.get("tags", [])
+        texts = [name, note, *(tags if isinstance(tags, list) else [None])]
+        if not all(isinstance(text, str) for text in texts):
+            raise TextError(f"Network {number!r} of the file is not of name, note and tags.")
+        networks[_network_of(number)] = Annotation(name=name, note=note, tags=tuple(tags))
+    return _collected(networks, value.get("atlas_id"), value.get("fingerprint"), value)
+
+
+def _from_csv(text: str) -> Annotations:
+    try:
+        rows = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+    except csv.Error as error:
+        raise TextError(
+            f"The table cannot be read: {error}.", hint="Was it cut short? Export it again."
+        ) from error
+    if not rows or "network" not in rows[0] or not {"name", "note", "tags"} & rows[0].keys():
+        raise TextError(
+            "The file is neither JSON nor a table with the columns network, name, note, tags.",
+            hint="The first line must hold the names of the columns.",
+        )
+    networks = {}
+    for row in rows:
+        if None in row or None in row.values():
+            raise TextError(
+                f"The line of network {str(row['network'])[:40]!r} has not as many cells as the "
+                "first line.",
+                hint="Was the file cut short? Export it again.",
+            )
+        name, note, tags = (_bare(row.get(column) or "") for column in ("name", "note", "tags"))
+        annotation = tidied(name=name, note=note, tags=tags)
+        networks[_network_of(row["network"] or "")] = annotation
+    first = rows[0]
+    return _collected(networks, first.get("atlas_id"), first.get("fingerprint"), first)
+
+
+def _network_of(text: str) -> int:
+    if text.isdecimal() and text.isascii() and len(text) < 10 and int(text) < _MOST_NETWORKS:
+        return int(text)
+    raise TextError(f"{text[:40]!r} in the file is no number of a network.")
+
+
+def _collected(
+    networks: Mapping[int, Annotation],
+    atlas_id: object,
+    fingerprint: object,
+    facts: Mapping[str, Any],
+) -> Annotations:
+    n_networks = str(facts.get("n_networks") or 0)
+    return Annotations(
+        networks=MappingProxyType({k: a for k, a in networks.items() if not a.is_empty}),
+        atlas_id=atlas_id if isinstance(atlas_id, str) else "",
+        fingerprint=fingerprint if isinstance(fingerprint, str) else "",
+        n_networks=int(n_networks) if n_networks.isdecimal() and len(n_networks) < 10 else 0,
+    )
+
+
+def _shielded(text: str) -> str:
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def _bare(text: str) -> str:
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
