@@ -31,6 +31,7 @@ from fnprune_core.comparing import (
 )
 from fnprune_core.corpora import Document, Windows, builtin_documents, cut_windows
 from fnprune_core.decomposition import Decomposition, GroupICA
+from fnprune_core.embeddings import embed, embedding_id, has_embedding, open_embedding
 from fnprune_core.errors import FnpruneError
 from fnprune_core.export import Figure, export_model, relative_difference
 from fnprune_core.loading import load_model
@@ -72,6 +73,8 @@ __all__ = [
     "compare",
     "convergence_note",
     "decompose",
+    "embed",
+    "embedding_id",
     "estimate_recording",
     "evaluate",
     "evaluation_windows",
@@ -81,11 +84,13 @@ __all__ = [
     "export",
     "find_example",
     "has_cortex",
+    "has_embedding",
     "import_plan",
     "lay_out",
     "measure_pruned_copy",
     "open_atlas",
     "open_cortex",
+    "open_embedding",
     "open_evaluation",
     "open_plan",
     "open_recording",
