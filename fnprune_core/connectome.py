@@ -214,11 +214,11 @@ class Groups:
     @property
     def n_groups(self) -> int:
         """Number of groups."""
-        return int(self.label.max()) + 1
+        return int(self.label.max() + 1)
 
     def members(self, group: int) -> NDArray[np.int64]:
         """Return a group's networks in the tree's order."""
-        return self.order[self.label[self.order] == group]
+        return np.asarray(self.order[self.label[self.order] == group], dtype=np.int64)
 
 
 def group_networks(
@@ -313,8 +313,8 @@ def shared_words(
     """Return tokens among the top 20 of at least two of the networks, most common first."""
     seen: Counter[str] = Counter()
     for network in networks:
-        texts = {str(text).strip() for text in atlas.top_tokens(int(network), n=20)["text"]}
-        seen.update(sorted(text for text in texts if text))
+        texts = [str(text).strip() for text in atlas.top_tokens(int(network), n=20)["text"]]
+        seen.update(dict.fromkeys(text for text in texts if text))  # strongest first
     return [text for text, count in seen.most_common(n) if count > 1]
 
 

@@ -48,7 +48,7 @@ class SlidingWindows:
     def weights(self) -> NDArray[np.float64]:
         """Weight of each token of a window, summing to 1: (width,)."""
         rising = np.asarray(tukey(self.width + 2, self.taper)[1:-1], dtype=np.float64)
-        return rising / rising.sum()
+        return np.asarray(rising / rising.sum(), dtype=np.float64)
 
     @property
     def effective_tokens(self) -> float:
