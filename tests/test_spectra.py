@@ -1,0 +1,106 @@
+"""Spectra of time courses on known signals, and passages from each decile of strength."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.signal import welch
+from test_networks import LAYOUT, atlas_of, usable
+
+from fnprune_core.errors import SettingsError
+from fnprune_core.networks import NetworkAtlas
+from fnprune_core.spectra import spectrum
+
+WINDOW, N_SESSIONS, N_DUMMY = 260, 6, 4
+PERIOD = 16
+
+
+def long_atlas(courses: np.ndarray, *, window: int = WINDOW) -> NetworkAtlas:
+    """Sessions of one document each, but the last two, which are one document's."""
+    n = courses.shape[1] // window
+    position = np.tile(np.arange(window), n)
+    tokens = pd.DataFrame(
+        {
+            "session": np.repeat(np.arange(n), window),
+            "position": position,
+            "text": "t",
+            "document": pd.Categorical(
+                [f"d{min(s, n - 2)}" for s in np.repeat(np.arange(n), window)]
+            ),
+            "domain": pd.Categorical(["prose"] * (n * window)),
+            "is_dummy": position < N_DUMMY,
+        }
+    )
+    few = atlas_of(maps=np.ones((len(courses), LAYOUT.n_units)))
+    return NetworkAtlas(replace(few.decomposition, time_courses=courses.astype(np.float32)), tokens)
+
+
+def test_a_sine_peaks_at_its_period_and_noise_is_flat() -> None:
+    t = np.arange(WINDOW * N_SESSIONS)
+    rng = np.random.default_rng(0)
+    found = long_atlas(np.stack([np.sin(2 * np.pi * t / PERIOD), rng.standard_normal(len(t))]))
+    sine, noise = spectrum(found, 0), spectrum(found, 1)
+    assert 1 / sine.frequency[sine.power.argmax()] == pytest.approx(PERIOD)
+    assert sine.half_power_frequency == pytest.approx(1 / PERIOD, rel=0.2)
+    assert sine.slow_share() > 0.9
+    # White noise of variance 1 has a one-sided density of 2 at every frequency.
+    assert noise.power[:-1].mean() == pytest.approx(2.0, rel=0.15)
+    assert np.abs(noise.power[:-1] - 2).max() < 5 * noise.standard_error[:-1].max()
+    assert noise.half_power_frequency == pytest.approx(0.25, abs=0.04)
+    assert noise.slow_share() == pytest.approx(0.2, abs=0.04)
+
+
+def test_mean_and_error_are_over_documents_whatever_their_number_of_sessions() -> None:
+    courses = np.random.default_rng(1).standard_normal((1, WINDOW * N_SESSIONS))
+    courses[0] *= np.repeat(1 + np.arange(N_SESSIONS), WINDOW)
+    courses[0, np.tile(np.arange(WINDOW), N_SESSIONS) < N_DUMMY] = 1e6  # dummy tokens are left out
+    found = spectrum(long_atlas(courses), 0)
+    each = np.stack(
+        [
+            welch(courses[0, s * WINDOW + N_DUMMY : (s + 1) * WINDOW], nperseg=128)[1]
+            for s in range(N_SESSIONS)
+        ]
+    )[:, 1:]
+    documents = np.vstack([each[:4], each[4:].mean(axis=0)])
+    assert found.n_documents == 5
+    np.testing.assert_allclose(found.power, documents.mean(axis=0), rtol=1e-3)
+    error = documents.std(axis=0, ddof=1) / np.sqrt(5)
+    np.testing.assert_allclose(found.standard_error, error, rtol=1e-3)
+
+
+def test_short_texts_take_shorter_segments_and_too_short_ones_are_refused() -> None:
+    courses = np.random.default_rng(2).standard_normal((1, 200))
+    assert spectrum(long_atlas(courses, window=50), 0).segment == 32
+    with pytest.raises(SettingsError, match="longest has 6"):
+        spectrum(long_atlas(courses, window=10), 0)
+
+
+def test_deciles_show_one_passage_each_from_strong_to_weak() -> None:
+    found = atlas_of()
+    passages = found.decile_passages(1, radius=2)
+    strength = np.abs(found.time_courses[1, usable()])
+    shown = [abs(p.values[p.centre]) for p in passages]
+    assert shown[0] == strength.max()
+    assert shown == sorted(shown, reverse=True)
+    ranks = [(strength < value).mean() for value in shown[1:]]
+    assert [int(rank * 10) for rank in ranks] == list(range(9, -1, -1))
+    places = [(p.session, p.position) for p in passages]
+    for i, (session, position) in enumerate(places):
+        assert all(s != session or abs(q - position) > 2 for s, q in places[:i])
+
+
+def test_a_pole_shows_only_passages_of_its_sign() -> None:
+    found = atlas_of()
+    for pole in (1, -1):
+        for passages in (
+            found.top_passages(2, radius=2, pole=pole),
+            found.decile_passages(2, radius=2, pole=pole),
+        ):
+            values = [pole * p.values[p.centre] for p in passages]
+            assert min(values) > 0
+            assert values == sorted(values, reverse=True)
+        strongest = (pole * found.time_courses[2, usable()]).max()
+        assert values[0] == strongest
+    courses = np.ones_like(found.time_courses)
+    assert atlas_of(courses=courses).decile_passages(0, pole=-1) == []
