@@ -40,6 +40,12 @@ ATLAS = (
         icon="neurology",
         help="Look at each network: its map, its time course, its texts.",
     ),
+    Page(
+        path="views/embedding.py",
+        title="Embedding",
+        icon="scatter_plot",
+        help="See which units and which networks behave alike, and pick them by a lasso.",
+    ),
 )
 AFTER = (
     Page(

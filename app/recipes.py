@@ -23,6 +23,11 @@ smooth = topography.smoothed(z)  # for the eye alone""",
 profile = atlas.depth_profile({network}, z={z})""",
     "time-course": """in_session = (atlas.tokens["session"] == {session}).to_numpy()
 strength = atlas.time_courses[{network}, in_session]""",
+    "embedding": """id = workflows.embed(workspace, atlas.id)
+embedding = workflows.open_embedding(workspace, id)
+xy = dict(zip(embedding.units, embedding.places))  # flat unit → its place""",
+    "carpet": """recording = workflows.open_recording(workspace, atlas.decomposition.recording_id)
+z = (recording.session({session}) - recording.mean) / recording.std  # (tokens, units)""",
     "domains": """share = dict(zip(atlas.domain_names, atlas.domain_share()[{network}]))""",
 }
 

@@ -149,6 +149,15 @@ def lay_out(workspace: Workspace, *, atlas: str) -> Task:
     )
 
 
+def embed(workspace: Workspace, *, atlas: str) -> Task:
+    """Place an atlas's units and networks in the plane; the result is the embedding's id."""
+
+    def run(report: Report, cancel: CancelToken) -> str:
+        return workflows.embed(workspace, atlas, progress=report, cancel=cancel)
+
+    return Task(kind="embed", title="Embedding", inputs={"atlas": atlas}, function=run)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PruneOrder:
     """What Apply was asked to do.

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fnprune_core import workflows
+from fnprune_core.embeddings import EmbeddingSettings, place_units, unit_features
 from fnprune_core.layout import UnitLayout
 from fnprune_core.storage import Workspace, package_versions
 from fnprune_core.topography import (
@@ -25,6 +26,7 @@ from fnprune_core.topography import (
     Refinement,
     build_cortex,
     depth_autocorrelation,
+    fill_sheet,
     sheet_autocorrelation,
     sheet_shape,
 )
@@ -57,6 +59,19 @@ def by_network(maps: Maps, layout: UnitLayout) -> Cortex:
     )
 
 
+def by_umap(maps: Maps, layout: UnitLayout) -> Cortex:
+    """Fill the sheets from a UMAP of all units' maps, as the embedding page makes it of some."""
+    units = np.arange(layout.n_units)
+    places = place_units(unit_features(maps, units), settings=EmbeddingSettings())
+    low, high = places.min(axis=0), places.max(axis=0)
+    targets = ((places - low) / np.where(high > low, high - low, 1.0)).astype(np.float64)
+    shape = sheet_shape(max(layout.widths))
+    cell = np.concatenate(
+        [fill_sheet(targets[layout.layer_slice(i)], shape) for i in range(layout.n_layers)]
+    )
+    return Cortex(layout=layout, shape=shape, cell=cell, places=np.zeros((len(maps), 2)))
+
+
 def constructions() -> dict[str, Callable[[Maps, UnitLayout], Cortex]]:
     """Return the rivals by name."""
     rivals: dict[str, Callable[[Maps, UnitLayout], Cortex]] = {
@@ -72,6 +87,7 @@ def constructions() -> dict[str, Callable[[Maps, UnitLayout], Cortex]]:
             m, u, refinement=Refinement(depth_sigma=d)
         )
     rivals["places + swaps, another seed"] = lambda m, u: build_cortex(m, u, seed=1)
+    rivals["UMAP of units"] = by_umap
     return rivals
 
 

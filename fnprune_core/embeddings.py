@@ -302,10 +302,9 @@ def _same_network(
     places: NDArray[np.float32], strongest: NDArray[np.integer], *, n_neighbors: int = 15
 ) -> tuple[float, float]:
     """Return the share of members' nearest members with the same network, and chance."""
-    n_neighbors = min(n_neighbors, len(places) - 1)
-    if n_neighbors < 1:
-        return float("nan"), float("nan")
-    search = NearestNeighbors(n_neighbors=n_neighbors).fit(places)
+    if len(places) < 2:
+        return 0.0, 0.0
+    search = NearestNeighbors(n_neighbors=min(n_neighbors, len(places) - 1)).fit(places)
     near = search.kneighbors(return_distance=False)
     share = float((strongest[near] == strongest[:, None]).mean())
     counts = np.bincount(strongest)
@@ -342,18 +341,13 @@ def build_embedding(
     member = strength.max(axis=0) > chosen.z
     same, chance = _same_network(places[member], strength.argmax(axis=0)[member])
     judged = np.random.default_rng(chosen.seed).permutation(len(units))[:_JUDGED]
-    trust = trustworthiness(
-        features[judged],
-        places[judged],
-        n_neighbors=min(15, (len(judged) - 1) // 2),
-        metric="cosine",
-    )
-    progress(ProgressEvent(stage="networks", done=0, total=2, unit="layouts"))
+    n_near = min(15, (len(judged) - 1) // 2)
+    trust = trustworthiness(features[judged], places[judged], n_neighbors=n_near, metric="cosine")
     strength_of = np.abs(atlas.maps[:, alive])
     by_map = place_networks(1 - absolute_correlation(strength_of, strength_of), seed=chosen.seed)
     cancel.raise_if_cancelled()
     by_course = place_networks(1 - atlas.functional_connectivity(), seed=chosen.seed)
-    progress(ProgressEvent(stage="networks", done=2, total=2, unit="layouts"))
+    progress(ProgressEvent(stage="networks", done=2, total=2, unit="maps"))
     return Embedding(
         units=units,
         places=places,

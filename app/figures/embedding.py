@@ -1,0 +1,272 @@
+"""Pictures of embeddings: units and networks as points in a plane."""
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from app.figures.base import Picture, legend_on_top, style
+from app.theme import Palette, parcel_scale, qualitative, rgba
+
+NO_NETWORK, NO_DOMAIN = "no network", "no domain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class UnitPoints:
+    """Placed units and what is known of each.
+
+    Parameters
+    ----------
+    places : ndarray (n, 2)
+    layer, index : ndarray (n,)
+    network : ndarray (n,)
+        Strongest network, −1 where no |z| is above the threshold.
+    z : ndarray (n,)
+        Signed z in the strongest network.
+    """
+
+    places: NDArray[np.float32]
+    layer: NDArray[np.integer]
+    index: NDArray[np.integer]
+    network: NDArray[np.integer]
+    z: NDArray[np.floating]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Colouring:
+    """How units are coloured: by ``network``, ``layer`` or ``domain``.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of the networks.
+    domains : sequence of str
+        Of the domains.
+    domain_of : sequence of int
+        Each network's strongest domain.
+    """
+
+    by: str
+    names: Sequence[str]
+    domains: Sequence[str] = ()
+    domain_of: Sequence[int] = ()
+
+
+def units_map(
+    points: UnitPoints, *, colouring: Colouring, selected: int, threshold: float, palette: Palette
+) -> Picture:
+    """Draw units as points; those of the selected network stand out.
+
+    The first traces hold all units, in the order of `points` with their row as customdata; the
+    last marks the selected network's and takes no part in selections.
+    """
+    figure = go.Figure()
+    for trace in _groups(points, colouring, palette):
+        figure.add_trace(trace)
+    mine = points.network == selected
+    figure.add_scattergl(
+        x=points.places[mine, 0],
+        y=points.places[mine, 1],
+        mode="markers",
+        marker={
+            "size": 8,
+            "color": "rgba(0,0,0,0)",
+            "line": {"color": palette.text, "width": 1.2},
+        },
+        hoverinfo="skip",
+        name=f"network {selected}",
+        selected={"marker": {"opacity": 1}},
+        unselected={"marker": {"opacity": 1}},
+    )
+    _plane(figure, palette, points.places, height=620)
+    if colouring.by == "domain":
+        legend_on_top(figure, palette)
+        figure.data[-1].showlegend = False
+    figure.update_layout(dragmode="lasso", newselection={"line": {"color": palette.accent}})
+    n, placed = len(points.network), int((points.network >= 0).sum())
+    sizes = np.bincount(points.network[points.network >= 0], minlength=len(colouring.names))
+    return Picture(
+        figure=figure,
+        alternative=(
+            f"UMAP of {n:,} units, coloured by {colouring.by}: {placed:,} belong to a network "
+            f"(|z| above {threshold:g}); {int(mine.sum()):,} of them, ringed, to network "
+            f"{selected}. Only near neighbours mean something, not the distances between groups."
+        ),
+        table=pd.DataFrame(
+            {
+                "network": np.arange(len(colouring.names)),
+                "name": list(colouring.names),
+                "units shown": sizes,
+                "centre x": _centres(points, len(sizes))[:, 0],
+                "centre y": _centres(points, len(sizes))[:, 1],
+            }
+        ),
+    )
+
+
+def _centres(points: UnitPoints, n_networks: int) -> NDArray[np.float64]:
+    """Return the median place of each network's units, NaN where it has none: (K, 2)."""
+    groups = [points.places[points.network == k] for k in range(n_networks)]
+    return np.array([np.median(g, axis=0).round(2) if len(g) else (np.nan, np.nan) for g in groups])
+
+
+def _groups(points: UnitPoints, colouring: Colouring, palette: Palette) -> list[go.Scattergl]:
+    """Return the traces of all units: one, or one a domain for the legend's sake."""
+    rows = np.arange(len(points.network), dtype=np.int32)
+    if colouring.by == "layer":
+        steps = [palette.series[i] for i in (3, 2, 0, 5)]  # violet, blue, green, yellow
+        marker = {
+            "color": points.layer.astype(np.int16),
+            "colorscale": [(i / 3, colour) for i, colour in enumerate(steps)],
+            "colorbar": {"title": {"text": "layer"}, "thickness": 8, "outlinewidth": 0, "len": 0.5},
+        }
+        return [_points(points, rows, marker, colouring)]
+    if colouring.by == "network":
+        marker = {
+            "color": points.network.astype(np.int16),
+            "colorscale": parcel_scale(palette, len(colouring.names)),
+            "cmin": -1.5,
+            "cmax": len(colouring.names) - 0.5,
+        }
+        return [_points(points, rows, marker, colouring)]
+    domain = np.append(colouring.domain_of, -1).astype(int)[points.network]
+    colours = qualitative(palette, len(colouring.domains))
+    groups = [(-1, NO_DOMAIN, palette.line)]
+    groups += list(zip(range(len(colouring.domains)), colouring.domains, colours, strict=True))
+    return [
+        _points(points, rows[domain == d], {"color": colour}, colouring, name=html.escape(name))
+        for d, name, colour in groups
+        if (domain == d).any()
+    ]
+
+
+def _points(
+    points: UnitPoints,
+    rows: NDArray[np.int32],
+    marker: Mapping[str, Any],
+    colouring: Colouring,
+    *,
+    name: str = "units",
+) -> go.Scattergl:
+    names = [*(f"{k} · {html.escape(n)}" for k, n in enumerate(colouring.names)), NO_NETWORK]
+    said = [
+        f"layer {layer}, unit {index}<br>{names[k]}, z {z:.1f}"
+        for layer, index, k, z in zip(
+            points.layer[rows].tolist(),
+            points.index[rows].tolist(),
+            points.network[rows].tolist(),
+            points.z[rows].tolist(),
+            strict=True,
+        )
+    ]
+    return go.Scattergl(
+        x=points.places[rows, 0],
+        y=points.places[rows, 1],
+        mode="markers",
+        customdata=rows,
+        text=said,
+        name=name,
+        marker={"size": 4.5, "opacity": 0.85, "line": {"width": 0}, **marker},
+        selected={"marker": {"opacity": 1}},
+        unselected={"marker": {"opacity": 0.12}},
+        hovertemplate="%{text}<extra></extra>",
+    )
+
+
+def _plane(
+    figure: go.Figure, palette: Palette, places: NDArray[np.floating], *, height: int
+) -> None:
+    """Give a figure bare axes that frame all places."""
+    style(figure, palette, height=height, left=4, bottom=4)
+    low, high = places.min(axis=0), places.max(axis=0)
+    pad = np.maximum(0.04 * (high - low), 0.1)
+    bare = {"showgrid": False, "showticklabels": False, "ticks": "", "mirror": True, "linewidth": 1}
+    figure.update_xaxes(range=[low[0] - pad[0], high[0] + pad[0]], **bare)
+    figure.update_yaxes(range=[low[1] - pad[1], high[1] + pad[1]], **bare)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NetworkPoints:
+    """Placed networks.
+
+    Parameters
+    ----------
+    places : ndarray (K, 2)
+    names : sequence of str
+    sizes : ndarray (K,)
+        Units above the threshold.
+    domain_of : sequence of int
+        Each network's strongest domain, an index into `domains`.
+    """
+
+    places: NDArray[np.float32]
+    names: Sequence[str]
+    sizes: NDArray[np.integer]
+    domain_of: Sequence[int]
+    domains: Sequence[str]
+
+
+def networks_map(points: NetworkPoints, *, selected: int, alike: str, palette: Palette) -> Picture:
+    """Draw networks as numbered points, coloured by domain; `alike` says what nearness means."""
+    figure = go.Figure()
+    colours = qualitative(palette, len(points.domains))
+    domain = np.asarray(points.domain_of)
+    size = 22 + 16 * np.sqrt(points.sizes / max(int(points.sizes.max()), 1))
+    for d, name in enumerate(points.domains):
+        rows = np.flatnonzero(domain == d)
+        if not len(rows):
+            continue
+        is_selected = rows == selected
+        figure.add_scatter(
+            x=points.places[rows, 0],
+            y=points.places[rows, 1],
+            mode="markers+text",
+            text=[str(k) for k in rows],
+            textfont={"size": 12, "color": palette.text},
+            customdata=rows.astype(np.int32),
+            hovertext=[
+                f"{k} · {html.escape(points.names[k])}<br>{int(points.sizes[k]):,} units"
+                for k in rows.tolist()
+            ],
+            hovertemplate="%{hovertext}<extra></extra>",
+            name=html.escape(name),
+            marker={
+                "size": size[rows],
+                "color": [rgba(colours[d], 0.35)] * len(rows),
+                "line": {
+                    "width": np.where(is_selected, 3.0, 1.0),
+                    "color": [palette.text if s else colours[d] for s in is_selected],
+                },
+            },
+            selected={"marker": {"opacity": 1}},
+            unselected={"marker": {"opacity": 1}},
+        )
+    _plane(figure, palette, points.places, height=560)
+    legend_on_top(figure, palette)
+    figure.update_layout(legend_itemclick=False, legend_itemdoubleclick=False)
+    away = np.linalg.norm(points.places - points.places[selected], axis=1)
+    near = np.argsort(away)[1:4]
+    listed = ", ".join(str(k) for k in near)
+    return Picture(
+        figure=figure,
+        alternative=(
+            f"UMAP of {len(points.names)} networks, near where {alike}: nearest to network "
+            f"{selected} are {listed}. Area tells the number of units, colour the domain in which "
+            "a network has most energy."
+        ),
+        table=pd.DataFrame(
+            {
+                "network": np.arange(len(points.names)),
+                "name": list(points.names),
+                "x": points.places[:, 0].round(2),
+                "y": points.places[:, 1].round(2),
+                "units": points.sizes,
+                "domain": [points.domains[d] for d in domain],
+            }
+        ),
+    )

@@ -1,0 +1,119 @@
+"""Embedding: units and networks in the plane, where those that behave alike are neighbours."""
+
+import streamlit as st
+
+from app import atlas_frame, components, pages, picking, recipes, resources, tasks
+from app.caches import embedding as cache
+from app.figures.embedding import Colouring, networks_map, units_map
+from fnprune_core.networks import NetworkAtlas
+
+SHOWN = {"units": "Units", "networks": "Networks"}
+COLOURS = {"network": "Network", "layer": "Layer", "domain": "Domain"}
+TOOLS = {"lasso": "Lasso", "select": "Box"}
+ALIKE = {"map": "their maps are alike", "course": "they are active at the same tokens"}
+UNIT = "views/unit.py"
+
+
+def offer(atlas: NetworkAtlas) -> None:
+    """Offer to compute the embedding."""
+    components.follow("embed", on_done=lambda job: None)
+    if components.is_active("embed"):
+        return
+    st.markdown(
+        "UMAP lays out up to 8,000 units and all networks. This is done once and takes about "
+        "20 seconds on two cores; with a seed it works on one of them."
+    )
+    if st.button("Compute the embedding", type="primary", icon=":material/scatter_plot:"):
+        components.start(tasks.embed(resources.workspace(), atlas=atlas.id))
+        st.rerun()
+
+
+def show_units(atlas: NetworkAtlas, network: int, z: float) -> None:
+    """Draw the units; a lasso lists those inside."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        by = st.segmented_control(
+            "Colour by", list(COLOURS), format_func=COLOURS.__getitem__, default="network",
+            required=True, key="embedding-colour",
+        )  # fmt: skip
+        tool = st.segmented_control(
+            "Select with", list(TOOLS), format_func=TOOLS.__getitem__, default="lasso",
+            required=True, key="embedding-tool",
+            help="Draw around units to list them; Shift adds, a double click clears.",
+        )  # fmt: skip
+        picking.threshold(z)
+    placed = cache.embedding(atlas.id)
+    points = cache.unit_points(atlas.id, z)
+    colouring = Colouring(
+        by=by or "network",
+        names=cache.names(atlas.id),
+        domains=atlas.domain_names,
+        domain_of=atlas.domain_share().argmax(axis=1).tolist(),
+    )
+    picture = units_map(
+        points, colouring=colouring, selected=network, threshold=z, palette=components.palette()
+    )
+    picture.figure.update_layout(dragmode=tool or "lasso")
+    event = components.picture(
+        picture,
+        key="embedding-units",
+        made=recipes.code("embedding", atlas=atlas.id),
+        on_select="rerun",
+        selection_mode=("lasso", "box", "points"),
+    )
+    if placed is not None:
+        st.caption(placed.sampling_rule)
+        st.caption(
+            f"Trustworthiness {placed.trustworthiness:.2f} of 1 (few strangers among a unit's "
+            f"neighbours); {placed.same_network:.0%} of a member's 15 nearest members share its "
+            f"strongest network, {placed.same_network_chance:.1%} by chance. A unit is described "
+            "by its signed z² in every network, so the two poles of a network lie apart."
+        )
+    picking.selected_units(atlas, picking.chosen_rows(event), z=z, unit_page=unit_page())
+
+
+def unit_page() -> str:
+    """Return the page of a unit, or an empty string where there is none."""
+    return UNIT if any(page.path == UNIT for page in pages.ATLAS) else ""
+
+
+def show_networks(atlas: NetworkAtlas, network: int, z: float) -> None:
+    """Draw the networks; a click selects one."""
+    by = st.segmented_control(
+        "Near where",
+        list(ALIKE),
+        format_func=ALIKE.__getitem__,
+        default="map",
+        required=True,
+        key="embedding-alike",
+    )
+    alike = by or "map"
+    event = components.picture(
+        networks_map(
+            cache.network_points(atlas.id, z, by=alike),
+            selected=network,
+            alike=ALIKE[alike],
+            palette=components.palette(),
+        ),
+        key=f"embedding-networks-{network}",
+        made=recipes.code("embedding", atlas=atlas.id),
+        on_select="rerun",
+        selection_mode="points",
+    )
+    picked = picking.chosen_rows(event)
+    if picked and picked[0] != network:
+        atlas_frame.select(picked[0])
+        st.rerun()
+    picking.thumbnails(atlas, network, cache.neighbours(atlas.id, network, by=alike), z=z)
+
+
+opened = atlas_frame.open_atlas(
+    "Embedding", "Units and networks in the plane: those that behave alike lie side by side."
+)
+if opened is not None:
+    with components.explaining():
+        if cache.embedding(opened[0].id) is None:
+            offer(opened[0])
+        elif atlas_frame.section(SHOWN, key="embedding-shown") == "units":
+            show_units(*opened, picking.held_threshold())
+        else:
+            show_networks(*opened, picking.held_threshold())
