@@ -34,6 +34,7 @@ from fnprune_core.decomposition import Decomposition, GroupICA
 from fnprune_core.embeddings import embed, embedding_id, has_embedding, open_embedding
 from fnprune_core.errors import FnpruneError
 from fnprune_core.export import Figure, export_model, relative_difference
+from fnprune_core.imaging import network_names, open_grid, write_volumes
 from fnprune_core.loading import load_model
 from fnprune_core.models import LanguageModel
 from fnprune_core.planning import (
@@ -44,6 +45,7 @@ from fnprune_core.planning import (
     plans,
     share_of_parameters,
 )
+from fnprune_core.probing import NetworkProbe
 from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
 from fnprune_core.pruning import prune
 from fnprune_core.recording import (
@@ -88,11 +90,14 @@ __all__ = [
     "import_plan",
     "lay_out",
     "measure_pruned_copy",
+    "network_names",
     "open_atlas",
     "open_cortex",
     "open_embedding",
     "open_evaluation",
+    "open_grid",
     "open_plan",
+    "open_probe",
     "open_recording",
     "open_refits",
     "plan",
@@ -100,6 +105,7 @@ __all__ = [
     "record_texts",
     "share_of_parameters",
     "windows_for",
+    "write_volumes",
 ]
 
 
@@ -201,6 +207,12 @@ def lay_out(
         cortex = build_cortex(atlas.maps, atlas.layout, progress=progress, cancel=cancel)
         cortex.save(workspace.folder("layouts", id), {"decomposition_id": atlas.id})
     return id
+
+
+def open_probe(workspace: Workspace, decomposition_id: str) -> NetworkProbe:
+    """Return an atlas made ready to read texts; needs the recording that it was made from."""
+    atlas = open_atlas(workspace, decomposition_id)
+    return NetworkProbe.prepare(atlas, open_recording(workspace, atlas.decomposition.recording_id))
 
 
 def convergence_note(decomposition: Decomposition) -> str:
