@@ -4,10 +4,13 @@ The page itself is coloured by ``.streamlit/config.toml``; the surfaces here rep
 that charts sit in the page without a seam. Activation colours (cold-hot) appear in data only.
 """
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 Mode = Literal["dark", "light"]
 
@@ -96,31 +99,162 @@ def diverging_scale(palette: Palette, *, threshold: float, limit: float) -> list
 
 
 def qualitative(palette: Palette, count: int) -> list[str]:
-    """Return `count` colours for unordered things: hues by the golden angle, fixed lightness."""
-    lightness, chroma = (0.70, 0.11) if palette.mode == "dark" else (0.52, 0.12)
-    return [_from_oklch(lightness, chroma, 40.0 + 137.508 * index) for index in range(count)]
+    """Return `count` colours for unordered things, as far apart as the mode allows.
+
+    Each is the colour farthest from all before it, and from the page, in OKLab: to normal sight,
+    and with a higher weight to simulated deuteranopia and protanopia, so lightness varies as well
+    as hue. The first colours do not depend on `count`. A hundred cannot all be told apart by
+    colour alone, least of all by the colour-blind: a hover or a name must say which it is.
+    """
+    table = _distinct(palette, max(128, -(-count // 128) * 128))
+    return [table[index % len(table)] for index in range(count)]
 
 
-def parcel_scale(palette: Palette, count: int) -> list[tuple[float, str]]:
-    """Return a stepped plotly scale over [-1.5, count - 0.5]: grey at -1, then a colour each."""
-    colours = [palette.silhouette, *qualitative(palette, count)]
+def spread(colours: Sequence[str], places: NDArray[np.floating]) -> list[str]:
+    """Return the same colours, dealt so that things at near places look different.
+
+    Swaps while they lower the sum over pairs of nearness / difference³ of colour; O(n³).
+
+    Parameters
+    ----------
+    places : ndarray (n, 2)
+        Where each thing is.
+    """
+    n = len(colours)
+    if n < 3:
+        return list(colours)
+    unlike = 1.0 / np.maximum(colour_distances(colours), 1e-3) ** 3
+    np.fill_diagonal(unlike, 0.0)
+    gap = np.linalg.norm(places[:, None] - places[None, :], axis=-1)
+    np.fill_diagonal(gap, np.inf)
+    near = np.exp(-np.square(gap / np.median(gap.min(axis=1))) / 2)
+    dealt = np.arange(n)
+    for _ in range(8):
+        before = dealt.copy()
+        for i in range(n):
+            # what swapping i with each j changes; the pair itself keeps its difference
+            mixed = unlike[np.ix_(dealt, dealt)]
+            present = (near * mixed).sum(axis=1)
+            pair = near[i] * mixed[i]
+            to_i, to_j = mixed @ near[i] - pair, near @ mixed[i] - pair
+            gain = (present[i] - pair) + (present - pair) - to_i - to_j
+            gain[i] = 0.0
+            j = int(gain.argmax())
+            if gain[j] > 1e-9:
+                dealt[[i, j]] = dealt[[j, i]]
+        if np.array_equal(before, dealt):
+            break
+    return [colours[index] for index in dealt]
+
+
+def parcel_scale(
+    palette: Palette, count: int, *, colours: Sequence[str] | None = None
+) -> list[tuple[float, str]]:
+    """Return a stepped plotly scale over [-1.5, count - 0.5]: grey at -1, then a colour each.
+
+    Parameters
+    ----------
+    colours : sequence of str, optional
+        In place of `qualitative`.
+    """
+    steps = [palette.silhouette, *(colours or qualitative(palette, count))]
     edges = np.linspace(0, 1, count + 2).tolist()
-    return [(edges[i + side], c) for i, c in enumerate(colours) for side in (0, 1)]
+    return [(edges[i + side], c) for i, c in enumerate(steps) for side in (0, 1)]
 
 
-def _from_oklch(lightness: float, chroma: float, hue: float) -> str:
-    """Convert OKLCH to ``#rrggbb`` (Ottosson 2020), clipped to the sRGB gamut."""
-    a, b = chroma * np.cos(np.deg2rad(hue)), chroma * np.sin(np.deg2rad(hue))
-    long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
-    medium = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3
-    short = (lightness - 0.0894841775 * a - 1.2914855480 * b) ** 3
-    linear = np.array(
+def faded(colours: Sequence[str], palette: Palette, *, kept: Collection[int]) -> list[str]:
+    """Return colours of which all but some are drawn back into the page."""
+    background = np.array(rgb(palette.silhouette), dtype=float)
+
+    def drawn_back(colour: str) -> str:
+        red, green, blue = np.round(0.2 * np.array(rgb(colour)) + 0.8 * background).astype(int)
+        return f"#{red:02x}{green:02x}{blue:02x}"
+
+    return [c if index in kept else drawn_back(c) for index, c in enumerate(colours)]
+
+
+# Sight -----------------------------------------------------------------------------------------
+
+#: Linear sRGB as it is seen: Machado, Oliveira & Fernandes 2009, severity 1.
+SIGHT: dict[str, NDArray[np.float64]] = {
+    "normal": np.eye(3),
+    "deuteranopia": np.array(
         [
-            4.0767416621 * long - 3.3077115913 * medium + 0.2309699292 * short,
-            -1.2684380046 * long + 2.6097574011 * medium - 0.3413193965 * short,
-            -0.0041960863 * long - 0.7034186147 * medium + 1.7076147010 * short,
+            [0.367322, 0.860646, -0.227968],
+            [0.280085, 0.672501, 0.047413],
+            [-0.011820, 0.042940, 0.968881],
         ]
-    ).clip(0, 1)
-    encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    red, green, blue = (int(value) for value in np.round(encoded * 255))
-    return f"#{red:02x}{green:02x}{blue:02x}"
+    ),
+    "protanopia": np.array(
+        [
+            [0.152286, 1.052583, -0.204868],
+            [0.114503, 0.786281, 0.099216],
+            [-0.003882, -0.048116, 1.051998],
+        ]
+    ),
+}
+_WEIGHT = {"normal": 1.0, "deuteranopia": 1.5, "protanopia": 1.5}
+# Linear sRGB to cone responses, and their cube roots to OKLab (Ottosson 2020)
+_CONES = np.array(
+    [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ]
+)
+_OKLAB = np.array(
+    [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]
+)
+
+
+def linear_rgb(colours: Sequence[str]) -> NDArray[np.float64]:
+    """Return the light of colours, linear in [0, 1]: (n, 3)."""
+    parts = np.array([rgb(colour) for colour in colours], dtype=np.float64).reshape(-1, 3) / 255
+    return np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+
+
+def _seen(light: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Return OKLab coordinates in each way of seeing, scaled by its weight: (n, 3) each."""
+    return [
+        _WEIGHT[name] * (np.cbrt((light @ sight.T).clip(0, 1) @ _CONES.T) @ _OKLAB.T)
+        for name, sight in SIGHT.items()
+    ]
+
+
+def colour_distances(colours: Sequence[str]) -> NDArray[np.float64]:
+    """Return how far apart colours are in OKLab, in the way of seeing that is worst: (n, n)."""
+    each = [np.linalg.norm(s[:, None] - s[None, :], axis=-1) for s in _seen(linear_rgb(colours))]
+    return np.asarray(np.min(each, axis=0), dtype=np.float64)
+
+
+@lru_cache(maxsize=8)
+def _distinct(palette: Palette, count: int) -> tuple[str, ...]:
+    """Return colours by farthest-point sampling of the mode's range of lightness and chroma."""
+    low, high = (0.42, 0.92) if palette.mode == "dark" else (0.32, 0.82)
+    lightness, chroma, hue = np.meshgrid(
+        np.linspace(low, high, 13), np.linspace(0.04, 0.20, 6), np.deg2rad(np.arange(0, 360, 6))
+    )
+    lab = np.stack([lightness, chroma * np.cos(hue), chroma * np.sin(hue)], axis=-1).reshape(-1, 3)
+    light = (lab @ np.linalg.inv(_OKLAB).T) ** 3 @ np.linalg.inv(_CONES).T
+    light = light[((light > -1e-6) & (light < 1 + 1e-6)).all(axis=1)].clip(0, 1)
+    seen = _seen(light)
+    page = _seen(linear_rgb([palette.canvas, palette.silhouette]))
+    nearest = np.full(len(light), np.inf)
+    for own, others in zip(seen, page, strict=True):
+        gaps = np.linalg.norm(own[:, None] - others[None, :], axis=-1)
+        nearest = np.minimum(nearest, gaps.min(axis=1))
+    chosen = []
+    for _ in range(min(count, len(light))):
+        index = int(nearest.argmax())
+        chosen.append(index)
+        for own in seen:
+            nearest = np.minimum(nearest, np.linalg.norm(own - own[index], axis=1))
+    encoded = np.where(
+        light <= 0.0031308, 12.92 * light, 1.055 * np.maximum(light, 1e-12) ** (1 / 2.4) - 0.055
+    )
+    parts = np.round(encoded[chosen] * 255).astype(int).tolist()
+    return tuple(f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in parts)

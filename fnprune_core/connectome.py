@@ -314,7 +314,7 @@ def shared_words(
     seen: Counter[str] = Counter()
     for network in networks:
         texts = [str(text).strip() for text in atlas.top_tokens(int(network), n=20)["text"]]
-        seen.update(dict.fromkeys(text for text in texts if text))  # strongest first
+        seen.update(list(dict.fromkeys(text for text in texts if text)))  # strongest first
     return [text for text, count in seen.most_common(n) if count > 1]
 
 
