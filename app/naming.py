@@ -5,6 +5,7 @@ import hashlib
 import streamlit as st
 
 from app import components, resources, state
+from app.jobs import Failure
 from fnprune_core import annotations
 from fnprune_core.annotation_files import MAX_NAME, MAX_NOTE
 from fnprune_core.annotations import Annotation
@@ -70,8 +71,7 @@ def _digest(held: Annotation) -> str:
 
 
 def _offer_to_set_aside(atlas: NetworkAtlas, caught: CorruptArtifactError) -> None:
-    with components.explaining():
-        raise caught
+    components.error(Failure(message=caught.message, hint=caught.hint))
     if st.button("Set it aside", icon=":material/drive_file_move:", key="naming-set-aside"):
         with components.explaining():
             aside = annotations.set_aside(resources.workspace(), atlas.id)

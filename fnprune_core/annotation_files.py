@@ -204,12 +204,14 @@ def from_json(value: object) -> Annotations:
     networks = {}
     for number, row in rows.items():
         fields = row if isinstance(row, dict) else {"name": None}
-        name, note = fields.get("name", ""), fields.get("note", "")
         tags = fields.get("tags", [])
-        texts = [name, note, *(tags if isinstance(tags, list) else [None])]
-        if not all(isinstance(text, str) for text in texts):
+        texts = [fields.get("name", ""), fields.get("note", "")]
+        texts += tags if isinstance(tags, list) else [None]
+        known = [text for text in texts if isinstance(text, str)]
+        if len(known) != len(texts):
             raise TextError(f"Network {number!r} of the file is not of name, note and tags.")
-        networks[_network_of(number)] = Annotation(name=name, note=note, tags=tuple(tags))
+        name, note, *rest = known
+        networks[_network_of(number)] = Annotation(name=name, note=note, tags=tuple(rest))
     return _collected(networks, value.get("atlas_id"), value.get("fingerprint"), value)
 
 

@@ -13,7 +13,7 @@ import typer
 from typer.main import get_command
 
 from fnprune_core import __version__
-from fnprune_core.commands import pruning, recording, whole
+from fnprune_core.commands import pruning, recording, volumes, whole
 from fnprune_core.commands.workspaces import workspaces
 from fnprune_core.console import EXIT_CANCELLED, EXIT_USER_ERROR, print_error
 from fnprune_core.errors import FnpruneError
@@ -36,6 +36,7 @@ for _command in (
     pruning.prune,
     pruning.evaluate,
     pruning.export,
+    volumes.volumes,
     whole.demo,
     whole.example,
 ):

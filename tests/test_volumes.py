@@ -1,0 +1,254 @@
+"""Units as voxels and back: the mapping, the files, and every image that must be refused."""
+
+import gzip
+import io
+import json
+import zipfile
+from types import SimpleNamespace
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from fnprune_core import volumes
+from fnprune_core.errors import (
+    CorruptArtifactError,
+    FingerprintMismatchError,
+    NonFiniteError,
+    SettingsError,
+)
+from fnprune_core.layout import UnitLayout
+from fnprune_core.topography import Cortex, SheetShape
+from fnprune_core.voxels import grid_of, read_sidecar
+
+RAGGED = UnitLayout((7, 12, 5))
+NAMES = ("French <b>", "a\tb", "", "=1")
+
+
+def cortex(layout=RAGGED, *, seed=0) -> Cortex:
+    rng = np.random.default_rng(seed)
+    cells = [rng.permutation(12)[:width] for width in layout.widths]
+    return Cortex(
+        layout=layout,
+        shape=SheetShape(n_rows=3, n_columns=4),
+        cell=np.concatenate(cells),
+        places=np.zeros((4, 2)),
+    )
+
+
+def atlas(layout=RAGGED, *, id="a1", fingerprint="model-1"):
+    """Stand in for an atlas of four networks whose maps no two units share."""
+    maps = np.random.default_rng(3).laplace(size=(4, layout.n_units)).astype(np.float32) * 2
+    alive = np.ones(layout.n_units, dtype=bool)
+    alive[2] = False
+    maps[:, 2] = 0
+    return SimpleNamespace(
+        id=id,
+        maps=maps,
+        n_networks=4,
+        layout=layout,
+        parcellation=lambda *, z: np.where(
+            np.abs(maps).max(axis=0) > z, np.abs(maps).argmax(axis=0), -1
+        ),
+        membership=lambda *, z: np.abs(maps) > z,
+        decomposition=SimpleNamespace(alive=alive, fingerprint=fingerprint, recording_id="r1"),
+    )
+
+
+GRID = grid_of(RAGGED, cortex())
+FILES = volumes.volume_files(atlas(), GRID, NAMES, z=1.0)
+MAPS, LABELS, TABLE, MASK, SIDECAR = FILES.values()
+
+
+def nifti(content: bytes):
+    return nib.Nifti1Image.from_bytes(gzip.decompress(content))
+
+
+def edited(data, *, affine=None, kind=nib.Nifti1Image) -> bytes:
+    """What another tool saves: plain header, no description of ours."""
+    return volumes.compressed(kind(data, GRID.affine if affine is None else affine))
+
+
+@pytest.mark.parametrize(
+    ("widths", "placed"),
+    [((7, 12, 5), True), ((1,), True), ((12, 12), True), ((97, 40), False), ((7, 12, 5), False)],
+)
+def test_each_unit_has_a_voxel_of_its_own_in_its_layer(widths, placed) -> None:
+    layout = UnitLayout(widths)
+    grid = grid_of(layout, cortex(layout) if placed else None)
+    voxels = grid.voxel_of_unit
+    assert np.array_equal(voxels[:, 2], layout.layer_of_unit)
+    assert np.array_equal(grid.unit_of_voxel[tuple(voxels.T)], np.arange(layout.n_units))
+    values = np.random.default_rng(0).standard_normal((2, layout.n_units))
+    assert np.array_equal(grid.values(grid.volume(values)), values)
+    assert np.count_nonzero(grid.volume(np.ones(layout.n_units))) == layout.n_units
+
+
+def test_voxels_are_column_row_and_layer_of_the_cortex() -> None:
+    placed = cortex()
+    layer, row, column = placed.position(np.array([9])).T
+    assert np.array_equal(GRID.voxel_of_unit[9], [column[0], row[0], layer[0]])
+    assert grid_of(RAGGED, None).placement == "index"
+
+
+def test_few_layers_are_no_sliver_and_the_volume_is_centred_upright() -> None:
+    for layout in (RAGGED, UnitLayout((1536,) * 30), UnitLayout((640,) * 90)):
+        grid = grid_of(layout, None)
+        extent = np.diag(grid.affine)[:3] * grid.shape
+        assert extent[2] >= 0.75 * max(extent[:2])
+        assert nib.aff2axcodes(grid.affine) == ("R", "A", "S")
+        middle = (np.array(grid.shape) - 1) / 2
+        assert np.allclose(nib.affines.apply_affine(grid.affine, middle), 0)
+        assert np.array_equal(grid.affine.astype(np.float32), grid.affine)
+
+
+def test_sidecar_leads_from_a_voxel_to_layer_and_index() -> None:
+    found = json.loads(SIDECAR)
+    index = np.array(found["index_of_voxel"])
+    columns = found["shape"][0]
+    for unit in range(RAGGED.n_units):
+        x, y, z = GRID.voxel_of_unit[unit]
+        assert RAGGED.flat(int(z), int(index[z, x + columns * y])) == unit
+    assert (index < 0).sum() == 3 * 12 - RAGGED.n_units
+    assert (found["atlas_id"], found["fingerprint"], found["z_threshold"]) == ("a1", "model-1", 1.0)
+    assert [row["name"] for row in found["networks"]] == list(NAMES)
+    assert np.array_equal(read_sidecar(SIDECAR).grid.unit_of_voxel, GRID.unit_of_voxel)
+
+
+def test_maps_come_back_bit_for_bit() -> None:
+    found = volumes.read_image(MAPS, SIDECAR)
+    assert (found.kind, found.values.dtype, found.n_outside) == ("maps", np.float32, 0)
+    assert np.array_equal(found.values, atlas().maps)
+    plain = volumes.read_image(gzip.decompress(MAPS), SIDECAR)
+    assert np.array_equal(plain.values, atlas().maps)
+
+
+def test_parcellation_comes_back_as_sets_of_units() -> None:
+    found = volumes.read_image(LABELS, SIDECAR)
+    parcels = atlas().parcellation(z=1.0)
+    assert np.array_equal(found.values[0] - 1, parcels)
+    assert [label for _, label in found.choices] == [k + 1 for k in np.unique(parcels) if k >= 0]
+    assert np.array_equal(found.chosen((0, 2)), parcels == 1)
+    assert np.array_equal(nifti(MASK).get_fdata() != 0, GRID.volume(atlas().decomposition.alive))
+
+
+def test_table_of_labels_has_a_line_for_each_network() -> None:
+    rows = [line.split("\t") for line in TABLE.decode().splitlines()]
+    assert rows[0] == ["index", "name", "network"]
+    assert [row[1] for row in rows[1:]] == ["French <b>", "a b", "network 2", "=1"]
+
+
+def test_same_atlas_same_bytes_also_in_the_archive() -> None:
+    again = volumes.volume_files(atlas(), GRID, NAMES, z=1.0)
+    assert again == FILES
+    with zipfile.ZipFile(io.BytesIO(volumes.zipped(FILES))) as archive:
+        assert {name: archive.read(name) for name in archive.namelist()} == FILES
+
+
+@pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float64])
+def test_region_drawn_by_another_tool_is_a_set_of_units(kind, dtype) -> None:
+    drawn = np.zeros(GRID.shape, dtype=dtype)
+    units = np.array([0, 8, 20])
+    drawn[tuple(GRID.voxel_of_unit[units].T)] = 7
+    drawn[tuple(np.argwhere(GRID.unit_of_voxel < 0)[0])] = 7
+    found = volumes.read_image(edited(drawn, kind=kind), SIDECAR)
+    assert (found.kind, found.choices, found.n_outside) == ("labels", [(0, 7)], 1)
+    assert np.array_equal(np.flatnonzero(found.chosen((0, 7))), units)
+
+
+def test_image_with_flipped_axes_is_the_same_image() -> None:
+    values = atlas().maps[0]
+    data = GRID.volume(values)[::-1, :, ::-1]
+    flip = np.diag([-1.0, 1.0, -1.0, 1.0])
+    flip[:3, 3] = [GRID.shape[0] - 1, 0, GRID.shape[2] - 1]
+    found = volumes.read_image(edited(data, affine=GRID.affine @ flip), SIDECAR)
+    assert np.array_equal(found.values[0], values)
+
+
+def scaled(**changes) -> bytes:
+    return json.dumps({**json.loads(SIDECAR), **changes}).encode()
+
+
+OTHER_ATLAS = volumes.volume_files(atlas(id="a2"), GRID, NAMES, z=1.0)
+NAN = np.where(GRID.unit_of_voxel == 9, np.nan, 1.0).astype(np.float32)
+HUGE = nib.Nifti1Header()
+HUGE.set_data_shape((4, 3, 3, 30_000, 1, 1, 1))
+HUGE.set_data_dtype(np.float64)
+
+
+@pytest.mark.parametrize(
+    ("image", "sidecar", "error", "message"),
+    [
+        (MAPS, None, CorruptArtifactError, "no sidecar"),
+        (MAPS, SIDECAR[:-20], CorruptArtifactError, "not whole JSON"),
+        (MAPS, b"[]", CorruptArtifactError, "of the kind"),
+        (MAPS, scaled(schema_version=9), CorruptArtifactError, "schema version 9"),
+        (MAPS, scaled(widths=[7, 12, 6]), CorruptArtifactError, "exactly one voxel"),
+        (MAPS, scaled(widths=[7, 12, 4]), CorruptArtifactError, "layers do not have"),
+        (MAPS, scaled(widths=[10**12] * 3), CorruptArtifactError, "no sense"),
+        (MAPS, scaled(shape=[4, 3, 2]), CorruptArtifactError, "does not hold 3 layers"),
+        (MAPS, scaled(shape=[3, 3, 3]), CorruptArtifactError, "has the shape"),
+        (MAPS, scaled(affine=[[1, 2]]), CorruptArtifactError, "4 × 4"),
+        (MAPS, scaled(index_of_voxel=[[0], [1]]), CorruptArtifactError, "has the shape"),
+        (MAPS, scaled(index_of_voxel="x"), CorruptArtifactError, "cannot be used"),
+        (MAPS, OTHER_ATLAS["atlas-a2_volumes.json"], SettingsError, "atlas a1, the sidecar of"),
+        (MAPS[:-100], SIDECAR, CorruptArtifactError, "cannot be unpacked"),
+        (MAPS[:-4], SIDECAR, CorruptArtifactError, "cannot be unpacked"),
+        (MAPS[:-8] + bytes(8), SIDECAR, CorruptArtifactError, "cannot be unpacked"),
+        (gzip.decompress(MAPS)[:-100], SIDECAR, CorruptArtifactError, "cut short"),
+        (gzip.decompress(MAPS)[:200], SIDECAR, CorruptArtifactError, "header"),
+        (b"", SIDECAR, CorruptArtifactError, "header"),
+        (b"\x89PNG" + bytes(600), SIDECAR, CorruptArtifactError, "header"),
+        (gzip.compress(bytes(600)), SIDECAR, CorruptArtifactError, "header"),
+        (
+            gzip.compress(HUGE.binaryblock + bytes(600)),
+            SIDECAR,
+            CorruptArtifactError,
+            "cut short",
+        ),
+        (edited(np.ones((4, 3, 4))), SIDECAR, SettingsError, "4 × 3 × 4, its sidecar 4 × 3 × 3"),
+        (edited(np.ones((4, 3))), SIDECAR, SettingsError, "has the shape 4 × 3"),
+        (
+            edited(np.ones(GRID.shape), affine=np.diag([1.0, 1, 1, 1])),
+            SIDECAR,
+            SettingsError,
+            "lies elsewhere",
+        ),
+        (
+            edited(np.ones(GRID.shape, dtype=np.complex64)),
+            SIDECAR,
+            SettingsError,
+            "type complex64",
+        ),
+        (edited(np.zeros(GRID.shape)), SIDECAR, SettingsError, "marks no unit"),
+        (edited(NAN), SIDECAR, NonFiniteError, "first at unit 2 of layer 1"),
+    ],
+)
+def test_image_that_cannot_be_used_is_told(image, sidecar, error, message) -> None:
+    with pytest.raises(error, match=message):
+        volumes.read_image(image, sidecar)
+
+
+def test_image_of_another_model_is_refused() -> None:
+    beside = volumes.read_image(MAPS, SIDECAR).sidecar
+    beside.check_model("model-1", RAGGED)
+    with pytest.raises(FingerprintMismatchError, match="another model"):
+        beside.check_model("model-2", RAGGED)
+    with pytest.raises(FingerprintMismatchError, match="7, 12, 5 units, this model of 2 × 12"):
+        beside.check_model("model-1", UnitLayout((12, 12)))
+
+
+def test_overlap_is_counted_against_sets_and_maps() -> None:
+    here = atlas()
+    members = np.abs(here.maps[1]) > 1.0
+    table = volumes.overlap_table(here, members.astype(np.float32), z=1.0)
+    best = table.iloc[0]
+    assert (best["network"], best["dice"], best["share"]) == (1, 1.0, 1.0)
+    assert best["shared"] == members.sum()
+    assert best["expected"] == pytest.approx(members.sum() / (RAGGED.n_units - 1))
+    own = volumes.overlap_table(here, here.maps[2], z=1.0).set_index("network")
+    assert own.loc[2, "r"] == pytest.approx(1.0)
+    alive = here.decomposition.alive
+    expected = np.corrcoef(here.maps[2, alive], here.maps[0, alive])[0, 1]
+    assert own.loc[0, "r"] == pytest.approx(expected)
