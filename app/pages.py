@@ -41,10 +41,34 @@ ATLAS = (
         help="Look at each network: its map, its time course, its texts.",
     ),
     Page(
+        path="views/parcellation.py",
+        title="Parcellation",
+        icon="dashboard",
+        help="See the whole model, each unit in the colour of its strongest network.",
+    ),
+    Page(
+        path="views/connectome.py",
+        title="Connectome",
+        icon="graph_3",
+        help="See which networks go together in time and in place, and what groups they form.",
+    ),
+    Page(
         path="views/embedding.py",
         title="Embedding",
         icon="scatter_plot",
         help="See which units and which networks behave alike, and pick them by a lasso.",
+    ),
+    Page(
+        path="views/probe.py",
+        title="Probe",
+        icon="edit_note",
+        help="Type a text of your own and see which networks it lights up.",
+    ),
+    Page(
+        path="views/trust.py",
+        title="Trust",
+        icon="fact_check",
+        help="See how sure each network is, and how many networks the data bear.",
     ),
 )
 AFTER = (

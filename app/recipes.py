@@ -21,6 +21,14 @@ z = cortex.volume(atlas.maps[{network}])
 smooth = topography.smoothed(z)  # for the eye alone""",
     "layers": """z = atlas.layer_map({network})  # (layers, units)
 profile = atlas.depth_profile({network}, z={z})""",
+    "parcellation": """parcel = atlas.parcellation(z={z})  # each unit's strongest network, or -1
+table = atlas.parcel_table(z={z})
+by_layer = atlas.parcel_sizes(z={z})  # (networks, layers)""",
+    "parcel-surfaces": """from fnprune_core import topography
+
+cortex = workflows.open_cortex(workspace, atlas.id)
+is_member = atlas.parcellation(z={z}) == {network}
+share = topography.smoothed(cortex.volume(is_member, fill=0))  # of each neighbourhood""",
     "time-course": """in_session = (atlas.tokens["session"] == {session}).to_numpy()
 strength = atlas.time_courses[{network}, in_session]""",
     "embedding": """id = workflows.embed(workspace, atlas.id)
@@ -28,7 +36,36 @@ embedding = workflows.open_embedding(workspace, id)
 xy = dict(zip(embedding.units, embedding.places))  # flat unit → its place""",
     "carpet": """recording = workflows.open_recording(workspace, atlas.decomposition.recording_id)
 z = (recording.session({session}) - recording.mean) / recording.std  # (tokens, units)""",
+    "probe": """from fnprune_core.loading import load_model
+
+probe = workflows.open_probe(workspace, atlas.id)
+reading = probe.read(load_model({model}), {text})
+relative = reading.relative()  # (networks, tokens), in multiples of the usual strength""",
+    "histogram": """from fnprune_core import thresholds
+
+z = atlas.maps[{network}, atlas.decomposition.alive]
+fit = thresholds.fit_mixture(z)  # a Gaussian null and a Gamma on either side
+suggested = thresholds.suggested_thresholds(z, fit=fit)""",
+    "spectrum": """from fnprune_core import spectra
+
+found = spectra.spectrum(atlas, {network})  # mean and standard error over documents
+half = found.half_power_frequency  # cycles per token""",
+    "classes": """from fnprune_core import decoding
+
+effects = decoding.class_effects(atlas, {network})""",
+    "logits": """from fnprune_core import decoding
+
+recording = workflows.open_recording(workspace, atlas.decomposition.recording_id)
+weights = decoding.network_weights(atlas, recording.std, {network}, z={z})
+# model: the language model that was recorded, as fnprune_core.loading.load_model returns it
+# promoted, suppressed = decoding.logit_effects(model, weights)""",
     "domains": """share = dict(zip(atlas.domain_names, atlas.domain_share()[{network}]))""",
+    "trust": """measured = workflows.open_assessment(workspace, atlas.id)
+table = workflows.trust_table(atlas, measured)""",
+    "trust-nulls": """measured = workflows.open_assessment(workspace, atlas.id)
+limits = measured.limits()  # by null and figure: 95th percentile of data without networks""",
+    "trust-sizes": """measured = workflows.open_assessment(workspace, atlas.id)
+curve = None if measured.sizes is None else measured.sizes.table()""",
 }
 
 

@@ -1,7 +1,7 @@
 """What each button starts: a job's name, its inputs and its function. No streamlit here."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from fnprune_core.evaluation import Perplexity
 from fnprune_core.loading import load_model
 from fnprune_core.models import Anatomy, LanguageModel
 from fnprune_core.plans import PlanSettings
+from fnprune_core.probing import Reading
 from fnprune_core.progress import CancelToken, Progress, ProgressEvent
 from fnprune_core.recording import RecordingSettings
 from fnprune_core.storage import Workspace
@@ -156,6 +157,30 @@ def embed(workspace: Workspace, *, atlas: str) -> Task:
         return workflows.embed(workspace, atlas, progress=report, cancel=cancel)
 
     return Task(kind="embed", title="Embedding", inputs={"atlas": atlas}, function=run)
+
+
+def probe(shelf: ModelShelf, workspace: Workspace, *, model: str, atlas: str, text: str) -> Task:
+    """Read a text and find the strength of each network in it; the result is the reading."""
+
+    def run(report: Report, cancel: CancelToken) -> Reading:
+        language_model = shelf.get(model, progress=report)
+        ready = workflows.open_probe(workspace, atlas)
+        return ready.read(language_model, text, progress=report, cancel=cancel)
+
+    inputs = {"model": model, "atlas": atlas, "text": text}
+    return Task(kind="probe", title="Reading the text", inputs=inputs, function=run)
+
+
+def assess(workspace: Workspace, *, atlas: str, parts: Sequence[str]) -> Task:
+    """Measure how far networks can be trusted; each part is reported as it grows."""
+
+    def run(report: Report, cancel: CancelToken) -> workflows.Assessed:
+        return workflows.assess(
+            workspace, atlas, parts=parts, on_partial=report, progress=report, cancel=cancel
+        )
+
+    inputs = {"atlas": atlas, "parts": list(parts)}
+    return Task(kind="assess", title="Measuring trust", inputs=inputs, function=run)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,33 @@
+"""The model where a page needs it: the one in memory, or the offer to load it in place."""
+
+import streamlit as st
+
+from app import components, resources, state, tasks
+from fnprune_core.models import LanguageModel
+from fnprune_core.networks import NetworkAtlas
+
+
+def language_model(atlas: NetworkAtlas, *, needed_for: str, key: str) -> LanguageModel | None:
+    """Return the view's model if it is in memory and the atlas's own; else say what to do.
+
+    Parameters
+    ----------
+    needed_for : str
+        What the page would do with it, as the end of a sentence: "to read a text".
+    """
+    source = state.view().model
+    held = resources.language_model(source)
+    if held is None:
+        components.follow("load", on_done=lambda job: state.notify(f"{job.result.name} is loaded"))
+        if not components.is_active("load"):
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                st.button(
+                    "Load the model",
+                    icon=":material/download:",
+                    key=f"{key}-load",
+                    on_click=lambda: components.start(tasks.load(resources.shelf(), source)),
+                )
+                st.caption(f"The model is not in memory yet; it is needed {needed_for}.")
+        return None
+    held.check_fingerprint(atlas.decomposition.fingerprint, "atlas")
+    return held
