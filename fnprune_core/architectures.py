@@ -4,7 +4,7 @@ A unit is one input column of the MLP's output projection. Everything that knows
 modules, `Conv1D`'s transposed weights or a config's attribute for the width stands here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -35,13 +35,24 @@ class Architecture:
     feeding : tuple of str
         Paths from a layer to the modules whose outputs become the units, cut together.
     final_norm : str
-        Path from the causal model to the norm before the unembedding.
+        Path from the causal model to the norm before the unembedding; a model may lack it.
     width_attribute : str
         Config attribute with the number of units in a layer.
     bias_home : {"always", "switch", "none"}
         Whether the output projection has a bias, gets one by a config switch, or can't have one.
     bias_switch : str
-        The config attribute that gives every MLP projection a bias, for ``"switch"``.
+        The config attribute that gives every MLP projection a bias, for ``"switch"``. What else
+        it gives one gets zeros.
+    n_fused : int
+        How many equal parts each feeding module's outputs have, one row of each for a unit
+        (Phi-3 lays the gate's rows above the up projection's).
+    gain_offset : float
+        What the norms add to their weight before they multiply by it (1 for Gemma).
+    output_norm : str
+        Path from a layer to a norm between the output projection and the residual stream.
+    before_unembedding : str
+        Path from the causal model to a projection between final norm and unembedding, which a
+        model may lack.
     """
 
     family: str
@@ -53,43 +64,49 @@ class Architecture:
     width_attribute: str
     bias_home: BiasHome
     bias_switch: str = ""
+    n_fused: int = 1
+    gain_offset: float = 0.0
+    output_norm: str = ""
+    before_unembedding: str = ""
 
 
-_GATED = ("mlp.gate_proj", "mlp.up_proj")
+# What Llama's descendants share; `replace` says what differs.
+_GATED = Architecture(
+    family="",
+    model_types=(),
+    layers="model.layers",
+    output_projection="mlp.down_proj",
+    feeding=("mlp.gate_proj", "mlp.up_proj"),
+    final_norm="model.norm",
+    width_attribute="intermediate_size",
+    bias_home="none",
+)
+_GEMMA = replace(_GATED, gain_offset=1.0)
+_GEMMA_2 = replace(_GEMMA, output_norm="post_feedforward_layernorm")
 
 ARCHITECTURES: dict[str, Architecture] = {
     row.family: row
     for row in (
-        Architecture(
+        replace(
+            _GATED,
             family="Llama",
             model_types=("llama",),
-            layers="model.layers",
-            output_projection="mlp.down_proj",
-            feeding=_GATED,
-            final_norm="model.norm",
-            width_attribute="intermediate_size",
             bias_home="switch",
             bias_switch="mlp_bias",
         ),
-        Architecture(
-            family="Mistral",
-            model_types=("mistral",),
-            layers="model.layers",
-            output_projection="mlp.down_proj",
-            feeding=_GATED,
-            final_norm="model.norm",
-            width_attribute="intermediate_size",
-            bias_home="none",
-        ),
-        Architecture(
-            family="Qwen2",
-            model_types=("qwen2",),
-            layers="model.layers",
-            output_projection="mlp.down_proj",
-            feeding=_GATED,
-            final_norm="model.norm",
-            width_attribute="intermediate_size",
-            bias_home="none",
+        replace(_GATED, family="Mistral", model_types=("mistral",)),
+        replace(_GATED, family="Qwen2", model_types=("qwen2",)),
+        replace(_GATED, family="Qwen3", model_types=("qwen3",)),
+        replace(_GEMMA, family="Gemma", model_types=("gemma",)),
+        replace(_GEMMA_2, family="Gemma 2", model_types=("gemma2",)),
+        # The text models; those that also see are of type gemma3, and Gemma 3n is built otherwise.
+        replace(_GEMMA_2, family="Gemma 3", model_types=("gemma3_text",)),
+        replace(
+            _GATED,
+            family="Phi-3",
+            model_types=("phi3",),
+            feeding=("mlp.gate_up_proj",),
+            n_fused=2,
         ),
         Architecture(
             family="GPT-2",
@@ -100,6 +117,28 @@ ARCHITECTURES: dict[str, Architecture] = {
             final_norm="transformer.ln_f",
             width_attribute="n_inner",
             bias_home="always",
+        ),
+        Architecture(
+            family="GPT-NeoX",
+            model_types=("gpt_neox",),
+            layers="gpt_neox.layers",
+            output_projection="mlp.dense_4h_to_h",
+            feeding=("mlp.dense_h_to_4h",),
+            final_norm="gpt_neox.final_layer_norm",
+            width_attribute="intermediate_size",
+            bias_home="always",
+        ),
+        Architecture(
+            family="OPT",
+            model_types=("opt",),
+            layers="model.decoder.layers",
+            output_projection="fc2",
+            feeding=("fc1",),
+            final_norm="model.decoder.final_layer_norm",
+            width_attribute="ffn_dim",
+            bias_home="switch",  # on, but for Galactica
+            bias_switch="enable_bias",
+            before_unembedding="model.decoder.project_out",  # of opt-350m
         ),
     )
 }
@@ -151,6 +190,17 @@ def feeding_modules(
     return [module.get_submodule(path) for path in architecture.feeding]
 
 
+def feeding_rows(architecture: Architecture, units: Tensor, width: int) -> Tensor:
+    """Return the rows of a feeding module that belong to `units`, in an order that keeps parts.
+
+    Parameters
+    ----------
+    units : Tensor (n,)
+        Indices within a layer of `width` units.
+    """
+    return torch.cat([units + part * width for part in range(architecture.n_fused)])
+
+
 def weight_of(module: nn.Module) -> Tensor:
     """Return a projection's weight as (outputs, inputs), whichever way it is stored."""
     weight = module.get_parameter("weight")
@@ -188,10 +238,11 @@ def unit_layout(model: PreTrainedModel, architecture: Architecture) -> UnitLayou
                 "files work.",
             ) from error
         for path, n in zip(architecture.feeding, n_outputs, strict=True):
-            if n != width:
+            if n != architecture.n_fused * width:
                 raise UnsupportedArchitectureError(
-                    f"Layer {index}: {path} has {n} outputs, "
-                    f"{architecture.output_projection} has {width} inputs.",
+                    f"Layer {index}: {path} has {n} outputs, expected "
+                    f"{architecture.n_fused * width} for the {width} inputs of "
+                    f"{architecture.output_projection}.",
                     hint="fnprune cannot tell what the units of this model are.",
                 )
         widths.append(width)
@@ -233,13 +284,58 @@ def output_column_norms(
 
 
 def feeding_row_norms(model: PreTrainedModel, architecture: Architecture) -> Tensor:
-    """Return the product of ‖row‖² over the modules that feed each unit: (n_units,), float64."""
+    """Return the product of ‖row‖² over the rows that feed each unit: (n_units,), float64."""
     parts = []
     with torch.no_grad():
         for layer in layers_of(model, architecture):
-            norms = [
-                weight_of(layer.get_submodule(path)).cpu().double().square().sum(dim=1)
-                for path in architecture.feeding
-            ]
-            parts.append(torch.stack(norms).prod(dim=0))
+            norms = torch.cat(
+                [
+                    weight_of(layer.get_submodule(path))
+                    .cpu()
+                    .double()
+                    .square()
+                    .sum(dim=1)
+                    .reshape(architecture.n_fused, -1)
+                    for path in architecture.feeding
+                ]
+            )
+            parts.append(norms.prod(dim=0))
     return torch.cat(parts)
+
+
+def through_norm(architecture: Architecture, norm: nn.Module, direction: Tensor) -> Tensor:
+    """Return what a norm's linear part makes of a direction, (hidden,), float64 on the CPU.
+
+    The gain and, in a LayerNorm, the centring; the division by the token's own size is left out.
+    """
+    direction = direction.double().cpu()
+    if isinstance(norm, nn.LayerNorm):
+        direction = direction - direction.mean()
+    weight = getattr(norm, "weight", None)  # a LayerNorm may have none
+    if weight is None:
+        return direction
+    return direction * (weight.detach().double().cpu() + architecture.gain_offset)
+
+
+def to_unembedding(model: PreTrainedModel, architecture: Architecture, direction: Tensor) -> Tensor:
+    """Return a direction of the residual stream as the unembedding meets it, float64 on the CPU.
+
+    Parameters
+    ----------
+    direction : Tensor (hidden,)
+    """
+    direction = direction.double().cpu()
+    norm = _optional(model, architecture.final_norm)
+    if norm is not None:
+        direction = through_norm(architecture, norm, direction)
+    projection = _optional(model, architecture.before_unembedding)
+    if projection is not None:
+        direction = weight_of(projection).detach().double().cpu() @ direction
+    return direction
+
+
+def _optional(model: nn.Module, path: str) -> nn.Module | None:
+    """Return the module at a path, or None where the model has none there."""
+    parent, _, name = path.rpartition(".")
+    module = getattr(model.get_submodule(parent), name, None) if path else None
+    return module if isinstance(module, nn.Module) else None

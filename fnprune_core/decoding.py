@@ -11,7 +11,13 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from fnprune_core.architectures import output_projections, weight_of
+from fnprune_core.architectures import (
+    layers_of,
+    output_projections,
+    through_norm,
+    to_unembedding,
+    weight_of,
+)
 from fnprune_core.errors import SettingsError
 from fnprune_core.models import LanguageModel
 from fnprune_core.networks import NetworkAtlas
@@ -234,17 +240,27 @@ class LogitEffect:
 def output_direction(
     language_model: LanguageModel, weights: NDArray[np.floating]
 ) -> NDArray[np.float64]:
-    """Return Σ_j weight_j W[:, j] over the units of all layers: (hidden,), float64."""
+    """Return Σ_j weight_j W[:, j] over the units of all layers: (hidden,), float64.
+
+    Where a family has a norm between the MLP and the residual stream, its gain is applied.
+    """
     parts = language_model.layout.split(np.asarray(weights, dtype=np.float64))
-    total = np.zeros(int(language_model.model.config.hidden_size))
-    projections = output_projections(language_model.model, language_model.architecture)
+    total = torch.zeros(int(language_model.model.config.hidden_size), dtype=torch.float64)
+    architecture = language_model.architecture
+    projections = output_projections(language_model.model, architecture)
+    layers = layers_of(language_model.model, architecture)
     with torch.no_grad():
-        for module, part in zip(projections, parts, strict=True):
+        for layer, module, part in zip(layers, projections, parts, strict=True):
             if part.any():
                 weight = weight_of(module)
                 chosen = torch.from_numpy(part).to(weight.device, torch.float32)
-                total += (weight.float() @ chosen).double().cpu().numpy()
-    return total
+                direction = (weight.float() @ chosen).double().cpu()
+                if architecture.output_norm:
+                    norm = layer.get_submodule(architecture.output_norm)
+                    direction = through_norm(architecture, norm, direction)
+                total += direction
+    result: NDArray[np.float64] = total.numpy()
+    return result
 
 
 def logit_effects(
@@ -252,8 +268,8 @@ def logit_effects(
 ) -> tuple[list[LogitEffect], list[LogitEffect]]:
     """Return the tokens that units' output directions promote and suppress, strongest first.
 
-    The direction goes through the final norm's gain and the unembedding (the direct path; what
-    later layers make of it is left out). Effects are z over the vocabulary.
+    The direction goes through the final norm's linear part and the unembedding (the direct path;
+    what later layers make of it is left out). Effects are z over the vocabulary.
 
     Parameters
     ----------
@@ -261,11 +277,12 @@ def logit_effects(
         A unit's activation per unit of network strength, σ_j z_kj; or one unit alone.
     """
     direction = output_direction(language_model, weights)
-    norm = language_model.model.get_submodule(language_model.architecture.final_norm)
+    scaled = to_unembedding(
+        language_model.model, language_model.architecture, torch.from_numpy(direction)
+    )
     with torch.no_grad():
-        gain = norm.get_parameter("weight").double().cpu()
         head = weight_of(language_model.model.get_output_embeddings())
-        scaled = (torch.from_numpy(direction) * gain).to(head.device, torch.float32)
+        scaled = scaled.to(head.device, torch.float32)
         logits = (head.float() @ scaled).double().cpu().numpy()
     z = (logits - logits.mean()) / max(float(logits.std()), 1e-12)
     order = np.argsort(z)

@@ -130,7 +130,7 @@ class LanguageModel:
             parameter_bytes=sum(p.numel() * p.element_size() for p in parameters),
             dtype=str(self.dtype).removeprefix("torch."),
             device=str(self.device),
-            has_gate=len(self.architecture.feeding) > 1,
+            has_gate=len(self.architecture.feeding) * self.architecture.n_fused > 1,
             bias_home=self.architecture.bias_home,
             fingerprint=self.fingerprint,
         )

@@ -11,7 +11,7 @@ from fnprune_core.architectures import (
     Architecture,
     bias_of,
     feeding_modules,
-    layers_of,
+    feeding_rows,
     output_projections,
     replace_weight,
     weight_of,
@@ -51,8 +51,9 @@ def prune(
     with torch.no_grad():
         for layer, kept in enumerate(plan.kept):
             index = torch.from_numpy(kept)
+            rows_of_kept = feeding_rows(architecture, index, plan.layout.widths[layer])
             for module in feeding_modules(model, architecture, layer):
-                rows = index.to(weight_of(module).device)
+                rows = rows_of_kept.to(weight_of(module).device)
                 bias = bias_of(module)
                 replace_weight(
                     module, weight_of(module)[rows], None if bias is None else bias[rows]
@@ -95,9 +96,11 @@ def mask(
     model = _checked_copy(language_model, plan)
     with torch.no_grad():
         for layer, (removed, kept) in enumerate(zip(plan.removed, plan.kept, strict=True)):
+            index = torch.from_numpy(removed)
+            rows_of_removed = feeding_rows(architecture, index, plan.layout.widths[layer])
             for module in feeding_modules(model, architecture, layer):
                 weight = weight_of(module).clone()
-                rows = torch.from_numpy(removed).to(weight.device)
+                rows = rows_of_removed.to(weight.device)
                 weight[rows] = 0
                 bias = bias_of(module)
                 if bias is not None:
@@ -109,7 +112,7 @@ def mask(
             weight = weight_of(projection).clone()
             if refit.columns is not None:
                 weight[:, torch.from_numpy(kept).to(weight.device)] = refit.columns.to(weight)
-            weight[:, torch.from_numpy(removed).to(weight.device)] = 0
+            weight[:, index.to(weight.device)] = 0
             replace_weight(projection, weight, _new_bias(projection, refit))
     _give_biases_a_home(model, architecture)
     return model
@@ -139,12 +142,15 @@ def _new_bias(projection: torch.nn.Module, refit: Refit) -> Tensor | None:
 
 def _give_biases_a_home(model: PreTrainedModel, architecture: Architecture) -> None:
     """Switch the config's MLP biases on if a projection got one; all others become zero."""
-    projections = output_projections(model, architecture)
-    if architecture.bias_home != "switch" or all(bias_of(p) is None for p in projections):
+    if architecture.bias_home != "switch":
+        return
+    if all(bias_of(projection) is None for projection in output_projections(model, architecture)):
         return
     setattr(model.config, architecture.bias_switch, True)
-    for layer, _ in enumerate(layers_of(model, architecture)):
-        for module in (*feeding_modules(model, architecture, layer), projections[layer]):
-            if bias_of(module) is None:
-                weight = weight_of(module)
-                replace_weight(module, weight, weight.new_zeros(weight.shape[0]))
+    with torch.device("meta"):
+        whole = type(model)(model.config)
+    for name, expected in whole.named_modules():
+        module = model.get_submodule(name)
+        if bias_of(expected) is not None and bias_of(module) is None:
+            weight = weight_of(module)
+            replace_weight(module, weight, weight.new_zeros(weight.shape[0]))

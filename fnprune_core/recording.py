@@ -352,7 +352,8 @@ def signals_of(
     seen: list[Tensor] = [torch.empty(0)] * len(projections)
 
     def see(layer: int, x: Tensor) -> None:
-        seen[layer] = x.detach().to("cpu").float()
+        # Some families (OPT) lay all tokens of a batch in one row.
+        seen[layer] = x.detach().to("cpu").float().reshape(*token_ids.shape, -1)
 
     ids = token_ids.to(language_model.device)
     with language_model.lock, torch.inference_mode(), watch_inputs(projections, see):

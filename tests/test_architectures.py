@@ -13,10 +13,13 @@ from fnprune_core.architectures import (
     bias_of,
     feeding_modules,
     feeding_row_norms,
+    feeding_rows,
     layers_of,
     output_column_norms,
     output_projections,
     replace_weight,
+    through_norm,
+    to_unembedding,
     unit_layout,
     weight_of,
 )
@@ -26,13 +29,15 @@ from fnprune_core.recording import signals_of
 
 def test_signals_times_output_projection_are_what_the_mlp_says(language_model):
     model, architecture = language_model.model, language_model.architecture
-    mlp_path = architecture.output_projection.rpartition(".")[0]
+    # OPT has no MLP module: its projection's output stands for it, all tokens in one row.
+    path = architecture.output_projection.rpartition(".")[0] or architecture.output_projection
     outputs = []
     handles = [
-        layer.get_submodule(mlp_path).register_forward_hook(lambda m, x, y: outputs.append(y))
+        layer.get_submodule(path).register_forward_hook(lambda m, x, y: outputs.append(y))
         for layer in layers_of(model, architecture)
     ]
-    signals, _ = signals_of(language_model, tiny.random_ids())
+    ids = tiny.random_ids()
+    signals, _ = signals_of(language_model, ids)
     for handle in handles:
         handle.remove()
     parts = language_model.layout.split(signals)
@@ -42,6 +47,7 @@ def test_signals_times_output_projection_are_what_the_mlp_says(language_model):
         expected = torch.from_numpy(x) @ weight_of(projection).T
         if (bias := bias_of(projection)) is not None:
             expected += bias
+        y = y.reshape(*ids.shape, -1)
         torch.testing.assert_close(y, expected.detach(), rtol=1e-4, atol=1e-5)
 
 
@@ -50,18 +56,20 @@ def test_a_unit_is_a_row_of_what_feeds_it(language_model):
     layer, unit = 1, 5
     ids = tiny.random_ids()
     before, _ = signals_of(language_model, ids)
+    width = language_model.layout.widths[layer]
+    rows = feeding_rows(architecture, torch.tensor([unit]), width)
     with torch.no_grad():
         for module in feeding_modules(model, architecture, layer):
             weight = weight_of(module).clone()
-            weight[unit] = 0
+            weight[rows] = 0
             bias = bias_of(module)
             if bias is not None:
                 bias = bias.clone()
-                bias[unit] = 0
+                bias[rows] = 0
             replace_weight(module, weight, bias)
     after, _ = signals_of(language_model, ids)
     flat = int(language_model.layout.flat(layer, unit))
-    assert (before[..., flat] != 0).all()
+    assert (before[..., flat] != 0).any()  # OPT's rectified units are silent at some tokens
     assert (after[..., flat] == 0).all()
     others = language_model.layout.layer_of_unit <= layer
     others[flat] = False
@@ -94,8 +102,55 @@ def test_norms_are_per_unit(language_model):
     unit = int(language_model.layout.flat(2, 7))
     expected = 1.0
     for module in feeding_modules(model, architecture, 2):
-        expected *= float(weight_of(module)[7].detach().square().sum())
+        for row in feeding_rows(architecture, torch.tensor([7]), language_model.layout.widths[2]):
+            expected *= float(weight_of(module)[row].detach().square().sum())
     assert float(rows[unit]) == pytest.approx(expected, rel=1e-5)
+
+
+def assert_linear_part(architecture, norm, size):
+    """Where x is orthogonal to a direction, only the linear part of the norm acts on it."""
+    generator = torch.Generator().manual_seed(2)
+    direction, x = torch.randn(2, size, generator=generator, dtype=torch.float64)
+    if isinstance(norm, nn.LayerNorm):
+        direction, x = direction - direction.mean(), x - x.mean()
+    x -= direction * (x @ direction) / (direction @ direction)
+    _, slope = torch.autograd.functional.jvp(copy.deepcopy(norm).double(), x, direction)
+    expected = slope * x.square().mean().sqrt()
+    shifted = direction + 3 if isinstance(norm, nn.LayerNorm) else direction
+    actual = through_norm(architecture, norm, shifted)
+    torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_linear_part_of_norms_is_what_the_norms_compute(language_model):
+    model, architecture = language_model.model, language_model.architecture
+    assert_linear_part(architecture, model.get_submodule(architecture.final_norm), 32)
+    norms = {name for name, _ in layers_of(model, architecture)[0].named_children()}
+    if architecture.output_norm:
+        norm = layers_of(model, architecture)[1].get_submodule(architecture.output_norm)
+        assert_linear_part(architecture, norm, 32)
+    assert ("post_feedforward_layernorm" in norms) == bool(architecture.output_norm)
+
+
+@pytest.mark.parametrize("affine", [True, False])
+@pytest.mark.parametrize("before", [True, False])
+def test_opt_may_lack_the_final_norm_its_gain_and_a_bias(before, affine):
+    """opt-350m norms after each layer and projects before the unembedding; Galactica is plain."""
+    config = tiny.TINY_CONFIGS["OPT"]()
+    config.do_layer_norm_before, config.layer_norm_elementwise_affine = before, affine
+    config.word_embed_proj_dim = 24
+    language_model = tiny.tiny_language_model("OPT", config=config)
+    model, architecture = language_model.model, language_model.architecture
+    direction = torch.randn(32, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    decoder = model.model.decoder
+    expected = direction
+    if before:
+        expected = direction - direction.mean()
+        if affine:
+            expected = expected * decoder.final_layer_norm.weight.double()
+    expected = decoder.project_out.weight.double() @ expected
+    actual = to_unembedding(model, architecture, direction)
+    torch.testing.assert_close(actual, expected.detach())
+    assert model.get_output_embeddings().weight.shape[1] == len(actual)
 
 
 def test_every_model_type_has_one_row():

@@ -4,6 +4,7 @@ import tiny
 import torch
 from test_networks import N_SESSIONS, WINDOW, atlas_of
 
+from fnprune_core.architectures import through_norm, to_unembedding
 from fnprune_core.decoding import (
     benjamini_hochberg,
     class_effects,
@@ -112,11 +113,15 @@ def test_logit_effects_are_the_direct_path_through_norm_and_unembedding(family):
     one = torch.zeros(1, language_model.layout.widths[1])
     zero = module(one).detach()
     one[0, 7] = 1.0
-    assert np.allclose(direction, (module(one) - zero).detach().numpy()[0], atol=1e-6)
+    expected = (module(one) - zero).detach()[0]
+    if architecture.output_norm:
+        norm = layer.get_submodule(architecture.output_norm)
+        expected = through_norm(architecture, norm, expected)
+    assert np.allclose(direction, expected.numpy(), atol=1e-6)
     promoted, suppressed = logit_effects(language_model, weights, n=3)
-    gain = language_model.model.get_submodule(architecture.final_norm).weight.detach().numpy()
+    scaled = to_unembedding(language_model.model, architecture, torch.from_numpy(direction))
     head = language_model.model.get_output_embeddings().weight.detach().numpy()
-    logits = head @ (gain * direction)
+    logits = head @ scaled.numpy()
     z = (logits - logits.mean()) / logits.std()
     assert [e.effect for e in promoted] == pytest.approx(sorted(z)[::-1][:3], rel=1e-4)
     assert [e.effect for e in suppressed] == pytest.approx(sorted(z)[:3], rel=1e-4)

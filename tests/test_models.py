@@ -24,7 +24,9 @@ def test_another_model_has_another_fingerprint(language_model, family):
     before = fingerprint(language_model.model, language_model.architecture)
     with torch.no_grad():
         attention = next(
-            p for n, p in language_model.model.named_parameters() if "attn" in n and p.ndim == 2
+            p
+            for n, p in language_model.model.named_parameters()
+            if ("attn" in n or "attention" in n) and p.ndim == 2
         )
         attention.neg_()
     assert fingerprint(language_model.model, language_model.architecture) != before
@@ -33,18 +35,23 @@ def test_another_model_has_another_fingerprint(language_model, family):
 def test_anatomy_counts_what_is_there(language_model):
     anatomy = language_model.anatomy()
     architecture = ARCHITECTURES[anatomy.family]
-    mlp = [p for n, p in language_model.model.named_parameters() if ".mlp." in n]
+    mlp = [
+        p
+        for n, p in language_model.model.named_parameters()
+        if ".mlp." in n or ".fc1." in n or ".fc2." in n
+    ]
     assert anatomy.n_layers == 3
     assert anatomy.hidden_size == 32
     assert anatomy.widths == (anatomy.n_units // 3,) * 3
     assert (anatomy.n_heads, anatomy.head_size) == (4, 8)
-    assert anatomy.n_kv_heads == (4 if anatomy.family == "GPT-2" else 2)
+    grouped = "num_key_value_heads" in language_model.model.config.to_dict()
+    assert anatomy.n_kv_heads == (2 if grouped else 4)
     assert anatomy.vocabulary_size == tiny.VOCABULARY
     assert anatomy.n_parameters == language_model.model.num_parameters()
     assert anatomy.n_mlp_parameters == sum(p.numel() for p in mlp)
     assert anatomy.parameter_bytes == 4 * anatomy.n_parameters
     assert (anatomy.dtype, anatomy.device) == ("float32", "cpu")
-    assert anatomy.has_gate == (len(architecture.feeding) == 2)
+    assert anatomy.has_gate == any("gate" in path for path in architecture.feeding)
     assert anatomy.bias_home == architecture.bias_home
 
 

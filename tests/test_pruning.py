@@ -12,7 +12,7 @@ from fnprune_core.compensation import COMPENSATIONS, Cut, compensate, uses_bias
 from fnprune_core.errors import FingerprintMismatchError, PlanError
 from fnprune_core.layout import UnitLayout
 from fnprune_core.pruning import mask, prune
-from fnprune_core.silencing import silenced
+from fnprune_core.silencing import Refit, silenced
 
 IDS = tiny.random_ids()
 CUTS = [*((name, False) for name in COMPENSATIONS), ("least-squares", True)]
@@ -123,6 +123,26 @@ def test_a_uniform_copy_reloads_with_plain_transformers(language_model, refits_f
         )
         assert not any(report.values())
         assert torch.equal(tiny.logits_of(loaded, IDS), tiny.logits_of(pruned, IDS))
+
+
+@pytest.mark.parametrize("family", ["Llama", "OPT"])
+def test_a_config_switched_to_biases_gives_zeros_to_all_that_had_none(family, tmp_path):
+    """In OPT without biases (Galactica) the switch is for attention too: it would be random."""
+    config = tiny.TINY_CONFIGS[family]()
+    config.enable_bias = False
+    language_model = tiny.tiny_language_model(family, config=config)
+    plan = uniform_plan(language_model)
+    refits = [Refit(bias=torch.full((32,), 0.5))] * language_model.layout.n_layers
+    for cut in (prune, mask):
+        copied = cut(language_model, plan, refits=refits)
+        with silenced(language_model, plan.removed, refits=refits):
+            expected = tiny.logits_of(language_model.model, IDS)
+        copied.save_pretrained(tmp_path / cut.__name__)
+        loaded, report = AutoModelForCausalLM.from_pretrained(
+            tmp_path / cut.__name__, output_loading_info=True
+        )
+        assert not any(report.values())
+        torch.testing.assert_close(tiny.logits_of(loaded, IDS), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_plans_that_do_not_fit_are_refused(llama):

@@ -10,13 +10,20 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 from transformers import (
     AutoModelForCausalLM,
+    Gemma2Config,
+    Gemma3TextConfig,
+    GemmaConfig,
     GPT2Config,
+    GPTNeoXConfig,
     LlamaConfig,
     MistralConfig,
+    OPTConfig,
+    Phi3Config,
     PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerFast,
     Qwen2Config,
+    Qwen3Config,
 )
 
 from fnprune_core.corpora import Document
@@ -33,22 +40,31 @@ _SHARED = {
     "initializer_range": 0.25,
     "bos_token_id": None,
     "eos_token_id": None,
+    "pad_token_id": None,
 }
 _SIZES = {
     "hidden_size": 32,
     "num_hidden_layers": 3,
     "num_attention_heads": 4,
-    "num_key_value_heads": 2,
     "max_position_embeddings": 128,
 }
+_GROUPED = {**_SHARED, **_SIZES, "num_key_value_heads": 2}
+_GEMMA = {**_GROUPED, "head_dim": 8, "query_pre_attn_scalar": 8}
 # A row for each family of `ARCHITECTURES`; the widths differ, so that none passes for another.
 TINY_CONFIGS: dict[str, Callable[[], PretrainedConfig]] = {
-    "Llama": lambda: LlamaConfig(**_SHARED, **_SIZES, intermediate_size=48),
-    "Mistral": lambda: MistralConfig(**_SHARED, **_SIZES, intermediate_size=44),
-    "Qwen2": lambda: Qwen2Config(**_SHARED, **_SIZES, intermediate_size=46),
+    "Llama": lambda: LlamaConfig(**_GROUPED, intermediate_size=48),
+    "Mistral": lambda: MistralConfig(**_GROUPED, intermediate_size=44),
+    "Qwen2": lambda: Qwen2Config(**_GROUPED, intermediate_size=46),
+    "Qwen3": lambda: Qwen3Config(**_GROUPED, head_dim=8, intermediate_size=41),
+    "Gemma": lambda: GemmaConfig(**_GROUPED, head_dim=8, intermediate_size=42),
+    "Gemma 2": lambda: Gemma2Config(**_GEMMA, intermediate_size=43),
+    "Gemma 3": lambda: Gemma3TextConfig(**_GEMMA, intermediate_size=45),
+    "Phi-3": lambda: Phi3Config(**_GROUPED, intermediate_size=47),
     "GPT-2": lambda: GPT2Config(
         **_SHARED, n_embd=32, n_layer=3, n_head=4, n_inner=40, n_positions=128
     ),
+    "GPT-NeoX": lambda: GPTNeoXConfig(**_SHARED, **_SIZES, intermediate_size=38),
+    "OPT": lambda: OPTConfig(**_SHARED, **_SIZES, init_std=0.25, ffn_dim=39),
 }
 
 
