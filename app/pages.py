@@ -59,6 +59,12 @@ ATLAS = (
         help="See which units and which networks behave alike, and pick them by a lasso.",
     ),
     Page(
+        path="views/carpet.py",
+        title="Carpet",
+        icon="view_comfy",
+        help="See units over tokens, by layer or by network.",
+    ),
+    Page(
         path="views/probe.py",
         title="Probe",
         icon="edit_note",

@@ -62,7 +62,7 @@ class EmbeddingSettings:
 
     n_units: int = 8000
     n_neighbors: int = 15
-    min_dist: float = 0.1
+    min_dist: float = 0.3
     z: float = 3.0
     least_members: int = 20
     seed: int = 0

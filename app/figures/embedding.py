@@ -74,19 +74,20 @@ def units_map(
         y=points.places[mine, 1],
         mode="markers",
         marker={
-            "size": 8,
-            "color": "rgba(0,0,0,0)",
-            "line": {"color": palette.text, "width": 1.2},
+            "size": 7,
+            "color": palette.accent,
+            "line": {"color": palette.canvas, "width": 0.8},
         },
         hoverinfo="skip",
         name=f"network {selected}",
         selected={"marker": {"opacity": 1}},
         unselected={"marker": {"opacity": 1}},
     )
-    _plane(figure, palette, points.places, height=620)
+    _add_numbers(figure, points, selected=selected, palette=palette)
+    _plane(figure, palette, points.places, height=640)
     if colouring.by == "domain":
         legend_on_top(figure, palette)
-        figure.data[-1].showlegend = False
+        figure.update_traces(showlegend=False, selector={"hoverinfo": "skip"})
     figure.update_layout(dragmode="lasso", newselection={"line": {"color": palette.accent}})
     n, placed = len(points.network), int((points.network >= 0).sum())
     sizes = np.bincount(points.network[points.network >= 0], minlength=len(colouring.names))
@@ -94,8 +95,8 @@ def units_map(
         figure=figure,
         alternative=(
             f"UMAP of {n:,} units, coloured by {colouring.by}: {placed:,} belong to a network "
-            f"(|z| above {threshold:g}); {int(mine.sum()):,} of them, ringed, to network "
-            f"{selected}. Only near neighbours mean something, not the distances between groups."
+            f"(|z| above {threshold:g}); {int(mine.sum()):,} of them, drawn on top, to "
+            f"network {selected}. Only near neighbours mean something, not distances between groups."
         ),
         table=pd.DataFrame(
             {
@@ -107,6 +108,29 @@ def units_map(
             }
         ),
     )
+
+
+def _add_numbers(figure: go.Figure, points: UnitPoints, *, selected: int, palette: Palette) -> None:
+    """Write each network's number where most of its units of positive z lie.
+
+    As annotations: text of a trace would lie beneath the points, which WebGL draws on top.
+    """
+    for network in range(int(points.network.max(initial=-1)) + 1):
+        mine = (points.network == network) & (points.z > 0)
+        if mine.sum() < 3:
+            continue
+        x, y = np.median(points.places[mine], axis=0).tolist()
+        figure.add_annotation(
+            x=x,
+            y=y,
+            text=f"<b>{network}</b>" if network == selected else str(network),
+            showarrow=False,
+            font={
+                "size": 15 if network == selected else 11,
+                "color": palette.text,
+                "shadow": f"0 0 3px {palette.canvas}, 0 0 3px {palette.canvas}",
+            },
+        )
 
 
 def _centres(points: UnitPoints, n_networks: int) -> NDArray[np.float64]:
@@ -129,7 +153,7 @@ def _groups(points: UnitPoints, colouring: Colouring, palette: Palette) -> list[
     if colouring.by == "network":
         marker = {
             "color": points.network.astype(np.int16),
-            "colorscale": parcel_scale(palette, len(colouring.names)),
+            "colorscale": _parcels(palette, len(colouring.names)),
             "cmin": -1.5,
             "cmax": len(colouring.names) - 0.5,
         }
@@ -143,6 +167,12 @@ def _groups(points: UnitPoints, colouring: Colouring, palette: Palette) -> list[
         for d, name, colour in groups
         if (domain == d).any()
     ]
+
+
+def _parcels(palette: Palette, n_networks: int) -> list[tuple[float, str]]:
+    """Return the networks' colours; units of none are drawn fainter than any, but are seen."""
+    (low, _), (high, _), *rest = parcel_scale(palette, n_networks)
+    return [(low, palette.line), (high, palette.line), *rest]
 
 
 def _points(
@@ -256,7 +286,7 @@ def networks_map(points: NetworkPoints, *, selected: int, alike: str, palette: P
         figure=figure,
         alternative=(
             f"UMAP of {len(points.names)} networks, near where {alike}: nearest to network "
-            f"{selected} are {listed}. Area tells the number of units, colour the domain in which "
+            f"{selected} are {listed}. Size tells the number of units, colour the domain in which "
             "a network has most energy."
         ),
         table=pd.DataFrame(

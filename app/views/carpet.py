@@ -1,0 +1,143 @@
+"""Carpet: units over tokens, by layer or by network, in one session or in all of them."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from app import atlas_frame, components, recipes, state
+from app.caches import carpet as cache
+from app.figures.carpet import Span, overview_carpet, session_carpet, stretch_carpet
+from fnprune_core.networks import NetworkAtlas
+
+SHOWN = {
+    "network": "One session, by network",
+    "layer": "One session, by layer",
+    "all-network": "All sessions, by network",
+    "all-layer": "All sessions, by layer",
+}
+STRETCH = 48
+
+
+def show_session(atlas: NetworkAtlas, by: str) -> None:
+    """Draw one session whole, and a stretch of it with its text."""
+    session = pick_session(atlas)
+    pieces, n_dummy = cache.tokens(atlas.id, session)
+    values = cache.session_values(atlas.id, by, session)
+    rows = replace(cache.rows(atlas.id, by)[1], selected=state.view().network)
+    n_shown = min(STRETCH, len(pieces))
+    last_start = len(pieces) - n_shown
+    first = min(max(state.view().token, 0), last_start)
+    if last_start:
+        chosen = st.slider(
+            "Stretch shown with its text, from token", 0, last_start, first,
+            key=f"carpet-from-{session}",
+        )  # fmt: skip
+        if chosen != first:
+            state.change(token=chosen)
+            first = chosen
+    made = recipes.code("carpet", atlas=atlas.id, session=session)
+    part = slice(first, first + n_shown)
+    components.picture(
+        stretch_carpet(
+            values[:, part], pieces[part], rows, first=first, palette=components.palette()
+        ),
+        key=f"carpet-stretch-{by}",
+        made=made,
+    )
+    components.picture(
+        session_carpet(
+            values,
+            pieces,
+            rows,
+            n_dummy_tokens=n_dummy,
+            stretch=Span(name="shown above", first=first, last=first + n_shown - 1),
+            palette=components.palette(),
+        ),
+        key=f"carpet-session-{by}",
+        made=made,
+    )
+
+
+def pick_session(atlas: NetworkAtlas) -> int:
+    """Draw the choice of the session; return it."""
+    facts = cache.session_facts(atlas.id)
+    numbers = facts["session"].tolist()
+    titles = {
+        row.session: f"{row.session}: {row.domain}, {row.document}" for row in facts.itertuples()
+    }
+    held = state.view().session
+    current = held if held in titles else numbers[0]
+    chosen = st.selectbox(
+        "Session", numbers, index=numbers.index(current), format_func=titles.__getitem__,
+        key=f"carpet-session-of-{current}",
+    )  # fmt: skip
+    if chosen != current:
+        state.change(session=int(chosen), token=-1)
+        st.rerun()
+    return int(current)
+
+
+def show_all(atlas: NetworkAtlas, by: str) -> None:
+    """Draw all sessions; a square or a row opens one."""
+    values = cache.overview(atlas.id, by)
+    facts, sessions, domains = cache.columns(atlas.id)
+    numbers = facts["session"].tolist()
+    rows = replace(cache.rows(atlas.id, by)[1], selected=state.view().network)
+    components.picture(
+        overview_carpet(
+            values,
+            rows,
+            sessions=sessions,
+            numbers=numbers,
+            domains=domains,
+            selected=state.view().session,
+            palette=components.palette(),
+        ),
+        key=f"carpet-all-{by}",
+        made=recipes.code("carpet", atlas=atlas.id, session=numbers[0]),
+        on_select=lambda: open_session(picked_point(f"carpet-all-{by}"), by),
+        selection_mode="points",
+    )
+    st.caption("Choose a square above the carpet or a row of the table to open its session.")
+    st.dataframe(
+        facts,
+        hide_index=True,
+        height=300,
+        key=f"carpet-sessions-{by}",
+        on_select=lambda: open_session(picked_row(f"carpet-sessions-{by}", numbers), by),
+        selection_mode="single-row",
+        alt="Sessions, by domain",
+    )
+
+
+def picked_point(key: str) -> int | None:
+    """Return the session of the square that was picked in a chart."""
+    points = state.widget(key)["selection"]["points"]
+    return int(points[0]["customdata"]) if points else None
+
+
+def picked_row(key: str, numbers: list[int]) -> int | None:
+    """Return the session of the row that was picked in the table."""
+    rows = state.widget(key)["selection"]["rows"]
+    return int(numbers[rows[0]]) if rows else None
+
+
+def open_session(session: int | None, by: str) -> None:
+    """Look at one session, before the page runs again."""
+    if session is not None:
+        state.change(session=session, token=-1, show=by)
+        state.remember("carpet-shown", by)
+
+
+opened = atlas_frame.open_atlas(
+    "Carpet",
+    "Each row is a unit, each column a token: bright is above its mean, dark below.",
+    picker=True,
+)
+if opened is not None:
+    with components.explaining():
+        shown = atlas_frame.section(SHOWN, key="carpet-shown")
+        if shown.startswith("all-"):
+            show_all(opened[0], shown.removeprefix("all-"))
+        else:
+            show_session(opened[0], shown)
