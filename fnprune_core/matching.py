@@ -229,10 +229,10 @@ class Likeness:
         """Return what the numbers say."""
         low, high = np.quantile(self.null, [0.025, 0.975])
         return (
-            f"Paired networks agree within texts at a mean |ρ| of {self.score:.2f}; by chance it "
-            f"would be {low:.2f} to {high:.2f} (p {_p_text(self.p)}, {len(self.null)} circular "
+            f"Paired networks agree within texts at a mean |ρ| of {self.score:.3f}; by chance it "
+            f"would be {low:.3f} to {high:.3f} (p {_p_text(self.p)}, {len(self.null)} circular "
             f"shifts). {self.n_above_chance} of {len(self.pairs)} pairs are above chance "
-            f"(|ρ| > {self.chance_rho:.2f}), {self.n_published} above {PUBLISHED_RHO:g}."
+            f"(|ρ| > {self.chance_rho:.3f}), {self.n_published} above {PUBLISHED_RHO:g}."
         )
 
 

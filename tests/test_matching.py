@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerFast
 from fnprune_core import workflows
 from fnprune_core.aligning import matched, shared_text
 from fnprune_core.annotations import Annotation, annotate, read_annotations
+from fnprune_core.cli import main
 from fnprune_core.decomposition import Decomposition, GroupICA
 from fnprune_core.errors import (
     CorruptArtifactError,
@@ -377,3 +378,40 @@ def test_damaged_identities_are_told(workspace, content) -> None:
     path.write_text(content)
     with pytest.raises(CorruptArtifactError, match="damaged"):
         read_identities(workspace, "2" * 16)
+
+
+@pytest.fixture
+def fnprune(workspace, monkeypatch, capsys):
+    """Run a command on the workspace; return the JSON that it prints."""
+
+    def run(*words: str):
+        monkeypatch.setattr("sys.argv", ["fnprune", *words, "-w", str(workspace.root), "--json"])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        return stopped.value.code, json.loads(capsys.readouterr().out)
+
+    return run
+
+
+def test_commands_apply_match_and_carry(fnprune, workspace, recording, record_windows, llama):
+    with pytest.warns(NotConvergedWarning):
+        atlas = workflows.decompose(
+            workspace, recording.id, settings=GroupICA(n_components=4, n_runs=1, max_iter=5)
+        )
+    other = record_windows(llama, tiny.toy_windows((32,) * 6, seed=7))
+    code, applied = fnprune("apply", atlas, other.id, "--keep-maps")
+    assert (code, applied["applied_from"], applied["r_of_maps"]) == (0, atlas, [1.0] * 4)
+    annotate(workspace, workflows.open_atlas(workspace, atlas), 3, Annotation(name="late"))
+    code, found = fnprune("match", applied["id"], atlas, "--carry", "--threshold", "0.9")
+    assert [(p["network"], p["partner"], p["is_same"]) for p in found["pairs"]] == [
+        (k, k, True) for k in range(4)
+    ]
+    assert found["likeness"] is None  # other texts
+    assert found["carried"] == {"n_identities": 4, "n_names": 1, "left_behind": []}
+    assert read_annotations(workspace, applied["id"]).of(3).name == "late"
+    code, found = fnprune("match", atlas, atlas, "--by", "courses", "--null", "19")
+    assert (found["by"], found["likeness"]["p"]) == ("time courses", 0.05)
+    assert not any(pair["is_same"] for pair in found["pairs"])
+    code, failed = fnprune("match", atlas, applied["id"], "--by", "courses")
+    assert code == 2
+    assert "no text in common" in failed["error"]["message"]
