@@ -28,6 +28,7 @@ from fnprune_core.plans import PruningPlan
 from fnprune_core.recording import Recording, RecordingSettings
 from fnprune_core.storage import Workspace, read_manifest
 from fnprune_core.topography import Cortex
+from fnprune_core.verdicts import Assessment
 
 
 @st.cache_resource
@@ -151,10 +152,30 @@ def estimate(
     return workflows.estimate_recording(_model, windows, settings)
 
 
-@st.cache_data(max_entries=8)
 def network_table(id: str) -> pd.DataFrame:
-    """Return one row a network."""
-    return atlas(id).table()
+    """Return one row a network, with what was measured of how far it can be trusted."""
+    return _network_table(id, assessment_key(id))
+
+
+@st.cache_data(max_entries=8)
+def _network_table(id: str, key: tuple[tuple[str, str], ...]) -> pd.DataFrame:
+    table = atlas(id).table()
+    return table.join(_assessment(id, key).columns()) if key else table
+
+
+def assessment_key(id: str) -> tuple[tuple[str, str], ...]:
+    """Return which measures of trust an atlas has: (part, artifact id) each."""
+    return tuple(workflows.assessment_ids(workspace(), atlas(id).id).items())
+
+
+def assessment(id: str) -> Assessment:
+    """Return what was measured of how far an atlas's networks can be trusted."""
+    return _assessment(id, assessment_key(id))
+
+
+@st.cache_resource(max_entries=8)
+def _assessment(id: str, key: tuple[tuple[str, str], ...]) -> Assessment:
+    return workflows.open_assessment(workspace(), atlas(id).id)
 
 
 @st.cache_data(max_entries=8)

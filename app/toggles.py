@@ -6,20 +6,41 @@ import streamlit as st
 from app import components, resources, state
 from fnprune_core.networks import NetworkAtlas
 
-_COLUMNS = ["keep", "map", "network", "stability", "domain", "share", "peak layer"]
+_COLUMNS = ["keep", "map", "network", "trust", "domain", "share", "peak layer"]
+#: What trust in a network can be read from, the most telling first.
+_TRUST = {
+    "reproducibility": "reproducibility",
+    "iq_bootstrap": "Iq over bootstraps",
+    "iq_seeds": "Iq over seeds",
+    "stability": "stability",
+}
+
+
+def trust_of(table: pd.DataFrame) -> tuple[str, pd.Series]:
+    """Return what is known of how far networks can be trusted: its name, and one value each.
+
+    A cluster that less than half of the runs share is no sign of stability, however tight it is.
+    """
+    column = next((c for c in _TRUST if c in table and table[c].notna().any()), "stability")
+    values = table[column]
+    found_in = column.replace("iq_", "runs_")
+    if found_in != column:
+        values = values.where(table[found_in] >= 0.5, 0.0)
+    return _TRUST[column], values
 
 
 def toggle_table(atlas: NetworkAtlas) -> None:
     """Draw the table; the frame it starts from changes only when a rule or undo sets it."""
     view = state.view()
     table = resources.network_table(atlas.id)
+    trust_name, trust = trust_of(table)
     base = set(state.table_base())
     frame = pd.DataFrame(
         {
             "keep": [network not in base for network in table["network"]],
             "map": resources.thumbnails(atlas.id, view.z, components.palette().mode),
             "network": table["network"],
-            "stability": table["stability"],
+            "trust": trust,
             "domain": table["top_domain"],
             "share": table["top_domain_share"] * 100,
             "peak layer": table["peak_layer"],
@@ -42,8 +63,8 @@ def toggle_table(atlas: NetworkAtlas) -> None:
             "keep": column.CheckboxColumn("keep", width=60, pinned=True),
             "map": column.ImageColumn("map", width=104, pinned=True),
             "network": column.NumberColumn("no.", width=50),
-            "stability": column.ProgressColumn(
-                "stability", min_value=0, max_value=1, format="%.2f", width="small", color="auto"
+            "trust": column.ProgressColumn(
+                trust_name, min_value=0, max_value=1, format="%.2f", width="small", color="auto"
             ),
             "domain": column.TextColumn("most in", width="small"),
             "share": column.NumberColumn("share", format="%.0f %%", width=70),
@@ -108,11 +129,12 @@ def _domain_rule(atlas: NetworkAtlas, dropped: set[int]) -> None:
 
 
 def _stability_rule(atlas: NetworkAtlas, dropped: set[int]) -> None:
-    stability = resources.network_table(atlas.id)["stability"]
-    if not stability.notna().any():
+    name, trust = trust_of(resources.network_table(atlas.id))
+    if not trust.notna().any():
         return
-    least = st.slider("Networks with a stability below", 0.0, 1.0, 0.6, 0.05)
-    found = {int(k) for k in stability.index[stability < least]}
+    article = "an" if name.startswith("I") else "a"
+    least = st.slider(f"Networks with {article} {name} below", 0.0, 1.0, 0.6, 0.05)
+    found = {int(k) for k in trust.index[trust < least]}
     st.button(
         f"Prune these {len(found)} ",
         icon=":material/content_cut:",

@@ -13,7 +13,7 @@ import typer
 from typer.main import get_command
 
 from fnprune_core import __version__
-from fnprune_core.commands import pruning, recording, volumes, whole
+from fnprune_core.commands import matching, pruning, recording, trust, volumes, whole
 from fnprune_core.commands.workspaces import workspaces
 from fnprune_core.console import EXIT_CANCELLED, EXIT_USER_ERROR, print_error
 from fnprune_core.errors import FnpruneError
@@ -32,6 +32,9 @@ for _command in (
     recording.doctor,
     recording.record,
     recording.decompose,
+    matching.apply,
+    matching.match,
+    trust.trust,
     pruning.plan,
     pruning.prune,
     pruning.evaluate,

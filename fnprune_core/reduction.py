@@ -11,7 +11,7 @@ from fnprune_core.progress import CancelToken, Progress, ProgressEvent
 from fnprune_core.sessions import Sessions, normalised
 
 
-def _leading(rows: Tensor, n: int) -> Tensor:
+def leading_rows(rows: Tensor, n: int) -> Tensor:
     """Reduce `rows` (r, units) to its n leading principal components, singular values kept.
 
     By the Gram matrix of the rows, O(r² · units): never an SVD with the units' dimension.
@@ -47,16 +47,16 @@ def group_pca(
         usable = torch.from_numpy(~sessions.is_dummy[sessions.session_slice(session)]).to(device)
         signals = signals[usable]
         for block, units in enumerate(index):
-            reduced = _leading(signals[:, units], m)
+            reduced = leading_rows(signals[:, units], m)
             before = group[block]
             stacked = reduced if before is None else torch.cat([before, reduced])
-            group[block] = _leading(stacked, held) if len(stacked) > held else stacked
+            group[block] = leading_rows(stacked, held) if len(stacked) > held else stacked
     progress(
         ProgressEvent(
             stage="pca", done=sessions.n_sessions, total=sessions.n_sessions, unit="sessions"
         )
     )
-    return [_leading(part, k) for part in group if part is not None]
+    return [leading_rows(part, k) for part in group if part is not None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

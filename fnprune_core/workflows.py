@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedModel
 
+from fnprune_core.applying import apply_atlas
 from fnprune_core.artifacts import (
     cortex_id,
     has_cortex,
@@ -21,6 +22,18 @@ from fnprune_core.artifacts import (
     open_plan,
     open_recording,
     open_refits,
+)
+from fnprune_core.assessing import (
+    NEED_HALVES,
+    PARTS,
+    Assessed,
+    Measured,
+    assess,
+    assessment_ids,
+    check_parts,
+    open_assessment,
+    trust_table,
+    why_no_halves,
 )
 from fnprune_core.comparing import (
     check_overlap,
@@ -66,12 +79,20 @@ from fnprune_core.storage import (
 from fnprune_core.topography import build_cortex
 
 __all__ = [
+    "NEED_HALVES",
+    "PARTS",
+    "Assessed",
     "ExampleIds",
+    "Measured",
     "PrunedCopy",
     "RecordingEstimate",
+    "apply_atlas",
+    "assess",
+    "assessment_ids",
     "bias_warning",
     "canonical_settings",
     "check_overlap",
+    "check_parts",
     "compare",
     "convergence_note",
     "decompose",
@@ -91,6 +112,7 @@ __all__ = [
     "lay_out",
     "measure_pruned_copy",
     "network_names",
+    "open_assessment",
     "open_atlas",
     "open_cortex",
     "open_embedding",
@@ -104,6 +126,8 @@ __all__ = [
     "plans",
     "record_texts",
     "share_of_parameters",
+    "trust_table",
+    "why_no_halves",
     "windows_for",
     "write_volumes",
 ]

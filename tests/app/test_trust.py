@@ -1,0 +1,87 @@
+import pandas as pd
+import pytest
+from driving import finish, press, said, view
+
+from app import assessments, resources, toggles
+from fnprune_core import verdicts, workflows
+from fnprune_core.storage import Workspace
+from fnprune_core.studies import TrustSettings
+
+
+def metrics(at) -> dict[str, str]:
+    return {metric.label: metric.value for metric in at.metric}
+
+
+def test_page_opens_before_anything_was_measured(example, open_page) -> None:
+    at = open_page("trust", **example.view())
+    assert not at.exception
+    assert set(metrics(at)) == {"Alone explains", "Left out, lost", "Kurtosis"}
+    assert any(button.label == "Measure" for button in at.button)
+
+
+def test_measuring_fills_the_page_the_table_of_networks_and_the_gallery(
+    example, open_page, monkeypatch
+) -> None:
+    at = open_page("trust", **example.view())
+    job = (press(at, "Measure"), finish(at))[1]
+    assert job.state == "done", job.failure
+    assert not at.exception
+    assert not [button for button in at.button if button.label.startswith("Measure")]
+    table = resources.network_table(example.atlas)
+    shown = metrics(at)
+    assert shown["Split-half r"].startswith(f"{table['reproducibility'].iloc[0]:.2f}")
+    assert shown["Iq over seeds"].startswith(f"{table['iq_seeds'].iloc[0]:.2f}")
+    for section in ("nulls", "variance", "k"):
+        other = open_page("trust", **example.view(), show=section)
+        assert not other.exception, section
+        assert other.get("plotly_chart"), section
+
+
+def test_a_stored_part_shows_and_the_rest_can_still_be_measured(example, open_page, fresh) -> None:
+    workflows.assess(Workspace(fresh), example.atlas, parts=["seeds"])
+    at = open_page("trust", **example.view(), network="2")
+    assert not at.exception
+    assert "Iq over seeds" in metrics(at)
+    assert "Split-half r" not in metrics(at)
+    assert any(button.label == "Measure the rest" for button in at.button)
+    assert view(at).network == 2
+
+
+def test_too_few_documents_leave_out_halves_alone(example, open_page, monkeypatch) -> None:
+    monkeypatch.setattr("fnprune_core.resampling.LEAST_DOCUMENTS", 99)
+    at = open_page("trust", **example.view())
+    assert not at.exception
+    assert "No reproducibility for this recording" in said(at)
+    captions = " ".join(caption.value for caption in at.caption)
+    assert "other random starts" in captions
+    assert "halves of the documents" not in captions
+
+
+@pytest.mark.parametrize(
+    ("columns", "name", "low"),
+    [
+        ({"stability": [0.9, 0.2]}, "stability", [1]),
+        ({"iq_seeds": [0.2, 0.9], "runs_seeds": [1.0, 1.0]}, "Iq over seeds", [0]),
+        ({"iq_bootstrap": [0.9, 0.9], "runs_bootstrap": [0.1, 1.0]}, "Iq over bootstraps", [0]),
+        ({"reproducibility": [0.1, 0.9], "iq_seeds": [1.0, 1.0]}, "reproducibility", [0]),
+    ],
+)
+def test_rules_read_the_most_telling_number_there_is(columns, name, low) -> None:
+    """A cluster that few runs share is not stable, however tight it is."""
+    table = pd.DataFrame({"stability": [1.0, 1.0], **columns})
+    found, values = toggles.trust_of(table)
+    assert found == name
+    assert list(values.index[values < 0.6]) == low
+
+
+def test_every_null_figure_has_a_column_that_is_read_against_it() -> None:
+    for figures in verdicts.SPEAKS_TO.values():
+        assert {assessments.OF_NULL[figure] for figure in figures} <= set(assessments.FIGURES)
+
+
+def test_default_settings_are_what_the_app_looks_for(example, fresh) -> None:
+    made = workflows.assess(
+        Workspace(fresh), example.atlas, parts=["seeds"], settings=TrustSettings(n_seeds=2)
+    )
+    assert made.ids
+    assert resources.assessment(example.atlas).is_empty
