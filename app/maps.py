@@ -1,16 +1,94 @@
 """A network's map on the page: cortex slices, three sides, 3-D, or layers × units."""
 
-import streamlit as st
+from dataclasses import replace
 
-from app import components, figures, recipes, resources, state, tasks
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from app import (
+    cell_picker,
+    components,
+    figures,
+    map_options,
+    picked,
+    recipes,
+    resources,
+    state,
+    tasks,
+)
+from app.caches import network_page
+from app.figures.base import Picture
+from app.figures.maps import cell_at, mark_cell, unit_at
+from app.figures.networks import MAP_COLUMNS
+from app.map_options import MapOptions
 from fnprune_core.networks import NetworkAtlas
 
 TITLES = ("Slices", "Three sides", "3-D", "Layers")
 VIEWS = dict(zip(state.MAP_VIEWS, TITLES, strict=True))
+MOST_BESIDE = 5
+#: Sections below the map that show the threshold: a move of the slider draws them anew.
+_FOLLOW_THRESHOLD = ("statistics", "decoding", "units")
+_DRAWN = "threshold and pole that the sections show"
+_PLACE_HELP = (
+    "Neurons have no anatomical neighbours. In the cortex each layer is laid out as a sheet so "
+    "that units of the same network lie together, and a network is at the same place in "
+    "neighbouring layers. Layers shows every unit by layer instead."
+)
 
 
 def show_map(atlas: NetworkAtlas, network: int) -> None:
-    """Draw the selected network's map with its threshold and the choice of view."""
+    """Draw the selected network's facts and map; what is changed here runs by itself."""
+    # What the sections below were drawn with: they follow, where they show it.
+    view = state.view()
+    state.remember(_DRAWN, (view.z, view.unit, map_options.options().pole))
+    st.fragment(_map)(atlas.id, network)
+
+
+def _map(atlas_id: str, network: int) -> None:
+    with components.explaining():
+        atlas = resources.atlas(atlas_id)
+        facts = st.container(horizontal=True)
+        z, shown = _choose_view()
+        chosen = _choose_options(atlas, network, shown)
+        with facts:
+            show_facts(atlas, network, z, chosen.pole)
+        if shown != "layers" and resources.cortex(atlas.id) is None:
+            if atlas.decomposition.settings.get("scope") != "layer":
+                offer_cortex(atlas)
+            shown = "layers"
+        if shown == "layers":
+            layers(atlas, network, z, chosen)
+        elif shown == "3d":
+            surfaces(atlas, network)
+        else:
+            cortex(atlas, network, z, shown, chosen)
+        if chosen.section != "units":  # which draws the picked unit itself
+            picked.unit_card(atlas, network, key="map-unit")
+        drawn_z, drawn_unit, drawn_pole = state.widget(_DRAWN)
+        follows = z != drawn_z and chosen.section in _FOLLOW_THRESHOLD
+        follows |= state.view().unit != drawn_unit and chosen.section == "units"
+        if follows or chosen.pole != drawn_pole:
+            st.rerun()
+
+
+def show_facts(atlas: NetworkAtlas, network: int, z: float, pole: int) -> None:
+    """Draw a network's numbers."""
+    row = resources.network_table(atlas.id).iloc[network]
+    if row["stability"] == row["stability"]:
+        st.metric("Stability (Iq)", f"{row['stability']:.2f}")
+    st.metric("Alone explains", f"{row['variance_alone']:.2%}")
+    st.metric("Peak layer", f"{row['peak_layer']}")
+    of = {0: f"Units beyond {z:g}", 1: f"Units above {z:g}", -1: f"Units below −{z:g}"}[pole]
+    if pole:
+        n_units = network_page.pole_facts(atlas.id, network, pole, z)["n_units"]
+    else:
+        n_units = resources.n_members(atlas.id, network, z)
+    st.metric(of, f"{n_units:,}")
+
+
+def _choose_view() -> tuple[float, str]:
+    """Draw the threshold and the choice of view; return both."""
     view = state.view()
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     z = left.slider(
@@ -30,20 +108,67 @@ def show_map(atlas: NetworkAtlas, network: int) -> None:
         default=view.map,
         required=True,
         key="atlas-view",
-        help="Neurons have no anatomical neighbours. In the cortex each layer is laid out as a "
-        "sheet so that units of the same network lie together, and a network is at the same "
-        "place in neighbouring layers. Layers shows every unit by layer instead.",
+        help=_PLACE_HELP,
     )
     if chosen is not None and chosen != view.map:
         state.change(map=chosen)
-    shown = chosen or view.map
-    if shown == "layers" or resources.cortex(atlas.id) is None:
-        if shown != "layers" and atlas.decomposition.settings.get("scope") != "layer":
-            offer_cortex(atlas)
-        layers(atlas, network, z)
-    else:
-        cortex(atlas, network, z, shown)
-    suggestions(atlas, network)
+    return z, chosen or view.map
+
+
+def _choose_options(atlas: NetworkAtlas, network: int, shown: str) -> MapOptions:
+    """Draw what belongs to a view: pole, colour range, order, networks beside; and suggestions."""
+    held = map_options.options()
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        if shown == "3d":
+            choose_beside(atlas, network)
+            return held
+        pole = st.segmented_control(
+            "Poles",
+            list(map_options.POLES),
+            format_func=map_options.POLES.__getitem__,
+            default=held.pole,
+            required=True,
+            key="atlas-pole",
+            label_visibility="collapsed",
+        )
+        same = st.toggle(
+            "Same colours in all networks",
+            not held.own_range,
+            key="atlas-range",
+            help="On, a colour stands for the same z in every network. Off, the strongest colour "
+            "is reached at this network's own strongest units.",
+        )
+        by_index = held.by_index
+        if shown == "layers":
+            by_index = st.toggle(
+                "By index",
+                held.by_index,
+                key="atlas-order",
+                help="A neuron's index means nothing; grouped by network, a network is a tract.",
+            )
+        suggestions(atlas, network)
+    chosen = replace(held, pole=pole or 0, own_range=not same, by_index=by_index)
+    if chosen != held:
+        map_options.change(pole=chosen.pole, own_range=chosen.own_range, by_index=by_index)
+    return chosen
+
+
+def choose_beside(atlas: NetworkAtlas, network: int) -> None:
+    """Draw the choice of networks that are drawn together with the selected one."""
+    key = f"atlas-beside-{network}"
+    held = [k for k in state.view().beside if k != network and k < atlas.n_networks]
+    beside = st.multiselect(
+        "Together with",
+        [k for k in range(atlas.n_networks) if k != network],
+        default=held[:MOST_BESIDE],
+        format_func=lambda k: f"{k} · {resources.network_name(atlas.id, k)}",
+        max_selections=MOST_BESIDE,
+        key=key,
+        placeholder="Draw other networks beside it",
+        width="stretch",
+    )
+    if tuple(sorted(beside)) != tuple(held):
+        state.change(beside=tuple(sorted(beside)))
 
 
 def offer_cortex(atlas: NetworkAtlas) -> None:
@@ -57,48 +182,154 @@ def offer_cortex(atlas: NetworkAtlas) -> None:
         st.rerun()
 
 
-def cortex(atlas: NetworkAtlas, network: int, z: float, shown: str) -> None:
-    """Draw a network on the cortex."""
+def _limit(atlas: NetworkAtlas, network: int, z: float, chosen: MapOptions) -> float:
+    return network_page.colour_limit(atlas.id, z, network if chosen.own_range else None)
+
+
+def _of_pole(picture: Picture, pole: int) -> Picture:
+    """Let a picture's sentence say which pole it shows."""
+    if not pole:
+        return picture
+    name = map_options.POLES[pole].lower()
+    return replace(picture, alternative=f"The {name} pole alone. {picture.alternative}")
+
+
+def cortex(atlas: NetworkAtlas, network: int, z: float, shown: str, chosen: MapOptions) -> None:
+    """Draw a network on the cortex, as slices or from three sides."""
     volume, indices = resources.volume(atlas.id, network), resources.unit_indices(atlas.id)
     if volume is None or indices is None:
         return
-    palette, limit = components.palette(), resources.colour_limit(atlas.id, z)
-    if shown == "3d":
-        picture = figures.cortex_surfaces(
-            [resources.soft_volume(atlas.id, network)],
-            networks=[network],
-            n_networks=atlas.n_networks,
-            palette=palette,
-        )
-    elif shown == "sides":
+    of_pole = map_options.of_pole(volume, chosen.pole)
+    palette, limit = components.palette(), _limit(atlas, network, z, chosen)
+    if shown == "sides":
         picture = figures.cortex_projections(
-            volume, network=network, threshold=z, limit=limit, palette=palette
+            of_pole, network=network, threshold=z, limit=limit, palette=palette
         )
     else:
         picture = figures.cortex_slices(
-            volume, indices, network=network, threshold=z, limit=limit, palette=palette
+            of_pole, indices, network=network, threshold=z, limit=limit, palette=palette
         )
-    made = recipes.code(
-        "surfaces" if shown == "3d" else "cortex", atlas=atlas.id, network=network, z=z
-    )
-    components.picture(picture, key=f"map-{shown}", made=made)
-
-
-def layers(atlas: NetworkAtlas, network: int, z: float) -> None:
-    """Draw a network over layers × units, with its depth profile."""
+        cell = _picked_cell(atlas)
+        if cell is not None:
+            mark_cell(picture, cell, volume.shape, palette)
+    key = f"map-{shown}"
     components.picture(
-        figures.network_map(
-            atlas.layer_map(network),
-            atlas.depth_profile(network, z=z),
-            network=network,
-            threshold=z,
-            limit=resources.colour_limit(atlas.id, z),
+        _of_pole(picture, chosen.pole),
+        key=key,
+        made=recipes.code("cortex", atlas=atlas.id, network=network, z=z),
+    )
+
+    def on_pick(curve: int, place: tuple[float | None, ...]) -> None:
+        cell = _cell_of(of_pole, shown, curve, place)
+        if cell is not None:
+            _pick_cell(atlas, cell)
+
+    cell_picker.pick_cells(f"{key}-pick", chart=key, on_pick=on_pick)
+
+
+def _cell_of(
+    volume: NDArray[np.float32], shown: str, curve: int, place: tuple[float | None, ...]
+) -> tuple[int, int, int] | None:
+    """Return (layer, row, column) of what was clicked, or None if that is no unit."""
+    x, y = place[:2]
+    if x is None or y is None:
+        return None
+    strength = np.abs(np.nan_to_num(volume))
+    across, up = round(x), round(y)
+    if shown == "slices":
+        return cell_at(volume.shape, x, y) if curve == 0 else None
+    if curve == 0:  # from the front: the strongest of all rows
+        return up, int(strength[up, :, across].argmax()), across
+    if curve == 1:  # from the side: of all columns
+        return up, across, int(strength[up, across].argmax())
+    if curve == 2:  # from above: of all layers
+        return int(strength[:, up, across].argmax()), up, across
+    return None
+
+
+def _picked_cell(atlas: NetworkAtlas) -> tuple[int, int, int] | None:
+    """Return (layer, row, column) of the picked unit."""
+    unit, placed = state.view().unit, resources.cortex(atlas.id)
+    if placed is None or not 0 <= unit < atlas.layout.n_units:
+        return None
+    layer, row, column = (int(part) for part in placed.position(np.array([unit]))[0])
+    return layer, row, column
+
+
+def _pick_cell(atlas: NetworkAtlas, cell: tuple[int, int, int]) -> None:
+    indices = resources.unit_indices(atlas.id)
+    if indices is not None and indices[cell] >= 0:
+        picked.pick_unit(int(atlas.layout.flat(cell[0], int(indices[cell]))))
+
+
+def surfaces(atlas: NetworkAtlas, network: int) -> None:
+    """Draw the network in 3-D, together with others in their own colours."""
+    beside = [k for k in state.view().beside if k != network and k < atlas.n_networks]
+    networks = [network, *beside[:MOST_BESIDE]]
+    components.picture(
+        figures.cortex_surfaces(
+            [resources.soft_volume(atlas.id, k) for k in networks],
+            networks=networks,
+            n_networks=atlas.n_networks,
             palette=components.palette(),
-            labels=resources.grouping(atlas.id),
+            names=[f"{k} · {_short(resources.network_name(atlas.id, k))}" for k in networks],
         ),
+        key="map-3d",
+        made=recipes.code("surfaces", atlas=atlas.id, network=network),
+    )
+
+    def on_pick(curve: int, place: tuple[float | None, ...]) -> None:
+        x, y, z = place
+        volume = resources.volume(atlas.id, networks[curve] if curve < len(networks) else network)
+        if volume is not None and x is not None and y is not None and z is not None:
+            _pick_cell(atlas, strongest_near(volume, (round(z), round(y), round(x))))
+
+    cell_picker.pick_cells("map-3d-pick", chart="map-3d", on_pick=on_pick)
+
+
+def _short(name: str, most: int = 28) -> str:
+    return name if len(name) <= most else name[: most - 1] + "…"
+
+
+def strongest_near(volume: NDArray[np.float32], cell: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Return the cell of largest |z| among a cell and those that touch it."""
+    low = [min(max(c - 1, 0), n - 1) for c, n in zip(cell, volume.shape, strict=True)]
+    high = [min(max(c + 2, 1), n) for c, n in zip(cell, volume.shape, strict=True)]
+    part = np.abs(np.nan_to_num(volume[low[0] : high[0], low[1] : high[1], low[2] : high[2]]))
+    layer, row, column = np.unravel_index(int(part.argmax()), part.shape)
+    return low[0] + int(layer), low[1] + int(row), low[2] + int(column)
+
+
+def layers(atlas: NetworkAtlas, network: int, z: float, chosen: MapOptions) -> None:
+    """Draw a network over layers × units, with its depth profile."""
+    values = map_options.of_pole(atlas.layer_map(network), chosen.pole)
+    with np.errstate(invalid="ignore"):
+        profile = np.nansum(np.abs(values) > z, axis=1) / np.asarray(atlas.layout.widths)
+    labels = None if chosen.by_index else resources.grouping(atlas.id)
+    picture = figures.network_map(
+        values,
+        profile,
+        network=network,
+        threshold=z,
+        limit=_limit(atlas, network, z, chosen),
+        palette=components.palette(),
+        labels=labels,
+    )
+    components.picture(
+        _of_pole(picture, chosen.pole),
         key="map",
         made=recipes.code("layers", atlas=atlas.id, network=network, z=z),
     )
+
+    def on_pick(curve: int, place: tuple[float | None, ...]) -> None:
+        x, y = place[:2]
+        if curve == 0 and x is not None and y is not None:
+            layer = round(y)
+            index = unit_at(values, labels, layer, round(x), n_columns=MAP_COLUMNS)
+            if index is not None:
+                picked.pick_unit(int(atlas.layout.flat(layer, index)))
+
+    cell_picker.pick_cells("map-pick", chart="map", on_pick=on_pick)
 
 
 def suggestions(atlas: NetworkAtlas, network: int) -> None:
@@ -108,7 +339,7 @@ def suggestions(atlas: NetworkAtlas, network: int) -> None:
             "A Gaussian and two Gammas are fitted to this map's z, as MELODIC does: the Gaussian "
             "stands for units that take no part. A threshold on a map is not a test over subjects."
         )
-        for each in resources.suggested_thresholds(atlas.id, network):
+        for each in network_page.suggestions(atlas.id, network):
             if each.threshold != each.threshold:
                 st.markdown(f"{each.rule}: no unit qualifies")
                 continue

@@ -309,6 +309,27 @@ class NetworkAtlas:
             domain=str(row["domain"]),
         )
 
+    def find(self, words: str) -> NDArray[np.int64]:
+        """Return the tokens at which `words` begin, whatever their case, in reading order.
+
+        They may run over several tokens, but not from one session into the next.
+        """
+        wanted = words.lower()
+        if not wanted:
+            return np.empty(0, dtype=np.int64)
+        session = self.tokens["session"].to_numpy()
+        pieces = np.array([text.lower() for text in self.tokens["text"].astype(str)], dtype=object)
+        found: list[int] = []
+        for number in np.unique(session):
+            rows = np.flatnonzero(session == number)
+            ends = np.cumsum([len(piece) for piece in pieces[rows]])
+            text = "".join(pieces[rows])
+            at = text.find(wanted)
+            while at >= 0:
+                found.append(int(rows[np.searchsorted(ends, at, side="right")]))
+                at = text.find(wanted, at + 1)
+        return np.unique(np.array(found, dtype=np.int64))
+
     def top_tokens(self, network: int, *, n: int = 20, least: int = 3) -> pd.DataFrame:
         """Return token types by mean strength: text, mean, count; those seen `least` times."""
         usable = ~self.is_dummy

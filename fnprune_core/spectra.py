@@ -78,7 +78,7 @@ def spectrum(atlas: NetworkAtlas, network: int, *, segment: int = SEGMENT) -> Sp
             hint="Record longer texts, or a longer window.",
         )
     course = atlas.time_courses[atlas.check_network(network)].astype(np.float64)
-    frequency = np.fft.rfftfreq(segment)
+    frequency = np.fft.rfftfreq(segment).astype(np.float64)
     sums: dict[int, NDArray[np.float64]] = {}
     counts: dict[int, int] = {}
     for document, first, last in stretches:

@@ -1,11 +1,9 @@
 import numpy as np
+import pytest
 
-from app.figures import (
-    cortex_projections,
-    cortex_slices,
-    cortex_surfaces,
-    parcellation_slices,
-)
+from app.figures import cortex_projections, cortex_slices, cortex_surfaces
+from app.figures.maps import cell_at, mark_cell, unit_at
+from app.figures.surfaces import coarser, surface
 from app.theme import PAPER, READING_ROOM
 
 SHAPE = (4, 6, 9)
@@ -20,43 +18,128 @@ def test_slices_show_every_unit_above_the_threshold_once_and_empty_cells_empty()
     picture = cortex_slices(
         Z, UNITS, network=7, threshold=2.0, limit=6.0, palette=PAPER, n_across=3
     )
-    (heatmap,) = picture.figure.data
+    heatmap, profile = picture.figure.data
     shown = np.asarray(heatmap.z)
     assert int((np.abs(np.nan_to_num(shown)) > 2).sum()) == int((np.abs(Z) > 2).sum())
     assert np.isnan(shown).sum() == shown.size - (np.isfinite(Z)).sum()
     assert (heatmap.zmin, heatmap.zmax) == (-6.0, 6.0)
+    assert heatmap.colorbar.tickvals == (-6.0, -2.0, 2.0, 6.0)
     row, column = np.argwhere(shown == 9.0)[0]
     assert heatmap.customdata[row, column].tolist() == [2, 3 * 9 + 5]
     assert "Network 7" in picture.alternative
-    assert len(picture.table) == 4
+    above = (np.abs(np.nan_to_num(Z)) > 2).sum(axis=(1, 2))
+    np.testing.assert_allclose(profile.x, above / [53, 54, 54, 54] * 100, rtol=1e-5)
 
 
-def test_projections_keep_the_strongest_value_on_each_line_of_sight():
-    picture = cortex_projections(Z, network=0, threshold=0.0, limit=6.0, palette=READING_ROOM)
-    above, front, side = (np.asarray(trace.z) for trace in picture.figure.data)
+def test_a_click_on_a_slice_is_the_cell_that_was_drawn_there():
+    picture = cortex_slices(
+        Z, UNITS, network=7, threshold=0.0, limit=6.0, palette=PAPER, n_across=3
+    )
+    shown = np.asarray(picture.figure.data[0].z)
+    seen = set()
+    for y, x in np.ndindex(shown.shape):
+        cell = cell_at(SHAPE, x, y, n_across=3)
+        if cell is not None and np.isfinite(Z[cell]):
+            assert shown[y, x] == Z[cell]
+            seen.add(cell)
+        else:
+            assert np.isnan(shown[y, x])
+    assert len(seen) == np.isfinite(Z).sum()
+    mark_cell(picture, (2, 3, 5), SHAPE, PAPER, n_across=3)
+    ring = picture.figure.data[-1]
+    assert cell_at(SHAPE, ring.x[0], ring.y[0], n_across=3) == (2, 3, 5)
+
+
+def test_large_maps_go_to_the_browser_in_bytes_with_their_gaps_clear():
+    volume = RNG.standard_normal((32, 86, 128)).astype(np.float32)
+    volume[3, 4, 5], volume[:, -1, -1] = 12.0, np.nan
+    units = np.broadcast_to(np.arange(86 * 128).reshape(86, 128), volume.shape)
+    picture = cortex_slices(volume, units, network=0, threshold=3.0, limit=9.0, palette=PAPER)
+    heatmap = picture.figure.data[0]
+    shown = np.asarray(heatmap.z)
+    assert shown.dtype == np.int8
+    assert (shown == -128).sum() == shown.size - np.isfinite(volume).sum()
+    assert (shown == 127).sum() == (volume >= 9 * 126.5 / 127).sum()
+    scale = heatmap.colorscale
+    assert scale[0][1] == "rgba(0,0,0,0)"
+    assert scale[1][0] < 1 / 255 <= scale[3][0] + 1e-9  # only the lowest step is clear
+    assert len(picture.figure.to_json()) < 3e6
+
+
+def test_projections_keep_the_strongest_value_on_each_line_of_sight_inside_the_body():
+    picture = cortex_projections(Z, network=0, threshold=0.5, limit=6.0, palette=READING_ROOM)
+    front, side, above, profile = picture.figure.data
+    front, side, above = (np.asarray(trace.z) for trace in (front, side, above))
     assert above.shape == (6, 9)
     assert front.shape == (4, 9)
     assert side.shape == (4, 6)
     assert above[3, 5] == front[2, 5] == side[2, 3] == 9.0
+    assert not (np.abs(np.nan_to_num(above, nan=9.0)) <= 0.5).any()
+    assert len(picture.figure.layout.shapes) == 3
     assert "layer 2, at x 5 of 9 and y 3 of 6" in picture.alternative
+    assert len(profile.x) == 4
 
 
-def test_surfaces_enclose_the_strongest_cells_in_the_networks_own_colours():
-    volumes = [np.abs(np.nan_to_num(Z)), np.abs(np.nan_to_num(Z[::-1]))]
-    picture = cortex_surfaces(volumes, networks=[1, 4], n_networks=8, palette=PAPER, share=0.9)
-    first, second, body = picture.figure.data
-    values = np.asarray(first.value)
-    assert values.dtype == np.uint8
-    # A tenth of the cells lie inside, up to the rounding to 8 bits.
-    assert 0.05 < (values > first.isomin).mean() < 0.15
-    assert first.colorscale != second.colorscale
-    assert body.type == "mesh3d"
+def ball(radius: float) -> np.ndarray:
+    """Return how deep each cell lies inside a ball around the middle of a 20³ volume."""
+    grid = np.indices((20, 20, 20)) - 9.5
+    return radius - np.sqrt(np.square(grid).sum(axis=0))
+
+
+def test_a_surface_is_closed_looks_outward_and_has_the_size_of_what_it_encloses():
+    mesh = surface(ball(7.3), 0.0)
+    triangles = mesh.triangles.astype(int)
+    sides = triangles[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2)
+    # Each side belongs to two triangles, which run along it in opposite directions.
+    assert len(np.unique(sides, axis=0)) == len(sides)
+    assert {tuple(side) for side in sides} == {tuple(side[::-1]) for side in sides}
+    p = mesh.points[triangles].astype(float) - 9.5
+    volume = np.einsum("td,td->", p[:, 0], np.cross(p[:, 1], p[:, 2])) / 6
+    assert volume == pytest.approx(4 / 3 * np.pi * 7.3**3, rel=0.03)
+    assert np.linalg.norm(mesh.points - 9.5, axis=1) == pytest.approx(7.3, abs=0.25)
+
+
+def test_a_surface_closes_where_the_volume_ends():
+    mesh = surface(np.ones((3, 4, 5)), 0.5)
+    assert mesh.points.min(axis=0) == pytest.approx([-0.5] * 3, abs=0.35)
+    assert mesh.points.max(axis=0) == pytest.approx([4.5, 3.5, 2.5], abs=0.35)
+
+
+def test_coarser_volumes_keep_their_mean_and_their_place():
+    volume = np.broadcast_to(np.arange(12.0), (3, 10, 12))
+    small, side = coarser(volume, 100)
+    assert small.shape == (3, 5, 6)
+    assert side == 2
+    assert small[0, 0].tolist() == [0.5, 2.5, 4.5, 6.5, 8.5, 10.5]
+    same, side = coarser(volume, 1000)
+    assert side == 1
+    assert np.array_equal(same, volume)
+
+
+def test_surfaces_of_several_networks_have_their_own_colours_a_legend_and_few_bytes():
+    volumes = [np.maximum(ball(r), 0) for r in (4.0, 8.0)]
+    picture = cortex_surfaces(
+        volumes, networks=[1, 4], n_networks=8, palette=PAPER, share=0.9, names=["a<b>", "c"]
+    )
+    first, second, body, _, *profiles = picture.figure.data
+    assert first.color != second.color
+    assert [trace.line.color for trace in profiles] == [first.color, second.color]
+    assert (first.name, first.showlegend) == ("a&lt;b&gt;", True)
+    # The smaller ball has less than a tenth of the cells: its surface is the ball's own.
+    assert np.ptp(first.z) == pytest.approx(9.0, abs=0.5)  # the first empty cells
+    assert (volumes[1] > 0).mean() > 0.1
+    assert np.ptp(second.z) == pytest.approx(2 * (0.1 * 8000 * 3 / 4 / np.pi) ** (1 / 3), rel=0.1)
     assert np.asarray(body.i).max() < len(body.x)
+    assert len(picture.figure.to_json()) < 3e6
+    alone = cortex_surfaces(volumes[:1], networks=[1], n_networks=8, palette=PAPER)
+    assert not alone.figure.data[0].showlegend
 
 
-def test_parcels_have_one_colour_each_and_none_below_the_threshold():
-    labels = np.where(np.isnan(Z), -2, np.where(np.abs(Z) > 1, 2, -1))
-    picture = parcellation_slices(labels, UNITS, n_networks=3, palette=PAPER, n_across=2)
-    shown = np.asarray(picture.figure.data[0].z)
-    assert int((shown == 2).sum()) == int((labels == 2).sum())
-    assert picture.table["units"].tolist() == [0, 0, int((labels == 2).sum())]
+def test_a_column_of_the_flat_map_is_its_strongest_unit_in_either_order():
+    values = np.array([[0.1, -5.0, 2.0, 0.3, 1.0], [1.0, 2.0, 3.0, np.nan, np.nan]])
+    labels = np.array([[1, 0, 1, 0, 0], [0, 1, 0, -1, -1]])
+    assert unit_at(values, None, 0, 0, n_columns=3) == 1
+    assert unit_at(values, None, 0, 4, n_columns=3) == 4
+    # Grouped by network, the first layer is 1, 3, 4 and then 0, 2.
+    assert [unit_at(values, labels, 0, c, n_columns=5) for c in range(5)] == [1, 3, 4, 0, 2]
+    assert unit_at(values, labels, 1, 3, n_columns=5) is None

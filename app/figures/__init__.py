@@ -5,12 +5,8 @@ float32 or int8, pooled to the screen.
 """
 
 from app.figures.base import Picture
-from app.figures.cortex import (
-    cortex_projections,
-    cortex_slices,
-    cortex_surfaces,
-    parcellation_slices,
-)
+from app.figures.cortex import cortex_surfaces
+from app.figures.maps import cortex_projections, cortex_slices
 from app.figures.networks import (
     domain_bars,
     network_map,
@@ -33,7 +29,6 @@ __all__ = [
     "layer_lines",
     "network_map",
     "parcellation_map",
-    "parcellation_slices",
     "perplexity_chart",
     "perplexity_table",
     "removal_profile",

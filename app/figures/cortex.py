@@ -1,5 +1,6 @@
-"""Pictures of the cortex: slices, projections and surfaces of the model's volume."""
+"""Pictures of the cortex: sheets side by side, and surfaces in the model's volume."""
 
+import html
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,188 +8,34 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
-from plotly.subplots import make_subplots
 
-from app.figures.base import Picture, style
-from app.theme import Palette, diverging_scale, parcel_scale, qualitative
-from fnprune_core.topography import strongest
+from app.figures.base import Picture, legend_on_top, style
+from app.figures.surfaces import Mesh, body, coarser, outline, ring, surface
+from app.theme import Palette, qualitative, rgba
 
-_GAP = 2  # empty cells between slices
+GAP = 2  # empty cells between slices
+MOST_CELLS = 240_000  # of all volumes in one picture: finer ones are drawn coarser
 _UP = {"x": 0, "y": 0, "z": 1}
 
 
-def _mosaic(
+def mosaic(
     volume: NDArray[np.floating], n_across: int
 ) -> tuple[NDArray[np.float32], list[tuple[int, int]]]:
     """Return slices side by side, last layer on top, and the corner (x, y) of each layer."""
     n_layers, n_rows, n_columns = volume.shape
     n_down = -(-n_layers // n_across)
-    height, width = n_down * (n_rows + _GAP) - _GAP, n_across * (n_columns + _GAP) - _GAP
+    height, width = n_down * (n_rows + GAP) - GAP, n_across * (n_columns + GAP) - GAP
     canvas = np.full((height, width), np.nan, dtype=np.float32)
     corners = []
     for layer in range(n_layers):
         down, across = divmod(layer, n_across)
-        y, x = down * (n_rows + _GAP), across * (n_columns + _GAP)
+        y, x = down * (n_rows + GAP), across * (n_columns + GAP)
         canvas[y : y + n_rows, x : x + n_columns] = volume[layer]
         corners.append((x, y))
     return canvas, corners
 
 
-def _slices(
-    volume: NDArray[np.floating],
-    units: NDArray[np.integer],
-    *,
-    n_across: int,
-    palette: Palette,
-    colours: dict[str, Any],
-    says: str,
-) -> go.Figure:
-    """Draw all sheets of a volume as one heat map; `says` is the hover's last line."""
-    canvas, corners = _mosaic(volume, n_across)
-    index, _ = _mosaic(units.astype(np.float32), n_across)
-    depth = np.broadcast_to(np.arange(len(volume), dtype=np.float32)[:, None, None], volume.shape)
-    layer_of, _ = _mosaic(depth, n_across)
-    figure = go.Figure(
-        go.Heatmap(
-            z=canvas,
-            customdata=np.dstack([np.nan_to_num(layer_of), np.nan_to_num(index)]).astype(np.int16),
-            showscale=False,
-            hoverongaps=False,
-            hovertemplate=(
-                "layer %{customdata[0]}, unit %{customdata[1]}<br>" + says + "<extra></extra>"
-            ),
-            **colours,
-        )
-    )
-    aspect = canvas.shape[0] / canvas.shape[1]
-    style(figure, palette, height=int(min(900, max(260, 720 * aspect))), left=4, bottom=4)
-    for layer, (x, y) in enumerate(corners):
-        figure.add_annotation(
-            x=x + 0.5,
-            y=y + volume.shape[1] - 0.5,
-            text=str(layer),
-            showarrow=False,
-            xanchor="left",
-            yanchor="top",
-            font={"size": 11, "color": palette.quiet},
-        )
-    # Not locked to square cells: on a narrow screen the sheets fill the height instead.
-    figure.update_xaxes(visible=False)
-    figure.update_yaxes(visible=False)
-    return figure
-
-
-def _thresholded(values: NDArray[np.floating], threshold: float) -> NDArray[np.float32]:
-    """Return values with those below the threshold at 0, empty cells still empty."""
-    below = np.abs(np.nan_to_num(values)) <= threshold
-    return np.where(below, values * 0, values).astype(np.float32)
-
-
-def cortex_slices(
-    volume: NDArray[np.floating],
-    units: NDArray[np.integer],
-    *,
-    network: int,
-    threshold: float,
-    limit: float,
-    palette: Palette,
-    n_across: int = 6,
-) -> Picture:
-    """Draw a network as slices of the cortex, one sheet a layer, first layer at the bottom left.
-
-    Parameters
-    ----------
-    volume : ndarray (n_layers, rows, columns)
-        z, NaN where there is no unit.
-    units : ndarray (n_layers, rows, columns)
-        Index of each unit in its layer, −1 where there is none.
-    """
-    figure = _slices(
-        _thresholded(volume, threshold),
-        units,
-        n_across=n_across,
-        palette=palette,
-        colours={
-            "zmin": -limit,
-            "zmax": limit,
-            "colorscale": diverging_scale(palette, threshold=threshold, limit=limit),
-        },
-        says="z %{z:.1f}",
-    )
-    n_rows, n_columns = volume.shape[1:]
-    above = np.abs(np.nan_to_num(volume)) > threshold
-    per_layer = above.sum(axis=(1, 2))
-    return Picture(
-        figure=figure,
-        alternative=(
-            f"Network {network} on the cortex, one sheet of {n_rows} × {n_columns} units a layer: "
-            f"{int(above.sum()):,} units have |z| above {threshold:g}, most in layer "
-            f"{int(per_layer.argmax())} ({int(per_layer.max()):,})."
-        ),
-        table=pd.DataFrame(
-            {
-                "layer": np.arange(len(volume)),
-                f"units with |z| > {threshold:g}": per_layer,
-                "largest z": np.nanmax(volume, axis=(1, 2)).round(2),
-                "smallest z": np.nanmin(volume, axis=(1, 2)).round(2),
-            }
-        ),
-    )
-
-
-def cortex_projections(
-    volume: NDArray[np.floating],
-    *,
-    network: int,
-    threshold: float,
-    limit: float,
-    palette: Palette,
-) -> Picture:
-    """Draw a network seen from three sides through the whole model, as a glass brain is.
-
-    Each point is the strongest value along the line of sight.
-    """
-    n_layers, n_rows, n_columns = volume.shape
-    views = (
-        ("from above", strongest(volume, axis=0), "x", "y"),
-        ("from the front", strongest(volume, axis=1), "x", "layer"),
-        ("from the side", strongest(volume, axis=2), "y", "layer"),
-    )
-    figure = make_subplots(rows=1, cols=3, horizontal_spacing=0.06)
-    scale = diverging_scale(palette, threshold=threshold, limit=limit)
-    for column, (title, values, across, up) in enumerate(views, start=1):
-        figure.add_heatmap(
-            z=_thresholded(values, threshold),
-            zmin=-limit,
-            zmax=limit,
-            colorscale=scale,
-            showscale=False,
-            hovertemplate=f"{across} %{{x}}, {up} %{{y}}<br>z %{{z:.1f}}<extra>{title}</extra>",
-            row=1,
-            col=column,
-        )
-        figure.update_xaxes(title_text=f"{title}: {across}", row=1, col=column)
-        figure.update_yaxes(title_text=up, row=1, col=column)
-    style(figure, palette, height=300)
-    figure.update_xaxes(showticklabels=False, ticks="", mirror=True, linewidth=1)
-    figure.update_yaxes(showgrid=False, mirror=True, linewidth=1, nticks=5)
-    peak = np.unravel_index(np.nanargmax(np.abs(volume)), volume.shape)
-    return Picture(
-        figure=figure,
-        alternative=(
-            f"Network {network} seen from above, the front and the side: its strongest unit is in "
-            f"layer {peak[0]}, at x {peak[2]} of {n_columns} and y {peak[1]} of {n_rows}."
-        ),
-        table=pd.DataFrame(
-            {
-                "layer": np.arange(n_layers),
-                "largest |z|": np.nanmax(np.abs(volume), axis=(1, 2)).round(2),
-            }
-        ),
-    )
-
-
-def cortex_surfaces(
+def cortex_surfaces(  # noqa: PLR0913 - a picture's options
     volumes: Sequence[NDArray[np.floating]],
     *,
     networks: Sequence[int],
@@ -196,6 +43,8 @@ def cortex_surfaces(
     palette: Palette,
     share: float = 0.985,
     height: int = 560,
+    names: Sequence[str] | None = None,
+    profile: bool = True,
 ) -> Picture:
     """Draw networks as surfaces inside the body of the model, each in its own colour.
 
@@ -207,147 +56,175 @@ def cortex_surfaces(
         Their numbers, in the same order.
     share : float
         A surface encloses the strongest 1 − share of the cells.
+    names : sequence of str, optional
+        What the legend calls them.
+    profile : bool
+        Whether the share of each layer that lies inside is drawn beside them.
     """
     n_layers, n_rows, n_columns = volumes[0].shape
-    small = np.int8 if max(volumes[0].shape) < 128 else np.int16  # bytes go to the browser
-    z, y, x = np.mgrid[0:n_layers, 0:n_rows, 0:n_columns].astype(small)
     colours = qualitative(palette, n_networks)
+    # Above 0, where most of a volume is empty.
+    levels = [max(float(np.quantile(volume, share)), 1e-6) for volume in volumes]
+    inside = np.stack(
+        [(v > level).mean(axis=(1, 2)) for v, level in zip(volumes, levels, strict=True)]
+    )
+    called = names or [f"network {network}" for network in networks]
     figure = go.Figure()
-    levels = []
-    for volume, network in zip(volumes, networks, strict=True):
-        level, largest = float(np.quantile(volume, share)), float(volume.max())
-        levels.append(level)
-        steps = 255 / max(largest, 1e-12)
-        colour = colours[network]
-        figure.add_isosurface(
-            x=x.ravel(),
-            y=y.ravel(),
-            z=z.ravel(),
-            value=np.round(volume.ravel() * steps).astype(np.uint8),
-            isomin=level * steps,
-            isomax=255,
-            surface_count=1,
-            colorscale=[(0, colour), (1, colour)],
-            showscale=False,
-            opacity=0.75 if len(volumes) > 1 else 0.9,
-            caps={"x_show": True, "y_show": True, "z_show": True},
-            lighting={"ambient": 0.55, "diffuse": 0.7, "specular": 0.15, "roughness": 0.7},
-            flatshading=False,
-            name=f"network {network}",
-            hovertemplate=f"network {network}, layer %{{z}}<extra></extra>",
+    for volume, level, network, name in zip(volumes, levels, networks, called, strict=True):
+        small, side = coarser(volume, MOST_CELLS // len(volumes))
+        mesh = surface(small, level)
+        figure.add_trace(
+            mesh3d(
+                mesh,
+                side=side,
+                color=colours[network],
+                opacity=1.0 if len(volumes) == 1 else 0.85,
+                name=html.escape(name),
+                legendgroup=str(network),
+                showlegend=len(volumes) > 1,
+                lighting={"ambient": 0.5, "diffuse": 0.8, "specular": 0.25, "roughness": 0.6},
+                lightposition={"x": 2000, "y": -3000, "z": 4000},
+                hovertemplate="%{fullData.name}, layer %{z:.0f}<extra></extra>",
+            )
         )
-    figure.add_trace(_body(n_layers, n_rows, n_columns, palette))
+    add_body(figure, n_layers, n_rows, n_columns, palette)
     style(figure, palette, height=height, left=0, bottom=0)
-    hidden = {"visible": False}
     figure.update_layout(
         margin={"l": 0, "r": 0, "t": 0, "b": 0},
-        scene={
-            "xaxis": hidden,
-            "yaxis": hidden,
-            "zaxis": {
-                "title": {"text": "layer"},
-                "color": palette.quiet,
-                "showbackground": False,
-                "showgrid": False,
-                "nticks": 4,
-            },
-            "aspectmode": "manual",
-            "aspectratio": {"x": n_columns / n_rows, "y": 1.0, "z": 1.15},
-            "camera": {
-                "eye": {"x": 1.6, "y": -1.85, "z": 0.8},
-                "center": {"x": 0, "y": 0, "z": -0.08},
-                "up": _UP,
-            },
-            "bgcolor": "rgba(0,0,0,0)",
-            "dragmode": "orbit",
-        },
+        scene=scene(n_rows, n_columns, palette),
+        scene_domain={"x": [0, 0.84 if profile else 1.0], "y": [0, 1]},
         dragmode="orbit",
     )
+    if len(volumes) > 1:
+        legend_on_top(figure, palette)
+    if profile:
+        _add_inside(figure, inside, [colours[network] for network in networks], palette)
+    return Picture(
+        figure=figure,
+        alternative=_describe_surfaces(inside, networks, share),
+        table=pd.DataFrame(
+            {
+                "network": np.repeat(list(networks), n_layers),
+                "layer": np.tile(np.arange(n_layers), len(networks)),
+                "% of the sheet inside": (inside * 100).round(2).ravel(),
+                "smoothed |z| at the surface": np.repeat(np.round(levels, 3), n_layers),
+            }
+        ),
+    )
+
+
+def _describe_surfaces(inside: NDArray[np.floating], networks: Sequence[int], share: float) -> str:
     listed = ", ".join(str(network) for network in networks)
-    return Picture(
-        figure=figure,
-        alternative=(
-            f"Surfaces around the strongest {1 - share:.1%} of cells of network"
-            f"{'s' if len(networks) > 1 else ''} {listed}, inside the outline of the model's "
-            f"{n_layers} layers."
-        ),
-        table=pd.DataFrame({"network": list(networks), "smoothed |z| at the surface": levels}),
+    peaks = ", ".join(str(layer) for layer in inside.argmax(axis=1))
+    several = len(networks) > 1
+    return (
+        f"Surfaces around the strongest {1 - share:.1%} of cells of network"
+        f"{'s' if several else ''} {listed}, inside the outline of the model's "
+        f"{inside.shape[1]} layers; largest in layer{'s' if several else ''} {peaks}."
     )
 
 
-def _body(n_layers: int, n_rows: int, n_columns: int, palette: Palette) -> go.Mesh3d:
-    """Return the translucent outline of all sheets: a rounded box around every unit."""
-    angle = np.linspace(0, 2 * np.pi, 65)[:-1]
-    # A superellipse bulges like a body and still encloses the corners of the sheets.
-    power = 0.35
-    ring_x = np.sign(np.cos(angle)) * np.abs(np.cos(angle)) ** power
-    ring_y = np.sign(np.sin(angle)) * np.abs(np.sin(angle)) ** power
-    heights = np.array([-0.5, 0.0, *np.linspace(1, n_layers - 2, 5), n_layers - 1, n_layers - 0.5])
-    swell = np.array([0.94, 1.02, *[1.05] * 5, 1.02, 0.94])
-    xs, ys, zs = [], [], []
-    for level, size in zip(heights, swell, strict=True):
-        xs.append((n_columns - 1) / 2 + ring_x * size * n_columns / 2)
-        ys.append((n_rows - 1) / 2 + ring_y * size * n_rows / 2)
-        zs.append(np.full(len(angle), level))
-    n, rings = len(angle), len(heights)
-    i, j, k = [], [], []
-    for ring in range(rings - 1):
-        a = ring * n + np.arange(n)
-        b = ring * n + (np.arange(n) + 1) % n
-        i += [*a, *b]
-        j += [*b, *(b + n)]
-        k += [*(a + n), *(a + n)]
+def mesh3d(mesh: Mesh, *, side: int = 1, **options: Any) -> go.Mesh3d:
+    """Return a mesh as a trace; `side` undoes what `coarser` did to the sheets."""
+    x, y, z = mesh.points.T
+    i, j, k = mesh.triangles.T
+    half = np.float32((side - 1) / 2)
     return go.Mesh3d(
-        x=np.concatenate(xs).astype(np.float32),
-        y=np.concatenate(ys).astype(np.float32),
-        z=np.concatenate(zs).astype(np.float32),
-        i=np.array(i, dtype=np.int32),
-        j=np.array(j, dtype=np.int32),
-        k=np.array(k, dtype=np.int32),
-        color=palette.quiet,
-        opacity=0.07,
+        x=x * side + half, y=y * side + half, z=z, i=i, j=j, k=k, flatshading=False, **options
+    )
+
+
+def add_body(
+    figure: go.Figure, n_layers: int, n_rows: int, n_columns: int, palette: Palette
+) -> None:
+    """Draw the translucent outline of all sheets, and rings where it begins and ends."""
+    figure.add_trace(
+        mesh3d(
+            body(n_layers, n_rows, n_columns),
+            color=palette.quiet,
+            opacity=0.08,
+            hoverinfo="skip",
+            showlegend=False,
+        )
+    )
+    heights, swell = outline(n_layers)
+    # Not those that only round the ends.
+    is_seen = (heights >= min(1, n_layers - 1)) & (heights <= max(n_layers - 2, 0))
+    heights, swell = heights[is_seen][::2], swell[is_seen][::2]
+    rings = [ring(n_rows, n_columns, size) for size in swell]
+    gap = np.full((1, 3), np.nan)
+    parts = [
+        np.vstack([np.column_stack([around, np.full(len(around), height)]), gap])
+        for around, height in zip(rings, heights, strict=True)
+    ]
+    x, y, z = np.concatenate(parts).astype(np.float32).T
+    figure.add_scatter3d(
+        x=x,
+        y=y,
+        z=z,
+        mode="lines",
+        line={"color": palette.line, "width": 2},
         hoverinfo="skip",
-        flatshading=False,
+        showlegend=False,
     )
 
 
-def parcellation_slices(
-    labels: NDArray[np.integer],
-    units: NDArray[np.integer],
-    *,
-    n_networks: int,
-    palette: Palette,
-    n_across: int = 6,
-) -> Picture:
-    """Draw each unit's strongest network on the cortex, one sheet a layer.
-
-    Parameters
-    ----------
-    labels : ndarray (n_layers, rows, columns)
-        Network, −1 where no |z| is above the threshold, −2 where there is no unit.
-    units : ndarray (n_layers, rows, columns)
-        Index of each unit in its layer.
-    """
-    figure = _slices(
-        np.where(labels == -2, np.nan, labels).astype(np.float32),
-        units,
-        n_across=n_across,
-        palette=palette,
-        colours={
-            "zmin": -1.5,
-            "zmax": n_networks - 0.5,
-            "colorscale": parcel_scale(palette, n_networks),
+def scene(n_rows: int, n_columns: int, palette: Palette) -> dict[str, Any]:
+    """Return how the model stands in space: layers upwards, seen from the front."""
+    hidden = {"visible": False}
+    return {
+        "xaxis": hidden,
+        "yaxis": hidden,
+        "zaxis": {
+            "title": {"text": "layer"},
+            "color": palette.quiet,
+            "showbackground": False,
+            "showgrid": False,
+            "zeroline": False,
+            "nticks": 4,
         },
-        says="network %{z}",
+        "aspectmode": "manual",
+        "aspectratio": {"x": n_columns / n_rows, "y": 1.0, "z": 1.15},
+        "camera": {
+            "eye": {"x": 1.15, "y": -1.75, "z": 0.62},
+            "center": {"x": 0, "y": 0, "z": -0.04},
+            "up": _UP,
+        },
+        "bgcolor": "rgba(0,0,0,0)",
+        "dragmode": "orbit",
+    }
+
+
+def _add_inside(
+    figure: go.Figure, inside: NDArray[np.floating], colours: Sequence[str], palette: Palette
+) -> None:
+    """Draw beside the scene how much of each layer's sheet lies inside each surface."""
+    layers = np.arange(inside.shape[1], dtype=np.int16)
+    for part, colour in zip(inside, colours, strict=True):
+        figure.add_scatter(
+            x=(part * 100).astype(np.float32),
+            y=layers,
+            mode="lines",
+            line={"color": colour, "width": 2},
+            fill="tozerox",
+            fillcolor=rgba(colour, 0.18),
+            showlegend=False,
+            hovertemplate="layer %{y}: %{x:.1f} % of the sheet<extra></extra>",
+        )
+    top = max(float(inside.max()) * 100, 0.1)
+    figure.update_xaxes(
+        domain=[0.88, 0.99],
+        title_text="% of layer",
+        range=[0, top * 1.05],
+        tickvals=[0, top],
+        ticktext=["0", f"{top:.0f}"],
+        automargin=False,
     )
-    sizes = np.bincount(labels[labels >= 0].ravel(), minlength=n_networks)
-    n_units = int((labels != -2).sum())
-    return Picture(
-        figure=figure,
-        alternative=(
-            f"Parcellation of the cortex: {sizes.sum() / n_units:.0%} of {n_units:,} units belong "
-            f"to one of {n_networks} networks; the largest is network {int(sizes.argmax())} with "
-            f"{int(sizes.max()):,} units."
-        ),
-        table=pd.DataFrame({"network": np.arange(n_networks), "units": sizes}),
+    figure.update_yaxes(
+        domain=[0.14, 0.86],
+        title_text="",
+        showgrid=False,
+        nticks=4,
+        range=[-0.5, len(layers) - 0.5],
+        automargin=False,
     )

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from app.figures.base import Picture, legend_on_top, style
+from app.figures.maps import add_profile, colour_bar
 from app.raster import bin_starts, group_columns, pool_columns
 from app.theme import Palette, diverging_scale, parcel_scale, rgba
 
 MAP_COLUMNS = 768
+_SPACE = {" ": "␣", "\n": "⏎", "\t": "⇥"}
 
 
 def _span(layers: NDArray[np.integer]) -> str:
@@ -62,34 +64,11 @@ def network_map(
         colorscale=diverging_scale(palette, threshold=threshold, limit=limit),
         hoverongaps=False,
         hovertemplate=f"layer %{{y}}, {where}<br>z %{{z:.1f}}<extra></extra>",
-        colorbar={
-            "orientation": "h",
-            "thickness": 8,
-            "len": 0.42,
-            "lenmode": "fraction",
-            "x": 0,
-            "xanchor": "left",
-            "yref": "container",
-            "y": 0.01,
-            "yanchor": "bottom",
-            "outlinewidth": 0,
-            "tickvals": [-limit, -threshold, threshold, limit],
-            "ticktext": [f"−{limit:.0f}", f"−{threshold:g}", f"{threshold:g}", f"z {limit:.0f}"],
-            "tickfont": {"size": 12},
-        },
+        colorbar=colour_bar(threshold, limit),
         row=1,
         col=1,
     )
-    figure.add_bar(
-        x=profile.astype(np.float32) * 100,
-        y=layers,
-        orientation="h",
-        marker_color=palette.quiet,
-        marker_line_width=0,
-        hovertemplate="layer %{y}: %{x:.2f} % of its units<extra></extra>",
-        row=1,
-        col=2,
-    )
+    add_profile(figure, profile, palette, row=1, col=2)
     style(figure, palette, height=max(300, 150 + 9 * n_layers), bottom=96)
     order = "units, by index" if labels is None else "units, grouped by network"
     has_index = labels is None
@@ -100,15 +79,6 @@ def network_map(
         nticks=5,
         row=1,
         col=1,
-    )
-    top = float(profile.max()) * 100
-    figure.update_xaxes(
-        title_text="% of layer",
-        range=[0, max(top, 0.1) * 1.05],
-        tickvals=[0, top],
-        ticktext=["0", f"{top:.1f}"],
-        row=1,
-        col=2,
     )
     figure.update_yaxes(title_text="layer", showgrid=False, row=1, col=1)
     figure.update_yaxes(showgrid=False, showticklabels=False, ticks="", row=1, col=2)
@@ -142,7 +112,13 @@ def _describe_map(
 
 
 def parcellation_map(
-    labels: NDArray[np.integer], *, n_networks: int, palette: Palette, n_columns: int = 384
+    labels: NDArray[np.integer],
+    *,
+    n_networks: int,
+    palette: Palette,
+    n_columns: int = 384,
+    colours: Sequence[str] | None = None,
+    names: Sequence[str] | None = None,
 ) -> Picture:
     """Draw what each layer is made of: its units grouped by the network they belong to.
 
@@ -150,6 +126,8 @@ def parcellation_map(
     ----------
     labels : ndarray (n_layers, width)
         Network of each unit, -1 where it reaches the threshold in none, -2 beyond a layer's end.
+    colours, names : sequence of str, optional
+        One a network.
     """
     last = np.iinfo(np.int32).max
     keys = np.where(labels == -2, last, np.where(labels == -1, last - 1, labels))
@@ -164,10 +142,13 @@ def parcellation_map(
             y=np.arange(len(labels), dtype=np.int16),
             zmin=-1.5,
             zmax=n_networks - 0.5,
-            colorscale=parcel_scale(palette, n_networks),
+            colorscale=parcel_scale(palette, n_networks, colours=colours),
             showscale=False,
             hoverongaps=False,
-            hovertemplate="layer %{y}: network %{z}<extra></extra>",
+            customdata=None if names is None else _called(shown, names),
+            hovertemplate="layer %{y}: network %{z}"
+            + ("" if names is None else " · %{customdata}")
+            + "<extra></extra>",
         )
     )
     style(figure, palette, height=max(260, 90 + 8 * len(labels)))
@@ -186,6 +167,18 @@ def parcellation_map(
     return Picture(figure=figure, alternative=alternative, table=table)
 
 
+def _called(labels: NDArray[np.floating], names: Sequence[str]) -> NDArray[np.object_]:
+    """Return the name of each cell's network, escaped; −2 and −1 index from the end."""
+    words = np.array([*(html.escape(name[:40]) for name in names), "", "none"], dtype=object)
+    cells = np.nan_to_num(labels, nan=-2.0).astype(np.int64)
+    return np.asarray(words[cells], dtype=object)
+
+
+def shown_token(text: str) -> str:
+    """Return a token's text with its white space made visible, not yet escaped."""
+    return "".join(_SPACE.get(c, c) for c in text) or "(empty)"
+
+
 def time_course(
     values: NDArray[np.floating],
     texts: Sequence[str],
@@ -193,6 +186,7 @@ def time_course(
     network: int,
     palette: Palette,
     n_dummy_tokens: int = 0,
+    selected: int | None = None,
 ) -> Picture:
     """Draw a network's strength token by token over a session.
 
@@ -200,6 +194,8 @@ def time_course(
     ----------
     values : ndarray (n_tokens,)
         NaN on dummy tokens.
+    selected : int, optional
+        A token to be marked.
     """
     x = np.arange(len(values), dtype=np.int32)
     known = np.nan_to_num(values).astype(np.float32)
@@ -228,6 +224,8 @@ def time_course(
     style(figure, palette, height=190)
     if n_dummy_tokens:
         figure.add_vline(x=n_dummy_tokens - 0.5, line={"color": palette.line, "width": 1})
+    if selected is not None and 0 <= selected < len(values):
+        figure.add_vline(x=selected, line={"color": palette.accent, "width": 1.5})
     figure.update_xaxes(title_text="token in the session")
     figure.update_yaxes(title_text="strength", nticks=4)
     peak = int(np.abs(known).argmax())
@@ -236,7 +234,7 @@ def time_course(
         alternative=(
             f"Time course of network {network} over {len(values)} tokens, from "
             f"{known.min():.2f} to {known.max():.2f}; strongest at token {peak}, "
-            f"“{texts[peak].strip()}”."
+            f"“{shown_token(texts[peak])}”."
         ),
         table=pd.DataFrame({"token": x, "text": list(texts), "strength": values.round(3)}),
     )

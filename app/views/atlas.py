@@ -1,13 +1,32 @@
-"""Atlas: each network's map, depth, time course, passages and domains."""
+"""Networks: each network's map, and below it what it does in texts, in numbers, in units."""
 
 from collections.abc import Callable
 
 import streamlit as st
 
-from app import atlas_frame, components, figures, maps, resources, state, strips
+from app import (
+    atlas_frame,
+    components,
+    functions,
+    map_options,
+    maps,
+    naming,
+    resources,
+    sorting,
+    state,
+    strips,
+)
 from app.atlas_frame import select
 from app.gallery import gallery
 from fnprune_core.networks import NetworkAtlas
+
+SECTIONS: dict[str, Callable[[NetworkAtlas, int], None]] = {
+    "texts": strips.show_texts,
+    "course": strips.show_course,
+    "statistics": functions.show_statistics,
+    "decoding": functions.show_decoding,
+    "units": functions.show_units,
+}
 
 
 def toolbar(atlas: NetworkAtlas, network: int) -> None:
@@ -32,6 +51,7 @@ def toolbar(atlas: NetworkAtlas, network: int) -> None:
             off=is_dropped,
         )
         button("Undo", "undo", "U", state.undo, off=not state.can_undo())
+        naming.edit(atlas, network)
 
 
 def button(
@@ -59,38 +79,14 @@ def show_identity(atlas: NetworkAtlas, network: int) -> None:
                 icon=":material/label:",
                 color="gray",
             )
+    naming.show(atlas, network)
 
 
-def show_facts(atlas: NetworkAtlas, network: int) -> None:
-    """Draw a network's numbers."""
-    row = resources.network_table(atlas.id).iloc[network]
-    with st.container(horizontal=True):
-        if row["stability"] == row["stability"]:
-            st.metric("Stability (Iq)", f"{row['stability']:.2f}")
-        st.metric("Alone explains", f"{row['variance_alone']:.2%}")
-        st.metric("Peak layer", f"{row['peak_layer']}")
-        z = state.view().z
-        st.metric(f"Units beyond {z:g}", f"{resources.n_members(atlas.id, network, z):,}")
-
-
-def show_function(atlas: NetworkAtlas, network: int) -> None:
-    """Draw what a network does: its passages, domains and time course."""
-    left, right = st.columns([3, 2], gap="large")
-    with left:
-        st.subheader("Strongest passages", anchor=False)
-        strips.passages(atlas, network)
-    with right:
-        st.subheader("Domains", anchor=False)
-        components.picture(
-            figures.domain_bars(
-                atlas.domain_share()[network], atlas.domain_names, palette=components.palette()
-            ),
-            key="domains",
-        )
-        st.subheader("Strongest words", anchor=False)
-        strips.top_words(atlas, network)
-    st.subheader("Time course", anchor=False)
-    strips.time_course(atlas, network)
+def show_sections(atlas_id: str, network: int) -> None:
+    """Draw the choice of what stands below the map, and what is chosen; the rest does not run."""
+    with components.explaining():
+        chosen = map_options.choose_section()
+        SECTIONS[chosen](resources.atlas(atlas_id), network)
 
 
 opened = atlas_frame.open_atlas(
@@ -101,12 +97,15 @@ if opened is not None:
     left, right = st.columns([1, 3], gap="medium")
     with left:
         gallery(
-            components.tiles(atlas.id), selected=network, key="gallery", on_pick=select, tall=True
+            components.tiles(atlas.id, sorting.arranged(atlas)),
+            selected=network,
+            key="gallery",
+            on_pick=select,
+            tall=True,
         )
     with right:
         components.network_title(network)
         show_identity(atlas, network)
         toolbar(atlas, network)
-        show_facts(atlas, network)
         maps.show_map(atlas, network)
-    show_function(atlas, network)
+    st.fragment(show_sections)(atlas.id, network)

@@ -1,0 +1,161 @@
+"""What the network's page keeps: colour limits, statistics, passages, decoding."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from app import resources
+from fnprune_core import decoding, spectra, thresholds
+from fnprune_core.decoding import DomainTest, LogitEffect
+from fnprune_core.models import LanguageModel
+from fnprune_core.networks import Passage
+from fnprune_core.spectra import Spectrum
+from fnprune_core.thresholds import MixtureFit, Suggestion
+
+_STEP = 0.01
+_STRONG = 0.98
+
+
+@st.cache_data(max_entries=4)
+def _magnitudes(id: str) -> NDArray[np.int64]:
+    """Return how many |z| of all maps lie in each step of 0.01: a quantile then takes no time."""
+    maps = resources.atlas(id).maps
+    counts = np.zeros(10_001, dtype=np.int64)
+    for row in maps:
+        steps = np.minimum(np.abs(row) / _STEP, len(counts) - 1).astype(np.int64)
+        counts += np.bincount(steps, minlength=len(counts))
+    return counts
+
+
+def colour_limit(id: str, z: float, network: int | None = None) -> float:
+    """Return the |z| of the strongest colour: the 98th percentile of the units beyond z.
+
+    Parameters
+    ----------
+    network : int, optional
+        Given, of this network alone; else of all networks of the atlas.
+    """
+    if network is None:
+        counts = _magnitudes(id)[int(z / _STEP) :]
+        above = np.cumsum(counts)
+        strongest = z + _STEP * float(np.searchsorted(above, _STRONG * above[-1]))
+    else:
+        values = np.abs(resources.atlas(id).maps[network])
+        members = values[values > z]
+        strongest = float(np.quantile(members, _STRONG)) if members.size else 2 * z
+    return float(np.ceil(max(strongest, 1.5 * z)))
+
+
+@st.cache_resource(max_entries=64)
+def mixture(id: str, network: int) -> MixtureFit:
+    """Return the mixture fitted to a network's map."""
+    return thresholds.fit_mixture(alive_z(id, network))
+
+
+@st.cache_resource(max_entries=64)
+def suggestions(id: str, network: int) -> list[Suggestion]:
+    """Return thresholds for a network's map, with the units beyond each."""
+    return thresholds.suggested_thresholds(alive_z(id, network), fit=mixture(id, network))
+
+
+def alive_z(id: str, network: int) -> NDArray[np.float32]:
+    """Return a map over alive units: (n_alive,)."""
+    opened = resources.atlas(id)
+    return np.asarray(opened.maps[network, opened.decomposition.alive], dtype=np.float32)
+
+
+@st.cache_resource(max_entries=64)
+def spectrum(id: str, network: int) -> Spectrum:
+    """Return the spectrum of a network's time course."""
+    return spectra.spectrum(resources.atlas(id), network)
+
+
+@st.cache_resource(max_entries=64)
+def passages(id: str, network: int, pole: int) -> list[Passage]:
+    """Return a network's strongest passages, of one pole or both."""
+    return resources.atlas(id).top_passages(network, pole=pole)
+
+
+@st.cache_resource(max_entries=64)
+def deciles(id: str, network: int, pole: int) -> list[Passage]:
+    """Return the strongest passage and one from each decile of strength."""
+    return resources.atlas(id).decile_passages(network, pole=pole)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Permuting domains")
+def domain_test(id: str) -> DomainTest:
+    """Return whether domains differ in each network's strength."""
+    return decoding.domain_test(resources.atlas(id))
+
+
+@st.cache_data(max_entries=64)
+def class_effects(id: str, network: int) -> pd.DataFrame:
+    """Return a network's mean strength by token class."""
+    return decoding.class_effects(resources.atlas(id), network)
+
+
+def logit_effects(
+    id: str, network: int, z: float, model: LanguageModel
+) -> tuple[list[LogitEffect], list[LogitEffect]]:
+    """Return the tokens that a network's units beyond z promote and suppress."""
+    return _logit_effects(id, network, z, model.fingerprint, model)
+
+
+@st.cache_data(max_entries=64)
+def _logit_effects(
+    id: str, network: int, z: float, fingerprint: str, _model: LanguageModel
+) -> tuple[list[LogitEffect], list[LogitEffect]]:
+    opened = resources.atlas(id)
+    std = resources.recording(opened.decomposition.recording_id).std
+    weights = decoding.network_weights(opened, std, network, z=z)
+    with _model.lock:
+        return decoding.logit_effects(_model, weights)
+
+
+@st.cache_data(max_entries=64)
+def strongest_units(id: str, network: int, pole: int, n: int = 15) -> pd.DataFrame:
+    """Return the units of largest z of a pole: unit (flat), layer, index, z."""
+    opened = resources.atlas(id)
+    z = opened.maps[network]
+    order = np.argsort(-pole * z, kind="stable")[:n]
+    order = order[pole * z[order] > 0]
+    layer, index = opened.layout.locate(order)
+    return pd.DataFrame({"unit": order, "layer": layer, "index": index, "z": z[order].round(2)})
+
+
+def pole_facts(id: str, network: int, pole: int, z: float) -> dict[str, Any]:
+    """Return what a pole is: units beyond z, its peak layer, and its largest |z|."""
+    opened = resources.atlas(id)
+    values = pole * opened.maps[network]
+    per_layer = np.array([int((part > z).sum()) for part in opened.layout.split(values)])
+    return {
+        "n_units": int(per_layer.sum()),
+        "peak_layer": int(per_layer.argmax()),
+        "largest": float(values.max()),
+    }
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def found_words(id: str, words: str) -> NDArray[np.int64]:
+    """Return the tokens of the recording at which words begin."""
+    return resources.atlas(id).find(words)
+
+
+@st.cache_data(max_entries=8)
+def session_titles(id: str) -> list[str]:
+    """Return what each session of an atlas's recording is."""
+    return titles_of(resources.atlas(id).tokens)
+
+
+def titles_of(tokens: pd.DataFrame) -> list[str]:
+    """Return what each session is: its number, domain and document."""
+    firsts = tokens.groupby("session", observed=True).first()
+    return [
+        f"{number}: {domain}, {document}"
+        for number, domain, document in zip(
+            firsts.index, firsts["domain"], firsts["document"], strict=True
+        )
+    ]

@@ -1,0 +1,197 @@
+"""A network's statistics, what drives it, and its units, each a section of its page."""
+
+import numpy as np
+import streamlit as st
+
+from app import components, figures, map_options, picked, recipes, resources, state, tasks
+from app.caches import network_page
+from app.figures import statistics
+from fnprune_core.models import LanguageModel
+from fnprune_core.networks import NetworkAtlas
+
+
+def show_statistics(atlas: NetworkAtlas, network: int) -> None:
+    """Draw the map's histogram with its mixture, and the time course's spectrum."""
+    left, right = st.columns(2, gap="large")
+    with left, components.explaining():
+        st.subheader("Map", anchor=False)
+        components.picture(
+            statistics.map_histogram(
+                network_page.alive_z(atlas.id, network),
+                network_page.mixture(atlas.id, network),
+                network_page.suggestions(atlas.id, network),
+                network=network,
+                threshold=state.view().z,
+                palette=components.palette(),
+            ),
+            key="histogram",
+            made=recipes.code("histogram", atlas=atlas.id, network=network),
+        )
+    with right, components.explaining():
+        st.subheader("Spectrum", anchor=False)
+        components.picture(
+            statistics.spectrum_line(
+                network_page.spectrum(atlas.id, network),
+                network=network,
+                palette=components.palette(),
+            ),
+            key="spectrum",
+            made=recipes.code("spectrum", atlas=atlas.id, network=network),
+        )
+        st.caption(
+            "Time here is the order of tokens: there is no haemodynamics, so fast changes are as "
+            "real as slow ones."
+        )
+
+
+def show_decoding(atlas: NetworkAtlas, network: int) -> None:
+    """Draw what drives a network: domains, token classes, and what it makes more probable."""
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader("Domains", anchor=False)
+        components.picture(
+            figures.domain_bars(
+                atlas.domain_share()[network], atlas.domain_names, palette=components.palette()
+            ),
+            key="domains",
+            made=recipes.code("domains", atlas=atlas.id, network=network),
+        )
+        with components.explaining():
+            _domain_test(atlas, network)
+        st.subheader("Token classes", anchor=False)
+        components.picture(
+            statistics.class_bars(
+                network_page.class_effects(atlas.id, network),
+                network=network,
+                palette=components.palette(),
+            ),
+            key="classes",
+            made=recipes.code("classes", atlas=atlas.id, network=network),
+        )
+    with right:
+        st.subheader("Next tokens", anchor=False)
+        with components.explaining():
+            _logits(atlas, network)
+        st.subheader("Trivial things it follows", anchor=False)
+        _tags(atlas, network)
+
+
+def _domain_test(atlas: NetworkAtlas, network: int) -> None:
+    """Say whether domains differ in the network's strength, and what was resampled."""
+    found = network_page.domain_test(atlas.id)
+    p, corrected = found.p_value[network], found.p_corrected[network]
+    least = 1 / (found.n_permutations + 1)
+    verdict = "Domains differ" if corrected < 0.05 else "No difference between domains is shown"
+    st.markdown(
+        f"**{verdict}**: they explain {found.statistic[network]:.0%} of the differences between "
+        f"documents in log energy, p {_probability(p, least)}, corrected for "
+        f"{components.count(atlas.n_networks, 'network')} p {_probability(corrected, least)}."
+    )
+    st.caption(
+        f"Permutation test: the domains of {components.count(found.n_documents, 'document')} were "
+        f"shuffled {found.n_permutations:,} times. Documents are the unit, for tokens of one text "
+        "resemble each other; the correction is for the false discovery rate (Benjamini and "
+        "Hochberg). A difference says what drives the network, not what needs it."
+    )
+
+
+def _probability(value: float, least: float) -> str:
+    return f"≤ {least:.2g}" if value <= least * 1.001 else f"= {value:.2g}"
+
+
+def _tags(atlas: NetworkAtlas, network: int) -> None:
+    """Draw the trivial things that a network follows, with the number that says so."""
+    found = resources.tags(atlas.id)[network]
+    if not found:
+        st.caption(
+            "None: it follows neither position, attention sinks, punctuation nor the overall "
+            "activation beyond the limits."
+        )
+    for tag in found:
+        st.markdown(f"Follows **{tag.name}**: {tag.value:.2g} ({components.plain(tag.measure)})")
+
+
+def _logits(atlas: NetworkAtlas, network: int) -> None:
+    """Draw which tokens the network's output directions promote and suppress."""
+    model = _model_of(atlas)
+    if model is None:
+        return
+    z = state.view().z
+    promoted, suppressed = network_page.logit_effects(atlas.id, network, z, model)
+    components.picture(
+        statistics.logit_bars(promoted, suppressed, palette=components.palette()),
+        key="logits",
+        made=recipes.code("logits", atlas=atlas.id, network=network, z=z),
+    )
+    st.caption(
+        f"The output directions of its units with |z| above {z:g}, each by its loading and its own "
+        "spread, through the final norm's gain and the unembedding. This is the direct path: what "
+        "later layers make of it is left out. At negative strength the signs turn."
+    )
+
+
+def _model_of(atlas: NetworkAtlas) -> LanguageModel | None:
+    """Return the atlas's model if it is in memory, else offer to load it in place."""
+    source = state.view().model
+    model = resources.language_model(source)
+    if model is not None:
+        model.check_fingerprint(atlas.decomposition.fingerprint, "atlas")
+        return model
+    components.follow("load", on_done=lambda job: state.notify(f"{job.result.name} is loaded"))
+    if not components.is_active("load"):
+        st.caption("What a network does to the next token is read from the model's weights.")
+        if st.button("Load the model", icon=":material/download:", key="decoding-load"):
+            components.start(tasks.load(resources.shelf(), source))
+            st.rerun()
+    return None
+
+
+def show_units(atlas: NetworkAtlas, network: int) -> None:
+    """Draw both poles of a network apart: what each is, and its strongest units."""
+    z = state.view().z
+    chosen = map_options.options().pole
+    poles = [pole for pole in (1, -1) if chosen in (0, pole)]
+    picked.unit_card(atlas, network, key="units-unit")
+    for column, pole in zip(st.columns(len(poles), gap="large"), poles, strict=True):
+        with column:
+            _pole(atlas, network, pole, z)
+    st.caption(
+        "The poles are active together with opposite signs: while the positive pole is above its "
+        "mean, the negative is below. The sign of a map is chosen so that its heavier tail is "
+        "positive."
+    )
+
+
+def _pole(atlas: NetworkAtlas, network: int, pole: int, z: float) -> None:
+    facts = network_page.pole_facts(atlas.id, network, pole, z)
+    st.subheader(f"{map_options.POLES[pole]} pole", anchor=False)
+    beyond = f"z above {z:g}" if pole > 0 else f"z below −{z:g}"
+    where = f", most in layer {facts['peak_layer']}" if facts["n_units"] else ""
+    passage = next(iter(network_page.passages(atlas.id, network, pole)), None)
+    said = f"{components.count(facts['n_units'], 'neuron')} with {beyond}{where}."
+    if passage is not None:
+        said += (
+            f" Strongest at token {passage.position} of {passage.document} "
+            f"({passage.values[passage.centre]:.2f})."
+        )
+    st.caption(components.plain(said))
+    frame = network_page.strongest_units(atlas.id, network, pole)
+    key = f"units-{network}-{pole}"
+
+    def on_select() -> None:
+        rows = state.widget(key).selection.rows
+        if rows:
+            picked.pick_unit(int(np.asarray(frame["unit"])[rows[0]]))
+
+    st.dataframe(
+        frame[["layer", "index", "z"]],
+        hide_index=True,
+        key=key,
+        on_select=on_select,
+        selection_mode="single-row",
+        alt=f"Strongest neurons of the {map_options.POLES[pole].lower()} pole",
+        column_config={
+            "index": st.column_config.NumberColumn("neuron", format="%d"),
+            "z": st.column_config.NumberColumn("z", format="%.2f"),
+        },
+    )
