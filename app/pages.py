@@ -71,6 +71,12 @@ ATLAS = (
         help="Type a text of your own and see which networks it lights up.",
     ),
     Page(
+        path="views/unit.py",
+        title="Unit",
+        icon="adjust",
+        help="Look at one neuron: its networks, its texts, its weights.",
+    ),
+    Page(
         path="views/trust.py",
         title="Trust",
         icon="fact_check",

@@ -59,6 +59,16 @@ recording = workflows.open_recording(workspace, atlas.decomposition.recording_id
 weights = decoding.network_weights(atlas, recording.std, {network}, z={z})
 # model: the language model that was recorded, as fnprune_core.loading.load_model returns it
 # promoted, suppressed = decoding.logit_effects(model, weights)""",
+    "unit-loadings": """z = atlas.maps[:, {unit}]  # in each network""",
+    "unit-domains": """from fnprune_core import units
+
+recording = workflows.open_recording(workspace, atlas.decomposition.recording_id)
+seen = units.as_network(atlas, recording, {unit})
+activation = units.activation_by_domain(seen)
+passages = seen.top_passages(0, pole=1)""",
+    "unit-place": """cortex = workflows.open_cortex(workspace, atlas.id)
+layer, row, column = (cortex.unit_volume() == {unit}).nonzero()
+sheet = cortex.volume(atlas.maps[{network}])[layer[0]]  # z, (rows, columns)""",
     "domains": """share = dict(zip(atlas.domain_names, atlas.domain_share()[{network}]))""",
     "trust": """measured = workflows.open_assessment(workspace, atlas.id)
 table = workflows.trust_table(atlas, measured)""",

@@ -144,7 +144,7 @@ def spread(colours: Sequence[str], places: NDArray[np.floating]) -> list[str]:
                 dealt[[i, j]] = dealt[[j, i]]
         if np.array_equal(before, dealt):
             break
-    return [colours[index] for index in dealt]
+    return [colours[index] for index in dealt.tolist()]
 
 
 def parcel_scale(

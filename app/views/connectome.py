@@ -1,0 +1,1 @@
+"""Connectome: how networks go together."""
