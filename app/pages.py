@@ -82,6 +82,18 @@ ATLAS = (
         icon="fact_check",
         help="See how sure each network is, and how many networks the data bear.",
     ),
+    Page(
+        path="views/compare.py",
+        title="Compare",
+        icon="compare_arrows",
+        help="Match this atlas with another one, carry names over, apply it to other texts.",
+    ),
+    Page(
+        path="views/scanner.py",
+        title="As in the scanner",
+        icon="radiology",
+        help="See the same map drawn by nilearn, beside a real brain.",
+    ),
 )
 AFTER = (
     Page(

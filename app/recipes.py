@@ -29,6 +29,44 @@ by_layer = atlas.parcel_sizes(z={z})  # (networks, layers)""",
 cortex = workflows.open_cortex(workspace, atlas.id)
 is_member = atlas.parcellation(z={z}) == {network}
 share = topography.smoothed(cortex.volume(is_member, fill=0))  # of each neighbourhood""",
+    "connectome-fnc": """from fnprune_core import connectome
+
+r = connectome.connectivity(atlas)  # (networks, networks)
+groups = connectome.group_networks(r)
+over_documents = connectome.connectivity_interval(atlas)  # at least 8 documents""",
+    "connectome-within": """from fnprune_core import connectome
+
+r = connectome.connectivity(atlas, within_sessions=True)
+groups = connectome.group_networks(r)""",
+    "connectome-partial": """from fnprune_core import connectome
+
+partial = connectome.partial_correlation(atlas)
+groups = connectome.group_networks(partial)""",
+    "connectome-overlap": """from fnprune_core import connectome
+
+r = connectome.strength_overlap(atlas)  # of |z|
+groups = connectome.group_networks(r)""",
+    "connectome-dice": """from fnprune_core import connectome
+
+share = connectome.dice(atlas, z={z})
+groups = connectome.group_networks(share)""",
+    "connectome-jaccard": """from fnprune_core import connectome
+
+share = connectome.jaccard(atlas, z={z})
+groups = connectome.group_networks(share)""",
+    "dynamic": """from fnprune_core import connectome, dynamics
+
+windows = dynamics.SlidingWindows(width={width}, step=max(1, {width} // 16))
+dynamic = dynamics.dynamic_connectivity(atlas, windows=windows, sessions=[{session}])
+partners = connectome.partners(connectome.connectivity(atlas), {network}, n=5)
+low, high = dynamics.stationary_band(
+    atlas, {network}, partners, session={session}, windows=windows
+)""",
+    "states": """from fnprune_core import dynamics
+
+windows = dynamics.SlidingWindows(width={width}, step={width} // 4)
+dynamic = dynamics.dynamic_connectivity(atlas, windows=windows)
+states = dynamics.connectivity_states(dynamic, n_states={n_states})""",
     "time-course": """in_session = (atlas.tokens["session"] == {session}).to_numpy()
 strength = atlas.time_courses[{network}, in_session]""",
     "embedding": """id = workflows.embed(workspace, atlas.id)
@@ -69,6 +107,23 @@ passages = seen.top_passages(0, pole=1)""",
     "unit-place": """cortex = workflows.open_cortex(workspace, atlas.id)
 layer, row, column = (cortex.unit_volume() == {unit}).nonzero()
 sheet = cortex.volume(atlas.maps[{network}])[layer[0]]  # z, (rows, columns)""",
+    "match": """from fnprune_core import matching
+
+other = workflows.open_atlas(workspace, {other})
+match = matching.match(atlas, other)
+r = match.similarity  # (networks, networks of the other), signed
+print(match.table())""",
+    "pair": """from fnprune_core import matching
+
+other = workflows.open_atlas(workspace, {other})
+partner, r = matching.match(atlas, other).partner({network})
+maps = atlas.maps[{network}], other.maps[partner]
+shares = atlas.domain_share()[{network}], other.domain_share()[partner]""",
+    "likeness": """from fnprune_core import matching
+
+other = workflows.open_atlas(workspace, {other})
+likeness = matching.likeness(atlas, other)
+print(likeness.sentence())""",
     "domains": """share = dict(zip(atlas.domain_names, atlas.domain_share()[{network}]))""",
     "trust": """measured = workflows.open_assessment(workspace, atlas.id)
 table = workflows.trust_table(atlas, measured)""",
@@ -76,6 +131,55 @@ table = workflows.trust_table(atlas, measured)""",
 limits = measured.limits()  # by null and figure: 95th percentile of data without networks""",
     "trust-sizes": """measured = workflows.open_assessment(workspace, atlas.id)
 curve = None if measured.sizes is None else measured.sizes.table()""",
+    "scanner": """from nilearn import plotting
+from fnprune_core import volumes
+
+image = volumes.image(workflows.open_grid(workspace, atlas), atlas.maps[{network}])
+plotting.plot_stat_map(
+    image, bg_img=None, annotate=False, draw_cross=False, threshold={z}, symmetric_cbar=True,
+    resampling_interpolation="nearest",
+)
+peaks = volumes.peak_table(atlas, workflows.open_grid(workspace, atlas), {network})""",
+    "scanner-motor": """from nilearn import datasets, plotting
+
+plotting.plot_stat_map(
+    datasets.load_sample_motor_activation_image(), annotate=False, draw_cross=False,
+    threshold={z}, symmetric_cbar=True, resampling_interpolation="nearest",
+)""",
+    "scanner-turn": """from nilearn import plotting
+from fnprune_core import volumes
+
+image = volumes.image(workflows.open_grid(workspace, atlas), atlas.maps[{network}])
+page = plotting.view_img(
+    image, bg_img=None, annotate=False, draw_cross=False, threshold={z}, symmetric_cmap=True,
+    resampling_interpolation="nearest",
+).get_standalone()""",
+    "scanner-several": """import nibabel as nib
+import numpy as np
+from nilearn import plotting
+from fnprune_core import topography
+
+grid = workflows.open_grid(workspace, atlas)
+soft = [topography.smoothed(grid.volume(atlas.maps[k])) for k in {networks}]  # for the eye alone
+plotting.plot_prob_atlas(
+    nib.Nifti1Image(np.stack(soft, axis=-1), grid.affine), bg_img=None, display_mode="z",
+    view_type="filled_contours", threshold=0.6 * {z}, annotate=False, draw_cross=False,
+)""",
+    "scanner-carpet": """import nibabel as nib
+import numpy as np
+from nilearn import plotting
+
+recording = workflows.open_recording(workspace, atlas.decomposition.recording_id)
+units = np.argsort(-abs(atlas.maps[{network}]))[:60]  # the strongest
+signals = np.asarray(recording.session({session}), dtype=np.float32)[:, units].T
+row = nib.Nifti1Image(signals[:, None, None, :], np.eye(4))  # a carpet looks at no places
+mask = nib.Nifti1Image(np.ones((len(units), 1, 1), dtype=np.int8), np.eye(4))
+plotting.plot_carpet(row, mask_img=mask, t_r=1, detrend=False, standardize="zscore_sample")""",
+    "scanner-matrix": """from nilearn import plotting
+
+names = [str(k) for k in range(atlas.n_networks)]
+r = atlas.functional_connectivity()
+plotting.plot_matrix(r, labels=names, vmin=-1, vmax=1, reorder="average")""",
 }
 
 

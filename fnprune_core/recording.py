@@ -166,6 +166,12 @@ class Recording:
         result: NDArray[np.float32] = scaled.numpy()
         return result
 
+    def unit(self, unit: int) -> NDArray[np.float32]:
+        """Return one unit's activation at every token: (n_tokens,); touches a page a token."""
+        scales = np.asarray(self._scales[:, unit])
+        signal = self._signals[:, unit].astype(np.float32)
+        return np.asarray(signal * scales[self.windows.session], dtype=np.float32)
+
     def session_moments(self, session: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return mean and standard deviation over a session's usable tokens: (n_units,) each."""
         n_usable = int((~self.is_dummy[self.session_slice(session)]).sum())
