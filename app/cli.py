@@ -1,4 +1,4 @@
-"""The command that starts the app: ``fnprune app``."""
+"""What the app adds to the command line: ``fnprune app``, and ``fnprune atlas`` to a file."""
 
 import json
 import os
@@ -16,8 +16,9 @@ MAIN = Path(__file__).parent / "main.py"
 
 
 def register(cli: typer.Typer) -> None:
-    """Add the app's command to the command line."""
+    """Add the app's commands to the command line."""
     cli.command(name="app")(serve)
+    cli.command(name="atlas")(atlas)
 
 
 def serve(
@@ -48,6 +49,31 @@ def serve(
     # The look is configured beside the package, and Streamlit looks for it where it is started.
     finished = subprocess.run(command, cwd=MAIN.parents[1], env=environment, check=False)
     raise typer.Exit(finished.returncode)
+
+
+def atlas(
+    id: Annotated[str, typer.Argument(metavar="ATLAS", help="Its id, or `latest`.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT.html", help="The file to write.")],
+    z: Annotated[float, typer.Option(help="Threshold on |z| of the maps.")] = 3.0,
+    workspace: Annotated[
+        Path | None,
+        typer.Option("--workspace", "-w", help="Folder of results (default: FNPRUNE_WORKSPACE)."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print path and size as JSON.")] = False,
+) -> None:
+    """Write a whole atlas as one HTML page that opens anywhere, without a network."""
+    from app.atlas_html import write_atlas_page
+    from fnprune_core.console import progress_bars
+    from fnprune_core.storage import Workspace
+
+    held = Workspace.default() if workspace is None else Workspace(workspace)
+    with progress_bars(shown=not as_json) as progress:
+        path = write_atlas_page(held, id, out, z=z, progress=progress).resolve()
+    size = path.stat().st_size
+    if as_json:
+        typer.echo(json.dumps({"path": str(path), "bytes": size}))
+    else:
+        typer.echo(f"{path}: {size / 1e6:.1f} MB")
 
 
 def _check_port(address: str, port: int) -> None:

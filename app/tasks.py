@@ -6,9 +6,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from app.atlas_html import write_atlas_page
 from app.jobs import JobFunction, Report
 from app.texts import TextChoice
 from fnprune_core import workflows
+from fnprune_core.applying import Maps
 from fnprune_core.decomposition import GroupICA
 from fnprune_core.evaluation import Perplexity
 from fnprune_core.loading import load_model
@@ -181,6 +183,32 @@ def assess(workspace: Workspace, *, atlas: str, parts: Sequence[str]) -> Task:
 
     inputs = {"atlas": atlas, "parts": list(parts)}
     return Task(kind="assess", title="Measuring trust", inputs=inputs, function=run)
+
+
+def apply(workspace: Workspace, *, atlas: str, recording: str, maps: Maps) -> Task:
+    """Apply an atlas to another recording of its model; the result is the new atlas's id."""
+    inputs = {"atlas": atlas, "recording": recording, "maps": maps}
+
+    def run(report: Report, cancel: CancelToken) -> str:
+        id = workflows.apply_atlas(
+            workspace, atlas, recording, maps=maps, progress=report, cancel=cancel
+        )
+        if workflows.has_cortex(workspace, atlas):
+            workflows.lay_out(workspace, id, progress=report, cancel=cancel)
+        return id
+
+    return Task(kind="apply", title="Applying the atlas", inputs=inputs, function=run)
+
+
+def atlas_page(workspace: Workspace, *, atlas: str, z: float = 3.0) -> Task:
+    """Write an atlas as one HTML file into the workspace's exports; its path results."""
+
+    def run(report: Report, cancel: CancelToken) -> Path:
+        target = workspace.root / "exports" / f"atlas-{atlas}.html"
+        return write_atlas_page(workspace, atlas, target, z=z, progress=report, cancel=cancel)
+
+    inputs = {"atlas": atlas, "z": z}
+    return Task(kind="atlas_page", title="Writing the atlas", inputs=inputs, function=run)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,7 +96,7 @@ def units_map(
         alternative=(
             f"UMAP of {n:,} units, coloured by {colouring.by}: {placed:,} belong to a network "
             f"(|z| above {threshold:g}); {int(mine.sum()):,} of them, drawn on top, to "
-            f"network {selected}. Only near neighbours mean something, not distances between groups."
+            f"network {selected}. Only near neighbours mean something, not gaps between groups."
         ),
         table=pd.DataFrame(
             {
@@ -125,6 +125,7 @@ def _add_numbers(figure: go.Figure, points: UnitPoints, *, selected: int, palett
             y=y,
             text=f"<b>{network}</b>" if network == selected else str(network),
             showarrow=False,
+            yshift=13,
             font={
                 "size": 15 if network == selected else 11,
                 "color": palette.text,
