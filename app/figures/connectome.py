@@ -110,7 +110,7 @@ def matrix(
             colorbar={"thickness": 8, "len": 0.5, "outlinewidth": 0, "nticks": 5, "x": 1.01},
         )
     )
-    style(figure, palette, height=height, left=30, bottom=30)
+    style(figure, palette, height=height, left=30, bottom=24)
     place = int(np.flatnonzero(order == selected)[0])
     for box in (
         (-0.5, place - 0.5, k - 0.5, place + 0.5),
@@ -120,7 +120,9 @@ def matrix(
     for _, first, end in arrangement.blocks:
         figure.add_shape(_box((first - 0.5, first - 0.5, end - 0.5, end - 0.5), palette.text, 1.0))
     ticks = _ticks(arrangement)
-    figure.update_xaxes(range=[-0.5, k - 0.5], constrain="domain", showline=False, **ticks)
+    # The y axis names the blocks; on the x axis their names would lie over one another.
+    across = {"showticklabels": False, "ticks": ""} if arrangement.blocks else ticks
+    figure.update_xaxes(range=[-0.5, k - 0.5], constrain="domain", showline=False, **across)
     figure.update_yaxes(
         range=[k - 0.5, -0.5], scaleanchor="x", constrain="domain", showgrid=False,
         showline=False, **ticks,
@@ -173,9 +175,9 @@ def pair_table(
     return pd.DataFrame(
         {
             "network": first,
-            "name": [names[k] for k in first],
+            "name": [names[k] for k in first.tolist()],
             "other": second,
-            "name of the other": [names[k] for k in second],
+            "name of the other": [names[k] for k in second.tolist()],
             measure.title: values[first, second].round(4),
         }
     )

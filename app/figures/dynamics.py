@@ -14,7 +14,7 @@ from app.figures.base import Picture, style
 from app.figures.connectome import Arrangement, called, limit_of, pair_scale
 from app.theme import Palette, qualitative, rgba
 
-_ROW = 92  # pixels
+_ROW, _TITLE = 96, 30  # pixels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,7 +60,8 @@ def dynamic_course(
     out. `token` is marked by a line.
     """
     n = len(course.partners)
-    figure = make_subplots(rows=n, cols=1, shared_xaxes=True, vertical_spacing=0.1 / max(n, 1))
+    gap = _TITLE / (_ROW * n) if n > 1 else 0.0
+    figure = make_subplots(rows=n, cols=1, shared_xaxes=True, vertical_spacing=gap)
     texts = [html.escape(text) for text in course.texts]
     x = course.position.astype(np.int32)
     beyond = course.leaves_band
@@ -68,7 +69,12 @@ def dynamic_course(
         values = course.values[row - 1].astype(np.float32)
         low, high = float(course.low[row - 1]), float(course.high[row - 1])
         figure.add_hrect(
-            y0=low, y1=high, fillcolor=rgba(palette.quiet, 0.14), line_width=0, row=row, col=1
+            y0=low,
+            y1=high,
+            fillcolor=rgba(palette.quiet, 0.16),
+            line={"color": rgba(palette.quiet, 0.6), "width": 1, "dash": "dot"},
+            row=row,
+            col=1,
         )
         figure.add_hline(y=0, line={"color": palette.line, "width": 1}, row=row, col=1)
         for y, line in (
@@ -98,7 +104,7 @@ def dynamic_course(
         )
     style(figure, palette, height=60 + _ROW * n)
     figure.update_layout(margin_t=24)
-    figure.update_yaxes(range=[-1, 1], tickvals=[-1, 0, 1], title_text="")
+    figure.update_yaxes(range=[-1, 1], tickvals=[-0.5, 0, 0.5], title_text="", showgrid=False)
     figure.update_xaxes(showticklabels=False, ticks="")
     figure.update_xaxes(
         title_text="middle token of the window", showticklabels=True, ticks="outside", row=n, col=1
@@ -122,11 +128,7 @@ def dynamic_course(
 
 
 def _describe(course: Course, names: Sequence[str]) -> str:
-    changing = [
-        str(k)
-        for k, some in zip(course.partners, course.leaves_band.any(axis=1), strict=True)
-        if some
-    ]
+    changing = [str(k) for i, k in enumerate(course.partners) if course.leaves_band[i].any()]
     found = (
         f"it leaves the band of a constant coupling with network{'s' if len(changing) > 1 else ''} "
         f"{', '.join(changing)}"
@@ -145,6 +147,7 @@ def states(
     share: NDArray[np.floating],
     arrangement: Arrangement,
     *,
+    where: Sequence[str],
     palette: Palette,
 ) -> Picture:
     """Draw the connectivity of each state, the most frequent first.
@@ -153,12 +156,18 @@ def states(
     ----------
     centres : ndarray (n_states, K, K)
     share : ndarray (n_states,)
+        Of all windows.
+    where : sequence of str
+        In what texts each state is found most.
     """
     n, order = len(centres), np.array(arrangement.order)
     figure = make_subplots(
         rows=1,
         cols=n,
-        subplot_titles=[f"state {i}: {part:.0%}" for i, part in enumerate(share)],
+        subplot_titles=[
+            f"state {i}: {part:.0%}<br>{html.escape(said)}"
+            for i, (part, said) in enumerate(zip(share, where, strict=True))
+        ],
         horizontal_spacing=0.02,
     )
     limit = max(limit_of(centre) for centre in centres)
@@ -175,8 +184,8 @@ def states(
             row=1,
             col=column,
         )
-    style(figure, palette, height=320, left=4, bottom=4)
-    figure.update_layout(margin_t=34)
+    style(figure, palette, height=340, left=4, bottom=4)
+    figure.update_layout(margin_t=52)
     figure.update_annotations(font={"size": 13, "color": palette.text})
     figure.update_xaxes(visible=False, constrain="domain")
     figure.update_yaxes(visible=False, autorange="reversed", constrain="domain")
@@ -188,11 +197,16 @@ def states(
         figure=figure,
         alternative=(
             f"{n} states of connectivity, {arrangement.said}; the most frequent holds "
-            f"{share[0]:.0%} of windows, the rarest {share[-1]:.0%}; the mean |r| is "
+            f"{share[0]:.0%} of windows ({where[0]}), the rarest {share[-1]:.0%}; the mean |r| is "
             f"{min(mean):.2f} to {max(mean):.2f}."
         ),
         table=pd.DataFrame(
-            {"state": np.arange(n), "share of windows": share.round(4), "mean |r|": mean}
+            {
+                "state": np.arange(n),
+                "share of windows": share.round(4),
+                "mean |r|": mean,
+                "most of it in": list(where),
+            }
         ),
     )
 

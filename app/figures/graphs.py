@@ -70,7 +70,7 @@ def graph(
                     _add_edges(
                         figure, nodes.places, chosen,
                         {
-                            "color": rgba(colour, 0.95 if near else 0.35),
+                            "color": rgba(colour, 0.95 if near else 0.5),
                             "width": pixels + 0.7 * near,
                             "dash": "solid" if positive else "dot",
                         },
