@@ -20,11 +20,11 @@ from fnprune_core.verdicts import ENOUGH, HIGH, SPEAKS_TO, Assessment, SizeCurve
 KIND = "assess"
 NULLS = {"gaussian": "Gaussian null", "shift": "shift null"}
 #: Figure of a null → the column of the networks that is read against it.
-OF_NULL = {"kurtosis": "kurtosis", "iq": "iq_seeds", "r": "reproducibility"}
+OF_NULL = {"kurtosis": "kurtosis", "again": "again_seeds", "r": "reproducibility"}
 FIGURES = {
     "reproducibility": Figure(column="reproducibility", title="split-half r"),
-    "iq_bootstrap": Figure(column="iq_bootstrap", title="Iq over bootstraps"),
-    "iq_seeds": Figure(column="iq_seeds", title="Iq over seeds"),
+    "again_bootstrap": Figure(column="again_bootstrap", title="found again, bootstraps"),
+    "again_seeds": Figure(column="again_seeds", title="found again, seeds"),
     "kurtosis": Figure(column="kurtosis", title="kurtosis of the map", is_share=False),
 }
 MEANING = {
@@ -32,12 +32,12 @@ MEANING = {
         "The documents are divided in two halves, each half is decomposed by itself, and a "
         "network's two partners are compared. High: it does not depend on which texts were read."
     ),
-    "iq_bootstrap": (
-        "Sessions are drawn anew with replacement and decomposed. Iq is how much alike the maps "
-        "of a cluster are, less how much they resemble all others; beside it stands the share of "
-        "the runs in which the cluster was found."
+    "again_bootstrap": (
+        "Sessions are drawn anew with replacement and decomposed. Shown is Iq (how much alike the "
+        "maps of a cluster are, less how much they resemble all others) times the share of the "
+        "runs in which the cluster was found: a map that one run alone has found is not stable."
     ),
-    "iq_seeds": (
+    "again_seeds": (
         "ICA starts from other random numbers on the same data. High: the algorithm agrees with "
         "itself. That alone does not make a network real: heavy-tailed units are found again, too."
     ),
@@ -55,11 +55,11 @@ SPEAKS = {
         "Shift null: every unit is shifted in time by itself within each session. It keeps its "
         "values and its mean in each session, but no longer rises and falls together with others. "
         "It speaks to kurtosis and to split-half r, where it also shows what domains alone, "
-        "through the session means, would reproduce; not to Iq."
+        "through the session means, would reproduce; not to what is found again."
     ),
 }
 
-_SHARES = ("reproducibility", "iq_bootstrap", "runs_bootstrap", "iq_seeds", "runs_seeds")
+_SHARES = ("reproducibility", "again_bootstrap", "again_seeds")
 
 
 def current(atlas_id: str) -> Assessment:

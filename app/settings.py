@@ -10,6 +10,8 @@ from fnprune_core.plans import PlanSettings
 from fnprune_core.recording import RecordingSettings
 from fnprune_core.scores import SCORES
 
+#: Key of the number of networks, so that a page can set it.
+K = "ica-k"
 TOKENS = [4096, 8192, 16384, 32768, 65536, 131072, 262144]
 LABELS = {
     "model": "Whole model",
@@ -76,7 +78,7 @@ def ica_settings() -> GroupICA:
             2,
             1024,
             64,
-            key="ica-k",
+            key=K,
             width=150,
             persist_state="session",
             help="More tokens bear more networks; 64 suits 16,000 tokens.",

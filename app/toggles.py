@@ -7,26 +7,20 @@ from app import components, resources, state
 from fnprune_core.networks import NetworkAtlas
 
 _COLUMNS = ["keep", "map", "network", "trust", "domain", "share", "peak layer"]
-#: What trust in a network can be read from, the most telling first.
+#: What trust in a network can be read from, the most telling first; a cluster that few runs share
+#: counts little however tight it is.
 _TRUST = {
-    "reproducibility": "reproducibility",
-    "iq_bootstrap": "Iq over bootstraps",
-    "iq_seeds": "Iq over seeds",
+    "reproducibility": "split-half r",
+    "again_bootstrap": "Iq × share of bootstraps",
+    "again_seeds": "Iq × share of seeds",
     "stability": "stability",
 }
 
 
 def trust_of(table: pd.DataFrame) -> tuple[str, pd.Series]:
-    """Return what is known of how far networks can be trusted: its name, and one value each.
-
-    A cluster that less than half of the runs share is no sign of stability, however tight it is.
-    """
+    """Return what is known of how far networks can be trusted: its name, and one value each."""
     column = next((c for c in _TRUST if c in table and table[c].notna().any()), "stability")
-    values = table[column]
-    found_in = column.replace("iq_", "runs_")
-    if found_in != column:
-        values = values.where(table[found_in] >= 0.5, 0.0)
-    return _TRUST[column], values
+    return _TRUST[column], table[column]
 
 
 def toggle_table(atlas: NetworkAtlas) -> None:
@@ -132,8 +126,7 @@ def _stability_rule(atlas: NetworkAtlas, dropped: set[int]) -> None:
     name, trust = trust_of(resources.network_table(atlas.id))
     if not trust.notna().any():
         return
-    article = "an" if name.startswith("I") else "a"
-    least = st.slider(f"Networks with {article} {name} below", 0.0, 1.0, 0.6, 0.05)
+    least = st.slider(f"Networks whose {name} is below", 0.0, 1.0, 0.6, 0.05)
     found = {int(k) for k in trust.index[trust < least]}
     st.button(
         f"Prune these {len(found)} ",

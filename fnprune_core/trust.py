@@ -300,7 +300,7 @@ def _null(
     done = 0
     r: list[NDArray[np.float64]] = []
     converged: list[bool] = []
-    best, iq = [], []
+    best, again = [], []
     for block, (space, whole) in enumerate(zip(spaces, wholes, strict=True)):
         runs, made = _Runs(space), []
         for run in range(n_seeds):
@@ -312,12 +312,13 @@ def _null(
             done += 1
         best.append(max(made, key=lambda each: (each.converged, each.contrast)))
         to_networks = space.correlation(best[-1].mixture, runs.all)
-        iq.append(stability_clusters(runs.similarity, runs.run_of, to_networks).iq)
+        clusters = stability_clusters(runs.similarity, runs.run_of, to_networks)
+        again.append(clusters.iq * clusters.share)
 
     def result() -> Null:
         return Null(
             kurtosis=study.gathered([each.kurtosis for each in best]),
-            iq=study.gathered(iq),
+            again=study.gathered(again),
             r=np.concatenate(r) if r else np.zeros(0),
             n_runs=len(converged),
             n_converged=sum(converged),

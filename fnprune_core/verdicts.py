@@ -22,10 +22,10 @@ HIGH, VERY_HIGH = 0.7, 0.8
 MERGE = 0.5
 #: A size is good enough when its yield is so much of the best one.
 ENOUGH = 0.95
-#: What each null can honestly be compared in. ICA finds heavy-tailed units from any start, so Iq
-#: over seeds is high on shifted data, too: it tells nothing of co-activation.
+#: What each null can honestly be compared in. ICA finds heavy-tailed units from any start, so maps
+#: are found again over seeds in shifted data, too: that tells nothing of co-activation.
 SPEAKS_TO: Mapping[str, tuple[str, ...]] = {
-    "gaussian": ("kurtosis", "iq", "r"),
+    "gaussian": ("kurtosis", "again", "r"),
     "shift": ("kurtosis", "r"),
 }
 
@@ -128,7 +128,11 @@ class _Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Stability(_Result):
-    """Whether ICA finds a network again: iq, share and match as in `Clusters`, each (K,)."""
+    """Whether ICA finds a network again: iq, share and match as in `Clusters`, each (K,).
+
+    Neither is enough by itself: a cluster may be tight because few runs found it, and loose though
+    all did. `again` is their product.
+    """
 
     iq: NDArray[np.float64]
     share: NDArray[np.float64]
@@ -136,6 +140,11 @@ class Stability(_Result):
     n_runs: int
     n_planned: int
     n_converged: int
+
+    @property
+    def again(self) -> NDArray[np.float64]:
+        """Iq times the share of the runs: (K,)."""
+        return self.iq * self.share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -234,20 +243,20 @@ class Null(_Result):
 
     Parameters
     ----------
-    kurtosis, iq : ndarray (K,)
-        Excess kurtosis of the maps, and Iq over seeds.
+    kurtosis, again : ndarray (K,)
+        Excess kurtosis of the maps, and Iq over seeds times the share of the runs.
     r : ndarray (n_splits · K,)
         Split-half abs(r); empty where documents are too few.
     """
 
     kurtosis: NDArray[np.float64]
-    iq: NDArray[np.float64]
+    again: NDArray[np.float64]
     r: NDArray[np.float64]
     n_runs: int
     n_converged: int
 
     def limit(self, name: str, *, quantile: float = 0.95) -> float:
-        """Return the null's 95th percentile of ``kurtosis``, ``iq`` or ``r``; NaN if not there."""
+        """Return the null's 95th percentile of a figure; NaN if it has none."""
         values: NDArray[np.float64] = getattr(self, name)
         return float(np.quantile(values, quantile)) if values.size else float("nan")
 
@@ -283,15 +292,15 @@ class Assessment:
         return all(getattr(self, field.name) is None for field in fields(self))
 
     def columns(self) -> pd.DataFrame:
-        """Return one row a network: iq_seeds, iq_bootstrap, reproducibility, and what they rest on.
+        """Return one row a network: again_seeds, again_bootstrap, reproducibility, and their parts.
 
         Columns of parts that were not measured are missing.
         """
         found: dict[str, NDArray[np.float64]] = {}
         for name, part in (("seeds", self.seeds), ("bootstrap", self.bootstrap)):
             if part is not None:
-                found |= {f"iq_{name}": part.iq, f"runs_{name}": part.share}
-                found |= {f"match_{name}": part.match}
+                found |= {f"again_{name}": part.again, f"iq_{name}": part.iq}
+                found |= {f"runs_{name}": part.share, f"match_{name}": part.match}
         if self.halves is not None:
             found |= {"reproducibility": self.halves.mean, "reproducibility_sd": self.halves.sd}
         return pd.DataFrame(found)

@@ -7,10 +7,13 @@ from app.earlier import describe
 from app.jobs import Job
 from fnprune_core import workflows
 
+TRUST = "views/trust.py"
+
 
 def show_form() -> None:
     """Choose settings and start."""
     chosen = settings.ica_settings()
+    offer_size()
     if not components.is_active("decompose") and st.button(
         "Decompose", type="primary", icon=":material/hub:"
     ):
@@ -19,6 +22,24 @@ def show_form() -> None:
             tasks.decompose(resources.workspace(), recording=recording, settings=chosen)
         )
         st.rerun()
+
+
+def offer_size() -> None:
+    """Offer the number of networks that halves of the documents suggest, if it was measured."""
+    atlas = state.view().atlas
+    if not atlas:
+        return
+    curve = resources.assessment(atlas).sizes
+    suggested = None if curve is None else curve.suggested()
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if suggested is None:
+            st.caption("How many networks do these data bear? Halves of the documents can tell.")
+        else:
+            st.caption(f"Halves of the documents suggest K = {suggested}.")
+            st.button(f"Use {suggested}", on_click=state.remember, args=(settings.K, suggested))
+        if st.button("See the curve" if curve else "Go and measure", type="tertiary"):
+            state.change(show="k")
+            st.switch_page(TRUST)
 
 
 def take_atlas(job: Job) -> None:

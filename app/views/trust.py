@@ -18,10 +18,10 @@ SHOWN = {
 COLUMNS = {
     "reproducibility": "split-half r",
     "reproducibility_sd": "± SD",
-    "iq_bootstrap": "Iq, bootstraps",
-    "runs_bootstrap": "found in runs",
-    "iq_seeds": "Iq, seeds",
-    "runs_seeds": "found in runs, seeds",
+    "again_bootstrap": "found again, bootstraps",
+    "iq_bootstrap": "Iq",
+    "runs_bootstrap": "share of runs",
+    "again_seeds": "found again, seeds",
     "variance_alone": "% alone",
     "variance_left_out": "% left out",
     "kurtosis": "kurtosis",
@@ -53,13 +53,14 @@ def show_network(atlas: NetworkAtlas, network: int, found: Assessment) -> None:
                 f"{row['reproducibility']:.2f}{known}",
                 help=MEANING["reproducibility"],
             )
-        for name in ("iq_bootstrap", "iq_seeds"):
+        for kind in ("bootstrap", "seeds"):
+            name = f"again_{kind}"
             if name in row:
-                share = row[name.replace("iq", "runs")]
+                iq, share = row[f"iq_{kind}"], row[f"runs_{kind}"]
                 st.metric(
-                    FIGURES[name].title,
-                    f"{row[name]:.2f} in {share:.0%}",
-                    help=MEANING[name] + " The share: runs in which it was found.",
+                    FIGURES[name].title.capitalize(),
+                    f"{row[name]:.2f}",
+                    help=f"Iq {iq:.2f} in {share:.0%} of the runs. {MEANING[name]}",
                 )
         st.metric("Alone explains", f"{row['variance_alone']:.2%}")
         st.metric("Left out, lost", f"{row['variance_left_out']:.2%}")

@@ -30,7 +30,7 @@ def test_measuring_fills_the_page_the_table_of_networks_and_the_gallery(
     table = resources.network_table(example.atlas)
     shown = metrics(at)
     assert shown["Split-half r"].startswith(f"{table['reproducibility'].iloc[0]:.2f}")
-    assert shown["Iq over seeds"].startswith(f"{table['iq_seeds'].iloc[0]:.2f}")
+    assert shown["Found again, seeds"] == f"{table['again_seeds'].iloc[0]:.2f}"
     for section in ("nulls", "variance", "k"):
         other = open_page("trust", **example.view(), show=section)
         assert not other.exception, section
@@ -41,7 +41,7 @@ def test_a_stored_part_shows_and_the_rest_can_still_be_measured(example, open_pa
     workflows.assess(Workspace(fresh), example.atlas, parts=["seeds"])
     at = open_page("trust", **example.view(), network="2")
     assert not at.exception
-    assert "Iq over seeds" in metrics(at)
+    assert "Found again, seeds" in metrics(at)
     assert "Split-half r" not in metrics(at)
     assert any(button.label == "Measure the rest" for button in at.button)
     assert view(at).network == 2
@@ -61,13 +61,12 @@ def test_too_few_documents_leave_out_halves_alone(example, open_page, monkeypatc
     ("columns", "name", "low"),
     [
         ({"stability": [0.9, 0.2]}, "stability", [1]),
-        ({"iq_seeds": [0.2, 0.9], "runs_seeds": [1.0, 1.0]}, "Iq over seeds", [0]),
-        ({"iq_bootstrap": [0.9, 0.9], "runs_bootstrap": [0.1, 1.0]}, "Iq over bootstraps", [0]),
-        ({"reproducibility": [0.1, 0.9], "iq_seeds": [1.0, 1.0]}, "reproducibility", [0]),
+        ({"again_seeds": [0.2, 0.9]}, "Iq × share of seeds", [0]),
+        ({"again_bootstrap": [0.1, 0.9], "again_seeds": [1, 1]}, "Iq × share of bootstraps", [0]),
+        ({"reproducibility": [0.1, 0.9], "again_bootstrap": [1, 1]}, "split-half r", [0]),
     ],
 )
 def test_rules_read_the_most_telling_number_there_is(columns, name, low) -> None:
-    """A cluster that few runs share is not stable, however tight it is."""
     table = pd.DataFrame({"stability": [1.0, 1.0], **columns})
     found, values = toggles.trust_of(table)
     assert found == name
@@ -85,3 +84,16 @@ def test_default_settings_are_what_the_app_looks_for(example, fresh) -> None:
     )
     assert made.ids
     assert resources.assessment(example.atlas).is_empty
+
+
+def test_decompose_takes_over_the_suggested_number_of_networks(example, open_page, fresh) -> None:
+    asked = open_page("decompose", **example.view())
+    assert any(button.label == "Go and measure" for button in asked.button)
+    workflows.assess(Workspace(fresh), example.atlas, parts=["sizes"])
+    suggested = resources.assessment(example.atlas).sizes.suggested()
+    assert suggested is not None
+    at = open_page("decompose", **example.view())
+    assert at.number_input(key="ica-k").value == 64
+    press(at, f"Use {suggested}")
+    assert not at.exception
+    assert at.number_input(key="ica-k").value == suggested
