@@ -346,3 +346,21 @@ def overlap_table(atlas: NetworkAtlas, values: NDArray[np.floating], *, z: float
         }
     )
     return table.sort_values("dice", ascending=False, kind="stable").reset_index(drop=True)
+
+
+def peak_table(atlas: NetworkAtlas, grid: VoxelGrid, network: int, *, n: int = 12) -> pd.DataFrame:
+    """Return a map's strongest units and where they are: z, layer, unit, x, y, z in millimetres."""
+    values = atlas.maps[atlas.check_network(network)]
+    units = np.argsort(-np.abs(values), kind="stable")[:n]
+    layer, index = grid.layout.locate(units)
+    places = nib.affines.apply_affine(grid.affine, grid.voxel_of_unit[units])
+    return pd.DataFrame(
+        {
+            "z": values[units],
+            "layer": layer,
+            "unit": index,
+            "x (mm)": places[:, 0],
+            "y (mm)": places[:, 1],
+            "z (mm)": places[:, 2],
+        }
+    )

@@ -6,11 +6,21 @@ from app import recipes
 from fnprune_core import workflows
 from fnprune_core.storage import Workspace
 
-VALUES = {"network": 1, "z": 2.0, "session": 0, "unit": 3, "token": 5, "text": "aq ar as at"}
+VALUES = {
+    "network": 1,
+    "z": 2.0,
+    "session": 0,
+    "unit": 3,
+    "token": 5,
+    "networks": (0, 1),
+    "text": "aq ar as at",
+}
 
 
 @pytest.mark.parametrize("name", list(recipes.RECIPES))
 def test_recipe_runs(name, example, fresh) -> None:
     workflows.lay_out(Workspace(fresh), example.atlas)
-    code = recipes.code(name, atlas=example.atlas, model=example.model, **VALUES)
+    code = recipes.code(
+        name, atlas=example.atlas, model=example.model, other=example.atlas, **VALUES
+    )
     exec(compile(code, name, "exec"), {})
