@@ -18,7 +18,7 @@ from fnprune_core.errors import FnpruneError
 from fnprune_core.networks import NetworkAtlas, Passage
 from fnprune_core.storage import Workspace, read_manifest
 
-N_PASSAGES, N_WORDS, N_TOGETHER = 4, 12, 5
+N_PASSAGES, N_WORDS, N_TOGETHER = 6, 12, 5
 #: Column of the table of networks → its title and format, where it is there.
 COLUMNS: Mapping[str, tuple[str, str]] = {
     "peak_layer": ("Peak layer", "{:.0f}"),
@@ -85,12 +85,12 @@ class NetworkFacts:
             ],
             "passages": [self._passage(each) for each in self.passages],
             "words": [
-                {"text": repr(text)[1:-1], "mean": f"{mean:.2f}", "count": f"{count:,}"}
+                {"text": repr(text)[1:-1], "mean": _signed(mean, ".2f"), "count": f"{count:,}"}
                 for text, mean, count in zip(
                     texts, self.words["mean"], self.words["count"], strict=True
                 )
             ],
-            "together": [{"number": k, "r": f"{r:+.2f}"} for k, r in self.together],
+            "together": [{"number": k, "r": _signed(r, "+.2f")} for k, r in self.together],
         }  # fmt: skip
 
     def _depth(self) -> dict[str, Any]:
@@ -120,13 +120,22 @@ class NetworkFacts:
             if i == passage.centre:
                 css.append("centre")
             tokens.append(
-                {"text": text, "tip": f"{value:.2f}", "css": " ".join(css), "share": f"{share:.2f}"}
+                {
+                    "text": text,
+                    "tip": _signed(value, ".2f"),
+                    "css": " ".join(css),
+                    "share": f"{share:.2f}",
+                }
             )
         return {
             "place": f"{passage.domain} · {passage.document} · token {passage.position}",
-            "strength": f"{passage.values[passage.centre]:.1f}",
+            "strength": _signed(passage.values[passage.centre], ".1f"),
             "tokens": tokens,
         }
+
+
+def _signed(value: float, form: str) -> str:
+    return format(float(value), form).replace("-", "−")
 
 
 def _number(value: float | None) -> str:

@@ -23,7 +23,7 @@ from plotly.offline import get_plotlyjs
 
 from app.atlas_facts import AtlasFacts, NetworkFacts
 from app.atlas_images import LayerLabels, Maps, both
-from app.figures.base import Picture, style
+from app.figures.base import Picture, safe, style
 from app.figures.cortex import cortex_surfaces
 from app.theme import PALETTES, Palette, qualitative, rgb
 from fnprune_core import __version__, workflows
@@ -117,7 +117,9 @@ def atlas_page(
                 networks=shown,
                 n_networks=atlas.n_networks,
                 palette=p,
-                names=[f"{k} · {facts.names[k]}" for k in shown],
+                names=[
+                    f"{k} · {facts.names[k]}".replace('"', "”").replace("'", "’") for k in shown
+                ],
                 profile=False,
             )
         )
@@ -127,6 +129,11 @@ def atlas_page(
 def both_pictures(make: Any) -> dict[str, Picture]:
     """Return what `make` draws in each mode."""
     return {mode: make(palette) for mode, palette in PALETTES.items()}
+
+
+def _curly(text: str) -> str:
+    """Return text with curly quotes: charts show an escaped straight one as its entity."""
+    return text.replace('"', "”").replace("'", "’")
 
 
 def _network(facts: NetworkFacts, maps: Maps, atlas: NetworkAtlas) -> dict[str, Any]:
@@ -154,7 +161,7 @@ def _connectome(facts: AtlasFacts, palette: Palette) -> Picture:
 
     order = facts.by_domain
     values = facts.connectivity[np.ix_(order, order)]
-    names = [_escaped(f"{k} · {facts.names[k]}") for k in order]
+    names = [safe(f"{k} · {facts.names[k]}") for k in order]
     off = np.abs(values - np.eye(len(values)))
     limit = float(max(np.ceil(off.max() * 10) / 10, 0.1)) if len(values) > 1 else 1.0
     cold = [(0.5 - 0.5 * i / 4, c) for i, c in enumerate(palette.cold, start=1)]
@@ -175,10 +182,6 @@ def _connectome(facts: AtlasFacts, palette: Palette) -> Picture:
     figure.update_xaxes(showticklabels=False, ticks="")
     figure.update_yaxes(showticklabels=False, ticks="", autorange="reversed", showgrid=False)
     return Picture(figure=figure, alternative=facts.connectome_note(), table=pd.DataFrame())
-
-
-def _escaped(text: str) -> str:
-    return str(Markup.escape(text))
 
 
 def _rendered(

@@ -102,7 +102,7 @@ class Maps:
             return None
         canvas, corners = mosaic(self._volume(0), N_ACROSS)
         height, width = canvas.shape
-        size = max(self._volume(0).shape[1] / 5.5, 2.0)
+        size = max(self._volume(0).shape[1] / 6.5, 2.0)
         top = self._volume(0).shape[1]
         items = [
             LayerLabel(layer=layer, x=x + size / 5, y=round(height - y - top + size, 2))

@@ -287,15 +287,11 @@ def place_networks(distance: NDArray[np.float64], *, seed: int = 0) -> NDArray[n
     if n < 6:  # too few for a graph of neighbours: on a circle, in order
         angle = 2 * np.pi * np.arange(n) / n
         return np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
-    symmetric = np.clip((distance + distance.T) / 2, 0.0, None)
-    return _umap(
-        symmetric,
-        seed,
-        n_neighbors=min(10, n - 1),
-        min_dist=0.4,
-        metric="precomputed",
-        init="random",
-    )
+    n_neighbors = min(10, n - 1)
+    index = np.argsort(distance, axis=1, kind="stable")[:, :n_neighbors].astype(np.int32)
+    near = np.take_along_axis(distance, index, axis=1).clip(min=0.0).astype(np.float32)
+    options = {"n_neighbors": n_neighbors, "min_dist": 0.4, "init": "random"}
+    return _umap(distance, seed, precomputed_knn=(index, near), **options)
 
 
 def _same_network(

@@ -1,5 +1,6 @@
 """What every picture is: a figure, its text alternative, its numbers, and the house style."""
 
+import html
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,11 @@ class Picture:
     figure: Any
     alternative: str
     table: pd.DataFrame
+
+
+def safe(text: str) -> str:
+    """Return text of unknown origin for a chart, which knows the entities of <, > and & alone."""
+    return html.escape(text, quote=False)
 
 
 def style(figure: Any, palette: Palette, *, height: int, left: int = 48, bottom: int = 44) -> Any:

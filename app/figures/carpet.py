@@ -1,6 +1,5 @@
 """Carpets of units × tokens with the text on the axis, grouped by layer or by network."""
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from app.figures.base import Picture, style
+from app.figures.base import Picture, safe, style
 from app.raster import to_int8
 from app.theme import Palette, qualitative
 
@@ -68,7 +67,7 @@ class Span:
 
 def _words(pieces: Sequence[str], first: int) -> list[str]:
     """Return what the hover says of each token; no two alike."""
-    return [f"{first + i} “{html.escape(_shown(p))}”" for i, p in enumerate(pieces)]
+    return [f"{first + i} “{safe(_shown(p))}”" for i, p in enumerate(pieces)]
 
 
 def _shown(piece: str) -> str:
@@ -79,7 +78,7 @@ def _shown(piece: str) -> str:
 
 def _short(piece: str, n: int = 12) -> str:
     text = _shown(piece).strip() or _shown(piece)
-    return html.escape(text if len(text) <= n else text[: n - 1] + "…")
+    return safe(text if len(text) <= n else text[: n - 1] + "…")
 
 
 def _carpet(
@@ -290,7 +289,7 @@ def overview_carpet(
             fillcolor=colour, line_width=0, row=1, col=2,
         )  # fmt: skip
         figure.add_annotation(
-            x=(span.first + span.last) / 2, y=top * 1.085, text=html.escape(span.name),
+            x=(span.first + span.last) / 2, y=top * 1.085, text=safe(span.name),
             showarrow=False, yanchor="bottom", font={"size": 12, "color": palette.text},
             row=1, col=2,
         )  # fmt: skip
@@ -310,7 +309,7 @@ def overview_carpet(
         selected={"marker": {"opacity": 1}},
         unselected={"marker": {"opacity": 1}},
         customdata=list(numbers),
-        hovertext=[html.escape(span.name) for span in sessions],
+        hovertext=[safe(span.name) for span in sessions],
         hovertemplate="%{hovertext}<extra></extra>",
         row=1,
         col=2,

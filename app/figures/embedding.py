@@ -1,6 +1,5 @@
 """Pictures of embeddings: units and networks as points in a plane."""
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from app.figures.base import Picture, legend_on_top, style
+from app.figures.base import Picture, legend_on_top, safe, style
 from app.theme import Palette, parcel_scale, qualitative, rgba
 
 NO_NETWORK, NO_DOMAIN = "no network", "no domain"
@@ -164,7 +163,13 @@ def _groups(points: UnitPoints, colouring: Colouring, palette: Palette) -> list[
     groups = [(-1, NO_DOMAIN, palette.line)]
     groups += list(zip(range(len(colouring.domains)), colouring.domains, colours, strict=True))
     return [
-        _points(points, rows[domain == d], {"color": colour}, colouring, name=html.escape(name))
+        _points(
+            points,
+            rows[domain == d],
+            {"color": colour},
+            colouring,
+            name=safe(name),
+        )
         for d, name, colour in groups
         if (domain == d).any()
     ]
@@ -184,7 +189,10 @@ def _points(
     *,
     name: str = "units",
 ) -> go.Scattergl:
-    names = [*(f"{k} · {html.escape(n)}" for k, n in enumerate(colouring.names)), NO_NETWORK]
+    names = [
+        *(f"{k} · {safe(n)}" for k, n in enumerate(colouring.names)),
+        NO_NETWORK,
+    ]
     said = [
         f"layer {layer}, unit {index}<br>{names[k]}, z {z:.1f}"
         for layer, index, k, z in zip(
@@ -261,11 +269,11 @@ def networks_map(points: NetworkPoints, *, selected: int, alike: str, palette: P
             textfont={"size": 12, "color": palette.text},
             customdata=rows.astype(np.int32),
             hovertext=[
-                f"{k} · {html.escape(points.names[k])}<br>{int(points.sizes[k]):,} units"
+                f"{k} · {safe(points.names[k])}<br>{int(points.sizes[k]):,} units"
                 for k in rows.tolist()
             ],
             hovertemplate="%{hovertext}<extra></extra>",
-            name=html.escape(name),
+            name=safe(name),
             marker={
                 "size": size[rows],
                 "color": [rgba(colours[d], 0.35)] * len(rows),
