@@ -31,7 +31,8 @@ _CHART = {
 _CSS = """<style>
 .st-key-context {border-bottom: 1px solid var(--st-border-color, #8883); padding-bottom: .15rem;}
 .st-key-context p {font-size: .86rem;}
-.st-key-atlas-bar {row-gap: 0;}
+.st-key-atlas-bar {gap: .1rem .35rem;}
+.st-key-atlas-bar p {font-size: .9rem;}
 .js-plotly-plot .modebar {display: none;}
 [class*="st-key-gallery"] {overflow: auto;}
 @media (max-width: 640px) {
@@ -372,7 +373,7 @@ def _tile(
         for column, sign in (("reproducibility", "r"), ("stability", "Iq"))
         if row.get(column, np.nan) == row.get(column, np.nan)
     ]
-    facts = [f"layer {row['peak_layer']}", *trust[:1], f"{row['variance_alone']:.1%}"]
+    facts = [f"L{row['peak_layer']}", *trust[:1], f"{row['variance_alone']:.1%}"]
     return {
         "network": network,
         "image": image,

@@ -90,9 +90,15 @@ ATLAS = (
     ),
     Page(
         path="views/scanner.py",
-        title="As in the scanner",
+        title="Scanner",
         icon="radiology",
         help="See the same map drawn by nilearn, beside a real brain.",
+    ),
+    Page(
+        path="views/files.py",
+        title="Files",
+        icon="folder_open",
+        help="Take maps, names and tables away, and bring names and images back.",
     ),
 )
 AFTER = (
