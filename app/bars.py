@@ -16,7 +16,7 @@ _BARS_CSS = """
   box-sizing: border-box;
   cursor: pointer;
   display: grid;
-  grid-template-columns: minmax(0, 5fr) minmax(60px, 4fr) minmax(0, 3fr);
+  grid-template-columns: minmax(0, 5fr) minmax(44px, 3fr) minmax(0, 3fr);
   align-items: center;
   gap: 10px;
   padding: 3px 8px;

@@ -40,6 +40,12 @@ def label(atlas: NetworkAtlas, unit: int) -> str:
     return f"layer {int(layer)}, unit {int(index):,}"
 
 
+def short_label(atlas: NetworkAtlas, unit: int) -> str:
+    """Return where a unit is, for a list."""
+    layer, index = atlas.layout.locate(unit)
+    return f"layer {int(layer)} · {int(index):,}"
+
+
 def chooser(atlas: NetworkAtlas, network: int, unit: int) -> None:
     """Draw what moves between units: by layer and index, or by |z| in the selected network."""
     ranking = cache.ranked(atlas.id, network)
@@ -80,7 +86,12 @@ def starting_points(atlas: NetworkAtlas, network: int, unit: int, *, n: int = 12
     largest = max(float(np.abs(z).max()), 1e-12)
     bar_list(
         [
-            {"id": int(u), "name": label(atlas, int(u)), "note": signed(v), "share": v / largest}
+            {
+                "id": int(u),
+                "name": short_label(atlas, int(u)),
+                "note": signed(v),
+                "share": v / largest,
+            }
             for u, v in zip(units, z.tolist(), strict=True)
         ],
         key="unit-start",
@@ -211,18 +222,17 @@ def relatives(atlas: NetworkAtlas, network: int, unit: int) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**Around it in the cortex**")
+        st.caption(f"z in network {network}, and the network where each is strongest")
         near = cache.neighbours(atlas.id, unit)
-        _units(atlas, near, atlas.maps[network, near].tolist(), "unit-near", f"z in {network}")
+        _units(atlas, near, atlas.maps[network, near].tolist(), key="unit-near")
     with right:
         st.markdown("**Most alike in all networks**")
+        st.caption("Cosine of loadings, and the network where each is strongest")
         alike = cache.similar(atlas.id, unit)
-        cosines = [each.cosine for each in alike]
-        _units(atlas, [each.unit for each in alike], cosines, "unit-alike", "cosine")
+        _units(atlas, [u.unit for u in alike], [u.cosine for u in alike], key="unit-alike")
 
 
-def _units(
-    atlas: NetworkAtlas, units: Sequence[int], values: Sequence[float], key: str, what: str
-) -> None:
+def _units(atlas: NetworkAtlas, units: Sequence[int], values: Sequence[float], *, key: str) -> None:
     if not units:
         st.caption("None.")
         return
@@ -232,8 +242,8 @@ def _units(
         [
             {
                 "id": unit,
-                "name": f"{label(atlas, unit)} · network {k}",
-                "note": f"{what} {value:.2f}".replace("-", "−"),
+                "name": short_label(atlas, unit),
+                "note": f"{value:.2f} · network {k}".replace("-", "−"),
                 "share": value / largest,
             }
             for unit, value, k in zip(units, values, strongest, strict=True)

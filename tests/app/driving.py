@@ -1,7 +1,9 @@
 """What tests of pages share: the materials, and helpers that press, wait and read."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
@@ -53,3 +55,12 @@ def said(at: AppTest) -> str:
 def view(at: AppTest):
     """Return what the session looks at."""
     return at.session_state["view"]
+
+
+def drawn(at: AppTest, key: str) -> dict[str, Any]:
+    """Return what a component of ours was given to draw."""
+    for element in at.get("bidi_component"):
+        if element.proto.id.endswith(f"-{key}"):
+            data: dict[str, Any] = json.loads(element.proto.json)
+            return data
+    raise AssertionError(f"no component {key!r} on the page")
