@@ -23,12 +23,16 @@ class Budget:
         Higher is kept; only ``global`` looks at them.
     protected : ndarray (n_units,)
         Units that must stay.
+    multiple : int or None
+        Round the number of units that stay up to a multiple, in every layer; ``uniform`` then
+        keeps the same number in each. None meets the ratio to one unit.
     """
 
     layout: UnitLayout
     n_removed: int
     scores: NDArray[np.float64]
     protected: NDArray[np.bool_]
+    multiple: int | None = None
 
     @property
     def removable(self) -> NDArray[np.int64]:
@@ -77,9 +81,14 @@ def _evenly(budget: Budget, free: NDArray[np.bool_], why: str) -> NDArray[np.int
 
 
 def uniform(budget: Budget) -> NDArray[np.int64]:
-    """Remove the same share of every layer."""
+    """Remove the same share of every layer; with a multiple, keep the same number in each."""
     everywhere = np.ones(budget.layout.n_layers, dtype=bool)
-    return _evenly(budget, everywhere, "with the units that must stay,")
+    removed = _evenly(budget, everywhere, "with the units that must stay,")
+    if budget.multiple is None:
+        return removed
+    widths = np.asarray(budget.layout.widths, dtype=np.int64)
+    most = int((widths - removed).max())
+    return np.maximum(widths - most, 0)
 
 
 def protected_ends(n_layers: int) -> tuple[int, int]:
@@ -127,4 +136,14 @@ def allocate(name: str, budget: Budget) -> NDArray[np.int64]:
         raise SettingsError(
             f"There is no allocation {name!r}.", hint=f"Use one of {', '.join(ALLOCATIONS)}."
         )
-    return ALLOCATIONS[name](budget)
+    removed = ALLOCATIONS[name](budget)
+    if budget.multiple is None:
+        return removed
+    widths = np.asarray(budget.layout.widths, dtype=np.int64)
+    kept = -(-(widths - removed) // budget.multiple) * budget.multiple
+    return np.maximum(widths - kept, 0)
+
+
+def default_multiple(width: int) -> int:
+    """Return what widths are rounded to: 64, or the power of two below a sixteenth of less."""
+    return min(64, 1 << max(0, (width // 16).bit_length() - 1))

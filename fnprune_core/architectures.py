@@ -311,7 +311,7 @@ def through_norm(architecture: Architecture, norm: nn.Module, direction: Tensor)
     direction = direction.double().cpu()
     if isinstance(norm, nn.LayerNorm):
         direction = direction - direction.mean()
-    weight = getattr(norm, "weight", None)  # a LayerNorm may have none
+    weight: Tensor | None = getattr(norm, "weight", None)  # a LayerNorm may have none
     if weight is None:
         return direction
     return direction * (weight.detach().double().cpu() + architecture.gain_offset)

@@ -1,25 +1,18 @@
 """What a workspace holds, by id: recordings, atlases, plans with their refits, evaluations."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
-
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from fnprune_core.decomposition import Decomposition
-from fnprune_core.errors import CorruptArtifactError
 from fnprune_core.evaluation import Perplexity
 from fnprune_core.networks import NetworkAtlas
-from fnprune_core.plans import PLAN_FILE, PruningPlan
+from fnprune_core.plan_files import REFITS_FILE, read_refits
+from fnprune_core.plans import PruningPlan
 from fnprune_core.recording import Recording
 from fnprune_core.silencing import Refit
-from fnprune_core.storage import Workspace, artifact_id, write_json
+from fnprune_core.storage import Workspace, artifact_id
 from fnprune_core.topography import Cortex, Refinement
-
-REFITS_FILE = "refits.safetensors"
 
 
 def open_recording(workspace: Workspace, recording_id: str) -> Recording:
@@ -76,29 +69,3 @@ def cut_key(made: PruningPlan, refits: Sequence[Refit]) -> str:
                 digest.update(f"{layer}.{name}".encode())
                 digest.update(tensor.contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]
-
-
-def write_plan(folder: Path, made: PruningPlan, refits: Sequence[Refit]) -> None:
-    """Write ``plan.json`` and the refits' tensors into a folder."""
-    write_json(folder / PLAN_FILE, made.to_json())
-    tensors = {
-        f"{layer}.{name}": tensor.contiguous()
-        for layer, refit in enumerate(refits)
-        for name, tensor in (("columns", refit.columns), ("bias", refit.bias))
-        if tensor is not None
-    }
-    save_file(tensors, folder / REFITS_FILE)
-
-
-def read_refits(path: Path, n_layers: int) -> list[Refit]:
-    """Return the refits that `write_plan` wrote, one a layer."""
-    try:
-        tensors: Mapping[str, Tensor] = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise CorruptArtifactError(
-            f"{path} is missing or damaged.", hint="Make the plan again."
-        ) from error
-    return [
-        Refit(columns=tensors.get(f"{layer}.columns"), bias=tensors.get(f"{layer}.bias"))
-        for layer in range(n_layers)
-    ]

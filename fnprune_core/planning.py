@@ -9,18 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fnprune_core.architectures import feeding_modules, output_projections, weight_of
-from fnprune_core.artifacts import (
-    REFITS_FILE,
-    cut_key,
-    open_atlas,
-    open_recording,
-    read_refits,
-    write_plan,
-)
+from fnprune_core.artifacts import cut_key, open_atlas, open_recording
 from fnprune_core.compensation import Cut, compensate, compensation_named, uses_bias
 from fnprune_core.errors import PlanError
 from fnprune_core.models import LanguageModel
 from fnprune_core.networks import NetworkAtlas
+from fnprune_core.plan_files import REFITS_FILE, read_refits, write_plan
 from fnprune_core.plans import PlanSettings, PruningPlan, choose_units
 from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
 from fnprune_core.recording import Recording
@@ -212,6 +206,7 @@ class _Planner:
             ratio=settings.ratio,
             allocation=settings.allocation,
             protected=sinks,
+            multiple=settings.multiple,
         )
         return PruningPlan(
             removed=choice.removed,

@@ -39,6 +39,9 @@ class PlanSettings:
         Networks to preserve; None for all.
     seed : int
         Only the random score uses it.
+    multiple : int or None
+        Keep more units, the highest scored, until each layer's number is a multiple of this, and
+        with the uniform allocation the same in all; None meets the ratio to one unit.
     """
 
     score: str = "network-energy"
@@ -49,6 +52,7 @@ class PlanSettings:
     sink_units: int = 4
     preserved: tuple[int, ...] | None = None
     seed: int = 0
+    multiple: int | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.ratio < 1:
@@ -66,6 +70,11 @@ class PlanSettings:
             raise SettingsError(f"sink_units must be 0 or more, got {self.sink_units}.")
         if self.seed < 0:
             raise SettingsError(f"seed must be 0 or more, got {self.seed}.")
+        if self.multiple is not None and self.multiple < 1:
+            raise SettingsError(
+                f"Widths are rounded to a multiple of 1 or more, got {self.multiple}.",
+                hint="64 suits most hardware.",
+            )
         if self.preserved is not None:
             if not self.preserved:
                 raise SettingsError(
@@ -266,10 +275,12 @@ def choose_units(
     ratio: float,
     allocation: str,
     protected: NDArray[np.bool_],
+    multiple: int | None = None,
 ) -> Choice:
     """Return the lowest-scored units of each layer, within the allocation's budget.
 
-    Ties go by index. The ratio is met to one unit; protected units never go.
+    Ties go by index. The ratio is met to one unit, or with a `multiple` undercut as little as
+    the rounding allows; protected units never go.
     """
     if not np.isfinite(scores).all():
         raise PlanError("A score is not finite.", hint="Record again in float32 or bfloat16.")
@@ -278,6 +289,7 @@ def choose_units(
         n_removed=round(ratio * layout.n_units),
         scores=scores,
         protected=protected,
+        multiple=multiple,
     )
     counts = allocate(allocation, budget)
     removed, thresholds = [], []

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from fnprune_core import modeling_per_layer
 from fnprune_core.architectures import (
     Architecture,
     bias_of,
@@ -44,7 +45,7 @@ def prune(
     Notes
     -----
     In a family without a home for a bias, a refit's bias works in the copy but is lost when the
-    copy is saved and loaded: `mask` refuses that.
+    copy is saved and loaded: `mask` and `slice_uniformly` refuse that.
     """
     model = _checked_copy(language_model, plan)
     architecture = language_model.architecture
@@ -87,12 +88,7 @@ def mask(
         If the refits add a bias and the family's config cannot say so: it would not load.
     """
     architecture = language_model.architecture
-    if architecture.bias_home == "none" and any(r.bias is not None for r in refits or ()):
-        raise PlanError(
-            f"{architecture.family} models have no bias in their MLP, so this plan's bias would "
-            "be lost when the export is loaded.",
-            hint="Make the plan with compensation none, or least-squares without intercept.",
-        )
+    _check_bias_home(architecture, refits)
     model = _checked_copy(language_model, plan)
     with torch.no_grad():
         for layer, (removed, kept) in enumerate(zip(plan.removed, plan.kept, strict=True)):
@@ -116,6 +112,82 @@ def mask(
             replace_weight(projection, weight, _new_bias(projection, refit))
     _give_biases_a_home(model, architecture)
     return model
+
+
+def slice_uniformly(
+    language_model: LanguageModel,
+    plan: PruningPlan,
+    *,
+    refits: Sequence[Refit] | None = None,
+) -> PreTrainedModel:
+    """Return a smaller copy that a plain config describes: the same width in every layer.
+
+    Raises
+    ------
+    PlanError
+        If the plan keeps different numbers of units, or the refits' bias has no home.
+    """
+    _check_bias_home(language_model.architecture, refits)
+    if not plan.is_uniform:
+        least, most = min(plan.kept_widths), max(plan.kept_widths)
+        raise PlanError(
+            f"The uniform form needs the same number of units in every layer; this plan keeps "
+            f"{least} to {most}.",
+            hint="Plan with the uniform allocation and a multiple (fnprune plan RECORDING "
+            "--allocation uniform --multiple 64), or export it as per-layer or masked.",
+        )
+    return prune(language_model, plan, refits=refits)
+
+
+def slice_per_layer(
+    language_model: LanguageModel,
+    plan: PruningPlan,
+    *,
+    refits: Sequence[Refit] | None = None,
+) -> PreTrainedModel:
+    """Return a smaller copy of our own class, whose config says the width of each layer.
+
+    It has a home for a bias in every family.
+    """
+    model = prune(language_model, plan, refits=refits)
+    architecture = language_model.architecture
+    projections = output_projections(model, architecture)
+    has_bias = any(bias_of(projection) is not None for projection in projections)
+    with torch.no_grad():
+        for projection in projections:
+            if has_bias and bias_of(projection) is None:
+                weight = weight_of(projection)
+                replace_weight(projection, weight, weight.new_zeros(weight.shape[0]))
+    kind = getattr(modeling_per_layer, modeling_per_layer.PREFIX + type(model).__name__)
+    values = {name: v for name, v in model.config.to_dict().items() if name != "model_type"}
+    config = kind.config_class(**values)
+    config.layer_widths = list(plan.kept_widths)
+    config.mlp_modules = {
+        "layers": architecture.layers,
+        "feeding": list(architecture.feeding),
+        "n_fused": architecture.n_fused,
+        "output": architecture.output_projection,
+        "output_bias": has_bias,
+    }
+    file = modeling_per_layer.__name__.rpartition(".")[2]
+    config.auto_map = {
+        "AutoConfig": f"{file}.{kind.config_class.__name__}",
+        "AutoModelForCausalLM": f"{file}.{kind.__name__}",
+    }
+    # The copy already is what the class builds from its config; only its name is missing.
+    model.__class__ = kind
+    model.config = config
+    return model
+
+
+def _check_bias_home(architecture: Architecture, refits: Sequence[Refit] | None) -> None:
+    if architecture.bias_home == "none" and any(r.bias is not None for r in refits or ()):
+        raise PlanError(
+            f"{architecture.family} models have no bias in their MLP, so this plan's bias would "
+            "be lost when the export is loaded.",
+            hint="Make the plan with compensation none, or least-squares without intercept; or "
+            "export it in the per-layer form, which brings its own code.",
+        )
 
 
 def _checked_copy(language_model: LanguageModel, plan: PruningPlan) -> PreTrainedModel:

@@ -68,6 +68,7 @@ from fnprune_core.recording import (
     signals_of,
     stacked_ids,
 )
+from fnprune_core.rounding import plan_for_form
 from fnprune_core.silencing import silenced
 from fnprune_core.storage import (
     Workspace,
@@ -123,6 +124,7 @@ __all__ = [
     "open_recording",
     "open_refits",
     "plan",
+    "plan_for_form",
     "plans",
     "record_texts",
     "share_of_parameters",

@@ -4,6 +4,7 @@ import pytest
 import tiny
 import torch
 
+from fnprune_core import export
 from fnprune_core.architectures import ARCHITECTURES
 from fnprune_core.models import LanguageModel
 from fnprune_core.recording import Recording, RecordingSettings, record
@@ -20,6 +21,18 @@ def threads(request):
         torch.set_num_threads(1)
     yield
     torch.set_num_threads(n_threads)
+
+
+@pytest.fixture
+def fresh_process():
+    """Let exports be checked in a process of their own, as they are for people: seconds each."""
+
+
+@pytest.fixture(autouse=True)
+def reloads_here(request, monkeypatch):
+    """Check exports in this process, unless a test asks for a fresh one."""
+    if "fresh_process" not in request.fixturenames:
+        monkeypatch.setattr(export, "reload_elsewhere", tiny.reload_here)
 
 
 @pytest.fixture(params=ARCHITECTURES)

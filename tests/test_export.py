@@ -1,17 +1,20 @@
 import errno
+import json
 import stat
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tiny
 import torch
-from transformers import AutoTokenizer, PreTrainedModel
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
-from fnprune_core import export
-from fnprune_core.architectures import ARCHITECTURES
+from fnprune_core import export, modeling_per_layer
+from fnprune_core.architectures import ARCHITECTURES, bias_of, feeding_modules, weight_of
 from fnprune_core.compensation import Cut, compensate
 from fnprune_core.errors import (
     FingerprintMismatchError,
@@ -20,7 +23,9 @@ from fnprune_core.errors import (
     StorageError,
 )
 from fnprune_core.export import Figure, export_model, model_card
+from fnprune_core.plan_files import read_refits
 from fnprune_core.plans import PruningPlan
+from fnprune_core.reloading import reload_elsewhere
 from fnprune_core.silencing import Refit, silenced
 
 IDS = tiny.random_ids(length=24)
@@ -32,33 +37,59 @@ import torch
 from transformers import AutoModelForCausalLM
 ids = torch.tensor({ids})
 for folder in sys.argv[1:]:
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    trust = folder.endswith("per-layer")
+    model = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.float32, trust_remote_code=trust
+    ).eval()
     with torch.inference_mode():
         torch.save(model(ids).logits, folder + ".logits")
 """
 
 
 def add_biases(language_model):
-    return [Refit(bias=torch.full((32,), 0.5))] * language_model.layout.n_layers
+    return [Refit(bias=torch.full((32,), 0.5)) for _ in language_model.layout.widths]
 
 
-def test_a_masked_export_loads_where_there_is_no_fnprune(tmp_path, record_windows):
-    """Each family, with refitted columns, and with a bias where it has a home."""
+def alike_plan(language_model, n_removed=8):
+    """A plan that keeps the same number of units in every layer, but not the same units."""
+    return tiny.toy_plan(
+        language_model,
+        [
+            np.sort(np.random.default_rng(layer).choice(width, size=n_removed, replace=False))
+            for layer, width in enumerate(language_model.layout.widths)
+        ],
+    )
+
+
+@pytest.fixture
+def any_tokenizer(monkeypatch):
+    """Transformers reads Qwen2's tokenizer files in its own way, which the toy's don't follow."""
+    monkeypatch.setattr(export, "_CHECKED_TEXT", "")
+
+
+def test_exports_load_where_there_is_no_fnprune(
+    tmp_path, record_windows, monkeypatch, any_tokenizer
+):
+    """Each form of each family, refitted, and with a bias where the form has a home for it."""
     expected = {}
     for family, row in ARCHITECTURES.items():
         language_model = tiny.tiny_language_model(family)
-        plan = tiny.toy_plan(language_model)
         recording = record_windows(language_model)
-        cut = Cut(
-            removed=plan.removed,
-            compensation="least-squares",
-            intercept=row.bias_home != "none",
-        )
-        [refits] = compensate(language_model, recording, [cut], weights=np.ones(recording.n_tokens))
-        folder = export_model(language_model, plan, tmp_path / family, refits=refits)
-        with silenced(language_model, plan.removed, refits=refits):
-            expected[folder] = tiny.logits_of(language_model.model, IDS)
+        for name, form in export.FORMS.items():
+            plan = (alike_plan if form.is_alike else tiny.toy_plan)(language_model)
+            cut = Cut(
+                removed=plan.removed,
+                compensation="least-squares",
+                intercept=row.bias_home != "none" or form.brings_code,
+            )
+            weights = np.ones(recording.n_tokens)
+            [refits] = compensate(language_model, recording, [cut], weights=weights)
+            target = tmp_path / f"{family}-{name}"
+            folder = export_model(language_model, plan, target, form=name, refits=refits)
+            with silenced(language_model, plan.removed, refits=refits):
+                expected[folder] = tiny.logits_of(language_model.model, IDS)
         assert tiny.is_idle(language_model)
+    monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "modules"))
     subprocess.run(
         [sys.executable, "-I", "-c", LOAD_ELSEWHERE.format(ids=IDS.tolist()), *expected],
         check=True,
@@ -69,6 +100,78 @@ def test_a_masked_export_loads_where_there_is_no_fnprune(tmp_path, record_window
         torch.testing.assert_close(loaded, logits, rtol=1e-4, atol=1e-4)
 
 
+def test_a_smaller_export_is_smaller_and_its_config_says_the_width(
+    tmp_path, language_model, any_tokenizer
+):
+    dense = language_model.anatomy()
+    row = language_model.architecture
+    for form, plan in (
+        ("uniform", alike_plan(language_model)),
+        ("per-layer", tiny.toy_plan(language_model)),
+    ):
+        folder = export_model(language_model, plan, tmp_path / form, form=form)
+        config = json.loads((folder / "config.json").read_text())
+        # Embeddings that are one tensor with the unembedding are stored once.
+        n_saved = sum(t.numel() for t in load_file(folder / "model.safetensors").values())
+        gone = plan.n_removed * share_per_unit(language_model)
+        assert n_saved == dense.n_parameters - gone
+        if form == "uniform":
+            assert config[row.width_attribute] == dense.widths[0] - 8
+            assert "auto_map" not in config
+            assert config["model_type"] in row.model_types
+        else:
+            assert config["layer_widths"] == list(plan.kept_widths)
+            assert (folder / "modeling_per_layer.py").is_file()
+
+
+def share_per_unit(language_model):
+    """Parameters that go with one unit: its column, and its rows with their biases."""
+    model, architecture = language_model.model, language_model.architecture
+    rows = sum(
+        architecture.n_fused * (weight_of(module).shape[1] + (bias_of(module) is not None))
+        for module in feeding_modules(model, architecture, 0)
+    )
+    return rows + language_model.anatomy().hidden_size
+
+
+def test_code_in_an_export_runs_only_when_it_is_trusted(tmp_path, llama):
+    """Without trust it is refused by name, not loaded with wrong shapes."""
+    folder = export_model(llama, tiny.toy_plan(llama), tmp_path / "out", form="per-layer")
+    with pytest.raises(ValueError, match="trust_remote_code"):
+        AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=False)
+    ours = Path(modeling_per_layer.__file__).read_bytes()
+    assert (folder / "modeling_per_layer.py").read_bytes() == ours
+    with pytest.raises(AttributeError, match="PerLayerNothing"):
+        _ = modeling_per_layer.PerLayerNothing
+
+
+@pytest.mark.parametrize("form", ["uniform", "per-layer"])
+def test_an_export_is_checked_in_a_process_that_cannot_import_us(
+    tmp_path, llama, monkeypatch, fresh_process, form
+):
+    seen = []
+
+    def watched(folder, ids, text, **options):
+        seen.append((ids, *reload_elsewhere(folder, ids, text, **options)))
+        return seen[0][1:]
+
+    monkeypatch.setattr(export, "reload_elsewhere", watched)
+    monkeypatch.setattr(export, "_CHECKED_TEXT", "aq ar")
+    plan = alike_plan(llama)
+    export_model(llama, plan, tmp_path / "out", form=form, refits=add_biases(llama))
+    [(ids, logits, token_ids)] = seen
+    with silenced(llama, plan.removed, refits=add_biases(llama)):
+        expected = tiny.logits_of(llama.model, ids)
+    torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-4)
+    assert token_ids == [1, 2]
+
+
+def test_an_export_that_does_not_load_says_why(tmp_path, llama, fresh_process):
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "marble"}))
+    with pytest.raises(PlanError, match=r"could not be loaded in a fresh process: .*marble"):
+        reload_elsewhere(tmp_path, IDS, "aq", dtype="float32", device="cpu")
+
+
 def test_an_export_holds_tokenizer_plan_and_card(tmp_path, llama):
     plan = tiny.toy_plan(llama)
     protocol = {"n_tokens": 12264, "window": 512, "dtype": "float32", "text_sha256": "a1b2c3" * 9}
@@ -76,11 +179,17 @@ def test_an_export_holds_tokenizer_plan_and_card(tmp_path, llama):
         Figure(label="dense", perplexity=20.125, standard_error=0.251, protocol=protocol),
         Figure(label="pruned", perplexity=23.5, standard_error=float("nan"), protocol=protocol),
     ]
-    folder = export_model(llama, plan, tmp_path / "out", figures=figures)
+    refits = add_biases(llama)
+    llama.tokenizer.chat_template = "{{ messages }}"
+    folder = export_model(llama, plan, tmp_path / "out", refits=refits, figures=figures)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     assert tokenizer("aq ar")["input_ids"] == [1, 2]
+    assert tokenizer.chat_template == "{{ messages }}"
     saved = PruningPlan.read(folder)
     assert saved.to_json() == plan.to_json()
+    [_, found, _] = read_refits(folder / "refits.safetensors", 3)
+    assert torch.equal(found.bias, refits[1].bias)
+    assert found.columns is None
     card = (folder / "README.md").read_text()
     assert "| dense | 20.12 ± 0.25 | 12264 | 512 | float32 | `a1b2c3a1b2c3` |" in card
     assert "| pruned | 23.50 ± unknown |" in card
@@ -98,6 +207,21 @@ def test_the_card_names_a_base_model_only_where_it_can_be_found(tmp_path, llama)
     for source in (str(tmp_path), "embedded", "~/models/mine"):
         assert "base_model" not in model_card(replace(llama, source=source), plan, form="masked")
     assert "was not evaluated" in model_card(llama, plan, form="masked")
+
+
+def test_the_card_says_how_wide_each_layer_is_and_how_to_load_it(llama):
+    plan = tiny.toy_plan(llama)
+    masked, own = (model_card(llama, plan, form=form) for form in ("masked", "per-layer"))
+    assert "trust_remote_code" not in masked
+    assert "from_pretrained(FOLDER, trust_remote_code=True)" in own
+    assert "pretrained=FOLDER,trust_remote_code=True" in own
+    assert "Units a layer: 48, 36, 24." in own
+    alike = alike_plan(llama)
+    rounded = replace(alike, settings=alike.settings.with_(multiple=8, ratio=0.25))
+    card = model_card(llama, rounded, form="uniform")
+    assert "Units a layer: 40 of 48." in card
+    assert "a multiple of 8; 25.0% were to go" in card
+    assert "(16.7%;" in card
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
@@ -127,17 +251,23 @@ def test_what_cannot_be_exported_is_refused_and_nothing_is_left(tmp_path, llama)
         export_model(llama, tiny.toy_plan(llama, fingerprint="0" * 16), target)
     with pytest.raises(SettingsError, match="masked"):
         export_model(llama, tiny.toy_plan(llama), target, form="marble")
+    with pytest.raises(PlanError, match="keeps 24 to 48") as caught:
+        export_model(llama, tiny.toy_plan(llama), target, form="uniform")
+    assert "--allocation uniform" in caught.value.hint
     homeless = [name for name, row in ARCHITECTURES.items() if row.bias_home == "none"]
     for family in homeless:
         language_model = tiny.tiny_language_model(family)
-        with pytest.raises(PlanError, match="no bias") as caught:
-            export_model(
-                language_model,
-                tiny.toy_plan(language_model),
-                target,
-                refits=add_biases(language_model),
-            )
-        assert "least-squares without intercept" in caught.value.hint
+        for form in ("masked", "uniform"):
+            with pytest.raises(PlanError, match="no bias") as caught:
+                export_model(
+                    language_model,
+                    alike_plan(language_model),
+                    target,
+                    form=form,
+                    refits=add_biases(language_model),
+                )
+            assert "least-squares without intercept" in caught.value.hint
+            assert "per-layer" in caught.value.hint
     assert list(tmp_path.iterdir()) == []
 
 
@@ -151,6 +281,15 @@ def test_an_export_that_disagrees_is_not_announced(tmp_path, llama, monkeypatch)
         export_model(llama, tiny.toy_plan(llama), tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
     assert tiny.is_idle(llama)
+
+
+def test_an_export_with_another_tokenizer_is_not_announced(tmp_path, llama, monkeypatch):
+    tokenizer = tiny.toy_tokenizer()
+    tokenizer.add_tokens(["fox"])
+    monkeypatch.setattr(tokenizer, "save_pretrained", llama.tokenizer.save_pretrained)
+    with pytest.raises(PlanError, match="tokenizer reads"):
+        export_model(replace(llama, tokenizer=tokenizer), tiny.toy_plan(llama), tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_full_disk_leaves_nothing_behind(tmp_path, llama, monkeypatch):

@@ -57,6 +57,10 @@ def plan(
     intercept: Annotated[bool, typer.Option(help="Least squares with a bias.")] = False,
     sink_units: Annotated[int, typer.Option(help="Units a layer that always stay.")] = 4,
     seed: Annotated[int, typer.Option(help="Of the random score.")] = 0,
+    multiple: Annotated[
+        int | None,
+        typer.Option(help="Keep more units, until each layer's number is a multiple of this."),
+    ] = None,
     model: Model = EMBEDDED,
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -77,6 +81,7 @@ def plan(
         sink_units=sink_units,
         preserved=_preserved(workspace, decomposition, preserve, drop, drop_domain),
         seed=seed,
+        multiple=multiple,
     )
     workflows.canonical_settings(settings)  # a mistake is told before the model is loaded
     language_model = load(model, device, dtype, as_json=as_json)
@@ -99,6 +104,7 @@ def plan(
         "allocation": made.settings.allocation,
         "compensation": made.settings.compensation,
         "sink_units": made.settings.sink_units,
+        "multiple": made.settings.multiple,
         "preserved": len(made.preserved),
         "n_networks": made.n_networks,
         "kept_widths": list(made.kept_widths),
@@ -264,7 +270,20 @@ def evaluate(
 def export(
     plan: PlanArgument,
     target: Annotated[Path, typer.Argument(help="Folder to make.")],
-    form: Annotated[str, typer.Option(help="masked: same shapes, loads anywhere.")] = "masked",
+    form: Annotated[
+        str,
+        typer.Option(
+            help="masked: same shapes; uniform: the same smaller width in every layer, both load "
+            "anywhere; per-layer: smaller, with its own code."
+        ),
+    ] = "masked",
+    multiple: Annotated[
+        int | None,
+        typer.Option(
+            help="Round widths up to a multiple; the plan is made again with it (uniform: 64, "
+            "less for small layers)."
+        ),
+    ] = None,
     model: Model = EMBEDDED,
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -279,6 +298,9 @@ def export(
     language_model = load(model, device, dtype, as_json=as_json)
     id = _plan_id(workspace, language_model, path)
     with progress_bars(shown=not as_json) as progress:
+        id = workflows.plan_for_form(
+            workspace, language_model, id, form=form, multiple=multiple, progress=progress
+        )
         folder = workflows.export(
             workspace,
             language_model,
@@ -288,5 +310,14 @@ def export(
             evaluation_ids=workflows.evaluations_of(workspace, id),
             progress=progress,
         )
-    facts = {"folder": str(folder), "form": form, "plan": id, "checked": True}
+    made = workflows.open_plan(workspace, id)
+    facts = {
+        "folder": str(folder),
+        "form": form,
+        "plan": id,
+        "ratio": made.achieved_ratio,
+        "share_of_parameters": made.share_of_parameters,
+        "kept_widths": list(made.kept_widths),
+        "checked": True,
+    }
     print_json(facts) if as_json else print_facts("Export", facts)
