@@ -30,7 +30,8 @@ FIGURES = {
 MEANING = {
     "reproducibility": (
         "The documents are divided in two halves, each half is decomposed by itself, and a "
-        "network's two partners are compared. High: it does not depend on which texts were read."
+        "network's two partners are compared. High: it does not depend on which texts were read. "
+        "A half has half of the tokens, so that a network of the whole is rather surer than this."
     ),
     "again_bootstrap": (
         "Sessions are drawn anew with replacement and decomposed. Shown is Iq (how much alike the "
@@ -154,6 +155,14 @@ def null_values(found: Assessment, column: str) -> dict[str, NDArray[np.float64]
         for null, figures in SPEAKS_TO.items()
         if figure in figures and getattr(found, null) is not None
     }
+
+
+def convergence(found: Assessment, null: str) -> str:
+    """Return how many of a null's ICA runs converged; without networks there is nowhere to go."""
+    measured = getattr(found, null)
+    if measured is None:
+        return "Not measured yet."
+    return f"{measured.n_converged} of its {measured.n_runs} ICA runs converged."
 
 
 def table(

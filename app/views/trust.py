@@ -87,8 +87,8 @@ def show_networks(atlas: NetworkAtlas, network: int, found: Assessment) -> None:
     )
     st.caption(MEANING[name])
     points = event["selection"]["points"] if event else []
-    if points and int(points[0]["customdata"]) != network:
-        atlas_frame.select(int(points[0]["customdata"]))
+    if points and points[0]["point_index"] != network:
+        atlas_frame.select(int(points[0]["point_index"]))
         st.rerun()
     assessments.table(atlas, network, table, COLUMNS, key="trust-table")
 
@@ -113,8 +113,8 @@ def show_nulls(atlas: NetworkAtlas, network: int, found: Assessment) -> None:
         key="trust-nulls",
         made=recipes.code("trust-nulls", atlas=atlas.id),
     )
-    for text in SPEAKS.values():
-        st.caption(text)
+    for null, text in SPEAKS.items():
+        st.caption(f"{text} {assessments.convergence(found, null)}")
 
 
 def show_variance(atlas: NetworkAtlas, network: int, found: Assessment) -> None:

@@ -13,6 +13,18 @@ if TYPE_CHECKING:
 
     from fnprune_core.verdicts import Assessment
 
+#: What people read; the rest is in the JSON.
+SHOWN = (
+    "network",
+    "variance_alone",
+    "variance_left_out",
+    "kurtosis",
+    "reproducibility",
+    "reproducibility_sd",
+    "again_bootstrap",
+    "again_seeds",
+)
+
 
 def trust(
     atlas: Annotated[str, typer.Argument(help="Id of a decomposition.")],
@@ -38,7 +50,8 @@ def trust(
     if as_json:
         print_json({**asdict(made), **_summary(found), "networks": table.to_dict("records")})
         return
-    print_table("Trust in each network", table.columns.tolist(), table.to_numpy().tolist())
+    shown = table[[name for name in table if name in SHOWN]]
+    print_table("Trust in each network", shown.columns.tolist(), shown.to_numpy().tolist())
     for reason in sorted(set(made.skipped.values())):
         skipped = [workflows.PARTS[n].title for n, why in made.skipped.items() if why == reason]
         print_facts("Left out", {"what": ", ".join(skipped), "why": reason})
