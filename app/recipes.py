@@ -131,6 +131,16 @@ table = workflows.trust_table(atlas, measured)""",
 limits = measured.limits()  # by null and figure: 95th percentile of data without networks""",
     "trust-sizes": """measured = workflows.open_assessment(workspace, atlas.id)
 curve = None if measured.sizes is None else measured.sizes.table()""",
+    "image": """from pathlib import Path
+from tempfile import mkdtemp
+
+from fnprune_core import volumes
+
+folder = Path(mkdtemp()) / "volumes"
+workflows.write_volumes(workspace, atlas.id, folder, z={z})
+image = next(folder.glob("*_dseg.nii.gz")).read_bytes()  # or what another tool saved
+found = volumes.read_image(image, next(folder.glob("*_volumes.json")).read_bytes())
+table = volumes.overlap_table(atlas, found.chosen(found.choices[0]), z={z})""",
     "scanner": """from nilearn import plotting
 from fnprune_core import volumes
 

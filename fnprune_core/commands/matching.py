@@ -138,10 +138,7 @@ def _carried_facts(carried: "Carried | None") -> dict[str, Any] | None:
 def _print_match(
     found: "Match", same: dict[int, tuple[int, float]], which: str, threshold: float
 ) -> None:
-    rows = [
-        [int(row.network), int(row.partner), round(row.r, 3), round(row.next_best, 3)]
-        for row in found.table().itertuples()
-    ]
+    rows = found.table().round(3).astype({"network": object, "partner": object}).to_numpy().tolist()
     print_table(
         f"{which}, by {found.by} over {found.basis}",
         ("network", "partner", "r", "next best |r|"),
