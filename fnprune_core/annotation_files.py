@@ -115,7 +115,7 @@ def to_csv(annotations: Annotations) -> str:
     origin = (annotations.atlas_id, annotations.fingerprint, annotations.n_networks)
     for network, each in sorted(annotations.networks.items()):
         texts = (each.name, each.note, "; ".join(each.tags))
-        writer.writerow([network, *(_shielded(text) for text in texts), *origin])
+        writer.writerow([network, *(shielded(text) for text in texts), *origin])
     return stream.getvalue()
 
 
@@ -263,7 +263,8 @@ def _collected(
     )
 
 
-def _shielded(text: str) -> str:
+def shielded(text: str) -> str:
+    """Return text for a table: what a spreadsheet would run begins with a quote."""
     return f"'{text}" if _FORMULA.match(text) else text
 
 

@@ -1,0 +1,256 @@
+"""Taking an atlas away, as images, tables and one page, and bringing images back."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from app import components, recipes, resources, state, tasks
+from app.caches import files, scanner
+from app.figures.base import Picture
+from app.figures.maps import cortex_slices
+from app.jobs import Job
+from fnprune_core import tables, volumes
+from fnprune_core.errors import SettingsError
+from fnprune_core.networks import NetworkAtlas
+from fnprune_core.volumes import ImportedImage
+
+
+def threshold() -> float:
+    """Draw the slider of the threshold; return it."""
+    z: float = st.slider(
+        "Threshold |z|",
+        *state.Z_RANGE,
+        state.view().z,
+        0.1,
+        key="files-z",
+        help="Which units count as members, here as on the other pages.",
+    )
+    if z != state.view().z:
+        state.change(z=z)
+    return z
+
+
+def names_of(atlas: NetworkAtlas) -> list[str]:
+    """Return what each network is called."""
+    return [resources.network_name(atlas.id, k) for k in range(atlas.n_networks)]
+
+
+def take_images(atlas: NetworkAtlas, z: float) -> None:
+    """Offer maps and parcellation as images of neuroimaging tools."""
+    grid = scanner.grid(atlas.id)
+    columns, rows, layers = grid.shape
+    n_bytes = atlas.n_networks * columns * rows * layers * 4
+    st.markdown(
+        f"{atlas.n_networks} maps of z, the parcellation at |z| > {z:g}, the mask of units that "
+        f"vary, the names, and a sidecar that leads from each voxel to its unit. {columns} × "
+        f"{rows} × {layers} voxels: x is the column of a layer's sheet, y the row, z the layer, "
+        "first at the bottom. FSLeyes, MRIcroGL and nilearn open them without a background."
+    )
+    if grid.placement == "index":
+        st.caption("The cortex is not laid out yet: units lie in the order of their numbers.")
+    names = names_of(atlas)
+    st.download_button(
+        f"Images as ZIP, about {components.size(n_bytes)}",
+        lambda: volumes.zipped(volumes.volume_files(atlas, grid, names, z=z)),
+        file_name=f"atlas-{atlas.id}-volumes.zip",
+        mime="application/zip",
+        icon=":material/download:",
+        key="files-images",
+        on_click="ignore",
+    )
+    st.code(f"fnprune volumes {atlas.id} FOLDER --z {z:g}", language="bash")
+
+
+def bring_image(atlas: NetworkAtlas, z: float) -> None:
+    """Read an image with its sidecar, draw it on the cortex, and tell what it overlaps with."""
+    uploads = st.file_uploader(
+        "An image and its sidecar: .nii or .nii.gz, and .json",
+        type=["nii", "gz", "json"],
+        accept_multiple_files=True,
+        key="files-image",
+        help="Ours, or edited: a region drawn in FSLeyes, a thresholded map, another map in the "
+        "same space.",
+    )
+    if not uploads:
+        return
+    with components.explaining():
+        found = _read(uploads)
+        found.sidecar.check_model(atlas.decomposition.fingerprint, atlas.layout)
+        _show(atlas, found, z)
+
+
+def _read(uploads: Sequence[Any]) -> ImportedImage:
+    images = [each for each in uploads if not each.name.lower().endswith(".json")]
+    sidecars = [each for each in uploads if each.name.lower().endswith(".json")]
+    if len(images) != 1 or len(sidecars) > 1:
+        raise SettingsError(
+            f"There are {len(images)} images and {len(sidecars)} sidecars.",
+            hint="Choose one image and the one .json file that was written with it.",
+        )
+    image = images[0].getvalue()
+    sidecar = sidecars[0].getvalue() if sidecars else None
+    digest = hashlib.sha256(image)
+    digest.update(sidecar or b"")
+    return files.imported(digest.hexdigest(), image, sidecar)
+
+
+def _show(atlas: NetworkAtlas, found: ImportedImage, z: float) -> None:
+    choices = found.choices
+    where = 0
+    if len(choices) > 1:
+        where = st.selectbox(
+            "Which of them",
+            range(len(choices)),
+            format_func=lambda i: _title(choices[i]),
+            key="files-choice",
+        )
+    values = found.chosen(choices[where])
+    is_set = found.kind == "labels"
+    if found.n_outside:
+        st.caption(
+            f"{components.count(found.n_outside, 'voxel')} of the image where no unit is are left "
+            "out."
+        )
+    level = 0.5 if is_set else z
+    title = _title(choices[where])
+    made = recipes.code("image", atlas=atlas.id, z=z)
+    components.picture(_picture(atlas, values, level, title=title), key="files-map", made=made)
+    table = volumes.overlap_table(atlas, values, z=z)
+    _overlap(atlas, table, z, title=title)
+
+
+def _title(choice: tuple[int, int | None]) -> str:
+    volume, label = choice
+    return f"Volume {volume}" + ("" if label is None else f", label {label}")
+
+
+def _picture(
+    atlas: NetworkAtlas, values: NDArray[np.float32], level: float, *, title: str
+) -> Picture:
+    grid = scanner.grid(atlas.id)
+    first = atlas.layout.offsets[:-1]
+    units = np.where(grid.unit_of_voxel >= 0, grid.unit_of_voxel - first, -1)
+    marked = np.abs(values) > level
+    layers = atlas.layout.layer_of_unit[marked]
+    shown = cortex_slices(
+        grid.volume(values, fill=np.nan).transpose(2, 1, 0),
+        units.transpose(2, 1, 0),
+        network=0,
+        threshold=level,
+        limit=max(float(np.abs(values).max()), 2 * level),
+        palette=components.palette(),
+    )
+    says = f"{title} of the image: {components.count(int(marked.sum()), 'unit')} marked"
+    if marked.any():
+        n_layers = len(np.unique(layers))
+        says += (
+            f", in {components.count(n_layers, 'layer')}, most in {np.bincount(layers).argmax()}"
+        )
+    return replace(shown, alternative=f"{says}.")
+
+
+def _overlap(atlas: NetworkAtlas, table: Any, z: float, *, title: str) -> None:
+    names = [resources.network_name(atlas.id, int(k)) for k in table["network"]]
+    best = table.iloc[0]
+    says = (
+        f"{title} overlaps most with network {int(best['network'])}: {best['share']:.0%} of its "
+        f"units are there, {best['expected']:.1%} would be by chance."
+    )
+    st.caption(components.plain(says))
+    shown = table.assign(name=names)[
+        ["network", "name", "shared", "share", "expected", "dice", "r"]
+    ]
+    column = st.column_config
+    st.dataframe(
+        shown,
+        hide_index=True,
+        height=280,
+        alt=says,
+        key="files-overlap",
+        column_config={
+            "shared": column.NumberColumn("units shared", help=f"Members at |z| > {z:g}."),
+            "share": column.NumberColumn("of the image", format="percent"),
+            "expected": column.NumberColumn("by chance", format="percent"),
+            "dice": column.NumberColumn("Dice", format="%.3f"),
+            "r": column.NumberColumn("r with the map", format="%.3f"),
+        },
+    )
+    st.download_button(
+        "Overlap as CSV",
+        lambda: shown.to_csv(index=False),
+        file_name=f"atlas-{atlas.id}-overlap.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        key="files-overlap-csv",
+        on_click="ignore",
+    )
+
+
+def take_tables(atlas: NetworkAtlas, network: int, z: float) -> None:
+    """Offer the atlas's numbers as CSV."""
+    said, names = resources.annotations(atlas.id), names_of(atlas)
+    offers = {
+        "networks": (
+            f"All {atlas.n_networks} networks: names, notes, stability, variance, domains",
+            lambda: tables.networks_table(atlas, names, said, z=z).to_csv(index=False),
+        ),
+        "members": (
+            f"Members of all networks at |z| > {z:g}: network, layer, unit, z",
+            lambda: tables.members_table(atlas, z=z).to_csv(index=False),
+        ),
+        f"time-course-{network}": (
+            f"Time course of network {network}, with its tokens",
+            lambda: "".join(tables.time_courses_csv(atlas, [network])),
+        ),
+        "time-courses": (
+            f"Time courses of all networks, about "
+            f"{components.size(10 * atlas.time_courses.size + 60 * len(atlas.tokens))}",
+            lambda: "".join(tables.time_courses_csv(atlas, range(atlas.n_networks))),
+        ),
+    }
+    for name, (label, content) in offers.items():
+        st.download_button(
+            label,
+            content,
+            file_name=f"atlas-{atlas.id}-{name}.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            key=f"files-{name}",
+            on_click="ignore",
+        )
+
+
+def take_page(atlas: NetworkAtlas, z: float) -> None:
+    """Offer the whole atlas as one page that opens anywhere."""
+    st.markdown(
+        "The whole atlas as one HTML file: maps, passages and numbers of every network. It opens "
+        "in any browser and asks nothing of the network."
+    )
+    components.follow("atlas_page", on_done=lambda job: state.notify("The page is written"))
+    job = components.job_of("atlas_page")
+    if job is not None and job.is_active:
+        return
+    if st.button("Write the page", icon=":material/article:", key="files-page"):
+        components.start(tasks.atlas_page(resources.workspace(), atlas=atlas.id, z=z))
+        st.rerun()
+    if job is not None and job.state == "done" and job.inputs["atlas"] == atlas.id:
+        _take_written(job)
+
+
+def _take_written(job: Job) -> None:
+    path = job.result
+    if path.is_file():
+        st.download_button(
+            f"Page, {components.size(path.stat().st_size)}",
+            path.read_bytes,
+            file_name=path.name,
+            mime="text/html",
+            icon=":material/download:",
+            key="files-page-html",
+            on_click="ignore",
+        )

@@ -1,0 +1,54 @@
+"""Files: take the atlas away, and bring names and images back."""
+
+import streamlit as st
+
+from app import atlas_frame, components, exchange, name_files, naming
+from fnprune_core.networks import NetworkAtlas
+
+SECTIONS = {"images": "Images", "names": "Names", "tables": "Tables", "page": "One page"}
+
+
+def show_images(atlas: NetworkAtlas) -> None:
+    """Draw what goes out and comes back as NIfTI."""
+    z = exchange.threshold()
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader("Take away", anchor=False)
+        exchange.take_images(atlas, z)
+    with right:
+        st.subheader("Bring back", anchor=False)
+        exchange.bring_image(atlas, z)
+
+
+def show_names(atlas: NetworkAtlas, network: int) -> None:
+    """Draw the editor of the selected network's name, and the files of all names."""
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader(f"Network {network}", anchor=False)
+        naming.form(atlas, network)
+    with right:
+        st.subheader("All names", anchor=False)
+        with components.explaining():
+            name_files.take_names(atlas)
+        name_files.bring_names(atlas)
+
+
+def show(atlas: NetworkAtlas, network: int) -> None:
+    """Draw the chosen section."""
+    chosen = atlas_frame.section(SECTIONS, key="files-section", label="What")
+    if chosen == "images":
+        show_images(atlas)
+    elif chosen == "names":
+        show_names(atlas, network)
+    elif chosen == "tables":
+        exchange.take_tables(atlas, network, exchange.threshold())
+    else:
+        exchange.take_page(atlas, exchange.threshold())
+
+
+opened = atlas_frame.open_atlas(
+    "Files", "Take the atlas away as files of other tools, and bring names and images back."
+)
+if opened is not None:
+    with components.explaining():
+        show(*opened)
