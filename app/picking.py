@@ -113,7 +113,7 @@ def network_buttons(atlas: NetworkAtlas, counts: Counter[int]) -> None:
         st.caption(f"and {components.count(len(counts) - MOST_BUTTONS, 'network')} more")
 
 
-def thumbnails(atlas: NetworkAtlas, network: int, near: list[int], *, z: float) -> None:
+def thumbnails(atlas: NetworkAtlas, network: int, near: list[int]) -> None:
     """Draw the selected network and its neighbours as small pictures that can be picked."""
     tiles = components.tiles(atlas.id)
     st.subheader("Nearest to it", anchor=False)

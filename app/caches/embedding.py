@@ -41,10 +41,10 @@ def unit_points(atlas_id: str, z: float) -> UnitPoints:
 
 
 def network_points(atlas_id: str, z: float, *, by: str) -> NetworkPoints:
-    """Return the placed networks; `by` is ``"map"`` or ``"course"``."""
+    """Return the placed networks; `by` is ``"maps"`` or ``"courses"``."""
     placed, atlas = _embedding(atlas_id), resources.atlas(atlas_id)
     return NetworkPoints(
-        places=placed.networks_by_map if by == "map" else placed.networks_by_course,
+        places=placed.networks_by_map if by == "maps" else placed.networks_by_course,
         names=names(atlas_id),
         sizes=sizes(atlas_id, z),
         domain_of=atlas.domain_share().argmax(axis=1).tolist(),
@@ -86,7 +86,7 @@ def unit_table(atlas_id: str, z: float, rows: list[int]) -> pd.DataFrame:
 def neighbours(atlas_id: str, network: int, *, by: str, n: int = 7) -> list[int]:
     """Return the networks nearest to one in the plane, nearest first."""
     placed = _embedding(atlas_id)
-    places = placed.networks_by_map if by == "map" else placed.networks_by_course
+    places = placed.networks_by_map if by == "maps" else placed.networks_by_course
     away = np.linalg.norm(places - places[network], axis=1)
     away[network] = np.inf
     return [int(k) for k in np.argsort(away, kind="stable")[: min(n, len(places) - 1)]]

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from app import atlas_frame, components, recipes, state
+from app import atlas_frame, components, picking, recipes, state
 from app.caches import carpet as cache
 from app.figures.carpet import Span, overview_carpet, session_carpet, stretch_carpet
 from fnprune_core.networks import NetworkAtlas
@@ -15,7 +15,7 @@ SHOWN = {
     "all-network": "All sessions, by network",
     "all-layer": "All sessions, by layer",
 }
-STRETCH = 48
+STRETCHES = (16, 32, 48)
 
 
 def show_session(atlas: NetworkAtlas, by: str) -> None:
@@ -24,12 +24,12 @@ def show_session(atlas: NetworkAtlas, by: str) -> None:
     pieces, n_dummy = cache.tokens(atlas.id, session)
     values = cache.session_values(atlas.id, by, session)
     rows = replace(cache.rows(atlas.id, by)[1], selected=state.view().network)
-    n_shown = min(STRETCH, len(pieces))
+    n_shown = min(pick_length(), len(pieces))
     last_start = len(pieces) - n_shown
     first = min(max(state.view().token, 0), last_start)
     if last_start:
         chosen = st.slider(
-            "Stretch shown with its text, from token", 0, last_start, first,
+            "From token", 0, last_start, first,
             key=f"carpet-from-{session}",
         )  # fmt: skip
         if chosen != first:
@@ -56,6 +56,19 @@ def show_session(atlas: NetworkAtlas, by: str) -> None:
         key=f"carpet-session-{by}",
         made=made,
     )
+
+
+def pick_length() -> int:
+    """Draw the choice of how many tokens are shown with their text."""
+    chosen = st.segmented_control(
+        "Tokens shown with their text",
+        STRETCHES,
+        default=STRETCHES[-1],
+        required=True,
+        key="carpet-length",
+        help="Fewer are easier to read on a narrow screen.",
+    )
+    return int(chosen or STRETCHES[-1])
 
 
 def pick_session(atlas: NetworkAtlas) -> int:
@@ -95,7 +108,7 @@ def show_all(atlas: NetworkAtlas, by: str) -> None:
         ),
         key=f"carpet-all-{by}",
         made=recipes.code("carpet", atlas=atlas.id, session=numbers[0]),
-        on_select=lambda: open_session(picked_point(f"carpet-all-{by}"), by),
+        on_select=lambda: open_session(picking.chosen_rows(state.widget(f"carpet-all-{by}")), by),
         selection_mode="points",
     )
     st.caption("Choose a square above the carpet or a row of the table to open its session.")
@@ -104,35 +117,25 @@ def show_all(atlas: NetworkAtlas, by: str) -> None:
         hide_index=True,
         height=300,
         key=f"carpet-sessions-{by}",
-        on_select=lambda: open_session(picked_row(f"carpet-sessions-{by}", numbers), by),
+        on_select=lambda: open_session(
+            [numbers[row] for row in state.widget(f"carpet-sessions-{by}")["selection"]["rows"]], by
+        ),
         selection_mode="single-row",
         alt="Sessions, by domain",
     )
 
 
-def picked_point(key: str) -> int | None:
-    """Return the session of the square that was picked in a chart."""
-    points = state.widget(key)["selection"]["points"]
-    return int(points[0]["customdata"]) if points else None
-
-
-def picked_row(key: str, numbers: list[int]) -> int | None:
-    """Return the session of the row that was picked in the table."""
-    rows = state.widget(key)["selection"]["rows"]
-    return int(numbers[rows[0]]) if rows else None
-
-
-def open_session(session: int | None, by: str) -> None:
-    """Look at one session, before the page runs again."""
-    if session is not None:
-        state.change(session=session, token=-1, show=by)
+def open_session(picked: list[int], by: str) -> None:
+    """Look at the session that was picked, before the page runs again."""
+    if picked:
+        state.change(session=int(picked[0]), token=-1, show=by)
         state.remember("carpet-shown", by)
 
 
+above, below = ("bright", "dark") if components.palette().mode == "dark" else ("dark", "bright")
 opened = atlas_frame.open_atlas(
     "Carpet",
-    "Each row is a unit, each column a token: bright is above its mean, dark below.",
-    picker=True,
+    f"Each row is a unit, each column a token: {above} is above the unit's mean, {below} below.",
 )
 if opened is not None:
     with components.explaining():

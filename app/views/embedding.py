@@ -7,10 +7,15 @@ from app.caches import embedding as cache
 from app.figures.embedding import Colouring, networks_map, units_map
 from fnprune_core.networks import NetworkAtlas
 
-SHOWN = {"units": "Units", "networks": "Networks"}
-COLOURS = {"network": "Network", "layer": "Layer", "domain": "Domain"}
+SHOWN = {
+    "network": "Units by network",
+    "layer": "Units by layer",
+    "domain": "Units by domain",
+    "maps": "Networks by map",
+    "courses": "Networks by time course",
+}
 TOOLS = {"lasso": "Lasso", "select": "Box"}
-ALIKE = {"map": "their maps are alike", "course": "they are active at the same tokens"}
+ALIKE = {"maps": "their maps are alike", "courses": "they are active at the same tokens"}
 UNIT = "views/unit.py"
 
 
@@ -28,13 +33,9 @@ def offer(atlas: NetworkAtlas) -> None:
         st.rerun()
 
 
-def show_units(atlas: NetworkAtlas, network: int, z: float) -> None:
+def show_units(atlas: NetworkAtlas, network: int, z: float, *, by: str) -> None:
     """Draw the units; a lasso lists those inside."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        by = st.segmented_control(
-            "Colour by", list(COLOURS), format_func=COLOURS.__getitem__, default="network",
-            required=True, key="embedding-colour",
-        )  # fmt: skip
         tool = st.segmented_control(
             "Select with", list(TOOLS), format_func=TOOLS.__getitem__, default="lasso",
             required=True, key="embedding-tool",
@@ -44,7 +45,7 @@ def show_units(atlas: NetworkAtlas, network: int, z: float) -> None:
     placed = cache.embedding(atlas.id)
     points = cache.unit_points(atlas.id, z)
     colouring = Colouring(
-        by=by or "network",
+        by=by,
         names=cache.names(atlas.id),
         domains=atlas.domain_names,
         domain_of=atlas.domain_share().argmax(axis=1).tolist(),
@@ -76,25 +77,16 @@ def unit_page() -> str:
     return UNIT if any(page.path == UNIT for page in pages.ATLAS) else ""
 
 
-def show_networks(atlas: NetworkAtlas, network: int, z: float) -> None:
+def show_networks(atlas: NetworkAtlas, network: int, z: float, *, by: str) -> None:
     """Draw the networks; a click selects one."""
-    by = st.segmented_control(
-        "Near where",
-        list(ALIKE),
-        format_func=ALIKE.__getitem__,
-        default="map",
-        required=True,
-        key="embedding-alike",
-    )
-    alike = by or "map"
     event = components.picture(
         networks_map(
-            cache.network_points(atlas.id, z, by=alike),
+            cache.network_points(atlas.id, z, by=by),
             selected=network,
-            alike=ALIKE[alike],
+            alike=ALIKE[by],
             palette=components.palette(),
         ),
-        key=f"embedding-networks-{network}",
+        key=f"embedding-{by}-{network}",
         made=recipes.code("embedding", atlas=atlas.id),
         on_select="rerun",
         selection_mode="points",
@@ -103,7 +95,7 @@ def show_networks(atlas: NetworkAtlas, network: int, z: float) -> None:
     if picked and picked[0] != network:
         atlas_frame.select(picked[0])
         st.rerun()
-    picking.thumbnails(atlas, network, cache.neighbours(atlas.id, network, by=alike), z=z)
+    picking.thumbnails(atlas, network, cache.neighbours(atlas.id, network, by=by))
 
 
 opened = atlas_frame.open_atlas(
@@ -113,7 +105,7 @@ if opened is not None:
     with components.explaining():
         if cache.embedding(opened[0].id) is None:
             offer(opened[0])
-        elif atlas_frame.section(SHOWN, key="embedding-shown") == "units":
-            show_units(*opened, picking.held_threshold())
         else:
-            show_networks(*opened, picking.held_threshold())
+            shown = atlas_frame.section(SHOWN, key="embedding-shown")
+            show = show_networks if shown in ALIKE else show_units
+            show(*opened, picking.held_threshold(), by=shown)

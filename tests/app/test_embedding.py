@@ -133,10 +133,10 @@ def test_a_lasso_lists_units_and_opens_a_network(open_page, placed, monkeypatch)
 def test_networks_are_drawn_with_their_neighbours_and_a_click_selects(
     open_page, placed, monkeypatch
 ) -> None:
-    at = open_page("embedding", **placed.view(), show="networks", network="2")
+    at = open_page("embedding", **placed.view(), show="maps", network="2")
     (chart,) = at.get("plotly_chart")
     assert "UMAP of 6 networks" in chart.proto.alt
-    near = cache.neighbours(placed.atlas, 2, by="map")
+    near = cache.neighbours(placed.atlas, 2, by="maps")
     assert len(near) == 5
     assert 2 not in near
     monkeypatch.setattr(picking, "chosen_rows", lambda event: [4])
