@@ -8,7 +8,8 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from app import resources
-from fnprune_core import decoding, spectra, thresholds
+from app.figures import surfaces
+from fnprune_core import decoding, spectra, thresholds, topography
 from fnprune_core.decoding import DomainTest, LogitEffect
 from fnprune_core.models import LanguageModel
 from fnprune_core.networks import Passage
@@ -17,6 +18,7 @@ from fnprune_core.thresholds import MixtureFit, Suggestion
 
 _STEP = 0.01
 _STRONG = 0.98
+STABLE, COMPACT = 0.9, 0.5
 
 
 @st.cache_data(max_entries=4)
@@ -159,3 +161,27 @@ def titles_of(tokens: pd.DataFrame) -> list[str]:
             firsts.index, firsts["domain"], firsts["document"], strict=True
         )
     ]
+
+
+@st.cache_data(max_entries=4)
+def signature(id: str, n: int = 6) -> list[int]:
+    """Return a handful of networks that show an atlas at a glance: stable, compact, far apart.
+
+    Those with Iq of 0.9 or more (all, where it is not known) of which at least half of the
+    surface is one piece; the one of most variance first, then in turn the farthest from those.
+    """
+    opened, table = resources.atlas(id), resources.network_table(id)
+    iq = table["stability"].to_numpy()
+    order = np.argsort(-table["variance_alone"].to_numpy(), kind="stable")
+    order = order[(iq[order] >= STABLE) | np.isnan(iq[order])]
+    placed = resources.cortex(id)
+    if placed is None:
+        return []
+    compact, centres = [], []
+    for network in order:
+        soft = topography.smoothed(placed.volume(opened.maps[network]))
+        share, centre = surfaces.largest_piece(soft, float(np.quantile(soft, 0.985)))
+        if share >= COMPACT:
+            compact.append(int(network))
+            centres.append(centre)
+    return [compact[i] for i in surfaces.far_apart(np.array(centres).reshape(-1, 3), n)]

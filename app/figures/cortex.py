@@ -97,7 +97,11 @@ def cortex_surfaces(  # noqa: PLR0913 - a picture's options
     )
     if len(volumes) > 1:
         legend_on_top(figure, palette)
-    if profile:
+    if not profile:  # a picture by itself: nearer, and without the axis of layers
+        figure.update_layout(
+            scene_zaxis_visible=False, scene_camera_eye={"x": 0.98, "y": -1.5, "z": 0.53}
+        )
+    else:
         _add_inside(figure, inside, [colours[network] for network in networks], palette)
     return Picture(
         figure=figure,

@@ -5,6 +5,7 @@ from itertools import permutations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import label
 
 #: Corners of a cell as bits x = 1, y = 2, layer = 4; six tetrahedra fill it, each from corner 0
 #: to corner 7 along the edges (Kuhn), so that neighbouring cells agree on their common face.
@@ -49,6 +50,37 @@ def coarser(volume: NDArray[np.floating], most: int) -> tuple[NDArray[np.float32
     )
     squares = padded.reshape(len(volume), rows // side, side, columns // side, side)
     return squares.mean(axis=(2, 4)), side
+
+
+def largest_piece(volume: NDArray[np.floating], level: float) -> tuple[float, NDArray[np.float64]]:
+    """Return the share of the cells above a level that hang together, and their centre.
+
+    Returns
+    -------
+    float, ndarray (3,)
+        Of the largest piece; its centre (layer, row, column) as shares of the volume's sides.
+    """
+    above = volume > level
+    pieces, n = label(above)
+    if not n:
+        return 0.0, np.full(3, 0.5)
+    sizes = np.bincount(pieces.ravel())[1:]
+    cells = np.argwhere(pieces == int(sizes.argmax()) + 1)
+    return float(sizes.max() / above.sum()), (cells.mean(axis=0) + 0.5) / volume.shape
+
+
+def far_apart(places: NDArray[np.floating], n: int) -> list[int]:
+    """Return `n` places far from one another: the first, then in turn the farthest from those.
+
+    Parameters
+    ----------
+    places : ndarray (n_places, n_dimensions)
+    """
+    chosen: list[int] = [0] if len(places) else []
+    while len(chosen) < min(n, len(places)):
+        gaps = np.linalg.norm(places[:, None] - places[chosen][None], axis=2).min(axis=1)
+        chosen.append(int(gaps.argmax()))
+    return chosen
 
 
 def surface(volume: NDArray[np.floating], level: float) -> Mesh:

@@ -5,6 +5,7 @@ import streamlit as st
 from app import components, earlier, resources, state, tasks
 from app.gallery import gallery
 from app.jobs import Job
+from app.signature import show_signature
 from fnprune_core import workflows
 
 
@@ -90,23 +91,41 @@ def take_model(job: Job) -> None:
     state.notify(f"{job.result.name} is loaded")
 
 
-components.heading(
-    "Functional networks of a language model",
-    "Record a model's neurons while it reads, find the networks that are active together, as in "
-    "fMRI, and prune the model by choosing which of them to preserve.",
+def show_title(example: bool) -> None:
+    """Draw what this is, and the way into the example."""
+    components.heading(
+        "Functional networks of a language model",
+        "Record a model's neurons while it reads, find the networks that are active together, as "
+        "in fMRI, and prune the model by choosing which of them to preserve.",
+    )
+    st.subheader("A worked example", anchor=False)
+    if not example:
+        return
+    st.markdown(
+        "SmolLM2-135M has read five kinds of text. Its neurons are laid out as a cortex, one "
+        "sheet a layer, so that neurons that are active together lie side by side."
+    )
+    st.button(
+        "Open the example",
+        type="primary",
+        icon=":material/neurology:",
+        on_click=open_example,
+        args=(0,),
+    )
+
+
+found = workflows.find_example(resources.workspace())
+has_cortex = found is not None and workflows.has_cortex(
+    resources.workspace(), found.decomposition_id
 )
+if has_cortex:
+    left, signature = st.columns([2, 3], gap="large", vertical_alignment="center")
+    with left:
+        show_title(True)
+else:
+    show_title(found is not None)
 left, right = st.columns([5, 2], gap="large")
 with left:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader("A worked example", anchor=False)
-        if workflows.find_example(resources.workspace()) is not None:
-            st.button(
-                "Open the example",
-                type="primary",
-                icon=":material/neurology:",
-                on_click=open_example,
-                args=(0,),
-            )
     show_example()
 with right:
     st.subheader("Model", anchor=False)
@@ -114,3 +133,7 @@ with right:
         show_model()
 with components.explaining():
     earlier.earlier_work()
+# Last, so that the rest of the page does not wait for it.
+if has_cortex and found is not None:
+    with signature, components.explaining():
+        show_signature(found.decomposition_id, on_open=open_example)

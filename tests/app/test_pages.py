@@ -106,14 +106,6 @@ def test_atlas_moves_drops_and_undoes(open_page, example) -> None:
     assert next(b for b in at.button if b.label == "Undo").disabled
 
 
-def test_atlas_draws_map_domains_and_time_course_with_text_alternatives(open_page, example) -> None:
-    at = open_page("atlas", **example.view())
-    charts = at.get("plotly_chart")
-    assert len(charts) == 3
-    assert all(chart.proto.alt for chart in charts)
-    assert len(at.html) > 5
-
-
 def test_cortex_is_offered_then_drawn_from_every_side(open_page, example) -> None:
     at = open_page("atlas", **example.view())
     assert not resources.workspace().ids("layouts")
