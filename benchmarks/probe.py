@@ -1,4 +1,4 @@
-"""How long the networks on a text of one's own take, and a look at one unit.
+"""How long the networks on a text of one's own take, and all that is shown of one unit.
 
 Run: ``python benchmarks/probe.py [--workspace FOLDER]``. Uses the newest decomposition of the
 workspace (``make example`` builds one) and the embedded model. Prints JSON. The project's budget
@@ -16,9 +16,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from fnprune_core import workflows
+from fnprune_core import units, workflows
 from fnprune_core.corpora import builtin_documents
 from fnprune_core.loading import load_model
+from fnprune_core.models import LanguageModel
+from fnprune_core.networks import NetworkAtlas
+from fnprune_core.recording import Recording
 from fnprune_core.storage import Workspace, package_versions
 
 
@@ -30,6 +33,19 @@ def seconds(work: Callable[[], Any], *, n_repeats: int) -> dict[str, float]:
         work()
         times.append(time.perf_counter() - start)
     return {"first_s": round(times[0], 4), "median_s": round(float(np.median(times)), 4)}
+
+
+def look_at(
+    atlas: NetworkAtlas, recording: Recording, unit: int, language_model: LanguageModel
+) -> None:
+    """Compute all that the page of a unit shows."""
+    seen = units.as_network(atlas, recording, unit)
+    for pole in (1, -1):
+        seen.top_passages(0, n=5, pole=pole)
+    units.activation_by_domain(seen)
+    units.similar_units(atlas, unit)
+    units.weight_norms(language_model, unit)
+    units.promoted_tokens(language_model, unit)
 
 
 def measure(workspace: Workspace, *, n_repeats: int) -> dict[str, Any]:
@@ -48,12 +64,16 @@ def measure(workspace: Workspace, *, n_repeats: int) -> dict[str, Any]:
             "n_tokens": reading.n_tokens,
             **seconds(lambda t=text: probe.read(language_model, t), n_repeats=n_repeats),
         }
-    session = probe.read_windows(language_model, workflows.open_recording(
-        workspace, atlas.decomposition.recording_id
-    ).windows.select([0]))  # fmt: skip
-    recorded = atlas.time_courses[:, atlas.tokens["session"].to_numpy() == 0]
+    recording = workflows.open_recording(workspace, atlas.decomposition.recording_id)
+    session = probe.read_windows(language_model, recording.windows.select([0]))
+    recorded = atlas.time_courses[:, recording.session_slice(0)]
     result["largest_difference_to_recorded_session"] = float(
         np.abs(session.strengths - recorded).max() / np.abs(recorded).max()
+    )
+    chosen = iter(np.random.default_rng(0).permutation(atlas.layout.n_units).tolist())
+    result["unit_column"] = seconds(lambda: recording.unit(next(chosen)), n_repeats=n_repeats)
+    result["unit_page"] = seconds(
+        lambda: look_at(atlas, recording, next(chosen), language_model), n_repeats=n_repeats
     )
     return result
 

@@ -169,8 +169,8 @@ def similar_units(atlas: NetworkAtlas, unit: int, *, n: int = 10) -> list[Likene
     The cosine of z in all networks, of whatever length: a unit that loads weakly, but on the
     same networks, counts too. One product of K × n_units.
     """
-    own = loadings(atlas, unit).astype(np.float64)
-    length = np.sqrt(np.square(atlas.maps, dtype=np.float64).sum(axis=0))
+    own = loadings(atlas, unit)
+    length = np.sqrt(np.einsum("ku,ku->u", atlas.maps, atlas.maps))
     own_length = float(np.linalg.norm(own))
     if own_length == 0:
         return []

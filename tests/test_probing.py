@@ -78,6 +78,9 @@ def test_rarity_counts_the_recordings_tokens(llama, probe, atlas):
     for k in range(4):
         expected = [(known[k] >= abs(s)).mean() for s in reading.strengths[k]]
         assert np.allclose(reading.rarity[k], expected)
+    # a token counts itself: the strongest of all is as strong as one of them, not as none
+    own = probe.rarity(known.max(axis=1, keepdims=True))
+    assert np.allclose(own, 1 / known.shape[1])
 
 
 def test_ranking_is_relative_to_the_recording_and_leaves_dummy_tokens_out(llama, probe, atlas):
