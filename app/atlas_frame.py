@@ -42,15 +42,18 @@ def open_atlas(title: str, text: str, *, picker: bool = True) -> tuple[NetworkAt
     atlas = resources.atlas(view.atlas)
     network = min(view.network, atlas.n_networks - 1)
     if picker:
-        components.heading(title, text)
-        pick_network(atlas, network)
+        left, right = st.columns([5, 6], vertical_alignment="bottom")
+        with left:
+            components.heading(title, text)
+        with right:
+            pick_network(atlas, network)
     return atlas, network
 
 
 def pick_network(atlas: NetworkAtlas, network: int) -> None:
     """Draw the selected network's name, and what changes it."""
     n = atlas.n_networks
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall", key="picker"):
         step("Previous", "arrow_back", "Left", lambda: select((network - 1) % n))
         step("Next", "arrow_forward", "Right", lambda: select((network + 1) % n))
         key = f"picked-network-{network}"
@@ -61,7 +64,7 @@ def pick_network(atlas: NetworkAtlas, network: int) -> None:
             format_func=lambda k: label(atlas.id, k),
             key=key,
             on_change=lambda: select(int(state.widget(key))),
-            width=420,
+            width="stretch",
         )
 
 

@@ -33,10 +33,14 @@ _CSS = """<style>
 .st-key-context p {font-size: .86rem;}
 .st-key-atlas-bar {gap: .1rem .35rem;}
 .st-key-atlas-bar p {font-size: .9rem;}
+.st-key-picker {margin-bottom: .6rem;}
 .js-plotly-plot .modebar {display: none;}
 [class*="st-key-gallery"] {overflow: auto;}
 @media (max-width: 640px) {
   .st-key-context {gap: 0 .25rem;}
+  .st-key-picker [data-testid="stButton"] p {display: none;}
+  [class*="-picture-note"] {flex-wrap: wrap !important;}
+  [class*="-picture-note"] > :first-child {flex: 1 1 100% !important;}
 }
 </style>"""
 
@@ -163,7 +167,13 @@ def picture(shown: Picture, *, key: str, note: bool = True, made: str = "", **op
         **options,
     )
     if note:
-        with st.container(horizontal=True, wrap=False, gap="small", vertical_alignment="center"):
+        with st.container(
+            horizontal=True,
+            wrap=False,
+            gap="small",
+            vertical_alignment="center",
+            key=f"{key}-picture-note",
+        ):
             st.caption(plain(shown.alternative), width="stretch")
             numbers = st.popover(
                 "Numbers", type="tertiary", key=f"{key}-numbers", on_change="rerun"
