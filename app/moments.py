@@ -40,11 +40,11 @@ def choose_session(atlas: NetworkAtlas, network: int) -> int:
         state.change(session=session, **({} if held < 0 else {"token": -1}))
     chosen = options()
     longest = int(np.bincount(atlas.tokens["session"].to_numpy()[~atlas.is_dummy])[session])
-    widths = [w for w in WIDTHS if w <= longest] or [max(8, longest)]
-    width = chosen.width if chosen.width in widths else min(widths[-1], 64)
+    widths = sorted(w for w in {*WIDTHS, chosen.width} if w <= longest) or [max(8, longest)]
+    width = chosen.width if chosen.width in widths else widths[-1]
     with middle:
         picked = st.segmented_control(
-            "Tokens of a window", widths, default=width if width in widths else widths[0],
+            "Tokens of a window", widths, default=width,
             required=True, key=f"connectome-width-{longest}",
             help="Short windows follow quick changes and are noisy; long ones are steady and slow.",
         )  # fmt: skip

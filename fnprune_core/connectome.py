@@ -22,6 +22,7 @@ from fnprune_core.networks import DEFAULT_THRESHOLD, NetworkAtlas
 
 MOST_GROUPS = 16
 LEAST_DOCUMENTS = 8
+_PULL = 0.15  # of the strongest edge: stronger ones draw a group into one point
 
 
 def usable_courses(atlas: NetworkAtlas, *, within_sessions: bool = False) -> NDArray[np.float64]:
@@ -351,7 +352,12 @@ def graph_places(
     """
     graph = networkx.Graph()
     graph.add_nodes_from(range(len(values)))
-    graph.add_weighted_edges_from((int(a), int(b), float(abs(values[a, b]))) for a, b in edges)
-    spread = 2.2 / np.sqrt(max(len(values), 1))
-    found = networkx.spring_layout(graph, k=spread, iterations=120, seed=seed)
+    if len(edges):
+        strength = np.abs(values[edges[:, 0], edges[:, 1]])
+        weights = _PULL * strength / max(float(strength.max()), 1e-12)
+        graph.add_weighted_edges_from(
+            (int(a), int(b), float(w)) for (a, b), w in zip(edges, weights, strict=True)
+        )
+    spread = 4.0 / np.sqrt(max(len(values), 1))
+    found = networkx.spring_layout(graph, k=spread, iterations=200, seed=seed)
     return np.array([found[k] for k in range(len(values))], dtype=np.float64)

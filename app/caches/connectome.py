@@ -204,7 +204,7 @@ def states(id: str, width: int, n_states: int) -> tuple[DynamicConnectivity, Sta
 def state_domains(id: str, dynamic: DynamicConnectivity, found: States) -> list[str]:
     """Return the domain that holds most of each state's windows, and its share of them."""
     firsts = resources.atlas(id).tokens.groupby("session", observed=True)["domain"].first()
-    domain = firsts.loc[dynamic.session].astype(str).to_numpy()
+    domain = firsts.loc[dynamic.session.tolist()].astype(str).to_numpy()
     said = []
     for state in range(len(found.share)):
         counts = pd.Series(domain[found.label == state]).value_counts(normalize=True)

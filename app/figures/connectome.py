@@ -1,6 +1,5 @@
 """Pictures of the connectome: a measure between all pairs of networks as a matrix."""
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from app.figures.base import Picture, style
+from app.figures.base import Picture, safe, style
 from app.theme import Palette
 
 MOST_NAMED = 100  # networks: beyond, hover tells numbers alone
@@ -57,7 +56,7 @@ def called(names: Sequence[str], network: int, *, longest: int = _NAME) -> str:
     """Return a network's number and name, short and escaped, for a hover."""
     name = names[network]
     name = name if len(name) <= longest else name[: longest - 1] + "…"
-    return f"{network} · {html.escape(name)}"
+    return f"{network} · {safe(name)}"
 
 
 def pair_scale(palette: Palette, *, is_signed: bool) -> list[tuple[float, str]]:
@@ -157,7 +156,7 @@ def _ticks(arrangement: Arrangement) -> dict[str, Any]:
         wide = [block for block in arrangement.blocks if block[2] - block[1] > 1]
         return {
             "tickvals": [(first + end - 1) / 2 for _, first, end in wide],
-            "ticktext": [html.escape(name) for name, _, _ in wide],
+            "ticktext": [safe(name) for name, _, _ in wide],
             "ticks": "",
         }
     every = max(1, len(arrangement.order) // 12)

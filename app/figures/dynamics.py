@@ -1,6 +1,5 @@
 """Pictures of connectivity over time: one network with its partners, and states."""
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from app.figures.base import Picture, style
+from app.figures.base import Picture, safe, style
 from app.figures.connectome import Arrangement, called, limit_of, pair_scale
 from app.theme import Palette, qualitative, rgba
 
@@ -62,7 +61,7 @@ def dynamic_course(
     n = len(course.partners)
     gap = _TITLE / (_ROW * n) if n > 1 else 0.0
     figure = make_subplots(rows=n, cols=1, shared_xaxes=True, vertical_spacing=gap)
-    texts = [html.escape(text) for text in course.texts]
+    texts = [safe(text) for text in course.texts]
     x = course.position.astype(np.int32)
     beyond = course.leaves_band
     for row, partner in enumerate(course.partners, start=1):
@@ -103,7 +102,7 @@ def dynamic_course(
             font={"size": 12, "color": palette.text},
         )
     style(figure, palette, height=60 + _ROW * n)
-    figure.update_layout(margin_t=24)
+    figure.update_layout(margin_t=24, hovermode="x")  # a moment is picked at any height
     figure.update_yaxes(range=[-1, 1], tickvals=[-0.5, 0, 0.5], title_text="", showgrid=False)
     figure.update_xaxes(showticklabels=False, ticks="")
     figure.update_xaxes(
@@ -165,7 +164,7 @@ def states(
         rows=1,
         cols=n,
         subplot_titles=[
-            f"state {i}: {part:.0%}<br>{html.escape(said)}"
+            f"state {i}: {part:.0%}<br>{safe(said)}"
             for i, (part, said) in enumerate(zip(share, where, strict=True))
         ],
         horizontal_spacing=0.02,

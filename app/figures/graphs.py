@@ -1,6 +1,5 @@
 """Pictures of networks as nodes: the graph of the strongest pairs, and the tree of groups."""
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import dendrogram
 
-from app.figures.base import Picture, legend_on_top, style
+from app.figures.base import Picture, legend_on_top, safe, style
 from app.figures.connectome import Measure, called
 from app.theme import Palette, qualitative, rgba
 
@@ -140,14 +139,13 @@ def _add_nodes(
             x=nodes.places[members, 0].astype(np.float32),
             y=nodes.places[members, 1].astype(np.float32),
             mode="markers+text",
-            name=html.escape(name),
+            name=safe(name),
             customdata=members.astype(np.int32),
             text=[str(k) for k in members],
             textposition="top center",
             textfont={"size": 11, "color": palette.text},
             hovertext=[
-                f"{called(nodes.names, int(k), longest=60)}<br>{html.escape(name)}, "
-                f"{degree[k]} edges"
+                f"{called(nodes.names, int(k), longest=60)}<br>{safe(name)}, {degree[k]} edges"
                 for k in members
             ],
             hovertemplate="%{hovertext}<extra></extra>",

@@ -1,6 +1,5 @@
 """Pictures of networks: where they are, when they are active, what they serve."""
 
-import html
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,8 +8,9 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from app.figures.base import Picture, legend_on_top, style
+from app.figures.base import Picture, legend_on_top, safe, style
 from app.figures.maps import add_profile, colour_bar
+from app.markup import visible
 from app.raster import bin_starts, group_columns, pool_columns
 from app.theme import Palette, diverging_scale, parcel_scale, rgba
 
@@ -169,14 +169,14 @@ def parcellation_map(
 
 def _called(labels: NDArray[np.floating], names: Sequence[str]) -> NDArray[np.object_]:
     """Return the name of each cell's network, escaped; −2 and −1 index from the end."""
-    words = np.array([*(html.escape(name[:40]) for name in names), "", "none"], dtype=object)
+    words = np.array([*(safe(name[:40]) for name in names), "", "none"], dtype=object)
     cells = np.nan_to_num(labels, nan=-2.0).astype(np.int64)
     return np.asarray(words[cells], dtype=object)
 
 
 def shown_token(text: str) -> str:
     """Return a token's text with its white space made visible, not yet escaped."""
-    return "".join(_SPACE.get(c, c) for c in text) or "(empty)"
+    return "".join(_SPACE.get(c, c) for c in visible(text)) or "(empty)"
 
 
 def time_course(
@@ -218,7 +218,7 @@ def time_course(
         y=values.astype(np.float32),
         mode="lines",
         line={"color": palette.text, "width": 1},
-        customdata=[html.escape(text) for text in texts],
+        customdata=[safe(visible(text)) for text in texts],
         hovertemplate="token %{x}: “%{customdata}”<br>strength %{y:.2f}<extra></extra>",
     )
     style(figure, palette, height=190)
@@ -244,7 +244,7 @@ def domain_bars(share: NDArray[np.floating], names: Sequence[str], *, palette: P
     """Draw how a network's energy divides over domains: shares (n_domains,) that sum to one."""
     order = np.argsort(share)
     percent = (share[order] * 100).astype(np.float32)
-    labels = [html.escape(names[i]) for i in order]
+    labels = [safe(names[i]) for i in order]
     colours = [palette.accent if value > 50 else palette.quiet for value in percent]
     figure = go.Figure(
         go.Bar(
@@ -286,7 +286,7 @@ def stability_scatter(table: pd.DataFrame, *, selected: int | None, palette: Pal
             y=stability.astype(np.float32),
             mode="markers",
             customdata=table["network"].to_numpy(),
-            text=[html.escape(str(domain)) for domain in table["top_domain"]],
+            text=[safe(str(domain)) for domain in table["top_domain"]],
             marker={
                 "size": np.where(is_selected, 15, 9),
                 "color": [palette.accent if s else rgba(palette.quiet, 0.75) for s in is_selected],

@@ -1,6 +1,5 @@
 """Pictures of the parcellation: the whole model coloured by each unit's strongest network."""
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from app.figures.base import Picture, style
+from app.figures.base import Picture, safe, style
 from app.figures.cortex import MOST_CELLS, add_body, mesh3d, mosaic, scene
 from app.figures.surfaces import coarser, ring, silhouette, surface
 from app.theme import Palette, faded, parcel_scale
@@ -78,7 +77,7 @@ class Look:
         """Return number and name, escaped, for a hover."""
         name = self.names[network]
         name = name if len(name) <= longest else name[: longest - 1] + "…"
-        return f"{network} · {html.escape(name)}"
+        return f"{network} · {safe(name)}"
 
 
 def pooled(parcels: Parcels, most: int = MOST_SHOWN) -> Parcels:

@@ -14,6 +14,8 @@ VALUES = {
     "token": 5,
     "networks": (0, 1),
     "text": "aq ar as at",
+    "width": 16,
+    "n_states": 2,
 }
 
 
