@@ -19,10 +19,14 @@ export default function (component) {
     const place = [point.x, point.y, point.z].map((v) => (typeof v === "number" ? v : null))
     setTriggerValue("picked", { curve: point.curveNumber, place, at: Date.now() })
   }
+  // A chart that plotly has already put away no longer has listeners to remove.
+  const leave = () => {
+    if (chart && chart.removeListener) chart.removeListener("plotly_click", clicked)
+  }
   const attach = () => {
     const found = document.querySelector(`.st-key-${data.chart} .js-plotly-plot`)
     if (!found || !found.on || found === chart) return
-    if (chart) chart.removeListener("plotly_click", clicked)
+    leave()
     chart = found
     chart.on("plotly_click", clicked)
   }
@@ -31,7 +35,7 @@ export default function (component) {
   attach()
   return () => {
     clearInterval(timer)
-    if (chart) chart.removeListener("plotly_click", clicked)
+    leave()
   }
 }
 """

@@ -1,0 +1,238 @@
+"""A person at a real browser: reads, presses, types, waits, photographs."""
+
+import base64
+import os
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from selenium.common.exceptions import (
+    ElementClickInterceptedException,
+    StaleElementReferenceException,
+)
+from selenium.webdriver import Chrome
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+
+ROOT = Path(__file__).parents[2]
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--disable-dev-shm-usage",
+]
+PATIENCE_S = 420.0
+
+
+def is_healthy(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def wait_for(condition: Callable[[], object], what: str, *, seconds: float = PATIENCE_S) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            if condition():
+                return
+        except StaleElementReferenceException:
+            pass
+        time.sleep(0.2)
+    pytest.fail(f"waited {seconds:.0f} s for {what}")
+
+
+class Browser:
+    """A person at a screen: reads, presses, types, waits."""
+
+    def __init__(self, programs: tuple[Path, Path], url: str) -> None:
+        options = Options()
+        options.binary_location = str(programs[0])
+        for flag in FLAGS:
+            options.add_argument(flag)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        self.driver = Chrome(options=options, service=Service(str(programs[1])))
+        self.url = url
+        self.look(1280, "dark")
+
+    def look(self, width: int, mode: str, *, height: int = 900) -> None:
+        """Set the width of the screen, and whether it is dark or light."""
+        self.driver.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600},
+        )
+        feature = {"name": "prefers-color-scheme", "value": mode}
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+
+    def open(self, path: str) -> None:
+        self.driver.get(self.url + path)
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until the page has run, and has begun no other run."""
+
+        def is_still() -> bool:
+            app = self.driver.find_elements(By.CSS_SELECTOR, "[data-testid=stApp]")
+            return bool(app) and app[0].get_attribute("data-test-script-state") == "notRunning"
+
+        def is_quiet() -> bool:
+            return all(is_still() and time.sleep(0.15) is None for _ in range(3))
+
+        wait_for(is_quiet, "the page to settle")
+
+    def text(self) -> str:
+        return self.driver.find_element(By.TAG_NAME, "body").text
+
+    def read(self, text: str) -> None:
+        wait_for(lambda: text in self.text(), f"{text!r} on the page")
+
+    def button(self, label: str) -> WebElement:
+        """Return a button or an expander's head; icons are words of their own lines."""
+        script = """
+            return [...document.querySelectorAll('button, summary')].find((e) =>
+                e.innerText.split('\\n').includes(arguments[0]) && e.offsetParent && !e.disabled)
+        """
+        found: list[WebElement] = []
+
+        def has_appeared() -> bool:
+            element = self.driver.execute_script(script, label)
+            found[:] = [element] if element else []
+            return bool(found)
+
+        wait_for(has_appeared, f"a button {label!r}")
+        return found[0]
+
+    def press(self, label: str) -> None:
+        button = self.button(label)
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
+        button.click()
+        self.settle()
+
+    def field(self, key: str, kind: str = "input") -> WebElement:
+        """Return the input of the widget with this key, once it is there."""
+        selector = f".st-key-{key} {kind}"
+        found: list[WebElement] = []
+
+        def has_appeared() -> bool:
+            found[:] = self.driver.find_elements(By.CSS_SELECTOR, selector)
+            return bool(found) and found[0].is_enabled()
+
+        wait_for(has_appeared, selector)
+        return found[0]
+
+    def inside(self, key: str, selector: str, index: int = 0) -> WebElement:
+        """Return an element of a component of its own, whose shadow hides it from the page."""
+        script = """
+            const found = []
+            const seek = (root) => {
+              for (const each of root.querySelectorAll('*')) {
+                if (each.matches(arguments[1])) found.push(each)
+                if (each.shadowRoot) seek(each.shadowRoot)
+              }
+            }
+            const host = document.querySelector('.st-key-' + arguments[0])
+            if (host) seek(host)
+            return found[arguments[2]]
+        """
+        found: list[WebElement] = []
+
+        def has_appeared() -> bool:
+            element = self.driver.execute_script(script, key, selector, index)
+            found[:] = [element] if element else []
+            return bool(found)
+
+        wait_for(has_appeared, f"{selector} number {index} in {key}")
+        return found[0]
+
+    def pick(self, key: str, selector: str, index: int = 0) -> None:
+        """Press an element of a component of its own."""
+
+        def is_pressed() -> bool:
+            element = self.inside(key, selector, index)
+            self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+            try:
+                element.click()
+            except (ElementClickInterceptedException, StaleElementReferenceException):
+                return False  # charts above it were still growing
+            return True
+
+        wait_for(is_pressed, f"a press on {selector} number {index} in {key}", seconds=20)
+        self.settle()
+
+    def follow(self, label: str) -> None:
+        """Press a link to another page."""
+        script = """
+            return [...document.querySelectorAll('a')].find((e) =>
+                e.innerText.split('\\n').includes(arguments[0]) && e.offsetParent)
+        """
+        found: list[WebElement] = []
+
+        def has_appeared() -> bool:
+            element = self.driver.execute_script(script, label)
+            found[:] = [element] if element else []
+            return bool(found)
+
+        wait_for(has_appeared, f"a link {label!r}")
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", found[0])
+        found[0].click()
+        self.settle()
+
+    def type(self, key: str, value: str) -> None:
+        field = self.field(key)
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", field)
+        field.click()
+        field.send_keys(Keys.CONTROL, "a")
+        field.send_keys(value, Keys.ENTER)
+        self.settle()
+
+    def slide_to_start(self, key: str) -> None:
+        thumb = self.field(key, "input[type=range]")
+        thumb.send_keys(Keys.HOME)
+        self.settle()
+
+    def keys(self, *keys: str) -> None:
+        for key in keys:
+            ActionChains(self.driver).send_keys(key).perform()
+            self.settle()
+
+    def parameters(self) -> str:
+        return str(self.driver.current_url).partition("?")[2]
+
+    def errors(self) -> list[str]:
+        """Return what the console complains of, without Streamlit's own probing for its root."""
+        logged = [entry for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
+        return [e["message"] for e in logged if "/_stcore/" not in e["message"]]
+
+    def photograph(self, name: str, width: int, mode: str) -> Path:
+        """Save the whole page as it looks at a width in a mode."""
+        script = "return document.querySelector('[data-testid=stMain]').scrollHeight"
+        self.look(width, mode)
+        self.settle()
+        self.look(width, mode, height=min(int(self.driver.execute_script(script)) + 20, 6000))
+        time.sleep(1.0)  # charts fit themselves to the new size without telling anyone
+        folder = Path(os.environ.get("FNPRUNE_SCREENSHOTS", ROOT / "screenshots"))
+        folder.mkdir(parents=True, exist_ok=True)
+        shot = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
+        path = folder / f"{name}-{width}-{mode}.png"
+        path.write_bytes(base64.b64decode(shot["data"]))
+        self.look(width, mode)
+        return path
+
+    def overflow(self) -> int:
+        """Return by how many pixels the page is wider than the screen."""
+        script = "return document.documentElement.scrollWidth - window.innerWidth"
+        return int(self.driver.execute_script(script))
