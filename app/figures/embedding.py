@@ -147,7 +147,12 @@ def _groups(points: UnitPoints, colouring: Colouring, palette: Palette) -> list[
         marker = {
             "color": points.layer.astype(np.int16),
             "colorscale": [(i / 3, colour) for i, colour in enumerate(steps)],
-            "colorbar": {"title": {"text": "layer"}, "thickness": 8, "outlinewidth": 0, "len": 0.5},
+            "colorbar": {
+                "title": {"text": "layer", "font": {"size": 13}},
+                "thickness": 8,
+                "outlinewidth": 0,
+                "len": 0.5,
+            },
         }
         return [_points(points, rows, marker, colouring)]
     if colouring.by == "network":
