@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from app import resources, state
+from app import resources, state, take_away
 from app.figures import Picture
 from app.jobs import Failure, Job, describe_error
-from app.picture_saver import save_picture
 from app.tasks import Task
 from app.theme import PALETTES, Palette
+from app.wording import count, duration, plain, sentence, size
 from fnprune_core.errors import ArtifactNotFoundError, FnpruneError
 from fnprune_core.models import Anatomy
+
+__all__ = ["count", "duration", "plain", "sentence", "size"]  # with this module's own
 
 START, RECORD, DECOMPOSE = "views/start.py", "views/record.py", "views/decompose.py"
 ATLAS, PRUNE = "views/atlas.py", "views/prune.py"
@@ -114,41 +116,6 @@ def _manifest(kind: str, id: str) -> dict[str, Any] | None:
         return None
 
 
-def plain(text: str) -> str:
-    """Return text of unknown origin for a place that reads Markdown."""
-    return "".join("\\" + c if c in "\\`*_{}[]()#+-.!|<>$~:" else c for c in text)
-
-
-def sentence(text: str) -> str:
-    """Return a message for a place that reads Markdown: plain, but for its `code`."""
-    parts = text.split("`")
-    if len(parts) % 2 == 0:
-        return plain(text)
-    return "`".join(part if i % 2 else plain(part) for i, part in enumerate(parts))
-
-
-def count(number: int, noun: str) -> str:
-    """Return a number with its noun."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def duration(seconds: float) -> str:
-    """Return a duration as a person would say it."""
-    if seconds < 90:
-        return f"{max(round(seconds), 1)} s"
-    if seconds < 5400:
-        return f"{round(seconds / 60)} min"
-    return f"{seconds / 3600:.1f} h"
-
-
-def size(n_bytes: float) -> str:
-    """Return a number of bytes in the unit that fits."""
-    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if n_bytes >= factor:
-            return f"{n_bytes / factor:.3g} {unit}"
-    return f"{n_bytes:.0f} bytes"
-
-
 def picture(shown: Picture, *, key: str, note: bool = True, made: str = "", **options: Any) -> Any:
     """Draw a picture, the sentence that says what it shows, and its numbers on request.
 
@@ -180,55 +147,10 @@ def picture(shown: Picture, *, key: str, note: bool = True, made: str = "", **op
             )
             if numbers.open:
                 with numbers:
-                    take_away(shown, key=key)
+                    take_away.numbers(shown, key=key)
             if made:
-                provenance(made, key=key)
+                take_away.provenance(made, key=key)
     return event
-
-
-def take_away(shown: Picture, *, key: str) -> None:
-    """Offer a picture's table as CSV and its drawing as PNG and SVG."""
-    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
-        st.download_button(
-            "CSV",
-            lambda: shown.table.to_csv(index=False),
-            file_name=f"fnprune-{key}.csv",
-            mime="text/csv",
-            icon=":material/download:",
-            key=f"{key}-csv",
-            on_click="ignore",
-        )
-        save_picture(f"{key}-save", chart=key)
-    st.dataframe(shown.table, hide_index=True, alt=shown.alternative)
-
-
-def provenance(made: str, *, key: str) -> None:
-    """Offer what a picture was made from, and the Python that makes its numbers again."""
-    popover = st.popover("How was this made", type="tertiary", key=f"{key}-made", on_change="rerun")
-    if not popover.open:
-        return
-    with popover:
-        facts = _manifest("decompositions", state.view().atlas)
-        if facts is not None:
-            st.markdown("  \n".join(f"**{k}** {plain(v)}" for k, v in origin(facts).items()))
-        st.code(made, language="python")
-
-
-def origin(manifest: dict[str, Any]) -> dict[str, str]:
-    """Return where an atlas comes from, in words."""
-    settings = manifest["settings"]
-    versions = manifest["versions"]
-    return {
-        "Atlas": f"{_view_id('atlas')}, made {manifest['created']}",
-        "Recording": str(manifest["recording_id"]),
-        "Model fingerprint": str(manifest["fingerprint"]),
-        "Settings": ", ".join(f"{k} {v}" for k, v in settings.items()),
-        "Versions": ", ".join(f"{k} {v}" for k, v in versions.items()),
-    }
-
-
-def _view_id(kind: str) -> str:
-    return str(getattr(state.view(), kind))
 
 
 def error(failure: Failure) -> None:

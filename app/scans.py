@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app import components
+from app import components, take_away
 from app.caches.scanner import Scan
 from app.theme import qualitative
 
@@ -25,7 +25,7 @@ def scan(shown: Scan, *, key: str, made: str) -> None:
         if numbers.open:
             with numbers:
                 _take_away(shown, key=key)
-        components.provenance(made, key=key)
+        take_away.provenance(made, key=key)
 
 
 def _take_away(shown: Scan, *, key: str) -> None:

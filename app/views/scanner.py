@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import atlas_frame, components, recipes, resources, state
+from app import atlas_frame, components, recipes, resources, state, take_away
 from app.caches import scanner
 from app.scans import legend, scan
 from fnprune_core.networks import NetworkAtlas
@@ -65,7 +65,7 @@ def show_interactive(atlas: NetworkAtlas, network: int, z: float) -> None:
             on_click="ignore",
         )
         made = recipes.code("scanner-turn", atlas=atlas.id, network=network, z=z)
-        components.provenance(made, key="scanner-turn")
+        take_away.provenance(made, key="scanner-turn")
 
 
 def show_several(atlas: NetworkAtlas, network: int, z: float) -> None:

@@ -1,0 +1,54 @@
+"""What a picture can be taken away as, what it was made from, and how it is made again."""
+
+from contextlib import suppress
+from typing import Any
+
+import streamlit as st
+
+from app import resources, state, wording
+from app.figures import Picture
+from app.picture_saver import save_picture
+from fnprune_core.errors import FnpruneError
+
+
+def numbers(shown: Picture, *, key: str) -> None:
+    """Offer a picture's table as CSV and its drawing as PNG and SVG."""
+    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
+        st.download_button(
+            "CSV",
+            lambda: shown.table.to_csv(index=False),
+            file_name=f"fnprune-{key}.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            key=f"{key}-csv",
+            on_click="ignore",
+        )
+        save_picture(f"{key}-save", chart=key)
+    st.dataframe(shown.table, hide_index=True, alt=shown.alternative)
+
+
+def provenance(made: str, *, key: str) -> None:
+    """Offer what a picture was made from, and the Python that makes its numbers again."""
+    popover = st.popover("How was this made", type="tertiary", key=f"{key}-made", on_change="rerun")
+    if not popover.open:
+        return
+    with popover:
+        with suppress(FnpruneError):
+            facts = resources.manifest("decompositions", state.view().atlas)
+            st.markdown(
+                "  \n".join(f"**{k}** {wording.plain(v)}" for k, v in origin(facts).items())
+            )
+        st.code(made, language="python")
+
+
+def origin(manifest: dict[str, Any]) -> dict[str, str]:
+    """Return where an atlas comes from, in words."""
+    settings = manifest["settings"]
+    versions = manifest["versions"]
+    return {
+        "Atlas": f"{state.view().atlas}, made {manifest['created']}",
+        "Recording": str(manifest["recording_id"]),
+        "Model fingerprint": str(manifest["fingerprint"]),
+        "Settings": ", ".join(f"{k} {v}" for k, v in settings.items()),
+        "Versions": ", ".join(f"{k} {v}" for k, v in versions.items()),
+    }
