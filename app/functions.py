@@ -3,10 +3,9 @@
 import numpy as np
 import streamlit as st
 
-from app import components, figures, map_options, picked, recipes, resources, state, tasks
+from app import components, figures, map_options, model_offer, picked, recipes, resources, state
 from app.caches import network_page
 from app.figures import statistics
-from fnprune_core.models import LanguageModel
 from fnprune_core.networks import NetworkAtlas
 
 
@@ -113,7 +112,9 @@ def _tags(atlas: NetworkAtlas, network: int) -> None:
 
 def _logits(atlas: NetworkAtlas, network: int) -> None:
     """Draw which tokens the network's output directions promote and suppress."""
-    model = _model_of(atlas)
+    model = model_offer.language_model(
+        atlas, needed_for="to see what the network does to the next token", key="decoding"
+    )
     if model is None:
         return
     z = state.view().z
@@ -128,22 +129,6 @@ def _logits(atlas: NetworkAtlas, network: int) -> None:
         "spread, through the final norm's gain and the unembedding. This is the direct path: what "
         "later layers make of it is left out. At negative strength the signs turn."
     )
-
-
-def _model_of(atlas: NetworkAtlas) -> LanguageModel | None:
-    """Return the atlas's model if it is in memory, else offer to load it in place."""
-    source = state.view().model
-    model = resources.language_model(source)
-    if model is not None:
-        model.check_fingerprint(atlas.decomposition.fingerprint, "atlas")
-        return model
-    components.follow("load", on_done=lambda job: state.notify(f"{job.result.name} is loaded"))
-    if not components.is_active("load"):
-        st.caption("What a network does to the next token is read from the model's weights.")
-        if st.button("Load the model", icon=":material/download:", key="decoding-load"):
-            components.start(tasks.load(resources.shelf(), source))
-            st.rerun()
-    return None
 
 
 def show_units(atlas: NetworkAtlas, network: int) -> None:

@@ -18,7 +18,8 @@ def test_slices_show_every_unit_above_the_threshold_once_and_empty_cells_empty()
     picture = cortex_slices(
         Z, UNITS, network=7, threshold=2.0, limit=6.0, palette=PAPER, n_across=3
     )
-    heatmap, profile = picture.figure.data
+    heatmap, profile, numbers = picture.figure.data
+    assert list(numbers.text) == ["0", "1", "2", "3"]
     shown = np.asarray(heatmap.z)
     assert int((np.abs(np.nan_to_num(shown)) > 2).sum()) == int((np.abs(Z) > 2).sum())
     assert np.isnan(shown).sum() == shown.size - (np.isfinite(Z)).sum()

@@ -1,6 +1,5 @@
 """Pictures of the cortex: sheets side by side, and surfaces in the model's volume."""
 
-import html
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from app.figures.base import Picture, legend_on_top, style
+from app.figures.base import Picture, legend_on_top, safe, style
 from app.figures.surfaces import Mesh, body, coarser, outline, ring, surface
 from app.theme import Palette, qualitative, rgba
 
@@ -42,7 +41,7 @@ def cortex_surfaces(  # noqa: PLR0913 - a picture's options
     n_networks: int,
     palette: Palette,
     share: float = 0.985,
-    height: int = 560,
+    height: int = 480,
     names: Sequence[str] | None = None,
     profile: bool = True,
 ) -> Picture:
@@ -79,7 +78,7 @@ def cortex_surfaces(  # noqa: PLR0913 - a picture's options
                 side=side,
                 color=colours[network],
                 opacity=1.0 if len(volumes) == 1 else 0.85,
-                name=html.escape(name),
+                name=safe(name),
                 legendgroup=str(network),
                 showlegend=len(volumes) > 1,
                 lighting={"ambient": 0.5, "diffuse": 0.8, "specular": 0.25, "roughness": 0.6},
@@ -99,7 +98,7 @@ def cortex_surfaces(  # noqa: PLR0913 - a picture's options
         legend_on_top(figure, palette)
     if not profile:  # a picture by itself: nearer, and without the axis of layers
         figure.update_layout(
-            scene_zaxis_visible=False, scene_camera_eye={"x": 0.98, "y": -1.5, "z": 0.53}
+            scene_zaxis_visible=False, scene_camera_eye={"x": 1.06, "y": -1.62, "z": 0.57}
         )
     else:
         _add_inside(figure, inside, [colours[network] for network in networks], palette)
@@ -190,7 +189,7 @@ def scene(n_rows: int, n_columns: int, palette: Palette) -> dict[str, Any]:
         "aspectmode": "manual",
         "aspectratio": {"x": n_columns / n_rows, "y": 1.0, "z": 1.15},
         "camera": {
-            "eye": {"x": 1.15, "y": -1.75, "z": 0.62},
+            "eye": {"x": 1.22, "y": -1.86, "z": 0.66},
             "center": {"x": 0, "y": 0, "z": -0.04},
             "up": _UP,
         },

@@ -158,9 +158,11 @@ def cortex_slices(
         **heat,
         customdata=_places(units, n_across),
         hoverongaps=False,
-        hovertemplate="layer %{customdata[0]}, unit %{customdata[1]}"
-        + ("<br>z %{z:.1f}" if heat["z"].dtype == np.float32 else "")
-        + "<extra></extra>",
+        hovertemplate=(
+            "layer %{customdata[0]}, unit %{customdata[1]}<br>z %{z:.1f}<extra></extra>"
+            if canvas.size <= MOST_EXACT
+            else "unit %{customdata} of this layer<extra></extra>"
+        ),
         row=1,
         col=1,
     )
@@ -171,16 +173,19 @@ def cortex_slices(
     )
     aspect = canvas.shape[0] / canvas.shape[1]
     style(figure, palette, height=int(min(920, max(300, 700 * aspect + 62))), left=4, bottom=62)
-    for layer, (x, y) in enumerate(corners):
-        figure.add_annotation(
-            x=x + 0.5,
-            y=y + n_rows - 0.5,
-            text=str(layer),
-            showarrow=False,
-            xanchor="left",
-            yanchor="top",
-            font={"size": 11, "color": palette.quiet},
-        )
+    # One trace of words: an annotation a layer would take the browser longer than the map.
+    figure.add_scatter(
+        x=[x for x, _ in corners],
+        y=[y + n_rows - 1 for _, y in corners],
+        text=[str(layer) for layer in range(n_layers)],
+        mode="text",
+        textposition="bottom right",
+        textfont={"size": 11, "color": palette.quiet},
+        hoverinfo="skip",
+        showlegend=False,
+        row=1,
+        col=1,
+    )
     # Not locked to square cells: on a narrow screen the sheets fill the height instead.
     figure.update_xaxes(visible=False, row=1, col=1)
     figure.update_yaxes(visible=False, row=1, col=1)
@@ -230,11 +235,16 @@ def mark_cell(
 
 
 def _places(units: NDArray[np.integer], n_across: int) -> NDArray[np.integer]:
-    """Return the layer and the index of the unit in each cell of the mosaic: (…, 2)."""
-    depth = np.broadcast_to(np.arange(len(units), dtype=np.float32)[:, None, None], units.shape)
-    layer_of, _ = mosaic(depth, n_across)
+    """Return the layer and the index of the unit in each cell of the mosaic: (…, 2).
+
+    In large ones the index alone, (…): the browser makes a list of each pair.
+    """
     index, _ = mosaic(units.astype(np.float32), n_across)
     small = np.int16 if units.max() < np.iinfo(np.int16).max else np.int32
+    if index.size > MOST_EXACT:
+        return np.nan_to_num(index).astype(small)
+    depth = np.broadcast_to(np.arange(len(units), dtype=np.float32)[:, None, None], units.shape)
+    layer_of, _ = mosaic(depth, n_across)
     return np.dstack([np.nan_to_num(layer_of), np.nan_to_num(index)]).astype(small)
 
 

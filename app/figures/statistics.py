@@ -1,6 +1,5 @@
 """Pictures of a network's statistics and of what drives it: histogram, spectrum, bars."""
 
-import html
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from app.figures.base import Picture, legend_on_top, style
+from app.figures.base import Picture, legend_on_top, safe, style
 from app.figures.networks import shown_token
 from app.theme import Palette, rgba
 from fnprune_core.decoding import LogitEffect
@@ -255,7 +254,7 @@ def logit_bars(
                 "color": [(palette.hot if v > 0 else palette.cold)[1] for v in values],
                 "line": {"width": 0},
             },
-            customdata=[html.escape(shown_token(each.text)) for each in both],
+            customdata=[safe(shown_token(each.text)) for each in both],
             hovertemplate="“%{customdata}”: z %{x:.1f}<extra></extra>",
         )
     )
@@ -269,7 +268,7 @@ def logit_bars(
         showgrid=False,
         ticks="",
         tickvals=np.arange(len(both)),
-        ticktext=[html.escape(shown_token(each.text)) for each in both],
+        ticktext=[safe(shown_token(each.text)) for each in both],
         tickfont={"color": palette.text, "family": "IBM Plex Mono, monospace"},
     )
     up, down = promoted[0], suppressed[0]
