@@ -66,8 +66,8 @@ def take_images(atlas: NetworkAtlas, z: float) -> None:
     st.code(f"fnprune volumes {atlas.id} FOLDER --z {z:g}", language="bash")
 
 
-def bring_image(atlas: NetworkAtlas, z: float) -> None:
-    """Read an image with its sidecar, draw it on the cortex, and tell what it overlaps with."""
+def bring_image(atlas: NetworkAtlas) -> ImportedImage | None:
+    """Read an image with its sidecar; None if there is none, or none that can be used."""
     uploads = st.file_uploader(
         "An image and its sidecar: .nii or .nii.gz, and .json",
         type=["nii", "gz", "json"],
@@ -77,11 +77,13 @@ def bring_image(atlas: NetworkAtlas, z: float) -> None:
         "same space.",
     )
     if not uploads:
-        return
+        return None
+    usable: ImportedImage | None = None
     with components.explaining():
         found = _read(uploads)
         found.sidecar.check_model(atlas.decomposition.fingerprint, atlas.layout)
-        _show(atlas, found, z)
+        usable = found
+    return usable
 
 
 def _read(uploads: Sequence[Any]) -> ImportedImage:
@@ -99,7 +101,8 @@ def _read(uploads: Sequence[Any]) -> ImportedImage:
     return files.imported(digest.hexdigest(), image, sidecar)
 
 
-def _show(atlas: NetworkAtlas, found: ImportedImage, z: float) -> None:
+def show_image(atlas: NetworkAtlas, found: ImportedImage, z: float) -> None:
+    """Draw an image that came back on the cortex, and tell what it overlaps with."""
     choices = found.choices
     where = 0
     if len(choices) > 1:
@@ -120,8 +123,17 @@ def _show(atlas: NetworkAtlas, found: ImportedImage, z: float) -> None:
     title = _title(choices[where])
     made = recipes.code("image", atlas=atlas.id, z=z)
     components.picture(_picture(atlas, values, level, title=title), key="files-map", made=made)
-    table = volumes.overlap_table(atlas, values, z=z)
-    _overlap(atlas, table, z, title=title)
+    _overlap(atlas, volumes.overlap_table(atlas, values, z=z), z, title=title)
+    marked = np.flatnonzero(np.abs(values) > level)
+    st.download_button(
+        "Units as CSV",
+        lambda: tables.units_table(atlas, marked, values).to_csv(index=False),
+        file_name=f"atlas-{atlas.id}-units.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        key="files-units-csv",
+        on_click="ignore",
+    )
 
 
 def _title(choice: tuple[int, int | None]) -> str:
@@ -161,7 +173,14 @@ def _overlap(atlas: NetworkAtlas, table: Any, z: float, *, title: str) -> None:
         f"{title} overlaps most with network {int(best['network'])}: {best['share']:.0%} of its "
         f"units are there, {best['expected']:.1%} would be by chance."
     )
-    st.caption(components.plain(says))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(components.plain(says), width="stretch")
+        st.button(
+            f"Select network {int(best['network'])}",
+            icon=":material/neurology:",
+            key="files-select",
+            on_click=lambda: state.change(network=int(best["network"])),
+        )
     shown = table.assign(name=names)[
         ["network", "name", "shared", "share", "expected", "dice", "r"]
     ]

@@ -6,6 +6,7 @@ from itertools import chain
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from fnprune_core.annotation_files import shielded
 from fnprune_core.annotations import Annotations
@@ -33,6 +34,14 @@ def members_table(atlas: NetworkAtlas, *, z: float) -> pd.DataFrame:
     order = np.lexsort((-np.abs(values), network))
     table = pd.DataFrame({"network": network, "layer": layer, "unit": index, "z": values})
     return table.iloc[order].reset_index(drop=True)
+
+
+def units_table(
+    atlas: NetworkAtlas, units: NDArray[np.integer], values: NDArray[np.floating]
+) -> pd.DataFrame:
+    """Return one row for each of some flat units: layer, unit, and its of `values` (n_units,)."""
+    layer, index = atlas.layout.locate(units)
+    return pd.DataFrame({"layer": layer, "unit": index, "value": values[units]})
 
 
 def time_courses_csv(atlas: NetworkAtlas, networks: Sequence[int]) -> Iterator[str]:

@@ -17,7 +17,10 @@ def show_images(atlas: NetworkAtlas) -> None:
         exchange.take_images(atlas, z)
     with right:
         st.subheader("Bring back", anchor=False)
-        exchange.bring_image(atlas, z)
+        found = exchange.bring_image(atlas)
+    if found is not None:
+        with components.explaining():
+            exchange.show_image(atlas, found, z)
 
 
 def show_names(atlas: NetworkAtlas, network: int) -> None:

@@ -1,0 +1,131 @@
+"""As in the scanner: nilearn's own pictures, in both modes, and names that are markup."""
+
+import io
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from app import nilearn_plots, resources
+from app.caches import scanner
+from app.theme import PALETTES
+from fnprune_core import annotations, volumes, workflows
+from fnprune_core.annotations import Annotation
+from fnprune_core.layout import UnitLayout
+from fnprune_core.storage import Workspace
+from fnprune_core.voxels import grid_of
+
+GRID = grid_of(UnitLayout((48, 48, 40)), None)
+MARKUP = "<script>alert(1)</script> $x$ [a](b)"
+
+
+def pixels(png: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
+
+
+def shown(at) -> list[str]:
+    """Return the text alternatives of the page's images."""
+    return [each.alt for node in at.get("image") for each in node.proto.imgs]
+
+
+def everything(at) -> str:
+    """Return all that the page draws as Markdown, caption or HTML."""
+    return "\n".join(each.value for each in (*at.markdown, *at.caption, *at.subheader))
+
+
+@pytest.mark.parametrize("mode", ["dark", "light"])
+def test_a_strong_unit_is_drawn_in_the_colours_of_the_page(mode) -> None:
+    values = np.zeros(GRID.layout.n_units, dtype=np.float32)
+    values[60], values[70] = 9.0, -9.0
+    mask = volumes.image(GRID, np.ones(GRID.layout.n_units, dtype=np.uint8))
+    image = volumes.image(GRID, values)
+    palette = PALETTES[mode]
+    png = nilearn_plots.stat_map(image, threshold=3, limit=9, palette=palette, mask=mask)
+    below = nilearn_plots.stat_map(image, threshold=20, limit=40, palette=palette, mask=mask)
+    found = pixels(png)
+    background = found[:, : found.shape[1] // 2].reshape(-1, 3)
+    assert (background.mean() < 60) == (mode == "dark")
+    warm = np.abs(found - [int(palette.hot[-1][i : i + 2], 16) for i in (1, 3, 5)]).sum(-1) < 30
+    none = np.abs(pixels(below) - [int(palette.hot[-1][i : i + 2], 16) for i in (1, 3, 5)])
+    left = slice(0, int(0.85 * found.shape[1]))  # without the colour bar
+    assert warm[:, left].sum() > 50
+    assert (none.sum(-1) < 30)[:, left].sum() == 0
+    assert nilearn_plots.peak_of(image) == pytest.approx(
+        tuple((GRID.affine @ [*GRID.voxel_of_unit[60], 1])[:3])
+    )
+
+
+def test_no_figure_stays_open_and_the_lock_is_free_after_an_error(monkeypatch) -> None:
+    from matplotlib import pyplot as plt
+
+    def fails(*args, **kwargs):
+        raise RuntimeError("nilearn gave up")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(nilearn_plots.plotting, "plot_matrix", fails)
+        with pytest.raises(RuntimeError, match="gave up"):
+            nilearn_plots.matrix(np.eye(3), palette=PALETTES["dark"])
+    assert plt.get_fignums() == []
+    assert nilearn_plots.matrix(np.eye(3), palette=PALETTES["dark"])
+    assert plt.get_fignums() == []
+
+
+def test_the_real_motor_map_is_bundled_and_says_left_against_right() -> None:
+    image = nilearn_plots.motor_map()
+    values = np.asanyarray(image.dataobj)
+    places = np.argwhere(np.abs(values) > 6) @ image.affine[:3, :3].T + image.affine[:3, 3]
+    assert values.max() > 6
+    assert values.min() < -6  # a contrast of two hands: both hemispheres, opposite signs
+    assert places[:, 0].min() < -30
+    assert places[:, 0].max() > 30
+
+
+def test_strongest_units_of_several_networks_share_none() -> None:
+    maps = np.array([[5.0, 4, 3, 0], [6.0, 1, 2, 0]])
+    units, groups = scanner.strongest_units(maps, (0, 1))
+    assert units.tolist() == [0, 1, 2]
+    assert groups.tolist() == [0, 0, 0]
+    units, groups = scanner.strongest_units(np.repeat(maps, 40, axis=1), (1, 0))
+    assert len(np.unique(units)) == len(units) == 120
+    assert np.bincount(groups).tolist() == [60, 60]
+
+
+def test_network_and_brain_stand_side_by_side(open_page, example) -> None:
+    workflows.lay_out(resources.workspace(), example.atlas)
+    at = open_page("scanner", **example.view(), network="2", z="2.5")
+    assert not at.exception
+    assert not at.error
+    model, brain = shown(at)
+    assert model.startswith("Network 2 by plot_stat_map")
+    assert "|z| above 2.5" in model
+    assert "left against right button press" in brain
+    assert any("no test" in text.value or "test over people" in text.value for text in at.markdown)
+    assert not at.info
+
+
+@pytest.mark.parametrize("picture", ["turn", "several", "carpet", "matrix"])
+def test_each_picture_opens_by_its_link(open_page, example, picture) -> None:
+    at = open_page("scanner", **example.view(), network="1", z="1.5", show=picture, beside="0.3")
+    assert not at.exception
+    assert not at.error
+    if picture == "turn":
+        (frame,) = at.get("iframe")
+        assert "brainsprite" in frame.proto.srcdoc
+        assert not re.search(r"(src|href)=.?https?:", frame.proto.srcdoc)
+    else:
+        (says,) = shown(at)
+        assert "of networks 1, 0, 3" in says or "Networks 1, 0, 3" in says or picture == "matrix"
+    assert "units of this atlas have no places" in at.info[0].value
+
+
+def test_names_that_are_markup_are_shown_as_text(open_page, example, fresh) -> None:
+    atlas = workflows.open_atlas(Workspace(fresh), example.atlas)
+    annotations.annotate(Workspace(fresh), atlas, 1, Annotation(name=MARKUP))
+    at = open_page("scanner", **example.view(), network="1", z="1.5", show="several")
+    assert not at.exception
+    drawn = "".join(block.value for block in at.html)
+    assert "<script>" not in drawn
+    assert "&lt;script&gt;" in drawn
+    assert MARKUP not in everything(at)
+    assert MARKUP in at.selectbox[0].options[1]  # a widget's option is plain text
