@@ -98,6 +98,8 @@ def decode(text: str) -> ConnectomeOptions:
         if word[:1] in _NUMBERS and number.isdecimal() and number.isascii() and len(number) < 4:
             name, low, high = _NUMBERS[word[0]]
             fields[name] = min(max(int(number), low), high)
+    if fields.get("n_states") == 1:  # one state is none
+        del fields["n_states"]
     return ConnectomeOptions(**fields)
 
 

@@ -50,10 +50,11 @@ def choose_session(atlas: NetworkAtlas, network: int) -> int:
         )  # fmt: skip
     if picked is not None and picked != chosen.width:
         change(width=int(picked))
+    counts = [0, *range(2, MOST_STATES + 1)]
     with right:
         n = st.selectbox(
-            "States", range(MOST_STATES + 1), index=chosen.n_states, key="connectome-states",
-            format_func=lambda n: "none" if n < 2 else str(n),
+            "States", counts, index=counts.index(chosen.n_states), key="connectome-states",
+            format_func=lambda n: str(n) if n else "none",
             help="Patterns that windows of all sessions fall into, by k-means, which finds as many "
             "as it is asked for.",
         )  # fmt: skip

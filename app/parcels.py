@@ -177,12 +177,14 @@ def legend(atlas: NetworkAtlas, look: Look, z: float, network: int) -> None:
         alt=f"Parcels of {len(order)} networks, largest first: colour, size and layers of each",
         column_config={
             "colour": st.column_config.TextColumn("", width=28, help="Colour in the pictures"),
-            "network": st.column_config.NumberColumn("no.", width=40),
-            "name": st.column_config.TextColumn("network", width=150),
-            "units": st.column_config.NumberColumn("units", format="localized", width=56),
-            "peak": st.column_config.NumberColumn("peak", width=52, help="Layer with most of its units; −1: none"),
+            "network": st.column_config.NumberColumn("no.", width=36),
+            "name": st.column_config.TextColumn("network", width=130),
+            "units": st.column_config.NumberColumn("units", format="localized", width=50),
+            "peak": st.column_config.NumberColumn(
+                "peak", width=46, help="Layer with most of its units; −1: none"
+            ),
             "by layer": st.column_config.BarChartColumn(
-                "by layer", width=86, color=components.palette().quiet
+                "by layer", width=78, color=components.palette().quiet
             ),
         },
     )

@@ -167,7 +167,7 @@ def faded(colours: Sequence[str], palette: Palette, *, kept: Collection[int]) ->
     background = np.array(rgb(palette.silhouette), dtype=float)
 
     def drawn_back(colour: str) -> str:
-        red, green, blue = np.round(0.2 * np.array(rgb(colour)) + 0.8 * background).astype(int)
+        red, green, blue = np.round(0.14 * np.array(rgb(colour)) + 0.86 * background).astype(int)
         return f"#{red:02x}{green:02x}{blue:02x}"
 
     return [c if index in kept else drawn_back(c) for index, c in enumerate(colours)]

@@ -160,6 +160,8 @@ def test_course_stands_out_only_beyond_its_band() -> None:
     accent = [t for t in picture.figure.data if t.line.color == READING_ROOM.accent]
     assert np.isnan(accent[0].y).all()
     assert np.flatnonzero(~np.isnan(accent[1].y)).tolist() == [5, 6, 7]
+    bands = [(s.y0, s.y1) for s in picture.figure.layout.shapes if s.type == "rect"]
+    assert bands == [(-0.5, 0.5), (-0.4, 0.4)]
     assert "leaves the band of a constant coupling with network 2" in picture.alternative
     assert "onerror" in picture.table["text"].iloc[0], "the table gives the text as it is"
 

@@ -106,10 +106,21 @@ def matrix(
             hoverongaps=False,
             hovertemplate="%{text}<br>" + measure.says + " %{z:.2f}<extra></extra>",
             text=_pairs(order, names),
-            colorbar={"thickness": 8, "len": 0.5, "outlinewidth": 0, "nticks": 5, "x": 1.01},
+            colorbar={
+                "orientation": "h",
+                "thickness": 8,
+                "len": 0.42,
+                "x": 0,
+                "xanchor": "left",
+                "yref": "container",
+                "y": 0.01,
+                "yanchor": "bottom",
+                "outlinewidth": 0,
+                "nticks": 5,
+            },
         )
     )
-    style(figure, palette, height=height, left=30, bottom=24)
+    style(figure, palette, height=height, left=30, bottom=56)
     place = int(np.flatnonzero(order == selected)[0])
     for box in (
         (-0.5, place - 0.5, k - 0.5, place + 0.5),
@@ -121,11 +132,9 @@ def matrix(
     ticks = _ticks(arrangement)
     # The y axis names the blocks; on the x axis their names would lie over one another.
     across = {"showticklabels": False, "ticks": ""} if arrangement.blocks else ticks
-    figure.update_xaxes(range=[-0.5, k - 0.5], constrain="domain", showline=False, **across)
-    figure.update_yaxes(
-        range=[k - 0.5, -0.5], scaleanchor="x", constrain="domain", showgrid=False,
-        showline=False, **ticks,
-    )  # fmt: skip
+    # Not locked to square cells: on a narrow screen the matrix fills the height instead.
+    figure.update_xaxes(range=[-0.5, k - 0.5], showline=False, **across)
+    figure.update_yaxes(range=[k - 0.5, -0.5], showgrid=False, showline=False, **ticks)
     return Picture(
         figure=figure,
         alternative=_describe_matrix(values, measure, arrangement, names),

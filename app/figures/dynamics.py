@@ -67,15 +67,6 @@ def dynamic_course(
     for row, partner in enumerate(course.partners, start=1):
         values = course.values[row - 1].astype(np.float32)
         low, high = float(course.low[row - 1]), float(course.high[row - 1])
-        figure.add_hrect(
-            y0=low,
-            y1=high,
-            fillcolor=rgba(palette.quiet, 0.16),
-            line={"color": rgba(palette.quiet, 0.6), "width": 1, "dash": "dot"},
-            row=row,
-            col=1,
-        )
-        figure.add_hline(y=0, line={"color": palette.line, "width": 1}, row=row, col=1)
         for y, line in (
             (values, {"color": palette.quiet, "width": 1.5}),
             (np.where(beyond[row - 1], values, np.nan), {"color": palette.accent, "width": 3}),
@@ -90,6 +81,17 @@ def dynamic_course(
                 row=row,
                 col=1,
             )
+        # after the lines: plotly leaves shapes out of a plot that is still empty
+        figure.add_hrect(
+            y0=low,
+            y1=high,
+            fillcolor=rgba(palette.quiet, 0.16),
+            line={"color": rgba(palette.quiet, 0.6), "width": 1, "dash": "dot"},
+            layer="below",
+            row=row,
+            col=1,
+        )
+        figure.add_hline(y=0, line={"color": palette.line, "width": 1}, row=row, col=1)
         figure.add_annotation(
             text=f"with {called(names, partner, longest=44)}",
             x=0,
@@ -186,11 +188,8 @@ def states(
     style(figure, palette, height=340, left=4, bottom=4)
     figure.update_layout(margin_t=52)
     figure.update_annotations(font={"size": 13, "color": palette.text})
-    figure.update_xaxes(visible=False, constrain="domain")
-    figure.update_yaxes(visible=False, autorange="reversed", constrain="domain")
-    for column in range(1, n + 1):
-        anchor = "x" if column == 1 else f"x{column}"
-        figure.update_yaxes(scaleanchor=anchor, row=1, col=column)
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False, autorange="reversed")
     mean = [float(np.abs(c[np.triu_indices(len(c), 1)]).mean()) for c in centres]
     return Picture(
         figure=figure,
