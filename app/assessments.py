@@ -127,6 +127,36 @@ def _poll(job_id: str, n_seen: int) -> None:
         components.draw_progress(job)
 
 
+def figures_of(row: pd.Series) -> None:
+    """Draw the figures of one network.
+
+    Parameters
+    ----------
+    row : Series
+        Its row of the table that `app.caches.trust.table` returns.
+    """
+    with st.container(horizontal=True):
+        if "reproducibility" in row:
+            spread = row["reproducibility_sd"]
+            known = f" ± {spread:.2f}" if spread == spread else ""
+            text = f"{row['reproducibility']:.2f}{known}"
+            tip = f"Mean and SD over splits. {MEANING['reproducibility']}"
+            st.metric("Split-half r", text, help=tip)
+        for kind in ("bootstrap", "seeds"):
+            name = f"again_{kind}"
+            if name in row:
+                iq, share, r = (row[f"{part}_{kind}"] for part in ("iq", "runs", "match"))
+                st.metric(
+                    FIGURES[name].title.capitalize(),
+                    f"{row[name]:.2f}",
+                    help=f"Iq {iq:.2f} in {share:.0%} of the runs; r {r:.2f} between this network "
+                    f"and the most central map of the cluster. {MEANING[name]}",
+                )
+        st.metric("Alone explains", f"{row['variance_alone']:.2%}")
+        st.metric("Left out, lost", f"{row['variance_left_out']:.2%}")
+        st.metric("Kurtosis", f"{row['kurtosis']:.1f}", help=MEANING["kurtosis"])
+
+
 def available(table: pd.DataFrame) -> dict[str, Figure]:
     """Return the figures that were measured, the most telling first."""
     return {name: figure for name, figure in FIGURES.items() if name in table}

@@ -226,9 +226,9 @@ def size_chart(table: pd.DataFrame, *, suggested: int | None, palette: Palette) 
     chart.add_scatter(
         x=sizes,
         y=sizes,
-        name="all",
+        name="all networks",
         mode="lines",
-        line={"color": palette.line, "width": 1},
+        line={"color": palette.quiet, "width": 1, "dash": "dot"},
         hoverinfo="skip",
         row=1,
         col=1,

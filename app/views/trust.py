@@ -21,6 +21,7 @@ COLUMNS = {
     "again_bootstrap": "found again, bootstraps",
     "iq_bootstrap": "Iq",
     "runs_bootstrap": "share of runs",
+    "match_bootstrap": "r to the cluster",
     "again_seeds": "found again, seeds",
     "variance_alone": "% alone",
     "variance_left_out": "% left out",
@@ -39,32 +40,6 @@ def choose(names: list[str], *, key: str) -> str:
         key=f"{key}-{'-'.join(names)}",
         label_visibility="collapsed",
     )
-
-
-def show_network(atlas: NetworkAtlas, network: int, found: Assessment) -> None:
-    """Draw the selected network's figures."""
-    row = cache.table(atlas.id, found).iloc[network]
-    with st.container(horizontal=True):
-        if "reproducibility" in row:
-            spread = row["reproducibility_sd"]
-            known = f" ± {spread:.2f}" if spread == spread else ""
-            st.metric(
-                "Split-half r",
-                f"{row['reproducibility']:.2f}{known}",
-                help=MEANING["reproducibility"],
-            )
-        for kind in ("bootstrap", "seeds"):
-            name = f"again_{kind}"
-            if name in row:
-                iq, share = row[f"iq_{kind}"], row[f"runs_{kind}"]
-                st.metric(
-                    FIGURES[name].title.capitalize(),
-                    f"{row[name]:.2f}",
-                    help=f"Iq {iq:.2f} in {share:.0%} of the runs. {MEANING[name]}",
-                )
-        st.metric("Alone explains", f"{row['variance_alone']:.2%}")
-        st.metric("Left out, lost", f"{row['variance_left_out']:.2%}")
-        st.metric("Kurtosis", f"{row['kurtosis']:.1f}", help=MEANING["kurtosis"])
 
 
 def show_networks(atlas: NetworkAtlas, network: int, found: Assessment) -> None:
@@ -156,5 +131,5 @@ if opened is not None:
     with components.explaining():
         assessments.measure(opened[0])
         found = assessments.current(opened[0].id)
-        show_network(*opened, found)
+        assessments.figures_of(cache.table(opened[0].id, found).iloc[opened[1]])
         SECTIONS[atlas_frame.section(SHOWN, key="trust-shown")](*opened, found)
