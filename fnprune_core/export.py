@@ -126,12 +126,12 @@ def export_model(
         target.rmdir()
     with new_folder(target) as folder:
         model.save_pretrained(folder)
-        for path in folder.glob("*.safetensors"):
-            path.chmod(0o644)  # safetensors writes for the owner alone
         if row.brings_code:
             shutil.copyfile(_MODELING_FILE, folder / _MODELING_FILE.name)
         language_model.tokenizer.save_pretrained(folder)
         write_plan(folder, plan, refits or [Refit()] * plan.layout.n_layers)
+        for path in folder.glob("*.safetensors"):
+            path.chmod(0o644)  # safetensors writes for the owner alone
         card = model_card(language_model, plan, form=form, figures=figures)
         ModelCard(card).save(folder / "README.md")
         progress(ProgressEvent(stage="export", done=1, total=3, unit="steps"))

@@ -269,7 +269,8 @@ def bias_warning(language_model: LanguageModel, settings: PlanSettings) -> str:
         return ""
     return (
         f"{architecture.family} models have no bias in their MLP: this plan can be measured, but "
-        "not exported in a form that loads anywhere. Use none, or least squares without intercept."
+        "not exported in a form that loads anywhere. Use none, or least squares without intercept; "
+        "or export it in the per-layer form, which brings its own code."
     )
 
 

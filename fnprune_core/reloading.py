@@ -18,6 +18,7 @@ _PER_LAYER_FILE = _per_layer.rpartition(".")[2]
 _SCRIPT = f"""
 import importlib.util, json, sys
 sys.modules["fnprune_core"] = None
+sys.dont_write_bytecode = True  # nothing is added to the folder
 import torch
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer

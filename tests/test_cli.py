@@ -143,6 +143,9 @@ MISTAKES = {
     "no file": ("record", "./no-such-text.txt"),
     "There is no recording 'abc'": ("decompose", "abc"),
     "There is no recording 'abd'": ("plan", "abd"),
+    "There is no decomposition 'abc'": ("apply", "abc", "abd"),
+    "There is no decomposition 'abd'": ("match", "abd", "abe"),
+    "--by must be one of auto, maps, courses": ("match", "abc", "abd", "--by", "names"),
     "There is no plan 'abc'": ("prune", "abc"),
     "There is no plan 'abd'": ("evaluate", "--plan", "abd"),
     "There is no plan 'abe'": ("export", "abe", "somewhere"),
@@ -267,6 +270,18 @@ def test_from_texts_to_an_export(program, model, texts, tmp_path) -> None:
     assert AutoModelForCausalLM.from_pretrained(exported["folder"]).config.num_hidden_layers == 3
     figure = f"{measured['rows'][1]['perplexity']:.2f} ±"
     assert figure in (tmp_path / "out" / "README.md").read_text()
+
+    alike = program.json(*choose, "--ratio", 0.3, "--allocation", "uniform")
+    smaller = program.json(
+        "export", alike["id"], tmp_path / "uniform", "--form", "uniform", "--multiple", 8,
+        *with_model,
+    )  # fmt: skip
+    assert smaller["kept_widths"] == [40, 40, 40]
+    assert smaller["ratio"] == pytest.approx(8 / 48)
+    config = AutoModelForCausalLM.from_pretrained(smaller["folder"]).config
+    assert config.intermediate_size == 40
+    own = program.json("export", plan["id"], tmp_path / "own", "--form", "per-layer", *with_model)
+    assert own["kept_widths"] == plan["kept_widths"]
 
     # A plan.json from elsewhere, here that of the export, is measured as the plan itself.
     elsewhere = program.json(

@@ -208,7 +208,7 @@ def reload_here(
         name = config["auto_map"]["AutoModelForCausalLM"].rpartition(".")[2]
         loader = getattr(modeling_per_layer, name)
     model = loader.from_pretrained(folder, dtype=getattr(torch, dtype)).to(device)
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     return logits_of(model.eval(), ids).float(), tokenizer(text)["input_ids"]
 
 
