@@ -41,22 +41,6 @@ def show_texts(atlas: NetworkAtlas, network: int) -> None:
         top_words(atlas, network)
 
 
-def strip(
-    pieces: Sequence[str],
-    values: NDArray[np.floating],
-    *,
-    limit: float,
-    centre: int | None = None,
-    first: int | None = None,
-) -> None:
-    """Draw tokens coloured by the strength of a network."""
-    st.html(
-        markup.token_strip(
-            pieces, values, limit=limit, palette=components.palette(), centre=centre, first=first
-        )
-    )
-
-
 def session_titles(tokens: pd.DataFrame) -> list[str]:
     """Return what each session is: its number, domain and document."""
     return network_page.titles_of(tokens)
