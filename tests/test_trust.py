@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -296,6 +298,19 @@ def test_layers_by_themselves_are_judged_by_themselves() -> None:
     assert last(trust.in_halves(study)).r.shape == (2, 8)
 
 
+def test_values_by_block_come_in_the_order_of_the_atlas(real) -> None:
+    """An atlas sorts the networks of all layers by energy."""
+    two = replace(real, networks=(np.array([2, 0]), np.array([1, 3])))
+    found = two.gathered([np.array([[20.0, 0.0]]), np.array([[10.0, 30.0]])])
+    assert found.tolist() == [[0.0, 10.0, 20.0, 30.0]]
+
+
+def test_partners_are_those_of_the_network_and_not_the_most_alike() -> None:
+    to_a, to_b = np.array([[0.9, 0.1], [0.2, 0.8]]), np.array([[0.1, 0.7], [0.6, 0.3]])
+    between = np.array([[0.95, 0.5], [0.4, 0.99]])
+    assert trust.partners(to_a, to_b, between).tolist() == [0.5, 0.4]
+
+
 def test_stop_is_heard_within_a_measure() -> None:
     cancel = CancelToken()
     study, _ = study_of(planted(n_sessions=8).signals, cancel=cancel)
@@ -318,7 +333,7 @@ def test_settings_out_of_range_are_refused() -> None:
 
 @pytest.mark.parametrize(
     ("reproduced", "expected"),
-    [([4, 8, 8], 8), ([4, 8, 16], 16), ([4, 4, 4], 4), ([0, 0, 0], None)],
+    [([4, 8, 8], 8), ([4, 7, 8], 8), ([4, 8, 16], 16), ([4, 4, 4], 4), ([0, 0, 0], None)],
 )
 def test_suggested_size_weighs_number_and_share(reproduced, expected) -> None:
     values = np.array(reproduced, dtype=float)[:, None]
