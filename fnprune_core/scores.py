@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from fnprune_core.architectures import feeding_row_norms, output_column_norms
 from fnprune_core.errors import SettingsError
+from fnprune_core.gradients import loss_sensitivity
 from fnprune_core.models import LanguageModel
 from fnprune_core.networks import NetworkAtlas
 from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
@@ -154,6 +155,16 @@ def flap_published(inputs: ScoreInputs) -> Scores:
     return inputs.column_norms() * inputs.weighted_variance(all_tokens(inputs))
 
 
+def taylor(inputs: ScoreInputs) -> Scores:
+    """Mean |Σ_window x · ∂L/∂x|, the first-order change of the loss (arXiv 2305.11627)."""
+    return loss_sensitivity(
+        inputs.language_model,
+        inputs.recording.windows,
+        progress=inputs.progress,
+        cancel=inputs.cancel,
+    )
+
+
 SCORES: dict[str, Score] = {
     "network-energy": Score(
         compute=network_energy,
@@ -178,6 +189,7 @@ SCORES: dict[str, Score] = {
         sink_units=0,
     ),
     "wanda": Score(compute=wanda, label="Wanda", source="arXiv 2306.11695"),
+    "taylor": Score(compute=taylor, label="Taylor", source="arXiv 2305.11627"),
     "magnitude": Score(compute=magnitude, label="Magnitude", source="weights only"),
     "random": Score(compute=random_scores, label="Random", source="chance"),
 }

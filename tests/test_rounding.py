@@ -52,6 +52,20 @@ def test_widths_are_rounded_up_and_the_best_of_what_went_stay(allocation, widths
             assert part[returned].min() > part[after].max()
 
 
+def test_uniform_widths_are_alike_even_astride_a_multiple():
+    """47 of 144 leave 33, 32 and 32: each rounded by itself, only the first would become 40."""
+    layout = UnitLayout((48, 48, 48))
+    choice = choose_units(
+        np.arange(144.0),
+        layout=layout,
+        ratio=47 / 144,
+        allocation="uniform",
+        protected=np.zeros(144, dtype=bool),
+        multiple=8,
+    )
+    assert [len(part) for part in choice.removed] == [8, 8, 8]
+
+
 @pytest.mark.parametrize(
     ("width", "multiple"), [(11008, 64), (1536, 64), (1023, 32), (48, 2), (8, 1)]
 )

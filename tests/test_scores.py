@@ -130,8 +130,8 @@ def test_scores_of_networks_need_some(name, llama, recording, atlas) -> None:
 
 
 def test_an_unknown_score_is_refused_with_those_there_are() -> None:
-    with pytest.raises(SettingsError, match=r"no score 'taylor'.*network-energy, "):
-        score_named("taylor")
+    with pytest.raises(SettingsError, match=r"no score 'hessian'.*network-energy, "):
+        score_named("hessian")
 
 
 # Sink units
