@@ -1,11 +1,12 @@
 """Taking an atlas away, as images, tables and one page, and bringing images back."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
@@ -77,6 +78,10 @@ def bring_image(atlas: NetworkAtlas) -> ImportedImage | None:
         "same space.",
     )
     if not uploads:
+        st.caption(
+            "What the image marks is drawn on the cortex, and compared with each network. Keep "
+            "the space of the original: an image that was resampled cannot be read back."
+        )
         return None
     usable: ImportedImage | None = None
     with components.explaining():
@@ -123,15 +128,22 @@ def show_image(atlas: NetworkAtlas, found: ImportedImage, z: float) -> None:
     title = _title(choices[where])
     made = recipes.code("image", atlas=atlas.id, z=z)
     components.picture(_picture(atlas, values, level, title=title), key="files-map", made=made)
-    _overlap(atlas, volumes.overlap_table(atlas, values, z=z), z, title=title)
+    table = _overlap(atlas, volumes.overlap_table(atlas, values, z=z), z, title=title)
     marked = np.flatnonzero(np.abs(values) > level)
+    with st.container(horizontal=True, gap="small"):
+        _csv("Overlap as CSV", lambda: table.to_csv(index=False), f"{atlas.id}-overlap")
+        units = tables.units_table(atlas, marked, values)
+        _csv("Units as CSV", lambda: units.to_csv(index=False), f"{atlas.id}-units")
+
+
+def _csv(label: str, content: Callable[[], str], name: str) -> None:
     st.download_button(
-        "Units as CSV",
-        lambda: tables.units_table(atlas, marked, values).to_csv(index=False),
-        file_name=f"atlas-{atlas.id}-units.csv",
+        label,
+        content,
+        file_name=f"atlas-{name}.csv",
         mime="text/csv",
         icon=":material/download:",
-        key="files-units-csv",
+        key=f"files-{name}",
         on_click="ignore",
     )
 
@@ -148,7 +160,7 @@ def _picture(
     first = atlas.layout.offsets[:-1]
     units = np.where(grid.unit_of_voxel >= 0, grid.unit_of_voxel - first, -1)
     marked = np.abs(values) > level
-    layers = atlas.layout.layer_of_unit[marked]
+    per_layer = np.array([part.sum() for part in atlas.layout.split(marked)])
     shown = cortex_slices(
         grid.volume(values, fill=np.nan).transpose(2, 1, 0),
         units.transpose(2, 1, 0),
@@ -159,14 +171,14 @@ def _picture(
     )
     says = f"{title} of the image: {components.count(int(marked.sum()), 'unit')} marked"
     if marked.any():
-        n_layers = len(np.unique(layers))
-        says += (
-            f", in {components.count(n_layers, 'layer')}, most in {np.bincount(layers).argmax()}"
-        )
-    return replace(shown, alternative=f"{says}.")
+        says += f", in {components.count(int((per_layer > 0).sum()), 'layer')}"
+        says += f", most in layer {int(per_layer.argmax())}"
+    table = pd.DataFrame({"layer": np.arange(len(per_layer)), "units marked": per_layer})
+    return replace(shown, alternative=f"{says}.", table=table)
 
 
-def _overlap(atlas: NetworkAtlas, table: Any, z: float, *, title: str) -> None:
+def _overlap(atlas: NetworkAtlas, table: pd.DataFrame, z: float, *, title: str) -> pd.DataFrame:
+    """Draw the table of overlap with the networks' names, and return it."""
     names = [resources.network_name(atlas.id, int(k)) for k in table["network"]]
     best = table.iloc[0]
     says = (
@@ -199,15 +211,7 @@ def _overlap(atlas: NetworkAtlas, table: Any, z: float, *, title: str) -> None:
             "r": column.NumberColumn("r with the map", format="%.3f"),
         },
     )
-    st.download_button(
-        "Overlap as CSV",
-        lambda: shown.to_csv(index=False),
-        file_name=f"atlas-{atlas.id}-overlap.csv",
-        mime="text/csv",
-        icon=":material/download:",
-        key="files-overlap-csv",
-        on_click="ignore",
-    )
+    return shown
 
 
 def take_tables(atlas: NetworkAtlas, network: int, z: float) -> None:
@@ -233,15 +237,7 @@ def take_tables(atlas: NetworkAtlas, network: int, z: float) -> None:
         ),
     }
     for name, (label, content) in offers.items():
-        st.download_button(
-            label,
-            content,
-            file_name=f"atlas-{atlas.id}-{name}.csv",
-            mime="text/csv",
-            icon=":material/download:",
-            key=f"files-{name}",
-            on_click="ignore",
-        )
+        _csv(label, content, f"{atlas.id}-{name}")
 
 
 def take_page(atlas: NetworkAtlas, z: float) -> None:

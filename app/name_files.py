@@ -40,6 +40,7 @@ def bring_names(atlas: NetworkAtlas) -> None:
         "A file of names: JSON or CSV",
         type=["json", "csv"],
         key="files-names",
+        max_upload_size=16,
         help="A table needs the columns network, name, note, tags.",
     )
     if upload is None:
