@@ -4,6 +4,7 @@ nilearn draws with matplotlib, which no two threads may use at once: one lock, f
 """
 
 import io
+import re
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
@@ -28,6 +29,8 @@ mpl.use("Agg")
 Place = tuple[float, float, float]
 _DPI = 160
 _LOCK = threading.Lock()
+# The one thing that nilearn's page would ask of the network.
+_ICON = re.compile(r"<link\s+rel=.?icon.*?>", re.DOTALL)
 _CSS = (
     "<style>html, body {{background: {canvas}; color: {text}; margin: 0; accent-color: {accent};"
     " font: 14px system-ui, sans-serif;}}</style>"
@@ -203,6 +206,7 @@ def interactive(image: Any, *, threshold: float, limit: float, palette: Palette)
             show_lr=False,
         )
         page = str(view.get_standalone())
+    page = _ICON.sub("", page)
     style = _CSS.format(canvas=palette.canvas, text=palette.text, accent=palette.accent)
     return page.replace("</head>", f"{style}</head>", 1)
 
