@@ -21,6 +21,8 @@ def choose_other(atlas: NetworkAtlas) -> NetworkAtlas | None:
     """
     choices = {choice.id: choice.label for choice in cache.others(atlas.id)}
     held = state.view().other
+    if not choices and not held:
+        return None
     chosen = st.selectbox(
         "Compare with",
         list(choices),

@@ -116,7 +116,9 @@ print(match.table())""",
     "pair": """from fnprune_core import matching
 
 other = workflows.open_atlas(workspace, {other})
-partner, r = matching.match(atlas, other).partner({network})
+match = matching.match(atlas, other)
+found = match.partner({network})  # where there is none, the nearest is shown
+partner = found[0] if found else int(abs(match.similarity[{network}]).argmax())
 maps = atlas.maps[{network}], other.maps[partner]
 shares = atlas.domain_share()[{network}], other.domain_share()[partner]""",
     "likeness": """from fnprune_core import matching

@@ -155,7 +155,10 @@ def test_atlas_is_applied_to_other_texts_and_then_compared(open_page, example, w
     applied = workflows.open_atlas(workspace, view(at).other)
     assert applied.decomposition.recording_id == other
     assert f"Applied from atlas {example.atlas}" in captions(at)
-    assert at.dataframe[0].value["other"].tolist() == list(range(6))
+    template = workflows.open_atlas(workspace, example.atlas)
+    pairs = match(template, applied).pairs
+    assert at.dataframe[0].value["other"].tolist() == pairs[:, 1].tolist()
+    assert at.selectbox(key=f"compare-other-{applied.id}").value == applied.id
 
 
 def test_atlas_of_another_model_is_matched_by_time_courses(open_page, example, stranger) -> None:
@@ -175,9 +178,10 @@ def test_other_texts_and_another_model_have_nothing_in_common(
         "recordings", workflows.open_atlas(workspace, stranger).decomposition.recording_id
     )
     tokens = workflows.open_recording(workspace, facts.name).tokens
-    tokens.assign(
-        document=tokens["document"].cat.rename_categories(lambda n: f"not {n}")
-    ).to_parquet(facts / "tokens.parquet", index=False)
+    document = tokens["document"].cat.rename_categories(lambda name: f"not {name}")
+    tokens.assign(document=document, text=tokens["text"] + "'").to_parquet(
+        facts / "tokens.parquet", index=False
+    )
     at = open_page("compare", **example.view(), other=other.name)
     assert not at.exception
     assert "no text in common" in said(at)
