@@ -33,7 +33,7 @@ share = topography.smoothed(cortex.volume(is_member, fill=0))  # of each neighbo
 
 r = connectome.connectivity(atlas)  # (networks, networks)
 groups = connectome.group_networks(r)
-over_documents = connectome.connectivity_interval(atlas)  # at least 8 documents""",
+# from 8 documents on, an interval: connectome.connectivity_interval(atlas)""",
     "connectome-within": """from fnprune_core import connectome
 
 r = connectome.connectivity(atlas, within_sessions=True)

@@ -88,11 +88,11 @@ def test_interval_knows_that_tokens_of_a_document_go_together() -> None:
 
 def test_overlap_of_maps() -> None:
     maps = np.zeros((4, 100))
-    maps[0, :20], maps[1, 10:30], maps[2, 50:60] = 5.0, -5.0, 5.0
+    maps[0, :20], maps[1, 10:40], maps[2, 50:60] = 5.0, -5.0, 5.0
     atlas = atlas_of(maps=maps)
     assert connectome.shared_units(atlas, z=3)[0].tolist() == [20, 10, 0, 0]
-    assert connectome.dice(atlas, z=3)[0].tolist() == [1.0, 0.5, 0.0, 0.0]
-    assert connectome.jaccard(atlas, z=3)[0, 1] == pytest.approx(10 / 30)
+    assert connectome.dice(atlas, z=3)[0].tolist() == [1.0, 0.4, 0.0, 0.0]
+    assert connectome.jaccard(atlas, z=3)[0, 1] == pytest.approx(10 / 40)
     expected = np.corrcoef(np.abs(maps[:3]))
     np.testing.assert_allclose(connectome.strength_overlap(atlas)[:3, :3], expected, atol=1e-9)
     assert np.isfinite(connectome.strength_overlap(atlas)).all(), "a map of zeros correlates with 0"

@@ -1,5 +1,7 @@
 """The connectome page: every picture opens from a link; choices are kept; names stay text."""
 
+import json
+
 import numpy as np
 import pytest
 from driving import press, view
@@ -60,6 +62,13 @@ def test_graph_by_edges_and_at_the_places_of_the_cortex(open_page, example) -> N
     assert set(nodes.classes) == set(resources.atlas(example.atlas).domain_names)
 
 
+def test_groups_of_a_measure_with_a_threshold_follow_it(example) -> None:
+    for z in (1.0, 2.5):
+        expected = connectome.group_networks(connectome.dice(resources.atlas(example.atlas), z=z))
+        found = cache.groups(example.atlas, "dice", z, 0)
+        np.testing.assert_array_equal(found.tree, expected.tree)
+
+
 def test_groups_by_rule_or_by_choice(open_page, example) -> None:
     at = opened(open_page, example, "groups", network="3")
     by_rule = cache.groups(example.atlas, "fnc", 3.0, 0)
@@ -97,7 +106,7 @@ def test_a_name_with_markup_stays_text(open_page, example) -> None:
     assert r"\<img" in shown
     assert r"\*\*bold" in shown
     for chart in at.get("plotly_chart"):
-        assert "<img" not in chart.proto.spec
+        assert "<img" not in json.dumps(json.loads(chart.proto.spec))
 
 
 def test_options_survive_the_url_and_nonsense_does_not() -> None:
