@@ -12,7 +12,9 @@ DECISIONS = (EITHER, KEPT, DROPPED)
 LABELS = {
     "network": "number",
     "stability": "stability (Iq)",
-    "reproducibility": "reproducibility",
+    "reproducibility": "split-half r",
+    "again_bootstrap": "found again, bootstraps",
+    "again_seeds": "found again, seeds",
     "variance_alone": "variance alone",
     "variance_left_out": "variance lost when left out",
     "top_domain_share": "share in its first domain",
@@ -105,3 +107,15 @@ def arrange(
         column, ascending=not largest_first, kind="stable", na_position="last"
     )
     return [int(number) for number in shown["network"]]
+
+
+def neighbour(shown: Sequence[int], network: int, step: int) -> int:
+    """Return the network `step` places on in the gallery, around its ends.
+
+    A network that the filter hides leads to the first or the last of those shown.
+    """
+    if not shown:
+        return network
+    if network not in shown:
+        return shown[0] if step > 0 else shown[-1]
+    return shown[(list(shown).index(network) + step) % len(shown)]

@@ -1,10 +1,11 @@
 """Networks: each network's map, and below it what it does in texts, in numbers, in units."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
 from app import (
+    arrangement,
     atlas_frame,
     components,
     functions,
@@ -29,13 +30,14 @@ SECTIONS: dict[str, Callable[[NetworkAtlas, int], None]] = {
 }
 
 
-def toolbar(atlas: NetworkAtlas, network: int) -> None:
-    """Draw what moves between networks and decides on this one."""
+def toolbar(atlas: NetworkAtlas, network: int, shown: Sequence[int]) -> None:
+    """Draw what moves between networks, in the gallery's order, and decides on this one."""
     view = state.view()
-    n, is_dropped = atlas.n_networks, network in view.dropped
+    is_dropped = network in view.dropped
+    before, after = (arrangement.neighbour(shown, network, step) for step in (-1, 1))
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        button("Previous", "arrow_back", "Left", lambda: select((network - 1) % n))
-        button("Next", "arrow_forward", "Right", lambda: select((network + 1) % n))
+        button("Previous", "arrow_back", "Left", lambda: select(before))
+        button("Next", "arrow_forward", "Right", lambda: select(after))
         button(
             "Keep",
             "check",
@@ -96,8 +98,9 @@ if opened is not None:
     atlas, network = opened
     left, right = st.columns([1, 3], gap="medium")
     with left:
+        shown = sorting.arranged(atlas)
         gallery(
-            components.tiles(atlas.id, sorting.arranged(atlas)),
+            components.tiles(atlas.id, shown),
             selected=network,
             key="gallery",
             on_pick=select,
@@ -106,6 +109,6 @@ if opened is not None:
     with right:
         components.network_title(network)
         show_identity(atlas, network)
-        toolbar(atlas, network)
+        toolbar(atlas, network, shown)
         maps.show_map(atlas, network)
     st.fragment(show_sections)(atlas.id, network)

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from app.arrangement import Filter, arrange, statistics
+from app.arrangement import Filter, arrange, neighbour, statistics
 
 TABLE = pd.DataFrame(
     {
@@ -61,3 +61,12 @@ def test_filter(wanted, expected) -> None:
 
 def test_a_statistic_without_any_value_is_not_offered() -> None:
     assert statistics(TABLE) == ["network", "stability", "peak_layer"]
+
+
+@pytest.mark.parametrize(
+    ("network", "step", "expected"),
+    [(5, 1, 2), (5, -1, 7), (7, 1, 5), (2, 1, 7), (9, 1, 5), (9, -1, 7)],
+)
+def test_neighbours_follow_the_gallery(network, step, expected) -> None:
+    assert neighbour([5, 2, 7], network, step) == expected
+    assert neighbour([], network, step) == network

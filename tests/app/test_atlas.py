@@ -156,3 +156,13 @@ def test_next_tokens_wait_for_the_model_and_then_stand_there(open_page, placed) 
     assert not at.error, said(at)
     assert any("the network promotes" in alternative for alternative in alternatives(at))
     assert "documents were shuffled 2,000 times" in captions(at)
+
+
+def test_gallery_order_and_filter_lead_the_arrow_keys(open_page, example) -> None:
+    at = open_page("atlas", **example.view(), sort="-network", network="5")
+    press(at, "Next")
+    assert view(at).network == 4
+    at.text_input(key="gallery-words").set_value("1").run()
+    assert "of 6 shown" in captions(at)
+    press(at, "Show all")
+    assert not "of 6 shown" in captions(at)
