@@ -75,6 +75,8 @@ def pair_maps(
     figure.update_xaxes(mirror=True, linewidth=1, title_font={"color": palette.text, "size": 13})
     figure.update_yaxes(showgrid=False, mirror=True, linewidth=1, nticks=5)
     figure.update_yaxes(title_text="layer", row=1, col=1)
+    if len(left.values) == len(right.values):
+        figure.update_yaxes(showticklabels=False, ticks="", row=1, col=2)
     return Picture(
         figure=figure,
         alternative=(

@@ -62,7 +62,11 @@ def show_matrix(atlas: NetworkAtlas, other: NetworkAtlas, match: Match, network:
 def show_likeness(atlas: NetworkAtlas, other: NetworkAtlas) -> None:
     """Draw how alike the networks are within the texts that both recordings hold."""
     found = cache.likeness(atlas.id, other.id)
-    st.markdown(components.plain(found.sentence()))
+    low, high = np.quantile(found.null, [0.025, 0.975])
+    with st.container(horizontal=True):
+        st.metric("Mean |ρ| of pairs", f"{found.score:.3f}")
+        st.metric("By chance", f"{low:.3f} to {high:.3f}")
+        st.metric("p", f"{found.p:.3f}", help=f"Of {len(found.null)} draws, and the data itself.")
     rho = found.consistency[found.pairs[:, 0], found.pairs[:, 1]]
     components.picture(
         likeness_chart(
@@ -79,7 +83,8 @@ def show_likeness(atlas: NetworkAtlas, other: NetworkAtlas) -> None:
         f"After the functional network fingerprint (arXiv 2601.22692): Spearman's ρ of time "
         f"courses within each of {found.n_sessions} sessions, averaged, over "
         f"{components.plain(found.basis)}. By chance means: the other atlas's time courses are "
-        "shifted circularly within each session, all by the same offset, and paired anew. "
+        "shifted circularly within each session by a random offset, the same for all its "
+        "networks, and paired anew. "
         "Networks that follow the position in a text count as alike; two models that read the "
         "same words are always somewhat above chance, so look at how far."
     )
