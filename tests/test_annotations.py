@@ -119,6 +119,7 @@ CSV = annotations.to_csv(SPOKEN)
         (b"network,name\n1," + b"x" * 200_000, "field larger than field limit"),
         (b" " * (MAX_FILE_BYTES + 1), "16.0 MB"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_damaged_and_foreign_files_are_told(content, message) -> None:
     with pytest.raises(TextError, match=message):
@@ -146,12 +147,18 @@ def test_import_deletes_nothing_and_leaves_out_what_does_not_exist(workspace) ->
     here = atlas()
     annotations.annotate(workspace, here, 1, Annotation(name="mine", note="my note", tags=("a",)))
     annotations.annotate(workspace, here, 3, Annotation(name="untouched"))
-    found = Annotations(networks={1: Annotation(name="theirs"), 9: Annotation(name="far")})
+    found = Annotations(
+        networks={
+            1: Annotation(name="theirs"),
+            3: Annotation(note="theirs"),
+            9: Annotation(name="far"),
+        }
+    )
     assert annotations.check_import(found, here).n_beyond == 1
     annotations.merge(workspace, here, found)
     assert said(workspace) == {
         1: Annotation(name="theirs", note="my note", tags=("a",)),
-        3: Annotation(name="untouched"),
+        3: Annotation(name="untouched", note="theirs"),
     }
     with pytest.raises(SettingsError, match="no network of this atlas"):
         annotations.merge(workspace, here, Annotations(networks={9: Annotation(name="far")}))

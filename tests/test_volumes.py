@@ -224,6 +224,7 @@ HUGE.set_data_dtype(np.float64)
         (edited(np.zeros(GRID.shape)), SIDECAR, SettingsError, "marks no unit"),
         (edited(NAN), SIDECAR, NonFiniteError, "first at unit 2 of layer 1"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_image_that_cannot_be_used_is_told(image, sidecar, error, message) -> None:
     with pytest.raises(error, match=message):
