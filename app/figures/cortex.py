@@ -98,7 +98,7 @@ def cortex_surfaces(  # noqa: PLR0913 - a picture's options
         legend_on_top(figure, palette)
     if not profile:  # a picture by itself: nearer, and without the axis of layers
         figure.update_layout(
-            scene_zaxis_visible=False, scene_camera_eye={"x": 1.06, "y": -1.62, "z": 0.57}
+            scene_zaxis_visible=False, scene_camera_eye={"x": 1.12, "y": -1.71, "z": 0.6}
         )
     else:
         _add_inside(figure, inside, [colours[network] for network in networks], palette)
@@ -190,7 +190,7 @@ def scene(n_rows: int, n_columns: int, palette: Palette) -> dict[str, Any]:
         "aspectratio": {"x": n_columns / n_rows, "y": 1.0, "z": 1.15},
         "camera": {
             "eye": {"x": 1.22, "y": -1.86, "z": 0.66},
-            "center": {"x": 0, "y": 0, "z": -0.04},
+            "center": {"x": 0, "y": 0, "z": -0.09},
             "up": _UP,
         },
         "bgcolor": "rgba(0,0,0,0)",

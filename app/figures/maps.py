@@ -187,8 +187,9 @@ def cortex_slices(
         col=1,
     )
     # Not locked to square cells: on a narrow screen the sheets fill the height instead.
-    figure.update_xaxes(visible=False, row=1, col=1)
-    figure.update_yaxes(visible=False, row=1, col=1)
+    height, width = canvas.shape
+    figure.update_xaxes(visible=False, range=[-0.5, width - 0.5], row=1, col=1)
+    figure.update_yaxes(visible=False, range=[-0.5, height - 0.5], row=1, col=1)
     return Picture(
         figure=figure,
         alternative=(
