@@ -17,7 +17,7 @@ from app.theme import Palette, faded, parcel_scale
 
 MOST_NAMED = 60_000  # cells: beyond, hover tells the network's number alone
 MOST_SHOWN = 120_000  # cells of all slices together
-_NAME = 22  # characters of a name in a hover
+_NAME = 16  # characters of a name in a hover: each goes to the browser with every unit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -77,7 +77,7 @@ class Look:
         """Return number and name, escaped, for a hover."""
         name = self.names[network]
         name = name if len(name) <= longest else name[: longest - 1] + "…"
-        return f"{network} · {safe(name)}"
+        return f"{network}: {safe(name)}"
 
 
 def pooled(parcels: Parcels, most: int = MOST_SHOWN) -> Parcels:
