@@ -26,23 +26,26 @@ def run(command: list[str], folder: Path) -> str:
 
 @pytest.mark.usefixtures("need_embedded_model")
 def test_the_command_lines_run(tmp_path):
-    (block,) = blocks("sh")
-    commands = block.strip().splitlines()
+    commands = "\n".join(block.strip() for block in blocks("sh")).splitlines()
     program = Path(sys.executable).parent / "fnprune"
     for command in commands:
         words = command.split()
         assert words[0] == "fnprune"
         run([str(program), *words[1:]], tmp_path)
     assert (tmp_path / "pruned-model" / "model.safetensors").is_file()
+    assert len(list((tmp_path / "maps").glob("*.nii.gz"))) >= 3
+    assert (tmp_path / "atlas.html").stat().st_size < 15e6
 
 
 @pytest.mark.usefixtures("need_embedded_model")
-def test_the_python_example_runs(tmp_path):
-    (block,) = blocks("python")
-    (tmp_path / "example.py").write_text(block)
+def test_the_python_examples_run(tmp_path):
+    first, second = blocks("python")
+    (tmp_path / "example.py").write_text(first)
     printed = run([sys.executable, "example.py"], tmp_path)
     assert re.search(r"^dense: \d+\.\d+ ± \d+\.\d+$", printed, re.M)
     assert re.search(r"^pruned: \d+\.\d+ ± \d+\.\d+$", printed, re.M)
+    (tmp_path / "atlas.py").write_text(second)
+    assert re.search(r"^top 1 %: \|z\| > \d", run([sys.executable, "atlas.py"], tmp_path), re.M)
 
 
 def test_make_targets_that_the_readme_names_exist():
