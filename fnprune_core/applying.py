@@ -52,6 +52,11 @@ def dual_regression(
     mean 0 and standard deviation 1 over the units that vary here, as all maps of an atlas are.
     Their sign stays the template's.
 
+    On the units of stage 1, a map of stage 2 correlates with its own template and with no other
+    one, by algebra and whatever the texts (X Zᵀ = S Z Zᵀ for centred maps Z and time courses S).
+    So matching it to the template shows nothing; only the size of its r does: how much of the
+    map, as these texts show it, is the template.
+
     Parameters
     ----------
     template : Decomposition
@@ -259,7 +264,8 @@ def applied_note(decomposition: Decomposition) -> str:
     shown = (
         "its own maps, with the time courses of this recording"
         if settings["maps"] == "template"
-        else "maps as this recording shows them (stage 2 of dual regression)"
+        else "maps as this recording shows them (stage 2 of dual regression), whose pairing with "
+        "the template is given, so that only the size of r tells anything"
     )
     note = f"Applied from atlas {settings['applied_from']}: {shown}."
     gone, new = settings["n_units_only_in_template"], settings["n_units_only_here"]

@@ -98,6 +98,8 @@ def test_maps_of_new_sessions_are_found_in_the_template_order() -> None:
     order, r = match_maps(found.spatial_maps, template.spatial_maps)
     assert order.tolist() == [0, 1, 2, 3, 4]
     assert np.all(r > 0.9)
+    r = np.corrcoef(found.spatial_maps, template.spatial_maps)[:5, 5:]
+    assert np.abs(r - np.diag(np.diag(r))).max() < 1e-3  # no other template, by algebra
     for new, old in zip(found.spatial_maps, template.spatial_maps, strict=True):
         assert np.corrcoef(new, old)[0, 1] > 0.9  # with its sign
 

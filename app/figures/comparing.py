@@ -82,6 +82,7 @@ def pair_maps(
         alternative=(
             f"Network {left.network} of this atlas, {left.name}, beside network {right.network} "
             f"of the other, {right.name}: r {r:.2f} by {by}; {_peaks(left, right)}."
+            f"{_nothing_above(left, right, threshold)}"
         ),
         table=_by_layer(left, right, threshold),
     )
@@ -92,6 +93,15 @@ def _peaks(left: Side, right: Side) -> str:
     if layers[0] == layers[1]:
         return f"both are strongest in layer {layers[0]}"
     return f"their strongest units are in layers {layers[0]} and {layers[1]}"
+
+
+def _nothing_above(left: Side, right: Side, threshold: float) -> str:
+    """Say that a map is empty at the threshold, or nothing."""
+    return "".join(
+        f" No unit of the {which} has |z| above {threshold:g}."
+        for which, side in (("first", left), ("second", right))
+        if np.nanmax(np.abs(side.values)) <= threshold
+    )
 
 
 def _by_layer(left: Side, right: Side, threshold: float) -> pd.DataFrame:
