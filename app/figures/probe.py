@@ -66,7 +66,7 @@ def networks_over_tokens(
     figure.update_xaxes(
         type="category",
         tickvals=list(range(0, len(texts), every)),
-        ticktext=[html.escape(text.strip(), quote=False) or "␣" for text in texts[::every]]
+        ticktext=[html.escape(text.strip()[:12], quote=False) or "␣" for text in texts[::every]]
         if words
         else [str(i) for i in range(0, len(texts), every)],
         tickangle=-60 if words else 0,
