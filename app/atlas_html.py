@@ -22,10 +22,10 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from app.atlas_facts import AtlasFacts, NetworkFacts
-from app.atlas_images import LayerLabels, Maps, both
+from app.atlas_images import LayerLabels, Maps, Palettes, both
 from app.figures.base import Picture, safe, style
 from app.figures.cortex import cortex_surfaces
-from app.theme import PALETTES, Palette, qualitative, rgb
+from app.theme import PALETTES, Palette, rgb
 from fnprune_core import __version__, workflows
 from fnprune_core.errors import SettingsError
 from fnprune_core.networks import NetworkAtlas
@@ -121,14 +121,15 @@ def atlas_page(
                     f"{k} · {facts.names[k]}".replace('"', "”").replace("'", "’") for k in shown
                 ],
                 profile=False,
-            )
+            ),
+            maps.palettes,
         )
     return _rendered(facts, maps, networks, charts)
 
 
-def both_pictures(make: Any) -> dict[str, Picture]:
+def both_pictures(make: Any, palettes: Palettes = PALETTES) -> dict[str, Picture]:
     """Return what `make` draws in each mode."""
-    return {mode: make(palette) for mode, palette in PALETTES.items()}
+    return {mode: make(palette) for mode, palette in palettes.items()}
 
 
 def _curly(text: str) -> str:
@@ -141,7 +142,7 @@ def _network(facts: NetworkFacts, maps: Maps, atlas: NetworkAtlas) -> dict[str, 
     network = facts.number
     return {
         **facts.shown(),
-        "colour": both(lambda p: qualitative(p, atlas.n_networks)[network]),
+        "colour": both(lambda p: p.networks[network], maps.palettes),
         "thumbnail": maps.small(network),
         "map": maps.whole(network),
         "map_note": (

@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from PIL import Image
 
 from app import raster
 from app.figures.cortex import mosaic
-from app.theme import PALETTES, Palette, qualitative, rgb
+from app.theme import PALETTES, Mode, Palette, dealt, network_colours, rgb
 from fnprune_core.networks import NetworkAtlas
 from fnprune_core.topography import Cortex, strongest
 
@@ -47,9 +47,12 @@ class LayerLabels:
     items: Sequence[LayerLabel]
 
 
-def both(make: Callable[[Palette], str]) -> Both:
+Palettes = Mapping[Mode, Palette]
+
+
+def both(make: Callable[[Palette], str], palettes: Palettes = PALETTES) -> Both:
     """Return what `make` makes of each mode's colours."""
-    return Both(dark=make(PALETTES["dark"]), light=make(PALETTES["light"]))
+    return Both(dark=make(palettes["dark"]), light=make(palettes["light"]))
 
 
 def pooled(volume: NDArray[np.floating], most: int) -> NDArray[np.float32]:
@@ -89,6 +92,9 @@ class Maps:
         strong = float(np.quantile(members, 0.98)) if members.size else 2 * threshold
         self.limit = float(np.ceil(max(strong, 1.5 * threshold)))
         self._most = MOST_CELLS // atlas.n_networks
+        places = None if cortex is None else cortex.places
+        #: With the colours of the atlas's networks.
+        self.palettes: Palettes = {mode: dealt(mode, atlas.n_networks, places) for mode in PALETTES}
         self._grouping = raster.by_layer(atlas.parcellation(z=0.0), atlas.layout.widths, fill=-2)
 
     @property
@@ -157,12 +163,15 @@ class Maps:
             values = np.where(rows == -2, np.nan, rows).astype(np.float32)
             ordered = np.where(rows == -1, self._atlas.n_networks, rows)
             canvas, scale = raster.group_columns(values, ordered), 2
-        return both(lambda palette: _labels_png(canvas, self._atlas.n_networks, palette, scale))
+        return both(
+            lambda palette: _labels_png(canvas, self._atlas.n_networks, palette, scale),
+            self.palettes,
+        )
 
 
 def _labels_png(canvas: NDArray[np.float32], n_networks: int, palette: Palette, scale: int) -> str:
     """Return labels (−1: none; NaN: nothing there) as a PNG in a data URI, last row on top."""
-    colours = [palette.canvas, palette.silhouette, *qualitative(palette, n_networks)]
+    colours = [palette.canvas, palette.silhouette, *network_colours(palette, n_networks)]
     table = np.array([rgb(colour) for colour in colours], dtype=np.uint8)
     codes = np.where(np.isnan(canvas), 0, canvas + 2).astype(np.int64)[::-1]
     codes = codes.repeat(scale, axis=0).repeat(scale, axis=1)

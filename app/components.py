@@ -9,10 +9,11 @@ import numpy as np
 import streamlit as st
 
 from app import resources, state, take_away
+from app.caches.colours import palette_of
 from app.figures import Picture
 from app.jobs import Failure, Job, describe_error
 from app.tasks import Task
-from app.theme import PALETTES, Palette
+from app.theme import PALETTES, Mode, Palette
 from app.wording import count, duration, plain, sentence, size
 from fnprune_core.errors import ArtifactNotFoundError, FnpruneError
 from fnprune_core.models import Anatomy
@@ -48,8 +49,13 @@ _CSS = """<style>
 
 
 def palette() -> Palette:
-    """Return the colours of the mode that this browser shows."""
-    return PALETTES["light" if st.context.theme.type == "light" else "dark"]
+    """Return the colours of the mode that this browser shows, and of the view's networks."""
+    mode: Mode = "light" if st.context.theme.type == "light" else "dark"
+    atlas = state.view().atlas
+    try:
+        return palette_of(atlas, mode) if atlas else PALETTES[mode]
+    except FnpruneError:  # a missing or damaged atlas is told where it is opened
+        return PALETTES[mode]
 
 
 def frame() -> None:

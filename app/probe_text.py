@@ -8,7 +8,7 @@ import streamlit as st
 from app import components, resources, state
 from app.bars import bar_list
 from app.reader import reader, token_networks
-from app.theme import qualitative
+from app.theme import network_colours
 from fnprune_core.networks import NetworkAtlas
 from fnprune_core.probing import Reading
 
@@ -87,7 +87,7 @@ def show_tokens(atlas: NetworkAtlas, network: int, reading: Reading, colouring: 
     left_out = reading.is_dummy
     if colouring == "strongest":
         strongest, relative = reading.strongest(), reading.relative()
-        colours = qualitative(components.palette(), atlas.n_networks)
+        colours = network_colours(components.palette(), atlas.n_networks)
         here = np.abs(relative[strongest, np.arange(reading.n_tokens)])
         names = [f"network {k}" for k in range(atlas.n_networks)]
         reader(
@@ -142,7 +142,7 @@ def legend(atlas: NetworkAtlas, reading: Reading, *, n: int = 12) -> None:
     strongest = reading.strongest()
     counts = np.bincount(strongest[strongest >= 0], minlength=atlas.n_networks)
     order = [int(k) for k in np.argsort(-counts, kind="stable")[:n] if counts[k]]
-    colours = qualitative(components.palette(), atlas.n_networks)
+    colours = network_colours(components.palette(), atlas.n_networks)
     bar_list(
         [
             {

@@ -7,7 +7,7 @@ import streamlit as st
 
 from app import components, take_away
 from app.caches.scanner import Scan
-from app.theme import qualitative
+from app.theme import network_colours
 
 
 def scan(shown: Scan, *, key: str, made: str) -> None:
@@ -54,7 +54,7 @@ def _take_away(shown: Scan, *, key: str) -> None:
 def legend(names: Sequence[str], networks: Sequence[int], n_networks: int) -> None:
     """Draw which colour is which network."""
     palette = components.palette()
-    colours = qualitative(palette, n_networks)
+    colours = network_colours(palette, n_networks)
     rows = "".join(
         '<span style="display:inline-flex;align-items:center;gap:6px;margin-right:16px">'
         f'<span style="width:12px;height:12px;background:{colours[k]};'

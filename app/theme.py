@@ -5,7 +5,7 @@ that charts sit in the page without a seam. Activation colours (cold-hot) appear
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -35,6 +35,8 @@ class Palette:
     greys: tuple[str, str]
     #: Lines of a comparison, most important first; the first is the accent.
     series: tuple[str, ...]
+    #: Of each network of the atlas that is shown, in every picture alike; empty: as they come.
+    networks: tuple[str, ...] = ()
 
     @property
     def font(self) -> str:
@@ -110,6 +112,26 @@ def qualitative(palette: Palette, count: int) -> list[str]:
     return [table[index % len(table)] for index in range(count)]
 
 
+def network_colours(palette: Palette, count: int) -> list[str]:
+    """Return the colours of an atlas's `count` networks: those that the palette deals them."""
+    held = palette.networks
+    return list(held[:count]) if len(held) >= count else qualitative(palette, count)
+
+
+def dealt(mode: Mode, count: int, places: NDArray[np.floating] | None) -> Palette:
+    """Return a mode's palette with colours for `count` networks.
+
+    Parameters
+    ----------
+    places : ndarray (count, 2), optional
+        Of the networks in the cortex: near ones get unlike colours.
+    """
+    colours = qualitative(PALETTES[mode], count)
+    return replace(
+        PALETTES[mode], networks=tuple(colours if places is None else spread(colours, places))
+    )
+
+
 def spread(colours: Sequence[str], places: NDArray[np.floating]) -> list[str]:
     """Return the same colours, dealt so that things at near places look different.
 
@@ -157,7 +179,7 @@ def parcel_scale(
     colours : sequence of str, optional
         In place of `qualitative`.
     """
-    steps = [palette.silhouette, *(colours or qualitative(palette, count))]
+    steps = [palette.silhouette, *(colours or network_colours(palette, count))]
     edges = np.linspace(0, 1, count + 2).tolist()
     return [(edges[i + side], c) for i, c in enumerate(steps) for side in (0, 1)]
 

@@ -6,22 +6,11 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from app import resources
+from app.caches.colours import network_colours
 from app.figures.parcellation import Look, Parcels
-from app.theme import PALETTES, Mode, qualitative, spread
-from fnprune_core import topography, workflows
+from app.theme import Mode
+from fnprune_core import topography
 from fnprune_core.errors import ArtifactNotFoundError
-
-
-def network_colours(id: str, mode: Mode) -> tuple[str, ...]:
-    """Return each network's colour: networks at near places of the cortex get unlike ones."""
-    return _network_colours(id, mode, workflows.has_cortex(resources.workspace(), id))
-
-
-@st.cache_data(max_entries=8)
-def _network_colours(id: str, mode: Mode, has_cortex: bool) -> tuple[str, ...]:
-    colours = qualitative(PALETTES[mode], resources.atlas(id).n_networks)
-    placed = resources.cortex(id) if has_cortex else None
-    return tuple(colours if placed is None else spread(colours, placed.places))
 
 
 def look(id: str, mode: Mode, *, only: int | None = None) -> Look:

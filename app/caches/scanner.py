@@ -9,7 +9,8 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from app import nilearn_plots, resources
-from app.theme import PALETTES, Mode, qualitative
+from app.caches.colours import network_colours
+from app.theme import PALETTES, Mode
 from fnprune_core import topography, volumes, workflows
 from fnprune_core.voxels import VoxelGrid
 
@@ -125,7 +126,7 @@ def _several(id: str, networks: tuple[int, ...], z: float, mode: Mode, placement
     opened, voxels = resources.atlas(id), grid(id)
     soft = [topography.smoothed(voxels.volume(opened.maps[k])) for k in networks]
     layers = sheets(opened.layout.n_layers)
-    colours = qualitative(PALETTES[mode], opened.n_networks)
+    colours = network_colours(id, mode)
     png = nilearn_plots.prob_atlas(
         nib.Nifti1Image(np.stack(soft, axis=-1), voxels.affine),
         threshold=_SOFT * z,
@@ -166,7 +167,7 @@ def carpet(id: str, networks: tuple[int, ...], session: int, mode: Mode) -> Scan
     units, groups = strongest_units(opened.maps * opened.decomposition.alive, networks)
     recorded = resources.recording(opened.decomposition.recording_id)
     signals = np.asarray(recorded.session(session), dtype=np.float32)[:, units].T
-    colours = qualitative(PALETTES[mode], opened.n_networks)
+    colours = network_colours(id, mode)
     png = nilearn_plots.carpet(
         signals,
         groups,

@@ -12,7 +12,7 @@ from plotly.subplots import make_subplots
 
 from app.figures.base import Picture, safe, style
 from app.raster import to_int8
-from app.theme import Palette, qualitative
+from app.theme import Palette, network_colours, qualitative
 
 LIMIT = 3.0
 MOST_LABELS = 64
@@ -91,7 +91,7 @@ def _carpet(
         rows=1, cols=2, shared_yaxes=True, column_widths=[0.02, 0.98], horizontal_spacing=0.004
     )
     n_groups = int(rows.group.max()) + 1
-    colours = qualitative(palette, n_groups)
+    colours = network_colours(palette, n_groups)
     if rows.by == "layer":
         colours = [palette.line, palette.quiet] * n_groups
     scale = [(edge / n_groups, colours[k]) for k in range(n_groups) for edge in (k, k + 1)]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from app.figures.base import Picture, legend_on_top, safe, style
 from app.figures.surfaces import Mesh, body, coarser, outline, ring, surface
-from app.theme import Palette, qualitative, rgba
+from app.theme import Palette, network_colours, rgba
 
 GAP = 2  # empty cells between slices
 MOST_CELLS = 240_000  # of all volumes in one picture: finer ones are drawn coarser
@@ -61,7 +61,7 @@ def cortex_surfaces(  # noqa: PLR0913 - a picture's options
         Whether the share of each layer that lies inside is drawn beside them.
     """
     n_layers, n_rows, n_columns = volumes[0].shape
-    colours = qualitative(palette, n_networks)
+    colours = network_colours(palette, n_networks)
     # Above 0, where most of a volume is empty.
     levels = [max(float(np.quantile(volume, share)), 1e-6) for volume in volumes]
     inside = np.stack(
