@@ -62,9 +62,11 @@ def test_graph_by_edges_and_at_the_places_of_the_cortex(open_page, example) -> N
     assert set(nodes.classes) == set(resources.atlas(example.atlas).domain_names)
 
 
-def test_groups_of_a_measure_with_a_threshold_follow_it(example) -> None:
+def test_a_measure_with_a_threshold_follows_it_and_so_do_its_groups(example) -> None:
     for z in (1.0, 2.5):
-        expected = connectome.group_networks(connectome.dice(resources.atlas(example.atlas), z=z))
+        share = connectome.dice(resources.atlas(example.atlas), z=z)
+        np.testing.assert_array_equal(cache.values(example.atlas, "dice", z), share)
+        expected = connectome.group_networks(share)
         found = cache.groups(example.atlas, "dice", z, 0)
         np.testing.assert_array_equal(found.tree, expected.tree)
 
