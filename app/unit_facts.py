@@ -243,7 +243,7 @@ def _units(atlas: NetworkAtlas, units: Sequence[int], values: Sequence[float], *
             {
                 "id": unit,
                 "name": short_label(atlas, unit),
-                "note": f"{value:.2f} · network {k}".replace("-", "−"),
+                "note": f"{value:.2f} · net {k}".replace("-", "−"),
                 "share": value / largest,
             }
             for unit, value, k in zip(units, values, strongest, strict=True)

@@ -41,8 +41,8 @@ def unit_loadings(
             marker={
                 "color": np.where(beyond, colours, palette.quiet).tolist(),
                 "line": {
-                    "color": palette.accent,
-                    "width": [2 if k == selected else 0 for k in range(len(z))],
+                    "color": palette.text,
+                    "width": [1 if k == selected else 0 for k in range(len(z))],
                 },
             },
             hovertemplate="network %{x} · %{customdata}<br>z %{y:.2f}<extra></extra>",
