@@ -14,6 +14,7 @@ from app.tasks import DENSE, PLAN, Comparison, Partial, Planned
 from fnprune_core import workflows
 from fnprune_core.errors import FnpruneError
 from fnprune_core.evaluation import Perplexity, paired_difference
+from fnprune_core.scores import SCORES
 
 
 def results_of(job: Job) -> dict[str, Perplexity]:
@@ -65,7 +66,7 @@ def _rivals(plan_id: str) -> dict[str, str]:
         inputs = entry.manifest["inputs"]
         if "settings" in own and "settings" in inputs and _differ_in_score(inputs, own):
             found.setdefault(inputs["settings"]["score"], entry.id)
-    return found
+    return {score: found[score] for score in SCORES if score in found}
 
 
 def _differ_in_score(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
