@@ -75,8 +75,20 @@ def _map(atlas_id: str, network: int) -> None:
 def show_facts(atlas: NetworkAtlas, network: int, z: float, pole: int) -> None:
     """Draw a network's numbers."""
     row = resources.network_table(atlas.id).iloc[network]
-    if row["stability"] == row["stability"]:
-        st.metric("Stability (Iq)", f"{row['stability']:.2f}")
+    reproducibility = row.get("reproducibility", float("nan"))
+    if reproducibility == reproducibility:
+        st.metric(
+            "Split-half r",
+            f"{reproducibility:.2f}",
+            help="Of its maps in two halves of the documents; the Trust page has more.",
+        )
+    elif row["stability"] == row["stability"]:
+        st.metric(
+            "Stability (Iq)",
+            f"{row['stability']:.2f}",
+            help="Over seeds alone, which says little: the Trust page measures the halves of the "
+            "documents.",
+        )
     st.metric("Alone explains", f"{row['variance_alone']:.2%}")
     st.metric("Peak layer", f"{row['peak_layer']}")
     of = {0: f"Units beyond {z:g}", 1: f"Units above {z:g}", -1: f"Units below −{z:g}"}[pole]
@@ -277,27 +289,14 @@ def surfaces(atlas: NetworkAtlas, network: int) -> None:
         key="map-3d",
         made=recipes.code("surfaces", atlas=atlas.id, network=network),
     )
-
-    def on_pick(curve: int, place: tuple[float | None, ...]) -> None:
-        x, y, z = place
-        volume = resources.volume(atlas.id, networks[curve] if curve < len(networks) else network)
-        if volume is not None and x is not None and y is not None and z is not None:
-            _pick_cell(atlas, strongest_near(volume, (round(z), round(y), round(x))))
-
-    cell_picker.pick_cells("map-3d-pick", chart="map-3d", on_pick=on_pick)
+    st.caption(
+        "The body around the networks catches every click here: for a neuron, press it in the "
+        "slices, the three sides or the layers."
+    )
 
 
 def _short(name: str, most: int = 28) -> str:
     return name if len(name) <= most else name[: most - 1] + "…"
-
-
-def strongest_near(volume: NDArray[np.float32], cell: tuple[int, int, int]) -> tuple[int, int, int]:
-    """Return the cell of largest |z| among a cell and those that touch it."""
-    low = [min(max(c - 1, 0), n - 1) for c, n in zip(cell, volume.shape, strict=True)]
-    high = [min(max(c + 2, 1), n) for c, n in zip(cell, volume.shape, strict=True)]
-    part = np.abs(np.nan_to_num(volume[low[0] : high[0], low[1] : high[1], low[2] : high[2]]))
-    layer, row, column = np.unravel_index(int(part.argmax()), part.shape)
-    return low[0] + int(layer), low[1] + int(row), low[2] + int(column)
 
 
 def layers(atlas: NetworkAtlas, network: int, z: float, chosen: MapOptions) -> None:

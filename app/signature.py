@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from app import cell_picker, components, figures, resources
+from app import components, figures, resources
 from app.caches import network_page
 
 
@@ -25,13 +25,18 @@ def show_signature(atlas_id: str, *, on_open: Callable[[int], None]) -> None:
     )
     components.picture(shown, key="signature", note=False)
 
-    def on_pick(curve: int, place: tuple[float | None, ...]) -> None:
-        if curve < len(networks):
-            on_open(networks[curve])
-
-    cell_picker.pick_cells("signature-pick", chart="signature", on_pick=on_pick)
+    with st.container(horizontal=True, gap="xsmall"):
+        for network, name in zip(networks, names, strict=True):
+            st.button(
+                f"{network} · {components.plain(name[:24])}",
+                type="tertiary",
+                key=f"signature-{network}",
+                help="Open this network",
+                on_click=on_open,
+                args=(network,),
+            )
     st.caption(
         f"{len(networks)} of the {resources.atlas(atlas_id).n_networks} networks: stable "
         f"(Iq {network_page.STABLE} or more), in one piece, and in turn the farthest from those "
-        "before. Turn it, or press one to open it."
+        "before. Turn it; press a name to open its network."
     )
