@@ -1,5 +1,8 @@
 """The list of earlier work: every artifact of the workspace, to be opened or deleted."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
@@ -51,24 +54,56 @@ def earlier_work() -> None:
 
 def describe(entry: Entry) -> str:
     """Return what an artifact is, in one line."""
-    facts, inputs = entry.manifest, entry.manifest.get("inputs", {})
-    if entry.kind == "recordings":
-        windows = facts["windows"]
-        domains = ", ".join(windows["domain_names"])
-        return f"{windows['n_tokens']:,} tokens of {domains} ({facts['model_name']})"
-    if entry.kind == "decompositions":
-        settings = facts["settings"]
-        scope = "whole model" if settings["scope"] == "model" else "layer by layer"
-        return f"{facts['n_networks']} networks, {scope}, {settings['algorithm']}"
-    if entry.kind == "plans":
-        score = inputs.get("settings", {}).get("score", "imported")
-        return f"{facts['achieved_ratio']:.0%} of units go, by {score}"
-    if entry.kind == "evaluations":
-        of = "a plan" if facts.get("plan_id") else "the dense model"
-        return f"perplexity {facts['perplexity']:.2f} of {of}, {facts['n_tokens']:,} tokens"
-    if entry.kind == "layouts":
-        return f"cortex of {sum(facts['widths']):,} units in {len(facts['widths'])} layers"
-    return str(facts.get("model_name", entry.id))
+    if entry.kind not in _DESCRIBE:
+        return str(entry.manifest.get("model_name", entry.id))
+    return _DESCRIBE[entry.kind](entry.manifest, entry.manifest.get("inputs", {}))
+
+
+def _recording(facts: dict[str, Any], inputs: dict[str, Any]) -> str:
+    windows = facts["windows"]
+    domains = ", ".join(windows["domain_names"])
+    return f"{windows['n_tokens']:,} tokens of {domains} ({facts['model_name']})"
+
+
+def _decomposition(facts: dict[str, Any], inputs: dict[str, Any]) -> str:
+    settings = facts["settings"]
+    if "applied_from" in settings:
+        return f"{facts['n_networks']} networks, applied from {settings['applied_from'][:8]}"
+    scope = "whole model" if settings["scope"] == "model" else "layer by layer"
+    return f"{facts['n_networks']} networks, {scope}, {settings['algorithm']}"
+
+
+def _plan(facts: dict[str, Any], inputs: dict[str, Any]) -> str:
+    score = inputs.get("settings", {}).get("score", "imported")
+    return f"{facts['achieved_ratio']:.0%} of units go, by {score}"
+
+
+def _evaluation(facts: dict[str, Any], inputs: dict[str, Any]) -> str:
+    of = "a plan" if facts.get("plan_id") else "the dense model"
+    return f"perplexity {facts['perplexity']:.2f} of {of}, {facts['n_tokens']:,} tokens"
+
+
+def _layout(facts: dict[str, Any], inputs: dict[str, Any]) -> str:
+    return f"cortex of {sum(facts['widths']):,} units in {len(facts['widths'])} layers"
+
+
+def _assessment(facts: dict[str, Any], inputs: dict[str, Any]) -> str:
+    return f"trust ({inputs['part']}) of atlas {inputs['decomposition_id'][:8]}"
+
+
+def _embedding(facts: dict[str, Any], inputs: dict[str, Any]) -> str:
+    return f"UMAP of atlas {inputs['decomposition_id'][:8]}"
+
+
+_DESCRIBE: Mapping[str, Callable[[dict[str, Any], dict[str, Any]], str]] = {
+    "recordings": _recording,
+    "decompositions": _decomposition,
+    "layouts": _layout,
+    "assessments": _assessment,
+    "embeddings": _embedding,
+    "plans": _plan,
+    "evaluations": _evaluation,
+}
 
 
 def _can_open(entry: Entry) -> bool:
@@ -119,6 +154,8 @@ def _confirm(entry: Entry) -> None:
     st.markdown(f"{entry.kind[:-1].capitalize()}: {components.plain(describe(entry))}")
     if entry.kind == "recordings":
         st.markdown("Decompositions made from it cannot be opened without it.")
+    if entry.kind == "decompositions":
+        st.markdown("Names and notes of its networks stay, and are there again if it is.")
     with st.container(horizontal=True):
         if st.button("Delete", type="primary", icon=":material/delete:"):
             with components.explaining():

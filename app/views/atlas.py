@@ -18,6 +18,7 @@ from app import (
     strips,
 )
 from app.atlas_frame import select
+from app.caches import comparing
 from app.gallery import gallery
 from fnprune_core.networks import NetworkAtlas
 
@@ -72,9 +73,15 @@ def button(
 
 def show_identity(atlas: NetworkAtlas, network: int) -> None:
     """Draw what drives a network in a few words, and the trivial things that it follows."""
-    name = components.plain(resources.network_name(atlas.id, network))
+    driven = components.plain(resources.suggested_name(atlas.id, network))
+    given = resources.annotations(atlas.id).of(network).name
+    if given:
+        st.markdown(f"**{components.plain(given)}**")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(f"Driven by {name}", width="content")
+        st.caption(f"Driven by {driven}", width="content")
+        earlier = comparing.was(atlas.id).get(network)
+        if earlier is not None:
+            st.caption(components.plain(earlier.sentence()), width="content")
         for tag in resources.tags(atlas.id)[network]:
             st.badge(
                 f"follows {tag.name}: {tag.value:.2g} ({tag.measure})",

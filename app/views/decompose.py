@@ -60,7 +60,8 @@ def show_result() -> None:
     table = resources.network_table(view.atlas)
     with st.container(horizontal=True):
         st.metric("Variance explained", f"{found.variance_explained:.0%}")
-        st.metric("Runs converged", f"{int(found.converged.sum())} of {len(found.converged)}")
+        if len(found.converged):
+            st.metric("Runs converged", f"{int(found.converged.sum())} of {len(found.converged)}")
         if table["stability"].notna().any():
             st.metric("Median stability", f"{table['stability'].median():.2f}")
         st.metric(
