@@ -14,7 +14,8 @@ from fnprune_core.errors import SettingsError
 _N_BINS = 600
 _MAX_ITER = 500
 _LEAST_SHARE = 1e-4
-_LEAST_SHAPE = 1.0  # below 1 a Gamma has a pole at 0, where the null is
+# Below 2 a Gamma is steepest at 0, where the null is: then every unit may count as active.
+_LEAST_SHAPE = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
