@@ -14,9 +14,10 @@ _PENDING = "entry to be deleted"
 
 
 def earlier_work() -> None:
-    """Draw the workspace's artifacts, newest first."""
+    """Draw the workspace's artifacts: those that can be opened first, newest first."""
     workspace = resources.workspace()
-    entries = workspace.entries()
+    # What can be opened stands before what belongs to it.
+    entries = sorted(workspace.entries(), key=lambda entry: not _can_open(entry))
     if not entries:
         return
     st.subheader("Earlier work", anchor=False)

@@ -8,7 +8,7 @@ import streamlit as st
 _CSS = """
 .gallery {
   display: grid;
-  grid-template-columns: repeat(auto-fill, minmax(104px, 1fr));
+  grid-template-columns: repeat(auto-fill, minmax(118px, 1fr));
   gap: 6px;
   padding: 2px;
 }

@@ -5,7 +5,9 @@ from collections.abc import Callable
 import streamlit as st
 
 from app import components, figures, resources
+from app.bars import bar_list
 from app.caches import network_page
+from app.caches.colours import palette_of
 
 
 def show_signature(atlas_id: str, *, on_open: Callable[[int], None]) -> None:
@@ -13,28 +15,35 @@ def show_signature(atlas_id: str, *, on_open: Callable[[int], None]) -> None:
     networks = network_page.signature(atlas_id)
     if not networks:
         return
-    names = [resources.network_name(atlas_id, k) for k in networks]
+    palette = palette_of(atlas_id, components.palette().mode)
+    table = resources.network_table(atlas_id)
     shown = figures.cortex_surfaces(
         [resources.soft_volume(atlas_id, k) for k in networks],
         networks=networks,
         n_networks=resources.atlas(atlas_id).n_networks,
-        palette=components.palette(),
-        names=[f"{k} · {name[:24]}" for k, name in zip(networks, names, strict=True)],
-        height=430,
+        palette=palette,
+        height=400,
         profile=False,
     )
+    shown.figure.update_layout(showlegend=False, margin_t=0)  # the bars below are one
     components.picture(shown, key="signature", note=False)
 
-    with st.container(horizontal=True, gap="xsmall"):
-        for network, name in zip(networks, names, strict=True):
-            st.button(
-                f"{network} · {components.plain(name[:24])}",
-                type="tertiary",
-                key=f"signature-{network}",
-                help="Open this network",
-                on_click=on_open,
-                args=(network,),
-            )
+    bar_list(
+        [
+            {
+                "id": k,
+                "name": f"{k} · {resources.network_name(atlas_id, k)}",
+                "note": f"{table['variance_alone'].iloc[k]:.2%} of variance",
+                "share": table["variance_alone"].iloc[k] / table["variance_alone"].max(),
+                "colour": palette.networks[k],
+            }
+            for k in networks
+        ],
+        key="signature-networks",
+        on_pick=on_open,
+        oneway=True,
+        name="Networks in the picture; each opens its page",
+    )
     st.caption(
         f"{len(networks)} of the {resources.atlas(atlas_id).n_networks} networks: stable "
         f"(Iq {network_page.STABLE} or more), in one piece, and in turn the farthest from those "
