@@ -81,7 +81,7 @@ PICTURES = {
         table(), selected=2, palette=palette
     ),
     "variance": lambda palette=READING_ROOM: figures.variance_bars(table(), palette=palette),
-    "carpet": lambda palette=READING_ROOM: figures.carpet(
+    "carpet": lambda palette=READING_ROOM: figures.carpet_plot(
         np.random.default_rng(0).normal(size=(12, 32)),
         np.repeat([0, 1, 2], 4),
         palette=palette,

@@ -16,12 +16,12 @@ from app.figures.networks import (
     variance_bars,
 )
 from app.figures.plans import Curve, perplexity_chart, perplexity_table, removal_profile
-from app.figures.recordings import carpet, layer_lines
+from app.figures.recordings import carpet_plot, layer_lines
 
 __all__ = [
     "Curve",
     "Picture",
-    "carpet",
+    "carpet_plot",
     "cortex_projections",
     "cortex_slices",
     "cortex_surfaces",

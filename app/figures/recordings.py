@@ -10,7 +10,7 @@ from app.raster import to_int8
 from app.theme import Palette
 
 
-def carpet(
+def carpet_plot(
     values: NDArray[np.floating],
     layers: NDArray[np.integer],
     *,

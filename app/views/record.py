@@ -73,7 +73,7 @@ def show_recording() -> None:
     values, layers = resources.carpet(recording.id, session)
     colours = components.palette()
     components.picture(
-        figures.carpet(
+        figures.carpet_plot(
             values, layers, palette=colours, n_dummy_tokens=recording.windows.n_dummy_tokens
         ),
         key="carpet",
