@@ -19,6 +19,7 @@ from sklearn.metrics import silhouette_score
 
 from fnprune_core.errors import SettingsError
 from fnprune_core.networks import DEFAULT_THRESHOLD, NetworkAtlas
+from fnprune_core.sessions import document_codes
 
 MOST_GROUPS = 16
 LEAST_DOCUMENTS = 8
@@ -96,14 +97,15 @@ def connectivity_interval(
 ) -> Interval:
     """Return how far each correlation could move had other documents been read.
 
-    Whole documents are drawn with replacement: tokens of one document are not independent.
+    Whole documents are drawn with replacement: tokens of one document are not independent, nor
+    are the parts of a text that was cut (`document_codes`).
 
     Raises
     ------
     SettingsError
         If there are fewer than `LEAST_DOCUMENTS` documents.
     """
-    document = pd.factorize(atlas.tokens["document"].to_numpy()[~atlas.is_dummy])[0]
+    document = pd.factorize(document_codes(atlas.tokens)[~atlas.is_dummy])[0]
     n_documents = int(document.max()) + 1
     if n_documents < LEAST_DOCUMENTS:
         raise SettingsError(

@@ -21,6 +21,7 @@ from fnprune_core.architectures import (
 from fnprune_core.errors import SettingsError
 from fnprune_core.models import LanguageModel
 from fnprune_core.networks import NetworkAtlas
+from fnprune_core.sessions import document_codes
 
 _CLASSES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("line break", re.compile(r"^\s*\n\s*$")),
@@ -184,13 +185,15 @@ class DomainTest:
 def domain_test(atlas: NetworkAtlas, *, n_permutations: int = 2000, seed: int = 0) -> DomainTest:
     """Test whether domains differ in each network's energy; documents are the unit of resampling.
 
+    Parts of one text are one document.
+
     Raises
     ------
     SettingsError
         If there are fewer than two domains, or as few documents as domains.
     """
     usable = ~atlas.is_dummy
-    document = atlas.tokens["document"].cat.codes.to_numpy()[usable]
+    document = document_codes(atlas.tokens)[usable]
     domain = atlas.tokens["domain"].cat.codes.to_numpy()[usable]
     unique, first, code = np.unique(document, return_index=True, return_inverse=True)
     labels = domain[first]

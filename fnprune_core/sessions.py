@@ -1,9 +1,11 @@
 """What a decomposition reads: sessions of signals, from a recording or from memory."""
 
+import re
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -11,6 +13,8 @@ from torch import Tensor
 from fnprune_core.errors import SettingsError
 from fnprune_core.layout import UnitLayout
 from fnprune_core.recording import alive_units, check_finite
+
+_PART = re.compile(r", part \d+$")
 
 
 @runtime_checkable
@@ -88,6 +92,24 @@ class ArraySessions:
         """Return mean and standard deviation of a session: (units,) each."""
         x = self._signals[session]
         return x.mean(axis=0), x.std(axis=0)
+
+
+def document_codes(tokens: pd.DataFrame) -> NDArray[np.int64]:
+    """Return the document of each token as a number, in the order of first tokens: (n_tokens,).
+
+    A text whose name ends in ", part 2" was cut from a longer one, and is one document with the
+    other parts: they say much the same, and are no independent observations. Documents of two
+    domains are two, whatever their names.
+
+    Parameters
+    ----------
+    tokens : DataFrame
+        With the columns document and domain, as in a recording's token table.
+    """
+    part, names = pd.factorize(tokens["document"])
+    whole = pd.factorize(np.array([_PART.sub("", str(name)) for name in names]))[0]
+    domain = pd.factorize(tokens["domain"])[0]
+    return np.asarray(pd.factorize(domain * len(names) + whole[part])[0], dtype=np.int64)
 
 
 def blocks_of(sessions: Sessions, scope: str) -> list[NDArray[np.int64]]:

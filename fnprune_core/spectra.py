@@ -8,6 +8,7 @@ from scipy.signal import welch
 
 from fnprune_core.errors import SettingsError
 from fnprune_core.networks import NetworkAtlas
+from fnprune_core.sessions import document_codes
 
 SEGMENT = 128
 LEAST_SEGMENT = 16
@@ -60,7 +61,7 @@ def spectrum(atlas: NetworkAtlas, network: int, *, segment: int = SEGMENT) -> Sp
 
     A document's stretches are its usable tokens in each session; segments overlap by half, each
     freed of its mean. Where no stretch is as long as `segment`, the segment is halved until one
-    is. Documents count alike, whatever their length.
+    is. Documents count alike, whatever their length; parts of one text are one document.
 
     Raises
     ------
@@ -107,7 +108,7 @@ def spectrum(atlas: NetworkAtlas, network: int, *, segment: int = SEGMENT) -> Sp
 
 def _stretches(atlas: NetworkAtlas) -> list[tuple[int, int, int]]:
     """Return (document, first, last + 1) of each run of usable tokens in one session."""
-    document = atlas.tokens["document"].cat.codes.to_numpy()
+    document = document_codes(atlas.tokens)
     session = atlas.tokens["session"].to_numpy()
     usable = ~atlas.is_dummy
     change = np.ones(len(usable), dtype=bool)

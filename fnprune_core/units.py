@@ -13,6 +13,7 @@ from fnprune_core.errors import FingerprintMismatchError
 from fnprune_core.models import LanguageModel
 from fnprune_core.networks import NetworkAtlas
 from fnprune_core.recording import Recording
+from fnprune_core.sessions import document_codes
 from fnprune_core.topography import Cortex
 
 
@@ -73,7 +74,7 @@ def activation_by_domain(seen: NetworkAtlas) -> pd.DataFrame:
     """Return a unit's mean activation by domain: domain, mean, standard error, documents, tokens.
 
     The mean is over usable tokens; the standard error over the means of documents, NaN where a
-    domain has one.
+    domain has one. Parts of one text are one document.
 
     Parameters
     ----------
@@ -84,7 +85,7 @@ def activation_by_domain(seen: NetworkAtlas) -> pd.DataFrame:
     frame = pd.DataFrame(
         {
             "domain": seen.tokens["domain"].to_numpy()[usable],
-            "document": seen.tokens["document"].to_numpy()[usable],
+            "document": document_codes(seen.tokens)[usable],
             "activation": seen.time_courses[0, usable].astype(np.float64),
         }
     )

@@ -1,6 +1,7 @@
 """Connectivity against numpy, planted chains, changes and blocks."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from nilearn.connectome import ConnectivityMeasure
 from test_networks import N_SESSIONS, WINDOW, atlas_of, token_table
@@ -22,6 +23,7 @@ def long_atlas(courses, *, session_length):
     tokens["position"] = np.arange(n) % session_length
     tokens["is_dummy"] = tokens["position"] < 2
     tokens["document"] = [f"d{s}" for s in tokens["session"]]
+    tokens["domain"] = pd.Categorical(["prose"] * n)
     changed = {f: getattr(atlas.decomposition, f) for f in atlas.decomposition.__slots__}
     decomposition = type(atlas.decomposition)(**{**changed, "time_courses": courses})
     return type(atlas)(decomposition, tokens)
@@ -84,6 +86,23 @@ def test_interval_knows_that_tokens_of_a_document_go_together() -> None:
     assert interval.n_documents == 20
     with pytest.raises(SettingsError, match="documents"):
         connectome.connectivity_interval(long_atlas(courses[:, :300], session_length=50))
+
+
+def test_parts_of_one_text_are_drawn_together() -> None:
+    """Texts cut in parts: the parts repeat one another, so they are not documents of their own."""
+    values = np.random.default_rng(4).standard_normal((2, 10))
+    courses = np.repeat(np.repeat(values, 5, axis=1), 20, axis=1).astype(np.float32)
+    whole, cut = (long_atlas(courses, session_length=n) for n in (100, 20))
+    session = cut.tokens["session"]
+    cut.tokens["document"] = [f"d{s // 5}, part {s % 5 + 1}" for s in session]
+    a, b = (connectome.connectivity_interval(x, n_resamples=400) for x in (whole, cut))
+    assert b.n_documents == a.n_documents == 10
+    width = a.high[0, 1] - a.low[0, 1]
+    assert b.high[0, 1] - b.low[0, 1] == pytest.approx(width, rel=0.1)
+    with pytest.raises(SettingsError, match="6 documents"):
+        few = long_atlas(courses[:, :600], session_length=20)
+        few.tokens["document"] = [f"d{s // 5}, part {s % 5 + 1}" for s in few.tokens["session"]]
+        connectome.connectivity_interval(few)
 
 
 def test_overlap_of_maps() -> None:

@@ -96,6 +96,22 @@ def test_the_domain_test_keeps_its_level_and_has_power():
     assert result.p_corrected[[0, 2]].min() > 0.02
 
 
+def test_parts_of_one_text_are_permuted_together():
+    """Six parts each of four texts say no more of two domains than the four texts."""
+    courses = np.random.default_rng(2).standard_normal((1, N_TOKENS))
+    _, code = many_documents(courses)
+    courses[0, code == 0] *= 9
+    atlas, _ = many_documents(courses)
+    assert domain_test(atlas, n_permutations=500).p_value[0] < 0.01
+    tokens = atlas.tokens.copy()
+    number = tokens["document"].cat.codes
+    tokens["document"] = [f"text {n % 4}, part {n // 4 + 1}" for n in number]
+    tokens["document"] = tokens["document"].astype("category")
+    found = domain_test(type(atlas)(atlas.decomposition, tokens), n_permutations=500)
+    assert found.n_documents == 4
+    assert found.p_value[0] > 0.1  # four texts fall in two domains in six ways
+
+
 def test_benjamini_hochberg_against_the_definition():
     p = np.array([0.01, 0.04, 0.03, 0.5])
     assert np.allclose(benjamini_hochberg(p), [0.04, 0.04 * 4 / 3, 0.04 * 4 / 3, 0.5])

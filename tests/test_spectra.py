@@ -69,6 +69,17 @@ def test_mean_and_error_are_over_documents_whatever_their_number_of_sessions() -
     np.testing.assert_allclose(found.standard_error, error, rtol=1e-3)
 
 
+def test_parts_of_one_text_are_one_document() -> None:
+    atlas = long_atlas(np.random.default_rng(3).standard_normal((1, WINDOW * N_SESSIONS)))
+    parts = [f"text {s // 3}, part {s % 3 + 1}" for s in atlas.tokens["session"]]
+    cut, whole = atlas.tokens.copy(), atlas.tokens.copy()
+    cut["document"] = pd.Categorical(parts)
+    whole["document"] = pd.Categorical([name.partition(",")[0] for name in parts])
+    found, expected = (spectrum(NetworkAtlas(atlas.decomposition, t), 0) for t in (cut, whole))
+    assert found.n_documents == expected.n_documents == 2
+    np.testing.assert_allclose(found.standard_error, expected.standard_error)
+
+
 def test_short_texts_take_shorter_segments_and_too_short_ones_are_refused() -> None:
     courses = np.random.default_rng(2).standard_normal((1, 200))
     assert spectrum(long_atlas(courses, window=50), 0).segment == 32

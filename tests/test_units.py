@@ -70,6 +70,18 @@ def test_a_domain_of_one_document_has_no_standard_error(record_windows, llama):
     assert np.isfinite(frame["mean"]).all()
 
 
+def test_parts_of_one_text_are_one_document(recording, atlas):
+    seen = as_network(atlas, recording, 100)
+    before = activation_by_domain(seen)
+    tokens = recording.tokens.copy()
+    tokens["document"] = [f"a text, part {code + 1}" for code in tokens["document"].cat.codes]
+    after = activation_by_domain(NetworkAtlas(seen.decomposition, tokens))
+    assert before["documents"].min() > 1
+    assert after["documents"].tolist() == [1, 1]  # one of each domain, though of one name
+    assert after["standard_error"].isna().all()
+    assert after["mean"].tolist() == before["mean"].tolist()
+
+
 def test_units_are_ranked_by_strength_of_either_sign(atlas):
     ranked = ranked_units(atlas, 2)
     strength = np.abs(atlas.maps[2])[ranked]
