@@ -117,7 +117,7 @@ def set_aside(workspace: Workspace, atlas_id: str) -> Path:
     """Rename an atlas's annotations out of the way; return where they are then."""
     path = path_of(workspace, atlas_id)
     aside = path.with_name(f"{path.stem}-set-aside-{uuid.uuid4().hex[:8]}.json")
-    with _locked(path), storage_errors(path), suppress(FileNotFoundError):  # another was faster
+    with locked(path), storage_errors(path), suppress(FileNotFoundError):  # another was faster
         path.rename(aside)
     return aside
 
@@ -189,7 +189,7 @@ def _update(
     is_merge: bool = False,
 ) -> Annotations:
     path = path_of(workspace, atlas.id)
-    with _locked(path):
+    with locked(path):
         networks = dict(read_annotations(workspace, atlas.id).networks)
         for network, annotation in new.items():
             if is_merge:
@@ -216,8 +216,8 @@ def _merged(present: Annotation, new: Annotation) -> Annotation:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold the lock of one atlas's annotations; others wait, for the time of one small write."""
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of one atlas's file; others wait, for the time of one small write."""
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         file = (path.parent / f".{path.stem}.lock").open("w")

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from fnprune_core.artifacts import open_atlas, open_recording
 from fnprune_core.decomposition import Decomposition
-from fnprune_core.errors import FingerprintMismatchError, SettingsError
-from fnprune_core.identities import carry_applied
+from fnprune_core.errors import ArtifactNotFoundError, FingerprintMismatchError, SettingsError
+from fnprune_core.identities import carry_applied, path_of
+from fnprune_core.networks import NetworkAtlas
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.reduction import TimeCourses, time_courses
 from fnprune_core.sessions import Sessions, normalised
@@ -252,8 +253,29 @@ def apply_atlas(
             template.decomposition, recording, maps=maps, progress=progress, cancel=cancel
         )
         found.save(workspace.folder("decompositions", id), inputs)
+    if not path_of(workspace, id).is_file():  # also what an earlier call did not come to
         carry_applied(workspace, open_atlas(workspace, id), template)
     return id
+
+
+def template_of(workspace: Workspace, atlas: NetworkAtlas) -> Decomposition | None:
+    """Return the decomposition whose maps gave an atlas's time courses; None if its own did.
+
+    Raises
+    ------
+    ArtifactNotFoundError
+        If it is needed and was deleted.
+    """
+    settings = atlas.decomposition.settings
+    if settings.get("maps") != "refitted":
+        return None
+    id = str(settings["applied_from"])
+    if not workspace.has("decompositions", id):
+        raise ArtifactNotFoundError(
+            f"Atlas {atlas.id} has its time courses from the maps of atlas {id}, which is gone.",
+            hint="Make that atlas again with its settings, or apply another one.",
+        )
+    return Decomposition.load(workspace.folder("decompositions", id))
 
 
 def applied_note(decomposition: Decomposition) -> str:

@@ -6,7 +6,6 @@ gave: it outlives the earlier atlas, and is written with the same care.
 
 import math
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -14,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from fnprune_core.annotations import merge, read_annotations
+from fnprune_core.annotations import locked, merge, read_annotations
 from fnprune_core.errors import CorruptArtifactError, SettingsError
 from fnprune_core.matching import IDENTITY_R, Match, is_same_model
 from fnprune_core.networks import NetworkAtlas
-from fnprune_core.storage import Workspace, exclusive, read_json, storage_errors, write_json
+from fnprune_core.storage import Workspace, read_json, storage_errors, write_json
 
 FOLDER = "identities"
 SCHEMA_VERSION = 1
@@ -142,7 +141,8 @@ def carry_over(
     Raises
     ------
     SettingsError
-        If the atlases are of different models, or no pair reaches the threshold.
+        If the atlases are of different models, the match is not by maps, or no pair reaches the
+        threshold.
     """
     if not is_same_model(atlas, earlier):
         raise SettingsError(
@@ -150,6 +150,8 @@ def carry_over(
             "one and the same network.",
             hint="Carry names over between atlases of one model.",
         )
+    if match.by != "maps":
+        raise SettingsError("Identity is carried over by maps only.", hint="Match by maps.")
     same = match.identities(threshold=threshold)
     if not same:
         raise SettingsError(
@@ -184,11 +186,13 @@ def _carry(
     said = read_annotations(workspace, earlier.id)
     numbers = {each.network: network for network, each in new.items()}
     named = [network for network in said.networks if network in numbers]
-    with _locked(path_of(workspace, atlas.id)) as path:
+    path = path_of(workspace, atlas.id)
+    with locked(path):
         held = {**read_identities(workspace, atlas.id), **new}
-        write_json(path, _as_json(atlas.id, held))
-    if named:
-        merge(workspace, atlas, said, numbers=numbers)
+        if named:  # first: the file of identities says that all was carried
+            merge(workspace, atlas, said, numbers=numbers)
+        with storage_errors(path):
+            write_json(path, _as_json(atlas.id, held))
     return Carried(
         identities=MappingProxyType(new),
         n_names=len(named),
@@ -211,11 +215,3 @@ def _as_json(atlas_id: str, identities: Mapping[int, Identity]) -> dict[str, Any
             for network, each in sorted(identities.items())
         },
     }
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[Path]:
-    with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    with exclusive(path.parent, what="The identities of an atlas"), storage_errors(path):
-        yield path

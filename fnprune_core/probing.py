@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from fnprune_core.corpora import Document, Windows, cut_windows
+from fnprune_core.decomposition import Decomposition
 from fnprune_core.errors import FingerprintMismatchError, TextError
 from fnprune_core.models import LanguageModel
 from fnprune_core.networks import NetworkAtlas
@@ -120,10 +121,19 @@ class NetworkProbe:
     _magnitudes: NDArray[np.float32]
 
     @classmethod
-    def prepare(cls, atlas: NetworkAtlas, recording: Recording) -> Self:
+    def prepare(
+        cls, atlas: NetworkAtlas, recording: Recording, *, template: Decomposition | None = None
+    ) -> Self:
         """Return the probe of an atlas; `recording` is the one that it was made from.
 
         Costs one (K, n_units) product in float64, and a sort of the time courses.
+
+        Parameters
+        ----------
+        template : Decomposition, optional
+            Whose maps gave the time courses, if not the atlas's own: an applied atlas shows the
+            maps of stage 2, its time courses are of stage 1. On other maps, strengths would not
+            compare with the recording's.
         """
         made_from = atlas.decomposition.recording_id
         if recording.id != made_from:
@@ -131,7 +141,8 @@ class NetworkProbe:
                 f"This atlas was made from recording {made_from}, not from {recording.id}.",
                 hint="Open the recording that it was made from.",
             )
-        alive = atlas.decomposition.alive & (recording.std > 0)
+        basis = template or atlas.decomposition
+        alive = atlas.decomposition.alive & basis.alive & (recording.std > 0)
         magnitudes = np.abs(atlas.time_courses[:, ~atlas.is_dummy])
         magnitudes.sort(axis=1)
         return cls(
@@ -141,7 +152,7 @@ class NetworkProbe:
             window=recording.windows.window,
             n_dummy_tokens=recording.windows.n_dummy_tokens,
             usual=usual_strength(atlas),
-            _blocks=tuple(_blocks_of(atlas)),
+            _blocks=tuple(_blocks_of(basis, alive)),
             _magnitudes=magnitudes,
         )
 
@@ -247,17 +258,17 @@ class NetworkProbe:
         return np.asarray(1.0 - np.asarray(below) / n, dtype=np.float32)
 
 
-def _blocks_of(atlas: NetworkAtlas) -> Iterator[_Block]:
+def _blocks_of(basis: Decomposition, alive: NDArray[np.bool_]) -> Iterator[_Block]:
     """Yield the least-squares factor of the whole model, or of each layer that has networks."""
-    layers = atlas.decomposition.layer_of_network
+    layers = basis.layer_of_network
     for layer in np.unique(layers):
-        units = slice(0, atlas.layout.n_units)
+        units = slice(0, basis.layout.n_units)
         if layer >= 0:
-            units = atlas.layout.layer_slice(int(layer))
+            units = basis.layout.layer_slice(int(layer))
         networks = np.flatnonzero(layers == layer)
-        alive = atlas.decomposition.alive[units]
-        maps = atlas.maps[networks, units][:, alive].astype(np.float64)
+        used = alive[units]
+        maps = basis.spatial_maps[networks, units][:, used].astype(np.float64)
         design = np.vstack([np.ones(maps.shape[1]), maps])
-        factor = np.zeros((len(alive), len(networks)), dtype=np.float32)
-        factor[alive] = np.linalg.solve(design @ design.T, design)[1:].T
+        factor = np.zeros((len(used), len(networks)), dtype=np.float32)
+        factor[used] = np.linalg.solve(design @ design.T, design)[1:].T
         yield _Block(units=units, networks=networks, factor=torch.from_numpy(factor))

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedModel
 
-from fnprune_core.applying import apply_atlas
+from fnprune_core.applying import apply_atlas, template_of
 from fnprune_core.artifacts import (
     cortex_id,
     has_cortex,
@@ -236,9 +236,10 @@ def lay_out(
 
 
 def open_probe(workspace: Workspace, decomposition_id: str) -> NetworkProbe:
-    """Return an atlas made ready to read texts; needs the recording that it was made from."""
+    """Return an atlas made ready to read texts; needs its recording, and a template's maps."""
     atlas = open_atlas(workspace, decomposition_id)
-    return NetworkProbe.prepare(atlas, open_recording(workspace, atlas.decomposition.recording_id))
+    recording = open_recording(workspace, atlas.decomposition.recording_id)
+    return NetworkProbe.prepare(atlas, recording, template=template_of(workspace, atlas))
 
 
 def convergence_note(decomposition: Decomposition) -> str:

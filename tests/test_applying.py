@@ -1,16 +1,24 @@
 """Dual regression: a saved atlas on another recording of its model."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import planted
 import pytest
 import tiny
 
-from fnprune_core import workflows
+from fnprune_core import applying, identities, workflows
 from fnprune_core.annotations import Annotation, annotate, read_annotations
 from fnprune_core.applying import applied_note, apply_atlas, dual_regression
 from fnprune_core.decomposition import GroupICA
-from fnprune_core.errors import FingerprintMismatchError, NotConvergedWarning, SettingsError
-from fnprune_core.identities import read_identities
+from fnprune_core.errors import (
+    ArtifactNotFoundError,
+    FingerprintMismatchError,
+    NotConvergedWarning,
+    SettingsError,
+    StorageError,
+)
+from fnprune_core.identities import carry_applied, path_of, read_identities
 from fnprune_core.sessions import ArraySessions
 from fnprune_core.stability import match_maps
 from fnprune_core.storage import read_manifest
@@ -163,3 +171,71 @@ def test_applied_atlas_is_an_atlas_that_knows_where_it_comes_from(
     identity = read_identities(workspace, id)[2]
     assert (identity.network, identity.applied) == (2, True)
     assert identity.r == pytest.approx(np.corrcoef(opened.maps[2], atlas.maps[2])[0, 1], abs=1e-5)
+
+
+@pytest.mark.parametrize("maps", ["refitted", "template"])
+def test_probe_of_an_applied_atlas_gives_its_time_courses(
+    workspace, atlas, other_recording, llama, maps
+) -> None:
+    """Its time courses are of the template's maps; it was solved on those of stage 2."""
+    id = apply_atlas(workspace, atlas.id, other_recording.id, maps=maps)
+    applied = workflows.open_atlas(workspace, id)
+    probe = workflows.open_probe(workspace, id)
+    reading = probe.read_windows(llama, other_recording.windows.select([3]))
+    expected = applied.time_courses[:, other_recording.session_slice(3)]
+    # the recording is stored as float16: 2^-11 a value, less in a sum over units
+    assert np.abs(reading.strengths - expected).max() < 1e-3 * np.abs(expected).max()
+
+
+def test_probe_of_an_applied_atlas_without_its_template_is_refused(
+    workspace, atlas, other_recording
+) -> None:
+    ids = [
+        apply_atlas(workspace, atlas.id, other_recording.id, maps=maps)
+        for maps in ("template", "refitted")
+    ]
+    workspace.delete("decompositions", atlas.id)
+    assert workflows.open_probe(workspace, ids[0]).usual.shape == (4,)
+    with pytest.raises(ArtifactNotFoundError, match=f"{atlas.id}, which is gone"):
+        workflows.open_probe(workspace, ids[1])
+
+
+def test_names_that_were_not_carried_are_carried_by_the_next_call(
+    workspace, atlas, other_recording, monkeypatch
+) -> None:
+    """The atlas was found, so the call that should have carried its names was never made up for."""
+    annotate(workspace, atlas, 2, Annotation(name="mine"))
+
+    def fails(*_, **__):
+        raise StorageError("The disk is full.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(applying, "carry_applied", fails)
+        with pytest.raises(StorageError):
+            apply_atlas(workspace, atlas.id, other_recording.id)
+    with monkeypatch.context() as broken:  # killed between names and identities
+        broken.setattr(identities, "merge", fails)
+        with pytest.raises(StorageError):
+            apply_atlas(workspace, atlas.id, other_recording.id)
+    id = apply_atlas(workspace, atlas.id, other_recording.id)
+    assert read_annotations(workspace, id).of(2).name == "mine"
+    assert len(read_identities(workspace, id)) == 4
+    annotate(workspace, workflows.open_atlas(workspace, id), 2, Annotation(name="later"))
+    apply_atlas(workspace, atlas.id, other_recording.id)
+    assert read_annotations(workspace, id).of(2).name == "later"
+
+
+def test_carrying_to_several_atlases_at_once_waits_and_loses_nothing(
+    workspace, atlas, other_recording
+) -> None:
+    """One lock that did not wait was held for all atlases of a workspace."""
+    made = [
+        workflows.open_atlas(workspace, apply_atlas(workspace, atlas.id, other, maps="template"))
+        for other in (other_recording.id, atlas.decomposition.recording_id)
+    ]
+    for each in made:
+        path_of(workspace, each.id).unlink()
+    with ThreadPoolExecutor(8) as threads:
+        done = list(threads.map(lambda i: carry_applied(workspace, made[i % 2], atlas), range(24)))
+    assert len(done) == 24
+    assert all(len(read_identities(workspace, each.id)) == 4 for each in made)

@@ -1,6 +1,7 @@
 """Networks matched across atlases and models: by maps, by time courses, against chance."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -368,6 +369,9 @@ def test_nothing_is_carried_where_nothing_is_alike(workspace, refitted, maps) ->
     other = atlas_of(noise, tokens=later.tokens, fingerprint="another", id=later.id)
     with pytest.raises(SettingsError, match="different models"):
         carry_over(workspace, other, earlier, match(other, earlier))
+    by_courses = replace(match(later, earlier), by="time courses")  # its r says nothing of maps
+    with pytest.raises(SettingsError, match="by maps only"):
+        carry_over(workspace, later, earlier, by_courses)
     assert not read_identities(workspace, later.id)
 
 
