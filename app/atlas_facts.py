@@ -12,10 +12,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from app.markup import visible
 from fnprune_core import decoding, workflows
 from fnprune_core.annotations import Annotations, read_annotations
+from fnprune_core.applying import applied_note
 from fnprune_core.errors import FnpruneError
 from fnprune_core.networks import NetworkAtlas, Passage
+from fnprune_core.sessions import document_codes
 from fnprune_core.storage import Workspace, read_manifest
 
 N_PASSAGES, N_WORDS, N_TOGETHER = 6, 12, 5
@@ -161,7 +164,7 @@ class AtlasFacts:
     def names(self) -> list[str]:
         """What each network is called: by hand, else what the decoding suggests."""
         suggested = (decoding.suggested_name(self.atlas, k) for k in range(self.atlas.n_networks))
-        return [(self._given(k, "name") or name) for k, name in enumerate(suggested)]
+        return [visible(self._given(k, "name") or name) for k, name in enumerate(suggested)]
 
     def _given(self, network: int, field: str) -> Any:
         return getattr(self._notes.of(network), field) if self._notes is not None else None
@@ -256,7 +259,8 @@ class AtlasFacts:
             "title": f"Functional networks of {model}",
             "summary": (
                 f"{self.atlas.n_networks} networks of {layout.n_units:,} MLP units in "
-                f"{layout.n_layers} layers, found in {n_tokens:,} tokens of "
+                f"{layout.n_layers} layers, {'measured' if applied_note(d) else 'found'} in "
+                f"{n_tokens:,} tokens of "
                 f"{', '.join(self.atlas.domain_names)}; together they explain "
                 f"{d.variance_explained:.0%} of the units' variance."
             ),
@@ -287,16 +291,23 @@ class AtlasFacts:
         d = self.atlas.decomposition
         s = d.settings
         scope = "each layer by itself" if s.get("scope") == "layer" else "the whole model"
-        return [
-            f"Every MLP unit's activation, as it enters its layer's output projection, was "
-            f"recorded while the model read the texts below: {n_tokens:,} tokens, without the "
-            "first ones of each session (attention sinks). Units were scaled over the whole "
-            "recording" + (" by session." if s.get("normalize") == "session" else "."),
-            f"Group ICA of {scope}: principal components of each session, then of all, then "
+        note = applied_note(d)
+        found = (
+            f"{note} There was no ICA on these texts. A time course is the least-squares strength "
+            "of the template's map at each token."
+            if note
+            else f"Group ICA of {scope}: principal components of each session, then of all, then "
             f"spatial ICA ({s.get('algorithm')}, {s.get('fun')}) into {s.get('n_components')} "
             f"networks; {int(d.converged.sum())} of {len(d.converged)} runs converged, and the "
             "best of them is shown. A time course is the least-squares strength of a map at "
-            "each token.",
+            "each token."
+        )
+        scaled = "within each session" if s.get("normalize") == "session" else "over the recording"
+        return [
+            f"Every MLP unit's activation, as it enters its layer's output projection, was "
+            f"recorded while the model read the texts below: {n_tokens:,} tokens, without the "
+            f"first ones of each session (attention sinks). Units were scaled {scaled}.",
+            found,
             "A place in the cortex is not anatomy: neurons have none. Each layer is laid out as "
             "a sheet so that units of the same network lie together, at the same place in all "
             "layers. Names are the domain with over half of a network's energy and its strongest "
@@ -305,7 +316,8 @@ class AtlasFacts:
         ]
 
     def _texts(self) -> list[list[str]]:
-        grouped = self.atlas.tokens.groupby("domain", observed=True)
+        tokens = self.atlas.tokens
+        grouped = tokens.assign(document=document_codes(tokens)).groupby("domain", observed=True)
         return [
             [str(name), f"{part['session'].nunique():,}", f"{len(part):,}",
              f"{part['document'].nunique():,}"]

@@ -9,6 +9,7 @@ import base64
 import hashlib
 import importlib.resources
 import json
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from app.atlas_facts import AtlasFacts, NetworkFacts
 from app.atlas_images import LayerLabels, Maps, Palettes, both
 from app.figures.base import Picture, safe, style
 from app.figures.cortex import cortex_surfaces
+from app.markup import visible
 from app.theme import PALETTES, Palette, rgb
 from fnprune_core import __version__, workflows
 from fnprune_core.errors import SettingsError
@@ -74,7 +76,7 @@ def write_atlas_page(
     page = atlas_page(workspace, atlas_id, z=z, progress=progress, cancel=cancel)
     with storage_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{target.name}.unfinished")
+        temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
         try:
             temporary.write_text(page, encoding="utf-8")
             temporary.replace(target)
@@ -198,6 +200,7 @@ def _rendered(
     environment = Environment(
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_shown,
         loader=jinja2.FileSystemLoader(STATIC),
         keep_trailing_newline=True,
     )
@@ -220,6 +223,11 @@ def _rendered(
         own_js=Markup(own_js),
         script_hashes=Markup(" ".join(_hash(script) for script in (plotly_js, own_js))),
     )
+
+
+def _shown(value: Any) -> Any:
+    """Return what the template is to write: hidden characters of any text are shown."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _hash(script: str) -> str:

@@ -184,15 +184,18 @@ def _overlap(atlas: NetworkAtlas, table: pd.DataFrame, z: float, *, title: str) 
     says = (
         f"{title} overlaps most with network {int(best['network'])}: {best['share']:.0%} of its "
         f"units are there, {best['expected']:.1%} would be by chance."
+        if best["shared"]
+        else f"{title} shares no unit with any network at |z| > {z:g}."
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(components.plain(says), width="stretch")
-        st.button(
-            f"Select network {int(best['network'])}",
-            icon=":material/neurology:",
-            key="files-select",
-            on_click=lambda: state.change(network=int(best["network"])),
-        )
+        if best["shared"]:
+            st.button(
+                f"Select network {int(best['network'])}",
+                icon=":material/neurology:",
+                key="files-select",
+                on_click=lambda: state.change(network=int(best["network"])),
+            )
     shown = table.assign(name=names)[
         ["network", "name", "shared", "share", "expected", "dice", "r"]
     ]

@@ -7,6 +7,7 @@ import re
 import shutil
 import warnings
 from html.parser import HTMLParser
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,18 +17,22 @@ import tiny
 import typer
 from typer.testing import CliRunner
 
-from app import cli
+from app import atlas_html, cli
+from app.atlas_facts import AtlasFacts
 from app.atlas_html import atlas_page, write_atlas_page
 from app.atlas_images import pooled
+from app.markup import visible
 from fnprune_core import workflows
 from fnprune_core.annotations import Annotation, annotate
 from fnprune_core.decomposition import GroupICA
 from fnprune_core.errors import ArtifactNotFoundError, NotConvergedWarning, SettingsError
+from fnprune_core.networks import NetworkAtlas
 from fnprune_core.progress import Cancelled, CancelToken
 from fnprune_core.recording import RecordingSettings
 from fnprune_core.storage import Workspace
 
 EVIL = '</script><script>alert(1)</script><img src=//evil.x onerror=a()>"'
+HIDDEN = "\u202e\x1b"
 N_NETWORKS = 4
 
 
@@ -85,8 +90,9 @@ def made(tmp_path_factory):
     path = workspace.folder("recordings", recording) / "tokens.parquet"
     tokens = pd.read_parquet(path)
     common = tokens["text"].value_counts().index[0]
-    tokens["text"] = tokens["text"].astype(str).where(tokens["text"] != common, EVIL)
-    tokens["document"] = pd.Categorical([f"{EVIL} {d}" for d in tokens["document"]])
+    tokens["text"] = tokens["text"].astype(str).where(tokens["text"] != common, EVIL + HIDDEN)
+    tokens["document"] = pd.Categorical([f"{EVIL} {HIDDEN}{d}" for d in tokens["document"]])
+    tokens["domain"] = tokens["domain"].cat.rename_categories(lambda name: f"{name}{HIDDEN}")
     tokens.to_parquet(path, index=False)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotConvergedWarning)
@@ -151,6 +157,62 @@ def test_markup_in_tokens_documents_and_names_is_text(made) -> None:
     assert "&lt;/script&gt;" in json.loads(held[0])["dark"]["data"][0]["x"][-1] + "".join(
         json.loads(held[0])["dark"]["data"][0]["x"]
     )
+
+
+def test_what_reorders_or_hides_text_is_shown_as_its_code(made) -> None:
+    """A right-to-left override in a token turned the line around it in the page."""
+    written = [*made.page.text, *(v for _, attrs in made.page.tags for v in attrs.values())]
+    for attrs, text in made.page.scripts:
+        if attrs.get("type") == "application/json":
+            written += [str(json.loads(text))]
+    found = "".join(written)
+    assert not set(HIDDEN) & set(found)
+    assert found.count(visible(HIDDEN)) > 5
+
+
+def test_method_is_that_of_an_applied_atlas_or_of_scaled_sessions(made, tmp_path) -> None:
+    root = tmp_path / "workspace"
+    shutil.copytree(made.workspace.root, root)
+    workspace = Workspace(root)
+    recording = workflows.open_atlas(workspace, made.atlas).decomposition.recording_id
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotConvergedWarning)
+        settings = GroupICA(n_components=N_NETWORKS, n_runs=1, max_iter=5, normalize="session")
+        by_session = workflows.decompose(workspace, recording, settings=settings)
+    applied = workflows.apply_atlas(workspace, by_session, recording)
+    found, shown = (
+        AtlasFacts(workspace, workflows.open_atlas(workspace, id), threshold=2.0).page()
+        for id in (by_session, applied)
+    )
+    assert all("scaled within each session." in page["method"][0] for page in (found, shown))
+    assert "runs converged" in found["method"][1]
+    assert f"Applied from atlas {by_session}" in shown["method"][1]
+    assert "no ICA on these texts" in shown["method"][1]
+    assert not re.search(r"runs converged|spatial ICA", str(shown["method"]))
+    assert "found in" not in shown["summary"]
+
+
+def test_parts_of_a_text_are_counted_as_one_document(made) -> None:
+    atlas = workflows.open_atlas(made.workspace, made.atlas)
+    tokens = atlas.tokens.copy()
+    tokens["document"] = [f"a text, part {code + 1}" for code in tokens["document"].cat.codes]
+    facts = AtlasFacts(made.workspace, NetworkAtlas(atlas.decomposition, tokens), threshold=2.0)
+    assert [row[3] for row in facts.page()["texts"]] == ["1", "1"]
+
+
+def test_two_writers_of_one_file_do_not_break_each_other(made, tmp_path, monkeypatch) -> None:
+    target, rename, waiting = tmp_path / "atlas.html", Path.replace, [True]
+    monkeypatch.setattr(atlas_html, "atlas_page", lambda *_, **__: "a page")
+
+    def late(self, other):
+        if waiting.pop() if waiting else False:  # another one writes it meanwhile
+            write_atlas_page(made.workspace, made.atlas, target)
+        return rename(self, other)
+
+    monkeypatch.setattr(Path, "replace", late)
+    write_atlas_page(made.workspace, made.atlas, target)
+    assert target.read_text(encoding="utf-8") == "a page"
+    assert [path.name for path in tmp_path.iterdir()] == ["atlas.html"]
 
 
 def test_both_modes_have_their_pictures(made) -> None:

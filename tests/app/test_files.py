@@ -1,9 +1,11 @@
 """Files and names in the app: what goes out comes back, and nothing is lost on the way."""
 
+import gzip
 import io
 import json
 import zipfile
 
+import nibabel as nib
 import numpy as np
 import pytest
 from driving import press, said, view
@@ -139,6 +141,25 @@ def test_image_that_was_taken_away_comes_back_with_its_overlap(open_page, exampl
     assert table["share"].iloc[0] == 1.0
     at.get("file_uploader")[0].set_value(uploads[:1]).run()
     assert "no sidecar" in said(at)
+
+
+def test_image_that_marks_nothing_is_not_said_to_overlap(open_page, example, atlas) -> None:
+    files = volumes.volume_files(
+        atlas, workflows.open_grid(resources.workspace(), atlas), exchange.names_of(atlas), z=2.0
+    )
+    maps = nib.Nifti1Image.from_bytes(
+        gzip.decompress(files[f"atlas-{atlas.id}_stat-z_statmap.nii.gz"])
+    )
+    faint = nib.Nifti1Image(maps.get_fdata(dtype=np.float32) * 1e-3, maps.affine)
+    at = open_page("files", **example.view(), z="2.0")
+    sidecar = files[f"atlas-{atlas.id}_volumes.json"]
+    uploads = [("a.nii", faint.to_bytes(), ""), ("a.json", sidecar, "application/json")]
+    at.get("file_uploader")[0].set_value(uploads).run()
+    assert not at.exception
+    captions = " ".join(caption.value for caption in at.caption)
+    assert "shares no unit with any network" in captions
+    assert "overlaps most" not in captions
+    assert not [button for button in at.button if button.key == "files-select"]
 
 
 @pytest.mark.parametrize(
