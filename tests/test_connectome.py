@@ -99,9 +99,9 @@ def test_parts_of_one_text_are_drawn_together() -> None:
     assert b.n_documents == a.n_documents == 10
     width = a.high[0, 1] - a.low[0, 1]
     assert b.high[0, 1] - b.low[0, 1] == pytest.approx(width, rel=0.1)
+    few = long_atlas(courses[:, :600], session_length=20)
+    few.tokens["document"] = [f"d{s // 5}, part {s % 5 + 1}" for s in few.tokens["session"]]
     with pytest.raises(SettingsError, match="6 documents"):
-        few = long_atlas(courses[:, :600], session_length=20)
-        few.tokens["document"] = [f"d{s // 5}, part {s % 5 + 1}" for s in few.tokens["session"]]
         connectome.connectivity_interval(few)
 
 
