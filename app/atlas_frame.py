@@ -41,6 +41,12 @@ def open_atlas(title: str, text: str, *, picker: bool = True) -> tuple[NetworkAt
         return None
     atlas = resources.atlas(view.atlas)
     network = min(view.network, atlas.n_networks - 1)
+    if network != view.network:
+        st.info(
+            f"There is no network {view.network}: they run from 0 to {atlas.n_networks - 1}.",
+            icon=":material/info:",
+        )
+        state.change(network=network)
     if picker:
         left, right = st.columns([5, 6], vertical_alignment="bottom")
         with left:

@@ -153,7 +153,7 @@ def picture(shown: Picture, *, key: str, note: bool = True, made: str = "", **op
             )
             if numbers.open:
                 with numbers:
-                    take_away.numbers(shown, key=key)
+                    take_away.numbers(shown, key=key, canvas=palette().canvas)
             if made:
                 take_away.provenance(made, key=key)
     return event

@@ -38,7 +38,11 @@ export default function (component) {
       const download = chart && chart.querySelector(".modebar-btn")
       if (!download) return
       chart._context.toImageButtonOptions = {
-        format, filename: `fnprune-${data.chart}`, scale: format === "png" ? 3 : 1,
+        format,
+        filename: data.name,
+        scale: format === "png" ? 3 : 1,
+        // The page shows through behind a chart; on another page its quiet text would be lost.
+        setBackground: (gd) => gd._fullLayout._paper.style("background", data.canvas),
       }
       download.dispatchEvent(new MouseEvent("click", { bubbles: true }))
     }
@@ -50,7 +54,15 @@ export default function (component) {
 _component = st.components.v2.component("fnprune_save_picture", css=_CSS, js=_JS)
 
 
-def save_picture(key: str, *, chart: str) -> None:
-    """Draw the buttons for the chart with the key `chart`."""
-    data: dict[str, Any] = {"chart": chart}
+def save_picture(key: str, *, chart: str, name: str, canvas: str) -> None:
+    """Draw the buttons for the chart with the key `chart`.
+
+    Parameters
+    ----------
+    name : str
+        Of the file, without its ending.
+    canvas : str
+        Colour behind the chart in the file.
+    """
+    data: dict[str, Any] = {"chart": chart, "name": name, "canvas": canvas}
     _component(key=key, data=data)

@@ -208,12 +208,17 @@ def _search(atlas: NetworkAtlas, network: int, session: int) -> list[int]:
         if not len(found):
             st.caption(f"“{components.plain(words)}” is nowhere in the recording.")
             return []
-        strength = atlas.time_courses[network, found]
-        st.caption(
-            f"Found {components.count(len(found), 'time')}, mean strength {strength.mean():.2f}; "
-            f"over all tokens {atlas.time_courses[network, ~atlas.is_dummy].mean():.2f}."
-        )
-    order = np.argsort(-np.abs(strength), kind="stable")[:MOST_HITS]
+        strength, counts = atlas.time_courses[network, found], ~atlas.is_dummy[found]
+        said = f"Found {components.count(len(found), 'time')}"
+        if counts.any():
+            usual = atlas.time_courses[network, ~atlas.is_dummy].mean()
+            said += f", mean strength {strength[counts].mean():.2f}; over all tokens {usual:.2f}"
+        if not counts.all():
+            said += (
+                f"; {components.count(int((~counts).sum()), 'dummy token')} left out, listed last"
+            )
+        st.caption(f"{said}.")
+    order = np.lexsort((-np.abs(strength), ~counts))[:MOST_HITS]
     _hits(atlas, found[order], strength[order], words)
     rows = atlas.tokens.iloc[found]
     return [int(p) for p in rows["position"][(rows["session"] == session).to_numpy()]]

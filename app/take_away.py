@@ -11,19 +11,23 @@ from app.picture_saver import save_picture
 from fnprune_core.errors import FnpruneError
 
 
-def numbers(shown: Picture, *, key: str) -> None:
-    """Offer a picture's table as CSV and its drawing as PNG and SVG."""
+def numbers(shown: Picture, *, key: str, canvas: str) -> None:
+    """Offer a picture's table as CSV and its drawing as PNG and SVG, named after the view."""
+    view = state.view()
+    name = f"fnprune-{key}"
+    if view.atlas:
+        name += f"-{view.atlas[:8]}-network-{view.network}-z{view.z:g}"
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
         st.download_button(
             "CSV",
             lambda: shown.table.to_csv(index=False),
-            file_name=f"fnprune-{key}.csv",
+            file_name=f"{name}.csv",
             mime="text/csv",
             icon=":material/download:",
             key=f"{key}-csv",
             on_click="ignore",
         )
-        save_picture(f"{key}-save", chart=key)
+        save_picture(f"{key}-save", chart=key, name=name, canvas=canvas)
     st.dataframe(shown.table, hide_index=True, alt=shown.alternative)
 
 

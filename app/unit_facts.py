@@ -76,7 +76,12 @@ def chooser(atlas: NetworkAtlas, network: int, unit: int) -> None:
                 args=(int(ranking[min(max(place + step, 0), len(ranking) - 1)]),),
                 help=f"The unit next to this one by |z| in network {network}",
             )
-    st.caption(f"Number {place + 1:,} of {len(ranking):,} units by |z| in network {network}")
+    widths = sorted(set(atlas.layout.widths))
+    last = f"{widths[0] - 1:,}" if len(widths) == 1 else f"{widths[0] - 1:,} to {widths[-1] - 1:,}"
+    st.caption(
+        f"Layers run from 0 to {atlas.layout.n_layers - 1}, units from 0 to {last}. "
+        f"Number {place + 1:,} of {len(ranking):,} units by |z| in network {network}."
+    )
 
 
 def starting_points(atlas: NetworkAtlas, network: int, unit: int, *, n: int = 12) -> None:

@@ -28,7 +28,7 @@ _CLASSES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("white space", re.compile(r"^\s*$")),
     ("number", re.compile(r"^\s*\d+$")),
     ("punctuation", re.compile(r"^\s*[.,;:!?'\"()\[\]{}…—–-]+$")),
-    ("symbol", re.compile(r"^\s*[^\w\s]+\s*$")),
+    ("symbol", re.compile(r"^\s*(?:[^\w\s]|_)+\s*$")),
     ("capitalised word", re.compile(r"^\s+[^\W\d_a-zà-ÿ]\w*$")),
     ("word", re.compile(r"^\s+[^\W\d_]\w*$")),
     ("word piece", re.compile(r"^\w+$")),

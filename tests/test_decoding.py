@@ -28,6 +28,7 @@ N_TOKENS = WINDOW * N_SESSIONS
         (" 42", "number"),
         (".", "punctuation"),
         (" ->", "symbol"),
+        ("__", "symbol"),
         (" Paris", "capitalised word"),
         (" été", "word"),
         ("ing", "word piece"),
