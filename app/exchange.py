@@ -96,7 +96,8 @@ def _read(uploads: Sequence[Any]) -> ImportedImage:
     sidecars = [each for each in uploads if each.name.lower().endswith(".json")]
     if len(images) != 1 or len(sidecars) > 1:
         raise SettingsError(
-            f"There are {len(images)} images and {len(sidecars)} sidecars.",
+            f"There are {components.count(len(images), 'image')} and "
+            f"{components.count(len(sidecars), 'sidecar')}.",
             hint="Choose one image and the one .json file that was written with it.",
         )
     image = images[0].getvalue()

@@ -238,19 +238,30 @@ def carry(atlas: NetworkAtlas, other: NetworkAtlas, match: Match) -> None:
             width=190,
             help="A pair below it is the best that was left, not the same network.",
         )
-        n_same = len(match.identities(threshold=threshold))
+        same = match.identities(threshold=threshold)
+        said = resources.annotations(other.id).networks
+        n_named = sum(before in said for before, _ in same.values())
         if st.button(
-            f"Carry names over to {components.count(n_same, 'network')}",
+            f"Bring {components.count(n_named, 'name')} from the other atlas"
+            if n_named
+            else f"Keep the identity of {components.count(len(same), 'network')}",
             icon=":material/move_item:",
-            disabled=not n_same,
+            disabled=not same,
             key="compare-carry",
             help="Names, notes and tags of the other atlas come to the same networks here, and "
-            "each remembers which network it was. What is said only here stays.",
+            "each network here remembers which it was there. What is said only here stays.",
         ):
             with components.explaining():
                 done = carry_over(resources.workspace(), atlas, other, match, threshold=threshold)
                 state.notify(done.sentence())
                 st.rerun()
+    if not same:
+        st.caption("No pair reaches this |r|: nothing can be brought here.")
+    elif not n_named:
+        st.caption(
+            "The other atlas has no names of your own for these networks. What can be kept is "
+            "which network of the other atlas each network here was."
+        )
 
 
 def identity(atlas: NetworkAtlas, network: int) -> None:

@@ -161,7 +161,8 @@ def legend(atlas: NetworkAtlas, reading: Reading, *, n: int = 12) -> None:
         oneway=True,
     )
     if np.count_nonzero(counts) > n:
-        st.caption(f"and {np.count_nonzero(counts) - n} more networks")
+        more = np.count_nonzero(counts) - n
+        st.caption(f"and {components.count(more, 'network')} more")
 
 
 def ranking(atlas: NetworkAtlas, reading: Reading, *, n: int = 12) -> None:

@@ -288,6 +288,10 @@ def token_networks(
         return
     order = np.argsort(-np.abs(multiple), kind="stable")[:n]
     largest = max(float(np.abs(multiple[order]).max()), 1e-12)
+    st.caption(
+        "Beside each network: its strength here, and how many times its usual strength that is "
+        "(its root mean square over the recording)."
+    )
     bar_list(
         [
             {

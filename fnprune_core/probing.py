@@ -181,8 +181,9 @@ class NetworkProbe:
         if windows.n_tokens > MAX_TOKENS:
             raise TextError(f"The text has {windows.n_tokens:,} tokens, too many.", hint=hint)
         if windows.is_dummy.all():
+            tokens = "token" if windows.n_tokens == 1 else "tokens"
             raise TextError(
-                f"The text has {windows.n_tokens} tokens; the first {self.n_dummy_tokens} of a "
+                f"The text has {windows.n_tokens} {tokens}; the first {self.n_dummy_tokens} of a "
                 "text are left out, for there the model only warms up.",
                 hint="Write a few words more.",
             )

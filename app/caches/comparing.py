@@ -15,6 +15,9 @@ from fnprune_core.identities import Identity
 from fnprune_core.matching import Likeness, Match
 from fnprune_core.storage import Entry
 
+#: Domains that a label names, at most.
+MOST_DOMAINS = 6
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
@@ -71,7 +74,10 @@ def _atlas_label(entry: Entry) -> str:
 
 def _recording_label(manifest: dict[str, Any]) -> str:
     windows = manifest["windows"]
-    domains = ", ".join(windows["domain_names"][:4])
+    names = windows["domain_names"]
+    domains = ", ".join(names if len(names) <= MOST_DOMAINS else names[: MOST_DOMAINS - 1])
+    if len(names) > MOST_DOMAINS:
+        domains += f" and {len(names) - MOST_DOMAINS + 1} more domains"
     return f"{windows['n_tokens']:,} tokens of {domains} · {manifest['model_name']}"
 
 

@@ -13,7 +13,11 @@ from fnprune_core.probing import Reading
 def read(atlas: NetworkAtlas, text: str, *, is_asked: bool) -> Reading | None:
     """Return what the text did, or say what is missing; a long text is read when asked for."""
     model = model_offer.language_model(atlas, needed_for="to read a text", key="probe")
-    if model is None or not text:
+    if model is None:
+        return None
+    if not text:
+        if is_asked:
+            st.info("Type or paste a text first, or press an example.", icon=":material/edit:")
         return None
     source = model.source
 

@@ -8,6 +8,7 @@ import pytest
 import tiny
 from driving import finish, press, said, view
 
+from app.caches.comparing import _recording_label
 from app.figures.comparing import (
     Side,
     likeness_chart,
@@ -129,6 +130,7 @@ def test_names_are_carried_over_and_the_origin_is_shown(open_page, example, seco
         network=str(network),
     )
     at.number_input(key="compare-threshold").set_value(max(0.05, int(abs(r) * 20) / 20)).run()
+    assert at.button(key="compare-carry").label == "Bring 1 name from the other atlas"
     at.button(key="compare-carry").click().run()
     assert not at.exception
     assert not at.error
@@ -136,6 +138,25 @@ def test_names_are_carried_over_and_the_origin_is_shown(open_page, example, seco
     assert read_identities(workspace, second)[network].network == partner
     assert f"Network {network} was network {partner} of atlas {example.atlas}" in captions(at)
     assert not any("<script>" in html.value for html in at.html)
+
+
+def test_identity_alone_is_offered_where_the_other_atlas_has_no_names(
+    open_page, example, second
+) -> None:
+    at = open_page("compare", **example.view(), other=second)
+    at.number_input(key="compare-threshold").set_value(0.05).run()
+    button = at.button(key="compare-carry")
+    assert button.label.startswith("Keep the identity of ")
+    assert not button.disabled
+    assert "has no names of your own" in captions(at)
+
+
+def test_label_of_a_recording_names_its_domains_or_says_that_there_are_more() -> None:
+    windows = {"n_tokens": 16384, "domain_names": list("abcde")}
+    manifest = {"windows": windows, "model_name": "m"}
+    assert _recording_label(manifest) == "16,384 tokens of a, b, c, d, e · m"
+    windows["domain_names"] = list("abcdefgh")
+    assert "a, b, c, d, e and 3 more domains" in _recording_label(manifest)
 
 
 def test_atlas_is_applied_to_other_texts_and_then_compared(open_page, example, workspace) -> None:
@@ -166,7 +187,7 @@ def test_atlas_of_another_model_is_matched_by_time_courses(open_page, example, s
     assert not at.exception
     assert not at.error
     assert "by time courses over" in captions(at)
-    assert not [b for b in at.button if "Carry names" in b.label]
+    assert not [b for b in at.button if b.key == "compare-carry"]
     assert any("by time courses" in text for text in alternatives(at))
 
 

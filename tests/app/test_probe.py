@@ -70,6 +70,13 @@ def test_each_token_in_the_colour_of_its_strongest_network(open_page, loaded) ->
     assert sum(int(row["note"].split()[0]) for row in legend.values()) == 18
 
 
+def test_read_with_an_empty_box_says_what_to_do(open_page, loaded) -> None:
+    at = open_page("probe", **loaded.view())
+    assert not at.info
+    at.button(key="probe-read").click().run()
+    assert ["press an example" in each.value for each in at.info] == [True]
+
+
 def test_an_example_fills_the_box(open_page, loaded) -> None:
     at = open_page("probe", **loaded.view())
     at.pills[0].set_value("French").run()
