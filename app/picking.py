@@ -60,7 +60,7 @@ def selected_units(atlas: NetworkAtlas, rows: list[int], *, z: float, unit_page:
         return
     table = cache.unit_table(atlas.id, z, rows)
     st.subheader(components.count(len(table), "unit") + " selected", anchor=False)
-    network_buttons(atlas, Counter(int(k) for k in table["network"] if k >= 0))
+    network_buttons(atlas, Counter(int(k) for k in table["network"]))
     if len(table) > MOST_ROWS:
         st.caption(f"The {MOST_ROWS} strongest of {len(table):,} are listed.")
     shown = table.head(MOST_ROWS)
@@ -96,21 +96,35 @@ def open_unit(unit: int, network: int, *, unit_page: str) -> None:
         st.rerun()
 
 
-def network_buttons(atlas: NetworkAtlas, counts: Counter[int]) -> None:
-    """Draw a button for each of the networks that most of the units belong to."""
+def network_buttons(atlas: NetworkAtlas, units: Counter[int]) -> None:
+    """Draw a button for each of the networks that most of the units belong to, and the rest.
+
+    Parameters
+    ----------
+    units : Counter
+        Number of units by network, −1 for those in none.
+    """
+    counts = Counter({network: number for network, number in units.items() if network >= 0})
     if not counts:
         st.caption("None of them belongs to a network at this threshold.")
         return
+    shown = counts.most_common(MOST_BUTTONS)
     with st.container(horizontal=True, gap="xsmall"):
-        for network, number in counts.most_common(MOST_BUTTONS):
+        for network, number in shown:
             name = components.plain(atlas_frame.label(atlas.id, network))
             if st.button(
                 f"{name}: {components.count(number, 'unit')}", key=f"embedding-open-{network}"
             ):
                 atlas_frame.select(network)
                 st.switch_page(components.ATLAS)
+    rest = []
     if len(counts) > MOST_BUTTONS:
-        st.caption(f"and {components.count(len(counts) - MOST_BUTTONS, 'network')} more")
+        others = components.count(len(counts) - MOST_BUTTONS, "more network")
+        rest.append(f"{counts.total() - sum(n for _, n in shown):,} in {others}")
+    if units[-1]:
+        rest.append(f"{units[-1]:,} in no network at this threshold")
+    if rest:
+        st.caption(f"and {', '.join(rest)}")
 
 
 def thumbnails(atlas: NetworkAtlas, network: int, near: list[int]) -> None:

@@ -62,7 +62,8 @@ def units_map(
     """Draw units as points; those of the selected network stand out.
 
     The first traces hold all units, in the order of `points` with their row as customdata; the
-    last marks the selected network's and takes no part in selections.
+    last marks the selected network's; without customdata, so that a lasso counts no unit twice,
+    but drawn back with the others outside one.
     """
     figure = go.Figure()
     for trace in _groups(points, colouring, palette):
@@ -80,7 +81,7 @@ def units_map(
         hoverinfo="skip",
         name=f"network {selected}",
         selected={"marker": {"opacity": 1}},
-        unselected={"marker": {"opacity": 1}},
+        unselected={"marker": {"opacity": 0.15}},
     )
     _add_numbers(figure, points, selected=selected, palette=palette)
     _plane(figure, palette, points.places, height=640)

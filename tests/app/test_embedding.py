@@ -39,6 +39,7 @@ def test_every_unit_is_drawn_once_and_the_selected_networks_again(by) -> None:
     assert mine.x.tolist() == [8, 10]
     assert mine.customdata is None  # a lasso must not count a unit twice
     assert mine.marker.color == READING_ROOM.accent
+    assert mine.unselected.marker.opacity < 0.3  # drawn back outside a lasso, as all are
     assert picture.figure.layout.dragmode == "lasso"
     assert "10 units" in picture.alternative
     assert "2 of them, drawn on top, to network 1" in picture.alternative
@@ -124,6 +125,11 @@ def test_a_lasso_lists_units_and_opens_a_network(open_page, placed, monkeypatch)
     assert len(listed) == 12
     assert (listed["z"].abs().diff().dropna() <= 0).all()
     whole = cache.unit_table(placed.atlas, 1.5, list(range(30)))
+    counts = whole.loc[whole["network"] >= 0, "network"].value_counts()
+    buttons = [b.label for b in at.button if str(b.key).startswith("embedding-open-")]
+    said = [int(label.rsplit(": ", 1)[1].split()[0]) for label in buttons]
+    assert sum(said) == counts.sum()
+    assert f"and {30 - sum(said)} in no network at this threshold" in [c.value for c in at.caption]
     most = whole.loc[whole["network"] >= 0, "network"].value_counts().index[0]
     press(at, next(b.label for b in at.button if b.key == f"embedding-open-{most}"))
     assert view(at).network == most
