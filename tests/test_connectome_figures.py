@@ -214,6 +214,11 @@ def test_slices_give_each_unit_its_networks_colour_and_tell_its_numbers(palette)
         assert z == pytest.approx(given.strength[cell], abs=0.051)
         text = "none" if given.label[cell] < 0 else f"{given.label[cell]}: c++"
         assert heatmap.text[y, x].startswith(text)
+    numbers = picture.figure.layout.annotations
+    assert [each.text for each in numbers] == ["0", "1", "2", "3"]
+    assert all(
+        (each.bgcolor, each.font.color) == (palette.canvas, palette.text) for each in numbers
+    )
     assert "<img" not in sent(picture.figure)
     assert picture.table["units"].sum() == (given.label >= 0).sum()
 

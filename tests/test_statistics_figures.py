@@ -54,6 +54,9 @@ def test_spectrum_shows_the_error_of_the_mean_and_periods_in_tokens() -> None:
     axis = picture.figure.layout.xaxis
     ticks = dict(zip(axis.tickvals, axis.ticktext, strict=True))
     assert ticks[0.1].endswith("<br>10")
+    powers = picture.figure.layout.yaxis  # in full: plotly writes 2 and 5 without their decade
+    assert list(powers.tickvals) == [0.5, 1.0, 2.0]
+    assert list(powers.ticktext) == ["0.5", "1", "2"]
     assert "over 7 documents" in picture.alternative
     cumulative = np.cumsum(power)
     half = np.interp(cumulative[-1] / 2, cumulative, frequency)

@@ -15,7 +15,6 @@ from app.raster import to_int8
 from app.theme import Palette, network_colours, qualitative
 
 LIMIT = 3.0
-MOST_LABELS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -222,13 +221,11 @@ def stretch_carpet(
     first : int
         Position of its first token.
     """
-    words = _words(pieces, first)
+    words = [f"{first + i} {_short(piece)}" for i, piece in enumerate(pieces)]
     figure = _carpet(values, words, rows, palette)
+    # No ticks are set: of categories the browser shows as many as have room, at any width.
     figure.update_xaxes(
         type="category",
-        tickmode="array",
-        tickvals=list(range(len(words)))[:MOST_LABELS],
-        ticktext=[_short(piece) for piece in pieces][:MOST_LABELS],
         tickangle=-90,
         tickfont={"size": 12, "color": palette.text, "family": "IBM Plex Mono, monospace"},
         row=1,

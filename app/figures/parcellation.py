@@ -139,7 +139,9 @@ def parcel_slices(
             showarrow=False,
             xanchor="left",
             yanchor="top",
-            font={"size": 11, "color": palette.quiet},
+            font={"size": 11, "color": palette.text},
+            bgcolor=palette.canvas,  # a number is read on the page, not on any parcel's colour
+            borderpad=1,
         )
     # Not locked to square cells: on a narrow screen the sheets fill the height instead.
     figure.update_xaxes(visible=False)

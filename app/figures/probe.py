@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from app.theme import Palette, diverging_scale
 
 LIMIT = 6.0
 MOST_ROWS = 64
-_MOST_TICKS = 24
+_MOST_WORDS = 64
 
 
 def networks_over_tokens(
@@ -52,26 +53,21 @@ def networks_over_tokens(
             zmin=-LIMIT,
             zmax=LIMIT,
             colorscale=diverging_scale(palette, threshold=0.5, limit=LIMIT),
-            showscale=False,
-            x=[f"{i}: “{html.escape(text, quote=False)}”" for i, text in enumerate(texts)],
+            colorbar=_colour_bar(),
+            x=[f"{i} {_word(text)}" for i, text in enumerate(texts)],
             y=[_row(int(k), names[k], is_selected=k == selected) for k in shown],
             hovertemplate="network %{y}<br>token %{x}<br>%{z:.1f}× its usual<extra></extra>",
         )
     )
     for first, last in _runs(is_dummy):
         figure.add_vrect(x0=first - 0.5, x1=last + 0.5, fillcolor=palette.canvas, line_width=0)
-    style(figure, palette, height=70 + 13 * len(shown), left=110, bottom=40)
-    words = len(texts) <= _MOST_TICKS  # else numbers, few enough for a narrow screen
-    every = 1 if words else -(-len(texts) // 10)
-    figure.update_xaxes(
-        type="category",
-        tickvals=list(range(0, len(texts), every)),
-        ticktext=[html.escape(text.strip()[:12], quote=False) or "␣" for text in texts[::every]]
-        if words
-        else [str(i) for i in range(0, len(texts), every)],
-        tickangle=-60 if words else 0,
-        tickfont={"size": 11},
-    )
+    style(figure, palette, height=112 + 13 * len(shown), left=110, bottom=40)
+    figure.update_layout(margin_t=44)
+    # Of words the browser shows as many as have room, at any width: no ticks are set.
+    figure.update_xaxes(type="category", tickangle=-90, tickfont={"size": 11})
+    if len(texts) > _MOST_WORDS:
+        ticks = list(range(0, len(texts), _round_step(len(texts))))
+        figure.update_xaxes(tickvals=ticks, ticktext=[str(tick) for tick in ticks], tickangle=0)
     figure.update_yaxes(type="category", showgrid=False, ticks="", tickfont={"size": 10})
     first, last = ranked[0], ranked[-1]
     usable = np.abs(np.where(is_dummy, 0, relative[ranked]))
@@ -92,6 +88,38 @@ def networks_over_tokens(
             }
         ),
     )
+
+
+def _word(text: str) -> str:
+    return html.escape(text.strip()[:12], quote=False) or "␣"
+
+
+def _round_step(n: int, most: int = 8) -> int:
+    """Return the least of 1, 2, 5, 10, 20 … that divides `n` tokens by at most `most` ticks."""
+    scale = 1
+    while True:
+        for digit in (1, 2, 5):
+            if -(-n // (digit * scale)) <= most:
+                return digit * scale
+        scale *= 10
+
+
+def _colour_bar() -> dict[str, Any]:
+    """Return a colour bar above the picture, in multiples of a network's usual strength."""
+    return {
+        "orientation": "h",
+        "thickness": 8,
+        "len": 0.6,
+        "x": 0,
+        "xanchor": "left",
+        "yref": "container",
+        "y": 1.0,
+        "yanchor": "top",
+        "outlinewidth": 0,
+        "tickvals": [-LIMIT, 0, LIMIT],
+        "ticktext": [f"−{LIMIT:g}×", "0", f"{LIMIT:g}× its usual"],
+        "tickfont": {"size": 12},
+    }
 
 
 def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:

@@ -1,5 +1,6 @@
 """Pictures of a network's statistics and of what drives it: histogram, spectrum, bars."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -173,7 +174,13 @@ def spectrum_line(found: Spectrum, *, network: int, palette: Palette) -> Picture
         ticktext=[f"{1 / period:.2g}<br>{period}" for period in _PERIODS],
         tickangle=0,
     )
-    figure.update_yaxes(title_text="power (log)", type="log", dtick="D2", nticks=6)
+    powers = _log_ticks(float(low.min()), float(high.max()))
+    figure.update_yaxes(
+        title_text="power (log)",
+        type="log",
+        tickvals=powers,
+        ticktext=[f"{power:g}" for power in powers],
+    )
     return Picture(
         figure=figure,
         alternative=(
@@ -190,6 +197,17 @@ def spectrum_line(found: Spectrum, *, network: int, palette: Palette) -> Picture
             }
         ),
     )
+
+
+def _log_ticks(low: float, high: float, most: int = 8) -> list[float]:
+    """Return 1, 2 and 5 of each decade between two positive numbers; whole decades if many."""
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for digits in ((1, 2, 5), (1, 3), (1,)):
+        ticks = [float(f"{digit}e{decade}") for decade in decades for digit in digits]
+        ticks = [tick for tick in ticks if low <= tick <= high]
+        if len(ticks) <= most:
+            break
+    return ticks[:: -(-len(ticks) // most)] if ticks else [low, high]
 
 
 def class_bars(effects: pd.DataFrame, *, network: int, palette: Palette) -> Picture:
