@@ -200,7 +200,7 @@ def assess(
     Returns
     -------
     Assessed
-        A part that the recording is too small for is left out, with the reason.
+        A part that the recording is too small or too uniform for is left out, with the reason.
     """
     chosen = check_parts(parts)
     amounts = settings or TrustSettings()
@@ -229,7 +229,7 @@ def assess(
                 whole = None
                 for whole in part.measure(studies.get(is_shifted=part.is_shifted)):
                     on_partial(Measured(part=name, result=whole, is_whole=False))
-            except TooFewTokensError as error:
+            except (TooFewTokensError, SettingsError) as error:
                 skipped[name] = str(error)
                 continue
             if whole is None:

@@ -87,12 +87,14 @@ def gaussian_space(
     """
     stacked = np.concatenate(mixtures)
     gram = stacked @ space.centred_gram @ stacked.T
-    draws = rng.standard_normal((len(gram), space.n_units))
+    # Centred maps of a narrow block are of lower rank than they are many.
+    rank = min(len(gram), space.n_units - 1)
+    draws = rng.standard_normal((rank, space.n_units))
     draws -= draws.mean(axis=1, keepdims=True)
     # Exactly uncorrelated draws, so that the covariance is the observed one and not near it.
     draws = np.linalg.solve(np.linalg.cholesky(draws @ draws.T), draws)
     values, vectors = np.linalg.eigh(gram)
-    root = vectors * np.sqrt(np.clip(values, 0.0, None))
+    root = vectors[:, -rank:] * np.sqrt(np.clip(values[-rank:], 0.0, None))
     rows = torch.from_numpy((root @ draws).astype(np.float32)).to(space.rows.device)
     bounds = np.cumsum([0, *(len(mixture) for mixture in mixtures)])
     picks = np.eye(len(gram))

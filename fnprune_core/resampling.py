@@ -5,7 +5,6 @@ their singular values. The group PCA of any resampling is then an eigendecomposi
 one Gram matrix of all components: a piece that was drawn w times enters with the factor √w.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,15 +14,13 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from scipy.linalg import eigh
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from fnprune_core.errors import SettingsError, TooFewTokensError
 from fnprune_core.ica import IcaSettings, run_ica, whiten
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.reduction import leading_rows
-from fnprune_core.sessions import Sessions, normalised
+from fnprune_core.sessions import Sessions, document_codes, normalised
 
 #: What a pool of components may take at most: its rows, and its Gram matrices.
 ROWS_BYTES = 3_000_000_000
@@ -31,7 +28,7 @@ GRAM_BYTES = 1_500_000_000
 #: Eigendecompositions grow with the cube of the rows.
 MOST_ROWS = 6144
 LEAST_DOCUMENTS = 4
-_PART = re.compile(r", part \d+$")
+LEAST_SESSIONS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -47,12 +44,15 @@ class Piece:
     source : int
         Pieces of one source never part: those of one document.
     domain : int
+    n_documents : int
+        Documents of its source: 1 unless whole ones were joined.
     """
 
     parts: tuple[tuple[int, NDArray[np.int64]], ...]
     draw: int
     source: int
     domain: int
+    n_documents: int = 1
 
     @property
     def n_tokens(self) -> int:
@@ -69,13 +69,10 @@ def most_pieces(n_units: int, n_blocks: int, n_components: int) -> int:
 def pieces_of(sessions: Sessions, tokens: pd.DataFrame, *, most: int) -> list[Piece]:
     """Cut a recording into pieces: the part of each session that belongs to one document.
 
-    A text whose name ends in ", part 2" was cut from a longer one, and is one document with the
-    other parts. Of more pieces than `most`, neighbours of one domain are joined: reduced, drawn
-    and split together.
+    Of more pieces than `most`, neighbours are joined: reduced, drawn and split together.
     """
-    names = tokens["document"].astype(str).str.replace(_PART, "", regex=True)
     domain = tokens["domain"].cat.codes.to_numpy()
-    document = pd.factorize(tokens["domain"].cat.codes.astype(str) + " " + names)[0]
+    document = document_codes(tokens)
     usable = ~sessions.is_dummy
     found = []
     for session in range(sessions.n_sessions):
@@ -94,32 +91,64 @@ def pieces_of(sessions: Sessions, tokens: pd.DataFrame, *, most: int) -> list[Pi
 
 
 def _joined(pieces: Sequence[Piece], most: int) -> list[Piece]:
-    """Join neighbours of one domain until at most `most` pieces (or one a domain) are left."""
-    ordered = sorted(pieces, key=lambda piece: (piece.domain, piece.source, piece.draw))
-    by_domain: dict[int, list[Piece]] = {}
-    for piece in ordered:
-        by_domain.setdefault(piece.domain, []).append(piece)
+    """Join neighbours until at most `most` pieces (or one a domain) are left.
+
+    No document is tied to another as long as each can be a piece of its own; of more documents,
+    whole ones of one domain are joined.
+    """
+    documents: dict[int, list[Piece]] = {}
+    for piece in sorted(pieces, key=lambda piece: (piece.domain, piece.source, piece.draw)):
+        documents.setdefault(piece.source, []).append(piece)
     chunks: list[list[Piece]] = []
-    for members in by_domain.values():
-        n = max(1, most * len(members) // len(pieces))
-        bounds = np.linspace(0, len(members), min(n, len(members)) + 1).astype(int)
-        chunks += [members[a:b] for a, b in pairwise(bounds)]
-    # A document that ended up in two chunks ties them together.
-    links = np.array([(i, p.source) for i, chunk in enumerate(chunks) for p in chunk])
-    size = len(chunks) + 1 + int(links[:, 1].max())
-    graph = coo_array(
-        (np.ones(len(links)), (links[:, 0], len(chunks) + links[:, 1])), shape=(size, size)
-    )
-    source = connected_components(graph, directed=False)[1]
+    if len(documents) <= most:
+        more = _shares([len(members) for members in documents.values()], most - len(documents))
+        for members, share in zip(documents.values(), more, strict=True):
+            n = min(1 + int(share), len(members))
+            chunks += [members[part] for part in _cuts(len(members), n)]
+    else:
+        domains: dict[int, list[list[Piece]]] = {}
+        for members in documents.values():
+            domains.setdefault(members[0].domain, []).append(members)
+        shares = _shares([len(held) for held in domains.values()], most)
+        for held, share in zip(domains.values(), shares, strict=True):
+            for part in _cuts(len(held), max(1, int(share))):
+                chunks.append([piece for members in held[part] for piece in members])
     return [
         Piece(
             parts=tuple(part for piece in chunk for part in piece.parts),
             draw=i,
-            source=int(source[i]),
+            source=chunk[0].source,
             domain=chunk[0].domain,
+            n_documents=len({piece.source for piece in chunk}),
         )
         for i, chunk in enumerate(chunks)
     ]
+
+
+def _shares(sizes: Sequence[int], n: int) -> NDArray[np.int64]:
+    """Return whole numbers in proportion to `sizes` that sum to `n`."""
+    bounds = n * np.cumsum([0, *sizes]) // sum(sizes)
+    return np.asarray(np.diff(bounds), dtype=np.int64)
+
+
+def _cuts(length: int, n: int) -> list[slice]:
+    """Return `n` parts of a list of `length`, as even as can be."""
+    return [slice(a, b) for a, b in pairwise(np.linspace(0, length, n + 1).astype(int))]
+
+
+def count_documents(pieces: Iterable[Piece]) -> int:
+    """Return how many documents pieces hold."""
+    return sum({piece.source: piece.n_documents for piece in pieces}.values())
+
+
+def check_sessions(pieces: Iterable[Piece]) -> None:
+    """Raise `TooFewTokensError` if there are too few sessions to draw them with replacement."""
+    n = len({piece.draw for piece in pieces})
+    if n < LEAST_SESSIONS:
+        raise TooFewTokensError(
+            f"Only {n} session{'s' * (n != 1)}: too few to draw from; it takes {LEAST_SESSIONS}.",
+            hint="Record more texts.",
+        )
 
 
 def check_documents(pieces: Iterable[Piece]) -> None:

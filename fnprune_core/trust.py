@@ -20,6 +20,8 @@ from fnprune_core.resampling import (
     Space,
     Unmixed,
     check_documents,
+    check_sessions,
+    count_documents,
     draw_sessions,
     split_documents,
 )
@@ -92,6 +94,7 @@ def over_seeds(study: Study) -> Iterator[Stability]:
 
 def over_bootstraps(study: Study) -> Iterator[Stability]:
     """Yield whether ICA finds the networks again in sessions drawn with replacement (ICASSO)."""
+    check_sessions(study.pieces)
 
     def components(run: int) -> list[NDArray[np.float64]]:
         weights = draw_sessions(study.pieces, study.rng(_BOOTSTRAP, run))
@@ -187,7 +190,7 @@ def in_halves(study: Study) -> Iterator[Reproducibility]:
         rows.append(study.gathered(found))
         yield Reproducibility(
             r=np.array(rows),
-            n_documents=len({piece.source for piece in study.pieces}),
+            n_documents=count_documents(study.pieces),
             n_planned=n_splits,
             n_converged=n_converged,
             n_runs=n_runs,

@@ -2,6 +2,7 @@ import json
 import shutil
 import sys
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -99,6 +100,17 @@ def test_too_few_documents_skip_halves_alone(at_hand, monkeypatch) -> None:
     assert found.gaussian is not None
     assert not found.gaussian.r.size
     assert ("gaussian", "r") not in found.limits()
+
+
+def test_a_part_that_fails_leaves_the_later_ones_to_be_measured(at_hand, monkeypatch) -> None:
+    def low_rank(study):
+        raise SettingsError("A part of the recording has only 3 independent components.")
+
+    parts = {**assessing.PARTS, "halves": replace(assessing.PARTS["halves"], measure=low_rank)}
+    monkeypatch.setattr(assessing, "PARTS", parts)
+    made = workflows.assess(*at_hand, parts=["halves", "seeds"], settings=QUICK)
+    assert list(made.ids) == ["seeds"]
+    assert "only 3 independent components" in made.skipped["halves"]
 
 
 def test_unknown_parts_are_refused_before_any_work(at_hand) -> None:

@@ -15,7 +15,9 @@ from fnprune_core.progress import Cancelled, CancelToken
 from fnprune_core.reduction import group_pca
 from fnprune_core.resampling import (
     Reduction,
+    Space,
     build_pools,
+    count_documents,
     draw_sessions,
     pieces_of,
     split_documents,
@@ -154,6 +156,13 @@ def test_bootstrap_draws_whole_sessions_as_often_as_there_are() -> None:
         assert weights[:3].sum() == 3
 
 
+def test_few_sessions_are_no_bootstrap(real) -> None:
+    """Drawn with replacement, a single session is the whole recording in every run."""
+    one = replace(real, pieces=tuple(replace(piece, draw=0) for piece in real.pieces))
+    with pytest.raises(TooFewTokensError, match="Only 1 session: too few to draw from"):
+        next(trust.over_bootstraps(one))
+
+
 def test_halves_never_share_a_document_and_divide_each_domain() -> None:
     sessions = ArraySessions(noise_only(n_units=20, n_tokens=16, n_sessions=12))
     names = ["a1", "a1", "a2", "a3", "a4", "long, part 1", "long, part 2", *"bcdef"]
@@ -188,6 +197,24 @@ def test_joined_pieces_keep_documents_whole() -> None:
             for side in (True, False)
         ]  # fmt: skip
         assert not sides[0] & sides[1]
+
+
+@pytest.mark.parametrize("most", [5, 10, 20])
+def test_joined_pieces_neither_merge_documents_nor_lose_count_of_them(most) -> None:
+    """Each of 8 documents lies in 3 sessions: joined by number alone, their edges would chain."""
+    sessions = ArraySessions(noise_only(n_units=20, n_tokens=16, n_sessions=24))
+    names = [f"d{i // 3}" for i in range(24)]
+    domains = ["A"] * 6 + ["B"] * 18
+    tokens = tokens_of(sessions, documents=names, domains=domains)
+    pieces = pieces_of(sessions, tokens, most=most)
+    assert len({piece.source for piece in pieces}) == min(most, 8)
+    assert count_documents(pieces) == 8
+    assert len(pieces) == most
+    for piece in pieces:
+        inside = {names[session] for session, _ in piece.parts}
+        assert len(inside) == piece.n_documents
+    held = sorted(session for piece in pieces for session, _ in piece.parts)
+    assert held == list(range(24))
 
 
 def test_too_few_documents_are_refused_with_their_number() -> None:
@@ -231,6 +258,18 @@ def test_gaussian_null_keeps_the_covariance_and_has_no_tails(real) -> None:
     np.testing.assert_allclose(null.mean(axis=1), 0, atol=1e-4 * np.sqrt(size / null.shape[1]))
     kurtosis = [(x**4).mean() / (x**2).mean() ** 2 - 3 for x in null]
     assert np.abs(kurtosis).max() < 0.7
+
+
+def test_gaussian_null_of_more_components_than_units_keeps_the_covariance() -> None:
+    """A narrow layer: K components of everything and of each half are more than it has units."""
+    rows = torch.from_numpy(np.random.default_rng(1).laplace(size=(15, 12)))
+    rows -= rows.mean(dim=1, keepdim=True)
+    parts = [np.eye(15)[i : i + 5] for i in (0, 5, 10)]
+    true = (rows @ rows.T).numpy()
+    space, found = gaussian_space(Space(rows, true), parts, np.random.default_rng(0))
+    null = np.concatenate([space.signals(part).numpy() for part in found]).astype(np.float64)
+    np.testing.assert_allclose(null @ null.T, true, atol=1e-4 * np.abs(true).max())
+    np.testing.assert_allclose(null.mean(axis=1), 0, atol=1e-5)
 
 
 def test_a_map_of_one_run_alone_is_a_cluster_that_does_not_look_stable() -> None:
