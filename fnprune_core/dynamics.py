@@ -172,10 +172,20 @@ def stationary_band(
     Surrogates of the session have the same spectra and cross-spectra, and random phases that all
     networks share (Prichard & Theiler 1994): their true coupling is the same throughout. In 95 of
     100 surrogates a partner's correlation stays inside its band in *all* windows.
+
+    Raises
+    ------
+    SettingsError
+        If the session is shorter than a window.
     """
     chosen = windows or SlidingWindows()
     number = atlas.tokens["session"].to_numpy()
     tokens = np.flatnonzero((number == session) & ~atlas.is_dummy)
+    if not len(chosen.starts(len(tokens))):
+        raise SettingsError(
+            f"Session {session} has {len(tokens)} tokens, too few for windows of {chosen.width}.",
+            hint="Choose a shorter window, or another session.",
+        )
     courses = atlas.time_courses[:, tokens][[network, *partners]].T.astype(np.float64)
     mean = courses.mean(axis=0)
     spectrum = np.fft.rfft(courses - mean, axis=0)

@@ -146,6 +146,7 @@ MISTAKES = {
     "There is no decomposition 'abc'": ("apply", "abc", "abd"),
     "There is no decomposition 'abd'": ("match", "abd", "abe"),
     "--by must be one of auto, maps, courses": ("match", "abc", "abd", "--by", "names"),
+    "--seed": ("match", "abc", "abd", "--seed", "-1"),
     "There is no plan 'abc'": ("prune", "abc"),
     "There is no plan 'abd'": ("evaluate", "--plan", "abd"),
     "There is no plan 'abe'": ("export", "abe", "somewhere"),

@@ -173,6 +173,8 @@ def test_sessions_shorter_than_a_window_are_refused() -> None:
     atlas = long_atlas(changing(), session_length=40)
     with pytest.raises(SettingsError, match="64 tokens"):
         dynamics.dynamic_connectivity(atlas)
+    with pytest.raises(SettingsError, match="Session 1 has 38 tokens, too few for windows of 64"):
+        dynamics.stationary_band(atlas, 0, [1], session=1)
 
 
 def test_states_separate_the_planted_coupling() -> None:

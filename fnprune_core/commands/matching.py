@@ -66,9 +66,9 @@ def match(
         bool, typer.Option("--carry", help="Carry names, notes and identity over from OTHER.")
     ] = False,
     null: Annotated[
-        int, typer.Option(help="Draws of the null of likeness; 0 leaves it out.")
+        int, typer.Option(help="Draws of the null of likeness; 0 leaves it out.", min=0)
     ] = 199,
-    seed: Annotated[int, typer.Option(help="Of the null.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of the null.", min=0)] = 0,
     where: Where = None,
     as_json: Json = False,
 ) -> None:
