@@ -12,6 +12,7 @@ from app import resources, state, take_away
 from app.caches.colours import palette_of
 from app.figures import Picture
 from app.jobs import Failure, Job, describe_error
+from app.mode_watch import watch_mode
 from app.tasks import Task
 from app.theme import PALETTES, Mode, Palette
 from app.wording import count, duration, plain, sentence, size
@@ -37,7 +38,7 @@ _CSS = """<style>
 .st-key-atlas-bar {gap: .1rem .35rem;}
 .st-key-atlas-bar p {font-size: .9rem;}
 .st-key-picker {margin-bottom: .6rem;}
-.js-plotly-plot .modebar {display: none;}
+.js-plotly-plot .modebar, .st-key-mode-watch {display: none;}
 [class*="st-key-gallery"] {overflow: auto;}
 @media (max-width: 640px) {
   .st-key-context {gap: 0 .25rem;}
@@ -61,6 +62,7 @@ def palette() -> Palette:
 def frame() -> None:
     """Draw what every page begins with."""
     st.html(_CSS)
+    watch_mode(palette().mode)
     for text in state.notices():
         st.toast(text, icon=":material/check:")
     complete_view()
