@@ -31,12 +31,18 @@ def write_volumes(
     Parameters
     ----------
     target : Path
-        Appears whole or not at all. A folder that holds anything is refused.
+        Appears whole or not at all. The current folder, or one that holds anything, is refused.
     z : float
         Threshold of the parcellation.
     """
     atlas = open_atlas(workspace, atlas_id)
     with storage_errors(target):
+        target = target.expanduser().resolve()
+        if target == Path.cwd():
+            # It would be replaced by a new folder, and whoever works in it be left in none.
+            raise StorageError(
+                f"{target} is the current folder; nothing was written.", hint="Name a new folder."
+            )
         if target.exists() and (not target.is_dir() or any(target.iterdir())):
             raise StorageError(
                 f"{target} is not empty; nothing was written.", hint="Name a new folder."

@@ -16,10 +16,17 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 from nibabel.filebasedimages import ImageFileError
+from nibabel.orientations import OrientationError
 from nibabel.spatialimages import HeaderDataError, ImageDataError
+from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
-from fnprune_core.errors import CorruptArtifactError, NonFiniteError, SettingsError
+from fnprune_core.errors import (
+    CorruptArtifactError,
+    FnpruneError,
+    NonFiniteError,
+    SettingsError,
+)
 from fnprune_core.networks import NetworkAtlas
 from fnprune_core.storage import package_versions
 from fnprune_core.voxels import Sidecar, VoxelGrid, grid_as_json, read_sidecar
@@ -27,7 +34,18 @@ from fnprune_core.voxels import Sidecar, VoxelGrid, grid_as_json, read_sidecar
 MAX_LABELS = 1000
 _MAX_BYTES = 2_000_000_000
 _MAX_OFFSET = 4_000_000
+_MAX_EXACT = 2**53  # beyond it, not every whole number is a float
 _MARK = "fnprune"
+#: What nibabel raises on headers that make no sense; a singular affine is a ValueError.
+_DAMAGES = (
+    HeaderDataError,
+    ImageDataError,
+    ImageFileError,
+    OrientationError,
+    WrapStructError,
+    ValueError,
+    OverflowError,
+)
 
 
 def image(grid: VoxelGrid, values: NDArray[Any], *, note: str = "") -> Any:
@@ -181,25 +199,26 @@ def read_image(content: bytes, sidecar: bytes | None) -> ImportedImage:
             hint="Add the .json file that was written together with it.",
         )
     beside = read_sidecar(sidecar)
-    loaded = _upright(_loaded(content, beside), beside)
-    volume = np.asanyarray(loaded.dataobj)
-    shape = beside.grid.shape
-    volume = volume.reshape(*shape, -1)
+    volume = _volume(content, beside)
     values = beside.grid.values(volume)
+    labels = _labels(values)
+    if labels is None and values.dtype.itemsize > 4:
+        with np.errstate(over="ignore"):  # what becomes infinite is refused below
+            values = values.astype(np.float32)
     if not np.isfinite(values).all():
         unit = int(np.argwhere(~np.isfinite(values))[0, 1])
         layer, index = beside.grid.layout.locate(unit)
         raise NonFiniteError(
-            f"The image holds a value that is no number, first at unit {index} of layer {layer}.",
+            "The image holds a value that is no number, or too large a one, first at unit "
+            f"{index} of layer {layer}.",
             hint="Set such voxels to 0.",
         )
     if not values.any():
         raise SettingsError("The image marks no unit: all its voxels are 0.")
     empty = beside.grid.unit_of_voxel < 0
     n_outside = int(np.count_nonzero(np.nan_to_num(volume[empty])))
-    labels = _labels(values)
     return ImportedImage(
-        values=values if values.dtype.itemsize <= 4 else values.astype(np.float32),
+        values=values,
         kind="maps" if labels is None else "labels",
         labels=labels or (),
         n_outside=n_outside,
@@ -214,8 +233,21 @@ def _labels(values: NDArray[Any]) -> tuple[tuple[int, ...], ...] | None:
         levels = np.unique(row)
         if len(levels) > MAX_LABELS or levels[0] < 0 or np.any(levels != np.floor(levels)):
             return None
+        if levels.dtype.kind == "f" and levels[-1] > _MAX_EXACT:
+            return None
         found.append(tuple(int(level) for level in levels if level > 0))
     return tuple(found)
+
+
+def _volume(content: bytes, beside: Sidecar) -> NDArray[Any]:
+    """Return an image's voxels in our order: (columns, rows, layers, n_volumes)."""
+    try:
+        loaded = _upright(_loaded(content, beside), beside)
+        return np.asarray(loaded.dataobj).reshape(*beside.grid.shape, -1)
+    except FnpruneError:
+        raise
+    except _DAMAGES as error:
+        raise _no_image(str(error)) from error
 
 
 def _loaded(content: bytes, beside: Sidecar) -> Any:
@@ -237,10 +269,7 @@ def _loaded(content: bytes, beside: Sidecar) -> Any:
             f"The image is cut short: {len(head) + len(body):,} of {length:,} bytes.",
             hint="Save it again.",
         )
-    try:
-        return kind.from_bytes((head + body)[:length])
-    except (HeaderDataError, ImageDataError, ImageFileError, ValueError) as error:
-        raise _no_image(str(error)) from error
+    return kind.from_bytes((head + body)[:length])
 
 
 def _header(head: bytes) -> tuple[Any, Any]:

@@ -4,20 +4,23 @@ import gzip
 import io
 import json
 import zipfile
+from pathlib import Path
 from types import SimpleNamespace
 
 import nibabel as nib
 import numpy as np
 import pytest
 
-from fnprune_core import volumes
+from fnprune_core import imaging, volumes
 from fnprune_core.errors import (
     CorruptArtifactError,
     FingerprintMismatchError,
     NonFiniteError,
     SettingsError,
+    StorageError,
 )
 from fnprune_core.layout import UnitLayout
+from fnprune_core.storage import Workspace
 from fnprune_core.topography import Cortex, SheetShape
 from fnprune_core.voxels import grid_of, read_sidecar
 
@@ -229,6 +232,73 @@ HUGE.set_data_dtype(np.float64)
 def test_image_that_cannot_be_used_is_told(image, sidecar, error, message) -> None:
     with pytest.raises(error, match=message):
         volumes.read_image(image, sidecar)
+
+
+FLOAT64 = gzip.decompress(edited(np.random.default_rng(0).random(GRID.shape)))
+WIDER = gzip.decompress(edited(np.ones(GRID.shape), kind=nib.Nifti2Image))
+
+
+def damaged(content: bytes, **fields: object) -> bytes:
+    """An image whose header says something else."""
+    kind = nib.Nifti1Header if content[0] == 92 else nib.Nifti2Header
+    header = kind(content[: kind.sizeof_hdr])
+    for name, value in fields.items():
+        header[name] = value
+    return header.binaryblock + content[kind.sizeof_hdr :]
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        damaged(FLOAT64, srow_x=0),
+        damaged(FLOAT64, srow_x=np.inf),
+        damaged(FLOAT64, vox_offset=np.nan),
+        damaged(FLOAT64, vox_offset=np.inf),
+        damaged(WIDER, srow_y=np.nan),
+        damaged(gzip.decompress(LABELS), vox_offset=0),
+    ],
+    ids=["flat", "infinite", "no offset", "endless offset", "nan", "ends in its header"],
+)
+def test_damaged_headers_are_told_as_such(image) -> None:
+    with pytest.raises(CorruptArtifactError, match="no NIfTI image that can be read"):
+        volumes.read_image(image, SIDECAR)
+
+
+def test_values_beyond_float32_are_no_numbers() -> None:
+    data = np.random.default_rng(0).random(GRID.shape)
+    data[GRID.unit_of_voxel == 9] = 1e39
+    with pytest.raises(NonFiniteError, match="first at unit 2 of layer 1"):
+        volumes.read_image(edited(data), SIDECAR)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.float64])
+def test_large_labels_stay_apart(dtype) -> None:
+    """Neighbours beyond 2 ** 24 are one number in float32."""
+    drawn = np.zeros(GRID.shape, dtype=dtype)
+    drawn[GRID.unit_of_voxel == 3] = 16777216
+    drawn[GRID.unit_of_voxel == 4] = 16777217
+    image = volumes.compressed(nib.Nifti1Image(drawn, GRID.affine, dtype=dtype))
+    found = volumes.read_image(image, SIDECAR)
+    assert found.choices == [(0, 16777216), (0, 16777217)]
+    for choice, unit in zip(found.choices, (3, 4), strict=True):
+        assert np.flatnonzero(found.chosen(choice)).tolist() == [unit]
+
+
+def test_folder_of_images_is_a_new_one(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(imaging, "open_atlas", lambda *_: atlas())
+    monkeypatch.setattr(imaging, "open_grid", lambda *_: GRID)
+    monkeypatch.setattr(imaging, "network_names", lambda *_: NAMES)
+    monkeypatch.chdir(tmp_path)
+    workspace = Workspace(tmp_path / "workspace")
+    with pytest.raises(StorageError, match="current folder"):
+        imaging.write_volumes(workspace, "a1", Path())
+    assert Path.cwd() == tmp_path, "the folder we are in is still there"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    written = imaging.write_volumes(workspace, "a1", Path("~/images"))
+    assert sorted(path.name for path in (tmp_path / "images").iterdir()) == sorted(FILES)
+    assert all(path.is_file() for path in written)
+    with pytest.raises(StorageError, match="not empty"):
+        imaging.write_volumes(workspace, "a1", Path("images"))
 
 
 def test_image_of_another_model_is_refused() -> None:
