@@ -11,6 +11,7 @@ from app import (
     components,
     figures,
     map_options,
+    narrow,
     picked,
     recipes,
     resources,
@@ -19,6 +20,7 @@ from app import (
 )
 from app.caches import network_page
 from app.figures.base import Picture
+from app.figures.cortex import fit_narrow
 from app.figures.maps import cell_at, mark_cell, unit_at
 from app.figures.networks import MAP_COLUMNS
 from app.map_options import MapOptions
@@ -27,6 +29,8 @@ from fnprune_core.networks import NetworkAtlas
 TITLES = ("Slices", "Three sides", "3-D", "Layers")
 VIEWS = dict(zip(state.MAP_VIEWS, TITLES, strict=True))
 MOST_BESIDE = 5
+#: Of all cells inside a surface: fewer are specks, more fill the body, whatever the threshold.
+LEAST_SHARE, MOST_SHARE = 0.002, 0.15
 #: Sections below the map that show the threshold: a move of the slider draws them anew.
 _FOLLOW_THRESHOLD = ("statistics", "decoding", "units")
 _DRAWN = "threshold and pole that the sections show"
@@ -60,7 +64,7 @@ def _map(atlas_id: str, network: int) -> None:
         if shown == "layers":
             layers(atlas, network, z, chosen)
         elif shown == "3d":
-            surfaces(atlas, network)
+            surfaces(atlas, network, z, chosen.pole)
         else:
             cortex(atlas, network, z, shown, chosen)
         if chosen.section != "units":  # which draws the picked unit itself
@@ -131,9 +135,6 @@ def _choose_options(atlas: NetworkAtlas, network: int, shown: str) -> MapOptions
     """Draw what belongs to a view: pole, colour range, order, networks beside; and suggestions."""
     held = map_options.options()
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        if shown == "3d":
-            choose_beside(atlas, network)
-            return held
         pole = st.segmented_control(
             "Poles",
             list(map_options.POLES),
@@ -143,6 +144,11 @@ def _choose_options(atlas: NetworkAtlas, network: int, shown: str) -> MapOptions
             key="atlas-pole",
             label_visibility="collapsed",
         )
+        if shown == "3d":
+            choose_beside(atlas, network)
+            if (pole or 0) != held.pole:
+                map_options.change(pole=pole or 0)
+            return replace(held, pole=pole or 0)
         same = st.toggle(
             "Same colours in all networks",
             not held.own_range,
@@ -198,12 +204,21 @@ def _limit(atlas: NetworkAtlas, network: int, z: float, chosen: MapOptions) -> f
     return network_page.colour_limit(atlas.id, z, network if chosen.own_range else None)
 
 
-def _of_pole(picture: Picture, pole: int) -> Picture:
-    """Let a picture's sentence say which pole it shows."""
+def of_pole(picture: Picture, pole: int, z: float) -> Picture:
+    """Let a picture's sentence and table say which pole they are of: the other is not in them."""
     if not pole:
         return picture
     name = map_options.POLES[pole].lower()
-    return replace(picture, alternative=f"The {name} pole alone. {picture.alternative}")
+    said = picture.alternative.replace(
+        f"|z| above {z:g}", f"z above {z:g}" if pole > 0 else f"z below −{z:g}"
+    )
+    sign = f"z > {z:g}" if pole > 0 else f"z < −{z:g}"
+    table = picture.table.drop(columns="smallest z" if pole > 0 else "largest z", errors="ignore")
+    return replace(
+        picture,
+        alternative=f"The {name} pole alone. {said}",
+        table=table.rename(columns=lambda column: str(column).replace(f"|z| > {z:g}", sign)),
+    )
 
 
 def cortex(atlas: NetworkAtlas, network: int, z: float, shown: str, chosen: MapOptions) -> None:
@@ -211,28 +226,34 @@ def cortex(atlas: NetworkAtlas, network: int, z: float, shown: str, chosen: MapO
     volume, indices = resources.volume(atlas.id, network), resources.unit_indices(atlas.id)
     if volume is None or indices is None:
         return
-    of_pole = map_options.of_pole(volume, chosen.pole)
+    values = map_options.of_pole(volume, chosen.pole)
     palette, limit = components.palette(), _limit(atlas, network, z, chosen)
     if shown == "sides":
         picture = figures.cortex_projections(
-            of_pole, network=network, threshold=z, limit=limit, palette=palette
+            values, network=network, threshold=z, limit=limit, palette=palette
         )
     else:
         picture = figures.cortex_slices(
-            of_pole, indices, network=network, threshold=z, limit=limit, palette=palette
+            values, indices, network=network, threshold=z, limit=limit, palette=palette
         )
         cell = _picked_cell(atlas)
         if cell is not None:
             mark_cell(picture, cell, volume.shape, palette)
     key = f"map-{shown}"
     components.picture(
-        _of_pole(picture, chosen.pole),
+        of_pole(picture, chosen.pole, z),
         key=key,
-        made=recipes.code("cortex", atlas=atlas.id, network=network, z=z),
+        made=recipes.code(
+            "cortex-pole" if chosen.pole else "cortex",
+            atlas=atlas.id,
+            network=network,
+            z=z,
+            pole=chosen.pole,
+        ),
     )
 
     def on_pick(curve: int, place: tuple[float | None, ...]) -> None:
-        cell = _cell_of(of_pole, shown, curve, place)
+        cell = _cell_of(values, shown, curve, place)
         if cell is not None:
             _pick_cell(atlas, cell)
 
@@ -274,20 +295,33 @@ def _pick_cell(atlas: NetworkAtlas, cell: tuple[int, int, int]) -> None:
         picked.pick_unit(int(atlas.layout.flat(cell[0], int(indices[cell]))))
 
 
-def surfaces(atlas: NetworkAtlas, network: int) -> None:
+def surfaces(atlas: NetworkAtlas, network: int, z: float, pole: int) -> None:
     """Draw the network in 3-D, together with others in their own colours."""
     beside = [k for k in state.view().beside if k != network and k < atlas.n_networks]
     networks = [network, *beside[:MOST_BESIDE]]
+    volumes = [network_page.soft_volume(atlas.id, k, pole) for k in networks]
+    shares = [network_page.share_beyond(atlas.id, k, pole, z) for k in networks]
+    drawn = [min(max(share, LEAST_SHARE), MOST_SHARE) for share in shares]
+    is_narrow = narrow.is_narrow()
+    picture = figures.cortex_surfaces(
+        volumes,
+        networks=networks,
+        n_networks=atlas.n_networks,
+        palette=components.palette(),
+        share=[1 - share for share in drawn],
+        names=[f"{k} · {_short(resources.network_name(atlas.id, k))}" for k in networks],
+        profile=not is_narrow,
+    )
+    if is_narrow:
+        fit_narrow(picture.figure)
+    rule = f" As many cells lie inside as units have |z| above {z:g}"
+    if drawn != shares:
+        rule += f", but at least {LEAST_SHARE:.1%} and at most {MOST_SHARE:.0%} of all"
+    picture = replace(picture, alternative=f"{picture.alternative}{rule}.")
     components.picture(
-        figures.cortex_surfaces(
-            [resources.soft_volume(atlas.id, k) for k in networks],
-            networks=networks,
-            n_networks=atlas.n_networks,
-            palette=components.palette(),
-            names=[f"{k} · {_short(resources.network_name(atlas.id, k))}" for k in networks],
-        ),
+        of_pole(picture, pole, z),
         key="map-3d",
-        made=recipes.code("surfaces", atlas=atlas.id, network=network),
+        made=recipes.code("surfaces", atlas=atlas.id, network=network, z=z, pole=pole),
     )
     st.caption(
         "The body around the networks catches every click here: for a neuron, press it in the "
@@ -315,9 +349,15 @@ def layers(atlas: NetworkAtlas, network: int, z: float, chosen: MapOptions) -> N
         labels=labels,
     )
     components.picture(
-        _of_pole(picture, chosen.pole),
+        of_pole(picture, chosen.pole, z),
         key="map",
-        made=recipes.code("layers", atlas=atlas.id, network=network, z=z),
+        made=recipes.code(
+            "layers-pole" if chosen.pole else "layers",
+            atlas=atlas.id,
+            network=network,
+            z=z,
+            pole=chosen.pole,
+        ),
     )
 
     def on_pick(curve: int, place: tuple[float | None, ...]) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import atlas_frame, components, recipes, resources, state
+from app import atlas_frame, components, narrow, recipes, resources, state
 from app.caches import parcellation as cache
 from app.cell_picker import pick_cells
+from app.figures.cortex import fit_narrow
 from app.figures.maps import cell_at
 from app.figures.networks import parcellation_map
 from app.figures.parcellation import (
@@ -114,14 +115,17 @@ def show_surfaces(atlas: NetworkAtlas, look: Look, z: float, network: int) -> No
     units = cache.parcel_table(atlas.id, z)["units"]
     largest = [int(k) for k in units.sort_values(ascending=False, kind="stable").index[:n]]
     shown = largest if network in largest else [*largest, network]
+    picture = parcel_surfaces(
+        [cache.soft_parcel(atlas.id, z, k) for k in shown],
+        shown,
+        look,
+        palette=components.palette(),
+        level=LEVEL,
+    )
+    if narrow.is_narrow():
+        fit_narrow(picture.figure)
     components.picture(
-        parcel_surfaces(
-            [cache.soft_parcel(atlas.id, z, k) for k in shown],
-            shown,
-            look,
-            palette=components.palette(),
-            level=LEVEL,
-        ),
+        picture,
         key="parcels-3d",
         made=recipes.code("parcel-surfaces", atlas=atlas.id, z=z, network=network),
     )

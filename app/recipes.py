@@ -14,13 +14,22 @@ RECIPES: Mapping[str, str] = {
     "cortex": """cortex = workflows.open_cortex(workspace, atlas.id)
 z = cortex.volume(atlas.maps[{network}])  # (layers, rows, columns)
 above = abs(z) > {z}""",
-    "surfaces": """from fnprune_core import topography
+    "cortex-pole": """cortex = workflows.open_cortex(workspace, atlas.id)
+z = cortex.volume(atlas.maps[{network}])  # (layers, rows, columns)
+beyond = {pole} * z > {z}""",
+    "surfaces": """import numpy as np
+from fnprune_core import topography
 
 cortex = workflows.open_cortex(workspace, atlas.id)
-z = cortex.volume(atlas.maps[{network}])
-smooth = topography.smoothed(z)  # for the eye alone""",
+z, pole = cortex.volume(atlas.maps[{network}]), {pole}
+part = np.maximum(pole * z, 0) if pole else abs(z)
+smooth = topography.smoothed(part)  # for the eye alone
+share = np.clip((part > {z}).mean(), 0.002, 0.15)  # of the cells, within what can be drawn
+level = np.quantile(smooth, 1 - share)  # of the surface""",
     "layers": """z = atlas.layer_map({network})  # (layers, units)
 profile = atlas.depth_profile({network}, z={z})""",
+    "layers-pole": """z = atlas.layer_map({network})  # (layers, units)
+profile = ({pole} * z > {z}).sum(axis=1) / atlas.layout.widths""",
     "parcellation": """parcel = atlas.parcellation(z={z})  # each unit's strongest network, or -1
 table = atlas.parcel_table(z={z})
 by_layer = atlas.parcel_sizes(z={z})  # (networks, layers)""",

@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from app import components, figures, resources
+from app import components, figures, narrow, resources
 from app.bars import bar_list
 from app.caches import network_page
 from app.caches.colours import palette_of
+from app.figures.cortex import fit_narrow
 
 
 def show_signature(atlas_id: str, *, on_open: Callable[[int], None]) -> None:
@@ -26,6 +27,8 @@ def show_signature(atlas_id: str, *, on_open: Callable[[int], None]) -> None:
         profile=False,
     )
     shown.figure.update_layout(showlegend=False, margin_t=0)  # the bars below are one
+    if narrow.is_narrow():
+        fit_narrow(shown.figure)
     components.picture(shown, key="signature", note=False)
 
     bar_list(

@@ -38,7 +38,7 @@ def show_texts(atlas: NetworkAtlas, network: int) -> None:
         passages(atlas, network, deciles=bool(deciles), pole=held.pole)
     with right:
         st.subheader("Strongest words", anchor=False)
-        top_words(atlas, network)
+        top_words(atlas, network, held.pole)
 
 
 def session_titles(tokens: pd.DataFrame) -> list[str]:
@@ -46,9 +46,12 @@ def session_titles(tokens: pd.DataFrame) -> list[str]:
     return network_page.titles_of(tokens)
 
 
-def top_words(atlas: NetworkAtlas, network: int) -> None:
-    """Draw the tokens on which a network is strongest on average."""
-    frame = atlas.top_tokens(network, n=12)
+def top_words(atlas: NetworkAtlas, network: int, pole: int) -> None:
+    """Draw the tokens on which a network, or one of its poles, is strongest on average."""
+    frame = atlas.top_tokens(network, n=12, pole=pole)
+    if frame.empty:
+        st.caption("No word has this pole on average.")
+        return
     st.dataframe(
         frame.assign(text=[repr(markup.visible(text))[1:-1] for text in frame["text"]]),
         hide_index=True,

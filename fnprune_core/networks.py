@@ -330,8 +330,16 @@ class NetworkAtlas:
                 at = text.find(wanted, at + 1)
         return np.unique(np.array(found, dtype=np.int64))
 
-    def top_tokens(self, network: int, *, n: int = 20, least: int = 3) -> pd.DataFrame:
-        """Return token types by mean strength: text, mean, count; those seen `least` times."""
+    def top_tokens(
+        self, network: int, *, n: int = 20, least: int = 3, pole: int = 0
+    ) -> pd.DataFrame:
+        """Return token types by mean strength: text, mean, count; those seen `least` times.
+
+        Parameters
+        ----------
+        pole : int
+            1 for types whose mean is positive, −1 for negative ones, 0 for both.
+        """
         usable = ~self.is_dummy
         frame = pd.DataFrame(
             {
@@ -341,6 +349,8 @@ class NetworkAtlas:
         )
         grouped = frame.groupby("text")["strength"].agg(["mean", "count"]).reset_index()
         frequent = grouped[grouped["count"] >= least]
+        if pole:
+            frequent = frequent[pole * frequent["mean"] > 0]
         order = frequent["mean"].abs().sort_values(ascending=False, kind="stable").index
         return frequent.loc[order].head(n).reset_index(drop=True)
 

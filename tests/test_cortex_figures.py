@@ -2,8 +2,11 @@ import numpy as np
 import pytest
 
 from app.figures import cortex_projections, cortex_slices, cortex_surfaces
+from app.figures.cortex import fit_narrow
 from app.figures.maps import cell_at, mark_cell, unit_at
 from app.figures.surfaces import coarser, surface
+from app.map_options import of_pole as values_of_pole
+from app.maps import of_pole
 from app.theme import PAPER, READING_ROOM
 
 SHAPE = (4, 6, 9)
@@ -136,6 +139,34 @@ def test_surfaces_of_several_networks_have_their_own_colours_a_legend_and_few_by
     assert not alone.figure.data[0].showlegend
 
 
+def test_each_surface_holds_its_own_share_and_the_sentence_says_it():
+    volumes = [ball(20.0) + 1e-6 * np.arange(8000).reshape(20, 20, 20)] * 2  # without ties
+    picture = cortex_surfaces(
+        volumes, networks=[1, 4], n_networks=8, palette=PAPER, share=[0.99, 0.9]
+    )
+    inside = picture.table.groupby("network")["% of the sheet inside"].mean()
+    assert inside.tolist() == pytest.approx([1.0, 10.0], abs=0.1)
+    assert "strongest 1.0% to 10.0% of cells" in picture.alternative
+    empty = cortex_surfaces([np.zeros((3, 4, 5))], networks=[0], n_networks=2, palette=PAPER)
+    assert len(empty.figure.data[0].x) == 0
+
+
+def test_on_a_phone_the_whole_body_is_inside_the_field_of_view():
+    picture = cortex_surfaces([ball(8.0)], networks=[1], n_networks=8, palette=PAPER, profile=False)
+    fit_narrow(picture.figure)
+    layout = picture.figure.layout
+    eye = np.array([layout.scene.camera.eye[axis] for axis in "xyz"])
+    ahead = -eye / np.linalg.norm(eye)
+    right = np.cross(ahead, [0, 0, 1])
+    right /= np.linalg.norm(right)
+    aspect = layout.scene.aspectratio
+    corners = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]) / 2
+    corners = corners * [aspect.x, aspect.y, aspect.z] - eye
+    across = np.abs(corners @ right) / (corners @ ahead)
+    # plotly's field of view is 45 degrees in height; a phone leaves 358 pixels.
+    assert across.max() < np.tan(np.pi / 8) * 358 / layout.height
+
+
 def test_a_column_of_the_flat_map_is_its_strongest_unit_in_either_order():
     values = np.array([[0.1, -5.0, 2.0, 0.3, 1.0], [1.0, 2.0, 3.0, np.nan, np.nan]])
     labels = np.array([[1, 0, 1, 0, 0], [0, 1, 0, -1, -1]])
@@ -144,3 +175,20 @@ def test_a_column_of_the_flat_map_is_its_strongest_unit_in_either_order():
     # Grouped by network, the first layer is 1, 3, 4 and then 0, 2.
     assert [unit_at(values, labels, 0, c, n_columns=5) for c in range(5)] == [1, 3, 4, 0, 2]
     assert unit_at(values, labels, 1, 3, n_columns=5) is None
+
+
+@pytest.mark.parametrize(
+    ("pole", "said", "column", "other"),
+    [(1, "z above 1", "z > 1", "smallest z"), (-1, "z below −1", "z < −1", "largest z")],
+)
+def test_the_sentence_and_the_numbers_of_a_pole_are_of_that_pole_alone(pole, said, column, other):
+    picture = cortex_slices(
+        values_of_pole(Z, pole), UNITS, network=0, threshold=1.0, limit=6.0, palette=PAPER
+    )
+    shown = of_pole(picture, pole, 1.0)
+    assert f"have {said}" in shown.alternative
+    assert "|z|" not in shown.alternative
+    assert other not in shown.table
+    assert shown.table[f"units with {column}"].tolist() == [
+        int((pole * np.nan_to_num(sheet) > 1).sum()) for sheet in Z
+    ]

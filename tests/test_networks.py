@@ -219,6 +219,14 @@ def test_top_tokens_are_types_by_their_mean_strength() -> None:
     assert top["count"].tolist() == [(usable() & (types == t)).sum() for t in (4, 5)]
 
 
+@pytest.mark.parametrize(("pole", "texts"), [(1, ["t5", "t6"]), (-1, ["t4"])])
+def test_top_tokens_of_a_pole_hold_none_of_the_other(pole, texts) -> None:
+    types = np.arange(WINDOW * N_SESSIONS) % 9
+    courses = np.select([types == 4, types == 5, types == 6], [-2.0, 1.0, 0.5])[None]
+    found = atlas_of(maps=np.ones((1, 100)), courses=courses).top_tokens(0, n=3, pole=pole)
+    assert found["text"].tolist() == texts
+
+
 def test_table_has_one_row_a_network(atlas) -> None:
     table = atlas.table()
     assert list(table.columns) == [

@@ -14,6 +14,7 @@ from app.theme import Palette, network_colours, rgba
 
 GAP = 2  # empty cells between slices
 MOST_CELLS = 240_000  # of all volumes in one picture: finer ones are drawn coarser
+_NARROW_DISTANCE, _NARROW_HEIGHT = 2.75, 360
 _UP = {"x": 0, "y": 0, "z": 1}
 
 
@@ -40,7 +41,7 @@ def cortex_surfaces(  # noqa: PLR0913 - a picture's options
     networks: Sequence[int],
     n_networks: int,
     palette: Palette,
-    share: float = 0.985,
+    share: float | Sequence[float] = 0.985,
     height: int = 480,
     names: Sequence[str] | None = None,
     profile: bool = True,
@@ -53,8 +54,8 @@ def cortex_surfaces(  # noqa: PLR0913 - a picture's options
         Lightly smoothed abs(z): smoothing is for the eye alone.
     networks : sequence of int
         Their numbers, in the same order.
-    share : float
-        A surface encloses the strongest 1 − share of the cells.
+    share : float or sequence of float
+        A surface encloses the strongest 1 − share of the cells; one for all, or one each.
     names : sequence of str, optional
         What the legend calls them.
     profile : bool
@@ -62,8 +63,12 @@ def cortex_surfaces(  # noqa: PLR0913 - a picture's options
     """
     n_layers, n_rows, n_columns = volumes[0].shape
     colours = network_colours(palette, n_networks)
+    shares = [share] * len(volumes) if isinstance(share, float) else list(share)
     # Above 0, where most of a volume is empty.
-    levels = [max(float(np.quantile(volume, share)), 1e-6) for volume in volumes]
+    levels = [
+        max(float(np.quantile(volume, each)), 1e-6)
+        for volume, each in zip(volumes, shares, strict=True)
+    ]
     inside = np.stack(
         [(v > level).mean(axis=(1, 2)) for v, level in zip(volumes, levels, strict=True)]
     )
@@ -104,7 +109,7 @@ def cortex_surfaces(  # noqa: PLR0913 - a picture's options
         _add_inside(figure, inside, [colours[network] for network in networks], palette)
     return Picture(
         figure=figure,
-        alternative=_describe_surfaces(inside, networks, share),
+        alternative=_describe_surfaces(inside, networks, shares),
         table=pd.DataFrame(
             {
                 "network": np.repeat(list(networks), n_layers),
@@ -116,12 +121,16 @@ def cortex_surfaces(  # noqa: PLR0913 - a picture's options
     )
 
 
-def _describe_surfaces(inside: NDArray[np.floating], networks: Sequence[int], share: float) -> str:
+def _describe_surfaces(
+    inside: NDArray[np.floating], networks: Sequence[int], shares: Sequence[float]
+) -> str:
+    low, high = 1 - max(shares), 1 - min(shares)
+    strongest = f"{low:.1%}" if f"{low:.1%}" == f"{high:.1%}" else f"{low:.1%} to {high:.1%}"
     listed = ", ".join(str(network) for network in networks)
     peaks = ", ".join(str(layer) for layer in inside.argmax(axis=1))
     several = len(networks) > 1
     return (
-        f"Surfaces around the strongest {1 - share:.1%} of cells of network"
+        f"Surfaces around the strongest {strongest} of cells of network"
         f"{'s' if several else ''} {listed}, inside the outline of the model's "
         f"{inside.shape[1]} layers; largest in layer{'s' if several else ''} {peaks}."
     )
@@ -196,6 +205,21 @@ def scene(n_rows: int, n_columns: int, palette: Palette) -> dict[str, Any]:
         "bgcolor": "rgba(0,0,0,0)",
         "dragmode": "orbit",
     }
+
+
+def fit_narrow(figure: go.Figure) -> None:
+    """Let the whole body be seen where a scene is hardly wider than high: from farther away.
+
+    The field of view is fixed in height, so that a narrow picture cuts off the sides.
+    """
+    eye = figure.layout.scene.camera.eye
+    farther = _NARROW_DISTANCE / float(np.linalg.norm([eye.x, eye.y, eye.z]))
+    is_named = bool(figure.layout.showlegend)
+    n_named = sum(1 for trace in figure.data if is_named and trace.showlegend)
+    figure.update_layout(
+        height=_NARROW_HEIGHT + 28 * n_named,  # one line of the legend each
+        scene_camera_eye={"x": eye.x * farther, "y": eye.y * farther, "z": eye.z * farther},
+    )
 
 
 def _add_inside(

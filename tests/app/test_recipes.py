@@ -9,6 +9,7 @@ from fnprune_core.storage import Workspace
 VALUES = {
     "network": 1,
     "z": 2.0,
+    "pole": -1,
     "session": 0,
     "unit": 3,
     "token": 5,
