@@ -41,10 +41,12 @@ export default function (component) {
         format,
         filename: data.name,
         scale: format === "png" ? 3 : 1,
-        // The page shows through behind a chart; on another page its quiet text would be lost.
-        setBackground: (gd) => gd._fullLayout._paper.style("background", data.canvas),
       }
+      // The page shows through behind a chart; on another page its quiet text would be lost.
+      const behind = chart.layout.paper_bgcolor
+      chart.layout.paper_bgcolor = data.canvas  // copied as the click begins
       download.dispatchEvent(new MouseEvent("click", { bubbles: true }))
+      chart.layout.paper_bgcolor = behind
     }
     root.appendChild(button)
   }
