@@ -162,7 +162,7 @@ def legend(atlas: NetworkAtlas, reading: Reading, *, n: int = 12) -> None:
     )
     if np.count_nonzero(counts) > n:
         more = np.count_nonzero(counts) - n
-        st.caption(f"and {components.count(more, 'network')} more")
+        st.caption(f"and {components.count(int(more), 'network')} more")
 
 
 def ranking(atlas: NetworkAtlas, reading: Reading, *, n: int = 12) -> None:
