@@ -8,10 +8,11 @@ import streamlit as st
 
 from app.theme import Mode
 
-# Asked once for each change, so that a mode that the server cannot follow never makes a loop.
+# One timer in the whole page, whatever is drawn anew: one left over from an earlier run would ask
+# for ever. Each mode is asked for once, so that one that the server cannot follow makes no loop.
 _JS = """
 export default function (component) {
-  const { data, parentElement, setTriggerValue } = component
+  const { data, setTriggerValue } = component
   const shown = () => {
     const app = document.querySelector('[data-testid="stApp"]')
     const parts = app && getComputedStyle(app).backgroundColor.match(/[\\d.]+/g)
@@ -19,16 +20,18 @@ export default function (component) {
     const [red, green, blue] = parts.map(Number)
     return 0.3 * red + 0.6 * green + 0.1 * blue < 128 ? "dark" : "light"
   }
-  const look = () => {
+  const held = (window.fnpruneMode ||= { timer: 0, asked: "" })
+  clearInterval(held.timer)
+  // The preference of the system is one way to change it, Streamlit's menu another.
+  const timer = setInterval(() => {
     const mode = shown()
-    if (mode === data.mode) parentElement.asked = ""
-    else if (parentElement.asked !== mode) {
-      parentElement.asked = mode
+    if (mode === data.mode) held.asked = ""
+    else if (held.asked !== mode) {
+      held.asked = mode
       setTriggerValue("changed", mode)
     }
-  }
-  // The preference of the system is one way to change it, Streamlit's menu another.
-  const timer = setInterval(look, 500)
+  }, 500)
+  held.timer = timer
   return () => clearInterval(timer)
 }
 """

@@ -253,6 +253,12 @@ def colour_distances(colours: Sequence[str]) -> NDArray[np.float64]:
     return np.asarray(np.min(each, axis=0), dtype=np.float64)
 
 
+#: The first colours name few things, in thin lines and faint areas: on the dark page they are at
+#: least this light, and dark ones come after them.
+_CLEAR_FROM = 0.6
+_N_CLEAR = 7
+
+
 @lru_cache(maxsize=8)
 def _distinct(palette: Palette, count: int) -> tuple[str, ...]:
     """Return colours by farthest-point sampling of the mode's range of lightness and chroma."""
@@ -269,9 +275,11 @@ def _distinct(palette: Palette, count: int) -> tuple[str, ...]:
     for own, others in zip(seen, page, strict=True):
         gaps = np.linalg.norm(own[:, None] - others[None, :], axis=-1)
         nearest = np.minimum(nearest, gaps.min(axis=1))
-    chosen = []
-    for _ in range(min(count, len(light))):
-        index = int(nearest.argmax())
+    is_clear = np.cbrt(light @ _CONES.T) @ _OKLAB[0] >= _CLEAR_FROM
+    chosen: list[int] = []
+    for number in range(min(count, len(light))):
+        is_early = palette.mode == "dark" and number < _N_CLEAR
+        index = int((np.where(is_clear, nearest, -1.0) if is_early else nearest).argmax())
         chosen.append(index)
         for own in seen:
             nearest = np.minimum(nearest, np.linalg.norm(own - own[index], axis=1))

@@ -109,6 +109,13 @@ def test_colours_stand_out_from_the_page_and_stay_when_there_are_more(palette) -
         assert ciede2000(lab[0], lab[1:]).min() > 10
 
 
+def test_few_colours_can_be_seen_on_the_dark_page() -> None:
+    """WCAG asks 3:1 of what is no text; the fourth colour, navy, had less."""
+    dark = PALETTES["dark"]
+    page, *colours = linear_rgb([dark.canvas, *qualitative(dark, 7)]) @ _XYZ[1]
+    assert (min(colours) + 0.05) / (page + 0.05) >= 3
+
+
 @pytest.mark.parametrize("palette", PALETTES.values(), ids=PALETTES)
 def test_neighbours_get_colours_that_differ_more(palette) -> None:
     rng = np.random.default_rng(0)
