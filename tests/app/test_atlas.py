@@ -81,7 +81,7 @@ def test_a_link_opens_pole_range_section_and_picked_unit(open_page, placed) -> N
     assert alternatives(at)[0].startswith("The negative pole alone.")
     opened = resources.atlas(placed.atlas)
     z = opened.maps[0]
-    assert f"{(z < -1.5).sum():,} units have |z| above 1.5" in alternatives(at)[0]
+    assert f"{(z < -1.5).sum():,} units have z below −1.5" in alternatives(at)[0]
     metric = next(m for m in at.metric if m.label == "Units below −1.5")
     assert metric.value == f"{(z < -1.5).sum():,}"
     worst = at.dataframe[0].value
