@@ -166,7 +166,7 @@ def test_image_that_marks_nothing_is_not_said_to_overlap(open_page, example, atl
     "uploads", [["a.json"], ["a.nii", "b.nii", "a.json"], ["a.nii", "a.json", "b.json"]]
 )
 def test_too_few_and_too_many_files_are_told(uploads) -> None:
-    with pytest.raises(SettingsError, match="image.? and"):
+    with pytest.raises(SettingsError, match=r"image.? and"):
         exchange._read([Upload(name, b"x") for name in uploads])
 
 
