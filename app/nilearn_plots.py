@@ -138,7 +138,7 @@ def prob_atlas(
     *,
     threshold: float,
     colours: Sequence[str],
-    heights: Sequence[float],
+    layers: Sequence[int],
     palette: Palette,
     mask: Any,
 ) -> bytes:
@@ -146,9 +146,10 @@ def prob_atlas(
 
     Parameters
     ----------
-    heights : sequence of float
-        Where sheets are cut, in millimetres.
+    layers : sequence of int
+        Whose sheets are cut and named, upward.
     """
+    heights = [float(image.affine[2, 2] * layer + image.affine[2, 3]) for layer in layers]
     with _canvas(palette):
         figure = plt.figure(figsize=(7.2, 2.0 if len(heights) < 5 else 1.6))
         display = plotting.plot_prob_atlas(
@@ -161,13 +162,18 @@ def prob_atlas(
             annotate=False,
             draw_cross=False,
             display_mode="z",
-            cut_coords=list(heights),
+            cut_coords=heights,
             cmap=ListedColormap(list(colours)),
             colorbar=False,
             black_bg=palette.mode == "dark",
             alpha=0.85,
         )
         display.add_contours(_outline(mask), levels=[0.5], colors=[palette.quiet], linewidths=0.8)
+        for cut, layer in zip(display.axes.values(), layers, strict=True):
+            cut.ax.text(
+                0.02, 0.98, f"layer {layer}", transform=cut.ax.transAxes, va="top", size=8,
+                color=palette.text, bbox={"fc": palette.canvas, "ec": "none", "pad": 1},
+            )  # fmt: skip
         return _png(figure)
 
 
@@ -265,8 +271,8 @@ def matrix(values: NDArray[np.floating], *, palette: Palette) -> bytes:
     cold = [(0.5 - arm, c) for arm, c in zip(arms, palette.cold, strict=True)][::-1]
     hot = [(0.5 + arm, c) for arm, c in zip(arms, palette.hot, strict=True)]
     with _canvas(palette):
-        figure = plt.figure(figsize=(5.4, 4.6))
-        axes = figure.add_axes((0.07, 0.07, 0.8, 0.9))
+        figure = plt.figure(figsize=(9.6, 8.0))
+        axes = figure.add_axes((0.05, 0.06, 0.86, 0.92))
         plotting.plot_matrix(
             values,
             axes=axes,
@@ -277,7 +283,9 @@ def matrix(values: NDArray[np.floating], *, palette: Palette) -> bytes:
             labels=[str(k) for k in range(len(values))],
             auto_fit=False,
         )
-        axes.tick_params(labelsize=max(3.5, min(9.0, 300 / max(len(values), 1))))
+        axes.tick_params(labelsize=max(3.5, min(10.0, 480 / max(len(values), 1))))
+        for label in axes.get_xticklabels():  # nilearn slants them, which many numbers do not bear
+            label.set(rotation=90 if len(values) > 24 else 0, ha="center", rotation_mode="default")
         return _png(figure)
 
 

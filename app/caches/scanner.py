@@ -131,7 +131,7 @@ def _several(id: str, networks: tuple[int, ...], z: float, mode: Mode, placement
         nib.Nifti1Image(np.stack(soft, axis=-1), voxels.affine),
         threshold=_SOFT * z,
         colours=[colours[k] for k in networks],
-        heights=[float(voxels.affine[2, 2] * k + voxels.affine[2, 3]) for k in layers],
+        layers=layers,
         palette=PALETTES[mode],
         mask=_mask(id),
     )
@@ -141,7 +141,8 @@ def _several(id: str, networks: tuple[int, ...], z: float, mode: Mode, placement
         alternative=(
             f"Networks {', '.join(map(str, networks))} by plot_prob_atlas on the sheets of layers "
             f"{', '.join(map(str, layers))}: outlines of lightly smoothed |z| above "
-            f"{_SOFT * z:.2g}, for the eye alone."
+            f"{_SOFT * z:.2g}, {_SOFT:g} of the threshold {z:g} because smoothing lowers peaks, "
+            "for the eye alone."
         ),
         table=pd.DataFrame(
             {

@@ -18,12 +18,13 @@ BREAKS = """
 - **Places.** A voxel has neighbours in a body. A neuron has none: here each unit was given a place
   among those of its networks, so a blob shows that the placing works, and not that a network is
   local.
-- **z.** On the left, z is over the units of one map: a score of how far a unit stands out. On the
-  right, z comes from a test over people. The same threshold does not mean the same thing.
+- **z.** In the model, z is over the units of one map: a score of how far a unit stands out. In the
+  real brain of the first picture, z comes from a test over people. The same threshold does not mean
+  the same thing.
 - **Time.** A scan lasts about two seconds and blood answers late; a token is exact and at once.
 - **Noise.** There is no movement, no heartbeat and no scanner drift. What is left over is other
   computation.
-- **Size.** Millimetres on the left are nominal: 2 mm a unit, layers set apart to fill the height.
+- **Size.** Millimetres of the model are nominal: 2 mm a unit, layers set apart to fill the height.
 """
 
 
@@ -136,9 +137,8 @@ def show(atlas: NetworkAtlas, network: int) -> None:
         show_carpet(atlas, network)
     else:
         made = recipes.code("scanner-matrix", atlas=atlas.id)
-        with st.container(width=620):
-            shown = scanner.connectome(atlas.id, components.palette().mode)
-            scan(shown, key="scanner-matrix", made=made)
+        shown = scanner.connectome(atlas.id, components.palette().mode)
+        scan(shown, key="scanner-matrix", made=made)
     with st.expander("Where the analogy breaks down", icon=":material/healing:", expanded=True):
         st.markdown(BREAKS)
 

@@ -114,8 +114,11 @@ def test_each_picture_opens_by_its_link(open_page, example, picture) -> None:
         assert not re.search(r"(src|href)=.?https?:", frame.proto.srcdoc)
     else:
         (says,) = shown(at)
+        if picture == "several":
+            assert "0.9, 0.6 of the threshold 1.5" in says
         assert "of networks 1, 0, 3" in says or "Networks 1, 0, 3" in says or picture == "matrix"
     assert "units of this atlas have no places" in at.info[0].value
+    assert not re.search(r"on the (left|right)", everything(at), re.IGNORECASE)
 
 
 def test_names_that_are_markup_are_shown_as_text(open_page, example, fresh) -> None:
