@@ -47,11 +47,12 @@ def controls(chosen: ConnectomeOptions) -> None:
     """Draw the choice of measure and order; each change goes to the URL."""
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
-        measure = st.segmented_control(
-            "Measure", list(MEASURES), format_func=MEASURES.__getitem__, default=chosen.measure,
-            required=True, key="connectome-measure",
+        # Six words in a row would be cut off on a phone.
+        measure = st.selectbox(
+            "Measure", list(MEASURES), format_func=MEASURES.__getitem__,
+            index=list(MEASURES).index(chosen.measure), key="connectome-measure",
         )  # fmt: skip
-    if measure is not None and measure != chosen.measure:
+    if measure != chosen.measure:
         change(measure=measure)
     with right:
         if chosen.picture == "matrix":
@@ -170,7 +171,8 @@ def show_graph(atlas: NetworkAtlas, network: int) -> None:
         places = st.segmented_control(
             "Places", list(PLACES), format_func=PLACES.__getitem__, default=chosen.places,
             required=True, key="connectome-places",
-            help="By edges: connected networks are drawn together; distances are no measurement.",
+            help="By edges: connected networks are drawn together; distances are no measurement. "
+            "Nodes that would cover each other are moved apart.",
         )  # fmt: skip
         colour = st.segmented_control(
             "Colour", ["Group", "Domain"], default="Domain" if chosen.by_domain else "Group",

@@ -7,7 +7,7 @@ import pytest
 
 from app.figures.connectome import Arrangement, Measure, limit_of, matrix, pair_scale
 from app.figures.dynamics import Course, dynamic_course, state_strip, states
-from app.figures.graphs import Nodes, graph, tree
+from app.figures.graphs import Nodes, graph, spaced, tree
 from app.figures.maps import cell_at
 from app.figures.networks import parcellation_map
 from app.figures.parcellation import (
@@ -148,6 +148,17 @@ def test_graph_draws_each_edge_once_and_its_nodes_carry_their_networks() -> None
     assert {t.line.dash for t in lines} <= {"solid", "dot"}
     widths = dict(zip(markers[0].customdata.tolist(), markers[0].marker.line.width, strict=True))
     assert widths == {0: 1, 2: 3, 4: 1}, "the selected network is ringed"
+
+
+def test_nodes_of_a_dense_group_are_pushed_apart_and_those_with_room_stay() -> None:
+    rng = np.random.default_rng(0)
+    dense = 0.5 + 0.01 * rng.standard_normal((20, 2))
+    corners = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]])
+    held = spaced(np.concatenate([dense, dense[:1], corners]))
+    gap = np.linalg.norm(held[:, None] - held[None, :], axis=-1) + np.eye(len(held))
+    assert gap.min() > 0.05
+    assert np.allclose(held[-4:], corners)
+    assert np.abs(held[:-4] - 0.5).max() < 0.3, "the group stays one"
 
 
 def test_tree_has_every_network_as_a_leaf_in_its_groups_colour() -> None:

@@ -1,7 +1,7 @@
 """Pictures of networks as nodes: the graph of the strongest pairs, and the tree of groups."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,8 @@ from app.figures.connectome import Measure, called
 from app.theme import Palette, qualitative, rgba
 
 _WIDTHS = (1.0, 2.0, 3.5)
+# Least distance of two nodes as a share of the picture: a node and its number
+_GAP = 0.06
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,6 +57,7 @@ def graph(
     Warm edges are positive, cold and dotted ones negative; wider ones are stronger.
     """
     figure = go.Figure()
+    places = spaced(nodes.places)
     strength = np.abs(values[edges[:, 0], edges[:, 1]])
     cuts = np.quantile(strength, [1 / 3, 2 / 3])
     width = np.searchsorted(cuts, strength)
@@ -67,7 +70,7 @@ def graph(
                 if len(chosen):
                     colour = (palette.hot if positive else palette.cold)[1]
                     _add_edges(
-                        figure, nodes.places, chosen,
+                        figure, places, chosen,
                         {
                             "color": rgba(colour, 0.95 if near else 0.5),
                             "width": pixels + 0.7 * near,
@@ -75,7 +78,7 @@ def graph(
                         },
                     )  # fmt: skip
     degree = np.bincount(edges.ravel(), minlength=len(values))
-    _add_nodes(figure, nodes, degree, selected, palette)
+    _add_nodes(figure, replace(nodes, places=places), degree, selected, palette)
     style(figure, palette, height=height, left=4, bottom=4)
     if len(nodes.classes) > 1:
         legend_on_top(figure, palette)
@@ -102,6 +105,30 @@ def graph(
             }
         ),
     )
+
+
+def spaced(places: NDArray[np.floating], *, gap: float = _GAP) -> NDArray[np.float64]:
+    """Return places in the unit square, those nearer than `gap` pushed apart in small steps.
+
+    A dense group keeps its form and only grows; `gap` is less where there is no room for it.
+    """
+    low, extent = places.min(axis=0), np.ptp(places, axis=0)
+    held = (places - low) / np.maximum(extent, 1e-12)
+    gap = min(gap, 0.7 / np.sqrt(len(held)))
+    for _ in range(200):
+        away = held[:, None] - held[None, :]
+        distance = np.linalg.norm(away, axis=-1)
+        np.fill_diagonal(distance, np.inf)
+        if distance.min() >= 0.98 * gap:
+            break
+        # coinciding nodes part along directions of their own, the same each time
+        turn = np.arange(len(held)) * 2.4
+        aside = np.stack([np.cos(turn), np.sin(turn)], axis=1)
+        away = np.where(distance[..., None] < 1e-9, aside[:, None] - aside[None, :], away)
+        unit = away / np.maximum(np.linalg.norm(away, axis=-1, keepdims=True), 1e-12)
+        short = np.maximum(gap - distance, 0.0)
+        held = (held + 0.35 * (short[..., None] * unit).sum(axis=1)).clip(0, 1)
+    return np.asarray(held, dtype=np.float64)
 
 
 def _add_edges(
