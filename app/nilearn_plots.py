@@ -286,6 +286,8 @@ def matrix(values: NDArray[np.floating], *, palette: Palette) -> bytes:
         axes.tick_params(labelsize=max(3.5, min(10.0, 480 / max(len(values), 1))))
         for label in axes.get_xticklabels():  # nilearn slants them, which many numbers do not bear
             label.set(rotation=90 if len(values) > 24 else 0, ha="center", rotation_mode="default")
+        for label in axes.get_yticklabels():
+            label.set(rotation=0, va="center")
         return _png(figure)
 
 

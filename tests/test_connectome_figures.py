@@ -143,7 +143,8 @@ def test_graph_draws_each_edge_once_and_its_nodes_carry_their_networks() -> None
     picture = a_graph()
     lines = [t for t in picture.figure.data if t.mode == "lines"]
     assert sum(int(np.isnan(t.x).sum()) for t in lines) == len(picture.table) == 6
-    markers = [t for t in picture.figure.data if t.mode != "lines"]
+    markers = [t for t in picture.figure.data if t.mode == "markers"]
+    assert picture.figure.data[-1].mode == "text", "no node lies on a number"
     assert sorted(np.concatenate([t.customdata for t in markers]).tolist()) == list(range(6))
     assert {t.line.dash for t in lines} <= {"solid", "dot"}
     widths = dict(zip(markers[0].customdata.tolist(), markers[0].marker.line.width, strict=True))

@@ -16,7 +16,7 @@ from app.theme import Palette, qualitative, rgba
 
 _WIDTHS = (1.0, 2.0, 3.5)
 # Least distance of two nodes as a share of the picture: a node and its number
-_GAP = 0.06
+_GAP = 0.07
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -127,7 +127,7 @@ def spaced(places: NDArray[np.floating], *, gap: float = _GAP) -> NDArray[np.flo
         away = np.where(distance[..., None] < 1e-9, aside[:, None] - aside[None, :], away)
         unit = away / np.maximum(np.linalg.norm(away, axis=-1, keepdims=True), 1e-12)
         short = np.maximum(gap - distance, 0.0)
-        held = (held + 0.35 * (short[..., None] * unit).sum(axis=1)).clip(0, 1)
+        held = (held + 0.2 * (short[..., None] * unit).sum(axis=1)).clip(0, 1)
     return np.asarray(held, dtype=np.float64)
 
 
@@ -165,12 +165,9 @@ def _add_nodes(
         figure.add_scatter(
             x=nodes.places[members, 0].astype(np.float32),
             y=nodes.places[members, 1].astype(np.float32),
-            mode="markers+text",
+            mode="markers",
             name=safe(name),
             customdata=members.astype(np.int32),
-            text=[str(k) for k in members],
-            textposition="top center",
-            textfont={"size": 11, "color": palette.text},
             hovertext=[
                 f"{called(nodes.names, int(k), longest=60)}<br>{safe(name)}, {degree[k]} edges"
                 for k in members
@@ -188,6 +185,20 @@ def _add_nodes(
             selected={"marker": {"opacity": 1.0}},
             unselected={"marker": {"opacity": 1.0}},
         )
+    figure.add_scatter(  # numbers last, so that no node lies on another's
+        x=nodes.places[:, 0].astype(np.float32),
+        y=nodes.places[:, 1].astype(np.float32),
+        mode="text",
+        text=[str(k) for k in range(len(class_of))],
+        textposition="top center",
+        textfont={
+            "size": 11,
+            "color": palette.text,
+            "shadow": f"0 0 2px {palette.canvas}, 0 0 2px {palette.canvas}",
+        },
+        hoverinfo="skip",
+        showlegend=False,
+    )
 
 
 def tree(
