@@ -12,7 +12,7 @@ from scipy.cluster.hierarchy import dendrogram
 
 from app.figures.base import Picture, legend_on_top, safe, style
 from app.figures.connectome import Measure, called
-from app.theme import Palette, qualitative, rgba
+from app.theme import Palette, linear_rgb, qualitative, rgba
 
 _WIDTHS = (1.0, 2.0, 3.5)
 # Least distance of two nodes as a share of the picture: a node and its number
@@ -156,7 +156,7 @@ def _add_nodes(
 ) -> None:
     colours = qualitative(palette, len(nodes.classes))
     class_of = np.array(nodes.class_of)
-    size = np.sqrt(nodes.size / max(float(nodes.size.max()), 1e-12)) * 22 + 9
+    size = np.sqrt(nodes.size / max(float(nodes.size.max()), 1e-12)) * 15 + 17
     is_selected = np.arange(len(class_of)) == selected
     for number, (name, colour) in enumerate(zip(nodes.classes, colours, strict=True)):
         members = np.flatnonzero(class_of == number)
@@ -190,15 +190,16 @@ def _add_nodes(
         y=nodes.places[:, 1].astype(np.float32),
         mode="text",
         text=[str(k) for k in range(len(class_of))],
-        textposition="top center",
-        textfont={
-            "size": 11,
-            "color": palette.text,
-            "shadow": f"0 0 2px {palette.canvas}, 0 0 2px {palette.canvas}",
-        },
+        textposition="middle center",
+        textfont={"size": 10, "color": [_ink(colours[c]) for c in nodes.class_of]},
         hoverinfo="skip",
         showlegend=False,
     )
+
+
+def _ink(colour: str) -> str:
+    """Return the colour of a number on a node: black or white, whichever stands out more."""
+    return "#000000" if linear_rgb([colour])[0] @ (0.2126, 0.7152, 0.0722) > 0.18 else "#ffffff"
 
 
 def tree(
