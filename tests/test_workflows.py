@@ -278,7 +278,7 @@ def test_removing_nothing_keeps_everything(study) -> None:
     ("settings", "error", "message"),
     [
         (replace(BIAS, preserved=(0, 4)), SettingsError, "no network 4: they run from 0 to 3"),
-        (replace(BIAS, score="taylor"), SettingsError, "no score 'taylor'"),
+        (replace(BIAS, score="entropy"), SettingsError, "no score 'entropy'"),
         (replace(BIAS, compensation="magic"), SettingsError, "no compensation 'magic'"),
         (replace(BIAS, ratio=0.99), RatioError, "at most 0.95"),
     ],

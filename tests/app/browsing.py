@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from selenium.common.exceptions import (
     ElementClickInterceptedException,
+    ElementNotInteractableException,
     StaleElementReferenceException,
 )
 from selenium.webdriver import Chrome
@@ -200,8 +201,14 @@ class Browser:
         self.settle()
 
     def slide_to_start(self, key: str) -> None:
-        thumb = self.field(key, "input[type=range]")
-        thumb.send_keys(Keys.HOME)
+        def has_moved() -> bool:
+            try:
+                self.field(key, "input[type=range]").send_keys(Keys.HOME)
+            except (ElementNotInteractableException, StaleElementReferenceException):
+                return False  # the page was still being laid out
+            return True
+
+        wait_for(has_moved, f"the slider {key}", seconds=30)
         self.settle()
 
     def keys(self, *keys: str) -> None:
