@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from selenium.common.exceptions import (
     ElementClickInterceptedException,
-    ElementNotInteractableException,
     StaleElementReferenceException,
 )
 from selenium.webdriver import Chrome
@@ -201,15 +200,10 @@ class Browser:
         self.settle()
 
     def slide_to_start(self, key: str) -> None:
-        def has_moved() -> bool:
-            try:
-                self.field(key, "input[type=range]").send_keys(Keys.HOME)
-            except (ElementNotInteractableException, StaleElementReferenceException):
-                return False  # the page was still being laid out
-            return True
-
-        wait_for(has_moved, f"the slider {key}", seconds=30)
-        self.settle()
+        # The thumb's input is hidden from the eye, and so from selenium: focus it, then type.
+        thumb = self.field(key, "input[type=range]")
+        self.driver.execute_script("arguments[0].focus()", thumb)
+        self.keys(Keys.HOME)
 
     def keys(self, *keys: str) -> None:
         for key in keys:

@@ -82,7 +82,7 @@ def look_at_networks(browser: Browser) -> None:
     assert "drop=2" in browser.parameters()
     browser.keys("k" if "drop=1" in browser.parameters() else Keys.ARROW_RIGHT)
     browser.read("to be pruned")
-    assert "Strongest passages" in browser.text()
+    assert "Strongest words" in browser.text()
 
 
 def explore(browser: Browser) -> None:
