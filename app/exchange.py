@@ -183,7 +183,7 @@ def _overlap(atlas: NetworkAtlas, table: pd.DataFrame, z: float, *, title: str) 
     names = [resources.network_name(atlas.id, int(k)) for k in table["network"]]
     best = table.iloc[0]
     says = (
-        f"{title} overlaps most with network {int(best['network'])}: {best['share']:.0%} of its "
+        f"{title} overlaps most with network {int(best['network'])}: {best['share']:.1%} of its "
         f"units are there, {best['expected']:.1%} would be by chance."
         if best["shared"]
         else f"{title} shares no unit with any network at |z| > {z:g}."
