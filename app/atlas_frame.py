@@ -7,6 +7,8 @@ import streamlit as st
 from app import components, pages, resources, state
 from fnprune_core.networks import NetworkAtlas
 
+ONE_MAP = "z over the units of this map; not a test over subjects."
+
 
 def bar() -> None:
     """Draw links to the pages of the atlas."""
@@ -31,13 +33,7 @@ def open_atlas(title: str, text: str, *, picker: bool = True) -> tuple[NetworkAt
     view = state.view()
     if not view.atlas:
         components.heading(title, text)
-        components.empty(
-            "No networks yet",
-            "Decompose a recording, or open the worked example.",
-            button="Go to the start",
-            page=components.START,
-            icon="neurology",
-        )
+        components.no_networks()
         return None
     atlas = resources.atlas(view.atlas)
     network = min(view.network, atlas.n_networks - 1)
@@ -93,6 +89,14 @@ def step(label: str, icon: str, shortcut: str, action: Callable[[], None]) -> No
 def select(network: int) -> None:
     """Look at another network."""
     state.change(network=network)
+
+
+def threshold(key: str, *, tip: str | None = None) -> float:
+    """Draw the slider of the threshold on |z| that all pages share; return it."""
+    z: float = st.slider("Threshold |z|", *state.Z_RANGE, state.view().z, 0.1, key=key, help=tip)
+    if z != state.view().z:
+        state.change(z=z)
+    return z
 
 
 def section(choices: dict[str, str], *, key: str, label: str = "Picture") -> str:

@@ -119,9 +119,7 @@ def atlas_page(
                 networks=shown,
                 n_networks=atlas.n_networks,
                 palette=p,
-                names=[
-                    f"{k} · {facts.names[k]}".replace('"', "”").replace("'", "’") for k in shown
-                ],
+                names=[_curly(f"{k} · {facts.names[k]}") for k in shown],
                 profile=False,
             ),
             maps.palettes,

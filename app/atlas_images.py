@@ -87,10 +87,7 @@ class Maps:
 
     def __init__(self, atlas: NetworkAtlas, cortex: Cortex | None, *, threshold: float) -> None:
         self._atlas, self._cortex, self._threshold = atlas, cortex, threshold
-        members = np.abs(atlas.maps)
-        members = members[members > threshold]
-        strong = float(np.quantile(members, 0.98)) if members.size else 2 * threshold
-        self.limit = float(np.ceil(max(strong, 1.5 * threshold)))
+        self.limit = raster.colour_limit(atlas.maps, threshold)
         self._most = MOST_CELLS // atlas.n_networks
         places = None if cortex is None else cortex.places
         #: With the colours of the atlas's networks.

@@ -204,6 +204,17 @@ def empty(title: str, text: str, *, button: str, page: str, icon: str) -> None:
         st.space("small")
 
 
+def no_networks() -> None:
+    """Say how to come to an atlas."""
+    empty(
+        "No networks yet",
+        "Decompose a recording, or open the worked example.",
+        button="Go to the start",
+        page=START,
+        icon="neurology",
+    )
+
+
 def start(task: Task) -> None:
     """Submit a job and watch it."""
     job = resources.jobs().submit(task.kind, task.function, inputs=task.inputs, title=task.title)

@@ -70,9 +70,7 @@ def controls(chosen: ConnectomeOptions) -> None:
                 change(edges=percent)
     st.caption(_HELP[options().measure])
     if cache.needs_threshold(options().measure):
-        z = st.slider("Threshold |z|", *state.Z_RANGE, state.view().z, 0.1, key="connectome-z")
-        if z != state.view().z:
-            state.change(z=z)
+        atlas_frame.threshold("connectome-z")
 
 
 def show_matrix(atlas: NetworkAtlas, network: int) -> None:

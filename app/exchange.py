@@ -21,21 +21,6 @@ from fnprune_core.networks import NetworkAtlas
 from fnprune_core.volumes import ImportedImage
 
 
-def threshold() -> float:
-    """Draw the slider of the threshold; return it."""
-    z: float = st.slider(
-        "Threshold |z|",
-        *state.Z_RANGE,
-        state.view().z,
-        0.1,
-        key="files-z",
-        help="Which units count as members, here as on the other pages.",
-    )
-    if z != state.view().z:
-        state.change(z=z)
-    return z
-
-
 def names_of(atlas: NetworkAtlas) -> list[str]:
     """Return what each network is called."""
     return [resources.network_name(atlas.id, k) for k in range(atlas.n_networks)]

@@ -7,6 +7,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from app import (
+    atlas_frame,
     cell_picker,
     components,
     figures,
@@ -107,16 +108,8 @@ def _choose_view() -> tuple[float, str]:
     """Draw the threshold and the choice of view; return both."""
     view = state.view()
     left, right = st.columns([3, 2], vertical_alignment="bottom")
-    z = left.slider(
-        "Threshold |z|",
-        *state.Z_RANGE,
-        view.z,
-        0.1,
-        key="atlas-z",
-        help="z over the units of this map; not a test over subjects.",
-    )
-    if z != view.z:
-        state.change(z=z)
+    with left:
+        z = atlas_frame.threshold("atlas-z", tip=atlas_frame.ONE_MAP)
     chosen = right.segmented_control(
         "View",
         list(VIEWS),
@@ -201,7 +194,9 @@ def offer_cortex(atlas: NetworkAtlas) -> None:
 
 
 def _limit(atlas: NetworkAtlas, network: int, z: float, chosen: MapOptions) -> float:
-    return network_page.colour_limit(atlas.id, z, network if chosen.own_range else None)
+    if chosen.own_range:
+        return network_page.own_limit(atlas.id, z, network)
+    return resources.colour_limit(atlas.id, z)
 
 
 def of_pole(picture: Picture, pole: int, z: float) -> Picture:

@@ -110,6 +110,22 @@ def carpet_rows(
     return np.concatenate(chosen).astype(np.int64), layers.astype(np.int32)
 
 
+STRONG = 0.98
+
+
+def rounded_limit(strongest: float, threshold: float) -> float:
+    """Return the end of a colour scale: whole, and well beyond the threshold."""
+    return float(np.ceil(max(strongest, 1.5 * threshold)))
+
+
+def colour_limit(z: NDArray[np.floating], threshold: float) -> float:
+    """Return the |z| of the strongest colour: the 98th percentile of what is beyond a threshold."""
+    magnitude = np.abs(z)
+    members = magnitude[magnitude > threshold]
+    strongest = float(np.quantile(members, STRONG)) if members.size else 2 * threshold
+    return rounded_limit(strongest, threshold)
+
+
 def to_int8(values: NDArray[np.floating], limit: float) -> NDArray[np.int8]:
     """Return `values` clipped to ±`limit` in 127 steps each way: a quarter of the payload."""
     scaled: Floats = np.nan_to_num(values).astype(np.float32) / np.float32(limit) * 127

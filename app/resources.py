@@ -17,7 +17,7 @@ from app.jobs import JobManager
 from app.tasks import ModelShelf
 from app.texts import TextChoice, Uploads
 from app.theme import PALETTES, Mode
-from fnprune_core import decoding, thresholds, topography, workflows
+from fnprune_core import decoding, topography, workflows
 from fnprune_core.annotations import Annotations, path_of, read_annotations
 from fnprune_core.corpora import Document
 from fnprune_core.errors import ArtifactNotFoundError, FnpruneError
@@ -29,6 +29,8 @@ from fnprune_core.recording import Recording, RecordingSettings
 from fnprune_core.storage import Workspace, read_manifest
 from fnprune_core.topography import Cortex
 from fnprune_core.verdicts import Assessment
+
+_STEP = 0.01  # of |z|, when it is counted
 
 
 @st.cache_resource
@@ -178,13 +180,24 @@ def _assessment(id: str, key: tuple[tuple[str, str], ...]) -> Assessment:
     return workflows.open_assessment(workspace(), atlas(id).id)
 
 
-@st.cache_data(max_entries=8)
+@st.cache_data(max_entries=4)
+def _magnitudes(id: str) -> NDArray[np.int64]:
+    """Return how many |z| of all maps lie in each step: a quantile then takes no time."""
+    counts = np.zeros(10_001, dtype=np.int64)
+    for row in atlas(id).maps:
+        steps = np.minimum(np.abs(row) / _STEP, len(counts) - 1).astype(np.int64)
+        counts += np.bincount(steps, minlength=len(counts))
+    return counts
+
+
 def colour_limit(id: str, z: float) -> float:
-    """Return the z of the strongest colour, the same for all networks of an atlas."""
-    members = np.abs(atlas(id).maps)
-    members = members[members > z]
-    strongest = float(np.quantile(members, 0.98)) if members.size else 2 * z
-    return float(np.ceil(max(strongest, 1.5 * z)))
+    """Return the |z| of the strongest colour, the same for all networks of an atlas.
+
+    As `raster.colour_limit` of all maps, to a step of 0.01.
+    """
+    above = np.cumsum(_magnitudes(id)[int(z / _STEP) :])
+    strongest = z + _STEP * float(np.searchsorted(above, raster.STRONG * above[-1]))
+    return raster.rounded_limit(strongest, z)
 
 
 def thumbnails(id: str, z: float, mode: Mode) -> list[str]:
@@ -260,13 +273,6 @@ def annotations(id: str) -> Annotations:
 @st.cache_resource(max_entries=8)
 def _annotations(id: str, file: int, changed_ns: int) -> Annotations:
     return read_annotations(workspace(), id)
-
-
-@st.cache_resource(max_entries=256)
-def suggested_thresholds(id: str, network: int) -> list[thresholds.Suggestion]:
-    """Return thresholds for a network's map; the fit is too slow for each move of a slider."""
-    opened = atlas(id)
-    return thresholds.suggested_thresholds(opened.maps[network, opened.decomposition.alive])
 
 
 @st.cache_resource(max_entries=4)

@@ -30,15 +30,7 @@ def scan(shown: Scan, *, key: str, made: str) -> None:
 
 def _take_away(shown: Scan, *, key: str) -> None:
     with st.container(horizontal=True, gap="xsmall"):
-        st.download_button(
-            "CSV",
-            lambda: shown.table.to_csv(index=False),
-            file_name=f"fnprune-{key}.csv",
-            mime="text/csv",
-            icon=":material/download:",
-            key=f"{key}-csv",
-            on_click="ignore",
-        )
+        take_away.csv_button(shown.table, name=f"fnprune-{key}", key=key)
         st.download_button(
             "PNG",
             shown.png,

@@ -3,6 +3,7 @@
 from contextlib import suppress
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from app import resources, state, wording
@@ -18,17 +19,22 @@ def numbers(shown: Picture, *, key: str, canvas: str) -> None:
     if view.atlas:
         name += f"-{view.atlas[:8]}-network-{view.network}-z{view.z:g}"
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
-        st.download_button(
-            "CSV",
-            lambda: shown.table.to_csv(index=False),
-            file_name=f"{name}.csv",
-            mime="text/csv",
-            icon=":material/download:",
-            key=f"{key}-csv",
-            on_click="ignore",
-        )
+        csv_button(shown.table, name=name, key=key)
         save_picture(f"{key}-save", chart=key, name=name, canvas=canvas)
     st.dataframe(shown.table, hide_index=True, alt=shown.alternative)
+
+
+def csv_button(table: pd.DataFrame, *, name: str, key: str) -> None:
+    """Offer a table as a CSV file called `name`."""
+    st.download_button(
+        "CSV",
+        lambda: table.to_csv(index=False),
+        file_name=f"{name}.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        key=f"{key}-csv",
+        on_click="ignore",
+    )
 
 
 def provenance(made: str, *, key: str) -> None:

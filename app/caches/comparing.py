@@ -54,12 +54,6 @@ def targets(atlas_id: str) -> list[Choice]:
     ]
 
 
-def atlas_label(id: str) -> str:
-    """Return what an atlas is, in one line of plain text."""
-    found = [entry for entry in resources.workspace().entries("decompositions") if entry.id == id]
-    return _atlas_label(found[0]) if found else id
-
-
 def _atlas_label(entry: Entry) -> str:
     facts, settings = entry.manifest, entry.manifest["settings"]
     parts = [f"{facts['n_networks']} networks", f"seed {settings['seed']}"]

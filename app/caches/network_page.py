@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from app import resources
+from app import raster, resources
 from app.figures import surfaces
 from fnprune_core import decoding, spectra, thresholds, topography
 from fnprune_core.decoding import DomainTest, LogitEffect
@@ -16,39 +16,12 @@ from fnprune_core.networks import Passage
 from fnprune_core.spectra import Spectrum
 from fnprune_core.thresholds import MixtureFit, Suggestion
 
-_STEP = 0.01
-_STRONG = 0.98
 STABLE, COMPACT = 0.9, 0.5
 
 
-@st.cache_data(max_entries=4)
-def _magnitudes(id: str) -> NDArray[np.int64]:
-    """Return how many |z| of all maps lie in each step of 0.01: a quantile then takes no time."""
-    maps = resources.atlas(id).maps
-    counts = np.zeros(10_001, dtype=np.int64)
-    for row in maps:
-        steps = np.minimum(np.abs(row) / _STEP, len(counts) - 1).astype(np.int64)
-        counts += np.bincount(steps, minlength=len(counts))
-    return counts
-
-
-def colour_limit(id: str, z: float, network: int | None = None) -> float:
-    """Return the |z| of the strongest colour: the 98th percentile of the units beyond z.
-
-    Parameters
-    ----------
-    network : int, optional
-        Given, of this network alone; else of all networks of the atlas.
-    """
-    if network is None:
-        counts = _magnitudes(id)[int(z / _STEP) :]
-        above = np.cumsum(counts)
-        strongest = z + _STEP * float(np.searchsorted(above, _STRONG * above[-1]))
-    else:
-        values = np.abs(resources.atlas(id).maps[network])
-        members = values[values > z]
-        strongest = float(np.quantile(members, _STRONG)) if members.size else 2 * z
-    return float(np.ceil(max(strongest, 1.5 * z)))
+def own_limit(id: str, z: float, network: int) -> float:
+    """Return the |z| of the strongest colour of a network by itself."""
+    return raster.colour_limit(resources.atlas(id).maps[network], z)
 
 
 @st.cache_resource(max_entries=64)

@@ -8,9 +8,16 @@ from fnprune_core.networks import NetworkAtlas
 SECTIONS = {"images": "Images", "names": "Names", "tables": "Tables", "page": "One page"}
 
 
+def threshold() -> float:
+    """Draw the slider of the threshold; return it."""
+    return atlas_frame.threshold(
+        "files-z", tip="Which units count as members, here as on the other pages."
+    )
+
+
 def show_images(atlas: NetworkAtlas) -> None:
     """Draw what goes out and comes back as NIfTI."""
-    z = exchange.threshold()
+    z = threshold()
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Take away", anchor=False)
@@ -44,9 +51,9 @@ def show(atlas: NetworkAtlas, network: int) -> None:
     elif chosen == "names":
         show_names(atlas, network)
     elif chosen == "tables":
-        exchange.take_tables(atlas, network, exchange.threshold())
+        exchange.take_tables(atlas, network, threshold())
     else:
-        exchange.take_page(atlas, exchange.threshold())
+        exchange.take_page(atlas, threshold())
 
 
 opened = atlas_frame.open_atlas(

@@ -13,16 +13,12 @@ def controls() -> tuple[str, float]:
     """Draw the threshold and the choice of picture; return them."""
     view = state.view()
     left, middle, right = st.columns([3, 3, 2], vertical_alignment="bottom")
-    z = left.slider(
-        "Threshold |z|",
-        *state.Z_RANGE,
-        view.z,
-        0.1,
-        key="parcels-z",
-        help="A unit below it in every network belongs to none. A threshold on maps, not a test.",
-    )
-    if z != view.z:
-        state.change(z=z)
+    with left:
+        z = atlas_frame.threshold(
+            "parcels-z",
+            tip="A unit below it in every network belongs to none. A threshold on maps, not a "
+            "test.",
+        )
     chosen = middle.segmented_control(
         "View",
         list(VIEWS),

@@ -119,13 +119,7 @@ components.heading(
     "what that costs is measured beside the dense model and rival scores.",
 )
 if not state.view().atlas:
-    components.empty(
-        "No networks yet",
-        "Decompose a recording, or open the worked example.",
-        button="Go to the start",
-        page=components.START,
-        icon="neurology",
-    )
+    components.no_networks()
 else:
     atlas = resources.atlas(state.view().atlas)
     left, right = st.columns([8, 5], gap="large")

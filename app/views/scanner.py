@@ -111,16 +111,7 @@ def show(atlas: NetworkAtlas, network: int) -> None:
     chosen = atlas_frame.section(PICTURES, key="scanner-picture")
     z = state.view().z
     if chosen in ("map", "turn", "several"):
-        z = st.slider(
-            "Threshold |z|",
-            *state.Z_RANGE,
-            z,
-            0.1,
-            key="scanner-z",
-            help="z over the units of this map; not a test over subjects.",
-        )
-        if z != state.view().z:
-            state.change(z=z)
+        z = atlas_frame.threshold("scanner-z", tip=atlas_frame.ONE_MAP)
     if scanner.grid(atlas.id).placement == "index":
         st.info(
             "The units of this atlas have no places: they lie in the order of their numbers, and "
