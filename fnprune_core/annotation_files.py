@@ -53,12 +53,12 @@ class Annotation:
     tags: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        _check_text(self.name, what="name", longest=MAX_NAME)
-        _check_text(self.note, what="note", longest=MAX_NOTE, allowed="\n\t")
+        check_text(self.name, what="name", longest=MAX_NAME)
+        check_text(self.note, what="note", longest=MAX_NOTE, allowed="\n\t")
         if len(self.tags) > MAX_TAGS:
             raise TextError(f"A network has at most {MAX_TAGS} tags, got {len(self.tags)}.")
         for tag in self.tags:
-            _check_text(tag, what="tag", longest=MAX_TAG)
+            check_text(tag, what="tag", longest=MAX_TAG)
             if not tag or "," in tag or ";" in tag:
                 raise TextError(f"{tag!r} is not a tag: tags are words without comma or semicolon.")
 
@@ -153,7 +153,8 @@ def parse(content: bytes) -> Annotations:
     return from_json(value)
 
 
-def _check_text(text: str, *, what: str, longest: int, allowed: str = "") -> None:
+def check_text(text: str, *, what: str, longest: int, allowed: str = "") -> None:
+    """Raise `TextError` if a text is too long or holds control characters, saying where."""
     if len(text) > longest:
         raise TextError(
             f"A {what} has at most {longest:,} characters, got {len(text):,}.",
