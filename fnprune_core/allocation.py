@@ -26,6 +26,8 @@ class Budget:
     multiple : int or None
         Round the number of units that stay up to a multiple, in every layer; ``uniform`` then
         keeps the same number in each. None meets the ratio to one unit.
+    pinned : ndarray (n_units,) or None
+        Units that must go, in exempt layers too; none of them is protected.
     """
 
     layout: UnitLayout
@@ -33,6 +35,14 @@ class Budget:
     scores: NDArray[np.float64]
     protected: NDArray[np.bool_]
     multiple: int | None = None
+    pinned: NDArray[np.bool_] | None = None
+
+    @property
+    def least(self) -> NDArray[np.int64]:
+        """Units that must go, per layer."""
+        if self.pinned is None:
+            return np.zeros(self.layout.n_layers, dtype=np.int64)
+        return np.array([part.sum() for part in self.layout.split(self.pinned)], dtype=np.int64)
 
     @property
     def removable(self) -> NDArray[np.int64]:
@@ -52,6 +62,15 @@ Allocation = Callable[[Budget], NDArray[np.int64]]
 
 
 def _refuse(budget: Budget, possible: int, why: str) -> None:
+    least = int(budget.least.sum())
+    if budget.n_removed < least:
+        share = least / budget.layout.n_units
+        raise RatioError(
+            f"{least} units are pinned to go, but a ratio of "
+            f"{budget.n_removed / budget.layout.n_units:.3f} lets {budget.n_removed} go: the "
+            f"least ratio is {share:.4f}.",
+            hint=f"Choose a ratio of at least {np.ceil(share * 1e4) / 1e4:.4f}, or unpin units.",
+        )
     if budget.n_removed > possible:
         most = possible / budget.layout.n_units
         raise RatioError(
@@ -63,12 +82,28 @@ def _refuse(budget: Budget, possible: int, why: str) -> None:
 
 
 def _evenly(budget: Budget, free: NDArray[np.bool_], why: str) -> NDArray[np.int64]:
-    """Remove the same share of each free layer, to one unit, never beyond what is removable."""
-    capacity = np.where(free, budget.removable, 0)
+    """Remove the same share of each free layer, to one unit, never beyond what is removable.
+
+    A layer in which more units must go than its share gives those, and the others less.
+    """
+    least = budget.least
+    capacity = np.where(free, budget.removable, least)
     _refuse(budget, int(capacity.sum()), why)
-    widths = np.asarray(budget.layout.widths, dtype=np.float64)
-    removed = np.zeros(budget.layout.n_layers, dtype=np.int64)
-    while (left := budget.n_removed - int(removed.sum())) > 0:
+    is_fixed = ~free
+    while True:
+        fixed = np.where(is_fixed, least, 0)
+        room = np.where(is_fixed, 0, capacity)
+        removed = fixed + _shared(budget.layout, budget.n_removed - int(fixed.sum()), room)
+        if not (removed < least).any():
+            return removed
+        is_fixed = is_fixed | (removed < least)
+
+
+def _shared(layout: UnitLayout, n_removed: int, capacity: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Divide a number by the layers' widths, to one unit, never beyond the capacity."""
+    widths = np.asarray(layout.widths, dtype=np.float64)
+    removed = np.zeros(layout.n_layers, dtype=np.int64)
+    while (left := n_removed - int(removed.sum())) > 0:
         room = capacity - removed
         share = np.where(room > 0, widths, 0.0)
         wanted = left * share / share.sum()
@@ -80,6 +115,29 @@ def _evenly(budget: Budget, free: NDArray[np.bool_], why: str) -> NDArray[np.int
     return removed
 
 
+def _rounded(budget: Budget, kept: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Round the units that stay up to the multiple, or down where more are pinned to go.
+
+    Raises
+    ------
+    RatioError
+        If between the units that must stay and those that must go there is no multiple.
+    """
+    multiple = budget.multiple or 1
+    widths = np.asarray(budget.layout.widths, dtype=np.int64)
+    up = -(-kept // multiple) * multiple
+    down = (widths - budget.least) // multiple * multiple
+    rounded = np.where(budget.least > 0, np.minimum(up, down), up)
+    for layer in np.flatnonzero(rounded < np.minimum(up, widths - budget.removable)):
+        raise RatioError(
+            f"Layer {layer} cannot keep a multiple of {multiple} units: {budget.least[layer]} of "
+            f"its {widths[layer]} are pinned to go, and "
+            f"{widths[layer] - budget.removable[layer]} must stay.",
+            hint="Choose a smaller multiple, or unpin units of this layer.",
+        )
+    return np.asarray(rounded, dtype=np.int64)
+
+
 def uniform(budget: Budget) -> NDArray[np.int64]:
     """Remove the same share of every layer; with a multiple, keep the same number in each."""
     everywhere = np.ones(budget.layout.n_layers, dtype=bool)
@@ -87,7 +145,7 @@ def uniform(budget: Budget) -> NDArray[np.int64]:
     if budget.multiple is None:
         return removed
     widths = np.asarray(budget.layout.widths, dtype=np.int64)
-    most = int((widths - removed).max())
+    most = int(_rounded(budget, np.full_like(widths, (widths - removed).max())).min())
     return np.maximum(widths - most, 0)
 
 
@@ -110,12 +168,16 @@ def ranked_globally(budget: Budget) -> NDArray[np.int64]:
     _refuse(budget, int(budget.removable.sum()), "with the units that must stay,")
     layout = budget.layout
     ranks = []
-    for scores, protected in zip(
-        layout.split(budget.scores), layout.split(budget.protected), strict=True
+    must_go = budget.pinned if budget.pinned is not None else np.zeros_like(budget.protected)
+    for scores, protected, pinned in zip(
+        layout.split(budget.scores),
+        layout.split(budget.protected),
+        layout.split(must_go),
+        strict=True,
     ):
         spread = scores.std()
         z = (scores - scores.mean()) / (spread if spread > 0 else 1.0)
-        z = np.where(protected, np.inf, z)
+        z = np.where(protected, np.inf, np.where(pinned, -np.inf, z))
         if not protected.any():
             z[np.argmax(z)] = np.inf  # a layer keeps at least one unit
         ranks.append(z)
@@ -140,8 +202,8 @@ def allocate(name: str, budget: Budget) -> NDArray[np.int64]:
     if budget.multiple is None:
         return removed
     widths = np.asarray(budget.layout.widths, dtype=np.int64)
-    kept = -(-(widths - removed) // budget.multiple) * budget.multiple
-    return np.maximum(widths - kept, 0)
+    kept = _rounded(budget, widths - removed)
+    return np.asarray(np.maximum(widths - kept, 0), dtype=np.int64)
 
 
 def default_multiple(width: int) -> int:

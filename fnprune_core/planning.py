@@ -1,7 +1,6 @@
 """Plans: scores, allocation and compensation brought together, and plans from elsewhere."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -176,7 +175,7 @@ class _Planner:
             "fingerprint": self.language_model.fingerprint,
             "recording_id": self.recording.id,
             "decomposition_id": self.atlas.id if self.atlas and uses_networks else "",
-            "settings": asdict(settings),
+            "settings": settings.to_json(),
         }
 
     def _score_inputs(self, settings: PlanSettings) -> ScoreInputs:
@@ -200,12 +199,15 @@ class _Planner:
         if key not in self._scores:
             self._scores[key] = row.compute(inputs)
         sinks = sink_units(self.language_model, self.recording, settings.sink_units)
+        pinned_keep, pinned_remove = settings.pins(self.recording.layout)
+        sinks &= ~pinned_remove  # the person decides
         choice = choose_units(
             self._scores[key],
             layout=self.recording.layout,
             ratio=settings.ratio,
             allocation=settings.allocation,
-            protected=sinks,
+            protected=sinks | pinned_keep,
+            pinned=pinned_remove,
             multiple=settings.multiple,
         )
         return PruningPlan(

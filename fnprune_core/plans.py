@@ -15,6 +15,8 @@ from fnprune_core.storage import canonical_json, read_json
 
 PLAN_VERSION = 1
 PLAN_FILE = "plan.json"
+#: Settings that plans of the first version lack, with what their absence means.
+_LATER: dict[str, Any] = {"pinned_keep": (), "pinned_remove": ()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,9 @@ class PlanSettings:
     multiple : int or None
         Keep more units, the highest scored, until each layer's number is a multiple of this, and
         with the uniform allocation the same in all; None meets the ratio to one unit.
+    pinned_keep, pinned_remove : tuple of int
+        Flat units that stay, or go, whatever their score, layer or service to attention sinks.
+        Those that go count in the ratio.
     """
 
     score: str = "network-energy"
@@ -53,6 +58,8 @@ class PlanSettings:
     preserved: tuple[int, ...] | None = None
     seed: int = 0
     multiple: int | None = None
+    pinned_keep: tuple[int, ...] = ()
+    pinned_remove: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.ratio < 1:
@@ -81,6 +88,48 @@ class PlanSettings:
                     "No network is preserved.", hint="Preserve at least one network."
                 )
             object.__setattr__(self, "preserved", tuple(sorted(set(self.preserved))))
+        self._check_pins()
+
+    def _check_pins(self) -> None:
+        for name in ("pinned_keep", "pinned_remove"):
+            object.__setattr__(self, name, tuple(sorted({_whole(u) for u in getattr(self, name)})))
+        both = sorted(set(self.pinned_keep) & set(self.pinned_remove))
+        if both:
+            raise SettingsError(
+                f"Pinned to stay and to go at once: unit {', '.join(map(str, both[:5]))}"
+                f"{'' if len(both) <= 5 else f' and {len(both) - 5} more'}.",
+                hint="Take one of the two pins away.",
+            )
+
+    def pins(self, layout: UnitLayout) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return which units are pinned to stay and which to go, (n_units,) each.
+
+        Raises
+        ------
+        SettingsError
+            If a pinned unit is not in the layout.
+        """
+        found = []
+        for units in (self.pinned_keep, self.pinned_remove):
+            wrong = [u for u in units if not 0 <= u < layout.n_units]
+            if wrong:
+                raise SettingsError(
+                    f"Unit {wrong[0]} is pinned, but this model's units run from 0 to "
+                    f"{layout.n_units - 1}.",
+                    hint="Pinned for another model? Take the pin away.",
+                )
+            pinned = np.zeros(layout.n_units, dtype=bool)
+            pinned[list(units)] = True
+            found.append(pinned)
+        return found[0], found[1]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings as JSON; what came later is left out where nobody asked for it.
+
+        So ids of plans do not change when a new setting does.
+        """
+        value = asdict(self)
+        return {k: v for k, v in value.items() if k not in _LATER or v != _LATER[k]}
 
     def with_(self, **changes: Any) -> "PlanSettings":
         """Return a copy with some choices changed."""
@@ -168,7 +217,7 @@ class PruningPlan:
             "model_name": self.model_name,
             "widths": list(self.layout.widths),
             "removed": [part.tolist() for part in self.removed],
-            "settings": asdict(self.settings),
+            "settings": self.settings.to_json(),
             "recording_id": self.recording_id,
             "decomposition_id": self.decomposition_id,
             "share_of_parameters": self.share_of_parameters,
@@ -196,8 +245,9 @@ class PruningPlan:
             )
         try:
             settings = dict(value["settings"])
-            if settings["preserved"] is not None:
-                settings["preserved"] = tuple(settings["preserved"])
+            for name in ("preserved", "pinned_keep", "pinned_remove"):
+                if settings.get(name) is not None:
+                    settings[name] = tuple(settings[name])
             layout = UnitLayout(tuple(_whole(width) for width in value["widths"]))
             removed = tuple(
                 np.array(sorted({_whole(unit) for unit in part}), dtype=np.int64)
@@ -275,27 +325,41 @@ def choose_units(
     ratio: float,
     allocation: str,
     protected: NDArray[np.bool_],
+    pinned: NDArray[np.bool_] | None = None,
     multiple: int | None = None,
 ) -> Choice:
     """Return the lowest-scored units of each layer, within the allocation's budget.
 
     Ties go by index. The ratio is met to one unit, or with a `multiple` undercut as little as
-    the rounding allows; protected units never go.
+    the rounding allows; protected units never go, pinned ones always do, protected or not.
     """
     if not np.isfinite(scores).all():
         raise PlanError("A score is not finite.", hint="Record again in float32 or bfloat16.")
+    if pinned is None:
+        pinned = np.zeros(layout.n_units, dtype=bool)
+    for layer, part in enumerate(layout.split(pinned)):
+        if part.all():
+            raise PlanError(
+                f"All units of layer {layer} are pinned to go: it would be empty.",
+                hint="Let at least one unit stay.",
+            )
+    protected = protected & ~pinned
     budget = Budget(
         layout=layout,
         n_removed=round(ratio * layout.n_units),
         scores=scores,
         protected=protected,
+        pinned=pinned,
         multiple=multiple,
     )
     counts = allocate(allocation, budget)
     removed, thresholds = [], []
-    parts = zip(layout.split(scores), layout.split(protected), counts, strict=True)
-    for values, stay, count in parts:
-        order = np.argsort(np.where(stay, np.inf, values), kind="stable")
+    ranks = np.where(protected, np.inf, np.where(pinned, -np.inf, scores))
+    parts = zip(
+        layout.split(scores), layout.split(ranks), layout.split(protected), counts, strict=True
+    )
+    for values, rank, stay, count in parts:
+        order = np.argsort(rank, kind="stable")
         removed.append(np.sort(order[:count]))
         kept = order[count:]
         free = values[kept[~stay[kept]]]

@@ -13,6 +13,7 @@ from fnprune_core.storage import Workspace
 
 if TYPE_CHECKING:
     from fnprune_core.documents import Document
+    from fnprune_core.layout import UnitLayout
     from fnprune_core.models import LanguageModel
 
 EMBEDDED = "embedded"  # as in loading, which would import torch
@@ -69,6 +70,19 @@ def load(model: str, device: str, dtype: str, *, as_json: bool) -> "LanguageMode
 
     with progress_bars(shown=not as_json) as progress:
         return load_model(model, device=device, dtype=dtype, progress=progress)
+
+
+def units_in(text: str | None, layout: "UnitLayout") -> tuple[int, ...]:
+    """Return the flat units of a list of layer:index such as "3:17,3:20"."""
+    units: list[int] = []
+    for part in filter(None, (p.strip() for p in (text or "").split(","))):
+        layer, _, index = part.partition(":")
+        if not (layer.isdecimal() and index.isdecimal()):
+            raise SettingsError(
+                f"{part!r} is not a unit.", hint='Write units as layer:index, "3:17,3:20".'
+            )
+        units.append(int(layout.flat(int(layer), int(index))))
+    return tuple(units)
 
 
 def numbers_in(text: str | None) -> tuple[int, ...] | None:

@@ -22,6 +22,7 @@ from fnprune_core.commands.options import (
     documents_from,
     load,
     numbers_in,
+    units_in,
     workspace_at,
 )
 from fnprune_core.console import print_facts, print_json, print_table, progress_bars
@@ -61,6 +62,12 @@ def plan(
         int | None,
         typer.Option(help="Keep more units, until each layer's number is a multiple of this."),
     ] = None,
+    keep_units: Annotated[
+        str | None, typer.Option(help='Units that stay, as layer:index: "3:17,3:20".')
+    ] = None,
+    remove_units: Annotated[
+        str | None, typer.Option(help="Units that go, sink units and exempt layers too.")
+    ] = None,
     model: Model = EMBEDDED,
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -71,7 +78,7 @@ def plan(
     from fnprune_core import workflows
 
     workspace = workspace_at(where)
-    recording = workspace.existing("recordings", recording).name
+    opened = workflows.open_recording(workspace, recording)
     settings = PlanSettings(
         score=score,
         ratio=ratio,
@@ -82,6 +89,8 @@ def plan(
         preserved=_preserved(workspace, decomposition, preserve, drop, drop_domain),
         seed=seed,
         multiple=multiple,
+        pinned_keep=units_in(keep_units, opened.layout),
+        pinned_remove=units_in(remove_units, opened.layout),
     )
     workflows.canonical_settings(settings)  # a mistake is told before the model is loaded
     language_model = load(model, device, dtype, as_json=as_json)
@@ -90,7 +99,7 @@ def plan(
         id = workflows.plan(
             workspace,
             language_model,
-            recording_id=recording,
+            recording_id=opened.id,
             decomposition_id=decomposition,
             settings=settings,
             progress=progress,
@@ -105,6 +114,8 @@ def plan(
         "compensation": made.settings.compensation,
         "sink_units": made.settings.sink_units,
         "multiple": made.settings.multiple,
+        "pinned_keep": len(made.settings.pinned_keep),
+        "pinned_remove": len(made.settings.pinned_remove),
         "preserved": len(made.preserved),
         "n_networks": made.n_networks,
         "kept_widths": list(made.kept_widths),
