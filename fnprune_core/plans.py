@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fnprune_core.allocation import ALLOCATIONS, Budget, allocate
+from fnprune_core.allocation import ALLOCATIONS, Choice, choose_units
 from fnprune_core.errors import FnpruneError, PlanError, RatioError, SettingsError
 from fnprune_core.layout import UnitLayout
 from fnprune_core.storage import canonical_json, read_json
+
+__all__ = ["PLAN_FILE", "PLAN_VERSION", "Choice", "PlanSettings", "PruningPlan", "choose_units"]
 
 PLAN_VERSION = 1
 PLAN_FILE = "plan.json"
@@ -308,61 +310,3 @@ def _cause(error: Exception) -> str:
     if isinstance(error, KeyError):
         return f"it has no {error}"
     return error.message.rstrip(".") if isinstance(error, FnpruneError) else str(error)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Choice:
-    """Which units stay, with each layer's threshold."""
-
-    removed: tuple[NDArray[np.int64], ...]
-    thresholds: tuple[float, ...]
-
-
-def choose_units(
-    scores: NDArray[np.float64],
-    *,
-    layout: UnitLayout,
-    ratio: float,
-    allocation: str,
-    protected: NDArray[np.bool_],
-    pinned: NDArray[np.bool_] | None = None,
-    multiple: int | None = None,
-) -> Choice:
-    """Return the lowest-scored units of each layer, within the allocation's budget.
-
-    Ties go by index. The ratio is met to one unit, or with a `multiple` undercut as little as
-    the rounding allows; protected units never go, pinned ones always do, protected or not.
-    """
-    if not np.isfinite(scores).all():
-        raise PlanError("A score is not finite.", hint="Record again in float32 or bfloat16.")
-    if pinned is None:
-        pinned = np.zeros(layout.n_units, dtype=bool)
-    for layer, part in enumerate(layout.split(pinned)):
-        if part.all():
-            raise PlanError(
-                f"All units of layer {layer} are pinned to go: it would be empty.",
-                hint="Let at least one unit stay.",
-            )
-    protected = protected & ~pinned
-    budget = Budget(
-        layout=layout,
-        n_removed=round(ratio * layout.n_units),
-        scores=scores,
-        protected=protected,
-        pinned=pinned,
-        multiple=multiple,
-    )
-    counts = allocate(allocation, budget)
-    removed, thresholds = [], []
-    ranks = np.where(protected, np.inf, np.where(pinned, -np.inf, scores))
-    parts = zip(
-        layout.split(scores), layout.split(ranks), layout.split(protected), counts, strict=True
-    )
-    for values, rank, stay, count in parts:
-        order = np.argsort(rank, kind="stable")
-        removed.append(np.sort(order[:count]))
-        kept = order[count:]
-        free = values[kept[~stay[kept]]]
-        # Where only protected units are left, the threshold lies above all scores.
-        thresholds.append(float(free.min() if len(free) else np.nextafter(values.max(), np.inf)))
-    return Choice(removed=tuple(removed), thresholds=tuple(thresholds))
