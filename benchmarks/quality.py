@@ -1,0 +1,402 @@
+"""Perplexity of plans at equal size: ours, what the field's training-free pruners give, controls.
+
+Run: ``python benchmarks/quality.py --data FOLDER`` measures (60 windows of each text for a first
+look, ``--n-windows 0`` for all), then prints the table in Markdown and JSON. Each plan on each text
+is saved as it is read (``--results``), and a rerun, with more windows, rows or seeds too, goes on
+with what is missing. ``--report`` only prints. What it needs in the folder: ``held_out_texts.py``.
+
+Protocol: windows of 512. Calibration on 16,384 tokens, either of WikiText-2 validation or of the
+first half of a C4 file; a seed is a draw of windows, and no two seeds share one. Evaluation on
+WikiText-2 test and on the C4 file's second half. Differences are paired by window; their errors
+are over documents, of the mean over seeds. bfloat16 unless said otherwise, dense too.
+
+Rivals stand in the table with the best compensation published for them, without our sink units
+(FLAP: ranked over all layers, with its bias; Wanda: per layer, with and without FLAP's bias;
+Taylor: per layer, none), and once more with all that ours has. ``flap`` with all of it is the
+matched control. ``--row 'name={"score": "flap", "compensation": "…"}'`` adds any other plan.
+"""
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from held_out_texts import DATA, articles, drawn, packed, web_pages
+from numpy.typing import NDArray
+from result_files import (
+    Measurer,
+    ResultFiles,
+    Row,
+    circumstances,
+    mean_over_seeds,
+    note,
+    over_seeds,
+    row_named,
+    summary,
+)
+
+from fnprune_core import workflows
+from fnprune_core.corpora import Windows
+from fnprune_core.decomposition import GroupICA
+from fnprune_core.errors import FnpruneError
+from fnprune_core.evaluation import Perplexity
+from fnprune_core.loading import load_model
+from fnprune_core.recording import RecordingSettings, record
+from fnprune_core.storage import Workspace
+
+WINDOW = 512
+DENSE = "dense"
+CONTROL = "flap, all of ours"
+OURS = "ours"
+_PLAIN = {"allocation": "protect-ends", "sink_units": 0}
+
+
+def table_of_rows(best: str) -> dict[str, Row]:
+    """Return the rows by name; `best` is the compensation of our pipeline."""
+    pipeline = {"allocation": "protect-ends", "sink_units": 4, "compensation": best}
+    settings: dict[str, dict[str, Any] | None] = {
+        DENSE: None,
+        OURS: {"score": "network-energy", **pipeline},
+        CONTROL: {"score": "flap", **pipeline},
+        # As published.
+        "flap-published, bias": {"score": "flap-published", "compensation": "bias"},
+        "wanda, none": {"score": "wanda", **_PLAIN, "compensation": "none"},
+        "wanda, bias": {"score": "wanda", **_PLAIN, "compensation": "bias"},
+        "taylor, none": {"score": "taylor", **_PLAIN, "compensation": "none"},
+        "membership, bias": {"score": "network-membership", **_PLAIN, "compensation": "bias"},
+        "random, none": {"score": "random", **_PLAIN, "compensation": "none"},
+        # The same with all that ours has, but for what a published method fixes.
+        f"flap-published, {best}": {"score": "flap-published", "compensation": best},
+        **{
+            f"{score}, all of ours": {"score": score, **pipeline}
+            for score in ("wanda", "taylor", "magnitude", "random")
+        },
+        "membership, all of ours": {"score": "network-membership", **pipeline},
+        # One part left out at a time.
+        "ours without sink units": {"score": "network-energy", **pipeline, "sink_units": 0},
+        "ours, uniform": {"score": "network-energy", **pipeline, "allocation": "uniform"},
+        "ours, bias": {"score": "network-energy", **pipeline, "compensation": "bias"},
+        "ours, none": {"score": "network-energy", **pipeline, "compensation": "none"},
+    }
+    if best != "least-squares":
+        settings["ours, least-squares"] = {
+            "score": "network-energy",
+            **pipeline,
+            "compensation": "least-squares",
+        }
+    return {
+        name: Row(
+            name=name,
+            settings=each,
+            uses_networks=each is not None and each["score"].startswith("network"),
+        )
+        for name, each in settings.items()
+    }
+
+
+class Study:
+    """Texts, recordings and plans of the whole comparison."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.workspace = Workspace(options.workspace) if options.workspace else Workspace.default()
+        self.language_model = load_model(options.model, dtype=options.dtype)
+        folder = options.results or self.workspace.root / "benchmarks" / "quality"
+        self.losses = ResultFiles(folder / "losses")
+        self.cells = ResultFiles(folder / "cells")
+        self.measurer = Measurer(self.workspace, self.language_model, self.losses)
+        pages = web_pages(options.data / "c4_train_first1000.jsonl")
+        first, second = pages[: len(pages) // 2], pages[len(pages) // 2 :]
+        valid = articles(options.data / "wikitext2" / "wiki.valid.raw")
+        test = articles(options.data / "wikitext2" / "wiki.test.raw")
+        cut = self._cut
+        self.calibrations = {"wikitext2": (valid, "WikiText-2 validation"), "c4": (first, "C4")}
+        self.texts: dict[str, Windows] = {
+            name: cut(documents)
+            for name, documents in {"wikitext2": test, "c4": second}.items()
+            if name in options.texts
+        }
+        self._recordings: dict[tuple[str, int], str] = {}
+
+    def _cut(self, documents: Any, *, n_dummy: int = 0) -> Windows:
+        return packed(self.language_model, documents, window=WINDOW, n_dummy=n_dummy)
+
+    def recording(self, calibration: str, seed: int) -> str:
+        """Return the recording of a seed's draw of a calibration text."""
+        key = (calibration, seed)
+        if key not in self._recordings:
+            windows = drawn(
+                self._cut(self.calibrations[calibration][0], n_dummy=4),
+                self.options.n_tokens // WINDOW,
+                seed=seed,
+            )
+            id = record(
+                self.workspace,
+                self.language_model,
+                windows,
+                settings=RecordingSettings(max_tokens=None),
+            )
+            recording = workflows.open_recording(self.workspace, id)
+            for text in self.texts.values():
+                workflows.check_overlap(recording, text)
+            self._recordings[key] = id
+        return self._recordings[key]
+
+    def decomposition(self, recording_id: str) -> str:
+        """Return the networks of a recording."""
+        settings = GroupICA(n_components=self.options.n_networks, n_runs=1)
+        return workflows.decompose(self.workspace, recording_id, settings=settings)
+
+    def chosen(self, windows: Windows) -> NDArray[np.int64]:
+        """Return the windows to read: all, or so many at even steps."""
+        n = self.options.n_windows
+        if not 0 < n < windows.n_windows:
+            return np.arange(windows.n_windows)
+        return np.linspace(0, windows.n_windows, n, endpoint=False).astype(np.int64)
+
+    def measure(self, rows: Sequence[Row]) -> None:
+        """Measure every cell that is missing, a whole seed before the next, and keep it."""
+        for seed in self.options.seeds:
+            for calibration in self.options.calibrations:
+                missing = [
+                    (row, ratio)
+                    for ratio in self.options.ratios
+                    for row in rows
+                    if self.cells.get(self.key(row, calibration, seed, ratio)) is None
+                ]
+                plan_ids = self.plans(missing, calibration=calibration, seed=seed)
+                for row, ratio in missing:
+                    if (row.name, ratio) not in plan_ids:
+                        continue
+                    note(f"{row.name}, {calibration}, seed {seed}, {ratio:.0%}")
+                    self._measure(
+                        self.key(row, calibration, seed, ratio), plan_ids[row.name, ratio]
+                    )
+
+    def _measure(self, key: Mapping[str, Any], plan_id: str | None) -> None:
+        if self.cells.get(key) is not None:  # the dense model stands at every ratio
+            return
+        found = {
+            name: self.measurer.losses(windows, plan_id, chosen=self.chosen(windows))
+            for name, windows in self.texts.items()
+        }
+        self.cells.put(
+            key,
+            {
+                "texts": {name: result.to_json() for name, result in found.items()},
+                "circumstances": circumstances(self.language_model),
+            },
+        )
+
+    def plans(
+        self, wanted: Sequence[tuple[Row, float]], *, calibration: str, seed: int
+    ) -> dict[tuple[str, float], str | None]:
+        """Return the plan of each row and ratio; None for dense, none where the library refuses.
+
+        Those of one compensation are made in one call, because they share the calibration's pass.
+        """
+        made: dict[tuple[str, float], str | None] = {
+            (row.name, ratio): None for row, ratio in wanted if row.settings is None
+        }
+        groups: dict[str, list[tuple[Row, float]]] = {}
+        for row, ratio in wanted:
+            if row.settings is not None:
+                groups.setdefault(row.at(ratio).compensation, []).append((row, ratio))
+        for compensation, members in groups.items():
+            note(f"plans, {compensation}, {calibration}, seed {seed}")
+            recording_id = self.recording(calibration, seed)
+            uses_networks = any(row.uses_networks for row, _ in members)
+            try:
+                ids = workflows.plans(
+                    self.workspace,
+                    self.language_model,
+                    recording_id=recording_id,
+                    decomposition_id=self.decomposition(recording_id) if uses_networks else None,
+                    settings=[row.at(ratio).with_(seed=seed) for row, ratio in members],
+                )
+            except FnpruneError as error:  # which one it was, and the others without it
+                if len(members) == 1:
+                    note(f"  {members[0][0].name} is refused: {error}")
+                    continue
+                for one in members:
+                    made |= self.plans([one], calibration=calibration, seed=seed)
+                continue
+            for (row, ratio), id in zip(members, ids, strict=True):
+                made[row.name, ratio] = id
+        return made
+
+    def key(self, row: Row, calibration: str, seed: int, ratio: float) -> dict[str, Any]:
+        """Return what a cell is found by."""
+        dense = row.settings is None
+        texts = {name: text.text_sha256 for name, text in self.texts.items()}
+        return {
+            "row": row.name,
+            "settings": None if dense else dict(row.settings or {}),
+            "ratio": 0.0 if dense else ratio,
+            "calibration": "" if dense else calibration,
+            "seed": 0 if dense else seed,
+            "n_tokens": 0 if dense else self.options.n_tokens,
+            "n_windows": self.options.n_windows,
+            "texts": texts,
+            "dtype": str(self.language_model.dtype),
+            "fingerprint": self.language_model.fingerprint,
+        }
+
+    def report(self, rows: Sequence[Row]) -> dict[str, Any]:
+        """Return the tables of what is there, one for each calibration and ratio."""
+        tables = []
+        for calibration in self.options.calibrations:
+            for ratio in self.options.ratios:
+                for text in self.texts:
+                    tables.append(
+                        {
+                            "calibration": calibration,
+                            "ratio": ratio,
+                            "text": text,
+                            "rows": self._lines(rows, calibration, ratio, text),
+                        }
+                    )
+        return {"tables": tables, "circumstances": circumstances(self.language_model)}
+
+    def _lines(
+        self, rows: Sequence[Row], calibration: str, ratio: float, text: str
+    ) -> list[dict[str, Any]]:
+        found: dict[str, dict[int, Perplexity]] = {}
+        for row in rows:
+            for seed in self.options.seeds:
+                cell = self.cells.get(self.key(row, calibration, seed, ratio))
+                if cell is not None:
+                    result = Perplexity.from_json(cell["texts"][text])
+                    found.setdefault(row.name, {})[seed] = result
+        return table_lines(found, dense=DENSE, compared_with=(self.options.ours, CONTROL))
+
+
+def table_lines(
+    found: Mapping[str, Mapping[int, Perplexity]], *, dense: str, compared_with: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return a line a row: perplexity by seed, and paired differences to some rows.
+
+    Parameters
+    ----------
+    found : mapping
+        Row to seed to losses on the same windows.
+    """
+    lines = []
+    for name, by_seed in found.items():
+        results = list(by_seed.values())
+        line: dict[str, Any] = {
+            "row": name,
+            "n_seeds": len(results),
+            "by_seed": {seed: round(each.perplexity, 3) for seed, each in by_seed.items()},
+            **summary(mean_over_seeds(results)),
+        }
+        if dense in found:
+            reference = next(iter(found[dense].values()))
+            line["times_dense"] = round(line["perplexity"] / reference.perplexity, 4)
+        for other in compared_with:
+            if other == name or other not in found or name == dense:
+                continue
+            shared = [seed for seed in by_seed if seed in found[other]]
+            if shared:
+                difference, error, each = over_seeds(
+                    [by_seed[seed] for seed in shared], [found[other][seed] for seed in shared]
+                )
+                line[f"minus {other}"] = {
+                    "nats": round(difference, 5),
+                    "standard_error": round(error, 5),
+                    "by_seed": [round(value, 5) for value in each],
+                }
+        lines.append(line)
+    return lines
+
+
+def markdown(report: Mapping[str, Any], *, compared_with: str) -> str:
+    """Return the report as Markdown: rows, and for each ratio and text perplexity and difference.
+
+    A table for each calibration; a difference is to `compared_with`, nats per token.
+    """
+    blocks = []
+    for calibration in dict.fromkeys(each["calibration"] for each in report["tables"]):
+        parts = [each for each in report["tables"] if each["calibration"] == calibration]
+        names = list(dict.fromkeys(line["row"] for part in parts for line in part["rows"]))
+        heads = [f"{part['ratio']:.0%}, {part['text']}" for part in parts]
+        lines = [
+            f"Calibrated on {calibration}; in brackets nats per token above “{compared_with}”, "
+            "paired, ± standard error.",
+            "",
+            "| plan | " + " | ".join(heads) + " |",
+            "|---|" + "---|" * len(parts),
+        ]
+        for name in names:
+            cells = [
+                _cell(next((x for x in part["rows"] if x["row"] == name), None), compared_with)
+                for part in parts
+            ]
+            lines.append(f"| {name} | " + " | ".join(cells) + " |")
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)
+
+
+def _cell(line: Mapping[str, Any] | None, compared_with: str) -> str:
+    if line is None:
+        return "–"
+    text = f"{line['perplexity']:.2f}"
+    if "times_dense" in line and line["row"] != DENSE:
+        text += f" (×{line['times_dense']:.3f})"
+    pair = line.get(f"minus {compared_with}")
+    return text + (f" [{pair['nats']:+.3f} ± {pair['standard_error']:.3f}]" if pair else "")
+
+
+def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Return the options."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+
+    def names(text: str) -> list[str]:
+        return text.split(",")
+
+    def numbers(text: str) -> list[int]:
+        return [int(each) for each in text.split(",")]
+
+    def shares(text: str) -> list[float]:
+        return [float(each) for each in text.split(",")]
+
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--workspace", type=Path, default=None)
+    parser.add_argument("--results", type=Path, default=None)
+    parser.add_argument("--model", default="embedded")
+    parser.add_argument("--dtype", default="bfloat16")
+    parser.add_argument("--best", default="least-squares", help="compensation of our pipeline")
+    parser.add_argument("--ours", default=OURS, help="the row that others are compared with")
+    parser.add_argument(
+        "--row", action="append", default=[], help="a row's name, or name={JSON}; all by default"
+    )
+    parser.add_argument("--calibrations", type=names, default=["wikitext2", "c4"])
+    parser.add_argument("--texts", type=names, default=["wikitext2", "c4"])
+    parser.add_argument("--seeds", type=numbers, default=[0, 1, 2])
+    parser.add_argument("--ratios", type=shares, default=[0.2, 0.4])
+    parser.add_argument("--n-tokens", type=int, default=16384, help="to calibrate on")
+    parser.add_argument("--n-networks", type=int, default=64)
+    parser.add_argument("--n-windows", type=int, default=60, help="of each text; 0 for all")
+    parser.add_argument("--report", action="store_true", help="only print what is there")
+    return parser.parse_args(arguments)
+
+
+def main() -> None:
+    """Measure and print."""
+    options = parsed()
+    rows = table_of_rows(options.best)
+    wanted = [row_named(text, rows) for text in options.row] or list(rows.values())
+    study = Study(options)
+    if not options.report:
+        study.measure(wanted)
+    report = study.report(wanted)
+    print(markdown(report, compared_with=options.ours))
+    print(json.dumps(report, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,228 @@
+"""The pure parts of the benchmarks: texts, stored losses, tables, tasks."""
+
+import json
+
+import numpy as np
+import pytest
+import tiny
+import torch
+from held_out_texts import articles, dealt, drawn, modules, spread_over
+from purpose import Outcome, outcome, with_labels
+from quality import markdown, table_lines, table_of_rows
+from result_files import Measurer, ResultFiles, row_named
+from zero_shot import Item, answers, encoded, paired, scored
+
+from fnprune_core import workflows
+from fnprune_core.corpora import Document
+from fnprune_core.evaluation import perplexity
+from fnprune_core.plans import PlanSettings
+from fnprune_core.scores import ScoreInputs
+
+# Texts
+
+
+def test_articles_are_the_file_cut_at_its_titles(tmp_path) -> None:
+    file = tmp_path / "wiki.raw"
+    text = " \n = One = \n \n Text . \n \n = = Part = = \n 5 \n = not one = \n \n = Two = \n \n x\n"
+    file.write_text(text)
+    found = articles(file)
+    assert "".join(document.text for document in found) == text
+    assert [document.text.strip()[:9] for document in found] == ["", "= One = \n", "= Two = \n"]
+
+
+def test_modules_begin_at_their_own_docstring_only(tmp_path) -> None:
+    file = tmp_path / "modules.txt"
+    file.write_text(
+        '"""\nOne\n"""\n\ndef f():\n    """Not one."""\n\n"""Two."""\nx = 1\n"""\nThree"""\n'
+    )
+    starts = [document.text.split("\n")[:2] for document in modules(file)]
+    assert starts == [['"""', "One"], ['"""Two."""', "x = 1"], ['"""', 'Three"""']]
+
+
+def test_parts_are_disjoint_whole_and_of_their_shares() -> None:
+    lengths = np.random.default_rng(0).integers(10, 1000, 200)
+    documents = [Document("x" * n, "d", str(i)) for i, n in enumerate(lengths)]
+    parts = dealt(documents, {"a": 0.5, "b": 0.3, "c": 0.2})
+    names = [document.name for part in parts.values() for document in part]
+    assert sorted(names) == sorted(document.name for document in documents)
+    sizes = [sum(len(document.text) for document in part) for part in parts.values()]
+    assert np.allclose(np.array(sizes) / lengths.sum(), [0.5, 0.3, 0.2], atol=0.01)
+
+
+def test_seeds_share_no_window_and_ask_for_no_more_than_there_is() -> None:
+    windows = tiny.toy_windows((8,) * 9)
+    ids = [set(map(tuple, np.split(drawn(windows, 3, seed=s).token_ids, 3))) for s in range(3)]
+    assert len(ids[0] | ids[1] | ids[2]) == 9
+    with pytest.raises(ValueError, match="Seed 3 would need windows 9 to 12 of 9"):
+        drawn(windows, 3, seed=3)
+
+
+def test_each_domain_gives_as_many_windows() -> None:
+    windows = tiny.toy_windows((8,) * 10)
+    chosen = spread_over(windows, 2)
+    assert np.bincount(chosen.domain_index[chosen.starts[:-1]]).tolist() == [2, 2]
+    assert chosen.window_ids(1).tolist() == windows.window_ids(2).tolist()
+
+
+# Stored losses
+
+
+def test_a_rerun_reads_only_the_windows_that_are_missing(
+    tmp_path, workspace, recording, llama, monkeypatch
+) -> None:
+    measurer = Measurer(workspace, llama, ResultFiles(tmp_path / "results"))
+    plan_id = measurer.plan(
+        PlanSettings(score="flap", ratio=0.3), recording_id=recording.id, decomposition_id=None
+    )
+    windows = tiny.toy_windows(seed=5)
+    whole = measurer.losses(windows, plan_id)
+
+    fresh = Measurer(workspace, llama, ResultFiles(tmp_path / "others"))
+    first = fresh.losses(windows, plan_id, chosen=np.array([1, 4]))
+    assert np.allclose(first.window_nll, whole.window_nll[[1, 4]], rtol=1e-5)
+    again = Measurer(workspace, llama, ResultFiles(tmp_path / "others"))
+    read: list[int] = []
+    monkeypatch.setattr(
+        "result_files.perplexity",
+        lambda model, part, **options: read.append(part.n_windows) or perplexity(model, part),
+    )
+    result = again.losses(windows, plan_id)
+    assert read == [6]
+    assert np.allclose(result.window_nll, whole.window_nll, rtol=1e-5)
+    again.losses(windows, plan_id)
+    assert read == [6]
+
+
+def test_losses_are_those_of_the_silenced_model(tmp_path, workspace, recording, llama) -> None:
+    measurer = Measurer(workspace, llama, ResultFiles(tmp_path))
+    windows = tiny.toy_windows(seed=5)
+    settings = PlanSettings(score="flap", ratio=0.3, compensation="bias")
+    plan_id = measurer.plan(settings, recording_id=recording.id, decomposition_id=None)
+    id = workflows.evaluate(workspace, llama, windows, plan_id=plan_id)
+    expected = workflows.open_evaluation(workspace, id)
+    assert np.allclose(measurer.losses(windows, plan_id).window_nll, expected.window_nll, rtol=1e-5)
+
+
+def test_rows_are_named_or_spelled_out() -> None:
+    rows = table_of_rows("bias")
+    assert row_named("ours", rows).at(0.4).compensation == "bias"
+    spelled = row_named('mine={"score": "flap", "preserved": [1, 2]}', rows).at(0.2)
+    assert (spelled.score, spelled.preserved, spelled.ratio) == ("flap", (1, 2), 0.2)
+    with pytest.raises(SystemExit, match="no setting 'scores'"):
+        row_named('mine={"scores": "flap"}', rows)
+    with pytest.raises(SystemExit, match="no row 'theirs'"):
+        row_named("theirs", rows)
+
+
+# Tables
+
+
+def losses(recording, llama, change):
+    """Losses of the tiny model on some windows, each window's changed by its own amount."""
+    result = perplexity(llama.model, recording.windows)
+    return type(result)(
+        window_nll=result.window_nll + change,
+        window_tokens=result.window_tokens,
+        groups=result.groups,
+        protocol=result.protocol,
+    )
+
+
+def test_a_line_gives_the_mean_over_seeds_and_the_paired_difference(recording, llama) -> None:
+    n = recording.n_sessions
+    dense = losses(recording, llama, np.zeros(n))
+    found = {
+        "dense": {0: dense},
+        "ours": {s: losses(recording, llama, np.full(n, 3.1)) for s in (0, 1)},
+        "flap": {s: losses(recording, llama, np.full(n, 6.2 + 3.1 * s)) for s in (0, 1)},
+    }
+    lines = table_lines(found, dense="dense", compared_with=["ours"])
+    flap = lines[2]
+    assert flap["minus ours"]["by_seed"] == pytest.approx([0.1, 0.2])  # 31 predictions a window
+    assert flap["minus ours"]["nats"] == pytest.approx(0.15)
+    assert flap["minus ours"]["standard_error"] == pytest.approx(0, abs=1e-6)
+    assert flap["times_dense"] == pytest.approx(np.exp(0.25), rel=1e-3)
+    assert "minus ours" not in lines[0]
+    report = {"tables": [{"calibration": "c4", "ratio": 0.2, "text": "test", "rows": lines}]}
+    assert "[+0.150 ± 0.000]" in markdown(report, compared_with="ours").splitlines()[-1]
+
+
+def test_what_dropping_did_is_counted_domain_by_domain(recording, llama) -> None:
+    n = recording.n_sessions
+    noise = np.tile([1.0, -1.0], n // 2)
+    is_code = recording.windows.domain_index[recording.windows.starts[:-1]] == 1
+    flat = losses(recording, llama, np.zeros(n))
+    found = outcome(
+        "code",
+        mixture=flat,
+        networks=losses(recording, llama, np.where(is_code, 2.9, 0.01 * noise)),
+        labels=losses(recording, llama, np.where(is_code, 3.1, -1.0)),
+        windows=recording.windows,
+    )
+    assert found.reached == pytest.approx(2.9 / 3.1)
+    assert found.by_labels["prose"][0] == pytest.approx(-1 / 31)
+    assert found.is_met
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_met"),
+    [
+        ({"French": (0.9, 0.1), "Python": (0.01, 0.01)}, True),
+        ({"French": (0.89, 0.1), "Python": (0.0, 0.01)}, False),
+        ({"French": (1.2, 0.1), "Python": (0.011, 0.01)}, False),
+    ],
+)
+def test_both_conditions_have_to_hold(changes, is_met) -> None:
+    found = Outcome(dropped="French", changes=changes, by_labels={"French": (1.0, 0.1)})
+    assert found.is_met == is_met
+
+
+def test_labels_leave_out_one_domain_and_dummy_tokens(recording, llama) -> None:
+    inputs = ScoreInputs(language_model=llama, recording=recording)
+    weights = with_labels("code").token_weights(inputs)
+    is_prose = recording.windows.domain_index == 0
+    assert np.array_equal(weights == 1, is_prose & ~recording.is_dummy)
+    assert weights.sum() == 4 * 30
+
+
+# Tasks
+
+
+def test_scores_equal_a_plain_loop_over_tokens(llama) -> None:
+    rng = np.random.default_rng(0)
+    requests = [(rng.integers(1, 60, n).tolist(), asked) for n, asked in [(9, 1), (5, 3), (12, 4)]]
+    for (ids, asked), (log_p, is_greedy) in zip(
+        requests, scored(llama.model, requests, batch_size=2), strict=True
+    ):
+        total, greedy = 0.0, True
+        for place in range(len(ids) - asked, len(ids)):
+            with torch.no_grad():
+                after = llama.model(torch.tensor([ids[:place]])).logits[0, -1].log_softmax(-1)
+            total += float(after[ids[place]])
+            greedy &= int(after.argmax()) == ids[place]
+        assert log_p == pytest.approx(total, rel=1e-4)
+        assert is_greedy == greedy
+
+
+def test_the_right_answer_is_the_likeliest_or_the_likeliest_a_character(llama, monkeypatch) -> None:
+    asked = [Item(context="a b", choices=("c", "d e f g h i"), gold=1)]
+    monkeypatch.setattr("zero_shot.scored", lambda model, requests: [(-2.0, True), (-5.0, False)])
+    assert answers(llama.model, llama.tokenizer, asked) == {"acc": [False], "acc_norm": [True]}
+
+
+def test_a_continuation_is_what_follows_the_tokens_of_the_context(llama) -> None:
+    tokens, n = encoded(llama.tokenizer, "one two", " three four")
+    assert n == len(llama.tokenizer("one two three four")["input_ids"]) - len(
+        llama.tokenizer("one two")["input_ids"]
+    )
+    assert len(tokens) > n
+
+
+def test_pairs_are_counted_where_the_two_differ() -> None:
+    a = np.array([True] * 8 + [False, True])
+    b = np.array([True] * 4 + [False] * 4 + [True, True])
+    found = paired(a, b)
+    assert (found["only_first_right"], found["only_second_right"]) == (4, 1)
+    assert found["difference"] == pytest.approx(0.3)
+    assert found["p"] == pytest.approx(2 * (1 + 5) / 32)
+    json.dumps(found)
