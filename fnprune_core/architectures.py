@@ -12,6 +12,15 @@ from torch import Tensor, nn
 from transformers import PretrainedConfig, PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
+from fnprune_core.attention_tables import (
+    GPT_2,
+    GPT_NEOX,
+    OPT,
+    PHI_3,
+    SEPARATE,
+    SWITCHED,
+    AttentionModules,
+)
 from fnprune_core.errors import UnsupportedArchitectureError
 from fnprune_core.layout import UnitLayout
 
@@ -53,6 +62,8 @@ class Architecture:
     before_unembedding : str
         Path from the causal model to a projection between final norm and unembedding, which a
         model may lack.
+    attention : AttentionModules
+        Where the heads are.
     """
 
     family: str
@@ -68,6 +79,7 @@ class Architecture:
     gain_offset: float = 0.0
     output_norm: str = ""
     before_unembedding: str = ""
+    attention: AttentionModules = SEPARATE
 
 
 # What Llama's descendants share; `replace` says what differs.
@@ -81,7 +93,7 @@ _GATED = Architecture(
     width_attribute="intermediate_size",
     bias_home="none",
 )
-_GEMMA = replace(_GATED, gain_offset=1.0)
+_GEMMA = replace(_GATED, gain_offset=1.0, attention=SWITCHED)
 _GEMMA_2 = replace(_GEMMA, output_norm="post_feedforward_layernorm")
 
 ARCHITECTURES: dict[str, Architecture] = {
@@ -93,10 +105,11 @@ ARCHITECTURES: dict[str, Architecture] = {
             model_types=("llama",),
             bias_home="switch",
             bias_switch="mlp_bias",
+            attention=SWITCHED,
         ),
         replace(_GATED, family="Mistral", model_types=("mistral",)),
         replace(_GATED, family="Qwen2", model_types=("qwen2",)),
-        replace(_GATED, family="Qwen3", model_types=("qwen3",)),
+        replace(_GATED, family="Qwen3", model_types=("qwen3",), attention=SWITCHED),
         replace(_GEMMA, family="Gemma", model_types=("gemma",)),
         replace(_GEMMA_2, family="Gemma 2", model_types=("gemma2",)),
         # The text models; those that also see are of type gemma3, and Gemma 3n is built otherwise.
@@ -107,6 +120,7 @@ ARCHITECTURES: dict[str, Architecture] = {
             model_types=("phi3",),
             feeding=("mlp.gate_up_proj",),
             n_fused=2,
+            attention=PHI_3,
         ),
         Architecture(
             family="GPT-2",
@@ -117,6 +131,7 @@ ARCHITECTURES: dict[str, Architecture] = {
             final_norm="transformer.ln_f",
             width_attribute="n_inner",
             bias_home="always",
+            attention=GPT_2,
         ),
         Architecture(
             family="GPT-NeoX",
@@ -127,6 +142,7 @@ ARCHITECTURES: dict[str, Architecture] = {
             final_norm="gpt_neox.final_layer_norm",
             width_attribute="intermediate_size",
             bias_home="always",
+            attention=GPT_NEOX,
         ),
         Architecture(
             family="OPT",
@@ -139,6 +155,7 @@ ARCHITECTURES: dict[str, Architecture] = {
             bias_home="switch",  # on, but for Galactica
             bias_switch="enable_bias",
             before_unembedding="model.decoder.project_out",  # of opt-350m
+            attention=OPT,
         ),
     )
 }

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from fnprune_core.decomposition import Decomposition
 from fnprune_core.evaluation import Perplexity
 from fnprune_core.networks import NetworkAtlas
-from fnprune_core.plan_files import REFITS_FILE, read_refits
+from fnprune_core.plan_files import REFITS_FILE, named_tensors, read_refits
 from fnprune_core.plans import PruningPlan
 from fnprune_core.recording import Recording
 from fnprune_core.silencing import Refit
@@ -52,7 +52,9 @@ def open_refits(workspace: Workspace, plan_id: str) -> list[Refit]:
     """Return the compensation of a plan, one refit a layer."""
     folder = workspace.existing("plans", plan_id)
     made = PruningPlan.read(folder)
-    return read_refits(folder / REFITS_FILE, made.layout.n_layers)
+    return read_refits(
+        folder / REFITS_FILE, made.layout.n_layers, removed_groups=made.removed_groups
+    )
 
 
 def open_evaluation(workspace: Workspace, evaluation_id: str) -> Perplexity:
@@ -63,9 +65,7 @@ def open_evaluation(workspace: Workspace, evaluation_id: str) -> Perplexity:
 def cut_key(made: PruningPlan, refits: Sequence[Refit]) -> str:
     """Return a hash of what goes and what replaces it: equal keys give equal models."""
     digest = hashlib.sha256(made.removal_key().encode())
-    for layer, refit in enumerate(refits):
-        for name, tensor in (("columns", refit.columns), ("bias", refit.bias)):
-            if tensor is not None:
-                digest.update(f"{layer}.{name}".encode())
-                digest.update(tensor.contiguous().numpy().tobytes())
+    for name, tensor in named_tensors(refits):
+        digest.update(name.encode())
+        digest.update(tensor.contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]

@@ -1,11 +1,14 @@
-"""A stock transformers model whose MLP has a width of its own in each layer.
+"""A stock transformers model whose MLP and attention have a size of their own in each layer.
 
 This file is copied into every per-layer export, and needs torch and transformers alone. The
-config says which widths (`layer_widths`) and where the MLPs are (`mlp_modules`). Load it with
+config says which widths (`layer_widths`), where the MLPs are (`mlp_modules`) and, where heads are
+gone, how many are left (`attention_modules`). Load it with
 ``AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=True)``, or import this file and
 call ``from_pretrained`` of the class that the config's `auto_map` names.
 """
 
+import copy
+from collections.abc import Sequence
 from typing import Any
 
 import transformers
@@ -36,6 +39,8 @@ def _model_class(stock: Any) -> Any:
     def __init__(self: Any, config: Any, *args: Any, **options: Any) -> None:
         stock.__init__(self, config, *args, **options)
         _resize(self, config.layer_widths, **config.mlp_modules)
+        if getattr(config, "attention_modules", None):
+            _resize_attention(self, config.attention_modules)
 
     config_name = PREFIX + stock.config_class.__name__
     members = {
@@ -69,6 +74,33 @@ def _resize(
         module = layer.get_submodule(output)
         _, outputs = _sizes(module)
         layer.set_submodule(output, _like(module, width, outputs, output_bias))
+
+
+def _resize_attention(model: nn.Module, modules: dict[str, Any]) -> None:
+    """Replace the modules of each layer's attention by some for its own number of KV groups.
+
+    `modules` says how many `groups` each layer has; how many rows a group has in each module of
+    `feeding` and columns in the `output`; and which attributes count heads (`counts`).
+    """
+    layers = model.get_submodule(modules["layers"]).children()
+    for layer, n in zip(layers, modules["groups"], strict=True):
+        for path, rows in modules["feeding"].items():
+            module = layer.get_submodule(path)
+            bias = getattr(module, "bias", None) is not None
+            layer.set_submodule(path, _like(module, _sizes(module)[0], n * rows, bias))
+        module = layer.get_submodule(modules["output"])
+        made = _like(module, n * modules["columns"], _sizes(module)[1], modules["output_bias"])
+        layer.set_submodule(modules["output"], made)
+        set_head_counts(layer, modules["counts"], n)
+
+
+def set_head_counts(layer: nn.Module, counts: Sequence[Sequence[Any]], n_groups: int) -> None:
+    """Set the attributes of a layer that count heads: module, attribute, how many a group adds."""
+    for path, attribute, per_group in counts:
+        module: Any = layer.get_submodule(path)
+        if attribute.startswith("config."):  # other layers have other numbers
+            module.config = module = copy.copy(module.config)
+        setattr(module, attribute.removeprefix("config."), per_group * n_groups)
 
 
 def _sizes(module: Any) -> tuple[int, int]:

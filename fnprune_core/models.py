@@ -19,6 +19,7 @@ from fnprune_core.architectures import (
     unit_layout,
     weight_of,
 )
+from fnprune_core.attention import AttentionLayout, attention_layout
 from fnprune_core.errors import FingerprintMismatchError, SettingsError
 from fnprune_core.layout import UnitLayout
 
@@ -75,6 +76,11 @@ class LanguageModel:
     def dtype(self) -> torch.dtype:
         """The dtype of the weights."""
         return weight_of(output_projections(self.model, self.architecture)[0]).dtype
+
+    @property
+    def attention(self) -> AttentionLayout:
+        """The KV groups; raises `UnsupportedArchitectureError` if the modules do not fit."""
+        return attention_layout(self.model, self.architecture)
 
     @property
     def context_size(self) -> int | None:

@@ -18,7 +18,7 @@ __all__ = ["PLAN_FILE", "PLAN_VERSION", "Choice", "PlanSettings", "PruningPlan",
 PLAN_VERSION = 1
 PLAN_FILE = "plan.json"
 #: Settings that plans of the first version lack, with what their absence means.
-_LATER: dict[str, Any] = {"pinned_keep": (), "pinned_remove": ()}
+_LATER: dict[str, Any] = {"pinned_keep": (), "pinned_remove": (), "attention_ratio": 0.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +49,9 @@ class PlanSettings:
     pinned_keep, pinned_remove : tuple of int
         Flat units that stay, or go, whatever their score, layer or service to attention sinks.
         Those that go count in the ratio.
+    attention_ratio : float
+        Share of all KV groups of the model to remove, in [0, 1), by the same score, allocation
+        and compensation; each layer keeps at least one.
     """
 
     score: str = "network-energy"
@@ -62,12 +65,19 @@ class PlanSettings:
     multiple: int | None = None
     pinned_keep: tuple[int, ...] = ()
     pinned_remove: tuple[int, ...] = ()
+    attention_ratio: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.ratio < 1:
             raise RatioError(
                 f"The ratio is the share of MLP units to remove, from 0 to below 1; "
                 f"got {self.ratio}.",
+                hint="For 20 % write 0.2.",
+            )
+        if not 0 <= self.attention_ratio < 1:
+            raise RatioError(
+                f"The attention ratio is the share of KV groups to remove, from 0 to below 1; got "
+                f"{self.attention_ratio}.",
                 hint="For 20 % write 0.2.",
             )
         if self.allocation not in ALLOCATIONS:
@@ -158,6 +168,10 @@ class PruningPlan:
         Flat indices that were kept whatever their score.
     preserved : tuple of int
         Networks preserved, spelled out.
+    removed_groups : tuple of ndarray
+        Sorted KV groups to remove in each layer; empty where none was asked to go.
+    group_counts : tuple of int
+        KV groups of the dense model's layers, where some go.
     """
 
     removed: tuple[NDArray[np.int64], ...]
@@ -172,6 +186,8 @@ class PruningPlan:
     sink_units: tuple[int, ...]
     preserved: tuple[int, ...]
     n_networks: int
+    removed_groups: tuple[NDArray[np.int64], ...] = ()
+    group_counts: tuple[int, ...] = ()
 
     @property
     def n_removed(self) -> int:
@@ -201,19 +217,45 @@ class PruningPlan:
         )
 
     @property
+    def n_removed_groups(self) -> int:
+        """KV groups that go."""
+        return sum(len(part) for part in self.removed_groups)
+
+    @property
+    def achieved_attention_ratio(self) -> float:
+        """Share of all KV groups that goes."""
+        return self.n_removed_groups / max(sum(self.group_counts), 1)
+
+    @property
+    def kept_group_counts(self) -> tuple[int, ...]:
+        """KV groups that stay in each layer, where some go."""
+        return tuple(
+            n - len(part) for n, part in zip(self.group_counts, self.removed_groups, strict=True)
+        )
+
+    @property
     def is_uniform(self) -> bool:
-        """Whether every layer keeps the same number of units."""
-        return len(set(self.kept_widths)) == 1
+        """Whether every layer keeps the same number of units, and of KV groups."""
+        return len(set(self.kept_widths)) == 1 and len(set(self.kept_group_counts)) <= 1
 
     def removal_key(self) -> str:
         """Return a hash of what goes: plans with the same key are the same cut."""
         digest = hashlib.sha256(canonical_json(list(self.layout.widths)).encode())
         digest.update(np.packbits(self.keep).tobytes())
+        if self.n_removed_groups:
+            digest.update(canonical_json(self._groups_json()).encode())
         return digest.hexdigest()[:16]
+
+    def _groups_json(self) -> dict[str, Any]:
+        return {
+            "group_counts": list(self.group_counts),
+            "removed_groups": [part.tolist() for part in self.removed_groups],
+        }
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as a JSON object."""
         return {
+            **(self._groups_json() if self.group_counts else {}),
             "plan_version": PLAN_VERSION,
             "fingerprint": self.fingerprint,
             "model_name": self.model_name,
@@ -251,12 +293,10 @@ class PruningPlan:
                 if settings.get(name) is not None:
                     settings[name] = tuple(settings[name])
             layout = UnitLayout(tuple(_whole(width) for width in value["widths"]))
-            removed = tuple(
-                np.array(sorted({_whole(unit) for unit in part}), dtype=np.int64)
-                for part in value["removed"]
-            )
             plan = cls(
-                removed=removed,
+                removed=_indices(value["removed"]),
+                removed_groups=_indices(value.get("removed_groups", ())),
+                group_counts=tuple(_whole(n) for n in value.get("group_counts", ())),
                 layout=layout,
                 settings=PlanSettings(**settings),
                 fingerprint=str(value["fingerprint"]),
@@ -277,18 +317,24 @@ class PruningPlan:
         return plan
 
     def check(self) -> None:
-        """Raise `PlanError` if a unit does not exist or a layer would be empty."""
+        """Raise `PlanError` if a unit or KV group does not exist or a layer would be empty."""
         try:
-            keep = self.keep
+            self._check_layers(self.layout, self.keep, "")
+            if self.group_counts or self.removed_groups:
+                groups = UnitLayout(self.group_counts)
+                self._check_layers(groups, groups.keep_of(self.removed_groups), " of attention")
         except SettingsError as error:
             raise PlanError(
                 f"The plan does not fit its own layout: {error.message}",
                 hint="Made for another model? Compare the fingerprint in plan.json.",
             ) from error
-        for layer, part in enumerate(self.layout.split(keep)):
+
+    @staticmethod
+    def _check_layers(layout: UnitLayout, keep: NDArray[np.bool_], of: str) -> None:
+        for layer, part in enumerate(layout.split(keep)):
             if not part.any():
                 raise PlanError(
-                    f"The plan would empty layer {layer}.", hint="Choose a lower ratio."
+                    f"The plan would empty layer {layer}{of}.", hint="Choose a lower ratio."
                 )
 
     @classmethod
@@ -304,6 +350,10 @@ def _whole(value: Any) -> int:
     if type(value) is not int:
         raise TypeError(f"{value!r} is not a whole number")
     return value
+
+
+def _indices(parts: Any) -> tuple[NDArray[np.int64], ...]:
+    return tuple(np.array(sorted({_whole(i) for i in part}), dtype=np.int64) for part in parts)
 
 
 def _cause(error: Exception) -> str:

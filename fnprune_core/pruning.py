@@ -3,8 +3,8 @@
 import copy
 from collections.abc import Sequence
 
+import numpy as np
 import torch
-from torch import Tensor
 from transformers import PreTrainedModel
 
 from fnprune_core import modeling_per_layer
@@ -17,10 +17,18 @@ from fnprune_core.architectures import (
     replace_weight,
     weight_of,
 )
+from fnprune_core.attention import plain_heads, plain_heads_refusal
 from fnprune_core.errors import PlanError
+from fnprune_core.head_cutting import (
+    attention_has_bias,
+    mask_heads,
+    new_bias,
+    per_layer_attention,
+    slice_heads,
+)
 from fnprune_core.models import LanguageModel
 from fnprune_core.plans import PruningPlan
-from fnprune_core.silencing import Refit
+from fnprune_core.silencing import AttentionCut, Refit
 
 
 def prune(
@@ -32,8 +40,8 @@ def prune(
     """Return a copy of the model without the units that `plan` removes; the model is untouched.
 
     Logits equal those under ``silenced`` with the same refits, up to rounding of the dtype.
-    The copy's config has the new width when it is the same in every layer. Peak memory: the
-    model plus one copy.
+    The copy's config has the new width and heads when they are the same in every layer and the
+    family can say so. Peak memory: the model plus one copy.
 
     Raises
     ------
@@ -67,10 +75,17 @@ def prune(
                 if refit.columns is None
                 else refit.columns.to(weight)
             )
-            replace_weight(projection, columns, _new_bias(projection, refit))
+            replace_weight(projection, columns, new_bias(projection, refit.bias))
+    if plan.n_removed_groups:
+        slice_heads(model, architecture, language_model.attention, _attention_cuts(plan, refits))
     _give_biases_a_home(model, architecture)
     if plan.is_uniform:
         setattr(model.config, architecture.width_attribute, plan.kept_widths[0])
+        if plan.n_removed_groups and not _heads_refusal(language_model, plan):
+            for name, value in plain_heads(
+                language_model.attention, plan.kept_group_counts[0]
+            ).items():
+                setattr(model.config, name, value)
     return model
 
 
@@ -88,7 +103,7 @@ def mask(
         If the refits add a bias and the family's config cannot say so: it would not load.
     """
     architecture = language_model.architecture
-    _check_bias_home(architecture, refits)
+    _check_bias_home(language_model, refits)
     model = _checked_copy(language_model, plan)
     with torch.no_grad():
         for layer, (removed, kept) in enumerate(zip(plan.removed, plan.kept, strict=True)):
@@ -109,7 +124,9 @@ def mask(
             if refit.columns is not None:
                 weight[:, torch.from_numpy(kept).to(weight.device)] = refit.columns.to(weight)
             weight[:, index.to(weight.device)] = 0
-            replace_weight(projection, weight, _new_bias(projection, refit))
+            replace_weight(projection, weight, new_bias(projection, refit.bias))
+    if plan.n_removed_groups:
+        mask_heads(model, architecture, language_model.attention, _attention_cuts(plan, refits))
     _give_biases_a_home(model, architecture)
     return model
 
@@ -125,16 +142,25 @@ def slice_uniformly(
     Raises
     ------
     PlanError
-        If the plan keeps different numbers of units, or the refits' bias has no home.
+        If the plan keeps different numbers of units or KV groups, the refits' bias has no home,
+        or a plain config of the family cannot say that there are fewer heads.
     """
-    _check_bias_home(language_model.architecture, refits)
+    _check_bias_home(language_model, refits)
     if not plan.is_uniform:
-        least, most = min(plan.kept_widths), max(plan.kept_widths)
+        what, kept = "units", plan.kept_widths
+        if len(set(kept)) == 1:
+            what, kept = "KV groups", plan.kept_group_counts
         raise PlanError(
-            f"The uniform form needs the same number of units in every layer; this plan keeps "
-            f"{least} to {most}.",
+            f"The uniform form needs the same number of {what} in every layer; this plan keeps "
+            f"{min(kept)} to {max(kept)}.",
             hint="Plan with the uniform allocation and a multiple (fnprune plan RECORDING "
             "--allocation uniform --multiple 64), or export it as per-layer or masked.",
+        )
+    refusal = _heads_refusal(language_model, plan)
+    if refusal:
+        raise PlanError(
+            f"The uniform form cannot hold this plan's attention: {refusal}.",
+            hint="Export it in the per-layer or masked form, or plan with an attention ratio of 0.",
         )
     return prune(language_model, plan, refits=refits)
 
@@ -147,7 +173,8 @@ def slice_per_layer(
 ) -> PreTrainedModel:
     """Return a smaller copy of our own class, whose config says the width of each layer.
 
-    It has a home for a bias in every family.
+    Its config says how many KV groups each layer has, too. It has a home for a bias in every
+    family.
     """
     model = prune(language_model, plan, refits=refits)
     architecture = language_model.architecture
@@ -169,6 +196,10 @@ def slice_per_layer(
         "output": architecture.output_projection,
         "output_bias": has_bias,
     }
+    if plan.n_removed_groups:
+        config.attention_modules = per_layer_attention(
+            model, architecture, language_model.attention, plan.kept_group_counts
+        )
     file = modeling_per_layer.__name__.rpartition(".")[2]
     config.auto_map = {
         "AutoConfig": f"{file}.{kind.config_class.__name__}",
@@ -180,11 +211,51 @@ def slice_per_layer(
     return model
 
 
-def _check_bias_home(architecture: Architecture, refits: Sequence[Refit] | None) -> None:
+def _attention_cuts(plan: PruningPlan, refits: Sequence[Refit] | None) -> list[AttentionCut]:
+    """Return what goes of each layer's attention, as the refits have it or just gone.
+
+    Raises
+    ------
+    PlanError
+        If the refits are of other groups.
+    """
+    cuts = []
+    for layer, removed in enumerate(plan.removed_groups):
+        cut = refits[layer].attention if refits is not None else None
+        if cut is not None and not np.array_equal(cut.removed, removed):
+            raise PlanError(
+                f"The compensation of layer {layer} is for KV groups {cut.removed.tolist()}, the "
+                f"plan removes {removed.tolist()}.",
+                hint="Make the plan again.",
+            )
+        cuts.append(cut or AttentionCut(removed=removed))
+    return cuts
+
+
+def _heads_refusal(language_model: LanguageModel, plan: PruningPlan) -> str:
+    if not plan.n_removed_groups:
+        return ""
+    return plain_heads_refusal(
+        language_model.model,
+        language_model.architecture,
+        language_model.attention,
+        plan.kept_group_counts[0],
+    )
+
+
+def _check_bias_home(language_model: LanguageModel, refits: Sequence[Refit] | None) -> None:
+    architecture = language_model.architecture
+    homeless = []
     if architecture.bias_home == "none" and any(r.bias is not None for r in refits or ()):
+        homeless.append("MLP")
+    if architecture.attention.bias_home == "none" and any(
+        r.attention is not None and r.attention.bias is not None for r in refits or ()
+    ):
+        homeless.append("attention's output")
+    if homeless:
         raise PlanError(
-            f"{architecture.family} models have no bias in their MLP, so this plan's bias would "
-            "be lost when the export is loaded.",
+            f"{architecture.family} models have no bias in their {' and '.join(homeless)}, so this "
+            "plan's bias would be lost when the export is loaded.",
             hint="Make the plan with compensation none, or least-squares without intercept; or "
             "export it in the per-layer form, which brings its own code.",
         )
@@ -199,26 +270,29 @@ def _checked_copy(language_model: LanguageModel, plan: PruningPlan) -> PreTraine
             f"{language_model.layout.widths}.",
             hint="Was plan.json edited? Make the plan again.",
         )
+    if plan.n_removed_groups and plan.group_counts != language_model.attention.groups.widths:
+        raise PlanError(
+            f"The plan is for layers of {plan.group_counts} KV groups, {language_model.name} has "
+            f"{language_model.attention.groups.widths}.",
+            hint="Was plan.json edited? Make the plan again.",
+        )
     with language_model.lock:
         return copy.deepcopy(language_model.model)
 
 
-def _new_bias(projection: torch.nn.Module, refit: Refit) -> Tensor | None:
-    bias = bias_of(projection)
-    if refit.bias is None:
-        return bias
-    weight = weight_of(projection)
-    added = refit.bias.to(weight.device, torch.float32)
-    return (added if bias is None else bias.float() + added).to(weight.dtype)
-
-
 def _give_biases_a_home(model: PreTrainedModel, architecture: Architecture) -> None:
-    """Switch the config's MLP biases on if a projection got one; all others become zero."""
-    if architecture.bias_home != "switch":
+    """Switch the config's biases on where a projection got one; all others become zero."""
+    switches = []
+    if architecture.bias_home == "switch" and any(
+        bias_of(projection) is not None for projection in output_projections(model, architecture)
+    ):
+        switches.append(architecture.bias_switch)
+    if architecture.attention.bias_home == "switch" and attention_has_bias(model, architecture):
+        switches.append(architecture.attention.bias_switch)
+    if not switches:
         return
-    if all(bias_of(projection) is None for projection in output_projections(model, architecture)):
-        return
-    setattr(model.config, architecture.bias_switch, True)
+    for name in switches:
+        setattr(model.config, name, True)
     with torch.device("meta"):
         whole = type(model)(model.config)
     for name, expected in whole.named_modules():

@@ -1,7 +1,7 @@
 """Silence units without cutting: reversible, on hooks, for previews and lesions."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +11,29 @@ from torch import Tensor
 from torch.nn import functional
 
 from fnprune_core.architectures import bias_of, output_projections, weight_of
+from fnprune_core.attention import attention_outputs
 from fnprune_core.errors import PlanError
 from fnprune_core.hooks import edit_projections
 from fnprune_core.models import LanguageModel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AttentionCut:
+    """What goes of one layer's attention, and what replaces it.
+
+    Parameters
+    ----------
+    removed : ndarray
+        Sorted KV groups that go.
+    columns : Tensor (hidden, kept dimensions) or None
+        New columns of the attention's output projection for the heads that stay.
+    bias : Tensor (hidden,) or None
+        Added to its output.
+    """
+
+    removed: NDArray[np.int64]
+    columns: Tensor | None = None
+    bias: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -26,10 +46,20 @@ class Refit:
         New output columns of the kept units, in their order.
     bias : Tensor (hidden,) or None
         Added to the output, beside a bias that the projection already has.
+    attention : AttentionCut or None
+        The KV groups that go from the layer, with their compensation.
     """
 
     columns: Tensor | None = None
     bias: Tensor | None = None
+    attention: AttentionCut | None = None
+
+
+def without_refit(n_layers: int, removed_groups: Sequence[NDArray[np.int64]] = ()) -> list[Refit]:
+    """Return refits that replace nothing: what goes is just gone, KV groups too."""
+    if not removed_groups:
+        return [Refit()] * n_layers
+    return [Refit(attention=AttentionCut(removed=part)) for part in removed_groups]
 
 
 @contextmanager
@@ -51,7 +81,7 @@ def silenced(
     removed : sequence of ndarray
         Unit indices of each layer.
     refits : sequence of Refit, optional
-        One a layer; previews the compensation.
+        One a layer; previews the compensation. KV groups go by them too (see `without_refit`).
 
     Raises
     ------
@@ -62,6 +92,21 @@ def silenced(
     projections = output_projections(language_model.model, language_model.architecture)
     if refits is not None and len(refits) != len(projections):
         raise PlanError(f"Expected {len(projections)} refits, one a layer, got {len(refits)}.")
+    with (
+        language_model.lock,
+        _edited(projections, kept, refits, factor),
+        _edited_attention(language_model, refits),
+    ):
+        yield
+
+
+def _edited(
+    projections: Sequence[torch.nn.Module],
+    kept: Sequence[NDArray[np.bool_]],
+    refits: Sequence[Refit] | None,
+    factor: float = 0.0,
+) -> AbstractContextManager[None]:
+    """Scale the inputs of each projection that are not kept, and replace what makes its output."""
     scales = [
         torch.where(torch.from_numpy(part), 1.0, factor).to(
             device=weight_of(module).device, dtype=weight_of(module).dtype
@@ -78,15 +123,34 @@ def silenced(
             return y
         return functional.linear(x, *_replacement(projections[layer], kept[layer], refit))
 
-    with (
-        language_model.lock,
-        edit_projections(
-            projections,
-            edit_input=edit_input,
-            edit_output=None if refits is None else edit_output,
-        ),
-    ):
-        yield
+    return edit_projections(
+        projections,
+        edit_input=edit_input,
+        edit_output=None if refits is None else edit_output,
+    )
+
+
+def _edited_attention(
+    language_model: LanguageModel, refits: Sequence[Refit] | None
+) -> AbstractContextManager[None]:
+    """Do the same to the attention's output projections where KV groups go."""
+    if all(refit.attention is None for refit in refits or ()):
+        return nullcontext()
+    nothing = AttentionCut(removed=np.empty(0, dtype=np.int64))
+    cuts = [refit.attention or nothing for refit in refits or ()]
+    layout = language_model.attention
+    try:
+        keep = layout.groups.split(layout.groups.keep_of([cut.removed for cut in cuts]))
+    except ValueError as error:
+        raise PlanError(
+            f"These KV groups are not those of {language_model.name}: {error}",
+            hint="Made for another model? Compare the fingerprint in plan.json.",
+        ) from error
+    return _edited(
+        attention_outputs(language_model.model, language_model.architecture),
+        [np.repeat(part, layout.group_size) for part in keep],
+        [Refit(columns=cut.columns, bias=cut.bias) for cut in cuts],
+    )
 
 
 def _replacement(
