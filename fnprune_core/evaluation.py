@@ -1,10 +1,8 @@
-"""Perplexity as a stream of partial results, with standard errors and paired differences."""
+"""Perplexity as a stream of partial results, window by window, that can be gone on with."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,190 +13,44 @@ from transformers import PreTrainedModel
 
 from fnprune_core.architectures import weight_of
 from fnprune_core.corpora import Windows
-from fnprune_core.errors import CorruptArtifactError, NonFiniteError, SettingsError
+from fnprune_core.errors import NonFiniteError
+from fnprune_core.losses import (
+    PairedDifference,
+    Perplexity,
+    Protocol,
+    documents_of,
+    domains_of,
+    paired_by_domain,
+    paired_difference,
+)
 from fnprune_core.progress import NEVER, CancelToken
 from fnprune_core.recording import batches_of, stacked_ids
-from fnprune_core.storage import (
-    MANIFEST,
-    manifest_of,
-    new_folder,
-    read_json,
-    read_manifest,
-    write_json,
-)
 
-MIN_DOCUMENTS = 20
-N_BLOCKS = 20
+__all__ = [
+    "PairedDifference",
+    "Perplexity",
+    "Protocol",
+    "paired_by_domain",
+    "paired_difference",
+    "perplexity",
+    "perplexity_stream",
+    "protocol_of",
+]
+
 Context = Callable[[], AbstractContextManager[Any]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Protocol:
-    """How a perplexity was measured; two results compare only under the same one."""
-
-    text_sha256: str
-    n_tokens: int
-    n_windows: int
-    window: int
-    adds_bos: bool
-    dtype: str
-    device: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Perplexity:
-    """Perplexity over the windows read so far.
-
-    Parameters
-    ----------
-    window_nll : ndarray (windows so far,)
-        Sum of −log p in nats of all predictions of each window.
-    window_tokens : ndarray (windows so far,)
-        Number of predictions, a window's length minus one.
-    groups : ndarray (windows so far,)
-        The document of each window, the unit of resampling where there are enough.
-    protocol : Protocol
-        Of the whole evaluation.
-    """
-
-    window_nll: NDArray[np.float64]
-    window_tokens: NDArray[np.int64]
-    groups: NDArray[np.int64]
-    protocol: Protocol
-
-    @property
-    def nll_sum(self) -> float:
-        """Sum of −log p, nats."""
-        return float(self.window_nll.sum())
-
-    @property
-    def n_tokens(self) -> int:
-        """Number of predictions so far."""
-        return int(self.window_tokens.sum())
-
-    @property
-    def n_windows_total(self) -> int:
-        """Windows of the whole evaluation."""
-        return self.protocol.n_windows
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether every window was read."""
-        return len(self.window_nll) == self.protocol.n_windows
-
-    @property
-    def mean_nll(self) -> float:
-        """Nats per token."""
-        return self.nll_sum / self.n_tokens
-
-    @property
-    def perplexity(self) -> float:
-        """Exp of the mean −log p."""
-        return float(np.exp(self.mean_nll))
-
-    @property
-    def standard_error(self) -> float:
-        """Standard error of the perplexity (delta method); NaN with a single block.
-
-        Over documents where there are at least 20, else over contiguous blocks of windows.
-        """
-        return self.perplexity * _ratio_error(self.window_nll, self.window_tokens, self.groups)
-
-    @property
-    def resampling_unit(self) -> str:
-        """What the standard error resamples: documents, or blocks of windows."""
-        return "documents" if _has_enough_documents(self.groups) else "blocks of windows"
-
-    def to_json(self) -> dict[str, Any]:
-        """Return all of it as a JSON object."""
-        return {
-            "window_nll": self.window_nll.tolist(),
-            "window_tokens": self.window_tokens.tolist(),
-            "groups": self.groups.tolist(),
-            "protocol": asdict(self.protocol),
-        }
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> "Perplexity":
-        """Return what `to_json` gave."""
-        return cls(
-            window_nll=np.asarray(value["window_nll"], dtype=np.float64),
-            window_tokens=np.asarray(value["window_tokens"], dtype=np.int64),
-            groups=np.asarray(value["groups"], dtype=np.int64),
-            protocol=Protocol(**value["protocol"]),
-        )
-
-    def save(self, target: Path, inputs: dict[str, Any], facts: dict[str, Any]) -> None:
-        """Write the result as an artifact folder."""
-        with new_folder(target) as folder:
-            write_json(folder / "perplexity.json", self.to_json())
-            summary = {
-                "perplexity": self.perplexity,
-                "standard_error": _or_none(self.standard_error),
-                "n_tokens": self.n_tokens,
-                "protocol": asdict(self.protocol),
-                **facts,
-            }
-            write_json(folder / MANIFEST, manifest_of("evaluations", inputs, summary))
-
-    @classmethod
-    def load(cls, folder: Path) -> "Perplexity":
-        """Read a result from its artifact folder."""
-        read_manifest(folder)
-        path = folder / "perplexity.json"
-        try:
-            return cls.from_json(read_json(path))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise CorruptArtifactError(
-                f"{path} is missing or damaged.", hint="Evaluate again."
-            ) from error
-
-    def restricted_to(self, chosen: NDArray[np.integer]) -> "Perplexity":
-        """Return the result over some of the windows, those of one domain for instance."""
-        return Perplexity(
-            window_nll=self.window_nll[chosen],
-            window_tokens=self.window_tokens[chosen],
-            groups=self.groups[chosen],
-            protocol=replace(
-                self.protocol,
-                n_windows=len(chosen),
-                n_tokens=int(self.window_tokens[chosen].sum()),
-            ),
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PairedDifference:
-    """Difference of two results on the same windows, in nats per token (first − second)."""
-
-    difference: float
-    standard_error: float
-
-
-def _or_none(value: float) -> float | None:
-    return value if np.isfinite(value) else None
-
-
-def _has_enough_documents(groups: NDArray[np.int64]) -> bool:
-    return len(np.unique(groups)) >= MIN_DOCUMENTS
-
-
-def _ratio_error(
-    values: NDArray[np.float64], tokens: NDArray[np.int64], groups: NDArray[np.int64]
-) -> float:
-    """Return the standard error of Σ values / Σ tokens over documents or blocks."""
-    if _has_enough_documents(groups):
-        _, unit = np.unique(groups, return_inverse=True)
-    else:
-        n_windows = len(values)
-        unit = np.arange(n_windows) * min(N_BLOCKS, n_windows) // max(n_windows, 1)
-    n_units = int(unit.max()) + 1
-    if n_units < 2:
-        return float("nan")
-    sums = np.bincount(unit, weights=values, minlength=n_units)
-    counts = np.bincount(unit, weights=tokens, minlength=n_units)
-    residual = sums - values.sum() / tokens.sum() * counts
-    return float(np.sqrt(n_units / (n_units - 1) * np.square(residual).sum()) / tokens.sum())
+def protocol_of(model: PreTrainedModel, windows: Windows) -> Protocol:
+    """Return how this model's perplexity on these windows is measured."""
+    return Protocol(
+        text_sha256=windows.text_sha256,
+        n_tokens=windows.n_tokens - windows.n_windows,
+        n_windows=windows.n_windows,
+        window=windows.window,
+        adds_bos=windows.adds_bos,
+        dtype=str(next(model.parameters()).dtype).removeprefix("torch."),
+        device=weight_of(model.get_input_embeddings()).device.type,
+    )
 
 
 def perplexity_stream(
@@ -207,11 +59,13 @@ def perplexity_stream(
     *,
     batch_size: int = 4,
     context: Context = nullcontext,
+    so_far: Perplexity | None = None,
     cancel: CancelToken = NEVER,
 ) -> Iterator[Perplexity]:
     """Yield the perplexity of all windows read so far, batch by batch; the last is the whole.
 
-    All predictions of each window count, weighted by tokens.
+    All predictions of each window count, weighted by tokens. Domains are read in turn, so that
+    each partial result tells something of all.
 
     Parameters
     ----------
@@ -219,6 +73,8 @@ def perplexity_stream(
         Returns a context manager that is entered around each forward pass (``silenced`` for a
         preview, or of nothing to hold the lock of a shared model); it is never open while a
         result is handed out.
+    so_far : Perplexity, optional
+        A partial result under the same protocol, to go on from; of another one it is put aside.
 
     Raises
     ------
@@ -226,41 +82,61 @@ def perplexity_stream(
         If a loss is not finite, naming the window.
     """
     device = weight_of(model.get_input_embeddings()).device
-    protocol = Protocol(
-        text_sha256=windows.text_sha256,
-        n_tokens=windows.n_tokens - windows.n_windows,
-        n_windows=windows.n_windows,
-        window=windows.window,
-        adds_bos=windows.adds_bos,
-        dtype=str(next(model.parameters()).dtype).removeprefix("torch."),
-        device=device.type,
-    )
-    nll: list[float] = []
-    groups = windows.document_index[windows.starts[:-1]].astype(np.int64)
-    lengths = np.diff(windows.starts) - 1
-    for batch in batches_of(windows, batch_size):
+    protocol = protocol_of(model, windows)
+    nll = np.full(windows.n_windows, np.nan)
+    if so_far is not None and so_far.protocol == protocol:
+        nll[so_far.windows] = so_far.window_nll
+    documents, domains = documents_of(windows), domains_of(windows)
+
+    def result() -> Perplexity:
+        read = np.flatnonzero(~np.isnan(nll))
+        return Perplexity(
+            window_nll=nll[read],
+            window_tokens=(np.diff(windows.starts)[read] - 1).astype(np.int64),
+            groups=documents[read],
+            protocol=protocol,
+            windows=read,
+            domains=domains[read],
+            domain_names=windows.domain_names,
+        )
+
+    if not np.isnan(nll).any():
+        yield result()
+    for batch in _in_turn(list(batches_of(windows, batch_size)), domains):
+        if not np.isnan(nll[batch]).any():
+            continue
         cancel.raise_if_cancelled()
         ids = stacked_ids(windows, batch).to(device)
         with context(), torch.inference_mode():
             logits = model(ids, use_cache=False).logits
-        for row, window in enumerate(batch):  # the vocabulary is wide: one window at a time
-            losses = functional.cross_entropy(
-                logits[row, :-1].float(), ids[row, 1:], reduction="none"
-            )
-            total = float(losses.cpu().double().sum())
-            if not np.isfinite(total):
-                raise NonFiniteError(
-                    f"The loss of window {window} is not finite.",
-                    hint="Evaluate in float32 or bfloat16 (--dtype).",
-                )
-            nll.append(total)
+        nll[batch] = [
+            _loss(row, of, window) for row, of, window in zip(logits, ids, batch, strict=True)
+        ]
         del logits
-        yield Perplexity(
-            window_nll=np.array(nll),
-            window_tokens=lengths[: len(nll)].astype(np.int64),
-            groups=groups[: len(nll)],
-            protocol=protocol,
+        yield result()
+
+
+def _in_turn(batches: list[range], domains: NDArray[np.int64]) -> list[range]:
+    """Return batches dealt over the domains that they begin in."""
+    seen: dict[int, int] = {}
+    turns = []
+    for batch in batches:
+        domain = int(domains[batch.start])
+        turns.append((seen.get(domain, 0), domain, batch))
+        seen[domain] = seen.get(domain, 0) + 1
+    return [batch for _, _, batch in sorted(turns, key=lambda turn: turn[:2])]
+
+
+def _loss(logits: torch.Tensor, ids: torch.Tensor, window: int) -> float:
+    """Return the sum of −log p of a window's predictions; the vocabulary is wide: one at a time."""
+    losses = functional.cross_entropy(logits[:-1].float(), ids[1:], reduction="none")
+    total = float(losses.cpu().double().sum())
+    if not np.isfinite(total):
+        raise NonFiniteError(
+            f"The loss of window {window} is not finite.",
+            hint="Evaluate in float32 or bfloat16 (--dtype).",
         )
+    return total
 
 
 def perplexity(
@@ -276,29 +152,3 @@ def perplexity(
         model, windows, batch_size=batch_size, context=context, cancel=cancel
     )
     return deque(stream, maxlen=1).pop()  # there is at least one window
-
-
-def paired_difference(a: Perplexity, b: Perplexity) -> PairedDifference:
-    """Return a − b in nats per token over the windows that both have read, with its error.
-
-    Raises
-    ------
-    SettingsError
-        If the two were not measured on the same windows under the same protocol.
-    """
-    n = min(len(a.window_nll), len(b.window_nll))
-    first, second = asdict(a.protocol), asdict(b.protocol)
-    differing = [name for name in first if first[name] != second[name]]
-    if differing or not np.array_equal(a.groups[:n], b.groups[:n]):
-        raise SettingsError(
-            "These two results were measured differently: "
-            + "; ".join(f"{name} {first[name]}, {second[name]}" for name in differing)
-            + ("." if differing else "other windows of the text."),
-            hint="Evaluate both on the same text, window, dtype and device.",
-        )
-    change = a.window_nll[:n] - b.window_nll[:n]
-    tokens = a.window_tokens[:n]
-    return PairedDifference(
-        difference=float(change.sum() / tokens.sum()),
-        standard_error=_ratio_error(change, tokens, a.groups[:n]),
-    )
