@@ -268,7 +268,7 @@ def prune(shelf: ModelShelf, workspace: Workspace, order: PruneOrder) -> Task:
             language_model,
             windows,
             plan_ids=plan_ids,
-            on_partial=_reading(report, plan_ids),
+            on_partial=reading(report, plan_ids),
             cancel=cancel,
         )
         return Comparison(plan_ids=plan_ids, evaluation_ids=evaluation_ids)
@@ -276,7 +276,7 @@ def prune(shelf: ModelShelf, workspace: Workspace, order: PruneOrder) -> Task:
     return Task(kind="prune", title="Pruning", inputs=asdict(order), function=run)
 
 
-def _reading(report: Report, labels: Mapping[str, str | None]) -> Any:
+def reading(report: Report, labels: Mapping[str, str | None]) -> Any:
     """Return what `compare` calls: reports each result, and how many windows are read of all."""
     read = dict.fromkeys(labels, 0)
 
@@ -293,31 +293,3 @@ def _reading(report: Report, labels: Mapping[str, str | None]) -> Any:
         )
 
     return on_partial
-
-
-def export(
-    shelf: ModelShelf,
-    workspace: Workspace,
-    *,
-    model: str,
-    plan: str,
-    target: Path,
-    evaluation_ids: Mapping[str, str],
-) -> Task:
-    """Write the pruned model; the result is its folder."""
-
-    def run(report: Report, cancel: CancelToken) -> Path:
-        language_model = shelf.get(model, progress=report)
-        cancel.raise_if_cancelled()
-        return workflows.export(
-            workspace,
-            language_model,
-            plan,
-            target,
-            form="masked",
-            evaluation_ids=evaluation_ids,
-            progress=report,
-        )
-
-    inputs = {"model": model, "plan": plan, "target": str(target), "figures": dict(evaluation_ids)}
-    return Task(kind="export", title="Exporting", inputs=inputs, function=run)

@@ -23,9 +23,12 @@ import torch
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 asked = json.loads(sys.argv[1])
-folder = asked["folder"]
-with open(folder + "/config.json", encoding="utf-8") as file:
-    auto_map = json.load(file).get("auto_map")
+folder, gguf = asked["folder"], asked["gguf_file"]
+extra = {{"gguf_file": gguf}} if gguf else {{}}
+auto_map = None
+if not gguf:
+    with open(folder + "/config.json", encoding="utf-8") as file:
+        auto_map = json.load(file).get("auto_map")
 loader = AutoModelForCausalLM
 if auto_map:
     path = folder + "/{_PER_LAYER_FILE}.py"
@@ -33,18 +36,30 @@ if auto_map:
     module = sys.modules["{_PER_LAYER_FILE}"] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     loader = getattr(module, auto_map["AutoModelForCausalLM"].rpartition(".")[2])
-model = loader.from_pretrained(folder, dtype=getattr(torch, asked["dtype"]))
+model = loader.from_pretrained(folder, dtype=getattr(torch, asked["dtype"]), **extra)
 model = model.to(asked["device"]).eval()
 with torch.inference_mode():
     logits = model(torch.tensor(asked["ids"], device=asked["device"]), use_cache=False).logits
 save_file({{"logits": logits.float().cpu().contiguous()}}, asked["target"])
-tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **extra)
+if asked["digits_apart"]:
+    from tokenizers import pre_tokenizers
+    backend = tokenizer.backend_tokenizer
+    digits = pre_tokenizers.Digits(individual_digits=True)
+    backend.pre_tokenizer = pre_tokenizers.Sequence([digits, backend.pre_tokenizer])
 print(json.dumps(tokenizer(asked["text"])["input_ids"]))
 """
 
 
 def reload_elsewhere(
-    folder: Path, ids: Tensor, text: str, *, dtype: str, device: str
+    folder: Path,
+    ids: Tensor,
+    text: str,
+    *,
+    dtype: str,
+    device: str,
+    gguf_file: str = "",
+    digits_apart: bool = False,
 ) -> tuple[Tensor, list[int]]:
     """Return what an exported folder makes of token ids, and of a text, in a fresh process.
 
@@ -53,6 +68,11 @@ def reload_elsewhere(
     ids : Tensor (n_windows, tokens)
     dtype, device : str
         As torch names them.
+    gguf_file : str, optional
+        Name of the file in the folder, where that is the export.
+    digits_apart : bool, optional
+        Read the text with each digit by itself: a rule of GGUF files that transformers' reader
+        does not know, and leaves out.
 
     Returns
     -------
@@ -75,6 +95,8 @@ def reload_elsewhere(
             "dtype": dtype,
             "device": device,
             "target": str(target),
+            "gguf_file": gguf_file,
+            "digits_apart": digits_apart,
         }
         done = subprocess.run(
             [sys.executable, "-I", "-c", _SCRIPT, json.dumps(asked)],

@@ -1,5 +1,7 @@
 """The plan that an export form takes: rounded to widths that hardware likes."""
 
+from dataclasses import dataclass
+
 from fnprune_core.allocation import default_multiple
 from fnprune_core.artifacts import open_plan
 from fnprune_core.errors import PlanError, SettingsError
@@ -46,11 +48,39 @@ def plan_for_form(
         )
     if row.is_alike and multiple is None:
         multiple = default_multiple(min(made.layout.widths))
-    settings = made.settings.with_(multiple=multiple)
+    made.settings.with_(multiple=multiple)  # refuses what is no multiple
     if multiple is None or (_fits(made, multiple) and (made.is_uniform or not row.is_alike)):
         return workspace.existing("plans", plan_id).name
     if row.is_alike:
         _check_uniform(made)
+    return plan_again(
+        workspace, language_model, plan_id, multiple=multiple, progress=progress, cancel=cancel
+    )
+
+
+def plan_again(
+    workspace: Workspace,
+    language_model: LanguageModel,
+    plan_id: str,
+    *,
+    multiple: int | None,
+    allocation: str | None = None,
+    progress: Progress = ignore,
+    cancel: CancelToken = NEVER,
+) -> str:
+    """Return the id of a plan made again from its recording with rounding; all else is kept.
+
+    Parameters
+    ----------
+    allocation : str, optional
+        In place of the plan's own.
+
+    Raises
+    ------
+    PlanError
+        If nothing would be left to remove, or the recording is gone.
+    """
+    made = open_plan(workspace, plan_id)
     if not workspace.has("recordings", made.recording_id):
         raise PlanError(
             f"This plan's widths are no multiple of {multiple}, and its recording "
@@ -58,12 +88,13 @@ def plan_for_form(
             hint="Record the calibration text again and plan with --multiple, or give the "
             "multiple that the plan has.",
         )
+    settings = made.settings.with_(multiple=multiple)
     rounded = plan(
         workspace,
         language_model,
         recording_id=made.recording_id,
         decomposition_id=made.decomposition_id or None,
-        settings=settings,
+        settings=settings if allocation is None else settings.with_(allocation=allocation),
         progress=progress,
         cancel=cancel,
     )
@@ -73,6 +104,40 @@ def plan_for_form(
             hint="Choose a smaller multiple or a higher ratio.",
         )
     return rounded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """Whether a plan can be written in a form as it stands.
+
+    Parameters
+    ----------
+    multiple : int or None
+        What its widths must be a multiple of; None where they need not.
+    reason : str
+        Why not, a sentence; empty if it can.
+    """
+
+    multiple: int | None
+    reason: str = ""
+
+
+def fit_of(made: PruningPlan, *, form: str, multiple: int | None = None) -> Fit:
+    """Return whether a plan suits a form and a multiple, or why it must be made again first."""
+    row = form_named(form)
+    if not row.is_smaller:
+        return Fit(multiple=None)
+    if row.is_alike and multiple is None:
+        multiple = default_multiple(min(made.layout.widths))
+    least, most = min(made.kept_widths), max(made.kept_widths)
+    if row.is_alike and not made.is_uniform:
+        reason = f"This form needs the same width in every layer; this plan keeps {least} to {most}"
+        return Fit(multiple=multiple, reason=f"{reason} units.")
+    if multiple is not None and not _fits(made, multiple):
+        kept = f"{least}" if least == most else f"{least} to {most}"
+        reason = f"This plan keeps {kept} units a layer, which are no multiples of {multiple}."
+        return Fit(multiple=multiple, reason=reason)
+    return Fit(multiple=multiple)
 
 
 def _fits(made: PruningPlan, multiple: int) -> bool:

@@ -34,8 +34,11 @@ KINDS = (
     "layouts",
     "assessments",
     "embeddings",
+    "previews",
     "plans",
     "evaluations",
+    "generations",
+    "speeds",
     "exports",
 )
 _UNFINISHED = ".unfinished-"

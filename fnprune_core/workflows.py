@@ -5,9 +5,8 @@ and comparisons have modules of their own, and are here under the same names.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import torch
 from transformers import PreTrainedModel
@@ -46,7 +45,9 @@ from fnprune_core.corpora import Document, Windows, builtin_documents, cut_windo
 from fnprune_core.decomposition import Decomposition, GroupICA
 from fnprune_core.embeddings import embed, embedding_id, has_embedding, open_embedding
 from fnprune_core.errors import FnpruneError
-from fnprune_core.export import Figure, export_model, relative_difference
+from fnprune_core.export import check_target, relative_difference
+from fnprune_core.exporting import export
+from fnprune_core.gguf_form import why_no_gguf
 from fnprune_core.imaging import network_names, open_grid, write_volumes
 from fnprune_core.loading import load_model
 from fnprune_core.models import LanguageModel
@@ -68,8 +69,9 @@ from fnprune_core.recording import (
     signals_of,
     stacked_ids,
 )
-from fnprune_core.rounding import plan_for_form
+from fnprune_core.rounding import Fit, fit_of, plan_again, plan_for_form
 from fnprune_core.silencing import silenced
+from fnprune_core.speed import measure_speed, open_speed, speed_forms, speeds_of
 from fnprune_core.storage import (
     Workspace,
     artifact_id,
@@ -84,6 +86,7 @@ __all__ = [
     "PARTS",
     "Assessed",
     "ExampleIds",
+    "Fit",
     "Measured",
     "PrunedCopy",
     "RecordingEstimate",
@@ -94,6 +97,7 @@ __all__ = [
     "canonical_settings",
     "check_overlap",
     "check_parts",
+    "check_target",
     "compare",
     "convergence_note",
     "decompose",
@@ -107,11 +111,13 @@ __all__ = [
     "example_settings",
     "export",
     "find_example",
+    "fit_of",
     "has_cortex",
     "has_embedding",
     "import_plan",
     "lay_out",
     "measure_pruned_copy",
+    "measure_speed",
     "network_names",
     "open_assessment",
     "open_atlas",
@@ -123,12 +129,17 @@ __all__ = [
     "open_probe",
     "open_recording",
     "open_refits",
+    "open_speed",
     "plan",
+    "plan_again",
     "plan_for_form",
     "plans",
     "record_texts",
     "share_of_parameters",
+    "speed_forms",
+    "speeds_of",
     "trust_table",
+    "why_no_gguf",
     "why_no_halves",
     "windows_for",
     "write_volumes",
@@ -253,47 +264,6 @@ def convergence_note(decomposition: Decomposition) -> str:
         f"{decomposition.settings['max_iter']} iterations"
         + ("; the best of the others is shown." if failed < n_runs else ": do not trust the maps.")
         + " Raise the iteration limit, lower K or record more tokens."
-    )
-
-
-def export(
-    workspace: Workspace,
-    language_model: LanguageModel,
-    plan_id: str,
-    target: Path,
-    *,
-    form: str = "masked",
-    evaluation_ids: Mapping[str, str] | None = None,
-    progress: Progress = ignore,
-) -> Path:
-    """Write a pruned model with the figures measured for it; return its folder.
-
-    Parameters
-    ----------
-    evaluation_ids : mapping
-        Label to evaluation id, for the model card.
-    """
-    made = open_plan(workspace, plan_id)
-    language_model.check_fingerprint(made.fingerprint, "plan")
-    figures = []
-    for label, id in (evaluation_ids or {}).items():
-        result = open_evaluation(workspace, id)
-        figures.append(
-            Figure(
-                label=label,
-                perplexity=result.perplexity,
-                standard_error=result.standard_error,
-                protocol=asdict(result.protocol),
-            )
-        )
-    return export_model(
-        language_model,
-        made,
-        target,
-        form=form,
-        refits=open_refits(workspace, plan_id),
-        figures=figures,
-        progress=progress,
     )
 
 

@@ -418,7 +418,7 @@ def test_a_comparison_that_is_stopped_keeps_what_is_whole(study) -> None:
     with pytest.raises(Cancelled):
         study.compare({"dense": None, "plan": plan}, on_partial=stop, cancel=cancel)
     assert [e.manifest["plan_id"] for e in study.workspace.entries("evaluations")] == [""]
-    assert study.workspace.unfinished() == []
+    assert len(study.workspace.unfinished()) == 1  # what was read of the plan
     assert not study.model.model.model.layers[0].mlp.down_proj._forward_pre_hooks
 
 
@@ -523,9 +523,7 @@ def test_an_export_loads_with_transformers_and_carries_its_figures(study, tmp_pa
     found = workflows.evaluations_of(study.workspace, plan)
     assert sorted(found.values()) == sorted(result.values())
     assert {label.split(",")[0] for label in found} == {"dense", "pruned"}
-    folder = workflows.export(
-        study.workspace, study.model, plan, tmp_path / "out", evaluation_ids=found
-    )
+    folder = workflows.export(study.workspace, study.model, plan, tmp_path / "out")
     ids = tiny.random_ids()
     made = workflows.open_plan(study.workspace, plan)
     with torch.inference_mode():

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
+from tokenizers import Tokenizer, decoders, pre_tokenizers
+from tokenizers.models import BPE, WordLevel
 from tokenizers.pre_tokenizers import Whitespace
+from tokenizers.trainers import BpeTrainer
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -99,6 +100,25 @@ def toy_tokenizer() -> PreTrainedTokenizerFast:
     core = Tokenizer(WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="<unk>"))
     core.pre_tokenizer = Whitespace()
     return PreTrainedTokenizerFast(tokenizer_object=core, unk_token="<unk>")
+
+
+def bpe_tokenizer(rule: pre_tokenizers.PreTokenizer | None = None) -> PreTrainedTokenizerFast:
+    """Return a byte-level BPE of 320 tokens with two special ones, as most real models have."""
+    core = Tokenizer(BPE())
+    core.pre_tokenizer = rule or pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.decoder = decoders.ByteLevel()
+    trainer = BpeTrainer(
+        vocab_size=320,
+        special_tokens=["<|start|>", "<|end|>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    core.train_from_iterator(
+        ["the quick brown fox, 1,234 foxes in 2024; don't she'll", "éà"], trainer
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=core, bos_token="<|start|>", eos_token="<|end|>", pad_token="<|end|>"
+    )
 
 
 def tiny_language_model(
@@ -199,16 +219,28 @@ def logits_of(model: PreTrainedModel, ids: torch.Tensor) -> torch.Tensor:
 
 
 def reload_here(
-    folder: Path, ids: torch.Tensor, text: str, *, dtype: str, device: str
+    folder: Path,
+    ids: torch.Tensor,
+    text: str,
+    *,
+    dtype: str,
+    device: str,
+    gguf_file: str = "",
+    digits_apart: bool = False,
 ) -> tuple[torch.Tensor, list[int]]:
     """Do what `reloading.reload_elsewhere` does, in this process: quicker, and less of a proof."""
-    config = json.loads((folder / "config.json").read_text())
+    extra = {"gguf_file": gguf_file} if gguf_file else {}
+    config = {} if gguf_file else json.loads((folder / "config.json").read_text())
     loader = AutoModelForCausalLM
     if "auto_map" in config:
         name = config["auto_map"]["AutoModelForCausalLM"].rpartition(".")[2]
         loader = getattr(modeling_per_layer, name)
-    model = loader.from_pretrained(folder, dtype=getattr(torch, dtype)).to(device)
-    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    model = loader.from_pretrained(folder, dtype=getattr(torch, dtype), **extra).to(device)
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **extra)
+    if digits_apart:
+        backend = tokenizer.backend_tokenizer
+        digits = pre_tokenizers.Digits(individual_digits=True)
+        backend.pre_tokenizer = pre_tokenizers.Sequence([digits, backend.pre_tokenizer])
     return logits_of(model.eval(), ids).float(), tokenizer(text)["input_ids"]
 
 

@@ -1,4 +1,4 @@
-"""From networks to a pruned model: plan, prune, evaluate, export."""
+"""From networks to a pruned model: plan, prune, evaluate."""
 
 from pathlib import Path
 from statistics import median
@@ -150,13 +150,13 @@ def _preserved(
     return tuple(k for k in everything if k not in dropped)
 
 
-def _located(workspace: Workspace, plan: str) -> Path:
+def located(workspace: Workspace, plan: str) -> Path:
     """Return where a plan is: a path from anywhere, or its folder in the workspace."""
     path = Path(plan).expanduser()
     return path if path.exists() else workspace.existing("plans", plan)
 
 
-def _plan_id(workspace: Workspace, language_model: "LanguageModel", path: Path) -> str:
+def plan_id(workspace: Workspace, language_model: "LanguageModel", path: Path) -> str:
     """Return the id of a located plan, which is taken into the workspace if it is elsewhere."""
     from fnprune_core import workflows
 
@@ -177,9 +177,9 @@ def prune(
     from fnprune_core import workflows
 
     workspace = workspace_at(where)
-    path = _located(workspace, plan)
+    path = located(workspace, plan)
     language_model = load(model, device, dtype, as_json=as_json)
-    id = _plan_id(workspace, language_model, path)
+    id = plan_id(workspace, language_model, path)
     copy = workflows.measure_pruned_copy(workspace, language_model, id)
     facts = {
         "plan": id,
@@ -220,7 +220,7 @@ def evaluate(
     from fnprune_core.evaluation import paired_difference
 
     workspace = workspace_at(where)
-    paths = [_located(workspace, each) for each in plan or []]
+    paths = [located(workspace, each) for each in plan or []]
     options = TextOptions(
         text_column=text_column,
         domain_column=domain_column,
@@ -232,7 +232,7 @@ def evaluate(
     windows = workflows.evaluation_windows(
         language_model, documents, window=window, max_windows=max_windows, pack=pack
     )
-    ids = [_plan_id(workspace, language_model, path) for path in paths]
+    ids = [plan_id(workspace, language_model, path) for path in paths]
     labels: dict[str, str | None] = {DENSE: None, **{id: id for id in ids}}
     with progress_bars(shown=not as_json) as progress:
         done: dict[str, int] = {}
@@ -276,59 +276,3 @@ def evaluate(
         list(rows[0]),
         [list(row.values()) for row in rows],
     )
-
-
-def export(
-    plan: PlanArgument,
-    target: Annotated[Path, typer.Argument(help="Folder to make.")],
-    form: Annotated[
-        str,
-        typer.Option(
-            help="masked: same shapes; uniform: the same smaller width in every layer, both load "
-            "anywhere; per-layer: smaller, with its own code."
-        ),
-    ] = "masked",
-    multiple: Annotated[
-        int | None,
-        typer.Option(
-            help="Round widths up to a multiple; the plan is made again with it (uniform: 64, "
-            "less for small layers)."
-        ),
-    ] = None,
-    model: Model = EMBEDDED,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    where: Where = None,
-    as_json: Json = False,
-) -> None:
-    """Write a pruned model as a Hugging Face folder, reloaded and checked."""
-    from fnprune_core import workflows
-
-    workspace = workspace_at(where)
-    path = _located(workspace, plan)
-    language_model = load(model, device, dtype, as_json=as_json)
-    id = _plan_id(workspace, language_model, path)
-    with progress_bars(shown=not as_json) as progress:
-        id = workflows.plan_for_form(
-            workspace, language_model, id, form=form, multiple=multiple, progress=progress
-        )
-        folder = workflows.export(
-            workspace,
-            language_model,
-            id,
-            target,
-            form=form,
-            evaluation_ids=workflows.evaluations_of(workspace, id),
-            progress=progress,
-        )
-    made = workflows.open_plan(workspace, id)
-    facts = {
-        "folder": str(folder),
-        "form": form,
-        "plan": id,
-        "ratio": made.achieved_ratio,
-        "share_of_parameters": made.share_of_parameters,
-        "kept_widths": list(made.kept_widths),
-        "checked": True,
-    }
-    print_json(facts) if as_json else print_facts("Export", facts)

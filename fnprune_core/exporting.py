@@ -1,0 +1,70 @@
+"""A plan of the workspace taken away, with all that was measured of it."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from fnprune_core.artifacts import open_evaluation, open_plan, open_refits
+from fnprune_core.comparing import evaluations_of
+from fnprune_core.export import CardFacts, Figure, export_model
+from fnprune_core.models import LanguageModel
+from fnprune_core.plan_notes import decisions_of
+from fnprune_core.progress import Progress, ignore
+from fnprune_core.speed import open_speed, speeds_of
+from fnprune_core.storage import Workspace
+
+
+def export(
+    workspace: Workspace,
+    language_model: LanguageModel,
+    plan_id: str,
+    target: Path,
+    *,
+    form: str = "masked",
+    weights: str = "F16",
+    progress: Progress = ignore,
+) -> Path:
+    """Write a pruned model with what was measured of it; return its folder.
+
+    The model card has the perplexities of this very plan and of the dense model on the same
+    texts, and the plan's newest measured speed; the log of decisions lies beside it.
+
+    Parameters
+    ----------
+    weights : str
+        How the form gguf stores weights.
+    """
+    made = open_plan(workspace, plan_id)
+    language_model.check_fingerprint(made.fingerprint, "plan")
+    return export_model(
+        language_model,
+        made,
+        target,
+        form=form,
+        refits=open_refits(workspace, plan_id),
+        facts=_facts(workspace, workspace.existing("plans", plan_id).name, weights),
+        progress=progress,
+    )
+
+
+def _facts(workspace: Workspace, plan_id: str, weights: str) -> CardFacts:
+    figures = []
+    for label, id in evaluations_of(workspace, plan_id).items():
+        result = open_evaluation(workspace, id)
+        figures.append(
+            Figure(
+                label=label,
+                perplexity=result.perplexity,
+                standard_error=result.standard_error,
+                protocol=asdict(result.protocol),
+            )
+        )
+    newest = next(iter(speeds_of(workspace, plan_id)), None)
+    speed = None if newest is None else open_speed(workspace, newest)
+    decisions = decisions_of(workspace, plan_id)
+    return CardFacts(
+        figures=figures,
+        speeds=() if speed is None else speed.rows(),
+        speed_protocol="" if speed is None else speed.sentence(),
+        weights=weights,
+        decisions=decisions if decisions["decisions"] or decisions["name"] else None,
+    )
