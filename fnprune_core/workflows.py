@@ -46,15 +46,15 @@ from fnprune_core.decomposition import Decomposition, GroupICA
 from fnprune_core.embeddings import embed, embedding_id, has_embedding, open_embedding
 from fnprune_core.errors import FnpruneError
 from fnprune_core.export import check_target, relative_difference
-from fnprune_core.exporting import export
-from fnprune_core.gguf_form import why_no_gguf
+from fnprune_core.exporting import export, why_no_form
+from fnprune_core.generations import generate, open_generation
 from fnprune_core.imaging import network_names, open_grid, write_volumes
 from fnprune_core.loading import load_model
 from fnprune_core.models import LanguageModel
+from fnprune_core.plan_importing import import_plan
 from fnprune_core.planning import (
     bias_warning,
     canonical_settings,
-    import_plan,
     plan,
     plans,
     share_of_parameters,
@@ -112,6 +112,7 @@ __all__ = [
     "export",
     "find_example",
     "fit_of",
+    "generate",
     "has_cortex",
     "has_embedding",
     "import_plan",
@@ -124,6 +125,7 @@ __all__ = [
     "open_cortex",
     "open_embedding",
     "open_evaluation",
+    "open_generation",
     "open_grid",
     "open_plan",
     "open_probe",
@@ -139,7 +141,7 @@ __all__ = [
     "speed_forms",
     "speeds_of",
     "trust_table",
-    "why_no_gguf",
+    "why_no_form",
     "why_no_halves",
     "windows_for",
     "write_volumes",
