@@ -13,7 +13,16 @@ import typer
 from typer.main import get_command
 
 from fnprune_core import __version__
-from fnprune_core.commands import matching, pruning, recording, taking, trust, volumes, whole
+from fnprune_core.commands import (
+    generating,
+    matching,
+    pruning,
+    recording,
+    taking,
+    trust,
+    volumes,
+    whole,
+)
 from fnprune_core.commands.workspaces import workspaces
 from fnprune_core.console import EXIT_CANCELLED, EXIT_USER_ERROR, print_error
 from fnprune_core.errors import FnpruneError
@@ -38,6 +47,7 @@ for _command in (
     pruning.plan,
     pruning.prune,
     pruning.evaluate,
+    generating.generate,
     taking.export,
     taking.speed,
     volumes.volumes,
