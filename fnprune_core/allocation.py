@@ -28,6 +28,11 @@ class Budget:
         keeps the same number in each. None meets the ratio to one unit.
     pinned : ndarray (n_units,) or None
         Units that must go, in exempt layers too; none of them is protected.
+    turn : ndarray (n_layers,) or None
+        Where a share leaves some over and layers are alike, the lowest gives first; by default
+        the first layer.
+    what : str
+        What the units are called.
     """
 
     layout: UnitLayout
@@ -36,6 +41,8 @@ class Budget:
     protected: NDArray[np.bool_]
     multiple: int | None = None
     pinned: NDArray[np.bool_] | None = None
+    turn: NDArray[np.float64] | None = None
+    what: str = "units"
 
     @property
     def least(self) -> NDArray[np.int64]:
@@ -75,7 +82,7 @@ def _refuse(budget: Budget, possible: int, why: str) -> None:
         most = possible / budget.layout.n_units
         raise RatioError(
             f"A ratio of {budget.n_removed / budget.layout.n_units:.3f} is not possible: {why} "
-            f"at most {most:.3f} of all units can go.",
+            f"at most {most:.3f} of all {budget.what} can go.",
             hint=f"Choose a ratio of at most {np.floor(most * 1000) / 1000:.3f}, or another "
             "allocation.",
         )
@@ -93,23 +100,25 @@ def _evenly(budget: Budget, free: NDArray[np.bool_], why: str) -> NDArray[np.int
     while True:
         fixed = np.where(is_fixed, least, 0)
         room = np.where(is_fixed, 0, capacity)
-        removed = fixed + _shared(budget.layout, budget.n_removed - int(fixed.sum()), room)
+        removed = fixed + _shared(budget, budget.n_removed - int(fixed.sum()), room)
         if not (removed < least).any():
             return removed
         is_fixed = is_fixed | (removed < least)
 
 
-def _shared(layout: UnitLayout, n_removed: int, capacity: NDArray[np.int64]) -> NDArray[np.int64]:
+def _shared(budget: Budget, n_removed: int, capacity: NDArray[np.int64]) -> NDArray[np.int64]:
     """Divide a number by the layers' widths, to one unit, never beyond the capacity."""
-    widths = np.asarray(layout.widths, dtype=np.float64)
-    removed = np.zeros(layout.n_layers, dtype=np.int64)
+    widths = np.asarray(budget.layout.widths, dtype=np.float64)
+    n_layers = budget.layout.n_layers
+    turn = np.zeros(n_layers) if budget.turn is None else budget.turn
+    removed = np.zeros(n_layers, dtype=np.int64)
     while (left := n_removed - int(removed.sum())) > 0:
         room = capacity - removed
         share = np.where(room > 0, widths, 0.0)
         wanted = left * share / share.sum()
         step = np.minimum(np.floor(wanted).astype(np.int64), room)
         if step.sum() == 0:  # the last few go one by one to the largest fractions
-            order = np.argsort(-np.where(room > 0, wanted, -1.0), kind="stable")[:left]
+            order = np.lexsort((turn, -np.where(room > 0, wanted, -1.0)))[:left]
             step[order[room[order] > 0]] = 1
         removed += step
     return removed

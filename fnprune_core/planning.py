@@ -1,19 +1,24 @@
 """Plans: scores, allocation and compensation brought together, and plans from elsewhere."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fnprune_core.architectures import feeding_modules, output_projections, weight_of
+from fnprune_core.architectures import feeding_modules, output_projections
 from fnprune_core.artifacts import cut_key, open_atlas, open_recording
+from fnprune_core.attention_planning import (
+    AttentionPlanner,
+    attention_warning,
+    parameters_of_groups,
+)
 from fnprune_core.compensation import Cut, compensate, compensation_named, uses_bias
 from fnprune_core.errors import PlanError
 from fnprune_core.models import LanguageModel
 from fnprune_core.networks import NetworkAtlas
-from fnprune_core.plan_files import REFITS_FILE, read_refits, write_plan
+from fnprune_core.plan_files import write_plan
 from fnprune_core.plans import PlanSettings, PruningPlan, choose_units
 from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
 from fnprune_core.recording import Recording
@@ -130,6 +135,7 @@ class _Planner:
         self.workspace, self.language_model = workspace, language_model
         self.recording, self.atlas = recording, atlas
         self.progress, self.cancel = progress, cancel
+        self.attention = AttentionPlanner(language_model=language_model)
         self._scores: dict[Any, NDArray[np.float64]] = {}
 
     def make(self, wanted: Sequence[PlanSettings]) -> list[str]:
@@ -164,10 +170,22 @@ class _Planner:
             )
             for each in made
         ]
-        return compensate(
+        refits = compensate(
             self.language_model, self.recording, cuts, weights=weights,
             progress=self.progress, cancel=self.cancel,
         )  # fmt: skip
+        return [
+            self._with_attention(each, part, weights)
+            for each, part in zip(made, refits, strict=True)
+        ]
+
+    def _with_attention(
+        self, made: PruningPlan, refits: list[Refit], weights: NDArray[np.float64]
+    ) -> list[Refit]:
+        if not made.removed_groups:
+            return refits
+        cuts = self.attention.cuts(made, self._score_inputs(made.settings), weights)
+        return [replace(refit, attention=cut) for refit, cut in zip(refits, cuts, strict=True)]
 
     def _inputs_json(self, settings: PlanSettings) -> dict[str, Any]:
         uses_networks = SCORES[settings.score].uses_networks
@@ -210,15 +228,22 @@ class _Planner:
             pinned=pinned_remove,
             multiple=settings.multiple,
         )
+        groups: tuple[NDArray[np.int64], ...] = ()
+        if settings.attention_ratio:
+            groups = self.attention.choose(settings, inputs, row.token_weights(inputs))
         return PruningPlan(
             removed=choice.removed,
+            removed_groups=groups,
+            group_counts=self.language_model.attention.groups.widths if groups else (),
             layout=self.recording.layout,
             settings=settings,
             fingerprint=self.language_model.fingerprint,
             model_name=self.language_model.name,
             recording_id=self.recording.id,
             decomposition_id=self.atlas.id if self.atlas and row.uses_networks else "",
-            share_of_parameters=share_of_parameters(self.language_model, choice.removed),
+            share_of_parameters=share_of_parameters(
+                self.language_model, choice.removed, removed_groups=groups
+            ),
             thresholds=choice.thresholds,
             sink_units=tuple(int(u) for u in np.flatnonzero(sinks)),
             preserved=inputs.preserved if row.uses_networks else (),
@@ -247,10 +272,13 @@ class _Planner:
 
 
 def share_of_parameters(
-    language_model: LanguageModel, removed: Sequence[NDArray[np.int64]]
+    language_model: LanguageModel,
+    removed: Sequence[NDArray[np.int64]],
+    *,
+    removed_groups: Sequence[NDArray[np.int64]] = (),
 ) -> float:
-    """Return the share of all parameters that goes with the units: their columns and rows."""
-    gone = 0
+    """Return the share of all parameters that goes with units and KV groups: columns and rows."""
+    gone = parameters_of_groups(language_model, removed_groups)
     for layer, module in enumerate(
         output_projections(language_model.model, language_model.architecture)
     ):
@@ -263,98 +291,30 @@ def share_of_parameters(
 
 
 def bias_warning(language_model: LanguageModel, settings: PlanSettings) -> str:
-    """Return what to know before Apply if the plan's bias has no home in exports, else ""."""
+    """Return what to know before Apply of what a plan's exports have no home for, else "".
+
+    A bias of the MLP or of the attention's output, and fewer heads than the config can say.
+    """
     architecture = language_model.architecture
+    of_attention = attention_warning(language_model, settings)
     if architecture.bias_home != "none" or not uses_bias(
         settings.compensation, intercept=settings.intercept
     ):
-        return ""
+        return of_attention
     return (
         f"{architecture.family} models have no bias in their MLP: this plan can be measured, but "
         "not exported in a form that loads anywhere. Use none, or least squares without intercept; "
         "or export it in the per-layer form, which brings its own code."
+        f"{' ' if of_attention else ''}{of_attention}"
     )
 
 
-def import_plan(workspace: Workspace, language_model: LanguageModel, path: Path) -> str:
-    """Take a ``plan.json`` (or its folder) from anywhere into the workspace; return its id.
-
-    The compensation is read beside it, or computed again from the plan's recording, for the
-    units that the file names.
-
-    Raises
-    ------
-    FingerprintMismatchError
-        If the plan is for another model.
-    PlanError
-        If the compensation does not fit, or is neither beside the file nor can be computed here.
-    """
-    made = PruningPlan.read(path)
-    language_model.check_fingerprint(made.fingerprint, "plan")
-    if made.layout != language_model.layout:
-        raise PlanError(
-            f"The plan is for layers of {_numbers(made.layout.widths)} units, "
-            f"{language_model.name} has {_numbers(language_model.layout.widths)}.",
-            hint="Give a plan.json as `fnprune plan` wrote it.",
-        )
-    beside = (path if path.is_dir() else path.parent) / REFITS_FILE
-    if beside.is_file():
-        refits = read_refits(beside, made.layout.n_layers)
-        _check_refits(language_model, made, refits)
-    elif made.settings.compensation == "none":
-        refits = [Refit()] * made.layout.n_layers
-    elif workspace.has("recordings", made.recording_id):
-        refits = _recomputed_refits(workspace, language_model, made)
-    else:
-        raise PlanError(
-            f"{path} asks for compensation {made.settings.compensation!r}, but there is no "
-            f"{REFITS_FILE} beside it and its recording {made.recording_id} is not here.",
-            hint="Give the plan's whole folder, or record the calibration text again.",
-        )
-    key = cut_key(made, refits)
-    id = artifact_id("plans", {"imported": made.to_json(), "cut_key": key})
-    if not workspace.has("plans", id):
-        facts = {
-            "model_name": made.model_name,
-            "achieved_ratio": made.achieved_ratio,
-            "share_of_parameters": made.share_of_parameters,
-            "cut_key": key,
-        }
-        with new_folder(workspace.folder("plans", id)) as folder:
-            write_plan(folder, made, refits)
-            write_json(folder / MANIFEST, manifest_of("plans", {"imported": True}, facts))
-    return id
-
-
-def _recomputed_refits(
+def recomputed_refits(
     workspace: Workspace, language_model: LanguageModel, made: PruningPlan
 ) -> list[Refit]:
+    """Return the compensation of a plan from elsewhere, for the units that it names."""
     recording = open_recording(workspace, made.recording_id)
     language_model.check_fingerprint(recording.fingerprint, "recording")
     atlas = open_atlas(workspace, made.decomposition_id) if made.decomposition_id else None
     planner = _Planner(workspace, language_model, recording, atlas, ignore, NEVER)
     return planner.refits([made], planner.token_weights(made.settings))[0]
-
-
-def _check_refits(
-    language_model: LanguageModel, made: PruningPlan, refits: Sequence[Refit]
-) -> None:
-    projections = output_projections(language_model.model, language_model.architecture)
-    for layer, (module, width, refit) in enumerate(
-        zip(projections, made.kept_widths, refits, strict=True)
-    ):
-        hidden = weight_of(module).shape[0]
-        for name, tensor, expected in (
-            ("columns", refit.columns, (hidden, width)),
-            ("bias", refit.bias, (hidden,)),
-        ):
-            if tensor is not None and tuple(tensor.shape) != expected:
-                raise PlanError(
-                    f"In layer {layer} the refitted {name} are of shape {tuple(tensor.shape)}, "
-                    f"the plan needs {expected}.",
-                    hint=f"Take {REFITS_FILE} away, and it is computed again.",
-                )
-
-
-def _numbers(widths: Sequence[int]) -> str:
-    return ", ".join(map(str, widths))

@@ -7,6 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fnprune_core.architectures import feeding_row_norms, output_column_norms
+from fnprune_core.attention_scores import (
+    GroupScore,
+    group_fluctuation,
+    group_magnitude,
+    group_membership,
+    group_random,
+    group_taylor,
+    group_wanda,
+)
 from fnprune_core.errors import SettingsError
 from fnprune_core.gradients import loss_sensitivity
 from fnprune_core.models import LanguageModel
@@ -93,6 +102,10 @@ class Score:
         Whether preserving networks changes it.
     allocation, sink_units : str, int or None
         Fixed by a published method; None leaves the choice to the plan.
+    compute_groups : callable
+        The same rule for KV groups: inputs to scores (n_groups,).
+    needs_courses : bool
+        Whether that rule regresses heads on the networks' time courses.
     """
 
     compute: Callable[[ScoreInputs], Scores]
@@ -102,6 +115,8 @@ class Score:
     uses_networks: bool = False
     allocation: str | None = None
     sink_units: int | None = None
+    compute_groups: GroupScore = group_fluctuation
+    needs_courses: bool = False
 
 
 def network_energy(inputs: ScoreInputs) -> Scores:
@@ -178,6 +193,8 @@ SCORES: dict[str, Score] = {
         label="Network membership",
         source="arXiv 2508.05239",
         uses_networks=True,
+        compute_groups=group_membership,
+        needs_courses=True,
     ),
     "flap": Score(compute=flap, label="FLAP", source="arXiv 2312.11983"),
     "flap-published": Score(
@@ -188,10 +205,21 @@ SCORES: dict[str, Score] = {
         allocation="global",
         sink_units=0,
     ),
-    "wanda": Score(compute=wanda, label="Wanda", source="arXiv 2306.11695"),
-    "taylor": Score(compute=taylor, label="Taylor", source="arXiv 2305.11627"),
-    "magnitude": Score(compute=magnitude, label="Magnitude", source="weights only"),
-    "random": Score(compute=random_scores, label="Random", source="chance"),
+    "wanda": Score(
+        compute=wanda, label="Wanda", source="arXiv 2306.11695", compute_groups=group_wanda
+    ),
+    "taylor": Score(
+        compute=taylor, label="Taylor", source="arXiv 2305.11627", compute_groups=group_taylor
+    ),
+    "magnitude": Score(
+        compute=magnitude,
+        label="Magnitude",
+        source="weights only",
+        compute_groups=group_magnitude,
+    ),
+    "random": Score(
+        compute=random_scores, label="Random", source="chance", compute_groups=group_random
+    ),
 }
 
 

@@ -50,7 +50,7 @@ def random_refits(language_model, plan, *, bias):
             plan.removed_groups,
             plan.kept_group_counts,
             strict=True,
-        )  # fmt: skip
+        )
     ]
 
 
@@ -177,10 +177,10 @@ def test_a_plain_config_that_refuses_its_heads_is_told_before():
     config.num_attention_heads = config.num_key_value_heads = 8
     config.head_dim = 4
     language_model = tiny.tiny_language_model("Llama", config=config)
-    with pytest.raises(PlanError, match="refuses 7 heads: .*multiple"):
+    with pytest.raises(PlanError, match=r"refuses 7 heads: .*multiple"):
         slice_uniformly(language_model, with_groups(language_model, [[0], [1], [2]]))
     plan = with_groups(language_model, [[0], [1, 2], [2]])
-    with pytest.raises(PlanError, match="same number of KV groups .* 6 to 7"):
+    with pytest.raises(PlanError, match=r"same number of KV groups .* 6 to 7"):
         slice_uniformly(language_model, plan)
     expected = silenced_logits(language_model, plan, without_refit(3, plan.removed_groups))
     torch.testing.assert_close(
@@ -192,7 +192,7 @@ def test_groups_that_do_not_fit_are_refused(llama):
     plan = with_groups(llama)
     with pytest.raises(PlanError, match="empty layer 0 of attention"):
         prune(llama, with_groups(llama, [[0, 1], [], []]))
-    with pytest.raises(PlanError, match="4 KV groups|KV groups, tiny"):
+    with pytest.raises(PlanError, match=r"layers of \(4, 4, 4\) KV groups"):
         prune(llama, replace(plan, group_counts=(4, 4, 4)))
     other = without_refit(3, with_groups(llama, [[0], [], []]).removed_groups)
     with pytest.raises(PlanError, match=r"for KV groups \[0\]"):

@@ -68,6 +68,9 @@ def plan(
     remove_units: Annotated[
         str | None, typer.Option(help="Units that go, sink units and exempt layers too.")
     ] = None,
+    attention_ratio: Annotated[
+        float, typer.Option(help="Share of all KV groups of attention heads to remove.")
+    ] = 0.0,
     model: Model = EMBEDDED,
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -91,6 +94,7 @@ def plan(
         multiple=multiple,
         pinned_keep=units_in(keep_units, opened.layout),
         pinned_remove=units_in(remove_units, opened.layout),
+        attention_ratio=attention_ratio,
     )
     workflows.canonical_settings(settings)  # a mistake is told before the model is loaded
     language_model = load(model, device, dtype, as_json=as_json)
@@ -118,7 +122,9 @@ def plan(
         "pinned_remove": len(made.settings.pinned_remove),
         "preserved": len(made.preserved),
         "n_networks": made.n_networks,
+        "attention_ratio": made.achieved_attention_ratio,
         "kept_widths": list(made.kept_widths),
+        "kept_groups": list(made.kept_group_counts),
         "warning": warning,
     }
     print_json(facts) if as_json else print_facts("Plan", facts)
