@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from app import resources, state
+from app import components, resources, state
+from fnprune_core import workflows
 from fnprune_core.allocation import ALLOCATIONS
 from fnprune_core.compensation import COMPENSATIONS
 from fnprune_core.decomposition import GroupICA
@@ -130,6 +131,17 @@ def plan_settings() -> PlanSettings:
         persist_state="session",
         help="Share of all MLP units of the model.",
     )
+    heads = st.slider(
+        "Attention to remove, %",
+        0,
+        90,
+        0,
+        5,
+        key="prune-attention",
+        persist_state="session",
+        help="Share of all KV groups: a key and value head with the query heads that read it. "
+        "Scored, allocated and compensated as the units are; each layer keeps at least one.",
+    )
     score = st.selectbox(
         "Score",
         list(SCORES),
@@ -176,12 +188,43 @@ def plan_settings() -> PlanSettings:
     view = state.view()
     n_networks = resources.atlas(view.atlas).n_networks
     preserved = tuple(k for k in range(n_networks) if k not in view.dropped)
-    return PlanSettings(
+    chosen = PlanSettings(
         score=score,
         ratio=percent / 100,
+        attention_ratio=heads / 100,
         allocation=allocation,
         compensation=compensation,
         sink_units=int(sinks),
         preserved=preserved if view.dropped else None,
         seed=int(seed),
     )
+    _say_what_goes(chosen)
+    return chosen
+
+
+def _say_what_goes(chosen: PlanSettings) -> None:
+    """Say what the ratios are of all parameters, and what heads this model has to give."""
+    model = resources.language_model(state.view().model)
+    if model is None:
+        if chosen.attention_ratio:
+            st.caption("Which heads the model has is known once it is loaded.")
+        return
+    text = f"About {workflows.expected_share(model, chosen):.1%} of all parameters go."
+    if chosen.attention_ratio:
+        layout = model.attention
+        n = layout.groups.widths[0]
+        heads = layout.heads_per_group
+        each = "one head each" if heads == 1 else f"{heads} query heads each"
+        text += (
+            f" Attention: {len(layout.groups.widths)} layers of {n} KV groups, {each}; "
+            f"about {round(chosen.attention_ratio * layout.groups.n_units)} of "
+            f"{layout.groups.n_units} go."
+        )
+        if n == 1:
+            text += " With one group a layer none can go: set attention to 0."
+        if not model.architecture.attention.has_head_size:
+            text += (
+                f" {model.architecture.family} models cannot be exported in the uniform form with "
+                "fewer heads; masked and per layer they can."
+            )
+    st.caption(components.plain(text))

@@ -189,6 +189,17 @@ def parameters_of_groups(
     )
 
 
+def expected_share(language_model: LanguageModel, settings: PlanSettings) -> float:
+    """Return about what share of all parameters a plan will take: exact for layers all alike."""
+    anatomy = language_model.anatomy()
+    gone = settings.ratio * anatomy.n_mlp_parameters
+    if settings.attention_ratio:
+        layout = language_model.attention
+        everything = [np.arange(n) for n in layout.groups.widths]
+        gone += settings.attention_ratio * parameters_of_groups(language_model, everything)
+    return gone / anatomy.n_parameters
+
+
 def attention_warning(language_model: LanguageModel, settings: PlanSettings) -> str:
     """Return what to know before Apply of a plan's attention in exports, else ""."""
     if not settings.attention_ratio:

@@ -34,6 +34,7 @@ from fnprune_core.assessing import (
     trust_table,
     why_no_halves,
 )
+from fnprune_core.attention_planning import expected_share
 from fnprune_core.comparing import (
     check_overlap,
     compare,
@@ -109,6 +110,7 @@ __all__ = [
     "evaluations_of",
     "example",
     "example_settings",
+    "expected_share",
     "export",
     "find_example",
     "fit_of",
