@@ -23,6 +23,7 @@ from fnprune_core.commands import (
     volumes,
     whole,
 )
+from fnprune_core.commands.sweep import sweep
 from fnprune_core.commands.workspaces import workspaces
 from fnprune_core.console import EXIT_CANCELLED, EXIT_USER_ERROR, print_error
 from fnprune_core.errors import FnpruneError
@@ -47,6 +48,7 @@ for _command in (
     pruning.plan,
     pruning.prune,
     pruning.evaluate,
+    sweep,
     generating.generate,
     taking.export,
     taking.speed,

@@ -80,6 +80,7 @@ from fnprune_core.storage import (
     storage_errors,
     write_json,
 )
+from fnprune_core.sweeping import estimate_sweep, sweep
 from fnprune_core.topography import build_cortex
 
 __all__ = [
@@ -105,6 +106,7 @@ __all__ = [
     "embed",
     "embedding_id",
     "estimate_recording",
+    "estimate_sweep",
     "evaluate",
     "evaluation_windows",
     "evaluations_of",
@@ -142,6 +144,7 @@ __all__ = [
     "share_of_parameters",
     "speed_forms",
     "speeds_of",
+    "sweep",
     "trust_table",
     "why_no_form",
     "why_no_halves",

@@ -1,0 +1,140 @@
+"""A sweep from the command line: perplexity against ratio, for scores and random seeds."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fnprune_core.commands.options import (
+    EMBEDDED,
+    Device,
+    DocumentColumn,
+    Domain,
+    DomainColumn,
+    Dtype,
+    Json,
+    Model,
+    TextColumn,
+    TextOptions,
+    Where,
+    Window,
+    documents_from,
+    load,
+    numbers_in,
+    workspace_at,
+)
+from fnprune_core.console import print_json, print_table, progress_bars
+from fnprune_core.errors import SettingsError
+from fnprune_core.plans import PlanSettings
+
+if TYPE_CHECKING:
+    from fnprune_core.sweeping import Sweep
+
+_COLUMNS = (
+    "score", "ratio", "share_of_parameters", "perplexity", "error", "difference",
+    "difference_error", "seeds", "spread",
+)  # fmt: skip
+
+
+def sweep(
+    recording: Annotated[str, typer.Argument(help="Id of the calibration recording.")],
+    texts: Annotated[
+        list[str] | None, typer.Argument(help="Evaluation texts (default: held-out built-in).")
+    ] = None,
+    decomposition: Annotated[
+        str | None, typer.Option("--decomposition", "-d", help="For scores of networks.")
+    ] = None,
+    scores: Annotated[str, typer.Option(help='Scores: "network-energy,flap,random".')] = (
+        "flap,wanda,random"
+    ),
+    ratios: Annotated[str, typer.Option(help='Shares of MLP units: "0.1,0.2,0.4".')] = "0.2,0.4",
+    seeds: Annotated[int, typer.Option(help="Plans of the random score at each ratio.")] = 3,
+    preserve: Annotated[str | None, typer.Option(help='Networks to keep: "1,3,7-12".')] = None,
+    allocation: Annotated[str, typer.Option(help="As for `fnprune plan`.")] = "protect-ends",
+    compensation: Annotated[str, typer.Option(help="As for `fnprune plan`.")] = "least-squares",
+    sink_units: Annotated[int, typer.Option(help="Units a layer that always stay.")] = 4,
+    window: Window = 512,
+    max_windows: Annotated[int | None, typer.Option(help="At most so many windows.")] = None,
+    text_column: TextColumn = "text",
+    domain_column: DomainColumn = None,
+    document_column: DocumentColumn = None,
+    domain: Domain = None,
+    model: Model = EMBEDDED,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    where: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Measure perplexity against ratio; what was measured before is found, a stop is resumed."""
+    from fnprune_core import workflows
+    from fnprune_core.corpora import builtin_documents
+    from fnprune_core.sweeping import SweepOrder
+
+    workspace = workspace_at(where)
+    order = SweepOrder(
+        recording_id=workspace.existing("recordings", recording).name,
+        decomposition_id=decomposition and workspace.existing("decompositions", decomposition).name,
+        base=PlanSettings(
+            allocation=allocation,
+            compensation=compensation,
+            sink_units=sink_units,
+            preserved=numbers_in(preserve),
+        ),
+        scores=tuple(part.strip() for part in scores.split(",") if part.strip()),
+        ratios=_shares(ratios),
+        n_seeds=seeds,
+    )
+    order.wanted()  # a mistake is told before the model is loaded
+    options = TextOptions(
+        text_column=text_column,
+        domain_column=domain_column,
+        document_column=document_column,
+        domain=domain,
+    )
+    documents = documents_from(texts, options) if texts else builtin_documents(split="held-out")
+    language_model = load(model, device, dtype, as_json=as_json)
+    windows = workflows.evaluation_windows(
+        language_model, documents, window=window, max_windows=max_windows
+    )
+    with progress_bars(shown=not as_json) as progress:
+        found = workflows.sweep(workspace, language_model, windows, order=order, progress=progress)
+    _print(found, as_json=as_json)
+
+
+def _shares(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise SettingsError(
+            f"{text!r} is not a list of ratios.", hint='Write it as "0.1,0.2,0.4".'
+        ) from error
+
+
+def _print(found: "Sweep", *, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    table, protocol = found.table(), asdict(found.dense.protocol)
+    rows = [{k: _plain(v) for k, v in row.items()} for row in table.to_dict("records")]
+    if as_json:
+        plans = [{k: _plain(v) for k, v in row.items()} for row in found.rows()]
+        dense = {
+            "perplexity": found.dense.perplexity,
+            "standard_error": _plain(found.dense.standard_error),
+        }
+        print_json({"dense": dense, "points": rows, "plans": plans, "protocol": protocol})
+        return
+    print_table(
+        f"Perplexity, dense {found.dense.perplexity:.2f}: {protocol['n_tokens']} tokens in windows "
+        f"of {protocol['window']}, {protocol['dtype']} on {protocol['device']}, text "
+        f"{protocol['text_sha256'][:12]}; differences to dense in nats per token; errors over "
+        "the text, or over random seeds where there are several",
+        list(_COLUMNS),
+        [[row[name] for name in _COLUMNS] for row in rows],
+    )
+    for point in found.points:
+        if point.failure:
+            typer.echo(f"{point.score} at {point.ratio:g}: {point.failure}", err=True)
+
+
+def _plain(value: object) -> object:
+    """Return a value as JSON can say it: NaN is none."""
+    return None if isinstance(value, float) and value != value else value

@@ -1,0 +1,230 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tiny
+
+from fnprune_core import sweeping, workflows
+from fnprune_core.errors import PlanError, RatioError, SettingsError
+from fnprune_core.evaluation import paired_difference
+from fnprune_core.losses import PairedDifference
+from fnprune_core.plan_history import delete_plan, differing_settings, history, overlap
+from fnprune_core.plan_notes import name_plan, read_notes
+from fnprune_core.plans import PlanSettings
+from fnprune_core.progress import Cancelled, CancelToken
+from fnprune_core.sweeping import SweepOrder, estimate_sweep, pooled, sweep
+
+BASE = PlanSettings(sink_units=2, allocation="uniform")
+
+
+@pytest.fixture
+def lab(workspace, llama, recording):
+    """A tiny model with its recording, windows to measure on, and a small sweep."""
+    windows = tiny.toy_windows(seed=5)
+    order = SweepOrder(
+        recording_id=recording.id, base=BASE, scores=("flap", "random"), ratios=(0.4, 0.2),
+        n_seeds=2,
+    )  # fmt: skip
+
+    def run(order=order, **options):
+        return sweep(workspace, llama, windows, order=order, **options)
+
+    return SimpleNamespace(
+        workspace=workspace, model=llama, windows=windows, order=order, run=run,
+        recording=recording,
+    )  # fmt: skip
+
+
+def test_a_sweep_measures_each_score_ratio_and_seed_as_a_comparison_does(lab) -> None:
+    found = lab.run()
+    rows = [(p.score, p.ratio, p.seed) for p in found.points]
+    assert rows == [
+        ("flap", 0.2, 0), ("flap", 0.4, 0),
+        ("random", 0.2, 0), ("random", 0.2, 1), ("random", 0.4, 0), ("random", 0.4, 1),
+    ]  # fmt: skip
+    assert found.is_complete
+    plan = workflows.plan(
+        lab.workspace, lab.model, recording_id=lab.recording.id,
+        settings=BASE.with_(score="random", seed=1, ratio=0.4),
+    )  # fmt: skip
+    assert plan == found.points[-1].plan_id
+    ids = workflows.compare(lab.workspace, lab.model, lab.windows, plan_ids={"": plan})
+    alone = workflows.open_evaluation(lab.workspace, ids[""])
+    np.testing.assert_array_equal(alone.window_nll, found.points[-1].result.window_nll)
+    row = found.rows()[-1]
+    assert PairedDifference(
+        difference=row["difference"], standard_error=row["difference_error"]
+    ) == paired_difference(alone, found.dense)
+    assert found.points[0].achieved_ratio == pytest.approx(0.2, abs=0.01)
+
+
+def test_a_stopped_sweep_goes_on_and_ends_where_an_uninterrupted_one_does(lab, monkeypatch) -> None:
+    cancel, partial_ = CancelToken(), []
+
+    def stop(found):
+        partial_.append(found)
+        if len(found.points) == 2:
+            cancel.cancel()
+
+    with pytest.raises(Cancelled):
+        lab.run(on_partial=stop, cancel=cancel)
+    assert [len(each.points) for each in partial_] == [0, 1, 2]
+    assert tiny.is_idle(lab.model)
+    read = []
+    forward = lab.model.model.forward
+    monkeypatch.setattr(
+        lab.model.model, "forward", lambda *a, **o: read.append(len(a[0])) or forward(*a, **o)
+    )
+    rest = lab.run()
+    assert sum(read) == 4 * lab.windows.n_windows
+    for before, after in zip(partial_[-1].points, rest.points, strict=False):
+        np.testing.assert_array_equal(before.result.window_nll, after.result.window_nll)
+    read.clear()
+    again = lab.run()
+    assert not read  # all of it is found
+    assert again.rows() == rest.rows()
+
+
+def test_progress_counts_the_windows_of_all_plans(lab) -> None:
+    events = []
+    lab.run(progress=events.append)
+    reading = [e for e in events if e.stage == sweeping.READING]
+    assert {e.total for e in reading} == {7 * lab.windows.n_windows}
+    done = [e.done for e in reading]
+    assert done == sorted(done)
+    assert done[-1] == 7 * lab.windows.n_windows
+    estimate = estimate_sweep(lab.model, lab.windows, lab.order)
+    assert estimate.n_windows == 7 * lab.windows.n_windows
+    assert estimate.seconds_reading > 0
+    assert estimate.disk_bytes == pytest.approx(4 * 32 * 144 * (0.8 + 0.6) * 3, rel=1e-3)
+
+
+def test_a_ratio_that_cannot_be_met_is_a_point_that_says_so(lab) -> None:
+    base = BASE.with_(sink_units=10)
+    order = SweepOrder(
+        recording_id=lab.recording.id, base=base, scores=("flap",), ratios=(0.2, 0.9)
+    )
+    found = lab.run(order)
+    assert [bool(point.failure) for point in found.points] == [False, True]
+    assert "most" in found.points[1].failure
+    assert np.isnan(found.rows()[1]["perplexity"])
+    assert found.table()["perplexity"].notna().tolist() == [True, False]
+
+
+def test_plans_are_made_in_parts_that_fit_in_memory(lab, monkeypatch) -> None:
+    parts = []
+    make = sweeping.plans
+    monkeypatch.setattr(
+        sweeping, "plans", lambda *a, settings, **o: parts.append(len(settings))
+        or make(*a, settings=settings, **o),
+    )  # fmt: skip
+    size = 4 * 32 * 144
+    monkeypatch.setattr(sweeping, "_MOST_BYTES", int(1.5 * size))
+    whole = lab.run()
+    assert parts == [2, 1, 2, 1]
+    assert whole.is_complete
+
+
+def test_seeds_are_one_point_with_their_spread() -> None:
+    shared = {"achieved_ratio": 0.2, "share_of_parameters": 0.1}
+    rows = [
+        {"score": "random", "ratio": 0.2, "perplexity": p, "standard_error": 0.5,
+         "difference": np.log(p / 10), "difference_error": 0.01, **shared}
+        for p in (20.0, 30.0, 45.0)
+    ]  # fmt: skip
+    rows.append({**rows[0], "score": "flap"})
+    table = pooled(rows).set_index("score")
+    assert table.loc["random", "perplexity"] == pytest.approx(30)  # geometric: nats are averaged
+    assert table.loc["random", "error"] == pytest.approx(np.std([20, 30, 45], ddof=1))
+    assert table.loc["random", "difference"] == pytest.approx(np.log(3))
+    assert table.loc["random", "difference_error"] == pytest.approx(np.log(1.5))
+    assert table.loc["random", ["seeds", "spread"]].tolist() == [3, "seeds"]
+    assert table.loc["flap", ["error", "seeds", "spread"]].tolist() == [0.5, 1, "text"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "says"),
+    [
+        ({"ratios": (0.2, 1.5)}, RatioError, "1.5"),
+        ({"ratios": ()}, SettingsError, "at least one"),
+        ({"scores": ("flop",)}, SettingsError, "flop"),
+        ({"n_seeds": 0}, SettingsError, "n_seeds"),
+    ],
+)
+def test_a_sweep_that_makes_no_sense_is_refused(changes, error, says) -> None:
+    asked = {"recording_id": "x", "base": BASE, "scores": ("flap",), "ratios": (0.2,)}
+    with pytest.raises(error, match=says):
+        SweepOrder(**{**asked, **changes})
+
+
+# The history
+
+
+def test_the_history_tells_what_was_measured_of_each_plan(lab) -> None:
+    found = lab.run()
+    other = tiny.toy_windows(seed=6)
+    plan = found.points[0].plan_id
+    workflows.compare(lab.workspace, lab.model, other, plan_ids={"": plan})
+    name_plan(lab.workspace, plan, "the first")
+    told = history(lab.workspace, fingerprint=lab.model.fingerprint)
+    assert {record.id for record in told.plans} == {point.plan_id for point in found.points}
+    record = next(record for record in told.plans if record.id == plan)
+    assert record.name == "the first"
+    assert len(record.measured) == 2
+    text = told.texts()[0]  # on which all six were measured
+    assert record.on(text).perplexity == found.points[0].result.perplexity
+    assert told.dense[text].perplexity == found.dense.perplexity
+    assert len(told.dense) == 1
+    assert history(lab.workspace, fingerprint="another").plans == ()
+
+
+def test_a_deleted_plan_takes_its_notes_along_and_leaves_what_was_measured(lab) -> None:
+    plan = lab.run().points[0].plan_id
+    name_plan(lab.workspace, plan, "gone")
+    n_evaluations = len(lab.workspace.ids("evaluations"))
+    delete_plan(lab.workspace, plan)
+    assert plan not in {record.id for record in history(lab.workspace).plans}
+    assert read_notes(lab.workspace, plan).name == ""
+    assert len(lab.workspace.ids("evaluations")) == n_evaluations
+
+
+def test_only_settings_that_differ_are_told(lab) -> None:
+    lab.run()
+    records = history(lab.workspace).plans
+    by = {(r.settings.score, r.settings.ratio, r.settings.seed): r for r in records}
+    pair = [by["flap", 0.2, 0], by["random", 0.4, 1]]
+    table = differing_settings(pair)
+    assert set(table.index) == {"score", "ratio", "seed"}
+    assert table[pair[1].id].to_dict() == {"score": "random", "ratio": "0.4", "seed": "1"}
+    assert differing_settings(pair[:1]).empty
+
+
+def test_overlap_is_counted_in_each_layer_and_against_chance(llama) -> None:
+    removed = [np.arange(12), np.arange(24), np.arange(0)]
+    others = [np.arange(6, 18), np.arange(24, 48), np.arange(0)]
+    a, b = (tiny.toy_plan(llama, each) for each in (removed, others))
+    table = overlap(a, b)
+    assert table.loc["0", ["first", "second", "both", "first_only"]].tolist() == [12, 12, 6, 6]
+    assert table.loc["0", "jaccard"] == pytest.approx(6 / 18)
+    assert table.loc["0", "chance"] == pytest.approx(3 / 21)  # 12 · 12 / 48 units in common
+    assert table.loc["1", "jaccard"] == 0
+    assert np.isnan(table.loc["2", "jaccard"])
+    assert table.loc["all", "both"] == 6
+    assert table.loc["all", "chance"] == pytest.approx(15 / 57)
+    assert overlap(a, a).loc["all", "jaccard"] == 1
+    # chance is what random plans give
+    rng = np.random.default_rng(0)
+    drawn = []
+    for _ in range(200):
+        x, y = (
+            tiny.toy_plan(llama, [rng.choice(48, len(r), replace=False) for r in each])
+            for each in (removed, others)
+        )
+        drawn.append(overlap(x, y).loc["all", "jaccard"])
+    assert np.mean(drawn) == pytest.approx(table.loc["all", "chance"], abs=0.02)
+
+
+def test_plans_of_different_models_do_not_overlap(llama) -> None:
+    other = tiny.tiny_language_model("Qwen2")
+    with pytest.raises(PlanError, match="different models"):
+        overlap(tiny.toy_plan(llama, [np.arange(3)] * 3), tiny.toy_plan(other, [np.arange(3)] * 3))
