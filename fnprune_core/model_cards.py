@@ -83,8 +83,8 @@ def model_card(
     lines = [
         f"---\n{data.to_yaml()}\n---",
         f"# {language_model.name}, pruned by functional networks",
-        f"{plan.n_removed} of {plan.layout.n_units} MLP units are removed "
-        f"({plan.achieved_ratio:.1%}; {plan.share_of_parameters:.1%} of all parameters). "
+        f"{plan.n_removed} of {plan.layout.n_units} MLP units ({plan.achieved_ratio:.1%})"
+        f"{_heads(plan)} are removed; {plan.share_of_parameters:.1%} of all parameters. "
         f"Form: {form} ({row.description})." + (f" {_widths(plan)}" if row.is_smaller else ""),
         _use(row, form, facts.weights),
         _choices(plan),
@@ -97,6 +97,15 @@ def model_card(
     return "\n\n".join(lines) + "\n"
 
 
+def _heads(plan: PruningPlan) -> str:
+    if not plan.n_removed_groups:
+        return ""
+    return (
+        f" and {plan.n_removed_groups} of {sum(plan.group_counts)} KV groups of attention heads "
+        f"({plan.achieved_attention_ratio:.1%})"
+    )
+
+
 def _widths(plan: PruningPlan) -> str:
     dense, kept = plan.layout.widths, plan.kept_widths
     text = (
@@ -104,6 +113,10 @@ def _widths(plan: PruningPlan) -> str:
         if len(set(kept)) == len(set(dense)) == 1
         else f"Units a layer: {', '.join(map(str, kept))}."
     )
+    if plan.n_removed_groups:
+        groups = sorted(set(plan.kept_group_counts))
+        each = groups if len(groups) == 1 else plan.kept_group_counts
+        text += f" KV groups a layer: {', '.join(map(str, each))}."
     if plan.settings.multiple is not None:
         text += (
             f" Widths are rounded up to a multiple of {plan.settings.multiple}; "
