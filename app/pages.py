@@ -108,4 +108,16 @@ AFTER = (
         icon="content_cut",
         help="Choose networks to preserve, prune, and watch the perplexity.",
     ),
+    Page(
+        path="views/plans.py",
+        title="Plans",
+        icon="stacked_line_chart",
+        help="Compare the plans that were made, name and open them; sweep over ratios.",
+    ),
+    Page(
+        path="views/export.py",
+        title="Export",
+        icon="save",
+        help="Take the pruned model away, checked, with what was measured of it.",
+    ),
 )

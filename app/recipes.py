@@ -26,6 +26,34 @@ part = np.maximum(pole * z, 0) if pole else abs(z)
 smooth = topography.smoothed(part)  # for the eye alone
 share = np.clip((part > {z}).mean(), 0.002, 0.15)  # of the cells, within what can be drawn
 level = np.quantile(smooth, 1 - share)  # of the surface""",
+    "preview": """from fnprune_core import network_costs, preview_files
+from fnprune_core.loading import load_model
+from fnprune_core.plans import PlanSettings
+
+preview_files.prepare_preview(workspace, load_model({model}), atlas.id)  # found if it was made
+preview = preview_files.open_preview(workspace, atlas.id)
+settings = PlanSettings(**{settings})
+plan = preview.plan(settings)  # plan.removed, plan.dense, plan.pruned
+costs = network_costs.network_costs(preview, settings)""",
+    "comparison": """from fnprune_core.plan_history import history
+
+for plan in history(workspace).plans:
+    if plan.id == {plan}:
+        for measured in plan.measured:  # by text, newest first
+            result = workflows.open_evaluation(workspace, measured.evaluation_id)
+            by_domain = result.by_domain()  # perplexity and standard_error of each""",
+    "trade": """from fnprune_core.plan_history import history
+
+found = history(workspace, fingerprint=atlas.decomposition.fingerprint)
+for text in found.texts():  # on which plans were measured
+    dense = found.dense.get(text)
+    rows = [(p.settings, p.share_of_parameters, p.on(text)) for p in found.plans if p.on(text)]
+# more of them: fnprune sweep RECORDING --scores … --ratios …""",
+    "overlap": """from fnprune_core.plan_history import overlap
+
+first, second = {first}, {second}
+if workspace.has("plans", first) and workspace.has("plans", second):
+    table = overlap(workflows.open_plan(workspace, first), workflows.open_plan(workspace, second))""",
     "layers": """z = atlas.layer_map({network})  # (layers, units)
 profile = atlas.depth_profile({network}, z={z})""",
     "layers-pole": """z = atlas.layer_map({network})  # (layers, units)
@@ -201,6 +229,11 @@ plotting.plot_carpet(row, mask_img=mask, t_r=1, detrend=False, standardize="zsco
 names = [str(k) for k in range(atlas.n_networks)]
 r = atlas.functional_connectivity()
 plotting.plot_matrix(r, labels=names, vmin=-1, vmax=1, reorder="average")""",
+    "speed": """measured = workspace.entries("speeds")  # newest first; made by: fnprune speed PLAN
+for id in [each.id for each in measured if each.manifest["plan_id"] == {plan}][:1]:
+    speed = workflows.open_speed(workspace, id)
+    print(speed.sentence())
+    rows = speed.rows()  # tokens per second, ratios paired with dense by round, peak memory""",
 }
 
 

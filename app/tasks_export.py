@@ -11,6 +11,9 @@ from fnprune_core import workflows
 from fnprune_core.progress import CancelToken
 from fnprune_core.storage import Workspace
 
+#: The plan that did not fit, in the comparison with the one made again.
+BEFORE = "the plan before"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
@@ -94,7 +97,7 @@ class FitOrder:
 
 
 def fit(shelf: ModelShelf, workspace: Workspace, order: FitOrder) -> Task:
-    """Make a plan again for a form and measure it beside the dense model; a `Comparison`."""
+    """Make a plan again for a form; measure it, the one before and dense; a `Comparison`."""
 
     def run(report: Report, cancel: CancelToken) -> Comparison:
         language_model = shelf.get(order.model, progress=report)
@@ -113,7 +116,7 @@ def fit(shelf: ModelShelf, workspace: Workspace, order: FitOrder) -> Task:
             progress=report,
             cancel=cancel,
         )
-        plan_ids = {DENSE: None, PLAN: id}
+        plan_ids = {DENSE: None, PLAN: id, BEFORE: order.plan}
         evaluation_ids = workflows.compare(
             workspace,
             language_model,

@@ -20,7 +20,7 @@ from fnprune_core.plan_files import write_plan
 from fnprune_core.plans import PruningPlan
 from fnprune_core.progress import Progress, ProgressEvent, ignore
 from fnprune_core.reloading import reload_elsewhere
-from fnprune_core.silencing import Refit, silenced
+from fnprune_core.silencing import Refit, silenced, without_refit
 from fnprune_core.storage import check_free_space, new_folder, write_json
 
 __all__ = [
@@ -73,6 +73,7 @@ def export_model(
     row, facts = form_named(form), facts or CardFacts()
     gguf = facts.weights if row.is_gguf else ""
     target = check_target(target, language_model.anatomy().parameter_bytes)
+    refits = refits or without_refit(plan.layout.n_layers, plan.removed_groups)
     progress(ProgressEvent(stage="export", done=0, total=3, unit="steps"))
     model = row.build(language_model, plan, refits=refits)
     if target.is_dir():
@@ -85,7 +86,7 @@ def export_model(
             language_model.tokenizer.save_pretrained(folder)
         if row.brings_code:
             shutil.copyfile(_MODELING_FILE, folder / _MODELING_FILE.name)
-        write_plan(folder, plan, refits or [Refit()] * plan.layout.n_layers)
+        write_plan(folder, plan, refits)
         for path in folder.glob("*.safetensors"):
             path.chmod(0o644)  # safetensors writes for the owner alone
         progress(ProgressEvent(stage="export", done=1, total=3, unit="steps"))
@@ -130,7 +131,7 @@ def check_target(target: Path, needed_bytes: int) -> Path:
 def _check_reload(
     language_model: LanguageModel,
     plan: PruningPlan,
-    refits: Sequence[Refit] | None,
+    refits: Sequence[Refit],
     folder: Path,
     *,
     gguf: str,

@@ -4,10 +4,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 from fnprune_core.artifacts import open_evaluation, open_plan, open_refits
+from fnprune_core.attention import plain_heads_refusal
 from fnprune_core.comparing import evaluations_of
+from fnprune_core.compensation import uses_bias
 from fnprune_core.export import CardFacts, Figure, export_model
+from fnprune_core.forms import form_named
+from fnprune_core.gguf_form import why_no_gguf
 from fnprune_core.models import LanguageModel
 from fnprune_core.plan_notes import decisions_of
+from fnprune_core.plans import PruningPlan
 from fnprune_core.progress import Progress, ignore
 from fnprune_core.speed import open_speed, speeds_of
 from fnprune_core.storage import Workspace
@@ -44,6 +49,39 @@ def export(
         facts=_facts(workspace, workspace.existing("plans", plan_id).name, weights),
         progress=progress,
     )
+
+
+def why_no_form(language_model: LanguageModel, made: PruningPlan, form: str) -> str:
+    """Return why a model's family has no place for a plan in a form, or "": for telling before.
+
+    That layers must be alike, and widths rounded, is no reason: the plan can be made again.
+    """
+    row, architecture = form_named(form), language_model.architecture
+    if row.brings_code:
+        return ""
+    has_bias = uses_bias(made.settings.compensation, intercept=made.settings.intercept)
+    homes = [architecture.bias_home]
+    if made.n_removed_groups:
+        homes.append(architecture.attention.bias_home)
+    if has_bias and "none" in homes:
+        return (
+            f"{architecture.family} models have no place for the bias of this plan's compensation. "
+            "Plan with none, or with least squares without intercept."
+        )
+    if row.is_alike and made.n_removed_groups:
+        refusal = plain_heads_refusal(
+            language_model.model,
+            architecture,
+            language_model.attention,
+            max(made.kept_group_counts),
+        )
+        if refusal:
+            return f"{refusal[0].upper()}{refusal[1:]}. Plan without pruning attention."
+    if not row.is_gguf:
+        return ""
+    if has_bias:
+        return "The bias of this plan's compensation would not be read back from a GGUF file."
+    return why_no_gguf(language_model)
 
 
 def _facts(workspace: Workspace, plan_id: str, weights: str) -> CardFacts:

@@ -1,0 +1,273 @@
+"""The page Export: what each form means for a plan, the plan made again, speed, folders, forms."""
+
+import json
+
+import pytest
+import tiny
+from driving import finish, press, said, view
+from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig
+
+from app import resources, tasks_export
+from app.texts import TextChoice
+from fnprune_core import modeling_per_layer, speed, workflows
+from fnprune_core.corpora import Document
+from fnprune_core.export import form_named
+from fnprune_core.gguf_form import PROBE
+from fnprune_core.loading import load_model
+from fnprune_core.plans import PlanSettings
+from fnprune_core.recording import RecordingSettings
+from fnprune_core.speed import ModelSpeed, Speed
+
+SETTINGS = PlanSettings(score="flap", ratio=0.3, allocation="global", sink_units=2)
+
+
+@pytest.fixture
+def planned(example):
+    """Make a plan from the example's recording: ``planned(settings)`` returns its id."""
+
+    def make(settings=SETTINGS) -> str:
+        return workflows.plan(
+            resources.workspace(),
+            load_model(example.model),
+            recording_id=example.recording,
+            settings=settings,
+        )
+
+    return make
+
+
+@pytest.fixture
+def open_export(open_page, example):
+    """Open the page with a plan, and a form if one is named."""
+
+    def opened(plan: str, form: str = ""):
+        return open_page("export", **example.view(), plan=plan, **({"show": form} if form else {}))
+
+    return opened
+
+
+def button(at, label):
+    return next(each for each in at.button if each.label == label)
+
+
+def evaluate_on(at, path) -> None:
+    at.segmented_control(key="export-kind").set_value("Path or data set").run()
+    at.text_input(key="export-source").set_value(str(path)).run()
+
+
+def test_without_a_plan_it_says_where_one_is_made(open_page, example) -> None:
+    at = open_page("export", **example.view())
+    assert not at.exception
+    assert "Go to Prune" in [each.label for each in at.button]
+
+
+def test_cards_say_which_forms_take_the_plan(open_export, planned) -> None:
+    at = open_export(planned())
+    assert not at.exception
+    text = "\n".join(each.value for each in at.markdown)
+    assert text.count("this plan fits") == 2  # masked and per layer
+    assert text.count("the plan is made again first") == 2  # uniform and GGUF
+    assert "code of its own that you trust" in text
+
+
+def test_what_a_family_has_no_place_for_is_told_once_the_model_is_loaded(
+    open_export, planned, monkeypatch
+) -> None:
+    plan = planned()
+    at = open_export(plan)
+    assert "not for this plan" not in "\n".join(each.value for each in at.markdown)
+    press(at, "Load the model")
+    finish(at)
+    text = "\n".join(each.value for each in at.markdown)
+    assert "not for this plan" in text  # its tokenizer knows words, GGUF's are byte-level
+    assert at.button(key="export-choose-gguf").disabled
+    monkeypatch.setattr("app.export_forms.workflows.why_no_form", lambda *_: "No home *here*.")
+    at = open_export(plan, "uniform")
+    assert "No home *here*." in said(at)
+    assert "Export" not in [each.label for each in at.button]
+
+
+@pytest.mark.parametrize("form", ["masked", "per-layer"])
+def test_forms_that_take_the_plan_are_written_checked_and_load(open_export, planned, form) -> None:
+    plan = planned()
+    at = open_export(plan, form)
+    press(at, "Export")
+    job = finish(at)
+    assert job.state == "done"
+    assert not at.exception
+    folder = job.result.folder
+    assert folder == resources.workspace().root / "exports" / f"model-{plan}-{form}"
+    assert "Written, loaded in a fresh process and compared" in said(at)
+    code = "\n".join(each.value for each in at.code)
+    assert ("trust_remote_code=True" in code) is form_named(form).brings_code
+    assert f"lm_eval --model hf --model_args pretrained={folder}" in code
+    config = json.loads((folder / "config.json").read_text())
+    loader = AutoModelForCausalLM
+    if form == "per-layer":
+        assert config["layer_widths"] == list(resources.plan(plan).kept_widths)
+        loader = getattr(
+            modeling_per_layer, config["auto_map"]["AutoModelForCausalLM"].split(".")[1]
+        )
+    assert loader.from_pretrained(folder).config.num_hidden_layers == 3
+    assert not [each for each in at.error]
+
+
+def test_a_plan_is_made_again_for_the_uniform_form_measured_and_then_quoted(
+    open_export, planned, example
+) -> None:
+    before = planned()
+    at = open_export(before, "uniform")
+    assert "needs layers that are alike" in said(at)
+    assert "Export" not in [each.label for each in at.button]
+    at.number_input(key="export-multiple-uniform").set_value(8).run()
+    evaluate_on(at, example.held_out)
+    press(at, "Plan again and measure")
+    assert finish(at).state == "done"
+    after = view(at).plan
+    assert after != before
+    made = resources.plan(after)
+    assert made.settings == SETTINGS.with_(allocation="uniform", multiple=8)
+    assert set(made.kept_widths) == {40}
+    metrics = {each.label: each.value for each in at.metric}
+    assert metrics["Units removed"] == "16.7%"
+    assert metrics["Units a layer"] == "40"
+    quoted = at.dataframe[0].value
+    found = workflows.evaluations_of(resources.workspace(), after)
+    own = next(id for label, id in found.items() if label.startswith("pruned"))
+    perplexity = workflows.open_evaluation(resources.workspace(), own).perplexity
+    assert quoted["this plan"][0].startswith(f"{perplexity:.2f} ±")
+    assert workflows.evaluations_of(resources.workspace(), before)  # on the same text, paired
+    assert any("nats per token from the plan before" in each.value for each in at.caption)
+    press(at, "Export")
+    job = finish(at)
+    assert job.result.plan == after
+    card = (job.result.folder / "README.md").read_text()
+    assert f"{perplexity:.2f} ±" in card
+    assert "Units a layer: 40 of 48." in card
+
+
+def test_a_text_that_was_calibrated_on_is_refused_at_its_place(
+    open_export, planned, example
+) -> None:
+    at = open_export(planned(), "uniform")
+    evaluate_on(at, example.texts)
+    press(at, "Plan again and measure")
+    assert finish(at).state == "failed"
+    assert "calibration" in said(at)
+
+
+@pytest.mark.parametrize("problem", ["taken", "file", "room", "permission"])
+def test_a_folder_that_cannot_be_written_is_told_before_the_button(
+    open_export, planned, tmp_path, monkeypatch, problem
+) -> None:
+    at = open_export(planned())
+    place = tmp_path / "place"
+    place.mkdir()
+    (place / "mine").write_text("mine")
+    target, message = place / "new", ""
+    if problem == "taken":
+        target, message = place, "exists already"
+    elif problem == "file":
+        target, message = place / "mine" / "new", "is a file"
+    elif problem == "room":
+        usage = type("Usage", (), {"free": -1})
+        monkeypatch.setattr("fnprune_core.storage.shutil.disk_usage", lambda path: usage)
+        message = "free"
+    else:
+        monkeypatch.setattr("fnprune_core.export.os.access", lambda path, mode: False)
+        message = "no permission"
+    key = next(each.key for each in at.text_input if each.key.startswith("export-folder"))
+    at.text_input(key=key).set_value(str(target)).run()
+    assert message in said(at)
+    assert button(at, "Export").disabled
+    assert not at.exception
+    assert at.text_input(key=key).value == str(target)
+    assert (place / "mine").read_text() == "mine"
+
+
+def measured(*labels) -> Speed:
+    models = {
+        label: ModelSpeed(
+            prefill_s=(0.5 / (i + 1), 0.6 / (i + 1)),
+            decoding_s=(2.0, 2.2),
+            peak_bytes=900_000_000,
+            bytes_before=300_000_000,
+            n_parameters=1000,
+            parameter_bytes=4000,
+        )
+        for i, label in enumerate(labels)
+    }
+    protocol = {
+        "n_prefill": 512, "n_decode": 64, "n_rounds": 2, "dtype": "float32", "device": "cpu",
+        "device_name": "a <b>CPU</b>", "threads": 1, "torch": "2", "transformers": "5",
+    }  # fmt: skip
+    return Speed(models=models, protocol=protocol)
+
+
+def test_speed_is_measured_by_a_button_and_goes_into_the_card(
+    open_export, planned, monkeypatch
+) -> None:
+    plan = planned(SETTINGS.with_(allocation="uniform", multiple=8))
+    seen = []
+
+    def time_folders(folders, **options):
+        seen.extend(
+            (label, (folder / "config.json").is_file()) for label, folder in folders.items()
+        )
+        return measured(*folders)
+
+    monkeypatch.setattr(speed, "time_folders", time_folders)
+    at = open_export(plan, "uniform")
+    press(at, "Measure speed")
+    assert finish(at).state == "done"
+    assert seen == [("dense", True), ("masked", True), ("uniform", True)]
+    alternatives = [chart.proto.alt for chart in at.get("plotly_chart")]
+    assert any("uniform: 3.00 (3.00 to 3.00) times as fast as dense" in alt for alt in alternatives)
+    assert not list(resources.workspace().root.glob(".unfinished-*"))
+    press(at, "Export")
+    card = (finish(at).result.folder / "README.md").read_text()
+    assert "| uniform | 2,805 | 3.00 (3.00 to 3.00) | 30 | 1.00 (1.00 to 1.00) | 900 MB |" in card
+
+
+def test_a_gguf_file_is_written_from_the_app(fresh, open_page, tmp_path) -> None:
+    folder = tmp_path / "model"
+    sizes = {**tiny._GROUPED, "vocab_size": 320, "intermediate_size": 48}
+    tiny.tiny_model("Llama", config=LlamaConfig(**sizes)).save_pretrained(folder)
+    tiny.bpe_tokenizer().save_pretrained(folder)
+    model = load_model(str(folder))
+    documents = [Document(text=PROBE * 6, domain=name, name=name) for name in ("prose", "code")]
+    settings = RecordingSettings(window=32, n_dummy_tokens=2, max_tokens=None)
+    recording = workflows.record_texts(resources.workspace(), model, documents, settings=settings)
+    plan = workflows.plan(
+        resources.workspace(),
+        model,
+        recording_id=recording,
+        settings=SETTINGS.with_(allocation="uniform", multiple=2),
+    )
+    at = open_page("export", model=str(folder), recording=recording, plan=plan, show="gguf")
+    at.segmented_control(key="export-weights").set_value("F32").run()
+    press(at, "Export")
+    job = finish(at)
+    assert job.state == "done", job.failure
+    target = job.result.folder
+    assert (target / "model-F32.gguf").is_file()
+    assert "llama-cli -m" in "\n".join(each.value for each in at.code)
+    back = AutoTokenizer.from_pretrained(target, gguf_file="model-F32.gguf")
+    assert back(PROBE)["input_ids"] == model.tokenizer(PROBE)["input_ids"]
+
+
+def test_equal_orders_are_one_job_and_another_form_is_another() -> None:
+    shelf, workspace = resources.shelf(), resources.workspace()
+    order = tasks_export.FitOrder(
+        model="m", plan="p", multiple=8, is_alike=True, texts=TextChoice(), window=8, max_windows=1
+    )
+    one, two = (tasks_export.fit(shelf, workspace, order) for _ in range(2))
+    assert one.inputs == two.inputs
+    json.dumps(one.inputs)
+    masked, uniform = (
+        tasks_export.export(
+            shelf, workspace, tasks_export.ExportOrder(model="m", plan="p", target="t", form=form)
+        )
+        for form in ("masked", "uniform")
+    )
+    assert masked.inputs != uniform.inputs

@@ -1,0 +1,142 @@
+import json
+
+import numpy as np
+import pytest
+import tiny
+import torch
+
+from fnprune_core import speed, timing, workflows
+from fnprune_core.errors import FnpruneError, PlanError, SettingsError
+from fnprune_core.plans import PlanSettings
+from fnprune_core.progress import Cancelled, CancelToken
+from fnprune_core.speed import DENSE, ModelSpeed, Speed, SpeedSettings, measure_speed, open_speed
+
+QUICK = SpeedSettings(n_prefill=16, n_decode=4, n_rounds=3)
+
+
+def model_speed(prefill, decoding, **changes):
+    values = {
+        "prefill_s": tuple(prefill),
+        "decoding_s": tuple(decoding),
+        "peak_bytes": 10,
+        "bytes_before": 4,
+        "n_parameters": 3,
+        "parameter_bytes": 12,
+    }
+    return ModelSpeed(**{**values, **changes})
+
+
+PROTOCOL = {
+    "n_prefill": 100, "n_decode": 10, "n_rounds": 3, "dtype": "float32", "device": "cpu",
+    "device_name": "a CPU", "threads": 1, "torch": "2", "transformers": "5",
+}  # fmt: skip
+
+
+def test_ratios_are_paired_by_round():
+    """A machine that slows down tenfold for a round slows both: the ratio doesn't see it."""
+    found = Speed(
+        models={
+            DENSE: model_speed([1.0, 10.0, 1.2], [2.0, 20.0, 2.0]),
+            "uniform": model_speed([0.5, 5.0, 0.4], [2.0, 10.0, 4.0]),
+        },
+        protocol=PROTOCOL,
+    )
+    ratio = found.ratio("uniform", "prefill")
+    assert (ratio.median, ratio.low) == (2.0, 2.0)
+    assert ratio.high == pytest.approx(3.0)
+    ratio = found.ratio("uniform", "decoding")
+    assert (ratio.low, ratio.median, ratio.high) == (0.5, 1.0, 2.0)
+    assert found.tokens_per_second("uniform", "prefill") == 200
+    assert found.tokens_per_second("uniform", "decoding") == 2.5
+    dense, uniform = found.rows()
+    assert dense["prefill_ratio_range"] == [1, 1]
+    assert uniform["decoding_ratio_range"] == [0.5, 2.0]
+    again = Speed.from_json(json.loads(json.dumps(found.to_json())))
+    assert again.rows() == found.rows()
+    assert list(again.models) == [DENSE, "uniform"]
+    for part in ("100 tokens", "10 written", "float32", "a CPU", "1 threads", "3 rounds"):
+        assert part in found.sentence()
+
+
+def test_every_round_runs_all_models_in_alternating_order(monkeypatch):
+    models = {name: tiny.tiny_model("Llama", seed=i) for i, name in enumerate("abc")}
+    ran = []
+
+    def watched(model, ids, *, n_decode):
+        ran.append(next(name for name, each in models.items() if each is model))
+        assert ids.shape == (1, 5)
+        return (float(len(ran)), 1.0)
+
+    monkeypatch.setattr(timing, "seconds_of", watched)
+    seconds = timing.time_interleaved(models, n_prefill=5, n_decode=2, n_rounds=2)
+    assert "".join(ran) == "cbaabccba"  # the first three warm up
+    assert seconds["a"] == [(4.0, 1.0), (9.0, 1.0)]
+    assert seconds["c"] == [(6.0, 1.0), (7.0, 1.0)]
+
+
+@pytest.mark.parametrize("family", ["Llama", "GPT-2", "OPT", "Phi-3"])
+def test_decoding_goes_on_from_the_prompt_on_the_cache(family):
+    """Each written token is one forward pass of one token, and what is written is greedy."""
+    model = tiny.tiny_model(family)
+    shapes, written = [], []
+    forward = model.forward
+
+    def watched(ids, **options):
+        shapes.append(tuple(ids.shape))
+        output = forward(ids, **options)
+        written.append(int(output.logits[0, -1].argmax()))
+        return output
+
+    model.forward = watched
+    ids = tiny.random_ids(n_windows=1, length=8)
+    clock = iter([0.0, 1.0, 4.0])
+    assert timing.seconds_of(model, ids, n_decode=3, clock=lambda: next(clock)) == (1.0, 3.0)
+    assert shapes == [(1, 8), (1, 1), (1, 1), (1, 1)]
+    text = torch.cat([ids, torch.tensor([written[:3]])], dim=1)
+    expected = tiny.logits_of(tiny.tiny_model(family), text)[0, 7:].argmax(dim=-1)
+    assert written == expected.tolist()
+
+
+def test_a_plans_copies_are_measured_in_fresh_processes_and_kept(workspace, llama, recording):
+    settings = PlanSettings(score="flap", ratio=0.3, allocation="uniform", sink_units=2, multiple=8)
+    plan = workflows.plan(workspace, llama, recording_id=recording.id, settings=settings)
+    events = []
+    id = measure_speed(workspace, llama, plan, settings=QUICK, progress=events.append)
+    found = open_speed(workspace, id)
+    assert list(found.models) == [DENSE, "masked", "uniform"]
+    for row in found.rows():
+        numbers = [v for k, v in row.items() if k not in ("model", "prefill_ratio_range")]
+        assert np.isfinite(np.hstack(numbers)).all()
+        assert min(row["prefill_tokens_per_s"], row["decoding_ratio"]) > 0
+        assert row["peak_bytes"] > row["bytes_before"] > 10_000_000
+    dense, masked, uniform = found.models.values()
+    assert dense.n_parameters == masked.n_parameters == llama.anatomy().n_parameters
+    gone = 3 * 8 * 3 * 32  # layers × units × (gate, up, down) × hidden
+    assert uniform.n_parameters == dense.n_parameters - gone
+    assert all(len(each.prefill_s) == 3 for each in found.models.values())
+    protocol = found.protocol
+    assert (protocol["n_prefill"], protocol["n_decode"], protocol["n_rounds"]) == (16, 4, 3)
+    assert (protocol["device"], protocol["dtype"], protocol["threads"]) == ("cpu", "float32", 1)
+    assert protocol["device_name"]
+    assert events[-1].done == events[-1].total == 4  # a round to warm up, three that count
+    assert workflows.speeds_of(workspace, plan) == [id]
+    assert [path.name for path in workspace.root.glob(".*")] == []
+    assert tiny.is_idle(llama)
+
+
+def test_what_cannot_be_measured_is_told(workspace, llama, recording, tmp_path):
+    settings = PlanSettings(score="flap", ratio=0.3, sink_units=2)
+    plan = workflows.plan(workspace, llama, recording_id=recording.id, settings=settings)
+    with pytest.raises(PlanError, match="for other tools"):
+        measure_speed(workspace, llama, plan, forms=["gguf"], settings=QUICK)
+    with pytest.raises(SettingsError, match="n_rounds must be 1 or more"):
+        SpeedSettings(n_rounds=0)
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "marble"}))
+    options = {"dtype": torch.float32, "device": torch.device("cpu"), "settings": QUICK}
+    with pytest.raises(FnpruneError, match=r"without a result: .*marble"):
+        speed.time_folders({"mine": tmp_path}, **options)
+    token = CancelToken()
+    token.cancel()
+    with pytest.raises(Cancelled):
+        speed.time_folders({"mine": tmp_path}, cancel=token, **options)
+    assert workspace.ids("speeds") == []
