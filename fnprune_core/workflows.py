@@ -34,7 +34,7 @@ from fnprune_core.assessing import (
     trust_table,
     why_no_halves,
 )
-from fnprune_core.attention_planning import expected_share
+from fnprune_core.attention_planning import check_attention_ratio, expected_share
 from fnprune_core.comparing import (
     check_overlap,
     compare,
@@ -97,6 +97,7 @@ __all__ = [
     "assessment_ids",
     "bias_warning",
     "canonical_settings",
+    "check_attention_ratio",
     "check_overlap",
     "check_parts",
     "check_target",
