@@ -121,27 +121,11 @@ def ica_settings() -> GroupICA:
 
 
 def plan_settings() -> PlanSettings:
-    """Ask for ratio, score, allocation and compensation."""
-    percent = st.slider(
-        "Units to remove, %",
-        0,
-        90,
-        20,
-        key="prune-ratio",
-        persist_state="session",
-        help="Share of all MLP units of the model.",
-    )
-    heads = st.slider(
-        "Attention to remove, %",
-        0,
-        90,
-        0,
-        5,
-        key="prune-attention",
-        persist_state="session",
-        help="Share of all KV groups: a key and value head with the query heads that read it. "
-        "Scored, allocated and compensated as the units are; each layer keeps at least one.",
-    )
+    """Ask for ratios of units and heads, score, allocation and compensation.
+
+    Raises `FnpruneError`, once all is drawn, where the choices cannot be met.
+    """
+    ratio, attention_ratio = _shares()
     score = st.selectbox(
         "Score",
         list(SCORES),
@@ -159,6 +143,53 @@ def plan_settings() -> PlanSettings:
         persist_state="session",
         help="What makes up for the units that go, computed on the recording.",
     )
+    allocation, sinks, seed = _more_plan_settings()
+    view = state.view()
+    n_networks = resources.atlas(view.atlas).n_networks
+    preserved = tuple(k for k in range(n_networks) if k not in view.dropped)
+    chosen = PlanSettings(
+        score=score,
+        ratio=ratio,
+        attention_ratio=attention_ratio,
+        allocation=allocation,
+        compensation=compensation,
+        sink_units=sinks,
+        preserved=preserved if view.dropped else None,
+        seed=seed,
+    )
+    _say_what_goes(chosen)
+    model = resources.language_model(view.model)
+    if model is not None:
+        workflows.check_attention_ratio(model, workflows.canonical_settings(chosen))
+    return chosen
+
+
+def _shares() -> tuple[float, float]:
+    """Ask how much goes: of the units, and of attention."""
+    percent = st.slider(
+        "Units to remove, %",
+        0,
+        90,
+        20,
+        key="prune-ratio",
+        persist_state="session",
+        help="Share of all MLP units of the model.",
+    )
+    heads = st.slider(
+        "Attention to remove, %",
+        0,
+        90,
+        0,
+        key="prune-attention",
+        persist_state="session",
+        help="Share of all KV groups: a key and value head with the query heads that read it. "
+        "Scored, allocated and compensated as the units are; each layer keeps at least one.",
+    )
+    return percent / 100, heads / 100
+
+
+def _more_plan_settings() -> tuple[str, int, int]:
+    """Ask for allocation, sink units a layer and the random score's seed."""
     with st.expander("More settings", icon=":material/tune:"):
         allocation = st.segmented_control(
             "Allocation over layers",
@@ -185,21 +216,7 @@ def plan_settings() -> PlanSettings:
             key="prune-seed",
             persist_state="session",
         )
-    view = state.view()
-    n_networks = resources.atlas(view.atlas).n_networks
-    preserved = tuple(k for k in range(n_networks) if k not in view.dropped)
-    chosen = PlanSettings(
-        score=score,
-        ratio=percent / 100,
-        attention_ratio=heads / 100,
-        allocation=allocation,
-        compensation=compensation,
-        sink_units=int(sinks),
-        preserved=preserved if view.dropped else None,
-        seed=int(seed),
-    )
-    _say_what_goes(chosen)
-    return chosen
+    return allocation, int(sinks), int(seed)
 
 
 def _say_what_goes(chosen: PlanSettings) -> None:
@@ -220,8 +237,6 @@ def _say_what_goes(chosen: PlanSettings) -> None:
             f"about {round(chosen.attention_ratio * layout.groups.n_units)} of "
             f"{layout.groups.n_units} go."
         )
-        if n == 1:
-            text += " With one group a layer none can go: set attention to 0."
         if not model.architecture.attention.has_head_size:
             text += (
                 f" {model.architecture.family} models cannot be exported in the uniform form with "

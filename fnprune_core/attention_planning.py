@@ -189,6 +189,19 @@ def parameters_of_groups(
     )
 
 
+def check_attention_ratio(language_model: LanguageModel, settings: PlanSettings) -> None:
+    """Raise `RatioError` if so many KV groups cannot go, before anything is computed.
+
+    Raises
+    ------
+    UnsupportedArchitectureError
+        If the model's attention is not as its family's.
+    """
+    if settings.attention_ratio:
+        layout = language_model.attention
+        lowest_groups(np.zeros(layout.groups.n_units), layout, settings)
+
+
 def expected_share(language_model: LanguageModel, settings: PlanSettings) -> float:
     """Return about what share of all parameters a plan will take: exact for layers all alike."""
     anatomy = language_model.anatomy()
