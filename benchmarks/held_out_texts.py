@@ -6,6 +6,7 @@ A folder with text files is given by ``--data``; what is expected in it:
 ``domains/tinyshakespeare.txt``, ``tasks/task_*.jsonl``.
 """
 
+import argparse
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,6 +22,20 @@ DATA = Path("../shared/data")
 _ARTICLE = re.compile(r"^ = (?!=).* = $")
 _CHAPTER = re.compile(r"^Chapitre [IVXLC]+$")
 _DIALOGUE_CHARACTERS = 6000
+
+
+def data_folder(options: argparse.Namespace) -> Path:
+    """Return the folder with the texts.
+
+    Without one at the usual place the benchmark says so and ends well, so that others can run.
+    """
+    folder: Path = options.data or DATA
+    if folder.is_dir():
+        return folder
+    if options.data is None:
+        print(json.dumps({"skipped": f"There is no folder {DATA}: name one with --data."}))
+        raise SystemExit
+    raise SystemExit(f"There is no folder {folder}.")
 
 
 def articles(path: Path) -> list[Document]:

@@ -14,15 +14,17 @@ mixture as with labels, and no kept domain is worse than it by more than one pai
 
 import argparse
 import json
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from held_out_texts import DATA, DOMAINS, dealt, domain_slices, packed, spread_over
+from held_out_texts import DOMAINS, data_folder, dealt, domain_slices, packed, spread_over
 from numpy.typing import NDArray
 from result_files import Measurer, ResultFiles, circumstances, note
+from weightings import WEIGHTINGS
 
 from fnprune_core import workflows
 from fnprune_core.corpora import Document, Windows
@@ -150,7 +152,7 @@ class Experiment:
             self.language_model,
             ResultFiles(options.results or self.workspace.root / "benchmarks" / "purpose"),
         )
-        parts = texts(options.data)
+        parts = texts(data_folder(options))
         self.windows = self._windows(parts[options.part], options.n_evaluated)
         calibration = self._windows(parts["calibration"], options.n_calibration, n_dummy=4)
         start = record(
@@ -168,27 +170,47 @@ class Experiment:
         )
         self.atlas: NetworkAtlas = workflows.open_atlas(self.workspace, self.decomposition_id)
 
+        for name, weights in WEIGHTINGS.items():
+            label = f"{NETWORKS}/{name}"
+            SCORES[label] = weighted_flap(weights, label=label, uses_networks=True)
+
     def _windows(self, documents: list[Document], n: int, *, n_dummy: int = 0) -> Windows:
         return spread_over(packed(self.language_model, documents, window=512, n_dummy=n_dummy), n)
 
     def losses(self, score: str, compensation: str, dropped: str | None = None) -> Perplexity:
-        """Return the losses under a plan; `dropped` names the domain whose networks go."""
+        """Return the losses under a plan; `dropped` names the domain whose networks go.
+
+        The plans of all compensations are made at once: they share passes over the recording.
+        """
+        plan_ids = self._plans(score, dropped)
+        return self.measurer.losses(self.windows, plan_ids[compensation])
+
+    def _plans(self, score: str, dropped: str | None) -> dict[str, str]:
         preserved = None
         if dropped is not None:
             gone = set(self.atlas.networks_of_domain(dropped))
             preserved = tuple(k for k in range(self.atlas.n_networks) if k not in gone)
-        settings = PlanSettings(
-            score=score,
-            ratio=self.options.ratio,
-            allocation=self.options.allocation,
-            compensation=compensation,
-            sink_units=self.options.sink_units,
-            preserved=preserved,
+        settings = [
+            PlanSettings(
+                score=score,
+                ratio=self.options.ratio,
+                allocation=self.options.allocation,
+                compensation=compensation,
+                sink_units=self.options.sink_units,
+                preserved=preserved,
+            )
+            for compensation in self.options.compensations
+        ]
+        start = time.perf_counter()
+        ids = workflows.plans(
+            self.workspace,
+            self.language_model,
+            recording_id=self.recording.id,
+            decomposition_id=self.decomposition_id,
+            settings=settings,
         )
-        plan_id = self.measurer.plan(
-            settings, recording_id=self.recording.id, decomposition_id=self.decomposition_id
-        )
-        return self.measurer.losses(self.windows, plan_id)
+        note(f"plans, {score}, {dropped or 'nothing'} dropped: {time.perf_counter() - start:.0f} s")
+        return dict(zip(self.options.compensations, ids, strict=True))
 
     def outcomes(self, score: str, compensation: str) -> Iterator[Outcome]:
         """Yield what dropping each domain in turn did."""
@@ -284,13 +306,21 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    names = lambda text: text.split(",")  # noqa: E731 - a type of argparse is a callable
-    parser.add_argument("--data", type=Path, default=DATA)
+
+    def names(text: str) -> list[str]:
+        return text.split(",")
+
+    parser.add_argument("--data", type=Path, default=None, help="../shared/data by default")
     parser.add_argument("--workspace", type=Path, default=None)
     parser.add_argument("--results", type=Path, default=None)
     parser.add_argument("--model", default="embedded")
     parser.add_argument("--dtype", default="bfloat16")
-    parser.add_argument("--scores", type=names, default=[NETWORKS])
+    parser.add_argument(
+        "--score",
+        action="append",
+        default=None,
+        help=f"{NETWORKS} by default; or {NETWORKS}/ with one of: {'; '.join(WEIGHTINGS)}",
+    )
     parser.add_argument("--compensations", type=names, default=["bias", "least-squares"])
     parser.add_argument("--dropped", type=names, default=["Python", "French", "Shakespeare"])
     parser.add_argument("--ratio", type=float, default=0.4)
@@ -301,7 +331,9 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--n-calibration", type=int, default=32, help="windows of each domain")
     parser.add_argument("--n-evaluated", type=int, default=32, help="windows of each domain")
     parser.add_argument("--part", choices=["choice", "held-out"], default="held-out")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    options.scores = options.score or [NETWORKS]
+    return options
 
 
 def main() -> None:

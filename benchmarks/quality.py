@@ -1,9 +1,11 @@
 """Perplexity of plans at equal size: ours, what the field's training-free pruners give, controls.
 
-Run: ``python benchmarks/quality.py --data FOLDER`` measures (60 windows of each text for a first
-look, ``--n-windows 0`` for all), then prints the table in Markdown and JSON. Each plan on each text
-is saved as it is read (``--results``), and a rerun, with more windows, rows or seeds too, goes on
-with what is missing. ``--report`` only prints. What it needs in the folder: ``held_out_texts.py``.
+Run: ``python benchmarks/quality.py --data FOLDER`` measures, for a first look the main rows, one
+seed and 60 windows of each text; the whole is ``--all-rows --seeds 0,1,2
+--calibrations wikitext2,c4 --n-windows 0``. Then it prints the table in Markdown and JSON. The
+losses of each window are saved as they are read (``--results``), and a rerun, with more windows,
+rows or seeds too, goes on with what is missing. ``--report`` only prints. What it needs in the
+folder: see ``held_out_texts.py``.
 
 Protocol: windows of 512. Calibration on 16,384 tokens, either of WikiText-2 validation or of the
 first half of a C4 file; a seed is a draw of windows, and no two seeds share one. Evaluation on
@@ -23,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from held_out_texts import DATA, articles, drawn, packed, web_pages
+from held_out_texts import articles, data_folder, drawn, packed, web_pages
 from numpy.typing import NDArray
 from result_files import (
     Measurer,
@@ -50,6 +52,7 @@ WINDOW = 512
 DENSE = "dense"
 CONTROL = "flap, all of ours"
 OURS = "ours"
+MAIN_ROWS = (DENSE, OURS, CONTROL, "flap-published, bias", "wanda, bias", "taylor, none")
 _PLAIN = {"allocation": "protect-ends", "sink_units": 0}
 
 
@@ -107,10 +110,11 @@ class Study:
         self.losses = ResultFiles(folder / "losses")
         self.cells = ResultFiles(folder / "cells")
         self.measurer = Measurer(self.workspace, self.language_model, self.losses)
-        pages = web_pages(options.data / "c4_train_first1000.jsonl")
+        data = data_folder(options)
+        pages = web_pages(data / "c4_train_first1000.jsonl")
         first, second = pages[: len(pages) // 2], pages[len(pages) // 2 :]
-        valid = articles(options.data / "wikitext2" / "wiki.valid.raw")
-        test = articles(options.data / "wikitext2" / "wiki.test.raw")
+        valid = articles(data / "wikitext2" / "wiki.valid.raw")
+        test = articles(data / "wikitext2" / "wiki.test.raw")
         cut = self._cut
         self.calibrations = {"wikitext2": (valid, "WikiText-2 validation"), "c4": (first, "C4")}
         self.texts: dict[str, Windows] = {
@@ -364,7 +368,7 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     def shares(text: str) -> list[float]:
         return [float(each) for each in text.split(",")]
 
-    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--data", type=Path, default=None, help="../shared/data by default")
     parser.add_argument("--workspace", type=Path, default=None)
     parser.add_argument("--results", type=Path, default=None)
     parser.add_argument("--model", default="embedded")
@@ -372,11 +376,12 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--best", default="least-squares", help="compensation of our pipeline")
     parser.add_argument("--ours", default=OURS, help="the row that others are compared with")
     parser.add_argument(
-        "--row", action="append", default=[], help="a row's name, or name={JSON}; all by default"
+        "--row", action="append", default=[], help="a row's name, or name={JSON}; may be repeated"
     )
-    parser.add_argument("--calibrations", type=names, default=["wikitext2", "c4"])
+    parser.add_argument("--all-rows", action="store_true", help="the whole table, and --row")
+    parser.add_argument("--calibrations", type=names, default=["wikitext2"])
     parser.add_argument("--texts", type=names, default=["wikitext2", "c4"])
-    parser.add_argument("--seeds", type=numbers, default=[0, 1, 2])
+    parser.add_argument("--seeds", type=numbers, default=[0])
     parser.add_argument("--ratios", type=shares, default=[0.2, 0.4])
     parser.add_argument("--n-tokens", type=int, default=16384, help="to calibrate on")
     parser.add_argument("--n-networks", type=int, default=64)
@@ -389,7 +394,8 @@ def main() -> None:
     """Measure and print."""
     options = parsed()
     rows = table_of_rows(options.best)
-    wanted = [row_named(text, rows) for text in options.row] or list(rows.values())
+    names = [*(rows if options.all_rows else () if options.row else MAIN_ROWS), *options.row]
+    wanted = [row_named(text, rows) for text in names]
     study = Study(options)
     if not options.report:
         study.measure(wanted)

@@ -20,7 +20,6 @@ import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
-from fnprune_core import workflows
 from fnprune_core.artifacts import open_plan, open_refits
 from fnprune_core.corpora import Windows
 from fnprune_core.evaluation import Perplexity, Protocol, paired_difference, perplexity
@@ -135,21 +134,6 @@ class Measurer:
     ) -> None:
         self.workspace, self.language_model = workspace, language_model
         self.results, self.batch_size = results, batch_size
-
-    def plan(
-        self, settings: PlanSettings, *, recording_id: str, decomposition_id: str | None
-    ) -> str:
-        """Return the id of a plan."""
-        start = time.perf_counter()
-        plan_id = workflows.plan(
-            self.workspace,
-            self.language_model,
-            recording_id=recording_id,
-            decomposition_id=decomposition_id,
-            settings=settings,
-        )
-        note(f"plan {plan_id}: {time.perf_counter() - start:.0f} s")
-        return plan_id
 
     def losses(
         self, windows: Windows, plan_id: str | None, *, chosen: NDArray[np.int64] | None = None

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import quality
 import torch
-from held_out_texts import DATA
+from held_out_texts import data_folder
 from numpy.typing import NDArray
 from result_files import ResultFiles, circumstances, note, row_named
 from scipy.stats import binomtest
@@ -159,9 +159,10 @@ def paired(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> dict[str, Any]:
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Return accuracies and paired differences of every row to the first and the second."""
+    data = data_folder(options)
     study = quality.Study(
         quality.parsed(
-            ["--data", str(options.data), "--texts", "", "--dtype", options.dtype]
+            ["--data", str(data), "--texts", "", "--dtype", options.dtype]
             + ["--model", options.model, "--n-tokens", str(options.n_tokens)]
             + (["--workspace", str(options.workspace)] if options.workspace else [])
         )
@@ -174,8 +175,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         [(row, options.ratio) for row in rows], calibration=options.calibration, seed=options.seed
     )
     asked = {
-        task: items(options.data / "tasks" / file, options.n_items)
-        for task, (file, _) in TASKS.items()
+        task: items(data / "tasks" / file, options.n_items) for task, (file, _) in TASKS.items()
     }
     right: dict[str, dict[str, NDArray[np.bool_]]] = {}
     for row in rows:
@@ -264,7 +264,7 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--data", type=Path, default=None, help="../shared/data by default")
     parser.add_argument("--workspace", type=Path, default=None)
     parser.add_argument("--results", type=Path, default=None)
     parser.add_argument("--model", default="embedded")

@@ -10,10 +10,12 @@ from held_out_texts import articles, dealt, drawn, modules, spread_over
 from purpose import Outcome, outcome, with_labels
 from quality import markdown, table_lines, table_of_rows
 from result_files import Measurer, ResultFiles, row_named
+from weightings import WEIGHTINGS
 from zero_shot import Item, answers, encoded, paired, scored
 
 from fnprune_core import workflows
 from fnprune_core.corpora import Document
+from fnprune_core.decomposition import GroupICA
 from fnprune_core.evaluation import perplexity
 from fnprune_core.plans import PlanSettings
 from fnprune_core.scores import ScoreInputs
@@ -71,9 +73,8 @@ def test_a_rerun_reads_only_the_windows_that_are_missing(
     tmp_path, workspace, recording, llama, monkeypatch
 ) -> None:
     measurer = Measurer(workspace, llama, ResultFiles(tmp_path / "results"))
-    plan_id = measurer.plan(
-        PlanSettings(score="flap", ratio=0.3), recording_id=recording.id, decomposition_id=None
-    )
+    settings = PlanSettings(score="flap", ratio=0.3)
+    plan_id = workflows.plan(workspace, llama, recording_id=recording.id, settings=settings)
     windows = tiny.toy_windows(seed=5)
     whole = measurer.losses(windows, plan_id)
 
@@ -97,7 +98,7 @@ def test_losses_are_those_of_the_silenced_model(tmp_path, workspace, recording, 
     measurer = Measurer(workspace, llama, ResultFiles(tmp_path))
     windows = tiny.toy_windows(seed=5)
     settings = PlanSettings(score="flap", ratio=0.3, compensation="bias")
-    plan_id = measurer.plan(settings, recording_id=recording.id, decomposition_id=None)
+    plan_id = workflows.plan(workspace, llama, recording_id=recording.id, settings=settings)
     id = workflows.evaluate(workspace, llama, windows, plan_id=plan_id)
     expected = workflows.open_evaluation(workspace, id)
     assert np.allclose(measurer.losses(windows, plan_id).window_nll, expected.window_nll, rtol=1e-5)
@@ -183,6 +184,48 @@ def test_labels_leave_out_one_domain_and_dummy_tokens(recording, llama) -> None:
     is_prose = recording.windows.domain_index == 0
     assert np.array_equal(weights == 1, is_prose & ~recording.is_dummy)
     assert weights.sum() == 4 * 30
+
+
+@pytest.fixture
+def atlas(workspace, recording):
+    """Six networks of the tiny recording."""
+    id = workflows.decompose(
+        workspace, recording.id, settings=GroupICA(n_components=6, n_runs=1, tol=10.0)
+    )
+    return workflows.open_atlas(workspace, id)
+
+
+def inputs_of(llama, recording, atlas, preserved) -> ScoreInputs:
+    return ScoreInputs(language_model=llama, recording=recording, atlas=atlas, preserved=preserved)
+
+
+def test_every_token_counts_fully_while_all_networks_stay(llama, recording, atlas) -> None:
+    inputs = inputs_of(llama, recording, atlas, tuple(range(6)))
+    for weighting in WEIGHTINGS.values():
+        assert np.array_equal(weighting(inputs), ~recording.is_dummy)
+
+
+def test_weightings_equal_their_formulas(llama, recording, atlas) -> None:
+    """w_t = p⁴ / (p⁴ + d⁴), from energies over their own means, over 16 tokens to each side."""
+    inputs = inputs_of(llama, recording, atlas, (0, 2))
+    usable = ~recording.is_dummy
+    squares = np.square(atlas.time_courses.astype(np.float64))
+    share = squares[[0, 2]].sum(axis=0) / squares.sum(axis=0)
+    assert np.allclose(WEIGHTINGS["share^2"](inputs), usable * share**2)
+
+    relative = squares / squares[:, usable].mean(axis=1, keepdims=True)
+    found = WEIGHTINGS["odds^4, 16 tokens"](inputs)
+    session = recording.windows.session
+    for token in np.flatnonzero(usable)[::7]:
+        near = (
+            usable
+            & (session == session[token])
+            & (np.abs(np.arange(recording.n_tokens) - token) <= 16)
+        )
+        p = relative[[0, 2]][:, near].mean()
+        d = relative[[1, 3, 4, 5]][:, near].mean()
+        assert found[token] == pytest.approx(p**4 / (p**4 + d**4))
+    assert not found[~usable].any()
 
 
 # Tasks
