@@ -9,19 +9,27 @@ from typing import Any
 
 import streamlit as st
 
+from fnprune_core import plan_notes
+from fnprune_core.plan_notes import Decision
+
 _VIEW = "view"
 _WRITTEN = "view written to the URL"
 _HISTORY = "history of dropped networks"
 _TAKEN = "jobs whose result is in the view"
-_TABLE = "version of the toggle table"
-_TABLE_BASE = "dropped networks that the toggle table starts from"
+_PINS = "history of pinned units"
+_LOG = "decisions on networks"
 _NOTICES = "notices for the next page"
 _MAX_HISTORY = 100
+#: How a set came about that was not chosen in this session.
+LINK = "from a link"
+BY_HAND = "by hand"
 
 DEFAULT_Z = 3.0
 Z_RANGE = (1.0, 8.0)
 MAP_VIEWS = ("slices", "sides", "3d", "layers")
 MAX_TEXT = 600
+MAX_PLANS = 8
+MAX_UNIT = 999_999  # of those that a link pins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +64,17 @@ class ViewState:
         The atlas or recording that this one is compared with.
     sort : str
         The statistic that orders the gallery; a minus before it: largest first.
+    stay, go : tuple of int
+        Single units, as flat indices, that the next plan keeps, or removes, whatever their score;
+        out of the URL where their ranges are longer than `MAX_TEXT`.
     text : str
         The text in the probe; a longer one than `MAX_TEXT` stays out of the URL.
+    prompt : str
+        What models are to go on from, likewise.
+    generation : str
+        Artifact id of what was written.
+    plans : tuple of str
+        Artifact ids of the plans that are compared, at most `MAX_PLANS`.
     """
 
     model: str = "embedded"
@@ -76,7 +93,12 @@ class ViewState:
     show: str = ""
     other: str = ""
     sort: str = "network"
+    stay: tuple[int, ...] = ()
+    go: tuple[int, ...] = ()
     text: str = ""
+    prompt: str = ""
+    generation: str = ""
+    plans: tuple[str, ...] = ()
 
 
 def compact(numbers: Iterable[int]) -> str:
@@ -124,8 +146,17 @@ def _texts(view: ViewState) -> dict[str, str]:
         "show": view.show,
         "other": view.other,
         "sort": view.sort,
-        "text": view.text if len(view.text) <= MAX_TEXT else "",
+        "stay": _short(compact(view.stay)),
+        "go": _short(compact(view.go)),
+        "text": _short(view.text),
+        "prompt": _short(view.prompt),
+        "generation": view.generation,
+        "plans": ".".join(view.plans),
     }
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else ""
 
 
 def decode(parameters: Mapping[str, str]) -> ViewState:
@@ -153,8 +184,24 @@ def decode(parameters: Mapping[str, str]) -> ViewState:
         show=show if show.replace("-", "").isalnum() and show.isascii() else "",
         other=identity("other"),
         sort=sort if sort.removeprefix("-").isidentifier() and sort.isascii() else "network",
+        stay=expand(parameters.get("stay", ""), largest=MAX_UNIT),
+        go=_without(expand(parameters.get("go", ""), largest=MAX_UNIT), parameters.get("stay", "")),
         text=parameters.get("text", "")[:MAX_TEXT],
+        prompt=parameters.get("prompt", "")[:MAX_TEXT],
+        generation=identity("generation"),
+        plans=_identities(parameters.get("plans", "")),
     )
+
+
+def _without(units: tuple[int, ...], stay: str) -> tuple[int, ...]:
+    """Return the units that a link does not also pin to stay."""
+    held = set(expand(stay, largest=MAX_UNIT))
+    return tuple(unit for unit in units if unit not in held)
+
+
+def _identities(text: str) -> tuple[str, ...]:
+    found = (part for part in text.split(".") if part.isalnum() and part.isascii())
+    return tuple(dict.fromkeys(found))[:MAX_PLANS]
 
 
 def _index(text: str, default: int) -> int:
@@ -189,10 +236,22 @@ def synchronise() -> None:
     found = {name: value for name, value in st.query_params.items() if name in known}
     is_first = _VIEW not in st.session_state
     if is_first or (found and found != st.session_state.get(_WRITTEN)):
-        _put(decode(found))
-        st.session_state[_TABLE_BASE] = view().dropped
+        _follow(decode(found))
     else:
         _put(view())
+
+
+def _follow(link: ViewState) -> None:
+    """Take a link's view; its set of networks is one step, with nothing before it elsewhere."""
+    held = view()
+    if held.atlas != link.atlas:
+        held = ViewState(atlas=link.atlas)
+        st.session_state[_HISTORY] = []
+        st.session_state[_LOG] = ()
+    elif link.dropped != held.dropped:
+        _history().append(held.dropped)
+    _put(link)
+    _log(held.dropped, link.dropped, what=LINK)
 
 
 def _put(new: ViewState) -> None:
@@ -203,64 +262,98 @@ def _put(new: ViewState) -> None:
     st.session_state[_WRITTEN] = parameters
 
 
-def drop(networks: Iterable[int], *, renew_table: bool = True) -> None:
-    """Set the networks that are not preserved; remembered for undo.
+def drop(networks: Iterable[int], *, why: str = BY_HAND, reason: str = "") -> None:
+    """Set the networks that are not preserved: one step, logged, and remembered for undo.
 
-    A change that the toggle table made itself must not renew it, or it would lose its place.
+    Parameters
+    ----------
+    why : str
+        How it came about: by hand, or the sentence of a rule.
+    reason : str
+        In the person's own words.
     """
     new = tuple(sorted(set(networks)))
     if new == view().dropped:
         return
-    history: list[tuple[int, ...]] = st.session_state.setdefault(_HISTORY, [])
-    history.append(view().dropped)
-    del history[:-_MAX_HISTORY]
+    _history().append(view().dropped)
+    _log(view().dropped, new, what=why, reason=reason)
     change(dropped=new)
-    if renew_table:
-        _renew_table()
 
 
 def undo() -> None:
     """Go back to the networks dropped before the last change."""
-    history: list[tuple[int, ...]] = st.session_state.get(_HISTORY, [])
-    if history:
-        change(dropped=history.pop())
-        _renew_table()
+    if _history():
+        before = _history().pop()
+        _log(view().dropped, before, what=plan_notes.UNDO)
+        change(dropped=before)
 
 
 def can_undo() -> bool:
     """Whether there is a change to undo."""
-    return bool(st.session_state.get(_HISTORY))
+    return bool(_history())
 
 
-def table_key() -> str:
-    """Return the key of the toggle table: a new one whenever the table must start afresh."""
-    return f"toggles-{st.session_state.setdefault(_TABLE, 0)}"
+def _history() -> list[tuple[int, ...]]:
+    held: list[tuple[int, ...]] = st.session_state.setdefault(_HISTORY, [])
+    del held[:-_MAX_HISTORY]
+    return held
 
 
-def table_base() -> tuple[int, ...]:
-    """Return the dropped networks that the present toggle table started from.
+def pin(stay: Iterable[int], go: Iterable[int]) -> None:
+    """Set the units that are pinned to stay and to go; remembered for undo."""
+    new = tuple(sorted(set(stay))), tuple(sorted(set(go)))
+    held = view().stay, view().go
+    if new != held:
+        pinned: list[tuple[tuple[int, ...], ...]] = st.session_state.setdefault(_PINS, [])
+        pinned.append(held)
+        del pinned[:-_MAX_HISTORY]
+        change(stay=new[0], go=new[1])
 
-    A table that was not drawn in the last run has forgotten its edits, and starts from now.
-    """
-    if table_key() not in st.session_state:
-        st.session_state[_TABLE_BASE] = view().dropped
-    base: tuple[int, ...] = st.session_state[_TABLE_BASE]
-    return base
+
+def undo_pin() -> None:
+    """Go back to the units pinned before the last change."""
+    if can_undo_pin():
+        stay, go = st.session_state[_PINS].pop()
+        change(stay=stay, go=go)
 
 
-def _renew_table() -> None:
-    st.session_state[_TABLE] = st.session_state.get(_TABLE, 0) + 1
-    st.session_state[_TABLE_BASE] = view().dropped
+def can_undo_pin() -> bool:
+    """Whether there is a change of pinned units to undo."""
+    return bool(st.session_state.get(_PINS))
+
+
+def say(network: int, reason: str) -> None:
+    """Write down why a network is as it is; raises `TextError` if that is no text to keep."""
+    step = Decision(time=plan_notes.now(), what="reason", noted=(network,), reason=reason)
+    take_decisions((*decisions(), step))
+
+
+def decisions() -> tuple[Decision, ...]:
+    """Return every step on the way to the present set of networks, oldest first."""
+    log: tuple[Decision, ...] = st.session_state.get(_LOG, ())
+    return log
+
+
+def take_decisions(log: Iterable[Decision]) -> None:
+    """Set the log, as when the one of a plan is opened."""
+    st.session_state[_LOG] = tuple(log)[-plan_notes.MAX_DECISIONS :]
+
+
+def _log(before: Iterable[int], after: Iterable[int], *, what: str, reason: str = "") -> None:
+    step = plan_notes.decision(before, after, what=what, reason=reason)
+    if step.changes:
+        take_decisions((*decisions(), step))
 
 
 def open_atlas(atlas: str, *, recording: str) -> None:
     """Look at another atlas: its recording comes along, plan and choices start anew."""
     change(
-        recording=recording, atlas=atlas, plan="", network=0, dropped=(), beside=(), unit=-1,
-        session=-1, token=-1, other="",
+        recording=recording, atlas=atlas, plan="", network=0, dropped=(), stay=(), go=(),
+        beside=(), unit=-1, session=-1, token=-1, other="",
     )  # fmt: skip
+    st.session_state[_PINS] = []
     st.session_state[_HISTORY] = []
-    _renew_table()
+    st.session_state[_LOG] = ()
 
 
 def open_recording(recording: str) -> None:

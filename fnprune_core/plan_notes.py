@@ -143,6 +143,15 @@ def standing(decisions: Sequence[Decision]) -> dict[int, Standing]:
     return states[-1]
 
 
+def outcome(decisions: Iterable[Decision]) -> set[int]:
+    """Return the networks that are not preserved at the end of a log that began with all."""
+    dropped: set[int] = set()
+    for each in decisions:
+        dropped |= set(each.pruned)
+        dropped -= set(each.kept)
+    return dropped
+
+
 def path_of(workspace: Workspace, plan_id: str) -> Path:
     """Return where a plan's notes are kept, whether or not there are any."""
     name = workspace.folder("plans", plan_id).name  # refuses what is no id

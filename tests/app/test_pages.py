@@ -1,6 +1,5 @@
 """Every page: cold, with an example, and with wrong input; no exception, a message, state kept."""
 
-from dataclasses import replace
 
 import pytest
 import tiny
@@ -207,26 +206,6 @@ def test_more_networks_than_the_recording_bears(open_page, example) -> None:
     assert at.number_input(key="ica-k").value == 500
 
 
-def test_keeping_no_network_is_refused_beside_the_form(open_page, example) -> None:
-    at = open_page("prune", **example.view())
-    press(at, "Keep none")
-    assert "No network is preserved" in said(at)
-    assert not at.exception
-    press(at, "Keep all")
-    assert "No network is preserved" not in said(at)
-
-
-def test_ratio_that_cannot_be_met(open_page, example) -> None:
-    at = open_page("prune", **example.view())
-    at.slider(key="prune-ratio").set_value(90).run()
-    at.number_input(key="prune-sinks").set_value(40).run()
-    evaluate_on(at, example.held_out)
-    press(at, "Apply")
-    assert finish(at).state == "failed"
-    assert "at most" in said(at)
-    assert not at.exception
-
-
 def evaluate_on(at, path) -> None:
     """Choose a file to measure on."""
     at.segmented_control(key="evaluate-kind").set_value("Path or data set").run()
@@ -250,29 +229,6 @@ def test_plan_for_another_model(open_page, example, tmp_path) -> None:
     press(at, "Apply")
     assert finish(at).state == "failed"
     assert "fingerprint" in said(at)
-
-
-def test_toggles_and_rules_set_what_is_preserved(open_page, example) -> None:
-    at = open_page("prune", **example.view())
-    press(at, "Invert")
-    assert view(at).dropped == tuple(range(6))
-    press(at, "Keep all")
-    assert view(at).dropped == ()
-    domain_rule = next(b for b in at.button if b.label.startswith("Prune these"))
-    n_networks = int(domain_rule.label.split()[2])
-    domain_rule.click().run()
-    assert len(view(at).dropped) == n_networks
-    kept = at.data_editor[0].value["keep"]
-    assert [network for network in kept.index if not kept[network]] == list(view(at).dropped)
-
-
-def test_table_shows_what_is_dropped_when_one_comes_back_to_it(open_page, example) -> None:
-    """A table that is left forgets its edits: drawn again, it must start from the view."""
-    at = open_page("prune", **example.view())
-    at.session_state["view"] = replace(view(at), dropped=(2,))  # as its own edit leaves it
-    at.switch_page("views/atlas.py").run()
-    at.switch_page("views/prune.py").run()
-    assert list(at.data_editor[0].value["keep"]) == [True, True, False, True, True, True]
 
 
 def test_bias_without_a_home_is_told_before_apply(open_page, example, monkeypatch) -> None:

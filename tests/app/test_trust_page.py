@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 from driving import finish, press, said, view
 
-from app import assessments, resources, toggles
+from app import assessments, resources, rules
 from fnprune_core import verdicts, workflows
 from fnprune_core.storage import Workspace
 from fnprune_core.studies import TrustSettings
@@ -60,7 +60,7 @@ def test_too_few_documents_leave_out_halves_alone(example, open_page, monkeypatc
 @pytest.mark.parametrize(
     ("columns", "name", "low"),
     [
-        ({"stability": [0.9, 0.2]}, "stability", [1]),
+        ({"stability": [0.9, 0.2]}, "stability (Iq of runs)", [1]),
         ({"again_seeds": [0.2, 0.9]}, "Iq × share of seeds", [0]),
         ({"again_bootstrap": [0.1, 0.9], "again_seeds": [1, 1]}, "Iq × share of bootstraps", [0]),
         ({"reproducibility": [0.1, 0.9], "again_bootstrap": [1, 1]}, "split-half r", [0]),
@@ -68,7 +68,7 @@ def test_too_few_documents_leave_out_halves_alone(example, open_page, monkeypatc
 )
 def test_rules_read_the_most_telling_number_there_is(columns, name, low) -> None:
     table = pd.DataFrame({"stability": [1.0, 1.0], **columns})
-    found, values = toggles.trust_of(table)
+    found, values = rules.trust_of(table)
     assert found == name
     assert list(values.index[values < 0.6]) == low
 

@@ -1,0 +1,185 @@
+"""The prune lab's upper part: the table of networks and the selected one beside it.
+
+Both run as one fragment, so that moving the selection redraws nothing else; a change of what is
+preserved runs the whole page, and the preview with it.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from app import components, lab_selected, resources, rules, sorting, state
+from app.caches import lab as cache
+from app.lab_table import Column, Row, lab_table
+from fnprune_core import plan_notes
+from fnprune_core.networks import NetworkAtlas
+from fnprune_core.plan_notes import Standing
+
+
+def show(atlas: NetworkAtlas, costs: pd.DataFrame | None = None) -> None:
+    """Draw the selected network and the table.
+
+    Parameters
+    ----------
+    costs : DataFrame, optional
+        One row a network, as `network_costs` makes it: what dropping each would change.
+    """
+    st.fragment(_draw)(atlas.id, state.view().dropped, costs)
+
+
+def _draw(id: str, dropped: tuple[int, ...], costs: pd.DataFrame | None) -> None:
+    if state.view().dropped != dropped:  # changed in here: form and preview must follow
+        st.rerun()
+    atlas = resources.atlas(id)
+    with components.explaining():
+        network = min(state.view().network, atlas.n_networks - 1)
+        if network != state.view().network:
+            state.change(network=network)
+        why = plan_notes.standing(state.decisions())
+        panel = st.container(key="lab-selected")
+        shown = sorting.arranged(atlas)
+        with panel:
+            lab_selected.show(atlas, network, shown, why.get(network))
+        _table(atlas, shown, why, costs)
+
+
+def _table(
+    atlas: NetworkAtlas,
+    shown: Sequence[int],
+    why: dict[int, Standing],
+    costs: pd.DataFrame | None,
+) -> None:
+    trust_name, _ = rules.trust_of(resources.network_table(atlas.id))
+    lab_table(
+        rows(atlas, shown, why, costs),
+        columns(atlas, has_costs=costs is not None),
+        key="lab-table",
+        facts={
+            "name": f"{len(shown)} networks: what each does, and whether it is preserved",
+            "selected": state.view().network,
+            "sort": state.view().sort,
+            "trust_name": trust_name,
+            "domain_names": list(atlas.domain_names),
+            "has_costs": costs is not None,
+            "empty": "No network fits the filter.",
+        },
+        on={"picked": _pick, "switched": _switch, "sorted": _sort},
+    )
+
+
+def _pick(network: Any) -> None:
+    state.change(network=int(network))
+
+
+def _switch(value: Any) -> None:
+    lab_selected.decide(int(value["network"]), is_dropped=bool(value["dropped"]))
+
+
+def _sort(column: Any) -> None:
+    """Order by a column: what says how good a network is from the largest; again, turned."""
+    held, name = state.view().sort, str(column)
+    up_first = name in ("network", "peak_layer")
+    first, second = (name, f"-{name}") if up_first else (f"-{name}", name)
+    state.change(sort=second if held == first else first)
+
+
+def columns(atlas: NetworkAtlas, *, has_costs: bool) -> list[Column]:
+    """Return the heads of the table."""
+    table = resources.network_table(atlas.id)
+    measured = rules.trust_columns(table)
+    trust_name = rules.trust_of(table)[0]
+    cost = Column(
+        label="to drop",
+        title="Output variance lost where it is active if it is dropped, estimated: no loss, which "
+        "Apply measures",
+    )
+    return [
+        Column(label="map", title="Units beyond the threshold, from the front; layers upwards"),
+        Column(label="network", title="Its name, and what drives it", sort="network"),
+        Column(label="trust", title=trust_name, sort=measured[0] if measured else ""),
+        Column(label="var.", title="Variance that it alone explains", sort="variance_alone"),
+        Column(
+            label="domains",
+            title="Share of its energy per token in: " + ", ".join(atlas.domain_names),
+            sort="top_domain_share",
+        ),
+        *([cost] if has_costs else []),
+        Column(label="decision", title="Whether it is preserved"),
+    ]
+
+
+def rows(
+    atlas: NetworkAtlas,
+    shown: Sequence[int],
+    why: dict[int, Standing],
+    costs: pd.DataFrame | None,
+) -> list[Row]:
+    """Return what the table says of each network that is shown, in order."""
+    view = state.view()
+    images = resources.thumbnails(atlas.id, view.z, components.palette().mode)
+    known, words = cache.known(atlas.id), cache.words(atlas.id)
+    meter = cache.variance_meter(atlas.id)
+    trust = rules.trust_of(known.table)[1]
+    prices = prices_of(costs)
+
+    def row(k: int) -> Row:
+        share = known.domain_share[k]
+        best = int(share.argmax())
+        name = resources.network_name(atlas.id, k)
+        is_dropped = k in view.dropped
+        top = f"{atlas.domain_names[best]} {share[best]:.0%}"
+        reason = said(why.get(k), is_dropped=is_dropped)
+        value = float(trust.iloc[k])
+        cost, text = prices.get(k, (-1.0, ""))
+        variance = float(known.table["variance_alone"].iloc[k])
+        return Row(
+            network=k,
+            image=images[k],
+            name=name,
+            mark=", ".join(tag.name for tag in resources.tags(atlas.id)[k] if tag.name in
+                           rules.SERVING),
+            words=" ".join(w for w in words[k] if w not in name.split(" · ")[-1].split(", ")),
+            why=reason,
+            title=f"Network {k}, {name}: {top} of its energy, alone {variance:.2%} of variance, "
+            f"{'pruned' if is_dropped else 'kept'}" + (f", {reason}" if reason else ""),
+            trust=value if value == value else -1.0,
+            trust_text=f"{value:.2f}" if value == value else "–",
+            variance=meter[k],
+            variance_text=f"{variance:.1%}" if variance == variance else "–",
+            domains=[round(float(s), 4) for s in share],
+            top=top,
+            dropped=is_dropped,
+            cost=cost,
+            cost_text=text,
+            cost_title="Of the text's weight, this much stops counting without it",
+        )  # fmt: skip
+
+    return [row(k) for k in shown]
+
+
+def prices_of(costs: pd.DataFrame | None) -> dict[int, tuple[float, str]]:
+    """Return by network how long the meter of its cost is, and its text."""
+    if costs is None:
+        return {}
+    values = costs["energy"].to_numpy(dtype=float)
+    most = max(float(pd.Series(values).max()), 1e-12)
+    return {
+        int(k): (max(v, 0.0) / most, f"{v:.1%}") if v == v else (-1.0, "–")
+        for k, v in zip(costs["network"], values, strict=True)
+    }
+
+
+def said(standing: Standing | None, *, is_dropped: bool) -> str:
+    """Return why a network is as it is, in one line; nothing for one that nobody touched."""
+    if standing is None:
+        return state.LINK if is_dropped else ""
+    return " — ".join(part for part in (standing.what, standing.reason) if part)
+
+
+def summary(atlas: NetworkAtlas) -> str:
+    """Return how many networks are preserved, and what that means for the score."""
+    kept = atlas.n_networks - len(set(state.view().dropped) & set(range(atlas.n_networks)))
+    note = "" if kept < atlas.n_networks else "; with all of them, network energy is FLAP's score"
+    return f"{kept} of {components.count(atlas.n_networks, 'network')} preserved{note}"

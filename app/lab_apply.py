@@ -1,0 +1,150 @@
+"""The form of a plan and the button Apply: what is wrong is said beside it, before it starts."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+import streamlit as st
+
+from app import (
+    comparison,
+    components,
+    lab_orders,
+    pins,
+    resources,
+    settings,
+    state,
+    tasks,
+    text_picker,
+)
+from app.jobs import Job, describe_error
+from fnprune_core import plan_notes, workflows
+from fnprune_core.errors import FnpruneError
+from fnprune_core.networks import NetworkAtlas
+from fnprune_core.plans import PlanSettings
+from fnprune_core.scores import SCORES
+
+RIVALS = [
+    "random", "magnitude", "wanda", "flap", "flap-published", "network-membership", "taylor",
+]  # fmt: skip
+_LOG = "decisions of the plan that is being made"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the form holds: settings, or why no plan is possible with them."""
+
+    settings: PlanSettings | None = None
+    refused: FnpruneError | None = None
+
+
+def ask() -> Asked:
+    """Draw the form of a plan; what is impossible is known before any work starts."""
+    view = state.view()
+    try:
+        chosen = pins.with_pins(settings.plan_settings())
+    except FnpruneError as error:  # its widgets are drawn: the page goes on
+        return Asked(refused=error)
+    recording = resources.recording(view.recording)
+    refused = lab_orders.refusal(
+        chosen,
+        recording.layout,
+        has_dummy_tokens=bool(recording.windows.n_dummy_tokens),
+    )
+    model = resources.language_model(view.model)
+    warning = workflows.bias_warning(model, chosen) if model is not None else ""
+    if warning:
+        st.warning(warning, icon=":material/warning:")
+    return Asked(settings=chosen, refused=refused)
+
+
+def apply(atlas: NetworkAtlas, asked: Asked) -> None:
+    """Draw what the plan is measured against and on, and the button that starts it."""
+    rivals = st.pills(
+        "Compare with",
+        RIVALS,
+        selection_mode="multi",
+        default=["flap", "random"],
+        format_func=lambda name: SCORES[name].label,
+        wrap=True,
+        key="prune-rivals",
+        persist_state="session",
+        help="At the same ratio, allocation, sink rule, pins and compensation; random with several "
+        "seeds. FLAP as published brings its own allocation and no sink rule.",
+    )
+    with st.expander("Text to measure on", icon=":material/menu_book:"):
+        texts = text_picker.pick_texts("evaluate", split="held-out")
+        windows = st.number_input(
+            "Windows at most", 1, 4096, 24, key="prune-windows", persist_state="session"
+        )
+    if components.is_active("prune"):
+        components.follow("prune", on_done=take_plan)
+        return
+    _say_what_is_wrong(atlas, asked)
+    pressed = st.button(
+        "Apply",
+        type="primary",
+        icon=":material/play_arrow:",
+        width="stretch",
+        key="prune-apply",
+        disabled=texts is None or asked.refused is not None or asked.settings is None,
+    )
+    if pressed and texts is not None and asked.settings is not None:
+        view = state.view()
+        order = tasks.PruneOrder(
+            model=view.model,
+            recording=view.recording,
+            atlas=view.atlas,
+            settings=asked.settings,
+            baselines=tuple(name for name in rivals if name != asked.settings.score),
+            texts=texts,
+            window=resources.recording(view.recording).windows.window,
+            max_windows=int(windows),
+        )
+        task = tasks.prune(resources.shelf(), resources.workspace(), order)
+        log = state.decisions()
+        state.remember(_LOG, log)
+        components.start(lab_orders.with_log(task, resources.workspace(), log))
+        st.rerun()
+
+
+def _say_what_is_wrong(atlas: NetworkAtlas, asked: Asked) -> None:
+    """Say beside the button why it is off, or what to know before it is pressed."""
+    if asked.refused is not None:
+        components.error(describe_error(asked.refused))
+    elif asked.settings is not None:
+        is_whole = asked.settings.preserved in (None, tuple(range(atlas.n_networks)))
+        if is_whole and asked.settings.score == "network-energy":
+            st.info(
+                "All networks are preserved: network energy is FLAP's score then, and the plan "
+                "cuts what FLAP cuts.",
+                icon=":material/info:",
+            )
+
+
+def take_plan(job: Job) -> None:
+    """Make the plan the view's, with the log of this session: another may have started the job."""
+    plan = job.result.plan_ids[tasks.PLAN]
+    state.change(plan=plan)
+    log = state.recall(_LOG)
+    if log:
+        with suppress(FnpruneError):  # the log on the page tells of damaged notes
+            plan_notes.add_decisions(resources.workspace(), plan, log)
+    state.notify("Measured")
+
+
+def results() -> None:
+    """Draw the running comparison, or the finished one of the view's plan."""
+    job = components.job_of("prune")
+    if job is not None and job.is_active:
+        comparison.live(job.id)
+        return
+    components.follow("prune", on_done=take_plan)
+    plan = state.view().plan
+    if not plan:
+        return
+    own = comparison.job_of(plan)
+    st.subheader("Perplexity", anchor=False)
+    found = comparison.results_of(own) if own else comparison.stored_results(plan)
+    comparison.draw(found, key="final")
+    st.subheader("What goes", anchor=False)
+    comparison.removal(plan)
