@@ -9,6 +9,7 @@ import pytest
 import tiny
 import torch
 from torch.nn import functional
+from typer.testing import CliRunner
 
 from fnprune_core import compensation, workflows
 from fnprune_core.allocation import ALLOCATIONS
@@ -17,6 +18,7 @@ from fnprune_core.attention import attention_outputs
 from fnprune_core.attention_planning import AttentionPlanner, lowest_groups
 from fnprune_core.attention_scores import GroupInputs, dimension_loadings
 from fnprune_core.attention_statistics import attention_statistics
+from fnprune_core.cli import cli
 from fnprune_core.compensation import COMPENSATIONS
 from fnprune_core.decomposition import GroupICA
 from fnprune_core.errors import PlanError, RatioError
@@ -184,8 +186,9 @@ def test_taylor_is_the_slope_of_the_loss_in_each_window(llama, record_windows):
             logits = tiny.logits_of(llama.model, ids)
         return float(functional.cross_entropy(logits[0, :-1], ids[0, 1:]))
 
-    slopes = [abs(loss(g, 1e-4) - loss(g, -1e-4)) / 2e-4 for g in range(6)]
-    np.testing.assert_allclose(scores, slopes, rtol=1e-3, atol=1e-6)
+    slopes = [abs(loss(g, 0.02) - loss(g, -0.02)) / 0.04 for g in range(6)]
+    # Llama's norms are in float32 whatever the weights.
+    np.testing.assert_allclose(scores, slopes, rtol=2e-2, atol=2e-4)
 
 
 # Allocation
@@ -338,7 +341,7 @@ def test_files_for_other_heads_are_refused(llama, planned, workspace, tmp_path):
         ({"group_counts": [4, 4, 4]}, "KV groups, tiny-Llama has 2, 2, 2"),
         ({"removed_groups": [[0, 1], [], []]}, "empty layer 0 of attention"),
         ({"removed_groups": [[2], [], []]}, "does not fit its own layout"),
-        ({"removed_groups": [[0], [1], [0]]}, "bias of attention|columns of attention"),
+        ({"removed_groups": [[], [], []]}, "the refitted columns of attention"),
     ):
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
         shutil.copytree(workspace.folder("plans", id), folder)
@@ -360,3 +363,23 @@ def test_without_heads_to_remove_a_plan_is_as_before(llama, planned):
     assert not {"removed_groups", "group_counts"} & set(made.to_json())
     assert "attention_ratio" not in made.to_json()["settings"]
     assert all(refit.attention is None for refit in refits)
+
+
+def test_the_command_takes_a_share_of_attention_and_pins(llama, recording, workspace, tmp_path):
+    llama.model.save_pretrained(tmp_path / "model")
+    llama.tokenizer.save_pretrained(tmp_path / "model")
+    words = [
+        "plan", recording.id, "--score", "flap", "--sink-units", "0", "--attention-ratio", "0.34",
+        "--keep-units", "0:1", "--remove-units", "1:2, 2:47", "--json",
+        "--model", str(tmp_path / "model"), "--workspace", str(workspace.root),
+    ]  # fmt: skip
+    result = CliRunner().invoke(cli, words)
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    made = workflows.open_plan(workspace, told["id"])
+    assert told["attention_ratio"] == made.achieved_attention_ratio == 2 / 6
+    assert sum(told["kept_groups"]) == 4
+    assert (told["pinned_keep"], told["pinned_remove"]) == (1, 2)
+    assert made.settings.pinned_keep == (1,)
+    assert 2 in made.removed[1]
+    assert 47 in made.removed[2]

@@ -1,0 +1,29 @@
+"""The share of attention in the form of a plan, and what is said of it."""
+
+from driving import said
+
+from app import resources
+from fnprune_core import workflows
+from fnprune_core.plans import PlanSettings
+from fnprune_core.progress import ignore
+
+
+def captions(at) -> str:
+    return "\n".join(each.value for each in at.caption).replace("\\", "")
+
+
+def test_attention_is_asked_for_and_said_in_the_model_s_own_numbers(open_page, example) -> None:
+    at = open_page("prune", **example.view())
+    assert at.slider(key="prune-attention").value == 0
+    at.slider(key="prune-attention").set_value(34).run()
+    assert "known once it is loaded" in captions(at)
+    model = resources.shelf().get(example.model, progress=ignore)
+    at.run()
+    assert "3 layers of 2 KV groups, 2 query heads each; about 2 of 6 go" in captions(at)
+    share = workflows.expected_share(model, PlanSettings(ratio=0.2, attention_ratio=0.34))
+    assert f"About {share:.1%} of all parameters go" in captions(at)
+    at.slider(key="prune-attention").set_value(80).run()
+    assert "at most 0.500 of all KV groups can go" in said(at)
+    assert at.button(key="prune-apply").disabled
+    at.slider(key="prune-attention").set_value(50).run()
+    assert not at.button(key="prune-apply").disabled
