@@ -5,15 +5,17 @@ preserved runs the whole page, and the preview with it.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from app import components, lab_selected, resources, rules, sorting, state
+from app import components, lab_selected, resources, rules, sorting, state, take_away
 from app.caches import lab as cache
 from app.lab_table import Column, Row, lab_table
 from fnprune_core import plan_notes
+from fnprune_core.annotation_files import shielded
 from fnprune_core.networks import NetworkAtlas
 from fnprune_core.plan_notes import Standing
 
@@ -52,8 +54,9 @@ def _table(
     costs: pd.DataFrame | None,
 ) -> None:
     trust_name, _ = rules.trust_of(resources.network_table(atlas.id))
+    drawn = rows(atlas, shown, why, costs)
     lab_table(
-        rows(atlas, shown, why, costs),
+        drawn,
         columns(atlas, has_costs=costs is not None),
         key="lab-table",
         facts={
@@ -67,6 +70,13 @@ def _table(
         },
         on={"picked": _pick, "switched": _switch, "sorted": _sort},
     )
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        st.caption("Arrows move, K keeps, P prunes, U takes back.", width="stretch")
+        take_away.csv_button(
+            as_frame(atlas, drawn, costs),
+            name=f"fnprune-decisions-{atlas.id[:8]}",
+            key="lab-table",
+        )
 
 
 def _pick(network: Any) -> None:
@@ -132,7 +142,7 @@ def rows(
         top = f"{atlas.domain_names[best]} {share[best]:.0%}"
         reason = said(why.get(k), is_dropped=is_dropped)
         value = float(trust.iloc[k])
-        cost, text = prices.get(k, (-1.0, ""))
+        price = prices.get(k, Price())
         variance = float(known.table["variance_alone"].iloc[k])
         return Row(
             network=k,
@@ -151,23 +161,62 @@ def rows(
             domains=[round(float(s), 4) for s in share],
             top=top,
             dropped=is_dropped,
-            cost=cost,
-            cost_text=text,
-            cost_title="Of the text's weight, this much stops counting without it",
+            cost=price.meter,
+            cost_text=price.text,
+            cost_title=price.title,
         )  # fmt: skip
 
     return [row(k) for k in shown]
 
 
-def prices_of(costs: pd.DataFrame | None) -> dict[int, tuple[float, str]]:
-    """Return by network how long the meter of its cost is, and its text."""
+def as_frame(atlas: NetworkAtlas, drawn: Sequence[Row], costs: pd.DataFrame | None) -> pd.DataFrame:
+    """Return the table as numbers, in the order in which it is shown."""
+    order = [row.network for row in drawn]
+    table = resources.network_table(atlas.id)
+    trust_name, trust = rules.trust_of(table)
+    frame = pd.DataFrame(
+        {
+            "network": order,
+            "decision": ["pruned" if row.dropped else "kept" for row in drawn],
+            "reason": [shielded(row.why) for row in drawn],
+            "name": [shielded(row.name) for row in drawn],
+            trust_name: trust.iloc[order].to_numpy(),
+            "variance alone": table["variance_alone"].iloc[order].to_numpy(),
+        }
+    )
+    share = cache.known(atlas.id).domain_share[order]
+    for d, name in enumerate(atlas.domain_names):
+        frame[shielded(f"share in {name}")] = share[:, d]
+    if costs is not None:
+        by_network = costs.set_index("network")
+        for column in ("energy", "tokens"):
+            frame[f"to drop: {column}"] = by_network[column].reindex(order).to_numpy()
+    return frame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """What dropping a network would change: the meter's length, and it in words."""
+
+    meter: float = -1.0
+    text: str = ""
+    title: str = ""
+
+
+def prices_of(costs: pd.DataFrame | None) -> dict[int, Price]:
+    """Return by network what dropping it would change, as the preview estimates it."""
     if costs is None:
         return {}
-    values = costs["energy"].to_numpy(dtype=float)
-    most = max(float(pd.Series(values).max()), 1e-12)
+    most = max(float(costs["energy"].max()), 1e-12)
     return {
-        int(k): (max(v, 0.0) / most, f"{v:.1%}") if v == v else (-1.0, "–")
-        for k, v in zip(costs["network"], values, strict=True)
+        int(row["network"]): Price(
+            meter=row["energy"] / most if row["energy"] == row["energy"] else -1.0,
+            text=f"{row['energy']:.1%}" if row["energy"] == row["energy"] else "–",
+            title=f"Without it, {row['energy']:.2%} more of the layers' output variance goes in "
+            f"the tokens that it rules, and {row['tokens']:.2%} of the text's weight stops "
+            "counting. An estimate, no loss.",
+        )
+        for row in costs.to_dict("records")
     }
 
 
@@ -176,6 +225,12 @@ def said(standing: Standing | None, *, is_dropped: bool) -> str:
     if standing is None:
         return state.LINK if is_dropped else ""
     return " — ".join(part for part in (standing.what, standing.reason) if part)
+
+
+def sign(atlas: NetworkAtlas) -> str:
+    """Return the sign beside the summary: nothing can be planned without a network."""
+    is_any = set(range(atlas.n_networks)) - set(state.view().dropped)
+    return ":material/check:" if is_any else ":material/block:"
 
 
 def summary(atlas: NetworkAtlas) -> str:

@@ -9,6 +9,7 @@ from app import (
     comparison,
     components,
     lab_orders,
+    pages,
     pins,
     resources,
     settings,
@@ -133,18 +134,32 @@ def take_plan(job: Job) -> None:
 
 
 def results() -> None:
-    """Draw the running comparison, or the finished one of the view's plan."""
+    """Draw the running comparison, a stopped one, or the finished one of the view's plan."""
     job = components.job_of("prune")
     if job is not None and job.is_active:
         comparison.live(job.id)
         return
     components.follow("prune", on_done=take_plan)
+    if job is not None and job.state == "cancelled":
+        comparison.stopped(job)
+        return
     plan = state.view().plan
     if not plan:
         return
     own = comparison.job_of(plan)
     st.subheader("Perplexity", anchor=False)
     found = comparison.results_of(own) if own else comparison.stored_results(plan)
-    comparison.draw(found, key="final")
+    comparison.draw(found, key="final", made_of=plan)
     st.subheader("What goes", anchor=False)
     comparison.removal(plan)
+    onward()
+
+
+def onward() -> None:
+    """Draw where one goes with a plan."""
+    st.subheader("Go on with this plan", anchor=False)
+    for page in pages.AFTER:
+        if page.path != components.PRUNE:
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                st.page_link(page.path, label=page.title, icon=f":material/{page.icon}:", width=140)
+                st.caption(page.help, width="stretch")

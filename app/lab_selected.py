@@ -16,7 +16,7 @@ from fnprune_core.networks import NetworkAtlas
 from fnprune_core.plan_notes import Standing
 
 _CARD = """<div style="display:flex;flex-wrap:wrap;gap:14px;align-items:flex-start">
-<img src="{image}" alt="Map of network {network}" style="flex:0 1 236px;min-width:150px;
+<img src="{image}" alt="Map of network {network}" style="flex:1 1 236px;max-width:320px;
 aspect-ratio:2/1;image-rendering:pixelated;border-radius:4px;{faded}">
 <div style="flex:1 1 220px;min-width:0">
 <div style="font-weight:600;overflow-wrap:anywhere">{network} · {name}</div>

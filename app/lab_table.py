@@ -65,7 +65,7 @@ button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offse
   border-radius: 3px;
 }
 .row.pruned img { filter: grayscale(1); opacity: 0.35; }
-.row.pruned .name, .row.pruned .cell { opacity: 0.62; }
+.row.pruned .name, .row.pruned .words, .row.pruned .cell { opacity: 0.5; }
 .who { min-width: 0; }
 .name { display: flex; gap: 6px; align-items: baseline; max-width: 100%; }
 .name b { font-weight: 600; }
@@ -75,8 +75,8 @@ button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offse
   white-space: nowrap;
 }
 .row.pruned .name b { text-decoration: line-through; }
-.words { color: var(--st-gray-text-color); font-family: var(--st-code-font); font-size: 11.5px; }
-.why { color: var(--st-gray-text-color); font-size: 12px; }
+.words { opacity: 0.62; font-family: var(--st-code-font); font-size: 11.5px; }
+.why { opacity: 0.75; font-size: 12px; }
 .mark {
   flex: none;
   font-size: 10.5px;

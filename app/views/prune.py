@@ -1,51 +1,37 @@
-"""Prune: choose what to preserve, apply, and watch the perplexity come in."""
+"""Prune: choose what to preserve, see what goes, apply, and watch the perplexity come in."""
 
-from pathlib import Path
+from contextlib import suppress
 
 import streamlit as st
 
-from app import (
-    comparison,
-    components,
-    lab,
-    lab_apply,
-    lab_log,
-    lab_rules,
-    resources,
-    state,
-    tasks_export,
-)
-from app.jobs import Job
+from app import components, lab, lab_apply, lab_log, lab_rules, preview_panel, resources, state
+from fnprune_core.errors import FnpruneError
 from fnprune_core.networks import NetworkAtlas
 
 
-def show_choice(atlas: NetworkAtlas) -> None:
+def show_choice(atlas: NetworkAtlas, asked: lab_apply.Asked) -> None:
     """Draw what decides which networks are preserved."""
     lab_rules.bar(atlas)
-    lab.show(atlas)
+    costs = None
+    with suppress(FnpruneError):  # the preview tells why it is none
+        if asked.settings is not None and asked.refused is None:
+            costs = preview_panel.costs(atlas, asked.settings)
+    lab.show(atlas, costs)
     lab_log.show(state.view().plan)
 
 
-def show_export(plan: str, job: Job | None) -> None:
-    """Write the pruned model to a folder."""
-    folder = st.text_input(
-        "Folder", value=str(resources.export_folder(plan)), key=f"export-folder-{plan}"
-    )
-    components.follow("export", on_done=lambda done: state.notify("Exported"))
-    done = components.job_of("export")
-    if not components.is_active("export") and st.button("Export", icon=":material/save:"):
-        components.start(
-            tasks_export.export(
-                resources.shelf(),
-                resources.workspace(),
-                tasks_export.ExportOrder(
-                    model=state.view().model, plan=plan, target=str(Path(folder).expanduser())
-                ),
-            )
-        )
-        st.rerun()
-    if done is not None and done.state == "done":
-        components.exported(done.result.folder)
+def show_lab(atlas: NetworkAtlas) -> None:
+    """Draw networks on the left, the plan on the right, and below what it would do."""
+    left, right = st.columns([8, 5], gap="large")
+    asked = lab_apply.Asked()
+    with right, components.explaining():
+        st.markdown(f"{lab.sign(atlas)} **{lab.summary(atlas)}**")
+        asked = lab_apply.ask()
+        lab_apply.apply(atlas, asked)
+    with left, components.explaining():
+        show_choice(atlas, asked)
+    if asked.settings is not None and asked.refused is None:
+        preview_panel.show(atlas, asked.settings)
 
 
 components.heading(
@@ -57,16 +43,8 @@ if not state.view().atlas:
     components.no_networks()
 else:
     with components.explaining():
-        atlas = resources.atlas(state.view().atlas)
+        opened = resources.atlas(state.view().atlas)
         lab_log.adopt(state.view().plan)
-        left, right = st.columns([8, 5], gap="large")
-        with left, components.explaining():
-            show_choice(atlas)
-        with right, components.explaining():
-            st.markdown(f"**{lab.summary(atlas)}**")
-            lab_apply.apply(atlas, lab_apply.ask())
+        show_lab(opened)
     with components.explaining():
         lab_apply.results()
-        if state.view().plan and not components.is_active("prune"):
-            st.subheader("Export", anchor=False)
-            show_export(state.view().plan, comparison.job_of(state.view().plan))
