@@ -1,25 +1,31 @@
-"""The live comparison: curves from a job's events, or from finished evaluations."""
+"""The comparison of a plan with the dense model and baselines: live, stopped, or finished."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
-from app import components, figures, resources
-from app.figures import Curve
+from app import components, figures, recipes, resources, state, tasks
+from app.comparison_rows import QUANTITIES, Choices, comparison_table, marks, shown_label
+from app.figures.trade import comparison_chart
 from app.jobs import Job
 from app.tasks import DENSE, PLAN, Comparison, Partial, Planned
 from fnprune_core import workflows
-from fnprune_core.errors import FnpruneError
-from fnprune_core.evaluation import Perplexity, paired_difference
+from fnprune_core.evaluation import Perplexity
 from fnprune_core.scores import SCORES
 
 
 def results_of(job: Job) -> dict[str, Perplexity]:
-    """Return the latest result of each model in a job's events."""
-    return {event.label: event.result for event in job.events if isinstance(event, Partial)}
+    """Return the latest result of each model in a job's events, in the order of its plans."""
+    found = {event.label: event.result for event in job.events if isinstance(event, Partial)}
+    planned = _planned(job)
+    order = list(found) if planned is None else list(planned.plan_ids)
+    return {label: found[label] for label in order if label in found}
+
+
+def _planned(job: Job) -> Planned | None:
+    return next((e for e in reversed(job.events) if isinstance(e, Planned)), None)
 
 
 def job_of(plan_id: str) -> Job | None:
@@ -36,10 +42,10 @@ def stored_results(plan_id: str) -> dict[str, Perplexity]:
     ids = {label: own[label] for label in (DENSE, PLAN) if label in own}
     if PLAN in ids:
         text = _text_of(ids[PLAN])
-        for score, rival in _rivals(plan_id).items():
+        for label, rival in _rivals(plan_id).items():
             rivals = _evaluations(rival, text=text)
             if PLAN in rivals:
-                ids.setdefault(score, rivals[PLAN])
+                ids.setdefault(label, rivals[PLAN])
     return {label: resources.evaluation(id) for label, id in ids.items()}
 
 
@@ -49,7 +55,7 @@ def _evaluations(plan_id: str, *, text: str) -> dict[str, str]:
     for name, id in workflows.evaluations_of(resources.workspace(), plan_id).items():
         text = text or _text_of(id)
         if _text_of(id) == text:
-            ids.setdefault(DENSE if name.startswith("dense") else PLAN, id)
+            ids.setdefault(DENSE if name.startswith(DENSE) else PLAN, id)
     return ids
 
 
@@ -58,23 +64,31 @@ def _text_of(evaluation_id: str) -> str:
 
 
 def _rivals(plan_id: str) -> dict[str, str]:
-    """Return plans for the same recording and ratio with another score, newest of each score."""
+    """Return plans of the same recording and settings with another score, by label."""
     entries = resources.workspace().entries("plans")
     own: dict[str, Any] = next((e.manifest["inputs"] for e in entries if e.id == plan_id), {})
     found: dict[str, str] = {}
     for entry in entries:
         inputs = entry.manifest["inputs"]
         if "settings" in own and "settings" in inputs and _differ_in_score(inputs, own):
-            found.setdefault(inputs["settings"]["score"], entry.id)
-    return {score: found[score] for score in SCORES if score in found}
+            settings = inputs["settings"]
+            found.setdefault(tasks.rival(settings["score"], settings["seed"]), entry.id)
+    by_score = {score: [x for x in found if x.split(",")[0] == score] for score in SCORES}
+    return {label: found[label] for labels in by_score.values() for label in sorted(labels)}
 
 
 def _differ_in_score(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
-    same = ("ratio", "compensation", "intercept")
+    """Whether two plans are of one recording and differ in what the score alone decides."""
+    first, second = a["settings"], b["settings"]
+    ignored = {"score", "seed", "preserved"}
+    rows = [SCORES[each["score"]] for each in (first, second) if each["score"] in SCORES]
+    if any(row.allocation is not None for row in rows):
+        ignored |= {"allocation", "sink_units"}
+    same = (first.keys() | second.keys()) - ignored
     return bool(
         a["recording_id"] == b["recording_id"]
-        and a["settings"]["score"] != b["settings"]["score"]
-        and all(a["settings"][name] == b["settings"][name] for name in same)
+        and first["score"] != second["score"]
+        and all(first.get(name) == second.get(name) for name in same)
     )
 
 
@@ -85,40 +99,51 @@ def evaluation_ids(job: Job | None, plan_id: str) -> Mapping[str, str]:
     return workflows.evaluations_of(resources.workspace(), plan_id)
 
 
-def _role(label: str) -> Literal["dense", "plan", "baseline"]:
-    if label.startswith(DENSE):
-        return "dense"
-    return "plan" if label.startswith(PLAN) else "baseline"
+def draw(
+    results: Mapping[str, Perplexity],
+    *,
+    key: str,
+    choices: Choices = QUANTITIES,
+    plan: str = PLAN,
+    made_of: str = "",
+) -> None:
+    """Draw the chart by domain, the table of differences, and the protocol.
 
-
-def curves(results: Mapping[str, Perplexity]) -> list[Curve]:
-    """Return results as lines of the chart."""
-    return [
-        Curve(
-            label=label,
-            role=_role(label),
-            window_nll=result.window_nll,
-            window_tokens=result.window_tokens,
-            perplexity=result.perplexity,
-            standard_error=result.standard_error,
-        )
-        for label, result in results.items()
-    ]
-
-
-def draw(results: Mapping[str, Perplexity], *, key: str) -> None:
-    """Draw the chart, the table of differences, and the protocol."""
+    Parameters
+    ----------
+    choices : mapping
+        What can be drawn.
+    plan : str
+        Label of the plan that stands out.
+    made_of : str, optional
+        Id of a plan; given, the page tells how its numbers are made again.
+    """
     if not results:
         return
-    any_result = next(iter(results.values()))
-    shown = figures.perplexity_chart(
-        curves(results), n_windows=any_result.n_windows_total, palette=components.palette()
+    name = st.segmented_control(
+        "What is drawn",
+        list(choices),
+        default=next(iter(choices)),
+        required=True,
+        key=f"{key}-quantity",
+        label_visibility="collapsed",
+        persist_state="session",
     )
-    components.picture(shown, key=f"{key}-chart", note=False)
+    quantity, reference = choices[name]
+    atlas = state.view().atlas
+    components.picture(
+        comparison_chart(
+            marks(results, reference, plan=plan), quantity, palette=components.palette()
+        ),
+        key=f"{key}-chart",
+        note=key != "live",
+        made=recipes.code("comparison", atlas=atlas, plan=made_of) if made_of and atlas else "",
+    )
+    table = comparison_table(results, plan=plan)
     st.dataframe(
-        table(results),
+        table,
         hide_index=True,
-        alt=shown.alternative,
+        alt="Perplexity of each model, with paired differences to dense and to your plan",
         key=f"{key}-table",
         placeholder="",
         column_config={
@@ -126,46 +151,24 @@ def draw(results: Mapping[str, Perplexity], *, key: str) -> None:
             "± SE": st.column_config.NumberColumn(format="%.2f"),
         },
     )
-    protocol = any_result.protocol
+    _say_protocol(results)
+
+
+def _say_protocol(results: Mapping[str, Perplexity]) -> None:
+    first = next(iter(results.values()))
+    least = min(len(result.window_nll) for result in results.values())
+    protocol = first.protocol
+    known = "" if first.domain_names else " Its domains are not known: apply again to see them."
     st.caption(
-        f"{len(any_result.window_nll)} of {protocol.n_windows} windows of {protocol.window} "
-        f"tokens, {any_result.n_tokens:,} predictions, {protocol.dtype} on {protocol.device}, "
-        f"text {protocol.text_sha256[:8]}. Standard errors over {any_result.resampling_unit}; "
-        "differences are paired by window."
+        f"{least} of {protocol.n_windows} windows of {protocol.window} tokens, "
+        f"{protocol.n_tokens:,} predictions in all, {protocol.dtype} on {protocol.device}, text "
+        f"{protocol.text_sha256[:8]}. Standard errors over {first.resampling_unit}; those of "
+        f"several random seeds are the spread over them. Differences are paired by window.{known}"
     )
-
-
-def table(results: Mapping[str, Perplexity]) -> pd.DataFrame:
-    """Return one row a model: perplexity, and paired differences to dense and to the plan."""
-    references = {
-        "nats/token above dense": _first(results, "dense"),
-        "nats/token above your plan": _first(results, "plan"),
-    }
-    rows: list[dict[str, object]] = []
     for label, result in results.items():
-        row: dict[str, object] = {
-            "model": label,
-            "perplexity": result.perplexity,
-            "± SE": result.standard_error,
-        }
-        for name, reference in references.items():
-            row[name] = None if reference is result else _difference(result, reference)
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def _difference(result: Perplexity, reference: Perplexity | None) -> str | None:
-    if reference is None:
-        return None
-    try:
-        paired = paired_difference(result, reference)
-    except FnpruneError:  # measured on another text
-        return None
-    return f"{paired.difference:+.4f} ± {paired.standard_error:.4f}"
-
-
-def _first(results: Mapping[str, Perplexity], role: str) -> Perplexity | None:
-    return next((result for label, result in results.items() if _role(label) == role), None)
+        if result.failure:
+            name = components.plain(shown_label(label))
+            st.warning(f"{name}: {result.failure}", icon=":material/warning:")
 
 
 def live(job_id: str) -> None:
@@ -182,6 +185,24 @@ def _live(job_id: str) -> None:
         draw(results_of(job), key="live")
     else:
         st.rerun()
+
+
+def stopped(job: Job) -> None:
+    """Draw what a stopped comparison had read, and offer to go on from there."""
+    planned, results = _planned(job), results_of(job)
+    if planned is None or planned.order is None:
+        return
+    order = planned.order
+    st.button(
+        "Go on where it stopped",
+        icon=":material/resume:",
+        key=f"resume-{job.id}",
+        on_click=lambda: components.start(
+            tasks.prune(resources.shelf(), resources.workspace(), order)
+        ),
+        help="What was read is kept; Apply with the same settings does the same.",
+    )
+    draw(results, key="stopped")
 
 
 def removal(plan_id: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from app.atlas_html import write_atlas_page
 from app.jobs import JobFunction, Report
 from app.texts import TextChoice
-from fnprune_core import workflows
+from fnprune_core import preview_files, workflows
 from fnprune_core.applying import Maps
 from fnprune_core.decomposition import GroupICA
 from fnprune_core.evaluation import Perplexity
@@ -20,6 +20,7 @@ from fnprune_core.probing import Reading
 from fnprune_core.progress import CancelToken, Progress, ProgressEvent
 from fnprune_core.recording import RecordingSettings
 from fnprune_core.storage import Workspace
+from fnprune_core.sweeping import RANDOM
 
 DENSE = "dense"
 PLAN = "your plan"
@@ -45,10 +46,19 @@ class Partial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """The plans of a comparison, made and about to be measured; `note` is for the person."""
+    """The plans of a comparison, made and about to be measured.
+
+    Parameters
+    ----------
+    note : str
+        For the person.
+    order : PruneOrder
+        What was asked for: the same again goes on where this was stopped.
+    """
 
     plan_ids: Mapping[str, str | None]
     note: str
+    order: "PruneOrder | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +171,19 @@ def embed(workspace: Workspace, *, atlas: str) -> Task:
     return Task(kind="embed", title="Embedding", inputs={"atlas": atlas}, function=run)
 
 
+def prepare_preview(shelf: ModelShelf, workspace: Workspace, *, model: str, atlas: str) -> Task:
+    """Prepare an atlas's preview; the result is its id."""
+
+    def run(report: Report, cancel: CancelToken) -> str:
+        language_model = shelf.get(model, progress=report)
+        return preview_files.prepare_preview(
+            workspace, language_model, atlas, progress=report, cancel=cancel
+        )
+
+    inputs = {"model": model, "atlas": atlas}
+    return Task(kind="preview", title="Preparing the preview", inputs=inputs, function=run)
+
+
 def probe(shelf: ModelShelf, workspace: Workspace, *, model: str, atlas: str, text: str) -> Task:
     """Read a text and find the strength of each network in it; the result is the reading."""
 
@@ -211,6 +234,11 @@ def atlas_page(workspace: Workspace, *, atlas: str, z: float = 3.0) -> Task:
     return Task(kind="atlas_page", title="Writing the atlas", inputs=inputs, function=run)
 
 
+def rival(score: str, seed: int) -> str:
+    """Return the label of a baseline; each seed of the random score is one."""
+    return f"{score}, seed {seed}" if score == RANDOM else score
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PruneOrder:
     """What Apply was asked to do.
@@ -220,7 +248,10 @@ class PruneOrder:
     settings : PlanSettings
         Of the person's plan.
     baselines : tuple of str
-        Rival scores, measured at the same ratio, allocation, sink rule and compensation.
+        Rival scores, measured with the same networks, ratio, allocation, sink rule, pins and
+        compensation.
+    n_seeds : int
+        Plans of the random score.
     """
 
     model: str
@@ -231,12 +262,15 @@ class PruneOrder:
     texts: TextChoice
     window: int = 512
     max_windows: int | None = 24
+    n_seeds: int = 3
 
     def wanted(self) -> dict[str, PlanSettings]:
         """Return the plans to make, by label: the person's first."""
-        plain = self.settings.with_(preserved=None)
-        rivals = {name: plain.with_(score=name) for name in self.baselines}
-        return {PLAN: self.settings, **rivals}
+        wanted = {PLAN: self.settings}
+        for name in self.baselines:
+            for seed in range(self.n_seeds if name == RANDOM else 1):
+                wanted[rival(name, seed)] = self.settings.with_(score=name, seed=seed)
+        return wanted
 
 
 def prune(shelf: ModelShelf, workspace: Workspace, order: PruneOrder) -> Task:
@@ -262,7 +296,7 @@ def prune(shelf: ModelShelf, workspace: Workspace, order: PruneOrder) -> Task:
         )
         plan_ids = {DENSE: None, **dict(zip(wanted, made, strict=True))}
         note = workflows.bias_warning(language_model, order.settings)
-        report(Planned(plan_ids=plan_ids, note=note))
+        report(Planned(plan_ids=plan_ids, note=note, order=order))
         evaluation_ids = workflows.compare(
             workspace,
             language_model,

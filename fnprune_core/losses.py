@@ -1,7 +1,7 @@
 """Losses by window: perplexity with its standard error, by domain, and paired differences."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,16 +69,16 @@ class Perplexity:
     window_tokens: NDArray[np.int64]
     groups: NDArray[np.int64]
     protocol: Protocol
-    windows: NDArray[np.int64] = None  # type: ignore[assignment]  # filled in at once
-    domains: NDArray[np.int64] = None  # type: ignore[assignment]  # filled in at once
+    windows: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    domains: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     domain_names: tuple[str, ...] = ()
     failure: str = ""
 
     def __post_init__(self) -> None:
         n = len(self.window_nll)
-        if self.windows is None:
+        if not len(self.windows):
             object.__setattr__(self, "windows", np.arange(n))
-        if self.domains is None:
+        if not len(self.domains):
             object.__setattr__(self, "domains", np.zeros(n, dtype=np.int64))
 
     @property

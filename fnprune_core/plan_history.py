@@ -61,6 +61,7 @@ class PlanRecord:
     share_of_parameters: float
     n_preserved: int
     n_networks: int
+    n_removed_groups: int
     measured: tuple[Measurement, ...]
 
     def on(self, text: str) -> Measurement | None:
@@ -148,6 +149,7 @@ def _record(
         share_of_parameters=plan.share_of_parameters,
         n_preserved=len(plan.preserved),
         n_networks=plan.n_networks,
+        n_removed_groups=plan.n_removed_groups,
         measured=tuple(measured.get(key, ())),
     )
 

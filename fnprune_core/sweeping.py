@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from fnprune_core.architectures import weight_of
 from fnprune_core.artifacts import open_plan
 from fnprune_core.comparing import compare
 from fnprune_core.corpora import Windows
@@ -249,7 +250,7 @@ def _refit_bytes(language_model: LanguageModel, settings: PlanSettings) -> int:
     """Return the size of what compensates for a plan: float32 columns of the units that stay."""
     if settings.compensation in ("none", "bias"):
         return 0
-    hidden = int(language_model.model.get_input_embeddings().weight.shape[1])
+    hidden = int(weight_of(language_model.model.get_input_embeddings()).shape[1])
     return int(4 * hidden * language_model.layout.n_units * (1 - settings.ratio))
 
 
@@ -297,7 +298,7 @@ def sweep(
     told = _Progress(progress=progress, n_windows=windows.n_windows, n_points=1 + len(wanted))
 
     def measured(number: int, plan_id: str | None) -> Perplexity:
-        results = []
+        results: list[Perplexity] = []
 
         def on_batch(_: str, result: Perplexity) -> None:
             told.tell(number, len(result.window_nll))

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from app import figures, raster
-from app.figures import Curve, Picture
+from app.figures import Picture
 from app.markup import token_strip
 from app.theme import PALETTES, PAPER, READING_ROOM, diverging_scale, qualitative, rgb
 
@@ -28,19 +28,6 @@ def ragged_map(seed: int = 0) -> np.ndarray:
     for row, width in zip(values, WIDTHS, strict=True):
         row[:width] = rng.normal(0, 2, width)
     return values
-
-
-def curve(label: str = "flap", role: str = "baseline", *, level: float = 3.0) -> Curve:
-    nll = np.array([100.0, 120.0, 90.0]) * level
-    tokens = np.array([31, 31, 15])
-    return Curve(
-        label=label,
-        role=role,
-        window_nll=nll,
-        window_tokens=tokens,
-        perplexity=float(np.exp(nll.sum() / tokens.sum())),
-        standard_error=0.5,
-    )
 
 
 def table(n_networks: int = 6) -> pd.DataFrame:
@@ -95,9 +82,6 @@ PICTURES = {
     ),
     "removal": lambda palette=READING_ROOM: figures.removal_profile(
         np.array([0, 6, 3]), np.array(WIDTHS), palette=palette
-    ),
-    "perplexity": lambda palette=READING_ROOM: figures.perplexity_chart(
-        [curve("dense", "dense"), curve("plan", "plan"), curve()], n_windows=4, palette=palette
     ),
 }
 
@@ -238,37 +222,6 @@ def test_carpet_rows_span_every_layer() -> None:
     assert np.bincount(layers).tolist() == [10, 10, 10]
     offsets = np.concatenate([[0], np.cumsum(WIDTHS)])
     assert ((units >= offsets[layers]) & (units < offsets[layers + 1])).all()
-
-
-def test_running_perplexity_is_weighted_by_tokens() -> None:
-    one = curve(level=1.0)
-    expected = [np.exp(100 / 31), np.exp(220 / 62), np.exp(310 / 77)]
-    np.testing.assert_allclose(one.running, expected)
-    assert one.running[-1] == pytest.approx(one.perplexity)
-
-
-def test_perplexity_lines_show_the_error_at_their_end_only() -> None:
-    picture = PICTURES["perplexity"]()
-    plan = next(trace for trace in picture.figure.data if trace.name == "plan")
-    assert plan.line.color == READING_ROOM.accent
-    np.testing.assert_array_equal(plan.error_y.array, [0, 0, 0.5])
-    assert picture.figure.layout.xaxis.range == (0.5, 4.5)
-    assert "plan" in picture.alternative
-    assert "±" in picture.alternative
-
-
-def test_perplexities_far_apart_are_drawn_on_a_logarithmic_axis() -> None:
-    near = figures.perplexity_chart([curve(level=1.0)], n_windows=3, palette=PAPER)
-    far = figures.perplexity_chart(
-        [curve(level=1.0), curve("random", level=2.0)], n_windows=3, palette=PAPER
-    )
-    assert near.figure.layout.yaxis.type != "log"
-    assert far.figure.layout.yaxis.type == "log"
-
-
-def test_comparison_before_the_first_window() -> None:
-    picture = figures.perplexity_chart([], n_windows=4, palette=PAPER)
-    assert "nothing read yet" in picture.alternative
 
 
 def test_removal_profile_is_in_percent_of_each_layer() -> None:

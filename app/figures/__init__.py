@@ -15,11 +15,10 @@ from app.figures.networks import (
     time_course,
     variance_bars,
 )
-from app.figures.plans import Curve, perplexity_chart, perplexity_table, removal_profile
+from app.figures.plans import removal_profile
 from app.figures.recordings import carpet_plot, layer_lines
 
 __all__ = [
-    "Curve",
     "Picture",
     "carpet_plot",
     "cortex_projections",
@@ -29,8 +28,6 @@ __all__ = [
     "layer_lines",
     "network_map",
     "parcellation_map",
-    "perplexity_chart",
-    "perplexity_table",
     "removal_profile",
     "stability_scatter",
     "time_course",

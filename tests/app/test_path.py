@@ -5,6 +5,8 @@ from driving import Materials, finish, press, said, view
 
 from app import resources
 
+RIVALS = ["dense", "your plan", "FLAP", *(f"Random, seed {seed}" for seed in range(3))]
+
 
 def record(at, materials: Materials) -> None:
     at.segmented_control(key="record-kind").set_value("Path or data set").run()
@@ -45,7 +47,7 @@ def test_from_a_text_to_an_exported_model(open_page, materials, tmp_path) -> Non
     assert plan.preserved == (1, 2, 3, 4)
     assert plan.achieved_ratio == pytest.approx(0.2, abs=1 / plan.layout.n_units)
     table = at.dataframe[-1].value
-    assert list(table["model"]) == ["dense", "your plan", "flap", "random"]
+    assert list(table["model"]) == RIVALS
     assert (table["perplexity"] > 1).all()
 
     folder = tmp_path / "exported"
@@ -92,4 +94,4 @@ def test_plan_in_the_url_shows_its_stored_results(open_page, example) -> None:
     resources.jobs.clear()  # as after a restart of the server
     later = open_page("prune", **example.view(), plan=plan)
     assert not later.exception
-    assert list(later.dataframe[-1].value["model"]) == ["dense", "your plan", "flap", "random"]
+    assert list(later.dataframe[-1].value["model"]) == RIVALS

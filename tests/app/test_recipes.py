@@ -17,6 +17,10 @@ VALUES = {
     "text": "aq ar as at",
     "width": 16,
     "n_states": 2,
+    "plan": "0" * 16,
+    "first": "0" * 16,
+    "second": "1" * 16,
+    "settings": {"ratio": 0.2, "preserved": (0, 2)},
 }
 
 

@@ -1,0 +1,192 @@
+"""One plan: its name, its link, its decisions, and what can be done with it."""
+
+from collections.abc import Callable
+from urllib.parse import urlencode
+
+import pandas as pd
+import streamlit as st
+
+from app import components, resources, state
+from app.jobs import Failure
+from app.plan_rows import title
+from fnprune_core import plan_history, plan_notes
+from fnprune_core.errors import CorruptArtifactError, FnpruneError
+from fnprune_core.plan_history import PlanRecord
+from fnprune_core.plan_notes import PlanNotes
+
+EXPORT = "views/export.py"
+_PENDING = "plan to be deleted"
+#: Widgets of the lab and the setting that each holds.
+_LAB: dict[str, Callable[[PlanRecord], object]] = {
+    "prune-ratio": lambda plan: round(100 * plan.settings.ratio),
+    "prune-attention": lambda plan: round(100 * plan.settings.attention_ratio),
+    "prune-score": lambda plan: plan.settings.score,
+    "prune-compensation": lambda plan: plan.settings.compensation,
+    "prune-allocation": lambda plan: plan.settings.allocation,
+    "prune-sinks": lambda plan: plan.settings.sink_units,
+    "prune-seed": lambda plan: plan.settings.seed,
+}
+
+
+def draw(plan: PlanRecord) -> None:
+    """Draw a plan's card."""
+    with st.container(border=True):
+        st.subheader(components.plain(title(plan)), anchor=False)
+        _facts(plan)
+        notes = _notes(plan)
+        if notes is not None:
+            _rename(plan, notes)
+        st.caption("Link to this plan, for whoever uses this workspace")
+        st.code(link(plan), language=None, wrap_lines=True)
+        _actions(plan)
+        if notes is not None:
+            _log(notes)
+
+
+def _facts(plan: PlanRecord) -> None:
+    with st.container(horizontal=True):
+        st.metric("Units removed", f"{plan.achieved_ratio:.1%}")
+        st.metric("Parameters removed", f"{plan.share_of_parameters:.1%}")
+        kept = f"{plan.n_preserved} of {plan.n_networks}" if plan.n_preserved else "–"
+        st.metric("Networks preserved", kept)
+        if plan.n_removed_groups:
+            st.metric("KV groups removed", f"{plan.n_removed_groups}")
+        st.metric("On disk", components.size(plan.size_bytes))
+
+
+def link(plan: PlanRecord) -> str:
+    """Return the address that opens a plan in the lab."""
+    base = str(st.context.url or "").rstrip("/").rsplit("/", 1)[0]
+    view = state.encode(
+        state.ViewState(
+            model=state.view().model,
+            recording=plan.recording_id,
+            atlas=_atlas_of(plan),
+            plan=plan.id,
+            dropped=_dropped(plan),
+        )
+    )
+    return f"{base}/prune?{urlencode(view)}"
+
+
+def _atlas_of(plan: PlanRecord) -> str:
+    return plan.decomposition_id or state.view().atlas
+
+
+def _dropped(plan: PlanRecord) -> tuple[int, ...]:
+    """Return the networks that a plan did not preserve; none if its score knows no networks."""
+    if plan.settings.preserved is None:
+        return ()
+    return tuple(sorted(set(range(plan.n_networks)) - set(plan.settings.preserved)))
+
+
+def _notes(plan: PlanRecord) -> PlanNotes | None:
+    try:
+        return plan_notes.read_notes(resources.workspace(), plan.id)
+    except CorruptArtifactError as caught:
+        components.error(Failure(message=caught.message, hint=caught.hint))
+        if st.button("Set the notes aside", key=f"aside-{plan.id}"):
+            plan_notes.set_aside(resources.workspace(), plan.id)
+            st.rerun()
+        return None
+
+
+def _rename(plan: PlanRecord, notes: PlanNotes) -> None:
+    name = st.text_input(
+        "Name", value=notes.name, max_chars=plan_notes.MAX_NAME, key=f"plan-name-{plan.id}"
+    )
+    if " ".join(name.split()) != notes.name:
+        with components.explaining():
+            plan_notes.name_plan(resources.workspace(), plan.id, name)
+            st.rerun()
+
+
+def _actions(plan: PlanRecord) -> None:
+    with st.container(horizontal=True, gap="xsmall"):
+        if st.button("Open in the lab", icon=":material/content_cut:", key=f"open-{plan.id}"):
+            open_in_lab(plan)
+            st.switch_page(components.PRUNE)
+        if st.button("Export", icon=":material/save:", key=f"export-{plan.id}"):
+            open_in_lab(plan)
+            st.switch_page(EXPORT)
+        st.button(
+            "Delete",
+            icon=":material/delete:",
+            key=f"delete-{plan.id}",
+            on_click=state.remember,
+            args=(_PENDING, plan.id),
+        )
+    if state.recall(_PENDING) == plan.id:
+        _confirm(plan)
+
+
+def open_in_lab(plan: PlanRecord) -> None:
+    """Make a plan the view's, with its networks, pins and settings; undo leads back."""
+    atlas = _atlas_of(plan)
+    if (atlas, plan.recording_id) != (state.view().atlas, state.view().recording):
+        state.open_atlas(atlas, recording=plan.recording_id)
+    state.drop(_dropped(plan), why=f"plan {plan.id[:8]} opened")
+    state.change(plan=plan.id, stay=plan.settings.pinned_keep, go=plan.settings.pinned_remove)
+    for widget, setting in _LAB.items():
+        state.remember(widget, setting(plan))
+
+
+@st.dialog("Delete this plan for good?")
+def _confirm(plan: PlanRecord) -> None:
+    st.markdown(components.plain(title(plan)))
+    st.markdown(
+        "Its name and decisions go with it. What was measured stays, and is found again if the "
+        "plan is made again."
+    )
+    with st.container(horizontal=True):
+        if st.button(
+            "Delete",
+            type="primary",
+            icon=":material/delete:",
+            key="confirm-delete",
+            on_click=_delete,
+            args=(plan.id,),
+        ):
+            st.rerun()
+        if st.button("Keep it"):
+            st.rerun()
+
+
+def _delete(plan_id: str) -> None:
+    """Delete a plan, and look at it no longer."""
+    try:
+        plan_history.delete_plan(resources.workspace(), plan_id)
+    except FnpruneError as caught:
+        state.notify(caught.message)
+        return
+    resources.forget_open()
+    view = state.view()
+    state.change(
+        plan="" if view.plan == plan_id else view.plan,
+        plans=tuple(id for id in view.plans if id != plan_id),
+    )
+    state.notify("Deleted")
+
+
+def _log(notes: PlanNotes) -> None:
+    with st.expander(f"Log of decisions ({len(notes.decisions)})", icon=":material/history:"):
+        if not notes.decisions:
+            st.caption("No network was dropped or kept by hand on the way to this plan.")
+            return
+        steps = notes.decisions[::-1]
+        st.dataframe(
+            pd.DataFrame(
+                {
+                    "time": pd.to_datetime([s.time for s in steps], errors="coerce", utc=True),
+                    "decision": [s.what for s in steps],
+                    "pruned": [", ".join(map(str, s.pruned)) for s in steps],
+                    "kept": [", ".join(map(str, s.kept)) for s in steps],
+                    "reason": [s.reason for s in steps],
+                }
+            ),
+            hide_index=True,
+            alt=f"{len(steps)} decisions, newest first",
+            column_config={
+                "time": st.column_config.DatetimeColumn(format="MMM D, HH:mm:ss"),
+            },
+        )

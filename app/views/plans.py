@@ -1,0 +1,139 @@
+"""Plans: every plan of this model with what was measured of it, compared, named, opened again."""
+
+import streamlit as st
+
+from app import (
+    atlas_frame,
+    components,
+    plan_card,
+    plan_compare,
+    plan_rows,
+    resources,
+    state,
+    sweep_panel,
+)
+from app.caches import plans as cache
+from fnprune_core.errors import FnpruneError
+from fnprune_core.plan_history import History
+
+SHOWN = {"history": "History", "sweep": "Cost against size"}
+
+
+def fingerprint() -> str:
+    """Return the fingerprint of the model that the view is about; empty for all models."""
+    view = state.view()
+    held = resources.language_model(view.model)
+    if view.recording:
+        try:
+            return str(resources.manifest("recordings", view.recording)["inputs"]["fingerprint"])
+        except FnpruneError:  # put away since
+            pass
+    return "" if held is None else held.fingerprint
+
+
+def choose_text(history: History) -> str:
+    """Ask on which text plans are compared; empty if nothing was measured."""
+    texts = history.texts()
+    if len(texts) < 2:
+        return texts[0] if texts else ""
+    return st.selectbox(
+        "Measured on",
+        texts,
+        format_func=lambda text: plan_rows.text_label(history, text),
+        key="plans-text",
+        persist_state="session",
+    )
+
+
+def show_list(history: History, text: str) -> None:
+    """Draw all plans as a table."""
+    number = st.column_config.NumberColumn
+    st.dataframe(
+        plan_rows.listed(history, text, cache.difference, current=state.view().plan),
+        hide_index=True,
+        height="auto" if len(history.plans) <= 8 else 340,
+        alt=f"{len(history.plans)} plans, newest first",
+        key="plans-list",
+        placeholder="not measured",
+        column_config={
+            "plan": st.column_config.TextColumn("plan", width="medium", pinned=True),
+            "units": number("units gone", format="%.1f %%"),
+            "parameters": number("parameters gone", format="%.1f %%"),
+            "perplexity": number(format="%.2f"),
+            "± SE": number(format="%.2f"),
+            "made": st.column_config.DatetimeColumn("made", format="distance"),
+        },
+    )
+    if text:
+        label = components.plain(plan_rows.text_label(history, text))
+        st.caption(f"{label}. Differences are paired by window.")
+
+
+def select(history: History) -> list[str]:
+    """Ask for one plan to look at, or several to compare; the URL keeps them."""
+    view = state.view()
+    ids = [plan.id for plan in history.plans]
+    titles = {plan.id: plan_rows.title(plan) for plan in history.plans}
+    held = [id for id in view.plans if id in titles] or [id for id in ids if id == view.plan]
+    chosen = st.multiselect(
+        "Look at one plan, or compare several",
+        ids,
+        default=held,
+        format_func=titles.__getitem__,
+        max_selections=state.MAX_PLANS,
+        placeholder="Choose plans",
+        key="plans-chosen",
+    )
+    if tuple(chosen) != view.plans:
+        state.change(plans=tuple(chosen))
+    return chosen
+
+
+def show_history(history: History, text: str) -> None:
+    """Draw the list, and the chosen plans under it."""
+    show_list(history, text)
+    chosen = [plan for id in select(history) for plan in history.plans if plan.id == id]
+    if len(chosen) > 1:
+        plan_compare.draw(history, text, chosen)
+    for plan in chosen:
+        plan_card.draw(plan)
+
+
+def show_sweep(history: History, text: str) -> None:
+    """Draw cost against size, and the form of a sweep."""
+    left, right = st.columns([8, 5], gap="large")
+    with right, components.explaining():
+        sweep_panel.ask(history.plans)
+    with left, components.explaining():
+        sweep_panel.draw(history, text)
+
+
+components.heading(
+    "Plans",
+    "Every plan of this model with what was measured of it: compare, name, share, open again.",
+)
+with components.explaining():
+    found = cache.history(fingerprint())
+    if not found.plans and not state.view().atlas:
+        components.empty(
+            "No plans yet",
+            "Choose networks to preserve and apply: each plan is kept here.",
+            button="Go to the lab",
+            page=components.PRUNE,
+            icon="content_cut",
+        )
+    else:
+        section = atlas_frame.section(SHOWN, key="plans-shown")
+        on = choose_text(found)
+        if section == "sweep":
+            show_sweep(found, on)
+        elif found.plans:
+            show_history(found, on)
+        else:
+            components.empty(
+                "No plans yet",
+                "Choose networks to preserve and apply: each plan is kept here.",
+                button="Go to the lab",
+                page=components.PRUNE,
+                icon="content_cut",
+            )
