@@ -97,6 +97,18 @@ def test_decoding_goes_on_from_the_prompt_on_the_cache(family):
     assert written == expected.tolist()
 
 
+def test_memory_is_that_of_the_fresh_process_and_not_of_its_parent(tmp_path, llama):
+    """ru_maxrss outlives exec: a process started by a large one said the large one's memory."""
+    ballast = np.ones(200_000_000, dtype=np.uint8)
+    llama.model.save_pretrained(tmp_path)
+    found = speed.time_folders(
+        {DENSE: tmp_path}, dtype=torch.float32, device=torch.device("cpu"), settings=QUICK
+    )
+    own = timing.resident_bytes()
+    assert own > ballast.nbytes
+    assert found.models[DENSE].bytes_before < found.models[DENSE].peak_bytes < own
+
+
 def test_a_plans_copies_are_measured_in_fresh_processes_and_kept(workspace, llama, recording):
     settings = PlanSettings(score="flap", ratio=0.3, allocation="uniform", sink_units=2, multiple=8)
     plan = workflows.plan(workspace, llama, recording_id=recording.id, settings=settings)
