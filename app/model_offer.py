@@ -15,6 +15,14 @@ def language_model(atlas: NetworkAtlas, *, needed_for: str, key: str) -> Languag
     needed_for : str
         What the page would do with it, as the end of a sentence: "to read a text".
     """
+    held = loaded(needed_for=needed_for, key=key)
+    if held is not None:
+        held.check_fingerprint(atlas.decomposition.fingerprint, "atlas")
+    return held
+
+
+def loaded(*, needed_for: str, key: str) -> LanguageModel | None:
+    """Return the view's model if it is in memory; else offer to load it."""
     source = state.view().model
     held = resources.language_model(source)
     if held is None:
@@ -28,6 +36,4 @@ def language_model(atlas: NetworkAtlas, *, needed_for: str, key: str) -> Languag
                     on_click=lambda: components.start(tasks.load(resources.shelf(), source)),
                 )
                 st.caption(f"The model is not in memory yet; it is needed {needed_for}.")
-        return None
-    held.check_fingerprint(atlas.decomposition.fingerprint, "atlas")
     return held

@@ -1,6 +1,7 @@
 """Tokens that can be picked, coloured by strength, and the networks at a picked token."""
 
 import zlib
+from bisect import bisect_left
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from app.components import palette
 from app.markup import LEAST_SHARE, MAX_OPACITY, STRONG_SHARE, visible
 from app.theme import rgb
 from fnprune_core.networks import NetworkAtlas
+from fnprune_core.pieces import spans_of
 
 _TOKENS_CSS = """
 .tokens {
@@ -72,7 +74,7 @@ function draw(root, data) {
       tip = value.toFixed(2)
     }
     if (data.tips) tip += `, ${data.tips[index]}`
-    token.title = `token ${data.first + index}: ${tip}`
+    token.title = `token ${data.places[index]}: ${tip}`
     const name = SPACE[piece] || piece.trim() || "white space"
     token.setAttribute("aria-label", `${name}, ${token.title}`)
     rows.append(token)
@@ -189,7 +191,9 @@ def reader(  # noqa: PLR0913 - a widget's options, as Streamlit's own have them
     """Draw tokens coloured by strength, each of which can be picked by mouse, finger or key.
 
     Warm above zero, cold below; underlined when strong, dashed when negative. Arrow keys move
-    between tokens once one of them has the focus, Enter picks.
+    between tokens once one of them has the focus, Enter picks. Tokens without text of their own,
+    which hold a part of a character (see `pieces_of`), are drawn as one with the token that
+    completes it: that one is picked, and the strongest of their strengths is shown.
 
     Parameters
     ----------
@@ -216,23 +220,44 @@ def reader(  # noqa: PLR0913 - a widget's options, as Streamlit's own have them
     name : str
         What a screen reader calls the text.
     """
+    spans = spans_of(pieces)
+    lasts = [last for _, last in spans]
 
     def picked() -> None:
         index = st.session_state[key].picked
-        if index is not None:
-            on_pick(int(index))
+        if index is not None and int(index) < len(lasts):
+            on_pick(lasts[int(index)])
 
+    def span_of(token: int) -> int:
+        return bisect_left(lasts, token)
+
+    is_shown = selected is not None and 0 <= selected < len(pieces)
     _tokens(
         key=key,
-        data=_tokens_data(pieces, values, limit, marks or (), hues, tips)
+        data=_tokens_data(
+            ["".join(pieces[a : b + 1]) for a, b in spans],
+            _strongest(values, spans),
+            limit,
+            {span_of(token) for token in marks or () if 0 <= token < len(pieces)},
+            None if hues is None else [hues[last] for last in lasts],
+            None if tips is None else [tips[last] for last in lasts],
+            [str(first + b) if a == b else f"{first + a}–{first + b}" for a, b in spans],
+        )
         | {
-            "first": first,
             "height": height,
-            "selected": selected if selected is not None and 0 <= selected < len(pieces) else None,
+            "selected": span_of(selected) if is_shown and selected is not None else None,
             "name": name,
         },
         on_picked_change=picked,
     )
+
+
+def _strongest(
+    values: NDArray[np.floating], spans: Sequence[tuple[int, int]]
+) -> NDArray[np.float64]:
+    """Return of each span the value farthest from zero; NaN where all of its tokens are."""
+    each = [np.asarray(values[a : b + 1], dtype=np.float64) for a, b in spans]
+    return np.array([part[np.argmax(np.nan_to_num(np.abs(part), nan=-1.0))] for part in each])
 
 
 def _tokens_data(
@@ -242,6 +267,7 @@ def _tokens_data(
     marks: Collection[int],
     hues: Sequence[str] | None,
     tips: Sequence[str] | None,
+    places: Sequence[str],
 ) -> dict[str, Any]:
     colours = palette()
     drawn: dict[str, Any] = {
@@ -259,6 +285,7 @@ def _tokens_data(
         "marks": sorted(marks),
         "hues": None if hues is None else [rgb(hue) for hue in hues],
         "tips": None if tips is None else [visible(tip) for tip in tips],
+        "places": list(places),
     }
     # The browser draws anew only what differs: a pick alone moves the outline.
     return drawn | {"version": f"{zlib.crc32(repr(drawn).encode('utf-8', 'replace')):08x}"}

@@ -134,6 +134,22 @@ class Disagreement:
     top_ids: NDArray[np.int64]
     top_log_probability: NDArray[np.float32]
 
+    def candidates(self, place: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return what either model finds most probable at a place, and how probable both do.
+
+        Returns
+        -------
+        ids : ndarray (n,)
+            By the larger of the two probabilities.
+        log_probability : ndarray (2, n)
+            By the dense and the pruned model.
+        """
+        both = self.top_ids[:, place].ravel()
+        log_p = self.top_log_probability[:, :, place].reshape(2, -1)
+        ids, where = np.unique(both, return_index=True)
+        order = np.argsort(-log_p[:, where].max(axis=0), kind="stable")
+        return ids[order], log_p[:, where[order]]
+
     def most(self, n: int = 5) -> NDArray[np.int64]:
         """Return the places where the models disagree most, the strongest first."""
         return np.argsort(-self.divergence, kind="stable")[:n]

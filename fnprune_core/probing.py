@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Self
 
 import numpy as np
@@ -13,13 +14,13 @@ from fnprune_core.decomposition import Decomposition
 from fnprune_core.errors import FingerprintMismatchError, TextError
 from fnprune_core.models import LanguageModel
 from fnprune_core.networks import NetworkAtlas
+from fnprune_core.pieces import pieces_of
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.recording import (
     Recording,
     check_finite,
     signals_of,
     stacked_ids,
-    token_table,
 )
 
 MAX_TOKENS = 4096
@@ -44,7 +45,7 @@ class Reading:
     Parameters
     ----------
     pieces : tuple of str (n_tokens,)
-        The tokens' texts.
+        What each token adds to the text (see `pieces_of`).
     strengths : ndarray (K, n_tokens)
         Least squares of each token on [1, maps], as in the recording's time courses.
     rarity : ndarray (K, n_tokens)
@@ -225,9 +226,12 @@ class NetworkProbe:
             )
         strengths = np.concatenate([part for part, _ in parts], axis=1)
         log_probability = np.concatenate([log_p for _, log_p in parts])
-        table = token_table(windows, language_model.tokenizer, log_probability)
+        pieces = [
+            pieces_of(language_model.tokenizer, windows.window_ids(window).tolist())
+            for window in range(windows.n_windows)
+        ]
         return Reading(
-            pieces=tuple(table["text"]),
+            pieces=tuple(chain.from_iterable(pieces)),
             strengths=strengths,
             rarity=self.rarity(strengths),
             is_dummy=windows.is_dummy,

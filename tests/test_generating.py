@@ -198,6 +198,10 @@ def test_disagreement_is_that_of_whole_distributions(llama) -> None:
                 atol=1e-3,
             )
     assert found.most(1)[0] == found.divergence.argmax()
+    ids, log_both = found.candidates(5)
+    assert set(ids) == {*found.top_ids[0, 5], *found.top_ids[1, 5]}
+    np.testing.assert_allclose(log_both, [log_p[5, ids], log_q[5, ids]], atol=1e-3)
+    assert (np.diff(log_both.max(axis=0)) <= 0).all()
     nothing = partial(silenced, llama, [np.empty(0, dtype=np.int64)] * 3)
     assert disagreement(llama, PROMPT, text, pruned=nothing).divergence.max() == 0
 

@@ -91,6 +91,8 @@ def networks_over_tokens(
 
 
 def _word(text: str) -> str:
+    if not text:
+        return "…"  # a part of a character that the next tokens complete
     return html.escape(text.strip()[:12], quote=False) or "␣"
 
 
