@@ -55,7 +55,9 @@ def table(log: tuple[Decision, ...]) -> pd.DataFrame:
     """Return the log as a table, newest first."""
     return pd.DataFrame(
         {
-            "time": pd.to_datetime([each.time for each in log[::-1]], errors="coerce", utc=True),
+            "time": pd.to_datetime(
+                [each.time for each in log[::-1]], errors="coerce", utc=True, format="ISO8601"
+            ),
             "decision": [each.what for each in log[::-1]],
             "pruned": [_named(each.pruned) for each in log[::-1]],
             "kept": [_named(each.kept) for each in log[::-1]],
