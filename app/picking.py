@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import atlas_frame, components, state
+from app import atlas_frame, components, pins, state
 from app.caches import embedding as cache
 from app.gallery import gallery
 from fnprune_core.networks import NetworkAtlas
@@ -60,6 +60,7 @@ def selected_units(atlas: NetworkAtlas, rows: list[int], *, z: float, unit_page:
         return
     table = cache.unit_table(atlas.id, z, rows)
     st.subheader(components.count(len(table), "unit") + " selected", anchor=False)
+    pins.buttons(table["unit"], key="embedding-pins")
     network_buttons(atlas, Counter(int(k) for k in table["network"]))
     if len(table) > MOST_ROWS:
         st.caption(f"The {MOST_ROWS} strongest of {len(table):,} are listed.")

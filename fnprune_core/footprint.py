@@ -12,6 +12,7 @@ from fnprune_core.architectures import (
     output_projections,
     weight_of,
 )
+from fnprune_core.attention import group_parameters
 from fnprune_core.models import LanguageModel
 
 
@@ -43,7 +44,12 @@ class Dimensions:
     matrix_macs : int
         Entries of all matrices that a token is multiplied with: those of the layers and the
         unembedding; the embedding is only looked up.
-    n_layers, n_heads, head_size : int
+    n_heads_in_all, head_size : int
+        Query heads of all layers, and dimensions of one.
+    n_groups, heads_per_group : int
+        KV groups of all layers, and query heads of one.
+    parameters_per_group, macs_per_group : int
+        What goes with one KV group: its rows and columns, biases; alike in all layers.
     dtype : str
         Of the weights.
     parameters_per_unit, macs_per_unit : tuple of int
@@ -53,9 +59,12 @@ class Dimensions:
     n_parameters: int
     parameter_bytes: int
     matrix_macs: int
-    n_layers: int
-    n_heads: int
+    n_heads_in_all: int
     head_size: int
+    n_groups: int
+    heads_per_group: int
+    parameters_per_group: int
+    macs_per_group: int
     dtype: str
     parameters_per_unit: tuple[int, ...]
     macs_per_unit: tuple[int, ...]
@@ -64,7 +73,7 @@ class Dimensions:
     def of(cls, language_model: LanguageModel) -> "Dimensions":
         """Return the dimensions of a model in memory."""
         model, architecture = language_model.model, language_model.architecture
-        anatomy = language_model.anatomy()
+        anatomy, attention = language_model.anatomy(), language_model.attention
         parameters, macs = [], []
         for layer, module in enumerate(output_projections(model, architecture)):
             modules = [module, *feeding_modules(model, architecture, layer)]
@@ -79,9 +88,12 @@ class Dimensions:
             n_parameters=anatomy.n_parameters,
             parameter_bytes=anatomy.parameter_bytes,
             matrix_macs=matrices + weight_of(model.get_output_embeddings()).numel(),
-            n_layers=anatomy.n_layers,
-            n_heads=anatomy.n_heads,
-            head_size=anatomy.head_size,
+            n_heads_in_all=attention.groups.n_units * attention.heads_per_group,
+            head_size=attention.head_size,
+            n_groups=attention.groups.n_units,
+            heads_per_group=attention.heads_per_group,
+            parameters_per_group=group_parameters(model, architecture, attention, 0),
+            macs_per_group=_group_matrix_entries(language_model),
             dtype=anatomy.dtype,
             parameters_per_unit=tuple(parameters),
             macs_per_unit=tuple(macs),
@@ -99,23 +111,37 @@ class Dimensions:
         """Return the dimensions as a JSON object."""
         return asdict(self)
 
-    def footprint(self, removed: Sequence[int], *, context: int) -> Footprint:
-        """Return the footprint without so many units of each layer.
+    def footprint(
+        self, removed: Sequence[int], *, context: int, removed_groups: int = 0
+    ) -> Footprint:
+        """Return the footprint without so many units of each layer, and so many KV groups in all.
 
-        MACs = entries of all matrices + 2 · layers · heads · head size · context: each head
-        compares its query with the context's keys and sums the context's values.
+        MACs = entries of all matrices + 2 · heads · head size · context: each head compares its
+        query with the context's keys and sums the context's values.
         """
         parameters = self.n_parameters - _weighted(removed, self.parameters_per_unit)
-        attention = 2 * self.n_layers * self.n_heads * self.head_size * context
+        parameters -= removed_groups * self.parameters_per_group
+        n_heads = self.n_heads_in_all - removed_groups * self.heads_per_group
+        matrices = self.matrix_macs - _weighted(removed, self.macs_per_unit)
+        matrices -= removed_groups * self.macs_per_group
         return Footprint(
             n_parameters=parameters,
             n_bytes=round(self.parameter_bytes * parameters / self.n_parameters),
-            macs_per_token=self.matrix_macs - _weighted(removed, self.macs_per_unit) + attention,
+            macs_per_token=matrices + 2 * n_heads * self.head_size * context,
         )
 
 
 def _weighted(counts: Sequence[int], each: Sequence[int]) -> int:
     return sum(int(count) * one for count, one in zip(counts, each, strict=True))
+
+
+def _group_matrix_entries(language_model: LanguageModel) -> int:
+    """Return the entries of the first layer's attention matrices that belong to one KV group."""
+    architecture = language_model.architecture
+    layer = layers_of(language_model.model, architecture)[0]
+    paths = [architecture.attention.output, *(f.path for f in architecture.attention.feeding)]
+    entries = sum(weight_of(layer.get_submodule(path)).numel() for path in paths)
+    return entries // language_model.attention.groups.widths[0]
 
 
 def _has(model: nn.Module, path: str) -> bool:

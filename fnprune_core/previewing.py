@@ -54,7 +54,8 @@ class PreviewedPlan:
     removed : tuple of ndarray
         Sorted unit indices that would go, in each layer.
     dense, pruned : Footprint
-        Before and after, at a context of the recording's window.
+        Before and after, at a context of the recording's window. KV groups that would go are
+        counted; which they are is not previewed.
     effective_tokens : float
         (Σ w)² / Σ w²: as many tokens of equal weight tell as much.
     is_exact : bool
@@ -148,7 +149,11 @@ class Preview:
             layout=self.layout,
             settings=chosen,
             dense=self.dimensions.footprint([0] * len(counts), context=self.context),
-            pruned=self.dimensions.footprint(counts, context=self.context),
+            pruned=self.dimensions.footprint(
+                counts,
+                context=self.context,
+                removed_groups=round(chosen.attention_ratio * self.dimensions.n_groups),
+            ),
             effective_tokens=float(weights.sum() ** 2 / np.square(weights).sum()),
             is_exact=row.is_exact or len(self.preserved(chosen)) == self.atlas.n_networks,
         )

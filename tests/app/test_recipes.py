@@ -18,6 +18,8 @@ VALUES = {
     "width": 16,
     "n_states": 2,
     "plan": "0" * 16,
+    "generation": "0" * 16,
+    "whose": "dense",
     "first": "0" * 16,
     "second": "1" * 16,
     "settings": {"ratio": 0.2, "preserved": (0, 2)},
