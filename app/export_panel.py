@@ -18,6 +18,7 @@ from fnprune_core.model_cards import use_of
 from fnprune_core.models import LanguageModel
 from fnprune_core.plans import PruningPlan
 
+_MAX_WINDOWS = 4096
 _LANGUAGES = {"Python": "python", "lm-eval": "bash", "llama.cpp": "bash"}
 
 
@@ -72,7 +73,7 @@ def plan_again(plan: str, form: str, found: Standing) -> None:
         is_other = before is None or st.toggle("Another text", key="export-other-text")
         texts = text_picker.pick_texts("export", split="held-out") if is_other else before
         windows = st.number_input(
-            "Windows at most", 1, 4096, _windows_of(plan), key=f"export-windows-{plan}"
+            "Windows at most", 1, _MAX_WINDOWS, _windows_of(plan), key=f"export-windows-{plan}"
         )
     components.follow("fit", on_done=_take_plan)
     if components.is_active("fit") or texts is None:
@@ -135,7 +136,7 @@ def _window_of(plan: str) -> int:
 
 def _windows_of(plan: str) -> int:
     found = _protocol(plan)
-    return 24 if found is None else found[1]
+    return 24 if found is None else min(found[1], _MAX_WINDOWS)
 
 
 def target_of(plan: str, form: str, needed_bytes: int) -> Path | None:

@@ -1,12 +1,14 @@
 """The plan that an export form takes: rounded to widths that hardware likes."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from fnprune_core.allocation import default_multiple
 from fnprune_core.artifacts import open_plan
-from fnprune_core.errors import PlanError, SettingsError
+from fnprune_core.errors import CorruptArtifactError, PlanError, SettingsError
 from fnprune_core.export import form_named
 from fnprune_core.models import LanguageModel
+from fnprune_core.plan_notes import add_decisions, read_notes
 from fnprune_core.planning import plan
 from fnprune_core.plans import PruningPlan
 from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
@@ -70,6 +72,8 @@ def plan_again(
 ) -> str:
     """Return the id of a plan made again from its recording with rounding; all else is kept.
 
+    The log of decisions goes along.
+
     Parameters
     ----------
     allocation : str, optional
@@ -103,6 +107,8 @@ def plan_again(
             f"Rounded up to a multiple of {multiple}, every layer keeps all its units.",
             hint="Choose a smaller multiple or a higher ratio.",
         )
+    with suppress(CorruptArtifactError):  # what led to the one led to the other
+        add_decisions(workspace, rounded, read_notes(workspace, plan_id).decisions)
     return rounded
 
 

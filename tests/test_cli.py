@@ -9,7 +9,7 @@ import tiny
 from transformers import AutoModelForCausalLM, LlamaConfig
 from typer.main import get_command
 
-from fnprune_core import workflows
+from fnprune_core import speed, workflows
 from fnprune_core.cli import cli, main
 from fnprune_core.commands import options
 from fnprune_core.demo import SCORES
@@ -148,8 +148,12 @@ MISTAKES = {
     "--by must be one of auto, maps, courses": ("match", "abc", "abd", "--by", "names"),
     "--seed": ("match", "abc", "abd", "--seed", "-1"),
     "There is no plan 'abc'": ("prune", "abc"),
+    "There is no plan 'abg'": ("generate", "abg", "Why?"),
     "There is no plan 'abd'": ("evaluate", "--plan", "abd"),
     "There is no plan 'abe'": ("export", "abe", "somewhere"),
+    "There is no plan 'abj'": ("speed", "abj"),
+    "n_rounds must be 1 or more": ("speed", "abj", "--rounds", "0"),
+    "abh is no folder of an exported model": ("speed", "abh", "abi"),
     "There are no recordings": ("decompose", "latest"),
     "The ratio is the share": ("demo", "--ratio", "20"),
     "There is no score 'entropy'": ("demo", "--score", "entropy"),
@@ -286,6 +290,8 @@ def test_from_texts_to_an_export(program, model, texts, tmp_path) -> None:
     assert config.intermediate_size == 40
     own = program.json("export", plan["id"], tmp_path / "own", "--form", "per-layer", *with_model)
     assert own["kept_widths"] == plan["kept_widths"]
+    assert own["use"]["lm-eval"].startswith("lm_eval --model hf --model_args pretrained=")
+    assert "trust_remote_code=True" in own["use"]["lm-eval"]
 
     # A plan.json from elsewhere, here that of the export, is measured as the plan itself.
     elsewhere = program.json(
@@ -300,6 +306,38 @@ def test_from_texts_to_an_export(program, model, texts, tmp_path) -> None:
     assert bias["id"] not in program("workspace", "list")
     assert program.json("workspace", "size")["unfinished"] == 0
     assert program.json("workspace", "clean") == {"discarded": 0}
+
+
+def test_speed_of_exported_folders_is_measured_beside_the_dense_model(
+    program, model, monkeypatch
+) -> None:
+    asked = {}
+
+    def time_folders(folders, *, dtype, settings, **options) -> speed.Speed:
+        asked.update(folders, settings=settings)
+        took = {name: (1.0 / (i + 1), 2.0 / (i + 1)) for i, name in enumerate(folders)}
+        models = {
+            name: speed.ModelSpeed(
+                prefill_s=seconds, decoding_s=seconds, peak_bytes=2_000_000, bytes_before=1,
+                n_parameters=1, parameter_bytes=4_000_000,
+            )
+            for name, seconds in took.items()
+        }  # fmt: skip
+        protocol = {
+            "n_prefill": 8, "n_decode": 4, "n_rounds": 2, "dtype": str(dtype), "device": "cpu",
+            "device_name": "a CPU", "threads": 1, "torch": "2", "transformers": "5",
+        }  # fmt: skip
+        return speed.Speed(models=models, protocol=protocol)
+
+    monkeypatch.setattr(speed, "time_folders", time_folders)
+    words = ("speed", model, "--model", model, "--prefill", 8, "--decode", 4, "--rounds", 2)
+    rows = program.json(*words)["rows"]
+    assert list(asked) == ["dense", Path(model).name, "settings"]
+    assert asked["settings"] == speed.SpeedSettings(n_prefill=8, n_decode=4, n_rounds=2)
+    assert [row["decoding_ratio"] for row in rows] == [1, 2]
+    shown = " ".join(program(*words).split())
+    assert "2.00 (2.00 to 2.00)" in shown
+    assert "2 rounds in alternating order" in shown
 
 
 def test_tables_for_people_say_the_same(program, model, texts) -> None:
@@ -359,6 +397,7 @@ def test_a_plan_that_drops_a_domain(program, model, texts) -> None:
         (("evaluate", "CALIBRATION", "--plan", "latest"), "shares a run of 50 tokens"),
         (("export", "latest", "FULL"), "exists already; nothing was written"),
         (("export", "latest", "new", "--form", "thin"), "no export form 'thin'"),
+        (("export", "latest", "new", "--weights", "Q2_K"), "no weight type 'Q2_K'"),
     ],
 )  # fmt: skip
 def test_bad_input_to_a_model_is_one_clear_sentence(

@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
 
+from fnprune_core import plan_notes
 from fnprune_core.allocation import ALLOCATIONS, default_multiple
 from fnprune_core.errors import PlanError, SettingsError
 from fnprune_core.layout import UnitLayout
 from fnprune_core.planning import plan
 from fnprune_core.plans import PlanSettings, PruningPlan, choose_units
-from fnprune_core.rounding import plan_for_form
+from fnprune_core.rounding import fit_of, plan_again, plan_for_form
 
 UNIFORM = PlanSettings(score="flap", ratio=0.3, allocation="uniform", sink_units=2)
 
@@ -86,6 +87,29 @@ def test_a_uniform_plan_is_made_again_with_rounding_and_then_found(workspace, ll
     assert plan_for_form(workspace, llama, rounded, form="uniform") == rounded
     finer = plan_for_form(workspace, llama, id, form="uniform")
     assert opened(workspace, finer).kept_widths == (34, 34, 34)
+
+
+def test_a_plan_made_again_keeps_the_log_of_decisions(workspace, llama, made):
+    id = made(UNIFORM.with_(allocation="global"))
+    steps = [plan_notes.decision([], [2], what="by hand", reason="noise")]
+    plan_notes.add_decisions(workspace, id, steps)
+    again = plan_again(workspace, llama, id, allocation="uniform", multiple=8)
+    assert opened(workspace, again).settings == UNIFORM.with_(multiple=8)
+    assert plan_notes.read_notes(workspace, again).decisions == tuple(steps)
+
+
+def test_whether_a_plan_fits_a_form_is_told_with_the_reason(workspace, made):
+    ragged = opened(workspace, made(UNIFORM.with_(allocation="global")))
+    assert fit_of(ragged, form="masked").reason == ""
+    assert fit_of(ragged, form="per-layer").reason == ""
+    for form in ("uniform", "gguf"):
+        assert "needs layers that are alike" in fit_of(ragged, form=form).reason
+    rounded = opened(workspace, made(UNIFORM.with_(multiple=8)))
+    assert fit_of(rounded, form="uniform", multiple=8).reason == ""
+    assert "keeps 40 units a layer, which are no multiples of 16" in (
+        fit_of(rounded, form="uniform", multiple=16).reason
+    )
+    assert fit_of(rounded, form="uniform").multiple == 2
 
 
 def test_other_forms_take_the_plan_as_it_is_unless_asked_to_round(workspace, llama, made):

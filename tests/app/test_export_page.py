@@ -226,7 +226,7 @@ def test_speed_is_measured_by_a_button_and_goes_into_the_card(
     assert not list(resources.workspace().root.glob(".unfinished-*"))
     press(at, "Export")
     card = (finish(at).result.folder / "README.md").read_text()
-    assert "| uniform | 2,805 | 3.00 (3.00 to 3.00) | 30 | 1.00 (1.00 to 1.00) | 900 MB |" in card
+    assert "| uniform | 2,793 | 3.00 (3.00 to 3.00) | 30 | 1.00 (1.00 to 1.00) | 900 MB |" in card
 
 
 def test_a_gguf_file_is_written_from_the_app(fresh, open_page, tmp_path) -> None:
