@@ -115,6 +115,12 @@ AFTER = (
         help="Compare the plans that were made, name and open them; sweep over ratios.",
     ),
     Page(
+        path="views/generations.py",
+        title="Generations",
+        icon="text_compare",
+        help="See what the model writes before and after, side by side.",
+    ),
+    Page(
         path="views/export.py",
         title="Export",
         icon="save",

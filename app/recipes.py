@@ -53,7 +53,8 @@ for text in found.texts():  # on which plans were measured
 
 first, second = {first}, {second}
 if workspace.has("plans", first) and workspace.has("plans", second):
-    table = overlap(workflows.open_plan(workspace, first), workflows.open_plan(workspace, second))""",
+    plans = [workflows.open_plan(workspace, id) for id in (first, second)]
+    table = overlap(*plans)""",
     "layers": """z = atlas.layer_map({network})  # (layers, units)
 profile = atlas.depth_profile({network}, z={z})""",
     "layers-pole": """z = atlas.layer_map({network})  # (layers, units)
@@ -229,6 +230,11 @@ plotting.plot_carpet(row, mask_img=mask, t_r=1, detrend=False, standardize="zsco
 names = [str(k) for k in range(atlas.n_networks)]
 r = atlas.functional_connectivity()
 plotting.plot_matrix(r, labels=names, vmin=-1, vmax=1, reorder="average")""",
+    "generation": """if workspace.has("generations", {generation}):  # else: fnprune generate
+    found = workflows.open_generation(workspace, {generation})
+    expected = found.expected[{whose}]  # at each token of this text, by both models
+    divergence = expected.divergence  # nats
+    ids, log_probability = expected.candidates({token})""",
     "speed": """measured = workspace.entries("speeds")  # newest first; made by: fnprune speed PLAN
 for id in [each.id for each in measured if each.manifest["plan_id"] == {plan}][:1]:
     speed = workflows.open_speed(workspace, id)

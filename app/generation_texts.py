@@ -1,0 +1,232 @@
+"""Two texts side by side on the page Generations: as they are written, and when they are whole."""
+
+import numpy as np
+import streamlit as st
+
+from app import components, recipes, resources, state
+from app.caches import generations as cache
+from app.figures.generations import divergence_course, next_tokens, quoted
+from app.jobs import Job
+from app.markup import token_strip
+from app.reader import reader
+from app.tasks_generate import Written
+from app.wording import plain
+from fnprune_core.generating import repeated_share
+from fnprune_core.generations import BOTH, DENSE, PRUNED, SideBySide
+from fnprune_core.pieces import REPLACEMENT
+
+COLOURING = {"surprise": "Surprise", "disagreement": "Disagreement"}
+#: Nats of full colour.
+_LIMIT = {"surprise": 8.0, "disagreement": 4.0}
+_NOTABLE_REPETITION = 0.25
+_NAMES = {DENSE: "Dense model", PRUNED: "Plan"}
+_POLL_S = 0.5
+_STOPS = {
+    "end": "The model ended its text.",
+    "length": "Stopped at the length that was asked for.",
+    "context": "Stopped: the model reads no further.",
+    "": "",
+}
+
+
+def live(job_id: str) -> None:
+    """Draw two texts that are being written, polled in a fragment of its own."""
+    st.fragment(_live, run_every=_POLL_S)(job_id)
+
+
+def _live(job_id: str) -> None:
+    job = resources.jobs().job(job_id)
+    if job is None or not job.is_active:
+        st.rerun()
+    else:
+        components.draw_progress(job)
+        so_far(job)
+
+
+def so_far(job: Job) -> None:
+    """Draw what a job has written."""
+    latest = {event.whose: event for event in job.events if isinstance(event, Written)}
+    for column, whose in zip(st.columns(2, gap="large"), BOTH, strict=True):
+        with column:
+            st.subheader(_NAMES[whose], anchor=False)
+            if whose in latest:
+                st.html(_strip(latest[whose]))
+            elif job.is_active:
+                st.caption("Waiting for the first token.")
+
+
+def _strip(written: Written) -> str:
+    """Return a text so far as HTML; what may still become a character is left out."""
+    n = len(written.pieces)
+    while n and not written.pieces[n - 1].strip(REPLACEMENT):
+        n -= 1
+    return token_strip(
+        written.pieces[:n],
+        -written.log_probability[:n],
+        limit=_LIMIT["surprise"],
+        palette=components.palette(),
+        first=0,
+    )
+
+
+def show(found: SideBySide) -> None:
+    """Draw two whole texts, what is at the picked token, and where the models disagree."""
+    colouring = st.segmented_control(
+        "Colour tokens by",
+        list(COLOURING),
+        format_func=COLOURING.__getitem__,
+        default="surprise",
+        required=True,
+        key="generation-colouring",
+        persist_state="session",
+        help="Surprise: how improbable the token was to the model that wrote it, −log p. "
+        "Disagreement: how far the two models' next-token distributions are apart there, after "
+        "the same text (Kullback–Leibler divergence of the plan's from the dense model's).",
+    )
+    for column, whose in zip(st.columns(2, gap="large"), BOTH, strict=True):
+        with column:
+            _text(found, whose, colouring or "surprise")
+    _parting(found)
+    _picked(found)
+    _course(found)
+
+
+def _side() -> str:
+    """Return whose text is looked at."""
+    return PRUNED if state.view().show == PRUNED else DENSE
+
+
+def _token(found: SideBySide) -> int | None:
+    """Return the picked token of the text that is looked at."""
+    token = state.view().token
+    return token if 0 <= token < found.written[_side()].n_tokens else None
+
+
+def _pick(token: int, whose: str) -> None:
+    state.change(token=token, show=whose, session=-1)
+
+
+def _text(found: SideBySide, whose: str, colouring: str) -> None:
+    written, expected = found.written[whose], found.expected[whose]
+    surprise, difference = -written.log_probability, found.first_difference
+    st.subheader(_NAMES[whose], anchor=False)
+    st.caption("as it was loaded" if whose == DENSE else plain(cache.plan_label(found.plan_id)))
+    with st.container(border=True):
+        reader(
+            found.pieces[whose],
+            surprise if colouring == "surprise" else expected.divergence,
+            limit=_LIMIT[colouring],
+            key=f"generation-text-{whose}",
+            on_pick=lambda token: _pick(token, whose),
+            selected=_token(found) if _side() == whose else None,
+            marks=() if difference is None else (difference,),
+            tips=[
+                f"surprise {s:.2f}, disagreement {d:.2f} nats"
+                + (", the first difference" if i == difference else "")
+                for i, (s, d) in enumerate(zip(surprise, expected.divergence, strict=True))
+            ],
+            height=340,
+            name=f"Text of the {_NAMES[whose].lower()}, tokens coloured by {colouring}",
+        )
+    notes = [_STOPS[written.stop], components.count(written.n_tokens, "token") + "."]
+    notes.append(f"Mean surprise {surprise.mean():.2f} nats.")
+    repeated = repeated_share(written.token_ids)
+    if repeated >= _NOTABLE_REPETITION:
+        notes.append(f"It repeats itself: {repeated:.0%} of its runs of 4 tokens came before.")
+    st.caption(plain(" ".join(notes)))
+
+
+def _parting(found: SideBySide) -> None:
+    """Say where the texts part."""
+    difference = found.first_difference
+    if difference is None:
+        st.success("Both models wrote the same text.", icon=":material/equal:")
+        return
+    said = []
+    for whose in BOTH:
+        shown = next((p for p in found.pieces[whose][difference:] if p), "")
+        said.append(plain(quoted(shown)) if shown else "nothing more")
+    st.info(
+        f"The first difference is at token {difference}, set in bold: the dense model writes "
+        f"{said[0]}, the plan {said[1]}.",
+        icon=":material/alt_route:",
+    )
+
+
+def _picked(found: SideBySide) -> None:
+    """Draw what both models expected at the picked token."""
+    picked, whose = _token(found), _side()
+    if picked is None:
+        st.caption("Press a token to see what both models expected there.")
+        return
+    first = picked
+    while first and not found.pieces[whose][first - 1]:
+        first -= 1  # tokens before it that hold a part of the same character
+    token = picked
+    st.subheader(f"At token {picked}", anchor=False)
+    if first < picked:
+        part = st.segmented_control(
+            "Token of this character",
+            list(range(first, picked + 1)),
+            default=picked,
+            required=True,
+            key=f"generation-part-{whose}-{picked}",
+        )
+        token = picked if part is None else int(part)
+    st.caption(
+        f"What both models expect next after the same beginning: the {_NAMES[whose].lower()}’s "
+        f"text up to token {token}."
+    )
+    ids, log_p = found.expected[whose].candidates(token)
+    components.picture(
+        next_tokens(
+            [found.words[int(i)] for i in ids],
+            np.exp(log_p),
+            written=found.words[int(found.written[whose].token_ids[token])],
+            palette=components.palette(),
+        ),
+        key="generation-next",
+        made=_made(whose, token),
+    )
+
+
+def _course(found: SideBySide) -> None:
+    """Draw how far the models disagree at each token of the text that is looked at."""
+    whose, expected = _side(), found.expected[_side()]
+    st.subheader("Where they disagree", anchor=False)
+    st.caption(
+        f"Both models read the {_NAMES[whose].lower()}’s text, token by token. "
+        "Press a token of the other text to see that one."
+    )
+    components.picture(
+        divergence_course(
+            expected.divergence,
+            found.pieces[whose],
+            np.exp(expected.log_probability),
+            selected=_token(found),
+            difference=found.first_difference,
+            palette=components.palette(),
+        ),
+        key="generation-course",
+        made=_made(whose, _token(found) or 0),
+    )
+    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
+        st.caption("Most at", width="content")
+        for place in expected.most(5).tolist():
+            word = found.words[int(found.written[whose].token_ids[place])]
+            st.button(
+                f"{place} {plain(quoted(word))}",
+                key=f"generation-most-{place}",
+                type="tertiary",
+                on_click=_pick,
+                args=(place, whose),
+            )
+
+
+def _made(whose: str, token: int) -> str:
+    view = state.view()
+    if not view.atlas:  # recipes begin with one
+        return ""
+    return recipes.code(
+        "generation", atlas=view.atlas, generation=view.generation, whose=whose, token=token
+    )
