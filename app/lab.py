@@ -139,7 +139,7 @@ def rows(
         best = int(share.argmax())
         name = resources.network_name(atlas.id, k)
         is_dropped = k in view.dropped
-        top = f"{atlas.domain_names[best]} {share[best]:.0%}"
+        top = f"{share[best]:.0%} {atlas.domain_names[best]}"
         reason = said(why.get(k), is_dropped=is_dropped)
         value = float(trust.iloc[k])
         price = prices.get(k, Price())
@@ -152,7 +152,8 @@ def rows(
                            rules.SERVING),
             words=" ".join(w for w in words[k] if w not in name.split(" · ")[-1].split(", ")),
             why=reason,
-            title=f"Network {k}, {name}: {top} of its energy, alone {variance:.2%} of variance, "
+            title=f"Network {k}, {name}: {share[best]:.0%} of its energy in "
+            f"{atlas.domain_names[best]}, alone {variance:.2%} of variance, "
             f"{'pruned' if is_dropped else 'kept'}" + (f", {reason}" if reason else ""),
             trust=value if value == value else -1.0,
             trust_text=f"{value:.2f}" if value == value else "–",

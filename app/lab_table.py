@@ -79,6 +79,7 @@ button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offse
 .why { opacity: 0.75; font-size: 12px; }
 .mark {
   flex: none;
+  font-style: normal;
   font-size: 10.5px;
   padding: 0 5px;
   border: 1px solid var(--st-orange-text-color);

@@ -30,17 +30,16 @@ _LAB: dict[str, Callable[[PlanRecord], object]] = {
 
 def draw(plan: PlanRecord) -> None:
     """Draw a plan's card."""
-    with st.container(border=True):
-        st.subheader(components.plain(title(plan)), anchor=False)
-        _facts(plan)
-        notes = _notes(plan)
-        if notes is not None:
-            _rename(plan, notes)
-        st.caption("Link to this plan, for whoever uses this workspace")
-        st.code(link(plan), language=None, wrap_lines=True)
-        _actions(plan)
-        if notes is not None:
-            _log(notes)
+    st.subheader(components.plain(title(plan)), anchor=False)
+    _facts(plan)
+    notes = _notes(plan)
+    if notes is not None:
+        _rename(plan, notes)
+    st.caption("Link to this plan, for whoever uses this workspace")
+    st.code(link(plan), language=None, wrap_lines=True)
+    _actions(plan)
+    if notes is not None:
+        _log(notes)
 
 
 def _facts(plan: PlanRecord) -> None:
@@ -169,7 +168,7 @@ def _delete(plan_id: str) -> None:
 
 
 def _log(notes: PlanNotes) -> None:
-    with st.expander(f"Log of decisions ({len(notes.decisions)})", icon=":material/history:"):
+    with st.popover(f"Log of decisions ({len(notes.decisions)})", icon=":material/history:"):
         if not notes.decisions:
             st.caption("No network was dropped or kept by hand on the way to this plan.")
             return

@@ -73,18 +73,17 @@ def _row(
     }
 
 
-def trade_table(history: History, text: str) -> pd.DataFrame:
+def trade_table(history: History, text: str, difference: Difference) -> pd.DataFrame:
     """Return the points of the trade picture: plans measured on a text, seeds brought together.
 
     Plans that differ in more than ratio and seed are on lines of their own; settings that all
     share do not name them.
     """
     plans = [plan for plan in history.plans if plan.on(text)]
+    named = zip(plans, lines(plans), strict=True)
+    dense = history.dense.get(text)
     return pooled_by_series(
-        [
-            {**_point(plan, text), "series": name}
-            for plan, name in zip(plans, lines(plans), strict=True)
-        ]
+        [{**_point(plan, plan.on(text), dense, difference), "series": name} for plan, name in named]
     )
 
 
@@ -116,21 +115,28 @@ def _apart(plan: PlanRecord) -> dict[str, str]:
     return {**apart, "recording": f"recording {plan.recording_id[:6]}"}
 
 
-def _point(plan: PlanRecord, text: str) -> dict[str, Any]:
-    measured = plan.on(text)
+def _point(
+    plan: PlanRecord,
+    measured: Measurement | None,
+    dense: Measurement | None,
+    difference: Difference,
+) -> dict[str, Any]:
+    nothing = float("nan")
+    above = None
+    if measured is not None and dense is not None:
+        above = difference(measured.evaluation_id, dense.evaluation_id)
     return {
         "ratio": round(plan.settings.ratio, 6),
         "seed": plan.settings.seed,
         "achieved_ratio": plan.achieved_ratio,
         "share_of_parameters": plan.share_of_parameters,
-        "perplexity": float("nan") if measured is None else measured.perplexity,
-        "standard_error": float("nan") if measured is None else measured.standard_error,
-        "difference": float("nan"),
-        "difference_error": float("nan"),
+        "perplexity": nothing if measured is None else measured.perplexity,
+        "standard_error": nothing if measured is None else measured.standard_error,
+        "difference": nothing if above is None else above[0],
+        "difference_error": nothing if above is None else above[1],
     }
 
 
 def pooled_by_series(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """Return rows pooled over seeds, without columns that nothing is known of."""
-    table = pooled(rows, by=("series", "ratio"))
-    return table.dropna(axis="columns", how="all") if len(table) else table
+    """Return rows pooled over seeds, one a line and ratio."""
+    return pooled(rows, by=("series", "ratio"))

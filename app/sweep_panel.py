@@ -7,7 +7,7 @@ import streamlit as st
 
 from app import components, model_offer, recipes, resources, state, text_picker
 from app.caches import plans as cache
-from app.figures.trade import AXES, Level, trade_chart
+from app.figures.trade import ABOVE_DENSE, AXES, PERPLEXITY, Level, Quantity, trade_chart
 from app.jobs import Job
 from app.plan_rows import pooled_by_series, score_label, title, trade_table
 from app.tasks_sweep import SweepJob, SweepSoFar, run_sweep
@@ -18,6 +18,7 @@ from fnprune_core.scores import SCORES
 from fnprune_core.sweeping import RANDOM, Sweep, SweepOrder
 
 _RATIOS = [10, 20, 30, 40, 50, 60]
+_DRAWN = {"Perplexity": PERPLEXITY, "Above dense": ABOVE_DENSE}
 _USUAL = ["network-energy", "flap", "wanda", RANDOM]
 
 
@@ -34,7 +35,7 @@ def draw(history: History, text: str) -> None:
         level = None
         if known is not None:
             level = Level(perplexity=known.perplexity, error=known.standard_error)
-        _picture(trade_table(history, text), level, key="trade")
+        _picture(trade_table(history, text, cache.difference), level, key="trade")
     else:
         st.caption("Nothing was measured yet.")
 
@@ -73,30 +74,52 @@ def _picture(table: pd.DataFrame, dense: Level | None, *, key: str) -> None:
     if table.empty:
         st.caption("No pruned model was measured on this text yet.")
         return
-    axis = st.segmented_control(
-        "Against",
-        list(AXES),
-        format_func={"ratio": "Units removed", "parameters": "Parameters kept"}.__getitem__,
-        default="ratio",
-        required=True,
-        key=f"{key}-axis",
-        label_visibility="collapsed",
-        persist_state="session",
-    )
+    axis, quantity = _axes(key)
     ours = [name for name in table["series"] if name.startswith(score_label("network-energy"))]
     atlas = state.view().atlas
     components.picture(
         trade_chart(
-            table, dense, axis=axis, own=ours[0] if ours else "", palette=components.palette()
+            table,
+            dense,
+            axis=axis,
+            quantity=quantity,
+            own=ours[0] if ours else "",
+            palette=components.palette(),
         ),
-        key=f"{key}-{axis}",
+        key=f"{key}-{axis}-{quantity.is_difference}",
         note=key != "trade-live",
         made=recipes.code("trade", atlas=atlas) if atlas else "",
     )
     st.caption(
-        "Error bars: ±1 standard error over the text; of several random seeds, the standard "
-        "deviation over them."
+        "Error bars: ±1 standard error over the text, paired by window for differences; of several "
+        "random seeds, the standard deviation over them."
     )
+
+
+def _axes(key: str) -> tuple[str, Quantity]:
+    """Ask what is drawn against what."""
+    against = {"ratio": "Units removed", "parameters": "Parameters kept"}
+    with st.container(horizontal=True, gap="small"):
+        name = st.segmented_control(
+            "What is drawn",
+            list(_DRAWN),
+            default=next(iter(_DRAWN)),
+            required=True,
+            key=f"{key}-quantity",
+            label_visibility="collapsed",
+            persist_state="session",
+        )
+        axis = st.segmented_control(
+            "Against",
+            list(AXES),
+            format_func=against.__getitem__,
+            default="ratio",
+            required=True,
+            key=f"{key}-axis",
+            label_visibility="collapsed",
+            persist_state="session",
+        )
+    return axis, _DRAWN[name]
 
 
 def ask(plans: Sequence[PlanRecord]) -> None:

@@ -49,11 +49,14 @@ class Compensation:
     label : str
     needs_gram : bool
         Whether it needs second moments, O(tokens · units²) per layer.
+    is_trained : bool
+        Whether the refits are only where training starts (see ``reconstruction``).
     """
 
     refit: Callable[[NDArray[np.float64], NDArray[np.int64], CalibrationStatistics, bool], Refit]
     label: str
     needs_gram: bool = False
+    is_trained: bool = False
 
 
 def _no_refit(
@@ -107,6 +110,9 @@ COMPENSATIONS: dict[str, Compensation] = {
     "bias": Compensation(refit=bias_refit, label="Bias"),
     "least-squares": Compensation(
         refit=least_squares_refit, label="Least squares", needs_gram=True
+    ),
+    "reconstruct": Compensation(
+        refit=least_squares_refit, label="Reconstruction", needs_gram=True, is_trained=True
     ),
 }
 

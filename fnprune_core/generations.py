@@ -302,6 +302,7 @@ def _words(
 ) -> dict[int, str]:
     """Return what each token says by itself: those of the texts, and the most probable ones."""
     named = [each.token_ids for each in written.values()]
-    named += [each.top_ids.ravel() for each in (*written.values(), *expected.values())]
+    for each in (written, expected):
+        named += [told.top_ids.ravel() for told in each.values()]
     ids = np.unique(np.concatenate(named))
     return {int(id): str(language_model.tokenizer.decode([int(id)])) for id in ids}

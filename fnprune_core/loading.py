@@ -1,5 +1,6 @@
 """Loading language models: hub ids, folders, GGUF files; devices and dtypes; what goes wrong."""
 
+import json
 import os
 import socket
 import struct
@@ -33,6 +34,7 @@ from fnprune_core.models import LanguageModel, wrap_model
 from fnprune_core.progress import Progress, ignore
 
 EMBEDDED = "embedded"
+_PER_LAYER_TYPE = "fnprune_"  # how `modeling_per_layer` begins the type of its configs
 DTYPES: dict[str, torch.dtype] = {
     "float32": torch.float32,
     "bfloat16": torch.bfloat16,
@@ -193,7 +195,23 @@ def _loading_errors(source: str) -> Iterator[None]:
         raise _not_found(source, error) from error
 
 
+def _refuse_per_layer(source: str, location: str) -> None:
+    """Say what to do with an export of ours that only its own code can load."""
+    try:
+        config = json.loads((Path(location) / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # told by whoever reads it next
+        return
+    if isinstance(config, dict) and str(config.get("model_type")).startswith(_PER_LAYER_TYPE):
+        raise UnsupportedArchitectureError(
+            f"{source!r} is a per-layer export of fnprune: its layers differ in width, and code "
+            "from a checkpoint is never run.",
+            hint="Load the model that it was made from and apply its plan.json (`--plan FOLDER`), "
+            "or export in the masked or uniform form, which load like any model.",
+        )
+
+
 def _read_config(source: str, location: str, extra: dict[str, Any]) -> PretrainedConfig:
+    _refuse_per_layer(source, location)
     with _loading_errors(source):
         config: PretrainedConfig = AutoConfig.from_pretrained(
             location, trust_remote_code=False, **extra

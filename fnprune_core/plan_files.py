@@ -32,6 +32,8 @@ def named_tensors(refits: Sequence[Refit]) -> Iterator[tuple[str, Tensor]]:
                 tensor = None if part is None else getattr(part, name)
                 if tensor is not None:
                     yield f"{layer}.{kind}{name}", tensor
+        for index, tensor in enumerate(refit.feeding):
+            yield f"{layer}.feeding.{index}", tensor
 
 
 def read_refits(
@@ -54,6 +56,7 @@ def read_refits(
         Refit(
             columns=tensors.get(f"{layer}.columns"),
             bias=tensors.get(f"{layer}.bias"),
+            feeding=_feeding(tensors, layer),
             attention=AttentionCut(
                 removed=removed_groups[layer],
                 columns=tensors.get(f"{layer}.attention.columns"),
@@ -64,3 +67,8 @@ def read_refits(
         )
         for layer in range(n_layers)
     ]
+
+
+def _feeding(tensors: Mapping[str, Tensor], layer: int) -> tuple[Tensor, ...]:
+    names = sorted(name for name in tensors if name.startswith(f"{layer}.feeding."))
+    return tuple(tensors[name] for name in names)

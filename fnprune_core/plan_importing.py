@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from fnprune_core.architectures import output_projections, weight_of
+from fnprune_core.architectures import feeding_modules, output_projections, weight_of
 from fnprune_core.artifacts import cut_key
 from fnprune_core.errors import PlanError
 from fnprune_core.models import LanguageModel
@@ -92,6 +92,18 @@ def _check_refits(
         wanted = [
             ("columns", refit.columns, (hidden, width)),
             ("bias", refit.bias, (hidden,)),
+        ]
+        feeding = feeding_modules(language_model.model, language_model.architecture, layer)
+        if refit.feeding and len(refit.feeding) != len(feeding):
+            raise PlanError(
+                f"Layer {layer} has {len(feeding)} modules that feed its units, the refits have "
+                f"rows for {len(refit.feeding)}.",
+                hint=f"Take {REFITS_FILE} away, and it is computed again.",
+            )
+        n_rows = language_model.architecture.n_fused * width
+        wanted += [
+            ("rows of feeding modules", rows, (n_rows, weight_of(each).shape[1]))
+            for rows, each in zip(refit.feeding, feeding, strict=False)
         ]
         if refit.attention is not None:
             size = language_model.attention.group_size * made.kept_group_counts[layer]

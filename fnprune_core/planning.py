@@ -21,6 +21,7 @@ from fnprune_core.networks import NetworkAtlas
 from fnprune_core.plan_files import write_plan
 from fnprune_core.plans import PlanSettings, PruningPlan, choose_units
 from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
+from fnprune_core.reconstruction import reconstruct
 from fnprune_core.recording import Recording
 from fnprune_core.scores import SCORES, ScoreInputs, score_named, sink_units
 from fnprune_core.silencing import Refit
@@ -175,9 +176,21 @@ class _Planner:
             progress=self.progress, cancel=self.cancel,
         )  # fmt: skip
         return [
-            self._with_attention(each, part, weights)
+            self._trained(each, self._with_attention(each, part, weights), weights)
             for each, part in zip(made, refits, strict=True)
         ]
+
+    def _trained(
+        self, made: PruningPlan, refits: list[Refit], weights: NDArray[np.float64]
+    ) -> list[Refit]:
+        if not compensation_named(made.settings.compensation).is_trained or not (
+            made.n_removed or made.n_removed_groups
+        ):
+            return refits
+        return reconstruct(
+            self.language_model, made, refits, self.recording.windows, weights=weights,
+            progress=self.progress, cancel=self.cancel,
+        )  # fmt: skip
 
     def _with_attention(
         self, made: PruningPlan, refits: list[Refit], weights: NDArray[np.float64]
@@ -264,6 +277,11 @@ class _Planner:
             "achieved_ratio": made.achieved_ratio,
             "share_of_parameters": made.share_of_parameters,
             "cut_key": cut_key(made, refits),
+            **(
+                {"achieved_attention_ratio": made.achieved_attention_ratio}
+                if made.group_counts
+                else {}
+            ),
             "tokens_per_unit": effective / max(made.layout.widths),
         }
         with new_folder(self.workspace.folder("plans", id)) as folder:

@@ -61,14 +61,18 @@ def prune(
         for layer, kept in enumerate(plan.kept):
             index = torch.from_numpy(kept)
             rows_of_kept = feeding_rows(architecture, index, plan.layout.widths[layer])
-            for module in feeding_modules(model, architecture, layer):
+            refit = refits[layer] if refits is not None else Refit()
+            for each, module in enumerate(feeding_modules(model, architecture, layer)):
                 rows = rows_of_kept.to(weight_of(module).device)
                 bias = bias_of(module)
                 replace_weight(
-                    module, weight_of(module)[rows], None if bias is None else bias[rows]
+                    module,
+                    refit.feeding[each].to(weight_of(module))
+                    if refit.feeding
+                    else weight_of(module)[rows],
+                    None if bias is None else bias[rows],
                 )
             projection = output_projections(model, architecture)[layer]
-            refit = refits[layer] if refits is not None else Refit()
             weight = weight_of(projection)
             columns = (
                 weight[:, index.to(weight.device)]
@@ -108,10 +112,15 @@ def mask(
     with torch.no_grad():
         for layer, (removed, kept) in enumerate(zip(plan.removed, plan.kept, strict=True)):
             index = torch.from_numpy(removed)
-            rows_of_removed = feeding_rows(architecture, index, plan.layout.widths[layer])
-            for module in feeding_modules(model, architecture, layer):
+            width = plan.layout.widths[layer]
+            rows_of_removed = feeding_rows(architecture, index, width)
+            rows_of_kept = feeding_rows(architecture, torch.from_numpy(kept), width)
+            refit = refits[layer] if refits is not None else Refit()
+            for each, module in enumerate(feeding_modules(model, architecture, layer)):
                 weight = weight_of(module).clone()
                 rows = rows_of_removed.to(weight.device)
+                if refit.feeding:
+                    weight[rows_of_kept.to(weight.device)] = refit.feeding[each].to(weight)
                 weight[rows] = 0
                 bias = bias_of(module)
                 if bias is not None:
@@ -119,7 +128,6 @@ def mask(
                     bias[rows] = 0
                 replace_weight(module, weight, bias)
             projection = output_projections(model, architecture)[layer]
-            refit = refits[layer] if refits is not None else Refit()
             weight = weight_of(projection).clone()
             if refit.columns is not None:
                 weight[:, torch.from_numpy(kept).to(weight.device)] = refit.columns.to(weight)

@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from fnprune_core.architectures import bias_of, output_projections, weight_of
+from fnprune_core.architectures import (
+    bias_of,
+    feeding_modules,
+    feeding_rows,
+    output_projections,
+    weight_of,
+)
 from fnprune_core.attention import attention_outputs
 from fnprune_core.errors import PlanError
 from fnprune_core.hooks import edit_projections
@@ -46,12 +52,16 @@ class Refit:
         New output columns of the kept units, in their order.
     bias : Tensor (hidden,) or None
         Added to the output, beside a bias that the projection already has.
+    feeding : tuple of Tensor (rows of kept units, inputs)
+        New rows of the modules that feed the kept units, in the architecture's order; empty
+        where they stay as they are.
     attention : AttentionCut or None
         The KV groups that go from the layer, with their compensation.
     """
 
     columns: Tensor | None = None
     bias: Tensor | None = None
+    feeding: tuple[Tensor, ...] = ()
     attention: AttentionCut | None = None
 
 
@@ -94,6 +104,7 @@ def silenced(
         raise PlanError(f"Expected {len(projections)} refits, one a layer, got {len(refits)}.")
     with (
         language_model.lock,
+        _edited_feeding(language_model, kept, refits),
         _edited(projections, kept, refits, factor),
         _edited_attention(language_model, refits),
     ):
@@ -128,6 +139,36 @@ def _edited(
         edit_input=edit_input,
         edit_output=None if refits is None else edit_output,
     )
+
+
+def _edited_feeding(
+    language_model: LanguageModel,
+    kept: Sequence[NDArray[np.bool_]],
+    refits: Sequence[Refit] | None,
+) -> AbstractContextManager[None]:
+    """Replace what the modules that feed the units give the kept ones, where refits say so."""
+    architecture = language_model.architecture
+    modules, new_rows = [], []
+    for layer, refit in enumerate(refits or ()):
+        if not refit.feeding:
+            continue
+        index = torch.from_numpy(np.flatnonzero(kept[layer]))
+        rows = feeding_rows(architecture, index, language_model.layout.widths[layer])
+        feeding = feeding_modules(language_model.model, architecture, layer)
+        for module, weight in zip(feeding, refit.feeding, strict=True):
+            modules.append(module)
+            new_rows.append((rows.to(weight_of(module).device), weight))
+    if not modules:
+        return nullcontext()
+
+    def edit_output(which: int, x: Tensor, y: Tensor) -> Tensor:
+        rows, weight = new_rows[which]
+        bias = bias_of(modules[which])
+        y = y.clone()
+        y[..., rows] = functional.linear(x, weight.to(y), None if bias is None else bias[rows])
+        return y
+
+    return edit_projections(modules, edit_output=edit_output)
 
 
 def _edited_attention(

@@ -83,7 +83,7 @@ def test_the_comparison_has_the_whole_text_on_top_and_error_bars(results, palett
     assert plan.error_x.array[0] == pytest.approx(results[PLAN].standard_error)
     symbols = [trace.marker.symbol for trace in picture.figure.data]
     assert len(set(symbols)) == len(symbols)  # told apart without colour
-    assert "Your plan is below the best baseline, Random" in picture.alternative
+    assert "Your plan is below the best of the others, Random" in picture.alternative
     assert "<i>" not in sent(picture.figure)
 
 
@@ -111,6 +111,8 @@ def trade(**columns) -> pd.DataFrame:
             "share_of_parameters": [0.24, 0.12, 0.24],
             "perplexity": [40.0, 25.0, 31.0],
             "error": [1.0, 0.5, 0.7],
+            "difference": [0.6, 0.3, 0.4],
+            "difference_error": [0.03, 0.01, 0.02],
             "seeds": [1, 1, 1],
             "spread": ["text"] * 3,
             **columns,
@@ -132,6 +134,11 @@ def test_the_trade_is_drawn_against_units_and_against_parameters() -> None:
     assert "<b>mine" not in sent(picture.figure)
     assert any(shape.y0 == 20.0 for shape in picture.figure.layout.shapes)  # the dense line
     assert "Dense 20.00 ± 0.40" in picture.alternative
+    above = trade_chart(trade(), level, axis="ratio", quantity=ABOVE_DENSE, palette=READING_ROOM)
+    flap = next(t for t in above.figure.data if t.name == "FLAP")
+    np.testing.assert_allclose(flap.y, [0.3, 0.6], rtol=1e-6)
+    np.testing.assert_allclose(flap.error_y.array, [0.01, 0.03], rtol=1e-6)
+    assert "<b>mine +0.4000 ± 0.0200, FLAP +0.6000" in above.alternative
 
 
 def test_a_plan_that_is_not_finite_is_no_point_of_the_trade_but_stays_in_its_table() -> None:

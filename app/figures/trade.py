@@ -95,7 +95,8 @@ def comparison_chart(marks: Sequence[Mark], quantity: Quantity, *, palette: Pale
     if quantity.is_difference:
         figure.add_vline(x=0, line={"color": palette.quiet, "width": 1, "dash": "dot"})
     elif _is_wide([m.value for m in marks]):
-        figure.update_xaxes(type="log", dtick="D2", title_text=f"{quantity.title} (log)")
+        ticks = _log_ticks([m.value for m in marks])
+        figure.update_xaxes(type="log", title_text=f"{quantity.title} (log)", **ticks)
     return Picture(
         figure=figure,
         alternative=_comparison_said(marks, quantity),
@@ -132,7 +133,8 @@ def _comparison_said(marks: Sequence[Mark], quantity: Quantity) -> str:
     if plan is not None and rivals:
         best = min(rivals, key=lambda m: m.value)
         relation = "below" if plan.value < best.value else "not below"
-        text += f" Your plan is {relation} the best baseline, {best.label}."
+        name = f"{plan.label[:1].upper()}{plan.label[1:]}"
+        text += f" {name} is {relation} the best of the others, {best.label}."
     return text
 
 
@@ -167,6 +169,8 @@ class Level:
     error: float
 
 
+#: Columns of value and error: of perplexity, and of the difference to dense.
+_COLUMNS = {False: ("perplexity", "error"), True: ("difference", "difference_error")}
 AXES = {
     "ratio": "MLP units removed, %",
     "parameters": "parameters kept, %",
@@ -178,10 +182,11 @@ def trade_chart(
     dense: Level | None,
     *,
     axis: str,
+    quantity: Quantity = PERPLEXITY,
     own: str = "",
     palette: Palette,
 ) -> Picture:
-    """Draw perplexity against how much goes: one line for each series of plans.
+    """Draw what plans cost against how much goes: one line for each series of plans.
 
     Parameters
     ----------
@@ -189,11 +194,14 @@ def trade_chart(
         As `sweeping.pooled` returns it, with a column ``series`` that names the line.
     axis : {"ratio", "parameters"}
         Share of MLP units removed, or of parameters kept.
+    quantity : Quantity
+        Perplexity, or what it is above dense, paired by window.
     own : str
         The series that is drawn in the accent colour.
     """
     figure = go.Figure()
-    shown = table[np.isfinite(table["perplexity"].astype(float))]
+    value, error = _COLUMNS[quantity.is_difference]
+    shown = table[np.isfinite(table[value].astype(float))]
     names = list(dict.fromkeys(shown["series"]))
     looks = _looks([(n, "plan" if n == own else "baseline") for n in names], palette)
     percent = _percent(shown, axis)
@@ -201,14 +209,14 @@ def trade_chart(
         rows = shown[shown["series"] == name].assign(percent=percent).sort_values("percent")
         figure.add_scatter(
             x=rows["percent"].to_numpy(np.float32),
-            y=rows["perplexity"].to_numpy(np.float32),
+            y=rows[value].to_numpy(np.float32),
             mode="lines+markers",
             name=safe(name),
             marker=looks[name],
             line={"color": looks[name]["color"], "width": 3 if name == own else 1.5},
             error_y={
                 "type": "data",
-                "array": np.nan_to_num(rows["error"].to_numpy(np.float32)),
+                "array": np.nan_to_num(rows[error].to_numpy(np.float32)),
                 "thickness": 1.2,
                 "width": 4,
             },
@@ -217,18 +225,20 @@ def trade_chart(
         )
     style(figure, palette, height=420)
     legend_on_top(figure, palette)
-    if dense is not None:
-        _draw_dense(figure, dense, palette)
+    if quantity.is_difference:
+        _draw_dense(figure, Level(perplexity=0.0, error=math.nan), palette, text="dense")
+    elif dense is not None:
+        _draw_dense(figure, dense, palette, text=f"dense {dense.perplexity:.2f}")
     figure.update_xaxes(title_text=AXES[axis], showgrid=True, nticks=8)
     if axis == "parameters":
         figure.update_xaxes(autorange="reversed")
-    figure.update_yaxes(title_text="perplexity", nticks=6)
-    levels = [*shown["perplexity"], *([dense.perplexity] if dense else [])]
-    if _is_wide(levels):
-        figure.update_yaxes(type="log", dtick="D2", title_text="perplexity (log)")
+    figure.update_yaxes(title_text=quantity.title, nticks=6)
+    levels = [*shown[value], *([dense.perplexity] if dense else [])]
+    if not quantity.is_difference and _is_wide(levels):
+        figure.update_yaxes(type="log", title_text="perplexity (log)", **_log_ticks(levels))
     return Picture(
         figure=figure,
-        alternative=_trade_said(shown.assign(percent=percent), dense, axis, own),
+        alternative=_trade_said(shown, dense, quantity),
         table=table.drop(columns=["plan_id"], errors="ignore").reset_index(drop=True),
     )
 
@@ -239,7 +249,7 @@ def _percent(table: pd.DataFrame, axis: str) -> pd.Series:
     return 100 * (1 - table["share_of_parameters"].astype(float))
 
 
-def _draw_dense(figure: Any, dense: Level, palette: Palette) -> None:
+def _draw_dense(figure: Any, dense: Level, palette: Palette, *, text: str) -> None:
     if math.isfinite(dense.error):
         figure.add_hrect(
             y0=dense.perplexity - dense.error,
@@ -252,7 +262,7 @@ def _draw_dense(figure: Any, dense: Level, palette: Palette) -> None:
         y=dense.perplexity,
         line={"color": palette.text, "width": 1.5, "dash": "dot"},
         annotation={
-            "text": f"dense {dense.perplexity:.2f}",
+            "text": text,
             "font": {"color": palette.text, "size": 12},
             "xanchor": "right",
             "yanchor": "bottom",
@@ -268,14 +278,18 @@ def _point_said(row: Mapping[str, Any]) -> str:
     )
 
 
-def _trade_said(shown: pd.DataFrame, dense: Level | None, axis: str, own: str) -> str:
+def _trade_said(shown: pd.DataFrame, dense: Level | None, quantity: Quantity) -> str:
     start = "" if dense is None else f"Dense {dense.perplexity:.2f} ± {dense.error:.2f}. "
     if shown.empty:
         return f"{start}No pruned model was measured yet."
+    value, error = _COLUMNS[quantity.is_difference]
+    sign, digits = ("+", quantity.digits) if quantity.is_difference else ("", 2)
     most = shown["ratio"].max()
-    last = shown[shown["ratio"] == most].sort_values("perplexity")
-    parts = [f"{row.series} {row.perplexity:.2f} ± {row.error:.2f}" for row in last.itertuples()]
-    place = f"With {most:.0%} of MLP units asked to go"
+    parts = [
+        f"{row['series']} {row[value]:{sign}.{digits}f} ± {row[error]:.{digits}f}"
+        for row in shown[shown["ratio"] == most].sort_values(value).to_dict("records")
+    ]
+    place = f"{quantity.title.capitalize()} with {most:.0%} of MLP units asked to go"
     return f"{start}{place}: {', '.join(parts)}."
 
 
@@ -303,7 +317,13 @@ def overlap_profile(table: pd.DataFrame, *, first: str, second: str, palette: Pa
             marker={
                 "color": colour,
                 "line": {"width": 0},
-                "pattern": {"shape": shape, "fgcolor": palette.canvas, "size": 5, "solidity": 0.2},
+                "pattern": {
+                    "shape": shape,
+                    "bgcolor": colour,
+                    "fgcolor": palette.canvas,
+                    "size": 6,
+                    "solidity": 0.25,
+                },
             },
             customdata=layers[["jaccard", "chance"]].to_numpy(np.float32),
             hovertemplate=(
@@ -313,7 +333,7 @@ def overlap_profile(table: pd.DataFrame, *, first: str, second: str, palette: Pa
         )
     style(figure, palette, height=280)
     legend_on_top(figure, palette)
-    figure.update_layout(barmode="stack", bargap=0.12)
+    figure.update_layout(barmode="stack", bargap=0.12, legend_traceorder="normal")
     figure.update_xaxes(title_text="layer")
     figure.update_yaxes(title_text="units removed", nticks=5)
     whole = table.loc[["all"]].to_dict("records")[0]
@@ -335,6 +355,14 @@ def _finite(value: float) -> float:
 def _is_wide(values: Sequence[float]) -> bool:
     known = [value for value in values if math.isfinite(value) and value > 0]
     return bool(known) and max(known) > 4 * min(known)
+
+
+def _log_ticks(values: Sequence[float]) -> dict[str, Any]:
+    """Return ticks at 1, 2 and 5 times powers of ten, written out: bare digits say too little."""
+    known = [value for value in values if math.isfinite(value) and value > 0]
+    powers = range(math.floor(math.log10(min(known))), math.ceil(math.log10(max(known))) + 1)
+    ticks = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
+    return {"tickvals": ticks, "ticktext": [f"{tick:,g}" for tick in ticks]}
 
 
 def _short(name: str) -> str:

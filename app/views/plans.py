@@ -54,7 +54,7 @@ def show_list(history: History, text: str) -> None:
         height="auto" if len(history.plans) <= 8 else 340,
         alt=f"{len(history.plans)} plans, newest first",
         key="plans-list",
-        placeholder="not measured",
+        placeholder="–",
         column_config={
             "plan": st.column_config.TextColumn("plan", width="medium", pinned=True),
             "units": number("units gone", format="%.1f %%"),
@@ -95,8 +95,11 @@ def show_history(history: History, text: str) -> None:
     chosen = [plan for id in select(history) for plan in history.plans if plan.id == id]
     if len(chosen) > 1:
         plan_compare.draw(history, text, chosen)
-    for plan in chosen:
-        plan_card.draw(plan)
+        for plan in chosen:
+            with st.expander(components.plain(plan_rows.title(plan)), icon=":material/edit:"):
+                plan_card.draw(plan)
+    elif chosen:
+        plan_card.draw(chosen[0])
 
 
 def show_sweep(history: History, text: str) -> None:

@@ -4,7 +4,17 @@ from contextlib import suppress
 
 import streamlit as st
 
-from app import components, lab, lab_apply, lab_log, lab_rules, preview_panel, resources, state
+from app import (
+    components,
+    lab,
+    lab_apply,
+    lab_log,
+    lab_rules,
+    pins,
+    preview_panel,
+    resources,
+    state,
+)
 from fnprune_core.errors import FnpruneError
 from fnprune_core.networks import NetworkAtlas
 
@@ -32,6 +42,9 @@ def show_lab(atlas: NetworkAtlas) -> None:
         show_choice(atlas, asked)
     if asked.settings is not None and asked.refused is None:
         preview_panel.show(atlas, asked.settings)
+    else:  # it may be the pinned units that are refused
+        with components.explaining():
+            pins.show(atlas)
 
 
 components.heading(

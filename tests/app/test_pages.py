@@ -1,6 +1,5 @@
 """Every page: cold, with an example, and with wrong input; no exception, a message, state kept."""
 
-
 import pytest
 import tiny
 from driving import finish, press, said, view
