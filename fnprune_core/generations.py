@@ -168,28 +168,59 @@ def generate(
     """
     made = open_plan(workspace, plan_id)
     language_model.check_fingerprint(made.fingerprint, "plan")
-    sampling = _canonical(sampling)
+    sampling = canonical_sampling(sampling)
     folder = workspace.existing("plans", plan_id)
     inputs = {
         "fingerprint": language_model.fingerprint,
         "dtype": str(language_model.dtype),
         "device": language_model.device.type,
-        "prompt": asdict(_printable(prompt)),
+        "prompt": asdict(printable(prompt)),
         "sampling": asdict(sampling),
         "cut_key": read_manifest(folder)["cut_key"],
     }
     id = artifact_id("generations", inputs)
     if workspace.has("generations", id):
         return id
-    prompt_ids = encode(language_model, prompt)
     pruned = partial(silenced, language_model, made.removed, refits=open_refits(workspace, plan_id))
-    written = _write_both(
-        language_model, prompt_ids, pruned, sampling=sampling,
+    written = side_by_side(
+        language_model, prompt, pruned, sampling=sampling,
         known=_dense_text(workspace, inputs), on_token=on_token, cancel=cancel,
     )  # fmt: skip
+    result = replace(written, plan_id=folder.name)
+    facts = {"plan_id": folder.name, "model_name": language_model.name}
+    with new_folder(workspace.folder("generations", id)) as target:
+        result.save(target)
+        write_json(target / MANIFEST, manifest_of("generations", inputs, facts))
+    return id
+
+
+def side_by_side(
+    language_model: LanguageModel,
+    prompt: Prompt,
+    pruned: Condition,
+    *,
+    sampling: Sampling,
+    known: Generation | None = None,
+    on_token: Callable[[str, Generation], None] = lambda whose, written: None,
+    cancel: CancelToken = NEVER,
+) -> SideBySide:
+    """Return what the dense model and the model under a condition write, and make of both texts.
+
+    Parameters
+    ----------
+    pruned : callable
+        Returns the context of a forward pass that holds the model's lock, such as `silenced`.
+    known : Generation, optional
+        The dense text, where it was written before.
+    """
+    sampling, prompt_ids = canonical_sampling(sampling), encode(language_model, prompt)
+    written = _write_both(
+        language_model, prompt_ids, pruned, sampling=sampling, known=known,
+        on_token=on_token, cancel=cancel,
+    )  # fmt: skip
     expected = _expectations(language_model, prompt_ids, written, pruned, cancel=cancel)
-    result = SideBySide(
-        prompt=_printable(prompt),
+    return SideBySide(
+        prompt=printable(prompt),
         sampling=sampling,
         prompt_ids=np.asarray(prompt_ids, dtype=np.int64),
         written=written,
@@ -199,14 +230,9 @@ def generate(
             for whose, each in written.items()
         },
         words=_words(language_model, written, expected),
-        plan_id=folder.name,
+        plan_id="",
         model_name=language_model.name,
     )
-    facts = {"plan_id": folder.name, "model_name": language_model.name}
-    with new_folder(workspace.folder("generations", id)) as target:
-        result.save(target)
-        write_json(target / MANIFEST, manifest_of("generations", inputs, facts))
-    return id
 
 
 def open_generation(workspace: Workspace, generation_id: str) -> SideBySide:
@@ -224,12 +250,12 @@ def text_pieces(
     return pieces_of(language_model.tokenizer, ids)[1:]
 
 
-def _canonical(sampling: Sampling) -> Sampling:
+def canonical_sampling(sampling: Sampling) -> Sampling:
     """Return the sampling without what plays no part, so that equal texts have equal ids."""
     return replace(sampling, top_p=1.0, seed=0) if sampling.temperature == 0 else sampling
 
 
-def _printable(prompt: Prompt) -> Prompt:
+def printable(prompt: Prompt) -> Prompt:
     """Return a prompt that can be written to a file: without lone halves of pairs."""
     text, system = (
         each.encode("utf-8", "replace").decode("utf-8") for each in (prompt.text, prompt.system)

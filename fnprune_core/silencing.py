@@ -79,6 +79,7 @@ def silenced(
     *,
     refits: Sequence[Refit] | None = None,
     factor: float = 0.0,
+    centre: NDArray[np.floating] | None = None,
 ) -> Iterator[None]:
     """Scale the given units' activations by `factor` while the block runs; 0 silences them.
 
@@ -92,6 +93,8 @@ def silenced(
         Unit indices of each layer.
     refits : sequence of Refit, optional
         One a layer; previews the compensation. KV groups go by them too (see `without_refit`).
+    centre : ndarray (n_units,), optional
+        What activations are scaled towards; 0 if not given.
 
     Raises
     ------
@@ -105,7 +108,7 @@ def silenced(
     with (
         language_model.lock,
         _edited_feeding(language_model, kept, refits),
-        _edited(projections, kept, refits, factor),
+        _edited(projections, kept, refits, factor, _split(language_model, centre)),
         _edited_attention(language_model, refits),
     ):
         yield
@@ -116,6 +119,7 @@ def _edited(
     kept: Sequence[NDArray[np.bool_]],
     refits: Sequence[Refit] | None,
     factor: float = 0.0,
+    centres: Sequence[NDArray[np.floating]] | None = None,
 ) -> AbstractContextManager[None]:
     """Scale the inputs of each projection that are not kept, and replace what makes its output."""
     scales = [
@@ -125,8 +129,15 @@ def _edited(
         for part, module in zip(kept, projections, strict=True)
     ]
 
+    shifts = [
+        (1 - scale) * torch.from_numpy(np.asarray(centre, dtype=np.float32)).to(scale)
+        for scale, centre in zip(scales, centres or (), strict=False)
+    ]
+
     def edit_input(layer: int, x: Tensor) -> Tensor:
-        return x if kept[layer].all() else x * scales[layer]
+        if kept[layer].all():
+            return x
+        return torch.addcmul(shifts[layer], x, scales[layer]) if shifts else x * scales[layer]
 
     def edit_output(layer: int, x: Tensor, y: Tensor) -> Tensor:
         refit = Refit() if refits is None else refits[layer]
@@ -139,6 +150,12 @@ def _edited(
         edit_input=edit_input,
         edit_output=None if refits is None else edit_output,
     )
+
+
+def _split(
+    language_model: LanguageModel, values: NDArray[np.floating] | None
+) -> list[NDArray[np.floating]] | None:
+    return None if values is None else language_model.layout.split(values)
 
 
 def _edited_feeding(

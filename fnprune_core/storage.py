@@ -39,6 +39,8 @@ KINDS = (
     "evaluations",
     "generations",
     "speeds",
+    "lesions",
+    "lesion_texts",
     "exports",
 )
 _UNFINISHED = ".unfinished-"

@@ -1,0 +1,269 @@
+"""Whether a lesion does more harm than matched random ones: two questions to every effect.
+
+Does it stand out from random lesions (a moderated t, Smyth 2004), and does it hold over the texts
+(a paired t over documents, blocks of windows or templates)? An effect counts if both say so: its
+p is the larger of the two (Berger 1982), corrected over all effects of a table (Benjamini and
+Hochberg 1995). Functions of arrays; L lesions, R random ones for each, W windows, C columns.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+from scipy.special import digamma, polygamma
+
+Floats = NDArray[np.float64]
+_LEAST_VARIANCE = 1e-24  # nats²: of random lesions that change nothing at all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Texts:
+    """What was read, as far as statistics go.
+
+    Parameters
+    ----------
+    tokens : ndarray (W,)
+        Predictions of each window.
+    column : ndarray (W,)
+        The domain or condition of each window.
+    unit : ndarray (W,)
+        What is resampled: the document, block or template of each window.
+    n_columns : int
+    """
+
+    tokens: NDArray[np.int64]
+    column: NDArray[np.int64]
+    unit: NDArray[np.int64]
+    n_columns: int
+
+    def n_units(self) -> NDArray[np.int64]:
+        """Return how many units of resampling each column has: (C,)."""
+        return np.array(
+            [len(np.unique(self.unit[self.column == c])) for c in range(self.n_columns)]
+        )
+
+    def means(self, change: Floats) -> Floats:
+        """Return nats per token by column from sums by window: (…, W) → (…, C)."""
+        place = (self.column[:, None] == np.arange(self.n_columns)).astype(np.float64)
+        return np.asarray((change @ place) / (self.tokens @ place))
+
+    def errors(self, change: Floats) -> Floats:
+        """Return the standard error of `means` over units of resampling: (…, C)."""
+        found = np.full((*change.shape[:-1], self.n_columns), np.nan)
+        for c in range(self.n_columns):
+            here = self.column == c
+            _, unit = np.unique(self.unit[here], return_inverse=True)
+            n = int(unit.max()) + 1 if len(unit) else 0
+            if n < 2:
+                continue
+            place = (unit[:, None] == np.arange(n)).astype(np.float64)
+            sums, counts = change[..., here] @ place, self.tokens[here] @ place
+            mean = sums.sum(axis=-1, keepdims=True) / counts.sum()
+            squares = np.square(sums - mean * counts).sum(axis=-1)
+            found[..., c] = np.sqrt(n / (n - 1) * squares) / counts.sum()
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Tested:
+    """Effects of any shape, each with what it is read against.
+
+    Parameters
+    ----------
+    excess : ndarray
+        The lesion's change less the mean of its random lesions', nats per token.
+    text_error : ndarray
+        Its standard error over the texts, the random lesions being given.
+    lesion_error : ndarray
+        Its standard error over random lesions, their spread moderated.
+    p_texts, p_lesions, p, q : ndarray
+        Two-sided; p is the larger, q is corrected over all. NaN where a question cannot be put.
+    """
+
+    excess: Floats
+    text_error: Floats
+    lesion_error: Floats
+    p_texts: Floats
+    p_lesions: Floats
+    p: Floats
+    q: Floats
+
+
+def tested(
+    excess: Floats,
+    random: Floats,
+    text_error: Floats,
+    *,
+    text_freedom: NDArray[np.integer],
+    trend: Floats,
+) -> Tested:
+    """Put both questions to each effect.
+
+    Parameters
+    ----------
+    excess, text_error, text_freedom : ndarray (E,)
+        One value an effect; degrees of freedom of the text's error.
+    random : ndarray (R, E)
+        The same quantity of each random lesion; NaN where not yet measured.
+    trend : ndarray (E, P)
+        What the spread of random lesions may depend on: their size, the column.
+    """
+    n_random = np.isfinite(random).sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        centred = random - np.nansum(random, axis=0) / np.maximum(n_random, 1)
+        variance = np.nansum(np.square(centred), axis=0) / (n_random - 1)
+        spread, freedom = moderated(variance, n_random - 1, trend)
+        lesion_error = np.sqrt(spread * (1 + 1 / n_random))
+        p_lesions = 2 * stats.t.sf(np.abs(excess) / lesion_error, freedom)
+        p_texts = 2 * stats.t.sf(np.abs(excess) / text_error, text_freedom)
+    known = (n_random > 1) & np.isfinite(text_error)
+    p = np.where(known, np.maximum(p_lesions, p_texts), np.nan)
+    return Tested(
+        excess=excess,
+        text_error=text_error,
+        lesion_error=np.where(n_random > 1, lesion_error, np.nan),
+        p_texts=p_texts,
+        p_lesions=np.where(n_random > 1, p_lesions, np.nan),
+        p=p,
+        q=false_discovery(p),
+    )
+
+
+def moderated(
+    variance: Floats, freedom: NDArray[np.integer], trend: Floats
+) -> tuple[Floats, Floats]:
+    """Return variances drawn towards what all of them have in common, and their freedom.
+
+    Empirical Bayes after Smyth (2004, Statistical Applications in Genetics 3:3), with a prior that
+    follows `trend` as in limma: log s² regressed on it, the scatter that is left beyond that of
+    χ² giving the prior's degrees of freedom.
+
+    Parameters
+    ----------
+    variance, freedom : ndarray (E,)
+        Those with freedom below 1 take the prior alone no part, and come back NaN.
+    trend : ndarray (E, P)
+        Without a constant.
+    """
+    usable = (freedom > 0) & np.isfinite(variance)
+    found, whole = np.full(len(variance), np.nan), np.asarray(freedom, dtype=np.float64).copy()
+    if not usable.any():
+        return found, whole
+    s2, d = np.maximum(variance[usable], _LEAST_VARIANCE), whole[usable]
+    design = np.column_stack([np.ones(len(s2)), trend[usable]])
+    rank = int(np.linalg.matrix_rank(design))
+    if len(s2) - rank < max(3, rank):  # too few to know how they scatter about a trend
+        design, rank = design[:, :1], 1
+    excess = np.log(s2) - digamma(d / 2) + np.log(d / 2)
+    fitted = design @ np.linalg.lstsq(design, excess, rcond=None)[0]
+    if len(s2) <= rank:
+        found[usable] = s2
+        return found, whole
+    scatter = np.square(excess - fitted).sum() / (len(s2) - rank) - polygamma(1, d / 2).mean()
+    prior_freedom = 2 * _inverse_trigamma(scatter) if scatter > 0 else np.inf
+    if np.isinf(prior_freedom):
+        found[usable] = np.exp(fitted)
+    else:
+        prior = np.exp(fitted + digamma(prior_freedom / 2) - np.log(prior_freedom / 2))
+        found[usable] = (prior_freedom * prior + d * s2) / (prior_freedom + d)
+    # No effect is known better than from all random lesions together.
+    whole[usable] = np.minimum(d + prior_freedom, d.sum())
+    return found, whole
+
+
+def _inverse_trigamma(value: float) -> float:
+    """Return y with trigamma(y) = value, by Newton's method on 1 / trigamma (Smyth 2004)."""
+    if value > 1e7:
+        return float(1 / np.sqrt(value))
+    if value < 1e-6:
+        return 1 / value
+    y = 0.5 + 1 / value
+    for _ in range(50):
+        trigamma = float(polygamma(1, y))
+        step = trigamma * (1 - trigamma / value) / float(polygamma(2, y))
+        y += step
+        if abs(step / y) < 1e-10:
+            break
+    return y
+
+
+def false_discovery(p: Floats) -> Floats:
+    """Return q: p corrected for the rate of false discoveries among all finite ones."""
+    q, known = np.full(p.shape, np.nan), np.isfinite(p)
+    if known.any():
+        q[known] = stats.false_discovery_control(p[known])
+    return q
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoubleDissociation:
+    """Two lesions and two columns: the first harms `a` rather than `b`, the second the reverse.
+
+    Parameters
+    ----------
+    first, second : int
+        Rows of the table of effects.
+    a, b : int
+        Columns.
+    contrast : tuple of float
+        Excess in the column that is harmed less excess in the other, of each lesion.
+    error : tuple of float
+        The larger of the two standard errors of each contrast.
+    q : float
+        The larger of the two.
+    """
+
+    first: int
+    second: int
+    a: int
+    b: int
+    contrast: tuple[float, float]
+    error: tuple[float, float]
+    q: float
+
+
+def double_dissociations(
+    contrasts: Tested,
+    effects: Tested,
+    pairs: Sequence[tuple[int, int]],
+    *,
+    level: float,
+) -> list[DoubleDissociation]:
+    """Return the double dissociations, the clearest of each pair of columns first.
+
+    A lesion counts for a pair if its contrast is significant, and so is its excess in the column
+    that it harms: being spared less is no harm. Each also harms its own column more than the
+    other lesion does.
+
+    Parameters
+    ----------
+    contrasts : Tested (L, pairs)
+    effects : Tested (L, C)
+    """
+    found = []
+    for j, (a, b) in enumerate(pairs):
+        sure = contrasts.q[:, j] <= level
+        hurts = [(effects.q[:, c] <= level) & (effects.excess[:, c] > 0) for c in (a, b)]
+        for first in np.flatnonzero(sure & (contrasts.excess[:, j] > 0) & hurts[0]):
+            for second in np.flatnonzero(sure & (contrasts.excess[:, j] < 0) & hurts[1]):
+                of_a, of_b = effects.excess[[first, second], a], effects.excess[[first, second], b]
+                if of_a[0] > of_a[1] and of_b[1] > of_b[0]:
+                    both = [int(first), int(second)]
+                    error = np.fmax(contrasts.text_error, contrasts.lesion_error)[both, j]
+                    found.append(
+                        DoubleDissociation(
+                            first=both[0],
+                            second=both[1],
+                            a=a,
+                            b=b,
+                            contrast=(
+                                float(contrasts.excess[first, j]),
+                                float(-contrasts.excess[second, j]),
+                            ),
+                            error=(float(error[0]), float(error[1])),
+                            q=float(contrasts.q[both, j].max()),
+                        )
+                    )
+    return sorted(found, key=lambda each: -min(each.contrast))
