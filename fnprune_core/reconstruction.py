@@ -140,6 +140,8 @@ class _Run:
     ) -> None:
         self.language_model, self.pruned = language_model, pruned
         self.windows, self.counted = windows, counted
+        # One scale for all sessions: one that counts little must move little.
+        self.usual = max(float(counted.sum()) / windows.n_windows, 1e-12)
         for parameter in pruned.parameters():
             parameter.requires_grad_(False)
         self.layers: list[list[nn.Parameter]] = []
@@ -172,10 +174,10 @@ class _Run:
             optimiser.step()
 
     def held_out_loss(self, sessions: Sequence[int]) -> float:
-        """Return the loss over sessions, a token of each counting alike."""
+        """Return the loss over sessions, by what their tokens count."""
         with torch.no_grad():
-            totals = [(float(self._loss(each)), self._weight(each)) for each in sessions]
-        return sum(loss * weight for loss, weight in totals) / sum(w for _, w in totals)
+            total = sum(float(self._loss(each)) for each in sessions) * self.usual
+        return total / max(sum(float(self._counts(each).sum()) for each in sessions), 1e-12)
 
     def snapshot(self) -> list[list[Tensor]]:
         """Return copies of each layer's weights on the CPU as (outputs, inputs)."""
@@ -188,15 +190,12 @@ class _Run:
             )
         return snapshot
 
-    def _weight(self, session: int) -> float:
-        return float(self._counts(session).sum())
-
     def _counts(self, session: int) -> NDArray[np.float64]:
         tokens = slice(int(self.windows.starts[session]), int(self.windows.starts[session + 1]))
         return self.counted[tokens]
 
     def _loss(self, session: int) -> Tensor:
-        """Return the weighted mean of the divergence over a session's tokens."""
+        """Return the weighted divergence over a session, a usual session's weights adding to 1."""
         model = self.language_model
         ids = torch.from_numpy(self.windows.window_ids(session).astype(np.int64))[None]
         ids = ids.to(model.device)
@@ -206,8 +205,7 @@ class _Run:
         with torch.autocast(model.device.type, torch.bfloat16, enabled=is_half):
             logits = self.pruned(ids, use_cache=False).logits[0]
         counts = torch.from_numpy(self._counts(session)).float().to(logits.device)
-        # A session none of whose tokens count teaches nothing.
-        return _divergence(logits, wanted, counts / counts.sum().clamp(min=1e-12))
+        return _divergence(logits, wanted, counts / self.usual)
 
 
 class _Divergence(torch.autograd.Function):

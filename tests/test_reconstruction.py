@@ -18,9 +18,9 @@ from fnprune_core.silencing import Refit, silenced
 TRAINING = Training(n_passes=6, step=0.02, warm_up=2)
 
 
-def learnable_windows():
+def learnable_windows(n_dummy_tokens=2):
     """Eight times the same session: what is learned from some holds for the one held out."""
-    windows = tiny.toy_windows()
+    windows = tiny.toy_windows(n_dummy_tokens=n_dummy_tokens)
     return replace(windows, token_ids=np.tile(windows.window_ids(0), windows.n_windows))
 
 
@@ -99,6 +99,26 @@ def test_a_step_that_betters_nothing_leaves_the_refits_where_they_were(llama):
     assert divergence(llama, plan, refits, windows) == pytest.approx(
         divergence(llama, plan, before, windows), rel=1e-4
     )
+
+
+def test_sessions_whose_tokens_do_not_count_teach_nothing(llama):
+    windows, plan = learnable_windows(n_dummy_tokens=0), tiny.toy_plan(llama)
+    weights = np.repeat([0.0, 1.0] * (windows.n_windows // 2), 32)
+    other = np.where(weights > 0, windows.token_ids, 1 + windows.token_ids % 7)
+    refits = [
+        reconstruct(
+            llama,
+            plan,
+            [Refit()] * llama.layout.n_layers,
+            replace(windows, token_ids=ids),
+            weights=weights,
+            training=TRAINING,
+        )
+        for ids in (windows.token_ids, other)
+    ]
+    for first, second in zip(*refits, strict=True):
+        torch.testing.assert_close(first.columns, second.columns)
+        torch.testing.assert_close(first.feeding, second.feeding)
 
 
 def test_training_stops_on_request_and_refuses_a_loss_that_is_not_finite(llama):
