@@ -1,0 +1,193 @@
+"""What a report is written from: an atlas with all that hangs on it, opened once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fnprune_core import decoding, workflows
+from fnprune_core.annotations import Annotations, read_annotations
+from fnprune_core.errors import SettingsError
+from fnprune_core.losses import Perplexity
+from fnprune_core.networks import DEFAULT_THRESHOLD, NetworkAtlas
+from fnprune_core.plan_history import History, PlanRecord, history
+from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
+from fnprune_core.sessions import document_codes
+from fnprune_core.storage import Entry, Workspace, read_manifest
+from fnprune_core.topography import Cortex
+from fnprune_core.verdicts import Assessment
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Material:
+    """An atlas and what was measured of it; parts are read when they are first asked for.
+
+    Parameters
+    ----------
+    z : float
+        Threshold on |z| of maps and members.
+    n_detailed : int
+        Networks that are shown in full; all are in the tables.
+    """
+
+    workspace: Workspace
+    atlas: NetworkAtlas
+    z: float = DEFAULT_THRESHOLD
+    n_detailed: int = 12
+    progress: Progress = ignore
+    cancel: CancelToken = NEVER
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """The decomposition's manifest."""
+        return read_manifest(self.workspace.existing("decompositions", self.atlas.id))
+
+    @cached_property
+    def recording(self) -> dict[str, Any]:
+        """The recording's manifest."""
+        id = self.atlas.decomposition.recording_id
+        return read_manifest(self.workspace.existing("recordings", id))
+
+    @cached_property
+    def names(self) -> list[str]:
+        """What each network is called."""
+        return workflows.network_names(self.workspace, self.atlas)
+
+    @cached_property
+    def said(self) -> Annotations:
+        """What people say of the networks."""
+        return read_annotations(self.workspace, self.atlas.id)
+
+    @cached_property
+    def cortex(self) -> Cortex | None:
+        """Where the units sit, if they were laid out."""
+        return workflows.open_cortex(self.workspace, self.atlas.id)
+
+    @cached_property
+    def assessment(self) -> Assessment:
+        """What was measured of trust, which may be nothing."""
+        return workflows.open_assessment(self.workspace, self.atlas.id)
+
+    @cached_property
+    def assessment_ids(self) -> dict[str, str]:
+        """The parts of trust that were measured, by name."""
+        return workflows.assessment_ids(self.workspace, self.atlas.id)
+
+    @cached_property
+    def domain_test(self) -> decoding.DomainTest | None:
+        """Whether domains differ in each network's strength; None where they cannot be compared."""
+        try:
+            return decoding.domain_test(self.atlas)
+        except SettingsError:
+            return None
+
+    @cached_property
+    def tags(self) -> list[tuple[decoding.Tag, ...]]:
+        """The trivial things that each network follows."""
+        return decoding.trivial_tags(self.atlas)
+
+    @cached_property
+    def n_documents(self) -> int:
+        """Documents that were recorded; parts of one text are one."""
+        return len(np.unique(document_codes(self.atlas.tokens)))
+
+    @cached_property
+    def all_plans(self) -> History:
+        """Every plan of the model."""
+        return history(self.workspace, fingerprint=self.atlas.decomposition.fingerprint)
+
+    @cached_property
+    def plans(self) -> tuple[PlanRecord, ...]:
+        """The plans that belong here: of these networks, or calibrated on their recording."""
+        recording = self.atlas.decomposition.recording_id
+        return tuple(
+            plan
+            for plan in self.all_plans.plans
+            if plan.decomposition_id == self.atlas.id
+            or (not plan.decomposition_id and plan.recording_id == recording)
+        )
+
+    def texts(self) -> list[str]:
+        """Return the texts on which these plans were measured, those of most plans first."""
+        return History(plans=self.plans, dense=self.all_plans.dense).texts()
+
+    def result(self, evaluation_id: str) -> Perplexity:
+        """Return a stored perplexity."""
+        return workflows.open_evaluation(self.workspace, evaluation_id)
+
+    def entries(self, kind: str) -> Sequence[Entry]:
+        """Return the whole artifacts of a kind, newest first."""
+        return self.workspace.entries(kind)
+
+    @cached_property
+    def detailed(self) -> list[int]:
+        """The networks that are shown in full: the most typical of each domain in turn."""
+        share = self.atlas.domain_share()
+        best = share.argmax(axis=1)
+        ranks = [
+            [k for k in np.argsort(-share[:, d], kind="stable").tolist() if best[k] == d]
+            for d in range(share.shape[1])
+        ]
+        longest = max(len(rank) for rank in ranks)
+        dealt = [rank[i] for i in range(longest) for rank in ranks if i < len(rank)]
+        return sorted(dealt[: self.n_detailed])
+
+    @cached_property
+    def domains(self) -> pd.DataFrame:
+        """One row a domain of the recording: domain, sessions, tokens, documents."""
+        tokens = self.atlas.tokens
+        grouped = tokens.assign(document=document_codes(tokens)).groupby("domain", observed=True)
+        return pd.DataFrame(
+            {
+                "domain": [str(name) for name, _ in grouped],
+                "sessions": [part["session"].nunique() for _, part in grouped],
+                "tokens": [len(part) for _, part in grouped],
+                "documents": [part["document"].nunique() for _, part in grouped],
+            }
+        )
+
+    def versions(self) -> Mapping[str, Mapping[str, str]]:
+        """Return the package versions that each artifact was made with, by what it is."""
+        found = {
+            f"recording {self.atlas.decomposition.recording_id}": self.recording["versions"],
+            f"decomposition {self.atlas.id}": self.manifest["versions"],
+        }
+        for plan in self.plans:
+            folder = self.workspace.existing("plans", plan.id)
+            found[f"plan {plan.id}"] = read_manifest(folder)["versions"]
+        return found
+
+
+def open_material(
+    workspace: Workspace,
+    atlas_id: str,
+    *,
+    z: float = DEFAULT_THRESHOLD,
+    n_detailed: int = 12,
+    progress: Progress = ignore,
+    cancel: CancelToken = NEVER,
+) -> Material:
+    """Open an atlas and its recording for a report; `atlas_id` may be ``"latest"``.
+
+    Raises
+    ------
+    SettingsError
+        If the threshold or the number of networks is out of its range.
+    ArtifactNotFoundError, CorruptArtifactError
+        If the atlas or its recording is missing or damaged.
+    """
+    if not z > 0:
+        raise SettingsError(f"The threshold must be above 0, got {z}.")
+    if n_detailed < 0:
+        raise SettingsError(f"The number of networks shown in full cannot be {n_detailed}.")
+    return Material(
+        workspace=workspace,
+        atlas=workflows.open_atlas(workspace, atlas_id),
+        z=z,
+        n_detailed=n_detailed,
+        progress=progress,
+        cancel=cancel,
+    )

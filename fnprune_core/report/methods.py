@@ -1,0 +1,347 @@
+"""Methods in words, with every parameter that the artifacts carry."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from fnprune_core.allocation import protected_ends
+from fnprune_core.applying import applied_note
+from fnprune_core.assessing import PARTS
+from fnprune_core.report.material import Material
+from fnprune_core.report.parts import Block, Column, Heading, Section, Slot, Table, Text
+from fnprune_core.scores import SCORES
+from fnprune_core.storage import read_manifest
+
+_DEFAULT_NOTE = "the default"
+_CONTRAST = {"cube": "the fourth power (kurtosis)", "logcosh": "log cosh"}
+_ALGORITHM = {"fastica": "FastICA {hyvarinen1999}", "picard": "Picard-O {ablin2018}"}
+_SOURCES = {
+    "network-membership": "{liu2025}",
+    "flap": "{an2024}",
+    "flap-published": "{an2024}",
+    "wanda": "{sun2024}",
+    "taylor": "{ma2023}",
+}
+_COMPENSATIONS = {
+    "none": "nothing compensates for them",
+    "bias": "the removed units' mean output over the calibration tokens is added {an2024}",
+    "least-squares": (
+        "the columns that stay are refitted by ridge regression so that each layer's output on the "
+        "calibration tokens is kept (ridge of 1 % of each unit's own energy, towards the old "
+        "columns)"
+    ),
+    "reconstruct": (
+        "the MLP weights that stay are refitted by least squares and then trained end to end "
+        "towards the dense model's next-token distributions on the calibration text"
+    ),
+}
+_ALLOCATIONS = {
+    "uniform": "the same share of every layer",
+    "global": "wherever scores, standardised within each layer, are lowest",
+}
+
+
+def methods(m: Material) -> Section:
+    """Return what was done, from the model to the statistics."""
+    return Section(
+        key="methods",
+        title="Methods",
+        blocks=(
+            *_model_and_texts(m),
+            *_networks(m),
+            *_trust(m),
+            *_decoding(m),
+            *_pruning(m),
+            *_software(m),
+        ),
+    )
+
+
+def _model_and_texts(m: Material) -> Iterator[Block]:
+    facts, windows, layout = m.recording, m.recording["windows"], m.atlas.layout
+    widths = sorted(set(layout.widths))
+    width = f"{widths[0]:,}" if len(widths) == 1 else f"{widths[0]:,} to {widths[-1]:,}"
+    n_dummy = windows["n_dummy_tokens"]
+    yield Heading(text="Model and texts")
+    yield Text(
+        text=f"The model is {facts['model_name']}{_known(facts)} (fingerprint of its weights "
+        f"{facts['inputs']['fingerprint']}), read in {facts['inputs']['dtype']}. A unit is an "
+        f"input of an MLP's output projection, a neuron: {width} in each of {layout.n_layers} "
+        f"layers, {layout.n_units:,} in all."
+    )
+    texts = len(windows["document_names"])
+    parts = "" if texts == m.n_documents else f" (in {texts} parts)"
+    yield Text(
+        text=f"It read {windows['n_tokens']:,} tokens of {m.n_documents} documents{parts}, cut "
+        f"into {windows['n_windows']} windows of {windows['window']} tokens that do not overlap "
+        f"(table below; hash of the text {windows['text_sha256'][:16]}). What enters each output "
+        f"projection was recorded at every token. The first {n_dummy} tokens of a window, where "
+        "attention sinks sit, are left out of all statistics, as the first scans of a run are in "
+        "fMRI. A window is a session."
+    )
+    if "perplexity" in facts:
+        yield Text(text=f"The model's perplexity on these texts is {facts['perplexity']:.2f}.")
+    yield Table(
+        name="texts",
+        title="Texts that were recorded; parts of one text are one document.",
+        frame=m.domains,
+        columns={
+            "domain": Column(title="Domain"),
+            "sessions": Column(title="Sessions"),
+            "tokens": Column(title="Tokens"),
+            "documents": Column(title="Documents"),
+        },
+    )
+
+
+def _known(facts: Mapping[str, Any]) -> str:
+    return " {allal2025}" if facts.get("model_source") == "embedded" else ""
+
+
+def _networks(m: Material) -> Iterator[Block]:
+    d, s = m.atlas.decomposition, m.atlas.decomposition.settings
+    per_session = s.get("normalize") == "session"
+    scaled = "within each session" if per_session else "over the whole recording"
+    yield Heading(text="Functional networks")
+    if note := applied_note(d):
+        yield Text(
+            text=f"{note} There was no ICA on these texts: maps and time courses come from dual "
+            "regression {nickerson2017}. Stage 1 regresses each token's scaled activations on the "
+            "template's maps, which gives time courses; stage 2 regresses each unit on these. "
+            f"Units were scaled {scaled}."
+        )
+    else:
+        yield Text(text=_found(m, scaled))
+    yield Text(
+        text=f"A map is z over the {int(d.alive.sum()):,} units that vary, with the heavier tail "
+        "positive; a time course is the least-squares strength of all maps at each token. A unit "
+        f"is a member of a network where |z| is above {m.z:g}. z is over the units of one map: it "
+        "is a threshold, not a test over subjects. Together the networks explain "
+        f"{d.variance_explained:.1%} of the variance of the scaled activations."
+    )
+    if m.cortex is not None:
+        yield Text(
+            text="Neurons have no neighbours, so maps are drawn on a cortex that was made for "
+            "them: each layer is a sheet on which units of the same network lie together, at the "
+            "same place in neighbouring layers. Distances in it are no measurements."
+        )
+
+
+def _found(m: Material, scaled: str) -> str:
+    d, s = m.atlas.decomposition, m.atlas.decomposition.settings
+    k, n_kept = s["n_components"], s.get("n_session_components") or 2 * s["n_components"]
+    of = "in each layer by itself" if s.get("scope") == "layer" else "in the whole model at once"
+    n_runs, n_converged = len(d.converged), int(d.converged.sum())
+    return (
+        f"Group ICA {{calhoun2001}} looked for {k} networks {of}. Activations were scaled "
+        f"{scaled}; each session was reduced to its {n_kept} leading principal components, these "
+        f"to {k} by incremental group PCA {{smith2014}}, and these were rotated by spatial ICA: "
+        f"{_ALGORITHM.get(s['algorithm'], s['algorithm'])} with {_CONTRAST.get(s['fun'], s['fun'])}"
+        f" as contrast, tolerance {s['tol']:g}, at most {s['max_iter']} iterations, seed "
+        f"{s['seed']}. Of {n_runs} runs from random starts {n_converged} converged, and the one "
+        "of highest contrast is shown; the others measure stability {himberg2004}."
+    )
+
+
+_TRUST = {
+    "halves": (
+        "Split-half reproducibility: documents were divided at random in two halves, {n_splits} "
+        "times; each half was decomposed by itself, a network's partners in both were found by "
+        "the Hungarian method, and |r| between them is averaged. The unit is the document."
+    ),
+    "seeds": (
+        "Stability over seeds, after ICASSO {{himberg2004}}: {n_seeds} runs from random starts, "
+        "clustered; Iq times the share of runs in which the cluster was found."
+    ),
+    "bootstrap": (
+        "Stability over texts, likewise: {n_bootstraps} runs on sessions drawn with replacement. "
+        "The unit is the session."
+    ),
+    "sizes": (
+        "Number of networks: split-half reproducibility of a quarter to twice as many networks, "
+        "{n_splits} divisions each."
+    ),
+    "gaussian": (
+        "Gaussian null: every unit's loadings drawn from the normal distribution with the "
+        "observed covariance of components ({n_null_seeds} runs, {n_null_splits} divisions)."
+    ),
+    "shift": (
+        "Shift null: every unit shifted in time by itself, circularly within each session, which "
+        "keeps its values, rhythm and session means ({n_null_seeds} runs, {n_null_splits} "
+        "divisions)."
+    ),
+}
+
+
+def _trust(m: Material) -> Iterator[Block]:
+    ids = m.assessment_ids
+    if not ids:
+        return
+    yield Heading(text="Trust in the networks")
+    for part, id in ids.items():
+        facts = read_manifest(m.workspace.existing("assessments", id))["inputs"]["settings"]
+        yield Text(text=_TRUST[part].format(**facts))
+    if {"gaussian", "shift"} & set(ids):
+        yield Text(
+            text="A null's limit is the 95th percentile of its networks' figures: of networks "
+            "that are nothing but chance, one in twenty lies above it. It is not corrected for "
+            f"the {m.atlas.n_networks} networks; the number above it should be read against that."
+        )
+
+
+def _decoding(m: Material) -> Iterator[Block]:
+    yield Heading(text="Decoding")
+    found = m.domain_test
+    if found is None:
+        yield Text(
+            text="Domains were not tested against each other: the recording has too few documents "
+            "or only one domain."
+        )
+        return
+    yield Text(
+        text="What drives a network is described by the domains in which its time course has its "
+        "energy (per token, so that a larger domain does not count for more), by the passages and "
+        "tokens at which it is strongest, and by trivial things that it may follow: position, "
+        "attention sinks, punctuation, overall activation."
+    )
+    yield Text(
+        text="Whether domains differ in a network's strength was tested by permutation: the log "
+        f"energy of each of {found.n_documents} documents is one observation, η² of domains the "
+        f"statistic, and the documents' domains were shuffled {found.n_permutations:,} times. p "
+        f"is corrected for {m.atlas.n_networks} networks by the false discovery rate "
+        "{benjamini1995}. Documents are the unit, for tokens of one text resemble each other."
+    )
+
+
+def _pruning(m: Material) -> Iterator[Block]:
+    if not m.plans:
+        return
+    yield Heading(text="Pruning")
+    yield Text(
+        text="A plan removes the lowest-scored MLP units of each layer, within a budget: the ratio "
+        f"is the share of all {m.atlas.layout.n_units:,} units. Calibration text is the recording "
+        "above. Units that serve attention sinks, the few of each layer with the largest output "
+        "on the first tokens, stay whatever their score."
+    )
+    scores = dict.fromkeys(plan.settings.score for plan in m.plans)
+    said = "; ".join(f"{score}: {_score(score)}" for score in scores)
+    yield Text(text=f"Scores. {said}.")
+    allocations = dict.fromkeys(plan.settings.allocation for plan in m.plans)
+    said = "; ".join(f"{name}: {_allocation(m, name)}" for name in allocations)
+    yield Text(text=f"Allocation over layers. {said}.")
+    compensations = dict.fromkeys(plan.settings.compensation for plan in m.plans)
+    said = "; ".join(f"{name}: {_COMPENSATIONS.get(name, name)}" for name in compensations)
+    yield Text(text=f"Compensation. {said}.")
+    if not m.texts():
+        return
+    yield Text(
+        text="Perplexity is the exponential of the mean −log probability over all predictions of "
+        "disjoint windows, on text that shares no run of 50 tokens with the calibration text. Its "
+        "standard error, and that of differences, resamples documents where there are at least "
+        "20, else contiguous blocks of windows (at most 20), never tokens. Differences to the "
+        "dense model are paired, window by window, in nats per token. Errors are ± one standard "
+        "error; they are of each figure by itself, and no test is made of them."
+    )
+
+
+def _score(name: str) -> str:
+    first = (SCORES[name].compute.__doc__ or name).strip().split("\n")[0].rstrip(".")
+    source = _SOURCES.get(name, "")
+    plain = first.partition(" (arXiv")[0].partition(", FLAP's")[0].partition(" (the rule")[0]
+    return f"{plain[:1].lower()}{plain[1:]} {source}".strip()
+
+
+def _allocation(m: Material, name: str) -> str:
+    if name == "protect-ends":
+        first, last = protected_ends(m.atlas.layout.n_layers)
+        return (
+            f"the first {first} and the last {last} layers are spared, the others give the same "
+            "share"
+        )
+    return _ALLOCATIONS.get(name, name)
+
+
+def _software(m: Material) -> Iterator[Block]:
+    yield Heading(text="Parameters and software")
+    yield Slot(figure="pipeline")
+    yield Table(
+        name="parameters",
+        title="Every parameter, as the artifacts carry it.",
+        frame=parameters(m),
+        columns={
+            "of": Column(title="Of"),
+            "parameter": Column(title="Parameter"),
+            "value": Column(title="Value"),
+        },
+    )
+    yield Table(
+        name="versions",
+        title="Versions of the packages that determine results, as each artifact was made.",
+        frame=versions(m),
+        columns={
+            "package": Column(title="Package"),
+            "version": Column(title="Version"),
+            "artifacts": Column(title="Of"),
+        },
+    )
+
+
+def parameters(m: Material) -> pd.DataFrame:
+    """Return every parameter of the recording, the decomposition and trust: of, parameter, value.
+
+    Values are text, as JSON would write them.
+    """
+    windows = m.recording["windows"]
+    groups: dict[str, dict[str, Any]] = {
+        "recording": {
+            "id": m.atlas.decomposition.recording_id,
+            "model": m.recording["model_name"],
+            "source": m.recording.get("model_source", ""),
+            **m.recording["inputs"],
+            **{
+                name: windows[name]
+                for name in (
+                    "window",
+                    "n_windows",
+                    "n_tokens",
+                    "n_dropped_tokens",
+                    "adds_bos",
+                )
+            },
+        },
+        "decomposition": {"id": m.atlas.id, **m.manifest["settings"]},
+    }
+    for part, id in m.assessment_ids.items():
+        facts = read_manifest(m.workspace.existing("assessments", id))["inputs"]["settings"]
+        groups[f"trust, {PARTS[part].title.lower()}"] = facts
+    return pd.DataFrame(
+        [
+            {"of": of, "parameter": name, "value": _value(value)}
+            for of, values in groups.items()
+            for name, value in values.items()
+        ]
+    )
+
+
+def _value(value: object) -> str:
+    return _DEFAULT_NOTE if value is None else str(value)
+
+
+def versions(m: Material) -> pd.DataFrame:
+    """Return the versions of packages: package, version, and which artifacts were made with it."""
+    seen: dict[tuple[str, str], list[str]] = {}
+    every = m.versions()
+    for of, found in every.items():
+        for package, version in found.items():
+            seen.setdefault((package, version), []).append(of)
+    return pd.DataFrame(
+        [
+            {
+                "package": package,
+                "version": version,
+                "artifacts": "all" if len(of) == len(every) else ", ".join(of),
+            }
+            for (package, version), of in sorted(seen.items())
+        ]
+    )

@@ -1,0 +1,334 @@
+"""Plans, what was measured of them, and what the pruned model writes."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fnprune_core import workflows
+from fnprune_core.evaluation import paired_by_domain, paired_difference
+from fnprune_core.losses import N_BLOCKS, Perplexity
+from fnprune_core.model_cards import ratio_text
+from fnprune_core.plan_history import DENSE, Measurement, PlanRecord
+from fnprune_core.report.material import Material
+from fnprune_core.report.parts import (
+    Block,
+    Column,
+    Heading,
+    Missing,
+    Section,
+    Slot,
+    Table,
+    Text,
+    of,
+)
+
+_MOST_TEXTS = 3
+_MOST_GENERATIONS = 4
+
+
+def plans(m: Material) -> Section:
+    """Return the plans with their figures, the layers they cut, speed and generations."""
+    return Section(key="plans", title="Pruning plans", blocks=tuple(_plans(m)))
+
+
+def _plans(m: Material) -> Iterator[Block]:
+    if not m.plans:
+        yield Missing(
+            what="No plan was made with these networks.",
+            command=f"fnprune plan {m.atlas.decomposition.recording_id} "
+            f"--decomposition {m.atlas.id} --ratio 0.2",
+            page="Prune",
+        )
+        return
+    yield Table(
+        name="plans",
+        title="Plans; ratio is the share of all MLP units that goes.",
+        frame=plan_table(m),
+        columns={
+            "plan": Column(title="Plan"),
+            "score": Column(title="Score"),
+            "units_removed": Column(title="Ratio", form="{:.1%}"),
+            "parameters_removed": Column(title="of parameters", form="{:.1%}"),
+            "preserved": Column(title="Networks kept"),
+            "allocation": Column(title="Allocation"),
+            "compensation": Column(title="Compensation"),
+            "sink_units": Column(title="Sink units"),
+        },
+    )
+    yield Slot(figure="layers")
+    yield Table(
+        name="kept-units",
+        title="Units that stay in each layer, by plan.",
+        frame=kept_units(m),
+    )
+    texts = m.texts()
+    if not texts:
+        yield Missing(
+            what="None of them was measured.",
+            command=f"fnprune evaluate {' '.join(f'--plan {plan.id}' for plan in m.plans[:4])}",
+            page="Prune",
+        )
+    for number, text in enumerate(texts[:_MOST_TEXTS]):
+        yield from _measured(m, text, "" if number == 0 else f"-{number + 1}")
+    yield from _speeds(m)
+    yield from _generations(m)
+
+
+def label(plan: PlanRecord) -> str:
+    """Return what a plan is called in the report: its name, else its score and ratio; its id."""
+    seed = f" seed {plan.settings.seed}" if plan.settings.score == "random" else ""
+    return f"{plan.name or f'{plan.settings.score}{seed}'} ({plan.id[:6]})"
+
+
+def plan_table(m: Material) -> pd.DataFrame:
+    """Return one row a plan: what it is called, all its settings, and what goes."""
+    rows = []
+    for plan in m.plans:
+        settings = {
+            name: " ".join(map(str, value)) if isinstance(value, list | tuple) else value
+            for name, value in plan.settings.to_json().items()
+        }
+        preserved = f"{plan.n_preserved} of {plan.n_networks}" if plan.n_preserved else ""
+        rows.append(
+            {
+                "plan": label(plan),
+                "id": plan.id,
+                "created": plan.created,
+                "recording": plan.recording_id,
+                "decomposition": plan.decomposition_id,
+                **settings,
+                "preserved": preserved or "–",
+                "networks_preserved": settings.get("preserved") or "",
+                "units_removed": plan.achieved_ratio,
+                "parameters_removed": plan.share_of_parameters,
+                "kv_groups_removed": plan.n_removed_groups,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def kept_units(m: Material) -> pd.DataFrame:
+    """Return one row a layer: its units, and how many of them stay in each plan."""
+    frame = pd.DataFrame(
+        {"layer": range(m.atlas.layout.n_layers), "dense": list(m.atlas.layout.widths)}
+    )
+    for plan in m.plans:
+        frame[label(plan)] = workflows.open_plan(m.workspace, plan.id).kept_widths
+    return frame
+
+
+def measurements(m: Material, text: str) -> dict[str, tuple[Measurement, Perplexity]]:
+    """Return what was measured on a text by label, dense first."""
+    found: dict[str, Measurement] = {}
+    if text in m.all_plans.dense:
+        found[DENSE] = m.all_plans.dense[text]
+    for plan in m.plans:
+        if (measured := plan.on(text)) is not None:
+            found[label(plan)] = measured
+    return {name: (each, m.result(each.evaluation_id)) for name, each in found.items()}
+
+
+def unit_of(result: Perplexity) -> str:
+    """Return what a result's standard error resamples, with how many there are."""
+    if result.resampling_unit == "documents":
+        n = len(np.unique(result.groups))
+    else:
+        n = min(N_BLOCKS, len(result.window_nll))
+    return f"{n} {result.resampling_unit}"
+
+
+def perplexity_table(m: Material, text: str) -> pd.DataFrame:
+    """Return one row a model: perplexity, the paired difference to dense, and their errors."""
+    results = measurements(m, text)
+    dense = results[DENSE][1] if DENSE in results else None
+    rows = []
+    for name, (measured, result) in results.items():
+        row: dict[str, Any] = {
+            "model": name,
+            "perplexity": result.perplexity,
+            "standard_error": result.standard_error,
+            "difference": np.nan,
+            "difference_error": np.nan,
+            "n_predictions": result.n_tokens,
+            "resampled": unit_of(result),
+            "evaluation": measured.evaluation_id,
+        }
+        if dense is not None and result is not dense:
+            paired = paired_difference(result, dense)
+            row["difference"] = paired.difference
+            row["difference_error"] = paired.standard_error
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def domain_perplexities(m: Material, text: str) -> pd.DataFrame:
+    """Return one row a model and domain, as `perplexity_table`; empty without domains."""
+    results = measurements(m, text)
+    dense = results[DENSE][1] if DENSE in results else None
+    rows = []
+    for name, (_, result) in results.items():
+        paired = {} if dense is None or result is dense else paired_by_domain(result, dense)
+        for domain, part in result.by_domain().items():
+            pair = paired.get(domain)
+            rows.append(
+                {
+                    "model": name,
+                    "domain": domain,
+                    "perplexity": part.perplexity,
+                    "standard_error": part.standard_error,
+                    "difference": np.nan if pair is None else pair.difference,
+                    "difference_error": np.nan if pair is None else pair.standard_error,
+                    "n_windows": len(part.window_nll),
+                    "resampled": unit_of(part),
+                }
+            )
+    return of(rows, ("model", "domain", "perplexity", "difference"))
+
+
+def window_losses(m: Material, text: str) -> pd.DataFrame:
+    """Return one row a model and window: its loss, what every error is computed from."""
+    parts = []
+    for name, (_, result) in measurements(m, text).items():
+        names = result.domain_names
+        parts.append(
+            pd.DataFrame(
+                {
+                    "model": name,
+                    "window": result.windows,
+                    "domain": [names[d] if names else "" for d in result.domains],
+                    "document": result.groups,
+                    "nll_sum": result.window_nll,
+                    "n_predictions": result.window_tokens,
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def _measured(m: Material, text: str, suffix: str) -> Iterator[Block]:
+    table = perplexity_table(m, text)
+    results = measurements(m, text)
+    result = next(iter(results.values()))[1]
+    p = result.protocol
+    yield Heading(text="Perplexity" if not suffix else f"Perplexity on text {suffix[1:]}")
+    yield Text(
+        text=f"{p.n_tokens:,} predictions in {p.n_windows} windows of {p.window} tokens of text "
+        f"{p.text_sha256[:16]}, {p.dtype} on {p.device}. Errors are one standard error over "
+        f"{unit_of(result)}; differences are to the dense model, paired by window, in nats per "
+        "token."
+    )
+    yield Slot(figure=f"perplexity{suffix}")
+    yield Table(
+        name=f"perplexity{suffix}",
+        title="Perplexity, and nats per token above the dense model.",
+        frame=table,
+        columns={
+            "model": Column(title="Model"),
+            "perplexity": Column(title="Perplexity", form="{:.2f}"),
+            "standard_error": Column(title="± SE", form="{:.2f}"),
+            "difference": Column(title="Above dense", form="{:+.4f}"),
+            "difference_error": Column(title="± SE", form="{:.4f}"),
+            "resampled": Column(title="SE over"),
+        },
+    )
+    domains = domain_perplexities(m, text)
+    if len(domains):
+        yield Table(
+            name=f"perplexity-by-domain{suffix}",
+            title="The same by domain; few windows make wide errors.",
+            frame=domains,
+            columns={
+                "model": Column(title="Model"),
+                "domain": Column(title="Domain"),
+                "perplexity": Column(title="Perplexity", form="{:.2f}"),
+                "standard_error": Column(title="± SE", form="{:.2f}"),
+                "difference": Column(title="Above dense", form="{:+.4f}"),
+                "difference_error": Column(title="± SE", form="{:.4f}"),
+                "resampled": Column(title="SE over"),
+            },
+        )
+    yield Table(
+        name=f"window-losses{suffix}",
+        title="Loss of each window, from which every perplexity and error follows.",
+        frame=window_losses(m, text),
+    )
+
+
+def _speeds(m: Material) -> Iterator[Block]:
+    names = {plan.id: label(plan) for plan in m.plans}
+    rows, said = [], ""
+    for entry in m.entries("speeds"):
+        if entry.manifest.get("plan_id") in names:
+            found = workflows.open_speed(m.workspace, entry.id)
+            said = said or found.sentence()
+            for row in found.rows():
+                rows.append(
+                    {
+                        "plan": names[entry.manifest["plan_id"]],
+                        "form": row["model"],
+                        "prefill": row["prefill_tokens_per_s"],
+                        "prefill_ratio": ratio_text(row, "prefill"),
+                        "decoding": row["decoding_tokens_per_s"],
+                        "decoding_ratio": ratio_text(row, "decoding"),
+                        "peak_bytes": row["peak_bytes"],
+                        "weight_bytes": row["parameter_bytes"],
+                        "peak_mb": row["peak_bytes"] / 1e6,
+                    }
+                )
+    if not rows:
+        return
+    yield Heading(text="Speed and memory")
+    yield Text(text=said)
+    yield Table(
+        name="speed",
+        title="Tokens per second, times dense (median and range of rounds), peak memory.",
+        frame=pd.DataFrame(rows),
+        columns={
+            "plan": Column(title="Plan"),
+            "form": Column(title="Form"),
+            "prefill": Column(title="Prefill", form="{:,.0f}"),
+            "prefill_ratio": Column(title="× dense"),
+            "decoding": Column(title="Decoding", form="{:,.0f}"),
+            "decoding_ratio": Column(title="× dense"),
+            "peak_mb": Column(title="Peak, MB", form="{:,.0f}"),
+        },
+    )
+
+
+def _generations(m: Material) -> Iterator[Block]:
+    names = {plan.id: label(plan) for plan in m.plans}
+    entries = [e for e in m.entries("generations") if e.manifest.get("plan_id") in names]
+    rows = []
+    for entry in entries:
+        found = workflows.open_generation(m.workspace, entry.id)
+        divergence = found.expected["dense"].divergence
+        rows.append(
+            {
+                "plan": names[entry.manifest["plan_id"]],
+                "prompt": found.prompt.text,
+                "dense": found.text("dense"),
+                "pruned": found.text("pruned"),
+                "mean_divergence": float(np.mean(divergence)) if len(divergence) else np.nan,
+                "temperature": found.sampling.temperature,
+                "seed": found.sampling.seed,
+            }
+        )
+    if not rows:
+        return
+    yield Heading(text="What is written")
+    yield Table(
+        name="generations",
+        title="The same prompt, continued by the dense and the pruned model; examples, not a "
+        "measure. Divergence: nats per token between their expectations, on the dense text.",
+        frame=pd.DataFrame(rows),
+        columns={
+            "plan": Column(title="Plan"),
+            "prompt": Column(title="Prompt"),
+            "dense": Column(title="Dense"),
+            "pruned": Column(title="Pruned"),
+            "mean_divergence": Column(title="Divergence", form="{:.2f}"),
+        },
+        most=_MOST_GENERATIONS,
+    )
