@@ -7,7 +7,7 @@ Hochberg 1995). Functions of arrays; L lesions, R random ones for each, W window
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,6 +90,11 @@ class Tested:
     p: Floats
     q: Floats
 
+    def reshaped(self, shape: tuple[int, ...]) -> "Tested":
+        """Return the same with fields of another shape."""
+        values = {each.name: getattr(self, each.name).reshape(shape) for each in fields(self)}
+        return Tested(**values)
+
 
 def tested(
     excess: Floats,
@@ -117,7 +122,7 @@ def tested(
         spread, freedom = moderated(variance, n_random - 1, trend)
         lesion_error = np.sqrt(spread * (1 + 1 / n_random))
         p_lesions = 2 * stats.t.sf(np.abs(excess) / lesion_error, freedom)
-        p_texts = 2 * stats.t.sf(np.abs(excess) / text_error, text_freedom)
+        p_texts = np.asarray(2 * stats.t.sf(np.abs(excess) / text_error, text_freedom))
     known = (n_random > 1) & np.isfinite(text_error)
     p = np.where(known, np.maximum(p_lesions, p_texts), np.nan)
     return Tested(
@@ -143,7 +148,7 @@ def moderated(
     Parameters
     ----------
     variance, freedom : ndarray (E,)
-        Those with freedom below 1 take the prior alone no part, and come back NaN.
+        Those with freedom below 1 take no part, and come back NaN.
     trend : ndarray (E, P)
         Without a constant.
     """
@@ -152,7 +157,7 @@ def moderated(
     if not usable.any():
         return found, whole
     s2, d = np.maximum(variance[usable], _LEAST_VARIANCE), whole[usable]
-    design = np.column_stack([np.ones(len(s2)), trend[usable]])
+    design = np.column_stack([np.ones(len(s2)), trend[usable].astype(np.float64)])
     rank = int(np.linalg.matrix_rank(design))
     if len(s2) - rank < max(3, rank):  # too few to know how they scatter about a trend
         design, rank = design[:, :1], 1

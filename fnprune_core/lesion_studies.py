@@ -27,7 +27,6 @@ from fnprune_core.storage import read_json, read_manifest, write_json
 
 LEVEL = 0.05
 _ARRAYS, _FACTS = "losses.safetensors", "study.json"
-_NUMBERS = ("nll", "healthy", "n_units", "magnitude", "tokens", "column", "unit")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +116,7 @@ class LesionStudy:
     @property
     def is_done(self) -> NDArray[np.bool_]:
         """Which lesions and random lesions were read: (L, 1 + R)."""
-        return np.isfinite(self.nll).all(axis=2)
+        return np.asarray(np.isfinite(self.nll).all(axis=2))
 
     @property
     def n_done(self) -> int:
@@ -147,7 +146,7 @@ class LesionStudy:
     @cached_property
     def effects(self) -> Tested:
         """Each lesion's excess over its random lesions, tested: fields of shape (L, C)."""
-        return self._tested([(c, None) for c in range(len(self.columns))])
+        return self._tested(self._each_column)
 
     @cached_property
     def contrasts(self) -> Tested:
@@ -155,43 +154,66 @@ class LesionStudy:
         return self._tested(list(self.facts.pairs))
 
     @cached_property
+    def null_p(self) -> Floats:
+        """P of each random lesion against the others of its lesion: (R, L, C).
+
+        They are what the null hypothesis says a lesion is, so that one in twenty may be below
+        0.05; NaN with fewer than three.
+        """
+        n_random = self.nll.shape[1] - 1
+        if n_random < 3:
+            return np.full((n_random, len(self.lesions), len(self.columns)), np.nan)
+        found = []
+        for draw in range(1, n_random + 1):
+            others = [r for r in range(1, n_random + 1) if r != draw]
+            found.append(self._tested(self._each_column, row=draw, others=others).p)
+        return np.stack(found)
+
+    @property
+    def _each_column(self) -> list[tuple[int, int | None]]:
+        return [(c, None) for c in range(len(self.columns))]
+
+    @cached_property
     def dissociations(self) -> list[DoubleDissociation]:
         """Double dissociations at a rate of false discoveries of `LEVEL`, the clearest first."""
         return double_dissociations(self.contrasts, self.effects, self.facts.pairs, level=LEVEL)
 
-    def _tested(self, pairs: Sequence[tuple[int, int | None]]) -> Tested:
-        """Test excesses (a, None) or contrasts of excesses (a, b) of all lesions together."""
-        n_lesions, n_pairs = len(self.lesions), len(pairs)
-        with np.errstate(invalid="ignore"):
-            random_mean = _mean(self.nll[:, 1:])  # (L, W)
-        above = self.nll[:, 0] - random_mean
+    def _tested(
+        self,
+        pairs: Sequence[tuple[int, int | None]],
+        *,
+        row: int = 0,
+        others: Sequence[int] | None = None,
+    ) -> Tested:
+        """Test excesses (a, None) or contrasts of excesses (a, b) of all lesions together.
+
+        `row` and `others`: which reading of each lesion is held against which.
+        """
+        shape = (len(self.lesions), len(pairs))
+        against = list(others) if others is not None else list(range(1, self.nll.shape[1]))
+        above = self.nll[:, row] - _mean(self.nll[:, against])
         excess, error = self.texts.means(above), self.texts.errors(above)
-        random, units = self.change[:, 1:], self.texts.n_units()
-        parts = {
-            name: np.full((n_lesions, n_pairs), np.nan)
-            for name in ("excess", "error", "freedom", "size")
-        }
-        spread = np.full((random.shape[1], n_lesions, n_pairs), np.nan)
-        size = np.log(np.maximum(self.magnitude[:, 0], 1e-30))
+        random, units = self.change[:, against], self.texts.n_units()
+        difference, errors = np.empty(shape), np.empty(shape)
+        spread, freedom = np.empty((len(against), *shape)), np.empty(shape, dtype=np.int64)
         for j, (a, b) in enumerate(pairs):
-            parts["excess"][:, j] = excess[:, a] - (0.0 if b is None else excess[:, b])
-            parts["error"][:, j] = error[:, a] if b is None else np.hypot(error[:, a], error[:, b])
-            parts["freedom"][:, j] = (units[a] if b is None else min(units[a], units[b])) - 1
-            parts["size"][:, j] = size
-            spread[:, :, j] = (random[:, :, a] - (0.0 if b is None else random[:, :, b])).T
-        column = np.tile(np.arange(n_pairs), n_lesions)
-        trend = np.column_stack(
-            [parts["size"].ravel(), *(column == j for j in range(1, n_pairs))]
-        ).astype(np.float64)
+            difference[:, j], errors[:, j] = excess[:, a], error[:, a]
+            spread[:, :, j], freedom[:, j] = random[:, :, a].T, units[a] - 1
+            if b is not None:
+                difference[:, j] -= excess[:, b]
+                errors[:, j] = np.hypot(error[:, a], error[:, b])
+                spread[:, :, j] -= random[:, :, b].T
+                freedom[:, j] = min(units[a], units[b]) - 1
+        size = np.repeat(np.log(np.maximum(self.magnitude[:, 0], 1e-30)), len(pairs))
+        column = np.tile(np.arange(len(pairs)), len(self.lesions))
         found = tested(
-            parts["excess"].ravel(),
-            spread.reshape(len(spread), -1),
-            parts["error"].ravel(),
-            text_freedom=parts["freedom"].ravel().astype(np.int64),
-            trend=trend,
+            difference.ravel(),
+            spread.reshape(len(against), difference.size),
+            errors.ravel(),
+            text_freedom=freedom.ravel(),
+            trend=np.column_stack([size, *(column == j for j in range(1, len(pairs)))]),
         )
-        shape = (n_lesions, n_pairs)
-        return Tested(**{name: value.reshape(shape) for name, value in _fields(found).items()})
+        return found.reshaped(shape)
 
     def table(self) -> pd.DataFrame:
         """Return one row a lesion and column, with everything that was found of it.
@@ -275,15 +297,6 @@ class LesionStudy:
             raise CorruptArtifactError(
                 f"{folder} is damaged: {error}.", hint="Delete it and run the study again."
             ) from error
-
-
-def _fields(found: Tested) -> dict[str, Floats]:
-    return {
-        name: getattr(found, name)
-        for name in (
-            "excess", "text_error", "lesion_error", "p_texts", "p_lesions", "p", "q",
-        )
-    }  # fmt: skip
 
 
 def _mean(values: Floats) -> Floats:

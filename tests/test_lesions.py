@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from fnprune_core import workflows
 from fnprune_core.architectures import output_projections
-from fnprune_core.artifacts import open_atlas, open_recording
+from fnprune_core.artifacts import open_atlas
 from fnprune_core.decomposition import GroupICA
 from fnprune_core.errors import OverlapError, SettingsError, TooFewTokensError
 from fnprune_core.generating import Prompt, Sampling, generate_stream
