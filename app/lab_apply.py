@@ -1,5 +1,6 @@
 """The form of a plan and the button Apply: what is wrong is said beside it, before it starts."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -16,8 +17,10 @@ from app import (
     state,
     tasks,
     text_picker,
+    training_note,
 )
 from app.jobs import Job, describe_error
+from app.texts import TextChoice
 from fnprune_core import plan_notes, workflows
 from fnprune_core.errors import FnpruneError
 from fnprune_core.networks import NetworkAtlas
@@ -81,31 +84,40 @@ def apply(atlas: NetworkAtlas, asked: Asked) -> None:
         components.follow("prune", on_done=take_plan)
         return
     _say_what_is_wrong(atlas, asked)
+    order = None
+    if texts is not None and asked.settings is not None and asked.refused is None:
+        order = _order(asked.settings, rivals, texts, int(windows))
+        training_note.say(list(order.wanted().values()), key="prune")
     pressed = st.button(
         "Apply",
         type="primary",
         icon=":material/play_arrow:",
         width="stretch",
         key="prune-apply",
-        disabled=texts is None or asked.refused is not None or asked.settings is None,
+        disabled=order is None,
     )
-    if pressed and texts is not None and asked.settings is not None:
-        view = state.view()
-        order = tasks.PruneOrder(
-            model=view.model,
-            recording=view.recording,
-            atlas=view.atlas,
-            settings=asked.settings,
-            baselines=tuple(name for name in rivals if name != asked.settings.score),
-            texts=texts,
-            window=resources.recording(view.recording).windows.window,
-            max_windows=int(windows),
-        )
+    if pressed and order is not None:
         task = tasks.prune(resources.shelf(), resources.workspace(), order)
         log = state.decisions()
         state.remember(_LOG, log)
         components.start(lab_orders.with_log(task, resources.workspace(), log))
         st.rerun()
+
+
+def _order(
+    settings: PlanSettings, rivals: Sequence[str], texts: TextChoice, max_windows: int
+) -> tasks.PruneOrder:
+    view = state.view()
+    return tasks.PruneOrder(
+        model=view.model,
+        recording=view.recording,
+        atlas=view.atlas,
+        settings=settings,
+        baselines=tuple(name for name in rivals if name != settings.score),
+        texts=texts,
+        window=resources.recording(view.recording).windows.window,
+        max_windows=max_windows,
+    )
 
 
 def _say_what_is_wrong(atlas: NetworkAtlas, asked: Asked) -> None:

@@ -14,6 +14,13 @@ from fnprune_core.scores import SCORES
 #: Key of the number of networks, so that a page can set it.
 K = "ica-k"
 TOKENS = [4096, 8192, 16384, 32768, 65536, 131072, 262144]
+_COMPENSATION = """What makes up for what goes, computed on the recording.
+
+- None: nothing.
+- Bias: the mean output of the units that go is added.
+- Least squares: the columns of the units that stay are refitted, layer by layer, in seconds.
+- Reconstruction: after that, what stays of the MLPs is trained end to end towards the dense
+  model's predictions; takes minutes for each plan."""
 LABELS = {
     "model": "Whole model",
     "layer": "Each layer by itself",
@@ -141,7 +148,7 @@ def plan_settings() -> PlanSettings:
         required=True,
         key="prune-compensation",
         persist_state="session",
-        help="What makes up for the units that go, computed on the recording.",
+        help=_COMPENSATION,
     )
     allocation, sinks, seed = _more_plan_settings()
     view = state.view()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from app import components, model_offer, recipes, resources, state, text_picker
+from app import components, model_offer, recipes, resources, state, text_picker, training_note
 from app.caches import plans as cache
 from app.figures.trade import ABOVE_DENSE, AXES, PERPLEXITY, Level, Quantity, trade_chart
 from app.jobs import Job
@@ -210,3 +210,4 @@ def _say_estimate(order: SweepOrder, texts: TextChoice, window: int, most: int) 
             f"and {components.size(takes.disk_bytes)} on disk. What was made or measured before "
             "is found; a stopped sweep goes on where it was."
         )
+        training_note.say(order.wanted(), key="sweep")

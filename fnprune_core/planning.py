@@ -1,6 +1,6 @@
 """Plans: scores, allocation and compensation brought together, and plans from elsewhere."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +20,7 @@ from fnprune_core.models import LanguageModel
 from fnprune_core.networks import NetworkAtlas
 from fnprune_core.plan_files import write_plan
 from fnprune_core.plans import PlanSettings, PruningPlan, choose_units
-from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
+from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.reconstruction import reconstruct
 from fnprune_core.recording import Recording
 from fnprune_core.scores import SCORES, ScoreInputs, score_named, sink_units
@@ -138,6 +138,7 @@ class _Planner:
         self.progress, self.cancel = progress, cancel
         self.attention = AttentionPlanner(language_model=language_model)
         self._scores: dict[Any, NDArray[np.float64]] = {}
+        self._n_trained, self._n_to_train = 0, 1
 
     def make(self, wanted: Sequence[PlanSettings]) -> list[str]:
         """Return the ids of the plans, making those that are missing."""
@@ -145,11 +146,13 @@ class _Planner:
         ids = [artifact_id("plans", each) for each in inputs]
         missing = {id: i for i, id in enumerate(ids) if not self.workspace.has("plans", id)}
         made = {i: self._plan(wanted[i]) for i in missing.values()}
+        self._n_to_train = sum(_needs_training(each) for each in made.values())
         groups: dict[bytes, list[int]] = {}
         for i in made:
             groups.setdefault(self.token_weights(wanted[i]).tobytes(), []).append(i)
         for key, members in groups.items():
             weights = np.frombuffer(key)
+            # Each is saved before the next is trained: what was stopped then has the others.
             refits = self.refits([made[i] for i in members], weights)
             for i, each in zip(members, refits, strict=True):
                 self._save(ids[i], inputs[i], made[i], each, weights)
@@ -161,8 +164,8 @@ class _Planner:
 
     def refits(
         self, made: Sequence[PruningPlan], weights: NDArray[np.float64]
-    ) -> list[list[Refit]]:
-        """Return the compensation of each plan from one pass over the recording."""
+    ) -> Iterator[list[Refit]]:
+        """Yield the compensation of each plan: one pass over the recording, then training."""
         cuts = [
             Cut(
                 removed=each.removed,
@@ -175,22 +178,26 @@ class _Planner:
             self.language_model, self.recording, cuts, weights=weights,
             progress=self.progress, cancel=self.cancel,
         )  # fmt: skip
-        return [
-            self._trained(each, self._with_attention(each, part, weights), weights)
-            for each, part in zip(made, refits, strict=True)
-        ]
+        for each, part in zip(made, refits, strict=True):
+            yield self._trained(each, self._with_attention(each, part, weights), weights)
 
     def _trained(
         self, made: PruningPlan, refits: list[Refit], weights: NDArray[np.float64]
     ) -> list[Refit]:
-        if not compensation_named(made.settings.compensation).is_trained or not (
-            made.n_removed or made.n_removed_groups
-        ):
+        if not _needs_training(made):
             return refits
-        return reconstruct(
+        trained = reconstruct(
             self.language_model, made, refits, self.recording.windows, weights=weights,
-            progress=self.progress, cancel=self.cancel,
+            progress=self._of_all_trained, cancel=self.cancel,
         )  # fmt: skip
+        self._n_trained += 1
+        return trained
+
+    def _of_all_trained(self, event: ProgressEvent) -> None:
+        """Tell how far one plan's training is as part of that of all plans."""
+        before = self._n_trained * event.total
+        total = self._n_to_train * event.total
+        self.progress(replace(event, done=before + event.done, total=total))
 
     def _with_attention(
         self, made: PruningPlan, refits: list[Refit], weights: NDArray[np.float64]
@@ -289,6 +296,11 @@ class _Planner:
             write_json(folder / MANIFEST, manifest_of("plans", inputs, facts))
 
 
+def _needs_training(made: PruningPlan) -> bool:
+    is_trained = compensation_named(made.settings.compensation).is_trained
+    return is_trained and bool(made.n_removed or made.n_removed_groups)
+
+
 def share_of_parameters(
     language_model: LanguageModel,
     removed: Sequence[NDArray[np.int64]],
@@ -335,4 +347,4 @@ def recomputed_refits(
     language_model.check_fingerprint(recording.fingerprint, "recording")
     atlas = open_atlas(workspace, made.decomposition_id) if made.decomposition_id else None
     planner = _Planner(workspace, language_model, recording, atlas, ignore, NEVER)
-    return planner.refits([made], planner.token_weights(made.settings))[0]
+    return next(planner.refits([made], planner.token_weights(made.settings)))

@@ -34,7 +34,8 @@ class PlanSettings:
     allocation : str
         Name in the table of allocations.
     compensation : str
-        ``"none"``, ``"bias"`` or ``"least-squares"``.
+        Name in the table of compensations: ``"none"``, ``"bias"``, ``"least-squares"``, or
+        ``"reconstruct"``, which takes minutes.
     intercept : bool
         Whether least squares also fits a bias.
     sink_units : int

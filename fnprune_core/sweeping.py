@@ -1,14 +1,12 @@
 """A sweep: perplexity against ratio, for several scores and random seeds, point by point."""
 
 import math
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 from fnprune_core.architectures import weight_of
 from fnprune_core.artifacts import open_plan
@@ -20,9 +18,9 @@ from fnprune_core.models import LanguageModel
 from fnprune_core.planning import canonical_settings, plans
 from fnprune_core.plans import PlanSettings
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
-from fnprune_core.recording import stacked_ids
 from fnprune_core.scores import score_named
 from fnprune_core.storage import Workspace
+from fnprune_core.training_estimates import seconds_per_token
 
 RANDOM = "random"
 READING = "reading held-out text"
@@ -230,14 +228,7 @@ def estimate_sweep(
 ) -> SweepEstimate:
     """Return how long the evaluations of a sweep take, from one timed pass, and what it stores."""
     wanted = order.wanted()
-    ids = stacked_ids(windows, range(1)).to(language_model.device)
-    seconds = []
-    for n_tokens in (16, ids.shape[1]):  # the first pass warms up
-        start = time.perf_counter()
-        with language_model.lock, torch.inference_mode():
-            language_model.model(ids[:, :n_tokens], use_cache=False)
-        seconds.append(time.perf_counter() - start)
-    per_token = seconds[-1] / ids.shape[1]
+    per_token = seconds_per_token(language_model, windows)
     return SweepEstimate(
         n_plans=len(wanted),
         n_windows=windows.n_windows * (1 + len(wanted)),

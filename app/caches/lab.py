@@ -7,7 +7,10 @@ import streamlit as st
 
 from app import resources, rules
 from app.markup import visible
+from fnprune_core import training_estimates
 from fnprune_core.errors import FnpruneError
+from fnprune_core.models import LanguageModel
+from fnprune_core.windows import Windows
 
 N_WORDS = 8
 
@@ -44,6 +47,14 @@ def known(id: str) -> rules.Known:
         tags=[{*a, *b} for a, b in zip(names, by_hand, strict=True)],
         serving=frozenset(k for k, found in enumerate(names) if set(found) & set(rules.SERVING)),
     )
+
+
+@st.cache_data(max_entries=8, show_spinner="Timing one pass of the model")
+def seconds_per_token(
+    fingerprint: str, recording: str, _model: LanguageModel, _windows: Windows
+) -> float:
+    """Return how long the model takes to read a token of a recording, timed once."""
+    return training_estimates.seconds_per_token(_model, _windows)
 
 
 def variance_meter(id: str) -> list[float]:

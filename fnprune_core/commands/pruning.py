@@ -52,9 +52,9 @@ def plan(
     allocation: Annotated[str, typer.Option(help="uniform, protect-ends, global.")] = (
         "protect-ends"
     ),
-    compensation: Annotated[str, typer.Option(help="none, bias, least-squares.")] = (
-        "least-squares"
-    ),
+    compensation: Annotated[
+        str, typer.Option(help="none, bias, least-squares, or reconstruct (trains: minutes).")
+    ] = "least-squares",
     intercept: Annotated[bool, typer.Option(help="Least squares with a bias.")] = False,
     sink_units: Annotated[int, typer.Option(help="Units a layer that always stay.")] = 4,
     seed: Annotated[int, typer.Option(help="Of the random score.")] = 0,
