@@ -1,0 +1,323 @@
+"""Stimuli of a localizer: short texts in conditions, in groups that are presented as blocks.
+
+The items of one template in one condition are one block, which the model reads in a window of its
+own. Templates are what is resampled: items of one template say much the same, and are no
+independent observations.
+"""
+
+import csv
+import hashlib
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fnprune_core.errors import TextError
+
+#: Templates (or blocks) of each condition below which there is no spread to speak of.
+LEAST_BLOCKS = 4
+MOST_ITEMS = 4000
+#: Items of a block where a file names no templates.
+ITEMS_PER_BLOCK = 6
+COLUMNS = ("condition", "template", "text")
+_FORMAT = (
+    "Write one item a line with two columns, condition and text; a third, template, says which "
+    "items share a frame."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One stimulus: a text, its condition, and the frame that it was made from."""
+
+    condition: str
+    template: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """Items that are read one after another in one window: those of a template in a condition."""
+
+    condition: str
+    template: str
+    items: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Localizer:
+    """Stimuli in conditions, and which conditions are held against which.
+
+    Parameters
+    ----------
+    name : str
+        Short, for files and the command line.
+    title : str
+        For people.
+    items : tuple of Item
+    positive, negative : tuple of str
+        The contrast: the mean of the first conditions minus that of the others.
+    has_templates : bool
+        Whether the templates were named; if not, they are groups of items of one condition.
+    question : str
+        What the contrast asks, in one sentence.
+    note : str
+        What it can't tell.
+    """
+
+    name: str
+    title: str
+    items: tuple[Item, ...]
+    positive: tuple[str, ...]
+    negative: tuple[str, ...]
+    has_templates: bool = True
+    question: str = ""
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        _check_contrast(self)
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """Names of the conditions, those of the positive side first."""
+        return (*self.positive, *self.negative)
+
+    @property
+    def contrast(self) -> str:
+        """The contrast in words: "French and German against English"."""
+        return f"{' and '.join(self.positive)} against {' and '.join(self.negative)}"
+
+    @property
+    def unit(self) -> str:
+        """What is resampled: "templates", or "blocks" where no templates were named."""
+        return "templates" if self.has_templates else "blocks"
+
+    @property
+    def is_paired(self) -> bool:
+        """Whether every template has items in every condition, so that differences are paired."""
+        sets = [set(self.templates(condition)) for condition in self.conditions]
+        return self.has_templates and all(each == sets[0] for each in sets)
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the items and of the contrast."""
+        rows = [(item.condition, item.template, item.text) for item in self.items]
+        said = repr((rows, self.positive, self.negative, self.has_templates))
+        return hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()
+
+    def templates(self, condition: str) -> tuple[str, ...]:
+        """Return the templates of a condition, in the order of the items."""
+        found = (item.template for item in self.items if item.condition == condition)
+        return tuple(dict.fromkeys(found))
+
+    def texts(self, condition: str) -> tuple[str, ...]:
+        """Return the texts of a condition."""
+        return tuple(item.text for item in self.items if item.condition == condition)
+
+    def blocks(self, *, seed: int = 0) -> tuple[Block, ...]:
+        """Return the blocks in alternating conditions; templates and items in random order."""
+        rng = np.random.default_rng(seed)
+        members: dict[tuple[str, str], list[int]] = {}
+        for number, item in enumerate(self.items):
+            members.setdefault((item.condition, item.template), []).append(number)
+        queues = []
+        shuffled: dict[str, int] = {}
+        for condition in self.conditions:
+            names = list(self.templates(condition))
+            if not self.is_paired:
+                names = [names[i] for i in rng.permutation(len(names))]
+            elif not shuffled:
+                shuffled = {names[i]: place for place, i in enumerate(rng.permutation(len(names)))}
+            if shuffled:
+                names.sort(key=shuffled.__getitem__)
+            queues.append([(condition, name) for name in names])
+        found = []
+        for turn in range(max(len(queue) for queue in queues)):
+            for queue in queues:
+                if turn < len(queue):
+                    condition, template = queue[turn]
+                    numbers = np.array(members[condition, template])[
+                        rng.permutation(len(members[condition, template]))
+                    ]
+                    found.append(
+                        Block(
+                            condition=condition,
+                            template=template,
+                            items=tuple(int(i) for i in numbers),
+                        )
+                    )
+        return tuple(found)
+
+
+def _check_contrast(localizer: Localizer) -> None:
+    """Refuse what a contrast can't be made of, saying what is missing and what would do."""
+    present = dict.fromkeys(item.condition for item in localizer.items)
+    if len(present) < 2:
+        named = f"only {next(iter(present))!r}" if present else "no items"
+        raise TextError(
+            f"A contrast needs two conditions; there is {named}.",
+            hint="Add items of a second condition, alike but for what you want to find.",
+        )
+    missing = [name for name in localizer.conditions if name not in present]
+    if missing or not localizer.positive or not localizer.negative:
+        raise TextError(
+            f"There is no condition {', '.join(map(repr, missing)) or 'on one side'}.",
+            hint=f"Choose among {', '.join(map(repr, present))}, some on either side.",
+        )
+    if set(localizer.positive) & set(localizer.negative):
+        raise TextError(
+            "A condition stands on both sides of the contrast.", hint="Put it on one side."
+        )
+    if len(localizer.items) > MOST_ITEMS:
+        raise TextError(
+            f"There are {len(localizer.items):,} items.", hint=f"Use at most {MOST_ITEMS:,}."
+        )
+    for condition in localizer.conditions:
+        n = len(localizer.templates(condition))
+        if n < LEAST_BLOCKS:
+            raise TextError(
+                f"Condition {condition!r} has {n} {localizer.unit}; "
+                f"{LEAST_BLOCKS} are the least from which a spread can be estimated.",
+                hint="Write items from more frames, 8 or more are better."
+                if localizer.has_templates
+                else f"Give {LEAST_BLOCKS * 2} items or more of each condition.",
+            )
+
+
+def read_localizer(
+    source: Path | bytes,
+    *,
+    name: str = "",
+    positive: Sequence[str] = (),
+    negative: Sequence[str] = (),
+) -> Localizer:
+    """Return a localizer from a CSV or TSV file of one's own.
+
+    Parameters
+    ----------
+    source : Path or bytes
+        With the columns condition and text, with or without a heading; a third column, template,
+        if the heading names it. Tabs or commas (or semicolons) between them.
+    positive, negative : sequence of str
+        The contrast; the first condition against all others if not given.
+
+    Raises
+    ------
+    TextError
+        If the file isn't such a table, a line has another number of columns, an item is empty,
+        there is one condition only, or a condition has too few templates or items.
+    """
+    if isinstance(source, Path):
+        name = name or source.stem
+        try:
+            raw = source.read_bytes()
+        except OSError as error:
+            raise TextError(f"{source} cannot be read: {error.strerror}.") from error
+    else:
+        raw = source
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TextError(
+            "The file is not text in UTF-8.", hint="Save it as CSV or TSV in UTF-8."
+        ) from error
+    items, has_templates = _items(text)
+    return localizer_of(
+        items,
+        name=name or "own",
+        has_templates=has_templates,
+        positive=positive,
+        negative=negative,
+    )
+
+
+def localizer_of(
+    items: Sequence[Item],
+    *,
+    name: str,
+    has_templates: bool,
+    positive: Sequence[str] = (),
+    negative: Sequence[str] = (),
+) -> Localizer:
+    """Return a localizer of one's own items; without templates, groups of items stand for them."""
+    conditions = tuple(dict.fromkeys(item.condition for item in items))
+    up = tuple(positive) or tuple(c for c in conditions if c not in negative)[:1]
+    down = tuple(negative) or tuple(c for c in conditions if c not in up)
+    kept = [item for item in items if item.condition in {*up, *down}] or list(items)
+    if not has_templates:
+        kept = _grouped(kept)
+    return Localizer(
+        name=name,
+        title=name,
+        items=tuple(kept),
+        positive=up,
+        negative=down,
+        has_templates=has_templates,
+    )
+
+
+def _grouped(items: Sequence[Item]) -> list[Item]:
+    """Put the items of each condition in groups, in the order of the file."""
+    found = []
+    for condition in dict.fromkeys(item.condition for item in items):
+        own = [item for item in items if item.condition == condition]
+        n_groups = max(min(len(own) // 2, LEAST_BLOCKS), len(own) // ITEMS_PER_BLOCK, 1)
+        for number, part in enumerate(np.array_split(np.arange(len(own)), n_groups)):
+            found += [
+                Item(condition=condition, template=f"block {number + 1}", text=own[i].text)
+                for i in part
+            ]
+    return found
+
+
+def _items(text: str) -> tuple[list[Item], bool]:
+    lines = text.splitlines()
+    first = next((line for line in lines if line.strip()), "")
+    if not first:
+        raise TextError("The file is empty.", hint=_FORMAT)
+    delimiter = max("\t,;", key=first.count)
+    try:
+        read = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
+        rows = [(read.line_num, row) for row in read if any(cell.strip() for cell in row)]
+    except csv.Error as error:
+        raise TextError(f"The file is no table: {error}.", hint=_FORMAT) from error
+    heading = [cell.strip().lower() for cell in rows[0][1]]
+    if {"condition", "text"} <= set(heading):
+        places = {column: heading.index(column) for column in COLUMNS if column in heading}
+        rows = rows[1:]
+    else:
+        places = {"condition": 0, "text": 1}
+        heading = heading[: max(len(heading), 2)]
+    if len(heading) < 2:
+        raise TextError(
+            f"The file has one column only: {first[:40]!r}.", hint=f"{_FORMAT} Use tabs or commas."
+        )
+    _check_lines(
+        [n for n, row in rows if len(row) != len(heading)],
+        f"{{}} a number of columns other than {len(heading)}",
+        "A text that holds a comma must stand in double quotes.",
+    )
+    cells = [(n, {name: row[at].strip() for name, at in places.items()}) for n, row in rows]
+    for column in places:
+        _check_lines(
+            [n for n, found in cells if not found[column]],
+            f"{{}} an empty {column}",
+            "Fill it in, or delete the line.",
+        )
+    items = [
+        Item(condition=c["condition"], template=c.get("template", ""), text=c["text"])
+        for _, c in cells
+    ]
+    return items, "template" in places
+
+
+def _check_lines(numbers: Iterable[int], what: str, hint: str) -> None:
+    """Raise `TextError` if some lines are wrong, naming the first of them."""
+    wrong = list(numbers)
+    if not wrong:
+        return
+    listed = ", ".join(map(str, wrong[:6])) + (" and more" if len(wrong) > 6 else "")
+    said = what.format("has" if len(wrong) == 1 else "have")
+    raise TextError(f"Line{'s' if len(wrong) > 1 else ''} {listed} {said}.", hint=hint)
