@@ -244,14 +244,34 @@ class NetworkProbe:
         self, language_model: LanguageModel, windows: Windows, window: int
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return strengths (K, tokens) and log-probabilities of one window."""
+        signals, log_probability = self.signals(language_model, windows, window)
+        return self.strengths(signals), log_probability
+
+    def signals(
+        self, language_model: LanguageModel, windows: Windows, window: int
+    ) -> tuple[torch.Tensor, NDArray[np.float32]]:
+        """Return a window's signals and its log-probabilities, in one forward pass.
+
+        Signals are (tokens, units), in the recording's deviations from its mean; units that do
+        not vary there are 0.
+        """
         ids = stacked_ids(windows, range(window, window + 1))
         signals, log_probability = signals_of(language_model, ids)
         check_finite(signals[0], self.atlas.layout, window)
         x = torch.from_numpy(signals[0]).sub_(self.mean).div_(self.scale)
-        strengths = np.empty((self.atlas.n_networks, len(x)), dtype=np.float32)
+        return x, log_probability[0]
+
+    def strengths(self, signals: torch.Tensor) -> NDArray[np.float32]:
+        """Return each network's strength in `signals`: (K, tokens)."""
+        strengths = np.empty((self.atlas.n_networks, len(signals)), dtype=np.float32)
         for block in self._blocks:
-            strengths[block.networks] = (x[:, block.units] @ block.factor).T.numpy()
-        return strengths, log_probability[0]
+            strengths[block.networks] = (signals[:, block.units] @ block.factor).T.numpy()
+        return strengths
+
+    @property
+    def alive(self) -> NDArray[np.bool_]:
+        """Units that have signals: (n_units,)."""
+        return np.asarray(torch.isfinite(self.scale).numpy())
 
     def rarity(self, strengths: NDArray[np.floating]) -> NDArray[np.float32]:
         """Return the share of the recording's tokens that are at least as strong: (K, n)."""

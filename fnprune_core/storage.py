@@ -41,6 +41,7 @@ KINDS = (
     "speeds",
     "lesions",
     "lesion_texts",
+    "localizers",
     "exports",
 )
 _UNFINISHED = ".unfinished-"

@@ -47,10 +47,11 @@ from fnprune_core.decomposition import Decomposition, GroupICA
 from fnprune_core.embeddings import embed, embedding_id, has_embedding, open_embedding
 from fnprune_core.errors import FnpruneError
 from fnprune_core.export import check_target, relative_difference
-from fnprune_core.exporting import export, why_no_form
+from fnprune_core.exporting import export, export_bytes, why_no_form
 from fnprune_core.generations import generate, open_generation
 from fnprune_core.imaging import network_names, open_grid, write_volumes
 from fnprune_core.loading import load_model
+from fnprune_core.localizing import localize, localizers_of, open_localizer
 from fnprune_core.models import LanguageModel
 from fnprune_core.plan_importing import import_plan
 from fnprune_core.planning import (
@@ -115,6 +116,7 @@ __all__ = [
     "example_settings",
     "expected_share",
     "export",
+    "export_bytes",
     "find_example",
     "fit_of",
     "generate",
@@ -122,6 +124,8 @@ __all__ = [
     "has_embedding",
     "import_plan",
     "lay_out",
+    "localize",
+    "localizers_of",
     "measure_pruned_copy",
     "measure_speed",
     "network_names",
@@ -132,6 +136,7 @@ __all__ = [
     "open_evaluation",
     "open_generation",
     "open_grid",
+    "open_localizer",
     "open_plan",
     "open_probe",
     "open_recording",
