@@ -154,10 +154,8 @@ def _say(found: Standing) -> None:
         st.markdown(f":red[:material/block: not for this plan.] {components.plain(found.reason)}")
 
 
-def needed_bytes(made: PruningPlan, form: str, model: LanguageModel | None) -> int:
+def needed_bytes(plan: str, form: str, weights: str, model: LanguageModel | None) -> int:
     """Return about what an export takes on disk; 0 while the model is not loaded."""
-    anatomy = resources.anatomy(state.view().model) if model is not None else None
-    if anatomy is None:
+    if model is None:
         return 0
-    share = 0.0 if form == "masked" else made.share_of_parameters
-    return int(anatomy.parameter_bytes * (1 - share))
+    return workflows.export_bytes(resources.workspace(), model, plan, form=form, weights=weights)

@@ -5,7 +5,16 @@ from typing import Any
 
 import streamlit as st
 
-from app import components, export_forms, resources, state, tasks, tasks_export, text_picker
+from app import (
+    components,
+    export_forms,
+    resources,
+    state,
+    tasks,
+    tasks_export,
+    text_picker,
+    training_note,
+)
 from app.caches import export as cache
 from app.export_forms import Standing
 from app.jobs import Job, describe_error
@@ -78,6 +87,7 @@ def plan_again(plan: str, form: str, found: Standing) -> None:
     components.follow("fit", on_done=_take_plan)
     if components.is_active("fit") or texts is None:
         return
+    training_note.say([resources.plan(plan).settings], key="export-fit")
     if st.button(
         "Plan again and measure", type="primary", icon=":material/replay:", key="export-fit"
     ):
@@ -173,7 +183,7 @@ def export(plan: str, form: str, made: PruningPlan, model: LanguageModel | None)
     if found.status == "again":
         plan_again(plan, form, found)
         return
-    needed = export_forms.needed_bytes(made, form, model)
+    needed = export_forms.needed_bytes(plan, form, weights, model)
     target = target_of(plan, form, needed)
     components.follow("export", on_done=lambda done: state.notify("Exported"))
     if not components.is_active("export"):

@@ -16,7 +16,7 @@ from fnprune_core.forms import FORMS, ExportForm, form_named
 from fnprune_core.gguf_form import PROBE, gguf_name, reading_back, weight_type, write_gguf
 from fnprune_core.model_cards import CardFacts, Figure, model_card
 from fnprune_core.models import LanguageModel
-from fnprune_core.plan_files import write_plan
+from fnprune_core.plan_files import named_tensors, write_plan
 from fnprune_core.plans import PruningPlan
 from fnprune_core.progress import Progress, ProgressEvent, ignore
 from fnprune_core.reloading import reload_elsewhere
@@ -28,6 +28,7 @@ __all__ = [
     "CardFacts",
     "ExportForm",
     "Figure",
+    "bytes_of",
     "check_target",
     "export_model",
     "form_named",
@@ -72,8 +73,11 @@ def export_model(
     """
     row, facts = form_named(form), facts or CardFacts()
     gguf = facts.weights if row.is_gguf else ""
-    target = check_target(target, language_model.anatomy().parameter_bytes)
     refits = refits or without_refit(plan.layout.n_layers, plan.removed_groups)
+    held = (
+        sum(tensor.numel() for _, tensor in named_tensors(refits)) * language_model.dtype.itemsize
+    )
+    target = check_target(target, bytes_of(language_model, plan, form=form, weights=gguf) + held)
     progress(ProgressEvent(stage="export", done=0, total=3, unit="steps"))
     model = row.build(language_model, plan, refits=refits)
     if target.is_dir():
@@ -86,7 +90,8 @@ def export_model(
             language_model.tokenizer.save_pretrained(folder)
         if row.brings_code:
             shutil.copyfile(_MODELING_FILE, folder / _MODELING_FILE.name)
-        write_plan(folder, plan, refits)
+        # As the exported weights have them: float32 would outweigh what pruning saves.
+        write_plan(folder, plan, refits, dtype=language_model.dtype)
         for path in folder.glob("*.safetensors"):
             path.chmod(0o644)  # safetensors writes for the owner alone
         progress(ProgressEvent(stage="export", done=1, total=3, unit="steps"))
@@ -100,6 +105,18 @@ def export_model(
         progress(ProgressEvent(stage="export", done=2, total=3, unit="steps"))
     progress(ProgressEvent(stage="export", done=3, total=3, unit="steps"))
     return target
+
+
+def bytes_of(
+    language_model: LanguageModel, plan: PruningPlan, *, form: str, weights: str = "F16"
+) -> int:
+    """Return about how large the weights of an export are on disk."""
+    row, anatomy = form_named(form), language_model.anatomy()
+    share = 1 - plan.share_of_parameters if row.is_smaller else 1.0
+    each = anatomy.parameter_bytes / anatomy.n_parameters
+    if row.is_gguf:
+        each = weight_type(weights).bytes_each
+    return int(share * anatomy.n_parameters * each)
 
 
 def check_target(target: Path, needed_bytes: int) -> Path:

@@ -3,14 +3,17 @@
 from dataclasses import asdict
 from pathlib import Path
 
+import torch
+
 from fnprune_core.artifacts import open_evaluation, open_plan, open_refits
 from fnprune_core.attention import plain_heads_refusal
 from fnprune_core.comparing import evaluations_of
 from fnprune_core.compensation import uses_bias
-from fnprune_core.export import CardFacts, Figure, export_model
+from fnprune_core.export import CardFacts, Figure, bytes_of, export_model
 from fnprune_core.forms import form_named
 from fnprune_core.gguf_form import why_no_gguf
 from fnprune_core.models import LanguageModel
+from fnprune_core.plan_files import REFITS_FILE
 from fnprune_core.plan_notes import decisions_of
 from fnprune_core.plans import PruningPlan
 from fnprune_core.progress import Progress, ignore
@@ -49,6 +52,21 @@ def export(
         facts=_facts(workspace, workspace.existing("plans", plan_id).name, weights),
         progress=progress,
     )
+
+
+def export_bytes(
+    workspace: Workspace,
+    language_model: LanguageModel,
+    plan_id: str,
+    *,
+    form: str,
+    weights: str = "F16",
+) -> int:
+    """Return about what an export takes on disk, its compensation beside the weights included."""
+    beside = (workspace.existing("plans", plan_id) / REFITS_FILE).stat().st_size
+    held = beside * language_model.dtype.itemsize // torch.float32.itemsize
+    made = open_plan(workspace, plan_id)
+    return bytes_of(language_model, made, form=form, weights=weights) + held
 
 
 def why_no_form(language_model: LanguageModel, made: PruningPlan, form: str) -> str:

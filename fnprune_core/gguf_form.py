@@ -60,6 +60,8 @@ class WeightType:
 
     Parameters
     ----------
+    bytes_each : float
+        Of a weight, about.
     tolerance : float
         How much of the logits' size the file may change, by rounding alone.
     """
@@ -67,6 +69,7 @@ class WeightType:
     quantisation: gguf.GGMLQuantizationType
     file_type: gguf.LlamaFileType
     description: str
+    bytes_each: float
     tolerance: float
 
 
@@ -75,18 +78,21 @@ WEIGHT_TYPES: dict[str, WeightType] = {
         quantisation=gguf.GGMLQuantizationType.F16,
         file_type=gguf.LlamaFileType.MOSTLY_F16,
         description="half precision, 2 bytes a weight",
+        bytes_each=2.0,
         tolerance=0.01,
     ),
     "F32": WeightType(
         quantisation=gguf.GGMLQuantizationType.F32,
         file_type=gguf.LlamaFileType.ALL_F32,
         description="single precision, 4 bytes a weight",
+        bytes_each=4.0,
         tolerance=1e-4,
     ),
     "Q8_0": WeightType(
         quantisation=gguf.GGMLQuantizationType.Q8_0,
         file_type=gguf.LlamaFileType.MOSTLY_Q8_0,
         description="8 bits and a scale for 32 weights, 1.06 bytes a weight",
+        bytes_each=34 / 32,
         tolerance=0.1,
     ),
 }

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -17,10 +18,25 @@ from fnprune_core.storage import write_json
 REFITS_FILE = "refits.safetensors"
 
 
-def write_plan(folder: Path, made: PruningPlan, refits: Sequence[Refit]) -> None:
-    """Write ``plan.json`` and the refits' tensors into a folder."""
+def write_plan(
+    folder: Path,
+    made: PruningPlan,
+    refits: Sequence[Refit],
+    *,
+    dtype: torch.dtype = torch.float32,
+) -> None:
+    """Write ``plan.json`` and the refits' tensors into a folder.
+
+    Parameters
+    ----------
+    dtype : torch.dtype
+        Of the weights; biases, which are added before they are rounded, stay as they are.
+    """
     write_json(folder / PLAN_FILE, made.to_json())
-    tensors = {name: tensor.contiguous() for name, tensor in named_tensors(refits)}
+    tensors = {
+        name: (tensor.to(dtype) if tensor.ndim > 1 else tensor).contiguous()
+        for name, tensor in named_tensors(refits)
+    }
     save_file(tensors, folder / REFITS_FILE)
 
 

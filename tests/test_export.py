@@ -70,7 +70,7 @@ def any_tokenizer(monkeypatch):
 def test_exports_load_where_there_is_no_fnprune(
     tmp_path, record_windows, monkeypatch, any_tokenizer
 ):
-    """Each form of each family, refitted, and with a bias where the form has a home for it."""
+    """Each form of each family, refitted and trained, with a bias where it has a home for it."""
     expected = {}
     for family, row in ARCHITECTURES.items():
         language_model = tiny.tiny_language_model(family)
@@ -86,6 +86,7 @@ def test_exports_load_where_there_is_no_fnprune(
             )
             weights = np.ones(recording.n_tokens)
             [refits] = compensate(language_model, recording, [cut], weights=weights)
+            refits = tiny.trained_refits(language_model, plan, refits)
             target = tmp_path / f"{family}-{name}"
             folder = export_model(language_model, plan, target, form=name, refits=refits)
             with silenced(language_model, plan.removed, refits=refits):
@@ -147,9 +148,8 @@ def test_code_in_an_export_runs_only_when_it_is_trusted(tmp_path, llama):
         _ = modeling_per_layer.PerLayerNothing
 
 
-@pytest.mark.parametrize("form", ["uniform", "per-layer"])
 def test_an_export_is_checked_in_a_process_that_cannot_import_us(
-    tmp_path, llama, monkeypatch, fresh_process, form
+    tmp_path, llama, monkeypatch, fresh_process
 ):
     seen = []
 
@@ -160,7 +160,7 @@ def test_an_export_is_checked_in_a_process_that_cannot_import_us(
     monkeypatch.setattr(export, "reload_elsewhere", watched)
     monkeypatch.setattr(export, "_CHECKED_TEXT", "aq ar")
     plan = alike_plan(llama)
-    folder = export_model(llama, plan, tmp_path / "out", form=form, refits=add_biases(llama))
+    folder = export_model(llama, plan, tmp_path / "out", form="per-layer", refits=add_biases(llama))
     assert {path.suffix for path in folder.iterdir()} <= {".json", ".md", ".py", ".safetensors"}
     [(ids, logits, token_ids)] = seen
     with silenced(llama, plan.removed, refits=add_biases(llama)):
@@ -225,7 +225,7 @@ def test_the_card_says_how_wide_each_layer_is_and_how_to_load_it(llama):
     card = model_card(llama, rounded, form="uniform")
     assert "Units a layer: 40 of 48." in card
     assert "a multiple of 8; 25.0% were to go" in card
-    assert "(16.7%;" in card
+    assert "(16.7%) are removed;" in card
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
@@ -294,6 +294,35 @@ def test_an_export_with_another_tokenizer_is_not_announced(tmp_path, llama, monk
     with pytest.raises(PlanError, match="tokenizer reads"):
         export_model(replace(llama, tokenizer=tokenizer), tiny.toy_plan(llama), tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_export_s_refits_are_as_its_weights_and_room_for_them_is_asked_for(
+    tmp_path, monkeypatch
+):
+    """In float32 they would outweigh what pruning saves of a bfloat16 model."""
+    llama = tiny.tiny_language_model("Llama")
+    half = replace(llama, model=llama.model.to(torch.bfloat16))
+    plan = alike_plan(half)
+    refits = [
+        replace(refit, bias=torch.full((32,), 1 / 3))
+        for refit in tiny.trained_refits(half, plan, add_biases(half))
+    ]
+    room = []
+    monkeypatch.setattr(export, "check_free_space", lambda folder, needed: room.append(needed))
+    folder = export_model(half, plan, tmp_path / "out", form="uniform", refits=refits)
+    written = sum(
+        tensor.nbytes
+        for path in folder.glob("*.safetensors")
+        for tensor in load_file(path).values()
+    )
+    assert room[0] == pytest.approx(written, rel=0.1)
+    [found, *_] = read_refits(folder / "refits.safetensors", 3)
+    assert found.feeding[0].dtype == torch.bfloat16
+    assert torch.equal(found.bias, refits[0].bias)
+    with silenced(half, plan.removed, refits=refits):
+        expected = tiny.logits_of(half.model, IDS)
+    with silenced(half, plan.removed, refits=read_refits(folder / "refits.safetensors", 3)):
+        assert torch.equal(tiny.logits_of(half.model, IDS), expected)
 
 
 def test_a_full_disk_leaves_nothing_behind(tmp_path, llama, monkeypatch):

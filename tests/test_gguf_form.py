@@ -19,7 +19,7 @@ from fnprune_core.gguf_form import (
 )
 from fnprune_core.loading import load_model
 from fnprune_core.models import wrap_model
-from fnprune_core.silencing import Refit, silenced
+from fnprune_core.silencing import Refit, silenced, without_refit
 
 SIZES = {
     **tiny._GROUPED,
@@ -52,21 +52,21 @@ def alike_plan(language_model, n_removed=16):
     )
 
 
-def exported(language_model, target, *, weights="F32"):
-    facts = CardFacts(weights=weights)
-    return export_model(
-        language_model, alike_plan(language_model), target, form="gguf", facts=facts
-    )
+def exported(language_model, target, *, weights="F32", refits=None):
+    facts, plan = CardFacts(weights=weights), alike_plan(language_model)
+    return export_model(language_model, plan, target, form="gguf", facts=facts, refits=refits)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("is_tied", [True, False])
 def test_a_file_read_back_gives_the_silenced_models_logits(tmp_path, family, is_tied):
     language_model = bpe_model(family, tie_word_embeddings=is_tied)
-    folder = exported(language_model, tmp_path / "out")
+    plan = alike_plan(language_model)
+    refits = tiny.trained_refits(language_model, plan, without_refit(plan.layout.n_layers))
+    folder = exported(language_model, tmp_path / "out", refits=refits)
     ids = torch.randint(320, (2, 24), generator=torch.Generator().manual_seed(1))
     back = load_model(str(folder), dtype="float32", device="cpu")
-    with silenced(language_model, alike_plan(language_model).removed):
+    with silenced(language_model, plan.removed, refits=refits):
         expected = tiny.logits_of(language_model.model, ids)
     torch.testing.assert_close(tiny.logits_of(back.model, ids), expected, rtol=1e-4, atol=1e-4)
     assert set(back.layout.widths) == {32}

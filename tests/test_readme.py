@@ -1,5 +1,6 @@
 """Every example of the README runs, with the embedded model, as it stands there."""
 
+import json
 import os
 import re
 import subprocess
@@ -8,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from fnprune_core.cli import main
+
 README = Path(__file__).parents[1] / "README.md"
 
 
@@ -15,37 +18,53 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", README.read_text(), re.M | re.S)
 
 
-def run(command: list[str], folder: Path) -> str:
+def run(script: str, folder: Path) -> str:
+    """Return what a Python example prints, run in a folder and process of its own."""
+    (folder / "example.py").write_text(script)
     environment = {**os.environ, "FNPRUNE_WORKSPACE": str(folder / "workspace")}
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        [sys.executable, "example.py"],
+        cwd=folder, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
 
 @pytest.mark.usefixtures("need_embedded_model")
-def test_the_command_lines_run(tmp_path):
-    commands = "\n".join(block.strip() for block in blocks("sh")).splitlines()
-    program = Path(sys.executable).parent / "fnprune"
-    for command in commands:
-        words = command.split()
-        assert words[0] == "fnprune"
-        run([str(program), *words[1:]], tmp_path)
+def test_the_command_lines_run_and_lora_recovers_what_they_export(tmp_path, monkeypatch, capsys):
+    """In this process: importing torch for each command would take most of the time."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FNPRUNE_WORKSPACE", str(tmp_path / "workspace"))
+    for command in "\n".join(block.strip() for block in blocks("sh")).splitlines():
+        monkeypatch.setattr(sys, "argv", command.split())
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        printed = capsys.readouterr()
+        assert stopped.value.code == 0, f"{command}\n{printed.err}"
+        if command.startswith("fnprune export latest pruned-model "):
+            [in_readme] = blocks("bash")
+            own = printed.out.partition("lm-eval:\n")[2].replace("\n", "")
+            assert own.replace(str(tmp_path) + "/", "") == in_readme.strip()
     assert (tmp_path / "pruned-model" / "model.safetensors").is_file()
+    assert (tmp_path / "pruned-gguf" / "model-F16.gguf").is_file()
     assert len(list((tmp_path / "maps").glob("*.nii.gz"))) >= 3
     assert (tmp_path / "atlas.html").stat().st_size < 15e6
+
+    pytest.importorskip("peft", reason="peft is a development dependency")
+    printed = run(blocks("python")[-1], tmp_path)
+    first, last = map(float, re.findall(r"^loss (\d+\.\d+)$", printed, re.M))
+    assert last < first
+    config = json.loads((tmp_path / "recovered-model" / "config.json").read_text())
+    assert config["intermediate_size"] == 960
 
 
 @pytest.mark.usefixtures("need_embedded_model")
 def test_the_python_examples_run(tmp_path):
-    first, second = blocks("python")
-    (tmp_path / "example.py").write_text(first)
-    printed = run([sys.executable, "example.py"], tmp_path)
+    first, second = blocks("python")[:2]
+    printed = run(first, tmp_path)
     assert re.search(r"^dense: \d+\.\d+ ± \d+\.\d+$", printed, re.M)
     assert re.search(r"^pruned: \d+\.\d+ ± \d+\.\d+$", printed, re.M)
-    (tmp_path / "atlas.py").write_text(second)
-    assert re.search(r"^top 1 %: \|z\| > \d", run([sys.executable, "atlas.py"], tmp_path), re.M)
+    assert re.search(r"^top 1 %: \|z\| > \d", run(second, tmp_path), re.M)
 
 
 def test_make_targets_that_the_readme_names_exist():

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,10 +32,12 @@ from transformers import (
 )
 
 from fnprune_core import modeling_per_layer
+from fnprune_core.architectures import feeding_modules, feeding_rows, weight_of
 from fnprune_core.corpora import Document
 from fnprune_core.layout import UnitLayout
 from fnprune_core.models import LanguageModel, wrap_model
 from fnprune_core.plans import PlanSettings, PruningPlan
+from fnprune_core.silencing import Refit
 from fnprune_core.windows import Windows
 
 VOCABULARY = 64
@@ -210,6 +213,24 @@ def toy_plan(
         preserved=(),
         n_networks=0,
     )
+
+
+def trained_refits(
+    language_model: LanguageModel, plan: PruningPlan, refits: Sequence[Refit]
+) -> list[Refit]:
+    """Return refits whose rows that feed the kept units moved too, as `reconstruct` leaves them."""
+    architecture = language_model.architecture
+    generator = torch.Generator().manual_seed(0)
+    trained = []
+    for layer, (refit, kept) in enumerate(zip(refits, plan.kept, strict=True)):
+        rows = feeding_rows(architecture, torch.from_numpy(kept), plan.layout.widths[layer])
+        feeding = [
+            weight_of(module).detach()[rows]
+            for module in feeding_modules(language_model.model, architecture, layer)
+        ]
+        noisy = [each + 0.3 * torch.randn(each.shape, generator=generator) for each in feeding]
+        trained.append(replace(refit, feeding=tuple(noisy)))
+    return trained
 
 
 def logits_of(model: PreTrainedModel, ids: torch.Tensor) -> torch.Tensor:

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 from browsing import ROOT, Browser, is_healthy, wait_for
-from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from app import pages
@@ -123,15 +122,12 @@ def prune(browser: Browser, folder: Path) -> None:
     browser.read("What goes")
     assert "8 of 8 windows" in browser.text()
     assert "your plan" in browser.text()
-    key = next(
-        name
-        for field in browser.driver.find_elements(By.CSS_SELECTOR, "[class*=st-key-export-folder]")
-        for name in (field.get_attribute("class") or "").split()
-        if name.startswith("st-key-export-folder")
-    )
-    browser.type(key.removeprefix("st-key-"), str(folder))
+    browser.open(f"/export?{browser.parameters()}")
+    browser.read("Take it away: Masked")
+    [plan] = [each for each in browser.parameters().split("&") if each.startswith("plan=")]
+    browser.type(f"export-folder-{plan.removeprefix('plan=')}-masked", str(folder))
     browser.press("Export")
-    browser.read("Written and checked")
+    browser.read("Written, loaded in a fresh process and compared")
     assert (folder / "model.safetensors").is_file()
 
 
@@ -153,8 +149,11 @@ def test_from_start_to_export(browser, tmp_path) -> None:
 
     main_pages = ("", "record", "decompose", "atlas", "prune")
     for mode, width in (("dark", 1280), ("dark", 390), ("light", 1280), ("light", 390)):
-        # The atlas's other pages in one look each, by turns wide and dark or narrow and light.
-        others = {("dark", 1280): ATLAS_PAGES[::2], ("light", 390): ATLAS_PAGES[1::2]}
+        # The other pages in one look or two, by turns wide and dark or narrow and light.
+        others = {
+            ("dark", 1280): (*ATLAS_PAGES[::2], "export", "plans"),
+            ("light", 390): (*ATLAS_PAGES[1::2], "export", "plans", "generations"),
+        }
         for page in (*main_pages, *others.get((mode, width), ())):
             browser.look(width, mode)
             browser.open(f"/{page}?{view}")

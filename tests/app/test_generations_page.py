@@ -64,8 +64,8 @@ def test_both_texts_stand_beside_each_other(open_page, planned) -> None:
     at.text_area(key="generation-prompt").set_value(PROMPT).run()
     found = written(at)
     assert not at.exception
-    assert at.query_params["prompt"] == [PROMPT]
-    assert at.query_params["generation"] == [view(at).generation]
+    assert at.query_params["prompt"] == PROMPT
+    assert at.query_params["generation"] == view(at).generation
     for whose in (DENSE, PRUNED):
         shown = drawn(at, f"generation-text-{whose}")
         assert "".join(shown["pieces"]) == found.text(whose)
