@@ -1,5 +1,8 @@
 """Two texts side by side on the page Generations: as they are written, and when they are whole."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
 import numpy as np
 import streamlit as st
 
@@ -19,7 +22,6 @@ COLOURING = {"surprise": "Surprise", "disagreement": "Disagreement"}
 #: Nats of full colour.
 _LIMIT = {"surprise": 8.0, "disagreement": 4.0}
 _NOTABLE_REPETITION = 0.25
-_NAMES = {DENSE: "Dense model", PRUNED: "Plan"}
 _POLL_S = 0.5
 _STOPS = {
     "end": "The model ended its text.",
@@ -29,26 +31,48 @@ _STOPS = {
 }
 
 
-def live(job_id: str) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Titles:
+    """What the two texts are called, and how their pictures are made again.
+
+    Parameters
+    ----------
+    names : mapping
+        By `DENSE` and `PRUNED`.
+    notes : mapping, optional
+        What is said under each name; of a plan if not given.
+    made : callable, optional
+        Python for the picture of a text at a token.
+    """
+
+    names: Mapping[str, str]
+    notes: Mapping[str, str] | None = None
+    made: Callable[[str, int], str] | None = None
+
+
+PLAN = Titles(names={DENSE: "Dense model", PRUNED: "Plan"})
+
+
+def live(job_id: str, titles: Titles = PLAN) -> None:
     """Draw two texts that are being written, polled in a fragment of its own."""
-    st.fragment(_live, run_every=_POLL_S)(job_id)
+    st.fragment(_live, run_every=_POLL_S)(job_id, titles)
 
 
-def _live(job_id: str) -> None:
+def _live(job_id: str, titles: Titles) -> None:
     job = resources.jobs().job(job_id)
     if job is None or not job.is_active:
         st.rerun()
     else:
         components.draw_progress(job)
-        so_far(job)
+        so_far(job, titles)
 
 
-def so_far(job: Job) -> None:
+def so_far(job: Job, titles: Titles = PLAN) -> None:
     """Draw what a job has written."""
     latest = {event.whose: event for event in job.events if isinstance(event, Written)}
     for column, whose in zip(st.columns(2, gap="large"), BOTH, strict=True):
         with column:
-            st.subheader(_NAMES[whose], anchor=False)
+            st.subheader(titles.names[whose], anchor=False)
             if whose in latest:
                 st.html(_strip(latest[whose]))
             elif job.is_active:
@@ -69,7 +93,7 @@ def _strip(written: Written) -> str:
     )
 
 
-def show(found: SideBySide) -> None:
+def show(found: SideBySide, titles: Titles = PLAN) -> None:
     """Draw two whole texts, what is at the picked token, and where the models disagree."""
     colouring = st.segmented_control(
         "Colour tokens by",
@@ -81,14 +105,14 @@ def show(found: SideBySide) -> None:
         persist_state="session",
         help="Surprise: how improbable the token was to the model that wrote it, −log p. "
         "Disagreement: how far the two models' next-token distributions are apart there, after "
-        "the same text (Kullback–Leibler divergence of the plan's from the dense model's).",
+        "the same text (Kullback–Leibler divergence of the second's from the first's).",
     )
     for column, whose in zip(st.columns(2, gap="large"), BOTH, strict=True):
         with column:
-            _text(found, whose, colouring or "surprise")
-    _parting(found)
-    _picked(found)
-    _course(found)
+            _text(found, whose, colouring or "surprise", titles)
+    _parting(found, titles)
+    _picked(found, titles)
+    _course(found, titles)
 
 
 def _side() -> str:
@@ -106,11 +130,13 @@ def _pick(token: int, whose: str) -> None:
     state.change(token=token, show=whose, session=-1)
 
 
-def _text(found: SideBySide, whose: str, colouring: str) -> None:
+def _text(found: SideBySide, whose: str, colouring: str, titles: Titles) -> None:
     written, expected = found.written[whose], found.expected[whose]
     surprise, difference = -written.log_probability, found.first_difference
-    st.subheader(_NAMES[whose], anchor=False)
-    st.caption("as it was loaded" if whose == DENSE else plain(cache.plan_label(found.plan_id)))
+    name = titles.names[whose]
+    st.subheader(name, anchor=False)
+    notes = titles.notes or {DENSE: "as it was loaded", PRUNED: cache.plan_label(found.plan_id)}
+    st.caption(plain(notes[whose]))
     with st.container(border=True):
         reader(
             found.pieces[whose],
@@ -126,17 +152,17 @@ def _text(found: SideBySide, whose: str, colouring: str) -> None:
                 for i, (s, d) in enumerate(zip(surprise, expected.divergence, strict=True))
             ],
             height=340,
-            name=f"Text of the {_NAMES[whose].lower()}, tokens coloured by {colouring}",
+            name=f"Text of the {name.lower()}, tokens coloured by {colouring}",
         )
-    notes = [_STOPS[written.stop], components.count(written.n_tokens, "token") + "."]
-    notes.append(f"Mean surprise {surprise.mean():.2f} nats.")
+    facts = [_STOPS[written.stop], components.count(written.n_tokens, "token") + "."]
+    facts.append(f"Mean surprise {surprise.mean():.2f} nats.")
     repeated = repeated_share(written.token_ids)
     if repeated >= _NOTABLE_REPETITION:
-        notes.append(f"It repeats itself: {repeated:.0%} of its runs of 4 tokens came before.")
-    st.caption(plain(" ".join(notes)))
+        facts.append(f"It repeats itself: {repeated:.0%} of its runs of 4 tokens came before.")
+    st.caption(plain(" ".join(facts)))
 
 
-def _parting(found: SideBySide) -> None:
+def _parting(found: SideBySide, titles: Titles) -> None:
     """Say where the texts part."""
     difference = found.first_difference
     if difference is None:
@@ -147,13 +173,14 @@ def _parting(found: SideBySide) -> None:
         shown = next((p for p in found.pieces[whose][difference:] if p), "")
         said.append(plain(quoted(shown)) if shown else "nothing more")
     st.info(
-        f"The first difference is at token {difference}, set in bold: the dense model writes "
-        f"{said[0]}, the plan {said[1]}.",
+        f"The first difference is at token {difference}, set in bold: the "
+        f"{titles.names[DENSE].lower()} writes {said[0]}, the {titles.names[PRUNED].lower()} "
+        f"{said[1]}.",
         icon=":material/alt_route:",
     )
 
 
-def _picked(found: SideBySide) -> None:
+def _picked(found: SideBySide, titles: Titles) -> None:
     """Draw what both models expected at the picked token."""
     picked, whose = _token(found), _side()
     if picked is None:
@@ -174,8 +201,8 @@ def _picked(found: SideBySide) -> None:
         )
         token = picked if part is None else int(part)
     st.caption(
-        f"What both models expect next after the same beginning: the {_NAMES[whose].lower()}’s "
-        f"text up to token {token}."
+        "What both models expect next after the same beginning: the "
+        f"{titles.names[whose].lower()}’s text up to token {token}."
     )
     ids, log_p = found.expected[whose].candidates(token)
     components.picture(
@@ -186,16 +213,16 @@ def _picked(found: SideBySide) -> None:
             palette=components.palette(),
         ),
         key="generation-next",
-        made=_made(whose, token),
+        made=_made(whose, token, titles),
     )
 
 
-def _course(found: SideBySide) -> None:
+def _course(found: SideBySide, titles: Titles) -> None:
     """Draw how far the models disagree at each token of the text that is looked at."""
     whose, expected = _side(), found.expected[_side()]
     st.subheader("Where they disagree", anchor=False)
     st.caption(
-        f"Both models read the {_NAMES[whose].lower()}’s text, token by token. "
+        f"Both models read the {titles.names[whose].lower()}’s text, token by token. "
         "Press a token of the other text to see that one."
     )
     components.picture(
@@ -208,7 +235,7 @@ def _course(found: SideBySide) -> None:
             palette=components.palette(),
         ),
         key="generation-course",
-        made=_made(whose, _token(found) or 0),
+        made=_made(whose, _token(found) or 0, titles),
     )
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
         st.caption("Most at", width="content")
@@ -223,7 +250,9 @@ def _course(found: SideBySide) -> None:
             )
 
 
-def _made(whose: str, token: int) -> str:
+def _made(whose: str, token: int, titles: Titles) -> str:
+    if titles.made is not None:
+        return titles.made(whose, token)
     view = state.view()
     if not view.atlas:  # recipes begin with one
         return ""

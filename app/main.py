@@ -27,7 +27,13 @@ def listed(rows: Sequence[pages.Page]) -> list[st.Page]:
 
 st.set_page_config(page_title="fnprune", page_icon=str(_STATIC / "icon.png"), layout="wide")
 st.logo(str(_STATIC / f"logo-{components.palette().mode}.svg"), size="large")
-page = st.navigation(listed([*pages.WORK, *pages.ATLAS, *pages.AFTER]), position="top")
+page = st.navigation(
+    {
+        "": listed([*pages.WORK, *pages.ATLAS, *pages.AFTER]),
+        "Experiment": listed(pages.EXPERIMENT),
+    },
+    position="top",
+)
 state.synchronise()
 components.frame()
 with components.explaining():

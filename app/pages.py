@@ -127,3 +127,11 @@ AFTER = (
         help="Take the pruned model away, checked, with what was measured of it.",
     ),
 )
+EXPERIMENT = (
+    Page(
+        path="views/lesions.py",
+        title="Lesions",
+        icon="healing",
+        help="Silence networks one at a time, and see what the model can no longer do.",
+    ),
+)

@@ -235,6 +235,28 @@ plotting.plot_matrix(r, labels=names, vmin=-1, vmax=1, reorder="average")""",
     expected = found.expected[{whose}]  # at each token of this text, by both models
     divergence = expected.divergence  # nats
     ids, log_probability = expected.candidates({token})""",
+    "lesions": """from fnprune_core.lesioning import open_lesions
+
+study = open_lesions(workspace, {study})  # made by: fnprune lesion
+table = study.table()  # loss change, random lesions, excess, p and q of each cell
+double = study.dissociations""",
+    "lesion-cell": """from fnprune_core.lesioning import open_lesions
+
+study = open_lesions(workspace, {study})
+own = study.change[{row}, 0, {column}]  # nats per token from the healthy model
+random = study.change[{row}, 1:, {column}]  # of its matched random lesions
+p, q = study.effects.p[{row}, {column}], study.effects.q[{row}, {column}]""",
+    "lesion-curve": """from fnprune_core.lesioning import open_lesions
+
+study = open_lesions(workspace, {study})
+strength = [lesion.strength for lesion in study.lesions]
+change, error = study.change[:, 0], study.change_error[:, 0]  # (strengths, domains)""",
+    "lesion-text": """from fnprune_core.lesion_texts import open_lesion_text
+
+if workspace.has("lesion_texts", {text}):  # else: fnprune lesion --prompt
+    lesion, found = open_lesion_text(workspace, {text})
+    expected = found.expected[{whose}]  # at each token of this text, by both models
+    ids, log_probability = expected.candidates({token})""",
     "speed": """measured = workspace.entries("speeds")  # newest first; made by: fnprune speed PLAN
 for id in [each.id for each in measured if each.manifest["plan_id"] == {plan}][:1]:
     speed = workflows.open_speed(workspace, id)

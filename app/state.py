@@ -75,6 +75,12 @@ class ViewState:
         Artifact id of what was written.
     plans : tuple of str
         Artifact ids of the plans that are compared, at most `MAX_PLANS`.
+    study : str
+        Artifact id of the study that is looked at.
+    column : int
+        The selected column of a matrix; −1 where none is.
+    part : str
+        Which part of a page is open, where `show` tells something else.
     """
 
     model: str = "embedded"
@@ -99,6 +105,9 @@ class ViewState:
     prompt: str = ""
     generation: str = ""
     plans: tuple[str, ...] = ()
+    study: str = ""
+    column: int = -1
+    part: str = ""
 
 
 def compact(numbers: Iterable[int]) -> str:
@@ -152,6 +161,9 @@ def _texts(view: ViewState) -> dict[str, str]:
         "prompt": _short(view.prompt),
         "generation": view.generation,
         "plans": ".".join(view.plans),
+        "study": view.study,
+        "column": str(view.column),
+        "part": view.part,
     }
 
 
@@ -166,7 +178,7 @@ def decode(parameters: Mapping[str, str]) -> ViewState:
         value = parameters.get(name, "")
         return value if value.isalnum() and value.isascii() else ""
 
-    show, sort = parameters.get("show", ""), parameters.get("sort", "")
+    sort = parameters.get("sort", "")
     return ViewState(
         model=parameters.get("model", "") or "embedded",
         recording=identity("recording"),
@@ -181,7 +193,7 @@ def decode(parameters: Mapping[str, str]) -> ViewState:
         unit=_index(parameters.get("unit", ""), -1),
         session=_index(parameters.get("session", ""), -1),
         token=_index(parameters.get("token", ""), -1),
-        show=show if show.replace("-", "").isalnum() and show.isascii() else "",
+        show=_word(parameters.get("show", "")),
         other=identity("other"),
         sort=sort if sort.removeprefix("-").isidentifier() and sort.isascii() else "network",
         stay=expand(parameters.get("stay", ""), largest=MAX_UNIT),
@@ -190,7 +202,14 @@ def decode(parameters: Mapping[str, str]) -> ViewState:
         prompt=parameters.get("prompt", "")[:MAX_TEXT],
         generation=identity("generation"),
         plans=_identities(parameters.get("plans", "")),
+        study=identity("study"),
+        column=_index(parameters.get("column", ""), -1),
+        part=_word(parameters.get("part", "")),
     )
+
+
+def _word(text: str) -> str:
+    return text if text.replace("-", "").isalnum() and text.isascii() else ""
 
 
 def _without(units: tuple[int, ...], stay: str) -> tuple[int, ...]:
@@ -349,7 +368,7 @@ def open_atlas(atlas: str, *, recording: str) -> None:
     """Look at another atlas: its recording comes along, plan and choices start anew."""
     change(
         recording=recording, atlas=atlas, plan="", network=0, dropped=(), stay=(), go=(),
-        beside=(), unit=-1, session=-1, token=-1, other="",
+        beside=(), unit=-1, session=-1, token=-1, other="", study="", column=-1,
     )  # fmt: skip
     st.session_state[_PINS] = []
     st.session_state[_HISTORY] = []

@@ -1,0 +1,130 @@
+"""What is asked before a lesion study starts: networks, strength, controls, texts, and how long."""
+
+import streamlit as st
+
+from app import components, model_offer, resources, state, text_picker
+from app.caches import lesions as cache
+from app.tasks_lesions import KIND, LesionJob, run_lesions
+from app.texts import TextChoice
+from fnprune_core.lesioning import LesionOrder
+from fnprune_core.lesions import TARGETS, Lesion, LesionSettings, Target
+from fnprune_core.networks import NetworkAtlas
+
+_EACH, _SOME, _SET = "Each network by itself", "Some, each by itself", "Some, together as one"
+WINDOW, WINDOWS, RANDOM = 64, 8, 4
+_TARGET = {"zero": "Zero, as pruning does", "mean": "Their mean"}
+
+
+def ask(atlas: NetworkAtlas) -> None:
+    """Draw the form of a study, and its button; what it takes is said before."""
+    left, right = st.columns([1, 1], gap="large")
+    with left:
+        lesions = _lesions(atlas)
+        settings = _settings()
+    with right:
+        texts = text_picker.pick_texts("lesions", split="held-out")
+        window, n_windows = _amount()
+    model = model_offer.language_model(atlas, needed_for="to read under lesions", key="lesions")
+    if model is None or texts is None:
+        return
+    with components.explaining():
+        order = LesionOrder(decomposition_id=atlas.id, lesions=lesions, settings=settings)
+        found = cache.stimuli(model.fingerprint, texts, window, n_windows, model)
+        takes = cache.estimate(model.fingerprint, order, found.windows.text_sha256, found, model)
+        st.caption(
+            f"{components.count(len(order.lesions), 'lesion')} with {settings.n_random} random "
+            f"ones each: {takes.n_readings:,} readings of {takes.n_tokens:,} tokens in "
+            f"{components.count(found.windows.n_windows, 'window')}, at most about "
+            f"{components.duration(takes.seconds)}. Resampled over {found.unit}. The lesions come "
+            "first, then the random ones in rounds; what is read is kept if you stop."
+        )
+        if not components.is_active(KIND):
+            st.button(
+                "Run the study",
+                type="primary",
+                icon=":material/play_arrow:",
+                key="lesions-start",
+                on_click=start,
+                args=(order, texts, window, n_windows),
+            )
+
+
+def start(
+    order: LesionOrder, texts: TextChoice, window: int, n_windows: int, title: str = "Lesions"
+) -> None:
+    """Start a study."""
+    job = LesionJob(
+        model=state.view().model,
+        order=order,
+        texts=texts,
+        window=window,
+        n_windows=n_windows,
+        title=title,
+    )
+    components.start(run_lesions(resources.shelf(), resources.workspace(), job))
+
+
+def _lesions(atlas: NetworkAtlas) -> tuple[Lesion, ...]:
+    """Ask which networks; an empty choice is told when the order is made."""
+    which = st.segmented_control(
+        "Lesions", [_EACH, _SOME, _SET], default=_EACH, required=True, key="lesions-which",
+        persist_state="session",
+    )  # fmt: skip
+    strength = st.slider(
+        "Strength", -1.0, 1.0, 1.0, 0.25, key="lesions-strength", persist_state="session",
+        help="1 silences the units, 0.5 halves them, 0 leaves everything as it is, −1 doubles "
+        "them: the reverse of a lesion.",
+    )  # fmt: skip
+    if which == _EACH:
+        return tuple(Lesion(networks=(k,), strength=strength) for k in range(atlas.n_networks))
+    chosen = st.multiselect(
+        "Networks", range(atlas.n_networks), default=[state.view().network],
+        format_func=lambda k: f"{k} · {resources.network_name(atlas.id, k)}",
+        key="lesions-networks", placeholder="Choose at least one network",
+    )  # fmt: skip
+    if not chosen:
+        return ()
+    if which == _SOME:
+        return tuple(Lesion(networks=(k,), strength=strength) for k in chosen)
+    return (Lesion(networks=tuple(chosen), strength=strength),)
+
+
+def _settings() -> LesionSettings:
+    with st.expander("What a lesion is", icon=":material/tune:"):
+        z = st.slider(
+            "Units with |z| above", *state.Z_RANGE, state.DEFAULT_Z, 0.1, key="lesions-z",
+            persist_state="session", help="A network's lesion takes its units beyond this.",
+        )  # fmt: skip
+        towards: Target = st.segmented_control(
+            "Scaled towards", list(TARGETS), format_func=_TARGET.__getitem__, default="zero",
+            required=True, key="lesions-towards", persist_state="session",
+        )  # fmt: skip
+        n_random = st.number_input(
+            "Random lesions for each", 0, 50, RANDOM, key="lesions-random",
+            persist_state="session",
+            help="As many units in each layer, of like magnitude, outside of the network. Two at "
+            "least for a p-value; more find smaller effects.",
+        )  # fmt: skip
+        sinks = st.number_input(
+            "Sink units spared in each layer", 0, 32, 4, key="lesions-sinks",
+            persist_state="session",
+            help="One unit that serves attention sinks outweighs all others: no lesion, random or "
+            "not, takes them.",
+        )  # fmt: skip
+        seed = st.number_input(
+            "Seed of the random lesions", 0, 10**6, 0, key="lesions-seed", persist_state="session"
+        )
+    return LesionSettings(
+        z=float(z), towards=towards, n_random=int(n_random), sink_units=int(sinks), seed=int(seed)
+    )
+
+
+def _amount() -> tuple[int, int]:
+    columns = st.columns(2)
+    window = columns[0].number_input(
+        "Tokens of a window", 16, 2048, WINDOW, 16, key="lesions-window", persist_state="session"
+    )
+    most = columns[1].number_input(
+        "Windows a domain", 1, 512, WINDOWS, key="lesions-windows", persist_state="session"
+    )
+    return int(window), int(most)

@@ -1,0 +1,95 @@
+"""Lesions: what the model can no longer do when a network is silenced."""
+
+import streamlit as st
+
+from app import components, lesion_form, lesion_matrix, lesion_patients, resources, state
+from app.caches import lesions as cache
+from app.jobs import Job
+from app.tasks_lesions import KIND
+from fnprune_core.networks import NetworkAtlas
+
+PARTS = {"matrix": "Networks × domains", "patients": "Virtual patients"}
+
+
+def part() -> str:
+    """Draw the choice between the parts of the page; return the chosen one."""
+    held = state.view().part
+    current = held if held in PARTS else next(iter(PARTS))
+    chosen = st.segmented_control(
+        "Part", list(PARTS), format_func=PARTS.__getitem__, default=current, required=True,
+        key="lesions-part", label_visibility="collapsed",
+    )  # fmt: skip
+    if chosen is not None and chosen != current:
+        state.change(part=chosen, show="")
+        return chosen
+    return current
+
+
+def current(atlas: NetworkAtlas) -> str:
+    """Return the matrix that is looked at: the view's, else the newest."""
+    found = cache.matrices(atlas.id)
+    held = state.view().study
+    return held if held in found else next(iter(found), "")
+
+
+def take(job: Job) -> None:
+    """Look at what a job has made, if it is a matrix."""
+    if cache.is_matrix(cache.study(job.result)):
+        state.change(study=job.result)
+
+
+def choose(atlas: NetworkAtlas, id: str) -> None:
+    """Draw the choice among several matrices."""
+    found = cache.matrices(atlas.id)
+    if len(found) < 2:
+        return
+    key = f"lesions-study-{id}"
+    st.selectbox(
+        "Study", found, index=found.index(id), format_func=_label, key=key,
+        on_change=lambda: state.change(study=state.widget(key)),
+    )  # fmt: skip
+
+
+def _label(id: str) -> str:
+    found = cache.study(id)
+    s = found.facts.settings
+    return (
+        f"{len(found.lesions)} lesions × {len(found.columns)}, {s.n_random} random each, "
+        f"|z| above {s.z:g} · {id[:6]}"
+    )
+
+
+def show_matrix(atlas: NetworkAtlas) -> None:
+    """Draw a study under way, or the chosen matrix, and the form of another one."""
+    job = components.job_of(KIND)
+    if job is not None and job.is_active:
+        lesion_matrix.live(job, atlas)
+        return
+    components.follow(KIND, on_done=take)
+    if job is not None and job.state == "cancelled":
+        st.caption("The same study, run again, goes on where this one stopped.")
+    id = current(atlas)
+    if id:
+        if id != state.view().study:
+            state.change(study=id)
+        choose(atlas, id)
+        with components.explaining():
+            lesion_matrix.show(cache.study(id), atlas)
+    with st.expander("Another study" if id else "A study", expanded=not id, icon=":material/add:"):
+        lesion_form.ask(atlas)
+
+
+components.heading(
+    "Lesions",
+    "Silence a network, read texts, and see what the model can no longer do: against the healthy "
+    "model, and against random lesions that match.",
+)
+with components.explaining():
+    if not state.view().atlas:
+        components.no_networks()
+    else:
+        opened = resources.atlas(state.view().atlas)
+        if part() == "matrix":
+            show_matrix(opened)
+        else:
+            lesion_patients.show(opened, current(opened))

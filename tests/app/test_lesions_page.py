@@ -1,0 +1,172 @@
+import numpy as np
+import pytest
+from driving import finish, press, said, view
+
+from app import recipes, resources
+from app.caches import lesions as cache
+from app.figures.lesions import EXCESS, lesion_cell, lesion_matrix, patient_bars, strength_curve
+from app.theme import READING_ROOM
+from fnprune_core.corpora import read_documents
+from fnprune_core.lesioning import (
+    LesionOrder,
+    each_network,
+    graded,
+    lesion_studies,
+    lesion_study,
+    open_lesions,
+)
+from fnprune_core.lesions import Lesion, LesionSettings, domain_stimuli
+from fnprune_core.patients import patients
+from fnprune_core.storage import Workspace
+from fnprune_core.workflows import evaluation_windows, open_atlas
+
+SETTINGS = LesionSettings(z=1.5, sink_units=1, n_random=2)
+
+
+@pytest.fixture
+def loaded(example, monkeypatch):
+    """The example, with its model in memory and short texts in the form."""
+    resources.shelf().get(example.model, progress=lambda event: None)
+    return example
+
+
+@pytest.fixture
+def studied(loaded, fresh):
+    """The example with a matrix of all networks and a curve of one; their ids."""
+    workspace, model = Workspace(fresh), resources.language_model(loaded.model)
+    documents = read_documents(str(loaded.held_out), domain_column="topic")
+    stimuli = domain_stimuli(evaluation_windows(model, documents, window=16))
+
+    def run(lesions):
+        order = LesionOrder(decomposition_id=loaded.atlas, lesions=lesions, settings=SETTINGS)
+        return lesion_study(workspace, model, stimuli, order=order)
+
+    return loaded, run(each_network(6)), run(graded((2,), (-1.0, 0.0, 0.5, 1.0)))
+
+
+def fill(at, example, *, windows=8, domain="topic") -> None:
+    """Choose the held-out file and small sizes."""
+    at.segmented_control(key="lesions-kind").set_value("Path or data set").run()
+    at.text_input(key="lesions-source").set_value(str(example.held_out)).run()
+    if domain:
+        at.selectbox(key="lesions-domain-column").set_value(domain).run()
+    at.number_input(key="lesions-window").set_value(16)
+    at.number_input(key="lesions-windows").set_value(windows)
+    at.slider(key="lesions-z").set_value(1.5)
+    at.number_input(key="lesions-sinks").set_value(1)
+    at.number_input(key="lesions-random").set_value(2).run()
+
+
+def test_without_an_atlas_the_page_leads_to_one(open_page) -> None:
+    at = open_page("lesions")
+    assert not at.exception
+    assert [button for button in at.button if button.label == "Go to the start"]
+
+
+def test_a_study_is_run_shown_and_found_again_by_its_link(open_page, loaded) -> None:
+    at = open_page("lesions", **loaded.view())
+    assert not at.exception
+    fill(at, loaded)
+    assert any("19 readings" in each.value for each in at.caption)
+    press(at, "Run the study")
+    job = finish(at)
+    assert job.state == "done", job.failure
+    assert not at.exception
+    assert view(at).study == job.result
+    found = cache.study(job.result)
+    assert found.is_complete
+    assert found.columns == ("prose", "code")
+    assert [event.study.n_done for event in job.events if hasattr(event, "study")][-1] == 18
+    assert any("Double dissociations" in each.value for each in at.subheader)
+    link = {**loaded.view(), "study": job.result, "network": "3", "column": "1"}
+    again = open_page("lesions", **link)
+    assert not again.exception
+    assert any(each.value.startswith("3 ") for each in again.subheader)
+    assert any(f"{found.effects.excess[3, 1]:+.3f}" in each.value for each in again.markdown)
+    again.selectbox(key="lesion-column-3-1").set_value(0).run()
+    assert view(again).column == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda at: at.slider(key="lesions-z").set_value(8.0), "takes no unit"),
+        (lambda at: at.number_input(key="lesions-windows").set_value(2), "has 2 windows"),
+    ],
+)
+def test_what_cannot_be_studied_says_why(open_page, loaded, change, message) -> None:
+    at = open_page("lesions", **loaded.view())
+    fill(at, loaded)
+    change(at).run()
+    if not said(at):
+        press(at, "Run the study")
+        finish(at)
+    assert message in said(at)
+    assert not at.exception
+
+
+def test_no_network_and_all_networks_are_told(open_page, loaded) -> None:
+    at = open_page("lesions", **loaded.view())
+    fill(at, loaded)
+    at.segmented_control(key="lesions-which").set_value("Some, together as one").run()
+    at.multiselect(key="lesions-networks").set_value([]).run()
+    assert "No network was chosen" in said(at)
+    at.multiselect(key="lesions-networks").set_value(list(range(6)))
+    at.slider(key="lesions-z").set_value(1.0).run()
+    press(at, "Run the study")
+    finish(at)
+    assert "covers every unit" in said(at) or "finds only" in said(at)
+    assert not at.exception
+
+
+def test_patients_are_found_measured_and_write(open_page, studied) -> None:
+    example, matrix, _ = studied
+    atlas = open_atlas(resources.workspace(), example.atlas)
+    people = patients(atlas, open_lesions(resources.workspace(), matrix))
+    assert {"needed-everywhere", "most-selective"} <= {each.key for each in people}
+    at = open_page("lesions", **example.view(), part="patients", show="needed-everywhere")
+    assert not at.exception
+    assert any("A hub is lost" in each.value for each in at.subheader)
+    box = next(each for each in at.text_area if each.label == "Prompt")
+    box.set_value("aq ar as").run()
+    press(at, "Let both write")
+    job = finish(at)
+    assert job.state == "done", job.failure
+    assert view(at).generation == job.result
+    lesion, _ = cache.text(job.result)
+    assert lesion == next(each.lesion for each in people if each.key == "needed-everywhere")
+    assert any(each.value == "Patient" for each in at.subheader)
+    assert not at.exception
+
+
+def test_the_pictures_say_what_the_study_holds(studied) -> None:
+    _, matrix, curve = studied
+    workspace = resources.workspace()
+    found, strengths = open_lesions(workspace, matrix), open_lesions(workspace, curve)
+    names = [f"network {k}" for k in range(6)]
+    shown = lesion_matrix(
+        found, [4, 1], names=names, shown=EXCESS, selected=(1, 0), palette=READING_ROOM
+    )
+    np.testing.assert_allclose(shown.figure.data[0].z, found.effects.excess[[4, 1]], rtol=1e-5)
+    assert shown.figure.layout.shapes[0].y0 == 0.5
+    assert len(shown.table) == 12
+    cell = lesion_cell(found, 2, 1, name="network 2", palette=READING_ROOM)
+    assert f"{found.change[2, 0, 1]:+.3f}" in cell.alternative
+    assert len(cell.table) == 3
+    drawn = strength_curve(strengths, name="network 2", palette=READING_ROOM)
+    assert list(drawn.figure.data[0].x) == [-1.0, 0.0, 0.5, 1.0]
+    assert drawn.figure.data[0].y[1] == 0
+    bars = patient_bars(found, 0, name="network 0", palette=READING_ROOM)
+    np.testing.assert_allclose(bars.figure.data[0].y, found.change[0, 0], rtol=1e-5)
+
+
+def test_the_python_beside_a_picture_gives_its_numbers(studied) -> None:
+    example, matrix, _ = studied
+    found = open_lesions(resources.workspace(), matrix)
+    names: dict[str, object] = {}
+    code = recipes.code("lesion-cell", atlas=example.atlas, study=matrix, row=1, column=0)
+    exec(compile(code, "lesion-cell", "exec"), names)
+    assert names["own"] == found.change[1, 0, 0]
+    assert names["q"] == found.effects.q[1, 0]
+    assert lesion_studies(resources.workspace(), example.atlas)[-1:] == [matrix]
+    assert cache.single(example.atlas, Lesion(networks=(1,)))[0] == matrix
