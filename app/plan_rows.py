@@ -10,6 +10,8 @@ from fnprune_core.scores import SCORES
 from fnprune_core.sweeping import RANDOM, pooled
 
 Difference = Callable[[str, str], tuple[float, float] | None]
+#: Before the plan that is open.
+OPEN = "▸ "
 #: Settings that make no line of their own in the picture: they lie along it, or are its name.
 _ALONG = {"score", "ratio", "seed", "preserved"}
 
@@ -60,7 +62,7 @@ def _row(
         above = difference(measured.evaluation_id, dense.evaluation_id)
     preserved = f"{plan.n_preserved} of {plan.n_networks}" if plan.n_preserved else "–"
     return {
-        "plan": title(plan) + (" (open)" if plan.id == current else ""),
+        "plan": (OPEN if plan.id == current else "") + title(plan),
         "score": score_label(plan.settings.score),
         "units": 100 * plan.achieved_ratio,
         "parameters": 100 * plan.share_of_parameters,

@@ -140,10 +140,12 @@ def fit_of(made: PruningPlan, *, form: str, multiple: int | None = None) -> Fit:
         what = "units" if least < most else "KV groups"
         if least == most:
             least, most = min(made.kept_group_counts), max(made.kept_group_counts)
-        reason = f"This form needs layers that are alike; this plan keeps {least} to {most} {what}."
+        reason = (
+            f"This form needs layers that are alike; this plan keeps {least:,} to {most:,} {what}."
+        )
         return Fit(multiple=multiple, reason=reason)
     if multiple is not None and not _fits(made, multiple):
-        kept = f"{least}" if least == most else f"{least} to {most}"
+        kept = f"{least:,}" if least == most else f"{least:,} to {most:,}"
         reason = f"This plan keeps {kept} units a layer, which are no multiples of {multiple}."
         return Fit(multiple=multiple, reason=reason)
     return Fit(multiple=multiple)

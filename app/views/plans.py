@@ -64,9 +64,14 @@ def show_list(history: History, text: str) -> None:
             "made": st.column_config.DatetimeColumn("made", format="distance"),
         },
     )
+    notes = []
+    if any(plan.id == state.view().plan for plan in history.plans):
+        notes.append(f"{plan_rows.OPEN.strip()} is the plan that is open.")
     if text:
         label = components.plain(plan_rows.text_label(history, text))
-        st.caption(f"{label}. Differences are paired by window.")
+        notes.append(f"{label}. Differences are paired by window.")
+    if notes:
+        st.caption(" ".join(notes))
 
 
 def select(history: History) -> list[str]:
