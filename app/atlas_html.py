@@ -7,18 +7,14 @@ name that is markup is escaped, and could not run if it were not.
 
 import base64
 import hashlib
-import importlib.resources
 import json
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
@@ -26,22 +22,16 @@ from app.atlas_facts import AtlasFacts, NetworkFacts
 from app.atlas_images import LayerLabels, Maps, Palettes, both
 from app.figures.base import Picture, safe, style
 from app.figures.cortex import cortex_surfaces
-from app.markup import visible
-from app.theme import PALETTES, Palette, rgb
+from app.html_pages import STATIC, check_file, colours, environment, fonts, write_page
+from app.theme import PALETTES, Palette
 from fnprune_core import __version__, workflows
 from fnprune_core.errors import SettingsError
 from fnprune_core.networks import NetworkAtlas
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
-from fnprune_core.storage import Workspace, storage_errors
+from fnprune_core.storage import Workspace
 from fnprune_core.topography import smoothed
 
-STATIC = Path(str(importlib.resources.files("app"))) / "static"
 MOST_SURFACES = 6
-_FONTS = (
-    ("IBM Plex Sans", 400, "ibm-plex-sans-latin-400-normal"),
-    ("IBM Plex Sans", 600, "ibm-plex-sans-latin-600-normal"),
-    ("IBM Plex Mono", 400, "ibm-plex-mono-latin-400-normal"),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,19 +60,9 @@ def write_atlas_page(
     z : float
         Threshold on |z| of maps, depth profiles and parcellation.
     """
-    target = Path(target).expanduser()
-    if target.is_dir():
-        raise SettingsError(f"{target} is a folder.", hint="Name the file, as in atlas.html.")
+    target = check_file(target, "atlas.html")
     page = atlas_page(workspace, atlas_id, z=z, progress=progress, cancel=cancel)
-    with storage_errors(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
-        try:
-            temporary.write_text(page, encoding="utf-8")
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
-    return target
+    return write_page(target, page)
 
 
 def atlas_page(
@@ -195,58 +175,32 @@ def _rendered(
     plotly_js, own_js = get_plotlyjs(), (STATIC / "atlas.js").read_text(encoding="utf-8")
     labels: LayerLabels | None = maps.labels()
     surfaces = charts["surfaces"]["dark"].alternative if "surfaces" in charts else ""
-    environment = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_shown,
-        loader=jinja2.FileSystemLoader(STATIC),
-        keep_trailing_newline=True,
+    return (
+        environment()
+        .get_template("atlas.html.j2")
+        .render(
+            **facts.page(),
+            version=__version__,
+            fonts=fonts(),
+            dark=colours(PALETTES["dark"]),
+            light=colours(PALETTES["light"]),
+            networks=networks,
+            layer_labels=labels,
+            parcellation={"image": maps.parcellation(), "note": facts.parcellation_note()},
+            surfaces_note=surfaces,
+            connectome_note=facts.connectome_note(),
+            figures=[_Chart(name=name, json=_chart(modes)) for name, modes in charts.items()],
+            plotly_js=Markup(plotly_js),
+            own_js=Markup(own_js),
+            script_hashes=Markup(" ".join(_hash(script) for script in (plotly_js, own_js))),
+        )
     )
-    return environment.get_template("atlas.html.j2").render(
-        **facts.page(),
-        version=__version__,
-        fonts=[
-            {"family": family, "weight": weight, "uri": _font(name)}
-            for family, weight, name in _FONTS
-        ],
-        dark=_colours(PALETTES["dark"]),
-        light=_colours(PALETTES["light"]),
-        networks=networks,
-        layer_labels=labels,
-        parcellation={"image": maps.parcellation(), "note": facts.parcellation_note()},
-        surfaces_note=surfaces,
-        connectome_note=facts.connectome_note(),
-        figures=[_Chart(name=name, json=_chart(modes)) for name, modes in charts.items()],
-        plotly_js=Markup(plotly_js),
-        own_js=Markup(own_js),
-        script_hashes=Markup(" ".join(_hash(script) for script in (plotly_js, own_js))),
-    )
-
-
-def _shown(value: Any) -> Any:
-    """Return what the template is to write: hidden characters of any text are shown."""
-    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _hash(script: str) -> str:
     """Return what the content security policy calls a script by."""
     digest = hashlib.sha256(script.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
-
-
-def _font(name: str) -> str:
-    encoded = base64.b64encode((STATIC / "fonts" / f"{name}.woff2").read_bytes()).decode()
-    return f"data:font/woff2;base64,{encoded}"
-
-
-def _colours(palette: Palette) -> dict[str, str]:
-    """Return a mode's colours for CSS; those of data as parts, so that opacity can be set."""
-    names = ("canvas", "surface", "text", "quiet", "line", "accent")
-    return {
-        **{name: getattr(palette, name) for name in names},
-        "hot_rgb": " ".join(str(part) for part in rgb(palette.hot[1])),
-        "cold_rgb": " ".join(str(part) for part in rgb(palette.cold[1])),
-    }
 
 
 def _chart(modes: dict[str, Picture]) -> Markup:

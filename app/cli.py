@@ -1,4 +1,4 @@
-"""What the app adds to the command line: ``fnprune app``, and ``fnprune atlas`` to a file."""
+"""What the app adds to the command line: itself, and an atlas or a report as one file."""
 
 import json
 import os
@@ -19,6 +19,7 @@ def register(cli: typer.Typer) -> None:
     """Add the app's commands to the command line."""
     cli.command(name="app")(serve)
     cli.command(name="atlas")(atlas)
+    cli.command(name="report")(report)
 
 
 def serve(
@@ -74,6 +75,51 @@ def atlas(
         typer.echo(json.dumps({"path": str(path), "bytes": size}))
     else:
         typer.echo(f"{path}: {size / 1e6:.1f} MB")
+
+
+def report(
+    id: Annotated[str, typer.Argument(metavar="ATLAS", help="Its id.")] = "latest",
+    out: Annotated[Path, typer.Argument(metavar="OUT.html", help="The file to write.")] = Path(
+        "report.html"
+    ),
+    sections: Annotated[
+        str | None, typer.Option(help="Which, by their names, with commas between; all.")
+    ] = None,
+    leave_out: Annotated[str, typer.Option(help="Sections to leave out, likewise.")] = "",
+    networks: Annotated[int, typer.Option(help="Networks that are shown in full.")] = 12,
+    z: Annotated[float, typer.Option(help="Threshold on |z| of the maps.")] = 3.0,
+    workspace: Annotated[
+        Path | None,
+        typer.Option("--workspace", "-w", help="Folder of results (default: FNPRUNE_WORKSPACE)."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print what was written as JSON.")
+    ] = False,
+) -> None:
+    """Write a report of an atlas: methods, results, limits, commands and tables, in one HTML."""
+    from app.report_page import write_report
+    from fnprune_core.console import progress_bars
+    from fnprune_core.report import SECTIONS, ReportSettings, check_sections
+    from fnprune_core.storage import Workspace
+
+    def named(text: str) -> list[str]:
+        return [name.strip() for name in text.split(",") if name.strip()]
+
+    wanted = list(SECTIONS) if sections is None else named(sections)
+    without = check_sections(named(leave_out)) if named(leave_out) else ()
+    check_sections(wanted)
+    settings = ReportSettings(
+        sections=tuple(name for name in wanted if name not in without), z=z, n_detailed=networks
+    )
+    held = Workspace.default() if workspace is None else Workspace(workspace)
+    with progress_bars(shown=not as_json) as progress:
+        path = write_report(held, id, out, settings=settings, progress=progress).resolve()
+    size = path.stat().st_size
+    if as_json:
+        facts = {"path": str(path), "bytes": size, "sections": list(settings.sections)}
+        typer.echo(json.dumps(facts))
+    else:
+        typer.echo(f"{path}: {size / 1e6:.1f} MB. Open it in a browser; print it from there.")
 
 
 def _check_port(address: str, port: int) -> None:

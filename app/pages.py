@@ -126,6 +126,12 @@ AFTER = (
         icon="save",
         help="Take the pruned model away, checked, with what was measured of it.",
     ),
+    Page(
+        path="views/report.py",
+        title="Report",
+        icon="summarize",
+        help="Put methods, results, limits and commands into one file that prints.",
+    ),
 )
 EXPERIMENT = (
     Page(
@@ -133,5 +139,25 @@ EXPERIMENT = (
         title="Lesions",
         icon="healing",
         help="Silence networks one at a time, and see what the model can no longer do.",
+    ),
+)
+LEARN = (
+    Page(
+        path="views/learn.py",
+        title="Lesson",
+        icon="school",
+        help="Learn in eleven short chapters what is like a brain here, and what is not.",
+    ),
+    Page(
+        path="views/glossary.py",
+        title="Glossary",
+        icon="dictionary",
+        help="Both words for each concept: neuroscience's, and a language model's.",
+    ),
+    Page(
+        path="views/teach.py",
+        title="For teachers",
+        icon="co_present",
+        help="A plan for 50 minutes, answers, a link to each step; made to be printed.",
     ),
 )

@@ -18,7 +18,13 @@ from fnprune_core.report.parts import (
     zipped_tables,
 )
 from fnprune_core.report.references import REFERENCES, Reference, bibtex, cited
-from fnprune_core.report.sections import SECTIONS, check_sections, write_sections
+from fnprune_core.report.sections import (
+    SECTIONS,
+    ReportSettings,
+    check_sections,
+    lacks,
+    write_sections,
+)
 
 __all__ = [
     "REFERENCES",
@@ -30,6 +36,7 @@ __all__ = [
     "Material",
     "Missing",
     "Reference",
+    "ReportSettings",
     "Section",
     "Slot",
     "Table",
@@ -37,6 +44,7 @@ __all__ = [
     "bibtex",
     "check_sections",
     "cited",
+    "lacks",
     "open_material",
     "write_sections",
     "zipped_tables",

@@ -4,6 +4,8 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from fnprune_core import workflows
 from fnprune_core.corpora import builtin_documents
 from fnprune_core.plan_history import PlanRecord
@@ -44,7 +46,7 @@ def _reproduce(m: Material) -> Iterator[Block]:
             "which a report does not hold. They are the same if the recording's id is."
         )
     version = m.manifest["versions"].get("fnprune", "")
-    yield Code(text="\n".join([f"pip install fnprune=={version}", *commands(m)]))
+    yield Code(text="\n".join([f"fnprune version  # {version}", *commands(m)]))
 
 
 def commands(m: Material) -> list[str]:
@@ -132,7 +134,7 @@ def plan_command(m: Material, plan: PlanRecord) -> str:
         if name == "preserved":
             options["--preserve"] = _ranges(value)
         elif name in ("pinned_keep", "pinned_remove"):
-            layer, index = made.layout.locate(list(value))
+            layer, index = made.layout.locate(np.array(value))
             units = ",".join(f"{a}:{b}" for a, b in zip(layer, index, strict=True))
             options["--keep-units" if name == "pinned_keep" else "--remove-units"] = units
         elif isinstance(value, bool):

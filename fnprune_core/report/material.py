@@ -174,15 +174,9 @@ def open_material(
 
     Raises
     ------
-    SettingsError
-        If the threshold or the number of networks is out of its range.
     ArtifactNotFoundError, CorruptArtifactError
         If the atlas or its recording is missing or damaged.
     """
-    if not z > 0:
-        raise SettingsError(f"The threshold must be above 0, got {z}.")
-    if n_detailed < 0:
-        raise SettingsError(f"The number of networks shown in full cannot be {n_detailed}.")
     return Material(
         workspace=workspace,
         atlas=workflows.open_atlas(workspace, atlas_id),

@@ -9,7 +9,7 @@ from fnprune_core.allocation import protected_ends
 from fnprune_core.applying import applied_note
 from fnprune_core.assessing import PARTS
 from fnprune_core.report.material import Material
-from fnprune_core.report.parts import Block, Column, Heading, Section, Slot, Table, Text
+from fnprune_core.report.parts import Block, Column, Heading, Section, Table, Text
 from fnprune_core.scores import SCORES
 from fnprune_core.storage import read_manifest
 
@@ -264,7 +264,6 @@ def _allocation(m: Material, name: str) -> str:
 
 def _software(m: Material) -> Iterator[Block]:
     yield Heading(text="Parameters and software")
-    yield Slot(figure="pipeline")
     yield Table(
         name="parameters",
         title="Every parameter, as the artifacts carry it.",

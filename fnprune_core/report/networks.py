@@ -1,5 +1,6 @@
 """The networks, what drives them, and how they go together."""
 
+import shlex
 from collections.abc import Iterator
 
 import numpy as np
@@ -28,13 +29,7 @@ def _networks(m: Material) -> Iterator[Block]:
         f"in at least one of {m.atlas.n_networks} networks. By their strongest network, the "
         f"largest is {largest} ({m.names[largest]}) with {int(sizes[largest]):,} units."
     )
-    if m.cortex is None:
-        yield Missing(
-            what="Maps are drawn over layers × units: the cortex is not laid out.",
-            command='python -c "from fnprune_core import workflows; from fnprune_core.storage '
-            f"import Workspace; workflows.lay_out(Workspace.default(), '{m.atlas.id}')\"",
-            page="Networks",
-        )
+    yield from networks_lack(m)
     yield Slot(figure="parcellation")
     yield Slot(figure="gallery")
     yield Table(
@@ -62,6 +57,23 @@ def _networks(m: Material) -> Iterator[Block]:
     )
 
 
+def networks_lack(m: Material) -> list[Missing]:
+    """Return how the cortex is laid out, if it is not."""
+    if m.cortex is not None:
+        return []
+    code = (
+        "from fnprune_core import workflows; from fnprune_core.storage import Workspace; "
+        f"workflows.lay_out(Workspace.default(), {m.atlas.id!r})"
+    )
+    return [
+        Missing(
+            what="The cortex is not laid out, so maps are drawn over layers × units.",
+            command=f"python -c {shlex.quote(code)}",
+            page="Networks",
+        )
+    ]
+
+
 def decoded(m: Material) -> Section:
     """Return what drives the networks: domains with their test, and trivial things."""
     return Section(key="decoding", title="Decoding", blocks=tuple(_decoded(m)))
@@ -70,12 +82,7 @@ def decoded(m: Material) -> Section:
 def _decoded(m: Material) -> Iterator[Block]:
     found = m.domain_test
     if found is None:
-        yield Missing(
-            what="Domains cannot be compared: this takes more documents than domains, and at "
-            "least two domains.",
-            command="fnprune record TEXTS --domain-column DOMAIN",
-            page="Record",
-        )
+        yield from decoding_lacks(m)
     else:
         n = int((found.p_corrected < _SIGNIFICANT).sum())
         yield Text(
@@ -105,6 +112,20 @@ def _decoded(m: Material) -> Iterator[Block]:
             "follows": Column(title="Follows"),
         },
     )
+
+
+def decoding_lacks(m: Material) -> list[Missing]:
+    """Return what to record, if domains cannot be compared."""
+    if len(m.domains) >= 2 and m.n_documents > len(m.domains):
+        return []
+    return [
+        Missing(
+            what="Domains cannot be compared: this takes more documents than domains, and at "
+            "least two domains.",
+            command="fnprune record TEXTS --domain-column DOMAIN",
+            page="Record",
+        )
+    ]
 
 
 def domain_table(m: Material) -> pd.DataFrame:

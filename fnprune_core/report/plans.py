@@ -34,13 +34,8 @@ def plans(m: Material) -> Section:
 
 
 def _plans(m: Material) -> Iterator[Block]:
+    yield from plans_lack(m)
     if not m.plans:
-        yield Missing(
-            what="No plan was made with these networks.",
-            command=f"fnprune plan {m.atlas.decomposition.recording_id} "
-            f"--decomposition {m.atlas.id} --ratio 0.2",
-            page="Prune",
-        )
         return
     yield Table(
         name="plans",
@@ -63,17 +58,29 @@ def _plans(m: Material) -> Iterator[Block]:
         title="Units that stay in each layer, by plan.",
         frame=kept_units(m),
     )
-    texts = m.texts()
-    if not texts:
-        yield Missing(
-            what="None of them was measured.",
-            command=f"fnprune evaluate {' '.join(f'--plan {plan.id}' for plan in m.plans[:4])}",
-            page="Prune",
-        )
-    for number, text in enumerate(texts[:_MOST_TEXTS]):
+    for number, text in enumerate(m.texts()[:_MOST_TEXTS]):
         yield from _measured(m, text, "" if number == 0 else f"-{number + 1}")
     yield from _speeds(m)
     yield from _generations(m)
+
+
+def plans_lack(m: Material) -> list[Missing]:
+    """Return how plans are made, or measured, if there are none or they were not."""
+    if not m.plans:
+        return [
+            Missing(
+                what="No plan was made with these networks.",
+                command=f"fnprune plan {m.atlas.decomposition.recording_id} "
+                f"--decomposition {m.atlas.id} --ratio 0.2",
+                page="Prune",
+            )
+        ]
+    if not m.texts():
+        named = " ".join(f"--plan {plan.id}" for plan in m.plans[:4])
+        return [
+            Missing(what="No plan was measured.", command=f"fnprune evaluate {named}", page="Prune")
+        ]
+    return []
 
 
 def label(plan: PlanRecord) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from fnprune_core import __version__
 
+_OTHERS = "others"  # as BibTeX has it
 _CITED = re.compile(r"\{([a-z]+\d{4}|fnprune)\}")
 
 
@@ -36,7 +37,9 @@ class Reference:
     @property
     def short(self) -> str:
         """How the text names it: "Himberg et al. 2004"."""
-        families = [name.partition(",")[0] for name in self.authors]
+        families = [name.partition(",")[0].strip("{}") for name in self.authors]
+        if families[-1] == _OTHERS:
+            return f"{families[0]} et al. {self.year}"
         named = {1: families[0], 2: " & ".join(families)}
         return f"{named.get(len(families), f'{families[0]} et al.')} {self.year}"
 
@@ -49,7 +52,8 @@ class Reference:
 
     def line(self) -> str:
         """Return it as a line of the list, without its address."""
-        return f"{'; '.join(self.authors)} ({self.year}). {self.title}. {self.where}."
+        named = "; ".join("et al." if a == _OTHERS else a.strip("{}") for a in self.authors)
+        return f"{named} ({self.year}). {self.title}. {self.where}."
 
     def entry(self, key: str) -> str:
         """Return it as BibTeX."""

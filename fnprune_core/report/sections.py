@@ -4,15 +4,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fnprune_core.errors import FnpruneError, SettingsError
+from fnprune_core.networks import DEFAULT_THRESHOLD
 from fnprune_core.progress import ProgressEvent
 from fnprune_core.report.commands import reproduce
 from fnprune_core.report.limits import limits
 from fnprune_core.report.material import Material
 from fnprune_core.report.methods import methods
-from fnprune_core.report.networks import connected, decoded, networks
-from fnprune_core.report.parts import Section
-from fnprune_core.report.plans import plans
-from fnprune_core.report.trust import trust
+from fnprune_core.report.networks import connected, decoded, decoding_lacks, networks, networks_lack
+from fnprune_core.report.parts import Missing, Section
+from fnprune_core.report.plans import plans, plans_lack
+from fnprune_core.report.trust import trust, trust_lacks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +25,14 @@ class Row:
     title, tells : str
         For people: its title, and what it tells.
     write : callable
+    lacks : callable
+        What is not there yet, found without writing it.
     """
 
     title: str
     tells: str
     write: Callable[[Material], Section]
+    lacks: Callable[[Material], Sequence[Missing]] = lambda _: ()
 
 
 #: Key → section, in the order of the report.
@@ -42,24 +46,64 @@ SECTIONS: Mapping[str, Row] = {
         title="Networks",
         tells="parcellation, maps, and the most typical networks in full",
         write=networks,
+        lacks=networks_lack,
     ),
     "decoding": Row(
-        title="Decoding", tells="domains with their test, and trivial things", write=decoded
+        title="Decoding",
+        tells="domains with their test, and trivial things",
+        write=decoded,
+        lacks=decoding_lacks,
     ),
     "connectome": Row(
         title="Connectome", tells="which networks go together in time", write=connected
     ),
-    "trust": Row(title="Trust", tells="reproducibility, stability and nulls", write=trust),
+    "trust": Row(
+        title="Trust", tells="reproducibility, stability and nulls", write=trust, lacks=trust_lacks
+    ),
     "plans": Row(
         title="Pruning plans",
         tells="plans with perplexity, speed and generations",
         write=plans,
+        lacks=plans_lack,
     ),
     "limits": Row(title="Limits", tells="what this does not show", write=limits),
     "reproduce": Row(
         title="To make it again", tells="the commands, with the ids they print", write=reproduce
     ),
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportSettings:
+    """What a person chooses.
+
+    Parameters
+    ----------
+    sections : tuple of str
+        Keys of `SECTIONS`, in any order.
+    z : float
+        Threshold on |z| of maps and members.
+    n_detailed : int
+        Networks that are shown in full; the tables have all.
+
+    Raises
+    ------
+    SettingsError
+        If a section does not exist, or a number is out of its range.
+    """
+
+    sections: tuple[str, ...] = tuple(SECTIONS)
+    z: float = DEFAULT_THRESHOLD
+    n_detailed: int = 12
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sections", check_sections(self.sections))
+        if not self.z > 0:
+            raise SettingsError(f"The threshold must be above 0, got {self.z}.")
+        if self.n_detailed < 0:
+            raise SettingsError(
+                f"The number of networks shown in full cannot be {self.n_detailed}."
+            )
 
 
 def check_sections(names: Sequence[str]) -> tuple[str, ...]:
@@ -77,6 +121,15 @@ def check_sections(names: Sequence[str]) -> tuple[str, ...]:
             hint=f"Choose among {', '.join(SECTIONS)}.",
         )
     return tuple(name for name in SECTIONS if name in names)
+
+
+def lacks(m: Material, names: Sequence[str] = tuple(SECTIONS)) -> list[tuple[str, Missing]]:
+    """Return what sections would lack, each with its section's title; cheap."""
+    return [
+        (SECTIONS[name].title, each)
+        for name in check_sections(names)
+        for each in SECTIONS[name].lacks(m)
+    ]
 
 
 def write_sections(m: Material, names: Sequence[str] = tuple(SECTIONS)) -> list[Section]:

@@ -24,14 +24,7 @@ def trust(m: Material) -> Section:
 
 def _trust(m: Material) -> Iterator[Block]:
     found = m.assessment
-    lacking = [name for name in PARTS if getattr(found, name) is None]
-    if lacking:
-        said = ", ".join(PARTS[name].title.lower() for name in lacking)
-        yield Missing(
-            what=f"Not measured: {said}.",
-            command=f"fnprune trust {m.atlas.id} --parts {','.join(lacking)}",
-            page="Trust",
-        )
+    yield from trust_lacks(m)
     table = trust_table(m.atlas, found)
     table.insert(1, "name", m.names)
     if found.halves is not None:
@@ -46,8 +39,7 @@ def _trust(m: Material) -> Iterator[Block]:
     yield Slot(figure="trust")
     yield Table(
         name="trust",
-        title="Trust in each network: split-half |r| with its standard deviation over divisions, "
-        "found again over seeds and bootstraps (Iq times the share of runs), variance, kurtosis.",
+        title=_title(table),
         frame=table,
         columns={
             name: column
@@ -85,6 +77,31 @@ def _trust(m: Material) -> Iterator[Block]:
                 "yield": Column(title="Yield", form="{:.1f}"),
             },
         )
+
+
+def trust_lacks(m: Material) -> list[Missing]:
+    """Return how the parts that were not measured are measured."""
+    lacking = [name for name in PARTS if name not in m.assessment_ids]
+    if not lacking:
+        return []
+    return [
+        Missing(
+            what=f"Not measured: {', '.join(PARTS[name].title.lower() for name in lacking)}.",
+            command=f"fnprune trust {m.atlas.id} --parts {','.join(lacking)}",
+            page="Trust",
+        )
+    ]
+
+
+def _title(table: pd.DataFrame) -> str:
+    said = {
+        "reproducibility": "split-half |r| with its standard deviation over divisions",
+        "again_seeds": "found again over seeds (Iq times the share of runs)",
+        "again_bootstrap": "found again over bootstraps",
+    }
+    parts = [text for column, text in said.items() if column in table]
+    parts += ["share of variance", "kurtosis of the map"]
+    return f"Trust in each network: {', '.join(parts)}."
 
 
 def _against_nulls(m: Material, table: pd.DataFrame) -> Iterator[Block]:
