@@ -4,14 +4,15 @@ import streamlit as st
 
 from app import components, model_offer, resources, state, text_picker
 from app.caches import lesions as cache
-from app.tasks_lesions import KIND, LesionJob, run_lesions
-from app.texts import TextChoice
+from app.tasks_lesions import KIND, LesionJob, Read, run_lesions
 from fnprune_core.lesioning import LesionOrder
 from fnprune_core.lesions import TARGETS, Lesion, LesionSettings, Target
+from fnprune_core.localizers import READY
 from fnprune_core.networks import NetworkAtlas
 
 _EACH, _SOME, _SET = "Each network by itself", "Some, each by itself", "Some, together as one"
-WINDOW, WINDOWS, RANDOM = 64, 8, 4
+_DOMAINS, _LOCALIZERS = "Texts by domain", "Localizers"
+RANDOM = 4
 _TARGET = {"zero": "Zero, as pruning does", "mean": "Their mean"}
 
 
@@ -22,14 +23,13 @@ def ask(atlas: NetworkAtlas) -> None:
         lesions = _lesions(atlas)
         settings = _settings()
     with right:
-        texts = text_picker.pick_texts("lesions", split="held-out")
-        window, n_windows = _amount()
+        read = _read()
     model = model_offer.language_model(atlas, needed_for="to read under lesions", key="lesions")
-    if model is None or texts is None:
+    if model is None or read is None:
         return
     with components.explaining():
         order = LesionOrder(decomposition_id=atlas.id, lesions=lesions, settings=settings)
-        found = cache.stimuli(model.fingerprint, texts, window, n_windows, model)
+        found = cache.stimuli(model.fingerprint, read, model)
         takes = cache.estimate(model.fingerprint, order, found.windows.text_sha256, found, model)
         st.caption(
             f"{components.count(len(order.lesions), 'lesion')} with {settings.n_random} random "
@@ -45,22 +45,13 @@ def ask(atlas: NetworkAtlas) -> None:
                 icon=":material/play_arrow:",
                 key="lesions-start",
                 on_click=start,
-                args=(order, texts, window, n_windows),
+                args=(order, read),
             )
 
 
-def start(
-    order: LesionOrder, texts: TextChoice, window: int, n_windows: int, title: str = "Lesions"
-) -> None:
+def start(order: LesionOrder, read: Read, title: str = "Lesions") -> None:
     """Start a study."""
-    job = LesionJob(
-        model=state.view().model,
-        order=order,
-        texts=texts,
-        window=window,
-        n_windows=n_windows,
-        title=title,
-    )
+    job = LesionJob(model=state.view().model, order=order, read=read, title=title)
     components.start(run_lesions(resources.shelf(), resources.workspace(), job))
 
 
@@ -119,12 +110,30 @@ def _settings() -> LesionSettings:
     )
 
 
-def _amount() -> tuple[int, int]:
+def _read() -> Read | None:
+    """Ask what is read under the lesions."""
+    on = st.segmented_control(
+        "Measured on", [_DOMAINS, _LOCALIZERS], default=_DOMAINS, required=True, key="lesions-on",
+        persist_state="session",
+    )  # fmt: skip
+    if on == _LOCALIZERS:
+        names = st.pills(
+            "Localizers", list(READY), selection_mode="multi", default=list(READY)[:1],
+            format_func=lambda name: READY[name].title, wrap=True, key="lesions-localizers",
+            persist_state="session",
+        )  # fmt: skip
+        st.caption("Loss change by condition; templates are resampled, not items or tokens.")
+        return Read(localizers=tuple(names))
+    texts = text_picker.pick_texts("lesions", split="held-out")
     columns = st.columns(2)
     window = columns[0].number_input(
-        "Tokens of a window", 16, 2048, WINDOW, 16, key="lesions-window", persist_state="session"
-    )
+        "Tokens of a window", 16, 2048, Read().window, 16, key="lesions-window",
+        persist_state="session",
+    )  # fmt: skip
     most = columns[1].number_input(
-        "Windows a domain", 1, 512, WINDOWS, key="lesions-windows", persist_state="session"
-    )
-    return int(window), int(most)
+        "Windows a domain", 1, 512, Read().n_windows, key="lesions-windows",
+        persist_state="session",
+    )  # fmt: skip
+    if texts is None:
+        return None
+    return Read(texts=texts, window=int(window), n_windows=int(most))

@@ -18,8 +18,7 @@ from app.figures.lesions import (
     strongest_rows,
 )
 from app.jobs import Job
-from app.tasks_lesions import KIND, LesionsSoFar
-from app.texts import TextChoice
+from app.tasks_lesions import KIND, LesionsSoFar, Read
 from app.wording import plain
 from fnprune_core.lesion_statistics import DoubleDissociation
 from fnprune_core.lesion_studies import LEVEL, LesionStudy
@@ -232,13 +231,7 @@ def _curve(found: LesionStudy, row: int, atlas: NetworkAtlas) -> None:
             icon=":material/show_chart:",
             key="lesion-curve-start",
             on_click=lesion_form.start,
-            args=(
-                order,
-                TextChoice(split="held-out"),
-                found.facts.protocol.window,
-                lesion_form.WINDOWS,
-                "Lesion by strength",
-            ),
+            args=(order, Read(), "Lesion by strength"),
         )
 
 

@@ -6,8 +6,7 @@ from app import components, generation_texts, lesion_form, model_offer, recipes,
 from app.caches import lesions as cache
 from app.figures.lesions import patient_bars
 from app.generation_texts import Titles
-from app.tasks_lesions import KIND, WRITE, write
-from app.texts import TextChoice
+from app.tasks_lesions import KIND, WRITE, Read, write
 from app.wording import plain
 from fnprune_core.generating import Prompt, Sampling
 from fnprune_core.generations import DENSE, PRUNED
@@ -137,13 +136,7 @@ def _harm(lesion: Lesion, atlas: NetworkAtlas) -> None:
             icon=":material/monitor_heart:",
             key="patient-measure",
             on_click=lesion_form.start,
-            args=(
-                order,
-                TextChoice(split="held-out"),
-                lesion_form.WINDOW,
-                lesion_form.WINDOWS,
-                "A patient",
-            ),
+            args=(order, Read(), "A patient"),
         )
 
 

@@ -1,6 +1,7 @@
 """What the page Lesions starts: studies, and texts under a lesion. No streamlit here."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,12 +10,15 @@ from app.tasks import ModelShelf, Task
 from app.tasks_generate import Written
 from app.texts import TextChoice
 from fnprune_core import workflows
+from fnprune_core.corpora import Document
 from fnprune_core.generating import Generation, encode
 from fnprune_core.generations import BOTH, text_pieces
+from fnprune_core.lesion_localizers import ready_stimuli
 from fnprune_core.lesion_studies import LesionStudy
 from fnprune_core.lesion_texts import WritingOrder, write_under_lesion
 from fnprune_core.lesioning import LesionOrder, lesion_study
-from fnprune_core.lesions import domain_stimuli
+from fnprune_core.lesions import Stimuli, domain_stimuli
+from fnprune_core.models import LanguageModel
 from fnprune_core.progress import CancelToken, ProgressEvent
 from fnprune_core.storage import Workspace
 
@@ -30,20 +34,45 @@ class LesionsSoFar:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LesionJob:
-    """A study, and the texts that are read under its lesions.
+class Read:
+    """What is read under lesions: texts by domain, or ready localizers.
 
     Parameters
     ----------
-    n_windows : int
-        Of each domain, at most.
+    texts : TextChoice
+        Where there are no localizers; held-out built-in ones if not given.
+    window, n_windows : int
+        Tokens of a window, and windows of each domain at most.
+    localizers : tuple of str or None
+        Names of ready localizers.
     """
+
+    texts: TextChoice = TextChoice(split="held-out")  # noqa: RUF009 - frozen
+    window: int = 64
+    n_windows: int = 8
+    localizers: tuple[str, ...] | None = None
+
+    def stimuli(
+        self, language_model: LanguageModel, documents: Sequence[Document] | None = None
+    ) -> Stimuli:
+        """Return the windows in columns; `documents` are those of the texts if read before."""
+        if self.localizers is not None:
+            return ready_stimuli(self.localizers, language_model.tokenizer)
+        found = self.texts.documents() if documents is None else documents
+        n_domains = len({document.domain for document in found})
+        windows = workflows.evaluation_windows(
+            language_model, found, window=self.window, max_windows=self.n_windows * n_domains
+        )
+        return domain_stimuli(windows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LesionJob:
+    """A study, and what is read under its lesions."""
 
     model: str
     order: LesionOrder
-    texts: TextChoice
-    window: int
-    n_windows: int
+    read: Read
     title: str = "Lesions"
 
     def to_json(self) -> dict[str, Any]:
@@ -56,14 +85,7 @@ def run_lesions(shelf: ModelShelf, workspace: Workspace, job: LesionJob) -> Task
 
     def run(report: Report, cancel: CancelToken) -> str:
         language_model = shelf.get(job.model, progress=report)
-        documents = job.texts.documents()
-        n_domains = len({document.domain for document in documents})
-        windows = workflows.evaluation_windows(
-            language_model,
-            documents,
-            window=job.window,
-            max_windows=job.n_windows * n_domains,
-        )
+        stimuli = job.read.stimuli(language_model)
         told = -_EVERY_S
 
         def on_partial(study: LesionStudy) -> None:
@@ -75,7 +97,7 @@ def run_lesions(shelf: ModelShelf, workspace: Workspace, job: LesionJob) -> Task
         return lesion_study(
             workspace,
             language_model,
-            domain_stimuli(windows),
+            stimuli,
             order=job.order,
             on_partial=on_partial,
             progress=report,

@@ -23,6 +23,7 @@ from fnprune_core.commands import (
     volumes,
     whole,
 )
+from fnprune_core.commands.lesion import lesion
 from fnprune_core.commands.sweep import sweep
 from fnprune_core.commands.workspaces import workspaces
 from fnprune_core.console import EXIT_CANCELLED, EXIT_USER_ERROR, print_error
@@ -50,6 +51,7 @@ for _command in (
     pruning.evaluate,
     sweep,
     generating.generate,
+    lesion,
     taking.export,
     taking.speed,
     volumes.volumes,

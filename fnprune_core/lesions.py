@@ -231,16 +231,16 @@ def _match(
     wanted: NDArray[np.float64], offered: NDArray[np.float64], rng: np.random.Generator
 ) -> NDArray[np.int64]:
     """Return for each wanted value another index of an offered one near it, drawn at random."""
-    order = np.argsort(offered, kind="stable")
-    values, rest = offered[order], list(range(len(order)))
+    left = np.argsort(offered, kind="stable")
     found = np.empty(len(wanted), dtype=np.int64)
     for i in rng.permutation(len(wanted)):
-        left = values[rest]
-        place = int(np.searchsorted(left, wanted[i]))
-        low, high = max(place - _NEIGHBOURS, 0), min(place + _NEIGHBOURS, len(rest))
-        nearest = low + np.argsort(np.abs(left[low:high] - wanted[i]), kind="stable")
+        values = offered[left]
+        place = int(np.searchsorted(values, wanted[i]))
+        low, high = max(place - _NEIGHBOURS, 0), min(place + _NEIGHBOURS, len(left))
+        nearest = low + np.argsort(np.abs(values[low:high] - wanted[i]), kind="stable")
         pick = int(rng.choice(nearest[:_NEIGHBOURS]))
-        found[i] = order[rest.pop(pick)]
+        found[i] = left[pick]
+        left = np.delete(left, pick)
     return found
 
 

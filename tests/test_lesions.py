@@ -1,6 +1,8 @@
 """Lesions and lesion studies on tiny models."""
 
+import json
 import shutil
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -12,11 +14,13 @@ from torch.nn.functional import cross_entropy
 from fnprune_core import workflows
 from fnprune_core.architectures import output_projections
 from fnprune_core.artifacts import open_atlas
+from fnprune_core.cli import main
 from fnprune_core.decomposition import GroupICA
 from fnprune_core.errors import OverlapError, SettingsError, TooFewTokensError
 from fnprune_core.generating import Prompt, Sampling, generate_stream
 from fnprune_core.generations import DENSE, PRUNED
 from fnprune_core.hooks import watch_inputs
+from fnprune_core.lesion_localizers import ready_stimuli
 from fnprune_core.lesion_studies import LesionStudy
 from fnprune_core.lesion_texts import WritingOrder, open_lesion_text, write_under_lesion
 from fnprune_core.lesioning import (
@@ -292,3 +296,57 @@ def test_texts_under_a_lesion_are_those_of_the_silenced_model(
         write_under_lesion(workspace, llama, replace(asked, settings=replace(SETTINGS, seed=3)))
         == id
     )
+
+
+def test_localizers_are_columns_by_condition_resampled_over_templates(llama) -> None:
+    found = ready_stimuli(["negation", "questions"], llama.tokenizer)
+    assert found.columns == (
+        "Negation: negated", "Negation: affirmed", "Questions: questions", "Questions: statements",
+    )  # fmt: skip
+    assert found.pairs == ((0, 1), (2, 3))
+    assert found.unit == "templates"
+    assert found.windows.domain_names == found.columns
+    np.testing.assert_array_equal(
+        found.texts.column, found.windows.domain_index[found.windows.starts[:-1]]
+    )
+    alone = ready_stimuli(["questions"], llama.tokenizer)
+    n = alone.windows.n_windows
+    for i in range(n):
+        np.testing.assert_array_equal(
+            found.windows.window_ids(found.windows.n_windows - n + i), alone.windows.window_ids(i)
+        )
+    np.testing.assert_array_equal(found.texts.unit[-n:], alone.texts.unit)
+    assert found.texts.n_units().min() >= 4
+    with pytest.raises(SettingsError, match="No localizer"):
+        ready_stimuli([], llama.tokenizer)
+
+
+def test_the_command_measures_writes_and_refuses(
+    workspace, llama, atlas, tmp_path, monkeypatch, capsys
+) -> None:
+    folder = tmp_path / "tiny"
+    llama.model.save_pretrained(folder)
+    llama.tokenizer.save_pretrained(folder)
+    rows = [{"text": d.text, "topic": d.domain} for d in tiny.toy_documents(n_words=130)]
+    (tmp_path / "texts.jsonl").write_text("\n".join(map(json.dumps, rows)))
+
+    def run(*words: str):
+        common = ["--model", str(folder), "-w", str(workspace.root), "--json", "-z", "1.5"]
+        monkeypatch.setattr(sys, "argv", ["fnprune", "lesion", atlas.id, *words, *common])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        return stopped.value.code, json.loads(capsys.readouterr().out)
+
+    texts = [str(tmp_path / "texts.jsonl"), "--domain-column", "topic", "--window", "16"]
+    code, found = run(*texts, "--networks", "0-1", "--together", "2,3", "--random", "2")
+    assert code == 0
+    assert [row["networks"] for row in found["effects"]] == ["0", "0", "1", "1", "2 3", "2 3"]
+    study = open_lesions(workspace, found["id"])
+    assert found["effects"][1]["excess"] == pytest.approx(study.effects.excess[0, 1])
+    code, written = run("--networks", "0", "--prompt", "aq ar as")
+    assert code == 0
+    assert written["healthy"]
+    code, refused = run("--patient", "nobody")
+    assert code == 2
+    assert "most-selective" in refused["error"]["hint"]
+    assert run("--together", "")[1]["error"]["message"].startswith("A lesion needs a network")

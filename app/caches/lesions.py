@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app import resources
-from app.texts import TextChoice
-from fnprune_core import workflows
+from app.tasks_lesions import Read
 from fnprune_core.generations import SideBySide
 from fnprune_core.lesion_studies import LesionStudy
 from fnprune_core.lesion_texts import open_lesion_text
@@ -17,7 +16,7 @@ from fnprune_core.lesioning import (
     lesion_studies,
     open_lesions,
 )
-from fnprune_core.lesions import Lesion, Stimuli, domain_stimuli
+from fnprune_core.lesions import Lesion, Stimuli
 from fnprune_core.models import LanguageModel
 from fnprune_core.patients import Patient, patients
 
@@ -112,16 +111,10 @@ def strength_label(strength: float) -> str:
 
 
 @st.cache_resource(max_entries=4)
-def stimuli(
-    fingerprint: str, texts: TextChoice, window: int, n_windows: int, _model: LanguageModel
-) -> Stimuli:
-    """Return the windows of chosen texts, in columns by domain."""
-    documents = resources.documents(texts)
-    n_domains = len({document.domain for document in documents})
-    windows = workflows.evaluation_windows(
-        _model, documents, window=window, max_windows=n_windows * n_domains
-    )
-    return domain_stimuli(windows)
+def stimuli(fingerprint: str, read: Read, _model: LanguageModel) -> Stimuli:
+    """Return what is read under lesions, in columns."""
+    documents = resources.documents(read.texts) if read.localizers is None else None
+    return read.stimuli(_model, documents)
 
 
 @st.cache_resource(max_entries=16)
