@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -81,7 +82,7 @@ class UnitLayout:
             raise SettingsError(
                 f"Expected {self.n_units} values, one per unit, got {values.shape[-1]}."
             )
-        return [values[..., self.layer_slice(layer)] for layer in range(self.n_layers)]
+        return [values[..., first:end] for first, end in pairwise(self.offsets.tolist())]
 
     def keep_of(self, removed: Sequence[NDArray[np.integer]]) -> NDArray[np.bool_]:
         """Return which units stay, (n_units,), given the removed indices of each layer."""

@@ -193,11 +193,11 @@ def cost_bars(
     column : str
         A share, drawn in per cent.
     says : str
-        What it is, as the title of the axis.
+        What it is, in a few words.
     """
     ranked = costs.sort_values(column, ascending=False, na_position="last", kind="stable")
     percent = (100 * ranked[column].to_numpy(dtype=float)).astype(np.float32)
-    place = np.arange(len(ranked), dtype=np.int16)
+    numbers = ranked["network"].astype(str).to_numpy()
     figure = go.Figure()
     for is_kept, word, colour in (
         (True, "preserved", palette.accent),
@@ -207,13 +207,17 @@ def cost_bars(
         if not mine.any():
             continue
         figure.add_bar(
-            x=place[mine],
+            x=numbers[mine],
             y=percent[mine],
             name=word,
             marker={
                 "color": colour,
                 "line": {"width": 0},
-                "pattern": {"shape": "" if is_kept else "/", "fgcolor": palette.canvas},
+                "pattern": {
+                    "shape": "" if is_kept else "/",
+                    "fgcolor": palette.canvas,
+                    "fillmode": "overlay",
+                },
             },
             customdata=ranked["network"].to_numpy()[mine],
             hovertemplate=f"network %{{customdata}}, {word}: %{{y:.2f}} %<extra></extra>",
@@ -222,11 +226,12 @@ def cost_bars(
     if len(figure.data) > 1:
         legend_on_top(figure, palette)
     figure.update_layout(barmode="overlay", bargap=0.15)
-    numbers = ranked["network"].astype(str).tolist()
+    # As categories, numbers that would not fit beside one another are left out.
     figure.update_xaxes(
-        title_text="network", tickvals=place, ticktext=numbers, tickangle=0, tickfont={"size": 10}
-    )
-    figure.update_yaxes(title_text=f"{says}, %", rangemode="tozero", nticks=5)
+        title_text="network", type="category", categoryorder="array",
+        categoryarray=numbers.tolist(), tickangle=0, tickfont={"size": 10},
+    )  # fmt: skip
+    figure.update_yaxes(title_text="%", rangemode="tozero", nticks=5)
     first = ranked.iloc[0]
     last = ranked[ranked[column].notna()].iloc[-1]
     return Picture(
