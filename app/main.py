@@ -31,6 +31,7 @@ page = st.navigation(
     {
         "": listed([*pages.WORK, *pages.ATLAS, *pages.AFTER]),
         "Experiment": listed(pages.EXPERIMENT),
+        "Learn": listed(pages.LEARN),
     },
     position="top",
 )

@@ -7,7 +7,7 @@ import io
 import re
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -174,6 +174,31 @@ def prob_atlas(
                 0.02, 0.98, f"layer {layer}", transform=cut.ax.transAxes, va="top", size=8,
                 color=palette.text, bbox={"fc": palette.canvas, "ec": "none", "pad": 1},
             )  # fmt: skip
+        return _png(figure)
+
+
+def markers(
+    places: Mapping[str, NDArray[np.floating]], *, colours: Mapping[str, str], palette: Palette
+) -> bytes:
+    """Return regions of named networks on nilearn's glass brain, as PNG.
+
+    Parameters
+    ----------
+    places : mapping
+        Name → centres (n, 3), millimetres in MNI space.
+    """
+    names = list(places)
+    with _canvas(palette):
+        figure = plt.figure(figsize=(7.2, 2.9))
+        display = plotting.plot_glass_brain(
+            None,
+            figure=figure,
+            axes=(0.01, 0.02, 0.98, 0.96),
+            annotate=False,
+            black_bg=palette.mode == "dark",
+        )
+        for name in names:
+            display.add_markers(places[name], marker_color=colours[name], marker_size=22)
         return _png(figure)
 
 

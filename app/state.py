@@ -81,6 +81,8 @@ class ViewState:
         The selected column of a matrix; −1 where none is.
     part : str
         Which part of a page is open, where `show` tells something else.
+    chapter, step : str
+        Of the lesson.
     """
 
     model: str = "embedded"
@@ -108,6 +110,8 @@ class ViewState:
     study: str = ""
     column: int = -1
     part: str = ""
+    chapter: str = ""
+    step: str = ""
 
 
 def compact(numbers: Iterable[int]) -> str:
@@ -164,6 +168,8 @@ def _texts(view: ViewState) -> dict[str, str]:
         "study": view.study,
         "column": str(view.column),
         "part": view.part,
+        "chapter": view.chapter,
+        "step": view.step,
     }
 
 
@@ -205,6 +211,8 @@ def decode(parameters: Mapping[str, str]) -> ViewState:
         study=identity("study"),
         column=_index(parameters.get("column", ""), -1),
         part=_word(parameters.get("part", "")),
+        chapter=_word(parameters.get("chapter", "")),
+        step=_word(parameters.get("step", "")),
     )
 
 
