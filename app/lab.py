@@ -4,7 +4,7 @@ Both run as one fragment, so that moving the selection redraws nothing else; a c
 preserved runs the whole page, and the preview with it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,21 +19,22 @@ from fnprune_core.annotation_files import shielded
 from fnprune_core.networks import NetworkAtlas
 from fnprune_core.plan_notes import Standing
 
+Costs = Callable[[], pd.DataFrame | None]
 
-def show(atlas: NetworkAtlas, costs: pd.DataFrame | None = None) -> None:
+
+def show(atlas: NetworkAtlas, costs: Costs = lambda: None) -> None:
     """Draw the selected network and the table.
 
     Parameters
     ----------
-    costs : DataFrame, optional
-        One row a network, as `network_costs` makes it: what dropping each would change.
+    costs : callable, optional
+        Returns one row a network, as `network_costs` makes it: what dropping each would change.
+        Asked once the selected network is drawn, for it takes a while.
     """
     st.fragment(_draw)(atlas.id, state.view().dropped, costs)
 
 
-def _draw(id: str, dropped: tuple[int, ...], costs: pd.DataFrame | None) -> None:
-    if state.view().dropped != dropped:  # changed in here: form and preview must follow
-        st.rerun()
+def _draw(id: str, dropped: tuple[int, ...], costs: Costs) -> None:
     atlas = resources.atlas(id)
     with components.explaining():
         network = min(state.view().network, atlas.n_networks - 1)
@@ -44,7 +45,9 @@ def _draw(id: str, dropped: tuple[int, ...], costs: pd.DataFrame | None) -> None
         shown = sorting.arranged(atlas)
         with panel:
             lab_selected.show(atlas, network, shown, why.get(network))
-        _table(atlas, shown, why, costs)
+        _table(atlas, shown, why, costs())
+    if state.view().dropped != dropped:  # changed in here: form, preview and costs must follow
+        st.rerun()
 
 
 def _table(

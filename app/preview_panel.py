@@ -1,5 +1,6 @@
 """The preview of a plan: what would go, before anything is evaluated."""
 
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -12,6 +13,8 @@ from app.caches import preview as cache
 from app.caches.colours import network_colours
 from app.figures.plans import removal_profile
 from app.figures.preview import cost_bars, removed_sheets
+from fnprune_core.errors import FnpruneError
+from fnprune_core.network_costs import SCORES_OF_NETWORKS
 from fnprune_core.networks import NetworkAtlas
 from fnprune_core.plans import PlanSettings
 from fnprune_core.previewing import PreviewedPlan, why_not_previewed
@@ -59,7 +62,9 @@ def costs(atlas: NetworkAtlas, settings: PlanSettings) -> pd.DataFrame | None:
     """Return what dropping each network would change, or None where that cannot be told."""
     if not cache.is_prepared(atlas.id) or why_not_previewed(settings.score):
         return None
-    return cache.network_costs(atlas.id, settings)
+    with suppress(FnpruneError):  # the preview tells of it in its own place
+        return cache.network_costs(atlas.id, settings)
+    return None
 
 
 def offer(atlas: NetworkAtlas) -> None:
@@ -172,9 +177,9 @@ def _sizes(shown: PreviewedPlan) -> None:
             "attention to a full window. Speed is measured on the page Export.",
         ),
     )
-    columns = st.columns(2)
-    for place, (label, after, before, share, tip) in enumerate(facts):
-        with columns[place % 2]:
+    columns = [column for _ in range(2) for column in st.columns(2)]
+    for column, (label, after, before, share, tip) in zip(columns, facts, strict=True):
+        with column:
             st.metric(
                 label,
                 after,
@@ -223,31 +228,42 @@ def _map(atlas: NetworkAtlas, shown: PreviewedPlan, made: str) -> None:
 
 
 def _networks(atlas: NetworkAtlas, settings: PlanSettings, made: str) -> None:
-    """Draw what dropping each network would change."""
-    table = cache.network_costs(atlas.id, settings)
-    if not table["tokens"].any():
+    """Draw what dropping each network would change; computed when it is asked for."""
+    if settings.score not in SCORES_OF_NETWORKS:
         st.caption("This score does not look at networks: dropping one would change nothing.")
         return
-    with st.expander("What dropping each network would change", icon=":material/price_change:"):
-        column = st.segmented_control(
-            "Estimate",
-            list(COSTS),
-            format_func=lambda name: COSTS[name].capitalize(),
-            default="energy",
-            required=True,
-            key="preview-cost",
-            label_visibility="collapsed",
-        )
-        names = [resources.network_name(atlas.id, k) for k in range(atlas.n_networks)]
-        components.picture(
-            cost_bars(
-                table,
-                column=column,
-                says=COSTS[column],
-                names=names,
-                palette=components.palette(),
-            ),
-            key="preview-costs",
-            made=made,
-        )
-        st.caption(EXPLAINED[column])
+    expander = st.expander(
+        "What dropping each network would change, estimated",
+        icon=":material/price_change:",
+        key="preview-costs-open",
+        on_change="rerun",
+    )
+    if expander.open:
+        with expander:
+            _costs(atlas, settings, made)
+
+
+def _costs(atlas: NetworkAtlas, settings: PlanSettings, made: str) -> None:
+    column = st.segmented_control(
+        "Estimate",
+        list(COSTS),
+        format_func=lambda name: COSTS[name].capitalize(),
+        default="energy",
+        required=True,
+        key="preview-cost",
+        label_visibility="collapsed",
+        wrap=True,
+    )
+    names = [resources.network_name(atlas.id, k) for k in range(atlas.n_networks)]
+    components.picture(
+        cost_bars(
+            cache.network_costs(atlas.id, settings),
+            column=column,
+            says=COSTS[column],
+            names=names,
+            palette=components.palette(),
+        ),
+        key="preview-costs",
+        made=made,
+    )
+    st.caption(EXPLAINED[column])

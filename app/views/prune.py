@@ -1,6 +1,6 @@
 """Prune: choose what to preserve, see what goes, apply, and watch the perplexity come in."""
 
-from contextlib import suppress
+from functools import partial
 
 import streamlit as st
 
@@ -15,36 +15,44 @@ from app import (
     resources,
     state,
 )
-from fnprune_core.errors import FnpruneError
 from fnprune_core.networks import NetworkAtlas
 
 
 def show_choice(atlas: NetworkAtlas, asked: lab_apply.Asked) -> None:
     """Draw what decides which networks are preserved."""
     lab_rules.bar(atlas)
-    costs = None
-    with suppress(FnpruneError):  # the preview tells why it is none
-        if asked.settings is not None and asked.refused is None:
-            costs = preview_panel.costs(atlas, asked.settings)
-    lab.show(atlas, costs)
+    if asked.settings is not None and asked.refused is None:
+        lab.show(atlas, partial(preview_panel.costs, atlas, asked.settings))
+    else:
+        lab.show(atlas)
     lab_log.show(state.view().plan)
 
 
-def show_lab(atlas: NetworkAtlas) -> None:
-    """Draw networks on the left, the plan on the right, and below what it would do."""
-    left, right = st.columns([8, 5], gap="large")
-    asked = lab_apply.Asked()
-    with right, components.explaining():
-        st.markdown(f"{lab.sign(atlas)} **{lab.summary(atlas)}**")
-        asked = lab_apply.ask()
-        lab_apply.apply(atlas, asked)
-    with left, components.explaining():
-        show_choice(atlas, asked)
+def show_preview(atlas: NetworkAtlas, asked: lab_apply.Asked) -> None:
+    """Draw what the plan would do, and the units that are pinned."""
     if asked.settings is not None and asked.refused is None:
         preview_panel.show(atlas, asked.settings)
     else:  # it may be the pinned units that are refused
         with components.explaining():
             pins.show(atlas)
+
+
+def show_lab(atlas: NetworkAtlas) -> None:
+    """Draw networks on the left, the plan on the right, and below what it would do.
+
+    The table comes last: its estimates take longest, and the preview must not wait for them.
+    """
+    left, right = st.columns([8, 5], gap="large")
+    below = st.container()
+    asked = lab_apply.Asked()
+    with right, components.explaining():
+        st.markdown(f"{lab.sign(atlas)} **{lab.summary(atlas)}**")
+        asked = lab_apply.ask()
+        lab_apply.apply(atlas, asked)
+    with below:
+        show_preview(atlas, asked)
+    with left, components.explaining():
+        show_choice(atlas, asked)
 
 
 components.heading(
