@@ -1,60 +1,24 @@
 """Figures of the report: still pictures, one function a name that a section may ask for."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Mapping
 
 import numpy as np
-import pandas as pd
 from markupsafe import Markup
-from numpy.typing import NDArray
 
-from app import raster
-from app.atlas_facts import AtlasFacts
-from app.atlas_images import LayerLabels, Maps
+from app.atlas_images import LayerLabels
 from app.markup import visible
-from app.report_svg import Plot, legend_height, nice_ticks, padded, shown
-from app.theme import Palette
+from app.report_charts import dots, matrix, series_colours
+from app.report_easel import Easel, Figure
+from app.report_experiments import lesions, localizers
+from app.report_svg import Plot, legend_height, padded
 from fnprune_core.assessing import trust_table
-from fnprune_core.report import Material
 from fnprune_core.report.plans import domain_perplexities, kept_units, label, perplexity_table
 
 _MOST_MODELS = 7
 _NUMBERED = re.compile(r"-(\d+)$")
 _NULLS = {"gaussian": "95th percentile, Gaussian null", "shift": "95th percentile, shift null"}
 ALL = "whole text"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """A figure: its HTML, the caption that says what it shows, and whether pages may part it."""
-
-    html: Markup
-    caption: str
-    is_long: bool = False
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Easel:
-    """What figures are drawn from, each made once; paper, for a report is printed."""
-
-    m: Material
-
-    @cached_property
-    def maps(self) -> Maps:
-        """The networks' maps."""
-        return Maps(self.m.atlas, self.m.cortex, threshold=self.m.z)
-
-    @cached_property
-    def facts(self) -> AtlasFacts:
-        """What is said of each network."""
-        return AtlasFacts(self.m.workspace, self.m.atlas, threshold=self.m.z)
-
-    @cached_property
-    def palette(self) -> Palette:
-        """Paper, with the colours of the atlas's networks."""
-        return self.maps.palettes["light"]
 
 
 def draw(easel: Easel, name: str) -> Figure | None:
@@ -130,7 +94,7 @@ def domains(easel: Easel, _: int) -> Figure:
     """Draw how each network's energy divides over domains: one bar a network."""
     m, p = easel.m, easel.palette
     names, share = m.atlas.domain_names, m.atlas.domain_share()
-    colours = _series(p, len(names))
+    colours = series_colours(p, len(names))
     order = easel.facts.by_domain
     step = 9.0 if len(order) > 24 else 14.0
     top = legend_height(names)
@@ -161,10 +125,6 @@ def domains(easel: Easel, _: int) -> Figure:
     )
 
 
-def _series(palette: Palette, n: int) -> list[str]:
-    return [palette.series[i % len(palette.series)] for i in range(n)]
-
-
 def connectome(easel: Easel, _: int) -> Figure | None:
     """Draw the correlation of time courses, networks sorted by domain."""
     m, p, order = easel.m, easel.palette, easel.facts.by_domain
@@ -181,47 +141,6 @@ def connectome(easel: Easel, _: int) -> Figure | None:
         ),
         caption="Correlation of the networks' time courses, networks sorted by domain.",
     )  # fmt: skip
-
-
-def matrix(
-    values: NDArray[np.floating],
-    *,
-    limit: float,
-    palette: Palette,
-    groups: Sequence[str],
-    unit: str,
-) -> Markup:
-    """Return a square matrix as a picture with the names of its rows' groups beside it."""
-    n, side = len(values), 380.0
-    plot = Plot(palette=palette, x=(0, n), y=(n, 0), width=680, height=side + 24, left=130)
-    source = raster.thumbnail(
-        np.asarray(values)[::-1], palette=palette, threshold=1e-6 * limit, limit=limit,
-        n_columns=n, scale=max(1, 512 // n),
-    )  # fmt: skip
-    plot.add(
-        "image", href=source, x=130, y=12, width=side, height=side, image_rendering="pixelated"
-    )
-    starts = [i for i in range(n) if i == 0 or groups[i] != groups[i - 1]]
-    for first, last in zip(starts, [*starts[1:], n], strict=True):
-        y0, y1 = 12 + side * first / n, 12 + side * last / n
-        plot.words(groups[first], 122, (y0 + y1) / 2 + 4, anchor="end", colour=palette.text)
-        if first:
-            plot.line_at(124, y0, 130 + side, y0, colour=palette.quiet)
-            x = 130 + side * first / n
-            plot.line_at(x, 12, x, 12 + side, colour=palette.quiet)
-    _colour_bar(plot, palette, limit, unit, x=130 + side + 28)
-    return plot.svg(f"Matrix of {unit} between {n} networks")
-
-
-def _colour_bar(plot: Plot, palette: Palette, limit: float, unit: str, *, x: float) -> None:
-    ramp = np.linspace(-limit, limit, 128)[:, None].repeat(8, axis=1)
-    source = raster.thumbnail(
-        ramp, palette=palette, threshold=1e-6 * limit, limit=limit, n_columns=8, scale=1
-    )
-    plot.add("image", href=source, x=x, y=32, width=12, height=180, preserveAspectRatio="none")
-    plot.words(unit, x, 24, colour=palette.text)
-    for value, y in ((limit, 38), (0, 126), (-limit, 212)):
-        plot.words(f"{value:.2g}".replace("-", "−"), x + 18, y)
 
 
 # Trust -----------------------------------------------------------------------------------------
@@ -288,7 +207,7 @@ def layers(easel: Easel, _: int) -> Figure:
     plot = Plot(
         palette=p, x=(-0.5, m.atlas.layout.n_layers - 0.5), y=(0, 105), height=220 + top, top=top
     )
-    colours = _series(p, len(names))
+    colours = series_colours(p, len(names))
     plot.axes(x_title="layer", y_title="% of units that stay")
     plot.legend(list(zip(names, colours, strict=True)), numbers=True)
     for number, (name, colour) in enumerate(zip(names, colours, strict=True)):
@@ -335,58 +254,6 @@ def perplexity(easel: Easel, number: int) -> Figure | None:
     )
 
 
-def dots(
-    groups: Mapping[str, pd.DataFrame],
-    names: Sequence[str],
-    *,
-    value: str,
-    error: str,
-    palette: Palette,
-    title: str,
-) -> Markup:
-    """Return values with their errors as a dot plot: rows in groups, a colour a name.
-
-    Parameters
-    ----------
-    groups : mapping
-        Title of a group → frame indexed by name, with the columns `value` and `error`.
-    """
-    colours = dict(zip(names, _series(palette, len(names)), strict=True))
-    step, gap = 13.0, 9.0
-    ends = [0.0]
-    for frame in groups.values():
-        for _, row in frame.iterrows():
-            spread = row[error] if np.isfinite(row[error]) else 0.0
-            ends += [row[value] - spread, row[value] + spread]
-    n_rows = sum(len(frame) for frame in groups.values())
-    top = legend_height(list(names))
-    height = top + step * n_rows + gap * len(groups) + 44
-    plot = Plot(palette=palette, x=padded(ends, zero=True), y=(0, 1), height=height, left=120)
-    plot.legend([(name, colours[name]) for name in names])
-    y = top
-    for group, frame in groups.items():
-        n = len(frame)
-        plot.words(group, 110, y + step * n / 2 + 4, anchor="end", colour=palette.text)
-        for name, (_, row) in zip(map(str, frame.index), frame.iterrows(), strict=True):
-            middle = y + step / 2
-            plot.whisker(float(row[value]), middle, float(row[error]), colour=colours[name])
-            tip = f"{group}, {name}: {row[value]:+.4f} ± {row[error]:.4f}"
-            plot.mark(plot.at_x(float(row[value])), middle, colour=colours[name], tip=tip)
-            y += step
-        y += gap
-        plot.line_at(120, y - gap / 2, plot.width - 12, y - gap / 2, colour=palette.line)
-    zero = plot.at_x(0.0)
-    plot.line_at(zero, top - 4, zero, y, colour=palette.quiet, dash="3 3")
-    _ticks_below(plot, y)
-    plot.words(title, (120 + plot.width) / 2, height - 6, anchor="middle")
-    return plot.svg(title)
-
-
-def _ticks_below(plot: Plot, y: float) -> None:
-    for value in nice_ticks(plot.x, 7):
-        plot.words(shown(value), plot.at_x(value), y + 14, anchor="middle")
-
-
 #: Name of a slot → what draws it; a section asks for one by `Slot`.
 FIGURES: Mapping[str, Callable[[Easel, int], Figure | None]] = {
     "parcellation": parcellation,
@@ -395,6 +262,8 @@ FIGURES: Mapping[str, Callable[[Easel, int], Figure | None]] = {
     "connectome": connectome,
     "trust": trust,
     "sizes": sizes,
+    "localizers": localizers,
+    "lesions": lesions,
     "layers": layers,
     "perplexity": perplexity,
 }

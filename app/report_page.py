@@ -15,7 +15,8 @@ from markupsafe import Markup
 
 from app.html_pages import check_file, colours, environment, fonts, write_page
 from app.markup import visible
-from app.report_figures import FIGURES, Easel, Figure, draw, on_cortex
+from app.report_easel import Easel, Figure
+from app.report_figures import FIGURES, draw, on_cortex
 from app.theme import PALETTES
 from fnprune_core import __version__, report
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore

@@ -1,17 +1,23 @@
 """The commands that make everything in a report again, from the artifacts' own parameters."""
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from fnprune_core import workflows
 from fnprune_core.corpora import builtin_documents
+from fnprune_core.lesion_studies import LesionStudy
+from fnprune_core.lesioning import lesion_studies, open_lesions
+from fnprune_core.localizers import READY
+from fnprune_core.localizers import load as load_localizer
 from fnprune_core.plan_history import PlanRecord
 from fnprune_core.plans import PlanSettings
+from fnprune_core.report.experiments import run_localizers
 from fnprune_core.report.material import Material
 from fnprune_core.report.parts import Block, Code, Section, Text
+from fnprune_core.storage import read_manifest
 
 TEXTS = "YOUR_TEXTS"
 _ICA = {
@@ -55,6 +61,8 @@ def commands(m: Material) -> list[str]:
     lines += [f"{line}  # {m.atlas.id}" for line in atlas_commands(m)]
     if m.assessment_ids:
         lines.append(f"fnprune trust {m.atlas.id} --parts {','.join(m.assessment_ids)}")
+    lines += localizer_commands(m)
+    lines += lesion_commands(m)
     lines += [f"{plan_command(m, plan)}  # {plan.id}" for plan in m.plans]
     lines += evaluation_commands(m)
     names = {plan.id for plan in m.plans}
@@ -117,6 +125,74 @@ def atlas_commands(m: Material) -> list[str]:
         f"Workspace.default(), {d.recording_id!r}, settings=GroupICA({arguments})))"
     )
     return [f"python -c {shlex.quote(code)}"]
+
+
+def localizer_commands(m: Material) -> list[str]:
+    """Return what runs each localizer again."""
+    lines = []
+    for result in run_localizers(m):
+        facts = read_manifest(m.workspace.existing("localizers", result.id))["inputs"]
+        name = facts["name"] if facts["name"] in READY else "YOUR_STIMULI.tsv"
+        options = {
+            "--permutations": facts["settings"]["n_permutations"],
+            "--seed": facts["settings"]["seed"],
+            "--dtype": facts["dtype"],
+        }
+        line = f"fnprune localize {m.atlas.id} {name}{_options(options)}{_model(m)}"
+        lines.append(f"{line}  # {result.id}")
+    return lines
+
+
+def lesion_commands(m: Material) -> list[str]:
+    """Return what makes each lesion study again."""
+    lines = []
+    for id in lesion_studies(m.workspace, m.atlas.id):
+        study = open_lesions(m.workspace, id)
+        s, p = study.facts.settings, study.facts.protocol
+        chosen = _chosen(study, m.atlas.n_networks)
+        options = {
+            "--random": study.nll.shape[1] - 1,
+            "-z": f"{s.z:g}",
+            "--towards": s.towards,
+            "--sink-units": s.sink_units,
+            "--seed": s.seed,
+            "--dtype": p.dtype,
+        }
+        read = _read_by(study)
+        if "--localizer" not in read:
+            options |= {
+                "--window": p.window,
+                "--max-windows": -(-p.n_windows // len(study.columns)),
+            }
+        line = f"fnprune lesion {m.atlas.id}{read}{chosen}{_options(options)}{_model(m)}"
+        lines.append(f"{line}  # {id}")
+    return lines
+
+
+def _chosen(study: LesionStudy, n_networks: int) -> str:
+    """Return the options that choose a study's lesions."""
+    single = sorted({e.networks[0] for e in study.lesions if len(e.networks) == 1})
+    sets = dict.fromkeys(e.networks for e in study.lesions if len(e.networks) > 1)
+    strengths = dict.fromkeys(e.strength for e in study.lesions)
+    text = "" if not single or len(single) == n_networks else f" --networks {_ranges(single)}"
+    text += "".join(f" --together {_ranges(each)}" for each in sets)
+    return f"{text} --strengths {','.join(f'{each:g}' for each in strengths)}"
+
+
+def _read_by(study: LesionStudy) -> str:
+    """Return the arguments that name what a study was read on."""
+    if "template" in study.facts.unit:
+        names = _localizers_with(study.columns)
+        return "".join(f" --localizer {name}" for name in names) or " --localizer YOUR_STIMULI.tsv"
+    held_out = {document.domain for document in builtin_documents(split="held-out")}
+    return "" if set(study.columns) <= held_out else f" {TEXTS}"
+
+
+def _localizers_with(conditions: Sequence[str]) -> list[str]:
+    """Return the ready localizers that have all these conditions between them."""
+    found = [name for name in READY if set(load_localizer(name).conditions) <= set(conditions)]
+    covered = {c for name in found for c in load_localizer(name).conditions}
+    return found if covered == set(conditions) else []
 
 
 def plan_command(m: Material, plan: PlanRecord) -> str:

@@ -7,6 +7,12 @@ from fnprune_core.errors import FnpruneError, SettingsError
 from fnprune_core.networks import DEFAULT_THRESHOLD
 from fnprune_core.progress import ProgressEvent
 from fnprune_core.report.commands import reproduce
+from fnprune_core.report.experiments import (
+    lesions,
+    lesions_lack,
+    localizers,
+    localizers_lack,
+)
 from fnprune_core.report.limits import limits
 from fnprune_core.report.material import Material
 from fnprune_core.report.methods import methods
@@ -59,6 +65,18 @@ SECTIONS: Mapping[str, Row] = {
     ),
     "trust": Row(
         title="Trust", tells="reproducibility, stability and nulls", write=trust, lacks=trust_lacks
+    ),
+    "localizers": Row(
+        title="Localizers",
+        tells="contrasts of stimuli, the networks that respond, decoding",
+        write=localizers,
+        lacks=localizers_lack,
+    ),
+    "lesions": Row(
+        title="Lesions",
+        tells="what silencing a network costs, against random lesions",
+        write=lesions,
+        lacks=lesions_lack,
     ),
     "plans": Row(
         title="Pruning plans",
