@@ -23,6 +23,7 @@ from app.jobs import Job, describe_error
 from app.texts import TextChoice
 from fnprune_core import plan_notes, workflows
 from fnprune_core.errors import FnpruneError
+from fnprune_core.models import LanguageModel
 from fnprune_core.networks import NetworkAtlas
 from fnprune_core.plans import PlanSettings
 from fnprune_core.scores import SCORES
@@ -49,16 +50,26 @@ def ask() -> Asked:
     except FnpruneError as error:  # its widgets are drawn: the page goes on
         return Asked(refused=error)
     recording = resources.recording(view.recording)
-    refused = lab_orders.refusal(
+    model = resources.language_model(view.model)
+    refused = _of_another_model(model, recording.fingerprint) or lab_orders.refusal(
         chosen,
         recording.layout,
         has_dummy_tokens=bool(recording.windows.n_dummy_tokens),
     )
-    model = resources.language_model(view.model)
     warning = workflows.bias_warning(model, chosen) if model is not None else ""
     if warning:
         st.warning(warning, icon=":material/warning:")
     return Asked(settings=chosen, refused=refused)
+
+
+def _of_another_model(model: LanguageModel | None, fingerprint: str) -> FnpruneError | None:
+    """Return why the model in memory cannot be pruned by a recording; the job would say it late."""
+    if model is not None:
+        try:
+            model.check_fingerprint(fingerprint, "recording")
+        except FnpruneError as error:
+            return error
+    return None
 
 
 def apply(atlas: NetworkAtlas, asked: Asked) -> None:
@@ -155,11 +166,18 @@ def results() -> None:
     if job is not None and job.state == "cancelled":
         comparison.stopped(job)
         return
-    plan = state.view().plan
+    view = state.view()
+    plan = view.plan
     if not plan:
         return
     own = comparison.job_of(plan)
     st.subheader("Perplexity", anchor=False)
+    if resources.plan(plan).recording_id != view.recording:
+        st.warning(
+            "The open plan was made from another recording: its networks are not those above. "
+            "The page Plans opens it with its own.",
+            icon=":material/warning:",
+        )
     found = comparison.results_of(own) if own else comparison.stored_results(plan)
     comparison.draw(found, key="final", made_of=plan)
     st.subheader("What goes", anchor=False)

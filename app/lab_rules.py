@@ -154,7 +154,7 @@ def _ask(id: str, known: Known, dropped: Collection[int]) -> None:
     if of_atlas != id or not found.serving:
         state.forget(_PENDING)
         return
-    which = ", ".join(
+    which = "; ".join(
         components.plain(f"{k} · {resources.network_name(id, k)}") for k in sorted(found.serving)
     )
     many = len(found.serving) != 1

@@ -16,7 +16,10 @@ def say(plans: Sequence[PlanSettings], *, key: str) -> None:
     view = state.view()
     if not n_trained or not view.recording:
         return
-    model = model_offer.loaded(needed_for="to say how long Reconstruction trains", key=key)
+    what = components.count(n_trained, "plan")
+    model = model_offer.loaded(
+        needed_for=f"to say how many minutes Reconstruction trains {what}", key=key
+    )
     if model is None:
         return
     windows = resources.recording(view.recording).windows

@@ -6,13 +6,18 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import tiny
 from driving import drawn, finish, press, said, view
 
 from app import lab, lab_log, resources, state
 from app.caches import lab as cache
-from fnprune_core import plan_notes
+from fnprune_core import plan_notes, workflows
 from fnprune_core.annotations import Annotation, annotate
 from fnprune_core.decoding import Tag
+from fnprune_core.loading import load_model
+from fnprune_core.plans import PlanSettings
+from fnprune_core.progress import ignore
+from fnprune_core.recording import RecordingSettings
 from fnprune_core.storage import Workspace
 
 HOSTILE = "<img src=x onerror=alert(1)> $x$ [a](b)"
@@ -167,6 +172,41 @@ def test_impossible_ratio_is_refused_with_the_most_that_is_possible(open_page, e
     assert "at most" not in said(at)
     assert not disabled(at, "prune-apply")
     assert not resources.jobs().jobs("prune")
+
+
+def test_a_layer_pinned_empty_is_refused_beside_apply(open_page, example) -> None:
+    width = resources.atlas(example.atlas).layout.widths[0]
+    at = open_page("prune", **example.view(), go=f"0-{width - 1}")
+    assert "All units of layer 0 are pinned to go" in said(at)
+    assert disabled(at, "prune-apply")
+    press(at, "Unpin all")
+    assert "pinned to go: it would be empty" not in said(at)
+    assert not disabled(at, "prune-apply")
+
+
+def test_another_model_is_refused_before_apply(open_page, example, tmp_path) -> None:
+    folder = tmp_path / "wider"
+    tiny.tiny_model("Llama", seed=7).save_pretrained(folder)
+    tiny.toy_tokenizer().save_pretrained(folder)
+    resources.shelf().get(str(folder), progress=ignore)
+    at = open_page("prune", **{**example.view(), "model": str(folder)})
+    assert not at.exception
+    assert "fingerprint" in said(at)
+    assert disabled(at, "prune-apply")
+    assert not resources.jobs().jobs("prune")
+
+
+def test_a_plan_of_another_recording_says_so(open_page, example, fresh) -> None:
+    workspace, model = Workspace(fresh), load_model(example.model)
+    documents = tiny.toy_documents(n_per_domain=4, n_words=130)[:2]
+    settings = RecordingSettings(window=32, n_dummy_tokens=2, max_tokens=None)
+    other = workflows.record_texts(workspace, model, documents, settings=settings)
+    plan = workflows.plan(
+        workspace, model, recording_id=other, settings=PlanSettings(score="flap", sink_units=0)
+    )
+    at = open_page("prune", **example.view(), plan=plan)
+    assert not at.exception
+    assert "made from another recording" in said(at)
 
 
 def test_log_is_kept_with_the_plan_and_comes_back_with_its_link(open_page, example, fresh) -> None:
