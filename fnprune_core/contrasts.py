@@ -182,8 +182,9 @@ def _paired(differences: NDArray[np.float64]) -> Contrast:
     from nilearn.glm.first_level import run_glm
 
     n = len(differences)
-    labels, fitted = run_glm(differences, np.ones((n, 1)), noise_model="ols")
-    found = compute_contrast(labels, fitted, np.ones(1), stat_type="t")
+    with np.errstate(divide="ignore"):  # what does not vary at all has no t, see `_tested`
+        labels, fitted = run_glm(differences, np.ones((n, 1)), noise_model="ols")
+        found = compute_contrast(labels, fitted, np.ones(1), stat_type="t")
     error = np.sqrt(np.asarray(found.effect_variance()).ravel())
     effect = np.asarray(found.effect_size()).ravel()
     return _tested(

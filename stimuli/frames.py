@@ -210,7 +210,7 @@ _CODE = [
     (
         "try:\n    {func}({var})\nexcept KeyError:\n    {var2} = {{}}",
         "[Nobody|Somebody] had [seen|told] the {worker} [about|near] the {adj} {thing} in the "
-        "{place}[| before]. [It was late.|]",
+        "{place}[| before].[ It was late.|]",
     ),
     (
         "{var} = [x for x in {var2} if x > {b}]",
