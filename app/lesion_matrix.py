@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from app import components, lesion_form, model_offer, recipes, resources, state
+from app import components, lesion_form, recipes, resources, state
 from app.caches import lesions as cache
 from app.cell_picker import pick_cells
 from app.figures.lesions import (
@@ -18,6 +18,7 @@ from app.figures.lesions import (
     strongest_rows,
 )
 from app.jobs import Job
+from app.narrow import is_narrow
 from app.tasks_lesions import KIND, LesionsSoFar, Read
 from app.wording import plain
 from fnprune_core.lesion_statistics import DoubleDissociation
@@ -40,10 +41,10 @@ HOW = (
 
 def live(job: Job, atlas: NetworkAtlas) -> None:
     """Draw a study under way; polled in a fragment of its own."""
-    st.fragment(_live, run_every=_POLL_S)(job.id, atlas)
+    st.fragment(_live, run_every=_POLL_S)(job.id, atlas, is_narrow())
 
 
-def _live(job_id: str, atlas: NetworkAtlas) -> None:
+def _live(job_id: str, atlas: NetworkAtlas, narrow: bool) -> None:
     job = resources.jobs().job(job_id)
     if job is None or not job.is_active:
         st.rerun()
@@ -51,7 +52,7 @@ def _live(job_id: str, atlas: NetworkAtlas) -> None:
         components.draw_progress(job)
         found = so_far(job)
         if found is not None and cache.is_matrix(found):
-            _matrix(found, atlas, key="lesions-live", pick=False)
+            _matrix(found, atlas, key="lesions-live", narrow=narrow, pick=False)
 
 
 def so_far(job: Job) -> LesionStudy | None:
@@ -64,7 +65,7 @@ def show(found: LesionStudy, atlas: NetworkAtlas) -> None:
     """Draw a matrix, the selected cell, and what dissociates."""
     left, right = st.columns([5, 4], gap="large")
     with left:
-        _matrix(found, atlas, key="lesions-matrix", pick=True)
+        _matrix(found, atlas, key="lesions-matrix", narrow=is_narrow(), pick=True)
     with right:
         row, column = selected(found)
         _cell(found, row, column, atlas)
@@ -88,7 +89,7 @@ def _shown(found: LesionStudy) -> Shown:
     return EXCESS if np.isfinite(found.effects.excess).any() else CHANGE
 
 
-def _matrix(found: LesionStudy, atlas: NetworkAtlas, *, key: str, pick: bool) -> None:
+def _matrix(found: LesionStudy, atlas: NetworkAtlas, *, key: str, narrow: bool, pick: bool) -> None:
     shown = _shown(found)
     order = strongest_rows(found, shown)
     rows: Sequence[int] = order
@@ -109,6 +110,7 @@ def _matrix(found: LesionStudy, atlas: NetworkAtlas, *, key: str, pick: bool) ->
             names=cache.names(atlas.id, found.lesions),
             shown=shown,
             selected=cell,
+            is_narrow=narrow,
             palette=components.palette(),
         ),
         key=key,
@@ -220,19 +222,22 @@ def _curve(found: LesionStudy, row: int, atlas: NetworkAtlas) -> None:
     )
     if components.is_active(KIND):
         return
-    if model_offer.language_model(atlas, needed_for="to measure", key="curve") is not None:
-        order = LesionOrder(
-            decomposition_id=atlas.id,
-            lesions=graded(lesion.networks, STRENGTHS),
-            settings=found.facts.settings,
-        )
-        st.button(
-            "Measure the curve",
-            icon=":material/show_chart:",
-            key="lesion-curve-start",
-            on_click=lesion_form.start,
-            args=(order, Read(), "Lesion by strength"),
-        )
+    order = LesionOrder(
+        decomposition_id=atlas.id,
+        lesions=graded(lesion.networks, STRENGTHS),
+        settings=found.facts.settings,
+    )
+    has_model = resources.language_model(state.view().model) is not None
+    st.button(
+        "Measure the curve",
+        icon=":material/show_chart:",
+        key="lesion-curve-start",
+        disabled=not has_model,
+        on_click=lesion_form.start,
+        args=(order, Read(), "Lesion by strength"),
+    )
+    if not has_model:
+        st.caption("It takes the model: load it at the end of this page, with another study.")
 
 
 def _dissociations(found: LesionStudy, atlas: NetworkAtlas) -> None:

@@ -17,6 +17,7 @@ from fnprune_core.networks import NetworkAtlas
 from fnprune_core.patients import PLAIN, PROMPTS, Patient
 
 _TOKENS = 48
+_NAMED = 4
 _OWN = "own"
 
 
@@ -37,7 +38,7 @@ def show(atlas: NetworkAtlas, matrix: str) -> None:
         wrap=True,
     )
     if chosen is not None and chosen != current:
-        state.change(show=chosen, generation="", token=-1)
+        state.change(show=chosen, writing="", token=-1)
         st.rerun()
     patient = people.get(current)
     lesion, prompt = (patient.lesion, patient.prompt.text) if patient else _own(atlas)
@@ -58,8 +59,9 @@ def show(atlas: NetworkAtlas, matrix: str) -> None:
 
 def _patient_of(people: dict[str, Patient], held: str) -> str:
     """Return who is shown: a picked text puts `show` aside, its lesion tells whose it is."""
-    if held in (DENSE, PRUNED) and state.view().generation:
-        lesion = cache.text(state.view().generation)[0]
+    id = state.view().writing
+    if held in (DENSE, PRUNED) and resources.workspace().has("lesion_texts", id):
+        lesion = cache.text(id)[0]
         for key, patient in people.items():
             if patient.lesion == lesion:
                 return key
@@ -70,8 +72,10 @@ def _patient_of(people: dict[str, Patient], held: str) -> str:
 def _history(patient: Patient, atlas: NetworkAtlas) -> None:
     st.subheader(plain(patient.title), anchor=False)
     n = len(patient.lesion.networks)
-    names = [f"{k} · {resources.network_name(atlas.id, k)}" for k in patient.lesion.networks[:8]]
-    more = f" and {n - 8} more" if n > 8 else ""
+    names = [
+        f"{k} · {resources.network_name(atlas.id, k)}" for k in patient.lesion.networks[:_NAMED]
+    ]
+    more = f" and {n - _NAMED} more" if n > _NAMED else ""
     st.markdown(
         f"{plain(patient.rule)} Here: {components.count(n, 'network')}, "
         f"{plain('; '.join(names))}{more}, {cache.strength_label(patient.lesion.strength)}."
@@ -119,7 +123,8 @@ def _harm(lesion: Lesion, atlas: NetworkAtlas) -> None:
         components.follow(KIND, on_done=lambda _: None)
     if components.is_active(KIND):
         return
-    if model_offer.language_model(atlas, needed_for="to measure", key="patient") is None:
+    if resources.language_model(state.view().model) is None:
+        st.caption("Not measured yet. It takes the model, as writing does.")
         return
     st.caption(
         "Not measured yet: the built-in held-out texts are read under this lesion, and under "
@@ -152,7 +157,7 @@ def _ask(lesion: Lesion, prompt: str, patient: str, atlas: NetworkAtlas) -> None
         "Prompt", ready.get(pick or "As suggested", prompt), height=110,
         key=f"patient-prompt-{patient}-{pick}",
     )  # fmt: skip
-    if model_offer.language_model(atlas, needed_for="to write", key="patient-write") is None:
+    if model_offer.language_model(atlas, needed_for="to write and measure", key="patient") is None:
         return
     if components.is_active(WRITE):
         return
@@ -173,7 +178,7 @@ def _ask(lesion: Lesion, prompt: str, patient: str, atlas: NetworkAtlas) -> None
 
 
 def _start(order: WritingOrder) -> None:
-    state.change(token=-1, generation="")
+    state.change(token=-1, writing="")
     model = state.view().model
     components.start(write(resources.shelf(), resources.workspace(), model, order))
 
@@ -185,11 +190,11 @@ def _writing(lesion: Lesion, atlas: NetworkAtlas) -> None:
     if job is not None and job.is_active:
         generation_texts.live(job.id, titles)
         return
-    components.follow(WRITE, on_done=lambda done: state.change(generation=done.result))
+    components.follow(WRITE, on_done=lambda done: state.change(writing=done.result))
     if job is not None and job.state == "cancelled":
         generation_texts.so_far(job, titles)
         return
-    id = state.view().generation
+    id = state.view().writing
     if id and resources.workspace().has("lesion_texts", id):
         written_under, found = cache.text(id)
         if written_under != lesion:
@@ -198,7 +203,7 @@ def _writing(lesion: Lesion, atlas: NetworkAtlas) -> None:
 
 
 def _titles(lesion: Lesion, atlas: NetworkAtlas) -> Titles:
-    id = state.view().generation
+    id = state.view().writing
     return Titles(
         names={DENSE: "Healthy model", PRUNED: "Patient"},
         notes={DENSE: "as it was loaded", PRUNED: cache.name(atlas.id, lesion)},

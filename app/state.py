@@ -81,6 +81,8 @@ class ViewState:
         The selected column of a matrix; −1 where none is.
     part : str
         Which part of a page is open, where `show` tells something else.
+    writing : str
+        Artifact id of what was written under a lesion.
     chapter, step : str
         Of the lesson.
     """
@@ -110,6 +112,7 @@ class ViewState:
     study: str = ""
     column: int = -1
     part: str = ""
+    writing: str = ""
     chapter: str = ""
     step: str = ""
 
@@ -168,6 +171,7 @@ def _texts(view: ViewState) -> dict[str, str]:
         "study": view.study,
         "column": str(view.column),
         "part": view.part,
+        "writing": view.writing,
         "chapter": view.chapter,
         "step": view.step,
     }
@@ -211,6 +215,7 @@ def decode(parameters: Mapping[str, str]) -> ViewState:
         study=identity("study"),
         column=_index(parameters.get("column", ""), -1),
         part=_word(parameters.get("part", "")),
+        writing=identity("writing"),
         chapter=_word(parameters.get("chapter", "")),
         step=_word(parameters.get("step", "")),
     )
@@ -377,6 +382,7 @@ def open_atlas(atlas: str, *, recording: str) -> None:
     change(
         recording=recording, atlas=atlas, plan="", network=0, dropped=(), stay=(), go=(),
         beside=(), unit=-1, session=-1, token=-1, other="", study="", column=-1,
+        writing="",
     )  # fmt: skip
     st.session_state[_PINS] = []
     st.session_state[_HISTORY] = []

@@ -9,10 +9,11 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from app.figures.base import Picture, legend_on_top, safe, style
-from app.theme import Palette, diverging_scale, rgba
+from app.figures.connectome import pair_scale
+from app.theme import Palette, rgba
 from fnprune_core.lesion_studies import LEVEL, LesionStudy
 
-_NAME = 30
+_NAME = 24
 _ROW = 22  # pixels
 LESIONED, RANDOM = "lesion", "matched random lesions"
 
@@ -54,6 +55,7 @@ def lesion_matrix(
     names: Sequence[str],
     shown: Shown,
     selected: tuple[int, int] | None,
+    is_narrow: bool = False,
     palette: Palette,
 ) -> Picture:
     """Draw loss changes of lesions by column, marked where they are significant.
@@ -66,7 +68,10 @@ def lesion_matrix(
         Of all lesions.
     selected : (lesion, column) or None
         Framed.
+    is_narrow : bool
+        Whether the names of columns must stand askew.
     """
+    is_steep = is_narrow or sum(map(len, study.columns)) > 80
     values, q = values_of(study, shown), study.effects.q
     picked = list(rows)
     limit = _limit(values)
@@ -78,7 +83,7 @@ def lesion_matrix(
             z=z,
             zmin=-limit,
             zmax=limit,
-            colorscale=diverging_scale(palette, threshold=0.02 * limit, limit=limit),
+            colorscale=pair_scale(palette, is_signed=True),
             xgap=2,
             ygap=2,
             hoverongaps=False,
@@ -91,18 +96,18 @@ def lesion_matrix(
             },
         )
     )  # fmt: skip
-    _marks(figure, study, picked, values, palette)
+    _marks(figure, study, picked, palette)
     style(figure, palette, height=96 + 56 + _ROW * len(picked), left=30, bottom=64)
     figure.update_xaxes(
         side="top", tickvals=list(range(len(columns))), ticktext=columns, ticks="",
         showline=False, range=[-0.5, len(columns) - 0.5], tickfont={"color": palette.text},
-        tickangle=0 if max(map(len, columns), default=0) < 14 and len(columns) < 8 else -40,
+        tickangle=-40 if is_steep else 0,
     )  # fmt: skip
     figure.update_yaxes(
         tickvals=list(range(len(picked))), ticktext=labels, ticks="", showgrid=False,
         showline=False, range=[len(picked) - 0.5, -0.5], tickfont={"color": palette.text},
     )  # fmt: skip
-    figure.update_layout(margin_t=40)
+    figure.update_layout(margin_t=90 if is_steep else 40)
     if selected is not None and selected[0] in picked:
         y, x = picked.index(selected[0]), selected[1]
         figure.add_shape(
@@ -130,26 +135,23 @@ def _marks(
     figure: go.Figure,
     study: LesionStudy,
     picked: Sequence[int],
-    values: NDArray[np.float64],
     palette: Palette,
 ) -> None:
     """Put a full mark on what survives the correction, an open one on what does not."""
     q, p = study.effects.q[picked], study.effects.p[picked]
-    ink = palette.canvas if palette.mode == "light" else "#ffffff"
     for is_there, symbol in ((q <= LEVEL, "circle"), ((p <= LEVEL) & ~(q <= LEVEL), "circle-open")):
         y, x = np.nonzero(is_there)
+        outline = palette.canvas if symbol == "circle" else palette.text
         figure.add_scatter(
             x=x.astype(np.int16),
             y=y.astype(np.int16),
             mode="markers",
             marker={
-                "symbol": symbol,
-                "size": 8,
-                "color": ink if symbol == "circle" else palette.text,
-                "line": {"color": palette.text if symbol != "circle" else "#000000", "width": 1},
+                "symbol": symbol, "size": 9, "color": palette.text,
+                "line": {"color": outline, "width": 1.5},
             },
             hoverinfo="skip",
-        )
+        )  # fmt: skip
 
 
 def _hover(study: LesionStudy, i: int, c: int, name: str) -> str:

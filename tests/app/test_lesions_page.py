@@ -132,7 +132,7 @@ def test_patients_are_found_measured_and_write(open_page, studied) -> None:
     press(at, "Let both write")
     job = finish(at)
     assert job.state == "done", job.failure
-    assert view(at).generation == job.result
+    assert view(at).writing == job.result
     lesion, _ = cache.text(job.result)
     assert lesion == next(each.lesion for each in people if each.key == "needed-everywhere")
     assert any(each.value == "Patient" for each in at.subheader)
