@@ -329,6 +329,17 @@ def tip(key: str) -> str:
     return "  \n".join(part for part in (words, row.says, row.breaks) if part)
 
 
+def both(key: str) -> str:
+    """Return a concept's two words in short, or the one that both fields use."""
+
+    def short(words: str) -> str:
+        return words.split(",")[0].split(" (")[0]
+
+    row = TERMS[key]
+    words = [short(each) for each in (row.brain, row.here) if not each.startswith("(")]
+    return " · ".join(dict.fromkeys(words))
+
+
 def found(words: str) -> list[Term]:
     """Return the concepts in which all words occur, in the order of the table."""
     wanted = words.lower().split()

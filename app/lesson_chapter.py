@@ -102,13 +102,7 @@ def _terms(chapter: Chapter) -> None:
     """Draw the chapter's words; each tells what it is."""
     with st.container(horizontal=True, gap="small", key=f"lesson-terms-{chapter.slug}"):
         for key in chapter.terms:
-            st.caption(
-                glossary.TERMS[key].brain.split(",")[0].split(" (")[0]
-                if glossary.TERMS[key].brain != "(none)"
-                else glossary.TERMS[key].here,
-                help=glossary.tip(key),
-                width="content",
-            )
+            st.caption(glossary.both(key), help=glossary.tip(key), width="content")
 
 
 def _predict(chapter: Chapter) -> None:

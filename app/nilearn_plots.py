@@ -199,6 +199,10 @@ def markers(
         )
         for name in names:
             display.add_markers(places[name], marker_color=colours[name], marker_size=22)
+        for axes in figure.axes:  # nilearn's black is not the page's
+            axes.set_facecolor(palette.canvas)
+            axes.patch.set_facecolor(palette.canvas)
+        figure.patch.set_facecolor(palette.canvas)
         return _png(figure)
 
 

@@ -10,6 +10,7 @@ from app.caches import lesson as cache
 from app.figures import lesson as drawn
 from app.lesson import Finding
 from fnprune_core.networks import NetworkAtlas
+from fnprune_core.sessions import document_codes
 
 _ASKED = 2.0
 
@@ -67,7 +68,7 @@ def _breaks(atlas: NetworkAtlas, network: int) -> None:
     words = cache.favourite_words(atlas.id, network)
     lag = cache.event_average(atlas.id, network, words[0]).peak if words else None
     by_chance = float(norm.isf(0.5 / max(int(atlas.decomposition.alive.sum()), 1)))
-    n_documents = int(np.unique(atlas.tokens["document"].astype(str)).size)
+    n_documents = len(np.unique(document_codes(atlas.tokens)))
     rows = [
         (
             "No neighbours",

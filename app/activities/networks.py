@@ -83,6 +83,7 @@ def atlases(atlas: NetworkAtlas) -> Finding | None:
             default=list(names)[:_FIRST_SHOWN],
             selection_mode="multi",
             format_func=spaced,
+            wrap=True,
             key="lesson-brain-networks",
             label_visibility="collapsed",
         )

@@ -52,9 +52,10 @@ def planted() -> Finding | None:
         components.picture(
             match_bars(r, names, found_from=FOUND_FROM, palette=palette), key="lesson-match"
         )
+        who = "1 person" if people == 1 else f"{people} people"
         st.caption(
-            f"{'1 person' if people == 1 else f'{people} people'}, {simulated_fmri.N_SCANS} scans each, one in "
-            f"{simulated_fmri.T_R_S:g} s; {len(head.voxels):,} voxels of "
+            f"{who}, {simulated_fmri.N_SCANS} scans each, one in {simulated_fmri.T_R_S:g} s; "
+            f"{len(head.voxels):,} voxels of "
             f"{simulated_fmri.VOXEL_MM} mm inside nilearn's MNI152 brain. Places of networks: "
             "Seitzman et al. 2020. All else is simulated."
         )
