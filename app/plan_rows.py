@@ -110,7 +110,7 @@ def _apart(plan: PlanRecord) -> dict[str, str]:
     apart = {
         name: value if isinstance(value, str) else f"{name.replace('_', ' ')} {value}"
         for name, value in settings.items()
-        if name not in fixed
+        if name not in fixed and value is not None
     }
     if row is not None and row.uses_networks:
         apart["preserved"] = f"{plan.n_preserved} networks"

@@ -178,7 +178,7 @@ def _choices(record: PlanRecord) -> Iterator[tuple[str, str]]:
             continue
         if isinstance(value, list | tuple):
             value = f"{len(value)}: {_few(value)}" if value else "none"
-        yield name.replace("_", " "), str(value)
+        yield name.replace("_", " "), "none" if value is None else str(value)
     if record.n_preserved:
         yield "networks preserved", f"{record.n_preserved} of {record.n_networks}"
     for field, name in ORIGIN.items():

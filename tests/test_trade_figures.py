@@ -138,7 +138,7 @@ def test_the_trade_is_drawn_against_units_and_against_parameters() -> None:
     flap = next(t for t in above.figure.data if t.name == "FLAP")
     np.testing.assert_allclose(flap.y, [0.3, 0.6], rtol=1e-6)
     np.testing.assert_allclose(flap.error_y.array, [0.01, 0.03], rtol=1e-6)
-    assert "<b>mine +0.4000 ± 0.0200, FLAP +0.6000" in above.alternative
+    assert "<b>mine: +0.4000 ± 0.0200; FLAP: +0.6000" in above.alternative
 
 
 def test_a_plan_that_is_not_finite_is_no_point_of_the_trade_but_stays_in_its_table() -> None:
@@ -177,3 +177,4 @@ def test_plans_lie_on_one_line_if_they_differ_in_ratio_and_seed_alone() -> None:
     assert lines(same) == ["FLAP", "FLAP", "Random"]
     apart = lines([*same[:2], record(compensation="bias")])
     assert apart == ["FLAP · least-squares"] * 2 + ["FLAP · bias"]
+    assert lines([same[0], record(multiple=64)]) == ["FLAP", "FLAP · multiple 64"]

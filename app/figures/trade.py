@@ -286,11 +286,11 @@ def _trade_said(shown: pd.DataFrame, dense: Level | None, quantity: Quantity) ->
     sign, digits = ("+", quantity.digits) if quantity.is_difference else ("", 2)
     most = shown["ratio"].max()
     parts = [
-        f"{row['series']} {row[value]:{sign}.{digits}f} ± {row[error]:.{digits}f}"
+        f"{row['series']}: {row[value]:{sign}.{digits}f} ± {row[error]:.{digits}f}"
         for row in shown[shown["ratio"] == most].sort_values(value).to_dict("records")
     ]
     place = f"{quantity.title.capitalize()} with {most:.0%} of MLP units asked to go"
-    return f"{start}{place}: {', '.join(parts)}."
+    return f"{start}{place}. {'; '.join(parts)}."
 
 
 def overlap_profile(table: pd.DataFrame, *, first: str, second: str, palette: Palette) -> Picture:
