@@ -87,7 +87,7 @@ def _prompt_for(atlas: NetworkAtlas, domain: str, network: int) -> Prompt:
 
 
 def _without_a_domain(atlas: NetworkAtlas, _: LesionStudy | None) -> list[Patient]:
-    """Return who lost all networks that serve a domain, for each domain."""
+    """Return who lost all networks that serve a domain, for each domain, most first."""
     found = []
     for domain in atlas.domain_names:
         networks = atlas.networks_of_domain(domain, share=SERVES)
@@ -104,7 +104,7 @@ def _without_a_domain(atlas: NetworkAtlas, _: LesionStudy | None) -> list[Patien
                 domain=domain,
             )
         )
-    return found
+    return sorted(found, key=lambda each: -len(each.lesion.networks))
 
 
 def _one_of_a_domain(atlas: NetworkAtlas, _: LesionStudy | None) -> list[Patient]:
