@@ -32,6 +32,7 @@ from fnprune_core.lesioning import (
     open_lesions,
 )
 from fnprune_core.lesions import Lesion, LesionSettings, LesionSites, domain_stimuli
+from fnprune_core.patients import patients
 from fnprune_core.progress import Cancelled, CancelToken
 from fnprune_core.silencing import silenced
 
@@ -350,3 +351,20 @@ def test_the_command_measures_writes_and_refuses(
     assert code == 2
     assert "most-selective" in refused["error"]["hint"]
     assert run("--together", "")[1]["error"]["message"].startswith("A lesion needs a network")
+
+
+def test_patients_are_found_by_their_rules(workspace, llama, atlas, stimuli) -> None:
+    before = {each.key: each for each in patients(atlas)}
+    found = open_lesions(workspace, lesion_study(workspace, llama, stimuli, order=order(atlas)))
+    people = {each.key: each for each in patients(atlas, found)}
+    assert set(before) < set(people)
+    share = atlas.domain_share()
+    for key, patient in people.items():
+        if key.startswith("without-"):
+            assert patient.lesion.networks == atlas.networks_of_domain(patient.domain)
+    assert share[people["most-selective"].lesion.networks[0]].max() == share.max()
+    hub = found.row_of(people["needed-everywhere"].lesion.networks)
+    assert found.change[hub, 0].mean() == found.change[:, 0].mean(axis=1).max()
+    assert all(patient.prompt.text for patient in people.values())
+    if "doubled" in people:
+        assert people["doubled"].lesion.factor == 2
