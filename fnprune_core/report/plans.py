@@ -84,9 +84,10 @@ def plans_lack(m: Material) -> list[Missing]:
 
 
 def label(plan: PlanRecord) -> str:
-    """Return what a plan is called in the report: its name, else its score and ratio; its id."""
+    """Return what a plan is called in the report: its name, else score and ratio; with its id."""
     seed = f" seed {plan.settings.seed}" if plan.settings.score == "random" else ""
-    return f"{plan.name or f'{plan.settings.score}{seed}'} ({plan.id[:6]})"
+    made = f"{plan.settings.score}{seed} {plan.achieved_ratio:.0%}"
+    return f"{plan.name or made} ({plan.id[:6]})"
 
 
 def plan_table(m: Material) -> pd.DataFrame:
@@ -143,7 +144,7 @@ def unit_of(result: Perplexity) -> str:
         n = len(np.unique(result.groups))
     else:
         n = min(N_BLOCKS, len(result.window_nll))
-    return f"{n} {result.resampling_unit}"
+    return "one block, so no error" if n < 2 else f"{n} {result.resampling_unit}"
 
 
 def perplexity_table(m: Material, text: str) -> pd.DataFrame:

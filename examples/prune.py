@@ -1,0 +1,118 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+# ---
+# %% [markdown]
+# # Prune: choose what to preserve, and see what that costs
+#
+# A plan says which neurons go. Here the networks of one domain are not preserved; the plan is
+# measured on text that it was not made from, beside the dense model and a random plan.
+#
+# Settings come from the environment: `MODEL`, `TOKENS`, `NETWORKS`, `WINDOW`, `WINDOWS`, `RATIO`.
+
+# %%
+import os
+import tempfile
+from pathlib import Path
+
+from fnprune_core import workflows
+from fnprune_core.corpora import builtin_documents, read_documents
+from fnprune_core.decomposition import GroupICA
+from fnprune_core.evaluation import paired_by_domain, paired_difference
+from fnprune_core.loading import load_model
+from fnprune_core.plans import PlanSettings
+from fnprune_core.recording import RecordingSettings
+from fnprune_core.storage import Workspace
+
+MODEL = os.environ.get("MODEL", "embedded")
+TOKENS = int(os.environ.get("TOKENS", "4096"))
+NETWORKS = int(os.environ.get("NETWORKS", "16"))
+WINDOW = int(os.environ.get("WINDOW", "256"))
+WINDOWS = int(os.environ.get("WINDOWS", "10"))
+RATIO = float(os.environ.get("RATIO", "0.3"))
+TEXTS, HELD_OUT = os.environ.get("TEXTS", ""), os.environ.get("HELD_OUT", "")
+workspace = Workspace(Path(os.environ.get("FNPRUNE_WORKSPACE") or tempfile.mkdtemp()))
+
+
+def texts(path, split):
+    """Read a file of documents, or take the built-in ones."""
+    if not path:
+        return builtin_documents(split=split)
+    return read_documents(path, domain_column="domain", document_column="name")
+
+
+# %%
+model = load_model(MODEL)
+recording = workflows.record_texts(
+    workspace,
+    model,
+    texts(TEXTS, "calibration"),
+    settings=RecordingSettings(window=WINDOW, max_tokens=TOKENS),
+)
+decomposition = workflows.decompose(
+    workspace, recording, settings=GroupICA(n_components=NETWORKS, n_runs=2)
+)
+atlas = workflows.open_atlas(workspace, decomposition)
+
+# %% [markdown]
+# ## Choose
+# The networks that stand most for one domain, each with over half of its energy there.
+
+# %%
+counts = {name: len(atlas.networks_of_domain(name)) for name in atlas.domain_names}
+domain = max(counts, key=counts.__getitem__)
+dropped = atlas.networks_of_domain(domain)
+print(f"not preserved: {len(dropped)} networks of {domain}")
+preserved = tuple(k for k in range(atlas.n_networks) if k not in dropped) or None
+
+# %% [markdown]
+# ## Plan
+# The score weighs each token by how much of its activity belongs to preserved networks.
+
+# %%
+base = PlanSettings(ratio=RATIO, preserved=preserved)
+plans = workflows.plans(
+    workspace,
+    model,
+    recording_id=recording,
+    decomposition_id=decomposition,
+    settings=[base, base.with_(preserved=None), base.with_(score="random")],
+)
+labels = dict(zip((f"without {domain}", "all networks", "random"), plans, strict=True))
+
+# %% [markdown]
+# ## Measure
+# Perplexity on held-out windows. Differences are paired, in nats per token; errors are over
+# documents, or over blocks of windows where documents are few.
+
+# %%
+windows = workflows.evaluation_windows(
+    model, texts(HELD_OUT, "held-out"), window=WINDOW, max_windows=WINDOWS
+)
+measured = workflows.compare(workspace, model, windows, plan_ids={"dense": None, **labels})
+results = {name: workflows.open_evaluation(workspace, id) for name, id in measured.items()}
+for name, result in results.items():
+    pair = paired_difference(result, results["dense"])
+    print(
+        f"{name}: {result.perplexity:.2f} ± {result.standard_error:.2f}, "
+        f"{pair.difference:+.3f} ± {pair.standard_error:.3f} nats above dense "
+        f"(errors over {result.resampling_unit})"
+    )
+chosen = paired_by_domain(results[f"without {domain}"], results["all networks"])
+for name, pair in chosen.items():
+    print(f"what the choice costs in {name}: {pair.difference:+.3f} nats per token")
+
+# %% [markdown]
+# ## Take it away
+# `workflows.export` writes a folder that transformers loads, checked in a fresh process.
+
+# %%
+copy = workflows.measure_pruned_copy(workspace, model, plans[0], n_repeats=1)
+gone = copy.n_parameters_dense - copy.n_parameters_pruned
+print(
+    f"{gone:,} parameters go; the pruned copy differs "
+    f"from the silenced model by {copy.logits_difference:.1e} of its logits"
+)

@@ -1,0 +1,76 @@
+"""Each example runs as it stands, small, and says what it found."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tiny
+
+EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
+SAYS = {
+    "explore": r"report\.html: \d\.\d MB",
+    "prune": r"dense: \d+\.\d\d ± ",
+    "teach": r"\d of \d agree; \d+ double dissociations",
+}
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory) -> dict[str, str]:
+    """A tiny model and its texts, named in the environment as the examples read it."""
+    root = tmp_path_factory.mktemp("examples")
+    tiny.tiny_model("Llama").save_pretrained(root / "model")
+    tiny.toy_tokenizer().save_pretrained(root / "model")
+    documents = tiny.toy_documents(n_per_domain=5, n_words=130)
+    for name, chosen in (("texts", (0, 1, 2, 5, 6, 7)), ("held-out", (3, 4, 8, 9))):
+        rows = [
+            json.dumps({"text": d.text, "domain": d.domain, "name": d.name})
+            for d in (documents[i] for i in chosen)
+        ]
+        (root / f"{name}.jsonl").write_text("\n".join(rows))
+    return {
+        "MODEL": str(root / "model"),
+        "TEXTS": str(root / "texts.jsonl"),
+        "HELD_OUT": str(root / "held-out.jsonl"),
+        "TOKENS": "768",
+        "NETWORKS": "4",
+        "WINDOW": "32",
+        "WINDOWS": "6",
+        "Z": "1.5",
+        "FNPRUNE_WORKSPACE": str(root / "workspace"),
+        "OMP_NUM_THREADS": "1",
+    }
+
+
+def test_there_is_one_of_each() -> None:
+    assert [path.stem for path in EXAMPLES] == list(SAYS)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_runs(example, small) -> None:
+    done = subprocess.run(
+        [sys.executable, str(example)],
+        env={**os.environ, **small},
+        cwd=example.parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    assert re.search(SAYS[example.stem], done.stdout), done.stdout
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_is_a_notebook_in_percent_format(example) -> None:
+    text = example.read_text(encoding="utf-8")
+    assert "format_name: percent" in text
+    cells = re.findall(r"^# %%( \[markdown\])?$", text, re.M)
+    assert len(cells) >= 8
+    assert 0 < sum(bool(cell) for cell in cells) < len(cells)
+    outside = [
+        line for line in re.split(r"^# %%.*$", text, flags=re.M)[0].splitlines() if line[:1] != "#"
+    ]
+    assert not any(outside)
