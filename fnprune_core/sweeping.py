@@ -11,6 +11,7 @@ import pandas as pd
 from fnprune_core.architectures import weight_of
 from fnprune_core.artifacts import open_plan
 from fnprune_core.comparing import compare
+from fnprune_core.compensation import compensation_named
 from fnprune_core.corpora import Windows
 from fnprune_core.errors import PlanError, RatioError, SettingsError
 from fnprune_core.losses import Perplexity, paired_difference
@@ -238,11 +239,18 @@ def estimate_sweep(
 
 
 def _refit_bytes(language_model: LanguageModel, settings: PlanSettings) -> int:
-    """Return the size of what compensates for a plan: float32 columns of the units that stay."""
-    if settings.compensation in ("none", "bias"):
+    """Return the size of what compensates for a plan: float32 columns of the units that stay.
+
+    And the rows that feed them, where these are trained too.
+    """
+    compensation = compensation_named(settings.compensation)
+    if not compensation.needs_gram:
         return 0
+    architecture = language_model.architecture
+    n_rows = architecture.n_fused * len(architecture.feeding) if compensation.is_trained else 0
     hidden = int(weight_of(language_model.model.get_input_embeddings()).shape[1])
-    return int(4 * hidden * language_model.layout.n_units * (1 - settings.ratio))
+    kept = language_model.layout.n_units * (1 - settings.ratio)
+    return int(4 * hidden * (1 + n_rows) * kept)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

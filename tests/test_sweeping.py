@@ -1,3 +1,4 @@
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -97,6 +98,9 @@ def test_progress_counts_the_windows_of_all_plans(lab) -> None:
     assert estimate.n_windows == 7 * lab.windows.n_windows
     assert estimate.seconds_reading > 0
     assert estimate.disk_bytes == pytest.approx(4 * 32 * 144 * (0.8 + 0.6) * 3, rel=1e-3)
+    order = replace(lab.order, base=BASE.with_(compensation="reconstruct"))
+    trained = estimate_sweep(lab.model, lab.windows, order)  # the two rows that feed a unit, too
+    assert trained.disk_bytes == pytest.approx(3 * estimate.disk_bytes, rel=1e-3)
 
 
 def test_a_ratio_that_cannot_be_met_is_a_point_that_says_so(lab) -> None:
