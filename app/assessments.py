@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from app import components, resources, state, tasks
+from app import components, glossary, resources, state, tasks
 from app.caches import trust as cache
 from app.figures.trust import Figure
 from app.jobs import Job
@@ -152,8 +152,10 @@ def figures_of(row: pd.Series) -> None:
                     help=f"Iq {iq:.2f} in {share:.0%} of the runs; r {r:.2f} between this network "
                     f"and the most central map of the cluster. {MEANING[name]}",
                 )
-        st.metric("Alone explains", f"{row['variance_alone']:.2%}")
-        st.metric("Left out, lost", f"{row['variance_left_out']:.2%}")
+        st.metric("Alone explains", f"{row['variance_alone']:.2%}", help=glossary.tip("variance"))
+        st.metric(
+            "Left out, lost", f"{row['variance_left_out']:.2%}", help=glossary.tip("variance")
+        )
         st.metric("Kurtosis", f"{row['kurtosis']:.1f}", help=MEANING["kurtosis"])
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from app import components, pages, resources, state
+from app import components, glossary, pages, resources, state
 from fnprune_core.networks import NetworkAtlas
 
 ONE_MAP = "z over the units of this map; not a test over subjects."
@@ -67,6 +67,7 @@ def pick_network(atlas: NetworkAtlas, network: int) -> None:
             key=key,
             on_change=lambda: select(int(state.widget(key))),
             width="stretch",
+            help=glossary.tip("component"),
         )
 
 
@@ -93,7 +94,8 @@ def select(network: int) -> None:
 
 def threshold(key: str, *, tip: str | None = None) -> float:
     """Draw the slider of the threshold on |z| that all pages share; return it."""
-    z: float = st.slider("Threshold |z|", *state.Z_RANGE, state.view().z, 0.1, key=key, help=tip)
+    told = "  \n".join(part for part in (glossary.tip("threshold"), tip) if part)
+    z: float = st.slider("Threshold |z|", *state.Z_RANGE, state.view().z, 0.1, key=key, help=told)
     if z != state.view().z:
         state.change(z=z)
     return z

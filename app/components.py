@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from app import resources, state, take_away
+from app import glossary, resources, state, take_away
 from app.caches.colours import palette_of
 from app.figures import Picture
 from app.jobs import Failure, Job, describe_error
@@ -69,9 +69,24 @@ def frame() -> None:
     view = state.view()
     with st.container(horizontal=True, key="context", gap="small", vertical_alignment="center"):
         st.page_link(START, label=_model_label(view), icon=":material/memory:")
-        st.page_link(RECORD, label=_recording_label(view), icon=":material/graphic_eq:")
-        st.page_link(DECOMPOSE, label=_atlas_label(view), icon=":material/hub:")
-        st.page_link(PRUNE, label=_plan_label(view), icon=":material/content_cut:")
+        st.page_link(
+            RECORD,
+            label=_recording_label(view),
+            icon=":material/graphic_eq:",
+            help=glossary.tip("run"),
+        )
+        st.page_link(
+            DECOMPOSE,
+            label=_atlas_label(view),
+            icon=":material/hub:",
+            help=glossary.tip("atlas"),
+        )
+        st.page_link(
+            PRUNE,
+            label=_plan_label(view),
+            icon=":material/content_cut:",
+            help=glossary.tip("pruning"),
+        )
 
 
 def complete_view() -> None:

@@ -11,6 +11,7 @@ from app import (
     cell_picker,
     components,
     figures,
+    glossary,
     map_options,
     narrow,
     picked,
@@ -85,23 +86,23 @@ def show_facts(atlas: NetworkAtlas, network: int, z: float, pole: int) -> None:
         st.metric(
             "Split-half r",
             f"{reproducibility:.2f}",
-            help="Of its maps in two halves of the documents; the Trust page has more.",
+            help=f"{glossary.tip('reproducibility')}  \nThe Trust page has more.",
         )
     elif row["stability"] == row["stability"]:
         st.metric(
             "Stability (Iq)",
             f"{row['stability']:.2f}",
-            help="Over seeds alone, which says little: the Trust page measures the halves of the "
-            "documents.",
+            help=f"{glossary.tip('stability')}  \nSeeds alone say little: the Trust page measures "
+            "the halves of the documents.",
         )
-    st.metric("Alone explains", f"{row['variance_alone']:.2%}")
-    st.metric("Peak layer", f"{row['peak_layer']}")
+    st.metric("Alone explains", f"{row['variance_alone']:.2%}", help=glossary.tip("variance"))
+    st.metric("Peak layer", f"{row['peak_layer']}", help=glossary.tip("slice"))
     of = {0: f"Units beyond {z:g}", 1: f"Units above {z:g}", -1: f"Units below −{z:g}"}[pole]
     if pole:
         n_units = network_page.pole_facts(atlas.id, network, pole, z)["n_units"]
     else:
         n_units = resources.n_members(atlas.id, network, z)
-    st.metric(of, f"{n_units:,}")
+    st.metric(of, f"{n_units:,}", help=glossary.tip("voxel"))
 
 
 def _choose_view() -> tuple[float, str]:

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from app import atlas_frame, components, recipes, resources, state, tasks
+from app import atlas_frame, components, glossary, recipes, resources, state, tasks
 from app.caches import comparing as cache
 from app.figures.comparing import Side, pair_domains, pair_maps
 from app.jobs import describe_error
@@ -290,6 +290,7 @@ def offer_to_apply(atlas: NetworkAtlas) -> None:
             list(targets),
             format_func=targets.__getitem__,
             key="compare-apply-recording",
+            help=glossary.tip("dual_regression"),
         )
         keep = st.checkbox(
             "Keep the atlas's own maps",

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import components, resources, state
+from app import components, glossary, resources, state
 from fnprune_core import workflows
 from fnprune_core.allocation import ALLOCATIONS
 from fnprune_core.compensation import COMPENSATIONS
@@ -59,7 +59,13 @@ def recording_settings() -> RecordingSettings:
     )
     with st.expander("How texts are cut", icon=":material/tune:"):
         window = st.number_input(
-            "Window, tokens", 16, 8192, 512, key="record-window", persist_state="session"
+            "Window, tokens",
+            16,
+            8192,
+            512,
+            key="record-window",
+            persist_state="session",
+            help=glossary.tip("run"),
         )
         dummy = st.number_input(
             "Dummy tokens at the start of each window",
@@ -68,7 +74,7 @@ def recording_settings() -> RecordingSettings:
             4,
             key="record-dummy",
             persist_state="session",
-            help="Attention sinks: left out of statistics, as the first scans of a run are.",
+            help=glossary.tip("dummy"),
         )
         pack = st.toggle(
             "Join short documents of a domain", key="record-pack", persist_state="session"
@@ -89,7 +95,8 @@ def ica_settings() -> GroupICA:
             key=K,
             width=150,
             persist_state="session",
-            help="More tokens bear more networks; 64 suits 16,000 tokens.",
+            help=f"{glossary.tip('n_components')}  \nMore tokens bear more networks; 64 suits "
+            "16,000 tokens.",
         )
         scope = choice("Scope", ["model", "layer"], key="ica-scope")
         algorithm = choice("Algorithm", ["fastica", "picard"], key="ica-algorithm")
@@ -101,7 +108,7 @@ def ica_settings() -> GroupICA:
             key="ica-runs",
             width=130,
             persist_state="session",
-            help="From different random starts; how well they agree is the stability.",
+            help=f"From different random starts.  \n{glossary.tip('stability')}",
         )
     with st.expander("More settings", icon=":material/tune:"):
         fun = choice("Contrast", ["cube", "logcosh"], key="ica-fun")
@@ -180,7 +187,7 @@ def _shares() -> tuple[float, float]:
         20,
         key="prune-ratio",
         persist_state="session",
-        help="Share of all MLP units of the model.",
+        help=glossary.tip("ratio"),
     )
     heads = st.slider(
         "Attention to remove, %",
@@ -213,7 +220,7 @@ def _more_plan_settings() -> tuple[str, int, int]:
             4,
             key="prune-sinks",
             persist_state="session",
-            help="Units that serve attention sinks, kept whatever their score.",
+            help=glossary.tip("sinks"),
         )
         seed = st.number_input(
             "Seed of the random score",

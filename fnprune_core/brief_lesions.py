@@ -53,9 +53,10 @@ class Patient:
 
 
 def short_windows(language_model: LanguageModel, documents: Sequence[Document]) -> Windows:
-    """Cut short texts, one window each."""
+    """Cut short texts, one window each; several where the model reads less at once."""
+    window = min(WINDOW, language_model.context_size or WINDOW)
     return cut_windows(
-        documents, language_model.tokenizer, window=WINDOW, n_dummy_tokens=0, allow_short=True
+        documents, language_model.tokenizer, window=window, n_dummy_tokens=0, allow_short=True
     )
 
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import components, figures, resources, settings, state, tasks
+from app import components, figures, glossary, resources, settings, state, tasks
 from app.earlier import describe
 from app.jobs import Job
 from fnprune_core import workflows
@@ -59,13 +59,23 @@ def show_result() -> None:
         st.warning(note, icon=":material/warning:")
     table = resources.network_table(view.atlas)
     with st.container(horizontal=True):
-        st.metric("Variance explained", f"{found.variance_explained:.0%}")
+        st.metric(
+            "Variance explained",
+            f"{found.variance_explained:.0%}",
+            help="Share of the signals' variance that all networks explain together.",
+        )
         if len(found.converged):
             st.metric("Runs converged", f"{int(found.converged.sum())} of {len(found.converged)}")
         if table["stability"].notna().any():
-            st.metric("Median stability", f"{table['stability'].median():.2f}")
+            st.metric(
+                "Median stability",
+                f"{table['stability'].median():.2f}",
+                help=glossary.tip("stability"),
+            )
         st.metric(
-            "Units in a network", f"{(resources.parcels(view.atlas, view.z) >= 0).mean():.0%}"
+            "Units in a network",
+            f"{(resources.parcels(view.atlas, view.z) >= 0).mean():.0%}",
+            help=glossary.tip("threshold"),
         )
     colours = components.palette()
     left, right = st.columns(2, gap="large")

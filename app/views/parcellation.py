@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import atlas_frame, components, maps, parcels, resources, state
+from app import atlas_frame, components, glossary, maps, parcels, resources, state
 from app.caches import parcellation as cache
 from fnprune_core.networks import NetworkAtlas
 
@@ -26,6 +26,7 @@ def controls() -> tuple[str, float]:
         default=view.map,
         required=True,
         key="parcels-view",
+        help=glossary.tip("parcellation"),
     )
     if chosen is not None and chosen != view.map:
         state.change(map=chosen)

@@ -2,7 +2,17 @@
 
 import streamlit as st
 
-from app import components, figures, resources, settings, state, strips, tasks, text_picker
+from app import (
+    components,
+    figures,
+    glossary,
+    resources,
+    settings,
+    state,
+    strips,
+    tasks,
+    text_picker,
+)
 from app.jobs import Job
 from app.texts import TextChoice
 from fnprune_core.models import LanguageModel
@@ -17,8 +27,8 @@ def show_estimate(model: LanguageModel, choice: TextChoice, chosen: RecordingSet
     with st.spinner("Estimating"):
         expected = resources.estimate(model.fingerprint, choice, chosen, model)
     with st.container(horizontal=True):
-        st.metric("Tokens", f"{expected.n_tokens:,}")
-        st.metric("Sessions", f"{expected.n_sessions:,}")
+        st.metric("Tokens", f"{expected.n_tokens:,}", help=glossary.tip("scan"))
+        st.metric("Sessions", f"{expected.n_sessions:,}", help=glossary.tip("run"))
         st.metric("Time", f"≈ {components.duration(expected.seconds)}")
         st.metric("Disk", components.size(expected.disk_bytes))
         st.metric("Memory", f"≈ {components.size(expected.memory_bytes)}")
@@ -68,7 +78,7 @@ def show_recording() -> None:
         range(len(titles)),
         format_func=titles.__getitem__,
         key="record-session",
-        help="One window of text.",
+        help=glossary.tip("run"),
     )
     values, layers = resources.carpet(recording.id, session)
     colours = components.palette()

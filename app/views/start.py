@@ -112,6 +112,12 @@ def show_title(example: bool) -> None:
         on_click=open_example,
         args=(0,),
     )
+    st.page_link(
+        "views/learn.py",
+        label="New to this? Take the lesson",
+        icon=":material/school:",
+        help="Eleven short chapters on this example: predict, try, check.",
+    )
 
 
 found = workflows.find_example(resources.workspace())
