@@ -137,7 +137,7 @@ def _say_what_is_wrong(atlas: NetworkAtlas, asked: Asked) -> None:
         components.error(describe_error(asked.refused))
     elif asked.settings is not None:
         is_whole = asked.settings.preserved in (None, tuple(range(atlas.n_networks)))
-        if is_whole and asked.settings.score == "network-energy":
+        if is_whole and asked.settings.score in ("network-energy", "network-context"):
             st.info(
                 "All networks are preserved: network energy is FLAP's score then, and the plan "
                 "cuts what FLAP cuts.",

@@ -22,7 +22,10 @@ from fnprune_core.plans import PlanSettings, choose_units
 from fnprune_core.token_groups import TokenGroups, energy_shares
 
 #: Scores that a preview cannot know, and why.
-NOT_PREVIEWED = {"taylor": "it needs gradients of the loss, a pass over the text by the model"}
+NOT_PREVIEWED = {
+    "taylor": "it needs gradients of the loss, a pass over the text by the model",
+    "network-context": "it weighs a token by those around it, which the preview does not keep",
+}
 
 Scores = NDArray[np.float64]
 

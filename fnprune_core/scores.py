@@ -24,6 +24,7 @@ from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
 from fnprune_core.recording import Recording
 
 Scores = NDArray[np.float64]
+CONTEXT = 16  # tokens before and after that say what a passage is about
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -86,6 +87,51 @@ def preserved_share(inputs: ScoreInputs) -> NDArray[np.float64]:
     return inputs.network_atlas().token_weights(inputs.preserved)
 
 
+def context_weights(inputs: ScoreInputs) -> NDArray[np.float64]:
+    """Return how much each token counts by what rules the passage around it: (n_tokens,).
+
+    w_t = p_t⁴ / (p_t⁴ + d_t⁴), 0 for dummy tokens; p and d are how active the preserved and the
+    dropped networks are, s_kt² over its own mean, averaged over each side's networks and over
+    `CONTEXT` tokens before and after in the session. So neither strong networks nor the larger
+    number of them decide, and a passage counts or does not. 1 while no network is dropped.
+    """
+    atlas = inputs.network_atlas()
+    weights = usable_tokens(inputs)
+    kept = np.zeros(atlas.n_networks, dtype=bool)
+    if not inputs.preserved:
+        raise SettingsError("No network is preserved.", hint="Preserve at least one.")
+    kept[[atlas.check_network(network) for network in inputs.preserved]] = True
+    if kept.all():
+        return weights
+    p, d = (_activity(atlas, side) for side in (kept, ~kept))
+    odds = np.divide(d, p, out=np.where(d > 0, np.inf, 0.0), where=p > 0)
+    return np.asarray(weights / (1 + odds**4))
+
+
+def _activity(atlas: NetworkAtlas, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the mean over networks of s_kt² over its own mean, smoothed: (n_tokens,)."""
+    squares = np.square(atlas.time_courses[chosen].astype(np.float64))
+    own = squares[:, ~atlas.is_dummy].mean(axis=1, keepdims=True)
+    relative = np.divide(squares, own, out=np.zeros_like(squares), where=own > 0)
+    return mean_around(atlas, relative.mean(axis=0), CONTEXT)
+
+
+def mean_around(
+    atlas: NetworkAtlas, values: NDArray[np.float64], radius: int
+) -> NDArray[np.float64]:
+    """Return the mean over a session's usable tokens around each; dummy tokens keep theirs."""
+    result = values.copy()
+    session = atlas.tokens["session"].to_numpy()
+    for number in np.unique(session):
+        here = np.flatnonzero((session == number) & ~atlas.is_dummy)
+        sums = np.concatenate([[0.0], np.cumsum(values[here])])
+        place = np.arange(len(here))
+        first = np.maximum(place - radius, 0)
+        last = np.minimum(place + radius + 1, len(here))
+        result[here] = (sums[last] - sums[first]) / (last - first)
+    return result
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
     """One row of the table of scores.
@@ -125,6 +171,14 @@ def network_energy(inputs: ScoreInputs) -> Scores:
     With every network preserved all weights are 1, and this is FLAP's score.
     """
     return inputs.column_norms() * inputs.weighted_variance(preserved_share(inputs))
+
+
+def network_context(inputs: ScoreInputs) -> Scores:
+    """‖W[:, j]‖² × variance over tokens, each token weighted by what rules the passage around it.
+
+    With every network preserved all weights are 1, and this is FLAP's score.
+    """
+    return inputs.column_norms() * inputs.weighted_variance(context_weights(inputs))
 
 
 def network_membership(inputs: ScoreInputs) -> Scores:
@@ -186,6 +240,13 @@ SCORES: dict[str, Score] = {
         label="Network energy",
         source="this project",
         token_weights=preserved_share,
+        uses_networks=True,
+    ),
+    "network-context": Score(
+        compute=network_context,
+        label="Network energy, by passage",
+        source="this project",
+        token_weights=context_weights,
         uses_networks=True,
     ),
     "network-membership": Score(

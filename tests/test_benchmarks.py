@@ -7,7 +7,7 @@ import pytest
 import tiny
 import torch
 from held_out_texts import articles, dealt, drawn, modules, spread_over
-from purpose import Outcome, outcome, with_labels
+from purpose import Outcome, outcome, weights_by_domain, with_labels
 from quality import markdown, table_lines, table_of_rows
 from result_files import Measurer, ResultFiles, row_named
 from weightings import WEIGHTINGS
@@ -186,6 +186,19 @@ def test_labels_leave_out_one_domain_and_dummy_tokens(recording, llama) -> None:
     assert weights.sum() == 4 * 30
 
 
+def test_weights_by_domain_tell_what_labels_would(recording, llama) -> None:
+    """Nothing of the dropped domain, and every kept token."""
+    inputs = ScoreInputs(language_model=llama, recording=recording)
+    weights = with_labels("code").token_weights(inputs)
+    found = weights_by_domain(weights, recording, dropped="code")
+    assert (found["left"], found["effective_share"]) == (0.0, 1.0)
+    assert found["weights"] == {"prose": 1.0, "code": 0.0}
+    everything = np.where(weights == 0, 0.25, weights) * ~recording.is_dummy
+    assert weights_by_domain(everything, recording, dropped="code")["left"] == 0.25
+    first_half = weights * (np.cumsum(weights) <= weights.sum() / 2)
+    assert weights_by_domain(first_half, recording, dropped="code")["effective_share"] == 0.5
+
+
 @pytest.fixture
 def atlas(workspace, recording):
     """Six networks of the tiny recording."""
@@ -206,26 +219,14 @@ def test_every_token_counts_fully_while_all_networks_stay(llama, recording, atla
 
 
 def test_weightings_equal_their_formulas(llama, recording, atlas) -> None:
-    """w_t = p⁴ / (p⁴ + d⁴), from energies over their own means, over 16 tokens to each side."""
     inputs = inputs_of(llama, recording, atlas, (0, 2))
     usable = ~recording.is_dummy
     squares = np.square(atlas.time_courses.astype(np.float64))
     share = squares[[0, 2]].sum(axis=0) / squares.sum(axis=0)
     assert np.allclose(WEIGHTINGS["share^2"](inputs), usable * share**2)
-
     relative = squares / squares[:, usable].mean(axis=1, keepdims=True)
-    found = WEIGHTINGS["odds^4, 16 tokens"](inputs)
-    session = recording.windows.session
-    for token in np.flatnonzero(usable)[::7]:
-        near = (
-            usable
-            & (session == session[token])
-            & (np.abs(np.arange(recording.n_tokens) - token) <= 16)
-        )
-        p = relative[[0, 2]][:, near].mean()
-        d = relative[[1, 3, 4, 5]][:, near].mean()
-        assert found[token] == pytest.approx(p**4 / (p**4 + d**4))
-    assert not found[~usable].any()
+    p, d = relative[[0, 2]].mean(axis=0), relative[[1, 3, 4, 5]].mean(axis=0)
+    assert np.allclose(WEIGHTINGS["odds^4"](inputs), usable * p**4 / (p**4 + d**4))
 
 
 # Tasks

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tiny
@@ -105,6 +107,52 @@ def test_with_all_networks_preserved_network_energy_is_flap_bit_for_bit(inputs) 
     flap = SCORES["flap"].compute(inputs())
     np.testing.assert_array_equal(SCORES["network-energy"].compute(inputs()), flap)
     assert not np.allclose(SCORES["network-energy"].compute(inputs(0, 1, 2)), flap, rtol=1e-3)
+
+
+def test_network_context_is_its_formula(inputs, llama, recording, atlas) -> None:
+    """w_t = p⁴ / (p⁴ + d⁴), from energies over their own means, over 16 tokens to each side."""
+    usable = ~recording.is_dummy
+    squares = np.square(atlas.time_courses.astype(np.float64))
+    relative = squares / squares[:, usable].mean(axis=1, keepdims=True)
+    session, place = recording.windows.session, np.arange(recording.n_tokens)
+    weights = np.zeros(recording.n_tokens)
+    for token in np.flatnonzero(usable):
+        near = usable & (session == session[token]) & (np.abs(place - token) <= 16)
+        p, d = (relative[side][:, near].mean() for side in ([0, 2], [1, 3]))
+        weights[token] = p**4 / (p**4 + d**4)
+    found = SCORES["network-context"].token_weights(inputs(0, 2))
+    np.testing.assert_allclose(found, weights, rtol=1e-6)
+    weights /= weights.sum()
+    x = signals(recording)
+    expected = np.square(columns(llama)).sum(axis=0) * (weights @ np.square(x - weights @ x))
+    np.testing.assert_allclose(SCORES["network-context"].compute(inputs(0, 2)), expected, rtol=1e-4)
+
+
+def test_a_passage_that_dropped_networks_rule_stops_counting(llama, recording, atlas) -> None:
+    """However strong the others are beside them, and though a single token there is not theirs."""
+    courses = np.ones((4, recording.n_tokens), dtype=np.float32)
+    theirs = recording.windows.session == 0
+    odd_one_out = np.flatnonzero(theirs & ~recording.is_dummy)[10]
+    courses[3, theirs] = 9.0
+    courses[3, odd_one_out] = 0.0
+    courses[0] *= 1000.0
+    decomposition = replace(atlas.decomposition, time_courses=courses)
+    inputs = ScoreInputs(
+        language_model=llama,
+        recording=recording,
+        atlas=NetworkAtlas(decomposition, recording.tokens),
+        preserved=(0, 1, 2),
+    )
+    by_passage = SCORES["network-context"].token_weights(inputs)
+    assert by_passage[odd_one_out] < 0.1
+    assert by_passage[~theirs & ~recording.is_dummy].min() > 0.9
+    by_token = SCORES["network-energy"].token_weights(inputs)
+    assert by_token[~recording.is_dummy].min() > 0.9
+
+
+def test_with_all_networks_preserved_network_context_is_flap_bit_for_bit(inputs) -> None:
+    flap = SCORES["flap"].compute(inputs())
+    np.testing.assert_array_equal(SCORES["network-context"].compute(inputs()), flap)
 
 
 def test_network_membership_is_the_largest_z_of_preserved_networks(inputs, atlas) -> None:
