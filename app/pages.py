@@ -135,6 +135,12 @@ AFTER = (
 )
 EXPERIMENT = (
     Page(
+        path="views/localizers.py",
+        title="Localizers",
+        icon="experiment",
+        help="Let the model read two kinds of texts by turns, and see which networks respond.",
+    ),
+    Page(
         path="views/lesions.py",
         title="Lesions",
         icon="healing",

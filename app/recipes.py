@@ -257,6 +257,12 @@ if workspace.has("lesion_texts", {text}):  # else: fnprune lesion --prompt
     lesion, found = open_lesion_text(workspace, {text})
     expected = found.expected[{whose}]  # at each token of this text, by both models
     ids, log_probability = expected.candidates({token})""",
+    "localizer": """if workspace.has("localizers", {result}):  # else: fnprune localize {which}
+    found = workflows.open_localizer(workspace, {result})
+    table = found.network_table()  # differences with intervals, t and q; responding ones first
+    units = found.units  # effect, standard_error, t, p and q of every unit
+    decoding = found.decoding  # accuracy on held-out templates, p and null of permutations
+    templates = found.template_table({network})""",
     "speed": """measured = workspace.entries("speeds")  # newest first; made by: fnprune speed PLAN
 for id in [each.id for each in measured if each.manifest["plan_id"] == {plan}][:1]:
     speed = workflows.open_speed(workspace, id)

@@ -79,6 +79,8 @@ class ViewState:
         Artifact id of the study that is looked at.
     column : int
         The selected column of a matrix; −1 where none is.
+    localizer : str
+        Name of a ready localizer, or artifact id of what one of a person's own has found.
     part : str
         Which part of a page is open, where `show` tells something else.
     writing : str
@@ -111,6 +113,7 @@ class ViewState:
     plans: tuple[str, ...] = ()
     study: str = ""
     column: int = -1
+    localizer: str = ""
     part: str = ""
     writing: str = ""
     chapter: str = ""
@@ -170,6 +173,7 @@ def _texts(view: ViewState) -> dict[str, str]:
         "plans": ".".join(view.plans),
         "study": view.study,
         "column": str(view.column),
+        "localizer": view.localizer,
         "part": view.part,
         "writing": view.writing,
         "chapter": view.chapter,
@@ -214,6 +218,7 @@ def decode(parameters: Mapping[str, str]) -> ViewState:
         plans=_identities(parameters.get("plans", "")),
         study=identity("study"),
         column=_index(parameters.get("column", ""), -1),
+        localizer=_word(parameters.get("localizer", "")),
         part=_word(parameters.get("part", "")),
         writing=identity("writing"),
         chapter=_word(parameters.get("chapter", "")),

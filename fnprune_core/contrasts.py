@@ -82,8 +82,9 @@ def design_matrix(
     if np.any(np.diff(block_of_token) < 0) or numbers[-1] != len(numbers) - 1:
         raise SettingsError("Tokens must be in the order of their blocks, each with some.")
     names = [f"block {number}" for number in numbers]
+    # Half a token early: at the edge itself, nilearn's finer grid may miss the first token.
     events = pd.DataFrame(
-        {"onset": first.astype(float), "duration": counts.astype(float), "trial_type": names}
+        {"onset": first - 0.5, "duration": counts.astype(float), "trial_type": names}
     )
     values = np.column_stack([np.asarray(v, dtype=float) for v in covariates.values()])
     with warnings.catch_warnings():

@@ -196,6 +196,15 @@ def simulated(
     return blocks, block, covariates, noise
 
 
+@pytest.mark.parametrize("n_tokens", [2, 3, 7, 9, 50])
+def test_boxcars_are_exact_for_blocks_of_any_length(n_tokens) -> None:
+    block = np.repeat(np.arange(12), n_tokens)
+    block = block[n_tokens - 1 :]  # the first is as short as can be
+    design = design_matrix(block, {"position": np.arange(len(block), dtype=float)})
+    expected = (block[:, None] == np.arange(12)).astype(float)
+    np.testing.assert_array_equal(design.to_numpy()[:, :12], expected)
+
+
 def test_weights_are_plain_least_squares() -> None:
     _, block, covariates, signals = simulated(toy(), n=7)
     design = design_matrix(block, covariates)

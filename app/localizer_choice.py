@@ -1,0 +1,139 @@
+"""Choosing a localizer: a ready one or one's own, its stimuli, and the button that runs it."""
+
+import pandas as pd
+import streamlit as st
+
+from app import components, resources, state, take_away, tasks_localizers
+from app.jobs import describe_error
+from fnprune_core import localizers
+from fnprune_core.errors import TextError
+from fnprune_core.localizing import Found
+from fnprune_core.networks import NetworkAtlas
+from fnprune_core.stimuli import LEAST_BLOCKS, Localizer, read_localizer
+
+OWN = "own"
+_FORMAT = (
+    "CSV or TSV in UTF-8 with two columns, condition and text, one item a line. A third column, "
+    "template, says which items share a frame; templates are then what is resampled, and those "
+    "that every condition has are paired. Keep conditions alike in all but what you want to find, "
+    f"also in length. At least {LEAST_BLOCKS} templates, or {2 * LEAST_BLOCKS} items, of each."
+)
+
+
+def choose(found: list[Found]) -> str:
+    """Draw the choice among ready localizers and one's own; return its name, `OWN` or an id."""
+    held = state.view().localizer
+    own = [each.id for each in found if each.name not in localizers.READY]
+    names = [*localizers.READY, *own, OWN]
+    current = held if held in names else next(iter(localizers.READY))
+    done = {each.name for each in found} | set(own)
+    titles = {name: ready.title for name, ready in localizers.READY.items()}
+    titles |= {each.id: each.title for each in found if each.id in own}
+    titles[OWN] = "Your own"
+    chosen = st.pills(
+        "Localizer",
+        names,
+        format_func=lambda name: (
+            (":material/check: " if name in done else "")
+            + (":material/upload: " if name == OWN else "")
+            + components.plain(titles[name])
+        ),
+        default=current,
+        required=True,
+        key=f"localizer-{current}-{len(done)}",
+        label_visibility="collapsed",
+    )
+    if chosen is not None and chosen != current:
+        state.change(localizer=chosen, show="")
+        st.rerun()
+    return current
+
+
+def upload() -> Localizer | None:
+    """Ask for a file of one's own; return its localizer, None while there is none that works."""
+    file = st.file_uploader("File with conditions and texts", type=["csv", "tsv", "txt"])
+    st.caption(_FORMAT)
+    if file is None:
+        return None
+    try:
+        name = file.name.rpartition(".")[0] or file.name
+        found = read_localizer(file.getvalue(), name=name)
+        conditions = list(found.conditions)
+        if len(conditions) > 2:
+            up = st.multiselect(
+                "What is held against the rest", conditions, default=conditions[:1],
+                key="localizer-positive",
+            )  # fmt: skip
+            found = read_localizer(file.getvalue(), name=name, positive=up)
+    except TextError as caught:
+        components.error(describe_error(caught))
+        return None
+    return found
+
+
+def show_stimuli(localizer: Localizer) -> None:
+    """Draw what the localizer asks, an item of each condition, and all items on request."""
+    if localizer.question:
+        st.markdown(f"**{localizer.question}**")
+    n_templates = len(localizer.templates(localizer.positive[0]))
+    counts = {len(localizer.texts(condition)) for condition in localizer.conditions}
+    each = " or ".join(map(str, sorted(counts)))
+    paired = ", the same in each condition" if localizer.is_paired else ""
+    st.caption(
+        f"{components.plain(localizer.contrast)} · {each} items a condition from {n_templates} "
+        f"{localizer.unit}{paired} · a block holds the items of one of them and is read in a "
+        f"window of its own, conditions by turns. {localizer.note}"
+    )
+    for column, condition in zip(
+        st.columns(len(localizer.conditions)), localizer.conditions, strict=True
+    ):
+        with column, st.container(border=True, gap="xsmall"):
+            side = "+" if condition in localizer.positive else "−"
+            st.markdown(f"**{side} {components.plain(condition)}**")
+            template = localizer.templates(condition)[0]
+            texts = [
+                item.text
+                for item in localizer.items
+                if item.condition == condition and item.template == template
+            ]
+            for text in texts[:2]:
+                st.caption(components.plain(text).replace("\n", "  \n"))
+    with st.expander("All stimuli", icon=":material/list:", on_change="rerun") as opened:
+        if opened.open:
+            table = pd.DataFrame(
+                [(i.condition, i.template, i.text) for i in localizer.items],
+                columns=["condition", "template", "text"],
+            )
+            take_away.csv_button(table, name=f"localizer-{localizer.name}", key="stimuli")
+            st.dataframe(table, hide_index=True, height=300, alt="Stimuli of the localizer")
+
+
+def run(atlas: NetworkAtlas, localizer: Localizer) -> None:
+    """Draw the button that runs a localizer, or the progress of the run."""
+    if components.is_active(tasks_localizers.KIND):
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.button(
+            "Run",
+            type="primary",
+            icon=":material/play_arrow:",
+            key="localizer-run",
+            on_click=_start,
+            args=(atlas.id, localizer),
+        )
+        st.caption(
+            "The model reads every block once; the embedded model takes about half a minute.",
+            width="stretch",
+        )
+
+
+def _start(atlas_id: str, localizer: Localizer) -> None:
+    components.start(
+        tasks_localizers.localize(
+            resources.shelf(),
+            resources.workspace(),
+            model=state.view().model,
+            atlas=atlas_id,
+            localizer=localizer,
+        )
+    )
