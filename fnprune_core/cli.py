@@ -24,6 +24,7 @@ from fnprune_core.commands import (
     whole,
 )
 from fnprune_core.commands.lesion import lesion
+from fnprune_core.commands.localize import localize
 from fnprune_core.commands.sweep import sweep
 from fnprune_core.commands.workspaces import workspaces
 from fnprune_core.console import EXIT_CANCELLED, EXIT_USER_ERROR, print_error
@@ -51,6 +52,7 @@ for _command in (
     pruning.evaluate,
     sweep,
     generating.generate,
+    localize,
     lesion,
     taking.export,
     taking.speed,

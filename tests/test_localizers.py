@@ -1,6 +1,7 @@
 """Localizers: stimuli, the general linear model, decoding, and the run as a whole."""
 
 import shutil
+import sys
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from scipy import stats
 from transformers import AutoTokenizer
 
 from fnprune_core import localizers, workflows
+from fnprune_core.cli import main
 from fnprune_core.contrasts import Sums, design_matrix, first_level, second_level
 from fnprune_core.decomposition import GroupICA
 from fnprune_core.errors import NotConvergedWarning, SettingsError, TextError
@@ -166,6 +168,14 @@ def test_wrong_contrasts_and_names_are_told() -> None:
         localizers.load("nope")
     with pytest.raises(TextError, match="UTF-8"):
         read_localizer(b"\xff\xfe\x00a")
+
+
+def test_the_command_tells_which_localizers_there_are(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(sys, "argv", ["fnprune", "localize", "latest", "nope"])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 2
+    assert "sentiment" in capsys.readouterr().err
 
 
 def test_items_and_blocks_must_have_room_for_a_response(llama) -> None:

@@ -1,0 +1,109 @@
+"""Localizers from the command line: which networks and units respond to a contrast of texts."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fnprune_core.commands.options import (
+    EMBEDDED,
+    Device,
+    Dtype,
+    Json,
+    Model,
+    Where,
+    load,
+    workspace_at,
+)
+from fnprune_core.console import print_facts, print_json, print_table, progress_bars
+
+if TYPE_CHECKING:
+    from fnprune_core.localizer_results import LocalizerResult
+    from fnprune_core.stimuli import Localizer
+
+_COLUMNS = ["network", "name", "difference", "low", "high", "effect_size", "t", "q"]
+_MOST = 12
+
+
+def localize(
+    atlas: Annotated[str, typer.Argument(help="Id of a decomposition.")],
+    localizer: Annotated[
+        str, typer.Argument(help="A ready localizer, or a CSV or TSV file: condition, text.")
+    ] = "language",
+    positive: Annotated[
+        list[str] | None, typer.Option(help="Condition of a file on the first side; repeatable.")
+    ] = None,
+    negative: Annotated[
+        list[str] | None, typer.Option(help="Condition on the other side; repeatable.")
+    ] = None,
+    permutations: Annotated[
+        int, typer.Option(help="Permutations of the decoding's labels.", min=1)
+    ] = 2000,
+    seed: Annotated[int, typer.Option(help="Of block order, folds, permutations.", min=0)] = 0,
+    model: Model = EMBEDDED,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    where: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Read blocks of texts in alternating conditions, and say which networks respond."""
+    stimuli = _stimuli(localizer, positive or [], negative or [])
+    from fnprune_core import decoding, workflows
+    from fnprune_core.item_decoding import DecodingSettings
+
+    workspace = workspace_at(where)
+    opened = workflows.open_atlas(workspace, atlas)
+    language_model = load(model, device, dtype, as_json=as_json)
+    with progress_bars(shown=not as_json) as progress:
+        id = workflows.localize(
+            workspace,
+            language_model,
+            opened.id,
+            stimuli,
+            settings=DecodingSettings(n_permutations=permutations, seed=seed),
+            progress=progress,
+        )
+    found = workflows.open_localizer(workspace, id)
+    table = found.network_table()
+    table.insert(1, "name", [decoding.suggested_name(opened, int(k)) for k in table["network"]])
+    facts = _facts(found)
+    if as_json:
+        print_json(
+            {
+                **facts,
+                "networks": table.to_dict("records"),
+                "layers": found.layer_table().to_dict("records"),
+                "conditions": found.surprise_table().to_dict("records"),
+            }
+        )
+        return
+    print_facts(f"Localizer: {found.localizer.title}", facts)
+    shown = table[_COLUMNS].head(_MOST)
+    title = f"Networks, × usual strength, 95 % intervals over {found.localizer.unit}"
+    print_table(title, shown.columns.tolist(), shown.to_numpy().tolist())
+
+
+def _stimuli(name: str, positive: list[str], negative: list[str]) -> "Localizer":
+    from fnprune_core import localizers
+    from fnprune_core.stimuli import read_localizer
+
+    if name in localizers.READY or not Path(name).suffix:
+        return localizers.load(name)
+    return read_localizer(Path(name), positive=positive, negative=negative)
+
+
+def _facts(found: "LocalizerResult") -> dict[str, Any]:
+    made = asdict(found.decoding)
+    table = found.network_table()
+    return {
+        "id": found.id,
+        "contrast": found.localizer.contrast,
+        "items": len(found.localizer.items),
+        "unit_of_resampling": found.localizer.unit,
+        "accuracy": made["accuracy"],
+        "accuracy_standard_error": made["standard_error"],
+        "accuracy_p": made["p"],
+        "networks_responding": int(table["responds"].sum()),
+        "units_responding": found.n_responding(),
+    }
