@@ -33,7 +33,7 @@ from fnprune_core.evaluation import Perplexity, paired_difference
 from fnprune_core.loading import load_model
 from fnprune_core.networks import NetworkAtlas
 from fnprune_core.plans import PlanSettings
-from fnprune_core.recording import Recording, RecordingSettings, record
+from fnprune_core.recording import RecordingSettings, record
 from fnprune_core.scores import SCORES, Score, ScoreInputs
 from fnprune_core.storage import Workspace
 
@@ -186,30 +186,13 @@ class Experiment:
         plan_ids = self._plans(score, dropped)
         return self.measurer.losses(self.windows, plan_ids[compensation])
 
-    def _without(self, dropped: str) -> tuple[int, ...]:
+    def without(self, dropped: str) -> tuple[int, ...]:
+        """Return the networks that stay when a domain's are dropped."""
         gone = set(self.atlas.networks_of_domain(dropped))
         return tuple(k for k in range(self.atlas.n_networks) if k not in gone)
 
-    def weights(self, score: str) -> Iterator[dict[str, Any]]:
-        """Yield how much tokens count after dropping each domain, by domain: a row each."""
-        for dropped in self.options.dropped:
-            inputs = ScoreInputs(
-                language_model=self.language_model,
-                recording=self.recording,
-                atlas=self.atlas,
-                preserved=self._without(dropped),
-            )
-            yield {
-                "score": score,
-                "dropped": dropped,
-                "n_networks_dropped": len(self.atlas.networks_of_domain(dropped)),
-                **weights_by_domain(
-                    SCORES[score].token_weights(inputs), self.recording, dropped=dropped
-                ),
-            }
-
     def _plans(self, score: str, dropped: str | None) -> dict[str, str]:
-        preserved = None if dropped is None else self._without(dropped)
+        preserved = None if dropped is None else self.without(dropped)
         settings = [
             PlanSettings(
                 score=score,
@@ -296,28 +279,6 @@ class Experiment:
         }
 
 
-def weights_by_domain(
-    weights: NDArray[np.float64], recording: Recording, *, dropped: str
-) -> dict[str, Any]:
-    """Return the mean weight of each domain's tokens, and what is left of the kept ones.
-
-    ``left`` is the dropped domain's mean weight over that of the others, 0 with labels;
-    ``effective_share`` (Σ w)² / Σ w² over the number of the kept domains' tokens, 1 with labels.
-    """
-    windows, usable = recording.windows, ~recording.is_dummy
-    names = windows.domain_names
-    here = [usable & (windows.domain_index == d) for d in range(len(names))]
-    kept = weights[usable & (windows.domain_index != names.index(dropped))]
-    return {
-        "weights": {
-            name: round(float(weights[part].mean()), 4)
-            for name, part in zip(names, here, strict=True)
-        },
-        "left": round(float(weights[here[names.index(dropped)]].mean() / kept.mean()), 4),
-        "effective_share": round(float(kept.sum() ** 2 / np.square(kept).sum() / len(kept)), 4),
-    }
-
-
 def _rounded(changes: Mapping[str, tuple[float, float]]) -> dict[str, list[float]]:
     return {name: [round(value, 5) for value in pair] for name, pair in changes.items()}
 
@@ -374,7 +335,6 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--n-calibration", type=int, default=32, help="windows of each domain")
     parser.add_argument("--n-evaluated", type=int, default=32, help="windows of each domain")
     parser.add_argument("--part", choices=["choice", "held-out"], default="held-out")
-    parser.add_argument("--weights", action="store_true", help="only how much tokens count")
     options = parser.parse_args(arguments)
     options.scores = options.score or [NETWORKS, CONTEXT]
     return options
@@ -382,13 +342,7 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
 
 def main() -> None:
     """Measure and print."""
-    options = parsed()
-    experiment = Experiment(options)
-    if options.weights:
-        rows = [row for score in options.scores for row in experiment.weights(score)]
-        print(json.dumps(rows, indent=1))
-        return
-    report = experiment.report()
+    report = Experiment(parsed()).report()
     print(table(report))
     print(json.dumps(report, indent=1))
 

@@ -7,7 +7,8 @@ import pytest
 import tiny
 import torch
 from held_out_texts import articles, dealt, drawn, modules, spread_over
-from purpose import Outcome, outcome, weights_by_domain, with_labels
+from purpose import Outcome, outcome, with_labels
+from purpose_weights import removed_share, weights_by_domain
 from quality import markdown, table_lines, table_of_rows
 from result_files import Measurer, ResultFiles, row_named
 from weightings import WEIGHTINGS
@@ -17,6 +18,7 @@ from fnprune_core import workflows
 from fnprune_core.corpora import Document
 from fnprune_core.decomposition import GroupICA
 from fnprune_core.evaluation import perplexity
+from fnprune_core.layout import UnitLayout
 from fnprune_core.plans import PlanSettings
 from fnprune_core.scores import ScoreInputs
 
@@ -197,6 +199,13 @@ def test_weights_by_domain_tell_what_labels_would(recording, llama) -> None:
     assert weights_by_domain(everything, recording, dropped="code")["left"] == 0.25
     first_half = weights * (np.cumsum(weights) <= weights.sum() / 2)
     assert weights_by_domain(first_half, recording, dropped="code")["effective_share"] == 0.5
+
+
+def test_the_removed_share_is_the_mean_over_layers() -> None:
+    layout = UnitLayout((2, 3))
+    energy = np.array([1.0, 3.0, 2.0, 2.0, 4.0])
+    removed = (np.array([0]), np.array([0, 2]))
+    assert removed_share(removed, energy, layout) == pytest.approx((1 / 4 + 6 / 8) / 2)
 
 
 @pytest.fixture
