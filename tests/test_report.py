@@ -297,6 +297,19 @@ def test_what_is_missing_is_said_with_how_to_make_it(made) -> None:
     assert section.missing[0] == lacking["Trust"]
 
 
+def test_an_applied_atlas_is_told_as_what_it_is(made, tmp_path) -> None:
+    root = tmp_path / "workspace"
+    shutil.copytree(made.where, root)
+    workspace = Workspace(root)
+    recording = made.m.atlas.decomposition.recording_id
+    applied = workflows.apply_atlas(workspace, made.atlas, recording)
+    m = report.open_material(workspace, applied, n_detailed=0)
+    told = "".join(Page(report_page(m, ("methods", "networks", "limits", "reproduce"))).text)
+    assert "There was no ICA on these texts" in told
+    assert "runs from random starts" not in told
+    assert f"fnprune apply {made.atlas} {recording}" in told
+
+
 def test_trust_is_told_against_chance_once_it_is_measured(made, tmp_path) -> None:
     root = tmp_path / "workspace"
     shutil.copytree(made.where, root)

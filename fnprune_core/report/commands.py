@@ -19,7 +19,7 @@ from fnprune_core.report.material import Material
 from fnprune_core.report.parts import Block, Code, Section, Text
 from fnprune_core.storage import read_manifest
 
-TEXTS = "YOUR_TEXTS"
+TEXTS, OWN_STIMULI = "YOUR_TEXTS", "YOUR_STIMULI.tsv"
 _ICA = {
     "n_components": "--k",
     "n_runs": "--runs",
@@ -132,13 +132,17 @@ def localizer_commands(m: Material) -> list[str]:
     lines = []
     for result in run_localizers(m):
         facts = read_manifest(m.workspace.existing("localizers", result.id))["inputs"]
-        name = facts["name"] if facts["name"] in READY else "YOUR_STIMULI.tsv"
+        name, sides = facts["name"], ""
+        if name not in READY:
+            name = OWN_STIMULI
+            sides = "".join(_options({"--positive": c}) for c in result.localizer.positive)
+            sides += "".join(_options({"--negative": c}) for c in result.localizer.negative)
         options = {
             "--permutations": facts["settings"]["n_permutations"],
             "--seed": facts["settings"]["seed"],
             "--dtype": facts["dtype"],
         }
-        line = f"fnprune localize {m.atlas.id} {name}{_options(options)}{_model(m)}"
+        line = f"fnprune localize {m.atlas.id} {name}{sides}{_options(options)}{_model(m)}"
         lines.append(f"{line}  # {result.id}")
     return lines
 
@@ -183,7 +187,7 @@ def _read_by(study: LesionStudy) -> str:
     """Return the arguments that name what a study was read on."""
     if "template" in study.facts.unit:
         names = _localizers_with(study.columns)
-        return "".join(f" --localizer {name}" for name in names) or " --localizer YOUR_STIMULI.tsv"
+        return "".join(f" --localizer {name}" for name in names) or f" --localizer {OWN_STIMULI}"
     held_out = {document.domain for document in builtin_documents(split="held-out")}
     return "" if set(study.columns) <= held_out else f" {TEXTS}"
 

@@ -1,0 +1,110 @@
+"""The page Report, and what it writes in a real browser without a network, printed."""
+
+import base64
+import re
+
+import pytest
+from browsing import FLAGS
+from driving import finish, press, said
+from selenium.webdriver import Chrome
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+
+from app import resources
+from app.report_page import write_report
+from fnprune_core import report
+from fnprune_core.storage import Workspace
+
+
+def code(at) -> str:
+    return "\n".join(block.value for block in at.code)
+
+
+def test_sections_are_chosen_what_lacks_is_said_and_the_file_is_offered(open_page, example) -> None:
+    at = open_page("report", **example.view())
+    assert not at.exception
+    assert [box.value for box in at.checkbox] == [True] * len(report.SECTIONS)
+    assert f"fnprune trust {example.atlas} --parts" in code(at)
+    assert f"fnprune lesion {example.atlas}" in code(at)
+    for key in ("trust", "connectome", "localizers", "lesions", "plans"):
+        at.checkbox(key=f"report-section-{key}").set_value(False)
+    at.slider(key="report-networks").set_value(1).run()
+    assert "fnprune trust" not in code(at)
+    assert "--networks 1 --z 3 --sections methods,networks,decoding,limits,reproduce" in code(at)
+    press(at, "Write the report")
+    job = finish(at)
+    assert job.state == "done", job.failure
+    assert [b.proto.label[:6] for b in at.get("download_button")] == ["Report"]
+    text = job.result.read_text(encoding="utf-8")
+    assert text.count("<article") == 1
+    assert 'id="reproduce"' in text
+    assert 'id="trust"' not in text
+
+
+def test_nothing_chosen_and_no_atlas_are_told(open_page, example, fresh) -> None:
+    at = open_page("report", **example.view())
+    for box in at.checkbox:
+        box.set_value(False)
+    at.run()
+    assert "Choose at least one section" in said(at)
+    assert next(b for b in at.button if b.label == "Write the report").disabled
+    empty = open_page("report")
+    assert not empty.exception
+    assert "No networks yet" in "\n".join(each.value for each in empty.subheader)
+
+
+def test_damage_is_told_on_the_page(open_page, example, fresh) -> None:
+    workspace = resources.workspace()
+    folder = workspace.root / "lesions" / "0123456789abcdef"
+    folder.mkdir(parents=True)
+    manifest = workspace.root / "decompositions" / example.atlas / "manifest.json"
+    told = manifest.read_text().replace(
+        '"inputs"', f'"decomposition_id": "{example.atlas}", "inputs"'
+    )
+    (folder / "manifest.json").write_text(told)
+    at = open_page("report", **example.view())
+    press(at, "Write the report")
+    job = finish(at)
+    assert job.state == "failed"
+    assert "The section 'Lesions' cannot be written" in said(at)
+    assert "leave the section 'lesions' out" in said(at)
+
+
+@pytest.mark.browser
+def test_the_file_opens_without_a_network_and_prints(example, fresh, tmp_path, need_chromium):
+    path = write_report(
+        Workspace(fresh), example.atlas, tmp_path / "report.html",
+        settings=report.ReportSettings(z=1.5, n_detailed=2),
+    )  # fmt: skip
+    options = Options()
+    options.binary_location = str(need_chromium[0])
+    for flag in FLAGS:
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = Chrome(options=options, service=Service(str(need_chromium[1])))
+    try:
+        driver.execute_cdp_cmd("Network.enable", {})
+        offline = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
+        driver.execute_cdp_cmd("Network.emulateNetworkConditions", offline)
+        driver.get(path.as_uri())
+        assert [e for e in driver.get_log("browser") if e["level"] == "SEVERE"] == []
+        asked = re.findall(
+            r'"url":"(\w+):', str([e["message"] for e in driver.get_log("performance")])
+        )
+        assert set(asked) <= {"file", "data", "about", "chrome"}
+        widths = driver.execute_script(
+            "return [...document.images].map((i) => i.complete && i.naturalWidth)"
+        )
+        assert widths
+        assert all(widths)
+        overflow = "return document.documentElement.scrollWidth - window.innerWidth"
+        for width in (1280, 390):
+            size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+            driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+            assert driver.execute_script(overflow) <= 0, width
+        printed = driver.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True})
+        pdf = base64.b64decode(printed["data"])
+    finally:
+        driver.quit()
+    assert pdf.startswith(b"%PDF")
+    assert len(re.findall(rb"/Type\s*/Page\b", pdf)) >= 4
