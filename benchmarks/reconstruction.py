@@ -76,7 +76,9 @@ def main() -> None:
                 start,
                 windows,
                 weights=np.where(windows.is_dummy, 0.0, 1.0),
-                training=Training(n_passes=int(n_passes), step=float(step)),
+                training=Training(
+                    n_passes=int(n_passes), step=float(step), step_per_nat=float("inf")
+                ),
             )
         seconds = time.perf_counter() - began
         found = perplexity(prune(model, made, refits=refits), text).perplexity

@@ -15,7 +15,7 @@ from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, i
 from fnprune_core.recording import Recording
 from fnprune_core.silencing import Refit
 
-RIDGE = 0.01
+RIDGE = 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -87,7 +87,8 @@ def least_squares_refit(
 ) -> Refit:
     """Refit the kept columns: min Σ_t w_t ‖W x − V x_kept − b‖² + λ Σ_j G_jj ‖ΔW_j‖².
 
-    The ridge, λ = 0.01, pulls towards the old columns, each scaled by its own energy.
+    The ridge, λ = `RIDGE`, pulls towards the old columns, each scaled by its own energy. So much
+    of it generalises best from ten or twenty tokens a unit, as long as sink units stay.
     """
     gram, mean = statistics.gram, statistics.gram_mean
     if gram is None or mean is None:

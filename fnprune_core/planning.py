@@ -1,7 +1,7 @@
 """Plans: scores, allocation and compensation brought together, and plans from elsewhere."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -14,14 +14,14 @@ from fnprune_core.attention_planning import (
     attention_warning,
     parameters_of_groups,
 )
-from fnprune_core.compensation import Cut, compensate, compensation_named, uses_bias
+from fnprune_core.compensation import RIDGE, Cut, compensate, compensation_named, uses_bias
 from fnprune_core.errors import PlanError
 from fnprune_core.models import LanguageModel
 from fnprune_core.networks import NetworkAtlas
 from fnprune_core.plan_files import write_plan
 from fnprune_core.plans import PlanSettings, PruningPlan, choose_units
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
-from fnprune_core.reconstruction import reconstruct
+from fnprune_core.reconstruction import Training, reconstruct
 from fnprune_core.recording import Recording
 from fnprune_core.scores import SCORES, ScoreInputs, score_named, sink_units
 from fnprune_core.silencing import Refit
@@ -209,11 +209,14 @@ class _Planner:
 
     def _inputs_json(self, settings: PlanSettings) -> dict[str, Any]:
         uses_networks = SCORES[settings.score].uses_networks
+        row = compensation_named(settings.compensation)
         return {
             "fingerprint": self.language_model.fingerprint,
             "recording_id": self.recording.id,
             "decomposition_id": self.atlas.id if self.atlas and uses_networks else "",
             "settings": settings.to_json(),
+            **({"ridge": RIDGE} if row.needs_gram else {}),
+            **({"training": asdict(Training())} if row.is_trained else {}),
         }
 
     def _score_inputs(self, settings: PlanSettings) -> ScoreInputs:

@@ -36,7 +36,10 @@ class Training:
     n_passes : int
         Passes over the sessions that are not held out, one session a step.
     step : float
-        Adam's learning rate over the root mean square of the tensor it moves.
+        Adam's learning rate over the root mean square of the tensor it moves, at most.
+    step_per_nat : float
+        The same for each nat of the held-out loss where training starts: a model that lost little
+        has little to learn, and large steps would cost it more than that.
     warm_up : int
         Steps over which it rises; then it falls as a cosine.
     held_out : float
@@ -47,6 +50,7 @@ class Training:
 
     n_passes: int = 4
     step: float = 1.6e-3
+    step_per_nat: float = 3.2e-3
     warm_up: int = 15
     held_out: float = 0.125
     seed: int = 0
@@ -95,9 +99,10 @@ def reconstruct(  # noqa: PLR0913 - a stage has its inputs, options, progress an
     run = _Run(language_model, prune(language_model, plan, refits=refits).float(), windows, counted)
     n_steps = training.n_passes * len(learned)
     optimiser = torch.optim.Adam(run.groups(), betas=(0.9, 0.99), fused=True)
-    largest = [group["lr"] * training.step for group in optimiser.param_groups]
     order = np.random.default_rng(training.seed)
     best, kept = run.held_out_loss(held_out), run.snapshot()
+    step = min(training.step, training.step_per_nat * max(best, 0.0))
+    largest = [group["lr"] * step for group in optimiser.param_groups]
     done = 0
     for _ in range(training.n_passes):
         for session in order.permutation(learned):

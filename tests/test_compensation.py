@@ -82,7 +82,7 @@ def test_the_better_the_compensation_the_smaller_the_error(
 
 @pytest.mark.parametrize("intercept", [False, True])
 def test_least_squares_solves_the_stated_problem(llama, record_windows, intercept):
-    """min Σ w‖W x − V x_kept − b‖² + 0.01 Σ_j (Σ w x_j²) ‖ΔV_j‖², dummy tokens with weight 1."""
+    """min Σ w‖W x − V x_kept − b‖² + λ Σ_j (Σ w x_j²) ‖ΔV_j‖², dummy tokens with weight 1."""
     recording = record_windows(llama)
     removed = tiny.ragged_removal(llama.layout)
     weights = np.random.default_rng(0).exponential(size=recording.n_tokens)
@@ -97,7 +97,9 @@ def test_least_squares_solves_the_stated_problem(llama, record_windows, intercep
     w = np.where(recording.is_dummy, 1.0, weights)
     design = np.concatenate([x[:, kept], np.full((len(x), 1), float(intercept))], axis=1)
     energy = w @ np.square(x[:, kept])
-    ridge = np.concatenate([np.diag(np.sqrt(0.01 * energy)), np.zeros((len(kept), 1))], axis=1)
+    ridge = np.concatenate(
+        [np.diag(np.sqrt(compensation.RIDGE * energy)), np.zeros((len(kept), 1))], axis=1
+    )
     solution, *_ = np.linalg.lstsq(
         np.concatenate([np.sqrt(w)[:, None] * design, ridge]),
         np.concatenate(

@@ -15,7 +15,7 @@ from fnprune_core.pruning import mask, prune
 from fnprune_core.reconstruction import Training, _Divergence, reconstruct, split_sessions
 from fnprune_core.silencing import Refit, silenced
 
-TRAINING = Training(n_passes=6, step=0.02, warm_up=2)
+TRAINING = Training(n_passes=6, step=0.02, step_per_nat=100.0, warm_up=2)
 
 
 def learnable_windows(n_dummy_tokens=2):
@@ -94,7 +94,7 @@ def test_a_step_that_betters_nothing_leaves_the_refits_where_they_were(llama):
         before,
         windows,
         weights=np.ones(windows.n_tokens),
-        training=Training(n_passes=1, step=30.0, warm_up=1),
+        training=Training(n_passes=1, step=30.0, step_per_nat=1e6, warm_up=1),
     )
     assert divergence(llama, plan, refits, windows) == pytest.approx(
         divergence(llama, plan, before, windows), rel=1e-4
