@@ -165,11 +165,12 @@ def block_course(found: LocalizerResult, network: int, *, palette: Palette) -> P
     for condition, colour in colours.items():
         x: list[float | None] = []
         y: list[float | None] = []
-        for row in effects[effects["condition"] == condition].itertuples():
-            begin, end = float(starts[row.block]), float(starts[row.block + 1])
+        own = effects[effects["condition"] == condition]
+        for number, effect in zip(own["block"].tolist(), own["effect"].tolist(), strict=True):
+            begin, end = float(starts[number]), float(starts[number + 1])
             figure.add_vrect(x0=begin, x1=end, fillcolor=rgba(colour, 0.13), line_width=0)
             x += [begin, end, None]
-            y += [row.effect, row.effect, None]
+            y += [effect, effect, None]
         figure.add_scatter(
             x=x, y=y, mode="lines", name=safe(condition), line={"color": colour, "width": 4},
             hovertemplate="%{fullData.name}: %{y:+.2f}×<extra></extra>",
