@@ -2,9 +2,13 @@
 
 import base64
 import os
+import socket
+import subprocess
+import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -42,6 +46,25 @@ def is_healthy(url: str) -> bool:
             return bool(answer.status == 200)
     except OSError:
         return False
+
+
+@contextmanager
+def served(workspace: Path, *, log: Path, **variables: str) -> Iterator[str]:
+    """Serve the app over a workspace, with environment variables; its address is given."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    environment = {**os.environ, **variables, "FNPRUNE_WORKSPACE": str(workspace)}
+    command = [sys.executable, "-m", "streamlit", "run", "app/main.py", f"--server.port={port}"]
+    with log.open("w") as file:
+        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=file, stderr=file)
+        try:
+            wait_for(lambda: is_healthy(url), "a healthy server")
+            yield url
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
 
 
 def wait_for(condition: Callable[[], object], what: str, *, seconds: float = PATIENCE_S) -> None:

@@ -1,0 +1,109 @@
+"""The prune lab in a real browser, on a tiny model: keys and mouse, live numbers, undo, a link."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import tiny
+from browsing import Browser, served, wait_for
+from selenium.webdriver.common.keys import Keys
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def browser(need_chromium, example, fresh, tmp_path):
+    """A browser on the app over the tiny example's workspace."""
+    # Tiny models are faster on one thread.
+    with served(fresh, log=tmp_path / "server.log", OMP_NUM_THREADS="1") as url:
+        person = Browser(need_chromium, url)
+        try:
+            yield person
+        finally:
+            person.driver.quit()
+
+
+@pytest.fixture
+def long_text(tmp_path) -> Path:
+    """Held-out text so long that a comparison on it can be watched."""
+    documents = tiny.toy_documents(n_per_domain=2, n_words=3000)[1::2]
+    path = tmp_path / "long.jsonl"
+    path.write_text("\n".join(json.dumps({"text": d.text, "topic": d.domain}) for d in documents))
+    return path
+
+
+def decisions(browser: Browser) -> list[str]:
+    """Return what the switches of the table say, in its order."""
+    return [browser.inside("lab-table", ".switch", k).text for k in range(6)]
+
+
+def choose(browser: Browser) -> None:
+    """Toggle networks by key and by mouse; the preview follows, undo takes back."""
+    browser.read("6 of 6 networks preserved")
+    browser.press("Prepare the preview")
+    browser.read("Operations a token")
+    browser.read("The units that go are those of the plan")
+    browser.keys("p", Keys.ARROW_RIGHT, "p")
+    browser.read("4 of 6 networks preserved")
+    browser.read("Approximate")  # the preview is of these networks now
+    browser.pick("lab-table", ".switch", 3)
+    browser.read("3 of 6 networks preserved")
+    assert "drop=0-1.3" in browser.parameters()
+    assert [word.split()[-1] for word in decisions(browser)] == [
+        "pruned", "pruned", "kept", "pruned", "kept", "kept",
+    ]  # fmt: skip
+    browser.keys("u")
+    browser.read("4 of 6 networks preserved")
+    browser.press("Log of decisions (4)")
+    assert "drop=0-1&" in f"{browser.parameters()}&"
+
+
+def apply(browser: Browser, text: Path) -> None:
+    """Measure against one baseline, and watch the numbers while they come in."""
+    browser.press("Random")  # FLAP is enough of a rival
+    browser.press("Text to measure on")
+    browser.press("Path or data set")
+    browser.type("evaluate-source", str(text))
+    browser.type("prune-windows", "120")
+    browser.press("Apply")
+    seen: set[int] = set()
+
+    def is_done() -> bool:
+        now = re.search(r"(\d+) of (\d+) windows of 32 tokens", said := browser.text())
+        if now is not None:
+            seen.add(int(now[1]))
+        return "What goes" in said
+
+    wait_for(is_done, "the comparison to end")
+    assert len(seen) > 1, "no number came in before the last"
+    browser.settle()
+    for label in ("dense", "your plan", "FLAP"):
+        assert label in browser.text()
+
+
+def export(browser: Browser, folder: Path) -> None:
+    link = browser.parameters()
+    browser.open(f"/export?{link}")
+    [plan] = re.findall("plan=([0-9a-f]+)", link)
+    browser.type(f"export-folder-{plan}-masked", str(folder))
+    browser.press("Export")
+    browser.read("loaded in a fresh process and compared")
+    assert (folder / "model.safetensors").is_file()
+
+
+def test_choose_apply_undo_reload_and_export(browser, example, long_text, tmp_path) -> None:
+    browser.open("/prune?" + "&".join(f"{k}={v}" for k, v in example.view().items()))
+    choose(browser)
+    apply(browser, long_text)
+    link = browser.parameters()
+    browser.keys("u")
+    browser.read("5 of 6 networks preserved")
+    browser.driver.delete_all_cookies()
+    browser.open(f"/prune?{link}")  # a reload, or another person's browser
+    browser.read("4 of 6 networks preserved")
+    browser.read("of the units that the applied plan removes, ")
+    assert decisions(browser)[0].endswith("pruned")
+    assert browser.overflow() <= 0
+    export(browser, tmp_path / "exported")
+    assert browser.errors() == []
