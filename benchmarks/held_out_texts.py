@@ -17,6 +17,7 @@ import numpy as np
 
 from fnprune_core.corpora import Document, Windows, cut_windows
 from fnprune_core.models import LanguageModel
+from fnprune_core.overlap import first_shared_run
 
 DATA = Path("../shared/data")
 _ARTICLE = re.compile(r"^ = (?!=).* = $")
@@ -126,6 +127,25 @@ def packed(
     """Return all windows of the documents, each domain joined, so that no tail is lost."""
     return cut_windows(
         documents, language_model.tokenizer, window=window, n_dummy_tokens=n_dummy, pack=True
+    )
+
+
+def without_shared(windows: Windows, other: Windows, *, length: int = 50) -> Windows:
+    """Return the windows that share no run of tokens with another text, over their edges too.
+
+    Modules of one project repeat headers and signatures, so documents alone do not separate texts.
+    """
+    more = length - 1
+    ids = [
+        windows.token_ids[max(start - more, 0) : stop + more]
+        for start, stop in pairwise(windows.starts)
+    ]
+    return windows.select(
+        [
+            i
+            for i, each in enumerate(ids)
+            if first_shared_run(other.token_ids, each, length=length) is None
+        ]
     )
 
 

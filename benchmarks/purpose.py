@@ -21,7 +21,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from held_out_texts import DOMAINS, data_folder, dealt, domain_slices, packed, spread_over
+from held_out_texts import (
+    DOMAINS,
+    data_folder,
+    dealt,
+    domain_slices,
+    packed,
+    spread_over,
+    without_shared,
+)
 from numpy.typing import NDArray
 from result_files import Measurer, ResultFiles, circumstances, note
 from weightings import WEIGHTINGS
@@ -154,8 +162,9 @@ class Experiment:
             ResultFiles(options.results or self.workspace.root / "benchmarks" / "purpose"),
         )
         parts = texts(data_folder(options))
-        self.windows = self._windows(parts[options.part], options.n_evaluated)
-        calibration = self._windows(parts["calibration"], options.n_calibration, n_dummy=4)
+        calibration = spread_over(self._cut(parts["calibration"], 4), options.n_calibration)
+        apart = without_shared(self._cut(parts[options.part]), calibration)
+        self.windows = spread_over(apart, options.n_evaluated)
         start = record(
             self.workspace,
             self.language_model,
@@ -175,8 +184,8 @@ class Experiment:
             label = f"{NETWORKS}/{name}"
             SCORES[label] = weighted_flap(weights, label=label, uses_networks=True)
 
-    def _windows(self, documents: list[Document], n: int, *, n_dummy: int = 0) -> Windows:
-        return spread_over(packed(self.language_model, documents, window=512, n_dummy=n_dummy), n)
+    def _cut(self, documents: list[Document], n_dummy: int = 0) -> Windows:
+        return packed(self.language_model, documents, window=512, n_dummy=n_dummy)
 
     def losses(self, score: str, compensation: str, dropped: str | None = None) -> Perplexity:
         """Return the losses under a plan; `dropped` names the domain whose networks go.

@@ -1,12 +1,13 @@
 """The pure parts of the benchmarks: texts, stored losses, tables, tasks."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import tiny
 import torch
-from held_out_texts import articles, dealt, drawn, modules, spread_over
+from held_out_texts import articles, dealt, drawn, modules, spread_over, without_shared
 from purpose import Outcome, outcome, with_labels
 from purpose_weights import removed_share, weights_by_domain
 from quality import markdown, table_lines, table_of_rows
@@ -15,7 +16,7 @@ from weightings import WEIGHTINGS
 from zero_shot import Item, answers, encoded, paired, scored
 
 from fnprune_core import workflows
-from fnprune_core.corpora import Document
+from fnprune_core.corpora import Document, shared_run
 from fnprune_core.decomposition import GroupICA
 from fnprune_core.evaluation import perplexity
 from fnprune_core.layout import UnitLayout
@@ -66,6 +67,16 @@ def test_each_domain_gives_as_many_windows() -> None:
     chosen = spread_over(windows, 2)
     assert np.bincount(chosen.domain_index[chosen.starts[:-1]]).tolist() == [2, 2]
     assert chosen.window_ids(1).tolist() == windows.window_ids(2).tolist()
+
+
+def test_windows_that_share_a_run_are_left_out_also_over_an_edge() -> None:
+    windows = tiny.toy_windows((8,) * 10)
+    other = replace(windows.select([4]), token_ids=windows.token_ids[28:36])  # of windows 3 and 4
+    apart = without_shared(windows, other, length=6)
+    expected = windows.select([0, 1, 2, 5, 6, 7, 8, 9])
+    assert np.array_equal(apart.token_ids, expected.token_ids)
+    assert shared_run(other, apart, length=6) is None
+    assert np.array_equal(without_shared(windows, other, length=9).token_ids, windows.token_ids)
 
 
 # Stored losses
