@@ -8,7 +8,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from app import raster
-from app.report_svg import Plot, legend_height, nice_ticks, padded, shown
+from app.report_svg import Plot, Span, legend_height, nice_ticks, padded, shown
 from app.theme import Palette, rgb
 
 
@@ -107,37 +107,48 @@ def dots(
 
 
 def intervals(groups: Mapping[str, pd.DataFrame], *, palette: Palette, title: str) -> Markup:
-    """Return named values with intervals, in titled groups.
+    """Return named values with intervals, one chart a group, all on one scale.
 
     Parameters
     ----------
     groups : mapping
         Title → frame with label, value, low, high.
     """
-    step, left = 14.0, 230.0
     every = pd.concat(list(groups.values()))
-    ends = [*every["low"], *every["high"], 0.0]
-    height = step * len(every) + (step + 8) * len(groups) + 46
-    plot = Plot(palette=palette, x=padded(ends), y=(0, 1), height=height, left=left)
-    y = 4.0
-    for group, frame in groups.items():
-        plot.words(group, 4, y + step, colour=palette.text, size=12)
-        y += step + 4
-        for row in frame.itertuples():
-            middle = y + step / 2
-            plot.words(short(str(row.label), 34), left - 8, middle + 4, anchor="end")
-            plot.line_at(
-                plot.at_x(float(row.low)), middle, plot.at_x(float(row.high)), middle,
-                colour=palette.accent, width=1.6,
-            )  # fmt: skip
-            plot.mark(plot.at_x(float(row.value)), middle, colour=palette.accent)
-            y += step
-        y += 4
+    span = padded([*every["low"], *every["high"], 0.0])
+    last = list(groups)[-1]
+    return Markup("").join(
+        _interval_group(group, frame, span, palette, title=title if group == last else "")
+        for group, frame in groups.items()
+    )
+
+
+def _interval_group(
+    group: str, frame: pd.DataFrame, span: Span, palette: Palette, *, title: str
+) -> Markup:
+    """Return one group's chart; with a title, it has the scale under it."""
+    step, left = 14.0, 230.0
+    height = step * (len(frame) + 1) + 12 + (38 if title else 0)
+    plot = Plot(palette=palette, x=span, y=(0, 1), height=height, left=left)
+    plot.words(group, 4, step, colour=palette.text, size=12)
+    y = step + 4
+    numbers = [frame[name].astype(float) for name in ("value", "low", "high")]
+    rows = zip(frame["label"].astype(str), *numbers, strict=True)
+    for name, value, low, high in rows:
+        middle = y + step / 2
+        plot.words(short(name, 34), left - 8, middle + 4, anchor="end")
+        plot.line_at(
+            plot.at_x(low), middle, plot.at_x(high), middle,
+            colour=palette.accent, width=1.6,
+        )  # fmt: skip
+        plot.mark(plot.at_x(value), middle, colour=palette.accent)
+        y += step
     zero = plot.at_x(0.0)
-    plot.line_at(zero, 4, zero, y, colour=palette.quiet, dash="3 3")
-    ticks_below(plot, y)
-    plot.words(title, (left + plot.width) / 2, height - 6, anchor="middle")
-    return plot.svg(title)
+    plot.line_at(zero, 2, zero, y + 2, colour=palette.quiet, dash="3 3")
+    if title:
+        ticks_below(plot, y)
+        plot.words(title, (left + plot.width) / 2, height - 6, anchor="middle")
+    return plot.svg(f"{group}: {title or 'values with intervals'}")
 
 
 def ticks_below(plot: Plot, y: float) -> None:

@@ -7,6 +7,7 @@ from app.report_easel import Easel, Figure
 from app.report_svg import Plot
 from fnprune_core.contrasts import LEVEL
 from fnprune_core.report.experiments import (
+    is_tested,
     lesion_name,
     responding,
     run_localizers,
@@ -38,6 +39,8 @@ def lesions(easel: Easel, number: int) -> Figure | None:
     m, p = easel.m, easel.palette
     study = studies(m)[number]
     excess, q = study.effects.excess, study.effects.q
+    if not is_tested(study):
+        excess = study.change[:, 0]
     names = [lesion_name(m, each) for each in study.lesions]
     finite = np.abs(excess[np.isfinite(excess)])
     if not finite.size:
@@ -63,8 +66,10 @@ def lesions(easel: Easel, number: int) -> Figure | None:
                 plot.mark(left + wide * (c + 0.5), y + row_height / 2, colour=p.text)
     colour_bar(plot, p, limit, "nats", x=left + wide * len(study.columns) + 16)
     return Figure(
-        html=plot.svg("Excess loss of each lesion in each column"),
+        html=plot.svg("Loss change of each lesion in each column"),
         caption="Loss change of each lesion above that of its random lesions, nats per token; a "
-        "dot: q < 0.05 over all effects.",
+        "dot: q < 0.05 over all effects."
+        if is_tested(study)
+        else "Loss change of each lesion, nats per token, without random lesions beside it.",
         is_long=True,
     )

@@ -19,7 +19,10 @@ import typer
 from typer.testing import CliRunner
 
 from app import cli as app_cli
+from app.report_charts import diverging, dots, intervals
 from app.report_page import report_page, write_report
+from app.report_svg import nice_ticks
+from app.theme import PALETTES
 from fnprune_core import cli, report, workflows
 from fnprune_core.annotations import Annotation, annotate
 from fnprune_core.errors import (
@@ -279,7 +282,7 @@ def test_the_commands_make_every_artifact_again(made, tmp_path) -> None:
 
 def test_lesions_are_told_with_their_unit_and_correction(made) -> None:
     told = "".join(made.page.text)
-    assert "paired t over blocks of windows" in told
+    assert "paired t over blocks of windows" in told  # the unit, where there are random lesions
     assert "false discovery rate" in told
     shown = made.page.tables["lesions"]
     excess = [float(row[7].replace("−", "-")) for row in shown]
@@ -434,3 +437,30 @@ def test_parts_of_one_text_are_one_document_for_perplexity_too() -> None:
         document_names=("X, part 1", "X, part 2", "Y", "Z"),
     )  # fmt: skip
     assert len(np.unique(documents_of(named))) == 3
+
+
+def test_charts_are_whole_and_safe_whatever_is_drawn() -> None:
+    frame = pd.DataFrame(
+        {"label": [EVIL, "b"], "value": [1.0, -2.0], "low": [0.5, -2.5], "high": [1.5, -1.5]}
+    )
+    drawn = intervals({EVIL: frame, "second": frame}, palette=PALETTES["light"], title="x")
+    page = Page(str(drawn))
+    assert page.open == []
+    assert not page.all("img")
+    assert len(page.all("svg")) == 2
+    assert len(page.all("circle")) == 4
+    named = frame.set_index("label").assign(error=[0.1, np.nan])
+    dotted = Page(
+        str(dots({"a": named}, list(named.index), value="value", error="error",
+                 palette=PALETTES["light"], title="t"))
+    )  # fmt: skip
+    assert len(dotted.all("circle")) == 2
+    for page in (page, dotted):
+        written = [value for _, attrs in page.tags for value in attrs.values()]
+        assert not [value for value in written if "nan" in value.split()]
+    assert nice_ticks((0.0, 1.0)) == [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    assert nice_ticks((-0.31, 0.29)) == [-0.2, 0.0, 0.2]
+    assert nice_ticks((3.0, 3.0)) == [3.0]
+    assert {diverging(s, PALETTES["light"]) for s in (-9.0, 0.0, 9.0)} == {
+        PALETTES["light"].cold[-1], PALETTES["light"].silhouette, PALETTES["light"].hot[-1],
+    }  # fmt: skip

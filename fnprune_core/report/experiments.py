@@ -24,6 +24,7 @@ from fnprune_core.report.parts import (
 )
 
 _MOST_STUDIES = 3
+_LEAST_RANDOM = 2
 _MOST_NETWORKS = 6
 
 
@@ -182,55 +183,73 @@ def _lesions(m: Material) -> Iterator[Block]:
 def _study(m: Material, study: LesionStudy, suffix: str) -> Iterator[Block]:
     s, p = study.facts.settings, study.facts.protocol
     n_random = study.nll.shape[1] - 1
+    stands = (
+        f" Each stands beside {n_random} random lesions of as many units in each layer and of "
+        f"matched magnitude (seed {s.seed}). Excess is the loss change less that of the random "
+        "lesions, in nats per token."
+        if n_random
+        else ""
+    )
     yield Text(
         text=f"{len(study.lesions)} lesions: the units of a network with |z| above {s.z:g} were "
         f"scaled towards {'their mean' if s.towards == 'mean' else 'zero'} while the model read "
         f"{p.n_windows} windows of {p.window} tokens of text {p.text_sha256[:16]} ({p.dtype} on "
-        f"{p.device}). {s.sink_units} units a layer that serve attention sinks were spared. Each "
-        f"stands beside {n_random} random lesions of as many units in each layer and of matched "
-        f"magnitude (seed {s.seed}). Excess is the loss change less that of the random lesions, "
-        "in nats per token."
-    )
-    yield Text(
-        text="An effect counts if it stands out from random lesions (moderated t) and holds over "
-        f"the texts (paired t over {study.facts.unit}): its p is the larger of the two, two-sided, "
-        f"corrected over all {study.effects.p.size} effects by the false discovery rate "
-        "{benjamini1995}; tokens are never counted as independent."
+        f"{p.device}). {s.sink_units} units a layer that serve attention sinks were spared.{stands}"
     )
     table = study.table()
-    table.insert(
-        0, "lesion", np.repeat([lesion_name(m, e) for e in study.lesions], len(study.columns))
-    )
-    n = int((table["q"] < LEVEL).sum())
-    yield Text(
-        text=f"{n} of {len(table)} effects have q below {LEVEL}."
-        + (
-            f" {len(study.facts.failures)} lesions gave no finite loss."
-            if study.facts.failures
-            else ""
-        )
-    )
+    names = [lesion_name(m, each) for each in study.lesions]
+    table.insert(0, "lesion", np.repeat(names, len(study.columns)))
+    yield Text(text=_tested(study, int((table["q"] < LEVEL).sum())))
     yield Slot(figure=f"lesions{suffix}")
-    strongest = table.iloc[np.argsort(-table["excess"].to_numpy(), kind="stable")]
+    by = "excess" if is_tested(study) else "change"
+    order = np.argsort(-table[by].to_numpy(), kind="stable")
+    against = {
+        "random": Column(title="Random", form="{:+.3f}"),
+        "random_sd": Column(title="SD", form="{:.3f}"),
+        "excess": Column(title="Excess", form="{:+.3f}"),
+        "p": Column(title="p", form="{:.2g}"),
+        "q": Column(title="q", form="{:.2g}"),
+    }
     yield Table(
         name=f"lesions{suffix}",
-        title="Loss change under each lesion, nats per token, the largest excess over random "
-        "lesions first.",
-        frame=strongest.reset_index(drop=True),
+        title=f"Loss change under each lesion, nats per token, the largest {by} first.",
+        frame=table.iloc[order].reset_index(drop=True),
         columns={
             "lesion": Column(title="Lesion of"),
             "column": Column(title="Read"),
             "units": Column(title="Units"),
             "change": Column(title="Change", form="{:+.3f}"),
             "change_error": Column(title="± SE", form="{:.3f}"),
-            "random": Column(title="Random", form="{:+.3f}"),
-            "random_sd": Column(title="SD", form="{:.3f}"),
-            "excess": Column(title="Excess", form="{:+.3f}"),
-            "p": Column(title="p", form="{:.2g}"),
-            "q": Column(title="q", form="{:.2g}"),
+            **(against if is_tested(study) else {}),
         },
         most=24,
     )
+    yield from _dissociations(m, study, suffix)
+
+
+def is_tested(study: LesionStudy) -> bool:
+    """Whether there are random lesions enough for a p-value."""
+    return bool(study.nll.shape[1] > _LEAST_RANDOM)
+
+
+def _tested(study: LesionStudy, n_effects: int) -> str:
+    n_failed = len(study.facts.failures)
+    failed = f" {n_failed} lesions gave no finite loss." if n_failed else ""
+    if not is_tested(study):
+        return (
+            "Too few random lesions were made, so that no effect is tested: a change may be that "
+            f"of any lesion of the size. Errors are over {study.facts.unit}.{failed}"
+        )
+    return (
+        "An effect counts if it stands out from random lesions (moderated t) and holds over the "
+        f"texts (paired t over {study.facts.unit}): its p is the larger of the two, two-sided, "
+        f"corrected over all {study.effects.p.size} effects by the false discovery rate "
+        "{benjamini1995}; tokens are never counted as independent. "
+        f"{n_effects} effects have q below {LEVEL}.{failed}"
+    )
+
+
+def _dissociations(m: Material, study: LesionStudy, suffix: str) -> Iterator[Block]:
     rows = [
         {
             "first": lesion_name(m, study.lesions[each.first]),
@@ -264,5 +283,5 @@ def _study(m: Material, study: LesionStudy, suffix: str) -> Iterator[Block]:
             },
             most=12,
         )
-    elif len(study.columns) > 1:
+    elif len(study.columns) > 1 and is_tested(study):
         yield Text(text="No double dissociation was found at that level.")
