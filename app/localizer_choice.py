@@ -79,8 +79,9 @@ def show_stimuli(localizer: Localizer) -> None:
     counts = {len(localizer.texts(condition)) for condition in localizer.conditions}
     each = " or ".join(map(str, sorted(counts)))
     paired = ", the same in each condition" if localizer.is_paired else ""
+    contrast = localizer.contrast[0].upper() + localizer.contrast[1:]
     st.caption(
-        f"{components.plain(localizer.contrast)} · {each} items a condition from {n_templates} "
+        f"{components.plain(contrast)} · {each} items a condition from {n_templates} "
         f"{localizer.unit}{paired} · a block holds the items of one of them and is read in a "
         f"window of its own, conditions by turns. {localizer.note}"
     )

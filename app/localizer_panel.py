@@ -6,6 +6,7 @@ import streamlit as st
 from app import components, maps, recipes, resources, state, take_away
 from app.caches import localizers as cache
 from app.figures import localizers as figures
+from fnprune_core import localizers
 from fnprune_core.localizer_results import LocalizerResult
 from fnprune_core.networks import NetworkAtlas
 
@@ -218,10 +219,15 @@ def _table(title: str, table: pd.DataFrame, key: str) -> None:
 def limits(found: LocalizerResult) -> None:
     """Say what the numbers can't tell."""
     unit = found.localizer.unit
+    words = " with the same words, for they share their lists" if _is_ready(found) else ""
     st.caption(
         f"What this can't tell. A localizer finds what differs between these stimuli, wanted or "
         f"not. The unit of resampling is {unit}, never tokens: intervals speak of other {unit} "
-        "like these. Token frequency and position are taken off linearly; there is no "
+        f"like these{words}. Token frequency and position are taken off linearly; there is no "
         "haemodynamic response, and blocks are read without memory of one another. A network "
         f"that responds need not be needed: lesions test that. {found.localizer.note}"
     )
+
+
+def _is_ready(found: LocalizerResult) -> bool:
+    return found.localizer.name in localizers.READY

@@ -18,7 +18,7 @@ _SHOWN_NETWORKS = 14
 
 def side_colours(found: LocalizerResult, palette: Palette) -> dict[str, str]:
     """Return a colour for each condition: the accent's side first."""
-    positive = [palette.series[0], palette.series[6], palette.series[5]]
+    positive = [palette.series[0], palette.series[2], palette.series[5]]
     negative = [palette.series[1], palette.series[4], palette.series[3]]
     sides = ((found.localizer.positive, positive), (found.localizer.negative, negative))
     return {
@@ -53,7 +53,10 @@ def contrast_map(
     )
     figure = picture.figure
     bar = figure.data[0].colorbar
-    bar.ticktext = [f"−{limit:.3g}", f"−{threshold:.3g}", f"{threshold:.3g}", f"t {limit:.3g}"]
+    ends = np.asarray(bar.tickvals)[[0, -1]]
+    bar.tickvals = [ends[0], 0, ends[1]]  # both thresholds would stand on one another
+    bar.ticktext = [f"−{limit:.3g}", f"|t| > {threshold:.3g}", f"t {limit:.3g}"]
+    bar.tickangle = 0
     figure.data[0].hovertemplate = str(figure.data[0].hovertemplate).replace("<br>z ", "<br>t ")
     table = found.layer_table()
     n = found.n_responding()
@@ -133,12 +136,16 @@ def network_effects(
         figure=figure,
         alternative=(
             f"{n} of {len(whole)} networks differ with q below 0.05 (filled). First: network "
-            f"{int(first['network'])}, {first['name']}, {first['difference']:+.2f} of its usual "
-            f"strength, 95 % interval {first['low']:+.2f} to {first['high']:+.2f} over "
-            f"{found.localizer.unit}."
+            f"{int(first['network'])}, {first['name']}, {_signed(first['difference'])} of its "
+            f"usual strength, 95 % interval {_signed(first['low'])} to {_signed(first['high'])} "
+            f"over {found.localizer.unit}."
         ),
         table=whole,
     )
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}".replace("-", "−")
 
 
 def _short(name: str, most: int = 24) -> str:
@@ -185,7 +192,7 @@ def block_course(found: LocalizerResult, network: int, *, palette: Palette) -> P
     )
     figure.update_yaxes(title_text="× usual strength", range=[low * 1.08, high * 1.08], nticks=5)
     means = effects.groupby("condition")["effect"].mean()
-    said = ", ".join(f"{name} {means[name]:+.2f}" for name in found.localizer.conditions)
+    said = ", ".join(f"{name} {_signed(means[name])}" for name in found.localizer.conditions)
     return Picture(
         figure=figure,
         alternative=(
