@@ -455,8 +455,8 @@ def test_charts_are_whole_and_safe_whatever_is_drawn() -> None:
                  palette=PALETTES["light"], title="t"))
     )  # fmt: skip
     assert len(dotted.all("circle")) == 2
-    for page in (page, dotted):
-        written = [value for _, attrs in page.tags for value in attrs.values()]
+    for each in (page, dotted):
+        written = [value for _, attrs in each.tags for value in attrs.values()]
         assert not [value for value in written if "nan" in value.split()]
     assert nice_ticks((0.0, 1.0)) == [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
     assert nice_ticks((-0.31, 0.29)) == [-0.2, 0.0, 0.2]
