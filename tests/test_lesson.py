@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app import activities, glossary, lesson_plan
-from app.figures.lesson import blood_response, membership_bars
+from app.figures.lesson import blood_response, loss_bars, membership_bars
 from app.figures.lesson_brain import found_maps
 from app.lesson import CHAPTERS, chapter, neighbours, texts
 from app.lesson.plan import PLAN
@@ -132,3 +132,14 @@ def test_membership_bars_count_several_together() -> None:
     shown = membership_bars(counts, z=3.0, palette=PALETTES["light"])
     assert shown.table["units"].tolist() == [50, 30, 10, 5, 5]
     assert "40% of those in any" in shown.alternative
+
+
+def test_one_towering_rule_does_not_flatten_the_others() -> None:
+    options = {"y_title": "loss", "says": "Losses.", "palette": PALETTES["dark"]}
+    towering = {"weights": {"a": 10.0, "b": 9.0}, "activity": {"a": 0.5, "b": 1.0}}
+    shown = loss_bars(towering, **options)
+    assert shown.figure.layout.yaxis.range[1] == pytest.approx(1.4)
+    assert "weights goes up to +10.0" in shown.figure.layout.annotations[0].text
+    even = loss_bars({"x": {"a": 1.0}, "y": {"a": 0.8}}, **options)
+    assert even.figure.layout.yaxis.range is None
+    assert not even.figure.layout.annotations

@@ -277,8 +277,24 @@ def loss_bars(
     figure.update_layout(margin_t=64, barmode="group")
     figure.add_hline(y=0, line={"color": palette.line, "width": 1})
     figure.update_yaxes(title_text=y_title)
+    _cut(figure, changes, palette)
     kinds = list(next(iter(changes.values()), {}))
     table = {"text": kinds} | {
         name: [round(values[kind], 3) for kind in kinds] for name, values in changes.items()
     }
     return Picture(figure=figure, alternative=says, table=pd.DataFrame(table))
+
+
+def _cut(figure: go.Figure, changes: Mapping[str, Mapping[str, float]], palette: Palette) -> None:
+    """End the axis above the second largest condition where one towers over all, and say so."""
+    largest = sorted((max(values.values()), name) for name, values in changes.items() if values)
+    if len(largest) < 2 or largest[-1][0] <= 2.5 * max(largest[-2][0], 0.05):
+        return
+    lowest = min(min(values.values()) for values in changes.values())
+    top = 1.4 * largest[-2][0]
+    figure.update_yaxes(range=[1.1 * min(lowest, 0.0), top])
+    figure.add_annotation(
+        text=f"{safe(largest[-1][1])} goes up to {largest[-1][0]:+.1f}, beyond the axis",
+        x=1, y=1, xref="paper", yref="paper", xanchor="right", yanchor="top", showarrow=False,
+        font={"color": palette.text, "size": 12}, bgcolor=palette.canvas,
+    )  # fmt: skip
