@@ -47,7 +47,7 @@ def test_a_ready_localizer_is_run_and_its_result_stays(example, open_page, monke
     workflows.lay_out(resources.workspace(), example.atlas)
     at = open_page("localizers", **example.view())
     assert not at.exception
-    assert "up against down" in shown(at)
+    assert "Up against down" in shown(at)
     press(at, "Run")
     job = finish(at)
     assert job.state == "done", job.failure
