@@ -43,7 +43,7 @@ class Training:
     warm_up : int
         Steps over which it rises; then it falls as a cosine.
     held_out : float
-        Share of sessions that only say when to stop, at the end of the text.
+        Share of each domain's sessions that only say when to stop, at its end.
     seed : int
         Of the order in which sessions are read.
     """
@@ -95,7 +95,7 @@ def reconstruct(  # noqa: PLR0913 - a stage has its inputs, options, progress an
     """
     training = training or Training()
     counted = np.where(windows.is_dummy, 1.0, weights)
-    learned, held_out = split_sessions(windows.n_windows, training.held_out)
+    learned, held_out = split_sessions(windows, training.held_out)
     run = _Run(language_model, prune(language_model, plan, refits=refits).float(), windows, counted)
     n_steps = training.n_passes * len(learned)
     optimiser = torch.optim.Adam(run.groups(), betas=(0.9, 0.99), fused=True)
@@ -123,14 +123,21 @@ def reconstruct(  # noqa: PLR0913 - a stage has its inputs, options, progress an
     ]
 
 
-def split_sessions(n_sessions: int, share: float) -> tuple[list[int], list[int]]:
-    """Return the sessions to learn from, and those at the end that are held out: at least one.
+def split_sessions(windows: Windows, share: float) -> tuple[list[int], list[int]]:
+    """Return the sessions to learn from, and those that are held out: the last of each domain.
 
-    A single session is both, for want of another.
+    One at least of each domain with more than one; a single session is both, for want of another.
     """
-    n_held_out = max(1, round(share * n_sessions))
-    everything = list(range(n_sessions))
-    return everything[: n_sessions - n_held_out] or everything, everything[-n_held_out:]
+    held_out: list[int] = []
+    domains = windows.domain_index[windows.starts[:-1]]
+    for domain in np.unique(domains):
+        here = np.flatnonzero(domains == domain)
+        if len(here) > 1:
+            held_out += here[-max(1, round(share * len(here))) :].tolist()
+    everything = list(range(windows.n_windows))
+    held_out = sorted(held_out) or everything[-1:]
+    learned = [session for session in everything if session not in held_out]
+    return learned or everything, held_out
 
 
 class _Run:

@@ -83,7 +83,7 @@ def estimate_training(
     """
     training = training or Training()
     trained = [each for each in plans if is_trained(each)]
-    learned, held_out = split_sessions(windows.n_windows, training.held_out)
+    learned, held_out = split_sessions(windows, training.held_out)
     per_session = token_s * windows.n_tokens / windows.n_windows
     forwards = FORWARDS_A_STEP * training.n_passes * len(learned)
     forwards += FORWARDS_A_CHECK * (training.n_passes + 1) * len(held_out)

@@ -148,6 +148,9 @@ def test_a_plan_is_made_with_it_and_found_again(workspace, recording, llama):
 
 
 def test_held_out_sessions_are_the_last_and_never_none():
-    assert split_sessions(32, 0.125) == (list(range(28)), [28, 29, 30, 31])
-    assert split_sessions(3, 0.125) == ([0, 1], [2])
-    assert split_sessions(1, 0.125) == ([0], [0])
+    two_domains = tiny.toy_windows((8,) * 32)
+    one_domain = replace(two_domains, domain_index=np.zeros_like(two_domains.domain_index))
+    assert split_sessions(one_domain, 0.125) == (list(range(28)), [28, 29, 30, 31])
+    assert split_sessions(two_domains, 0.125)[1] == [14, 15, 30, 31]
+    assert split_sessions(tiny.toy_windows((8,) * 3), 0.125) == ([0, 2], [1])
+    assert split_sessions(tiny.toy_windows((8,)), 0.125) == ([0], [0])

@@ -28,10 +28,10 @@ def test_only_what_is_trained_costs(llama):
 
 def test_the_estimate_counts_sessions_passes_and_plans(llama):
     windows, training = tiny.toy_windows(), Training(n_passes=2)
-    session_s = 0.01 * windows.n_tokens / windows.n_windows  # 7 are learned from, 1 is held out
+    session_s = 0.01 * windows.n_tokens / windows.n_windows  # 3 of each domain teach
     step, check = training_estimates.FORWARDS_A_STEP, training_estimates.FORWARDS_A_CHECK
     takes = estimate_training(llama, windows, [TRAINED] * 3, token_s=0.01, training=training)
-    assert takes.seconds_each == pytest.approx(session_s * (2 * 7 * step + 3 * 1 * check))
+    assert takes.seconds_each == pytest.approx(session_s * (2 * 6 * step + 3 * 2 * check))
     assert takes.seconds == pytest.approx(3 * takes.seconds_each)
     more = estimate_training(llama, windows, [TRAINED.with_(ratio=0.1)], token_s=0.01)
     assert more.memory_bytes > takes.memory_bytes > 4 * llama.anatomy().n_parameters * 0.5
