@@ -189,7 +189,6 @@ def onward() -> None:
     """Draw where one goes with a plan."""
     st.subheader("Go on with this plan", anchor=False)
     for page in pages.AFTER:
-        if page.path != components.PRUNE:
-            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                st.page_link(page.path, label=page.title, icon=f":material/{page.icon}:", width=140)
-                st.caption(page.help, width="stretch")
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.page_link(page.path, label=page.title, icon=f":material/{page.icon}:", width=140)
+            st.caption(page.help, width="stretch")

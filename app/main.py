@@ -29,7 +29,8 @@ st.set_page_config(page_title="fnprune", page_icon=str(_STATIC / "icon.png"), la
 st.logo(str(_STATIC / f"logo-{components.palette().mode}.svg"), size="large")
 page = st.navigation(
     {
-        "": listed([*pages.WORK, *pages.ATLAS, *pages.AFTER]),
+        "": listed([*pages.WORK, *pages.ATLAS, pages.PRUNE]),
+        "Results": listed(pages.AFTER),
         "Experiment": listed(pages.EXPERIMENT),
         "Learn": listed(pages.LEARN),
     },

@@ -101,13 +101,13 @@ ATLAS = (
         help="Take maps, names and tables away, and bring names and images back.",
     ),
 )
+PRUNE = Page(
+    path="views/prune.py",
+    title="Prune",
+    icon="content_cut",
+    help="Choose networks to preserve, prune, and watch the perplexity.",
+)
 AFTER = (
-    Page(
-        path="views/prune.py",
-        title="Prune",
-        icon="content_cut",
-        help="Choose networks to preserve, prune, and watch the perplexity.",
-    ),
     Page(
         path="views/plans.py",
         title="Plans",
