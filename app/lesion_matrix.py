@@ -32,9 +32,9 @@ _POLL_S = 2.0
 STRENGTHS = (-1.0, -0.5, 0.0, 0.25, 0.5, 0.75, 1.0)
 HOW = (
     "Cells say how much more the loss rises than under random lesions of the same size, matched "
-    "by layer and magnitude. A full mark: the effect stands out from random lesions and holds "
-    "over the texts, both after correction for all cells (Benjamini–Hochberg, q ≤ 0.05). An open "
-    "mark: only before it. Matched unit by unit: units of a network act together, so that part "
+    "by layer and magnitude. A diamond: the effect stands out from random lesions and holds "
+    "over the texts, both after correction for all cells (Benjamini–Hochberg, q ≤ 0.05). A ring: "
+    "only before it. Matched unit by unit: units of a network act together, so that part "
     "of an effect is that they are silenced at once."
 )
 
@@ -279,7 +279,10 @@ def _said(each: DoubleDissociation, found: LesionStudy, atlas: NetworkAtlas) -> 
 
 
 def _more(n: int, found: LesionStudy, a: int, b: int) -> str:
-    return f" {components.count(n, 'other pair')} of networks show the same." if n else ""
+    if not n:
+        return ""
+    verb = "shows" if n == 1 else "show"
+    return f" {components.count(n, 'other pair')} of networks {verb} the same."
 
 
 def _protocol(found: LesionStudy) -> None:

@@ -90,9 +90,11 @@ def lesion_matrix(
             text=[[_hover(study, i, c, names[i]) for c in range(len(columns))] for i in picked],
             hovertemplate="%{text}<extra></extra>",
             colorbar={
-                "orientation": "h", "thickness": 8, "len": 0.6, "x": 1, "xanchor": "right",
+                "orientation": "h", "thickness": 8, "len": 1 if is_narrow else 0.6, "x": 1,
+                "xanchor": "right",
                 "yref": "container", "y": 0.0, "yanchor": "bottom", "outlinewidth": 0,
-                "nticks": 5, "title": {"text": "nats per token", "side": "top"},
+                "nticks": 5,
+                "title": {"text": "nats per token", "side": "top", "font": {"size": 12}},
             },
         )
     )  # fmt: skip
@@ -108,6 +110,8 @@ def lesion_matrix(
         showline=False, range=[len(picked) - 0.5, -0.5], tickfont={"color": palette.text},
     )  # fmt: skip
     figure.update_layout(margin_t=90 if is_steep else 40)
+    if is_steep:  # the last name leans out to the right, and would be left out
+        figure.update_layout(margin_r=12 + 6 * min(len(columns[-1]), 14))
     if selected is not None and selected[0] in picked:
         y, x = picked.index(selected[0]), selected[1]
         figure.add_shape(
@@ -137,11 +141,14 @@ def _marks(
     picked: Sequence[int],
     palette: Palette,
 ) -> None:
-    """Put a full mark on what survives the correction, an open one on what does not."""
+    """Put a diamond on what survives the correction, a ring on what does not."""
     q, p = study.effects.q[picked], study.effects.p[picked]
-    for is_there, symbol in ((q <= LEVEL, "circle"), ((p <= LEVEL) & ~(q <= LEVEL), "circle-open")):
+    for is_there, symbol in (
+        (q <= LEVEL, "diamond"),
+        ((p <= LEVEL) & ~(q <= LEVEL), "circle-open"),
+    ):
         y, x = np.nonzero(is_there)
-        outline = palette.canvas if symbol == "circle" else palette.text
+        outline = palette.canvas if symbol == "diamond" else palette.text
         figure.add_scatter(
             x=x.astype(np.int16),
             y=y.astype(np.int16),
@@ -228,7 +235,7 @@ def lesion_cell(
     )  # fmt: skip
     style(figure, palette, height=240, left=40)
     figure.add_vline(x=0, line={"color": palette.quiet, "width": 1, "dash": "dot"})
-    figure.update_xaxes(title_text="loss change from the healthy model, nats per token")
+    figure.update_xaxes(title_text="loss change, nats per token")
     figure.update_yaxes(
         showgrid=False, ticks="", showline=False, tickfont={"color": palette.text},
         categoryorder="array",

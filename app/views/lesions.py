@@ -54,7 +54,8 @@ def _label(id: str) -> str:
     found = cache.study(id)
     s = found.facts.settings
     return (
-        f"{len(found.lesions)} lesions × {len(found.columns)}, {s.n_random} random each, "
+        f"{len(found.lesions)} lesions × {components.count(len(found.columns), 'column')}, "
+        f"{s.n_random} random each, "
         f"|z| above {s.z:g} · {id[:6]}"
     )
 
