@@ -6,9 +6,11 @@ from app import components, generation_texts, lesion_form, model_offer, recipes,
 from app.caches import lesions as cache
 from app.figures.lesions import patient_bars
 from app.generation_texts import Titles
+from app.jobs import describe_error
 from app.tasks_lesions import KIND, WRITE, Read, write
 from app.wording import plain
-from fnprune_core.generating import Prompt, Sampling
+from fnprune_core.errors import FnpruneError
+from fnprune_core.generating import Prompt, Sampling, encode
 from fnprune_core.generations import DENSE, PRUNED
 from fnprune_core.lesion_texts import WritingOrder
 from fnprune_core.lesioning import LesionOrder
@@ -157,9 +159,13 @@ def _ask(lesion: Lesion, prompt: str, patient: str, atlas: NetworkAtlas) -> None
         "Prompt", ready.get(pick or "As suggested", prompt), height=110,
         key=f"patient-prompt-{patient}-{pick}",
     )  # fmt: skip
-    if model_offer.language_model(atlas, needed_for="to write and measure", key="patient") is None:
+    model = model_offer.language_model(atlas, needed_for="to write and measure", key="patient")
+    if model is None or components.is_active(WRITE):
         return
-    if components.is_active(WRITE):
+    try:
+        encode(model, Prompt(text=text))
+    except FnpruneError as wrong:
+        components.error(describe_error(wrong))
         return
     order = WritingOrder(
         decomposition_id=atlas.id,

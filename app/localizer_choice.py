@@ -56,7 +56,7 @@ def upload() -> Localizer | None:
     if file is None:
         return None
     try:
-        name = file.name.rpartition(".")[0] or file.name
+        name = localizers.own_name(file.name.rpartition(".")[0] or file.name)
         found = read_localizer(file.getvalue(), name=name)
         conditions = list(found.conditions)
         if len(conditions) > 2:

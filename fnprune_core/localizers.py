@@ -101,6 +101,11 @@ READY: Mapping[str, Ready] = {
 }
 
 
+def own_name(name: str) -> str:
+    """Return a name for a localizer of one's own that no ready one has."""
+    return f"own {name}" if name in READY else name
+
+
 def load(name: str) -> Localizer:
     """Return a ready localizer: items with condition and template, and the contrast.
 

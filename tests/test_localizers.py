@@ -170,6 +170,11 @@ def test_wrong_contrasts_and_names_are_told() -> None:
         read_localizer(b"\xff\xfe\x00a")
 
 
+def test_a_file_named_like_a_ready_localizer_has_another_name() -> None:
+    assert localizers.own_name("mine") == "mine"
+    assert all(localizers.own_name(name) not in localizers.READY for name in localizers.READY)
+
+
 def test_the_command_tells_which_localizers_there_are(monkeypatch, capsys) -> None:
     monkeypatch.setattr(sys, "argv", ["fnprune", "localize", "latest", "nope"])
     with pytest.raises(SystemExit) as stopped:

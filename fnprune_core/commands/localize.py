@@ -90,7 +90,8 @@ def _stimuli(name: str, positive: list[str], negative: list[str]) -> "Localizer"
 
     if name in localizers.READY or not Path(name).suffix:
         return localizers.load(name)
-    return read_localizer(Path(name), positive=positive, negative=negative)
+    own = localizers.own_name(Path(name).stem)
+    return read_localizer(Path(name), name=own, positive=positive, negative=negative)
 
 
 def _facts(found: "LocalizerResult") -> dict[str, Any]:
