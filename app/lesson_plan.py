@@ -17,7 +17,7 @@ _PRINT = """<style>
 .plan th, .plan td {text-align: left; vertical-align: top; padding: .35rem .6rem .35rem 0;
   border-bottom: 1px solid LINE;}
 .plan th {font-weight: 600;}
-.plan td:first-child {white-space: nowrap;}
+.plan td:first-child, .plan .steps {white-space: nowrap;}
 .plan a {color: ACCENT;}
 .plan li {margin: .15rem 0;}
 .plan li.right {font-weight: 600;}
@@ -108,7 +108,7 @@ def _plan() -> str:
 
 def _opened(part: Part) -> str:
     found = chapter(part.chapter)
-    return "" if found is None else f"<br>{_links(found)}"
+    return "" if found is None else f'<br><span class="steps">{_links(found)}</span>'
 
 
 def _answers() -> str:

@@ -190,7 +190,8 @@ def block_course(found: LocalizerResult, network: int, *, palette: Palette) -> P
         min(float(span[0]), effects["effect"].min()),
         max(float(span[1]), effects["effect"].max()),
     )
-    figure.update_yaxes(title_text="× usual strength", range=[low * 1.08, high * 1.08], nticks=5)
+    room = 0.05 * (high - low)
+    figure.update_yaxes(title_text="× usual strength", range=[low - room, high + room], nticks=5)
     means = effects.groupby("condition")["effect"].mean()
     said = ", ".join(f"{name} {_signed(means[name])}" for name in found.localizer.conditions)
     return Picture(
