@@ -62,8 +62,11 @@ def upload() -> Localizer | None:
         if len(conditions) > 2:
             up = st.multiselect(
                 "What is held against the rest", conditions, default=conditions[:1],
-                key="localizer-positive",
+                key=f"localizer-positive-{file.file_id}",
             )  # fmt: skip
+            if not up:
+                st.info("Choose at least one condition.", icon=":material/info:")
+                return None
             found = read_localizer(file.getvalue(), name=name, positive=up)
     except TextError as caught:
         components.error(describe_error(caught))
