@@ -122,7 +122,7 @@ def network_effects(
     )
     figure.add_vline(x=0, line={"color": palette.quiet, "width": 1, "dash": "dot"})
     style(figure, palette, height=60 + 27 * len(table), left=8, bottom=48)
-    figure.update_xaxes(title_text="difference, in multiples of usual strength")
+    figure.update_xaxes(title_text="difference, × usual strength")
     figure.update_yaxes(
         tickvals=list(range(len(table))),
         ticktext=[safe(label) for label in labels],

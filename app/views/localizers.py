@@ -26,10 +26,10 @@ def overview(found: list[Found], name: str) -> None:
         [
             {
                 "localizer": each.title,
-                "contrast": each.contrast,
                 "accuracy": each.accuracy * 100,
                 "± %": each.standard_error * 100,
                 "p": each.p,
+                "contrast": each.contrast,
                 "run": each.created[:16].replace("T", " "),
             }
             for each in found
