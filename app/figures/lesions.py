@@ -93,8 +93,7 @@ def lesion_matrix(
                 "orientation": "h", "thickness": 8, "len": 1 if is_narrow else 0.6, "x": 1,
                 "xanchor": "right",
                 "yref": "container", "y": 0.0, "yanchor": "bottom", "outlinewidth": 0,
-                "nticks": 5,
-                "title": {"text": "nats per token", "side": "top", "font": {"size": 12}},
+                "nticks": 5, "ticksuffix": " nats", "showticksuffix": "last",
             },
         )
     )  # fmt: skip
