@@ -12,8 +12,6 @@ from functools import lru_cache
 import numpy as np
 import torch
 from nibabel.affines import apply_affine
-from nilearn.datasets import fetch_coords_seitzman_2018, load_mni152_brain_mask
-from nilearn.glm.first_level import glover_hrf
 from numpy.typing import NDArray
 
 from fnprune_core.decomposition import GroupICA
@@ -106,6 +104,8 @@ class Recovery:
 @lru_cache(maxsize=2)
 def head(voxel_mm: int = VOXEL_MM) -> Head:
     """Return the head that studies are simulated in, from nilearn's own files."""
+    from nilearn.datasets import fetch_coords_seitzman_2018, load_mni152_brain_mask  # slow
+
     mask = load_mni152_brain_mask(resolution=voxel_mm)
     voxels = np.argwhere(np.asanyarray(mask.dataobj) > 0)
     table = fetch_coords_seitzman_2018()
@@ -126,6 +126,8 @@ def _map(places: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[n
 
 def blood_response(*, t_r: float = T_R_S, seconds: float = 32.0) -> NDArray[np.float64]:
     """Return what blood does after one brief event (Glover 1999), at every scan; peak 1."""
+    from nilearn.glm.first_level import glover_hrf  # slow to import
+
     response = np.asarray(glover_hrf(t_r=t_r, oversampling=1, time_length=seconds))
     return np.asarray(response / response.max())
 

@@ -6,10 +6,10 @@ in which all models run in alternating order, and memory is the peak of a proces
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -39,6 +39,7 @@ from fnprune_core.storage import (
 DENSE = "dense"
 SPEED_FILE = "speed.json"
 _PACKAGE = Path(__file__).parent.parent
+_ERROR = re.compile(r"[\w.]+(Error|Exception)\b")
 
 What = Literal["prefill", "decoding"]
 WHATS: tuple[What, ...] = ("prefill", "decoding")
@@ -259,10 +260,11 @@ def _run(
             process.kill()
             process.communicate()
         said.seek(0)
-        last = deque((line.strip() for line in said if line.strip()), maxlen=1)
+        lines = [line.strip() for line in said if line.strip()]
+        errors = [line for line in lines if _ERROR.match(line)]  # the rest may be advice
     raise FnpruneError(
         "The process that measures speed ended without a result: "
-        f"{(last or [f'exit status {process.returncode}'])[-1].rstrip('.')}.",
+        f"{(errors or lines or [f'exit status {process.returncode}'])[-1].rstrip('.')}.",
         hint="Is there memory for all the models at once? Measure fewer forms together.",
     )
 

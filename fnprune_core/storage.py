@@ -130,7 +130,7 @@ def read_json(path: Path) -> Any:
     """Return the JSON value in `path`; damaged files raise `CorruptArtifactError`."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CorruptArtifactError(
             f"{path} is damaged: not valid JSON.",
             hint="Delete this artifact and make it again.",

@@ -161,12 +161,16 @@ def test_the_pictures_say_what_the_study_holds(studied) -> None:
 
 
 def test_the_python_beside_a_picture_gives_its_numbers(studied) -> None:
-    example, matrix, _ = studied
+    example, matrix, graded = studied
     found = open_lesions(resources.workspace(), matrix)
     names: dict[str, object] = {}
+    for name, study in (("lesions", matrix), ("lesion-curve", graded)):
+        code = recipes.code(name, atlas=example.atlas, study=study)
+        exec(compile(code, name, "exec"), names)
+    assert names["strength"] == [lesion.strength for lesion in names["study"].lesions]
     code = recipes.code("lesion-cell", atlas=example.atlas, study=matrix, row=1, column=0)
     exec(compile(code, "lesion-cell", "exec"), names)
     assert names["own"] == found.change[1, 0, 0]
     assert names["q"] == found.effects.q[1, 0]
-    assert lesion_studies(resources.workspace(), example.atlas)[-1:] == [matrix]
+    assert matrix in lesion_studies(resources.workspace(), example.atlas)
     assert cache.single(example.atlas, Lesion(networks=(1,)))[0] == matrix
