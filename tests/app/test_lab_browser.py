@@ -27,7 +27,7 @@ def browser(need_chromium, example, fresh, tmp_path):
 @pytest.fixture
 def long_text(tmp_path) -> Path:
     """Held-out text so long that a comparison on it can be watched."""
-    documents = tiny.toy_documents(n_per_domain=2, n_words=3000)[1::2]
+    documents = tiny.toy_documents(n_per_domain=2, n_words=12000)[1::2]
     path = tmp_path / "long.jsonl"
     path.write_text("\n".join(json.dumps({"text": d.text, "topic": d.domain}) for d in documents))
     return path
@@ -65,7 +65,7 @@ def apply(browser: Browser, text: Path) -> None:
     browser.press("Text to measure on")
     browser.press("Path or data set")
     browser.type("evaluate-source", str(text))
-    browser.type("prune-windows", "120")
+    browser.type("prune-windows", "400")
     browser.press("Apply")
     seen: set[int] = set()
 
