@@ -72,7 +72,7 @@ def test_the_python_examples_run(tmp_path):
 
 def test_make_targets_that_the_readme_names_exist():
     makefile = (README.parent / "Makefile").read_text()
-    for target in set(re.findall(r"`?make ((?:[a-z]+ ?)+)", README.read_text())):
+    for target in set(re.findall(r"(?:`|^)make ((?:[a-z]+ ?)+)", README.read_text(), re.M)):
         for word in target.split():
             if word in ("are", "all"):
                 continue
