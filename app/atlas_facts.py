@@ -186,18 +186,6 @@ class AtlasFacts:
         order = np.lexsort((-share.max(axis=1), share.argmax(axis=1)))
         return [int(k) for k in order]
 
-    def most_typical(self, n: int) -> list[int]:
-        """Return the networks that stand most for one domain each, then the next of each."""
-        share = self.atlas.domain_share()
-        best = share.argmax(axis=1)
-        ranks = [
-            [k for k in np.argsort(-share[:, d], kind="stable").tolist() if best[k] == d]
-            for d in range(share.shape[1])
-        ]
-        longest = max(len(rank) for rank in ranks)
-        dealt = [rank[i] for i in range(longest) for rank in ranks if i < len(rank)]
-        return sorted(dealt[:n])
-
     def network(self, network: int) -> NetworkFacts:
         """Return what is said of one network."""
         row = self.table.iloc[network]

@@ -89,7 +89,7 @@ def atlas_page(
                 stage="drawing", done=network + 1, total=atlas.n_networks, unit="networks"
             )
         )
-    shown = facts.most_typical(MOST_SURFACES)
+    shown = atlas.most_typical(MOST_SURFACES)
     charts = {"connectome": both_pictures(lambda p: _connectome(facts, p))}
     if cortex is not None:
         soft = [smoothed(cortex.volume(atlas.maps[k])) for k in shown]

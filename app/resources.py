@@ -4,7 +4,6 @@ What is cached is shared by all sessions and never changed. Small inputs of figu
 artifact id.
 """
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -314,11 +313,6 @@ def carpet(id: str, session: int, n_rows: int = 480) -> tuple[NDArray[np.float32
     scale = np.maximum(opened.std[units], 1e-12)[:, None]
     scaled = (signals - opened.mean[units][:, None]) / scale
     return scaled.astype(np.float32), layers
-
-
-def export_folder(plan_id: str) -> Path:
-    """Return where a plan's export goes unless another folder is named."""
-    return workspace().root / "exports" / f"model-{plan_id}"
 
 
 def forget_open() -> None:

@@ -1,5 +1,6 @@
 """What the button of the page Generations starts: two models that write, token by token."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -11,6 +12,7 @@ from app.tasks import ModelShelf, Task
 from fnprune_core import workflows
 from fnprune_core.generating import Generation, Prompt, Sampling, encode
 from fnprune_core.generations import BOTH, text_pieces
+from fnprune_core.models import LanguageModel
 from fnprune_core.progress import CancelToken, ProgressEvent
 from fnprune_core.storage import Workspace
 
@@ -48,39 +50,41 @@ class GenerationOrder:
         return asdict(self)
 
 
+def watcher(
+    language_model: LanguageModel, prompt: Prompt, sampling: Sampling, report: Report
+) -> Callable[[str, Generation], None]:
+    """Return what two writers call with each text so far: it is reported as it grows."""
+    prompt_ids = encode(language_model, prompt)
+    n_written = dict.fromkeys(BOTH, 0)
+
+    def on_token(whose: str, written: Generation) -> None:
+        n_written[whose] = written.n_tokens
+        pieces = text_pieces(language_model, prompt_ids, written.token_ids)
+        report(Written(whose=whose, pieces=pieces, log_probability=written.log_probability))
+        report(
+            ProgressEvent(
+                stage="writing",
+                done=sum(n_written.values()),
+                total=len(BOTH) * sampling.max_new_tokens,
+                unit="tokens",
+            )
+        )
+
+    return on_token
+
+
 def generate(shelf: ModelShelf, workspace: Workspace, order: GenerationOrder) -> Task:
     """Let the dense model and a plan write; reports each text as it grows, its id results."""
 
     def run(report: Report, cancel: CancelToken) -> str:
         language_model = shelf.get(order.model, progress=report)
-        prompt_ids = encode(language_model, order.prompt)
-        n_written = dict.fromkeys(BOTH, 0)
-
-        def on_token(whose: str, written: Generation) -> None:
-            n_written[whose] = written.n_tokens
-            report(
-                Written(
-                    whose=whose,
-                    pieces=text_pieces(language_model, prompt_ids, written.token_ids),
-                    log_probability=written.log_probability,
-                )
-            )
-            report(
-                ProgressEvent(
-                    stage="writing",
-                    done=sum(n_written.values()),
-                    total=len(BOTH) * order.sampling.max_new_tokens,
-                    unit="tokens",
-                )
-            )
-
         return workflows.generate(
             workspace,
             language_model,
             order.plan,
             order.prompt,
             sampling=order.sampling,
-            on_token=on_token,
+            on_token=watcher(language_model, order.prompt, order.sampling, report),
             cancel=cancel,
         )
 

@@ -7,19 +7,17 @@ from typing import Any
 
 from app.jobs import Report
 from app.tasks import ModelShelf, Task
-from app.tasks_generate import Written
+from app.tasks_generate import watcher
 from app.texts import TextChoice
 from fnprune_core import workflows
 from fnprune_core.corpora import Document
-from fnprune_core.generating import Generation, encode
-from fnprune_core.generations import BOTH, text_pieces
 from fnprune_core.lesion_localizers import ready_stimuli
 from fnprune_core.lesion_studies import LesionStudy
 from fnprune_core.lesion_texts import WritingOrder, write_under_lesion
 from fnprune_core.lesioning import LesionOrder, lesion_study
 from fnprune_core.lesions import Stimuli, domain_stimuli
 from fnprune_core.models import LanguageModel
-from fnprune_core.progress import CancelToken, ProgressEvent
+from fnprune_core.progress import CancelToken
 from fnprune_core.storage import Workspace
 
 KIND, WRITE = "lesions", "lesion-text"
@@ -112,22 +110,7 @@ def write(shelf: ModelShelf, workspace: Workspace, model: str, order: WritingOrd
 
     def run(report: Report, cancel: CancelToken) -> str:
         language_model = shelf.get(model, progress=report)
-        prompt_ids = encode(language_model, order.prompt)
-        n_written = dict.fromkeys(BOTH, 0)
-
-        def on_token(whose: str, written: Generation) -> None:
-            n_written[whose] = written.n_tokens
-            pieces = text_pieces(language_model, prompt_ids, written.token_ids)
-            report(Written(whose=whose, pieces=pieces, log_probability=written.log_probability))
-            report(
-                ProgressEvent(
-                    stage="writing",
-                    done=sum(n_written.values()),
-                    total=len(BOTH) * order.sampling.max_new_tokens,
-                    unit="tokens",
-                )
-            )
-
+        on_token = watcher(language_model, order.prompt, order.sampling, report)
         return write_under_lesion(
             workspace, language_model, order, on_token=on_token, cancel=cancel
         )

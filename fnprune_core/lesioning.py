@@ -1,7 +1,6 @@
 """Run a lesion study: every lesion, then rounds of matched random ones; stopped and resumed."""
 
 import shutil
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -10,7 +9,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from fnprune_core.artifacts import open_atlas, open_recording
@@ -21,7 +19,6 @@ from fnprune_core.lesion_studies import Facts, LesionStudy
 from fnprune_core.lesions import Lesion, LesionSettings, LesionSites, Stimuli
 from fnprune_core.models import LanguageModel
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
-from fnprune_core.recording import stacked_ids
 from fnprune_core.silencing import silenced
 from fnprune_core.storage import (
     MANIFEST,
@@ -32,6 +29,7 @@ from fnprune_core.storage import (
     storage_errors,
     write_json,
 )
+from fnprune_core.training_estimates import seconds_per_token
 
 KIND = "lesions"
 READING = "reading under lesions"
@@ -356,15 +354,8 @@ def estimate_lesions(
 ) -> LesionEstimate:
     """Return what a study will take at most, from one timed pass."""
     windows = stimuli.windows
-    ids = stacked_ids(windows, range(1)).to(language_model.device)
-    seconds = []
-    for n_tokens in (16, ids.shape[1]):  # the first pass warms up
-        start = time.perf_counter()
-        with language_model.lock, torch.inference_mode():
-            language_model.model(ids[:, :n_tokens], use_cache=False)
-        seconds.append(time.perf_counter() - start)
     n = 1 + len(order.lesions) * (1 + order.settings.n_random)
-    per_token = seconds[-1] / ids.shape[1]
+    per_token = seconds_per_token(language_model, windows)
     return LesionEstimate(
         n_readings=n,
         n_tokens=windows.n_tokens,

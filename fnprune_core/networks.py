@@ -194,6 +194,18 @@ class NetworkAtlas:
         """
         return self._domain_share
 
+    def most_typical(self, n: int) -> list[int]:
+        """Return the networks that stand most for one domain each, then the next of each."""
+        share = self.domain_share()
+        best = share.argmax(axis=1)
+        ranks = [
+            [k for k in np.argsort(-share[:, d], kind="stable").tolist() if best[k] == d]
+            for d in range(share.shape[1])
+        ]
+        longest = max(len(rank) for rank in ranks)
+        dealt = [rank[i] for i in range(longest) for rank in ranks if i < len(rank)]
+        return sorted(dealt[:n])
+
     def networks_of_domain(self, domain: str, *, share: float = 0.5) -> tuple[int, ...]:
         """Return the networks with more than `share` of their energy per token in a domain."""
         if domain not in self.domain_names:

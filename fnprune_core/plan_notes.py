@@ -178,14 +178,6 @@ def read_notes(workspace: Workspace, plan_id: str) -> PlanNotes:
         ) from error
 
 
-def write_notes(workspace: Workspace, notes: PlanNotes) -> PlanNotes:
-    """Replace all that is said of a plan; return it."""
-    path = path_of(workspace, notes.plan_id)
-    with locked(path):
-        _write(path, notes)
-    return notes
-
-
 def name_plan(workspace: Workspace, plan_id: str, name: str) -> PlanNotes:
     """Give a plan a name, or with an empty one none any more; return its notes.
 

@@ -90,7 +90,7 @@ def reconstruct(  # noqa: PLR0913 - a stage has its inputs, options, progress an
     Notes
     -----
     Memory: a float32 copy of the pruned model, and three times its MLPs for gradients and Adam.
-    Cost: about four forward passes over the text for each pass. A bfloat16 model is trained with
+    Cost: see ``training_estimates``. A bfloat16 model is trained with
     bfloat16 products and float32 weights. Distillation: Hinton et al., arXiv 1503.02531.
     """
     training = training or Training()
@@ -156,15 +156,16 @@ class _Run:
         self.usual = max(float(counted.sum()) / windows.n_windows, 1e-12)
         for parameter in pruned.parameters():
             parameter.requires_grad_(False)
-        self.layers: list[list[nn.Parameter]] = []
-        for layer, projection in enumerate(output_projections(pruned, language_model.architecture)):
-            modules = [projection, *feeding_modules(pruned, language_model.architecture, layer)]
-            self.layers.append([module.get_parameter("weight") for module in modules])
+        architecture = language_model.architecture
+        self.layers: list[list[nn.Module]] = [
+            [projection, *feeding_modules(pruned, architecture, layer)]
+            for layer, projection in enumerate(output_projections(pruned, architecture))
+        ]
         for parameter in self._trained():
             parameter.requires_grad_(True)
 
     def _trained(self) -> Iterator[nn.Parameter]:
-        return (parameter for layer in self.layers for parameter in layer)
+        return (module.get_parameter("weight") for layer in self.layers for module in layer)
 
     def groups(self) -> list[dict[str, object]]:
         """Return the optimiser's groups, each with its root mean square as learning rate."""
@@ -193,14 +194,10 @@ class _Run:
 
     def snapshot(self) -> list[list[Tensor]]:
         """Return copies of each layer's weights on the CPU as (outputs, inputs)."""
-        architecture = self.language_model.architecture
-        snapshot = []
-        for layer, projection in enumerate(output_projections(self.pruned, architecture)):
-            modules = [projection, *feeding_modules(self.pruned, architecture, layer)]
-            snapshot.append(
-                [weight_of(each).detach().cpu().contiguous().clone() for each in modules]
-            )
-        return snapshot
+        return [
+            [weight_of(module).detach().cpu().contiguous().clone() for module in layer]
+            for layer in self.layers
+        ]
 
     def _counts(self, session: int) -> NDArray[np.float64]:
         tokens = slice(int(self.windows.starts[session]), int(self.windows.starts[session + 1]))

@@ -125,15 +125,7 @@ class Material:
     @cached_property
     def detailed(self) -> list[int]:
         """The networks that are shown in full: the most typical of each domain in turn."""
-        share = self.atlas.domain_share()
-        best = share.argmax(axis=1)
-        ranks = [
-            [k for k in np.argsort(-share[:, d], kind="stable").tolist() if best[k] == d]
-            for d in range(share.shape[1])
-        ]
-        longest = max(len(rank) for rank in ranks)
-        dealt = [rank[i] for i in range(longest) for rank in ranks if i < len(rank)]
-        return sorted(dealt[: self.n_detailed])
+        return self.atlas.most_typical(self.n_detailed)
 
     @cached_property
     def domains(self) -> pd.DataFrame:
