@@ -260,3 +260,13 @@ class Browser:
         """Return by how many pixels the page is wider than the screen."""
         script = "return document.documentElement.scrollWidth - window.innerWidth"
         return int(self.driver.execute_script(script))
+
+
+@contextmanager
+def opened(programs: tuple[Path, Path], url: str) -> Iterator[Browser]:
+    """Open a browser on the app, and close it at the end."""
+    person = Browser(programs, url)
+    try:
+        yield person
+    finally:
+        person.driver.quit()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import streamlit as st
 import tiny
+from browsing import Browser, opened, served
 from driving import Materials
 from streamlit.testing.v1 import AppTest
 
@@ -22,6 +23,17 @@ from fnprune_core.storage import Workspace
 
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
 SETTINGS = RecordingSettings(window=32, n_dummy_tokens=2, max_tokens=None)
+
+
+@pytest.fixture
+def browser(need_chromium, example, fresh, tmp_path) -> Iterator[Browser]:
+    """A browser on the app over the tiny example's workspace."""
+    # Tiny models are faster on one thread.
+    with (
+        served(fresh, log=tmp_path / "server.log", OMP_NUM_THREADS="1") as url,
+        opened(need_chromium, url) as person,
+    ):
+        yield person
 
 
 @pytest.fixture(scope="session")

@@ -4,15 +4,11 @@ Screenshots of every page in both modes and widths stay in ``screenshots/`` (or 
 environment variable ``FNPRUNE_SCREENSHOTS``).
 """
 
-import os
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing import ROOT, Browser, is_healthy, wait_for
+from browsing import Browser, opened, served
 from selenium.webdriver.common.keys import Keys
 
 from app import pages
@@ -22,32 +18,13 @@ ATLAS_PAGES = tuple(Path(page.path).stem for page in pages.ATLAS[1:])
 
 
 @pytest.fixture
-def address(tmp_path, need_embedded_model) -> Iterator[str]:
-    """Serve the app over an empty workspace."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    environment = {**os.environ, "FNPRUNE_WORKSPACE": str(tmp_path / "workspace")}
-    command = [sys.executable, "-m", "streamlit", "run", "app/main.py", f"--server.port={port}"]
-    with (tmp_path / "server.log").open("w") as log:
-        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
-        try:
-            wait_for(lambda: is_healthy(url), "a healthy server")
-            yield url
-        finally:
-            server.terminate()
-            server.wait(timeout=30)
-
-
-@pytest.fixture
-def browser(need_chromium, address) -> Iterator[Browser]:
-    """A browser on the running app."""
-    person = Browser(need_chromium, address)
-    try:
+def browser(need_chromium, need_embedded_model, tmp_path) -> Iterator[Browser]:
+    """A browser on the app over an empty workspace."""
+    with (
+        served(tmp_path / "workspace", log=tmp_path / "server.log") as url,
+        opened(need_chromium, url) as person,
+    ):
         yield person
-    finally:
-        person.driver.quit()
 
 
 def record(browser: Browser) -> None:

@@ -6,22 +6,10 @@ from pathlib import Path
 
 import pytest
 import tiny
-from browsing import Browser, served, wait_for
+from browsing import Browser, wait_for
 from selenium.webdriver.common.keys import Keys
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def browser(need_chromium, example, fresh, tmp_path):
-    """A browser on the app over the tiny example's workspace."""
-    # Tiny models are faster on one thread.
-    with served(fresh, log=tmp_path / "server.log", OMP_NUM_THREADS="1") as url:
-        person = Browser(need_chromium, url)
-        try:
-            yield person
-        finally:
-            person.driver.quit()
 
 
 @pytest.fixture

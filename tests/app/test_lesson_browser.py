@@ -1,24 +1,13 @@
 """One whole chapter of the lesson in a real browser, on a tiny model; a step opened by link."""
 
 import pytest
-from browsing import Browser, served
+from browsing import Browser
 from selenium.webdriver.common.by import By
 
 from app.lesson import chapter
 
 pytestmark = pytest.mark.browser
 SIGNAL = chapter("signal")
-
-
-@pytest.fixture
-def browser(need_chromium, example, fresh, tmp_path):
-    """A browser on the app over the tiny example's workspace."""
-    with served(fresh, log=tmp_path / "server.log", OMP_NUM_THREADS="1") as url:
-        person = Browser(need_chromium, url)
-        try:
-            yield person
-        finally:
-            person.driver.quit()
 
 
 def choose(browser: Browser, text: str) -> None:
