@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from selenium.common.exceptions import (
     ElementClickInterceptedException,
+    ElementNotInteractableException,
     StaleElementReferenceException,
 )
 from selenium.webdriver import Chrome
@@ -38,6 +39,13 @@ FLAGS = [
     "--disable-dev-shm-usage",
 ]
 PATIENCE_S = 420.0
+# What a click meets on a page that still grows: a chart slides under the pointer, an expander
+# unfolds, a run replaces the element. A person would press again.
+MOVING = (
+    ElementClickInterceptedException,
+    ElementNotInteractableException,
+    StaleElementReferenceException,
+)
 
 
 def is_healthy(url: str) -> bool:
@@ -129,33 +137,50 @@ class Browser:
             return [...document.querySelectorAll('button, summary')].find((e) =>
                 e.innerText.split('\\n').includes(arguments[0]) && e.offsetParent && !e.disabled)
         """
+        return self._once_there(
+            lambda: self.driver.execute_script(script, label), f"button {label!r}"
+        )
+
+    @staticmethod
+    def _once_there(find: Callable[[], WebElement | None], what: str) -> WebElement:
         found: list[WebElement] = []
 
         def has_appeared() -> bool:
-            element = self.driver.execute_script(script, label)
-            found[:] = [element] if element else []
+            found[:] = [element] if (element := find()) else []
             return bool(found)
 
-        wait_for(has_appeared, f"a button {label!r}")
+        wait_for(has_appeared, what)
         return found[0]
 
-    def press(self, label: str) -> None:
-        button = self.button(label)
-        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
-        button.click()
+    def act(self, find: Callable[[], WebElement], does: Callable[[WebElement], None]) -> None:
+        """Do something to what `find` gives, again until the page holds still for it."""
+
+        def is_done() -> bool:
+            try:
+                element = find()
+                self.driver.execute_script(
+                    "arguments[0].scrollIntoView({block: 'center'})", element
+                )
+                does(element)
+            except MOVING:
+                return False
+            return True
+
+        wait_for(is_done, "an element that holds still")
         self.settle()
+
+    def press(self, label: str) -> None:
+        self.act(lambda: self.button(label), WebElement.click)
 
     def field(self, key: str, kind: str = "input") -> WebElement:
         """Return the input of the widget with this key, once it is there."""
         selector = f".st-key-{key} {kind}"
-        found: list[WebElement] = []
 
-        def has_appeared() -> bool:
-            found[:] = self.driver.find_elements(By.CSS_SELECTOR, selector)
-            return bool(found) and found[0].is_enabled()
+        def enabled() -> WebElement | None:
+            found = self.driver.find_elements(By.CSS_SELECTOR, selector)
+            return found[0] if found and found[0].is_enabled() else None
 
-        wait_for(has_appeared, selector)
-        return found[0]
+        return self._once_there(enabled, selector)
 
     def inside(self, key: str, selector: str, index: int = 0) -> WebElement:
         """Return an element of a component of its own, whose shadow hides it from the page."""
@@ -171,56 +196,36 @@ class Browser:
             if (host) seek(host)
             return found[arguments[2]]
         """
-        found: list[WebElement] = []
-
-        def has_appeared() -> bool:
-            element = self.driver.execute_script(script, key, selector, index)
-            found[:] = [element] if element else []
-            return bool(found)
-
-        wait_for(has_appeared, f"{selector} number {index} in {key}")
-        return found[0]
+        return self._once_there(
+            lambda: self.driver.execute_script(script, key, selector, index),
+            f"{selector} number {index} in {key}",
+        )
 
     def pick(self, key: str, selector: str, index: int = 0) -> None:
         """Press an element of a component of its own."""
+        self.act(lambda: self.inside(key, selector, index), WebElement.click)
 
-        def is_pressed() -> bool:
-            element = self.inside(key, selector, index)
-            self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
-            try:
-                element.click()
-            except (ElementClickInterceptedException, StaleElementReferenceException):
-                return False  # charts above it were still growing
-            return True
-
-        wait_for(is_pressed, f"a press on {selector} number {index} in {key}", seconds=20)
-        self.settle()
-
-    def follow(self, label: str) -> None:
-        """Press a link to another page."""
+    def link(self, label: str) -> WebElement:
+        """Return a link; icons are words of their own lines."""
         script = """
             return [...document.querySelectorAll('a')].find((e) =>
                 e.innerText.split('\\n').includes(arguments[0]) && e.offsetParent)
         """
-        found: list[WebElement] = []
+        return self._once_there(
+            lambda: self.driver.execute_script(script, label), f"link {label!r}"
+        )
 
-        def has_appeared() -> bool:
-            element = self.driver.execute_script(script, label)
-            found[:] = [element] if element else []
-            return bool(found)
-
-        wait_for(has_appeared, f"a link {label!r}")
-        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", found[0])
-        found[0].click()
-        self.settle()
+    def follow(self, label: str) -> None:
+        """Press a link to another page."""
+        self.act(lambda: self.link(label), WebElement.click)
 
     def type(self, key: str, value: str) -> None:
-        field = self.field(key)
-        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", field)
-        field.click()
-        field.send_keys(Keys.CONTROL, "a")
-        field.send_keys(value, Keys.ENTER)
-        self.settle()
+        def fill(field: WebElement) -> None:
+            field.click()
+            field.send_keys(Keys.CONTROL, "a")
+            field.send_keys(value, Keys.ENTER)
+
+        self.act(lambda: self.field(key), fill)
 
     def slide_to_start(self, key: str) -> None:
         # The thumb's input is hidden from the eye, and so from selenium: focus it, then type.
