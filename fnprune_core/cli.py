@@ -25,6 +25,7 @@ from fnprune_core.commands import (
 )
 from fnprune_core.commands.lesion import lesion
 from fnprune_core.commands.localize import localize
+from fnprune_core.commands.shares import shares
 from fnprune_core.commands.sweep import sweep
 from fnprune_core.commands.workspaces import workspaces
 from fnprune_core.console import EXIT_CANCELLED, EXIT_USER_ERROR, print_error
@@ -51,6 +52,7 @@ for _command in (
     pruning.prune,
     pruning.evaluate,
     sweep,
+    shares,
     generating.generate,
     localize,
     lesion,

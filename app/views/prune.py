@@ -13,6 +13,7 @@ from app import (
     pins,
     preview_panel,
     resources,
+    share_panel,
     state,
 )
 from fnprune_core.networks import NetworkAtlas
@@ -48,6 +49,8 @@ def show_lab(atlas: NetworkAtlas) -> None:
     with right, components.explaining():
         st.markdown(f"{lab.sign(atlas)} **{lab.summary(atlas)}**")
         asked = lab_apply.ask()
+        if asked.settings is not None:
+            share_panel.show(asked.settings)
         lab_apply.apply(atlas, asked)
     with below:
         show_preview(atlas, asked)

@@ -85,6 +85,16 @@ def units_in(text: str | None, layout: "UnitLayout") -> tuple[int, ...]:
     return tuple(units)
 
 
+def shares_in(text: str) -> tuple[float, ...]:
+    """Return the shares of a list such as "0.1,0.2"."""
+    try:
+        return tuple(float(part) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise SettingsError(
+            f"{text!r} is not a list of ratios.", hint='Write it as "0.1,0.2,0.4".'
+        ) from error
+
+
 def numbers_in(text: str | None) -> tuple[int, ...] | None:
     """Return the numbers of a list such as "1,3,7-12"."""
     if text is None:

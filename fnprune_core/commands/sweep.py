@@ -20,10 +20,10 @@ from fnprune_core.commands.options import (
     documents_from,
     load,
     numbers_in,
+    shares_in,
     workspace_at,
 )
 from fnprune_core.console import print_json, print_table, progress_bars
-from fnprune_core.errors import SettingsError
 from fnprune_core.plans import PlanSettings
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def sweep(
             preserved=numbers_in(preserve),
         ),
         scores=tuple(part.strip() for part in scores.split(",") if part.strip()),
-        ratios=_shares(ratios),
+        ratios=shares_in(ratios),
         n_seeds=seeds,
     )
     order.wanted()  # a mistake is told before the model is loaded
@@ -98,15 +98,6 @@ def sweep(
     with progress_bars(shown=not as_json) as progress:
         found = workflows.sweep(workspace, language_model, windows, order=order, progress=progress)
     _print(found, as_json=as_json)
-
-
-def _shares(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in text.split(",") if part.strip())
-    except ValueError as error:
-        raise SettingsError(
-            f"{text!r} is not a list of ratios.", hint='Write it as "0.1,0.2,0.4".'
-        ) from error
 
 
 def _print(found: "Sweep", *, as_json: bool) -> None:

@@ -1,6 +1,6 @@
 """The share of attention in the form of a plan, and what is said of it."""
 
-from driving import said
+from driving import finish, press, said
 
 from app import resources
 from fnprune_core import workflows
@@ -27,3 +27,23 @@ def test_attention_is_asked_for_and_said_in_the_model_s_own_numbers(open_page, e
     assert at.button(key="prune-apply").disabled
     at.slider(key="prune-attention").set_value(50).run()
     assert not at.button(key="prune-apply").disabled
+
+
+def test_the_share_is_searched_and_taken(open_page, example) -> None:
+    resources.shelf().get(example.model, progress=ignore)
+    at = open_page("prune", **example.view())
+    at.slider(key="prune-ratio").set_value(40).run()
+    press(at, "Search")
+    finish(at)
+    assert not at.exception
+    table = next(each.value for each in at.dataframe if "attention" in each.value)
+    assert list(table["attention"]) == [0, 1 / 6]
+    assert table["units"][0] == 0.4 > table["units"][1]
+    assert (table["perplexity"] > 1).all()
+    best = table.loc[table["perplexity"].idxmin()]
+    at.button(key="shares-use").click().run()
+    assert at.slider(key="prune-ratio").value == round(100 * best["units"])
+    assert at.slider(key="prune-attention").value == round(100 * best["attention"])
+    at.slider(key="prune-ratio").set_value(0).run()
+    at.slider(key="prune-attention").set_value(0).run()
+    assert "Nothing is to go" in said(at)

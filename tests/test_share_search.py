@@ -1,0 +1,92 @@
+"""A cut divided between MLP units and attention: equal sizes, honest losses, the best of them."""
+
+import json
+
+import numpy as np
+import pytest
+import tiny
+from typer.testing import CliRunner
+
+from fnprune_core import workflows
+from fnprune_core.cli import cli
+from fnprune_core.errors import RatioError, SettingsError
+from fnprune_core.evaluation import perplexity_stream
+from fnprune_core.plans import PlanSettings
+from fnprune_core.progress import Cancelled, CancelToken
+from fnprune_core.pruning import prune
+from fnprune_core.share_search import ShareOrder, mixes_of_equal_size, search_shares
+
+BASE = PlanSettings(score="flap", ratio=0.4, sink_units=0, allocation="uniform")
+SHARES = (0.0, 0.17, 0.34)  # none, one and two of six groups
+
+
+def order(recording) -> ShareOrder:
+    return ShareOrder(recording_id=recording.id, base=BASE, shares=SHARES, max_windows=3)
+
+
+def test_mixes_take_equally_many_parameters(workspace, llama, recording) -> None:
+    found = search_shares(workspace, llama, order=order(recording))
+    gone = np.array([mix.share_of_parameters for mix in found.mixes])
+    one_unit = (1 - gone.max()) / llama.layout.n_units
+    assert np.ptp(gone) < 2 * one_unit * llama.layout.n_layers  # a layer's share is a whole number
+    assert [mix.settings.attention_ratio for mix in found.mixes] == [0, 1 / 6, 2 / 6]
+    ratios = [mix.settings.ratio for mix in found.mixes]
+    assert ratios[0] == pytest.approx(0.4)
+    assert ratios == sorted(ratios, reverse=True)
+
+
+def test_the_loss_of_a_mix_is_that_of_the_pruned_model_and_the_least_is_best(
+    workspace, llama, recording
+) -> None:
+    told = []
+    found = search_shares(workspace, llama, order=order(recording), on_partial=told.append)
+    assert [len(each.mixes) for each in told] == [1, 2, 3]
+    windows = recording.windows
+    steps = np.linspace(0, windows.n_windows, 3, endpoint=False).astype(int)
+    for mix in found.mixes:
+        plan = workflows.open_plan(workspace, mix.plan_id)
+        pruned = prune(llama, plan, refits=workflows.open_refits(workspace, mix.plan_id))
+        *_, plain = perplexity_stream(pruned, windows.select(steps))
+        np.testing.assert_allclose(mix.result.window_nll, plain.window_nll, rtol=1e-4)
+    losses = [mix.result.mean_nll for mix in found.mixes]
+    assert found.best is found.mixes[int(np.argmin(losses))]
+    assert [row["is_best"] for row in found.rows()] == [x == min(losses) for x in losses]
+    assert tiny.is_idle(llama)
+
+
+def test_what_cannot_be_divided_says_what_would_do(llama) -> None:
+    with pytest.raises(RatioError, match="Nothing is to go"):
+        mixes_of_equal_size(llama, BASE.with_(ratio=0.0))
+    with pytest.raises(SettingsError, match="fewer than two mixes"):
+        mixes_of_equal_size(llama, BASE, shares=(0.0, 0.01))
+    with pytest.raises(SettingsError, match=r"lies in \[0, 1\)"):
+        ShareOrder(recording_id="", base=BASE, shares=(0.0, 10))
+    # A share that alone takes more than the whole cut is no mix of that size.
+    small = mixes_of_equal_size(llama, BASE.with_(ratio=0.2), shares=(0.0, 0.17, 0.75))
+    assert [each.attention_ratio for each in small] == [0, 1 / 6]
+
+
+def test_a_stopped_search_leaves_the_model_whole(workspace, llama, recording) -> None:
+    cancel = CancelToken()
+
+    def stop(found):
+        cancel.cancel()
+
+    with pytest.raises(Cancelled):
+        search_shares(workspace, llama, order=order(recording), on_partial=stop, cancel=cancel)
+    assert tiny.is_idle(llama)
+
+
+def test_the_command_prints_the_mixes(workspace, llama, recording, tmp_path) -> None:
+    llama.model.save_pretrained(tmp_path / "model")
+    llama.tokenizer.save_pretrained(tmp_path / "model")
+    words = [
+        "shares", recording.id, "--score", "flap", "--ratio", "0.4", "--attention", "0,0.17",
+        "--sink-units", "0", "--json",
+        "--model", str(tmp_path / "model"), "--workspace", str(workspace.root),
+    ]  # fmt: skip
+    result = CliRunner().invoke(cli, words)
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert [mix["attention_ratio"] for mix in told["mixes"]] == [0, 1 / 6]
+    assert told["best"] == next(mix["plan_id"] for mix in told["mixes"] if mix["is_best"])
