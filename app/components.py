@@ -100,9 +100,16 @@ def complete_view() -> None:
         state.change(recording=atlas["recording_id"])
 
 
-def heading(title: str, text: str) -> None:
-    """Draw a page's title and the one sentence that says what it is for."""
-    st.title(title, anchor=False)
+def heading(title: str, text: str, *, terms: Sequence[str] = ()) -> None:
+    """Draw a page's title and the one sentence that says what it is for.
+
+    Parameters
+    ----------
+    terms : sequence of str
+        Concepts of the glossary that the tooltip of the title explains.
+    """
+    tips = "\n\n".join(glossary.tip(term) for term in terms)
+    st.title(title, anchor=False, help=tips or None)
     st.caption(text)
 
 

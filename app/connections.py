@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from app import atlas_frame, components, recipes, resources, state
+from app import atlas_frame, components, glossary, recipes, resources, state
 from app.caches import connectome as cache
 from app.cell_picker import pick_cells
 from app.connectome_options import (
@@ -51,6 +51,7 @@ def controls(chosen: ConnectomeOptions) -> None:
         measure = st.selectbox(
             "Measure", list(MEASURES), format_func=MEASURES.__getitem__,
             index=list(MEASURES).index(chosen.measure), key="connectome-measure",
+            help=glossary.tip("fnc"),
         )  # fmt: skip
     if measure != chosen.measure:
         change(measure=measure)

@@ -261,7 +261,7 @@ _ROWS = (
         key="lesion_control",
         brain="control lesion",
         here="size-matched random lesion",
-        says="As many units in the same layers, drawn at random.",
+        says="As many units in the same layers, of like magnitude, drawn at random.",
     ),
     Term(
         key="dissociation",

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import components, model_offer, resources, state, text_picker
+from app import components, glossary, model_offer, resources, state, text_picker
 from app.caches import lesions as cache
 from app.tasks_lesions import KIND, LesionJob, Read, run_lesions
 from fnprune_core.lesioning import LesionOrder
@@ -84,7 +84,8 @@ def _settings() -> LesionSettings:
     with st.expander("What a lesion is", icon=":material/tune:"):
         z = st.slider(
             "Units with |z| above", *state.Z_RANGE, state.DEFAULT_Z, 0.1, key="lesions-z",
-            persist_state="session", help="A network's lesion takes its units beyond this.",
+            persist_state="session",
+            help=f"A network's lesion takes its units beyond this.  \n{glossary.tip('threshold')}",
         )  # fmt: skip
         towards: Target = st.segmented_control(
             "Scaled towards", list(TARGETS), format_func=_TARGET.__getitem__, default="zero",
@@ -93,14 +94,13 @@ def _settings() -> LesionSettings:
         n_random = st.number_input(
             "Random lesions for each", 0, 50, RANDOM, key="lesions-random",
             persist_state="session",
-            help="As many units in each layer, of like magnitude, outside of the network. Two at "
-            "least for a p-value; more find smaller effects.",
+            help=f"{glossary.tip('lesion_control')}  \nTwo at least for a p-value; more find "
+            "smaller effects.",
         )  # fmt: skip
         sinks = st.number_input(
             "Sink units spared in each layer", 0, 32, 4, key="lesions-sinks",
             persist_state="session",
-            help="One unit that serves attention sinks outweighs all others: no lesion, random or "
-            "not, takes them.",
+            help=f"{glossary.tip('sinks')}  \nNo lesion, random or not, takes them.",
         )  # fmt: skip
         seed = st.number_input(
             "Seed of the random lesions", 0, 10**6, 0, key="lesions-seed", persist_state="session"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from app import components, lesion_form, recipes, resources, state
+from app import components, glossary, lesion_form, recipes, resources, state
 from app.caches import lesions as cache
 from app.cell_picker import pick_cells
 from app.figures.lesions import (
@@ -241,7 +241,7 @@ def _curve(found: LesionStudy, row: int, atlas: NetworkAtlas) -> None:
 
 
 def _dissociations(found: LesionStudy, atlas: NetworkAtlas) -> None:
-    st.subheader("Double dissociations", anchor=False)
+    st.subheader("Double dissociations", anchor=False, help=glossary.tip("dissociation"))
     st.caption(
         "Two lesions, each of which harms one domain more than another beyond random lesions, "
         "the other way round: the classical sign that two abilities rest on different parts."

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from app import components, maps, recipes, resources, state, take_away
+from app import components, glossary, maps, recipes, resources, state, take_away
 from app.caches import localizers as cache
 from app.figures import localizers as figures
 from fnprune_core import localizers
@@ -30,10 +30,10 @@ def show(atlas: NetworkAtlas, found: LocalizerResult) -> None:
     numbers(found)
     left, right = st.columns([6, 5], gap="large")
     with left:
-        st.subheader("Contrast on the cortex", anchor=False)
+        st.subheader("Contrast on the cortex", anchor=False, help=glossary.tip("contrast"))
         contrast(atlas, found)
     with right:
-        st.subheader("Networks, ranked", anchor=False)
+        st.subheader("Networks, ranked", anchor=False, help=glossary.tip("fdr"))
         ranking(atlas, found, network)
     st.subheader(
         f"Network {network}: {components.plain(resources.network_name(atlas.id, network))}",
@@ -47,14 +47,16 @@ def show(atlas: NetworkAtlas, found: LocalizerResult) -> None:
     )
     left, right = st.columns(2, gap="large")
     with left:
-        st.subheader(f"By {found.localizer.unit}", anchor=False)
+        st.subheader(
+            f"By {found.localizer.unit}", anchor=False, help=glossary.tip("unit_of_resampling")
+        )
         components.picture(
             figures.template_effects(found, network, palette=palette),
             key="localizer-templates",
             made=made,
         )
     with right:
-        st.subheader("Decoding of held-out items", anchor=False)
+        st.subheader("Decoding of held-out items", anchor=False, help=glossary.tip("decoding"))
         components.picture(
             figures.decoding_null(found, palette=palette), key="localizer-decoding", made=made
         )

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from app import comparison, components, recipes, resources, state
+from app import comparison, components, glossary, recipes, resources, state
 from app.caches import plans as cache
 from app.comparison_rows import Choices
 from app.figures.trade import ABOVE_DENSE, PERPLEXITY, Quantity, overlap_profile
@@ -18,7 +18,7 @@ def draw(history: History, text: str, chosen: Sequence[PlanRecord]) -> None:
     """Draw what plans cost, what they remove, and in which settings they differ."""
     first = chosen[0]
     results = _results(history, text, chosen)
-    st.subheader("Perplexity", anchor=False)
+    st.subheader("Perplexity", anchor=False, help=glossary.tip("perplexity"))
     missing = [title(plan) for plan in chosen if title(plan) not in results]
     if missing:
         names = ", ".join(components.plain(name) for name in missing)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import components, picking, pins, recipes, resources, state, tasks
+from app import components, glossary, picking, pins, recipes, resources, state, tasks
 from app.caches import preview as cache
 from app.caches.colours import network_colours
 from app.figures.plans import removal_profile
@@ -41,7 +41,7 @@ EXPLAINED = {
 
 def show(atlas: NetworkAtlas, settings: PlanSettings) -> None:
     """Draw what a plan would do: sizes, layers, the cortex, the pinned units, the networks."""
-    st.subheader("Preview", anchor=False)
+    st.subheader("Preview", anchor=False, help=glossary.tip("energy"))
     if not cache.is_prepared(atlas.id):
         offer(atlas)
         return

@@ -155,7 +155,7 @@ def plan_settings() -> PlanSettings:
         required=True,
         key="prune-compensation",
         persist_state="session",
-        help=_COMPENSATION,
+        help=f"{glossary.tip('compensation')}\n\n{_COMPENSATION}",
     )
     allocation, sinks, seed = _more_plan_settings()
     view = state.view()

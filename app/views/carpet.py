@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from app import atlas_frame, components, picking, recipes, state
+from app import atlas_frame, components, glossary, picking, recipes, state
 from app.caches import carpet as cache
 from app.figures.carpet import Span, overview_carpet, session_carpet, stretch_carpet
 from fnprune_core.networks import NetworkAtlas
@@ -82,7 +82,7 @@ def pick_session(atlas: NetworkAtlas) -> int:
     current = held if held in titles else numbers[0]
     chosen = st.selectbox(
         "Session", numbers, index=numbers.index(current), format_func=titles.__getitem__,
-        key=f"carpet-session-of-{current}",
+        key=f"carpet-session-of-{current}", help=glossary.tip("run"),
     )  # fmt: skip
     if chosen != current:
         state.change(session=int(chosen), token=-1)

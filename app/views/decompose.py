@@ -120,6 +120,7 @@ components.heading(
     "Decompose",
     "Group ICA finds sets of units whose activity rises and falls together over tokens: the "
     "functional networks.",
+    terms=("group_ica", "component", "mask"),
 )
 if not state.view().recording:
     components.empty(

@@ -27,6 +27,7 @@ components.heading(
     "Export",
     "Take the pruned model away: in a form that other tools load, checked before it is announced, "
     "with what was measured of it.",
+    terms=("pruning", "compensation"),
 )
 with components.explaining():
     if state.view().plan:

@@ -133,6 +133,7 @@ components.heading(
     "Generations",
     "The dense model and the pruned one go on from the same prompt; see where their texts part, "
     "and what each expected there.",
+    terms=("pruning", "lesion"),
 )
 with components.explaining():
     every_plan = cache.plans()

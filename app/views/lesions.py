@@ -84,6 +84,7 @@ components.heading(
     "Lesions",
     "Silence a network, read texts, and see what the model can no longer do: against the healthy "
     "model, and against random lesions that match.",
+    terms=("lesion", "lesion_control"),
 )
 with components.explaining():
     if not state.view().atlas:

@@ -87,6 +87,7 @@ components.heading(
     "Localizers",
     "Blocks of texts in alternating conditions, as in a scanner: which networks and neurons "
     "respond to one kind more than to the other.",
+    terms=("localizer", "design"),
 )
 with components.explaining():
     if not state.view().atlas:

@@ -119,6 +119,7 @@ def show_sweep(history: History, text: str) -> None:
 components.heading(
     "Plans",
     "Every plan of this model with what was measured of it: compare, name, share, open again.",
+    terms=("pruning", "perplexity"),
 )
 with components.explaining():
     found = cache.history(fingerprint())

@@ -2,7 +2,17 @@
 
 import streamlit as st
 
-from app import atlas_frame, components, model_offer, probe_text, recipes, resources, state, tasks
+from app import (
+    atlas_frame,
+    components,
+    glossary,
+    model_offer,
+    probe_text,
+    recipes,
+    resources,
+    state,
+    tasks,
+)
 from app.caches import probe as cache
 from app.figures.probe import networks_over_tokens
 from app.jobs import Job
@@ -59,10 +69,12 @@ def show(atlas: NetworkAtlas, network: int, reading: Reading) -> None:
             st.caption("Each token has the colour of the network that is strongest there.")
             probe_text.legend(atlas, reading)
         else:
-            st.subheader("Networks on this text", anchor=False)
+            st.subheader(
+                "Networks on this text", anchor=False, help=glossary.tip("dual_regression")
+            )
             st.caption("Mean energy on this text over that in the recording.")
             probe_text.ranking(atlas, reading)
-    st.subheader("Networks × tokens", anchor=False)
+    st.subheader("Networks × tokens", anchor=False, help=glossary.tip("time_course"))
     components.picture(
         networks_over_tokens(
             reading.relative(),

@@ -62,6 +62,7 @@ components.heading(
     "Prune",
     "Choose the networks to preserve; the units that serve the others least are silenced, and "
     "what that costs is measured beside the dense model and rival scores.",
+    terms=("pruning", "energy"),
 )
 if not state.view().atlas:
     components.no_networks()

@@ -109,6 +109,7 @@ components.heading(
     "Record",
     "The model reads texts; every unit's activation at every token is kept, as a scanner keeps "
     "every voxel's signal at every scan.",
+    terms=("bold", "scan", "haemodynamics"),
 )
 with st.container(border=True):
     with components.explaining():

@@ -108,7 +108,9 @@ def take(job: Job) -> None:
 
 
 components.heading(
-    "Report", "Methods, results, limits, commands and tables in one file, for reviewers."
+    "Report",
+    "Methods, results, limits, commands and tables in one file, for reviewers.",
+    terms=("unit_of_resampling", "fdr"),
 )
 with components.explaining():
     if state.view().atlas:
