@@ -1,9 +1,10 @@
 """The whole path in a real browser, on the embedded model: record, decompose, look, prune, export.
 
-Screenshots of every page in both modes and widths stay in ``screenshots/`` (or the folder of the
-environment variable ``FNPRUNE_SCREENSHOTS``).
+Screenshots of the pages stay in ``screenshots/``; with a folder in the environment variable
+``FNPRUNE_SCREENSHOTS`` they go there, of every page in both modes and widths.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,6 +109,20 @@ def prune(browser: Browser, folder: Path) -> None:
     assert (folder / "model.safetensors").is_file()
 
 
+def looks() -> dict[tuple[str, int], tuple[str, ...]]:
+    """Return the pages to photograph, by mode and width: all in one look, the main ones in two.
+
+    Where the photographs are asked for, each page in all four.
+    """
+    main_pages = ("", "record", "decompose", "atlas", "prune")
+    wide = (*main_pages, *ATLAS_PAGES[::2], "export", "plans")
+    narrow = (*main_pages, *ATLAS_PAGES[1::2], "export", "plans", "generations")
+    if "FNPRUNE_SCREENSHOTS" not in os.environ:
+        return {("dark", 1280): wide, ("light", 390): narrow}
+    both = tuple(dict.fromkeys(wide + narrow))
+    return {(mode, width): both for mode in ("dark", "light") for width in (1280, 390)}
+
+
 def test_from_start_to_export(browser, tmp_path) -> None:
     browser.open("/")
     browser.read("Build the example")
@@ -124,14 +139,8 @@ def test_from_start_to_export(browser, tmp_path) -> None:
     browser.read("What goes")
     assert "11 of 12 networks preserved" in browser.text()
 
-    main_pages = ("", "record", "decompose", "atlas", "prune")
-    for mode, width in (("dark", 1280), ("dark", 390), ("light", 1280), ("light", 390)):
-        # The other pages in one look or two, by turns wide and dark or narrow and light.
-        others = {
-            ("dark", 1280): (*ATLAS_PAGES[::2], "export", "plans"),
-            ("light", 390): (*ATLAS_PAGES[1::2], "export", "plans", "generations"),
-        }
-        for page in (*main_pages, *others.get((mode, width), ())):
+    for (mode, width), names in looks().items():
+        for page in names:
             browser.look(width, mode)
             browser.open(f"/{page}?{view}")
             shot = browser.photograph(page or "start", width, mode)
