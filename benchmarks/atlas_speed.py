@@ -47,7 +47,7 @@ LARGE = UnitLayout((11_008,) * 32)
 NETWORKS = (5, 12, 20, 33)
 N_STEPS = 6
 # The clock starts with the event itself, and stops with the first frame that shows the result.
-_CLOCK = """
+CLOCK = """
 const [chart, started, wanted] = arguments
 window.fnClock = { start: null, drawn: 0, end: null }
 const clock = window.fnClock
@@ -174,7 +174,7 @@ def measure(workspace: Path, atlas: str) -> dict[str, Any]:
             tile = driver.execute_script(_TILE, str(network))
             driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", tile)
             wanted = f"Network {network} on the cortex"
-            driver.execute_script(_CLOCK, "map-slices", "click", wanted)
+            driver.execute_script(CLOCK, "map-slices", "click", wanted)
             tile.click()
             opened.append(stop_clock(driver))
             idle(driver)
@@ -184,7 +184,7 @@ def measure(workspace: Path, atlas: str) -> dict[str, Any]:
         for step in range(1, N_STEPS + 1):
             z = 3 + step / 10
             driver.execute_script(_FOCUS)
-            driver.execute_script(_CLOCK, "map-slices", "keydown", f"|z| above {z:g},")
+            driver.execute_script(CLOCK, "map-slices", "keydown", f"|z| above {z:g},")
             ActionChains(driver).send_keys(Keys.ARROW_RIGHT).perform()
             moved.append(stop_clock(driver))
             idle(driver)

@@ -35,6 +35,31 @@ def mosaic(
     return canvas, corners
 
 
+def number_sheets(
+    figure: go.Figure, corners: Sequence[tuple[int, int]], n_rows: int, palette: Palette
+) -> None:
+    """Write each layer's number in the upper left of its sheet, on the page's own colour.
+
+    All at once: plotly checks every annotation anew when one is added.
+    """
+    figure.update_layout(
+        annotations=[
+            {
+                "x": x,
+                "y": y + n_rows - 0.5,
+                "text": str(layer),
+                "showarrow": False,
+                "xanchor": "left",
+                "yanchor": "top",
+                "font": {"size": 11, "color": palette.text},
+                "bgcolor": palette.canvas,
+                "borderpad": 1,
+            }
+            for layer, (x, y) in enumerate(corners)
+        ]
+    )
+
+
 def cortex_surfaces(  # noqa: PLR0913 - a picture's options
     volumes: Sequence[NDArray[np.floating]],
     *,

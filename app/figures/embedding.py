@@ -115,23 +115,27 @@ def _add_numbers(figure: go.Figure, points: UnitPoints, *, selected: int, palett
 
     As annotations: text of a trace would lie beneath the points, which WebGL draws on top.
     """
+    numbers = []
     for network in range(int(points.network.max(initial=-1)) + 1):
         mine = (points.network == network) & (points.z > 0)
         if mine.sum() < 3:
             continue
         x, y = np.median(points.places[mine], axis=0).tolist()
-        figure.add_annotation(
-            x=x,
-            y=y,
-            text=f"<b>{network}</b>" if network == selected else str(network),
-            showarrow=False,
-            yshift=13,
-            font={
-                "size": 15 if network == selected else 11,
-                "color": palette.text,
-                "shadow": f"0 0 3px {palette.canvas}, 0 0 3px {palette.canvas}",
-            },
+        numbers.append(
+            {
+                "x": x,
+                "y": y,
+                "text": f"<b>{network}</b>" if network == selected else str(network),
+                "showarrow": False,
+                "yshift": 13,
+                "font": {
+                    "size": 15 if network == selected else 11,
+                    "color": palette.text,
+                    "shadow": f"0 0 3px {palette.canvas}, 0 0 3px {palette.canvas}",
+                },
+            }
         )
+    figure.update_layout(annotations=numbers)  # at once: plotly checks all when one is added
 
 
 def _centres(points: UnitPoints, n_networks: int) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from app.figures.base import Picture, safe, style
-from app.figures.cortex import MOST_CELLS, add_body, mesh3d, mosaic, scene
+from app.figures.cortex import MOST_CELLS, add_body, mesh3d, mosaic, number_sheets, scene
 from app.figures.surfaces import coarser, ring, silhouette, surface
 from app.theme import Palette, faded, parcel_scale
 
@@ -131,18 +131,7 @@ def parcel_slices(
     )
     aspect = canvas.shape[0] / canvas.shape[1]
     style(figure, palette, height=int(min(900, max(260, 700 * aspect))), left=4, bottom=4)
-    for layer, (x, y) in enumerate(corners):
-        figure.add_annotation(
-            x=x + 0.5,
-            y=y + n_rows - 0.5,
-            text=str(layer),
-            showarrow=False,
-            xanchor="left",
-            yanchor="top",
-            font={"size": 11, "color": palette.text},
-            bgcolor=palette.canvas,  # a number is read on the page, not on any parcel's colour
-            borderpad=1,
-        )
+    number_sheets(figure, corners, n_rows, palette)
     # Not locked to square cells: on a narrow screen the sheets fill the height instead.
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)

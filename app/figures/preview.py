@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from app.figures.base import Picture, legend_on_top, style
-from app.figures.cortex import mosaic
+from app.figures.cortex import mosaic, number_sheets
 from app.theme import Palette, parcel_scale, rgba
 
 MOST_CELLS = 120_000  # of all sheets together; of larger models one unit of several is shown
@@ -101,12 +101,7 @@ def removed_sheets(
     rows = -(-len(unit) // _ACROSS) * unit.shape[1]
     height = int(min(_DOWN_LIMIT, max(240, 1000 * rows / (_ACROSS * unit.shape[2]) + 40)))
     style(figure, palette, height=height, left=4, bottom=4)
-    for number, (x, y) in enumerate(corners):
-        figure.add_annotation(
-            x=x, y=y + unit.shape[1] - 0.5, text=str(number), showarrow=False,
-            xanchor="left", yanchor="top", borderpad=1, bgcolor=palette.canvas,
-            font={"size": 11, "color": palette.text},
-        )  # fmt: skip
+    number_sheets(figure, corners, unit.shape[1], palette)
     figure.update_xaxes(visible=False, range=[-1.5, cells.shape[1] + 0.5])
     figure.update_yaxes(visible=False, range=[-1.5, cells.shape[0] + 0.5])
     if sheets.stay or sheets.go:
