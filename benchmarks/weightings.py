@@ -2,7 +2,7 @@
 
 Each is a score of `purpose.py`, ``network-energy/<name>``: FLAP's score and the compensation over
 tokens weighted so. All weights are 1 while every network is preserved. The one that won, relative
-odds^4 over 16 tokens, is the library's score ``network-context``.
+odds^8 over 64 tokens, is the library's score ``network-context``.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fnprune_core.networks import NetworkAtlas
-from fnprune_core.scores import ScoreInputs, mean_around
+from fnprune_core.scores import ScoreInputs
+from fnprune_core.token_weights import mean_around
 
 Weights = NDArray[np.float64]
 
@@ -71,4 +72,5 @@ WEIGHTINGS: dict[str, Callable[[ScoreInputs], Weights]] = {
     "share^2, 16 tokens": Weighting(is_relative=False, radius=16, exponent=2, is_odds=False),
     "share^4, 16 tokens": Weighting(is_relative=False, radius=16, exponent=4, is_odds=False),
     "odds^4": Weighting(is_relative=True, radius=0, exponent=4, is_odds=True),
+    "odds^4, 16 tokens": Weighting(is_relative=True, radius=16, exponent=4, is_odds=True),
 }

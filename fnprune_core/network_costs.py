@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from fnprune_core.plans import PlanSettings
 from fnprune_core.previewing import Preview, Scores
+from fnprune_core.token_weights import RULES
 
 #: Scores that look at networks, and so change when one is dropped.
-SCORES_OF_NETWORKS = ("network-energy", "network-membership")
+SCORES_OF_NETWORKS = (*RULES, "network-membership")
 
 
 def network_costs(preview: Preview, settings: PlanSettings) -> pd.DataFrame:
@@ -53,8 +54,8 @@ class _Costs:
 
     def tokens(self, kept: set[int]) -> dict[str, NDArray[np.float64]]:
         """Return the share of the weight that stops counting, of all and of each domain."""
-        toggled = self.preview.toggled_weights(kept)
-        now = self.preview.token_weights(sorted(kept))[None]
+        rule = self.preview.weights_by(self.settings.score)
+        toggled, now = rule.toggled(sorted(kept)), rule.of(sorted(kept))[None]
         is_kept = np.array([k in kept for k in range(self.n)])[:, None]
         whole = np.where(is_kept, now, toggled)
         lost = whole - np.where(is_kept, toggled, now)
@@ -82,8 +83,8 @@ class _Costs:
         """Return the scores after toggling each network that can be toggled."""
         preview = self.preview
         able = [k for k in range(self.n) if kept ^ {k}]
-        if self.settings.score == "network-energy":
-            weights = preview.toggled_weights(kept)[able]
+        if self.settings.score in RULES:
+            weights = preview.weights_by(self.settings.score).toggled(sorted(kept))[able]
             able = [k for k, row in zip(able, weights, strict=True) if row.sum() > 0]
             return dict(
                 zip(able, preview.weighted_energy(weights[weights.sum(axis=1) > 0]), strict=True)

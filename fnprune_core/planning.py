@@ -215,6 +215,7 @@ class _Planner:
             "recording_id": self.recording.id,
             "decomposition_id": self.atlas.id if self.atlas and uses_networks else "",
             "settings": settings.to_json(),
+            **SCORES[settings.score].constants,
             **({"ridge": RIDGE} if row.needs_gram else {}),
             **({"training": asdict(Training())} if row.is_trained else {}),
         }

@@ -35,8 +35,9 @@ from fnprune_core.token_groups import (
     n_groups_for,
     summarise,
 )
+from fnprune_core.token_weights import RULES
 
-_VERSION = 1
+_VERSION = 2
 _GROUPS, _NORMS = "groups.safetensors", "norms.safetensors"
 #: Shares of the networks that the checks drop, and the ratios they check at.
 CHECKED_DROPS, CHECKED_RATIOS = (0.125, 0.25, 0.5, 0.875), (0.2, 0.4)
@@ -87,7 +88,8 @@ def prepare_preview(
     check_free_space(target, 4 * n * recording.layout.n_units)
     group = group_tokens(energy_shares(atlas), recording.is_dummy, n, seed=seed)
     chosen = _checked_choices(atlas.n_networks, seed)
-    weights = np.array([atlas.token_weights(kept) for kept in chosen])
+    rules = {score: rule(atlas) for score, rule in RULES.items()}
+    weights = np.array([rule.of(kept) for rule in rules.values() for kept in chosen])
     summary = summarise(recording, group, n, weights=weights, progress=progress, cancel=cancel)
     preview = Preview(
         groups=summary.groups,
@@ -96,7 +98,8 @@ def prepare_preview(
         norms=_norms(language_model, recording),
         context=recording.windows.window,
     )
-    checks = _checks(preview, chosen, summary.variance)
+    asked = [(score, kept) for score in rules for kept in chosen]
+    checks = _checks(preview, asked, summary.variance)
     facts = {
         "dimensions": preview.dimensions.to_json(),
         "context": preview.context,
@@ -155,13 +158,13 @@ def _checked_choices(n_networks: int, seed: int) -> list[tuple[int, ...]]:
 
 
 def _checks(
-    preview: Preview, chosen: list[tuple[int, ...]], variance: NDArray[np.float64]
+    preview: Preview, asked: list[tuple[str, tuple[int, ...]]], variance: NDArray[np.float64]
 ) -> list[Check]:
     """Compare what would go with what goes when the variances are exact."""
     found = []
-    for kept, exact in zip(chosen, variance, strict=True):
+    for (score, kept), exact in zip(asked, variance, strict=True):
         for ratio in CHECKED_RATIOS:
-            settings = PlanSettings(preserved=kept, ratio=ratio)
+            settings = PlanSettings(score=score, preserved=kept, ratio=ratio)
             try:
                 approximate = ~preview.keep(settings)
                 removed = preview.choose(exact * preview.norms["column_norms"], settings)
@@ -172,6 +175,7 @@ def _checks(
                 Check(
                     n_dropped=preview.atlas.n_networks - len(kept),
                     ratio=ratio,
+                    score=score,
                     agreement=float((goes & approximate).sum() / max(goes.sum(), 1)),
                 )
             )

@@ -20,11 +20,11 @@ from fnprune_core.networks import NetworkAtlas
 from fnprune_core.planning import canonical_settings
 from fnprune_core.plans import PlanSettings, choose_units
 from fnprune_core.token_groups import TokenGroups, energy_shares
+from fnprune_core.token_weights import RULES, ByEnergy, TokenWeights
 
 #: Scores that a preview cannot know, and why.
 NOT_PREVIEWED = {
     "taylor": "it needs gradients of the loss, a pass over the text by the model",
-    "network-context": "it weighs a token by those around it, which the preview does not keep",
 }
 
 Scores = NDArray[np.float64]
@@ -41,11 +41,13 @@ class Check:
     ratio : float
     agreement : float
         Share of the removed units that the exact plan removes too.
+    score : str
     """
 
     n_dropped: int
     ratio: float
     agreement: float
+    score: str = "network-energy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -120,11 +122,8 @@ class Preview:
         self.groups, self.atlas, self.dimensions = groups, atlas, dimensions
         self.norms, self.checks, self.context = norms, tuple(checks), context
         self.layout = atlas.layout
-        self._shares = energy_shares(atlas).astype(np.float64)
-        # Where no network is active a token counts fully, whatever is dropped.
-        self._has_energy = self._shares.sum(axis=0) > 0.5
+        self._rules: dict[type[TokenWeights], TokenWeights] = {}
         self._sinks: dict[int, NDArray[np.bool_]] = {}
-        self._usable = (~atlas.is_dummy).astype(np.float64)
 
     def preserved(self, settings: PlanSettings) -> tuple[int, ...]:
         """Return the networks that the settings preserve, spelled out."""
@@ -165,24 +164,17 @@ class Preview:
         """Return the check that was most like these settings, None if none was made."""
         n_dropped = self.atlas.n_networks - len(self.preserved(settings))
         return min(
-            self.checks,
+            (check for check in self.checks if check.score == settings.score),
             key=lambda c: (abs(c.n_dropped - n_dropped), abs(c.ratio - settings.ratio)),
             default=None,
         )
 
-    def token_weights(self, preserved: Sequence[int]) -> NDArray[np.float64]:
-        """Return how much each token counts, (n_tokens,), as `NetworkAtlas.token_weights`."""
-        share = self._shares[sorted(set(preserved))].sum(axis=0)
-        return self._usable * np.where(self._has_energy, np.square(share), 1.0)
-
-    def toggled_weights(self, kept: set[int]) -> NDArray[np.float64]:
-        """Return `token_weights` after each network changes sides: (K, n_tokens)."""
-        share = self._shares[sorted(kept)].sum(axis=0)
-        sign = np.array([-1.0 if k in kept else 1.0 for k in range(len(self._shares))])
-        # Where nothing is left, rounding must not leave a little.
-        toggled = share + sign[:, None] * self._shares
-        toggled[toggled < 1e-9] = 0.0
-        return self._usable * np.where(self._has_energy, np.square(toggled), 1.0)
+    def weights_by(self, score: str) -> TokenWeights:
+        """Return how a score that looks at networks weighs tokens; as network energy by default."""
+        rule = RULES.get(score, ByEnergy)
+        if rule not in self._rules:
+            self._rules[rule] = rule(self.atlas)
+        return self._rules[rule]
 
     @cached_property
     def own_energy(self) -> Scores:
@@ -190,7 +182,7 @@ class Preview:
 
         A token counts by the network's share in its energy.
         """
-        return self.weighted_energy(self._shares * self._usable + 1e-12)
+        return self.weighted_energy(energy_shares(self.atlas) * _usable(self) + 1e-12)
 
     def weighted_energy(self, weights: NDArray[np.float64]) -> Scores:
         """Return ‖W[:, j]‖² · variance under each row of weights: (n, n_units)."""
@@ -249,7 +241,7 @@ class Scorer:
     is_exact: bool = True
 
 
-def _usable(preview: Preview, settings: PlanSettings) -> NDArray[np.float64]:
+def _usable(preview: Preview, settings: PlanSettings | None = None) -> NDArray[np.float64]:
     return (~preview.atlas.is_dummy).astype(np.float64)
 
 
@@ -257,8 +249,8 @@ def _every(preview: Preview, settings: PlanSettings) -> NDArray[np.float64]:
     return np.ones(len(preview.atlas.is_dummy))
 
 
-def _preserved_share(preview: Preview, settings: PlanSettings) -> NDArray[np.float64]:
-    return preview.token_weights(preview.preserved(settings))
+def _by_networks(preview: Preview, settings: PlanSettings) -> NDArray[np.float64]:
+    return preview.weights_by(settings.score).of(preview.preserved(settings))
 
 
 def _one_energy(preview: Preview, weights: NDArray[np.float64]) -> Scores:
@@ -266,7 +258,7 @@ def _one_energy(preview: Preview, weights: NDArray[np.float64]) -> Scores:
 
 
 def _energy(preview: Preview, settings: PlanSettings) -> Scores:
-    return _one_energy(preview, _preserved_share(preview, settings))
+    return _one_energy(preview, _by_networks(preview, settings))
 
 
 def _flap(preview: Preview, settings: PlanSettings) -> Scores:
@@ -300,7 +292,8 @@ def _random(preview: Preview, settings: PlanSettings) -> Scores:
 
 #: By the names of the table of scores; a score that is in neither table is not previewed either.
 SCORERS: dict[str, Scorer] = {
-    "network-energy": Scorer(score=_energy, weights=_preserved_share, is_exact=False),
+    "network-energy": Scorer(score=_energy, weights=_by_networks, is_exact=False),
+    "network-context": Scorer(score=_energy, weights=_by_networks, is_exact=False),
     "network-membership": Scorer(score=_membership, weights=_usable),
     "flap": Scorer(score=_flap, weights=_usable),
     "flap-published": Scorer(score=_flap_published, weights=_every),

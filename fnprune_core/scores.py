@@ -1,6 +1,6 @@
 """How much a unit matters: one table of scores, higher is kept. Knows no plan."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,9 +22,9 @@ from fnprune_core.models import LanguageModel
 from fnprune_core.networks import NetworkAtlas
 from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
 from fnprune_core.recording import Recording
+from fnprune_core.token_weights import CONTEXT, SHARPNESS, ByPassage
 
 Scores = NDArray[np.float64]
-CONTEXT = 16  # tokens before and after that say what a passage is about
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -88,48 +88,11 @@ def preserved_share(inputs: ScoreInputs) -> NDArray[np.float64]:
 
 
 def context_weights(inputs: ScoreInputs) -> NDArray[np.float64]:
-    """Return how much each token counts by what rules the passage around it: (n_tokens,).
-
-    w_t = p_t⁴ / (p_t⁴ + d_t⁴), 0 for dummy tokens; p and d are how active the preserved and the
-    dropped networks are, s_kt² over its own mean, averaged over each side's networks and over
-    `CONTEXT` tokens before and after in the session. So neither strong networks nor the larger
-    number of them decide, and a passage counts or does not. 1 while no network is dropped.
-    """
+    """Return how much each token counts by what rules the passage around it: `ByPassage`."""
     atlas = inputs.network_atlas()
-    weights = usable_tokens(inputs)
-    kept = np.zeros(atlas.n_networks, dtype=bool)
     if not inputs.preserved:
         raise SettingsError("No network is preserved.", hint="Preserve at least one.")
-    kept[[atlas.check_network(network) for network in inputs.preserved]] = True
-    if kept.all():
-        return weights
-    p, d = (_activity(atlas, side) for side in (kept, ~kept))
-    odds = np.divide(d, p, out=np.where(d > 0, np.inf, 0.0), where=p > 0)
-    return np.asarray(weights / (1 + odds**4))
-
-
-def _activity(atlas: NetworkAtlas, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the mean over networks of s_kt² over its own mean, smoothed: (n_tokens,)."""
-    squares = np.square(atlas.time_courses[chosen].astype(np.float64))
-    own = squares[:, ~atlas.is_dummy].mean(axis=1, keepdims=True)
-    relative = np.divide(squares, own, out=np.zeros_like(squares), where=own > 0)
-    return mean_around(atlas, relative.mean(axis=0), CONTEXT)
-
-
-def mean_around(
-    atlas: NetworkAtlas, values: NDArray[np.float64], radius: int
-) -> NDArray[np.float64]:
-    """Return the mean over a session's usable tokens around each; dummy tokens keep theirs."""
-    result = values.copy()
-    session = atlas.tokens["session"].to_numpy()
-    for number in np.unique(session):
-        here = np.flatnonzero((session == number) & ~atlas.is_dummy)
-        sums = np.concatenate([[0.0], np.cumsum(values[here])])
-        place = np.arange(len(here))
-        first = np.maximum(place - radius, 0)
-        last = np.minimum(place + radius + 1, len(here))
-        result[here] = (sums[last] - sums[first]) / (last - first)
-    return result
+    return ByPassage(atlas).of([atlas.check_network(network) for network in inputs.preserved])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +115,8 @@ class Score:
         The same rule for KV groups: inputs to scores (n_groups,).
     needs_courses : bool
         Whether that rule regresses heads on the networks' time courses.
+    constants : mapping
+        Numbers in its formula that are a choice of ours; plans with others are other plans.
     """
 
     compute: Callable[[ScoreInputs], Scores]
@@ -163,6 +128,7 @@ class Score:
     sink_units: int | None = None
     compute_groups: GroupScore = group_fluctuation
     needs_courses: bool = False
+    constants: Mapping[str, int] = field(default_factory=dict)
 
 
 def network_energy(inputs: ScoreInputs) -> Scores:
@@ -248,6 +214,7 @@ SCORES: dict[str, Score] = {
         source="this project",
         token_weights=context_weights,
         uses_networks=True,
+        constants={"context": CONTEXT, "sharpness": SHARPNESS},
     ),
     "network-membership": Score(
         compute=network_membership,

@@ -14,7 +14,7 @@ from fnprune_core.errors import (
     RatioError,
 )
 from fnprune_core.layout import UnitLayout
-from fnprune_core.network_costs import network_costs
+from fnprune_core.network_costs import SCORES_OF_NETWORKS, network_costs
 from fnprune_core.networks import NetworkAtlas
 from fnprune_core.planning import canonical_settings
 from fnprune_core.plans import PlanSettings, choose_units
@@ -22,6 +22,7 @@ from fnprune_core.preview_files import has_preview, open_preview, prepare_previe
 from fnprune_core.previewing import NOT_PREVIEWED, SCORERS, Preview, why_not_previewed
 from fnprune_core.scores import SCORES, ScoreInputs, sink_units
 from fnprune_core.token_groups import TokenGroups, group_tokens, summarise
+from fnprune_core.token_weights import RULES, ByEnergy
 
 SETTINGS = PlanSettings(preserved=(0, 2), ratio=0.3, allocation="uniform", sink_units=2)
 
@@ -98,10 +99,14 @@ def test_a_preview_needs_the_model_only_once(workspace, preview, llama, atlas) -
 
 
 def test_checks_are_those_of_the_exact_plans(preview) -> None:
-    assert [check.n_dropped for check in preview.checks[::2]] == [1, 1, 2, 3]
+    for score in RULES:
+        drops = [check.n_dropped for check in preview.checks if check.score == score]
+        assert drops[::2] == [1, 1, 2, 3]
     assert min(check.agreement for check in preview.checks) > 0.99  # a token is a group here
     nearest = preview.expected_agreement(PlanSettings(preserved=(1,), ratio=0.35))
     assert (nearest.n_dropped, nearest.ratio) == (3, 0.4)
+    context = preview.expected_agreement(PlanSettings(score="network-context", preserved=(1,)))
+    assert context.score == "network-context"
 
 
 def test_checks_tell_a_coarse_preview(workspace, llama, atlas) -> None:
@@ -197,7 +202,7 @@ def test_groups_come_back_from_the_disk(example, tmp_path) -> None:
 # What networks cost
 
 
-@pytest.mark.parametrize("score", ["network-energy", "network-membership"])
+@pytest.mark.parametrize("score", SCORES_OF_NETWORKS)
 def test_costs_are_the_difference_between_two_previews(score, preview, atlas) -> None:
     settings = SETTINGS.with_(score=score, preserved=(0, 2, 3))
     costs = network_costs(preview, settings)
@@ -205,7 +210,7 @@ def test_costs_are_the_difference_between_two_previews(score, preview, atlas) ->
     for network, (more, fewer) in {2: ((0, 2, 3), (0, 3)), 1: ((0, 1, 2, 3), (0, 2, 3))}.items():
         with_it, without = (preview.keep(settings.with_(preserved=p)) for p in (more, fewer))
         assert costs["units"][network] == (with_it & ~without).sum() > 0
-        weights = [atlas.token_weights(p) for p in (more, fewer)]
+        weights = [RULES.get(score, ByEnergy)(atlas).of(p) for p in (more, fewer)]
         expected = 1 - weights[1].sum() / weights[0].sum()
         assert costs["tokens"][network] == pytest.approx(expected, rel=1e-3)
         prose = (atlas.tokens["domain"] == "prose").to_numpy()

@@ -110,16 +110,16 @@ def test_with_all_networks_preserved_network_energy_is_flap_bit_for_bit(inputs) 
 
 
 def test_network_context_is_its_formula(inputs, llama, recording, atlas) -> None:
-    """w_t = p⁴ / (p⁴ + d⁴), from energies over their own means, over 16 tokens to each side."""
+    """w_t = p⁸ / (p⁸ + d⁸), from energies over their own means, over 64 tokens to each side."""
     usable = ~recording.is_dummy
     squares = np.square(atlas.time_courses.astype(np.float64))
     relative = squares / squares[:, usable].mean(axis=1, keepdims=True)
     session, place = recording.windows.session, np.arange(recording.n_tokens)
     weights = np.zeros(recording.n_tokens)
     for token in np.flatnonzero(usable):
-        near = usable & (session == session[token]) & (np.abs(place - token) <= 16)
+        near = usable & (session == session[token]) & (np.abs(place - token) <= 64)
         p, d = (relative[side][:, near].mean() for side in ([0, 2], [1, 3]))
-        weights[token] = p**4 / (p**4 + d**4)
+        weights[token] = p**8 / (p**8 + d**8)
     found = SCORES["network-context"].token_weights(inputs(0, 2))
     np.testing.assert_allclose(found, weights, rtol=1e-6)
     weights /= weights.sum()
