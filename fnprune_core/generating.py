@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fnprune_core.errors import NonFiniteError, SettingsError, TextError
+from fnprune_core.kv_cache import carried
 from fnprune_core.models import LanguageModel
 from fnprune_core.progress import NEVER, CancelToken
 
@@ -20,7 +21,6 @@ Stop = Literal["", "end", "length", "context"]
 
 MAX_NEW_TOKENS = 1024
 N_ALTERNATIVES = 10
-_CACHE_NAMES = ("cache", "past_key_values")  # of newer and older transformers
 _CHUNK = 64  # positions whose whole distributions are in memory at once
 _MAX_CHARACTERS_PER_TOKEN = 64
 
@@ -298,8 +298,7 @@ def _next(
     held = language_model.lock if condition is None else condition()
     with held, torch.inference_mode():
         output = language_model.model(ids, use_cache=True, logits_to_keep=1, **kept)
-    name = next(name for name in _CACHE_NAMES if output.get(name) is not None)
-    return _log_probabilities(output.logits[0, -1:])[0].cpu(), {name: output[name]}
+    return _log_probabilities(output.logits[0, -1:])[0].cpu(), carried(output)
 
 
 def _log_probabilities(logits: Tensor) -> Tensor:

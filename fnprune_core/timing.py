@@ -18,6 +18,7 @@ import transformers
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from fnprune_core import modeling_per_layer
+from fnprune_core.kv_cache import carried
 
 CPU_FACTS = Path("/proc/cpuinfo")
 MEMORY_FACTS = Path("/proc/self/status")
@@ -62,7 +63,7 @@ def seconds_of(
         read = now()
         for _ in range(n_decode):
             token = output.logits[:, -1:].argmax(dim=-1)
-            output = model(token, past_key_values=output.past_key_values, use_cache=True)
+            output = model(token, **carried(output), use_cache=True)
         written = now()
     return read - start, written - read
 

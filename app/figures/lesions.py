@@ -126,8 +126,8 @@ def lesion_matrix(
             f"; the largest is {values[i, c]:+.2f} nats per token, {names[i]} in {study.columns[c]}"
         )
     said += (
-        f". {n_sure} of {int(np.isfinite(q).sum())} tested effects stand out from matched random "
-        f"lesions and hold over the texts (q ≤ {LEVEL:g}); they are marked."
+        f". Of {int(np.isfinite(q).sum())} tested effects, those that stand out from matched "
+        f"random lesions and hold over the texts (q ≤ {LEVEL:g}) are marked: {n_sure}."
         if np.isfinite(q).any()
         else ". Not yet tested against random lesions."
     )

@@ -113,3 +113,22 @@ def test_pictures_say_what_the_result_says(example, fresh, has_templates) -> Non
     design = figures.design_picture(found, palette=PAPER).figure
     assert design.data[0].z.shape[1] == len(found.blocks)
     assert (design.data[0].z >= 0).sum(axis=1).tolist() == [1] * design.data[0].z.shape[0]
+
+
+def test_ones_own_file_is_read_refused_and_run(example, open_page) -> None:
+    at = open_page("localizers", **example.view(), localizer="own")
+    upload = at.get("file_uploader")[0]
+    upload.upload("mine.csv", b"condition,text\nup,one word\nup,two words\n").run()
+    assert not at.exception
+    assert "condition" in said(at)
+    assert not [button for button in at.button if button.label == "Run"]
+    rows = [f"{item.condition},{item.template},{item.text}" for item in toy().items]
+    file = "\n".join(["condition,template,text", *rows]).encode()
+    at.get("file_uploader")[0].upload("mine.csv", file).run()
+    assert "Up against down" in shown(at)
+    press(at, "Run")
+    job = finish(at)
+    assert job.state == "done", job.failure
+    assert not at.exception
+    assert view(at).localizer == job.result  # its link needs no file
+    assert "Network" in shown(at)
