@@ -41,6 +41,7 @@ def refusal(
             protected=_with_sinks(layout, stay, go, n_sinks),
             pinned=go,
             multiple=asked.multiple,
+            layer_weights=asked.layer_weights,
         )
     except FnpruneError as error:
         return error

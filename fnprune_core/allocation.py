@@ -1,6 +1,6 @@
 """How a ratio is divided over layers: one table, ratio to number of removed units per layer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +31,8 @@ class Budget:
     turn : ndarray (n_layers,) or None
         Where a share leaves some over and layers are alike, the lowest gives first; by default
         the first layer.
+    weights : ndarray (n_layers,) or None
+        How much of its units a layer gives beside the others; only ``weighted`` looks at them.
     what : str
         What the units are called.
     """
@@ -42,6 +44,7 @@ class Budget:
     multiple: int | None = None
     pinned: NDArray[np.bool_] | None = None
     turn: NDArray[np.float64] | None = None
+    weights: NDArray[np.float64] | None = None
     what: str = "units"
 
     @property
@@ -91,7 +94,8 @@ def _refuse(budget: Budget, possible: int, why: str) -> None:
 def _evenly(budget: Budget, free: NDArray[np.bool_], why: str) -> NDArray[np.int64]:
     """Remove the same share of each free layer, to one unit, never beyond what is removable.
 
-    A layer in which more units must go than its share gives those, and the others less.
+    With weights, shares in proportion to them. A layer in which more units must go than its share
+    gives those, and the others less.
     """
     least = budget.least
     capacity = np.where(free, budget.removable, least)
@@ -109,6 +113,8 @@ def _evenly(budget: Budget, free: NDArray[np.bool_], why: str) -> NDArray[np.int
 def _shared(budget: Budget, n_removed: int, capacity: NDArray[np.int64]) -> NDArray[np.int64]:
     """Divide a number by the layers' widths, to one unit, never beyond the capacity."""
     widths = np.asarray(budget.layout.widths, dtype=np.float64)
+    if budget.weights is not None:
+        widths = widths * budget.weights
     n_layers = budget.layout.n_layers
     turn = np.zeros(n_layers) if budget.turn is None else budget.turn
     removed = np.zeros(n_layers, dtype=np.int64)
@@ -172,6 +178,18 @@ def protect_ends(budget: Budget) -> NDArray[np.int64]:
     return _evenly(budget, free, f"with the first {first} and last {last} layers exempt,")
 
 
+def weighted(budget: Budget) -> NDArray[np.int64]:
+    """Remove shares of the layers in proportion to given weights; 0 exempts a layer."""
+    weights = budget.weights
+    if weights is None or len(weights) != budget.layout.n_layers:
+        raise SettingsError(
+            f"The allocation by weights needs one weight for each of {budget.layout.n_layers} "
+            f"layers, got {0 if weights is None else len(weights)}.",
+            hint="Search them (fnprune allocate), or write them down: 0 exempts a layer.",
+        )
+    return _evenly(budget, weights > 0, "with these weights of the layers")
+
+
 def ranked_globally(budget: Budget) -> NDArray[np.int64]:
     """Rank scores, standardised within each layer, over all layers (as FLAP does)."""
     _refuse(budget, int(budget.removable.sum()), "with the units that must stay,")
@@ -194,10 +212,13 @@ def ranked_globally(budget: Budget) -> NDArray[np.int64]:
     return np.bincount(layout.layer_of_unit[order], minlength=layout.n_layers).astype(np.int64)
 
 
+#: The allocation that is told by the plan itself how much each layer gives.
+WEIGHTED = "weighted"
 ALLOCATIONS: dict[str, Allocation] = {
     "uniform": uniform,
     "protect-ends": protect_ends,
     "global": ranked_globally,
+    WEIGHTED: weighted,
 }
 
 
@@ -215,6 +236,11 @@ def allocate(name: str, budget: Budget) -> NDArray[np.int64]:
     return np.asarray(np.maximum(widths - kept, 0), dtype=np.int64)
 
 
+def weights_for(name: str, layer_weights: Sequence[float]) -> NDArray[np.float64] | None:
+    """Return a budget's weights: those of the plan where its allocation looks at them."""
+    return np.array(layer_weights, dtype=np.float64) if name == WEIGHTED else None
+
+
 def default_multiple(width: int) -> int:
     """Return what widths are rounded to: 64, or the power of two below a sixteenth of less."""
     return min(64, 1 << max(0, (width // 16).bit_length() - 1))
@@ -228,7 +254,7 @@ class Choice:
     thresholds: tuple[float, ...]
 
 
-def choose_units(
+def choose_units(  # noqa: PLR0913 - what a plan's settings say of units
     scores: NDArray[np.float64],
     *,
     layout: UnitLayout,
@@ -237,6 +263,7 @@ def choose_units(
     protected: NDArray[np.bool_],
     pinned: NDArray[np.bool_] | None = None,
     multiple: int | None = None,
+    layer_weights: Sequence[float] = (),
 ) -> Choice:
     """Return the lowest-scored units of each layer, within the allocation's budget.
 
@@ -261,6 +288,7 @@ def choose_units(
         protected=protected,
         pinned=pinned,
         multiple=multiple,
+        weights=weights_for(allocation, layer_weights),
     )
     counts = allocate(allocation, budget)
     removed, thresholds = [], []

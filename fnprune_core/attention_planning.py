@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fnprune_core.allocation import Budget, allocate
+from fnprune_core.allocation import Budget, allocate, weights_for
 from fnprune_core.architectures import weight_of
 from fnprune_core.attention import (
     AttentionLayout,
@@ -168,6 +168,7 @@ def lowest_groups(
             protected=np.zeros(len(scores), dtype=bool),
             multiple=None if settings.multiple is None else 1,
             turn=relative_scores(parts),
+            weights=weights_for(settings.allocation, settings.layer_weights),
             what="KV groups",
         ),
     )

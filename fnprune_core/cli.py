@@ -23,6 +23,7 @@ from fnprune_core.commands import (
     volumes,
     whole,
 )
+from fnprune_core.commands.allocate import allocate
 from fnprune_core.commands.lesion import lesion
 from fnprune_core.commands.localize import localize
 from fnprune_core.commands.shares import shares
@@ -53,6 +54,7 @@ for _command in (
     pruning.evaluate,
     sweep,
     shares,
+    allocate,
     generating.generate,
     localize,
     lesion,

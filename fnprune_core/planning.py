@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fnprune_core.allocation import WEIGHTED
 from fnprune_core.architectures import feeding_modules, output_projections
 from fnprune_core.artifacts import cut_key, open_atlas, open_recording
 from fnprune_core.attention_planning import (
@@ -43,6 +44,8 @@ def canonical_settings(settings: PlanSettings) -> PlanSettings:
         changes["allocation"] = row.allocation
     if row.sink_units is not None:
         changes["sink_units"] = row.sink_units
+    if changes.get("allocation", settings.allocation) != WEIGHTED:
+        changes["layer_weights"] = ()
     if not row.uses_networks:
         changes["preserved"] = None
     if settings.score != "random":
@@ -251,6 +254,7 @@ class _Planner:
             protected=sinks | pinned_keep,
             pinned=pinned_remove,
             multiple=settings.multiple,
+            layer_weights=settings.layer_weights,
         )
         groups: tuple[NDArray[np.int64], ...] = ()
         if settings.attention_ratio:

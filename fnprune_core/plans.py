@@ -18,7 +18,9 @@ __all__ = ["PLAN_FILE", "PLAN_VERSION", "Choice", "PlanSettings", "PruningPlan",
 PLAN_VERSION = 1
 PLAN_FILE = "plan.json"
 #: Settings that plans of the first version lack, with what their absence means.
-_LATER: dict[str, Any] = {"pinned_keep": (), "pinned_remove": (), "attention_ratio": 0.0}
+_LATER: dict[str, Any] = {
+    "pinned_keep": (), "pinned_remove": (), "attention_ratio": 0.0, "layer_weights": (),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,9 @@ class PlanSettings:
     attention_ratio : float
         Share of all KV groups of the model to remove, in [0, 1), by the same score, allocation
         and compensation; each layer keeps at least one.
+    layer_weights : tuple of float
+        With the allocation ``"weighted"``: how large a share of its units each layer gives beside
+        the others, 0 for none; the ratio scales them. Kept over the largest, to three decimals.
     """
 
     score: str = "network-energy"
@@ -67,6 +72,7 @@ class PlanSettings:
     pinned_keep: tuple[int, ...] = ()
     pinned_remove: tuple[int, ...] = ()
     attention_ratio: float = 0.0
+    layer_weights: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.ratio < 1:
@@ -101,7 +107,21 @@ class PlanSettings:
                     "No network is preserved.", hint="Preserve at least one network."
                 )
             object.__setattr__(self, "preserved", tuple(sorted(set(self.preserved))))
+        self._check_weights()
         self._check_pins()
+
+    def _check_weights(self) -> None:
+        weights = np.array(self.layer_weights, dtype=np.float64)
+        if not len(weights):
+            return
+        if not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
+            raise SettingsError(
+                "Weights of layers are numbers of 0 or more, and not all 0; got "
+                f"{', '.join(f'{w:g}' for w in weights)}.",
+                hint="0 exempts a layer; larger gives more.",
+            )
+        canonical = tuple((weights / weights.max()).round(3).tolist())
+        object.__setattr__(self, "layer_weights", canonical)
 
     def _check_pins(self) -> None:
         for name in ("pinned_keep", "pinned_remove"):
@@ -290,7 +310,7 @@ class PruningPlan:
             )
         try:
             settings = dict(value["settings"])
-            for name in ("preserved", "pinned_keep", "pinned_remove"):
+            for name in ("preserved", "pinned_keep", "pinned_remove", "layer_weights"):
                 if settings.get(name) is not None:
                     settings[name] = tuple(settings[name])
             layout = UnitLayout(tuple(_whole(width) for width in value["widths"]))

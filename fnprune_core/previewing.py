@@ -219,6 +219,7 @@ class Preview:
             protected=(self.sinks(chosen.sink_units) & ~pinned_remove) | pinned_keep,
             pinned=pinned_remove,
             multiple=chosen.multiple,
+            layer_weights=chosen.layer_weights,
         ).removed
 
 

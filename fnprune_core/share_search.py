@@ -10,21 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from fnprune_core.artifacts import open_plan, open_recording, open_refits
+from fnprune_core.artifacts import open_plan
 from fnprune_core.attention_planning import parameters_of_groups
-from fnprune_core.corpora import Windows
 from fnprune_core.errors import RatioError, SettingsError
-from fnprune_core.evaluation import Perplexity, paired_difference, perplexity_stream
+from fnprune_core.evaluation import Perplexity, paired_difference
 from fnprune_core.models import LanguageModel
-from fnprune_core.planning import canonical_settings, plans
+from fnprune_core.planning import canonical_settings
 from fnprune_core.plans import PlanSettings
-from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
-from fnprune_core.silencing import silenced
+from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
 from fnprune_core.storage import Workspace
+from fnprune_core.trials import Trials
 
 #: Shares of attention that are tried unless others are asked for.
 SHARES = (0.0, 0.05, 0.1, 0.2)
-READING = "reading calibration text"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,44 +182,24 @@ def search_shares(
         Told what is known after each mix.
     """
     wanted = order.wanted(language_model)
-    ids = plans(
+    trials = Trials(
         workspace,
         language_model,
         recording_id=order.recording_id,
         decomposition_id=order.decomposition_id,
-        settings=wanted,
+        max_windows=order.max_windows,
+        n_plans=len(wanted),
         progress=progress,
         cancel=cancel,
     )
-    windows = _at_even_steps(
-        open_recording(workspace, order.recording_id).windows, order.max_windows
-    )
     found = ShareSearch(mixes=(), n_mixes=len(wanted))
-    for number, (each, plan_id) in enumerate(zip(wanted, ids, strict=True)):
-        made, refits = open_plan(workspace, plan_id), open_refits(workspace, plan_id)
-        result = None
-        for result in perplexity_stream(
-            language_model.model,
-            windows,
-            context=lambda: silenced(language_model, made.removed, refits=refits),  # noqa: B023
-            cancel=cancel,
-        ):
-            done = number * windows.n_windows + len(result.window_nll)
-            total = len(wanted) * windows.n_windows
-            progress(ProgressEvent(stage=READING, done=done, total=total, unit="windows"))
-        assert result is not None  # windows are never none
+    for settings, plan_id in zip(wanted, trials.make(wanted), strict=True):
         mix = Mix(
-            settings=each,
+            settings=settings,
             plan_id=plan_id,
-            share_of_parameters=made.share_of_parameters,
-            result=result,
+            share_of_parameters=open_plan(workspace, plan_id).share_of_parameters,
+            result=trials.loss(plan_id),
         )
         found = ShareSearch(mixes=(*found.mixes, mix), n_mixes=len(wanted))
         on_partial(found)
     return found
-
-
-def _at_even_steps(windows: Windows, n: int) -> Windows:
-    """Return so many windows, at even steps."""
-    steps = np.linspace(0, windows.n_windows, min(n, windows.n_windows), endpoint=False)
-    return windows.select(steps.astype(np.int64))

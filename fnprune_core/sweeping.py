@@ -1,21 +1,20 @@
 """A sweep: perplexity against ratio, for several scores and random seeds, point by point."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from fnprune_core.architectures import weight_of
 from fnprune_core.artifacts import open_plan
 from fnprune_core.comparing import compare
-from fnprune_core.compensation import compensation_named
 from fnprune_core.corpora import Windows
 from fnprune_core.errors import PlanError, RatioError, SettingsError
 from fnprune_core.losses import Perplexity, paired_difference
 from fnprune_core.models import LanguageModel
+from fnprune_core.plan_batches import batches, refit_bytes
 from fnprune_core.planning import canonical_settings, plans
 from fnprune_core.plans import PlanSettings
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
@@ -25,8 +24,6 @@ from fnprune_core.training_estimates import seconds_per_token
 
 RANDOM = "random"
 READING = "reading held-out text"
-#: What compensates for the plans that are made in one pass is in memory together, at most so much.
-_MOST_BYTES = 1 << 30
 _SILENCED = 1.15  # seconds of a pass with hooks, over those of the dense model
 
 
@@ -234,23 +231,8 @@ def estimate_sweep(
         n_plans=len(wanted),
         n_windows=windows.n_windows * (1 + len(wanted)),
         seconds_reading=per_token * windows.n_tokens * (1 + _SILENCED * len(wanted)),
-        disk_bytes=sum(_refit_bytes(language_model, settings) for settings in wanted),
+        disk_bytes=sum(refit_bytes(language_model, settings) for settings in wanted),
     )
-
-
-def _refit_bytes(language_model: LanguageModel, settings: PlanSettings) -> int:
-    """Return the size of what compensates for a plan: float32 columns of the units that stay.
-
-    And the rows that feed them, where these are trained too.
-    """
-    compensation = compensation_named(settings.compensation)
-    if not compensation.needs_gram:
-        return 0
-    architecture = language_model.architecture
-    n_rows = architecture.n_fused * len(architecture.feeding) if compensation.is_trained else 0
-    hidden = int(weight_of(language_model.model.get_input_embeddings()).shape[1])
-    kept = language_model.layout.n_units * (1 - settings.ratio)
-    return int(4 * hidden * (1 + n_rows) * kept)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -362,7 +344,7 @@ def _made(
         )
 
     made: list[str | Exception] = []
-    for chunk in _chunks(language_model, wanted):
+    for chunk in batches(language_model, wanted):
         try:
             made += make(chunk)
         except (RatioError, PlanError):  # of one of them: the others can be made
@@ -372,19 +354,3 @@ def _made(
                 except (RatioError, PlanError) as error:
                     made.append(error)
     return made
-
-
-def _chunks(
-    language_model: LanguageModel, wanted: Sequence[PlanSettings]
-) -> Iterator[list[PlanSettings]]:
-    """Yield neighbours of `wanted` whose compensation fits in memory together."""
-    chunk: list[PlanSettings] = []
-    held = 0
-    for settings in wanted:
-        size = _refit_bytes(language_model, settings)
-        if chunk and held + size > _MOST_BYTES:
-            yield chunk
-            chunk, held = [], 0
-        chunk.append(settings)
-        held += size
-    yield chunk

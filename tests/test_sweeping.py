@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tiny
 
-from fnprune_core import sweeping, workflows
+from fnprune_core import plan_batches, sweeping, workflows
 from fnprune_core.errors import PlanError, RatioError, SettingsError
 from fnprune_core.evaluation import paired_difference
 from fnprune_core.losses import PairedDifference
@@ -123,7 +123,7 @@ def test_plans_are_made_in_parts_that_fit_in_memory(lab, monkeypatch) -> None:
         or make(*a, settings=settings, **o),
     )  # fmt: skip
     size = 4 * 32 * 144
-    monkeypatch.setattr(sweeping, "_MOST_BYTES", int(1.5 * size))
+    monkeypatch.setattr(plan_batches, "MOST_BYTES", int(1.5 * size))
     whole = lab.run()
     assert parts == [2, 1, 2, 1]
     assert whole.is_complete

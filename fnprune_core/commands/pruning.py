@@ -22,6 +22,7 @@ from fnprune_core.commands.options import (
     documents_from,
     load,
     numbers_in,
+    shares_in,
     units_in,
     workspace_at,
 )
@@ -49,9 +50,13 @@ def plan(
     drop_domain: Annotated[
         str | None, typer.Option(help="Drop networks with over half their energy in a domain.")
     ] = None,
-    allocation: Annotated[str, typer.Option(help="uniform, protect-ends, global.")] = (
-        "protect-ends"
-    ),
+    allocation: Annotated[
+        str, typer.Option(help="uniform, protect-ends, global, weighted.")
+    ] = "protect-ends",
+    layer_weights: Annotated[
+        str | None,
+        typer.Option(help='For weighted, what each layer gives: "0,0.5,1"; see allocate.'),
+    ] = None,
     compensation: Annotated[
         str, typer.Option(help="none, bias, least-squares, or reconstruct (trains: minutes).")
     ] = "least-squares",
@@ -95,6 +100,7 @@ def plan(
         pinned_keep=units_in(keep_units, opened.layout),
         pinned_remove=units_in(remove_units, opened.layout),
         attention_ratio=attention_ratio,
+        layer_weights=shares_in(layer_weights or ""),
     )
     workflows.canonical_settings(settings)  # a mistake is told before the model is loaded
     language_model = load(model, device, dtype, as_json=as_json)

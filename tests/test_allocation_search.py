@@ -1,0 +1,178 @@
+"""Weights of layers: the allocation that follows them, and the search that finds them."""
+
+import json
+
+import numpy as np
+import pytest
+import tiny
+from typer.testing import CliRunner
+
+from fnprune_core import workflows
+from fnprune_core.allocation import WEIGHTED, Budget, allocate
+from fnprune_core.allocation_search import (
+    AllocationOrder,
+    blocks_of,
+    search_allocation,
+    shifted,
+)
+from fnprune_core.cli import cli
+from fnprune_core.errors import RatioError, SettingsError
+from fnprune_core.evaluation import perplexity_stream
+from fnprune_core.layout import UnitLayout
+from fnprune_core.planning import canonical_settings
+from fnprune_core.plans import PlanSettings
+from fnprune_core.preview_files import open_preview, prepare_preview
+from fnprune_core.progress import Cancelled, CancelToken
+from fnprune_core.trials import at_even_steps
+
+BASE = PlanSettings(score="flap", ratio=0.3, sink_units=0, allocation="uniform")
+LAYOUT = UnitLayout((40, 40, 20, 40))
+
+
+def budget(n_removed: int, weights) -> Budget:
+    nothing = np.zeros(LAYOUT.n_units, dtype=bool)
+    return Budget(
+        layout=LAYOUT,
+        n_removed=n_removed,
+        scores=np.zeros(LAYOUT.n_units),
+        protected=nothing,
+        weights=np.array(weights, dtype=float),
+    )
+
+
+def order(recording, **changes) -> AllocationOrder:
+    settings = {"base": BASE, "n_blocks": 3, "max_windows": 3, **changes}
+    return AllocationOrder(recording_id=recording.id, **settings)
+
+
+# The allocation
+
+
+def test_layers_give_in_proportion_to_their_weights() -> None:
+    assert allocate(WEIGHTED, budget(30, (1, 0.5, 0, 0))).tolist() == [20, 10, 0, 0]
+    assert allocate(WEIGHTED, budget(25, (1, 0, 1, 0.5))).tolist() == [13, 0, 6, 6]  # by width
+    # What a layer cannot give, the others do; each keeps one unit.
+    assert allocate(WEIGHTED, budget(45, (1, 0.05, 0, 0))).tolist() == [39, 6, 0, 0]
+
+
+def test_weights_that_cannot_be_followed_say_what_would_do() -> None:
+    with pytest.raises(SettingsError, match="one weight for each of 4 layers, got 3"):
+        allocate(WEIGHTED, budget(3, (1, 1, 1)))
+    with pytest.raises(RatioError, match="at most"):
+        allocate(WEIGHTED, budget(45, (1, 0, 0, 0)))
+    for weights in ((-1.0, 1.0), (0.0, 0.0), (float("nan"), 1.0)):
+        with pytest.raises(SettingsError, match="numbers of 0 or more"):
+            PlanSettings(allocation=WEIGHTED, layer_weights=weights)
+
+
+def test_equal_weights_are_uniform_and_scale_does_not_matter(workspace, llama, recording) -> None:
+    even, twice = (BASE.with_(allocation=WEIGHTED, layer_weights=(w,) * 3) for w in (1.0, 2.0))
+    assert even == twice
+    ids = workflows.plans(workspace, llama, recording_id=recording.id, settings=[BASE, even])
+    first, second = (workflows.open_plan(workspace, id) for id in ids)
+    for one, other in zip(first.removed, second.removed, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert second.settings == canonical_settings(even)  # as it comes from the file
+    assert canonical_settings(BASE.with_(layer_weights=(1.0, 0.0, 0.0))) == canonical_settings(BASE)
+
+
+def test_a_preview_follows_the_weights(workspace, llama, recording) -> None:
+    settings = BASE.with_(allocation=WEIGHTED, layer_weights=(1.0, 0.25, 0.0))
+    plan = workflows.plan(workspace, llama, recording_id=recording.id, settings=settings)
+    made = workflows.open_plan(workspace, plan)
+    decomposition = workflows.decompose(
+        workspace,
+        recording.id,
+        settings=workflows.GroupICA(n_components=4, n_runs=1, fun="logcosh"),
+    )
+    prepare_preview(workspace, llama, decomposition)
+    shown = open_preview(workspace, decomposition).plan(settings)
+    np.testing.assert_array_equal(shown.keep, made.keep)
+    assert len(made.removed[2]) == 0 < len(made.removed[1]) < len(made.removed[0])
+
+
+# The search
+
+
+def test_a_shift_keeps_the_size_of_the_cut() -> None:
+    shares = np.array([0.0, 0.3, 0.3, 0.2])
+    moved = shifted(shares, np.array([1]), 0.1)
+    np.testing.assert_allclose(moved, [0, 0.4, 0.3 * 0.8, 0.2 * 0.8])
+    assert moved.sum() == pytest.approx(shares.sum())
+    assert [block.tolist() for block in blocks_of(5, 2)] == [[0, 1, 2], [3, 4]]
+    assert len(blocks_of(3, 10)) == 3
+
+
+def test_the_best_plan_is_of_the_same_size_and_loses_what_is_said(
+    workspace, llama, recording
+) -> None:
+    told = []
+    found = search_allocation(
+        workspace, llama, order=order(recording, n_rounds=2), on_partial=told.append
+    )
+    assert [each.n_measured for each in told] == [7, 13]
+    assert found.n_measured == found.n_plans == 13
+    assert found.best.mean_nll <= found.first.mean_nll
+    assert found.gain.difference == pytest.approx(found.best.mean_nll - found.first.mean_nll)
+    widths = np.array(llama.layout.widths)
+    assert found.best_shares @ widths == found.first_shares @ widths  # to one unit
+    plan = workflows.plan(workspace, llama, recording_id=recording.id, settings=found.settings)
+    made = workflows.open_plan(workspace, plan)
+    np.testing.assert_allclose(made.kept_widths, widths * (1 - found.best_shares))
+    windows = at_even_steps(recording.windows, 3)
+    *_, again = perplexity_stream(
+        llama.model,
+        windows,
+        context=lambda: workflows.silenced(
+            llama, made.removed, refits=workflows.open_refits(workspace, plan)
+        ),
+    )
+    np.testing.assert_array_equal(again.window_nll, found.best.window_nll)
+    assert tiny.is_idle(llama)
+
+
+def test_a_layer_that_does_harm_gives_most(workspace, record_windows) -> None:
+    """The last layer's output, noise in a random model, is made a hundred times as loud."""
+    model = tiny.tiny_language_model("Llama", seed=3)
+    model.model.model.layers[2].mlp.down_proj.weight.data *= 100
+    recording = record_windows(model)
+    base = BASE.with_(compensation="none")
+    found = search_allocation(
+        workspace, model, order=order(recording, base=base, n_rounds=2, shift=0.2, max_windows=8)
+    )
+    assert found.best_shares[2] > found.first_shares[2] + 0.2
+    assert found.gain.difference < -2 * found.gain.standard_error < 0
+
+
+def test_what_is_not_a_search_is_refused(recording) -> None:
+    for changes in ({"n_blocks": 1}, {"n_rounds": 0}, {"shift": 0.0}, {"max_windows": 0}):
+        with pytest.raises(SettingsError):
+            order(recording, **changes)
+    with pytest.raises(RatioError, match="Nothing is to go"):
+        order(recording, base=BASE.with_(ratio=0.0))
+
+
+def test_a_stopped_search_leaves_the_model_whole(workspace, llama, recording) -> None:
+    cancel = CancelToken()
+    with pytest.raises(Cancelled):
+        search_allocation(
+            workspace, llama, order=order(recording, n_rounds=2), cancel=cancel,
+            on_partial=lambda found: cancel.cancel(),
+        )  # fmt: skip
+    assert tiny.is_idle(llama)
+
+
+def test_the_commands_search_weights_and_take_them(workspace, llama, recording, tmp_path) -> None:
+    llama.model.save_pretrained(tmp_path / "model")
+    llama.tokenizer.save_pretrained(tmp_path / "model")
+    where = ["--model", str(tmp_path / "model"), "--workspace", str(workspace.root), "--json"]
+    cut = [recording.id, "--score", "flap", "--ratio", "0.3", "--sink-units", "0"]
+    result = CliRunner().invoke(cli, ["allocate", *cut, "--blocks", "3", *where])
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert told["gain"] <= 0
+    weights = told["layer_weights"] or "1,1,0.5"
+    words = ["plan", *cut, "--allocation", "weighted", "--layer-weights", weights, *where]
+    result = CliRunner().invoke(cli, words)
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["allocation"] == "weighted"
