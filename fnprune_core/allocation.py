@@ -33,6 +33,7 @@ class Budget:
         the first layer.
     weights : ndarray (n_layers,) or None
         How much of its units a layer gives beside the others; only ``weighted`` looks at them.
+        None weighs all layers alike.
     what : str
         What the units are called.
     """
@@ -180,11 +181,12 @@ def protect_ends(budget: Budget) -> NDArray[np.int64]:
 
 def weighted(budget: Budget) -> NDArray[np.int64]:
     """Remove shares of the layers in proportion to given weights; 0 exempts a layer."""
-    weights = budget.weights
-    if weights is None or len(weights) != budget.layout.n_layers:
+    n_layers = budget.layout.n_layers
+    weights = np.ones(n_layers) if budget.weights is None else budget.weights
+    if len(weights) != n_layers:
         raise SettingsError(
-            f"The allocation by weights needs one weight for each of {budget.layout.n_layers} "
-            f"layers, got {0 if weights is None else len(weights)}.",
+            f"The allocation by weights needs one weight for each of {n_layers} layers, got "
+            f"{len(weights)}.",
             hint="Search them (fnprune allocate), or write them down: 0 exempts a layer.",
         )
     return _evenly(budget, weights > 0, "with these weights of the layers")
@@ -237,8 +239,10 @@ def allocate(name: str, budget: Budget) -> NDArray[np.int64]:
 
 
 def weights_for(name: str, layer_weights: Sequence[float]) -> NDArray[np.float64] | None:
-    """Return a budget's weights: those of the plan where its allocation looks at them."""
-    return np.array(layer_weights, dtype=np.float64) if name == WEIGHTED else None
+    """Return a budget's weights: those of the plan, where it has any and the allocation looks."""
+    if name != WEIGHTED or not len(layer_weights):
+        return None
+    return np.array(layer_weights, dtype=np.float64)
 
 
 def default_multiple(width: int) -> int:

@@ -57,7 +57,8 @@ class PlanSettings:
         and compensation; each layer keeps at least one.
     layer_weights : tuple of float
         With the allocation ``"weighted"``: how large a share of its units each layer gives beside
-        the others, 0 for none; the ratio scales them. Kept over the largest, to three decimals.
+        the others, 0 for none; the ratio scales them. Kept over the largest, to three decimals;
+        empty weighs all layers alike.
     """
 
     score: str = "network-energy"

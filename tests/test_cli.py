@@ -153,6 +153,8 @@ MISTAKES = {
     "There is no plan 'abe'": ("export", "abe", "somewhere"),
     "There is no plan 'abj'": ("speed", "abj"),
     "There is no recording 'abw'": ("sweep", "abw"),
+    "There is no recording 'ac1'": ("shares", "ac1"),
+    "There is no recording 'ac2'": ("allocate", "ac2"),
     "There is no decomposition 'abx'": ("lesion", "abx"),
     "There is no decomposition 'aby'": ("localize", "aby"),
     "There is no decomposition 'abz'": ("report", "abz"),
