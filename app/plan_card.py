@@ -23,6 +23,7 @@ _LAB: dict[str, Callable[[PlanRecord], object]] = {
     "prune-score": lambda plan: plan.settings.score,
     "prune-compensation": lambda plan: plan.settings.compensation,
     "prune-allocation": lambda plan: plan.settings.allocation,
+    "prune-weights": lambda plan: ", ".join(f"{w:g}" for w in plan.settings.layer_weights),
     "prune-sinks": lambda plan: plan.settings.sink_units,
     "prune-seed": lambda plan: plan.settings.seed,
 }

@@ -1,7 +1,6 @@
 """The preview of a plan: what would go, before anything is evaluated."""
 
 from contextlib import suppress
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -94,7 +93,7 @@ def offer(atlas: NetworkAtlas) -> None:
 def _draw(atlas: NetworkAtlas, settings: PlanSettings) -> None:
     shown = cache.previewed(atlas.id, settings)
     made = recipes.code(
-        "preview", atlas=atlas.id, model=state.view().model, settings=_asked(settings)
+        "preview", atlas=atlas.id, model=state.view().model, settings=recipes.asked(settings)
     )
     st.caption(_how_near(atlas, settings, shown))
     left, right = st.columns([6, 5], gap="large", vertical_alignment="center")
@@ -110,12 +109,6 @@ def _draw(atlas: NetworkAtlas, settings: PlanSettings) -> None:
         _sizes(shown)
     _map(atlas, shown, made)
     _networks(atlas, settings, made)
-
-
-def _asked(settings: PlanSettings) -> dict[str, object]:
-    """Return what differs from the default settings."""
-    plain = asdict(PlanSettings())
-    return {k: v for k, v in asdict(settings).items() if v != plain[k]}
 
 
 def _how_near(atlas: NetworkAtlas, settings: PlanSettings, shown: PreviewedPlan) -> str:

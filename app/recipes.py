@@ -1,6 +1,8 @@
 """How a picture's numbers are made again: Python that a person can run, for each picture."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
 
 _PREAMBLE = """from fnprune_core import workflows
 from fnprune_core.storage import Workspace
@@ -35,6 +37,17 @@ preview = preview_files.open_preview(workspace, atlas.id)
 settings = PlanSettings(**{settings})
 plan = preview.plan(settings)  # plan.removed, plan.dense, plan.pruned
 costs = network_costs.network_costs(preview, settings)""",
+    "allocation": """from fnprune_core.allocation_search import AllocationOrder, search_allocation
+from fnprune_core.loading import load_model
+from fnprune_core.plans import PlanSettings
+
+order = AllocationOrder(
+    recording_id=atlas.decomposition.recording_id,
+    decomposition_id=atlas.id,
+    base=PlanSettings(**{settings}),
+)
+found = search_allocation(workspace, load_model({model}), order=order)
+shares = found.first_shares, found.best_shares  # (layers,) each""",
     "comparison": """from fnprune_core.plan_history import history
 
 for plan in history(workspace).plans:
@@ -283,3 +296,9 @@ def code(name: str, *, atlas: str, **values: object) -> str:
     """
     shown = {key: repr(value) for key, value in values.items()}
     return (_PREAMBLE.format(atlas=atlas) + RECIPES[name].format(**shown)).strip()
+
+
+def asked(settings: Any) -> dict[str, object]:
+    """Return what of some settings, a dataclass, differs from its defaults."""
+    plain = asdict(type(settings)())
+    return {k: v for k, v in asdict(settings).items() if v != plain[k]}

@@ -1,12 +1,15 @@
 """The forms in which settings are chosen; what is set stays while the session lasts."""
 
+from typing import Any
+
 import streamlit as st
 
 from app import components, glossary, resources, state
 from fnprune_core import workflows
-from fnprune_core.allocation import ALLOCATIONS
+from fnprune_core.allocation import ALLOCATIONS, WEIGHTED
 from fnprune_core.compensation import COMPENSATIONS
 from fnprune_core.decomposition import GroupICA
+from fnprune_core.errors import SettingsError
 from fnprune_core.plans import PlanSettings
 from fnprune_core.recording import RecordingSettings
 from fnprune_core.scores import SCORES
@@ -157,7 +160,7 @@ def plan_settings() -> PlanSettings:
         persist_state="session",
         help=f"{glossary.tip('compensation')}\n\n{_COMPENSATION}",
     )
-    allocation, sinks, seed = _more_plan_settings()
+    more = _more_plan_settings()
     view = state.view()
     n_networks = resources.atlas(view.atlas).n_networks
     preserved = tuple(k for k in range(n_networks) if k not in view.dropped)
@@ -165,11 +168,12 @@ def plan_settings() -> PlanSettings:
         score=score,
         ratio=ratio,
         attention_ratio=attention_ratio,
-        allocation=allocation,
+        allocation=more["allocation"],
+        layer_weights=_weights(more["weights"]),
         compensation=compensation,
-        sink_units=sinks,
+        sink_units=more["sink_units"],
         preserved=preserved if view.dropped else None,
-        seed=seed,
+        seed=more["seed"],
     )
     _say_what_goes(chosen)
     model = resources.language_model(view.model)
@@ -202,8 +206,9 @@ def _shares() -> tuple[float, float]:
     return percent / 100, heads / 100
 
 
-def _more_plan_settings() -> tuple[str, int, int]:
-    """Ask for allocation, sink units a layer and the random score's seed."""
+def _more_plan_settings() -> dict[str, Any]:
+    """Ask for allocation, sink units a layer and the random score's seed; weights as text."""
+    weights = ""
     with st.expander("More settings", icon=":material/tune:"):
         allocation = st.segmented_control(
             "Allocation over layers",
@@ -213,6 +218,15 @@ def _more_plan_settings() -> tuple[str, int, int]:
             key="prune-allocation",
             persist_state="session",
         )
+        if allocation == WEIGHTED:
+            weights = st.text_input(
+                "Weights of the layers",
+                key="prune-weights",
+                persist_state="session",
+                placeholder="0, 0.5, 1, …",
+                help="How much of its units each layer gives beside the others, first layer "
+                "first; 0 exempts it. Empty: all alike. “Divide the cut by search” finds them.",
+            )
         sinks = st.number_input(
             "Sink units kept in each layer",
             0,
@@ -230,7 +244,22 @@ def _more_plan_settings() -> tuple[str, int, int]:
             key="prune-seed",
             persist_state="session",
         )
-    return allocation, int(sinks), int(seed)
+    return {
+        "allocation": allocation,
+        "weights": weights,
+        "sink_units": int(sinks),
+        "seed": int(seed),
+    }
+
+
+def _weights(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.replace(",", " ").split())
+    except ValueError as error:
+        raise SettingsError(
+            f"Weights of layers are numbers, and {text!r} are none.",
+            hint="Write one for each layer, with commas: 0, 0.5, 1.",
+        ) from error
 
 
 def _say_what_goes(chosen: PlanSettings) -> None:

@@ -1,11 +1,11 @@
-"""How much of the cut attention bears: mixes of equal size, tried on the calibration text."""
+"""How a cut is divided, by search: over layers, or between MLP units and attention."""
 
 from functools import partial
 
 import pandas as pd
 import streamlit as st
 
-from app import components, model_offer, resources, state, training_note
+from app import components, layer_panel, model_offer, resources, state, training_note
 from app.jobs import Job
 from app.tasks_shares import SharesJob, SharesSoFar, search_shares
 from fnprune_core.errors import FnpruneError
@@ -18,15 +18,28 @@ _WINDOWS = 24
 def show(settings: PlanSettings) -> None:
     """Offer the search for the cut that the form holds; draw what it has found."""
     with st.expander("Divide the cut by search", icon=":material/balance:"):
-        job = components.follow("shares", on_done=_take)
-        if job is not None and job.is_active:
-            st.fragment(_live, run_every=2.0)(job.id)
-            return
-        found = state.widget(_kept_as(state.view().recording, state.view().atlas))
-        if isinstance(found, ShareSearch):
-            _table(found)
-            _offer(found)
-        _ask(settings)
+        between = st.segmented_control(
+            "Between",
+            list(_DIVISIONS),
+            default=next(iter(_DIVISIONS)),
+            required=True,
+            key="division",
+            persist_state="session",
+        )
+        _DIVISIONS[between](settings)
+
+
+def _attention(settings: PlanSettings) -> None:
+    """Offer mixes of equal size; draw what is known of them."""
+    job = components.follow("shares", on_done=_take)
+    if job is not None and job.is_active:
+        st.fragment(_live, run_every=2.0)(job.id)
+        return
+    found = state.widget(_kept_as(state.view().recording, state.view().atlas))
+    if isinstance(found, ShareSearch):
+        _table(found)
+        _offer(found)
+    _ask(settings)
 
 
 def _kept_as(recording: str, atlas: str) -> str:
@@ -130,3 +143,6 @@ def _verdict(found: ShareSearch) -> str:
 def _use(units: int, attention: int) -> None:
     state.remember("prune-ratio", units)
     state.remember("prune-attention", attention)
+
+
+_DIVISIONS = {"Layers": layer_panel.show, "Units and attention": _attention}

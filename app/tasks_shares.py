@@ -1,10 +1,11 @@
-"""The job of a search for the share of attention in a cut. No streamlit here."""
+"""The jobs that search how a cut is best divided. No streamlit here."""
 
 from dataclasses import asdict, dataclass
 
 from app.jobs import Report
 from app.tasks import ModelShelf, Task
-from fnprune_core import share_search
+from fnprune_core import allocation_search, share_search
+from fnprune_core.allocation_search import AllocationOrder, AllocationSearch
 from fnprune_core.progress import CancelToken
 from fnprune_core.share_search import ShareOrder, ShareSearch
 from fnprune_core.storage import Workspace
@@ -39,3 +40,26 @@ def search_shares(shelf: ModelShelf, workspace: Workspace, job: SharesJob) -> Ta
         )
 
     return Task(kind="shares", title="Share of attention", inputs=asdict(job), function=run)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayersJob:
+    """A plan whose allocation is to be bettered."""
+
+    model: str
+    order: AllocationOrder
+
+
+def search_layers(shelf: ModelShelf, workspace: Workspace, job: LayersJob) -> Task:
+    """Search weights of the layers; an `AllocationSearch` results."""
+
+    def run(report: Report, cancel: CancelToken) -> AllocationSearch:
+        return allocation_search.search_allocation(
+            workspace,
+            shelf.get(job.model, progress=report),
+            order=job.order,
+            progress=report,
+            cancel=cancel,
+        )
+
+    return Task(kind="layers", title="Share of each layer", inputs=asdict(job), function=run)

@@ -80,6 +80,8 @@ class AllocationSearch:
 
     Parameters
     ----------
+    base : PlanSettings
+        Of the plan that it began with.
     first, best : Perplexity
         Of the plan that it began with, and of the best one, on calibration text.
     first_shares, best_shares : ndarray (n_layers,)
@@ -90,6 +92,7 @@ class AllocationSearch:
         Plans measured, and of the whole search.
     """
 
+    base: PlanSettings
     first: Perplexity
     best: Perplexity
     first_shares: NDArray[np.float64]
@@ -210,6 +213,7 @@ class _Search:
 
     def found(self) -> AllocationSearch:
         return AllocationSearch(
+            base=self.first.settings,
             first=self.first.result,
             best=self.best.result,
             first_shares=self.first.shares,

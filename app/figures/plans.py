@@ -5,7 +5,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from app.figures.base import Picture, style
+from app.figures.base import Picture, legend_on_top, style
 from app.theme import Palette
 
 
@@ -45,4 +45,38 @@ def removal_profile(
             f"{untouched} layers stay whole."
         ),
         table=pd.DataFrame({"layer": layers, "removed": removed, "units": widths}),
+    )
+
+
+def shares_profile(
+    before: NDArray[np.floating], after: NDArray[np.floating], *, palette: Palette
+) -> Picture:
+    """Draw the share of its units that each layer gives, before and after a search."""
+    layers = np.arange(len(before), dtype=np.int16)
+    figure = go.Figure()
+    for name, shares, colour, dash in (
+        ("before", before, palette.quiet, "dot"),
+        ("after", after, palette.accent, "solid"),
+    ):
+        figure.add_scatter(
+            x=layers,
+            y=(100 * shares).astype(np.float32),
+            name=name,
+            mode="lines",
+            line={"color": colour, "dash": dash, "width": 2, "shape": "hvh"},
+            hovertemplate=f"layer %{{x}}: %{{y:.1f}} % {name}<extra></extra>",
+        )
+    style(figure, palette, height=240)
+    legend_on_top(figure, palette)
+    figure.update_xaxes(title_text="layer")
+    figure.update_yaxes(title_text="% removed", rangemode="tozero")
+    moved = np.abs(after - before)
+    return Picture(
+        figure=figure,
+        alternative=(
+            f"Share of its units that each layer gives. Layer {int(after.argmax())} gives most, "
+            f"{after.max():.0%}; layer {int(moved.argmax())} changed most, from "
+            f"{before[moved.argmax()]:.0%} to {after[moved.argmax()]:.0%}."
+        ),
+        table=pd.DataFrame({"layer": layers, "before": before, "after": after}),
     )

@@ -33,6 +33,7 @@ def test_the_share_is_searched_and_taken(open_page, example) -> None:
     resources.shelf().get(example.model, progress=ignore)
     at = open_page("prune", **example.view())
     at.slider(key="prune-ratio").set_value(40).run()
+    at.segmented_control(key="division").set_value("Units and attention").run()
     press(at, "Search")
     finish(at)
     assert not at.exception
@@ -47,3 +48,26 @@ def test_the_share_is_searched_and_taken(open_page, example) -> None:
     at.slider(key="prune-ratio").set_value(0).run()
     at.slider(key="prune-attention").set_value(0).run()
     assert "Nothing is to go" in said(at)
+
+
+def test_weights_of_layers_are_searched_taken_and_checked(open_page, example) -> None:
+    resources.shelf().get(example.model, progress=ignore)
+    at = open_page("prune", **example.view())
+    press(at, "Search")  # of layers: the first of the two
+    job = finish(at)
+    assert job.state == "done", job.failure
+    assert not at.exception
+    if not job.result.settings.layer_weights:  # nothing helped: weights by hand, then
+        assert "better than what it began with" in "\n".join(each.value for each in at.markdown)
+        at.segmented_control(key="prune-allocation").set_value("weighted").run()
+        at.text_input(key="prune-weights").set_value("1, 0.5, 0").run()
+    else:
+        at.button(key="layers-use").click().run()
+    assert not at.exception
+    assert at.segmented_control(key="prune-allocation").value == "weighted"
+    assert len(at.text_input(key="prune-weights").value.split(",")) == 3
+    assert not at.button(key="prune-apply").disabled
+    for wrong, told in (("1, 2", "one weight for each of 3 layers"), ("a, b, c", "are numbers")):
+        at.text_input(key="prune-weights").set_value(wrong).run()
+        assert told in said(at)
+        assert at.button(key="prune-apply").disabled

@@ -1,0 +1,96 @@
+"""Which layers give more: whole plans tried on calibration text, and weights to take over."""
+
+from functools import partial
+
+import streamlit as st
+
+from app import components, model_offer, recipes, resources, state, training_note
+from app.figures.plans import shares_profile
+from app.jobs import Job
+from app.tasks_shares import LayersJob, search_layers
+from fnprune_core.allocation import WEIGHTED
+from fnprune_core.allocation_search import AllocationOrder, AllocationSearch
+from fnprune_core.errors import FnpruneError
+from fnprune_core.plans import PlanSettings
+
+_KIND = "layers"
+
+
+def show(settings: PlanSettings) -> None:
+    """Offer the search for the plan that the form holds; draw what it has found."""
+    components.follow(_KIND, on_done=_take)
+    if components.is_active(_KIND):
+        return
+    found = state.widget(_kept_as(state.view().recording, state.view().atlas))
+    if isinstance(found, AllocationSearch):
+        _draw(found)
+    _ask(settings)
+
+
+def _kept_as(recording: str, atlas: str | None) -> str:
+    """Return where the session keeps what was found for an atlas."""
+    return f"layers of {recording} {atlas}"
+
+
+def _ask(settings: PlanSettings) -> None:
+    view = state.view()
+    try:
+        order = AllocationOrder(
+            recording_id=view.recording, decomposition_id=view.atlas, base=settings
+        )
+    except FnpruneError as error:
+        st.info(f"{error.message} {error.hint}", icon=":material/info:")
+        return
+    st.caption(
+        f"{components.count(order.n_plans(), 'plan')} of this size are made and measured on "
+        f"{order.max_windows} windows of the calibration text: each takes a little more from one "
+        "block of layers, the last three move all of them. The text that Apply measures on has no "
+        "part in the choice. On the embedded model about ten minutes."
+    )
+    if model_offer.loaded(needed_for="to measure plans", key=_KIND) is None:
+        return
+    training_note.say([settings] * order.n_plans(), key=_KIND)
+    if st.button("Search", icon=":material/balance:", key="layers-start"):
+        job = LayersJob(model=view.model, order=order)
+        components.start(search_layers(resources.shelf(), resources.workspace(), job))
+        st.rerun()
+
+
+def _take(job: Job) -> None:
+    order = job.inputs["order"]
+    state.remember(_kept_as(order["recording_id"], order["decomposition_id"]), job.result)
+    state.notify("Allocation searched")
+
+
+def _draw(found: AllocationSearch) -> None:
+    components.picture(
+        shares_profile(found.first_shares, found.best_shares, palette=components.palette()),
+        key="layers-shares",
+        made=recipes.code(
+            "allocation",
+            atlas=state.view().atlas,
+            model=state.view().model,
+            settings=recipes.asked(found.base),
+        ),
+    )
+    gain = found.gain
+    if not found.settings.layer_weights:
+        st.markdown("**None of these was better than what it began with.**")
+        return
+    st.markdown(
+        f"**{gain.difference:+.3f} ± {gain.standard_error:.3f} nats per token** on calibration "
+        f"text, paired by window: perplexity {found.best.perplexity:.2f}, before "
+        f"{found.first.perplexity:.2f}."
+    )
+    weights = ", ".join(f"{weight:g}" for weight in found.settings.layer_weights)
+    st.button(
+        "Use these weights",
+        icon=":material/check:",
+        key="layers-use",
+        on_click=partial(_use, weights),
+    )
+
+
+def _use(weights: str) -> None:
+    state.remember("prune-allocation", WEIGHTED)
+    state.remember("prune-weights", weights)
