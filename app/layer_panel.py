@@ -8,6 +8,7 @@ from app import components, model_offer, recipes, resources, state, training_not
 from app.figures.plans import shares_profile
 from app.jobs import Job
 from app.tasks_shares import LayersJob, search_layers
+from app.texts import TextChoice
 from fnprune_core.allocation import WEIGHTED
 from fnprune_core.allocation_search import AllocationOrder, AllocationSearch
 from fnprune_core.errors import FnpruneError
@@ -16,7 +17,7 @@ from fnprune_core.plans import PlanSettings
 _KIND = "layers"
 
 
-def show(settings: PlanSettings) -> None:
+def show(settings: PlanSettings, texts: TextChoice | None) -> None:
     """Offer the search for the plan that the form holds; draw what it has found."""
     components.follow(_KIND, on_done=_take)
     if components.is_active(_KIND):
@@ -24,7 +25,7 @@ def show(settings: PlanSettings) -> None:
     found = state.widget(_kept_as(state.view().recording, state.view().atlas))
     if isinstance(found, AllocationSearch):
         _draw(found)
-    _ask(settings)
+    _ask(settings, texts)
 
 
 def _kept_as(recording: str, atlas: str | None) -> str:
@@ -32,7 +33,7 @@ def _kept_as(recording: str, atlas: str | None) -> str:
     return f"layers of {recording} {atlas}"
 
 
-def _ask(settings: PlanSettings) -> None:
+def _ask(settings: PlanSettings, texts: TextChoice | None) -> None:
     view = state.view()
     try:
         order = AllocationOrder(
@@ -42,16 +43,18 @@ def _ask(settings: PlanSettings) -> None:
         st.info(f"{error.message} {error.hint}", icon=":material/info:")
         return
     st.caption(
-        f"{components.count(order.n_plans(), 'plan')} of this size are made and measured on "
-        f"{order.max_windows} windows of the calibration text: each takes a little more from one "
-        "block of layers, the last three move all of them. The text that Apply measures on has no "
-        "part in the choice. On the embedded model about ten minutes."
+        f"{components.count(order.n_plans(), 'plan')} of this size are made and measured: each "
+        "takes a little more from one block of layers, the last three move all of them. On the "
+        "embedded model about five minutes with least squares."
     )
     if model_offer.loaded(needed_for="to measure plans", key=_KIND) is None:
         return
     training_note.say([settings] * order.n_plans(), key=_KIND)
-    if st.button("Search", icon=":material/balance:", key="layers-start"):
-        job = LayersJob(model=view.model, order=order)
+    pressed = st.button(
+        "Search", icon=":material/balance:", key="layers-start", disabled=texts is None
+    )
+    if pressed and texts is not None:
+        job = LayersJob(model=view.model, order=order, texts=texts)
         components.start(search_layers(resources.shelf(), resources.workspace(), job))
         st.rerun()
 
@@ -78,8 +81,8 @@ def _draw(found: AllocationSearch) -> None:
         st.markdown("**None of these was better than what it began with.**")
         return
     st.markdown(
-        f"**{gain.difference:+.3f} ± {gain.standard_error:.3f} nats per token** on calibration "
-        f"text, paired by window: perplexity {found.best.perplexity:.2f}, before "
+        f"**{gain.difference:+.3f} ± {gain.standard_error:.3f} nats per token** on the text of "
+        f"the search, paired by window: perplexity {found.best.perplexity:.2f}, before "
         f"{found.first.perplexity:.2f}."
     )
     weights = ", ".join(f"{weight:g}" for weight in found.settings.layer_weights)

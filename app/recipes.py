@@ -38,15 +38,18 @@ settings = PlanSettings(**{settings})
 plan = preview.plan(settings)  # plan.removed, plan.dense, plan.pruned
 costs = network_costs.network_costs(preview, settings)""",
     "allocation": """from fnprune_core.allocation_search import AllocationOrder, search_allocation
+from fnprune_core.corpora import builtin_documents
 from fnprune_core.loading import load_model
 from fnprune_core.plans import PlanSettings
+from fnprune_core.trials import unread_windows
 
+model = load_model({model})
+recording = workflows.open_recording(workspace, atlas.decomposition.recording_id)
+windows = unread_windows(model, builtin_documents(split="calibration"), recording)
 order = AllocationOrder(
-    recording_id=atlas.decomposition.recording_id,
-    decomposition_id=atlas.id,
-    base=PlanSettings(**{settings}),
+    recording_id=recording.id, decomposition_id=atlas.id, base=PlanSettings(**{settings})
 )
-found = search_allocation(workspace, load_model({model}), order=order)
+found = search_allocation(workspace, model, windows, order=order)
 shares = found.first_shares, found.best_shares  # (layers,) each""",
     "comparison": """from fnprune_core.plan_history import history
 

@@ -5,14 +5,22 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from app import components, layer_panel, model_offer, resources, state, training_note
+from app import (
+    components,
+    layer_panel,
+    model_offer,
+    resources,
+    state,
+    text_picker,
+    training_note,
+)
 from app.jobs import Job
 from app.tasks_shares import SharesJob, SharesSoFar, search_shares
+from app.texts import TextChoice
+from fnprune_core import trials
 from fnprune_core.errors import FnpruneError
 from fnprune_core.plans import PlanSettings
 from fnprune_core.share_search import ShareOrder, ShareSearch
-
-_WINDOWS = 24
 
 
 def show(settings: PlanSettings) -> None:
@@ -26,10 +34,15 @@ def show(settings: PlanSettings) -> None:
             key="division",
             persist_state="session",
         )
-        _DIVISIONS[between](settings)
+        st.caption(
+            f"Plans of this size are tried on up to {trials.MOST_WINDOWS} windows of text that the "
+            "recording did not read. The text that Apply measures on has no part in the choice."
+        )
+        texts = text_picker.pick_texts("search", split="calibration")
+        _DIVISIONS[between](settings, texts)
 
 
-def _attention(settings: PlanSettings) -> None:
+def _attention(settings: PlanSettings, texts: TextChoice | None) -> None:
     """Offer mixes of equal size; draw what is known of them."""
     job = components.follow("shares", on_done=_take)
     if job is not None and job.is_active:
@@ -39,7 +52,7 @@ def _attention(settings: PlanSettings) -> None:
     if isinstance(found, ShareSearch):
         _table(found)
         _offer(found)
-    _ask(settings)
+    _ask(settings, texts)
 
 
 def _kept_as(recording: str, atlas: str) -> str:
@@ -47,11 +60,10 @@ def _kept_as(recording: str, atlas: str) -> str:
     return f"mixes of {recording} {atlas}"
 
 
-def _ask(settings: PlanSettings) -> None:
+def _ask(settings: PlanSettings, texts: TextChoice | None) -> None:
     st.caption(
-        "Plans that take equally many parameters, with none, a twentieth, a tenth and a fifth of "
-        f"the attention in them, are measured on up to {_WINDOWS} windows of the calibration "
-        "text. The text that Apply measures on has no part in the choice."
+        "All take equally many parameters, with none, a twentieth, a tenth and a fifth of the "
+        "attention among them."
     )
     model = model_offer.loaded(needed_for="to count what its attention weighs", key="shares")
     if model is None:
@@ -61,7 +73,6 @@ def _ask(settings: PlanSettings) -> None:
         recording_id=view.recording,
         decomposition_id=view.atlas,
         base=settings,
-        max_windows=_WINDOWS,
     )
     try:
         wanted = order.wanted(model)
@@ -69,8 +80,11 @@ def _ask(settings: PlanSettings) -> None:
         st.info(f"{error.message} {error.hint}", icon=":material/info:")
         return
     training_note.say(wanted, key="shares")
-    if st.button("Search", icon=":material/balance:", key="shares-start"):
-        job = SharesJob(model=view.model, order=order)
+    pressed = st.button(
+        "Search", icon=":material/balance:", key="shares-start", disabled=texts is None
+    )
+    if pressed and texts is not None:
+        job = SharesJob(model=view.model, order=order, texts=texts)
         components.start(search_shares(resources.shelf(), resources.workspace(), job))
         st.rerun()
 
@@ -113,7 +127,7 @@ def _table(found: ShareSearch) -> None:
         },
     )
     gone = found.mixes[0].share_of_parameters
-    st.caption(f"Each takes {gone:.1%} of all parameters. Perplexity on calibration text.")
+    st.caption(f"Each takes {gone:.1%} of all parameters. Perplexity on the text of the search.")
 
 
 def _offer(found: ShareSearch) -> None:

@@ -4,8 +4,11 @@ from dataclasses import asdict, dataclass
 
 from app.jobs import Report
 from app.tasks import ModelShelf, Task
-from fnprune_core import allocation_search, share_search
+from app.texts import TextChoice
+from fnprune_core import allocation_search, share_search, trials, workflows
 from fnprune_core.allocation_search import AllocationOrder, AllocationSearch
+from fnprune_core.corpora import Windows
+from fnprune_core.models import LanguageModel
 from fnprune_core.progress import CancelToken
 from fnprune_core.share_search import ShareOrder, ShareSearch
 from fnprune_core.storage import Workspace
@@ -18,21 +21,32 @@ class SharesSoFar:
     found: ShareSearch
 
 
+def _windows(
+    workspace: Workspace, language_model: LanguageModel, texts: TextChoice, recording_id: str
+) -> Windows:
+    """Return what plans are tried on: of the chosen texts, those that the recording left unread."""
+    recording = workflows.open_recording(workspace, recording_id)
+    return trials.unread_windows(language_model, texts.documents(), recording)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharesJob:
     """A cut that is to be divided; tried in several mixes."""
 
     model: str
     order: ShareOrder
+    texts: TextChoice
 
 
 def search_shares(shelf: ModelShelf, workspace: Workspace, job: SharesJob) -> Task:
     """Measure mixes of equal size; a `ShareSearch` results, each mix is reported."""
 
     def run(report: Report, cancel: CancelToken) -> ShareSearch:
+        language_model = shelf.get(job.model, progress=report)
         return share_search.search_shares(
             workspace,
-            shelf.get(job.model, progress=report),
+            language_model,
+            _windows(workspace, language_model, job.texts, job.order.recording_id),
             order=job.order,
             on_partial=lambda found: report(SharesSoFar(found=found)),
             progress=report,
@@ -48,15 +62,18 @@ class LayersJob:
 
     model: str
     order: AllocationOrder
+    texts: TextChoice
 
 
 def search_layers(shelf: ModelShelf, workspace: Workspace, job: LayersJob) -> Task:
     """Search weights of the layers; an `AllocationSearch` results."""
 
     def run(report: Report, cancel: CancelToken) -> AllocationSearch:
+        language_model = shelf.get(job.model, progress=report)
         return allocation_search.search_allocation(
             workspace,
-            shelf.get(job.model, progress=report),
+            language_model,
+            _windows(workspace, language_model, job.texts, job.order.recording_id),
             order=job.order,
             progress=report,
             cancel=cancel,

@@ -1,9 +1,9 @@
 """Which layers should give more: a search over the shares of blocks of layers, by whole plans.
 
 Losses measured one layer at a time do not add up, so every trial is a whole plan, compensated and
-measured on calibration text; held-out text has no part in the choice. A round shifts a little of
-the cut into each block of neighbouring layers, by itself, and then moves all blocks together
-against what that cost; a move is kept only if it helps.
+measured on text that neither the recording read nor the final figures are measured on. A round
+shifts a little of the cut into each block of neighbouring layers, by itself, and then moves all
+blocks together against what that cost; a move is kept only if it helps.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fnprune_core.allocation import WEIGHTED
 from fnprune_core.artifacts import open_plan
+from fnprune_core.corpora import Windows
 from fnprune_core.errors import RatioError, SettingsError
 from fnprune_core.evaluation import PairedDifference, Perplexity, paired_difference
 from fnprune_core.models import LanguageModel
@@ -42,8 +43,6 @@ class AllocationOrder:
         Each makes and measures as many plans as there are blocks, and three more.
     shift : float
         By how much of its units a layer of a block gives more in a trial.
-    max_windows : int
-        Windows of the calibration text to read, at even steps through it.
     """
 
     recording_id: str
@@ -52,7 +51,6 @@ class AllocationOrder:
     n_blocks: int = 10
     n_rounds: int = 1
     shift: float = 0.12
-    max_windows: int = 24
 
     def __post_init__(self) -> None:
         canonical_settings(self.base)
@@ -66,8 +64,6 @@ class AllocationOrder:
             raise SettingsError(f"n_rounds must be 1 or more, got {self.n_rounds}.")
         if not 0 < self.shift < 1:
             raise SettingsError(f"shift is a share of a layer's units, got {self.shift:g}.")
-        if self.max_windows < 1:
-            raise SettingsError(f"max_windows must be 1 or more, got {self.max_windows}.")
 
     def n_plans(self) -> int:
         """Return how many plans are made and measured."""
@@ -83,7 +79,7 @@ class AllocationSearch:
     base : PlanSettings
         Of the plan that it began with.
     first, best : Perplexity
-        Of the plan that it began with, and of the best one, on calibration text.
+        Of the plan that it began with, and of the best one, on the text of the search.
     first_shares, best_shares : ndarray (n_layers,)
         What share of its units each layer gives in them.
     settings : PlanSettings
@@ -128,6 +124,7 @@ def shifted(
 def search_allocation(
     workspace: Workspace,
     language_model: LanguageModel,
+    windows: Windows,
     *,
     order: AllocationOrder,
     on_partial: Callable[[AllocationSearch], None] = lambda found: None,
@@ -140,15 +137,17 @@ def search_allocation(
 
     Parameters
     ----------
+    windows : Windows
+        Of a text that neither the recording nor the final figures know (`unread_windows`).
     on_partial : callable
         Told what is known after each round.
     """
     trials = Trials(
         workspace,
         language_model,
+        windows,
         recording_id=order.recording_id,
         decomposition_id=order.decomposition_id,
-        max_windows=order.max_windows,
         n_plans=order.n_plans(),
         progress=progress,
         cancel=cancel,

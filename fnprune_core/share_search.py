@@ -1,7 +1,6 @@
 """How a cut is best divided between MLP units and attention: mixes of equal size, measured.
 
-The choice is made on the calibration text, so that the held-out text on which the chosen plan is
-measured has had no part in it.
+The choice is made on text that neither the recording read nor the final figures are measured on.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,6 +11,7 @@ import numpy as np
 
 from fnprune_core.artifacts import open_plan
 from fnprune_core.attention_planning import parameters_of_groups
+from fnprune_core.corpora import Windows
 from fnprune_core.errors import RatioError, SettingsError
 from fnprune_core.evaluation import Perplexity, paired_difference
 from fnprune_core.models import LanguageModel
@@ -35,15 +35,12 @@ class ShareOrder:
         Its ratios say how much goes in all; the rest is common to all mixes.
     shares : tuple of float
         Shares of all KV groups to try.
-    max_windows : int
-        Windows of the calibration text to read, at even steps through it.
     """
 
     recording_id: str
     base: PlanSettings
     decomposition_id: str | None = None
     shares: tuple[float, ...] = SHARES
-    max_windows: int = 24
 
     def __post_init__(self) -> None:
         canonical_settings(self.base)
@@ -53,8 +50,6 @@ class ShareOrder:
                 f"A share of attention lies in [0, 1), got {wrong[0]:g}.",
                 hint="For 10 % write 0.1.",
             )
-        if self.max_windows < 1:
-            raise SettingsError(f"max_windows must be 1 or more, got {self.max_windows}.")
 
     def wanted(self, language_model: LanguageModel) -> list[PlanSettings]:
         """Return the settings of each mix: all take as many parameters (`mixes_of_equal_size`)."""
@@ -63,7 +58,7 @@ class ShareOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Mix:
-    """A plan that divides the cut in one way, and its loss on the calibration text.
+    """A plan that divides the cut in one way, and its loss on the text of the search.
 
     Parameters
     ----------
@@ -168,6 +163,7 @@ def mixes_of_equal_size(
 def search_shares(
     workspace: Workspace,
     language_model: LanguageModel,
+    windows: Windows,
     *,
     order: ShareOrder,
     on_partial: Callable[[ShareSearch], None] = lambda found: None,
@@ -178,6 +174,8 @@ def search_shares(
 
     Parameters
     ----------
+    windows : Windows
+        Of a text that neither the recording nor the final figures know (`unread_windows`).
     on_partial : callable
         Told what is known after each mix.
     """
@@ -185,9 +183,9 @@ def search_shares(
     trials = Trials(
         workspace,
         language_model,
+        windows,
         recording_id=order.recording_id,
         decomposition_id=order.decomposition_id,
-        max_windows=order.max_windows,
         n_plans=len(wanted),
         progress=progress,
         cancel=cancel,

@@ -1,4 +1,8 @@
-"""Plans that are tried out on calibration text, so that held-out text has no part in a choice."""
+"""Plans that are tried out for a choice, on text that neither they nor the final figures know.
+
+On the calibration text itself a refit looks better than it is, so a choice made there is a poor
+one; and what is to be reported must be measured on text that had no part in a choice.
+"""
 
 from collections.abc import Sequence
 from functools import partial
@@ -6,45 +10,55 @@ from functools import partial
 import numpy as np
 
 from fnprune_core.artifacts import open_plan, open_recording, open_refits
-from fnprune_core.corpora import Windows
+from fnprune_core.comparing import check_overlap, evaluation_windows
+from fnprune_core.corpora import Document, Windows
+from fnprune_core.errors import TextError
 from fnprune_core.evaluation import Perplexity, perplexity_stream
 from fnprune_core.models import LanguageModel
 from fnprune_core.plan_batches import batches
 from fnprune_core.planning import plans
 from fnprune_core.plans import PlanSettings
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
+from fnprune_core.recording import Recording
 from fnprune_core.silencing import silenced
 from fnprune_core.storage import Workspace
 
-READING = "reading calibration text"
+READING = "measuring trials"
+MOST_WINDOWS = 24
 
 
 class Trials:
-    """Makes plans for one recording and measures them on windows of it, at even steps.
+    """Makes plans for one recording and measures them.
 
     Parameters
     ----------
-    max_windows : int
-        Windows to read.
+    windows : Windows
+        Of a text that the recording did not read (`unread_windows`).
     n_plans : int
         How many will be asked for in all, for the progress.
+
+    Raises
+    ------
+    OverlapError
+        If the recording read some of this text.
     """
 
     def __init__(  # noqa: PLR0913 - the workspace's things, and what to read
         self,
         workspace: Workspace,
         language_model: LanguageModel,
+        windows: Windows,
         *,
         recording_id: str,
         decomposition_id: str | None,
-        max_windows: int,
         n_plans: int,
         progress: Progress = ignore,
         cancel: CancelToken = NEVER,
     ) -> None:
         self.workspace, self.language_model = workspace, language_model
         self.recording_id, self.decomposition_id = recording_id, decomposition_id
-        self.windows = at_even_steps(open_recording(workspace, recording_id).windows, max_windows)
+        check_overlap(open_recording(workspace, recording_id), windows)
+        self.windows = windows
         self.n_plans, self.n_measured = n_plans, 0
         self.progress, self.cancel = progress, cancel
 
@@ -87,7 +101,27 @@ class Trials:
         return result
 
 
-def at_even_steps(windows: Windows, n: int) -> Windows:
-    """Return so many windows, at even steps."""
-    steps = np.linspace(0, windows.n_windows, min(n, windows.n_windows), endpoint=False)
-    return windows.select(steps.astype(np.int64))
+def unread_windows(
+    language_model: LanguageModel,
+    documents: Sequence[Document],
+    recording: Recording,
+    *,
+    max_windows: int = MOST_WINDOWS,
+) -> Windows:
+    """Return windows of the documents that a recording did not read, at even steps through them.
+
+    Raises
+    ------
+    TextError
+        If it read them all.
+    """
+    read = set(recording.windows.document_names)
+    left = [document for document in documents if document.name not in read]
+    if not left:
+        raise TextError(
+            "The recording read all of these documents, so nothing is left to try plans on.",
+            hint="Give texts that it did not read, and that are not those to report on.",
+        )
+    windows = evaluation_windows(language_model, left, window=recording.windows.window)
+    n = min(max_windows, windows.n_windows)
+    return windows.select(np.linspace(0, windows.n_windows, n, endpoint=False).astype(np.int64))

@@ -9,23 +9,28 @@ from typer.testing import CliRunner
 
 from fnprune_core import workflows
 from fnprune_core.cli import cli
-from fnprune_core.errors import RatioError, SettingsError
+from fnprune_core.corpora import Document
+from fnprune_core.errors import OverlapError, RatioError, SettingsError, TextError
 from fnprune_core.evaluation import perplexity_stream
 from fnprune_core.plans import PlanSettings
 from fnprune_core.progress import Cancelled, CancelToken
 from fnprune_core.pruning import prune
 from fnprune_core.share_search import ShareOrder, mixes_of_equal_size, search_shares
+from fnprune_core.trials import unread_windows
 
 BASE = PlanSettings(score="flap", ratio=0.4, sink_units=0, allocation="uniform")
 SHARES = (0.0, 0.17, 0.34)  # none, one and two of six groups
 
 
+WINDOWS = tiny.toy_windows(seed=5).select(range(3))  # the recording did not read them
+
+
 def order(recording) -> ShareOrder:
-    return ShareOrder(recording_id=recording.id, base=BASE, shares=SHARES, max_windows=3)
+    return ShareOrder(recording_id=recording.id, base=BASE, shares=SHARES)
 
 
 def test_mixes_take_equally_many_parameters(workspace, llama, recording) -> None:
-    found = search_shares(workspace, llama, order=order(recording))
+    found = search_shares(workspace, llama, WINDOWS, order=order(recording))
     gone = np.array([mix.share_of_parameters for mix in found.mixes])
     one_unit = (1 - gone.max()) / llama.layout.n_units
     assert np.ptp(gone) < 2 * one_unit * llama.layout.n_layers  # a layer's share is a whole number
@@ -39,14 +44,12 @@ def test_the_loss_of_a_mix_is_that_of_the_pruned_model_and_the_least_is_best(
     workspace, llama, recording
 ) -> None:
     told = []
-    found = search_shares(workspace, llama, order=order(recording), on_partial=told.append)
+    found = search_shares(workspace, llama, WINDOWS, order=order(recording), on_partial=told.append)
     assert [len(each.mixes) for each in told] == [1, 2, 3]
-    windows = recording.windows
-    steps = np.linspace(0, windows.n_windows, 3, endpoint=False).astype(int)
     for mix in found.mixes:
         plan = workflows.open_plan(workspace, mix.plan_id)
         pruned = prune(llama, plan, refits=workflows.open_refits(workspace, mix.plan_id))
-        *_, plain = perplexity_stream(pruned, windows.select(steps))
+        *_, plain = perplexity_stream(pruned, WINDOWS)
         np.testing.assert_allclose(mix.result.window_nll, plain.window_nll, rtol=1e-4)
     losses = [mix.result.mean_nll for mix in found.mixes]
     assert found.best is found.mixes[int(np.argmin(losses))]
@@ -73,7 +76,9 @@ def test_a_stopped_search_leaves_the_model_whole(workspace, llama, recording) ->
         cancel.cancel()
 
     with pytest.raises(Cancelled):
-        search_shares(workspace, llama, order=order(recording), on_partial=stop, cancel=cancel)
+        search_shares(
+            workspace, llama, WINDOWS, order=order(recording), on_partial=stop, cancel=cancel
+        )
     assert tiny.is_idle(llama)
 
 
@@ -90,3 +95,16 @@ def test_the_command_prints_the_mixes(workspace, llama, recording, tmp_path) -> 
     told = json.loads(result.stdout)
     assert [mix["attention_ratio"] for mix in told["mixes"]] == [0, 1 / 6]
     assert told["best"] == next(mix["plan_id"] for mix in told["mixes"] if mix["is_best"])
+
+
+def test_plans_are_tried_on_what_was_not_recorded(workspace, llama, recording) -> None:
+    with pytest.raises(OverlapError):
+        search_shares(workspace, llama, recording.windows, order=order(recording))
+    name = recording.windows.document_names[0]
+    known = Document("aq ar as " * 40, "prose", name)
+    other = Document("at aq ar " * 40, "prose", "another")
+    found = unread_windows(llama, [known, other], recording, max_windows=2)
+    assert found.document_names == ("another",)
+    assert found.n_windows == 2
+    with pytest.raises(TextError, match="read all of these documents"):
+        unread_windows(llama, [known], recording)

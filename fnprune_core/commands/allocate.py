@@ -10,7 +10,9 @@ from fnprune_core.commands.options import (
     Dtype,
     Json,
     Model,
+    TextOptions,
     Where,
+    documents_from,
     load,
     numbers_in,
     workspace_at,
@@ -21,6 +23,10 @@ from fnprune_core.plans import PlanSettings
 
 def allocate(
     recording: Annotated[str, typer.Argument(help="Id of the calibration recording.")],
+    texts: Annotated[
+        list[str] | None,
+        typer.Argument(help="Texts to try plans on (default: built-in, of those not recorded)."),
+    ] = None,
     decomposition: Annotated[
         str | None, typer.Option("--decomposition", "-d", help="For scores of networks.")
     ] = None,
@@ -32,15 +38,18 @@ def allocate(
     sink_units: Annotated[int, typer.Option(help="Units a layer that always stay.")] = 4,
     blocks: Annotated[int, typer.Option(help="Of neighbouring layers, moved together.")] = 10,
     rounds: Annotated[int, typer.Option(help="Each measures a plan a block, and three.")] = 1,
-    max_windows: Annotated[int, typer.Option(help="Windows of calibration text to read.")] = 24,
+    max_windows: Annotated[int, typer.Option(help="Windows to read of them.")] = 24,
     model: Model = EMBEDDED,
     device: Device = "auto",
     dtype: Dtype = "auto",
     where: Where = None,
     as_json: Json = False,
 ) -> None:
-    """Search how much each layer should give, by whole plans on calibration text."""
+    """Search how much each layer should give, by whole plans on text not recorded."""
     from fnprune_core.allocation_search import AllocationOrder, search_allocation
+    from fnprune_core.artifacts import open_recording
+    from fnprune_core.corpora import builtin_documents
+    from fnprune_core.trials import unread_windows
 
     workspace = workspace_at(where)
     order = AllocationOrder(  # a mistake is told before the model is loaded
@@ -56,11 +65,18 @@ def allocate(
         ),
         n_blocks=blocks,
         n_rounds=rounds,
-        max_windows=max_windows,
     )
     language_model = load(model, device, dtype, as_json=as_json)
+    windows = unread_windows(
+        language_model,
+        documents_from(texts, TextOptions()) if texts else builtin_documents(split="calibration"),
+        open_recording(workspace, order.recording_id),
+        max_windows=max_windows,
+    )
     with progress_bars(shown=not as_json) as progress:
-        found = search_allocation(workspace, language_model, order=order, progress=progress)
+        found = search_allocation(
+            workspace, language_model, windows, order=order, progress=progress
+        )
     facts = {
         "perplexity_before": found.first.perplexity,
         "perplexity": found.best.perplexity,
@@ -72,7 +88,7 @@ def allocate(
     if as_json:
         print_json(facts)
         return
-    print_facts("Allocation, on calibration text; gain in nats per token, paired", facts)
+    print_facts("Allocation, on the text of the search; gain in nats per token, paired", facts)
     if found.settings.layer_weights:
         typer.echo("Take it with: fnprune plan … --allocation weighted --layer-weights …")
     else:

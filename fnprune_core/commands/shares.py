@@ -10,7 +10,9 @@ from fnprune_core.commands.options import (
     Dtype,
     Json,
     Model,
+    TextOptions,
     Where,
+    documents_from,
     load,
     numbers_in,
     shares_in,
@@ -27,6 +29,10 @@ _COLUMNS = (
 
 def shares(
     recording: Annotated[str, typer.Argument(help="Id of the calibration recording.")],
+    texts: Annotated[
+        list[str] | None,
+        typer.Argument(help="Texts to try plans on (default: built-in, of those not recorded)."),
+    ] = None,
     decomposition: Annotated[
         str | None, typer.Option("--decomposition", "-d", help="For scores of networks.")
     ] = None,
@@ -39,15 +45,18 @@ def shares(
     allocation: Annotated[str, typer.Option(help="As for `fnprune plan`.")] = "protect-ends",
     compensation: Annotated[str, typer.Option(help="As for `fnprune plan`.")] = "least-squares",
     sink_units: Annotated[int, typer.Option(help="Units a layer that always stay.")] = 4,
-    max_windows: Annotated[int, typer.Option(help="Windows of calibration text to read.")] = 24,
+    max_windows: Annotated[int, typer.Option(help="Windows to read of them.")] = 24,
     model: Model = EMBEDDED,
     device: Device = "auto",
     dtype: Dtype = "auto",
     where: Where = None,
     as_json: Json = False,
 ) -> None:
-    """Find how much of a cut attention should bear: plans of equal size, on calibration text."""
+    """Find how much of a cut attention should bear: plans of equal size, tried on other text."""
+    from fnprune_core.artifacts import open_recording
+    from fnprune_core.corpora import builtin_documents
     from fnprune_core.share_search import ShareOrder, search_shares
+    from fnprune_core.trials import unread_windows
 
     workspace = workspace_at(where)
     order = ShareOrder(  # a mistake is told before the model is loaded
@@ -62,18 +71,23 @@ def shares(
             preserved=numbers_in(preserve),
         ),
         shares=shares_in(attention),
-        max_windows=max_windows,
     )
     language_model = load(model, device, dtype, as_json=as_json)
+    windows = unread_windows(
+        language_model,
+        documents_from(texts, TextOptions()) if texts else builtin_documents(split="calibration"),
+        open_recording(workspace, order.recording_id),
+        max_windows=max_windows,
+    )
     with progress_bars(shown=not as_json) as progress:
-        found = search_shares(workspace, language_model, order=order, progress=progress)
+        found = search_shares(workspace, language_model, windows, order=order, progress=progress)
     rows = found.rows()
     if as_json:
         print_json({"mixes": rows, "best": found.best.plan_id})
         return
     print_table(
-        "Plans of equal size on the calibration text; differences to the first in nats per token, "
-        "paired by window. Measure the best on a text that no choice has seen: fnprune evaluate",
+        "Plans of equal size on the text of the search; differences to the first in nats per "
+        "token, paired by window. Measure the best on other text: fnprune evaluate",
         list(_COLUMNS),
         [[row[name] for name in _COLUMNS] for row in rows],
     )
