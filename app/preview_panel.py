@@ -31,9 +31,9 @@ EXPLAINED = {
     "energy": (
         "In the tokens that the network rules: how much more of the layers' output variance goes "
         "when it is dropped, because other units are chosen. It is a fact of the plan, and no "
-        "loss: on the built-in model, over 16 networks dropped one by one, its rank correlation "
-        "with the loss where each is active was 0.63 at 40 % and 0.00 at 20 %; with the loss on "
-        "all of the text there was none."
+        "loss: on the built-in model, over networks dropped one by one, its rank correlation with "
+        "the loss where each is active was 0.63 (16 networks) and 0.41 (10) at 40 % and 0.00 at "
+        "20 %; with the loss on all of the text there was none."
     ),
 }
 

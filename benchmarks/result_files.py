@@ -9,7 +9,7 @@ import json
 import platform
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
+from fnprune_core.allocation import WEIGHTED
 from fnprune_core.artifacts import open_plan, open_refits
 from fnprune_core.corpora import Windows
 from fnprune_core.evaluation import Perplexity, Protocol, paired_difference, perplexity
@@ -38,6 +39,9 @@ from fnprune_core.storage import (
 WINDOWS_A_SAVE = 40
 
 
+SEARCHED = "searched"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """A line of a table.
@@ -46,7 +50,8 @@ class Row:
     ----------
     name : str
     settings : mapping or None
-        Fields of `PlanSettings`, the ratio aside; None for the dense model.
+        Fields of `PlanSettings`, the ratio aside; None for the dense model. The allocation may be
+        `SEARCHED`: weights of the layers that a search found for the ratio.
     uses_networks : bool
         Whether the plan needs a decomposition.
     """
@@ -55,9 +60,17 @@ class Row:
     settings: Mapping[str, Any] | None
     uses_networks: bool = False
 
-    def at(self, ratio: float) -> PlanSettings:
-        """Return the settings at a ratio."""
-        return PlanSettings(**{**(self.settings or {}), "ratio": ratio})
+    @property
+    def is_searched(self) -> bool:
+        """Whether its allocation is searched."""
+        return self.settings is not None and self.settings.get("allocation") == SEARCHED
+
+    def at(self, ratio: float, *, weights: Sequence[float] = ()) -> PlanSettings:
+        """Return the settings at a ratio, with the weights of a search where they need them."""
+        settings: dict[str, Any] = {**(self.settings or {}), "ratio": ratio}
+        if self.is_searched:
+            settings |= {"allocation": WEIGHTED, "layer_weights": tuple(weights)}
+        return PlanSettings(**settings)
 
 
 def row_named(text: str, rows: Mapping[str, Row]) -> Row:
