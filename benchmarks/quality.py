@@ -177,7 +177,11 @@ class Study:
         steps = np.linspace(0, windows.n_windows, SEARCH_WINDOWS, endpoint=False)
         windows = windows.select(steps.astype(np.int64))
         base = PlanSettings(score="flap", ratio=ratio, allocation="protect-ends", sink_units=4)
-        order = AllocationOrder(recording_id=self.recording("wikitext2", 0), base=base)
+        order = AllocationOrder(
+            recording_id=self.recording("wikitext2", 0),
+            base=base,
+            shift=0.12 if ratio < 0.3 else 0.15,
+        )
         key = {"order": asdict(order), "text": windows.text_sha256}
         found = self.searches.get(key)
         if found is None:
