@@ -258,6 +258,16 @@ class Choice:
     thresholds: tuple[float, ...]
 
 
+def lowest(rank: NDArray[np.float64], count: int) -> NDArray[np.bool_]:
+    """Return which are the `count` lowest, ties by index; a partition, for it runs at every key."""
+    goes = np.zeros(len(rank), dtype=bool)
+    if count > 0:
+        limit = np.partition(rank, count - 1)[count - 1]
+        goes = rank < limit
+        goes[np.flatnonzero(rank == limit)[: count - int(goes.sum())]] = True
+    return goes
+
+
 def choose_units(  # noqa: PLR0913 - what a plan's settings say of units
     scores: NDArray[np.float64],
     *,
@@ -301,10 +311,9 @@ def choose_units(  # noqa: PLR0913 - what a plan's settings say of units
         layout.split(scores), layout.split(ranks), layout.split(protected), counts, strict=True
     )
     for values, rank, stay, count in parts:
-        order = np.argsort(rank, kind="stable")
-        removed.append(np.sort(order[:count]))
-        kept = order[count:]
-        free = values[kept[~stay[kept]]]
+        goes = lowest(rank, int(count))
+        removed.append(np.flatnonzero(goes))
+        free = values[~goes & ~stay]
         # Where only protected units are left, the threshold lies above all scores.
         thresholds.append(float(free.min() if len(free) else np.nextafter(values.max(), np.inf)))
     return Choice(removed=tuple(removed), thresholds=tuple(thresholds))

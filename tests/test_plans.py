@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fnprune_core.allocation import ALLOCATIONS, Budget, allocate, protected_ends
+from fnprune_core.allocation import ALLOCATIONS, Budget, allocate, lowest, protected_ends
 from fnprune_core.errors import CorruptArtifactError, PlanError, RatioError, SettingsError
 from fnprune_core.layout import UnitLayout
 from fnprune_core.plans import PlanSettings, PruningPlan, choose_units
@@ -319,3 +319,14 @@ def test_read_takes_a_file_or_its_folder(plan, tmp_path) -> None:
     (tmp_path / "plan.json").write_text("{")
     with pytest.raises(CorruptArtifactError, match="not valid JSON"):
         PruningPlan.read(tmp_path)
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 12, 20])
+def test_the_lowest_are_those_of_a_stable_sort(count) -> None:
+    rng = np.random.default_rng(count)
+    for _ in range(20):
+        rank = rng.integers(0, 5, 20).astype(float)  # many ties
+        rank[rng.random(20) < 0.2] = np.inf
+        rank[rng.random(20) < 0.1] = -np.inf
+        expected = np.sort(np.argsort(rank, kind="stable")[:count])
+        assert np.flatnonzero(lowest(rank, count)).tolist() == expected.tolist()
