@@ -22,7 +22,7 @@ example: $(STAMP) ## fetch the embedded model and build the example, once
 	$(BIN)/python -m fnprune_core example
 
 test: $(STAMP) ## run all tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not browser"
 	$(BIN)/python -m pytest -m browser
 
 browser: $(STAMP) ## run only the tests in headless Chromium
