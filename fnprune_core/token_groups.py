@@ -128,12 +128,11 @@ class Summary:
     variance: NDArray[np.float64]
 
 
-def energy_shares(atlas: NetworkAtlas) -> NDArray[np.float32]:
+def energy_shares(atlas: NetworkAtlas) -> NDArray[np.float64]:
     """Return each network's share of each token's energy: (K, n_tokens); 0 where there is none."""
     squares = np.square(atlas.time_courses.astype(np.float64))
     whole = squares.sum(axis=0)
-    shares = np.divide(squares, whole, out=np.zeros_like(squares), where=whole > 0)
-    return np.asarray(shares, dtype=np.float32)
+    return np.asarray(np.divide(squares, whole, out=np.zeros_like(squares), where=whole > 0))
 
 
 def n_groups_for(n_units: int, n_tokens: int) -> int:
@@ -142,7 +141,7 @@ def n_groups_for(n_units: int, n_tokens: int) -> int:
 
 
 def group_tokens(
-    shares: NDArray[np.float32], is_dummy: NDArray[np.bool_], n_groups: int, *, seed: int = 0
+    shares: NDArray[np.floating], is_dummy: NDArray[np.bool_], n_groups: int, *, seed: int = 0
 ) -> NDArray[np.int32]:
     """Return the group of each token, (n_tokens,), by k-means of the networks' shares."""
     usable = np.flatnonzero(~is_dummy)
@@ -150,7 +149,7 @@ def group_tokens(
     if len(usable) <= n_groups:
         group[usable] = np.arange(len(usable))
         return group
-    points = torch.from_numpy(shares[:, usable].T.copy())
+    points = torch.from_numpy(shares[:, usable].T.astype(np.float32))
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(points), generator=generator)
     seen = points[order[:_MOST_CLUSTERED]]

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fnprune_core.networks import NetworkAtlas
+from fnprune_core.token_groups import energy_shares
 
 CONTEXT = 64  # tokens before and after that say what a passage is about
 SHARPNESS = 8  # how nearly a passage counts wholly or not at all
@@ -38,10 +39,8 @@ class ByEnergy:
     """
 
     def __init__(self, atlas: NetworkAtlas) -> None:
-        squares = np.square(atlas.time_courses.astype(np.float64))
-        whole = squares.sum(axis=0)
-        self._has_energy = whole > 0
-        self._shares = np.divide(squares, whole, out=squares, where=self._has_energy)
+        self._shares = energy_shares(atlas)
+        self._has_energy = self._shares.any(axis=0)
         self._usable = (~atlas.is_dummy).astype(np.float64)
 
     def of(self, preserved: Sequence[int]) -> Weights:

@@ -10,13 +10,12 @@ from fnprune_core.commands.options import (
     Dtype,
     Json,
     Model,
-    TextOptions,
     Where,
-    documents_from,
     load,
     numbers_in,
     workspace_at,
 )
+from fnprune_core.commands.searching import search_windows
 from fnprune_core.console import print_facts, print_json, progress_bars
 from fnprune_core.plans import PlanSettings
 
@@ -47,9 +46,6 @@ def allocate(
 ) -> None:
     """Search how much each layer should give, by whole plans on text not recorded."""
     from fnprune_core.allocation_search import AllocationOrder, search_allocation
-    from fnprune_core.artifacts import open_recording
-    from fnprune_core.corpora import builtin_documents
-    from fnprune_core.trials import unread_windows
 
     workspace = workspace_at(where)
     order = AllocationOrder(  # a mistake is told before the model is loaded
@@ -67,11 +63,8 @@ def allocate(
         n_rounds=rounds,
     )
     language_model = load(model, device, dtype, as_json=as_json)
-    windows = unread_windows(
-        language_model,
-        documents_from(texts, TextOptions()) if texts else builtin_documents(split="calibration"),
-        open_recording(workspace, order.recording_id),
-        max_windows=max_windows,
+    windows = search_windows(
+        workspace, language_model, order.recording_id, texts, max_windows=max_windows
     )
     with progress_bars(shown=not as_json) as progress:
         found = search_allocation(

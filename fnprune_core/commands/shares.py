@@ -10,14 +10,13 @@ from fnprune_core.commands.options import (
     Dtype,
     Json,
     Model,
-    TextOptions,
     Where,
-    documents_from,
     load,
     numbers_in,
     shares_in,
     workspace_at,
 )
+from fnprune_core.commands.searching import search_windows
 from fnprune_core.console import print_json, print_table, progress_bars
 from fnprune_core.plans import PlanSettings
 
@@ -53,10 +52,7 @@ def shares(
     as_json: Json = False,
 ) -> None:
     """Find how much of a cut attention should bear: plans of equal size, tried on other text."""
-    from fnprune_core.artifacts import open_recording
-    from fnprune_core.corpora import builtin_documents
     from fnprune_core.share_search import ShareOrder, search_shares
-    from fnprune_core.trials import unread_windows
 
     workspace = workspace_at(where)
     order = ShareOrder(  # a mistake is told before the model is loaded
@@ -73,11 +69,8 @@ def shares(
         shares=shares_in(attention),
     )
     language_model = load(model, device, dtype, as_json=as_json)
-    windows = unread_windows(
-        language_model,
-        documents_from(texts, TextOptions()) if texts else builtin_documents(split="calibration"),
-        open_recording(workspace, order.recording_id),
-        max_windows=max_windows,
+    windows = search_windows(
+        workspace, language_model, order.recording_id, texts, max_windows=max_windows
     )
     with progress_bars(shown=not as_json) as progress:
         found = search_shares(workspace, language_model, windows, order=order, progress=progress)
