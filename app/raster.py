@@ -2,6 +2,7 @@
 
 import base64
 import io
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from PIL import Image
 from app.theme import Palette, diverging_scale, rgb
 
 Floats = NDArray[np.float32]
+_MOST_IN_A_PALETTE = 256
 
 
 def pool_columns(values: NDArray[np.floating], n_columns: int) -> Floats:
@@ -80,8 +82,29 @@ def thumbnail(
     codes = codes.repeat(scale, axis=0).repeat(scale, axis=1)
     image = Image.fromarray(codes, mode="P")
     image.putpalette(_lookup(palette, threshold, limit).tobytes())
+    return _data_uri(image, optimize=True)
+
+
+def as_png(codes: NDArray[np.integer], colours: NDArray[np.uint8]) -> str:
+    """Return a picture of one pixel a cell as PNG in a data URI, the first row on top.
+
+    Parameters
+    ----------
+    codes : ndarray (rows, columns)
+        Each cell's row of `colours`.
+    colours : ndarray (n_colours, 4)
+        Red, green, blue and opacity.
+    """
+    if len(colours) > _MOST_IN_A_PALETTE:
+        return _data_uri(Image.fromarray(colours[codes]))
+    image = Image.fromarray(codes.astype(np.uint8), mode="P")
+    image.putpalette(colours.tobytes(), "RGBA")
+    return _data_uri(image)
+
+
+def _data_uri(image: Image.Image, **options: Any) -> str:
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", optimize=True)
+    image.save(buffer, "PNG", **options)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 

@@ -1,11 +1,15 @@
 """Pictures of a preview, as data: what goes is a gap, and estimates are ranked."""
 
+import base64
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from app.figures.preview import MOST_CELLS, Sheets, cost_bars, removed_sheets
-from app.theme import PALETTES
+from app.theme import PALETTES, rgb
 
 COLOURS = ["#ff0000", "#00ff00"]
 DARK = PALETTES["dark"]
@@ -20,20 +24,34 @@ def sheets(**changes) -> Sheets:
     return Sheets(unit=unit, first=np.array([0, 5]), network=network, keep=keep, **changes)
 
 
-def shown(picture, name: str) -> dict[int, float]:
-    """Return by flat unit the value with which a heat map of this name draws it."""
-    trace = next(t for t in picture.figure.data if t.name == name)
-    values, told = np.asarray(trace.z), np.asarray(trace.customdata)
-    cells = np.argwhere(np.isfinite(values))
-    return {int(5 * told[r, c, 0] + told[r, c, 1]): float(values[r, c]) for r, c in cells.tolist()}
+def pixels(picture) -> np.ndarray:
+    """Return the colours of the map, (rows, columns, 4), as a browser reads them."""
+    source = picture.figure.data[0].source.partition(",")[2]
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(source))).convert("RGBA"))
 
 
 def test_every_unit_is_drawn_once_as_what_becomes_of_it() -> None:
     picture = removed_sheets(sheets(), colours=COLOURS, palette=DARK)
-    stays, goes = shown(picture, "stays"), shown(picture, "would go")
-    assert sorted([*stays, *goes]) == list(range(10))
-    assert set(goes) == {1, 8}
-    assert stays == {k: float(sheets().network[k]) for k in range(10) if k not in (1, 8)}
+    [image] = picture.figure.data
+    goes, none = (*rgb(DARK.silhouette), 255), (*rgb(DARK.quiet), 115)
+    found = {}
+    for colour, told, word in zip(
+        pixels(picture).reshape(-1, 4).tolist(),
+        np.asarray(image.customdata).reshape(-1, 3).tolist(),
+        np.asarray(image.text).ravel().tolist(),
+        strict=True,
+    ):
+        if colour[3]:  # the rest lies between the sheets
+            unit = 5 * told[0] + told[1]
+            assert unit not in found
+            assert told[2] == sheets().network[unit]
+            assert (word == ", would go") == (tuple(colour) == goes)
+            found[unit] = tuple(colour)
+    looks = {-1: none, 0: (255, 0, 0, 255), 1: (0, 255, 0, 255)}
+    assert found == {
+        unit: looks[int(sheets().network[unit])] if sheets().keep[unit] else goes
+        for unit in range(10)
+    }
     table = picture.table.set_index("network")
     assert table["units"].to_dict() == {-1: 4, 0: 2, 1: 4}
     assert table["would go"].to_dict() == {-1: 0, 0: 1, 1: 1}
@@ -61,7 +79,7 @@ def test_a_large_model_is_thinned_and_says_so() -> None:
     )
     picture = removed_sheets(large, colours=COLOURS, palette=DARK)
     assert "One of 4 units is drawn" in picture.alternative
-    assert sum(np.isfinite(t.z).sum() for t in picture.figure.data) == ((side + 1) // 2) ** 2
+    assert (pixels(picture)[..., 3] > 0).sum() == ((side + 1) // 2) ** 2
 
 
 @pytest.mark.parametrize("mode", PALETTES)

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from app.figures.base import Picture, legend_on_top, style
 from app.figures.cortex import mosaic, number_sheets
-from app.theme import Palette, parcel_scale, rgba
+from app.raster import as_png
+from app.theme import Palette, rgb
 
 MOST_CELLS = 120_000  # of all sheets together; of larger models one unit of several is shown
 _ACROSS, _DOWN_LIMIT = 10, 900
-_STAYS, _GOES = "stays", "would go"
+_GOES = "would go"
+_INT16 = np.iinfo(np.int16).max
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -69,32 +71,18 @@ def removed_sheets(
     cells, corners = mosaic(unit.astype(np.float32), _ACROSS)
     filled = np.isfinite(cells) & (cells >= 0)
     flat = np.where(filled, cells, 0).astype(np.int64)
-    stays = sheets.keep[flat]
-    figure = go.Figure()
     layer = np.searchsorted(sheets.first, flat, side="right") - 1
-    told = np.dstack([layer, flat - sheets.first[layer], sheets.network[flat]]).astype(np.int32)
-    scale = parcel_scale(palette, len(colours), colours=colours)
-    plain = rgba(palette.quiet, 0.45)
-    stays_scale = [(at, plain if i < 2 else colour) for i, (at, colour) in enumerate(scale)]
-    goes_scale = [(0.0, palette.silhouette), (1.0, palette.silhouette)]
-    look = {"zmin": -1.5, "zmax": len(colours) - 0.5}
-    for word, shown, values, steps in (
-        (_STAYS, filled & stays, sheets.network[flat], stays_scale),
-        (_GOES, filled & ~stays, np.zeros_like(flat), goes_scale),
-    ):
-        figure.add_heatmap(
-            z=np.where(shown, values, np.nan).astype(np.float32),
-            customdata=told,
-            hovertemplate=(
-                "layer %{customdata[0]}, unit %{customdata[1]}<br>network %{customdata[2]}, "
-                f"{word}<extra></extra>"
-            ),
-            colorscale=steps,
-            showscale=False,
-            hoverongaps=False,
-            name=word,
-            **look,
-        )
+    told = np.dstack([layer, flat - sheets.first[layer], sheets.network[flat]])
+    figure = go.Figure()
+    figure.add_image(
+        source=_as_png(flat, filled, sheets, colours, palette),
+        customdata=told.astype(np.int32 if told.max(initial=0) > _INT16 else np.int16),
+        text=np.where(sheets.keep[flat], "", f", {_GOES}"),
+        hovertemplate=(
+            "layer %{customdata[0]}, unit %{customdata[1]}<br>network %{customdata[2]}%{text}"
+            "<extra></extra>"
+        ),
+    )
     _add_pins(figure, flat, filled, sheets, palette)
     if can_select:
         _add_points(figure, flat, filled)
@@ -103,12 +91,33 @@ def removed_sheets(
     style(figure, palette, height=height, left=4, bottom=4)
     number_sheets(figure, corners, unit.shape[1], palette)
     figure.update_xaxes(visible=False, range=[-1.5, cells.shape[1] + 0.5])
-    figure.update_yaxes(visible=False, range=[-1.5, cells.shape[0] + 0.5])
+    figure.update_yaxes(visible=False, range=[-1.5, cells.shape[0] + 0.5], scaleanchor=False)
     if sheets.stay or sheets.go:
         legend_on_top(figure, palette)
     if can_select:
         figure.update_layout(dragmode="lasso", newselection={"line": {"color": palette.accent}})
     return Picture(figure=figure, alternative=_describe(sheets), table=_by_network(sheets))
+
+
+def _as_png(
+    flat: NDArray[np.integer],
+    filled: NDArray[np.bool_],
+    sheets: Sheets,
+    colours: Sequence[str],
+    palette: Palette,
+) -> str:
+    """Return the cells as a picture: nothing between the sheets, what goes, no network, networks.
+
+    A heat map of as many cells takes the browser several times as long to read and draw.
+    """
+    table = [
+        (0, 0, 0, 0),
+        (*rgb(palette.silhouette), 255),
+        (*rgb(palette.quiet), 115),
+        *((*rgb(colour), 255) for colour in colours),
+    ]
+    codes = np.where(sheets.keep[flat], sheets.network[flat] + 3, 1)
+    return as_png(np.where(filled, codes, 0), np.array(table, dtype=np.uint8))
 
 
 def _add_pins(
