@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import components, glossary, picking, pins, recipes, resources, state, tasks
+from app import components, glossary, narrow, picking, pins, recipes, resources, state, tasks
 from app.caches import preview as cache
 from app.caches.colours import network_colours
 from app.figures.plans import removal_profile
@@ -204,6 +204,7 @@ def _map(atlas: NetworkAtlas, shown: PreviewedPlan, made: str) -> None:
         colours=network_colours(atlas.id, components.palette().mode),
         palette=components.palette(),
         can_select=is_selecting,
+        is_narrow=narrow.is_narrow(),
     )
     options: dict[str, Any] = {}
     if is_selecting:

@@ -14,8 +14,10 @@ from app.raster import as_png
 from app.theme import Palette, rgb
 
 MOST_CELLS = 120_000  # of all sheets together; of larger models one unit of several is shown
-_ACROSS, _DOWN_LIMIT = 10, 900
-_GOES = "would go"
+_WIDE, _NARROW = (10, 1000), (5, 350)  # sheets side by side, and pixels across
+_DOWN_LIMIT = 900
+# After a network's number: whether it is one, and whether the unit stays.
+_WORDS = np.array([["", ", would go"], [" (none)", " (none), would go"]])
 _INT16 = np.iinfo(np.int16).max
 
 
@@ -54,7 +56,12 @@ class Sheets:
 
 
 def removed_sheets(
-    sheets: Sheets, *, colours: Sequence[str], palette: Palette, can_select: bool = False
+    sheets: Sheets,
+    *,
+    colours: Sequence[str],
+    palette: Palette,
+    can_select: bool = False,
+    is_narrow: bool = False,
 ) -> Picture:
     """Draw every layer's sheet: dark where units would go, the others as what they are.
 
@@ -66,9 +73,12 @@ def removed_sheets(
         One a network.
     can_select : bool
         Lay points over the cells, with the unit as customdata, for a lasso to select.
+    is_narrow : bool
+        Fewer sheets side by side, as on a phone.
     """
+    n_across, n_pixels = _NARROW if is_narrow else _WIDE
     unit = sheets.unit[:, :: sheets.step, :: sheets.step]
-    cells, corners = mosaic(unit.astype(np.float32), _ACROSS)
+    cells, corners = mosaic(unit.astype(np.float32), n_across)
     filled = np.isfinite(cells) & (cells >= 0)
     flat = np.where(filled, cells, 0).astype(np.int64)
     layer = np.searchsorted(sheets.first, flat, side="right") - 1
@@ -77,7 +87,7 @@ def removed_sheets(
     figure.add_image(
         source=_as_png(flat, filled, sheets, colours, palette),
         customdata=told.astype(np.int32 if told.max(initial=0) > _INT16 else np.int16),
-        text=np.where(sheets.keep[flat], "", f", {_GOES}"),
+        text=_WORDS[(told[..., 2] < 0).astype(int), (~sheets.keep[flat]).astype(int)],
         hovertemplate=(
             "layer %{customdata[0]}, unit %{customdata[1]}<br>network %{customdata[2]}%{text}"
             "<extra></extra>"
@@ -86,8 +96,8 @@ def removed_sheets(
     _add_pins(figure, flat, filled, sheets, palette)
     if can_select:
         _add_points(figure, flat, filled)
-    rows = -(-len(unit) // _ACROSS) * unit.shape[1]
-    height = int(min(_DOWN_LIMIT, max(240, 1000 * rows / (_ACROSS * unit.shape[2]) + 40)))
+    rows = -(-len(unit) // n_across) * unit.shape[1]
+    height = int(min(_DOWN_LIMIT, max(240, n_pixels * rows / (n_across * unit.shape[2]) + 40)))
     style(figure, palette, height=height, left=4, bottom=4)
     number_sheets(figure, corners, unit.shape[1], palette)
     figure.update_xaxes(visible=False, range=[-1.5, cells.shape[1] + 0.5])
