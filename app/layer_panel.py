@@ -42,14 +42,15 @@ def _ask(settings: PlanSettings, texts: TextChoice | None) -> None:
     except FnpruneError as error:
         st.info(f"{error.message} {error.hint}", icon=":material/info:")
         return
+    n_plans = order.n_plans(resources.recording(view.recording).layout.n_layers)
     st.caption(
-        f"{components.count(order.n_plans(), 'plan')} of this size are made and measured: each "
+        f"{components.count(n_plans, 'plan')} of this size are made and measured: each "
         "takes a little more from one block of layers, the last three move all of them. On the "
         "embedded model about five minutes with least squares."
     )
     if model_offer.loaded(needed_for="to measure plans", key=_KIND) is None:
         return
-    training_note.say([settings] * order.n_plans(), key=_KIND)
+    training_note.say([settings] * n_plans, key=_KIND)
     pressed = st.button(
         "Search", icon=":material/balance:", key="layers-start", disabled=texts is None
     )

@@ -185,7 +185,8 @@ class Study:
         key = {"order": asdict(order), "text": windows.text_sha256}
         found = self.searches.get(key)
         if found is None:
-            note(f"search of the allocation, {ratio:.0%}: {order.n_plans()} plans")
+            n_plans = order.n_plans(self.language_model.layout.n_layers)
+            note(f"search of the allocation, {ratio:.0%}: {n_plans} plans")
             search = search_allocation(self.workspace, self.language_model, windows, order=order)
             self.searches.put(
                 key,

@@ -65,9 +65,9 @@ class AllocationOrder:
         if not 0 < self.shift < 1:
             raise SettingsError(f"shift is a share of a layer's units, got {self.shift:g}.")
 
-    def n_plans(self) -> int:
-        """Return how many plans are made and measured."""
-        return 1 + self.n_rounds * (self.n_blocks + len(STEPS))
+    def n_plans(self, n_layers: int) -> int:
+        """Return how many plans are made and measured for a model of so many layers."""
+        return 1 + self.n_rounds * (min(self.n_blocks, n_layers) + len(STEPS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -148,7 +148,7 @@ def search_allocation(
         windows,
         recording_id=order.recording_id,
         decomposition_id=order.decomposition_id,
-        n_plans=order.n_plans(),
+        n_plans=order.n_plans(language_model.layout.n_layers),
         progress=progress,
         cancel=cancel,
     )
@@ -219,5 +219,5 @@ class _Search:
             best_shares=self.best.shares,
             settings=self.best.settings,
             n_measured=self.trials.n_measured,
-            n_plans=self.order.n_plans(),
+            n_plans=self.order.n_plans(len(self.widths)),
         )

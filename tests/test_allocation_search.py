@@ -114,6 +114,7 @@ def test_the_best_plan_is_of_the_same_size_and_loses_what_is_said(
     )
     assert [each.n_measured for each in told] == [7, 13]
     assert found.n_measured == found.n_plans == 13
+    assert order(recording, n_blocks=10).n_plans(llama.layout.n_layers) == 4 + llama.layout.n_layers
     assert found.best.mean_nll <= found.first.mean_nll
     assert found.gain.difference == pytest.approx(found.best.mean_nll - found.first.mean_nll)
     widths = np.array(llama.layout.widths)
