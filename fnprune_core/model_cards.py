@@ -214,8 +214,8 @@ def _speeds(facts: CardFacts) -> str:
 
 
 def ratio_text(row: Mapping[str, Any], what: str) -> str:
-    """Return a paired ratio with its range over rounds, from a row of a `Speed`."""
-    low, high = row[f"{what}_ratio_range"]
+    """Return a paired ratio with the interval of its median, from a row of a `Speed`."""
+    low, high = row[f"{what}_ratio_interval"]
     return f"{row[f'{what}_ratio']:.2f} ({low:.2f} to {high:.2f})"
 
 

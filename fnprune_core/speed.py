@@ -17,6 +17,7 @@ from statistics import median
 from typing import Any, Literal
 
 import torch
+from scipy.stats import quantile_test
 
 from fnprune_core.artifacts import open_plan, open_refits
 from fnprune_core.errors import CorruptArtifactError, FnpruneError, PlanError, SettingsError
@@ -38,6 +39,7 @@ from fnprune_core.storage import (
 
 DENSE = "dense"
 SPEED_FILE = "speed.json"
+_FEWEST_FOR_AN_INTERVAL = 6  # the chance that six of six lie on one side of the median is 2/64
 _PACKAGE = Path(__file__).parent.parent
 _ERROR = re.compile(r"[\w.]+(Error|Exception)\b")
 
@@ -71,7 +73,11 @@ class SpeedSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ratio:
-    """Dense seconds over this model's, paired by round: above 1 is faster than dense."""
+    """Dense seconds over this model's, paired by round: above 1 is faster than dense.
+
+    `low` and `high` bound the median with 95 % confidence or a little more, whatever the
+    distribution (order statistics); of fewer than six rounds they are the range.
+    """
 
     median: float
     low: float
@@ -123,7 +129,11 @@ class Speed:
         """Return how many times as fast as the first model this one is."""
         first = next(iter(self.models.values())).seconds(what)
         pairs = [a / b for a, b in zip(first, self.models[label].seconds(what), strict=True)]
-        return Ratio(median=median(pairs), low=min(pairs), high=max(pairs))
+        low, high = min(pairs), max(pairs)
+        if len(pairs) >= _FEWEST_FOR_AN_INTERVAL:
+            interval: Any = quantile_test(pairs, p=0.5).confidence_interval(0.95)
+            low, high = float(interval.low), float(interval.high)
+        return Ratio(median=median(pairs), low=low, high=high)
 
     def tokens_per_second(self, label: str, what: What) -> float:
         """Return the median over rounds."""
@@ -139,7 +149,7 @@ class Speed:
                 row[f"{what}_tokens_per_s"] = self.tokens_per_second(label, what)
                 ratio = self.ratio(label, what)
                 row[f"{what}_ratio"] = ratio.median
-                row[f"{what}_ratio_range"] = [ratio.low, ratio.high]
+                row[f"{what}_ratio_interval"] = [ratio.low, ratio.high]
             rows.append(
                 {
                     **row,
@@ -155,11 +165,12 @@ class Speed:
         """Return how it was measured, for people."""
         p = self.protocol
         threads = "" if p["device"] != "cpu" else f", {p['threads']} threads"
+        spread = "95 % interval" if p["n_rounds"] >= _FEWEST_FOR_AN_INTERVAL else "range"
         return (
             f"Prompt of {p['n_prefill']} tokens, then {p['n_decode']} written one by one "
             f"(batch 1, with cache), {p['dtype']} on {p['device_name']}{threads}, torch "
             f"{p['torch']}; {p['n_rounds']} rounds in alternating order, ratios paired by round: "
-            "median and range. Memory: the peak of a fresh process."
+            f"median and {spread}. Memory: the peak of a fresh process."
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Picture of measured speed: times as fast as the dense model, with the range of rounds."""
+"""Picture of measured speed: times as fast as the dense model, with the interval of the median."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ _WHATS = (("prefill", "reading the prompt"), ("decoding", "writing"))
 
 
 def speed_ratios(rows: Sequence[Mapping[str, Any]], *, palette: Palette) -> Picture:
-    """Draw paired ratios to the first model, a point with its range for prompt and writing.
+    """Draw paired ratios to the first model, a point with its interval for prompt and writing.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def speed_ratios(rows: Sequence[Mapping[str, Any]], *, palette: Palette) -> Pict
     figure.add_vline(x=1, line={"color": palette.text, "width": 1.5, "dash": "dot"})
     for i, (what, name) in enumerate(_WHATS):
         ratios = np.array([row[f"{what}_ratio"] for row in others], dtype=np.float32)
-        ranges = np.array([row[f"{what}_ratio_range"] for row in others], dtype=np.float32)
+        ranges = np.array([row[f"{what}_ratio_interval"] for row in others], dtype=np.float32)
         ranges = ranges.reshape(-1, 2)
         figure.add_scatter(
             x=ratios,
@@ -51,8 +51,8 @@ def speed_ratios(rows: Sequence[Mapping[str, Any]], *, palette: Palette) -> Pict
         )
     style(figure, palette, height=110 + 64 * len(others), left=90)
     legend_on_top(figure, palette)
-    most = max([1.1, *(row[f"{w}_ratio_range"][1] for row in others for w, _ in _WHATS)])
-    least = min([0.9, *(row[f"{w}_ratio_range"][0] for row in others for w, _ in _WHATS)])
+    most = max([1.1, *(row[f"{w}_ratio_interval"][1] for row in others for w, _ in _WHATS)])
+    least = min([0.9, *(row[f"{w}_ratio_interval"][0] for row in others for w, _ in _WHATS)])
     figure.update_xaxes(
         title_text="times as fast as dense (dotted)",
         range=[max(0.0, least - 0.08), most + 0.08],
@@ -72,8 +72,8 @@ def _describe(rows: Sequence[Mapping[str, Any]]) -> str:
     parts = []
     for row in rows:
         ratios = [
-            f"{row[f'{what}_ratio']:.2f} ({row[f'{what}_ratio_range'][0]:.2f} to "
-            f"{row[f'{what}_ratio_range'][1]:.2f}) times as fast as dense in {name}"
+            f"{row[f'{what}_ratio']:.2f} ({row[f'{what}_ratio_interval'][0]:.2f} to "
+            f"{row[f'{what}_ratio_interval'][1]:.2f}) times as fast as dense in {name}"
             for what, name in _WHATS
         ]
         parts.append(f"{row['model']}: {' and '.join(ratios)}")
