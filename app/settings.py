@@ -82,8 +82,23 @@ def recording_settings() -> RecordingSettings:
         pack = st.toggle(
             "Join short documents of a domain", key="record-pack", persist_state="session"
         )
+        seed = st.number_input(
+            "Seed of the draw",
+            0,
+            999_999,
+            None,
+            placeholder="none: from all documents in turn",
+            key="record-seed",
+            persist_state="session",
+            help="Where more text is there than is read: another seed reads other windows, and so "
+            "shows how far networks and plans hang on the text.",
+        )
     return RecordingSettings(
-        window=int(window), n_dummy_tokens=int(dummy), max_tokens=tokens, pack=pack
+        window=int(window),
+        n_dummy_tokens=int(dummy),
+        max_tokens=tokens,
+        pack=pack,
+        seed=None if seed is None else int(seed),
     )
 
 

@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 
-def cut_windows(
+def cut_windows(  # noqa: PLR0913 - how texts are cut, each by its name
     documents: Sequence[Document],
     tokenizer: "PreTrainedTokenizerBase",
     *,
@@ -35,6 +35,7 @@ def cut_windows(
     pack: bool = False,
     max_tokens: int | None = None,
     allow_short: bool = False,
+    seed: int | None = None,
 ) -> Windows:
     """Tokenise documents and cut them into disjoint windows, domain by domain.
 
@@ -56,6 +57,9 @@ def cut_windows(
         domain over its documents in turn. Documents that aren't needed aren't read.
     allow_short : bool
         Keep what is left at the end of a document (with `pack`, of a domain), too.
+    seed : int, optional
+        Draw each domain's windows at random in place of dealing them over documents in turn, so
+        that another seed reads other text; all documents are read for it.
 
     Returns
     -------
@@ -74,7 +78,11 @@ def cut_windows(
     by_domain: dict[str, list[Document]] = {}
     for document in documents:
         by_domain.setdefault(document.domain, []).append(document)
-    dealt = round_robin(cutter.cut(i, texts) for i, texts in enumerate(by_domain.values()))
+    queues = [cutter.cut(i, texts) for i, texts in enumerate(by_domain.values())]
+    if seed is not None:
+        random = np.random.default_rng(seed)
+        queues = [_shuffled(list(queue), random) for queue in queues]
+    dealt = round_robin(queues)
     kept: list[_Window] = []
     n_tokens = 0
     for piece in dealt:
@@ -86,6 +94,10 @@ def cut_windows(
         raise _no_window(cutter, window)
     kept.sort(key=lambda piece: piece.order)
     return _joined(kept, by_domain, cutter, n_dummy_tokens=n_dummy_tokens)
+
+
+def _shuffled(windows: list["_Window"], random: np.random.Generator) -> Iterator["_Window"]:
+    return (windows[i] for i in random.permutation(len(windows)))
 
 
 def shared_run(a: Windows, b: Windows, *, length: int = 50) -> int | None:

@@ -64,6 +64,9 @@ class RecordingSettings:
         Sessions per forward pass; does not change the signals.
     pack : bool
         Join the documents of a domain before cutting, for documents shorter than a window.
+    seed : int or None
+        Draws the windows that are read where `max_tokens` leaves some out; None takes them from
+        all documents in turn.
     """
 
     window: int = 512
@@ -71,6 +74,7 @@ class RecordingSettings:
     max_tokens: int | None = 16384
     batch_size: int = 4
     pack: bool = False
+    seed: int | None = None
 
     def __post_init__(self) -> None:
         if self.window < 8:
@@ -87,6 +91,8 @@ class RecordingSettings:
                 f"max_tokens is {self.max_tokens}, one window is {self.window} tokens.",
                 hint="Allow at least one window.",
             )
+        if self.seed is not None and self.seed < 0:
+            raise SettingsError(f"A seed is 0 or more, got {self.seed}.")
 
 
 class Recording:
@@ -294,7 +300,7 @@ def record(
 
     A recording that exists is found, one that was stopped goes on where it stopped. The model
     is only watched, and its lock is held for one forward pass at a time. Memory: one batch.
-    Of `settings` only the batch size counts here: `windows` are already cut.
+    Of `settings` only the batch size counts here: `windows` are already cut; the seed is noted.
 
     Raises
     ------
@@ -332,6 +338,7 @@ def record(
                 "widths": list(language_model.layout.widths),
                 "windows": _windows_facts(windows),
                 "perplexity": float(np.exp(-tokens["log_probability"].mean())),
+                "seed": settings.seed,
             }
             write_json(folder / MANIFEST, manifest_of("recordings", inputs, facts))
             publish(folder, target)

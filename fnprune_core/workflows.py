@@ -182,6 +182,7 @@ def windows_for(
         n_dummy_tokens=settings.n_dummy_tokens,
         pack=settings.pack,
         max_tokens=settings.max_tokens,
+        seed=settings.seed,
     )
 
 

@@ -150,6 +150,24 @@ def test_max_tokens_are_dealt_over_domains_then_documents() -> None:
     assert everything.text_sha256 == cut(*texts, window=10).text_sha256
 
 
+def test_another_seed_draws_other_windows_of_each_domain() -> None:
+    texts = [Document(counting(200), "a", "a1"), Document(counting(200, 500), "b", "b1")]
+
+    def drawn(seed: int | None, n: int) -> list[int]:
+        windows = cut(*texts, window=10, max_tokens=n, seed=seed)
+        return [int(windows.window_ids(i)[0]) for i in range(windows.n_windows)]
+
+    everything = drawn(None, 400)
+    draws = [drawn(seed, 60) for seed in range(3)]
+    assert draws[0] == drawn(0, 60)
+    assert len({tuple(draw) for draw in draws}) == 3
+    for draw in draws:
+        assert draw == sorted(draw)  # in the order of the text
+        assert set(draw) <= set(everything)
+        assert sum(start < 500 for start in draw) == 3  # domains stay even
+    assert drawn(5, 400) == everything
+
+
 def test_documents_beyond_the_budget_are_not_tokenised() -> None:
     tokenizer = word_tokenizer()
     asked = []

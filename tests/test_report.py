@@ -117,7 +117,9 @@ def made(tmp_path_factory):
     columns = " --domain-column topic --document-column id"
     where, model = root / "workspace", f" --model {folder} --dtype float32"
     recording = command(
-        f"fnprune record {texts}{columns} --window 32 --n-dummy-tokens 2{model}", where
+        f"fnprune record {texts}{columns} --window 32 --n-dummy-tokens 2 --max-tokens 512 "
+        f"--seed 3{model}",
+        where,
     )["id"]
     atlas = command(f"fnprune decompose {recording} --k {N_NETWORKS} --runs 2", where)["id"]
     energy, chance = (

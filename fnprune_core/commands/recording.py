@@ -50,6 +50,10 @@ def record(
     n_dummy_tokens: Annotated[int, typer.Option(help="First tokens left out of statistics.")] = 4,
     batch_size: Annotated[int, typer.Option(help="Windows per forward pass.")] = 4,
     pack: Annotated[bool, typer.Option(help="Join short documents of a domain.")] = False,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Draw the windows at random (default: from all documents in turn)."),
+    ] = None,
     text_column: TextColumn = "text",
     domain_column: DomainColumn = None,
     document_column: DocumentColumn = None,
@@ -70,6 +74,7 @@ def record(
         max_tokens=max_tokens,
         batch_size=batch_size,
         pack=pack,
+        seed=seed,
     )
     options = TextOptions(
         text_column=text_column,

@@ -98,6 +98,8 @@ def record_command(m: Material) -> str:
         "--n-dummy-tokens": windows["n_dummy_tokens"],
         "--dtype": facts["inputs"]["dtype"],
     }
+    if (seed := facts.get("seed")) is not None:
+        options["--seed"] = seed
     texts = "builtin" if is_builtin else TEXTS
     return f"fnprune record {texts}{_options(options)}{pack}{_model(m)}"
 
