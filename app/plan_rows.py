@@ -75,24 +75,33 @@ def _row(
     }
 
 
-def trade_table(history: History, text: str, difference: Difference) -> pd.DataFrame:
+def trade_table(
+    history: History, text: str, difference: Difference, *, recordings_too: bool = False
+) -> pd.DataFrame:
     """Return the points of the trade picture: plans measured on a text, seeds brought together.
 
     Plans that differ in more than ratio and seed are on lines of their own; settings that all
     share do not name them.
+
+    Parameters
+    ----------
+    recordings_too : bool
+        Bring plans together that differ in their recording alone: draws of the calibration text.
     """
     plans = [plan for plan in history.plans if plan.on(text)]
-    named = zip(plans, lines(plans), strict=True)
+    named = zip(plans, lines(plans, recordings_too=recordings_too), strict=True)
     dense = history.dense.get(text)
     return pooled_by_series(
         [{**_point(plan, plan.on(text), dense, difference), "series": name} for plan, name in named]
     )
 
 
-def lines(plans: Sequence[PlanRecord]) -> list[str]:
+def lines(plans: Sequence[PlanRecord], *, recordings_too: bool = False) -> list[str]:
     """Return the name of the line that each plan lies on."""
     choices = [_apart(plan) for plan in plans]
     names = dict.fromkeys(name for each in choices for name in each)
+    if recordings_too:
+        names.pop("recording", None)
     varying = [name for name in names if len({each.get(name) for each in choices}) > 1]
     found = []
     for plan, each in zip(plans, choices, strict=True):

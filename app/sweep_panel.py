@@ -35,9 +35,24 @@ def draw(history: History, text: str) -> None:
         level = None
         if known is not None:
             level = Level(perplexity=known.perplexity, error=known.standard_error)
-        _picture(trade_table(history, text, cache.difference), level, key="trade")
+        together = _recordings_together(history, text)
+        table = trade_table(history, text, cache.difference, recordings_too=together)
+        _picture(table, level, key="trade")
     else:
         st.caption("Nothing was measured yet.")
+
+
+def _recordings_together(history: History, text: str) -> bool:
+    """Ask whether plans of several recordings lie on one line."""
+    if len({plan.recording_id for plan in history.plans if plan.on(text)}) < 2:
+        return False
+    return st.toggle(
+        "Recordings as seeds",
+        key="trade-recordings",
+        persist_state="session",
+        help="One line for plans that differ in their recording alone, with error bars over the "
+        "recordings: for draws of one calibration text, which Record makes with a seed.",
+    )
 
 
 def _done(job: Job) -> None:
@@ -92,7 +107,7 @@ def _picture(table: pd.DataFrame, dense: Level | None, *, key: str) -> None:
     )
     st.caption(
         "Error bars: ±1 standard error over the text, paired by window for differences; of several "
-        "random seeds, the standard deviation over them."
+        "seeds or recordings, the standard deviation over them."
     )
 
 

@@ -163,7 +163,7 @@ def _row(point: SweepPoint, dense: Perplexity) -> dict[str, Any]:
 def pooled(
     rows: Sequence[Mapping[str, Any]], *, by: Sequence[str] = ("score", "ratio")
 ) -> pd.DataFrame:
-    """Return one row for each group of rows that differ in their seed alone.
+    """Return one row for each group of rows that differ in a seed or a draw of text alone.
 
     Where a group has several measured rows, its perplexity is exp of their mean nats per token
     and its error the standard deviation over them (``spread`` "seeds"); of a single row the

@@ -271,7 +271,7 @@ def _draw_dense(figure: Any, dense: Level, palette: Palette, *, text: str) -> No
 
 
 def _point_said(row: Mapping[str, Any]) -> str:
-    over = f"{row['seeds']} seeds" if row["spread"] == "seeds" else "the text"
+    over = f"{row['seeds']} plans" if row["spread"] == "seeds" else "the text"
     return (
         f"{row['perplexity']:.2f} ± {row['error']:.2f} over {over}, "
         f"{row['achieved_ratio']:.1%} of units go, {row['share_of_parameters']:.1%} of parameters"
