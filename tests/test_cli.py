@@ -497,6 +497,7 @@ def test_the_demo_prints_what_the_issue_asks_for(program, model, texts) -> None:
         if row["dropped"] is not None:
             assert row["perplexity"] != mixture[row["domain"]]
     printed = program(*words)
+    assert "network-membership" in printed  # no word is broken at 80 columns
     assert "network-energy equals flap" in printed
     assert "What choosing is for" in printed
 

@@ -1,5 +1,7 @@
 """The whole path at once: example, demo."""
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Annotated, Any
 
@@ -79,25 +81,48 @@ def demo(
 
 def _print_demo(report: dict[str, Any]) -> None:
     protocol = report["protocol"]
-    shown = ("score", "ratio", "compensation", "allocation", "sink_units", "seed")
-    figures = ("perplexity", "stderr", "paired_difference", "paired_stderr")
+    cuts = {row["score"]: f"{row['allocation']}, {row['sink_units']}" for row in report["rows"]}
+    usual = Counter(cuts.values()).most_common(1)[0][0]
+    others = "".join(f"; {score}: {cut}" for score, cut in cuts.items() if cut != usual)
     print_table(
         f"{report['model']}: dense perplexity {report['dense']['perplexity']:.2f} ± "
         f"{report['dense']['stderr']:.2f}; {protocol['n_tokens']} tokens in "
         f"{protocol['n_windows']} windows of {protocol['window']} that were not calibrated on, "
         f"{protocol['dtype']} on {protocol['device']}. All {protocol['networks']} networks are "
-        "preserved, so network-energy equals flap. Differences to dense in nats per token.",
-        [*shown, *figures],
-        [[row[name] for name in (*shown, *figures)] for row in report["rows"]],
+        "preserved, so network-energy equals flap. Allocation, and sink units kept a layer: "
+        f"{usual}{others}. Above dense: nats per token, paired by window.",
+        ("score", "ratio", "compensation", "perplexity", "above dense"),
+        [
+            (
+                row["score"] + ("" if row["seed"] is None else f", seed {row['seed']}"),
+                f"{row['ratio']:.0%}",
+                row["compensation"],
+                f"{row['perplexity']:.4g} ± {row['stderr']:.3g}",
+                f"{row['paired_difference']:+.3f} ± {row['paired_stderr']:.3f}",
+            )
+            for row in report["rows"]
+        ],
     )
     if report["domains"]:
-        columns = list(report["domains"][0])
         print_table(
             f"What choosing is for: {protocol['domain_ratio']:.0%} of units removed, compensation "
             f"{protocol['domain_compensation']}, perplexity by domain on held-out documents; "
             "networks with over half of their energy per token in the dropped domain are dropped.",
-            columns,
-            [[row[name] for name in columns] for row in report["domains"]],
+            *_by_domain(report["domains"]),
         )
     print_facts("Seconds", report["seconds"])
     print_facts("Memory", {"peak (GB)": report["peak_memory_bytes"] / 1e9})
+
+
+def _by_domain(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[Any]]]:
+    """Return heads and rows of a table with a column for each domain."""
+    lines: dict[str, dict[str, float]] = {}
+    for row in rows:
+        n_dropped = row["n_networks_dropped"]
+        dropped = f"{row['dropped']}, {n_dropped} network{'s' if n_dropped != 1 else ''}"
+        name = dropped if row["dropped"] else f"nothing ({row['score']})"
+        lines.setdefault(name, {})[row["domain"]] = row["perplexity"]
+    domains = list(dict.fromkeys(row["domain"] for row in rows))
+    return ["dropped", *domains], [
+        [name, *(round(line[domain], 1) for domain in domains)] for name, line in lines.items()
+    ]
