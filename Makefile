@@ -21,8 +21,9 @@ app: example ## open the app, at 127.0.0.1 port 8501
 example: $(STAMP) ## fetch the embedded model and build the example, once
 	$(BIN)/python -m fnprune_core example
 
+# Two processes with two threads each on two cores would wait for one another.
 test: $(STAMP) ## run all tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not browser"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not browser"
 	$(BIN)/python -m pytest -m browser
 
 browser: $(STAMP) ## run only the tests in headless Chromium
