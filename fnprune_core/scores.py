@@ -67,7 +67,8 @@ class ScoreInputs:
         if self.atlas is None:
             raise SettingsError(
                 "This score looks at networks, and there is no decomposition.",
-                hint="Decompose the recording first, or choose flap, wanda or magnitude.",
+                hint="Decompose the recording and name its networks (--decomposition latest), or "
+                "choose flap, wanda or magnitude.",
             )
         return self.atlas
 
