@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from app import state
 from app.components import palette
 from app.markup import visible
 from app.theme import rgb
@@ -109,7 +110,7 @@ def bar_list(
     """
 
     def picked() -> None:
-        id = st.session_state[key].picked
+        id = state.told(key, "picked")
         if id is not None:
             on_pick(int(id))
 

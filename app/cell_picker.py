@@ -5,9 +5,10 @@ event is listened to instead. Nothing is drawn and nothing more is sent to the b
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import streamlit as st
+
+from app import state
 
 _JS = """
 export default function (component) {
@@ -55,7 +56,7 @@ def pick_cells(
     """
 
     def picked() -> None:
-        event: Any = st.session_state[key].picked
+        event = state.told(key, "picked")
         if event:
             on_pick(int(event["curve"]), tuple(event["place"]))
 

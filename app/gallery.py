@@ -5,6 +5,8 @@ from typing import Any
 
 import streamlit as st
 
+from app import state
+
 _CSS = """
 .gallery {
   display: grid;
@@ -134,7 +136,7 @@ def gallery(
     """
 
     def picked() -> None:
-        network = st.session_state[key].picked
+        network = state.told(key, "picked")
         if network is not None:
             on_pick(int(network))
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import streamlit as st
 
+from app import state
+
 _CSS = """
 .lab {
   container-type: inline-size;
@@ -375,7 +377,7 @@ def lab_table(
 
     def listener(event: str) -> Callable[[], None]:
         def told() -> None:
-            value = getattr(st.session_state[key], event)
+            value = state.told(key, event)
             if value is not None:
                 on[event](value)
 

@@ -1,7 +1,5 @@
 """Whether the browser is as narrow as a phone: the server is not told, and a 3-D view needs it."""
 
-from typing import Any
-
 import streamlit as st
 
 from app import state
@@ -31,7 +29,7 @@ def is_narrow() -> bool:
     narrow = bool(state.widget(_NARROW))
 
     def changed() -> None:
-        event: Any = st.session_state["narrow"].changed
+        event = state.told("narrow", "changed")
         if event:
             state.remember(_NARROW, bool(event["narrow"]))
 

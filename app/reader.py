@@ -224,7 +224,7 @@ def reader(  # noqa: PLR0913 - a widget's options, as Streamlit's own have them
     lasts = [last for _, last in spans]
 
     def picked() -> None:
-        index = st.session_state[key].picked
+        index = state.told(key, "picked")
         if index is not None and int(index) < len(lasts):
             on_pick(lasts[int(index)])
 

@@ -425,6 +425,11 @@ def widget(name: str) -> Any:
     return st.session_state.get(name)
 
 
+def told(component: str, event: str) -> Any:
+    """Return what a component told, or None: its answer may come after it has left the page."""
+    return getattr(st.session_state.get(component), event, None)
+
+
 def remember(name: str, value: Any) -> None:
     """Keep a value for one later `recall`."""
     st.session_state[name] = value

@@ -2,6 +2,7 @@
 
 import pytest
 
+from app import lab_table, narrow
 from app.state import ViewState, compact, decode, encode, expand
 
 VIEWS = [
@@ -55,3 +56,13 @@ def test_parameters_that_make_no_sense_fall_back(parameters) -> None:
     view = decode(parameters)
     assert (view.recording, view.atlas, view.plan, view.network) == ("", "", "", 0)
     assert 1.0 <= view.z <= 8.0
+
+
+def test_what_a_component_tells_after_it_left_the_page_is_not_an_error(monkeypatch) -> None:
+    """A window made narrow while another page opens once stopped the run with a KeyError."""
+    told = []
+    monkeypatch.setattr(narrow, "_component", lambda **has: has["on_changed_change"]())
+    monkeypatch.setattr(lab_table, "_component", lambda **has: has["on_picked_change"]())
+    assert not narrow.is_narrow()
+    lab_table.lab_table([], [], key="gone", facts={}, on={"picked": told.append})
+    assert told == []
