@@ -9,24 +9,49 @@ import streamlit as st
 from app import components, resources, state
 from app.jobs import Failure
 from app.plan_rows import title
+from app.settings import MOST_PERCENT
 from fnprune_core import plan_history, plan_notes
+from fnprune_core.artifacts import open_plan
 from fnprune_core.errors import CorruptArtifactError, FnpruneError
 from fnprune_core.plan_history import PlanRecord
 from fnprune_core.plan_notes import PlanNotes
+from fnprune_core.plans import PlanSettings
 
 EXPORT = "views/export.py"
 _PENDING = "plan to be deleted"
 #: Widgets of the lab and the setting that each holds.
-_LAB: dict[str, Callable[[PlanRecord], object]] = {
-    "prune-ratio": lambda plan: round(100 * plan.settings.ratio),
-    "prune-attention": lambda plan: round(100 * plan.settings.attention_ratio),
-    "prune-score": lambda plan: plan.settings.score,
-    "prune-compensation": lambda plan: plan.settings.compensation,
-    "prune-allocation": lambda plan: plan.settings.allocation,
-    "prune-weights": lambda plan: ", ".join(f"{w:g}" for w in plan.settings.layer_weights),
-    "prune-sinks": lambda plan: plan.settings.sink_units,
-    "prune-seed": lambda plan: plan.settings.seed,
+_LAB: dict[str, Callable[[PlanSettings], object]] = {
+    "prune-ratio": lambda plan: min(MOST_PERCENT, round(100 * plan.ratio)),
+    "prune-attention": lambda plan: min(MOST_PERCENT, round(100 * plan.attention_ratio)),
+    "prune-score": lambda plan: plan.score,
+    "prune-compensation": lambda plan: plan.compensation,
+    "prune-allocation": lambda plan: plan.allocation,
+    "prune-weights": lambda plan: ", ".join(f"{w:g}" for w in plan.layer_weights),
+    "prune-sinks": lambda plan: plan.sink_units,
+    "prune-seed": lambda plan: plan.seed,
 }
+_FILLED = "the form of the lab was filled"
+
+
+def adopt(plan_id: str) -> None:
+    """Fill the lab's form as a plan was made, where a link or a reload brings the plan.
+
+    Once in a session: later the form is the person's own.
+    """
+    if state.widget(_FILLED):
+        return
+    state.remember(_FILLED, True)
+    if not plan_id:
+        return
+    try:
+        _fill(open_plan(resources.workspace(), plan_id).settings)
+    except FnpruneError:  # told where its results are shown
+        return
+
+
+def _fill(settings: PlanSettings) -> None:
+    for widget, setting in _LAB.items():
+        state.remember(widget, setting(settings))
 
 
 def draw(plan: PlanRecord) -> None:
@@ -64,6 +89,8 @@ def link(plan: PlanRecord) -> str:
             atlas=_atlas_of(plan),
             plan=plan.id,
             dropped=_dropped(plan),
+            stay=plan.settings.pinned_keep,
+            go=plan.settings.pinned_remove,
         )
     )
     return f"{base}/prune?{urlencode(view)}"
@@ -127,8 +154,8 @@ def open_in_lab(plan: PlanRecord) -> None:
         state.open_atlas(atlas, recording=plan.recording_id)
     state.drop(_dropped(plan), why=f"plan {plan.id[:8]} opened")
     state.change(plan=plan.id, stay=plan.settings.pinned_keep, go=plan.settings.pinned_remove)
-    for widget, setting in _LAB.items():
-        state.remember(widget, setting(plan))
+    state.remember(_FILLED, True)
+    _fill(plan.settings)
 
 
 @st.dialog("Delete this plan for good?")

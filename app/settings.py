@@ -17,6 +17,7 @@ from fnprune_core.scores import SCORES
 #: Key of the number of networks, so that a page can set it.
 K = "ica-k"
 TOKENS = [4096, 8192, 16384, 32768, 65536, 131072, 262144]
+MOST_PERCENT = 90  # of units or attention, that the form lets go
 _COMPENSATION = """What makes up for what goes, computed on the recording.
 
 - None: nothing.
@@ -202,7 +203,7 @@ def _shares() -> tuple[float, float]:
     percent = st.slider(
         "Units to remove, %",
         0,
-        90,
+        MOST_PERCENT,
         20,
         key="prune-ratio",
         persist_state="session",
@@ -211,7 +212,7 @@ def _shares() -> tuple[float, float]:
     heads = st.slider(
         "Attention to remove, %",
         0,
-        90,
+        MOST_PERCENT,
         0,
         key="prune-attention",
         persist_state="session",

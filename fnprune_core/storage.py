@@ -237,7 +237,7 @@ def check_free_space(folder: Path, needed_bytes: int) -> None:
     if needed_bytes > free:
         raise StorageError(
             f"This needs {_size(needed_bytes)}, but {existing} has {_size(free)} free.",
-            hint="Use fewer tokens, free some space, or choose another folder with --workspace.",
+            hint="Free some space, choose a folder on another disk, or record fewer tokens.",
         )
 
 

@@ -11,6 +11,7 @@ from app import (
     lab_log,
     lab_rules,
     pins,
+    plan_card,
     preview_panel,
     resources,
     share_panel,
@@ -70,6 +71,7 @@ else:
     with components.explaining():
         opened = resources.atlas(state.view().atlas)
         lab_log.adopt(state.view().plan)
+        plan_card.adopt(state.view().plan)
         show_lab(opened)
     with components.explaining():
         lab_apply.results()

@@ -9,9 +9,9 @@ import pytest
 import tiny
 from driving import drawn, finish, press, said, view
 
-from app import lab, lab_log, resources, state
+from app import lab, lab_log, plan_card, resources, state
 from app.caches import lab as cache
-from fnprune_core import plan_notes, workflows
+from fnprune_core import plan_history, plan_notes, workflows
 from fnprune_core.annotations import Annotation, annotate
 from fnprune_core.decoding import Tag
 from fnprune_core.loading import load_model
@@ -207,6 +207,27 @@ def test_a_plan_of_another_recording_says_so(open_page, example, fresh) -> None:
     at = open_page("prune", **example.view(), plan=plan)
     assert not at.exception
     assert "made from another recording" in said(at)
+
+
+def test_a_link_fills_the_form_as_its_plan_was_made_and_once_alone(open_page, example, fresh):
+    """The form once said another score than the plan beside it was made with."""
+    settings = PlanSettings(
+        score="random", ratio=0.35, allocation="uniform", compensation="bias", sink_units=1, seed=7,
+        pinned_keep=(3,),
+    )  # fmt: skip
+    plan = workflows.plan(
+        Workspace(fresh), load_model(example.model), recording_id=example.recording,
+        settings=settings,
+    )  # fmt: skip
+    at = open_page("prune", **example.view(), plan=plan)
+    assert not at.exception
+    assert at.slider(key="prune-ratio").value == 35
+    assert at.selectbox(key="prune-score").value == "random"
+    assert at.segmented_control(key="prune-compensation").value == "bias"
+    at.slider(key="prune-ratio").set_value(20).run()
+    assert at.slider(key="prune-ratio").value == 20
+    [record] = [each for each in plan_history.history(Workspace(fresh)).plans if each.id == plan]
+    assert "stay=3" in plan_card.link(record)
 
 
 def test_log_is_kept_with_the_plan_and_comes_back_with_its_link(open_page, example, fresh) -> None:
