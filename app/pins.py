@@ -108,7 +108,9 @@ def show(atlas: NetworkAtlas) -> None:
         for word, units in (("stay", view.stay), ("go", view.go))
         if units
     )
-    with st.expander(f"Single units{f': {said}' if said else ''}", icon=":material/keep:"):
+    if said:  # not in the label: with another one the expander would close
+        st.caption(f"Single units: {said}.")
+    with st.expander("Single units", icon=":material/keep:"):
         st.caption(
             "Whatever their score, pinned units stay or go; those that go count in the ratio. "
             "Several at once: by a lasso on the map below, or on the page Embedding."
