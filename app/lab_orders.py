@@ -20,6 +20,8 @@ from fnprune_core.plans import PlanSettings
 from fnprune_core.progress import CancelToken
 from fnprune_core.storage import Workspace
 
+MOST_PERCENT = 90  # of units, or of attention, that the form lets go
+
 
 def refusal(
     settings: PlanSettings, layout: UnitLayout, *, has_dummy_tokens: bool

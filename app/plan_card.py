@@ -8,8 +8,8 @@ import streamlit as st
 
 from app import components, resources, state
 from app.jobs import Failure
+from app.lab_orders import MOST_PERCENT
 from app.plan_rows import title
-from app.settings import MOST_PERCENT
 from fnprune_core import plan_history, plan_notes
 from fnprune_core.artifacts import open_plan
 from fnprune_core.errors import CorruptArtifactError, FnpruneError

@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from app import components, glossary, resources, state
+from app.lab_orders import MOST_PERCENT
 from fnprune_core import workflows
 from fnprune_core.allocation import ALLOCATIONS, WEIGHTED
 from fnprune_core.compensation import COMPENSATIONS
@@ -17,7 +18,6 @@ from fnprune_core.scores import SCORES
 #: Key of the number of networks, so that a page can set it.
 K = "ica-k"
 TOKENS = [4096, 8192, 16384, 32768, 65536, 131072, 262144]
-MOST_PERCENT = 90  # of units or attention, that the form lets go
 _COMPENSATION = """What makes up for what goes, computed on the recording.
 
 - None: nothing.
