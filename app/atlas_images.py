@@ -1,13 +1,10 @@
 """Pictures of the atlas file: maps on the cortex and the parcellation as PNG, in both modes."""
 
-import base64
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from app import raster
 from app.figures.cortex import mosaic
@@ -172,11 +169,4 @@ def _labels_png(canvas: NDArray[np.float32], n_networks: int, palette: Palette, 
     table = np.array([rgb(colour) for colour in colours], dtype=np.uint8)
     codes = np.where(np.isnan(canvas), 0, canvas + 2).astype(np.int64)[::-1]
     codes = codes.repeat(scale, axis=0).repeat(scale, axis=1)
-    if len(table) <= 256:
-        image = Image.fromarray(codes.astype(np.uint8), mode="P")
-        image.putpalette(table.tobytes())
-    else:
-        image = Image.fromarray(table[codes])
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return raster.as_png(codes, table, optimize=True)

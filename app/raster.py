@@ -2,7 +2,6 @@
 
 import base64
 import io
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,31 +79,30 @@ def thumbnail(
     codes = np.round((np.nan_to_num(shown) / limit + 1) / 2 * 254).astype(np.uint8)
     codes[np.isnan(pooled)] = 255
     codes = codes.repeat(scale, axis=0).repeat(scale, axis=1)
-    image = Image.fromarray(codes, mode="P")
-    image.putpalette(_lookup(palette, threshold, limit).tobytes())
-    return _data_uri(image, optimize=True)
+    return as_png(codes, _lookup(palette, threshold, limit), optimize=True)
 
 
-def as_png(codes: NDArray[np.integer], colours: NDArray[np.uint8]) -> str:
+def as_png(
+    codes: NDArray[np.integer], colours: NDArray[np.uint8], *, optimize: bool = False
+) -> str:
     """Return a picture of one pixel a cell as PNG in a data URI, the first row on top.
 
     Parameters
     ----------
     codes : ndarray (rows, columns)
         Each cell's row of `colours`.
-    colours : ndarray (n_colours, 4)
-        Red, green, blue and opacity.
+    colours : ndarray (n_colours, 3 or 4)
+        Red, green and blue, and opacity where there is some.
+    optimize : bool
+        Make the file smaller and take longer.
     """
-    if len(colours) > _MOST_IN_A_PALETTE:
-        return _data_uri(Image.fromarray(colours[codes]))
-    image = Image.fromarray(codes.astype(np.uint8), mode="P")
-    image.putpalette(colours.tobytes(), "RGBA")
-    return _data_uri(image)
-
-
-def _data_uri(image: Image.Image, **options: Any) -> str:
+    if len(colours) <= _MOST_IN_A_PALETTE:
+        image = Image.fromarray(codes.astype(np.uint8), mode="P")
+        image.putpalette(colours.tobytes(), "RGB" if colours.shape[1] == 3 else "RGBA")
+    else:
+        image = Image.fromarray(colours[codes])
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", **options)
+    image.save(buffer, "PNG", optimize=optimize)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
@@ -153,6 +151,12 @@ def to_int8(values: NDArray[np.floating], limit: float) -> NDArray[np.int8]:
     """Return `values` clipped to ±`limit` in 127 steps each way: a quarter of the payload."""
     scaled: Floats = np.nan_to_num(values).astype(np.float32) / np.float32(limit) * 127
     return scaled.round().clip(-127, 127).astype(np.int8)
+
+
+def small_ints(values: NDArray[np.number]) -> NDArray[np.integer]:
+    """Return whole numbers from −32,768 up in two bytes each where they fit, else in four."""
+    fits = values.max(initial=0) <= np.iinfo(np.int16).max
+    return values.astype(np.int16 if fits else np.int32)
 
 
 def by_layer(

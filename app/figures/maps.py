@@ -11,7 +11,7 @@ from plotly.subplots import make_subplots
 from app.figures.base import Picture, style
 from app.figures.cortex import GAP, mosaic
 from app.figures.surfaces import ring, silhouette
-from app.raster import group_columns, to_int8
+from app.raster import group_columns, small_ints, to_int8
 from app.theme import Palette, diverging_scale
 from fnprune_core.topography import strongest
 
@@ -241,12 +241,11 @@ def _places(units: NDArray[np.integer], n_across: int) -> NDArray[np.integer]:
     In large ones the index alone, (…): the browser makes a list of each pair.
     """
     index, _ = mosaic(units.astype(np.float32), n_across)
-    small = np.int16 if units.max() < np.iinfo(np.int16).max else np.int32
     if index.size > MOST_EXACT:
-        return np.nan_to_num(index).astype(small)
+        return small_ints(np.nan_to_num(index))
     depth = np.broadcast_to(np.arange(len(units), dtype=np.float32)[:, None, None], units.shape)
     layer_of, _ = mosaic(depth, n_across)
-    return np.dstack([np.nan_to_num(layer_of), np.nan_to_num(index)]).astype(small)
+    return small_ints(np.dstack([np.nan_to_num(layer_of), np.nan_to_num(index)]))
 
 
 def cortex_projections(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from app.figures.base import Picture, legend_on_top, style
 from app.figures.cortex import mosaic, number_sheets
-from app.raster import as_png
+from app.raster import as_png, small_ints
 from app.theme import Palette, rgb
 
 MOST_CELLS = 120_000  # of all sheets together; of larger models one unit of several is shown
@@ -18,7 +18,6 @@ _WIDE, _NARROW = (10, 1000), (5, 350)  # sheets side by side, and pixels across
 _DOWN_LIMIT = 900
 # After a network's number: whether it is one, and whether the unit stays.
 _WORDS = np.array([["", ", would go"], [" (none)", " (none), would go"]])
-_INT16 = np.iinfo(np.int16).max
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -86,7 +85,7 @@ def removed_sheets(
     figure = go.Figure()
     figure.add_image(
         source=_as_png(flat, filled, sheets, colours, palette),
-        customdata=told.astype(np.int32 if told.max(initial=0) > _INT16 else np.int16),
+        customdata=small_ints(told),
         text=_WORDS[(told[..., 2] < 0).astype(int), (~sheets.keep[flat]).astype(int)],
         hovertemplate=(
             "layer %{customdata[0]}, unit %{customdata[1]}<br>network %{customdata[2]}%{text}"

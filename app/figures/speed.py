@@ -27,8 +27,8 @@ def speed_ratios(rows: Sequence[Mapping[str, Any]], *, palette: Palette) -> Pict
     figure.add_vline(x=1, line={"color": palette.text, "width": 1.5, "dash": "dot"})
     for i, (what, name) in enumerate(_WHATS):
         ratios = np.array([row[f"{what}_ratio"] for row in others], dtype=np.float32)
-        ranges = np.array([row[f"{what}_ratio_interval"] for row in others], dtype=np.float32)
-        ranges = ranges.reshape(-1, 2)
+        intervals = np.array([row[f"{what}_ratio_interval"] for row in others], dtype=np.float32)
+        intervals = intervals.reshape(-1, 2)
         figure.add_scatter(
             x=ratios,
             y=np.arange(len(others), dtype=np.float32) + (0.16 if i == 0 else -0.16),
@@ -41,8 +41,8 @@ def speed_ratios(rows: Sequence[Mapping[str, Any]], *, palette: Palette) -> Pict
             },
             error_x={
                 "type": "data",
-                "array": ranges[:, 1] - ratios,
-                "arrayminus": ratios - ranges[:, 0],
+                "array": intervals[:, 1] - ratios,
+                "arrayminus": ratios - intervals[:, 0],
                 "width": 5,
                 "thickness": 1.5,
             },
