@@ -63,8 +63,8 @@ def atlas(
     as_json: Annotated[bool, typer.Option("--json", help="Print path and size as JSON.")] = False,
 ) -> None:
     """Write a whole atlas as one HTML page that opens anywhere, without a network."""
-    from app.atlas_html import write_atlas_page
-    from fnprune_core.console import progress_bars
+    from app.html.atlas_page import write_atlas_page
+    from fnprune_core.commands.console import progress_bars
     from fnprune_core.storage import Workspace
 
     held = Workspace.default() if workspace is None else Workspace(workspace)
@@ -97,8 +97,8 @@ def report(
     ] = False,
 ) -> None:
     """Write a report of an atlas: methods, results, limits, commands and tables, in one HTML."""
-    from app.report_page import write_report
-    from fnprune_core.console import progress_bars
+    from app.report.html_page import write_report
+    from fnprune_core.commands.console import progress_bars
     from fnprune_core.report import SECTIONS, ReportSettings, check_sections
     from fnprune_core.storage import Workspace
 

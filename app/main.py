@@ -5,7 +5,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import components, pages, state
+from app import pages
+from app.shell import view_state
+from app.widgets import frame
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -15,10 +17,11 @@ def listed(rows: Sequence[pages.Page]) -> list[st.Page]:
     return [
         st.Page(
             row.path,
+            url_path=row.url,
             title="Atlas" if row is pages.ATLAS[0] else row.title,
             icon=f":material/{row.icon}:",
             help=row.help,
-            default=row.path == components.START,
+            default=row.path == frame.START,
             visibility="hidden" if row in pages.ATLAS[1:] else "visible",
         )
         for row in rows
@@ -26,7 +29,7 @@ def listed(rows: Sequence[pages.Page]) -> list[st.Page]:
 
 
 st.set_page_config(page_title="fnprune", page_icon=str(_STATIC / "icon.png"), layout="wide")
-st.logo(str(_STATIC / f"logo-{components.palette().mode}.svg"), size="large")
+st.logo(str(_STATIC / f"logo-{frame.palette().mode}.svg"), size="large")
 page = st.navigation(
     {
         "": listed([*pages.WORK, *pages.ATLAS, pages.PRUNE]),
@@ -36,7 +39,7 @@ page = st.navigation(
     },
     position="top",
 )
-state.synchronise()
-components.frame()
-with components.explaining():
+view_state.synchronise()
+frame.frame()
+with frame.explaining():
     page.run()

@@ -6,7 +6,7 @@ the mode of the last run.
 
 import streamlit as st
 
-from app.theme import Mode
+from app.figures.theme import Mode
 
 # One timer in the whole page, whatever is drawn anew: one left over from an earlier run would ask
 # for ever. Each mode is asked for once, so that one that the server cannot follow makes no loop.

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import state
+from app.shell import view_state
 
 _NARROW = "is the browser narrow"
 _WIDTH = 640  # CSS pixels, as in the styles of `components`
@@ -26,12 +26,12 @@ _component = st.components.v2.component("fnprune_narrow", css="", js=_JS)
 
 def is_narrow() -> bool:
     """Return whether the browser is narrow, and draw again once it says otherwise."""
-    narrow = bool(state.widget(_NARROW))
+    narrow = bool(view_state.widget(_NARROW))
 
     def changed() -> None:
-        event = state.told("narrow", "changed")
+        event = view_state.told("narrow", "changed")
         if event:
-            state.remember(_NARROW, bool(event["narrow"]))
+            view_state.remember(_NARROW, bool(event["narrow"]))
 
     _component(key="narrow", data={"narrow": narrow, "width": _WIDTH}, on_changed_change=changed)
     return narrow

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """A page: the file of its view, and what the navigation says of it."""
+    """A page: its file, where a link finds it, and what the navigation says of it."""
 
     path: str
+    url: str
     title: str
     icon: str
     help: str
@@ -15,19 +16,22 @@ class Page:
 
 WORK = (
     Page(
-        path="views/start.py",
+        path="start/page.py",
+        url="start",
         title="Start",
         icon="home",
         help="Open the example, load a model, or go on with earlier work.",
     ),
     Page(
-        path="views/record.py",
+        path="recording/record_page.py",
+        url="record",
         title="Record",
         icon="graphic_eq",
         help="Record every unit of the model while it reads texts.",
     ),
     Page(
-        path="views/decompose.py",
+        path="recording/decompose_page.py",
+        url="decompose",
         title="Decompose",
         icon="hub",
         help="Find the functional networks of a recording.",
@@ -35,99 +39,115 @@ WORK = (
 )
 ATLAS = (
     Page(
-        path="views/atlas.py",
+        path="atlas/networks/page.py",
+        url="atlas",
         title="Networks",
         icon="neurology",
         help="Look at each network: its map, its time course, its texts.",
     ),
     Page(
-        path="views/parcellation.py",
+        path="atlas/parcellation/page.py",
+        url="parcellation",
         title="Parcellation",
         icon="dashboard",
         help="See the whole model, each unit in the colour of its strongest network.",
     ),
     Page(
-        path="views/connectome.py",
+        path="atlas/connectome/page.py",
+        url="connectome",
         title="Connectome",
         icon="graph_3",
         help="See which networks go together in time and in place, and what groups they form.",
     ),
     Page(
-        path="views/embedding.py",
+        path="atlas/embedding/page.py",
+        url="embedding",
         title="Embedding",
         icon="scatter_plot",
         help="See which units and which networks behave alike, and pick them by a lasso.",
     ),
     Page(
-        path="views/carpet.py",
+        path="atlas/carpet/page.py",
+        url="carpet",
         title="Carpet",
         icon="view_comfy",
         help="See units over tokens, by layer or by network.",
     ),
     Page(
-        path="views/probe.py",
+        path="atlas/probe/page.py",
+        url="probe",
         title="Probe",
         icon="edit_note",
         help="Type a text of your own and see which networks it lights up.",
     ),
     Page(
-        path="views/unit.py",
+        path="atlas/unit/page.py",
+        url="unit",
         title="Unit",
         icon="adjust",
         help="Look at one neuron: its networks, its texts, its weights.",
     ),
     Page(
-        path="views/trust.py",
+        path="atlas/reliability/page.py",
+        url="trust",
         title="Trust",
         icon="fact_check",
         help="See how sure each network is, and how many networks the data bear.",
     ),
     Page(
-        path="views/compare.py",
+        path="atlas/compare/page.py",
+        url="compare",
         title="Compare",
         icon="compare_arrows",
         help="Match this atlas with another one, carry names over, apply it to other texts.",
     ),
     Page(
-        path="views/scanner.py",
+        path="atlas/scanner/page.py",
+        url="scanner",
         title="Scanner",
         icon="radiology",
         help="See the same map drawn by nilearn, beside a real brain.",
     ),
     Page(
-        path="views/files.py",
+        path="atlas/files/page.py",
+        url="files",
         title="Files",
         icon="folder_open",
         help="Take maps, names and tables away, and bring names and images back.",
     ),
 )
 PRUNE = Page(
-    path="views/prune.py",
+    path="pruning/lab/page.py",
+    url="prune",
     title="Prune",
     icon="content_cut",
     help="Choose networks to preserve, prune, and watch the perplexity.",
 )
 AFTER = (
     Page(
-        path="views/plans.py",
+        path="pruning/plans/page.py",
+        url="plans",
         title="Plans",
         icon="stacked_line_chart",
         help="Compare the plans that were made, name and open them; sweep over ratios.",
     ),
     Page(
-        path="views/generations.py",
+        path="pruning/generations/page.py",
+        url="generations",
         title="Generations",
         icon="text_compare",
         help="See what the model writes before and after, side by side.",
     ),
     Page(
-        path="views/export.py",
+        path="pruning/export/page.py",
+        url="export",
         title="Export",
         icon="save",
         help="Take the pruned model away, checked, with what was measured of it.",
     ),
     Page(
-        path="views/report.py",
+        path="report/page.py",
+        url="report",
         title="Report",
         icon="summarize",
         help="Put methods, results, limits and commands into one file that prints.",
@@ -135,13 +155,15 @@ AFTER = (
 )
 EXPERIMENT = (
     Page(
-        path="views/localizers.py",
+        path="experiments/localizers/page.py",
+        url="localizers",
         title="Localizers",
         icon="experiment",
         help="Let the model read two kinds of texts by turns, and see which networks respond.",
     ),
     Page(
-        path="views/lesions.py",
+        path="experiments/lesions/page.py",
+        url="lesions",
         title="Lesions",
         icon="healing",
         help="Silence networks one at a time, and see what the model can no longer do.",
@@ -149,21 +171,30 @@ EXPERIMENT = (
 )
 LEARN = (
     Page(
-        path="views/learn.py",
+        path="learn/page.py",
+        url="learn",
         title="Lesson",
         icon="school",
         help="Learn in eleven short chapters what is like a brain here, and what is not.",
     ),
     Page(
-        path="views/glossary.py",
+        path="learn/glossary_page.py",
+        url="glossary",
         title="Glossary",
         icon="dictionary",
         help="Both words for each concept: neuroscience's, and a language model's.",
     ),
     Page(
-        path="views/teach.py",
+        path="learn/teach_page.py",
+        url="teach",
         title="For teachers",
         icon="co_present",
         help="A plan for 50 minutes, answers, a link to each step; made to be printed.",
     ),
 )
+PAGES = (*WORK, *ATLAS, PRUNE, *AFTER, *EXPERIMENT, *LEARN)
+
+
+def page(url: str) -> Page:
+    """Return the page that a link finds at `url`."""
+    return next(row for row in PAGES if row.url == url)

@@ -5,9 +5,9 @@ from functools import cached_property
 
 from markupsafe import Markup
 
-from app.atlas_facts import AtlasFacts
-from app.atlas_images import Maps
-from app.theme import Palette
+from app.figures.theme import Palette
+from app.html.atlas_facts import AtlasFacts
+from app.html.images import Maps
 from fnprune_core.report import Material
 
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from app.report_charts import colour_bar, diverging, intervals, short
+from app.report.charts import colour_bar, diverging, intervals, short
+from app.report.svg import Plot
 from app.report_easel import Easel, Figure
-from app.report_svg import Plot
-from fnprune_core.contrasts import LEVEL
+from fnprune_core.localizers.glm import LEVEL
 from fnprune_core.report.experiments import (
     is_tested,
     lesion_name,

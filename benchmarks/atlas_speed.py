@@ -33,10 +33,10 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from fnprune_core import workflows
 from fnprune_core.artifacts import cortex_id
-from fnprune_core.decomposition import Decomposition
-from fnprune_core.layout import UnitLayout
+from fnprune_core.atlas.cortex import NO_REFINEMENT, build_cortex
+from fnprune_core.decomposition.group_ica import Decomposition
+from fnprune_core.models.layout import UnitLayout
 from fnprune_core.storage import Workspace, artifact_id, package_versions
-from fnprune_core.topography import NO_REFINEMENT, build_cortex
 
 FLAGS = (
     "--headless=new --no-sandbox --no-first-run --disable-background-networking "

@@ -18,14 +18,14 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from fnprune_core import workflows
-from fnprune_core.corpora import builtin_documents
-from fnprune_core.evaluation import Perplexity
-from fnprune_core.loading import load_model
-from fnprune_core.network_costs import network_costs
-from fnprune_core.networks import NetworkAtlas
-from fnprune_core.plans import PlanSettings
-from fnprune_core.preview_files import open_preview, prepare_preview
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.evaluation.perplexity import Perplexity
+from fnprune_core.models.loading import load_model
+from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.pruning.preview_costs import network_costs
+from fnprune_core.pruning.preview_files import open_preview, prepare_preview
 from fnprune_core.storage import Workspace, package_versions
+from fnprune_core.texts.cutting import builtin_documents
 
 ESTIMATES = ("energy", "tokens", "units")
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fnprune_core.corpora import Document, Windows, cut_windows
-from fnprune_core.models import LanguageModel
+from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.overlap import first_shared_run
+from fnprune_core.texts.cutting import Document, Windows, cut_windows
 
 DATA = Path("../shared/data")
 _ARTICLE = re.compile(r"^ = (?!=).* = $")

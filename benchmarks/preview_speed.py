@@ -19,8 +19,8 @@ from selenium.webdriver import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 from fnprune_core import workflows
-from fnprune_core.loading import load_model
-from fnprune_core.preview_files import prepare_preview
+from fnprune_core.models.loading import load_model
+from fnprune_core.pruning.preview_files import prepare_preview
 from fnprune_core.storage import Workspace, package_versions
 
 N_PRUNED = 8

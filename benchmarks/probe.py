@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from fnprune_core import units, workflows
-from fnprune_core.corpora import builtin_documents
-from fnprune_core.loading import load_model
-from fnprune_core.models import LanguageModel
-from fnprune_core.networks import NetworkAtlas
-from fnprune_core.recording import Recording
+from fnprune_core import workflows
+from fnprune_core.atlas import units
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.models.loading import load_model
+from fnprune_core.recording.recording import Recording
 from fnprune_core.storage import Workspace, package_versions
+from fnprune_core.texts.cutting import builtin_documents
 
 
 def seconds(work: Callable[[], Any], *, n_repeats: int) -> dict[str, float]:

@@ -35,15 +35,15 @@ from result_files import Measurer, ResultFiles, circumstances, note
 from weightings import WEIGHTINGS
 
 from fnprune_core import workflows
-from fnprune_core.corpora import Document, Windows
-from fnprune_core.decomposition import GroupICA
-from fnprune_core.evaluation import Perplexity, paired_difference
-from fnprune_core.loading import load_model
-from fnprune_core.networks import NetworkAtlas
-from fnprune_core.plans import PlanSettings
-from fnprune_core.recording import RecordingSettings, record
-from fnprune_core.scores import SCORES, Score, ScoreInputs
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.decomposition.group_ica import GroupICA
+from fnprune_core.evaluation.perplexity import Perplexity, paired_difference
+from fnprune_core.models.loading import load_model
+from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.recording.recording import RecordingSettings, record
+from fnprune_core.scores.units import SCORES, Score, ScoreInputs
 from fnprune_core.storage import Workspace
+from fnprune_core.texts.cutting import Document, Windows
 
 MIXTURE = "flap"
 NETWORKS = "network-energy"

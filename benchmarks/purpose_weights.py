@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from purpose import LABELS, MIXTURE, Experiment, parsed, with_labels
 from result_files import note
 
-from fnprune_core.layout import UnitLayout
-from fnprune_core.plans import choose_units
-from fnprune_core.recording import Recording
-from fnprune_core.scores import SCORES, ScoreInputs, sink_units
+from fnprune_core.models.layout import UnitLayout
+from fnprune_core.plans.plan import choose_units
+from fnprune_core.recording.recording import Recording
+from fnprune_core.scores.units import SCORES, ScoreInputs, sink_units
 
 
 def weights_by_domain(

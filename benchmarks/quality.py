@@ -44,15 +44,15 @@ from result_files import (
 )
 
 from fnprune_core import workflows
-from fnprune_core.allocation_search import AllocationOrder, search_allocation
-from fnprune_core.corpora import Windows
-from fnprune_core.decomposition import GroupICA
+from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.errors import FnpruneError
-from fnprune_core.evaluation import Perplexity
-from fnprune_core.loading import load_model
-from fnprune_core.plans import PlanSettings
-from fnprune_core.recording import RecordingSettings, record
+from fnprune_core.evaluation.perplexity import Perplexity
+from fnprune_core.models.loading import load_model
+from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.pruning.search_allocation import AllocationOrder, search_allocation
+from fnprune_core.recording.recording import RecordingSettings, record
 from fnprune_core.storage import Workspace
+from fnprune_core.texts.cutting import Windows
 
 WINDOW = 512
 SEARCH_WINDOWS = 24

@@ -17,12 +17,12 @@ from result_files import circumstances
 
 from fnprune_core import workflows
 from fnprune_core.artifacts import open_plan, open_refits
-from fnprune_core.evaluation import perplexity
-from fnprune_core.loading import load_model
-from fnprune_core.plans import PlanSettings
-from fnprune_core.pruning import prune
-from fnprune_core.reconstruction import Training, reconstruct
-from fnprune_core.recording import RecordingSettings, record
+from fnprune_core.evaluation.perplexity import perplexity
+from fnprune_core.models.loading import load_model
+from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.pruning.reconstruction import Training, reconstruct
+from fnprune_core.pruning.slicing import prune
+from fnprune_core.recording.recording import RecordingSettings, record
 from fnprune_core.storage import Workspace
 
 _WINDOW, _N_CALIBRATION, _N_EVALUATION = 512, 32, 24

@@ -17,10 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fnprune_core import workflows
-from fnprune_core.embeddings import EmbeddingSettings, place_units, unit_features
-from fnprune_core.layout import UnitLayout
-from fnprune_core.storage import Workspace, package_versions
-from fnprune_core.topography import (
+from fnprune_core.atlas.cortex import (
     NO_REFINEMENT,
     Cortex,
     Refinement,
@@ -30,6 +27,9 @@ from fnprune_core.topography import (
     sheet_autocorrelation,
     sheet_shape,
 )
+from fnprune_core.atlas.embedding import EmbeddingSettings, place_units, unit_features
+from fnprune_core.models.layout import UnitLayout
+from fnprune_core.storage import Workspace, package_versions
 
 Maps = NDArray[np.float32]
 

@@ -16,12 +16,19 @@ import torch
 from numpy.typing import NDArray
 
 from fnprune_core import workflows
-from fnprune_core.assessing import PARTS, check_parts
-from fnprune_core.demo import peak_memory_bytes
+from fnprune_core.commands.demo import peak_memory_bytes
+from fnprune_core.reliability.assess import PARTS, check_parts
+from fnprune_core.reliability.measures import map_kurtosis
+from fnprune_core.reliability.reference import Study, TrustSettings, open_study
+from fnprune_core.reliability.results import (
+    Assessment,
+    Null,
+    Reproducibility,
+    Result,
+    SizeCurve,
+    Stability,
+)
 from fnprune_core.storage import Workspace, package_versions
-from fnprune_core.studies import Study, TrustSettings, open_study
-from fnprune_core.trust import map_kurtosis
-from fnprune_core.verdicts import Assessment, Null, Reproducibility, Result, SizeCurve, Stability
 
 
 def spread(values: NDArray[np.floating]) -> dict[str, float]:

@@ -16,13 +16,13 @@ from typing import Any
 import torch
 
 from fnprune_core import workflows
-from fnprune_core.corpora import builtin_documents
-from fnprune_core.decomposition import GroupICA
-from fnprune_core.demo import peak_memory_bytes
-from fnprune_core.loading import load_model
-from fnprune_core.plans import PlanSettings
-from fnprune_core.recording import RecordingSettings
+from fnprune_core.commands.demo import peak_memory_bytes
+from fnprune_core.decomposition.group_ica import GroupICA
+from fnprune_core.models.loading import load_model
+from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.recording.recording import RecordingSettings
 from fnprune_core.storage import Workspace, package_versions
+from fnprune_core.texts.cutting import builtin_documents
 
 
 def measure(*, n_tokens: int, n_networks: int) -> dict[str, Any]:

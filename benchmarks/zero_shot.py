@@ -27,7 +27,7 @@ from scipy.stats import binomtest
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from fnprune_core.artifacts import open_plan, open_refits
-from fnprune_core.pruning import prune
+from fnprune_core.pruning.slicing import prune
 from fnprune_core.storage import canonical_json, read_manifest
 
 TASKS = {

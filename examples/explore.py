@@ -19,14 +19,15 @@ import os
 import tempfile
 from pathlib import Path
 
-from app.report_page import write_report
-from fnprune_core import connectome, decoding, thresholds, workflows
-from fnprune_core.corpora import builtin_documents, read_documents
-from fnprune_core.decomposition import GroupICA
-from fnprune_core.loading import load_model
-from fnprune_core.recording import RecordingSettings
+from app.report.html_page import write_report
+from fnprune_core import workflows
+from fnprune_core.atlas import connectome, decoding, thresholds
+from fnprune_core.decomposition.group_ica import GroupICA
+from fnprune_core.models.loading import load_model
+from fnprune_core.recording.recording import RecordingSettings
 from fnprune_core.report import ReportSettings
 from fnprune_core.storage import Workspace
+from fnprune_core.texts.cutting import builtin_documents, read_documents
 
 MODEL = os.environ.get("MODEL", "embedded")
 TOKENS = int(os.environ.get("TOKENS", "4096"))

@@ -19,13 +19,13 @@ import tempfile
 from pathlib import Path
 
 from fnprune_core import workflows
-from fnprune_core.corpora import builtin_documents, read_documents
-from fnprune_core.decomposition import GroupICA
-from fnprune_core.evaluation import paired_by_domain, paired_difference
-from fnprune_core.loading import load_model
-from fnprune_core.plans import PlanSettings
-from fnprune_core.recording import RecordingSettings
+from fnprune_core.decomposition.group_ica import GroupICA
+from fnprune_core.evaluation.perplexity import paired_by_domain, paired_difference
+from fnprune_core.models.loading import load_model
+from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.recording.recording import RecordingSettings
 from fnprune_core.storage import Workspace
+from fnprune_core.texts.cutting import builtin_documents, read_documents
 
 MODEL = os.environ.get("MODEL", "embedded")
 TOKENS = int(os.environ.get("TOKENS", "4096"))

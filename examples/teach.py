@@ -22,13 +22,13 @@ from pathlib import Path
 import numpy as np
 
 from fnprune_core import workflows
-from fnprune_core.corpora import builtin_documents, read_documents
-from fnprune_core.decomposition import GroupICA
-from fnprune_core.lesioning import LesionOrder, lesion_study, open_lesions
-from fnprune_core.lesions import Lesion, LesionSettings, domain_stimuli
-from fnprune_core.loading import load_model
-from fnprune_core.recording import RecordingSettings
+from fnprune_core.decomposition.group_ica import GroupICA
+from fnprune_core.lesions.run import LesionOrder, lesion_study, open_lesions
+from fnprune_core.lesions.sites import Lesion, LesionSettings, domain_stimuli
+from fnprune_core.models.loading import load_model
+from fnprune_core.recording.recording import RecordingSettings
 from fnprune_core.storage import Workspace
+from fnprune_core.texts.cutting import builtin_documents, read_documents
 
 MODEL = os.environ.get("MODEL", "embedded")
 TOKENS = int(os.environ.get("TOKENS", "4096"))

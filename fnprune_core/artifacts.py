@@ -4,15 +4,15 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from fnprune_core.decomposition import Decomposition
-from fnprune_core.evaluation import Perplexity
-from fnprune_core.networks import NetworkAtlas
-from fnprune_core.plan_files import REFITS_FILE, named_tensors, read_refits
-from fnprune_core.plans import PruningPlan
-from fnprune_core.recording import Recording
-from fnprune_core.silencing import Refit
+from fnprune_core.atlas.cortex import Cortex, Refinement
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.decomposition.group_ica import Decomposition
+from fnprune_core.evaluation.perplexity import Perplexity
+from fnprune_core.models.silencing import Refit
+from fnprune_core.plans.files import REFITS_FILE, named_tensors, read_refits
+from fnprune_core.plans.plan import PruningPlan
+from fnprune_core.recording.recording import Recording
 from fnprune_core.storage import Workspace, artifact_id
-from fnprune_core.topography import Cortex, Refinement
 
 
 def open_recording(workspace: Workspace, recording_id: str) -> Recording:

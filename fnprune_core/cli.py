@@ -13,23 +13,14 @@ import typer
 from typer.main import get_command
 
 from fnprune_core import __version__
-from fnprune_core.commands import (
-    generating,
-    matching,
-    pruning,
-    recording,
-    taking,
-    trust,
-    volumes,
-    whole,
-)
-from fnprune_core.commands.allocate import allocate
+from fnprune_core.commands import atlas, example, export, generate, prune, record, trust, volumes
+from fnprune_core.commands.console import EXIT_CANCELLED, EXIT_USER_ERROR, print_error
 from fnprune_core.commands.lesion import lesion
 from fnprune_core.commands.localize import localize
+from fnprune_core.commands.search import allocate
 from fnprune_core.commands.shares import shares
 from fnprune_core.commands.sweep import sweep
-from fnprune_core.commands.workspaces import workspaces
-from fnprune_core.console import EXIT_CANCELLED, EXIT_USER_ERROR, print_error
+from fnprune_core.commands.workspace import workspaces
 from fnprune_core.errors import FnpruneError
 
 # click's ClickException, which typer has from click or carries in a copy of its own.
@@ -43,26 +34,26 @@ cli = typer.Typer(
     add_completion=False,
 )
 for _command in (
-    recording.doctor,
-    recording.record,
-    recording.decompose,
-    matching.apply,
-    matching.match,
+    record.doctor,
+    record.record,
+    record.decompose,
+    atlas.apply,
+    atlas.match,
     trust.trust,
-    pruning.plan,
-    pruning.prune,
-    pruning.evaluate,
+    prune.plan,
+    prune.prune,
+    prune.evaluate,
     sweep,
     shares,
     allocate,
-    generating.generate,
+    generate.generate,
     localize,
     lesion,
-    taking.export,
-    taking.speed,
+    export.export,
+    export.speed,
     volumes.volumes,
-    whole.demo,
-    whole.example,
+    example.demo,
+    example.example,
 ):
     cli.command()(_command)
 cli.add_typer(workspaces, name="workspace")

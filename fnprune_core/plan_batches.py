@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from fnprune_core.architectures import weight_of
-from fnprune_core.compensation import compensation_named
-from fnprune_core.models import LanguageModel
-from fnprune_core.plans import PlanSettings
+from fnprune_core.models.architectures import weight_of
+from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.pruning.compensation import compensation_named
 
 #: What compensates for the plans that are made in one pass is in memory together, at most so much.
 MOST_BYTES = 1 << 30

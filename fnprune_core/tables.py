@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fnprune_core.annotation_files import shielded
-from fnprune_core.annotations import Annotations
-from fnprune_core.networks import NetworkAtlas
+from fnprune_core.atlas.annotation_files import shielded
+from fnprune_core.atlas.annotations import Annotations
+from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 
 def networks_table(

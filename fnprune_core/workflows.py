@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 import torch
 from transformers import PreTrainedModel
 
-from fnprune_core.applying import apply_atlas, template_of
 from fnprune_core.artifacts import (
     cortex_id,
     has_cortex,
@@ -22,7 +21,49 @@ from fnprune_core.artifacts import (
     open_recording,
     open_refits,
 )
-from fnprune_core.assessing import (
+from fnprune_core.atlas.cortex import build_cortex
+from fnprune_core.atlas.embedding import embed, embedding_id, has_embedding, open_embedding
+from fnprune_core.atlas.files import network_names, open_grid, write_volumes
+from fnprune_core.atlas.probe import NetworkProbe
+from fnprune_core.decomposition.group_ica import Decomposition, GroupICA
+from fnprune_core.errors import FnpruneError
+from fnprune_core.evaluation.compare import (
+    check_overlap,
+    compare,
+    evaluate,
+    evaluation_windows,
+    evaluations_of,
+)
+from fnprune_core.evaluation.side_by_side import generate, open_generation
+from fnprune_core.export.export import check_target, relative_difference
+from fnprune_core.export.from_workspace import export, export_bytes, why_no_form
+from fnprune_core.export.rounding import Fit, fit_of, plan_again, plan_for_form
+from fnprune_core.export.speed import measure_speed, open_speed, speed_forms, speeds_of
+from fnprune_core.localizers.run import localize, localizers_of, open_localizer
+from fnprune_core.matching.dual_regression import apply_atlas, template_of
+from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.models.loading import load_model
+from fnprune_core.models.silencing import silenced
+from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
+from fnprune_core.pruning.head_planner import check_attention_ratio, expected_share
+from fnprune_core.pruning.importing import import_plan
+from fnprune_core.pruning.planner import (
+    bias_warning,
+    canonical_settings,
+    plan,
+    plans,
+    share_of_parameters,
+)
+from fnprune_core.pruning.slicing import prune
+from fnprune_core.pruning.sweep import estimate_sweep, sweep
+from fnprune_core.recording.recording import (
+    RecordingSettings,
+    record,
+    recording_bytes,
+    signals_of,
+    stacked_ids,
+)
+from fnprune_core.reliability.assess import (
     NEED_HALVES,
     PARTS,
     Assessed,
@@ -34,46 +75,6 @@ from fnprune_core.assessing import (
     trust_table,
     why_no_halves,
 )
-from fnprune_core.attention_planning import check_attention_ratio, expected_share
-from fnprune_core.comparing import (
-    check_overlap,
-    compare,
-    evaluate,
-    evaluation_windows,
-    evaluations_of,
-)
-from fnprune_core.corpora import Document, Windows, builtin_documents, cut_windows
-from fnprune_core.decomposition import Decomposition, GroupICA
-from fnprune_core.embeddings import embed, embedding_id, has_embedding, open_embedding
-from fnprune_core.errors import FnpruneError
-from fnprune_core.export import check_target, relative_difference
-from fnprune_core.exporting import export, export_bytes, why_no_form
-from fnprune_core.generations import generate, open_generation
-from fnprune_core.imaging import network_names, open_grid, write_volumes
-from fnprune_core.loading import load_model
-from fnprune_core.localizing import localize, localizers_of, open_localizer
-from fnprune_core.models import LanguageModel
-from fnprune_core.plan_importing import import_plan
-from fnprune_core.planning import (
-    bias_warning,
-    canonical_settings,
-    plan,
-    plans,
-    share_of_parameters,
-)
-from fnprune_core.probing import NetworkProbe
-from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
-from fnprune_core.pruning import prune
-from fnprune_core.recording import (
-    RecordingSettings,
-    record,
-    recording_bytes,
-    signals_of,
-    stacked_ids,
-)
-from fnprune_core.rounding import Fit, fit_of, plan_again, plan_for_form
-from fnprune_core.silencing import silenced
-from fnprune_core.speed import measure_speed, open_speed, speed_forms, speeds_of
 from fnprune_core.storage import (
     Workspace,
     artifact_id,
@@ -81,8 +82,7 @@ from fnprune_core.storage import (
     storage_errors,
     write_json,
 )
-from fnprune_core.sweeping import estimate_sweep, sweep
-from fnprune_core.topography import build_cortex
+from fnprune_core.texts.cutting import Document, Windows, builtin_documents, cut_windows
 
 __all__ = [
     "NEED_HALVES",

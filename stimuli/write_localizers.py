@@ -16,7 +16,7 @@ import frames
 import languages
 from transformers import AutoTokenizer
 
-from fnprune_core.embedded import embedded_model_folder
+from fnprune_core.models.embedded import embedded_model_folder
 
 TARGET = Path(__file__).parents[1] / "fnprune_core" / "assets" / "localizers"
 N_ITEMS = 6

@@ -4,10 +4,10 @@ import pytest
 import tiny
 import torch
 
-from fnprune_core import export
-from fnprune_core.architectures import ARCHITECTURES
-from fnprune_core.models import LanguageModel
-from fnprune_core.recording import Recording, RecordingSettings, record
+from fnprune_core.export import export
+from fnprune_core.models.architectures import ARCHITECTURES
+from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.recording.recording import Recording, RecordingSettings, record
 from fnprune_core.storage import Workspace
 
 pytest_plugins = ["requirements_fixtures"]

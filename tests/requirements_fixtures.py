@@ -11,8 +11,8 @@ from typing import NoReturn
 
 import pytest
 
-from fnprune_core.embedded import embedded_model_folder
 from fnprune_core.errors import FnpruneError
+from fnprune_core.models.embedded import embedded_model_folder
 
 
 def _absent(reason: str) -> NoReturn:

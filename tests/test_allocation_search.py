@@ -9,22 +9,22 @@ import tiny
 from typer.testing import CliRunner
 
 from fnprune_core import workflows
-from fnprune_core.allocation import WEIGHTED, Budget, allocate
-from fnprune_core.allocation_search import (
+from fnprune_core.cli import cli
+from fnprune_core.errors import RatioError, SettingsError
+from fnprune_core.evaluation.perplexity import perplexity_stream
+from fnprune_core.models.layout import UnitLayout
+from fnprune_core.plans.allocation import WEIGHTED, Budget, allocate
+from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.progress import Cancelled, CancelToken
+from fnprune_core.pruning.planner import canonical_settings
+from fnprune_core.pruning.preview_files import open_preview, prepare_preview
+from fnprune_core.pruning.search_allocation import (
     AllocationOrder,
     blocks_of,
     search_allocation,
     shifted,
 )
-from fnprune_core.cli import cli
-from fnprune_core.errors import RatioError, SettingsError
-from fnprune_core.evaluation import perplexity_stream
-from fnprune_core.layout import UnitLayout
-from fnprune_core.planning import canonical_settings
-from fnprune_core.plans import PlanSettings
-from fnprune_core.preview_files import open_preview, prepare_preview
-from fnprune_core.progress import Cancelled, CancelToken
-from fnprune_core.trials import Trials
+from fnprune_core.pruning.search_trials import Trials
 
 WINDOWS = tiny.toy_windows(seed=5).select(range(3))  # the recording did not read them
 BASE = PlanSettings(score="flap", ratio=0.3, sink_units=0, allocation="uniform")

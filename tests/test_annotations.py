@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from fnprune_core import annotations
-from fnprune_core.annotation_files import MAX_FILE_BYTES
-from fnprune_core.annotations import Annotation, Annotations
+from fnprune_core.atlas import annotations
+from fnprune_core.atlas.annotation_files import MAX_FILE_BYTES
+from fnprune_core.atlas.annotations import Annotation, Annotations
 from fnprune_core.errors import CorruptArtifactError, SettingsError, TextError
 
 

@@ -7,10 +7,10 @@ import planted
 import pytest
 import tiny
 
-from fnprune_core import applying, identities, workflows
-from fnprune_core.annotations import Annotation, annotate, read_annotations
-from fnprune_core.applying import applied_note, apply_atlas, dual_regression
-from fnprune_core.decomposition import GroupICA
+from fnprune_core import workflows
+from fnprune_core.atlas.annotations import Annotation, annotate, read_annotations
+from fnprune_core.decomposition.group_ica import GroupICA
+from fnprune_core.decomposition.stability import match_maps
 from fnprune_core.errors import (
     ArtifactNotFoundError,
     FingerprintMismatchError,
@@ -18,9 +18,11 @@ from fnprune_core.errors import (
     SettingsError,
     StorageError,
 )
-from fnprune_core.identities import carry_applied, path_of, read_identities
-from fnprune_core.sessions import ArraySessions
-from fnprune_core.stability import match_maps
+from fnprune_core.matching import dual_regression as applying
+from fnprune_core.matching import identities
+from fnprune_core.matching.dual_regression import applied_note, apply_atlas, dual_regression
+from fnprune_core.matching.identities import carry_applied, path_of, read_identities
+from fnprune_core.recording.sessions import ArraySessions
 from fnprune_core.storage import read_manifest
 
 

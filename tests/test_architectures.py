@@ -7,7 +7,8 @@ from torch import nn
 from transformers import BertConfig
 from transformers.pytorch_utils import Conv1D
 
-from fnprune_core.architectures import (
+from fnprune_core.errors import UnsupportedArchitectureError
+from fnprune_core.models.architectures import (
     ARCHITECTURES,
     architecture_for,
     bias_of,
@@ -23,8 +24,7 @@ from fnprune_core.architectures import (
     unit_layout,
     weight_of,
 )
-from fnprune_core.errors import UnsupportedArchitectureError
-from fnprune_core.recording import signals_of
+from fnprune_core.recording.recording import signals_of
 
 
 def test_signals_times_output_projection_are_what_the_mlp_says(language_model):

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 import tiny
 
-from fnprune_core import assessing, workflows
+from fnprune_core import workflows
 from fnprune_core.cli import main
-from fnprune_core.decomposition import GroupICA
+from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.errors import CorruptArtifactError, NotConvergedWarning, SettingsError
 from fnprune_core.progress import Cancelled, CancelToken
-from fnprune_core.recording import RecordingSettings
+from fnprune_core.recording.recording import RecordingSettings
+from fnprune_core.reliability import assess
+from fnprune_core.reliability.reference import TrustSettings
 from fnprune_core.storage import Workspace
-from fnprune_core.studies import TrustSettings
 
 QUICK = TrustSettings(n_seeds=2, n_bootstraps=2, n_splits=1, n_null_seeds=2, n_null_splits=1)
 
@@ -45,7 +46,7 @@ def at_hand(prepared, tmp_path) -> tuple[Workspace, str]:
 
 def test_every_part_is_measured_saved_and_found_again(at_hand, monkeypatch) -> None:
     workspace, atlas = at_hand
-    seen: list[assessing.Measured] = []
+    seen: list[assess.Measured] = []
     made = workflows.assess(workspace, atlas, settings=QUICK, on_partial=seen.append)
     assert list(made.ids) == list(workflows.PARTS)
     assert not made.skipped
@@ -55,7 +56,7 @@ def test_every_part_is_measured_saved_and_found_again(at_hand, monkeypatch) -> N
         stored = getattr(found, part)
         for field in result.__dataclass_fields__:
             np.testing.assert_array_equal(getattr(stored, field), getattr(result, field))
-    monkeypatch.setattr(assessing, "open_study", None)  # would fail if anything were done anew
+    monkeypatch.setattr(assess, "open_study", None)  # would fail if anything were done anew
     assert workflows.assess(workspace, atlas, settings=QUICK) == made
     table = workflows.trust_table(workflows.open_atlas(workspace, atlas), found)
     assert {"reproducibility", "again_seeds", "again_bootstrap", "kurtosis"} <= set(table)
@@ -66,7 +67,7 @@ def test_a_stop_keeps_the_parts_that_are_whole(at_hand) -> None:
     workspace, atlas = at_hand
     cancel = CancelToken()
 
-    def stop_in_bootstrap(measured: assessing.Measured) -> None:
+    def stop_in_bootstrap(measured: assess.Measured) -> None:
         if measured.part == "bootstrap":
             cancel.cancel()
 
@@ -90,8 +91,8 @@ def test_other_settings_are_another_assessment_of_their_part_alone(at_hand) -> N
 
 
 def test_too_few_documents_skip_halves_alone(at_hand, monkeypatch) -> None:
-    monkeypatch.setattr("fnprune_core.resampling.LEAST_DOCUMENTS", 99)
-    monkeypatch.setattr("fnprune_core.trust.LEAST_DOCUMENTS", 99)
+    monkeypatch.setattr("fnprune_core.reliability.resampling.LEAST_DOCUMENTS", 99)
+    monkeypatch.setattr("fnprune_core.reliability.measures.LEAST_DOCUMENTS", 99)
     workspace, atlas = at_hand
     made = workflows.assess(workspace, atlas, settings=QUICK)
     assert set(made.skipped) == {"halves", "sizes"}
@@ -106,8 +107,8 @@ def test_a_part_that_fails_leaves_the_later_ones_to_be_measured(at_hand, monkeyp
     def low_rank(study):
         raise SettingsError("A part of the recording has only 3 independent components.")
 
-    parts = {**assessing.PARTS, "halves": replace(assessing.PARTS["halves"], measure=low_rank)}
-    monkeypatch.setattr(assessing, "PARTS", parts)
+    parts = {**assess.PARTS, "halves": replace(assess.PARTS["halves"], measure=low_rank)}
+    monkeypatch.setattr(assess, "PARTS", parts)
     made = workflows.assess(*at_hand, parts=["halves", "seeds"], settings=QUICK)
     assert list(made.ids) == ["seeds"]
     assert "only 3 independent components" in made.skipped["halves"]
@@ -130,7 +131,7 @@ def test_the_command_prints_every_network_and_why_parts_were_left_out(
     at_hand, monkeypatch, capsys
 ) -> None:
     workspace, atlas = at_hand
-    monkeypatch.setattr("fnprune_core.resampling.LEAST_DOCUMENTS", 99)
+    monkeypatch.setattr("fnprune_core.reliability.resampling.LEAST_DOCUMENTS", 99)
     words = ["trust", atlas, "--parts", "halves,seeds", "--workspace", str(workspace.root)]
     for extra in (["--json"], []):
         monkeypatch.setattr(sys, "argv", ["fnprune", *words, *extra])

@@ -17,18 +17,19 @@ import tiny
 import typer
 from typer.testing import CliRunner
 
-from app import atlas_html, cli
-from app.atlas_facts import AtlasFacts
-from app.atlas_html import atlas_page, write_atlas_page
-from app.atlas_images import pooled
-from app.markup import visible
+from app import cli
+from app.figures.markup import visible
+from app.html import atlas_page as atlas_html
+from app.html.atlas_facts import AtlasFacts
+from app.html.atlas_page import atlas_page, write_atlas_page
+from app.html.images import pooled
 from fnprune_core import workflows
-from fnprune_core.annotations import Annotation, annotate
-from fnprune_core.decomposition import GroupICA
+from fnprune_core.atlas.annotations import Annotation, annotate
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.errors import ArtifactNotFoundError, NotConvergedWarning, SettingsError
-from fnprune_core.networks import NetworkAtlas
 from fnprune_core.progress import Cancelled, CancelToken
-from fnprune_core.recording import RecordingSettings
+from fnprune_core.recording.recording import RecordingSettings
 from fnprune_core.storage import Workspace
 
 EVIL = '</script><script>alert(1)</script><img src=//evil.x onerror=a()>"'

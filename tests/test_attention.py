@@ -8,13 +8,13 @@ import tiny
 import torch
 from transformers import AutoModelForCausalLM
 
-from fnprune_core import modeling_per_layer
-from fnprune_core.architectures import bias_of, weight_of
-from fnprune_core.attention import attention_outputs
 from fnprune_core.errors import PlanError, UnsupportedArchitectureError
-from fnprune_core.plans import PruningPlan
-from fnprune_core.pruning import mask, prune, slice_per_layer, slice_uniformly
-from fnprune_core.silencing import AttentionCut, silenced, without_refit
+from fnprune_core.models import modeling_per_layer
+from fnprune_core.models.architectures import bias_of, weight_of
+from fnprune_core.models.attention import attention_outputs
+from fnprune_core.models.silencing import AttentionCut, silenced, without_refit
+from fnprune_core.plans.plan import PruningPlan
+from fnprune_core.pruning.slicing import mask, prune, slice_per_layer, slice_uniformly
 
 IDS = tiny.random_ids()
 NO_UNITS = [np.empty(0, dtype=np.int64)] * 3

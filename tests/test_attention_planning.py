@@ -11,24 +11,25 @@ import torch
 from torch.nn import functional
 from typer.testing import CliRunner
 
-from fnprune_core import compensation, workflows
-from fnprune_core.allocation import ALLOCATIONS
-from fnprune_core.architectures import weight_of
-from fnprune_core.attention import attention_outputs
-from fnprune_core.attention_planning import AttentionPlanner, lowest_groups
-from fnprune_core.attention_scores import GroupInputs, dimension_loadings
-from fnprune_core.attention_statistics import attention_statistics
+from fnprune_core import workflows
+from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.cli import cli
-from fnprune_core.compensation import COMPENSATIONS
-from fnprune_core.decomposition import GroupICA
+from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.errors import PlanError, RatioError
-from fnprune_core.evaluation import perplexity_stream
-from fnprune_core.hooks import edit_projections
-from fnprune_core.networks import NetworkAtlas
-from fnprune_core.plans import PlanSettings, PruningPlan
-from fnprune_core.pruning import prune
-from fnprune_core.scores import SCORES, ScoreInputs
-from fnprune_core.silencing import silenced, without_refit
+from fnprune_core.evaluation.perplexity import perplexity_stream
+from fnprune_core.models.architectures import weight_of
+from fnprune_core.models.attention import attention_outputs
+from fnprune_core.models.hooks import edit_projections
+from fnprune_core.models.silencing import silenced, without_refit
+from fnprune_core.plans.allocation import ALLOCATIONS
+from fnprune_core.plans.plan import PlanSettings, PruningPlan
+from fnprune_core.pruning import compensation
+from fnprune_core.pruning.compensation import COMPENSATIONS
+from fnprune_core.pruning.head_planner import AttentionPlanner, lowest_groups
+from fnprune_core.pruning.slicing import prune
+from fnprune_core.scores.head_statistics import attention_statistics
+from fnprune_core.scores.heads import GroupInputs, dimension_loadings
+from fnprune_core.scores.units import SCORES, ScoreInputs
 
 IDS = tiny.random_ids()
 PLAN = PlanSettings(score="flap", ratio=0.0, attention_ratio=0.34, sink_units=0)

@@ -16,12 +16,12 @@ from weightings import WEIGHTINGS
 from zero_shot import Item, answers, encoded, paired, scored
 
 from fnprune_core import workflows
-from fnprune_core.corpora import Document, shared_run
-from fnprune_core.decomposition import GroupICA
-from fnprune_core.evaluation import perplexity
-from fnprune_core.layout import UnitLayout
-from fnprune_core.plans import PlanSettings
-from fnprune_core.scores import ScoreInputs
+from fnprune_core.decomposition.group_ica import GroupICA
+from fnprune_core.evaluation.perplexity import perplexity
+from fnprune_core.models.layout import UnitLayout
+from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.scores.units import ScoreInputs
+from fnprune_core.texts.cutting import Document, shared_run
 
 # Texts
 

@@ -9,12 +9,13 @@ import tiny
 from transformers import AutoModelForCausalLM, LlamaConfig
 from typer.main import get_command
 
-from fnprune_core import speed, workflows
+from fnprune_core import workflows
 from fnprune_core.cli import cli, main
 from fnprune_core.commands import options
-from fnprune_core.demo import SCORES
+from fnprune_core.commands.demo import SCORES
 from fnprune_core.errors import SettingsError
-from fnprune_core.loading import EMBEDDED
+from fnprune_core.export import speed
+from fnprune_core.models.loading import EMBEDDED
 from fnprune_core.storage import Workspace
 
 

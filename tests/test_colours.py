@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from app.theme import (
+from app.figures.theme import (
     PALETTES,
     SIGHT,
     colour_distances,

@@ -10,13 +10,19 @@ import pytest
 import tiny
 import torch
 
-from fnprune_core import comparing, workflows
+from fnprune_core import workflows
 from fnprune_core.errors import CorruptArtifactError, NonFiniteError
-from fnprune_core.evaluation import Perplexity, paired_by_domain, paired_difference, perplexity
-from fnprune_core.losses import documents_of
-from fnprune_core.plans import PlanSettings
+from fnprune_core.evaluation import compare as comparing
+from fnprune_core.evaluation.perplexity import (
+    Perplexity,
+    paired_by_domain,
+    paired_difference,
+    perplexity,
+)
+from fnprune_core.evaluation.results import documents_of
+from fnprune_core.models.silencing import silenced
+from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import Cancelled, CancelToken
-from fnprune_core.silencing import silenced
 from fnprune_core.storage import read_json, write_json
 
 FLAP = PlanSettings(score="flap", ratio=0.3, sink_units=2)

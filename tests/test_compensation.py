@@ -2,17 +2,17 @@ import numpy as np
 import pytest
 import tiny
 
-from fnprune_core import compensation
-from fnprune_core.architectures import output_projections, weight_of
-from fnprune_core.compensation import (
+from fnprune_core.errors import SettingsError
+from fnprune_core.models.architectures import output_projections, weight_of
+from fnprune_core.progress import Cancelled, CancelToken
+from fnprune_core.pruning import compensation
+from fnprune_core.pruning.compensation import (
     CalibrationStatistics,
     Cut,
     compensate,
     compensation_named,
     least_squares_refit,
 )
-from fnprune_core.errors import SettingsError
-from fnprune_core.progress import Cancelled, CancelToken
 
 
 def weights_of(language_model):

@@ -6,8 +6,8 @@ import pytest
 from nilearn.connectome import ConnectivityMeasure
 from test_networks import N_SESSIONS, WINDOW, atlas_of, token_table
 
-from fnprune_core import connectome, dynamics
-from fnprune_core.dynamics import SlidingWindows
+from fnprune_core.atlas import connectome, dynamic_connectivity
+from fnprune_core.atlas.dynamic_connectivity import SlidingWindows
 from fnprune_core.errors import SettingsError
 
 N_TOKENS = WINDOW * N_SESSIONS
@@ -129,17 +129,17 @@ def changing(session_length: int = 400, n_sessions: int = 3) -> np.ndarray:
 def test_dynamic_connectivity_finds_a_planted_change() -> None:
     atlas = long_atlas(changing(), session_length=400)
     windows = SlidingWindows(width=48, step=4)
-    dynamic = dynamics.dynamic_connectivity(atlas, windows=windows)
+    dynamic = dynamic_connectivity.dynamic_connectivity(atlas, windows=windows)
     values = dynamic.of_pair(1, 0)
     inside = (dynamic.session == 1) & (dynamic.position >= 200 + 24)
     outside = (dynamic.session != 1) | (dynamic.position < 200 - 24)
     assert values[inside].min() > 0.8
     assert np.abs(values[outside]).max() < 0.6
-    low, high = dynamics.stationary_band(atlas, 0, [1, 2], session=0, windows=windows)
+    low, high = dynamic_connectivity.stationary_band(atlas, 0, [1, 2], session=0, windows=windows)
     still = np.stack([dynamic.of_pair(0, k)[dynamic.session == 0] for k in (1, 2)])
     assert (still.min(axis=1) >= low).all()
     assert (still.max(axis=1) <= high).all()
-    _, high = dynamics.stationary_band(atlas, 0, [1], session=1, windows=windows)
+    _, high = dynamic_connectivity.stationary_band(atlas, 0, [1], session=1, windows=windows)
     assert values[inside].max() > high[0]
 
 
@@ -152,7 +152,9 @@ def test_windows_never_cross_sessions_nor_hold_dummy_tokens() -> None:
     loud[:, 400:402] = 1e6
     windows = SlidingWindows(width=40, step=3)
     plain, disturbed = (
-        dynamics.dynamic_connectivity(long_atlas(c, session_length=400), windows=windows)
+        dynamic_connectivity.dynamic_connectivity(
+            long_atlas(c, session_length=400), windows=windows
+        )
         for c in (courses, loud)
     )
     of_session = plain.session == 1
@@ -165,22 +167,24 @@ def test_one_rectangular_window_is_the_plain_correlation() -> None:
     courses = changing()[:, :400]
     atlas = long_atlas(courses, session_length=400)
     whole = SlidingWindows(width=398, taper=0.0)
-    dynamic = dynamics.dynamic_connectivity(atlas, windows=whole)
+    dynamic = dynamic_connectivity.dynamic_connectivity(atlas, windows=whole)
     np.testing.assert_allclose(dynamic.matrix(0), np.corrcoef(courses[:, 2:]), atol=1e-5)
 
 
 def test_sessions_shorter_than_a_window_are_refused() -> None:
     atlas = long_atlas(changing(), session_length=40)
     with pytest.raises(SettingsError, match="64 tokens"):
-        dynamics.dynamic_connectivity(atlas)
+        dynamic_connectivity.dynamic_connectivity(atlas)
     with pytest.raises(SettingsError, match="Session 1 has 38 tokens, too few for windows of 64"):
-        dynamics.stationary_band(atlas, 0, [1], session=1)
+        dynamic_connectivity.stationary_band(atlas, 0, [1], session=1)
 
 
 def test_states_separate_the_planted_coupling() -> None:
     atlas = long_atlas(changing(), session_length=400)
-    dynamic = dynamics.dynamic_connectivity(atlas, windows=SlidingWindows(width=48, step=8))
-    states = dynamics.connectivity_states(dynamic, n_states=2)
+    dynamic = dynamic_connectivity.dynamic_connectivity(
+        atlas, windows=SlidingWindows(width=48, step=8)
+    )
+    states = dynamic_connectivity.connectivity_states(dynamic, n_states=2)
     coupled = (dynamic.session == 1) & (dynamic.position >= 224)
     assert set(states.label[coupled]) == {1}, "the rarer state"
     assert states.centres[1, 0, 1] > 0.7 > 0.3 > abs(states.centres[0, 0, 1])

@@ -5,12 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from app.figures.connectome import Arrangement, Measure, limit_of, matrix, pair_scale
-from app.figures.dynamics import Course, dynamic_course, state_strip, states
-from app.figures.graphs import Nodes, graph, spaced, tree
-from app.figures.maps import cell_at
-from app.figures.networks import parcellation_map
-from app.figures.parcellation import (
+from app.atlas.connectome.dynamics_figures import Course, dynamic_course, state_strip, states
+from app.atlas.connectome.graph_figures import Nodes, graph, spaced, tree
+from app.atlas.parcellation.figures import (
     Look,
     Parcels,
     parcel_sides,
@@ -18,8 +15,11 @@ from app.figures.parcellation import (
     parcel_surfaces,
     pooled,
 )
-from app.theme import PALETTES, PAPER, READING_ROOM, qualitative, rgb
-from fnprune_core import connectome, topography
+from app.figures.maps import cell_at
+from app.figures.matrix import Arrangement, Measure, limit_of, matrix, pair_scale
+from app.figures.networks import parcellation_map
+from app.figures.theme import PALETTES, PAPER, READING_ROOM, qualitative, rgb
+from fnprune_core.atlas import connectome, cortex
 
 FNC = Measure(title="Connectivity", says="r", is_signed=True)
 EVIL = "<img src=x onerror=alert(1)>"
@@ -272,7 +272,7 @@ def soft(shape: tuple[int, int, int], centre: tuple[int, int, int]) -> np.ndarra
     volume = np.zeros(shape, dtype=np.float32)
     ball = np.sum((np.indices(shape) - np.reshape(centre, (3, 1, 1, 1))) ** 2, axis=0) < 16
     volume[ball] = 1.0
-    return topography.smoothed(volume)
+    return cortex.smoothed(volume)
 
 
 def test_surfaces_are_closed_around_their_parcels_in_their_colours() -> None:

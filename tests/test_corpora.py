@@ -11,8 +11,10 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from fnprune_core import builtin_texts, documents
-from fnprune_core.corpora import (
+from fnprune_core.errors import FnpruneError, SettingsError, TextError
+from fnprune_core.overlap import first_shared_run
+from fnprune_core.texts import builtin, documents
+from fnprune_core.texts.cutting import (
     Document,
     Windows,
     builtin_documents,
@@ -20,8 +22,6 @@ from fnprune_core.corpora import (
     read_documents,
     shared_run,
 )
-from fnprune_core.errors import FnpruneError, SettingsError, TextError
-from fnprune_core.overlap import first_shared_run
 
 BOS, EOS = 0, 1
 
@@ -445,7 +445,7 @@ def test_builtin_domains_have_enough_of_both_splits() -> None:
     for split, least in (("calibration", 6), ("held-out", 4)):
         found = builtin_documents(split=split)
         by_domain = pd.Series([d.domain for d in found]).value_counts()
-        assert set(by_domain.index) == set(builtin_texts.DOMAINS)
+        assert set(by_domain.index) == set(builtin.DOMAINS)
         assert by_domain.min() >= least
         # At about four characters a token: over eight windows of 512 tokens in each domain.
         sizes = pd.Series([len(d.text) for d in found]).groupby([d.domain for d in found]).sum()
@@ -455,7 +455,7 @@ def test_builtin_domains_have_enough_of_both_splits() -> None:
 def test_builtin_splits_share_no_run_of_50_tokens() -> None:
     # Stands for any tokenizer: words in bits of at most four letters, all else by character.
     calibration, held_out = (
-        " ".join(d.text for d in builtin_documents(split=split)) for split in builtin_texts.SPLITS
+        " ".join(d.text for d in builtin_documents(split=split)) for split in builtin.SPLITS
     )
     numbers: dict[str, int] = {}
 
@@ -471,8 +471,7 @@ def test_builtin_splits_share_no_run_of_50_tokens_of_the_embedded_model(
 ) -> None:
     tokenizer = AutoTokenizer.from_pretrained(need_embedded_model)
     a, b = (
-        cut_windows(builtin_documents(split=s), tokenizer, allow_short=True)
-        for s in builtin_texts.SPLITS
+        cut_windows(builtin_documents(split=s), tokenizer, allow_short=True) for s in builtin.SPLITS
     )
     assert shared_run(a, b, length=50) is None
     assert shared_run(b, b, length=50) == 0
@@ -491,9 +490,9 @@ def test_shared_passages_are_cut_out_of_held_out_texts(monkeypatch: pytest.Monke
     texts["01"] = texts["01"][:3000] + "\n" + common + "\n" + unlike(50)
     texts["02"] += "\n" + common
     texts["copy"] = texts["00"][:5000]
-    table = {"made": builtin_texts._Domain(texts=lambda: iter(texts.items()))}
-    monkeypatch.setattr(builtin_texts, "DOMAINS", table)
-    made = builtin_texts.builtin_texts.__wrapped__()
+    table = {"made": builtin._Domain(texts=lambda: iter(texts.items()))}
+    monkeypatch.setattr(builtin, "DOMAINS", table)
+    made = builtin.builtin_texts.__wrapped__()
     calibration, held_out = made["calibration"]["made"], made["held-out"]["made"]
     assert not set(calibration) & set(held_out)
     assert "02" in calibration

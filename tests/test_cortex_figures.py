@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
+from app.atlas.networks.map import of_pole
+from app.atlas.networks.options import of_pole as values_of_pole
 from app.figures import cortex_projections, cortex_slices, cortex_surfaces
 from app.figures.cortex import fit_narrow
 from app.figures.maps import cell_at, mark_cell, unit_at
 from app.figures.surfaces import coarser, surface
-from app.map_options import of_pole as values_of_pole
-from app.maps import of_pole
-from app.theme import PAPER, READING_ROOM
+from app.figures.theme import PAPER, READING_ROOM
 
 SHAPE = (4, 6, 9)
 RNG = np.random.default_rng(0)

@@ -4,8 +4,7 @@ import tiny
 import torch
 from test_networks import N_SESSIONS, WINDOW, atlas_of
 
-from fnprune_core.architectures import through_norm, to_unembedding
-from fnprune_core.decoding import (
+from fnprune_core.atlas.decoding import (
     benjamini_hochberg,
     class_effects,
     domain_test,
@@ -16,6 +15,7 @@ from fnprune_core.decoding import (
     token_class,
     trivial_tags,
 )
+from fnprune_core.models.architectures import through_norm, to_unembedding
 
 N_TOKENS = WINDOW * N_SESSIONS
 

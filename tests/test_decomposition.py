@@ -9,8 +9,10 @@ from scipy.stats import skew
 from sklearn.base import clone
 from sklearn.decomposition import FastICA
 
-from fnprune_core import decomposition
-from fnprune_core.decomposition import Decomposition, GroupICA
+from fnprune_core.decomposition import group_ica
+from fnprune_core.decomposition.group_ica import Decomposition, GroupICA
+from fnprune_core.decomposition.ica import run_ica
+from fnprune_core.decomposition.stability import match_maps
 from fnprune_core.errors import (
     CorruptArtifactError,
     NonFiniteError,
@@ -18,11 +20,9 @@ from fnprune_core.errors import (
     SettingsError,
     TooFewTokensError,
 )
-from fnprune_core.ica import run_ica
-from fnprune_core.layout import UnitLayout
+from fnprune_core.models.layout import UnitLayout
 from fnprune_core.progress import Cancelled, CancelToken
-from fnprune_core.sessions import ArraySessions
-from fnprune_core.stability import match_maps
+from fnprune_core.recording.sessions import ArraySessions
 from fnprune_core.workflows import convergence_note
 
 RAGGED = UnitLayout((300, 200, 400, 100))
@@ -295,7 +295,7 @@ def test_the_result_is_the_converged_run_of_highest_contrast(monkeypatch) -> Non
         sources.append(run.sources.numpy())
         return replace(run, converged=converged, contrast=contrast)
 
-    monkeypatch.setattr(decomposition, "run_ica", scripted)
+    monkeypatch.setattr(group_ica, "run_ica", scripted)
     with pytest.warns(NotConvergedWarning, match="1 of 4"):
         result = fit(noise_only(), n_runs=4, max_iter=5)
     r = [matched(each, result.spatial_maps).min() for each in sources]

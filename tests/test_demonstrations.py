@@ -8,13 +8,14 @@ import pytest
 import tiny
 from test_networks import atlas_of
 
-from fnprune_core import brief_lesions, demonstrations
-from fnprune_core.brief_lesions import HEALTHY, LESION, RANDOM, RULES, Patient
-from fnprune_core.decomposition import GroupICA
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.errors import FingerprintMismatchError, NotConvergedWarning, SettingsError
-from fnprune_core.evaluation import perplexity
-from fnprune_core.networks import NetworkAtlas
-from fnprune_core.silencing import silenced
+from fnprune_core.evaluation.perplexity import perplexity
+from fnprune_core.lesions import brief
+from fnprune_core.lesions.brief import HEALTHY, LESION, RANDOM, RULES, Patient
+from fnprune_core.models.silencing import silenced
+from fnprune_core.teaching import demonstrations
 
 
 def test_likeness_is_the_correlation_of_places_some_steps_apart() -> None:
@@ -154,9 +155,9 @@ def patient(llama, recording) -> Patient:
 
 def test_a_lesion_is_the_loss_with_its_units_silenced(patient) -> None:
     model, atlas = patient.language_model, patient.atlas
-    found = brief_lesions.lesion(patient, 1, z=1.5)
+    found = brief.lesion(patient, 1, z=1.5)
     assert set(found) == {HEALTHY, LESION, RANDOM}
-    windows = brief_lesions.short_windows(model, patient.documents)
+    windows = brief.short_windows(model, patient.documents)
     keep = np.ones(atlas.layout.n_units, dtype=bool)
     keep[atlas.members(1, z=1.5)] = False
     removed = atlas.layout.removed_of(keep)
@@ -164,19 +165,19 @@ def test_a_lesion_is_the_loss_with_its_units_silenced(patient) -> None:
         options = {} if context is None else {"context": context}
         direct = perplexity(model.model, windows, **options).by_domain()
         assert found[name] == {domain: part.mean_nll for domain, part in direct.items()}
-    changes = brief_lesions.changes(found)
+    changes = brief.changes(found)
     assert changes[LESION]["prose"] == found[LESION]["prose"] - found[HEALTHY]["prose"]
     assert any(abs(value) > 1e-4 for value in changes[LESION].values())
-    assert brief_lesions.lesion(patient, 1, z=1.5) == found  # the same again, the model unharmed
+    assert brief.lesion(patient, 1, z=1.5) == found  # the same again, the model unharmed
     with pytest.raises(SettingsError, match="no unit"):
-        brief_lesions.lesion(patient, 1, z=50)
+        brief.lesion(patient, 1, z=50)
 
 
 def test_random_lesions_match_each_layer_and_spare_sink_units(patient) -> None:
     atlas, spared = patient.atlas, patient.spared
     keep = np.ones(atlas.layout.n_units, dtype=bool)
     keep[atlas.members(0, z=1.5)] = False
-    drawn = brief_lesions.random_like(keep, atlas, spared, np.random.default_rng(0))
+    drawn = brief.random_like(keep, atlas, spared, np.random.default_rng(0))
     sizes = [[int((~part).sum()) for part in atlas.layout.split(mask)] for mask in (keep, drawn)]
     assert sizes[0] == sizes[1]
     assert spared.sum() == 4 * atlas.layout.n_layers
@@ -192,8 +193,8 @@ def test_rules_remove_one_in_five_of_each_layer(patient, monkeypatch) -> None:
         return {name: {"prose": 1.0} for name in conditions}
 
     with monkeypatch.context() as patch:
-        patch.setattr(brief_lesions, "_read_each", read)
-        brief_lesions.prune_by_rules(patient)
+        patch.setattr(brief, "_read_each", read)
+        brief.prune_by_rules(patient)
     (conditions,) = seen
     assert set(conditions) == {HEALTHY, *RULES}
     for name in RULES:
@@ -201,7 +202,7 @@ def test_rules_remove_one_in_five_of_each_layer(patient, monkeypatch) -> None:
         assert [int((~part).sum()) for part in parts] == [int(0.2 * len(p)) for p in parts]
         assert conditions[name][patient.spared].all()
     assert not np.array_equal(conditions["random"], conditions["activity"])
-    assert all(np.isfinite(v) for v in brief_lesions.prune_by_rules(patient)["weights"].values())
+    assert all(np.isfinite(v) for v in brief.prune_by_rules(patient)["weights"].values())
 
 
 def test_an_atlas_of_another_model_is_refused(patient) -> None:

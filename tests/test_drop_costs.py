@@ -9,9 +9,9 @@ import pytest
 import tiny
 
 from fnprune_core import workflows
-from fnprune_core.decomposition import GroupICA
+from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.errors import NotConvergedWarning
-from fnprune_core.recording import RecordingSettings
+from fnprune_core.recording.recording import RecordingSettings
 
 
 def test_estimates_stand_beside_the_losses_of_exact_plans(workspace, llama, monkeypatch) -> None:

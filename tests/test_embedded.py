@@ -7,8 +7,8 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from fnprune_core import embedded
 from fnprune_core.errors import CorruptArtifactError, FnpruneError, StorageError
+from fnprune_core.models import embedded
 from fnprune_core.progress import ProgressEvent
 
 TEXT = "def area(r):\n        return 3.14159 * r ** 2  # café, 1984\n"

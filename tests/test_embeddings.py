@@ -7,18 +7,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fnprune_core import embeddings, workflows
-from fnprune_core.decomposition import Decomposition
-from fnprune_core.embeddings import (
+from fnprune_core import workflows
+from fnprune_core.atlas import embedding as embeddings
+from fnprune_core.atlas.embedding import (
     EmbeddingSettings,
     build_embedding,
     place_networks,
     sample_units,
     unit_features,
 )
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.decomposition.group_ica import Decomposition
 from fnprune_core.errors import CorruptArtifactError, SettingsError
-from fnprune_core.layout import UnitLayout
-from fnprune_core.networks import NetworkAtlas
+from fnprune_core.models.layout import UnitLayout
 from fnprune_core.progress import Cancelled, CancelToken, ProgressEvent
 
 LAYOUT = UnitLayout((90, 60, 30))

@@ -8,15 +8,15 @@ import tiny
 import torch
 
 from fnprune_core.errors import CorruptArtifactError, NonFiniteError, SettingsError
-from fnprune_core.evaluation import (
+from fnprune_core.evaluation.perplexity import (
     Perplexity,
     Protocol,
     paired_difference,
     perplexity,
     perplexity_stream,
 )
+from fnprune_core.models.silencing import silenced
 from fnprune_core.progress import Cancelled, CancelToken
-from fnprune_core.silencing import silenced
 
 UNEQUAL = (32, 32, 9, 20, 20, 20, 32)
 

@@ -13,20 +13,21 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
-from fnprune_core import export, modeling_per_layer
-from fnprune_core.architectures import ARCHITECTURES, bias_of, feeding_modules, weight_of
-from fnprune_core.compensation import Cut, compensate
 from fnprune_core.errors import (
     FingerprintMismatchError,
     PlanError,
     SettingsError,
     StorageError,
 )
-from fnprune_core.export import CardFacts, Figure, export_model, model_card
-from fnprune_core.plan_files import read_refits
-from fnprune_core.plans import PruningPlan
-from fnprune_core.reloading import reload_elsewhere
-from fnprune_core.silencing import Refit, silenced
+from fnprune_core.export import export
+from fnprune_core.export.export import CardFacts, Figure, export_model, model_card
+from fnprune_core.export.reload_check import reload_elsewhere
+from fnprune_core.models import modeling_per_layer
+from fnprune_core.models.architectures import ARCHITECTURES, bias_of, feeding_modules, weight_of
+from fnprune_core.models.silencing import Refit, silenced
+from fnprune_core.plans.files import read_refits
+from fnprune_core.plans.plan import PruningPlan
+from fnprune_core.pruning.compensation import Cut, compensate
 
 IDS = tiny.random_ids(length=24)
 # Runs with -I: no current folder, no environment; and fnprune_core cannot be imported.

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from app import figures, raster
-from app.figures import Picture
-from app.markup import token_strip
-from app.theme import PALETTES, PAPER, READING_ROOM, diverging_scale, qualitative, rgb
+from app import figures
+from app.figures import Picture, raster
+from app.figures.markup import token_strip
+from app.figures.theme import PALETTES, PAPER, READING_ROOM, diverging_scale, qualitative, rgb
 
 WIDTHS = (40, 24, 33)
 

@@ -6,8 +6,8 @@ import tiny
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from fnprune_core.footprint import Dimensions
-from fnprune_core.pruning import prune
+from fnprune_core.models.footprint import Dimensions
+from fnprune_core.pruning.slicing import prune
 
 N_TOKENS = 12
 

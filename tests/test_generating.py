@@ -9,9 +9,8 @@ import torch
 from scipy.special import rel_entr
 from transformers import TopPLogitsWarper
 
-from fnprune_core.architectures import output_projections
 from fnprune_core.errors import NonFiniteError, SettingsError, TextError
-from fnprune_core.generating import (
+from fnprune_core.evaluation.generation import (
     Generation,
     Prompt,
     Sampling,
@@ -24,11 +23,12 @@ from fnprune_core.generating import (
     most_probable,
     repeated_share,
 )
-from fnprune_core.hooks import edit_projections
-from fnprune_core.models import LanguageModel, wrap_model
+from fnprune_core.models.architectures import output_projections
+from fnprune_core.models.hooks import edit_projections
+from fnprune_core.models.language_model import LanguageModel, wrap_model
+from fnprune_core.models.silencing import Refit, silenced
 from fnprune_core.progress import Cancelled, CancelToken
-from fnprune_core.pruning import prune
-from fnprune_core.silencing import Refit, silenced
+from fnprune_core.pruning.slicing import prune
 
 PROMPT = (3, 17, 5, 40)
 CHAT = "{% for m in messages %}{{ m.role }} {{ m.content }} {% endfor %}ar"

@@ -7,13 +7,14 @@ import pytest
 import tiny
 from test_workflows import Study, begin
 
-from fnprune_core import generations, storage, workflows
+from fnprune_core import storage, workflows
 from fnprune_core.errors import CorruptArtifactError, FingerprintMismatchError, TextError
-from fnprune_core.generating import Prompt, Sampling, disagreement, generate_stream
-from fnprune_core.generations import DENSE, PRUNED, generate, open_generation
-from fnprune_core.plans import PlanSettings
+from fnprune_core.evaluation import side_by_side
+from fnprune_core.evaluation.generation import Prompt, Sampling, disagreement, generate_stream
+from fnprune_core.evaluation.side_by_side import DENSE, PRUNED, generate, open_generation
+from fnprune_core.models.silencing import silenced
+from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import Cancelled, CancelToken
-from fnprune_core.silencing import silenced
 from fnprune_core.storage import Workspace
 
 PROMPT = Prompt(text="aq ar as at")
@@ -76,7 +77,7 @@ def test_what_was_written_is_found(study, monkeypatch) -> None:
     )  # fmt: skip
     assert told[:2] == [(DENSE, 12), (PRUNED, 1)]
     assert second != id
-    monkeypatch.setattr(generations, "encode", None)
+    monkeypatch.setattr(side_by_side, "encode", None)
     again = replace(SHORT, seed=7, top_p=0.3)  # greedy: nothing is drawn
     assert generate(study.workspace, study.model, plan, PROMPT, sampling=again) == id
 

@@ -7,8 +7,8 @@ from tokenizers import pre_tokenizers
 from transformers import AutoTokenizer, LlamaConfig, Qwen2Config, Qwen3Config
 
 from fnprune_core.errors import PlanError, SettingsError
-from fnprune_core.export import CardFacts, export_model
-from fnprune_core.gguf_form import (
+from fnprune_core.export.export import CardFacts, export_model
+from fnprune_core.export.gguf import (
     FAMILIES,
     PRE_TOKENIZERS,
     PROBE,
@@ -17,9 +17,9 @@ from fnprune_core.gguf_form import (
     pre_tokenizer_name,
     why_no_gguf,
 )
-from fnprune_core.loading import load_model
-from fnprune_core.models import wrap_model
-from fnprune_core.silencing import Refit, silenced, without_refit
+from fnprune_core.models.language_model import wrap_model
+from fnprune_core.models.loading import load_model
+from fnprune_core.models.silencing import Refit, silenced, without_refit
 
 SIZES = {
     **tiny._GROUPED,
@@ -97,7 +97,7 @@ def test_rows_of_each_head_are_interleaved_as_llama_cpp_wants_them():
 
 
 def test_a_wrong_order_of_rows_is_found_before_the_file_is_announced(tmp_path, monkeypatch):
-    monkeypatch.setattr("fnprune_core.gguf_form.permuted", lambda rows, n_heads: rows)
+    monkeypatch.setattr("fnprune_core.export.gguf.permuted", lambda rows, n_heads: rows)
     with pytest.raises(PlanError, match="logits differ"):
         exported(bpe_model(), tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
@@ -200,7 +200,9 @@ def test_a_file_is_checked_in_a_fresh_process(tmp_path, fresh_process):
 def test_a_file_that_reads_text_otherwise_is_not_announced(tmp_path, monkeypatch):
     language_model = bpe_model()
     monkeypatch.setitem(PRE_TOKENIZERS, "gpt-2", PRE_TOKENIZERS["llama-bpe"])
-    monkeypatch.setattr("fnprune_core.gguf_form.pre_tokenizer_name", lambda tokenizer: "llama-bpe")
+    monkeypatch.setattr(
+        "fnprune_core.export.gguf.pre_tokenizer_name", lambda tokenizer: "llama-bpe"
+    )
     with pytest.raises(PlanError, match="tokenizer reads a text differently"):
         exported(language_model, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []

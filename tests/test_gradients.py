@@ -4,11 +4,11 @@ import tiny
 import torch
 from torch.nn import functional
 
-from fnprune_core.architectures import output_projections
 from fnprune_core.errors import NonFiniteError, SettingsError
-from fnprune_core.gradients import loss_sensitivity
+from fnprune_core.models.architectures import output_projections
+from fnprune_core.models.silencing import silenced
 from fnprune_core.progress import Cancelled, CancelToken
-from fnprune_core.silencing import silenced
+from fnprune_core.scores.gradients import loss_sensitivity
 
 RAGGED = (12, 12, 9)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from app.jobs import JobManager, Report, job_id
+from app.shell.jobs import JobManager, Report, job_id
 from fnprune_core.errors import FnpruneError
 from fnprune_core.progress import CancelToken, ProgressEvent
 

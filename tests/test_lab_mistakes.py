@@ -24,9 +24,9 @@ from fnprune_core.errors import (
     StorageError,
     UnsupportedArchitectureError,
 )
-from fnprune_core.generating import Prompt
-from fnprune_core.loading import load_model
-from fnprune_core.plans import PlanSettings
+from fnprune_core.evaluation.generation import Prompt
+from fnprune_core.models.loading import load_model
+from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import Cancelled, CancelToken
 from fnprune_core.storage import Workspace
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fnprune_core.errors import SettingsError
-from fnprune_core.layout import UnitLayout
+from fnprune_core.models.layout import UnitLayout
 
 RAGGED = UnitLayout((3, 5, 1))
 

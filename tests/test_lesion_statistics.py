@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fnprune_core.lesion_statistics import Texts, false_discovery, moderated
-from fnprune_core.lesion_studies import Facts, LesionStudy
-from fnprune_core.lesioning import each_network
-from fnprune_core.lesions import LesionSettings
-from fnprune_core.losses import Protocol
+from fnprune_core.evaluation.results import Protocol
+from fnprune_core.lesions.run import each_network
+from fnprune_core.lesions.sites import LesionSettings
+from fnprune_core.lesions.statistics import Texts, false_discovery, moderated
+from fnprune_core.lesions.study import Facts, LesionStudy
 
 N_LESIONS, N_COLUMNS, N_WINDOWS, TOKENS = 48, 4, 8, 100
 

@@ -12,18 +12,15 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from fnprune_core import workflows
-from fnprune_core.architectures import output_projections
 from fnprune_core.artifacts import open_atlas
 from fnprune_core.cli import main
-from fnprune_core.decomposition import GroupICA
+from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.errors import OverlapError, SettingsError, TooFewTokensError
-from fnprune_core.generating import Prompt, Sampling, generate_stream
-from fnprune_core.generations import DENSE, PRUNED
-from fnprune_core.hooks import watch_inputs
-from fnprune_core.lesion_localizers import ready_stimuli
-from fnprune_core.lesion_studies import LesionStudy
-from fnprune_core.lesion_texts import WritingOrder, open_lesion_text, write_under_lesion
-from fnprune_core.lesioning import (
+from fnprune_core.evaluation.generation import Prompt, Sampling, generate_stream
+from fnprune_core.evaluation.side_by_side import DENSE, PRUNED
+from fnprune_core.lesions.on_localizers import ready_stimuli
+from fnprune_core.lesions.patients import patients
+from fnprune_core.lesions.run import (
     LesionOrder,
     each_network,
     estimate_lesions,
@@ -31,10 +28,13 @@ from fnprune_core.lesioning import (
     lesion_study,
     open_lesions,
 )
-from fnprune_core.lesions import Lesion, LesionSettings, LesionSites, domain_stimuli
-from fnprune_core.patients import patients
+from fnprune_core.lesions.sites import Lesion, LesionSettings, LesionSites, domain_stimuli
+from fnprune_core.lesions.study import LesionStudy
+from fnprune_core.lesions.writing import WritingOrder, open_lesion_text, write_under_lesion
+from fnprune_core.models.architectures import output_projections
+from fnprune_core.models.hooks import watch_inputs
+from fnprune_core.models.silencing import silenced
 from fnprune_core.progress import Cancelled, CancelToken
-from fnprune_core.silencing import silenced
 
 SETTINGS = LesionSettings(z=1.5, sink_units=1, n_random=2)
 

@@ -5,22 +5,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app import activities, glossary, lesson_plan
-from app.figures.lesson import blood_response, loss_bars, membership_bars
-from app.figures.lesson_brain import found_maps
-from app.lesson import CHAPTERS, chapter, neighbours, texts
-from app.lesson.plan import PLAN
-from app.theme import PALETTES
-from fnprune_core import simulated_fmri
+from app.figures.theme import PALETTES
+from app.learn import activities, teacher
+from app.learn.brain_figures import found_maps
+from app.learn.figures import blood_response, loss_bars, membership_bars
+from app.learn.lesson import CHAPTERS, chapter, neighbours, texts
+from app.learn.lesson.plan import PLAN
+from app.shell import glossary
+from fnprune_core.teaching import simulated_fmri
 
-APP = Path(activities.__file__).parents[1]
+APP = Path(activities.__file__).parents[2]
 QUESTIONS = [
     pytest.param(question, id=f"{each.slug}-{kind}")
     for each in CHAPTERS
     for kind, question in (("predict", each.predict), ("check", each.check))
 ]
-#: Pages that chapters lead to, made elsewhere: a link appears when the page does.
-COMING = {"views/localizers.py", "views/lesions.py"}
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
@@ -53,7 +52,7 @@ def test_a_chapter_has_all_it_names(each) -> None:
     assert set(each.terms) <= set(glossary.TERMS)
     assert each.slug in (activities.ON_ATLAS if each.needs else activities.ALONE)
     for path, _ in each.pages:
-        assert (APP / path).is_file() or path in COMING
+        assert (APP / path).is_file()
 
 
 def test_chapters_follow_each_other() -> None:
@@ -70,7 +69,7 @@ def test_the_plan_fills_50_minutes_with_chapters_that_exist() -> None:
 
 
 def test_a_teachers_link_opens_a_step() -> None:
-    link = lesson_plan.link("lesions", "do")
+    link = teacher.link("lesions", "do")
     assert link.startswith("learn?")
     assert "chapter=lesions" in link
     assert "step=do" in link

@@ -5,15 +5,15 @@ import tiny
 import torch
 from transformers import AutoConfig
 
-from fnprune_core import loading
-from fnprune_core.architectures import ARCHITECTURES
 from fnprune_core.errors import (
     FnpruneError,
     ModelNotFoundError,
     SettingsError,
     UnsupportedArchitectureError,
 )
-from fnprune_core.loading import load_model
+from fnprune_core.models import loading
+from fnprune_core.models.architectures import ARCHITECTURES
+from fnprune_core.models.loading import load_model
 
 
 @pytest.fixture

@@ -12,16 +12,17 @@ import tiny
 from scipy import stats
 from transformers import AutoTokenizer
 
-from fnprune_core import localizers, workflows
+from fnprune_core import workflows
 from fnprune_core.cli import main
-from fnprune_core.contrasts import Sums, design_matrix, first_level, second_level
-from fnprune_core.decomposition import GroupICA
+from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.errors import NotConvergedWarning, SettingsError, TextError
-from fnprune_core.item_decoding import DecodingSettings, decode
-from fnprune_core.presentation import present
+from fnprune_core.localizers import ready_made
+from fnprune_core.localizers.blocks import present
+from fnprune_core.localizers.decoding import DecodingSettings, decode
+from fnprune_core.localizers.glm import Sums, design_matrix, first_level, second_level
+from fnprune_core.localizers.stimuli import Item, Localizer, localizer_of, read_localizer
 from fnprune_core.progress import Cancelled, CancelToken
-from fnprune_core.recording import RecordingSettings
-from fnprune_core.stimuli import Item, Localizer, localizer_of, read_localizer
+from fnprune_core.recording.recording import RecordingSettings
 
 QUICK = DecodingSettings(n_permutations=99)
 
@@ -54,9 +55,9 @@ def toy(
 # Stimuli ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", localizers.READY)
+@pytest.mark.parametrize("name", ready_made.READY)
 def test_shipped_stimuli_are_enough_and_differ(name) -> None:
-    found = localizers.load(name)
+    found = ready_made.load(name)
     assert found.is_paired
     assert {item.condition for item in found.items} == set(found.conditions)
     for condition in found.conditions:
@@ -70,9 +71,9 @@ def embedded_tokenizer(need_embedded_model):
     return AutoTokenizer.from_pretrained(need_embedded_model)
 
 
-@pytest.mark.parametrize("name", localizers.READY)
+@pytest.mark.parametrize("name", ready_made.READY)
 def test_shipped_stimuli_are_balanced_in_tokens(name, embedded_tokenizer) -> None:
-    found = localizers.load(name)
+    found = ready_made.load(name)
     shown = present(found, embedded_tokenizer, window=512, n_dummy_tokens=4)
     lengths: dict[str, set[int]] = {}
     for block, length in zip(shown.blocks, np.diff(shown.windows.starts), strict=True):
@@ -165,14 +166,14 @@ def test_wrong_contrasts_and_names_are_told() -> None:
     with pytest.raises(TextError, match="both sides"):
         toy(positive=("up",), negative=("up", "down"))
     with pytest.raises(SettingsError, match="no ready localizer 'nope'"):
-        localizers.load("nope")
+        ready_made.load("nope")
     with pytest.raises(TextError, match="UTF-8"):
         read_localizer(b"\xff\xfe\x00a")
 
 
 def test_a_file_named_like_a_ready_localizer_has_another_name() -> None:
-    assert localizers.own_name("mine") == "mine"
-    assert all(localizers.own_name(name) not in localizers.READY for name in localizers.READY)
+    assert ready_made.own_name("mine") == "mine"
+    assert all(ready_made.own_name(name) not in ready_made.READY for name in ready_made.READY)
 
 
 def test_the_command_tells_which_localizers_there_are(monkeypatch, capsys) -> None:

@@ -6,8 +6,8 @@ import tiny
 import torch
 from transformers import AutoModelForCausalLM
 
-from fnprune_core.export import export_model
-from fnprune_core.timing import load_folder
+from fnprune_core.export.export import export_model
+from fnprune_core.export.timing import load_folder
 
 peft = pytest.importorskip("peft", reason="peft is a development dependency")
 

@@ -13,10 +13,10 @@ from tokenizers.pre_tokenizers import Sequence, Split, WhitespaceSplit
 from transformers import PreTrainedTokenizerFast
 
 from fnprune_core import workflows
-from fnprune_core.aligning import matched, shared_text
-from fnprune_core.annotations import Annotation, annotate, read_annotations
+from fnprune_core.atlas.annotations import Annotation, annotate, read_annotations
+from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.cli import main
-from fnprune_core.decomposition import Decomposition, GroupICA
+from fnprune_core.decomposition.group_ica import Decomposition, GroupICA
 from fnprune_core.errors import (
     CorruptArtifactError,
     FingerprintMismatchError,
@@ -24,12 +24,12 @@ from fnprune_core.errors import (
     SettingsError,
     TextError,
 )
-from fnprune_core.identities import carry_over, path_of, read_identities
-from fnprune_core.layout import UnitLayout
-from fnprune_core.matching import likeness, likeness_of, match
-from fnprune_core.models import wrap_model
-from fnprune_core.networks import NetworkAtlas
-from fnprune_core.recording import RecordingSettings
+from fnprune_core.matching.atlases import likeness, likeness_of, match
+from fnprune_core.matching.identities import carry_over, path_of, read_identities
+from fnprune_core.matching.tokens import matched, shared_text
+from fnprune_core.models.language_model import wrap_model
+from fnprune_core.models.layout import UnitLayout
+from fnprune_core.recording.recording import RecordingSettings
 
 N_UNITS = 300
 SESSIONS, LENGTH = 4, 40

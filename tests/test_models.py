@@ -3,10 +3,10 @@ import tiny
 import torch
 from transformers import LlamaConfig
 
-from fnprune_core.architectures import ARCHITECTURES
 from fnprune_core.errors import FingerprintMismatchError
-from fnprune_core.loading import load_model
-from fnprune_core.models import fingerprint
+from fnprune_core.models.architectures import ARCHITECTURES
+from fnprune_core.models.language_model import fingerprint
+from fnprune_core.models.loading import load_model
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])

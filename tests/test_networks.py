@@ -2,10 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fnprune_core.decomposition import Decomposition
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.decomposition.group_ica import Decomposition
 from fnprune_core.errors import SettingsError
-from fnprune_core.layout import UnitLayout
-from fnprune_core.networks import NetworkAtlas
+from fnprune_core.models.layout import UnitLayout
 
 LAYOUT = UnitLayout((30, 20, 50))
 N_NETWORKS, WINDOW, N_SESSIONS, N_DUMMY = 4, 40, 6, 3

@@ -4,7 +4,7 @@ import tiny
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from fnprune_core.pieces import pieces_of, spans_of
+from fnprune_core.texts.token_pieces import pieces_of, spans_of
 
 BYTES = sorted(pre_tokenizers.ByteLevel.alphabet())
 TEXT = "Le maître 漢 👩‍🚀!"

@@ -4,10 +4,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fnprune_core.allocation import ALLOCATIONS, Budget, allocate, lowest, protected_ends
 from fnprune_core.errors import CorruptArtifactError, PlanError, RatioError, SettingsError
-from fnprune_core.layout import UnitLayout
-from fnprune_core.plans import PlanSettings, PruningPlan, choose_units
+from fnprune_core.models.layout import UnitLayout
+from fnprune_core.plans.allocation import ALLOCATIONS, Budget, allocate, lowest, protected_ends
+from fnprune_core.plans.plan import PlanSettings, PruningPlan, choose_units
 
 LAYOUTS = [
     UnitLayout((40,) * 4),

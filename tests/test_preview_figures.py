@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from app.figures.preview import MOST_CELLS, Sheets, cost_bars, removed_sheets
-from app.theme import PALETTES, rgb
+from app.figures.theme import PALETTES, rgb
+from app.pruning.lab.preview.figures import MOST_CELLS, Sheets, cost_bars, removed_sheets
 
 COLOURS = ["#ff0000", "#00ff00"]
 DARK = PALETTES["dark"]

@@ -5,24 +5,29 @@ import pytest
 import tiny
 from planted import planted
 
-from fnprune_core import preview_files
-from fnprune_core.decomposition import GroupICA
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.errors import (
     CorruptArtifactError,
     FingerprintMismatchError,
     PlanError,
     RatioError,
 )
-from fnprune_core.layout import UnitLayout
-from fnprune_core.network_costs import SCORES_OF_NETWORKS, network_costs
-from fnprune_core.networks import NetworkAtlas
-from fnprune_core.planning import canonical_settings
-from fnprune_core.plans import PlanSettings, choose_units
-from fnprune_core.preview_files import has_preview, open_preview, prepare_preview, preview_id
-from fnprune_core.previewing import NOT_PREVIEWED, SCORERS, Preview, why_not_previewed
-from fnprune_core.scores import SCORES, ScoreInputs, sink_units
-from fnprune_core.token_groups import TokenGroups, group_tokens, summarise
-from fnprune_core.token_weights import RULES, ByEnergy
+from fnprune_core.models.layout import UnitLayout
+from fnprune_core.plans.plan import PlanSettings, choose_units
+from fnprune_core.pruning import preview_files
+from fnprune_core.pruning.planner import canonical_settings
+from fnprune_core.pruning.preview import NOT_PREVIEWED, SCORERS, Preview, why_not_previewed
+from fnprune_core.pruning.preview_costs import SCORES_OF_NETWORKS, network_costs
+from fnprune_core.pruning.preview_files import (
+    has_preview,
+    open_preview,
+    prepare_preview,
+    preview_id,
+)
+from fnprune_core.scores.token_groups import TokenGroups, group_tokens, summarise
+from fnprune_core.scores.token_weights import RULES, ByEnergy
+from fnprune_core.scores.units import SCORES, ScoreInputs, sink_units
 
 SETTINGS = PlanSettings(preserved=(0, 2), ratio=0.3, allocation="uniform", sink_units=2)
 

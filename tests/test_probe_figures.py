@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from app.figures.probe import LIMIT, networks_over_tokens
-from app.theme import READING_ROOM
+from app.atlas.probe.figures import LIMIT, networks_over_tokens
+from app.figures.theme import READING_ROOM
 
 
 def drawn(n_tokens: int):

@@ -6,12 +6,12 @@ import pytest
 import tiny
 import torch
 
-from fnprune_core.decomposition import GroupICA
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.atlas.probe import MAX_TOKENS, NetworkProbe
+from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.errors import FingerprintMismatchError, NotConvergedWarning, TextError
-from fnprune_core.networks import NetworkAtlas
-from fnprune_core.probing import MAX_TOKENS, NetworkProbe
 from fnprune_core.progress import Cancelled, CancelToken
-from fnprune_core.recording import signals_of
+from fnprune_core.recording.recording import signals_of
 
 
 def atlas_from(recording, **options) -> NetworkAtlas:

@@ -7,12 +7,12 @@ import tiny
 import torch
 from transformers import AutoModelForCausalLM
 
-from fnprune_core.architectures import bias_of, feeding_modules, output_projections
-from fnprune_core.compensation import COMPENSATIONS, Cut, compensate, uses_bias
 from fnprune_core.errors import FingerprintMismatchError, PlanError
-from fnprune_core.layout import UnitLayout
-from fnprune_core.pruning import mask, prune
-from fnprune_core.silencing import Refit, silenced
+from fnprune_core.models.architectures import bias_of, feeding_modules, output_projections
+from fnprune_core.models.layout import UnitLayout
+from fnprune_core.models.silencing import Refit, silenced
+from fnprune_core.pruning.compensation import COMPENSATIONS, Cut, compensate, uses_bias
+from fnprune_core.pruning.slicing import mask, prune
 
 IDS = tiny.random_ids()
 CUTS = [*((name, False) for name in COMPENSATIONS), ("least-squares", True)]

@@ -6,14 +6,14 @@ import tiny
 import torch
 
 from fnprune_core import workflows
-from fnprune_core.architectures import feeding_modules, feeding_rows, weight_of
 from fnprune_core.errors import NonFiniteError
-from fnprune_core.plan_files import read_refits, write_plan
-from fnprune_core.plans import PlanSettings
+from fnprune_core.models.architectures import feeding_modules, feeding_rows, weight_of
+from fnprune_core.models.silencing import Refit, silenced
+from fnprune_core.plans.files import read_refits, write_plan
+from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import Cancelled, CancelToken
-from fnprune_core.pruning import mask, prune
-from fnprune_core.reconstruction import Training, _Divergence, reconstruct, split_sessions
-from fnprune_core.silencing import Refit, silenced
+from fnprune_core.pruning.reconstruction import Training, _Divergence, reconstruct, split_sessions
+from fnprune_core.pruning.slicing import mask, prune
 
 TRAINING = Training(n_passes=6, step=0.02, step_per_nat=100.0, warm_up=2)
 

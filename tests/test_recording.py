@@ -5,16 +5,16 @@ import pytest
 import tiny
 import torch
 
-from fnprune_core import recording as recording_module
-from fnprune_core.architectures import feeding_modules, output_projections, weight_of
 from fnprune_core.errors import (
     CorruptArtifactError,
     NonFiniteError,
     SettingsError,
     StorageError,
 )
+from fnprune_core.models.architectures import feeding_modules, output_projections, weight_of
 from fnprune_core.progress import Cancelled, CancelToken
-from fnprune_core.recording import Recording, RecordingSettings, record, signals_of
+from fnprune_core.recording import recording as recording_module
+from fnprune_core.recording.recording import Recording, RecordingSettings, record, signals_of
 from fnprune_core.storage import Workspace
 
 SETTINGS = RecordingSettings(window=32, n_dummy_tokens=2, batch_size=2)

@@ -19,22 +19,22 @@ import typer
 from typer.testing import CliRunner
 
 from app import cli as app_cli
-from app.report_charts import diverging, dots, intervals
-from app.report_page import report_page, write_report
-from app.report_svg import nice_ticks
-from app.theme import PALETTES
+from app.figures.theme import PALETTES
+from app.report.charts import diverging, dots, intervals
+from app.report.html_page import report_page, write_report
+from app.report.svg import nice_ticks
 from fnprune_core import cli, report, workflows
-from fnprune_core.annotations import Annotation, annotate
+from fnprune_core.atlas.annotations import Annotation, annotate
 from fnprune_core.errors import (
     ArtifactNotFoundError,
     CorruptArtifactError,
     NotConvergedWarning,
     SettingsError,
 )
-from fnprune_core.lesioning import LesionOrder, lesion_study
-from fnprune_core.lesions import Lesion, LesionSettings, domain_stimuli
-from fnprune_core.loading import load_model
-from fnprune_core.losses import documents_of
+from fnprune_core.evaluation.results import documents_of
+from fnprune_core.lesions.run import LesionOrder, lesion_study
+from fnprune_core.lesions.sites import Lesion, LesionSettings, domain_stimuli
+from fnprune_core.models.loading import load_model
 from fnprune_core.report.commands import TEXTS, commands
 from fnprune_core.report.methods import parameters
 from fnprune_core.report.parts import Column, Table, cell

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from fnprune_core import plan_notes
-from fnprune_core.allocation import ALLOCATIONS, default_multiple
 from fnprune_core.errors import PlanError, SettingsError
-from fnprune_core.layout import UnitLayout
-from fnprune_core.planning import plan
-from fnprune_core.plans import PlanSettings, PruningPlan, choose_units
-from fnprune_core.rounding import fit_of, plan_again, plan_for_form
+from fnprune_core.export.rounding import fit_of, plan_again, plan_for_form
+from fnprune_core.models.layout import UnitLayout
+from fnprune_core.plans import decision_log
+from fnprune_core.plans.allocation import ALLOCATIONS, default_multiple
+from fnprune_core.plans.plan import PlanSettings, PruningPlan, choose_units
+from fnprune_core.pruning.planner import plan
 
 UNIFORM = PlanSettings(score="flap", ratio=0.3, allocation="uniform", sink_units=2)
 
@@ -91,11 +91,11 @@ def test_a_uniform_plan_is_made_again_with_rounding_and_then_found(workspace, ll
 
 def test_a_plan_made_again_keeps_the_log_of_decisions(workspace, llama, made):
     id = made(UNIFORM.with_(allocation="global"))
-    steps = [plan_notes.decision([], [2], what="by hand", reason="noise")]
-    plan_notes.add_decisions(workspace, id, steps)
+    steps = [decision_log.decision([], [2], what="by hand", reason="noise")]
+    decision_log.add_decisions(workspace, id, steps)
     again = plan_again(workspace, llama, id, allocation="uniform", multiple=8)
     assert opened(workspace, again).settings == UNIFORM.with_(multiple=8)
-    assert plan_notes.read_notes(workspace, again).decisions == tuple(steps)
+    assert decision_log.read_notes(workspace, again).decisions == tuple(steps)
 
 
 def test_whether_a_plan_fits_a_form_is_told_with_the_reason(workspace, made):

@@ -9,14 +9,14 @@ from typer.testing import CliRunner
 
 from fnprune_core import workflows
 from fnprune_core.cli import cli
-from fnprune_core.corpora import Document
 from fnprune_core.errors import OverlapError, RatioError, SettingsError, TextError
-from fnprune_core.evaluation import perplexity_stream
-from fnprune_core.plans import PlanSettings
+from fnprune_core.evaluation.perplexity import perplexity_stream
+from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import Cancelled, CancelToken
-from fnprune_core.pruning import prune
-from fnprune_core.share_search import ShareOrder, mixes_of_equal_size, search_shares
-from fnprune_core.trials import unread_windows
+from fnprune_core.pruning.search_attention import ShareOrder, mixes_of_equal_size, search_shares
+from fnprune_core.pruning.search_trials import unread_windows
+from fnprune_core.pruning.slicing import prune
+from fnprune_core.texts.cutting import Document
 
 BASE = PlanSettings(score="flap", ratio=0.4, sink_units=0, allocation="uniform")
 SHARES = (0.0, 0.17, 0.34)  # none, one and two of six groups

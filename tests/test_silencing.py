@@ -3,10 +3,10 @@ import pytest
 import tiny
 import torch
 
-from fnprune_core.architectures import output_projections, weight_of
 from fnprune_core.errors import PlanError
-from fnprune_core.recording import signals_of
-from fnprune_core.silencing import Refit, silenced
+from fnprune_core.models.architectures import output_projections, weight_of
+from fnprune_core.models.silencing import Refit, silenced
+from fnprune_core.recording.recording import signals_of
 
 IDS = tiny.random_ids()
 

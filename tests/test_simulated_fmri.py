@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from fnprune_core import simulated_fmri
+from fnprune_core.decomposition.stability import absolute_correlation
 from fnprune_core.errors import SettingsError
-from fnprune_core.stability import absolute_correlation
+from fnprune_core.teaching import simulated_fmri
 
 N_SCANS = 80
 

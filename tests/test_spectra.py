@@ -8,9 +8,9 @@ import pytest
 from scipy.signal import welch
 from test_networks import LAYOUT, atlas_of, usable
 
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.atlas.spectra import spectrum
 from fnprune_core.errors import SettingsError
-from fnprune_core.networks import NetworkAtlas
-from fnprune_core.spectra import spectrum
 
 WINDOW, N_SESSIONS, N_DUMMY = 260, 6, 4
 PERIOD = 16

@@ -5,11 +5,19 @@ import pytest
 import tiny
 import torch
 
-from fnprune_core import speed, timing, workflows
+from fnprune_core import workflows
 from fnprune_core.errors import FnpruneError, PlanError, SettingsError
-from fnprune_core.plans import PlanSettings
+from fnprune_core.export import speed, timing
+from fnprune_core.export.speed import (
+    DENSE,
+    ModelSpeed,
+    Speed,
+    SpeedSettings,
+    measure_speed,
+    open_speed,
+)
+from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import Cancelled, CancelToken
-from fnprune_core.speed import DENSE, ModelSpeed, Speed, SpeedSettings, measure_speed, open_speed
 
 QUICK = SpeedSettings(n_prefill=16, n_decode=4, n_rounds=3)
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy.stats import ortho_group
 
+from fnprune_core.decomposition.stability import absolute_correlation, match_maps, stability_index
 from fnprune_core.errors import SettingsError
-from fnprune_core.stability import absolute_correlation, match_maps, stability_index
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app.figures.statistics import class_bars, logit_bars, map_histogram, spectrum_line
-from app.theme import PAPER, READING_ROOM
-from fnprune_core.decoding import LogitEffect
-from fnprune_core.spectra import Spectrum
-from fnprune_core.thresholds import Suggestion, fit_mixture
+from app.atlas.networks.figures import class_bars, logit_bars, map_histogram, spectrum_line
+from app.figures.theme import PAPER, READING_ROOM
+from fnprune_core.atlas.decoding import LogitEffect
+from fnprune_core.atlas.spectra import Spectrum
+from fnprune_core.atlas.thresholds import Suggestion, fit_mixture
 
 RNG = np.random.default_rng(0)
 

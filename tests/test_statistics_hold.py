@@ -20,10 +20,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fnprune_core import connectome, decoding, dynamics, thresholds
-from fnprune_core.losses import Perplexity, Protocol, paired_difference
-from fnprune_core.networks import NetworkAtlas
-from fnprune_core.verdicts import Null
+from fnprune_core.atlas import connectome, decoding, dynamic_connectivity, thresholds
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.evaluation.results import Perplexity, Protocol, paired_difference
+from fnprune_core.reliability.results import Null
 
 N_TOKENS = 24  # of a document
 
@@ -135,15 +135,15 @@ def test_the_interval_of_a_correlation_holds_the_truth_as_often_as_it_says() -> 
 def test_a_coupling_that_never_changes_stays_inside_its_band() -> None:
     rng = np.random.default_rng(4)
     n_times, n_tokens = 40, 160
-    windows = dynamics.SlidingWindows(width=32, step=8)
+    windows = dynamic_connectivity.SlidingWindows(width=32, step=8)
     outside = 0
     for seed in range(n_times):
         first, second = slow(rng, (2, n_tokens), rho=0.5)
         atlas = atlas_of(np.stack([first, 0.5 * first + second]), ["a"], ["a"], n_tokens=n_tokens)
-        low, high = dynamics.stationary_band(
+        low, high = dynamic_connectivity.stationary_band(
             atlas, 0, [1], session=0, windows=windows, n_surrogates=60, seed=seed
         )
-        found = dynamics.dynamic_connectivity(atlas, windows=windows).pairs[:, 0]
+        found = dynamic_connectivity.dynamic_connectivity(atlas, windows=windows).pairs[:, 0]
         outside += bool((found < low[0]).any() or (found > high[0]).any())
     assert outside <= upper(n_times, 0.08)  # of 60 surrogates a quantile is a little inside
 

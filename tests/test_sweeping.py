@@ -5,15 +5,16 @@ import numpy as np
 import pytest
 import tiny
 
-from fnprune_core import plan_batches, sweeping, workflows
+from fnprune_core import plan_batches, workflows
 from fnprune_core.errors import PlanError, RatioError, SettingsError
-from fnprune_core.evaluation import paired_difference
-from fnprune_core.losses import PairedDifference
-from fnprune_core.plan_history import delete_plan, differing_settings, history, overlap
-from fnprune_core.plan_notes import name_plan, read_notes
-from fnprune_core.plans import PlanSettings
+from fnprune_core.evaluation.history import delete_plan, differing_settings, history, overlap
+from fnprune_core.evaluation.perplexity import paired_difference
+from fnprune_core.evaluation.results import PairedDifference
+from fnprune_core.plans.decision_log import name_plan, read_notes
+from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import Cancelled, CancelToken
-from fnprune_core.sweeping import SweepOrder, estimate_sweep, pooled, sweep
+from fnprune_core.pruning import sweep as sweeping
+from fnprune_core.pruning.sweep import SweepOrder, estimate_sweep, pooled, sweep
 
 BASE = PlanSettings(sink_units=2, allocation="uniform")
 

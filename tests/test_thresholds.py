@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from fnprune_core.errors import SettingsError
-from fnprune_core.thresholds import (
+from fnprune_core.atlas.thresholds import (
     false_discovery_threshold,
     fit_mixture,
     posterior_threshold,
     suggested_thresholds,
 )
+from fnprune_core.errors import SettingsError
 
 N_NULL, N_UP, N_DOWN = 19_000, 600, 400
 

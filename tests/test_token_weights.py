@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from fnprune_core.decomposition import GroupICA
-from fnprune_core.networks import NetworkAtlas
-from fnprune_core.token_weights import RULES, ByEnergy, mean_around
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.decomposition.group_ica import GroupICA
+from fnprune_core.scores.token_weights import RULES, ByEnergy, mean_around
 
 
 @pytest.fixture

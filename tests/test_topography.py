@@ -1,10 +1,7 @@
 import numpy as np
 import pytest
 
-from fnprune_core.errors import CorruptArtifactError, SettingsError
-from fnprune_core.layout import UnitLayout
-from fnprune_core.progress import Cancelled, CancelToken
-from fnprune_core.topography import (
+from fnprune_core.atlas.cortex import (
     NO_REFINEMENT,
     Cortex,
     Refinement,
@@ -13,6 +10,9 @@ from fnprune_core.topography import (
     sheet_autocorrelation,
     sheet_shape,
 )
+from fnprune_core.errors import CorruptArtifactError, SettingsError
+from fnprune_core.models.layout import UnitLayout
+from fnprune_core.progress import Cancelled, CancelToken
 
 LAYOUT = UnitLayout((150,) * 6)
 QUICK = Refinement(n_sweeps=60, first_sigma=3.0)

@@ -6,8 +6,9 @@ import pytest
 from test_evaluation import result_of
 from test_figures import sent
 
-from app.comparison_rows import comparison_table, marks
-from app.figures.trade import (
+from app.figures.theme import PALETTES, PAPER, READING_ROOM
+from app.pruning.comparison_rows import comparison_table, marks
+from app.pruning.figures import (
     ABOVE_DENSE,
     ALL,
     PERPLEXITY,
@@ -17,12 +18,11 @@ from app.figures.trade import (
     overlap_profile,
     trade_chart,
 )
-from app.plan_rows import lines, trade_table
-from app.tasks import DENSE, PLAN
-from app.theme import PALETTES, PAPER, READING_ROOM
-from fnprune_core.evaluation import paired_difference
-from fnprune_core.plan_history import History, Measurement, PlanRecord
-from fnprune_core.plans import PlanSettings
+from app.pruning.plan_rows import lines, trade_table
+from app.shell.tasks import DENSE, PLAN
+from fnprune_core.evaluation.history import History, Measurement, PlanRecord
+from fnprune_core.evaluation.perplexity import paired_difference
+from fnprune_core.plans.plan import PlanSettings
 
 NLL = np.array([20.0, 22.0, 30.0, 31.0])
 

@@ -5,13 +5,14 @@ import tiny
 import torch
 from typer.testing import CliRunner
 
-from fnprune_core import training_estimates, workflows
+from fnprune_core import workflows
 from fnprune_core.cli import cli
-from fnprune_core.compensation import COMPENSATIONS
-from fnprune_core.plans import PlanSettings
+from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import Cancelled, CancelToken
-from fnprune_core.reconstruction import Training
-from fnprune_core.training_estimates import estimate_training, is_trained
+from fnprune_core.pruning import estimates
+from fnprune_core.pruning.compensation import COMPENSATIONS
+from fnprune_core.pruning.estimates import estimate_training, is_trained
+from fnprune_core.pruning.reconstruction import Training
 
 TRAINED = PlanSettings(score="flap", ratio=0.4, compensation="reconstruct", sink_units=0)
 
@@ -29,7 +30,7 @@ def test_only_what_is_trained_costs(llama):
 def test_the_estimate_counts_sessions_passes_and_plans(llama):
     windows, training = tiny.toy_windows(), Training(n_passes=2)
     session_s = 0.01 * windows.n_tokens / windows.n_windows  # 3 of each domain teach
-    step, check = training_estimates.FORWARDS_A_STEP, training_estimates.FORWARDS_A_CHECK
+    step, check = estimates.FORWARDS_A_STEP, estimates.FORWARDS_A_CHECK
     takes = estimate_training(llama, windows, [TRAINED] * 3, token_s=0.01, training=training)
     assert takes.seconds_each == pytest.approx(session_s * (2 * 6 * step + 3 * 2 * check))
     assert takes.seconds == pytest.approx(3 * takes.seconds_each)
@@ -39,7 +40,7 @@ def test_the_estimate_counts_sessions_passes_and_plans(llama):
 
 def test_a_pass_is_timed_and_leaves_the_model_as_it_was(llama):
     before = tiny.logits_of(llama.model, tiny.random_ids())
-    assert 0 < training_estimates.seconds_per_token(llama, tiny.toy_windows()) < 1
+    assert 0 < estimates.seconds_per_token(llama, tiny.toy_windows()) < 1
     assert tiny.is_idle(llama)
     assert tiny.lock_is_free(llama)
     assert torch.equal(tiny.logits_of(llama.model, tiny.random_ids()), before)
@@ -73,7 +74,7 @@ def test_plans_trained_before_a_stop_are_kept_and_progress_is_that_of_all(
 
 @pytest.mark.parametrize("name", COMPENSATIONS)
 def test_every_compensation_is_named_where_it_is_chosen(name):
-    from app import settings
+    from app.recording import settings
 
     said = " ".join(
         CliRunner().invoke(cli, ["plan", "--help"], env={"COLUMNS": "200"}).output.split()

@@ -7,13 +7,16 @@ import torch
 from planted import noise_only, planted
 from scipy.stats import ortho_group
 
-from fnprune_core import trust
-from fnprune_core.decomposition import GroupICA
+from fnprune_core.decomposition.group_ica import GroupICA
+from fnprune_core.decomposition.reduction import group_pca
+from fnprune_core.decomposition.stability import match_maps
 from fnprune_core.errors import SettingsError, TooFewTokensError
-from fnprune_core.nulls import ShiftedSessions, gaussian_space
 from fnprune_core.progress import Cancelled, CancelToken
-from fnprune_core.reduction import group_pca
-from fnprune_core.resampling import (
+from fnprune_core.recording.sessions import ArraySessions, blocks_of
+from fnprune_core.reliability import measures
+from fnprune_core.reliability.nulls import ShiftedSessions, gaussian_space
+from fnprune_core.reliability.reference import TrustSettings, open_study
+from fnprune_core.reliability.resampling import (
     Reduction,
     Space,
     build_pools,
@@ -22,10 +25,7 @@ from fnprune_core.resampling import (
     pieces_of,
     split_documents,
 )
-from fnprune_core.sessions import ArraySessions, blocks_of
-from fnprune_core.stability import match_maps
-from fnprune_core.studies import TrustSettings, open_study
-from fnprune_core.verdicts import SizeCurve, stability_clusters
+from fnprune_core.reliability.results import SizeCurve, stability_clusters
 
 CPU = torch.device("cpu")
 QUICK = TrustSettings(n_seeds=5, n_bootstraps=6, n_splits=2, n_null_seeds=3, n_null_splits=1)
@@ -76,27 +76,29 @@ def noise():
 
 
 def test_planted_networks_are_trusted_by_every_measure(real) -> None:
-    for measure in (trust.over_seeds, trust.over_bootstraps):
+    for measure in (measures.over_seeds, measures.over_bootstraps):
         found = last(measure(real))
         assert (found.iq > 0.9).all(), measure
         assert (found.share == 1).all()
         assert (found.match > 0.9).all()
-    assert (last(trust.in_halves(real)).mean > 0.85).all()
+    assert (last(measures.in_halves(real)).mean > 0.85).all()
 
 
 def test_networks_of_noise_are_not(real, noise) -> None:
-    assert np.median(last(trust.in_halves(noise)).mean) < 0.3
-    assert last(trust.over_bootstraps(noise)).again.max() < 0.4
-    assert last(trust.over_seeds(noise)).again.max() < last(trust.over_seeds(real)).again.min()
+    assert np.median(last(measures.in_halves(noise)).mean) < 0.3
+    assert last(measures.over_bootstraps(noise)).again.max() < 0.4
+    assert (
+        last(measures.over_seeds(noise)).again.max() < last(measures.over_seeds(real)).again.min()
+    )
 
 
 def test_planted_networks_stand_out_from_both_nulls(real) -> None:
-    reproducibility = last(trust.in_halves(real)).mean
+    reproducibility = last(measures.in_halves(real)).mean
     shifted, _ = study_of(planted(n_sessions=8).signals, is_shifted=True, max_iter=60)
     kurtosis = real.unmixing.run(
         real.pools[0], real.pools[0].group_pca(real.everything, 5), np.random.SeedSequence(0)
     ).kurtosis
-    for null in (last(trust.gaussian_null(real)), last(trust.shift_null(shifted))):
+    for null in (last(measures.gaussian_null(real)), last(measures.shift_null(shifted))):
         assert reproducibility.min() > null.limit("r")
         assert kurtosis.min() > null.limit("kurtosis") + 1
         assert null.kurtosis.shape == null.again.shape == null.r.shape == (5,)
@@ -105,7 +107,7 @@ def test_planted_networks_stand_out_from_both_nulls(real) -> None:
 
 def test_the_curve_finds_how_many_networks_there_are(real) -> None:
     """Five were planted: of twice as many, no more than five can be found in both halves."""
-    curve = last(trust.by_size(real))
+    curve = last(measures.by_size(real))
     assert curve.sizes.tolist() == [2, 5, 7, 10]
     assert curve.suggested() == 5
     assert curve.table()["n_high"].iloc[1] == 5
@@ -113,9 +115,9 @@ def test_the_curve_finds_how_many_networks_there_are(real) -> None:
 
 
 def test_results_grow_to_the_whole(real) -> None:
-    parts = [part.n_runs for part in trust.over_bootstraps(real)]
+    parts = [part.n_runs for part in measures.over_bootstraps(real)]
     assert parts == [5, 6]
-    curves = list(trust.by_size(real))
+    curves = list(measures.by_size(real))
     assert [c.is_whole for c in curves] == [False] * 7 + [True]
     assert curves[0].suggested() is None
 
@@ -160,7 +162,7 @@ def test_few_sessions_are_no_bootstrap(real) -> None:
     """Drawn with replacement, a single session is the whole recording in every run."""
     one = replace(real, pieces=tuple(replace(piece, draw=0) for piece in real.pieces))
     with pytest.raises(TooFewTokensError, match="Only 1 session: too few to draw from"):
-        next(trust.over_bootstraps(one))
+        next(measures.over_bootstraps(one))
 
 
 def test_halves_never_share_a_document_and_divide_each_domain() -> None:
@@ -321,20 +323,22 @@ def test_runs_of_a_pool_find_the_atlas(real) -> None:
     assert (r > 0.995).all()
     by_mixture = np.abs(study.targets[0] @ run.mixture.T)[np.arange(5), order]
     np.testing.assert_allclose(by_mixture, r, atol=1e-3)
-    np.testing.assert_allclose(np.sort(run.kurtosis), np.sort(trust.map_kurtosis(model)), rtol=0.15)
+    np.testing.assert_allclose(
+        np.sort(run.kurtosis), np.sort(measures.map_kurtosis(model)), rtol=0.15
+    )
 
 
 def test_layers_by_themselves_are_judged_by_themselves() -> None:
-    from fnprune_core.layout import UnitLayout
+    from fnprune_core.models.layout import UnitLayout
 
     signals = planted(n_sessions=6, n_units=600).signals
     sessions = ArraySessions(signals, layout=UnitLayout((300, 300)))
     model = GroupICA(n_components=4, n_runs=1, scope="layer").fit(sessions).result_
     study = open_study(sessions, tokens_of(sessions), model, settings=QUICK)
-    found = last(trust.over_seeds(study))
+    found = last(measures.over_seeds(study))
     assert found.iq.shape == (8,)
     assert np.median(found.match) > 0.95
-    assert last(trust.in_halves(study)).r.shape == (2, 8)
+    assert last(measures.in_halves(study)).r.shape == (2, 8)
 
 
 def test_values_by_block_come_in_the_order_of_the_atlas(real) -> None:
@@ -347,13 +351,13 @@ def test_values_by_block_come_in_the_order_of_the_atlas(real) -> None:
 def test_partners_are_those_of_the_network_and_not_the_most_alike() -> None:
     to_a, to_b = np.array([[0.9, 0.1], [0.2, 0.8]]), np.array([[0.1, 0.7], [0.6, 0.3]])
     between = np.array([[0.95, 0.5], [0.4, 0.99]])
-    assert trust.partners(to_a, to_b, between).tolist() == [0.5, 0.4]
+    assert measures.partners(to_a, to_b, between).tolist() == [0.5, 0.4]
 
 
 def test_stop_is_heard_within_a_measure() -> None:
     cancel = CancelToken()
     study, _ = study_of(planted(n_sessions=8).signals, cancel=cancel)
-    measure = trust.over_bootstraps(study)
+    measure = measures.over_bootstraps(study)
     next(measure)
     cancel.cancel()
     with pytest.raises(Cancelled):
@@ -361,7 +365,9 @@ def test_stop_is_heard_within_a_measure() -> None:
 
 
 def test_same_seed_same_figures(real) -> None:
-    a, b = (last(trust.over_bootstraps(study_of(planted(n_sessions=8).signals)[0])) for _ in "ab")
+    a, b = (
+        last(measures.over_bootstraps(study_of(planted(n_sessions=8).signals)[0])) for _ in "ab"
+    )
     np.testing.assert_array_equal(a.iq, b.iq)
 
 

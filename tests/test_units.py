@@ -7,11 +7,9 @@ import tiny
 import torch
 from test_probing import atlas_from
 
-from fnprune_core.architectures import layers_of
-from fnprune_core.errors import FingerprintMismatchError, SettingsError
-from fnprune_core.networks import NetworkAtlas
-from fnprune_core.topography import build_cortex
-from fnprune_core.units import (
+from fnprune_core.atlas.cortex import build_cortex
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.atlas.units import (
     activation_by_domain,
     as_network,
     check_unit,
@@ -21,6 +19,8 @@ from fnprune_core.units import (
     similar_units,
     weight_norms,
 )
+from fnprune_core.errors import FingerprintMismatchError, SettingsError
+from fnprune_core.models.architectures import layers_of
 
 
 @pytest.fixture

@@ -11,7 +11,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from fnprune_core import imaging, volumes
+from fnprune_core.atlas import files, volumes
+from fnprune_core.atlas.cortex import Cortex, SheetShape
+from fnprune_core.atlas.voxels import grid_of, read_sidecar
 from fnprune_core.errors import (
     CorruptArtifactError,
     FingerprintMismatchError,
@@ -19,10 +21,8 @@ from fnprune_core.errors import (
     SettingsError,
     StorageError,
 )
-from fnprune_core.layout import UnitLayout
+from fnprune_core.models.layout import UnitLayout
 from fnprune_core.storage import Workspace
-from fnprune_core.topography import Cortex, SheetShape
-from fnprune_core.voxels import grid_of, read_sidecar
 
 RAGGED = UnitLayout((7, 12, 5))
 NAMES = ("French <b>", "a\tb", "", "=1")
@@ -285,20 +285,20 @@ def test_large_labels_stay_apart(dtype) -> None:
 
 
 def test_folder_of_images_is_a_new_one(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(imaging, "open_atlas", lambda *_: atlas())
-    monkeypatch.setattr(imaging, "open_grid", lambda *_: GRID)
-    monkeypatch.setattr(imaging, "network_names", lambda *_: NAMES)
+    monkeypatch.setattr(files, "open_atlas", lambda *_: atlas())
+    monkeypatch.setattr(files, "open_grid", lambda *_: GRID)
+    monkeypatch.setattr(files, "network_names", lambda *_: NAMES)
     monkeypatch.chdir(tmp_path)
     workspace = Workspace(tmp_path / "workspace")
     with pytest.raises(StorageError, match="current folder"):
-        imaging.write_volumes(workspace, "a1", Path())
+        files.write_volumes(workspace, "a1", Path())
     assert Path.cwd() == tmp_path, "the folder we are in is still there"
     monkeypatch.setenv("HOME", str(tmp_path))
-    written = imaging.write_volumes(workspace, "a1", Path("~/images"))
+    written = files.write_volumes(workspace, "a1", Path("~/images"))
     assert sorted(path.name for path in (tmp_path / "images").iterdir()) == sorted(FILES)
     assert all(path.is_file() for path in written)
     with pytest.raises(StorageError, match="not empty"):
-        imaging.write_volumes(workspace, "a1", Path("images"))
+        files.write_volumes(workspace, "a1", Path("images"))
 
 
 def test_image_of_another_model_is_refused() -> None:

@@ -12,9 +12,8 @@ import tiny
 import torch
 from transformers import AutoModelForCausalLM
 
-from fnprune_core import recording as recording_module
 from fnprune_core import storage, workflows
-from fnprune_core.decomposition import GroupICA
+from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.errors import (
     CorruptArtifactError,
     FingerprintMismatchError,
@@ -25,15 +24,16 @@ from fnprune_core.errors import (
     SettingsError,
     StorageError,
 )
-from fnprune_core.evaluation import Perplexity, perplexity
-from fnprune_core.models import LanguageModel
-from fnprune_core.plans import PlanSettings, PruningPlan
+from fnprune_core.evaluation.perplexity import Perplexity, perplexity
+from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.models.silencing import silenced
+from fnprune_core.plans.plan import PlanSettings, PruningPlan
 from fnprune_core.progress import Cancelled, CancelToken
-from fnprune_core.pruning import prune
-from fnprune_core.recording import Recording, RecordingSettings, recording_bytes
-from fnprune_core.silencing import silenced
+from fnprune_core.pruning.slicing import prune
+from fnprune_core.recording import recording as recording_module
+from fnprune_core.recording.recording import Recording, RecordingSettings, recording_bytes
 from fnprune_core.storage import Workspace
-from fnprune_core.windows import Windows
+from fnprune_core.texts.windows import Windows
 
 DOCUMENTS = tiny.toy_documents(n_per_domain=4, n_words=130)
 CALIBRATION = [*DOCUMENTS[:3], *DOCUMENTS[4:7]]

@@ -31,14 +31,14 @@ from transformers import (
     Qwen3Config,
 )
 
-from fnprune_core import modeling_per_layer
-from fnprune_core.architectures import feeding_modules, feeding_rows, weight_of
-from fnprune_core.corpora import Document
-from fnprune_core.layout import UnitLayout
-from fnprune_core.models import LanguageModel, wrap_model
-from fnprune_core.plans import PlanSettings, PruningPlan
-from fnprune_core.silencing import Refit
-from fnprune_core.windows import Windows
+from fnprune_core.models import modeling_per_layer
+from fnprune_core.models.architectures import feeding_modules, feeding_rows, weight_of
+from fnprune_core.models.language_model import LanguageModel, wrap_model
+from fnprune_core.models.layout import UnitLayout
+from fnprune_core.models.silencing import Refit
+from fnprune_core.plans.plan import PlanSettings, PruningPlan
+from fnprune_core.texts.cutting import Document
+from fnprune_core.texts.windows import Windows
 
 VOCABULARY = 64
 # Id 0 is the unknown word; the others are "ab", "ac", …

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from fnprune_core import volumes
-from fnprune_core.volumes import ImportedImage
+from fnprune_core.atlas import volumes
+from fnprune_core.atlas.volumes import ImportedImage
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the image")

@@ -6,6 +6,7 @@ float32 or int8, pooled to the screen.
 
 from app.figures.base import Picture
 from app.figures.cortex import cortex_surfaces
+from app.figures.layer_profile import removal_profile
 from app.figures.maps import cortex_projections, cortex_slices
 from app.figures.networks import (
     domain_bars,
@@ -15,7 +16,6 @@ from app.figures.networks import (
     time_course,
     variance_bars,
 )
-from app.figures.plans import removal_profile
 from app.figures.recordings import carpet_plot, layer_lines
 
 __all__ = [

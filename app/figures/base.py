@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from app.theme import Palette
+from app.figures.theme import Palette
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

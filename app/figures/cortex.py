@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from app.figures.base import Picture, legend_on_top, safe, style
 from app.figures.surfaces import Mesh, body, coarser, outline, ring, surface
-from app.theme import Palette, network_colours, rgba
+from app.figures.theme import Palette, network_colours, rgba
 
 GAP = 2  # empty cells between slices
 MOST_CELLS = 240_000  # of all volumes in one picture: finer ones are drawn coarser

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from app.figures.base import Picture, legend_on_top, safe, style
-from app.theme import Palette, parcel_scale, qualitative, rgba
+from app.figures.theme import Palette, parcel_scale, qualitative, rgba
 
 NO_NETWORK, NO_DOMAIN = "no network", "no domain"
 

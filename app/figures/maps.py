@@ -10,10 +10,10 @@ from plotly.subplots import make_subplots
 
 from app.figures.base import Picture, style
 from app.figures.cortex import GAP, mosaic
+from app.figures.raster import group_columns, small_ints, to_int8
 from app.figures.surfaces import ring, silhouette
-from app.raster import group_columns, small_ints, to_int8
-from app.theme import Palette, diverging_scale
-from fnprune_core.topography import strongest
+from app.figures.theme import Palette, diverging_scale
+from fnprune_core.atlas.cortex import strongest
 
 #: Cells beyond which z goes to the browser in steps of 1/127 of the limit: a quarter of the bytes.
 MOST_EXACT = 120_000

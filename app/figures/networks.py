@@ -10,9 +10,9 @@ from plotly.subplots import make_subplots
 
 from app.figures.base import Picture, legend_on_top, safe, style
 from app.figures.maps import add_profile, colour_bar
-from app.markup import visible
-from app.raster import bin_starts, group_columns, pool_columns
-from app.theme import Palette, diverging_scale, parcel_scale, rgba
+from app.figures.markup import visible
+from app.figures.raster import bin_starts, group_columns, pool_columns
+from app.figures.theme import Palette, diverging_scale, parcel_scale, rgba
 
 MAP_COLUMNS = 768
 _SPACE = {" ": "␣", "\n": "⏎", "\t": "⇥"}

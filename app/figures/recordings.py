@@ -6,8 +6,8 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from app.figures.base import Picture, legend_on_top, style
-from app.raster import to_int8
-from app.theme import Palette
+from app.figures.raster import to_int8
+from app.figures.theme import Palette
 
 
 def carpet_plot(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from fnprune_core.commands.console import print_facts, print_json, print_table, progress_bars
 from fnprune_core.commands.options import (
     EMBEDDED,
     Device,
@@ -22,16 +23,15 @@ from fnprune_core.commands.options import (
     numbers_in,
     workspace_at,
 )
-from fnprune_core.console import print_facts, print_json, print_table, progress_bars
 from fnprune_core.errors import SettingsError
 
 if TYPE_CHECKING:
-    from fnprune_core.generations import SideBySide
-    from fnprune_core.lesion_studies import LesionStudy
-    from fnprune_core.lesioning import LesionOrder
-    from fnprune_core.lesions import Lesion, Stimuli
-    from fnprune_core.models import LanguageModel
-    from fnprune_core.networks import NetworkAtlas
+    from fnprune_core.atlas.network_atlas import NetworkAtlas
+    from fnprune_core.evaluation.side_by_side import SideBySide
+    from fnprune_core.lesions.run import LesionOrder
+    from fnprune_core.lesions.sites import Lesion, Stimuli
+    from fnprune_core.lesions.study import LesionStudy
+    from fnprune_core.models.language_model import LanguageModel
     from fnprune_core.storage import Workspace
 
 _COLUMNS = (
@@ -91,8 +91,8 @@ def lesion(
 ) -> None:
     """Silence networks and measure what the model loses; a stopped study is gone on with."""
     from fnprune_core import workflows
-    from fnprune_core.lesioning import LesionOrder, lesion_study, open_lesions
-    from fnprune_core.lesions import LesionSettings
+    from fnprune_core.lesions.run import LesionOrder, lesion_study, open_lesions
+    from fnprune_core.lesions.sites import LesionSettings
 
     workspace = workspace_at(where)
     atlas = workflows.open_atlas(workspace, decomposition)
@@ -120,7 +120,7 @@ def lesion(
 
 
 def _documents(texts: Sequence[str] | None, options: TextOptions) -> Any:
-    from fnprune_core.corpora import builtin_documents
+    from fnprune_core.texts.cutting import builtin_documents
 
     return documents_from(texts, options) if texts else builtin_documents(split="held-out")
 
@@ -133,8 +133,8 @@ def _stimuli(
     max_windows: int,
 ) -> "Stimuli":
     from fnprune_core import workflows
-    from fnprune_core.lesion_localizers import ready_stimuli
-    from fnprune_core.lesions import domain_stimuli
+    from fnprune_core.lesions.on_localizers import ready_stimuli
+    from fnprune_core.lesions.sites import domain_stimuli
 
     if localizers:
         return ready_stimuli(localizers, language_model.tokenizer)
@@ -153,7 +153,7 @@ def _lesions(
     strengths: str,
 ) -> "tuple[Lesion, ...]":
     """Return the lesions that were asked for: each network if none was."""
-    from fnprune_core.lesions import Lesion
+    from fnprune_core.lesions.sites import Lesion
 
     try:
         scales = [float(part) for part in strengths.split(",") if part.strip()]
@@ -175,8 +175,8 @@ def _people(workspace: "Workspace", atlas: "NetworkAtlas", names: Sequence[str])
     """Return the lesions of patients by name; some are known once a matrix was measured."""
     if not names:
         return []
-    from fnprune_core.lesioning import lesion_studies, open_lesions
-    from fnprune_core.patients import patients
+    from fnprune_core.lesions.patients import patients
+    from fnprune_core.lesions.run import lesion_studies, open_lesions
 
     studies = (open_lesions(workspace, id) for id in lesion_studies(workspace, atlas.id))
     matrix = next((s for s in studies if len({each.networks for each in s.lesions}) > 1), None)
@@ -260,9 +260,9 @@ def _write(
     workspace: "Workspace", language_model: "LanguageModel", order: "LesionOrder", prompt: str, *,
     as_json: bool,
 ) -> None:  # fmt: skip
-    from fnprune_core.generating import Prompt
-    from fnprune_core.generations import BOTH, DENSE
-    from fnprune_core.lesion_texts import WritingOrder, open_lesion_text, write_under_lesion
+    from fnprune_core.evaluation.generation import Prompt
+    from fnprune_core.evaluation.side_by_side import BOTH, DENSE
+    from fnprune_core.lesions.writing import WritingOrder, open_lesion_text, write_under_lesion
 
     asked = WritingOrder(
         decomposition_id=order.decomposition_id,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fnprune_core.commands.console import print_facts, print_json, print_table, progress_bars
 from fnprune_core.commands.options import (
     EMBEDDED,
     Device,
@@ -16,11 +17,10 @@ from fnprune_core.commands.options import (
     load,
     workspace_at,
 )
-from fnprune_core.console import print_facts, print_json, print_table, progress_bars
 
 if TYPE_CHECKING:
-    from fnprune_core.localizer_results import LocalizerResult
-    from fnprune_core.stimuli import Localizer
+    from fnprune_core.localizers.results import LocalizerResult
+    from fnprune_core.localizers.stimuli import Localizer
 
 _COLUMNS = ["network", "name", "difference", "low", "high", "effect_size", "t", "q"]
 _MOST = 12
@@ -49,8 +49,9 @@ def localize(
 ) -> None:
     """Read blocks of texts in alternating conditions, and say which networks respond."""
     stimuli = _stimuli(localizer, positive or [], negative or [])
-    from fnprune_core import decoding, workflows
-    from fnprune_core.item_decoding import DecodingSettings
+    from fnprune_core import workflows
+    from fnprune_core.atlas import decoding
+    from fnprune_core.localizers.decoding import DecodingSettings
 
     workspace = workspace_at(where)
     opened = workflows.open_atlas(workspace, atlas)
@@ -85,12 +86,12 @@ def localize(
 
 
 def _stimuli(name: str, positive: list[str], negative: list[str]) -> "Localizer":
-    from fnprune_core import localizers
-    from fnprune_core.stimuli import read_localizer
+    from fnprune_core.localizers import ready_made
+    from fnprune_core.localizers.stimuli import read_localizer
 
-    if name in localizers.READY or not Path(name).suffix:
-        return localizers.load(name)
-    own = localizers.own_name(Path(name).stem)
+    if name in ready_made.READY or not Path(name).suffix:
+        return ready_made.load(name)
+    own = ready_made.own_name(Path(name).stem)
     return read_localizer(Path(name), name=own, positive=positive, negative=negative)
 
 

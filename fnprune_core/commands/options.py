@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fnprune_core.console import progress_bars
+from fnprune_core.commands.console import progress_bars
 from fnprune_core.errors import SettingsError
 from fnprune_core.storage import Workspace
 
 if TYPE_CHECKING:
-    from fnprune_core.documents import Document
-    from fnprune_core.layout import UnitLayout
-    from fnprune_core.models import LanguageModel
+    from fnprune_core.models.language_model import LanguageModel
+    from fnprune_core.models.layout import UnitLayout
+    from fnprune_core.texts.documents import Document
 
 EMBEDDED = "embedded"  # as in loading, which would import torch
 
@@ -51,7 +51,7 @@ class TextOptions:
 
 def documents_from(sources: Sequence[str], options: TextOptions) -> "list[Document]":
     """Return the documents of all sources."""
-    from fnprune_core.corpora import read_documents
+    from fnprune_core.texts.cutting import read_documents
 
     found: list[Document] = []
     for source in sources:
@@ -66,7 +66,7 @@ def workspace_at(path: Path | None) -> Workspace:
 
 def load(model: str, device: str, dtype: str, *, as_json: bool) -> "LanguageModel":
     """Load a model, with a progress bar for people."""
-    from fnprune_core.loading import load_model
+    from fnprune_core.models.loading import load_model
 
     with progress_bars(shown=not as_json) as progress:
         return load_model(model, device=device, dtype=dtype, progress=progress)

@@ -7,8 +7,8 @@ from fnprune_core.commands.options import TextOptions, documents_from
 from fnprune_core.storage import Workspace
 
 if TYPE_CHECKING:
-    from fnprune_core.corpora import Windows
-    from fnprune_core.models import LanguageModel
+    from fnprune_core.models.language_model import LanguageModel
+    from fnprune_core.texts.cutting import Windows
 
 
 def search_windows(
@@ -21,8 +21,8 @@ def search_windows(
 ) -> "Windows":
     """Return windows of the texts, or of the built-in ones, that the recording did not read."""
     from fnprune_core.artifacts import open_recording
-    from fnprune_core.corpora import builtin_documents
-    from fnprune_core.trials import unread_windows
+    from fnprune_core.pruning.search_trials import unread_windows
+    from fnprune_core.texts.cutting import builtin_documents
 
     return unread_windows(
         language_model,

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from fnprune_core.commands.console import print_json, print_table, progress_bars
 from fnprune_core.commands.options import (
     EMBEDDED,
     Device,
@@ -17,8 +18,7 @@ from fnprune_core.commands.options import (
     workspace_at,
 )
 from fnprune_core.commands.searching import search_windows
-from fnprune_core.console import print_json, print_table, progress_bars
-from fnprune_core.plans import PlanSettings
+from fnprune_core.plans.plan import PlanSettings
 
 _COLUMNS = (
     "attention_ratio", "ratio", "share_of_parameters", "perplexity", "difference",
@@ -52,7 +52,7 @@ def shares(
     as_json: Json = False,
 ) -> None:
     """Find how much of a cut attention should bear: plans of equal size, tried on other text."""
-    from fnprune_core.share_search import ShareOrder, search_shares
+    from fnprune_core.pruning.search_attention import ShareOrder, search_shares
 
     workspace = workspace_at(where)
     order = ShareOrder(  # a mistake is told before the model is loaded

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fnprune_core.commands.console import print_json, print_table, progress_bars
 from fnprune_core.commands.options import (
     EMBEDDED,
     Device,
@@ -23,11 +24,10 @@ from fnprune_core.commands.options import (
     shares_in,
     workspace_at,
 )
-from fnprune_core.console import print_json, print_table, progress_bars
-from fnprune_core.plans import PlanSettings
+from fnprune_core.plans.plan import PlanSettings
 
 if TYPE_CHECKING:
-    from fnprune_core.sweeping import Sweep
+    from fnprune_core.pruning.sweep import Sweep
 
 _COLUMNS = (
     "score", "ratio", "share_of_parameters", "perplexity", "error", "difference",
@@ -66,8 +66,8 @@ def sweep(
 ) -> None:
     """Measure perplexity against ratio; what was measured before is found, a stop is resumed."""
     from fnprune_core import workflows
-    from fnprune_core.corpora import builtin_documents
-    from fnprune_core.sweeping import SweepOrder
+    from fnprune_core.pruning.sweep import SweepOrder
+    from fnprune_core.texts.cutting import builtin_documents
 
     workspace = workspace_at(where)
     order = SweepOrder(

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fnprune_core.commands.console import print_facts, print_json, print_table, progress_bars
 from fnprune_core.commands.options import Json, Where, workspace_at
-from fnprune_core.console import print_facts, print_json, print_table, progress_bars
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from fnprune_core.verdicts import Assessment
+    from fnprune_core.reliability.results import Assessment
 
 #: What people read; the rest is in the JSON.
 SHOWN = (

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from fnprune_core.commands.console import print_json, print_table
 from fnprune_core.commands.options import Json, Where, workspace_at
-from fnprune_core.console import print_json, print_table
 
 
 def volumes(

@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 
 from fnprune_core import workflows
-from fnprune_core.corpora import builtin_documents
-from fnprune_core.lesion_studies import LesionStudy
-from fnprune_core.lesioning import lesion_studies, open_lesions
-from fnprune_core.localizers import READY
-from fnprune_core.localizers import load as load_localizer
-from fnprune_core.plan_history import PlanRecord
-from fnprune_core.plans import PlanSettings
+from fnprune_core.evaluation.history import PlanRecord
+from fnprune_core.lesions.run import lesion_studies, open_lesions
+from fnprune_core.lesions.study import LesionStudy
+from fnprune_core.localizers.ready_made import READY
+from fnprune_core.localizers.ready_made import load as load_localizer
+from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.report.experiments import run_localizers
 from fnprune_core.report.material import Material
 from fnprune_core.report.parts import Block, Code, Section, Text
 from fnprune_core.storage import read_manifest
+from fnprune_core.texts.cutting import builtin_documents
 
 TEXTS, OWN_STIMULI = "YOUR_TEXTS", "YOUR_STIMULI.tsv"
 _ICA = {

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 
 from fnprune_core import workflows
-from fnprune_core.contrasts import LEVEL
-from fnprune_core.lesion_studies import LesionStudy
-from fnprune_core.lesioning import lesion_studies, open_lesions
-from fnprune_core.lesions import Lesion
-from fnprune_core.localizer_results import LocalizerResult
+from fnprune_core.lesions.run import lesion_studies, open_lesions
+from fnprune_core.lesions.sites import Lesion
+from fnprune_core.lesions.study import LesionStudy
+from fnprune_core.localizers.glm import LEVEL
+from fnprune_core.localizers.results import LocalizerResult
 from fnprune_core.report.material import Material
 from fnprune_core.report.parts import (
     Block,

@@ -1,10 +1,10 @@
 """The few figures that a report opens with."""
 
-from fnprune_core.applying import applied_note
-from fnprune_core.plan_history import DENSE
+from fnprune_core.evaluation.history import DENSE
+from fnprune_core.matching.dual_regression import applied_note
+from fnprune_core.reliability.results import HIGH
 from fnprune_core.report.material import Material
 from fnprune_core.report.plans import label
-from fnprune_core.verdicts import HIGH
 
 
 def headline(m: Material) -> list[tuple[str, str]]:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from fnprune_core.plan_history import history
+from fnprune_core.evaluation.history import history
+from fnprune_core.reliability.resampling import LEAST_DOCUMENTS
+from fnprune_core.reliability.results import HIGH
 from fnprune_core.report.material import Material
 from fnprune_core.report.parts import Listing, Section
-from fnprune_core.resampling import LEAST_DOCUMENTS
-from fnprune_core.verdicts import HIGH
 
 _FEW_DOCUMENTS = 20
 _TOKENS_A_NETWORK = 100

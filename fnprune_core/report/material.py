@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fnprune_core import decoding, workflows
-from fnprune_core.annotations import Annotations, read_annotations
+from fnprune_core import workflows
+from fnprune_core.atlas import decoding
+from fnprune_core.atlas.annotations import Annotations, read_annotations
+from fnprune_core.atlas.cortex import Cortex
+from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas
 from fnprune_core.errors import SettingsError
-from fnprune_core.losses import Perplexity
-from fnprune_core.networks import DEFAULT_THRESHOLD, NetworkAtlas
-from fnprune_core.plan_history import History, PlanRecord, history
+from fnprune_core.evaluation.history import History, PlanRecord, history
+from fnprune_core.evaluation.results import Perplexity
 from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
-from fnprune_core.sessions import document_codes
+from fnprune_core.recording.sessions import document_codes
+from fnprune_core.reliability.results import Assessment
 from fnprune_core.storage import Entry, Workspace, read_manifest
-from fnprune_core.topography import Cortex
-from fnprune_core.verdicts import Assessment
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

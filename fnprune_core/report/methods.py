@@ -5,12 +5,12 @@ from typing import Any
 
 import pandas as pd
 
-from fnprune_core.allocation import protected_ends
-from fnprune_core.applying import applied_note
-from fnprune_core.assessing import PARTS
+from fnprune_core.matching.dual_regression import applied_note
+from fnprune_core.plans.allocation import protected_ends
+from fnprune_core.reliability.assess import PARTS
 from fnprune_core.report.material import Material
 from fnprune_core.report.parts import Block, Column, Heading, Section, Table, Text
-from fnprune_core.scores import SCORES
+from fnprune_core.scores.units import SCORES
 from fnprune_core.storage import read_manifest
 
 _DEFAULT_NOTE = "the default"

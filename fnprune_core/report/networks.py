@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from fnprune_core import connectome, decoding, tables
+from fnprune_core import tables
+from fnprune_core.atlas import connectome, decoding
 from fnprune_core.errors import SettingsError
 from fnprune_core.report.material import Material
 from fnprune_core.report.parts import Block, Column, Missing, Section, Slot, Table, Text

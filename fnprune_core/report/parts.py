@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from fnprune_core.annotation_files import shielded
+from fnprune_core.atlas.annotation_files import shielded
 
 #: Every member of the archive has this time: the same report, the same bytes.
 _TIME = (1980, 1, 1, 0, 0, 0)

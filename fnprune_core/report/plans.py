@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from fnprune_core import workflows
-from fnprune_core.evaluation import paired_by_domain, paired_difference
-from fnprune_core.losses import N_BLOCKS, Perplexity
-from fnprune_core.model_cards import ratio_text
-from fnprune_core.plan_history import DENSE, Measurement, PlanRecord
+from fnprune_core.evaluation.history import DENSE, Measurement, PlanRecord
+from fnprune_core.evaluation.perplexity import paired_by_domain, paired_difference
+from fnprune_core.evaluation.results import N_BLOCKS, Perplexity
+from fnprune_core.export.model_card import ratio_text
 from fnprune_core.report.material import Material
 from fnprune_core.report.parts import (
     Block,

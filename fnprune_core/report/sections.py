@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD
 from fnprune_core.errors import FnpruneError, SettingsError
-from fnprune_core.networks import DEFAULT_THRESHOLD
 from fnprune_core.progress import ProgressEvent
 from fnprune_core.report.commands import reproduce
 from fnprune_core.report.experiments import (
@@ -19,7 +19,7 @@ from fnprune_core.report.methods import methods
 from fnprune_core.report.networks import connected, decoded, decoding_lacks, networks, networks_lack
 from fnprune_core.report.parts import Missing, Section
 from fnprune_core.report.plans import plans, plans_lack
-from fnprune_core.report.trust import trust, trust_lacks
+from fnprune_core.report.reliability import trust, trust_lacks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

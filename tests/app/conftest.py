@@ -14,11 +14,12 @@ from browsing import Browser, opened, served
 from driving import Materials
 from streamlit.testing.v1 import AppTest
 
+from app import pages
 from fnprune_core import workflows
-from fnprune_core.decomposition import GroupICA
+from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.errors import NotConvergedWarning
-from fnprune_core.loading import load_model
-from fnprune_core.recording import RecordingSettings
+from fnprune_core.models.loading import load_model
+from fnprune_core.recording.recording import RecordingSettings
 from fnprune_core.storage import Workspace
 
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
@@ -109,7 +110,7 @@ def open_page(fresh) -> Callable[..., AppTest]:
             at.query_params[name] = value
         at.run()
         if page != "start":
-            at.switch_page(f"views/{page}.py").run()
+            at.switch_page(pages.page(page).path).run()
         return at
 
     return opened

@@ -7,8 +7,8 @@ from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
-from app import resources
-from app.jobs import Job
+from app.shell import resources
+from app.shell.jobs import Job
 
 PATIENCE_S = 120.0
 

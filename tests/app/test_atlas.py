@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from driving import finish, press, said, view
 
-from app import map_options, maps, resources
-from app.map_options import MapOptions
-from app.state import ViewState, encode
+from app.atlas.networks import map
+from app.atlas.networks import options as map_options
+from app.atlas.networks.options import MapOptions
+from app.shell import resources
+from app.shell.view_state import ViewState, encode
 from fnprune_core import workflows
 from fnprune_core.storage import Workspace
 
@@ -50,10 +52,10 @@ def test_a_pole_keeps_its_own_units_and_the_empty_cells() -> None:
 def test_a_click_finds_the_strongest_unit_along_the_line_of_sight() -> None:
     volume = np.zeros((4, 6, 9), dtype=np.float32)
     volume[2, 3, 5], volume[2, 1, 5], volume[3, 3, 5] = -9.0, 4.0, 5.0
-    assert maps._cell_of(volume, "sides", 0, (5, 2, None)) == (2, 3, 5)  # from the front
-    assert maps._cell_of(volume, "sides", 1, (3, 2, None)) == (2, 3, 5)  # from the side
-    assert maps._cell_of(volume, "sides", 2, (5, 3, None)) == (2, 3, 5)  # from above
-    assert maps._cell_of(volume, "sides", 3, (5, 3, None)) is None  # the depth profile
+    assert map._cell_of(volume, "sides", 0, (5, 2, None)) == (2, 3, 5)  # from the front
+    assert map._cell_of(volume, "sides", 1, (3, 2, None)) == (2, 3, 5)  # from the side
+    assert map._cell_of(volume, "sides", 2, (5, 3, None)) == (2, 3, 5)  # from above
+    assert map._cell_of(volume, "sides", 3, (5, 3, None)) is None  # the depth profile
 
 
 def test_only_the_chosen_section_is_drawn(open_page, placed) -> None:

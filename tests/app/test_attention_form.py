@@ -2,9 +2,9 @@
 
 from driving import finish, press, said
 
-from app import resources
+from app.shell import resources
 from fnprune_core import workflows
-from fnprune_core.plans import PlanSettings
+from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import ignore
 
 

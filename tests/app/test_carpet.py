@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from driving import said, view
 
-from app import resources
-from app.caches import carpet as cache
-from app.figures.carpet import (
+from app.atlas.carpet import data as cache
+from app.atlas.carpet.figures import (
     CarpetRows,
     Span,
     overview_carpet,
     session_carpet,
     stretch_carpet,
 )
-from app.theme import READING_ROOM
+from app.figures.theme import READING_ROOM
+from app.shell import resources
 
 ROWS = CarpetRows(
     layer=np.array([0, 0, 1, 2]), index=np.array([3, 7, 1, 0]), network=np.array([1, 1, 0, 2]),

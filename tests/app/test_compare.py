@@ -8,8 +8,8 @@ import pytest
 import tiny
 from driving import finish, press, said, view
 
-from app.caches.comparing import _recording_label
-from app.figures.comparing import (
+from app.atlas.compare.data import _recording_label
+from app.atlas.compare.figures import (
     Side,
     likeness_chart,
     matrix_order,
@@ -18,15 +18,15 @@ from app.figures.comparing import (
     r_histogram,
     similarity_matrix,
 )
-from app.theme import PAPER
+from app.figures.theme import PAPER
 from fnprune_core import workflows
-from fnprune_core.annotations import Annotation, annotate, read_annotations
-from fnprune_core.decomposition import GroupICA
+from fnprune_core.atlas.annotations import Annotation, annotate, read_annotations
+from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.errors import NotConvergedWarning
-from fnprune_core.identities import read_identities
-from fnprune_core.loading import load_model
-from fnprune_core.matching import match
-from fnprune_core.recording import RecordingSettings
+from fnprune_core.matching.atlases import match
+from fnprune_core.matching.identities import read_identities
+from fnprune_core.models.loading import load_model
+from fnprune_core.recording.recording import RecordingSettings
 from fnprune_core.storage import Workspace
 
 

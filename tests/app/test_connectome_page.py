@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from driving import press, view
 
-from app import connectome_options, resources
-from app.caches import connectome as cache
-from app.connectome_options import MEASURES, ConnectomeOptions, decode
-from fnprune_core import annotations, connectome, workflows
-from fnprune_core.annotations import Annotation
+from app.atlas.connectome import data as cache
+from app.atlas.connectome import options
+from app.atlas.connectome.options import MEASURES, ConnectomeOptions, decode
+from app.shell import resources
+from fnprune_core import workflows
+from fnprune_core.atlas import annotations, connectome
+from fnprune_core.atlas.annotations import Annotation
 
 
 def charts(at) -> list[str]:
@@ -119,5 +121,5 @@ def test_options_survive_the_url_and_nonsense_does_not() -> None:
     assert decode(chosen.encode()) == chosen
     assert ConnectomeOptions().encode() == ""
     assert decode("only-n12-e999-w1-s77-g-x") == ConnectomeOptions(
-        edges=40, width=8, n_states=connectome_options.MOST_STATES
+        edges=40, width=8, n_states=options.MOST_STATES
     )

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from driving import finish, press, view
 
-from app import picking, resources
-from app.caches import embedding as cache
 from app.figures.embedding import Colouring, NetworkPoints, UnitPoints, networks_map, units_map
-from app.theme import PAPER, READING_ROOM, qualitative
-from fnprune_core import embeddings
+from app.figures.theme import PAPER, READING_ROOM, qualitative
+from app.shell import resources
+from app.shell.caches import embedding as cache
+from app.widgets import lasso
+from fnprune_core.atlas import embedding
 
 NAMES = ["<b>a</b>", "b", "c"]
 
@@ -81,8 +82,8 @@ def test_rows_come_from_customdata_once_however_it_is_wrapped() -> None:
             "points": [{"customdata": 4}, {"customdata": [2]}, {"x": 1.0}, {"customdata": 4}]
         }
     }
-    assert picking.chosen_rows(event) == [2, 4]
-    assert picking.chosen_rows(None) == []
+    assert lasso.chosen_rows(event) == [2, 4]
+    assert lasso.chosen_rows(None) == []
 
 
 @pytest.fixture
@@ -92,14 +93,14 @@ def placed(example, monkeypatch):
     def project(features, **options):
         return np.asarray(features[:, :2] + 1e-3 * features[:, 2:4], dtype=np.float32)
 
-    monkeypatch.setattr(embeddings, "place_units", project)
-    monkeypatch.setattr(embeddings, "place_networks", lambda d, **_: d[:, :2].astype(np.float32))
-    embeddings.embed(resources.workspace(), example.atlas)
+    monkeypatch.setattr(embedding, "place_units", project)
+    monkeypatch.setattr(embedding, "place_networks", lambda d, **_: d[:, :2].astype(np.float32))
+    embedding.embed(resources.workspace(), example.atlas)
     return example
 
 
 def test_the_embedding_is_offered_made_and_found(open_page, placed) -> None:
-    folder = resources.workspace().folder("embeddings", embeddings.embedding_id(placed.atlas))
+    folder = resources.workspace().folder("embeddings", embedding.embedding_id(placed.atlas))
     (folder / "manifest.json").rename(folder.parent / "kept.json")
     for path in folder.iterdir():
         path.unlink()
@@ -116,8 +117,8 @@ def test_the_embedding_is_offered_made_and_found(open_page, placed) -> None:
 
 
 def test_a_lasso_lists_units_and_opens_a_network(open_page, placed, monkeypatch) -> None:
-    monkeypatch.setattr(picking, "chosen_rows", lambda event: list(range(30)))
-    monkeypatch.setattr(picking, "MOST_ROWS", 12)
+    monkeypatch.setattr(lasso, "chosen_rows", lambda event: list(range(30)))
+    monkeypatch.setattr(lasso, "MOST_ROWS", 12)
     at = open_page("embedding", **placed.view(), z="1.5")
     assert "30 units selected" in [h.value for h in at.subheader]
     assert "The 12 strongest of 30 are listed." in [c.value for c in at.caption]
@@ -145,7 +146,7 @@ def test_networks_are_drawn_with_their_neighbours_and_a_click_selects(
     near = cache.neighbours(placed.atlas, 2, by="maps")
     assert len(near) == 5
     assert 2 not in near
-    monkeypatch.setattr(picking, "chosen_rows", lambda event: [4])
+    monkeypatch.setattr(lasso, "chosen_rows", lambda event: [4])
     at.run()
     assert view(at).network == 4
     assert not at.exception

@@ -7,16 +7,19 @@ import tiny
 from driving import finish, press, said, view
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig
 
-from app import resources, tasks_export
-from app.texts import TextChoice
-from fnprune_core import modeling_per_layer, speed, workflows
-from fnprune_core.corpora import Document
-from fnprune_core.export import form_named
-from fnprune_core.gguf_form import PROBE
-from fnprune_core.loading import load_model
-from fnprune_core.plans import PlanSettings
-from fnprune_core.recording import RecordingSettings
-from fnprune_core.speed import ModelSpeed, Speed
+from app.pruning.export import tasks
+from app.shell import resources
+from app.shell.text_choice import TextChoice
+from fnprune_core import workflows
+from fnprune_core.export import speed
+from fnprune_core.export.export import form_named
+from fnprune_core.export.gguf import PROBE
+from fnprune_core.export.speed import ModelSpeed, Speed
+from fnprune_core.models import modeling_per_layer
+from fnprune_core.models.loading import load_model
+from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.recording.recording import RecordingSettings
+from fnprune_core.texts.cutting import Document
 
 SETTINGS = PlanSettings(score="flap", ratio=0.3, allocation="global", sink_units=2)
 
@@ -81,7 +84,9 @@ def test_what_a_family_has_no_place_for_is_told_once_the_model_is_loaded(
     text = "\n".join(each.value for each in at.markdown)
     assert "not for this plan" in text  # its tokenizer knows words, GGUF's are byte-level
     assert at.button(key="export-choose-gguf").disabled
-    monkeypatch.setattr("app.export_forms.workflows.why_no_form", lambda *_: "No home *here*.")
+    monkeypatch.setattr(
+        "app.pruning.export.forms.workflows.why_no_form", lambda *_: "No home *here*."
+    )
     at = open_export(plan, "uniform")
     assert "No home *here*." in said(at)
     assert "Export" not in [each.label for each in at.button]
@@ -174,7 +179,7 @@ def test_a_folder_that_cannot_be_written_is_told_before_the_button(
         monkeypatch.setattr("fnprune_core.storage.shutil.disk_usage", lambda path: usage)
         message = "free"
     else:
-        monkeypatch.setattr("fnprune_core.export.os.access", lambda path, mode: False)
+        monkeypatch.setattr("fnprune_core.export.export.os.access", lambda path, mode: False)
         message = "no permission"
     key = next(each.key for each in at.text_input if each.key.startswith("export-folder"))
     at.text_input(key=key).set_value(str(target)).run()
@@ -258,15 +263,15 @@ def test_a_gguf_file_is_written_from_the_app(fresh, open_page, tmp_path) -> None
 
 def test_equal_orders_are_one_job_and_another_form_is_another() -> None:
     shelf, workspace = resources.shelf(), resources.workspace()
-    order = tasks_export.FitOrder(
+    order = tasks.FitOrder(
         model="m", plan="p", multiple=8, is_alike=True, texts=TextChoice(), window=8, max_windows=1
     )
-    one, two = (tasks_export.fit(shelf, workspace, order) for _ in range(2))
+    one, two = (tasks.fit(shelf, workspace, order) for _ in range(2))
     assert one.inputs == two.inputs
     json.dumps(one.inputs)
     masked, uniform = (
-        tasks_export.export(
-            shelf, workspace, tasks_export.ExportOrder(model="m", plan="p", target="t", form=form)
+        tasks.export(
+            shelf, workspace, tasks.ExportOrder(model="m", plan="p", target="t", form=form)
         )
         for form in ("masked", "uniform")
     )

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from driving import press, said, view
 
-from app import exchange, resources
-from fnprune_core import annotations, tables, volumes, workflows
-from fnprune_core.annotations import Annotation, Annotations
+from app.atlas.files import volumes as exchange
+from app.shell import resources
+from fnprune_core import tables, workflows
+from fnprune_core.atlas import annotations, volumes
+from fnprune_core.atlas.annotations import Annotation, Annotations
 from fnprune_core.errors import SettingsError
 from fnprune_core.storage import Workspace
 

@@ -5,15 +5,15 @@ import pytest
 import tiny
 from driving import drawn, finish, press, said, view
 
-from app import recipes, resources, tasks_generate
-from app.figures.generations import divergence_course, next_tokens, word_label
-from app.reader import _strongest
-from app.tasks_generate import Written
-from app.theme import READING_ROOM
+from app.figures.theme import READING_ROOM
+from app.figures.two_texts import divergence_course, next_tokens, word_label
+from app.shell import generation_tasks, recipes, resources
+from app.shell.generation_tasks import Written
+from app.widgets.token_reader import _strongest
 from fnprune_core import workflows
-from fnprune_core.generating import Prompt, Sampling
-from fnprune_core.generations import DENSE, PRUNED
-from fnprune_core.plans import PlanSettings
+from fnprune_core.evaluation.generation import Prompt, Sampling
+from fnprune_core.evaluation.side_by_side import DENSE, PRUNED
+from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import NEVER
 from fnprune_core.storage import Workspace
 
@@ -156,12 +156,12 @@ def test_a_plan_of_another_model_is_refused(open_page, planned, tmp_path) -> Non
 
 def test_what_the_job_tells_grows_to_what_it_keeps(planned) -> None:
     example, plans = planned
-    order = tasks_generate.GenerationOrder(
+    order = generation_tasks.GenerationOrder(
         model=example.model, plan=plans[0], prompt=Prompt(text=PROMPT),
         sampling=Sampling(max_new_tokens=6),
     )  # fmt: skip
     told: list[object] = []
-    task = tasks_generate.generate(resources.shelf(), resources.workspace(), order)
+    task = generation_tasks.generate(resources.shelf(), resources.workspace(), order)
     found = workflows.open_generation(resources.workspace(), str(task.function(told.append, NEVER)))
     for whose in (DENSE, PRUNED):
         events = [e for e in told if isinstance(e, Written) and e.whose == whose]
@@ -170,7 +170,7 @@ def test_what_the_job_tells_grows_to_what_it_keeps(planned) -> None:
     other = replace(order, sampling=Sampling(max_new_tokens=7))
     assert (
         task.inputs
-        != tasks_generate.generate(resources.shelf(), resources.workspace(), other).inputs
+        != generation_tasks.generate(resources.shelf(), resources.workspace(), other).inputs
     )
 
 

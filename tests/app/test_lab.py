@@ -9,15 +9,20 @@ import pytest
 import tiny
 from driving import drawn, finish, press, said, view
 
-from app import lab, lab_log, plan_card, resources, state
-from app.caches import lab as cache
-from fnprune_core import plan_history, plan_notes, workflows
-from fnprune_core.annotations import Annotation, annotate
-from fnprune_core.decoding import Tag
-from fnprune_core.loading import load_model
-from fnprune_core.plans import PlanSettings
+from app.pruning import plan_card
+from app.pruning.lab import data as cache
+from app.pruning.lab import log as lab_log
+from app.pruning.lab import networks
+from app.shell import resources, view_state
+from fnprune_core import workflows
+from fnprune_core.atlas.annotations import Annotation, annotate
+from fnprune_core.atlas.decoding import Tag
+from fnprune_core.evaluation import history
+from fnprune_core.models.loading import load_model
+from fnprune_core.plans import decision_log
+from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import ignore
-from fnprune_core.recording import RecordingSettings
+from fnprune_core.recording.recording import RecordingSettings
 from fnprune_core.storage import Workspace
 
 HOSTILE = "<img src=x onerror=alert(1)> $x$ [a](b)"
@@ -226,7 +231,7 @@ def test_a_link_fills_the_form_as_its_plan_was_made_and_once_alone(open_page, ex
     assert at.segmented_control(key="prune-compensation").value == "bias"
     at.slider(key="prune-ratio").set_value(20).run()
     assert at.slider(key="prune-ratio").value == 20
-    [record] = [each for each in plan_history.history(Workspace(fresh)).plans if each.id == plan]
+    [record] = [each for each in history.history(Workspace(fresh)).plans if each.id == plan]
     assert "stay=3" in plan_card.link(record)
 
 
@@ -237,16 +242,16 @@ def test_log_is_kept_with_the_plan_and_comes_back_with_its_link(open_page, examp
     press(at, "Apply")
     assert finish(at).state == "done"
     plan = view(at).plan
-    kept = plan_notes.read_notes(Workspace(fresh), plan).decisions
+    kept = decision_log.read_notes(Workspace(fresh), plan).decisions
     assert [(each.what, each.pruned) for each in kept] == [("by hand", (1,))]
-    assert json.loads(json.dumps(plan_notes.decisions_of(Workspace(fresh), plan)))["decisions"]
+    assert json.loads(json.dumps(decision_log.decisions_of(Workspace(fresh), plan)))["decisions"]
 
     later = open_page("prune", **example.view(), plan=plan, drop="1")
     assert table(later)[1]["why"] == "by hand"
     other = open_page("prune", **example.view(), plan=plan, drop="2")  # not the plan's networks
     assert table(other)[2]["why"] == "from a link"
 
-    plan_notes.path_of(Workspace(fresh), plan).write_text("{")
+    decision_log.path_of(Workspace(fresh), plan).write_text("{")
     damaged = open_page("prune", **example.view(), plan=plan, drop="1")
     assert not damaged.exception
     assert "notes of this plan cannot be read" in said(damaged)
@@ -267,20 +272,20 @@ def test_a_link_followed_on_the_way_is_one_step_that_can_be_taken_back(open_page
 
 
 def test_a_column_sorts_from_its_useful_end_and_turns(monkeypatch) -> None:
-    held = [state.ViewState()]
-    monkeypatch.setattr(state, "view", lambda: held[0])
-    monkeypatch.setattr(state, "change", lambda **new: held.append(replace(held.pop(), **new)))
+    held = [view_state.ViewState()]
+    monkeypatch.setattr(view_state, "view", lambda: held[0])
+    monkeypatch.setattr(view_state, "change", lambda **new: held.append(replace(held.pop(), **new)))
     found = []
     for column in ("variance_alone", "variance_alone", "variance_alone", "network", "network"):
-        lab._sort(column)
+        networks._sort(column)
         found.append(held[0].sort)
     assert found == ["-variance_alone", "variance_alone", "-variance_alone", "network", "-network"]
 
 
 def test_log_table_is_newest_first_and_short() -> None:
     steps = (
-        plan_notes.decision((), range(40), what="rule: keep none"),
-        plan_notes.Decision(time="no time", what="undo", kept=(1,)),
+        decision_log.decision((), range(40), what="rule: keep none"),
+        decision_log.Decision(time="no time", what="undo", kept=(1,)),
     )
     shown = lab_log.table(steps)
     assert list(shown["decision"]) == ["undo", "rule: keep none"]

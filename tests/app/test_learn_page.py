@@ -3,8 +3,8 @@
 import pytest
 from driving import finish, press, said, view
 
-from app import resources
-from app.lesson import CHAPTERS
+from app.learn.lesson import CHAPTERS
+from app.shell import resources
 
 BY_NAME = {each.slug: each for each in CHAPTERS}
 
@@ -16,8 +16,8 @@ def everything(at) -> str:
 @pytest.fixture(scope="module", autouse=True)
 def quick_brain():
     """Fewer scans of the simulated brain, for speed."""
-    from app.caches import lesson as cache
-    from fnprune_core import simulated_fmri
+    from app.learn import data as cache
+    from fnprune_core.teaching import simulated_fmri
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(simulated_fmri.simulate, "__kwdefaults__", {

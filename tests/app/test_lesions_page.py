@@ -2,12 +2,18 @@ import numpy as np
 import pytest
 from driving import finish, press, said, view
 
-from app import recipes, resources
-from app.caches import lesions as cache
-from app.figures.lesions import EXCESS, lesion_cell, lesion_matrix, patient_bars, strength_curve
-from app.theme import READING_ROOM
-from fnprune_core.corpora import read_documents
-from fnprune_core.lesioning import (
+from app.experiments.lesions import data as cache
+from app.experiments.lesions.figures import (
+    EXCESS,
+    lesion_cell,
+    lesion_matrix,
+    patient_bars,
+    strength_curve,
+)
+from app.figures.theme import READING_ROOM
+from app.shell import recipes, resources
+from fnprune_core.lesions.patients import patients
+from fnprune_core.lesions.run import (
     LesionOrder,
     each_network,
     graded,
@@ -15,9 +21,9 @@ from fnprune_core.lesioning import (
     lesion_study,
     open_lesions,
 )
-from fnprune_core.lesions import Lesion, LesionSettings, domain_stimuli
-from fnprune_core.patients import patients
+from fnprune_core.lesions.sites import Lesion, LesionSettings, domain_stimuli
 from fnprune_core.storage import Workspace
+from fnprune_core.texts.cutting import read_documents
 from fnprune_core.workflows import evaluation_windows, open_atlas
 
 SETTINGS = LesionSettings(z=1.5, sink_units=1, n_random=2)

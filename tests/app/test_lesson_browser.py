@@ -4,7 +4,7 @@ import pytest
 from browsing import Browser
 from selenium.webdriver.common.by import By
 
-from app.lesson import chapter
+from app.learn.lesson import chapter
 
 pytestmark = pytest.mark.browser
 SIGNAL = chapter("signal")

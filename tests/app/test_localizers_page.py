@@ -2,13 +2,14 @@ import pytest
 import tiny
 from driving import finish, press, said, view
 
-from app import resources
-from app.figures import localizers as figures
-from app.theme import PAPER
-from fnprune_core import localizers, workflows
-from fnprune_core.item_decoding import DecodingSettings
-from fnprune_core.loading import load_model
-from fnprune_core.stimuli import Item, Localizer, localizer_of
+from app.experiments.localizers import figures
+from app.figures.theme import PAPER
+from app.shell import resources
+from fnprune_core import workflows
+from fnprune_core.localizers import ready_made
+from fnprune_core.localizers.decoding import DecodingSettings
+from fnprune_core.localizers.stimuli import Item, Localizer, localizer_of
+from fnprune_core.models.loading import load_model
 from fnprune_core.storage import Workspace
 
 
@@ -43,7 +44,7 @@ def test_page_without_an_atlas_offers_the_start(fresh, open_page) -> None:
 
 
 def test_a_ready_localizer_is_run_and_its_result_stays(example, open_page, monkeypatch) -> None:
-    monkeypatch.setattr(localizers, "load", lambda name: toy(name))
+    monkeypatch.setattr(ready_made, "load", lambda name: toy(name))
     workflows.lay_out(resources.workspace(), example.atlas)
     at = open_page("localizers", **example.view())
     assert not at.exception

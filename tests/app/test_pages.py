@@ -4,7 +4,7 @@ import pytest
 import tiny
 from driving import finish, press, said, view
 
-from app import resources
+from app.shell import resources
 
 PAGES = ("start", "record", "decompose", "atlas", "prune")
 NEXT_STEP = {
@@ -235,7 +235,7 @@ def test_bias_without_a_home_is_told_before_apply(open_page, example, monkeypatc
     at = open_page("record", **example.view())
     press(at, "Load the model and estimate")
     finish(at)
-    at.switch_page("views/prune.py").run()
+    at.switch_page("pruning/lab/page.py").run()
     assert "no home for a bias" in said(at)
 
 

@@ -3,10 +3,11 @@
 import pytest
 from driving import said, view
 
-from app import parcels, resources
-from app.caches import parcellation as cache
-from app.parcels import ParcelOptions, decode
-from app.theme import qualitative
+from app.atlas.parcellation import data as cache
+from app.atlas.parcellation import panels
+from app.atlas.parcellation.panels import ParcelOptions, decode
+from app.figures.theme import qualitative
+from app.shell import resources
 from fnprune_core import workflows
 
 
@@ -64,7 +65,7 @@ def test_without_a_cortex_it_is_offered_and_layers_are_shown(open_page, example)
     assert any(button.label == "Lay out the cortex" for button in at.button)
     assert "of a layer" in charts(at)[0]
     assert cache.network_colours(example.atlas, "dark") == tuple(
-        qualitative(parcels.components.palette(), 6)
+        qualitative(panels.components.palette(), 6)
     )
 
 

@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 from driving import Materials, finish, press, said, view
 
-from app import comparison, resources, tasks
-from app.caches import plans as cache
-from app.texts import TextChoice
-from fnprune_core import plan_notes, workflows
-from fnprune_core.loading import load_model
-from fnprune_core.plans import PlanSettings
+from app.pruning import comparison
+from app.pruning.plans import data as cache
+from app.shell import resources, tasks
+from app.shell.text_choice import TextChoice
+from fnprune_core import workflows
+from fnprune_core.models.loading import load_model
+from fnprune_core.plans import decision_log
+from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.storage import Workspace
 
 MINE = PlanSettings(ratio=0.3, sink_units=2, preserved=(0, 2, 3), pinned_keep=(5,))
@@ -83,11 +85,11 @@ def test_a_plan_is_named_and_hostile_names_are_refused(open_page, lab, fresh) ->
     at = open_page("plans", **materials.view(), plans=plans[0])
     at.text_input(key=f"plan-name-{plans[0]}").set_value("  <b>my   *plan*").run()
     assert not at.exception
-    assert plan_notes.read_notes(Workspace(fresh), plans[0]).name == "<b>my *plan*"
+    assert decision_log.read_notes(Workspace(fresh), plans[0]).name == "<b>my *plan*"
     assert any(r"\<b\>my \*plan\*" in heading.value for heading in at.subheader)
     at.text_input(key=f"plan-name-{plans[0]}").set_value("a\u202eb").run()
     assert "control character" in said(at)
-    assert plan_notes.read_notes(Workspace(fresh), plans[0]).name == "<b>my *plan*"
+    assert decision_log.read_notes(Workspace(fresh), plans[0]).name == "<b>my *plan*"
 
 
 def test_opening_a_plan_brings_its_networks_pins_and_settings_and_undo_leads_back(
@@ -97,7 +99,7 @@ def test_opening_a_plan_brings_its_networks_pins_and_settings_and_undo_leads_bac
     at = open_page("plans", **materials.view(), plans=plans[0], drop="5")
     at.button(key=f"open-{plans[0]}").click().run()
     assert (view(at).plan, view(at).dropped, view(at).stay) == (plans[0], (1, 4, 5), (5,))
-    at.switch_page("views/prune.py").run()
+    at.switch_page("pruning/lab/page.py").run()
     assert not at.exception
     assert at.slider(key="prune-ratio").value == 30
     assert at.number_input(key="prune-sinks").value == 2

@@ -5,11 +5,11 @@ import pytest
 import tiny
 from driving import drawn, finish, press, said, view
 
-from app import resources
-from app.caches import probe as cache
-from app.markup import token_strip, visible
-from app.theme import READING_ROOM
-from fnprune_core.probing import MAX_TOKENS
+from app.figures.markup import token_strip, visible
+from app.figures.theme import READING_ROOM
+from app.shell import resources
+from app.shell.caches import probe as cache
+from fnprune_core.atlas.probe import MAX_TOKENS
 
 TEXT = " ".join(tiny.WORDS[5:25])
 

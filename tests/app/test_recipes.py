@@ -2,7 +2,7 @@
 
 import pytest
 
-from app import recipes
+from app.shell import recipes
 from fnprune_core import workflows
 from fnprune_core.storage import Workspace
 

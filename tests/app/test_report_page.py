@@ -10,8 +10,8 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 
-from app import resources
-from app.report_page import write_report
+from app.report.html_page import write_report
+from app.shell import resources
 from fnprune_core import report
 from fnprune_core.storage import Workspace
 

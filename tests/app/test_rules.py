@@ -4,13 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app import lab_orders, rules
-from app.rules import RULES, Effect, Known, Terms
-from app.tasks import PLAN, Planned, Task
-from fnprune_core import plan_notes
+from app.pruning import checks
+from app.pruning.lab import rules
+from app.pruning.lab.rules import RULES, Effect, Known, Terms
+from app.shell.tasks import PLAN, Planned, Task
 from fnprune_core.errors import RatioError, SettingsError
-from fnprune_core.layout import UnitLayout
-from fnprune_core.plans import PlanSettings
+from fnprune_core.models.layout import UnitLayout
+from fnprune_core.plans import decision_log
+from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import NEVER
 
 KNOWN = Known(
@@ -102,7 +103,7 @@ LAYOUT = UnitLayout((40,) * 10)
     ],
 )
 def test_impossible_plans_are_known_before_any_work(settings, says) -> None:
-    error = lab_orders.refusal(PlanSettings(**settings), LAYOUT, has_dummy_tokens=True)
+    error = checks.refusal(PlanSettings(**settings), LAYOUT, has_dummy_tokens=True)
     assert (error is None) == (says is None), error
     if error is not None:
         assert says in str(error).lower()
@@ -113,7 +114,7 @@ def test_what_is_refused_is_what_planning_refuses() -> None:
     """The most that is possible, as it is said, is possible; one unit more is not."""
     for ratio, possible in ((0.81, True), (0.8125, False)):
         settings = PlanSettings(ratio=ratio)
-        error = lab_orders.refusal(settings, LAYOUT, has_dummy_tokens=True)
+        error = checks.refusal(settings, LAYOUT, has_dummy_tokens=True)
         assert (error is None) == possible
 
 
@@ -121,8 +122,8 @@ def test_what_is_refused_is_what_planning_refuses() -> None:
 def test_the_log_is_kept_once_the_plan_is_made_even_if_measuring_is_stopped(
     workspace, is_damaged
 ) -> None:
-    log = [plan_notes.decision((), (1,), what="by hand", reason="noise")]
-    path = plan_notes.path_of(workspace, "p1")
+    log = [decision_log.decision((), (1,), what="by hand", reason="noise")]
+    path = decision_log.path_of(workspace, "p1")
     if is_damaged:
         path.parent.mkdir(parents=True)
         path.write_text("{")
@@ -133,7 +134,7 @@ def test_the_log_is_kept_once_the_plan_is_made_even_if_measuring_is_stopped(
         raise KeyboardInterrupt
 
     task = Task(kind="prune", title="t", inputs={"a": 1}, function=run)
-    wrapped = lab_orders.with_log(task, workspace, log)
+    wrapped = checks.with_log(task, workspace, log)
     assert wrapped.inputs == task.inputs  # the same work is still the same job
     with pytest.raises(KeyboardInterrupt):
         wrapped.function(told.append, NEVER)
@@ -141,4 +142,4 @@ def test_the_log_is_kept_once_the_plan_is_made_even_if_measuring_is_stopped(
     if is_damaged:
         assert path.read_text() == "{"
     else:
-        assert plan_notes.read_notes(workspace, "p1").decisions == tuple(log)
+        assert decision_log.read_notes(workspace, "p1").decisions == tuple(log)

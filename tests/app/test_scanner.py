@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app import nilearn_plots, resources
-from app.caches import scanner
-from app.theme import PALETTES
-from fnprune_core import annotations, volumes, workflows
-from fnprune_core.annotations import Annotation
-from fnprune_core.layout import UnitLayout
+from app.figures import nilearn_plots
+from app.figures.theme import PALETTES
+from app.shell import resources
+from app.shell.caches import nilearn
+from fnprune_core import workflows
+from fnprune_core.atlas import annotations, volumes
+from fnprune_core.atlas.annotations import Annotation
+from fnprune_core.atlas.voxels import grid_of
+from fnprune_core.models.layout import UnitLayout
 from fnprune_core.storage import Workspace
-from fnprune_core.voxels import grid_of
 
 GRID = grid_of(UnitLayout((48, 48, 40)), None)
 MARKUP = "<script>alert(1)</script> $x$ [a](b)"
@@ -82,10 +84,10 @@ def test_the_real_motor_map_is_bundled_and_says_left_against_right() -> None:
 
 def test_strongest_units_of_several_networks_share_none() -> None:
     maps = np.array([[5.0, 4, 3, 0], [6.0, 1, 2, 0]])
-    units, groups = scanner.strongest_units(maps, (0, 1))
+    units, groups = nilearn.strongest_units(maps, (0, 1))
     assert units.tolist() == [0, 1, 2]
     assert groups.tolist() == [0, 0, 0]
-    units, groups = scanner.strongest_units(np.repeat(maps, 40, axis=1), (1, 0))
+    units, groups = nilearn.strongest_units(np.repeat(maps, 40, axis=1), (1, 0))
     assert len(np.unique(units)) == len(units) == 120
     assert np.bincount(groups).tolist() == [60, 60]
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from app import lab_table, narrow
-from app.state import ViewState, compact, decode, encode, expand
+from app import narrow
+from app.pruning.lab import table
+from app.shell.view_state import ViewState, compact, decode, encode, expand
 
 VIEWS = [
     ViewState(),
@@ -62,7 +63,7 @@ def test_what_a_component_tells_after_it_left_the_page_is_not_an_error(monkeypat
     """A window made narrow while another page opens once stopped the run with a KeyError."""
     told = []
     monkeypatch.setattr(narrow, "_component", lambda **has: has["on_changed_change"]())
-    monkeypatch.setattr(lab_table, "_component", lambda **has: has["on_picked_change"]())
+    monkeypatch.setattr(table, "_component", lambda **has: has["on_picked_change"]())
     assert not narrow.is_narrow()
-    lab_table.lab_table([], [], key="gone", facts={}, on={"picked": told.append})
+    table.lab_table([], [], key="gone", facts={}, on={"picked": told.append})
     assert told == []

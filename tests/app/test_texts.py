@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from app.texts import TextChoice, Uploads, columns_of
+from app.shell.text_choice import TextChoice, Uploads, columns_of
 from fnprune_core.errors import TextError
 
 

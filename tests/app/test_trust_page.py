@@ -2,10 +2,13 @@ import pandas as pd
 import pytest
 from driving import finish, press, said, view
 
-from app import assessments, resources, rules
-from fnprune_core import verdicts, workflows
+from app.atlas.reliability import panels
+from app.pruning.lab import rules
+from app.shell import resources
+from fnprune_core import workflows
+from fnprune_core.reliability import results
+from fnprune_core.reliability.reference import TrustSettings
 from fnprune_core.storage import Workspace
-from fnprune_core.studies import TrustSettings
 
 
 def metrics(at) -> dict[str, str]:
@@ -48,7 +51,7 @@ def test_a_stored_part_shows_and_the_rest_can_still_be_measured(example, open_pa
 
 
 def test_too_few_documents_leave_out_halves_alone(example, open_page, monkeypatch) -> None:
-    monkeypatch.setattr("fnprune_core.resampling.LEAST_DOCUMENTS", 99)
+    monkeypatch.setattr("fnprune_core.reliability.resampling.LEAST_DOCUMENTS", 99)
     at = open_page("trust", **example.view())
     assert not at.exception
     assert "No reproducibility for this recording" in said(at)
@@ -74,8 +77,8 @@ def test_rules_read_the_most_telling_number_there_is(columns, name, low) -> None
 
 
 def test_every_null_figure_has_a_column_that_is_read_against_it() -> None:
-    for figures in verdicts.SPEAKS_TO.values():
-        assert {assessments.OF_NULL[figure] for figure in figures} <= set(assessments.FIGURES)
+    for figures in results.SPEAKS_TO.values():
+        assert {panels.OF_NULL[figure] for figure in figures} <= set(panels.FIGURES)
 
 
 def test_default_settings_are_what_the_app_looks_for(example, fresh) -> None:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from driving import drawn, finish, press, said, view
 
-from app import resources
-from app.caches import unit as cache
+from app.atlas.unit import data as cache
+from app.shell import resources
 
 
 def strongest(atlas: str, network: int) -> list[int]:

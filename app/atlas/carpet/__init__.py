@@ -1,0 +1,1 @@
+"""Carpet: units over tokens."""

@@ -1,0 +1,124 @@
+"""What the carpet page keeps: which units are drawn, and their z over sessions."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from app.atlas.carpet.figures import CarpetRows, Span
+from app.figures import raster
+from app.shell import resources
+
+N_ROWS = 448
+N_COLUMNS = 768
+
+
+@st.cache_resource(max_entries=8)
+def rows(atlas_id: str, by: str) -> tuple[NDArray[np.int64], CarpetRows]:
+    """Return the units of a carpet, as flat indices and as rows.
+
+    By layer: evenly spaced. By network: of the units whose strongest network it is, those with
+    the largest |z|, the positive ones first; networks follow their strongest domain.
+    """
+    atlas = resources.atlas(atlas_id)
+    strongest = np.abs(atlas.maps).argmax(axis=0)
+    if by == "layer":
+        units, _ = raster.carpet_rows(atlas.layout.widths, N_ROWS)
+    else:
+        each = max(2, N_ROWS // atlas.n_networks)
+        share = atlas.domain_share()
+        order = np.lexsort((-share.max(axis=1), share.argmax(axis=1)))
+        units = np.concatenate([_members(atlas.maps[k], strongest == k, each) for k in order])
+    layer, index = atlas.layout.locate(units)
+    return units, CarpetRows(
+        layer=layer,
+        index=index,
+        network=strongest[units],
+        by=by,
+        n_units=atlas.layout.n_units,
+    )
+
+
+def _members(
+    of_network: NDArray[np.floating], is_own: NDArray[np.bool_], n: int
+) -> NDArray[np.int64]:
+    own = np.flatnonzero(is_own & (of_network != 0))
+    chosen = own[np.argsort(-np.abs(of_network[own]), kind="stable")[:n]]
+    return chosen[np.argsort(-of_network[chosen], kind="stable")]
+
+
+def tokens(atlas_id: str, session: int) -> tuple[list[str], int]:
+    """Return a session's tokens as text, and how many of the first are dummies."""
+    recording = resources.recording(resources.atlas(atlas_id).decomposition.recording_id)
+    here = recording.session_slice(session)
+    texts = recording.tokens["text"].iloc[here].astype(str).tolist()
+    return texts, int(recording.is_dummy[here].sum())
+
+
+@st.cache_data(max_entries=8, show_spinner="Reading the session")
+def session_values(atlas_id: str, by: str, session: int) -> NDArray[np.float32]:
+    """Return z of the carpet's units over a session: (rows, tokens)."""
+    return _read(atlas_id, by, session)
+
+
+def _read(atlas_id: str, by: str, session: int) -> NDArray[np.float32]:
+    recording = resources.recording(resources.atlas(atlas_id).decomposition.recording_id)
+    units, _ = rows(atlas_id, by)
+    scale = np.maximum(recording.std[units], 1e-12)
+    signals = recording.session(session)[:, units]
+    return np.ascontiguousarray(((signals - recording.mean[units]) / scale).T, dtype=np.float32)
+
+
+def session_facts(atlas_id: str) -> pd.DataFrame:
+    """Return one row a session: session, domain, document, tokens; sorted by domain."""
+    table = resources.atlas(atlas_id).tokens
+    grouped = table.groupby("session", observed=True)
+    frame = grouped.first()[["domain", "document"]].astype(str)
+    frame["tokens"] = grouped.size()
+    return frame.reset_index().sort_values(["domain", "session"], kind="stable", ignore_index=True)
+
+
+def columns(atlas_id: str) -> tuple[pd.DataFrame, list[Span], list[Span]]:
+    """Return the sessions in the order of the overview, and the spans of sessions and domains."""
+    facts = session_facts(atlas_id)
+    per_session = max(1, N_COLUMNS // len(facts))
+    first = 0
+    sessions: list[Span] = []
+    domains: list[Span] = []
+    rows = zip(*(facts[name].tolist() for name in facts), strict=True)
+    for session, domain, document, n_tokens in rows:
+        last = first + min(per_session, n_tokens) - 1
+        name = f"session {session}: {domain}, {document}"
+        sessions.append(Span(name=name, first=first, last=last))
+        if domains and domains[-1].name == domain:
+            domains[-1] = replace(domains[-1], last=last)
+        else:
+            domains.append(Span(name=domain, first=first, last=last))
+        first = last + 1
+    return facts, sessions, domains
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading all sessions")
+def overview(atlas_id: str, by: str) -> NDArray[np.float32]:
+    """Return z of the carpet's units over all sessions, pooled: (rows, columns).
+
+    Dummy tokens are left out of the means: they would outshine the rest.
+    """
+    recording = resources.recording(resources.atlas(atlas_id).decomposition.recording_id)
+    facts, spans, _ = columns(atlas_id)
+    parts = []
+    for session, span in zip(facts["session"].tolist(), spans, strict=True):
+        values = _read(atlas_id, by, session)
+        is_dummy = recording.is_dummy[recording.session_slice(session)]
+        values = np.where(is_dummy, np.nan, values)
+        bins = np.array_split(values, span.last - span.first + 1, axis=1)
+        parts += [_mean(part) for part in bins]
+    return np.stack(parts, axis=1).astype(np.float32)
+
+
+def _mean(part: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return the mean over columns that are not NaN, 0 where all are: (rows,)."""
+    total = np.nan_to_num(part).sum(axis=1)
+    return np.asarray(total / np.maximum((~np.isnan(part)).sum(axis=1), 1), dtype=np.float32)

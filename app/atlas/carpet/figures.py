@@ -1,0 +1,356 @@
+"""Carpets of units × tokens with the text on the axis, grouped by layer or by network."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from plotly.subplots import make_subplots
+
+from app.figures.base import Picture, safe, style
+from app.figures.raster import to_int8
+from app.figures.theme import Palette, network_colours, qualitative
+
+LIMIT = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CarpetRows:
+    """The units of a carpet, first at the bottom.
+
+    Parameters
+    ----------
+    layer, index, network : ndarray (rows,)
+        Network is the strongest; −1 where none is known.
+    by : str
+        ``layer`` or ``network``: what the rows are grouped by.
+    n_units : int
+        Units from which they were taken.
+    selected : int
+        The network whose rows are framed.
+    """
+
+    layer: NDArray[np.integer]
+    index: NDArray[np.integer]
+    network: NDArray[np.integer]
+    by: str
+    n_units: int
+    selected: int = -1
+
+    @property
+    def group(self) -> NDArray[np.integer]:
+        """Number of each row's group."""
+        return self.layer if self.by == "layer" else self.network
+
+    def labels(self) -> list[str]:
+        """Return what the hover says of each row; no two alike."""
+        return [
+            f"layer {a}, unit {i}" + (f", network {k}" if k >= 0 else "")
+            for a, i, k in zip(
+                self.layer.tolist(), self.index.tolist(), self.network.tolist(), strict=True
+            )
+        ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A stretch of columns with a name: a session, a domain."""
+
+    name: str
+    first: int
+    last: int
+
+
+def _words(pieces: Sequence[str], first: int) -> list[str]:
+    """Return what the hover says of each token; no two alike."""
+    return [f"{first + i} “{safe(_shown(p))}”" for i, p in enumerate(pieces)]
+
+
+def _shown(piece: str) -> str:
+    """Return a token's text for an axis: one line, its spaces visible at need."""
+    text = piece.replace("\n", "⏎").replace("\t", "⇥")
+    return text if text.strip() else text.replace(" ", "␣")
+
+
+def _short(piece: str, n: int = 12) -> str:
+    text = _shown(piece).strip() or _shown(piece)
+    return safe(text if len(text) <= n else text[: n - 1] + "…")
+
+
+def _carpet(
+    values: NDArray[np.floating], columns: Any, rows: CarpetRows, palette: Palette
+) -> go.Figure:
+    """Draw rows × columns in greys, and left of them a strip that tells the groups."""
+    low, high = palette.greys
+    labels = rows.labels()
+    figure = make_subplots(
+        rows=1, cols=2, shared_yaxes=True, column_widths=[0.02, 0.98], horizontal_spacing=0.004
+    )
+    n_groups = int(rows.group.max()) + 1
+    colours = network_colours(palette, n_groups)
+    if rows.by == "layer":
+        colours = [palette.line, palette.quiet] * n_groups
+    scale = [(edge / n_groups, colours[k]) for k in range(n_groups) for edge in (k, k + 1)]
+    figure.add_heatmap(
+        z=rows.group.astype(np.int16)[:, None],
+        x=[rows.by],
+        y=labels,
+        zmin=-0.5,
+        zmax=n_groups - 0.5,
+        colorscale=scale,
+        showscale=False,
+        hovertemplate=f"{rows.by} %{{z}}<extra></extra>",
+        row=1,
+        col=1,
+    )
+    figure.add_heatmap(
+        z=to_int8(values, LIMIT),
+        x=columns,
+        y=labels,
+        zmin=-127,
+        zmax=127,
+        colorscale=[(0.0, low), (1.0, high)],
+        showscale=False,
+        hovertemplate="%{y}<br>token %{x}<extra></extra>",
+        row=1,
+        col=2,
+    )
+    style(figure, palette, height=520, left=52)
+    starts = np.flatnonzero(np.diff(rows.group, prepend=-2))
+    every = max(1, -(-len(starts) // 24))
+    figure.update_xaxes(visible=False, row=1, col=1)
+    figure.update_yaxes(
+        type="category",
+        tickmode="array",
+        tickvals=[labels[start] for start in starts[::every]],
+        ticktext=[str(rows.group[start]) for start in starts[::every]],
+        title_text=rows.by,
+        showgrid=False,
+        row=1,
+        col=1,
+    )
+    mine = np.flatnonzero(rows.group == rows.selected)
+    if rows.by == "network" and len(mine):
+        frame = {"color": palette.accent, "width": 1}
+        figure.add_hrect(y0=mine[0] - 0.5, y1=mine[-1] + 0.5, line=frame, row=1, col=2)
+    figure.update_yaxes(type="category", showticklabels=False, ticks="", showgrid=False, col=2)
+    return figure
+
+
+def _note(rows: CarpetRows) -> str:
+    n = len(rows.layer)
+    if rows.by == "layer":
+        return f"{n:,} of {rows.n_units:,} units, evenly spaced in each layer, first layer below"
+    return (
+        f"{n:,} of {rows.n_units:,} units: the strongest of each network among those that have "
+        "it as their strongest, networks sorted by the domain that drives them"
+    )
+
+
+def session_carpet(
+    values: NDArray[np.floating],
+    pieces: Sequence[str],
+    rows: CarpetRows,
+    *,
+    n_dummy_tokens: int,
+    stretch: Span | None,
+    palette: Palette,
+) -> Picture:
+    """Draw a whole session; `stretch` is the part that is drawn large elsewhere.
+
+    Parameters
+    ----------
+    values : ndarray (rows, n_tokens)
+        z of each unit over the recording.
+    """
+    n_tokens = values.shape[1]
+    figure = _carpet(values, _words(pieces, 0), rows, palette)
+    ticks = list(range(0, n_tokens, max(1, 2 ** int(np.log2(max(n_tokens // 8, 1))))))
+    figure.update_xaxes(
+        type="category",
+        tickmode="array",
+        tickvals=ticks,
+        ticktext=[str(t) for t in ticks],
+        tickangle=0,
+        title_text="token in the session",
+        row=1,
+        col=2,
+    )
+    line = {"color": palette.accent, "width": 1}
+    if n_dummy_tokens:
+        figure.add_vline(x=n_dummy_tokens - 0.5, line={**line, "dash": "dot"}, col=2, row=1)
+    if stretch is not None:
+        figure.add_vrect(x0=stretch.first - 0.5, x1=stretch.last + 0.5, line=line, col=2, row=1)
+    loud = np.abs(values).mean(axis=0)
+    usable = loud[n_dummy_tokens:]
+    peak = int(usable.argmax()) + n_dummy_tokens if len(usable) else 0
+    return Picture(
+        figure=figure,
+        alternative=(
+            f"Carpet of {_note(rows)}, over {n_tokens} tokens, z clipped at ±{LIMIT:g}; activity "
+            f"is most widespread at token {peak}, “{_shown(pieces[peak]).strip()}”."
+        ),
+        table=pd.DataFrame(
+            {
+                "token": np.arange(n_tokens),
+                "text": list(pieces),
+                "mean |z| of units": loud.round(3),
+                "left out": np.arange(n_tokens) < n_dummy_tokens,
+            }
+        ),
+    )
+
+
+def stretch_carpet(
+    values: NDArray[np.floating],
+    pieces: Sequence[str],
+    rows: CarpetRows,
+    *,
+    first: int,
+    palette: Palette,
+) -> Picture:
+    """Draw a short stretch of a session with each token's text on the axis.
+
+    Parameters
+    ----------
+    values : ndarray (rows, n_tokens)
+        Of the stretch alone.
+    first : int
+        Position of its first token.
+    """
+    words = [f"{first + i} {_short(piece)}" for i, piece in enumerate(pieces)]
+    figure = _carpet(values, words, rows, palette)
+    # No ticks are set: of categories the browser shows as many as have room, at any width.
+    figure.update_xaxes(
+        type="category",
+        tickangle=-90,
+        tickfont={"size": 12, "color": palette.text, "family": "IBM Plex Mono, monospace"},
+        row=1,
+        col=2,
+    )
+    means = {k: values[rows.group == k].mean(axis=0) for k in np.unique(rows.group).tolist()}
+    strongest = max(means, key=lambda k: float(np.abs(means[k]).max()))
+    at = int(np.abs(means[strongest]).argmax())
+    return Picture(
+        figure=figure,
+        alternative=(
+            f"Tokens {first} to {first + len(words) - 1}: on average the units of {rows.by} "
+            f"{strongest} move most, at “{_shown(pieces[at]).strip()}” (mean z "
+            f"{means[strongest][at]:.1f})."
+        ),
+        table=pd.DataFrame(
+            {
+                "token": first + np.arange(len(words)),
+                "text": list(pieces),
+                **{f"{rows.by} {k}": mean.round(2) for k, mean in means.items()},
+            }
+        ),
+    )
+
+
+def overview_carpet(
+    values: NDArray[np.floating],
+    rows: CarpetRows,
+    *,
+    sessions: Sequence[Span],
+    numbers: Sequence[int],
+    domains: Sequence[Span],
+    selected: int,
+    palette: Palette,
+) -> Picture:
+    """Draw all sessions side by side, tokens pooled by mean, with the domains marked.
+
+    Above the carpet is one square for each session, which can be picked; its number is the
+    point's customdata.
+
+    Parameters
+    ----------
+    values : ndarray (rows, columns)
+        Mean z over a few tokens; no column joins two sessions.
+    sessions : sequence of Span
+        In the order of the columns; `numbers` are their numbers in the recording.
+    """
+    columns = np.arange(values.shape[1], dtype=np.int16)
+    figure = _carpet(values, columns, rows, palette)
+    figure.update_traces(
+        hovertemplate="%{y}, column %{x}<extra></extra>", selector={"type": "heatmap"}, col=2
+    )
+    top = len(rows.layer)
+    colours = qualitative(palette, len(domains))
+    for span, colour in zip(domains, colours, strict=True):
+        figure.add_shape(
+            type="rect", x0=span.first - 0.5, x1=span.last + 0.5, y0=top * 1.055, y1=top * 1.085,
+            fillcolor=colour, line_width=0, row=1, col=2,
+        )  # fmt: skip
+        figure.add_annotation(
+            x=(span.first + span.last) / 2, y=top * 1.085, text=safe(span.name),
+            showarrow=False, yanchor="bottom", font={"size": 12, "color": palette.text},
+            row=1, col=2,
+        )  # fmt: skip
+    for span in domains[1:]:
+        figure.add_vline(
+            x=span.first - 0.5, line={"color": palette.accent, "width": 1}, row=1, col=2
+        )
+    figure.add_scatter(
+        x=[(span.first + span.last) / 2 for span in sessions],
+        y=[top * 1.03] * len(sessions),
+        mode="markers",
+        marker={
+            "symbol": "square",
+            "size": 11,
+            "color": [palette.accent if k == selected else palette.quiet for k in numbers],
+        },
+        selected={"marker": {"opacity": 1}},
+        unselected={"marker": {"opacity": 1}},
+        customdata=list(numbers),
+        hovertext=[safe(span.name) for span in sessions],
+        hovertemplate="%{hovertext}<extra></extra>",
+        row=1,
+        col=2,
+    )
+    figure.update_xaxes(
+        range=[-0.5, len(columns) - 0.5], showticklabels=False, ticks="",
+        title_text="sessions, by domain", row=1, col=2,
+    )  # fmt: skip
+    figure.update_yaxes(range=[-0.5, top * 1.15])
+    return Picture(
+        figure=figure,
+        alternative=_domains_said(values, rows, domains, len(sessions)),
+        table=_domain_table(values, rows, domains),
+    )
+
+
+def _domain_means(
+    values: NDArray[np.floating], rows: CarpetRows, domains: Sequence[Span]
+) -> tuple[list[int], NDArray[np.float64]]:
+    """Return the groups and their mean |z| in each domain: (groups, domains)."""
+    groups = np.unique(rows.group).tolist()
+    means = [
+        [np.abs(values[rows.group == k, d.first : d.last + 1]).mean() for d in domains]
+        for k in groups
+    ]
+    return groups, np.array(means, dtype=np.float64)
+
+
+def _domains_said(
+    values: NDArray[np.floating], rows: CarpetRows, domains: Sequence[Span], n_sessions: int
+) -> str:
+    groups, means = _domain_means(values, rows, domains)
+    contrast = means.max(axis=1) / np.maximum(np.median(means, axis=1), 1e-9)
+    best = int(contrast.argmax())
+    return (
+        f"All {n_sessions} sessions over {_note(rows)}, tokens pooled by mean, z clipped at "
+        f"±{LIMIT:g}; domains differ most in {rows.by} {groups[best]}, strongest in "
+        f"{domains[int(means[best].argmax())].name}."
+    )
+
+
+def _domain_table(
+    values: NDArray[np.floating], rows: CarpetRows, domains: Sequence[Span]
+) -> pd.DataFrame:
+    groups, means = _domain_means(values, rows, domains)
+    columns = {d.name: means[:, i].round(3) for i, d in enumerate(domains)}
+    return pd.DataFrame({rows.by: groups, **columns})

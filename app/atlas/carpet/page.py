@@ -1,0 +1,151 @@
+"""Carpet: units over tokens, by layer or by network, in one session or in all of them."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from app.atlas.carpet import data as cache
+from app.atlas.carpet.figures import Span, overview_carpet, session_carpet, stretch_carpet
+from app.shell import glossary, recipes, view_state
+from app.widgets import atlas_frame, frame, lasso
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+
+SHOWN = {
+    "network": "One session, by network",
+    "layer": "One session, by layer",
+    "all-network": "All sessions, by network",
+    "all-layer": "All sessions, by layer",
+}
+STRETCHES = (16, 32, 48)
+
+
+def show_session(atlas: NetworkAtlas, by: str) -> None:
+    """Draw one session whole, and a stretch of it with its text."""
+    session = pick_session(atlas)
+    pieces, n_dummy = cache.tokens(atlas.id, session)
+    values = cache.session_values(atlas.id, by, session)
+    rows = replace(cache.rows(atlas.id, by)[1], selected=view_state.view().network)
+    n_shown = min(pick_length(), len(pieces))
+    last_start = len(pieces) - n_shown
+    first = min(max(view_state.view().token, 0), last_start)
+    if last_start:
+        chosen = st.slider(
+            "From token", 0, last_start, first,
+            key=f"carpet-from-{session}",
+        )  # fmt: skip
+        if chosen != first:
+            view_state.change(token=chosen)
+            first = chosen
+    made = recipes.code("carpet", atlas=atlas.id, session=session)
+    part = slice(first, first + n_shown)
+    frame.picture(
+        stretch_carpet(values[:, part], pieces[part], rows, first=first, palette=frame.palette()),
+        key=f"carpet-stretch-{by}",
+        made=made,
+    )
+    frame.picture(
+        session_carpet(
+            values,
+            pieces,
+            rows,
+            n_dummy_tokens=n_dummy,
+            stretch=Span(name="shown above", first=first, last=first + n_shown - 1),
+            palette=frame.palette(),
+        ),
+        key=f"carpet-session-{by}",
+        made=made,
+    )
+
+
+def pick_length() -> int:
+    """Draw the choice of how many tokens are shown with their text."""
+    chosen = st.segmented_control(
+        "Tokens shown with their text",
+        STRETCHES,
+        default=STRETCHES[-1],
+        required=True,
+        key="carpet-length",
+        help="Fewer are easier to read on a narrow screen.",
+    )
+    return int(chosen or STRETCHES[-1])
+
+
+def pick_session(atlas: NetworkAtlas) -> int:
+    """Draw the choice of the session; return it."""
+    facts = cache.session_facts(atlas.id)
+    numbers = facts["session"].tolist()
+    titles = {
+        row.session: f"{row.session}: {row.domain}, {row.document}" for row in facts.itertuples()
+    }
+    held = view_state.view().session
+    current = held if held in titles else numbers[0]
+    chosen = st.selectbox(
+        "Session", numbers, index=numbers.index(current), format_func=titles.__getitem__,
+        key=f"carpet-session-of-{current}", help=glossary.tip("run"),
+    )  # fmt: skip
+    if chosen != current:
+        view_state.change(session=int(chosen), token=-1)
+        st.rerun()
+    return int(current)
+
+
+def show_all(atlas: NetworkAtlas, by: str) -> None:
+    """Draw all sessions; a square or a row opens one."""
+    values = cache.overview(atlas.id, by)
+    facts, sessions, domains = cache.columns(atlas.id)
+    numbers = facts["session"].tolist()
+    rows = replace(cache.rows(atlas.id, by)[1], selected=view_state.view().network)
+    frame.picture(
+        overview_carpet(
+            values,
+            rows,
+            sessions=sessions,
+            numbers=numbers,
+            domains=domains,
+            selected=view_state.view().session,
+            palette=frame.palette(),
+        ),
+        key=f"carpet-all-{by}",
+        made=recipes.code("carpet", atlas=atlas.id, session=numbers[0]),
+        on_select=lambda: open_session(
+            lasso.chosen_rows(view_state.widget(f"carpet-all-{by}")), by
+        ),
+        selection_mode="points",
+    )
+    st.caption("Choose a square above the carpet or a row of the table to open its session.")
+    st.dataframe(
+        facts,
+        hide_index=True,
+        height=300,
+        key=f"carpet-sessions-{by}",
+        on_select=lambda: open_session(
+            [
+                numbers[row]
+                for row in view_state.widget(f"carpet-sessions-{by}")["selection"]["rows"]
+            ],
+            by,
+        ),
+        selection_mode="single-row",
+        alt="Sessions, by domain",
+    )
+
+
+def open_session(picked: list[int], by: str) -> None:
+    """Look at the session that was picked, before the page runs again."""
+    if picked:
+        view_state.change(session=int(picked[0]), token=-1, show=by)
+        view_state.remember("carpet-shown", by)
+
+
+above, below = ("bright", "dark") if frame.palette().mode == "dark" else ("dark", "bright")
+opened = atlas_frame.open_atlas(
+    "Carpet",
+    f"Each row is a unit, each column a token: {above} is above the unit's mean, {below} below.",
+)
+if opened is not None:
+    with frame.explaining():
+        shown = atlas_frame.section(SHOWN, key="carpet-shown")
+        if shown.startswith("all-"):
+            show_all(opened[0], shown.removeprefix("all-"))
+        else:
+            show_session(opened[0], shown)

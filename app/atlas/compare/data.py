@@ -1,0 +1,138 @@
+"""What the comparison of two atlases keeps: match, likeness, and maps to lie side by side."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from app.figures import raster
+from app.figures.theme import PALETTES, Mode
+from app.shell import resources
+from fnprune_core.atlas import cortex as topography
+from fnprune_core.errors import FnpruneError
+from fnprune_core.matching import atlases, identities
+from fnprune_core.matching.atlases import Likeness, Match
+from fnprune_core.matching.identities import Identity
+from fnprune_core.storage import Entry
+
+#: Domains that a label names, at most.
+MOST_DOMAINS = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """An atlas or a recording that can be chosen, and what it is in words."""
+
+    id: str
+    label: str
+    is_same_model: bool
+
+
+def others(atlas_id: str) -> list[Choice]:
+    """Return the other atlases of the workspace, those of this model first, newest first."""
+    own = resources.atlas(atlas_id)
+    found = [
+        Choice(
+            id=entry.id,
+            label=_atlas_label(entry),
+            is_same_model=entry.manifest["fingerprint"] == own.decomposition.fingerprint,
+        )
+        for entry in resources.workspace().entries("decompositions")
+        if entry.id != own.id
+    ]
+    return sorted(found, key=lambda choice: not choice.is_same_model)
+
+
+def targets(atlas_id: str) -> list[Choice]:
+    """Return the recordings of this atlas's model that it was not made from, newest first."""
+    own = resources.atlas(atlas_id).decomposition
+    return [
+        Choice(id=entry.id, label=_recording_label(entry.manifest), is_same_model=True)
+        for entry in resources.workspace().entries("recordings")
+        if entry.id != own.recording_id
+        and entry.manifest["inputs"]["fingerprint"] == own.fingerprint
+    ]
+
+
+def _atlas_label(entry: Entry) -> str:
+    facts, settings = entry.manifest, entry.manifest["settings"]
+    parts = [f"{facts['n_networks']} networks", f"seed {settings['seed']}"]
+    if "applied_from" in settings:
+        parts[1] = f"applied from {settings['applied_from'][:8]}"
+    try:
+        parts.append(_recording_label(resources.manifest("recordings", facts["recording_id"])))
+    except FnpruneError:
+        parts.append("its recording is gone")
+    return " · ".join([*parts, entry.id[:8]])
+
+
+def _recording_label(manifest: dict[str, Any]) -> str:
+    windows = manifest["windows"]
+    names = windows["domain_names"]
+    domains = ", ".join(names if len(names) <= MOST_DOMAINS else names[: MOST_DOMAINS - 1])
+    if len(names) > MOST_DOMAINS:
+        domains += f" and {len(names) - MOST_DOMAINS + 1} more domains"
+    return f"{windows['n_tokens']:,} tokens of {domains} · {manifest['model_name']}"
+
+
+@st.cache_resource(max_entries=4, show_spinner="Matching the networks")
+def match(atlas_id: str, other_id: str) -> Match:
+    """Return which network of one atlas is which of the other."""
+    return atlases.match(resources.atlas(atlas_id), resources.atlas(other_id))
+
+
+@st.cache_resource(max_entries=4, show_spinner="Comparing with chance")
+def likeness(atlas_id: str, other_id: str) -> Likeness:
+    """Return how alike two atlases' networks are on the same texts, against chance."""
+    return atlases.likeness(resources.atlas(atlas_id), resources.atlas(other_id))
+
+
+def was(atlas_id: str) -> dict[int, Identity]:
+    """Return what each network was in an earlier atlas; a small file, read anew each time."""
+    return identities.read_identities(resources.workspace(), atlas_id)
+
+
+def is_placed(atlas_id: str, host_id: str) -> bool:
+    """Whether a map of an atlas can be drawn in the cortex of `host_id`."""
+    placed = resources.cortex(host_id)
+    return placed is not None and placed.layout == resources.atlas(atlas_id).layout
+
+
+def front(atlas_id: str, network: int, host_id: str) -> NDArray[np.float32]:
+    """Return a network seen from the front: (layers, columns), strongest z along the rows.
+
+    Drawn in the cortex of `host_id`, so that two atlases of one model share their places; its
+    layers with units grouped by the host's networks where that has no cortex.
+    """
+    return _front(atlas_id, network, host_id, is_placed(atlas_id, host_id))
+
+
+@st.cache_data(max_entries=512)
+def _front(atlas_id: str, network: int, host_id: str, placed: bool) -> NDArray[np.float32]:
+    opened, cortex = resources.atlas(atlas_id), resources.cortex(host_id)
+    if placed and cortex is not None:
+        return topography.strongest(cortex.volume(opened.maps[network]), axis=1)
+    grouped = raster.group_columns(opened.layer_map(network), resources.grouping(host_id))
+    return raster.pool_columns(grouped, 96)
+
+
+def thumbnails(atlas_id: str, host_id: str, z: float, mode: Mode) -> list[str]:
+    """Return a small picture of every network of an atlas, in the places of `host_id`."""
+    if atlas_id == host_id:
+        return resources.thumbnails(atlas_id, z, mode)
+    return _thumbnails(atlas_id, host_id, z, mode, is_placed(atlas_id, host_id))
+
+
+@st.cache_data(max_entries=4, show_spinner="Drawing the networks")
+def _thumbnails(atlas_id: str, host_id: str, z: float, mode: Mode, placed: bool) -> list[str]:
+    return [
+        raster.thumbnail(
+            _front(atlas_id, network, host_id, placed),
+            palette=PALETTES[mode],
+            threshold=z,
+            limit=resources.colour_limit(atlas_id, z),
+        )
+        for network in range(resources.atlas(atlas_id).n_networks)
+    ]

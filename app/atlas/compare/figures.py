@@ -1,0 +1,370 @@
+"""Pictures of two atlases side by side: pairs of networks, all correlations, likeness to chance."""
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from plotly.subplots import make_subplots
+
+from app.figures.base import Picture, legend_on_top, style
+from app.figures.theme import Palette, diverging_scale, rgba
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Side:
+    """A network of one of the two atlases.
+
+    Parameters
+    ----------
+    network : int
+    name : str
+        Of unknown origin; escaped where it is drawn.
+    values : ndarray (n_layers, columns)
+        z seen from the front, or by layer; NaN where there is no unit.
+    domains : sequence of str
+    share : ndarray (n_domains,)
+        How its energy divides over domains.
+    has_places : bool
+        Whether the columns are those of a cortex.
+    """
+
+    network: int
+    name: str
+    values: NDArray[np.floating]
+    domains: Sequence[str]
+    share: NDArray[np.floating]
+    has_places: bool
+
+
+def pair_maps(
+    left: Side, right: Side, *, r: float, by: str, z: tuple[float, float], palette: Palette
+) -> Picture:
+    """Draw the maps of a pair of networks side by side, seen from the front.
+
+    Parameters
+    ----------
+    r : float
+        Their correlation, by maps or by time courses (`by`).
+    z : tuple of float
+        Threshold, and z of the strongest colour in both.
+    """
+    threshold, limit = z
+    figure = make_subplots(rows=1, cols=2, horizontal_spacing=0.07)
+    scale = diverging_scale(palette, threshold=threshold, limit=limit)
+    for column, (side, which) in enumerate(((left, "this"), (right, "other")), start=1):
+        low = np.abs(np.nan_to_num(side.values)) <= threshold
+        figure.add_heatmap(
+            z=np.where(low, side.values * 0, side.values).astype(np.float32),
+            zmin=-limit,
+            zmax=limit,
+            colorscale=scale,
+            showscale=False,
+            hoverongaps=False,
+            hovertemplate=f"layer %{{y}}<br>z %{{z:.1f}}<extra>{which}</extra>",
+            row=1,
+            col=column,
+        )
+        title = f"{which}: network {side.network}"
+        figure.update_xaxes(title_text=title, showticklabels=False, ticks="", row=1, col=column)
+    style(figure, palette, height=300)
+    figure.update_xaxes(mirror=True, linewidth=1, title_font={"color": palette.text, "size": 13})
+    figure.update_yaxes(showgrid=False, mirror=True, linewidth=1, nticks=5)
+    figure.update_yaxes(title_text="layer", row=1, col=1)
+    if len(left.values) == len(right.values):
+        figure.update_yaxes(showticklabels=False, ticks="", row=1, col=2)
+    return Picture(
+        figure=figure,
+        alternative=(
+            f"Network {left.network} of this atlas, {left.name}, beside network {right.network} "
+            f"of the other, {right.name}: r {r:.2f} by {by}; {_peaks(left, right)}."
+            f"{_nothing_above(left, right, threshold)}"
+        ),
+        table=_by_layer(left, right, threshold),
+    )
+
+
+def _peaks(left: Side, right: Side) -> str:
+    layers = [int(np.nanmax(np.abs(side.values), axis=1).argmax()) for side in (left, right)]
+    if layers[0] == layers[1]:
+        return f"both are strongest in layer {layers[0]}"
+    return f"their strongest units are in layers {layers[0]} and {layers[1]}"
+
+
+def _nothing_above(left: Side, right: Side, threshold: float) -> str:
+    """Say that a map is empty at the threshold, or nothing."""
+    return "".join(
+        f" No unit of the {which} has |z| above {threshold:g}."
+        for which, side in (("first", left), ("second", right))
+        if np.nanmax(np.abs(side.values)) <= threshold
+    )
+
+
+def _by_layer(left: Side, right: Side, threshold: float) -> pd.DataFrame:
+    frames = [
+        pd.DataFrame(
+            {
+                "atlas": which,
+                "network": side.network,
+                "layer": np.arange(len(side.values)),
+                "largest |z|": np.nanmax(np.abs(side.values), axis=1).round(2),
+                f"columns with |z| > {threshold:g}": (
+                    np.abs(np.nan_to_num(side.values)) > threshold
+                ).sum(axis=1),
+            }
+        )
+        for which, side in (("this", left), ("other", right))
+    ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def pair_domains(left: Side, right: Side, *, palette: Palette) -> Picture:
+    """Draw how the energy of two networks divides over domains, where either has any."""
+    names = list(dict.fromkeys([*left.domains, *right.domains]))
+    columns = {}
+    for which, side in (("this", left), ("other", right)):
+        share = dict(zip(side.domains, side.share.tolist(), strict=True))
+        columns[which] = [share.get(name, float("nan")) for name in names]
+    frame = pd.DataFrame({"domain": names, **columns}).sort_values("this", na_position="first")
+    figure = go.Figure()
+    labels = [html.escape(name) for name in frame["domain"]]
+    for which, colour in (("other", palette.series[1]), ("this", palette.accent)):
+        figure.add_bar(
+            x=frame[which].to_numpy(dtype=np.float32) * 100,
+            y=labels,
+            orientation="h",
+            name=which,
+            marker={"color": colour, "line": {"width": 0}},
+            hovertemplate=f"%{{y}}: %{{x:.1f}} % of the energy, {which}<extra></extra>",
+        )
+    style(figure, palette, height=96 + 40 * len(names))
+    legend_on_top(figure, palette)
+    figure.update_layout(legend_traceorder="reversed")
+    figure.update_xaxes(title_text="% of energy per token", range=[0, 102], tickvals=[0, 50, 100])
+    figure.update_yaxes(showgrid=False, ticks="", tickfont={"color": palette.text})
+    tops = [side.domains[int(side.share.argmax())] for side in (left, right)]
+    alike = f"Both have most of their energy in {tops[0]}"
+    return Picture(
+        figure=figure,
+        alternative=(
+            f"{alike}: {left.share.max():.0%} and {right.share.max():.0%}."
+            if tops[0] == tops[1]
+            else f"Network {left.network} has most of its energy in {tops[0]}, network "
+            f"{right.network} in {tops[1]}."
+        ),
+        table=frame.round(4),
+    )
+
+
+def matrix_order(
+    similarity: NDArray[np.floating], pairs: NDArray[np.integer]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the order of rows and columns that puts pairs on the diagonal, strongest first."""
+    strength = np.abs(similarity[pairs[:, 0], pairs[:, 1]])
+    sorted_pairs = pairs[np.argsort(-strength, kind="stable")]
+    rest = [
+        np.setdiff1d(np.arange(n), sorted_pairs[:, side]) for side, n in enumerate(similarity.shape)
+    ]
+    return (
+        np.concatenate([sorted_pairs[:, 0], rest[0]]).astype(np.int64),
+        np.concatenate([sorted_pairs[:, 1], rest[1]]).astype(np.int64),
+    )
+
+
+def similarity_matrix(
+    similarity: NDArray[np.floating],
+    pairs: NDArray[np.integer],
+    *,
+    selected: int,
+    by: str,
+    palette: Palette,
+) -> Picture:
+    """Draw |r| of every network of this atlas with every one of the other, pairs on the diagonal.
+
+    Parameters
+    ----------
+    similarity : ndarray (K, K of the other)
+        Signed r.
+    selected : int
+        The network of this atlas whose row is marked.
+    """
+    rows, columns = matrix_order(similarity, pairs)
+    shown = np.abs(similarity[np.ix_(rows, columns)]).astype(np.float32)
+    low, high = palette.greys
+    figure = go.Figure(
+        go.Heatmap(
+            z=shown,
+            customdata=np.dstack(np.meshgrid(columns, rows)[::-1]).astype(np.int16),
+            zmin=0,
+            zmax=1,
+            colorscale=[(0, low), (1, high)],
+            colorbar={
+                "thickness": 8,
+                "outlinewidth": 0,
+                "tickvals": [0, 0.5, 1],
+                "title": {"text": "|r|", "font": {"size": 12}},
+                "tickfont": {"size": 12},
+            },
+            hovertemplate=(
+                "network %{customdata[0]} and %{customdata[1]} of the other"
+                "<br>|r| %{z:.2f}<extra></extra>"
+            ),
+        )
+    )
+    style(figure, palette, height=int(min(720, max(320, 120 + 9 * len(rows)))))
+    for axis, order, title in (
+        ("x", columns, "network of the other atlas"),
+        ("y", rows, "network of this atlas"),
+    ):
+        step = max(1, -(-len(order) // 16))
+        ticks = {
+            "title_text": title,
+            "tickvals": np.arange(0, len(order), step),
+            "ticktext": [str(k) for k in order[::step]],
+            "showgrid": False,
+        }
+        if axis == "x":
+            figure.update_xaxes(**ticks)
+        else:
+            figure.update_yaxes(autorange="reversed", **ticks)
+    place = int(np.flatnonzero(rows == selected)[0])
+    figure.add_shape(
+        type="rect",
+        x0=-0.5,
+        x1=len(columns) - 0.5,
+        y0=place - 0.5,
+        y1=place + 0.5,
+        line={"color": palette.accent, "width": 2},
+    )
+    paired = np.abs(similarity[pairs[:, 0], pairs[:, 1]])
+    others = np.abs(similarity).sum() - paired.sum()
+    n_others = similarity.size - len(pairs)
+    off = (
+        f"all others have a mean of {others / n_others:.2f}" if n_others else "there are no others"
+    )
+    return Picture(
+        figure=figure,
+        alternative=(
+            f"Correlation |r| by {by} of {len(rows)} networks of this atlas with {len(columns)} of "
+            f"the other: the {len(pairs)} pairs on the diagonal have a mean of "
+            f"{paired.mean():.2f}, {off}."
+        ),
+        table=pd.DataFrame(
+            {
+                "network": np.repeat(np.arange(len(rows)), len(columns)),
+                "other": np.tile(np.arange(len(columns)), len(rows)),
+                "r": similarity.ravel().round(4),
+            }
+        ),
+    )
+
+
+def r_histogram(r: NDArray[np.floating], *, threshold: float, by: str, palette: Palette) -> Picture:
+    """Draw how many pairs have which |r|, those of one and the same network in the accent."""
+    edges = np.linspace(0, 1, 21)
+    counts, _ = np.histogram(np.abs(r), edges)
+    centres = (edges[:-1] + edges[1:]) / 2
+    is_same = edges[:-1] >= threshold - 1e-9
+    figure = go.Figure(
+        go.Bar(
+            x=centres.astype(np.float32),
+            y=counts.astype(np.int32),
+            width=0.045,
+            marker={
+                "color": [palette.accent if s else rgba(palette.quiet, 0.6) for s in is_same],
+                "line": {"width": 0},
+            },
+            hovertemplate="|r| about %{x:.2f}: %{y} pairs<extra></extra>",
+        )
+    )
+    style(figure, palette, height=240)
+    figure.update_xaxes(title_text=f"|r| by {by}", range=[0, 1.01])
+    figure.update_yaxes(title_text="pairs", nticks=4)
+    _line(figure, threshold, f"{threshold:g}", palette)
+    n_same = int((np.abs(r) >= threshold).sum())
+    return Picture(
+        figure=figure,
+        alternative=(
+            f"{n_same} of {len(r)} pairs have |r| of at least {threshold:g}; the median is "
+            f"{np.median(np.abs(r)):.2f}, the weakest {np.abs(r).min():.2f}."
+        ),
+        table=pd.DataFrame(
+            {"|r| from": edges[:-1].round(2), "to": edges[1:].round(2), "pairs": counts}
+        ),
+    )
+
+
+def _line(figure: Any, x: float, text: str, palette: Palette) -> None:
+    """Draw an upright line with a word on it."""
+    figure.add_vline(
+        x=x,
+        line={"color": palette.text, "dash": "dot", "width": 1},
+        annotation={"text": text, "font": {"size": 12, "color": palette.text}, "yanchor": "top"},
+    )
+
+
+def likeness_chart(
+    rho: NDArray[np.floating],
+    null: NDArray[np.floating],
+    *,
+    chance_rho: float,
+    mark: float,
+    palette: Palette,
+) -> Picture:
+    """Draw the pairs' |ρ| within texts, strongest first, with what chance gives.
+
+    Parameters
+    ----------
+    rho : ndarray (n,)
+        Mean ρ of each pair.
+    null : ndarray (n_null,)
+        Mean |ρ| of the pairs in each draw of the null.
+    chance_rho : float
+        Largest |ρ| of any pair by chance (95 %).
+    mark : float
+        The |ρ| that the published fingerprint counts from.
+    """
+    ordered = np.sort(np.abs(rho))[::-1]
+    ranks = np.arange(1, len(ordered) + 1)
+    figure = go.Figure(
+        go.Scatter(
+            x=ranks.astype(np.int16),
+            y=ordered.astype(np.float32),
+            mode="lines+markers",
+            line={"color": palette.accent, "width": 1.5},
+            marker={"color": palette.accent, "size": 5},
+            hovertemplate="%{x} pairs have |ρ| of %{y:.2f} or more<extra></extra>",
+        )
+    )
+    style(figure, palette, height=300)
+    score = float(ordered.mean())
+    low, high = (float(np.quantile(null, q)) for q in (0.025, 0.975))
+    for y, text in (
+        (mark, f"{mark:g}, the published mark"),
+        (chance_rho, f"{chance_rho:.2f}, the most that chance gives any pair"),
+    ):
+        figure.add_hline(
+            y=y,
+            line={"color": palette.quiet, "dash": "dot", "width": 1},
+            annotation={
+                "text": text,
+                "font": {"size": 12, "color": palette.quiet},
+                "xanchor": "right",
+                "yanchor": "bottom",
+            },
+        )
+    figure.update_xaxes(title_text="pairs, most alike first", rangemode="tozero")
+    figure.update_yaxes(title_text="mean |ρ| within texts", range=[0, 1.02])
+    return Picture(
+        figure=figure,
+        alternative=(
+            f"Pairs agree within texts at a mean |ρ| of {score:.2f}, by chance at {low:.3f} to "
+            f"{high:.3f}; {int((ordered > chance_rho).sum())} of {len(ordered)} pairs are above "
+            f"chance, {int((ordered > mark).sum())} above {mark:g}."
+        ),
+        table=pd.DataFrame({"pair, most alike first": ranks, "|ρ|": ordered.round(4)}),
+    )

@@ -1,0 +1,122 @@
+"""Compare: two atlases side by side, which network is which, and what chance would give."""
+
+import numpy as np
+import streamlit as st
+
+from app.atlas.compare import data as cache
+from app.atlas.compare import panels
+from app.atlas.compare.figures import (
+    likeness_chart,
+    matrix_order,
+    r_histogram,
+    similarity_matrix,
+)
+from app.shell import recipes
+from app.widgets import atlas_frame, browser_events, frame
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.matching.atlases import IDENTITY_R, PUBLISHED_RHO, Match
+
+SHOWN = {"pairs": "Pairs", "matrix": "All correlations", "likeness": "Against chance"}
+
+
+def nothing_to_compare() -> None:
+    """Say how there comes to be a second atlas."""
+    frame.empty(
+        "Only one atlas yet",
+        "Decompose the recording again with another seed or number of networks, or record other "
+        "texts or another model and decompose them. Two atlases can then be compared here.",
+        button="Decompose again",
+        page=frame.DECOMPOSE,
+        icon="compare_arrows",
+    )
+
+
+def show_matrix(atlas: NetworkAtlas, other: NetworkAtlas, match: Match, network: int) -> None:
+    """Draw all correlations and how the pairs' r divide; a click selects a network."""
+    rows, _ = matrix_order(match.similarity, match.pairs)
+
+    def pick(curve: int, place: tuple[float | None, ...]) -> None:
+        if curve == 0 and place[1] is not None and 0 <= place[1] < len(rows):
+            atlas_frame.select(int(rows[int(place[1])]))
+
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        browser_events.pick_cells("compare-cells", chart="compare-matrix", on_pick=pick)
+        frame.picture(
+            similarity_matrix(
+                match.similarity,
+                match.pairs,
+                selected=network,
+                by=match.by,
+                palette=frame.palette(),
+            ),
+            key="compare-matrix",
+            made=recipes.code("match", atlas=atlas.id, other=other.id),
+        )
+    with right:
+        frame.picture(
+            r_histogram(match.r, threshold=IDENTITY_R, by=match.by, palette=frame.palette()),
+            key="compare-histogram",
+            made=recipes.code("match", atlas=atlas.id, other=other.id),
+        )
+
+
+def show_likeness(atlas: NetworkAtlas, other: NetworkAtlas) -> None:
+    """Draw how alike the networks are within the texts that both recordings hold."""
+    found = cache.likeness(atlas.id, other.id)
+    low, high = np.quantile(found.null, [0.025, 0.975])
+    with st.container(horizontal=True):
+        st.metric("Mean |ρ| of pairs", f"{found.score:.3f}")
+        st.metric("By chance", f"{low:.3f} to {high:.3f}")
+        st.metric("p", f"{found.p:.3f}", help=f"Of {len(found.null)} draws, and the data itself.")
+    rho = found.consistency[found.pairs[:, 0], found.pairs[:, 1]]
+    frame.picture(
+        likeness_chart(
+            np.asarray(rho),
+            found.null,
+            chance_rho=found.chance_rho,
+            mark=PUBLISHED_RHO,
+            palette=frame.palette(),
+        ),
+        key="compare-likeness",
+        made=recipes.code("likeness", atlas=atlas.id, other=other.id),
+    )
+    st.caption(
+        f"After the functional network fingerprint (arXiv 2601.22692): Spearman's ρ of time "
+        f"courses within each of {found.n_sessions} sessions, averaged, over "
+        f"{frame.plain(found.basis)}. By chance means: the other atlas's time courses are "
+        "shifted circularly within each session by a random offset, the same for all its "
+        "networks, and paired anew. "
+        "Networks that follow the position in a text count as alike; two models that read the "
+        "same words are always somewhat above chance, so look at how far."
+    )
+
+
+opened = atlas_frame.open_atlas(
+    "Compare", "Two atlases side by side: which network is which, and how alike they are."
+)
+if opened is not None:
+    atlas, network = opened
+    with frame.explaining():
+        panels.identity(atlas, network)
+        if not cache.others(atlas.id):
+            nothing_to_compare()
+        other = panels.choose_other(atlas)
+        if other is not None:
+            match = cache.match(atlas.id, other.id)
+            panels.summary(atlas, other, match)
+            panels.carry(atlas, other, match)
+            shown = atlas_frame.section(SHOWN, key="compare-shown")
+            if shown == "likeness":
+                show_likeness(atlas, other)
+            else:
+                panels.selected_pair(atlas, other, match, network)
+                if shown == "matrix":
+                    show_matrix(atlas, other, match, network)
+                else:
+                    panels.pair_table(atlas, other, match, network)
+                for number, which in enumerate((atlas, other)):
+                    panels.unmatched(which, match, number)
+    with frame.explaining():
+        st.subheader("Apply to other texts", anchor=False)
+        panels.offer_to_apply(atlas)

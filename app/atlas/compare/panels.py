@@ -1,0 +1,309 @@
+"""Two atlases side by side: the choice of the other, the pairs, names carried over, applying."""
+
+import pandas as pd
+import streamlit as st
+
+from app.atlas.compare import data as cache
+from app.atlas.compare.figures import Side, pair_domains, pair_maps
+from app.shell import glossary, recipes, resources, tasks, view_state
+from app.shell.jobs import describe_error
+from app.widgets import atlas_frame
+from app.widgets import frame as components
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.errors import FnpruneError
+from fnprune_core.matching.atlases import IDENTITY_R, Match
+from fnprune_core.matching.dual_regression import Maps, applied_note
+from fnprune_core.matching.identities import carry_over
+
+
+def choose_other(atlas: NetworkAtlas) -> NetworkAtlas | None:
+    """Draw the choice of the other atlas; return it, or None where there is none to see.
+
+    An id that does not exist, or a damaged file, is told here, with another choice beside it.
+    """
+    choices = {choice.id: choice.label for choice in cache.others(atlas.id)}
+    held = view_state.view().other
+    if not choices and not held:
+        return None
+    chosen = st.selectbox(
+        "Compare with",
+        list(choices),
+        index=list(choices).index(held) if held in choices else None,
+        format_func=choices.__getitem__,
+        placeholder="Choose another atlas",
+        key=f"compare-other-{held}",
+    )
+    if chosen is not None and chosen != held:
+        view_state.change(other=chosen)
+        st.rerun()
+    if not held or held == atlas.id:
+        return None
+    try:
+        return resources.atlas(held)
+    except FnpruneError as caught:
+        components.error(describe_error(caught))
+        st.button(
+            "Look at this atlas alone",
+            icon=":material/close:",
+            key="compare-away",
+            on_click=lambda: view_state.change(other=""),
+        )
+        return None
+
+
+def summary(atlas: NetworkAtlas, other: NetworkAtlas, match: Match) -> None:
+    """Say in numbers how far the two atlases have the same networks."""
+    is_same_model = match.by == "maps"
+    same = match.identities()
+    with st.container(horizontal=True):
+        if is_same_model:
+            st.metric(
+                "Same networks",
+                f"{len(same)} of {len(match.pairs)}",
+                help=f"Pairs with |r| of maps of at least {IDENTITY_R:g}.",
+            )
+        st.metric("Median |r| of pairs", f"{abs(pd.Series(match.r)).median():.2f}")
+        st.metric(
+            "Without a partner", f"{len(match.unmatched(0))} here, {len(match.unmatched(1))} there"
+        )
+    st.caption(
+        f"Paired one to one so that the sum of |r| is largest, by {match.by} over "
+        f"{components.plain(match.basis)}."
+        + (
+            ""
+            if is_same_model
+            else " The units of different models are not the same, so maps cannot be compared; "
+            "networks that are active together need not do the same."
+        )
+    )
+    for which in (atlas, other):
+        note = applied_note(which.decomposition)
+        if note:
+            st.caption(components.plain(note))
+
+
+def side(atlas: NetworkAtlas, network: int, host: str) -> Side:
+    """Return a network as one half of a pair, in the places of `host`."""
+    return Side(
+        network=network,
+        name=resources.network_name(atlas.id, network),
+        values=cache.front(atlas.id, network, host),
+        domains=atlas.domain_names,
+        share=atlas.domain_share()[network],
+        has_places=cache.is_placed(atlas.id, host),
+    )
+
+
+def host_of(atlas: NetworkAtlas, other: NetworkAtlas, match: Match) -> str:
+    """Return whose cortex the other atlas is drawn in: this one's if they share their units."""
+    return atlas.id if match.by == "maps" else other.id
+
+
+def selected_pair(atlas: NetworkAtlas, other: NetworkAtlas, match: Match, network: int) -> None:
+    """Draw the selected network beside its partner, or beside the nearest where it has none."""
+    found = match.partner(network)
+    if found is None:
+        row = abs(match.similarity[network])
+        partner = int(row.argmax())
+        r = float(match.similarity[network, partner])
+        st.info(
+            f"Network {network} has no partner. The nearest, network {partner} of the other atlas "
+            f"with r {r:.2f}, is paired with another one.",
+            icon=":material/link_off:",
+        )
+    else:
+        partner, r = found
+    z = view_state.view().z
+    left, right = side(atlas, network, atlas.id), side(other, partner, host_of(atlas, other, match))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        for which, half in (("This", left), ("Other", right)):
+            st.markdown(
+                f"**{which}: {half.network}** · {components.plain(half.name)}", width="content"
+            )
+        is_same = network in match.identities() and match.by == "maps"
+        st.badge(
+            f"r {r:.2f}" + (", the same network" if is_same else ""),
+            icon=":material/check:" if is_same else ":material/compare_arrows:",
+            color="green" if is_same else "gray",
+        )
+    maps, domains = st.columns([3, 2], gap="medium")
+    with maps:
+        limit = max(resources.colour_limit(each.id, z) for each in (atlas, other))
+        components.picture(
+            pair_maps(left, right, r=r, by=match.by, z=(z, limit), palette=components.palette()),
+            key="compare-maps",
+            made=recipe("pair", atlas, other, network=network),
+        )
+        if r < 0:
+            st.caption(
+                "r is negative: the two have opposite signs, so hot in one is cold in the other."
+            )
+        if not (left.has_places and right.has_places):
+            st.caption("Without a cortex, units are grouped by network in each layer.")
+    with domains:
+        components.picture(
+            pair_domains(left, right, palette=components.palette()),
+            key="compare-domains",
+            made=recipe("pair", atlas, other, network=network),
+        )
+
+
+def recipe(name: str, atlas: NetworkAtlas, other: NetworkAtlas, **values: object) -> str:
+    """Return the Python behind a picture of two atlases."""
+    return recipes.code(name, atlas=atlas.id, other=other.id, **values)
+
+
+def pair_table(atlas: NetworkAtlas, other: NetworkAtlas, match: Match, network: int) -> None:
+    """Draw all pairs with their thumbnails; a click on a row selects its network."""
+    z, mode = view_state.view().z, components.palette().mode
+    images = cache.thumbnails(atlas.id, atlas.id, z, mode)
+    others = cache.thumbnails(other.id, host_of(atlas, other, match), z, mode)
+    tops, other_tops = (
+        [str(name) for name in resources.network_table(each.id)["top_domain"]]
+        for each in (atlas, other)
+    )
+    pairs = match.table()
+    mine, theirs = pairs["network"].tolist(), pairs["partner"].tolist()
+    frame = pd.DataFrame(
+        {
+            "network": mine,
+            "map": [images[k] for k in mine],
+            "name": [resources.network_name(atlas.id, k) for k in mine],
+            "r": pairs["r"],
+            "other": theirs,
+            "its map": [others[k] for k in theirs],
+            "its name": [resources.network_name(other.id, k) for k in theirs],
+            "domain": [tops[k] for k in mine],
+            "its domain": [other_tops[k] for k in theirs],
+            "next best": pairs["next_best"],
+        }
+    )
+    column = st.column_config
+    event = st.dataframe(
+        frame,
+        hide_index=True,
+        row_height=44,
+        height=420,
+        on_select="rerun",
+        selection_mode="single-row",
+        key=f"compare-pairs-{atlas.id}-{other.id}-{network}",
+        alt="Pairs of networks with their r, names and domains",
+        column_config={
+            "map": column.ImageColumn("map", width="small"),
+            "its map": column.ImageColumn("its map", width="small"),
+            "r": column.NumberColumn("r", format="%.2f"),
+            "other": column.NumberColumn("other", help="Network of the other atlas"),
+            "next best": column.NumberColumn(
+                "next best |r|", format="%.2f", help="|r| of the best other candidate"
+            ),
+        },
+    )
+    rows = event["selection"]["rows"]
+    if rows and int(mine[rows[0]]) != network:
+        atlas_frame.select(int(mine[rows[0]]))
+        st.rerun()
+
+
+def unmatched(atlas: NetworkAtlas, match: Match, side: int) -> None:
+    """List the networks of one atlas that have no partner; those of this one can be opened."""
+    alone = match.unmatched(side)
+    if not alone:
+        return
+    where = "this atlas" if side == 0 else "the other atlas"
+    st.markdown(f"**Without a partner in {where}**")
+    names = [f"{k} · {resources.network_name(atlas.id, k)}" for k in alone]
+    if side == 1:
+        st.caption(components.plain("; ".join(names)))
+        return
+    with st.container(horizontal=True, gap="xsmall"):
+        for network, name in zip(alone, names, strict=True):
+            st.button(
+                components.plain(name),
+                key=f"compare-alone-{network}",
+                on_click=atlas_frame.select,
+                args=(network,),
+            )
+
+
+def carry(atlas: NetworkAtlas, other: NetworkAtlas, match: Match) -> None:
+    """Offer to carry names and identity over, and say where networks have theirs from."""
+    if match.by != "maps":
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        threshold = st.number_input(
+            "Same network from |r|",
+            0.05,
+            1.0,
+            IDENTITY_R,
+            0.05,
+            key="compare-threshold",
+            width=190,
+            help="A pair below it is the best that was left, not the same network.",
+        )
+        same = match.identities(threshold=threshold)
+        said = resources.annotations(other.id).networks
+        n_named = sum(before in said for before, _ in same.values())
+        if st.button(
+            f"Bring {components.count(n_named, 'name')} from the other atlas"
+            if n_named
+            else f"Keep the identity of {components.count(len(same), 'network')}",
+            icon=":material/move_item:",
+            disabled=not same,
+            key="compare-carry",
+            help="Names, notes and tags of the other atlas come to the same networks here, and "
+            "each network here remembers which it was there. What is said only here stays.",
+        ):
+            with components.explaining():
+                done = carry_over(resources.workspace(), atlas, other, match, threshold=threshold)
+                view_state.notify(done.sentence())
+                st.rerun()
+    if not same:
+        st.caption("No pair reaches this |r|: nothing can be brought here.")
+    elif not n_named:
+        st.caption(
+            "The other atlas has no names of your own for these networks. What can be kept is "
+            "which network of the other atlas each network here was."
+        )
+
+
+def identity(atlas: NetworkAtlas, network: int) -> None:
+    """Say which network of an earlier atlas the selected one was, if that is known."""
+    with components.explaining():
+        held = cache.was(atlas.id).get(network)
+        if held is not None:
+            st.caption(f":material/history: Network {network} {components.plain(held.sentence())}.")
+
+
+def offer_to_apply(atlas: NetworkAtlas) -> None:
+    """Offer to apply this atlas to another recording of its model."""
+    components.follow("apply", on_done=lambda job: view_state.change(other=str(job.result)))
+    if components.is_active("apply"):
+        return
+    targets = {choice.id: choice.label for choice in cache.targets(atlas.id)}
+    if not targets:
+        st.caption(
+            "To apply this atlas to other texts, record them with the same model first: there is "
+            "no other recording of it."
+        )
+        return
+    with st.form("compare-apply", border=False):
+        recording = st.selectbox(
+            "Apply this atlas to",
+            list(targets),
+            format_func=targets.__getitem__,
+            key="compare-apply-recording",
+            help=glossary.tip("dual_regression"),
+        )
+        keep = st.checkbox(
+            "Keep the atlas's own maps",
+            key="compare-apply-keep",
+            help="Dual regression: the maps give time courses of the other recording, and these "
+            "give each unit's map there. Kept, only the time courses are new.",
+        )
+        is_sent = st.form_submit_button("Apply", icon=":material/input:", key="compare-apply-go")
+    if is_sent and recording is not None:
+        maps: Maps = "template" if keep else "refitted"
+        components.start(
+            tasks.apply(resources.workspace(), atlas=atlas.id, recording=recording, maps=maps)
+        )
+        st.rerun()

@@ -1,0 +1,1 @@
+"""Connectome: which networks go together, as matrix, graph and over a text."""

@@ -1,0 +1,236 @@
+"""What the connectome page keeps: matrices, groups, layouts and windows of an atlas."""
+
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from app.atlas.connectome.dynamics_figures import Course
+from app.atlas.connectome.graph_figures import Nodes
+from app.figures.matrix import Arrangement, Measure
+from app.shell import resources
+from fnprune_core.atlas import connectome, dynamic_connectivity
+from fnprune_core.atlas.connectome import Groups, Interval
+from fnprune_core.atlas.dynamic_connectivity import DynamicConnectivity, SlidingWindows, States
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.errors import SettingsError
+
+N_PARTNERS = 5
+_MOST_STATE_WINDOWS = 4000
+
+MEASURES: Mapping[str, Measure] = {
+    "fnc": Measure(title="Connectivity", says="r", is_signed=True),
+    "within": Measure(title="Connectivity within sessions", says="r", is_signed=True),
+    "partial": Measure(title="Partial correlation", says="partial r", is_signed=True),
+    "overlap": Measure(title="Overlap of |z|", says="r of |z|", is_signed=True),
+    "dice": Measure(title="Dice overlap", says="Dice", is_signed=False),
+    "jaccard": Measure(title="Jaccard overlap", says="Jaccard", is_signed=False),
+}
+_VALUES: Mapping[str, Callable[[NetworkAtlas, float], NDArray[np.float64]]] = {
+    "fnc": lambda atlas, _: connectome.connectivity(atlas),
+    "within": lambda atlas, _: connectome.connectivity(atlas, within_sessions=True),
+    "partial": lambda atlas, _: connectome.partial_correlation(atlas),
+    "overlap": lambda atlas, _: connectome.strength_overlap(atlas),
+    "dice": lambda atlas, z: connectome.dice(atlas, z=z),
+    "jaccard": lambda atlas, z: connectome.jaccard(atlas, z=z),
+}
+
+
+def needs_threshold(measure: str) -> bool:
+    """Whether a measure counts units beyond a threshold."""
+    return measure in ("dice", "jaccard")
+
+
+def values(id: str, measure: str, z: float) -> NDArray[np.float64]:
+    """Return a measure between all networks: (K, K)."""
+    return _values(id, measure, z if needs_threshold(measure) else 0.0)
+
+
+@st.cache_resource(max_entries=16)
+def _values(id: str, measure: str, z: float) -> NDArray[np.float64]:
+    return _VALUES[measure](resources.atlas(id), z)
+
+
+@st.cache_resource(max_entries=4)
+def interval(id: str) -> Interval | None:
+    """Return the interval of connectivity over documents, None where they are too few."""
+    try:
+        return connectome.connectivity_interval(resources.atlas(id))
+    except SettingsError:
+        return None
+
+
+def groups(id: str, measure: str, z: float, n_groups: int) -> Groups:
+    """Return groups of networks by a measure; 0 groups for the number that the rule finds."""
+    n = min(n_groups, resources.atlas(id).n_networks)
+    return _groups(id, measure, z if needs_threshold(measure) else 0.0, n)
+
+
+@st.cache_resource(max_entries=16)
+def _groups(id: str, measure: str, z: float, n_groups: int) -> Groups:
+    return connectome.group_networks(_values(id, measure, z), n_groups=n_groups or None)
+
+
+@st.cache_data(max_entries=16)
+def group_table(id: str, measure: str, z: float, n_groups: int) -> pd.DataFrame:
+    """Return one row a group of networks: who they are and what they share."""
+    found = groups(id, measure, z, n_groups)
+    return connectome.group_table(resources.atlas(id), found, values(id, measure, z))
+
+
+def arrangement(id: str, order: str, found: Groups) -> Arrangement:
+    """Return the order of networks, and its blocks, that a key of `ORDERS` names."""
+    table = resources.network_table(id)
+    if order == "bygroup":
+        names = [f"group {group}" for group in found.label[found.order]]
+        return _blocks(found.order, names, "ordered by group")
+    if order == "bydomain":
+        domain = table["top_domain"].astype(str).to_numpy()
+        placed = np.lexsort((-table["top_domain_share"].to_numpy(), domain))
+        return _blocks(placed, domain[placed].tolist(), "ordered by the domain of most energy")
+    if order == "bydepth":
+        placed = np.argsort(_depth(id), kind="stable")
+        return Arrangement(
+            order=tuple(placed.tolist()), blocks=(), said="ordered from first layers to last"
+        )
+    return Arrangement(order=tuple(range(len(table))), blocks=(), said="ordered by number")
+
+
+def _blocks(order: NDArray[np.integer], names: list[str], said: str) -> Arrangement:
+    starts = [i for i, name in enumerate(names) if i == 0 or name != names[i - 1]]
+    blocks = tuple((names[a], a, b) for a, b in pairwise([*starts, len(names)]))
+    return Arrangement(order=tuple(order.tolist()), blocks=blocks, said=said)
+
+
+@st.cache_data(max_entries=4)
+def _depth(id: str) -> NDArray[np.float64]:
+    """Return the mean layer of each network's parcel; without any unit it comes last."""
+    return np.asarray(resources.atlas(id).parcel_table()["mean_layer"].fillna(np.inf))
+
+
+def names(id: str) -> tuple[str, ...]:
+    """Return what the networks are called now."""
+    return tuple(resources.network_name(id, k) for k in range(resources.atlas(id).n_networks))
+
+
+def edges(id: str, measure: str, z: float, percent: int) -> NDArray[np.int64]:
+    """Return the strongest pairs: (n, 2)."""
+    return connectome.strongest_edges(values(id, measure, z), share=percent / 100)
+
+
+@st.cache_data(max_entries=16)
+def _spring(id: str, measure: str, z: float, percent: int) -> NDArray[np.float64]:
+    return connectome.graph_places(_values(id, measure, z), edges(id, measure, z, percent))
+
+
+def nodes(
+    id: str, measure: str, z: float, *, percent: int, in_cortex: bool, classes: Groups | None
+) -> Nodes:
+    """Return the nodes of the graph.
+
+    Parameters
+    ----------
+    in_cortex : bool
+        Networks stand at their places in the cortex, where it has been laid out.
+    classes : Groups, optional
+        Their colours; by domain where none is given.
+    """
+    table, placed = resources.network_table(id), resources.cortex(id)
+    domains = resources.atlas(id).domain_names
+    called = domains if classes is None else [f"group {g}" for g in range(classes.n_groups)]
+    class_of = (
+        [domains.index(str(name)) for name in table["top_domain"]]
+        if classes is None
+        else classes.label.tolist()
+    )
+    spring = placed is None or not in_cortex
+    z = z if needs_threshold(measure) else 0.0
+    return Nodes(
+        places=_spring(id, measure, z, percent) if spring or placed is None else placed.places,
+        size=table["variance_alone"].to_numpy(),
+        class_of=tuple(class_of),
+        classes=tuple(called),
+        names=names(id),
+    )
+
+
+# Over time -------------------------------------------------------------------------------------
+
+
+@st.cache_resource(max_entries=16)
+def session_windows(id: str, session: int, width: int) -> DynamicConnectivity:
+    """Return the connectivity over one session."""
+    windows = SlidingWindows(width=width, step=max(1, width // 16))
+    return dynamic_connectivity.dynamic_connectivity(
+        resources.atlas(id), windows=windows, sessions=[session]
+    )
+
+
+@st.cache_resource(max_entries=32)
+def course(id: str, session: int, width: int, network: int) -> Course:
+    """Return a network's connectivity over a session with its strongest partners."""
+    atlas, dynamic = resources.atlas(id), session_windows(id, session, width)
+    found = connectome.partners(values(id, "fnc", 0.0), network, n=N_PARTNERS).tolist()
+    low, high = dynamic_connectivity.stationary_band(
+        atlas, network, found, session=session, windows=dynamic.windows
+    )
+    pieces = atlas.tokens[atlas.tokens["session"] == session].set_index("position")["text"]
+    texts = [
+        "".join(pieces.loc[middle - 4 : middle + 4].astype(str)) for middle in dynamic.position
+    ]
+    return Course(
+        network=network,
+        partners=tuple(found),
+        values=np.stack([dynamic.of_pair(network, k) for k in found]),
+        low=low,
+        high=high,
+        position=dynamic.position,
+        texts=tuple(texts),
+        width=width,
+    )
+
+
+@st.cache_resource(max_entries=4, show_spinner="Looking for states")
+def states(id: str, width: int, n_states: int) -> tuple[DynamicConnectivity, States]:
+    """Return the states of all sessions' windows; of long recordings, of fewer windows."""
+    atlas = resources.atlas(id)
+    step = max(width // 4, int((~atlas.is_dummy).sum()) // _MOST_STATE_WINDOWS)
+    windows = SlidingWindows(width=width, step=step)
+    dynamic = dynamic_connectivity.dynamic_connectivity(atlas, windows=windows)
+    return dynamic, dynamic_connectivity.connectivity_states(dynamic, n_states=n_states)
+
+
+def state_domains(id: str, dynamic: DynamicConnectivity, found: States) -> list[str]:
+    """Return the domain that holds most of each state's windows, and its share of them."""
+    firsts = resources.atlas(id).tokens.groupby("session", observed=True)["domain"].first()
+    domain = firsts.loc[dynamic.session.tolist()].astype(str).to_numpy()
+    said = []
+    for state in range(len(found.share)):
+        counts = pd.Series(domain[found.label == state]).value_counts(normalize=True)
+        said.append(f"{counts.iloc[0]:.0%} of it in {counts.index[0]}")
+    return said
+
+
+def pair_facts(id: str, a: int, b: int, z: float) -> pd.DataFrame:
+    """Return every measure of one pair, and the units that they share: measure, value."""
+    rows = [
+        (measure.title, f"{values(id, name, z)[a, b]:.2f}") for name, measure in MEASURES.items()
+    ]
+    bounds = interval(id)
+    if bounds is not None:
+        said = (
+            f"{rows[0][1]} ({bounds.low[a, b]:.2f} to {bounds.high[a, b]:.2f} over resamples of "
+            f"{bounds.n_documents} documents)"
+        )
+        rows[0] = (rows[0][0], said)
+    shared = connectome.shared_units(resources.atlas(id), z=z)
+    rows.append(
+        (
+            f"Units beyond |z| {z:g}",
+            f"{shared[a, b]:,} shared, of {shared[a, a]:,} and {shared[b, b]:,}",
+        )
+    )
+    return pd.DataFrame(rows, columns=["measure", "value"])

@@ -1,0 +1,243 @@
+"""Pictures of connectivity over time: one network with its partners, and states."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from plotly.subplots import make_subplots
+
+from app.figures.base import Picture, safe, style
+from app.figures.matrix import Arrangement, called, limit_of, pair_scale
+from app.figures.theme import Palette, qualitative, rgba
+
+_ROW, _TITLE = 96, 30  # pixels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Course:
+    """A network's connectivity with some partners over a session.
+
+    Parameters
+    ----------
+    network : int
+    partners : tuple of int
+    values : ndarray (n_partners, n_windows)
+    low, high : ndarray (n_partners,)
+        What a coupling that never changes stays between, in all windows of 95 of 100 surrogates.
+    position : ndarray (n_windows,)
+        Each window's middle token.
+    texts : tuple of str
+        What stands there, a few tokens.
+    width : int
+        Tokens of a window.
+    """
+
+    network: int
+    partners: tuple[int, ...]
+    values: NDArray[np.floating]
+    low: NDArray[np.floating]
+    high: NDArray[np.floating]
+    position: NDArray[np.integer]
+    texts: tuple[str, ...]
+    width: int
+
+    @property
+    def leaves_band(self) -> NDArray[np.bool_]:
+        """Windows beyond their partner's band: (n_partners, n_windows)."""
+        return (self.values < self.low[:, None]) | (self.values > self.high[:, None])
+
+
+def dynamic_course(
+    course: Course, *, names: Sequence[str], palette: Palette, token: int = -1
+) -> Picture:
+    """Draw a network's connectivity with each partner over a session, one above the other.
+
+    The grey band is what a coupling that never changes would stay in; windows beyond it stand
+    out. `token` is marked by a line.
+    """
+    n = len(course.partners)
+    gap = _TITLE / (_ROW * n) if n > 1 else 0.0
+    figure = make_subplots(rows=n, cols=1, shared_xaxes=True, vertical_spacing=gap)
+    texts = [safe(text) for text in course.texts]
+    x = course.position.astype(np.int32)
+    beyond = course.leaves_band
+    for row, partner in enumerate(course.partners, start=1):
+        values = course.values[row - 1].astype(np.float32)
+        low, high = float(course.low[row - 1]), float(course.high[row - 1])
+        for y, line in (
+            (values, {"color": palette.quiet, "width": 1.5}),
+            (np.where(beyond[row - 1], values, np.nan), {"color": palette.accent, "width": 3}),
+        ):
+            figure.add_scatter(
+                x=x,
+                y=y,
+                mode="lines",
+                line=line,
+                customdata=texts,
+                hovertemplate="around token %{x}: “%{customdata}”<br>r %{y:.2f}<extra></extra>",
+                row=row,
+                col=1,
+            )
+        # after the lines: plotly leaves shapes out of a plot that is still empty
+        figure.add_hrect(
+            y0=low,
+            y1=high,
+            fillcolor=rgba(palette.quiet, 0.16),
+            line={"color": rgba(palette.quiet, 0.6), "width": 1, "dash": "dot"},
+            layer="below",
+            row=row,
+            col=1,
+        )
+        figure.add_hline(y=0, line={"color": palette.line, "width": 1}, row=row, col=1)
+        figure.add_annotation(
+            text=f"with {called(names, partner, longest=44)}",
+            x=0,
+            y=1.0,
+            xref="x domain" if row == 1 else f"x{row} domain",
+            yref="y domain" if row == 1 else f"y{row} domain",
+            xanchor="left",
+            yanchor="bottom",
+            showarrow=False,
+            font={"size": 12, "color": palette.text},
+        )
+    style(figure, palette, height=60 + _ROW * n)
+    figure.update_layout(margin_t=24, hovermode="x")  # a moment is picked at any height
+    figure.update_yaxes(range=[-1, 1], tickvals=[-0.5, 0, 0.5], title_text="", showgrid=False)
+    figure.update_xaxes(showticklabels=False, ticks="")
+    figure.update_xaxes(
+        title_text="middle token of the window", showticklabels=True, ticks="outside", row=n, col=1
+    )
+    if token >= 0:
+        figure.add_vline(x=token, line={"color": palette.text, "width": 1, "dash": "dot"})
+    return Picture(
+        figure=figure,
+        alternative=_describe(course, names),
+        table=pd.DataFrame(
+            {
+                "token": x,
+                "text": list(course.texts),
+                **{
+                    f"with network {k}": course.values[i].round(3)
+                    for i, k in enumerate(course.partners)
+                },
+            }
+        ),
+    )
+
+
+def _describe(course: Course, names: Sequence[str]) -> str:
+    changing = [str(k) for i, k in enumerate(course.partners) if course.leaves_band[i].any()]
+    found = (
+        f"it leaves the band of a constant coupling with network{'s' if len(changing) > 1 else ''} "
+        f"{', '.join(changing)}"
+        if changing
+        else "it never leaves the band of a constant coupling: no change is shown"
+    )
+    return (
+        f"Connectivity of network {course.network} ({names[course.network]}) with "
+        f"{len(course.partners)} networks in windows of {course.width} tokens, from "
+        f"{course.values.min():.2f} to {course.values.max():.2f}; {found}."
+    )
+
+
+def states(
+    centres: NDArray[np.floating],
+    share: NDArray[np.floating],
+    arrangement: Arrangement,
+    *,
+    where: Sequence[str],
+    palette: Palette,
+) -> Picture:
+    """Draw the connectivity of each state, the most frequent first.
+
+    Parameters
+    ----------
+    centres : ndarray (n_states, K, K)
+    share : ndarray (n_states,)
+        Of all windows.
+    where : sequence of str
+        In what texts each state is found most.
+    """
+    n, order = len(centres), np.array(arrangement.order)
+    figure = make_subplots(
+        rows=1,
+        cols=n,
+        subplot_titles=[
+            f"state {i}: {part:.0%}<br>{safe(said)}"
+            for i, (part, said) in enumerate(zip(share, where, strict=True))
+        ],
+        horizontal_spacing=0.02,
+    )
+    limit = max(limit_of(centre) for centre in centres)
+    for column, centre in enumerate(centres, start=1):
+        shown = centre[np.ix_(order, order)].astype(np.float32)
+        np.fill_diagonal(shown, np.nan)
+        figure.add_heatmap(
+            z=shown,
+            zmin=-limit,
+            zmax=limit,
+            colorscale=pair_scale(palette, is_signed=True),
+            showscale=False,
+            hoverinfo="skip",
+            row=1,
+            col=column,
+        )
+    style(figure, palette, height=340, left=4, bottom=4)
+    figure.update_layout(margin_t=52)
+    figure.update_annotations(font={"size": 13, "color": palette.text})
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False, autorange="reversed")
+    mean = [float(np.abs(c[np.triu_indices(len(c), 1)]).mean()) for c in centres]
+    return Picture(
+        figure=figure,
+        alternative=(
+            f"{n} states of connectivity, {arrangement.said}; the most frequent holds "
+            f"{share[0]:.0%} of windows ({where[0]}), the rarest {share[-1]:.0%}; the mean |r| is "
+            f"{min(mean):.2f} to {max(mean):.2f}."
+        ),
+        table=pd.DataFrame(
+            {
+                "state": np.arange(n),
+                "share of windows": share.round(4),
+                "mean |r|": mean,
+                "most of it in": list(where),
+            }
+        ),
+    )
+
+
+def state_strip(
+    label: NDArray[np.integer],
+    position: NDArray[np.integer],
+    *,
+    n_states: int,
+    palette: Palette,
+) -> Picture:
+    """Draw which state each window of a session is in."""
+    colours = qualitative(palette, n_states)
+    edges = np.linspace(0, 1, n_states + 1).tolist()
+    scale = [(edges[i + side], c) for i, c in enumerate(colours) for side in (0, 1)]
+    figure = go.Figure(
+        go.Heatmap(
+            z=label[None].astype(np.int8),
+            x=position.astype(np.int32),
+            zmin=-0.5,
+            zmax=n_states - 0.5,
+            colorscale=scale,
+            showscale=False,
+            hovertemplate="around token %{x}: state %{z}<extra></extra>",
+        )
+    )
+    style(figure, palette, height=84)
+    figure.update_xaxes(title_text="middle token of the window")
+    figure.update_yaxes(visible=False)
+    counts = np.bincount(label, minlength=n_states)
+    said = ", ".join(f"state {i} in {c / len(label):.0%}" for i, c in enumerate(counts) if c)
+    return Picture(
+        figure=figure,
+        alternative=f"States over this session: {said} of its windows.",
+        table=pd.DataFrame({"token": position, "state": label}),
+    )

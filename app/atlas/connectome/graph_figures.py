@@ -1,0 +1,280 @@
+"""Pictures of networks as nodes: the graph of the strongest pairs, and the tree of groups."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from scipy.cluster.hierarchy import dendrogram
+
+from app.figures.base import Picture, legend_on_top, safe, style
+from app.figures.matrix import Measure, called
+from app.figures.theme import Palette, linear_rgb, qualitative, rgba
+
+_WIDTHS = (1.0, 2.0, 3.5)
+# Least distance of two nodes as a share of the picture: a node and its number
+_GAP = 0.07
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Nodes:
+    """Where networks stand in a graph, how large they are, and which class they belong to.
+
+    Parameters
+    ----------
+    places : ndarray (K, 2)
+    size : ndarray (K,)
+        Drawn as area.
+    class_of : tuple of int
+    classes : tuple of str
+        Names of the classes.
+    names : tuple of str
+        Of the networks.
+    """
+
+    places: NDArray[np.floating]
+    size: NDArray[np.floating]
+    class_of: tuple[int, ...]
+    classes: tuple[str, ...]
+    names: tuple[str, ...]
+
+
+def graph(
+    values: NDArray[np.floating],
+    edges: NDArray[np.integer],
+    nodes: Nodes,
+    *,
+    measure: Measure,
+    selected: int,
+    palette: Palette,
+    height: int = 640,
+) -> Picture:
+    """Draw networks as nodes and the strongest pairs as edges; a node's customdata is its number.
+
+    Warm edges are positive, cold and dotted ones negative; wider ones are stronger.
+    """
+    figure = go.Figure()
+    places = spaced(nodes.places)
+    strength = np.abs(values[edges[:, 0], edges[:, 1]])
+    cuts = np.quantile(strength, [1 / 3, 2 / 3])
+    width = np.searchsorted(cuts, strength)
+    touches = (edges == selected).any(axis=1)
+    is_positive = values[edges[:, 0], edges[:, 1]] >= 0
+    for near in (False, True):
+        for positive in (True, False):
+            for step, pixels in enumerate(_WIDTHS):
+                chosen = edges[(touches == near) & (is_positive == positive) & (width == step)]
+                if len(chosen):
+                    colour = (palette.hot if positive else palette.cold)[1]
+                    _add_edges(
+                        figure, places, chosen,
+                        {
+                            "color": rgba(colour, 0.95 if near else 0.5),
+                            "width": pixels + 0.7 * near,
+                            "dash": "solid" if positive else "dot",
+                        },
+                    )  # fmt: skip
+    degree = np.bincount(edges.ravel(), minlength=len(values))
+    _add_nodes(figure, replace(nodes, places=places), degree, selected, palette)
+    style(figure, palette, height=height, left=4, bottom=4)
+    if len(nodes.classes) > 1:
+        legend_on_top(figure, palette)
+        figure.update_layout(legend={"itemsizing": "constant"})
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False)
+    hub = int(degree.argmax())
+    weakest = float(strength.min())
+    return Picture(
+        figure=figure,
+        alternative=(
+            f"Graph of {len(values)} networks with the {len(edges)} strongest pairs, |"
+            f"{measure.says}| from {weakest:.2f} to {strength.max():.2f}; network {hub} "
+            f"({nodes.names[hub]}) has most of them, {degree[hub]}; {int((degree == 0).sum())} "
+            "networks have none."
+        ),
+        table=pd.DataFrame(
+            {
+                "network": edges[:, 0],
+                "name": [nodes.names[k] for k in edges[:, 0]],
+                "other": edges[:, 1],
+                "name of the other": [nodes.names[k] for k in edges[:, 1]],
+                measure.title: values[edges[:, 0], edges[:, 1]].round(4),
+            }
+        ),
+    )
+
+
+def spaced(places: NDArray[np.floating], *, gap: float = _GAP) -> NDArray[np.float64]:
+    """Return places in the unit square, those nearer than `gap` pushed apart in small steps.
+
+    A dense group keeps its form and only grows; `gap` is less where there is no room for it.
+    """
+    low, extent = places.min(axis=0), np.ptp(places, axis=0)
+    held = (places - low) / np.maximum(extent, 1e-12)
+    gap = min(gap, 0.7 / np.sqrt(len(held)))
+    for _ in range(200):
+        away = held[:, None] - held[None, :]
+        distance = np.linalg.norm(away, axis=-1)
+        np.fill_diagonal(distance, np.inf)
+        if distance.min() >= 0.98 * gap:
+            break
+        # coinciding nodes part along directions of their own, the same each time
+        turn = np.arange(len(held)) * 2.4
+        aside = np.stack([np.cos(turn), np.sin(turn)], axis=1)
+        away = np.where(distance[..., None] < 1e-9, aside[:, None] - aside[None, :], away)
+        unit = away / np.maximum(np.linalg.norm(away, axis=-1, keepdims=True), 1e-12)
+        short = np.maximum(gap - distance, 0.0)
+        held = (held + 0.2 * (short[..., None] * unit).sum(axis=1)).clip(0, 1)
+    return np.asarray(held, dtype=np.float64)
+
+
+def _add_edges(
+    figure: go.Figure,
+    places: NDArray[np.floating],
+    edges: NDArray[np.integer],
+    line: dict[str, Any],
+) -> None:
+    """Draw edges as shallow arcs, so that none hides behind nodes that lie in one line."""
+    start, end = places[edges[:, 0]], places[edges[:, 1]]
+    step = np.linspace(0, 1, 9)[None, :, None]
+    across = np.stack([start[:, 1] - end[:, 1], end[:, 0] - start[:, 0]], axis=1)[:, None]
+    arcs = start[:, None] * (1 - step) + end[:, None] * step + 0.4 * step * (1 - step) * across
+    with_gaps = np.concatenate([arcs, np.full((len(edges), 1, 2), np.nan)], axis=1)
+    x, y = with_gaps.reshape(-1, 2).astype(np.float32).T
+    figure.add_scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", showlegend=False)
+
+
+def _add_nodes(
+    figure: go.Figure,
+    nodes: Nodes,
+    degree: NDArray[np.integer],
+    selected: int,
+    palette: Palette,
+) -> None:
+    colours = qualitative(palette, len(nodes.classes))
+    class_of = np.array(nodes.class_of)
+    size = np.sqrt(nodes.size / max(float(nodes.size.max()), 1e-12)) * 15 + 17
+    is_selected = np.arange(len(class_of)) == selected
+    for number, (name, colour) in enumerate(zip(nodes.classes, colours, strict=True)):
+        members = np.flatnonzero(class_of == number)
+        if not len(members):
+            continue
+        figure.add_scatter(
+            x=nodes.places[members, 0].astype(np.float32),
+            y=nodes.places[members, 1].astype(np.float32),
+            mode="markers",
+            name=safe(name),
+            customdata=members.astype(np.int32),
+            hovertext=[
+                f"{called(nodes.names, int(k), longest=60)}<br>{safe(name)}, {degree[k]} edges"
+                for k in members
+            ],
+            hovertemplate="%{hovertext}<extra></extra>",
+            marker={
+                "size": size[members].astype(np.float32),
+                "color": colour,
+                "opacity": 1.0,
+                "line": {
+                    "color": [palette.text if s else palette.canvas for s in is_selected[members]],
+                    "width": [3 if s else 1 for s in is_selected[members]],
+                },
+            },
+            selected={"marker": {"opacity": 1.0}},
+            unselected={"marker": {"opacity": 1.0}},
+        )
+    figure.add_scatter(  # numbers last, so that no node lies on another's
+        x=nodes.places[:, 0].astype(np.float32),
+        y=nodes.places[:, 1].astype(np.float32),
+        mode="text",
+        text=[str(k) for k in range(len(class_of))],
+        textposition="middle center",
+        textfont={"size": 10, "color": [_ink(colours[c]) for c in nodes.class_of]},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+
+
+def _ink(colour: str) -> str:
+    """Return the colour of a number on a node: black or white, whichever stands out more."""
+    return "#000000" if linear_rgb([colour])[0] @ (0.2126, 0.7152, 0.0722) > 0.18 else "#ffffff"
+
+
+def tree(
+    links: NDArray[np.floating],
+    class_of: Sequence[int],
+    *,
+    names: Sequence[str],
+    selected: int,
+    palette: Palette,
+) -> Picture:
+    """Draw the tree of a hierarchical clustering, groups in their colours; leaves are networks.
+
+    Parameters
+    ----------
+    links : ndarray (K − 1, 4)
+        As scipy's `linkage` makes it.
+    class_of : sequence of int
+        Group of each network.
+    """
+    drawn = dendrogram(links, no_plot=True)
+    leaves = np.array(drawn["leaves"])
+    groups = np.array(class_of)
+    colours = qualitative(palette, int(groups.max()) + 1)
+    figure = go.Figure()
+    for x, y in zip(drawn["icoord"], drawn["dcoord"], strict=True):
+        below = groups[leaves[int(np.ceil((x[0] - 5) / 10)) : int((x[-1] - 5) // 10) + 1]]
+        is_one = len(set(below.tolist())) == 1
+        figure.add_scatter(
+            x=np.array(x, dtype=np.float32),
+            y=np.array(y, dtype=np.float32),
+            mode="lines",
+            line={"color": colours[below[0]] if is_one else palette.quiet, "width": 1.5},
+            hoverinfo="skip",
+        )
+    figure.add_scatter(
+        x=np.arange(len(leaves), dtype=np.float32) * 10 + 5,
+        y=np.zeros(len(leaves), dtype=np.float32),
+        mode="markers",
+        customdata=leaves.astype(np.int32),
+        hovertext=[f"{called(names, int(k), longest=60)}<br>group {groups[k]}" for k in leaves],
+        hovertemplate="%{hovertext}<extra></extra>",
+        marker={
+            "size": 11,
+            "opacity": 1.0,
+            "color": [colours[groups[k]] for k in leaves],
+            "line": {
+                "color": [palette.text if k == selected else palette.canvas for k in leaves],
+                "width": [3 if k == selected else 1 for k in leaves],
+            },
+        },
+        selected={"marker": {"opacity": 1.0}},
+        unselected={"marker": {"opacity": 1.0}},
+    )
+    style(figure, palette, height=300, bottom=34)
+    figure.update_xaxes(
+        tickvals=(np.arange(len(leaves)) * 10 + 5).tolist(),
+        ticktext=[str(k) for k in leaves],
+        tickfont={"size": 10},
+        tickangle=0 if len(leaves) <= 40 else -90,
+        showline=False,
+        ticks="",
+    )
+    figure.update_yaxes(title_text="distance", nticks=4)
+    sizes = np.bincount(groups)
+    return Picture(
+        figure=figure,
+        alternative=(
+            f"Tree of {len(leaves)} networks in {len(sizes)} groups of {sizes.min()} to "
+            f"{sizes.max()}; networks that join lower are more alike."
+        ),
+        table=pd.DataFrame(
+            {
+                "network": leaves,
+                "name": [names[k] for k in leaves],
+                "group": groups[leaves],
+            }
+        ),
+    )

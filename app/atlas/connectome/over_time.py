@@ -1,0 +1,167 @@
+"""Connectivity over a session on the connectome page: courses, one moment, states."""
+
+import numpy as np
+import streamlit as st
+
+from app.atlas.connectome import data as cache
+from app.atlas.connectome.dynamics_figures import dynamic_course, state_strip, states
+from app.atlas.connectome.options import MOST_STATES, WIDTHS, ConnectomeOptions, change, options
+from app.figures.markup import token_strip
+from app.figures.matrix import Arrangement, matrix
+from app.shell import recipes, resources, view_state
+from app.widgets import frame
+from app.widgets.browser_events import pick_cells
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+
+
+def session_titles(atlas: NetworkAtlas) -> list[str]:
+    """Return what each session is: its number, domain and document."""
+    firsts = atlas.tokens.groupby("session", observed=True).first()
+    return [
+        f"{number}: {domain}, {document}"
+        for number, domain, document in zip(
+            firsts.index, firsts["domain"], firsts["document"], strict=True
+        )
+    ]
+
+
+def choose_session(atlas: NetworkAtlas, network: int) -> int:
+    """Draw the choice of session and window; return the session."""
+    titles = session_titles(atlas)
+    held = view_state.view().session
+    strongest = resources.passages(atlas.id, network)[0].session
+    current = held if 0 <= held < len(titles) else strongest
+    left, middle, right = st.columns([3, 2, 1], vertical_alignment="bottom")
+    with left:
+        session = st.selectbox(
+            "Session", range(len(titles)), index=current, format_func=titles.__getitem__,
+            key=f"connectome-session-{current}",
+        )  # fmt: skip
+    if session != held:
+        view_state.change(session=session, **({} if held < 0 else {"token": -1}))
+    chosen = options()
+    longest = int(np.bincount(atlas.tokens["session"].to_numpy()[~atlas.is_dummy])[session])
+    widths = sorted(w for w in {*WIDTHS, chosen.width} if w <= longest) or [max(8, longest)]
+    width = chosen.width if chosen.width in widths else widths[-1]
+    with middle:
+        picked = st.segmented_control(
+            "Tokens of a window", widths, default=width,
+            required=True, key=f"connectome-width-{longest}",
+            help="Short windows follow quick changes and are noisy; long ones are steady and slow.",
+        )  # fmt: skip
+    if picked is not None and picked != chosen.width:
+        change(width=int(picked))
+    counts = [0, *range(2, MOST_STATES + 1)]
+    with right:
+        n = st.selectbox(
+            "States", counts, index=counts.index(chosen.n_states), key="connectome-states",
+            format_func=lambda n: str(n) if n else "none",
+            help="Patterns that windows of all sessions fall into, by k-means, which finds as many "
+            "as it is asked for.",
+        )  # fmt: skip
+    if n != chosen.n_states:
+        change(n_states=int(n))
+    return int(session)
+
+
+def show_time(atlas: NetworkAtlas, network: int, placed: Arrangement) -> None:
+    """Draw how the selected network's connectivity changes over a session, and one moment."""
+    session = choose_session(atlas, network)
+    chosen = options()
+    course = cache.course(atlas.id, session, chosen.width, network)
+    token = view_state.view().token
+    frame.picture(
+        dynamic_course(course, names=cache.names(atlas.id), palette=frame.palette(), token=token),
+        key="connectome-course",
+        made=recipes.code(
+            "dynamic", atlas=atlas.id, network=network, session=session, width=chosen.width
+        ),
+    )
+    tokens = cache.session_windows(atlas.id, session, chosen.width).windows.effective_tokens
+    st.caption(
+        f"Windows of {chosen.width} tokens inside the session, tapered to count as {tokens:.0f}. "
+        "The band: 95 of 100 surrogates with the same spectra and a coupling that never changes "
+        "stay in it in all windows. Click on a moment to see it."
+    )
+
+    def picked(_: int, place: tuple[float | None, ...]) -> None:
+        if place[0] is not None:
+            view_state.change(token=round(place[0]), session=session)
+
+    pick_cells("connectome-moment", chart="connectome-course", on_pick=picked)
+    if token >= 0:
+        show_moment(atlas, network, session, placed)
+    if chosen.n_states >= 2:
+        show_states(atlas, session, chosen, placed)
+
+
+def show_moment(atlas: NetworkAtlas, network: int, session: int, placed: Arrangement) -> None:
+    """Draw the window nearest to the chosen token: its text, and all networks' connectivity."""
+    width, token = options().width, view_state.view().token
+    dynamic = cache.session_windows(atlas.id, session, width)
+    window = int(np.abs(dynamic.position - token).argmin())
+    middle = int(dynamic.position[window])
+    st.subheader(f"Around token {middle}", anchor=False)
+    left, right = st.columns(2, gap="medium")
+    strengths, texts, _ = resources.session_course(atlas.id, network, session)
+    first, last = max(middle - width // 2, 0), middle + width // 2
+    with left:
+        st.caption(f"The window's text, coloured by network {network}.")
+        with st.container(height=380, border=True):
+            st.html(
+                token_strip(
+                    texts[first:last],
+                    strengths[first:last],
+                    limit=resources.strength(atlas.id, network),
+                    palette=frame.palette(),
+                    first=first,
+                )
+            )
+    with right:
+        frame.picture(
+            matrix(
+                dynamic.matrix(window),
+                placed,
+                names=cache.names(atlas.id),
+                measure=cache.MEASURES["fnc"],
+                selected=network,
+                palette=frame.palette(),
+                height=420,
+            ),
+            key="connectome-moment-matrix",
+        )
+        chance = dynamic.windows.effective_tokens**-0.5
+        st.caption(
+            f"One window is noisy: unrelated networks reach |r| of about {chance:.2f} by chance, "
+            "and more where tokens resemble their neighbours."
+        )
+
+
+def show_states(
+    atlas: NetworkAtlas, session: int, chosen: ConnectomeOptions, placed: Arrangement
+) -> None:
+    """Draw the states of all sessions, and this session's path through them."""
+    dynamic, found = cache.states(atlas.id, chosen.width, chosen.n_states)
+    st.subheader("States", anchor=False)
+    made = recipes.code("states", atlas=atlas.id, width=chosen.width, n_states=chosen.n_states)
+    frame.picture(
+        states(
+            found.centres,
+            found.share,
+            placed,
+            where=cache.state_domains(atlas.id, dynamic, found),
+            palette=frame.palette(),
+        ),
+        key="connectome-state-matrices",
+        made=made,
+    )
+    here = dynamic.session == session
+    frame.picture(
+        state_strip(
+            found.label[here],
+            dynamic.position[here],
+            n_states=chosen.n_states,
+            palette=frame.palette(),
+        ),
+        key="connectome-state-strip",
+    )

@@ -1,0 +1,306 @@
+"""The parts of the connectome page: matrix and pair, graph, groups, and windows over time."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from app.atlas.connectome import data as cache
+from app.atlas.connectome.graph_figures import graph, tree
+from app.atlas.connectome.options import (
+    MEASURES,
+    ORDERS,
+    PLACES,
+    ConnectomeOptions,
+    change,
+    options,
+)
+from app.figures.matrix import Arrangement, matrix
+from app.shell import glossary, recipes, resources, view_state
+from app.widgets import atlas_frame, frame
+from app.widgets.browser_events import pick_cells
+from app.widgets.gallery import gallery
+from fnprune_core.atlas import connectome
+from fnprune_core.atlas.connectome import Groups
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+
+_HELP = {
+    "fnc": "Correlation of the two networks' time courses over all tokens (FNC). What tells one "
+    "text from another counts too.",
+    "within": "The same after each session's mean is taken away: whether they rise and fall "
+    "together inside a text.",
+    "partial": "Correlation given all other networks, regularised after Ledoit and Wolf: what is "
+    "left when indirect paths are taken away.",
+    "overlap": "Correlation of |z| over units: whether the same units take part. The maps "
+    "themselves are uncorrelated by construction.",
+    "dice": "Units beyond the threshold in both, over the mean size of the two.",
+    "jaccard": "Units beyond the threshold in both, over those in either.",
+}
+
+
+def arranged(atlas: NetworkAtlas, chosen: ConnectomeOptions) -> tuple[Groups, Arrangement]:
+    """Return the groups by the chosen measure, and the chosen order."""
+    found = cache.groups(atlas.id, chosen.measure, view_state.view().z, chosen.n_groups)
+    return found, cache.arrangement(atlas.id, chosen.order, found)
+
+
+def controls(chosen: ConnectomeOptions) -> None:
+    """Draw the choice of measure and order; each change goes to the URL."""
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    with left:
+        # Six words in a row would be cut off on a phone.
+        measure = st.selectbox(
+            "Measure", list(MEASURES), format_func=MEASURES.__getitem__,
+            index=list(MEASURES).index(chosen.measure), key="connectome-measure",
+            help=glossary.tip("fnc"),
+        )  # fmt: skip
+    if measure != chosen.measure:
+        change(measure=measure)
+    with right:
+        if chosen.picture == "matrix":
+            order = st.segmented_control(
+                "Order by", list(ORDERS), format_func=ORDERS.__getitem__, default=chosen.order,
+                required=True, key="connectome-order",
+            )  # fmt: skip
+            if order is not None and order != chosen.order:
+                change(order=order)
+        elif chosen.picture == "graph":
+            percent = st.slider(
+                "Strongest pairs drawn, %", 1, 20, min(chosen.edges, 20), key="connectome-edges"
+            )
+            if percent != chosen.edges:
+                change(edges=percent)
+    st.caption(_HELP[options().measure])
+    if cache.needs_threshold(options().measure):
+        atlas_frame.threshold("connectome-z")
+
+
+def show_matrix(atlas: NetworkAtlas, network: int) -> None:
+    """Draw the matrix; beside it the selected network's partners and the chosen pair."""
+    chosen, z = options(), view_state.view().z
+    _, placed = arranged(atlas, chosen)
+    values = cache.values(atlas.id, chosen.measure, z)
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        frame.picture(
+            matrix(
+                values,
+                placed,
+                names=cache.names(atlas.id),
+                measure=cache.MEASURES[chosen.measure],
+                selected=network,
+                palette=frame.palette(),
+            ),
+            key="connectome-matrix",
+            made=recipes.code(f"connectome-{chosen.measure}", atlas=atlas.id, z=z),
+        )
+
+    def picked(_: int, place: tuple[float | None, ...]) -> None:
+        x, y = place[:2]
+        if x is not None and y is not None:
+            a, b = (placed.order[round(v)] for v in (y, x))
+            view_state.change(network=a, beside=(b,) if a != b else ())
+
+    pick_cells("connectome-pick", chart="connectome-matrix", on_pick=picked)
+    with right:
+        show_partners(atlas, network)
+        show_pair(atlas, network)
+
+
+def show_partners(atlas: NetworkAtlas, network: int) -> None:
+    """List the selected network's strongest partners; a row chooses the pair."""
+    chosen, names = options(), cache.names(atlas.id)
+    values = cache.values(atlas.id, chosen.measure, view_state.view().z)
+    found = [int(k) for k in connectome.partners(values, network)]
+    key = f"connectome-partners-{network}-{chosen.measure}"
+
+    def picked() -> None:
+        rows: Sequence[int] = view_state.widget(key)["selection"]["rows"]
+        if rows:
+            view_state.change(beside=(found[rows[0]],))
+
+    measure = cache.MEASURES[chosen.measure]
+    st.markdown(f"**Strongest partners of network {network}**")
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "network": found,
+                "name": [names[k] for k in found],
+                "value": [float(values[network, k]) for k in found],
+            }
+        ),
+        hide_index=True,
+        key=key,
+        on_select=picked,
+        selection_mode="single-row",
+        alt=f"Networks with the largest |{measure.says}| to network {network}",
+        column_config={
+            "network": st.column_config.NumberColumn("no.", width=44),
+            "name": st.column_config.TextColumn("partner", width="medium"),
+            "value": st.column_config.NumberColumn(measure.says, format="%.2f", width=70),
+        },
+    )
+
+
+def show_pair(atlas: NetworkAtlas, network: int) -> None:
+    """Say everything of the chosen pair: the one picked, else with the strongest partner."""
+    values = cache.values(atlas.id, options().measure, view_state.view().z)
+    beside = [k for k in view_state.view().beside if k < atlas.n_networks and k != network]
+    found = beside[:1] or connectome.partners(values, network, n=1).tolist()
+    if not found:
+        return
+    other = int(found[0])
+    label = frame.plain(atlas_frame.label(atlas.id, other))
+    st.markdown(f"**With {label}**")
+    st.table(
+        cache.pair_facts(atlas.id, network, other, view_state.view().z).set_index("measure"),
+        border="horizontal",
+    )
+    st.button(
+        f"Look at network {other}",
+        icon=":material/arrow_forward:",
+        key="connectome-swap",
+        on_click=lambda: view_state.change(network=other, beside=(network,)),
+    )
+
+
+def show_graph(atlas: NetworkAtlas, network: int) -> None:
+    """Draw the graph; a node selects its network."""
+    chosen, z = options(), view_state.view().z
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        places = st.segmented_control(
+            "Places", list(PLACES), format_func=PLACES.__getitem__, default=chosen.places,
+            required=True, key="connectome-places",
+            help="By edges: connected networks are drawn together; distances are no measurement. "
+            "Nodes that would cover each other are moved apart.",
+        )  # fmt: skip
+        colour = st.segmented_control(
+            "Colour", ["Group", "Domain"], default="Domain" if chosen.by_domain else "Group",
+            required=True, key="connectome-colour",
+        )  # fmt: skip
+    if places is not None and places != chosen.places:
+        change(places=places)
+    if (colour == "Domain") != chosen.by_domain:
+        change(by_domain=colour == "Domain")
+    chosen = options()
+    if chosen.places == "cortex" and resources.cortex(atlas.id) is None:
+        st.caption("This atlas has no cortex yet, so the networks stand by their edges.")
+    found, _ = arranged(atlas, chosen)
+    key = f"connectome-graph-{network}"
+
+    def picked() -> None:
+        points = view_state.widget(key)["selection"]["points"]
+        if points:
+            atlas_frame.select(int(points[0]["customdata"]))
+
+    frame.picture(
+        graph(
+            cache.values(atlas.id, chosen.measure, z),
+            cache.edges(atlas.id, chosen.measure, z, chosen.edges),
+            cache.nodes(
+                atlas.id, chosen.measure, z, percent=chosen.edges,
+                in_cortex=chosen.places == "cortex", classes=None if chosen.by_domain else found,
+            ),
+            measure=cache.MEASURES[chosen.measure],
+            selected=network,
+            palette=frame.palette(),
+        ),
+        key=key,
+        made=recipes.code(f"connectome-{chosen.measure}", atlas=atlas.id, z=z),
+        on_select=picked,
+        selection_mode="points",
+    )  # fmt: skip
+
+
+def show_groups(atlas: NetworkAtlas, network: int) -> None:
+    """Draw the tree of groups, their table, and the members of the selected network's group."""
+    chosen, z = options(), view_state.view().z
+    by_rule = cache.groups(atlas.id, chosen.measure, z, 0)
+    largest = min(atlas.n_networks, 40)
+    n = st.slider(
+        f"Number of groups (0: by rule, {by_rule.n_groups})",
+        0, largest, min(chosen.n_groups, largest), key="connectome-groups",
+        help="By rule: the number from 2 to 16 with the largest mean silhouette.",
+    )  # fmt: skip
+    if n != chosen.n_groups:
+        change(n_groups=n)
+    found = cache.groups(atlas.id, chosen.measure, z, n)
+    key = f"connectome-tree-{network}"
+
+    def picked() -> None:
+        points = view_state.widget(key)["selection"]["points"]
+        if points:
+            atlas_frame.select(int(points[0]["customdata"]))
+
+    if len(found.tree):
+        frame.picture(
+            tree(
+                found.tree, found.label.tolist(), names=cache.names(atlas.id), selected=network,
+                palette=frame.palette(),
+            ),
+            key=key,
+            made=recipes.code(f"connectome-{chosen.measure}", atlas=atlas.id, z=z),
+            on_select=picked,
+            selection_mode="points",
+        )  # fmt: skip
+    if found.n_groups in found.silhouette:
+        clear = found.silhouette[found.n_groups]
+        st.caption(
+            f"Mean silhouette {clear:.2f} (1: groups stand apart, 0: they do not). "
+            + ("The groups are weak: read them as an order, not as kinds. " if clear < 0.25 else "")
+            + "Ward's clustering of the chosen measure."
+        )
+    _group_table(atlas, found, n)
+    own = int(found.label[network])
+    st.subheader(f"Group {own}, that of network {network}", anchor=False)
+    members = found.members(own).tolist()
+    tiles = frame.tiles(atlas.id)
+    gallery(
+        [tiles[k] for k in members], selected=network, key="connectome-members",
+        on_pick=atlas_frame.select, name=f"Networks of group {own}",
+    )  # fmt: skip
+
+
+def _group_table(atlas: NetworkAtlas, found: Groups, n_groups: int) -> None:
+    """List the groups; a row selects the first network of its group."""
+    chosen = options()
+    table = cache.group_table(atlas.id, chosen.measure, view_state.view().z, n_groups)
+    key = f"connectome-group-rows-{view_state.view().network}"
+
+    def picked() -> None:
+        rows: Sequence[int] = view_state.widget(key)["selection"]["rows"]
+        if rows:
+            atlas_frame.select(int(found.members(rows[0])[0]))
+
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "group": table["group"],
+                "networks": [", ".join(str(k) for k in each) for each in table["networks"]],
+                "within": table["within"].round(2) + 0.0,  # no −0.00
+                "outside": table["outside"].round(2) + 0.0,
+                "domain": [
+                    f"{share:.0%} {name}"
+                    for share, name in zip(table["domain_share"], table["domain"], strict=True)
+                ],
+                "peak layers": [
+                    f"{a} to {b}"
+                    for a, b in zip(table["first_layer"], table["last_layer"], strict=True)
+                ],
+                "words": [", ".join(repr(w)[1:-1] for w in words) for words in table["words"]],
+            }
+        ),
+        hide_index=True,
+        key=key,
+        on_select=picked,
+        selection_mode="single-row",
+        alt=f"{len(table)} groups of networks and what their members share",
+        column_config={
+            "within": st.column_config.NumberColumn("mean within", format="%.2f"),
+            "outside": st.column_config.NumberColumn("to others", format="%.2f"),
+            "domain": st.column_config.TextColumn("most energy in"),
+            "words": st.column_config.TextColumn(
+                "words they share", help="Among the 20 strongest tokens of at least two members."
+            ),
+        },
+    )

@@ -1,0 +1,1 @@
+"""Embedding: units and networks in the plane, by how alike they are."""

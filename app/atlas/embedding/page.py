@@ -1,0 +1,113 @@
+"""Embedding: units and networks in the plane, where those that behave alike are neighbours."""
+
+import streamlit as st
+
+from app import pages
+from app.figures.embedding import Colouring, networks_map, units_map
+from app.shell import recipes, resources, tasks
+from app.shell.caches import embedding as cache
+from app.widgets import atlas_frame, frame, lasso
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+
+SHOWN = {
+    "network": "Units by network",
+    "layer": "Units by layer",
+    "domain": "Units by domain",
+    "maps": "Networks by map",
+    "courses": "Networks by time course",
+}
+TOOLS = {"lasso": "Lasso", "select": "Box"}
+ALIKE = {"maps": "their maps are alike", "courses": "they are active at the same tokens"}
+UNIT = "atlas/unit/page.py"
+
+
+def offer(atlas: NetworkAtlas) -> None:
+    """Offer to compute the embedding."""
+    frame.follow("embed", on_done=lambda job: None)
+    if frame.is_active("embed"):
+        return
+    st.markdown(
+        "UMAP lays out up to 8,000 units and all networks. This is done once and takes about "
+        "20 seconds on two cores; with a seed it works on one of them."
+    )
+    if st.button("Compute the embedding", type="primary", icon=":material/scatter_plot:"):
+        frame.start(tasks.embed(resources.workspace(), atlas=atlas.id))
+        st.rerun()
+
+
+def show_units(atlas: NetworkAtlas, network: int, z: float, *, by: str) -> None:
+    """Draw the units; a lasso lists those inside."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        tool = st.segmented_control(
+            "Select with", list(TOOLS), format_func=TOOLS.__getitem__, default="lasso",
+            required=True, key="embedding-tool",
+            help="Draw around units to list them; Shift adds, a double click clears.",
+        )  # fmt: skip
+        lasso.threshold(z)
+    placed = cache.embedding(atlas.id)
+    points = cache.unit_points(atlas.id, z)
+    colouring = Colouring(
+        by=by,
+        names=cache.names(atlas.id),
+        domains=atlas.domain_names,
+        domain_of=atlas.domain_share().argmax(axis=1).tolist(),
+    )
+    picture = units_map(
+        points, colouring=colouring, selected=network, threshold=z, palette=frame.palette()
+    )
+    picture.figure.update_layout(dragmode=tool or "lasso")
+    event = frame.picture(
+        picture,
+        key="embedding-units",
+        made=recipes.code("embedding", atlas=atlas.id),
+        on_select="rerun",
+        selection_mode=("lasso", "box", "points"),
+    )
+    if placed is not None:
+        st.caption(placed.sampling_rule)
+        st.caption(
+            f"Trustworthiness {placed.trustworthiness:.2f} of 1 (few strangers among a unit's "
+            f"neighbours); {placed.same_network:.0%} of a member's 15 nearest members share its "
+            f"strongest network, {placed.same_network_chance:.1%} by chance. A unit is described "
+            "by its signed z² in every network, so the two poles of a network lie apart."
+        )
+    lasso.selected_units(atlas, lasso.chosen_rows(event), z=z, unit_page=unit_page())
+
+
+def unit_page() -> str:
+    """Return the page of a unit, or an empty string where there is none."""
+    return UNIT if any(page.path == UNIT for page in pages.ATLAS) else ""
+
+
+def show_networks(atlas: NetworkAtlas, network: int, z: float, *, by: str) -> None:
+    """Draw the networks; a click selects one."""
+    event = frame.picture(
+        networks_map(
+            cache.network_points(atlas.id, z, by=by),
+            selected=network,
+            alike=ALIKE[by],
+            palette=frame.palette(),
+        ),
+        key=f"embedding-{by}-{network}",
+        made=recipes.code("embedding", atlas=atlas.id),
+        on_select="rerun",
+        selection_mode="points",
+    )
+    picked = lasso.chosen_rows(event)
+    if picked and picked[0] != network:
+        atlas_frame.select(picked[0])
+        st.rerun()
+    lasso.thumbnails(atlas, network, cache.neighbours(atlas.id, network, by=by))
+
+
+opened = atlas_frame.open_atlas(
+    "Embedding", "Units and networks in the plane: those that behave alike lie side by side."
+)
+if opened is not None:
+    with frame.explaining():
+        if cache.embedding(opened[0].id) is None:
+            offer(opened[0])
+        else:
+            shown = atlas_frame.section(SHOWN, key="embedding-shown")
+            show = show_networks if shown in ALIKE else show_units
+            show(*opened, lasso.held_threshold(), by=shown)

@@ -1,0 +1,1 @@
+"""Files: maps, names and tables to take away and to bring back."""

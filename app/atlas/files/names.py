@@ -1,0 +1,90 @@
+"""Names and notes of networks as files: taken away, and brought back after a look at them."""
+
+import pandas as pd
+import streamlit as st
+
+from app.shell import resources, view_state
+from app.widgets import frame as components
+from fnprune_core.atlas import annotations
+from fnprune_core.atlas.annotations import Annotations, ImportCheck
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+
+
+def take_names(atlas: NetworkAtlas) -> None:
+    """Offer what was said of the networks as JSON and CSV."""
+    said = resources.annotations(atlas.id)
+    n = len(said.networks)
+    st.markdown(
+        f"{components.count(n, 'network')} named or noted." if n else "Nothing is named yet."
+    )
+    with st.container(horizontal=True, gap="small"):
+        for kind, write in (("json", annotations.to_json), ("csv", annotations.to_csv)):
+            st.download_button(
+                f"Names as {kind.upper()}",
+                write(said),
+                file_name=f"atlas-{atlas.id}-names.{kind}",
+                mime="application/json" if kind == "json" else "text/csv",
+                icon=":material/download:",
+                key=f"files-names-{kind}",
+                disabled=not n,
+                on_click="ignore",
+            )
+    st.caption(
+        "They lie in the workspace beside the atlas and stay when it is deleted: the same texts, "
+        "decomposed again with the same settings, find them."
+    )
+
+
+def bring_names(atlas: NetworkAtlas) -> None:
+    """Read a file of names, say whether it fits, show what would change, and take it over."""
+    upload = st.file_uploader(
+        "A file of names: JSON or CSV",
+        type=["json", "csv"],
+        key="files-names",
+        max_upload_size=16,
+        help="A table needs the columns network, name, note, tags.",
+    )
+    if upload is None:
+        return
+    with components.explaining():
+        found = annotations.parse(upload.getvalue())
+        check = annotations.check_import(found, atlas)
+        _tell(check)
+        if check.fit == "none" or not check.n_fitting:
+            return
+        _preview(atlas, found)
+        st.caption(annotations.MERGE_RULE)
+        by_number = "" if check.fit == "same" else " by number"
+        label = f"Take over {components.count(check.n_fitting, 'network')}{by_number}"
+        if st.button(label, icon=":material/input:", key="files-take-names"):
+            annotations.merge(resources.workspace(), atlas, found)
+            view_state.notify(f"Names of {components.count(check.n_fitting, 'network')} taken over")
+            st.rerun()
+
+
+def _tell(check: ImportCheck) -> None:
+    text = components.plain(check.message)
+    if check.fit == "none":
+        st.error(text, icon=":material/error:")
+    elif check.fit == "same":
+        st.success(text, icon=":material/check:")
+    else:
+        st.warning(text, icon=":material/warning:")
+
+
+def _preview(atlas: NetworkAtlas, found: Annotations) -> None:
+    here = resources.annotations(atlas.id)
+    rows = [(k, found.of(k), here.of(k)) for k in sorted(found.networks) if k < atlas.n_networks]
+    frame = pd.DataFrame(
+        {
+            "network": [k for k, _, _ in rows],
+            "name in the file": [each.name for _, each, _ in rows],
+            "name here": [
+                mine.name or resources.suggested_name(atlas.id, k) for k, _, mine in rows
+            ],
+            "note in the file": [each.note for _, each, _ in rows],
+            "tags in the file": [", ".join(each.tags) for _, each, _ in rows],
+        }
+    )
+    st.dataframe(frame, hide_index=True, height="auto" if len(frame) < 8 else 260,
+                 alt="What the file says of each network, and what it is called here")  # fmt: skip

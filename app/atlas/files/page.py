@@ -1,0 +1,66 @@
+"""Files: take the atlas away, and bring names and images back."""
+
+import streamlit as st
+
+from app.atlas import naming
+from app.atlas.files import names, volumes
+from app.widgets import atlas_frame, frame
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+
+SECTIONS = {"images": "Images", "names": "Names", "tables": "Tables", "page": "One page"}
+
+
+def threshold() -> float:
+    """Draw the slider of the threshold; return it."""
+    return atlas_frame.threshold(
+        "files-z", tip="Which units count as members, here as on the other pages."
+    )
+
+
+def show_images(atlas: NetworkAtlas) -> None:
+    """Draw what goes out and comes back as NIfTI."""
+    z = threshold()
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader("Take away", anchor=False)
+        volumes.take_images(atlas, z)
+    with right:
+        st.subheader("Bring back", anchor=False)
+        found = volumes.bring_image(atlas)
+    if found is not None:
+        with frame.explaining():
+            volumes.show_image(atlas, found, z)
+
+
+def show_names(atlas: NetworkAtlas, network: int) -> None:
+    """Draw the editor of the selected network's name, and the files of all names."""
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader(f"Network {network}", anchor=False)
+        naming.form(atlas, network)
+    with right:
+        st.subheader("All names", anchor=False)
+        with frame.explaining():
+            names.take_names(atlas)
+        names.bring_names(atlas)
+
+
+def show(atlas: NetworkAtlas, network: int) -> None:
+    """Draw the chosen section."""
+    chosen = atlas_frame.section(SECTIONS, key="files-section", label="What")
+    if chosen == "images":
+        show_images(atlas)
+    elif chosen == "names":
+        show_names(atlas, network)
+    elif chosen == "tables":
+        volumes.take_tables(atlas, network, threshold())
+    else:
+        volumes.take_page(atlas, threshold())
+
+
+opened = atlas_frame.open_atlas(
+    "Files", "Take the atlas away as files of other tools, and bring names and images back."
+)
+if opened is not None:
+    with frame.explaining():
+        show(*opened)

@@ -1,0 +1,262 @@
+"""Taking an atlas away, as images, tables and one page, and bringing images back."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from app.caches import files
+from app.figures.base import Picture
+from app.figures.maps import cortex_slices
+from app.shell import recipes, resources, tasks, view_state
+from app.shell.caches import nilearn
+from app.shell.jobs import Job
+from app.widgets import frame
+from fnprune_core import tables
+from fnprune_core.atlas import volumes
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.atlas.volumes import ImportedImage
+from fnprune_core.errors import SettingsError
+
+
+def names_of(atlas: NetworkAtlas) -> list[str]:
+    """Return what each network is called."""
+    return [resources.network_name(atlas.id, k) for k in range(atlas.n_networks)]
+
+
+def take_images(atlas: NetworkAtlas, z: float) -> None:
+    """Offer maps and parcellation as images of neuroimaging tools."""
+    grid = nilearn.grid(atlas.id)
+    columns, rows, layers = grid.shape
+    n_bytes = atlas.n_networks * columns * rows * layers * 4
+    st.markdown(
+        f"{atlas.n_networks} maps of z, the parcellation at |z| > {z:g}, the mask of units that "
+        f"vary, the names, and a sidecar that leads from each voxel to its unit. {columns} × "
+        f"{rows} × {layers} voxels: x is the column of a layer's sheet, y the row, z the layer, "
+        "first at the bottom. FSLeyes, MRIcroGL and nilearn open them without a background."
+    )
+    if grid.placement == "index":
+        st.caption("The cortex is not laid out yet: units lie in the order of their numbers.")
+    names = names_of(atlas)
+    st.download_button(
+        f"Images as ZIP, about {frame.size(n_bytes)}",
+        lambda: volumes.zipped(volumes.volume_files(atlas, grid, names, z=z)),
+        file_name=f"atlas-{atlas.id}-volumes.zip",
+        mime="application/zip",
+        icon=":material/download:",
+        key="files-images",
+        on_click="ignore",
+    )
+    st.code(f"fnprune volumes {atlas.id} FOLDER --z {z:g}", language="bash")
+
+
+def bring_image(atlas: NetworkAtlas) -> ImportedImage | None:
+    """Read an image with its sidecar; None if there is none, or none that can be used."""
+    uploads = st.file_uploader(
+        "An image and its sidecar: .nii or .nii.gz, and .json",
+        type=["nii", "gz", "json"],
+        accept_multiple_files=True,
+        key="files-image",
+        help="Ours, or edited: a region drawn in FSLeyes, a thresholded map, another map in the "
+        "same space.",
+    )
+    if not uploads:
+        st.caption(
+            "What the image marks is drawn on the cortex, and compared with each network. Keep "
+            "the space of the original: an image that was resampled cannot be read back."
+        )
+        return None
+    usable: ImportedImage | None = None
+    with frame.explaining():
+        found = _read(uploads)
+        found.sidecar.check_model(atlas.decomposition.fingerprint, atlas.layout)
+        usable = found
+    return usable
+
+
+def _read(uploads: Sequence[Any]) -> ImportedImage:
+    images = [each for each in uploads if not each.name.lower().endswith(".json")]
+    sidecars = [each for each in uploads if each.name.lower().endswith(".json")]
+    if len(images) != 1 or len(sidecars) > 1:
+        raise SettingsError(
+            f"There are {frame.count(len(images), 'image')} and "
+            f"{frame.count(len(sidecars), 'sidecar')}.",
+            hint="Choose one image and the one .json file that was written with it.",
+        )
+    image = images[0].getvalue()
+    sidecar = sidecars[0].getvalue() if sidecars else None
+    digest = hashlib.sha256(image)
+    digest.update(sidecar or b"")
+    return files.imported(digest.hexdigest(), image, sidecar)
+
+
+def show_image(atlas: NetworkAtlas, found: ImportedImage, z: float) -> None:
+    """Draw an image that came back on the cortex, and tell what it overlaps with."""
+    choices = found.choices
+    where = 0
+    if len(choices) > 1:
+        where = st.selectbox(
+            "Which of them",
+            range(len(choices)),
+            format_func=lambda i: _title(choices[i]),
+            key="files-choice",
+        )
+    values = found.chosen(choices[where])
+    is_set = found.kind == "labels"
+    if found.n_outside:
+        st.caption(
+            f"{frame.count(found.n_outside, 'voxel')} of the image where no unit is are left out."
+        )
+    level = 0.5 if is_set else z
+    title = _title(choices[where])
+    made = recipes.code("image", atlas=atlas.id, z=z)
+    frame.picture(_picture(atlas, values, level, title=title), key="files-map", made=made)
+    table = _overlap(atlas, volumes.overlap_table(atlas, values, z=z), z, title=title)
+    marked = np.flatnonzero(np.abs(values) > level)
+    with st.container(horizontal=True, gap="small"):
+        _csv("Overlap as CSV", lambda: table.to_csv(index=False), f"{atlas.id}-overlap")
+        units = tables.units_table(atlas, marked, values)
+        _csv("Units as CSV", lambda: units.to_csv(index=False), f"{atlas.id}-units")
+
+
+def _csv(label: str, content: Callable[[], str], name: str) -> None:
+    st.download_button(
+        label,
+        content,
+        file_name=f"atlas-{name}.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        key=f"files-{name}",
+        on_click="ignore",
+    )
+
+
+def _title(choice: tuple[int, int | None]) -> str:
+    volume, label = choice
+    return f"Volume {volume}" + ("" if label is None else f", label {label}")
+
+
+def _picture(
+    atlas: NetworkAtlas, values: NDArray[np.float32], level: float, *, title: str
+) -> Picture:
+    grid = nilearn.grid(atlas.id)
+    first = atlas.layout.offsets[:-1]
+    units = np.where(grid.unit_of_voxel >= 0, grid.unit_of_voxel - first, -1)
+    marked = np.abs(values) > level
+    per_layer = np.array([part.sum() for part in atlas.layout.split(marked)])
+    shown = cortex_slices(
+        grid.volume(values, fill=np.nan).transpose(2, 1, 0),
+        units.transpose(2, 1, 0),
+        network=0,
+        threshold=level,
+        limit=max(float(np.abs(values).max()), 2 * level),
+        palette=frame.palette(),
+    )
+    says = f"{title} of the image: {frame.count(int(marked.sum()), 'unit')} marked"
+    if marked.any():
+        says += f", in {frame.count(int((per_layer > 0).sum()), 'layer')}"
+        says += f", most in layer {int(per_layer.argmax())}"
+    table = pd.DataFrame({"layer": np.arange(len(per_layer)), "units marked": per_layer})
+    return replace(shown, alternative=f"{says}.", table=table)
+
+
+def _overlap(atlas: NetworkAtlas, table: pd.DataFrame, z: float, *, title: str) -> pd.DataFrame:
+    """Draw the table of overlap with the networks' names, and return it."""
+    names = [resources.network_name(atlas.id, int(k)) for k in table["network"]]
+    best = table.iloc[0]
+    says = (
+        f"{title} overlaps most with network {int(best['network'])}: {best['share']:.1%} of its "
+        f"units are there, {best['expected']:.1%} would be by chance."
+        if best["shared"]
+        else f"{title} shares no unit with any network at |z| > {z:g}."
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(frame.plain(says), width="stretch")
+        if best["shared"]:
+            st.button(
+                f"Select network {int(best['network'])}",
+                icon=":material/neurology:",
+                key="files-select",
+                on_click=lambda: view_state.change(network=int(best["network"])),
+            )
+    shown = table.assign(name=names)[
+        ["network", "name", "shared", "share", "expected", "dice", "r"]
+    ]
+    column = st.column_config
+    st.dataframe(
+        shown,
+        hide_index=True,
+        height=280,
+        alt=says,
+        key="files-overlap",
+        column_config={
+            "shared": column.NumberColumn("units shared", help=f"Members at |z| > {z:g}."),
+            "share": column.NumberColumn("of the image", format="percent"),
+            "expected": column.NumberColumn("by chance", format="percent"),
+            "dice": column.NumberColumn("Dice", format="%.3f"),
+            "r": column.NumberColumn("r with the map", format="%.3f"),
+        },
+    )
+    return shown
+
+
+def take_tables(atlas: NetworkAtlas, network: int, z: float) -> None:
+    """Offer the atlas's numbers as CSV."""
+    said, names = resources.annotations(atlas.id), names_of(atlas)
+    offers = {
+        "networks": (
+            f"All {atlas.n_networks} networks: names, notes, stability, variance, domains",
+            lambda: tables.networks_table(atlas, names, said, z=z).to_csv(index=False),
+        ),
+        "members": (
+            f"Members of all networks at |z| > {z:g}: network, layer, unit, z",
+            lambda: tables.members_table(atlas, z=z).to_csv(index=False),
+        ),
+        f"time-course-{network}": (
+            f"Time course of network {network}, with its tokens",
+            lambda: "".join(tables.time_courses_csv(atlas, [network])),
+        ),
+        "time-courses": (
+            f"Time courses of all networks, about "
+            f"{frame.size(10 * atlas.time_courses.size + 60 * len(atlas.tokens))}",
+            lambda: "".join(tables.time_courses_csv(atlas, range(atlas.n_networks))),
+        ),
+    }
+    for name, (label, content) in offers.items():
+        _csv(label, content, f"{atlas.id}-{name}")
+
+
+def take_page(atlas: NetworkAtlas, z: float) -> None:
+    """Offer the whole atlas as one page that opens anywhere."""
+    st.markdown(
+        "The whole atlas as one HTML file: maps, passages and numbers of every network. It opens "
+        "in any browser and asks nothing of the network."
+    )
+    frame.follow("atlas_page", on_done=lambda job: view_state.notify("The page is written"))
+    job = frame.job_of("atlas_page")
+    if job is not None and job.is_active:
+        return
+    if st.button("Write the page", icon=":material/article:", key="files-page"):
+        frame.start(tasks.atlas_page(resources.workspace(), atlas=atlas.id, z=z))
+        st.rerun()
+    if job is not None and job.state == "done" and job.inputs["atlas"] == atlas.id:
+        _take_written(job)
+
+
+def _take_written(job: Job) -> None:
+    path = job.result
+    if path.is_file():
+        st.download_button(
+            f"Page, {frame.size(path.stat().st_size)}",
+            path.read_bytes,
+            file_name=path.name,
+            mime="text/html",
+            icon=":material/download:",
+            key="files-page-html",
+            on_click="ignore",
+        )

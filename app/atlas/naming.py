@@ -1,0 +1,80 @@
+"""Names, notes and tags of networks by hand: the editor, and how they are shown."""
+
+import hashlib
+
+import streamlit as st
+
+from app.shell import resources, view_state
+from app.shell.jobs import Failure
+from app.widgets import frame
+from fnprune_core.atlas import annotations
+from fnprune_core.atlas.annotation_files import MAX_NAME, MAX_NOTE
+from fnprune_core.atlas.annotations import Annotation
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.errors import CorruptArtifactError
+
+
+def edit(atlas: NetworkAtlas, network: int) -> None:
+    """Offer the editor of a network's name and note, in a popover."""
+    popover = st.popover(
+        "Name and note", icon=":material/edit:", key="naming-popover", on_change="rerun"
+    )
+    if popover.open:
+        with popover:
+            form(atlas, network)
+
+
+def form(atlas: NetworkAtlas, network: int) -> None:
+    """Draw the editor of a network's name, note and tags."""
+    try:
+        held = resources.annotations(atlas.id).of(network)
+    except CorruptArtifactError as caught:
+        _offer_to_set_aside(atlas, caught)
+        return
+    # A change by another browser starts the widgets anew; what is typed here survives the rest.
+    key = f"naming-{atlas.id}-{network}-{_digest(held)}"
+    with st.form(key, border=False):
+        name = st.text_input(
+            "Name",
+            held.name,
+            max_chars=MAX_NAME,
+            placeholder=resources.suggested_name(atlas.id, network),
+            help="Empty: the name that the decoding suggests.",
+            key=f"{key}-name",
+        )
+        note = st.text_area("Note", held.note, max_chars=MAX_NOTE, height=120, key=f"{key}-note")
+        tags = st.text_input(
+            "Tags", ", ".join(held.tags), help="Words, parted by commas.", key=f"{key}-tags"
+        )
+        is_sent = st.form_submit_button("Save", icon=":material/save:", key=f"{key}-save")
+    if is_sent:
+        with frame.explaining():
+            said = annotations.tidied(name=name, note=note, tags=tags)
+            annotations.annotate(resources.workspace(), atlas, network, said)
+            view_state.notify(f"Network {network} is saved")
+            st.rerun()
+
+
+def show(atlas: NetworkAtlas, network: int) -> None:
+    """Draw what a person noted of a network, as plain text; nothing if nothing was."""
+    with frame.explaining():
+        held = resources.annotations(atlas.id).of(network)
+        if held.tags:
+            with st.container(horizontal=True, gap="xsmall"):
+                for tag in held.tags:
+                    st.badge(frame.plain(tag), icon=":material/sell:", color="gray")
+        if held.note:
+            st.text(held.note)
+
+
+def _digest(held: Annotation) -> str:
+    return hashlib.sha256(repr(held).encode()).hexdigest()[:8]
+
+
+def _offer_to_set_aside(atlas: NetworkAtlas, caught: CorruptArtifactError) -> None:
+    frame.error(Failure(message=caught.message, hint=caught.hint))
+    if st.button("Set it aside", icon=":material/drive_file_move:", key="naming-set-aside"):
+        with frame.explaining():
+            aside = annotations.set_aside(resources.workspace(), atlas.id)
+            view_state.notify(f"The damaged file is kept as {aside.name}")
+            st.rerun()

@@ -1,0 +1,1 @@
+"""Networks: the gallery, and each network's map, texts and statistics."""

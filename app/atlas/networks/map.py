@@ -1,0 +1,385 @@
+"""A network's map on the page: cortex slices, three sides, 3-D, or layers × units."""
+
+from dataclasses import replace
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from app import figures, narrow
+from app.atlas.networks import options, picked_unit
+from app.atlas.networks.options import MapOptions
+from app.figures.base import Picture
+from app.figures.cortex import fit_narrow
+from app.figures.maps import cell_at, mark_cell, unit_at
+from app.figures.networks import MAP_COLUMNS
+from app.shell import glossary, recipes, resources, tasks, view_state
+from app.shell.caches import networks as network_page
+from app.widgets import atlas_frame, browser_events, frame
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+
+TITLES = ("Slices", "Three sides", "3-D", "Layers")
+VIEWS = dict(zip(view_state.MAP_VIEWS, TITLES, strict=True))
+MOST_BESIDE = 5
+#: Of all cells inside a surface: fewer are specks, more fill the body, whatever the threshold.
+LEAST_SHARE, MOST_SHARE = 0.002, 0.15
+#: Sections below the map that show the threshold: a move of the slider draws them anew.
+_FOLLOW_THRESHOLD = ("statistics", "decoding", "units")
+_DRAWN = "threshold and pole that the sections show"
+_PLACE_HELP = (
+    "Neurons have no anatomical neighbours. In the cortex each layer is laid out as a sheet so "
+    "that units of the same network lie together, and a network is at the same place in "
+    "neighbouring layers. Layers shows every unit by layer instead."
+)
+
+
+def show_map(atlas: NetworkAtlas, network: int) -> None:
+    """Draw the selected network's facts and map; what is changed here runs by itself."""
+    # What the sections below were drawn with: they follow, where they show it.
+    view = view_state.view()
+    view_state.remember(_DRAWN, (view.z, view.unit, options.options().pole))
+    st.fragment(_map)(atlas.id, network)
+
+
+def _map(atlas_id: str, network: int) -> None:
+    with frame.explaining():
+        atlas = resources.atlas(atlas_id)
+        facts = st.container(horizontal=True)
+        z, shown = _choose_view()
+        chosen = _choose_options(atlas, network, shown)
+        with facts:
+            show_facts(atlas, network, z, chosen.pole)
+        if shown != "layers" and resources.cortex(atlas.id) is None:
+            if atlas.decomposition.settings.get("scope") != "layer":
+                offer_cortex(atlas)
+            shown = "layers"
+        if shown == "layers":
+            layers(atlas, network, z, chosen)
+        elif shown == "3d":
+            surfaces(atlas, network, z, chosen.pole)
+        else:
+            cortex(atlas, network, z, shown, chosen)
+        if chosen.section != "units":  # which draws the picked unit itself
+            picked_unit.unit_card(atlas, network, key="map-unit")
+        drawn_z, drawn_unit, drawn_pole = view_state.widget(_DRAWN)
+        follows = z != drawn_z and chosen.section in _FOLLOW_THRESHOLD
+        follows |= view_state.view().unit != drawn_unit and chosen.section == "units"
+        if follows or chosen.pole != drawn_pole:
+            st.rerun()
+
+
+def show_facts(atlas: NetworkAtlas, network: int, z: float, pole: int) -> None:
+    """Draw a network's numbers."""
+    row = resources.network_table(atlas.id).iloc[network]
+    reproducibility = row.get("reproducibility", float("nan"))
+    if reproducibility == reproducibility:
+        st.metric(
+            "Split-half r",
+            f"{reproducibility:.2f}",
+            help=f"{glossary.tip('reproducibility')}  \nThe Trust page has more.",
+        )
+    elif row["stability"] == row["stability"]:
+        st.metric(
+            "Stability (Iq)",
+            f"{row['stability']:.2f}",
+            help=f"{glossary.tip('stability')}  \nSeeds alone say little: the Trust page measures "
+            "the halves of the documents.",
+        )
+    st.metric("Alone explains", f"{row['variance_alone']:.2%}", help=glossary.tip("variance"))
+    st.metric("Peak layer", f"{row['peak_layer']}", help=glossary.tip("slice"))
+    of = {0: f"Units beyond {z:g}", 1: f"Units above {z:g}", -1: f"Units below −{z:g}"}[pole]
+    if pole:
+        n_units = network_page.pole_facts(atlas.id, network, pole, z)["n_units"]
+    else:
+        n_units = resources.n_members(atlas.id, network, z)
+    st.metric(of, f"{n_units:,}", help=glossary.tip("voxel"))
+
+
+def _choose_view() -> tuple[float, str]:
+    """Draw the threshold and the choice of view; return both."""
+    view = view_state.view()
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    with left:
+        z = atlas_frame.threshold("atlas-z", tip=atlas_frame.ONE_MAP)
+    chosen = right.segmented_control(
+        "View",
+        list(VIEWS),
+        format_func=VIEWS.__getitem__,
+        default=view.map,
+        required=True,
+        key="atlas-view",
+        help=_PLACE_HELP,
+    )
+    if chosen is not None and chosen != view.map:
+        view_state.change(map=chosen)
+    return z, chosen or view.map
+
+
+def _choose_options(atlas: NetworkAtlas, network: int, shown: str) -> MapOptions:
+    """Draw what belongs to a view: pole, colour range, order, networks beside; and suggestions."""
+    held = options.options()
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        pole = st.segmented_control(
+            "Poles",
+            list(options.POLES),
+            format_func=options.POLES.__getitem__,
+            default=held.pole,
+            required=True,
+            key="atlas-pole",
+            label_visibility="collapsed",
+        )
+        if shown == "3d":
+            choose_beside(atlas, network)
+            if (pole or 0) != held.pole:
+                options.change(pole=pole or 0)
+            return replace(held, pole=pole or 0)
+        same = st.toggle(
+            "Same colours in all networks",
+            not held.own_range,
+            key="atlas-range",
+            help="On, a colour stands for the same z in every network. Off, the strongest colour "
+            "is reached at this network's own strongest units.",
+        )
+        by_index = held.by_index
+        if shown == "layers":
+            by_index = st.toggle(
+                "By index",
+                held.by_index,
+                key="atlas-order",
+                help="A neuron's index means nothing; grouped by network, a network is a tract.",
+            )
+        suggestions(atlas, network)
+    chosen = replace(held, pole=pole or 0, own_range=not same, by_index=by_index)
+    if chosen != held:
+        options.change(pole=chosen.pole, own_range=chosen.own_range, by_index=by_index)
+    return chosen
+
+
+def choose_beside(atlas: NetworkAtlas, network: int) -> None:
+    """Draw the choice of networks that are drawn together with the selected one."""
+    key = f"atlas-beside-{network}"
+    held = [k for k in view_state.view().beside if k != network and k < atlas.n_networks]
+    beside = st.multiselect(
+        "Together with",
+        [k for k in range(atlas.n_networks) if k != network],
+        default=held[:MOST_BESIDE],
+        format_func=lambda k: f"{k} · {resources.network_name(atlas.id, k)}",
+        max_selections=MOST_BESIDE,
+        key=key,
+        placeholder="Draw other networks beside it",
+        width="stretch",
+    )
+    if tuple(sorted(beside)) != tuple(held):
+        view_state.change(beside=tuple(sorted(beside)))
+
+
+def offer_cortex(atlas: NetworkAtlas) -> None:
+    """Offer to lay out the cortex of an atlas that has none."""
+    frame.follow("lay_out", on_done=lambda job: view_state.notify("The cortex is laid out"))
+    if frame.is_active("lay_out"):
+        return
+    st.caption("The units of this atlas have no places yet: until then, its layers are shown.")
+    if st.button("Lay out the cortex", icon=":material/grid_on:", key="atlas-lay-out"):
+        frame.start(tasks.lay_out(resources.workspace(), atlas=atlas.id))
+        st.rerun()
+
+
+def _limit(atlas: NetworkAtlas, network: int, z: float, chosen: MapOptions) -> float:
+    if chosen.own_range:
+        return network_page.own_limit(atlas.id, z, network)
+    return resources.colour_limit(atlas.id, z)
+
+
+def of_pole(picture: Picture, pole: int, z: float) -> Picture:
+    """Let a picture's sentence and table say which pole they are of: the other is not in them."""
+    if not pole:
+        return picture
+    name = options.POLES[pole].lower()
+    said = picture.alternative.replace(
+        f"|z| above {z:g}", f"z above {z:g}" if pole > 0 else f"z below −{z:g}"
+    )
+    sign = f"z > {z:g}" if pole > 0 else f"z < −{z:g}"
+    table = picture.table.drop(columns="smallest z" if pole > 0 else "largest z", errors="ignore")
+    return replace(
+        picture,
+        alternative=f"The {name} pole alone. {said}",
+        table=table.rename(columns=lambda column: str(column).replace(f"|z| > {z:g}", sign)),
+    )
+
+
+def cortex(atlas: NetworkAtlas, network: int, z: float, shown: str, chosen: MapOptions) -> None:
+    """Draw a network on the cortex, as slices or from three sides."""
+    volume, indices = resources.volume(atlas.id, network), resources.unit_indices(atlas.id)
+    if volume is None or indices is None:
+        return
+    values = options.of_pole(volume, chosen.pole)
+    palette, limit = frame.palette(), _limit(atlas, network, z, chosen)
+    if shown == "sides":
+        picture = figures.cortex_projections(
+            values, network=network, threshold=z, limit=limit, palette=palette
+        )
+    else:
+        picture = figures.cortex_slices(
+            values, indices, network=network, threshold=z, limit=limit, palette=palette
+        )
+        cell = _picked_cell(atlas)
+        if cell is not None:
+            mark_cell(picture, cell, volume.shape, palette)
+    key = f"map-{shown}"
+    frame.picture(
+        of_pole(picture, chosen.pole, z),
+        key=key,
+        made=recipes.code(
+            "cortex-pole" if chosen.pole else "cortex",
+            atlas=atlas.id,
+            network=network,
+            z=z,
+            pole=chosen.pole,
+        ),
+    )
+
+    def on_pick(curve: int, place: tuple[float | None, ...]) -> None:
+        cell = _cell_of(values, shown, curve, place)
+        if cell is not None:
+            _pick_cell(atlas, cell)
+
+    browser_events.pick_cells(f"{key}-pick", chart=key, on_pick=on_pick)
+
+
+def _cell_of(
+    volume: NDArray[np.float32], shown: str, curve: int, place: tuple[float | None, ...]
+) -> tuple[int, int, int] | None:
+    """Return (layer, row, column) of what was clicked, or None if that is no unit."""
+    x, y = place[:2]
+    if x is None or y is None:
+        return None
+    strength = np.abs(np.nan_to_num(volume))
+    across, up = round(x), round(y)
+    if shown == "slices":
+        return cell_at(volume.shape, x, y) if curve == 0 else None
+    if curve == 0:  # from the front: the strongest of all rows
+        return up, int(strength[up, :, across].argmax()), across
+    if curve == 1:  # from the side: of all columns
+        return up, across, int(strength[up, across].argmax())
+    if curve == 2:  # from above: of all layers
+        return int(strength[:, up, across].argmax()), up, across
+    return None
+
+
+def _picked_cell(atlas: NetworkAtlas) -> tuple[int, int, int] | None:
+    """Return (layer, row, column) of the picked unit."""
+    unit, placed = view_state.view().unit, resources.cortex(atlas.id)
+    if placed is None or not 0 <= unit < atlas.layout.n_units:
+        return None
+    layer, row, column = (int(part) for part in placed.position(np.array([unit]))[0])
+    return layer, row, column
+
+
+def _pick_cell(atlas: NetworkAtlas, cell: tuple[int, int, int]) -> None:
+    indices = resources.unit_indices(atlas.id)
+    if indices is not None and indices[cell] >= 0:
+        picked_unit.pick_unit(int(atlas.layout.flat(cell[0], int(indices[cell]))))
+
+
+def surfaces(atlas: NetworkAtlas, network: int, z: float, pole: int) -> None:
+    """Draw the network in 3-D, together with others in their own colours."""
+    beside = [k for k in view_state.view().beside if k != network and k < atlas.n_networks]
+    networks = [network, *beside[:MOST_BESIDE]]
+    volumes = [network_page.soft_volume(atlas.id, k, pole) for k in networks]
+    shares = [network_page.share_beyond(atlas.id, k, pole, z) for k in networks]
+    drawn = [min(max(share, LEAST_SHARE), MOST_SHARE) for share in shares]
+    is_narrow = narrow.is_narrow()
+    picture = figures.cortex_surfaces(
+        volumes,
+        networks=networks,
+        n_networks=atlas.n_networks,
+        palette=frame.palette(),
+        share=[1 - share for share in drawn],
+        names=[f"{k} · {_short(resources.network_name(atlas.id, k))}" for k in networks],
+        profile=not is_narrow,
+    )
+    if is_narrow:
+        fit_narrow(picture.figure)
+    rule = f" As many cells lie inside as units have |z| above {z:g}"
+    if drawn != shares:
+        rule += f", but at least {LEAST_SHARE:.1%} and at most {MOST_SHARE:.0%} of all"
+    picture = replace(picture, alternative=f"{picture.alternative}{rule}.")
+    frame.picture(
+        of_pole(picture, pole, z),
+        key="map-3d",
+        made=recipes.code("surfaces", atlas=atlas.id, network=network, z=z, pole=pole),
+    )
+    st.caption(
+        "The body around the networks catches every click here: for a neuron, press it in the "
+        "slices, the three sides or the layers."
+    )
+
+
+def _short(name: str, most: int = 28) -> str:
+    return name if len(name) <= most else name[: most - 1] + "…"
+
+
+def layers(atlas: NetworkAtlas, network: int, z: float, chosen: MapOptions) -> None:
+    """Draw a network over layers × units, with its depth profile."""
+    values = options.of_pole(atlas.layer_map(network), chosen.pole)
+    with np.errstate(invalid="ignore"):
+        profile = np.nansum(np.abs(values) > z, axis=1) / np.asarray(atlas.layout.widths)
+    labels = None if chosen.by_index else resources.grouping(atlas.id)
+    picture = figures.network_map(
+        values,
+        profile,
+        network=network,
+        threshold=z,
+        limit=_limit(atlas, network, z, chosen),
+        palette=frame.palette(),
+        labels=labels,
+    )
+    frame.picture(
+        of_pole(picture, chosen.pole, z),
+        key="map",
+        made=recipes.code(
+            "layers-pole" if chosen.pole else "layers",
+            atlas=atlas.id,
+            network=network,
+            z=z,
+            pole=chosen.pole,
+        ),
+    )
+
+    def on_pick(curve: int, place: tuple[float | None, ...]) -> None:
+        x, y = place[:2]
+        if curve == 0 and x is not None and y is not None:
+            layer = round(y)
+            index = unit_at(values, labels, layer, round(x), n_columns=MAP_COLUMNS)
+            if index is not None:
+                picked_unit.pick_unit(int(atlas.layout.flat(layer, index)))
+
+    browser_events.pick_cells("map-pick", chart="map", on_pick=on_pick)
+
+
+def suggestions(atlas: NetworkAtlas, network: int) -> None:
+    """Offer thresholds: by the mixture, by false discovery rate, by share."""
+    with st.popover("Suggested thresholds", icon=":material/tune:"):
+        st.caption(
+            "A Gaussian and two Gammas are fitted to this map's z, as MELODIC does: the Gaussian "
+            "stands for units that take no part. A threshold on a map is not a test over subjects."
+        )
+        for each in network_page.suggestions(atlas.id, network):
+            if each.threshold != each.threshold:
+                st.markdown(f"{each.rule}: no unit qualifies")
+                continue
+            st.button(
+                f"{each.rule}: |z| > {each.threshold:.2f}, {each.n_units:,} units",
+                key=f"threshold-{each.rule}",
+                on_click=set_threshold,
+                args=(each.threshold,),
+                width="stretch",
+            )
+
+
+def set_threshold(threshold: float) -> None:
+    """Move the slider."""
+    low, high = view_state.Z_RANGE
+    z = round(min(max(threshold, low), high), 1)
+    view_state.change(z=z)
+    view_state.remember("atlas-z", z)

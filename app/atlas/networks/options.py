@@ -1,0 +1,112 @@
+"""How a network's page shows it: its section, pole, colour range and order, kept in the URL."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from app.shell import view_state
+
+SECTIONS: Mapping[str, str] = {
+    "texts": "Texts",
+    "course": "Time course",
+    "statistics": "Statistics",
+    "decoding": "Decoding",
+    "units": "Units",
+}
+POLES: Mapping[int, str] = {0: "Both poles", 1: "Positive", -1: "Negative"}
+_POLE_WORDS = {1: "positive", -1: "negative"}
+_OWN_RANGE, _BY_INDEX, _DECILES = "own", "index", "deciles"
+_SECTION = "atlas-section"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapOptions:
+    """What a person chose on a network's page, beside network, threshold and view.
+
+    Parameters
+    ----------
+    section : str
+        A key of `SECTIONS`.
+    pole : int
+        1 for units of positive z, −1 for those of negative z, 0 for both.
+    own_range : bool
+        Whether colours reach their end at the network's own strongest units, in place of those
+        of all networks.
+    by_index : bool
+        Whether units stand by their index in layers × units, in place of their network.
+    deciles : bool
+        Whether passages are one from each decile of strength, in place of the strongest.
+    """
+
+    section: str = "texts"
+    pole: int = 0
+    own_range: bool = False
+    by_index: bool = False
+    deciles: bool = False
+
+    def encode(self) -> str:
+        """Return the options as words for the URL; what is at its default stays out."""
+        words = [
+            self.section if self.section != "texts" else "",
+            _POLE_WORDS.get(self.pole, ""),
+            _OWN_RANGE if self.own_range else "",
+            _BY_INDEX if self.by_index else "",
+            _DECILES if self.deciles else "",
+        ]
+        return "-".join(word for word in words if word)
+
+
+def decode(text: str) -> MapOptions:
+    """Return the options of `encode`; words that mean nothing here are passed over."""
+    words = text.split("-")
+    return MapOptions(
+        section=next((word for word in words if word in SECTIONS), "texts"),
+        pole=next((pole for pole, word in _POLE_WORDS.items() if word in words), 0),
+        own_range=_OWN_RANGE in words,
+        by_index=_BY_INDEX in words,
+        deciles=_DECILES in words,
+    )
+
+
+def options() -> MapOptions:
+    """Return the options of the present view."""
+    return decode(view_state.view().show)
+
+
+def change(**fields: Any) -> None:
+    """Change options, and with them the URL."""
+    view_state.change(show=replace(options(), **fields).encode())
+
+
+def of_pole(values: NDArray[np.float32], pole: int) -> NDArray[np.float32]:
+    """Return a map with the other pole at 0; empty cells stay empty."""
+    if pole == 0:
+        return values
+    return np.where(np.sign(values) == -pole, np.float32(0), values)
+
+
+def choose_section() -> str:
+    """Draw the choice of what stands below the map; return it."""
+    held = options().section
+    chosen = st.segmented_control(
+        "Section",
+        list(SECTIONS),
+        format_func=SECTIONS.__getitem__,
+        default=held,
+        required=True,
+        key=_SECTION,
+        label_visibility="collapsed",
+    )
+    if chosen is not None and chosen != held:
+        change(section=chosen)
+    return chosen or held
+
+
+def open_section(section: str) -> None:
+    """Show another section; for callbacks."""
+    change(section=section)
+    view_state.remember(_SECTION, section)

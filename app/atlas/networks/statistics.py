@@ -1,0 +1,186 @@
+"""A network's statistics, what drives it, and its units, each a section of its page."""
+
+import numpy as np
+import streamlit as st
+
+from app import figures
+from app.atlas.networks import figures as statistics
+from app.atlas.networks import options, picked_unit
+from app.shell import recipes, resources, view_state
+from app.shell.caches import networks
+from app.widgets import frame as components
+from app.widgets import model_offer
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+
+
+def show_statistics(atlas: NetworkAtlas, network: int) -> None:
+    """Draw the map's histogram with its mixture, and the time course's spectrum."""
+    left, right = st.columns(2, gap="large")
+    with left, components.explaining():
+        st.subheader("Map", anchor=False)
+        components.picture(
+            statistics.map_histogram(
+                networks.alive_z(atlas.id, network),
+                networks.mixture(atlas.id, network),
+                networks.suggestions(atlas.id, network),
+                network=network,
+                threshold=view_state.view().z,
+                palette=components.palette(),
+            ),
+            key="histogram",
+            made=recipes.code("histogram", atlas=atlas.id, network=network),
+        )
+    with right, components.explaining():
+        st.subheader("Spectrum", anchor=False)
+        components.picture(
+            statistics.spectrum_line(
+                networks.spectrum(atlas.id, network),
+                network=network,
+                palette=components.palette(),
+            ),
+            key="spectrum",
+            made=recipes.code("spectrum", atlas=atlas.id, network=network),
+        )
+        st.caption(
+            "Time here is the order of tokens: there is no haemodynamics, so fast changes are as "
+            "real as slow ones."
+        )
+
+
+def show_decoding(atlas: NetworkAtlas, network: int) -> None:
+    """Draw what drives a network: domains, token classes, and what it makes more probable."""
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader("Domains", anchor=False)
+        components.picture(
+            figures.domain_bars(
+                atlas.domain_share()[network], atlas.domain_names, palette=components.palette()
+            ),
+            key="domains",
+            made=recipes.code("domains", atlas=atlas.id, network=network),
+        )
+        with components.explaining():
+            _domain_test(atlas, network)
+        st.subheader("Token classes", anchor=False)
+        components.picture(
+            statistics.class_bars(
+                networks.class_effects(atlas.id, network),
+                network=network,
+                palette=components.palette(),
+            ),
+            key="classes",
+            made=recipes.code("classes", atlas=atlas.id, network=network),
+        )
+    with right:
+        st.subheader("Next tokens", anchor=False)
+        with components.explaining():
+            _logits(atlas, network)
+        st.subheader("Trivial things it follows", anchor=False)
+        _tags(atlas, network)
+
+
+def _domain_test(atlas: NetworkAtlas, network: int) -> None:
+    """Say whether domains differ in the network's strength, and what was resampled."""
+    found = networks.domain_test(atlas.id)
+    p, corrected = found.p_value[network], found.p_corrected[network]
+    least = 1 / (found.n_permutations + 1)
+    verdict = "Domains differ" if corrected < 0.05 else "No difference between domains is shown"
+    st.markdown(
+        f"**{verdict}**: they explain {found.statistic[network]:.0%} of the differences between "
+        f"documents in log energy, p {_probability(p, least)}, corrected for "
+        f"{components.count(atlas.n_networks, 'network')} p {_probability(corrected, least)}."
+    )
+    st.caption(
+        f"Permutation test: the domains of {components.count(found.n_documents, 'document')} were "
+        f"shuffled {found.n_permutations:,} times. Documents are the unit, for tokens of one text "
+        "resemble each other; the correction is for the false discovery rate (Benjamini and "
+        "Hochberg). A difference says what drives the network, not what needs it."
+    )
+
+
+def _probability(value: float, least: float) -> str:
+    return f"≤ {least:.2g}" if value <= least * 1.001 else f"= {value:.2g}"
+
+
+def _tags(atlas: NetworkAtlas, network: int) -> None:
+    """Draw the trivial things that a network follows, with the number that says so."""
+    found = resources.tags(atlas.id)[network]
+    if not found:
+        st.caption(
+            "None: it follows neither position, attention sinks, punctuation nor the overall "
+            "activation beyond the limits."
+        )
+    for tag in found:
+        st.markdown(f"Follows **{tag.name}**: {tag.value:.2g} ({components.plain(tag.measure)})")
+
+
+def _logits(atlas: NetworkAtlas, network: int) -> None:
+    """Draw which tokens the network's output directions promote and suppress."""
+    model = model_offer.language_model(
+        atlas, needed_for="to see what the network does to the next token", key="decoding"
+    )
+    if model is None:
+        return
+    z = view_state.view().z
+    promoted, suppressed = networks.logit_effects(atlas.id, network, z, model)
+    components.picture(
+        statistics.logit_bars(promoted, suppressed, palette=components.palette()),
+        key="logits",
+        made=recipes.code("logits", atlas=atlas.id, network=network, z=z),
+    )
+    st.caption(
+        f"The output directions of its units with |z| above {z:g}, each by its loading and its own "
+        "spread, through the final norm's gain and the unembedding. This is the direct path: what "
+        "later layers make of it is left out. At negative strength the signs turn."
+    )
+
+
+def show_units(atlas: NetworkAtlas, network: int) -> None:
+    """Draw both poles of a network apart: what each is, and its strongest units."""
+    z = view_state.view().z
+    chosen = options.options().pole
+    poles = [pole for pole in (1, -1) if chosen in (0, pole)]
+    picked_unit.unit_card(atlas, network, key="units-unit")
+    for column, pole in zip(st.columns(len(poles), gap="large"), poles, strict=True):
+        with column:
+            _pole(atlas, network, pole, z)
+    st.caption(
+        "The poles are active together with opposite signs: while the positive pole is above its "
+        "mean, the negative is below. The sign of a map is chosen so that its heavier tail is "
+        "positive."
+    )
+
+
+def _pole(atlas: NetworkAtlas, network: int, pole: int, z: float) -> None:
+    facts = networks.pole_facts(atlas.id, network, pole, z)
+    st.subheader(f"{options.POLES[pole]} pole", anchor=False)
+    beyond = f"z above {z:g}" if pole > 0 else f"z below −{z:g}"
+    where = f", most in layer {facts['peak_layer']}" if facts["n_units"] else ""
+    passage = next(iter(networks.passages(atlas.id, network, pole)), None)
+    said = f"{components.count(facts['n_units'], 'neuron')} with {beyond}{where}."
+    if passage is not None:
+        said += (
+            f" Strongest at token {passage.position} of {passage.document} "
+            f"({passage.values[passage.centre]:.2f})."
+        )
+    st.caption(components.plain(said))
+    frame = networks.strongest_units(atlas.id, network, pole)
+    key = f"units-{network}-{pole}"
+
+    def on_select() -> None:
+        rows = view_state.widget(key).selection.rows
+        if rows:
+            picked_unit.pick_unit(int(np.asarray(frame["unit"])[rows[0]]))
+
+    st.dataframe(
+        frame[["layer", "index", "z"]],
+        hide_index=True,
+        key=key,
+        on_select=on_select,
+        selection_mode="single-row",
+        alt=f"Strongest neurons of the {options.POLES[pole].lower()} pole",
+        column_config={
+            "index": st.column_config.NumberColumn("neuron", format="%d"),
+            "z": st.column_config.NumberColumn("z", format="%.2f"),
+        },
+    )

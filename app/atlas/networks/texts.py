@@ -1,0 +1,270 @@
+"""A network in its texts: coloured tokens, strongest passages and words, time course."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from app import figures
+from app.atlas.networks import options
+from app.figures import markup
+from app.shell import recipes, resources, view_state
+from app.shell.caches import networks
+from app.widgets import frame as components
+from app.widgets import token_reader
+from fnprune_core.atlas.network_atlas import NetworkAtlas, Passage
+
+MOST_HITS = 200
+_KINDS = {False: "Strongest", True: "One from each decile"}
+
+
+def show_texts(atlas: NetworkAtlas, network: int) -> None:
+    """Draw the passages that activate a network, and the words on which it is strongest."""
+    held = options.options()
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        st.subheader("Passages", anchor=False)
+        deciles = st.segmented_control(
+            "Which passages",
+            list(_KINDS),
+            format_func=_KINDS.__getitem__,
+            default=held.deciles,
+            required=True,
+            key="atlas-passages",
+            label_visibility="collapsed",
+            help="The strongest alone mislead: the deciles show what a network does on ordinary "
+            "tokens, from the strongest tenth to the weakest.",
+        )
+        if deciles != held.deciles:
+            options.change(deciles=bool(deciles))
+        passages(atlas, network, deciles=bool(deciles), pole=held.pole)
+    with right:
+        st.subheader("Strongest words", anchor=False)
+        top_words(atlas, network, held.pole)
+
+
+def session_titles(tokens: pd.DataFrame) -> list[str]:
+    """Return what each session is: its number, domain and document."""
+    return networks.titles_of(tokens)
+
+
+def top_words(atlas: NetworkAtlas, network: int, pole: int) -> None:
+    """Draw the tokens on which a network, or one of its poles, is strongest on average."""
+    frame = atlas.top_tokens(network, n=12, pole=pole)
+    if frame.empty:
+        st.caption("No word has this pole on average.")
+        return
+    st.dataframe(
+        frame.assign(text=[repr(markup.visible(text))[1:-1] for text in frame["text"]]),
+        hide_index=True,
+        alt=f"Tokens on which network {network} is strongest on average",
+        column_config={
+            "text": st.column_config.TextColumn("token"),
+            "mean": st.column_config.NumberColumn("mean strength", format="%.2f"),
+            "count": st.column_config.NumberColumn("times"),
+        },
+    )
+
+
+def passages(atlas: NetworkAtlas, network: int, *, deciles: bool, pole: int) -> None:
+    """Draw a network's passages; a token that is pressed is shown in the time course."""
+    find = networks.deciles if deciles else networks.passages
+    found = find(atlas.id, network, pole)
+    if not found:
+        st.caption("No token activates this pole.")
+        return
+    limit = resources.strength(atlas.id, network)
+    for number, passage in enumerate(found):
+        place = f"{passage.domain} · {passage.document} · token {passage.position}"
+        rank = f"{_rank(number)} · " if deciles else ""
+        said = f"{rank}{place} · strength {passage.values[passage.centre]:.2f}"
+        st.caption(components.plain(said))
+        token_reader.reader(
+            passage.pieces,
+            passage.values,
+            limit=limit,
+            key=f"passage-{'decile' if deciles else 'top'}-{number}",
+            on_pick=partial(_go_to, passage),
+            marks=(passage.centre,),
+            height=None,
+            first=passage.position - passage.centre,
+            name=f"Passage {number + 1} of network {network}; a token opens the time course there",
+        )
+
+
+def _rank(number: int) -> str:
+    if number == 0:
+        return "strongest"
+    return f"decile {11 - number}"
+
+
+def _go_to(passage: Passage, index: int) -> None:
+    """Look at a token of a passage in the time course."""
+    look_at(passage.session, passage.position + index - passage.centre)
+
+
+def look_at(session: int, token: int) -> None:
+    """Look at a token in the time course."""
+    options.open_section("course")
+    view_state.change(session=session, token=token)
+
+
+def show_course(atlas: NetworkAtlas, network: int) -> None:
+    """Draw the time course over a session, its text, and what is active at the picked token."""
+    titles = networks.session_titles(atlas.id)
+    view = view_state.view()
+    session = view.session
+    if not 0 <= session < len(titles):
+        session = networks.passages(atlas.id, network, 0)[0].session
+    _page(titles, session)
+    values, texts, n_dummy = resources.session_course(atlas.id, network, session)
+    token = view.token if 0 <= view.token < len(texts) else None
+    marked = _search(atlas, network, session)
+    components.picture(
+        figures.time_course(
+            values,
+            texts,
+            network=network,
+            n_dummy_tokens=n_dummy,
+            palette=components.palette(),
+            selected=token,
+        ),
+        key="time-course",
+        made=recipes.code("time-course", atlas=atlas.id, network=network, session=session),
+    )
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        st.caption("Press a token to see all networks there.")
+        token_reader.reader(
+            texts,
+            values,
+            limit=resources.strength(atlas.id, network),
+            key="course-reader",
+            on_pick=lambda index: view_state.change(session=session, token=index),
+            selected=token,
+            marks=marked,
+            height=380,
+            name=f"Session {session}, coloured by network {network}",
+        )
+    with right:
+        show_token(atlas, session, token, texts)
+
+
+def show_token(atlas: NetworkAtlas, session: int, token: int | None, texts: Sequence[str]) -> None:
+    """Draw which networks are active at the picked token."""
+    if token is None:
+        st.caption("No token is picked yet.")
+        return
+    said = markup.visible(texts[token]).replace("\n", "↵")
+    st.markdown(f"**Networks at “{components.plain(said)}”**, token {token}")
+    columns = np.flatnonzero(atlas.tokens["session"].to_numpy() == session)
+    column = int(columns[token])
+    values = atlas.time_courses[:, column].astype(np.float64)
+    if atlas.is_dummy[column]:
+        values = np.full(len(values), np.nan)
+    token_reader.token_networks(atlas, values, key="course-networks")
+
+
+def _page(titles: Sequence[str], session: int) -> None:
+    """Draw the session's title and what turns to another."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
+        for label, icon, step in (
+            ("Previous session", "chevron_left", -1),
+            ("Next session", "chevron_right", 1),
+        ):
+            st.button(
+                label,
+                icon=f":material/{icon}:",
+                disabled=not 0 <= session + step < len(titles),
+                key=f"course-{icon}",
+                on_click=_open_session,
+                args=(session + step,),
+            )
+        key = f"course-session-{session}"
+        st.selectbox(
+            "Session",
+            range(len(titles)),
+            index=session,
+            format_func=titles.__getitem__,
+            key=key,
+            on_change=lambda: _open_session(int(view_state.widget(key))),
+            width="stretch",
+        )
+
+
+def _open_session(session: int) -> None:
+    view_state.change(session=session, token=-1)
+
+
+def _search(atlas: NetworkAtlas, network: int, session: int) -> list[int]:
+    """Draw the search in all texts; return the positions in this session that were found."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        words = st.text_input(
+            "Find in all texts",
+            key="course-words",
+            max_chars=80,
+            placeholder="a word, or several",
+            width=260,
+            icon=":material/search:",
+        )
+        if not words:
+            return []
+        found = networks.found_words(atlas.id, words)
+        if not len(found):
+            st.caption(f"“{components.plain(words)}” is nowhere in the recording.")
+            return []
+        strength, counts = atlas.time_courses[network, found], ~atlas.is_dummy[found]
+        said = f"Found {components.count(len(found), 'time')}"
+        if counts.any():
+            usual = atlas.time_courses[network, ~atlas.is_dummy].mean()
+            said += f", mean strength {strength[counts].mean():.2f}; over all tokens {usual:.2f}"
+        if not counts.all():
+            said += (
+                f"; {components.count(int((~counts).sum()), 'dummy token')} left out, listed last"
+            )
+        st.caption(f"{said}.")
+    order = np.lexsort((-np.abs(strength), ~counts))[:MOST_HITS]
+    _hits(atlas, found[order], strength[order], words)
+    rows = atlas.tokens.iloc[found]
+    return [int(p) for p in rows["position"][(rows["session"] == session).to_numpy()]]
+
+
+def _hits(
+    atlas: NetworkAtlas, found: NDArray[np.int64], strength: NDArray[np.float32], words: str
+) -> None:
+    """Draw where the words stand, strongest first; a row that is picked opens there."""
+    rows = atlas.tokens.iloc[found]
+    frame = rows[["domain", "document", "session", "position"]].assign(
+        strength=strength.round(3),
+        text=[_around(atlas, int(token)) for token in found],
+    )
+    key = f"course-hits-{words}"
+    places = rows[["session", "position"]].to_numpy()
+
+    def on_select() -> None:
+        picked = view_state.widget(key).selection.rows
+        if picked:
+            session, token = places[picked[0]]
+            view_state.change(session=int(session), token=int(token))
+
+    st.dataframe(
+        frame[["strength", "text", "domain", "document", "session", "position"]],
+        hide_index=True,
+        height=min(240, 38 + 35 * len(frame)),
+        key=key,
+        on_select=on_select,
+        selection_mode="single-row",
+        alt=f"Where “{words}” stands, by the network's strength there",
+    )
+
+
+def _around(atlas: NetworkAtlas, token: int, radius: int = 6) -> str:
+    """Return a token with its neighbours in the session, on one line."""
+    first, last = max(0, token - radius), min(len(atlas.tokens), token + radius + 1)
+    session = atlas.tokens["session"].to_numpy()
+    near = np.arange(first, last)
+    near = near[session[near] == session[token]]
+    return markup.joined([markup.visible(str(text)) for text in atlas.tokens["text"].iloc[near]])

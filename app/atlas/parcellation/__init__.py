@@ -1,0 +1,1 @@
+"""Parcellation: each unit in the colour of its strongest network."""

@@ -1,0 +1,74 @@
+"""Parcellation: the whole model, each unit in the colour of its strongest network."""
+
+import streamlit as st
+
+from app.atlas.networks import map
+from app.atlas.parcellation import data as cache
+from app.atlas.parcellation import panels
+from app.shell import glossary, resources, view_state
+from app.widgets import atlas_frame, frame
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+
+VIEWS = dict(zip(view_state.MAP_VIEWS, ("Slices", "Three sides", "3-D", "Layers"), strict=True))
+
+
+def controls() -> tuple[str, float]:
+    """Draw the threshold and the choice of picture; return them."""
+    view = view_state.view()
+    left, middle, right = st.columns([3, 3, 2], vertical_alignment="bottom")
+    with left:
+        z = atlas_frame.threshold(
+            "parcels-z",
+            tip="A unit below it in every network belongs to none. A threshold on maps, not a "
+            "test.",
+        )
+    chosen = middle.segmented_control(
+        "View",
+        list(VIEWS),
+        format_func=VIEWS.__getitem__,
+        default=view.map,
+        required=True,
+        key="parcels-view",
+        help=glossary.tip("parcellation"),
+    )
+    if chosen is not None and chosen != view.map:
+        view_state.change(map=chosen)
+    only = right.toggle(
+        "Fade the others",
+        panels.options().only,
+        key="parcels-only",
+        help="Only the selected network keeps its colour.",
+    )
+    if only != panels.options().only:
+        panels.change(only=only)
+    return chosen or view.map, z
+
+
+def show(atlas: NetworkAtlas, network: int, shown: str, z: float) -> None:
+    """Draw the chosen picture, and the legend beside it."""
+    only = network if panels.options().only else None
+    look = cache.look(atlas.id, frame.palette().mode, only=only)
+    left, right = st.columns([5, 3], gap="medium")
+    with left, frame.explaining():
+        if shown == "layers" or resources.cortex(atlas.id) is None:
+            if shown != "layers" and atlas.decomposition.settings.get("scope") != "layer":
+                map.offer_cortex(atlas)
+            panels.show_layers(atlas, look, z)
+        elif shown == "3d":
+            panels.show_surfaces(atlas, look, z, network)
+        elif shown == "sides":
+            panels.show_sides(atlas, look, z)
+        else:
+            panels.show_slices(atlas, look, z)
+    with right, frame.explaining():
+        panels.selected_facts(atlas, look, z, network)
+        panels.legend(atlas, look, z, network)
+
+
+opened = atlas_frame.open_atlas(
+    "Parcellation", "The whole model, each unit in the colour of its strongest network."
+)
+if opened is not None:
+    atlas, network = opened
+    with frame.explaining():
+        show(atlas, network, *controls())

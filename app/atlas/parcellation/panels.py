@@ -1,0 +1,211 @@
+"""The parts of the parcellation page: its options in the URL, its pictures, its legend."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from app import narrow
+from app.atlas.parcellation import data as cache
+from app.atlas.parcellation.figures import (
+    Look,
+    parcel_sides,
+    parcel_slices,
+    parcel_surfaces,
+    pooled,
+)
+from app.figures.cortex import fit_narrow
+from app.figures.maps import cell_at
+from app.figures.networks import parcellation_map
+from app.shell import recipes, resources, view_state
+from app.widgets import atlas_frame
+from app.widgets import frame as components
+from app.widgets.browser_events import pick_cells
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+
+MOST_SURFACES = 32
+LEVEL = 0.35
+_ONLY = "only"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParcelOptions:
+    """What a person chose on the page, beside network, threshold and view.
+
+    Parameters
+    ----------
+    n_surfaces : int
+        How many of the largest parcels are drawn in 3-D.
+    only : bool
+        Whether all but the selected network fade.
+    """
+
+    n_surfaces: int = 12
+    only: bool = False
+
+    def encode(self) -> str:
+        """Return the options as words for the URL; what is at its default stays out."""
+        words = [
+            f"n{self.n_surfaces}" if self.n_surfaces != ParcelOptions().n_surfaces else "",
+            _ONLY if self.only else "",
+        ]
+        return "-".join(word for word in words if word)
+
+
+def decode(text: str) -> ParcelOptions:
+    """Return the options of `encode`; words that mean nothing here are passed over."""
+    words = text.split("-")
+    numbers = [int(w[1:]) for w in words if w[:1] == "n" and w[1:].isdecimal() and len(w) < 5]
+    n_surfaces = numbers[0] if numbers else ParcelOptions().n_surfaces
+    return ParcelOptions(n_surfaces=min(max(n_surfaces, 1), MOST_SURFACES), only=_ONLY in words)
+
+
+def options() -> ParcelOptions:
+    """Return the options of the present view."""
+    return decode(view_state.view().show)
+
+
+def change(**fields: Any) -> None:
+    """Change options, and with them the URL."""
+    view_state.change(show=replace(options(), **fields).encode())
+
+
+def show_slices(atlas: NetworkAtlas, look: Look, z: float) -> None:
+    """Draw the sheets; a click on a unit selects it and its network."""
+    parcels = cache.parcels(atlas.id, z)
+    components.picture(
+        parcel_slices(parcels, look, palette=components.palette(), threshold=z),
+        key="parcels-slices",
+        made=recipes.code("parcellation", atlas=atlas.id, z=z),
+    )
+    shown = pooled(parcels)
+
+    def picked(_: int, place: tuple[float | None, ...]) -> None:
+        x, y = place[:2]
+        cell = None if x is None or y is None else cell_at(shown.label.shape, x, y)
+        if cell is not None and shown.unit[cell] >= 0:
+            unit = int(atlas.layout.flat(cell[0], int(shown.unit[cell])))
+            network = int(shown.label[cell])
+            view_state.change(unit=unit, **({"network": network} if network >= 0 else {}))
+
+    pick_cells("parcels-pick", chart="parcels-slices", on_pick=picked)
+
+
+def show_sides(atlas: NetworkAtlas, look: Look, z: float) -> None:
+    """Draw the parcels from three sides."""
+    components.picture(
+        parcel_sides(cache.parcels(atlas.id, z), look, palette=components.palette(), threshold=z),
+        key="parcels-sides",
+        made=recipes.code("parcellation", atlas=atlas.id, z=z),
+    )
+
+
+def show_surfaces(atlas: NetworkAtlas, look: Look, z: float, network: int) -> None:
+    """Draw the largest parcels, and the selected one, in 3-D."""
+    most = min(MOST_SURFACES, atlas.n_networks)
+    n = st.slider(
+        "Largest parcels",
+        1,
+        most,
+        min(options().n_surfaces, most),
+        key="parcels-n",
+        help="The selected network is drawn in any case.",
+    )
+    if n != options().n_surfaces:
+        change(n_surfaces=n)
+    units = cache.parcel_table(atlas.id, z)["units"]
+    largest = [int(k) for k in units.sort_values(ascending=False, kind="stable").index[:n]]
+    shown = largest if network in largest else [*largest, network]
+    picture = parcel_surfaces(
+        [cache.soft_parcel(atlas.id, z, k) for k in shown],
+        shown,
+        look,
+        palette=components.palette(),
+        level=LEVEL,
+    )
+    if narrow.is_narrow():
+        fit_narrow(picture.figure)
+    components.picture(
+        picture,
+        key="parcels-3d",
+        made=recipes.code("parcel-surfaces", atlas=atlas.id, z=z, network=network),
+    )
+
+
+def show_layers(atlas: NetworkAtlas, look: Look, z: float) -> None:
+    """Draw what each layer is made of."""
+    components.picture(
+        parcellation_map(
+            cache.by_layer(atlas.id, z),
+            n_networks=atlas.n_networks,
+            palette=components.palette(),
+            colours=look.shown(components.palette()),
+            names=look.names,
+        ),
+        key="parcels-layers",
+        made=recipes.code("parcellation", atlas=atlas.id, z=z),
+    )
+
+
+def legend(atlas: NetworkAtlas, look: Look, z: float, network: int) -> None:
+    """Draw the table of parcels, largest first; a row selects its network."""
+    table = cache.parcel_table(atlas.id, z).sort_values("units", ascending=False, kind="stable")
+    order = table["network"].tolist()
+    frame = pd.DataFrame(
+        {
+            "colour": ["" for _ in order],
+            "network": order,
+            "name": [look.names[k] for k in order],
+            "units": table["units"].to_numpy(),
+            "peak": table["peak_layer"].to_numpy(),
+            "by layer": table["by_layer"].tolist(),
+        }
+    )
+    swatches = [f"background-color: {look.colours[k]}" for k in order]
+    marks = ["font-weight: 700" if k == network else "" for k in order]
+    key = f"parcels-legend-{network}-{z:g}"
+
+    def picked() -> None:
+        rows: Sequence[int] = view_state.widget(key)["selection"]["rows"]
+        if rows:
+            atlas_frame.select(order[rows[0]])
+
+    st.dataframe(
+        frame.style.apply(lambda _: swatches, subset=["colour"]).apply(
+            lambda _: marks, subset=["name"]
+        ),
+        hide_index=True,
+        height=560,
+        key=key,
+        on_select=picked,
+        selection_mode="single-row",
+        alt=f"Parcels of {len(order)} networks, largest first: colour, size and layers of each",
+        column_config={
+            "colour": st.column_config.TextColumn("", width=28, help="Colour in the pictures"),
+            "network": st.column_config.NumberColumn("no.", width=36),
+            "name": st.column_config.TextColumn("network", width=130),
+            "units": st.column_config.NumberColumn("units", format="localized", width=50),
+            "peak": st.column_config.NumberColumn(
+                "peak", width=46, help="Layer with most of its units; −1: none"
+            ),
+            "by layer": st.column_config.BarChartColumn(
+                "by layer", width=78, color=components.palette().quiet
+            ),
+        },
+    )
+
+
+def selected_facts(atlas: NetworkAtlas, look: Look, z: float, network: int) -> None:
+    """Say what the selected network's parcel is."""
+    row = cache.parcel_table(atlas.id, z).iloc[network]
+    beyond = resources.n_members(atlas.id, network, z)
+    units = int(row["units"])
+    where = f", most in layer {int(row['peak_layer'])}" if units else ""
+    lost = beyond - units
+    st.caption(
+        f"Network {network} holds {components.count(units, 'unit')} as their strongest{where}; "
+        f"{components.count(lost, 'more unit')} beyond |z| {z:g} "
+        f"{'is' if lost == 1 else 'are'} stronger in another network."
+    )

@@ -1,0 +1,1 @@
+"""Probe: a text of one's own, lit up by the networks."""

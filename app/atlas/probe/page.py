@@ -1,0 +1,94 @@
+"""Probe: a text of one's own, and the networks that it lights up."""
+
+import streamlit as st
+
+from app.atlas.probe import panels
+from app.atlas.probe.figures import networks_over_tokens
+from app.shell import glossary, recipes, resources, tasks, view_state
+from app.shell.caches import probe as cache
+from app.shell.jobs import Job
+from app.widgets import atlas_frame, frame, model_offer
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.atlas.probe import Reading
+
+
+def read(atlas: NetworkAtlas, text: str, *, is_asked: bool) -> Reading | None:
+    """Return what the text did, or say what is missing; a long text is read when asked for."""
+    model = model_offer.language_model(atlas, needed_for="to read a text", key="probe")
+    if model is None:
+        return None
+    if not text:
+        if is_asked:
+            st.info("Type or paste a text first, or press an example.", icon=":material/edit:")
+        return None
+    source = model.source
+
+    def take(job: Job) -> None:
+        cache.readings().put(job.inputs["atlas"], source, job.inputs["text"], job.result)
+
+    frame.follow("probe", on_done=take)
+    reading = cache.reading(atlas.id, model, text)
+    if reading is None and not frame.is_active("probe"):
+        if not is_asked:
+            st.caption("This text takes more than a moment. Press Read to start.")
+            return None
+        frame.start(
+            tasks.probe(
+                resources.shelf(), resources.workspace(), model=source, atlas=atlas.id, text=text
+            )
+        )
+        st.rerun()
+    return reading
+
+
+def show(atlas: NetworkAtlas, network: int, reading: Reading) -> None:
+    """Draw the text, the networks ranked, and what is at the picked token."""
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        colouring = atlas_frame.section(
+            panels.COLOURING, key="probe-colouring", label="Colour tokens by"
+        )
+        panels.show_tokens(atlas, network, reading, colouring)
+        panels.facts(reading)
+        token = panels.picked(reading)
+        if token is None:
+            st.caption("Press a token to see all networks there.")
+        else:
+            panels.at_token(atlas, network, reading, token)
+    with right:
+        if colouring == "strongest":
+            st.subheader("Tokens won", anchor=False)
+            st.caption("Each token has the colour of the network that is strongest there.")
+            panels.legend(atlas, reading)
+        else:
+            st.subheader(
+                "Networks on this text", anchor=False, help=glossary.tip("dual_regression")
+            )
+            st.caption("Mean energy on this text over that in the recording.")
+            panels.ranking(atlas, reading)
+    st.subheader("Networks × tokens", anchor=False, help=glossary.tip("time_course"))
+    frame.picture(
+        networks_over_tokens(
+            reading.relative(),
+            reading.pieces,
+            names=[resources.network_name(atlas.id, k) for k in range(atlas.n_networks)],
+            is_dummy=reading.is_dummy,
+            selected=network,
+            palette=frame.palette(),
+        ),
+        key="probe-map",
+        made=recipes.code(
+            "probe", atlas=atlas.id, model=view_state.view().model, text=view_state.view().text
+        ),
+    )
+
+
+opened = atlas_frame.open_atlas(
+    "Probe", "Type a text, and see which networks it lights up, token by token."
+)
+if opened is not None:
+    is_asked = panels.text_box()
+    with frame.explaining():
+        reading = read(opened[0], view_state.view().text, is_asked=is_asked)
+        if reading is not None:
+            show(*opened, reading)

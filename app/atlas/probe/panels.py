@@ -1,0 +1,208 @@
+"""A text in the probe: where it is typed, its coloured tokens, and the networks that it lights."""
+
+import zlib
+
+import numpy as np
+import streamlit as st
+
+from app.figures.theme import network_colours
+from app.shell import resources, view_state
+from app.widgets import frame
+from app.widgets.bar_list import bar_list
+from app.widgets.token_reader import reader, token_networks
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.atlas.probe import Reading
+
+#: Written for this page, one a domain.
+EXAMPLES = {
+    "Story": "The old lighthouse keeper climbed the stairs one last time. Below him the sea was "
+    "calm, and for once nobody needed the light.",
+    "Python": "def mean(values: list[float]) -> float:\n"
+    '    """Return the arithmetic mean."""\n'
+    "    return sum(values) / len(values)\n",
+    "French": "Hier soir, nous avons marché le long de la rivière jusqu'au vieux pont, où les "
+    "enfants jetaient des cailloux dans l'eau.",
+    "Arithmetic": "If 12 boxes hold 8 apples each, there are 12 × 8 = 96 apples. "
+    "Half of 96 is 48, and 48 + 7 = 55.",
+    "Legal": "The licensee shall not assign this agreement, in whole or in part, without the "
+    "prior written consent of the licensor.",
+    "Chat": "Question: Why is the sky blue?\nAnswer: Because air scatters blue light more than "
+    "red light.\n",
+    "Shuffled": "of blue bridge seven the quickly under although stones, not. river a them "
+    "yesterday whose green between it paper",
+}
+COLOURING = {"selected": "Selected network", "strongest": "Strongest network"}
+_KEY = "probe-text"
+
+
+def text_box() -> bool:
+    """Draw the box for the text, with examples; return whether Read was pressed."""
+    held = view_state.view().text
+    if view_state.widget(_KEY) != held:  # an example was pressed, a link followed, the page left
+        view_state.remember(_KEY, held)
+    example = f"probe-example-{zlib.crc32(held.encode('utf-8', 'replace'))}"
+    st.pills(
+        "Examples",
+        list(EXAMPLES),
+        default=next((name for name, text in EXAMPLES.items() if text == held), None),
+        key=example,
+        on_change=lambda: take(EXAMPLES.get(view_state.widget(example) or "")),
+        label_visibility="collapsed",
+    )
+    st.text_area(
+        "Your text",
+        height=120,
+        key=_KEY,
+        placeholder="Type or paste a text, or press an example",
+        on_change=lambda: take(view_state.widget(_KEY)),
+        help="Nothing is sent anywhere: the model on this machine reads it.",
+    )
+    pressed = st.button("Read", type="primary", icon=":material/play_arrow:", key="probe-read")
+    if len(held) > view_state.MAX_TEXT:
+        st.caption(
+            f"A link carries texts of up to {view_state.MAX_TEXT} characters. This one has "
+            f"{len(held):,} and stays in this session only."
+        )
+    return pressed
+
+
+def take(text: str | None) -> None:
+    """Look at another text."""
+    if text is not None:
+        view_state.change(text=text, token=-1, session=-1)
+
+
+def pick(token: int) -> None:
+    """Look at a token of the text."""
+    view_state.change(token=token, session=-1)
+
+
+def picked(reading: Reading) -> int | None:
+    """Return the token of the text that the view has selected."""
+    view = view_state.view()
+    return view.token if view.session == -1 and 0 <= view.token < reading.n_tokens else None
+
+
+def show_tokens(atlas: NetworkAtlas, network: int, reading: Reading, colouring: str) -> None:
+    """Draw the text coloured by the selected network, or each token by its strongest one."""
+    left_out = reading.is_dummy
+    if colouring == "strongest":
+        strongest, relative = reading.strongest(), reading.relative()
+        colours = network_colours(frame.palette(), atlas.n_networks)
+        here = np.abs(relative[strongest, np.arange(reading.n_tokens)])
+        names = [f"network {k}" for k in range(atlas.n_networks)]
+        reader(
+            reading.pieces,
+            np.where(left_out, np.nan, here),
+            limit=6.0,
+            key="probe-tokens-strongest",
+            on_pick=pick,
+            selected=picked(reading),
+            hues=[colours[k] for k in strongest],
+            tips=[names[k] for k in strongest],
+            name="Tokens in the colour of their strongest network",
+        )
+        return
+    rarity = reading.rarity[network]
+    reader(
+        reading.pieces,
+        np.where(left_out, np.nan, reading.strengths[network]),
+        limit=resources.strength(atlas.id, network),
+        key="probe-tokens",
+        on_pick=pick,
+        selected=picked(reading),
+        tips=[share_of_tokens(float(share)) for share in rarity],
+        name=f"Tokens, coloured by network {network}",
+    )
+
+
+def share_of_tokens(share: float) -> str:
+    """Return how rare a strength is, in words."""
+    if share <= 0:
+        return "stronger than on any token recorded"
+    shown = "less than 0.1 %" if share < 0.001 else f"{share * 100:.1f} %"
+    return f"as strong on {shown} of the tokens recorded"
+
+
+def facts(reading: Reading) -> None:
+    """Say how the text was read."""
+    parts = [
+        frame.count(reading.n_tokens, "token"),
+        f"the first {int(reading.is_dummy.sum()):,} left out"
+        if reading.n_windows == 1
+        else f"read in {reading.n_windows} windows, each without memory of the one before",
+    ]
+    known = reading.log_probability[~np.isnan(reading.log_probability)]
+    if len(known):
+        parts.append(f"perplexity {np.exp(-known.mean()):,.1f}")
+    st.caption(" · ".join(parts))
+
+
+def legend(atlas: NetworkAtlas, reading: Reading, *, n: int = 12) -> None:
+    """Draw which colour is which network, by the number of tokens it is strongest on."""
+    strongest = reading.strongest()
+    counts = np.bincount(strongest[strongest >= 0], minlength=atlas.n_networks)
+    order = [int(k) for k in np.argsort(-counts, kind="stable")[:n] if counts[k]]
+    colours = network_colours(frame.palette(), atlas.n_networks)
+    bar_list(
+        [
+            {
+                "id": k,
+                "name": f"{k} · {resources.network_name(atlas.id, k)}",
+                "note": frame.count(int(counts[k]), "token"),
+                "share": counts[k] / counts.max(),
+                "colour": colours[k],
+            }
+            for k in order
+        ],
+        key="probe-legend",
+        on_pick=lambda k: view_state.change(network=k),
+        selected=view_state.view().network,
+        name="Networks by the number of tokens on which they are strongest",
+        oneway=True,
+    )
+    if np.count_nonzero(counts) > n:
+        more = np.count_nonzero(counts) - n
+        st.caption(f"and {frame.count(int(more), 'network')} more")
+
+
+def ranking(atlas: NetworkAtlas, reading: Reading, *, n: int = 12) -> None:
+    """Draw the networks by their energy on the text relative to that in the recording."""
+    energy = reading.energy()
+    order = np.argsort(-energy, kind="stable")[:n]
+    colours = frame.palette()
+    bar_list(
+        [
+            {
+                "id": int(k),
+                "name": f"{k} · {resources.network_name(atlas.id, int(k))}",
+                "note": f"{energy[k]:.1f}×",
+                "share": float(energy[k] / max(energy[order[0]], 1e-12)),
+                "colour": colours.accent if k == view_state.view().network else colours.quiet,
+            }
+            for k in order
+        ],
+        key="probe-ranking",
+        on_pick=lambda k: view_state.change(network=k),
+        selected=view_state.view().network,
+        name="Networks by their energy on this text",
+        oneway=True,
+    )
+
+
+def at_token(atlas: NetworkAtlas, network: int, reading: Reading, token: int) -> None:
+    """Draw all networks at the picked token."""
+    piece = frame.plain(repr(reading.pieces[token])[1:-1])
+    st.subheader(f"Token {token}: “{piece}”", anchor=False)
+    if reading.is_dummy[token]:
+        st.caption("Left out: at the first tokens of a window the model only warms up.")
+        return
+    parts = [
+        f"Network {network}: strength {reading.strengths[network, token]:.2f}, "
+        + share_of_tokens(float(reading.rarity[network, token]))
+    ]
+    log_p = float(reading.log_probability[token])
+    if log_p == log_p:
+        parts.append(f"the model gave this token a probability of {np.exp(log_p):.2g}")
+    st.caption(frame.plain(" · ".join(parts)))
+    token_networks(atlas, reading.strengths[:, token], key="probe-at-token")

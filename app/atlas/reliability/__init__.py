@@ -1,0 +1,1 @@
+"""Trust: how far each network can be trusted."""

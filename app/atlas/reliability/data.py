@@ -1,0 +1,38 @@
+"""What the trust page keeps: the figures of each network, and why some cannot be had."""
+
+import pandas as pd
+import streamlit as st
+
+from app.shell import resources
+from fnprune_core import workflows
+from fnprune_core.reliability.measures import map_kurtosis
+from fnprune_core.reliability.results import Assessment
+
+
+@st.cache_data(max_entries=8)
+def kurtosis(id: str) -> list[float]:
+    """Return the excess kurtosis of each network's map."""
+    return [float(value) for value in map_kurtosis(resources.atlas(id).decomposition)]
+
+
+@st.cache_data(max_entries=8)
+def why_no_halves(id: str) -> str:
+    """Return why the documents of an atlas's recording cannot be split, or nothing."""
+    atlas = resources.atlas(id)
+    recording = resources.recording(atlas.decomposition.recording_id)
+    return workflows.why_no_halves(recording, atlas)
+
+
+def table(id: str, found: Assessment) -> pd.DataFrame:
+    """Return one row a network: name, variance, kurtosis, and what was measured so far."""
+    known = resources.network_table(id)
+    facts = pd.DataFrame(
+        {
+            "network": known["network"],
+            "name": [resources.network_name(id, k) for k in known["network"]],
+            "variance_alone": known["variance_alone"],
+            "variance_left_out": known["variance_left_out"],
+            "kurtosis": kurtosis(id),
+        }
+    )
+    return facts.join(found.columns())

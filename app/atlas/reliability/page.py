@@ -1,0 +1,138 @@
+"""Trust: how sure each network is, by other texts, other runs and data without networks."""
+
+import streamlit as st
+
+from app import figures
+from app.atlas.reliability import data as cache
+from app.atlas.reliability import panels
+from app.atlas.reliability.figures import null_histogram, size_chart, trust_scatter
+from app.atlas.reliability.panels import FIGURES, MEANING, SPEAKS
+from app.shell import recipes
+from app.widgets import atlas_frame, frame
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.reliability.results import Assessment
+
+SHOWN = {
+    "networks": "Networks",
+    "nulls": "Against nulls",
+    "variance": "Variance",
+    "k": "How many networks",
+}
+COLUMNS = {
+    "reproducibility": "split-half r",
+    "reproducibility_sd": "± SD",
+    "again_bootstrap": "found again, bootstraps",
+    "iq_bootstrap": "Iq",
+    "runs_bootstrap": "share of runs",
+    "match_bootstrap": "r to the cluster",
+    "again_seeds": "found again, seeds",
+    "variance_alone": "% alone",
+    "variance_left_out": "% left out",
+    "kurtosis": "kurtosis",
+}
+
+
+def choose(names: list[str], *, key: str) -> str:
+    """Ask for one of the figures."""
+    return st.segmented_control(
+        "Figure",
+        names,
+        format_func=lambda name: FIGURES[name].title,
+        default=names[0],
+        required=True,
+        key=f"{key}-{'-'.join(names)}",
+        label_visibility="collapsed",
+    )
+
+
+def show_networks(atlas: NetworkAtlas, network: int, found: Assessment) -> None:
+    """Draw all networks in one figure; a click on a point selects its network."""
+    table = cache.table(atlas.id, found)
+    name = choose(list(panels.available(table)), key="trust-figure")
+    shown = trust_scatter(
+        table,
+        FIGURES[name],
+        selected=network,
+        limits=panels.limits_of(found, name),
+        palette=frame.palette(),
+    )
+    event = frame.picture(
+        shown,
+        key=f"trust-{name}-{network}",
+        made=recipes.code("trust", atlas=atlas.id),
+        on_select="rerun",
+        selection_mode="points",
+    )
+    st.caption(MEANING[name])
+    points = event["selection"]["points"] if event else []
+    if points and points[0]["point_index"] != network:
+        atlas_frame.select(int(points[0]["point_index"]))
+        st.rerun()
+    panels.table(atlas, network, table, COLUMNS, key="trust-table")
+
+
+def show_nulls(atlas: NetworkAtlas, network: int, found: Assessment) -> None:
+    """Draw a figure of the networks beside the same figure of data without networks."""
+    names = panels.comparable(found)
+    table = cache.table(atlas.id, found)
+    names = [name for name in names if name in table]
+    if not names:
+        st.info("The nulls have not been measured yet.", icon=":material/info:")
+        return
+    name = choose(names, key="trust-null")
+    frame.picture(
+        null_histogram(
+            table,
+            FIGURES[name],
+            panels.null_values(found, name),
+            selected=network,
+            palette=frame.palette(),
+        ),
+        key="trust-nulls",
+        made=recipes.code("trust-nulls", atlas=atlas.id),
+    )
+    for null, text in SPEAKS.items():
+        st.caption(f"{text} {panels.convergence(found, null)}")
+
+
+def show_variance(atlas: NetworkAtlas, network: int, found: Assessment) -> None:
+    """Draw what each network explains alone, and what is lost without it."""
+    frame.picture(
+        figures.variance_bars(cache.table(atlas.id, found), palette=frame.palette()),
+        key="trust-variance",
+        made=recipes.code("trust", atlas=atlas.id),
+    )
+
+
+def show_sizes(atlas: NetworkAtlas, network: int, found: Assessment) -> None:
+    """Draw reproducibility by the number of networks, and the suggestion."""
+    if found.sizes is None:
+        st.info("This curve has not been measured yet.", icon=":material/info:")
+        return
+    frame.picture(
+        size_chart(
+            found.sizes.table(),
+            suggested=found.sizes.suggested(),
+            palette=frame.palette(),
+        ),
+        key="trust-sizes",
+        made=recipes.code("trust-sizes", atlas=atlas.id),
+    )
+    st.caption(panels.suggestion(found.sizes, atlas.n_networks))
+
+
+SECTIONS = {
+    "networks": show_networks,
+    "nulls": show_nulls,
+    "variance": show_variance,
+    "k": show_sizes,
+}
+opened = atlas_frame.open_atlas(
+    "Trust", "How sure each network is: in other texts, in other runs, and against chance."
+)
+if opened is not None:
+    with frame.explaining():
+        panels.measure(opened[0])
+        found = panels.current(opened[0].id)
+        panels.figures_of(cache.table(opened[0].id, found).iloc[opened[1]])
+        SECTIONS[atlas_frame.section(SHOWN, key="trust-shown")](*opened, found)

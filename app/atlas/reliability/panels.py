@@ -1,0 +1,258 @@
+"""Measuring trust: what is there, what grows, and what each figure means in words."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from app.atlas.reliability import data as cache
+from app.atlas.reliability.figures import Figure
+from app.shell import glossary, resources, tasks, view_state
+from app.shell.jobs import Job
+from app.widgets import frame
+from fnprune_core import workflows
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.reliability.results import ENOUGH, HIGH, SPEAKS_TO, Assessment, SizeCurve
+
+KIND = "assess"
+NULLS = {"gaussian": "Gaussian null", "shift": "shift null"}
+#: Figure of a null → the column of the networks that is read against it.
+OF_NULL = {"kurtosis": "kurtosis", "again": "again_seeds", "r": "reproducibility"}
+FIGURES = {
+    "reproducibility": Figure(column="reproducibility", title="split-half r"),
+    "again_bootstrap": Figure(column="again_bootstrap", title="found again, bootstraps"),
+    "again_seeds": Figure(column="again_seeds", title="found again, seeds"),
+    "kurtosis": Figure(column="kurtosis", title="kurtosis of the map", is_share=False),
+}
+MEANING = {
+    "reproducibility": (
+        "The documents are divided in two halves, each half is decomposed by itself, and a "
+        "network's two partners are compared. High: it does not depend on which texts were read. "
+        "A half has half of the tokens, so that a network of the whole is rather surer than this."
+    ),
+    "again_bootstrap": (
+        "Sessions are drawn anew with replacement and decomposed. Shown is Iq (how much alike the "
+        "maps of a cluster are, less how much they resemble all others) times the share of the "
+        "runs in which the cluster was found: a map that one run alone has found is not stable."
+    ),
+    "again_seeds": (
+        "ICA starts from other random numbers on the same data. High: the algorithm agrees with "
+        "itself. That alone does not make a network real: heavy-tailed units are found again, too."
+    ),
+    "kurtosis": (
+        "How sparse the map is: 0 for a normal distribution, high when few units carry it."
+    ),
+}
+SPEAKS = {
+    "gaussian": (
+        "Gaussian null: the units' loadings are drawn from a normal distribution with the "
+        "observed covariance of all components. Variance is as it was, and there is nothing for "
+        "ICA to find. It speaks to all figures."
+    ),
+    "shift": (
+        "Shift null: every unit is shifted in time by itself within each session. It keeps its "
+        "values and its mean in each session, but no longer rises and falls together with others. "
+        "It speaks to kurtosis and to split-half r, where it also shows what domains alone, "
+        "through the session means, would reproduce; not to what is found again."
+    ),
+}
+
+_SHARES = ("reproducibility", "again_bootstrap", "again_seeds")
+
+
+def current(atlas_id: str) -> Assessment:
+    """Return what is stored, and for parts under way what the running job has so far."""
+    stored = resources.assessment(atlas_id)
+    job = frame.job_of(KIND)
+    if job is None or not job.is_active or job.inputs["atlas"] != atlas_id:
+        return stored
+    growing: dict[str, Any] = {event.part: event.result for event in _events(job)}
+    return replace(stored, **growing)
+
+
+def _events(job: Job) -> list[workflows.Measured]:
+    return [event for event in job.events if isinstance(event, workflows.Measured)]
+
+
+def measure(atlas: NetworkAtlas) -> None:
+    """Draw what is measured and what is not, the button, and the progress."""
+    done = dict(resources.assessment_key(atlas.id))
+    no_halves = cache.why_no_halves(atlas.id)
+    possible = [n for n in workflows.PARTS if not (no_halves and n in workflows.NEED_HALVES)]
+    missing = [name for name in possible if name not in done]
+    job = frame.job_of(KIND)
+    if no_halves:
+        st.info(
+            frame.sentence(f"No reproducibility for this recording. {no_halves}"),
+            icon=":material/info:",
+        )
+    if job is not None and job.is_active:
+        watch(job)
+        return
+    frame.follow(KIND, on_done=lambda _: None)
+    if missing:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.button(
+                "Measure" if not done else "Measure the rest",
+                type="primary",
+                icon=":material/fact_check:",
+                on_click=_start,
+                args=(atlas.id, missing),
+            )
+            names = ", ".join(workflows.PARTS[name].title.lower() for name in missing)
+            st.caption(
+                f"To do: {names}. All of them take some minutes; each appears as soon as it is "
+                "there, and what is finished is kept if you stop.",
+                width="stretch",
+            )
+
+
+def _start(atlas_id: str, parts: list[str]) -> None:
+    frame.start(tasks.assess(resources.workspace(), atlas=atlas_id, parts=parts))
+
+
+def watch(job: Job) -> None:
+    """Poll the job in a fragment; the page runs again whenever there is more to show."""
+    st.fragment(_poll, run_every=1.0)(job.id, len(_events(job)))
+
+
+def _poll(job_id: str, n_seen: int) -> None:
+    job = resources.jobs().job(job_id)
+    if job is None or not job.is_active or len(_events(job)) > n_seen:
+        st.rerun()
+    else:
+        frame.draw_progress(job)
+
+
+def figures_of(row: pd.Series) -> None:
+    """Draw the figures of one network.
+
+    Parameters
+    ----------
+    row : Series
+        Its row of the table that `app.atlas.reliability.data.table` returns.
+    """
+    with st.container(horizontal=True):
+        if "reproducibility" in row:
+            spread = row["reproducibility_sd"]
+            known = f" ± {spread:.2f}" if spread == spread else ""
+            text = f"{row['reproducibility']:.2f}{known}"
+            tip = f"Mean and SD over splits. {MEANING['reproducibility']}"
+            st.metric("Split-half r", text, help=tip)
+        for kind in ("bootstrap", "seeds"):
+            name = f"again_{kind}"
+            if name in row:
+                iq, share, r = (row[f"{part}_{kind}"] for part in ("iq", "runs", "match"))
+                st.metric(
+                    FIGURES[name].title.capitalize(),
+                    f"{row[name]:.2f}",
+                    help=f"Iq {iq:.2f} in {share:.0%} of the runs; r {r:.2f} between this network "
+                    f"and the most central map of the cluster. {MEANING[name]}",
+                )
+        st.metric("Alone explains", f"{row['variance_alone']:.2%}", help=glossary.tip("variance"))
+        st.metric(
+            "Left out, lost", f"{row['variance_left_out']:.2%}", help=glossary.tip("variance")
+        )
+        st.metric("Kurtosis", f"{row['kurtosis']:.1f}", help=MEANING["kurtosis"])
+
+
+def available(table: pd.DataFrame) -> dict[str, Figure]:
+    """Return the figures that were measured, the most telling first."""
+    return {name: figure for name, figure in FIGURES.items() if name in table}
+
+
+def limits_of(found: Assessment, column: str) -> Mapping[str, float]:
+    """Return the nulls' 95th percentiles that a column may be read against."""
+    return {
+        NULLS[null]: limit
+        for (null, figure), limit in found.limits().items()
+        if OF_NULL[figure] == column
+    }
+
+
+def comparable(found: Assessment) -> list[str]:
+    """Return the columns for which some null speaks."""
+    columns = {OF_NULL[figure] for _, figure in found.limits()}
+    return [name for name in FIGURES if name in columns]
+
+
+def null_values(found: Assessment, column: str) -> dict[str, NDArray[np.float64]]:
+    """Return the values of each null that speaks to a column."""
+    figure = next(name for name, of in OF_NULL.items() if of == column)
+    return {
+        NULLS[null]: getattr(getattr(found, null), figure)
+        for null, figures in SPEAKS_TO.items()
+        if figure in figures and getattr(found, null) is not None
+    }
+
+
+def convergence(found: Assessment, null: str) -> str:
+    """Return how many of a null's ICA runs converged; without networks there is nowhere to go."""
+    measured = getattr(found, null)
+    if measured is None:
+        return "Not measured yet."
+    return f"{measured.n_converged} of its {measured.n_runs} ICA runs converged."
+
+
+def table(
+    atlas: NetworkAtlas, network: int, values: pd.DataFrame, columns: Mapping[str, str], *, key: str
+) -> None:
+    """Draw all figures of all networks, sortable; a chosen row selects its network.
+
+    Parameters
+    ----------
+    columns : mapping
+        Column → heading, for those that are shown if they are there.
+    """
+    shown = values[["network", "name", *(name for name in columns if name in values)]].copy()
+    shown.insert(0, "selected", ["▸" if k == network else "" for k in shown["network"]])
+    for name in ("variance_alone", "variance_left_out"):
+        shown[name] *= 100
+    bar, number = st.column_config.ProgressColumn, st.column_config.NumberColumn
+    event = st.dataframe(
+        shown,
+        hide_index=True,
+        height=420,
+        key=f"{key}-{network}",
+        on_select="rerun",
+        selection_mode="single-row",
+        alt="What was measured of each network",
+        column_config={
+            "selected": st.column_config.TextColumn("", width=24, pinned=True),
+            "network": number("no.", width=48, pinned=True),
+            "name": st.column_config.TextColumn("name", width="medium"),
+            **{
+                name: bar(title, min_value=0, max_value=1, format="%.2f", color="auto")
+                if name in _SHARES
+                else number(title, format="%.2f")
+                for name, title in columns.items()
+            },
+        },
+    )
+    rows = event["selection"]["rows"]
+    if rows and int(shown["network"].iloc[rows[0]]) != network:
+        view_state.change(network=int(shown["network"].iloc[rows[0]]))
+        st.rerun()
+
+
+def suggestion(curve: SizeCurve, n_networks: int) -> str:
+    """Return in words which K the curve suggests, by which rule, and how far it carries."""
+    rule = (
+        f"Rule: n is how many networks have an r of {HIGH} or more between halves, the mean over "
+        f"{curve.median.shape[1]} splits. Their number n grows with K while their share n / K "
+        f"falls; the smallest K is taken at which the product is within {1 - ENOUGH:.0%} of its "
+        "best."
+    )
+    if not curve.is_whole:
+        return rule
+    found = curve.suggested()
+    if found is None:
+        return f"{rule} No K has such a network: record more documents."
+    text = f"{rule} It suggests K = {found}; this atlas has {n_networks}."
+    if curve.still_rises:
+        text += " That is the largest K tried, so that more may be better still."
+    return text

@@ -1,0 +1,1 @@
+"""Scanner: a map drawn by nilearn, beside a real brain."""

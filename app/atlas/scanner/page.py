@@ -1,0 +1,144 @@
+"""As in the scanner: the same map through nilearn itself, beside a real brain."""
+
+import streamlit as st
+
+from app.atlas.scanner.panels import legend, scan
+from app.shell import recipes, resources, view_state
+from app.shell.caches import nilearn
+from app.widgets import atlas_frame, downloads, frame
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+
+PICTURES = {
+    "map": "Statistic map",
+    "turn": "Interactive",
+    "several": "Several networks",
+    "carpet": "Carpet",
+    "matrix": "Connectome",
+}
+BREAKS = """
+- **Places.** A voxel has neighbours in a body. A neuron has none: here each unit was given a place
+  among those of its networks, so a blob shows that the placing works, and not that a network is
+  local.
+- **z.** In the model, z is over the units of one map: a score of how far a unit stands out. In the
+  real brain of the first picture, z comes from a test over people. The same threshold does not mean
+  the same thing.
+- **Time.** A scan lasts about two seconds and blood answers late; a token is exact and at once.
+- **Noise.** There is no movement, no heartbeat and no scanner drift. What is left over is other
+  computation.
+- **Size.** Millimetres of the model are nominal: 2 mm a unit, layers set apart to fill the height.
+"""
+
+
+def show_map(atlas: NetworkAtlas, network: int, z: float) -> None:
+    """Draw a network and the real motor map by the same function, side by side."""
+    mode = frame.palette().mode
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.subheader(f"Network {network} of the model", anchor=False)
+        made = recipes.code("scanner", atlas=atlas.id, network=network, z=z)
+        scan(nilearn.stat_map(atlas.id, network, z, mode), key="scanner-map", made=made)
+    with right:
+        st.subheader("Left or right hand, real brains", anchor=False)
+        made = recipes.code("scanner-motor", atlas=atlas.id, z=z)
+        scan(nilearn.motor(z, mode), key="scanner-motor", made=made)
+
+
+def show_interactive(atlas: NetworkAtlas, network: int, z: float) -> None:
+    """Draw a network as nilearn's page that can be clicked through."""
+    mode = frame.palette().mode
+    says = (
+        f"Network {network} by view_img: click into a section to move the other two there. "
+        f"Units with |z| above {z:g} are coloured, warm above zero and cold below, up to "
+        f"{resources.colour_limit(atlas.id, z):g}; layers run upward."
+    )
+    page = nilearn.interactive(atlas.id, network, z, mode)
+    with st.container(width=840):
+        st.iframe(page, alt=says)
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        st.caption(frame.plain(says), width="stretch")
+        st.download_button(
+            "HTML",
+            page,
+            file_name=f"fnprune-{atlas.id}-network-{network}.html",
+            mime="text/html",
+            icon=":material/download:",
+            type="tertiary",
+            key="scanner-html",
+            on_click="ignore",
+        )
+        made = recipes.code("scanner-turn", atlas=atlas.id, network=network, z=z)
+        downloads.provenance(made, key="scanner-turn")
+
+
+def show_several(atlas: NetworkAtlas, network: int, z: float) -> None:
+    """Draw a few networks as a probabilistic atlas."""
+    networks = pick_together(atlas, network)
+    made = recipes.code("scanner-several", atlas=atlas.id, networks=networks, z=z)
+    shown = nilearn.several(atlas.id, networks, z, frame.palette().mode)
+    scan(shown, key="scanner-several", made=made)
+    legend([atlas_frame.label(atlas.id, k) for k in networks], networks, atlas.n_networks)
+
+
+def show_carpet(atlas: NetworkAtlas, network: int) -> None:
+    """Draw the strongest units of a few networks over a session."""
+    networks = pick_together(atlas, network)
+    held, strongest = view_state.view().session, resources.passages(atlas.id, network)[0].session
+    n_sessions = int(atlas.tokens["session"].max()) + 1
+    session = held if 0 <= held < n_sessions else strongest
+    made = recipes.code("scanner-carpet", atlas=atlas.id, network=network, session=session)
+    shown = nilearn.carpet(atlas.id, networks, session, frame.palette().mode)
+    scan(shown, key="scanner-carpet", made=made)
+
+
+def pick_together(atlas: NetworkAtlas, network: int) -> tuple[int, ...]:
+    """Let the networks that are drawn with the selected one be chosen; kept in the URL."""
+    shown = nilearn.together(atlas.id, network, view_state.view().beside)
+    chosen = st.multiselect(
+        "Together with",
+        [k for k in range(atlas.n_networks) if k != network],
+        default=shown[1:],
+        format_func=lambda k: atlas_frame.label(atlas.id, k),
+        max_selections=7,
+        key=f"scanner-beside-{network}",
+        help="At first, those whose time courses go with this one's. None: the same again.",
+    )
+    if tuple(chosen) != shown[1:]:
+        view_state.change(beside=tuple(chosen))
+    return nilearn.together(atlas.id, network, tuple(chosen))
+
+
+def show(atlas: NetworkAtlas, network: int) -> None:
+    """Draw the chosen picture."""
+    chosen = atlas_frame.section(PICTURES, key="scanner-picture")
+    z = view_state.view().z
+    if chosen in ("map", "turn", "several"):
+        z = atlas_frame.threshold("scanner-z", tip=atlas_frame.ONE_MAP)
+    if nilearn.grid(atlas.id).placement == "index":
+        st.info(
+            "The units of this atlas have no places: they lie in the order of their numbers, and "
+            "neighbours mean nothing. The page Networks can lay out the cortex.",
+            icon=":material/grid_on:",
+        )
+    if chosen == "map":
+        show_map(atlas, network, z)
+    elif chosen == "turn":
+        show_interactive(atlas, network, z)
+    elif chosen == "several":
+        show_several(atlas, network, z)
+    elif chosen == "carpet":
+        show_carpet(atlas, network)
+    else:
+        made = recipes.code("scanner-matrix", atlas=atlas.id)
+        shown = nilearn.connectome(atlas.id, frame.palette().mode)
+        scan(shown, key="scanner-matrix", made=made)
+    with st.expander("Where the analogy breaks down", icon=":material/healing:", expanded=True):
+        st.markdown(BREAKS)
+
+
+opened = atlas_frame.open_atlas(
+    "As in the scanner",
+    "The same maps drawn by nilearn, the toolbox that neuroimaging uses, beside a real brain.",
+)
+if opened is not None:
+    with frame.explaining():
+        show(*opened)

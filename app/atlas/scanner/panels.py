@@ -1,0 +1,56 @@
+"""A picture by nilearn on the page: the image, what it shows, its numbers, how it was made."""
+
+import html
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app.figures.theme import network_colours
+from app.shell.caches.nilearn import Scan
+from app.widgets import downloads, frame
+
+
+def scan(shown: Scan, *, key: str, made: str) -> None:
+    """Draw a picture with its text alternative; numbers and PNG on request.
+
+    Parameters
+    ----------
+    made : str
+        Python that makes it again (`recipes.code`).
+    """
+    st.image(shown.png, width="stretch", alt=shown.alternative)
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        st.caption(frame.plain(shown.alternative), width="stretch")
+        numbers = st.popover("Numbers", type="tertiary", key=f"{key}-numbers", on_change="rerun")
+        if numbers.open:
+            with numbers:
+                _take_away(shown, key=key)
+        downloads.provenance(made, key=key)
+
+
+def _take_away(shown: Scan, *, key: str) -> None:
+    with st.container(horizontal=True, gap="xsmall"):
+        downloads.csv_button(shown.table, name=f"fnprune-{key}", key=key)
+        st.download_button(
+            "PNG",
+            shown.png,
+            file_name=f"fnprune-{key}.png",
+            mime="image/png",
+            icon=":material/download:",
+            key=f"{key}-png",
+            on_click="ignore",
+        )
+    st.dataframe(shown.table, hide_index=True, alt=shown.alternative)
+
+
+def legend(names: Sequence[str], networks: Sequence[int], n_networks: int) -> None:
+    """Draw which colour is which network."""
+    palette = frame.palette()
+    colours = network_colours(palette, n_networks)
+    rows = "".join(
+        '<span style="display:inline-flex;align-items:center;gap:6px;margin-right:16px">'
+        f'<span style="width:12px;height:12px;background:{colours[k]};'
+        f'border:1px solid {palette.line}"></span>{html.escape(name)}</span>'
+        for k, name in zip(networks, names, strict=True)
+    )
+    st.html(f'<div style="font-size:.86rem;color:{palette.text}">{rows}</div>')

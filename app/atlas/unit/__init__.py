@@ -1,0 +1,1 @@
+"""Unit: one neuron, its networks, texts and weights."""

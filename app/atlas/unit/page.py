@@ -1,0 +1,46 @@
+"""Unit: one neuron, the networks it belongs to, the texts that activate it, its weights."""
+
+import streamlit as st
+
+from app.atlas.unit import panels
+from app.widgets import atlas_frame, frame
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+
+
+def show(atlas: NetworkAtlas, network: int) -> None:
+    """Draw all that is known of the chosen unit."""
+    unit = panels.chosen(atlas, network)
+    left, right = st.columns([2, 5], gap="large")
+    with left:
+        st.subheader(f"Strongest of network {network}", anchor=False)
+        panels.starting_points(atlas, network, unit)
+    with right:
+        st.subheader(panels.label(atlas, unit).capitalize(), anchor=False)
+        panels.chooser(atlas, network, unit)
+        with frame.explaining():
+            panels.numbers(atlas, unit)
+        panels.networks(atlas, network, unit)
+    st.subheader("What activates it", anchor=False)
+    with frame.explaining():
+        panels.texts(atlas, unit)
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader("Domains", anchor=False)
+        with frame.explaining():
+            panels.domains(atlas, unit)
+    with right:
+        st.subheader("Place in the cortex", anchor=False)
+        with frame.explaining():
+            panels.place(atlas, network, unit)
+    st.subheader("Relatives", anchor=False)
+    panels.relatives(atlas, network, unit)
+    st.subheader("Weights and what it writes", anchor=False)
+    with frame.explaining():
+        panels.weights(atlas, unit)
+
+
+opened = atlas_frame.open_atlas(
+    "Unit", "One neuron: its networks, the texts that activate it, and what it writes."
+)
+if opened is not None:
+    show(*opened)

@@ -1,0 +1,306 @@
+"""One unit: how it is chosen, and what is known of it, part by part."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from app.atlas.unit import data as cache
+from app.atlas.unit.figures import unit_domains, unit_loadings, unit_place
+from app.figures.markup import token_strip
+from app.shell import recipes, resources, view_state
+from app.widgets import frame, model_offer
+from app.widgets.bar_list import bar_list
+from fnprune_core.atlas.decoding import LogitEffect
+from fnprune_core.atlas.network_atlas import NetworkAtlas, Passage
+
+
+def chosen(atlas: NetworkAtlas, network: int) -> int:
+    """Return the view's unit, or the selected network's strongest if it names none that exists."""
+    unit = view_state.view().unit
+    if 0 <= unit < atlas.layout.n_units:
+        return unit
+    strongest = int(cache.ranked(atlas.id, network)[0])
+    if unit >= 0:
+        st.warning(
+            f"There is no unit {unit:,}: this model's run from 0 to {atlas.layout.n_units - 1:,}. "
+            f"The strongest unit of network {network} is shown.",
+            icon=":material/info:",
+        )
+    return strongest
+
+
+def select(unit: int) -> None:
+    """Look at another unit."""
+    view_state.change(unit=unit)
+
+
+def label(atlas: NetworkAtlas, unit: int) -> str:
+    """Return where a unit is, in words."""
+    layer, index = atlas.layout.locate(unit)
+    return f"layer {int(layer)}, unit {int(index):,}"
+
+
+def short_label(atlas: NetworkAtlas, unit: int) -> str:
+    """Return where a unit is, for a list."""
+    layer, index = atlas.layout.locate(unit)
+    return f"layer {int(layer)} · {int(index):,}"
+
+
+def chooser(atlas: NetworkAtlas, network: int, unit: int) -> None:
+    """Draw what moves between units: by layer and index, or by |z| in the selected network."""
+    ranking = cache.ranked(atlas.id, network)
+    place = int(np.flatnonzero(ranking == unit)[0])
+    layer, index = (int(part) for part in atlas.layout.locate(unit))
+    keys = f"unit-layer-{unit}", f"unit-index-{unit}"
+
+    def moved() -> None:
+        in_layer = int(view_state.widget(keys[0]))
+        last = atlas.layout.widths[in_layer] - 1
+        select(int(atlas.layout.flat(in_layer, min(int(view_state.widget(keys[1])), last))))
+
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.number_input(
+            "Layer", 0, atlas.layout.n_layers - 1, layer, key=keys[0], on_change=moved, width=120
+        )
+        st.number_input(
+            "Unit in its layer", 0, atlas.layout.widths[layer] - 1, index,
+            key=keys[1], on_change=moved, width=150,
+        )  # fmt: skip
+        for name, icon, step in (("Stronger", "arrow_upward", -1), ("Weaker", "arrow_downward", 1)):
+            st.button(
+                name,
+                icon=f":material/{icon}:",
+                key=f"unit-{name}",
+                disabled=not 0 <= place + step < len(ranking),
+                on_click=select,
+                args=(int(ranking[min(max(place + step, 0), len(ranking) - 1)]),),
+                help=f"The unit next to this one by |z| in network {network}",
+            )
+    widths = sorted(set(atlas.layout.widths))
+    last = f"{widths[0] - 1:,}" if len(widths) == 1 else f"{widths[0] - 1:,} to {widths[-1] - 1:,}"
+    st.caption(
+        f"Layers run from 0 to {atlas.layout.n_layers - 1}, units from 0 to {last}. "
+        f"Number {place + 1:,} of {len(ranking):,} units by |z| in network {network}."
+    )
+
+
+def starting_points(atlas: NetworkAtlas, network: int, unit: int, *, n: int = 12) -> None:
+    """List the selected network's strongest units."""
+    units = cache.ranked(atlas.id, network)[:n]
+    z = atlas.maps[network, units]
+    largest = max(float(np.abs(z).max()), 1e-12)
+    bar_list(
+        [
+            {
+                "id": int(u),
+                "name": short_label(atlas, int(u)),
+                "note": signed(v),
+                "share": v / largest,
+            }
+            for u, v in zip(units, z.tolist(), strict=True)
+        ],
+        key="unit-start",
+        on_pick=select,
+        selected=unit,
+        name=f"Strongest units of network {network}",
+    )
+
+
+def signed(value: float) -> str:
+    """Return a number of one decimal with a true minus."""
+    return f"{value:.1f}".replace("-", "−")
+
+
+def numbers(atlas: NetworkAtlas, unit: int) -> None:
+    """Draw a unit's moments."""
+    recording = resources.recording(atlas.decomposition.recording_id)
+    with st.container(horizontal=True):
+        st.metric("Mean activation", f"{recording.mean[unit]:.3g}")
+        st.metric("Standard deviation", f"{recording.std[unit]:.3g}")
+        st.metric(
+            "Largest on dummy tokens",
+            f"{recording.dummy_max[unit]:.3g}",
+            help="The first tokens of a window: a unit that is huge there serves attention sinks.",
+        )
+        if not atlas.decomposition.alive[unit]:
+            st.metric("Alive", "no", help="It hardly varies, so no network includes it.")
+
+
+def networks(atlas: NetworkAtlas, network: int, unit: int) -> None:
+    """Draw the networks that a unit loads on; a press selects one."""
+    z = atlas.maps[:, unit]
+    names = [resources.network_name(atlas.id, k) for k in range(atlas.n_networks)]
+    frame.picture(
+        unit_loadings(
+            z,
+            names=names,
+            selected=network,
+            threshold=view_state.view().z,
+            palette=frame.palette(),
+        ),
+        key="unit-loadings",
+        made=recipes.code("unit-loadings", atlas=atlas.id, unit=unit),
+    )
+    order = np.argsort(-np.abs(z), kind="stable")[:6]
+    largest = max(float(np.abs(z).max()), 1e-12)
+    bar_list(
+        [
+            {
+                "id": int(k),
+                "name": f"{k} · {names[k]}",
+                "note": f"z {signed(float(z[k]))}",
+                "share": float(z[k] / largest),
+            }
+            for k in order
+        ],
+        key="unit-networks",
+        on_pick=lambda k: view_state.change(network=k),
+        selected=network,
+        name="Networks that this unit loads on",
+    )
+
+
+def texts(atlas: NetworkAtlas, unit: int) -> None:
+    """Draw the passages that activate a unit the most, its two signs apart."""
+    limit = cache.strength(atlas.id, unit)
+    columns = st.columns(2, gap="large")
+    for column, pole, title in zip(columns, (1, -1), ("Positive", "Negative"), strict=True):
+        with column:
+            st.markdown(f"**{title} activation**")
+            found = cache.passages(atlas.id, unit, pole)
+            if not found:
+                st.caption("On no token of the recording.")
+            for passage in found:
+                _passage(passage, limit)
+
+
+def _passage(passage: Passage, limit: float) -> None:
+    place = f"{passage.domain} · {passage.document} · token {passage.position}"
+    peak = f"{passage.values[passage.centre]:.3g}".replace("-", "−")
+    st.caption(f"{frame.plain(place)} · activation {peak}")
+    st.html(
+        token_strip(
+            passage.pieces,
+            passage.values,
+            limit=limit,
+            palette=frame.palette(),
+            centre=passage.centre,
+        )
+    )
+
+
+def domains(atlas: NetworkAtlas, unit: int) -> None:
+    """Draw a unit's mean activation by domain."""
+    frame.picture(
+        unit_domains(cache.domains(atlas.id, unit), palette=frame.palette()),
+        key="unit-domains",
+        made=recipes.code("unit-domains", atlas=atlas.id, unit=unit),
+    )
+
+
+def place(atlas: NetworkAtlas, network: int, unit: int) -> None:
+    """Draw where in the cortex a unit sits, and the units around it."""
+    volume, indices = resources.volume(atlas.id, network), resources.unit_indices(atlas.id)
+    if volume is None or indices is None:
+        st.caption("The units of this atlas have no places yet: lay out the cortex first.")
+        st.page_link(frame.ATLAS, label="Networks", icon=":material/neurology:")
+        return
+    z = view_state.view().z
+    layer, index = (int(part) for part in atlas.layout.locate(unit))
+    frame.picture(
+        unit_place(
+            volume[layer],
+            indices[layer],
+            unit=(layer, index),
+            network=network,
+            threshold=z,
+            limit=resources.colour_limit(atlas.id, z),
+            palette=frame.palette(),
+        ),
+        key="unit-place",
+        made=recipes.code("unit-place", atlas=atlas.id, unit=unit, network=network),
+    )
+
+
+def relatives(atlas: NetworkAtlas, network: int, unit: int) -> None:
+    """List the units around a unit in the cortex, and those that load as it does."""
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown("**Around it in the cortex**")
+        st.caption(f"z in network {network}, and the network where each is strongest")
+        near = cache.neighbours(atlas.id, unit)
+        _units(atlas, near, atlas.maps[network, near].tolist(), key="unit-near")
+    with right:
+        st.markdown("**Most alike in all networks**")
+        st.caption("Cosine of loadings, and the network where each is strongest")
+        alike = cache.similar(atlas.id, unit)
+        _units(atlas, [u.unit for u in alike], [u.cosine for u in alike], key="unit-alike")
+
+
+def _units(atlas: NetworkAtlas, units: Sequence[int], values: Sequence[float], *, key: str) -> None:
+    if not units:
+        st.caption("None.")
+        return
+    strongest = np.abs(atlas.maps[:, list(units)]).argmax(axis=0).tolist()
+    largest = max(*(abs(value) for value in values), 1e-12)
+    bar_list(
+        [
+            {
+                "id": unit,
+                "name": short_label(atlas, unit),
+                "note": f"{value:.2f} · net {k}".replace("-", "−"),
+                "share": value / largest,
+            }
+            for unit, value, k in zip(units, values, strongest, strict=True)
+        ],
+        key=key,
+        on_pick=select,
+        name="Units, each with its strongest network",
+    )
+
+
+def weights(atlas: NetworkAtlas, unit: int) -> None:
+    """Draw a unit's weights and what it writes; offer to load the model that they are read from."""
+    model = model_offer.language_model(
+        atlas, needed_for="for the unit's weights and the tokens that it promotes", key="unit"
+    )
+    if model is None:
+        return
+    left, middle, right = st.columns([3, 2, 2], gap="large")
+    with left:
+        norms = cache.weight_norms(model.fingerprint, unit, model)
+        st.markdown("**Norms of its weights**")
+        st.table(
+            {
+                frame.plain(each.name): f"{each.norm:.3g}, number {each.rank:,} of "
+                f"{each.n_units:,} in the layer"
+                for each in norms
+            },
+            border="horizontal",
+            alt="Norms of the unit's weights, with their rank in the layer",
+        )
+    promoted, suppressed = cache.effects(model.fingerprint, unit, model)
+    with middle:
+        _effects("Promotes", promoted, "unit-promotes")
+    with right:
+        _effects("Suppresses", suppressed, "unit-suppresses")
+    st.caption(
+        "Effects of a positive activation on the next token, in standard deviations over the "
+        "vocabulary: its output column through the final norm and the unembedding. What later "
+        "layers make of it is left out."
+    )
+
+
+def _effects(title: str, effects: Sequence[LogitEffect], key: str) -> None:
+    st.markdown(f"**{title}**")
+    st.dataframe(
+        {
+            "token": [repr(each.text)[1:-1] for each in effects],
+            "effect": [each.effect for each in effects],
+        },
+        hide_index=True,
+        key=key,
+        alt=f"Tokens that the unit {title.lower()}",
+        column_config={"effect": st.column_config.NumberColumn(format="%.1f sd")},
+    )

@@ -1,0 +1,4 @@
+"""Pages that experiment on the model.
+
+Pages never import one another.
+"""

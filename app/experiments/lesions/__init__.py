@@ -1,0 +1,1 @@
+"""Lesions: networks silenced, and what the model can no longer do."""

@@ -1,0 +1,365 @@
+"""Pictures of lesions: the matrix, one lesion beside its random ones, strength, a patient."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from app.figures.base import Picture, legend_on_top, safe, style
+from app.figures.matrix import pair_scale
+from app.figures.theme import Palette, rgba
+from fnprune_core.lesions.study import LEVEL, LesionStudy
+
+_NAME = 24
+_ROW = 22  # pixels
+LESIONED, RANDOM = "lesion", "matched random lesions"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What the cells of a matrix say.
+
+    Parameters
+    ----------
+    title : str
+    is_excess : bool
+        Beyond the matched random lesions, or against the healthy model.
+    """
+
+    title: str
+    is_excess: bool
+
+
+EXCESS = Shown(title="beyond random lesions", is_excess=True)
+CHANGE = Shown(title="from the healthy model", is_excess=False)
+
+
+def values_of(study: LesionStudy, shown: Shown) -> NDArray[np.float64]:
+    """Return what a matrix shows: nats per token, (L, C)."""
+    return study.effects.excess if shown.is_excess else study.change[:, 0]
+
+
+def strongest_rows(study: LesionStudy, shown: Shown) -> list[int]:
+    """Return the lesions ordered by their largest value, those not yet read last."""
+    values = np.nan_to_num(values_of(study, shown), nan=-np.inf).max(axis=1)
+    return [int(i) for i in np.argsort(-values, kind="stable")]
+
+
+def lesion_matrix(
+    study: LesionStudy,
+    rows: Sequence[int],
+    *,
+    names: Sequence[str],
+    shown: Shown,
+    selected: tuple[int, int] | None,
+    is_narrow: bool = False,
+    palette: Palette,
+) -> Picture:
+    """Draw loss changes of lesions by column, marked where they are significant.
+
+    Parameters
+    ----------
+    rows : sequence of int
+        Lesions from top to bottom.
+    names : sequence of str (L,)
+        Of all lesions.
+    selected : (lesion, column) or None
+        Framed.
+    is_narrow : bool
+        Whether the names of columns must stand askew.
+    """
+    is_steep = is_narrow or sum(map(len, study.columns)) > 80
+    values, q = values_of(study, shown), study.effects.q
+    picked = list(rows)
+    limit = _limit(values)
+    z = values[picked].astype(np.float32)
+    labels = [_short(names[i]) for i in picked]
+    columns = [safe(name) for name in study.columns]
+    figure = go.Figure(
+        go.Heatmap(
+            z=z,
+            zmin=-limit,
+            zmax=limit,
+            colorscale=pair_scale(palette, is_signed=True),
+            xgap=2,
+            ygap=2,
+            hoverongaps=False,
+            text=[[_hover(study, i, c, names[i]) for c in range(len(columns))] for i in picked],
+            hovertemplate="%{text}<extra></extra>",
+            colorbar={
+                "orientation": "h", "thickness": 8, "len": 1 if is_narrow else 0.6, "x": 1,
+                "xanchor": "right",
+                "yref": "container", "y": 0.0, "yanchor": "bottom", "outlinewidth": 0,
+                "nticks": 5, "ticksuffix": " nats", "showticksuffix": "last",
+            },
+        )
+    )  # fmt: skip
+    _marks(figure, study, picked, palette)
+    style(figure, palette, height=96 + 56 + _ROW * len(picked), left=30, bottom=64)
+    figure.update_xaxes(
+        side="top", tickvals=list(range(len(columns))), ticktext=columns, ticks="",
+        showline=False, range=[-0.5, len(columns) - 0.5], tickfont={"color": palette.text},
+        tickangle=-40 if is_steep else 0,
+    )  # fmt: skip
+    figure.update_yaxes(
+        tickvals=list(range(len(picked))), ticktext=labels, ticks="", showgrid=False,
+        showline=False, range=[len(picked) - 0.5, -0.5], tickfont={"color": palette.text},
+    )  # fmt: skip
+    figure.update_layout(margin_t=90 if is_steep else 40)
+    if is_steep:  # the last name leans out to the right, and would be left out
+        figure.update_layout(margin_r=12 + 6 * min(len(columns[-1]), 14))
+    if selected is not None and selected[0] in picked:
+        y, x = picked.index(selected[0]), selected[1]
+        figure.add_shape(
+            type="rect", x0=x - 0.5, x1=x + 0.5, y0=y - 0.5, y1=y + 0.5,
+            line={"color": palette.accent, "width": 2.5},
+        )  # fmt: skip
+    n_sure = int((q <= LEVEL).sum())
+    worst = _worst(values)
+    said = f"Loss change {shown.title} of {len(study.lesions)} lesions in {len(columns)} columns"
+    if worst is not None:
+        i, c = worst
+        said += (
+            f"; the largest is {values[i, c]:+.2f} nats per token, {names[i]} in {study.columns[c]}"
+        )
+    said += (
+        f". Of {int(np.isfinite(q).sum())} tested effects, those that stand out from matched "
+        f"random lesions and hold over the texts (q ≤ {LEVEL:g}) are marked: {n_sure}."
+        if np.isfinite(q).any()
+        else ". Not yet tested against random lesions."
+    )
+    return Picture(figure=figure, alternative=said, table=_table(study, names))
+
+
+def _marks(
+    figure: go.Figure,
+    study: LesionStudy,
+    picked: Sequence[int],
+    palette: Palette,
+) -> None:
+    """Put a diamond on what survives the correction, a ring on what does not."""
+    q, p = study.effects.q[picked], study.effects.p[picked]
+    for is_there, symbol in (
+        (q <= LEVEL, "diamond"),
+        ((p <= LEVEL) & ~(q <= LEVEL), "circle-open"),
+    ):
+        y, x = np.nonzero(is_there)
+        outline = palette.canvas if symbol == "diamond" else palette.text
+        figure.add_scatter(
+            x=x.astype(np.int16),
+            y=y.astype(np.int16),
+            mode="markers",
+            marker={
+                "symbol": symbol, "size": 9, "color": palette.text,
+                "line": {"color": outline, "width": 1.5},
+            },
+            hoverinfo="skip",
+        )  # fmt: skip
+
+
+def _hover(study: LesionStudy, i: int, c: int, name: str) -> str:
+    e = study.effects
+    if not np.isfinite(study.change[i, 0, c]):
+        return f"{safe(name)}<br>not read yet"
+    text = (
+        f"{safe(name)}<br>{safe(study.columns[c])}: {study.change[i, 0, c]:+.3f} "
+        f"± {study.change_error[i, 0, c]:.3f} nats from healthy"
+    )
+    if np.isfinite(e.excess[i, c]):
+        text += f"<br>{e.excess[i, c]:+.3f} beyond random lesions"
+    if np.isfinite(e.p[i, c]):
+        text += f"<br>p {e.p[i, c]:.2g}, corrected q {e.q[i, c]:.2g}"
+    return text
+
+
+def _short(name: str) -> str:
+    return safe(name if len(name) <= _NAME else name[: _NAME - 1] + "…")
+
+
+def _limit(values: NDArray[np.float64]) -> float:
+    finite = np.abs(values[np.isfinite(values)])
+    return float(max(np.quantile(finite, 0.99), 0.01)) if finite.size else 1.0
+
+
+def _worst(values: NDArray[np.float64]) -> tuple[int, int] | None:
+    if not np.isfinite(values).any():
+        return None
+    i, c = np.unravel_index(int(np.nanargmax(values)), values.shape)
+    return int(i), int(c)
+
+
+def _table(study: LesionStudy, names: Sequence[str]) -> pd.DataFrame:
+    table = study.table()
+    table.insert(1, "name", np.repeat(list(names), len(study.columns)))
+    return table.round(5)
+
+
+def lesion_cell(
+    study: LesionStudy, lesion: int, column: int, *, name: str, palette: Palette
+) -> Picture:
+    """Draw one lesion's loss change in one column beside random lesions: its own, and all."""
+    own = study.change[lesion, 1:, column]
+    rest = np.delete(study.change[:, 1:, column], lesion, axis=0).ravel()
+    rest = rest[np.isfinite(rest)]
+    value = float(study.change[lesion, 0, column])
+    error = float(study.change_error[lesion, 0, column])
+    figure = go.Figure()
+    if len(rest):
+        figure.add_violin(
+            x=rest.astype(np.float32), y0="all random lesions", name="all random lesions",
+            orientation="h", side="positive", points="outliers", width=1.4,
+            line={"color": palette.quiet, "width": 1}, fillcolor=rgba(palette.quiet, 0.25),
+            marker={"color": palette.quiet, "size": 4}, meanline={"visible": True},
+            hoverinfo="skip", spanmode="hard",
+        )  # fmt: skip
+    figure.add_scatter(
+        x=own.astype(np.float32), y=["its random lesions"] * len(own), mode="markers",
+        error_x={
+            "type": "data", "array": study.change_error[lesion, 1:, column].astype(np.float32),
+            "color": rgba(palette.text, 0.5), "thickness": 1, "width": 0,
+        },
+        marker={"size": 10, "color": palette.quiet, "line": {"color": palette.text, "width": 1}},
+        hovertemplate="a random lesion: %{x:+.3f} nats<extra></extra>",
+    )  # fmt: skip
+    figure.add_scatter(
+        x=[value], y=["this lesion"], mode="markers",
+        error_x={
+            "type": "data", "array": [error], "color": palette.accent, "thickness": 2, "width": 4,
+        },
+        marker={"size": 14, "symbol": "diamond", "color": palette.accent},
+        hovertemplate="this lesion: %{x:+.3f} nats<extra></extra>",
+    )  # fmt: skip
+    style(figure, palette, height=240, left=40)
+    figure.add_vline(x=0, line={"color": palette.quiet, "width": 1, "dash": "dot"})
+    figure.update_xaxes(title_text="loss change, nats per token")
+    figure.update_yaxes(
+        showgrid=False, ticks="", showline=False, tickfont={"color": palette.text},
+        categoryorder="array",
+        categoryarray=["all random lesions", "its random lesions", "this lesion"],
+    )  # fmt: skip
+    mean = float(np.nanmean(own)) if np.isfinite(own).any() else float("nan")
+    said = f"{name} in {study.columns[column]}: {value:+.3f} ± {error:.3f} nats per token"
+    if np.isfinite(mean):
+        said += f"; its {int(np.isfinite(own).sum())} matched random lesions {mean:+.3f} on average"
+    return Picture(
+        figure=figure,
+        alternative=said + ".",
+        table=pd.DataFrame(
+            {
+                "lesion": ["this lesion", *(f"random {i + 1}" for i in range(len(own)))],
+                "loss change": study.change[lesion, :, column].round(5),
+                "standard error": study.change_error[lesion, :, column].round(5),
+            }
+        ),
+    )
+
+
+def strength_curve(study: LesionStudy, *, name: str, palette: Palette) -> Picture:
+    """Draw loss change by strength in each column: of a lesion, and of random ones (dotted).
+
+    Parameters
+    ----------
+    study : LesionStudy
+        Lesions of the same networks at several strengths, ascending.
+    """
+    strength = np.array([lesion.strength for lesion in study.lesions], dtype=np.float32)
+    order = np.argsort(strength)
+    x = strength[order]
+    colours = [palette.series[c % len(palette.series)] for c in range(len(study.columns))]
+    random = study.change[:, 1:].mean(axis=1) if study.change.shape[1] > 1 else None
+    figure = go.Figure()
+    for c, column in enumerate(study.columns):
+        figure.add_scatter(
+            x=x,
+            y=study.change[order, 0, c].astype(np.float32),
+            mode="lines+markers",
+            name=safe(column),
+            line={"color": colours[c], "width": 2},
+            error_y={
+                "type": "data",
+                "array": study.change_error[order, 0, c].astype(np.float32),
+                "thickness": 1,
+                "width": 3,
+            },
+            hovertemplate=f"{safe(column)} at %{{x:g}}: %{{y:+.3f}} nats<extra></extra>",
+        )
+        if random is not None:
+            figure.add_scatter(
+                x=x,
+                y=random[order, c].astype(np.float32),
+                mode="lines",
+                showlegend=False,
+                line={"color": rgba(colours[c], 0.8), "width": 1.5, "dash": "dot"},
+                hovertemplate=f"random, {safe(column)} at %{{x:g}}: %{{y:+.3f}}<extra></extra>",
+            )
+    style(figure, palette, height=320, bottom=56)
+    legend_on_top(figure, palette)
+    figure.add_vline(x=0, line={"color": palette.quiet, "width": 1, "dash": "dot"})
+    figure.update_xaxes(
+        title_text="strength of the lesion",
+        tickvals=x.tolist(),
+        ticktext=[_strength_label(float(s)) for s in x],
+    )
+    figure.update_yaxes(title_text="nats per token", zeroline=True, zerolinecolor=palette.line)
+    at = int(np.argmax(strength))
+    worst = int(np.nanargmax(study.change[at, 0]))
+    return Picture(
+        figure=figure,
+        alternative=(
+            f"{name}: loss change by strength, lines; matched random lesions dotted. At strength "
+            f"{strength[at]:g} it is {study.change[at, 0, worst]:+.2f} nats per token in "
+            f"{study.columns[worst]}, where it is largest."
+        ),
+        table=study.table().round(5),
+    )
+
+
+def _strength_label(strength: float) -> str:
+    return {-1.0: "doubled", 0.0: "healthy", 1.0: "silenced"}.get(strength, f"{strength:g}")
+
+
+def patient_bars(study: LesionStudy, lesion: int, *, name: str, palette: Palette) -> Picture:
+    """Draw a lesion's loss change in each column beside that of its random lesions."""
+    own, error = study.change[lesion, 0], study.change_error[lesion, 0]
+    random = study.change[lesion, 1:]
+    columns = [safe(column) for column in study.columns]
+    figure = go.Figure()
+    figure.add_bar(
+        x=columns, y=own.astype(np.float32), name=LESIONED,
+        marker={"color": palette.accent, "line": {"width": 0}},
+        error_y={
+            "type": "data", "array": error.astype(np.float32), "color": palette.text,
+            "thickness": 1.5, "width": 4,
+        },
+        hovertemplate="%{x}: %{y:+.3f} nats under the lesion<extra></extra>",
+    )  # fmt: skip
+    if len(random) and np.isfinite(random).any():
+        figure.add_bar(
+            x=columns, y=np.nanmean(random, axis=0).astype(np.float32), name=RANDOM,
+            marker={"color": rgba(palette.quiet, 0.5), "line": {"width": 0}},
+            hovertemplate="%{x}: %{y:+.3f} nats, mean of random lesions<extra></extra>",
+        )  # fmt: skip
+    style(figure, palette, height=280)
+    figure.update_layout(barmode="group", bargap=0.35)
+    legend_on_top(figure, palette)
+    figure.update_yaxes(
+        title_text="loss change, nats per token", zeroline=True, zerolinecolor=palette.quiet
+    )
+    sure = [
+        f"{study.columns[c]} {study.effects.excess[lesion, c]:+.2f} (q {q:.2g})"
+        for c, q in enumerate(study.effects.q[lesion])
+        if q <= LEVEL
+    ]
+    worst = int(np.nanargmax(own)) if np.isfinite(own).any() else 0
+    return Picture(
+        figure=figure,
+        alternative=(
+            f"{name}: the loss rises most in {study.columns[worst]}, by {own[worst]:.2f} ± "
+            f"{error[worst]:.2f} nats per token. Beyond matched random lesions, with q ≤ "
+            f"{LEVEL:g}: {'; '.join(sure) or 'nothing'}."
+        ),
+        table=study.table().round(5),
+    )

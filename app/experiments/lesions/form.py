@@ -1,0 +1,140 @@
+"""What is asked before a lesion study starts: networks, strength, controls, texts, and how long."""
+
+import streamlit as st
+
+from app.experiments.lesions import data as cache
+from app.experiments.lesions.tasks import KIND, LesionJob, Read, run_lesions
+from app.shell import glossary, resources, view_state
+from app.widgets import frame, model_offer, text_picker
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.lesions.run import LesionOrder
+from fnprune_core.lesions.sites import TARGETS, Lesion, LesionSettings, Target
+from fnprune_core.localizers.ready_made import READY
+
+_EACH, _SOME, _SET = "Each network by itself", "Some, each by itself", "Some, together as one"
+_DOMAINS, _LOCALIZERS = "Texts by domain", "Localizers"
+RANDOM = 4
+_TARGET = {"zero": "Zero, as pruning does", "mean": "Their mean"}
+
+
+def ask(atlas: NetworkAtlas) -> None:
+    """Draw the form of a study, and its button; what it takes is said before."""
+    left, right = st.columns([1, 1], gap="large")
+    with left:
+        lesions = _lesions(atlas)
+        settings = _settings()
+    with right:
+        read = _read()
+    model = model_offer.language_model(atlas, needed_for="to read under lesions", key="lesions")
+    if model is None or read is None:
+        return
+    with frame.explaining():
+        order = LesionOrder(decomposition_id=atlas.id, lesions=lesions, settings=settings)
+        found = cache.stimuli(model.fingerprint, read, model)
+        takes = cache.estimate(model.fingerprint, order, found.windows.text_sha256, found, model)
+        st.caption(
+            f"{frame.count(len(order.lesions), 'lesion')} with {settings.n_random} random "
+            f"ones each: {takes.n_readings:,} readings of {takes.n_tokens:,} tokens in "
+            f"{frame.count(found.windows.n_windows, 'window')}, at most about "
+            f"{frame.duration(takes.seconds)}. Resampled over {found.unit}. The lesions come "
+            "first, then the random ones in rounds; what is read is kept if you stop."
+        )
+        if not frame.is_active(KIND):
+            st.button(
+                "Run the study",
+                type="primary",
+                icon=":material/play_arrow:",
+                key="lesions-start",
+                on_click=start,
+                args=(order, read),
+            )
+
+
+def start(order: LesionOrder, read: Read, title: str = "Lesions") -> None:
+    """Start a study."""
+    job = LesionJob(model=view_state.view().model, order=order, read=read, title=title)
+    frame.start(run_lesions(resources.shelf(), resources.workspace(), job))
+
+
+def _lesions(atlas: NetworkAtlas) -> tuple[Lesion, ...]:
+    """Ask which networks; an empty choice is told when the order is made."""
+    which = st.segmented_control(
+        "Lesions", [_EACH, _SOME, _SET], default=_EACH, required=True, key="lesions-which",
+        persist_state="session",
+    )  # fmt: skip
+    strength = st.slider(
+        "Strength", -1.0, 1.0, 1.0, 0.25, key="lesions-strength", persist_state="session",
+        help="1 silences the units, 0.5 halves them, 0 leaves everything as it is, −1 doubles "
+        "them: the reverse of a lesion.",
+    )  # fmt: skip
+    if which == _EACH:
+        return tuple(Lesion(networks=(k,), strength=strength) for k in range(atlas.n_networks))
+    chosen = st.multiselect(
+        "Networks", range(atlas.n_networks), default=[view_state.view().network],
+        format_func=lambda k: f"{k} · {resources.network_name(atlas.id, k)}",
+        key="lesions-networks", placeholder="Choose at least one network",
+    )  # fmt: skip
+    if not chosen:
+        return ()
+    if which == _SOME:
+        return tuple(Lesion(networks=(k,), strength=strength) for k in chosen)
+    return (Lesion(networks=tuple(chosen), strength=strength),)
+
+
+def _settings() -> LesionSettings:
+    with st.expander("What a lesion is", icon=":material/tune:"):
+        z = st.slider(
+            "Units with |z| above", *view_state.Z_RANGE, view_state.DEFAULT_Z, 0.1, key="lesions-z",
+            persist_state="session",
+            help=f"A network's lesion takes its units beyond this.  \n{glossary.tip('threshold')}",
+        )  # fmt: skip
+        towards: Target = st.segmented_control(
+            "Scaled towards", list(TARGETS), format_func=_TARGET.__getitem__, default="zero",
+            required=True, key="lesions-towards", persist_state="session",
+        )  # fmt: skip
+        n_random = st.number_input(
+            "Random lesions for each", 0, 50, RANDOM, key="lesions-random",
+            persist_state="session",
+            help=f"{glossary.tip('lesion_control')}  \nTwo at least for a p-value; more find "
+            "smaller effects.",
+        )  # fmt: skip
+        sinks = st.number_input(
+            "Sink units spared in each layer", 0, 32, 4, key="lesions-sinks",
+            persist_state="session",
+            help=f"{glossary.tip('sinks')}  \nNo lesion, random or not, takes them.",
+        )  # fmt: skip
+        seed = st.number_input(
+            "Seed of the random lesions", 0, 10**6, 0, key="lesions-seed", persist_state="session"
+        )
+    return LesionSettings(
+        z=float(z), towards=towards, n_random=int(n_random), sink_units=int(sinks), seed=int(seed)
+    )
+
+
+def _read() -> Read | None:
+    """Ask what is read under the lesions."""
+    on = st.segmented_control(
+        "Measured on", [_DOMAINS, _LOCALIZERS], default=_DOMAINS, required=True, key="lesions-on",
+        persist_state="session",
+    )  # fmt: skip
+    if on == _LOCALIZERS:
+        names = st.pills(
+            "Localizers", list(READY), selection_mode="multi", default=list(READY)[:1],
+            format_func=lambda name: READY[name].title, wrap=True, key="lesions-localizers",
+            persist_state="session",
+        )  # fmt: skip
+        st.caption("Loss change by condition; templates are resampled, not items or tokens.")
+        return Read(localizers=tuple(names))
+    texts = text_picker.pick_texts("lesions", split="held-out")
+    columns = st.columns(2)
+    window = columns[0].number_input(
+        "Tokens of a window", 16, 2048, Read().window, 16, key="lesions-window",
+        persist_state="session",
+    )  # fmt: skip
+    most = columns[1].number_input(
+        "Windows a domain", 1, 512, Read().n_windows, key="lesions-windows",
+        persist_state="session",
+    )  # fmt: skip
+    if texts is None:
+        return None
+    return Read(texts=texts, window=int(window), n_windows=int(most))

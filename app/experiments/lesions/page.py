@@ -1,0 +1,99 @@
+"""Lesions: what the model can no longer do when a network is silenced."""
+
+import streamlit as st
+
+from app.experiments.lesions import data as cache
+from app.experiments.lesions import form, matrix, patients
+from app.experiments.lesions.tasks import KIND
+from app.shell import resources, view_state
+from app.shell.jobs import Job
+from app.widgets import frame
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+
+PARTS = {"matrix": "Networks × domains", "patients": "Virtual patients"}
+
+
+def part() -> str:
+    """Draw the choice between the parts of the page; return the chosen one."""
+    held = view_state.view().part
+    current = held if held in PARTS else next(iter(PARTS))
+    chosen = st.segmented_control(
+        "Part", list(PARTS), format_func=PARTS.__getitem__, default=current, required=True,
+        key="lesions-part", label_visibility="collapsed",
+    )  # fmt: skip
+    if chosen is not None and chosen != current:
+        view_state.change(part=chosen, show="")
+        return chosen
+    return current
+
+
+def current(atlas: NetworkAtlas) -> str:
+    """Return the matrix that is looked at: the view's, else the newest."""
+    found = cache.matrices(atlas.id)
+    held = view_state.view().study
+    return held if held in found else next(iter(found), "")
+
+
+def take(job: Job) -> None:
+    """Look at what a job has made, if it is a matrix."""
+    if cache.is_matrix(cache.study(job.result)):
+        view_state.change(study=job.result)
+
+
+def choose(atlas: NetworkAtlas, id: str) -> None:
+    """Draw the choice among several matrices."""
+    found = cache.matrices(atlas.id)
+    if len(found) < 2:
+        return
+    key = f"lesions-study-{id}"
+    st.selectbox(
+        "Study", found, index=found.index(id), format_func=_label, key=key,
+        on_change=lambda: view_state.change(study=view_state.widget(key)),
+    )  # fmt: skip
+
+
+def _label(id: str) -> str:
+    found = cache.study(id)
+    s = found.facts.settings
+    return (
+        f"{len(found.lesions)} lesions × {frame.count(len(found.columns), 'column')}, "
+        f"{s.n_random} random each, "
+        f"|z| above {s.z:g} · {id[:6]}"
+    )
+
+
+def show_matrix(atlas: NetworkAtlas) -> None:
+    """Draw a study under way, or the chosen matrix, and the form of another one."""
+    job = frame.job_of(KIND)
+    if job is not None and job.is_active:
+        matrix.live(job, atlas)
+        return
+    frame.follow(KIND, on_done=take)
+    if job is not None and job.state == "cancelled":
+        st.caption("The same study, run again, goes on where this one stopped.")
+    id = current(atlas)
+    if id:
+        if id != view_state.view().study:
+            view_state.change(study=id)
+        choose(atlas, id)
+        with frame.explaining():
+            matrix.show(cache.study(id), atlas)
+    with st.expander("Another study" if id else "A study", expanded=not id, icon=":material/add:"):
+        form.ask(atlas)
+
+
+frame.heading(
+    "Lesions",
+    "Silence a network, read texts, and see what the model can no longer do: against the healthy "
+    "model, and against random lesions that match.",
+    terms=("lesion", "lesion_control"),
+)
+with frame.explaining():
+    if not view_state.view().atlas:
+        frame.no_networks()
+    else:
+        opened = resources.atlas(view_state.view().atlas)
+        if part() == "matrix":
+            show_matrix(opened)
+        else:
+            patients.show(opened, current(opened))

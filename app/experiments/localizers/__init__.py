@@ -1,0 +1,1 @@
+"""Localizers: two kinds of texts read by turns."""

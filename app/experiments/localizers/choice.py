@@ -1,0 +1,145 @@
+"""Choosing a localizer: a ready one or one's own, its stimuli, and the button that runs it."""
+
+import pandas as pd
+import streamlit as st
+
+from app.experiments.localizers import tasks
+from app.shell import resources, view_state
+from app.shell.jobs import describe_error
+from app.widgets import downloads, frame
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.errors import TextError
+from fnprune_core.localizers import ready_made
+from fnprune_core.localizers.run import Found
+from fnprune_core.localizers.stimuli import LEAST_BLOCKS, Localizer, read_localizer
+
+OWN = "own"
+_FORMAT = (
+    "CSV or TSV in UTF-8 with two columns, condition and text, one item a line. A third column, "
+    "template, says which items share a frame; templates are then what is resampled, and those "
+    "that every condition has are paired. Keep conditions alike in all but what you want to find, "
+    f"also in length. At least {LEAST_BLOCKS} templates, or {2 * LEAST_BLOCKS} items, of each."
+)
+
+
+def choose(found: list[Found]) -> str:
+    """Draw the choice among ready localizers and one's own; return its name, `OWN` or an id."""
+    held = view_state.view().localizer
+    own = [each.id for each in found if each.name not in ready_made.READY]
+    names = [*ready_made.READY, *own, OWN]
+    current = held if held in names else next(iter(ready_made.READY))
+    done = {each.name for each in found} | set(own)
+    titles = {name: ready.title for name, ready in ready_made.READY.items()}
+    titles |= {each.id: each.title for each in found if each.id in own}
+    titles[OWN] = "Your own"
+    chosen = st.pills(
+        "Localizer",
+        names,
+        format_func=lambda name: (
+            (":material/check: " if name in done else "")
+            + (":material/upload: " if name == OWN else "")
+            + frame.plain(titles[name])
+        ),
+        default=current,
+        required=True,
+        key=f"localizer-{current}-{len(done)}",
+        label_visibility="collapsed",
+    )
+    if chosen is not None and chosen != current:
+        view_state.change(localizer=chosen, show="")
+        st.rerun()
+    return current
+
+
+def upload() -> Localizer | None:
+    """Ask for a file of one's own; return its localizer, None while there is none that works."""
+    file = st.file_uploader("File with conditions and texts", type=["csv", "tsv", "txt"])
+    st.caption(_FORMAT)
+    if file is None:
+        return None
+    try:
+        name = ready_made.own_name(file.name.rpartition(".")[0] or file.name)
+        found = read_localizer(file.getvalue(), name=name)
+        conditions = list(found.conditions)
+        if len(conditions) > 2:
+            up = st.multiselect(
+                "What is held against the rest", conditions, default=conditions[:1],
+                key=f"localizer-positive-{file.file_id}",
+            )  # fmt: skip
+            if not up:
+                st.info("Choose at least one condition.", icon=":material/info:")
+                return None
+            found = read_localizer(file.getvalue(), name=name, positive=up)
+    except TextError as caught:
+        frame.error(describe_error(caught))
+        return None
+    return found
+
+
+def show_stimuli(localizer: Localizer) -> None:
+    """Draw what the localizer asks, an item of each condition, and all items on request."""
+    if localizer.question:
+        st.markdown(f"**{localizer.question}**")
+    n_templates = len(localizer.templates(localizer.positive[0]))
+    counts = {len(localizer.texts(condition)) for condition in localizer.conditions}
+    each = " or ".join(map(str, sorted(counts)))
+    paired = ", the same in each condition" if localizer.is_paired else ""
+    contrast = localizer.contrast[0].upper() + localizer.contrast[1:]
+    st.caption(
+        f"{frame.plain(contrast)} · {each} items a condition from {n_templates} "
+        f"{localizer.unit}{paired} · a block holds the items of one of them and is read in a "
+        f"window of its own, conditions by turns. {localizer.note}"
+    )
+    for column, condition in zip(
+        st.columns(len(localizer.conditions)), localizer.conditions, strict=True
+    ):
+        with column, st.container(border=True, gap="xsmall"):
+            side = "+" if condition in localizer.positive else "−"
+            st.markdown(f"**{side} {frame.plain(condition)}**")
+            template = localizer.templates(condition)[0]
+            texts = [
+                item.text
+                for item in localizer.items
+                if item.condition == condition and item.template == template
+            ]
+            for text in texts[:2]:
+                st.caption(frame.plain(text).replace("\n", "  \n"))
+    with st.expander("All stimuli", icon=":material/list:", on_change="rerun") as opened:
+        if opened.open:
+            table = pd.DataFrame(
+                [(i.condition, i.template, i.text) for i in localizer.items],
+                columns=["condition", "template", "text"],
+            )
+            downloads.csv_button(table, name=f"localizer-{localizer.name}", key="stimuli")
+            st.dataframe(table, hide_index=True, height=300, alt="Stimuli of the localizer")
+
+
+def run(atlas: NetworkAtlas, localizer: Localizer) -> None:
+    """Draw the button that runs a localizer, or the progress of the run."""
+    if frame.is_active(tasks.KIND):
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.button(
+            "Run",
+            type="primary",
+            icon=":material/play_arrow:",
+            key="localizer-run",
+            on_click=_start,
+            args=(atlas.id, localizer),
+        )
+        st.caption(
+            "The model reads every block once; the embedded model takes about half a minute.",
+            width="stretch",
+        )
+
+
+def _start(atlas_id: str, localizer: Localizer) -> None:
+    frame.start(
+        tasks.localize(
+            resources.shelf(),
+            resources.workspace(),
+            model=view_state.view().model,
+            atlas=atlas_id,
+            localizer=localizer,
+        )
+    )

@@ -1,0 +1,43 @@
+"""What the page Localizers keeps: ready stimuli, results, and contrasts laid out on the cortex."""
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from app.shell import resources
+from fnprune_core import workflows
+from fnprune_core.localizers import ready_made
+from fnprune_core.localizers.results import LocalizerResult
+from fnprune_core.localizers.run import Found
+from fnprune_core.localizers.stimuli import Localizer
+
+
+@st.cache_resource(max_entries=16)
+def ready(name: str) -> Localizer:
+    """Return a ready localizer."""
+    return ready_made.load(name)
+
+
+@st.cache_resource(max_entries=4)
+def result(id: str) -> LocalizerResult:
+    """Return a localizer's result."""
+    return workflows.open_localizer(resources.workspace(), id)
+
+
+def results(atlas: str) -> list[Found]:
+    """Return the localizers that were run on an atlas, newest first."""
+    return _results(atlas, tuple(resources.workspace().ids("localizers")))
+
+
+@st.cache_data(max_entries=8)
+def _results(atlas: str, ids: tuple[str, ...]) -> list[Found]:
+    return list(workflows.localizers_of(resources.workspace(), atlas))
+
+
+@st.cache_data(max_entries=8)
+def volume(id: str, atlas: str) -> NDArray[np.float32] | None:
+    """Return t of every unit on the cortex, or None if it was not laid out."""
+    placed = resources.cortex(atlas)
+    if placed is None:
+        return None
+    return placed.volume(result(id).units.t.astype(np.float32))

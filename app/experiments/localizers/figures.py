@@ -1,0 +1,342 @@
+"""Pictures of a localizer: contrast on the cortex, networks, blocks, templates, decoding."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from app.figures.base import Picture, legend_on_top, safe, style
+from app.figures.maps import cortex_slices
+from app.figures.theme import Palette, rgba
+from fnprune_core.localizers.results import LocalizerResult
+
+_SHOWN_NETWORKS = 14
+
+
+def side_colours(found: LocalizerResult, palette: Palette) -> dict[str, str]:
+    """Return a colour for each condition: the accent's side first."""
+    positive = [palette.series[0], palette.series[2], palette.series[5]]
+    negative = [palette.series[1], palette.series[4], palette.series[3]]
+    sides = ((found.localizer.positive, positive), (found.localizer.negative, negative))
+    return {
+        name: colours[i % len(colours)] for side, colours in sides for i, name in enumerate(side)
+    }
+
+
+def contrast_map(
+    found: LocalizerResult,
+    volume: NDArray[np.floating],
+    units: NDArray[np.integer],
+    *,
+    palette: Palette,
+) -> Picture:
+    """Draw t of every unit on the cortex, those with q below 0.05 in colour.
+
+    Parameters
+    ----------
+    volume : ndarray (n_layers, rows, columns)
+        t, NaN where there is no unit.
+    units : ndarray (n_layers, rows, columns)
+        Index of each unit in its layer, −1 where there is none.
+    """
+    contrast = found.units
+    largest = float(np.abs(contrast.t).max())
+    reached = contrast.threshold()
+    # With no unit beyond it, all stay grey.
+    threshold = reached - 1e-6 if np.isfinite(reached) else largest + 1.0
+    limit = max(float(np.quantile(np.abs(contrast.t[found.alive]), 0.9995)), threshold * 1.3)
+    picture = cortex_slices(
+        volume, units, network=0, threshold=round(threshold, 4), limit=limit, palette=palette
+    )
+    figure = picture.figure
+    bar = figure.data[0].colorbar
+    ends = np.asarray(bar.tickvals)[[0, -1]]
+    bar.tickvals = [ends[0], 0, ends[1]]  # both thresholds would stand on one another
+    bar.ticktext = [f"−{limit:.3g}", f"|t| > {threshold:.3g}", f"t {limit:.3g}"]
+    bar.tickangle = 0
+    figure.data[0].hovertemplate = str(figure.data[0].hovertemplate).replace("<br>z ", "<br>t ")
+    table = found.layer_table()
+    n = found.n_responding()
+    if n:
+        total = table["positive"] + table["negative"]
+        said = (
+            f"{found.localizer.contrast}, t of every unit: {n:,} of {int(found.alive.sum()):,} "
+            f"units have q below 0.05 ({int(table['positive'].sum()):,} more in "
+            f"{' and '.join(found.localizer.positive)}, {int(table['negative'].sum()):,} more in "
+            f"{' and '.join(found.localizer.negative)}), most in layer {int(total.argmax())}."
+        )
+    else:
+        said = (
+            f"{found.localizer.contrast}: no unit of {int(found.alive.sum()):,} has q below 0.05."
+        )
+    return replace(picture, alternative=said[0].upper() + said[1:], table=table)
+
+
+def network_effects(
+    found: LocalizerResult, names: Sequence[str], *, selected: int, palette: Palette
+) -> Picture:
+    """Draw the networks that differ most with 95 % intervals, the largest on top."""
+    whole = found.network_table()
+    whole.insert(1, "name", [names[int(k)] for k in whole["network"]])
+    table = whole.head(_SHOWN_NETWORKS).iloc[::-1]
+    labels = [
+        f"{k} · {_short(name)}" for k, name in zip(table["network"], table["name"], strict=True)
+    ]
+    plain = {True: palette.text, False: rgba(palette.quiet, 0.6)}
+    colours = [
+        palette.accent if k == selected else plain[bool(responds)]
+        for k, responds in zip(table["network"], table["responds"], strict=True)
+    ]
+    figure = go.Figure()
+    for place, (low, high, colour) in enumerate(
+        zip(table["low"], table["high"], colours, strict=True)
+    ):
+        figure.add_scatter(
+            x=[low, high], y=[place, place], mode="lines",
+            line={"color": colour, "width": 2}, hoverinfo="skip", showlegend=False,
+        )  # fmt: skip
+    figure.add_scatter(
+        x=table["difference"].to_numpy(dtype=np.float32),
+        y=np.arange(len(table)),
+        mode="markers",
+        customdata=np.column_stack(
+            [table["network"], table["low"], table["high"], table["effect_size"], table["q"]]
+        ),
+        marker={
+            "size": 10,
+            "color": [
+                c if r else palette.canvas for c, r in zip(colours, table["responds"], strict=True)
+            ],
+            "line": {"color": colours, "width": 2},
+        },
+        text=[safe(name) for name in table["name"]],
+        hovertemplate=(
+            "network %{customdata[0]:.0f}, %{text}<br>%{x:+.2f}× [%{customdata[1]:+.2f}, "
+            "%{customdata[2]:+.2f}]<br>g %{customdata[3]:.2f}, q %{customdata[4]:.2g}"
+            "<extra></extra>"
+        ),
+        showlegend=False,
+    )
+    figure.add_vline(x=0, line={"color": palette.quiet, "width": 1, "dash": "dot"})
+    style(figure, palette, height=60 + 27 * len(table), left=8, bottom=48)
+    figure.update_xaxes(title_text="difference, × usual strength")
+    figure.update_yaxes(
+        tickvals=list(range(len(table))),
+        ticktext=[safe(label) for label in labels],
+        showgrid=False,
+        range=[-0.7, len(table) - 0.3],
+        tickfont={"color": palette.text, "size": 12},
+    )
+    n = int(whole["responds"].sum())
+    first = whole.iloc[0]
+    return Picture(
+        figure=figure,
+        alternative=(
+            f"{n} of {len(whole)} networks differ with q below 0.05 (filled). First: network "
+            f"{int(first['network'])}, {first['name']}, {_signed(first['difference'])} of its "
+            f"usual strength, 95 % interval {_signed(first['low'])} to {_signed(first['high'])} "
+            f"over {found.localizer.unit}."
+        ),
+        table=whole,
+    )
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}".replace("-", "−")
+
+
+def _short(name: str, most: int = 24) -> str:
+    return name if len(name) <= most else name[: most - 1] + "…"
+
+
+def block_course(found: LocalizerResult, network: int, *, palette: Palette) -> Picture:
+    """Draw a network's strength over the blocks as they alternate, with each block's effect."""
+    usable = ~found.tokens["is_dummy"].to_numpy()
+    block = found.tokens["block"].to_numpy()[usable]
+    values = found.strengths[network][usable]
+    colours = side_colours(found, palette)
+    starts = np.searchsorted(block, np.arange(len(found.blocks) + 1))
+    effects = found.block_table(network)
+    figure = go.Figure()
+    figure.add_scatter(
+        x=np.arange(len(values)),
+        y=values.astype(np.float32),
+        mode="lines",
+        line={"color": rgba(palette.quiet, 0.55), "width": 1},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    for condition, colour in colours.items():
+        x: list[float | None] = []
+        y: list[float | None] = []
+        own = effects[effects["condition"] == condition]
+        for number, effect in zip(own["block"].tolist(), own["effect"].tolist(), strict=True):
+            begin, end = float(starts[number]), float(starts[number + 1])
+            figure.add_vrect(x0=begin, x1=end, fillcolor=rgba(colour, 0.13), line_width=0)
+            x += [begin, end, None]
+            y += [effect, effect, None]
+        figure.add_scatter(
+            x=x, y=y, mode="lines", name=safe(condition), line={"color": colour, "width": 4},
+            hovertemplate="%{fullData.name}: %{y:+.2f}×<extra></extra>",
+        )  # fmt: skip
+    style(figure, palette, height=290, left=48)
+    legend_on_top(figure, palette)
+    figure.update_xaxes(title_text="tokens, block after block", range=[0, len(values)])
+    span = np.quantile(values, [0.005, 0.995])
+    low, high = (
+        min(float(span[0]), effects["effect"].min()),
+        max(float(span[1]), effects["effect"].max()),
+    )
+    room = 0.05 * (high - low)
+    figure.update_yaxes(title_text="× usual strength", range=[low - room, high + room], nticks=5)
+    means = effects.groupby("condition")["effect"].mean()
+    said = ", ".join(f"{name} {_signed(means[name])}" for name in found.localizer.conditions)
+    return Picture(
+        figure=figure,
+        alternative=(
+            f"Network {network} over {len(found.blocks)} blocks in alternating conditions; thick "
+            f"lines are the blocks' effects. Means, in multiples of usual strength: {said}."
+        ),
+        table=effects,
+    )
+
+
+def template_effects(found: LocalizerResult, network: int, *, palette: Palette) -> Picture:
+    """Draw the contrast in each template, or each block's effect where they are unpaired."""
+    table = found.template_table(network)
+    paired = found.localizer.is_paired
+    colours = side_colours(found, palette)
+    table = table.sort_values("difference").reset_index(drop=True)
+    dots = [palette.accent if paired else colours[c] for c in table["condition"]]
+    figure = go.Figure(
+        go.Scatter(
+            x=table["difference"].to_numpy(dtype=np.float32),
+            y=np.arange(len(table)),
+            mode="markers",
+            marker={"size": 9, "color": dots},
+            text=[safe(text).replace("\n", "<br>") for text in table["example"]],
+            hovertemplate="%{x:+.2f}×<br>%{text}<extra></extra>",
+        )
+    )
+    figure.add_vline(x=0, line={"color": palette.quiet, "width": 1, "dash": "dot"})
+    row = found.network_table().set_index("network").loc[network]
+    if paired:
+        figure.add_vrect(
+            x0=row["low"], x1=row["high"], fillcolor=rgba(palette.accent, 0.15), line_width=0
+        )
+        figure.add_vline(x=row["difference"], line={"color": palette.accent, "width": 2})
+    style(figure, palette, height=max(220, 70 + 19 * len(table)), left=8, bottom=48)
+    figure.update_xaxes(
+        title_text="difference, × usual strength" if paired else "block, × usual strength"
+    )
+    figure.update_yaxes(
+        tickvals=list(range(len(table))),
+        ticktext=[safe(_short(str(t).replace("\n", " "), 34)) for t in table["example"]],
+        showgrid=False,
+        tickfont={"size": 11},
+    )
+    same = int((np.sign(table["difference"]) == np.sign(row["difference"])).sum())
+    said = (
+        f"Network {network}: {same} of {len(table)} templates differ in the same direction; the "
+        "line is their mean, the band its 95 % interval. Each is named by one of its items."
+        if paired
+        else f"Network {network}: each block's effect by condition."
+    )
+    return Picture(figure=figure, alternative=said, table=table)
+
+
+def decoding_null(found: LocalizerResult, *, palette: Palette) -> Picture:
+    """Draw the accuracy on held-out templates against permuted labels."""
+    made = found.decoding
+    edges = np.linspace(0, 1, 41)
+    counts, _ = np.histogram(made.null, bins=edges)
+    figure = go.Figure(
+        go.Bar(
+            x=(edges[:-1] + edges[1:]) / 2 * 100,
+            y=counts.astype(np.int32),
+            width=2.3,
+            marker_color=rgba(palette.quiet, 0.6),
+            marker_line_width=0,
+            hovertemplate="%{x:.0f} %: %{y} permutations<extra></extra>",
+        )
+    )
+    error = made.standard_error * 100
+    figure.add_vrect(
+        x0=made.accuracy * 100 - error, x1=min(made.accuracy * 100 + error, 100),
+        fillcolor=rgba(palette.accent, 0.2), line_width=0,
+    )  # fmt: skip
+    figure.add_vline(x=made.accuracy * 100, line={"color": palette.accent, "width": 3})
+    style(figure, palette, height=230, left=44, bottom=46)
+    figure.update_xaxes(title_text="% of held-out items on the right side", range=[0, 101])
+    figure.update_yaxes(title_text="permutations", nticks=4)
+    return Picture(
+        figure=figure,
+        alternative=(
+            f"Held-out items are put on the right side in {made.accuracy:.0%} ± "
+            f"{made.standard_error:.0%} of cases (balanced; standard error over "
+            f"{found.localizer.unit}); with the conditions of whole blocks permuted, "
+            f"{made.null.mean():.0%} on average, p = {made.p:.2g}."
+        ),
+        table=pd.DataFrame({"accuracy after permutation": np.round(made.null, 4)}),
+    )
+
+
+def design_picture(found: LocalizerResult, *, palette: Palette) -> Picture:
+    """Draw the design matrix: a boxcar a block in its condition's colour, and the covariates."""
+    design = found.design()
+    n_blocks = len(found.blocks)
+    colours = list(side_colours(found, palette).items())
+    values = np.full(design.shape, -1, dtype=np.int8)
+    for column, block in enumerate(found.blocks):
+        place = found.localizer.conditions.index(block.condition)
+        values[design.to_numpy()[:, column] > 0, column] = place
+    steps = [palette.silhouette, *(colour for _, colour in colours)]
+    edges = np.linspace(0, 1, len(steps) + 1)
+    scale = [(edges[i + side], c) for i, c in enumerate(steps) for side in (0, 1)]
+    figure = go.Figure(
+        go.Heatmap(
+            z=values[:, :n_blocks], zmin=-1.5, zmax=len(colours) - 0.5, colorscale=scale,
+            showscale=False, hoverinfo="skip",
+        )
+    )  # fmt: skip
+    extra = design.to_numpy()[:, n_blocks:]
+    spread = np.abs(extra).max(axis=0)
+    figure.add_heatmap(
+        x=[n_blocks + 1 + 2 * i for i in range(extra.shape[1])],
+        z=(extra / np.where(spread > 0, spread, 1)).astype(np.float32),
+        colorscale=[(0.0, palette.greys[0]), (1.0, palette.greys[1])],
+        showscale=False,
+        hoverinfo="skip",
+    )
+    for name, colour in colours:
+        figure.add_scatter(
+            x=[None], y=[None], mode="markers", name=safe(name),
+            marker={"symbol": "square", "size": 10, "color": colour},
+        )  # fmt: skip
+    style(figure, palette, height=380, left=52, bottom=48)
+    legend_on_top(figure, palette)
+    figure.update_yaxes(autorange="reversed", title_text="token", showgrid=False)
+    figure.update_xaxes(
+        tickvals=[n_blocks / 2 - 0.5, *(n_blocks + 1 + 2 * i for i in range(extra.shape[1]))],
+        ticktext=[f"{n_blocks} blocks", "freq.", "pos."],
+        showgrid=False,
+        zeroline=False,
+    )
+    return Picture(
+        figure=figure,
+        alternative=(
+            f"Design matrix of {len(design):,} tokens: a boxcar for each of {n_blocks} blocks in "
+            "its condition's colour, then log frequency and position of each token."
+        ),
+        table=pd.DataFrame(
+            {
+                "block": np.arange(n_blocks),
+                "condition": [b.condition for b in found.blocks],
+                "template": [b.template for b in found.blocks],
+                "tokens": design.to_numpy()[:, :n_blocks].sum(axis=0).astype(int),
+            }
+        ),
+    )

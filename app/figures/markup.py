@@ -1,0 +1,97 @@
+"""Text of the models' own as HTML: every piece is escaped, coloured and underlined."""
+
+import html
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.figures.theme import Palette, rgba
+
+MAX_OPACITY = 0.62
+LEAST_SHARE, STRONG_SHARE = 0.05, 0.35
+# Controls, and marks that reorder or hide text. Joiners (200C, 200D) stay: scripts need them.
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e"
+    "\u2060-\u206f\ufeff\ud800-\udfff]"
+)
+
+
+def visible(text: str) -> str:
+    """Return text in which what cannot be seen is shown: controls and marks of direction.
+
+    They become their code in angle quotes, 202E for a right-to-left override; a lone surrogate,
+    which no browser can be sent, becomes the replacement character. Tab and line feed stay.
+    """
+    return _HIDDEN.sub(_shown, text)
+
+
+def _shown(found: re.Match[str]) -> str:
+    code = ord(found.group())
+    return "\ufffd" if 0xD800 <= code < 0xE000 else f"\u2039{code:02X}\u203a"
+
+
+def token_strip(
+    pieces: Sequence[str],
+    values: NDArray[np.floating],
+    *,
+    limit: float,
+    palette: Palette,
+    centre: int | None = None,
+    first: int | None = None,
+) -> str:
+    """Return tokens coloured by `values`: warm above zero, cold below, underlined when strong.
+
+    Parameters
+    ----------
+    values : ndarray
+        Strengths; NaN on dummy tokens, which stay without colour.
+    limit : float
+        The strength of full colour.
+    centre : int, optional
+        The token to be set in bold: the peak of a passage.
+    first : int, optional
+        Position of the first token; given, tooltips tell positions.
+    """
+    spans = [
+        _token(
+            piece,
+            float(value),
+            limit=limit,
+            palette=palette,
+            is_centre=i == centre,
+            place="" if first is None else f"token {first + i}: ",
+        )
+        for i, (piece, value) in enumerate(zip(pieces, values, strict=True))
+    ]
+    return (
+        '<div style="font-family:IBM Plex Mono,ui-monospace,monospace;font-size:0.9rem;'
+        f'line-height:1.9;white-space:pre-wrap;overflow-wrap:anywhere;color:{palette.text}">'
+        + "".join(spans)
+        + "</div>"
+    )
+
+
+def _token(
+    piece: str, value: float, *, limit: float, palette: Palette, is_centre: bool, place: str
+) -> str:
+    is_dummy = value != value
+    share = min(abs(value) / limit, 1.0) if limit > 0 and not is_dummy else 0.0
+    colour = (palette.hot if value > 0 else palette.cold)[1]
+    style = []
+    if share > LEAST_SHARE:
+        style.append(f"background:{rgba(colour, share * MAX_OPACITY)}")
+    if share > STRONG_SHARE:
+        style.append(f"border-bottom:2px {'solid' if value > 0 else 'dashed'} {colour}")
+    if is_centre:
+        style.append("font-weight:700")
+    text = html.escape(visible(piece)).replace("\n", "<span style='opacity:.4'>↵</span>\n")
+    attributes = f' style="{";".join(style)}"' if style else ""
+    tip = "left out: dummy token" if is_dummy else f"{place}{value:.2f}"
+    return f'<span title="{tip}"{attributes}>{text}</span>'
+
+
+def joined(pieces: Sequence[str]) -> str:
+    """Return pieces as one line of plain text, for labels."""
+    return " ".join("".join(pieces).split())

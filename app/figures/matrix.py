@@ -1,0 +1,210 @@
+"""Pictures of the connectome: a measure between all pairs of networks as a matrix."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from app.figures.base import Picture, safe, style
+from app.figures.theme import Palette
+
+MOST_NAMED = 100  # networks: beyond, hover tells numbers alone
+_NAME = 26
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """What a matrix of pairs of networks says.
+
+    Parameters
+    ----------
+    title : str
+    says : str
+        What a number is, for a hover and a sentence.
+    is_signed : bool
+        Whether values below 0 mean something of their own.
+    """
+
+    title: str
+    says: str
+    is_signed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrangement:
+    """In what order networks stand, and which blocks they form.
+
+    Parameters
+    ----------
+    order : tuple of int
+    blocks : tuple of (str, int, int)
+        Name, first place and the place after the last.
+    said : str
+        What the order is.
+    """
+
+    order: tuple[int, ...]
+    blocks: tuple[tuple[str, int, int], ...]
+    said: str
+
+
+def called(names: Sequence[str], network: int, *, longest: int = _NAME) -> str:
+    """Return a network's number and name, short and escaped, for a hover."""
+    name = names[network]
+    name = name if len(name) <= longest else name[: longest - 1] + "…"
+    return f"{network} · {safe(name)}"
+
+
+def pair_scale(palette: Palette, *, is_signed: bool) -> list[tuple[float, str]]:
+    """Return a colour scale from the page's grey at 0 outwards, to both sides if signed."""
+    hot = [palette.silhouette, *palette.hot]
+    if not is_signed:
+        return list(zip(np.linspace(0, 1, len(hot)).tolist(), hot, strict=True))
+    cold = [*reversed(palette.cold), palette.silhouette]
+    low = list(zip(np.linspace(0, 0.5, len(cold)).tolist(), cold, strict=True))
+    high = list(zip(np.linspace(0.5, 1, len(hot)).tolist(), hot, strict=True))
+    return [*low, *high[1:]]
+
+
+def limit_of(values: NDArray[np.floating]) -> float:
+    """Return the |value| of the strongest colour: nearly the largest between two networks."""
+    pairs = np.abs(values[np.triu_indices(len(values), 1)])
+    return float(max(np.quantile(pairs, 0.998), 0.05)) if pairs.size else 1.0
+
+
+def matrix(
+    values: NDArray[np.floating],
+    arrangement: Arrangement,
+    *,
+    names: Sequence[str],
+    measure: Measure,
+    selected: int,
+    palette: Palette,
+    height: int = 640,
+) -> Picture:
+    """Draw a measure between all pairs of networks; blocks and the selected network are marked.
+
+    Parameters
+    ----------
+    values : ndarray (K, K)
+        By number; drawn in the arrangement's order, without the diagonal.
+    """
+    k, order = len(values), np.array(arrangement.order)
+    shown = values[np.ix_(order, order)].astype(np.float32)
+    np.fill_diagonal(shown, np.nan)
+    limit = limit_of(values)
+    figure = go.Figure(
+        go.Heatmap(
+            z=shown,
+            zmin=-limit if measure.is_signed else 0.0,
+            zmax=limit,
+            colorscale=pair_scale(palette, is_signed=measure.is_signed),
+            hoverongaps=False,
+            hovertemplate="%{text}<br>" + measure.says + " %{z:.2f}<extra></extra>",
+            text=_pairs(order, names),
+            colorbar={
+                "orientation": "h",
+                "thickness": 8,
+                "len": 0.42,
+                "x": 0,
+                "xanchor": "left",
+                "yref": "container",
+                "y": 0.01,
+                "yanchor": "bottom",
+                "outlinewidth": 0,
+                "nticks": 5,
+            },
+        )
+    )
+    style(figure, palette, height=height, left=30, bottom=56)
+    place = int(np.flatnonzero(order == selected)[0])
+    for box in (
+        (-0.5, place - 0.5, k - 0.5, place + 0.5),
+        (place - 0.5, -0.5, place + 0.5, k - 0.5),
+    ):
+        figure.add_shape(_box(box, palette.accent, 1.5))
+    for _, first, end in arrangement.blocks:
+        figure.add_shape(_box((first - 0.5, first - 0.5, end - 0.5, end - 0.5), palette.text, 1.0))
+    ticks = _ticks(arrangement)
+    # The y axis names the blocks; on the x axis their names would lie over one another.
+    across = {"showticklabels": False, "ticks": ""} if arrangement.blocks else ticks
+    # Not locked to square cells: on a narrow screen the matrix fills the height instead.
+    figure.update_xaxes(range=[-0.5, k - 0.5], showline=False, **across)
+    figure.update_yaxes(range=[k - 0.5, -0.5], showgrid=False, showline=False, **ticks)
+    return Picture(
+        figure=figure,
+        alternative=_describe_matrix(values, measure, arrangement, names),
+        table=pair_table(values, names, measure),
+    )
+
+
+def _pairs(order: NDArray[np.integer], names: Sequence[str]) -> NDArray[np.object_]:
+    """Return what a hover calls each pair: (K, K)."""
+    if len(order) > MOST_NAMED:
+        words = np.array([f"network {k}" for k in order], dtype=object)
+    else:
+        words = np.array([called(names, int(k)) for k in order], dtype=object)
+    return np.asarray(words[:, None] + "<br>" + words[None, :], dtype=object)
+
+
+def _box(corners: tuple[float, float, float, float], colour: str, width: float) -> dict[str, Any]:
+    x0, y0, x1, y1 = corners
+    return {
+        "type": "rect", "x0": x0, "y0": y0, "x1": x1, "y1": y1,
+        "line": {"color": colour, "width": width}, "fillcolor": "rgba(0,0,0,0)",
+    }  # fmt: skip
+
+
+def _ticks(arrangement: Arrangement) -> dict[str, Any]:
+    """Return ticks in the middle of blocks, or at every few networks where there are none."""
+    if arrangement.blocks:
+        wide = [block for block in arrangement.blocks if block[2] - block[1] > 1]
+        return {
+            "tickvals": [(first + end - 1) / 2 for _, first, end in wide],
+            "ticktext": [safe(name) for name, _, _ in wide],
+            "ticks": "",
+        }
+    every = max(1, len(arrangement.order) // 12)
+    places = list(range(0, len(arrangement.order), every))
+    return {"tickvals": places, "ticktext": [str(arrangement.order[i]) for i in places]}
+
+
+def pair_table(
+    values: NDArray[np.floating], names: Sequence[str], measure: Measure
+) -> pd.DataFrame:
+    """Return one row a pair of networks, the strongest first."""
+    first, second = np.triu_indices(len(values), 1)
+    order = np.argsort(-np.abs(values[first, second]), kind="stable")
+    first, second = first[order], second[order]
+    return pd.DataFrame(
+        {
+            "network": first,
+            "name": [names[k] for k in first.tolist()],
+            "other": second,
+            "name of the other": [names[k] for k in second.tolist()],
+            measure.title: values[first, second].round(4),
+        }
+    )
+
+
+def _describe_matrix(
+    values: NDArray[np.floating],
+    measure: Measure,
+    arrangement: Arrangement,
+    names: Sequence[str],
+) -> str:
+    first, second = np.triu_indices(len(values), 1)
+    if not len(first):
+        return f"{measure.title}: one network has no pairs."
+    pairs = values[first, second]
+    best = int(np.abs(pairs).argmax())
+    a, b = int(first[best]), int(second[best])
+    return (
+        f"{measure.title} between {len(values)} networks, {arrangement.said}: median "
+        f"|{measure.says}| {np.median(np.abs(pairs)):.2f}; the strongest pair is {a} ({names[a]}) "
+        f"and {b} ({names[b]}) with {pairs[best]:.2f}."
+    )

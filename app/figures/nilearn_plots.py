@@ -1,0 +1,329 @@
+"""Pictures by nilearn itself, on the model's volume and on the real brain: PNG bytes, HTML.
+
+nilearn draws with matplotlib, which no two threads may use at once: one lock, figures closed.
+"""
+
+import io
+import re
+import threading
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import nibabel as nib
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.colors import LinearSegmentedColormap, ListedColormap
+from nilearn import datasets, plotting
+from nilearn.reporting import get_clusters_table
+from numpy.typing import NDArray
+
+from app.figures.theme import PALETTES, Palette, diverging_scale
+
+mpl.use("Agg")
+
+Place = tuple[float, float, float]
+_DPI = 160
+_LOCK = threading.Lock()
+# The one thing that nilearn's page would ask of the network.
+_ICON = re.compile(r"<link\s+rel=.?icon.*?>", re.DOTALL)
+_CSS = (
+    "<style>html, body {{background: {canvas}; color: {text}; margin: 0; accent-color: {accent};"
+    " font: 14px system-ui, sans-serif;}}</style>"
+)
+
+
+@contextmanager
+def _canvas(palette: Palette) -> Iterator[None]:
+    """Hold matplotlib, in the page's colours, and leave no figure open."""
+    colours: Any = {
+        "figure.facecolor": palette.canvas,
+        "savefig.facecolor": palette.canvas,
+        "axes.facecolor": palette.canvas,
+        "axes.edgecolor": palette.line,
+        "axes.labelcolor": palette.quiet,
+        "text.color": palette.text,
+        "xtick.color": palette.quiet,
+        "ytick.color": palette.quiet,
+        "font.size": 11,
+    }
+    with _LOCK, warnings.catch_warnings(), mpl.rc_context(colours):
+        warnings.simplefilter("ignore")  # about empty contours and fonts: nothing to act on
+        try:
+            yield
+        finally:
+            plt.close("all")
+
+
+def _png(figure: Any) -> bytes:
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=_DPI)
+    return stream.getvalue()
+
+
+def motor_map() -> Any:
+    """Return nilearn's bundled map of a motor task, z over the voxels of a real brain."""
+    return nib.load(Path(datasets.load_sample_motor_activation_image()))
+
+
+def peak_of(image: Any) -> Place:
+    """Return where the highest value of an image is, in millimetres."""
+    values = np.nan_to_num(np.asanyarray(image.dataobj, dtype=np.float32))
+    voxel = np.unravel_index(int(values.argmax()), values.shape)
+    x, y, z = nib.affines.apply_affine(image.affine, voxel[:3]).tolist()
+    return x, y, z
+
+
+def _outline(mask: Any) -> Any:
+    """Return a mask with a margin, so that its edge can be drawn."""
+    margin = 2
+    padded = np.pad(np.asanyarray(mask.dataobj).astype(np.float32), margin)
+    affine = mask.affine.copy()
+    affine[:3, 3] -= affine[:3, :3] @ np.full(3, float(margin))
+    return nib.Nifti1Image(padded, affine)
+
+
+def stat_map(
+    image: Any,
+    *,
+    threshold: float,
+    limit: float,
+    palette: Palette,
+    mask: Any = None,
+) -> bytes:
+    """Return `plot_stat_map` of an image, cut at its peak, as PNG.
+
+    Parameters
+    ----------
+    image : NIfTI image
+        z over voxels.
+    limit : float
+        z of the strongest colour; the bar is symmetric.
+    mask : NIfTI image, optional
+        Given, the image is of a model: no head is drawn behind it, only the edge of this.
+        Without it, the background is nilearn's template of the human brain.
+    """
+    scale = diverging_scale(palette, threshold=threshold, limit=limit)
+    behind = {} if mask is None else {"bg_img": None}
+    with _canvas(palette):
+        figure = plt.figure(figsize=(7.2, 2.9))
+        display = plotting.plot_stat_map(
+            image,
+            figure=figure,
+            axes=(0.01, 0.02, 0.98, 0.96),
+            annotate=False,
+            draw_cross=False,
+            cut_coords=peak_of(image),
+            threshold=threshold,
+            vmax=limit,
+            symmetric_cbar=True,
+            cmap=LinearSegmentedColormap.from_list("cold-hot", scale),
+            black_bg=palette.mode == "dark",
+            resampling_interpolation="nearest",
+            **behind,
+        )
+        if mask is not None:
+            display.add_contours(
+                _outline(mask), levels=[0.5], colors=[palette.quiet], linewidths=0.8
+            )
+        return _png(figure)
+
+
+def prob_atlas(
+    image: Any,
+    *,
+    threshold: float,
+    colours: Sequence[str],
+    layers: Sequence[int],
+    palette: Palette,
+    mask: Any,
+) -> bytes:
+    """Return `plot_prob_atlas` of a few maps (x, y, z, n), one colour each, as PNG.
+
+    Parameters
+    ----------
+    layers : sequence of int
+        Whose sheets are cut and named, upward.
+    """
+    heights = [float(image.affine[2, 2] * layer + image.affine[2, 3]) for layer in layers]
+    with _canvas(palette):
+        figure = plt.figure(figsize=(7.2, 2.0 if len(heights) < 5 else 1.6))
+        display = plotting.plot_prob_atlas(
+            image,
+            figure=figure,
+            view_type="filled_contours",
+            threshold=threshold,
+            axes=(0.01, 0.02, 0.98, 0.96),
+            bg_img=None,
+            annotate=False,
+            draw_cross=False,
+            display_mode="z",
+            cut_coords=heights,
+            cmap=ListedColormap(list(colours)),
+            colorbar=False,
+            black_bg=palette.mode == "dark",
+            alpha=0.85,
+        )
+        display.add_contours(_outline(mask), levels=[0.5], colors=[palette.quiet], linewidths=0.8)
+        for cut, layer in zip(display.axes.values(), layers, strict=True):
+            cut.ax.text(
+                0.02, 0.98, f"layer {layer}", transform=cut.ax.transAxes, va="top", size=8,
+                color=palette.text, bbox={"fc": palette.canvas, "ec": "none", "pad": 1},
+            )  # fmt: skip
+        return _png(figure)
+
+
+def markers(
+    places: Mapping[str, NDArray[np.floating]], *, colours: Mapping[str, str], palette: Palette
+) -> bytes:
+    """Return regions of named networks on nilearn's glass brain, as PNG.
+
+    Parameters
+    ----------
+    places : mapping
+        Name → centres (n, 3), millimetres in MNI space.
+    """
+    names = list(places)
+    with _canvas(palette):
+        figure = plt.figure(figsize=(7.2, 2.9))
+        display = plotting.plot_glass_brain(
+            None,
+            figure=figure,
+            axes=(0.01, 0.02, 0.98, 0.96),
+            annotate=False,
+            black_bg=palette.mode == "dark",
+        )
+        for name in names:
+            display.add_markers(places[name], marker_color=colours[name], marker_size=22)
+        for axes in figure.axes:  # nilearn's black is not the page's
+            axes.set_facecolor(palette.canvas)
+            axes.patch.set_facecolor(palette.canvas)
+        figure.patch.set_facecolor(palette.canvas)
+        return _png(figure)
+
+
+def _with_cubes(image: Any) -> Any:
+    """Return an image with voxels as high as they are wide, each layer repeated.
+
+    view_img would do it, but then paints the empty background black on a light page, too.
+    """
+    side, height = float(image.affine[0, 0]), float(image.affine[2, 2])
+    n_layers = image.shape[2]
+    n_slabs = round(n_layers * height / side)
+    layers = ((np.arange(n_slabs) + 0.5) * n_layers / n_slabs).astype(int)
+    affine = image.affine.copy()
+    affine[2, 2] = side
+    affine[2, 3] += (side - height) / 2
+    return nib.Nifti1Image(np.asanyarray(image.dataobj)[:, :, layers], affine)
+
+
+def interactive(image: Any, *, threshold: float, limit: float, palette: Palette) -> str:
+    """Return `view_img` of an image as a page of HTML that needs nothing from elsewhere."""
+    scale = diverging_scale(palette, threshold=threshold, limit=limit)
+    with _canvas(palette):
+        view = plotting.view_img(
+            _with_cubes(image),
+            bg_img=None,
+            colorbar=False,
+            annotate=False,
+            draw_cross=False,
+            cut_coords=peak_of(image),
+            threshold=threshold,
+            vmax=limit,
+            symmetric_cmap=True,
+            cmap=LinearSegmentedColormap.from_list("cold-hot", scale),
+            black_bg=palette.mode == "dark",
+            resampling_interpolation="nearest",
+            show_lr=False,
+        )
+        page = str(view.get_standalone())
+    page = _ICON.sub("", page)
+    style = _CSS.format(canvas=palette.canvas, text=palette.text, accent=palette.accent)
+    return page.replace("</head>", f"{style}</head>", 1)
+
+
+def carpet(
+    signals: NDArray[np.floating],
+    groups: NDArray[np.integer],
+    *,
+    names: Sequence[str],
+    colours: Sequence[str],
+    palette: Palette,
+) -> bytes:
+    """Return `plot_carpet` of signals as PNG.
+
+    Parameters
+    ----------
+    signals : ndarray (n_units, n_tokens)
+        As an image of one row of voxels: a carpet does not look at places.
+    groups : ndarray (n_units,)
+        Group of each unit, from 0; each has one of `names` and one of `colours`.
+    """
+    image = nib.Nifti1Image(signals.astype(np.float32)[:, None, None, :], np.eye(4))
+    labels = nib.Nifti1Image((groups + 1).astype(np.int32)[:, None, None], np.eye(4))
+    with _canvas(palette):
+        figure = plt.figure(figsize=(7.2, 4.2))
+        plotting.plot_carpet(
+            image,
+            mask_img=labels,
+            mask_labels={name: index + 1 for index, name in enumerate(names)},
+            t_r=1,
+            detrend=False,
+            standardize="zscore_sample",
+            vmin=-2,
+            vmax=2,
+            figure=figure,
+            cmap=LinearSegmentedColormap.from_list("greys", palette.greys),
+            cmap_labels=ListedColormap(list(colours)),
+        )
+        for axes in figure.axes:
+            if axes.get_xlabel():
+                axes.set_xlabel("token")
+                axes.xaxis.set_major_formatter("{x:.0f}")
+        figure.subplots_adjust(bottom=0.14, top=0.97)
+        return _png(figure)
+
+
+def matrix(values: NDArray[np.floating], *, palette: Palette) -> bytes:
+    """Return `plot_matrix` of correlations, reordered by clustering, as PNG.
+
+    The colours reach to the strongest correlation of two different networks.
+    """
+    others = np.abs(values[~np.eye(len(values), dtype=bool)])
+    limit = max(float(np.ceil(10 * np.quantile(others, 0.99)) / 10), 0.1) if others.size else 1.0
+    centre = [(0.5, palette.silhouette)]
+    arms = np.linspace(0.1, 0.5, len(palette.hot))
+    cold = [(0.5 - arm, c) for arm, c in zip(arms, palette.cold, strict=True)][::-1]
+    hot = [(0.5 + arm, c) for arm, c in zip(arms, palette.hot, strict=True)]
+    with _canvas(palette):
+        figure = plt.figure(figsize=(9.6, 8.0))
+        axes = figure.add_axes((0.05, 0.06, 0.86, 0.92))
+        plotting.plot_matrix(
+            values,
+            axes=axes,
+            vmin=-limit,
+            vmax=limit,
+            cmap=LinearSegmentedColormap.from_list("cold-hot", cold + centre + hot),
+            reorder="average" if len(values) > 2 else False,
+            labels=[str(k) for k in range(len(values))],
+            auto_fit=False,
+        )
+        axes.tick_params(labelsize=max(3.5, min(10.0, 480 / max(len(values), 1))))
+        for label in axes.get_xticklabels():  # nilearn slants them, which many numbers do not bear
+            label.set(rotation=90 if len(values) > 24 else 0, ha="center", rotation_mode="default")
+        for label in axes.get_yticklabels():
+            label.set(rotation=0, va="center")
+        return _png(figure)
+
+
+def motor_peaks(*, threshold: float) -> pd.DataFrame:
+    """Return the clusters of the motor map by nilearn's `get_clusters_table`."""
+    with _canvas(PALETTES["light"]):
+        table = get_clusters_table(
+            motor_map(), stat_threshold=threshold, cluster_threshold=20, two_sided=True
+        )
+    return pd.DataFrame(table).head(20)

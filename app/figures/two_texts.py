@@ -1,0 +1,165 @@
+"""Pictures of two texts from one prompt: where two models disagree, and what each expects."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from app.figures.base import Picture, legend_on_top, safe, style
+from app.figures.markup import visible
+from app.figures.theme import Palette
+
+MOST_CANDIDATES = 10
+_MAX_WORD = 24
+
+
+def word_label(word: str) -> str:
+    """Return a token's text for an axis: spaces, breaks and controls can be seen, markup cannot."""
+    shown = visible(word).replace("\n", "↵").replace("\t", "⇥")
+    if not shown.strip():
+        return "␣" * max(len(shown), 1)
+    return safe(shown if len(shown) <= _MAX_WORD else shown[: _MAX_WORD - 1] + "…")
+
+
+def quoted(word: str) -> str:
+    """Return a token's text in quotes, for a sentence."""
+    return f"“{visible(word).replace(chr(10), '↵').strip() or '␣'}”"
+
+
+def divergence_course(
+    divergence: NDArray[np.floating],
+    pieces: Sequence[str],
+    probabilities: NDArray[np.floating],
+    *,
+    selected: int | None,
+    difference: int | None,
+    palette: Palette,
+) -> Picture:
+    """Draw how far two models disagree at each token of one text.
+
+    Parameters
+    ----------
+    divergence : ndarray (n_tokens,)
+        Of next-token distributions, in nats.
+    pieces : sequence of str (n_tokens,)
+    probabilities : ndarray (2, n_tokens)
+        Of the text's own tokens, by the dense and the pruned model.
+    selected : int or None
+        The token that is looked at.
+    difference : int or None
+        Where the two models' own texts part.
+    """
+    n = len(divergence)
+    places = np.arange(n, dtype=np.int32)
+    colours = [palette.accent if i == selected else palette.quiet for i in range(n)]
+    figure = go.Figure(
+        go.Bar(
+            x=places,
+            y=divergence.astype(np.float32),
+            marker={"color": colours, "line": {"width": 0}},
+            customdata=[word_label(piece) for piece in pieces],
+            hovertemplate="token %{x} %{customdata}<br>%{y:.2f} nats<extra></extra>",
+        )
+    )
+    style(figure, palette, height=220)
+    figure.update_layout(bargap=0.15)
+    figure.update_xaxes(title_text="token", range=[-0.5, n - 0.5])
+    figure.update_yaxes(title_text="nats", rangemode="tozero", nticks=5)
+    if difference is not None and difference < n:
+        figure.add_vline(
+            x=difference - 0.5, line={"color": palette.text, "width": 1, "dash": "dot"}
+        )
+        figure.add_annotation(
+            x=difference - 0.5, y=1, yref="paper", text="texts part", showarrow=False,
+            xanchor="left" if difference < n * 0.7 else "right", yanchor="top",
+            font={"size": 12, "color": palette.text},
+        )  # fmt: skip
+    worst = int(divergence.argmax())
+    parting = (
+        "The texts are alike." if difference is None else f"The texts part at token {difference}."
+    )
+    return Picture(
+        figure=figure,
+        alternative=(
+            f"The next-token distributions differ most at token {worst}, {quoted(pieces[worst])} "
+            f"({divergence[worst]:.2f} nats), and by {divergence.mean():.2f} nats on average over "
+            f"{n} tokens. {parting}"
+        ),
+        table=pd.DataFrame(
+            {
+                "token": places,
+                "text": [visible(piece) for piece in pieces],
+                "divergence, nats": divergence.round(4),
+                "probability, dense": _digits(probabilities[0]),
+                "probability, plan": _digits(probabilities[1]),
+            }
+        ),
+    )
+
+
+def next_tokens(
+    words: Sequence[str],
+    probabilities: NDArray[np.floating],
+    *,
+    written: str,
+    palette: Palette,
+) -> Picture:
+    """Draw which next tokens the dense and the pruned model expect, beside each other.
+
+    Parameters
+    ----------
+    words : sequence of str (n,)
+        The most probable tokens of either model, the most probable first; `MOST_CANDIDATES` are
+        drawn, all are in the table.
+    probabilities : ndarray (2, n)
+        By the dense and the pruned model.
+    written : str
+        The token with which the text goes on.
+    """
+    n = min(len(words), MOST_CANDIDATES)
+    figure = go.Figure()
+    for name, values, colour in (
+        ("plan", probabilities[1], palette.accent),
+        ("dense", probabilities[0], palette.quiet),
+    ):
+        figure.add_bar(
+            x=(values[:n] * 100).astype(np.float32),
+            y=list(range(n)),
+            orientation="h",
+            name=name,
+            marker={"color": colour, "line": {"width": 0}},
+            hovertemplate=f"{name}: %{{x:.2f}} %<extra></extra>",
+        )
+    style(figure, palette, height=70 + 34 * n, left=110)
+    legend_on_top(figure, palette)
+    figure.update_layout(
+        barmode="group", bargap=0.3, bargroupgap=0.05, legend_traceorder="reversed"
+    )
+    figure.update_xaxes(title_text="% of the next token", rangemode="tozero", nticks=6)
+    figure.update_yaxes(
+        tickvals=list(range(n)), ticktext=[word_label(word) for word in words[:n]],
+        range=[n - 0.5, -0.5], showgrid=False, ticks="",
+    )  # fmt: skip
+    first = probabilities.argmax(axis=1)
+    return Picture(
+        figure=figure,
+        alternative=(
+            f"Next token: the dense model expects {quoted(words[first[0]])} "
+            f"({probabilities[0, first[0]]:.1%}), the plan {quoted(words[first[1]])} "
+            f"({probabilities[1, first[1]]:.1%}). The text goes on with {quoted(written)}."
+        ),
+        table=pd.DataFrame(
+            {
+                "next token": [visible(word) for word in words],
+                "probability, dense": _digits(probabilities[0]),
+                "probability, plan": _digits(probabilities[1]),
+            }
+        ),
+    )
+
+
+def _digits(values: NDArray[np.floating]) -> list[float]:
+    """Return values to four digits."""
+    return [float(f"{value:.4g}") for value in values]

@@ -1,0 +1,325 @@
+"""What the atlas file says: names, numbers, passages and provenance, as plain values."""
+
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from app.figures.markup import visible
+from fnprune_core import workflows
+from fnprune_core.atlas import decoding
+from fnprune_core.atlas.annotations import Annotations, read_annotations
+from fnprune_core.atlas.network_atlas import NetworkAtlas, Passage
+from fnprune_core.errors import FnpruneError
+from fnprune_core.matching.dual_regression import applied_note
+from fnprune_core.recording.sessions import document_codes
+from fnprune_core.storage import Workspace, read_manifest
+
+N_PASSAGES, N_WORDS, N_TOGETHER = 6, 12, 5
+#: Column of the table of networks → its title and format, where it is there.
+COLUMNS: Mapping[str, tuple[str, str]] = {
+    "peak_layer": ("Peak layer", "{:.0f}"),
+    "units": ("Units beyond |z| {z:g}", "{:,.0f}"),
+    "variance_alone": ("Alone explains", "{:.2%}"),
+    "variance_left_out": ("Lost when left out", "{:.2%}"),
+    "stability": ("Stability (Iq of runs)", "{:.2f}"),
+    "iq_seeds": ("Iq over seeds", "{:.2f}"),
+    "iq_bootstrap": ("Iq over sessions drawn again", "{:.2f}"),
+    "reproducibility": ("Split-half |r|", "{:.2f}"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkFacts:
+    """What is said of one network.
+
+    Parameters
+    ----------
+    numbers : mapping
+        Title → shown value, in the order of `COLUMNS`.
+    values : mapping
+        Column → value, for sorting.
+    """
+
+    number: int
+    name: str
+    note: str
+    tags: Sequence[str]
+    domain: str
+    units: int
+    numbers: Mapping[str, str]
+    values: Mapping[str, float]
+    profile: NDArray[np.float64]
+    domains: Sequence[tuple[str, float]]
+    passages: Sequence[Passage]
+    limit: float
+    words: pd.DataFrame
+    together: Sequence[tuple[int, float]]
+
+    def shown(self) -> dict[str, Any]:
+        """Return it as the template wants it."""
+        largest = max(share for _, share in self.domains)
+        texts = [str(text) for text in self.words["text"]]
+        return {
+            "number": self.number,
+            "name": self.name,
+            "note": self.note,
+            "tags": list(self.tags),
+            "domain": self.domain,
+            "peak": _number(self.values.get("peak_layer")),
+            "units": self.units,
+            "variance": _number(self.values.get("variance_alone")),
+            "stability": _number(self.values.get("stability")),
+            "searched": " ".join(
+                (str(self.number), self.name, self.domain, *self.tags, *texts)
+            ).lower(),
+            "facts": [{"label": k, "value": v} for k, v in self.numbers.items()],
+            "depth": self._depth(),
+            "domains": [
+                {"name": name, "percent": round(share * 100, 2), "shown": f"{share:.0%}"[:-1],
+                 "most": share == largest}
+                for name, share in self.domains
+            ],
+            "passages": [self._passage(each) for each in self.passages],
+            "words": [
+                {"text": repr(text)[1:-1], "mean": _signed(mean, ".2f"), "count": f"{count:,}"}
+                for text, mean, count in zip(
+                    texts, self.words["mean"], self.words["count"], strict=True
+                )
+            ],
+            "together": [{"number": k, "r": _signed(r, "+.2f")} for k, r in self.together],
+        }  # fmt: skip
+
+    def _depth(self) -> dict[str, Any]:
+        top = max(float(self.profile.max()), 1e-12)
+        heights = (self.profile / top).round(3).tolist()
+        peak = int(self.profile.argmax())
+        return {
+            "n": len(heights),
+            "bars": [
+                {"x": i + 0.1, "y": round(1 - h, 3), "height": h} for i, h in enumerate(heights)
+            ],
+            "note": (
+                f"layers 0 to {len(heights) - 1} from left to right; the peak is layer {peak} with "
+                f"{self.profile.max():.1%} of its units"
+            ),
+        }
+
+    def _passage(self, passage: Passage) -> dict[str, Any]:
+        tokens = []
+        for i, (text, value) in enumerate(zip(passage.pieces, passage.values, strict=True)):
+            share = min(abs(float(value)) / self.limit, 1.0)
+            css = []
+            if share > 0.05:
+                css.append("h" if value > 0 else "c")
+            if share > 0.35:
+                css.append("strong")
+            if i == passage.centre:
+                css.append("centre")
+            tokens.append(
+                {
+                    "text": text,
+                    "tip": _signed(value, ".2f"),
+                    "css": " ".join(css),
+                    "share": f"{share:.2f}",
+                }
+            )
+        return {
+            "place": f"{passage.domain} · {passage.document} · token {passage.position}",
+            "strength": _signed(passage.values[passage.centre], ".1f"),
+            "tokens": tokens,
+        }
+
+
+def _signed(value: float, form: str) -> str:
+    return format(float(value), form).replace("-", "−")
+
+
+def _number(value: float | None) -> str:
+    return "-1" if value is None or math.isnan(value) else f"{value:.6g}"
+
+
+class AtlasFacts:
+    """Everything that is said of an atlas and of each of its networks."""
+
+    def __init__(self, workspace: Workspace, atlas: NetworkAtlas, *, threshold: float) -> None:
+        self._workspace, self.atlas, self._z = workspace, atlas, threshold
+        self._manifest = read_manifest(workspace.existing("decompositions", atlas.id))
+        self._recording = read_manifest(
+            workspace.existing("recordings", atlas.decomposition.recording_id)
+        )
+        self._tags = decoding.trivial_tags(atlas)
+        self.connectivity = atlas.functional_connectivity()
+        self._notes: Annotations | None = None
+        with suppress(FnpruneError):  # damaged notes must not keep the atlas from being written
+            self._notes = read_annotations(workspace, atlas.id)
+
+    @cached_property
+    def names(self) -> list[str]:
+        """What each network is called: by hand, else what the decoding suggests."""
+        suggested = (decoding.suggested_name(self.atlas, k) for k in range(self.atlas.n_networks))
+        return [visible(self._given(k, "name") or name) for k, name in enumerate(suggested)]
+
+    def _given(self, network: int, field: str) -> Any:
+        return getattr(self._notes.of(network), field) if self._notes is not None else None
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row a network: the atlas's own numbers and what was measured of trust in them."""
+        table = self.atlas.table()
+        table["units"] = self.atlas.membership(z=self._z).sum(axis=1)
+        if workflows.assessment_ids(self._workspace, self.atlas.id):
+            found = workflows.open_assessment(self._workspace, self.atlas.id)
+            table = table.join(found.columns())
+        return table
+
+    @cached_property
+    def by_domain(self) -> list[int]:
+        """Networks in the order of their strongest domain, strongest first."""
+        share = self.atlas.domain_share()
+        order = np.lexsort((-share.max(axis=1), share.argmax(axis=1)))
+        return [int(k) for k in order]
+
+    def network(self, network: int) -> NetworkFacts:
+        """Return what is said of one network."""
+        row = self.table.iloc[network]
+        values = {k: float(row[k]) for k in COLUMNS if k in row and not pd.isna(row[k])}
+        course = np.abs(self.atlas.time_courses[network, ~self.atlas.is_dummy])
+        r = self.connectivity[network].copy()
+        r[network] = 0.0
+        together = [k for k in np.argsort(-np.abs(r), kind="stable").tolist() if k != network]
+        tags = [f"follows {t.name}: {t.value:.2g} ({t.measure})" for t in self._tags[network]]
+        share = self.atlas.domain_share()[network]
+        return NetworkFacts(
+            number=network,
+            name=self.names[network],
+            note=str(self._given(network, "note") or ""),
+            tags=[*(self._given(network, "tags") or ()), *tags],
+            domain=str(row["top_domain"]),
+            units=int(row["units"]),
+            numbers={self._title(k): COLUMNS[k][1].format(v) for k, v in values.items()},
+            values=values,
+            profile=self.atlas.depth_profile(network, z=self._z),
+            domains=list(zip(self.atlas.domain_names, share.tolist(), strict=True)),
+            passages=self.atlas.top_passages(network, n=N_PASSAGES),
+            limit=float(np.quantile(course, 0.995)) or 1.0,
+            words=self.atlas.top_tokens(network, n=N_WORDS),
+            together=[(k, float(r[k])) for k in together[:N_TOGETHER]],
+        )
+
+    def _title(self, column: str) -> str:
+        return COLUMNS[column][0].format(z=self._z)
+
+    def connectome_note(self) -> str:
+        """Return what the matrix of networks shows."""
+        if self.atlas.n_networks < 2:
+            return "There is one network."
+        r = np.where(np.eye(len(self.connectivity), dtype=bool), 0.0, self.connectivity)
+        i, j = np.unravel_index(int(np.abs(r).argmax()), r.shape)
+        return (
+            "Correlation of the networks' time courses over all tokens that count, networks "
+            f"sorted by domain; strongest between {min(i, j)} and {max(i, j)} (r = {r[i, j]:.2f})."
+        )
+
+    def parcellation_note(self) -> str:
+        """Return what the parcellation shows."""
+        labels = self.atlas.parcellation(z=self._z)
+        sizes = np.bincount(labels[labels >= 0], minlength=self.atlas.n_networks)
+        return (
+            f"Each unit in the colour of its strongest network; {(labels >= 0).mean():.0%} of "
+            f"{len(labels):,} units have |z| above {self._z:g} in one, the largest is network "
+            f"{int(sizes.argmax())} with {int(sizes.max()):,}. A network's colour is the dot "
+            "beside its name."
+        )
+
+    def page(self) -> dict[str, Any]:
+        """Return what the template says of the atlas as a whole."""
+        d, layout = self.atlas.decomposition, self.atlas.layout
+        model = Path(str(self._recording["model_name"])).name
+        n_tokens = int((~self.atlas.is_dummy).sum())
+        return {
+            "title": f"Functional networks of {model}",
+            "summary": (
+                f"{self.atlas.n_networks} networks of {layout.n_units:,} MLP units in "
+                f"{layout.n_layers} layers, {'measured' if applied_note(d) else 'found'} in "
+                f"{n_tokens:,} tokens of "
+                f"{', '.join(self.atlas.domain_names)}; together they explain "
+                f"{d.variance_explained:.0%} of the units' variance."
+            ),
+            "gallery_note": (
+                f"Units with |z| above {self._z:g}, seen from the front: layers from the first "
+                "(bottom) to the last. Warm and cold units are active together with opposite "
+                "signs. z is over the units of a map, not a test over subjects."
+            ),
+            "table": self._table(),
+            "method": self._method(n_tokens),
+            "texts": self._texts(),
+            "provenance": [{"label": k, "value": v} for k, v in self._provenance().items()],
+            "command": f"fnprune atlas {self.atlas.id} atlas.html --z {self._z:g}",
+        }
+
+    def _table(self) -> dict[str, Any]:
+        present = [k for k in COLUMNS if k in self.table and self.table[k].notna().any()]
+        rows = [
+            [k, self.names[k], *(
+                "" if pd.isna(row[c]) else COLUMNS[c][1].format(row[c]) for c in present
+            ), f"{row['top_domain']} {row['top_domain_share']:.0%}"]
+            for k, (_, row) in enumerate(self.table.iterrows())
+        ]  # fmt: skip
+        titles = ["Network", "Name", *(self._title(c) for c in present), "Most energy in"]
+        return {"columns": titles, "rows": rows}
+
+    def _method(self, n_tokens: int) -> list[str]:
+        d = self.atlas.decomposition
+        s = d.settings
+        scope = "each layer by itself" if s.get("scope") == "layer" else "the whole model"
+        note = applied_note(d)
+        found = (
+            f"{note} There was no ICA on these texts. A time course is the least-squares strength "
+            "of the template's map at each token."
+            if note
+            else f"Group ICA of {scope}: principal components of each session, then of all, then "
+            f"spatial ICA ({s.get('algorithm')}, {s.get('fun')}) into {s.get('n_components')} "
+            f"networks; {int(d.converged.sum())} of {len(d.converged)} runs converged, and the "
+            "best of them is shown. A time course is the least-squares strength of a map at "
+            "each token."
+        )
+        scaled = "within each session" if s.get("normalize") == "session" else "over the recording"
+        return [
+            f"Every MLP unit's activation, as it enters its layer's output projection, was "
+            f"recorded while the model read the texts below: {n_tokens:,} tokens, without the "
+            f"first ones of each session (attention sinks). Units were scaled {scaled}.",
+            found,
+            "A place in the cortex is not anatomy: neurons have none. Each layer is laid out as "
+            "a sheet so that units of the same network lie together, at the same place in all "
+            "layers. Names are the domain with over half of a network's energy and its strongest "
+            "tokens, unless a person gave one. That a network is strong somewhere does not say "
+            "that the model needs it there.",
+        ]
+
+    def _texts(self) -> list[list[str]]:
+        tokens = self.atlas.tokens
+        grouped = tokens.assign(document=document_codes(tokens)).groupby("domain", observed=True)
+        return [
+            [str(name), f"{part['session'].nunique():,}", f"{len(part):,}",
+             f"{part['document'].nunique():,}"]
+            for name, part in grouped
+        ]  # fmt: skip
+
+    def _provenance(self) -> dict[str, str]:
+        m = self._manifest
+        return {
+            "Model": str(self._recording["model_name"]),
+            "Model fingerprint": str(m["fingerprint"]),
+            "Atlas": f"{self.atlas.id}, made {m['created']}",
+            "Recording": f"{m['recording_id']}, made {self._recording['created']}",
+            "Settings": ", ".join(f"{k} {v}" for k, v in m["settings"].items()),
+            "Versions": ", ".join(f"{k} {v}" for k, v in m["versions"].items()),
+        }

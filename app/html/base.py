@@ -1,0 +1,88 @@
+"""What the app's pages in one file share: type, colours, escaping, and how a file is written."""
+
+import base64
+import importlib.resources
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from app.figures.markup import visible
+from app.figures.theme import Palette, rgb
+from fnprune_core.errors import SettingsError
+from fnprune_core.storage import storage_errors
+
+STATIC = Path(str(importlib.resources.files("app"))) / "static"
+_FONTS = (
+    ("IBM Plex Sans", 400, "ibm-plex-sans-latin-400-normal"),
+    ("IBM Plex Sans", 600, "ibm-plex-sans-latin-600-normal"),
+    ("IBM Plex Mono", 400, "ibm-plex-mono-latin-400-normal"),
+)
+
+
+def environment() -> Environment:
+    """Return the templates; hidden characters of any text are shown, markup in it is escaped."""
+    return Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+        loader=jinja2.FileSystemLoader(STATIC),
+        keep_trailing_newline=True,
+    )
+
+
+def _shown(value: Any) -> Any:
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def fonts() -> Sequence[Mapping[str, Any]]:
+    """Return the page's type, each face as a data URI."""
+    return [
+        {"family": family, "weight": weight, "uri": _font(name)} for family, weight, name in _FONTS
+    ]
+
+
+def _font(name: str) -> str:
+    encoded = base64.b64encode((STATIC / "fonts" / f"{name}.woff2").read_bytes()).decode()
+    return f"data:font/woff2;base64,{encoded}"
+
+
+def colours(palette: Palette) -> dict[str, str]:
+    """Return a mode's colours for CSS; those of data as parts, so that opacity can be set."""
+    names = ("canvas", "surface", "text", "quiet", "line", "accent")
+    return {
+        **{name: getattr(palette, name) for name in names},
+        "hot_rgb": " ".join(str(part) for part in rgb(palette.hot[1])),
+        "cold_rgb": " ".join(str(part) for part in rgb(palette.cold[1])),
+    }
+
+
+def check_file(target: Path, example: str) -> Path:
+    """Return where a page is to be written, refusing a folder.
+
+    Raises
+    ------
+    SettingsError
+        If the target is a folder.
+    """
+    target = Path(target).expanduser()
+    if target.is_dir():
+        raise SettingsError(f"{target} is a folder.", hint=f"Name the file, as in {example}.")
+    return target
+
+
+def write_page(target: Path, page: str) -> Path:
+    """Write a page at once, making its folder if it is not there; return its path."""
+    with storage_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
+        try:
+            temporary.write_text(page, encoding="utf-8")
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+    return target

@@ -1,0 +1,89 @@
+"""The activity of the chapter on decoding: guess what drives a network."""
+
+import html
+
+import numpy as np
+import streamlit as st
+
+from app import figures
+from app.figures import markup
+from app.learn import data as cache
+from app.learn.lesson import Finding
+from app.shell import resources, view_state
+from app.widgets import frame
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+
+_ROUND = "round of the lesson's guessing"
+
+
+def guessing(atlas: NetworkAtlas) -> Finding | None:
+    """Show words of a network, take a guess, and show what drives it."""
+    share = atlas.domain_share()
+    clear = [int(k) for k in np.flatnonzero(share.max(axis=1) > 0.5)]
+    clear = [k for k in clear if cache.favourite_words(atlas.id, k)]
+    if len(atlas.domain_names) < 2 or not clear:
+        st.info("No network of this atlas follows one kind of text. Open the example instead.")
+    else:
+        order = np.random.default_rng(0).permutation(clear)
+        turn = int(view_state.widget(_ROUND) or 0)
+        _guess(atlas, int(order[turn % len(order)]), turn)
+    over = int((share.max(axis=1) > 0.5).sum())
+    part = over / atlas.n_networks
+    supports = "none" if part < 0.05 else "many" if part <= 0.95 else "all"
+    each = ", ".join(
+        f"{int(((share.argmax(axis=1) == d) & (share.max(axis=1) > 0.5)).sum())} {name}"
+        for d, name in enumerate(atlas.domain_names)
+    )
+    return Finding(
+        sentence=f"{over} of {atlas.n_networks} networks have over half of their energy per token "
+        f"in one kind of text: {each}.",
+        supports=supports,
+    )
+
+
+def _guess(atlas: NetworkAtlas, network: int, turn: int) -> None:
+    """Draw one round."""
+    words = cache.favourite_words(atlas.id, network)
+    with st.container(border=True):
+        st.caption(f"Round {turn + 1}: words on which a network is strongest")
+        st.html(_words(words))
+        guess = st.pills(
+            "Which kind of text drives it most?",
+            list(atlas.domain_names),
+            key=f"lesson-guess-{turn}",
+        )
+    if guess is None:
+        return
+    share = atlas.domain_share()[network]
+    right = atlas.domain_names[int(share.argmax())]
+    name = frame.plain(resources.network_name(atlas.id, network))
+    if guess == right:
+        st.success(f"Right: network {network}, “{name}”.", icon=":material/check:")
+    else:
+        st.error(
+            f"It is {frame.plain(right)}: network {network}, “{name}”. "
+            f"{frame.plain(guess)} has {share[atlas.domain_names.index(guess)]:.0%} of its "
+            f"energy, {frame.plain(right)} {share.max():.0%}.",
+            icon=":material/close:",
+        )
+    frame.picture(
+        figures.domain_bars(share, atlas.domain_names, palette=frame.palette()),
+        key="lesson-domains",
+    )
+    st.button(
+        "Next network",
+        icon=":material/arrow_forward:",
+        key="lesson-next-guess",
+        on_click=lambda: view_state.remember(_ROUND, turn + 1),
+    )
+
+
+def _words(words: list[str]) -> str:
+    palette = frame.palette()
+    spans = "".join(
+        f'<code style="font-size:1.05rem;padding:.2rem .6rem;background:{palette.surface};'
+        f'border:1px solid {palette.line};border-radius:5px;color:{palette.text}">'
+        f"{html.escape(repr(markup.visible(word))[1:-1])}</code>"
+        for word in words
+    )
+    return f'<div style="display:flex;flex-wrap:wrap;gap:.5rem">{spans}</div>'

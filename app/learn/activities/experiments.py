@@ -1,0 +1,204 @@
+"""Activities on experiments: a contrast, a lesion, rules of pruning."""
+
+from typing import Any
+
+import streamlit as st
+
+from app.learn import data as cache
+from app.learn import figures as drawn
+from app.learn import tasks
+from app.learn.activities.shared import pick_network
+from app.learn.lesson import Finding
+from app.shell import resources, view_state
+from app.shell.jobs import Job
+from app.widgets import frame, model_offer
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.errors import SettingsError
+from fnprune_core.lesions import brief
+from fnprune_core.lesions.brief import LESION, RANDOM, RULES, Losses
+
+_SHUFFLE = "shuffle of the lesson's contrast"
+_RESULTS = "what the lesson's lesions did"
+_RULE_NAMES = {
+    "random": "Random",
+    "weights": "Weights",
+    "activity": "Activity",
+    "membership": "Membership",
+}
+
+
+# A contrast ------------------------------------------------------------------------------------
+
+
+def contrasts(atlas: NetworkAtlas) -> Finding | None:
+    """Draw a contrast of two kinds of text, real or shuffled, tested in two ways."""
+    domains = list(atlas.domain_names)
+    if len(domains) < 2:
+        st.info("This recording has one kind of text. Open the example instead.")
+        return None
+    a, b = _two_conditions(domains)
+    held = int(view_state.widget(_SHUFFLE) or 0)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.button(
+            "Shuffle the documents",
+            icon=":material/shuffle:",
+            key="lesson-shuffle",
+            on_click=lambda: view_state.remember(_SHUFFLE, held + 1),
+        )
+        st.button(
+            "True conditions",
+            icon=":material/undo:",
+            key="lesson-true",
+            disabled=not held,
+            on_click=lambda: view_state.remember(_SHUFFLE, 0),
+        )
+        if held:
+            st.badge(f"shuffle {held}: nothing is true", icon=":material/shuffle:", color="orange")
+        else:
+            st.badge(f"{a} against {b}", icon=":material/check:", color="green")
+    try:
+        found = cache.contrast(atlas.id, a, b, held or None)
+        by_documents, by_tokens = cache.false_alarms(atlas.id, a, b)
+    except SettingsError as error:
+        st.info(f"{error.message} {error.hint}", icon=":material/info:")
+        return None
+    names = [f"{k} · {resources.network_name(atlas.id, k)}" for k in range(atlas.n_networks)]
+    shown = drawn.contrast_points(
+        found.difference, found.p_documents, found.p_tokens, names=names,
+        palette=frame.palette(),
+    )  # fmt: skip
+    with st.container(horizontal=True):
+        for label, by, n in (
+            ("documents", "documents", found.n_documents),
+            ("tokens", "tokens", found.n_tokens),
+        ):
+            st.metric(
+                f"p < 0.05 over {label} ({n[0]:,} and {n[1]:,})",
+                f"{found.n_significant(by=by)} of {atlas.n_networks}",
+                border=True,
+            )
+        corrected = found.n_significant(by="documents", is_corrected=True)
+        st.metric("over documents, FDR < 0.05", f"{corrected}", border=True)
+    frame.picture(shown, key="lesson-contrast")
+    share = by_tokens / atlas.n_networks
+    supports = "most" if share > 0.25 else "zero" if share < 0.005 else "five"
+    return Finding(
+        sentence=f"Over {cache.N_SHUFFLES} shuffles of {a} and {b}, {by_tokens:.1f} of "
+        f"{atlas.n_networks} networks came out at p < 0.05 with tokens as observations "
+        f"({share:.0%}), and {by_documents:.1f} with documents "
+        f"({by_documents / atlas.n_networks:.0%}).",
+        supports=supports,
+    )
+
+
+def _two_conditions(domains: list[str]) -> tuple[str, str]:
+    left, right = st.columns(2, gap="medium")
+    first = domains.index("french") if "french" in domains else 0
+    with left:
+        a = st.selectbox("Condition A", domains, index=first, key="lesson-a")
+    others = [name for name in domains if name != a]
+    second = others.index("documentation") if "documentation" in others else 0
+    with right:
+        b = st.selectbox("Condition B", others, index=second, key=f"lesson-b-{a}")
+    return a, b
+
+
+# A lesion --------------------------------------------------------------------------------------
+
+
+def lesions(atlas: NetworkAtlas) -> Finding | None:
+    """Silence a network while short texts are read."""
+    network = pick_network(
+        atlas, chapter="lesions", default=cache.most_selective(atlas.id, "french")
+    )
+    n = resources.n_members(atlas.id, network, 3.0)
+    key = (tasks.LESION, atlas.id, network)
+    model = model_offer.language_model(atlas, needed_for="to make a lesion", key="lesson-lesions")
+    if model is None:
+        return None
+    found = _run(
+        key,
+        f"Silence {frame.count(n, 'unit')}",
+        tasks.lesion(
+            resources.shelf(), resources.workspace(), model=model.source, atlas=atlas.id,
+            network=network,
+        ),
+    )  # fmt: skip
+    if found is None:
+        return None
+    changes = brief.changes(found)
+    worst = max(changes[LESION], key=changes[LESION].__getitem__)
+    others = [value for kind, value in changes[LESION].items() if kind != worst]
+    top = str(resources.network_table(atlas.id)["top_domain"].iloc[network])
+    said = (
+        f"Silencing network {network} ({n:,} units) costs {worst} most: "
+        f"{changes[LESION][worst]:+.2f} nats a token; a random lesion of as many units costs it "
+        f"{changes[RANDOM][worst]:+.2f}."
+    )
+    if others:
+        said += f" The other texts lose {min(others):+.2f} to {max(others):+.2f}."
+    frame.picture(
+        drawn.loss_bars(
+            {f"network {network}": changes[LESION], "random, as many": changes[RANDOM]},
+            y_title="loss above healthy (nats)",
+            says=said + " One short text of each kind: no standard error.",
+            palette=frame.palette(),
+        ),
+        key="lesson-lesion-bars",
+    )
+    if changes[LESION][worst] < 0.02:
+        supports = "none"
+    else:
+        is_own = worst == top and changes[LESION][worst] > 1.5 * max(others, default=0.0)
+        supports = "own" if is_own else "all"
+    return Finding(sentence=said, supports=supports)
+
+
+def pruning(atlas: NetworkAtlas) -> Finding | None:
+    """Silence one unit in five by each of four rules."""
+    key = (tasks.PRUNE, atlas.id, -1)
+    model = model_offer.language_model(atlas, needed_for="to try the rules", key="lesson-pruning")
+    if model is None:
+        return None
+    found = _run(
+        key,
+        "Silence one unit in five by each rule",
+        tasks.prune(resources.shelf(), resources.workspace(), model=model.source, atlas=atlas.id),
+    )
+    if found is None:
+        return None
+    changes = brief.changes(found)
+    mean = {name: sum(changes[name].values()) / len(changes[name]) for name in RULES}
+    best = min(mean, key=mean.__getitem__)
+    said = "Loss above the whole model, mean over kinds of text: " + ", ".join(
+        f"{_RULE_NAMES[name]} {value:+.2f}" for name, value in mean.items()
+    )
+    said += " nats a token."
+    frame.picture(
+        drawn.loss_bars(
+            {_RULE_NAMES[name]: changes[name] for name in RULES},
+            y_title="loss above whole (nats)",
+            says=said + " One short text of each kind: no standard error.",
+            palette=frame.palette(),
+        ),
+        key="lesson-rule-bars",
+    )
+    return Finding(sentence=said, supports=best)
+
+
+def _run(key: tuple[str, str, int], label: str, task: Any) -> Losses | None:
+    """Draw the button of a short job; return its result once it is there."""
+    results: dict[tuple[str, str, int], Losses] = view_state.widget(_RESULTS) or {}
+
+    def take(job: Job) -> None:
+        done = (job.kind, str(job.inputs["atlas"]), int(job.inputs.get("network", -1)))
+        view_state.remember(_RESULTS, {**(view_state.widget(_RESULTS) or {}), done: job.result})
+
+    frame.follow(key[0], on_done=take)
+    is_waiting = not frame.is_active(key[0]) and key not in results
+    if is_waiting and st.button(
+        label, type="primary", icon=":material/play_arrow:", key=f"run-{key[0]}"
+    ):
+        frame.start(task)
+        st.rerun()
+    return results.get(key)

@@ -1,0 +1,140 @@
+"""Activities on networks: a map with its threshold, and two atlases."""
+
+import html
+
+import numpy as np
+import streamlit as st
+from scipy.stats import norm
+
+from app import figures
+from app.learn import data as cache
+from app.learn import figures as drawn
+from app.learn.activities.shared import pick_network
+from app.learn.lesson import Finding
+from app.shell import recipes, resources, view_state
+from app.shell.caches import nilearn
+from app.widgets import frame
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+
+_FIRST_Z = 3.0
+_FIRST_SHOWN = 4
+
+
+def a_map(atlas: NetworkAtlas) -> Finding | None:
+    """Draw a network and the real motor map at the same threshold."""
+    left, right = st.columns(2, gap="medium", vertical_alignment="bottom")
+    with left:
+        network = pick_network(atlas, chapter="map", default=cache.most_selective(atlas.id))
+    with right:
+        z: float = st.slider(
+            "Threshold |z|", *view_state.Z_RANGE, _FIRST_Z, 0.5, key="lesson-map-z"
+        )
+    left, right = st.columns(2, gap="large")
+    alive = atlas.decomposition.alive
+    magnitude = np.abs(atlas.maps[network, alive])
+    with left:
+        st.subheader(f"Network {network} of the model", anchor=False)
+        volume = resources.volume(atlas.id, network)
+        limit = resources.colour_limit(atlas.id, z)
+        if volume is None:
+            shown = figures.network_map(
+                atlas.layer_map(network),
+                atlas.depth_profile(network, z=z),
+                network=network,
+                threshold=z,
+                limit=limit,
+                palette=frame.palette(),
+                labels=resources.grouping(atlas.id),
+            )
+            made = recipes.code("layers", atlas=atlas.id, network=network, z=z)
+        else:
+            shown = figures.cortex_projections(
+                volume, network=network, threshold=z, limit=limit, palette=frame.palette()
+            )
+            made = recipes.code("cortex", atlas=atlas.id, network=network, z=z)
+        frame.picture(shown, key="lesson-map", made=made)
+    with right:
+        st.subheader("Left or right hand, real brains", anchor=False)
+        real = nilearn.motor(z, frame.palette().mode)
+        st.image(real.png, width="stretch", alt=real.alternative)
+        st.caption(frame.plain(real.alternative))
+        share, bell = float((magnitude > z).mean()), float(2 * norm.sf(z))
+        with st.container(horizontal=True):
+            st.metric("Units beyond the threshold", f"{int((magnitude > z).sum()):,}", border=True)
+            st.metric("A bell curve would have", f"{bell * len(magnitude):,.0f}", border=True)
+        st.caption(f"{share:.2%} of the units, against {bell:.2%}.")
+    n_far = int((magnitude > _FIRST_Z).sum())
+    expected = float(2 * norm.sf(_FIRST_Z)) * len(magnitude)
+    times = n_far / max(expected, 1e-9)
+    supports = "more" if times > 2 else "same" if times > 0.67 else "fewer"
+    return Finding(
+        sentence=f"{n_far:,} of {len(magnitude):,} units of network {network} have |z| above 3; a "
+        f"bell curve would have {expected:,.0f}: {times:.1f} times as many.",
+        supports=supports,
+    )
+
+
+def atlases(atlas: NetworkAtlas) -> Finding | None:
+    """Draw the brain's named networks, and how many networks a unit of the model is in."""
+    mode = frame.palette().mode
+    left, right = st.columns(2, gap="large")
+    names = cache.brain_networks()
+    with left:
+        st.subheader("300 regions of the brain", anchor=False)
+        chosen = st.pills(
+            "Networks of the brain",
+            list(names),
+            default=list(names)[:_FIRST_SHOWN],
+            selection_mode="multi",
+            format_func=spaced,
+            wrap=True,
+            key="lesson-brain-networks",
+            label_visibility="collapsed",
+        )
+        if chosen:
+            colours = cache.region_colours(list(names), mode)
+            said = ", ".join(f"{spaced(name)} ({names[name]} regions)" for name in chosen)
+            st.image(
+                cache.glass_brain(tuple(chosen), mode),
+                width="stretch",
+                alt=f"Regions of the brain's networks on a glass brain: {said}.",
+            )
+            st.html(_legend([(spaced(name), colours[name]) for name in chosen]))
+            st.caption(f"{said}. Seen from the left side, the back and above, by nilearn.")
+        else:
+            st.caption("Choose a network to light it up.")
+    with right:
+        st.subheader(f"{atlas.layout.n_units:,} units of the model", anchor=False)
+        z: float = st.slider(
+            "Threshold |z|", *view_state.Z_RANGE, _FIRST_Z, 0.5, key="lesson-atlas-z"
+        )
+        shown = drawn.membership_bars(
+            cache.networks_per_unit(atlas.id, z), z=z, palette=frame.palette()
+        )
+        frame.picture(shown, key="lesson-members")
+    counts = cache.networks_per_unit(atlas.id, _FIRST_Z)
+    members = int(counts[1:].sum())
+    shared = int(counts[2:].sum()) / max(members, 1)
+    supports = "none" if shared < 0.05 else "some" if shared <= 0.6 else "most"
+    return Finding(
+        sentence=f"At |z| above 3, {members:,} of {counts.sum():,} units are in some network; "
+        f"{shared:.0%} of these are in two or more.",
+        supports=supports,
+    )
+
+
+def spaced(name: str) -> str:
+    """Return DefaultMode as “Default mode”."""
+    words = "".join(f" {c.lower()}" if c.isupper() else c for c in name).strip()
+    return words.capitalize()
+
+
+def _legend(rows: list[tuple[str, str]]) -> str:
+    palette = frame.palette()
+    spans = "".join(
+        '<span style="display:inline-flex;align-items:center;gap:6px;margin-right:14px">'
+        f'<span style="width:12px;height:12px;border-radius:6px;background:{colour}"></span>'
+        f"{html.escape(name)}</span>"
+        for name, colour in rows
+    )
+    return f'<div style="font-size:.86rem;color:{palette.text}">{spans}</div>'

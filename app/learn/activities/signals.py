@@ -1,0 +1,136 @@
+"""Activities on what is measured: two clocks, neighbours, time courses."""
+
+import numpy as np
+import streamlit as st
+
+from app import figures
+from app.figures import markup
+from app.learn import data as cache
+from app.learn import figures as drawn
+from app.learn.activities.shared import pick_network
+from app.learn.lesson import Finding
+from app.shell import recipes, resources
+from app.shell.caches import networks
+from app.widgets import frame
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+
+_STEP_S = 0.1
+
+
+def clocks(atlas: NetworkAtlas) -> Finding | None:
+    """Draw blood's answer to flashes beside a network's answer to a word."""
+    palette = frame.palette()
+    left, right = st.columns(2, gap="large")
+    response = cache.blood(_STEP_S)
+    with left:
+        st.subheader("A voxel in visual cortex", anchor=False)
+        gap = st.slider("Seconds between two flashes", 0.0, 20.0, 12.0, 0.5, key="lesson-gap")
+        t_r = st.slider("Seconds between scans (TR)", 0.5, 3.0, 2.0, 0.5, key="lesson-tr")
+        shown = drawn.blood_response(
+            response, step_s=_STEP_S, gap_s=gap, t_r_s=t_r, palette=palette
+        )
+        frame.picture(shown, key="lesson-blood")
+    with right:
+        st.subheader("A network of the model", anchor=False)
+        network = pick_network(atlas, chapter="signal", default=cache.with_a_word(atlas.id))
+        words = cache.favourite_words(atlas.id, network)
+        if not words:
+            st.info("This network has no word of its own. Choose another one.")
+            return None
+        word = st.selectbox(
+            "Around which word",
+            words,
+            format_func=lambda text: repr(markup.visible(text))[1:-1],
+            key=f"lesson-word-{network}",
+        )
+        found = cache.event_average(atlas.id, network, word)
+        shown = drawn.event_average(
+            found.lags, found.mean, word=word, n_events=found.n_events, network=network,
+            palette=palette,
+        )  # fmt: skip
+        frame.picture(shown, key="lesson-event")
+    peak = _STEP_S * int(response.argmax())
+    supports = "once" if peak < 1 else "seconds" if peak < 20 else "minute"
+    return Finding(
+        sentence=f"Blood is highest {peak:.1f} s after one flash. Network {network} is strongest "
+        f"{_when(found.peak)}; one token later, {found.left_after_one:.0%} of that is left.",
+        supports=supports,
+    )
+
+
+def _when(lag: int) -> str:
+    """Return a lag in words."""
+    if lag == 0:
+        return "at its word itself"
+    return f"{frame.count(abs(lag), 'token')} {'before' if lag < 0 else 'after'} its word"
+
+
+def neighbours(atlas: NetworkAtlas) -> Finding | None:
+    """Draw how alike places are by distance: in a brain, by number, in the cortex."""
+    network = pick_network(atlas, chapter="units", default=cache.most_selective(atlas.id))
+    brain = cache.likeness_in_the_brain()
+    model = cache.likeness(atlas.id, network, resources.cortex(atlas.id) is not None)
+    curves = {"brain: motor map, left to right": brain, "model: units by number": model["number"]}
+    if "cortex" in model:
+        curves["model: in this app's cortex"] = model["cortex"]
+    near, by_number = float(brain[0]), float(np.nan_to_num(model["number"][0]))
+    said = (
+        f"Correlation of |value| with that of the place one step on: {near:.2f} in the brain "
+        f"(a voxel, 3 mm), {by_number:.2f} between neighbours by number in network {network}"
+    )
+    if "cortex" in model:
+        said += f", {model['cortex'][0]:.2f} in the cortex, where units were put by network"
+    said += "."
+    shown = drawn.lines(
+        curves, cache.DISTANCES, x_title="steps apart", y_title="correlation", says=said,
+        palette=frame.palette(),
+    )  # fmt: skip
+    frame.picture(shown, key="lesson-likeness")
+    where = "both" if by_number > 0.3 else "brain"
+    return Finding(sentence=said, supports=where if near > 0.3 else "neither")
+
+
+def courses(atlas: NetworkAtlas) -> Finding | None:
+    """Draw a network's strength over a text."""
+    left, right = st.columns(2, gap="medium")
+    with left:
+        network = pick_network(atlas, chapter="time", default=cache.most_selective(atlas.id))
+    titles = networks.session_titles(atlas.id)
+    first = networks.passages(atlas.id, network, 0)
+    with right:
+        session = st.selectbox(
+            "Text",
+            range(len(titles)),
+            index=first[0].session if first else 0,
+            format_func=titles.__getitem__,
+            key=f"lesson-session-{network}",
+        )
+    values, texts, n_dummy = resources.session_course(atlas.id, network, session)
+    frame.picture(
+        figures.time_course(
+            values,
+            texts,
+            network=network,
+            n_dummy_tokens=n_dummy,
+            palette=frame.palette(),
+        ),
+        key="lesson-course",
+        made=recipes.code("time-course", atlas=atlas.id, network=network, session=session),
+    )
+    with st.container(height=260, border=True):
+        st.html(
+            markup.token_strip(
+                texts,
+                values,
+                limit=resources.strength(atlas.id, network),
+                palette=frame.palette(),
+            )
+        )
+    share = cache.share_between_sessions(atlas.id)
+    middle = float(np.median(share))
+    return Finding(
+        sentence=f"For the median network {middle:.0%} of the variance lies between texts and "
+        f"{1 - middle:.0%} within them; for network {network}, {share[network]:.0%} and "
+        f"{1 - share[network]:.0%}; the most between texts is {share.max():.0%}.",
+        supports="between" if middle > 0.5 else "within",
+    )

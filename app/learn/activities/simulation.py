@@ -1,0 +1,72 @@
+"""The activity of the chapter on ICA: known networks in a simulated brain, found again or not."""
+
+import streamlit as st
+
+from app.learn import data as cache
+from app.learn.brain_figures import found_maps, match_bars
+from app.learn.lesson import Finding
+from app.shell import glossary
+from app.widgets import frame
+from fnprune_core.teaching import simulated_fmri
+
+_NOISE = (0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
+_PEOPLE = (1, 2, 4, 8, 16)
+FOUND_FROM = 0.7
+_SHORT = {"DefaultMode": "Default", "SomatomotorDorsal": "Motor", "FrontoParietal": "Fronto-p."}
+#: What the prediction was about.
+ASKED = (4, 0.5)
+
+
+def planted() -> Finding | None:
+    """Draw what was planted, what ICA and PCA find, and how well they match."""
+    left, right = st.columns(2, gap="large")
+    with left:
+        people: int = st.select_slider(
+            "People in the scanner",
+            _PEOPLE,
+            value=ASKED[0],
+            key="lesson-people",
+            help=glossary.tip("subject"),
+        )
+    with right:
+        noise: float = st.select_slider(
+            "Noise, in multiples of the signal",
+            _NOISE,
+            value=ASKED[1],
+            key="lesson-noise",
+            help="Standard deviation of a voxel's noise over that of a network at its peak.",
+        )
+    head, palette = simulated_fmri.head(), frame.palette()
+    names = [_SHORT.get(name, name) for name in simulated_fmri.PLANTED]
+    ica, pca = cache.recovered(people, noise, 0)
+    rows = {
+        "Planted": [head.volume(each) for each in cache.planted_maps()],
+        "ICA": [head.volume(each) for each in ica.maps],
+        "PCA": [head.volume(each) for each in pca.maps],
+    }
+    r = {"ICA": ica.r, "PCA": pca.r}
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        frame.picture(found_maps(rows, names, r, palette=palette), key="lesson-found")
+    with right:
+        st.subheader("Match with the truth", anchor=False)
+        frame.picture(
+            match_bars(r, names, found_from=FOUND_FROM, palette=palette), key="lesson-match"
+        )
+        who = "1 person" if people == 1 else f"{people} people"
+        st.caption(
+            f"{who}, {simulated_fmri.N_SCANS} scans each, one in {simulated_fmri.T_R_S:g} s; "
+            f"{len(head.voxels):,} voxels of "
+            f"{simulated_fmri.VOXEL_MM} mm inside nilearn's MNI152 brain. Places of networks: "
+            "Seitzman et al. 2020. All else is simulated."
+        )
+    asked_ica, asked_pca = cache.recovered(*ASKED, 0)
+    supports = "ica" if asked_ica.r.mean() > asked_pca.r.mean() else "pca"
+    if max(asked_ica.r.mean(), asked_pca.r.mean()) < 0.3:
+        supports = "neither"
+    return Finding(
+        sentence=f"With {ASKED[0]} people and noise {ASKED[1]:g}, the mean |r| to the truth is "
+        f"{asked_ica.r.mean():.2f} for ICA and {asked_pca.r.mean():.2f} for PCA. As you have it "
+        f"now, ICA finds {ica.n_found(FOUND_FROM)} of {len(names)} (|r| above {FOUND_FROM:g}).",
+        supports=supports,
+    )

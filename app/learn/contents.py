@@ -1,0 +1,83 @@
+"""The lesson's table of contents: one card a chapter."""
+
+import streamlit as st
+
+from app.learn import progress
+from app.learn.chapter import track
+from app.learn.lesson import CHAPTERS, Chapter
+from app.shell import resources, view_state
+from app.widgets import frame
+from fnprune_core import workflows
+
+
+def open_example() -> None:
+    """Look at the worked example where nothing else is open: the lesson's data."""
+    if view_state.view().atlas:
+        return
+    found = workflows.find_example(resources.workspace())
+    if found is not None:
+        view_state.open_atlas(found.decomposition_id, recording=found.recording_id)
+        view_state.change(model="embedded")
+        st.rerun()  # the bar above was drawn without it
+
+
+def show() -> None:
+    """Draw all chapters, and where to go on."""
+    frame.heading(
+        "The model as a brain: a lesson",
+        "Eleven short chapters on live data. In each you predict, try it, and check what you "
+        "thought. Nothing to install, nothing to wait for.",
+    )
+    done = progress.n_done()
+    st.html(track())
+    following = progress.next_chapter()
+    minutes = sum(chapter.minutes for chapter in CHAPTERS)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if done == len(CHAPTERS):
+            st.success("All chapters done.", icon=":material/celebration:")
+        else:
+            st.button(
+                f"{'Go on' if done else 'Begin'}: {following.title}",
+                type="primary",
+                icon=":material/play_arrow:",
+                key="lesson-begin",
+                on_click=progress.go,
+                args=(following.slug,),
+            )
+        st.caption(
+            f"{done} of {len(CHAPTERS)} done · about {minutes} minutes in all · kept until you "
+            "close the page",
+            width="content",
+        )
+    if not view_state.view().atlas:
+        st.info(
+            "Most chapters look at an atlas. Build the worked example on the page Start first; "
+            "Why ICA works without.",
+            icon=":material/neurology:",
+        )
+    for first in range(0, len(CHAPTERS), 3):
+        for column, chapter in zip(
+            st.columns(3, gap="small"), CHAPTERS[first : first + 3], strict=False
+        ):
+            with column:
+                _card(chapter, CHAPTERS.index(chapter) + 1)
+
+
+def _card(chapter: Chapter, number: int) -> None:
+    with st.container(border=True, height="stretch"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.markdown(f":material/{chapter.icon}: **{number} · {chapter.title}**")
+            if progress.is_done(chapter):
+                st.badge("done", icon=":material/check:", color="green")
+            elif chapter.slug in progress.progress().predictions:
+                st.badge("begun", icon=":material/edit:", color="gray")
+        st.caption(chapter.idea)
+        st.space("stretch")
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.button(
+                "Open",
+                key=f"lesson-open-{chapter.slug}",
+                on_click=progress.go,
+                args=(chapter.slug,),
+            )
+            st.caption(f"{chapter.minutes} min", width="content")

@@ -1,0 +1,300 @@
+"""Pictures of the lesson: each shows one thing, and reads on a phone."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from app.figures.base import Picture, legend_on_top, safe, style
+from app.figures.markup import visible
+from app.figures.theme import Palette, rgba
+
+
+def blood_response(
+    response: NDArray[np.floating],
+    *,
+    step_s: float,
+    gap_s: float,
+    t_r_s: float,
+    palette: Palette,
+) -> Picture:
+    """Draw what blood does after two brief flashes, and what a scanner sees of it.
+
+    Parameters
+    ----------
+    response : ndarray
+        To one flash, every `step_s` seconds.
+    gap_s : float
+        Between the flashes.
+    """
+    shift = round(gap_s / step_s)
+    n = len(response) + shift
+    one, other = np.zeros(n), np.zeros(n)
+    one[: len(response)] = response
+    other[shift:] = response
+    seconds = np.arange(n) * step_s
+    whole = one + other if shift else one
+    figure = go.Figure()
+    if shift:
+        for part in (one, other):
+            figure.add_scatter(
+                x=seconds.astype(np.float32), y=part.astype(np.float32), mode="lines",
+                line={"color": rgba(palette.quiet, 0.6), "width": 1, "dash": "dot"},
+                hoverinfo="skip", showlegend=False,
+            )  # fmt: skip
+    figure.add_scatter(
+        x=seconds.astype(np.float32), y=whole.astype(np.float32), mode="lines", name="blood",
+        line={"color": palette.hot[1], "width": 2},
+        hovertemplate="%{x:.1f} s: %{y:.2f}<extra></extra>",
+    )  # fmt: skip
+    scans = np.arange(0, seconds[-1] + 1e-9, t_r_s)
+    seen = np.interp(scans, seconds, whole)
+    figure.add_scatter(
+        x=scans.astype(np.float32), y=seen.astype(np.float32), mode="markers", name="scans",
+        marker={"color": palette.text, "size": 7},
+        hovertemplate="scan at %{x:.1f} s: %{y:.2f}<extra></extra>",
+    )  # fmt: skip
+    flashes = [0.0, gap_s] if shift else [0.0]
+    figure.add_scatter(
+        x=flashes, y=[-0.32] * len(flashes), mode="markers", name="flash",
+        marker={"color": palette.accent, "size": 12, "symbol": "triangle-up"},
+        hovertemplate="flash at %{x:.1f} s<extra></extra>",
+    )  # fmt: skip
+    style(figure, palette, height=300)
+    legend_on_top(figure, palette)
+    figure.update_xaxes(title_text="seconds")
+    figure.update_yaxes(title_text="signal (one flash peaks at 1)")
+    peak = float(seconds[int(whole.argmax())])
+    return Picture(
+        figure=figure,
+        alternative=(
+            f"The response of blood to {len(flashes)} flash{'es' if shift else ''}: highest "
+            f"{peak:.1f} s after the first, {whole.max():.2f} high; a scan every {t_r_s:g} s."
+        ),
+        table=pd.DataFrame({"seconds": scans, "signal": seen.round(3)}),
+    )
+
+
+def event_average(
+    lags: NDArray[np.integer],
+    mean: NDArray[np.floating],
+    *,
+    word: str,
+    n_events: int,
+    network: int,
+    palette: Palette,
+) -> Picture:
+    """Draw a network's strength around a word, token by token."""
+    at = int(np.argmax(mean))
+    colours = [palette.hot[1] if lag == lags[at] else palette.quiet for lag in lags]
+    figure = go.Figure(
+        go.Bar(
+            x=lags.astype(np.int16), y=mean.astype(np.float32),
+            marker={"color": colours, "line": {"width": 0}},
+            hovertemplate="%{x} tokens after: %{y:.2f} sd<extra></extra>",
+        )
+    )  # fmt: skip
+    style(figure, palette, height=300)
+    figure.update_layout(margin_t=36, bargap=0.1)
+    figure.update_xaxes(title_text="tokens after the word")
+    figure.update_yaxes(title_text="strength (standard deviations)")
+    shown = safe(visible(word)).replace("\n", "⏎")
+    return Picture(
+        figure=figure,
+        alternative=(
+            f"Network {network} around “{shown}”, mean of {n_events:,} places: strongest at lag "
+            f"{int(lags[at])}, {mean[at]:.1f} standard deviations."
+        ),
+        table=pd.DataFrame({"tokens after": lags, "strength": mean.round(3)}),
+    )
+
+
+def lines(
+    curves: Mapping[str, NDArray[np.floating]],
+    x: Sequence[float],
+    *,
+    x_title: str,
+    y_title: str,
+    says: str,
+    palette: Palette,
+    marked: float | None = None,
+) -> Picture:
+    """Draw a few named curves over the same x; the first is the real brain.
+
+    Parameters
+    ----------
+    says : str
+        The picture's text alternative.
+    marked : float, optional
+        An x to mark by a line.
+    """
+    figure = go.Figure()
+    looks = (("solid", "circle"), ("dash", "square"), ("dot", "diamond"))
+    for (name, values), colour, (dash, symbol) in zip(
+        curves.items(), (palette.hot[1], palette.text, palette.accent), looks, strict=False
+    ):
+        figure.add_scatter(
+            x=list(x), y=np.asarray(values, dtype=np.float32), mode="lines+markers", name=name,
+            line={"color": colour, "width": 2, "dash": dash},
+            marker={"symbol": symbol, "size": 7},
+            hovertemplate=f"{safe(name)}, %{{x:g}}: %{{y:.2f}}<extra></extra>",
+        )  # fmt: skip
+    style(figure, palette, height=320)
+    legend_on_top(figure, palette)
+    figure.update_layout(margin_t=64)
+    if marked is not None:
+        figure.add_vline(x=marked, line={"color": palette.quiet, "width": 1, "dash": "dot"})
+    figure.update_xaxes(title_text=x_title)
+    figure.update_yaxes(title_text=y_title, range=[-0.08, 1.06])
+    return Picture(
+        figure=figure,
+        alternative=says,
+        table=pd.DataFrame(
+            {x_title: list(x)}
+            | {name: np.asarray(values).round(3) for name, values in curves.items()}
+        ),
+    )
+
+
+def membership_bars(counts: NDArray[np.integer], *, z: float, palette: Palette) -> Picture:
+    """Draw how many units are in no network, one, two, three, four or more."""
+    most = 4
+    held = np.zeros(most + 1, dtype=np.int64)
+    for number, count in enumerate(counts.tolist()):
+        held[min(number, most)] += count
+    share = held / max(held.sum(), 1)
+    names = ["none", "1", "2", "3", f"{most} or more"]
+    figure = go.Figure(
+        go.Bar(
+            x=names, y=(share * 100).astype(np.float32), customdata=held,
+            marker={
+                "color": [palette.line, palette.quiet, *[palette.accent] * 3],
+                "line": {"width": 0},
+            },
+            text=[f"{value:.0%}" for value in share], textposition="outside", cliponaxis=False,
+            textfont={"color": palette.text},
+            hovertemplate="%{customdata:,} units in %{x}<extra></extra>",
+        )
+    )  # fmt: skip
+    style(figure, palette, height=280)
+    figure.update_layout(margin_t=28)
+    figure.update_xaxes(title_text=f"networks with |z| above {z:g}", type="category")
+    figure.update_yaxes(title_text="% of units")
+    members = held[1:].sum()
+    return Picture(
+        figure=figure,
+        alternative=(
+            f"At |z| above {z:g}, {held[0]:,} of {held.sum():,} units are in no network, "
+            f"{held[1]:,} in one and {held[2:].sum():,} in several"
+            + (f", {held[2:].sum() / members:.0%} of those in any." if members else ".")
+        ),
+        table=pd.DataFrame({"networks": names, "units": held}),
+    )
+
+
+def contrast_points(
+    difference: NDArray[np.floating],
+    p_documents: NDArray[np.floating],
+    p_tokens: NDArray[np.floating],
+    *,
+    names: Sequence[str],
+    palette: Palette,
+) -> Picture:
+    """Draw each network's p-value, tested over documents and over tokens.
+
+    p-values are corrected for the false discovery rate, or not, as they come.
+    """
+    order = np.argsort(p_documents, kind="stable")
+    figure = go.Figure()
+    for values, name, symbol, colour in (
+        (p_tokens, "tokens as observations", "x-thin", palette.cold[1]),
+        (p_documents, "documents as observations", "circle", palette.hot[1]),
+    ):
+        figure.add_scatter(
+            x=np.arange(1, len(order) + 1),
+            y=np.minimum(-np.log10(np.maximum(values[order], 1e-30)), 12).astype(np.float32),
+            mode="markers",
+            name=name,
+            customdata=[safe(names[k]) for k in order],
+            marker={
+                "symbol": symbol, "size": 7, "color": colour,
+                "line": {"width": 1.5, "color": colour},
+            },
+            hovertemplate="%{customdata}<br>−log10 p %{y:.1f}<extra></extra>",
+        )  # fmt: skip
+    figure.add_hline(y=-np.log10(0.05), line={"color": palette.text, "width": 1, "dash": "dash"})
+    style(figure, palette, height=320)
+    legend_on_top(figure, palette)
+    figure.update_layout(margin_t=64)
+    figure.update_xaxes(title_text="networks, by p over documents")
+    figure.update_yaxes(title_text="−log10 p (12 at most)", rangemode="tozero")
+    n = len(order)
+    return Picture(
+        figure=figure,
+        alternative=(
+            f"p below 0.05 (above the dashed line): {int((p_documents < 0.05).sum())} of {n} "
+            f"networks over documents, {int((p_tokens < 0.05).sum())} over tokens."
+        ),
+        table=pd.DataFrame(
+            {
+                "network": [names[k] for k in order],
+                "difference (sd)": difference[order].round(3),
+                "p, documents": p_documents[order],
+                "p, tokens": p_tokens[order],
+            }
+        ),
+    )
+
+
+def loss_bars(
+    changes: Mapping[str, Mapping[str, float]],
+    *,
+    y_title: str,
+    says: str,
+    palette: Palette,
+) -> Picture:
+    """Draw the change of loss by kind of text, one colour a condition.
+
+    Parameters
+    ----------
+    changes : mapping
+        Condition → kind of text → nats per token.
+    """
+    figure = go.Figure()
+    colours = [palette.hot[1], palette.quiet, palette.accent, palette.cold[1]]
+    for (name, values), colour in zip(changes.items(), colours, strict=False):
+        figure.add_bar(
+            x=[safe(kind) for kind in values],
+            y=np.asarray(list(values.values()), dtype=np.float32),
+            name=safe(name),
+            marker={"color": colour, "line": {"width": 0}},
+            hovertemplate=f"{safe(name)}, %{{x}}: %{{y:+.2f}} nats<extra></extra>",
+        )
+    style(figure, palette, height=320)
+    legend_on_top(figure, palette)
+    figure.update_layout(margin_t=64, barmode="group")
+    figure.add_hline(y=0, line={"color": palette.line, "width": 1})
+    figure.update_yaxes(title_text=y_title)
+    _cut(figure, changes, palette)
+    kinds = list(next(iter(changes.values()), {}))
+    table = {"text": kinds} | {
+        name: [round(values[kind], 3) for kind in kinds] for name, values in changes.items()
+    }
+    return Picture(figure=figure, alternative=says, table=pd.DataFrame(table))
+
+
+def _cut(figure: go.Figure, changes: Mapping[str, Mapping[str, float]], palette: Palette) -> None:
+    """End the axis above the second largest condition where one towers over all, and say so."""
+    largest = sorted((max(values.values()), name) for name, values in changes.items() if values)
+    if len(largest) < 2 or largest[-1][0] <= 2.5 * max(largest[-2][0], 0.05):
+        return
+    lowest = min(min(values.values()) for values in changes.values())
+    top = 1.4 * largest[-2][0]
+    figure.update_yaxes(range=[1.1 * min(lowest, 0.0), top])
+    figure.add_annotation(
+        text=f"{safe(largest[-1][1])} goes up to {largest[-1][0]:+.1f}, beyond the axis",
+        x=1, y=1, xref="paper", yref="paper", xanchor="right", yanchor="top", showarrow=False,
+        font={"color": palette.text, "size": 12}, bgcolor=palette.canvas,
+    )  # fmt: skip

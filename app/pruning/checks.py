@@ -1,0 +1,78 @@
+"""What the prune lab checks before a job starts, and what a job keeps beside its plan. Pure."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.shell.jobs import Report
+from app.shell.tasks import PLAN, Planned, Task
+from fnprune_core.errors import FnpruneError
+from fnprune_core.models.layout import UnitLayout
+from fnprune_core.plans import decision_log
+from fnprune_core.plans.allocation import choose_units
+from fnprune_core.plans.decision_log import Decision
+from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.progress import CancelToken
+from fnprune_core.pruning.planner import canonical_settings
+from fnprune_core.storage import Workspace
+
+MOST_PERCENT = 90  # of units, or of attention, that the form lets go
+
+
+def refusal(
+    settings: PlanSettings, layout: UnitLayout, *, has_dummy_tokens: bool
+) -> FnpruneError | None:
+    """Return why no plan with these settings is possible, or None: without model or scores.
+
+    Which units serve sinks is not known here, only how many: pins are taken to be among them, so
+    that what is refused is impossible, while a handful of units may still be refused by the job.
+    """
+    asked = canonical_settings(settings)
+    try:
+        stay, go = asked.pins(layout)
+        n_sinks = asked.sink_units if has_dummy_tokens else 0
+        choose_units(
+            np.zeros(layout.n_units),
+            layout=layout,
+            ratio=asked.ratio,
+            allocation=asked.allocation,
+            protected=_with_sinks(layout, stay, go, n_sinks),
+            pinned=go,
+            multiple=asked.multiple,
+            layer_weights=asked.layer_weights,
+        )
+    except FnpruneError as error:
+        return error
+    return None
+
+
+def _with_sinks(
+    layout: UnitLayout, stay: NDArray[np.bool_], go: NDArray[np.bool_], n: int
+) -> NDArray[np.bool_]:
+    """Return the units that stay with so many of each layer among them: (n_units,)."""
+    protected = stay.copy()
+    for kept, gone in zip(layout.split(protected), layout.split(go), strict=True):
+        free = np.flatnonzero(~kept & ~gone)
+        kept[free[: max(n - int(kept.sum()), 0)]] = True  # a view into `protected`
+    return protected
+
+
+def with_log(task: Task, workspace: Workspace, decisions: Sequence[Decision]) -> Task:
+    """Return a task that keeps a log of decisions with its plan as soon as the plan is made."""
+
+    def run(report: Report, cancel: CancelToken) -> Any:
+        def told(event: Any) -> None:
+            plan = event.plan_ids.get(PLAN) if isinstance(event, Planned) else None
+            if plan:
+                # Damaged notes must not cost a measurement; the page tells of them and mends.
+                with suppress(FnpruneError):
+                    decision_log.add_decisions(workspace, plan, decisions)
+            report(event)
+
+        return task.function(told, cancel)
+
+    return replace(task, function=run)

@@ -1,0 +1,221 @@
+"""The comparison of a plan with the dense model and baselines: live, stopped, or finished."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from app import figures
+from app.pruning.comparison_rows import QUANTITIES, Choices, comparison_table, marks, shown_label
+from app.pruning.figures import comparison_chart
+from app.shell import recipes, resources, tasks, view_state
+from app.shell.jobs import Job
+from app.shell.tasks import DENSE, PLAN, Comparison, Partial, Planned
+from app.widgets import frame
+from fnprune_core import workflows
+from fnprune_core.evaluation.perplexity import Perplexity
+from fnprune_core.scores.units import SCORES
+
+
+def results_of(job: Job) -> dict[str, Perplexity]:
+    """Return the latest result of each model in a job's events, in the order of its plans."""
+    found = {event.label: event.result for event in job.events if isinstance(event, Partial)}
+    planned = _planned(job)
+    order = list(found) if planned is None else list(planned.plan_ids)
+    return {label: found[label] for label in order if label in found}
+
+
+def _planned(job: Job) -> Planned | None:
+    return next((e for e in reversed(job.events) if isinstance(e, Planned)), None)
+
+
+def job_of(plan_id: str) -> Job | None:
+    """Return the finished job that made a plan, if this server still knows it."""
+    for job in resources.jobs().jobs("prune"):
+        if isinstance(job.result, Comparison) and job.result.plan_ids[PLAN] == plan_id:
+            return job
+    return None
+
+
+def stored_results(plan_id: str) -> dict[str, Perplexity]:
+    """Return what the workspace knows of a plan, the dense model, and rivals on the same text."""
+    own = _evaluations(plan_id, text="")
+    ids = {label: own[label] for label in (DENSE, PLAN) if label in own}
+    if PLAN in ids:
+        text = _text_of(ids[PLAN])
+        for label, rival in _rivals(plan_id).items():
+            rivals = _evaluations(rival, text=text)
+            if PLAN in rivals:
+                ids.setdefault(label, rivals[PLAN])
+    return {label: resources.evaluation(id) for label, id in ids.items()}
+
+
+def _evaluations(plan_id: str, *, text: str) -> dict[str, str]:
+    """Return the evaluations of a plan and of the dense model on a text, by default the newest."""
+    ids: dict[str, str] = {}
+    for name, id in workflows.evaluations_of(resources.workspace(), plan_id).items():
+        text = text or _text_of(id)
+        if _text_of(id) == text:
+            ids.setdefault(DENSE if name.startswith(DENSE) else PLAN, id)
+    return ids
+
+
+def _text_of(evaluation_id: str) -> str:
+    return str(resources.manifest("evaluations", evaluation_id)["inputs"]["text_sha256"])
+
+
+def _rivals(plan_id: str) -> dict[str, str]:
+    """Return plans of the same recording and settings with another score, by label."""
+    entries = resources.workspace().entries("plans")
+    own: dict[str, Any] = next((e.manifest["inputs"] for e in entries if e.id == plan_id), {})
+    found: dict[str, str] = {}
+    for entry in entries:
+        inputs = entry.manifest["inputs"]
+        if "settings" in own and "settings" in inputs and _differ_in_score(inputs, own):
+            settings = inputs["settings"]
+            found.setdefault(tasks.rival(settings["score"], settings["seed"]), entry.id)
+    by_score = {score: [x for x in found if x.split(",")[0] == score] for score in SCORES}
+    return {label: found[label] for labels in by_score.values() for label in sorted(labels)}
+
+
+def _differ_in_score(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    """Whether two plans are of one recording and differ in what the score alone decides."""
+    first, second = a["settings"], b["settings"]
+    ignored = {"score", "seed", "preserved"}
+    rows = [SCORES[each["score"]] for each in (first, second) if each["score"] in SCORES]
+    if any(row.allocation is not None for row in rows):
+        ignored |= {"allocation", "sink_units"}
+    same = (first.keys() | second.keys()) - ignored
+    return bool(
+        a["recording_id"] == b["recording_id"]
+        and first["score"] != second["score"]
+        and all(first.get(name) == second.get(name) for name in same)
+    )
+
+
+def evaluation_ids(job: Job | None, plan_id: str) -> Mapping[str, str]:
+    """Return the evaluations to be printed on a plan's model card, by label."""
+    if job is not None and isinstance(job.result, Comparison):
+        return job.result.evaluation_ids
+    return workflows.evaluations_of(resources.workspace(), plan_id)
+
+
+def draw(
+    results: Mapping[str, Perplexity],
+    *,
+    key: str,
+    choices: Choices = QUANTITIES,
+    plan: str = PLAN,
+    made_of: str = "",
+) -> None:
+    """Draw the chart by domain, the table of differences, and the protocol.
+
+    Parameters
+    ----------
+    choices : mapping
+        What can be drawn.
+    plan : str
+        Label of the plan that stands out.
+    made_of : str, optional
+        Id of a plan; given, the page tells how its numbers are made again.
+    """
+    if not results:
+        return
+    name = st.segmented_control(
+        "What is drawn",
+        list(choices),
+        default=next(iter(choices)),
+        required=True,
+        key=f"{key}-quantity",
+        label_visibility="collapsed",
+        persist_state="session",
+    )
+    quantity, reference = choices[name]
+    atlas = view_state.view().atlas
+    frame.picture(
+        comparison_chart(marks(results, reference, plan=plan), quantity, palette=frame.palette()),
+        key=f"{key}-chart",
+        note=key != "live",
+        made=recipes.code("comparison", atlas=atlas, plan=made_of) if made_of and atlas else "",
+    )
+    table = comparison_table(results, plan=plan)
+    st.dataframe(
+        table,
+        hide_index=True,
+        alt="Perplexity of each model, with paired differences to dense and to your plan",
+        key=f"{key}-table",
+        placeholder="",
+        column_config={
+            "perplexity": st.column_config.NumberColumn(format="%.2f"),
+            "± SE": st.column_config.NumberColumn(format="%.2f"),
+        },
+    )
+    _say_protocol(results)
+
+
+def _say_protocol(results: Mapping[str, Perplexity]) -> None:
+    first = next(iter(results.values()))
+    least = min(len(result.window_nll) for result in results.values())
+    protocol = first.protocol
+    known = "" if first.domain_names else " Its domains are not known: apply again to see them."
+    st.caption(
+        f"{least} of {protocol.n_windows} windows of {protocol.window} tokens, "
+        f"{protocol.n_tokens:,} predictions in all, {protocol.dtype} on {protocol.device}, text "
+        f"{protocol.text_sha256[:8]}. Standard errors over {first.resampling_unit}; those of "
+        f"several random seeds are the spread over them. Differences are paired by window.{known}"
+    )
+    for label, result in results.items():
+        if result.failure:
+            name = frame.plain(shown_label(label))
+            st.warning(f"{name}: {result.failure}", icon=":material/warning:")
+
+
+def live(job_id: str) -> None:
+    """Draw a running comparison, polled in a fragment of its own."""
+    st.fragment(_live, run_every=1.5)(job_id)
+
+
+def _live(job_id: str) -> None:
+    job = resources.jobs().job(job_id)
+    if job is not None and job.is_active:
+        for event in job.events:
+            if isinstance(event, Planned) and event.note:
+                st.warning(event.note, icon=":material/warning:")
+        draw(results_of(job), key="live")
+    else:
+        st.rerun()
+
+
+def stopped(job: Job) -> None:
+    """Draw what a stopped comparison had read, and offer to go on from there."""
+    planned, results = _planned(job), results_of(job)
+    if planned is None or planned.order is None:
+        return
+    order = planned.order
+    st.button(
+        "Go on where it stopped",
+        icon=":material/resume:",
+        key=f"resume-{job.id}",
+        on_click=lambda: frame.start(tasks.prune(resources.shelf(), resources.workspace(), order)),
+        help="What was read is kept; Apply with the same settings does the same.",
+    )
+    draw(results, key="stopped")
+
+
+def removal(plan_id: str) -> None:
+    """Draw what a plan removes, layer by layer."""
+    plan = resources.plan(plan_id)
+    with st.container(horizontal=True):
+        st.metric("Units removed", f"{plan.n_removed:,}", help=f"of {plan.layout.n_units:,}")
+        st.metric("Share of units", f"{plan.achieved_ratio:.1%}")
+        st.metric("Share of parameters", f"{plan.share_of_parameters:.1%}")
+        st.metric("Sink units kept", f"{len(plan.sink_units)}")
+    frame.picture(
+        figures.removal_profile(
+            np.subtract(plan.layout.widths, plan.kept_widths),
+            np.asarray(plan.layout.widths),
+            palette=frame.palette(),
+        ),
+        key="removal",
+    )

@@ -1,0 +1,131 @@
+"""What a comparison shows, as numbers: one mark a model and domain, one table row a model. Pure."""
+
+import re
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from app.pruning.figures import ABOVE_DENSE, ABOVE_PLAN, ALL, PERPLEXITY, Mark, Quantity
+from app.shell.tasks import DENSE, PLAN
+from fnprune_core.errors import FnpruneError
+from fnprune_core.evaluation.perplexity import (
+    PairedDifference,
+    Perplexity,
+    paired_by_domain,
+    paired_difference,
+)
+from fnprune_core.scores.units import SCORES
+
+#: What the page offers to draw → what that is, and the model that it is a difference from.
+Choices = Mapping[str, tuple[Quantity, str | None]]
+QUANTITIES: Choices = {
+    "Perplexity": (PERPLEXITY, None),
+    "Above dense": (ABOVE_DENSE, DENSE),
+    "Above your plan": (ABOVE_PLAN, PLAN),
+}
+_SEED = re.compile(r", seed \d+$")
+
+
+def shown_label(label: str) -> str:
+    """Return how a model of a comparison is called on the page."""
+    name, comma, rest = label.partition(",")
+    return f"{SCORES[name].label}{comma}{rest}" if name in SCORES else label
+
+
+def role_of(label: str, plan: str = PLAN) -> Literal["dense", "plan", "baseline"]:
+    """Return what a model of a comparison is."""
+    if label == DENSE:
+        return "dense"
+    return "plan" if label == plan else "baseline"
+
+
+def marks(
+    results: Mapping[str, Perplexity], reference: str | None, *, plan: str = PLAN
+) -> list[Mark]:
+    """Return each model on the whole text and on each domain; seeds of one score are one.
+
+    Parameters
+    ----------
+    reference : str or None
+        The label from which differences are taken; None for perplexity itself.
+    """
+    groups: dict[str, list[str]] = {}
+    for label in results:
+        groups.setdefault(_SEED.sub("", label), []).append(label)
+    found: list[Mark] = []
+    for name, labels in groups.items():
+        parts = [_parts(results, label, reference) for label in labels]
+        for domain in dict.fromkeys(key for part in parts for key in part):
+            seen = [part[domain] for part in parts if domain in part]
+            value, error, spread = _together(seen, is_perplexity=reference is None)
+            found.append(
+                Mark(
+                    label=shown_label(name),
+                    role=role_of(name, plan),
+                    domain=domain,
+                    value=value,
+                    error=error,
+                    spread=spread or results[labels[0]].resampling_unit,
+                )
+            )
+    return found
+
+
+def _parts(
+    results: Mapping[str, Perplexity], label: str, against: str | None
+) -> dict[str, tuple[float, float]]:
+    """Return value and standard error of a model, on the whole text and by domain."""
+    result = results[label]
+    if against is None:
+        parts = {ALL: result, **result.by_domain()}
+        return {name: (part.perplexity, part.standard_error) for name, part in parts.items()}
+    reference = results.get(against)
+    if reference is None or result is reference:
+        return {}
+    try:
+        paired = {ALL: paired_difference(result, reference), **paired_by_domain(result, reference)}
+    except FnpruneError:  # nothing in common yet, another text, or it failed
+        return {}
+    return {name: (part.difference, part.standard_error) for name, part in paired.items()}
+
+
+def _together(seen: list[tuple[float, float]], *, is_perplexity: bool) -> tuple[float, float, str]:
+    """Return value, error and what the error is over: of several seeds, their mean and spread."""
+    finite = [value for value, _ in seen if np.isfinite(value)]
+    if len(finite) < 2:
+        return *(seen[0] if not finite else next(s for s in seen if np.isfinite(s[0]))), ""
+    mean = np.exp(np.mean(np.log(finite))) if is_perplexity else np.mean(finite)
+    return float(mean), float(np.std(finite, ddof=1)), f"{len(finite)} seeds"
+
+
+def comparison_table(results: Mapping[str, Perplexity], *, plan: str = PLAN) -> pd.DataFrame:
+    """Return one row a model: perplexity, and paired differences to dense and to a plan."""
+    references = {
+        "nats/token above dense": results.get(DENSE),
+        f"nats/token above {plan}": results.get(plan),
+    }
+    rows: list[dict[str, object]] = []
+    for label, result in results.items():
+        row: dict[str, object] = {
+            "model": shown_label(label),
+            "perplexity": result.perplexity,
+            "± SE": result.standard_error,
+        }
+        for name, reference in references.items():
+            row[name] = None if reference is result else _difference(result, reference)
+        if result.failure:
+            row["nats/token above dense"] = "not finite"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _difference(result: Perplexity, reference: Perplexity | None) -> str | None:
+    if reference is None:
+        return None
+    try:
+        paired: PairedDifference = paired_difference(result, reference)
+    except FnpruneError:  # measured on another text, or it failed
+        return None
+    return f"{paired.difference:+.4f} ± {paired.standard_error:.4f}"

@@ -1,0 +1,1 @@
+"""Export: the pruned model as files, checked and measured."""

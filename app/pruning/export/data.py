@@ -1,0 +1,38 @@
+"""What the page Export keeps: measured speeds, and what it reads of the folders it wrote."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from app.shell import resources
+from fnprune_core import workflows
+from fnprune_core.export.speed import Speed
+from fnprune_core.storage import folder_size
+
+
+@st.cache_resource(max_entries=16)
+def speed(id: str) -> Speed:
+    """Return a stored measurement of speed."""
+    return workflows.open_speed(resources.workspace(), id)
+
+
+def free_folder(plan: str, form: str) -> Path:
+    """Return where an export goes unless another folder is named."""
+    return resources.workspace().root / "exports" / f"model-{plan}-{form}"
+
+
+def size_of(folder: Path) -> int:
+    """Return the bytes of a folder, as it is now."""
+    return folder_size(folder)
+
+
+@st.cache_data(max_entries=8)
+def card_of(folder: str, changed_ns: int) -> str:
+    """Return the model card of an export."""
+    return (Path(folder) / "README.md").read_text(encoding="utf-8")
+
+
+def card(folder: Path) -> str:
+    """Return the model card of an export, or what became of it."""
+    path = folder / "README.md"
+    return card_of(str(folder), path.stat().st_mtime_ns) if path.is_file() else "It was taken away."

@@ -1,0 +1,162 @@
+"""The forms in which a plan can be taken away, as cards: what each means, and if this plan fits."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import streamlit as st
+
+from app.shell import resources, tasks, view_state
+from app.widgets import frame
+from fnprune_core import workflows
+from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.plans.plan import PruningPlan
+
+Status = Literal["ready", "again", "refused"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormFacts:
+    """What a card says of a form, plan or no plan."""
+
+    title: str
+    icon: str
+    loads: str
+    size: str
+    speed: str
+    use: str
+
+
+FORMS: dict[str, FormFacts] = {
+    "masked": FormFacts(
+        title="Masked",
+        icon="visibility_off",
+        loads="wherever the dense model does",
+        size="as large as the dense model",
+        speed="as fast as the dense model",
+        use="To measure and compare: the removed units' weights are zero.",
+    ),
+    "uniform": FormFacts(
+        title="Uniform",
+        icon="view_agenda",
+        loads="wherever the dense model does",
+        size="smaller",
+        speed="faster",
+        use="To use the model: every layer has the same smaller width.",
+    ),
+    "per-layer": FormFacts(
+        title="Per layer",
+        icon="align_horizontal_left",
+        loads="with transformers, and code of its own that you trust",
+        size="smaller",
+        speed="faster",
+        use="For plans that spare some layers: each is as wide as the plan says.",
+    ),
+    "gguf": FormFacts(
+        title="GGUF",
+        icon="inventory_2",
+        loads="with llama.cpp and what is built on it",
+        size="smaller; one file",
+        speed="faster",
+        use="The uniform form for llama.cpp; of Llama and Qwen models.",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How a plan stands to a form: ready, to be made again first, or refused, and why."""
+
+    status: Status
+    reason: str = ""
+    multiple: int | None = None
+
+
+def standing(
+    made: PruningPlan, form: str, *, multiple: int | None, model: LanguageModel | None
+) -> Standing:
+    """Return how a plan stands to a form; what a family lacks is known once a model is loaded."""
+    if not made.n_removed and not made.n_removed_groups:
+        return Standing(status="refused", reason="This plan removes nothing.")
+    if model is not None and model.fingerprint != made.fingerprint:
+        return Standing(status="refused", reason="It is for another model than the one loaded.")
+    refused = "" if model is None else workflows.why_no_form(model, made, form)
+    if refused:
+        return Standing(status="refused", reason=refused)
+    fit = workflows.fit_of(made, form=form, multiple=multiple)
+    if fit.reason:
+        return Standing(status="again", reason=fit.reason, multiple=fit.multiple)
+    return Standing(status="ready", multiple=fit.multiple)
+
+
+def model_of(made: PruningPlan) -> LanguageModel | None:
+    """Return the model in memory if the plan is for it; else say what is missing, and offer it."""
+    source = view_state.view().model
+    held = resources.language_model(source)
+    if held is None:
+        frame.follow("load", on_done=lambda job: view_state.notify(f"{job.result.name} is loaded"))
+        if not frame.is_active("load"):
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                st.button(
+                    "Load the model",
+                    icon=":material/download:",
+                    key="export-load",
+                    on_click=lambda: frame.start(tasks.load(resources.shelf(), source)),
+                )
+                st.caption(
+                    "The model is not in memory yet. What its family has no place for, and how "
+                    "large an export gets, is told once it is; an export loads it by itself."
+                )
+    elif held.fingerprint != made.fingerprint:
+        st.error(
+            f"This plan is for another model: {frame.plain(made.model_name)}, not "
+            f"{frame.plain(held.name)}. Load the model that it belongs to.",
+            icon=":material/block:",
+        )
+    return held
+
+
+def chosen() -> str:
+    """Return the form that the view shows."""
+    held = view_state.view().show
+    return held if held in FORMS else "masked"
+
+
+def cards(made: PruningPlan, model: LanguageModel | None) -> None:
+    """Draw one card a form, with a button that chooses it."""
+    current = chosen()
+    for column, (name, facts) in zip(st.columns(len(FORMS)), FORMS.items(), strict=True):
+        found = standing(made, name, multiple=None, model=model)
+        with column, st.container(border=True, height="stretch", key=f"export-card-{name}"):
+            st.markdown(f"**:material/{facts.icon}: {facts.title}**")
+            st.caption(facts.use)
+            st.markdown(
+                f"**Loads** {facts.loads}  \n**Size** {facts.size}  \n**Speed** {facts.speed}"
+            )
+            _say(found)
+            st.button(
+                "Chosen" if name == current else "Choose",
+                icon=":material/check:" if name == current else None,
+                type="primary" if name == current else "secondary",
+                key=f"export-choose-{name}",
+                width="stretch",
+                disabled=found.status == "refused",
+                on_click=view_state.change,
+                kwargs={"show": name},
+            )
+
+
+def _say(found: Standing) -> None:
+    """Say in one line with a sign how the plan stands to the form."""
+    if found.status == "ready":
+        st.markdown(":green[:material/check: this plan fits]")
+    elif found.status == "again":
+        st.markdown(":orange[:material/replay: the plan is made again first]", help=found.reason)
+    else:
+        st.markdown(f":red[:material/block: not for this plan.] {frame.plain(found.reason)}")
+
+
+def needed_bytes(plan: str, form: str, weights: str, model: LanguageModel | None) -> int:
+    """Return about what an export takes on disk; 0 while the model is not loaded."""
+    if model is None:
+        return 0
+    return workflows.export_bytes(resources.workspace(), model, plan, form=form, weights=weights)

@@ -1,0 +1,131 @@
+"""What was measured of the plan that is taken away: its perplexity, and its speed here."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from app.pruning.export import data as cache
+from app.pruning.export import tasks as tasks_export
+from app.pruning.export.figures import speed_ratios
+from app.shell import recipes, resources, tasks, view_state
+from app.shell.jobs import Job
+from app.widgets import frame
+from fnprune_core import workflows
+from fnprune_core.evaluation.perplexity import paired_difference
+from fnprune_core.plans.plan import PruningPlan
+
+
+def facts(made: PruningPlan) -> None:
+    """Draw how much this very plan removes, after rounding."""
+    least, most = min(made.kept_widths), max(made.kept_widths)
+    with st.container(horizontal=True):
+        st.metric(
+            "Units removed",
+            f"{made.achieved_ratio:.1%}",
+            help=f"{made.n_removed:,} of {made.layout.n_units:,}; {made.settings.ratio:.1%} were "
+            "asked for.",
+        )
+        st.metric("Share of parameters", f"{made.share_of_parameters:.1%}")
+        st.metric("Units a layer", f"{least:,}" if least == most else f"{least:,} to {most:,}")
+        if made.settings.multiple is not None:
+            st.metric("Rounded to", f"{made.settings.multiple}", help="Widths are multiples of it.")
+
+
+def quality(plan: str) -> None:
+    """Draw the perplexities of this plan, beside the dense model on the same text."""
+    rows = _perplexities(plan)
+    if not rows:
+        st.caption(
+            "The perplexity of this plan has not been measured: the model card will say so. "
+            "Apply measures it, on the page Prune."
+        )
+        return
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        key="export-quality",
+        alt=f"Perplexity of this plan: {rows[0]['this plan']}, dense {rows[0]['dense']}",
+        placeholder="",
+    )
+    _against_before(plan)
+
+
+def _against_before(plan: str) -> None:
+    """Say what making the plan again for a form cost, if that was just done."""
+    job = frame.job_of("fit")
+    if job is None or job.state != "done" or job.result.plan_ids[tasks.PLAN] != plan:
+        return
+    ids = job.result.evaluation_ids
+    own, before = (resources.evaluation(ids[k]) for k in (tasks.PLAN, tasks_export.BEFORE))
+    pair = paired_difference(own, before)
+    st.caption(
+        f"Made again for this form, it is {pair.difference:+.4f} ± {pair.standard_error:.4f} nats "
+        f"per token from the plan before ({before.perplexity:.2f}), on the same windows."
+    )
+
+
+def _perplexities(plan: str) -> list[dict[str, Any]]:
+    """Return one row a text, newest first."""
+    rows: dict[str, dict[str, Any]] = {}
+    results: dict[str, dict[str, Any]] = {}
+    for label, id in workflows.evaluations_of(resources.workspace(), plan).items():
+        what, _, protocol = label.partition(", ")
+        results.setdefault(protocol, {})[what] = resources.evaluation(id)
+    for protocol, found in results.items():
+        own, dense = found.get("pruned"), found.get("dense")
+        if own is None or not own.n_tokens:
+            continue
+        row = {"this plan": f"{own.perplexity:.2f} ± {own.standard_error:.2f}"}
+        if dense is not None and dense.n_tokens:
+            pair = paired_difference(own, dense)
+            row["dense"] = f"{dense.perplexity:.2f} ± {dense.standard_error:.2f}"
+            row["nats/token above dense"] = f"{pair.difference:+.4f} ± {pair.standard_error:.4f}"
+        else:
+            row["dense"] = row["nats/token above dense"] = ""
+        row["predictions"] = f"{own.n_tokens:,}"
+        row["measured on"] = protocol
+        rows[protocol] = row
+    return list(rows.values())
+
+
+def speed(plan: str, made: PruningPlan) -> None:
+    """Draw the plan's measured speed, and the button that measures it."""
+    known = workflows.speeds_of(resources.workspace(), plan)
+    if known:
+        found = cache.speed(known[0])
+        frame.picture(
+            speed_ratios(found.rows(), palette=frame.palette()),
+            key=f"export-speed-{known[0]}",
+            made=recipes.code("speed", atlas=view_state.view().atlas, plan=plan),
+        )
+        st.caption(found.sentence())
+    frame.follow("speed", on_done=_measured)
+    if frame.is_active("speed"):
+        return
+    forms = workflows.speed_forms(made.is_uniform)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        pressed = st.button(
+            "Measure again" if known else "Measure speed",
+            icon=":material/speed:",
+            key="export-speed-start",
+        )
+        st.caption(
+            f"Dense, {' and '.join(forms)} on this machine, in processes of their own: a minute or "
+            "two for a small model, and disk for as many copies meanwhile."
+        )
+    if pressed:
+        frame.start(
+            tasks_export.speed(
+                resources.shelf(),
+                resources.workspace(),
+                model=view_state.view().model,
+                plan=plan,
+                forms=forms,
+            )
+        )
+        st.rerun()
+
+
+def _measured(job: Job) -> None:
+    view_state.notify("Measured")

@@ -1,0 +1,44 @@
+"""Export: take the pruned model away in a form that other tools load, with what was measured."""
+
+import streamlit as st
+
+from app.pruning.export import forms, measured, panel
+from app.shell import resources, view_state
+from app.widgets import frame
+
+
+def show(plan: str) -> None:
+    """Draw the forms, what was measured of the plan, and the export in the chosen form."""
+    made = resources.plan(plan)
+    model = forms.model_of(made)
+    forms.cards(made, model)
+    form = forms.chosen()
+    left, right = st.columns(2, gap="large")
+    with left, frame.explaining():
+        panel.export(plan, form, made, model)
+    with right, frame.explaining():
+        st.subheader("What is quoted", anchor=False)
+        measured.facts(made)
+        st.markdown("**Perplexity**")
+        measured.quality(plan)
+        st.markdown("**Speed on this machine**")
+        measured.speed(plan, made)
+
+
+frame.heading(
+    "Export",
+    "Take the pruned model away: in a form that other tools load, checked before it is announced, "
+    "with what was measured of it.",
+    terms=("pruning", "compensation"),
+)
+with frame.explaining():
+    if view_state.view().plan:
+        show(view_state.view().plan)
+    else:
+        frame.empty(
+            "No plan yet",
+            "Choose what to preserve and apply it; the plan can then be taken away.",
+            button="Go to Prune",
+            page=frame.PRUNE,
+            icon="content_cut",
+        )

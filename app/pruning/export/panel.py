@@ -1,0 +1,231 @@
+"""The chosen form: how wide, where to, the plan made again where it must be, and the export."""
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from app.pruning.export import data as cache
+from app.pruning.export import forms
+from app.pruning.export import tasks as tasks_export
+from app.pruning.export.forms import Standing
+from app.shell import resources, tasks, view_state
+from app.shell.jobs import Job, describe_error
+from app.shell.text_choice import TextChoice
+from app.shell.wording import size
+from app.widgets import frame, text_picker, training_note
+from fnprune_core import workflows
+from fnprune_core.errors import FnpruneError
+from fnprune_core.export.gguf import WEIGHT_TYPES
+from fnprune_core.export.model_card import use_of
+from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.plans.plan import PruningPlan
+
+_MAX_WINDOWS = 4096
+_LANGUAGES = {"Python": "python", "lm-eval": "bash", "llama.cpp": "bash"}
+
+
+def multiple_of(form: str, made: PruningPlan) -> int | None:
+    """Ask what widths are rounded up to, where a form is smaller."""
+    if form == "masked":
+        return None
+    default = workflows.fit_of(made, form="uniform").multiple or 1
+    asked = st.number_input(
+        "Widths are multiples of",
+        1,
+        max(made.layout.widths),
+        default if form != "per-layer" else made.settings.multiple or 1,
+        key=f"export-multiple-{form}",
+        persist_state="session",
+        help="Hardware likes 64. Rounding keeps a few more units, the best of those that would go.",
+    )
+    return None if form == "per-layer" and asked == 1 else int(asked)
+
+
+def weights_of(form: str) -> str:
+    """Ask how a GGUF file stores weights."""
+    if form != "gguf":
+        return "F16"
+    return str(
+        st.segmented_control(
+            "Weights",
+            list(WEIGHT_TYPES),
+            default="F16",
+            required=True,
+            key="export-weights",
+            persist_state="session",
+            help="  \n".join(f"{k}: {row.description}" for k, row in WEIGHT_TYPES.items()),
+        )
+    )
+
+
+def plan_again(plan: str, form: str, found: Standing) -> None:
+    """Say why the plan must be made again for a form, and offer that, with its measurement."""
+    st.info(frame.plain(found.reason), icon=":material/replay:")
+    is_alike = form != "per-layer"
+    how = "with the uniform allocation and " if is_alike else ""
+    st.markdown(
+        f"It can be planned again {how}with widths that are multiples of {found.multiple}, all "
+        "else alike. That is a plan of its own: it is measured beside this one and the dense "
+        "model, and its figures are the ones that are quoted."
+    )
+    before = _measured_on(plan)
+    with st.expander("Text to measure on", icon=":material/menu_book:"):
+        if before is not None:
+            st.caption("As this plan was measured last; another choice here replaces it.")
+        is_other = before is None or st.toggle("Another text", key="export-other-text")
+        texts = text_picker.pick_texts("export", split="held-out") if is_other else before
+        windows = st.number_input(
+            "Windows at most", 1, _MAX_WINDOWS, _windows_of(plan), key=f"export-windows-{plan}"
+        )
+    frame.follow("fit", on_done=_take_plan)
+    if frame.is_active("fit") or texts is None:
+        return
+    training_note.say([resources.plan(plan).settings], key="export-fit")
+    if st.button(
+        "Plan again and measure", type="primary", icon=":material/replay:", key="export-fit"
+    ):
+        order = tasks_export.FitOrder(
+            model=view_state.view().model,
+            plan=plan,
+            multiple=found.multiple or 1,
+            is_alike=is_alike,
+            texts=texts,
+            window=_window_of(plan),
+            max_windows=int(windows),
+        )
+        frame.start(tasks_export.fit(resources.shelf(), resources.workspace(), order))
+        st.rerun()
+
+
+def _take_plan(job: Job) -> None:
+    """Make the plan that fits the view's."""
+    view_state.change(plan=job.result.plan_ids[tasks.PLAN])
+    view_state.notify("Planned again and measured")
+
+
+def _measured_on(plan: str) -> TextChoice | None:
+    """Return the text of the plan's last measurement, if this server still knows it."""
+    for job in resources.jobs().jobs():
+        result = job.result
+        if isinstance(result, tasks.Comparison) and plan in result.plan_ids.values():
+            held = job.inputs.get("texts")
+            if isinstance(held, dict):
+                values: dict[str, Any] = {
+                    name: tuple(value) if isinstance(value, list) else value
+                    for name, value in held.items()
+                }
+                return TextChoice(**values)
+    return None
+
+
+def _protocol(plan: str) -> tuple[int, int] | None:
+    """Return window and number of windows of the plan's newest measurement."""
+    found = workflows.evaluations_of(resources.workspace(), plan)
+    for label, id in found.items():
+        if label.startswith("pruned"):
+            protocol = resources.evaluation(id).protocol
+            return protocol.window, protocol.n_windows
+    return None
+
+
+def _window_of(plan: str) -> int:
+    found = _protocol(plan)
+    if found is not None:
+        return found[0]
+    recording = resources.plan(plan).recording_id
+    has = resources.workspace().has("recordings", recording)
+    return resources.recording(recording).windows.window if has else 512
+
+
+def _windows_of(plan: str) -> int:
+    found = _protocol(plan)
+    return 24 if found is None else min(found[1], _MAX_WINDOWS)
+
+
+def target_of(plan: str, form: str, needed_bytes: int) -> Path | None:
+    """Ask for the folder; say at once if nothing can be written there."""
+    folder = st.text_input(
+        "Folder",
+        value=str(cache.free_folder(plan, form)),
+        key=f"export-folder-{plan}-{form}",
+        help="On the machine on which fnprune runs.",
+    ).strip()
+    if not folder:
+        st.info("Name a folder.", icon=":material/info:")
+        return None
+    done = frame.job_of("export")
+    if done is not None and done.state == "done" and str(done.result.folder) == folder:
+        return None  # it is what was just written, and shown below
+    try:
+        return workflows.check_target(Path(folder), needed_bytes)
+    except FnpruneError as caught:
+        frame.error(describe_error(caught))
+        return None
+
+
+def export(plan: str, form: str, made: PruningPlan, model: LanguageModel | None) -> None:
+    """Draw all that belongs to the chosen form."""
+    facts = forms.FORMS[form]
+    st.subheader(f"Take it away: {facts.title}", anchor=False)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        multiple, weights = multiple_of(form, made), weights_of(form)
+    found = forms.standing(made, form, multiple=multiple, model=model)
+    if found.status == "refused":
+        st.error(frame.plain(found.reason), icon=":material/block:")
+        return
+    if found.status == "again":
+        plan_again(plan, form, found)
+        return
+    needed = forms.needed_bytes(plan, form, weights, model)
+    target = target_of(plan, form, needed)
+    frame.follow("export", on_done=lambda done: view_state.notify("Exported"))
+    if not frame.is_active("export"):
+        order = tasks_export.ExportOrder(
+            model=view_state.view().model,
+            plan=plan,
+            target=str(target or ""),
+            form=form,
+            multiple=multiple,
+            weights=weights,
+        )
+        _offer(order, needed, is_possible=target is not None)
+    _show_done()
+
+
+def _offer(order: tasks_export.ExportOrder, needed: int, *, is_possible: bool) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        pressed = st.button(
+            "Export",
+            type="primary",
+            icon=":material/save:",
+            key="export-start",
+            disabled=not is_possible,
+        )
+        about = f"About {size(needed)}. " if needed else ""
+        st.caption(f"{about}It is loaded again in a fresh process and compared before it is shown.")
+    if pressed:
+        frame.start(tasks_export.export(resources.shelf(), resources.workspace(), order))
+        st.rerun()
+
+
+def _show_done() -> None:
+    """Say what was written, how large it is, and how it is used."""
+    job = frame.job_of("export")
+    if job is None or job.state != "done":
+        return
+    done: tasks_export.Exported = job.result
+    folder = frame.plain(str(done.folder))
+    st.success(
+        f"Written, loaded in a fresh process and compared: {folder}, "
+        f"{size(cache.size_of(done.folder))}.",
+        icon=":material/check:",
+    )
+    use = use_of(done.folder, form=done.form, weights=done.weights)
+    for what, text in use.items():
+        st.caption(what)
+        st.code(text, language=_LANGUAGES[what], wrap_lines=True)
+    card = st.expander("Model card", icon=":material/description:", on_change="rerun")
+    if card.open:
+        with card:
+            st.code(cache.card(done.folder), language="markdown")

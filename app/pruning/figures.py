@@ -1,0 +1,370 @@
+"""Pictures of what pruning costs: models beside one another by domain, and cost against size."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from app.figures.base import Picture, legend_on_top, safe, style
+from app.figures.theme import Palette
+
+Role = Literal["dense", "plan", "baseline"]
+ALL = "all domains"
+_SYMBOLS = ("circle", "square", "triangle-up", "cross", "hexagon", "star-triangle-down", "bowtie")
+_MOST_NAME = 22
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """One model on one domain.
+
+    Parameters
+    ----------
+    domain : str
+        `ALL` for the whole text.
+    value, error : float
+        Of the quantity that is drawn; NaN where there is none.
+    spread : str
+        What the error is over, for the hover: "documents", "3 seeds".
+    """
+
+    label: str
+    role: Role
+    domain: str
+    value: float
+    error: float
+    spread: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantity:
+    """What is drawn: its axis title, and whether it is a difference from something at 0."""
+
+    title: str
+    is_difference: bool = False
+    digits: int = 2
+
+
+PERPLEXITY = Quantity(title="perplexity")
+ABOVE_DENSE = Quantity(title="nats per token above dense", is_difference=True, digits=4)
+ABOVE_PLAN = Quantity(title="nats per token above your plan", is_difference=True, digits=4)
+
+
+def comparison_chart(marks: Sequence[Mark], quantity: Quantity, *, palette: Palette) -> Picture:
+    """Draw each model on each domain with ±1 standard error, the whole text on top."""
+    domains = sorted(dict.fromkeys(m.domain for m in marks), key=lambda name: name != ALL)
+    labels = list(dict.fromkeys(m.label for m in marks))
+    figure = go.Figure()
+    looks = _looks([(m.label, m.role) for m in marks], palette)
+    step = 0.8 / max(len(labels), 1)
+    for number, label in enumerate(labels):
+        own = [m for m in marks if m.label == label]
+        offset = (number - (len(labels) - 1) / 2) * step
+        figure.add_scatter(
+            x=np.array([m.value for m in own], dtype=np.float32),
+            y=np.array([domains.index(m.domain) + offset for m in own], dtype=np.float32),
+            mode="markers",
+            name=safe(label),
+            marker=looks[label],
+            error_x={
+                "type": "data",
+                "array": np.array([_finite(m.error) for m in own], dtype=np.float32),
+                "thickness": 1.4,
+                "width": 3,
+            },
+            customdata=[[safe(m.domain), _said(m, quantity)] for m in own],
+            hovertemplate="%{fullData.name}, %{customdata[0]}: %{customdata[1]}<extra></extra>",
+        )
+    height = 92 + len(domains) * (22 + 13 * len(labels))
+    style(figure, palette, height=height)
+    legend_on_top(figure, palette)
+    figure.update_xaxes(title_text=quantity.title, showgrid=True, nticks=6)
+    figure.update_yaxes(
+        tickvals=list(range(len(domains))),
+        ticktext=[_short(name) for name in domains],
+        range=[len(domains) - 0.45, -0.55],
+        showgrid=False,
+        ticks="",
+    )
+    for edge in range(1, len(domains)):
+        figure.add_hline(y=edge - 0.5, line={"color": palette.line, "width": 1})
+    if quantity.is_difference:
+        figure.add_vline(x=0, line={"color": palette.quiet, "width": 1, "dash": "dot"})
+    elif _is_wide([m.value for m in marks]):
+        ticks = _log_ticks([m.value for m in marks])
+        figure.update_xaxes(type="log", title_text=f"{quantity.title} (log)", **ticks)
+    return Picture(
+        figure=figure,
+        alternative=_comparison_said(marks, quantity),
+        table=pd.DataFrame(
+            {
+                "domain": [m.domain for m in marks],
+                "model": [m.label for m in marks],
+                quantity.title: [m.value for m in marks],
+                "± SE": [m.error for m in marks],
+                "error over": [m.spread for m in marks],
+            }
+        ),
+    )
+
+
+def _said(mark: Mark, quantity: Quantity) -> str:
+    if not math.isfinite(mark.value):
+        return "not finite"
+    sign = "+" if quantity.is_difference else ""
+    text = f"{mark.value:{sign}.{quantity.digits}f}"
+    if math.isfinite(mark.error):
+        text += f" ± {mark.error:.{quantity.digits}f}"
+    return f"{text} (over {safe(mark.spread)})" if mark.spread else text
+
+
+def _comparison_said(marks: Sequence[Mark], quantity: Quantity) -> str:
+    whole = [m for m in marks if m.domain == ALL and math.isfinite(m.value)]
+    if not whole:
+        return f"{quantity.title.capitalize()}: nothing read yet."
+    parts = [f"{m.label} {_said(m, quantity)}" for m in whole]
+    rivals = [m for m in whole if m.role == "baseline"]
+    plan = next((m for m in whole if m.role == "plan"), None)
+    text = f"{quantity.title.capitalize()}, all domains: {', '.join(parts)}."
+    if plan is not None and rivals:
+        best = min(rivals, key=lambda m: m.value)
+        relation = "below" if plan.value < best.value else "not below"
+        name = f"{plan.label[:1].upper()}{plan.label[1:]}"
+        text += f" {name} is {relation} the best of the others, {best.label}."
+    return text
+
+
+def _looks(roles: Sequence[tuple[str, Role]], palette: Palette) -> dict[str, dict[str, Any]]:
+    """Return the marker of each model: shape and colour together, so that neither is needed."""
+    looks: dict[str, dict[str, Any]] = {}
+    number = 0
+    for label, role in roles:
+        if label in looks:
+            continue
+        if role == "dense":
+            looks[label] = {"color": palette.text, "symbol": "line-ns-open", "size": 11}
+            looks[label]["line"] = {"width": 2}
+        elif role == "plan":
+            looks[label] = {"color": palette.accent, "symbol": "diamond", "size": 12}
+        else:
+            series = palette.series[1:]
+            looks[label] = {
+                "color": series[number % len(series)],
+                "symbol": _SYMBOLS[number % len(_SYMBOLS)],
+                "size": 8,
+            }
+            number += 1
+    return looks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """The dense model's perplexity, drawn as a band."""
+
+    perplexity: float
+    error: float
+
+
+#: Columns of value and error: of perplexity, and of the difference to dense.
+_COLUMNS = {False: ("perplexity", "error"), True: ("difference", "difference_error")}
+AXES = {
+    "ratio": "MLP units removed, %",
+    "parameters": "parameters kept, %",
+}
+
+
+def trade_chart(
+    table: pd.DataFrame,
+    dense: Level | None,
+    *,
+    axis: str,
+    quantity: Quantity = PERPLEXITY,
+    own: str = "",
+    palette: Palette,
+) -> Picture:
+    """Draw what plans cost against how much goes: one line for each series of plans.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `sweeping.pooled` returns it, with a column ``series`` that names the line.
+    axis : {"ratio", "parameters"}
+        Share of MLP units removed, or of parameters kept.
+    quantity : Quantity
+        Perplexity, or what it is above dense, paired by window.
+    own : str
+        The series that is drawn in the accent colour.
+    """
+    figure = go.Figure()
+    value, error = _COLUMNS[quantity.is_difference]
+    shown = table[np.isfinite(table[value].astype(float))]
+    names = list(dict.fromkeys(shown["series"]))
+    looks = _looks([(n, "plan" if n == own else "baseline") for n in names], palette)
+    percent = _percent(shown, axis)
+    for name in names:
+        rows = shown[shown["series"] == name].assign(percent=percent).sort_values("percent")
+        figure.add_scatter(
+            x=rows["percent"].to_numpy(np.float32),
+            y=rows[value].to_numpy(np.float32),
+            mode="lines+markers",
+            name=safe(name),
+            marker=looks[name],
+            line={"color": looks[name]["color"], "width": 3 if name == own else 1.5},
+            error_y={
+                "type": "data",
+                "array": np.nan_to_num(rows[error].to_numpy(np.float32)),
+                "thickness": 1.2,
+                "width": 4,
+            },
+            customdata=np.array([_point_said(row) for row in rows.to_dict("records")])[:, None],
+            hovertemplate="%{fullData.name}: %{customdata[0]}<extra></extra>",
+        )
+    style(figure, palette, height=420)
+    legend_on_top(figure, palette)
+    if quantity.is_difference:
+        _draw_dense(figure, Level(perplexity=0.0, error=math.nan), palette, text="dense")
+    elif dense is not None:
+        _draw_dense(figure, dense, palette, text=f"dense {dense.perplexity:.2f}")
+    figure.update_xaxes(title_text=AXES[axis], showgrid=True, nticks=8)
+    if axis == "parameters":
+        figure.update_xaxes(autorange="reversed")
+    figure.update_yaxes(title_text=quantity.title, nticks=6)
+    levels = [*shown[value], *([dense.perplexity] if dense else [])]
+    if not quantity.is_difference and _is_wide(levels):
+        figure.update_yaxes(type="log", title_text="perplexity (log)", **_log_ticks(levels))
+    return Picture(
+        figure=figure,
+        alternative=_trade_said(shown, dense, quantity),
+        table=table.drop(columns=["plan_id"], errors="ignore").reset_index(drop=True),
+    )
+
+
+def _percent(table: pd.DataFrame, axis: str) -> pd.Series:
+    if axis == "ratio":
+        return 100 * table["achieved_ratio"].astype(float)
+    return 100 * (1 - table["share_of_parameters"].astype(float))
+
+
+def _draw_dense(figure: Any, dense: Level, palette: Palette, *, text: str) -> None:
+    if math.isfinite(dense.error):
+        figure.add_hrect(
+            y0=dense.perplexity - dense.error,
+            y1=dense.perplexity + dense.error,
+            fillcolor=palette.quiet,
+            opacity=0.15,
+            line_width=0,
+        )
+    figure.add_hline(
+        y=dense.perplexity,
+        line={"color": palette.text, "width": 1.5, "dash": "dot"},
+        annotation={
+            "text": text,
+            "font": {"color": palette.text, "size": 12},
+            "xanchor": "right",
+            "yanchor": "bottom",
+        },
+    )
+
+
+def _point_said(row: Mapping[str, Any]) -> str:
+    over = f"{row['seeds']} plans" if row["spread"] == "seeds" else "the text"
+    return (
+        f"{row['perplexity']:.2f} ± {row['error']:.2f} over {over}, "
+        f"{row['achieved_ratio']:.1%} of units go, {row['share_of_parameters']:.1%} of parameters"
+    )
+
+
+def _trade_said(shown: pd.DataFrame, dense: Level | None, quantity: Quantity) -> str:
+    start = "" if dense is None else f"Dense {dense.perplexity:.2f} ± {dense.error:.2f}. "
+    if shown.empty:
+        return f"{start}No pruned model was measured yet."
+    value, error = _COLUMNS[quantity.is_difference]
+    sign, digits = ("+", quantity.digits) if quantity.is_difference else ("", 2)
+    most = shown["ratio"].max()
+    parts = [
+        f"{row['series']}: {row[value]:{sign}.{digits}f} ± {row[error]:.{digits}f}"
+        for row in shown[shown["ratio"] == most].sort_values(value).to_dict("records")
+    ]
+    place = f"{quantity.title.capitalize()} with {most:.0%} of MLP units asked to go"
+    return f"{start}{place}. {'; '.join(parts)}."
+
+
+def overlap_profile(table: pd.DataFrame, *, first: str, second: str, palette: Palette) -> Picture:
+    """Draw which units two plans both remove, and which only one of them does, layer by layer.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `plan_history.overlap` returns it.
+    """
+    layers = table.drop(index="all")
+    number = np.arange(len(layers), dtype=np.int16)
+    figure = go.Figure()
+    parts = (
+        ("both", "removed by both", palette.quiet, ""),
+        ("first_only", f"only by {first}", palette.accent, "/"),
+        ("second_only", f"only by {second}", palette.series[1], "\\"),
+    )
+    for column, name, colour, shape in parts:
+        figure.add_bar(
+            x=number,
+            y=layers[column].to_numpy(np.int32),
+            name=safe(name),
+            marker={
+                "color": colour,
+                "line": {"width": 0},
+                "pattern": {
+                    "shape": shape,
+                    "bgcolor": colour,
+                    "fgcolor": palette.canvas,
+                    "size": 6,
+                    "solidity": 0.25,
+                },
+            },
+            customdata=layers[["jaccard", "chance"]].to_numpy(np.float32),
+            hovertemplate=(
+                "layer %{x}, %{fullData.name}: %{y:,} units; overlap %{customdata[0]:.2f}, by "
+                "chance %{customdata[1]:.2f}<extra></extra>"
+            ),
+        )
+    style(figure, palette, height=280)
+    legend_on_top(figure, palette)
+    figure.update_layout(barmode="stack", bargap=0.12, legend_traceorder="normal")
+    figure.update_xaxes(title_text="layer")
+    figure.update_yaxes(title_text="units removed", nticks=5)
+    whole = table.loc[["all"]].to_dict("records")[0]
+    return Picture(
+        figure=figure,
+        alternative=(
+            f"Both plans remove {int(whole['both']):,} units in common; {first} alone removes "
+            f"{int(whole['first_only']):,}, {second} alone {int(whole['second_only']):,}. Overlap "
+            f"(Jaccard) {whole['jaccard']:.2f}, by chance {whole['chance']:.2f}."
+        ),
+        table=table.reset_index(),
+    )
+
+
+def _finite(value: float) -> float:
+    return value if math.isfinite(value) else 0.0
+
+
+def _is_wide(values: Sequence[float]) -> bool:
+    known = [value for value in values if math.isfinite(value) and value > 0]
+    return bool(known) and max(known) > 4 * min(known)
+
+
+def _log_ticks(values: Sequence[float]) -> dict[str, Any]:
+    """Return ticks at 1, 2 and 5 times powers of ten, written out: bare digits say too little."""
+    known = [value for value in values if math.isfinite(value) and value > 0]
+    powers = range(math.floor(math.log10(min(known))), math.ceil(math.log10(max(known))) + 1)
+    ticks = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
+    return {"tickvals": ticks, "ticktext": [f"{tick:,g}" for tick in ticks]}
+
+
+def _short(name: str) -> str:
+    shown = name if len(name) <= _MOST_NAME else f"{name[: _MOST_NAME - 1]}…"
+    return safe(shown)

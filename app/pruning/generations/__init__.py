@@ -1,0 +1,1 @@
+"""Generations: what dense model and plan write, side by side."""

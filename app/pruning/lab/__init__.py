@@ -1,0 +1,1 @@
+"""Prune: networks chosen, a plan previewed and measured."""

@@ -1,0 +1,88 @@
+"""The log of decisions: shown on the page, kept with the plan, and read again with it."""
+
+import pandas as pd
+import streamlit as st
+
+from app.shell import resources, view_state
+from app.shell.jobs import Failure
+from app.widgets import frame
+from fnprune_core.errors import CorruptArtifactError, FnpruneError
+from fnprune_core.plans import decision_log
+from fnprune_core.plans.decision_log import Decision
+
+_MOST_NAMED = 12
+
+
+def adopt(plan: str) -> None:
+    """Take a plan's log where the view holds the same networks but not how they were chosen."""
+    own = view_state.decisions()
+    if not plan or any(each.what != view_state.LINK for each in own):
+        return
+    try:
+        kept = decision_log.read_notes(resources.workspace(), plan).decisions
+    except FnpruneError:  # told where the log is shown
+        return
+    if kept and decision_log.outcome(kept) == set(view_state.view().dropped):
+        view_state.take_decisions(kept)
+
+
+def show(plan: str) -> None:
+    """Draw the log, newest first."""
+    log = view_state.decisions()
+    with st.expander(f"Log of decisions ({len(log)})", icon=":material/history:", key="lab-log"):
+        if log:
+            st.dataframe(
+                table(log),
+                hide_index=True,
+                key="lab-log-table",
+                alt=f"{len(log)} decisions, newest first",
+                column_config={
+                    "time": st.column_config.DatetimeColumn(format="MMM D, HH:mm:ss"),
+                    "decision": st.column_config.TextColumn(width="medium"),
+                    "reason": st.column_config.TextColumn(width="large"),
+                },
+            )
+        else:
+            st.caption("Nothing decided yet: all networks are preserved.")
+        st.caption(
+            "Apply keeps the log with the plan, and exports carry it as decisions.json. A link "
+            "to this page opens the same set of networks."
+        )
+        if plan:
+            _tell_damage(plan)
+
+
+def table(log: tuple[Decision, ...]) -> pd.DataFrame:
+    """Return the log as a table, newest first."""
+    return pd.DataFrame(
+        {
+            "time": pd.to_datetime(
+                [each.time for each in log[::-1]], errors="coerce", utc=True, format="ISO8601"
+            ),
+            "decision": [each.what for each in log[::-1]],
+            "pruned": [_named(each.pruned) for each in log[::-1]],
+            "kept": [_named(each.kept) for each in log[::-1]],
+            "about": [_named(each.noted) for each in log[::-1]],
+            "reason": [each.reason for each in log[::-1]],
+        }
+    )
+
+
+def _named(networks: tuple[int, ...]) -> str:
+    shown = ", ".join(map(str, networks[:_MOST_NAMED]))
+    rest = len(networks) - _MOST_NAMED
+    return f"{shown} and {rest} more" if rest > 0 else shown
+
+
+def _tell_damage(plan: str) -> None:
+    """Say that a plan's notes cannot be read, and offer to set them aside."""
+    try:
+        decision_log.read_notes(resources.workspace(), plan)
+    except CorruptArtifactError as caught:
+        frame.error(Failure(message=caught.message, hint=caught.hint))
+        if st.button("Set them aside", icon=":material/drive_file_move:", key="notes-set-aside"):
+            with frame.explaining():
+                aside = decision_log.set_aside(resources.workspace(), plan)
+                decision_log.add_decisions(resources.workspace(), plan, view_state.decisions())
+                view_state.notify(f"The damaged notes are kept as {aside.name}")
+                st.rerun()

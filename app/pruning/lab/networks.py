@@ -1,0 +1,247 @@
+"""The prune lab's upper part: the table of networks and the selected one beside it.
+
+Both run as one fragment, so that moving the selection redraws nothing else; a change of what is
+preserved runs the whole page, and the preview with it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from app.pruning.lab import data as cache
+from app.pruning.lab import rules, selected
+from app.pruning.lab.table import Column, Row, lab_table
+from app.shell import resources, view_state
+from app.widgets import downloads, network_order
+from app.widgets import frame as components
+from fnprune_core.atlas.annotation_files import shielded
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.plans import decision_log
+from fnprune_core.plans.decision_log import Standing
+
+Costs = Callable[[], pd.DataFrame | None]
+
+
+def show(atlas: NetworkAtlas, costs: Costs = lambda: None) -> None:
+    """Draw the selected network and the table.
+
+    Parameters
+    ----------
+    costs : callable, optional
+        Returns one row a network, as `network_costs` makes it: what dropping each would change.
+        Asked once the selected network is drawn, for it takes a while.
+    """
+    st.fragment(_draw)(atlas.id, view_state.view().dropped, costs)
+
+
+def _draw(id: str, dropped: tuple[int, ...], costs: Costs) -> None:
+    atlas = resources.atlas(id)
+    with components.explaining():
+        network = min(view_state.view().network, atlas.n_networks - 1)
+        if network != view_state.view().network:
+            view_state.change(network=network)
+        why = decision_log.standing(view_state.decisions())
+        panel = st.container(key="lab-selected")
+        shown = network_order.arranged(atlas)
+        with panel:
+            selected.show(atlas, network, shown, why.get(network))
+        _table(atlas, shown, why, costs())
+    if view_state.view().dropped != dropped:  # changed in here: form, preview and costs must follow
+        st.rerun()
+
+
+def _table(
+    atlas: NetworkAtlas,
+    shown: Sequence[int],
+    why: dict[int, Standing],
+    costs: pd.DataFrame | None,
+) -> None:
+    trust_name, _ = rules.trust_of(resources.network_table(atlas.id))
+    drawn = rows(atlas, shown, why, costs)
+    lab_table(
+        drawn,
+        columns(atlas, has_costs=costs is not None),
+        key="lab-table",
+        facts={
+            "name": f"{len(shown)} networks: what each does, and whether it is preserved",
+            "selected": view_state.view().network,
+            "sort": view_state.view().sort,
+            "trust_name": trust_name,
+            "domain_names": list(atlas.domain_names),
+            "has_costs": costs is not None,
+            "empty": "No network fits the filter.",
+        },
+        on={"picked": _pick, "switched": _switch, "sorted": _sort},
+    )
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        st.caption("Arrows move, K keeps, P prunes, U takes back.", width="stretch")
+        downloads.csv_button(
+            as_frame(atlas, drawn, costs),
+            name=f"fnprune-decisions-{atlas.id[:8]}",
+            key="lab-table",
+        )
+
+
+def _pick(network: Any) -> None:
+    view_state.change(network=int(network))
+
+
+def _switch(value: Any) -> None:
+    selected.decide(int(value["network"]), is_dropped=bool(value["dropped"]))
+
+
+def _sort(column: Any) -> None:
+    """Order by a column: what says how good a network is from the largest; again, turned."""
+    held, name = view_state.view().sort, str(column)
+    up_first = name in ("network", "peak_layer")
+    first, second = (name, f"-{name}") if up_first else (f"-{name}", name)
+    view_state.change(sort=second if held == first else first)
+
+
+def columns(atlas: NetworkAtlas, *, has_costs: bool) -> list[Column]:
+    """Return the heads of the table."""
+    table = resources.network_table(atlas.id)
+    measured = rules.trust_columns(table)
+    trust_name = rules.trust_of(table)[0]
+    cost = Column(
+        label="to drop",
+        title="Output variance lost where it is active if it is dropped, estimated: no loss, which "
+        "Apply measures",
+    )
+    return [
+        Column(label="map", title="Units beyond the threshold, from the front; layers upwards"),
+        Column(label="network", title="Its name, and what drives it", sort="network"),
+        Column(label="trust", title=trust_name, sort=measured[0] if measured else ""),
+        Column(label="var.", title="Variance that it alone explains", sort="variance_alone"),
+        Column(
+            label="domains",
+            title="Share of its energy per token in: " + ", ".join(atlas.domain_names),
+            sort="top_domain_share",
+        ),
+        *([cost] if has_costs else []),
+        Column(label="decision", title="Whether it is preserved"),
+    ]
+
+
+def rows(
+    atlas: NetworkAtlas,
+    shown: Sequence[int],
+    why: dict[int, Standing],
+    costs: pd.DataFrame | None,
+) -> list[Row]:
+    """Return what the table says of each network that is shown, in order."""
+    view = view_state.view()
+    images = resources.thumbnails(atlas.id, view.z, components.palette().mode)
+    known, words = cache.known(atlas.id), cache.words(atlas.id)
+    meter = cache.variance_meter(atlas.id)
+    trust = rules.trust_of(known.table)[1]
+    prices = prices_of(costs)
+
+    def row(k: int) -> Row:
+        share = known.domain_share[k]
+        best = int(share.argmax())
+        name = resources.network_name(atlas.id, k)
+        is_dropped = k in view.dropped
+        top = f"{share[best]:.0%} {atlas.domain_names[best]}"
+        reason = said(why.get(k), is_dropped=is_dropped)
+        value = float(trust.iloc[k])
+        price = prices.get(k, Price())
+        variance = float(known.table["variance_alone"].iloc[k])
+        return Row(
+            network=k,
+            image=images[k],
+            name=name,
+            mark=", ".join(tag.name for tag in resources.tags(atlas.id)[k] if tag.name in
+                           rules.SERVING),
+            words=" ".join(w for w in words[k] if w not in name.split(" · ")[-1].split(", ")),
+            why=reason,
+            title=f"Network {k}, {name}: {share[best]:.0%} of its energy in "
+            f"{atlas.domain_names[best]}, alone {variance:.2%} of variance, "
+            f"{'pruned' if is_dropped else 'kept'}" + (f", {reason}" if reason else ""),
+            trust=value if value == value else -1.0,
+            trust_text=f"{value:.2f}" if value == value else "–",
+            variance=meter[k],
+            variance_text=f"{variance:.1%}" if variance == variance else "–",
+            domains=[round(float(s), 4) for s in share],
+            top=top,
+            dropped=is_dropped,
+            cost=price.meter,
+            cost_text=price.text,
+            cost_title=price.title,
+        )  # fmt: skip
+
+    return [row(k) for k in shown]
+
+
+def as_frame(atlas: NetworkAtlas, drawn: Sequence[Row], costs: pd.DataFrame | None) -> pd.DataFrame:
+    """Return the table as numbers, in the order in which it is shown."""
+    order = [row.network for row in drawn]
+    table = resources.network_table(atlas.id)
+    trust_name, trust = rules.trust_of(table)
+    frame = pd.DataFrame(
+        {
+            "network": order,
+            "decision": ["pruned" if row.dropped else "kept" for row in drawn],
+            "reason": [shielded(row.why) for row in drawn],
+            "name": [shielded(row.name) for row in drawn],
+            trust_name: trust.iloc[order].to_numpy(),
+            "variance alone": table["variance_alone"].iloc[order].to_numpy(),
+        }
+    )
+    share = cache.known(atlas.id).domain_share[order]
+    for d, name in enumerate(atlas.domain_names):
+        frame[shielded(f"share in {name}")] = share[:, d]
+    if costs is not None:
+        by_network = costs.set_index("network")
+        for column in ("energy", "tokens"):
+            frame[f"to drop: {column}"] = by_network[column].reindex(order).to_numpy()
+    return frame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """What dropping a network would change: the meter's length, and it in words."""
+
+    meter: float = -1.0
+    text: str = ""
+    title: str = ""
+
+
+def prices_of(costs: pd.DataFrame | None) -> dict[int, Price]:
+    """Return by network what dropping it would change, as the preview estimates it."""
+    if costs is None:
+        return {}
+    most = max(float(costs["energy"].max()), 1e-12)
+    return {
+        int(row["network"]): Price(
+            meter=row["energy"] / most if row["energy"] == row["energy"] else -1.0,
+            text=f"{row['energy']:.1%}" if row["energy"] == row["energy"] else "–",
+            title=f"Without it, {row['energy']:.2%} more of the layers' output variance goes in "
+            f"the tokens that it rules, and {row['tokens']:.2%} of the text's weight stops "
+            "counting. An estimate, no loss.",
+        )
+        for row in costs.to_dict("records")
+    }
+
+
+def said(standing: Standing | None, *, is_dropped: bool) -> str:
+    """Return why a network is as it is, in one line; nothing for one that nobody touched."""
+    if standing is None:
+        return view_state.LINK if is_dropped else ""
+    return " — ".join(part for part in (standing.what, standing.reason) if part)
+
+
+def sign(atlas: NetworkAtlas) -> str:
+    """Return the sign beside the summary: nothing can be planned without a network."""
+    is_any = set(range(atlas.n_networks)) - set(view_state.view().dropped)
+    return ":material/check:" if is_any else ":material/block:"
+
+
+def summary(atlas: NetworkAtlas) -> str:
+    """Return how many networks are preserved, and what that means for the score."""
+    kept = atlas.n_networks - len(set(view_state.view().dropped) & set(range(atlas.n_networks)))
+    note = "" if kept < atlas.n_networks else "; with all of them, network energy is FLAP's score"
+    return f"{kept} of {components.count(atlas.n_networks, 'network')} preserved{note}"

@@ -1,0 +1,116 @@
+"""What the preview keeps: the open preview of an atlas, and its answers by settings."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from app.figures import raster
+from app.pruning.lab.preview.figures import Sheets
+from app.shell import resources
+from fnprune_core.errors import FnpruneError
+from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.pruning import preview_costs as costs
+from fnprune_core.pruning import preview_files
+from fnprune_core.pruning.preview import Preview, PreviewedPlan
+from fnprune_core.storage import canonical_json
+
+
+def is_prepared(atlas_id: str) -> bool:
+    """Whether an atlas's preview was prepared."""
+    return preview_files.has_preview(resources.workspace(), atlas_id)
+
+
+@st.cache_resource(max_entries=1, show_spinner="Opening the preview")
+def opened(atlas_id: str) -> Preview:
+    """Return an atlas's preview; one is kept in memory, up to 400 MB."""
+    return preview_files.open_preview(
+        resources.workspace(), atlas_id, atlas=resources.atlas(atlas_id)
+    )
+
+
+def previewed(atlas_id: str, settings: PlanSettings) -> PreviewedPlan:
+    """Return what a plan would do."""
+    chosen = _relevant(settings)
+    return _previewed(atlas_id, canonical_json(chosen.to_json()), chosen)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _previewed(atlas_id: str, key: str, _settings: PlanSettings) -> PreviewedPlan:
+    return opened(atlas_id).plan(_settings)
+
+
+def network_costs(atlas_id: str, settings: PlanSettings) -> pd.DataFrame:
+    """Return what dropping each network would change, one row a network."""
+    chosen = _relevant(settings)
+    return _network_costs(atlas_id, canonical_json(chosen.to_json()), chosen)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _network_costs(atlas_id: str, key: str, _settings: PlanSettings) -> pd.DataFrame:
+    return costs.network_costs(opened(atlas_id), _settings)
+
+
+def _relevant(settings: PlanSettings) -> PlanSettings:
+    """Return the settings without what does not change which units go."""
+    return replace(settings, compensation="none", intercept=False)
+
+
+def agreement_with(plan_id: str, atlas_id: str, settings: PlanSettings) -> float | None:
+    """Return the share of a plan's removed units that the preview removes too.
+
+    None if the plan was made with other settings.
+    """
+    try:
+        plan = resources.plan(plan_id)
+    except FnpruneError:  # the page tells that where the plan is opened
+        return None
+    shown = previewed(atlas_id, settings)
+    if plan.decomposition_id != atlas_id or _relevant(plan.settings) != shown.settings:
+        return None
+    gone = ~plan.keep
+    return float((gone & ~shown.keep).sum() / max(gone.sum(), 1))
+
+
+def sheets(
+    atlas_id: str,
+    keep: NDArray[np.bool_],
+    *,
+    z: float,
+    stay: tuple[int, ...],
+    go: tuple[int, ...],
+) -> Sheets:
+    """Return the sheets of the cortex, or layers with units grouped by network without one."""
+    atlas, placed = resources.atlas(atlas_id), resources.cortex(atlas_id)
+    return Sheets(
+        unit=_grouped_units(atlas_id) if placed is None else placed.unit_volume(),
+        first=atlas.layout.offsets[:-1],
+        network=parcels(atlas_id, z),
+        keep=keep,
+        stay=stay,
+        go=go,
+    )
+
+
+@st.cache_resource(max_entries=4)
+def parcels(atlas_id: str, z: float) -> NDArray[np.int64]:
+    """Return each unit's strongest network, −1 where no |z| is above the threshold."""
+    return resources.atlas(atlas_id).parcellation(z=z)
+
+
+@st.cache_resource(max_entries=2)
+def _grouped_units(atlas_id: str) -> NDArray[np.int64]:
+    """Return units as sheets, each layer's in the order of their networks."""
+    atlas = resources.atlas(atlas_id)
+    widths = atlas.layout.widths
+    units = raster.by_layer(np.arange(atlas.layout.n_units), widths, fill=-1)
+    labels = raster.by_layer(atlas.strongest[0].astype(np.int64), widths, fill=10**6)
+    order = np.argsort(labels, axis=1, kind="stable")
+    grouped = np.take_along_axis(units, order, axis=1)
+    n_rows = max(1, round((grouped.shape[1] / 1.5) ** 0.5))
+    n_columns = -(-grouped.shape[1] // n_rows)
+    whole = np.full((len(grouped), n_rows * n_columns), -1, dtype=np.int64)
+    whole[:, : grouped.shape[1]] = grouped
+    return whole.reshape(len(grouped), n_rows, n_columns)

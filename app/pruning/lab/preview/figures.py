@@ -1,0 +1,258 @@
+"""Pictures of a preview: what would stay of the cortex, and what each network is worth."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from app.figures.base import Picture, legend_on_top, style
+from app.figures.cortex import mosaic, number_sheets
+from app.figures.raster import as_png, small_ints
+from app.figures.theme import Palette, rgb
+
+MOST_CELLS = 120_000  # of all sheets together; of larger models one unit of several is shown
+_WIDE, _NARROW = (10, 1000), (5, 350)  # sheets side by side, and pixels across
+_DOWN_LIMIT = 900
+# After a network's number: whether it is one, and whether the unit stays.
+_WORDS = np.array([["", ", would go"], [" (none)", " (none), would go"]])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sheets:
+    """The units in the cells of each layer's sheet, and what becomes of them.
+
+    Parameters
+    ----------
+    unit : ndarray (n_layers, rows, columns)
+        Flat index, −1 where there is none.
+    first : ndarray (n_layers,)
+        Flat index of each layer's first unit.
+    network : ndarray (n_units,)
+        Each unit's strongest network, −1 where it belongs to none.
+    keep : ndarray (n_units,)
+        Which would stay.
+    stay, go : tuple of int
+        Pinned units.
+    """
+
+    unit: NDArray[np.integer]
+    first: NDArray[np.integer]
+    network: NDArray[np.integer]
+    keep: NDArray[np.bool_]
+    stay: tuple[int, ...] = ()
+    go: tuple[int, ...] = ()
+
+    @property
+    def step(self) -> int:
+        """Every how many rows and columns a unit is shown."""
+        step = 1
+        while self.unit.size / step**2 > MOST_CELLS:
+            step += 1
+        return step
+
+
+def removed_sheets(
+    sheets: Sheets,
+    *,
+    colours: Sequence[str],
+    palette: Palette,
+    can_select: bool = False,
+    is_narrow: bool = False,
+) -> Picture:
+    """Draw every layer's sheet: dark where units would go, the others as what they are.
+
+    Members of a network have its colour, other units that stay are grey.
+
+    Parameters
+    ----------
+    colours : sequence of str
+        One a network.
+    can_select : bool
+        Lay points over the cells, with the unit as customdata, for a lasso to select.
+    is_narrow : bool
+        Fewer sheets side by side, as on a phone.
+    """
+    n_across, n_pixels = _NARROW if is_narrow else _WIDE
+    unit = sheets.unit[:, :: sheets.step, :: sheets.step]
+    cells, corners = mosaic(unit.astype(np.float32), n_across)
+    filled = np.isfinite(cells) & (cells >= 0)
+    flat = np.where(filled, cells, 0).astype(np.int64)
+    layer = np.searchsorted(sheets.first, flat, side="right") - 1
+    told = np.dstack([layer, flat - sheets.first[layer], sheets.network[flat]])
+    figure = go.Figure()
+    figure.add_image(
+        source=_as_png(flat, filled, sheets, colours, palette),
+        customdata=small_ints(told),
+        text=_WORDS[(told[..., 2] < 0).astype(int), (~sheets.keep[flat]).astype(int)],
+        hovertemplate=(
+            "layer %{customdata[0]}, unit %{customdata[1]}<br>network %{customdata[2]}%{text}"
+            "<extra></extra>"
+        ),
+    )
+    _add_pins(figure, flat, filled, sheets, palette)
+    if can_select:
+        _add_points(figure, flat, filled)
+    rows = -(-len(unit) // n_across) * unit.shape[1]
+    height = int(min(_DOWN_LIMIT, max(240, n_pixels * rows / (n_across * unit.shape[2]) + 40)))
+    style(figure, palette, height=height, left=4, bottom=4)
+    number_sheets(figure, corners, unit.shape[1], palette)
+    figure.update_xaxes(visible=False, range=[-1.5, cells.shape[1] + 0.5])
+    figure.update_yaxes(visible=False, range=[-1.5, cells.shape[0] + 0.5], scaleanchor=False)
+    if sheets.stay or sheets.go:
+        legend_on_top(figure, palette)
+    if can_select:
+        figure.update_layout(dragmode="lasso", newselection={"line": {"color": palette.accent}})
+    return Picture(figure=figure, alternative=_describe(sheets), table=_by_network(sheets))
+
+
+def _as_png(
+    flat: NDArray[np.integer],
+    filled: NDArray[np.bool_],
+    sheets: Sheets,
+    colours: Sequence[str],
+    palette: Palette,
+) -> str:
+    """Return the cells as a picture: nothing between the sheets, what goes, no network, networks.
+
+    A heat map of as many cells takes the browser several times as long to read and draw.
+    """
+    table = [
+        (0, 0, 0, 0),
+        (*rgb(palette.silhouette), 255),
+        (*rgb(palette.quiet), 115),
+        *((*rgb(colour), 255) for colour in colours),
+    ]
+    codes = np.where(sheets.keep[flat], sheets.network[flat] + 3, 1)
+    return as_png(np.where(filled, codes, 0), np.array(table, dtype=np.uint8))
+
+
+def _add_pins(
+    figure: go.Figure,
+    flat: NDArray[np.integer],
+    filled: NDArray[np.bool_],
+    sheets: Sheets,
+    palette: Palette,
+) -> None:
+    """Mark pinned units by a sign each; a ring stays, a cross goes."""
+    for units, sign, called in (
+        (sheets.stay, "circle-open", "pinned to stay"),
+        (sheets.go, "x-thin-open", "pinned to go"),
+    ):
+        y, x = np.nonzero(filled & np.isin(flat, units))
+        if not units:
+            continue
+        figure.add_scatter(
+            x=x, y=y, mode="markers", name=called, hoverinfo="skip",
+            marker={"symbol": sign, "size": 9, "color": palette.text, "line": {"width": 2}},
+        )  # fmt: skip
+
+
+def _add_points(figure: go.Figure, flat: NDArray[np.integer], filled: NDArray[np.bool_]) -> None:
+    """Lay an unseen point on each cell: heat maps themselves cannot be selected."""
+    y, x = np.nonzero(filled)
+    unseen = {"marker": {"opacity": 0}}
+    figure.add_scattergl(
+        x=x.astype(np.int16), y=y.astype(np.int16), mode="markers",
+        customdata=flat[filled].astype(np.int32), hoverinfo="skip", showlegend=False,
+        marker={"size": 4, "opacity": 0}, selected={"marker": {"opacity": 0.6}}, unselected=unseen,
+    )  # fmt: skip
+
+
+def _describe(sheets: Sheets) -> str:
+    table = _by_network(sheets)
+    step, pins = sheets.step, len(sheets.stay) + len(sheets.go)
+    text = (
+        f"{int((~sheets.keep).sum()):,} of {len(sheets.keep):,} units would go: the gaps in the "
+        f"sheets of the {len(sheets.unit)} layers. Of those that stay, members of a network have "
+        "its colour."
+    )
+    some = table[(table["network"] >= 0) & (table["units"] > 0)]
+    if len(some):
+        most, least = (some.iloc[i] for i in (some["share"].argmax(), some["share"].argmin()))
+        text += (
+            f" Network {most['network']:.0f} would lose most of its members, {most['share']:.0%}; "
+            f"network {least['network']:.0f} least, {least['share']:.0%}."
+        )
+    text += f" {pins:,} pinned units are marked." if pins else ""
+    return text + (f" One of {step**2} units is drawn." if step > 1 else "")
+
+
+def _by_network(sheets: Sheets) -> pd.DataFrame:
+    n = int(sheets.network.max(initial=-1)) + 2
+    size = np.bincount(sheets.network + 1, minlength=n)
+    gone = np.bincount(sheets.network[~sheets.keep] + 1, minlength=n)
+    return pd.DataFrame(
+        {
+            "network": np.arange(-1, n - 1),
+            "units": size,
+            "would go": gone,
+            "share": (gone / np.maximum(size, 1)).round(4),
+        }
+    )
+
+
+def cost_bars(
+    costs: pd.DataFrame, *, column: str, says: str, names: Sequence[str], palette: Palette
+) -> Picture:
+    """Draw one estimate of what dropping each network would change, largest first.
+
+    Parameters
+    ----------
+    costs : DataFrame
+        One row a network, as `network_costs` makes it.
+    column : str
+        A share, drawn in per cent.
+    says : str
+        What it is, in a few words.
+    """
+    ranked = costs.sort_values(column, ascending=False, na_position="last", kind="stable")
+    percent = (100 * ranked[column].to_numpy(dtype=float)).astype(np.float32)
+    numbers = ranked["network"].astype(str).to_numpy()
+    figure = go.Figure()
+    for is_kept, word, colour in (
+        (True, "preserved", palette.accent),
+        (False, "to be pruned", palette.quiet),
+    ):
+        mine = (ranked["preserved"] == is_kept).to_numpy()
+        if not mine.any():
+            continue
+        figure.add_bar(
+            x=numbers[mine],
+            y=percent[mine],
+            name=word,
+            marker={
+                "color": colour,
+                "line": {"width": 0},
+                "pattern": {
+                    "shape": "" if is_kept else "/",
+                    "fgcolor": palette.canvas,
+                    "fillmode": "overlay",
+                },
+            },
+            customdata=ranked["network"].to_numpy()[mine],
+            hovertemplate=f"network %{{customdata}}, {word}: %{{y:.2f}} %<extra></extra>",
+        )
+    style(figure, palette, height=240)
+    if len(figure.data) > 1:
+        legend_on_top(figure, palette)
+    figure.update_layout(barmode="overlay", bargap=0.15)
+    # As categories, numbers that would not fit beside one another are left out.
+    figure.update_xaxes(
+        title_text="network", type="category", categoryorder="array",
+        categoryarray=numbers.tolist(), tickangle=0, tickfont={"size": 10},
+    )  # fmt: skip
+    figure.update_yaxes(title_text="%", rangemode="tozero", nticks=5)
+    first = ranked.iloc[0]
+    last = ranked[ranked[column].notna()].iloc[-1]
+    return Picture(
+        figure=figure,
+        alternative=(
+            f"{says[0].upper()}{says[1:]}: most for network {int(first['network'])}, "
+            f"{names[int(first['network'])]} ({first[column]:.1%}), least for network "
+            f"{int(last['network'])}, {names[int(last['network'])]} ({last[column]:.2%})."
+        ),
+        table=ranked.assign(name=[names[int(k)] for k in ranked["network"]]).round(4),
+    )

@@ -1,0 +1,1 @@
+"""Searches of how a cut is divided over layers and attention."""

@@ -1,0 +1,101 @@
+"""Which layers give more: whole plans tried on calibration text, and weights to take over."""
+
+from functools import partial
+
+import streamlit as st
+
+from app.figures.layer_profile import shares_profile
+from app.pruning.lab.search.tasks import LayersJob, search_layers
+from app.shell import recipes, resources, view_state
+from app.shell.jobs import Job
+from app.shell.text_choice import TextChoice
+from app.widgets import frame, model_offer, training_note
+from fnprune_core.errors import FnpruneError
+from fnprune_core.plans.allocation import WEIGHTED
+from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.pruning.search_allocation import AllocationOrder, AllocationSearch
+
+_KIND = "layers"
+
+
+def show(settings: PlanSettings, texts: TextChoice | None) -> None:
+    """Offer the search for the plan that the form holds; draw what it has found."""
+    frame.follow(_KIND, on_done=_take)
+    if frame.is_active(_KIND):
+        return
+    found = view_state.widget(_kept_as(view_state.view().recording, view_state.view().atlas))
+    if isinstance(found, AllocationSearch):
+        _draw(found)
+    _ask(settings, texts)
+
+
+def _kept_as(recording: str, atlas: str | None) -> str:
+    """Return where the session keeps what was found for an atlas."""
+    return f"layers of {recording} {atlas}"
+
+
+def _ask(settings: PlanSettings, texts: TextChoice | None) -> None:
+    view = view_state.view()
+    try:
+        order = AllocationOrder(
+            recording_id=view.recording, decomposition_id=view.atlas, base=settings
+        )
+    except FnpruneError as error:
+        st.info(f"{error.message} {error.hint}", icon=":material/info:")
+        return
+    n_plans = order.n_plans(resources.recording(view.recording).layout.n_layers)
+    st.caption(
+        f"{frame.count(n_plans, 'plan')} of this size are made and measured: each "
+        "takes a little more from one block of layers, the last three move all of them. On the "
+        "embedded model about five minutes with least squares."
+    )
+    if model_offer.loaded(needed_for="to measure plans", key=_KIND) is None:
+        return
+    training_note.say([settings] * n_plans, key=_KIND)
+    pressed = st.button(
+        "Search", icon=":material/balance:", key="layers-start", disabled=texts is None
+    )
+    if pressed and texts is not None:
+        job = LayersJob(model=view.model, order=order, texts=texts)
+        frame.start(search_layers(resources.shelf(), resources.workspace(), job))
+        st.rerun()
+
+
+def _take(job: Job) -> None:
+    order = job.inputs["order"]
+    view_state.remember(_kept_as(order["recording_id"], order["decomposition_id"]), job.result)
+    view_state.notify("Allocation searched")
+
+
+def _draw(found: AllocationSearch) -> None:
+    frame.picture(
+        shares_profile(found.first_shares, found.best_shares, palette=frame.palette()),
+        key="layers-shares",
+        made=recipes.code(
+            "allocation",
+            atlas=view_state.view().atlas,
+            model=view_state.view().model,
+            settings=recipes.asked(found.base),
+        ),
+    )
+    gain = found.gain
+    if not found.settings.layer_weights:
+        st.markdown("**None of these was better than what it began with.**")
+        return
+    st.markdown(
+        f"**{gain.difference:+.3f} ± {gain.standard_error:.3f} nats per token** on the text of "
+        f"the search, paired by window: perplexity {found.best.perplexity:.2f}, before "
+        f"{found.first.perplexity:.2f}."
+    )
+    weights = ", ".join(f"{weight:g}" for weight in found.settings.layer_weights)
+    st.button(
+        "Use these weights",
+        icon=":material/check:",
+        key="layers-use",
+        on_click=partial(_use, weights),
+    )
+
+
+def _use(weights: str) -> None:
+    view_state.remember("prune-allocation", WEIGHTED)
+    view_state.remember("prune-weights", weights)

@@ -1,0 +1,83 @@
+"""The jobs that search how a cut is best divided. No streamlit here."""
+
+from dataclasses import asdict, dataclass
+
+from app.shell.jobs import Report
+from app.shell.tasks import ModelShelf, Task
+from app.shell.text_choice import TextChoice
+from fnprune_core import workflows
+from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.progress import CancelToken
+from fnprune_core.pruning import search_allocation, search_attention, search_trials
+from fnprune_core.pruning.search_allocation import AllocationOrder, AllocationSearch
+from fnprune_core.pruning.search_attention import ShareOrder, ShareSearch
+from fnprune_core.storage import Workspace
+from fnprune_core.texts.cutting import Windows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SharesSoFar:
+    """What a search has found so far."""
+
+    found: ShareSearch
+
+
+def _windows(
+    workspace: Workspace, language_model: LanguageModel, texts: TextChoice, recording_id: str
+) -> Windows:
+    """Return what plans are tried on: of the chosen texts, those that the recording left unread."""
+    recording = workflows.open_recording(workspace, recording_id)
+    return search_trials.unread_windows(language_model, texts.documents(), recording)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharesJob:
+    """A cut that is to be divided; tried in several mixes."""
+
+    model: str
+    order: ShareOrder
+    texts: TextChoice
+
+
+def search_shares(shelf: ModelShelf, workspace: Workspace, job: SharesJob) -> Task:
+    """Measure mixes of equal size; a `ShareSearch` results, each mix is reported."""
+
+    def run(report: Report, cancel: CancelToken) -> ShareSearch:
+        language_model = shelf.get(job.model, progress=report)
+        return search_attention.search_shares(
+            workspace,
+            language_model,
+            _windows(workspace, language_model, job.texts, job.order.recording_id),
+            order=job.order,
+            on_partial=lambda found: report(SharesSoFar(found=found)),
+            progress=report,
+            cancel=cancel,
+        )
+
+    return Task(kind="shares", title="Share of attention", inputs=asdict(job), function=run)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayersJob:
+    """A plan whose allocation is to be bettered."""
+
+    model: str
+    order: AllocationOrder
+    texts: TextChoice
+
+
+def search_layers(shelf: ModelShelf, workspace: Workspace, job: LayersJob) -> Task:
+    """Search weights of the layers; an `AllocationSearch` results."""
+
+    def run(report: Report, cancel: CancelToken) -> AllocationSearch:
+        language_model = shelf.get(job.model, progress=report)
+        return search_allocation.search_allocation(
+            workspace,
+            language_model,
+            _windows(workspace, language_model, job.texts, job.order.recording_id),
+            order=job.order,
+            progress=report,
+            cancel=cancel,
+        )
+
+    return Task(kind="layers", title="Share of each layer", inputs=asdict(job), function=run)

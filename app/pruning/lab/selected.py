@@ -1,0 +1,156 @@
+"""The selected network in the prune lab: what it is, what becomes of it, and why."""
+
+import hashlib
+import html
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from app import arrangement
+from app.figures.markup import visible
+from app.pruning.lab import data as cache
+from app.pruning.lab import rules
+from app.shell import resources, view_state
+from app.shell.jobs import describe_error
+from app.widgets import frame
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.errors import FnpruneError
+from fnprune_core.plans import decision_log
+from fnprune_core.plans.decision_log import Standing
+
+_CARD = """<div style="display:flex;flex-wrap:wrap;gap:14px;align-items:flex-start">
+<img src="{image}" alt="Map of network {network}" style="flex:1 1 236px;max-width:320px;
+aspect-ratio:2/1;image-rendering:pixelated;border-radius:4px;{faded}">
+<div style="flex:1 1 220px;min-width:0">
+<div style="font-weight:600;overflow-wrap:anywhere">{network} · {name}</div>
+<div style="font-family:IBM Plex Mono,monospace;font-size:.8rem;opacity:.75;
+overflow-wrap:anywhere;margin:2px 0 6px">{words}</div>{domains}</div></div>"""
+_DOMAIN = """<div style="display:grid;grid-template-columns:minmax(70px,34%) 1fr 42px;gap:8px;
+align-items:center;font-size:.8rem;line-height:1.35"><span style="overflow:hidden;
+text-overflow:ellipsis;white-space:nowrap" title="{name}">{name}</span><span style="height:6px;
+border-radius:3px;background:{line}"><span style="display:block;height:100%;width:{width:.1f}%;
+border-radius:3px;background:{colour}"></span></span><span style="text-align:right;
+font-variant-numeric:tabular-nums">{share:.0%}</span></div>"""
+_MOST_DOMAINS = 6
+_REFUSED = "reason that could not be kept"
+
+
+def decide(network: int, *, is_dropped: bool) -> None:
+    """Keep or prune one network by hand."""
+    others = {*view_state.view().dropped} - {network}
+    view_state.drop({*others, network} if is_dropped else others)
+
+
+def show(
+    atlas: NetworkAtlas, network: int, shown: Sequence[int], standing: Standing | None
+) -> None:
+    """Draw the selected network, what moves to the next one, and what decides on it.
+
+    Parameters
+    ----------
+    shown : sequence of int
+        The table's networks, in its order: the arrows follow it.
+    """
+    is_dropped = network in view_state.view().dropped
+    with st.container(border=True, gap="small"):
+        st.html(card(atlas, network))
+        _buttons(network, shown, is_dropped=is_dropped)
+        _verdict(atlas, network, standing, is_dropped=is_dropped)
+
+
+def card(atlas: NetworkAtlas, network: int) -> str:
+    """Return the network's map, name, words and domains as HTML."""
+    palette = frame.palette()
+    share = cache.known(atlas.id).domain_share[network]
+    order = (-share).argsort(kind="stable")[:_MOST_DOMAINS]
+    domains = "".join(
+        _DOMAIN.format(
+            name=html.escape(visible(atlas.domain_names[d])),
+            width=100 * share[d],
+            share=share[d],
+            line=palette.line,
+            colour=palette.text if i == 0 else palette.quiet,
+        )
+        for i, d in enumerate(order)
+    )
+    is_dropped = network in view_state.view().dropped
+    return _CARD.format(
+        image=resources.thumbnails(atlas.id, view_state.view().z, palette.mode)[network],
+        network=network,
+        name=html.escape(visible(resources.network_name(atlas.id, network))),
+        words=html.escape(" ".join(cache.words(atlas.id)[network])),
+        domains=domains,
+        faded="filter:grayscale(1);opacity:.4" if is_dropped else "",
+    )
+
+
+def _buttons(network: int, shown: Sequence[int], *, is_dropped: bool) -> None:
+    before, after = (arrangement.neighbour(shown, network, step) for step in (-1, 1))
+    with st.container(
+        horizontal=True, gap="xsmall", vertical_alignment="center", key="lab-buttons"
+    ):
+        _button("Previous", "arrow_back", "Left", lambda: view_state.change(network=before))
+        _button("Next", "arrow_forward", "Right", lambda: view_state.change(network=after))
+        _button("Keep", "check", "K", lambda: decide(network, is_dropped=False), off=not is_dropped)
+        _button(
+            "Prune", "content_cut", "P", lambda: decide(network, is_dropped=True), off=is_dropped
+        )
+        st.page_link(frame.ATLAS, label="Its page", icon=":material/neurology:")
+
+
+def _button(
+    label: str, icon: str, shortcut: str, action: Callable[[], None], *, off: bool = False
+) -> None:
+    st.button(
+        label,
+        icon=f":material/{icon}:",
+        shortcut=shortcut,
+        disabled=off,
+        key=f"lab-{label}",
+        on_click=action,
+    )
+
+
+def _verdict(
+    atlas: NetworkAtlas, network: int, standing: Standing | None, *, is_dropped: bool
+) -> None:
+    """Say what becomes of it and why; the reason can be written."""
+    held = standing or Standing(what=view_state.LINK if is_dropped else "")
+    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
+        if is_dropped:
+            st.badge("pruned", icon=":material/content_cut:", color="orange")
+        else:
+            st.badge("kept", icon=":material/check:", color="green")
+        if held.what:
+            st.caption(frame.plain(held.what), width="content")
+        for tag in resources.tags(atlas.id)[network]:
+            if tag.name in rules.SERVING:
+                st.badge(
+                    f"follows {tag.name}: {tag.value:.2g} ({tag.measure})",
+                    icon=":material/warning:",
+                    color="orange",
+                    help="It serves the model's working rather than a kind of text: without it, "
+                    "all texts may suffer.",
+                )
+    digest = hashlib.sha256(repr(held).encode()).hexdigest()[:8]  # anew after each decision
+    key = f"lab-reason-{atlas.id}-{network}-{digest}"
+    st.text_input(
+        "Why",
+        held.reason,
+        max_chars=decision_log.MAX_REASON,
+        placeholder="Why? It goes into the log, and with the plan",
+        label_visibility="collapsed",
+        key=key,
+        on_change=_write,
+        args=(network, key),
+    )
+    refused = view_state.recall(_REFUSED)
+    if refused is not None:
+        frame.error(refused)
+
+
+def _write(network: int, key: str) -> None:
+    try:
+        view_state.say(network, str(view_state.widget(key)).strip())
+    except FnpruneError as caught:  # told under the field
+        view_state.remember(_REFUSED, describe_error(caught))

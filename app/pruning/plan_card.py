@@ -1,0 +1,221 @@
+"""One plan: its name, its link, its decisions, and what can be done with it."""
+
+from collections.abc import Callable
+from urllib.parse import urlencode
+
+import pandas as pd
+import streamlit as st
+
+from app.pruning.checks import MOST_PERCENT
+from app.pruning.plan_rows import title
+from app.shell import resources, view_state
+from app.shell.jobs import Failure
+from app.widgets import frame
+from fnprune_core.artifacts import open_plan
+from fnprune_core.errors import CorruptArtifactError, FnpruneError
+from fnprune_core.evaluation import history
+from fnprune_core.evaluation.history import PlanRecord
+from fnprune_core.plans import decision_log
+from fnprune_core.plans.decision_log import PlanNotes
+from fnprune_core.plans.plan import PlanSettings
+
+EXPORT = "pruning/export/page.py"
+_PENDING = "plan to be deleted"
+#: Widgets of the lab and the setting that each holds.
+_LAB: dict[str, Callable[[PlanSettings], object]] = {
+    "prune-ratio": lambda plan: min(MOST_PERCENT, round(100 * plan.ratio)),
+    "prune-attention": lambda plan: min(MOST_PERCENT, round(100 * plan.attention_ratio)),
+    "prune-score": lambda plan: plan.score,
+    "prune-compensation": lambda plan: plan.compensation,
+    "prune-allocation": lambda plan: plan.allocation,
+    "prune-weights": lambda plan: ", ".join(f"{w:g}" for w in plan.layer_weights),
+    "prune-sinks": lambda plan: plan.sink_units,
+    "prune-seed": lambda plan: plan.seed,
+}
+_FILLED = "the form of the lab was filled"
+
+
+def adopt(plan_id: str) -> None:
+    """Fill the lab's form as a plan was made, where a link or a reload brings the plan.
+
+    Once in a session: later the form is the person's own.
+    """
+    if view_state.widget(_FILLED):
+        return
+    view_state.remember(_FILLED, True)
+    if not plan_id:
+        return
+    try:
+        _fill(open_plan(resources.workspace(), plan_id).settings)
+    except FnpruneError:  # told where its results are shown
+        return
+
+
+def _fill(settings: PlanSettings) -> None:
+    for widget, setting in _LAB.items():
+        view_state.remember(widget, setting(settings))
+
+
+def draw(plan: PlanRecord) -> None:
+    """Draw a plan's card."""
+    st.subheader(frame.plain(title(plan)), anchor=False)
+    _facts(plan)
+    notes = _notes(plan)
+    if notes is not None:
+        _rename(plan, notes)
+    st.caption("Link to this plan, for whoever uses this workspace")
+    st.code(link(plan), language=None, wrap_lines=True)
+    _actions(plan)
+    if notes is not None:
+        _log(notes)
+
+
+def _facts(plan: PlanRecord) -> None:
+    with st.container(horizontal=True):
+        st.metric("Units removed", f"{plan.achieved_ratio:.1%}")
+        st.metric("Parameters removed", f"{plan.share_of_parameters:.1%}")
+        kept = f"{plan.n_preserved} of {plan.n_networks}" if plan.n_preserved else "–"
+        st.metric("Networks preserved", kept)
+        if plan.n_removed_groups:
+            st.metric("KV groups removed", f"{plan.n_removed_groups}")
+        st.metric("On disk", frame.size(plan.size_bytes))
+
+
+def link(plan: PlanRecord) -> str:
+    """Return the address that opens a plan in the lab."""
+    base = str(st.context.url or "").rstrip("/").rsplit("/", 1)[0]
+    view = view_state.encode(
+        view_state.ViewState(
+            model=view_state.view().model,
+            recording=plan.recording_id,
+            atlas=_atlas_of(plan),
+            plan=plan.id,
+            dropped=_dropped(plan),
+            stay=plan.settings.pinned_keep,
+            go=plan.settings.pinned_remove,
+        )
+    )
+    return f"{base}/prune?{urlencode(view)}"
+
+
+def _atlas_of(plan: PlanRecord) -> str:
+    return plan.decomposition_id or view_state.view().atlas
+
+
+def _dropped(plan: PlanRecord) -> tuple[int, ...]:
+    """Return the networks that a plan did not preserve; none if its score knows no networks."""
+    if plan.settings.preserved is None:
+        return ()
+    return tuple(sorted(set(range(plan.n_networks)) - set(plan.settings.preserved)))
+
+
+def _notes(plan: PlanRecord) -> PlanNotes | None:
+    try:
+        return decision_log.read_notes(resources.workspace(), plan.id)
+    except CorruptArtifactError as caught:
+        frame.error(Failure(message=caught.message, hint=caught.hint))
+        if st.button("Set the notes aside", key=f"aside-{plan.id}"):
+            decision_log.set_aside(resources.workspace(), plan.id)
+            st.rerun()
+        return None
+
+
+def _rename(plan: PlanRecord, notes: PlanNotes) -> None:
+    name = st.text_input(
+        "Name", value=notes.name, max_chars=decision_log.MAX_NAME, key=f"plan-name-{plan.id}"
+    )
+    if " ".join(name.split()) != notes.name:
+        with frame.explaining():
+            decision_log.name_plan(resources.workspace(), plan.id, name)
+            st.rerun()
+
+
+def _actions(plan: PlanRecord) -> None:
+    with st.container(horizontal=True, gap="xsmall"):
+        if st.button("Open in the lab", icon=":material/content_cut:", key=f"open-{plan.id}"):
+            open_in_lab(plan)
+            st.switch_page(frame.PRUNE)
+        if st.button("Export", icon=":material/save:", key=f"export-{plan.id}"):
+            open_in_lab(plan)
+            st.switch_page(EXPORT)
+        st.button(
+            "Delete",
+            icon=":material/delete:",
+            key=f"delete-{plan.id}",
+            on_click=view_state.remember,
+            args=(_PENDING, plan.id),
+        )
+    if view_state.recall(_PENDING) == plan.id:
+        _confirm(plan)
+
+
+def open_in_lab(plan: PlanRecord) -> None:
+    """Make a plan the view's, with its networks, pins and settings; undo leads back."""
+    atlas = _atlas_of(plan)
+    if (atlas, plan.recording_id) != (view_state.view().atlas, view_state.view().recording):
+        view_state.open_atlas(atlas, recording=plan.recording_id)
+    view_state.drop(_dropped(plan), why=f"plan {plan.id[:8]} opened")
+    view_state.change(plan=plan.id, stay=plan.settings.pinned_keep, go=plan.settings.pinned_remove)
+    view_state.remember(_FILLED, True)
+    _fill(plan.settings)
+
+
+@st.dialog("Delete this plan for good?")
+def _confirm(plan: PlanRecord) -> None:
+    st.markdown(frame.plain(title(plan)))
+    st.markdown(
+        "Its name and decisions go with it. What was measured stays, and is found again if the "
+        "plan is made again."
+    )
+    with st.container(horizontal=True):
+        if st.button(
+            "Delete",
+            type="primary",
+            icon=":material/delete:",
+            key="confirm-delete",
+            on_click=_delete,
+            args=(plan.id,),
+        ):
+            st.rerun()
+        if st.button("Keep it"):
+            st.rerun()
+
+
+def _delete(plan_id: str) -> None:
+    """Delete a plan, and look at it no longer."""
+    try:
+        history.delete_plan(resources.workspace(), plan_id)
+    except FnpruneError as caught:
+        view_state.notify(caught.message)
+        return
+    resources.forget_open()
+    view = view_state.view()
+    view_state.change(
+        plan="" if view.plan == plan_id else view.plan,
+        plans=tuple(id for id in view.plans if id != plan_id),
+    )
+    view_state.notify("Deleted")
+
+
+def _log(notes: PlanNotes) -> None:
+    with st.popover(f"Log of decisions ({len(notes.decisions)})", icon=":material/history:"):
+        if not notes.decisions:
+            st.caption("No network was dropped or kept by hand on the way to this plan.")
+            return
+        steps = notes.decisions[::-1]
+        st.dataframe(
+            pd.DataFrame(
+                {
+                    "time": pd.to_datetime([s.time for s in steps], errors="coerce", utc=True),
+                    "decision": [s.what for s in steps],
+                    "pruned": [", ".join(map(str, s.pruned)) for s in steps],
+                    "kept": [", ".join(map(str, s.kept)) for s in steps],
+                    "reason": [s.reason for s in steps],
+                }
+            ),
+            hide_index=True,
+            alt=f"{len(steps)} decisions, newest first",
+            column_config={
+                "time": st.column_config.DatetimeColumn(format="MMM D, HH:mm:ss"),
+            },
+        )

@@ -1,0 +1,1 @@
+"""Plans: all that were made, compared, and cost against size."""

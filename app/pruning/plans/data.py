@@ -1,0 +1,78 @@
+"""What the page of plans keeps: the history, paired differences, overlaps, and estimates."""
+
+import pandas as pd
+import streamlit as st
+
+from app.shell import resources
+from app.shell.text_choice import TextChoice
+from fnprune_core import workflows
+from fnprune_core.errors import FnpruneError
+from fnprune_core.evaluation import history as plan_history
+from fnprune_core.evaluation.history import History
+from fnprune_core.evaluation.perplexity import paired_difference
+from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.plans import decision_log
+from fnprune_core.pruning.sweep import SweepEstimate, SweepOrder, estimate_sweep
+from fnprune_core.texts.windows import Windows
+
+_Key = tuple[tuple[str, ...], tuple[str, ...], int]
+
+
+def history(fingerprint: str) -> History:
+    """Return the plans of a model as they are now."""
+    return _history(fingerprint, _key())
+
+
+def _key() -> _Key:
+    """Return what tells whether the workspace has other plans, results or names than before."""
+    workspace = resources.workspace()
+    try:
+        noted = (workspace.root / decision_log.FOLDER).stat().st_mtime_ns
+    except OSError:
+        noted = 0
+    return tuple(workspace.ids("plans")), tuple(workspace.ids("evaluations")), noted
+
+
+@st.cache_resource(max_entries=4)
+def _history(fingerprint: str, key: _Key) -> History:
+    return plan_history.history(resources.workspace(), fingerprint=fingerprint)
+
+
+@st.cache_data(max_entries=2048)
+def difference(evaluation: str, reference: str) -> tuple[float, float] | None:
+    """Return one result minus another in nats per token, with its standard error."""
+    try:
+        found = paired_difference(
+            workflows.open_evaluation(resources.workspace(), evaluation),
+            workflows.open_evaluation(resources.workspace(), reference),
+        )
+    except FnpruneError:
+        return None
+    return found.difference, found.standard_error
+
+
+@st.cache_data(max_entries=64)
+def overlap(first: str, second: str) -> pd.DataFrame:
+    """Return how far two plans remove the same units, layer by layer."""
+    workspace = resources.workspace()
+    return plan_history.overlap(
+        workflows.open_plan(workspace, first), workflows.open_plan(workspace, second)
+    )
+
+
+@st.cache_resource(max_entries=2)
+def windows(
+    fingerprint: str, texts: TextChoice, window: int, most: int, _model: LanguageModel
+) -> Windows:
+    """Return the windows of chosen texts on which perplexity is measured."""
+    return workflows.evaluation_windows(
+        _model, resources.documents(texts), window=window, max_windows=most
+    )
+
+
+@st.cache_resource(max_entries=16)
+def estimate(
+    fingerprint: str, order: SweepOrder, _windows: Windows, text: str, _model: LanguageModel
+) -> SweepEstimate:
+    """Return what a sweep will take at most; times one pass."""
+    return estimate_sweep(_model, _windows, order)

@@ -1,0 +1,142 @@
+"""Plans: every plan of this model with what was measured of it, compared, named, opened again."""
+
+import streamlit as st
+
+from app.pruning import plan_card, plan_rows
+from app.pruning.plans import compare, sweep
+from app.pruning.plans import data as cache
+from app.shell import resources, view_state
+from app.widgets import atlas_frame, frame
+from fnprune_core.errors import FnpruneError
+from fnprune_core.evaluation.history import History
+
+SHOWN = {"history": "History", "sweep": "Cost against size"}
+
+
+def fingerprint() -> str:
+    """Return the fingerprint of the model that the view is about; empty for all models."""
+    view = view_state.view()
+    held = resources.language_model(view.model)
+    if view.recording:
+        try:
+            return str(resources.manifest("recordings", view.recording)["inputs"]["fingerprint"])
+        except FnpruneError:  # put away since
+            pass
+    return "" if held is None else held.fingerprint
+
+
+def choose_text(history: History) -> str:
+    """Ask on which text plans are compared; empty if nothing was measured."""
+    texts = history.texts()
+    if len(texts) < 2:
+        return texts[0] if texts else ""
+    return st.selectbox(
+        "Measured on",
+        texts,
+        format_func=lambda text: plan_rows.text_label(history, text),
+        key="plans-text",
+        persist_state="session",
+    )
+
+
+def show_list(history: History, text: str) -> None:
+    """Draw all plans as a table."""
+    number = st.column_config.NumberColumn
+    st.dataframe(
+        plan_rows.listed(history, text, cache.difference, current=view_state.view().plan),
+        hide_index=True,
+        height="auto" if len(history.plans) <= 8 else 340,
+        alt=f"{len(history.plans)} plans, newest first",
+        key="plans-list",
+        placeholder="–",
+        column_config={
+            "plan": st.column_config.TextColumn("plan", width="medium", pinned=True),
+            "units": number("units gone", format="%.1f %%"),
+            "parameters": number("parameters gone", format="%.1f %%"),
+            "perplexity": number(format="%.2f"),
+            "± SE": number(format="%.2f"),
+            "made": st.column_config.DatetimeColumn("made", format="distance"),
+        },
+    )
+    notes = []
+    if any(plan.id == view_state.view().plan for plan in history.plans):
+        notes.append(f"{plan_rows.OPEN.strip()} is the plan that is open.")
+    if text:
+        label = frame.plain(plan_rows.text_label(history, text))
+        notes.append(f"{label}. Differences are paired by window.")
+    if notes:
+        st.caption(" ".join(notes))
+
+
+def select(history: History) -> list[str]:
+    """Ask for one plan to look at, or several to compare; the URL keeps them."""
+    view = view_state.view()
+    ids = [plan.id for plan in history.plans]
+    titles = {plan.id: plan_rows.title(plan) for plan in history.plans}
+    held = [id for id in view.plans if id in titles] or [id for id in ids if id == view.plan]
+    chosen = st.multiselect(
+        "Look at one plan, or compare several",
+        ids,
+        default=held,
+        format_func=titles.__getitem__,
+        max_selections=view_state.MAX_PLANS,
+        placeholder="Choose plans",
+        key="plans-chosen",
+    )
+    if tuple(chosen) != view.plans:
+        view_state.change(plans=tuple(chosen))
+    return chosen
+
+
+def show_history(history: History, text: str) -> None:
+    """Draw the list, and the chosen plans under it."""
+    show_list(history, text)
+    chosen = [plan for id in select(history) for plan in history.plans if plan.id == id]
+    if len(chosen) > 1:
+        compare.draw(history, text, chosen)
+        for plan in chosen:
+            with st.expander(frame.plain(plan_rows.title(plan)), icon=":material/edit:"):
+                plan_card.draw(plan)
+    elif chosen:
+        plan_card.draw(chosen[0])
+
+
+def show_sweep(history: History, text: str) -> None:
+    """Draw cost against size, and the form of a sweep."""
+    left, right = st.columns([8, 5], gap="large")
+    with right, frame.explaining():
+        sweep.ask(history.plans)
+    with left, frame.explaining():
+        sweep.draw(history, text)
+
+
+frame.heading(
+    "Plans",
+    "Every plan of this model with what was measured of it: compare, name, share, open again.",
+    terms=("pruning", "perplexity"),
+)
+with frame.explaining():
+    found = cache.history(fingerprint())
+    if not found.plans and not view_state.view().atlas:
+        frame.empty(
+            "No plans yet",
+            "Choose networks to preserve and apply: each plan is kept here.",
+            button="Go to the lab",
+            page=frame.PRUNE,
+            icon="content_cut",
+        )
+    else:
+        section = atlas_frame.section(SHOWN, key="plans-shown")
+        on = choose_text(found)
+        if section == "sweep":
+            show_sweep(found, on)
+        elif found.plans:
+            show_history(found, on)
+        else:
+            frame.empty(
+                "No plans yet",
+                "Choose networks to preserve and apply: each plan is kept here.",
+                button="Go to the lab",
+                page=frame.PRUNE,
+                icon="content_cut",
+            )

@@ -1,0 +1,229 @@
+"""A sweep: which scores and ratios, how long it takes, and the picture of cost against size."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from app.pruning.figures import ABOVE_DENSE, AXES, PERPLEXITY, Level, Quantity, trade_chart
+from app.pruning.plan_rows import pooled_by_series, score_label, title, trade_table
+from app.pruning.plans import data as cache
+from app.pruning.plans.sweep_tasks import SweepJob, SweepSoFar, run_sweep
+from app.shell import recipes, resources, view_state
+from app.shell.jobs import Job
+from app.shell.text_choice import TextChoice
+from app.widgets import frame, model_offer, text_picker, training_note
+from fnprune_core.evaluation.history import History, PlanRecord
+from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.pruning.sweep import RANDOM, Sweep, SweepOrder
+from fnprune_core.scores.units import SCORES
+
+_RATIOS = [10, 20, 30, 40, 50, 60]
+_DRAWN = {"Perplexity": PERPLEXITY, "Above dense": ABOVE_DENSE}
+_USUAL = ["network-energy", "flap", "wanda", RANDOM]
+
+
+def draw(history: History, text: str) -> None:
+    """Draw the picture of all plans measured on a text, or of the sweep under way."""
+    job = frame.job_of("sweep")
+    if job is not None and job.is_active:
+        frame.follow("sweep", on_done=_done)
+        st.fragment(_live, run_every=2.0)(job.id)
+        return
+    frame.follow("sweep", on_done=_done)
+    if text:
+        known = history.dense.get(text)
+        level = None
+        if known is not None:
+            level = Level(perplexity=known.perplexity, error=known.standard_error)
+        together = _recordings_together(history, text)
+        table = trade_table(history, text, cache.difference, recordings_too=together)
+        _picture(table, level, key="trade")
+    else:
+        st.caption("Nothing was measured yet.")
+
+
+def _recordings_together(history: History, text: str) -> bool:
+    """Ask whether plans of several recordings lie on one line."""
+    if len({plan.recording_id for plan in history.plans if plan.on(text)}) < 2:
+        return False
+    return st.toggle(
+        "Recordings as seeds",
+        key="trade-recordings",
+        persist_state="session",
+        help="One line for plans that differ in their recording alone, with error bars over the "
+        "recordings: for draws of one calibration text, which Record makes with a seed.",
+    )
+
+
+def _done(job: Job) -> None:
+    failed = [point for point in job.result.points if point.failure]
+    view_state.notify(f"Sweep done, {len(failed)} plans failed" if failed else "Sweep done")
+
+
+def _live(job_id: str) -> None:
+    job = resources.jobs().job(job_id)
+    if job is None or not job.is_active:
+        st.rerun()
+    events = [event.found for event in job.events if isinstance(event, SweepSoFar)]
+    if events:
+        found = events[-1]
+        dense = Level(perplexity=found.dense.perplexity, error=found.dense.standard_error)
+        _picture(swept(found), dense, key="trade-live")
+        _failures(found)
+
+
+def swept(found: Sweep) -> pd.DataFrame:
+    """Return a sweep's points with the names of their lines."""
+    return pooled_by_series([{**row, "series": score_label(row["score"])} for row in found.rows()])
+
+
+def _failures(found: Sweep) -> None:
+    for point in found.points:
+        if point.failure:
+            name = f"{score_label(point.score)} at {point.ratio:.0%}"
+            text = frame.sentence(point.failure)
+            st.warning(f"{frame.plain(name)}: {text}", icon=":material/warning:")
+
+
+def _picture(table: pd.DataFrame, dense: Level | None, *, key: str) -> None:
+    if table.empty:
+        st.caption("No pruned model was measured on this text yet.")
+        return
+    axis, quantity = _axes(key)
+    ours = [name for name in table["series"] if name.startswith(score_label("network-energy"))]
+    atlas = view_state.view().atlas
+    frame.picture(
+        trade_chart(
+            table,
+            dense,
+            axis=axis,
+            quantity=quantity,
+            own=ours[0] if ours else "",
+            palette=frame.palette(),
+        ),
+        key=f"{key}-{axis}-{quantity.is_difference}",
+        note=key != "trade-live",
+        made=recipes.code("trade", atlas=atlas) if atlas else "",
+    )
+    st.caption(
+        "Error bars: ±1 standard error over the text, paired by window for differences; of several "
+        "seeds or recordings, the standard deviation over them."
+    )
+
+
+def _axes(key: str) -> tuple[str, Quantity]:
+    """Ask what is drawn against what."""
+    against = {"ratio": "Units removed", "parameters": "Parameters kept"}
+    with st.container(horizontal=True, gap="small"):
+        name = st.segmented_control(
+            "What is drawn",
+            list(_DRAWN),
+            default=next(iter(_DRAWN)),
+            required=True,
+            key=f"{key}-quantity",
+            label_visibility="collapsed",
+            persist_state="session",
+        )
+        axis = st.segmented_control(
+            "Against",
+            list(AXES),
+            format_func=against.__getitem__,
+            default="ratio",
+            required=True,
+            key=f"{key}-axis",
+            label_visibility="collapsed",
+            persist_state="session",
+        )
+    return axis, _DRAWN[name]
+
+
+def ask(plans: Sequence[PlanRecord]) -> None:
+    """Ask for a sweep and start it; what it takes is said before."""
+    view = view_state.view()
+    if not view.atlas:
+        st.info("Open an atlas to make plans from it.", icon=":material/info:")
+        return
+    atlas = resources.atlas(view.atlas)
+    scores, ratios, seeds, base = _form([p for p in plans if p.recording_id == view.recording])
+    with st.expander("Text to measure on", icon=":material/menu_book:"):
+        texts = text_picker.pick_texts("evaluate", split="held-out")
+        most = st.number_input(
+            "Windows at most", 1, 4096, 24, key="prune-windows", persist_state="session"
+        )
+    if not scores or not ratios or texts is None:
+        st.info("Choose at least one score and one ratio.", icon=":material/info:")
+        return
+    order = SweepOrder(
+        recording_id=view.recording,
+        decomposition_id=view.atlas,
+        base=base,
+        scores=tuple(scores),
+        ratios=tuple(percent / 100 for percent in ratios),
+        n_seeds=seeds,
+    )
+    window = resources.recording(view.recording).windows.window
+    model = model_offer.language_model(atlas, needed_for="to sweep", key="sweep")
+    if model is None:
+        return
+    _say_estimate(order, texts, window, int(most))
+    if frame.is_active("sweep"):
+        return
+    if st.button("Sweep", type="primary", icon=":material/stacked_line_chart:", key="sweep-start"):
+        job = SweepJob(
+            model=view.model, order=order, texts=texts, window=window, max_windows=int(most)
+        )
+        frame.start(run_sweep(resources.shelf(), resources.workspace(), job))
+        st.rerun()
+
+
+def _form(plans: Sequence[PlanRecord]) -> tuple[list[str], list[int], int, PlanSettings]:
+    scores = st.pills(
+        "Scores",
+        list(SCORES),
+        selection_mode="multi",
+        default=_USUAL,
+        format_func=score_label,
+        wrap=True,
+        key="sweep-scores",
+        persist_state="session",
+    )
+    ratios = st.pills(
+        "Units to remove, %",
+        _RATIOS,
+        selection_mode="multi",
+        default=[20, 40],
+        wrap=True,
+        key="sweep-ratios",
+        persist_state="session",
+    )
+    seeds = st.number_input(
+        "Random seeds", 1, 20, 3, key="sweep-seeds", width=150, persist_state="session"
+    )
+    options: dict[str, PlanSettings] = {"The usual settings, all networks": PlanSettings()}
+    options |= {title(plan): plan.settings for plan in plans}
+    held = next((title(plan) for plan in plans if plan.id == view_state.view().plan), None)
+    name = st.selectbox(
+        "Networks, allocation, compensation and pins as in",
+        list(options),
+        index=0 if held is None else list(options).index(held),
+        key="sweep-base",
+    )
+    return list(scores), sorted(ratios), int(seeds), options[name]
+
+
+def _say_estimate(order: SweepOrder, texts: TextChoice, window: int, most: int) -> None:
+    model = resources.language_model(view_state.view().model)
+    if model is None:
+        return
+    with frame.explaining():
+        windows = cache.windows(model.fingerprint, texts, window, most, model)
+        takes = cache.estimate(model.fingerprint, order, windows, windows.text_sha256, model)
+        st.caption(
+            f"At most {frame.count(takes.n_plans, 'plan')} and the dense model on "
+            f"{frame.count(windows.n_windows, 'window')}: about "
+            f"{frame.duration(takes.seconds_reading)} of reading, after the plans are made, "
+            f"and {frame.size(takes.disk_bytes)} on disk. What was made or measured before "
+            "is found; a stopped sweep goes on where it was."
+        )
+        training_note.say(order.wanted(), key="sweep")

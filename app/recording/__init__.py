@@ -1,0 +1,1 @@
+"""Record and Decompose: from texts to networks."""

@@ -1,0 +1,144 @@
+"""Decompose: find the networks of a recording, and see how far to trust them."""
+
+import streamlit as st
+
+from app import figures
+from app.recording import settings
+from app.shell import glossary, resources, tasks, view_state
+from app.shell.jobs import Job
+from app.widgets import frame
+from app.widgets.artifact_list import describe
+from fnprune_core import workflows
+
+TRUST = "atlas/reliability/page.py"
+
+
+def show_form() -> None:
+    """Choose settings and start."""
+    chosen = settings.ica_settings()
+    offer_size()
+    if not frame.is_active("decompose") and st.button(
+        "Decompose", type="primary", icon=":material/hub:"
+    ):
+        recording = view_state.view().recording
+        frame.start(tasks.decompose(resources.workspace(), recording=recording, settings=chosen))
+        st.rerun()
+
+
+def offer_size() -> None:
+    """Offer the number of networks that halves of the documents suggest, if it was measured."""
+    atlas = view_state.view().atlas
+    if not atlas:
+        return
+    curve = resources.assessment(atlas).sizes
+    suggested = None if curve is None else curve.suggested()
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if suggested is None:
+            st.caption("How many networks do these data bear? Halves of the documents can tell.")
+        else:
+            st.caption(f"Halves of the documents suggest K = {suggested}.")
+            st.button(
+                f"Use {suggested}", on_click=view_state.remember, args=(settings.K, suggested)
+            )
+        if st.button("See the curve" if curve else "Go and measure", type="tertiary"):
+            view_state.change(show="k")
+            st.switch_page(TRUST)
+
+
+def take_atlas(job: Job) -> None:
+    """Look at what was found."""
+    view_state.open_atlas(job.result, recording=job.inputs["recording"])
+    view_state.notify("Networks found")
+
+
+def show_result() -> None:
+    """Draw stability and variance of the view's atlas."""
+    view = view_state.view()
+    atlas = resources.atlas(view.atlas)
+    found = atlas.decomposition
+    st.subheader(f"{atlas.n_networks} networks", anchor=False)
+    note = workflows.convergence_note(found)
+    if note:
+        st.warning(note, icon=":material/warning:")
+    table = resources.network_table(view.atlas)
+    with st.container(horizontal=True):
+        st.metric(
+            "Variance explained",
+            f"{found.variance_explained:.0%}",
+            help="Share of the signals' variance that all networks explain together.",
+        )
+        if len(found.converged):
+            st.metric("Runs converged", f"{int(found.converged.sum())} of {len(found.converged)}")
+        if table["stability"].notna().any():
+            st.metric(
+                "Median stability",
+                f"{table['stability'].median():.2f}",
+                help=glossary.tip("stability"),
+            )
+        st.metric(
+            "Units in a network",
+            f"{(resources.parcels(view.atlas, view.z) >= 0).mean():.0%}",
+            help=glossary.tip("threshold"),
+        )
+    colours = frame.palette()
+    left, right = st.columns(2, gap="large")
+    with left:
+        if table["stability"].notna().any():
+            frame.picture(
+                figures.stability_scatter(table, selected=None, palette=colours), key="stability"
+            )
+        else:
+            st.info("One run has no stability: ask for several.", icon=":material/info:")
+    with right:
+        frame.picture(figures.variance_bars(table, palette=colours), key="variance")
+    frame.picture(
+        figures.parcellation_map(
+            resources.parcels(view.atlas, view.z), n_networks=atlas.n_networks, palette=colours
+        ),
+        key="parcels",
+    )
+    if st.button("Look at the networks", type="primary", icon=":material/neurology:"):
+        st.switch_page(frame.ATLAS)
+
+
+def offer_others() -> None:
+    """List other atlases of this recording."""
+    view = view_state.view()
+    others = [
+        entry
+        for entry in resources.workspace().entries("decompositions")
+        if entry.manifest["recording_id"] == view.recording and entry.id != view.atlas
+    ]
+    if not others:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption("Already found in this recording:")
+        for entry in others[:6]:
+            if st.button(describe(entry), key=f"open-{entry.id}", icon=":material/hub:"):
+                view_state.open_atlas(entry.id, recording=view.recording)
+                st.rerun()
+
+
+frame.heading(
+    "Decompose",
+    "Group ICA finds sets of units whose activity rises and falls together over tokens: the "
+    "functional networks.",
+    terms=("group_ica", "component", "mask"),
+)
+if not view_state.view().recording:
+    frame.empty(
+        "No recording yet",
+        "Networks are found in a recording of the model's units.",
+        button="Record",
+        page=frame.RECORD,
+        icon="graphic_eq",
+    )
+else:
+    with st.container(border=True):
+        with frame.explaining():
+            show_form()
+        frame.follow("decompose", on_done=take_atlas)
+    with frame.explaining():
+        offer_others()
+        if view_state.view().atlas:
+            show_result()

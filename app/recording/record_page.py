@@ -1,0 +1,114 @@
+"""Record: choose texts, see what it will take, record, and look at the recording."""
+
+import streamlit as st
+
+from app import figures
+from app.atlas.networks import texts
+from app.recording import settings
+from app.shell import glossary, resources, tasks, view_state
+from app.shell.jobs import Job
+from app.shell.text_choice import TextChoice
+from app.widgets import frame, text_picker
+from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.recording.recording import RecordingSettings
+
+
+def show_estimate(model: LanguageModel, choice: TextChoice, chosen: RecordingSettings) -> None:
+    """Say what it will take, before the button."""
+    if choice.needs_network:
+        st.caption("A data set is fetched first; time and size are known when it is here.")
+        return
+    with st.spinner("Estimating"):
+        expected = resources.estimate(model.fingerprint, choice, chosen, model)
+    with st.container(horizontal=True):
+        st.metric("Tokens", f"{expected.n_tokens:,}", help=glossary.tip("scan"))
+        st.metric("Sessions", f"{expected.n_sessions:,}", help=glossary.tip("run"))
+        st.metric("Time", f"≈ {frame.duration(expected.seconds)}")
+        st.metric("Disk", frame.size(expected.disk_bytes))
+        st.metric("Memory", f"≈ {frame.size(expected.memory_bytes)}")
+
+
+def show_form() -> None:
+    """Choose texts and settings, see what it takes, and start."""
+    view = view_state.view()
+    choice = text_picker.pick_texts("record", split="calibration")
+    chosen = settings.recording_settings()
+    model = resources.language_model(view.model)
+    if frame.is_active("record", "load"):
+        return
+    if model is None:
+        if st.button("Load the model and estimate", icon=":material/memory:", type="primary"):
+            frame.start(tasks.load(resources.shelf(), view.model))
+            st.rerun()
+    elif choice is not None:
+        show_estimate(model, choice, chosen)
+        if st.button("Record", type="primary", icon=":material/fiber_manual_record:"):
+            frame.start(
+                tasks.record(
+                    resources.shelf(),
+                    resources.workspace(),
+                    model=view.model,
+                    texts=choice,
+                    settings=chosen,
+                )
+            )
+            st.rerun()
+
+
+def take_result(job: Job) -> None:
+    """Look at what was recorded."""
+    if job.kind == "record":
+        view_state.open_recording(job.result)
+        view_state.notify("Recorded")
+
+
+def show_recording() -> None:
+    """Draw the carpet and per-layer statistics of the view's recording."""
+    recording = resources.recording(view_state.view().recording)
+    st.subheader("The recording", anchor=False)
+    titles = texts.session_titles(recording.tokens)
+    session = st.selectbox(
+        "Session",
+        range(len(titles)),
+        format_func=titles.__getitem__,
+        key="record-session",
+        help=glossary.tip("run"),
+    )
+    values, layers = resources.carpet(recording.id, session)
+    colours = frame.palette()
+    frame.picture(
+        figures.carpet_plot(
+            values, layers, palette=colours, n_dummy_tokens=recording.windows.n_dummy_tokens
+        ),
+        key="carpet",
+    )
+    frame.picture(
+        figures.layer_lines(
+            recording.layer_statistics(),
+            {
+                "median_sd": "typical unit (median deviation)",
+                "max_sd": "loudest unit (largest deviation)",
+                "max_on_dummy_tokens": "largest on dummy tokens",
+            },
+            title="activation (log)",
+            palette=colours,
+        ),
+        key="layers",
+    )
+    if st.button("Find its networks", type="primary", icon=":material/hub:"):
+        st.switch_page(frame.DECOMPOSE)
+
+
+frame.heading(
+    "Record",
+    "The model reads texts; every unit's activation at every token is kept, as a scanner keeps "
+    "every voxel's signal at every scan.",
+    terms=("bold", "scan", "haemodynamics"),
+)
+with st.container(border=True):
+    with frame.explaining():
+        show_form()
+    frame.follow("record", "load", on_done=take_result)
+with frame.explaining():
+    if view_state.view().recording:
+        show_recording()

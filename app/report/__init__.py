@@ -1,0 +1,1 @@
+"""Report: methods, results and limits in one file that prints."""

@@ -1,0 +1,1 @@
+"""Cached arrays and results that several pages read."""

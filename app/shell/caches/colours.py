@@ -1,0 +1,23 @@
+"""The colour of each network, the same in every picture of an atlas."""
+
+import streamlit as st
+
+from app.figures.theme import Mode, Palette, dealt
+from app.shell import resources
+from fnprune_core import workflows
+
+
+def palette_of(id: str, mode: Mode) -> Palette:
+    """Return a mode's palette with the colours of an atlas's networks."""
+    return _palette_of(id, mode, workflows.has_cortex(resources.workspace(), id))
+
+
+@st.cache_resource(max_entries=16)
+def _palette_of(id: str, mode: Mode, has_cortex: bool) -> Palette:
+    placed = resources.cortex(id) if has_cortex else None
+    return dealt(mode, resources.atlas(id).n_networks, None if placed is None else placed.places)
+
+
+def network_colours(id: str, mode: Mode) -> tuple[str, ...]:
+    """Return the colour of each network of an atlas."""
+    return palette_of(id, mode).networks

@@ -1,0 +1,92 @@
+"""What the embedding page keeps: the placed units of an atlas, and what is known of each."""
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from app.figures.embedding import NetworkPoints, UnitPoints
+from app.shell import resources
+from fnprune_core import workflows
+from fnprune_core.atlas.embedding import Embedding
+
+
+def embedding(atlas_id: str) -> Embedding | None:
+    """Return where an atlas's units lie in the plane, or None if that was not computed yet."""
+    if not workflows.has_embedding(resources.workspace(), atlas_id):
+        return None
+    return _embedding(atlas_id)
+
+
+@st.cache_resource(max_entries=4)
+def _embedding(atlas_id: str) -> Embedding:
+    return workflows.open_embedding(resources.workspace(), workflows.embedding_id(atlas_id))
+
+
+@st.cache_resource(max_entries=8)
+def unit_points(atlas_id: str, z: float) -> UnitPoints:
+    """Return the placed units with layer, index, strongest network and z."""
+    placed, atlas = _embedding(atlas_id), resources.atlas(atlas_id)
+    layer, index = atlas.layout.locate(placed.units)
+    maps = atlas.maps[:, placed.units]
+    strongest = np.abs(maps).argmax(axis=0)
+    values = maps[strongest, np.arange(len(strongest))]
+    return UnitPoints(
+        places=placed.places,
+        layer=layer,
+        index=index,
+        network=np.where(np.abs(values) > z, strongest, -1),
+        z=values,
+    )
+
+
+def network_points(atlas_id: str, z: float, *, by: str) -> NetworkPoints:
+    """Return the placed networks; `by` is ``"maps"`` or ``"courses"``."""
+    placed, atlas = _embedding(atlas_id), resources.atlas(atlas_id)
+    return NetworkPoints(
+        places=placed.networks_by_map if by == "maps" else placed.networks_by_course,
+        names=names(atlas_id),
+        sizes=sizes(atlas_id, z),
+        domain_of=atlas.domain_share().argmax(axis=1).tolist(),
+        domains=atlas.domain_names,
+    )
+
+
+@st.cache_resource(max_entries=16)
+def sizes(atlas_id: str, z: float) -> NDArray[np.int64]:
+    """Return how many units of each network are beyond the threshold: (K,)."""
+    return np.asarray((np.abs(resources.atlas(atlas_id).maps) > z).sum(axis=1))
+
+
+def names(atlas_id: str) -> list[str]:
+    """Return what the networks are called."""
+    n_networks = resources.atlas(atlas_id).n_networks
+    return [resources.network_name(atlas_id, k) for k in range(n_networks)]
+
+
+def unit_table(atlas_id: str, z: float, rows: list[int]) -> pd.DataFrame:
+    """Return placed units by network and strength: unit, layer, index, network, name, z."""
+    points, placed = unit_points(atlas_id, z), _embedding(atlas_id)
+    chosen = np.asarray(sorted(set(rows)), dtype=np.int64)
+    called = np.array([*names(atlas_id), "none"], dtype=object)
+    frame = pd.DataFrame(
+        {
+            "unit": placed.units[chosen],
+            "layer": points.layer[chosen],
+            "index": points.index[chosen],
+            "network": points.network[chosen],
+            "name": called[points.network[chosen]],
+            "z": points.z[chosen].round(2),
+        }
+    )
+    order = frame["z"].abs().sort_values(ascending=False, kind="stable").index
+    return frame.loc[order].reset_index(drop=True)
+
+
+def neighbours(atlas_id: str, network: int, *, by: str, n: int = 7) -> list[int]:
+    """Return the networks nearest to one in the plane, nearest first."""
+    placed = _embedding(atlas_id)
+    places = placed.networks_by_map if by == "maps" else placed.networks_by_course
+    away = np.linalg.norm(places - places[network], axis=1)
+    away[network] = np.inf
+    return [int(k) for k in np.argsort(away, kind="stable")[: min(n, len(places) - 1)]]

@@ -1,0 +1,61 @@
+"""What the page Generations keeps: texts that were written, and which plans can write."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from app.shell import resources
+from fnprune_core import workflows
+from fnprune_core.errors import FnpruneError
+from fnprune_core.evaluation.side_by_side import SideBySide
+from fnprune_core.plans import decision_log
+
+_MOST_EARLIER = 24
+
+
+@st.cache_resource(max_entries=8)
+def side_by_side(id: str) -> SideBySide:
+    """Return two texts of the workspace."""
+    return workflows.open_generation(resources.workspace(), id)
+
+
+def plan_label(id: str) -> str:
+    """Return what a plan is called: its name if it has one, its ratio, its score."""
+    try:
+        facts = resources.manifest("plans", id)
+    except FnpruneError:
+        return f"plan {id[:6]} (deleted)"
+    try:
+        name = decision_log.read_notes(resources.workspace(), id).name
+    except FnpruneError:  # damaged notes are told where they are edited
+        name = ""
+    parts = [f"{facts['achieved_ratio']:.0%} of units go"]
+    parts += [part for part in (facts["inputs"].get("settings", {}).get("score"), id[:6]) if part]
+    return " · ".join([name, *parts] if name else parts)
+
+
+def plans() -> list[str]:
+    """Return the ids of all plans, newest first."""
+    return [entry.id for entry in resources.workspace().entries("plans")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """What was written before."""
+
+    id: str
+    plan: str
+    prompt: str
+
+
+def earlier() -> list[Earlier]:
+    """Return what was written before, newest first."""
+    found = resources.workspace().entries("generations")[:_MOST_EARLIER]
+    return [
+        Earlier(
+            id=entry.id,
+            plan=entry.manifest["plan_id"],
+            prompt=entry.manifest["inputs"]["prompt"]["text"],
+        )
+        for entry in found
+    ]

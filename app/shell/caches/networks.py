@@ -1,0 +1,176 @@
+"""What the network's page keeps: colour limits, statistics, passages, decoding."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from app.figures import raster, surfaces
+from app.shell import resources
+from fnprune_core.atlas import cortex, decoding, spectra, thresholds
+from fnprune_core.atlas.decoding import DomainTest, LogitEffect
+from fnprune_core.atlas.network_atlas import Passage
+from fnprune_core.atlas.spectra import Spectrum
+from fnprune_core.atlas.thresholds import MixtureFit, Suggestion
+from fnprune_core.models.language_model import LanguageModel
+
+STABLE, COMPACT = 0.9, 0.5
+
+
+def own_limit(id: str, z: float, network: int) -> float:
+    """Return the |z| of the strongest colour of a network by itself."""
+    return raster.colour_limit(resources.atlas(id).maps[network], z)
+
+
+@st.cache_resource(max_entries=64)
+def mixture(id: str, network: int) -> MixtureFit:
+    """Return the mixture fitted to a network's map."""
+    return thresholds.fit_mixture(alive_z(id, network))
+
+
+@st.cache_resource(max_entries=64)
+def suggestions(id: str, network: int) -> list[Suggestion]:
+    """Return thresholds for a network's map, with the units beyond each."""
+    return thresholds.suggested_thresholds(alive_z(id, network), fit=mixture(id, network))
+
+
+def alive_z(id: str, network: int) -> NDArray[np.float32]:
+    """Return a map over alive units: (n_alive,)."""
+    opened = resources.atlas(id)
+    return np.asarray(opened.maps[network, opened.decomposition.alive], dtype=np.float32)
+
+
+@st.cache_resource(max_entries=64)
+def spectrum(id: str, network: int) -> Spectrum:
+    """Return the spectrum of a network's time course."""
+    return spectra.spectrum(resources.atlas(id), network)
+
+
+@st.cache_resource(max_entries=64)
+def passages(id: str, network: int, pole: int) -> list[Passage]:
+    """Return a network's strongest passages, of one pole or both."""
+    return resources.atlas(id).top_passages(network, pole=pole)
+
+
+@st.cache_resource(max_entries=64)
+def deciles(id: str, network: int, pole: int) -> list[Passage]:
+    """Return the strongest passage and one from each decile of strength."""
+    return resources.atlas(id).decile_passages(network, pole=pole)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Permuting domains")
+def domain_test(id: str) -> DomainTest:
+    """Return whether domains differ in each network's strength."""
+    return decoding.domain_test(resources.atlas(id))
+
+
+@st.cache_data(max_entries=64)
+def class_effects(id: str, network: int) -> pd.DataFrame:
+    """Return a network's mean strength by token class."""
+    return decoding.class_effects(resources.atlas(id), network)
+
+
+def logit_effects(
+    id: str, network: int, z: float, model: LanguageModel
+) -> tuple[list[LogitEffect], list[LogitEffect]]:
+    """Return the tokens that a network's units beyond z promote and suppress."""
+    return _logit_effects(id, network, z, model.fingerprint, model)
+
+
+@st.cache_data(max_entries=64)
+def _logit_effects(
+    id: str, network: int, z: float, fingerprint: str, _model: LanguageModel
+) -> tuple[list[LogitEffect], list[LogitEffect]]:
+    opened = resources.atlas(id)
+    std = resources.recording(opened.decomposition.recording_id).std
+    weights = decoding.network_weights(opened, std, network, z=z)
+    with _model.lock:
+        return decoding.logit_effects(_model, weights)
+
+
+@st.cache_data(max_entries=64)
+def strongest_units(id: str, network: int, pole: int, n: int = 15) -> pd.DataFrame:
+    """Return the units of largest z of a pole: unit (flat), layer, index, z."""
+    opened = resources.atlas(id)
+    z = opened.maps[network]
+    order = np.argsort(-pole * z, kind="stable")[:n]
+    order = order[pole * z[order] > 0]
+    layer, index = opened.layout.locate(order)
+    return pd.DataFrame({"unit": order, "layer": layer, "index": index, "z": z[order].round(2)})
+
+
+def pole_facts(id: str, network: int, pole: int, z: float) -> dict[str, Any]:
+    """Return what a pole is: units beyond z, its peak layer, and its largest |z|."""
+    opened = resources.atlas(id)
+    values = pole * opened.maps[network]
+    per_layer = np.array([int((part > z).sum()) for part in opened.layout.split(values)])
+    return {
+        "n_units": int(per_layer.sum()),
+        "peak_layer": int(per_layer.argmax()),
+        "largest": float(values.max()),
+    }
+
+
+@st.cache_resource(max_entries=16)
+def soft_volume(id: str, network: int, pole: int) -> NDArray[np.float32]:
+    """Return a network's or a pole's lightly smoothed |z| on the cortex: for surfaces alone."""
+    values = None if pole == 0 else resources.volume(id, network)
+    if values is None:
+        return resources.soft_volume(id, network)
+    return cortex.smoothed(np.maximum(pole * values, 0))
+
+
+def share_beyond(id: str, network: int, pole: int, z: float) -> float:
+    """Return the units of a network or pole beyond z as a share of the cells of the cortex."""
+    values = resources.atlas(id).maps[network]
+    beyond = np.abs(values) > z if pole == 0 else pole * values > z
+    return float(beyond.sum() / resources.soft_volume(id, network).size)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def found_words(id: str, words: str) -> NDArray[np.int64]:
+    """Return the tokens of the recording at which words begin."""
+    return resources.atlas(id).find(words)
+
+
+@st.cache_data(max_entries=8)
+def session_titles(id: str) -> list[str]:
+    """Return what each session of an atlas's recording is."""
+    return titles_of(resources.atlas(id).tokens)
+
+
+def titles_of(tokens: pd.DataFrame) -> list[str]:
+    """Return what each session is: its number, domain and document."""
+    firsts = tokens.groupby("session", observed=True).first()
+    return [
+        f"{number}: {domain}, {document}"
+        for number, domain, document in zip(
+            firsts.index, firsts["domain"], firsts["document"], strict=True
+        )
+    ]
+
+
+@st.cache_data(max_entries=4)
+def signature(id: str, n: int = 6) -> list[int]:
+    """Return a handful of networks that show an atlas at a glance: stable, compact, far apart.
+
+    Those with Iq of 0.9 or more (all, where it is not known) of which at least half of the
+    surface is one piece; the one of most variance first, then in turn the farthest from those.
+    """
+    opened, table = resources.atlas(id), resources.network_table(id)
+    iq = table["stability"].to_numpy()
+    order = np.argsort(-table["variance_alone"].to_numpy(), kind="stable")
+    order = order[(iq[order] >= STABLE) | np.isnan(iq[order])]
+    placed = resources.cortex(id)
+    if placed is None:
+        return []
+    compact, centres = [], []
+    for network in order:
+        soft = cortex.smoothed(placed.volume(opened.maps[network]))
+        share, centre = surfaces.largest_piece(soft, float(np.quantile(soft, 0.985)))
+        if share >= COMPACT:
+            compact.append(int(network))
+            centres.append(centre)
+    return [compact[i] for i in surfaces.far_apart(np.array(centres).reshape(-1, 3), n)]

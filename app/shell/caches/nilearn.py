@@ -1,0 +1,235 @@
+"""What the page "As in the scanner" keeps: nilearn's pictures as PNG bytes, by atlas id."""
+
+from dataclasses import dataclass
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from app.figures import nilearn_plots
+from app.figures.theme import PALETTES, Mode
+from app.shell import resources
+from app.shell.caches.colours import network_colours
+from fnprune_core import workflows
+from fnprune_core.atlas import cortex, volumes
+from fnprune_core.atlas.voxels import VoxelGrid
+
+UNITS_OF_A_NETWORK = 60
+_N_TOGETHER = 4
+_N_SHEETS = 4
+_SOFT = 0.6  # share of the threshold at which smoothed maps are outlined
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scan:
+    """A picture by nilearn as PNG, one sentence that says what it shows, and its numbers."""
+
+    png: bytes
+    alternative: str
+    table: pd.DataFrame
+
+
+def grid(id: str) -> VoxelGrid:
+    """Return which unit is in which voxel."""
+    return _grid(id, resources.cortex(id) is not None)
+
+
+@st.cache_resource(max_entries=2)
+def _grid(id: str, has_cortex: bool) -> VoxelGrid:
+    return workflows.open_grid(resources.workspace(), resources.atlas(id))
+
+
+@st.cache_data(max_entries=8)
+def together(id: str, network: int, beside: tuple[int, ...]) -> tuple[int, ...]:
+    """Return a network and those drawn with it: the chosen ones, else those it goes with."""
+    opened = resources.atlas(id)
+    chosen = [k for k in beside if k != network and k < opened.n_networks]
+    if not chosen:
+        strength = np.abs(opened.functional_connectivity()[network])
+        strength[network] = -1
+        chosen = np.argsort(-strength, kind="stable")[: _N_TOGETHER - 1].tolist()
+        chosen = [k for k in chosen if k != network]
+    return (network, *chosen[:7])
+
+
+def stat_map(id: str, network: int, z: float, mode: Mode) -> Scan:
+    """Return a network's map by `plot_stat_map`."""
+    return _stat_map(id, network, z, mode, grid(id).placement)
+
+
+@st.cache_data(max_entries=64, show_spinner="nilearn draws")
+def _stat_map(id: str, network: int, z: float, mode: Mode, placement: str) -> Scan:
+    opened, voxels = resources.atlas(id), grid(id)
+    limit = resources.colour_limit(id, z)
+    image = volumes.image(voxels, opened.maps[network])
+    png = nilearn_plots.stat_map(
+        image, threshold=z, limit=limit, palette=PALETTES[mode], mask=_mask(id)
+    )
+    table = volumes.peak_table(opened, voxels, network)
+    x, y, height = nilearn_plots.peak_of(image)
+    best = table.iloc[0]
+    return Scan(
+        png=png,
+        alternative=(
+            f"Network {network} by plot_stat_map, cut where it is highest, at ({x:g}, {y:g}, "
+            f"{height:g}) mm; {resources.n_members(id, network, z):,} units have |z| above {z:g}, "
+            f"the strongest is unit {int(best['unit'])} of layer {int(best['layer'])} with z "
+            f"{best['z']:.1f}. Layers run upward."
+        ),
+        table=table,
+    )
+
+
+def _mask(id: str) -> object:
+    present = resources.atlas(id).decomposition.alive
+    return volumes.image(grid(id), present.astype(np.uint8))
+
+
+@st.cache_data(max_entries=16, show_spinner="nilearn draws")
+def motor(z: float, mode: Mode) -> Scan:
+    """Return the real motor map by the same function, on the MNI brain."""
+    image = nilearn_plots.motor_map()
+    values = np.abs(np.asanyarray(image.dataobj))
+    limit = float(np.ceil(max(np.quantile(values[values > z], 0.98), 1.5 * z)))
+    png = nilearn_plots.stat_map(image, threshold=z, limit=limit, palette=PALETTES[mode])
+    x, y, height = nilearn_plots.peak_of(image)
+    return Scan(
+        png=png,
+        alternative=(
+            f"A real brain by plot_stat_map: left against right button press, z over a group of "
+            f"people on the MNI template, cut where it is highest, at ({x:g}, {y:g}, {height:g}) "
+            f"mm; {int((values > z).sum()):,} voxels have |z| above {z:g}."
+        ),
+        table=nilearn_plots.motor_peaks(threshold=z),
+    )
+
+
+def interactive(id: str, network: int, z: float, mode: Mode) -> str:
+    """Return a network's map by `view_img`, as a page of HTML."""
+    return _interactive(id, network, z, mode, grid(id).placement)
+
+
+@st.cache_data(max_entries=8)
+def _interactive(id: str, network: int, z: float, mode: Mode, placement: str) -> str:
+    image = volumes.image(grid(id), resources.atlas(id).maps[network])
+    limit = resources.colour_limit(id, z)
+    return nilearn_plots.interactive(image, threshold=z, limit=limit, palette=PALETTES[mode])
+
+
+def several(id: str, networks: tuple[int, ...], z: float, mode: Mode) -> Scan:
+    """Return a few networks by `plot_prob_atlas`."""
+    return _several(id, networks, z, mode, grid(id).placement)
+
+
+@st.cache_data(max_entries=16, show_spinner="nilearn draws")
+def _several(id: str, networks: tuple[int, ...], z: float, mode: Mode, placement: str) -> Scan:
+    opened, voxels = resources.atlas(id), grid(id)
+    soft = [cortex.smoothed(voxels.volume(opened.maps[k])) for k in networks]
+    layers = sheets(opened.layout.n_layers)
+    colours = network_colours(id, mode)
+    png = nilearn_plots.prob_atlas(
+        nib.Nifti1Image(np.stack(soft, axis=-1), voxels.affine),
+        threshold=_SOFT * z,
+        colours=[colours[k] for k in networks],
+        layers=layers,
+        palette=PALETTES[mode],
+        mask=_mask(id),
+    )
+    sizes = [float((volume > _SOFT * z).mean()) for volume in soft]
+    return Scan(
+        png=png,
+        alternative=(
+            f"Networks {', '.join(map(str, networks))} by plot_prob_atlas on the sheets of layers "
+            f"{', '.join(map(str, layers))}: outlines of lightly smoothed |z| above "
+            f"{_SOFT * z:.2g}, {_SOFT:g} of the threshold {z:g} because smoothing lowers peaks, "
+            "for the eye alone."
+        ),
+        table=pd.DataFrame(
+            {
+                "network": networks,
+                "name": [resources.network_name(id, k) for k in networks],
+                "share of the volume": np.round(sizes, 4),
+                f"units with |z| > {z:g}": [resources.n_members(id, k, z) for k in networks],
+            }
+        ),
+    )
+
+
+def sheets(n_layers: int) -> list[int]:
+    """Return the layers whose sheets are shown."""
+    shares = np.linspace(0.1, 0.9, _N_SHEETS)
+    return sorted({round(float(share) * (n_layers - 1)) for share in shares})
+
+
+@st.cache_data(max_entries=16, show_spinner="nilearn draws")
+def carpet(id: str, networks: tuple[int, ...], session: int, mode: Mode) -> Scan:
+    """Return the strongest units of a few networks over a session by `plot_carpet`."""
+    opened = resources.atlas(id)
+    units, groups = strongest_units(opened.maps * opened.decomposition.alive, networks)
+    recorded = resources.recording(opened.decomposition.recording_id)
+    signals = np.asarray(recorded.session(session), dtype=np.float32)[:, units].T
+    colours = network_colours(id, mode)
+    png = nilearn_plots.carpet(
+        signals,
+        groups,
+        names=[f"network {k}" for k in networks],
+        colours=[colours[k] for k in networks],
+        palette=PALETTES[mode],
+    )
+    layer, index = opened.layout.locate(units)
+    return Scan(
+        png=png,
+        alternative=(
+            f"Session {session} by plot_carpet: {len(units)} units, the strongest of networks "
+            f"{', '.join(map(str, networks))}, over {signals.shape[1]:,} tokens; grey values are z "
+            "within the session, from −2 to 2."
+        ),
+        table=pd.DataFrame(
+            {
+                "network": np.asarray(networks)[groups],
+                "layer": layer,
+                "unit": index,
+                "mean": signals.mean(axis=1),
+                "sd": signals.std(axis=1),
+            }
+        ),
+    )
+
+
+def strongest_units(
+    maps: NDArray[np.floating], networks: tuple[int, ...]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the strongest units of each network, none twice, and the group of each."""
+    taken = np.zeros(maps.shape[1], dtype=bool)
+    units, groups = [], []
+    for group, network in enumerate(networks):
+        strength = np.where(taken, -1.0, np.abs(maps[network]))
+        best = np.argsort(-strength, kind="stable")[:UNITS_OF_A_NETWORK]
+        best = best[strength[best] > 0]
+        taken[best] = True
+        units.append(best)
+        groups.append(np.full(len(best), group))
+    return np.concatenate(units), np.concatenate(groups)
+
+
+@st.cache_data(max_entries=4, show_spinner="nilearn draws")
+def connectome(id: str, mode: Mode) -> Scan:
+    """Return functional connectivity by `plot_matrix`."""
+    values = resources.atlas(id).functional_connectivity()
+    first, second = np.triu_indices(len(values), k=1)
+    order = np.argsort(-np.abs(values[first, second]), kind="stable")
+    table = pd.DataFrame({"network": first, "with": second, "r": values[first, second]})
+    says = f"Correlation of the time courses of {len(values)} networks by plot_matrix, clustered"
+    if len(table):
+        best = table.iloc[order[0]]
+        says += (
+            f"; the strongest of two is {best['r']:.2f}, between networks {int(best['network'])} "
+            f"and {int(best['with'])}"
+        )
+    return Scan(
+        png=nilearn_plots.matrix(values, palette=PALETTES[mode]),
+        alternative=f"{says}. Colours reach to the 99th percentile off the diagonal.",
+        table=table.iloc[order].reset_index(drop=True),
+    )

@@ -1,0 +1,91 @@
+"""What the button of the page Generations starts: two models that write, token by token."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.shell.jobs import Report
+from app.shell.tasks import ModelShelf, Task
+from fnprune_core import workflows
+from fnprune_core.evaluation.generation import Generation, Prompt, Sampling, encode
+from fnprune_core.evaluation.side_by_side import BOTH, text_pieces
+from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.progress import CancelToken, ProgressEvent
+from fnprune_core.storage import Workspace
+
+KIND = "generate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Written:
+    """A text so far.
+
+    Parameters
+    ----------
+    whose : str
+        ``"dense"`` or ``"pruned"``.
+    pieces : tuple of str (n_tokens,)
+    log_probability : ndarray (n_tokens,)
+    """
+
+    whose: str
+    pieces: tuple[str, ...]
+    log_probability: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationOrder:
+    """What is to be written."""
+
+    model: str
+    plan: str
+    prompt: Prompt
+    sampling: Sampling = field(default_factory=Sampling)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the order as JSON values."""
+        return asdict(self)
+
+
+def watcher(
+    language_model: LanguageModel, prompt: Prompt, sampling: Sampling, report: Report
+) -> Callable[[str, Generation], None]:
+    """Return what two writers call with each text so far: it is reported as it grows."""
+    prompt_ids = encode(language_model, prompt)
+    n_written = dict.fromkeys(BOTH, 0)
+
+    def on_token(whose: str, written: Generation) -> None:
+        n_written[whose] = written.n_tokens
+        pieces = text_pieces(language_model, prompt_ids, written.token_ids)
+        report(Written(whose=whose, pieces=pieces, log_probability=written.log_probability))
+        report(
+            ProgressEvent(
+                stage="writing",
+                done=sum(n_written.values()),
+                total=len(BOTH) * sampling.max_new_tokens,
+                unit="tokens",
+            )
+        )
+
+    return on_token
+
+
+def generate(shelf: ModelShelf, workspace: Workspace, order: GenerationOrder) -> Task:
+    """Let the dense model and a plan write; reports each text as it grows, its id results."""
+
+    def run(report: Report, cancel: CancelToken) -> str:
+        language_model = shelf.get(order.model, progress=report)
+        return workflows.generate(
+            workspace,
+            language_model,
+            order.plan,
+            order.prompt,
+            sampling=order.sampling,
+            on_token=watcher(language_model, order.prompt, order.sampling, report),
+            cancel=cancel,
+        )
+
+    return Task(kind=KIND, title="Writing", inputs=order.to_json(), function=run)

@@ -1,0 +1,323 @@
+"""Everything cached: the workspace, jobs, the model, open artifacts, and small derived arrays.
+
+What is cached is shared by all sessions and never changed. Small inputs of figures are keyed by
+artifact id.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from app.figures import raster
+from app.figures.theme import PALETTES, Mode
+from app.shell.jobs import JobManager
+from app.shell.tasks import ModelShelf
+from app.shell.text_choice import TextChoice, Uploads
+from fnprune_core import workflows
+from fnprune_core.atlas import cortex as topography
+from fnprune_core.atlas import decoding
+from fnprune_core.atlas.annotations import Annotations, path_of, read_annotations
+from fnprune_core.atlas.cortex import Cortex
+from fnprune_core.atlas.network_atlas import NetworkAtlas, Passage
+from fnprune_core.errors import ArtifactNotFoundError, FnpruneError
+from fnprune_core.evaluation.perplexity import Perplexity
+from fnprune_core.models.language_model import Anatomy, LanguageModel
+from fnprune_core.plans.plan import PruningPlan
+from fnprune_core.recording.recording import Recording, RecordingSettings
+from fnprune_core.reliability.results import Assessment
+from fnprune_core.storage import Workspace, read_manifest
+from fnprune_core.texts.cutting import Document
+
+_STEP = 0.01  # of |z|, when it is counted
+
+
+@st.cache_resource
+def workspace() -> Workspace:
+    """Return the workspace; what stopped work left behind stays, so that it can resume."""
+    return Workspace.default()
+
+
+@st.cache_resource
+def jobs() -> JobManager:
+    """Return the one manager of long work."""
+    return JobManager()
+
+
+@st.cache_resource
+def shelf() -> ModelShelf:
+    """Return the holder of the one model in memory."""
+    return ModelShelf()
+
+
+@st.cache_resource
+def uploads() -> Uploads:
+    """Return the folder of uploaded files."""
+    return Uploads()
+
+
+def language_model(source: str) -> LanguageModel | None:
+    """Return the model of `source` if it is in memory."""
+    return shelf().held(source)
+
+
+def anatomy(source: str) -> Anatomy | None:
+    """Return the anatomy of the model of `source` if it is in memory."""
+    model = language_model(source)
+    return None if model is None else _anatomy(model.fingerprint, str(model.dtype), model)
+
+
+@st.cache_resource(max_entries=4)
+def _anatomy(fingerprint: str, dtype: str, _model: LanguageModel) -> Anatomy:
+    return _model.anatomy()
+
+
+def manifest(kind: str, id: str) -> dict[str, Any]:
+    """Return an artifact's manifest; raises `ArtifactNotFoundError` if there is none."""
+    return read_manifest(workspace().existing(kind, id))
+
+
+@st.cache_resource(max_entries=2)
+def recording(id: str) -> Recording:
+    """Return an open recording."""
+    return workflows.open_recording(workspace(), id)
+
+
+@st.cache_resource(max_entries=2)
+def atlas(id: str) -> NetworkAtlas:
+    """Return an open atlas."""
+    return workflows.open_atlas(workspace(), id)
+
+
+def cortex(id: str) -> Cortex | None:
+    """Return where an atlas's units sit, or None if they were not laid out yet."""
+    return _cortex(id) if workflows.has_cortex(workspace(), id) else None
+
+
+@st.cache_resource(max_entries=2)
+def _cortex(id: str) -> Cortex | None:
+    return workflows.open_cortex(workspace(), id)
+
+
+@st.cache_resource(max_entries=8)
+def volume(id: str, network: int) -> NDArray[np.float32] | None:
+    """Return a network's z on the cortex, (layers, rows, columns), or None without a cortex."""
+    placed = cortex(id)
+    return None if placed is None else placed.volume(atlas(id).maps[network])
+
+
+@st.cache_resource(max_entries=16)
+def soft_volume(id: str, network: int) -> NDArray[np.float32]:
+    """Return a network's lightly smoothed abs(z) on the cortex: for surfaces, not statistics."""
+    values = volume(id, network)
+    if values is None:
+        raise ArtifactNotFoundError(f"Atlas {id} has no cortex yet.", hint="Lay it out first.")
+    return topography.smoothed(values)
+
+
+@st.cache_resource(max_entries=2)
+def unit_indices(id: str) -> NDArray[np.int64] | None:
+    """Return the index in its layer of the unit in each cell of the cortex, -1 where empty."""
+    placed = cortex(id)
+    if placed is None:
+        return None
+    first = placed.layout.offsets[:-1, None, None]
+    units = placed.unit_volume()
+    return np.where(units >= 0, units - first, -1)
+
+
+@st.cache_resource(max_entries=8)
+def plan(id: str) -> PruningPlan:
+    """Return an open plan."""
+    return workflows.open_plan(workspace(), id)
+
+
+@st.cache_resource(max_entries=64)
+def evaluation(id: str) -> Perplexity:
+    """Return a stored perplexity."""
+    return workflows.open_evaluation(workspace(), id)
+
+
+@st.cache_resource(max_entries=2)
+def documents(choice: TextChoice) -> list[Document]:
+    """Return the chosen texts."""
+    return choice.documents()
+
+
+@st.cache_resource(max_entries=4)
+def estimate(
+    fingerprint: str, choice: TextChoice, settings: RecordingSettings, _model: LanguageModel
+) -> workflows.RecordingEstimate:
+    """Return what a recording will take; cuts the texts and times one short pass."""
+    windows = workflows.windows_for(_model, documents(choice), settings)
+    return workflows.estimate_recording(_model, windows, settings)
+
+
+def network_table(id: str) -> pd.DataFrame:
+    """Return one row a network, with what was measured of how far it can be trusted."""
+    return _network_table(id, assessment_key(id))
+
+
+@st.cache_data(max_entries=8)
+def _network_table(id: str, key: tuple[tuple[str, str], ...]) -> pd.DataFrame:
+    table = atlas(id).table()
+    return table.join(_assessment(id, key).columns()) if key else table
+
+
+def assessment_key(id: str) -> tuple[tuple[str, str], ...]:
+    """Return which measures of trust an atlas has: (part, artifact id) each."""
+    return tuple(workflows.assessment_ids(workspace(), atlas(id).id).items())
+
+
+def assessment(id: str) -> Assessment:
+    """Return what was measured of how far an atlas's networks can be trusted."""
+    return _assessment(id, assessment_key(id))
+
+
+@st.cache_resource(max_entries=8)
+def _assessment(id: str, key: tuple[tuple[str, str], ...]) -> Assessment:
+    return workflows.open_assessment(workspace(), atlas(id).id)
+
+
+@st.cache_data(max_entries=4)
+def _magnitudes(id: str) -> NDArray[np.int64]:
+    """Return how many |z| of all maps lie in each step: a quantile then takes no time."""
+    counts = np.zeros(10_001, dtype=np.int64)
+    for row in atlas(id).maps:
+        steps = np.minimum(np.abs(row) / _STEP, len(counts) - 1).astype(np.int64)
+        counts += np.bincount(steps, minlength=len(counts))
+    return counts
+
+
+def colour_limit(id: str, z: float) -> float:
+    """Return the |z| of the strongest colour, the same for all networks of an atlas.
+
+    As `raster.colour_limit` of all maps, to a step of 0.01.
+    """
+    above = np.cumsum(_magnitudes(id)[int(z / _STEP) :])
+    strongest = z + _STEP * float(np.searchsorted(above, raster.STRONG * above[-1]))
+    return raster.rounded_limit(strongest, z)
+
+
+def thumbnails(id: str, z: float, mode: Mode) -> list[str]:
+    """Return a small picture of every network as data URIs: the cortex from the front.
+
+    Without a cortex, layers × units grouped by network.
+    """
+    return _thumbnails(id, z, mode, workflows.has_cortex(workspace(), id))
+
+
+@st.cache_data(max_entries=8, show_spinner="Drawing the networks")
+def _thumbnails(id: str, z: float, mode: Mode, has_cortex: bool) -> list[str]:
+    opened, limit, placed = atlas(id), colour_limit(id, z), cortex(id)
+    return [
+        raster.thumbnail(
+            raster.group_columns(opened.layer_map(k), grouping(id))
+            if placed is None
+            else topography.strongest(placed.volume(opened.maps[k]), axis=1),
+            palette=PALETTES[mode],
+            threshold=z,
+            limit=limit,
+        )
+        for k in range(opened.n_networks)
+    ]
+
+
+@st.cache_data(max_entries=4)
+def parcels(id: str, z: float) -> NDArray[np.int64]:
+    """Return each unit's network by layer: -1 in none, -2 beyond a layer's end."""
+    opened = atlas(id)
+    return raster.by_layer(opened.parcellation(z=z), opened.layout.widths, fill=-2)
+
+
+def grouping(id: str) -> NDArray[np.int64]:
+    """Return each unit's strongest network, however weak, by layer: an order that means something.
+
+    A unit's index does not; grouped like this, a network is a tract across the layers.
+    """
+    return parcels(id, 0.0)
+
+
+@st.cache_resource(max_entries=64)
+def passages(id: str, network: int) -> list[Passage]:
+    """Return a network's strongest passages."""
+    return atlas(id).top_passages(network)
+
+
+@st.cache_data(max_entries=256)
+def suggested_name(id: str, network: int) -> str:
+    """Return a short name of a network from what drives it."""
+    return decoding.suggested_name(atlas(id), network)
+
+
+def network_name(id: str, network: int) -> str:
+    """Return what a person called a network, else the suggested name."""
+    try:
+        given = annotations(id).of(network).name
+    except FnpruneError:  # the editor of names tells what is damaged
+        given = ""
+    return given or suggested_name(id, network)
+
+
+def annotations(id: str) -> Annotations:
+    """Return the names and notes that people gave to an atlas's networks, as they are now."""
+    path = path_of(workspace(), atlas(id).id)
+    try:
+        facts = path.stat()
+    except OSError:
+        return Annotations(networks={}, atlas_id=id)
+    return _annotations(atlas(id).id, facts.st_ino, facts.st_mtime_ns)
+
+
+@st.cache_resource(max_entries=8)
+def _annotations(id: str, file: int, changed_ns: int) -> Annotations:
+    return read_annotations(workspace(), id)
+
+
+@st.cache_resource(max_entries=4)
+def tags(id: str) -> list[tuple[decoding.Tag, ...]]:
+    """Return the trivial things that each network follows."""
+    return decoding.trivial_tags(atlas(id))
+
+
+def n_members(id: str, network: int, z: float) -> int:
+    """Return how many units of a network are beyond the threshold."""
+    return len(atlas(id).members(network, z=z))
+
+
+@st.cache_data(max_entries=256)
+def strength(id: str, network: int) -> float:
+    """Return the strength of full colour in a network's texts: that of its 99.5th percentile."""
+    opened = atlas(id)
+    course = np.abs(opened.time_courses[network, ~opened.is_dummy])
+    return float(np.quantile(course, 0.995)) or 1.0
+
+
+def session_course(
+    id: str, network: int, session: int
+) -> tuple[NDArray[np.float32], list[str], int]:
+    """Return a network's strength over a session (NaN on dummy tokens), and the session's text."""
+    opened = atlas(id)
+    tokens = np.flatnonzero(opened.tokens["session"].to_numpy() == session)
+    values = np.where(opened.is_dummy[tokens], np.nan, opened.time_courses[network, tokens])
+    texts = opened.tokens["text"].iloc[tokens].astype(str).tolist()
+    return values.astype(np.float32), texts, int(opened.is_dummy[tokens].sum())
+
+
+@st.cache_data(max_entries=8, show_spinner="Drawing the carpet")
+def carpet(id: str, session: int, n_rows: int = 480) -> tuple[NDArray[np.float32], Any]:
+    """Return a session's signals of evenly sampled units, scaled by unit, and their layers."""
+    opened = recording(id)
+    units, layers = raster.carpet_rows(opened.layout.widths, n_rows)
+    signals = opened.session(session)[:, units].T
+    scale = np.maximum(opened.std[units], 1e-12)[:, None]
+    scaled = (signals - opened.mean[units][:, None]) / scale
+    return scaled.astype(np.float32), layers
+
+
+def forget_open() -> None:
+    """Close all artifacts, after one was deleted."""
+    for cached in (recording, atlas, _cortex, volume, soft_volume, plan, evaluation, passages):
+        cached.clear()

@@ -1,0 +1,1 @@
+"""Start: the example, a model, earlier work."""

@@ -1,0 +1,146 @@
+"""Start: what this is, the example at once, a model, and earlier work."""
+
+import streamlit as st
+
+from app.shell import resources, tasks, view_state
+from app.shell.jobs import Job
+from app.start.signature import show_signature
+from app.widgets import artifact_list, frame
+from app.widgets.gallery import gallery
+from fnprune_core import workflows
+
+
+def show_example() -> None:
+    """Offer the example: a real atlas at once, or the button that builds it."""
+    found = workflows.find_example(resources.workspace())
+    if found is None:
+        frame.follow("example", on_done=lambda job: view_state.notify("The example is ready"))
+        if frame.job_of("example") is None or not frame.is_active("example"):
+            st.markdown(
+                "The embedded model reads texts that every Python has, and its networks are "
+                "found. This is done once and takes about two minutes."
+            )
+            if st.button("Build the example", type="primary", icon=":material/play_arrow:"):
+                frame.start(tasks.example(resources.workspace()))
+                st.rerun()
+        frame.steps()
+        return
+    with frame.explaining():
+        st.caption(
+            "Each picture is one functional network of SmolLM2-135M, seen from the front through "
+            "the cortex of the model: layers from the first (bottom) to the last, units that are "
+            "active together side by side. Warm and cold units are active together, with opposite "
+            "signs."
+        )
+        gallery(
+            frame.tiles(found.decomposition_id),
+            selected=None,
+            key="start-gallery",
+            name="Networks of the example",
+            on_pick=open_example,
+        )
+
+
+def open_example(network: int) -> None:
+    """Look at a network of the example."""
+    found = workflows.find_example(resources.workspace())
+    if found is not None:
+        view_state.open_atlas(found.decomposition_id, recording=found.recording_id)
+        view_state.change(model="embedded", network=network)
+        st.switch_page(frame.ATLAS)
+
+
+def show_model() -> None:
+    """Choose a model, load it, see its anatomy."""
+    view = view_state.view()
+    own = "Your own"
+    kind = st.segmented_control(
+        "Which model",
+        ["Embedded", own],
+        default="Embedded" if view.model == "embedded" else own,
+        key="start-model",
+        label_visibility="collapsed",
+        required=True,
+    )
+    source = "embedded"
+    if kind == own:
+        source = st.text_input(
+            "Hugging Face id, folder or GGUF file",
+            value="" if view.model == "embedded" else view.model,
+            placeholder="Qwen/Qwen2.5-0.5B, or a path on this machine",
+            key="start-own-model",
+        ).strip()
+    else:
+        st.markdown("SmolLM2-135M-Instruct comes with fnprune and needs no network.")
+    anatomy = resources.anatomy(source) if source else None
+    is_chosen = view.model == source and anatomy is not None
+    frame.follow("load", on_done=take_model)
+    if not is_chosen and not frame.is_active("load"):
+        label = "Use this model" if anatomy else "Load"
+        if st.button(label, icon=":material/download:", disabled=not source):
+            frame.start(tasks.load(resources.shelf(), source))
+            st.rerun()
+    if anatomy is not None and is_chosen:
+        frame.anatomy_table(anatomy)
+
+
+def take_model(job: Job) -> None:
+    """Make a loaded model the view's; another model's recording is put away."""
+    if job.inputs["model"] != view_state.view().model:
+        view_state.open_recording("")
+        view_state.change(model=job.inputs["model"])
+    view_state.notify(f"{job.result.name} is loaded")
+
+
+def show_title(example: bool) -> None:
+    """Draw what this is, and the way into the example."""
+    frame.heading(
+        "Functional networks of a language model",
+        "Record a model's neurons while it reads, find the networks that are active together, as "
+        "in fMRI, and prune the model by choosing which of them to preserve.",
+    )
+    st.subheader("A worked example", anchor=False)
+    if not example:
+        return
+    st.markdown(
+        "SmolLM2-135M has read five kinds of text. Its neurons are laid out as a cortex, one "
+        "sheet a layer, so that neurons that are active together lie side by side."
+    )
+    st.button(
+        "Open the example",
+        type="primary",
+        icon=":material/neurology:",
+        on_click=open_example,
+        args=(0,),
+    )
+    st.page_link(
+        "learn/page.py",
+        label="New to this? Take the lesson",
+        icon=":material/school:",
+        help="Eleven short chapters on this example: predict, try, check.",
+    )
+
+
+found = workflows.find_example(resources.workspace())
+has_cortex = found is not None and workflows.has_cortex(
+    resources.workspace(), found.decomposition_id
+)
+if has_cortex:
+    left, signature = st.columns([2, 3], gap="large", vertical_alignment="center")
+    with left:
+        show_title(True)
+else:
+    show_title(found is not None)
+left, right = st.columns([5, 2], gap="large")
+with left:
+    show_example()
+with right:
+    st.subheader("Model", anchor=False)
+    with frame.explaining():
+        show_model()
+with frame.explaining():
+    artifact_list.earlier_work()
+# Last, so that the rest of the page does not wait for it.
+if has_cortex and found is not None:
+    with signature, frame.explaining():
+        show_signature(found.decomposition_id, on_open=open_example)

@@ -1,0 +1,129 @@
+"""What every page of the atlas begins with: the bar of its pages and the selected network."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from app import pages
+from app.shell import glossary, resources, view_state
+from app.widgets import frame
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+
+ONE_MAP = "z over the units of this map; not a test over subjects."
+
+
+def bar() -> None:
+    """Draw links to the pages of the atlas."""
+    with st.container(horizontal=True, key="atlas-bar", gap="small"):
+        for page in pages.ATLAS:
+            st.page_link(
+                page.path, label=page.title, icon=f":material/{page.icon}:", help=page.help
+            )
+
+
+def open_atlas(title: str, text: str, *, picker: bool = True) -> tuple[NetworkAtlas, int] | None:
+    """Draw a page's heading; return the atlas and the selected network.
+
+    Without an atlas, say what to do and return None.
+
+    Parameters
+    ----------
+    picker : bool
+        Whether the page lets the selected network be changed in its head.
+    """
+    bar()
+    view = view_state.view()
+    if not view.atlas:
+        frame.heading(title, text)
+        frame.no_networks()
+        return None
+    atlas = resources.atlas(view.atlas)
+    network = min(view.network, atlas.n_networks - 1)
+    if network != view.network:
+        st.info(
+            f"There is no network {view.network}: they run from 0 to {atlas.n_networks - 1}.",
+            icon=":material/info:",
+        )
+        view_state.change(network=network)
+    if picker:
+        left, right = st.columns([5, 6], vertical_alignment="bottom")
+        with left:
+            frame.heading(title, text)
+        with right:
+            pick_network(atlas, network)
+    return atlas, network
+
+
+def pick_network(atlas: NetworkAtlas, network: int) -> None:
+    """Draw the selected network's name, and what changes it."""
+    n = atlas.n_networks
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall", key="picker"):
+        step("Previous", "arrow_back", "Left", lambda: select((network - 1) % n))
+        step("Next", "arrow_forward", "Right", lambda: select((network + 1) % n))
+        key = f"picked-network-{network}"
+        st.selectbox(
+            "Selected network",
+            range(n),
+            index=network,
+            format_func=lambda k: label(atlas.id, k),
+            key=key,
+            on_change=lambda: select(int(view_state.widget(key))),
+            width="stretch",
+            help=glossary.tip("component"),
+        )
+
+
+def label(atlas_id: str, network: int) -> str:
+    """Return a network's number and name, as plain text."""
+    return f"{network} · {resources.network_name(atlas_id, network)}"
+
+
+def step(label: str, icon: str, shortcut: str, action: Callable[[], None]) -> None:
+    """Draw a button with its key."""
+    st.button(
+        label,
+        icon=f":material/{icon}:",
+        shortcut=shortcut,
+        key=f"atlas-{label}",
+        on_click=action,
+    )
+
+
+def select(network: int) -> None:
+    """Look at another network."""
+    view_state.change(network=network)
+
+
+def threshold(key: str, *, tip: str | None = None) -> float:
+    """Draw the slider of the threshold on |z| that all pages share; return it."""
+    told = "  \n".join(part for part in (glossary.tip("threshold"), tip) if part)
+    z: float = st.slider(
+        "Threshold |z|", *view_state.Z_RANGE, view_state.view().z, 0.1, key=key, help=told
+    )
+    if z != view_state.view().z:
+        view_state.change(z=z)
+    return z
+
+
+def section(choices: dict[str, str], *, key: str, label: str = "Picture") -> str:
+    """Draw the choice between a page's pictures, kept in the URL; return the chosen one.
+
+    Parameters
+    ----------
+    choices : dict
+        Name in the URL (letters, digits, hyphens) → title.
+    """
+    held = view_state.view().show
+    current = held if held in choices else next(iter(choices))
+    chosen = st.segmented_control(
+        label,
+        list(choices),
+        format_func=choices.__getitem__,
+        default=current,
+        required=True,
+        key=key,
+        label_visibility="collapsed",
+    )
+    if chosen is not None and chosen != current:
+        view_state.change(show=chosen)
+    return chosen or current

@@ -1,0 +1,140 @@
+"""What is picked in a picture of points: the units inside a lasso, the networks behind them."""
+
+from collections import Counter
+from typing import Any
+
+import streamlit as st
+
+from app.shell import view_state
+from app.shell.caches import embedding as cache
+from app.widgets import atlas_frame, frame, pinned_units
+from app.widgets.gallery import gallery
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+
+MOST_ROWS = 500
+MOST_BUTTONS = 8
+
+
+def held_threshold() -> float:
+    """Return the view's threshold on |z|."""
+    return view_state.view().z
+
+
+def threshold(z: float) -> None:
+    """Draw the choice of the threshold on |z|."""
+    chosen = st.number_input(
+        "Member if |z| above",
+        *view_state.Z_RANGE,
+        z,
+        0.5,
+        key="embedding-z",
+        width=170,
+        help="A threshold on maps, not a test over subjects.",
+    )
+    if chosen != z:
+        view_state.change(z=float(chosen))
+        st.rerun()
+
+
+def chosen_rows(event: Any) -> list[int]:
+    """Return the rows that a chart's selection names in its points' customdata, each once."""
+    points = event["selection"]["points"] if event else []
+    rows = []
+    for point in points:
+        value = point.get("customdata")
+        value = value[0] if isinstance(value, list | tuple) and value else value
+        if isinstance(value, int | float):
+            rows.append(int(value))
+    return sorted(set(rows))
+
+
+def selected_units(atlas: NetworkAtlas, rows: list[int], *, z: float, unit_page: str) -> None:
+    """List the picked units, strongest first, and what opens them and their networks.
+
+    Parameters
+    ----------
+    unit_page : str
+        Path of the page of a unit; empty where there is none.
+    """
+    if not rows:
+        st.caption("Draw around units with the mouse to list them here.")
+        return
+    table = cache.unit_table(atlas.id, z, rows)
+    st.subheader(frame.count(len(table), "unit") + " selected", anchor=False)
+    pinned_units.buttons(table["unit"], key="embedding-pins")
+    network_buttons(atlas, Counter(int(k) for k in table["network"]))
+    if len(table) > MOST_ROWS:
+        st.caption(f"The {MOST_ROWS} strongest of {len(table):,} are listed.")
+    shown = table.head(MOST_ROWS)
+    event = st.dataframe(
+        shown,
+        hide_index=True,
+        height=min(36 * (len(shown) + 1), 396),
+        key=f"embedding-picked-{atlas.id}",
+        on_select="rerun",
+        selection_mode="single-row",
+        alt=f"{len(shown)} selected units, strongest first",
+        column_config={
+            "unit": None,
+            "network": st.column_config.NumberColumn("network", help="−1: no |z| is above"),
+            "z": st.column_config.NumberColumn("z", format="%.2f"),
+        },
+    )
+    picked = event["selection"]["rows"]
+    if picked and picked[0] < len(shown):
+        row = shown.iloc[picked[0]]
+        open_unit(int(row["unit"]), int(row["network"]), unit_page=unit_page)
+    elif unit_page:
+        st.caption("Choose a row to open its unit.")
+
+
+def open_unit(unit: int, network: int, *, unit_page: str) -> None:
+    """Go to the page of a unit, or, where there is none, select its network."""
+    view_state.change(unit=unit)
+    if unit_page:
+        st.switch_page(unit_page)
+    elif network >= 0 and network != view_state.view().network:
+        atlas_frame.select(network)
+        st.rerun()
+
+
+def network_buttons(atlas: NetworkAtlas, units: Counter[int]) -> None:
+    """Draw a button for each of the networks that most of the units belong to, and the rest.
+
+    Parameters
+    ----------
+    units : Counter
+        Number of units by network, −1 for those in none.
+    """
+    counts = Counter({network: number for network, number in units.items() if network >= 0})
+    if not counts:
+        st.caption("None of them belongs to a network at this threshold.")
+        return
+    shown = counts.most_common(MOST_BUTTONS)
+    with st.container(horizontal=True, gap="xsmall"):
+        for network, number in shown:
+            name = frame.plain(atlas_frame.label(atlas.id, network))
+            if st.button(f"{name}: {frame.count(number, 'unit')}", key=f"embedding-open-{network}"):
+                atlas_frame.select(network)
+                st.switch_page(frame.ATLAS)
+    rest = []
+    if len(counts) > MOST_BUTTONS:
+        others = frame.count(len(counts) - MOST_BUTTONS, "more network")
+        rest.append(f"{counts.total() - sum(n for _, n in shown):,} in {others}")
+    if units[-1]:
+        rest.append(f"{units[-1]:,} in no network at this threshold")
+    if rest:
+        st.caption(f"and {', '.join(rest)}")
+
+
+def thumbnails(atlas: NetworkAtlas, network: int, near: list[int]) -> None:
+    """Draw the selected network and its neighbours as small pictures that can be picked."""
+    tiles = frame.tiles(atlas.id)
+    st.subheader("Nearest to it", anchor=False)
+    gallery(
+        [tiles[k] for k in (network, *near)],
+        selected=network,
+        key="embedding-near",
+        name="The selected network and its nearest",
+        on_pick=atlas_frame.select,
+    )

@@ -1,0 +1,210 @@
+"""Single units that are to stay, or to go, whatever their score: pinned by number or by lasso."""
+
+from collections.abc import Iterable
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app.shell import resources, view_state
+from app.shell.jobs import describe_error
+from app.widgets import frame
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.errors import FnpruneError, SettingsError
+from fnprune_core.models.layout import UnitLayout
+from fnprune_core.plans.plan import PlanSettings
+
+Side = Literal["stay", "go"]
+SAID = {"stay": "stays", "go": "goes"}
+_TEXT, _WRONG = "pins-text", "pins-wrong"
+_MOST_ROWS = 1000
+
+
+def with_pins(settings: PlanSettings) -> PlanSettings:
+    """Return the settings with the view's pinned units."""
+    view = view_state.view()
+    return settings.with_(pinned_keep=view.stay, pinned_remove=view.go)
+
+
+def units_in(text: str, layout: UnitLayout) -> tuple[int, ...]:
+    """Return the flat units of a list such as "3:17, 3:20-25"; spaces or commas part them.
+
+    Raises
+    ------
+    SettingsError
+        If a part is no unit, or there is no such unit; it names the part.
+    """
+    units: list[int] = []
+    for part in text.replace(",", " ").replace(";", " ").split():
+        layer, _, indices = part.partition(":")
+        first, dash, last = indices.partition("-")
+        if not all(n.isascii() and n.isdecimal() for n in (layer, first, last if dash else "0")):
+            raise SettingsError(
+                f"{part!r} is not a unit.",
+                hint='Write units as layer:index, several as in "3:17, 3:20-25".',
+            )
+        low, high = int(first), int(last) if dash else int(first)
+        if int(layer) >= layout.n_layers:
+            raise SettingsError(
+                f"{part!r}: there is no layer {layer}.",
+                hint=f"Layers run from 0 to {layout.n_layers - 1}.",
+            )
+        width = layout.widths[int(layer)]
+        if high >= width or low > high:
+            raise SettingsError(
+                f"{part!r}: layer {layer} has no such units.",
+                hint=f"Its units run from 0 to {width - 1}, smaller number first.",
+            )
+        units.extend(layout.flat(int(layer), np.arange(low, high + 1)).tolist())
+    if not units:
+        raise SettingsError(
+            "No unit is given.", hint='Write units as layer:index, such as "3:17, 3:20-25".'
+        )
+    return tuple(sorted(set(units)))
+
+
+def pin(units: Iterable[int], side: Side) -> None:
+    """Pin units to one side; those pinned to the other change over."""
+    new = set(units)
+    view = view_state.view()
+    stay, go = set(view.stay) - new, set(view.go) - new
+    (stay if side == "stay" else go).update(new)
+    view_state.pin(stay, go)
+
+
+def unpin(units: Iterable[int]) -> None:
+    """Take the pins of units away."""
+    gone, view = set(units), view_state.view()
+    view_state.pin(set(view.stay) - gone, set(view.go) - gone)
+
+
+def buttons(units: Iterable[int], *, key: str) -> None:
+    """Draw what pins selected units, or takes their pins away."""
+    chosen = tuple(sorted({int(unit) for unit in units}))
+    view = view_state.view()
+    pinned = set(chosen) & {*view.stay, *view.go}
+    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
+        st.button(
+            "Pin to stay", icon=":material/keep:", key=f"{key}-stay", on_click=pin,
+            args=(chosen, "stay"), disabled=not set(chosen) - set(view.stay),
+        )  # fmt: skip
+        st.button(
+            "Pin to go", icon=":material/content_cut:", key=f"{key}-go", on_click=pin,
+            args=(chosen, "go"), disabled=not set(chosen) - set(view.go),
+        )  # fmt: skip
+        st.button(
+            "Unpin", icon=":material/keep_off:", key=f"{key}-off", on_click=unpin,
+            args=(chosen,), disabled=not pinned,
+        )  # fmt: skip
+        if pinned:
+            st.caption(f"{frame.count(len(pinned), 'unit')} of them pinned")
+
+
+def show(atlas: NetworkAtlas) -> None:
+    """Draw the pinned units, and what pins more of them by number."""
+    view = view_state.view()
+    said = ", ".join(
+        f"{len(units):,} pinned to {word}"
+        for word, units in (("stay", view.stay), ("go", view.go))
+        if units
+    )
+    if said:  # not in the label: with another one the expander would close
+        st.caption(f"Single units: {said}.")
+    with st.expander("Single units", icon=":material/keep:"):
+        st.caption(
+            "Whatever their score, pinned units stay or go; those that go count in the ratio. "
+            "Several at once: by a lasso on the map below, or on the page Embedding."
+        )
+        _by_number(atlas.layout)
+        if view.stay or view.go:
+            _list(atlas)
+        if view_state.can_undo_pin():
+            st.button("Undo the last pinning", icon=":material/undo:", on_click=view_state.undo_pin)
+
+
+def _by_number(layout: UnitLayout) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
+        st.text_input(
+            "Units, as layer:index", key=_TEXT, placeholder="3:17, 3:20-25", width="stretch"
+        )
+        for side, label, icon in (
+            ("stay", "To stay", "keep"),
+            ("go", "To go", "content_cut"),
+        ):
+            st.button(
+                label, icon=f":material/{icon}:", key=f"pins-{side}", on_click=_take,
+                args=(layout, side),
+            )  # fmt: skip
+    wrong = view_state.widget(_WRONG)
+    if wrong:
+        frame.error(wrong)
+
+
+def _take(layout: UnitLayout, side: Side) -> None:
+    """Pin what was typed; what cannot be read stays in its place, with a message below."""
+    try:
+        pin(units_in(str(view_state.widget(_TEXT) or ""), layout), side)
+    except FnpruneError as caught:
+        view_state.remember(_WRONG, describe_error(caught))
+    else:
+        view_state.forget(_WRONG)
+        view_state.remember(_TEXT, "")
+
+
+def table(atlas: NetworkAtlas, stay: tuple[int, ...], go: tuple[int, ...]) -> pd.DataFrame:
+    """Return one row a pinned unit: unit, layer, index, pinned, network, name, z."""
+    units = np.array([*stay, *go], dtype=np.int64)
+    layer, index = atlas.layout.locate(units)
+    label, value = atlas.strongest
+    names = [resources.network_name(atlas.id, int(k)) for k in label[units]]
+    return pd.DataFrame(
+        {
+            "unit": units,
+            "layer": layer,
+            "index": index,
+            "pinned": [SAID["stay"]] * len(stay) + [SAID["go"]] * len(go),
+            "network": label[units],
+            "name": names,
+            "z": value[units].round(2),
+        }
+    ).sort_values(["layer", "index"], ignore_index=True)
+
+
+def _list(atlas: NetworkAtlas) -> None:
+    view, n = view_state.view(), atlas.layout.n_units
+    beyond = [unit for unit in (*view.stay, *view.go) if unit >= n]
+    if beyond:
+        st.warning(
+            f"{frame.count(len(beyond), 'pinned unit')} of a link are not in this model.",
+            icon=":material/warning:",
+        )
+        st.button("Take these pins away", on_click=unpin, args=(beyond,))
+    rows = table(
+        atlas,
+        tuple(unit for unit in view.stay if unit < n),
+        tuple(unit for unit in view.go if unit < n),
+    )
+    shown = rows.head(_MOST_ROWS)
+    event = st.dataframe(
+        shown,
+        hide_index=True,
+        height=min(36 * (len(shown) + 1), 290),
+        key=f"pins-{atlas.id}-{len(rows)}",
+        on_select="rerun",
+        selection_mode="multi-row",
+        alt=f"{len(rows)} pinned units",
+        column_config={"unit": None},
+    )
+    if len(rows) > _MOST_ROWS:
+        st.caption(f"The first {_MOST_ROWS:,} of {len(rows):,} are listed.")
+    chosen = [int(shown["unit"].iloc[i]) for i in event["selection"]["rows"] if i < len(shown)]
+    with st.container(horizontal=True, gap="xsmall"):
+        st.button(
+            f"Unpin the {frame.count(len(chosen), 'selected unit')}",
+            icon=":material/keep_off:",
+            on_click=unpin,
+            args=(chosen,),
+            disabled=not chosen,
+        )
+        st.button("Unpin all", icon=":material/delete:", on_click=view_state.pin, args=((), ()))

@@ -1,0 +1,340 @@
+"""Tokens that can be picked, coloured by strength, and the networks at a picked token."""
+
+import zlib
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from app.figures.markup import LEAST_SHARE, MAX_OPACITY, STRONG_SHARE, visible
+from app.figures.theme import rgb
+from app.shell import resources, view_state
+from app.shell.caches.probe import usual_strength
+from app.widgets.bar_list import bar_list
+from app.widgets.frame import palette
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.texts.token_pieces import spans_of
+
+_TOKENS_CSS = """
+.tokens {
+  position: relative;
+  overflow-y: auto;
+  scrollbar-width: thin;
+  padding: 2px 4px;
+  font-family: var(--st-code-font);
+  font-size: 0.9rem;
+  line-height: 1.9;
+  white-space: pre-wrap;
+  overflow-wrap: anywhere;
+  color: var(--st-text-color);
+}
+.token { cursor: pointer; border-radius: 2px; }
+.token:hover { box-shadow: 0 0 0 1px var(--st-border-color); }
+.token:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 1px; }
+.token[aria-selected="true"] { outline: 2px solid var(--st-link-color); outline-offset: 1px; }
+.token.marked { font-weight: 700; }
+.break { opacity: 0.4; }
+"""
+# Text of the model's own only ever goes through textContent: markup stays text.
+_TOKENS_JS = """
+const SPACE = { " ": "space", "\\n": "line break", "\\t": "tab" }
+
+function draw(root, data) {
+  const rows = document.createDocumentFragment()
+  data.pieces.forEach((piece, index) => {
+    const token = document.createElement("span")
+    token.className = "token"
+    token.dataset.index = index
+    token.tabIndex = -1
+    token.setAttribute("role", "option")
+    piece.split("\\n").forEach((line, number) => {
+      if (number) {
+        const sign = document.createElement("span")
+        sign.className = "break"
+        sign.textContent = "↵"
+        token.append(sign, "\\n")
+      }
+      if (line) token.append(line)
+    })
+    const value = data.values[index]
+    let tip = "left out: dummy token"
+    if (value !== null) {
+      const share = data.limit > 0 ? Math.min(Math.abs(value) / data.limit, 1) : 0
+      const colour = data.hues ? data.hues[index] : value > 0 ? data.hot : data.cold
+      if (share > data.least) {
+        token.style.background = `rgba(${colour.join(",")},${(share * data.opacity).toFixed(3)})`
+      }
+      if (share > data.strong) {
+        token.style.borderBottom =
+          `2px ${value > 0 ? "solid" : "dashed"} rgb(${colour.join(",")})`
+      }
+      tip = value.toFixed(2)
+    }
+    if (data.tips) tip += `, ${data.tips[index]}`
+    token.title = `token ${data.places[index]}: ${tip}`
+    const name = SPACE[piece] || piece.trim() || "white space"
+    token.setAttribute("aria-label", `${name}, ${token.title}`)
+    rows.append(token)
+  })
+  data.marks.forEach((index) => rows.children[index]?.classList.add("marked"))
+  root.replaceChildren(rows)
+}
+
+// The token of the line above or below that lies nearest
+function across(root, from, down) {
+  const here = from.getBoundingClientRect()
+  const middle = (here.left + here.right) / 2
+  let best = from, least = Infinity, line = null
+  for (let t = from; t; t = down ? t.nextElementSibling : t.previousElementSibling) {
+    const box = t.getBoundingClientRect()
+    const beyond = down ? box.top - here.top : here.top - box.top
+    if (beyond < here.height / 2) continue
+    if (line === null) line = box.top
+    if (Math.abs(box.top - line) > here.height / 2) break
+    const distance = Math.abs((box.left + box.right) / 2 - middle)
+    if (distance < least) [best, least] = [t, distance]
+  }
+  return best
+}
+
+function reached(root, from, key) {
+  if (key === "ArrowRight") return from.nextElementSibling
+  if (key === "ArrowLeft") return from.previousElementSibling
+  if (key === "ArrowDown" || key === "ArrowUp") return across(root, from, key === "ArrowDown")
+  if (key === "Home") return root.firstElementChild
+  if (key === "End") return root.lastElementChild
+  return undefined
+}
+
+function enter(root, token) {
+  root.querySelectorAll('.token[tabindex="0"]').forEach((each) => (each.tabIndex = -1))
+  if (token) token.tabIndex = 0
+}
+
+export default function (component) {
+  const { data, parentElement, setTriggerValue } = component
+  let root = parentElement.querySelector(".tokens")
+  if (!root) {
+    root = document.createElement("div")
+    root.className = "tokens"
+    root.setAttribute("role", "listbox")
+    root.setAttribute("aria-orientation", "horizontal")
+    parentElement.appendChild(root)
+  }
+  root.setAttribute("aria-label", data.name)
+  root.style.maxHeight = data.height ? `${data.height}px` : ""
+  const isNew = root.dataset.version !== data.version
+  if (isNew) {
+    draw(root, data)
+    root.dataset.version = data.version
+    root.scrollTop = 0
+  }
+  const pick = (token) => setTriggerValue("picked", Number(token.dataset.index))
+  root.onclick = (event) => {
+    const token = event.target.closest(".token")
+    if (token) pick(token)
+  }
+  root.onkeydown = (event) => {
+    const token = event.target.closest(".token")
+    if (!token || event.ctrlKey || event.metaKey || event.altKey) return
+    const isPick = event.key === "Enter" || event.key === " "
+    const next = isPick ? undefined : reached(root, token, event.key)
+    if (!isPick && next === undefined) return
+    event.preventDefault()
+    event.stopPropagation()  // the page's own keys also listen to arrows
+    if (isPick) pick(token)
+    else if (next) {
+      enter(root, next)
+      next.focus()
+    }
+  }
+  root.querySelectorAll('[aria-selected="true"]').forEach((each) => {
+    each.setAttribute("aria-selected", "false")
+  })
+  const chosen = data.selected === null ? null : root.children[data.selected]
+  if (chosen) {
+    chosen.setAttribute("aria-selected", "true")
+    if (isNew || root.dataset.shown !== String(data.selected)) {
+      enter(root, chosen)
+      const below = chosen.offsetTop
+      if (below < root.scrollTop || below > root.scrollTop + root.clientHeight - 40) {
+        root.scrollTop = below - root.clientHeight / 2
+      }
+    }
+  } else if (isNew || !root.querySelector('.token[tabindex="0"]')) {
+    enter(root, root.firstElementChild)
+  }
+  root.dataset.shown = String(data.selected)
+}
+"""
+_tokens = st.components.v2.component("fnprune_reader", css=_TOKENS_CSS, js=_TOKENS_JS)
+
+
+def reader(  # noqa: PLR0913 - a widget's options, as Streamlit's own have them
+    pieces: Sequence[str],
+    values: NDArray[np.floating],
+    *,
+    limit: float,
+    key: str,
+    on_pick: Callable[[int], None],
+    selected: int | None = None,
+    first: int = 0,
+    height: int | None = 260,
+    marks: Collection[int] | None = None,
+    hues: Sequence[str] | None = None,
+    tips: Sequence[str] | None = None,
+    name: str = "Tokens, coloured by strength",
+) -> None:
+    """Draw tokens coloured by strength, each of which can be picked by mouse, finger or key.
+
+    Warm above zero, cold below; underlined when strong, dashed when negative. Arrow keys move
+    between tokens once one of them has the focus, Enter picks. Tokens without text of their own,
+    which hold a part of a character (see `pieces_of`), are drawn as one with the token that
+    completes it: that one is picked, and the strongest of their strengths is shown.
+
+    Parameters
+    ----------
+    pieces : sequence of str (n,)
+        Text of unknown origin: shown as text, with controls made visible.
+    values : ndarray (n,)
+        Strengths; NaN on dummy tokens, which stay without colour.
+    limit : float
+        The strength of full colour.
+    on_pick : callable
+        Called with the index in `pieces` of the picked token, before the page runs again.
+    selected : int, optional
+        Index in `pieces` of the token to be outlined.
+    first : int
+        Position of the first token, for tooltips.
+    height : int or None
+        Most pixels before the text scrolls; None lets it grow.
+    marks : collection of int, optional
+        Indices of tokens to be set in bold, e.g. what a search found.
+    hues : sequence of str (n,), optional
+        A colour ``#rrggbb`` for each token in place of warm and cold.
+    tips : sequence of str (n,), optional
+        What a tooltip adds for each token.
+    name : str
+        What a screen reader calls the text.
+    """
+    spans = spans_of(pieces)
+    lasts = [last for _, last in spans]
+
+    def picked() -> None:
+        index = view_state.told(key, "picked")
+        if index is not None and int(index) < len(lasts):
+            on_pick(lasts[int(index)])
+
+    def span_of(token: int) -> int:
+        return bisect_left(lasts, token)
+
+    is_shown = selected is not None and 0 <= selected < len(pieces)
+    _tokens(
+        key=key,
+        data=_tokens_data(
+            ["".join(pieces[a : b + 1]) for a, b in spans],
+            _strongest(values, spans),
+            limit,
+            {span_of(token) for token in marks or () if 0 <= token < len(pieces)},
+            None if hues is None else [hues[last] for last in lasts],
+            None if tips is None else [tips[last] for last in lasts],
+            [str(first + b) if a == b else f"{first + a}–{first + b}" for a, b in spans],
+        )
+        | {
+            "height": height,
+            "selected": span_of(selected) if is_shown and selected is not None else None,
+            "name": name,
+        },
+        on_picked_change=picked,
+    )
+
+
+def _strongest(
+    values: NDArray[np.floating], spans: Sequence[tuple[int, int]]
+) -> NDArray[np.float64]:
+    """Return of each span the value farthest from zero; NaN where all of its tokens are."""
+    each = [np.asarray(values[a : b + 1], dtype=np.float64) for a, b in spans]
+    return np.array([part[np.argmax(np.nan_to_num(np.abs(part), nan=-1.0))] for part in each])
+
+
+def _tokens_data(
+    pieces: Sequence[str],
+    values: NDArray[np.floating],
+    limit: float,
+    marks: Collection[int],
+    hues: Sequence[str] | None,
+    tips: Sequence[str] | None,
+    places: Sequence[str],
+) -> dict[str, Any]:
+    colours = palette()
+    drawn: dict[str, Any] = {
+        "pieces": [visible(piece) for piece in pieces],
+        "values": [
+            None if value != value else round(value, 3)
+            for value in np.asarray(values, dtype=np.float64).tolist()
+        ],
+        "limit": float(limit),
+        "least": LEAST_SHARE,
+        "strong": STRONG_SHARE,
+        "opacity": MAX_OPACITY,
+        "hot": rgb(colours.hot[1]),
+        "cold": rgb(colours.cold[1]),
+        "marks": sorted(marks),
+        "hues": None if hues is None else [rgb(hue) for hue in hues],
+        "tips": None if tips is None else [visible(tip) for tip in tips],
+        "places": list(places),
+    }
+    # The browser draws anew only what differs: a pick alone moves the outline.
+    return drawn | {"version": f"{zlib.crc32(repr(drawn).encode('utf-8', 'replace')):08x}"}
+
+
+def token_networks(
+    atlas: NetworkAtlas,
+    values: NDArray[np.floating],
+    *,
+    key: str,
+    on_pick: Callable[[int], None] | None = None,
+    n: int = 12,
+) -> None:
+    """Draw the networks that are strongest at a token, relative to their usual strength.
+
+    Strengths of networks differ by their size; each is told as a multiple of the network's own
+    root mean square over the recording. Pressing one selects it (or calls `on_pick`).
+
+    Parameters
+    ----------
+    values : ndarray (K,)
+        Strength of each network at the token.
+    """
+    multiple = np.asarray(values, dtype=np.float64) / usual_strength(atlas.id)
+    if not np.isfinite(multiple).all():
+        st.caption("A dummy token: networks are not told here.")
+        return
+    order = np.argsort(-np.abs(multiple), kind="stable")[:n]
+    largest = max(float(np.abs(multiple[order]).max()), 1e-12)
+    st.caption(
+        "Beside each network: its strength here, and how many times its usual strength that is "
+        "(its root mean square over the recording)."
+    )
+    bar_list(
+        [
+            {
+                "id": int(k),
+                "name": f"{k} · {resources.network_name(atlas.id, int(k))}",
+                "note": f"{values[k]:.2f}, {multiple[k]:.1f}×".replace("-", "\u2212"),
+                "share": float(multiple[k] / largest),
+            }
+            for k in order
+        ],
+        key=key,
+        on_pick=on_pick or _select,
+        selected=view_state.view().network,
+        name="Networks at this token, strongest first",
+    )
+
+
+def _select(network: int) -> None:
+    view_state.change(network=network)

@@ -1,0 +1,262 @@
+"""Two texts side by side on the page Generations: as they are written, and when they are whole."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from app.figures.markup import token_strip
+from app.figures.two_texts import divergence_course, next_tokens, quoted
+from app.shell import recipes, resources, view_state
+from app.shell.caches import generations as cache
+from app.shell.generation_tasks import Written
+from app.shell.jobs import Job
+from app.shell.wording import plain
+from app.widgets import frame
+from app.widgets.token_reader import reader
+from fnprune_core.evaluation.generation import repeated_share
+from fnprune_core.evaluation.side_by_side import BOTH, DENSE, PRUNED, SideBySide
+from fnprune_core.texts.token_pieces import REPLACEMENT
+
+COLOURING = {"surprise": "Surprise", "disagreement": "Disagreement"}
+#: Nats of full colour.
+_LIMIT = {"surprise": 8.0, "disagreement": 4.0}
+_NOTABLE_REPETITION = 0.25
+_POLL_S = 0.5
+_STOPS = {
+    "end": "The model ended its text.",
+    "length": "Stopped at the length that was asked for.",
+    "context": "Stopped: the model reads no further.",
+    "": "",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Titles:
+    """What the two texts are called, and how their pictures are made again.
+
+    Parameters
+    ----------
+    names : mapping
+        By `DENSE` and `PRUNED`.
+    notes : mapping, optional
+        What is said under each name; of a plan if not given.
+    made : callable, optional
+        Python for the picture of a text at a token.
+    """
+
+    names: Mapping[str, str]
+    notes: Mapping[str, str] | None = None
+    made: Callable[[str, int], str] | None = None
+
+
+PLAN = Titles(names={DENSE: "Dense model", PRUNED: "Plan"})
+
+
+def live(job_id: str, titles: Titles = PLAN) -> None:
+    """Draw two texts that are being written, polled in a fragment of its own."""
+    st.fragment(_live, run_every=_POLL_S)(job_id, titles)
+
+
+def _live(job_id: str, titles: Titles) -> None:
+    job = resources.jobs().job(job_id)
+    if job is None or not job.is_active:
+        st.rerun()
+    else:
+        frame.draw_progress(job)
+        so_far(job, titles)
+
+
+def so_far(job: Job, titles: Titles = PLAN) -> None:
+    """Draw what a job has written."""
+    latest = {event.whose: event for event in job.events if isinstance(event, Written)}
+    for column, whose in zip(st.columns(2, gap="large"), BOTH, strict=True):
+        with column:
+            st.subheader(titles.names[whose], anchor=False)
+            if whose in latest:
+                st.html(_strip(latest[whose]))
+            elif job.is_active:
+                st.caption("Waiting for the first token.")
+
+
+def _strip(written: Written) -> str:
+    """Return a text so far as HTML; what may still become a character is left out."""
+    n = len(written.pieces)
+    while n and not written.pieces[n - 1].strip(REPLACEMENT):
+        n -= 1
+    return token_strip(
+        written.pieces[:n],
+        -written.log_probability[:n],
+        limit=_LIMIT["surprise"],
+        palette=frame.palette(),
+        first=0,
+    )
+
+
+def show(found: SideBySide, titles: Titles = PLAN) -> None:
+    """Draw two whole texts, what is at the picked token, and where the models disagree."""
+    colouring = st.segmented_control(
+        "Colour tokens by",
+        list(COLOURING),
+        format_func=COLOURING.__getitem__,
+        default="surprise",
+        required=True,
+        key="generation-colouring",
+        persist_state="session",
+        help="Surprise: how improbable the token was to the model that wrote it, −log p. "
+        "Disagreement: how far the two models' next-token distributions are apart there, after "
+        "the same text (Kullback–Leibler divergence of the second's from the first's).",
+    )
+    for column, whose in zip(st.columns(2, gap="large"), BOTH, strict=True):
+        with column:
+            _text(found, whose, colouring or "surprise", titles)
+    _parting(found, titles)
+    _picked(found, titles)
+    _course(found, titles)
+
+
+def _side() -> str:
+    """Return whose text is looked at."""
+    return PRUNED if view_state.view().show == PRUNED else DENSE
+
+
+def _token(found: SideBySide) -> int | None:
+    """Return the picked token of the text that is looked at."""
+    token = view_state.view().token
+    return token if 0 <= token < found.written[_side()].n_tokens else None
+
+
+def _pick(token: int, whose: str) -> None:
+    view_state.change(token=token, show=whose, session=-1)
+
+
+def _text(found: SideBySide, whose: str, colouring: str, titles: Titles) -> None:
+    written, expected = found.written[whose], found.expected[whose]
+    surprise, difference = -written.log_probability, found.first_difference
+    name = titles.names[whose]
+    st.subheader(name, anchor=False)
+    notes = titles.notes or {DENSE: "as it was loaded", PRUNED: cache.plan_label(found.plan_id)}
+    st.caption(plain(notes[whose]))
+    with st.container(border=True):
+        reader(
+            found.pieces[whose],
+            surprise if colouring == "surprise" else expected.divergence,
+            limit=_LIMIT[colouring],
+            key=f"generation-text-{whose}",
+            on_pick=lambda token: _pick(token, whose),
+            selected=_token(found) if _side() == whose else None,
+            marks=() if difference is None else (difference,),
+            tips=[
+                f"surprise {s:.2f}, disagreement {d:.2f} nats"
+                + (", the first difference" if i == difference else "")
+                for i, (s, d) in enumerate(zip(surprise, expected.divergence, strict=True))
+            ],
+            height=340,
+            name=f"Text of the {name.lower()}, tokens coloured by {colouring}",
+        )
+    facts = [_STOPS[written.stop], frame.count(written.n_tokens, "token") + "."]
+    facts.append(f"Mean surprise {surprise.mean():.2f} nats.")
+    repeated = repeated_share(written.token_ids)
+    if repeated >= _NOTABLE_REPETITION:
+        facts.append(f"It repeats itself: {repeated:.0%} of its runs of 4 tokens came before.")
+    st.caption(plain(" ".join(facts)))
+
+
+def _parting(found: SideBySide, titles: Titles) -> None:
+    """Say where the texts part."""
+    difference = found.first_difference
+    if difference is None:
+        st.success("Both models wrote the same text.", icon=":material/equal:")
+        return
+    said = []
+    for whose in BOTH:
+        shown = next((p for p in found.pieces[whose][difference:] if p), "")
+        said.append(plain(quoted(shown)) if shown else "nothing more")
+    st.info(
+        f"The first difference is at token {difference}, set in bold: the "
+        f"{titles.names[DENSE].lower()} writes {said[0]}, the {titles.names[PRUNED].lower()} "
+        f"{said[1]}.",
+        icon=":material/alt_route:",
+    )
+
+
+def _picked(found: SideBySide, titles: Titles) -> None:
+    """Draw what both models expected at the picked token."""
+    picked, whose = _token(found), _side()
+    if picked is None:
+        st.caption("Press a token to see what both models expected there.")
+        return
+    first = picked
+    while first and not found.pieces[whose][first - 1]:
+        first -= 1  # tokens before it that hold a part of the same character
+    token = picked
+    st.subheader(f"At token {picked}", anchor=False)
+    if first < picked:
+        part = st.segmented_control(
+            "Token of this character",
+            list(range(first, picked + 1)),
+            default=picked,
+            required=True,
+            key=f"generation-part-{whose}-{picked}",
+        )
+        token = picked if part is None else int(part)
+    st.caption(
+        "What both models expect next after the same beginning: the "
+        f"{titles.names[whose].lower()}’s text up to token {token}."
+    )
+    ids, log_p = found.expected[whose].candidates(token)
+    frame.picture(
+        next_tokens(
+            [found.words[int(i)] for i in ids],
+            np.exp(log_p),
+            written=found.words[int(found.written[whose].token_ids[token])],
+            palette=frame.palette(),
+        ),
+        key="generation-next",
+        made=_made(whose, token, titles),
+    )
+
+
+def _course(found: SideBySide, titles: Titles) -> None:
+    """Draw how far the models disagree at each token of the text that is looked at."""
+    whose, expected = _side(), found.expected[_side()]
+    st.subheader("Where they disagree", anchor=False)
+    st.caption(
+        f"Both models read the {titles.names[whose].lower()}’s text, token by token. "
+        "Press a token of the other text to see that one."
+    )
+    frame.picture(
+        divergence_course(
+            expected.divergence,
+            found.pieces[whose],
+            np.exp(expected.log_probability),
+            selected=_token(found),
+            difference=found.first_difference,
+            palette=frame.palette(),
+        ),
+        key="generation-course",
+        made=_made(whose, _token(found) or 0, titles),
+    )
+    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
+        st.caption("Most at", width="content")
+        for place in expected.most(5).tolist():
+            word = found.words[int(found.written[whose].token_ids[place])]
+            st.button(
+                f"{place} {plain(quoted(word))}",
+                key=f"generation-most-{place}",
+                type="tertiary",
+                on_click=_pick,
+                args=(place, whose),
+            )
+
+
+def _made(whose: str, token: int, titles: Titles) -> str:
+    if titles.made is not None:
+        return titles.made(whose, token)
+    view = view_state.view()
+    if not view.atlas:  # recipes begin with one
+        return ""
+    return recipes.code(
+        "generation", atlas=view.atlas, generation=view.generation, whose=whose, token=token
+    )

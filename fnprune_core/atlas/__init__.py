@@ -1,0 +1,4 @@
+"""The networks of a decomposition: maps, thresholds, decoding, layout, connectivity, files.
+
+May import `decomposition` and below.
+"""

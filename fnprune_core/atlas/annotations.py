@@ -1,0 +1,226 @@
+"""Names, notes and tags that people give to networks, kept with the atlas.
+
+One JSON file an atlas, ``<workspace>/annotations/<atlas id>.json``. It is a person's own work, so
+it outlives the atlas: deleting an atlas leaves its names, and the same recording decomposed again
+with the same settings has the same id and finds them.
+"""
+
+import fcntl
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+from fnprune_core.atlas.annotation_files import (
+    Annotation,
+    Annotations,
+    as_value,
+    from_json,
+    parse,
+    tidied,
+    to_csv,
+    to_json,
+)
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.errors import CorruptArtifactError, SettingsError
+from fnprune_core.storage import Workspace, read_json, storage_errors, write_json
+
+__all__ = [
+    "MERGE_RULE",
+    "Annotation",
+    "Annotations",
+    "ImportCheck",
+    "annotate",
+    "check_import",
+    "merge",
+    "parse",
+    "path_of",
+    "read_annotations",
+    "set_aside",
+    "tidied",
+    "to_csv",
+    "to_json",
+]
+
+FOLDER = "annotations"
+MERGE_RULE = (
+    "What the file says of a network replaces what is here; a field that is empty in the file "
+    "leaves what is here, so that an import deletes nothing."
+)
+
+Fit = Literal["same", "numbers", "unknown", "none"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportCheck:
+    """Whether a file's annotations belong to an atlas, in words.
+
+    Parameters
+    ----------
+    fit : str
+        ``"same"``: of this very atlas. ``"numbers"``: of another atlas of this model, whose
+        numbers mean other networks. ``"unknown"``: the file does not say. ``"none"``: of
+        another model.
+    message : str
+        What to tell the person.
+    n_fitting, n_beyond : int
+        Networks of the file that this atlas has, and that it has not.
+    """
+
+    fit: Fit
+    message: str
+    n_fitting: int
+    n_beyond: int
+
+
+def path_of(workspace: Workspace, atlas_id: str) -> Path:
+    """Return where an atlas's annotations are kept, whether or not there are any."""
+    name = workspace.folder("decompositions", atlas_id).name  # refuses what is no id
+    return workspace.root / FOLDER / f"{name}.json"
+
+
+def read_annotations(workspace: Workspace, atlas_id: str) -> Annotations:
+    """Return an atlas's annotations; none if nothing was said yet.
+
+    Raises
+    ------
+    CorruptArtifactError
+        If the file is damaged; `set_aside` moves it out of the way.
+    """
+    path = path_of(workspace, atlas_id)
+    try:
+        return from_json(read_json(path))
+    except FileNotFoundError:
+        return Annotations(networks={}, atlas_id=atlas_id)
+    except (CorruptArtifactError, ValueError, RecursionError) as error:
+        raise CorruptArtifactError(
+            f"The names of this atlas cannot be read from {path}: {error}",
+            hint="Mend it by hand, or set it aside and start anew.",
+        ) from error
+
+
+def annotate(
+    workspace: Workspace, atlas: NetworkAtlas, network: int, annotation: Annotation
+) -> Annotations:
+    """Say something of a network, or with an empty annotation nothing any more; return all.
+
+    Two writers at once lose nothing: each reads, changes its network and writes under a lock.
+    Of two that change the same network, the later wins.
+    """
+    return _update(workspace, atlas, {atlas.check_network(network): annotation})
+
+
+def set_aside(workspace: Workspace, atlas_id: str) -> Path:
+    """Rename an atlas's annotations out of the way; return where they are then."""
+    path = path_of(workspace, atlas_id)
+    aside = path.with_name(f"{path.stem}-set-aside-{uuid.uuid4().hex[:8]}.json")
+    with locked(path), storage_errors(path), suppress(FileNotFoundError):  # another was faster
+        path.rename(aside)
+    return aside
+
+
+def check_import(found: Annotations, atlas: NetworkAtlas) -> ImportCheck:
+    """Return whether a file's annotations belong to an atlas, to be told before they are merged."""
+    model, k = atlas.decomposition.fingerprint, atlas.n_networks
+    n_beyond = sum(network >= k for network in found.networks)
+    n_fitting = len(found.networks) - n_beyond
+    fit: Fit
+    if found.fingerprint and found.fingerprint != model:
+        fit, message = "none", (
+            f"These names are of another model ({found.fingerprint}); this atlas is of {model}. "
+            "A network's number means nothing there."
+        )  # fmt: skip
+    elif found.atlas_id == atlas.id:
+        fit, message = "same", "These names are of this atlas."
+    elif found.atlas_id or (found.n_networks and found.n_networks != k):
+        fit, message = "numbers", (
+            f"These names are of another atlas of {found.n_networks or 'unknown'} networks; this "
+            f"one has {k}. The same number need not be the same network."
+        )  # fmt: skip
+    else:
+        fit, message = "unknown", "The file does not say which atlas its names are of."
+    if n_beyond and fit != "none":
+        message += f" {n_beyond} of its {len(found.networks)} networks do not exist here."
+    return ImportCheck(fit=fit, message=message, n_fitting=n_fitting, n_beyond=n_beyond)
+
+
+def merge(
+    workspace: Workspace,
+    atlas: NetworkAtlas,
+    found: Annotations,
+    *,
+    numbers: Mapping[int, int] | None = None,
+) -> Annotations:
+    """Take over annotations by `MERGE_RULE`; return all that the atlas has then.
+
+    Parameters
+    ----------
+    numbers : mapping, optional
+        Network of the file → network of this atlas, as a match of two atlases gives it; the
+        others are left out. Without it, numbers stay, and those beyond this atlas are left out.
+
+    Raises
+    ------
+    SettingsError
+        If the names are of another model, or no network is left to name.
+    """
+    if check_import(found, atlas).fit == "none":
+        raise SettingsError(
+            "These names are of another model.", hint="Open the atlas that they were made for."
+        )
+    new = {
+        (network if numbers is None else numbers.get(network, -1)): annotation
+        for network, annotation in found.networks.items()
+    }
+    fitting = {network: each for network, each in new.items() if 0 <= network < atlas.n_networks}
+    if not fitting:
+        raise SettingsError("The file names no network of this atlas.")
+    return _update(workspace, atlas, fitting, is_merge=True)
+
+
+def _update(
+    workspace: Workspace,
+    atlas: NetworkAtlas,
+    new: Mapping[int, Annotation],
+    *,
+    is_merge: bool = False,
+) -> Annotations:
+    path = path_of(workspace, atlas.id)
+    with locked(path):
+        networks = dict(read_annotations(workspace, atlas.id).networks)
+        for network, annotation in new.items():
+            if is_merge:
+                annotation = _merged(networks.get(network, Annotation()), annotation)
+            networks[network] = annotation
+        changed = Annotations(
+            networks=MappingProxyType({k: a for k, a in networks.items() if not a.is_empty}),
+            atlas_id=atlas.id,
+            fingerprint=atlas.decomposition.fingerprint,
+            n_networks=atlas.n_networks,
+        )
+        with storage_errors(path):
+            write_json(path, as_value(changed))
+    return changed
+
+
+def _merged(present: Annotation, new: Annotation) -> Annotation:
+    return replace(
+        present,
+        name=new.name or present.name,
+        note=new.note or present.note,
+        tags=new.tags or present.tags,
+    )
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of one atlas's file; others wait, for the time of one small write."""
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = (path.parent / f".{path.stem}.lock").open("w")
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,393 @@
+"""Units and networks as points in a plane: those that behave alike lie side by side (UMAP).
+
+A unit is described by its signed z² in every network, and compared with others by the cosine:
+squares let its strongest networks count, where plain z drowns them in the many weak ones. The two
+poles of a network lie apart. Only near neighbours mean something in such a picture: distances
+between far groups, their sizes and gaps do not.
+"""
+
+import io
+import threading
+import warnings
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+from sklearn.manifold import trustworthiness
+from sklearn.neighbors import NearestNeighbors
+
+from fnprune_core.artifacts import open_atlas
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.decomposition.stability import absolute_correlation
+from fnprune_core.errors import CorruptArtifactError, SettingsError
+from fnprune_core.models.layout import UnitLayout
+from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
+from fnprune_core.storage import (
+    MANIFEST,
+    Workspace,
+    artifact_id,
+    manifest_of,
+    new_folder,
+    read_manifest,
+    write_json,
+)
+
+_ARRAYS = "embedding.safetensors"
+_JUDGED = 2000
+# numba's threads must not be entered from two Python threads at once
+_ONE_AT_A_TIME = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingSettings:
+    """How units become points.
+
+    Parameters
+    ----------
+    n_units : int
+        Most units to place; of more, a stratified sample (`sample_units`).
+    n_neighbors, min_dist : int, float
+        UMAP's: how many neighbours are kept close, and how close points may come.
+    z : float
+        |z| above which a unit is a member of a network, in the sampling rule.
+    least_members : int
+        Members of each network that the sample holds at least, if it has so many.
+    seed : int
+        Of the sample and the layout. UMAP with a seed works in one thread.
+    """
+
+    n_units: int = 8000
+    n_neighbors: int = 15
+    min_dist: float = 0.3
+    z: float = 3.0
+    least_members: int = 20
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.n_units < 16:
+            raise SettingsError(f"An embedding needs at least 16 units, got {self.n_units}.")
+        if self.n_neighbors < 2:
+            raise SettingsError(f"n_neighbors must be at least 2, got {self.n_neighbors}.")
+        if not 0 <= self.min_dist < 1:
+            raise SettingsError(f"min_dist must be in [0, 1), got {self.min_dist}.")
+        if self.seed < 0 or self.least_members < 0:
+            raise SettingsError("The seed and least_members must not be negative.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Embedding:
+    """Places of units and of networks in the plane.
+
+    Parameters
+    ----------
+    units : ndarray (n,)
+        Flat indices of the placed units, ascending.
+    places : ndarray (n, 2)
+        Of the units, in the same order.
+    networks_by_map, networks_by_course : ndarray (K, 2)
+        Places of the networks: near where their |z| maps are alike, or where they are active
+        at the same tokens.
+    n_alive : int
+        Units that vary, from which `units` were taken.
+    trustworthiness : float
+        Of the units' places (Venna & Kaski 2001): 1 where no stranger is among the neighbours.
+    same_network : float
+        Mean share of a member's 15 nearest placed members that have the same strongest network.
+    same_network_chance : float
+        The same share if places meant nothing.
+    settings : EmbeddingSettings
+    """
+
+    units: NDArray[np.int64]
+    places: NDArray[np.float32]
+    networks_by_map: NDArray[np.float32]
+    networks_by_course: NDArray[np.float32]
+    n_alive: int
+    trustworthiness: float
+    same_network: float
+    same_network_chance: float
+    settings: EmbeddingSettings
+    id: str = ""
+
+    @property
+    def sampling_rule(self) -> str:
+        """One sentence: how many units of how many, and by what rule."""
+        n, of, rule = len(self.units), self.n_alive, self.settings
+        if n == of:
+            return f"All {of:,} units that vary are shown."
+        return (
+            f"{n:,} of {of:,} units that vary are shown: every layer keeps its share, in it every "
+            f"network keeps its own, and at least {rule.least_members} members (|z| above "
+            f"{rule.z:g}) of each network are in as far as a layer's share allows; drawn with "
+            f"seed {rule.seed}."
+        )
+
+    def save(self, target: Path, inputs: dict[str, Any]) -> None:
+        """Write the embedding as an artifact folder, at once."""
+        facts = {name: getattr(self, name) for name in _FACTS}
+        arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in _FIELDS}
+        with new_folder(target) as folder:
+            save_file(arrays, folder / _ARRAYS)
+            write_json(folder / MANIFEST, manifest_of("embeddings", inputs, facts))
+
+    @classmethod
+    def load(cls, folder: Path) -> "Embedding":
+        """Read an embedding from its artifact folder."""
+        manifest = read_manifest(folder)
+        try:
+            arrays = load_file(folder / _ARRAYS)
+            fields: dict[str, Any] = {name: arrays[name] for name in _FIELDS}
+            return cls(
+                **fields,
+                **{name: manifest[name] for name in _FACTS},
+                settings=EmbeddingSettings(**manifest["inputs"]["settings"]),
+                id=folder.name,
+            )
+        except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
+            raise CorruptArtifactError(
+                f"{folder} is damaged.", hint="Delete it; the embedding is computed again."
+            ) from error
+
+
+_FIELDS = ("units", "places", "networks_by_map", "networks_by_course")
+_FACTS = ("n_alive", "trustworthiness", "same_network", "same_network_chance")
+
+
+def sample_units(
+    maps: NDArray[np.floating],
+    alive: NDArray[np.bool_],
+    layout: UnitLayout,
+    settings: EmbeddingSettings,
+) -> NDArray[np.int64]:
+    """Return the flat units to place, ascending: all that vary, or a stratified sample.
+
+    Each layer gets its share of `n_units` to one unit. First come `least_members` random members
+    of each network; the rest of a layer's share is a systematic sample of its other units sorted
+    by strongest network, so that every network (and no network) keeps its share as well.
+
+    Parameters
+    ----------
+    maps : ndarray (K, n_units)
+        z maps.
+    """
+    living = np.flatnonzero(alive)
+    if len(living) <= settings.n_units:
+        return living
+    rng = np.random.default_rng(settings.seed)
+    strength = np.abs(maps)
+    strongest = np.where(strength.max(axis=0) > settings.z, strength.argmax(axis=0), len(maps))
+    chosen = np.zeros(layout.n_units, dtype=bool)
+    for of_network in strength:
+        members = living[of_network[living] > settings.z]
+        rest = members[~chosen[members]]
+        wanted = min(settings.least_members - int(chosen[members].sum()), len(rest))
+        if wanted > 0:
+            chosen[rng.choice(rest, wanted, replace=False)] = True
+    layer = layout.layer_of_unit[living]
+    quotas = _shares(np.bincount(layer, minlength=layout.n_layers), settings.n_units)
+    for number, quota in enumerate(quotas.tolist()):
+        own = living[layer == number]
+        taken, rest = own[chosen[own]], own[~chosen[own]]
+        wanted = quota - len(taken)
+        if wanted < 0:  # more members are asked for than the layer has room
+            chosen[rng.choice(taken, -wanted, replace=False)] = False
+        elif wanted > 0:
+            rest = rest[np.lexsort((rng.random(len(rest)), strongest[rest]))]
+            step = len(rest) / wanted
+            at = ((np.arange(wanted) + rng.random()) * step).astype(np.int64)
+            chosen[rest[np.minimum(at, len(rest) - 1)]] = True
+    return np.flatnonzero(chosen)
+
+
+def _shares(counts: NDArray[np.integer], total: int) -> NDArray[np.int64]:
+    """Return whole numbers in proportion to `counts` that sum to `total` (largest remainder)."""
+    exact = counts / counts.sum() * total
+    whole: NDArray[np.int64] = np.floor(exact).astype(np.int64)
+    largest = np.argsort(whole - exact, kind="stable")[: total - int(whole.sum())]
+    whole[largest] += 1
+    return whole
+
+
+def unit_features(maps: NDArray[np.floating], units: NDArray[np.integer]) -> NDArray[np.float32]:
+    """Return units as points on the unit sphere, their signed z² in each network: (n, K)."""
+    z = maps[:, units].T.astype(np.float32)
+    profile = np.sign(z) * np.square(z)
+    norm = np.linalg.norm(profile, axis=1, keepdims=True)
+    return np.asarray(profile / np.where(norm > 0, norm, 1.0), dtype=np.float32)
+
+
+class _Epochs(io.TextIOBase):
+    """Takes what tqdm writes, a bare count, and reports it; never raises: tqdm holds a lock."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self._progress, self._total = progress, total
+
+    def write(self, text: str) -> int:
+        """Report the epoch that `text` names."""
+        count = text.strip()
+        if count.isdecimal():
+            self._progress(
+                ProgressEvent(stage="layout", done=int(count), total=self._total, unit="epochs")
+            )
+        return len(text)
+
+
+def place_units(
+    features: NDArray[np.float32],
+    *,
+    settings: EmbeddingSettings,
+    progress: Progress = ignore,
+    cancel: CancelToken = NEVER,
+) -> NDArray[np.float32]:
+    """Return places of units from `unit_features`: (n, 2). A stop waits for the layout's end."""
+    n_neighbors = min(settings.n_neighbors, len(features) - 1)
+    progress(ProgressEvent(stage="neighbours", done=0, total=len(features), unit="units"))
+    search = NearestNeighbors(n_neighbors=n_neighbors, metric="cosine", algorithm="brute")
+    distance, index = search.fit(features).kneighbors(features)  # exact, O(n² K)
+    near = index.astype(np.int32), distance.clip(min=0.0).astype(np.float32)
+    cancel.raise_if_cancelled()
+    n_epochs = 500 if len(features) <= 10_000 else 200  # UMAP's own choice
+    progress(ProgressEvent(stage="layout", done=0, total=n_epochs, unit="epochs"))
+    placed = _umap(
+        features,
+        settings.seed,
+        n_neighbors=n_neighbors,
+        min_dist=settings.min_dist,
+        precomputed_knn=near,
+        n_epochs=n_epochs,
+        init="spectral" if len(features) > 64 else "random",
+        tqdm_kwds={
+            "disable": False,
+            "file": _Epochs(progress, n_epochs),
+            "bar_format": "{n}",
+            "mininterval": 0.3,
+        },
+    )
+    cancel.raise_if_cancelled()
+    return placed
+
+
+def _umap(points: NDArray[np.floating], seed: int, **options: Any) -> NDArray[np.float32]:
+    """Run UMAP with a seed, which forces one thread: two would move places in no fixed order."""
+    import umap  # slow: compiles
+
+    with _ONE_AT_A_TIME, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that points cannot be added later: none will be
+        placed = umap.UMAP(random_state=seed, n_jobs=1, **options).fit_transform(points)
+    return np.asarray(placed, dtype=np.float32)
+
+
+def place_networks(distance: NDArray[np.float64], *, seed: int = 0) -> NDArray[np.float32]:
+    """Return places of networks from their distances (K, K): (K, 2)."""
+    n = len(distance)
+    if n < 6:  # too few for a graph of neighbours: on a circle, in order
+        angle = 2 * np.pi * np.arange(n) / n
+        return np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
+    n_neighbors = min(10, n - 1)
+    index = np.argsort(distance, axis=1, kind="stable")[:, :n_neighbors].astype(np.int32)
+    near = np.take_along_axis(distance, index, axis=1).clip(min=0.0).astype(np.float32)
+    options = {"n_neighbors": n_neighbors, "min_dist": 0.4, "init": "random"}
+    return _umap(distance, seed, precomputed_knn=(index, near), **options)
+
+
+def _same_network(
+    places: NDArray[np.float32], strongest: NDArray[np.integer], *, n_neighbors: int = 15
+) -> tuple[float, float]:
+    """Return the share of members' nearest members with the same network, and chance."""
+    if len(places) < 2:
+        return 0.0, 0.0
+    search = NearestNeighbors(n_neighbors=min(n_neighbors, len(places) - 1)).fit(places)
+    near = search.kneighbors(return_distance=False)
+    share = float((strongest[near] == strongest[:, None]).mean())
+    counts = np.bincount(strongest)
+    n = len(strongest)
+    return share, float((counts * (counts - 1)).sum() / (n * (n - 1)))
+
+
+def build_embedding(
+    atlas: NetworkAtlas,
+    settings: EmbeddingSettings | None = None,
+    *,
+    progress: Progress = ignore,
+    cancel: CancelToken = NEVER,
+) -> Embedding:
+    """Place a sample of an atlas's units, and its networks, in the plane.
+
+    Raises
+    ------
+    SettingsError
+        If there are fewer than 3 networks or 16 units that vary: profiles would say nothing.
+    """
+    chosen = settings or EmbeddingSettings()
+    alive = atlas.decomposition.alive
+    n_alive = int(alive.sum())
+    if atlas.n_networks < 3 or n_alive < 16:
+        raise SettingsError(
+            f"Units cannot be told apart by {atlas.n_networks} networks and {n_alive} units.",
+            hint="Decompose into at least 3 networks.",
+        )
+    units = sample_units(atlas.maps, alive, atlas.layout, chosen)
+    features = unit_features(atlas.maps, units)
+    places = place_units(features, settings=chosen, progress=progress, cancel=cancel)
+    strength = np.abs(atlas.maps[:, units])
+    member = strength.max(axis=0) > chosen.z
+    same, chance = _same_network(places[member], strength.argmax(axis=0)[member])
+    judged = np.random.default_rng(chosen.seed).permutation(len(units))[:_JUDGED]
+    n_near = min(15, (len(judged) - 1) // 2)
+    trust = trustworthiness(features[judged], places[judged], n_neighbors=n_near, metric="cosine")
+    strength_of = np.abs(atlas.maps[:, alive])
+    by_map = place_networks(1 - absolute_correlation(strength_of, strength_of), seed=chosen.seed)
+    cancel.raise_if_cancelled()
+    by_course = place_networks(1 - atlas.functional_connectivity(), seed=chosen.seed)
+    progress(ProgressEvent(stage="networks", done=2, total=2, unit="maps"))
+    return Embedding(
+        units=units,
+        places=places,
+        networks_by_map=by_map,
+        networks_by_course=by_course,
+        n_alive=n_alive,
+        trustworthiness=float(trust),
+        same_network=same,
+        same_network_chance=chance,
+        settings=chosen,
+    )
+
+
+def embedding_id(decomposition_id: str, settings: EmbeddingSettings | None = None) -> str:
+    """Return the id of a decomposition's embedding with these settings."""
+    return artifact_id("embeddings", _inputs(decomposition_id, settings or EmbeddingSettings()))
+
+
+def _inputs(decomposition_id: str, settings: EmbeddingSettings) -> dict[str, Any]:
+    return {"decomposition_id": decomposition_id, "settings": asdict(settings)}
+
+
+def has_embedding(workspace: Workspace, decomposition_id: str) -> bool:
+    """Whether a decomposition was embedded with the default settings."""
+    return workspace.has("embeddings", embedding_id(decomposition_id))
+
+
+def open_embedding(workspace: Workspace, id: str) -> Embedding:
+    """Return an embedding of the workspace; `id` may be an unambiguous beginning."""
+    return Embedding.load(workspace.existing("embeddings", id))
+
+
+def embed(
+    workspace: Workspace,
+    decomposition_id: str,
+    *,
+    settings: EmbeddingSettings | None = None,
+    progress: Progress = ignore,
+    cancel: CancelToken = NEVER,
+) -> str:
+    """Place units and networks of a decomposition in the plane; return the embedding's id."""
+    atlas, chosen = open_atlas(workspace, decomposition_id), settings or EmbeddingSettings()
+    id = embedding_id(atlas.id, chosen)
+    if not workspace.has("embeddings", id):
+        made = build_embedding(atlas, chosen, progress=progress, cancel=cancel)
+        made.save(workspace.folder("embeddings", id), _inputs(atlas.id, chosen))
+    return id

@@ -1,0 +1,386 @@
+"""The atlas: networks with their maps and time courses, and what can be asked of them."""
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fnprune_core.decomposition.group_ica import Decomposition
+from fnprune_core.errors import SettingsError
+from fnprune_core.models.layout import UnitLayout
+
+DEFAULT_THRESHOLD = 3.0
+MOST_PASSAGES_OF_A_DOCUMENT = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Passage:
+    """A stretch of text with a network's strength at each token; `centre` is the peak."""
+
+    pieces: tuple[str, ...]
+    values: NDArray[np.float32]
+    centre: int
+    session: int
+    position: int
+    document: str
+    domain: str
+
+
+class NetworkAtlas:
+    """The functional networks of a model.
+
+    Parameters
+    ----------
+    decomposition : Decomposition
+    tokens : DataFrame
+        The recording's token table, one row for each column of the time courses.
+    """
+
+    def __init__(self, decomposition: Decomposition, tokens: pd.DataFrame) -> None:
+        if len(tokens) != decomposition.time_courses.shape[1]:
+            raise SettingsError(
+                f"The time courses have {decomposition.time_courses.shape[1]} tokens, the token "
+                f"table {len(tokens)}.",
+                hint="Open the recording that this decomposition was made from.",
+            )
+        self.decomposition = decomposition
+        self.tokens = tokens
+
+    @property
+    def id(self) -> str:
+        """The decomposition's id."""
+        return self.decomposition.id
+
+    @property
+    def layout(self) -> UnitLayout:
+        """The model's layout of units."""
+        return self.decomposition.layout
+
+    @property
+    def n_networks(self) -> int:
+        """Number of networks."""
+        return self.decomposition.n_networks
+
+    @property
+    def maps(self) -> NDArray[np.float32]:
+        """Statistic maps, z over alive units: (K, n_units)."""
+        return self.decomposition.spatial_maps
+
+    @property
+    def time_courses(self) -> NDArray[np.float32]:
+        """Strength of each network at each token: (K, n_tokens)."""
+        return self.decomposition.time_courses
+
+    @cached_property
+    def is_dummy(self) -> NDArray[np.bool_]:
+        """Tokens that statistics leave out: (n_tokens,)."""
+        return self.tokens["is_dummy"].to_numpy(dtype=bool)
+
+    @property
+    def domain_names(self) -> tuple[str, ...]:
+        """The recording's domains."""
+        return tuple(str(name) for name in self.tokens["domain"].cat.categories)
+
+    def check_network(self, network: int) -> int:
+        """Return `network`, refusing numbers that do not exist."""
+        if not 0 <= network < self.n_networks:
+            raise SettingsError(
+                f"There is no network {network}: they run from 0 to {self.n_networks - 1}."
+            )
+        return network
+
+    def layer_map(self, network: int) -> NDArray[np.float32]:
+        """Return a map as (n_layers, widest layer); NaN beyond a layer's own width."""
+        parts = self.layout.split(self.maps[self.check_network(network)])
+        rows = np.full((self.layout.n_layers, max(self.layout.widths)), np.nan, dtype=np.float32)
+        for row, part in zip(rows, parts, strict=True):
+            row[: len(part)] = part
+        return rows
+
+    def members(self, network: int, *, z: float = DEFAULT_THRESHOLD) -> NDArray[np.int64]:
+        """Return the flat indices of units with |z| above a threshold."""
+        return np.flatnonzero(np.abs(self.maps[self.check_network(network)]) > z)
+
+    def membership(self, *, z: float = DEFAULT_THRESHOLD) -> NDArray[np.bool_]:
+        """Return which units belong to which network: (K, n_units)."""
+        return np.abs(self.maps) > z
+
+    def threshold_for(self, network: int, *, share: float) -> float:
+        """Return the |z| above which the given share of alive units lies (top-k %)."""
+        if not 0 < share < 1:
+            raise SettingsError(f"The share of units must be between 0 and 1, got {share}.")
+        z = np.abs(self.maps[self.check_network(network), self.decomposition.alive])
+        return float(np.quantile(z, 1.0 - share))
+
+    def depth_profile(self, network: int, *, z: float = DEFAULT_THRESHOLD) -> NDArray[np.float64]:
+        """Return the share of each layer's units with |z| above a threshold: (n_layers,)."""
+        above = np.abs(self.maps[self.check_network(network)]) > z
+        return np.array([part.mean() for part in self.layout.split(above)])
+
+    @cached_property
+    def strongest(self) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Each unit's strongest network, however weak, and its z there with sign: (n_units,) each.
+
+        Found once: a threshold that moves only compares again.
+        """
+        label = np.empty(self.layout.n_units, dtype=np.int32)
+        value = np.empty(self.layout.n_units, dtype=np.float32)
+        for layer in range(self.layout.n_layers):
+            units = self.layout.layer_slice(layer)
+            maps = self.maps[:, units]
+            label[units] = np.abs(maps).argmax(axis=0)
+            value[units] = np.take_along_axis(maps, label[None, units], axis=0)[0]
+        return label, value
+
+    def parcellation(self, *, z: float = DEFAULT_THRESHOLD) -> NDArray[np.int64]:
+        """Return each unit's strongest network, −1 where no |z| is above the threshold."""
+        label, value = self.strongest
+        return np.where(np.abs(value) > z, label, -1).astype(np.int64)
+
+    def parcel_sizes(self, *, z: float = DEFAULT_THRESHOLD) -> NDArray[np.int64]:
+        """Return how many units of each layer have a network as their strongest: (K, n_layers)."""
+        sizes = np.zeros((self.n_networks, self.layout.n_layers), dtype=np.int64)
+        for layer, labels in enumerate(self.layout.split(self.parcellation(z=z))):
+            sizes[:, layer] = np.bincount(labels[labels >= 0], minlength=self.n_networks)
+        return sizes
+
+    def parcel_table(self, *, z: float = DEFAULT_THRESHOLD) -> pd.DataFrame:
+        """Return one row a network's parcel: network, units, share of all, peak and mean layer.
+
+        The peak is the layer with most of its units, -1 for a network without any.
+        """
+        sizes = self.parcel_sizes(z=z)
+        total = sizes.sum(axis=1)
+        weighted = sizes @ np.arange(self.layout.n_layers)
+        mean = np.divide(weighted, total, out=np.full(len(total), np.nan), where=total > 0)
+        return pd.DataFrame(
+            {
+                "network": np.arange(self.n_networks),
+                "units": total,
+                "share": total / self.layout.n_units,
+                "peak_layer": np.where(total > 0, sizes.argmax(axis=1), -1),
+                "mean_layer": mean,
+            }
+        )
+
+    def functional_connectivity(self) -> NDArray[np.float64]:
+        """Return the correlation of time courses over usable tokens (FNC): (K, K)."""
+        return np.atleast_2d(np.corrcoef(self.time_courses[:, ~self.is_dummy].astype(np.float64)))
+
+    @cached_property
+    def _domain_share(self) -> NDArray[np.float64]:
+        usable = ~self.is_dummy
+        codes = self.tokens["domain"].cat.codes.to_numpy()[usable]
+        squares = np.square(self.time_courses[:, usable].astype(np.float64))
+        per_token = np.stack(
+            [
+                squares[:, codes == d].mean(axis=1)
+                if np.any(codes == d)
+                else np.zeros(len(squares))
+                for d in range(len(self.domain_names))
+            ],
+            axis=1,
+        )
+        total = per_token.sum(axis=1, keepdims=True)
+        return np.asarray(per_token / np.where(total > 0, total, 1.0))
+
+    def domain_share(self) -> NDArray[np.float64]:
+        """Return how a network's time-course energy per token divides over domains: (K, D).
+
+        Rows sum to 1. Energy is per token, so that a larger domain does not count for more.
+        """
+        return self._domain_share
+
+    def most_typical(self, n: int) -> list[int]:
+        """Return the networks that stand most for one domain each, then the next of each."""
+        share = self.domain_share()
+        best = share.argmax(axis=1)
+        ranks = [
+            [k for k in np.argsort(-share[:, d], kind="stable").tolist() if best[k] == d]
+            for d in range(share.shape[1])
+        ]
+        longest = max(len(rank) for rank in ranks)
+        dealt = [rank[i] for i in range(longest) for rank in ranks if i < len(rank)]
+        return sorted(dealt[:n])
+
+    def networks_of_domain(self, domain: str, *, share: float = 0.5) -> tuple[int, ...]:
+        """Return the networks with more than `share` of their energy per token in a domain."""
+        if domain not in self.domain_names:
+            raise SettingsError(
+                f"There is no domain {domain!r} in this recording.",
+                hint=f"It has: {', '.join(self.domain_names)}.",
+            )
+        column = self.domain_share()[:, self.domain_names.index(domain)]
+        return tuple(int(k) for k in np.flatnonzero(column > share))
+
+    def token_weights(self, preserved: tuple[int, ...]) -> NDArray[np.float64]:
+        """Return how much each token counts when only some networks are preserved: (n_tokens,).
+
+        w_t = (Σ_{k∈P} s_kt² / Σ_k s_kt²)², 1 where no network is active, 0 on dummy tokens.
+        """
+        if not preserved:
+            raise SettingsError(
+                "No network is preserved, so no token counts.", hint="Preserve at least one."
+            )
+        for network in preserved:
+            self.check_network(network)
+        weights = (~self.is_dummy).astype(np.float64)
+        if len(set(preserved)) < self.n_networks:
+            squares = np.square(self.time_courses.astype(np.float64))
+            whole = squares.sum(axis=0)
+            kept = squares[sorted(set(preserved))].sum(axis=0)
+            share = np.divide(kept, whole, out=np.ones_like(whole), where=whole > 0)
+            weights *= np.square(share)
+        return weights
+
+    def _pull(self, network: int, pole: int) -> NDArray[np.float32]:
+        """Return how strongly each token speaks for a network, or for one pole; −inf where not."""
+        course = self.time_courses[self.check_network(network)]
+        strength = np.abs(course) if pole == 0 else np.sign(pole) * course
+        is_out = self.is_dummy if pole == 0 else self.is_dummy | (strength <= 0)
+        return np.where(is_out, -np.inf, strength).astype(np.float32)
+
+    def top_passages(
+        self, network: int, *, n: int = 8, radius: int = 12, pole: int = 0
+    ) -> list[Passage]:
+        """Return the passages around the strongest |time course|, strongest first.
+
+        No two share a token, none goes beyond its session, and while others have any, no
+        document gives more than two: near-equal passages teach little.
+
+        Parameters
+        ----------
+        pole : int
+            1 for passages that activate the positive pole, −1 for the negative, 0 for both.
+        """
+        strength = self._pull(network, pole)
+        document = self.tokens["document"].to_numpy()
+        order = [p for p in np.argsort(-strength, kind="stable") if np.isfinite(strength[p])]
+        taken = np.zeros(len(strength), dtype=bool)
+        given: Counter[str] = Counter()
+        found: dict[int, NDArray[np.int64]] = {}
+        for most in (MOST_PASSAGES_OF_A_DOCUMENT, n):
+            for peak in order:
+                if len(found) == n:
+                    break
+                window = self._window(int(peak), radius)
+                if given[document[peak]] < most and not taken[window].any():
+                    taken[window] = True
+                    given[document[peak]] += 1
+                    found[int(peak)] = window
+        peaks = sorted(found, key=lambda peak: -strength[peak])
+        course = self.time_courses[network]
+        return [self._passage(found[peak], peak, course) for peak in peaks]
+
+    def decile_passages(self, network: int, *, radius: int = 12, pole: int = 0) -> list[Passage]:
+        """Return the strongest passage, then one from each decile of strength, strongest first.
+
+        The extremes alone mislead; these show what a network does on ordinary tokens. A decile
+        is shown by the token nearest its middle whose passage shares no token with another's;
+        a decile without any is left out. `pole` as in `top_passages`.
+        """
+        strength = self._pull(network, pole)
+        ascending = np.argsort(strength, kind="stable")[int((~np.isfinite(strength)).sum()) :]
+        taken = np.zeros(len(strength), dtype=bool)
+        course = self.time_courses[network]
+        found: list[Passage] = []
+        deciles = [part for part in np.array_split(ascending, 10)[::-1] if len(part)]
+        for place, members in enumerate([ascending[-1:], *deciles]):
+            middle = len(members) // 2
+            by_middle = np.argsort(np.abs(np.arange(len(members)) - middle), kind="stable")
+            for centre in members[by_middle] if place else members:
+                window = self._window(int(centre), radius)
+                if not taken[window].any():
+                    taken[window] = True
+                    found.append(self._passage(window, int(centre), course))
+                    break
+        return found
+
+    def _window(self, centre: int, radius: int) -> NDArray[np.int64]:
+        """Return the tokens around one, within its session."""
+        session = self.tokens["session"].to_numpy()
+        window = np.arange(max(0, centre - radius), min(len(session), centre + radius + 1))
+        return np.asarray(window[session[window] == session[centre]])
+
+    def _passage(
+        self, window: NDArray[np.int64], peak: int, course: NDArray[np.float32]
+    ) -> Passage:
+        rows = self.tokens.iloc[window]
+        centre = int(np.flatnonzero(window == peak)[0])
+        row = rows.iloc[centre]
+        return Passage(
+            pieces=tuple(rows["text"].astype(str)),
+            values=course[window],
+            centre=centre,
+            session=int(row["session"]),
+            position=int(row["position"]),
+            document=str(row["document"]),
+            domain=str(row["domain"]),
+        )
+
+    def find(self, words: str) -> NDArray[np.int64]:
+        """Return the tokens at which `words` begin, whatever their case, in reading order.
+
+        They may run over several tokens, but not from one session into the next.
+        """
+        wanted = words.lower()
+        if not wanted:
+            return np.empty(0, dtype=np.int64)
+        session = self.tokens["session"].to_numpy()
+        pieces = np.array([text.lower() for text in self.tokens["text"].astype(str)], dtype=object)
+        found: list[int] = []
+        for number in np.unique(session):
+            rows = np.flatnonzero(session == number)
+            ends = np.cumsum([len(piece) for piece in pieces[rows]])
+            text = "".join(pieces[rows])
+            at = text.find(wanted)
+            while at >= 0:
+                found.append(int(rows[np.searchsorted(ends, at, side="right")]))
+                at = text.find(wanted, at + 1)
+        return np.unique(np.array(found, dtype=np.int64))
+
+    def top_tokens(
+        self, network: int, *, n: int = 20, least: int = 3, pole: int = 0
+    ) -> pd.DataFrame:
+        """Return token types by mean strength: text, mean, count; those seen `least` times.
+
+        Parameters
+        ----------
+        pole : int
+            1 for types whose mean is positive, −1 for negative ones, 0 for both.
+        """
+        usable = ~self.is_dummy
+        frame = pd.DataFrame(
+            {
+                "text": self.tokens["text"].to_numpy()[usable],
+                "strength": self.time_courses[self.check_network(network)][usable],
+            }
+        )
+        grouped = frame.groupby("text")["strength"].agg(["mean", "count"]).reset_index()
+        frequent = grouped[grouped["count"] >= least]
+        if pole:
+            frequent = frequent[pole * frequent["mean"] > 0]
+        order = frequent["mean"].abs().sort_values(ascending=False, kind="stable").index
+        return frequent.loc[order].head(n).reset_index(drop=True)
+
+    def table(self) -> pd.DataFrame:
+        """Return one row a network: stability, variance, domain, peak layer, size."""
+        share = self.domain_share()
+        above = np.abs(self.maps) > DEFAULT_THRESHOLD
+        per_layer = np.stack([part.mean(axis=1) for part in self.layout.split(above)], axis=1)
+        d = self.decomposition
+        return pd.DataFrame(
+            {
+                "network": np.arange(self.n_networks),
+                "stability": d.stability_index,
+                "variance_alone": d.variance_alone,
+                "variance_left_out": d.variance_left_out,
+                "top_domain": [self.domain_names[i] for i in share.argmax(axis=1)],
+                "top_domain_share": share.max(axis=1),
+                "peak_layer": per_layer.argmax(axis=1),
+                "units_above_3": above.sum(axis=1),
+            }
+        )

@@ -1,0 +1,153 @@
+"""Atlases beside one another: apply one to another recording, match two."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fnprune_core.commands.console import print_facts, print_json, print_table, progress_bars
+from fnprune_core.commands.options import Json, Where, workspace_at
+from fnprune_core.errors import SettingsError, TextError
+
+if TYPE_CHECKING:
+    from fnprune_core.matching.atlases import Likeness, Match
+    from fnprune_core.matching.identities import Carried
+
+BASES = {"auto": None, "maps": "maps", "courses": "time courses"}
+
+
+def apply(
+    atlas: Annotated[str, typer.Argument(help="Id of a decomposition.")],
+    recording: Annotated[str, typer.Argument(help="Id of a recording of the same model.")],
+    keep_maps: Annotated[
+        bool,
+        typer.Option("--keep-maps", help="Show the atlas's own maps, not those of stage 2."),
+    ] = False,
+    where: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Apply a saved atlas to another recording of its model by dual regression."""
+    from fnprune_core import workflows
+    from fnprune_core.matching.dual_regression import applied_note, apply_atlas
+    from fnprune_core.matching.identities import read_identities
+
+    workspace = workspace_at(where)
+    with progress_bars(shown=not as_json) as progress:
+        id = apply_atlas(
+            workspace,
+            atlas,
+            recording,
+            maps="template" if keep_maps else "refitted",
+            progress=progress,
+        )
+    made = workflows.open_atlas(workspace, id).decomposition
+    r = [each.r for _, each in sorted(read_identities(workspace, id).items())]
+    facts = {
+        "id": id,
+        "applied_from": made.settings["applied_from"],
+        "recording": made.recording_id,
+        "networks": made.n_networks,
+        "variance_explained": made.variance_explained,
+        "median_r_of_maps": sorted(r)[len(r) // 2] if r else None,
+        "note": applied_note(made),
+    }
+    print_json({**facts, "r_of_maps": r}) if as_json else print_facts("Applied atlas", facts)
+
+
+def match(
+    atlas: Annotated[str, typer.Argument(help="Id of a decomposition.")],
+    other: Annotated[str, typer.Argument(help="Id of another, earlier one or of another model.")],
+    by: Annotated[
+        str, typer.Option(help="maps, courses (time courses on the same texts), or auto.")
+    ] = "auto",
+    threshold: Annotated[
+        float, typer.Option(help="Smallest |r| of maps of one and the same network.")
+    ] = 0.7,
+    carry: Annotated[
+        bool, typer.Option("--carry", help="Carry names, notes and identity over from OTHER.")
+    ] = False,
+    null: Annotated[
+        int, typer.Option(help="Draws of the null of likeness; 0 leaves it out.", min=0)
+    ] = 199,
+    seed: Annotated[int, typer.Option(help="Of the null.", min=0)] = 0,
+    where: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Pair the networks of two atlases, and say how alike they are on the same texts."""
+    from fnprune_core import workflows
+    from fnprune_core.matching import atlases
+    from fnprune_core.matching.identities import carry_over
+
+    if by not in BASES:
+        raise SettingsError(f"--by must be one of {', '.join(BASES)}, got {by!r}.")
+    workspace = workspace_at(where)
+    first, second = (workflows.open_atlas(workspace, id) for id in (atlas, other))
+    found = atlases.match(first, second, by=BASES[by])  # type: ignore[arg-type]  # from the table
+    same = found.identities(threshold=threshold)
+    alike, why_not = None, ""
+    if null:
+        try:
+            with progress_bars(shown=not as_json) as progress:
+                alike = atlases.likeness(first, second, n_null=null, seed=seed, progress=progress)
+        except TextError as error:
+            why_not = str(error)
+    carried = carry_over(workspace, first, second, found, threshold=threshold) if carry else None
+    if as_json:
+        print_json(
+            {"atlas": first.id, "other": second.id, "threshold": threshold}
+            | _match_facts(found, same)
+            | {"likeness": _likeness_facts(alike), "carried": _carried_facts(carried)}
+        )
+        return
+    _print_match(found, same, f"{first.id} and {second.id}", threshold)
+    typer.echo(alike.sentence() if alike else why_not)
+    if carried:
+        typer.echo(carried.sentence())
+
+
+def _match_facts(found: "Match", same: dict[int, tuple[int, float]]) -> dict[str, Any]:
+    pairs = found.table()
+    pairs["is_same"] = pairs["network"].isin(list(same)) & (found.by == "maps")
+    return {
+        "by": found.by,
+        "basis": found.basis,
+        "pairs": pairs.to_dict(orient="records"),
+        "unmatched": list(found.unmatched(0)),
+        "unmatched_other": list(found.unmatched(1)),
+    }
+
+
+def _likeness_facts(alike: "Likeness | None") -> dict[str, Any] | None:
+    if alike is None:
+        return None
+    names = (
+        "score", "p", "chance_rho", "n_above_chance", "n_published", "n_sessions", "basis", "seed",
+    )  # fmt: skip
+    facts = {name: getattr(alike, name) for name in names}
+    return facts | {"null": alike.null.tolist(), "n_pairs": len(alike.pairs)}
+
+
+def _carried_facts(carried: "Carried | None") -> dict[str, Any] | None:
+    if carried is None:
+        return None
+    return {
+        "n_identities": len(carried.identities),
+        "n_names": carried.n_names,
+        "left_behind": list(carried.left_behind),
+    }
+
+
+def _print_match(
+    found: "Match", same: dict[int, tuple[int, float]], which: str, threshold: float
+) -> None:
+    rows = found.table().round(3).astype({"network": object, "partner": object}).to_numpy().tolist()
+    print_table(
+        f"{which}, by {found.by} over {found.basis}",
+        ("network", "partner", "r", "next best |r|"),
+        rows,
+    )
+    meaning = ": the same network" if found.by == "maps" else ""
+    typer.echo(f"{len(same)} of {len(rows)} pairs have |r| of at least {threshold:g}{meaning}.")
+    for side, name in enumerate(("first", "second")):
+        alone = found.unmatched(side)
+        if alone:
+            typer.echo(f"Unmatched in the {name}: {', '.join(map(str, alone))}.")

@@ -1,0 +1,128 @@
+"""The whole path at once: example, demo."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Annotated, Any
+
+import typer
+
+from fnprune_core.commands.console import print_facts, print_json, print_table, progress_bars
+from fnprune_core.commands.options import (
+    EMBEDDED,
+    Device,
+    Dtype,
+    Json,
+    Model,
+    Where,
+    load,
+    workspace_at,
+)
+
+
+def example(where: Where = None, as_json: Json = False) -> None:
+    """Build the example that the app opens with, or find it: set-up does this once."""
+    from fnprune_core import workflows
+
+    workspace = workspace_at(where)
+    with progress_bars(shown=not as_json) as progress:
+        ids = workflows.example(workspace, progress=progress)
+    facts = {"workspace": str(workspace.root), **asdict(ids)}
+    print_json(facts) if as_json else print_facts("Example", facts)
+
+
+def demo(
+    model: Model = EMBEDDED,
+    calibrate: Annotated[str | None, typer.Option(help="Calibration text.")] = None,
+    evaluate: Annotated[str | None, typer.Option(help="Evaluation text.")] = None,
+    ratio: Annotated[list[float] | None, typer.Option(help="Repeatable; 0.2 and 0.4.")] = None,
+    score: Annotated[list[str] | None, typer.Option(help="Repeatable; all of them.")] = None,
+    windows: Annotated[int, typer.Option(help="Windows to evaluate on.")] = 25,
+    max_tokens: Annotated[int, typer.Option(help="Calibration tokens.")] = 16384,
+    k: Annotated[int, typer.Option("--k", "-k", help="Networks.")] = 64,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    where: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Run the whole path and print what each score costs and what choosing is for."""
+    from fnprune_core import workflows
+    from fnprune_core.commands.demo import DemoSettings, run_demo
+    from fnprune_core.texts.cutting import read_documents
+
+    defaults = DemoSettings()
+    settings = replace(
+        defaults,
+        ratios=tuple(ratio or defaults.ratios),
+        scores=tuple(score or defaults.scores),
+        n_windows=windows,
+        max_tokens=max_tokens,
+        n_components=k,
+    )
+    for each in settings.plans():
+        workflows.canonical_settings(each)
+    calibration = read_documents(calibrate) if calibrate else None
+    evaluation = read_documents(evaluate) if evaluate else None
+    language_model = load(model, device, dtype, as_json=as_json)
+    with progress_bars(shown=not as_json) as progress:
+        report = run_demo(
+            workspace_at(where),
+            language_model,
+            settings=settings,
+            calibration=calibration,
+            evaluation=evaluation,
+            progress=progress,
+        )
+    if as_json:
+        print_json(report)
+        return
+    _print_demo(report)
+
+
+def _print_demo(report: dict[str, Any]) -> None:
+    protocol = report["protocol"]
+    cuts = {row["score"]: f"{row['allocation']}, {row['sink_units']}" for row in report["rows"]}
+    usual = Counter(cuts.values()).most_common(1)[0][0]
+    others = "".join(f"; {score}: {cut}" for score, cut in cuts.items() if cut != usual)
+    print_table(
+        f"{report['model']}: dense perplexity {report['dense']['perplexity']:.2f} ± "
+        f"{report['dense']['stderr']:.2f}; {protocol['n_tokens']} tokens in "
+        f"{protocol['n_windows']} windows of {protocol['window']} that were not calibrated on, "
+        f"{protocol['dtype']} on {protocol['device']}. All {protocol['networks']} networks are "
+        "preserved, so network-energy equals flap. Allocation, and sink units kept a layer: "
+        f"{usual}{others}. Above dense: nats per token, paired by window.",
+        ("score", "ratio", "compensation", "perplexity", "above dense"),
+        [
+            (
+                row["score"] + ("" if row["seed"] is None else f", seed {row['seed']}"),
+                f"{row['ratio']:.0%}",
+                row["compensation"],
+                f"{row['perplexity']:.4g} ± {row['stderr']:.3g}",
+                f"{row['paired_difference']:+.3f} ± {row['paired_stderr']:.3f}",
+            )
+            for row in report["rows"]
+        ],
+    )
+    if report["domains"]:
+        print_table(
+            f"What choosing is for: {protocol['domain_ratio']:.0%} of units removed, compensation "
+            f"{protocol['domain_compensation']}, perplexity by domain on held-out documents; "
+            "networks with over half of their energy per token in the dropped domain are dropped.",
+            *_by_domain(report["domains"]),
+        )
+    print_facts("Seconds", report["seconds"])
+    print_facts("Memory", {"peak (GB)": report["peak_memory_bytes"] / 1e9})
+
+
+def _by_domain(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[Any]]]:
+    """Return heads and rows of a table with a column for each domain."""
+    lines: dict[str, dict[str, float]] = {}
+    for row in rows:
+        n_dropped = row["n_networks_dropped"]
+        dropped = f"{row['dropped']}, {n_dropped} network{'s' if n_dropped != 1 else ''}"
+        name = dropped if row["dropped"] else f"nothing ({row['score']})"
+        lines.setdefault(name, {})[row["domain"]] = row["perplexity"]
+    domains = list(dict.fromkeys(row["domain"] for row in rows))
+    return ["dropped", *domains], [
+        [name, *(round(line[domain], 1) for domain in domains)] for name, line in lines.items()
+    ]

@@ -1,0 +1,184 @@
+"""Take a pruned model away, and measure how fast it is."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fnprune_core.commands.console import print_facts, print_json, print_table, progress_bars
+from fnprune_core.commands.options import (
+    EMBEDDED,
+    Device,
+    Dtype,
+    Json,
+    Model,
+    Where,
+    load,
+    workspace_at,
+)
+from fnprune_core.commands.prune import PlanArgument, located, plan_id
+from fnprune_core.errors import SettingsError
+from fnprune_core.storage import folder_size
+
+if TYPE_CHECKING:
+    from fnprune_core.export.speed import Speed, SpeedSettings
+    from fnprune_core.models.language_model import LanguageModel
+    from fnprune_core.progress import Progress
+
+
+def export(
+    plan: PlanArgument,
+    target: Annotated[Path, typer.Argument(help="Folder to make.")],
+    form: Annotated[
+        str,
+        typer.Option(
+            help="masked: same shapes; uniform: the same smaller width in every layer, both load "
+            "anywhere; per-layer: smaller, with its own code; gguf: uniform, for llama.cpp."
+        ),
+    ] = "masked",
+    multiple: Annotated[
+        int | None,
+        typer.Option(
+            help="Round widths up to a multiple; the plan is made again with it (uniform: 64, "
+            "less for small layers)."
+        ),
+    ] = None,
+    weights: Annotated[
+        str, typer.Option(help="How the form gguf stores weights: F16, F32 or Q8_0.")
+    ] = "F16",
+    model: Model = EMBEDDED,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    where: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Write a pruned model as a folder that other tools load, reloaded and checked."""
+    from fnprune_core import workflows
+    from fnprune_core.export.gguf import weight_type
+    from fnprune_core.export.model_card import use_of
+
+    workspace = workspace_at(where)
+    path = located(workspace, plan)
+    weight_type(weights)  # a mistake is told before the model is loaded
+    language_model = load(model, device, dtype, as_json=as_json)
+    id = plan_id(workspace, language_model, path)
+    with progress_bars(shown=not as_json) as progress:
+        id = workflows.plan_for_form(
+            workspace, language_model, id, form=form, multiple=multiple, progress=progress
+        )
+        folder = workflows.export(
+            workspace, language_model, id, target, form=form, weights=weights, progress=progress
+        )
+    made = workflows.open_plan(workspace, id)
+    facts = {
+        "folder": str(folder),
+        "form": form,
+        "plan": id,
+        "ratio": made.achieved_ratio,
+        "share_of_parameters": made.share_of_parameters,
+        "kept_widths": list(made.kept_widths),
+        "bytes": folder_size(folder),
+        "checked": True,
+    }
+    use = use_of(folder, form=form, weights=weights)
+    if as_json:
+        print_json({**facts, "use": use})
+        return
+    print_facts("Export", facts)
+    for what, text in use.items():
+        typer.echo(f"\n{what}:\n{text}")
+
+
+def speed(
+    what: Annotated[
+        list[str],
+        typer.Argument(help="One plan (id or plan.json), or folders of exports of this model."),
+    ],
+    form: Annotated[
+        list[str] | None,
+        typer.Option(help="Of the plan, repeatable: masked, uniform, per-layer."),
+    ] = None,
+    prefill: Annotated[int, typer.Option(help="Tokens of the prompt.")] = 512,
+    decode: Annotated[int, typer.Option(help="Tokens written after it, one by one.")] = 64,
+    rounds: Annotated[int, typer.Option(help="Rounds, in alternating order.")] = 7,
+    model: Model = EMBEDDED,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    where: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Measure tokens per second and peak memory of the dense model and of pruned copies."""
+    from fnprune_core import workflows
+    from fnprune_core.export.speed import SpeedSettings
+
+    settings = SpeedSettings(n_prefill=prefill, n_decode=decode, n_rounds=rounds)
+    workspace = workspace_at(where)
+    folders = [Path(each).expanduser() for each in what]
+    are_exports = all((folder / "config.json").is_file() for folder in folders)
+    if not are_exports and len(what) > 1:
+        missing = next(f for f in folders if not (f / "config.json").is_file())
+        raise SettingsError(
+            f"{missing} is no folder of an exported model.",
+            hint="Give one plan, or folders that `fnprune export` wrote.",
+        )
+    path = None if are_exports else located(workspace, what[0])
+    language_model = load(model, device, dtype, as_json=as_json)
+    with progress_bars(shown=not as_json) as progress:
+        if path is None:
+            found = _of_folders(language_model, folders, settings, progress)
+        else:
+            id = plan_id(workspace, language_model, path)
+            measured = workflows.measure_speed(
+                workspace, language_model, id, forms=form, settings=settings, progress=progress
+            )
+            found = workflows.open_speed(workspace, measured)
+    _print(found, as_json=as_json)
+
+
+def _of_folders(
+    language_model: "LanguageModel",
+    folders: list[Path],
+    settings: "SpeedSettings",
+    progress: "Progress",
+) -> "Speed":
+    import tempfile
+
+    from fnprune_core.export.speed import DENSE, time_folders
+
+    names = [folder.resolve().name for folder in folders]
+    labels = names if len({*names, DENSE}) > len(names) else [str(folder) for folder in folders]
+    with tempfile.TemporaryDirectory(prefix="fnprune-speed-") as scratch:
+        dense = Path(scratch) / DENSE
+        language_model.model.save_pretrained(dense)
+        return time_folders(
+            {DENSE: dense, **dict(zip(labels, folders, strict=True))},
+            dtype=language_model.dtype,
+            device=language_model.device,
+            settings=settings,
+            progress=progress,
+        )
+
+
+def _print(found: "Speed", *, as_json: bool) -> None:
+    rows = found.rows()
+    if as_json:
+        print_json({"rows": rows, "protocol": dict(found.protocol)})
+        return
+    from fnprune_core.export.model_card import ratio_text
+
+    def cells(row: dict[str, Any]) -> list[Any]:
+        return [
+            row["model"],
+            row["prefill_tokens_per_s"],
+            ratio_text(row, "prefill"),
+            row["decoding_tokens_per_s"],
+            ratio_text(row, "decoding"),
+            round(row["peak_bytes"] / 1e6),
+            round(row["parameter_bytes"] / 1e6),
+        ]
+
+    columns = [
+        "model", "prefill, tokens/s", "× dense", "decoding, tokens/s", "× dense ",
+        "peak, MB", "weights, MB",
+    ]  # fmt: skip
+    print_table(found.sentence(), columns, [cells(row) for row in rows])

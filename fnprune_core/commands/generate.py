@@ -1,0 +1,157 @@
+"""What the dense model and a plan write from one prompt."""
+
+import math
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fnprune_core.commands.console import print_facts, print_json, print_table, progress_bars
+from fnprune_core.commands.options import EMBEDDED, Device, Dtype, Json, Model, Where, workspace_at
+from fnprune_core.commands.options import load as load_model
+from fnprune_core.commands.prune import PlanArgument, located, plan_id
+from fnprune_core.progress import ProgressEvent
+
+if TYPE_CHECKING:
+    from fnprune_core.evaluation.generation import Generation
+    from fnprune_core.evaluation.side_by_side import SideBySide
+
+_MOST = 8
+
+
+def generate(
+    plan: PlanArgument,
+    prompt: Annotated[str, typer.Argument(help="What both models go on from.")],
+    chat: Annotated[
+        bool | None,
+        typer.Option(
+            "--chat/--raw", help="Put the prompt into the chat template (default: if there is one)."
+        ),
+    ] = None,
+    system: Annotated[str, typer.Option(help="What a chat begins with.")] = "",
+    max_new_tokens: Annotated[int, typer.Option("--tokens", "-n", help="Write at most.")] = 64,
+    temperature: Annotated[
+        float, typer.Option(help="0 takes the most probable token; above, tokens are drawn.")
+    ] = 0.0,
+    top_p: Annotated[
+        float, typer.Option(help="Draw from the fewest tokens that together are this probable.")
+    ] = 1.0,
+    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
+    model: Model = EMBEDDED,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    where: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Let the dense model and a plan go on from a prompt; show where they part."""
+    from fnprune_core import workflows
+    from fnprune_core.evaluation.generation import Prompt, Sampling, has_chat_template
+
+    sampling = Sampling(
+        max_new_tokens=max_new_tokens, temperature=temperature, top_p=top_p, seed=seed
+    )
+    workspace = workspace_at(where)
+    path = located(workspace, plan)
+    language_model = load_model(model, device, dtype, as_json=as_json)
+    is_chat = has_chat_template(language_model) if chat is None else chat
+    id = plan_id(workspace, language_model, path)
+    with progress_bars(shown=not as_json) as progress:
+
+        def on_token(whose: str, written: "Generation") -> None:
+            progress(
+                ProgressEvent(stage=whose, done=written.n_tokens, total=max_new_tokens, unit="")
+            )
+
+        made = workflows.generate(
+            workspace,
+            language_model,
+            id,
+            Prompt(text=prompt, is_chat=is_chat, system=system),
+            sampling=sampling,
+            on_token=on_token,
+        )
+    found = workflows.open_generation(workspace, made)
+    facts = _facts(made, id, found)
+    if as_json:
+        print_json(facts)
+        return
+    _print(found, facts)
+
+
+def _facts(id: str, plan: str, found: "SideBySide") -> dict[str, Any]:
+    from fnprune_core.evaluation.generation import repeated_share
+    from fnprune_core.evaluation.side_by_side import BOTH, DENSE
+
+    texts = {
+        whose: {
+            "text": found.text(whose),
+            "stop": written.stop,
+            "token_ids": written.token_ids.tolist(),
+            "pieces": list(found.pieces[whose]),
+            "log_probability": written.log_probability.tolist(),
+            "repeated_share": repeated_share(written.token_ids),
+        }
+        for whose, written in ((whose, found.written[whose]) for whose in BOTH)
+    }
+    return {
+        "id": id,
+        "plan": plan,
+        "is_chat": found.prompt.is_chat,
+        "n_prompt_tokens": len(found.prompt_ids),
+        **texts,
+        "first_difference": found.first_difference,
+        "mean_divergence": float(found.expected[DENSE].divergence.mean()),
+        "divergence": found.expected[DENSE].divergence.tolist(),
+        "most_different": [_place(found, int(i)) for i in found.expected[DENSE].most(_MOST)],
+    }
+
+
+def _place(found: "SideBySide", i: int) -> dict[str, Any]:
+    """Return what both models expect at a place of the dense model's text."""
+    from fnprune_core.evaluation.side_by_side import DENSE
+
+    expected = found.expected[DENSE]
+    favourites = expected.top_ids[:, i, 0]
+    return {
+        "place": i,
+        "token": found.words[int(found.written[DENSE].token_ids[i])],
+        "divergence": float(expected.divergence[i]),
+        "dense_expects": found.words[int(favourites[0])],
+        "pruned_expects": found.words[int(favourites[1])],
+        "log_probability_dense": float(expected.log_probability[0, i]),
+        "log_probability_pruned": float(expected.log_probability[1, i]),
+    }
+
+
+def _print(found: "SideBySide", facts: dict[str, Any]) -> None:
+    from fnprune_core.evaluation.side_by_side import BOTH
+
+    print_table("Written", BOTH, [[_shown(found.text(whose)) for whose in BOTH]])
+    first = facts["first_difference"]
+    print_facts(
+        "Comparison",
+        {
+            "id": facts["id"],
+            "plan": facts["plan"],
+            "chat template": "yes" if facts["is_chat"] else "no",
+            "first difference": "none" if first is None else f"token {first}",
+            "mean divergence, nats a token": facts["mean_divergence"],
+            "said before, of runs of 4 tokens": ", ".join(
+                f"{whose} {facts[whose]['repeated_share']:.0%}" for whose in BOTH
+            ),
+        },
+    )
+    columns = ("token", "", "divergence", "dense expects", "pruned expects", "p dense", "p pruned")
+    rows = [
+        [
+            each["place"], _shown(each["token"]), each["divergence"],
+            _shown(each["dense_expects"]), _shown(each["pruned_expects"]),
+            math.exp(each["log_probability_dense"]), math.exp(each["log_probability_pruned"]),
+        ]
+        for each in facts["most_different"]
+    ]  # fmt: skip
+    print_table("Where they differ most on the dense model's text", columns, rows)
+
+
+def _shown(text: str) -> str:
+    """Return text of a model's own without what could steer a terminal."""
+    return "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)

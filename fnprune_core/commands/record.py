@@ -1,0 +1,163 @@
+"""From a model and texts to functional networks: doctor, record, decompose."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from fnprune_core.commands.console import print_facts, print_json, print_table, progress_bars
+from fnprune_core.commands.options import (
+    EMBEDDED,
+    Device,
+    DocumentColumn,
+    Domain,
+    DomainColumn,
+    Dtype,
+    Json,
+    Model,
+    TextColumn,
+    TextOptions,
+    Texts,
+    Where,
+    Window,
+    documents_from,
+    load,
+    workspace_at,
+)
+
+
+def doctor(
+    model: Annotated[str, typer.Argument(help="The model to examine.")] = EMBEDDED,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    as_json: Json = False,
+) -> None:
+    """Print a model's anatomy, or say why it cannot be used."""
+    anatomy = asdict(load(model, device, dtype, as_json=as_json).anatomy())
+    if as_json:
+        print_json(anatomy)
+        return
+    widths = sorted(set(anatomy["widths"]))
+    anatomy["widths"] = widths[0] if len(widths) == 1 else f"{widths[0]} to {widths[-1]}"
+    print_facts("Anatomy", anatomy)
+
+
+def record(
+    texts: Texts = None,
+    model: Model = EMBEDDED,
+    window: Window = 512,
+    max_tokens: Annotated[int, typer.Option(help="At most so many tokens.")] = 16384,
+    n_dummy_tokens: Annotated[int, typer.Option(help="First tokens left out of statistics.")] = 4,
+    batch_size: Annotated[int, typer.Option(help="Windows per forward pass.")] = 4,
+    pack: Annotated[bool, typer.Option(help="Join short documents of a domain.")] = False,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Draw the windows at random (default: from all documents in turn)."),
+    ] = None,
+    text_column: TextColumn = "text",
+    domain_column: DomainColumn = None,
+    document_column: DocumentColumn = None,
+    domain: Domain = None,
+    dry_run: Annotated[bool, typer.Option(help="Only estimate time, disk and memory.")] = False,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    where: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Record the activation of every unit while the model reads texts."""
+    from fnprune_core import workflows
+    from fnprune_core.recording.recording import RecordingSettings
+
+    settings = RecordingSettings(
+        window=window,
+        n_dummy_tokens=n_dummy_tokens,
+        max_tokens=max_tokens,
+        batch_size=batch_size,
+        pack=pack,
+        seed=seed,
+    )
+    options = TextOptions(
+        text_column=text_column,
+        domain_column=domain_column,
+        document_column=document_column,
+        domain=domain,
+    )
+    documents = documents_from(texts or ["builtin"], options)
+    language_model = load(model, device, dtype, as_json=as_json)
+    if dry_run:
+        windows = workflows.windows_for(language_model, documents, settings)
+        estimate = workflows.estimate_recording(language_model, windows, settings)
+        facts = asdict(estimate)
+        print_json(facts) if as_json else print_facts("Estimate", facts)
+        return
+    workspace = workspace_at(where)
+    with progress_bars(shown=not as_json) as progress:
+        id = workflows.record_texts(
+            workspace, language_model, documents, settings=settings, progress=progress
+        )
+    recording = workflows.open_recording(workspace, id)
+    facts = {
+        "id": id,
+        "model": recording.model_name,
+        "n_tokens": recording.n_tokens,
+        "n_sessions": recording.n_sessions,
+        "n_units": recording.layout.n_units,
+        "n_alive": int(recording.alive.sum()),
+        "domains": list(recording.windows.domain_names),
+        "n_dropped_tokens": recording.windows.n_dropped_tokens,
+    }
+    print_json(facts) if as_json else print_facts("Recording", facts)
+
+
+def decompose(
+    recording: Annotated[str, typer.Argument(help="Id of a recording.")],
+    k: Annotated[int, typer.Option("--k", "-k", help="Networks (of each layer: --scope).")] = 64,
+    scope: Annotated[str, typer.Option(help="model or layer.")] = "model",
+    algorithm: Annotated[str, typer.Option(help="fastica or picard.")] = "fastica",
+    fun: Annotated[str, typer.Option(help="cube or logcosh.")] = "cube",
+    runs: Annotated[int, typer.Option(help="Runs from random starts.")] = 5,
+    normalize: Annotated[str, typer.Option(help="recording or session.")] = "recording",
+    max_iter: Annotated[int, typer.Option(help="Iteration limit of a run.")] = 400,
+    seed: Annotated[int, typer.Option()] = 0,
+    where: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Find the functional networks of a recording by group ICA."""
+    from fnprune_core import workflows
+    from fnprune_core.decomposition.group_ica import GroupICA
+
+    workspace = workspace_at(where)
+    settings = GroupICA(
+        n_components=k,
+        scope=scope,
+        algorithm=algorithm,
+        fun=fun,
+        n_runs=runs,
+        normalize=normalize,
+        max_iter=max_iter,
+        seed=seed,
+    )
+    with progress_bars(shown=not as_json) as progress:
+        id = workflows.decompose(workspace, recording, settings=settings, progress=progress)
+    atlas = workflows.open_atlas(workspace, id)
+    note = workflows.convergence_note(atlas.decomposition)
+    table = atlas.table()
+    if as_json:
+        explained = atlas.decomposition.variance_explained
+        print_json(
+            {
+                "id": id,
+                "variance_explained": explained,
+                "warning": note,
+                "networks": table.to_dict(orient="records"),
+            }
+        )
+        return
+    print_table(
+        f"Decomposition {id}: {atlas.n_networks} networks, "
+        f"{atlas.decomposition.variance_explained:.1%} of the variance",
+        list(table.columns),
+        table.head(20).to_numpy().tolist(),
+    )
+    if note:
+        typer.echo(f"Warning: {note}", err=True)

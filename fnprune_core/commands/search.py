@@ -1,0 +1,88 @@
+"""Which layers should give more, from the command line."""
+
+from typing import Annotated
+
+import typer
+
+from fnprune_core.commands.console import print_facts, print_json, progress_bars
+from fnprune_core.commands.options import (
+    EMBEDDED,
+    Device,
+    Dtype,
+    Json,
+    Model,
+    Where,
+    load,
+    numbers_in,
+    workspace_at,
+)
+from fnprune_core.commands.searching import search_windows
+from fnprune_core.plans.plan import PlanSettings
+
+
+def allocate(
+    recording: Annotated[str, typer.Argument(help="Id of the calibration recording.")],
+    texts: Annotated[
+        list[str] | None,
+        typer.Argument(help="Texts to try plans on (default: built-in, of those not recorded)."),
+    ] = None,
+    decomposition: Annotated[
+        str | None, typer.Option("--decomposition", "-d", help="For scores of networks.")
+    ] = None,
+    ratio: Annotated[float, typer.Option(help="Share of all MLP units to remove.")] = 0.2,
+    score: Annotated[str, typer.Option(help="As for `fnprune plan`.")] = "network-energy",
+    preserve: Annotated[str | None, typer.Option(help='Networks to keep: "1,3,7-12".')] = None,
+    allocation: Annotated[str, typer.Option(help="What the search begins at.")] = "protect-ends",
+    compensation: Annotated[str, typer.Option(help="As for `fnprune plan`.")] = "least-squares",
+    sink_units: Annotated[int, typer.Option(help="Units a layer that always stay.")] = 4,
+    blocks: Annotated[int, typer.Option(help="Of neighbouring layers, moved together.")] = 10,
+    rounds: Annotated[int, typer.Option(help="Each measures a plan a block, and three.")] = 1,
+    max_windows: Annotated[int, typer.Option(help="Windows to read of them.")] = 24,
+    model: Model = EMBEDDED,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    where: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Search how much each layer should give, by whole plans on text not recorded."""
+    from fnprune_core.pruning.search_allocation import AllocationOrder, search_allocation
+
+    workspace = workspace_at(where)
+    order = AllocationOrder(  # a mistake is told before the model is loaded
+        recording_id=workspace.existing("recordings", recording).name,
+        decomposition_id=decomposition and workspace.existing("decompositions", decomposition).name,
+        base=PlanSettings(
+            score=score,
+            ratio=ratio,
+            allocation=allocation,
+            compensation=compensation,
+            sink_units=sink_units,
+            preserved=numbers_in(preserve),
+        ),
+        n_blocks=blocks,
+        n_rounds=rounds,
+    )
+    language_model = load(model, device, dtype, as_json=as_json)
+    windows = search_windows(
+        workspace, language_model, order.recording_id, texts, max_windows=max_windows
+    )
+    with progress_bars(shown=not as_json) as progress:
+        found = search_allocation(
+            workspace, language_model, windows, order=order, progress=progress
+        )
+    facts = {
+        "perplexity_before": found.first.perplexity,
+        "perplexity": found.best.perplexity,
+        "gain": found.gain.difference,
+        "gain_error": found.gain.standard_error,
+        "n_plans": found.n_measured,
+        "layer_weights": ",".join(f"{w:g}" for w in found.settings.layer_weights),
+    }
+    if as_json:
+        print_json(facts)
+        return
+    print_facts("Allocation, on the text of the search; gain in nats per token, paired", facts)
+    if found.settings.layer_weights:
+        typer.echo("Take it with: fnprune plan … --allocation weighted --layer-weights …")
+    else:
+        typer.echo("No allocation of these was better than what the search began at.")

@@ -1,0 +1,4 @@
+"""Group ICA: session PCA, group PCA, ICA runs and their stability.
+
+May import `recording` and below.
+"""

@@ -1,0 +1,410 @@
+"""Group ICA of recordings: session PCA, incremental group PCA, spatial ICA, time courses."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+from sklearn.base import BaseEstimator
+from torch import Tensor
+
+from fnprune_core.decomposition.ica import (
+    ALGORITHMS,
+    IcaRun,
+    IcaSettings,
+    as_z_maps,
+    run_ica,
+    whiten,
+)
+from fnprune_core.decomposition.reduction import group_pca, time_courses
+from fnprune_core.decomposition.stability import stability_index
+from fnprune_core.errors import (
+    CorruptArtifactError,
+    NotConvergedWarning,
+    SettingsError,
+    TooFewTokensError,
+)
+from fnprune_core.models.layout import UnitLayout
+from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
+from fnprune_core.recording.sessions import ArraySessions, Sessions, blocks_of
+from fnprune_core.storage import MANIFEST, manifest_of, new_folder, read_manifest, write_json
+
+_ARRAYS = "decomposition.safetensors"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Decomposition:
+    """Networks found in a recording.
+
+    Parameters
+    ----------
+    spatial_maps : ndarray (K, n_units)
+        z over the alive units of the scope: mean 0, standard deviation 1, heavier tail
+        positive; 0 elsewhere. Ordered by time-course energy, strongest first.
+    time_courses : ndarray (K, n_tokens)
+        Least-squares strength at every token, dummy tokens included; not z-scored.
+    stability_index : ndarray (K,)
+        Iq over the runs, after ICASSO; NaN with a single run.
+    variance_alone, variance_left_out : ndarray (K,)
+        Share of the signals' variance that a time course explains by itself, and that is lost
+        when it alone is left out. They do not add up: time courses are correlated.
+    variance_explained : float
+        Share that all networks together explain.
+    layer_of_network : ndarray (K,)
+        −1 when the scope is the whole model.
+    n_iter, converged : ndarray (n_runs,)
+        Iterations of each run (largest over layers), and whether each stopped by itself.
+    """
+
+    spatial_maps: NDArray[np.float32]
+    time_courses: NDArray[np.float32]
+    stability_index: NDArray[np.float64]
+    variance_alone: NDArray[np.float64]
+    variance_left_out: NDArray[np.float64]
+    variance_explained: float
+    layer_of_network: NDArray[np.int64]
+    alive: NDArray[np.bool_]
+    n_iter: NDArray[np.int64]
+    converged: NDArray[np.bool_]
+    layout: UnitLayout
+    recording_id: str
+    fingerprint: str
+    settings: dict[str, Any]
+    id: str = ""
+
+    def __post_init__(self) -> None:
+        for name in _ARRAY_FIELDS:
+            getattr(self, name).setflags(write=False)
+
+    @property
+    def n_networks(self) -> int:
+        """Number of networks."""
+        return len(self.spatial_maps)
+
+    def save(self, target: Path, inputs: dict[str, Any]) -> None:
+        """Write the decomposition as an artifact folder, at once."""
+        facts = {
+            "n_networks": self.n_networks,
+            "variance_explained": self.variance_explained,
+            "widths": list(self.layout.widths),
+            "recording_id": self.recording_id,
+            "fingerprint": self.fingerprint,
+            "settings": self.settings,
+            "n_converged": int(self.converged.sum()),
+        }
+        arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in _ARRAY_FIELDS}
+        with new_folder(target) as folder:
+            save_file(arrays, folder / _ARRAYS)
+            write_json(folder / MANIFEST, manifest_of("decompositions", inputs, facts))
+
+    @classmethod
+    def load(cls, folder: Path) -> "Decomposition":
+        """Read a decomposition from its artifact folder."""
+        manifest = read_manifest(folder)
+        try:
+            arrays = load_file(folder / _ARRAYS)
+            fields = {name: arrays[name] for name in _ARRAY_FIELDS}
+        except (OSError, KeyError, ValueError, SafetensorError) as error:
+            raise CorruptArtifactError(
+                f"{folder / _ARRAYS} is missing or damaged.", hint="Decompose again."
+            ) from error
+        return cls(
+            **fields,
+            variance_explained=manifest["variance_explained"],
+            layout=UnitLayout(tuple(manifest["widths"])),
+            recording_id=manifest["recording_id"],
+            fingerprint=manifest["fingerprint"],
+            settings=manifest["settings"],
+            id=folder.name,
+        )
+
+
+_ARRAY_FIELDS = (
+    "spatial_maps",
+    "time_courses",
+    "stability_index",
+    "variance_alone",
+    "variance_left_out",
+    "layer_of_network",
+    "alive",
+    "n_iter",
+    "converged",
+)
+
+
+def _one_of(*choices: str) -> Callable[[Any], bool]:
+    return lambda value: value in choices
+
+
+_CONSTRAINTS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "n_components": (lambda v: isinstance(v, int) and v >= 1, "an integer of at least 1"),
+    "scope": (_one_of("model", "layer"), "model or layer"),
+    "algorithm": (_one_of(*ALGORITHMS), " or ".join(ALGORITHMS)),
+    "fun": (_one_of("cube", "logcosh"), "cube or logcosh"),
+    "n_runs": (lambda v: isinstance(v, int) and v >= 1, "an integer of at least 1"),
+    "normalize": (_one_of("recording", "session"), "recording or session"),
+    "n_session_components": (
+        lambda v: v is None or (isinstance(v, int) and v >= 1),
+        "None or an integer of at least 1",
+    ),
+    "max_iter": (lambda v: isinstance(v, int) and v >= 1, "an integer of at least 1"),
+    "tol": (lambda v: v > 0, "above 0"),
+    "seed": (lambda v: isinstance(v, int) and v >= 0, "an integer of at least 0"),
+}
+
+
+class GroupICA(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """Functional networks of a recording by group spatial ICA.
+
+    Session PCA keeps singular values, group PCA is incremental (MIGP, Smith et al. 2014) so
+    that memory does not grow with the number of sessions, and ICA is spatial (Calhoun et al.
+    2001). The result is the converged run of highest contrast; the others measure stability.
+
+    Parameters
+    ----------
+    n_components : int
+        Networks K, in the whole model or in each layer.
+    scope : {"model", "layer"}
+        Networks that span layers, or each layer by itself (as in arXiv 2508.05239).
+    algorithm : {"fastica", "picard"}
+    fun : {"cube", "logcosh"}
+        Contrast function.
+    n_runs : int
+        Runs from random starts.
+    normalize : {"recording", "session"}
+        Scale of a unit: over the whole recording, which keeps differences between sessions
+        (domains), or within each session, as is usual for fMRI.
+    n_session_components : int or None
+        Components kept of each session; None takes 2 K, or as many as a session has tokens.
+    max_iter, tol : int, float
+        Stopping rule of a run.
+    seed : int
+        Starts of the runs are spawned from it.
+    device : str
+        ``"auto"``, ``"cpu"`` or ``"cuda"``; float64 ICA on the CPU, float32 on a GPU.
+
+    Attributes
+    ----------
+    result_ : Decomposition
+    components_ : ndarray (K, n_units)
+        ``result_.spatial_maps``.
+    n_iter_ : int
+        Iterations of the longest run.
+    """
+
+    def __init__(  # noqa: PLR0913 - an estimator's settings, as scikit-learn has them
+        self,
+        *,
+        n_components: int = 64,
+        scope: str = "model",
+        algorithm: str = "fastica",
+        fun: str = "cube",
+        n_runs: int = 5,
+        normalize: str = "recording",
+        n_session_components: int | None = None,
+        max_iter: int = 400,
+        tol: float = 1e-4,
+        seed: int = 0,
+        device: str = "auto",
+    ) -> None:
+        self.n_components = n_components
+        self.scope = scope
+        self.algorithm = algorithm
+        self.fun = fun
+        self.n_runs = n_runs
+        self.normalize = normalize
+        self.n_session_components = n_session_components
+        self.max_iter = max_iter
+        self.tol = tol
+        self.seed = seed
+        self.device = device
+
+    def settings(self) -> dict[str, Any]:
+        """Return the parameters that determine the result, checked."""
+        for name, (holds, expected) in _CONSTRAINTS.items():
+            value = getattr(self, name)
+            if not holds(value):
+                raise SettingsError(f"{name} must be {expected}, got {value!r}.")
+        return {name: getattr(self, name) for name in _CONSTRAINTS}
+
+    def fit(
+        self,
+        recording: Sessions | Sequence[NDArray[np.floating]],
+        y: None = None,
+        *,
+        progress: Progress = ignore,
+        cancel: CancelToken = NEVER,
+    ) -> Self:
+        """Find networks shared by all sessions of a recording.
+
+        Parameters
+        ----------
+        recording : Recording, ArraySessions, or sequence of ndarray (tokens, units)
+            Tokens flagged as dummy are left out of the decomposition.
+        y : None
+            Ignored; scikit-learn's convention.
+
+        Returns
+        -------
+        self
+            With ``result_`` and ``components_``. Runs that hit ``max_iter`` are counted in a
+            `NotConvergedWarning`.
+
+        Raises
+        ------
+        SettingsError
+            If K is more than the data can hold.
+        TooFewTokensError
+            If a session has fewer usable tokens than ``n_session_components``.
+        NonFiniteError
+            If a signal is NaN or infinite.
+        """
+        settings = self.settings()
+        sessions = recording if isinstance(recording, Sessions) else ArraySessions(recording)
+        device = _linear_algebra_device(self.device)
+        blocks = blocks_of(sessions, self.scope)
+        reduced = group_pca(
+            sessions, blocks, n_components=self._sizes(sessions, blocks), normalize=self.normalize,
+            device=device, progress=progress, cancel=cancel,
+        )  # fmt: skip
+        maps, iq, n_iter, converged = self._unmix(sessions, blocks, reduced, progress, cancel)
+        courses = time_courses(
+            sessions, blocks, maps, normalize=self.normalize, device=device,
+            progress=progress, cancel=cancel,
+        )  # fmt: skip
+        usable = courses.strengths[:, ~sessions.is_dummy]
+        energy = np.square(usable, dtype=np.float64).sum(axis=1)
+        order = np.argsort(-energy, kind="stable")
+        layer = np.repeat(
+            np.arange(len(blocks)) if self.scope == "layer" else [-1], [len(m) for m in maps]
+        )
+        self.result_ = Decomposition(
+            spatial_maps=_full_maps(maps, blocks, sessions.layout.n_units)[order],
+            time_courses=courses.strengths[order],
+            stability_index=iq[order],
+            variance_alone=courses.variance_alone[order],
+            variance_left_out=courses.variance_left_out[order],
+            variance_explained=courses.variance_explained,
+            layer_of_network=layer[order].astype(np.int64),
+            alive=sessions.alive.copy(),
+            n_iter=n_iter,
+            converged=converged,
+            layout=sessions.layout,
+            recording_id=sessions.id,
+            fingerprint=sessions.fingerprint,
+            settings=settings,
+        )
+        self.components_ = self.result_.spatial_maps
+        self.n_iter_ = int(n_iter.max())
+        return self
+
+    def _sizes(self, sessions: Sessions, blocks: list[NDArray[np.int64]]) -> tuple[int, int]:
+        """Return (components of a session, networks), refusing what the data cannot hold."""
+        usable = [
+            int((~sessions.is_dummy[sessions.session_slice(i)]).sum())
+            for i in range(sessions.n_sessions)
+        ]
+        fewest, total = min(usable), sum(usable)
+        n_alive = min(len(block) for block in blocks)
+        if n_alive < 2:
+            where = "In some layer" if self.scope == "layer" else "In the model"
+            raise SettingsError(
+                f"{where} only {n_alive} units vary, too few to decompose.",
+                hint="Record more varied texts, or choose the scope model.",
+            )
+        most = min(total, n_alive - 1)
+        k = self.n_components
+        if k > most:
+            raise SettingsError(
+                f"{k} networks are more than these data can hold: {total} usable tokens and "
+                f"{n_alive} alive units allow at most {most}.",
+                hint=f"Choose K of at most {most}, or record more tokens.",
+            )
+        asked = self.n_session_components
+        if asked is not None and asked > fewest:
+            raise TooFewTokensError(
+                f"n_session_components is {asked}, but a session has only {fewest} usable tokens.",
+                hint=f"Use at most {fewest}, or a longer window.",
+            )
+        m = asked if asked is not None else min(2 * k, fewest)
+        if m * sessions.n_sessions < k:
+            raise SettingsError(
+                f"{sessions.n_sessions} sessions of {m} components give at most "
+                f"{m * sessions.n_sessions} networks, asked for {k}.",
+                hint="Raise n_session_components, lower K, or record more sessions.",
+            )
+        return m, k
+
+    def _unmix(
+        self,
+        sessions: Sessions,
+        blocks: list[NDArray[np.int64]],
+        reduced: list[Tensor],
+        progress: Progress,
+        cancel: CancelToken,
+    ) -> tuple[
+        list[NDArray[np.float32]], NDArray[np.float64], NDArray[np.int64], NDArray[np.bool_]
+    ]:
+        """Run ICA on each block; return maps per block, Iq, iterations and convergence."""
+        ica = IcaSettings(fun=self.fun, max_iter=self.max_iter, tol=self.tol)  # type: ignore[arg-type]  # checked in settings()
+        seeds = np.random.SeedSequence(self.seed).spawn(self.n_runs * len(blocks))
+        maps, indices = [], []
+        n_iter = np.zeros(self.n_runs, dtype=np.int64)
+        converged = np.ones(self.n_runs, dtype=bool)
+        total = self.n_runs * len(blocks)
+        for block, data in enumerate(reduced):
+            precision = torch.float64 if data.device.type == "cpu" else torch.float32
+            white, rank = whiten(data.to(precision))
+            if rank < self.n_components:
+                raise SettingsError(
+                    f"The signals have only {rank} independent components, asked for "
+                    f"{self.n_components} networks.",
+                    hint=f"Choose K of at most {rank}, or record more varied texts.",
+                )
+            runs: list[IcaRun] = []
+            for run in range(self.n_runs):
+                done = block * self.n_runs + run
+                progress(ProgressEvent(stage="ica", done=done, total=total, unit="runs"))
+                seed = seeds[done]
+                runs.append(
+                    run_ica(white, algorithm=self.algorithm, settings=ica, seed=seed, cancel=cancel)
+                )
+                n_iter[run] = max(n_iter[run], runs[-1].n_iter)
+                converged[run] &= runs[-1].converged
+            best = max(range(self.n_runs), key=lambda i: (runs[i].converged, runs[i].contrast))
+            found = [run.sources.cpu().numpy() for run in runs]
+            indices.append(stability_index(found, best))
+            maps.append(as_z_maps(found[best]))
+        progress(ProgressEvent(stage="ica", done=total, total=total, unit="runs"))
+        if not converged.all():
+            warnings.warn(
+                f"{int((~converged).sum())} of {self.n_runs} ICA runs stopped at "
+                f"max_iter={self.max_iter} before they converged; raise max_iter, lower "
+                "n_components or record more tokens.",
+                NotConvergedWarning,
+                stacklevel=3,
+            )
+        return maps, np.concatenate(indices), n_iter, converged
+
+
+def _linear_algebra_device(device: str) -> torch.device:
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(device)
+
+
+def _full_maps(
+    maps: list[NDArray[np.float32]], blocks: list[NDArray[np.int64]], n_units: int
+) -> NDArray[np.float32]:
+    full = np.zeros((sum(len(part) for part in maps), n_units), dtype=np.float32)
+    row = 0
+    for part, units in zip(maps, blocks, strict=True):
+        full[row : row + len(part), units] = part
+        row += len(part)
+    return full

@@ -1,0 +1,141 @@
+"""From sessions to group components, and from maps to time courses: linear algebra by session."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fnprune_core.progress import CancelToken, Progress, ProgressEvent
+from fnprune_core.recording.sessions import Sessions, normalised
+
+
+def leading_rows(rows: Tensor, n: int) -> Tensor:
+    """Reduce `rows` (r, units) to its n leading principal components, singular values kept.
+
+    By the Gram matrix of the rows, O(r² · units): never an SVD with the units' dimension.
+    """
+    gram = (rows @ rows.T).double().cpu()
+    _, vectors = torch.linalg.eigh(gram)
+    basis = vectors[:, -n:].flip(1).to(rows)
+    leading: Tensor = basis.T @ rows
+    return leading
+
+
+def group_pca(
+    sessions: Sessions,
+    blocks: list[NDArray[np.int64]],
+    *,
+    n_components: tuple[int, int],
+    normalize: str,
+    device: torch.device,
+    progress: Progress,
+    cancel: CancelToken,
+) -> list[Tensor]:
+    """Return K group components (K, units of the block) of each block (MIGP, Smith 2014)."""
+    m, k = n_components
+    held = max(4 * k, m)  # more than K is carried along, so that the order matters little
+    group: list[Tensor | None] = [None] * len(blocks)
+    index = [torch.from_numpy(block).to(device) for block in blocks]
+    for session in range(sessions.n_sessions):
+        cancel.raise_if_cancelled()
+        progress(
+            ProgressEvent(stage="pca", done=session, total=sessions.n_sessions, unit="sessions")
+        )
+        signals = normalised(sessions, session, normalize=normalize, device=device)
+        usable = torch.from_numpy(~sessions.is_dummy[sessions.session_slice(session)]).to(device)
+        signals = signals[usable]
+        for block, units in enumerate(index):
+            reduced = leading_rows(signals[:, units], m)
+            before = group[block]
+            stacked = reduced if before is None else torch.cat([before, reduced])
+            group[block] = leading_rows(stacked, held) if len(stacked) > held else stacked
+    progress(
+        ProgressEvent(
+            stage="pca", done=sessions.n_sessions, total=sessions.n_sessions, unit="sessions"
+        )
+    )
+    return [leading_rows(part, k) for part in group if part is not None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TimeCourses:
+    """Strength of each network at each token (K, tokens), and the variance that it explains."""
+
+    strengths: NDArray[np.float32]
+    variance_alone: NDArray[np.float64]
+    variance_left_out: NDArray[np.float64]
+    variance_explained: float
+
+
+def time_courses(
+    sessions: Sessions,
+    blocks: list[NDArray[np.int64]],
+    maps: list[NDArray[np.float32]],
+    *,
+    normalize: str,
+    device: torch.device,
+    progress: Progress,
+    cancel: CancelToken,
+) -> TimeCourses:
+    """Return the least squares of each token's signals on [1, maps], by block."""
+    index = [torch.from_numpy(block).to(device) for block in blocks]
+    solvers = [_solver(part).to(device) for part in maps]
+    courses: list[list[Tensor]] = [[] for _ in blocks]
+    cross = [torch.zeros(len(u), len(m), device=device) for u, m in zip(index, maps, strict=True)]
+    total = 0.0
+    for session in range(sessions.n_sessions):
+        cancel.raise_if_cancelled()
+        signals = normalised(sessions, session, normalize=normalize, device=device)
+        usable = torch.from_numpy(~sessions.is_dummy[sessions.session_slice(session)]).to(device)
+        for block, units in enumerate(index):
+            x = signals[:, units]
+            found = (x @ solvers[block])[:, 1:]
+            courses[block].append(found.cpu())
+            x = x[usable]
+            x = x - x.mean(dim=1, keepdim=True)
+            total += float(x.square().sum(dtype=torch.float64))
+            cross[block] += x.T @ found[usable]
+        progress(
+            ProgressEvent(
+                stage="time courses", done=session + 1, total=sessions.n_sessions, unit="sessions"
+            )
+        )
+    stacked = [torch.cat(parts) for parts in courses]
+    usable = torch.from_numpy(~sessions.is_dummy)
+    shares = [
+        _shares(s[usable].double().numpy(), b.double().cpu().numpy(), total)
+        for s, b in zip(stacked, cross, strict=True)
+    ]
+    return TimeCourses(
+        strengths=torch.cat(stacked, dim=1).T.contiguous().numpy(),
+        variance_alone=np.concatenate([alone for alone, _, _ in shares]),
+        variance_left_out=np.concatenate([left_out for _, left_out, _ in shares]),
+        variance_explained=sum(explained for _, _, explained in shares),
+    )
+
+
+def _solver(maps: NDArray[np.float32]) -> Tensor:
+    """Return the matrix (units, 1 + K) that takes signals to their least squares on [1, maps]."""
+    design = np.vstack([np.ones(maps.shape[1]), maps.astype(np.float64)])
+    return torch.from_numpy(np.linalg.solve(design @ design.T, design).T.astype(np.float32))
+
+
+def _shares(
+    courses: NDArray[np.float64], products: NDArray[np.float64], total: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Return the shares of `total` that courses explain alone, when left out, and together.
+
+    Parameters
+    ----------
+    courses : ndarray (tokens, K)
+    products : ndarray (units, K)
+        Signals times courses.
+    """
+    gram = courses.T @ courses
+    inverse = np.linalg.pinv(gram)
+    beta = products @ inverse
+    alone = np.square(products).sum(axis=0) / np.diag(gram) / total
+    left_out = np.square(beta).sum(axis=0) / np.diag(inverse) / total
+    return alone, left_out, float((products * beta).sum()) / total

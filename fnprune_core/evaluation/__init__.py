@@ -1,0 +1,4 @@
+"""Perplexity window by window, paired comparisons, generations side by side.
+
+May import `plans` and below.
+"""

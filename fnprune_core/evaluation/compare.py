@@ -1,0 +1,336 @@
+"""Perplexity of several plans on the same windows, batch by batch in turn, stopped and resumed."""
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from fnprune_core.artifacts import open_plan, open_recording, open_refits
+from fnprune_core.errors import CorruptArtifactError, NonFiniteError, OverlapError
+from fnprune_core.evaluation.perplexity import Perplexity, perplexity_stream, protocol_of
+from fnprune_core.evaluation.results import RESULT_FILE
+from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.models.silencing import silenced
+from fnprune_core.plans.plan import PruningPlan
+from fnprune_core.progress import NEVER, CancelToken
+from fnprune_core.recording.recording import Recording
+from fnprune_core.storage import (
+    Workspace,
+    artifact_id,
+    read_manifest,
+    storage_errors,
+    write_json,
+)
+from fnprune_core.texts.cutting import Document, Windows, cut_windows, shared_run
+
+OVERLAP_LENGTH = 50
+
+
+def evaluation_windows(
+    language_model: LanguageModel,
+    documents: Sequence[Document],
+    *,
+    window: int = 512,
+    max_windows: int | None = None,
+    pack: bool = False,
+) -> Windows:
+    """Return the windows on which perplexity is measured."""
+    language_model.check_window(window)
+    return cut_windows(
+        documents,
+        language_model.tokenizer,
+        window=window,
+        n_dummy_tokens=0,
+        pack=pack,
+        max_tokens=None if max_windows is None else max_windows * window,
+    )
+
+
+def check_overlap(recording: Recording, windows: Windows) -> None:
+    """Raise `OverlapError` if calibration and evaluation share a run of 50 tokens."""
+    position = shared_run(recording.windows, windows, length=OVERLAP_LENGTH)
+    if position is not None:
+        document = windows.document_names[windows.document_index[position]]
+        raise OverlapError(
+            f"The evaluation text shares a run of {OVERLAP_LENGTH} tokens with the calibration "
+            f"text (in {document!r}, token {position}), so its perplexity would not be a result.",
+            hint="Evaluate on a text that the recording did not read.",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Condition:
+    """One model state to evaluate: dense, or silenced by a plan."""
+
+    id: str
+    inputs: dict[str, Any]
+    facts: dict[str, Any]
+    context: Callable[[], AbstractContextManager[None]]
+
+
+class _OverlapChecks:
+    """Checks an evaluation text against the recordings that plans were calibrated on, each once."""
+
+    def __init__(self, workspace: Workspace, windows: Windows) -> None:
+        self.workspace, self.windows = workspace, windows
+        self._is_checked: dict[str, bool] = {}
+
+    def check(self, recording_id: str) -> bool:
+        """Return whether the recording is here to be checked; raise if it shares a passage."""
+        if recording_id not in self._is_checked:
+            is_here = self.workspace.has("recordings", recording_id)
+            if is_here:
+                check_overlap(open_recording(self.workspace, recording_id), self.windows)
+            self._is_checked[recording_id] = is_here
+        return self._is_checked[recording_id]
+
+
+@contextmanager
+def _silenced_by(
+    workspace: Workspace, language_model: LanguageModel, plan_id: str, made: PruningPlan
+) -> Iterator[None]:
+    """Silence a plan's units for one pass; what compensates for them is in memory no longer."""
+    refits = open_refits(workspace, plan_id)
+    with silenced(language_model, made.removed, refits=refits):
+        yield
+
+
+def _condition(
+    language_model: LanguageModel, plan_id: str | None, overlaps: _OverlapChecks
+) -> _Condition:
+    workspace, windows = overlaps.workspace, overlaps.windows
+    inputs: dict[str, Any] = {
+        "fingerprint": language_model.fingerprint,
+        "dtype": str(language_model.dtype),
+        "device": language_model.device.type,
+        "text_sha256": windows.text_sha256,
+        "window": windows.window,
+        "cut_key": "dense",
+    }
+    facts: dict[str, Any] = {"model_name": language_model.name, "plan_id": plan_id or ""}
+    context: Callable[[], AbstractContextManager[None]] = partial(
+        silenced, language_model, [np.empty(0, dtype=np.int64)] * language_model.layout.n_layers
+    )
+    if plan_id is not None:
+        made = open_plan(workspace, plan_id)
+        language_model.check_fingerprint(made.fingerprint, "plan")
+        facts["is_overlap_checked"] = overlaps.check(made.recording_id)
+        inputs["cut_key"] = read_manifest(workspace.existing("plans", plan_id))["cut_key"]
+        context = partial(_silenced_by, workspace, language_model, plan_id, made)
+    return _Condition(
+        id=artifact_id("evaluations", inputs), inputs=inputs, facts=facts, context=context
+    )
+
+
+class _Kept:
+    """A partial result in the workspace, from which a stopped evaluation goes on."""
+
+    def __init__(self, workspace: Workspace, evaluation_id: str) -> None:
+        self.folder = workspace.resumable_folder("evaluations", evaluation_id)
+
+    def read(self) -> Perplexity | None:
+        """Return what was read before, or None; a damaged file is as good as none."""
+        try:
+            return Perplexity.read(self.folder / RESULT_FILE)
+        except CorruptArtifactError:
+            return None
+
+    def write(self, result: Perplexity) -> None:
+        """Keep a partial result, in place of the one before, by one rename."""
+        with storage_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            # Gone in between only if another process has just finished the same evaluation.
+            with suppress(FileNotFoundError):
+                write_json(self.folder / RESULT_FILE, result.to_json())
+
+    def discard(self) -> None:
+        """Forget it: the whole result is stored."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Run:
+    """An evaluation under way: the labels that wait for it, and what was read so far."""
+
+    condition: _Condition
+    kept: _Kept
+    so_far: Perplexity
+    stream: Iterator[Perplexity]
+    labels: list[str] = field(default_factory=list)
+
+    def step(self) -> Perplexity:
+        """Read one more batch and keep what is known then; a plan that fails says so."""
+        try:
+            self.so_far = next(self.stream)
+        except NonFiniteError as error:
+            if self.condition.inputs["cut_key"] == "dense":
+                raise
+            self.so_far = replace(self.so_far, failure=error.message)
+        return self.so_far
+
+    def store(self, workspace: Workspace) -> bool:
+        """Write the result, partial or whole; return whether nothing more will come."""
+        is_final = self.so_far.is_complete or bool(self.so_far.failure)
+        if is_final:
+            target = workspace.folder("evaluations", self.condition.id)
+            self.so_far.save(target, self.condition.inputs, self.condition.facts)
+            self.kept.discard()
+        else:
+            self.kept.write(self.so_far)
+        return is_final
+
+
+def _run(
+    workspace: Workspace,
+    language_model: LanguageModel,
+    windows: Windows,
+    condition: _Condition,
+    *,
+    batch_size: int,
+    cancel: CancelToken,
+) -> _Run:
+    kept = _Kept(workspace, condition.id)
+    protocol = protocol_of(language_model.model, windows)
+    so_far = kept.read()
+    if so_far is None or so_far.protocol != protocol:
+        nothing = np.empty(0, dtype=np.int64)
+        so_far = Perplexity(
+            window_nll=np.empty(0),
+            window_tokens=nothing,
+            groups=nothing,
+            protocol=protocol,
+            domain_names=windows.domain_names,
+        )
+    stream = perplexity_stream(
+        language_model.model,
+        windows,
+        batch_size=batch_size,
+        context=condition.context,
+        so_far=so_far,
+        cancel=cancel,
+    )
+    return _Run(condition=condition, kept=kept, so_far=so_far, stream=stream)
+
+
+def _found(workspace: Workspace, evaluation_id: str, windows: Windows) -> Perplexity | None:
+    """Return a finished result; one of before documents and domains were told is renewed."""
+    if not workspace.has("evaluations", evaluation_id):
+        return None
+    folder = workspace.folder("evaluations", evaluation_id)
+    result = Perplexity.load(folder)
+    if not result.domain_names and len(result.window_nll) == windows.n_windows:
+        result = result.described_by(windows)
+        with storage_errors(folder):
+            result.renew(folder)
+    return result
+
+
+def compare(
+    workspace: Workspace,
+    language_model: LanguageModel,
+    windows: Windows,
+    *,
+    plan_ids: Mapping[str, str | None],
+    batch_size: int = 4,
+    on_partial: Callable[[str, Perplexity], None] = lambda label, result: None,
+    cancel: CancelToken = NEVER,
+) -> dict[str, str]:
+    """Evaluate several plans on the same windows, batch by batch in turn; return evaluation ids.
+
+    What was read is kept after each batch: stopped, the same call goes on from there. A plan
+    whose loss is not finite is a result that says so (`Perplexity.failure`); the others go on.
+
+    Parameters
+    ----------
+    plan_ids : mapping
+        Label to plan id; None for the dense model.
+    on_partial : callable
+        Told the label and the result so far after each batch; finished work is told once.
+
+    Raises
+    ------
+    OverlapError
+        If a plan was calibrated on this text.
+    NonFiniteError
+        If a loss of the dense model is not finite.
+
+    Notes
+    -----
+    Memory: what compensates for one plan's units at a time, read anew for each batch.
+    """
+    overlaps = _OverlapChecks(workspace, windows)
+    conditions = {
+        label: _condition(language_model, plan_id, overlaps) for label, plan_id in plan_ids.items()
+    }
+    runs: dict[str, _Run] = {}
+    for label, condition in conditions.items():
+        result = _found(workspace, condition.id, windows)
+        if result is None:
+            if condition.id not in runs:  # else the same cut under another name: measured once
+                runs[condition.id] = _run(
+                    workspace, language_model, windows, condition,
+                    batch_size=batch_size, cancel=cancel,
+                )  # fmt: skip
+            runs[condition.id].labels.append(label)
+            result = runs[condition.id].so_far
+        if len(result.window_nll) or result.failure:
+            on_partial(label, result)
+    while runs:
+        for id, run in list(runs.items()):
+            result = run.step()
+            for label in run.labels:
+                on_partial(label, result)
+            if run.store(workspace):
+                del runs[id]
+    return {label: condition.id for label, condition in conditions.items()}
+
+
+def evaluate(
+    workspace: Workspace,
+    language_model: LanguageModel,
+    windows: Windows,
+    *,
+    plan_id: str | None = None,
+    on_partial: Callable[[Perplexity], None] = lambda result: None,
+    cancel: CancelToken = NEVER,
+) -> str:
+    """Measure the perplexity of the dense model or of a plan; return the evaluation's id.
+
+    Raises
+    ------
+    NonFiniteError
+        If a loss is not finite.
+    """
+    id = compare(
+        workspace,
+        language_model,
+        windows,
+        plan_ids={"": plan_id},
+        on_partial=lambda _, result: on_partial(result),
+        cancel=cancel,
+    )[""]
+    failure = Perplexity.load(workspace.folder("evaluations", id)).failure
+    if failure:
+        raise NonFiniteError(failure, hint="Evaluate in float32 or bfloat16 (--dtype).")
+    return id
+
+
+def evaluations_of(workspace: Workspace, plan_id: str) -> dict[str, str]:
+    """Return the evaluations of a plan and of the dense model on the same texts, by label."""
+    key = read_manifest(workspace.existing("plans", plan_id))["cut_key"]
+    found: dict[str, str] = {}
+    entries = [e for e in workspace.entries("evaluations") if not e.manifest.get("failure")]
+    pruned = [e for e in entries if e.manifest["inputs"]["cut_key"] == key]
+    for entry in pruned:
+        same = {k: v for k, v in entry.manifest["inputs"].items() if k != "cut_key"}
+        dtype = same["dtype"].removeprefix("torch.")
+        protocol = f"text {same['text_sha256'][:8]}, {dtype} on {same['device']}"
+        found[f"pruned, {protocol}"] = entry.id
+        for other in entries:
+            if other.manifest["inputs"] == {**same, "cut_key": "dense"}:
+                found[f"dense, {protocol}"] = other.id
+    return found

@@ -1,0 +1,240 @@
+"""Every plan of a model with what was measured of it, and how plans differ from one another."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fnprune_core.artifacts import open_plan
+from fnprune_core.errors import FnpruneError, PlanError
+from fnprune_core.plans.decision_log import delete_notes, read_notes
+from fnprune_core.plans.plan import PlanSettings, PruningPlan
+from fnprune_core.storage import Entry, Workspace
+
+DENSE = "dense"
+#: What may differ between two plans, and how people call it; settings go by their own names.
+ORIGIN = {"recording_id": "recording", "decomposition_id": "networks from"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """A stored perplexity: of a plan, or of the dense model.
+
+    Parameters
+    ----------
+    text : str
+        Names the protocol: equal for results that can be paired.
+    """
+
+    evaluation_id: str
+    text: str
+    perplexity: float
+    standard_error: float
+    n_tokens: int
+    protocol: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRecord:
+    """One plan of a workspace, as a list shows it.
+
+    Parameters
+    ----------
+    name : str
+        What a person called it; may be empty, and must be escaped where it is shown.
+    measured : tuple of Measurement
+        Newest first.
+    """
+
+    id: str
+    name: str
+    created: str
+    size_bytes: int
+    settings: PlanSettings
+    fingerprint: str
+    model_name: str
+    recording_id: str
+    decomposition_id: str
+    achieved_ratio: float
+    share_of_parameters: float
+    n_preserved: int
+    n_networks: int
+    n_removed_groups: int
+    measured: tuple[Measurement, ...]
+
+    def on(self, text: str) -> Measurement | None:
+        """Return what was measured on a text, or None."""
+        return next((each for each in self.measured if each.text == text), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """The plans of a model, newest first, and its dense perplexity by text."""
+
+    plans: tuple[PlanRecord, ...]
+    dense: Mapping[str, Measurement]
+
+    def texts(self) -> list[str]:
+        """Return the texts on which plans were measured, those of most plans first."""
+        counts: dict[str, int] = {}
+        for plan in self.plans:
+            for text in dict.fromkeys(each.text for each in plan.measured):
+                counts[text] = counts.get(text, 0) + 1
+        return sorted(counts, key=lambda text: -counts[text])
+
+
+def history(workspace: Workspace, *, fingerprint: str = "") -> History:
+    """Return the plans of a model, or of all; what cannot be read is left out."""
+    measured: dict[tuple[str, str], list[Measurement]] = {}
+    for entry in workspace.entries("evaluations"):
+        inputs = entry.manifest["inputs"]
+        key = (inputs["fingerprint"], inputs["cut_key"])
+        if not entry.manifest.get("failure"):
+            measured.setdefault(key, []).append(_measurement(entry))
+    plans = tuple(
+        record
+        for entry in workspace.entries("plans")
+        if (record := _record(workspace, entry, measured)) is not None
+        and fingerprint in ("", record.fingerprint)
+    )
+    dense = {
+        each.text: each
+        for (model, cut), found in measured.items()
+        if cut == DENSE and fingerprint in ("", model)
+        for each in reversed(found)
+    }
+    return History(plans=plans, dense=dense)
+
+
+def _measurement(entry: Entry) -> Measurement:
+    facts, inputs = entry.manifest, entry.manifest["inputs"]
+    parts = (inputs["fingerprint"], inputs["text_sha256"], inputs["window"])
+    dtype = str(inputs["dtype"]).removeprefix("torch.")
+    error = facts["standard_error"]
+    return Measurement(
+        evaluation_id=entry.id,
+        text="-".join([*(str(part)[:12] for part in parts), dtype, inputs["device"]]),
+        perplexity=float(facts["perplexity"]),
+        standard_error=float("nan") if error is None else float(error),
+        n_tokens=int(facts["n_tokens"]),
+        protocol=facts["protocol"],
+    )
+
+
+def _record(
+    workspace: Workspace, entry: Entry, measured: Mapping[tuple[str, str], list[Measurement]]
+) -> PlanRecord | None:
+    try:
+        plan = open_plan(workspace, entry.id)
+    except FnpruneError:
+        return None
+    try:
+        name = read_notes(workspace, entry.id).name
+    except FnpruneError:  # the plan is whole; its page tells that its notes are not
+        name = ""
+    key = (plan.fingerprint, entry.manifest["cut_key"])
+    return PlanRecord(
+        id=entry.id,
+        name=name,
+        created=entry.created,
+        size_bytes=entry.size_bytes,
+        settings=plan.settings,
+        fingerprint=plan.fingerprint,
+        model_name=plan.model_name,
+        recording_id=plan.recording_id,
+        decomposition_id=plan.decomposition_id,
+        achieved_ratio=plan.achieved_ratio,
+        share_of_parameters=plan.share_of_parameters,
+        n_preserved=len(plan.preserved),
+        n_networks=plan.n_networks,
+        n_removed_groups=plan.n_removed_groups,
+        measured=tuple(measured.get(key, ())),
+    )
+
+
+def delete_plan(workspace: Workspace, plan_id: str) -> None:
+    """Delete a plan with its notes; what was measured of it stays, and is found if it is remade."""
+    workspace.delete("plans", plan_id)
+    delete_notes(workspace, plan_id)
+
+
+def differing_settings(records: Sequence[PlanRecord]) -> pd.DataFrame:
+    """Return the settings in which plans differ: one row a setting, one column a plan id."""
+    values = [dict(_choices(record)) for record in records]
+    names = list(dict.fromkeys(name for each in values for name in each))
+    differing = [name for name in names if len({each.get(name) for each in values}) > 1]
+    columns = {
+        record.id: [each.get(name, "–") for name in differing]
+        for record, each in zip(records, values, strict=True)
+    }
+    return pd.DataFrame(columns, index=pd.Index(differing, name="setting"))
+
+
+def _choices(record: PlanRecord) -> Iterator[tuple[str, str]]:
+    for name, value in record.settings.to_json().items():
+        if name == "preserved":
+            continue
+        if isinstance(value, list | tuple):
+            value = f"{len(value)}: {_few(value)}" if value else "none"
+        yield name.replace("_", " "), "none" if value is None else str(value)
+    if record.n_preserved:
+        yield "networks preserved", f"{record.n_preserved} of {record.n_networks}"
+    for field, name in ORIGIN.items():
+        yield name, str(getattr(record, field))[:8] or "–"
+
+
+def _few(values: Sequence[Any], most: int = 6) -> str:
+    shown = ", ".join(map(str, values[:most]))
+    return shown if len(values) <= most else f"{shown}, …"
+
+
+def overlap(a: PruningPlan, b: PruningPlan) -> pd.DataFrame:
+    """Return how far two plans remove the same units: one row a layer, and one of all.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by layer ("all" last): units removed by each (first, second), by both, by one
+        alone (first_only, second_only); jaccard = both / either; chance, the same for as many
+        units drawn at random in each layer, from expected counts: with a of w and b of w units,
+        both = a·b / w. NaN where neither removes any.
+
+    Raises
+    ------
+    PlanError
+        If the plans are for different models.
+    """
+    if a.layout != b.layout or a.fingerprint != b.fingerprint:
+        raise PlanError(
+            "These two plans are for different models, whose units have nothing in common.",
+            hint="Compare plans of one model.",
+        )
+    first, second = a.layout.split(~a.keep), b.layout.split(~b.keep)
+    rows = pd.DataFrame(
+        [
+            {
+                "first": int(x.sum()),
+                "second": int(y.sum()),
+                "both": int((x & y).sum()),
+                "expected": float(x.sum() * y.sum() / len(x)),
+            }
+            for x, y in zip(first, second, strict=True)
+        ],
+        index=pd.Index([str(layer) for layer in range(a.layout.n_layers)], name="layer"),
+    )
+    rows.loc["all"] = rows.sum()
+    counts = rows[["first", "second", "both"]].astype(int)
+    rows = counts.assign(
+        first_only=counts["first"] - counts["both"],
+        second_only=counts["second"] - counts["both"],
+        jaccard=_share(counts["both"], counts),
+        chance=_share(rows["expected"], counts),
+    )
+    return rows
+
+
+def _share(both: pd.Series, counts: pd.DataFrame) -> pd.Series:
+    either = counts["first"] + counts["second"] - both
+    return (both / either.where(either > 0, np.nan)).astype(float)

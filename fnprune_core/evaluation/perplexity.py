@@ -1,0 +1,154 @@
+"""Perplexity as a stream of partial results, window by window, that can be gone on with."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+from transformers import PreTrainedModel
+
+from fnprune_core.errors import NonFiniteError
+from fnprune_core.evaluation.results import (
+    PairedDifference,
+    Perplexity,
+    Protocol,
+    documents_of,
+    domains_of,
+    paired_by_domain,
+    paired_difference,
+)
+from fnprune_core.models.architectures import weight_of
+from fnprune_core.progress import NEVER, CancelToken
+from fnprune_core.recording.recording import batches_of, stacked_ids
+from fnprune_core.texts.cutting import Windows
+
+__all__ = [
+    "PairedDifference",
+    "Perplexity",
+    "Protocol",
+    "paired_by_domain",
+    "paired_difference",
+    "perplexity",
+    "perplexity_stream",
+    "protocol_of",
+]
+
+Context = Callable[[], AbstractContextManager[Any]]
+
+
+def protocol_of(model: PreTrainedModel, windows: Windows) -> Protocol:
+    """Return how this model's perplexity on these windows is measured."""
+    return Protocol(
+        text_sha256=windows.text_sha256,
+        n_tokens=windows.n_tokens - windows.n_windows,
+        n_windows=windows.n_windows,
+        window=windows.window,
+        adds_bos=windows.adds_bos,
+        dtype=str(next(model.parameters()).dtype).removeprefix("torch."),
+        device=weight_of(model.get_input_embeddings()).device.type,
+    )
+
+
+def perplexity_stream(
+    model: PreTrainedModel,
+    windows: Windows,
+    *,
+    batch_size: int = 4,
+    context: Context = nullcontext,
+    so_far: Perplexity | None = None,
+    cancel: CancelToken = NEVER,
+) -> Iterator[Perplexity]:
+    """Yield the perplexity of all windows read so far, batch by batch; the last is the whole.
+
+    All predictions of each window count, weighted by tokens. Domains are read in turn, so that
+    each partial result tells something of all.
+
+    Parameters
+    ----------
+    context : callable
+        Returns a context manager that is entered around each forward pass (``silenced`` for a
+        preview, or of nothing to hold the lock of a shared model); it is never open while a
+        result is handed out.
+    so_far : Perplexity, optional
+        A partial result under the same protocol, to go on from; of another one it is put aside.
+
+    Raises
+    ------
+    NonFiniteError
+        If a loss is not finite, naming the window.
+    """
+    device = weight_of(model.get_input_embeddings()).device
+    protocol = protocol_of(model, windows)
+    nll = np.full(windows.n_windows, np.nan)
+    if so_far is not None and so_far.protocol == protocol:
+        nll[so_far.windows] = so_far.window_nll
+    documents, domains = documents_of(windows), domains_of(windows)
+
+    def result() -> Perplexity:
+        read = np.flatnonzero(~np.isnan(nll))
+        return Perplexity(
+            window_nll=nll[read],
+            window_tokens=(np.diff(windows.starts)[read] - 1).astype(np.int64),
+            groups=documents[read],
+            protocol=protocol,
+            windows=read,
+            domains=domains[read],
+            domain_names=windows.domain_names,
+        )
+
+    if not np.isnan(nll).any():
+        yield result()
+    for batch in _in_turn(list(batches_of(windows, batch_size)), domains):
+        if not np.isnan(nll[batch]).any():
+            continue
+        cancel.raise_if_cancelled()
+        ids = stacked_ids(windows, batch).to(device)
+        with context(), torch.inference_mode():
+            logits = model(ids, use_cache=False).logits
+        nll[batch] = [
+            _loss(row, of, window) for row, of, window in zip(logits, ids, batch, strict=True)
+        ]
+        del logits
+        yield result()
+
+
+def _in_turn(batches: list[range], domains: NDArray[np.int64]) -> list[range]:
+    """Return batches dealt over the domains that they begin in."""
+    seen: dict[int, int] = {}
+    turns = []
+    for batch in batches:
+        domain = int(domains[batch.start])
+        turns.append((seen.get(domain, 0), domain, batch))
+        seen[domain] = seen.get(domain, 0) + 1
+    return [batch for _, _, batch in sorted(turns, key=lambda turn: turn[:2])]
+
+
+def _loss(logits: torch.Tensor, ids: torch.Tensor, window: int) -> float:
+    """Return the sum of −log p of a window's predictions; the vocabulary is wide: one at a time."""
+    losses = functional.cross_entropy(logits[:-1].float(), ids[1:], reduction="none")
+    total = float(losses.cpu().double().sum())
+    if not np.isfinite(total):
+        raise NonFiniteError(
+            f"The loss of window {window} is not finite.",
+            hint="Evaluate in float32 or bfloat16 (--dtype).",
+        )
+    return total
+
+
+def perplexity(
+    model: PreTrainedModel,
+    windows: Windows,
+    *,
+    batch_size: int = 4,
+    context: Context = nullcontext,
+    cancel: CancelToken = NEVER,
+) -> Perplexity:
+    """Return the last result of `perplexity_stream`."""
+    stream = perplexity_stream(
+        model, windows, batch_size=batch_size, context=context, cancel=cancel
+    )
+    return deque(stream, maxlen=1).pop()  # there is at least one window

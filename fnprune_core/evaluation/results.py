@@ -1,0 +1,340 @@
+"""Losses by window: perplexity with its standard error, by domain, and paired differences."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fnprune_core.errors import CorruptArtifactError, NonFiniteError, SettingsError
+from fnprune_core.recording.sessions import document_codes
+from fnprune_core.storage import (
+    MANIFEST,
+    manifest_of,
+    new_folder,
+    read_json,
+    read_manifest,
+    write_json,
+)
+from fnprune_core.texts.cutting import Windows
+
+MIN_DOCUMENTS = 20
+N_BLOCKS = 20
+RESULT_FILE = "perplexity.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protocol:
+    """How a perplexity was measured; two results compare only under the same one."""
+
+    text_sha256: str
+    n_tokens: int
+    n_windows: int
+    window: int
+    adds_bos: bool
+    dtype: str
+    device: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Perplexity:
+    """Perplexity over the windows read so far.
+
+    Parameters
+    ----------
+    window_nll : ndarray (windows so far,)
+        Sum of −log p in nats of all predictions of each window.
+    window_tokens : ndarray (windows so far,)
+        Number of predictions, a window's length minus one.
+    groups : ndarray (windows so far,)
+        The document of each window, the unit of resampling where there are enough. Parts of one
+        text are one document.
+    protocol : Protocol
+        Of the whole evaluation.
+    windows : ndarray (windows so far,), optional
+        Which windows of the text they are, ascending; the first ones if not given.
+    domains : ndarray (windows so far,), optional
+        The domain of each window, into `domain_names`.
+    domain_names : tuple of str
+        Empty where the domains are not known: results of before they were stored.
+    failure : str
+        Why it could not be read to its end; empty as a rule. A result that failed has no
+        perplexity, and never will.
+    """
+
+    window_nll: NDArray[np.float64]
+    window_tokens: NDArray[np.int64]
+    groups: NDArray[np.int64]
+    protocol: Protocol
+    windows: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    domains: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    domain_names: tuple[str, ...] = ()
+    failure: str = ""
+
+    def __post_init__(self) -> None:
+        n = len(self.window_nll)
+        if not len(self.windows):
+            object.__setattr__(self, "windows", np.arange(n))
+        if not len(self.domains):
+            object.__setattr__(self, "domains", np.zeros(n, dtype=np.int64))
+
+    @property
+    def nll_sum(self) -> float:
+        """Sum of −log p, nats."""
+        return float(self.window_nll.sum())
+
+    @property
+    def n_tokens(self) -> int:
+        """Number of predictions so far."""
+        return int(self.window_tokens.sum())
+
+    @property
+    def n_windows_total(self) -> int:
+        """Windows of the whole evaluation."""
+        return self.protocol.n_windows
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every window was read."""
+        return not self.failure and len(self.window_nll) == self.protocol.n_windows
+
+    @property
+    def mean_nll(self) -> float:
+        """Nats per token; NaN if it failed or nothing was read."""
+        return float("nan") if self.failure or not self.n_tokens else self.nll_sum / self.n_tokens
+
+    @property
+    def perplexity(self) -> float:
+        """Exp of the mean −log p; NaN if it failed or nothing was read."""
+        return float(np.exp(self.mean_nll))
+
+    @property
+    def mean_error(self) -> float:
+        """Standard error of the nats per token; NaN with a single block.
+
+        Over documents where there are at least 20, else over contiguous blocks of windows.
+        """
+        return _ratio_error(self.window_nll, self.window_tokens, self.groups)
+
+    @property
+    def standard_error(self) -> float:
+        """Standard error of the perplexity (delta method); NaN with a single block."""
+        return self.perplexity * self.mean_error
+
+    @property
+    def resampling_unit(self) -> str:
+        """What the standard error resamples: documents, or blocks of windows."""
+        return "documents" if _has_enough_documents(self.groups) else "blocks of windows"
+
+    def restricted_to(self, chosen: NDArray[np.integer]) -> "Perplexity":
+        """Return the result over some of the windows read, those of one domain for instance.
+
+        Parameters
+        ----------
+        chosen : ndarray of int
+            Places among the windows so far.
+        """
+        return replace(
+            self,
+            window_nll=self.window_nll[chosen],
+            window_tokens=self.window_tokens[chosen],
+            groups=self.groups[chosen],
+            windows=self.windows[chosen],
+            domains=self.domains[chosen],
+            protocol=replace(
+                self.protocol,
+                n_windows=len(chosen),
+                n_tokens=int(self.window_tokens[chosen].sum()),
+            ),
+        )
+
+    def by_domain(self) -> dict[str, "Perplexity"]:
+        """Return the result of each domain of which a window was read, in the text's order."""
+        parts = {
+            name: np.flatnonzero(self.domains == i) for i, name in enumerate(self.domain_names)
+        }
+        return {name: self.restricted_to(part) for name, part in parts.items() if len(part)}
+
+    def described_by(self, windows: Windows) -> "Perplexity":
+        """Return the result with the documents and domains of the text that it was read on."""
+        documents, domains = documents_of(windows), domains_of(windows)
+        return replace(
+            self,
+            groups=documents[self.windows],
+            domains=domains[self.windows],
+            domain_names=windows.domain_names,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it as a JSON object."""
+        return {
+            "window_nll": self.window_nll.tolist(),
+            "window_tokens": self.window_tokens.tolist(),
+            "groups": self.groups.tolist(),
+            "windows": self.windows.tolist(),
+            "domains": self.domains.tolist(),
+            "domain_names": list(self.domain_names),
+            "failure": self.failure,
+            "protocol": asdict(self.protocol),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Perplexity":
+        """Return what `to_json` gave, or gave before it told windows and domains."""
+        n = len(value["window_nll"])
+        whole = {
+            name: np.asarray(value.get(name, default), dtype=np.int64)
+            for name, default in (("windows", range(n)), ("domains", np.zeros(n)))
+        }
+        result = cls(
+            window_nll=np.asarray(value["window_nll"], dtype=np.float64),
+            window_tokens=np.asarray(value["window_tokens"], dtype=np.int64),
+            groups=np.asarray(value["groups"], dtype=np.int64),
+            protocol=Protocol(**value["protocol"]),
+            windows=whole["windows"],
+            domains=whole["domains"],
+            domain_names=tuple(map(str, value.get("domain_names", ()))),
+            failure=str(value.get("failure", "")),
+        )
+        lengths = {len(a) for a in (result.window_tokens, result.groups, *whole.values())}
+        if lengths != {n}:
+            raise ValueError(f"{n} windows, but arrays of {sorted(lengths)}")
+        return result
+
+    def save(self, target: Path, inputs: dict[str, Any], facts: dict[str, Any]) -> None:
+        """Write the result as an artifact folder."""
+        with new_folder(target) as folder:
+            write_json(folder / RESULT_FILE, self.to_json())
+            manifest = manifest_of("evaluations", inputs, {**self._summary(), **facts})
+            write_json(folder / MANIFEST, manifest)
+
+    def renew(self, folder: Path) -> None:
+        """Write the result in place of the one in an artifact folder, with the same losses."""
+        write_json(folder / RESULT_FILE, self.to_json())
+        write_json(folder / MANIFEST, {**read_manifest(folder), **self._summary()})
+
+    def _summary(self) -> dict[str, Any]:
+        return {
+            "perplexity": _or_none(self.perplexity),
+            "standard_error": _or_none(self.standard_error),
+            "n_tokens": self.n_tokens,
+            "failure": self.failure,
+            "protocol": asdict(self.protocol),
+        }
+
+    @classmethod
+    def load(cls, folder: Path) -> "Perplexity":
+        """Read a result from its artifact folder."""
+        read_manifest(folder)
+        return cls.read(folder / RESULT_FILE)
+
+    @classmethod
+    def read(cls, path: Path) -> "Perplexity":
+        """Read a result from its JSON file."""
+        try:
+            return cls.from_json(read_json(path))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise CorruptArtifactError(
+                f"{path} is missing or damaged.", hint="Evaluate again."
+            ) from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairedDifference:
+    """Difference of two results on the same windows, in nats per token (first − second)."""
+
+    difference: float
+    standard_error: float
+
+
+def documents_of(windows: Windows) -> NDArray[np.int64]:
+    """Return the document of each window, parts of one text being one: (n_windows,)."""
+    first = windows.starts[:-1]
+    named = {
+        "document": np.array(windows.document_names, dtype=object)[windows.document_index[first]],
+        "domain": np.array(windows.domain_names, dtype=object)[windows.domain_index[first]],
+    }
+    return document_codes(pd.DataFrame(named))
+
+
+def domains_of(windows: Windows) -> NDArray[np.int64]:
+    """Return the domain of each window, into the text's names: (n_windows,)."""
+    return np.asarray(windows.domain_index[windows.starts[:-1]], dtype=np.int64)
+
+
+def paired_difference(a: Perplexity, b: Perplexity) -> PairedDifference:
+    """Return a − b in nats per token over the windows that both have read, with its error.
+
+    Raises
+    ------
+    SettingsError
+        If the two were not measured on the same windows under the same protocol.
+    NonFiniteError
+        If one of them failed.
+    """
+    first, second = _on_common_windows(a, b)
+    change = first.window_nll - second.window_nll
+    return PairedDifference(
+        difference=float(change.sum() / first.window_tokens.sum()),
+        standard_error=_ratio_error(change, first.window_tokens, first.groups),
+    )
+
+
+def paired_by_domain(a: Perplexity, b: Perplexity) -> dict[str, PairedDifference]:
+    """Return a − b in each domain of which both have read a window; as `paired_difference`."""
+    first, second = _on_common_windows(a, b)
+    others = replace(second, domains=first.domains, domain_names=first.domain_names).by_domain()
+    return {name: paired_difference(part, others[name]) for name, part in first.by_domain().items()}
+
+
+def _on_common_windows(a: Perplexity, b: Perplexity) -> tuple[Perplexity, Perplexity]:
+    for each in (a, b):
+        if each.failure:
+            raise NonFiniteError(each.failure, hint="What failed cannot be compared.")
+    first, second = asdict(a.protocol), asdict(b.protocol)
+    differing = [name for name in first if first[name] != second[name]]
+    common, in_a, in_b = np.intersect1d(a.windows, b.windows, return_indices=True)
+    if differing or not len(common):
+        raise SettingsError(
+            "These two results were measured differently: "
+            + "; ".join(f"{name} {first[name]}, {second[name]}" for name in differing)
+            + ("." if differing else "other windows of the text."),
+            hint="Evaluate both on the same text, window, dtype and device.",
+        )
+    one, other = a.restricted_to(in_a), b.restricted_to(in_b)
+    if not one.domain_names:  # of before: the other one knows the documents better
+        one = replace(
+            one, groups=other.groups, domains=other.domains, domain_names=other.domain_names
+        )
+    return one, other
+
+
+def _or_none(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+def _has_enough_documents(groups: NDArray[np.int64]) -> bool:
+    return len(np.unique(groups)) >= MIN_DOCUMENTS
+
+
+def _ratio_error(
+    values: NDArray[np.float64], tokens: NDArray[np.int64], groups: NDArray[np.int64]
+) -> float:
+    """Return the standard error of Σ values / Σ tokens over documents or blocks."""
+    if not len(values):
+        return float("nan")
+    if _has_enough_documents(groups):
+        _, unit = np.unique(groups, return_inverse=True)
+    else:
+        n_windows = len(values)
+        unit = np.arange(n_windows) * min(N_BLOCKS, n_windows) // max(n_windows, 1)
+    n_units = int(unit.max()) + 1
+    if n_units < 2:
+        return float("nan")
+    sums = np.bincount(unit, weights=values, minlength=n_units)
+    counts = np.bincount(unit, weights=tokens, minlength=n_units)
+    residual = sums - values.sum() / tokens.sum() * counts
+    return float(np.sqrt(n_units / (n_units - 1) * np.square(residual).sum()) / tokens.sum())

@@ -1,0 +1,334 @@
+"""What the dense model and a plan write from one prompt, side by side, kept in the workspace."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from fnprune_core.artifacts import open_plan, open_refits
+from fnprune_core.errors import CorruptArtifactError
+from fnprune_core.evaluation.generation import (
+    Condition,
+    Disagreement,
+    Generation,
+    Prompt,
+    Sampling,
+    disagreement,
+    encode,
+    first_difference,
+    generate_stream,
+)
+from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.models.silencing import silenced
+from fnprune_core.progress import NEVER, CancelToken
+from fnprune_core.storage import (
+    MANIFEST,
+    Workspace,
+    artifact_id,
+    manifest_of,
+    new_folder,
+    read_json,
+    read_manifest,
+    write_json,
+)
+from fnprune_core.texts.token_pieces import pieces_of
+
+DENSE, PRUNED = "dense", "pruned"
+BOTH = (DENSE, PRUNED)
+_TEXTS, _ARRAYS = "texts.json", "arrays.safetensors"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SideBySide:
+    """Two texts from one prompt, and what each model makes of both.
+
+    Parameters
+    ----------
+    prompt_ids : ndarray (n_prompt_tokens,)
+    written : mapping
+        By `DENSE` and `PRUNED`: the text of each model.
+    expected : mapping
+        By whose text is read: what both models expect at each of its tokens.
+    pieces : mapping
+        By whose text: what each token adds to it (see `pieces_of`).
+    words : mapping
+        What each token that is named anywhere says by itself.
+    plan_id : str
+        The plan that was given; another with the same cut writes the same.
+    """
+
+    prompt: Prompt
+    sampling: Sampling
+    prompt_ids: NDArray[np.int64]
+    written: Mapping[str, Generation]
+    expected: Mapping[str, Disagreement]
+    pieces: Mapping[str, tuple[str, ...]]
+    words: Mapping[int, str]
+    plan_id: str
+    model_name: str
+
+    @property
+    def first_difference(self) -> int | None:
+        """The first place at which the texts differ, or one has ended; None if they are alike."""
+        return first_difference(self.written[DENSE], self.written[PRUNED])
+
+    def text(self, whose: str) -> str:
+        """Return a text as one string."""
+        return "".join(self.pieces[whose])
+
+    def save(self, folder: Path) -> None:
+        """Write arrays and texts into a folder."""
+        arrays: dict[str, NDArray[Any]] = {"prompt_ids": self.prompt_ids}
+        for whose in BOTH:
+            for part in (self.written[whose], self.expected[whose]):
+                for name, values in _arrays_of(part).items():
+                    arrays[f"{whose}.{type(part).__name__}.{name}"] = np.ascontiguousarray(values)
+        save_file(arrays, folder / _ARRAYS)
+        texts = {
+            "prompt": asdict(self.prompt),
+            "sampling": asdict(self.sampling),
+            "pieces": {whose: list(self.pieces[whose]) for whose in BOTH},
+            "stop": {whose: self.written[whose].stop for whose in BOTH},
+            "words": {str(id): word for id, word in self.words.items()},
+            "plan_id": self.plan_id,
+            "model_name": self.model_name,
+        }
+        write_json(folder / _TEXTS, texts)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote."""
+        read_manifest(folder)  # refuses what another version wrote
+        try:
+            arrays, texts = load_file(folder / _ARRAYS), read_json(folder / _TEXTS)
+            return cls(
+                prompt=Prompt(**texts["prompt"]),
+                sampling=Sampling(**texts["sampling"]),
+                prompt_ids=arrays["prompt_ids"],
+                written={
+                    whose: Generation(**_read(arrays, whose, Generation), stop=texts["stop"][whose])
+                    for whose in BOTH
+                },
+                expected={
+                    whose: Disagreement(**_read(arrays, whose, Disagreement)) for whose in BOTH
+                },
+                pieces={whose: tuple(texts["pieces"][whose]) for whose in BOTH},
+                words={int(id): word for id, word in texts["words"].items()},
+                plan_id=texts["plan_id"],
+                model_name=texts["model_name"],
+            )
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise CorruptArtifactError(
+                f"{folder} is damaged: {error}.", hint="Delete it and generate again."
+            ) from error
+
+
+def _arrays_of(part: Generation | Disagreement) -> dict[str, NDArray[Any]]:
+    values = {field.name: getattr(part, field.name) for field in fields(part)}
+    return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+
+
+def _read(arrays: Mapping[str, NDArray[Any]], whose: str, kind: type) -> dict[str, Any]:
+    start = f"{whose}.{kind.__name__}."
+    return {name.removeprefix(start): v for name, v in arrays.items() if name.startswith(start)}
+
+
+def generate(
+    workspace: Workspace,
+    language_model: LanguageModel,
+    plan_id: str,
+    prompt: Prompt,
+    *,
+    sampling: Sampling = Sampling(),  # noqa: B008 - frozen
+    on_token: Callable[[str, Generation], None] = lambda whose, written: None,
+    cancel: CancelToken = NEVER,
+) -> str:
+    """Let the dense model and a plan continue a prompt, token by token in turn; return the id.
+
+    Found again by prompt, sampling, model and cut; the dense text is taken from an earlier plan's
+    result with the same prompt and sampling.
+
+    Parameters
+    ----------
+    on_token : callable
+        Told `DENSE` or `PRUNED` and the text so far, after each token of it.
+
+    Raises
+    ------
+    TextError, SettingsError
+        As `encode` does.
+    FingerprintMismatchError
+        If the plan is for another model.
+    """
+    made = open_plan(workspace, plan_id)
+    language_model.check_fingerprint(made.fingerprint, "plan")
+    sampling = canonical_sampling(sampling)
+    folder = workspace.existing("plans", plan_id)
+    inputs = {
+        "fingerprint": language_model.fingerprint,
+        "dtype": str(language_model.dtype),
+        "device": language_model.device.type,
+        "prompt": asdict(printable(prompt)),
+        "sampling": asdict(sampling),
+        "cut_key": read_manifest(folder)["cut_key"],
+    }
+    id = artifact_id("generations", inputs)
+    if workspace.has("generations", id):
+        return id
+    pruned = partial(silenced, language_model, made.removed, refits=open_refits(workspace, plan_id))
+    written = side_by_side(
+        language_model, prompt, pruned, sampling=sampling,
+        known=_dense_text(workspace, inputs), on_token=on_token, cancel=cancel,
+    )  # fmt: skip
+    result = replace(written, plan_id=folder.name)
+    facts = {"plan_id": folder.name, "model_name": language_model.name}
+    with new_folder(workspace.folder("generations", id)) as target:
+        result.save(target)
+        write_json(target / MANIFEST, manifest_of("generations", inputs, facts))
+    return id
+
+
+def side_by_side(
+    language_model: LanguageModel,
+    prompt: Prompt,
+    pruned: Condition,
+    *,
+    sampling: Sampling,
+    known: Generation | None = None,
+    on_token: Callable[[str, Generation], None] = lambda whose, written: None,
+    cancel: CancelToken = NEVER,
+) -> SideBySide:
+    """Return what the dense model and the model under a condition write, and make of both texts.
+
+    Parameters
+    ----------
+    pruned : callable
+        Returns the context of a forward pass that holds the model's lock, such as `silenced`.
+    known : Generation, optional
+        The dense text, where it was written before.
+    """
+    sampling, prompt_ids = canonical_sampling(sampling), encode(language_model, prompt)
+    written = _write_both(
+        language_model, prompt_ids, pruned, sampling=sampling, known=known,
+        on_token=on_token, cancel=cancel,
+    )  # fmt: skip
+    expected = _expectations(language_model, prompt_ids, written, pruned, cancel=cancel)
+    return SideBySide(
+        prompt=printable(prompt),
+        sampling=sampling,
+        prompt_ids=np.asarray(prompt_ids, dtype=np.int64),
+        written=written,
+        expected=expected,
+        pieces={
+            whose: text_pieces(language_model, prompt_ids, each.token_ids)
+            for whose, each in written.items()
+        },
+        words=_words(language_model, written, expected),
+        plan_id="",
+        model_name=language_model.name,
+    )
+
+
+def open_generation(workspace: Workspace, generation_id: str) -> SideBySide:
+    """Return two texts of the workspace; the id may be an unambiguous beginning."""
+    return SideBySide.load(workspace.existing("generations", generation_id))
+
+
+def text_pieces(
+    language_model: LanguageModel,
+    prompt_ids: Sequence[int],
+    token_ids: Sequence[int] | NDArray[np.int64],
+) -> tuple[str, ...]:
+    """Return what each token adds to a text that goes on from a prompt."""
+    ids = [prompt_ids[-1], *(int(i) for i in token_ids)]
+    return pieces_of(language_model.tokenizer, ids)[1:]
+
+
+def canonical_sampling(sampling: Sampling) -> Sampling:
+    """Return the sampling without what plays no part, so that equal texts have equal ids."""
+    return replace(sampling, top_p=1.0, seed=0) if sampling.temperature == 0 else sampling
+
+
+def printable(prompt: Prompt) -> Prompt:
+    """Return a prompt that can be written to a file: without lone halves of pairs."""
+    text, system = (
+        each.encode("utf-8", "replace").decode("utf-8") for each in (prompt.text, prompt.system)
+    )
+    return replace(prompt, text=text, system=system if prompt.is_chat else "")
+
+
+def _dense_text(workspace: Workspace, inputs: Mapping[str, Any]) -> Generation | None:
+    """Return what the dense model wrote for another plan from the same prompt, if it did."""
+    for entry in workspace.entries("generations"):
+        if {**entry.manifest["inputs"], "cut_key": inputs["cut_key"]} == inputs:
+            try:
+                return SideBySide.load(entry.path).written[DENSE]
+            except CorruptArtifactError:
+                continue
+    return None
+
+
+def _write_both(
+    language_model: LanguageModel,
+    prompt_ids: Sequence[int],
+    pruned: Condition,
+    *,
+    sampling: Sampling,
+    known: Generation | None,
+    on_token: Callable[[str, Generation], None],
+    cancel: CancelToken,
+) -> dict[str, Generation]:
+    """Let both models write, a token each in turn; a dense text that is known is told at once."""
+    streams = {
+        whose: generate_stream(
+            language_model, prompt_ids, sampling=sampling, condition=condition, cancel=cancel
+        )
+        for whose, condition in ((DENSE, None), (PRUNED, pruned))
+    }
+    if known is not None:
+        streams[DENSE] = iter((known,))
+    written: dict[str, Generation] = {}
+    while streams:
+        for whose in list(streams):
+            try:
+                written[whose] = next(streams[whose])
+            except StopIteration:
+                del streams[whose]
+                continue
+            on_token(whose, written[whose])
+    return written
+
+
+def _expectations(
+    language_model: LanguageModel,
+    prompt_ids: Sequence[int],
+    written: Mapping[str, Generation],
+    pruned: Condition,
+    *,
+    cancel: CancelToken,
+) -> dict[str, Disagreement]:
+    """Let both models read both texts."""
+    expected = {}
+    for whose, each in written.items():
+        cancel.raise_if_cancelled()
+        expected[whose] = disagreement(language_model, prompt_ids, each.token_ids, pruned=pruned)
+    return expected
+
+
+def _words(
+    language_model: LanguageModel,
+    written: Mapping[str, Generation],
+    expected: Mapping[str, Disagreement],
+) -> dict[int, str]:
+    """Return what each token says by itself: those of the texts, and the most probable ones."""
+    named = [each.token_ids for each in written.values()]
+    for each in (written, expected):
+        named += [told.top_ids.ravel() for told in each.values()]
+    ids = np.unique(np.concatenate(named))
+    return {int(id): str(language_model.tokenizer.decode([int(id)])) for id in ids}

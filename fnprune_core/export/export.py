@@ -1,0 +1,192 @@
+"""Take a pruned model away: a folder that other tools load, checked before it is announced."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from huggingface_hub import ModelCard
+from torch import Tensor
+
+from fnprune_core.errors import PlanError, StorageError
+from fnprune_core.export.forms import FORMS, ExportForm, form_named
+from fnprune_core.export.gguf import PROBE, gguf_name, reading_back, weight_type, write_gguf
+from fnprune_core.export.model_card import CardFacts, Figure, model_card
+from fnprune_core.export.reload_check import reload_elsewhere
+from fnprune_core.models import modeling_per_layer
+from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.models.silencing import Refit, silenced, without_refit
+from fnprune_core.plans.files import named_tensors, write_plan
+from fnprune_core.plans.plan import PruningPlan
+from fnprune_core.progress import Progress, ProgressEvent, ignore
+from fnprune_core.storage import check_free_space, new_folder, write_json
+
+__all__ = [
+    "FORMS",
+    "CardFacts",
+    "ExportForm",
+    "Figure",
+    "bytes_of",
+    "check_target",
+    "export_model",
+    "form_named",
+    "model_card",
+    "relative_difference",
+]
+
+DECISIONS_FILE = "decisions.json"
+
+_CHECKED_TOKENS = 64
+_CHECKED_TEXT = "The quick brown fox jumps over the lazy dog."
+_MODELING_FILE = Path(modeling_per_layer.__file__)
+
+
+def export_model(
+    language_model: LanguageModel,
+    plan: PruningPlan,
+    target: Path,
+    *,
+    form: str = "masked",
+    refits: Sequence[Refit] | None = None,
+    facts: CardFacts | None = None,
+    progress: Progress = ignore,
+) -> Path:
+    """Write a Hugging Face folder with weights, tokenizer, plan and model card; return it.
+
+    The folder is written under a temporary name, loaded in a fresh process that cannot import
+    fnprune, and compared with the silenced model's logits; it appears only when they agree.
+
+    Parameters
+    ----------
+    facts : CardFacts, optional
+        What the model card says was measured, and how the form gguf stores weights.
+
+    Raises
+    ------
+    StorageError
+        If `target` exists and is not empty, or there is no room.
+    PlanError
+        If the form does not take the plan (no home for its bias, different widths), or the
+        reloaded model disagrees.
+    """
+    row, facts = form_named(form), facts or CardFacts()
+    gguf = facts.weights if row.is_gguf else ""
+    refits = refits or without_refit(plan.layout.n_layers, plan.removed_groups)
+    held = (
+        sum(tensor.numel() for _, tensor in named_tensors(refits)) * language_model.dtype.itemsize
+    )
+    target = check_target(target, bytes_of(language_model, plan, form=form, weights=gguf) + held)
+    progress(ProgressEvent(stage="export", done=0, total=3, unit="steps"))
+    model = row.build(language_model, plan, refits=refits)
+    if target.is_dir():
+        target.rmdir()
+    with new_folder(target) as folder:
+        if row.is_gguf:
+            write_gguf(language_model, model, folder / gguf_name(gguf), weights=gguf)
+        else:
+            model.save_pretrained(folder)
+            language_model.tokenizer.save_pretrained(folder)
+        if row.brings_code:
+            shutil.copyfile(_MODELING_FILE, folder / _MODELING_FILE.name)
+        # As the exported weights have them: float32 would outweigh what pruning saves.
+        write_plan(folder, plan, refits, dtype=language_model.dtype)
+        for path in folder.glob("*.safetensors"):
+            path.chmod(0o644)  # safetensors writes for the owner alone
+        progress(ProgressEvent(stage="export", done=1, total=3, unit="steps"))
+        del model
+        difference = _check_reload(language_model, plan, refits, folder, gguf=gguf)
+        facts = replace(facts, difference=difference)
+        card = model_card(language_model, plan, form=form, facts=facts)
+        ModelCard(card).save(folder / "README.md")
+        if facts.decisions is not None:
+            write_json(folder / DECISIONS_FILE, facts.decisions)
+        progress(ProgressEvent(stage="export", done=2, total=3, unit="steps"))
+    progress(ProgressEvent(stage="export", done=3, total=3, unit="steps"))
+    return target
+
+
+def bytes_of(
+    language_model: LanguageModel, plan: PruningPlan, *, form: str, weights: str = "F16"
+) -> int:
+    """Return about how large the weights of an export are on disk."""
+    row, anatomy = form_named(form), language_model.anatomy()
+    share = 1 - plan.share_of_parameters if row.is_smaller else 1.0
+    each = anatomy.parameter_bytes / anatomy.n_parameters
+    if row.is_gguf:
+        each = weight_type(weights).bytes_each
+    return int(share * anatomy.n_parameters * each)
+
+
+def check_target(target: Path, needed_bytes: int) -> Path:
+    """Return a target's full path if an export can be written there.
+
+    Raises
+    ------
+    StorageError
+        If it exists and is not empty, its place cannot be written, or has no room.
+    """
+    target = Path(target).expanduser().resolve()
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise StorageError(
+            f"{target} exists already; nothing was written.", hint="Choose a new folder."
+        )
+    place = next(path for path in target.parents if path.exists())
+    if not place.is_dir():
+        raise StorageError(
+            f"{target} cannot be made: {place} is a file.", hint="Choose another folder."
+        )
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise StorageError(
+            f"There is no permission to write in {place}.", hint="Choose another folder."
+        )
+    check_free_space(target, needed_bytes)
+    return target
+
+
+def _check_reload(
+    language_model: LanguageModel,
+    plan: PruningPlan,
+    refits: Sequence[Refit],
+    folder: Path,
+    *,
+    gguf: str,
+) -> float:
+    """Return how far the logits of a fresh process are from the silenced model's, of their size."""
+    device, tokenizer = language_model.device, language_model.tokenizer
+    generator = torch.Generator().manual_seed(0)
+    vocabulary = int(language_model.model.config.vocab_size)
+    ids = torch.randint(vocabulary, (1, _CHECKED_TOKENS), generator=generator)
+    text = PROBE if gguf else _CHECKED_TEXT
+    actual, token_ids = reload_elsewhere(
+        folder,
+        ids,
+        text,
+        dtype=str(language_model.dtype).removeprefix("torch."),
+        device=str(device),
+        **(reading_back(language_model, weights=gguf) if gguf else {}),
+    )
+    if token_ids != tokenizer(text)["input_ids"]:
+        raise PlanError(
+            "The exported tokenizer reads a text differently; nothing was written.",
+            hint="Does the model's tokenizer need code of its own? Report it.",
+        )
+    with torch.inference_mode(), silenced(language_model, plan.removed, refits=refits):
+        expected = language_model.model(ids.to(device), use_cache=False).logits.cpu()
+    difference = relative_difference(actual, expected)
+    allowed = max(1e-4, 8 * torch.finfo(language_model.dtype).eps)
+    if gguf:
+        allowed = max(allowed, weight_type(gguf).tolerance)
+    if not difference < allowed:
+        raise PlanError(
+            f"The exported model's logits differ from the silenced model's by {difference:.2g} "
+            f"of their size (allowed {allowed:.2g}); nothing was written.",
+            hint="Export in float32 (--dtype float32); if it persists, report it.",
+        )
+    return difference
+
+
+def relative_difference(a: Tensor, b: Tensor) -> float:
+    """Return ‖a − b‖ / ‖b‖."""
+    return float((a.float() - b.float()).norm() / b.float().norm())

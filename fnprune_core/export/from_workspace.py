@@ -1,0 +1,126 @@
+"""A plan of the workspace taken away, with all that was measured of it."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from fnprune_core.artifacts import open_evaluation, open_plan, open_refits
+from fnprune_core.evaluation.compare import evaluations_of
+from fnprune_core.export.export import CardFacts, Figure, bytes_of, export_model
+from fnprune_core.export.forms import form_named
+from fnprune_core.export.gguf import why_no_gguf
+from fnprune_core.export.speed import open_speed, speeds_of
+from fnprune_core.models.attention import plain_heads_refusal
+from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.plans.decision_log import decisions_of
+from fnprune_core.plans.files import REFITS_FILE
+from fnprune_core.plans.plan import PruningPlan
+from fnprune_core.progress import Progress, ignore
+from fnprune_core.pruning.compensation import uses_bias
+from fnprune_core.storage import Workspace
+
+
+def export(
+    workspace: Workspace,
+    language_model: LanguageModel,
+    plan_id: str,
+    target: Path,
+    *,
+    form: str = "masked",
+    weights: str = "F16",
+    progress: Progress = ignore,
+) -> Path:
+    """Write a pruned model with what was measured of it; return its folder.
+
+    The model card has the perplexities of this very plan and of the dense model on the same
+    texts, and the plan's newest measured speed; the log of decisions lies beside it.
+
+    Parameters
+    ----------
+    weights : str
+        How the form gguf stores weights.
+    """
+    made = open_plan(workspace, plan_id)
+    language_model.check_fingerprint(made.fingerprint, "plan")
+    return export_model(
+        language_model,
+        made,
+        target,
+        form=form,
+        refits=open_refits(workspace, plan_id),
+        facts=_facts(workspace, workspace.existing("plans", plan_id).name, weights),
+        progress=progress,
+    )
+
+
+def export_bytes(
+    workspace: Workspace,
+    language_model: LanguageModel,
+    plan_id: str,
+    *,
+    form: str,
+    weights: str = "F16",
+) -> int:
+    """Return about what an export takes on disk, its compensation beside the weights included."""
+    beside = (workspace.existing("plans", plan_id) / REFITS_FILE).stat().st_size
+    held = beside * language_model.dtype.itemsize // torch.float32.itemsize
+    made = open_plan(workspace, plan_id)
+    return bytes_of(language_model, made, form=form, weights=weights) + held
+
+
+def why_no_form(language_model: LanguageModel, made: PruningPlan, form: str) -> str:
+    """Return why a model's family has no place for a plan in a form, or "": for telling before.
+
+    That layers must be alike, and widths rounded, is no reason: the plan can be made again.
+    """
+    row, architecture = form_named(form), language_model.architecture
+    if row.brings_code:
+        return ""
+    has_bias = uses_bias(made.settings.compensation, intercept=made.settings.intercept)
+    homes = [architecture.bias_home]
+    if made.n_removed_groups:
+        homes.append(architecture.attention.bias_home)
+    if has_bias and "none" in homes:
+        return (
+            f"{architecture.family} models have no place for the bias of this plan's compensation. "
+            "Plan with none, or with least squares without intercept."
+        )
+    if row.is_alike and made.n_removed_groups:
+        refusal = plain_heads_refusal(
+            language_model.model,
+            architecture,
+            language_model.attention,
+            max(made.kept_group_counts),
+        )
+        if refusal:
+            return f"{refusal[0].upper()}{refusal[1:]}. Plan without pruning attention."
+    if not row.is_gguf:
+        return ""
+    if has_bias:
+        return "The bias of this plan's compensation would not be read back from a GGUF file."
+    return why_no_gguf(language_model)
+
+
+def _facts(workspace: Workspace, plan_id: str, weights: str) -> CardFacts:
+    figures = []
+    for label, id in evaluations_of(workspace, plan_id).items():
+        result = open_evaluation(workspace, id)
+        figures.append(
+            Figure(
+                label=label,
+                perplexity=result.perplexity,
+                standard_error=result.standard_error,
+                protocol=asdict(result.protocol),
+            )
+        )
+    newest = next(iter(speeds_of(workspace, plan_id)), None)
+    speed = None if newest is None else open_speed(workspace, newest)
+    decisions = decisions_of(workspace, plan_id)
+    return CardFacts(
+        figures=figures,
+        speeds=() if speed is None else speed.rows(),
+        speed_protocol="" if speed is None else speed.sentence(),
+        weights=weights,
+        decisions=decisions if decisions["decisions"] or decisions["name"] else None,
+    )

@@ -1,0 +1,227 @@
+"""The README of an export: what was removed, by what rule, and what was measured of it."""
+
+import math
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import ModelCardData
+
+from fnprune_core.export.forms import ExportForm, form_named
+from fnprune_core.export.gguf import gguf_name, weight_type
+from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.models.modeling_per_layer import __name__ as _per_layer
+from fnprune_core.plans.plan import PruningPlan
+
+_MODELING_FILE = _per_layer.rpartition(".")[2] + ".py"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A measured figure for the model card: what, its value and the protocol."""
+
+    label: str
+    perplexity: float
+    standard_error: float
+    protocol: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardFacts:
+    """What is known of an export beside its plan.
+
+    Parameters
+    ----------
+    figures : sequence of Figure
+        Perplexities of this plan and of the dense model.
+    speeds : sequence of mapping
+        Rows of a `Speed`, dense first.
+    speed_protocol : str
+        How these were measured, a sentence.
+    difference : float
+        Of the reloaded model's logits to the silenced model's, of their size; NaN if not checked.
+    weights : str
+        How the form gguf stores weights, a row of `WEIGHT_TYPES`.
+    decisions : mapping, optional
+        The log of decisions that led to the plan, as JSON values; written beside the card.
+    """
+
+    figures: Sequence[Figure] = ()
+    speeds: Sequence[Mapping[str, Any]] = ()
+    speed_protocol: str = ""
+    difference: float = math.nan
+    weights: str = "F16"
+    decisions: Mapping[str, Any] | None = None
+
+
+def _error_text(standard_error: float) -> str:
+    """Return the error, or say that a single block of windows gives none."""
+    return f"{standard_error:.2f}" if math.isfinite(standard_error) else "unknown"
+
+
+def model_card(
+    language_model: LanguageModel,
+    plan: PruningPlan,
+    *,
+    form: str,
+    facts: CardFacts | None = None,
+) -> str:
+    """Return the README of an export: what was removed, by what rule, and measured figures."""
+    facts = facts or CardFacts()
+    source = language_model.source
+    row = form_named(form)
+    is_hub_id = source.count("/") == 1 and not Path(source).expanduser().exists()
+    data = ModelCardData(
+        base_model=source if is_hub_id else None,
+        library_name="gguf" if row.is_gguf else "transformers",
+        pipeline_tag="text-generation",
+        tags=["pruned", "fnprune"],
+    )
+    lines = [
+        f"---\n{data.to_yaml()}\n---",
+        f"# {language_model.name}, pruned by functional networks",
+        f"{plan.n_removed} of {plan.layout.n_units} MLP units ({plan.achieved_ratio:.1%})"
+        f"{_heads(plan)} are removed; {plan.share_of_parameters:.1%} of all parameters. "
+        f"Form: {form} ({row.description})." + (f" {_widths(plan)}" if row.is_smaller else ""),
+        _use(row, form, facts.weights),
+        _choices(plan),
+        _measured(facts.figures),
+        *([_speeds(facts)] if facts.speeds else []),
+        *([_checked(facts.difference)] if math.isfinite(facts.difference) else []),
+        f"Made with fnprune {metadata.version('fnprune')}; `plan.json` says which units, and can "
+        "be applied again. Method: arXiv 2508.05239 and the sources named in fnprune's README.",
+    ]
+    return "\n\n".join(lines) + "\n"
+
+
+def _heads(plan: PruningPlan) -> str:
+    if not plan.n_removed_groups:
+        return ""
+    return (
+        f" and {plan.n_removed_groups} of {sum(plan.group_counts)} KV groups of attention heads "
+        f"({plan.achieved_attention_ratio:.1%})"
+    )
+
+
+def _widths(plan: PruningPlan) -> str:
+    dense, kept = plan.layout.widths, plan.kept_widths
+    text = (
+        f"Units a layer: {kept[0]} of {dense[0]}."
+        if len(set(kept)) == len(set(dense)) == 1
+        else f"Units a layer: {', '.join(map(str, kept))}."
+    )
+    if plan.n_removed_groups:
+        groups = sorted(set(plan.kept_group_counts))
+        each = groups if len(groups) == 1 else plan.kept_group_counts
+        text += f" KV groups a layer: {', '.join(map(str, each))}."
+    if plan.settings.multiple is not None:
+        text += (
+            f" Widths are rounded up to a multiple of {plan.settings.multiple}; "
+            f"{plan.settings.ratio:.1%} were to go."
+        )
+    return text
+
+
+def use_of(folder: Path | str, *, form: str, weights: str = "F16") -> dict[str, str]:
+    """Return how an export is used, each a text that can be run as it stands, by what it is for.
+
+    Parameters
+    ----------
+    folder : Path or str
+        Where it lies; the model card says FOLDER.
+    """
+    row, place = form_named(form), str(folder)
+    if row.is_gguf:
+        name = gguf_name(weights)
+        path = shlex.quote(str(Path(place) / name))
+        return {
+            "llama.cpp": f'llama-cli -m {path} -p "Once upon a time" -n 64\nllama-bench -m {path}',
+            "Python": "from transformers import AutoModelForCausalLM\n\n"
+            f"model = AutoModelForCausalLM.from_pretrained({place!r}, gguf_file={name!r})",
+        }
+    trust = ", trust_remote_code=True" if row.brings_code else ""
+    arguments = f"pretrained={place}{trust.replace(' ', '')}"
+    return {
+        "Python": "from transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
+        f"model = AutoModelForCausalLM.from_pretrained({place!r}{trust})\n"
+        f"tokenizer = AutoTokenizer.from_pretrained({place!r}{trust})",
+        "lm-eval": f"lm_eval --model hf --model_args {shlex.quote(arguments)} "
+        "--tasks arc_easy,piqa --batch_size 8",
+    }
+
+
+def _use(row: ExportForm, form: str, weights: str) -> str:
+    parts = use_of("FOLDER", form=form, weights=weights)
+    languages = {"Python": "python", "lm-eval": "sh", "llama.cpp": "sh"}
+    text = "\n\n".join(f"```{languages[what]}\n{code}\n```" for what, code in parts.items())
+    if row.is_gguf:
+        text = f"Weights: {weights} ({weight_type(weights).description}).\n\n{text}"
+    if row.brings_code:
+        text += (
+            f"\n\n`{_MODELING_FILE}` is the code that is trusted: it gives a stock model its "
+            "widths."
+        )
+    return text
+
+
+def _choices(plan: PruningPlan) -> str:
+    settings = plan.settings
+    return (
+        "| choice | value |\n|---|---|\n"
+        f"| score | {settings.score} |\n| allocation | {settings.allocation} |\n"
+        f"| compensation | {settings.compensation} |\n"
+        f"| sink units kept per layer | {settings.sink_units} |\n"
+        f"| networks preserved | {len(plan.preserved)} of {plan.n_networks} |\n"
+        f"| recording | {plan.recording_id} |\n| decomposition | {plan.decomposition_id} |\n"
+        f"| model fingerprint | {plan.fingerprint} |"
+    )
+
+
+def _measured(figures: Sequence[Figure]) -> str:
+    if not figures:
+        return "## Measured\n\nThis plan was not evaluated before it was exported."
+    rows = [
+        f"| {f.label} | {f.perplexity:.2f} ± {_error_text(f.standard_error)} | "
+        f"{f.protocol['n_tokens']} | {f.protocol['window']} | {f.protocol['dtype']} | "
+        f"`{f.protocol['text_sha256'][:12]}` |"
+        for f in figures
+    ]
+    return (
+        "## Measured\n\n| model | perplexity ± standard error | tokens | window | dtype | "
+        "text |\n|---|---|---|---|---|---|\n" + "\n".join(rows)
+    )
+
+
+def _speeds(facts: CardFacts) -> str:
+    rows = [
+        f"| {row['model']} | "
+        + "".join(
+            f"{row[f'{what}_tokens_per_s']:,.0f} | {ratio_text(row, what)} | "
+            for what in ("prefill", "decoding")
+        )
+        + f"{row['peak_bytes'] / 1e6:,.0f} MB |"
+        for row in facts.speeds
+    ]
+    return (
+        "## Speed\n\n| model | prefill, tokens/s | times dense | decoding, tokens/s | "
+        "times dense | peak memory |\n|---|---|---|---|---|---|\n"
+        + "\n".join(rows)
+        + f"\n\n{facts.speed_protocol}"
+    )
+
+
+def ratio_text(row: Mapping[str, Any], what: str) -> str:
+    """Return a paired ratio with the interval of its median, from a row of a `Speed`."""
+    low, high = row[f"{what}_ratio_interval"]
+    return f"{row[f'{what}_ratio']:.2f} ({low:.2f} to {high:.2f})"
+
+
+def _checked(difference: float) -> str:
+    return (
+        "## Checked\n\nLoaded in a fresh process without fnprune: its logits differ from those of "
+        f"the model with these units silenced by {difference:.1e} of their size, and its tokenizer "
+        "reads a text alike."
+    )

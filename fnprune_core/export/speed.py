@@ -1,0 +1,374 @@
+"""Measured speed and memory of the dense model and of a plan's copies, on this machine.
+
+Every model is a folder that a fresh process loads (`timing`): speeds are compared within rounds,
+in which all models run in alternating order, and memory is the peak of a process of its own.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any, Literal
+
+import torch
+from scipy.stats import quantile_test
+
+from fnprune_core.artifacts import open_plan, open_refits
+from fnprune_core.errors import CorruptArtifactError, FnpruneError, PlanError, SettingsError
+from fnprune_core.export.export import form_named
+from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.progress import NEVER, Cancelled, CancelToken, Progress, ProgressEvent, ignore
+from fnprune_core.storage import (
+    MANIFEST,
+    Workspace,
+    artifact_id,
+    check_free_space,
+    manifest_of,
+    new_folder,
+    read_json,
+    read_manifest,
+    storage_errors,
+    write_json,
+)
+
+DENSE = "dense"
+SPEED_FILE = "speed.json"
+_FEWEST_FOR_AN_INTERVAL = 6  # the chance that six of six lie on one side of the median is 2/64
+_PACKAGE = Path(__file__).parents[2]
+_ERROR = re.compile(r"[\w.]+(Error|Exception)\b")
+
+What = Literal["prefill", "decoding"]
+WHATS: tuple[What, ...] = ("prefill", "decoding")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeedSettings:
+    """How speed is measured.
+
+    Parameters
+    ----------
+    n_prefill : int
+        Tokens of the prompt, read in one pass.
+    n_decode : int
+        Tokens written after it, one by one, batch 1, on the cache of keys and values.
+    n_rounds : int
+        Rounds that count; one more warms up.
+    """
+
+    n_prefill: int = 512
+    n_decode: int = 64
+    n_rounds: int = 7
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if value < 1:
+                raise SettingsError(f"{name} must be 1 or more, got {value}.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ratio:
+    """Dense seconds over this model's, paired by round: above 1 is faster than dense.
+
+    `low` and `high` bound the median with 95 % confidence or a little more, whatever the
+    distribution (order statistics); of fewer than six rounds they are the range.
+    """
+
+    median: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpeed:
+    """What one model took.
+
+    Parameters
+    ----------
+    prefill_s, decoding_s : tuple of float
+        Seconds in each round: of the prompt, and of all tokens written after it.
+    peak_bytes : int
+        Most memory of a process that loads the model and uses it once; on a GPU, of the device.
+    bytes_before : int
+        Of it, what the process had before it loaded the model (Python and torch).
+    """
+
+    prefill_s: tuple[float, ...]
+    decoding_s: tuple[float, ...]
+    peak_bytes: int
+    bytes_before: int
+    n_parameters: int
+    parameter_bytes: int
+
+    def seconds(self, what: What) -> tuple[float, ...]:
+        """Return the seconds of each round."""
+        return self.prefill_s if what == "prefill" else self.decoding_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Speed:
+    """Speeds of several models measured together; the first is what the others are paired with.
+
+    Parameters
+    ----------
+    models : mapping
+        By label.
+    protocol : mapping
+        Tokens, rounds, dtype, device, threads and versions.
+    """
+
+    models: Mapping[str, ModelSpeed]
+    protocol: Mapping[str, Any]
+
+    def ratio(self, label: str, what: What) -> Ratio:
+        """Return how many times as fast as the first model this one is."""
+        first = next(iter(self.models.values())).seconds(what)
+        pairs = [a / b for a, b in zip(first, self.models[label].seconds(what), strict=True)]
+        low, high = min(pairs), max(pairs)
+        if len(pairs) >= _FEWEST_FOR_AN_INTERVAL:
+            interval: Any = quantile_test(pairs, p=0.5).confidence_interval(0.95)
+            low, high = float(interval.low), float(interval.high)
+        return Ratio(median=median(pairs), low=low, high=high)
+
+    def tokens_per_second(self, label: str, what: What) -> float:
+        """Return the median over rounds."""
+        n_tokens = self.protocol["n_prefill" if what == "prefill" else "n_decode"]
+        return float(n_tokens / median(self.models[label].seconds(what)))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one row a model, for tables and JSON."""
+        rows = []
+        for label, each in self.models.items():
+            row: dict[str, Any] = {"model": label}
+            for what in WHATS:
+                row[f"{what}_tokens_per_s"] = self.tokens_per_second(label, what)
+                ratio = self.ratio(label, what)
+                row[f"{what}_ratio"] = ratio.median
+                row[f"{what}_ratio_interval"] = [ratio.low, ratio.high]
+            rows.append(
+                {
+                    **row,
+                    "peak_bytes": each.peak_bytes,
+                    "bytes_before": each.bytes_before,
+                    "n_parameters": each.n_parameters,
+                    "parameter_bytes": each.parameter_bytes,
+                }
+            )
+        return rows
+
+    def sentence(self) -> str:
+        """Return how it was measured, for people."""
+        p = self.protocol
+        threads = "" if p["device"] != "cpu" else f", {p['threads']} threads"
+        spread = "95 % interval" if p["n_rounds"] >= _FEWEST_FOR_AN_INTERVAL else "range"
+        return (
+            f"Prompt of {p['n_prefill']} tokens, then {p['n_decode']} written one by one "
+            f"(batch 1, with cache), {p['dtype']} on {p['device_name']}{threads}, torch "
+            f"{p['torch']}; {p['n_rounds']} rounds in alternating order, ratios paired by round: "
+            f"median and {spread}. Memory: the peak of a fresh process."
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it as a JSON object."""
+        models = {label: asdict(each) for label, each in self.models.items()}
+        return {"models": models, "order": list(models), "protocol": dict(self.protocol)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Speed":
+        """Return what `to_json` gave."""
+        models = {}
+        for label in value["order"]:
+            held = dict(value["models"][label])
+            for name in ("prefill_s", "decoding_s"):
+                held[name] = tuple(held[name])
+            models[label] = ModelSpeed(**held)
+        return cls(models=models, protocol=value["protocol"])
+
+
+def time_folders(
+    folders: Mapping[str, Path],
+    *,
+    dtype: torch.dtype,
+    device: torch.device,
+    settings: SpeedSettings | None = None,
+    progress: Progress = ignore,
+    cancel: CancelToken = NEVER,
+) -> Speed:
+    """Return how fast the models in folders are, and what memory they take, in fresh processes.
+
+    Parameters
+    ----------
+    folders : mapping
+        Label to a folder with config and safetensors; the first is the reference of the ratios.
+
+    Raises
+    ------
+    FnpruneError
+        If a process ends without a result, saying why.
+    """
+    settings = settings or SpeedSettings()
+    asked = {
+        "what": "time",
+        "folders": {label: str(folder) for label, folder in folders.items()},
+        "dtype": str(dtype).removeprefix("torch."),
+        "device": str(device),
+        "threads": torch.get_num_threads(),
+        **asdict(settings),
+    }
+    memory = {}
+    for done, (label, folder) in enumerate(folders.items()):
+        event = ProgressEvent(stage="memory", done=done, total=len(folders), unit="models")
+        progress(event)
+        one = {**asked, "what": "memory", "folders": {label: str(folder)}}
+        memory[label] = _run(one, lambda done, total: None, cancel)
+
+    def report(done: int, total: int) -> None:
+        progress(ProgressEvent(stage="speed", done=done, total=total, unit="rounds"))
+
+    found = _run(asked, report, cancel)
+    models = {
+        label: ModelSpeed(
+            prefill_s=tuple(prefill for prefill, _ in found["seconds"][label]),
+            decoding_s=tuple(decoding for _, decoding in found["seconds"][label]),
+            **memory[label],
+            **found["facts"][label],
+        )
+        for label in folders
+    }
+    protocol = {**asdict(settings), "dtype": asked["dtype"], **found["machine"]}
+    return Speed(models=models, protocol=protocol)
+
+
+def _run(
+    asked: Mapping[str, Any], report: Callable[[int, int], None], cancel: CancelToken
+) -> dict[str, Any]:
+    """Return the result of `timing` in a process of its own, which a cancel ends."""
+    cancel.raise_if_cancelled()
+    path = os.pathsep.join(filter(None, (str(_PACKAGE), os.environ.get("PYTHONPATH"))))
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as said:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "fnprune_core.export.timing", json.dumps(asked)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            encoding="utf-8",
+            env={**os.environ, "PYTHONPATH": path, "TRANSFORMERS_VERBOSITY": "error"},
+        )
+        try:
+            for line in process.stdout or ():
+                if cancel.is_cancelled:
+                    raise Cancelled
+                value = json.loads(line)
+                if "result" in value:
+                    return dict(value["result"])
+                report(value["done"], value["total"])
+        finally:
+            process.kill()
+            process.communicate()
+        said.seek(0)
+        lines = [line.strip() for line in said if line.strip()]
+        errors = [line for line in lines if _ERROR.match(line)]  # the rest may be advice
+    raise FnpruneError(
+        "The process that measures speed ended without a result: "
+        f"{(errors or lines or [f'exit status {process.returncode}'])[-1].rstrip('.')}.",
+        hint="Is there memory for all the models at once? Measure fewer forms together.",
+    )
+
+
+def speed_forms(is_uniform: bool) -> tuple[str, ...]:
+    """Return the forms whose speed is worth measuring for a plan."""
+    return ("masked", "uniform" if is_uniform else "per-layer")
+
+
+def measure_speed(
+    workspace: Workspace,
+    language_model: LanguageModel,
+    plan_id: str,
+    *,
+    forms: Sequence[str] | None = None,
+    settings: SpeedSettings | None = None,
+    progress: Progress = ignore,
+    cancel: CancelToken = NEVER,
+) -> str:
+    """Measure dense and a plan's copies together on this machine; return the result's id.
+
+    Disk for a moment: the dense model and each copy. Measured anew each time: a machine has
+    good and bad days, and the newest counts.
+
+    Raises
+    ------
+    PlanError
+        If a form does not take the plan.
+    """
+    settings = settings or SpeedSettings()
+    made, refits = open_plan(workspace, plan_id), open_refits(workspace, plan_id)
+    language_model.check_fingerprint(made.fingerprint, "plan")
+    plan_id = workspace.existing("plans", plan_id).name
+    chosen = tuple(forms or speed_forms(made.is_uniform))
+    for form in chosen:
+        if form_named(form).is_gguf:
+            raise PlanError(
+                f"The form {form} is for other tools, whose speed is not measured here.",
+                hint="llama.cpp brings llama-bench for that.",
+            )
+    with storage_errors(workspace.root):
+        workspace.root.mkdir(parents=True, exist_ok=True)
+    needed = language_model.anatomy().parameter_bytes * (1 + len(chosen))
+    check_free_space(workspace.root, needed)
+    with tempfile.TemporaryDirectory(prefix=".unfinished-speed-", dir=workspace.root) as scratch:
+        folders = {DENSE: Path(scratch) / DENSE}
+        with language_model.lock, storage_errors(Path(scratch)):
+            language_model.model.save_pretrained(folders[DENSE])
+        for form in chosen:
+            folders[form] = Path(scratch) / form
+            with storage_errors(Path(scratch)):
+                form_named(form).build(language_model, made, refits=refits).save_pretrained(
+                    folders[form]
+                )
+        found = time_folders(
+            folders,
+            dtype=language_model.dtype,
+            device=language_model.device,
+            settings=settings,
+            progress=progress,
+            cancel=cancel,
+        )
+    return save_speed(workspace, found, cut_key=_cut_key(workspace, plan_id), plan_id=plan_id)
+
+
+def save_speed(workspace: Workspace, found: Speed, *, cut_key: str, plan_id: str) -> str:
+    """Keep a result beside the plan that it belongs to; return its id."""
+    inputs = {"cut_key": cut_key, "speed": found.to_json()}
+    id = artifact_id("speeds", inputs)
+    facts = {"plan_id": plan_id, "cut_key": cut_key, "rows": found.rows()}
+    with new_folder(workspace.folder("speeds", id)) as folder:
+        write_json(folder / SPEED_FILE, found.to_json())
+        write_json(folder / MANIFEST, manifest_of("speeds", {"cut_key": cut_key}, facts))
+    return id
+
+
+def open_speed(workspace: Workspace, id: str) -> Speed:
+    """Return a stored measurement."""
+    path = workspace.existing("speeds", id) / SPEED_FILE
+    try:
+        return Speed.from_json(read_json(path))
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise CorruptArtifactError(f"{path} is missing or damaged.", hint="Measure again.") from (
+            error
+        )
+
+
+def speeds_of(workspace: Workspace, plan_id: str) -> list[str]:
+    """Return the measurements of a plan, or of one that cuts the same, newest first."""
+    key = _cut_key(workspace, plan_id)
+    entries = workspace.entries("speeds")
+    return [entry.id for entry in entries if entry.manifest["cut_key"] == key]
+
+
+def _cut_key(workspace: Workspace, plan_id: str) -> str:
+    return str(read_manifest(workspace.existing("plans", plan_id))["cut_key"])

@@ -1,0 +1,4 @@
+"""Networks silenced and compared with matched random lesions.
+
+May import `pruning` and below.
+"""

@@ -1,0 +1,209 @@
+"""Lesions that take seconds, for teaching: a few short texts, each read by the changed model.
+
+No standard error can come from one text of a kind: a demonstration. `lesions` measures.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.errors import SettingsError
+from fnprune_core.evaluation.perplexity import perplexity
+from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.models.silencing import silenced
+from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
+from fnprune_core.recording.recording import Recording
+from fnprune_core.scores.units import ScoreInputs, magnitude, network_membership, sink_units
+from fnprune_core.texts.cutting import Document, Windows, cut_windows
+
+WINDOW = 160
+N_RANDOM = 2
+_N_SINKS = 4
+HEALTHY, LESION, RANDOM = "healthy", "lesion", "random lesion"
+#: Rules by which a share of units goes, and their names.
+RULES = ("random", "weights", "activity", "membership")
+
+Losses = dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Patient:
+    """A model, what was found in it, and the short texts that it reads.
+
+    Raises `FingerprintMismatchError` if the atlas is of another model.
+    """
+
+    language_model: LanguageModel
+    atlas: NetworkAtlas
+    recording: Recording
+    documents: Sequence[Document]
+
+    def __post_init__(self) -> None:
+        fingerprint = self.atlas.decomposition.fingerprint
+        self.language_model.check_fingerprint(fingerprint, "atlas")
+
+    @property
+    def spared(self) -> NDArray[np.bool_]:
+        """Units that serve attention sinks: controls and rules leave them alone."""
+        return sink_units(self.language_model, self.recording, _N_SINKS)
+
+
+def short_windows(language_model: LanguageModel, documents: Sequence[Document]) -> Windows:
+    """Cut short texts, one window each; several where the model reads less at once."""
+    window = min(WINDOW, language_model.context_size or WINDOW)
+    return cut_windows(
+        documents, language_model.tokenizer, window=window, n_dummy_tokens=0, allow_short=True
+    )
+
+
+def _losses(
+    language_model: LanguageModel,
+    windows: Windows,
+    removed: Sequence[NDArray[np.int64]] | None,
+    cancel: CancelToken,
+) -> dict[str, float]:
+    """Return nats per token of each domain, with units silenced or none."""
+
+    def context() -> AbstractContextManager[object]:
+        if removed is None:
+            held: AbstractContextManager[object] = language_model.lock
+            return held
+        return silenced(language_model, removed)
+
+    found = perplexity(language_model.model, windows, context=context, cancel=cancel)
+    return {name: part.mean_nll for name, part in found.by_domain().items()}
+
+
+def _read_each(
+    patient: Patient,
+    conditions: dict[str, NDArray[np.bool_] | None],
+    progress: Progress,
+    cancel: CancelToken,
+) -> Losses:
+    """Return the losses of each condition; each keeps some units, or is the healthy model."""
+    language_model = patient.language_model
+    windows = short_windows(language_model, patient.documents)
+    found: Losses = {}
+    for done, (name, keep) in enumerate(conditions.items()):
+        progress(
+            ProgressEvent(stage="reading", done=done, total=len(conditions), unit="conditions")
+        )
+        removed = None if keep is None else language_model.layout.removed_of(keep)
+        found[name] = _losses(language_model, windows, removed, cancel)
+    progress(
+        ProgressEvent(
+            stage="reading", done=len(conditions), total=len(conditions), unit="conditions"
+        )
+    )
+    return found
+
+
+def random_like(
+    keep: NDArray[np.bool_],
+    atlas: NetworkAtlas,
+    spared: NDArray[np.bool_],
+    rng: np.random.Generator,
+) -> NDArray[np.bool_]:
+    """Return units to keep such that as many of each layer go, at random, none of those spared."""
+    drawn = np.ones(len(keep), dtype=bool)
+    for layer in range(atlas.layout.n_layers):
+        units = atlas.layout.layer_slice(layer)
+        free = np.flatnonzero(~spared[units]) + units.start
+        n = min(int((~keep[units]).sum()), len(free))
+        drawn[rng.choice(free, size=n, replace=False)] = False
+    return drawn
+
+
+def lesion(
+    patient: Patient,
+    network: int,
+    *,
+    z: float = 3.0,
+    seed: int = 0,
+    progress: Progress = ignore,
+    cancel: CancelToken = NEVER,
+) -> Losses:
+    """Return nats per token by domain: healthy, one network silenced, and as many at random.
+
+    Sink units are spared in the random lesions, whose mean is returned: to hit one by chance
+    would tell of nothing else.
+
+    Raises
+    ------
+    SettingsError
+        If the network has no unit beyond the threshold.
+    """
+    atlas = patient.atlas
+    members = atlas.members(network, z=z)
+    if not len(members):
+        raise SettingsError(
+            f"Network {network} has no unit with |z| above {z:g}.", hint="Choose another one."
+        )
+    keep = np.ones(atlas.layout.n_units, dtype=bool)
+    keep[members] = False
+    spared, rng = patient.spared, np.random.default_rng(seed)
+    conditions: dict[str, NDArray[np.bool_] | None] = {HEALTHY: None, LESION: keep}
+    for number in range(N_RANDOM):
+        conditions[f"{RANDOM} {number}"] = random_like(keep, atlas, spared, rng)
+    found = _read_each(patient, conditions, progress, cancel)
+    drawn = [found.pop(f"{RANDOM} {number}") for number in range(N_RANDOM)]
+    found[RANDOM] = {name: float(np.mean([each[name] for each in drawn])) for name in drawn[0]}
+    return found
+
+
+def _rule_scores(inputs: ScoreInputs) -> dict[str, Callable[[], NDArray[np.float64]]]:
+    """Return the rules by name; higher stays."""
+    n_units = inputs.language_model.layout.n_units
+    std = inputs.recording.std.astype(np.float64)
+    return {
+        "random": lambda: np.random.default_rng(inputs.seed).random(n_units),
+        "weights": lambda: magnitude(inputs),
+        "activity": lambda: inputs.column_norms() * np.square(std),
+        "membership": lambda: network_membership(inputs),
+    }
+
+
+def prune_by_rules(
+    patient: Patient,
+    *,
+    ratio: float = 0.2,
+    seed: int = 0,
+    progress: Progress = ignore,
+    cancel: CancelToken = NEVER,
+) -> Losses:
+    """Return nats per token by domain: healthy, and with a share of each layer silenced by rules.
+
+    Sink units stay under every rule. Nothing is compensated.
+    """
+    atlas, spared = patient.atlas, patient.spared
+    inputs = ScoreInputs(
+        language_model=patient.language_model,
+        recording=patient.recording,
+        atlas=atlas,
+        preserved=tuple(range(atlas.n_networks)),
+        seed=seed,
+    )
+    conditions: dict[str, NDArray[np.bool_] | None] = {HEALTHY: None}
+    for name, score in _rule_scores(inputs).items():
+        values = np.where(spared, np.inf, score())
+        keep = np.ones(len(values), dtype=bool)
+        for layer in range(atlas.layout.n_layers):
+            units = atlas.layout.layer_slice(layer)
+            order = np.argsort(values[units], kind="stable")
+            keep[units.start + order[: int(ratio * len(order))]] = False
+        conditions[name] = keep
+    return _read_each(patient, conditions, progress, cancel)
+
+
+def changes(found: Losses) -> Losses:
+    """Return by how much each condition's loss is above the healthy model's: nats per token."""
+    healthy = found[HEALTHY]
+    return {
+        name: {domain: loss - healthy[domain] for domain, loss in losses.items()}
+        for name, losses in found.items()
+        if name != HEALTHY
+    }

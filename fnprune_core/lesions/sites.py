@@ -1,0 +1,308 @@
+"""Lesions: which units a network's lesion takes, and random lesions that match it."""
+
+import zlib
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas
+from fnprune_core.errors import SettingsError, TooFewTokensError
+from fnprune_core.evaluation.results import MIN_DOCUMENTS, N_BLOCKS, documents_of, domains_of
+from fnprune_core.lesions.statistics import Texts
+from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.models.silencing import silenced
+from fnprune_core.recording.recording import Recording
+from fnprune_core.scores.units import ScoreInputs, sink_units
+from fnprune_core.texts.cutting import Windows
+
+Target = Literal["zero", "mean"]
+TARGETS: tuple[Target, ...] = ("zero", "mean")
+#: Fewer documents, blocks or templates give no standard error worth the name.
+LEAST_UNITS = 4
+STRENGTHS = (-1.0, 1.0)
+_NEIGHBOURS = 8  # of like magnitude, among which a matched unit is drawn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lesion:
+    """What is scaled: the units of a network, or of several.
+
+    Parameters
+    ----------
+    networks : tuple of int
+    strength : float
+        1 silences, 0 leaves everything as it is, −1 doubles (the reverse of a lesion).
+    """
+
+    networks: tuple[int, ...]
+    strength: float = 1.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "networks", tuple(sorted(set(self.networks))))
+        if not self.networks:
+            raise SettingsError(
+                "A lesion needs a network, and none was chosen.",
+                hint="Choose at least one, or silence each in turn.",
+            )
+        if not STRENGTHS[0] <= self.strength <= STRENGTHS[1]:
+            raise SettingsError(
+                f"The strength of a lesion is from −1 to 1, got {self.strength:g}.",
+                hint="1 silences, 0.5 halves, 0 changes nothing, −1 doubles.",
+            )
+
+    @property
+    def factor(self) -> float:
+        """What the units' activations are multiplied by."""
+        return 1.0 - self.strength
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LesionSettings:
+    """What all lesions of a study share.
+
+    Parameters
+    ----------
+    z : float
+        A network's lesion takes its units with |z| above it.
+    towards : {"zero", "mean"}
+        What activations are scaled towards: nothing, as pruning does, or the unit's mean.
+    n_random : int
+        Matched random lesions for each lesion; two at least for a p-value.
+    sink_units : int
+        Units a layer that serve attention sinks and are spared by every lesion, random ones too:
+        one of them outweighs all others.
+    seed : int
+        Of the random lesions.
+    """
+
+    z: float = DEFAULT_THRESHOLD
+    towards: Target = "zero"
+    n_random: int = 4
+    sink_units: int = 4
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.z > 0:
+            raise SettingsError(f"The threshold on |z| must be above 0, got {self.z:g}.")
+        if self.towards not in TARGETS:
+            raise SettingsError(
+                f"Lesions scale towards {' or '.join(TARGETS)}, not {self.towards!r}."
+            )
+        for name in ("n_random", "sink_units", "seed"):
+            if getattr(self, name) < 0:
+                raise SettingsError(f"{name} must be 0 or more, got {getattr(self, name)}.")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings as JSON values."""
+        return asdict(self)
+
+
+class LesionSites:
+    """Where the lesions of an atlas are: units of networks, and others that match them.
+
+    Parameters
+    ----------
+    atlas : NetworkAtlas
+    recording : Recording
+        That the atlas was made from: means and deviations of units.
+    language_model : LanguageModel
+        The atlas's own; asked for the norms of its output columns.
+    settings : LesionSettings
+    """
+
+    def __init__(
+        self,
+        atlas: NetworkAtlas,
+        recording: Recording,
+        language_model: LanguageModel,
+        *,
+        settings: LesionSettings,
+    ) -> None:
+        language_model.check_fingerprint(atlas.decomposition.fingerprint, "atlas")
+        self.atlas, self.settings, self.layout = atlas, settings, atlas.layout
+        self._recording, self._model = recording, language_model
+
+    @cached_property
+    def sinks(self) -> NDArray[np.bool_]:
+        """The units that no lesion takes: (n_units,)."""
+        return sink_units(self._model, self._recording, self.settings.sink_units)
+
+    @cached_property
+    def magnitudes(self) -> NDArray[np.float64]:
+        """What silencing a unit changes in its layer's output: (n_units,).
+
+        Mean square over usable tokens, ‖W[:, j]‖² · E (x_j − c_j)², with c_j where activations are
+        scaled towards; towards the mean it is FLAP's score.
+        """
+        norms = ScoreInputs(language_model=self._model, recording=self._recording).column_norms()
+        power = np.square(self._recording.std.astype(np.float64))
+        if self.settings.towards == "zero":
+            power = power + np.square(self._recording.mean.astype(np.float64))
+        return np.asarray(norms * power)
+
+    @cached_property
+    def centre(self) -> NDArray[np.float32] | None:
+        """What activations are scaled towards: (n_units,), or None for 0."""
+        return None if self.settings.towards == "zero" else self._recording.mean
+
+    def members(self, networks: Sequence[int]) -> NDArray[np.bool_]:
+        """Return the units that a lesion of networks takes: (n_units,).
+
+        Raises
+        ------
+        SettingsError
+            If there is no such network or unit, or the lesion covers the whole model.
+        """
+        z, chosen = self.settings.z, np.zeros(self.layout.n_units, dtype=bool)
+        for network in networks:
+            chosen[self.atlas.members(network, z=z)] = True
+        chosen &= ~self.sinks
+        named = _named(networks)
+        if not chosen.any():
+            raise SettingsError(
+                f"The lesion of {named} takes no unit: none has |z| above {z:g}.",
+                hint="Lower the threshold, or choose other networks.",
+            )
+        alive = self.atlas.decomposition.alive & ~self.sinks
+        if chosen[alive].all():
+            raise SettingsError(
+                f"The lesion of {named} at |z| above {z:g} covers every unit: nothing of the "
+                "model would be left, and no random lesion could be set against it.",
+                hint="Choose fewer networks, or raise the threshold.",
+            )
+        return chosen
+
+    def random(self, networks: Sequence[int], draw: int) -> NDArray[np.bool_]:
+        """Return a random lesion that matches a lesion: as many units in each layer, (n_units,).
+
+        For each unit of the lesion one outside of it, in the same layer, is drawn among the
+        `_NEIGHBOURS` of most similar magnitude that are still free. The draw depends on seed,
+        networks and number alone, not on strength or order.
+
+        Raises
+        ------
+        SettingsError
+            If a layer has too few units outside of the lesion.
+        """
+        taken = self.members(networks)
+        free = self.atlas.decomposition.alive & ~self.sinks & ~taken
+        parts = (self.layout.split(part) for part in (taken, free, np.log(self.magnitudes + 1e-30)))
+        key = zlib.crc32(",".join(map(str, sorted(set(networks)))).encode())
+        rng = np.random.default_rng([self.settings.seed, key, draw])
+        chosen = np.zeros(self.layout.n_units, dtype=bool)
+        for layer, (inside, outside, size) in enumerate(zip(*parts, strict=True)):
+            if inside.sum() > outside.sum():
+                raise SettingsError(
+                    f"The lesion of {_named(networks)} takes {inside.sum():,} of "
+                    f"{len(inside):,} units of layer {layer}, and a random lesion of the same "
+                    f"size finds only {outside.sum():,} others there.",
+                    hint="Choose fewer networks, raise the threshold, or ask for no random "
+                    "lesions (they are then compared with the healthy model alone).",
+                )
+            matched = _match(size[inside], size[outside], rng)
+            chosen[self.layout.flat(layer, np.flatnonzero(outside)[matched])] = True
+        return chosen
+
+    def units(self, networks: Sequence[int], draw: int | None) -> NDArray[np.bool_]:
+        """Return the units of a lesion, or of one of its random lesions."""
+        return self.members(networks) if draw is None else self.random(networks, draw)
+
+    def silence(self, units: NDArray[np.bool_], lesion: Lesion) -> AbstractContextManager[None]:
+        """Return the context of one forward pass with units scaled as a lesion does."""
+        return silenced(
+            self._model,
+            self.layout.removed_of(~units),
+            factor=lesion.factor,
+            centre=self.centre,
+        )
+
+
+def _named(networks: Sequence[int]) -> str:
+    shown = ", ".join(map(str, networks[:6])) + (", …" if len(networks) > 6 else "")
+    return f"network {shown}" if len(networks) == 1 else f"networks {shown}"
+
+
+def _match(
+    wanted: NDArray[np.float64], offered: NDArray[np.float64], rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Return for each wanted value another index of an offered one near it, drawn at random."""
+    left = np.argsort(offered, kind="stable")
+    found = np.empty(len(wanted), dtype=np.int64)
+    for i in rng.permutation(len(wanted)):
+        values = offered[left]
+        place = int(np.searchsorted(values, wanted[i]))
+        low, high = max(place - _NEIGHBOURS, 0), min(place + _NEIGHBOURS, len(left))
+        nearest = low + np.argsort(np.abs(values[low:high] - wanted[i]), kind="stable")
+        pick = int(rng.choice(nearest[:_NEIGHBOURS]))
+        found[i] = left[pick]
+        left = np.delete(left, pick)
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Stimuli:
+    """What lesions are measured on: windows, in columns, with what is resampled.
+
+    Parameters
+    ----------
+    windows : Windows
+    texts : Texts
+        Column and unit of resampling of each window.
+    columns : tuple of str
+        Domains, or conditions of localizers.
+    unit : str
+        What is resampled, in words.
+    pairs : tuple of (int, int)
+        Columns that are compared for dissociations.
+    """
+
+    windows: Windows
+    texts: Texts
+    columns: tuple[str, ...]
+    unit: str
+    pairs: tuple[tuple[int, int], ...]
+
+
+def domain_stimuli(windows: Windows) -> Stimuli:
+    """Return windows in columns by domain; documents are resampled, or blocks of windows.
+
+    Raises
+    ------
+    TooFewTokensError
+        If a domain has too few windows for a standard error.
+    """
+    column, document = domains_of(windows), documents_of(windows)
+    names = windows.domain_names
+    unit, resampled = np.empty(windows.n_windows, dtype=np.int64), set()
+    for c, name in enumerate(names):
+        here = np.flatnonzero(column == c)
+        if len(np.unique(document[here])) >= MIN_DOCUMENTS:
+            unit[here], says = document[here], "documents"
+        else:
+            unit[here] = np.arange(len(here)) * min(N_BLOCKS, len(here)) // len(here)
+            says = "blocks of windows"
+        resampled.add(says)
+        if len(here) < LEAST_UNITS:
+            raise TooFewTokensError(
+                f"The domain {name} has {len(here)} window{'s' * (len(here) != 1)} of "
+                f"{windows.window} tokens; a standard error takes {LEAST_UNITS}.",
+                hint=f"Give more text of {name}, choose shorter windows, allow more windows, or "
+                "leave the domain out.",
+            )
+    return Stimuli(
+        windows=windows,
+        texts=Texts(
+            tokens=np.diff(windows.starts).astype(np.int64) - 1,
+            column=column,
+            unit=unit,
+            n_columns=len(names),
+        ),
+        columns=names,
+        unit=" or ".join(sorted(resampled)),
+        pairs=tuple((a, b) for a in range(len(names)) for b in range(a + 1, len(names))),
+    )

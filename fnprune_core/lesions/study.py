@@ -1,0 +1,305 @@
+"""A lesion study as it stands: losses of every lesion and its random ones, and what they say."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from fnprune_core.errors import CorruptArtifactError
+from fnprune_core.evaluation.results import Protocol
+from fnprune_core.lesions.sites import Lesion, LesionSettings
+from fnprune_core.lesions.statistics import (
+    DoubleDissociation,
+    Floats,
+    Tested,
+    Texts,
+    double_dissociations,
+    tested,
+)
+from fnprune_core.storage import read_json, read_manifest, write_json
+
+LEVEL = 0.05
+_ARRAYS, _FACTS = "losses.safetensors", "study.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a study is about: everything but its numbers.
+
+    Parameters
+    ----------
+    columns : tuple of str
+        Domains, or conditions of localizers.
+    pairs : tuple of (int, int)
+        Columns compared for dissociations.
+    unit : str
+        What is resampled, in words.
+    failures : tuple of str
+        Lesions whose loss was not finite, in words.
+    """
+
+    decomposition_id: str
+    model_name: str
+    lesions: tuple[Lesion, ...]
+    settings: LesionSettings
+    columns: tuple[str, ...]
+    pairs: tuple[tuple[int, int], ...]
+    unit: str
+    protocol: Protocol
+    failures: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the facts as JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Return what `to_json` gave."""
+        return cls(
+            **{
+                **value,
+                "lesions": tuple(
+                    Lesion(networks=tuple(each["networks"]), strength=each["strength"])
+                    for each in value["lesions"]
+                ),
+                "settings": LesionSettings(**value["settings"]),
+                "columns": tuple(value["columns"]),
+                "pairs": tuple((int(a), int(b)) for a, b in value["pairs"]),
+                "protocol": Protocol(**value["protocol"]),
+                "failures": tuple(value["failures"]),
+            }
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LesionStudy:
+    """Losses of L lesions, each with R random ones that match it, on W windows.
+
+    Parameters
+    ----------
+    facts : Facts
+    texts : Texts
+    healthy : ndarray (W,)
+        Sum of −log p of each window, nats; NaN where not yet read.
+    nll : ndarray (L, 1 + R, W)
+        The lesion itself first; NaN where not yet read.
+    n_units : ndarray (L,)
+        Units of each lesion.
+    magnitude : ndarray (L, 1 + R)
+        Sum of what its units give to their layers' outputs (`LesionSites.magnitudes`).
+    """
+
+    facts: Facts
+    texts: Texts
+    healthy: Floats
+    nll: Floats
+    n_units: NDArray[np.int64]
+    magnitude: Floats
+
+    @property
+    def lesions(self) -> tuple[Lesion, ...]:
+        """What was scaled, row by row."""
+        return self.facts.lesions
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Domains or conditions."""
+        return self.facts.columns
+
+    @property
+    def is_done(self) -> NDArray[np.bool_]:
+        """Which lesions and random lesions were read: (L, 1 + R)."""
+        return np.asarray(np.isfinite(self.nll).all(axis=2))
+
+    @property
+    def n_done(self) -> int:
+        """Lesions and random lesions that were read."""
+        return int(self.is_done.sum())
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all were read; those that failed do not come any more."""
+        return self.n_done + len(self.facts.failures) == self.is_done.size
+
+    @cached_property
+    def healthy_loss(self) -> Floats:
+        """Nats per token of the healthy model: (C,)."""
+        return self.texts.means(self.healthy)
+
+    @cached_property
+    def change(self) -> Floats:
+        """Loss change from healthy in nats per token: (L, 1 + R, C)."""
+        return self.texts.means(self.nll - self.healthy)
+
+    @cached_property
+    def change_error(self) -> Floats:
+        """Standard error of `change` over the texts, paired by window: (L, 1 + R, C)."""
+        return self.texts.errors(self.nll - self.healthy)
+
+    @cached_property
+    def effects(self) -> Tested:
+        """Each lesion's excess over its random lesions, tested: fields of shape (L, C)."""
+        return self._tested(self._each_column)
+
+    @cached_property
+    def contrasts(self) -> Tested:
+        """Excess in one column less excess in another, tested: fields of shape (L, pairs)."""
+        return self._tested(list(self.facts.pairs))
+
+    @cached_property
+    def null_p(self) -> Floats:
+        """P of each random lesion against the others of its lesion: (R, L, C).
+
+        They are what the null hypothesis says a lesion is, so that one in twenty may be below
+        0.05; NaN with fewer than three.
+        """
+        n_random = self.nll.shape[1] - 1
+        if n_random < 3:
+            return np.full((n_random, len(self.lesions), len(self.columns)), np.nan)
+        found = []
+        for draw in range(1, n_random + 1):
+            others = [r for r in range(1, n_random + 1) if r != draw]
+            found.append(self._tested(self._each_column, row=draw, others=others).p)
+        return np.stack(found)
+
+    @property
+    def _each_column(self) -> list[tuple[int, int | None]]:
+        return [(c, None) for c in range(len(self.columns))]
+
+    @cached_property
+    def dissociations(self) -> list[DoubleDissociation]:
+        """Double dissociations at a rate of false discoveries of `LEVEL`, the clearest first."""
+        return double_dissociations(self.contrasts, self.effects, self.facts.pairs, level=LEVEL)
+
+    def _tested(
+        self,
+        pairs: Sequence[tuple[int, int | None]],
+        *,
+        row: int = 0,
+        others: Sequence[int] | None = None,
+    ) -> Tested:
+        """Test excesses (a, None) or contrasts of excesses (a, b) of all lesions together.
+
+        `row` and `others`: which reading of each lesion is held against which.
+        """
+        shape = (len(self.lesions), len(pairs))
+        against = list(others) if others is not None else list(range(1, self.nll.shape[1]))
+        above = self.nll[:, row] - _mean(self.nll[:, against])
+        excess, error = self.texts.means(above), self.texts.errors(above)
+        random, units = self.change[:, against], self.texts.n_units()
+        difference, errors = np.empty(shape), np.empty(shape)
+        spread, freedom = np.empty((len(against), *shape)), np.empty(shape, dtype=np.int64)
+        for j, (a, b) in enumerate(pairs):
+            difference[:, j], errors[:, j] = excess[:, a], error[:, a]
+            spread[:, :, j], freedom[:, j] = random[:, :, a].T, units[a] - 1
+            if b is not None:
+                difference[:, j] -= excess[:, b]
+                errors[:, j] = np.hypot(error[:, a], error[:, b])
+                spread[:, :, j] -= random[:, :, b].T
+                freedom[:, j] = min(units[a], units[b]) - 1
+        size = np.repeat(np.log(np.maximum(self.magnitude[:, 0], 1e-30)), len(pairs))
+        column = np.tile(np.arange(len(pairs)), len(self.lesions))
+        found = tested(
+            difference.ravel(),
+            spread.reshape(len(against), difference.size),
+            errors.ravel(),
+            text_freedom=freedom.ravel(),
+            trend=np.column_stack([size, *(column == j for j in range(1, len(pairs)))]),
+        )
+        return found.reshaped(shape)
+
+    def table(self) -> pd.DataFrame:
+        """Return one row a lesion and column, with everything that was found of it.
+
+        Columns: networks, strength, units, column, healthy (nats per token), change and
+        change_error, random (mean change of the random lesions), random_sd, excess, text_error,
+        lesion_error, p, q, magnitude_ratio (random over lesion).
+        """
+        rows, effects = [], self.effects
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean = _mean(self.change[:, 1:])
+            n = np.isfinite(self.change[:, 1:]).sum(axis=1)
+            sd = np.sqrt(np.nansum(np.square(self.change[:, 1:] - mean[:, None]), axis=1) / (n - 1))
+            ratio = _mean(self.magnitude[:, 1:]) / self.magnitude[:, 0]
+        for i, lesion in enumerate(self.lesions):
+            for c, name in enumerate(self.columns):
+                rows.append(
+                    {
+                        "networks": " ".join(map(str, lesion.networks)),
+                        "strength": lesion.strength,
+                        "units": int(self.n_units[i]),
+                        "column": name,
+                        "healthy": self.healthy_loss[c],
+                        "change": self.change[i, 0, c],
+                        "change_error": self.change_error[i, 0, c],
+                        "random": mean[i, c],
+                        "random_sd": sd[i, c],
+                        "excess": effects.excess[i, c],
+                        "text_error": effects.text_error[i, c],
+                        "lesion_error": effects.lesion_error[i, c],
+                        "p": effects.p[i, c],
+                        "q": effects.q[i, c],
+                        "magnitude_ratio": ratio[i],
+                    }
+                )
+        return pd.DataFrame(rows)
+
+    def row_of(self, networks: Sequence[int], *, strength: float = 1.0) -> int | None:
+        """Return the row of a lesion, or None."""
+        wanted = Lesion(networks=tuple(networks), strength=strength)
+        return self.lesions.index(wanted) if wanted in self.lesions else None
+
+    def with_failure(self, text: str) -> "LesionStudy":
+        """Return the study with one more lesion that cannot be read."""
+        return replace(self, facts=replace(self.facts, failures=(*self.facts.failures, text)))
+
+    def save(self, folder: Path) -> None:
+        """Write numbers and facts into a folder."""
+        arrays = {
+            "nll": self.nll,
+            "healthy": self.healthy,
+            "n_units": self.n_units,
+            "magnitude": self.magnitude,
+            "tokens": self.texts.tokens,
+            "column": self.texts.column,
+            "unit": self.texts.unit,
+        }
+        save_file(
+            {name: np.ascontiguousarray(value) for name, value in arrays.items()}, folder / _ARRAYS
+        )
+        write_json(folder / _FACTS, self.facts.to_json())
+
+    @classmethod
+    def load(cls, folder: Path, *, is_partial: bool = False) -> Self:
+        """Read what `save` wrote; a partial one has no manifest yet."""
+        if not is_partial:
+            read_manifest(folder)
+        try:
+            arrays = load_file(folder / _ARRAYS)
+            facts = Facts.from_json(read_json(folder / _FACTS))
+            texts = {name: arrays[name] for name in ("tokens", "column", "unit")}
+            return cls(
+                facts=facts,
+                texts=Texts(**texts, n_columns=len(facts.columns)),
+                healthy=arrays["healthy"],
+                nll=arrays["nll"],
+                n_units=arrays["n_units"],
+                magnitude=arrays["magnitude"],
+            )
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise CorruptArtifactError(
+                f"{folder} is damaged: {error}.", hint="Delete it and run the study again."
+            ) from error
+
+
+def _mean(values: Floats) -> Floats:
+    """Return the mean over axis 1 of what is finite; NaN where nothing is."""
+    n = np.isfinite(values).sum(axis=1)
+    return np.asarray(np.where(n > 0, np.nansum(values, axis=1) / np.maximum(n, 1), np.nan))

@@ -1,0 +1,124 @@
+"""What a model writes under a lesion, beside what it writes healthy, kept in the workspace."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+from fnprune_core.artifacts import open_atlas, open_recording
+from fnprune_core.errors import CorruptArtifactError
+from fnprune_core.evaluation.generation import Generation, Prompt, Sampling
+from fnprune_core.evaluation.side_by_side import (
+    DENSE,
+    SideBySide,
+    canonical_sampling,
+    printable,
+    side_by_side,
+)
+from fnprune_core.lesions.sites import Lesion, LesionSettings, LesionSites
+from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.progress import NEVER, CancelToken
+from fnprune_core.storage import (
+    MANIFEST,
+    Workspace,
+    artifact_id,
+    manifest_of,
+    new_folder,
+    read_manifest,
+    write_json,
+)
+
+KIND = "lesion_texts"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WritingOrder:
+    """What is to be written, and under which lesion.
+
+    Parameters
+    ----------
+    settings : LesionSettings
+        Threshold, target and sink units; random lesions play no part.
+    """
+
+    decomposition_id: str
+    lesion: Lesion
+    prompt: Prompt
+    settings: LesionSettings = LesionSettings()  # noqa: RUF009 - frozen
+    sampling: Sampling = Sampling()  # noqa: RUF009 - frozen
+
+
+def write_under_lesion(
+    workspace: Workspace,
+    language_model: LanguageModel,
+    order: WritingOrder,
+    *,
+    on_token: Callable[[str, Generation], None] = lambda whose, written: None,
+    cancel: CancelToken = NEVER,
+) -> str:
+    """Let the healthy model and the model under a lesion go on from a prompt; return the id.
+
+    Found again by prompt, sampling, model and lesion. The result is a `SideBySide`; the text
+    under the lesion stands in it as that of the pruned model.
+
+    Parameters
+    ----------
+    on_token : callable
+        Told `DENSE` or `PRUNED` and the text so far, after each token of it.
+
+    Raises
+    ------
+    TextError, SettingsError
+        If there is nothing to continue, or the lesion takes no unit, or all.
+    """
+    chosen, lesion, how = order.settings, order.lesion, canonical_sampling(order.sampling)
+    atlas = open_atlas(workspace, order.decomposition_id)
+    recording = open_recording(workspace, atlas.decomposition.recording_id)
+    sites = LesionSites(atlas, recording, language_model, settings=chosen)
+    units = sites.members(lesion.networks)
+    inputs = {
+        "fingerprint": language_model.fingerprint,
+        "dtype": str(language_model.dtype),
+        "device": language_model.device.type,
+        "prompt": asdict(printable(order.prompt)),
+        "sampling": asdict(how),
+        "decomposition_id": atlas.id,
+        "lesion": asdict(lesion) | {"networks": list(lesion.networks)},
+        "settings": {name: getattr(chosen, name) for name in ("z", "towards", "sink_units")},
+    }
+    id = artifact_id(KIND, inputs)
+    if workspace.has(KIND, id):
+        return id
+    found = side_by_side(
+        language_model,
+        order.prompt,
+        partial(sites.silence, units, lesion),
+        sampling=how,
+        known=_healthy_text(workspace, inputs),
+        on_token=on_token,
+        cancel=cancel,
+    )
+    facts = {"decomposition_id": atlas.id, "model_name": language_model.name}
+    with new_folder(workspace.folder(KIND, id)) as target:
+        found.save(target)
+        write_json(target / MANIFEST, manifest_of(KIND, inputs, facts))
+    return id
+
+
+def open_lesion_text(workspace: Workspace, id: str) -> tuple[Lesion, SideBySide]:
+    """Return a lesion, and what was written healthy and under it."""
+    folder = workspace.existing(KIND, id)
+    told = read_manifest(folder)["inputs"]["lesion"]
+    lesion = Lesion(networks=tuple(told["networks"]), strength=told["strength"])
+    return lesion, SideBySide.load(folder)
+
+
+def _healthy_text(workspace: Workspace, inputs: dict[str, Any]) -> Generation | None:
+    """Return what the healthy model wrote for another lesion from the same prompt, if it did."""
+    same = ("fingerprint", "dtype", "device", "prompt", "sampling")
+    for entry in workspace.entries(KIND):
+        if all(entry.manifest["inputs"][name] == inputs[name] for name in same):
+            with suppress(CorruptArtifactError):
+                return SideBySide.load(entry.path).written[DENSE]
+    return None

@@ -1,0 +1,4 @@
+"""Block designs, contrasts and decoding of stimuli read by turns.
+
+May import `atlas` and below.
+"""

@@ -1,0 +1,143 @@
+"""Stimuli as a model reads them: each block a window of its own, and what each token belongs to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from transformers import PreTrainedTokenizerBase
+
+from fnprune_core.errors import TextError
+from fnprune_core.localizers.stimuli import Block, Localizer
+from fnprune_core.texts.cutting import Document, Windows, cut_windows
+
+_LEAST_TOKENS = 2
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Presentation:
+    """The blocks of a localizer in tokens.
+
+    Parameters
+    ----------
+    blocks : tuple of Block
+        In the order in which they are read.
+    windows : Windows
+        One a block; its domains are the conditions.
+    block, item : ndarray (n_tokens,)
+        Of each token; items are numbered as in the localizer.
+    """
+
+    blocks: tuple[Block, ...]
+    windows: Windows
+    block: NDArray[np.int32]
+    item: NDArray[np.int32]
+
+    def tokens_by_condition(self) -> dict[str, int]:
+        """Return how many tokens each condition has."""
+        names = [block.condition for block in self.blocks]
+        counts = np.diff(self.windows.starts)
+        return {
+            name: int(sum(n for own, n in zip(names, counts, strict=True) if own == name))
+            for name in dict.fromkeys(names)
+        }
+
+
+def present(
+    localizer: Localizer,
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    window: int,
+    n_dummy_tokens: int,
+    seed: int = 0,
+) -> Presentation:
+    """Return the blocks as windows: items on lines of their own, tokenised one by one.
+
+    Parameters
+    ----------
+    window : int
+        Tokens that a block may have at most, as many as a session of the recording.
+    n_dummy_tokens : int
+        First tokens of each block that statistics leave out.
+
+    Raises
+    ------
+    TextError
+        If an item has a single token, or a block has too few tokens or too many.
+    """
+    blocks = localizer.blocks(seed=seed)
+    begins = {block.items[0] for block in blocks}
+    texts = [
+        item.text if number in begins else f"\n{item.text}"
+        for number, item in enumerate(localizer.items)
+    ]
+    cut = cut_windows(
+        [Document(text=text) for text in texts], tokenizer,
+        window=10**9, n_dummy_tokens=0, allow_short=True,
+    )  # fmt: skip
+    prefix = int(cut.adds_bos)
+    ids = [
+        cut.window_ids(number)[0 if number in begins else prefix :] for number in range(len(texts))
+    ]
+    line_break = len(tokenizer("\n", add_special_tokens=False)["input_ids"])
+    extra = [prefix if number in begins else line_break for number in range(len(texts))]
+    _check_items(localizer, [len(i) - n for i, n in zip(ids, extra, strict=True)])
+    by_block = [[ids[number] for number in block.items] for block in blocks]
+    lengths = np.array([sum(map(len, parts)) for parts in by_block])
+    _check_blocks(blocks, lengths, window=window, least=n_dummy_tokens + _LEAST_TOKENS)
+    order = np.concatenate([block.items for block in blocks])
+    index = np.repeat(np.arange(len(blocks), dtype=np.int32), lengths)
+    names = tuple(f"{block.condition}, {block.template}" for block in blocks)
+    conditions = localizer.conditions
+    condition = np.array([conditions.index(block.condition) for block in blocks], dtype=np.int32)
+    windows = Windows(
+        token_ids=np.concatenate([part for parts in by_block for part in parts]),
+        starts=np.concatenate([[0], np.cumsum(lengths)]),
+        document_index=index,
+        domain_index=condition[index],
+        document_names=names,
+        domain_names=conditions,
+        window=window,
+        n_dummy_tokens=n_dummy_tokens,
+        adds_bos=cut.adds_bos,
+    )
+    return Presentation(
+        blocks=blocks,
+        windows=windows,
+        block=index,
+        item=np.repeat(order, [len(ids[number]) for number in order]).astype(np.int32),
+    )
+
+
+def _check_items(localizer: Localizer, counts: Sequence[int]) -> None:
+    """Refuse items of one token; what was put before an item does not count."""
+    short = [
+        item.text for item, n in zip(localizer.items, counts, strict=True) if n < _LEAST_TOKENS
+    ]
+    if short:
+        shown = ", ".join(repr(text[:30]) for text in short[:_SHOWN])
+        more = f" and {len(short) - _SHOWN} more" if len(short) > _SHOWN else ""
+        raise TextError(
+            f"{len(short)} item{'s have' if len(short) > 1 else ' has'} one token only: "
+            f"{shown}{more}.",
+            hint="Write phrases or sentences: a network needs some tokens to respond.",
+        )
+
+
+def _check_blocks(
+    blocks: Sequence[Block], lengths: NDArray[np.int64], *, window: int, least: int
+) -> None:
+    for block, length in zip(blocks, lengths, strict=True):
+        where = f"{block.template!r} of condition {block.condition!r}"
+        if length < least:
+            raise TextError(
+                f"The items of {where} have {length} tokens together; {least} are the least, for "
+                "the first of a block are left out.",
+                hint="Write more or longer items in it.",
+            )
+        if length > window:
+            raise TextError(
+                f"The items of {where} have {length:,} tokens together, a window has {window:,}.",
+                hint="Give it fewer or shorter items, or divide it into two templates.",
+            )

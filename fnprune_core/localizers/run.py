@@ -1,0 +1,255 @@
+"""Run a localizer on an atlas: read the blocks, fit the model, decode; found again by its hash."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fnprune_core.artifacts import open_atlas, open_recording
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.atlas.probe import NetworkProbe
+from fnprune_core.errors import FnpruneError
+from fnprune_core.localizers.blocks import Presentation, present
+from fnprune_core.localizers.decoding import DecodingSettings, decode
+from fnprune_core.localizers.glm import Sums, design_matrix, first_level
+from fnprune_core.localizers.results import COVARIATES, KIND, LocalizerResult
+from fnprune_core.localizers.stimuli import Localizer
+from fnprune_core.matching.dual_regression import template_of
+from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
+from fnprune_core.recording.recording import token_table
+from fnprune_core.storage import Workspace, artifact_id, read_manifest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A localizer that was run on an atlas, as a list shows it."""
+
+    id: str
+    name: str
+    title: str
+    contrast: str
+    created: str
+    accuracy: float
+    standard_error: float
+    p: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Read:
+    """What the blocks did: networks (K, tokens), units' sums, log-probabilities (tokens,)."""
+
+    strengths: NDArray[np.float32]
+    unit_effects: NDArray[np.float64]
+    log_probability: NDArray[np.float32]
+
+
+def localizer_inputs(
+    language_model: LanguageModel,
+    decomposition_id: str,
+    localizer: Localizer,
+    settings: DecodingSettings,
+) -> dict[str, Any]:
+    """Return what determines a result; its hash is the id."""
+    return {
+        "decomposition_id": decomposition_id,
+        "localizer": localizer.sha256,
+        "name": localizer.name,
+        "settings": asdict(settings),
+        "dtype": str(language_model.dtype).removeprefix("torch."),
+    }
+
+
+def localize(
+    workspace: Workspace,
+    language_model: LanguageModel,
+    decomposition_id: str,
+    localizer: Localizer,
+    *,
+    settings: DecodingSettings | None = None,
+    progress: Progress = ignore,
+    cancel: CancelToken = NEVER,
+) -> str:
+    """Let the model read a localizer's blocks and compare the responses; return the result's id.
+
+    Each block is read in a window of its own, so that none is remembered in the next. Networks
+    are read as the probe reads them, by the maps of the atlas. Memory: one block of signals.
+
+    Raises
+    ------
+    FingerprintMismatchError
+        If the model is not the atlas's.
+    TextError
+        If items are too short or a block too long; see `present`.
+    """
+    chosen = settings or DecodingSettings()
+    atlas = open_atlas(workspace, decomposition_id)
+    language_model.check_fingerprint(atlas.decomposition.fingerprint, "atlas")
+    inputs = localizer_inputs(language_model, atlas.id, localizer, chosen)
+    id = artifact_id(KIND, inputs)
+    if workspace.has(KIND, id):
+        return id
+    recording = open_recording(workspace, atlas.decomposition.recording_id)
+    probe = NetworkProbe.prepare(atlas, recording, template=template_of(workspace, atlas))
+    shown = present(
+        localizer,
+        language_model.tokenizer,
+        window=min(probe.window, language_model.context_size or probe.window),
+        n_dummy_tokens=probe.n_dummy_tokens,
+        seed=chosen.seed,
+    )
+    made = measure(
+        probe, language_model, localizer, shown, settings=chosen, progress=progress, cancel=cancel
+    )
+    made.save(workspace.folder(KIND, id), inputs)
+    return id
+
+
+def measure(
+    probe: NetworkProbe,
+    language_model: LanguageModel,
+    localizer: Localizer,
+    shown: Presentation,
+    *,
+    settings: DecodingSettings,
+    progress: Progress = ignore,
+    cancel: CancelToken = NEVER,
+) -> LocalizerResult:
+    """Return the responses to blocks that are already cut."""
+    tokens = token_frame(probe.atlas, language_model, shown)
+    usable = ~tokens["is_dummy"].to_numpy()
+    covariates = {name: tokens.loc[usable, name].to_numpy() for name in COVARIATES}
+    design = design_matrix(shown.block[usable], covariates)
+    read = _read(probe, language_model, shown, design, progress=progress, cancel=cancel)
+    tokens["log_probability"] = read.log_probability
+    weights = first_level(design, read.strengths[:, usable].T)
+    n_blocks = len(shown.blocks)
+    # What the covariates explain is taken off; the blocks' boxcars share it out, not the labels.
+    adjusted = read.strengths[:, usable].T - design.to_numpy()[:, n_blocks:] @ weights[n_blocks:]
+    features, block_of_item = item_means(adjusted, shown.item[usable], shown.block[usable])
+    decoding = decode(
+        localizer, shown.blocks, features, block_of_item,
+        settings=settings, progress=progress, cancel=cancel,
+    )  # fmt: skip
+    return LocalizerResult(
+        localizer=localizer,
+        blocks=shown.blocks,
+        tokens=tokens,
+        strengths=read.strengths,
+        network_effects=weights,
+        unit_effects=np.where(probe.alive, read.unit_effects[:n_blocks], 0.0).astype(np.float32),
+        alive=probe.alive,
+        decoding=decoding,
+        layout=probe.atlas.layout,
+        decomposition_id=probe.atlas.id,
+    )
+
+
+def _read(
+    probe: NetworkProbe,
+    language_model: LanguageModel,
+    shown: Presentation,
+    design: pd.DataFrame,
+    *,
+    progress: Progress,
+    cancel: CancelToken,
+) -> _Read:
+    """Read the blocks one by one; units' signals are summed and let go."""
+    n_blocks, windows = len(shown.blocks), shown.windows
+    sums = Sums(design, probe.atlas.layout.n_units)
+    strengths, log_probability = [], []
+    row = 0
+    for block in range(n_blocks):
+        cancel.raise_if_cancelled()
+        progress(ProgressEvent(stage="reading blocks", done=block, total=n_blocks, unit="blocks"))
+        signals, log_p = probe.signals(language_model, windows, block)
+        strengths.append(probe.strengths(signals))
+        log_probability.append(log_p)
+        counted = signals[windows.n_dummy_tokens :].numpy()
+        sums.add(slice(row, row + len(counted)), counted)
+        row += len(counted)
+    progress(ProgressEvent(stage="reading blocks", done=n_blocks, total=n_blocks, unit="blocks"))
+    relative = np.concatenate(strengths, axis=1) / probe.usual[:, None]
+    return _Read(
+        strengths=relative.astype(np.float32),
+        unit_effects=sums.solve(),
+        log_probability=np.concatenate(log_probability),
+    )
+
+
+def token_frame(
+    atlas: NetworkAtlas, language_model: LanguageModel, shown: Presentation
+) -> pd.DataFrame:
+    """Return one row a token: what it belongs to, and the covariates of the model."""
+    windows = shown.windows
+    empty = np.full(windows.n_tokens, np.nan, dtype=np.float32)
+    table = token_table(windows, language_model.tokenizer, empty)
+    seen = np.bincount(atlas.tokens["token_id"].to_numpy())
+    ids = windows.token_ids
+    counts = np.where(ids < len(seen), seen[np.minimum(ids, len(seen) - 1)], 0) + 1
+    return pd.DataFrame(
+        {
+            "block": shown.block,
+            "item": shown.item,
+            "token_id": ids,
+            "text": table["text"],
+            "is_dummy": windows.is_dummy,
+            "log_probability": empty,
+            "log frequency": np.log(counts / len(atlas.tokens)),
+            "position": windows.position / 100,
+        }
+    )
+
+
+def item_means(
+    strengths: NDArray[np.floating], item: NDArray[np.integer], block: NDArray[np.integer]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return each item's mean over its tokens (n_items, K), and the block that it is in.
+
+    Parameters
+    ----------
+    strengths : ndarray (n_tokens, K)
+    item, block : ndarray (n_tokens,)
+    """
+    numbers, first, inverse, counts = np.unique(
+        item, return_index=True, return_inverse=True, return_counts=True
+    )
+    sums = np.zeros((len(numbers), strengths.shape[1]))
+    np.add.at(sums, inverse, strengths)
+    return sums / counts[:, None], np.asarray(block[first], dtype=np.int64)
+
+
+def open_localizer(workspace: Workspace, id: str) -> LocalizerResult:
+    """Return a result of the workspace; `id` may be an unambiguous beginning, or ``"latest"``.
+
+    ``.network_table()`` ranks networks, ``.units`` is the contrast in every unit, ``.decoding``
+    the accuracy on held-out templates, ``.localizer`` the stimuli.
+    """
+    return LocalizerResult.load(workspace.existing(KIND, id))
+
+
+def localizers_of(workspace: Workspace, decomposition_id: str) -> Sequence[Found]:
+    """Return the localizers that were run on an atlas, newest first, without opening them."""
+    found = []
+    for id in workspace.ids(KIND):
+        try:
+            manifest = read_manifest(workspace.folder(KIND, id))
+            if manifest["decomposition_id"] != decomposition_id:
+                continue
+            decoding = manifest["decoding"]
+            found.append(
+                Found(
+                    id=id,
+                    name=manifest["inputs"]["name"],
+                    title=manifest["title"],
+                    contrast=manifest["contrast"],
+                    created=manifest["created"],
+                    **{k: decoding[k] for k in ("accuracy", "standard_error", "p")},
+                )
+            )
+        except (FnpruneError, OSError, KeyError):
+            continue  # deleted meanwhile, or damaged: told where it is opened
+    return sorted(found, key=lambda each: each.created, reverse=True)

@@ -1,0 +1,4 @@
+"""Networks beside other networks: two atlases matched, one applied to other texts.
+
+May import `atlas` and below.
+"""

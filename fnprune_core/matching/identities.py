@@ -1,0 +1,217 @@
+"""Where a network's identity comes from when an atlas is made anew: "was network 12 of …, r 0.93".
+
+One JSON file an atlas, ``<workspace>/identities/<atlas id>.json``, beside the names that people
+gave: it outlives the earlier atlas, and is written with the same care.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from fnprune_core.atlas.annotations import locked, merge, read_annotations
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.errors import CorruptArtifactError, SettingsError
+from fnprune_core.matching.atlases import IDENTITY_R, Match, is_same_model
+from fnprune_core.storage import Workspace, read_json, storage_errors, write_json
+
+FOLDER = "identities"
+SCHEMA_VERSION = 1
+_KIND = "fnprune identities"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Which network of an earlier atlas a network is, and by what r; negative if its sign turned.
+
+    `applied` says that it is that network because the earlier atlas was applied, r being the
+    correlation of its map with the earlier one.
+    """
+
+    atlas_id: str
+    network: int
+    r: float
+    applied: bool = False
+
+    def sentence(self) -> str:
+        """Return the identity in words."""
+        sign = ", with its sign turned" if self.r < 0 else ""
+        verb = "is" if self.applied else "was"
+        return f"{verb} network {self.network} of atlas {self.atlas_id}, r {self.r:.2f}{sign}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carried:
+    """What was carried over from an earlier atlas.
+
+    Parameters
+    ----------
+    identities : mapping of int to Identity
+        Network → what it was; pairs below the threshold are not the same network.
+    n_names : int
+        Networks whose names, notes or tags came along.
+    left_behind : tuple of int
+        Networks of the earlier atlas with a name, note or tag that no network here continues.
+    """
+
+    identities: Mapping[int, Identity]
+    n_names: int
+    left_behind: tuple[int, ...]
+
+    def sentence(self) -> str:
+        """Return what happened, in words."""
+        n = len(self.identities)
+        text = f"{n} network{'' if n == 1 else 's'} kept their identity; "
+        text += f"names or notes of {self.n_names} came along."
+        if self.left_behind:
+            which = ", ".join(str(k) for k in self.left_behind)
+            text += f" No network here continues {which} of the earlier atlas: what is said of "
+            text += "them stays there."
+        return text
+
+
+def path_of(workspace: Workspace, atlas_id: str) -> Path:
+    """Return where the identities of an atlas's networks are kept."""
+    name = workspace.folder("decompositions", atlas_id).name  # refuses what is no id
+    return workspace.root / FOLDER / f"{name}.json"
+
+
+def read_identities(workspace: Workspace, atlas_id: str) -> dict[int, Identity]:
+    """Return what each network of an atlas was before; empty if nothing was carried over.
+
+    Raises
+    ------
+    CorruptArtifactError
+        If the file is damaged.
+    """
+    path = path_of(workspace, atlas_id)
+    try:
+        return dict(_from_json(read_json(path)))
+    except FileNotFoundError:
+        return {}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CorruptArtifactError(
+            f"{path} is damaged: it does not hold the identities of networks.",
+            hint="Delete it and carry the names over again.",
+        ) from error
+
+
+def _from_json(value: Any) -> Iterator[tuple[int, Identity]]:
+    if value["kind"] != _KIND or value["schema_version"] != SCHEMA_VERSION:
+        raise ValueError("another kind of file")
+    for number, row in value["networks"].items():
+        r = float(row["r"])
+        if not math.isfinite(r):
+            raise ValueError("r is not finite")
+        yield (
+            int(number),
+            Identity(
+                atlas_id=str(row["atlas_id"]),
+                network=int(row["network"]),
+                r=r,
+                applied=bool(row["applied"]),
+            ),
+        )
+
+
+def carry_over(
+    workspace: Workspace,
+    atlas: NetworkAtlas,
+    earlier: NetworkAtlas,
+    match: Match,
+    *,
+    threshold: float = IDENTITY_R,
+) -> Carried:
+    """Let networks keep the identity and the names that they had in an earlier atlas.
+
+    Names that a network here has already been given are replaced, as an import replaces them;
+    what is said only here stays.
+
+    Parameters
+    ----------
+    match : Match
+        Of `atlas` with `earlier`, by maps.
+    threshold : float
+        Smallest |r| of maps of one and the same network.
+
+    Raises
+    ------
+    SettingsError
+        If the atlases are of different models, the match is not by maps, or no pair reaches the
+        threshold.
+    """
+    if not is_same_model(atlas, earlier):
+        raise SettingsError(
+            "The two atlases are of different models: networks that are active together are not "
+            "one and the same network.",
+            hint="Carry names over between atlases of one model.",
+        )
+    if match.by != "maps":
+        raise SettingsError("Identity is carried over by maps only.", hint="Match by maps.")
+    same = match.identities(threshold=threshold)
+    if not same:
+        raise SettingsError(
+            f"No pair of networks reaches |r| {threshold:g}; the best has "
+            f"{np.abs(match.r).max():.2f}.",
+            hint="Lower the threshold, or take these for other networks.",
+        )
+    return _carry(workspace, atlas, earlier, same, applied=False)
+
+
+def carry_applied(workspace: Workspace, atlas: NetworkAtlas, template: NetworkAtlas) -> Carried:
+    """Let the networks of an applied atlas keep the template's identity and names."""
+    a, b = atlas.decomposition, template.decomposition
+    alive = a.alive & b.alive
+    rows = zip(a.spatial_maps[:, alive], b.spatial_maps[:, alive], strict=True)
+    r = [float(np.nan_to_num(np.corrcoef(x, y)[0, 1])) if x.std() > 0 else 0.0 for x, y in rows]
+    return _carry(workspace, atlas, template, dict(enumerate(enumerate(r))), applied=True)
+
+
+def _carry(
+    workspace: Workspace,
+    atlas: NetworkAtlas,
+    earlier: NetworkAtlas,
+    same: Mapping[int, tuple[int, float]],
+    *,
+    applied: bool,
+) -> Carried:
+    new = {
+        network: Identity(atlas_id=earlier.id, network=before, r=r, applied=applied)
+        for network, (before, r) in same.items()
+    }
+    said = read_annotations(workspace, earlier.id)
+    numbers = {each.network: network for network, each in new.items()}
+    named = [network for network in said.networks if network in numbers]
+    path = path_of(workspace, atlas.id)
+    with locked(path):
+        held = {**read_identities(workspace, atlas.id), **new}
+        if named:  # first: the file of identities says that all was carried
+            merge(workspace, atlas, said, numbers=numbers)
+        with storage_errors(path):
+            write_json(path, _as_json(atlas.id, held))
+    return Carried(
+        identities=MappingProxyType(new),
+        n_names=len(named),
+        left_behind=tuple(sorted({*said.networks} - {*named})),
+    )
+
+
+def _as_json(atlas_id: str, identities: Mapping[int, Identity]) -> dict[str, Any]:
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "kind": _KIND,
+        "atlas_id": atlas_id,
+        "networks": {
+            str(network): {
+                "atlas_id": each.atlas_id,
+                "network": each.network,
+                "r": round(each.r, 6),
+                "applied": each.applied,
+            }
+            for network, each in sorted(identities.items())
+        },
+    }

@@ -1,0 +1,358 @@
+"""One row per model family: where a layer's units live, and how their weights are cut.
+
+A unit is one input column of the MLP's output projection. Everything that knows the names of
+modules, `Conv1D`'s transposed weights or a config's attribute for the width stands here.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from transformers import PretrainedConfig, PreTrainedModel
+from transformers.pytorch_utils import Conv1D
+
+from fnprune_core.errors import UnsupportedArchitectureError
+from fnprune_core.models.attention_modules import (
+    GPT_2,
+    GPT_NEOX,
+    OPT,
+    PHI_3,
+    SEPARATE,
+    SWITCHED,
+    AttentionModules,
+)
+from fnprune_core.models.layout import UnitLayout
+
+BiasHome = Literal["always", "switch", "none"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Architecture:
+    """What fnprune needs to know of a model family.
+
+    Parameters
+    ----------
+    family : str
+        Name shown to people.
+    model_types : tuple of str
+        Values of ``config.model_type`` that this row serves.
+    layers : str
+        Path from the causal model to its list of layers.
+    output_projection : str
+        Path from a layer to the MLP's output projection, whose inputs are the units.
+    feeding : tuple of str
+        Paths from a layer to the modules whose outputs become the units, cut together.
+    final_norm : str
+        Path from the causal model to the norm before the unembedding; a model may lack it.
+    width_attribute : str
+        Config attribute with the number of units in a layer.
+    bias_home : {"always", "switch", "none"}
+        Whether the output projection has a bias, gets one by a config switch, or can't have one.
+    bias_switch : str
+        The config attribute that gives every MLP projection a bias, for ``"switch"``. What else
+        it gives one gets zeros.
+    n_fused : int
+        How many equal parts each feeding module's outputs have, one row of each for a unit
+        (Phi-3 lays the gate's rows above the up projection's).
+    gain_offset : float
+        What the norms add to their weight before they multiply by it (1 for Gemma).
+    output_norm : str
+        Path from a layer to a norm between the output projection and the residual stream.
+    before_unembedding : str
+        Path from the causal model to a projection between final norm and unembedding, which a
+        model may lack.
+    attention : AttentionModules
+        Where the heads are.
+    """
+
+    family: str
+    model_types: tuple[str, ...]
+    layers: str
+    output_projection: str
+    feeding: tuple[str, ...]
+    final_norm: str
+    width_attribute: str
+    bias_home: BiasHome
+    bias_switch: str = ""
+    n_fused: int = 1
+    gain_offset: float = 0.0
+    output_norm: str = ""
+    before_unembedding: str = ""
+    attention: AttentionModules = SEPARATE
+
+
+# What Llama's descendants share; `replace` says what differs.
+_GATED = Architecture(
+    family="",
+    model_types=(),
+    layers="model.layers",
+    output_projection="mlp.down_proj",
+    feeding=("mlp.gate_proj", "mlp.up_proj"),
+    final_norm="model.norm",
+    width_attribute="intermediate_size",
+    bias_home="none",
+)
+_GEMMA = replace(_GATED, gain_offset=1.0, attention=SWITCHED)
+_GEMMA_2 = replace(_GEMMA, output_norm="post_feedforward_layernorm")
+
+ARCHITECTURES: dict[str, Architecture] = {
+    row.family: row
+    for row in (
+        replace(
+            _GATED,
+            family="Llama",
+            model_types=("llama",),
+            bias_home="switch",
+            bias_switch="mlp_bias",
+            attention=SWITCHED,
+        ),
+        replace(_GATED, family="Mistral", model_types=("mistral",)),
+        replace(_GATED, family="Qwen2", model_types=("qwen2",)),
+        replace(_GATED, family="Qwen3", model_types=("qwen3",), attention=SWITCHED),
+        replace(_GEMMA, family="Gemma", model_types=("gemma",)),
+        replace(_GEMMA_2, family="Gemma 2", model_types=("gemma2",)),
+        # The text models; those that also see are of type gemma3, and Gemma 3n is built otherwise.
+        replace(_GEMMA_2, family="Gemma 3", model_types=("gemma3_text",)),
+        replace(
+            _GATED,
+            family="Phi-3",
+            model_types=("phi3",),
+            feeding=("mlp.gate_up_proj",),
+            n_fused=2,
+            attention=PHI_3,
+        ),
+        Architecture(
+            family="GPT-2",
+            model_types=("gpt2",),
+            layers="transformer.h",
+            output_projection="mlp.c_proj",
+            feeding=("mlp.c_fc",),
+            final_norm="transformer.ln_f",
+            width_attribute="n_inner",
+            bias_home="always",
+            attention=GPT_2,
+        ),
+        Architecture(
+            family="GPT-NeoX",
+            model_types=("gpt_neox",),
+            layers="gpt_neox.layers",
+            output_projection="mlp.dense_4h_to_h",
+            feeding=("mlp.dense_h_to_4h",),
+            final_norm="gpt_neox.final_layer_norm",
+            width_attribute="intermediate_size",
+            bias_home="always",
+            attention=GPT_NEOX,
+        ),
+        Architecture(
+            family="OPT",
+            model_types=("opt",),
+            layers="model.decoder.layers",
+            output_projection="fc2",
+            feeding=("fc1",),
+            final_norm="model.decoder.final_layer_norm",
+            width_attribute="ffn_dim",
+            bias_home="switch",  # on, but for Galactica
+            bias_switch="enable_bias",
+            before_unembedding="model.decoder.project_out",  # of opt-350m
+            attention=OPT,
+        ),
+    )
+}
+
+
+def supported_families() -> str:
+    """Return the families and their model types as one readable line."""
+    return ", ".join(
+        f"{row.family} ({', '.join(row.model_types)})" for row in ARCHITECTURES.values()
+    )
+
+
+def architecture_for(config: PretrainedConfig) -> Architecture:
+    """Return the row that serves a config.
+
+    Raises
+    ------
+    UnsupportedArchitectureError
+        If no row names the config's ``model_type``.
+    """
+    for row in ARCHITECTURES.values():
+        if config.model_type in row.model_types:
+            return row
+    raise UnsupportedArchitectureError(
+        f"Models of type {config.model_type!r} are not supported: no row in the table of "
+        "architectures says where their MLP's output projection is.",
+        hint=f"These families work: {supported_families()}.",
+    )
+
+
+def layers_of(model: PreTrainedModel, architecture: Architecture) -> list[nn.Module]:
+    """Return the model's layers, first to last."""
+    return list(model.get_submodule(architecture.layers).children())
+
+
+def output_projections(model: PreTrainedModel, architecture: Architecture) -> list[nn.Module]:
+    """Return the output projection of each layer's MLP."""
+    return [
+        layer.get_submodule(architecture.output_projection)
+        for layer in layers_of(model, architecture)
+    ]
+
+
+def feeding_modules(
+    model: PreTrainedModel, architecture: Architecture, layer: int
+) -> list[nn.Module]:
+    """Return the modules whose outputs become the units of `layer`."""
+    module = layers_of(model, architecture)[layer]
+    return [module.get_submodule(path) for path in architecture.feeding]
+
+
+def feeding_rows(architecture: Architecture, units: Tensor, width: int) -> Tensor:
+    """Return the rows of a feeding module that belong to `units`, in an order that keeps parts.
+
+    Parameters
+    ----------
+    units : Tensor (n,)
+        Indices within a layer of `width` units.
+    """
+    return torch.cat([units + part * width for part in range(architecture.n_fused)])
+
+
+def weight_of(module: nn.Module) -> Tensor:
+    """Return a projection's weight as (outputs, inputs), whichever way it is stored."""
+    weight = module.get_parameter("weight")
+    return weight.T if isinstance(module, Conv1D) else weight
+
+
+def bias_of(module: nn.Module) -> Tensor | None:
+    """Return a projection's bias (outputs,), or None."""
+    bias = getattr(module, "bias", None)
+    return bias if isinstance(bias, Tensor) else None
+
+
+def unit_layout(model: PreTrainedModel, architecture: Architecture) -> UnitLayout:
+    """Return the number of units per layer, after checking that the modules fit together.
+
+    Raises
+    ------
+    UnsupportedArchitectureError
+        If a module is missing, or a feeding module's outputs are not the projection's inputs.
+    """
+    widths = []
+    for index, layer in enumerate(layers_of(model, architecture)):
+        try:
+            projection = layer.get_submodule(architecture.output_projection)
+            width = weight_of(projection).shape[1]
+            n_outputs = [
+                weight_of(layer.get_submodule(path)).shape[0] for path in architecture.feeding
+            ]
+        except AttributeError as error:
+            raise UnsupportedArchitectureError(
+                f"Layer {index} lacks a module or weight that the family {architecture.family} "
+                f"has: {error}.",
+                hint=f"Looked for the weights of {architecture.output_projection} and "
+                f"{', '.join(architecture.feeding)}. Quantised checkpoints have others; GGUF "
+                "files work.",
+            ) from error
+        for path, n in zip(architecture.feeding, n_outputs, strict=True):
+            if n != architecture.n_fused * width:
+                raise UnsupportedArchitectureError(
+                    f"Layer {index}: {path} has {n} outputs, expected "
+                    f"{architecture.n_fused * width} for the {width} inputs of "
+                    f"{architecture.output_projection}.",
+                    hint="fnprune cannot tell what the units of this model are.",
+                )
+        widths.append(width)
+    return UnitLayout(tuple(widths))
+
+
+def replace_weight(module: nn.Module, weight: Tensor, bias: Tensor | None) -> None:
+    """Give a projection new parameters; `weight` is (outputs, inputs) for every kind.
+
+    The module's own widths are updated with them.
+    """
+    outputs, inputs = weight.shape
+    stored = weight.T if isinstance(module, Conv1D) else weight
+    requires_grad = module.get_parameter("weight").requires_grad
+    module.register_parameter(
+        "weight", nn.Parameter(stored.contiguous().clone(), requires_grad=requires_grad)
+    )
+    module.register_parameter(
+        "bias",
+        None if bias is None else nn.Parameter(bias.clone(), requires_grad=requires_grad),
+    )
+    if isinstance(module, Conv1D):
+        module.nf, module.nx = outputs, inputs
+    elif isinstance(module, nn.Linear):
+        module.out_features, module.in_features = outputs, inputs
+
+
+def output_column_norms(
+    model: PreTrainedModel, architecture: Architecture, *, power: Literal[1, 2] = 2
+) -> Tensor:
+    """Return Σ|W[:, j]|^power of each unit's output column, float64 on the CPU: (n_units,)."""
+    with torch.no_grad():
+        return torch.cat(
+            [
+                weight_of(projection).cpu().double().abs().pow(power).sum(dim=0)
+                for projection in output_projections(model, architecture)
+            ]
+        )
+
+
+def feeding_row_norms(model: PreTrainedModel, architecture: Architecture) -> Tensor:
+    """Return the product of ‖row‖² over the rows that feed each unit: (n_units,), float64."""
+    parts = []
+    with torch.no_grad():
+        for layer in layers_of(model, architecture):
+            norms = torch.cat(
+                [
+                    weight_of(layer.get_submodule(path))
+                    .cpu()
+                    .double()
+                    .square()
+                    .sum(dim=1)
+                    .reshape(architecture.n_fused, -1)
+                    for path in architecture.feeding
+                ]
+            )
+            parts.append(norms.prod(dim=0))
+    return torch.cat(parts)
+
+
+def through_norm(architecture: Architecture, norm: nn.Module, direction: Tensor) -> Tensor:
+    """Return what a norm's linear part makes of a direction, (hidden,), float64 on the CPU.
+
+    The gain and, in a LayerNorm, the centring; the division by the token's own size is left out.
+    """
+    direction = direction.double().cpu()
+    if isinstance(norm, nn.LayerNorm):
+        direction = direction - direction.mean()
+    weight: Tensor | None = getattr(norm, "weight", None)  # a LayerNorm may have none
+    if weight is None:
+        return direction
+    return direction * (weight.detach().double().cpu() + architecture.gain_offset)
+
+
+def to_unembedding(model: PreTrainedModel, architecture: Architecture, direction: Tensor) -> Tensor:
+    """Return a direction of the residual stream as the unembedding meets it, float64 on the CPU.
+
+    Parameters
+    ----------
+    direction : Tensor (hidden,)
+    """
+    direction = direction.double().cpu()
+    norm = _optional(model, architecture.final_norm)
+    if norm is not None:
+        direction = through_norm(architecture, norm, direction)
+    projection = _optional(model, architecture.before_unembedding)
+    if projection is not None:
+        direction = weight_of(projection).detach().double().cpu() @ direction
+    return direction
+
+
+def _optional(model: nn.Module, path: str) -> nn.Module | None:
+    """Return the module at a path, or None where the model has none there."""
+    parent, _, name = path.rpartition(".")
+    module = getattr(model.get_submodule(parent), name, None) if path else None
+    return module if isinstance(module, nn.Module) else None

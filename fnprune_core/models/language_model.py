@@ -1,0 +1,188 @@
+"""A language model in memory: its fingerprint, its anatomy and its lock."""
+
+import hashlib
+import json
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from fnprune_core.errors import FingerprintMismatchError, SettingsError
+from fnprune_core.models.architectures import (
+    Architecture,
+    BiasHome,
+    architecture_for,
+    feeding_modules,
+    output_projections,
+    unit_layout,
+    weight_of,
+)
+from fnprune_core.models.attention import AttentionLayout, attention_layout
+from fnprune_core.models.layout import UnitLayout
+
+_FINGERPRINT_SAMPLES = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anatomy:
+    """The numbers that describe a loaded model."""
+
+    name: str
+    family: str
+    n_layers: int
+    hidden_size: int
+    widths: tuple[int, ...]
+    n_units: int
+    n_heads: int
+    n_kv_heads: int
+    head_size: int
+    vocabulary_size: int
+    n_parameters: int
+    n_mlp_parameters: int
+    parameter_bytes: int
+    dtype: str
+    device: str
+    has_gate: bool
+    bias_home: BiasHome
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LanguageModel:
+    """A causal language model with its tokenizer, ready to be recorded.
+
+    The model is shared: never change it in place. Hold `lock` for one forward pass, or for one
+    block in which hooks are on.
+    """
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    name: str
+    source: str
+    architecture: Architecture
+    layout: UnitLayout
+    fingerprint: str
+    lock: Any = field(default_factory=threading.RLock)
+
+    @property
+    def device(self) -> torch.device:
+        """Where token ids go: the device of the input embedding."""
+        return weight_of(self.model.get_input_embeddings()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype of the weights."""
+        return weight_of(output_projections(self.model, self.architecture)[0]).dtype
+
+    @property
+    def attention(self) -> AttentionLayout:
+        """The KV groups; raises `UnsupportedArchitectureError` if the modules do not fit."""
+        return attention_layout(self.model, self.architecture)
+
+    @property
+    def context_size(self) -> int | None:
+        """Most tokens that the model reads at once, if its config says so."""
+        size = getattr(self.model.config, "max_position_embeddings", None)
+        return None if size is None else int(size)
+
+    def check_window(self, window: int) -> None:
+        """Raise `SettingsError` if a window is longer than the model reads at once."""
+        if self.context_size is not None and window > self.context_size:
+            raise SettingsError(
+                f"A window of {window} tokens is too long: {self.name} reads at most "
+                f"{self.context_size} at once.",
+                hint=f"Choose a window of at most {self.context_size}.",
+            )
+
+    def check_fingerprint(self, fingerprint: str, what: str) -> None:
+        """Raise `FingerprintMismatchError` if `what` was made for another model."""
+        if fingerprint != self.fingerprint:
+            raise FingerprintMismatchError(
+                f"This {what} was made for a model with fingerprint {fingerprint}, the loaded "
+                f"model {self.name} has {self.fingerprint}.",
+                hint=f"Load the model that the {what} belongs to, or make a new {what}.",
+            )
+
+    def anatomy(self) -> Anatomy:
+        """Return the model's anatomy."""
+        config = self.model.config
+        n_heads = int(config.num_attention_heads)
+        parameters = {id(p): p for p in self.model.parameters()}.values()
+        mlp = [
+            parameter
+            for layer in range(self.layout.n_layers)
+            for module in (
+                *feeding_modules(self.model, self.architecture, layer),
+                output_projections(self.model, self.architecture)[layer],
+            )
+            for parameter in module.parameters()
+        ]
+        return Anatomy(
+            name=self.name,
+            family=self.architecture.family,
+            n_layers=self.layout.n_layers,
+            hidden_size=int(config.hidden_size),
+            widths=self.layout.widths,
+            n_units=self.layout.n_units,
+            n_heads=n_heads,
+            n_kv_heads=int(getattr(config, "num_key_value_heads", None) or n_heads),
+            head_size=int(getattr(config, "head_dim", None) or config.hidden_size // n_heads),
+            vocabulary_size=int(config.vocab_size),
+            n_parameters=sum(p.numel() for p in parameters),
+            n_mlp_parameters=sum(p.numel() for p in mlp),
+            parameter_bytes=sum(p.numel() * p.element_size() for p in parameters),
+            dtype=str(self.dtype).removeprefix("torch."),
+            device=str(self.device),
+            has_gate=len(self.architecture.feeding) * self.architecture.n_fused > 1,
+            bias_home=self.architecture.bias_home,
+            fingerprint=self.fingerprint,
+        )
+
+
+def fingerprint(model: PreTrainedModel, architecture: Architecture) -> str:
+    """Return 16 hex digits that name the weights, alike on every device and in every dtype.
+
+    The shape of each parameter and the signs of a sample of it are hashed. A sign is all that
+    no rounding changes, so a plan made in float32 fits the same model in float16 or bfloat16.
+    """
+    digest = hashlib.sha256(architecture.family.encode())
+    for name, parameter in model.named_parameters():
+        step = parameter.numel() // _FINGERPRINT_SAMPLES | 1  # odd: not always the same column
+        signs = torch.signbit(parameter.detach().reshape(-1)[::step])
+        digest.update(json.dumps([name, *parameter.shape]).encode())
+        digest.update(np.packbits(signs.cpu().numpy()).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def wrap_model(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    name: str = "model",
+    source: str = "",
+) -> LanguageModel:
+    """Return a `LanguageModel` around a model that is already in memory, in evaluation mode.
+
+    Parameters
+    ----------
+    source : str, optional
+        Where it came from, for exports; the name if not given.
+
+    Raises
+    ------
+    UnsupportedArchitectureError
+        If the family is not in the table, or its modules are not where the table says.
+    """
+    architecture = architecture_for(model.config)
+    return LanguageModel(
+        model=model.eval(),
+        tokenizer=tokenizer,
+        name=name,
+        source=source or name,
+        architecture=architecture,
+        layout=unit_layout(model, architecture),
+        fingerprint=fingerprint(model, architecture),
+    )

@@ -1,0 +1,297 @@
+"""Loading language models: hub ids, folders, GGUF files; devices and dtypes; what goes wrong."""
+
+import json
+import os
+import socket
+import struct
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import torch
+from huggingface_hub import constants
+from safetensors import SafetensorError
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from fnprune_core.errors import (
+    FnpruneError,
+    ModelNotFoundError,
+    SettingsError,
+    UnsupportedArchitectureError,
+)
+from fnprune_core.models.architectures import architecture_for, supported_families
+from fnprune_core.models.embedded import embedded_model_folder
+from fnprune_core.models.language_model import LanguageModel, wrap_model
+from fnprune_core.progress import Progress, ignore
+
+EMBEDDED = "embedded"
+_PER_LAYER_TYPE = "fnprune_"  # how `modeling_per_layer` begins the type of its configs
+DTYPES: dict[str, torch.dtype] = {
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
+
+
+def has_fast_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 matrices in hardware."""
+    return torch.backends.mkldnn.is_available() and any(
+        bool(check())
+        for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+        if (check := getattr(torch.cpu, name, None)) is not None
+    )
+
+
+def choose_device(device: str = "auto") -> torch.device:
+    """Return the device asked for; ``"auto"`` takes CUDA, then MPS, then the CPU."""
+    if device == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+        torch.empty(1, device=chosen)
+    except (RuntimeError, AssertionError) as error:
+        raise SettingsError(
+            f"The device {device!r} is not to be had on this machine.",
+            hint="Use auto, cpu, or, where there is one, cuda or mps.",
+        ) from error
+    return chosen
+
+
+def choose_dtype(dtype: str, device: torch.device) -> torch.dtype:
+    """Return the dtype asked for; ``"auto"`` takes bfloat16 where it is fast, else float32."""
+    if dtype != "auto":
+        if dtype not in DTYPES:
+            raise SettingsError(
+                f"{dtype!r} is no dtype for a model.", hint=f"Use auto, {', '.join(DTYPES)}."
+            )
+        return DTYPES[dtype]
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    if device.type == "cpu" and has_fast_bfloat16():
+        return torch.bfloat16
+    return torch.float32
+
+
+def _hub_is_reachable() -> bool:
+    """Whether the hub answers; without this, an offline machine waits for a minute of retries."""
+    if constants.HF_HUB_OFFLINE:
+        return False
+    if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY")):
+        return True  # only the proxy can tell
+    address = urlsplit(constants.ENDPOINT)
+    try:
+        socket.create_connection((address.hostname, address.port or 443), timeout=3).close()
+    except OSError:
+        return False
+    return True
+
+
+def _locate(source: str) -> tuple[str, dict[str, Any], str]:
+    """Return (what `from_pretrained` takes, its other arguments, a name for people)."""
+    if source == EMBEDDED:
+        return "", {}, "SmolLM2-135M-Instruct (embedded)"
+    path = Path(source).expanduser()
+    if path.is_file():
+        if path.suffix.lower() != ".gguf":
+            raise ModelNotFoundError(
+                f"{path} is a file, but not a GGUF file.",
+                hint="Give a .gguf file, or the folder that holds config.json.",
+            )
+        return str(path.parent), {"gguf_file": path.name}, path.stem
+    if path.is_dir():
+        if (path / "config.json").is_file():
+            return str(path), {}, path.resolve().name
+        files = sorted(path.glob("*.gguf"))
+        if len(files) == 1:
+            return str(path), {"gguf_file": files[0].name}, files[0].stem
+        found = f"{len(files)} GGUF files" if files else "neither config.json nor a GGUF file"
+        raise ModelNotFoundError(
+            f"The folder {path} holds {found}.",
+            hint="Give a Hugging Face model folder, or one GGUF file by its full path.",
+        )
+    if not source or source.startswith((".", "/", "~")) or source.count("/") > 1:
+        raise ModelNotFoundError(
+            f"There is no model folder or file at {source!r}.",
+            hint="Check the path, or give a Hugging Face id such as HuggingFaceTB/SmolLM2-135M.",
+        )
+    offline = {} if _hub_is_reachable() else {"local_files_only": True}
+    return source, offline, source.split("/")[-1]
+
+
+def _not_found(source: str, error: Exception) -> FnpruneError:
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    cause = error.__cause__ or error.__context__
+    if cause is not None:
+        kinds |= {kind.__name__ for kind in type(cause).__mro__}
+    text = str(error)
+    if "OutOfMemoryError" in kinds:
+        return SettingsError(
+            f"The model {source!r} does not fit into the device's memory.",
+            hint="Use a smaller dtype (bfloat16), another device, or `sharded` over several.",
+        )
+    if "GatedRepoError" in kinds or "gated repo" in text:
+        return ModelNotFoundError(
+            f"The model {source!r} is gated: its owner asks you to accept terms first.",
+            hint="Accept them on its Hugging Face page, run `hf auth login`, then try again.",
+        )
+    if "trust_remote_code" in text or "does not recognize this architecture" in text:
+        return UnsupportedArchitectureError(
+            f"The model {source!r} needs code of its own, or a newer transformers.",
+            hint=f"Code from a checkpoint is never run. These families work: "
+            f"{supported_families()}.",
+        )
+    if {"RepositoryNotFoundError", "HFValidationError"} & kinds:
+        return ModelNotFoundError(
+            f"There is no model {source!r} on the Hugging Face hub, or it is private.",
+            hint="Check the id (owner/name), or give a local folder or GGUF file.",
+        )
+    reason = (text.splitlines() or [type(error).__name__])[0].rstrip(" .:")
+    return ModelNotFoundError(
+        f"The model {source!r} could not be loaded: {reason}.",
+        hint="Is a file missing or damaged? Fetch the model again."
+        if Path(source).expanduser().exists()
+        else "No network? Give a local folder or a GGUF file, or use `embedded`.",
+    )
+
+
+def _check_whole(source: str, missing: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> None:
+    """Refuse what transformers would fill with random weights, or an empty vocabulary."""
+    if missing:
+        raise ModelNotFoundError(
+            f"The weights of {source!r} lack {len(missing)} parameters that its config asks for, "
+            f"{missing[0]} among them.",
+            hint="Fetch the model again, or check that config.json belongs to these weights.",
+        )
+    if not tokenizer("a b", add_special_tokens=False)["input_ids"]:
+        raise ModelNotFoundError(
+            f"The tokenizer of {source!r} turns text into nothing: its files are missing or "
+            "damaged.",
+            hint="Put tokenizer.json and tokenizer_config.json beside config.json.",
+        )
+
+
+@contextmanager
+def _loading_errors(source: str) -> Iterator[None]:
+    """Turn what the readers of checkpoints raise into one error that says what to do."""
+    known = (OSError, ValueError, LookupError, RuntimeError, struct.error, SafetensorError)
+    try:
+        yield
+    except (*known, ImportError) as error:  # some tokenizers need a package of their own
+        raise _not_found(source, error) from error
+    except Exception as error:
+        if type(error) is not Exception:  # the tokenizers library raises nothing narrower
+            raise
+        raise _not_found(source, error) from error
+
+
+def _refuse_per_layer(source: str, location: str) -> None:
+    """Say what to do with an export of ours that only its own code can load."""
+    try:
+        config = json.loads((Path(location) / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # told by whoever reads it next
+        return
+    if isinstance(config, dict) and str(config.get("model_type")).startswith(_PER_LAYER_TYPE):
+        raise UnsupportedArchitectureError(
+            f"{source!r} is a per-layer export of fnprune: its layers differ in width, and code "
+            "from a checkpoint is never run.",
+            hint="Load the model that it was made from and apply its plan.json (`--plan FOLDER`), "
+            "or export in the masked or uniform form, which load like any model.",
+        )
+
+
+def _read_config(source: str, location: str, extra: dict[str, Any]) -> PretrainedConfig:
+    _refuse_per_layer(source, location)
+    with _loading_errors(source):
+        config: PretrainedConfig = AutoConfig.from_pretrained(
+            location, trust_remote_code=False, **extra
+        )
+    return config
+
+
+def _read_model(
+    source: str, location: str, arguments: dict[str, Any], device: torch.device
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Return weights, on `device` unless they are sharded, and tokenizer."""
+    loaded: Any
+    with _loading_errors(source):
+        tokenizer = AutoTokenizer.from_pretrained(
+            location,
+            trust_remote_code=False,
+            **{k: v for k, v in arguments.items() if k not in ("dtype", "device_map")},
+        )
+        loaded = AutoModelForCausalLM.from_pretrained(
+            location, output_loading_info=True, trust_remote_code=False, **arguments
+        )
+        if "device_map" not in arguments:
+            torch.nn.Module.to(loaded[0], device)
+    model: PreTrainedModel = loaded[0]
+    _check_whole(source, sorted(loaded[1]["missing_keys"]), tokenizer)
+    return model, tokenizer
+
+
+def load_model(
+    source: str = EMBEDDED,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    progress: Progress = ignore,
+) -> LanguageModel:
+    """Load a causal language model for recording.
+
+    Parameters
+    ----------
+    source : str
+        ``"embedded"``, a Hugging Face id, a local folder, or a GGUF file.
+    device : str
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"mps"``, or ``"sharded"`` to spread a large model
+        over all devices with accelerate.
+    dtype : str
+        ``"auto"``, ``"float32"``, ``"bfloat16"`` or ``"float16"``.
+    progress : callable, optional
+        Told about the one-time preparation of the embedded model.
+
+    Returns
+    -------
+    LanguageModel
+        In evaluation mode. Code that comes with a checkpoint is never run.
+
+    Raises
+    ------
+    ModelNotFoundError
+        If nothing is there, or it is gated or damaged.
+    UnsupportedArchitectureError
+        If the family is not in the table, or the checkpoint is quantised; raised before any
+        weight is read.
+    """
+    location, extra, name = _locate(source)
+    if source == EMBEDDED:
+        location = str(embedded_model_folder(progress=progress))
+    config = _read_config(source, location, extra)
+    architecture_for(config)
+    quantisation = getattr(config, "quantization_config", None)
+    if quantisation and "gguf_file" not in extra:
+        raise UnsupportedArchitectureError(
+            f"The model {source!r} is quantised ({quantisation.get('quant_method', 'unknown')}); "
+            "units are cut from plain weights.",
+            hint="Give the checkpoint it was made from, or a GGUF file, which is dequantised.",
+        )
+    chosen = choose_device("auto" if device == "sharded" else device)
+    arguments: dict[str, Any] = {"dtype": choose_dtype(dtype, chosen)}
+    if device == "sharded":
+        arguments["device_map"] = "auto"
+    model, tokenizer = _read_model(source, location, {**extra, **arguments}, chosen)
+    if "gguf_file" in extra and hasattr(model.config, "quantization_config"):
+        # A dequantised GGUF still says it is quantised, and then refuses to be saved.
+        del model.config.quantization_config
+    return wrap_model(model, tokenizer, name=name, source=source)

@@ -1,0 +1,319 @@
+"""How a ratio is divided over layers: one table, ratio to number of removed units per layer."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fnprune_core.errors import PlanError, RatioError, SettingsError
+from fnprune_core.models.layout import UnitLayout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Budget:
+    """What an allocation divides.
+
+    Parameters
+    ----------
+    layout : UnitLayout
+    n_removed : int
+        Units to remove in the whole model.
+    scores : ndarray (n_units,)
+        Higher is kept; only ``global`` looks at them.
+    protected : ndarray (n_units,)
+        Units that must stay.
+    multiple : int or None
+        Round the number of units that stay up to a multiple, in every layer; ``uniform`` then
+        keeps the same number in each. None meets the ratio to one unit.
+    pinned : ndarray (n_units,) or None
+        Units that must go, in exempt layers too; none of them is protected.
+    turn : ndarray (n_layers,) or None
+        Where a share leaves some over and layers are alike, the lowest gives first; by default
+        the first layer.
+    weights : ndarray (n_layers,) or None
+        How much of its units a layer gives beside the others; only ``weighted`` looks at them.
+        None weighs all layers alike.
+    what : str
+        What the units are called.
+    """
+
+    layout: UnitLayout
+    n_removed: int
+    scores: NDArray[np.float64]
+    protected: NDArray[np.bool_]
+    multiple: int | None = None
+    pinned: NDArray[np.bool_] | None = None
+    turn: NDArray[np.float64] | None = None
+    weights: NDArray[np.float64] | None = None
+    what: str = "units"
+
+    @property
+    def least(self) -> NDArray[np.int64]:
+        """Units that must go, per layer."""
+        if self.pinned is None:
+            return np.zeros(self.layout.n_layers, dtype=np.int64)
+        return np.array([part.sum() for part in self.layout.split(self.pinned)], dtype=np.int64)
+
+    @property
+    def removable(self) -> NDArray[np.int64]:
+        """Most units that can go, per layer: a layer keeps at least one."""
+        return np.array(
+            [
+                min(width - int(part.sum()), width - 1)
+                for width, part in zip(
+                    self.layout.widths, self.layout.split(self.protected), strict=True
+                )
+            ],
+            dtype=np.int64,
+        )
+
+
+Allocation = Callable[[Budget], NDArray[np.int64]]
+
+
+def _refuse(budget: Budget, possible: int, why: str) -> None:
+    least = int(budget.least.sum())
+    if budget.n_removed < least:
+        share = least / budget.layout.n_units
+        raise RatioError(
+            f"{least} units are pinned to go, but a ratio of "
+            f"{budget.n_removed / budget.layout.n_units:.3f} lets {budget.n_removed} go: the "
+            f"least ratio is {share:.4f}.",
+            hint=f"Choose a ratio of at least {np.ceil(share * 1e4) / 1e4:.4f}, or unpin units.",
+        )
+    if budget.n_removed > possible:
+        most = possible / budget.layout.n_units
+        raise RatioError(
+            f"A ratio of {budget.n_removed / budget.layout.n_units:.3f} is not possible: {why} "
+            f"at most {most:.3f} of all {budget.what} can go.",
+            hint=f"Choose a ratio of at most {np.floor(most * 1000) / 1000:.3f}, or another "
+            "allocation.",
+        )
+
+
+def _evenly(budget: Budget, free: NDArray[np.bool_], why: str) -> NDArray[np.int64]:
+    """Remove the same share of each free layer, to one unit, never beyond what is removable.
+
+    With weights, shares in proportion to them. A layer in which more units must go than its share
+    gives those, and the others less.
+    """
+    least = budget.least
+    capacity = np.where(free, budget.removable, least)
+    _refuse(budget, int(capacity.sum()), why)
+    is_fixed = ~free
+    while True:
+        fixed = np.where(is_fixed, least, 0)
+        room = np.where(is_fixed, 0, capacity)
+        removed = fixed + _shared(budget, budget.n_removed - int(fixed.sum()), room)
+        if not (removed < least).any():
+            return removed
+        is_fixed = is_fixed | (removed < least)
+
+
+def _shared(budget: Budget, n_removed: int, capacity: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Divide a number by the layers' widths, to one unit, never beyond the capacity."""
+    widths = np.asarray(budget.layout.widths, dtype=np.float64)
+    if budget.weights is not None:
+        widths = widths * budget.weights
+    n_layers = budget.layout.n_layers
+    turn = np.zeros(n_layers) if budget.turn is None else budget.turn
+    removed = np.zeros(n_layers, dtype=np.int64)
+    while (left := n_removed - int(removed.sum())) > 0:
+        room = capacity - removed
+        share = np.where(room > 0, widths, 0.0)
+        wanted = left * share / share.sum()
+        step = np.minimum(np.floor(wanted).astype(np.int64), room)
+        if step.sum() == 0:  # the last few go one by one to the largest fractions
+            order = np.lexsort((turn, -np.where(room > 0, wanted, -1.0)))[:left]
+            step[order[room[order] > 0]] = 1
+        removed += step
+    return removed
+
+
+def _rounded(budget: Budget, kept: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Round the units that stay up to the multiple, or down where more are pinned to go.
+
+    Raises
+    ------
+    RatioError
+        If between the units that must stay and those that must go there is no multiple.
+    """
+    multiple = budget.multiple or 1
+    widths = np.asarray(budget.layout.widths, dtype=np.int64)
+    up = -(-kept // multiple) * multiple
+    down = (widths - budget.least) // multiple * multiple
+    rounded = np.where(budget.least > 0, np.minimum(up, down), up)
+    for layer in np.flatnonzero(rounded < np.minimum(up, widths - budget.removable)):
+        raise RatioError(
+            f"Layer {layer} cannot keep a multiple of {multiple} units: {budget.least[layer]} of "
+            f"its {widths[layer]} are pinned to go, and "
+            f"{widths[layer] - budget.removable[layer]} must stay.",
+            hint="Choose a smaller multiple, or unpin units of this layer.",
+        )
+    return np.asarray(rounded, dtype=np.int64)
+
+
+def uniform(budget: Budget) -> NDArray[np.int64]:
+    """Remove the same share of every layer; with a multiple, keep the same number in each."""
+    everywhere = np.ones(budget.layout.n_layers, dtype=bool)
+    removed = _evenly(budget, everywhere, "with the units that must stay,")
+    if budget.multiple is None:
+        return removed
+    widths = np.asarray(budget.layout.widths, dtype=np.int64)
+    most = int(_rounded(budget, np.full_like(widths, (widths - removed).max())).min())
+    return np.maximum(widths - most, 0)
+
+
+def protected_ends(n_layers: int) -> tuple[int, int]:
+    """Return how many first and last layers are exempt: 3 and 2 of 30, as in arXiv 2508.05239."""
+    return min(3, n_layers // 10), min(2, n_layers // 15)
+
+
+def protect_ends(budget: Budget) -> NDArray[np.int64]:
+    """Exempt the first and last layers; the others give more."""
+    n_layers = budget.layout.n_layers
+    first, last = protected_ends(n_layers)
+    layer = np.arange(n_layers)
+    free = (layer >= first) & (layer < n_layers - last)
+    return _evenly(budget, free, f"with the first {first} and last {last} layers exempt,")
+
+
+def weighted(budget: Budget) -> NDArray[np.int64]:
+    """Remove shares of the layers in proportion to given weights; 0 exempts a layer."""
+    n_layers = budget.layout.n_layers
+    weights = np.ones(n_layers) if budget.weights is None else budget.weights
+    if len(weights) != n_layers:
+        raise SettingsError(
+            f"The allocation by weights needs one weight for each of {n_layers} layers, got "
+            f"{len(weights)}.",
+            hint="Search them (fnprune allocate), or write them down: 0 exempts a layer.",
+        )
+    return _evenly(budget, weights > 0, "with these weights of the layers")
+
+
+def ranked_globally(budget: Budget) -> NDArray[np.int64]:
+    """Rank scores, standardised within each layer, over all layers (as FLAP does)."""
+    _refuse(budget, int(budget.removable.sum()), "with the units that must stay,")
+    layout = budget.layout
+    ranks = []
+    must_go = budget.pinned if budget.pinned is not None else np.zeros_like(budget.protected)
+    for scores, protected, pinned in zip(
+        layout.split(budget.scores),
+        layout.split(budget.protected),
+        layout.split(must_go),
+        strict=True,
+    ):
+        spread = scores.std()
+        z = (scores - scores.mean()) / (spread if spread > 0 else 1.0)
+        z = np.where(protected, np.inf, np.where(pinned, -np.inf, z))
+        if not protected.any():
+            z[np.argmax(z)] = np.inf  # a layer keeps at least one unit
+        ranks.append(z)
+    order = np.argsort(np.concatenate(ranks), kind="stable")[: budget.n_removed]
+    return np.bincount(layout.layer_of_unit[order], minlength=layout.n_layers).astype(np.int64)
+
+
+#: The allocation that is told by the plan itself how much each layer gives.
+WEIGHTED = "weighted"
+ALLOCATIONS: dict[str, Allocation] = {
+    "uniform": uniform,
+    "protect-ends": protect_ends,
+    "global": ranked_globally,
+    WEIGHTED: weighted,
+}
+
+
+def allocate(name: str, budget: Budget) -> NDArray[np.int64]:
+    """Return the units to remove per layer, (n_layers,), by one row of the table."""
+    if name not in ALLOCATIONS:
+        raise SettingsError(
+            f"There is no allocation {name!r}.", hint=f"Use one of {', '.join(ALLOCATIONS)}."
+        )
+    removed = ALLOCATIONS[name](budget)
+    if budget.multiple is None:
+        return removed
+    widths = np.asarray(budget.layout.widths, dtype=np.int64)
+    kept = _rounded(budget, widths - removed)
+    return np.asarray(np.maximum(widths - kept, 0), dtype=np.int64)
+
+
+def weights_for(name: str, layer_weights: Sequence[float]) -> NDArray[np.float64] | None:
+    """Return a budget's weights: those of the plan, where it has any and the allocation looks."""
+    if name != WEIGHTED or not len(layer_weights):
+        return None
+    return np.array(layer_weights, dtype=np.float64)
+
+
+def default_multiple(width: int) -> int:
+    """Return what widths are rounded to: 64, or the power of two below a sixteenth of less."""
+    return min(64, 1 << max(0, (width // 16).bit_length() - 1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Choice:
+    """Which units stay, with each layer's threshold."""
+
+    removed: tuple[NDArray[np.int64], ...]
+    thresholds: tuple[float, ...]
+
+
+def lowest(rank: NDArray[np.float64], count: int) -> NDArray[np.bool_]:
+    """Return which are the `count` lowest, ties by index; a partition, for it runs at every key."""
+    goes = np.zeros(len(rank), dtype=bool)
+    if count > 0:
+        limit = np.partition(rank, count - 1)[count - 1]
+        goes = rank < limit
+        goes[np.flatnonzero(rank == limit)[: count - int(goes.sum())]] = True
+    return goes
+
+
+def choose_units(  # noqa: PLR0913 - what a plan's settings say of units
+    scores: NDArray[np.float64],
+    *,
+    layout: UnitLayout,
+    ratio: float,
+    allocation: str,
+    protected: NDArray[np.bool_],
+    pinned: NDArray[np.bool_] | None = None,
+    multiple: int | None = None,
+    layer_weights: Sequence[float] = (),
+) -> Choice:
+    """Return the lowest-scored units of each layer, within the allocation's budget.
+
+    Ties go by index. The ratio is met to one unit, or with a `multiple` undercut as little as
+    the rounding allows; protected units never go, pinned ones always do, protected or not.
+    """
+    if not np.isfinite(scores).all():
+        raise PlanError("A score is not finite.", hint="Record again in float32 or bfloat16.")
+    if pinned is None:
+        pinned = np.zeros(layout.n_units, dtype=bool)
+    for layer, part in enumerate(layout.split(pinned)):
+        if part.all():
+            raise PlanError(
+                f"All units of layer {layer} are pinned to go: it would be empty.",
+                hint="Let at least one unit stay.",
+            )
+    protected = protected & ~pinned
+    budget = Budget(
+        layout=layout,
+        n_removed=round(ratio * layout.n_units),
+        scores=scores,
+        protected=protected,
+        pinned=pinned,
+        multiple=multiple,
+        weights=weights_for(allocation, layer_weights),
+    )
+    counts = allocate(allocation, budget)
+    removed, thresholds = [], []
+    ranks = np.where(protected, np.inf, np.where(pinned, -np.inf, scores))
+    parts = zip(
+        layout.split(scores), layout.split(ranks), layout.split(protected), counts, strict=True
+    )
+    for values, rank, stay, count in parts:
+        goes = lowest(rank, int(count))
+        removed.append(np.flatnonzero(goes))
+        free = values[~goes & ~stay]
+        # Where only protected units are left, the threshold lies above all scores.
+        thresholds.append(float(free.min() if len(free) else np.nextafter(values.max(), np.inf)))
+    return Choice(removed=tuple(removed), thresholds=tuple(thresholds))

@@ -1,0 +1,291 @@
+"""What people say of a plan: its name, and the log of decisions that led to it.
+
+One JSON file a plan, ``<workspace>/notes/plans/<plan id>.json``, beside the plans and not in them:
+a plan is found by the hash of its inputs, and neither its name nor the way to it changes what it
+cuts. Like names of networks, notes outlive the plan: made again, it has the same id and finds them.
+"""
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fnprune_core.atlas.annotation_files import check_text
+from fnprune_core.atlas.annotations import locked
+from fnprune_core.errors import CorruptArtifactError, TextError
+from fnprune_core.storage import Workspace, read_json, storage_errors, write_json
+
+FOLDER = Path("notes") / "plans"
+NOTES_VERSION = 1
+MAX_NAME = 80
+MAX_REASON = 400
+MAX_DECISIONS = 5000
+UNDO = "undo"
+
+_KIND = "fnprune plan notes"
+_MOST_NETWORKS = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One step on the way to a plan.
+
+    Parameters
+    ----------
+    time : str
+        ISO 8601 with its zone.
+    what : str
+        How it came about: ``"by hand"``, a rule's sentence, or `UNDO`.
+    pruned, kept : tuple of int
+        Networks that were preserved before and are not any more, and the reverse.
+    noted : tuple of int
+        Networks about which only the reason was written, nothing else changed.
+    reason : str
+        In a person's own words; may be empty.
+
+    Raises
+    ------
+    TextError
+        If a text is too long or holds control characters. Whoever shows it must escape it.
+    """
+
+    time: str
+    what: str
+    pruned: tuple[int, ...] = ()
+    kept: tuple[int, ...] = ()
+    noted: tuple[int, ...] = ()
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        check_text(self.time, what="time", longest=40)
+        check_text(self.what, what="decision", longest=MAX_REASON)
+        check_text(self.reason, what="reason", longest=MAX_REASON)
+
+    @property
+    def changes(self) -> bool:
+        """Whether it set a network, rather than only saying something of one."""
+        return bool(self.pruned or self.kept)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanNotes:
+    """What is said of a plan; all of it may be empty.
+
+    Parameters
+    ----------
+    plan_id : str
+    name : str
+        One line of at most `MAX_NAME` characters.
+    decisions : tuple of Decision
+        Oldest first, at most `MAX_DECISIONS`.
+    """
+
+    plan_id: str
+    name: str = ""
+    decisions: tuple[Decision, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_text(self.name, what="name", longest=MAX_NAME)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Why a network is as it is: the decision that stands, and what a person says of it."""
+
+    what: str
+    reason: str = ""
+
+
+def now() -> str:
+    """Return the present time as decisions carry it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def decision(
+    before: Iterable[int], after: Iterable[int], *, what: str, reason: str = ""
+) -> Decision:
+    """Return the step from one set of dropped networks to another, taken now.
+
+    `what` may name domains as a file spells them: what cannot be printed becomes a space.
+    """
+    old, new = set(before), set(after)
+    return Decision(
+        time=now(),
+        what="".join(c if c.isprintable() else " " for c in what)[:MAX_REASON],
+        pruned=tuple(sorted(new - old)),
+        kept=tuple(sorted(old - new)),
+        reason=reason,
+    )
+
+
+def standing(decisions: Sequence[Decision]) -> dict[int, Standing]:
+    """Return by network why it is as it is; networks that no decision touched are missing.
+
+    An undo takes the last step back that changed a network, and with it what was said of it.
+    """
+    states: list[dict[int, Standing]] = [{}]
+    for each in decisions:
+        if each.what == UNDO:
+            if len(states) > 1:
+                states.pop()
+            else:  # of a step that an older log held
+                touched = {*each.pruned, *each.kept}
+                states[0] = {k: s for k, s in states[0].items() if k not in touched}
+        elif each.changes:
+            made = Standing(what=each.what, reason=each.reason)
+            states.append({**states[-1], **dict.fromkeys((*each.pruned, *each.kept), made)})
+        for network in each.noted:
+            held = states[-1].get(network, Standing(what=""))
+            states[-1] = {**states[-1], network: replace(held, reason=each.reason)}
+    return states[-1]
+
+
+def outcome(decisions: Iterable[Decision]) -> set[int]:
+    """Return the networks that are not preserved at the end of a log that began with all."""
+    dropped: set[int] = set()
+    for each in decisions:
+        dropped |= set(each.pruned)
+        dropped -= set(each.kept)
+    return dropped
+
+
+def path_of(workspace: Workspace, plan_id: str) -> Path:
+    """Return where a plan's notes are kept, whether or not there are any."""
+    name = workspace.folder("plans", plan_id).name  # refuses what is no id
+    return workspace.root / FOLDER / f"{name}.json"
+
+
+def read_notes(workspace: Workspace, plan_id: str) -> PlanNotes:
+    """Return what is said of a plan; nothing if nothing was said yet.
+
+    Raises
+    ------
+    CorruptArtifactError
+        If the file is damaged; `set_aside` moves it out of the way.
+    """
+    path = path_of(workspace, plan_id)
+    try:
+        return _from_value(read_json(path), plan_id)
+    except FileNotFoundError:
+        return PlanNotes(plan_id=plan_id)
+    except (CorruptArtifactError, ValueError, RecursionError) as error:
+        raise CorruptArtifactError(
+            f"The notes of this plan cannot be read from {path}: {error}",
+            hint="Mend the file by hand, or set it aside and start anew; the plan is whole.",
+        ) from error
+
+
+def name_plan(workspace: Workspace, plan_id: str, name: str) -> PlanNotes:
+    """Give a plan a name, or with an empty one none any more; return its notes.
+
+    Raises
+    ------
+    TextError
+        If the name is too long or holds control characters.
+    """
+    path = path_of(workspace, plan_id)
+    with locked(path):
+        notes = replace(read_notes(workspace, plan_id), name=" ".join(name.split()))
+        _write(path, notes)
+    return notes
+
+
+def add_decisions(workspace: Workspace, plan_id: str, decisions: Sequence[Decision]) -> PlanNotes:
+    """Put a session's log to what a plan's notes hold already; return its notes.
+
+    Two ways can lead to one plan: steps that both hold stand once, all in the order of their time.
+    """
+    path = path_of(workspace, plan_id)
+    with locked(path):
+        held = read_notes(workspace, plan_id)
+        new = [each for each in decisions if each not in held.decisions]
+        merged = sorted((*held.decisions, *new), key=lambda each: each.time)
+        notes = replace(held, decisions=tuple(merged[-MAX_DECISIONS:]))
+        if new:
+            _write(path, notes)
+    return notes
+
+
+def decisions_of(workspace: Workspace, plan_id: str) -> dict[str, Any]:
+    """Return a plan's name and decisions as a JSON value, for an export's ``decisions.json``."""
+    return _as_value(read_notes(workspace, plan_id))
+
+
+def delete_notes(workspace: Workspace, plan_id: str) -> None:
+    """Forget all that is said of a plan; nothing happens if nothing was."""
+    path = path_of(workspace, plan_id)
+    with locked(path), storage_errors(path):
+        path.unlink(missing_ok=True)
+
+
+def set_aside(workspace: Workspace, plan_id: str) -> Path:
+    """Rename a plan's notes out of the way; return where they are then."""
+    path = path_of(workspace, plan_id)
+    aside = path.with_name(f"{path.stem}-set-aside-{uuid.uuid4().hex[:8]}.json")
+    with locked(path), storage_errors(path), suppress(FileNotFoundError):  # another was faster
+        path.rename(aside)
+    return aside
+
+
+def _write(path: Path, notes: PlanNotes) -> None:
+    with storage_errors(path):
+        write_json(path, _as_value(notes))
+
+
+def _as_value(notes: PlanNotes) -> dict[str, Any]:
+    return {
+        "notes_version": NOTES_VERSION,
+        "kind": _KIND,
+        "plan_id": notes.plan_id,
+        "name": notes.name,
+        "decisions": [asdict(each) for each in notes.decisions],
+    }
+
+
+def _from_value(value: object, plan_id: str) -> PlanNotes:
+    if not isinstance(value, dict) or value.get("kind") != _KIND:
+        raise TextError("it does not hold notes of a plan.")
+    if value.get("notes_version") != NOTES_VERSION:
+        raise TextError(
+            f"it is of version {value.get('notes_version')!r}, this fnprune reads {NOTES_VERSION}."
+        )
+    rows = value.get("decisions")
+    if not isinstance(rows, list) or len(rows) > MAX_DECISIONS:
+        raise TextError(f"its decisions are no list of at most {MAX_DECISIONS}.")
+    return PlanNotes(
+        plan_id=plan_id,
+        name=_text(value, "name"),
+        decisions=tuple(_decision(row, place) for place, row in enumerate(rows)),
+    )
+
+
+def _decision(row: object, place: int) -> Decision:
+    if not isinstance(row, dict):
+        raise TextError(f"decision {place} is no object.")
+    return Decision(
+        time=_text(row, "time"),
+        what=_text(row, "what"),
+        pruned=_networks(row, "pruned"),
+        kept=_networks(row, "kept"),
+        noted=_networks(row, "noted"),
+        reason=_text(row, "reason"),
+    )
+
+
+def _text(row: Mapping[str, object], name: str) -> str:
+    value = row.get(name, "")
+    if not isinstance(value, str):
+        raise TextError(f"its field {name!r} is no text.")
+    return value
+
+
+def _networks(row: Mapping[str, object], name: str) -> tuple[int, ...]:
+    value = row.get(name, [])
+    if not isinstance(value, list) or not all(
+        type(k) is int and 0 <= k < _MOST_NETWORKS for k in value
+    ):
+        raise TextError(f"its field {name!r} is no list of networks.")
+    return tuple(value)

@@ -1,0 +1,90 @@
+"""A plan in a folder: ``plan.json``, and the tensors of its compensation beside it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from fnprune_core.errors import CorruptArtifactError
+from fnprune_core.models.silencing import AttentionCut, Refit
+from fnprune_core.plans.plan import PLAN_FILE, PruningPlan
+from fnprune_core.storage import write_json
+
+REFITS_FILE = "refits.safetensors"
+
+
+def write_plan(
+    folder: Path,
+    made: PruningPlan,
+    refits: Sequence[Refit],
+    *,
+    dtype: torch.dtype = torch.float32,
+) -> None:
+    """Write ``plan.json`` and the refits' tensors into a folder.
+
+    Parameters
+    ----------
+    dtype : torch.dtype
+        Of the weights; biases, which are added before they are rounded, stay as they are.
+    """
+    write_json(folder / PLAN_FILE, made.to_json())
+    tensors = {
+        name: (tensor.to(dtype) if tensor.ndim > 1 else tensor).contiguous()
+        for name, tensor in named_tensors(refits)
+    }
+    save_file(tensors, folder / REFITS_FILE)
+
+
+def named_tensors(refits: Sequence[Refit]) -> Iterator[tuple[str, Tensor]]:
+    """Yield the tensors of all layers' refits with their names in the file."""
+    for layer, refit in enumerate(refits):
+        for kind, part in (("", refit), ("attention.", refit.attention)):
+            for name in ("columns", "bias"):
+                tensor = None if part is None else getattr(part, name)
+                if tensor is not None:
+                    yield f"{layer}.{kind}{name}", tensor
+        for index, tensor in enumerate(refit.feeding):
+            yield f"{layer}.feeding.{index}", tensor
+
+
+def read_refits(
+    path: Path, n_layers: int, *, removed_groups: Sequence[NDArray[np.int64]] = ()
+) -> list[Refit]:
+    """Return the refits that `write_plan` wrote, one a layer.
+
+    Parameters
+    ----------
+    removed_groups : sequence of ndarray, optional
+        The plan's KV groups that go, which the file does not hold.
+    """
+    try:
+        tensors: Mapping[str, Tensor] = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise CorruptArtifactError(
+            f"{path} is missing or damaged.", hint="Make the plan again."
+        ) from error
+    return [
+        Refit(
+            columns=tensors.get(f"{layer}.columns"),
+            bias=tensors.get(f"{layer}.bias"),
+            feeding=_feeding(tensors, layer),
+            attention=AttentionCut(
+                removed=removed_groups[layer],
+                columns=tensors.get(f"{layer}.attention.columns"),
+                bias=tensors.get(f"{layer}.attention.bias"),
+            )
+            if removed_groups
+            else None,
+        )
+        for layer in range(n_layers)
+    ]
+
+
+def _feeding(tensors: Mapping[str, Tensor], layer: int) -> tuple[Tensor, ...]:
+    names = sorted(name for name in tensors if name.startswith(f"{layer}.feeding."))
+    return tuple(tensors[name] for name in names)

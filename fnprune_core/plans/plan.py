@@ -1,0 +1,384 @@
+"""Pruning plans: which units go, and where that came from. JSON, no pickle."""
+
+import hashlib
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fnprune_core.errors import FnpruneError, PlanError, RatioError, SettingsError
+from fnprune_core.models.layout import UnitLayout
+from fnprune_core.plans.allocation import ALLOCATIONS, Choice, choose_units
+from fnprune_core.storage import canonical_json, read_json
+
+__all__ = ["PLAN_FILE", "PLAN_VERSION", "Choice", "PlanSettings", "PruningPlan", "choose_units"]
+
+PLAN_VERSION = 1
+PLAN_FILE = "plan.json"
+#: Settings that plans of the first version lack, with what their absence means.
+_LATER: dict[str, Any] = {
+    "pinned_keep": (), "pinned_remove": (), "attention_ratio": 0.0, "layer_weights": (),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanSettings:
+    """What a person chooses.
+
+    Parameters
+    ----------
+    score : str
+        Name in the table of scores.
+    ratio : float
+        Share of all MLP units of the model to remove, in [0, 1).
+    allocation : str
+        Name in the table of allocations.
+    compensation : str
+        Name in the table of compensations: ``"none"``, ``"bias"``, ``"least-squares"``, or
+        ``"reconstruct"``, which takes minutes.
+    intercept : bool
+        Whether least squares also fits a bias.
+    sink_units : int
+        Units per layer that serve attention sinks and always stay.
+    preserved : tuple of int or None
+        Networks to preserve; None for all.
+    seed : int
+        Only the random score uses it.
+    multiple : int or None
+        Keep more units, the highest scored, until each layer's number is a multiple of this, and
+        with the uniform allocation the same in all; None meets the ratio to one unit.
+    pinned_keep, pinned_remove : tuple of int
+        Flat units that stay, or go, whatever their score, layer or service to attention sinks.
+        Those that go count in the ratio.
+    attention_ratio : float
+        Share of all KV groups of the model to remove, in [0, 1), by the same score, allocation
+        and compensation; each layer keeps at least one.
+    layer_weights : tuple of float
+        With the allocation ``"weighted"``: how large a share of its units each layer gives beside
+        the others, 0 for none; the ratio scales them. Kept over the largest, to three decimals;
+        empty weighs all layers alike.
+    """
+
+    score: str = "network-energy"
+    ratio: float = 0.2
+    allocation: str = "protect-ends"
+    compensation: str = "least-squares"
+    intercept: bool = False
+    sink_units: int = 4
+    preserved: tuple[int, ...] | None = None
+    seed: int = 0
+    multiple: int | None = None
+    pinned_keep: tuple[int, ...] = ()
+    pinned_remove: tuple[int, ...] = ()
+    attention_ratio: float = 0.0
+    layer_weights: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.ratio < 1:
+            raise RatioError(
+                f"The ratio is the share of MLP units to remove, from 0 to below 1; "
+                f"got {self.ratio}.",
+                hint="For 20 % write 0.2.",
+            )
+        if not 0 <= self.attention_ratio < 1:
+            raise RatioError(
+                f"The attention ratio is the share of KV groups to remove, from 0 to below 1; got "
+                f"{self.attention_ratio}.",
+                hint="For 20 % write 0.2.",
+            )
+        if self.allocation not in ALLOCATIONS:
+            raise SettingsError(
+                f"There is no allocation {self.allocation!r}.",
+                hint=f"Use one of {', '.join(ALLOCATIONS)}.",
+            )
+        if self.sink_units < 0:
+            raise SettingsError(f"sink_units must be 0 or more, got {self.sink_units}.")
+        if self.seed < 0:
+            raise SettingsError(f"seed must be 0 or more, got {self.seed}.")
+        if self.multiple is not None and self.multiple < 1:
+            raise SettingsError(
+                f"Widths are rounded to a multiple of 1 or more, got {self.multiple}.",
+                hint="64 suits most hardware.",
+            )
+        if self.preserved is not None:
+            if not self.preserved:
+                raise SettingsError(
+                    "No network is preserved.", hint="Preserve at least one network."
+                )
+            object.__setattr__(self, "preserved", tuple(sorted(set(self.preserved))))
+        self._check_weights()
+        self._check_pins()
+
+    def _check_weights(self) -> None:
+        weights = np.array(self.layer_weights, dtype=np.float64)
+        if not len(weights):
+            return
+        if not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
+            raise SettingsError(
+                "Weights of layers are numbers of 0 or more, and not all 0; got "
+                f"{', '.join(f'{w:g}' for w in weights)}.",
+                hint="0 exempts a layer; larger gives more.",
+            )
+        canonical = tuple((weights / weights.max()).round(3).tolist())
+        object.__setattr__(self, "layer_weights", canonical)
+
+    def _check_pins(self) -> None:
+        for name in ("pinned_keep", "pinned_remove"):
+            object.__setattr__(self, name, tuple(sorted({_whole(u) for u in getattr(self, name)})))
+        both = sorted(set(self.pinned_keep) & set(self.pinned_remove))
+        if both:
+            raise SettingsError(
+                f"Pinned to stay and to go at once: unit {', '.join(map(str, both[:5]))}"
+                f"{'' if len(both) <= 5 else f' and {len(both) - 5} more'}.",
+                hint="Take one of the two pins away.",
+            )
+
+    def pins(self, layout: UnitLayout) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return which units are pinned to stay and which to go, (n_units,) each.
+
+        Raises
+        ------
+        SettingsError
+            If a pinned unit is not in the layout.
+        """
+        found = []
+        for units in (self.pinned_keep, self.pinned_remove):
+            wrong = [u for u in units if not 0 <= u < layout.n_units]
+            if wrong:
+                raise SettingsError(
+                    f"Unit {wrong[0]} is pinned, but this model's units run from 0 to "
+                    f"{layout.n_units - 1}.",
+                    hint="Pinned for another model? Take the pin away.",
+                )
+            pinned = np.zeros(layout.n_units, dtype=bool)
+            pinned[list(units)] = True
+            found.append(pinned)
+        return found[0], found[1]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings as JSON; what came later is left out where nobody asked for it.
+
+        So ids of plans do not change when a new setting does.
+        """
+        value = asdict(self)
+        return {k: v for k, v in value.items() if k not in _LATER or v != _LATER[k]}
+
+    def with_(self, **changes: Any) -> "PlanSettings":
+        """Return a copy with some choices changed."""
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PruningPlan:
+    """Which units go, per layer, and where that came from.
+
+    Parameters
+    ----------
+    removed : tuple of ndarray
+        Sorted unit indices to remove in each layer.
+    layout : UnitLayout
+        Of the dense model.
+    settings : PlanSettings
+    share_of_parameters : float
+        Share of all the model's parameters that goes with the units.
+    thresholds : tuple of float
+        Lowest score for which a unit of each layer is kept, sink units aside (for
+        network-membership, |z|: the seed's T_l).
+    sink_units : tuple of int
+        Flat indices that were kept whatever their score.
+    preserved : tuple of int
+        Networks preserved, spelled out.
+    removed_groups : tuple of ndarray
+        Sorted KV groups to remove in each layer; empty where none was asked to go.
+    group_counts : tuple of int
+        KV groups of the dense model's layers, where some go.
+    """
+
+    removed: tuple[NDArray[np.int64], ...]
+    layout: UnitLayout
+    settings: PlanSettings
+    fingerprint: str
+    model_name: str
+    recording_id: str
+    decomposition_id: str
+    share_of_parameters: float
+    thresholds: tuple[float, ...]
+    sink_units: tuple[int, ...]
+    preserved: tuple[int, ...]
+    n_networks: int
+    removed_groups: tuple[NDArray[np.int64], ...] = ()
+    group_counts: tuple[int, ...] = ()
+
+    @property
+    def n_removed(self) -> int:
+        """Units that go."""
+        return sum(len(part) for part in self.removed)
+
+    @property
+    def achieved_ratio(self) -> float:
+        """Share of all MLP units that goes."""
+        return self.n_removed / self.layout.n_units
+
+    @property
+    def keep(self) -> NDArray[np.bool_]:
+        """Which units stay: (n_units,)."""
+        return self.layout.keep_of(self.removed)
+
+    @property
+    def kept(self) -> tuple[NDArray[np.int64], ...]:
+        """Sorted unit indices that stay in each layer."""
+        return tuple(np.flatnonzero(part) for part in self.layout.split(self.keep))
+
+    @property
+    def kept_widths(self) -> tuple[int, ...]:
+        """Units that stay in each layer."""
+        return tuple(
+            width - len(part) for width, part in zip(self.layout.widths, self.removed, strict=True)
+        )
+
+    @property
+    def n_removed_groups(self) -> int:
+        """KV groups that go."""
+        return sum(len(part) for part in self.removed_groups)
+
+    @property
+    def achieved_attention_ratio(self) -> float:
+        """Share of all KV groups that goes."""
+        return self.n_removed_groups / max(sum(self.group_counts), 1)
+
+    @property
+    def kept_group_counts(self) -> tuple[int, ...]:
+        """KV groups that stay in each layer, where some go."""
+        return tuple(
+            n - len(part) for n, part in zip(self.group_counts, self.removed_groups, strict=True)
+        )
+
+    @property
+    def is_uniform(self) -> bool:
+        """Whether every layer keeps the same number of units, and of KV groups."""
+        return len(set(self.kept_widths)) == 1 and len(set(self.kept_group_counts)) <= 1
+
+    def removal_key(self) -> str:
+        """Return a hash of what goes: plans with the same key are the same cut."""
+        digest = hashlib.sha256(canonical_json(list(self.layout.widths)).encode())
+        digest.update(np.packbits(self.keep).tobytes())
+        if self.n_removed_groups:
+            digest.update(canonical_json(self._groups_json()).encode())
+        return digest.hexdigest()[:16]
+
+    def _groups_json(self) -> dict[str, Any]:
+        return {
+            "group_counts": list(self.group_counts),
+            "removed_groups": [part.tolist() for part in self.removed_groups],
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan as a JSON object."""
+        return {
+            **(self._groups_json() if self.group_counts else {}),
+            "plan_version": PLAN_VERSION,
+            "fingerprint": self.fingerprint,
+            "model_name": self.model_name,
+            "widths": list(self.layout.widths),
+            "removed": [part.tolist() for part in self.removed],
+            "settings": self.settings.to_json(),
+            "recording_id": self.recording_id,
+            "decomposition_id": self.decomposition_id,
+            "share_of_parameters": self.share_of_parameters,
+            "thresholds": list(self.thresholds),
+            "sink_units": list(self.sink_units),
+            "preserved": list(self.preserved),
+            "n_networks": self.n_networks,
+        }
+
+    @classmethod
+    def from_json(cls, value: Any) -> "PruningPlan":
+        """Return the plan in a JSON object, checked.
+
+        Raises
+        ------
+        PlanError
+            If a field is missing, of an unknown version, or units do not fit the layout.
+        """
+        if not isinstance(value, dict) or value.get("plan_version") != PLAN_VERSION:
+            version = value.get("plan_version") if isinstance(value, dict) else None
+            raise PlanError(
+                f"This is not a plan that this version reads (plan_version {version}, expected "
+                f"{PLAN_VERSION}).",
+                hint="Give a plan.json written by `fnprune plan`.",
+            )
+        try:
+            settings = dict(value["settings"])
+            for name in ("preserved", "pinned_keep", "pinned_remove", "layer_weights"):
+                if settings.get(name) is not None:
+                    settings[name] = tuple(settings[name])
+            layout = UnitLayout(tuple(_whole(width) for width in value["widths"]))
+            plan = cls(
+                removed=_indices(value["removed"]),
+                removed_groups=_indices(value.get("removed_groups", ())),
+                group_counts=tuple(_whole(n) for n in value.get("group_counts", ())),
+                layout=layout,
+                settings=PlanSettings(**settings),
+                fingerprint=str(value["fingerprint"]),
+                model_name=str(value["model_name"]),
+                recording_id=str(value["recording_id"]),
+                decomposition_id=str(value["decomposition_id"]),
+                share_of_parameters=float(value["share_of_parameters"]),
+                thresholds=tuple(float(t) for t in value["thresholds"]),
+                sink_units=tuple(int(u) for u in value["sink_units"]),
+                preserved=tuple(int(k) for k in value["preserved"]),
+                n_networks=int(value["n_networks"]),
+            )
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise PlanError(
+                f"The plan is damaged: {_cause(error)}.", hint="Make it again with `fnprune plan`."
+            ) from error
+        plan.check()
+        return plan
+
+    def check(self) -> None:
+        """Raise `PlanError` if a unit or KV group does not exist or a layer would be empty."""
+        try:
+            self._check_layers(self.layout, self.keep, "")
+            if self.group_counts or self.removed_groups:
+                groups = UnitLayout(self.group_counts)
+                self._check_layers(groups, groups.keep_of(self.removed_groups), " of attention")
+        except SettingsError as error:
+            raise PlanError(
+                f"The plan does not fit its own layout: {error.message}",
+                hint="Made for another model? Compare the fingerprint in plan.json.",
+            ) from error
+
+    @staticmethod
+    def _check_layers(layout: UnitLayout, keep: NDArray[np.bool_], of: str) -> None:
+        for layer, part in enumerate(layout.split(keep)):
+            if not part.any():
+                raise PlanError(
+                    f"The plan would empty layer {layer}{of}.", hint="Choose a lower ratio."
+                )
+
+    @classmethod
+    def read(cls, path: Path) -> "PruningPlan":
+        """Read a plan from ``plan.json``, or from the folder that holds it."""
+        file = path / PLAN_FILE if path.is_dir() else path
+        if not file.is_file():
+            raise PlanError(f"There is no plan at {path}.", hint="Give a plan.json or its folder.")
+        return cls.from_json(read_json(file))
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int:
+        raise TypeError(f"{value!r} is not a whole number")
+    return value
+
+
+def _indices(parts: Any) -> tuple[NDArray[np.int64], ...]:
+    return tuple(np.array(sorted({_whole(i) for i in part}), dtype=np.int64) for part in parts)
+
+
+def _cause(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"it has no {error}"
+    return error.message.rstrip(".") if isinstance(error, FnpruneError) else str(error)

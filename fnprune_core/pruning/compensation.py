@@ -1,0 +1,226 @@
+"""What replaces the output of removed units: one table, calibration signals to refits."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fnprune_core.errors import SettingsError
+from fnprune_core.models.architectures import output_projections, weight_of
+from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.models.silencing import Refit
+from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
+from fnprune_core.recording.recording import Recording
+
+RIDGE = 0.3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CalibrationStatistics:
+    """Weighted moments of one layer's signals.
+
+    Parameters
+    ----------
+    mean : ndarray (units,)
+        Weighted mean over the tokens that statistics use.
+    gram : ndarray (units, units) or None
+        Σ_t w_t x_t x_tᵀ / Σ_t w_t over all tokens, dummy tokens with weight 1.
+    gram_mean : ndarray (units,) or None
+        Σ_t w_t x_t / Σ_t w_t over the same tokens as the Gram matrix.
+    """
+
+    mean: NDArray[np.float64]
+    gram: NDArray[np.float64] | None = None
+    gram_mean: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compensation:
+    """One row of the table of compensations.
+
+    Parameters
+    ----------
+    refit : callable
+        ``refit(weight, removed, statistics, intercept)`` returns a `Refit`; `weight` is
+        (hidden, units) in float64.
+    label : str
+    needs_gram : bool
+        Whether it needs second moments, O(tokens · units²) per layer.
+    is_trained : bool
+        Whether the refits are only where training starts (see ``reconstruction``).
+    """
+
+    refit: Callable[[NDArray[np.float64], NDArray[np.int64], CalibrationStatistics, bool], Refit]
+    label: str
+    needs_gram: bool = False
+    is_trained: bool = False
+
+
+def _no_refit(
+    weight: NDArray[np.float64],
+    removed: NDArray[np.int64],
+    statistics: CalibrationStatistics,
+    intercept: bool,
+) -> Refit:
+    """Leave the kept columns as they are."""
+    return Refit()
+
+
+def bias_refit(
+    weight: NDArray[np.float64],
+    removed: NDArray[np.int64],
+    statistics: CalibrationStatistics,
+    intercept: bool,
+) -> Refit:
+    """Add the removed units' mean output (FLAP, arXiv 2312.11983)."""
+    return Refit(bias=_tensor(weight[:, removed] @ statistics.mean[removed]))
+
+
+def least_squares_refit(
+    weight: NDArray[np.float64],
+    removed: NDArray[np.int64],
+    statistics: CalibrationStatistics,
+    intercept: bool,
+) -> Refit:
+    """Refit the kept columns: min Σ_t w_t ‖W x − V x_kept − b‖² + λ Σ_j G_jj ‖ΔW_j‖².
+
+    The ridge, λ = `RIDGE`, pulls towards the old columns, each scaled by its own energy. So much
+    of it generalises best from ten or twenty tokens a unit, as long as sink units stay.
+    """
+    gram, mean = statistics.gram, statistics.gram_mean
+    if gram is None or mean is None:
+        raise SettingsError("Least squares needs the calibration text's Gram matrices.")
+    kept = np.setdiff1d(np.arange(weight.shape[1]), removed)
+    moments = gram - np.outer(mean, mean) if intercept else gram
+    energy = np.diag(gram)[kept]
+    least = max(1e-9 * energy.mean(), np.finfo(np.float64).tiny)  # dead units stay as they are
+    system = moments[np.ix_(kept, kept)] + np.diag(RIDGE * energy + least)
+    target = weight[:, removed] @ moments[np.ix_(removed, kept)]
+    change = np.linalg.solve(system, target.T).T
+    bias = weight[:, removed] @ mean[removed] - change @ mean[kept] if intercept else None
+    return Refit(
+        columns=_tensor(weight[:, kept] + change), bias=None if bias is None else _tensor(bias)
+    )
+
+
+COMPENSATIONS: dict[str, Compensation] = {
+    "none": Compensation(refit=_no_refit, label="None"),
+    "bias": Compensation(refit=bias_refit, label="Bias"),
+    "least-squares": Compensation(
+        refit=least_squares_refit, label="Least squares", needs_gram=True
+    ),
+    "reconstruct": Compensation(
+        refit=least_squares_refit, label="Reconstruction", needs_gram=True, is_trained=True
+    ),
+}
+
+
+def compensation_named(name: str) -> Compensation:
+    """Return a row of the table, or say which there are."""
+    if name not in COMPENSATIONS:
+        raise SettingsError(
+            f"There is no compensation {name!r}.", hint=f"Use one of {', '.join(COMPENSATIONS)}."
+        )
+    return COMPENSATIONS[name]
+
+
+def uses_bias(name: str, *, intercept: bool) -> bool:
+    """Whether a compensation adds a bias, for which a model may have no home."""
+    return name == "bias" or (compensation_named(name).needs_gram and intercept)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Cut:
+    """A cut to compensate: what goes, by which row of the table."""
+
+    removed: Sequence[NDArray[np.int64]]
+    compensation: str
+    intercept: bool = False
+
+
+def compensate(
+    language_model: LanguageModel,
+    recording: Recording,
+    cuts: Sequence[Cut],
+    *,
+    weights: NDArray[np.float64],
+    progress: Progress = ignore,
+    cancel: CancelToken = NEVER,
+) -> list[list[Refit]]:
+    """Return the refits of each cut, one a layer, from one pass over the recording.
+
+    Parameters
+    ----------
+    weights : ndarray (n_tokens,)
+        How much each token counts; dummy tokens have weight 0 here unless the score uses them,
+        and weight 1 in Gram matrices.
+
+    Notes
+    -----
+    Memory: a few matrices of one layer's units² in float64. Cost: O(tokens · units²) a layer in
+    which a cut that needs it removes units.
+    """
+    rows = [compensation_named(cut.compensation) for cut in cuts]
+    projections = output_projections(language_model.model, language_model.architecture)
+    results: list[list[Refit]] = [[] for _ in cuts]
+    wants_mean = any(cut.compensation == "bias" for cut in cuts)
+    if not wants_mean and not any(row.needs_gram for row in rows):
+        return [[Refit()] * len(projections) for _ in cuts]
+    means = (
+        recording.weighted_moments(weights, cancel=cancel)[0]
+        if wants_mean
+        else np.zeros(recording.layout.n_units)
+    )
+    for layer, module in enumerate(projections):
+        cancel.raise_if_cancelled()
+        needs_gram = any(
+            row.needs_gram and len(cut.removed[layer]) for cut, row in zip(cuts, rows, strict=True)
+        )
+        statistics = _statistics(recording, layer, weights, means, needs_gram=needs_gram)
+        with torch.no_grad():
+            weight = weight_of(module).cpu().double().numpy()
+        for index, (cut, row) in enumerate(zip(cuts, rows, strict=True)):
+            removed = cut.removed[layer]
+            results[index].append(
+                row.refit(weight, removed, statistics, cut.intercept) if len(removed) else Refit()
+            )
+        progress(
+            ProgressEvent(
+                stage="compensation", done=layer + 1, total=len(projections), unit="layers"
+            )
+        )
+    return results
+
+
+def _statistics(
+    recording: Recording,
+    layer: int,
+    weights: NDArray[np.float64],
+    means: NDArray[np.float64],
+    *,
+    needs_gram: bool,
+) -> CalibrationStatistics:
+    units = recording.layout.layer_slice(layer)
+    if not needs_gram:
+        return CalibrationStatistics(mean=means[units])
+    width = units.stop - units.start
+    counted = np.where(recording.is_dummy, 1.0, weights)
+    gram = torch.zeros(width, width, dtype=torch.float64)
+    first = torch.zeros(width, dtype=torch.float64)
+    for session in range(recording.n_sessions):
+        x = torch.from_numpy(recording.session(session, layer=layer))
+        w = torch.from_numpy(counted[recording.session_slice(session)].astype(np.float32))
+        weighted = x * w[:, None]
+        gram += (weighted.T @ x).double()
+        first += weighted.sum(dim=0).double()
+    total = float(counted.sum())
+    return CalibrationStatistics(
+        mean=means[units], gram=(gram / total).numpy(), gram_mean=(first / total).numpy()
+    )
+
+
+def _tensor(values: NDArray[np.float64]) -> Tensor:
+    return torch.from_numpy(values.astype(np.float32))

@@ -1,0 +1,106 @@
+"""What a compensation that trains will take, before it starts: seconds and memory."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.pruning.compensation import compensation_named
+from fnprune_core.pruning.reconstruction import Training, split_sessions
+from fnprune_core.recording.recording import stacked_ids
+from fnprune_core.texts.windows import Windows
+
+#: A step reads a session by the dense model and by the pruned one, and goes back through it; in
+#: passes of the dense model, as measured on the embedded one (bfloat16, CPU).
+FORWARDS_A_STEP, FORWARDS_A_CHECK = 5.5, 2.5
+#: Of the MLPs in float32: gradients, Adam's two moments, and the best weights so far.
+_COPIES_OF_MLPS = 4
+_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingEstimate:
+    """What training takes.
+
+    Parameters
+    ----------
+    n_plans : int
+        Plans that are trained, one after the other.
+    seconds_each : float
+        Of one of them, from one timed pass of the dense model.
+    memory_bytes : int
+        Beside the model in memory, at its peak; the same for one plan and for many.
+    """
+
+    n_plans: int
+    seconds_each: float
+    memory_bytes: int
+
+    @property
+    def seconds(self) -> float:
+        """Of all plans together."""
+        return self.n_plans * self.seconds_each
+
+
+def is_trained(settings: PlanSettings) -> bool:
+    """Whether a plan's compensation trains: not where nothing goes."""
+    goes = bool(settings.ratio or settings.attention_ratio or settings.pinned_remove)
+    return goes and compensation_named(settings.compensation).is_trained
+
+
+def seconds_per_token(language_model: LanguageModel, windows: Windows) -> float:
+    """Return how long the dense model takes to read a token, from one timed pass of a window."""
+    ids = stacked_ids(windows, range(1)).to(language_model.device)
+    seconds = []
+    for n_tokens in (16, ids.shape[1]):  # the first pass warms up
+        start = time.perf_counter()
+        with language_model.lock, torch.inference_mode():
+            logits = language_model.model(ids[:, :n_tokens], use_cache=False).logits
+            float(logits[0, -1, 0])  # waits for the device
+        seconds.append(time.perf_counter() - start)
+    return seconds[-1] / ids.shape[1]
+
+
+def estimate_training(
+    language_model: LanguageModel,
+    windows: Windows,
+    plans: Sequence[PlanSettings],
+    *,
+    token_s: float,
+    training: Training | None = None,
+) -> TrainingEstimate:
+    """Return what training the plans on a calibration text takes; those not trained cost nothing.
+
+    Parameters
+    ----------
+    windows : Windows
+        The calibration text.
+    token_s : float
+        Seconds of the dense model for a token, as `seconds_per_token` measures them.
+    """
+    training = training or Training()
+    trained = [each for each in plans if is_trained(each)]
+    learned, held_out = split_sessions(windows, training.held_out)
+    per_session = token_s * windows.n_tokens / windows.n_windows
+    forwards = FORWARDS_A_STEP * training.n_passes * len(learned)
+    forwards += FORWARDS_A_CHECK * (training.n_passes + 1) * len(held_out)
+    anatomy = language_model.anatomy()
+    kept = 1 - min((each.ratio for each in trained), default=0.0)
+    mlps = anatomy.n_mlp_parameters
+    parameters = anatomy.n_parameters - (1 - kept) * mlps + _COPIES_OF_MLPS * kept * mlps
+    return TrainingEstimate(
+        n_plans=len(trained),
+        seconds_each=per_session * forwards if trained else 0.0,
+        memory_bytes=round(_BYTES * parameters) + _activations(language_model, windows.window),
+    )
+
+
+def _activations(language_model: LanguageModel, n_tokens: int) -> int:
+    """Return what one session's pass holds: logits of both models and their slope, and signals."""
+    anatomy = language_model.anatomy()
+    logits = 4 * anatomy.vocabulary_size
+    inside = 4 * anatomy.n_units + 12 * anatomy.n_layers * anatomy.hidden_size
+    return _BYTES * n_tokens * (logits + inside)

@@ -1,0 +1,233 @@
+"""Which KV groups a plan removes, and what makes up for them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fnprune_core.errors import PlanError
+from fnprune_core.models.architectures import weight_of
+from fnprune_core.models.attention import (
+    AttentionLayout,
+    attention_outputs,
+    group_parameters,
+    plain_heads_refusal,
+)
+from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.models.silencing import AttentionCut
+from fnprune_core.plans.allocation import Budget, allocate, weights_for
+from fnprune_core.plans.plan import PlanSettings, PruningPlan
+from fnprune_core.pruning.compensation import (
+    CalibrationStatistics,
+    compensation_named,
+    uses_bias,
+)
+from fnprune_core.scores.head_statistics import (
+    AttentionStatistics,
+    attention_grams,
+    attention_statistics,
+)
+from fnprune_core.scores.heads import GroupInputs, relative_scores
+from fnprune_core.scores.units import ScoreInputs, score_named
+
+Removed = tuple[NDArray[np.int64], ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class AttentionPlanner:
+    """Chooses KV groups for one model; the last pass over a recording is kept for the next plan.
+
+    Parameters
+    ----------
+    language_model : LanguageModel
+    """
+
+    language_model: LanguageModel
+    _key: object = field(default=None, init=False)
+    _statistics: AttentionStatistics | None = field(default=None, init=False)
+
+    def choose(
+        self, settings: PlanSettings, inputs: ScoreInputs, weights: NDArray[np.float64]
+    ) -> Removed:
+        """Return the lowest-scored KV groups of each layer, within the allocation's budget.
+
+        Parameters
+        ----------
+        weights : ndarray (n_tokens,)
+            The score's own.
+
+        Raises
+        ------
+        RatioError
+            If so many groups cannot go, saying how many can.
+        """
+        row = score_named(settings.score)
+        courses = None
+        if row.needs_courses and inputs.atlas is not None:
+            courses = inputs.atlas.time_courses
+        scores = row.compute_groups(
+            GroupInputs(
+                language_model=self.language_model,
+                recording=inputs.recording,
+                statistics=self.statistics(inputs, weights, courses),
+                atlas=inputs.atlas,
+                preserved=inputs.preserved,
+                seed=settings.seed,
+                progress=inputs.progress,
+                cancel=inputs.cancel,
+            )
+        )
+        return lowest_groups(scores, self.language_model.attention, settings)
+
+    def statistics(
+        self,
+        inputs: ScoreInputs,
+        weights: NDArray[np.float64],
+        time_courses: NDArray[np.floating] | None,
+    ) -> AttentionStatistics:
+        """Return the heads' moments over a recording, computed once for plans that weigh alike."""
+        key = (inputs.recording.id, weights.tobytes())
+        found = self._statistics if self._key == key else None
+        if found is None or (time_courses is not None and found.course_products is None):
+            found = attention_statistics(
+                self.language_model,
+                inputs.recording,
+                weights,
+                time_courses=time_courses,
+                progress=inputs.progress,
+                cancel=inputs.cancel,
+            )
+            self._statistics, self._key = found, key
+        return found
+
+    def cuts(
+        self, made: PruningPlan, inputs: ScoreInputs, weights: NDArray[np.float64]
+    ) -> list[AttentionCut]:
+        """Return what goes of each layer's attention, with the plan's compensation.
+
+        Least squares reads the recording's windows once more for the Gram matrices of the layers
+        that lose groups: O(tokens · dimensions²) each.
+        """
+        row = compensation_named(made.settings.compensation)
+        layout = self.language_model.attention
+        losing = [i for i, part in enumerate(made.removed_groups) if len(part)]
+        cuts = [AttentionCut(removed=part) for part in made.removed_groups]
+        if not losing or made.settings.compensation == "none":
+            return cuts
+        mean = np.split(self.statistics(inputs, weights, None).mean, _ends(layout))
+        if row.needs_gram:
+            calibrations = (
+                (i, CalibrationStatistics(mean=mean[i], gram=each.gram, gram_mean=each.mean))
+                for i, each in attention_grams(
+                    self.language_model,
+                    inputs.recording,
+                    weights,
+                    losing,
+                    progress=inputs.progress,
+                    cancel=inputs.cancel,
+                )
+            )
+        else:
+            calibrations = ((i, CalibrationStatistics(mean=mean[i])) for i in losing)
+        outputs = attention_outputs(self.language_model.model, self.language_model.architecture)
+        for layer, calibration in calibrations:
+            removed = made.removed_groups[layer]
+            with torch.no_grad():
+                weight = weight_of(outputs[layer]).cpu().double().numpy()
+            refit = row.refit(
+                weight, layout.dimensions(removed), calibration, made.settings.intercept
+            )
+            cuts[layer] = AttentionCut(removed=removed, columns=refit.columns, bias=refit.bias)
+        return cuts
+
+
+def _ends(layout: AttentionLayout) -> NDArray[np.int64]:
+    return np.cumsum(layout.groups.widths)[:-1] * layout.group_size
+
+
+def lowest_groups(
+    scores: NDArray[np.float64], layout: AttentionLayout, settings: PlanSettings
+) -> Removed:
+    """Return the lowest-scored groups of each layer, as the allocation divides the ratio.
+
+    It is met to one group. There are few in a layer, so most shares are below one: the layers
+    whose weakest group has the least share of its layer's score give first. With a multiple, the
+    uniform allocation keeps the same number in every layer.
+    """
+    if not np.isfinite(scores).all():
+        raise PlanError("A score is not finite.", hint="Load the model in float32 or bfloat16.")
+    parts = layout.groups.split(scores)
+    counts = allocate(
+        settings.allocation,
+        Budget(
+            layout=layout.groups,
+            n_removed=round(settings.attention_ratio * layout.groups.n_units),
+            scores=scores,
+            protected=np.zeros(len(scores), dtype=bool),
+            multiple=None if settings.multiple is None else 1,
+            turn=relative_scores(parts),
+            weights=weights_for(settings.allocation, settings.layer_weights),
+            what="KV groups",
+        ),
+    )
+    return tuple(
+        np.sort(np.argsort(part, kind="stable")[:count])
+        for part, count in zip(parts, counts, strict=True)
+    )
+
+
+def parameters_of_groups(
+    language_model: LanguageModel, removed_groups: Sequence[NDArray[np.int64]]
+) -> int:
+    """Return how many parameters go with KV groups, given those that go from each layer."""
+    layout = language_model.attention
+    return sum(
+        len(part)
+        * group_parameters(language_model.model, language_model.architecture, layout, layer)
+        for layer, part in enumerate(removed_groups)
+    )
+
+
+def check_attention_ratio(language_model: LanguageModel, settings: PlanSettings) -> None:
+    """Raise `RatioError` if so many KV groups cannot go, before anything is computed.
+
+    Raises
+    ------
+    UnsupportedArchitectureError
+        If the model's attention is not as its family's.
+    """
+    if settings.attention_ratio:
+        layout = language_model.attention
+        lowest_groups(np.zeros(layout.groups.n_units), layout, settings)
+
+
+def expected_share(language_model: LanguageModel, settings: PlanSettings) -> float:
+    """Return about what share of all parameters a plan will take: exact for layers all alike."""
+    anatomy = language_model.anatomy()
+    gone = settings.ratio * anatomy.n_mlp_parameters
+    if settings.attention_ratio:
+        layout = language_model.attention
+        everything = [np.arange(n) for n in layout.groups.widths]
+        gone += settings.attention_ratio * parameters_of_groups(language_model, everything)
+    return gone / anatomy.n_parameters
+
+
+def attention_warning(language_model: LanguageModel, settings: PlanSettings) -> str:
+    """Return what to know before Apply of a plan's attention in exports, else ""."""
+    if not settings.attention_ratio:
+        return ""
+    architecture, layout = language_model.architecture, language_model.attention
+    notes = []
+    if not architecture.attention.has_head_size:
+        refusal = plain_heads_refusal(language_model.model, architecture, layout, 0)
+        notes.append(f"{refusal}: export in the masked or per-layer form.")
+    if architecture.attention.bias_home == "none" and uses_bias(
+        settings.compensation, intercept=settings.intercept
+    ):
+        notes.append(
+            f"The attention's output of {architecture.family} models has no bias: use none, or "
+            "least squares without intercept, or export in the per-layer form."
+        )
+    return " ".join(notes)

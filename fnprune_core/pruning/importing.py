@@ -1,0 +1,124 @@
+"""Plans from elsewhere, taken into a workspace with their compensation."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fnprune_core.artifacts import cut_key
+from fnprune_core.errors import PlanError
+from fnprune_core.models.architectures import feeding_modules, output_projections, weight_of
+from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.models.silencing import Refit, without_refit
+from fnprune_core.plans.files import REFITS_FILE, read_refits, write_plan
+from fnprune_core.plans.plan import PruningPlan
+from fnprune_core.pruning.planner import recomputed_refits
+from fnprune_core.storage import (
+    MANIFEST,
+    Workspace,
+    artifact_id,
+    manifest_of,
+    new_folder,
+    write_json,
+)
+
+
+def import_plan(workspace: Workspace, language_model: LanguageModel, path: Path) -> str:
+    """Take a ``plan.json`` (or its folder) from anywhere into the workspace; return its id.
+
+    The compensation is read beside it, or computed again from the plan's recording, for the
+    units that the file names.
+
+    Raises
+    ------
+    FingerprintMismatchError
+        If the plan is for another model.
+    PlanError
+        If the compensation does not fit, or is neither beside the file nor can be computed here.
+    """
+    made = PruningPlan.read(path)
+    language_model.check_fingerprint(made.fingerprint, "plan")
+    if made.layout != language_model.layout:
+        raise PlanError(
+            f"The plan is for layers of {_numbers(made.layout.widths)} units, "
+            f"{language_model.name} has {_numbers(language_model.layout.widths)}.",
+            hint="Give a plan.json as `fnprune plan` wrote it.",
+        )
+    _check_groups(language_model, made)
+    beside = (path if path.is_dir() else path.parent) / REFITS_FILE
+    if beside.is_file():
+        refits = read_refits(beside, made.layout.n_layers, removed_groups=made.removed_groups)
+        _check_refits(language_model, made, refits)
+    elif made.settings.compensation == "none":
+        refits = without_refit(made.layout.n_layers, made.removed_groups)
+    elif workspace.has("recordings", made.recording_id):
+        refits = recomputed_refits(workspace, language_model, made)
+    else:
+        raise PlanError(
+            f"{path} asks for compensation {made.settings.compensation!r}, but there is no "
+            f"{REFITS_FILE} beside it and its recording {made.recording_id} is not here.",
+            hint="Give the plan's whole folder, or record the calibration text again.",
+        )
+    key = cut_key(made, refits)
+    id = artifact_id("plans", {"imported": made.to_json(), "cut_key": key})
+    if not workspace.has("plans", id):
+        facts = {
+            "model_name": made.model_name,
+            "achieved_ratio": made.achieved_ratio,
+            "share_of_parameters": made.share_of_parameters,
+            "cut_key": key,
+        }
+        with new_folder(workspace.folder("plans", id)) as folder:
+            write_plan(folder, made, refits)
+            write_json(folder / MANIFEST, manifest_of("plans", {"imported": True}, facts))
+    return id
+
+
+def _check_groups(language_model: LanguageModel, made: PruningPlan) -> None:
+    if made.group_counts and made.group_counts != language_model.attention.groups.widths:
+        raise PlanError(
+            f"The plan is for layers of {_numbers(made.group_counts)} KV groups, "
+            f"{language_model.name} has {_numbers(language_model.attention.groups.widths)}.",
+            hint="Give a plan.json as `fnprune plan` wrote it.",
+        )
+
+
+def _check_refits(
+    language_model: LanguageModel, made: PruningPlan, refits: Sequence[Refit]
+) -> None:
+    projections = output_projections(language_model.model, language_model.architecture)
+    for layer, (module, width, refit) in enumerate(
+        zip(projections, made.kept_widths, refits, strict=True)
+    ):
+        hidden = weight_of(module).shape[0]
+        wanted = [
+            ("columns", refit.columns, (hidden, width)),
+            ("bias", refit.bias, (hidden,)),
+        ]
+        feeding = feeding_modules(language_model.model, language_model.architecture, layer)
+        if refit.feeding and len(refit.feeding) != len(feeding):
+            raise PlanError(
+                f"Layer {layer} has {len(feeding)} modules that feed its units, the refits have "
+                f"rows for {len(refit.feeding)}.",
+                hint=f"Take {REFITS_FILE} away, and it is computed again.",
+            )
+        n_rows = language_model.architecture.n_fused * width
+        wanted += [
+            ("rows of feeding modules", rows, (n_rows, weight_of(each).shape[1]))
+            for rows, each in zip(refit.feeding, feeding, strict=False)
+        ]
+        if refit.attention is not None:
+            size = language_model.attention.group_size * made.kept_group_counts[layer]
+            wanted += [
+                ("columns of attention", refit.attention.columns, (hidden, size)),
+                ("bias of attention", refit.attention.bias, (hidden,)),
+            ]
+        for name, tensor, expected in wanted:
+            if tensor is not None and tuple(tensor.shape) != expected:
+                raise PlanError(
+                    f"In layer {layer} the refitted {name} are of shape {tuple(tensor.shape)}, "
+                    f"the plan needs {expected}.",
+                    hint=f"Take {REFITS_FILE} away, and it is computed again.",
+                )
+
+
+def _numbers(widths: Sequence[int]) -> str:
+    return ", ".join(map(str, widths))

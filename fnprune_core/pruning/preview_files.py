@@ -1,0 +1,182 @@
+"""Previews in a workspace: prepared once for an atlas and its model, then opened without it."""
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from fnprune_core.artifacts import open_atlas, open_recording
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.errors import CorruptArtifactError, RatioError
+from fnprune_core.models.architectures import feeding_row_norms, output_column_norms
+from fnprune_core.models.footprint import Dimensions
+from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
+from fnprune_core.pruning.preview import Check, Preview
+from fnprune_core.recording.recording import Recording
+from fnprune_core.scores.token_groups import (
+    TokenGroups,
+    energy_shares,
+    group_tokens,
+    n_groups_for,
+    summarise,
+)
+from fnprune_core.scores.token_weights import RULES
+from fnprune_core.storage import (
+    MANIFEST,
+    Workspace,
+    artifact_id,
+    check_free_space,
+    manifest_of,
+    new_folder,
+    read_manifest,
+    write_json,
+)
+
+_VERSION = 2
+_GROUPS, _NORMS = "groups.safetensors", "norms.safetensors"
+#: Shares of the networks that the checks drop, and the ratios they check at.
+CHECKED_DROPS, CHECKED_RATIOS = (0.125, 0.25, 0.5, 0.875), (0.2, 0.4)
+
+
+def preview_id(decomposition_id: str) -> str:
+    """Return the id of an atlas's preview."""
+    return artifact_id("previews", _inputs(decomposition_id))
+
+
+def _inputs(decomposition_id: str) -> dict[str, Any]:
+    return {"decomposition_id": decomposition_id, "version": _VERSION}
+
+
+def has_preview(workspace: Workspace, decomposition_id: str) -> bool:
+    """Whether an atlas's preview was prepared."""
+    return workspace.has("previews", preview_id(decomposition_id))
+
+
+def prepare_preview(
+    workspace: Workspace,
+    language_model: LanguageModel,
+    decomposition_id: str,
+    *,
+    n_groups: int | None = None,
+    seed: int = 0,
+    progress: Progress = ignore,
+    cancel: CancelToken = NEVER,
+) -> str:
+    """Prepare an atlas's preview and check it against exact plans; return its id.
+
+    One pass over the recording. The model is asked for its norms and dimensions only.
+
+    Raises
+    ------
+    FingerprintMismatchError
+        If the atlas is of another model.
+    """
+    atlas = open_atlas(workspace, decomposition_id)
+    language_model.check_fingerprint(atlas.decomposition.fingerprint, "atlas")
+    id = preview_id(atlas.id)
+    if workspace.has("previews", id):
+        return id
+    recording = open_recording(workspace, atlas.decomposition.recording_id)
+    target = workspace.folder("previews", id)
+    n_usable = int((~recording.is_dummy).sum())
+    n = n_groups or n_groups_for(recording.layout.n_units, n_usable)
+    check_free_space(target, 4 * n * recording.layout.n_units)
+    group = group_tokens(energy_shares(atlas), recording.is_dummy, n, seed=seed)
+    chosen = _checked_choices(atlas.n_networks, seed)
+    rules = {score: rule(atlas) for score, rule in RULES.items()}
+    weights = np.array([rule.of(kept) for rule in rules.values() for kept in chosen])
+    summary = summarise(recording, group, n, weights=weights, progress=progress, cancel=cancel)
+    preview = Preview(
+        groups=summary.groups,
+        atlas=atlas,
+        dimensions=Dimensions.of(language_model),
+        norms=_norms(language_model, recording),
+        context=recording.windows.window,
+    )
+    asked = [(score, kept) for score in rules for kept in chosen]
+    checks = _checks(preview, asked, summary.variance)
+    facts = {
+        "dimensions": preview.dimensions.to_json(),
+        "context": preview.context,
+        "n_groups": n,
+        "checks": [asdict(check) for check in checks],
+    }
+    with new_folder(target) as folder:
+        preview.groups.save(folder / _GROUPS)
+        save_file(dict(preview.norms), folder / _NORMS)
+        write_json(folder / MANIFEST, manifest_of("previews", _inputs(atlas.id), facts))
+    return id
+
+
+def open_preview(
+    workspace: Workspace, decomposition_id: str, *, atlas: NetworkAtlas | None = None
+) -> Preview:
+    """Return an atlas's preview, prepared before; an open `atlas` is not opened again."""
+    opened = atlas or open_atlas(workspace, decomposition_id)
+    folder = workspace.existing("previews", preview_id(opened.id))
+    manifest = read_manifest(folder)
+    try:
+        norms = load_file(folder / _NORMS)
+        return Preview(
+            groups=TokenGroups.load(folder / _GROUPS),
+            atlas=opened,
+            dimensions=Dimensions.from_json(manifest["dimensions"]),
+            norms=norms,
+            checks=[Check(**check) for check in manifest["checks"]],
+            context=int(manifest["context"]),
+        )
+    except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
+        raise CorruptArtifactError(
+            f"{folder} is damaged.", hint="Delete it; the preview is prepared again."
+        ) from error
+
+
+def _norms(language_model: LanguageModel, recording: Recording) -> dict[str, NDArray[Any]]:
+    model, architecture = language_model.model, language_model.architecture
+    return {
+        "column_norms": output_column_norms(model, architecture).numpy(),
+        "column_sums": output_column_norms(model, architecture, power=1).numpy(),
+        "feeding_norms": feeding_row_norms(model, architecture).numpy(),
+        "dummy_max": recording.dummy_max,
+    }
+
+
+def _checked_choices(n_networks: int, seed: int) -> list[tuple[int, ...]]:
+    """Return the preserved networks of each check, drawn at random."""
+    rng = np.random.default_rng(seed)
+    choices = []
+    for share in CHECKED_DROPS:
+        n_kept = n_networks - min(max(round(share * n_networks), 1), n_networks - 1)
+        kept = rng.permutation(n_networks)[:n_kept]
+        choices.append(tuple(sorted(int(k) for k in kept)))
+    return choices
+
+
+def _checks(
+    preview: Preview, asked: list[tuple[str, tuple[int, ...]]], variance: NDArray[np.float64]
+) -> list[Check]:
+    """Compare what would go with what goes when the variances are exact."""
+    found = []
+    for (score, kept), exact in zip(asked, variance, strict=True):
+        for ratio in CHECKED_RATIOS:
+            settings = PlanSettings(score=score, preserved=kept, ratio=ratio)
+            try:
+                approximate = ~preview.keep(settings)
+                removed = preview.choose(exact * preview.norms["column_norms"], settings)
+            except RatioError:  # a small model may not have so many units to give
+                continue
+            goes = ~preview.layout.keep_of(removed)
+            found.append(
+                Check(
+                    n_dropped=preview.atlas.n_networks - len(kept),
+                    ratio=ratio,
+                    score=score,
+                    agreement=float((goes & approximate).sum() / max(goes.sum(), 1)),
+                )
+            )
+    return found

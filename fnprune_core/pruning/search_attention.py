@@ -1,0 +1,203 @@
+"""How a cut is best divided between MLP units and attention: mixes of equal size, measured.
+
+The choice is made on text that neither the recording read nor the final figures are measured on.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fnprune_core.artifacts import open_plan
+from fnprune_core.errors import RatioError, SettingsError
+from fnprune_core.evaluation.perplexity import Perplexity, paired_difference
+from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
+from fnprune_core.pruning.head_planner import parameters_of_groups
+from fnprune_core.pruning.planner import canonical_settings
+from fnprune_core.pruning.search_trials import Trials
+from fnprune_core.storage import Workspace
+from fnprune_core.texts.cutting import Windows
+
+#: Shares of attention that are tried unless others are asked for.
+SHARES = (0.0, 0.05, 0.1, 0.2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShareOrder:
+    """Which mixes a search tries.
+
+    Parameters
+    ----------
+    base : PlanSettings
+        Its ratios say how much goes in all; the rest is common to all mixes.
+    shares : tuple of float
+        Shares of all KV groups to try.
+    """
+
+    recording_id: str
+    base: PlanSettings
+    decomposition_id: str | None = None
+    shares: tuple[float, ...] = SHARES
+
+    def __post_init__(self) -> None:
+        canonical_settings(self.base)
+        wrong = [share for share in self.shares if not 0 <= share < 1]
+        if wrong:
+            raise SettingsError(
+                f"A share of attention lies in [0, 1), got {wrong[0]:g}.",
+                hint="For 10 % write 0.1.",
+            )
+
+    def wanted(self, language_model: LanguageModel) -> list[PlanSettings]:
+        """Return the settings of each mix: all take as many parameters (`mixes_of_equal_size`)."""
+        return mixes_of_equal_size(language_model, self.base, shares=self.shares)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Mix:
+    """A plan that divides the cut in one way, and its loss on the text of the search.
+
+    Parameters
+    ----------
+    settings : PlanSettings
+        With the ratio and the attention ratio of this mix.
+    share_of_parameters : float
+        What goes, alike for all mixes of a search but for rounding to whole groups.
+    """
+
+    settings: PlanSettings
+    plan_id: str
+    share_of_parameters: float
+    result: Perplexity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ShareSearch:
+    """What a search has found so far: the first mix is the one others are compared with.
+
+    Parameters
+    ----------
+    mixes : tuple of Mix
+        Those that are measured to their end.
+    n_mixes : int
+        Of the whole search.
+    """
+
+    mixes: tuple[Mix, ...]
+    n_mixes: int
+
+    @property
+    def best(self) -> Mix:
+        """The mix of the lowest mean loss per token."""
+        return min(self.mixes, key=lambda mix: mix.result.mean_nll)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one row a mix; differences are paired by window, in nats per token."""
+        if not self.mixes:
+            return []
+        first, best = self.mixes[0], self.best
+        rows = []
+        for mix in self.mixes:
+            paired = paired_difference(mix.result, first.result)
+            rows.append(
+                {
+                    "attention_ratio": mix.settings.attention_ratio,
+                    "ratio": mix.settings.ratio,
+                    "share_of_parameters": mix.share_of_parameters,
+                    "perplexity": mix.result.perplexity,
+                    "difference": paired.difference,
+                    "difference_error": paired.standard_error,
+                    "is_best": mix is best,
+                    "plan_id": mix.plan_id,
+                }
+            )
+        return rows
+
+
+def mixes_of_equal_size(
+    language_model: LanguageModel, settings: PlanSettings, *, shares: Sequence[float] = SHARES
+) -> list[PlanSettings]:
+    """Return settings that all take as many parameters, with more or less of them in attention.
+
+    Each share is moved to a whole number of KV groups; what attention gives more, MLP units give
+    less. A share that alone takes more than the whole cut is left out.
+
+    Raises
+    ------
+    SettingsError
+        If fewer than two mixes are left.
+    RatioError
+        If nothing is to go.
+    """
+    layout = language_model.attention
+    n_groups = layout.groups.n_units
+    of_attention = parameters_of_groups(
+        language_model, [np.arange(width) for width in layout.groups.widths]
+    )
+    of_units = language_model.anatomy().n_mlp_parameters
+    total = settings.ratio * of_units + settings.attention_ratio * of_attention
+    if not total:
+        raise RatioError(
+            "Nothing is to go, so there is nothing to divide.", hint="Choose a ratio above 0."
+        )
+    found: dict[float, PlanSettings] = {}
+    for share in sorted(shares):
+        attention = round(share * n_groups) / n_groups
+        ratio = (total - attention * of_attention) / of_units
+        if 0 <= ratio < 1:
+            found[attention] = canonical_settings(
+                settings.with_(ratio=ratio, attention_ratio=attention)
+            )
+    if len(found) < 2:
+        raise SettingsError(
+            "These shares of attention leave fewer than two mixes of this size to compare.",
+            hint=f"One KV group is {1 / n_groups:.1%} of attention, and all of the cut would be "
+            f"{total / of_attention:.0%} of it: ask for shares in between.",
+        )
+    return list(found.values())
+
+
+def search_shares(
+    workspace: Workspace,
+    language_model: LanguageModel,
+    windows: Windows,
+    *,
+    order: ShareOrder,
+    on_partial: Callable[[ShareSearch], None] = lambda found: None,
+    progress: Progress = ignore,
+    cancel: CancelToken = NEVER,
+) -> ShareSearch:
+    """Make plans of equal size with more or less of attention, and measure each.
+
+    Parameters
+    ----------
+    windows : Windows
+        Of a text that neither the recording nor the final figures know (`unread_windows`).
+    on_partial : callable
+        Told what is known after each mix.
+    """
+    wanted = order.wanted(language_model)
+    trials = Trials(
+        workspace,
+        language_model,
+        windows,
+        recording_id=order.recording_id,
+        decomposition_id=order.decomposition_id,
+        n_plans=len(wanted),
+        progress=progress,
+        cancel=cancel,
+    )
+    found = ShareSearch(mixes=(), n_mixes=len(wanted))
+    for settings, plan_id in zip(wanted, trials.make(wanted), strict=True):
+        mix = Mix(
+            settings=settings,
+            plan_id=plan_id,
+            share_of_parameters=open_plan(workspace, plan_id).share_of_parameters,
+            result=trials.loss(plan_id),
+        )
+        found = ShareSearch(mixes=(*found.mixes, mix), n_mixes=len(wanted))
+        on_partial(found)
+    return found

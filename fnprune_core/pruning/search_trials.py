@@ -1,0 +1,127 @@
+"""Plans that are tried out for a choice, on text that neither they nor the final figures know.
+
+On the calibration text itself a refit looks better than it is, so a choice made there is a poor
+one; and what is to be reported must be measured on text that had no part in a choice.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from fnprune_core.artifacts import open_plan, open_recording, open_refits
+from fnprune_core.errors import TextError
+from fnprune_core.evaluation.compare import check_overlap, evaluation_windows
+from fnprune_core.evaluation.perplexity import Perplexity, perplexity_stream
+from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.models.silencing import silenced
+from fnprune_core.plan_batches import batches
+from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
+from fnprune_core.pruning.planner import plans
+from fnprune_core.recording.recording import Recording
+from fnprune_core.storage import Workspace
+from fnprune_core.texts.cutting import Document, Windows
+
+READING = "measuring trials"
+MOST_WINDOWS = 24
+
+
+class Trials:
+    """Makes plans for one recording and measures them.
+
+    Parameters
+    ----------
+    windows : Windows
+        Of a text that the recording did not read (`unread_windows`).
+    n_plans : int
+        How many will be asked for in all, for the progress.
+
+    Raises
+    ------
+    OverlapError
+        If the recording read some of this text.
+    """
+
+    def __init__(  # noqa: PLR0913 - the workspace's things, and what to read
+        self,
+        workspace: Workspace,
+        language_model: LanguageModel,
+        windows: Windows,
+        *,
+        recording_id: str,
+        decomposition_id: str | None,
+        n_plans: int,
+        progress: Progress = ignore,
+        cancel: CancelToken = NEVER,
+    ) -> None:
+        self.workspace, self.language_model = workspace, language_model
+        self.recording_id, self.decomposition_id = recording_id, decomposition_id
+        check_overlap(open_recording(workspace, recording_id), windows)
+        self.windows = windows
+        self.n_plans, self.n_measured = n_plans, 0
+        self.progress, self.cancel = progress, cancel
+
+    def make(self, settings: Sequence[PlanSettings]) -> list[str]:
+        """Make plans, or find them; return the id of each."""
+        return [
+            plan_id
+            for batch in batches(self.language_model, settings)
+            for plan_id in plans(
+                self.workspace,
+                self.language_model,
+                recording_id=self.recording_id,
+                decomposition_id=self.decomposition_id,
+                settings=batch,
+                progress=self.progress,
+                cancel=self.cancel,
+            )
+        ]
+
+    def loss(self, plan_id: str) -> Perplexity:
+        """Return a plan's loss on the windows."""
+        made, refits = open_plan(self.workspace, plan_id), open_refits(self.workspace, plan_id)
+        before, n = self.n_measured * self.windows.n_windows, self.windows.n_windows
+        result: Perplexity
+        for result in perplexity_stream(
+            self.language_model.model,
+            self.windows,
+            context=partial(silenced, self.language_model, made.removed, refits=refits),
+            cancel=self.cancel,
+        ):
+            self.progress(
+                ProgressEvent(
+                    stage=READING,
+                    done=before + len(result.window_nll),
+                    total=self.n_plans * n,
+                    unit="windows",
+                )
+            )
+        self.n_measured += 1
+        return result
+
+
+def unread_windows(
+    language_model: LanguageModel,
+    documents: Sequence[Document],
+    recording: Recording,
+    *,
+    max_windows: int = MOST_WINDOWS,
+) -> Windows:
+    """Return windows of the documents that a recording did not read, at even steps through them.
+
+    Raises
+    ------
+    TextError
+        If it read them all.
+    """
+    read = set(recording.windows.document_names)
+    left = [document for document in documents if document.name not in read]
+    if not left:
+        raise TextError(
+            "The recording read all of these documents, so nothing is left to try plans on.",
+            hint="Give texts that it did not read, and that are not those to report on.",
+        )
+    windows = evaluation_windows(language_model, left, window=recording.windows.window)
+    n = min(max_windows, windows.n_windows)
+    return windows.select(np.linspace(0, windows.n_windows, n, endpoint=False).astype(np.int64))

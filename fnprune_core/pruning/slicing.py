@@ -1,0 +1,310 @@
+"""Cut units out of a copy of a model: irreversible, really smaller."""
+
+import copy
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel
+
+from fnprune_core.errors import PlanError
+from fnprune_core.models import modeling_per_layer
+from fnprune_core.models.architectures import (
+    Architecture,
+    bias_of,
+    feeding_modules,
+    feeding_rows,
+    output_projections,
+    replace_weight,
+    weight_of,
+)
+from fnprune_core.models.attention import plain_heads, plain_heads_refusal
+from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.models.silencing import AttentionCut, Refit
+from fnprune_core.plans.plan import PruningPlan
+from fnprune_core.pruning.head_slicing import (
+    attention_has_bias,
+    mask_heads,
+    new_bias,
+    per_layer_attention,
+    slice_heads,
+)
+
+
+def prune(
+    language_model: LanguageModel,
+    plan: PruningPlan,
+    *,
+    refits: Sequence[Refit] | None = None,
+) -> PreTrainedModel:
+    """Return a copy of the model without the units that `plan` removes; the model is untouched.
+
+    Logits equal those under ``silenced`` with the same refits, up to rounding of the dtype.
+    The copy's config has the new width and heads when they are the same in every layer and the
+    family can say so. Peak memory: the model plus one copy.
+
+    Raises
+    ------
+    FingerprintMismatchError
+        If the plan is for another model.
+    PlanError
+        If a layer would be empty, or the plan's widths are not the model's.
+
+    Notes
+    -----
+    In a family without a home for a bias, a refit's bias works in the copy but is lost when the
+    copy is saved and loaded: `mask` and `slice_uniformly` refuse that.
+    """
+    model = _checked_copy(language_model, plan)
+    architecture = language_model.architecture
+    with torch.no_grad():
+        for layer, kept in enumerate(plan.kept):
+            index = torch.from_numpy(kept)
+            rows_of_kept = feeding_rows(architecture, index, plan.layout.widths[layer])
+            refit = refits[layer] if refits is not None else Refit()
+            for each, module in enumerate(feeding_modules(model, architecture, layer)):
+                rows = rows_of_kept.to(weight_of(module).device)
+                bias = bias_of(module)
+                replace_weight(
+                    module,
+                    refit.feeding[each].to(weight_of(module))
+                    if refit.feeding
+                    else weight_of(module)[rows],
+                    None if bias is None else bias[rows],
+                )
+            projection = output_projections(model, architecture)[layer]
+            weight = weight_of(projection)
+            columns = (
+                weight[:, index.to(weight.device)]
+                if refit.columns is None
+                else refit.columns.to(weight)
+            )
+            replace_weight(projection, columns, new_bias(projection, refit.bias))
+    if plan.n_removed_groups:
+        slice_heads(model, architecture, language_model.attention, _attention_cuts(plan, refits))
+    _give_biases_a_home(model, architecture)
+    if plan.is_uniform:
+        setattr(model.config, architecture.width_attribute, plan.kept_widths[0])
+        if plan.n_removed_groups and not _heads_refusal(language_model, plan):
+            for name, value in plain_heads(
+                language_model.attention, plan.kept_group_counts[0]
+            ).items():
+                setattr(model.config, name, value)
+    return model
+
+
+def mask(
+    language_model: LanguageModel,
+    plan: PruningPlan,
+    *,
+    refits: Sequence[Refit] | None = None,
+) -> PreTrainedModel:
+    """Return a copy of the same shape in which the removed units' weights are zero.
+
+    Raises
+    ------
+    PlanError
+        If the refits add a bias and the family's config cannot say so: it would not load.
+    """
+    architecture = language_model.architecture
+    _check_bias_home(language_model, refits)
+    model = _checked_copy(language_model, plan)
+    with torch.no_grad():
+        for layer, (removed, kept) in enumerate(zip(plan.removed, plan.kept, strict=True)):
+            index = torch.from_numpy(removed)
+            width = plan.layout.widths[layer]
+            rows_of_removed = feeding_rows(architecture, index, width)
+            rows_of_kept = feeding_rows(architecture, torch.from_numpy(kept), width)
+            refit = refits[layer] if refits is not None else Refit()
+            for each, module in enumerate(feeding_modules(model, architecture, layer)):
+                weight = weight_of(module).clone()
+                rows = rows_of_removed.to(weight.device)
+                if refit.feeding:
+                    weight[rows_of_kept.to(weight.device)] = refit.feeding[each].to(weight)
+                weight[rows] = 0
+                bias = bias_of(module)
+                if bias is not None:
+                    bias = bias.clone()
+                    bias[rows] = 0
+                replace_weight(module, weight, bias)
+            projection = output_projections(model, architecture)[layer]
+            weight = weight_of(projection).clone()
+            if refit.columns is not None:
+                weight[:, torch.from_numpy(kept).to(weight.device)] = refit.columns.to(weight)
+            weight[:, index.to(weight.device)] = 0
+            replace_weight(projection, weight, new_bias(projection, refit.bias))
+    if plan.n_removed_groups:
+        mask_heads(model, architecture, language_model.attention, _attention_cuts(plan, refits))
+    _give_biases_a_home(model, architecture)
+    return model
+
+
+def slice_uniformly(
+    language_model: LanguageModel,
+    plan: PruningPlan,
+    *,
+    refits: Sequence[Refit] | None = None,
+) -> PreTrainedModel:
+    """Return a smaller copy that a plain config describes: the same width in every layer.
+
+    Raises
+    ------
+    PlanError
+        If the plan keeps different numbers of units or KV groups, the refits' bias has no home,
+        or a plain config of the family cannot say that there are fewer heads.
+    """
+    _check_bias_home(language_model, refits)
+    if not plan.is_uniform:
+        what, kept = "units", plan.kept_widths
+        if len(set(kept)) == 1:
+            what, kept = "KV groups", plan.kept_group_counts
+        raise PlanError(
+            f"The uniform form needs the same number of {what} in every layer; this plan keeps "
+            f"{min(kept)} to {max(kept)}.",
+            hint="Plan with the uniform allocation and a multiple (fnprune plan RECORDING "
+            "--allocation uniform --multiple 64), or export it as per-layer or masked.",
+        )
+    refusal = _heads_refusal(language_model, plan)
+    if refusal:
+        raise PlanError(
+            f"The uniform form cannot hold this plan's attention: {refusal}.",
+            hint="Export it in the per-layer or masked form, or plan with an attention ratio of 0.",
+        )
+    return prune(language_model, plan, refits=refits)
+
+
+def slice_per_layer(
+    language_model: LanguageModel,
+    plan: PruningPlan,
+    *,
+    refits: Sequence[Refit] | None = None,
+) -> PreTrainedModel:
+    """Return a smaller copy of our own class, whose config says the width of each layer.
+
+    Its config says how many KV groups each layer has, too. It has a home for a bias in every
+    family.
+    """
+    model = prune(language_model, plan, refits=refits)
+    architecture = language_model.architecture
+    projections = output_projections(model, architecture)
+    has_bias = any(bias_of(projection) is not None for projection in projections)
+    with torch.no_grad():
+        for projection in projections:
+            if has_bias and bias_of(projection) is None:
+                weight = weight_of(projection)
+                replace_weight(projection, weight, weight.new_zeros(weight.shape[0]))
+    kind = getattr(modeling_per_layer, modeling_per_layer.PREFIX + type(model).__name__)
+    values = {name: v for name, v in model.config.to_dict().items() if name != "model_type"}
+    config = kind.config_class(**values)
+    config.layer_widths = list(plan.kept_widths)
+    config.mlp_modules = {
+        "layers": architecture.layers,
+        "feeding": list(architecture.feeding),
+        "n_fused": architecture.n_fused,
+        "output": architecture.output_projection,
+        "output_bias": has_bias,
+    }
+    if plan.n_removed_groups:
+        config.attention_modules = per_layer_attention(
+            model, architecture, language_model.attention, plan.kept_group_counts
+        )
+    file = modeling_per_layer.__name__.rpartition(".")[2]
+    config.auto_map = {
+        "AutoConfig": f"{file}.{kind.config_class.__name__}",
+        "AutoModelForCausalLM": f"{file}.{kind.__name__}",
+    }
+    # The copy already is what the class builds from its config; only its name is missing.
+    model.__class__ = kind
+    model.config = config
+    return model
+
+
+def _attention_cuts(plan: PruningPlan, refits: Sequence[Refit] | None) -> list[AttentionCut]:
+    """Return what goes of each layer's attention, as the refits have it or just gone.
+
+    Raises
+    ------
+    PlanError
+        If the refits are of other groups.
+    """
+    cuts = []
+    for layer, removed in enumerate(plan.removed_groups):
+        cut = refits[layer].attention if refits is not None else None
+        if cut is not None and not np.array_equal(cut.removed, removed):
+            raise PlanError(
+                f"The compensation of layer {layer} is for KV groups {cut.removed.tolist()}, the "
+                f"plan removes {removed.tolist()}.",
+                hint="Make the plan again.",
+            )
+        cuts.append(cut or AttentionCut(removed=removed))
+    return cuts
+
+
+def _heads_refusal(language_model: LanguageModel, plan: PruningPlan) -> str:
+    if not plan.n_removed_groups:
+        return ""
+    return plain_heads_refusal(
+        language_model.model,
+        language_model.architecture,
+        language_model.attention,
+        plan.kept_group_counts[0],
+    )
+
+
+def _check_bias_home(language_model: LanguageModel, refits: Sequence[Refit] | None) -> None:
+    architecture = language_model.architecture
+    homeless = []
+    if architecture.bias_home == "none" and any(r.bias is not None for r in refits or ()):
+        homeless.append("MLP")
+    if architecture.attention.bias_home == "none" and any(
+        r.attention is not None and r.attention.bias is not None for r in refits or ()
+    ):
+        homeless.append("attention's output")
+    if homeless:
+        raise PlanError(
+            f"{architecture.family} models have no bias in their {' and '.join(homeless)}, so this "
+            "plan's bias would be lost when the export is loaded.",
+            hint="Make the plan with compensation none, or least-squares without intercept; or "
+            "export it in the per-layer form, which brings its own code.",
+        )
+
+
+def _checked_copy(language_model: LanguageModel, plan: PruningPlan) -> PreTrainedModel:
+    language_model.check_fingerprint(plan.fingerprint, "plan")
+    plan.check()
+    if plan.layout != language_model.layout:
+        raise PlanError(
+            f"The plan is for layers of {plan.layout.widths} units, {language_model.name} has "
+            f"{language_model.layout.widths}.",
+            hint="Was plan.json edited? Make the plan again.",
+        )
+    if plan.n_removed_groups and plan.group_counts != language_model.attention.groups.widths:
+        raise PlanError(
+            f"The plan is for layers of {plan.group_counts} KV groups, {language_model.name} has "
+            f"{language_model.attention.groups.widths}.",
+            hint="Was plan.json edited? Make the plan again.",
+        )
+    with language_model.lock:
+        return copy.deepcopy(language_model.model)
+
+
+def _give_biases_a_home(model: PreTrainedModel, architecture: Architecture) -> None:
+    """Switch the config's biases on where a projection got one; all others become zero."""
+    switches = []
+    if architecture.bias_home == "switch" and any(
+        bias_of(projection) is not None for projection in output_projections(model, architecture)
+    ):
+        switches.append(architecture.bias_switch)
+    if architecture.attention.bias_home == "switch" and attention_has_bias(model, architecture):
+        switches.append(architecture.attention.bias_switch)
+    if not switches:
+        return
+    for name in switches:
+        setattr(model.config, name, True)
+    with torch.device("meta"):
+        whole = type(model)(model.config)
+    for name, expected in whole.named_modules():
+        module = model.get_submodule(name)
+        if bias_of(expected) is not None and bias_of(module) is None:
+            weight = weight_of(module)
+            replace_weight(module, weight, weight.new_zeros(weight.shape[0]))

@@ -1,0 +1,4 @@
+"""Recordings of every unit while the model reads: made, opened, summed by session.
+
+May import `models` and below.
+"""

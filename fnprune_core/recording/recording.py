@@ -1,0 +1,565 @@
+"""Recordings: the activation of every unit at every token of some texts, on disk.
+
+The signal is what enters each layer's output projection, in the words of fMRI the BOLD signal:
+a unit is a voxel, a token is a TR, a window is a session.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from fnprune_core.errors import CorruptArtifactError, NonFiniteError, SettingsError
+from fnprune_core.models.architectures import output_projections
+from fnprune_core.models.hooks import watch_inputs
+from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.models.layout import UnitLayout
+from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
+from fnprune_core.storage import (
+    MANIFEST,
+    Workspace,
+    artifact_id,
+    check_free_space,
+    exclusive,
+    folder_size,
+    manifest_of,
+    publish,
+    read_json,
+    read_manifest,
+    storage_errors,
+    sync,
+    write_json,
+)
+from fnprune_core.texts.cutting import Windows
+
+_SIGNALS = "signals.f16"
+_NON_FINITE_HINT = "Load the model in float32 or bfloat16 (--dtype) and record again."
+_LOG_P = "log_probabilities.f4"
+_PROGRESS = "progress.json"
+_PER_SESSION = {"scales": "f4", "session_mean": "f4", "session_m2": "f8", "dummy_max": "f4"}
+_SCALED_MAXIMUM = 4096.0  # leaves 2^26 below the largest value before float16 goes subnormal
+_LEAST_EXPONENT = -100.0  # a scale that is itself subnormal would divide by zero
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingSettings:
+    """How texts are cut and read.
+
+    Parameters
+    ----------
+    window : int
+        Tokens per session.
+    n_dummy_tokens : int
+        First tokens of each session that statistics leave out (attention sinks).
+    max_tokens : int or None
+        Upper bound, in whole windows.
+    batch_size : int
+        Sessions per forward pass; does not change the signals.
+    pack : bool
+        Join the documents of a domain before cutting, for documents shorter than a window.
+    seed : int or None
+        Draws the windows that are read where `max_tokens` leaves some out; None takes them from
+        all documents in turn.
+    """
+
+    window: int = 512
+    n_dummy_tokens: int = 4
+    max_tokens: int | None = 16384
+    batch_size: int = 4
+    pack: bool = False
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.window < 8:
+            raise SettingsError(f"A window needs at least 8 tokens, got {self.window}.")
+        if not 0 <= self.n_dummy_tokens < self.window:
+            raise SettingsError(
+                f"Dummy tokens must be 0 to {self.window - 1} of a window, "
+                f"got {self.n_dummy_tokens}."
+            )
+        if self.batch_size < 1:
+            raise SettingsError(f"The batch size must be at least 1, got {self.batch_size}.")
+        if self.max_tokens is not None and self.max_tokens < self.window:
+            raise SettingsError(
+                f"max_tokens is {self.max_tokens}, one window is {self.window} tokens.",
+                hint="Allow at least one window.",
+            )
+        if self.seed is not None and self.seed < 0:
+            raise SettingsError(f"A seed is 0 or more, got {self.seed}.")
+
+
+class Recording:
+    """A recording in a workspace, read through memory maps.
+
+    Parameters
+    ----------
+    folder : Path
+        An artifact folder written by `record`.
+
+    Attributes
+    ----------
+    layout : UnitLayout
+    windows : Windows
+        The text that was read.
+    is_dummy : ndarray (n_tokens,)
+        Which tokens statistics leave out.
+    tokens : DataFrame
+        One row a token: session, position, token_id, text, document, domain, is_dummy,
+        log_probability (natural logarithm; missing for the first token of a session).
+    mean, std : ndarray (n_units,)
+        Over all tokens that are not dummy, float32.
+    dummy_max : ndarray (n_units,)
+        Largest |activation| on dummy tokens.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        manifest = read_manifest(folder)
+        if manifest["kind"] != "recordings":
+            raise CorruptArtifactError(f"{folder} is not a recording but {manifest['kind']}.")
+        self.folder = folder
+        self.id: str = folder.name
+        self.manifest: dict[str, Any] = manifest
+        self.layout = UnitLayout(tuple(manifest["widths"]))
+        self.fingerprint: str = manifest["inputs"]["fingerprint"]
+        self.model_name: str = manifest["model_name"]
+        self.dtype: str = manifest["inputs"]["dtype"]
+        self.tokens = _read_tokens(folder / "tokens.parquet")
+        self.windows = _windows_of(manifest, self.tokens)
+        self.is_dummy: NDArray[np.bool_] = self.windows.is_dummy
+        shape = (self.windows.n_tokens, self.layout.n_units)
+        self._signals = _open_array(folder / _SIGNALS, np.float16, shape)
+        sessions = (self.windows.n_windows, self.layout.n_units)
+        arrays = {
+            name: _open_array(folder / f"{name}.{code}", np.dtype(code), sessions)
+            for name, code in _PER_SESSION.items()
+        }
+        self._scales = arrays["scales"]
+        self._session_mean, self._session_m2 = arrays["session_mean"], arrays["session_m2"]
+        self.dummy_max: NDArray[np.float32] = np.asarray(arrays["dummy_max"]).max(axis=0)
+        self.mean, self.std = self._moments()
+
+    @property
+    def n_sessions(self) -> int:
+        """Number of sessions."""
+        return self.windows.n_windows
+
+    @property
+    def n_tokens(self) -> int:
+        """Number of tokens, dummy ones included."""
+        return self.windows.n_tokens
+
+    @property
+    def alive(self) -> NDArray[np.bool_]:
+        """Units that vary, (n_units,): standard deviation above 1e-6 of their layer's median."""
+        return alive_units(self.std, self.layout)
+
+    def session_slice(self, session: int) -> slice:
+        """Return the slice of tokens that belongs to `session`."""
+        return slice(int(self.windows.starts[session]), int(self.windows.starts[session + 1]))
+
+    def session(self, session: int, *, layer: int | None = None) -> NDArray[np.float32]:
+        """Return the signals of a session, or of one layer in it: (tokens, units)."""
+        units = slice(None) if layer is None else self.layout.layer_slice(layer)
+        signals = torch.from_numpy(self._signals[self.session_slice(session), units].copy())
+        scaled = signals.float().mul_(torch.from_numpy(self._scales[session, units].copy()))
+        result: NDArray[np.float32] = scaled.numpy()
+        return result
+
+    def unit(self, unit: int) -> NDArray[np.float32]:
+        """Return one unit's activation at every token: (n_tokens,); touches a page a token."""
+        scales = np.asarray(self._scales[:, unit])
+        signal = self._signals[:, unit].astype(np.float32)
+        return np.asarray(signal * scales[self.windows.session], dtype=np.float32)
+
+    def session_moments(self, session: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return mean and standard deviation over a session's usable tokens: (n_units,) each."""
+        n_usable = int((~self.is_dummy[self.session_slice(session)]).sum())
+        std = np.sqrt(np.asarray(self._session_m2[session]) / max(n_usable, 1))
+        return np.array(self._session_mean[session]), std.astype(np.float32)
+
+    def weighted_moments(
+        self,
+        weights: NDArray[np.floating],
+        *,
+        progress: Progress = ignore,
+        cancel: CancelToken = NEVER,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the weighted mean and variance of each unit over tokens: (n_units,) each.
+
+        Parameters
+        ----------
+        weights : ndarray (n_tokens,)
+            Non-negative; 0 leaves a token out.
+        """
+        centre = torch.from_numpy(self.mean)
+        first = torch.zeros(self.layout.n_units, dtype=torch.float64)
+        second = torch.zeros_like(first)
+        for index in range(self.n_sessions):
+            cancel.raise_if_cancelled()
+            weight = torch.from_numpy(weights[self.session_slice(index)].astype(np.float32))
+            deviation = torch.from_numpy(self.session(index)).sub_(centre)
+            first += (weight @ deviation).double()
+            second += (weight @ deviation.square_()).double()
+            progress(
+                ProgressEvent(
+                    stage="moments", done=index + 1, total=self.n_sessions, unit="sessions"
+                )
+            )
+        total = float(weights.sum(dtype=np.float64))
+        if not total > 0:
+            raise SettingsError("No token has any weight.", hint="Preserve other networks.")
+        shift = first / total
+        variance = (second / total - shift.square()).clamp_(min=0)
+        return (centre.double() + shift).numpy(), variance.numpy()
+
+    def layer_statistics(self) -> pd.DataFrame:
+        """Return one row a layer: units, alive, mean |mean|, median and maximum deviation."""
+        alive = self.layout.split(self.alive)
+        std = self.layout.split(self.std)
+        mean = self.layout.split(self.mean)
+        sink = self.layout.split(self.dummy_max)
+        return pd.DataFrame(
+            {
+                "layer": np.arange(self.layout.n_layers),
+                "units": self.layout.widths,
+                "alive": [int(part.sum()) for part in alive],
+                "mean_activation": [float(part.mean()) for part in mean],
+                "median_sd": [float(np.median(part)) for part in std],
+                "max_sd": [float(part.max()) for part in std],
+                "max_on_dummy_tokens": [float(part.max()) for part in sink],
+            }
+        )
+
+    def _moments(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Merge the sessions' moments one by one (Chan's update): memory of one session."""
+        usable = np.bincount(self.windows.session, weights=~self.is_dummy)
+        mean = np.zeros(self.layout.n_units)
+        squares = np.zeros(self.layout.n_units)
+        for session in np.flatnonzero(usable):
+            so_far, here = usable[:session].sum(), usable[session]
+            change = self._session_mean[session] - mean
+            mean += change * (here / (so_far + here))
+            squares += self._session_m2[session]
+            squares += np.square(change) * (so_far * here / (so_far + here))
+        return mean.astype(np.float32), np.sqrt(squares / usable.sum()).astype(np.float32)
+
+
+def alive_units(std: NDArray[np.float32], layout: UnitLayout) -> NDArray[np.bool_]:
+    """Return the units whose standard deviation is above 1e-6 of their layer's median."""
+    return np.concatenate(
+        [part > 1e-6 * max(float(np.median(part)), 1e-30) for part in layout.split(std)]
+    )
+
+
+def check_finite(signals: NDArray[np.float32], layout: UnitLayout, session: int) -> None:
+    """Raise `NonFiniteError` if a session's signals (tokens, units) hold NaN or infinity."""
+    if np.isfinite(signals.sum(dtype=np.float64)):  # far cheaper than a look at each value
+        return
+    bad = ~np.isfinite(signals).all(axis=0)
+    layers = sorted(set(layout.layer_of_unit[bad].tolist()))
+    raise NonFiniteError(
+        f"Session {session}: activations of {int(bad.sum())} units are not finite "
+        f"(layers {', '.join(map(str, layers[:5]))}).",
+        hint=_NON_FINITE_HINT,
+    )
+
+
+def recording_inputs(language_model: LanguageModel, windows: Windows) -> dict[str, Any]:
+    """Return what determines a recording; its hash is the id."""
+    return {
+        "fingerprint": language_model.fingerprint,
+        "dtype": str(language_model.dtype).removeprefix("torch."),
+        "text_sha256": windows.text_sha256,
+        "n_dummy_tokens": windows.n_dummy_tokens,
+    }
+
+
+def recording_bytes(windows: Windows, layout: UnitLayout) -> int:
+    """Return the bytes a recording takes on disk."""
+    per_session = sum(np.dtype(code).itemsize for code in _PER_SESSION.values())
+    return layout.n_units * (2 * windows.n_tokens + per_session * windows.n_windows)
+
+
+def record(
+    workspace: Workspace,
+    language_model: LanguageModel,
+    windows: Windows,
+    *,
+    settings: RecordingSettings,
+    progress: Progress = ignore,
+    cancel: CancelToken = NEVER,
+) -> str:
+    """Read the windows with the model and store every unit's activation; return the id.
+
+    A recording that exists is found, one that was stopped goes on where it stopped. The model
+    is only watched, and its lock is held for one forward pass at a time. Memory: one batch.
+    Of `settings` only the batch size counts here: `windows` are already cut; the seed is noted.
+
+    Raises
+    ------
+    NonFiniteError
+        If an activation or a log-probability is NaN or infinite, naming layer and session.
+    StorageError
+        If the disk is full or has no room; what was recorded stays and is resumed.
+    """
+    if windows.is_dummy.all():
+        raise SettingsError(
+            f"Every window is at most {windows.n_dummy_tokens} tokens long, and so many count as "
+            "dummy.",
+            hint="Use longer texts or fewer dummy tokens.",
+        )
+    inputs = recording_inputs(language_model, windows)
+    id = artifact_id("recordings", inputs)
+    target = workspace.folder("recordings", id)
+    if workspace.has("recordings", id):
+        return id
+    folder = workspace.resumable_folder("recordings", id)
+    check_free_space(folder, recording_bytes(windows, language_model.layout) - folder_size(folder))
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with exclusive(folder, what="This recording"):
+            if workspace.has("recordings", id):
+                return id
+            writer = _Writer(folder, windows, language_model.layout)
+            _record_sessions(language_model, windows, settings, writer, progress, cancel)
+            tokens = token_table(windows, language_model.tokenizer, writer.log_probabilities())
+            tokens.to_parquet(folder / "tokens.parquet", index=False)
+            (folder / _PROGRESS).unlink()
+            facts = {
+                "model_name": language_model.name,
+                "model_source": language_model.source,
+                "widths": list(language_model.layout.widths),
+                "windows": _windows_facts(windows),
+                "perplexity": float(np.exp(-tokens["log_probability"].mean())),
+                "seed": settings.seed,
+            }
+            write_json(folder / MANIFEST, manifest_of("recordings", inputs, facts))
+            publish(folder, target)
+    return id
+
+
+def signals_of(
+    language_model: LanguageModel, token_ids: Tensor
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return signals and log-probabilities of equally long windows, in one forward pass.
+
+    Parameters
+    ----------
+    token_ids : Tensor (n_windows, tokens)
+
+    Returns
+    -------
+    signals : ndarray (n_windows, tokens, n_units)
+        On the CPU, float32.
+    log_probabilities : ndarray (n_windows, tokens)
+        NaN for the first token of each window.
+    """
+    projections = output_projections(language_model.model, language_model.architecture)
+    seen: list[Tensor] = [torch.empty(0)] * len(projections)
+
+    def see(layer: int, x: Tensor) -> None:
+        # Some families (OPT) lay all tokens of a batch in one row.
+        seen[layer] = x.detach().to("cpu").float().reshape(*token_ids.shape, -1)
+
+    ids = token_ids.to(language_model.device)
+    with language_model.lock, torch.inference_mode(), watch_inputs(projections, see):
+        logits = language_model.model(ids, use_cache=False).logits
+    log_probabilities = np.full(ids.shape, np.nan, dtype=np.float32)
+    for row in range(ids.shape[0]):  # one window at a time: the vocabulary is wide
+        scores = torch.log_softmax(logits[row, :-1].float(), dim=-1)
+        chosen = scores.gather(1, ids[row, 1:, None]).squeeze(1)
+        log_probabilities[row, 1:] = chosen.cpu().numpy()
+    return torch.cat(seen, dim=-1).numpy(), log_probabilities
+
+
+def batches_of(windows: Windows, batch_size: int, *, first: int = 0) -> Iterator[range]:
+    """Yield consecutive windows of equal length, at most `batch_size` at a time."""
+    lengths = np.diff(windows.starts)
+    start = first
+    while start < windows.n_windows:
+        stop = start + 1
+        while (
+            stop < windows.n_windows
+            and stop - start < batch_size
+            and lengths[stop] == lengths[start]
+        ):
+            stop += 1
+        yield range(start, stop)
+        start = stop
+
+
+def stacked_ids(windows: Windows, batch: range) -> Tensor:
+    """Return the token ids of a batch of equally long windows: (len(batch), tokens)."""
+    return torch.from_numpy(np.stack([windows.window_ids(i) for i in batch]).astype(np.int64))
+
+
+def token_table(
+    windows: Windows,
+    tokenizer: PreTrainedTokenizerBase,
+    log_probabilities: NDArray[np.float32],
+) -> pd.DataFrame:
+    """Return one row a token: where it stands, what it says, how probable it was."""
+    unique, inverse = np.unique(windows.token_ids, return_inverse=True)
+    pieces = np.array([str(tokenizer.decode([int(i)])) for i in unique], dtype=object)
+    return pd.DataFrame(
+        {
+            "session": windows.session,
+            "position": windows.position,
+            "token_id": windows.token_ids,
+            "text": pieces[inverse],
+            "document": pd.Categorical.from_codes(
+                windows.document_index, categories=pd.Index(windows.document_names)
+            ),
+            "domain": pd.Categorical.from_codes(
+                windows.domain_index, categories=pd.Index(windows.domain_names)
+            ),
+            "is_dummy": windows.is_dummy,
+            "log_probability": log_probabilities,
+        }
+    )
+
+
+class _Writer:
+    """Appends sessions to flat files; ordinary writes, so that a full disk is an error."""
+
+    def __init__(self, folder: Path, windows: Windows, layout: UnitLayout) -> None:
+        self.folder, self.windows, self.layout = folder, windows, layout
+        progress = folder / _PROGRESS
+        self.n_done = int(read_json(progress)["n_done"]) if progress.is_file() else 0
+        names = [_SIGNALS, _LOG_P, *(f"{n}.{code}" for n, code in _PER_SESSION.items())]
+        self._paths = [folder / name for name in names]
+        for path in self._paths:
+            path.touch()
+
+    def _write(self, name: str, values: NDArray[Any], offset_bytes: int) -> None:
+        with (self.folder / name).open("r+b") as file:
+            file.seek(offset_bytes)
+            file.write(np.ascontiguousarray(values).tobytes())
+
+    def add(self, session: int, signals: NDArray[np.float32], log_p: NDArray[np.float32]) -> None:
+        """Store one session: scaled signals (tokens, units), moments, log-probabilities."""
+        x = torch.from_numpy(signals)
+        start = int(self.windows.starts[session])
+        n_units = self.layout.n_units
+        largest = x.abs().amax(dim=0)
+        exponent = torch.ceil(torch.log2(largest / _SCALED_MAXIMUM)).clamp(min=_LEAST_EXPONENT)
+        scale = torch.where(largest > 0, torch.exp2(exponent), torch.ones_like(largest))
+        dummy = torch.from_numpy(self.windows.is_dummy[start : start + len(x)])
+        usable = x[~dummy] if not dummy.all() else torch.zeros(1, n_units)
+        variance, mean = torch.var_mean(usable, dim=0, correction=0)
+        values = {
+            "scales": scale,
+            "session_mean": mean,
+            "session_m2": variance.double() * len(usable),
+            "dummy_max": x[dummy].abs().amax(dim=0) if dummy.any() else torch.zeros(n_units),
+        }
+        self._write(_SIGNALS, (x / scale).half().numpy(), 2 * n_units * start)
+        self._write(_LOG_P, log_p, 4 * start)
+        for name, code in _PER_SESSION.items():
+            size = np.dtype(code).itemsize * n_units
+            self._write(f"{name}.{code}", values[name].numpy(), size * session)
+
+    def commit(self, n_done: int) -> None:
+        """Note that the first `n_done` sessions are whole, once they are safe on the disk."""
+        for path in self._paths:
+            sync(path)
+        self.n_done = n_done
+        write_json(self.folder / _PROGRESS, {"n_done": n_done})
+
+    def log_probabilities(self) -> NDArray[np.float32]:
+        """Return the log-probability of each token."""
+        return np.fromfile(self.folder / _LOG_P, dtype=np.float32)
+
+
+def _record_sessions(
+    language_model: LanguageModel,
+    windows: Windows,
+    settings: RecordingSettings,
+    writer: _Writer,
+    progress: Progress,
+    cancel: CancelToken,
+) -> None:
+    total = windows.n_windows
+
+    def report(done: int) -> None:
+        progress(ProgressEvent(stage="recording", done=done, total=total, unit="sessions"))
+
+    report(writer.n_done)
+    for batch in batches_of(windows, settings.batch_size, first=writer.n_done):
+        cancel.raise_if_cancelled()
+        signals, log_p = signals_of(language_model, stacked_ids(windows, batch))
+        for row, session in enumerate(batch):
+            check_finite(signals[row], language_model.layout, session)
+            _check_log_probabilities(log_p[row], session)
+            writer.add(session, signals[row], log_p[row])
+        writer.commit(batch.stop)
+        report(batch.stop)
+
+
+def _check_log_probabilities(log_p: NDArray[np.float32], session: int) -> None:
+    if not np.isfinite(log_p[1:].sum(dtype=np.float64)):
+        raise NonFiniteError(
+            f"Session {session}: log-probabilities are not finite, though the units' activations "
+            "are.",
+            hint=_NON_FINITE_HINT,
+        )
+
+
+def _windows_facts(windows: Windows) -> dict[str, Any]:
+    return {
+        "document_names": list(windows.document_names),
+        "domain_names": list(windows.domain_names),
+        "window": windows.window,
+        "n_dummy_tokens": windows.n_dummy_tokens,
+        "text_sha256": windows.text_sha256,
+        "n_dropped_tokens": windows.n_dropped_tokens,
+        "adds_bos": windows.adds_bos,
+        "n_windows": windows.n_windows,
+        "n_tokens": windows.n_tokens,
+    }
+
+
+def _windows_of(manifest: dict[str, Any], tokens: pd.DataFrame) -> Windows:
+    facts = manifest["windows"]
+    session = tokens["session"].to_numpy()
+    starts = np.concatenate([np.flatnonzero(np.diff(session, prepend=-1)), [len(session)]])
+    return Windows(
+        token_ids=tokens["token_id"].to_numpy(dtype=np.int32),
+        starts=starts.astype(np.int64),
+        document_index=np.asarray(tokens["document"].cat.codes, dtype=np.int32),
+        domain_index=np.asarray(tokens["domain"].cat.codes, dtype=np.int32),
+        document_names=tuple(facts["document_names"]),
+        domain_names=tuple(facts["domain_names"]),
+        window=facts["window"],
+        n_dummy_tokens=facts["n_dummy_tokens"],
+        text_sha256=facts["text_sha256"],
+        n_dropped_tokens=facts["n_dropped_tokens"],
+        adds_bos=facts["adds_bos"],
+    )
+
+
+def _read_tokens(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise CorruptArtifactError(
+            f"The token table {path} is missing or damaged.", hint="Record again."
+        ) from error
+
+
+def _open_array(path: Path, dtype: Any, shape: tuple[int, int]) -> NDArray[Any]:
+    expected = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    actual = path.stat().st_size if path.is_file() else -1
+    if actual != expected:
+        raise CorruptArtifactError(
+            f"{path} has {actual} bytes, expected {expected}: the recording is damaged.",
+            hint="Delete it with `fnprune workspace delete` and record again.",
+        )
+    return np.memmap(path, dtype=dtype, mode="r", shape=shape)

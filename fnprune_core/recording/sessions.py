@@ -1,0 +1,137 @@
+"""What a decomposition reads: sessions of signals, from a recording or from memory."""
+
+import re
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fnprune_core.errors import SettingsError
+from fnprune_core.models.layout import UnitLayout
+from fnprune_core.recording.recording import alive_units, check_finite
+
+_PART = re.compile(r", part \d+$")
+
+
+@runtime_checkable
+class Sessions(Protocol):
+    """What `GroupICA` reads: a `Recording`, or arrays in memory (`ArraySessions`)."""
+
+    id: str
+    fingerprint: str
+
+    @property
+    def layout(self) -> UnitLayout: ...  # noqa: D102
+    @property
+    def n_sessions(self) -> int: ...  # noqa: D102
+    @property
+    def n_tokens(self) -> int: ...  # noqa: D102
+    @property
+    def is_dummy(self) -> NDArray[np.bool_]: ...  # noqa: D102
+    @property
+    def alive(self) -> NDArray[np.bool_]: ...  # noqa: D102
+    @property
+    def mean(self) -> NDArray[np.float32]: ...  # noqa: D102
+    @property
+    def std(self) -> NDArray[np.float32]: ...  # noqa: D102
+    def session_slice(self, session: int, /) -> slice: ...  # noqa: D102
+    def session(self, session: int, /) -> NDArray[np.float32]: ...  # noqa: D102
+    def session_moments(  # noqa: D102
+        self, session: int, /
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
+
+
+class ArraySessions:
+    """Signals in memory, in the shape that `GroupICA` reads.
+
+    Parameters
+    ----------
+    signals : sequence of ndarray (tokens, units)
+        One array a session.
+    layout : UnitLayout, optional
+        One layer of all units if not given.
+    """
+
+    id = ""
+    fingerprint = ""
+
+    def __init__(
+        self, signals: Sequence[NDArray[np.floating]], *, layout: UnitLayout | None = None
+    ) -> None:
+        if not signals or any(x.ndim != 2 or x.shape[1] != signals[0].shape[1] for x in signals):
+            raise SettingsError(
+                "Sessions must be arrays of shape (tokens, units) with the same units, got "
+                f"shapes {[x.shape for x in signals]}."
+            )
+        self._signals = [np.asarray(x, dtype=np.float32) for x in signals]
+        self.layout = layout or UnitLayout((signals[0].shape[1],))
+        for session, x in enumerate(self._signals):
+            check_finite(x, self.layout, session)
+        self._starts = np.cumsum([0, *(len(x) for x in signals)])
+        self.n_sessions = len(signals)
+        self.n_tokens = int(self._starts[-1])
+        self.is_dummy = np.zeros(self.n_tokens, dtype=bool)
+        whole = np.concatenate(self._signals)
+        self.mean: NDArray[np.float32] = whole.mean(axis=0)
+        self.std: NDArray[np.float32] = whole.std(axis=0)
+        self.alive = alive_units(self.std, self.layout)
+
+    def session_slice(self, session: int) -> slice:
+        """Return the slice of tokens that belongs to `session`."""
+        return slice(int(self._starts[session]), int(self._starts[session + 1]))
+
+    def session(self, session: int) -> NDArray[np.float32]:
+        """Return the signals of a session: (tokens, units)."""
+        return self._signals[session]
+
+    def session_moments(self, session: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return mean and standard deviation of a session: (units,) each."""
+        x = self._signals[session]
+        return x.mean(axis=0), x.std(axis=0)
+
+
+def document_codes(tokens: pd.DataFrame) -> NDArray[np.int64]:
+    """Return the document of each token as a number, in the order of first tokens: (n_tokens,).
+
+    A text whose name ends in ", part 2" was cut from a longer one, and is one document with the
+    other parts: they say much the same, and are no independent observations. Documents of two
+    domains are two, whatever their names.
+
+    Parameters
+    ----------
+    tokens : DataFrame
+        With the columns document and domain, as in a recording's token table.
+    """
+    part, names = pd.factorize(tokens["document"])
+    whole = pd.factorize(np.array([_PART.sub("", str(name)) for name in names]))[0]
+    domain = pd.factorize(tokens["domain"])[0]
+    return np.asarray(pd.factorize(domain * len(names) + whole[part])[0], dtype=np.int64)
+
+
+def blocks_of(sessions: Sessions, scope: str) -> list[NDArray[np.int64]]:
+    """Return the alive units that are decomposed together: all, or those of each layer."""
+    alive = np.flatnonzero(sessions.alive)
+    if scope == "model":
+        return [alive]
+    return [
+        alive[(alive >= part.start) & (alive < part.stop)]
+        for part in (sessions.layout.layer_slice(i) for i in range(sessions.layout.n_layers))
+    ]
+
+
+def normalised(sessions: Sessions, session: int, *, normalize: str, device: torch.device) -> Tensor:
+    """Return a session's signals centred and scaled, (tokens, units), dead units at 0."""
+    if normalize == "session":
+        mean, std = sessions.session_moments(session)
+    else:
+        mean, std = sessions.mean, sessions.std
+    recorded = sessions.session(session)
+    check_finite(recorded, sessions.layout, session)
+    signals = torch.from_numpy(recorded).to(device)
+    scale = np.where(sessions.alive & (std > 0), std, np.inf).astype(np.float32)
+    centred = signals - torch.from_numpy(np.ascontiguousarray(mean)).to(device)
+    return centred.div_(torch.from_numpy(scale).to(device))

@@ -1,0 +1,241 @@
+"""Measure how far networks can be trusted: part by part, each found again by its hash."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+
+from fnprune_core.artifacts import open_atlas, open_recording
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.errors import SettingsError, TooFewTokensError
+from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
+from fnprune_core.recording.recording import Recording
+from fnprune_core.reliability import measures
+from fnprune_core.reliability.reference import Study, TrustSettings, open_study, pieces_for
+from fnprune_core.reliability.resampling import check_documents
+from fnprune_core.reliability.results import (
+    Assessment,
+    Null,
+    Reproducibility,
+    Result,
+    SizeCurve,
+    Stability,
+)
+from fnprune_core.storage import Workspace, artifact_id, manifest_of, new_folder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A measure: what it is called, how it is made, and which settings it depends on."""
+
+    title: str
+    result: type[Stability] | type[Reproducibility] | type[SizeCurve] | type[Null]
+    measure: Callable[[Study], Iterator[Result]]
+    settings: tuple[str, ...]
+    is_shifted: bool = False
+
+
+_NULL_SETTINGS = ("n_null_seeds", "n_null_splits", "seed")
+
+#: Name → measure, in the order in which they are made: quick and telling ones first.
+PARTS: Mapping[str, Part] = {
+    "halves": Part(
+        title="Halves of the documents",
+        result=Reproducibility,
+        measure=measures.in_halves,
+        settings=("n_splits", "seed"),
+    ),
+    "seeds": Part(
+        title="Other random starts",
+        result=Stability,
+        measure=measures.over_seeds,
+        settings=("n_seeds", "seed"),
+    ),
+    "bootstrap": Part(
+        title="Bootstrapped sessions",
+        result=Stability,
+        measure=measures.over_bootstraps,
+        settings=("n_bootstraps", "seed"),
+    ),
+    "sizes": Part(
+        title="Numbers of networks",
+        result=SizeCurve,
+        measure=measures.by_size,
+        settings=("n_splits", "seed"),
+    ),
+    "gaussian": Part(
+        title="Gaussian null",
+        result=Null,
+        measure=measures.gaussian_null,
+        settings=_NULL_SETTINGS,
+    ),
+    "shift": Part(
+        title="Shift null",
+        result=Null,
+        measure=measures.shift_null,
+        settings=_NULL_SETTINGS,
+        is_shifted=True,
+    ),
+}
+#: Parts for which the documents must be split.
+NEED_HALVES = ("halves", "sizes")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Measured:
+    """A part's result as it stands; `is_whole` when it was finished and saved."""
+
+    part: str
+    result: Result
+    is_whole: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessed:
+    """What `assess` made or found: ids by part, and why parts were left out."""
+
+    ids: Mapping[str, str]
+    skipped: Mapping[str, str]
+
+
+def check_parts(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the parts in the order of `PARTS`, refusing names that do not exist."""
+    unknown = [name for name in names if name not in PARTS]
+    if unknown or not names:
+        raise SettingsError(
+            f"{', '.join(unknown) or 'Nothing'} is no part of an assessment.",
+            hint=f"Choose among {', '.join(PARTS)}.",
+        )
+    return tuple(name for name in PARTS if name in names)
+
+
+def _inputs(decomposition_id: str, part: str, settings: TrustSettings) -> dict[str, Any]:
+    values = asdict(settings)
+    chosen = {name: values[name] for name in PARTS[part].settings}
+    return {"decomposition_id": decomposition_id, "part": part, "settings": chosen}
+
+
+def assessment_id(
+    decomposition_id: str, part: str, *, settings: TrustSettings | None = None
+) -> str:
+    """Return the id of a part of the assessment of a decomposition."""
+    return artifact_id("assessments", _inputs(decomposition_id, part, settings or TrustSettings()))
+
+
+def assessment_ids(
+    workspace: Workspace, decomposition_id: str, *, settings: TrustSettings | None = None
+) -> dict[str, str]:
+    """Return the ids of the parts that were measured, by part."""
+    ids = {part: assessment_id(decomposition_id, part, settings=settings) for part in PARTS}
+    return {part: id for part, id in ids.items() if workspace.has("assessments", id)}
+
+
+def open_assessment(
+    workspace: Workspace, decomposition_id: str, *, settings: TrustSettings | None = None
+) -> Assessment:
+    """Return what was measured so far on the networks of a decomposition."""
+    found: dict[str, Any] = {
+        part: PARTS[part].result.load(workspace.existing("assessments", id))
+        for part, id in assessment_ids(workspace, decomposition_id, settings=settings).items()
+    }
+    return Assessment(**found)
+
+
+def why_no_halves(recording: Recording, atlas: NetworkAtlas) -> str:
+    """Return why the documents cannot be split in halves, or nothing if they can."""
+    try:
+        check_documents(pieces_for(recording, atlas.tokens, atlas.decomposition))
+    except TooFewTokensError as error:
+        return str(error)
+    return ""
+
+
+def trust_table(atlas: NetworkAtlas, found: Assessment) -> pd.DataFrame:
+    """Return one row a network: variance, kurtosis of its map, and what was measured of it."""
+    d = atlas.decomposition
+    facts = pd.DataFrame(
+        {
+            "network": range(atlas.n_networks),
+            "variance_alone": d.variance_alone,
+            "variance_left_out": d.variance_left_out,
+            "kurtosis": measures.map_kurtosis(d),
+        }
+    )
+    return facts.join(found.columns())
+
+
+class _Studies:
+    """The studies that the parts need, each made when first asked for; one in memory at a time."""
+
+    def __init__(self, make: Callable[[bool], Study]) -> None:
+        self._make = make
+        self._held: tuple[bool, Study] | None = None
+
+    def get(self, *, is_shifted: bool) -> Study:
+        """Return the study of the recording, or of the recording with its units shifted."""
+        if self._held is None or self._held[0] != is_shifted:
+            self._held = None  # let go of the other one before this one takes memory
+            self._held = (is_shifted, self._make(is_shifted))
+        return self._held[1]
+
+
+def assess(
+    workspace: Workspace,
+    decomposition_id: str,
+    *,
+    parts: Sequence[str] = tuple(PARTS),
+    settings: TrustSettings | None = None,
+    on_partial: Callable[[Measured], None] = lambda _: None,
+    progress: Progress = ignore,
+    cancel: CancelToken = NEVER,
+) -> Assessed:
+    """Measure the parts that are not there yet; a part is saved as soon as it is whole.
+
+    Parameters
+    ----------
+    on_partial : callable
+        Called with each part's result as it grows; the last call of a part is whole.
+
+    Returns
+    -------
+    Assessed
+        A part that the recording is too small or too uniform for is left out, with the reason.
+    """
+    chosen = check_parts(parts)
+    amounts = settings or TrustSettings()
+    atlas = open_atlas(workspace, decomposition_id)
+    recording = open_recording(workspace, atlas.decomposition.recording_id)
+
+    def make(is_shifted: bool) -> Study:
+        return open_study(
+            recording, atlas.tokens, atlas.decomposition,
+            settings=amounts, is_shifted=is_shifted, progress=progress, cancel=cancel,
+        )  # fmt: skip
+
+    studies = _Studies(make)
+    no_halves = why_no_halves(recording, atlas)
+    ids: dict[str, str] = {}
+    skipped: dict[str, str] = {}
+    for name in chosen:
+        if no_halves and name in NEED_HALVES:
+            skipped[name] = no_halves
+            continue
+        part, inputs = PARTS[name], _inputs(atlas.id, name, amounts)
+        id = artifact_id("assessments", inputs)
+        if not workspace.has("assessments", id):
+            cancel.raise_if_cancelled()
+            try:
+                whole = None
+                for whole in part.measure(studies.get(is_shifted=part.is_shifted)):
+                    on_partial(Measured(part=name, result=whole, is_whole=False))
+            except (TooFewTokensError, SettingsError) as error:
+                skipped[name] = str(error)
+                continue
+            if whole is None:
+                continue
+            with new_folder(workspace.folder("assessments", id)) as folder:
+                whole.save(folder, manifest_of("assessments", inputs, {}))
+            on_partial(Measured(part=name, result=whole, is_whole=True))
+        ids[name] = id
+    return Assessed(ids=ids, skipped=skipped)

@@ -1,0 +1,186 @@
+"""A recording reduced once, with what is needed to find the networks of its atlas again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from fnprune_core.decomposition.group_ica import Decomposition
+from fnprune_core.decomposition.ica import IcaSettings
+from fnprune_core.errors import FingerprintMismatchError, SettingsError
+from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
+from fnprune_core.recording.sessions import Sessions, blocks_of
+from fnprune_core.reliability.nulls import ShiftedSessions
+from fnprune_core.reliability.resampling import (
+    Piece,
+    Pool,
+    Reduction,
+    Unmixing,
+    build_pools,
+    most_pieces,
+    pieces_of,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustSettings:
+    """How much is measured.
+
+    Parameters
+    ----------
+    n_seeds, n_bootstraps : int
+        ICA runs from random starts, on all sessions and on sessions drawn with replacement.
+    n_splits : int
+        Random divisions of the documents in halves.
+    n_null_seeds, n_null_splits : int
+        The same for each null.
+    seed : int
+    """
+
+    n_seeds: int = 20
+    n_bootstraps: int = 20
+    n_splits: int = 3
+    n_null_seeds: int = 5
+    n_null_splits: int = 2
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        least = {"n_seeds": 2, "n_bootstraps": 2, "n_splits": 1, "n_null_seeds": 2}
+        for name, value in {**least, "n_null_splits": 1, "seed": 0}.items():
+            if getattr(self, name) < value:
+                raise SettingsError(f"{name} must be at least {value}, got {getattr(self, name)}.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Study:
+    """A recording's components in pools, one a block, and the networks to be judged.
+
+    Parameters
+    ----------
+    networks : tuple of ndarray
+        Which networks of the atlas belong to each block.
+    targets : tuple of ndarray
+        Their maps' products with the rows of the pool (`Space.projections`).
+    """
+
+    pools: tuple[Pool, ...]
+    pieces: tuple[Piece, ...]
+    networks: tuple[NDArray[np.int64], ...]
+    targets: tuple[NDArray[np.float64], ...]
+    unmixing: Unmixing
+    settings: TrustSettings
+    progress: Progress = ignore
+    cancel: CancelToken = NEVER
+
+    @property
+    def n_networks(self) -> int:
+        """Number of networks in all blocks."""
+        return sum(len(part) for part in self.networks)
+
+    @property
+    def everything(self) -> NDArray[np.float64]:
+        """Weights that take each piece once."""
+        return np.ones(len(self.pieces))
+
+    def seed(self, *key: int) -> np.random.SeedSequence:
+        """Return the stream of draws that belongs to a run."""
+        return np.random.SeedSequence(self.settings.seed, spawn_key=key)
+
+    def rng(self, *key: int) -> np.random.Generator:
+        """Return a generator of that stream; apart from the starts of ICA."""
+        return np.random.default_rng(self.seed(*key, 1 << 20))
+
+    def tell(self, stage: str, done: int, total: int, unit: str = "runs") -> None:
+        """Report progress; a good place to stop."""
+        self.progress(ProgressEvent(stage=stage, done=done, total=total, unit=unit))
+        self.cancel.raise_if_cancelled()
+
+    def gathered(self, parts: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
+        """Return values by block, (…, K of the block), in the atlas's order: (…, K)."""
+        whole = np.empty((*parts[0].shape[:-1], self.n_networks))
+        for index, part in zip(self.networks, parts, strict=True):
+            whole[..., index] = part
+        return whole
+
+
+def pieces_for(
+    sessions: Sessions, tokens: pd.DataFrame, decomposition: Decomposition
+) -> list[Piece]:
+    """Return the pieces of a recording in which an atlas is judged; cheap."""
+    blocks = blocks_of(sessions, decomposition.settings["scope"])
+    n_units = sum(len(block) for block in blocks)
+    n = _session_components(sessions, decomposition)
+    return pieces_of(sessions, tokens, most=most_pieces(n_units, len(blocks), n))
+
+
+def _session_components(sessions: Sessions, decomposition: Decomposition) -> int:
+    usable = [
+        int((~sessions.is_dummy[sessions.session_slice(i)]).sum())
+        for i in range(sessions.n_sessions)
+    ]
+    asked = decomposition.settings["n_session_components"]
+    return int(asked or min(2 * decomposition.settings["n_components"], min(usable)))
+
+
+def open_study(
+    sessions: Sessions,
+    tokens: pd.DataFrame,
+    decomposition: Decomposition,
+    *,
+    settings: TrustSettings,
+    is_shifted: bool = False,
+    progress: Progress = ignore,
+    cancel: CancelToken = NEVER,
+) -> Study:
+    """Reduce a recording once, as its atlas was made, for all measures.
+
+    Parameters
+    ----------
+    is_shifted : bool
+        Shift every unit by itself first (`ShiftedSessions`): the null without co-activation.
+    """
+    if sessions.layout != decomposition.layout:
+        raise FingerprintMismatchError(
+            "The recording and the atlas have different units.",
+            hint="Open the recording that this atlas was made from.",
+        )
+    of = decomposition.settings
+    blocks = blocks_of(sessions, of["scope"])
+    pieces = pieces_for(sessions, tokens, decomposition)
+    pools = build_pools(
+        ShiftedSessions(sessions, seed=settings.seed) if is_shifted else sessions,
+        blocks,
+        pieces,
+        how=Reduction(
+            n_components=_session_components(sessions, decomposition),
+            normalize=of["normalize"],
+            device=torch.device("cuda" if torch.cuda.is_available() else "cpu"),
+        ),
+        stage="reducing shifted sessions" if is_shifted else "reducing sessions",
+        progress=progress,
+        cancel=cancel,
+    )
+    layer = decomposition.layer_of_network
+    networks = tuple(
+        np.flatnonzero(layer == (i if of["scope"] == "layer" else -1)) for i in range(len(blocks))
+    )
+    return Study(
+        pools=tuple(pools),
+        pieces=tuple(pieces),
+        networks=networks,
+        targets=tuple(
+            pool.projections(decomposition.spatial_maps[index][:, units])
+            for pool, index, units in zip(pools, networks, blocks, strict=True)
+        ),
+        unmixing=Unmixing(
+            algorithm=of["algorithm"],
+            settings=IcaSettings(fun=of["fun"], max_iter=of["max_iter"], tol=of["tol"]),
+        ),
+        settings=settings,
+        progress=progress,
+        cancel=cancel,
+    )

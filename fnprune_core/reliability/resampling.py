@@ -1,0 +1,418 @@
+"""Sessions reduced once, so that many resamplings of them need no new pass over the signals.
+
+Each piece of a recording (one document's part of one session) keeps its leading components with
+their singular values. The group PCA of any resampling is then an eigendecomposition of a part of
+one Gram matrix of all components: a piece that was drawn w times enters with the factor √w.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from scipy.linalg import eigh
+from torch import Tensor
+
+from fnprune_core.decomposition.ica import IcaSettings, run_ica, whiten
+from fnprune_core.decomposition.reduction import leading_rows
+from fnprune_core.errors import SettingsError, TooFewTokensError
+from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
+from fnprune_core.recording.sessions import Sessions, document_codes, normalised
+
+#: What a pool of components may take at most: its rows, and its Gram matrices.
+ROWS_BYTES = 3_000_000_000
+GRAM_BYTES = 1_500_000_000
+#: Eigendecompositions grow with the cube of the rows.
+MOST_ROWS = 6144
+LEAST_DOCUMENTS = 4
+LEAST_SESSIONS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Piece:
+    """What is drawn and split together.
+
+    Parameters
+    ----------
+    parts : tuple of (session, positions)
+        Usable tokens of a session, as positions in it.
+    draw : int
+        Pieces of one draw are drawn together: those of one session.
+    source : int
+        Pieces of one source never part: those of one document.
+    domain : int
+    n_documents : int
+        Documents of its source: 1 unless whole ones were joined.
+    """
+
+    parts: tuple[tuple[int, NDArray[np.int64]], ...]
+    draw: int
+    source: int
+    domain: int
+    n_documents: int = 1
+
+    @property
+    def n_tokens(self) -> int:
+        """Number of usable tokens."""
+        return sum(len(positions) for _, positions in self.parts)
+
+
+def most_pieces(n_units: int, n_blocks: int, n_components: int) -> int:
+    """Return how many pieces of so many components fit in `ROWS_BYTES` and `GRAM_BYTES`."""
+    rows = min(MOST_ROWS, ROWS_BYTES // (4 * n_units), int((GRAM_BYTES / 8 / n_blocks) ** 0.5))
+    return max(rows // n_components, LEAST_DOCUMENTS)
+
+
+def pieces_of(sessions: Sessions, tokens: pd.DataFrame, *, most: int) -> list[Piece]:
+    """Cut a recording into pieces: the part of each session that belongs to one document.
+
+    Of more pieces than `most`, neighbours are joined: reduced, drawn and split together.
+    """
+    domain = tokens["domain"].cat.codes.to_numpy()
+    document = document_codes(tokens)
+    usable = ~sessions.is_dummy
+    found = []
+    for session in range(sessions.n_sessions):
+        span = sessions.session_slice(session)
+        for code in np.unique(document[span][usable[span]]):
+            positions = np.flatnonzero((document[span] == code) & usable[span])
+            found.append(
+                Piece(
+                    parts=((session, positions),),
+                    draw=session,
+                    source=int(code),
+                    domain=int(domain[span][positions[0]]),
+                )
+            )
+    return found if len(found) <= most else _joined(found, most)
+
+
+def _joined(pieces: Sequence[Piece], most: int) -> list[Piece]:
+    """Join neighbours until at most `most` pieces (or one a domain) are left.
+
+    No document is tied to another as long as each can be a piece of its own; of more documents,
+    whole ones of one domain are joined.
+    """
+    documents: dict[int, list[Piece]] = {}
+    for piece in sorted(pieces, key=lambda piece: (piece.domain, piece.source, piece.draw)):
+        documents.setdefault(piece.source, []).append(piece)
+    chunks: list[list[Piece]] = []
+    if len(documents) <= most:
+        more = _shares([len(members) for members in documents.values()], most - len(documents))
+        for members, share in zip(documents.values(), more, strict=True):
+            n = min(1 + int(share), len(members))
+            chunks += [members[part] for part in _cuts(len(members), n)]
+    else:
+        domains: dict[int, list[list[Piece]]] = {}
+        for members in documents.values():
+            domains.setdefault(members[0].domain, []).append(members)
+        shares = _shares([len(held) for held in domains.values()], most)
+        for held, share in zip(domains.values(), shares, strict=True):
+            for part in _cuts(len(held), max(1, int(share))):
+                chunks.append([piece for members in held[part] for piece in members])
+    return [
+        Piece(
+            parts=tuple(part for piece in chunk for part in piece.parts),
+            draw=i,
+            source=chunk[0].source,
+            domain=chunk[0].domain,
+            n_documents=len({piece.source for piece in chunk}),
+        )
+        for i, chunk in enumerate(chunks)
+    ]
+
+
+def _shares(sizes: Sequence[int], n: int) -> NDArray[np.int64]:
+    """Return whole numbers in proportion to `sizes` that sum to `n`."""
+    bounds = n * np.cumsum([0, *sizes]) // sum(sizes)
+    return np.asarray(np.diff(bounds), dtype=np.int64)
+
+
+def _cuts(length: int, n: int) -> list[slice]:
+    """Return `n` parts of a list of `length`, as even as can be."""
+    return [slice(a, b) for a, b in pairwise(np.linspace(0, length, n + 1).astype(int))]
+
+
+def count_documents(pieces: Iterable[Piece]) -> int:
+    """Return how many documents pieces hold."""
+    return sum({piece.source: piece.n_documents for piece in pieces}.values())
+
+
+def check_sessions(pieces: Iterable[Piece]) -> None:
+    """Raise `TooFewTokensError` if there are too few sessions to draw them with replacement."""
+    n = len({piece.draw for piece in pieces})
+    if n < LEAST_SESSIONS:
+        raise TooFewTokensError(
+            f"Only {n} session{'s' * (n != 1)}: too few to draw from; it takes {LEAST_SESSIONS}.",
+            hint="Record more texts.",
+        )
+
+
+def check_documents(pieces: Iterable[Piece]) -> None:
+    """Raise `TooFewTokensError` if there are too few documents to split them in halves."""
+    n = len({piece.source for piece in pieces})
+    if n < LEAST_DOCUMENTS:
+        raise TooFewTokensError(
+            f"Halves are made of whole documents, and this recording has only {n} of them; it "
+            f"takes {LEAST_DOCUMENTS}.",
+            hint="Record more documents.",
+        )
+
+
+def split_documents(pieces: Sequence[Piece], rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Return which pieces fall in the first half, at random: (n_pieces,).
+
+    Documents stay whole, and each domain's tokens are divided as evenly as they can be.
+    """
+    check_documents(pieces)
+    size: dict[tuple[int, int], int] = {}
+    domain_of: dict[int, int] = {}
+    for piece in pieces:
+        domain_of.setdefault(piece.source, piece.domain)
+        key = (domain_of[piece.source], piece.source)
+        size[key] = size.get(key, 0) + piece.n_tokens
+    keys = [list(size)[i] for i in rng.permutation(len(size))]
+    # Large documents first, for the small ones can still even out what they leave.
+    keys.sort(key=lambda key: (key[0], -size[key]))
+    side: dict[int, int] = {}
+    total = np.zeros(2)
+    domain, held = -1, np.zeros(2)
+    for key in keys:
+        if key[0] != domain:
+            domain, held = key[0], np.zeros(2)
+        order = sorted((0, 1), key=lambda i: (held[i], total[i], rng.random()))
+        side[key[1]] = order[0]
+        held[order[0]] += size[key]
+        total[order[0]] += size[key]
+    return np.array([side[piece.source] == 0 for piece in pieces])
+
+
+def draw_sessions(pieces: Sequence[Piece], rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return how often each piece is there when sessions are drawn with replacement."""
+    draws = np.array([piece.draw for piece in pieces])
+    names, index = np.unique(draws, return_inverse=True)
+    times = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))
+    return times[index].astype(np.float64)
+
+
+class Space:
+    """Rows over the units of one block; maps in it are mixtures of the rows.
+
+    Parameters
+    ----------
+    rows : Tensor (n_rows, units)
+        Centred over units.
+    centred_gram : ndarray (n_rows, n_rows)
+        Their Gram matrix.
+    """
+
+    def __init__(self, rows: Tensor, centred_gram: NDArray[np.floating]) -> None:
+        self.rows = rows
+        self.centred_gram = centred_gram
+
+    @property
+    def n_units(self) -> int:
+        """Number of units of the block."""
+        return int(self.rows.shape[1])
+
+    def signals(self, mixture: NDArray[np.floating]) -> Tensor:
+        """Return mixtures of the rows: (n, units)."""
+        return torch.from_numpy(mixture).to(self.rows) @ self.rows
+
+    def correlation(self, a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return abs(r) between maps of norm 1 that are given as mixtures: (n, m)."""
+        return np.asarray(np.abs(a @ self.centred_gram @ b.T), dtype=np.float64)
+
+    def projections(self, maps: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return the products of any maps, at norm 1, with the rows: (n, n_rows).
+
+        Times the transpose of a mixture of norm 1, this is their r.
+        """
+        unit = maps - maps.mean(axis=1, keepdims=True)
+        unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+        return np.asarray((torch.from_numpy(unit).to(self.rows) @ self.rows.T).cpu().double())
+
+
+class Pool(Space):
+    """Components of all pieces, over the units of one block.
+
+    Parameters
+    ----------
+    rows : Tensor (n_rows, units)
+        Components with their singular values; centred over units in place.
+    owner : ndarray (n_rows,)
+        The piece of each row.
+    """
+
+    def __init__(
+        self, rows: Tensor, owner: NDArray[np.int64], *, cancel: CancelToken = NEVER
+    ) -> None:
+        self.gram = _gram(rows, cancel)
+        mean = rows.mean(dim=1, keepdim=True)
+        rows -= mean
+        shift = mean.cpu().numpy() * np.sqrt(rows.shape[1], dtype=np.float32)
+        super().__init__(rows, self.gram - shift @ shift.T)
+        self.owner = owner
+
+    def n_rows(self, weights: NDArray[np.floating]) -> int:
+        """Return how many components a resampling has."""
+        return int((weights[self.owner] > 0).sum())
+
+    def group_pca(self, weights: NDArray[np.floating], k: int) -> NDArray[np.float64]:
+        """Return the K group components of a resampling, strongest first: (K, n_rows) mixtures.
+
+        Parameters
+        ----------
+        weights : ndarray (n_pieces,)
+            How often each piece is there.
+        """
+        factor = np.sqrt(weights[self.owner])
+        used = np.flatnonzero(factor)
+        if len(used) < k:
+            raise TooFewTokensError(
+                f"A part of the recording holds only {len(used)} components, too few for {k} "
+                "networks.",
+                hint="Record more tokens or choose a lower K.",
+            )
+        part = self.gram[np.ix_(used, used)].astype(np.float64)
+        part *= factor[used, None] * factor[used]
+        _, vectors = eigh(part, subset_by_index=[len(used) - k, len(used) - 1], overwrite_a=True)
+        mixture = np.zeros((k, len(factor)))
+        mixture[:, used] = vectors[:, ::-1].T * factor[used]
+        return mixture
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Unmixed:
+    """Maps of one ICA run.
+
+    Parameters
+    ----------
+    mixture : ndarray (K, n_rows) float32
+        Maps of norm 1 as mixtures of a space's rows.
+    kurtosis : ndarray (K,)
+        Excess kurtosis of each map over units.
+    """
+
+    mixture: NDArray[np.float32]
+    kurtosis: NDArray[np.float64]
+    converged: bool
+    contrast: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmixing:
+    """The ICA of an atlas, to be run again."""
+
+    algorithm: str
+    settings: IcaSettings
+
+    def run(
+        self,
+        space: Space,
+        components: NDArray[np.floating],
+        seed: np.random.SeedSequence,
+        *,
+        cancel: CancelToken = NEVER,
+    ) -> Unmixed:
+        """Unmix components (K, n_rows), themselves mixtures of the space's rows."""
+        data = space.signals(components)
+        data = data.double() if data.device.type == "cpu" else data
+        white, rank = whiten(data)
+        if rank < len(data):
+            raise SettingsError(
+                f"A part of the recording has only {rank} independent components, too few for "
+                f"{len(data)} networks.",
+                hint="Record more varied texts or choose a lower K.",
+            )
+        run = run_ica(
+            white, algorithm=self.algorithm, settings=self.settings, seed=seed, cancel=cancel
+        )
+        products = (run.sources @ data.T).double().cpu().numpy()
+        gram = (data @ data.T).double().cpu().numpy()
+        unmixing = np.linalg.solve(gram, products.T).T / np.sqrt(space.n_units)
+        return Unmixed(
+            mixture=(unmixing @ components).astype(np.float32),
+            kurtosis=(run.sources.pow(4).mean(dim=1) - 3.0).double().cpu().numpy(),
+            converged=run.converged,
+            contrast=run.contrast,
+        )
+
+    def best(
+        self,
+        space: Space,
+        components: NDArray[np.floating],
+        seed: np.random.SeedSequence,
+        *,
+        n_runs: int,
+        cancel: CancelToken = NEVER,
+    ) -> Unmixed:
+        """Return the best of several runs, as for an atlas: converged, of highest contrast."""
+        runs = [self.run(space, components, s, cancel=cancel) for s in seed.spawn(n_runs)]
+        return max(runs, key=lambda run: (run.converged, run.contrast))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reduction:
+    """How pieces are reduced: components kept, scale of units (as in `GroupICA`), device."""
+
+    n_components: int
+    normalize: str
+    device: torch.device
+
+
+def build_pools(
+    sessions: Sessions,
+    blocks: Sequence[NDArray[np.int64]],
+    pieces: Sequence[Piece],
+    *,
+    how: Reduction,
+    stage: str = "reducing sessions",
+    progress: Progress = ignore,
+    cancel: CancelToken = NEVER,
+) -> list[Pool]:
+    """Reduce each piece to its leading components, in one pass over the sessions; one pool a block.
+
+    Memory: `ROWS_BYTES` + `GRAM_BYTES` at most, given pieces that `most_pieces` allows.
+    """
+    device, n_components = how.device, how.n_components
+    sizes = [min(n_components, piece.n_tokens) for piece in pieces]
+    starts = np.cumsum([0, *sizes])
+    owner = np.repeat(np.arange(len(pieces)), sizes)
+    index = [torch.from_numpy(block).to(device) for block in blocks]
+    rows = [torch.empty(int(starts[-1]), len(block), device=device) for block in blocks]
+    held, signals = -1, torch.empty(0)
+    for number, piece in enumerate(pieces):
+        progress(ProgressEvent(stage=stage, done=number, total=len(pieces), unit="pieces"))
+        reduced: list[Tensor | None] = [None] * len(blocks)
+        for session, positions in piece.parts:
+            cancel.raise_if_cancelled()
+            if session != held:
+                held = session
+                signals = normalised(sessions, session, normalize=how.normalize, device=device)
+            part = signals[torch.from_numpy(positions).to(device)]
+            for block, units in enumerate(index):
+                before, new = reduced[block], part[:, units]
+                stacked = new if before is None else torch.cat([before, new])
+                reduced[block] = leading_rows(stacked, min(n_components, len(stacked)))
+        for whole, found in zip(rows, reduced, strict=True):
+            if found is not None:
+                whole[starts[number] : starts[number + 1]] = found
+    progress(ProgressEvent(stage=stage, done=len(pieces), total=len(pieces), unit="pieces"))
+    return [Pool(each, owner, cancel=cancel) for each in rows]
+
+
+def _gram(rows: Tensor, cancel: CancelToken, step: int = 512) -> NDArray[np.float32]:
+    """Return rows · rowsᵀ, from its upper triangle: O(n² · units / 2)."""
+    n = len(rows)
+    gram = np.empty((n, n), dtype=np.float32)
+    for start in range(0, n, step):
+        cancel.raise_if_cancelled()
+        band = slice(start, min(start + step, n))
+        part = (rows[band] @ rows[start:].T).cpu().numpy()
+        gram[band, start:] = part
+        gram[start:, band] = part.T
+    return gram

@@ -1,0 +1,137 @@
+"""How far each network can be trusted."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from fnprune_core.reliability.assess import PARTS, trust_table
+from fnprune_core.reliability.results import HIGH
+from fnprune_core.report.material import Material
+from fnprune_core.report.parts import Block, Column, Missing, Section, Slot, Table, Text
+
+_NULLS = {"gaussian": "Gaussian null", "shift": "shift null"}
+_FIGURES = {
+    "kurtosis": ("kurtosis", "kurtosis of the map"),
+    "again": ("again_seeds", "found again over seeds"),
+    "r": ("reproducibility", "split-half r"),
+}
+
+
+def trust(m: Material) -> Section:
+    """Return reproducibility, stability, nulls and the number of networks."""
+    return Section(key="trust", title="Trust", blocks=tuple(_trust(m)))
+
+
+def _trust(m: Material) -> Iterator[Block]:
+    found = m.assessment
+    yield from trust_lacks(m)
+    table = trust_table(m.atlas, found)
+    table.insert(1, "name", m.names)
+    if found.halves is not None:
+        r = found.halves.mean
+        yield Text(
+            text=f"In halves of {found.halves.n_documents} documents the networks reproduce at a "
+            f"median |r| of {pd.Series(r).median():.2f}; {int((r >= HIGH).sum())} of {len(r)} "
+            f"reach {HIGH:g}. A half has half of the tokens, so a network of the whole is rather "
+            "surer than this."
+        )
+    yield from _against_nulls(m, table)
+    yield Slot(figure="trust")
+    yield Table(
+        name="trust",
+        title=_title(table),
+        frame=table,
+        columns={
+            name: column
+            for name, column in {
+                "network": Column(title="No."),
+                "name": Column(title="Name"),
+                "reproducibility": Column(title="Split-half", form="{:.2f}"),
+                "reproducibility_sd": Column(title="± SD", form="{:.2f}"),
+                "again_seeds": Column(title="Seeds", form="{:.2f}"),
+                "again_bootstrap": Column(title="Bootstraps", form="{:.2f}"),
+                "variance_alone": Column(title="Variance alone", form="{:.2%}"),
+                "variance_left_out": Column(title="left out", form="{:.2%}"),
+                "kurtosis": Column(title="Kurtosis", form="{:.1f}"),
+            }.items()
+            if name in table
+        },
+    )
+    if found.sizes is not None:
+        suggested = found.sizes.suggested()
+        yield Text(
+            text="By number of networks K, the yield (reproduced networks² / K) suggests "
+            f"{'no K: none is reproduced' if suggested is None else f'K = {suggested}'}"
+            f"{', the largest that was tried' if found.sizes.still_rises else ''}."
+        )
+        yield Slot(figure="sizes")
+        yield Table(
+            name="sizes",
+            title=f"Split-half reproducibility by number of networks; reproduced: |r| ≥ {HIGH:g}.",
+            frame=found.sizes.table(),
+            columns={
+                "k": Column(title="K"),
+                "median_r": Column(title="Median r", form="{:.2f}"),
+                "n_high": Column(title="Reproduced", form="{:.1f}"),
+                "n_very_high": Column(title="|r| ≥ 0.8", form="{:.1f}"),
+                "yield": Column(title="Yield", form="{:.1f}"),
+            },
+        )
+
+
+def trust_lacks(m: Material) -> list[Missing]:
+    """Return how the parts that were not measured are measured."""
+    lacking = [name for name in PARTS if name not in m.assessment_ids]
+    if not lacking:
+        return []
+    return [
+        Missing(
+            what=f"Not measured: {', '.join(PARTS[name].title.lower() for name in lacking)}.",
+            command=f"fnprune trust {m.atlas.id} --parts {','.join(lacking)}",
+            page="Trust",
+        )
+    ]
+
+
+def _title(table: pd.DataFrame) -> str:
+    said = {
+        "reproducibility": "split-half |r| with its standard deviation over divisions",
+        "again_seeds": "found again over seeds (Iq times the share of runs)",
+        "again_bootstrap": "found again over bootstraps",
+    }
+    parts = [text for column, text in said.items() if column in table]
+    parts += ["share of variance", "kurtosis of the map"]
+    return f"Trust in each network: {', '.join(parts)}."
+
+
+def _against_nulls(m: Material, table: pd.DataFrame) -> Iterator[Block]:
+    rows = []
+    for (null, figure), limit in m.assessment.limits().items():
+        column, title = _FIGURES[figure]
+        if column in table:
+            above = int((table[column] > limit).sum())
+            rows.append(
+                {
+                    "figure": title,
+                    "null": _NULLS[null],
+                    "limit": limit,
+                    "n_above": above,
+                    "n_networks": len(table),
+                    "n_expected": 0.05 * len(table),
+                }
+            )
+    if rows:
+        yield Table(
+            name="nulls",
+            title="Networks above the 95th percentile of data without networks, and how many "
+            "would be by chance.",
+            frame=pd.DataFrame(rows),
+            columns={
+                "figure": Column(title="Figure"),
+                "null": Column(title="Null"),
+                "limit": Column(title="95th percentile", form="{:.2f}"),
+                "n_above": Column(title="Networks above"),
+                "n_networks": Column(title="of"),
+                "n_expected": Column(title="by chance", form="{:.1f}"),
+            },
+        )

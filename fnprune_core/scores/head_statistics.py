@@ -1,0 +1,171 @@
+"""What the heads do on a calibration text: moments of the attention output projections' inputs.
+
+A recording holds the MLP's units alone, so its windows are read once more.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fnprune_core.errors import NonFiniteError, SettingsError
+from fnprune_core.models.attention import attention_outputs
+from fnprune_core.models.hooks import watch_inputs
+from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
+from fnprune_core.recording.recording import Recording, batches_of, stacked_ids
+
+_BATCH_SIZE = 4
+_GRAM_BYTES = 2**30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AttentionStatistics:
+    """Moments of every dimension of every head, all layers in a row: (n_dimensions,).
+
+    Parameters
+    ----------
+    mean, variance : ndarray (n_dimensions,)
+        Over tokens, weighted.
+    total_weight : float
+        Sum of the tokens' weights.
+    course_products : ndarray (1 + K, n_dimensions) or None
+        Σ_t w_t [1, s_t] x_t with the networks' time courses s.
+    """
+
+    mean: NDArray[np.float64]
+    variance: NDArray[np.float64]
+    total_weight: float
+    course_products: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LayerGram:
+    """Second moments of one layer's dimensions over all tokens, dummy tokens with weight 1."""
+
+    gram: NDArray[np.float64]
+    mean: NDArray[np.float64]
+
+
+def attention_statistics(
+    language_model: LanguageModel,
+    recording: Recording,
+    weights: NDArray[np.float64],
+    *,
+    time_courses: NDArray[np.floating] | None = None,
+    progress: Progress = ignore,
+    cancel: CancelToken = NEVER,
+) -> AttentionStatistics:
+    """Return the heads' moments from one pass over the recording's windows.
+
+    Parameters
+    ----------
+    weights : ndarray (n_tokens,)
+        How much each token counts; 0 leaves it out.
+    time_courses : ndarray (K, n_tokens), optional
+        Of networks, to be regressed on.
+
+    Raises
+    ------
+    NonFiniteError
+        If an attention output is NaN or infinite.
+    """
+    n = language_model.attention.groups.n_units * language_model.attention.group_size
+    first, second = np.zeros(n), np.zeros(n)
+    products = None if time_courses is None else np.zeros((1 + len(time_courses), n))
+    for session, parts in _inputs(language_model, recording, progress, cancel):
+        here = recording.session_slice(session)
+        x = np.concatenate([part.double().numpy() for part in parts], axis=1)
+        first += weights[here] @ x
+        second += weights[here] @ np.square(x)
+        if products is not None and time_courses is not None:
+            courses = np.concatenate([np.ones((1, len(x))), time_courses[:, here]])
+            products += (courses * weights[here]) @ x
+    total = float(weights.sum())
+    if not total > 0:
+        raise SettingsError("No token has any weight.", hint="Preserve other networks.")
+    mean = first / total
+    return AttentionStatistics(
+        mean=mean,
+        variance=np.maximum(second / total - np.square(mean), 0.0),
+        total_weight=total,
+        course_products=products,
+    )
+
+
+def attention_grams(
+    language_model: LanguageModel,
+    recording: Recording,
+    weights: NDArray[np.float64],
+    layers: Sequence[int],
+    *,
+    progress: Progress = ignore,
+    cancel: CancelToken = NEVER,
+) -> Iterator[tuple[int, LayerGram]]:
+    """Yield the second moments of some layers, as many at a time as fit in 1 GiB.
+
+    Each such share is a pass over the recording's windows.
+    """
+    layout = language_model.attention
+    sizes = [n * layout.group_size for n in layout.groups.widths]
+    counted = np.where(recording.is_dummy, 1.0, weights)
+    total = float(counted.sum())
+    waiting = list(layers)
+    while waiting:
+        share = [waiting.pop(0)]
+        while waiting and 8 * sum(sizes[i] ** 2 for i in (*share, waiting[0])) <= _GRAM_BYTES:
+            share.append(waiting.pop(0))
+        grams = {i: torch.zeros(sizes[i], sizes[i], dtype=torch.float64) for i in share}
+        firsts = {i: torch.zeros(sizes[i], dtype=torch.float64) for i in share}
+        for session, parts in _inputs(language_model, recording, progress, cancel):
+            w = torch.from_numpy(counted[recording.session_slice(session)].astype(np.float32))
+            for i in share:
+                weighted = parts[i] * w[:, None]
+                grams[i] += (weighted.T @ parts[i]).double()
+                firsts[i] += weighted.sum(dim=0).double()
+        for i in share:
+            yield (
+                i,
+                LayerGram(gram=(grams.pop(i) / total).numpy(), mean=(firsts[i] / total).numpy()),
+            )
+
+
+def _inputs(
+    language_model: LanguageModel,
+    recording: Recording,
+    progress: Progress,
+    cancel: CancelToken,
+) -> Iterator[tuple[int, list[Tensor]]]:
+    """Yield each session with its layers' inputs, (tokens, dimensions), float32 on the CPU.
+
+    The model's lock is held for a batch's forward pass, and no hook is on while it yields.
+    """
+    outputs = attention_outputs(language_model.model, language_model.architecture)
+    windows = recording.windows
+    for batch in batches_of(windows, _BATCH_SIZE):
+        cancel.raise_if_cancelled()
+        ids = stacked_ids(windows, batch)
+        seen: list[Tensor] = [torch.empty(0)] * len(outputs)
+
+        def see(layer: int, x: Tensor, ids: Tensor = ids, seen: list[Tensor] = seen) -> None:
+            seen[layer] = x.detach().to("cpu").float().reshape(*ids.shape, -1)
+
+        with language_model.lock, torch.inference_mode(), watch_inputs(outputs, see):
+            language_model.model(ids.to(language_model.device), use_cache=False, logits_to_keep=1)
+        for layer, x in enumerate(seen):
+            if not bool(x.sum(dtype=torch.float64).isfinite()):
+                raise NonFiniteError(
+                    f"Sessions {batch.start} to {batch.stop - 1}: outputs of the attention of "
+                    f"layer {layer} are not finite.",
+                    hint="Load the model in float32 or bfloat16.",
+                )
+        for row, session in enumerate(batch):
+            yield session, [x[row] for x in seen]
+        progress(
+            ProgressEvent(
+                stage="attention", done=batch.stop, total=windows.n_windows, unit="sessions"
+            )
+        )

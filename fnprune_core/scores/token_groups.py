@@ -1,0 +1,216 @@
+"""A recording in brief: sums over groups of alike tokens, from which variances follow at once.
+
+How much a token counts in a plan depends on nothing but the shares that the networks have in its
+energy. Tokens whose shares are alike count alike for any choice of networks, so they are summed
+once: a weighted variance is then one product with a small matrix instead of a pass over the
+recording. All tokens take part; only differences of weight within a group are lost.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+from torch import Tensor
+
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.errors import CorruptArtifactError, SettingsError
+from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
+from fnprune_core.recording.recording import Recording
+
+MOST_GROUPS = 1024
+MEMORY_BYTES = 400_000_000  # of the sums in memory, float32
+_ITERATIONS = 8
+_MOST_CLUSTERED = 32_768  # centres are found on so many tokens, all are then assigned
+_CHUNK = 8192
+_SUMS = ("first", "second")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TokenGroups:
+    """Sums of every unit's signal over groups of alike tokens.
+
+    Parameters
+    ----------
+    group : ndarray (n_tokens,)
+        Group of each token; dummy tokens are one by themselves, the last.
+    centre : ndarray (n_units,)
+        What signals are taken relative to: the recording's mean.
+    first, second : ndarray (n_groups, n_units)
+        Σ (x − centre) and Σ (x − centre)² over a group's tokens, float32.
+    """
+
+    group: NDArray[np.int32]
+    centre: NDArray[np.float32]
+    first: NDArray[np.float32]
+    second: NDArray[np.float32]
+
+    @property
+    def n_groups(self) -> int:
+        """Groups, the dummy tokens' one too."""
+        return len(self.first)
+
+    def moments(
+        self, weights: NDArray[np.floating]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return weighted mean and variance of each unit: (n, n_units) each.
+
+        Parameters
+        ----------
+        weights : ndarray (n, n_tokens)
+            Non-negative, one row a question. Within a group their mean is taken.
+        """
+        total = weights.sum(axis=1, dtype=np.float64)
+        if not (total > 0).all():
+            raise SettingsError("No token has any weight.", hint="Preserve other networks.")
+        mean = torch.from_numpy(self._group_means(weights))
+        first, second = (
+            (mean @ torch.from_numpy(sums)).double().numpy() / total[:, None]
+            for sums in (self.first, self.second)
+        )
+        return self.centre + first, np.maximum(second - np.square(first), 0)
+
+    def _group_means(self, weights: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Return the mean weight of each group's tokens: (n, n_groups)."""
+        index = torch.from_numpy(self.group.astype(np.int64))
+        sums = torch.zeros(len(weights), self.n_groups, dtype=torch.float64)
+        sums.index_add_(1, index, torch.from_numpy(np.asarray(weights, dtype=np.float64)))
+        sizes = torch.bincount(index, minlength=self.n_groups).clamp(min=1)
+        return np.asarray((sums / sizes).float().numpy())
+
+    def save(self, path: Path) -> None:
+        """Write to one file; sums as float16, each unit scaled by its largest."""
+        arrays: dict[str, Any] = {"group": self.group, "centre": self.centre}
+        for name in _SUMS:
+            # The dummy tokens' sums are far larger, and would leave the others no precision.
+            own, dummy = getattr(self, name)[:-1], getattr(self, name)[-1]
+            largest = np.abs(own).max(axis=0)
+            scale = np.where(largest > 0, largest, 1.0).astype(np.float32)
+            arrays |= {name: (own / scale).astype(np.float16)}
+            arrays |= {f"{name}_scale": scale, f"{name}_dummy": np.ascontiguousarray(dummy)}
+        save_file(arrays, path)
+
+    @classmethod
+    def load(cls, path: Path) -> "TokenGroups":
+        """Read what `save` wrote."""
+        try:
+            arrays = load_file(path)
+            sums = {}
+            for name in _SUMS:
+                stored = arrays.pop(name)
+                whole = np.empty((len(stored) + 1, stored.shape[1]), dtype=np.float32)
+                np.multiply(stored, arrays[f"{name}_scale"], out=whole[:-1])
+                whole[-1] = arrays[f"{name}_dummy"]
+                sums[name] = whole
+            return cls(group=arrays["group"], centre=arrays["centre"], **sums)
+        except (OSError, KeyError, ValueError, SafetensorError) as error:
+            raise CorruptArtifactError(
+                f"{path} is damaged.", hint="Delete it; the preview is prepared again."
+            ) from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Summary:
+    """What one pass over a recording gives.
+
+    Parameters
+    ----------
+    groups : TokenGroups
+    variance : ndarray (n, n_units)
+        The exact weighted variances that were asked for beside.
+    """
+
+    groups: TokenGroups
+    variance: NDArray[np.float64]
+
+
+def energy_shares(atlas: NetworkAtlas) -> NDArray[np.float64]:
+    """Return each network's share of each token's energy: (K, n_tokens); 0 where there is none."""
+    squares = np.square(atlas.time_courses.astype(np.float64))
+    whole = squares.sum(axis=0)
+    return np.asarray(np.divide(squares, whole, out=np.zeros_like(squares), where=whole > 0))
+
+
+def n_groups_for(n_units: int, n_tokens: int) -> int:
+    """Return how many groups fit the memory: a token each where there are few."""
+    return min(MOST_GROUPS, n_tokens, max(32, MEMORY_BYTES // (8 * n_units)))
+
+
+def group_tokens(
+    shares: NDArray[np.floating], is_dummy: NDArray[np.bool_], n_groups: int, *, seed: int = 0
+) -> NDArray[np.int32]:
+    """Return the group of each token, (n_tokens,), by k-means of the networks' shares."""
+    usable = np.flatnonzero(~is_dummy)
+    group = np.full(len(is_dummy), n_groups, dtype=np.int32)
+    if len(usable) <= n_groups:
+        group[usable] = np.arange(len(usable))
+        return group
+    points = torch.from_numpy(shares[:, usable].T.astype(np.float32))
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(points), generator=generator)
+    seen = points[order[:_MOST_CLUSTERED]]
+    centres = seen[:n_groups].clone()
+    for _ in range(_ITERATIONS):
+        nearest = _nearest(seen, centres)
+        sizes = torch.bincount(nearest, minlength=n_groups)
+        sums = torch.zeros_like(centres).index_add_(0, nearest, seen)
+        # A centre that lost all its tokens stays where it was.
+        centres = torch.where((sizes > 0)[:, None], sums / sizes.clamp(min=1)[:, None], centres)
+    group[usable] = _nearest(points, centres).numpy()
+    return group
+
+
+def _nearest(points: Tensor, centres: Tensor) -> Tensor:
+    return torch.cat([torch.cdist(part, centres).argmin(dim=1) for part in points.split(_CHUNK)])
+
+
+def summarise(
+    recording: Recording,
+    group: NDArray[np.int32],
+    n_groups: int,
+    *,
+    weights: NDArray[np.float64],
+    progress: Progress = ignore,
+    cancel: CancelToken = NEVER,
+) -> Summary:
+    """Sum a recording by groups, and take exact variances under a few weights, in one pass.
+
+    Parameters
+    ----------
+    group : ndarray (n_tokens,)
+        Below `n_groups`, which itself is the dummy tokens'.
+    weights : ndarray (n, n_tokens)
+    """
+    centre = torch.from_numpy(recording.mean)
+    first = torch.zeros(n_groups + 1, recording.layout.n_units)
+    second = torch.zeros_like(first)
+    exact = torch.zeros(2, len(weights), recording.layout.n_units, dtype=torch.float64)
+    for session in range(recording.n_sessions):
+        cancel.raise_if_cancelled()
+        tokens = recording.session_slice(session)
+        index = torch.from_numpy(group[tokens].astype(np.int64))
+        weight = torch.from_numpy(weights[:, tokens].astype(np.float32))
+        deviation = torch.from_numpy(recording.session(session)).sub_(centre)
+        first.index_add_(0, index, deviation)
+        exact[0] += (weight @ deviation).double()
+        deviation.square_()
+        second.index_add_(0, index, deviation)
+        exact[1] += (weight @ deviation).double()
+        progress(
+            ProgressEvent(
+                stage="preparing the preview",
+                done=session + 1,
+                total=recording.n_sessions,
+                unit="sessions",
+            )
+        )
+    total = torch.from_numpy(weights.sum(axis=1))[:, None]
+    variance = exact[1] / total - (exact[0] / total).square()
+    groups = TokenGroups(
+        group=group, centre=recording.mean, first=first.numpy(), second=second.numpy()
+    )
+    return Summary(groups=groups, variance=variance.clamp(min=0).numpy())

@@ -1,0 +1,131 @@
+"""How much each token counts when only some networks are preserved: one rule for each score.
+
+A rule answers for any choice of networks, and for every change of one network at once, which is
+what a preview asks. Weights are (n_tokens,), between 0 and 1, 0 for dummy tokens, and 1 for all
+others while every network is preserved.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.scores.token_groups import energy_shares
+
+CONTEXT = 64  # tokens before and after that say what a passage is about
+SHARPNESS = 8  # how nearly a passage counts wholly or not at all
+
+Weights = NDArray[np.float64]
+
+
+class TokenWeights(Protocol):
+    """A rule, ready for one atlas."""
+
+    def __init__(self, atlas: NetworkAtlas) -> None: ...
+
+    def of(self, preserved: Sequence[int]) -> Weights:
+        """Return the weights under a choice of networks: (n_tokens,)."""
+
+    def toggled(self, preserved: Sequence[int]) -> Weights:
+        """Return the weights after each network changes sides: (K, n_tokens)."""
+
+
+class ByEnergy:
+    """w_t = (Σ_{k∈P} s_kt² / Σ_k s_kt²)²: the squared share of the preserved networks' energy.
+
+    Where no network is active a token counts fully, whatever is dropped.
+    """
+
+    def __init__(self, atlas: NetworkAtlas) -> None:
+        self._shares = energy_shares(atlas)
+        self._has_energy = self._shares.any(axis=0)
+        self._usable = (~atlas.is_dummy).astype(np.float64)
+
+    def of(self, preserved: Sequence[int]) -> Weights:
+        """Return the weights under a choice of networks: (n_tokens,)."""
+        if len(set(preserved)) == len(self._shares):
+            return self._usable.copy()
+        return self._weights(self._shares[sorted(set(preserved))].sum(axis=0))
+
+    def toggled(self, preserved: Sequence[int]) -> Weights:
+        """Return the weights after each network changes sides: (K, n_tokens)."""
+        share = self._shares[sorted(set(preserved))].sum(axis=0)
+        return self._weights(share + _signs(preserved, len(self._shares)) * self._shares)
+
+    def _weights(self, share: Weights) -> Weights:
+        # Where nothing is left, rounding must not leave a little.
+        left = np.where(share < 1e-9, 0.0, share)
+        return np.asarray(self._usable * np.where(self._has_energy, np.square(left), 1.0))
+
+
+class ByPassage:
+    """w_t = p_t⁸ / (p_t⁸ + d_t⁸): what rules the passage around a token.
+
+    p and d are how active the preserved and the dropped networks are, s_kt² over its own mean,
+    averaged over each side's networks and over `CONTEXT` tokens before and after in the session.
+    So neither strong networks nor the larger number of them decide, and a passage counts or does
+    not.
+    """
+
+    def __init__(self, atlas: NetworkAtlas) -> None:
+        squares = np.square(atlas.time_courses.astype(np.float64))
+        own = squares[:, ~atlas.is_dummy].mean(axis=1, keepdims=True)
+        relative = np.divide(squares, own, out=np.zeros_like(squares), where=own > 0)
+        self._activity = mean_around(atlas, relative, CONTEXT)
+        self._usable = (~atlas.is_dummy).astype(np.float64)
+
+    def of(self, preserved: Sequence[int]) -> Weights:
+        """Return the weights under a choice of networks: (n_tokens,)."""
+        kept = np.zeros(len(self._activity), dtype=bool)
+        kept[list(preserved)] = True
+        sums = [self._activity[side].sum(axis=0) for side in (kept, ~kept)]
+        return self._weights(*sums, n_kept=float(kept.sum()))
+
+    def toggled(self, preserved: Sequence[int]) -> Weights:
+        """Return the weights after each network changes sides: (K, n_tokens)."""
+        sign = _signs(preserved, len(self._activity))
+        whole = self._activity.sum(axis=0)
+        kept = self._activity[sorted(set(preserved))].sum(axis=0) + sign * self._activity
+        return self._weights(kept, whole - kept, n_kept=len(set(preserved)) + sign)
+
+    def _weights(self, kept: Weights, dropped: Weights, *, n_kept: Weights | float) -> Weights:
+        n_dropped = len(self._activity) - n_kept
+        p, d = (
+            np.where(n > 0, np.maximum(total, 0) / np.maximum(n, 1), 0.0)
+            for total, n in ((kept, n_kept), (dropped, n_dropped))
+        )
+        odds = np.divide(d, p, out=np.where(d > 0, np.inf, 0.0), where=p > 0)
+        with np.errstate(over="ignore"):  # infinite odds are a weight of 0
+            return np.asarray(self._usable / (1 + odds**SHARPNESS))
+
+
+def _signs(preserved: Sequence[int], n: int) -> Weights:
+    """Return −1 for networks that would leave, 1 for those that would come: (K, 1)."""
+    kept = set(preserved)
+    return np.array([[-1.0] if k in kept else [1.0] for k in range(n)])
+
+
+def mean_around(atlas: NetworkAtlas, values: Weights, radius: int) -> Weights:
+    """Return the mean over a session's usable tokens around each; dummy tokens keep theirs.
+
+    Parameters
+    ----------
+    values : ndarray (…, n_tokens)
+    """
+    result = values.copy()
+    session = atlas.tokens["session"].to_numpy()
+    for number in np.unique(session):
+        here = np.flatnonzero((session == number) & ~atlas.is_dummy)
+        zero = np.zeros((*values.shape[:-1], 1))
+        sums = np.concatenate([zero, np.cumsum(values[..., here], axis=-1)], axis=-1)
+        place = np.arange(len(here))
+        first = np.maximum(place - radius, 0)
+        last = np.minimum(place + radius + 1, len(here))
+        result[..., here] = (sums[..., last] - sums[..., first]) / (last - first)
+    return result
+
+
+#: What each score that looks at networks lets a token count.
+RULES: dict[str, type[TokenWeights]] = {"network-energy": ByEnergy, "network-context": ByPassage}
