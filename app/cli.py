@@ -99,7 +99,7 @@ def report(
     """Write a report of an atlas: methods, results, limits, commands and tables, in one HTML."""
     from app.report.html_page import write_report
     from fnprune_core.commands.console import progress_bars
-    from fnprune_core.report import SECTIONS, ReportSettings, check_sections
+    from fnprune_core.report.sections import SECTIONS, ReportSettings, check_sections
     from fnprune_core.storage import Workspace
 
     def named(text: str) -> list[str]:

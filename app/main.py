@@ -1,15 +1,13 @@
 """Entry point of the app: page settings, navigation, frame; no logic."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import streamlit as st
 
 from app import pages
 from app.shell import view_state
 from app.widgets import frame
-
-_STATIC = Path(__file__).parent / "static"
+from fnprune_core.assets import asset
 
 
 def listed(rows: Sequence[pages.Page]) -> list[st.Page]:
@@ -21,15 +19,15 @@ def listed(rows: Sequence[pages.Page]) -> list[st.Page]:
             title="Atlas" if row is pages.ATLAS[0] else row.title,
             icon=f":material/{row.icon}:",
             help=row.help,
-            default=row.path == frame.START,
+            default=row.url == "start",
             visibility="hidden" if row in pages.ATLAS[1:] else "visible",
         )
         for row in rows
     ]
 
 
-st.set_page_config(page_title="fnprune", page_icon=str(_STATIC / "icon.png"), layout="wide")
-st.logo(str(_STATIC / f"logo-{frame.palette().mode}.svg"), size="large")
+st.set_page_config(page_title="fnprune", page_icon=str(asset("static/icon.png")), layout="wide")
+st.logo(str(asset(f"static/logo-{frame.palette().mode}.svg")), size="large")
 page = st.navigation(
     {
         "": listed([*pages.WORK, *pages.ATLAS, pages.PRUNE]),

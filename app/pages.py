@@ -195,6 +195,9 @@ LEARN = (
 PAGES = (*WORK, *ATLAS, PRUNE, *AFTER, *EXPERIMENT, *LEARN)
 
 
-def page(url: str) -> Page:
-    """Return the page that a link finds at `url`."""
-    return next(row for row in PAGES if row.url == url)
+_BY_URL = {row.url: row for row in PAGES}
+
+
+def path(url: str) -> str:
+    """Return the file of the page at `url`, as Streamlit's links ask for it."""
+    return _BY_URL[url].path

@@ -31,12 +31,12 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
-from fnprune_core import workflows
-from fnprune_core.artifacts import cortex_id
-from fnprune_core.atlas.cortex import NO_REFINEMENT, build_cortex
+from fnprune_core.atlas import network_atlas
+from fnprune_core.atlas.cortex import NO_REFINEMENT, build_cortex, cortex_id
 from fnprune_core.decomposition.group_ica import Decomposition
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.storage import Workspace, artifact_id, package_versions
+from fnprune_core.workflows import find_example
 
 FLAGS = (
     "--headless=new --no-sandbox --no-first-run --disable-background-networking "
@@ -215,10 +215,10 @@ def stand_in(example: Workspace, target: Workspace) -> str:
     Maps are heavy-tailed noise with a band of strong units for each network; the signals are an
     empty file, for the page reads none.
     """
-    found = workflows.find_example(example)
+    found = find_example(example)
     if found is None:
         raise SystemExit("There is no example in this workspace: run `make example` first.")
-    small = workflows.open_atlas(example, found.decomposition_id)
+    small = network_atlas.open_atlas(example, found.decomposition_id)
     rng = np.random.default_rng(0)
     n_networks = small.n_networks
     maps = rng.laplace(size=(n_networks, LARGE.n_units)).astype(np.float32)
@@ -281,7 +281,7 @@ def main() -> None:
     parser.add_argument("--large", action="store_true")
     options = parser.parse_args()
     workspace = Workspace(options.workspace) if options.workspace else Workspace.default()
-    found = workflows.find_example(workspace)
+    found = find_example(workspace)
     if found is None:
         raise SystemExit("There is no example in this workspace: run `make example` first.")
     result = {"versions": package_versions(), "cpus": os.cpu_count()}

@@ -17,15 +17,18 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
-from fnprune_core import workflows
+from fnprune_core.atlas import network_atlas
 from fnprune_core.atlas.network_atlas import NetworkAtlas
-from fnprune_core.evaluation.perplexity import Perplexity
+from fnprune_core.evaluation import results
+from fnprune_core.evaluation.compare import compare, evaluation_windows
+from fnprune_core.evaluation.results import Perplexity
 from fnprune_core.models.loading import load_model
 from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.pruning import planner
 from fnprune_core.pruning.preview_costs import network_costs
 from fnprune_core.pruning.preview_files import open_preview, prepare_preview
 from fnprune_core.storage import Workspace, package_versions
-from fnprune_core.texts.cutting import builtin_documents
+from fnprune_core.texts.documents import builtin_documents
 
 ESTIMATES = ("energy", "tokens", "units")
 
@@ -43,11 +46,11 @@ def losses(result: Perplexity, atlas: NetworkAtlas) -> dict[str, float]:
     return {"": float(np.log(result.perplexity)), **found}
 
 
-def compare(arguments: argparse.Namespace) -> dict[str, Any]:
+def correlate(arguments: argparse.Namespace) -> dict[str, Any]:
     """Make the plans, measure them, and correlate."""
     workspace = Workspace(arguments.workspace) if arguments.workspace else Workspace.default()
     model = load_model("embedded")
-    atlas = workflows.open_atlas(workspace, workspace.entries("decompositions")[0].id)
+    atlas = network_atlas.open_atlas(workspace, workspace.entries("decompositions")[0].id)
     prepare_preview(workspace, model, atlas.id)
     preview = open_preview(workspace, atlas.id, atlas=atlas)
     base = PlanSettings(ratio=arguments.ratio, compensation=arguments.compensation)
@@ -55,17 +58,17 @@ def compare(arguments: argparse.Namespace) -> dict[str, Any]:
     networks = chosen(costs, arguments.networks)
     everything = set(range(atlas.n_networks))
     settings = [base, *(base.with_(preserved=tuple(everything - {k})) for k in networks)]
-    plans = workflows.plans(
+    plans = planner.plans(
         workspace, model, recording_id=atlas.decomposition.recording_id,
         decomposition_id=atlas.id, settings=settings,
     )  # fmt: skip
-    windows = workflows.evaluation_windows(
+    windows = evaluation_windows(
         model, builtin_documents(split="held-out"), max_windows=arguments.windows
     )
     labels = {str(k): plan for k, plan in zip(("all", *networks), plans, strict=True)}
     measured = {
-        label: losses(workflows.open_evaluation(workspace, id), atlas)
-        for label, id in workflows.compare(workspace, model, windows, plan_ids=labels).items()
+        label: losses(results.open_evaluation(workspace, id), atlas)
+        for label, id in compare(workspace, model, windows, plan_ids=labels).items()
     }
     rows = []
     for k in networks:
@@ -103,4 +106,4 @@ if __name__ == "__main__":
     parser.add_argument("--ratio", type=float, default=0.4)
     parser.add_argument("--compensation", default="bias")
     parser.add_argument("--windows", type=int, default=20)
-    print(json.dumps(compare(parser.parse_args()), indent=1))
+    print(json.dumps(correlate(parser.parse_args()), indent=1))

@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from fnprune_core import workflows
-from fnprune_core.atlas import units
+from fnprune_core.atlas import network_atlas, units
 from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.matching import dual_regression
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.loading import load_model
-from fnprune_core.recording.recording import Recording
+from fnprune_core.recording.recording import Recording, open_recording
 from fnprune_core.storage import Workspace, package_versions
-from fnprune_core.texts.cutting import builtin_documents
+from fnprune_core.texts.documents import builtin_documents
 
 
 def seconds(work: Callable[[], Any], *, n_repeats: int) -> dict[str, float]:
@@ -53,8 +53,8 @@ def measure(workspace: Workspace, *, n_repeats: int) -> dict[str, Any]:
     """Return the times of preparing the probe and of reading texts of several lengths."""
     language_model = load_model()
     start = time.perf_counter()
-    atlas = workflows.open_atlas(workspace, "latest")
-    probe = workflows.open_probe(workspace, atlas.id)
+    atlas = network_atlas.open_atlas(workspace, "latest")
+    probe = dual_regression.open_probe(workspace, atlas.id)
     result: dict[str, Any] = {"open_and_prepare_s": round(time.perf_counter() - start, 4)}
     held_out = max(builtin_documents(split="held-out"), key=lambda each: len(each.text)).text
     ids = language_model.tokenizer(held_out, verbose=False)["input_ids"]
@@ -65,7 +65,7 @@ def measure(workspace: Workspace, *, n_repeats: int) -> dict[str, Any]:
             "n_tokens": reading.n_tokens,
             **seconds(lambda t=text: probe.read(language_model, t), n_repeats=n_repeats),
         }
-    recording = workflows.open_recording(workspace, atlas.decomposition.recording_id)
+    recording = open_recording(workspace, atlas.decomposition.recording_id)
     session = probe.read_windows(language_model, recording.windows.select([0]))
     recorded = atlas.time_courses[:, recording.session_slice(0)]
     result["largest_difference_to_recorded_session"] = float(

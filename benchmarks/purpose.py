@@ -34,16 +34,21 @@ from numpy.typing import NDArray
 from result_files import Measurer, ResultFiles, circumstances, note
 from weightings import WEIGHTINGS
 
-from fnprune_core import workflows
+from fnprune_core.atlas import network_atlas
 from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.decomposition import group_ica
 from fnprune_core.decomposition.group_ica import GroupICA
-from fnprune_core.evaluation.perplexity import Perplexity, paired_difference
+from fnprune_core.evaluation import compare
+from fnprune_core.evaluation.results import Perplexity, paired_difference
 from fnprune_core.models.loading import load_model
 from fnprune_core.plans.plan import PlanSettings
-from fnprune_core.recording.recording import RecordingSettings, record
+from fnprune_core.pruning import planner
+from fnprune_core.recording.record import record
+from fnprune_core.recording.recording import RecordingSettings, open_recording
 from fnprune_core.scores.units import SCORES, Score, ScoreInputs
 from fnprune_core.storage import Workspace
-from fnprune_core.texts.cutting import Document, Windows
+from fnprune_core.texts.documents import Document
+from fnprune_core.texts.windows import Windows
 
 MIXTURE = "flap"
 NETWORKS = "network-energy"
@@ -171,14 +176,14 @@ class Experiment:
             calibration,
             settings=RecordingSettings(max_tokens=None),
         )
-        self.recording = workflows.open_recording(self.workspace, start)
-        workflows.check_overlap(self.recording, self.windows)
-        self.decomposition_id = workflows.decompose(
+        self.recording = open_recording(self.workspace, start)
+        compare.check_overlap(self.recording, self.windows)
+        self.decomposition_id = group_ica.decompose(
             self.workspace,
             self.recording.id,
             settings=GroupICA(n_components=options.n_networks, n_runs=options.n_runs),
         )
-        self.atlas: NetworkAtlas = workflows.open_atlas(self.workspace, self.decomposition_id)
+        self.atlas: NetworkAtlas = network_atlas.open_atlas(self.workspace, self.decomposition_id)
 
         for name, weights in WEIGHTINGS.items():
             label = f"{NETWORKS}/{name}"
@@ -214,7 +219,7 @@ class Experiment:
             for compensation in self.options.compensations
         ]
         start = time.perf_counter()
-        ids = workflows.plans(
+        ids = planner.plans(
             self.workspace,
             self.language_model,
             recording_id=self.recording.id,

@@ -18,7 +18,7 @@ from purpose import LABELS, MIXTURE, Experiment, parsed, with_labels
 from result_files import note
 
 from fnprune_core.models.layout import UnitLayout
-from fnprune_core.plans.plan import choose_units
+from fnprune_core.plans.allocation import choose_units
 from fnprune_core.recording.recording import Recording
 from fnprune_core.scores.units import SCORES, ScoreInputs, sink_units
 

@@ -43,16 +43,19 @@ from result_files import (
     summary,
 )
 
-from fnprune_core import workflows
+from fnprune_core.decomposition import group_ica
 from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.errors import FnpruneError
-from fnprune_core.evaluation.perplexity import Perplexity
+from fnprune_core.evaluation import compare
+from fnprune_core.evaluation.results import Perplexity
 from fnprune_core.models.loading import load_model
 from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.pruning import planner
 from fnprune_core.pruning.search_allocation import AllocationOrder, search_allocation
-from fnprune_core.recording.recording import RecordingSettings, record
+from fnprune_core.recording.record import record
+from fnprune_core.recording.recording import RecordingSettings, open_recording
 from fnprune_core.storage import Workspace
-from fnprune_core.texts.cutting import Windows
+from fnprune_core.texts.windows import Windows
 
 WINDOW = 512
 SEARCH_WINDOWS = 24
@@ -156,16 +159,16 @@ class Study:
                 windows,
                 settings=RecordingSettings(max_tokens=None),
             )
-            recording = workflows.open_recording(self.workspace, id)
+            recording = open_recording(self.workspace, id)
             for text in self.texts.values():
-                workflows.check_overlap(recording, text)
+                compare.check_overlap(recording, text)
             self._recordings[key] = id
         return self._recordings[key]
 
     def decomposition(self, recording_id: str) -> str:
         """Return the networks of a recording."""
         settings = GroupICA(n_components=self.options.n_networks, n_runs=1)
-        return workflows.decompose(self.workspace, recording_id, settings=settings)
+        return group_ica.decompose(self.workspace, recording_id, settings=settings)
 
     def weights(self, ratio: float) -> tuple[float, ...]:
         """Return the layers' weights for a ratio: searched once, on WikiText-2 train.
@@ -263,7 +266,7 @@ class Study:
             recording_id = self.recording(calibration, seed)
             uses_networks = any(row.uses_networks for row, _ in members)
             try:
-                ids = workflows.plans(
+                ids = planner.plans(
                     self.workspace,
                     self.language_model,
                     recording_id=recording_id,

@@ -15,14 +15,16 @@ import numpy as np
 from held_out_texts import articles, data_folder, drawn, packed
 from result_files import circumstances
 
-from fnprune_core import workflows
-from fnprune_core.artifacts import open_plan, open_refits
 from fnprune_core.evaluation.perplexity import perplexity
 from fnprune_core.models.loading import load_model
+from fnprune_core.plans.files import open_plan, open_refits
 from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.pruning import planner
 from fnprune_core.pruning.reconstruction import Training, reconstruct
 from fnprune_core.pruning.slicing import prune
-from fnprune_core.recording.recording import RecordingSettings, record
+from fnprune_core.recording import recording
+from fnprune_core.recording.record import record
+from fnprune_core.recording.recording import RecordingSettings
 from fnprune_core.storage import Workspace
 
 _WINDOW, _N_CALIBRATION, _N_EVALUATION = 512, 32, 24
@@ -56,11 +58,11 @@ def main() -> None:
         settings=RecordingSettings(max_tokens=None),
     )
     settings = PlanSettings(score="flap", ratio=options.ratio, compensation="least-squares")
-    [plan_id] = workflows.plans(
+    [plan_id] = planner.plans(
         workspace, model, recording_id=recording_id, decomposition_id=None, settings=[settings]
     )
     made, start = open_plan(workspace, plan_id), open_refits(workspace, plan_id)
-    windows = workflows.open_recording(workspace, recording_id).windows
+    windows = recording.open_recording(workspace, recording_id).windows
     text = packed(model, articles(data / "wiki.train.head1M.raw"), window=_WINDOW)
     chosen = np.linspace(0, text.n_windows, _N_EVALUATION, endpoint=False).astype(np.int64)
     text = text.select(chosen)

@@ -20,10 +20,11 @@ import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
-from fnprune_core.artifacts import open_plan, open_refits
-from fnprune_core.evaluation.perplexity import Perplexity, Protocol, paired_difference, perplexity
+from fnprune_core.evaluation.perplexity import perplexity
+from fnprune_core.evaluation.results import Perplexity, Protocol, paired_difference
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans.allocation import WEIGHTED
+from fnprune_core.plans.files import open_plan, open_refits
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning.slicing import prune
 from fnprune_core.storage import (
@@ -34,7 +35,7 @@ from fnprune_core.storage import (
     read_manifest,
     write_json,
 )
-from fnprune_core.texts.cutting import Windows
+from fnprune_core.texts.windows import Windows
 
 WINDOWS_A_SAVE = 40
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fnprune_core import workflows
+from fnprune_core.atlas import network_atlas
 from fnprune_core.atlas.cortex import (
     NO_REFINEMENT,
     Cortex,
@@ -130,7 +130,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     workspace = Workspace(options.workspace) if options.workspace else Workspace.default()
-    atlas = workflows.open_atlas(workspace, "latest")
+    atlas = network_atlas.open_atlas(workspace, "latest")
     planted_layout = UnitLayout((1536,) * 12)
     result: dict[str, Any] = {
         "atlas": compare(np.array(atlas.maps), atlas.layout),

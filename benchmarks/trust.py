@@ -16,7 +16,9 @@ import torch
 from numpy.typing import NDArray
 
 from fnprune_core import workflows
+from fnprune_core.atlas import network_atlas
 from fnprune_core.commands.demo import peak_memory_bytes
+from fnprune_core.recording.recording import open_recording
 from fnprune_core.reliability.assess import PARTS, check_parts
 from fnprune_core.reliability.measures import map_kurtosis
 from fnprune_core.reliability.reference import Study, TrustSettings, open_study
@@ -60,8 +62,8 @@ def measure(parts: list[str]) -> dict[str, Any]:
     """Return seconds and figures by part."""
     workspace = Workspace.default()
     ids = workflows.example(workspace)
-    atlas = workflows.open_atlas(workspace, ids.decomposition_id)
-    recording = workflows.open_recording(workspace, ids.recording_id)
+    atlas = network_atlas.open_atlas(workspace, ids.decomposition_id)
+    recording = open_recording(workspace, ids.recording_id)
     seconds: dict[str, float] = {}
     found: dict[str, Result] = {}
     study: Study | None = None

@@ -15,14 +15,16 @@ from typing import Any
 
 import torch
 
-from fnprune_core import workflows
 from fnprune_core.commands.demo import peak_memory_bytes
+from fnprune_core.decomposition import group_ica
 from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.models.loading import load_model
 from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.pruning import planner
+from fnprune_core.recording import record, recording
 from fnprune_core.recording.recording import RecordingSettings
 from fnprune_core.storage import Workspace, package_versions
-from fnprune_core.texts.cutting import builtin_documents
+from fnprune_core.texts.documents import builtin_documents
 
 
 def measure(*, n_tokens: int, n_networks: int) -> dict[str, Any]:
@@ -36,7 +38,7 @@ def measure(*, n_tokens: int, n_networks: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(Path(folder))
         start = time.perf_counter()
-        recording_id = workflows.record_texts(
+        recording_id = record.record_texts(
             workspace,
             language_model,
             builtin_documents(),
@@ -44,13 +46,13 @@ def measure(*, n_tokens: int, n_networks: int) -> dict[str, Any]:
         )
         timed("record", start)
         start = time.perf_counter()
-        decomposition_id = workflows.decompose(
+        decomposition_id = group_ica.decompose(
             workspace, recording_id, settings=GroupICA(n_components=n_networks, n_runs=1)
         )
         timed("decompose", start)
         for compensation in ("none", "bias", "least-squares"):
             start = time.perf_counter()
-            workflows.plan(
+            planner.plan(
                 workspace,
                 language_model,
                 recording_id=recording_id,
@@ -58,7 +60,7 @@ def measure(*, n_tokens: int, n_networks: int) -> dict[str, Any]:
                 settings=PlanSettings(compensation=compensation),
             )
             timed(f"plan, {compensation}", start)
-        n_read = workflows.open_recording(workspace, recording_id).n_tokens
+        n_read = recording.open_recording(workspace, recording_id).n_tokens
     path = seconds["record"] + seconds["decompose"] + seconds["plan, least-squares"]
     return {
         "n_tokens": n_read,

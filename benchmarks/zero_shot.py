@@ -26,7 +26,7 @@ from result_files import ResultFiles, circumstances, note, row_named
 from scipy.stats import binomtest
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from fnprune_core.artifacts import open_plan, open_refits
+from fnprune_core.plans.files import open_plan, open_refits
 from fnprune_core.pruning.slicing import prune
 from fnprune_core.storage import canonical_json, read_manifest
 

@@ -20,14 +20,15 @@ import tempfile
 from pathlib import Path
 
 from app.report.html_page import write_report
-from fnprune_core import workflows
-from fnprune_core.atlas import connectome, decoding, thresholds
+from fnprune_core.atlas import connectome, cortex, decoding, network_atlas, thresholds
+from fnprune_core.decomposition import group_ica
 from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.models.loading import load_model
+from fnprune_core.recording import record
 from fnprune_core.recording.recording import RecordingSettings
-from fnprune_core.report import ReportSettings
+from fnprune_core.report.sections import ReportSettings
 from fnprune_core.storage import Workspace
-from fnprune_core.texts.cutting import builtin_documents, read_documents
+from fnprune_core.texts.documents import builtin_documents, read_documents
 
 MODEL = os.environ.get("MODEL", "embedded")
 TOKENS = int(os.environ.get("TOKENS", "4096"))
@@ -48,7 +49,7 @@ documents = (
     else builtin_documents()
 )
 model = load_model(MODEL)
-recording = workflows.record_texts(
+recording = record.record_texts(
     workspace, model, documents, settings=RecordingSettings(window=WINDOW, max_tokens=TOKENS)
 )
 
@@ -58,10 +59,10 @@ recording = workflows.record_texts(
 # strength of each network at each token.
 
 # %%
-decomposition = workflows.decompose(
+decomposition = group_ica.decompose(
     workspace, recording, settings=GroupICA(n_components=NETWORKS, n_runs=2)
 )
-atlas = workflows.open_atlas(workspace, decomposition)
+atlas = network_atlas.open_atlas(workspace, decomposition)
 print(atlas.table()[["network", "top_domain", "top_domain_share", "variance_alone"]].head())
 
 # %% [markdown]
@@ -93,7 +94,7 @@ print(f"{groups.n_groups} groups of networks by their time courses")
 # The cortex gives every neuron a place; the report puts methods, results and commands in one file.
 
 # %%
-workflows.lay_out(workspace, atlas.id)
+cortex.lay_out(workspace, atlas.id)
 path = write_report(
     workspace, atlas.id, folder / "report.html", settings=ReportSettings(n_detailed=2)
 )

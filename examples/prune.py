@@ -18,14 +18,19 @@ import os
 import tempfile
 from pathlib import Path
 
-from fnprune_core import workflows
+from fnprune_core.atlas import network_atlas
+from fnprune_core.decomposition import group_ica
 from fnprune_core.decomposition.group_ica import GroupICA
-from fnprune_core.evaluation.perplexity import paired_by_domain, paired_difference
+from fnprune_core.evaluation import compare
+from fnprune_core.evaluation.results import open_evaluation, paired_by_domain, paired_difference
+from fnprune_core.export import speed
 from fnprune_core.models.loading import load_model
 from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.pruning import planner
+from fnprune_core.recording import record
 from fnprune_core.recording.recording import RecordingSettings
 from fnprune_core.storage import Workspace
-from fnprune_core.texts.cutting import builtin_documents, read_documents
+from fnprune_core.texts.documents import builtin_documents, read_documents
 
 MODEL = os.environ.get("MODEL", "embedded")
 TOKENS = int(os.environ.get("TOKENS", "4096"))
@@ -46,16 +51,16 @@ def texts(path, split):
 
 # %%
 model = load_model(MODEL)
-recording = workflows.record_texts(
+recording = record.record_texts(
     workspace,
     model,
     texts(TEXTS, "calibration"),
     settings=RecordingSettings(window=WINDOW, max_tokens=TOKENS),
 )
-decomposition = workflows.decompose(
+decomposition = group_ica.decompose(
     workspace, recording, settings=GroupICA(n_components=NETWORKS, n_runs=2)
 )
-atlas = workflows.open_atlas(workspace, decomposition)
+atlas = network_atlas.open_atlas(workspace, decomposition)
 
 # %% [markdown]
 # ## Choose
@@ -74,7 +79,7 @@ preserved = tuple(k for k in range(atlas.n_networks) if k not in dropped) or Non
 
 # %%
 base = PlanSettings(ratio=RATIO, preserved=preserved)
-plans = workflows.plans(
+plans = planner.plans(
     workspace,
     model,
     recording_id=recording,
@@ -89,11 +94,11 @@ labels = dict(zip((f"without {domain}", "all networks", "random"), plans, strict
 # documents, or over blocks of windows where documents are few.
 
 # %%
-windows = workflows.evaluation_windows(
+windows = compare.evaluation_windows(
     model, texts(HELD_OUT, "held-out"), window=WINDOW, max_windows=WINDOWS
 )
-measured = workflows.compare(workspace, model, windows, plan_ids={"dense": None, **labels})
-results = {name: workflows.open_evaluation(workspace, id) for name, id in measured.items()}
+measured = compare.compare(workspace, model, windows, plan_ids={"dense": None, **labels})
+results = {name: open_evaluation(workspace, id) for name, id in measured.items()}
 for name, result in results.items():
     pair = paired_difference(result, results["dense"])
     print(
@@ -110,7 +115,7 @@ for name, pair in chosen.items():
 # `workflows.export` writes a folder that transformers loads, checked in a fresh process.
 
 # %%
-copy = workflows.measure_pruned_copy(workspace, model, plans[0], n_repeats=1)
+copy = speed.measure_pruned_copy(workspace, model, plans[0], n_repeats=1)
 gone = copy.n_parameters_dense - copy.n_parameters_pruned
 print(
     f"{gone:,} parameters go; the pruned copy differs "

@@ -21,14 +21,17 @@ from pathlib import Path
 
 import numpy as np
 
-from fnprune_core import workflows
+from fnprune_core.atlas import network_atlas
+from fnprune_core.decomposition import group_ica
 from fnprune_core.decomposition.group_ica import GroupICA
+from fnprune_core.evaluation import compare
 from fnprune_core.lesions.run import LesionOrder, lesion_study, open_lesions
 from fnprune_core.lesions.sites import Lesion, LesionSettings, domain_stimuli
 from fnprune_core.models.loading import load_model
+from fnprune_core.recording import record
 from fnprune_core.recording.recording import RecordingSettings
 from fnprune_core.storage import Workspace
-from fnprune_core.texts.cutting import builtin_documents, read_documents
+from fnprune_core.texts.documents import builtin_documents, read_documents
 
 MODEL = os.environ.get("MODEL", "embedded")
 TOKENS = int(os.environ.get("TOKENS", "4096"))
@@ -49,16 +52,16 @@ def texts(path, split):
 
 # %%
 model = load_model(MODEL)
-recording = workflows.record_texts(
+recording = record.record_texts(
     workspace,
     model,
     texts(TEXTS, "calibration"),
     settings=RecordingSettings(window=WINDOW, max_tokens=TOKENS),
 )
-decomposition = workflows.decompose(
+decomposition = group_ica.decompose(
     workspace, recording, settings=GroupICA(n_components=NETWORKS, n_runs=2)
 )
-atlas = workflows.open_atlas(workspace, decomposition)
+atlas = network_atlas.open_atlas(workspace, decomposition)
 
 # %% [markdown]
 # ## Selectivity
@@ -78,7 +81,7 @@ for k in chosen:
 # out from random lesions and holds over the texts; q is corrected over all effects.
 
 # %%
-windows = workflows.evaluation_windows(
+windows = compare.evaluation_windows(
     model,
     texts(HELD_OUT, "held-out"),
     window=max(WINDOW // 4, 8),

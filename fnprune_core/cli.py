@@ -13,12 +13,11 @@ import typer
 from typer.main import get_command
 
 from fnprune_core import __version__
-from fnprune_core.commands import atlas, example, export, generate, prune, record, trust, volumes
+from fnprune_core.commands import atlas, example, export, generate, prune, record
 from fnprune_core.commands.console import EXIT_CANCELLED, EXIT_USER_ERROR, print_error
 from fnprune_core.commands.lesion import lesion
 from fnprune_core.commands.localize import localize
-from fnprune_core.commands.search import allocate
-from fnprune_core.commands.shares import shares
+from fnprune_core.commands.search import allocate, shares
 from fnprune_core.commands.sweep import sweep
 from fnprune_core.commands.workspace import workspaces
 from fnprune_core.errors import FnpruneError
@@ -39,7 +38,7 @@ for _command in (
     record.decompose,
     atlas.apply,
     atlas.match,
-    trust.trust,
+    atlas.trust,
     prune.plan,
     prune.prune,
     prune.evaluate,
@@ -51,7 +50,7 @@ for _command in (
     lesion,
     export.export,
     export.speed,
-    volumes.volumes,
+    atlas.volumes,
     example.demo,
     example.example,
 ):

@@ -7,7 +7,8 @@ import torch
 from fnprune_core.export import export
 from fnprune_core.models.architectures import ARCHITECTURES
 from fnprune_core.models.language_model import LanguageModel
-from fnprune_core.recording.recording import Recording, RecordingSettings, record
+from fnprune_core.recording.record import record
+from fnprune_core.recording.recording import Recording, RecordingSettings
 from fnprune_core.storage import Workspace
 
 pytest_plugins = ["requirements_fixtures"]

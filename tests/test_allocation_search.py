@@ -8,14 +8,17 @@ import pytest
 import tiny
 from typer.testing import CliRunner
 
-from fnprune_core import workflows
 from fnprune_core.cli import cli
+from fnprune_core.decomposition import group_ica
 from fnprune_core.errors import RatioError, SettingsError
 from fnprune_core.evaluation.perplexity import perplexity_stream
+from fnprune_core.models import silencing
 from fnprune_core.models.layout import UnitLayout
+from fnprune_core.plans import files
 from fnprune_core.plans.allocation import WEIGHTED, Budget, allocate
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import Cancelled, CancelToken
+from fnprune_core.pruning import planner
 from fnprune_core.pruning.planner import canonical_settings
 from fnprune_core.pruning.preview_files import open_preview, prepare_preview
 from fnprune_core.pruning.search_allocation import (
@@ -70,8 +73,8 @@ def test_weights_that_cannot_be_followed_say_what_would_do() -> None:
 def test_equal_weights_are_uniform_and_scale_does_not_matter(workspace, llama, recording) -> None:
     even, twice = (BASE.with_(allocation=WEIGHTED, layer_weights=(w,) * 3) for w in (1.0, 2.0))
     assert even == twice
-    ids = workflows.plans(workspace, llama, recording_id=recording.id, settings=[BASE, even])
-    first, second = (workflows.open_plan(workspace, id) for id in ids)
+    ids = planner.plans(workspace, llama, recording_id=recording.id, settings=[BASE, even])
+    first, second = (files.open_plan(workspace, id) for id in ids)
     for one, other in zip(first.removed, second.removed, strict=True):
         np.testing.assert_array_equal(one, other)
     assert second.settings == canonical_settings(even)  # as it comes from the file
@@ -80,12 +83,12 @@ def test_equal_weights_are_uniform_and_scale_does_not_matter(workspace, llama, r
 
 def test_a_preview_follows_the_weights(workspace, llama, recording) -> None:
     settings = BASE.with_(allocation=WEIGHTED, layer_weights=(1.0, 0.25, 0.0))
-    plan = workflows.plan(workspace, llama, recording_id=recording.id, settings=settings)
-    made = workflows.open_plan(workspace, plan)
-    decomposition = workflows.decompose(
+    plan = planner.plan(workspace, llama, recording_id=recording.id, settings=settings)
+    made = files.open_plan(workspace, plan)
+    decomposition = group_ica.decompose(
         workspace,
         recording.id,
-        settings=workflows.GroupICA(n_components=4, n_runs=1, fun="logcosh"),
+        settings=group_ica.GroupICA(n_components=4, n_runs=1, fun="logcosh"),
     )
     prepare_preview(workspace, llama, decomposition)
     shown = open_preview(workspace, decomposition).plan(settings)
@@ -119,14 +122,14 @@ def test_the_best_plan_is_of_the_same_size_and_loses_what_is_said(
     assert found.gain.difference == pytest.approx(found.best.mean_nll - found.first.mean_nll)
     widths = np.array(llama.layout.widths)
     assert found.best_shares @ widths == found.first_shares @ widths  # to one unit
-    plan = workflows.plan(workspace, llama, recording_id=recording.id, settings=found.settings)
-    made = workflows.open_plan(workspace, plan)
+    plan = planner.plan(workspace, llama, recording_id=recording.id, settings=found.settings)
+    made = files.open_plan(workspace, plan)
     np.testing.assert_allclose(made.kept_widths, widths * (1 - found.best_shares))
     *_, again = perplexity_stream(
         llama.model,
         WINDOWS,
-        context=lambda: workflows.silenced(
-            llama, made.removed, refits=workflows.open_refits(workspace, plan)
+        context=lambda: silencing.silenced(
+            llama, made.removed, refits=files.open_refits(workspace, plan)
         ),
     )
     np.testing.assert_array_equal(again.window_nll, found.best.window_nll)
@@ -139,7 +142,7 @@ def test_planted_costs_of_layers_are_found(workspace, llama, recording, monkeypa
 
     def loss(self, plan_id):
         result = plain(self, plan_id)
-        made = workflows.open_plan(workspace, plan_id)
+        made = files.open_plan(workspace, plan_id)
         shares = 1 - np.array(made.kept_widths) / llama.layout.widths
         nll = result.window_tokens * (1 + costs @ np.square(shares))
         return replace(result, window_nll=nll)

@@ -6,9 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from fnprune_core.atlas import annotations
-from fnprune_core.atlas.annotation_files import MAX_FILE_BYTES
-from fnprune_core.atlas.annotations import Annotation, Annotations
+from fnprune_core.atlas import annotation_files, annotations
+from fnprune_core.atlas.annotation_files import MAX_FILE_BYTES, Annotation, Annotations
 from fnprune_core.errors import CorruptArtifactError, SettingsError, TextError
 
 
@@ -65,15 +64,17 @@ def test_many_writers_at_once_lose_no_name(workspace) -> None:
     assert {k: a.name for k, a in said(workspace).items()} == {k: f"name {k}" for k in range(24)}
 
 
-@pytest.mark.parametrize("write", [annotations.to_json, annotations.to_csv])
+@pytest.mark.parametrize("write", [annotation_files.to_json, annotation_files.to_csv])
 def test_a_file_brings_everything_back(write) -> None:
-    found = annotations.parse(write(SPOKEN).encode())
+    found = annotation_files.parse(write(SPOKEN).encode())
     assert dict(found.networks) == AWKWARD
     assert (found.atlas_id, found.fingerprint, found.n_networks) == ("a1", "model-1", 6)
 
 
 def test_no_cell_of_the_table_begins_like_a_formula() -> None:
-    cells = [cell for line in annotations.to_csv(SPOKEN).splitlines() for cell in line.split(",")]
+    cells = [
+        cell for line in annotation_files.to_csv(SPOKEN).splitlines() for cell in line.split(",")
+    ]
     assert not any(cell.lstrip('"')[:1] in tuple("=+-@") for cell in cells if cell.strip('"'))
 
 
@@ -95,7 +96,7 @@ def test_text_out_of_bounds_is_refused_with_the_reason(fields, message) -> None:
         Annotation(**fields)
 
 
-CSV = annotations.to_csv(SPOKEN)
+CSV = annotation_files.to_csv(SPOKEN)
 
 
 @pytest.mark.parametrize(
@@ -103,15 +104,15 @@ CSV = annotations.to_csv(SPOKEN)
     [
         (b"", "empty"),
         (b"\xff\xfe\x00", "UTF-8: byte 0"),
-        (annotations.to_json(SPOKEN).encode()[:-40], "not whole JSON"),
+        (annotation_files.to_json(SPOKEN).encode()[:-40], "not whole JSON"),
         (b"[" * 100_000, "not whole JSON"),
         (b'{"a": ' + b"9" * 5000 + b"}", "not whole JSON"),
         (b'{"kind": "something else"}', "does not hold names"),
         (b'{"kind": "fnprune annotations", "schema_version": 99}', "schema version 99"),
         (b'{"kind": "fnprune annotations", "schema_version": 1}', "no `networks`"),
-        (annotations.to_json(SPOKEN).replace('"0"', '"-1"').encode(), "'-1' in the file"),
-        (annotations.to_json(SPOKEN).replace('"+1"', "7").encode(), "Network '5'"),
-        (annotations.to_json(SPOKEN).replace("+1", "\\u0000").encode(), r"U\+0000"),
+        (annotation_files.to_json(SPOKEN).replace('"0"', '"-1"').encode(), "'-1' in the file"),
+        (annotation_files.to_json(SPOKEN).replace('"+1"', "7").encode(), "Network '5'"),
+        (annotation_files.to_json(SPOKEN).replace("+1", "\\u0000").encode(), r"U\+0000"),
         (b"layer,index\n1,2\n", "neither JSON nor a table"),
         (CSV.encode()[:-40], "cut short|cannot be read|as many cells"),
         (CSV[: CSV.index("quoted")].encode(), "cannot be read"),
@@ -123,7 +124,7 @@ CSV = annotations.to_csv(SPOKEN)
 )
 def test_damaged_and_foreign_files_are_told(content, message) -> None:
     with pytest.raises(TextError, match=message):
-        annotations.parse(content)
+        annotation_files.parse(content)
 
 
 @pytest.mark.parametrize(

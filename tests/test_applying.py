@@ -7,8 +7,10 @@ import planted
 import pytest
 import tiny
 
-from fnprune_core import workflows
-from fnprune_core.atlas.annotations import Annotation, annotate, read_annotations
+from fnprune_core.atlas import network_atlas
+from fnprune_core.atlas.annotation_files import Annotation
+from fnprune_core.atlas.annotations import annotate, read_annotations
+from fnprune_core.decomposition import group_ica
 from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.decomposition.stability import match_maps
 from fnprune_core.errors import (
@@ -18,9 +20,13 @@ from fnprune_core.errors import (
     SettingsError,
     StorageError,
 )
-from fnprune_core.matching import dual_regression as applying
 from fnprune_core.matching import identities
-from fnprune_core.matching.dual_regression import applied_note, apply_atlas, dual_regression
+from fnprune_core.matching.dual_regression import (
+    applied_note,
+    apply_atlas,
+    dual_regression,
+    open_probe,
+)
 from fnprune_core.matching.identities import carry_applied, path_of, read_identities
 from fnprune_core.recording.sessions import ArraySessions
 from fnprune_core.storage import read_manifest
@@ -30,10 +36,10 @@ from fnprune_core.storage import read_manifest
 def atlas(workspace, recording):
     """Four networks of the tiny recording."""
     with pytest.warns(NotConvergedWarning):
-        id = workflows.decompose(
+        id = group_ica.decompose(
             workspace, recording.id, settings=GroupICA(n_components=4, n_runs=1, max_iter=5)
         )
-    return workflows.open_atlas(workspace, id)
+    return network_atlas.open_atlas(workspace, id)
 
 
 @pytest.fixture
@@ -161,10 +167,10 @@ def test_applied_atlas_is_an_atlas_that_knows_where_it_comes_from(
     assert apply_atlas(workspace, atlas.id, other_recording.id) == id
     kept = apply_atlas(workspace, atlas.id, other_recording.id, maps="template")
     assert kept != id
-    opened = workflows.open_atlas(workspace, id)
+    opened = network_atlas.open_atlas(workspace, id)
     assert opened.time_courses.shape[1] == len(opened.tokens) == other_recording.n_tokens
     assert opened.table()["network"].tolist() == [0, 1, 2, 3]
-    assert workflows.convergence_note(opened.decomposition) == ""
+    assert group_ica.convergence_note(opened.decomposition) == ""
     manifest = read_manifest(workspace.folder("decompositions", id))
     assert manifest["inputs"]["applied_from"] == manifest["settings"]["applied_from"] == atlas.id
     assert manifest["inputs"]["stage"] == 2
@@ -181,8 +187,8 @@ def test_probe_of_an_applied_atlas_gives_its_time_courses(
 ) -> None:
     """Its time courses are of the template's maps; it was solved on those of stage 2."""
     id = apply_atlas(workspace, atlas.id, other_recording.id, maps=maps)
-    applied = workflows.open_atlas(workspace, id)
-    probe = workflows.open_probe(workspace, id)
+    applied = network_atlas.open_atlas(workspace, id)
+    probe = open_probe(workspace, id)
     reading = probe.read_windows(llama, other_recording.windows.select([3]))
     expected = applied.time_courses[:, other_recording.session_slice(3)]
     # the recording is stored as float16: 2^-11 a value, less in a sum over units
@@ -197,9 +203,9 @@ def test_probe_of_an_applied_atlas_without_its_template_is_refused(
         for maps in ("template", "refitted")
     ]
     workspace.delete("decompositions", atlas.id)
-    assert workflows.open_probe(workspace, ids[0]).usual.shape == (4,)
+    assert open_probe(workspace, ids[0]).usual.shape == (4,)
     with pytest.raises(ArtifactNotFoundError, match=f"{atlas.id}, which is gone"):
-        workflows.open_probe(workspace, ids[1])
+        open_probe(workspace, ids[1])
 
 
 def test_names_that_were_not_carried_are_carried_by_the_next_call(
@@ -212,7 +218,7 @@ def test_names_that_were_not_carried_are_carried_by_the_next_call(
         raise StorageError("The disk is full.")
 
     with monkeypatch.context() as broken:
-        broken.setattr(applying, "carry_applied", fails)
+        broken.setattr("fnprune_core.matching.dual_regression.carry_applied", fails)
         with pytest.raises(StorageError):
             apply_atlas(workspace, atlas.id, other_recording.id)
     with monkeypatch.context() as broken:  # killed between names and identities
@@ -222,7 +228,7 @@ def test_names_that_were_not_carried_are_carried_by_the_next_call(
     id = apply_atlas(workspace, atlas.id, other_recording.id)
     assert read_annotations(workspace, id).of(2).name == "mine"
     assert len(read_identities(workspace, id)) == 4
-    annotate(workspace, workflows.open_atlas(workspace, id), 2, Annotation(name="later"))
+    annotate(workspace, network_atlas.open_atlas(workspace, id), 2, Annotation(name="later"))
     apply_atlas(workspace, atlas.id, other_recording.id)
     assert read_annotations(workspace, id).of(2).name == "later"
 
@@ -232,7 +238,9 @@ def test_carrying_to_several_atlases_at_once_waits_and_loses_nothing(
 ) -> None:
     """One lock that did not wait was held for all atlases of a workspace."""
     made = [
-        workflows.open_atlas(workspace, apply_atlas(workspace, atlas.id, other, maps="template"))
+        network_atlas.open_atlas(
+            workspace, apply_atlas(workspace, atlas.id, other, maps="template")
+        )
         for other in (other_recording.id, atlas.decomposition.recording_id)
     ]
     for each in made:

@@ -24,7 +24,7 @@ from fnprune_core.models.architectures import (
     unit_layout,
     weight_of,
 )
-from fnprune_core.recording.recording import signals_of
+from fnprune_core.recording.record import signals_of
 
 
 def test_signals_times_output_projection_are_what_the_mlp_says(language_model):

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 import tiny
 
-from fnprune_core import workflows
+from fnprune_core.atlas import network_atlas
 from fnprune_core.cli import main
+from fnprune_core.decomposition import group_ica
 from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.errors import CorruptArtifactError, NotConvergedWarning, SettingsError
 from fnprune_core.progress import Cancelled, CancelToken
+from fnprune_core.recording import record
 from fnprune_core.recording.recording import RecordingSettings
 from fnprune_core.reliability import assess
 from fnprune_core.reliability.reference import TrustSettings
@@ -25,7 +27,7 @@ QUICK = TrustSettings(n_seeds=2, n_bootstraps=2, n_splits=1, n_null_seeds=2, n_n
 def prepared(tmp_path_factory) -> tuple[Workspace, str]:
     """A workspace with an atlas of 4 networks in a recording of 6 documents."""
     workspace = Workspace(tmp_path_factory.mktemp("assessing") / "workspace")
-    recording = workflows.record_texts(
+    recording = record.record_texts(
         workspace,
         tiny.tiny_language_model("Llama"),
         tiny.toy_documents(n_per_domain=3, n_words=130),
@@ -34,7 +36,7 @@ def prepared(tmp_path_factory) -> tuple[Workspace, str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotConvergedWarning)
         settings = GroupICA(n_components=4, n_runs=1, max_iter=60)
-        return workspace, workflows.decompose(workspace, recording, settings=settings)
+        return workspace, group_ica.decompose(workspace, recording, settings=settings)
 
 
 @pytest.fixture
@@ -47,18 +49,18 @@ def at_hand(prepared, tmp_path) -> tuple[Workspace, str]:
 def test_every_part_is_measured_saved_and_found_again(at_hand, monkeypatch) -> None:
     workspace, atlas = at_hand
     seen: list[assess.Measured] = []
-    made = workflows.assess(workspace, atlas, settings=QUICK, on_partial=seen.append)
-    assert list(made.ids) == list(workflows.PARTS)
+    made = assess.assess(workspace, atlas, settings=QUICK, on_partial=seen.append)
+    assert list(made.ids) == list(assess.PARTS)
     assert not made.skipped
-    assert [each.part for each in seen if each.is_whole] == list(workflows.PARTS)
-    found = workflows.open_assessment(workspace, atlas, settings=QUICK)
+    assert [each.part for each in seen if each.is_whole] == list(assess.PARTS)
+    found = assess.open_assessment(workspace, atlas, settings=QUICK)
     for part, result in ((each.part, each.result) for each in seen if each.is_whole):
         stored = getattr(found, part)
         for field in result.__dataclass_fields__:
             np.testing.assert_array_equal(getattr(stored, field), getattr(result, field))
     monkeypatch.setattr(assess, "open_study", None)  # would fail if anything were done anew
-    assert workflows.assess(workspace, atlas, settings=QUICK) == made
-    table = workflows.trust_table(workflows.open_atlas(workspace, atlas), found)
+    assert assess.assess(workspace, atlas, settings=QUICK) == made
+    table = assess.trust_table(network_atlas.open_atlas(workspace, atlas), found)
     assert {"reproducibility", "again_seeds", "again_bootstrap", "kurtosis"} <= set(table)
     assert not table.isna().drop(columns="reproducibility_sd").to_numpy().any()
 
@@ -72,20 +74,20 @@ def test_a_stop_keeps_the_parts_that_are_whole(at_hand) -> None:
             cancel.cancel()
 
     with pytest.raises(Cancelled):
-        workflows.assess(
+        assess.assess(
             workspace, atlas, settings=TrustSettings(n_seeds=2, n_bootstraps=6, n_splits=1),
             on_partial=stop_in_bootstrap, cancel=cancel,
         )  # fmt: skip
     settings = TrustSettings(n_seeds=2, n_bootstraps=6, n_splits=1)
-    assert set(workflows.assessment_ids(workspace, atlas, settings=settings)) == {"halves", "seeds"}
+    assert set(assess.assessment_ids(workspace, atlas, settings=settings)) == {"halves", "seeds"}
     assert not workspace.unfinished()
 
 
 def test_other_settings_are_another_assessment_of_their_part_alone(at_hand) -> None:
     workspace, atlas = at_hand
-    ids = workflows.assess(workspace, atlas, parts=["seeds", "halves"], settings=QUICK).ids
+    ids = assess.assess(workspace, atlas, parts=["seeds", "halves"], settings=QUICK).ids
     more = TrustSettings(n_seeds=3, n_bootstraps=2, n_splits=1, n_null_seeds=2, n_null_splits=1)
-    other = workflows.assess(workspace, atlas, parts=["seeds", "halves"], settings=more).ids
+    other = assess.assess(workspace, atlas, parts=["seeds", "halves"], settings=more).ids
     assert other["seeds"] != ids["seeds"]
     assert other["halves"] == ids["halves"]
 
@@ -94,10 +96,10 @@ def test_too_few_documents_skip_halves_alone(at_hand, monkeypatch) -> None:
     monkeypatch.setattr("fnprune_core.reliability.resampling.LEAST_DOCUMENTS", 99)
     monkeypatch.setattr("fnprune_core.reliability.measures.LEAST_DOCUMENTS", 99)
     workspace, atlas = at_hand
-    made = workflows.assess(workspace, atlas, settings=QUICK)
+    made = assess.assess(workspace, atlas, settings=QUICK)
     assert set(made.skipped) == {"halves", "sizes"}
     assert "only 6 of them; it takes 99" in made.skipped["halves"]
-    found = workflows.open_assessment(workspace, atlas, settings=QUICK)
+    found = assess.open_assessment(workspace, atlas, settings=QUICK)
     assert found.gaussian is not None
     assert not found.gaussian.r.size
     assert ("gaussian", "r") not in found.limits()
@@ -109,22 +111,22 @@ def test_a_part_that_fails_leaves_the_later_ones_to_be_measured(at_hand, monkeyp
 
     parts = {**assess.PARTS, "halves": replace(assess.PARTS["halves"], measure=low_rank)}
     monkeypatch.setattr(assess, "PARTS", parts)
-    made = workflows.assess(*at_hand, parts=["halves", "seeds"], settings=QUICK)
+    made = assess.assess(*at_hand, parts=["halves", "seeds"], settings=QUICK)
     assert list(made.ids) == ["seeds"]
     assert "only 3 independent components" in made.skipped["halves"]
 
 
 def test_unknown_parts_are_refused_before_any_work(at_hand) -> None:
     with pytest.raises(SettingsError, match="vibes is no part"):
-        workflows.assess(*at_hand, parts=["seeds", "vibes"])
+        assess.assess(*at_hand, parts=["seeds", "vibes"])
 
 
 def test_a_damaged_part_says_what_to_do(at_hand) -> None:
     workspace, atlas = at_hand
-    id = workflows.assess(workspace, atlas, parts=["seeds"], settings=QUICK).ids["seeds"]
+    id = assess.assess(workspace, atlas, parts=["seeds"], settings=QUICK).ids["seeds"]
     (workspace.folder("assessments", id) / "trust.safetensors").write_bytes(b"damaged")
     with pytest.raises(CorruptArtifactError, match="Delete it and measure again"):
-        workflows.open_assessment(workspace, atlas, settings=QUICK)
+        assess.open_assessment(workspace, atlas, settings=QUICK)
 
 
 def test_the_command_prints_every_network_and_why_parts_were_left_out(

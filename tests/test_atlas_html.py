@@ -23,13 +23,18 @@ from app.html import atlas_page as atlas_html
 from app.html.atlas_facts import AtlasFacts
 from app.html.atlas_page import atlas_page, write_atlas_page
 from app.html.images import pooled
-from fnprune_core import workflows
-from fnprune_core.atlas.annotations import Annotation, annotate
+from fnprune_core.atlas import cortex, network_atlas
+from fnprune_core.atlas.annotation_files import Annotation
+from fnprune_core.atlas.annotations import annotate
 from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.decomposition import group_ica
 from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.errors import ArtifactNotFoundError, NotConvergedWarning, SettingsError
+from fnprune_core.matching import dual_regression
 from fnprune_core.progress import Cancelled, CancelToken
+from fnprune_core.recording import record
 from fnprune_core.recording.recording import RecordingSettings
+from fnprune_core.reliability import assess
 from fnprune_core.storage import Workspace
 
 EVIL = '</script><script>alert(1)</script><img src=//evil.x onerror=a()>"'
@@ -82,7 +87,7 @@ def made(tmp_path_factory):
     """An atlas of a tiny model whose tokens, documents and names are markup."""
     workspace = Workspace(tmp_path_factory.mktemp("atlas") / "workspace")
     documents = tiny.toy_documents(n_per_domain=3, n_words=80)
-    recording = workflows.record_texts(
+    recording = record.record_texts(
         workspace,
         tiny.tiny_language_model("Llama"),
         documents,
@@ -98,9 +103,9 @@ def made(tmp_path_factory):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotConvergedWarning)
         settings = GroupICA(n_components=N_NETWORKS, n_runs=1, max_iter=60)
-        atlas = workflows.decompose(workspace, recording, settings=settings)
+        atlas = group_ica.decompose(workspace, recording, settings=settings)
     said = Annotation(name=f"'{EVIL}", note=f"<b>{EVIL}", tags=("<i>tag</i>",))
-    annotate(workspace, workflows.open_atlas(workspace, atlas), 1, said)
+    annotate(workspace, network_atlas.open_atlas(workspace, atlas), 1, said)
     text = atlas_page(workspace, atlas, z=1.5)
     return SimpleNamespace(workspace=workspace, atlas=atlas, text=text, page=Page(text))
 
@@ -175,14 +180,14 @@ def test_method_is_that_of_an_applied_atlas_or_of_scaled_sessions(made, tmp_path
     root = tmp_path / "workspace"
     shutil.copytree(made.workspace.root, root)
     workspace = Workspace(root)
-    recording = workflows.open_atlas(workspace, made.atlas).decomposition.recording_id
+    recording = network_atlas.open_atlas(workspace, made.atlas).decomposition.recording_id
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotConvergedWarning)
         settings = GroupICA(n_components=N_NETWORKS, n_runs=1, max_iter=5, normalize="session")
-        by_session = workflows.decompose(workspace, recording, settings=settings)
-    applied = workflows.apply_atlas(workspace, by_session, recording)
+        by_session = group_ica.decompose(workspace, recording, settings=settings)
+    applied = dual_regression.apply_atlas(workspace, by_session, recording)
     found, shown = (
-        AtlasFacts(workspace, workflows.open_atlas(workspace, id), threshold=2.0).page()
+        AtlasFacts(workspace, network_atlas.open_atlas(workspace, id), threshold=2.0).page()
         for id in (by_session, applied)
     )
     assert all("scaled within each session." in page["method"][0] for page in (found, shown))
@@ -194,7 +199,7 @@ def test_method_is_that_of_an_applied_atlas_or_of_scaled_sessions(made, tmp_path
 
 
 def test_parts_of_a_text_are_counted_as_one_document(made) -> None:
-    atlas = workflows.open_atlas(made.workspace, made.atlas)
+    atlas = network_atlas.open_atlas(made.workspace, made.atlas)
     tokens = atlas.tokens.copy()
     tokens["document"] = [f"a text, part {code + 1}" for code in tokens["document"].cat.codes]
     facts = AtlasFacts(made.workspace, NetworkAtlas(atlas.decomposition, tokens), threshold=2.0)
@@ -235,7 +240,7 @@ def test_a_cortex_brings_sheets_surfaces_and_layer_numbers(made, tmp_path) -> No
     root = tmp_path / "workspace"
     shutil.copytree(made.workspace.root, root)
     workspace = Workspace(root)
-    workflows.lay_out(workspace, made.atlas)
+    cortex.lay_out(workspace, made.atlas)
     page = Page(atlas_page(workspace, made.atlas, z=1.5))
     assert {a["id"] for a, _ in page.scripts if "id" in a} == {
         "figure-connectome",
@@ -248,8 +253,8 @@ def test_a_cortex_brings_sheets_surfaces_and_layer_numbers(made, tmp_path) -> No
 def test_trust_numbers_are_in_if_they_were_measured(made, monkeypatch) -> None:
     columns = pd.DataFrame({"iq_bootstrap": [0.11, 0.22, 0.33, np.nan]})
     found = SimpleNamespace(columns=lambda: columns)
-    monkeypatch.setattr(workflows, "assessment_ids", lambda *_: {"bootstrap": "x"})
-    monkeypatch.setattr(workflows, "open_assessment", lambda *_: found)
+    monkeypatch.setattr(assess, "assessment_ids", lambda *_: {"bootstrap": "x"})
+    monkeypatch.setattr(assess, "open_assessment", lambda *_: found)
     shown = "".join(Page(atlas_page(made.workspace, made.atlas)).text)
     assert "Iq over sessions drawn again" in shown
     assert shown.count("0.22") >= 2  # in the table and beside the network

@@ -11,21 +11,23 @@ import torch
 from torch.nn import functional
 from typer.testing import CliRunner
 
-from fnprune_core import workflows
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.cli import cli
 from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.errors import PlanError, RatioError
+from fnprune_core.evaluation import compare, results
 from fnprune_core.evaluation.perplexity import perplexity_stream
 from fnprune_core.models.architectures import weight_of
 from fnprune_core.models.attention import attention_outputs
 from fnprune_core.models.hooks import edit_projections
 from fnprune_core.models.silencing import silenced, without_refit
+from fnprune_core.plans import files
 from fnprune_core.plans.allocation import ALLOCATIONS
 from fnprune_core.plans.plan import PlanSettings, PruningPlan
-from fnprune_core.pruning import compensation
+from fnprune_core.pruning import compensation, importing
 from fnprune_core.pruning.compensation import COMPENSATIONS
 from fnprune_core.pruning.head_planner import AttentionPlanner, lowest_groups
+from fnprune_core.pruning.planner import bias_warning, plan
 from fnprune_core.pruning.slicing import prune
 from fnprune_core.scores.head_statistics import attention_statistics
 from fnprune_core.scores.heads import GroupInputs, dimension_loadings
@@ -265,8 +267,8 @@ def planned(workspace, record_windows):
 
     def make(language_model, settings):
         recording = record_windows(language_model)
-        id = workflows.plan(workspace, language_model, recording_id=recording.id, settings=settings)
-        return id, workflows.open_plan(workspace, id), workflows.open_refits(workspace, id)
+        id = plan(workspace, language_model, recording_id=recording.id, settings=settings)
+        return id, files.open_plan(workspace, id), files.open_refits(workspace, id)
 
     return make
 
@@ -293,20 +295,20 @@ def test_a_comparison_measures_the_heads_that_go(llama, planned, workspace):
         for name in ("flap", "wanda", "random", "magnitude", "taylor")
     }
     windows = tiny.toy_windows(seed=7)
-    measured = workflows.compare(workspace, llama, windows, plan_ids={"dense": None, **ids})
-    cuts = {json.dumps(workflows.open_plan(workspace, i).to_json()["removed_groups"]): i
+    measured = compare.compare(workspace, llama, windows, plan_ids={"dense": None, **ids})
+    cuts = {json.dumps(files.open_plan(workspace, i).to_json()["removed_groups"]): i
             for i in ids.values()}  # fmt: skip
     assert len(cuts) > 1
     assert len({measured[name] for name in ids}) == len(cuts)
-    made = workflows.open_plan(workspace, ids["flap"])
+    made = files.open_plan(workspace, ids["flap"])
 
     def context():
         return silenced(llama, made.removed, refits=without_refit(3, made.removed_groups))
 
     *_, expected = perplexity_stream(llama.model, windows, batch_size=4, context=context)
-    found = workflows.open_evaluation(workspace, measured["flap"])
+    found = results.open_evaluation(workspace, measured["flap"])
     np.testing.assert_allclose(found.window_nll, expected.window_nll)
-    dense = workflows.open_evaluation(workspace, measured["dense"])
+    dense = results.open_evaluation(workspace, measured["dense"])
     assert not np.allclose(found.window_nll, dense.window_nll, rtol=1e-4)
 
 
@@ -325,8 +327,8 @@ def test_a_plan_comes_back_from_its_files(llama, planned, workspace, tmp_path, n
         shutil.copytree(workspace.folder("plans", id), folder)
         if not is_whole:
             (folder / "refits.safetensors").unlink()
-        taken = workflows.import_plan(workspace, llama, folder)
-        found = workflows.open_refits(workspace, taken)
+        taken = importing.import_plan(workspace, llama, folder)
+        found = files.open_refits(workspace, taken)
         for a, b in zip(refits, found, strict=True):
             np.testing.assert_array_equal(a.attention.removed, b.attention.removed)
             for x, y in ((a.attention.columns, b.attention.columns),
@@ -348,15 +350,15 @@ def test_files_for_other_heads_are_refused(llama, planned, workspace, tmp_path):
         shutil.copytree(workspace.folder("plans", id), folder)
         (folder / "plan.json").write_text(json.dumps({**value, **change}))
         with pytest.raises(PlanError, match=message):
-            workflows.import_plan(workspace, llama, folder)
+            importing.import_plan(workspace, llama, folder)
 
 
 def test_what_exports_have_no_home_for_is_told_before(language_model):
     architecture = language_model.architecture.attention
-    told = workflows.bias_warning(language_model, PLAN.with_(compensation="bias"))
+    told = bias_warning(language_model, PLAN.with_(compensation="bias"))
     assert ("hidden size over heads" in told) == (not architecture.has_head_size)
     assert ("attention's output" in told) == (architecture.bias_home == "none")
-    assert workflows.bias_warning(language_model, PlanSettings(compensation="none")) == ""
+    assert bias_warning(language_model, PlanSettings(compensation="none")) == ""
 
 
 def test_without_heads_to_remove_a_plan_is_as_before(llama, planned):
@@ -377,7 +379,7 @@ def test_the_command_takes_a_share_of_attention_and_pins(llama, recording, works
     result = CliRunner().invoke(cli, words)
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout)
-    made = workflows.open_plan(workspace, told["id"])
+    made = files.open_plan(workspace, told["id"])
     assert told["attention_ratio"] == made.achieved_attention_ratio == 2 / 6
     assert sum(told["kept_groups"]) == 4
     assert (told["pinned_keep"], told["pinned_remove"]) == (1, 2)

@@ -15,13 +15,17 @@ from result_files import Measurer, ResultFiles, row_named
 from weightings import WEIGHTINGS
 from zero_shot import Item, answers, encoded, paired, scored
 
-from fnprune_core import workflows
+from fnprune_core.atlas import network_atlas
+from fnprune_core.decomposition import group_ica
 from fnprune_core.decomposition.group_ica import GroupICA
+from fnprune_core.evaluation import compare, results
 from fnprune_core.evaluation.perplexity import perplexity
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.pruning import planner
 from fnprune_core.scores.units import ScoreInputs
-from fnprune_core.texts.cutting import Document, shared_run
+from fnprune_core.texts.cutting import shared_run
+from fnprune_core.texts.documents import Document
 
 # Texts
 
@@ -87,7 +91,7 @@ def test_a_rerun_reads_only_the_windows_that_are_missing(
 ) -> None:
     measurer = Measurer(workspace, llama, ResultFiles(tmp_path / "results"))
     settings = PlanSettings(score="flap", ratio=0.3)
-    plan_id = workflows.plan(workspace, llama, recording_id=recording.id, settings=settings)
+    plan_id = planner.plan(workspace, llama, recording_id=recording.id, settings=settings)
     windows = tiny.toy_windows(seed=5)
     whole = measurer.losses(windows, plan_id)
 
@@ -111,9 +115,9 @@ def test_losses_are_those_of_the_silenced_model(tmp_path, workspace, recording, 
     measurer = Measurer(workspace, llama, ResultFiles(tmp_path))
     windows = tiny.toy_windows(seed=5)
     settings = PlanSettings(score="flap", ratio=0.3, compensation="bias")
-    plan_id = workflows.plan(workspace, llama, recording_id=recording.id, settings=settings)
-    id = workflows.evaluate(workspace, llama, windows, plan_id=plan_id)
-    expected = workflows.open_evaluation(workspace, id)
+    plan_id = planner.plan(workspace, llama, recording_id=recording.id, settings=settings)
+    id = compare.evaluate(workspace, llama, windows, plan_id=plan_id)
+    expected = results.open_evaluation(workspace, id)
     assert np.allclose(measurer.losses(windows, plan_id).window_nll, expected.window_nll, rtol=1e-5)
 
 
@@ -222,10 +226,10 @@ def test_the_removed_share_is_the_mean_over_layers() -> None:
 @pytest.fixture
 def atlas(workspace, recording):
     """Six networks of the tiny recording."""
-    id = workflows.decompose(
+    id = group_ica.decompose(
         workspace, recording.id, settings=GroupICA(n_components=6, n_runs=1, tol=10.0)
     )
-    return workflows.open_atlas(workspace, id)
+    return network_atlas.open_atlas(workspace, id)
 
 
 def inputs_of(llama, recording, atlas, preserved) -> ScoreInputs:

@@ -9,7 +9,7 @@ import tiny
 from transformers import AutoModelForCausalLM, LlamaConfig
 from typer.main import get_command
 
-from fnprune_core import workflows
+from fnprune_core.atlas import network_atlas
 from fnprune_core.cli import cli, main
 from fnprune_core.commands import options
 from fnprune_core.commands.demo import SCORES
@@ -213,7 +213,7 @@ def test_stopping_by_the_keyboard_is_no_failure(program, model, texts, monkeypat
     def stop(*args, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(workflows, "record_texts", stop)
+    monkeypatch.setattr("fnprune_core.recording.record.record_texts", stop)
     code, _, err = program.run("record", texts / "calibration", "--model", model)
     assert code == 130
     assert err.endswith("Stopped. What was finished is kept.\n")
@@ -379,7 +379,7 @@ def test_narrow_tables_cut_nothing_off(program, model, texts, monkeypatch) -> No
 def test_a_plan_that_drops_a_domain(program, model, texts) -> None:
     program("record", texts / "calibration", "--window", 64, "--model", model)
     program("decompose", "latest", "-k", 6, "--runs", 1, "--fun", "logcosh")
-    atlas = workflows.open_atlas(Workspace(program.workspace), "latest")
+    atlas = network_atlas.open_atlas(Workspace(program.workspace), "latest")
     dropped = atlas.networks_of_domain("code")
     assert 0 < len(dropped) < 6
     plan = program.json("plan", "latest", "-d", "latest", "--drop-domain", "code", "-m", model)

@@ -10,19 +10,21 @@ import pytest
 import tiny
 import torch
 
-from fnprune_core import workflows
 from fnprune_core.errors import CorruptArtifactError, NonFiniteError
 from fnprune_core.evaluation import compare as comparing
-from fnprune_core.evaluation.perplexity import (
+from fnprune_core.evaluation import results
+from fnprune_core.evaluation.perplexity import perplexity
+from fnprune_core.evaluation.results import (
     Perplexity,
+    documents_of,
     paired_by_domain,
     paired_difference,
-    perplexity,
 )
-from fnprune_core.evaluation.results import documents_of
 from fnprune_core.models.silencing import silenced
+from fnprune_core.plans import files
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import Cancelled, CancelToken
+from fnprune_core.pruning import planner
 from fnprune_core.storage import read_json, write_json
 
 FLAP = PlanSettings(score="flap", ratio=0.3, sink_units=2)
@@ -32,7 +34,7 @@ OTHERS = (FLAP.with_(ratio=0.5), FLAP.with_(score="magnitude"), FLAP.with_(score
 @pytest.fixture
 def lab(workspace, llama, recording):
     """A tiny model, windows of two domains that it did not calibrate on, and four plans."""
-    plans = workflows.plans(
+    plans = planner.plans(
         workspace,
         llama,
         recording_id=recording.id,
@@ -42,7 +44,7 @@ def lab(workspace, llama, recording):
 
     def compare(plan_ids, **options):
         options = {"batch_size": 2, **options}
-        return workflows.compare(workspace, llama, windows, plan_ids=plan_ids, **options)
+        return comparing.compare(workspace, llama, windows, plan_ids=plan_ids, **options)
 
     return SimpleNamespace(
         workspace=workspace, model=llama, windows=windows, plans=plans, compare=compare
@@ -50,7 +52,7 @@ def lab(workspace, llama, recording):
 
 
 def stored(lab, id) -> Perplexity:
-    return workflows.open_evaluation(lab.workspace, id)
+    return results.open_evaluation(lab.workspace, id)
 
 
 def stopping_after(n_calls: int):
@@ -128,8 +130,8 @@ def test_an_error_inside_a_pass_leaves_no_hook(lab, monkeypatch) -> None:
 def test_many_at_once_each_see_their_own_plan_and_the_model_stays_whole(lab) -> None:
     """Two browsers prune on one loaded model: hammered from eight threads at once."""
     model, ids = lab.model, tiny.random_ids(n_windows=1)
-    made = [workflows.open_plan(lab.workspace, plan) for plan in lab.plans]
-    refits = [workflows.open_refits(lab.workspace, plan) for plan in lab.plans]
+    made = [files.open_plan(lab.workspace, plan) for plan in lab.plans]
+    refits = [files.open_refits(lab.workspace, plan) for plan in lab.plans]
     weights = {name: value.clone() for name, value in model.model.state_dict().items()}
 
     def logits(i: int) -> torch.Tensor:
@@ -158,7 +160,7 @@ def test_many_at_once_each_see_their_own_plan_and_the_model_stays_whole(lab) -> 
         start.wait()
         plans = {"dense": None, "a": lab.plans[i], "b": lab.plans[i + 1]}
         found = {}
-        workflows.compare(
+        comparing.compare(
             lab.workspace, model, lab.windows, plan_ids=plans, batch_size=1 + i,
             on_partial=lambda label, result: found.update({label: result}),
         )  # fmt: skip
@@ -180,8 +182,8 @@ def test_many_at_once_each_see_their_own_plan_and_the_model_stays_whole(lab) -> 
 def perplexity_of(lab, plan) -> Perplexity:
     if plan is None:
         return perplexity(lab.model.model, lab.windows)
-    removed = workflows.open_plan(lab.workspace, plan).removed
-    refits = workflows.open_refits(lab.workspace, plan)
+    removed = files.open_plan(lab.workspace, plan).removed
+    refits = files.open_refits(lab.workspace, plan)
     return perplexity(
         lab.model.model, lab.windows, context=lambda: silenced(lab.model, removed, refits=refits)
     )
@@ -190,7 +192,7 @@ def perplexity_of(lab, plan) -> Perplexity:
 def test_a_plan_that_is_not_finite_is_a_row_that_says_so_and_the_others_go_on(
     lab, monkeypatch
 ) -> None:
-    read = comparing.open_refits
+    read = files.open_refits
 
     def refits(workspace, plan_id):
         found = read(workspace, plan_id)
@@ -217,14 +219,14 @@ def test_a_plan_that_is_not_finite_is_a_row_that_says_so_and_the_others_go_on(
     again = {}
     lab.compare({"broken": lab.plans[0]}, on_partial=lambda label, r: again.update({label: r}))
     assert again["broken"].failure
-    assert workflows.evaluations_of(lab.workspace, lab.plans[0]) == {}
+    assert comparing.evaluations_of(lab.workspace, lab.plans[0]) == {}
 
 
 def test_what_compensates_is_held_for_one_plan_at_a_time(lab, monkeypatch) -> None:
     """The refits of all plans of a comparison were once in memory together."""
     alive: list[weakref.ref] = []
     most = 0
-    read = comparing.open_refits
+    read = files.open_refits
 
     def refits(workspace, plan_id):
         nonlocal most

@@ -12,16 +12,10 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from fnprune_core.errors import FnpruneError, SettingsError, TextError
-from fnprune_core.overlap import first_shared_run
 from fnprune_core.texts import builtin, documents
-from fnprune_core.texts.cutting import (
-    Document,
-    Windows,
-    builtin_documents,
-    cut_windows,
-    read_documents,
-    shared_run,
-)
+from fnprune_core.texts.cutting import cut_windows, shared_run
+from fnprune_core.texts.documents import Document, builtin_documents, read_documents
+from fnprune_core.texts.windows import Windows, first_shared_run
 
 BOS, EOS = 0, 1
 

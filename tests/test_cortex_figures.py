@@ -3,9 +3,8 @@ import pytest
 
 from app.atlas.networks.map import of_pole
 from app.atlas.networks.options import of_pole as values_of_pole
-from app.figures import cortex_projections, cortex_slices, cortex_surfaces
-from app.figures.cortex import fit_narrow
-from app.figures.maps import cell_at, mark_cell, unit_at
+from app.figures.cortex import cortex_surfaces, fit_narrow
+from app.figures.maps import cell_at, cortex_projections, cortex_slices, mark_cell, unit_at
 from app.figures.surfaces import coarser, surface
 from app.figures.theme import PAPER, READING_ROOM
 

@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.decomposition import FastICA
 
 from fnprune_core.decomposition import group_ica
-from fnprune_core.decomposition.group_ica import Decomposition, GroupICA
+from fnprune_core.decomposition.group_ica import Decomposition, GroupICA, convergence_note
 from fnprune_core.decomposition.ica import run_ica
 from fnprune_core.decomposition.stability import match_maps
 from fnprune_core.errors import (
@@ -23,7 +23,6 @@ from fnprune_core.errors import (
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.progress import Cancelled, CancelToken
 from fnprune_core.recording.sessions import ArraySessions
-from fnprune_core.workflows import convergence_note
 
 RAGGED = UnitLayout((300, 200, 400, 100))
 ALGORITHMS_AND_CONTRASTS = [

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fnprune_core import workflows
 from fnprune_core.atlas import embedding as embeddings
 from fnprune_core.atlas.embedding import (
     EmbeddingSettings,
@@ -180,12 +179,12 @@ def test_an_embedding_is_found_again_and_damage_is_told(workspace, placed, monke
         return placed.embedding
 
     monkeypatch.setattr(embeddings, "build_embedding", build)
-    assert not workflows.has_embedding(workspace, "a" * 16)
-    id = workflows.embed(workspace, "a" * 16)
-    assert workflows.embed(workspace, "a" * 16) == id == workflows.embedding_id("a" * 16)
+    assert not embeddings.has_embedding(workspace, "a" * 16)
+    id = embeddings.embed(workspace, "a" * 16)
+    assert embeddings.embed(workspace, "a" * 16) == id == embeddings.embedding_id("a" * 16)
     assert built == [1]
-    assert workflows.has_embedding(workspace, "a" * 16)
-    again = workflows.open_embedding(workspace, id)
+    assert embeddings.has_embedding(workspace, "a" * 16)
+    again = embeddings.open_embedding(workspace, id)
     assert np.array_equal(again.places, placed.embedding.places)
     assert again.settings == placed.embedding.settings
     assert (again.id, again.n_alive) == (id, 180)
@@ -194,4 +193,4 @@ def test_an_embedding_is_found_again_and_damage_is_told(workspace, placed, monke
     assert facts["inputs"]["settings"]["seed"] == 0
     (folder / "embedding.safetensors").write_bytes(b"short")
     with pytest.raises(CorruptArtifactError, match="damaged"):
-        workflows.open_embedding(workspace, id)
+        embeddings.open_embedding(workspace, id)

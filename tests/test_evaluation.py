@@ -8,13 +8,8 @@ import tiny
 import torch
 
 from fnprune_core.errors import CorruptArtifactError, NonFiniteError, SettingsError
-from fnprune_core.evaluation.perplexity import (
-    Perplexity,
-    Protocol,
-    paired_difference,
-    perplexity,
-    perplexity_stream,
-)
+from fnprune_core.evaluation.perplexity import perplexity, perplexity_stream
+from fnprune_core.evaluation.results import Perplexity, Protocol, paired_difference
 from fnprune_core.models.silencing import silenced
 from fnprune_core.progress import Cancelled, CancelToken
 

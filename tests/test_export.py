@@ -19,8 +19,9 @@ from fnprune_core.errors import (
     SettingsError,
     StorageError,
 )
-from fnprune_core.export import export
-from fnprune_core.export.export import CardFacts, Figure, export_model, model_card
+from fnprune_core.export import export, forms
+from fnprune_core.export.export import export_model
+from fnprune_core.export.model_card import CardFacts, Figure, model_card
 from fnprune_core.export.reload_check import reload_elsewhere
 from fnprune_core.models import modeling_per_layer
 from fnprune_core.models.architectures import ARCHITECTURES, bias_of, feeding_modules, weight_of
@@ -76,7 +77,7 @@ def test_exports_load_where_there_is_no_fnprune(
     for family, row in ARCHITECTURES.items():
         language_model = tiny.tiny_language_model(family)
         recording = record_windows(language_model)
-        for name, form in export.FORMS.items():
+        for name, form in forms.FORMS.items():
             if form.is_gguf:  # not for transformers alone: test_gguf_form.py
                 continue
             plan = (alike_plan if form.is_alike else tiny.toy_plan)(language_model)
@@ -280,8 +281,8 @@ def test_an_export_that_disagrees_is_not_announced(tmp_path, llama, monkeypatch)
     def forget_the_plan(language_model, plan, *, refits):
         return language_model.model
 
-    row = replace(export.FORMS["masked"], build=forget_the_plan)
-    monkeypatch.setitem(export.FORMS, "masked", row)
+    row = replace(forms.FORMS["masked"], build=forget_the_plan)
+    monkeypatch.setitem(forms.FORMS, "masked", row)
     with pytest.raises(PlanError, match="logits differ"):
         export_model(llama, tiny.toy_plan(llama), tmp_path / "out")
     assert list(tmp_path.iterdir()) == []

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from app import figures
-from app.figures import Picture, raster
+from app.figures import layer_profile, networks, raster, recordings
+from app.figures.base import Picture
 from app.figures.markup import token_strip
 from app.figures.theme import PALETTES, PAPER, READING_ROOM, diverging_scale, qualitative, rgb
 
@@ -46,41 +46,41 @@ def table(n_networks: int = 6) -> pd.DataFrame:
 def a_map(palette=READING_ROOM, **options) -> Picture:
     values = ragged_map()
     profile = np.nanmean(np.abs(values) > 2, axis=1)
-    return figures.network_map(
+    return networks.network_map(
         values, profile, network=3, threshold=2.0, limit=6.0, palette=palette, **options
     )
 
 
 PICTURES = {
     "map": a_map,
-    "parcellation": lambda palette=READING_ROOM: figures.parcellation_map(
+    "parcellation": lambda palette=READING_ROOM: networks.parcellation_map(
         raster.by_layer(np.arange(sum(WIDTHS)) % 5 - 1, WIDTHS, fill=-2),
         n_networks=4,
         palette=palette,
     ),
-    "time course": lambda palette=READING_ROOM: figures.time_course(
+    "time course": lambda palette=READING_ROOM: networks.time_course(
         np.array([np.nan, 1.0, -2.0]), ["<s>", "a", " b"], network=0, palette=palette
     ),
-    "domains": lambda palette=READING_ROOM: figures.domain_bars(
+    "domains": lambda palette=READING_ROOM: networks.domain_bars(
         np.array([0.2, 0.8]), ["prose", "code"], palette=palette
     ),
-    "stability": lambda palette=READING_ROOM: figures.stability_scatter(
+    "stability": lambda palette=READING_ROOM: networks.stability_scatter(
         table(), selected=2, palette=palette
     ),
-    "variance": lambda palette=READING_ROOM: figures.variance_bars(table(), palette=palette),
-    "carpet": lambda palette=READING_ROOM: figures.carpet_plot(
+    "variance": lambda palette=READING_ROOM: networks.variance_bars(table(), palette=palette),
+    "carpet": lambda palette=READING_ROOM: recordings.carpet_plot(
         np.random.default_rng(0).normal(size=(12, 32)),
         np.repeat([0, 1, 2], 4),
         palette=palette,
         n_dummy_tokens=2,
     ),
-    "layers": lambda palette=READING_ROOM: figures.layer_lines(
+    "layers": lambda palette=READING_ROOM: recordings.layer_lines(
         pd.DataFrame({"layer": [0, 1], "sd": [1.0, 2.0]}),
         {"sd": "deviation"},
         title="activation",
         palette=palette,
     ),
-    "removal": lambda palette=READING_ROOM: figures.removal_profile(
+    "removal": lambda palette=READING_ROOM: layer_profile.removal_profile(
         np.array([0, 6, 3]), np.array(WIDTHS), palette=palette
     ),
 }
@@ -123,7 +123,7 @@ def test_map_shows_only_what_is_beyond_the_threshold() -> None:
 def test_wide_map_is_pooled_to_the_screen_without_losing_its_peak() -> None:
     values = np.zeros((2, 11_008), dtype=np.float32)
     values[1, 7_777] = -9.0
-    picture = figures.network_map(
+    picture = networks.network_map(
         values, np.zeros(2), network=0, threshold=3.0, limit=9.0, palette=READING_ROOM
     )
     trace = picture.figure.data[0]
@@ -151,7 +151,7 @@ def test_map_counts_in_its_text_alternative() -> None:
 
 def test_map_without_any_unit_beyond_the_threshold() -> None:
     values = np.zeros((2, 5), dtype=np.float32)
-    picture = figures.network_map(
+    picture = networks.network_map(
         values, np.zeros(2), network=1, threshold=3.0, limit=9.0, palette=PAPER
     )
     assert "no unit" in picture.alternative
@@ -232,10 +232,10 @@ def test_removal_profile_is_in_percent_of_each_layer() -> None:
 def test_text_of_others_is_escaped_everywhere() -> None:
     """Token text is untrusted: plotly reads hover text as HTML, and so does a token strip."""
     evil = "<img src=x onerror=alert(1)>"
-    course = figures.time_course(np.ones(1), [evil], network=0, palette=PAPER)
+    course = networks.time_course(np.ones(1), [evil], network=0, palette=PAPER)
     assert "<img" not in sent(course.figure)
     assert "<b>prose" not in sent(PICTURES["stability"]().figure)
-    bars = figures.domain_bars(np.array([1.0]), [evil], palette=PAPER)
+    bars = networks.domain_bars(np.array([1.0]), [evil], palette=PAPER)
     assert "<img" not in sent(bars.figure)
     strip = token_strip([evil], np.ones(1), limit=1.0, palette=PAPER)
     assert "<img" not in strip

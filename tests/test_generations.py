@@ -7,12 +7,13 @@ import pytest
 import tiny
 from test_workflows import Study, begin
 
-from fnprune_core import storage, workflows
+from fnprune_core import storage
 from fnprune_core.errors import CorruptArtifactError, FingerprintMismatchError, TextError
 from fnprune_core.evaluation import side_by_side
 from fnprune_core.evaluation.generation import Prompt, Sampling, disagreement, generate_stream
 from fnprune_core.evaluation.side_by_side import DENSE, PRUNED, generate, open_generation
 from fnprune_core.models.silencing import silenced
+from fnprune_core.plans import files
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import Cancelled, CancelToken
 from fnprune_core.storage import Workspace
@@ -47,9 +48,9 @@ def test_both_texts_and_what_each_model_makes_of_them(study) -> None:
     )  # fmt: skip
     assert told[:4] == [(DENSE, 1), (PRUNED, 1), (DENSE, 2), (PRUNED, 2)]
     found = open_generation(study.workspace, id)
-    cut = workflows.open_plan(study.workspace, plan)
+    cut = files.open_plan(study.workspace, plan)
     condition = partial(
-        silenced, study.model, cut.removed, refits=workflows.open_refits(study.workspace, plan)
+        silenced, study.model, cut.removed, refits=files.open_refits(study.workspace, plan)
     )
     for whose, each in ((DENSE, None), (PRUNED, condition)):
         stream = generate_stream(study.model, found.prompt_ids, sampling=SHORT, condition=each)

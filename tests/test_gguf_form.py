@@ -7,7 +7,7 @@ from tokenizers import pre_tokenizers
 from transformers import AutoTokenizer, LlamaConfig, Qwen2Config, Qwen3Config
 
 from fnprune_core.errors import PlanError, SettingsError
-from fnprune_core.export.export import CardFacts, export_model
+from fnprune_core.export.export import export_model
 from fnprune_core.export.gguf import (
     FAMILIES,
     PRE_TOKENIZERS,
@@ -17,6 +17,7 @@ from fnprune_core.export.gguf import (
     pre_tokenizer_name,
     why_no_gguf,
 )
+from fnprune_core.export.model_card import CardFacts
 from fnprune_core.models.language_model import wrap_model
 from fnprune_core.models.loading import load_model
 from fnprune_core.models.silencing import Refit, silenced, without_refit

@@ -13,7 +13,6 @@ import tiny
 from test_cli import program  # noqa: F401 - a fixture
 from test_workflows import Study, begin
 
-from fnprune_core import workflows
 from fnprune_core.errors import (
     ArtifactNotFoundError,
     FingerprintMismatchError,
@@ -24,10 +23,14 @@ from fnprune_core.errors import (
     StorageError,
     UnsupportedArchitectureError,
 )
+from fnprune_core.evaluation import compare, results, side_by_side
 from fnprune_core.evaluation.generation import Prompt
+from fnprune_core.export import from_workspace, rounding
 from fnprune_core.models.loading import load_model
+from fnprune_core.plans import files
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import Cancelled, CancelToken
+from fnprune_core.pruning import importing
 from fnprune_core.storage import Workspace
 
 UNIFORM = PlanSettings(ratio=0.3, sink_units=2, allocation="uniform")
@@ -97,7 +100,7 @@ def test_a_ratio_that_sink_units_do_not_allow_says_the_most(lab, run, allocation
         lab.study.plan(settings)
     possible = float(caught.value.hint.split("at most ")[1].split(",")[0])
     plan = lab.study.plan(settings.with_(ratio=possible))  # what the hint says is possible
-    assert workflows.open_plan(lab.study.workspace, plan).achieved_ratio > possible - 0.01
+    assert files.open_plan(lab.study.workspace, plan).achieved_ratio > possible - 0.01
     said = run(
         "plan", lab.study.recording, "-d", lab.study.atlas, "--ratio", 0.95, "--sink-units", 12,
         "--allocation", allocation,
@@ -113,7 +116,7 @@ def test_a_ratio_that_is_no_share(run, lab, ratio) -> None:
 def test_no_ratio_empties_a_layer(lab) -> None:
     for allocation in ("uniform", "global"):
         most = PlanSettings(ratio=0.97, sink_units=0, allocation=allocation)
-        made = workflows.open_plan(lab.study.workspace, lab.study.plan(most))
+        made = files.open_plan(lab.study.workspace, lab.study.plan(most))
         assert min(made.kept_widths) >= 1
         with pytest.raises(RatioError):
             lab.study.plan(most.with_(ratio=0.99))
@@ -154,7 +157,7 @@ def test_an_edited_plan_is_refused_by_every_command(lab, run, tmp_path, name) ->
     (folder / "plan.json").write_text(json.dumps(plan))
     before = lab.study.workspace.ids("plans")
     with pytest.raises(PlanError, match=message):
-        workflows.import_plan(lab.study.workspace, lab.study.model, folder)
+        importing.import_plan(lab.study.workspace, lab.study.model, folder)
     for words in (("prune", folder), ("generate", folder / "plan.json", "aq ar")):
         assert message in run(*words)
     target = tmp_path / "out"
@@ -169,8 +172,8 @@ def test_units_named_twice_go_once(lab, tmp_path) -> None:
     plan = json.loads((folder / "plan.json").read_text())
     plan["removed"][0] += plan["removed"][0]
     (folder / "plan.json").write_text(json.dumps(plan))
-    again = workflows.import_plan(lab.study.workspace, lab.study.model, folder)
-    made = (workflows.open_plan(lab.study.workspace, id) for id in (lab.plan, again))
+    again = importing.import_plan(lab.study.workspace, lab.study.model, folder)
+    made = (files.open_plan(lab.study.workspace, id) for id in (lab.plan, again))
     assert len({each.removal_key() for each in made}) == 1
 
 
@@ -179,7 +182,7 @@ def test_what_is_no_plan(lab, run, tmp_path, content) -> None:
     file = tmp_path / "plan.json"
     file.write_bytes(content)
     with pytest.raises(FnpruneError):
-        workflows.import_plan(lab.study.workspace, lab.study.model, file)
+        importing.import_plan(lab.study.workspace, lab.study.model, file)
     run("prune", file)
 
 
@@ -190,9 +193,9 @@ def test_a_plan_for_another_model(lab, tmp_path) -> None:
     other = load_model(str(folder), dtype="float32")
     workspace, windows = lab.study.workspace, lab.study.windows
     for attempt in (
-        lambda: workflows.evaluate(workspace, other, windows, plan_id=lab.plan),
-        lambda: workflows.export(workspace, other, lab.plan, tmp_path / "out"),
-        lambda: workflows.generate(workspace, other, lab.plan, Prompt(text="aq ar")),
+        lambda: compare.evaluate(workspace, other, windows, plan_id=lab.plan),
+        lambda: from_workspace.export(workspace, other, lab.plan, tmp_path / "out"),
+        lambda: side_by_side.generate(workspace, other, lab.plan, Prompt(text="aq ar")),
     ):
         with pytest.raises(FingerprintMismatchError):
             attempt()
@@ -217,7 +220,7 @@ def test_a_plan_that_was_deleted(lab, run) -> None:
 def test_a_stopped_evaluation_leaves_the_model_whole(lab) -> None:
     study = lab.study
     dense = study.compare({"dense": None})["dense"]
-    before = workflows.open_evaluation(study.workspace, dense)
+    before = results.open_evaluation(study.workspace, dense)
     token = CancelToken()
     with pytest.raises(Cancelled):
         study.compare(
@@ -226,7 +229,7 @@ def test_a_stopped_evaluation_leaves_the_model_whole(lab) -> None:
         )  # fmt: skip
     assert tiny.is_idle(study.model)
     study.workspace.delete("evaluations", dense)
-    again = workflows.open_evaluation(study.workspace, study.compare({"dense": None})["dense"])
+    again = results.open_evaluation(study.workspace, study.compare({"dense": None})["dense"])
     np.testing.assert_array_equal(again.window_nll, before.window_nll)
 
 
@@ -247,7 +250,7 @@ def test_an_export_goes_nowhere_it_must_not(lab, run, tmp_path, monkeypatch) -> 
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(100, 99, 1))
     target = tmp_path / "new"
     with pytest.raises(StorageError, match=r"needs .* free"):
-        workflows.export(lab.study.workspace, lab.study.model, lab.plan, target)
+        from_workspace.export(lab.study.workspace, lab.study.model, lab.plan, target)
     assert not target.exists()
     assert sorted(path.name for path in tmp_path.iterdir() if "unfinished" in path.name) == []
 
@@ -256,7 +259,9 @@ def test_an_export_goes_nowhere_it_must_not(lab, run, tmp_path, monkeypatch) -> 
 def per_layer(lab, tmp_path) -> Path:
     plan = lab.study.plan(PlanSettings(ratio=0.4, sink_units=0, allocation="global"))
     folder = tmp_path / "per-layer"
-    return workflows.export(lab.study.workspace, lab.study.model, plan, folder, form="per-layer")
+    return from_workspace.export(
+        lab.study.workspace, lab.study.model, plan, folder, form="per-layer"
+    )
 
 
 def test_a_per_layer_export_is_no_model_for_the_workbench(per_layer) -> None:
@@ -268,20 +273,20 @@ def test_a_per_layer_export_is_no_model_for_the_workbench(per_layer) -> None:
 
 @pytest.mark.parametrize("form", ["masked", "per-layer"])
 def test_an_exports_plan_can_be_taken_in_again(lab, tmp_path, form) -> None:
-    folder = workflows.export(
+    folder = from_workspace.export(
         lab.study.workspace, lab.study.model, lab.plan, tmp_path / "export", form=form
     )
     elsewhere = Workspace(tmp_path / "elsewhere")
-    id = workflows.import_plan(elsewhere, lab.study.model, folder)
+    id = importing.import_plan(elsewhere, lab.study.model, folder)
     ours, theirs = (
-        workflows.open_plan(workspace, plan)
+        files.open_plan(workspace, plan)
         for workspace, plan in ((lab.study.workspace, lab.plan), (elsewhere, id))
     )
     assert ours.removal_key() == theirs.removal_key()
     losses = [
-        workflows.open_evaluation(
+        results.open_evaluation(
             workspace,
-            workflows.evaluate(workspace, lab.study.model, lab.study.windows, plan_id=plan),
+            compare.evaluate(workspace, lab.study.model, lab.study.windows, plan_id=plan),
         ).window_nll
         for workspace, plan in ((lab.study.workspace, lab.plan), (elsewhere, id))
     ]
@@ -290,14 +295,14 @@ def test_an_exports_plan_can_be_taken_in_again(lab, tmp_path, form) -> None:
 
 def test_a_uniform_export_is_a_model_like_any_other(lab, tmp_path) -> None:
     """It can be opened, and a plan for the model it was made from is refused on it."""
-    id = workflows.plan_for_form(
+    id = rounding.plan_for_form(
         lab.study.workspace, lab.study.model, lab.plan, form="uniform", multiple=4
     )
-    folder = workflows.export(
+    folder = from_workspace.export(
         lab.study.workspace, lab.study.model, id, tmp_path / "uniform", form="uniform"
     )
     loaded = load_model(str(folder), dtype="float32")
-    kept = workflows.open_plan(lab.study.workspace, id).kept_widths
+    kept = files.open_plan(lab.study.workspace, id).kept_widths
     assert loaded.layout.widths == kept
     with pytest.raises(FingerprintMismatchError):
-        workflows.import_plan(lab.study.workspace, loaded, folder)
+        importing.import_plan(lab.study.workspace, loaded, folder)

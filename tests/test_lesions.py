@@ -11,9 +11,9 @@ import tiny
 import torch
 from torch.nn.functional import cross_entropy
 
-from fnprune_core import workflows
-from fnprune_core.artifacts import open_atlas
+from fnprune_core.atlas.network_atlas import open_atlas
 from fnprune_core.cli import main
+from fnprune_core.decomposition import group_ica
 from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.errors import OverlapError, SettingsError, TooFewTokensError
 from fnprune_core.evaluation.generation import Prompt, Sampling, generate_stream
@@ -42,7 +42,7 @@ SETTINGS = LesionSettings(z=1.5, sink_units=1, n_random=2)
 @pytest.fixture
 def atlas(workspace, recording):
     ica = GroupICA(n_components=4, n_runs=1, tol=0.5)
-    return open_atlas(workspace, workflows.decompose(workspace, recording.id, settings=ica))
+    return open_atlas(workspace, group_ica.decompose(workspace, recording.id, settings=ica))
 
 
 @pytest.fixture

@@ -1,20 +1,17 @@
 """The lesson as data: questions with one right answer, a plan that adds up, words that exist."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
+from app import pages
 from app.figures.theme import PALETTES
-from app.learn import activities, teacher
+from app.learn import activities, lesson, teacher
 from app.learn.brain_figures import found_maps
 from app.learn.figures import blood_response, loss_bars, membership_bars
-from app.learn.lesson import CHAPTERS, chapter, neighbours, texts
-from app.learn.lesson.plan import PLAN
+from app.learn.lesson import CHAPTERS, PLAN, chapter, neighbours
 from app.shell import glossary
 from fnprune_core.teaching import simulated_fmri
 
-APP = Path(activities.__file__).parents[2]
 QUESTIONS = [
     pytest.param(question, id=f"{each.slug}-{kind}")
     for each in CHAPTERS
@@ -51,8 +48,8 @@ def test_a_chapter_has_all_it_names(each) -> None:
     assert 3 <= each.minutes <= 6
     assert set(each.terms) <= set(glossary.TERMS)
     assert each.slug in (activities.ON_ATLAS if each.needs else activities.ALONE)
-    for path, _ in each.pages:
-        assert (APP / path).is_file()
+    for url, _ in each.pages:
+        assert pages.path(url)
 
 
 def test_chapters_follow_each_other() -> None:
@@ -77,7 +74,7 @@ def test_a_teachers_link_opens_a_step() -> None:
 
 
 def test_texts_are_of_the_examples_domains_and_short() -> None:
-    found = texts.documents()
+    found = lesson.documents()
     assert {d.domain for d in found} == {"french", "c++", "documentation", "legal", "python"}
     assert all(300 < len(d.text) < 700 for d in found)
 

@@ -12,16 +12,19 @@ import tiny
 from scipy import stats
 from transformers import AutoTokenizer
 
-from fnprune_core import workflows
 from fnprune_core.cli import main
+from fnprune_core.decomposition import group_ica
 from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.errors import NotConvergedWarning, SettingsError, TextError
 from fnprune_core.localizers import ready_made
 from fnprune_core.localizers.blocks import present
 from fnprune_core.localizers.decoding import DecodingSettings, decode
 from fnprune_core.localizers.glm import Sums, design_matrix, first_level, second_level
+from fnprune_core.localizers.run import localize, localizers_of, open_localizer
 from fnprune_core.localizers.stimuli import Item, Localizer, localizer_of, read_localizer
+from fnprune_core.matching import dual_regression
 from fnprune_core.progress import Cancelled, CancelToken
+from fnprune_core.recording import record
 from fnprune_core.recording.recording import RecordingSettings
 
 QUICK = DecodingSettings(n_permutations=99)
@@ -352,35 +355,35 @@ def atlas_id(workspace, llama) -> str:
     """An atlas of 4 networks of toy texts in windows of 32."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotConvergedWarning)
-        recording = workflows.record_texts(
+        recording = record.record_texts(
             workspace,
             llama,
             tiny.toy_documents(n_words=130),
             settings=RecordingSettings(window=32, n_dummy_tokens=2, max_tokens=None),
         )
         ica = GroupICA(n_components=4, n_runs=1, max_iter=60)
-        return workflows.decompose(workspace, recording, settings=ica)
+        return group_ica.decompose(workspace, recording, settings=ica)
 
 
 def test_a_run_is_found_again_and_read_back_whole(workspace, llama, atlas_id) -> None:
     found = toy()
     seen = []
-    id = workflows.localize(
+    id = localize(
         workspace, llama, atlas_id, found, settings=QUICK, progress=lambda e: seen.append(e.stage)
     )
     assert dict.fromkeys(seen).keys() == {"reading blocks", "permutations"}
-    assert workflows.localize(workspace, llama, atlas_id, found, settings=QUICK) == id
-    made = workflows.open_localizer(workspace, id)
+    assert localize(workspace, llama, atlas_id, found, settings=QUICK) == id
+    made = open_localizer(workspace, id)
     assert made.localizer == found
     assert made.strengths.shape == (4, len(made.tokens))
     assert made.unit_effects.shape == (16, 144)
-    listed = workflows.localizers_of(workspace, atlas_id)
+    listed = localizers_of(workspace, atlas_id)
     assert [(each.id, each.contrast, each.p) for each in listed] == [
         (id, "up against down", made.decoding.p)
     ]
-    assert not workflows.localizers_of(workspace, "other")
+    assert not localizers_of(workspace, "other")
     # the probe reads a block alike
-    probe = workflows.open_probe(workspace, atlas_id)
+    probe = dual_regression.open_probe(workspace, atlas_id)
     texts = " ".join(found.items[i].text for i in made.blocks[3].items)
     reading = probe.read(llama, texts)
     np.testing.assert_allclose(
@@ -407,8 +410,8 @@ def test_texts_that_differ_in_every_word_are_told_apart(workspace, llama, atlas_
         for other in tiny.WORDS[10 + template : 50 : 8]
     ]
     found = localizer_of(items, name="words", has_templates=True)
-    id = workflows.localize(workspace, llama, atlas_id, found, settings=QUICK)
-    made = workflows.open_localizer(workspace, id)
+    id = localize(workspace, llama, atlas_id, found, settings=QUICK)
+    made = open_localizer(workspace, id)
     assert made.decoding.accuracy > 0.8
     assert made.decoding.p == pytest.approx(0.01)
     assert made.networks.q.min() < 0.01
@@ -420,9 +423,7 @@ def test_the_seed_alone_decides(workspace, llama, atlas_id, tmp_path) -> None:
         if not root.exists():
             shutil.copytree(workspace.root, root)
         settings = replace(QUICK, seed=seed)
-        return workflows.open_localizer(
-            own, workflows.localize(own, llama, atlas_id, toy(), settings=settings)
-        )
+        return open_localizer(own, localize(own, llama, atlas_id, toy(), settings=settings))
 
     first, again, other = run(tmp_path / "a", 0), run(tmp_path / "b", 0), run(tmp_path / "a", 1)
     np.testing.assert_array_equal(first.strengths, again.strengths)
@@ -439,6 +440,6 @@ def test_a_stopped_run_leaves_nothing(workspace, llama, atlas_id) -> None:
             token.cancel()
 
     with pytest.raises(Cancelled):
-        workflows.localize(workspace, llama, atlas_id, toy(), progress=stop, cancel=token)
+        localize(workspace, llama, atlas_id, toy(), progress=stop, cancel=token)
     assert not workspace.ids("localizers")
     assert tiny.is_idle(llama)

@@ -12,10 +12,12 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Sequence, Split, WhitespaceSplit
 from transformers import PreTrainedTokenizerFast
 
-from fnprune_core import workflows
-from fnprune_core.atlas.annotations import Annotation, annotate, read_annotations
+from fnprune_core.atlas import network_atlas
+from fnprune_core.atlas.annotation_files import Annotation
+from fnprune_core.atlas.annotations import annotate, read_annotations
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.cli import main
+from fnprune_core.decomposition import group_ica
 from fnprune_core.decomposition.group_ica import Decomposition, GroupICA
 from fnprune_core.errors import (
     CorruptArtifactError,
@@ -29,6 +31,7 @@ from fnprune_core.matching.identities import carry_over, path_of, read_identitie
 from fnprune_core.matching.tokens import matched, shared_text
 from fnprune_core.models.language_model import wrap_model
 from fnprune_core.models.layout import UnitLayout
+from fnprune_core.recording import record
 from fnprune_core.recording.recording import RecordingSettings
 
 N_UNITS = 300
@@ -280,12 +283,12 @@ def made(workspace, language_model, *, window: int) -> NetworkAtlas:
         type(d)(text=d.text.replace("<unk>", "aq"), domain=d.domain, name=d.name) for d in documents
     ]
     settings = RecordingSettings(window=window, n_dummy_tokens=2, max_tokens=None)
-    recording = workflows.record_texts(workspace, language_model, clean, settings=settings)
+    recording = record.record_texts(workspace, language_model, clean, settings=settings)
     with pytest.warns(NotConvergedWarning):
-        id = workflows.decompose(
+        id = group_ica.decompose(
             workspace, recording, settings=GroupICA(n_components=4, n_runs=1, max_iter=5)
         )
-    return workflows.open_atlas(workspace, id)
+    return network_atlas.open_atlas(workspace, id)
 
 
 def test_models_of_two_families_and_tokenizers_are_compared_word_by_word(workspace) -> None:
@@ -315,14 +318,14 @@ def refitted(workspace, recording):
     """Two atlases of one recording; the second has the first's maps, permuted and flipped."""
     with pytest.warns(NotConvergedWarning):
         ids = [
-            workflows.decompose(
+            group_ica.decompose(
                 workspace,
                 recording.id,
                 settings=GroupICA(n_components=4, n_runs=1, max_iter=5, seed=seed),
             )
             for seed in (0, 1)
         ]
-    earlier, later = (workflows.open_atlas(workspace, id) for id in ids)
+    earlier, later = (network_atlas.open_atlas(workspace, id) for id in ids)
     order, sign = [2, 0, 3, 1], np.array([[1], [-1], [1], [1]])
     maps = earlier.maps[order] * sign
     maps[3] = np.random.default_rng(0).permuted(maps[3])  # no network of before
@@ -399,13 +402,13 @@ def fnprune(workspace, monkeypatch, capsys):
 
 def test_commands_apply_match_and_carry(fnprune, workspace, recording, record_windows, llama):
     with pytest.warns(NotConvergedWarning):
-        atlas = workflows.decompose(
+        atlas = group_ica.decompose(
             workspace, recording.id, settings=GroupICA(n_components=4, n_runs=1, max_iter=5)
         )
     other = record_windows(llama, tiny.toy_windows((32,) * 6, seed=7))
     code, applied = fnprune("apply", atlas, other.id, "--keep-maps")
     assert (code, applied["applied_from"], applied["r_of_maps"]) == (0, atlas, [1.0] * 4)
-    annotate(workspace, workflows.open_atlas(workspace, atlas), 3, Annotation(name="late"))
+    annotate(workspace, network_atlas.open_atlas(workspace, atlas), 3, Annotation(name="late"))
     code, found = fnprune("match", applied["id"], atlas, "--carry", "--threshold", "0.9")
     assert [(p["network"], p["partner"], p["is_same"]) for p in found["pairs"]] == [
         (k, k, True) for k in range(4)

@@ -6,8 +6,8 @@ import pytest
 from fnprune_core.commands.options import units_in
 from fnprune_core.errors import PlanError, RatioError, SettingsError
 from fnprune_core.models.layout import UnitLayout
-from fnprune_core.plans.allocation import ALLOCATIONS
-from fnprune_core.plans.plan import PlanSettings, PruningPlan, choose_units
+from fnprune_core.plans.allocation import ALLOCATIONS, choose_units
+from fnprune_core.plans.plan import PlanSettings, PruningPlan
 from fnprune_core.pruning.planner import plan
 from fnprune_core.storage import artifact_id, canonical_json
 

@@ -6,8 +6,15 @@ import pytest
 
 from fnprune_core.errors import CorruptArtifactError, PlanError, RatioError, SettingsError
 from fnprune_core.models.layout import UnitLayout
-from fnprune_core.plans.allocation import ALLOCATIONS, Budget, allocate, lowest, protected_ends
-from fnprune_core.plans.plan import PlanSettings, PruningPlan, choose_units
+from fnprune_core.plans.allocation import (
+    ALLOCATIONS,
+    Budget,
+    allocate,
+    choose_units,
+    lowest,
+    protected_ends,
+)
+from fnprune_core.plans.plan import PlanSettings, PruningPlan
 
 LAYOUTS = [
     UnitLayout((40,) * 4),

@@ -14,7 +14,8 @@ from fnprune_core.errors import (
     RatioError,
 )
 from fnprune_core.models.layout import UnitLayout
-from fnprune_core.plans.plan import PlanSettings, choose_units
+from fnprune_core.plans.allocation import choose_units
+from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning import preview_files
 from fnprune_core.pruning.planner import canonical_settings
 from fnprune_core.pruning.preview import NOT_PREVIEWED, SCORERS, Preview, why_not_previewed

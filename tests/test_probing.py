@@ -11,7 +11,7 @@ from fnprune_core.atlas.probe import MAX_TOKENS, NetworkProbe
 from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.errors import FingerprintMismatchError, NotConvergedWarning, TextError
 from fnprune_core.progress import Cancelled, CancelToken
-from fnprune_core.recording.recording import signals_of
+from fnprune_core.recording.record import signals_of
 
 
 def atlas_from(recording, **options) -> NetworkAtlas:

@@ -5,13 +5,14 @@ import pytest
 import tiny
 import torch
 
-from fnprune_core import workflows
 from fnprune_core.errors import NonFiniteError
 from fnprune_core.models.architectures import feeding_modules, feeding_rows, weight_of
 from fnprune_core.models.silencing import Refit, silenced
+from fnprune_core.plans import files
 from fnprune_core.plans.files import read_refits, write_plan
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import Cancelled, CancelToken
+from fnprune_core.pruning import importing, planner
 from fnprune_core.pruning.reconstruction import Training, _Divergence, reconstruct, split_sessions
 from fnprune_core.pruning.slicing import mask, prune
 
@@ -139,11 +140,11 @@ def test_training_stops_on_request_and_refuses_a_loss_that_is_not_finite(llama):
 
 def test_a_plan_is_made_with_it_and_found_again(workspace, recording, llama):
     settings = PlanSettings(score="flap", ratio=0.4, compensation="reconstruct", sink_units=0)
-    [id] = workflows.plans(workspace, llama, recording_id=recording.id, settings=[settings])
-    refits = workflows.open_refits(workspace, id)
+    [id] = planner.plans(workspace, llama, recording_id=recording.id, settings=[settings])
+    refits = files.open_refits(workspace, id)
     assert all(len(refit.feeding) == 2 for refit in refits)
-    taken = workflows.import_plan(workspace, llama, workspace.folder("plans", id))
-    again = workflows.open_refits(workspace, taken)
+    taken = importing.import_plan(workspace, llama, workspace.folder("plans", id))
+    again = files.open_refits(workspace, taken)
     assert torch.equal(again[0].feeding[1], refits[0].feeding[1])
 
 

@@ -14,7 +14,8 @@ from fnprune_core.errors import (
 from fnprune_core.models.architectures import feeding_modules, output_projections, weight_of
 from fnprune_core.progress import Cancelled, CancelToken
 from fnprune_core.recording import recording as recording_module
-from fnprune_core.recording.recording import Recording, RecordingSettings, record, signals_of
+from fnprune_core.recording.record import _Writer, record, signals_of
+from fnprune_core.recording.recording import Recording, RecordingSettings
 from fnprune_core.storage import Workspace
 
 SETTINGS = RecordingSettings(window=32, n_dummy_tokens=2, batch_size=2)
@@ -227,7 +228,7 @@ def test_an_error_in_the_model_leaves_nothing_half_read(
 def test_a_full_disk_leaves_the_workspace_whole_and_resumes(
     workspace, llama, uninterrupted, monkeypatch
 ):
-    write, calls = recording_module._Writer._write, []
+    write, calls = _Writer._write, []
 
     def fill_up(self, name, values, offset_bytes):
         calls.append(name)
@@ -237,7 +238,7 @@ def test_a_full_disk_leaves_the_workspace_whole_and_resumes(
         write(self, name, values, offset_bytes)
 
     with monkeypatch.context() as patch:
-        patch.setattr(recording_module._Writer, "_write", fill_up)
+        patch.setattr(_Writer, "_write", fill_up)
         with pytest.raises(StorageError, match="full"):
             record(workspace, llama, tiny.toy_windows(), settings=SETTINGS)
     assert_nothing_half_read(workspace, llama)

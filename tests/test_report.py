@@ -23,18 +23,24 @@ from app.figures.theme import PALETTES
 from app.report.charts import diverging, dots, intervals
 from app.report.html_page import report_page, write_report
 from app.report.svg import nice_ticks
-from fnprune_core import cli, report, workflows
-from fnprune_core.atlas.annotations import Annotation, annotate
+from fnprune_core import cli
+from fnprune_core.atlas import network_atlas
+from fnprune_core.atlas.annotation_files import Annotation
+from fnprune_core.atlas.annotations import annotate
 from fnprune_core.errors import (
     ArtifactNotFoundError,
     CorruptArtifactError,
     NotConvergedWarning,
     SettingsError,
 )
+from fnprune_core.evaluation import compare
 from fnprune_core.evaluation.results import documents_of
 from fnprune_core.lesions.run import LesionOrder, lesion_study
 from fnprune_core.lesions.sites import Lesion, LesionSettings, domain_stimuli
+from fnprune_core.matching import dual_regression
 from fnprune_core.models.loading import load_model
+from fnprune_core.reliability import assess
+from fnprune_core.report import material, references, sections
 from fnprune_core.report.commands import TEXTS, commands
 from fnprune_core.report.methods import parameters
 from fnprune_core.report.parts import Column, Table, cell
@@ -135,10 +141,10 @@ def made(tmp_path_factory):
         where,
     )
     workspace = Workspace(where)
-    opened = workflows.open_atlas(workspace, atlas)
+    opened = network_atlas.open_atlas(workspace, atlas)
     annotate(workspace, opened, 1, Annotation(name=f"'{EVIL}", note=EVIL, tags=("=1+1",)))
     language_model = load_model(str(folder), dtype="float32")
-    windows = workflows.evaluation_windows(language_model, held_out, window=16)
+    windows = compare.evaluation_windows(language_model, held_out, window=16)
     lesion_study(
         workspace,
         language_model,
@@ -150,7 +156,7 @@ def made(tmp_path_factory):
         ),
     )
     settings = {"z": 1.5, "n_detailed": 2}
-    m = report.open_material(workspace, atlas, **settings)
+    m = material.open_material(workspace, atlas, **settings)
     text = report_page(m)
     return SimpleNamespace(
         root=root, workspace=workspace, atlas=atlas, plans=(energy, chance), m=m, text=text,
@@ -168,7 +174,7 @@ def archive_of(page: Page) -> zipfile.ZipFile:
 def test_every_section_is_there_every_tag_is_closed_and_every_link_leads_somewhere(made) -> None:
     assert made.page.open == []
     ids = {attrs["id"] for _, attrs in made.page.tags if "id" in attrs}
-    assert ids >= set(report.SECTIONS)
+    assert ids >= set(sections.SECTIONS)
     inside = [a["href"] for a in made.page.all("a") if a["href"].startswith("#")]
     assert inside
     assert all(href[1:] in ids for href in inside)
@@ -221,7 +227,7 @@ def test_methods_hold_every_parameter_of_the_artifacts(made) -> None:
 
 def test_every_shown_table_is_its_csv_rounded(made) -> None:
     archive, tables = archive_of(made.page), {}
-    for section in report.write_sections(made.m):
+    for section in sections.write_sections(made.m):
         tables |= {table.name: table for table in section.tables}
     assert set(made.page.tables) == {name for name, table in tables.items() if table.columns}
     assert set(archive.namelist()) == {"README.txt", *(f"{name}.csv" for name in tables)}
@@ -296,9 +302,9 @@ def test_what_is_missing_is_said_with_how_to_make_it(made) -> None:
     told = "".join(made.page.text)
     assert f"fnprune trust {made.atlas} --parts halves,seeds" in told
     assert "No localizer was run" in told
-    lacking = dict(report.lacks(made.m))
+    lacking = dict(sections.lacks(made.m))
     assert {"Networks", "Trust", "Localizers"} == set(lacking)
-    section = report.write_sections(made.m, ["trust"])[0]
+    section = sections.write_sections(made.m, ["trust"])[0]
     assert section.missing[0] == lacking["Trust"]
 
 
@@ -307,8 +313,8 @@ def test_an_applied_atlas_is_told_as_what_it_is(made, tmp_path) -> None:
     shutil.copytree(made.where, root)
     workspace = Workspace(root)
     recording = made.m.atlas.decomposition.recording_id
-    applied = workflows.apply_atlas(workspace, made.atlas, recording)
-    m = report.open_material(workspace, applied, n_detailed=0)
+    applied = dual_regression.apply_atlas(workspace, made.atlas, recording)
+    m = material.open_material(workspace, applied, n_detailed=0)
     told = "".join(Page(report_page(m, ("methods", "networks", "limits", "reproduce"))).text)
     assert "There was no ICA on these texts" in told
     assert "runs from random starts" not in told
@@ -321,8 +327,8 @@ def test_trust_is_told_against_chance_once_it_is_measured(made, tmp_path) -> Non
     workspace = Workspace(root)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotConvergedWarning)
-        workflows.assess(workspace, made.atlas, parts=("halves", "gaussian"))
-    m = report.open_material(workspace, made.atlas, n_detailed=0)
+        assess.assess(workspace, made.atlas, parts=("halves", "gaussian"))
+    m = material.open_material(workspace, made.atlas, n_detailed=0)
     page = Page(report_page(m, ("methods", "trust")))
     told = "".join(page.text)
     assert "3 times; each half was decomposed by itself" in told
@@ -342,7 +348,7 @@ def test_damage_is_told_with_the_section_and_a_way_out(made, tmp_path) -> None:
         write_report(workspace, made.atlas, tmp_path / "report.html")
     assert "leave the section 'lesions' out" in e.value.hint
     assert not (tmp_path / "report.html").exists()
-    settings = report.ReportSettings(sections=("methods", "limits"), n_detailed=0)
+    settings = sections.ReportSettings(sections=("methods", "limits"), n_detailed=0)
     assert write_report(workspace, made.atlas, tmp_path / "report.html", settings=settings)
     (root / "decompositions" / made.atlas / "decomposition.safetensors").unlink()
     with pytest.raises(CorruptArtifactError, match="missing or damaged"):
@@ -353,15 +359,15 @@ def test_damage_is_told_with_the_section_and_a_way_out(made, tmp_path) -> None:
 
 def test_sections_numbers_and_targets_out_of_range_are_refused(made, tmp_path) -> None:
     with pytest.raises(SettingsError, match="poems is no section"):
-        report.ReportSettings(sections=("methods", "poems"))
+        sections.ReportSettings(sections=("methods", "poems"))
     with pytest.raises(SettingsError, match="Nothing is no section"):
-        report.ReportSettings(sections=())
+        sections.ReportSettings(sections=())
     for wrong in ({"z": 0.0}, {"n_detailed": -1}):
         with pytest.raises(SettingsError):
-            report.ReportSettings(**wrong)
+            sections.ReportSettings(**wrong)
     with pytest.raises(SettingsError, match="is a folder"):
         write_report(made.workspace, made.atlas, tmp_path)
-    settings = report.ReportSettings(sections=("limits", "methods"))
+    settings = sections.ReportSettings(sections=("limits", "methods"))
     assert settings.sections == ("methods", "limits")  # in the order of the report
 
 
@@ -381,14 +387,14 @@ def test_the_command_writes_the_file_and_says_what_is_in_it(made, tmp_path) -> N
     told = json.loads(done.stdout)
     assert told["path"] == str(target)
     assert told["bytes"] == target.stat().st_size
-    left = [name for name in report.SECTIONS if name not in told["sections"]]
+    left = [name for name in sections.SECTIONS if name not in told["sections"]]
     assert left == ["networks", "connectome", "lesions", "plans"]
     assert [path.name for path in target.parent.iterdir()] == ["report.html"]
     assert isinstance(run(made.atlas, "--sections", "poems").exception, SettingsError)
 
 
 def test_references_are_whole_and_only_those_named_are_listed(made) -> None:
-    for key, each in report.REFERENCES.items():
+    for key, each in references.REFERENCES.items():
         assert each.line()
         entry = each.entry(key)
         assert entry.count("{") == entry.count("}")
@@ -400,7 +406,7 @@ def test_references_are_whole_and_only_those_named_are_listed(made) -> None:
     named = {a["href"][1:] for a in made.page.all("a") if a["href"].startswith("#ref-")}
     assert set(listed) == named
     with pytest.raises(KeyError):
-        report.cited(["{nobody1999}"])
+        references.cited(["{nobody1999}"])
 
 
 def test_cells_and_tables_keep_their_promises() -> None:
@@ -416,7 +422,7 @@ def test_cells_and_tables_keep_their_promises() -> None:
 
 
 def test_each_section_is_one_row(made) -> None:
-    for key, row in report.SECTIONS.items():
+    for key, row in sections.SECTIONS.items():
         assert isinstance(row, Row)
         assert row.write(made.m).key == key
         assert row.write(made.m).title == row.title

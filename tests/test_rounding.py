@@ -5,8 +5,8 @@ from fnprune_core.errors import PlanError, SettingsError
 from fnprune_core.export.rounding import fit_of, plan_again, plan_for_form
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.plans import decision_log
-from fnprune_core.plans.allocation import ALLOCATIONS, default_multiple
-from fnprune_core.plans.plan import PlanSettings, PruningPlan, choose_units
+from fnprune_core.plans.allocation import ALLOCATIONS, choose_units, default_multiple
+from fnprune_core.plans.plan import PlanSettings, PruningPlan
 from fnprune_core.pruning.planner import plan
 
 UNIFORM = PlanSettings(score="flap", ratio=0.3, allocation="uniform", sink_units=2)

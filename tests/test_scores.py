@@ -8,8 +8,8 @@ from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.errors import SettingsError
 from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.pruning.planner import canonical_settings
 from fnprune_core.scores.units import SCORES, ScoreInputs, score_named, sink_units
-from fnprune_core.workflows import canonical_settings
 
 NETWORK_SCORES = [name for name, row in SCORES.items() if row.uses_networks]
 

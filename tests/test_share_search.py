@@ -7,16 +7,16 @@ import pytest
 import tiny
 from typer.testing import CliRunner
 
-from fnprune_core import workflows
 from fnprune_core.cli import cli
 from fnprune_core.errors import OverlapError, RatioError, SettingsError, TextError
 from fnprune_core.evaluation.perplexity import perplexity_stream
+from fnprune_core.plans import files
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import Cancelled, CancelToken
 from fnprune_core.pruning.search_attention import ShareOrder, mixes_of_equal_size, search_shares
 from fnprune_core.pruning.search_trials import unread_windows
 from fnprune_core.pruning.slicing import prune
-from fnprune_core.texts.cutting import Document
+from fnprune_core.texts.documents import Document
 
 BASE = PlanSettings(score="flap", ratio=0.4, sink_units=0, allocation="uniform")
 SHARES = (0.0, 0.17, 0.34)  # none, one and two of six groups
@@ -47,8 +47,8 @@ def test_the_loss_of_a_mix_is_that_of_the_pruned_model_and_the_least_is_best(
     found = search_shares(workspace, llama, WINDOWS, order=order(recording), on_partial=told.append)
     assert [len(each.mixes) for each in told] == [1, 2, 3]
     for mix in found.mixes:
-        plan = workflows.open_plan(workspace, mix.plan_id)
-        pruned = prune(llama, plan, refits=workflows.open_refits(workspace, mix.plan_id))
+        plan = files.open_plan(workspace, mix.plan_id)
+        pruned = prune(llama, plan, refits=files.open_refits(workspace, mix.plan_id))
         *_, plain = perplexity_stream(pruned, WINDOWS)
         np.testing.assert_allclose(mix.result.window_nll, plain.window_nll, rtol=1e-4)
     losses = [mix.result.mean_nll for mix in found.mixes]

@@ -6,7 +6,7 @@ import torch
 from fnprune_core.errors import PlanError
 from fnprune_core.models.architectures import output_projections, weight_of
 from fnprune_core.models.silencing import Refit, silenced
-from fnprune_core.recording.recording import signals_of
+from fnprune_core.recording.record import signals_of
 
 IDS = tiny.random_ids()
 

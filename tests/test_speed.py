@@ -5,7 +5,6 @@ import pytest
 import tiny
 import torch
 
-from fnprune_core import workflows
 from fnprune_core.errors import FnpruneError, PlanError, SettingsError
 from fnprune_core.export import speed, timing
 from fnprune_core.export.speed import (
@@ -18,6 +17,7 @@ from fnprune_core.export.speed import (
 )
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import Cancelled, CancelToken
+from fnprune_core.pruning import planner
 
 QUICK = SpeedSettings(n_prefill=16, n_decode=4, n_rounds=3)
 
@@ -133,7 +133,7 @@ def test_memory_is_that_of_the_fresh_process_and_not_of_its_parent(tmp_path, lla
 
 def test_a_plans_copies_are_measured_in_fresh_processes_and_kept(workspace, llama, recording):
     settings = PlanSettings(score="flap", ratio=0.3, allocation="uniform", sink_units=2, multiple=8)
-    plan = workflows.plan(workspace, llama, recording_id=recording.id, settings=settings)
+    plan = planner.plan(workspace, llama, recording_id=recording.id, settings=settings)
     events = []
     id = measure_speed(workspace, llama, plan, settings=QUICK, progress=events.append)
     found = open_speed(workspace, id)
@@ -153,14 +153,14 @@ def test_a_plans_copies_are_measured_in_fresh_processes_and_kept(workspace, llam
     assert (protocol["device"], protocol["dtype"], protocol["threads"]) == ("cpu", "float32", 1)
     assert protocol["device_name"]
     assert events[-1].done == events[-1].total == 4  # a round to warm up, three that count
-    assert workflows.speeds_of(workspace, plan) == [id]
+    assert speed.speeds_of(workspace, plan) == [id]
     assert [path.name for path in workspace.root.glob(".*")] == []
     assert tiny.is_idle(llama)
 
 
 def test_what_cannot_be_measured_is_told(workspace, llama, recording, tmp_path):
     settings = PlanSettings(score="flap", ratio=0.3, sink_units=2)
-    plan = workflows.plan(workspace, llama, recording_id=recording.id, settings=settings)
+    plan = planner.plan(workspace, llama, recording_id=recording.id, settings=settings)
     with pytest.raises(PlanError, match="for other tools"):
         measure_speed(workspace, llama, plan, forms=["gguf"], settings=QUICK)
     with pytest.raises(SettingsError, match="n_rounds must be 1 or more"):

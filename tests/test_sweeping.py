@@ -5,14 +5,15 @@ import numpy as np
 import pytest
 import tiny
 
-from fnprune_core import plan_batches, workflows
+from fnprune_core import plan_batches
 from fnprune_core.errors import PlanError, RatioError, SettingsError
+from fnprune_core.evaluation import compare, results
 from fnprune_core.evaluation.history import delete_plan, differing_settings, history, overlap
-from fnprune_core.evaluation.perplexity import paired_difference
-from fnprune_core.evaluation.results import PairedDifference
+from fnprune_core.evaluation.results import PairedDifference, paired_difference
 from fnprune_core.plans.decision_log import name_plan, read_notes
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import Cancelled, CancelToken
+from fnprune_core.pruning import planner
 from fnprune_core.pruning import sweep as sweeping
 from fnprune_core.pruning.sweep import SweepOrder, estimate_sweep, pooled, sweep
 
@@ -45,13 +46,13 @@ def test_a_sweep_measures_each_score_ratio_and_seed_as_a_comparison_does(lab) ->
         ("random", 0.2, 0), ("random", 0.2, 1), ("random", 0.4, 0), ("random", 0.4, 1),
     ]  # fmt: skip
     assert found.is_complete
-    plan = workflows.plan(
+    plan = planner.plan(
         lab.workspace, lab.model, recording_id=lab.recording.id,
         settings=BASE.with_(score="random", seed=1, ratio=0.4),
     )  # fmt: skip
     assert plan == found.points[-1].plan_id
-    ids = workflows.compare(lab.workspace, lab.model, lab.windows, plan_ids={"": plan})
-    alone = workflows.open_evaluation(lab.workspace, ids[""])
+    ids = compare.compare(lab.workspace, lab.model, lab.windows, plan_ids={"": plan})
+    alone = results.open_evaluation(lab.workspace, ids[""])
     np.testing.assert_array_equal(alone.window_nll, found.points[-1].result.window_nll)
     row = found.rows()[-1]
     assert PairedDifference(
@@ -118,7 +119,7 @@ def test_a_ratio_that_cannot_be_met_is_a_point_that_says_so(lab) -> None:
 
 def test_plans_are_made_in_parts_that_fit_in_memory(lab, monkeypatch) -> None:
     parts = []
-    make = sweeping.plans
+    make = planner.plans
     monkeypatch.setattr(
         sweeping, "plans", lambda *a, settings, **o: parts.append(len(settings))
         or make(*a, settings=settings, **o),
@@ -169,7 +170,7 @@ def test_the_history_tells_what_was_measured_of_each_plan(lab) -> None:
     found = lab.run()
     other = tiny.toy_windows(seed=6)
     plan = found.points[0].plan_id
-    workflows.compare(lab.workspace, lab.model, other, plan_ids={"": plan})
+    compare.compare(lab.workspace, lab.model, other, plan_ids={"": plan})
     name_plan(lab.workspace, plan, "the first")
     told = history(lab.workspace, fingerprint=lab.model.fingerprint)
     assert {record.id for record in told.plans} == {point.plan_id for point in found.points}

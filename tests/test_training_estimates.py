@@ -5,11 +5,11 @@ import tiny
 import torch
 from typer.testing import CliRunner
 
-from fnprune_core import workflows
 from fnprune_core.cli import cli
+from fnprune_core.plans import files
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import Cancelled, CancelToken
-from fnprune_core.pruning import estimates
+from fnprune_core.pruning import estimates, planner
 from fnprune_core.pruning.compensation import COMPENSATIONS
 from fnprune_core.pruning.estimates import estimate_training, is_trained
 from fnprune_core.pruning.reconstruction import Training
@@ -60,7 +60,7 @@ def test_plans_trained_before_a_stop_are_kept_and_progress_is_that_of_all(
                 cancel.cancel()
 
     with pytest.raises(Cancelled):
-        workflows.plans(
+        planner.plans(
             workspace, llama, recording_id=recording.id, settings=wanted,
             progress=told, cancel=cancel,
         )  # fmt: skip
@@ -69,16 +69,16 @@ def test_plans_trained_before_a_stop_are_kept_and_progress_is_that_of_all(
     assert {event.total for event in events} == {3 * (events[-1].done - 1)}
     assert [event.done for event in events] == list(range(1, len(events) + 1))
     [first] = workspace.ids("plans")
-    assert workflows.open_plan(workspace, first).settings.ratio == TRAINED.ratio
+    assert files.open_plan(workspace, first).settings.ratio == TRAINED.ratio
 
 
 @pytest.mark.parametrize("name", COMPENSATIONS)
 def test_every_compensation_is_named_where_it_is_chosen(name):
-    from app.recording import settings
+    from app.pruning.lab.settings import _COMPENSATION
 
     said = " ".join(
         CliRunner().invoke(cli, ["plan", "--help"], env={"COLUMNS": "200"}).output.split()
     )
     assert name in said
-    assert f"- {COMPENSATIONS[name].label}:" in settings._COMPENSATION
+    assert f"- {COMPENSATIONS[name].label}:" in _COMPENSATION
     assert f'"{name}"' in str(PlanSettings.__doc__)

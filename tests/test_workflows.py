@@ -13,6 +13,8 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from fnprune_core import storage, workflows
+from fnprune_core.atlas import network_atlas
+from fnprune_core.decomposition import group_ica
 from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.errors import (
     CorruptArtifactError,
@@ -24,14 +26,25 @@ from fnprune_core.errors import (
     SettingsError,
     StorageError,
 )
-from fnprune_core.evaluation.perplexity import Perplexity, perplexity
+from fnprune_core.evaluation.compare import compare, evaluate, evaluation_windows, evaluations_of
+from fnprune_core.evaluation.perplexity import perplexity
+from fnprune_core.evaluation.results import Perplexity, open_evaluation
+from fnprune_core.export import from_workspace
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import silenced
+from fnprune_core.plans.files import open_plan, open_refits
 from fnprune_core.plans.plan import PlanSettings, PruningPlan
 from fnprune_core.progress import Cancelled, CancelToken
+from fnprune_core.pruning import importing, planner
 from fnprune_core.pruning.slicing import prune
 from fnprune_core.recording import recording as recording_module
-from fnprune_core.recording.recording import Recording, RecordingSettings, recording_bytes
+from fnprune_core.recording.record import (
+    estimate_recording,
+    record_texts,
+    recording_bytes,
+    windows_for,
+)
+from fnprune_core.recording.recording import Recording, RecordingSettings
 from fnprune_core.storage import Workspace
 from fnprune_core.texts.windows import Windows
 
@@ -57,11 +70,11 @@ class Study:
     @property
     def windows(self) -> Windows:
         """The windows on which perplexity is measured."""
-        return workflows.evaluation_windows(self.model, HELD_OUT, window=32)
+        return evaluation_windows(self.model, HELD_OUT, window=32)
 
     def plan(self, settings: PlanSettings) -> str:
         """Make a plan; return its id."""
-        return workflows.plan(
+        return planner.plan(
             self.workspace,
             self.model,
             recording_id=self.recording,
@@ -71,7 +84,7 @@ class Study:
 
     def plans(self, *settings: PlanSettings, **options) -> list[str]:
         """Make several plans at once; return their ids."""
-        return workflows.plans(
+        return planner.plans(
             self.workspace,
             self.model,
             recording_id=self.recording,
@@ -82,16 +95,14 @@ class Study:
 
     def compare(self, plan_ids, **options) -> dict[str, str]:
         """Evaluate plans by label; return evaluation ids."""
-        return workflows.compare(
-            self.workspace, self.model, self.windows, plan_ids=plan_ids, **options
-        )
+        return compare(self.workspace, self.model, self.windows, plan_ids=plan_ids, **options)
 
 
 def begin(workspace: Workspace, model: LanguageModel) -> Study:
-    recording = workflows.record_texts(workspace, model, CALIBRATION, settings=RECORDING)
+    recording = record_texts(workspace, model, CALIBRATION, settings=RECORDING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotConvergedWarning)
-        atlas = workflows.decompose(workspace, recording, settings=NETWORKS)
+        atlas = group_ica.decompose(workspace, recording, settings=NETWORKS)
     return Study(workspace=workspace, model=model, recording=recording, atlas=atlas)
 
 
@@ -143,10 +154,10 @@ def test_finished_work_is_found_on_a_full_disk(study, monkeypatch) -> None:
     """The space of a whole recording was once asked for even when it was there."""
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=0))
     model, workspace = study.model, study.workspace
-    found = workflows.record_texts(workspace, model, CALIBRATION, settings=RECORDING)
+    found = record_texts(workspace, model, CALIBRATION, settings=RECORDING)
     assert found == study.recording
     with pytest.raises(StorageError, match=r"needs 0\.\d MB, but .* has 0\.0 MB free"):
-        workflows.record_texts(workspace, model, HELD_OUT, settings=RECORDING)
+        record_texts(workspace, model, HELD_OUT, settings=RECORDING)
     assert workspace.unfinished() == []
 
 
@@ -160,11 +171,11 @@ def test_a_stopped_recording_needs_only_the_space_that_is_missing(tmp_path, monk
             cancel.cancel()
 
     def record(**options) -> str:
-        return workflows.record_texts(workspace, model, CALIBRATION, settings=settings, **options)
+        return record_texts(workspace, model, CALIBRATION, settings=settings, **options)
 
     with pytest.raises(Cancelled):
         record(progress=stop, cancel=cancel)
-    whole = recording_bytes(workflows.windows_for(model, CALIBRATION, settings), model.layout)
+    whole = recording_bytes(windows_for(model, CALIBRATION, settings), model.layout)
     free = SimpleNamespace(free=whole // 2)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: free)
     assert workspace.has("recordings", record())
@@ -174,9 +185,9 @@ def test_a_stopped_recording_needs_only_the_space_that_is_missing(tmp_path, monk
 
 
 def test_an_estimate_tells_what_a_recording_takes(study) -> None:
-    windows = workflows.windows_for(study.model, CALIBRATION, RECORDING)
-    estimate = workflows.estimate_recording(study.model, windows, RECORDING)
-    recording = workflows.open_recording(study.workspace, study.recording)
+    windows = windows_for(study.model, CALIBRATION, RECORDING)
+    estimate = estimate_recording(study.model, windows, RECORDING)
+    recording = recording_module.open_recording(study.workspace, study.recording)
     assert estimate.n_tokens == recording.n_tokens
     assert estimate.n_sessions == recording.n_sessions
     assert estimate.disk_bytes == recording_bytes(windows, study.model.layout)
@@ -188,7 +199,7 @@ def test_an_estimate_tells_what_a_recording_takes(study) -> None:
 
 
 def test_an_atlas_opens_with_the_tokens_of_its_recording(study) -> None:
-    atlas = workflows.open_atlas(study.workspace, study.atlas[:6])
+    atlas = network_atlas.open_atlas(study.workspace, study.atlas[:6])
     assert atlas.id == study.atlas
     assert atlas.n_networks == 4
     assert atlas.domain_names == ("prose", "code")
@@ -200,7 +211,7 @@ def test_an_atlas_opens_with_the_tokens_of_its_recording(study) -> None:
 
 def test_a_plan_says_where_it_came_from(study) -> None:
     asked = replace(LEAST_SQUARES, preserved=(0, 2))
-    made = workflows.open_plan(study.workspace, study.plan(asked))
+    made = open_plan(study.workspace, study.plan(asked))
     assert made.settings == asked
     assert made.preserved == (0, 2)
     assert made.n_networks == 4
@@ -218,7 +229,7 @@ def test_the_share_of_parameters_is_what_pruning_takes_away(language_model, work
     before, after = (
         sum(p.numel() for p in model.parameters()) for model in (language_model.model, pruned)
     )
-    share = workflows.share_of_parameters(language_model, removed)
+    share = planner.share_of_parameters(language_model, removed)
     assert share == pytest.approx(1 - after / before)
 
 
@@ -251,7 +262,7 @@ def test_all_networks_and_none_named_are_the_same_plan(study) -> None:
 def test_with_all_networks_energy_and_flap_are_one_cut(study) -> None:
     energy, flap = study.plans(LEAST_SQUARES, replace(LEAST_SQUARES, score="flap"))
     assert energy != flap
-    plans = [workflows.open_plan(study.workspace, id) for id in (energy, flap)]
+    plans = [open_plan(study.workspace, id) for id in (energy, flap)]
     assert plans[0].removal_key() == plans[1].removal_key()
     ids = study.compare({"energy": energy, "flap": flap})
     assert ids["energy"] == ids["flap"]
@@ -267,10 +278,10 @@ def test_baselines_need_no_decomposition(study) -> None:
 
 def test_removing_nothing_keeps_everything(study) -> None:
     for settings in (NO_REFIT, BIAS, LEAST_SQUARES):
-        made = workflows.open_plan(study.workspace, study.plan(replace(settings, ratio=0.0)))
+        made = open_plan(study.workspace, study.plan(replace(settings, ratio=0.0)))
         assert made.keep.all()
     ids = study.compare({"dense": None, "plan": study.plan(replace(LEAST_SQUARES, ratio=0.0))})
-    dense, plan = (workflows.open_evaluation(study.workspace, id) for id in ids.values())
+    dense, plan = (open_evaluation(study.workspace, id) for id in ids.values())
     np.testing.assert_array_equal(plan.window_nll, dense.window_nll)
 
 
@@ -290,7 +301,7 @@ def test_plans_that_cannot_be_made_are_refused(study, settings, error, message) 
 
 
 def test_a_decomposition_of_another_recording_is_refused(study) -> None:
-    other = workflows.record_texts(study.workspace, study.model, HELD_OUT, settings=RECORDING)
+    other = record_texts(study.workspace, study.model, HELD_OUT, settings=RECORDING)
     with pytest.raises(PlanError, match=f"made from recording {study.recording}, not {other}"):
         replace(study, recording=other).plan(BIAS)
 
@@ -302,8 +313,8 @@ def test_what_belongs_to_another_model_is_refused(study, tmp_path) -> None:
     attempts = {
         "recording": lambda: other.plan(BIAS),
         "plan": lambda: other.compare({"plan": plan}),
-        "plan ": lambda: workflows.import_plan(other.workspace, other.model, folder),
-        "plan  ": lambda: workflows.export(other.workspace, other.model, plan, tmp_path / "x"),
+        "plan ": lambda: importing.import_plan(other.workspace, other.model, folder),
+        "plan  ": lambda: from_workspace.export(other.workspace, other.model, plan, tmp_path / "x"),
     }
     for what, attempt in attempts.items():
         with pytest.raises(FingerprintMismatchError, match=f"This {what.strip()} was made for a"):
@@ -331,13 +342,13 @@ def test_planning_stops_when_asked_and_leaves_no_half_plan(study) -> None:
 def test_a_comparison_measures_what_is_silenced(study) -> None:
     plans = dict(zip("abc", study.plans(NO_REFIT, BIAS, LEAST_SQUARES), strict=True))
     ids = study.compare({"dense": None, **plans})
-    dense = workflows.open_evaluation(study.workspace, ids["dense"])
+    dense = open_evaluation(study.workspace, ids["dense"])
     np.testing.assert_allclose(
         dense.window_nll, perplexity(study.model.model, study.windows).window_nll, rtol=1e-6
     )
     for label, id in plans.items():
-        made = workflows.open_plan(study.workspace, id)
-        refits = workflows.open_refits(study.workspace, id)
+        made = open_plan(study.workspace, id)
+        refits = open_refits(study.workspace, id)
         expected = perplexity(
             study.model.model,
             study.windows,
@@ -345,7 +356,7 @@ def test_a_comparison_measures_what_is_silenced(study) -> None:
                 study.model, made.removed, refits=refits
             ),
         )
-        found = workflows.open_evaluation(study.workspace, ids[label])
+        found = open_evaluation(study.workspace, ids[label])
         np.testing.assert_allclose(found.window_nll, expected.window_nll, rtol=1e-6)
         assert not np.allclose(found.window_nll, dense.window_nll, rtol=1e-3)
 
@@ -389,11 +400,11 @@ def test_what_was_measured_is_told_once_and_whole(study) -> None:
 
 def test_the_calibration_text_is_refused_for_evaluation(study) -> None:
     plan = study.plan(BIAS)
-    mixed = workflows.evaluation_windows(study.model, [*HELD_OUT, CALIBRATION[1]], window=64)
+    mixed = evaluation_windows(study.model, [*HELD_OUT, CALIBRATION[1]], window=64)
     with pytest.raises(OverlapError, match=r"run of 50 tokens .*in 'prose-1'.*not be a result"):
-        workflows.evaluate(study.workspace, study.model, mixed, plan_id=plan)
+        evaluate(study.workspace, study.model, mixed, plan_id=plan)
     assert study.workspace.ids("evaluations") == []
-    workflows.evaluate(study.workspace, study.model, mixed)  # the dense model read nothing before
+    evaluate(study.workspace, study.model, mixed)  # the dense model read nothing before
 
 
 def test_a_result_says_whether_overlap_could_be_checked(study) -> None:
@@ -425,7 +436,7 @@ def test_a_comparison_that_is_stopped_keeps_what_is_whole(study) -> None:
 def test_an_evaluation_alone_is_that_of_a_comparison(study) -> None:
     plan = study.plan(BIAS)
     told: list[Perplexity] = []
-    alone = workflows.evaluate(
+    alone = evaluate(
         study.workspace, study.model, study.windows, plan_id=plan, on_partial=told.append
     )
     assert [len(each.window_nll) for each in told] == [4, 8]
@@ -455,7 +466,7 @@ def elsewhere(study, tmp_path):
 
 
 def import_into(study: Study, path: Path) -> str:
-    return workflows.import_plan(study.workspace, study.model, path)
+    return importing.import_plan(study.workspace, study.model, path)
 
 
 @pytest.mark.parametrize("settings", [NO_REFIT, BIAS, LEAST_SQUARES], ids=lambda s: s.compensation)
@@ -473,7 +484,7 @@ def test_units_changed_by_hand_are_those_that_go(study, elsewhere) -> None:
     """Without refits beside it, a plan was once chosen anew from its settings."""
     removed = [[0, 5], [1, 2, 3], []]
     folder = elsewhere(BIAS, refits=False, removed=removed)
-    made = workflows.open_plan(study.workspace, import_into(study, folder))
+    made = open_plan(study.workspace, import_into(study, folder))
     assert [part.tolist() for part in made.removed] == removed
 
 
@@ -510,7 +521,7 @@ def test_damaged_refits_are_told(study) -> None:
     path = study.workspace.existing("plans", id) / "refits.safetensors"
     path.write_bytes(b"\0" * 100)
     with pytest.raises(CorruptArtifactError, match=r"refits\.safetensors is missing or damaged"):
-        workflows.open_refits(study.workspace, id)
+        open_refits(study.workspace, id)
 
 
 # Export
@@ -520,37 +531,37 @@ def test_an_export_loads_with_transformers_and_carries_its_figures(study, tmp_pa
     settings = replace(LEAST_SQUARES, intercept=True)
     plan = study.plan(settings)
     result = study.compare({"dense": None, "plan": plan})
-    found = workflows.evaluations_of(study.workspace, plan)
+    found = evaluations_of(study.workspace, plan)
     assert sorted(found.values()) == sorted(result.values())
     assert {label.split(",")[0] for label in found} == {"dense", "pruned"}
-    folder = workflows.export(study.workspace, study.model, plan, tmp_path / "out")
+    folder = from_workspace.export(study.workspace, study.model, plan, tmp_path / "out")
     ids = tiny.random_ids()
-    made = workflows.open_plan(study.workspace, plan)
+    made = open_plan(study.workspace, plan)
     with torch.inference_mode():
-        refits = workflows.open_refits(study.workspace, plan)
+        refits = open_refits(study.workspace, plan)
         with silenced(study.model, made.removed, refits=refits):
             expected = study.model.model(ids).logits
         actual = AutoModelForCausalLM.from_pretrained(folder)(ids).logits
     torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-4)
     card = (folder / "README.md").read_text()
     for id in result.values():
-        value = workflows.open_evaluation(study.workspace, id).perplexity
+        value = open_evaluation(study.workspace, id).perplexity
         assert f"{value:.2f} ±" in card
     assert PruningPlan.read(folder).removal_key() == made.removal_key()
 
 
 def test_a_plan_that_was_not_measured_has_no_evaluations(study) -> None:
     study.compare({"dense": None})
-    assert workflows.evaluations_of(study.workspace, study.plan(BIAS)) == {}
+    assert evaluations_of(study.workspace, study.plan(BIAS)) == {}
 
 
 def test_a_bias_without_a_home_is_told_before_apply(language_model) -> None:
     has_home = language_model.architecture.bias_home != "none"
     for settings in (BIAS, replace(LEAST_SQUARES, intercept=True)):
-        warning = workflows.bias_warning(language_model, settings)
+        warning = planner.bias_warning(language_model, settings)
         assert (warning == "") == has_home
     for settings in (NO_REFIT, LEAST_SQUARES):
-        assert workflows.bias_warning(language_model, settings) == ""
+        assert planner.bias_warning(language_model, settings) == ""
 
 
 # The example
@@ -593,7 +604,7 @@ def test_a_damaged_note_of_the_example_is_no_example(study, content) -> None:
 def test_nothing_is_pickled(study, tmp_path) -> None:
     whole_path(study)
     plan = study.workspace.ids("plans")[0]
-    workflows.export(study.workspace, study.model, plan, study.workspace.root / "out")
+    from_workspace.export(study.workspace, study.model, plan, study.workspace.root / "out")
     files = [path for path in study.workspace.root.rglob("*") if path.is_file()]
     assert {path.suffix for path in files if path.name != ".lock"} <= {
         ".json", ".safetensors", ".parquet", ".f16", ".f4", ".f8", ".md", ".jinja",
@@ -623,7 +634,7 @@ def test_two_threads_on_one_model_get_what_each_gets_alone(made, tmp_path) -> No
         plans = study.plans(*settings)
         labels = {"dense": None, **dict(zip("ab", plans, strict=True))}
         for label, id in study.compare(labels, batch_size=1).items():
-            nll = workflows.open_evaluation(study.workspace, id).window_nll
+            nll = open_evaluation(study.workspace, id).window_nll
             results[label] = nll.tolist()
         return results
 

@@ -37,7 +37,7 @@ from fnprune_core.models.language_model import LanguageModel, wrap_model
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.models.silencing import Refit
 from fnprune_core.plans.plan import PlanSettings, PruningPlan
-from fnprune_core.texts.cutting import Document
+from fnprune_core.texts.documents import Document
 from fnprune_core.texts.windows import Windows
 
 VOCABULARY = 64

@@ -4,12 +4,11 @@ import hashlib
 
 import streamlit as st
 
-from app.shell import resources, view_state
+from app.shell import resources, view_state, wording
 from app.shell.jobs import Failure
 from app.widgets import frame
-from fnprune_core.atlas import annotations
-from fnprune_core.atlas.annotation_files import MAX_NAME, MAX_NOTE
-from fnprune_core.atlas.annotations import Annotation
+from fnprune_core.atlas import annotation_files, annotations
+from fnprune_core.atlas.annotation_files import MAX_NAME, MAX_NOTE, Annotation
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import CorruptArtifactError
 
@@ -49,7 +48,7 @@ def form(atlas: NetworkAtlas, network: int) -> None:
         is_sent = st.form_submit_button("Save", icon=":material/save:", key=f"{key}-save")
     if is_sent:
         with frame.explaining():
-            said = annotations.tidied(name=name, note=note, tags=tags)
+            said = annotation_files.tidied(name=name, note=note, tags=tags)
             annotations.annotate(resources.workspace(), atlas, network, said)
             view_state.notify(f"Network {network} is saved")
             st.rerun()
@@ -62,7 +61,7 @@ def show(atlas: NetworkAtlas, network: int) -> None:
         if held.tags:
             with st.container(horizontal=True, gap="xsmall"):
                 for tag in held.tags:
-                    st.badge(frame.plain(tag), icon=":material/sell:", color="gray")
+                    st.badge(wording.plain(tag), icon=":material/sell:", color="gray")
         if held.note:
             st.text(held.note)
 

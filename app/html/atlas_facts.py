@@ -13,13 +13,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from app.figures.markup import visible
-from fnprune_core import workflows
 from fnprune_core.atlas import decoding
-from fnprune_core.atlas.annotations import Annotations, read_annotations
+from fnprune_core.atlas.annotation_files import Annotations
+from fnprune_core.atlas.annotations import read_annotations
 from fnprune_core.atlas.network_atlas import NetworkAtlas, Passage
 from fnprune_core.errors import FnpruneError
 from fnprune_core.matching.dual_regression import applied_note
 from fnprune_core.recording.sessions import document_codes
+from fnprune_core.reliability import assess
 from fnprune_core.storage import Workspace, read_manifest
 
 N_PASSAGES, N_WORDS, N_TOGETHER = 6, 12, 5
@@ -175,8 +176,8 @@ class AtlasFacts:
         """One row a network: the atlas's own numbers and what was measured of trust in them."""
         table = self.atlas.table()
         table["units"] = self.atlas.membership(z=self._z).sum(axis=1)
-        if workflows.assessment_ids(self._workspace, self.atlas.id):
-            found = workflows.open_assessment(self._workspace, self.atlas.id)
+        if assess.assessment_ids(self._workspace, self.atlas.id):
+            found = assess.open_assessment(self._workspace, self.atlas.id)
             table = table.join(found.columns())
         return table
 

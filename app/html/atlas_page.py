@@ -22,10 +22,12 @@ from app.figures.base import Picture, safe, style
 from app.figures.cortex import cortex_surfaces
 from app.figures.theme import PALETTES, Palette
 from app.html.atlas_facts import AtlasFacts, NetworkFacts
-from app.html.base import STATIC, check_file, colours, environment, fonts, write_page
+from app.html.base import check_file, colours, environment, fonts, write_page
 from app.html.images import LayerLabels, Maps, Palettes, both
-from fnprune_core import __version__, workflows
-from fnprune_core.atlas.cortex import smoothed
+from fnprune_core import __version__
+from fnprune_core.assets import asset
+from fnprune_core.atlas import network_atlas
+from fnprune_core.atlas.cortex import open_cortex, smoothed
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import SettingsError
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
@@ -76,8 +78,8 @@ def atlas_page(
     """Return an atlas as one self-contained HTML page: about 5 MB, and 50 kB a network."""
     if not z > 0:
         raise SettingsError(f"The threshold must be above 0, got {z}.")
-    atlas = workflows.open_atlas(workspace, atlas_id)
-    cortex = workflows.open_cortex(workspace, atlas.id)
+    atlas = network_atlas.open_atlas(workspace, atlas_id)
+    cortex = open_cortex(workspace, atlas.id)
     facts = AtlasFacts(workspace, atlas, threshold=z)
     maps = Maps(atlas, cortex, threshold=z)
     networks = []
@@ -172,7 +174,7 @@ def _rendered(
     charts: dict[str, dict[str, Picture]],
 ) -> str:
     """Return the page."""
-    plotly_js, own_js = get_plotlyjs(), (STATIC / "atlas.js").read_text(encoding="utf-8")
+    plotly_js, own_js = get_plotlyjs(), asset("templates/atlas.js").read_text(encoding="utf-8")
     labels: LayerLabels | None = maps.labels()
     surfaces = charts["surfaces"]["dark"].alternative if "surfaces" in charts else ""
     return (

@@ -1,7 +1,6 @@
 """What the app's pages in one file share: type, colours, escaping, and how a file is written."""
 
 import base64
-import importlib.resources
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,10 +12,10 @@ from markupsafe import Markup
 
 from app.figures.markup import visible
 from app.figures.theme import Palette, rgb
+from fnprune_core.assets import asset
 from fnprune_core.errors import SettingsError
 from fnprune_core.storage import storage_errors
 
-STATIC = Path(str(importlib.resources.files("app"))) / "static"
 _FONTS = (
     ("IBM Plex Sans", 400, "ibm-plex-sans-latin-400-normal"),
     ("IBM Plex Sans", 600, "ibm-plex-sans-latin-600-normal"),
@@ -30,7 +29,7 @@ def environment() -> Environment:
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_shown,
-        loader=jinja2.FileSystemLoader(STATIC),
+        loader=jinja2.FileSystemLoader(asset("templates")),
         keep_trailing_newline=True,
     )
 
@@ -47,7 +46,7 @@ def fonts() -> Sequence[Mapping[str, Any]]:
 
 
 def _font(name: str) -> str:
-    encoded = base64.b64encode((STATIC / "fonts" / f"{name}.woff2").read_bytes()).decode()
+    encoded = base64.b64encode(asset(f"static/fonts/{name}.woff2").read_bytes()).decode()
     return f"data:font/woff2;base64,{encoded}"
 
 

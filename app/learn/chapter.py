@@ -1,16 +1,14 @@
 """A chapter on the page: predict, do, check."""
 
-from pathlib import Path
-
 import streamlit as st
 
+from app import pages
 from app.learn import activities, progress
 from app.learn.lesson import CHAPTERS, STEPS, Chapter, Finding, Question, neighbours
-from app.shell import glossary, resources, view_state
+from app.shell import glossary, resources, view_state, wording
 from app.widgets import frame
 
 _READING_PX = 760
-_APP = Path(__file__).parents[1]
 
 
 def show(chapter: Chapter) -> None:
@@ -223,7 +221,7 @@ def _activity(chapter: Chapter) -> Finding | None:
 def _compare(chapter: Chapter, found: Finding) -> None:
     """Draw what was measured beside what was predicted, and why."""
     st.subheader("What was measured", anchor=False)
-    st.markdown(frame.plain(found.sentence))
+    st.markdown(wording.plain(found.sentence))
     question = chapter.predict
     made = question.answer(progress.progress().predictions.get(chapter.slug))
     supported, right = question.answer(found.supports), question.answer(question.right)
@@ -280,9 +278,8 @@ def _end(chapter: Chapter) -> None:
         st.markdown(f":material/lightbulb: **{chapter.idea}**")
         st.markdown(chapter.limits)
         with st.container(horizontal=True, gap="small"):
-            for path, label in chapter.pages:
-                if (_APP / path).is_file():
-                    st.page_link(path, label=label, icon=":material/open_in_new:")
+            for url, label in chapter.pages:
+                st.page_link(pages.path(url), label=label, icon=":material/open_in_new:")
     _, after = neighbours(chapter.slug)
     if after is not None:
         _go_on(f"Next: {after.title}", after.slug, "predict")

@@ -1,12 +1,13 @@
 """What the lesson's buttons start: lesions of a few seconds. No streamlit here."""
 
-from app.learn.lesson import texts
+from app.learn import lesson
 from app.shell.jobs import Report
 from app.shell.tasks import ModelShelf, Task
-from fnprune_core import workflows
+from fnprune_core.atlas import network_atlas
 from fnprune_core.lesions import brief
 from fnprune_core.lesions.brief import Losses, Patient
 from fnprune_core.progress import CancelToken
+from fnprune_core.recording import recording
 from fnprune_core.storage import Workspace
 
 LESION, PRUNE = "lesson-lesion", "lesson-prune"
@@ -15,12 +16,12 @@ LESION, PRUNE = "lesson-lesion", "lesson-prune"
 def _patient(
     shelf: ModelShelf, workspace: Workspace, model: str, atlas: str, report: Report
 ) -> Patient:
-    opened = workflows.open_atlas(workspace, atlas)
+    opened = network_atlas.open_atlas(workspace, atlas)
     return Patient(
         language_model=shelf.get(model, progress=report),
         atlas=opened,
-        recording=workflows.open_recording(workspace, opened.decomposition.recording_id),
-        documents=texts.documents(),
+        recording=recording.open_recording(workspace, opened.decomposition.recording_id),
+        documents=lesson.documents(),
     )
 
 

@@ -5,40 +5,12 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
+from app import pages
 from app.learn import progress
-from app.learn.lesson import CHAPTERS, STEPS, Chapter, Question, chapter
-from app.learn.lesson.plan import PLAN, Part
+from app.learn.lesson import CHAPTERS, PLAN, STEPS, Chapter, Part, Question, chapter
 from app.shell import view_state
 from app.widgets import frame
-
-_PRINT = """<style>
-.plan {max-width: 820px; line-height: 1.5; color: COLOUR;}
-.plan h3 {font-size: 1.1rem; margin: 1.6rem 0 .3rem; break-after: avoid;}
-.plan h4 {font-size: .95rem; margin: .8rem 0 .2rem; break-after: avoid;}
-.plan table {border-collapse: collapse; width: 100%;}
-.plan th, .plan td {text-align: left; vertical-align: top; padding: .35rem .6rem .35rem 0;
-  border-bottom: 1px solid LINE;}
-.plan th {font-weight: 600;}
-.plan td:first-child, .plan .steps {white-space: nowrap;}
-.plan a {color: ACCENT;}
-.plan li {margin: .15rem 0;}
-.plan li.right {font-weight: 600;}
-.plan li.right::marker {content: "✓ "; color: ACCENT;}
-.plan .chapter {break-inside: avoid-page;}
-.plan .quiet {opacity: .75;}
-@media print {
-  header, [data-testid="stHeader"], [data-testid="stToolbar"], .st-key-context,
-  .st-key-teach-tools, [data-testid="stSidebar"], [data-testid="stStatusWidget"]
-    {display: none !important;}
-  html, body, .stApp, [data-testid="stApp"], [data-testid="stAppViewContainer"],
-  [data-testid="stMain"], [data-testid="stMainBlockContainer"], .stMain
-    {position: static !important; height: auto !important; overflow: visible !important;
-     background: #fff !important; padding-top: 0 !important;}
-  h1, p, .plan, .plan * {color: #000 !important;}
-  .plan {max-width: none; font-size: 10.5pt;}
-  .plan a::after {content: "";}
-}
-</style>"""
+from fnprune_core.assets import asset
 
 
 def show() -> None:
@@ -49,15 +21,12 @@ def show() -> None:
         "and a link to each step.",
     )
     with st.container(key="teach-tools", horizontal=True, vertical_alignment="center"):
-        st.page_link("learn/page.py", label="To the lesson", icon=":material/school:")
+        st.page_link(pages.path("learn"), label="To the lesson", icon=":material/school:")
         st.caption("To print, or to save as PDF: Ctrl+P (⌘P). Menus stay off the paper.")
     palette = frame.palette()
-    style = (
-        _PRINT.replace("COLOUR", palette.text)
-        .replace("LINE", palette.line)
-        .replace("ACCENT", palette.accent)
-    )
-    st.html(style + f'<div class="plan">{_before()}{_plan()}{_answers()}</div>')
+    colours = f"--text: {palette.text}; --line: {palette.line}; --accent: {palette.accent}"
+    st.html(asset("styles/teacher.css"))
+    st.html(f'<div class="plan" style="{colours}">{_before()}{_plan()}{_answers()}</div>')
 
 
 def link(slug: str, step: str) -> str:

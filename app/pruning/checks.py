@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.pruning.tasks import PLAN, Planned
 from app.shell.jobs import Report
-from app.shell.tasks import PLAN, Planned, Task
+from app.shell.tasks import Task
 from fnprune_core.errors import FnpruneError
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.plans import decision_log

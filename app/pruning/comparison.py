@@ -6,15 +6,16 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from app import figures
+from app.figures import layer_profile
 from app.pruning.comparison_rows import QUANTITIES, Choices, comparison_table, marks, shown_label
 from app.pruning.figures import comparison_chart
-from app.shell import recipes, resources, tasks, view_state
+from app.pruning.tasks import DENSE, PLAN, Comparison, Partial, Planned, prune, rival
+from app.shell import recipes, resources, view_state, wording
 from app.shell.jobs import Job
-from app.shell.tasks import DENSE, PLAN, Comparison, Partial, Planned
-from app.widgets import frame
-from fnprune_core import workflows
-from fnprune_core.evaluation.perplexity import Perplexity
+from app.widgets import frame, job_progress
+from app.widgets.picture import draw_picture
+from fnprune_core.evaluation import compare
+from fnprune_core.evaluation.results import Perplexity
 from fnprune_core.scores.units import SCORES
 
 
@@ -54,7 +55,7 @@ def stored_results(plan_id: str) -> dict[str, Perplexity]:
 def _evaluations(plan_id: str, *, text: str) -> dict[str, str]:
     """Return the evaluations of a plan and of the dense model on a text, by default the newest."""
     ids: dict[str, str] = {}
-    for name, id in workflows.evaluations_of(resources.workspace(), plan_id).items():
+    for name, id in compare.evaluations_of(resources.workspace(), plan_id).items():
         text = text or _text_of(id)
         if _text_of(id) == text:
             ids.setdefault(DENSE if name.startswith(DENSE) else PLAN, id)
@@ -74,7 +75,7 @@ def _rivals(plan_id: str) -> dict[str, str]:
         inputs = entry.manifest["inputs"]
         if "settings" in own and "settings" in inputs and _differ_in_score(inputs, own):
             settings = inputs["settings"]
-            found.setdefault(tasks.rival(settings["score"], settings["seed"]), entry.id)
+            found.setdefault(rival(settings["score"], settings["seed"]), entry.id)
     by_score = {score: [x for x in found if x.split(",")[0] == score] for score in SCORES}
     return {label: found[label] for labels in by_score.values() for label in sorted(labels)}
 
@@ -98,7 +99,7 @@ def evaluation_ids(job: Job | None, plan_id: str) -> Mapping[str, str]:
     """Return the evaluations to be printed on a plan's model card, by label."""
     if job is not None and isinstance(job.result, Comparison):
         return job.result.evaluation_ids
-    return workflows.evaluations_of(resources.workspace(), plan_id)
+    return compare.evaluations_of(resources.workspace(), plan_id)
 
 
 def draw(
@@ -133,7 +134,7 @@ def draw(
     )
     quantity, reference = choices[name]
     atlas = view_state.view().atlas
-    frame.picture(
+    draw_picture(
         comparison_chart(marks(results, reference, plan=plan), quantity, palette=frame.palette()),
         key=f"{key}-chart",
         note=key != "live",
@@ -167,7 +168,7 @@ def _say_protocol(results: Mapping[str, Perplexity]) -> None:
     )
     for label, result in results.items():
         if result.failure:
-            name = frame.plain(shown_label(label))
+            name = wording.plain(shown_label(label))
             st.warning(f"{name}: {result.failure}", icon=":material/warning:")
 
 
@@ -197,7 +198,7 @@ def stopped(job: Job) -> None:
         "Go on where it stopped",
         icon=":material/resume:",
         key=f"resume-{job.id}",
-        on_click=lambda: frame.start(tasks.prune(resources.shelf(), resources.workspace(), order)),
+        on_click=lambda: job_progress.start(prune(resources.shelf(), resources.workspace(), order)),
         help="What was read is kept; Apply with the same settings does the same.",
     )
     draw(results, key="stopped")
@@ -211,8 +212,8 @@ def removal(plan_id: str) -> None:
         st.metric("Share of units", f"{plan.achieved_ratio:.1%}")
         st.metric("Share of parameters", f"{plan.share_of_parameters:.1%}")
         st.metric("Sink units kept", f"{len(plan.sink_units)}")
-    frame.picture(
-        figures.removal_profile(
+    draw_picture(
+        layer_profile.removal_profile(
             np.subtract(plan.layout.widths, plan.kept_widths),
             np.asarray(plan.layout.widths),
             palette=frame.palette(),

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from app.pruning.figures import ABOVE_DENSE, ABOVE_PLAN, ALL, PERPLEXITY, Mark, Quantity
-from app.shell.tasks import DENSE, PLAN
+from app.pruning.tasks import DENSE, PLAN
 from fnprune_core.errors import FnpruneError
-from fnprune_core.evaluation.perplexity import (
+from fnprune_core.evaluation.results import (
     PairedDifference,
     Perplexity,
     paired_by_domain,

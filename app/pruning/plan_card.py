@@ -6,20 +6,21 @@ from urllib.parse import urlencode
 import pandas as pd
 import streamlit as st
 
+from app import pages
 from app.pruning.checks import MOST_PERCENT
 from app.pruning.plan_rows import title
-from app.shell import resources, view_state
+from app.shell import resources, view_state, wording
 from app.shell.jobs import Failure
 from app.widgets import frame
-from fnprune_core.artifacts import open_plan
 from fnprune_core.errors import CorruptArtifactError, FnpruneError
 from fnprune_core.evaluation import history
 from fnprune_core.evaluation.history import PlanRecord
 from fnprune_core.plans import decision_log
 from fnprune_core.plans.decision_log import PlanNotes
+from fnprune_core.plans.files import open_plan
 from fnprune_core.plans.plan import PlanSettings
 
-EXPORT = "pruning/export/page.py"
+EXPORT = pages.path("export")
 _PENDING = "plan to be deleted"
 #: Widgets of the lab and the setting that each holds.
 _LAB: dict[str, Callable[[PlanSettings], object]] = {
@@ -58,7 +59,7 @@ def _fill(settings: PlanSettings) -> None:
 
 def draw(plan: PlanRecord) -> None:
     """Draw a plan's card."""
-    st.subheader(frame.plain(title(plan)), anchor=False)
+    st.subheader(wording.plain(title(plan)), anchor=False)
     _facts(plan)
     notes = _notes(plan)
     if notes is not None:
@@ -78,7 +79,7 @@ def _facts(plan: PlanRecord) -> None:
         st.metric("Networks preserved", kept)
         if plan.n_removed_groups:
             st.metric("KV groups removed", f"{plan.n_removed_groups}")
-        st.metric("On disk", frame.size(plan.size_bytes))
+        st.metric("On disk", wording.size(plan.size_bytes))
 
 
 def link(plan: PlanRecord) -> str:
@@ -162,7 +163,7 @@ def open_in_lab(plan: PlanRecord) -> None:
 
 @st.dialog("Delete this plan for good?")
 def _confirm(plan: PlanRecord) -> None:
-    st.markdown(frame.plain(title(plan)))
+    st.markdown(wording.plain(title(plan)))
     st.markdown(
         "Its name and decisions go with it. What was measured stays, and is found again if the "
         "plan is made again."

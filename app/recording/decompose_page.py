@@ -2,26 +2,29 @@
 
 import streamlit as st
 
-from app import figures
+from app import pages
+from app.figures import networks
 from app.recording import settings
-from app.shell import glossary, resources, tasks, view_state
+from app.recording.tasks import decompose
+from app.shell import glossary, resources, view_state
 from app.shell.jobs import Job
-from app.widgets import frame
+from app.widgets import frame, job_progress
 from app.widgets.artifact_list import describe
-from fnprune_core import workflows
+from app.widgets.picture import draw_picture
+from fnprune_core.decomposition import group_ica
 
-TRUST = "atlas/reliability/page.py"
+TRUST = pages.path("trust")
 
 
 def show_form() -> None:
     """Choose settings and start."""
     chosen = settings.ica_settings()
     offer_size()
-    if not frame.is_active("decompose") and st.button(
+    if not job_progress.is_active("decompose") and st.button(
         "Decompose", type="primary", icon=":material/hub:"
     ):
         recording = view_state.view().recording
-        frame.start(tasks.decompose(resources.workspace(), recording=recording, settings=chosen))
+        job_progress.start(decompose(resources.workspace(), recording=recording, settings=chosen))
         st.rerun()
 
 
@@ -57,7 +60,7 @@ def show_result() -> None:
     atlas = resources.atlas(view.atlas)
     found = atlas.decomposition
     st.subheader(f"{atlas.n_networks} networks", anchor=False)
-    note = workflows.convergence_note(found)
+    note = group_ica.convergence_note(found)
     if note:
         st.warning(note, icon=":material/warning:")
     table = resources.network_table(view.atlas)
@@ -84,15 +87,15 @@ def show_result() -> None:
     left, right = st.columns(2, gap="large")
     with left:
         if table["stability"].notna().any():
-            frame.picture(
-                figures.stability_scatter(table, selected=None, palette=colours), key="stability"
+            draw_picture(
+                networks.stability_scatter(table, selected=None, palette=colours), key="stability"
             )
         else:
             st.info("One run has no stability: ask for several.", icon=":material/info:")
     with right:
-        frame.picture(figures.variance_bars(table, palette=colours), key="variance")
-    frame.picture(
-        figures.parcellation_map(
+        draw_picture(networks.variance_bars(table, palette=colours), key="variance")
+    draw_picture(
+        networks.parcellation_map(
             resources.parcels(view.atlas, view.z), n_networks=atlas.n_networks, palette=colours
         ),
         key="parcels",
@@ -137,7 +140,7 @@ else:
     with st.container(border=True):
         with frame.explaining():
             show_form()
-        frame.follow("decompose", on_done=take_atlas)
+        job_progress.follow("decompose", on_done=take_atlas)
     with frame.explaining():
         offer_others()
         if view_state.view().atlas:

@@ -2,13 +2,14 @@
 
 import streamlit as st
 
-from app import figures
-from app.atlas.networks import texts
+from app.figures import recordings
 from app.recording import settings
-from app.shell import glossary, resources, tasks, view_state
+from app.recording.tasks import record
+from app.shell import glossary, resources, tasks, view_state, wording
 from app.shell.jobs import Job
 from app.shell.text_choice import TextChoice
-from app.widgets import frame, text_picker
+from app.widgets import frame, job_progress, text_picker, token_reader
+from app.widgets.picture import draw_picture
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.recording.recording import RecordingSettings
 
@@ -23,9 +24,9 @@ def show_estimate(model: LanguageModel, choice: TextChoice, chosen: RecordingSet
     with st.container(horizontal=True):
         st.metric("Tokens", f"{expected.n_tokens:,}", help=glossary.tip("scan"))
         st.metric("Sessions", f"{expected.n_sessions:,}", help=glossary.tip("run"))
-        st.metric("Time", f"≈ {frame.duration(expected.seconds)}")
-        st.metric("Disk", frame.size(expected.disk_bytes))
-        st.metric("Memory", f"≈ {frame.size(expected.memory_bytes)}")
+        st.metric("Time", f"≈ {wording.duration(expected.seconds)}")
+        st.metric("Disk", wording.size(expected.disk_bytes))
+        st.metric("Memory", f"≈ {wording.size(expected.memory_bytes)}")
 
 
 def show_form() -> None:
@@ -34,17 +35,17 @@ def show_form() -> None:
     choice = text_picker.pick_texts("record", split="calibration")
     chosen = settings.recording_settings()
     model = resources.language_model(view.model)
-    if frame.is_active("record", "load"):
+    if job_progress.is_active("record", "load"):
         return
     if model is None:
         if st.button("Load the model and estimate", icon=":material/memory:", type="primary"):
-            frame.start(tasks.load(resources.shelf(), view.model))
+            job_progress.start(tasks.load(resources.shelf(), view.model))
             st.rerun()
     elif choice is not None:
         show_estimate(model, choice, chosen)
         if st.button("Record", type="primary", icon=":material/fiber_manual_record:"):
-            frame.start(
-                tasks.record(
+            job_progress.start(
+                record(
                     resources.shelf(),
                     resources.workspace(),
                     model=view.model,
@@ -66,7 +67,7 @@ def show_recording() -> None:
     """Draw the carpet and per-layer statistics of the view's recording."""
     recording = resources.recording(view_state.view().recording)
     st.subheader("The recording", anchor=False)
-    titles = texts.session_titles(recording.tokens)
+    titles = token_reader.session_titles(recording.tokens)
     session = st.selectbox(
         "Session",
         range(len(titles)),
@@ -76,14 +77,14 @@ def show_recording() -> None:
     )
     values, layers = resources.carpet(recording.id, session)
     colours = frame.palette()
-    frame.picture(
-        figures.carpet_plot(
+    draw_picture(
+        recordings.carpet_plot(
             values, layers, palette=colours, n_dummy_tokens=recording.windows.n_dummy_tokens
         ),
         key="carpet",
     )
-    frame.picture(
-        figures.layer_lines(
+    draw_picture(
+        recordings.layer_lines(
             recording.layer_statistics(),
             {
                 "median_sd": "typical unit (median deviation)",
@@ -108,7 +109,7 @@ frame.heading(
 with st.container(border=True):
     with frame.explaining():
         show_form()
-    frame.follow("record", "load", on_done=take_result)
+    job_progress.follow("record", "load", on_done=take_result)
 with frame.explaining():
     if view_state.view().recording:
         show_recording()

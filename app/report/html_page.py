@@ -16,12 +16,13 @@ from markupsafe import Markup
 from app.figures.markup import visible
 from app.figures.theme import PALETTES
 from app.html.base import check_file, colours, environment, fonts, write_page
-from app.report.figures import FIGURES, draw, on_cortex
-from app.report_easel import Easel, Figure
-from fnprune_core import __version__, report
+from app.report.figures import FIGURES, Easel, Figure, draw, on_cortex
+from fnprune_core import __version__
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
+from fnprune_core.report import material, parts, references
 from fnprune_core.report.headline import headline
 from fnprune_core.report.references import parted
+from fnprune_core.report.sections import SECTIONS, ReportSettings, write_sections
 from fnprune_core.storage import Workspace
 
 #: The slot of the networks in full, which are articles and no figure.
@@ -34,7 +35,7 @@ def write_report(
     atlas_id: str,
     target: Path,
     *,
-    settings: report.ReportSettings | None = None,
+    settings: ReportSettings | None = None,
     progress: Progress = ignore,
     cancel: CancelToken = NEVER,
 ) -> Path:
@@ -55,19 +56,19 @@ def write_report(
         If something that a section needs is missing or damaged, naming the section.
     """
     target = check_file(target, "report.html")
-    chosen = settings or report.ReportSettings()
-    m = report.open_material(
+    chosen = settings or ReportSettings()
+    m = material.open_material(
         workspace, atlas_id, z=chosen.z, n_detailed=chosen.n_detailed, progress=progress,
         cancel=cancel,
     )  # fmt: skip
     return write_page(target, report_page(m, chosen.sections))
 
 
-def report_page(m: report.Material, sections: Sequence[str] = tuple(report.SECTIONS)) -> str:
+def report_page(m: material.Material, sections: Sequence[str] = tuple(SECTIONS)) -> str:
     """Return the report as HTML: about 1 MB for 64 networks."""
-    written = report.write_sections(m, sections)
-    keys = report.cited(_texts(written))
-    archive = base64.b64encode(report.zipped_tables(written)).decode()
+    written = write_sections(m, sections)
+    keys = references.cited(_texts(written))
+    archive = base64.b64encode(parts.zipped_tables(written)).decode()
     shown = _Numbered(easel=Easel(m=m))
     return (
         environment()
@@ -89,9 +90,9 @@ def report_page(m: report.Material, sections: Sequence[str] = tuple(report.SECTI
                 }
                 for number, section in enumerate(written, start=1)
             ],
-            references=[report.REFERENCES[key] for key in keys],
+            references=[references.REFERENCES[key] for key in keys],
             reference_keys=keys,
-            bibtex=report.bibtex([*keys, "fnprune"]),
+            bibtex=references.bibtex([*keys, "fnprune"]),
             archive=Markup(archive),
             archive_kb=f"{len(archive) * 3 / 4 / 1000:,.0f}",
             files=[
@@ -103,16 +104,16 @@ def report_page(m: report.Material, sections: Sequence[str] = tuple(report.SECTI
     )
 
 
-def _model_name(m: report.Material) -> str:
+def _model_name(m: material.Material) -> str:
     return Path(str(m.recording["model_name"])).name.removesuffix(" (embedded)")
 
 
-def _texts(sections: Sequence[report.Section]) -> Iterator[str]:
+def _texts(sections: Sequence[parts.Section]) -> Iterator[str]:
     for section in sections:
         for block in section.blocks:
-            if isinstance(block, report.Text):
+            if isinstance(block, parts.Text):
                 yield block.text
-            elif isinstance(block, report.Listing):
+            elif isinstance(block, parts.Listing):
                 yield from block.items
 
 
@@ -125,29 +126,29 @@ class _Numbered:
     n_tables: int = 0
     _n_drawn: int = field(default=0)
 
-    def blocks(self, section: report.Section) -> Iterator[dict[str, Any]]:
+    def blocks(self, section: parts.Section) -> Iterator[dict[str, Any]]:
         """Yield the blocks of a section as the template wants them."""
         for block in section.blocks:
-            if isinstance(block, report.Table):
+            if isinstance(block, parts.Table):
                 if block.columns:
                     self.n_tables += 1
                     yield _table(block, self.n_tables)
-            elif isinstance(block, report.Slot):
+            elif isinstance(block, parts.Slot):
                 yield from self._slot(block)
-            elif isinstance(block, report.Text):
+            elif isinstance(block, parts.Text):
                 yield {"kind": "text", "parts": parted(block.text)}
-            elif isinstance(block, report.Listing):
+            elif isinstance(block, parts.Listing):
                 yield {"kind": "list", "sentences": [parted(item) for item in block.items]}
-            elif isinstance(block, report.Missing):
+            elif isinstance(block, parts.Missing):
                 page = f", or the page {block.page} of the app" if block.page else ""
                 yield {
                     "kind": "missing", "what": block.what, "command": block.command, "page": page
                 }  # fmt: skip
             else:
-                kind = "heading" if isinstance(block, report.Heading) else "code"
+                kind = "heading" if isinstance(block, parts.Heading) else "code"
                 yield {"kind": kind, "text": block.text}
 
-    def _slot(self, slot: report.Slot) -> Iterator[dict[str, Any]]:
+    def _slot(self, slot: parts.Slot) -> Iterator[dict[str, Any]]:
         m = self.easel.m
         m.cancel.raise_if_cancelled()
         m.progress(
@@ -178,7 +179,7 @@ class _Numbered:
         }
 
 
-def _table(table: report.Table, number: int) -> dict[str, Any]:
+def _table(table: parts.Table, number: int) -> dict[str, Any]:
     headings = table.headings()
     rows = [
         [(visible(cell), is_number) for cell, (_, is_number) in zip(row, headings, strict=True)]

@@ -3,20 +3,20 @@
 import streamlit as st
 
 from app.report import tasks
-from app.shell import resources, view_state
+from app.shell import resources, view_state, wording
 from app.shell.jobs import Job
-from app.widgets import atlas_frame, frame
-from fnprune_core import report
+from app.widgets import atlas_frame, frame, job_progress
 from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.report import material, sections
 
 KIND = "report"
 
 
-def choose(atlas: NetworkAtlas) -> report.ReportSettings | None:
+def choose(atlas: NetworkAtlas) -> sections.ReportSettings | None:
     """Ask what is to be in the report; None where nothing is chosen."""
     st.subheader("What is in it", anchor=False)
     chosen = []
-    for key, row in report.SECTIONS.items():
+    for key, row in sections.SECTIONS.items():
         if st.checkbox(f"**{row.title}**: {row.tells}", value=True, key=f"report-section-{key}"):
             chosen.append(key)
     left, right = st.columns(2)
@@ -36,26 +36,26 @@ def choose(atlas: NetworkAtlas) -> report.ReportSettings | None:
     if not chosen:
         st.info("Choose at least one section.", icon=":material/info:")
         return None
-    return report.ReportSettings(sections=tuple(chosen), z=z, n_detailed=n_detailed)
+    return sections.ReportSettings(sections=tuple(chosen), z=z, n_detailed=n_detailed)
 
 
-def lacking(atlas: NetworkAtlas, settings: report.ReportSettings) -> None:
+def lacking(atlas: NetworkAtlas, settings: sections.ReportSettings) -> None:
     """Say what the report would lack, and how each is made."""
     st.subheader("What it would lack", anchor=False)
-    m = report.Material(workspace=resources.workspace(), atlas=atlas, z=settings.z)
-    found = report.lacks(m, settings.sections)
+    m = material.Material(workspace=resources.workspace(), atlas=atlas, z=settings.z)
+    found = sections.lacks(m, settings.sections)
     if not found:
         st.caption("Nothing: all that these sections show is there.")
     for title, missing in found:
         where = f" Page {missing.page}, or:" if missing.page else ""
-        st.markdown(f"**{title}.** {frame.sentence(missing.what)}{where}")
+        st.markdown(f"**{title}.** {wording.sentence(missing.what)}{where}")
         st.code(missing.command, language="bash", wrap_lines=True)
 
 
-def write(atlas: NetworkAtlas, settings: report.ReportSettings | None) -> None:
+def write(atlas: NetworkAtlas, settings: sections.ReportSettings | None) -> None:
     """Draw the button, the job, and what it wrote."""
-    frame.follow(KIND, on_done=lambda job: view_state.notify("The report is written"))
-    job = frame.job_of(KIND)
+    job_progress.follow(KIND, on_done=lambda job: view_state.notify("The report is written"))
+    job = job_progress.job_of(KIND)
     if job is not None and job.is_active:
         return
     order = None if settings is None else tasks.ReportOrder(atlas=atlas.id, settings=settings)
@@ -67,12 +67,12 @@ def write(atlas: NetworkAtlas, settings: report.ReportSettings | None) -> None:
         disabled=order is None,
     )
     if pressed and order is not None:
-        frame.start(tasks.report(resources.workspace(), order))
+        job_progress.start(tasks.report(resources.workspace(), order))
         st.rerun()
     if job is not None and job.state == "done" and job.inputs["atlas"] == atlas.id:
         take(job)
     options = "" if settings is None else f" --networks {settings.n_detailed} --z {settings.z:g}"
-    if settings is not None and len(settings.sections) < len(report.SECTIONS):
+    if settings is not None and len(settings.sections) < len(sections.SECTIONS):
         options += f" --sections {','.join(settings.sections)}"
     st.code(f"fnprune report {atlas.id} report.html{options}", language="bash", wrap_lines=True)
 
@@ -93,7 +93,7 @@ def take(job: Job) -> None:
     path = job.result
     if path.is_file():
         st.download_button(
-            f"Report, {frame.size(path.stat().st_size)}",
+            f"Report, {wording.size(path.stat().st_size)}",
             path.read_bytes,
             file_name=path.name,
             mime="text/html",

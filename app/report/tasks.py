@@ -7,7 +7,7 @@ from app.report.html_page import write_report
 from app.shell.jobs import Report
 from app.shell.tasks import Task
 from fnprune_core.progress import CancelToken
-from fnprune_core.report import ReportSettings
+from fnprune_core.report.sections import ReportSettings
 from fnprune_core.storage import Workspace
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from app.shell.jobs import Report
 from app.shell.tasks import ModelShelf, Task
-from fnprune_core import workflows
+from fnprune_core.evaluation import side_by_side
 from fnprune_core.evaluation.generation import Generation, Prompt, Sampling, encode
 from fnprune_core.evaluation.side_by_side import BOTH, text_pieces
 from fnprune_core.models.language_model import LanguageModel
@@ -78,7 +78,7 @@ def generate(shelf: ModelShelf, workspace: Workspace, order: GenerationOrder) ->
 
     def run(report: Report, cancel: CancelToken) -> str:
         language_model = shelf.get(order.model, progress=report)
-        return workflows.generate(
+        return side_by_side.generate(
             workspace,
             language_model,
             order.plan,

@@ -16,20 +16,24 @@ from app.figures.theme import PALETTES, Mode
 from app.shell.jobs import JobManager
 from app.shell.tasks import ModelShelf
 from app.shell.text_choice import TextChoice, Uploads
-from fnprune_core import workflows
 from fnprune_core.atlas import cortex as topography
-from fnprune_core.atlas import decoding
-from fnprune_core.atlas.annotations import Annotations, path_of, read_annotations
+from fnprune_core.atlas import decoding, network_atlas
+from fnprune_core.atlas.annotation_files import Annotations
+from fnprune_core.atlas.annotations import path_of, read_annotations
 from fnprune_core.atlas.cortex import Cortex
 from fnprune_core.atlas.network_atlas import NetworkAtlas, Passage
 from fnprune_core.errors import ArtifactNotFoundError, FnpruneError
-from fnprune_core.evaluation.perplexity import Perplexity
+from fnprune_core.evaluation import results
+from fnprune_core.evaluation.results import Perplexity
 from fnprune_core.models.language_model import Anatomy, LanguageModel
+from fnprune_core.plans import files
 from fnprune_core.plans.plan import PruningPlan
-from fnprune_core.recording.recording import Recording, RecordingSettings
+from fnprune_core.recording import record
+from fnprune_core.recording.recording import Recording, RecordingSettings, open_recording
+from fnprune_core.reliability import assess
 from fnprune_core.reliability.results import Assessment
 from fnprune_core.storage import Workspace, read_manifest
-from fnprune_core.texts.cutting import Document
+from fnprune_core.texts.documents import Document
 
 _STEP = 0.01  # of |z|, when it is counted
 
@@ -82,23 +86,23 @@ def manifest(kind: str, id: str) -> dict[str, Any]:
 @st.cache_resource(max_entries=2)
 def recording(id: str) -> Recording:
     """Return an open recording."""
-    return workflows.open_recording(workspace(), id)
+    return open_recording(workspace(), id)
 
 
 @st.cache_resource(max_entries=2)
 def atlas(id: str) -> NetworkAtlas:
     """Return an open atlas."""
-    return workflows.open_atlas(workspace(), id)
+    return network_atlas.open_atlas(workspace(), id)
 
 
 def cortex(id: str) -> Cortex | None:
     """Return where an atlas's units sit, or None if they were not laid out yet."""
-    return _cortex(id) if workflows.has_cortex(workspace(), id) else None
+    return _cortex(id) if topography.has_cortex(workspace(), id) else None
 
 
 @st.cache_resource(max_entries=2)
 def _cortex(id: str) -> Cortex | None:
-    return workflows.open_cortex(workspace(), id)
+    return topography.open_cortex(workspace(), id)
 
 
 @st.cache_resource(max_entries=8)
@@ -131,13 +135,13 @@ def unit_indices(id: str) -> NDArray[np.int64] | None:
 @st.cache_resource(max_entries=8)
 def plan(id: str) -> PruningPlan:
     """Return an open plan."""
-    return workflows.open_plan(workspace(), id)
+    return files.open_plan(workspace(), id)
 
 
 @st.cache_resource(max_entries=64)
 def evaluation(id: str) -> Perplexity:
     """Return a stored perplexity."""
-    return workflows.open_evaluation(workspace(), id)
+    return results.open_evaluation(workspace(), id)
 
 
 @st.cache_resource(max_entries=2)
@@ -149,10 +153,10 @@ def documents(choice: TextChoice) -> list[Document]:
 @st.cache_resource(max_entries=4)
 def estimate(
     fingerprint: str, choice: TextChoice, settings: RecordingSettings, _model: LanguageModel
-) -> workflows.RecordingEstimate:
+) -> record.RecordingEstimate:
     """Return what a recording will take; cuts the texts and times one short pass."""
-    windows = workflows.windows_for(_model, documents(choice), settings)
-    return workflows.estimate_recording(_model, windows, settings)
+    windows = record.windows_for(_model, documents(choice), settings)
+    return record.estimate_recording(_model, windows, settings)
 
 
 def network_table(id: str) -> pd.DataFrame:
@@ -168,7 +172,7 @@ def _network_table(id: str, key: tuple[tuple[str, str], ...]) -> pd.DataFrame:
 
 def assessment_key(id: str) -> tuple[tuple[str, str], ...]:
     """Return which measures of trust an atlas has: (part, artifact id) each."""
-    return tuple(workflows.assessment_ids(workspace(), atlas(id).id).items())
+    return tuple(assess.assessment_ids(workspace(), atlas(id).id).items())
 
 
 def assessment(id: str) -> Assessment:
@@ -178,7 +182,7 @@ def assessment(id: str) -> Assessment:
 
 @st.cache_resource(max_entries=8)
 def _assessment(id: str, key: tuple[tuple[str, str], ...]) -> Assessment:
-    return workflows.open_assessment(workspace(), atlas(id).id)
+    return assess.open_assessment(workspace(), atlas(id).id)
 
 
 @st.cache_data(max_entries=4)
@@ -206,7 +210,7 @@ def thumbnails(id: str, z: float, mode: Mode) -> list[str]:
 
     Without a cortex, layers × units grouped by network.
     """
-    return _thumbnails(id, z, mode, workflows.has_cortex(workspace(), id))
+    return _thumbnails(id, z, mode, topography.has_cortex(workspace(), id))
 
 
 @st.cache_data(max_entries=8, show_spinner="Drawing the networks")

@@ -12,8 +12,7 @@ import pyarrow
 import pyarrow.parquet
 
 from fnprune_core.errors import TextError
-from fnprune_core.texts.cutting import Document, builtin_documents
-from fnprune_core.texts.documents import is_path, read_documents
+from fnprune_core.texts.documents import Document, builtin_documents, is_path, read_documents
 
 ROW_SUFFIXES = (".csv", ".jsonl", ".ndjson", ".parquet")
 

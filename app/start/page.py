@@ -2,26 +2,31 @@
 
 import streamlit as st
 
+from app import pages
 from app.shell import resources, tasks, view_state
 from app.shell.jobs import Job
 from app.start.signature import show_signature
-from app.widgets import artifact_list, frame
-from app.widgets.gallery import gallery
-from fnprune_core import workflows
+from app.start.tasks import example
+from app.widgets import artifact_list, frame, job_progress
+from app.widgets.gallery import gallery, tiles
+from fnprune_core.atlas import cortex
+from fnprune_core.workflows import find_example
 
 
 def show_example() -> None:
     """Offer the example: a real atlas at once, or the button that builds it."""
-    found = workflows.find_example(resources.workspace())
+    found = find_example(resources.workspace())
     if found is None:
-        frame.follow("example", on_done=lambda job: view_state.notify("The example is ready"))
-        if frame.job_of("example") is None or not frame.is_active("example"):
+        job_progress.follow(
+            "example", on_done=lambda job: view_state.notify("The example is ready")
+        )
+        if job_progress.job_of("example") is None or not job_progress.is_active("example"):
             st.markdown(
                 "The embedded model reads texts that every Python has, and its networks are "
                 "found. This is done once and takes about two minutes."
             )
             if st.button("Build the example", type="primary", icon=":material/play_arrow:"):
-                frame.start(tasks.example(resources.workspace()))
+                job_progress.start(example(resources.workspace()))
                 st.rerun()
         frame.steps()
         return
@@ -33,7 +38,7 @@ def show_example() -> None:
             "signs."
         )
         gallery(
-            frame.tiles(found.decomposition_id),
+            tiles(found.decomposition_id),
             selected=None,
             key="start-gallery",
             name="Networks of the example",
@@ -43,7 +48,7 @@ def show_example() -> None:
 
 def open_example(network: int) -> None:
     """Look at a network of the example."""
-    found = workflows.find_example(resources.workspace())
+    found = find_example(resources.workspace())
     if found is not None:
         view_state.open_atlas(found.decomposition_id, recording=found.recording_id)
         view_state.change(model="embedded", network=network)
@@ -74,11 +79,11 @@ def show_model() -> None:
         st.markdown("SmolLM2-135M-Instruct comes with fnprune and needs no network.")
     anatomy = resources.anatomy(source) if source else None
     is_chosen = view.model == source and anatomy is not None
-    frame.follow("load", on_done=take_model)
-    if not is_chosen and not frame.is_active("load"):
+    job_progress.follow("load", on_done=take_model)
+    if not is_chosen and not job_progress.is_active("load"):
         label = "Use this model" if anatomy else "Load"
         if st.button(label, icon=":material/download:", disabled=not source):
-            frame.start(tasks.load(resources.shelf(), source))
+            job_progress.start(tasks.load(resources.shelf(), source))
             st.rerun()
     if anatomy is not None and is_chosen:
         frame.anatomy_table(anatomy)
@@ -114,17 +119,15 @@ def show_title(example: bool) -> None:
         args=(0,),
     )
     st.page_link(
-        "learn/page.py",
+        pages.path("learn"),
         label="New to this? Take the lesson",
         icon=":material/school:",
         help="Eleven short chapters on this example: predict, try, check.",
     )
 
 
-found = workflows.find_example(resources.workspace())
-has_cortex = found is not None and workflows.has_cortex(
-    resources.workspace(), found.decomposition_id
-)
+found = find_example(resources.workspace())
+has_cortex = found is not None and cortex.has_cortex(resources.workspace(), found.decomposition_id)
 if has_cortex:
     left, signature = st.columns([2, 3], gap="large", vertical_alignment="center")
     with left:

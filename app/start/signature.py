@@ -4,13 +4,14 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from app import figures, narrow
+from app.figures import cortex
 from app.figures.cortex import fit_narrow
 from app.shell import resources
 from app.shell.caches import networks as network_page
 from app.shell.caches.colours import palette_of
-from app.widgets import frame
+from app.widgets import browser_events, frame
 from app.widgets.bar_list import bar_list
+from app.widgets.picture import draw_picture
 
 
 def show_signature(atlas_id: str, *, on_open: Callable[[int], None]) -> None:
@@ -20,7 +21,7 @@ def show_signature(atlas_id: str, *, on_open: Callable[[int], None]) -> None:
         return
     palette = palette_of(atlas_id, frame.palette().mode)
     table = resources.network_table(atlas_id)
-    shown = figures.cortex_surfaces(
+    shown = cortex.cortex_surfaces(
         [resources.soft_volume(atlas_id, k) for k in networks],
         networks=networks,
         n_networks=resources.atlas(atlas_id).n_networks,
@@ -29,9 +30,9 @@ def show_signature(atlas_id: str, *, on_open: Callable[[int], None]) -> None:
         profile=False,
     )
     shown.figure.update_layout(showlegend=False, margin_t=0)  # the bars below are one
-    if narrow.is_narrow():
+    if browser_events.is_narrow():
         fit_narrow(shown.figure)
-    frame.picture(shown, key="signature", note=False)
+    draw_picture(shown, key="signature", note=False)
 
     bar_list(
         [

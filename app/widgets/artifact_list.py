@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app.shell import resources, view_state
+from app.shell import resources, view_state, wording
 from app.widgets import frame as components
 from fnprune_core.storage import Entry
 
@@ -27,7 +27,7 @@ def earlier_work() -> None:
             "open": [":material/open_in_new: Open" if _can_open(e) else None for e in entries],
             "what": [f"{e.kind[:-1].capitalize()}: {describe(e)}" for e in entries],
             "made": pd.to_datetime([entry.created for entry in entries]),
-            "size": [components.size(entry.size_bytes) for entry in entries],
+            "size": [wording.size(entry.size_bytes) for entry in entries],
             "delete": [":material/delete: Delete"] * len(entries),
         }
     )
@@ -47,8 +47,8 @@ def earlier_work() -> None:
             "delete": button("", key=_DELETE, on_click=_ask, args=(entries,), width=100),
         },
     )
-    place = components.plain(str(workspace.root))
-    st.caption(f"{components.size(workspace.size_bytes())} in {place}")
+    place = wording.plain(str(workspace.root))
+    st.caption(f"{wording.size(workspace.size_bytes())} in {place}")
     pending: Entry | None = view_state.recall(_PENDING)
     if pending is not None:
         _confirm(pending)
@@ -153,7 +153,7 @@ def _ask(entries: list[Entry]) -> None:
 
 @st.dialog("Delete for good?")
 def _confirm(entry: Entry) -> None:
-    st.markdown(f"{entry.kind[:-1].capitalize()}: {components.plain(describe(entry))}")
+    st.markdown(f"{entry.kind[:-1].capitalize()}: {wording.plain(describe(entry))}")
     if entry.kind == "recordings":
         st.markdown("Decompositions made from it cannot be opened without it.")
     if entry.kind == "decompositions":

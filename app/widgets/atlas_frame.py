@@ -5,8 +5,8 @@ from collections.abc import Callable
 import streamlit as st
 
 from app import pages
-from app.shell import glossary, resources, view_state
-from app.widgets import frame
+from app.shell import glossary, resources, tasks, view_state
+from app.widgets import frame, job_progress
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 ONE_MAP = "z over the units of this map; not a test over subjects."
@@ -127,3 +127,14 @@ def section(choices: dict[str, str], *, key: str, label: str = "Picture") -> str
     if chosen is not None and chosen != current:
         view_state.change(show=chosen)
     return chosen or current
+
+
+def offer_cortex(atlas: NetworkAtlas) -> None:
+    """Offer to lay out the cortex of an atlas that has none."""
+    job_progress.follow("lay_out", on_done=lambda job: view_state.notify("The cortex is laid out"))
+    if job_progress.is_active("lay_out"):
+        return
+    st.caption("The units of this atlas have no places yet: until then, its layers are shown.")
+    if st.button("Lay out the cortex", icon=":material/grid_on:", key="atlas-lay-out"):
+        job_progress.start(tasks.lay_out(resources.workspace(), atlas=atlas.id))
+        st.rerun()

@@ -1,46 +1,20 @@
-"""What tells a page which cell of a heat map was clicked: Streamlit itself reports none.
+"""What the browser tells a page and Streamlit does not: clicked cells, its width, its mode.
 
-A heat map cannot be selected in plotly, so Streamlit's own events stay silent; the chart's click
-event is listened to instead. Nothing is drawn and nothing more is sent to the browser.
+Nothing is drawn. A heat map cannot be selected in plotly, so Streamlit's own events stay silent;
+the chart's click event is listened to instead.
 """
 
 from collections.abc import Callable
 
-import streamlit as st
-
+from app.figures.theme import Mode
 from app.shell import view_state
+from app.shell.components import component
 
-_JS = """
-export default function (component) {
-  const { data, parentElement, setTriggerValue } = component
-  let chart = null
-  const clicked = (event) => {
-    const point = event.points && event.points[0]
-    if (!point) return
-    const place = [point.x, point.y, point.z].map((v) => (typeof v === "number" ? v : null))
-    setTriggerValue("picked", { curve: point.curveNumber, place, at: Date.now() })
-  }
-  // A chart that plotly has already put away no longer has listeners to remove.
-  const leave = () => {
-    if (chart && chart.removeListener) chart.removeListener("plotly_click", clicked)
-  }
-  const attach = () => {
-    const found = document.querySelector(`.st-key-${data.chart} .js-plotly-plot`)
-    if (!found || !found.on || found === chart) return
-    leave()
-    chart = found
-    chart.on("plotly_click", clicked)
-  }
-  // The chart is loaded after this, and may be drawn anew.
-  const timer = setInterval(attach, 300)
-  attach()
-  return () => {
-    clearInterval(timer)
-    leave()
-  }
-}
-"""
-_component = st.components.v2.component("fnprune_cell_picker", css="", js=_JS)
+_cell_picker = component("cell_picker")
+_IS_NARROW = "is the browser narrow"
+_WIDTH = 640  # CSS pixels, as in the styles of `frame`
+_narrow = component("narrow")
+_mode_watch = component("mode_watch")
 
 
 def pick_cells(
@@ -60,4 +34,22 @@ def pick_cells(
         if event:
             on_pick(int(event["curve"]), tuple(event["place"]))
 
-    _component(key=key, data={"chart": chart}, on_picked_change=picked)
+    _cell_picker(key=key, data={"chart": chart}, on_picked_change=picked)
+
+
+def is_narrow() -> bool:
+    """Return whether the browser is narrow, and draw again once it says otherwise."""
+    narrow = bool(view_state.widget(_IS_NARROW))
+
+    def changed() -> None:
+        event = view_state.told("narrow", "changed")
+        if event:
+            view_state.remember(_IS_NARROW, bool(event["narrow"]))
+
+    _narrow(key="narrow", data={"narrow": narrow, "width": _WIDTH}, on_changed_change=changed)
+    return narrow
+
+
+def watch_mode(mode: Mode) -> None:
+    """Run the page again once the browser shows another mode than `mode`; draws nothing."""
+    _mode_watch(key="mode-watch", data={"mode": mode}, on_changed_change=lambda: None)

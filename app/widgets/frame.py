@@ -1,57 +1,25 @@
 """Widgets that pages share: frame and context bar, pictures, progress, errors, empty states."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
-from app.figures import Picture
+from app import pages
 from app.figures.theme import PALETTES, Mode, Palette
-from app.mode_watch import watch_mode
 from app.shell import glossary, resources, view_state
 from app.shell.caches.colours import palette_of
-from app.shell.jobs import Failure, Job, describe_error
-from app.shell.tasks import Task
+from app.shell.jobs import Failure, describe_error
 from app.shell.wording import count, duration, plain, sentence, size
-from app.widgets import downloads
+from app.widgets.browser_events import watch_mode
+from fnprune_core.assets import asset
 from fnprune_core.errors import ArtifactNotFoundError, FnpruneError
 from fnprune_core.models.language_model import Anatomy
 
-__all__ = ["count", "duration", "plain", "sentence", "size"]  # with this module's own
-
-START, RECORD, DECOMPOSE = (
-    "start/page.py",
-    "recording/record_page.py",
-    "recording/decompose_page.py",
-)
-ATLAS, PRUNE = "atlas/networks/page.py", "pruning/lab/page.py"
-
-_POLL_S = 0.8
-_CHART = {
-    "displaylogo": False,
-    "toImageButtonOptions": {"format": "svg", "filename": "fnprune"},
-    "displayModeBar": True,
-    "modeBarButtons": [["toImage"]],
-}
-# Keyed containers only: what the theme's settings cannot say.
-_CSS = """<style>
-.st-key-context {border-bottom: 1px solid var(--st-border-color, #8883); padding-bottom: .15rem;}
-.st-key-context p {font-size: .86rem;}
-.st-key-atlas-bar {gap: .1rem .35rem;}
-.st-key-atlas-bar p {font-size: .9rem;}
-.st-key-picker {margin-bottom: .6rem;}
-.js-plotly-plot .modebar, .st-key-mode-watch {display: none;}
-[class*="st-key-gallery"] {overflow: auto;}
-@media (max-width: 640px) {
-  .st-key-context {gap: 0 .25rem;}
-  .st-key-picker [data-testid="stButton"] p {display: none;}
-  [class*="-picture-note"] {flex-wrap: wrap !important;}
-  [class*="-picture-note"] > :first-child {flex: 1 1 100% !important;}
-}
-</style>"""
+START, RECORD, DECOMPOSE = pages.path("start"), pages.path("record"), pages.path("decompose")
+ATLAS, PRUNE = pages.path("atlas"), pages.path("prune")
 
 
 def palette() -> Palette:
@@ -66,7 +34,7 @@ def palette() -> Palette:
 
 def frame() -> None:
     """Draw what every page begins with."""
-    st.html(_CSS)
+    st.html(asset("styles/frame.css"))
     watch_mode(palette().mode)
     for text in view_state.notices():
         st.toast(text, icon=":material/check:")
@@ -151,43 +119,6 @@ def _manifest(kind: str, id: str) -> dict[str, Any] | None:
         return None
 
 
-def picture(shown: Picture, *, key: str, note: bool = True, made: str = "", **options: Any) -> Any:
-    """Draw a picture, the sentence that says what it shows, and its numbers on request.
-
-    Parameters
-    ----------
-    made : str, optional
-        Python that makes its numbers again (`recipes.code`); given, the page offers it together
-        with the artifact's provenance.
-    """
-    event = st.plotly_chart(
-        shown.figure,
-        theme=None,
-        config=_CHART,
-        key=key,
-        alt=shown.alternative,
-        **options,
-    )
-    if note:
-        with st.container(
-            horizontal=True,
-            wrap=False,
-            gap="small",
-            vertical_alignment="center",
-            key=f"{key}-picture-note",
-        ):
-            st.caption(plain(shown.alternative), width="stretch")
-            numbers = st.popover(
-                "Numbers", type="tertiary", key=f"{key}-numbers", on_change="rerun"
-            )
-            if numbers.open:
-                with numbers:
-                    downloads.numbers(shown, key=key, canvas=palette().canvas)
-            if made:
-                downloads.provenance(made, key=key)
-    return event
-
-
 def error(failure: Failure) -> None:
     """Say what went wrong and what to do."""
     text = f"**{sentence(failure.message)}**"
@@ -240,130 +171,6 @@ def no_networks() -> None:
         page=START,
         icon="neurology",
     )
-
-
-def start(task: Task) -> None:
-    """Submit a job and watch it."""
-    job = resources.jobs().submit(task.kind, task.function, inputs=task.inputs, title=task.title)
-    view_state.change(job=job)
-
-
-def job_of(*kinds: str) -> Job | None:
-    """Return the job of these kinds that this view watches: its own, else one under way."""
-    manager = resources.jobs()
-    own = manager.job(view_state.view().job)
-    if own is not None and own.kind in kinds:
-        return own
-    for job in manager.active():
-        if job.kind in kinds:
-            view_state.change(job=job.id)
-            return job
-    return None
-
-
-def follow(*kinds: str, on_done: Callable[[Job], None]) -> Job | None:
-    """Draw the progress of the page's job; when it has ended, take its result once."""
-    job = job_of(*kinds)
-    if job is None:
-        return None
-    if job.is_active:
-        watch(job.id)
-    elif job.state == "failed" and job.failure is not None:
-        error(job.failure)
-    elif job.state == "cancelled":
-        st.info("Stopped. What was finished is kept.", icon=":material/stop_circle:")
-    elif job.state == "done" and view_state.take_once(job.id, job.number):
-        on_done(job)
-        st.rerun()
-    return job
-
-
-def is_active(*kinds: str) -> bool:
-    """Whether the page's job is queued or running."""
-    job = job_of(*kinds)
-    return job is not None and job.is_active
-
-
-def watch(job_id: str) -> None:
-    """Poll a job in a fragment of its own; the page reruns once when it has ended."""
-    st.fragment(_progress, run_every=_POLL_S)(job_id)
-
-
-def _progress(job_id: str) -> None:
-    job = resources.jobs().job(job_id)
-    if job is not None and job.is_active:
-        draw_progress(job)
-    else:
-        st.rerun()
-
-
-def draw_progress(job: Job) -> None:
-    """Draw one job's progress with time left and a button to stop it."""
-    with st.container(border=True, gap="small"):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"**{plain(job.title)}**", width="stretch")
-            st.button(
-                "Stop",
-                icon=":material/stop:",
-                key=f"stop-{job.id}",
-                on_click=resources.jobs().cancel,
-                args=(job.id,),
-            )
-        st.progress(job.progress.fraction if job.progress else 0.0)
-        st.caption(_progress_text(job))
-
-
-def _progress_text(job: Job) -> str:
-    if job.state == "queued":
-        return f"Waiting: number {job.queue_position} in the queue."
-    now = job.progress
-    if now is None:
-        return f"Starting, {duration(job.seconds)} so far."
-    parts = [f"{now.stage.capitalize()}: {now.done:,} of {now.total:,} {now.unit}"]
-    if now.seconds_left is not None and now.done < now.total:
-        parts.append(f"about {duration(now.seconds_left)} left in this step")
-    parts.append(f"{duration(job.seconds)} so far")
-    return " · ".join(parts)
-
-
-def tiles(atlas_id: str, networks: Sequence[int] | None = None) -> list[dict[str, Any]]:
-    """Return what the gallery shows of an atlas, at the view's threshold.
-
-    Parameters
-    ----------
-    networks : sequence of int, optional
-        Those to show, in order; all by number if not given.
-    """
-    view = view_state.view()
-    images = resources.thumbnails(atlas_id, view.z, palette().mode)
-    dropped = set(view.dropped) if atlas_id == view.atlas else set()
-    rows = resources.network_table(atlas_id).to_dict("records")
-    shown = range(len(rows)) if networks is None else networks
-    return [_tile(atlas_id, k, rows[k], images[k], is_dropped=k in dropped) for k in shown]
-
-
-def _tile(
-    atlas_id: str, network: int, row: dict[Any, Any], image: str, *, is_dropped: bool
-) -> dict[str, Any]:
-    name = resources.network_name(atlas_id, network)
-    trust = [
-        f"{sign} {row[column]:.2f}"
-        for column, sign in (("reproducibility", "r"), ("stability", "Iq"))
-        if row.get(column, np.nan) == row.get(column, np.nan)
-    ]
-    facts = [f"L{row['peak_layer']}", *trust[:1], f"{row['variance_alone']:.1%}"]
-    return {
-        "network": network,
-        "image": image,
-        "name": name,
-        "facts": " · ".join(facts),
-        "title": (
-            f"Network {network}, {name}: {row['top_domain_share']:.0%} of its energy in "
-            f"{row['top_domain']}, peak in layer {row['peak_layer']}, {' '.join(trust)}, alone "
-            f"{row['variance_alone']:.2%} of variance" + (", dropped" if is_dropped else "")
-        ),
-        "dropped": is_dropped,
-    }
 
 
 def steps() -> None:

@@ -3,115 +3,13 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import streamlit as st
+import numpy as np
 
-from app.shell import view_state
+from app.shell import resources, view_state
+from app.shell.components import component
+from app.widgets.frame import palette
 
-_CSS = """
-.gallery {
-  display: grid;
-  grid-template-columns: repeat(auto-fill, minmax(118px, 1fr));
-  gap: 6px;
-  padding: 2px;
-}
-.gallery.tall { max-height: 760px; overflow-y: auto; scrollbar-width: thin; }
-@media (max-width: 640px) {
-  .gallery, .gallery.tall { max-height: 216px; overflow-y: auto; }
-}
-.tile {
-  all: unset;
-  box-sizing: border-box;
-  cursor: pointer;
-  border: 1px solid var(--st-border-color);
-  border-radius: var(--st-base-radius);
-  background: var(--st-background-color);
-  overflow: hidden;
-  display: flex;
-  flex-direction: column;
-}
-.tile:hover { border-color: var(--st-text-color); }
-.tile:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 1px; }
-.tile[aria-pressed="true"] { outline: 2px solid var(--st-link-color); border-color: transparent; }
-.tile img { width: 100%; aspect-ratio: 2 / 1; image-rendering: pixelated; display: block; }
-.tile.dropped img { filter: grayscale(1); opacity: 0.35; }
-.label {
-  display: flex;
-  justify-content: space-between;
-  gap: 4px;
-  padding: 2px 6px 3px;
-  font-family: var(--st-font);
-  font-size: 12px;
-  color: var(--st-text-color);
-  white-space: nowrap;
-}
-.label span:last-child, .facts {
-  color: var(--st-gray-text-color);
-  overflow: hidden;
-  text-overflow: ellipsis;
-}
-.label .number { font-weight: 600; }
-.label span:last-child { flex: 1; }
-.facts {
-  padding: 0 6px 3px;
-  font-family: var(--st-font);
-  font-size: 11px;
-  white-space: nowrap;
-}
-.tile.dropped .number { text-decoration: line-through; }
-"""
-_JS = """
-export default function (component) {
-  const { data, parentElement, setTriggerValue } = component
-  let root = parentElement.querySelector(".gallery")
-  if (!root) {
-    root = document.createElement("div")
-    root.className = "gallery"
-    root.setAttribute("role", "group")
-    parentElement.appendChild(root)
-  }
-  root.setAttribute("aria-label", data.name)
-  root.classList.toggle("tall", data.tall)
-  while (root.children.length > data.tiles.length) root.lastChild.remove()
-  data.tiles.forEach((tile, index) => {
-    let button = root.children[index]
-    if (!button) {
-      button = document.createElement("button")
-      button.type = "button"
-      const image = document.createElement("img")
-      image.alt = ""
-      const label = document.createElement("span")
-      label.className = "label"
-      const number = document.createElement("span")
-      number.className = "number"
-      label.append(number, document.createElement("span"))
-      const facts = document.createElement("span")
-      facts.className = "facts"
-      button.append(image, label, facts)
-      root.appendChild(button)
-    }
-    const image = button.querySelector("img")
-    if (image.getAttribute("src") !== tile.image) image.src = tile.image
-    const [number, name] = button.querySelectorAll(".label span")
-    number.textContent = tile.network
-    name.textContent = tile.name
-    button.querySelector(".facts").textContent = tile.facts
-    button.className = tile.dropped ? "tile dropped" : "tile"
-    button.title = tile.title
-    button.setAttribute("aria-label", tile.title)
-    const selected = tile.network === data.selected
-    button.setAttribute("aria-pressed", String(selected))
-    if (selected && root.dataset.shown !== String(tile.network)) {
-      root.dataset.shown = String(tile.network)
-      const below = button.offsetTop - root.offsetTop
-      if (below < root.scrollTop || below > root.scrollTop + root.clientHeight - 80) {
-        root.scrollTop = below - root.clientHeight / 2
-      }
-    }
-    button.onclick = () => setTriggerValue("picked", tile.network)
-  })
-}
-"""
-_component = st.components.v2.component("fnprune_gallery", css=_CSS, js=_JS)
+_component = component("gallery")
 
 
 def gallery(
@@ -145,3 +43,43 @@ def gallery(
         data={"tiles": list(tiles), "selected": selected, "name": name, "tall": tall},
         on_picked_change=picked,
     )
+
+
+def tiles(atlas_id: str, networks: Sequence[int] | None = None) -> list[dict[str, Any]]:
+    """Return what the gallery shows of an atlas, at the view's threshold.
+
+    Parameters
+    ----------
+    networks : sequence of int, optional
+        Those to show, in order; all by number if not given.
+    """
+    view = view_state.view()
+    images = resources.thumbnails(atlas_id, view.z, palette().mode)
+    dropped = set(view.dropped) if atlas_id == view.atlas else set()
+    rows = resources.network_table(atlas_id).to_dict("records")
+    shown = range(len(rows)) if networks is None else networks
+    return [_tile(atlas_id, k, rows[k], images[k], is_dropped=k in dropped) for k in shown]
+
+
+def _tile(
+    atlas_id: str, network: int, row: dict[Any, Any], image: str, *, is_dropped: bool
+) -> dict[str, Any]:
+    name = resources.network_name(atlas_id, network)
+    trust = [
+        f"{sign} {row[column]:.2f}"
+        for column, sign in (("reproducibility", "r"), ("stability", "Iq"))
+        if row.get(column, np.nan) == row.get(column, np.nan)
+    ]
+    facts = [f"L{row['peak_layer']}", *trust[:1], f"{row['variance_alone']:.1%}"]
+    return {
+        "network": network,
+        "image": image,
+        "name": name,
+        "facts": " · ".join(facts),
+        "title": (
+            f"Network {network}, {name}: {row['top_domain_share']:.0%} of its energy in "
+            f"{row['top_domain']}, peak in layer {row['peak_layer']}, {' '.join(trust)}, alone "
+            f"{row['variance_alone']:.2%} of variance" + (", dropped" if is_dropped else "")
+        ),
+        "dropped": is_dropped,
+    }

@@ -5,10 +5,10 @@ from typing import Any
 
 import streamlit as st
 
-from app.shell import view_state
+from app.shell import view_state, wording
 from app.shell.caches import embedding as cache
 from app.widgets import atlas_frame, frame, pinned_units
-from app.widgets.gallery import gallery
+from app.widgets.gallery import gallery, tiles
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 MOST_ROWS = 500
@@ -60,7 +60,7 @@ def selected_units(atlas: NetworkAtlas, rows: list[int], *, z: float, unit_page:
         st.caption("Draw around units with the mouse to list them here.")
         return
     table = cache.unit_table(atlas.id, z, rows)
-    st.subheader(frame.count(len(table), "unit") + " selected", anchor=False)
+    st.subheader(wording.count(len(table), "unit") + " selected", anchor=False)
     pinned_units.buttons(table["unit"], key="embedding-pins")
     network_buttons(atlas, Counter(int(k) for k in table["network"]))
     if len(table) > MOST_ROWS:
@@ -113,13 +113,15 @@ def network_buttons(atlas: NetworkAtlas, units: Counter[int]) -> None:
     shown = counts.most_common(MOST_BUTTONS)
     with st.container(horizontal=True, gap="xsmall"):
         for network, number in shown:
-            name = frame.plain(atlas_frame.label(atlas.id, network))
-            if st.button(f"{name}: {frame.count(number, 'unit')}", key=f"embedding-open-{network}"):
+            name = wording.plain(atlas_frame.label(atlas.id, network))
+            if st.button(
+                f"{name}: {wording.count(number, 'unit')}", key=f"embedding-open-{network}"
+            ):
                 atlas_frame.select(network)
                 st.switch_page(frame.ATLAS)
     rest = []
     if len(counts) > MOST_BUTTONS:
-        others = frame.count(len(counts) - MOST_BUTTONS, "more network")
+        others = wording.count(len(counts) - MOST_BUTTONS, "more network")
         rest.append(f"{counts.total() - sum(n for _, n in shown):,} in {others}")
     if units[-1]:
         rest.append(f"{units[-1]:,} in no network at this threshold")
@@ -129,10 +131,10 @@ def network_buttons(atlas: NetworkAtlas, units: Counter[int]) -> None:
 
 def thumbnails(atlas: NetworkAtlas, network: int, near: list[int]) -> None:
     """Draw the selected network and its neighbours as small pictures that can be picked."""
-    tiles = frame.tiles(atlas.id)
+    cards = tiles(atlas.id)
     st.subheader("Nearest to it", anchor=False)
     gallery(
-        [tiles[k] for k in (network, *near)],
+        [cards[k] for k in (network, *near)],
         selected=network,
         key="embedding-near",
         name="The selected network and its nearest",

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.shell import resources, tasks, view_state
-from app.widgets import frame
+from app.widgets import job_progress
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.models.language_model import LanguageModel
 
@@ -27,14 +27,16 @@ def loaded(*, needed_for: str, key: str) -> LanguageModel | None:
     source = view_state.view().model
     held = resources.language_model(source)
     if held is None:
-        frame.follow("load", on_done=lambda job: view_state.notify(f"{job.result.name} is loaded"))
-        if not frame.is_active("load"):
+        job_progress.follow(
+            "load", on_done=lambda job: view_state.notify(f"{job.result.name} is loaded")
+        )
+        if not job_progress.is_active("load"):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.button(
                     "Load the model",
                     icon=":material/download:",
                     key=f"{key}-load",
-                    on_click=lambda: frame.start(tasks.load(resources.shelf(), source)),
+                    on_click=lambda: job_progress.start(tasks.load(resources.shelf(), source)),
                 )
                 st.caption(f"The model is not in memory yet; it is needed {needed_for}.")
     return held

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.shell import resources, view_state
+from app.shell import resources, view_state, wording
 from app.shell.jobs import describe_error
 from app.widgets import frame
 from fnprune_core.atlas.network_atlas import NetworkAtlas
@@ -98,7 +98,7 @@ def buttons(units: Iterable[int], *, key: str) -> None:
             args=(chosen,), disabled=not pinned,
         )  # fmt: skip
         if pinned:
-            st.caption(f"{frame.count(len(pinned), 'unit')} of them pinned")
+            st.caption(f"{wording.count(len(pinned), 'unit')} of them pinned")
 
 
 def show(atlas: NetworkAtlas) -> None:
@@ -176,7 +176,7 @@ def _list(atlas: NetworkAtlas) -> None:
     beyond = [unit for unit in (*view.stay, *view.go) if unit >= n]
     if beyond:
         st.warning(
-            f"{frame.count(len(beyond), 'pinned unit')} of a link are not in this model.",
+            f"{wording.count(len(beyond), 'pinned unit')} of a link are not in this model.",
             icon=":material/warning:",
         )
         st.button("Take these pins away", on_click=unpin, args=(beyond,))
@@ -201,7 +201,7 @@ def _list(atlas: NetworkAtlas) -> None:
     chosen = [int(shown["unit"].iloc[i]) for i in event["selection"]["rows"] if i < len(shown)]
     with st.container(horizontal=True, gap="xsmall"):
         st.button(
-            f"Unpin the {frame.count(len(chosen), 'selected unit')}",
+            f"Unpin the {wording.count(len(chosen), 'selected unit')}",
             icon=":material/keep_off:",
             on_click=unpin,
             args=(chosen,),

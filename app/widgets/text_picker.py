@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.shell import resources
+from app.shell import resources, wording
 from app.shell.jobs import describe_error
 from app.shell.text_choice import ROW_SUFFIXES, TextChoice, columns_of
 from app.widgets import frame
@@ -121,6 +121,6 @@ def _describe(choice: TextChoice) -> None:
     counts: dict[str, int] = {}
     for document in found:
         counts[document.domain] = counts.get(document.domain, 0) + 1
-    parts = [f"{frame.plain(name)} ({number})" for name, number in counts.items()]
+    parts = [f"{wording.plain(name)} ({number})" for name, number in counts.items()]
     shown = ", ".join(parts[:8]) + (" and more" if len(parts) > 8 else "")
-    st.caption(f"{frame.count(len(found), 'document')}: {shown}")
+    st.caption(f"{wording.count(len(found), 'document')}: {shown}")

@@ -6,171 +6,22 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
 from app.figures.markup import LEAST_SHARE, MAX_OPACITY, STRONG_SHARE, visible
 from app.figures.theme import rgb
 from app.shell import resources, view_state
+from app.shell.caches import networks
 from app.shell.caches.probe import usual_strength
+from app.shell.components import component
 from app.widgets.bar_list import bar_list
 from app.widgets.frame import palette
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.texts.token_pieces import spans_of
 
-_TOKENS_CSS = """
-.tokens {
-  position: relative;
-  overflow-y: auto;
-  scrollbar-width: thin;
-  padding: 2px 4px;
-  font-family: var(--st-code-font);
-  font-size: 0.9rem;
-  line-height: 1.9;
-  white-space: pre-wrap;
-  overflow-wrap: anywhere;
-  color: var(--st-text-color);
-}
-.token { cursor: pointer; border-radius: 2px; }
-.token:hover { box-shadow: 0 0 0 1px var(--st-border-color); }
-.token:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 1px; }
-.token[aria-selected="true"] { outline: 2px solid var(--st-link-color); outline-offset: 1px; }
-.token.marked { font-weight: 700; }
-.break { opacity: 0.4; }
-"""
-# Text of the model's own only ever goes through textContent: markup stays text.
-_TOKENS_JS = """
-const SPACE = { " ": "space", "\\n": "line break", "\\t": "tab" }
-
-function draw(root, data) {
-  const rows = document.createDocumentFragment()
-  data.pieces.forEach((piece, index) => {
-    const token = document.createElement("span")
-    token.className = "token"
-    token.dataset.index = index
-    token.tabIndex = -1
-    token.setAttribute("role", "option")
-    piece.split("\\n").forEach((line, number) => {
-      if (number) {
-        const sign = document.createElement("span")
-        sign.className = "break"
-        sign.textContent = "↵"
-        token.append(sign, "\\n")
-      }
-      if (line) token.append(line)
-    })
-    const value = data.values[index]
-    let tip = "left out: dummy token"
-    if (value !== null) {
-      const share = data.limit > 0 ? Math.min(Math.abs(value) / data.limit, 1) : 0
-      const colour = data.hues ? data.hues[index] : value > 0 ? data.hot : data.cold
-      if (share > data.least) {
-        token.style.background = `rgba(${colour.join(",")},${(share * data.opacity).toFixed(3)})`
-      }
-      if (share > data.strong) {
-        token.style.borderBottom =
-          `2px ${value > 0 ? "solid" : "dashed"} rgb(${colour.join(",")})`
-      }
-      tip = value.toFixed(2)
-    }
-    if (data.tips) tip += `, ${data.tips[index]}`
-    token.title = `token ${data.places[index]}: ${tip}`
-    const name = SPACE[piece] || piece.trim() || "white space"
-    token.setAttribute("aria-label", `${name}, ${token.title}`)
-    rows.append(token)
-  })
-  data.marks.forEach((index) => rows.children[index]?.classList.add("marked"))
-  root.replaceChildren(rows)
-}
-
-// The token of the line above or below that lies nearest
-function across(root, from, down) {
-  const here = from.getBoundingClientRect()
-  const middle = (here.left + here.right) / 2
-  let best = from, least = Infinity, line = null
-  for (let t = from; t; t = down ? t.nextElementSibling : t.previousElementSibling) {
-    const box = t.getBoundingClientRect()
-    const beyond = down ? box.top - here.top : here.top - box.top
-    if (beyond < here.height / 2) continue
-    if (line === null) line = box.top
-    if (Math.abs(box.top - line) > here.height / 2) break
-    const distance = Math.abs((box.left + box.right) / 2 - middle)
-    if (distance < least) [best, least] = [t, distance]
-  }
-  return best
-}
-
-function reached(root, from, key) {
-  if (key === "ArrowRight") return from.nextElementSibling
-  if (key === "ArrowLeft") return from.previousElementSibling
-  if (key === "ArrowDown" || key === "ArrowUp") return across(root, from, key === "ArrowDown")
-  if (key === "Home") return root.firstElementChild
-  if (key === "End") return root.lastElementChild
-  return undefined
-}
-
-function enter(root, token) {
-  root.querySelectorAll('.token[tabindex="0"]').forEach((each) => (each.tabIndex = -1))
-  if (token) token.tabIndex = 0
-}
-
-export default function (component) {
-  const { data, parentElement, setTriggerValue } = component
-  let root = parentElement.querySelector(".tokens")
-  if (!root) {
-    root = document.createElement("div")
-    root.className = "tokens"
-    root.setAttribute("role", "listbox")
-    root.setAttribute("aria-orientation", "horizontal")
-    parentElement.appendChild(root)
-  }
-  root.setAttribute("aria-label", data.name)
-  root.style.maxHeight = data.height ? `${data.height}px` : ""
-  const isNew = root.dataset.version !== data.version
-  if (isNew) {
-    draw(root, data)
-    root.dataset.version = data.version
-    root.scrollTop = 0
-  }
-  const pick = (token) => setTriggerValue("picked", Number(token.dataset.index))
-  root.onclick = (event) => {
-    const token = event.target.closest(".token")
-    if (token) pick(token)
-  }
-  root.onkeydown = (event) => {
-    const token = event.target.closest(".token")
-    if (!token || event.ctrlKey || event.metaKey || event.altKey) return
-    const isPick = event.key === "Enter" || event.key === " "
-    const next = isPick ? undefined : reached(root, token, event.key)
-    if (!isPick && next === undefined) return
-    event.preventDefault()
-    event.stopPropagation()  // the page's own keys also listen to arrows
-    if (isPick) pick(token)
-    else if (next) {
-      enter(root, next)
-      next.focus()
-    }
-  }
-  root.querySelectorAll('[aria-selected="true"]').forEach((each) => {
-    each.setAttribute("aria-selected", "false")
-  })
-  const chosen = data.selected === null ? null : root.children[data.selected]
-  if (chosen) {
-    chosen.setAttribute("aria-selected", "true")
-    if (isNew || root.dataset.shown !== String(data.selected)) {
-      enter(root, chosen)
-      const below = chosen.offsetTop
-      if (below < root.scrollTop || below > root.scrollTop + root.clientHeight - 40) {
-        root.scrollTop = below - root.clientHeight / 2
-      }
-    }
-  } else if (isNew || !root.querySelector('.token[tabindex="0"]')) {
-    enter(root, root.firstElementChild)
-  }
-  root.dataset.shown = String(data.selected)
-}
-"""
-_tokens = st.components.v2.component("fnprune_reader", css=_TOKENS_CSS, js=_TOKENS_JS)
+_tokens = component("reader")
 
 
 def reader(  # noqa: PLR0913 - a widget's options, as Streamlit's own have them
@@ -338,3 +189,8 @@ def token_networks(
 
 def _select(network: int) -> None:
     view_state.change(network=network)
+
+
+def session_titles(tokens: pd.DataFrame) -> list[str]:
+    """Return what each session is: its number, domain and document."""
+    return networks.titles_of(tokens)

@@ -8,12 +8,13 @@ import streamlit as st
 
 from app.figures.markup import token_strip
 from app.figures.two_texts import divergence_course, next_tokens, quoted
-from app.shell import recipes, resources, view_state
+from app.shell import recipes, resources, view_state, wording
 from app.shell.caches import generations as cache
 from app.shell.generation_tasks import Written
 from app.shell.jobs import Job
 from app.shell.wording import plain
-from app.widgets import frame
+from app.widgets import frame, job_progress
+from app.widgets.picture import draw_picture
 from app.widgets.token_reader import reader
 from fnprune_core.evaluation.generation import repeated_share
 from fnprune_core.evaluation.side_by_side import BOTH, DENSE, PRUNED, SideBySide
@@ -64,7 +65,7 @@ def _live(job_id: str, titles: Titles) -> None:
     if job is None or not job.is_active:
         st.rerun()
     else:
-        frame.draw_progress(job)
+        job_progress.draw_progress(job)
         so_far(job, titles)
 
 
@@ -155,7 +156,7 @@ def _text(found: SideBySide, whose: str, colouring: str, titles: Titles) -> None
             height=340,
             name=f"Text of the {name.lower()}, tokens coloured by {colouring}",
         )
-    facts = [_STOPS[written.stop], frame.count(written.n_tokens, "token") + "."]
+    facts = [_STOPS[written.stop], wording.count(written.n_tokens, "token") + "."]
     facts.append(f"Mean surprise {surprise.mean():.2f} nats.")
     repeated = repeated_share(written.token_ids)
     if repeated >= _NOTABLE_REPETITION:
@@ -206,7 +207,7 @@ def _picked(found: SideBySide, titles: Titles) -> None:
         f"{titles.names[whose].lower()}’s text up to token {token}."
     )
     ids, log_p = found.expected[whose].candidates(token)
-    frame.picture(
+    draw_picture(
         next_tokens(
             [found.words[int(i)] for i in ids],
             np.exp(log_p),
@@ -226,7 +227,7 @@ def _course(found: SideBySide, titles: Titles) -> None:
         f"Both models read the {titles.names[whose].lower()}’s text, token by token. "
         "Press a token of the other text to see that one."
     )
-    frame.picture(
+    draw_picture(
         divergence_course(
             expected.divergence,
             found.pieces[whose],

@@ -6,7 +6,7 @@ is filled so that each cell holds one unit. The same network then sits at the sa
 neighbouring layers, and the model becomes a volume (x, y, layer).
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,20 @@ from scipy.ndimage import gaussian_filter
 from scipy.optimize import linear_sum_assignment
 from sklearn.manifold import MDS
 
+from fnprune_core.atlas.network_atlas import open_atlas
 from fnprune_core.decomposition.stability import absolute_correlation
 from fnprune_core.errors import CorruptArtifactError, SettingsError
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
-from fnprune_core.storage import MANIFEST, manifest_of, new_folder, read_manifest, write_json
+from fnprune_core.storage import (
+    MANIFEST,
+    Workspace,
+    artifact_id,
+    manifest_of,
+    new_folder,
+    read_manifest,
+    write_json,
+)
 
 SHARPNESS = 8.0
 _ARRAYS = "cortex.safetensors"
@@ -367,3 +376,36 @@ def smoothed(volume: NDArray[np.floating], *, sigma: float = 1.0) -> NDArray[np.
     """
     magnitude = np.nan_to_num(np.abs(volume), nan=0.0)
     return np.asarray(gaussian_filter(magnitude, sigma=sigma), dtype=np.float32)
+
+
+def cortex_id(decomposition_id: str) -> str:
+    """Return the id of the cortex that belongs to a decomposition."""
+    return artifact_id("layouts", {"decomposition_id": decomposition_id, **asdict(Refinement())})
+
+
+def has_cortex(workspace: Workspace, decomposition_id: str) -> bool:
+    """Whether a decomposition's units were laid out."""
+    return workspace.has("layouts", cortex_id(decomposition_id))
+
+
+def open_cortex(workspace: Workspace, decomposition_id: str) -> Cortex | None:
+    """Return where a decomposition's units sit, or None if they were not laid out yet."""
+    if not has_cortex(workspace, decomposition_id):
+        return None
+    return Cortex.load(workspace.folder("layouts", cortex_id(decomposition_id)))
+
+
+def lay_out(
+    workspace: Workspace,
+    decomposition_id: str,
+    *,
+    progress: Progress = ignore,
+    cancel: CancelToken = NEVER,
+) -> str:
+    """Give every unit its place in the cortex of a decomposition; return the cortex's id."""
+    atlas = open_atlas(workspace, decomposition_id)
+    id = cortex_id(atlas.id)
+    if not workspace.has("layouts", id):
+        cortex = build_cortex(atlas.maps, atlas.layout, progress=progress, cancel=cancel)
+        cortex.save(workspace.folder("layouts", id), {"decomposition_id": atlas.id})
+    return id

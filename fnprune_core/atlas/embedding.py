@@ -20,8 +20,7 @@ from safetensors.numpy import load_file, save_file
 from sklearn.manifold import trustworthiness
 from sklearn.neighbors import NearestNeighbors
 
-from fnprune_core.artifacts import open_atlas
-from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.atlas.network_atlas import NetworkAtlas, open_atlas
 from fnprune_core.decomposition.stability import absolute_correlation
 from fnprune_core.errors import CorruptArtifactError, SettingsError
 from fnprune_core.models.layout import UnitLayout

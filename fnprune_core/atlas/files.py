@@ -1,15 +1,87 @@
 """An atlas as files that neuroimaging tools open."""
 
+import json
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
-from fnprune_core.artifacts import open_atlas, open_cortex
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fnprune_core.atlas.annotation_files import Annotations, shielded
 from fnprune_core.atlas.annotations import read_annotations
+from fnprune_core.atlas.cortex import open_cortex
 from fnprune_core.atlas.decoding import suggested_name
-from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas
+from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas, open_atlas
 from fnprune_core.atlas.volumes import volume_files
 from fnprune_core.atlas.voxels import VoxelGrid, grid_of
 from fnprune_core.errors import StorageError
 from fnprune_core.storage import Workspace, new_folder, storage_errors
+
+
+def networks_table(
+    atlas: NetworkAtlas, names: Sequence[str], said: Annotations, *, z: float
+) -> pd.DataFrame:
+    """Return one row a network: what it is called and noted to be, and its numbers."""
+    table = atlas.table()
+    table.insert(1, "name", [shielded(name) for name in names])
+    table[f"units_above_{z:g}"] = (np.abs(atlas.maps) > z).sum(axis=1)
+    notes = [said.of(k) for k in range(atlas.n_networks)]
+    table["tags"] = [shielded("; ".join(each.tags)) for each in notes]
+    table["note"] = [shielded(each.note) for each in notes]
+    return table
+
+
+def members_table(atlas: NetworkAtlas, *, z: float) -> pd.DataFrame:
+    """Return one row for each unit of each network, strongest first: network, layer, unit, z."""
+    network, unit = np.nonzero(np.abs(atlas.maps) > z)
+    values = atlas.maps[network, unit]
+    layer, index = atlas.layout.locate(unit)
+    order = np.lexsort((-np.abs(values), network))
+    table = pd.DataFrame({"network": network, "layer": layer, "unit": index, "z": values})
+    return table.iloc[order].reset_index(drop=True)
+
+
+def units_table(
+    atlas: NetworkAtlas, units: NDArray[np.integer], values: NDArray[np.floating]
+) -> pd.DataFrame:
+    """Return one row for each of some flat units: layer, unit, and its of `values` (n_units,)."""
+    layer, index = atlas.layout.locate(units)
+    return pd.DataFrame({"layer": layer, "unit": index, "value": values[units]})
+
+
+def time_courses_csv(atlas: NetworkAtlas, networks: Sequence[int]) -> Iterator[str]:
+    """Yield the lines of a table of time courses: one row a token, one column a network.
+
+    A token is written as a JSON string: its quotes keep spaces, line ends and formulas as text.
+    """
+    tokens = atlas.tokens
+    head = ["session", "position", "domain", "document", "is_dummy", "token"]
+    yield ",".join([*head, *(f"network_{atlas.check_network(k)}" for k in networks)]) + "\n"
+    columns = zip(
+        tokens["session"].tolist(),
+        tokens["position"].tolist(),
+        tokens["domain"].astype(str),
+        tokens["document"].astype(str),
+        tokens["is_dummy"].astype(int).tolist(),
+        tokens["text"].astype(str),
+        atlas.time_courses[list(networks)].T.tolist(),
+        strict=True,
+    )
+    for session, position, domain, document, is_dummy, text, strengths in columns:
+        texts = (shielded(domain), shielded(document))
+        quoted = json.dumps(text, ensure_ascii=False)
+        cells = chain(
+            (str(session), str(position), *(_cell(each) for each in texts), str(is_dummy)),
+            (_cell(quoted),),
+            (f"{strength:.6g}" for strength in strengths),
+        )
+        yield ",".join(cells) + "\n"
+
+
+def _cell(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
 
 
 def network_names(workspace: Workspace, atlas: NetworkAtlas) -> list[str]:

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from fnprune_core.decomposition.group_ica import Decomposition
 from fnprune_core.errors import SettingsError
 from fnprune_core.models.layout import UnitLayout
+from fnprune_core.recording.recording import open_recording
+from fnprune_core.storage import Workspace
 
 DEFAULT_THRESHOLD = 3.0
 MOST_PASSAGES_OF_A_DOCUMENT = 2
@@ -384,3 +386,9 @@ class NetworkAtlas:
                 "units_above_3": above.sum(axis=1),
             }
         )
+
+
+def open_atlas(workspace: Workspace, decomposition_id: str) -> NetworkAtlas:
+    """Return the networks of a decomposition with their recording's tokens."""
+    decomposition = Decomposition.load(workspace.existing("decompositions", decomposition_id))
+    return NetworkAtlas(decomposition, open_recording(workspace, decomposition.recording_id).tokens)

@@ -14,14 +14,12 @@ from fnprune_core.decomposition.group_ica import Decomposition
 from fnprune_core.errors import FingerprintMismatchError, TextError
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
-from fnprune_core.recording.recording import (
-    Recording,
-    check_finite,
-    signals_of,
-    stacked_ids,
-)
-from fnprune_core.texts.cutting import Document, Windows, cut_windows
+from fnprune_core.recording.record import check_finite, signals_of
+from fnprune_core.recording.recording import Recording
+from fnprune_core.texts.cutting import cut_windows
+from fnprune_core.texts.documents import Document
 from fnprune_core.texts.token_pieces import pieces_of
+from fnprune_core.texts.windows import Windows, stacked_ids
 
 MAX_TOKENS = 4096
 # A longer text cannot be within the limit in any language; it is not worth tokenising.

@@ -1,5 +1,7 @@
-"""Atlases beside one another: apply one to another recording, match two."""
+"""Atlases: how far to trust one, apply it elsewhere, match two, write one as images."""
 
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,8 +11,11 @@ from fnprune_core.commands.options import Json, Where, workspace_at
 from fnprune_core.errors import SettingsError, TextError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from fnprune_core.matching.atlases import Likeness, Match
     from fnprune_core.matching.identities import Carried
+    from fnprune_core.reliability.results import Assessment
 
 BASES = {"auto": None, "maps": "maps", "courses": "time courses"}
 
@@ -26,7 +31,7 @@ def apply(
     as_json: Json = False,
 ) -> None:
     """Apply a saved atlas to another recording of its model by dual regression."""
-    from fnprune_core import workflows
+    from fnprune_core.atlas import network_atlas
     from fnprune_core.matching.dual_regression import applied_note, apply_atlas
     from fnprune_core.matching.identities import read_identities
 
@@ -39,7 +44,7 @@ def apply(
             maps="template" if keep_maps else "refitted",
             progress=progress,
         )
-    made = workflows.open_atlas(workspace, id).decomposition
+    made = network_atlas.open_atlas(workspace, id).decomposition
     r = [each.r for _, each in sorted(read_identities(workspace, id).items())]
     facts = {
         "id": id,
@@ -73,14 +78,14 @@ def match(
     as_json: Json = False,
 ) -> None:
     """Pair the networks of two atlases, and say how alike they are on the same texts."""
-    from fnprune_core import workflows
+    from fnprune_core.atlas import network_atlas
     from fnprune_core.matching import atlases
     from fnprune_core.matching.identities import carry_over
 
     if by not in BASES:
         raise SettingsError(f"--by must be one of {', '.join(BASES)}, got {by!r}.")
     workspace = workspace_at(where)
-    first, second = (workflows.open_atlas(workspace, id) for id in (atlas, other))
+    first, second = (network_atlas.open_atlas(workspace, id) for id in (atlas, other))
     found = atlases.match(first, second, by=BASES[by])  # type: ignore[arg-type]  # from the table
     same = found.identities(threshold=threshold)
     alike, why_not = None, ""
@@ -151,3 +156,89 @@ def _print_match(
         alone = found.unmatched(side)
         if alone:
             typer.echo(f"Unmatched in the {name}: {', '.join(map(str, alone))}.")
+
+
+#: What people read; the rest is in the JSON.
+SHOWN = (
+    "network",
+    "variance_alone",
+    "variance_left_out",
+    "kurtosis",
+    "reproducibility",
+    "reproducibility_sd",
+    "again_bootstrap",
+    "again_seeds",
+)
+
+
+def trust(
+    atlas: Annotated[str, typer.Argument(help="Id of a decomposition.")],
+    parts: Annotated[
+        str | None,
+        typer.Option(help="Which measures: halves,seeds,bootstrap,sizes,gaussian,shift; all."),
+    ] = None,
+    where: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Measure how far each network can be trusted; what is there already is found."""
+    from fnprune_core.atlas import network_atlas
+    from fnprune_core.reliability import assess
+
+    names = tuple(assess.PARTS)
+    if parts is not None:
+        names = assess.check_parts([name.strip() for name in parts.split(",") if name.strip()])
+    workspace = workspace_at(where)
+    opened = network_atlas.open_atlas(workspace, atlas)
+    with progress_bars(shown=not as_json) as progress:
+        made = assess.assess(workspace, opened.id, parts=names, progress=progress)
+    found = assess.open_assessment(workspace, opened.id)
+    table = assess.trust_table(opened, found)
+    if as_json:
+        print_json({**asdict(made), **_summary(found), "networks": table.to_dict("records")})
+        return
+    shown = table[[name for name in table if name in SHOWN]]
+    print_table("Trust in each network", shown.columns.tolist(), shown.to_numpy().tolist())
+    for reason in sorted(set(made.skipped.values())):
+        skipped = [assess.PARTS[n].title for n, why in made.skipped.items() if why == reason]
+        print_facts("Left out", {"what": ", ".join(skipped), "why": reason})
+    if found.sizes is not None:
+        sizes = found.sizes.table()
+        print_table(
+            f"Numbers of networks; suggested: {found.sizes.suggested() or 'none'}",
+            sizes.columns.tolist(),
+            sizes.to_numpy().tolist(),
+        )
+    if found.limits():
+        print_facts("95th percentile of data without networks", _limits(found))
+
+
+def _limits(found: "Assessment") -> dict[str, float]:
+    return {f"{null} null, {figure}": limit for (null, figure), limit in found.limits().items()}
+
+
+def _summary(found: "Assessment") -> dict[str, Any]:
+    curve: pd.DataFrame | None = None if found.sizes is None else found.sizes.table()
+    return {
+        "limits": _limits(found),
+        "sizes": [] if curve is None else curve.to_dict("records"),
+        "suggested_k": None if found.sizes is None else found.sizes.suggested(),
+    }
+
+
+def volumes(
+    atlas: Annotated[str, typer.Argument(help="Id of a decomposition, or latest.")],
+    target: Annotated[Path, typer.Argument(help="A new folder.")],
+    z: Annotated[float, typer.Option(help="Threshold of the parcellation.", min=0.0)] = 3.0,
+    where: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Write maps and parcellation as NIfTI images, with a sidecar from voxel to unit."""
+    from fnprune_core.atlas import files
+
+    written = files.write_volumes(workspace_at(where), atlas, target, z=z)
+    sizes = {path.name: path.stat().st_size for path in written}
+    if as_json:
+        print_json({"folder": str(target), "files": sizes})
+        return
+    rows = [(name, f"{size / 1e6:.2f} MB") for name, size in sizes.items()]
+    print_table(str(target), ("file", "size"), rows)

@@ -9,16 +9,22 @@ from typing import Any
 import numpy as np
 import psutil
 
-from fnprune_core import workflows
+from fnprune_core.atlas import network_atlas
 from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.decomposition import group_ica
 from fnprune_core.decomposition.group_ica import GroupICA
-from fnprune_core.evaluation.perplexity import Perplexity, paired_difference
+from fnprune_core.evaluation import compare
+from fnprune_core.evaluation.results import Perplexity, open_evaluation, paired_difference
 from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.plans import files
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
+from fnprune_core.pruning import planner
+from fnprune_core.recording import record
 from fnprune_core.recording.recording import RecordingSettings
 from fnprune_core.storage import Workspace
-from fnprune_core.texts.cutting import Document, Windows, builtin_documents
+from fnprune_core.texts.documents import Document, builtin_documents
+from fnprune_core.texts.windows import Windows
 
 SCORES = (
     "network-energy",
@@ -124,7 +130,7 @@ def run_demo(
     clock = _Clock()
     recording_settings = RecordingSettings(window=chosen.window, max_tokens=chosen.max_tokens)
     with clock.stage("record"):
-        recording_id = workflows.record_texts(
+        recording_id = record.record_texts(
             workspace,
             language_model,
             builtin_documents() if calibration is None else calibration,
@@ -134,11 +140,11 @@ def run_demo(
         )
     with clock.stage("decompose"):
         ica = GroupICA(n_components=chosen.n_components, n_runs=chosen.n_runs)
-        decomposition_id = workflows.decompose(
+        decomposition_id = group_ica.decompose(
             workspace, recording_id, settings=ica, progress=progress, cancel=cancel
         )
-        atlas = workflows.open_atlas(workspace, decomposition_id)
-    windows = workflows.evaluation_windows(
+        atlas = network_atlas.open_atlas(workspace, decomposition_id)
+    windows = compare.evaluation_windows(
         language_model,
         builtin_documents(split="held-out") if evaluation is None else evaluation,
         window=chosen.window,
@@ -147,7 +153,7 @@ def run_demo(
     plans = chosen.plans()
     by_domain = _domain_plans(chosen, atlas, windows)
     with clock.stage("plan"):
-        ids = workflows.plans(
+        ids = planner.plans(
             workspace,
             language_model,
             recording_id=recording_id,
@@ -202,8 +208,8 @@ def _evaluate_each(
     """Evaluate one condition after the other, so that a stop keeps those that are whole."""
     results: dict[str, Perplexity] = {}
     for index, (label, plan_id) in enumerate(labels.items()):
-        id = workflows.evaluate(workspace, language_model, windows, plan_id=plan_id, cancel=cancel)
-        results[label] = workflows.open_evaluation(workspace, id)
+        id = compare.evaluate(workspace, language_model, windows, plan_id=plan_id, cancel=cancel)
+        results[label] = open_evaluation(workspace, id)
         progress(
             ProgressEvent(stage="evaluation", done=index + 1, total=len(labels), unit="models")
         )
@@ -213,7 +219,7 @@ def _evaluate_each(
 def _row(
     workspace: Workspace, plan_id: str, plan: PlanSettings, result: Perplexity, dense: Perplexity
 ) -> dict[str, Any]:
-    made = workflows.open_plan(workspace, plan_id)
+    made = files.open_plan(workspace, plan_id)
     difference = paired_difference(result, dense)
     return {
         "score": plan.score,

@@ -22,11 +22,11 @@ from fnprune_core.commands.options import (
 
 def example(where: Where = None, as_json: Json = False) -> None:
     """Build the example that the app opens with, or find it: set-up does this once."""
-    from fnprune_core import workflows
+    from fnprune_core.workflows import example
 
     workspace = workspace_at(where)
     with progress_bars(shown=not as_json) as progress:
-        ids = workflows.example(workspace, progress=progress)
+        ids = example(workspace, progress=progress)
     facts = {"workspace": str(workspace.root), **asdict(ids)}
     print_json(facts) if as_json else print_facts("Example", facts)
 
@@ -46,9 +46,9 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Run the whole path and print what each score costs and what choosing is for."""
-    from fnprune_core import workflows
     from fnprune_core.commands.demo import DemoSettings, run_demo
-    from fnprune_core.texts.cutting import read_documents
+    from fnprune_core.pruning import planner
+    from fnprune_core.texts.documents import read_documents
 
     defaults = DemoSettings()
     settings = replace(
@@ -60,7 +60,7 @@ def demo(
         n_components=k,
     )
     for each in settings.plans():
-        workflows.canonical_settings(each)
+        planner.canonical_settings(each)
     calibration = read_documents(calibrate) if calibrate else None
     evaluation = read_documents(evaluate) if evaluate else None
     language_model = load(model, device, dtype, as_json=as_json)

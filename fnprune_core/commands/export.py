@@ -53,9 +53,10 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write a pruned model as a folder that other tools load, reloaded and checked."""
-    from fnprune_core import workflows
+    from fnprune_core.export import from_workspace, rounding
     from fnprune_core.export.gguf import weight_type
     from fnprune_core.export.model_card import use_of
+    from fnprune_core.plans import files
 
     workspace = workspace_at(where)
     path = located(workspace, plan)
@@ -63,13 +64,13 @@ def export(
     language_model = load(model, device, dtype, as_json=as_json)
     id = plan_id(workspace, language_model, path)
     with progress_bars(shown=not as_json) as progress:
-        id = workflows.plan_for_form(
+        id = rounding.plan_for_form(
             workspace, language_model, id, form=form, multiple=multiple, progress=progress
         )
-        folder = workflows.export(
+        folder = from_workspace.export(
             workspace, language_model, id, target, form=form, weights=weights, progress=progress
         )
-    made = workflows.open_plan(workspace, id)
+    made = files.open_plan(workspace, id)
     facts = {
         "folder": str(folder),
         "form": form,
@@ -108,8 +109,7 @@ def speed(
     as_json: Json = False,
 ) -> None:
     """Measure tokens per second and peak memory of the dense model and of pruned copies."""
-    from fnprune_core import workflows
-    from fnprune_core.export.speed import SpeedSettings
+    from fnprune_core.export.speed import SpeedSettings, measure_speed, open_speed
 
     settings = SpeedSettings(n_prefill=prefill, n_decode=decode, n_rounds=rounds)
     workspace = workspace_at(where)
@@ -128,10 +128,10 @@ def speed(
             found = _of_folders(language_model, folders, settings, progress)
         else:
             id = plan_id(workspace, language_model, path)
-            measured = workflows.measure_speed(
+            measured = measure_speed(
                 workspace, language_model, id, forms=form, settings=settings, progress=progress
             )
-            found = workflows.open_speed(workspace, measured)
+            found = open_speed(workspace, measured)
     _print(found, as_json=as_json)
 
 

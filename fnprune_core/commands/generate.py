@@ -43,7 +43,7 @@ def generate(
     as_json: Json = False,
 ) -> None:
     """Let the dense model and a plan go on from a prompt; show where they part."""
-    from fnprune_core import workflows
+    from fnprune_core.evaluation import side_by_side
     from fnprune_core.evaluation.generation import Prompt, Sampling, has_chat_template
 
     sampling = Sampling(
@@ -61,7 +61,7 @@ def generate(
                 ProgressEvent(stage=whose, done=written.n_tokens, total=max_new_tokens, unit="")
             )
 
-        made = workflows.generate(
+        made = side_by_side.generate(
             workspace,
             language_model,
             id,
@@ -69,7 +69,7 @@ def generate(
             sampling=sampling,
             on_token=on_token,
         )
-    found = workflows.open_generation(workspace, made)
+    found = side_by_side.open_generation(workspace, made)
     facts = _facts(made, id, found)
     if as_json:
         print_json(facts)

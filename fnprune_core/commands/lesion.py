@@ -90,12 +90,12 @@ def lesion(
     as_json: Json = False,
 ) -> None:
     """Silence networks and measure what the model loses; a stopped study is gone on with."""
-    from fnprune_core import workflows
+    from fnprune_core.atlas import network_atlas
     from fnprune_core.lesions.run import LesionOrder, lesion_study, open_lesions
     from fnprune_core.lesions.sites import LesionSettings
 
     workspace = workspace_at(where)
-    atlas = workflows.open_atlas(workspace, decomposition)
+    atlas = network_atlas.open_atlas(workspace, decomposition)
     settings = LesionSettings(
         z=z, towards=towards, n_random=random, sink_units=sink_units, seed=seed
     )
@@ -120,7 +120,7 @@ def lesion(
 
 
 def _documents(texts: Sequence[str] | None, options: TextOptions) -> Any:
-    from fnprune_core.texts.cutting import builtin_documents
+    from fnprune_core.texts.documents import builtin_documents
 
     return documents_from(texts, options) if texts else builtin_documents(split="held-out")
 
@@ -132,14 +132,14 @@ def _stimuli(
     window: int,
     max_windows: int,
 ) -> "Stimuli":
-    from fnprune_core import workflows
+    from fnprune_core.evaluation import compare
     from fnprune_core.lesions.on_localizers import ready_stimuli
     from fnprune_core.lesions.sites import domain_stimuli
 
     if localizers:
         return ready_stimuli(localizers, language_model.tokenizer)
     n_domains = len({document.domain for document in documents})
-    windows = workflows.evaluation_windows(
+    windows = compare.evaluation_windows(
         language_model, documents, window=window, max_windows=max_windows * n_domains
     )
     return domain_stimuli(windows)

@@ -49,15 +49,15 @@ def localize(
 ) -> None:
     """Read blocks of texts in alternating conditions, and say which networks respond."""
     stimuli = _stimuli(localizer, positive or [], negative or [])
-    from fnprune_core import workflows
-    from fnprune_core.atlas import decoding
+    from fnprune_core.atlas import decoding, network_atlas
+    from fnprune_core.localizers import run
     from fnprune_core.localizers.decoding import DecodingSettings
 
     workspace = workspace_at(where)
-    opened = workflows.open_atlas(workspace, atlas)
+    opened = network_atlas.open_atlas(workspace, atlas)
     language_model = load(model, device, dtype, as_json=as_json)
     with progress_bars(shown=not as_json) as progress:
-        id = workflows.localize(
+        id = run.localize(
             workspace,
             language_model,
             opened.id,
@@ -65,7 +65,7 @@ def localize(
             settings=DecodingSettings(n_permutations=permutations, seed=seed),
             progress=progress,
         )
-    found = workflows.open_localizer(workspace, id)
+    found = run.open_localizer(workspace, id)
     table = found.network_table()
     table.insert(1, "name", [decoding.suggested_name(opened, int(k)) for k in table["network"]])
     facts = _facts(found)

@@ -51,7 +51,7 @@ class TextOptions:
 
 def documents_from(sources: Sequence[str], options: TextOptions) -> "list[Document]":
     """Return the documents of all sources."""
-    from fnprune_core.texts.cutting import read_documents
+    from fnprune_core.texts.documents import read_documents
 
     found: list[Document] = []
     for source in sources:

@@ -83,10 +83,12 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """Choose which units go, and compute what compensates for them."""
-    from fnprune_core import workflows
+    from fnprune_core.plans import files
+    from fnprune_core.pruning import planner
+    from fnprune_core.recording.recording import open_recording
 
     workspace = workspace_at(where)
-    opened = workflows.open_recording(workspace, recording)
+    opened = open_recording(workspace, recording)
     settings = PlanSettings(
         score=score,
         ratio=ratio,
@@ -102,11 +104,11 @@ def plan(
         attention_ratio=attention_ratio,
         layer_weights=shares_in(layer_weights or ""),
     )
-    workflows.canonical_settings(settings)  # a mistake is told before the model is loaded
+    planner.canonical_settings(settings)  # a mistake is told before the model is loaded
     language_model = load(model, device, dtype, as_json=as_json)
-    warning = workflows.bias_warning(language_model, settings)
+    warning = planner.bias_warning(language_model, settings)
     with progress_bars(shown=not as_json) as progress:
-        id = workflows.plan(
+        id = planner.plan(
             workspace,
             language_model,
             recording_id=opened.id,
@@ -114,7 +116,7 @@ def plan(
             settings=settings,
             progress=progress,
         )
-    made = workflows.open_plan(workspace, id)
+    made = files.open_plan(workspace, id)
     facts = {
         "id": id,
         "score": made.settings.score,
@@ -143,7 +145,7 @@ def _preserved(
     drop: str | None,
     drop_domain: str | None,
 ) -> tuple[int, ...] | None:
-    from fnprune_core import workflows
+    from fnprune_core.atlas import network_atlas
 
     chosen = numbers_in(preserve)
     if drop is None and drop_domain is None:
@@ -152,7 +154,7 @@ def _preserved(
         raise SettingsError(
             "Dropping networks needs a decomposition.", hint="Add --decomposition ID."
         )
-    atlas = workflows.open_atlas(workspace, decomposition)
+    atlas = network_atlas.open_atlas(workspace, decomposition)
     dropped = set(numbers_in(drop) or ())
     if drop_domain is not None:
         dropped |= set(atlas.networks_of_domain(drop_domain))
@@ -170,11 +172,11 @@ def located(workspace: Workspace, plan: str) -> Path:
 
 def plan_id(workspace: Workspace, language_model: "LanguageModel", path: Path) -> str:
     """Return the id of a located plan, which is taken into the workspace if it is elsewhere."""
-    from fnprune_core import workflows
+    from fnprune_core.pruning import importing
 
     if path.parent == workspace.root / "plans":
         return path.name
-    return workflows.import_plan(workspace, language_model, path)
+    return importing.import_plan(workspace, language_model, path)
 
 
 def prune(
@@ -186,13 +188,13 @@ def prune(
     as_json: Json = False,
 ) -> None:
     """Cut a plan's units out of a copy in memory; report size, speed and agreement."""
-    from fnprune_core import workflows
+    from fnprune_core.export import speed
 
     workspace = workspace_at(where)
     path = located(workspace, plan)
     language_model = load(model, device, dtype, as_json=as_json)
     id = plan_id(workspace, language_model, path)
-    copy = workflows.measure_pruned_copy(workspace, language_model, id)
+    copy = speed.measure_pruned_copy(workspace, language_model, id)
     facts = {
         "plan": id,
         "units_removed": copy.n_units_removed,
@@ -226,10 +228,10 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Measure perplexity of the dense model and of plans on the same windows."""
-    from fnprune_core import workflows
     from fnprune_core.commands.demo import DENSE
-    from fnprune_core.evaluation.perplexity import paired_difference
-    from fnprune_core.texts.cutting import builtin_documents
+    from fnprune_core.evaluation import compare
+    from fnprune_core.evaluation.results import open_evaluation, paired_difference
+    from fnprune_core.texts.documents import builtin_documents
 
     workspace = workspace_at(where)
     paths = [located(workspace, each) for each in plan or []]
@@ -241,7 +243,7 @@ def evaluate(
     )
     documents = documents_from(texts, options) if texts else builtin_documents(split="held-out")
     language_model = load(model, device, dtype, as_json=as_json)
-    windows = workflows.evaluation_windows(
+    windows = compare.evaluation_windows(
         language_model, documents, window=window, max_windows=max_windows, pack=pack
     )
     ids = [plan_id(workspace, language_model, path) for path in paths]
@@ -260,10 +262,10 @@ def evaluate(
                 )
             )
 
-        measured = workflows.compare(
+        measured = compare.compare(
             workspace, language_model, windows, plan_ids=labels, on_partial=report
         )
-    results = {label: workflows.open_evaluation(workspace, id) for label, id in measured.items()}
+    results = {label: open_evaluation(workspace, id) for label, id in measured.items()}
     rows = []
     for label, result in results.items():
         pair = paired_difference(result, results[DENSE])

@@ -65,8 +65,8 @@ def record(
     as_json: Json = False,
 ) -> None:
     """Record the activation of every unit while the model reads texts."""
-    from fnprune_core import workflows
-    from fnprune_core.recording.recording import RecordingSettings
+    from fnprune_core.recording.record import estimate_recording, record_texts, windows_for
+    from fnprune_core.recording.recording import RecordingSettings, open_recording
 
     settings = RecordingSettings(
         window=window,
@@ -85,17 +85,17 @@ def record(
     documents = documents_from(texts or ["builtin"], options)
     language_model = load(model, device, dtype, as_json=as_json)
     if dry_run:
-        windows = workflows.windows_for(language_model, documents, settings)
-        estimate = workflows.estimate_recording(language_model, windows, settings)
+        windows = windows_for(language_model, documents, settings)
+        estimate = estimate_recording(language_model, windows, settings)
         facts = asdict(estimate)
         print_json(facts) if as_json else print_facts("Estimate", facts)
         return
     workspace = workspace_at(where)
     with progress_bars(shown=not as_json) as progress:
-        id = workflows.record_texts(
+        id = record_texts(
             workspace, language_model, documents, settings=settings, progress=progress
         )
-    recording = workflows.open_recording(workspace, id)
+    recording = open_recording(workspace, id)
     facts = {
         "id": id,
         "model": recording.model_name,
@@ -123,7 +123,8 @@ def decompose(
     as_json: Json = False,
 ) -> None:
     """Find the functional networks of a recording by group ICA."""
-    from fnprune_core import workflows
+    from fnprune_core.atlas import network_atlas
+    from fnprune_core.decomposition import group_ica
     from fnprune_core.decomposition.group_ica import GroupICA
 
     workspace = workspace_at(where)
@@ -138,9 +139,9 @@ def decompose(
         seed=seed,
     )
     with progress_bars(shown=not as_json) as progress:
-        id = workflows.decompose(workspace, recording, settings=settings, progress=progress)
-    atlas = workflows.open_atlas(workspace, id)
-    note = workflows.convergence_note(atlas.decomposition)
+        id = group_ica.decompose(workspace, recording, settings=settings, progress=progress)
+    atlas = network_atlas.open_atlas(workspace, id)
+    note = group_ica.convergence_note(atlas.decomposition)
     table = atlas.table()
     if as_json:
         explained = atlas.decomposition.variance_explained

@@ -65,9 +65,9 @@ def sweep(
     as_json: Json = False,
 ) -> None:
     """Measure perplexity against ratio; what was measured before is found, a stop is resumed."""
-    from fnprune_core import workflows
-    from fnprune_core.pruning.sweep import SweepOrder
-    from fnprune_core.texts.cutting import builtin_documents
+    from fnprune_core.evaluation import compare
+    from fnprune_core.pruning.sweep import SweepOrder, sweep
+    from fnprune_core.texts.documents import builtin_documents
 
     workspace = workspace_at(where)
     order = SweepOrder(
@@ -92,11 +92,11 @@ def sweep(
     )
     documents = documents_from(texts, options) if texts else builtin_documents(split="held-out")
     language_model = load(model, device, dtype, as_json=as_json)
-    windows = workflows.evaluation_windows(
+    windows = compare.evaluation_windows(
         language_model, documents, window=window, max_windows=max_windows
     )
     with progress_bars(shown=not as_json) as progress:
-        found = workflows.sweep(workspace, language_model, windows, order=order, progress=progress)
+        found = sweep(workspace, language_model, windows, order=order, progress=progress)
     _print(found, as_json=as_json)
 
 

@@ -32,8 +32,17 @@ from fnprune_core.errors import (
 )
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
+from fnprune_core.recording.recording import open_recording
 from fnprune_core.recording.sessions import ArraySessions, Sessions, blocks_of
-from fnprune_core.storage import MANIFEST, manifest_of, new_folder, read_manifest, write_json
+from fnprune_core.storage import (
+    MANIFEST,
+    Workspace,
+    artifact_id,
+    manifest_of,
+    new_folder,
+    read_manifest,
+    write_json,
+)
 
 _ARRAYS = "decomposition.safetensors"
 
@@ -408,3 +417,38 @@ def _full_maps(
         full[row : row + len(part), units] = part
         row += len(part)
     return full
+
+
+def decompose(
+    workspace: Workspace,
+    recording_id: str,
+    *,
+    settings: GroupICA,
+    progress: Progress = ignore,
+    cancel: CancelToken = NEVER,
+) -> str:
+    """Find a recording's networks; return the decomposition's id.
+
+    A `NotConvergedWarning` is raised as a warning; the result says it too (``converged``).
+    """
+    recording = open_recording(workspace, recording_id)
+    inputs = {"recording_id": recording.id, "settings": settings.settings()}
+    id = artifact_id("decompositions", inputs)
+    if not workspace.has("decompositions", id):
+        settings.fit(recording, progress=progress, cancel=cancel)
+        settings.result_.save(workspace.folder("decompositions", id), inputs)
+    return id
+
+
+def convergence_note(decomposition: Decomposition) -> str:
+    """Return a sentence for the person if ICA runs did not converge, else an empty string."""
+    failed = int((~decomposition.converged).sum())
+    if not failed:
+        return ""
+    n_runs = len(decomposition.converged)
+    return (
+        f"{failed} of {n_runs} ICA runs did not converge within "
+        f"{decomposition.settings['max_iter']} iterations"
+        + ("; the best of the others is shown." if failed < n_runs else ": do not trust the maps.")
+        + " Raise the iteration limit, lower K or record more tokens."
+    )

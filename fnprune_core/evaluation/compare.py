@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from fnprune_core.artifacts import open_plan, open_recording, open_refits
 from fnprune_core.errors import CorruptArtifactError, NonFiniteError, OverlapError
-from fnprune_core.evaluation.perplexity import Perplexity, perplexity_stream, protocol_of
-from fnprune_core.evaluation.results import RESULT_FILE
+from fnprune_core.evaluation.perplexity import perplexity_stream, protocol_of
+from fnprune_core.evaluation.results import RESULT_FILE, Perplexity
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import silenced
+from fnprune_core.plans.files import open_plan, open_refits
 from fnprune_core.plans.plan import PruningPlan
 from fnprune_core.progress import NEVER, CancelToken
-from fnprune_core.recording.recording import Recording
+from fnprune_core.recording.recording import Recording, open_recording
 from fnprune_core.storage import (
     Workspace,
     artifact_id,
@@ -25,7 +25,9 @@ from fnprune_core.storage import (
     storage_errors,
     write_json,
 )
-from fnprune_core.texts.cutting import Document, Windows, cut_windows, shared_run
+from fnprune_core.texts.cutting import cut_windows, shared_run
+from fnprune_core.texts.documents import Document
+from fnprune_core.texts.windows import Windows
 
 OVERLAP_LENGTH = 50
 

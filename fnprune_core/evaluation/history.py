@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fnprune_core.artifacts import open_plan
 from fnprune_core.errors import FnpruneError, PlanError
 from fnprune_core.plans.decision_log import delete_notes, read_notes
+from fnprune_core.plans.files import open_plan
 from fnprune_core.plans.plan import PlanSettings, PruningPlan
 from fnprune_core.storage import Entry, Workspace
 

@@ -23,8 +23,7 @@ from fnprune_core.evaluation.results import (
 )
 from fnprune_core.models.architectures import weight_of
 from fnprune_core.progress import NEVER, CancelToken
-from fnprune_core.recording.recording import batches_of, stacked_ids
-from fnprune_core.texts.cutting import Windows
+from fnprune_core.texts.windows import Windows, batches_of, stacked_ids
 
 __all__ = [
     "PairedDifference",

@@ -13,13 +13,14 @@ from fnprune_core.errors import CorruptArtifactError, NonFiniteError, SettingsEr
 from fnprune_core.recording.sessions import document_codes
 from fnprune_core.storage import (
     MANIFEST,
+    Workspace,
     manifest_of,
     new_folder,
     read_json,
     read_manifest,
     write_json,
 )
-from fnprune_core.texts.cutting import Windows
+from fnprune_core.texts.windows import Windows
 
 MIN_DOCUMENTS = 20
 N_BLOCKS = 20
@@ -338,3 +339,8 @@ def _ratio_error(
     counts = np.bincount(unit, weights=tokens, minlength=n_units)
     residual = sums - values.sum() / tokens.sum() * counts
     return float(np.sqrt(n_units / (n_units - 1) * np.square(residual).sum()) / tokens.sum())
+
+
+def open_evaluation(workspace: Workspace, evaluation_id: str) -> Perplexity:
+    """Return a result of the workspace."""
+    return Perplexity.load(workspace.existing("evaluations", evaluation_id))

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from fnprune_core.artifacts import open_plan, open_refits
 from fnprune_core.errors import CorruptArtifactError
 from fnprune_core.evaluation.generation import (
     Condition,
@@ -26,6 +25,7 @@ from fnprune_core.evaluation.generation import (
 )
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import silenced
+from fnprune_core.plans.files import open_plan, open_refits
 from fnprune_core.progress import NEVER, CancelToken
 from fnprune_core.storage import (
     MANIFEST,

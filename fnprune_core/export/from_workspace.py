@@ -5,16 +5,17 @@ from pathlib import Path
 
 import torch
 
-from fnprune_core.artifacts import open_evaluation, open_plan, open_refits
 from fnprune_core.evaluation.compare import evaluations_of
-from fnprune_core.export.export import CardFacts, Figure, bytes_of, export_model
+from fnprune_core.evaluation.results import open_evaluation
+from fnprune_core.export.export import bytes_of, export_model
 from fnprune_core.export.forms import form_named
 from fnprune_core.export.gguf import why_no_gguf
+from fnprune_core.export.model_card import CardFacts, Figure
 from fnprune_core.export.speed import open_speed, speeds_of
 from fnprune_core.models.attention import plain_heads_refusal
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans.decision_log import decisions_of
-from fnprune_core.plans.files import REFITS_FILE
+from fnprune_core.plans.files import REFITS_FILE, open_plan, open_refits
 from fnprune_core.plans.plan import PruningPlan
 from fnprune_core.progress import Progress, ignore
 from fnprune_core.pruning.compensation import uses_bias

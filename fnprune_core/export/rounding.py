@@ -3,12 +3,12 @@
 from contextlib import suppress
 from dataclasses import dataclass
 
-from fnprune_core.artifacts import open_plan
 from fnprune_core.errors import CorruptArtifactError, PlanError, SettingsError
-from fnprune_core.export.export import form_named
+from fnprune_core.export.forms import form_named
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans.allocation import default_multiple
 from fnprune_core.plans.decision_log import add_decisions, read_notes
+from fnprune_core.plans.files import open_plan
 from fnprune_core.plans.plan import PruningPlan
 from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
 from fnprune_core.pruning.planner import plan

@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,12 +19,16 @@ from typing import Any, Literal
 
 import torch
 from scipy.stats import quantile_test
+from transformers import PreTrainedModel
 
-from fnprune_core.artifacts import open_plan, open_refits
 from fnprune_core.errors import CorruptArtifactError, FnpruneError, PlanError, SettingsError
-from fnprune_core.export.export import form_named
+from fnprune_core.export.export import relative_difference
+from fnprune_core.export.forms import form_named
 from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.models.silencing import silenced
+from fnprune_core.plans.files import open_plan, open_refits
 from fnprune_core.progress import NEVER, Cancelled, CancelToken, Progress, ProgressEvent, ignore
+from fnprune_core.pruning.slicing import prune
 from fnprune_core.storage import (
     MANIFEST,
     Workspace,
@@ -372,3 +377,53 @@ def speeds_of(workspace: Workspace, plan_id: str) -> list[str]:
 
 def _cut_key(workspace: Workspace, plan_id: str) -> str:
     return str(read_manifest(workspace.existing("plans", plan_id))["cut_key"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrunedCopy:
+    """What cutting a plan's units out of a copy gave.
+
+    Parameters
+    ----------
+    n_units_removed, n_parameters_dense, n_parameters_pruned : int
+    speed_ups : tuple of float
+        Seconds of a dense forward pass over those of a pruned one, for each repeat.
+    logits_difference : float
+        ‖pruned − silenced‖ / ‖silenced‖ of the logits.
+    """
+
+    n_units_removed: int
+    n_parameters_dense: int
+    n_parameters_pruned: int
+    speed_ups: tuple[float, ...]
+    logits_difference: float
+
+
+def measure_pruned_copy(
+    workspace: Workspace, language_model: LanguageModel, plan_id: str, *, n_repeats: int = 5
+) -> PrunedCopy:
+    """Prune a copy in memory, compare it with the silenced model, and time both."""
+    made, refits = open_plan(workspace, plan_id), open_refits(workspace, plan_id)
+    dense, pruned = language_model.model, prune(language_model, made, refits=refits)
+    n_tokens = min(512, language_model.context_size or 512)
+    generator = torch.Generator().manual_seed(0)
+    vocabulary = language_model.anatomy().vocabulary_size
+    ids = torch.randint(vocabulary, (1, n_tokens), generator=generator).to(language_model.device)
+
+    def seconds(model: PreTrainedModel) -> float:
+        start = time.perf_counter()
+        float(model(ids, use_cache=False).logits[0, -1, 0])  # waits for the device
+        return time.perf_counter() - start
+
+    with language_model.lock, torch.inference_mode():
+        with silenced(language_model, made.removed, refits=refits):
+            expected = dense(ids, use_cache=False).logits
+        difference = relative_difference(pruned(ids, use_cache=False).logits, expected)
+        speed_ups = tuple(seconds(dense) / seconds(pruned) for _ in range(n_repeats))
+    return PrunedCopy(
+        n_units_removed=made.n_removed,
+        n_parameters_dense=dense.num_parameters(),
+        n_parameters_pruned=pruned.num_parameters(),
+        speed_ups=speed_ups,
+        logits_difference=difference,
+    )

@@ -18,7 +18,9 @@ from fnprune_core.models.silencing import silenced
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.recording.recording import Recording
 from fnprune_core.scores.units import ScoreInputs, magnitude, network_membership, sink_units
-from fnprune_core.texts.cutting import Document, Windows, cut_windows
+from fnprune_core.texts.cutting import cut_windows
+from fnprune_core.texts.documents import Document
+from fnprune_core.texts.windows import Windows
 
 WINDOW = 160
 N_RANDOM = 2

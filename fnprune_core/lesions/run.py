@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fnprune_core.artifacts import open_atlas, open_recording
+from fnprune_core.atlas.network_atlas import open_atlas
 from fnprune_core.errors import CorruptArtifactError, NonFiniteError, SettingsError
 from fnprune_core.evaluation.compare import check_overlap
 from fnprune_core.evaluation.perplexity import perplexity_stream, protocol_of
@@ -21,6 +21,7 @@ from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import silenced
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.pruning.estimates import seconds_per_token
+from fnprune_core.recording.recording import open_recording
 from fnprune_core.storage import (
     MANIFEST,
     Workspace,

@@ -18,7 +18,7 @@ from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import silenced
 from fnprune_core.recording.recording import Recording
 from fnprune_core.scores.units import ScoreInputs, sink_units
-from fnprune_core.texts.cutting import Windows
+from fnprune_core.texts.windows import Windows
 
 Target = Literal["zero", "mean"]
 TARGETS: tuple[Target, ...] = ("zero", "mean")

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from fnprune_core.artifacts import open_atlas, open_recording
+from fnprune_core.atlas.network_atlas import open_atlas
 from fnprune_core.errors import CorruptArtifactError
 from fnprune_core.evaluation.generation import Generation, Prompt, Sampling
 from fnprune_core.evaluation.side_by_side import (
@@ -19,6 +19,7 @@ from fnprune_core.evaluation.side_by_side import (
 from fnprune_core.lesions.sites import Lesion, LesionSettings, LesionSites
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.progress import NEVER, CancelToken
+from fnprune_core.recording.recording import open_recording
 from fnprune_core.storage import (
     MANIFEST,
     Workspace,

@@ -9,7 +9,9 @@ from transformers import PreTrainedTokenizerBase
 
 from fnprune_core.errors import TextError
 from fnprune_core.localizers.stimuli import Block, Localizer
-from fnprune_core.texts.cutting import Document, Windows, cut_windows
+from fnprune_core.texts.cutting import cut_windows
+from fnprune_core.texts.documents import Document
+from fnprune_core.texts.windows import Windows
 
 _LEAST_TOKENS = 2
 _SHOWN = 3

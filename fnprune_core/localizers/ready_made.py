@@ -6,12 +6,10 @@ lists; those of one item number have equally many tokens in each condition for t
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
+from fnprune_core.assets import asset
 from fnprune_core.errors import SettingsError
 from fnprune_core.localizers.stimuli import Localizer, read_localizer
-
-_ASSETS = Path(__file__).parents[1] / "assets" / "localizers"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +121,7 @@ def load(name: str) -> Localizer:
         )
     known = READY[name]
     found = read_localizer(
-        _ASSETS / f"{name}.csv", name=name, positive=known.positive, negative=known.negative
+        asset(f"localizers/{name}.csv"), name=name, positive=known.positive, negative=known.negative
     )
     return Localizer(
         name=name,

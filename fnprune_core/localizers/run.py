@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fnprune_core.artifacts import open_atlas, open_recording
-from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.atlas.network_atlas import NetworkAtlas, open_atlas
 from fnprune_core.atlas.probe import NetworkProbe
 from fnprune_core.errors import FnpruneError
 from fnprune_core.localizers.blocks import Presentation, present
@@ -20,7 +19,8 @@ from fnprune_core.localizers.stimuli import Localizer
 from fnprune_core.matching.dual_regression import template_of
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
-from fnprune_core.recording.recording import token_table
+from fnprune_core.recording.record import token_table
+from fnprune_core.recording.recording import open_recording
 from fnprune_core.storage import Workspace, artifact_id, read_manifest
 
 

@@ -12,13 +12,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fnprune_core.artifacts import open_atlas, open_recording
-from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.atlas.network_atlas import NetworkAtlas, open_atlas
+from fnprune_core.atlas.probe import NetworkProbe
 from fnprune_core.decomposition.group_ica import Decomposition
 from fnprune_core.decomposition.reduction import TimeCourses, time_courses
 from fnprune_core.errors import ArtifactNotFoundError, FingerprintMismatchError, SettingsError
 from fnprune_core.matching.identities import carry_applied, path_of
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
+from fnprune_core.recording.recording import open_recording
 from fnprune_core.recording.sessions import Sessions, normalised
 from fnprune_core.storage import Workspace, artifact_id
 
@@ -299,3 +300,10 @@ def applied_note(decomposition: Decomposition) -> str:
             "; stage 1 leaves them out."
         )  # fmt: skip
     return note
+
+
+def open_probe(workspace: Workspace, decomposition_id: str) -> NetworkProbe:
+    """Return an atlas made ready to read texts; needs its recording, and a template's maps."""
+    atlas = open_atlas(workspace, decomposition_id)
+    recording = open_recording(workspace, atlas.decomposition.recording_id)
+    return NetworkProbe.prepare(atlas, recording, template=template_of(workspace, atlas))

@@ -1,5 +1,6 @@
 """A plan in a folder: ``plan.json``, and the tensors of its compensation beside it."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from torch import Tensor
 from fnprune_core.errors import CorruptArtifactError
 from fnprune_core.models.silencing import AttentionCut, Refit
 from fnprune_core.plans.plan import PLAN_FILE, PruningPlan
-from fnprune_core.storage import write_json
+from fnprune_core.storage import Workspace, write_json
 
 REFITS_FILE = "refits.safetensors"
 
@@ -88,3 +89,26 @@ def read_refits(
 def _feeding(tensors: Mapping[str, Tensor], layer: int) -> tuple[Tensor, ...]:
     names = sorted(name for name in tensors if name.startswith(f"{layer}.feeding."))
     return tuple(tensors[name] for name in names)
+
+
+def open_plan(workspace: Workspace, plan_id: str) -> PruningPlan:
+    """Return a plan of the workspace; `plan_id` may be an unambiguous beginning."""
+    return PruningPlan.read(workspace.existing("plans", plan_id))
+
+
+def open_refits(workspace: Workspace, plan_id: str) -> list[Refit]:
+    """Return the compensation of a plan, one refit a layer."""
+    folder = workspace.existing("plans", plan_id)
+    made = PruningPlan.read(folder)
+    return read_refits(
+        folder / REFITS_FILE, made.layout.n_layers, removed_groups=made.removed_groups
+    )
+
+
+def cut_key(made: PruningPlan, refits: Sequence[Refit]) -> str:
+    """Return a hash of what goes and what replaces it: equal keys give equal models."""
+    digest = hashlib.sha256(made.removal_key().encode())
+    for name, tensor in named_tensors(refits):
+        digest.update(name.encode())
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]

@@ -10,8 +10,7 @@ from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning.compensation import compensation_named
 from fnprune_core.pruning.reconstruction import Training, split_sessions
-from fnprune_core.recording.recording import stacked_ids
-from fnprune_core.texts.windows import Windows
+from fnprune_core.texts.windows import Windows, stacked_ids
 
 #: A step reads a session by the dense model and by the pruned one, and goes back through it; in
 #: passes of the dense model, as measured on the embedded one (bfloat16, CPU).

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from fnprune_core.artifacts import cut_key
 from fnprune_core.errors import PlanError
 from fnprune_core.models.architectures import feeding_modules, output_projections, weight_of
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import Refit, without_refit
-from fnprune_core.plans.files import REFITS_FILE, read_refits, write_plan
+from fnprune_core.plans.files import REFITS_FILE, cut_key, read_refits, write_plan
 from fnprune_core.plans.plan import PruningPlan
 from fnprune_core.pruning.planner import recomputed_refits
 from fnprune_core.storage import (

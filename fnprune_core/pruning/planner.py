@@ -7,15 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fnprune_core.artifacts import cut_key, open_atlas, open_recording
-from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.atlas.network_atlas import NetworkAtlas, open_atlas
 from fnprune_core.errors import PlanError
 from fnprune_core.models.architectures import feeding_modules, output_projections
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import Refit
-from fnprune_core.plans.allocation import WEIGHTED
-from fnprune_core.plans.files import write_plan
-from fnprune_core.plans.plan import PlanSettings, PruningPlan, choose_units
+from fnprune_core.plans.allocation import WEIGHTED, choose_units
+from fnprune_core.plans.files import cut_key, write_plan
+from fnprune_core.plans.plan import PlanSettings, PruningPlan
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.pruning.compensation import RIDGE, Cut, compensate, compensation_named, uses_bias
 from fnprune_core.pruning.head_planner import (
@@ -24,7 +23,7 @@ from fnprune_core.pruning.head_planner import (
     parameters_of_groups,
 )
 from fnprune_core.pruning.reconstruction import Training, reconstruct
-from fnprune_core.recording.recording import Recording
+from fnprune_core.recording.recording import Recording, open_recording
 from fnprune_core.scores.units import SCORES, ScoreInputs, score_named, sink_units
 from fnprune_core.storage import (
     MANIFEST,

@@ -17,7 +17,8 @@ from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import PlanError
 from fnprune_core.models.footprint import Dimensions, Footprint
 from fnprune_core.models.layout import UnitLayout
-from fnprune_core.plans.plan import PlanSettings, choose_units
+from fnprune_core.plans.allocation import choose_units
+from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning.planner import canonical_settings
 from fnprune_core.scores.token_groups import TokenGroups, energy_shares
 from fnprune_core.scores.token_weights import RULES, ByEnergy, TokenWeights

@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from fnprune_core.artifacts import open_atlas, open_recording
-from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.atlas.network_atlas import NetworkAtlas, open_atlas
 from fnprune_core.errors import CorruptArtifactError, RatioError
 from fnprune_core.models.architectures import feeding_row_norms, output_column_norms
 from fnprune_core.models.footprint import Dimensions
@@ -17,7 +16,7 @@ from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
 from fnprune_core.pruning.preview import Check, Preview
-from fnprune_core.recording.recording import Recording
+from fnprune_core.recording.recording import Recording, open_recording
 from fnprune_core.scores.token_groups import (
     TokenGroups,
     energy_shares,

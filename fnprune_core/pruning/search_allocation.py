@@ -12,17 +12,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fnprune_core.artifacts import open_plan
 from fnprune_core.errors import RatioError, SettingsError
-from fnprune_core.evaluation.perplexity import PairedDifference, Perplexity, paired_difference
+from fnprune_core.evaluation.results import PairedDifference, Perplexity, paired_difference
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans.allocation import WEIGHTED
+from fnprune_core.plans.files import open_plan
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
 from fnprune_core.pruning.planner import canonical_settings
 from fnprune_core.pruning.search_trials import Trials
 from fnprune_core.storage import Workspace
-from fnprune_core.texts.cutting import Windows
+from fnprune_core.texts.windows import Windows
 
 #: Steps along the direction that a round finds, as multiples of the shift that it tried.
 STEPS = (0.5, 1.0, 2.0)

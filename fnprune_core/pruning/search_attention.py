@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from fnprune_core.artifacts import open_plan
 from fnprune_core.errors import RatioError, SettingsError
-from fnprune_core.evaluation.perplexity import Perplexity, paired_difference
+from fnprune_core.evaluation.results import Perplexity, paired_difference
 from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.plans.files import open_plan
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
 from fnprune_core.pruning.head_planner import parameters_of_groups
 from fnprune_core.pruning.planner import canonical_settings
 from fnprune_core.pruning.search_trials import Trials
 from fnprune_core.storage import Workspace
-from fnprune_core.texts.cutting import Windows
+from fnprune_core.texts.windows import Windows
 
 #: Shares of attention that are tried unless others are asked for.
 SHARES = (0.0, 0.05, 0.1, 0.2)

@@ -9,19 +9,21 @@ from functools import partial
 
 import numpy as np
 
-from fnprune_core.artifacts import open_plan, open_recording, open_refits
 from fnprune_core.errors import TextError
 from fnprune_core.evaluation.compare import check_overlap, evaluation_windows
-from fnprune_core.evaluation.perplexity import Perplexity, perplexity_stream
+from fnprune_core.evaluation.perplexity import perplexity_stream
+from fnprune_core.evaluation.results import Perplexity
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import silenced
-from fnprune_core.plan_batches import batches
+from fnprune_core.plans.files import open_plan, open_refits
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
+from fnprune_core.pruning.compensation import batches
 from fnprune_core.pruning.planner import plans
-from fnprune_core.recording.recording import Recording
+from fnprune_core.recording.recording import Recording, open_recording
 from fnprune_core.storage import Workspace
-from fnprune_core.texts.cutting import Document, Windows
+from fnprune_core.texts.documents import Document
+from fnprune_core.texts.windows import Windows
 
 READING = "measuring trials"
 MOST_WINDOWS = 24

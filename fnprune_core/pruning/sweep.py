@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fnprune_core.artifacts import open_plan
 from fnprune_core.errors import PlanError, RatioError, SettingsError
 from fnprune_core.evaluation.compare import compare
 from fnprune_core.evaluation.results import Perplexity, paired_difference
 from fnprune_core.models.language_model import LanguageModel
-from fnprune_core.plan_batches import batches, refit_bytes
+from fnprune_core.plans.files import open_plan
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
+from fnprune_core.pruning.compensation import batches, refit_bytes
 from fnprune_core.pruning.estimates import seconds_per_token
 from fnprune_core.pruning.planner import canonical_settings, plans
 from fnprune_core.scores.units import score_named
 from fnprune_core.storage import Workspace
-from fnprune_core.texts.cutting import Windows
+from fnprune_core.texts.windows import Windows
 
 RANDOM = "random"
 READING = "reading held-out text"

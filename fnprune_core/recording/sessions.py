@@ -12,7 +12,8 @@ from torch import Tensor
 
 from fnprune_core.errors import SettingsError
 from fnprune_core.models.layout import UnitLayout
-from fnprune_core.recording.recording import alive_units, check_finite
+from fnprune_core.recording.record import check_finite
+from fnprune_core.recording.recording import alive_units
 
 _PART = re.compile(r", part \d+$")
 

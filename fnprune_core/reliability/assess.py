@@ -6,11 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from fnprune_core.artifacts import open_atlas, open_recording
-from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.atlas.network_atlas import NetworkAtlas, open_atlas
 from fnprune_core.errors import SettingsError, TooFewTokensError
 from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
-from fnprune_core.recording.recording import Recording
+from fnprune_core.recording.recording import Recording, open_recording
 from fnprune_core.reliability import measures
 from fnprune_core.reliability.reference import Study, TrustSettings, open_study, pieces_for
 from fnprune_core.reliability.resampling import check_documents

@@ -6,18 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from fnprune_core import workflows
 from fnprune_core.evaluation.history import PlanRecord
 from fnprune_core.lesions.run import lesion_studies, open_lesions
 from fnprune_core.lesions.study import LesionStudy
 from fnprune_core.localizers.ready_made import READY
 from fnprune_core.localizers.ready_made import load as load_localizer
+from fnprune_core.plans import files
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.report.experiments import run_localizers
 from fnprune_core.report.material import Material
 from fnprune_core.report.parts import Block, Code, Section, Text
 from fnprune_core.storage import read_manifest
-from fnprune_core.texts.cutting import builtin_documents
+from fnprune_core.texts.documents import builtin_documents
 
 TEXTS, OWN_STIMULI = "YOUR_TEXTS", "YOUR_STIMULI.tsv"
 _ICA = {
@@ -122,8 +122,8 @@ def atlas_commands(m: Material) -> list[str]:
         return [f"fnprune decompose {d.recording_id}{_options(chosen)}"]
     arguments = ", ".join(f"{name}={value!r}" for name, value in settings.items())
     code = (
-        "from fnprune_core import workflows; from fnprune_core.storage import Workspace; "
-        "from fnprune_core.decomposition import GroupICA; print(workflows.decompose("
+        "from fnprune_core.storage import Workspace; "
+        "from fnprune_core.decomposition.group_ica import GroupICA, decompose; print(decompose("
         f"Workspace.default(), {d.recording_id!r}, settings=GroupICA({arguments})))"
     )
     return [f"python -c {shlex.quote(code)}"]
@@ -203,7 +203,7 @@ def _localizers_with(conditions: Sequence[str]) -> list[str]:
 
 def plan_command(m: Material, plan: PlanRecord) -> str:
     """Return what makes a plan again."""
-    made = workflows.open_plan(m.workspace, plan.id)
+    made = files.open_plan(m.workspace, plan.id)
     settings, default = plan.settings.to_json(), PlanSettings().to_json()
     options: dict[str, object] = {}
     flags = ""

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from fnprune_core import workflows
 from fnprune_core.lesions.run import lesion_studies, open_lesions
 from fnprune_core.lesions.sites import Lesion
 from fnprune_core.lesions.study import LesionStudy
+from fnprune_core.localizers import run
 from fnprune_core.localizers.glm import LEVEL
 from fnprune_core.localizers.results import LocalizerResult
 from fnprune_core.report.material import Material
@@ -35,7 +35,7 @@ def localizers(m: Material) -> Section:
 
 def localizers_lack(m: Material) -> list[Missing]:
     """Return how a localizer is run, if none was."""
-    if workflows.localizers_of(m.workspace, m.atlas.id):
+    if run.localizers_of(m.workspace, m.atlas.id):
         return []
     return [
         Missing(
@@ -48,10 +48,8 @@ def localizers_lack(m: Material) -> list[Missing]:
 
 def run_localizers(m: Material) -> list[LocalizerResult]:
     """Return the results of this atlas, the oldest first; of a name the newest alone."""
-    newest = {
-        each.name: each.id for each in reversed(workflows.localizers_of(m.workspace, m.atlas.id))
-    }
-    return [workflows.open_localizer(m.workspace, id) for id in newest.values()]
+    newest = {each.name: each.id for each in reversed(run.localizers_of(m.workspace, m.atlas.id))}
+    return [run.open_localizer(m.workspace, id) for id in newest.values()]
 
 
 def _localizers(m: Material) -> Iterator[Block]:

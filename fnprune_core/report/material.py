@@ -8,16 +8,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fnprune_core import workflows
-from fnprune_core.atlas import decoding
-from fnprune_core.atlas.annotations import Annotations, read_annotations
-from fnprune_core.atlas.cortex import Cortex
+from fnprune_core.atlas import decoding, files, network_atlas
+from fnprune_core.atlas.annotation_files import Annotations
+from fnprune_core.atlas.annotations import read_annotations
+from fnprune_core.atlas.cortex import Cortex, open_cortex
 from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas
 from fnprune_core.errors import SettingsError
+from fnprune_core.evaluation import results
 from fnprune_core.evaluation.history import History, PlanRecord, history
 from fnprune_core.evaluation.results import Perplexity
 from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
 from fnprune_core.recording.sessions import document_codes
+from fnprune_core.reliability import assess
 from fnprune_core.reliability.results import Assessment
 from fnprune_core.storage import Entry, Workspace, read_manifest
 
@@ -55,7 +57,7 @@ class Material:
     @cached_property
     def names(self) -> list[str]:
         """What each network is called."""
-        return workflows.network_names(self.workspace, self.atlas)
+        return files.network_names(self.workspace, self.atlas)
 
     @cached_property
     def said(self) -> Annotations:
@@ -65,17 +67,17 @@ class Material:
     @cached_property
     def cortex(self) -> Cortex | None:
         """Where the units sit, if they were laid out."""
-        return workflows.open_cortex(self.workspace, self.atlas.id)
+        return open_cortex(self.workspace, self.atlas.id)
 
     @cached_property
     def assessment(self) -> Assessment:
         """What was measured of trust, which may be nothing."""
-        return workflows.open_assessment(self.workspace, self.atlas.id)
+        return assess.open_assessment(self.workspace, self.atlas.id)
 
     @cached_property
     def assessment_ids(self) -> dict[str, str]:
         """The parts of trust that were measured, by name."""
-        return workflows.assessment_ids(self.workspace, self.atlas.id)
+        return assess.assessment_ids(self.workspace, self.atlas.id)
 
     @cached_property
     def domain_test(self) -> decoding.DomainTest | None:
@@ -117,7 +119,7 @@ class Material:
 
     def result(self, evaluation_id: str) -> Perplexity:
         """Return a stored perplexity."""
-        return workflows.open_evaluation(self.workspace, evaluation_id)
+        return results.open_evaluation(self.workspace, evaluation_id)
 
     def entries(self, kind: str) -> Sequence[Entry]:
         """Return the whole artifacts of a kind, newest first."""
@@ -172,7 +174,7 @@ def open_material(
     """
     return Material(
         workspace=workspace,
-        atlas=workflows.open_atlas(workspace, atlas_id),
+        atlas=network_atlas.open_atlas(workspace, atlas_id),
         z=z,
         n_detailed=n_detailed,
         progress=progress,

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from fnprune_core import tables
-from fnprune_core.atlas import connectome, decoding
+from fnprune_core.atlas import connectome, decoding, files
 from fnprune_core.errors import SettingsError
 from fnprune_core.report.material import Material
 from fnprune_core.report.parts import Block, Column, Missing, Section, Slot, Table, Text
@@ -36,7 +35,7 @@ def _networks(m: Material) -> Iterator[Block]:
     yield Table(
         name="networks",
         title="Networks, strongest first.",
-        frame=tables.networks_table(m.atlas, m.names, m.said, z=m.z),
+        frame=files.networks_table(m.atlas, m.names, m.said, z=m.z),
         columns={
             "network": Column(title="No."),
             "name": Column(title="Name"),
@@ -54,7 +53,7 @@ def _networks(m: Material) -> Iterator[Block]:
     yield Table(
         name="members",
         title=f"Members of each network, |z| above {m.z:g}: network, layer, unit, z.",
-        frame=tables.members_table(m.atlas, z=m.z),
+        frame=files.members_table(m.atlas, z=m.z),
     )
 
 
@@ -63,8 +62,9 @@ def networks_lack(m: Material) -> list[Missing]:
     if m.cortex is not None:
         return []
     code = (
-        "from fnprune_core import workflows; from fnprune_core.storage import Workspace; "
-        f"workflows.lay_out(Workspace.default(), {m.atlas.id!r})"
+        "from fnprune_core.atlas.cortex import lay_out; "
+        "from fnprune_core.storage import Workspace; "
+        f"lay_out(Workspace.default(), {m.atlas.id!r})"
     )
     return [
         Missing(

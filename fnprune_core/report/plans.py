@@ -6,11 +6,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fnprune_core import workflows
+from fnprune_core.evaluation import side_by_side
 from fnprune_core.evaluation.history import DENSE, Measurement, PlanRecord
-from fnprune_core.evaluation.perplexity import paired_by_domain, paired_difference
-from fnprune_core.evaluation.results import N_BLOCKS, Perplexity
+from fnprune_core.evaluation.results import (
+    N_BLOCKS,
+    Perplexity,
+    paired_by_domain,
+    paired_difference,
+)
+from fnprune_core.export import speed
 from fnprune_core.export.model_card import ratio_text
+from fnprune_core.plans import files
 from fnprune_core.report.material import Material
 from fnprune_core.report.parts import (
     Block,
@@ -123,7 +129,7 @@ def kept_units(m: Material) -> pd.DataFrame:
         {"layer": range(m.atlas.layout.n_layers), "dense": list(m.atlas.layout.widths)}
     )
     for plan in m.plans:
-        frame[label(plan)] = workflows.open_plan(m.workspace, plan.id).kept_widths
+        frame[label(plan)] = files.open_plan(m.workspace, plan.id).kept_widths
     return frame
 
 
@@ -269,7 +275,7 @@ def _speeds(m: Material) -> Iterator[Block]:
     rows, said = [], ""
     for entry in m.entries("speeds"):
         if entry.manifest.get("plan_id") in names:
-            found = workflows.open_speed(m.workspace, entry.id)
+            found = speed.open_speed(m.workspace, entry.id)
             said = said or found.sentence()
             for row in found.rows():
                 rows.append(
@@ -310,7 +316,7 @@ def _generations(m: Material) -> Iterator[Block]:
     entries = [e for e in m.entries("generations") if e.manifest.get("plan_id") in names]
     rows = []
     for entry in entries:
-        found = workflows.open_generation(m.workspace, entry.id)
+        found = side_by_side.open_generation(m.workspace, entry.id)
         divergence = found.expected["dense"].divergence
         rows.append(
             {

@@ -16,7 +16,8 @@ from fnprune_core.models.attention import attention_outputs
 from fnprune_core.models.hooks import watch_inputs
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
-from fnprune_core.recording.recording import Recording, batches_of, stacked_ids
+from fnprune_core.recording.recording import Recording
+from fnprune_core.texts.windows import batches_of, stacked_ids
 
 _BATCH_SIZE = 4
 _GRAM_BYTES = 2**30

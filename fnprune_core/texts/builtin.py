@@ -9,13 +9,14 @@ import sysconfig
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import import_module, metadata, resources, util
+from importlib import import_module, metadata, util
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
-from fnprune_core.overlap import run_hashes
+from fnprune_core.assets import asset
+from fnprune_core.texts.windows import run_hashes
 
 SPLITS = ("calibration", "held-out")
 
@@ -214,7 +215,7 @@ def _licences() -> Iterator[tuple[str, str]]:
 
 
 def _french() -> Iterator[tuple[str, str]]:
-    for file in (resources.files("fnprune_core") / "assets" / "texts" / "french").iterdir():
+    for file in asset("texts/french").iterdir():
         if file.name.endswith(".txt"):
             yield file.name.removesuffix(".txt"), file.read_text(encoding="utf-8")
 

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fnprune_core.errors import SettingsError, TextError
-from fnprune_core.overlap import first_shared_run
 from fnprune_core.texts.documents import Document, builtin_documents, read_documents, round_robin
-from fnprune_core.texts.windows import Windows
+from fnprune_core.texts.windows import Windows, first_shared_run
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

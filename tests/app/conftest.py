@@ -15,10 +15,11 @@ from driving import Materials
 from streamlit.testing.v1 import AppTest
 
 from app import pages
-from fnprune_core import workflows
+from fnprune_core.decomposition import group_ica
 from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.errors import NotConvergedWarning
 from fnprune_core.models.loading import load_model
+from fnprune_core.recording import record
 from fnprune_core.recording.recording import RecordingSettings
 from fnprune_core.storage import Workspace
 
@@ -52,7 +53,7 @@ def made(tmp_path_factory) -> Materials:
         paths.append(root / f"{name}.jsonl")
         paths[-1].write_text("\n".join(rows))
     workspace = Workspace(root / "workspace")
-    recording = workflows.record_texts(
+    recording = record.record_texts(
         workspace,
         load_model(str(folder)),
         [*documents[:3], *documents[4:7]],
@@ -61,7 +62,7 @@ def made(tmp_path_factory) -> Materials:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotConvergedWarning)
         settings = GroupICA(n_components=6, n_runs=2, max_iter=60)
-        atlas = workflows.decompose(workspace, recording, settings=settings)
+        atlas = group_ica.decompose(workspace, recording, settings=settings)
     return Materials(
         root=root,
         model=str(folder),
@@ -110,7 +111,7 @@ def open_page(fresh) -> Callable[..., AppTest]:
             at.query_params[name] = value
         at.run()
         if page != "start":
-            at.switch_page(pages.page(page).path).run()
+            at.switch_page(pages.path(page)).run()
         return at
 
     return opened

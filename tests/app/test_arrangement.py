@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from app.arrangement import Filter, arrange, neighbour, statistics
+from app.widgets.network_order import Filter, arrange, neighbour, statistics
 
 TABLE = pd.DataFrame(
     {

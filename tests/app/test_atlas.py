@@ -9,14 +9,14 @@ from app.atlas.networks import options as map_options
 from app.atlas.networks.options import MapOptions
 from app.shell import resources
 from app.shell.view_state import ViewState, encode
-from fnprune_core import workflows
+from fnprune_core.atlas import cortex, network_atlas
 from fnprune_core.storage import Workspace
 
 
 @pytest.fixture
 def placed(fresh, example):
     """The example with its cortex laid out."""
-    workflows.lay_out(Workspace(fresh), example.atlas)
+    cortex.lay_out(Workspace(fresh), example.atlas)
     return example
 
 
@@ -122,7 +122,7 @@ def test_sessions_are_turned_and_words_found(open_page, placed) -> None:
 
 
 def test_words_are_found_over_tokens_but_not_over_sessions(example, fresh) -> None:
-    opened = workflows.open_atlas(Workspace(fresh), example.atlas)
+    opened = network_atlas.open_atlas(Workspace(fresh), example.atlas)
     texts, session = opened.tokens["text"].astype(str), opened.tokens["session"].to_numpy()
     a = int(np.flatnonzero(session == 1)[3])
     words = "".join(texts.iloc[a : a + 3])

@@ -3,9 +3,9 @@
 from driving import finish, press, said
 
 from app.shell import resources
-from fnprune_core import workflows
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import ignore
+from fnprune_core.pruning import head_planner
 
 
 def captions(at) -> str:
@@ -20,7 +20,7 @@ def test_attention_is_asked_for_and_said_in_the_model_s_own_numbers(open_page, e
     model = resources.shelf().get(example.model, progress=ignore)
     at.run()
     assert "3 layers of 2 KV groups, 2 query heads each; about 2 of 6 go" in captions(at)
-    share = workflows.expected_share(model, PlanSettings(ratio=0.2, attention_ratio=0.34))
+    share = head_planner.expected_share(model, PlanSettings(ratio=0.2, attention_ratio=0.34))
     assert f"About {share:.1%} of all parameters go" in captions(at)
     at.slider(key="prune-attention").set_value(80).run()
     assert "at most 0.500 of all KV groups can go" in said(at)

@@ -19,14 +19,17 @@ from app.atlas.compare.figures import (
     similarity_matrix,
 )
 from app.figures.theme import PAPER
-from fnprune_core import workflows
-from fnprune_core.atlas.annotations import Annotation, annotate, read_annotations
+from fnprune_core.atlas import network_atlas
+from fnprune_core.atlas.annotation_files import Annotation
+from fnprune_core.atlas.annotations import annotate, read_annotations
+from fnprune_core.decomposition import group_ica
 from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.errors import NotConvergedWarning
 from fnprune_core.matching.atlases import match
 from fnprune_core.matching.identities import read_identities
 from fnprune_core.models.loading import load_model
-from fnprune_core.recording.recording import RecordingSettings
+from fnprune_core.recording import record
+from fnprune_core.recording.recording import RecordingSettings, open_recording
 from fnprune_core.storage import Workspace
 
 
@@ -41,7 +44,7 @@ def second(workspace, example) -> str:
     settings = GroupICA(n_components=4, n_runs=1, max_iter=60, seed=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotConvergedWarning)
-        return workflows.decompose(workspace, example.recording, settings=settings)
+        return group_ica.decompose(workspace, example.recording, settings=settings)
 
 
 @pytest.fixture
@@ -51,7 +54,7 @@ def stranger(workspace, example, tmp_path) -> str:
     tiny.tiny_model("GPT-2").save_pretrained(folder)
     tiny.toy_tokenizer().save_pretrained(folder)
     documents = tiny.toy_documents(n_per_domain=4, n_words=130)
-    recording = workflows.record_texts(
+    recording = record.record_texts(
         workspace,
         load_model(str(folder)),
         [*documents[:3], *documents[4:7]],
@@ -59,7 +62,7 @@ def stranger(workspace, example, tmp_path) -> str:
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotConvergedWarning)
-        return workflows.decompose(
+        return group_ica.decompose(
             workspace, recording, settings=GroupICA(n_components=5, n_runs=1, max_iter=20)
         )
 
@@ -85,7 +88,9 @@ def test_pairs_side_by_side_follow_the_selected_network(open_page, example, seco
     at = open_page("compare", **example.view(), other=second, network="2")
     assert not at.exception
     assert not at.error
-    found = match(*(workflows.open_atlas(Workspace.default(), i) for i in (example.atlas, second)))
+    found = match(
+        *(network_atlas.open_atlas(Workspace.default(), i) for i in (example.atlas, second))
+    )
     table = at.dataframe[0].value
     assert list(zip(table["network"], table["other"], strict=True)) == [
         tuple(pair) for pair in found.pairs.tolist()
@@ -116,7 +121,7 @@ def test_matrix_and_chance_are_pages_of_the_url(open_page, example, second) -> N
 
 def test_names_are_carried_over_and_the_origin_is_shown(open_page, example, second) -> None:
     workspace = Workspace.default()
-    new, old = (workflows.open_atlas(workspace, i) for i in (second, example.atlas))
+    new, old = (network_atlas.open_atlas(workspace, i) for i in (second, example.atlas))
     found = match(new, old)
     network = int(found.pairs[np.abs(found.r).argmax(), 0])
     partner, r = found.partner(network)
@@ -161,7 +166,7 @@ def test_label_of_a_recording_names_its_domains_or_says_that_there_are_more() ->
 
 def test_atlas_is_applied_to_other_texts_and_then_compared(open_page, example, workspace) -> None:
     documents = tiny.toy_documents(n_per_domain=4, n_words=130)
-    other = workflows.record_texts(
+    other = record.record_texts(
         workspace,
         load_model(example.model),
         [documents[3], documents[7]],
@@ -173,10 +178,10 @@ def test_atlas_is_applied_to_other_texts_and_then_compared(open_page, example, w
     assert finish(at).state == "done"
     at.run()
     assert not at.exception
-    applied = workflows.open_atlas(workspace, view(at).other)
+    applied = network_atlas.open_atlas(workspace, view(at).other)
     assert applied.decomposition.recording_id == other
     assert f"Applied from atlas {example.atlas}" in captions(at)
-    template = workflows.open_atlas(workspace, example.atlas)
+    template = network_atlas.open_atlas(workspace, example.atlas)
     pairs = match(template, applied).pairs
     assert at.dataframe[0].value["other"].tolist() == pairs[:, 1].tolist()
     assert at.selectbox(key=f"compare-other-{applied.id}").value == applied.id
@@ -196,9 +201,9 @@ def test_other_texts_and_another_model_have_nothing_in_common(
 ) -> None:
     other = workspace.existing("decompositions", stranger)
     facts = workspace.existing(
-        "recordings", workflows.open_atlas(workspace, stranger).decomposition.recording_id
+        "recordings", network_atlas.open_atlas(workspace, stranger).decomposition.recording_id
     )
-    tokens = workflows.open_recording(workspace, facts.name).tokens
+    tokens = open_recording(workspace, facts.name).tokens
     document = tokens["document"].cat.rename_categories(lambda name: f"not {name}")
     tokens.assign(document=document, text=tokens["text"] + "'").to_parquet(
         facts / "tokens.parquet", index=False
@@ -257,7 +262,7 @@ def test_a_damaged_other_is_told_beside_the_choice(
 def test_a_deleted_recording_of_the_other_is_told(open_page, example, stranger, workspace) -> None:
     shutil.rmtree(
         workspace.folder(
-            "recordings", workflows.open_atlas(workspace, stranger).decomposition.recording_id
+            "recordings", network_atlas.open_atlas(workspace, stranger).decomposition.recording_id
         )
     )
     at = open_page("compare", **example.view(), other=stranger)

@@ -10,9 +10,8 @@ from app.atlas.connectome import data as cache
 from app.atlas.connectome import options
 from app.atlas.connectome.options import MEASURES, ConnectomeOptions, decode
 from app.shell import resources
-from fnprune_core import workflows
-from fnprune_core.atlas import annotations, connectome
-from fnprune_core.atlas.annotations import Annotation
+from fnprune_core.atlas import annotations, connectome, cortex
+from fnprune_core.atlas.annotation_files import Annotation
 
 
 def charts(at) -> list[str]:
@@ -55,7 +54,7 @@ def test_graph_by_edges_and_at_the_places_of_the_cortex(open_page, example) -> N
     at = opened(open_page, example, "graph-e20-cortex")
     assert "3 strongest pairs" in charts(at)[0]
     assert any("no cortex yet" in caption.value for caption in at.caption)
-    workflows.lay_out(resources.workspace(), example.atlas)
+    cortex.lay_out(resources.workspace(), example.atlas)
     at = opened(open_page, example, "graph-e20-cortex-domains")
     assert not any("no cortex yet" in caption.value for caption in at.caption)
     placed = resources.cortex(example.atlas)

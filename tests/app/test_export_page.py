@@ -10,16 +10,18 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig
 from app.pruning.export import tasks
 from app.shell import resources
 from app.shell.text_choice import TextChoice
-from fnprune_core import workflows
+from fnprune_core.evaluation import compare, results
 from fnprune_core.export import speed
-from fnprune_core.export.export import form_named
+from fnprune_core.export.forms import form_named
 from fnprune_core.export.gguf import PROBE
 from fnprune_core.export.speed import ModelSpeed, Speed
 from fnprune_core.models import modeling_per_layer
 from fnprune_core.models.loading import load_model
 from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.pruning import planner
+from fnprune_core.recording import record
 from fnprune_core.recording.recording import RecordingSettings
-from fnprune_core.texts.cutting import Document
+from fnprune_core.texts.documents import Document
 
 SETTINGS = PlanSettings(score="flap", ratio=0.3, allocation="global", sink_units=2)
 
@@ -29,7 +31,7 @@ def planned(example):
     """Make a plan from the example's recording: ``planned(settings)`` returns its id."""
 
     def make(settings=SETTINGS) -> str:
-        return workflows.plan(
+        return planner.plan(
             resources.workspace(),
             load_model(example.model),
             recording_id=example.recording,
@@ -85,7 +87,7 @@ def test_what_a_family_has_no_place_for_is_told_once_the_model_is_loaded(
     assert "not for this plan" in text  # its tokenizer knows words, GGUF's are byte-level
     assert at.button(key="export-choose-gguf").disabled
     monkeypatch.setattr(
-        "app.pruning.export.forms.workflows.why_no_form", lambda *_: "No home *here*."
+        "fnprune_core.export.from_workspace.why_no_form", lambda *_: "No home *here*."
     )
     at = open_export(plan, "uniform")
     assert "No home *here*." in said(at)
@@ -137,11 +139,11 @@ def test_a_plan_is_made_again_for_the_uniform_form_measured_and_then_quoted(
     assert metrics["Units removed"] == "16.7%"
     assert metrics["Units a layer"] == "40"
     quoted = at.dataframe[0].value
-    found = workflows.evaluations_of(resources.workspace(), after)
+    found = compare.evaluations_of(resources.workspace(), after)
     own = next(id for label, id in found.items() if label.startswith("pruned"))
-    perplexity = workflows.open_evaluation(resources.workspace(), own).perplexity
+    perplexity = results.open_evaluation(resources.workspace(), own).perplexity
     assert quoted["this plan"][0].startswith(f"{perplexity:.2f} ±")
-    assert workflows.evaluations_of(resources.workspace(), before)  # on the same text, paired
+    assert compare.evaluations_of(resources.workspace(), before)  # on the same text, paired
     assert any("nats per token from the plan before" in each.value for each in at.caption)
     press(at, "Export")
     job = finish(at)
@@ -242,8 +244,8 @@ def test_a_gguf_file_is_written_from_the_app(fresh, open_page, tmp_path) -> None
     model = load_model(str(folder))
     documents = [Document(text=PROBE * 6, domain=name, name=name) for name in ("prose", "code")]
     settings = RecordingSettings(window=32, n_dummy_tokens=2, max_tokens=None)
-    recording = workflows.record_texts(resources.workspace(), model, documents, settings=settings)
-    plan = workflows.plan(
+    recording = record.record_texts(resources.workspace(), model, documents, settings=settings)
+    plan = planner.plan(
         resources.workspace(),
         model,
         recording_id=recording,

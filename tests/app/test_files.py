@@ -12,9 +12,9 @@ from driving import press, said, view
 
 from app.atlas.files import volumes as exchange
 from app.shell import resources
-from fnprune_core import tables, workflows
-from fnprune_core.atlas import annotations, volumes
-from fnprune_core.atlas.annotations import Annotation, Annotations
+from fnprune_core.atlas import annotation_files, annotations, network_atlas, volumes
+from fnprune_core.atlas.annotation_files import Annotation, Annotations
+from fnprune_core.atlas.files import members_table, networks_table, open_grid, time_courses_csv
 from fnprune_core.errors import SettingsError
 from fnprune_core.storage import Workspace
 
@@ -23,7 +23,7 @@ MARKUP = "<img src=x onerror=alert(1)> `a` *b* $c$"
 
 @pytest.fixture
 def atlas(example, fresh):
-    return workflows.open_atlas(Workspace(fresh), example.atlas)
+    return network_atlas.open_atlas(Workspace(fresh), example.atlas)
 
 
 class Upload(io.BytesIO):
@@ -113,7 +113,9 @@ def test_file_of_names_is_looked_at_then_taken_over(open_page, example, atlas) -
     )
     at = open_page("files", **example.view(), show="names")
     upload = at.get("file_uploader")[0]
-    upload.set_value(("names.json", annotations.to_json(found).encode(), "application/json")).run()
+    upload.set_value(
+        ("names.json", annotation_files.to_json(found).encode(), "application/json")
+    ).run()
     assert "another atlas of 12 networks" in said(at)
     assert "1 of its 2 networks do not exist here" in said(at)
     press(at, "Take over 1 network by number")
@@ -122,7 +124,7 @@ def test_file_of_names_is_looked_at_then_taken_over(open_page, example, atlas) -
 
 def test_image_that_was_taken_away_comes_back_with_its_overlap(open_page, example, atlas) -> None:
     files = volumes.volume_files(
-        atlas, workflows.open_grid(resources.workspace(), atlas), exchange.names_of(atlas), z=2.0
+        atlas, open_grid(resources.workspace(), atlas), exchange.names_of(atlas), z=2.0
     )
     at = open_page("files", **example.view(), z="2.0")
     labels, sidecar = (files[f"atlas-{atlas.id}_{end}"] for end in ("dseg.nii.gz", "volumes.json"))
@@ -147,7 +149,7 @@ def test_image_that_was_taken_away_comes_back_with_its_overlap(open_page, exampl
 
 def test_image_that_marks_nothing_is_not_said_to_overlap(open_page, example, atlas) -> None:
     files = volumes.volume_files(
-        atlas, workflows.open_grid(resources.workspace(), atlas), exchange.names_of(atlas), z=2.0
+        atlas, open_grid(resources.workspace(), atlas), exchange.names_of(atlas), z=2.0
     )
     maps = nib.Nifti1Image.from_bytes(
         gzip.decompress(files[f"atlas-{atlas.id}_stat-z_statmap.nii.gz"])
@@ -173,12 +175,12 @@ def test_too_few_and_too_many_files_are_told(uploads) -> None:
 
 
 def test_tables_hold_every_member_and_every_token(atlas) -> None:
-    members = tables.members_table(atlas, z=2.0)
+    members = members_table(atlas, z=2.0)
     assert len(members) == atlas.membership(z=2.0).sum()
     units = atlas.layout.flat(members["layer"].to_numpy(), members["unit"].to_numpy())
     assert np.array_equal(atlas.maps[members["network"], units], members["z"])
     said_of = Annotations(networks={1: Annotation(name="=1+1", note="-x", tags=("t",))})
-    table = tables.networks_table(atlas, ["=1+1"] * atlas.n_networks, said_of, z=2.0)
+    table = networks_table(atlas, ["=1+1"] * atlas.n_networks, said_of, z=2.0)
     assert table.loc[1, ["name", "note", "tags"]].tolist() == ["'=1+1", "'-x", "t"]
     assert table["units_above_2"].tolist() == atlas.membership(z=2.0).sum(axis=1).tolist()
 
@@ -188,7 +190,7 @@ def test_time_courses_come_back_with_tokens_of_any_kind(atlas) -> None:
 
     atlas.tokens["text"] = atlas.tokens["text"].astype(object)
     atlas.tokens.loc[:2, "text"] = ['"', "=\n", " ,"]
-    text = "".join(tables.time_courses_csv(atlas, [2, 0]))
+    text = "".join(time_courses_csv(atlas, [2, 0]))
     found = pd.read_csv(io.StringIO(text))
     assert [json.loads(token) for token in found["token"]] == atlas.tokens["text"].tolist()
     assert np.allclose(found[["network_2", "network_0"]], atlas.time_courses[[2, 0]].T, rtol=1e-5)
@@ -196,7 +198,7 @@ def test_time_courses_come_back_with_tokens_of_any_kind(atlas) -> None:
 
 
 def test_archive_of_images_opens_and_is_complete(atlas) -> None:
-    grid = workflows.open_grid(resources.workspace(), atlas)
+    grid = open_grid(resources.workspace(), atlas)
     packed = volumes.zipped(volumes.volume_files(atlas, grid, exchange.names_of(atlas), z=3.0))
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:
         assert archive.testzip() is None

@@ -10,11 +10,12 @@ from app.figures.two_texts import divergence_course, next_tokens, word_label
 from app.shell import generation_tasks, recipes, resources
 from app.shell.generation_tasks import Written
 from app.widgets.token_reader import _strongest
-from fnprune_core import workflows
+from fnprune_core.evaluation import side_by_side
 from fnprune_core.evaluation.generation import Prompt, Sampling
 from fnprune_core.evaluation.side_by_side import DENSE, PRUNED
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import NEVER
+from fnprune_core.pruning import planner
 from fnprune_core.storage import Workspace
 
 PROMPT = "aq ar as at"
@@ -25,7 +26,7 @@ HARD = PlanSettings(ratio=0.5, sink_units=0, allocation="uniform", compensation=
 def planned(example, fresh):
     """The example, its model in memory, with two plans; the materials and their ids."""
     model = resources.shelf().get(example.model, progress=lambda event: None)
-    plans = workflows.plans(
+    plans = planner.plans(
         Workspace(fresh), model, recording_id=example.recording,
         decomposition_id=example.atlas, settings=[HARD, HARD.with_(score="magnitude")],
     )  # fmt: skip
@@ -37,7 +38,7 @@ def written(at):
     press(at, "Write")
     job = finish(at)
     assert job.state == "done", job.failure
-    return workflows.open_generation(resources.workspace(), view(at).generation)
+    return side_by_side.open_generation(resources.workspace(), view(at).generation)
 
 
 def test_without_a_plan_the_page_leads_to_one(open_page, example) -> None:
@@ -162,7 +163,9 @@ def test_what_the_job_tells_grows_to_what_it_keeps(planned) -> None:
     )  # fmt: skip
     told: list[object] = []
     task = generation_tasks.generate(resources.shelf(), resources.workspace(), order)
-    found = workflows.open_generation(resources.workspace(), str(task.function(told.append, NEVER)))
+    found = side_by_side.open_generation(
+        resources.workspace(), str(task.function(told.append, NEVER))
+    )
     for whose in (DENSE, PRUNED):
         events = [e for e in told if isinstance(e, Written) and e.whose == whose]
         assert [len(event.pieces) for event in events] == [1, 2, 3, 4, 5, 6]

@@ -14,14 +14,16 @@ from app.pruning.lab import data as cache
 from app.pruning.lab import log as lab_log
 from app.pruning.lab import networks
 from app.shell import resources, view_state
-from fnprune_core import workflows
-from fnprune_core.atlas.annotations import Annotation, annotate
+from fnprune_core.atlas.annotation_files import Annotation
+from fnprune_core.atlas.annotations import annotate
 from fnprune_core.atlas.decoding import Tag
 from fnprune_core.evaluation import history
 from fnprune_core.models.loading import load_model
 from fnprune_core.plans import decision_log
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import ignore
+from fnprune_core.pruning import planner
+from fnprune_core.recording.record import record_texts
 from fnprune_core.recording.recording import RecordingSettings
 from fnprune_core.storage import Workspace
 
@@ -205,8 +207,8 @@ def test_a_plan_of_another_recording_says_so(open_page, example, fresh) -> None:
     workspace, model = Workspace(fresh), load_model(example.model)
     documents = tiny.toy_documents(n_per_domain=4, n_words=130)[:2]
     settings = RecordingSettings(window=32, n_dummy_tokens=2, max_tokens=None)
-    other = workflows.record_texts(workspace, model, documents, settings=settings)
-    plan = workflows.plan(
+    other = record_texts(workspace, model, documents, settings=settings)
+    plan = planner.plan(
         workspace, model, recording_id=other, settings=PlanSettings(score="flap", sink_units=0)
     )
     at = open_page("prune", **example.view(), plan=plan)
@@ -220,7 +222,7 @@ def test_a_link_fills_the_form_as_its_plan_was_made_and_once_alone(open_page, ex
         score="random", ratio=0.35, allocation="uniform", compensation="bias", sink_units=1, seed=7,
         pinned_keep=(3,),
     )  # fmt: skip
-    plan = workflows.plan(
+    plan = planner.plan(
         Workspace(fresh), load_model(example.model), recording_id=example.recording,
         settings=settings,
     )  # fmt: skip

@@ -12,6 +12,8 @@ from app.experiments.lesions.figures import (
 )
 from app.figures.theme import READING_ROOM
 from app.shell import recipes, resources
+from fnprune_core.atlas.network_atlas import open_atlas
+from fnprune_core.evaluation.compare import evaluation_windows
 from fnprune_core.lesions.patients import patients
 from fnprune_core.lesions.run import (
     LesionOrder,
@@ -23,8 +25,7 @@ from fnprune_core.lesions.run import (
 )
 from fnprune_core.lesions.sites import Lesion, LesionSettings, domain_stimuli
 from fnprune_core.storage import Workspace
-from fnprune_core.texts.cutting import read_documents
-from fnprune_core.workflows import evaluation_windows, open_atlas
+from fnprune_core.texts.documents import read_documents
 
 SETTINGS = LesionSettings(z=1.5, sink_units=1, n_random=2)
 

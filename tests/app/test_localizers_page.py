@@ -5,9 +5,10 @@ from driving import finish, press, said, view
 from app.experiments.localizers import figures
 from app.figures.theme import PAPER
 from app.shell import resources
-from fnprune_core import workflows
+from fnprune_core.atlas import cortex
 from fnprune_core.localizers import ready_made
 from fnprune_core.localizers.decoding import DecodingSettings
+from fnprune_core.localizers.run import localize, open_localizer
 from fnprune_core.localizers.stimuli import Item, Localizer, localizer_of
 from fnprune_core.models.loading import load_model
 from fnprune_core.storage import Workspace
@@ -24,7 +25,7 @@ def toy(name: str = "language", *, has_templates: bool = True) -> Localizer:
 
 
 def run(root, made, localizer: Localizer) -> str:
-    return workflows.localize(
+    return localize(
         Workspace(root),
         load_model(made.model),
         made.atlas,
@@ -45,7 +46,7 @@ def test_page_without_an_atlas_offers_the_start(fresh, open_page) -> None:
 
 def test_a_ready_localizer_is_run_and_its_result_stays(example, open_page, monkeypatch) -> None:
     monkeypatch.setattr(ready_made, "load", lambda name: toy(name))
-    workflows.lay_out(resources.workspace(), example.atlas)
+    cortex.lay_out(resources.workspace(), example.atlas)
     at = open_page("localizers", **example.view())
     assert not at.exception
     assert "Up against down" in shown(at)
@@ -54,7 +55,7 @@ def test_a_ready_localizer_is_run_and_its_result_stays(example, open_page, monke
     assert job.state == "done", job.failure
     assert not at.exception
     assert view(at).localizer == "language"
-    found = workflows.open_localizer(resources.workspace(), job.result)
+    found = open_localizer(resources.workspace(), job.result)
     metrics = {metric.label: metric.value for metric in at.metric}
     assert metrics["Networks respond"].endswith(" of 6")
     assert metrics["p of decoding"] == f"{found.decoding.p:.2g}"
@@ -95,7 +96,7 @@ def test_several_results_are_listed_and_ones_own_opens_by_its_id(example, open_p
 
 @pytest.mark.parametrize("has_templates", [True, False])
 def test_pictures_say_what_the_result_says(example, fresh, has_templates) -> None:
-    found = workflows.open_localizer(
+    found = open_localizer(
         Workspace(fresh), run(fresh, example, toy("mine", has_templates=has_templates))
     )
     names = [f"name {k}" for k in range(6)]

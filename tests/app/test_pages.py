@@ -4,6 +4,7 @@ import pytest
 import tiny
 from driving import finish, press, said, view
 
+from app import pages
 from app.shell import resources
 
 PAGES = ("start", "record", "decompose", "atlas", "prune")
@@ -231,11 +232,13 @@ def test_plan_for_another_model(open_page, example, tmp_path) -> None:
 
 
 def test_bias_without_a_home_is_told_before_apply(open_page, example, monkeypatch) -> None:
-    monkeypatch.setattr("fnprune_core.workflows.bias_warning", lambda *_: "no home for a bias")
+    monkeypatch.setattr(
+        "fnprune_core.pruning.planner.bias_warning", lambda *_: "no home for a bias"
+    )
     at = open_page("record", **example.view())
     press(at, "Load the model and estimate")
     finish(at)
-    at.switch_page("pruning/lab/page.py").run()
+    at.switch_page(pages.path("prune")).run()
     assert "no home for a bias" in said(at)
 
 

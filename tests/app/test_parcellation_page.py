@@ -8,13 +8,14 @@ from app.atlas.parcellation import panels
 from app.atlas.parcellation.panels import ParcelOptions, decode
 from app.figures.theme import qualitative
 from app.shell import resources
-from fnprune_core import workflows
+from app.shell.caches import colours
+from fnprune_core.atlas import cortex
 
 
 @pytest.fixture
 def placed(example):
     """The example with its cortex laid out."""
-    workflows.lay_out(resources.workspace(), example.atlas)
+    cortex.lay_out(resources.workspace(), example.atlas)
     return example
 
 
@@ -64,7 +65,7 @@ def test_without_a_cortex_it_is_offered_and_layers_are_shown(open_page, example)
     assert not at.exception
     assert any(button.label == "Lay out the cortex" for button in at.button)
     assert "of a layer" in charts(at)[0]
-    assert cache.network_colours(example.atlas, "dark") == tuple(
+    assert colours.network_colours(example.atlas, "dark") == tuple(
         qualitative(panels.components.palette(), 6)
     )
 

@@ -3,6 +3,7 @@
 import pytest
 from driving import Materials, finish, press, said, view
 
+from app import pages
 from app.shell import resources
 
 RIVALS = ["dense", "your plan", "FLAP", *(f"Random, seed {seed}" for seed in range(3))]
@@ -26,17 +27,17 @@ def test_from_a_text_to_an_exported_model(open_page, materials, tmp_path) -> Non
     record(at, materials)
     assert len(at.get("plotly_chart")) == 2
 
-    at.switch_page("recording/decompose_page.py").run()
+    at.switch_page(pages.path("decompose")).run()
     at.number_input(key="ica-k").set_value(5).run()
     at.number_input(key="ica-runs").set_value(2).run()
     press(at, "Decompose")
     assert finish(at).state == "done"
     assert "5 networks" in [heading.value for heading in at.subheader]
 
-    at.switch_page("atlas/networks/page.py").run()
+    at.switch_page(pages.path("atlas")).run()
     press(at, "Prune")
 
-    at.switch_page("pruning/lab/page.py").run()
+    at.switch_page(pages.path("prune")).run()
     at.segmented_control(key="evaluate-kind").set_value("Path or data set").run()
     at.text_input(key="evaluate-source").set_value(str(materials.held_out)).run()
     press(at, "Apply")
@@ -51,7 +52,7 @@ def test_from_a_text_to_an_exported_model(open_page, materials, tmp_path) -> Non
     assert (table["perplexity"] > 1).all()
 
     folder = tmp_path / "exported"
-    at.switch_page("pruning/export/page.py").run()
+    at.switch_page(pages.path("export")).run()
     at.text_input(key=f"export-folder-{view(at).plan}-masked").set_value(str(folder)).run()
     press(at, "Export")
     assert finish(at).state == "done"

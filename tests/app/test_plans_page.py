@@ -7,14 +7,17 @@ from pathlib import Path
 import pytest
 from driving import Materials, finish, press, said, view
 
+from app import pages
 from app.pruning import comparison
 from app.pruning.plans import data as cache
-from app.shell import resources, tasks
+from app.pruning.tasks import PruneOrder, prune
+from app.shell import resources
 from app.shell.text_choice import TextChoice
-from fnprune_core import workflows
+from fnprune_core.evaluation.compare import compare, evaluation_windows
 from fnprune_core.models.loading import load_model
 from fnprune_core.plans import decision_log
 from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.pruning import planner
 from fnprune_core.storage import Workspace
 
 MINE = PlanSettings(ratio=0.3, sink_units=2, preserved=(0, 2, 3), pinned_keep=(5,))
@@ -30,14 +33,14 @@ def measured(made, tmp_path_factory) -> tuple[Path, list[str]]:
     root = tmp_path_factory.mktemp("plans") / "workspace"
     shutil.copytree(made.root / "workspace", root)
     workspace, model = Workspace(root), load_model(made.model)
-    plans = workflows.plans(
+    plans = planner.plans(
         workspace, model, recording_id=made.recording, decomposition_id=made.atlas,
         settings=[MINE, FLAP],
     )  # fmt: skip
     documents = TextChoice(sources=(str(made.held_out),), domain_column="topic").documents()
-    windows = workflows.evaluation_windows(model, documents, window=32)
+    windows = evaluation_windows(model, documents, window=32)
     ids = dict(zip(("mine", "flap"), plans, strict=True))
-    workflows.compare(workspace, model, windows, plan_ids={"dense": None, **ids})
+    compare(workspace, model, windows, plan_ids={"dense": None, **ids})
     return root, plans
 
 
@@ -99,7 +102,7 @@ def test_opening_a_plan_brings_its_networks_pins_and_settings_and_undo_leads_bac
     at = open_page("plans", **materials.view(), plans=plans[0], drop="5")
     at.button(key=f"open-{plans[0]}").click().run()
     assert (view(at).plan, view(at).dropped, view(at).stay) == (plans[0], (1, 4, 5), (5,))
-    at.switch_page("pruning/lab/page.py").run()
+    at.switch_page(pages.path("prune")).run()
     assert not at.exception
     assert at.slider(key="prune-ratio").value == 30
     assert at.number_input(key="prune-sinks").value == 2
@@ -166,8 +169,8 @@ def test_a_sweep_is_estimated_run_and_drawn(open_page, lab) -> None:
 # The live comparison
 
 
-def order(materials: Materials) -> tasks.PruneOrder:
-    return tasks.PruneOrder(
+def order(materials: Materials) -> PruneOrder:
+    return PruneOrder(
         model=materials.model, recording=materials.recording, atlas=materials.atlas,
         settings=MINE, baselines=("flap", "random"),
         texts=TextChoice(sources=(str(materials.held_out),), domain_column="topic"),
@@ -187,7 +190,6 @@ def test_a_running_comparison_is_drawn_live_and_a_stopped_one_goes_on(
 ) -> None:
     half, go_on = threading.Event(), threading.Event()
     told = []
-    compare = workflows.compare
 
     def paused(*args, on_partial, cancel, **options):
         def partial_(label, result):
@@ -199,8 +201,8 @@ def test_a_running_comparison_is_drawn_live_and_a_stopped_one_goes_on(
 
         return compare(*args, on_partial=partial_, cancel=cancel, batch_size=2, **options)
 
-    monkeypatch.setattr(workflows, "compare", paused)
-    task = tasks.prune(resources.shelf(), resources.workspace(), order(example))
+    monkeypatch.setattr("fnprune_core.evaluation.compare.compare", paused)
+    task = prune(resources.shelf(), resources.workspace(), order(example))
     jobs = resources.jobs()
     id = jobs.submit(task.kind, task.function, inputs=task.inputs)
     assert half.wait(60)
@@ -227,7 +229,7 @@ def test_a_running_comparison_is_drawn_live_and_a_stopped_one_goes_on(
 
 
 def test_results_are_found_again_with_their_seeds(open_page, example) -> None:
-    task = tasks.prune(resources.shelf(), resources.workspace(), order(example))
+    task = prune(resources.shelf(), resources.workspace(), order(example))
     job = resources.jobs().wait(
         resources.jobs().submit(task.kind, task.function, inputs=task.inputs), timeout=60
     )

@@ -3,7 +3,7 @@
 import pytest
 
 from app.shell import recipes
-from fnprune_core import workflows
+from fnprune_core.atlas import cortex
 from fnprune_core.storage import Workspace
 
 VALUES = {
@@ -34,7 +34,7 @@ ON_THEIR_PAGES = {"lesions", "lesion-cell", "lesion-curve"}
 
 @pytest.mark.parametrize("name", sorted(set(recipes.RECIPES) - ON_THEIR_PAGES))
 def test_recipe_runs(name, example, fresh) -> None:
-    workflows.lay_out(Workspace(fresh), example.atlas)
+    cortex.lay_out(Workspace(fresh), example.atlas)
     code = recipes.code(
         name, atlas=example.atlas, model=example.model, other=example.atlas, **VALUES
     )

@@ -12,7 +12,7 @@ from selenium.webdriver.chrome.service import Service
 
 from app.report.html_page import write_report
 from app.shell import resources
-from fnprune_core import report
+from fnprune_core.report import sections
 from fnprune_core.storage import Workspace
 
 
@@ -23,7 +23,7 @@ def code(at) -> str:
 def test_sections_are_chosen_what_lacks_is_said_and_the_file_is_offered(open_page, example) -> None:
     at = open_page("report", **example.view())
     assert not at.exception
-    assert [box.value for box in at.checkbox] == [True] * len(report.SECTIONS)
+    assert [box.value for box in at.checkbox] == [True] * len(sections.SECTIONS)
     assert f"fnprune trust {example.atlas} --parts" in code(at)
     assert f"fnprune lesion {example.atlas}" in code(at)
     for key in ("trust", "connectome", "localizers", "lesions", "plans"):
@@ -74,7 +74,7 @@ def test_damage_is_told_on_the_page(open_page, example, fresh) -> None:
 def test_the_file_opens_without_a_network_and_prints(example, fresh, tmp_path, need_chromium):
     path = write_report(
         Workspace(fresh), example.atlas, tmp_path / "report.html",
-        settings=report.ReportSettings(z=1.5, n_detailed=2),
+        settings=sections.ReportSettings(z=1.5, n_detailed=2),
     )  # fmt: skip
     options = Options()
     options.binary_location = str(need_chromium[0])

@@ -7,7 +7,8 @@ import pytest
 from app.pruning import checks
 from app.pruning.lab import rules
 from app.pruning.lab.rules import RULES, Effect, Known, Terms
-from app.shell.tasks import PLAN, Planned, Task
+from app.pruning.tasks import PLAN, Planned
+from app.shell.tasks import Task
 from fnprune_core.errors import RatioError, SettingsError
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.plans import decision_log

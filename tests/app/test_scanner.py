@@ -11,9 +11,8 @@ from app.figures import nilearn_plots
 from app.figures.theme import PALETTES
 from app.shell import resources
 from app.shell.caches import nilearn
-from fnprune_core import workflows
-from fnprune_core.atlas import annotations, volumes
-from fnprune_core.atlas.annotations import Annotation
+from fnprune_core.atlas import annotations, cortex, network_atlas, volumes
+from fnprune_core.atlas.annotation_files import Annotation
 from fnprune_core.atlas.voxels import grid_of
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.storage import Workspace
@@ -93,7 +92,7 @@ def test_strongest_units_of_several_networks_share_none() -> None:
 
 
 def test_network_and_brain_stand_side_by_side(open_page, example) -> None:
-    workflows.lay_out(resources.workspace(), example.atlas)
+    cortex.lay_out(resources.workspace(), example.atlas)
     at = open_page("scanner", **example.view(), network="2", z="2.5")
     assert not at.exception
     assert not at.error
@@ -124,7 +123,7 @@ def test_each_picture_opens_by_its_link(open_page, example, picture) -> None:
 
 
 def test_names_that_are_markup_are_shown_as_text(open_page, example, fresh) -> None:
-    atlas = workflows.open_atlas(Workspace(fresh), example.atlas)
+    atlas = network_atlas.open_atlas(Workspace(fresh), example.atlas)
     annotations.annotate(Workspace(fresh), atlas, 1, Annotation(name=MARKUP))
     at = open_page("scanner", **example.view(), network="1", z="1.5", show="several")
     assert not at.exception

@@ -5,6 +5,7 @@ import pytest
 from app import narrow
 from app.pruning.lab import table
 from app.shell.view_state import ViewState, compact, decode, encode, expand
+from app.widgets import browser_events
 
 VIEWS = [
     ViewState(),
@@ -64,6 +65,6 @@ def test_what_a_component_tells_after_it_left_the_page_is_not_an_error(monkeypat
     told = []
     monkeypatch.setattr(narrow, "_component", lambda **has: has["on_changed_change"]())
     monkeypatch.setattr(table, "_component", lambda **has: has["on_picked_change"]())
-    assert not narrow.is_narrow()
+    assert not browser_events.is_narrow()
     table.lab_table([], [], key="gone", facts={}, on={"picked": told.append})
     assert told == []

@@ -5,8 +5,7 @@ from driving import finish, press, said, view
 from app.atlas.reliability import panels
 from app.pruning.lab import rules
 from app.shell import resources
-from fnprune_core import workflows
-from fnprune_core.reliability import results
+from fnprune_core.reliability import assess, results
 from fnprune_core.reliability.reference import TrustSettings
 from fnprune_core.storage import Workspace
 
@@ -41,7 +40,7 @@ def test_measuring_fills_the_page_the_table_of_networks_and_the_gallery(
 
 
 def test_a_stored_part_shows_and_the_rest_can_still_be_measured(example, open_page, fresh) -> None:
-    workflows.assess(Workspace(fresh), example.atlas, parts=["seeds"])
+    assess.assess(Workspace(fresh), example.atlas, parts=["seeds"])
     at = open_page("trust", **example.view(), network="2")
     assert not at.exception
     assert "Found again, seeds" in metrics(at)
@@ -82,7 +81,7 @@ def test_every_null_figure_has_a_column_that_is_read_against_it() -> None:
 
 
 def test_default_settings_are_what_the_app_looks_for(example, fresh) -> None:
-    made = workflows.assess(
+    made = assess.assess(
         Workspace(fresh), example.atlas, parts=["seeds"], settings=TrustSettings(n_seeds=2)
     )
     assert made.ids
@@ -92,7 +91,7 @@ def test_default_settings_are_what_the_app_looks_for(example, fresh) -> None:
 def test_decompose_takes_over_the_suggested_number_of_networks(example, open_page, fresh) -> None:
     asked = open_page("decompose", **example.view())
     assert any(button.label == "Go and measure" for button in asked.button)
-    workflows.assess(Workspace(fresh), example.atlas, parts=["sizes"])
+    assess.assess(Workspace(fresh), example.atlas, parts=["sizes"])
     suggested = resources.assessment(example.atlas).sizes.suggested()
     assert suggested is not None
     at = open_page("decompose", **example.view())

@@ -8,6 +8,7 @@ from app.atlas.carpet import data as cache
 from app.atlas.carpet.figures import Span, overview_carpet, session_carpet, stretch_carpet
 from app.shell import glossary, recipes, view_state
 from app.widgets import atlas_frame, frame, lasso
+from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 SHOWN = {
@@ -38,12 +39,12 @@ def show_session(atlas: NetworkAtlas, by: str) -> None:
             first = chosen
     made = recipes.code("carpet", atlas=atlas.id, session=session)
     part = slice(first, first + n_shown)
-    frame.picture(
+    draw_picture(
         stretch_carpet(values[:, part], pieces[part], rows, first=first, palette=frame.palette()),
         key=f"carpet-stretch-{by}",
         made=made,
     )
-    frame.picture(
+    draw_picture(
         session_carpet(
             values,
             pieces,
@@ -95,7 +96,7 @@ def show_all(atlas: NetworkAtlas, by: str) -> None:
     facts, sessions, domains = cache.columns(atlas.id)
     numbers = facts["session"].tolist()
     rows = replace(cache.rows(atlas.id, by)[1], selected=view_state.view().network)
-    frame.picture(
+    draw_picture(
         overview_carpet(
             values,
             rows,

@@ -12,9 +12,8 @@ from app.figures.theme import PALETTES, Mode
 from app.shell import resources
 from fnprune_core.atlas import cortex as topography
 from fnprune_core.errors import FnpruneError
-from fnprune_core.matching import atlases, identities
+from fnprune_core.matching import atlases
 from fnprune_core.matching.atlases import Likeness, Match
-from fnprune_core.matching.identities import Identity
 from fnprune_core.storage import Entry
 
 #: Domains that a label names, at most.
@@ -87,11 +86,6 @@ def match(atlas_id: str, other_id: str) -> Match:
 def likeness(atlas_id: str, other_id: str) -> Likeness:
     """Return how alike two atlases' networks are on the same texts, against chance."""
     return atlases.likeness(resources.atlas(atlas_id), resources.atlas(other_id))
-
-
-def was(atlas_id: str) -> dict[int, Identity]:
-    """Return what each network was in an earlier atlas; a small file, read anew each time."""
-    return identities.read_identities(resources.workspace(), atlas_id)
 
 
 def is_placed(atlas_id: str, host_id: str) -> bool:

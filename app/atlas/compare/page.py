@@ -11,8 +11,9 @@ from app.atlas.compare.figures import (
     r_histogram,
     similarity_matrix,
 )
-from app.shell import recipes
+from app.shell import recipes, wording
 from app.widgets import atlas_frame, browser_events, frame
+from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.matching.atlases import IDENTITY_R, PUBLISHED_RHO, Match
 
@@ -42,7 +43,7 @@ def show_matrix(atlas: NetworkAtlas, other: NetworkAtlas, match: Match, network:
     left, right = st.columns([3, 2], gap="medium")
     with left:
         browser_events.pick_cells("compare-cells", chart="compare-matrix", on_pick=pick)
-        frame.picture(
+        draw_picture(
             similarity_matrix(
                 match.similarity,
                 match.pairs,
@@ -54,7 +55,7 @@ def show_matrix(atlas: NetworkAtlas, other: NetworkAtlas, match: Match, network:
             made=recipes.code("match", atlas=atlas.id, other=other.id),
         )
     with right:
-        frame.picture(
+        draw_picture(
             r_histogram(match.r, threshold=IDENTITY_R, by=match.by, palette=frame.palette()),
             key="compare-histogram",
             made=recipes.code("match", atlas=atlas.id, other=other.id),
@@ -70,7 +71,7 @@ def show_likeness(atlas: NetworkAtlas, other: NetworkAtlas) -> None:
         st.metric("By chance", f"{low:.3f} to {high:.3f}")
         st.metric("p", f"{found.p:.3f}", help=f"Of {len(found.null)} draws, and the data itself.")
     rho = found.consistency[found.pairs[:, 0], found.pairs[:, 1]]
-    frame.picture(
+    draw_picture(
         likeness_chart(
             np.asarray(rho),
             found.null,
@@ -84,7 +85,7 @@ def show_likeness(atlas: NetworkAtlas, other: NetworkAtlas) -> None:
     st.caption(
         f"After the functional network fingerprint (arXiv 2601.22692): Spearman's ρ of time "
         f"courses within each of {found.n_sessions} sessions, averaged, over "
-        f"{frame.plain(found.basis)}. By chance means: the other atlas's time courses are "
+        f"{wording.plain(found.basis)}. By chance means: the other atlas's time courses are "
         "shifted circularly within each session by a random offset, the same for all its "
         "networks, and paired anew. "
         "Networks that follow the position in a text count as alike; two models that read the "

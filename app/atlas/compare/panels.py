@@ -5,10 +5,13 @@ import streamlit as st
 
 from app.atlas.compare import data as cache
 from app.atlas.compare.figures import Side, pair_domains, pair_maps
-from app.shell import glossary, recipes, resources, tasks, view_state
+from app.atlas.compare.tasks import apply
+from app.shell import glossary, recipes, resources, view_state, wording
+from app.shell.caches import networks
 from app.shell.jobs import describe_error
-from app.widgets import atlas_frame
+from app.widgets import atlas_frame, job_progress
 from app.widgets import frame as components
+from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import FnpruneError
 from fnprune_core.matching.atlases import IDENTITY_R, Match
@@ -68,7 +71,7 @@ def summary(atlas: NetworkAtlas, other: NetworkAtlas, match: Match) -> None:
         )
     st.caption(
         f"Paired one to one so that the sum of |r| is largest, by {match.by} over "
-        f"{components.plain(match.basis)}."
+        f"{wording.plain(match.basis)}."
         + (
             ""
             if is_same_model
@@ -79,7 +82,7 @@ def summary(atlas: NetworkAtlas, other: NetworkAtlas, match: Match) -> None:
     for which in (atlas, other):
         note = applied_note(which.decomposition)
         if note:
-            st.caption(components.plain(note))
+            st.caption(wording.plain(note))
 
 
 def side(atlas: NetworkAtlas, network: int, host: str) -> Side:
@@ -118,7 +121,7 @@ def selected_pair(atlas: NetworkAtlas, other: NetworkAtlas, match: Match, networ
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         for which, half in (("This", left), ("Other", right)):
             st.markdown(
-                f"**{which}: {half.network}** · {components.plain(half.name)}", width="content"
+                f"**{which}: {half.network}** · {wording.plain(half.name)}", width="content"
             )
         is_same = network in match.identities() and match.by == "maps"
         st.badge(
@@ -129,7 +132,7 @@ def selected_pair(atlas: NetworkAtlas, other: NetworkAtlas, match: Match, networ
     maps, domains = st.columns([3, 2], gap="medium")
     with maps:
         limit = max(resources.colour_limit(each.id, z) for each in (atlas, other))
-        components.picture(
+        draw_picture(
             pair_maps(left, right, r=r, by=match.by, z=(z, limit), palette=components.palette()),
             key="compare-maps",
             made=recipe("pair", atlas, other, network=network),
@@ -141,7 +144,7 @@ def selected_pair(atlas: NetworkAtlas, other: NetworkAtlas, match: Match, networ
         if not (left.has_places and right.has_places):
             st.caption("Without a cortex, units are grouped by network in each layer.")
     with domains:
-        components.picture(
+        draw_picture(
             pair_domains(left, right, palette=components.palette()),
             key="compare-domains",
             made=recipe("pair", atlas, other, network=network),
@@ -213,12 +216,12 @@ def unmatched(atlas: NetworkAtlas, match: Match, side: int) -> None:
     st.markdown(f"**Without a partner in {where}**")
     names = [f"{k} · {resources.network_name(atlas.id, k)}" for k in alone]
     if side == 1:
-        st.caption(components.plain("; ".join(names)))
+        st.caption(wording.plain("; ".join(names)))
         return
     with st.container(horizontal=True, gap="xsmall"):
         for network, name in zip(alone, names, strict=True):
             st.button(
-                components.plain(name),
+                wording.plain(name),
                 key=f"compare-alone-{network}",
                 on_click=atlas_frame.select,
                 args=(network,),
@@ -244,9 +247,9 @@ def carry(atlas: NetworkAtlas, other: NetworkAtlas, match: Match) -> None:
         said = resources.annotations(other.id).networks
         n_named = sum(before in said for before, _ in same.values())
         if st.button(
-            f"Bring {components.count(n_named, 'name')} from the other atlas"
+            f"Bring {wording.count(n_named, 'name')} from the other atlas"
             if n_named
-            else f"Keep the identity of {components.count(len(same), 'network')}",
+            else f"Keep the identity of {wording.count(len(same), 'network')}",
             icon=":material/move_item:",
             disabled=not same,
             key="compare-carry",
@@ -269,15 +272,15 @@ def carry(atlas: NetworkAtlas, other: NetworkAtlas, match: Match) -> None:
 def identity(atlas: NetworkAtlas, network: int) -> None:
     """Say which network of an earlier atlas the selected one was, if that is known."""
     with components.explaining():
-        held = cache.was(atlas.id).get(network)
+        held = networks.was(atlas.id).get(network)
         if held is not None:
-            st.caption(f":material/history: Network {network} {components.plain(held.sentence())}.")
+            st.caption(f":material/history: Network {network} {wording.plain(held.sentence())}.")
 
 
 def offer_to_apply(atlas: NetworkAtlas) -> None:
     """Offer to apply this atlas to another recording of its model."""
-    components.follow("apply", on_done=lambda job: view_state.change(other=str(job.result)))
-    if components.is_active("apply"):
+    job_progress.follow("apply", on_done=lambda job: view_state.change(other=str(job.result)))
+    if job_progress.is_active("apply"):
         return
     targets = {choice.id: choice.label for choice in cache.targets(atlas.id)}
     if not targets:
@@ -303,7 +306,7 @@ def offer_to_apply(atlas: NetworkAtlas) -> None:
         is_sent = st.form_submit_button("Apply", icon=":material/input:", key="compare-apply-go")
     if is_sent and recording is not None:
         maps: Maps = "template" if keep else "refitted"
-        components.start(
-            tasks.apply(resources.workspace(), atlas=atlas.id, recording=recording, maps=maps)
+        job_progress.start(
+            apply(resources.workspace(), atlas=atlas.id, recording=recording, maps=maps)
         )
         st.rerun()

@@ -11,6 +11,7 @@ from app.figures.matrix import Arrangement, matrix
 from app.shell import recipes, resources, view_state
 from app.widgets import frame
 from app.widgets.browser_events import pick_cells
+from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 
@@ -70,7 +71,7 @@ def show_time(atlas: NetworkAtlas, network: int, placed: Arrangement) -> None:
     chosen = options()
     course = cache.course(atlas.id, session, chosen.width, network)
     token = view_state.view().token
-    frame.picture(
+    draw_picture(
         dynamic_course(course, names=cache.names(atlas.id), palette=frame.palette(), token=token),
         key="connectome-course",
         made=recipes.code(
@@ -118,7 +119,7 @@ def show_moment(atlas: NetworkAtlas, network: int, session: int, placed: Arrange
                 )
             )
     with right:
-        frame.picture(
+        draw_picture(
             matrix(
                 dynamic.matrix(window),
                 placed,
@@ -144,7 +145,7 @@ def show_states(
     dynamic, found = cache.states(atlas.id, chosen.width, chosen.n_states)
     st.subheader("States", anchor=False)
     made = recipes.code("states", atlas=atlas.id, width=chosen.width, n_states=chosen.n_states)
-    frame.picture(
+    draw_picture(
         states(
             found.centres,
             found.share,
@@ -156,7 +157,7 @@ def show_states(
         made=made,
     )
     here = dynamic.session == session
-    frame.picture(
+    draw_picture(
         state_strip(
             found.label[here],
             dynamic.position[here],

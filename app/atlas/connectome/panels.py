@@ -16,10 +16,11 @@ from app.atlas.connectome.options import (
     options,
 )
 from app.figures.matrix import Arrangement, matrix
-from app.shell import glossary, recipes, resources, view_state
+from app.shell import glossary, recipes, resources, view_state, wording
 from app.widgets import atlas_frame, frame
 from app.widgets.browser_events import pick_cells
-from app.widgets.gallery import gallery
+from app.widgets.gallery import gallery, tiles
+from app.widgets.picture import draw_picture
 from fnprune_core.atlas import connectome
 from fnprune_core.atlas.connectome import Groups
 from fnprune_core.atlas.network_atlas import NetworkAtlas
@@ -82,7 +83,7 @@ def show_matrix(atlas: NetworkAtlas, network: int) -> None:
     values = cache.values(atlas.id, chosen.measure, z)
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        frame.picture(
+        draw_picture(
             matrix(
                 values,
                 placed,
@@ -150,7 +151,7 @@ def show_pair(atlas: NetworkAtlas, network: int) -> None:
     if not found:
         return
     other = int(found[0])
-    label = frame.plain(atlas_frame.label(atlas.id, other))
+    label = wording.plain(atlas_frame.label(atlas.id, other))
     st.markdown(f"**With {label}**")
     st.table(
         cache.pair_facts(atlas.id, network, other, view_state.view().z).set_index("measure"),
@@ -193,7 +194,7 @@ def show_graph(atlas: NetworkAtlas, network: int) -> None:
         if points:
             atlas_frame.select(int(points[0]["customdata"]))
 
-    frame.picture(
+    draw_picture(
         graph(
             cache.values(atlas.id, chosen.measure, z),
             cache.edges(atlas.id, chosen.measure, z, chosen.edges),
@@ -233,7 +234,7 @@ def show_groups(atlas: NetworkAtlas, network: int) -> None:
             atlas_frame.select(int(points[0]["customdata"]))
 
     if len(found.tree):
-        frame.picture(
+        draw_picture(
             tree(
                 found.tree, found.label.tolist(), names=cache.names(atlas.id), selected=network,
                 palette=frame.palette(),
@@ -254,9 +255,9 @@ def show_groups(atlas: NetworkAtlas, network: int) -> None:
     own = int(found.label[network])
     st.subheader(f"Group {own}, that of network {network}", anchor=False)
     members = found.members(own).tolist()
-    tiles = frame.tiles(atlas.id)
+    cards = tiles(atlas.id)
     gallery(
-        [tiles[k] for k in members], selected=network, key="connectome-members",
+        [cards[k] for k in members], selected=network, key="connectome-members",
         on_pick=atlas_frame.select, name=f"Networks of group {own}",
     )  # fmt: skip
 

@@ -3,10 +3,12 @@
 import streamlit as st
 
 from app import pages
+from app.atlas.embedding.tasks import embed
 from app.figures.embedding import Colouring, networks_map, units_map
-from app.shell import recipes, resources, tasks
+from app.shell import recipes, resources
 from app.shell.caches import embedding as cache
-from app.widgets import atlas_frame, frame, lasso
+from app.widgets import atlas_frame, frame, job_progress, lasso
+from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 SHOWN = {
@@ -18,20 +20,20 @@ SHOWN = {
 }
 TOOLS = {"lasso": "Lasso", "select": "Box"}
 ALIKE = {"maps": "their maps are alike", "courses": "they are active at the same tokens"}
-UNIT = "atlas/unit/page.py"
+UNIT = pages.path("unit")
 
 
 def offer(atlas: NetworkAtlas) -> None:
     """Offer to compute the embedding."""
-    frame.follow("embed", on_done=lambda job: None)
-    if frame.is_active("embed"):
+    job_progress.follow("embed", on_done=lambda job: None)
+    if job_progress.is_active("embed"):
         return
     st.markdown(
         "UMAP lays out up to 8,000 units and all networks. This is done once and takes about "
         "20 seconds on two cores; with a seed it works on one of them."
     )
     if st.button("Compute the embedding", type="primary", icon=":material/scatter_plot:"):
-        frame.start(tasks.embed(resources.workspace(), atlas=atlas.id))
+        job_progress.start(embed(resources.workspace(), atlas=atlas.id))
         st.rerun()
 
 
@@ -56,7 +58,7 @@ def show_units(atlas: NetworkAtlas, network: int, z: float, *, by: str) -> None:
         points, colouring=colouring, selected=network, threshold=z, palette=frame.palette()
     )
     picture.figure.update_layout(dragmode=tool or "lasso")
-    event = frame.picture(
+    event = draw_picture(
         picture,
         key="embedding-units",
         made=recipes.code("embedding", atlas=atlas.id),
@@ -81,7 +83,7 @@ def unit_page() -> str:
 
 def show_networks(atlas: NetworkAtlas, network: int, z: float, *, by: str) -> None:
     """Draw the networks; a click selects one."""
-    event = frame.picture(
+    event = draw_picture(
         networks_map(
             cache.network_points(atlas.id, z, by=by),
             selected=network,

@@ -3,10 +3,11 @@
 import pandas as pd
 import streamlit as st
 
-from app.shell import resources, view_state
+from app.shell import resources, view_state, wording
 from app.widgets import frame as components
-from fnprune_core.atlas import annotations
-from fnprune_core.atlas.annotations import Annotations, ImportCheck
+from fnprune_core.atlas import annotation_files, annotations
+from fnprune_core.atlas.annotation_files import Annotations
+from fnprune_core.atlas.annotations import ImportCheck
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 
@@ -14,11 +15,9 @@ def take_names(atlas: NetworkAtlas) -> None:
     """Offer what was said of the networks as JSON and CSV."""
     said = resources.annotations(atlas.id)
     n = len(said.networks)
-    st.markdown(
-        f"{components.count(n, 'network')} named or noted." if n else "Nothing is named yet."
-    )
+    st.markdown(f"{wording.count(n, 'network')} named or noted." if n else "Nothing is named yet.")
     with st.container(horizontal=True, gap="small"):
-        for kind, write in (("json", annotations.to_json), ("csv", annotations.to_csv)):
+        for kind, write in (("json", annotation_files.to_json), ("csv", annotation_files.to_csv)):
             st.download_button(
                 f"Names as {kind.upper()}",
                 write(said),
@@ -47,7 +46,7 @@ def bring_names(atlas: NetworkAtlas) -> None:
     if upload is None:
         return
     with components.explaining():
-        found = annotations.parse(upload.getvalue())
+        found = annotation_files.parse(upload.getvalue())
         check = annotations.check_import(found, atlas)
         _tell(check)
         if check.fit == "none" or not check.n_fitting:
@@ -55,15 +54,15 @@ def bring_names(atlas: NetworkAtlas) -> None:
         _preview(atlas, found)
         st.caption(annotations.MERGE_RULE)
         by_number = "" if check.fit == "same" else " by number"
-        label = f"Take over {components.count(check.n_fitting, 'network')}{by_number}"
+        label = f"Take over {wording.count(check.n_fitting, 'network')}{by_number}"
         if st.button(label, icon=":material/input:", key="files-take-names"):
             annotations.merge(resources.workspace(), atlas, found)
-            view_state.notify(f"Names of {components.count(check.n_fitting, 'network')} taken over")
+            view_state.notify(f"Names of {wording.count(check.n_fitting, 'network')} taken over")
             st.rerun()
 
 
 def _tell(check: ImportCheck) -> None:
-    text = components.plain(check.message)
+    text = wording.plain(check.message)
     if check.fit == "none":
         st.error(text, icon=":material/error:")
     elif check.fit == "same":

@@ -10,15 +10,17 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from app.caches import files
+from app.atlas.files.data import imported
+from app.atlas.files.tasks import atlas_page
 from app.figures.base import Picture
 from app.figures.maps import cortex_slices
-from app.shell import recipes, resources, tasks, view_state
+from app.shell import recipes, resources, view_state, wording
 from app.shell.caches import nilearn
 from app.shell.jobs import Job
-from app.widgets import frame
-from fnprune_core import tables
+from app.widgets import frame, job_progress
+from app.widgets.picture import draw_picture
 from fnprune_core.atlas import volumes
+from fnprune_core.atlas.files import members_table, networks_table, time_courses_csv, units_table
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.atlas.volumes import ImportedImage
 from fnprune_core.errors import SettingsError
@@ -44,7 +46,7 @@ def take_images(atlas: NetworkAtlas, z: float) -> None:
         st.caption("The cortex is not laid out yet: units lie in the order of their numbers.")
     names = names_of(atlas)
     st.download_button(
-        f"Images as ZIP, about {frame.size(n_bytes)}",
+        f"Images as ZIP, about {wording.size(n_bytes)}",
         lambda: volumes.zipped(volumes.volume_files(atlas, grid, names, z=z)),
         file_name=f"atlas-{atlas.id}-volumes.zip",
         mime="application/zip",
@@ -84,15 +86,15 @@ def _read(uploads: Sequence[Any]) -> ImportedImage:
     sidecars = [each for each in uploads if each.name.lower().endswith(".json")]
     if len(images) != 1 or len(sidecars) > 1:
         raise SettingsError(
-            f"There are {frame.count(len(images), 'image')} and "
-            f"{frame.count(len(sidecars), 'sidecar')}.",
+            f"There are {wording.count(len(images), 'image')} and "
+            f"{wording.count(len(sidecars), 'sidecar')}.",
             hint="Choose one image and the one .json file that was written with it.",
         )
     image = images[0].getvalue()
     sidecar = sidecars[0].getvalue() if sidecars else None
     digest = hashlib.sha256(image)
     digest.update(sidecar or b"")
-    return files.imported(digest.hexdigest(), image, sidecar)
+    return imported(digest.hexdigest(), image, sidecar)
 
 
 def show_image(atlas: NetworkAtlas, found: ImportedImage, z: float) -> None:
@@ -110,17 +112,17 @@ def show_image(atlas: NetworkAtlas, found: ImportedImage, z: float) -> None:
     is_set = found.kind == "labels"
     if found.n_outside:
         st.caption(
-            f"{frame.count(found.n_outside, 'voxel')} of the image where no unit is are left out."
+            f"{wording.count(found.n_outside, 'voxel')} of the image where no unit is are left out."
         )
     level = 0.5 if is_set else z
     title = _title(choices[where])
     made = recipes.code("image", atlas=atlas.id, z=z)
-    frame.picture(_picture(atlas, values, level, title=title), key="files-map", made=made)
+    draw_picture(_picture(atlas, values, level, title=title), key="files-map", made=made)
     table = _overlap(atlas, volumes.overlap_table(atlas, values, z=z), z, title=title)
     marked = np.flatnonzero(np.abs(values) > level)
     with st.container(horizontal=True, gap="small"):
         _csv("Overlap as CSV", lambda: table.to_csv(index=False), f"{atlas.id}-overlap")
-        units = tables.units_table(atlas, marked, values)
+        units = units_table(atlas, marked, values)
         _csv("Units as CSV", lambda: units.to_csv(index=False), f"{atlas.id}-units")
 
 
@@ -157,9 +159,9 @@ def _picture(
         limit=max(float(np.abs(values).max()), 2 * level),
         palette=frame.palette(),
     )
-    says = f"{title} of the image: {frame.count(int(marked.sum()), 'unit')} marked"
+    says = f"{title} of the image: {wording.count(int(marked.sum()), 'unit')} marked"
     if marked.any():
-        says += f", in {frame.count(int((per_layer > 0).sum()), 'layer')}"
+        says += f", in {wording.count(int((per_layer > 0).sum()), 'layer')}"
         says += f", most in layer {int(per_layer.argmax())}"
     table = pd.DataFrame({"layer": np.arange(len(per_layer)), "units marked": per_layer})
     return replace(shown, alternative=f"{says}.", table=table)
@@ -176,7 +178,7 @@ def _overlap(atlas: NetworkAtlas, table: pd.DataFrame, z: float, *, title: str) 
         else f"{title} shares no unit with any network at |z| > {z:g}."
     )
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(frame.plain(says), width="stretch")
+        st.caption(wording.plain(says), width="stretch")
         if best["shared"]:
             st.button(
                 f"Select network {int(best['network'])}",
@@ -211,20 +213,20 @@ def take_tables(atlas: NetworkAtlas, network: int, z: float) -> None:
     offers = {
         "networks": (
             f"All {atlas.n_networks} networks: names, notes, stability, variance, domains",
-            lambda: tables.networks_table(atlas, names, said, z=z).to_csv(index=False),
+            lambda: networks_table(atlas, names, said, z=z).to_csv(index=False),
         ),
         "members": (
             f"Members of all networks at |z| > {z:g}: network, layer, unit, z",
-            lambda: tables.members_table(atlas, z=z).to_csv(index=False),
+            lambda: members_table(atlas, z=z).to_csv(index=False),
         ),
         f"time-course-{network}": (
             f"Time course of network {network}, with its tokens",
-            lambda: "".join(tables.time_courses_csv(atlas, [network])),
+            lambda: "".join(time_courses_csv(atlas, [network])),
         ),
         "time-courses": (
             f"Time courses of all networks, about "
-            f"{frame.size(10 * atlas.time_courses.size + 60 * len(atlas.tokens))}",
-            lambda: "".join(tables.time_courses_csv(atlas, range(atlas.n_networks))),
+            f"{wording.size(10 * atlas.time_courses.size + 60 * len(atlas.tokens))}",
+            lambda: "".join(time_courses_csv(atlas, range(atlas.n_networks))),
         ),
     }
     for name, (label, content) in offers.items():
@@ -237,12 +239,12 @@ def take_page(atlas: NetworkAtlas, z: float) -> None:
         "The whole atlas as one HTML file: maps, passages and numbers of every network. It opens "
         "in any browser and asks nothing of the network."
     )
-    frame.follow("atlas_page", on_done=lambda job: view_state.notify("The page is written"))
-    job = frame.job_of("atlas_page")
+    job_progress.follow("atlas_page", on_done=lambda job: view_state.notify("The page is written"))
+    job = job_progress.job_of("atlas_page")
     if job is not None and job.is_active:
         return
     if st.button("Write the page", icon=":material/article:", key="files-page"):
-        frame.start(tasks.atlas_page(resources.workspace(), atlas=atlas.id, z=z))
+        job_progress.start(atlas_page(resources.workspace(), atlas=atlas.id, z=z))
         st.rerun()
     if job is not None and job.state == "done" and job.inputs["atlas"] == atlas.id:
         _take_written(job)
@@ -252,7 +254,7 @@ def _take_written(job: Job) -> None:
     path = job.result
     if path.is_file():
         st.download_button(
-            f"Page, {frame.size(path.stat().st_size)}",
+            f"Page, {wording.size(path.stat().st_size)}",
             path.read_bytes,
             file_name=path.name,
             mime="text/html",

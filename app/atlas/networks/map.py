@@ -6,16 +6,18 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from app import figures, narrow
 from app.atlas.networks import options, picked_unit
 from app.atlas.networks.options import MapOptions
+from app.figures import maps
 from app.figures.base import Picture
-from app.figures.cortex import fit_narrow
+from app.figures.cortex import cortex_surfaces, fit_narrow
 from app.figures.maps import cell_at, mark_cell, unit_at
-from app.figures.networks import MAP_COLUMNS
-from app.shell import glossary, recipes, resources, tasks, view_state
+from app.figures.networks import MAP_COLUMNS, network_map
+from app.shell import glossary, recipes, resources, view_state
 from app.shell.caches import networks as network_page
 from app.widgets import atlas_frame, browser_events, frame
+from app.widgets.atlas_frame import offer_cortex
+from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 TITLES = ("Slices", "Three sides", "3-D", "Layers")
@@ -173,17 +175,6 @@ def choose_beside(atlas: NetworkAtlas, network: int) -> None:
         view_state.change(beside=tuple(sorted(beside)))
 
 
-def offer_cortex(atlas: NetworkAtlas) -> None:
-    """Offer to lay out the cortex of an atlas that has none."""
-    frame.follow("lay_out", on_done=lambda job: view_state.notify("The cortex is laid out"))
-    if frame.is_active("lay_out"):
-        return
-    st.caption("The units of this atlas have no places yet: until then, its layers are shown.")
-    if st.button("Lay out the cortex", icon=":material/grid_on:", key="atlas-lay-out"):
-        frame.start(tasks.lay_out(resources.workspace(), atlas=atlas.id))
-        st.rerun()
-
-
 def _limit(atlas: NetworkAtlas, network: int, z: float, chosen: MapOptions) -> float:
     if chosen.own_range:
         return network_page.own_limit(atlas.id, z, network)
@@ -215,18 +206,18 @@ def cortex(atlas: NetworkAtlas, network: int, z: float, shown: str, chosen: MapO
     values = options.of_pole(volume, chosen.pole)
     palette, limit = frame.palette(), _limit(atlas, network, z, chosen)
     if shown == "sides":
-        picture = figures.cortex_projections(
+        picture = maps.cortex_projections(
             values, network=network, threshold=z, limit=limit, palette=palette
         )
     else:
-        picture = figures.cortex_slices(
+        picture = maps.cortex_slices(
             values, indices, network=network, threshold=z, limit=limit, palette=palette
         )
         cell = _picked_cell(atlas)
         if cell is not None:
             mark_cell(picture, cell, volume.shape, palette)
     key = f"map-{shown}"
-    frame.picture(
+    draw_picture(
         of_pole(picture, chosen.pole, z),
         key=key,
         made=recipes.code(
@@ -288,8 +279,8 @@ def surfaces(atlas: NetworkAtlas, network: int, z: float, pole: int) -> None:
     volumes = [network_page.soft_volume(atlas.id, k, pole) for k in networks]
     shares = [network_page.share_beyond(atlas.id, k, pole, z) for k in networks]
     drawn = [min(max(share, LEAST_SHARE), MOST_SHARE) for share in shares]
-    is_narrow = narrow.is_narrow()
-    picture = figures.cortex_surfaces(
+    is_narrow = browser_events.is_narrow()
+    picture = cortex_surfaces(
         volumes,
         networks=networks,
         n_networks=atlas.n_networks,
@@ -304,7 +295,7 @@ def surfaces(atlas: NetworkAtlas, network: int, z: float, pole: int) -> None:
     if drawn != shares:
         rule += f", but at least {LEAST_SHARE:.1%} and at most {MOST_SHARE:.0%} of all"
     picture = replace(picture, alternative=f"{picture.alternative}{rule}.")
-    frame.picture(
+    draw_picture(
         of_pole(picture, pole, z),
         key="map-3d",
         made=recipes.code("surfaces", atlas=atlas.id, network=network, z=z, pole=pole),
@@ -325,7 +316,7 @@ def layers(atlas: NetworkAtlas, network: int, z: float, chosen: MapOptions) -> N
     with np.errstate(invalid="ignore"):
         profile = np.nansum(np.abs(values) > z, axis=1) / np.asarray(atlas.layout.widths)
     labels = None if chosen.by_index else resources.grouping(atlas.id)
-    picture = figures.network_map(
+    picture = network_map(
         values,
         profile,
         network=network,
@@ -334,7 +325,7 @@ def layers(atlas: NetworkAtlas, network: int, z: float, chosen: MapOptions) -> N
         palette=frame.palette(),
         labels=labels,
     )
-    frame.picture(
+    draw_picture(
         of_pole(picture, chosen.pole, z),
         key="map",
         made=recipes.code(

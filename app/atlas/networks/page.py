@@ -4,14 +4,13 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from app import arrangement
 from app.atlas import naming
-from app.atlas.compare import data
 from app.atlas.networks import map, options, statistics, texts
-from app.shell import resources, view_state
+from app.shell import resources, view_state, wording
+from app.shell.caches import networks
 from app.widgets import atlas_frame, frame, network_order
 from app.widgets.atlas_frame import select
-from app.widgets.gallery import gallery
+from app.widgets.gallery import gallery, tiles
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 SECTIONS: dict[str, Callable[[NetworkAtlas, int], None]] = {
@@ -27,7 +26,7 @@ def toolbar(atlas: NetworkAtlas, network: int, shown: Sequence[int]) -> None:
     """Draw what moves between networks, in the gallery's order, and decides on this one."""
     view = view_state.view()
     is_dropped = network in view.dropped
-    before, after = (arrangement.neighbour(shown, network, step) for step in (-1, 1))
+    before, after = (network_order.neighbour(shown, network, step) for step in (-1, 1))
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         button("Previous", "arrow_back", "Left", lambda: select(before))
         button("Next", "arrow_forward", "Right", lambda: select(after))
@@ -65,15 +64,15 @@ def button(
 
 def show_identity(atlas: NetworkAtlas, network: int) -> None:
     """Draw what drives a network in a few words, and the trivial things that it follows."""
-    driven = frame.plain(resources.suggested_name(atlas.id, network))
+    driven = wording.plain(resources.suggested_name(atlas.id, network))
     given = resources.annotations(atlas.id).of(network).name
     if given:
-        st.markdown(f"**{frame.plain(given)}**")
+        st.markdown(f"**{wording.plain(given)}**")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(f"Driven by {driven}", width="content")
-        earlier = data.was(atlas.id).get(network)
+        earlier = networks.was(atlas.id).get(network)
         if earlier is not None:
-            st.caption(frame.plain(earlier.sentence()), width="content")
+            st.caption(wording.plain(earlier.sentence()), width="content")
         for tag in resources.tags(atlas.id)[network]:
             st.badge(
                 f"follows {tag.name}: {tag.value:.2g} ({tag.measure})",
@@ -99,7 +98,7 @@ if opened is not None:
     with left:
         shown = network_order.arranged(atlas)
         gallery(
-            frame.tiles(atlas.id, shown),
+            tiles(atlas.id, shown),
             selected=network,
             key="gallery",
             on_pick=select,

@@ -4,11 +4,10 @@ import numpy as np
 import streamlit as st
 
 from app import pages
-from app.shell import resources, view_state
-from app.widgets import frame
+from app.shell import resources, view_state, wording
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
-UNIT_PAGE = "atlas/unit/page.py"
+UNIT_PAGE = pages.path("unit")
 
 
 def has_page(path: str) -> bool:
@@ -50,4 +49,4 @@ def unit_card(atlas: NetworkAtlas, network: int, *, key: str) -> None:
         strongest = ", ".join(
             f"{k} · {resources.network_name(atlas.id, int(k))} (z {values[k]:.1f})" for k in order
         )
-        st.caption(f"Strongest in {frame.plain(strongest)}")
+        st.caption(f"Strongest in {wording.plain(strongest)}")

@@ -3,13 +3,14 @@
 import numpy as np
 import streamlit as st
 
-from app import figures
 from app.atlas.networks import figures as statistics
 from app.atlas.networks import options, picked_unit
-from app.shell import recipes, resources, view_state
+from app.figures.networks import domain_bars
+from app.shell import recipes, resources, view_state, wording
 from app.shell.caches import networks
 from app.widgets import frame as components
 from app.widgets import model_offer
+from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 
@@ -18,7 +19,7 @@ def show_statistics(atlas: NetworkAtlas, network: int) -> None:
     left, right = st.columns(2, gap="large")
     with left, components.explaining():
         st.subheader("Map", anchor=False)
-        components.picture(
+        draw_picture(
             statistics.map_histogram(
                 networks.alive_z(atlas.id, network),
                 networks.mixture(atlas.id, network),
@@ -32,7 +33,7 @@ def show_statistics(atlas: NetworkAtlas, network: int) -> None:
         )
     with right, components.explaining():
         st.subheader("Spectrum", anchor=False)
-        components.picture(
+        draw_picture(
             statistics.spectrum_line(
                 networks.spectrum(atlas.id, network),
                 network=network,
@@ -52,8 +53,8 @@ def show_decoding(atlas: NetworkAtlas, network: int) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Domains", anchor=False)
-        components.picture(
-            figures.domain_bars(
+        draw_picture(
+            domain_bars(
                 atlas.domain_share()[network], atlas.domain_names, palette=components.palette()
             ),
             key="domains",
@@ -62,7 +63,7 @@ def show_decoding(atlas: NetworkAtlas, network: int) -> None:
         with components.explaining():
             _domain_test(atlas, network)
         st.subheader("Token classes", anchor=False)
-        components.picture(
+        draw_picture(
             statistics.class_bars(
                 networks.class_effects(atlas.id, network),
                 network=network,
@@ -88,10 +89,10 @@ def _domain_test(atlas: NetworkAtlas, network: int) -> None:
     st.markdown(
         f"**{verdict}**: they explain {found.statistic[network]:.0%} of the differences between "
         f"documents in log energy, p {_probability(p, least)}, corrected for "
-        f"{components.count(atlas.n_networks, 'network')} p {_probability(corrected, least)}."
+        f"{wording.count(atlas.n_networks, 'network')} p {_probability(corrected, least)}."
     )
     st.caption(
-        f"Permutation test: the domains of {components.count(found.n_documents, 'document')} were "
+        f"Permutation test: the domains of {wording.count(found.n_documents, 'document')} were "
         f"shuffled {found.n_permutations:,} times. Documents are the unit, for tokens of one text "
         "resemble each other; the correction is for the false discovery rate (Benjamini and "
         "Hochberg). A difference says what drives the network, not what needs it."
@@ -111,7 +112,7 @@ def _tags(atlas: NetworkAtlas, network: int) -> None:
             "activation beyond the limits."
         )
     for tag in found:
-        st.markdown(f"Follows **{tag.name}**: {tag.value:.2g} ({components.plain(tag.measure)})")
+        st.markdown(f"Follows **{tag.name}**: {tag.value:.2g} ({wording.plain(tag.measure)})")
 
 
 def _logits(atlas: NetworkAtlas, network: int) -> None:
@@ -123,7 +124,7 @@ def _logits(atlas: NetworkAtlas, network: int) -> None:
         return
     z = view_state.view().z
     promoted, suppressed = networks.logit_effects(atlas.id, network, z, model)
-    components.picture(
+    draw_picture(
         statistics.logit_bars(promoted, suppressed, palette=components.palette()),
         key="logits",
         made=recipes.code("logits", atlas=atlas.id, network=network, z=z),
@@ -157,13 +158,13 @@ def _pole(atlas: NetworkAtlas, network: int, pole: int, z: float) -> None:
     beyond = f"z above {z:g}" if pole > 0 else f"z below −{z:g}"
     where = f", most in layer {facts['peak_layer']}" if facts["n_units"] else ""
     passage = next(iter(networks.passages(atlas.id, network, pole)), None)
-    said = f"{components.count(facts['n_units'], 'neuron')} with {beyond}{where}."
+    said = f"{wording.count(facts['n_units'], 'neuron')} with {beyond}{where}."
     if passage is not None:
         said += (
             f" Strongest at token {passage.position} of {passage.document} "
             f"({passage.values[passage.centre]:.2f})."
         )
-    st.caption(components.plain(said))
+    st.caption(wording.plain(said))
     frame = networks.strongest_units(atlas.id, network, pole)
     key = f"units-{network}-{pole}"
 

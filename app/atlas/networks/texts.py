@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from app import figures
 from app.atlas.networks import options
 from app.figures import markup
-from app.shell import recipes, resources, view_state
+from app.figures.networks import time_course
+from app.shell import recipes, resources, view_state, wording
 from app.shell.caches import networks
 from app.widgets import frame as components
 from app.widgets import token_reader
+from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas, Passage
 
 MOST_HITS = 200
@@ -44,11 +44,6 @@ def show_texts(atlas: NetworkAtlas, network: int) -> None:
     with right:
         st.subheader("Strongest words", anchor=False)
         top_words(atlas, network, held.pole)
-
-
-def session_titles(tokens: pd.DataFrame) -> list[str]:
-    """Return what each session is: its number, domain and document."""
-    return networks.titles_of(tokens)
 
 
 def top_words(atlas: NetworkAtlas, network: int, pole: int) -> None:
@@ -81,7 +76,7 @@ def passages(atlas: NetworkAtlas, network: int, *, deciles: bool, pole: int) -> 
         place = f"{passage.domain} · {passage.document} · token {passage.position}"
         rank = f"{_rank(number)} · " if deciles else ""
         said = f"{rank}{place} · strength {passage.values[passage.centre]:.2f}"
-        st.caption(components.plain(said))
+        st.caption(wording.plain(said))
         token_reader.reader(
             passage.pieces,
             passage.values,
@@ -123,8 +118,8 @@ def show_course(atlas: NetworkAtlas, network: int) -> None:
     values, texts, n_dummy = resources.session_course(atlas.id, network, session)
     token = view.token if 0 <= view.token < len(texts) else None
     marked = _search(atlas, network, session)
-    components.picture(
-        figures.time_course(
+    draw_picture(
+        time_course(
             values,
             texts,
             network=network,
@@ -159,7 +154,7 @@ def show_token(atlas: NetworkAtlas, session: int, token: int | None, texts: Sequ
         st.caption("No token is picked yet.")
         return
     said = markup.visible(texts[token]).replace("\n", "↵")
-    st.markdown(f"**Networks at “{components.plain(said)}”**, token {token}")
+    st.markdown(f"**Networks at “{wording.plain(said)}”**, token {token}")
     columns = np.flatnonzero(atlas.tokens["session"].to_numpy() == session)
     column = int(columns[token])
     values = atlas.time_courses[:, column].astype(np.float64)
@@ -214,17 +209,15 @@ def _search(atlas: NetworkAtlas, network: int, session: int) -> list[int]:
             return []
         found = networks.found_words(atlas.id, words)
         if not len(found):
-            st.caption(f"“{components.plain(words)}” is nowhere in the recording.")
+            st.caption(f"“{wording.plain(words)}” is nowhere in the recording.")
             return []
         strength, counts = atlas.time_courses[network, found], ~atlas.is_dummy[found]
-        said = f"Found {components.count(len(found), 'time')}"
+        said = f"Found {wording.count(len(found), 'time')}"
         if counts.any():
             usual = atlas.time_courses[network, ~atlas.is_dummy].mean()
             said += f", mean strength {strength[counts].mean():.2f}; over all tokens {usual:.2f}"
         if not counts.all():
-            said += (
-                f"; {components.count(int((~counts).sum()), 'dummy token')} left out, listed last"
-            )
+            said += f"; {wording.count(int((~counts).sum()), 'dummy token')} left out, listed last"
         st.caption(f"{said}.")
     order = np.lexsort((-np.abs(strength), ~counts))[:MOST_HITS]
     _hits(atlas, found[order], strength[order], words)

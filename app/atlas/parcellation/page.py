@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from app.atlas.networks import map
 from app.atlas.parcellation import data as cache
 from app.atlas.parcellation import panels
 from app.shell import glossary, resources, view_state
@@ -52,7 +51,7 @@ def show(atlas: NetworkAtlas, network: int, shown: str, z: float) -> None:
     with left, frame.explaining():
         if shown == "layers" or resources.cortex(atlas.id) is None:
             if shown != "layers" and atlas.decomposition.settings.get("scope") != "layer":
-                map.offer_cortex(atlas)
+                atlas_frame.offer_cortex(atlas)
             panels.show_layers(atlas, look, z)
         elif shown == "3d":
             panels.show_surfaces(atlas, look, z, network)

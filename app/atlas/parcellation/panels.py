@@ -7,7 +7,6 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import narrow
 from app.atlas.parcellation import data as cache
 from app.atlas.parcellation.figures import (
     Look,
@@ -19,10 +18,11 @@ from app.atlas.parcellation.figures import (
 from app.figures.cortex import fit_narrow
 from app.figures.maps import cell_at
 from app.figures.networks import parcellation_map
-from app.shell import recipes, resources, view_state
-from app.widgets import atlas_frame
+from app.shell import recipes, resources, view_state, wording
+from app.widgets import atlas_frame, browser_events
 from app.widgets import frame as components
 from app.widgets.browser_events import pick_cells
+from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 MOST_SURFACES = 32
@@ -75,7 +75,7 @@ def change(**fields: Any) -> None:
 def show_slices(atlas: NetworkAtlas, look: Look, z: float) -> None:
     """Draw the sheets; a click on a unit selects it and its network."""
     parcels = cache.parcels(atlas.id, z)
-    components.picture(
+    draw_picture(
         parcel_slices(parcels, look, palette=components.palette(), threshold=z),
         key="parcels-slices",
         made=recipes.code("parcellation", atlas=atlas.id, z=z),
@@ -95,7 +95,7 @@ def show_slices(atlas: NetworkAtlas, look: Look, z: float) -> None:
 
 def show_sides(atlas: NetworkAtlas, look: Look, z: float) -> None:
     """Draw the parcels from three sides."""
-    components.picture(
+    draw_picture(
         parcel_sides(cache.parcels(atlas.id, z), look, palette=components.palette(), threshold=z),
         key="parcels-sides",
         made=recipes.code("parcellation", atlas=atlas.id, z=z),
@@ -125,9 +125,9 @@ def show_surfaces(atlas: NetworkAtlas, look: Look, z: float, network: int) -> No
         palette=components.palette(),
         level=LEVEL,
     )
-    if narrow.is_narrow():
+    if browser_events.is_narrow():
         fit_narrow(picture.figure)
-    components.picture(
+    draw_picture(
         picture,
         key="parcels-3d",
         made=recipes.code("parcel-surfaces", atlas=atlas.id, z=z, network=network),
@@ -136,7 +136,7 @@ def show_surfaces(atlas: NetworkAtlas, look: Look, z: float, network: int) -> No
 
 def show_layers(atlas: NetworkAtlas, look: Look, z: float) -> None:
     """Draw what each layer is made of."""
-    components.picture(
+    draw_picture(
         parcellation_map(
             cache.by_layer(atlas.id, z),
             n_networks=atlas.n_networks,
@@ -205,7 +205,7 @@ def selected_facts(atlas: NetworkAtlas, look: Look, z: float, network: int) -> N
     where = f", most in layer {int(row['peak_layer'])}" if units else ""
     lost = beyond - units
     st.caption(
-        f"Network {network} holds {components.count(units, 'unit')} as their strongest{where}; "
-        f"{components.count(lost, 'more unit')} beyond |z| {z:g} "
+        f"Network {network} holds {wording.count(units, 'unit')} as their strongest{where}; "
+        f"{wording.count(lost, 'more unit')} beyond |z| {z:g} "
         f"{'is' if lost == 1 else 'are'} stronger in another network."
     )

@@ -4,10 +4,12 @@ import streamlit as st
 
 from app.atlas.probe import panels
 from app.atlas.probe.figures import networks_over_tokens
-from app.shell import glossary, recipes, resources, tasks, view_state
+from app.atlas.probe.tasks import probe
+from app.shell import glossary, recipes, resources, view_state
 from app.shell.caches import probe as cache
 from app.shell.jobs import Job
-from app.widgets import atlas_frame, frame, model_offer
+from app.widgets import atlas_frame, frame, job_progress, model_offer
+from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.atlas.probe import Reading
 
@@ -26,16 +28,14 @@ def read(atlas: NetworkAtlas, text: str, *, is_asked: bool) -> Reading | None:
     def take(job: Job) -> None:
         cache.readings().put(job.inputs["atlas"], source, job.inputs["text"], job.result)
 
-    frame.follow("probe", on_done=take)
+    job_progress.follow("probe", on_done=take)
     reading = cache.reading(atlas.id, model, text)
-    if reading is None and not frame.is_active("probe"):
+    if reading is None and not job_progress.is_active("probe"):
         if not is_asked:
             st.caption("This text takes more than a moment. Press Read to start.")
             return None
-        frame.start(
-            tasks.probe(
-                resources.shelf(), resources.workspace(), model=source, atlas=atlas.id, text=text
-            )
+        job_progress.start(
+            probe(resources.shelf(), resources.workspace(), model=source, atlas=atlas.id, text=text)
         )
         st.rerun()
     return reading
@@ -67,7 +67,7 @@ def show(atlas: NetworkAtlas, network: int, reading: Reading) -> None:
             st.caption("Mean energy on this text over that in the recording.")
             panels.ranking(atlas, reading)
     st.subheader("Networks × tokens", anchor=False, help=glossary.tip("time_course"))
-    frame.picture(
+    draw_picture(
         networks_over_tokens(
             reading.relative(),
             reading.pieces,

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from app.figures.theme import network_colours
-from app.shell import resources, view_state
+from app.shell import resources, view_state, wording
 from app.widgets import frame
 from app.widgets.bar_list import bar_list
 from app.widgets.token_reader import reader, token_networks
@@ -127,7 +127,7 @@ def share_of_tokens(share: float) -> str:
 def facts(reading: Reading) -> None:
     """Say how the text was read."""
     parts = [
-        frame.count(reading.n_tokens, "token"),
+        wording.count(reading.n_tokens, "token"),
         f"the first {int(reading.is_dummy.sum()):,} left out"
         if reading.n_windows == 1
         else f"read in {reading.n_windows} windows, each without memory of the one before",
@@ -149,7 +149,7 @@ def legend(atlas: NetworkAtlas, reading: Reading, *, n: int = 12) -> None:
             {
                 "id": k,
                 "name": f"{k} · {resources.network_name(atlas.id, k)}",
-                "note": frame.count(int(counts[k]), "token"),
+                "note": wording.count(int(counts[k]), "token"),
                 "share": counts[k] / counts.max(),
                 "colour": colours[k],
             }
@@ -163,7 +163,7 @@ def legend(atlas: NetworkAtlas, reading: Reading, *, n: int = 12) -> None:
     )
     if np.count_nonzero(counts) > n:
         more = np.count_nonzero(counts) - n
-        st.caption(f"and {frame.count(int(more), 'network')} more")
+        st.caption(f"and {wording.count(int(more), 'network')} more")
 
 
 def ranking(atlas: NetworkAtlas, reading: Reading, *, n: int = 12) -> None:
@@ -192,7 +192,7 @@ def ranking(atlas: NetworkAtlas, reading: Reading, *, n: int = 12) -> None:
 
 def at_token(atlas: NetworkAtlas, network: int, reading: Reading, token: int) -> None:
     """Draw all networks at the picked token."""
-    piece = frame.plain(repr(reading.pieces[token])[1:-1])
+    piece = wording.plain(repr(reading.pieces[token])[1:-1])
     st.subheader(f"Token {token}: “{piece}”", anchor=False)
     if reading.is_dummy[token]:
         st.caption("Left out: at the first tokens of a window the model only warms up.")
@@ -204,5 +204,5 @@ def at_token(atlas: NetworkAtlas, network: int, reading: Reading, token: int) ->
     log_p = float(reading.log_probability[token])
     if log_p == log_p:
         parts.append(f"the model gave this token a probability of {np.exp(log_p):.2g}")
-    st.caption(frame.plain(" · ".join(parts)))
+    st.caption(wording.plain(" · ".join(parts)))
     token_networks(atlas, reading.strengths[:, token], key="probe-at-token")

@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from app.shell import resources
-from fnprune_core import workflows
+from fnprune_core.reliability import assess
 from fnprune_core.reliability.measures import map_kurtosis
 from fnprune_core.reliability.results import Assessment
 
@@ -20,7 +20,7 @@ def why_no_halves(id: str) -> str:
     """Return why the documents of an atlas's recording cannot be split, or nothing."""
     atlas = resources.atlas(id)
     recording = resources.recording(atlas.decomposition.recording_id)
-    return workflows.why_no_halves(recording, atlas)
+    return assess.why_no_halves(recording, atlas)
 
 
 def table(id: str, found: Assessment) -> pd.DataFrame:

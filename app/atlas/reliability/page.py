@@ -2,13 +2,14 @@
 
 import streamlit as st
 
-from app import figures
 from app.atlas.reliability import data as cache
 from app.atlas.reliability import panels
 from app.atlas.reliability.figures import null_histogram, size_chart, trust_scatter
 from app.atlas.reliability.panels import FIGURES, MEANING, SPEAKS
+from app.figures import networks
 from app.shell import recipes
 from app.widgets import atlas_frame, frame
+from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.reliability.results import Assessment
 
@@ -56,7 +57,7 @@ def show_networks(atlas: NetworkAtlas, network: int, found: Assessment) -> None:
         limits=panels.limits_of(found, name),
         palette=frame.palette(),
     )
-    event = frame.picture(
+    event = draw_picture(
         shown,
         key=f"trust-{name}-{network}",
         made=recipes.code("trust", atlas=atlas.id),
@@ -80,7 +81,7 @@ def show_nulls(atlas: NetworkAtlas, network: int, found: Assessment) -> None:
         st.info("The nulls have not been measured yet.", icon=":material/info:")
         return
     name = choose(names, key="trust-null")
-    frame.picture(
+    draw_picture(
         null_histogram(
             table,
             FIGURES[name],
@@ -97,8 +98,8 @@ def show_nulls(atlas: NetworkAtlas, network: int, found: Assessment) -> None:
 
 def show_variance(atlas: NetworkAtlas, network: int, found: Assessment) -> None:
     """Draw what each network explains alone, and what is lost without it."""
-    frame.picture(
-        figures.variance_bars(cache.table(atlas.id, found), palette=frame.palette()),
+    draw_picture(
+        networks.variance_bars(cache.table(atlas.id, found), palette=frame.palette()),
         key="trust-variance",
         made=recipes.code("trust", atlas=atlas.id),
     )
@@ -109,7 +110,7 @@ def show_sizes(atlas: NetworkAtlas, network: int, found: Assessment) -> None:
     if found.sizes is None:
         st.info("This curve has not been measured yet.", icon=":material/info:")
         return
-    frame.picture(
+    draw_picture(
         size_chart(
             found.sizes.table(),
             suggested=found.sizes.suggested(),

@@ -10,12 +10,13 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from app.atlas.reliability import data as cache
+from app.atlas.reliability import tasks
 from app.atlas.reliability.figures import Figure
-from app.shell import glossary, resources, tasks, view_state
+from app.shell import glossary, resources, view_state, wording
 from app.shell.jobs import Job
-from app.widgets import frame
-from fnprune_core import workflows
+from app.widgets import job_progress
 from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.reliability import assess
 from fnprune_core.reliability.results import ENOUGH, HIGH, SPEAKS_TO, Assessment, SizeCurve
 
 KIND = "assess"
@@ -67,33 +68,33 @@ _SHARES = ("reproducibility", "again_bootstrap", "again_seeds")
 def current(atlas_id: str) -> Assessment:
     """Return what is stored, and for parts under way what the running job has so far."""
     stored = resources.assessment(atlas_id)
-    job = frame.job_of(KIND)
+    job = job_progress.job_of(KIND)
     if job is None or not job.is_active or job.inputs["atlas"] != atlas_id:
         return stored
     growing: dict[str, Any] = {event.part: event.result for event in _events(job)}
     return replace(stored, **growing)
 
 
-def _events(job: Job) -> list[workflows.Measured]:
-    return [event for event in job.events if isinstance(event, workflows.Measured)]
+def _events(job: Job) -> list[assess.Measured]:
+    return [event for event in job.events if isinstance(event, assess.Measured)]
 
 
 def measure(atlas: NetworkAtlas) -> None:
     """Draw what is measured and what is not, the button, and the progress."""
     done = dict(resources.assessment_key(atlas.id))
     no_halves = cache.why_no_halves(atlas.id)
-    possible = [n for n in workflows.PARTS if not (no_halves and n in workflows.NEED_HALVES)]
+    possible = [n for n in assess.PARTS if not (no_halves and n in assess.NEED_HALVES)]
     missing = [name for name in possible if name not in done]
-    job = frame.job_of(KIND)
+    job = job_progress.job_of(KIND)
     if no_halves:
         st.info(
-            frame.sentence(f"No reproducibility for this recording. {no_halves}"),
+            wording.sentence(f"No reproducibility for this recording. {no_halves}"),
             icon=":material/info:",
         )
     if job is not None and job.is_active:
         watch(job)
         return
-    frame.follow(KIND, on_done=lambda _: None)
+    job_progress.follow(KIND, on_done=lambda _: None)
     if missing:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.button(
@@ -103,7 +104,7 @@ def measure(atlas: NetworkAtlas) -> None:
                 on_click=_start,
                 args=(atlas.id, missing),
             )
-            names = ", ".join(workflows.PARTS[name].title.lower() for name in missing)
+            names = ", ".join(assess.PARTS[name].title.lower() for name in missing)
             st.caption(
                 f"To do: {names}. All of them take some minutes; each appears as soon as it is "
                 "there, and what is finished is kept if you stop.",
@@ -112,7 +113,7 @@ def measure(atlas: NetworkAtlas) -> None:
 
 
 def _start(atlas_id: str, parts: list[str]) -> None:
-    frame.start(tasks.assess(resources.workspace(), atlas=atlas_id, parts=parts))
+    job_progress.start(tasks.assess(resources.workspace(), atlas=atlas_id, parts=parts))
 
 
 def watch(job: Job) -> None:
@@ -125,7 +126,7 @@ def _poll(job_id: str, n_seen: int) -> None:
     if job is None or not job.is_active or len(_events(job)) > n_seen:
         st.rerun()
     else:
-        frame.draw_progress(job)
+        job_progress.draw_progress(job)
 
 
 def figures_of(row: pd.Series) -> None:

@@ -3,9 +3,10 @@
 import streamlit as st
 
 from app.atlas.scanner.panels import legend, scan
-from app.shell import recipes, resources, view_state
+from app.shell import recipes, resources, view_state, wording
 from app.shell.caches import nilearn
-from app.widgets import atlas_frame, downloads, frame
+from app.widgets import atlas_frame, frame
+from app.widgets.picture import provenance
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 PICTURES = {
@@ -55,7 +56,7 @@ def show_interactive(atlas: NetworkAtlas, network: int, z: float) -> None:
     with st.container(width=840):
         st.iframe(page, alt=says)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        st.caption(frame.plain(says), width="stretch")
+        st.caption(wording.plain(says), width="stretch")
         st.download_button(
             "HTML",
             page,
@@ -67,7 +68,7 @@ def show_interactive(atlas: NetworkAtlas, network: int, z: float) -> None:
             on_click="ignore",
         )
         made = recipes.code("scanner-turn", atlas=atlas.id, network=network, z=z)
-        downloads.provenance(made, key="scanner-turn")
+        provenance(made, key="scanner-turn")
 
 
 def show_several(atlas: NetworkAtlas, network: int, z: float) -> None:

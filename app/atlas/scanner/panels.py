@@ -6,8 +6,10 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app.figures.theme import network_colours
+from app.shell import wording
 from app.shell.caches.nilearn import Scan
-from app.widgets import downloads, frame
+from app.widgets import frame
+from app.widgets.picture import csv_button, provenance
 
 
 def scan(shown: Scan, *, key: str, made: str) -> None:
@@ -20,17 +22,17 @@ def scan(shown: Scan, *, key: str, made: str) -> None:
     """
     st.image(shown.png, width="stretch", alt=shown.alternative)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        st.caption(frame.plain(shown.alternative), width="stretch")
+        st.caption(wording.plain(shown.alternative), width="stretch")
         numbers = st.popover("Numbers", type="tertiary", key=f"{key}-numbers", on_change="rerun")
         if numbers.open:
             with numbers:
                 _take_away(shown, key=key)
-        downloads.provenance(made, key=key)
+        provenance(made, key=key)
 
 
 def _take_away(shown: Scan, *, key: str) -> None:
     with st.container(horizontal=True, gap="xsmall"):
-        downloads.csv_button(shown.table, name=f"fnprune-{key}", key=key)
+        csv_button(shown.table, name=f"fnprune-{key}", key=key)
         st.download_button(
             "PNG",
             shown.png,

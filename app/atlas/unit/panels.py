@@ -8,9 +8,10 @@ import streamlit as st
 from app.atlas.unit import data as cache
 from app.atlas.unit.figures import unit_domains, unit_loadings, unit_place
 from app.figures.markup import token_strip
-from app.shell import recipes, resources, view_state
+from app.shell import recipes, resources, view_state, wording
 from app.widgets import frame, model_offer
 from app.widgets.bar_list import bar_list
+from app.widgets.picture import draw_picture
 from fnprune_core.atlas.decoding import LogitEffect
 from fnprune_core.atlas.network_atlas import NetworkAtlas, Passage
 
@@ -131,7 +132,7 @@ def networks(atlas: NetworkAtlas, network: int, unit: int) -> None:
     """Draw the networks that a unit loads on; a press selects one."""
     z = atlas.maps[:, unit]
     names = [resources.network_name(atlas.id, k) for k in range(atlas.n_networks)]
-    frame.picture(
+    draw_picture(
         unit_loadings(
             z,
             names=names,
@@ -178,7 +179,7 @@ def texts(atlas: NetworkAtlas, unit: int) -> None:
 def _passage(passage: Passage, limit: float) -> None:
     place = f"{passage.domain} · {passage.document} · token {passage.position}"
     peak = f"{passage.values[passage.centre]:.3g}".replace("-", "−")
-    st.caption(f"{frame.plain(place)} · activation {peak}")
+    st.caption(f"{wording.plain(place)} · activation {peak}")
     st.html(
         token_strip(
             passage.pieces,
@@ -192,7 +193,7 @@ def _passage(passage: Passage, limit: float) -> None:
 
 def domains(atlas: NetworkAtlas, unit: int) -> None:
     """Draw a unit's mean activation by domain."""
-    frame.picture(
+    draw_picture(
         unit_domains(cache.domains(atlas.id, unit), palette=frame.palette()),
         key="unit-domains",
         made=recipes.code("unit-domains", atlas=atlas.id, unit=unit),
@@ -208,7 +209,7 @@ def place(atlas: NetworkAtlas, network: int, unit: int) -> None:
         return
     z = view_state.view().z
     layer, index = (int(part) for part in atlas.layout.locate(unit))
-    frame.picture(
+    draw_picture(
         unit_place(
             volume[layer],
             indices[layer],
@@ -273,7 +274,7 @@ def weights(atlas: NetworkAtlas, unit: int) -> None:
         st.markdown("**Norms of its weights**")
         st.table(
             {
-                frame.plain(each.name): f"{each.norm:.3g}, number {each.rank:,} of "
+                wording.plain(each.name): f"{each.norm:.3g}, number {each.rank:,} of "
                 f"{each.n_units:,} in the layer"
                 for each in norms
             },

@@ -4,8 +4,8 @@ import streamlit as st
 
 from app.experiments.lesions import data as cache
 from app.experiments.lesions.tasks import KIND, LesionJob, Read, run_lesions
-from app.shell import glossary, resources, view_state
-from app.widgets import frame, model_offer, text_picker
+from app.shell import glossary, resources, view_state, wording
+from app.widgets import frame, job_progress, model_offer, text_picker
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.lesions.run import LesionOrder
 from fnprune_core.lesions.sites import TARGETS, Lesion, LesionSettings, Target
@@ -33,13 +33,13 @@ def ask(atlas: NetworkAtlas) -> None:
         found = cache.stimuli(model.fingerprint, read, model)
         takes = cache.estimate(model.fingerprint, order, found.windows.text_sha256, found, model)
         st.caption(
-            f"{frame.count(len(order.lesions), 'lesion')} with {settings.n_random} random "
+            f"{wording.count(len(order.lesions), 'lesion')} with {settings.n_random} random "
             f"ones each: {takes.n_readings:,} readings of {takes.n_tokens:,} tokens in "
-            f"{frame.count(found.windows.n_windows, 'window')}, at most about "
-            f"{frame.duration(takes.seconds)}. Resampled over {found.unit}. The lesions come "
+            f"{wording.count(found.windows.n_windows, 'window')}, at most about "
+            f"{wording.duration(takes.seconds)}. Resampled over {found.unit}. The lesions come "
             "first, then the random ones in rounds; what is read is kept if you stop."
         )
-        if not frame.is_active(KIND):
+        if not job_progress.is_active(KIND):
             st.button(
                 "Run the study",
                 type="primary",
@@ -53,7 +53,7 @@ def ask(atlas: NetworkAtlas) -> None:
 def start(order: LesionOrder, read: Read, title: str = "Lesions") -> None:
     """Start a study."""
     job = LesionJob(model=view_state.view().model, order=order, read=read, title=title)
-    frame.start(run_lesions(resources.shelf(), resources.workspace(), job))
+    job_progress.start(run_lesions(resources.shelf(), resources.workspace(), job))
 
 
 def _lesions(atlas: NetworkAtlas) -> tuple[Lesion, ...]:

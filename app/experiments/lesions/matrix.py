@@ -17,12 +17,12 @@ from app.experiments.lesions.figures import (
     strongest_rows,
 )
 from app.experiments.lesions.tasks import KIND, LesionsSoFar, Read
-from app.narrow import is_narrow
-from app.shell import glossary, recipes, resources, view_state
+from app.shell import glossary, recipes, resources, view_state, wording
 from app.shell.jobs import Job
 from app.shell.wording import plain
-from app.widgets import frame
-from app.widgets.browser_events import pick_cells
+from app.widgets import frame, job_progress
+from app.widgets.browser_events import is_narrow, pick_cells
+from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.lesions.run import LesionOrder, graded
 from fnprune_core.lesions.statistics import DoubleDissociation
@@ -51,7 +51,7 @@ def _live(job_id: str, atlas: NetworkAtlas, narrow: bool) -> None:
     if job is None or not job.is_active:
         st.rerun()
     else:
-        frame.draw_progress(job)
+        job_progress.draw_progress(job)
         found = so_far(job)
         if found is not None and cache.is_matrix(found):
             _matrix(found, atlas, key="lesions-live", narrow=narrow, pick=False)
@@ -105,7 +105,7 @@ def _matrix(found: LesionStudy, atlas: NetworkAtlas, *, key: str, narrow: bool, 
     cell = selected(found) if pick else None
     if cell is not None and cell[0] not in rows:
         rows = [*rows, cell[0]]
-    frame.picture(
+    draw_picture(
         lesion_matrix(
             found,
             rows,
@@ -153,7 +153,7 @@ def _cell(found: LesionStudy, row: int, column: int, atlas: NetworkAtlas) -> Non
                 network=lesion.networks[0], column=int(view_state.widget(key))
             ),
         )  # fmt: skip
-    frame.picture(
+    draw_picture(
         lesion_cell(found, row, column, name=name, palette=frame.palette()),
         key="lesion-cell",
         made=_made("lesion-cell", atlas, row=row, column=column),
@@ -194,7 +194,7 @@ def verdict(found: LesionStudy, row: int, column: int) -> str:
 
 def _match(found: LesionStudy, row: int) -> str:
     n = int(found.n_units[row])
-    text = f"{frame.count(n, 'unit')} with |z| above {found.facts.settings.z:g}."
+    text = f"{wording.count(n, 'unit')} with |z| above {found.facts.settings.z:g}."
     if found.magnitude.shape[1] > 1:
         ratio = found.magnitude[row, 1:].mean() / found.magnitude[row, 0]
         text += (
@@ -210,7 +210,7 @@ def _curve(found: LesionStudy, row: int, atlas: NetworkAtlas) -> None:
     id = cache.curve(atlas.id, lesion.networks)
     st.subheader("By strength", anchor=False)
     if id is not None:
-        frame.picture(
+        draw_picture(
             strength_curve(
                 cache.study(id), name=cache.name(atlas.id, lesion), palette=frame.palette()
             ),
@@ -222,7 +222,7 @@ def _curve(found: LesionStudy, row: int, atlas: NetworkAtlas) -> None:
         "Not measured for this lesion: doubled, halved, silenced and between, with its random "
         "lesions, on the built-in held-out texts."
     )
-    if frame.is_active(KIND):
+    if job_progress.is_active(KIND):
         return
     order = LesionOrder(
         decomposition_id=atlas.id,
@@ -284,14 +284,14 @@ def _more(n: int, found: LesionStudy, a: int, b: int) -> str:
     if not n:
         return ""
     verb = "shows" if n == 1 else "show"
-    return f" {frame.count(n, 'other pair')} of networks {verb} the same."
+    return f" {wording.count(n, 'other pair')} of networks {verb} the same."
 
 
 def _protocol(found: LesionStudy) -> None:
     p, s = found.facts.protocol, found.facts.settings
     target = "zero" if s.towards == "zero" else "their mean"
     text = (
-        f"{p.n_tokens:,} predictions in {frame.count(p.n_windows, 'window')} of {p.window} "
+        f"{p.n_tokens:,} predictions in {wording.count(p.n_windows, 'window')} of {p.window} "
         f"tokens, text {p.text_sha256[:8]}, {p.dtype} on {p.device}; resampled over "
         f"{found.facts.unit}. Units with |z| above {s.z:g} scaled towards {target}; "
         f"{s.sink_units} sink units a layer spared; {s.n_random} random lesions each, seed "

@@ -5,9 +5,9 @@ import streamlit as st
 from app.experiments.lesions import data as cache
 from app.experiments.lesions import form, matrix, patients
 from app.experiments.lesions.tasks import KIND
-from app.shell import resources, view_state
+from app.shell import resources, view_state, wording
 from app.shell.jobs import Job
-from app.widgets import frame
+from app.widgets import frame, job_progress
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 PARTS = {"matrix": "Networks × domains", "patients": "Virtual patients"}
@@ -56,7 +56,7 @@ def _label(id: str) -> str:
     found = cache.study(id)
     s = found.facts.settings
     return (
-        f"{len(found.lesions)} lesions × {frame.count(len(found.columns), 'column')}, "
+        f"{len(found.lesions)} lesions × {wording.count(len(found.columns), 'column')}, "
         f"{s.n_random} random each, "
         f"|z| above {s.z:g} · {id[:6]}"
     )
@@ -64,11 +64,11 @@ def _label(id: str) -> str:
 
 def show_matrix(atlas: NetworkAtlas) -> None:
     """Draw a study under way, or the chosen matrix, and the form of another one."""
-    job = frame.job_of(KIND)
+    job = job_progress.job_of(KIND)
     if job is not None and job.is_active:
         matrix.live(job, atlas)
         return
-    frame.follow(KIND, on_done=take)
+    job_progress.follow(KIND, on_done=take)
     if job is not None and job.state == "cancelled":
         st.caption("The same study, run again, goes on where this one stopped.")
     id = current(atlas)

@@ -6,10 +6,11 @@ from app.experiments.lesions import data as cache
 from app.experiments.lesions import form
 from app.experiments.lesions.figures import patient_bars
 from app.experiments.lesions.tasks import KIND, WRITE, Read, write
-from app.shell import recipes, resources, view_state
+from app.shell import recipes, resources, view_state, wording
 from app.shell.jobs import describe_error
 from app.shell.wording import plain
-from app.widgets import frame, model_offer, two_texts
+from app.widgets import frame, job_progress, model_offer, two_texts
+from app.widgets.picture import draw_picture
 from app.widgets.two_texts import Titles
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import FnpruneError
@@ -81,7 +82,7 @@ def _history(patient: Patient, atlas: NetworkAtlas) -> None:
     ]
     more = f" and {n - _NAMED} more" if n > _NAMED else ""
     st.markdown(
-        f"{plain(patient.rule)} Here: {frame.count(n, 'network')}, "
+        f"{plain(patient.rule)} Here: {wording.count(n, 'network')}, "
         f"{plain('; '.join(names))}{more}, {cache.strength_label(patient.lesion.strength)}."
     )
 
@@ -110,7 +111,7 @@ def _harm(lesion: Lesion, atlas: NetworkAtlas) -> None:
     if found is not None:
         id, row = found
         study = cache.study(id)
-        frame.picture(
+        draw_picture(
             patient_bars(study, row, name=cache.name(atlas.id, lesion), palette=frame.palette()),
             key="patient-bars",
             made=recipes.code("lesions", atlas=atlas.id, study=id),
@@ -121,9 +122,9 @@ def _harm(lesion: Lesion, atlas: NetworkAtlas) -> None:
             f"{p.window} tokens, text {p.text_sha256[:8]}, {p.dtype}."
         )
         return
-    if frame.job_of(KIND) is not None:
-        frame.follow(KIND, on_done=lambda _: None)
-    if frame.is_active(KIND):
+    if job_progress.job_of(KIND) is not None:
+        job_progress.follow(KIND, on_done=lambda _: None)
+    if job_progress.is_active(KIND):
         return
     if resources.language_model(view_state.view().model) is None:
         st.caption("Not measured yet. It takes the model, as writing does.")
@@ -160,7 +161,7 @@ def _ask(lesion: Lesion, prompt: str, patient: str, atlas: NetworkAtlas) -> None
         key=f"patient-prompt-{patient}-{pick}",
     )  # fmt: skip
     model = model_offer.language_model(atlas, needed_for="to write and measure", key="patient")
-    if model is None or frame.is_active(WRITE):
+    if model is None or job_progress.is_active(WRITE):
         return
     try:
         encode(model, Prompt(text=text))
@@ -186,17 +187,17 @@ def _ask(lesion: Lesion, prompt: str, patient: str, atlas: NetworkAtlas) -> None
 def _start(order: WritingOrder) -> None:
     view_state.change(token=-1, writing="")
     model = view_state.view().model
-    frame.start(write(resources.shelf(), resources.workspace(), model, order))
+    job_progress.start(write(resources.shelf(), resources.workspace(), model, order))
 
 
 def _writing(lesion: Lesion, atlas: NetworkAtlas) -> None:
     """Draw what is being written, or what was."""
     titles = _titles(lesion, atlas)
-    job = frame.job_of(WRITE)
+    job = job_progress.job_of(WRITE)
     if job is not None and job.is_active:
         two_texts.live(job.id, titles)
         return
-    frame.follow(WRITE, on_done=lambda done: view_state.change(writing=done.result))
+    job_progress.follow(WRITE, on_done=lambda done: view_state.change(writing=done.result))
     if job is not None and job.state == "cancelled":
         two_texts.so_far(job, titles)
         return

@@ -9,7 +9,7 @@ from app.shell.generation_tasks import watcher
 from app.shell.jobs import Report
 from app.shell.tasks import ModelShelf, Task
 from app.shell.text_choice import TextChoice
-from fnprune_core import workflows
+from fnprune_core.evaluation import compare
 from fnprune_core.lesions.on_localizers import ready_stimuli
 from fnprune_core.lesions.run import LesionOrder, lesion_study
 from fnprune_core.lesions.sites import Stimuli, domain_stimuli
@@ -18,7 +18,7 @@ from fnprune_core.lesions.writing import WritingOrder, write_under_lesion
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.progress import CancelToken
 from fnprune_core.storage import Workspace
-from fnprune_core.texts.cutting import Document
+from fnprune_core.texts.documents import Document
 
 KIND, WRITE = "lesions", "lesion-text"
 _EVERY_S = 2.0  # a page polls no faster, and each report is kept
@@ -58,7 +58,7 @@ class Read:
             return ready_stimuli(self.localizers, language_model.tokenizer)
         found = self.texts.documents() if documents is None else documents
         n_domains = len({document.domain for document in found})
-        windows = workflows.evaluation_windows(
+        windows = compare.evaluation_windows(
             language_model, found, window=self.window, max_windows=self.n_windows * n_domains
         )
         return domain_stimuli(windows)

@@ -4,9 +4,10 @@ import pandas as pd
 import streamlit as st
 
 from app.experiments.localizers import tasks
-from app.shell import resources, view_state
+from app.shell import resources, view_state, wording
 from app.shell.jobs import describe_error
-from app.widgets import downloads, frame
+from app.widgets import frame, job_progress
+from app.widgets.picture import csv_button
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import TextError
 from fnprune_core.localizers import ready_made
@@ -38,7 +39,7 @@ def choose(found: list[Found]) -> str:
         format_func=lambda name: (
             (":material/check: " if name in done else "")
             + (":material/upload: " if name == OWN else "")
-            + frame.plain(titles[name])
+            + wording.plain(titles[name])
         ),
         default=current,
         required=True,
@@ -86,7 +87,7 @@ def show_stimuli(localizer: Localizer) -> None:
     paired = ", the same in each condition" if localizer.is_paired else ""
     contrast = localizer.contrast[0].upper() + localizer.contrast[1:]
     st.caption(
-        f"{frame.plain(contrast)} · {each} items a condition from {n_templates} "
+        f"{wording.plain(contrast)} · {each} items a condition from {n_templates} "
         f"{localizer.unit}{paired} · a block holds the items of one of them and is read in a "
         f"window of its own, conditions by turns. {localizer.note}"
     )
@@ -95,7 +96,7 @@ def show_stimuli(localizer: Localizer) -> None:
     ):
         with column, st.container(border=True, gap="xsmall"):
             side = "+" if condition in localizer.positive else "−"
-            st.markdown(f"**{side} {frame.plain(condition)}**")
+            st.markdown(f"**{side} {wording.plain(condition)}**")
             template = localizer.templates(condition)[0]
             texts = [
                 item.text
@@ -103,20 +104,20 @@ def show_stimuli(localizer: Localizer) -> None:
                 if item.condition == condition and item.template == template
             ]
             for text in texts[:2]:
-                st.caption(frame.plain(text).replace("\n", "  \n"))
+                st.caption(wording.plain(text).replace("\n", "  \n"))
     with st.expander("All stimuli", icon=":material/list:", on_change="rerun") as opened:
         if opened.open:
             table = pd.DataFrame(
                 [(i.condition, i.template, i.text) for i in localizer.items],
                 columns=["condition", "template", "text"],
             )
-            downloads.csv_button(table, name=f"localizer-{localizer.name}", key="stimuli")
+            csv_button(table, name=f"localizer-{localizer.name}", key="stimuli")
             st.dataframe(table, hide_index=True, height=300, alt="Stimuli of the localizer")
 
 
 def run(atlas: NetworkAtlas, localizer: Localizer) -> None:
     """Draw the button that runs a localizer, or the progress of the run."""
-    if frame.is_active(tasks.KIND):
+    if job_progress.is_active(tasks.KIND):
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button(
@@ -134,7 +135,7 @@ def run(atlas: NetworkAtlas, localizer: Localizer) -> None:
 
 
 def _start(atlas_id: str, localizer: Localizer) -> None:
-    frame.start(
+    job_progress.start(
         tasks.localize(
             resources.shelf(),
             resources.workspace(),

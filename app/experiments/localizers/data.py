@@ -5,8 +5,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from app.shell import resources
-from fnprune_core import workflows
-from fnprune_core.localizers import ready_made
+from fnprune_core.localizers import ready_made, run
 from fnprune_core.localizers.results import LocalizerResult
 from fnprune_core.localizers.run import Found
 from fnprune_core.localizers.stimuli import Localizer
@@ -21,7 +20,7 @@ def ready(name: str) -> Localizer:
 @st.cache_resource(max_entries=4)
 def result(id: str) -> LocalizerResult:
     """Return a localizer's result."""
-    return workflows.open_localizer(resources.workspace(), id)
+    return run.open_localizer(resources.workspace(), id)
 
 
 def results(atlas: str) -> list[Found]:
@@ -31,7 +30,7 @@ def results(atlas: str) -> list[Found]:
 
 @st.cache_data(max_entries=8)
 def _results(atlas: str, ids: tuple[str, ...]) -> list[Found]:
-    return list(workflows.localizers_of(resources.workspace(), atlas))
+    return list(run.localizers_of(resources.workspace(), atlas))
 
 
 @st.cache_data(max_entries=8)

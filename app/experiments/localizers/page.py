@@ -8,7 +8,7 @@ from app.experiments.localizers import data as cache
 from app.experiments.localizers.tasks import KIND
 from app.shell import resources, view_state
 from app.shell.jobs import Job
-from app.widgets import frame
+from app.widgets import frame, job_progress
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.localizers import ready_made
 from fnprune_core.localizers.run import Found
@@ -77,7 +77,7 @@ def show(atlas: NetworkAtlas) -> None:
             return
         localizer = uploaded
     choice.show_stimuli(localizer)
-    frame.follow(KIND, on_done=take)
+    job_progress.follow(KIND, on_done=take)
     if result:
         panels.show(atlas, cache.result(result))
     else:

@@ -3,11 +3,11 @@
 import pandas as pd
 import streamlit as st
 
-from app.atlas.networks import map
 from app.experiments.localizers import data as cache
 from app.experiments.localizers import figures
-from app.shell import glossary, recipes, resources, view_state
-from app.widgets import downloads, frame
+from app.shell import glossary, recipes, resources, view_state, wording
+from app.widgets import atlas_frame, frame
+from app.widgets.picture import csv_button, draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.localizers import ready_made
 from fnprune_core.localizers.results import LocalizerResult
@@ -38,13 +38,13 @@ def show(atlas: NetworkAtlas, found: LocalizerResult) -> None:
         st.subheader("Networks, ranked", anchor=False, help=glossary.tip("fdr"))
         ranking(atlas, found, network)
     st.subheader(
-        f"Network {network}: {frame.plain(resources.network_name(atlas.id, network))}",
+        f"Network {network}: {wording.plain(resources.network_name(atlas.id, network))}",
         anchor=False,
     )
     pick(atlas, found, network)
     made = _made(atlas, found, network)
     palette = frame.palette()
-    frame.picture(
+    draw_picture(
         figures.block_course(found, network, palette=palette), key="localizer-course", made=made
     )
     left, right = st.columns(2, gap="large")
@@ -52,14 +52,14 @@ def show(atlas: NetworkAtlas, found: LocalizerResult) -> None:
         st.subheader(
             f"By {found.localizer.unit}", anchor=False, help=glossary.tip("unit_of_resampling")
         )
-        frame.picture(
+        draw_picture(
             figures.template_effects(found, network, palette=palette),
             key="localizer-templates",
             made=made,
         )
     with right:
         st.subheader("Decoding of held-out items", anchor=False, help=glossary.tip("decoding"))
-        frame.picture(
+        draw_picture(
             figures.decoding_null(found, palette=palette), key="localizer-decoding", made=made
         )
         st.caption(
@@ -117,7 +117,7 @@ def numbers(found: LocalizerResult) -> None:
 def verdict(found: LocalizerResult, n: int) -> str:
     """Return in a sentence whether this model shows the contrast."""
     decoded = found.decoding.p < 0.05
-    contrast = frame.plain(found.localizer.contrast)
+    contrast = wording.plain(found.localizer.contrast)
     if decoded and n:
         return f"A clear effect: networks respond, and held-out items are told apart ({contrast})."
     if decoded:
@@ -137,9 +137,9 @@ def contrast(atlas: NetworkAtlas, found: LocalizerResult) -> None:
     """Draw t of every unit on the cortex."""
     volume, units = cache.volume(found.id, atlas.id), resources.unit_indices(atlas.id)
     if volume is None or units is None:
-        map.offer_cortex(atlas)
+        atlas_frame.offer_cortex(atlas)
         return
-    frame.picture(
+    draw_picture(
         figures.contrast_map(found, volume, units, palette=frame.palette()),
         key="localizer-map",
         made=_made(atlas, found, _network(found)),
@@ -149,7 +149,7 @@ def contrast(atlas: NetworkAtlas, found: LocalizerResult) -> None:
 def ranking(atlas: NetworkAtlas, found: LocalizerResult, network: int) -> None:
     """Draw the networks that differ most; a click on a point selects its network."""
     names = [resources.network_name(atlas.id, k) for k in range(found.n_networks)]
-    event = frame.picture(
+    event = draw_picture(
         figures.network_effects(found, names, selected=network, palette=frame.palette()),
         key=f"localizer-networks-{network}",
         made=_made(atlas, found, network),
@@ -206,7 +206,7 @@ def tables(atlas: NetworkAtlas, found: LocalizerResult, made: str) -> None:
             _table("Items", found.item_table(), "items")
     with st.expander("Design matrix", icon=":material/grid_on:", on_change="rerun") as opened:
         if opened.open:
-            frame.picture(
+            draw_picture(
                 figures.design_picture(found, palette=frame.palette()),
                 key="localizer-design",
                 made=made,
@@ -216,7 +216,7 @@ def tables(atlas: NetworkAtlas, found: LocalizerResult, made: str) -> None:
 def _table(title: str, table: pd.DataFrame, key: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{title}**", width="stretch")
-        downloads.csv_button(table, name=f"localizer-{key}", key=f"localizer-{key}")
+        csv_button(table, name=f"localizer-{key}", key=f"localizer-{key}")
     st.dataframe(table.head(500), hide_index=True, height=240, alt=title)
 
 

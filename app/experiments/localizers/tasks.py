@@ -2,8 +2,8 @@
 
 from app.shell.jobs import Report
 from app.shell.tasks import ModelShelf, Task
-from fnprune_core import workflows
 from fnprune_core.localizers import ready_made
+from fnprune_core.localizers import run as core_run
 from fnprune_core.localizers.stimuli import Localizer
 from fnprune_core.progress import CancelToken
 from fnprune_core.storage import Workspace
@@ -18,7 +18,7 @@ def localize(
 
     def run(report: Report, cancel: CancelToken) -> str:
         language_model = shelf.get(model, progress=report)
-        return workflows.localize(
+        return core_run.localize(
             workspace, language_model, atlas, localizer, progress=report, cancel=cancel
         )
 

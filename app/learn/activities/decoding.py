@@ -5,12 +5,12 @@ import html
 import numpy as np
 import streamlit as st
 
-from app import figures
-from app.figures import markup
+from app.figures import markup, networks
 from app.learn import data as cache
 from app.learn.lesson import Finding
-from app.shell import resources, view_state
+from app.shell import resources, view_state, wording
 from app.widgets import frame
+from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 _ROUND = "round of the lesson's guessing"
@@ -56,18 +56,18 @@ def _guess(atlas: NetworkAtlas, network: int, turn: int) -> None:
         return
     share = atlas.domain_share()[network]
     right = atlas.domain_names[int(share.argmax())]
-    name = frame.plain(resources.network_name(atlas.id, network))
+    name = wording.plain(resources.network_name(atlas.id, network))
     if guess == right:
         st.success(f"Right: network {network}, “{name}”.", icon=":material/check:")
     else:
         st.error(
-            f"It is {frame.plain(right)}: network {network}, “{name}”. "
-            f"{frame.plain(guess)} has {share[atlas.domain_names.index(guess)]:.0%} of its "
-            f"energy, {frame.plain(right)} {share.max():.0%}.",
+            f"It is {wording.plain(right)}: network {network}, “{name}”. "
+            f"{wording.plain(guess)} has {share[atlas.domain_names.index(guess)]:.0%} of its "
+            f"energy, {wording.plain(right)} {share.max():.0%}.",
             icon=":material/close:",
         )
-    frame.picture(
-        figures.domain_bars(share, atlas.domain_names, palette=frame.palette()),
+    draw_picture(
+        networks.domain_bars(share, atlas.domain_names, palette=frame.palette()),
         key="lesson-domains",
     )
     st.button(

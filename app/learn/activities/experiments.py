@@ -9,9 +9,10 @@ from app.learn import figures as drawn
 from app.learn import tasks
 from app.learn.activities.shared import pick_network
 from app.learn.lesson import Finding
-from app.shell import resources, view_state
+from app.shell import resources, view_state, wording
 from app.shell.jobs import Job
-from app.widgets import frame, model_offer
+from app.widgets import frame, job_progress, model_offer
+from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import SettingsError
 from fnprune_core.lesions import brief
@@ -79,7 +80,7 @@ def contrasts(atlas: NetworkAtlas) -> Finding | None:
             )
         corrected = found.n_significant(by="documents", is_corrected=True)
         st.metric("over documents, FDR < 0.05", f"{corrected}", border=True)
-    frame.picture(shown, key="lesson-contrast")
+    draw_picture(shown, key="lesson-contrast")
     share = by_tokens / atlas.n_networks
     supports = "most" if share > 0.25 else "zero" if share < 0.005 else "five"
     return Finding(
@@ -118,7 +119,7 @@ def lesions(atlas: NetworkAtlas) -> Finding | None:
         return None
     found = _run(
         key,
-        f"Silence {frame.count(n, 'unit')}",
+        f"Silence {wording.count(n, 'unit')}",
         tasks.lesion(
             resources.shelf(), resources.workspace(), model=model.source, atlas=atlas.id,
             network=network,
@@ -137,7 +138,7 @@ def lesions(atlas: NetworkAtlas) -> Finding | None:
     )
     if others:
         said += f" The other texts lose {min(others):+.2f} to {max(others):+.2f}."
-    frame.picture(
+    draw_picture(
         drawn.loss_bars(
             {f"network {network}": changes[LESION], "random, as many": changes[RANDOM]},
             y_title="loss above healthy (nats)",
@@ -174,7 +175,7 @@ def pruning(atlas: NetworkAtlas) -> Finding | None:
         f"{_RULE_NAMES[name]} {value:+.2f}" for name, value in mean.items()
     )
     said += " nats a token."
-    frame.picture(
+    draw_picture(
         drawn.loss_bars(
             {_RULE_NAMES[name]: changes[name] for name in RULES},
             y_title="loss above whole (nats)",
@@ -194,11 +195,11 @@ def _run(key: tuple[str, str, int], label: str, task: Any) -> Losses | None:
         done = (job.kind, str(job.inputs["atlas"]), int(job.inputs.get("network", -1)))
         view_state.remember(_RESULTS, {**(view_state.widget(_RESULTS) or {}), done: job.result})
 
-    frame.follow(key[0], on_done=take)
-    is_waiting = not frame.is_active(key[0]) and key not in results
+    job_progress.follow(key[0], on_done=take)
+    is_waiting = not job_progress.is_active(key[0]) and key not in results
     if is_waiting and st.button(
         label, type="primary", icon=":material/play_arrow:", key=f"run-{key[0]}"
     ):
-        frame.start(task)
+        job_progress.start(task)
         st.rerun()
     return results.get(key)

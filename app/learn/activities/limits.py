@@ -10,6 +10,7 @@ from app.learn.activities.shared import pick_network
 from app.learn.lesson import Finding
 from app.shell import resources
 from app.widgets import frame
+from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.recording.sessions import document_codes
 
@@ -41,7 +42,7 @@ def smoothing(atlas: NetworkAtlas) -> Finding | None:
         curves["model: in this app's cortex"] = model["cortex"]
         said += f"; {model['cortex'][at]:.0%} in the cortex, which was laid out to that end"
     said += "."
-    frame.picture(
+    draw_picture(
         drawn.lines(
             curves, cache.WIDTHS, x_title="smoothing, in places", y_title="share of the peaks left",
             says=said + " The motor map ends at 7.9, and was smoothed when it was made.",

@@ -6,14 +6,15 @@ import numpy as np
 import streamlit as st
 from scipy.stats import norm
 
-from app import figures
+from app.figures import maps, networks
 from app.learn import data as cache
 from app.learn import figures as drawn
 from app.learn.activities.shared import pick_network
 from app.learn.lesson import Finding
-from app.shell import recipes, resources, view_state
+from app.shell import recipes, resources, view_state, wording
 from app.shell.caches import nilearn
 from app.widgets import frame
+from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 _FIRST_Z = 3.0
@@ -37,7 +38,7 @@ def a_map(atlas: NetworkAtlas) -> Finding | None:
         volume = resources.volume(atlas.id, network)
         limit = resources.colour_limit(atlas.id, z)
         if volume is None:
-            shown = figures.network_map(
+            shown = networks.network_map(
                 atlas.layer_map(network),
                 atlas.depth_profile(network, z=z),
                 network=network,
@@ -48,16 +49,16 @@ def a_map(atlas: NetworkAtlas) -> Finding | None:
             )
             made = recipes.code("layers", atlas=atlas.id, network=network, z=z)
         else:
-            shown = figures.cortex_projections(
+            shown = maps.cortex_projections(
                 volume, network=network, threshold=z, limit=limit, palette=frame.palette()
             )
             made = recipes.code("cortex", atlas=atlas.id, network=network, z=z)
-        frame.picture(shown, key="lesson-map", made=made)
+        draw_picture(shown, key="lesson-map", made=made)
     with right:
         st.subheader("Left or right hand, real brains", anchor=False)
         real = nilearn.motor(z, frame.palette().mode)
         st.image(real.png, width="stretch", alt=real.alternative)
-        st.caption(frame.plain(real.alternative))
+        st.caption(wording.plain(real.alternative))
         share, bell = float((magnitude > z).mean()), float(2 * norm.sf(z))
         with st.container(horizontal=True):
             st.metric("Units beyond the threshold", f"{int((magnitude > z).sum()):,}", border=True)
@@ -111,7 +112,7 @@ def atlases(atlas: NetworkAtlas) -> Finding | None:
         shown = drawn.membership_bars(
             cache.networks_per_unit(atlas.id, z), z=z, palette=frame.palette()
         )
-        frame.picture(shown, key="lesson-members")
+        draw_picture(shown, key="lesson-members")
     counts = cache.networks_per_unit(atlas.id, _FIRST_Z)
     members = int(counts[1:].sum())
     shared = int(counts[2:].sum()) / max(members, 1)

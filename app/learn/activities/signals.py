@@ -3,15 +3,16 @@
 import numpy as np
 import streamlit as st
 
-from app import figures
 from app.figures import markup
+from app.figures.networks import time_course
 from app.learn import data as cache
 from app.learn import figures as drawn
 from app.learn.activities.shared import pick_network
 from app.learn.lesson import Finding
-from app.shell import recipes, resources
+from app.shell import recipes, resources, wording
 from app.shell.caches import networks
 from app.widgets import frame
+from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 _STEP_S = 0.1
@@ -29,7 +30,7 @@ def clocks(atlas: NetworkAtlas) -> Finding | None:
         shown = drawn.blood_response(
             response, step_s=_STEP_S, gap_s=gap, t_r_s=t_r, palette=palette
         )
-        frame.picture(shown, key="lesson-blood")
+        draw_picture(shown, key="lesson-blood")
     with right:
         st.subheader("A network of the model", anchor=False)
         network = pick_network(atlas, chapter="signal", default=cache.with_a_word(atlas.id))
@@ -48,7 +49,7 @@ def clocks(atlas: NetworkAtlas) -> Finding | None:
             found.lags, found.mean, word=word, n_events=found.n_events, network=network,
             palette=palette,
         )  # fmt: skip
-        frame.picture(shown, key="lesson-event")
+        draw_picture(shown, key="lesson-event")
     peak = _STEP_S * int(response.argmax())
     supports = "once" if peak < 1 else "seconds" if peak < 20 else "minute"
     return Finding(
@@ -62,7 +63,7 @@ def _when(lag: int) -> str:
     """Return a lag in words."""
     if lag == 0:
         return "at its word itself"
-    return f"{frame.count(abs(lag), 'token')} {'before' if lag < 0 else 'after'} its word"
+    return f"{wording.count(abs(lag), 'token')} {'before' if lag < 0 else 'after'} its word"
 
 
 def neighbours(atlas: NetworkAtlas) -> Finding | None:
@@ -85,7 +86,7 @@ def neighbours(atlas: NetworkAtlas) -> Finding | None:
         curves, cache.DISTANCES, x_title="steps apart", y_title="correlation", says=said,
         palette=frame.palette(),
     )  # fmt: skip
-    frame.picture(shown, key="lesson-likeness")
+    draw_picture(shown, key="lesson-likeness")
     where = "both" if by_number > 0.3 else "brain"
     return Finding(sentence=said, supports=where if near > 0.3 else "neither")
 
@@ -106,8 +107,8 @@ def courses(atlas: NetworkAtlas) -> Finding | None:
             key=f"lesson-session-{network}",
         )
     values, texts, n_dummy = resources.session_course(atlas.id, network, session)
-    frame.picture(
-        figures.time_course(
+    draw_picture(
+        time_course(
             values,
             texts,
             network=network,

@@ -7,6 +7,7 @@ from app.learn.brain_figures import found_maps, match_bars
 from app.learn.lesson import Finding
 from app.shell import glossary
 from app.widgets import frame
+from app.widgets.picture import draw_picture
 from fnprune_core.teaching import simulated_fmri
 
 _NOISE = (0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
@@ -47,10 +48,10 @@ def planted() -> Finding | None:
     r = {"ICA": ica.r, "PCA": pca.r}
     left, right = st.columns([3, 2], gap="large")
     with left:
-        frame.picture(found_maps(rows, names, r, palette=palette), key="lesson-found")
+        draw_picture(found_maps(rows, names, r, palette=palette), key="lesson-found")
     with right:
         st.subheader("Match with the truth", anchor=False)
-        frame.picture(
+        draw_picture(
             match_bars(r, names, found_from=FOUND_FROM, palette=palette), key="lesson-match"
         )
         who = "1 person" if people == 1 else f"{people} people"

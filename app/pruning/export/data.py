@@ -5,15 +5,14 @@ from pathlib import Path
 import streamlit as st
 
 from app.shell import resources
-from fnprune_core import workflows
-from fnprune_core.export.speed import Speed
+from fnprune_core.export.speed import Speed, open_speed
 from fnprune_core.storage import folder_size
 
 
 @st.cache_resource(max_entries=16)
 def speed(id: str) -> Speed:
     """Return a stored measurement of speed."""
-    return workflows.open_speed(resources.workspace(), id)
+    return open_speed(resources.workspace(), id)
 
 
 def free_folder(plan: str, form: str) -> Path:

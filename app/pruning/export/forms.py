@@ -5,9 +5,9 @@ from typing import Literal
 
 import streamlit as st
 
-from app.shell import resources, tasks, view_state
-from app.widgets import frame
-from fnprune_core import workflows
+from app.shell import resources, tasks, view_state, wording
+from app.widgets import job_progress
+from fnprune_core.export import from_workspace, rounding
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans.plan import PruningPlan
 
@@ -79,10 +79,10 @@ def standing(
         return Standing(status="refused", reason="This plan removes nothing.")
     if model is not None and model.fingerprint != made.fingerprint:
         return Standing(status="refused", reason="It is for another model than the one loaded.")
-    refused = "" if model is None else workflows.why_no_form(model, made, form)
+    refused = "" if model is None else from_workspace.why_no_form(model, made, form)
     if refused:
         return Standing(status="refused", reason=refused)
-    fit = workflows.fit_of(made, form=form, multiple=multiple)
+    fit = rounding.fit_of(made, form=form, multiple=multiple)
     if fit.reason:
         return Standing(status="again", reason=fit.reason, multiple=fit.multiple)
     return Standing(status="ready", multiple=fit.multiple)
@@ -93,14 +93,16 @@ def model_of(made: PruningPlan) -> LanguageModel | None:
     source = view_state.view().model
     held = resources.language_model(source)
     if held is None:
-        frame.follow("load", on_done=lambda job: view_state.notify(f"{job.result.name} is loaded"))
-        if not frame.is_active("load"):
+        job_progress.follow(
+            "load", on_done=lambda job: view_state.notify(f"{job.result.name} is loaded")
+        )
+        if not job_progress.is_active("load"):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.button(
                     "Load the model",
                     icon=":material/download:",
                     key="export-load",
-                    on_click=lambda: frame.start(tasks.load(resources.shelf(), source)),
+                    on_click=lambda: job_progress.start(tasks.load(resources.shelf(), source)),
                 )
                 st.caption(
                     "The model is not in memory yet. What its family has no place for, and how "
@@ -108,8 +110,8 @@ def model_of(made: PruningPlan) -> LanguageModel | None:
                 )
     elif held.fingerprint != made.fingerprint:
         st.error(
-            f"This plan is for another model: {frame.plain(made.model_name)}, not "
-            f"{frame.plain(held.name)}. Load the model that it belongs to.",
+            f"This plan is for another model: {wording.plain(made.model_name)}, not "
+            f"{wording.plain(held.name)}. Load the model that it belongs to.",
             icon=":material/block:",
         )
     return held
@@ -152,11 +154,13 @@ def _say(found: Standing) -> None:
     elif found.status == "again":
         st.markdown(":orange[:material/replay: the plan is made again first]", help=found.reason)
     else:
-        st.markdown(f":red[:material/block: not for this plan.] {frame.plain(found.reason)}")
+        st.markdown(f":red[:material/block: not for this plan.] {wording.plain(found.reason)}")
 
 
 def needed_bytes(plan: str, form: str, weights: str, model: LanguageModel | None) -> int:
     """Return about what an export takes on disk; 0 while the model is not loaded."""
     if model is None:
         return 0
-    return workflows.export_bytes(resources.workspace(), model, plan, form=form, weights=weights)
+    return from_workspace.export_bytes(
+        resources.workspace(), model, plan, form=form, weights=weights
+    )

@@ -8,11 +8,14 @@ import streamlit as st
 from app.pruning.export import data as cache
 from app.pruning.export import tasks as tasks_export
 from app.pruning.export.figures import speed_ratios
-from app.shell import recipes, resources, tasks, view_state
+from app.pruning.tasks import PLAN
+from app.shell import recipes, resources, view_state
 from app.shell.jobs import Job
-from app.widgets import frame
-from fnprune_core import workflows
-from fnprune_core.evaluation.perplexity import paired_difference
+from app.widgets import frame, job_progress
+from app.widgets.picture import draw_picture
+from fnprune_core.evaluation import compare
+from fnprune_core.evaluation.results import paired_difference
+from fnprune_core.export.speed import speed_forms, speeds_of
 from fnprune_core.plans.plan import PruningPlan
 
 
@@ -53,11 +56,11 @@ def quality(plan: str) -> None:
 
 def _against_before(plan: str) -> None:
     """Say what making the plan again for a form cost, if that was just done."""
-    job = frame.job_of("fit")
-    if job is None or job.state != "done" or job.result.plan_ids[tasks.PLAN] != plan:
+    job = job_progress.job_of("fit")
+    if job is None or job.state != "done" or job.result.plan_ids[PLAN] != plan:
         return
     ids = job.result.evaluation_ids
-    own, before = (resources.evaluation(ids[k]) for k in (tasks.PLAN, tasks_export.BEFORE))
+    own, before = (resources.evaluation(ids[k]) for k in (PLAN, tasks_export.BEFORE))
     pair = paired_difference(own, before)
     st.caption(
         f"Made again for this form, it is {pair.difference:+.4f} ± {pair.standard_error:.4f} nats "
@@ -69,7 +72,7 @@ def _perplexities(plan: str) -> list[dict[str, Any]]:
     """Return one row a text, newest first."""
     rows: dict[str, dict[str, Any]] = {}
     results: dict[str, dict[str, Any]] = {}
-    for label, id in workflows.evaluations_of(resources.workspace(), plan).items():
+    for label, id in compare.evaluations_of(resources.workspace(), plan).items():
         what, _, protocol = label.partition(", ")
         results.setdefault(protocol, {})[what] = resources.evaluation(id)
     for protocol, found in results.items():
@@ -91,19 +94,19 @@ def _perplexities(plan: str) -> list[dict[str, Any]]:
 
 def speed(plan: str, made: PruningPlan) -> None:
     """Draw the plan's measured speed, and the button that measures it."""
-    known = workflows.speeds_of(resources.workspace(), plan)
+    known = speeds_of(resources.workspace(), plan)
     if known:
         found = cache.speed(known[0])
-        frame.picture(
+        draw_picture(
             speed_ratios(found.rows(), palette=frame.palette()),
             key=f"export-speed-{known[0]}",
             made=recipes.code("speed", atlas=view_state.view().atlas, plan=plan),
         )
         st.caption(found.sentence())
-    frame.follow("speed", on_done=_measured)
-    if frame.is_active("speed"):
+    job_progress.follow("speed", on_done=_measured)
+    if job_progress.is_active("speed"):
         return
-    forms = workflows.speed_forms(made.is_uniform)
+    forms = speed_forms(made.is_uniform)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         pressed = st.button(
             "Measure again" if known else "Measure speed",
@@ -115,7 +118,7 @@ def speed(plan: str, made: PruningPlan) -> None:
             "two for a small model, and disk for as many copies meanwhile."
         )
     if pressed:
-        frame.start(
+        job_progress.start(
             tasks_export.speed(
                 resources.shelf(),
                 resources.workspace(),

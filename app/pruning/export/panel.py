@@ -5,17 +5,21 @@ from typing import Any
 
 import streamlit as st
 
+from app.pruning import training_note
 from app.pruning.export import data as cache
 from app.pruning.export import forms
 from app.pruning.export import tasks as tasks_export
 from app.pruning.export.forms import Standing
-from app.shell import resources, tasks, view_state
+from app.pruning.tasks import PLAN, Comparison
+from app.shell import resources, view_state, wording
 from app.shell.jobs import Job, describe_error
 from app.shell.text_choice import TextChoice
 from app.shell.wording import size
-from app.widgets import frame, text_picker, training_note
-from fnprune_core import workflows
+from app.widgets import frame, job_progress, text_picker
 from fnprune_core.errors import FnpruneError
+from fnprune_core.evaluation import compare
+from fnprune_core.export import rounding
+from fnprune_core.export.export import check_target
 from fnprune_core.export.gguf import WEIGHT_TYPES
 from fnprune_core.export.model_card import use_of
 from fnprune_core.models.language_model import LanguageModel
@@ -29,7 +33,7 @@ def multiple_of(form: str, made: PruningPlan) -> int | None:
     """Ask what widths are rounded up to, where a form is smaller."""
     if form == "masked":
         return None
-    default = workflows.fit_of(made, form="uniform").multiple or 1
+    default = rounding.fit_of(made, form="uniform").multiple or 1
     asked = st.number_input(
         "Widths are multiples of",
         1,
@@ -61,7 +65,7 @@ def weights_of(form: str) -> str:
 
 def plan_again(plan: str, form: str, found: Standing) -> None:
     """Say why the plan must be made again for a form, and offer that, with its measurement."""
-    st.info(frame.plain(found.reason), icon=":material/replay:")
+    st.info(wording.plain(found.reason), icon=":material/replay:")
     is_alike = form != "per-layer"
     how = "with the uniform allocation and " if is_alike else ""
     st.markdown(
@@ -78,8 +82,8 @@ def plan_again(plan: str, form: str, found: Standing) -> None:
         windows = st.number_input(
             "Windows at most", 1, _MAX_WINDOWS, _windows_of(plan), key=f"export-windows-{plan}"
         )
-    frame.follow("fit", on_done=_take_plan)
-    if frame.is_active("fit") or texts is None:
+    job_progress.follow("fit", on_done=_take_plan)
+    if job_progress.is_active("fit") or texts is None:
         return
     training_note.say([resources.plan(plan).settings], key="export-fit")
     if st.button(
@@ -94,13 +98,13 @@ def plan_again(plan: str, form: str, found: Standing) -> None:
             window=_window_of(plan),
             max_windows=int(windows),
         )
-        frame.start(tasks_export.fit(resources.shelf(), resources.workspace(), order))
+        job_progress.start(tasks_export.fit(resources.shelf(), resources.workspace(), order))
         st.rerun()
 
 
 def _take_plan(job: Job) -> None:
     """Make the plan that fits the view's."""
-    view_state.change(plan=job.result.plan_ids[tasks.PLAN])
+    view_state.change(plan=job.result.plan_ids[PLAN])
     view_state.notify("Planned again and measured")
 
 
@@ -108,7 +112,7 @@ def _measured_on(plan: str) -> TextChoice | None:
     """Return the text of the plan's last measurement, if this server still knows it."""
     for job in resources.jobs().jobs():
         result = job.result
-        if isinstance(result, tasks.Comparison) and plan in result.plan_ids.values():
+        if isinstance(result, Comparison) and plan in result.plan_ids.values():
             held = job.inputs.get("texts")
             if isinstance(held, dict):
                 values: dict[str, Any] = {
@@ -121,7 +125,7 @@ def _measured_on(plan: str) -> TextChoice | None:
 
 def _protocol(plan: str) -> tuple[int, int] | None:
     """Return window and number of windows of the plan's newest measurement."""
-    found = workflows.evaluations_of(resources.workspace(), plan)
+    found = compare.evaluations_of(resources.workspace(), plan)
     for label, id in found.items():
         if label.startswith("pruned"):
             protocol = resources.evaluation(id).protocol
@@ -154,11 +158,11 @@ def target_of(plan: str, form: str, needed_bytes: int) -> Path | None:
     if not folder:
         st.info("Name a folder.", icon=":material/info:")
         return None
-    done = frame.job_of("export")
+    done = job_progress.job_of("export")
     if done is not None and done.state == "done" and str(done.result.folder) == folder:
         return None  # it is what was just written, and shown below
     try:
-        return workflows.check_target(Path(folder), needed_bytes)
+        return check_target(Path(folder), needed_bytes)
     except FnpruneError as caught:
         frame.error(describe_error(caught))
         return None
@@ -172,15 +176,15 @@ def export(plan: str, form: str, made: PruningPlan, model: LanguageModel | None)
         multiple, weights = multiple_of(form, made), weights_of(form)
     found = forms.standing(made, form, multiple=multiple, model=model)
     if found.status == "refused":
-        st.error(frame.plain(found.reason), icon=":material/block:")
+        st.error(wording.plain(found.reason), icon=":material/block:")
         return
     if found.status == "again":
         plan_again(plan, form, found)
         return
     needed = forms.needed_bytes(plan, form, weights, model)
     target = target_of(plan, form, needed)
-    frame.follow("export", on_done=lambda done: view_state.notify("Exported"))
-    if not frame.is_active("export"):
+    job_progress.follow("export", on_done=lambda done: view_state.notify("Exported"))
+    if not job_progress.is_active("export"):
         order = tasks_export.ExportOrder(
             model=view_state.view().model,
             plan=plan,
@@ -205,17 +209,17 @@ def _offer(order: tasks_export.ExportOrder, needed: int, *, is_possible: bool) -
         about = f"About {size(needed)}. " if needed else ""
         st.caption(f"{about}It is loaded again in a fresh process and compared before it is shown.")
     if pressed:
-        frame.start(tasks_export.export(resources.shelf(), resources.workspace(), order))
+        job_progress.start(tasks_export.export(resources.shelf(), resources.workspace(), order))
         st.rerun()
 
 
 def _show_done() -> None:
     """Say what was written, how large it is, and how it is used."""
-    job = frame.job_of("export")
+    job = job_progress.job_of("export")
     if job is None or job.state != "done":
         return
     done: tasks_export.Exported = job.result
-    folder = frame.plain(str(done.folder))
+    folder = wording.plain(str(done.folder))
     st.success(
         f"Written, loaded in a fresh process and compared: {folder}, "
         f"{size(cache.size_of(done.folder))}.",

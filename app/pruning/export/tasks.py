@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from app.pruning.tasks import DENSE, PLAN, Comparison, reading
 from app.shell.jobs import Report
-from app.shell.tasks import DENSE, PLAN, Comparison, ModelShelf, Task, reading
+from app.shell.tasks import ModelShelf, Task
 from app.shell.text_choice import TextChoice
-from fnprune_core import workflows
+from fnprune_core.evaluation import compare
+from fnprune_core.export import from_workspace, rounding
+from fnprune_core.export.speed import measure_speed
 from fnprune_core.progress import CancelToken
 from fnprune_core.storage import Workspace
 
@@ -49,7 +52,7 @@ def export(shelf: ModelShelf, workspace: Workspace, order: ExportOrder) -> Task:
     def run(report: Report, cancel: CancelToken) -> Exported:
         language_model = shelf.get(order.model, progress=report)
         cancel.raise_if_cancelled()
-        id = workflows.plan_for_form(
+        id = rounding.plan_for_form(
             workspace,
             language_model,
             order.plan,
@@ -58,7 +61,7 @@ def export(shelf: ModelShelf, workspace: Workspace, order: ExportOrder) -> Task:
             progress=report,
             cancel=cancel,
         )
-        folder = workflows.export(
+        folder = from_workspace.export(
             workspace,
             language_model,
             id,
@@ -101,13 +104,13 @@ def fit(shelf: ModelShelf, workspace: Workspace, order: FitOrder) -> Task:
 
     def run(report: Report, cancel: CancelToken) -> Comparison:
         language_model = shelf.get(order.model, progress=report)
-        windows = workflows.evaluation_windows(
+        windows = compare.evaluation_windows(
             language_model,
             order.texts.documents(),
             window=order.window,
             max_windows=order.max_windows,
         )
-        id = workflows.plan_again(
+        id = rounding.plan_again(
             workspace,
             language_model,
             order.plan,
@@ -117,7 +120,7 @@ def fit(shelf: ModelShelf, workspace: Workspace, order: FitOrder) -> Task:
             cancel=cancel,
         )
         plan_ids = {DENSE: None, PLAN: id, BEFORE: order.plan}
-        evaluation_ids = workflows.compare(
+        evaluation_ids = compare.compare(
             workspace,
             language_model,
             windows,
@@ -138,7 +141,7 @@ def speed(
 
     def run(report: Report, cancel: CancelToken) -> str:
         language_model = shelf.get(model, progress=report)
-        return workflows.measure_speed(
+        return measure_speed(
             workspace, language_model, plan, forms=forms, progress=report, cancel=cancel
         )
 

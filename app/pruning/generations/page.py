@@ -6,7 +6,7 @@ from app.pruning.generations import prompt as prompt_box
 from app.shell import generation_tasks, resources, view_state
 from app.shell.caches import generations as cache
 from app.shell.jobs import Job, describe_error
-from app.widgets import frame, model_offer, two_texts
+from app.widgets import frame, job_progress, model_offer, two_texts
 from fnprune_core.errors import FnpruneError
 from fnprune_core.evaluation.generation import Prompt, Sampling, encode
 from fnprune_core.models.language_model import LanguageModel
@@ -79,7 +79,7 @@ def write(plan: str, prompt: Prompt, sampling: Sampling, model: LanguageModel) -
         model=model.source, plan=plan, prompt=prompt, sampling=sampling
     )
     view_state.change(token=-1)
-    frame.start(generation_tasks.generate(resources.shelf(), resources.workspace(), order))
+    job_progress.start(generation_tasks.generate(resources.shelf(), resources.workspace(), order))
     st.rerun()
 
 
@@ -99,18 +99,18 @@ def show_form(plans: list[str]) -> None:
         model = model_offer.loaded(needed_for="to write", key="generations")
         prompt = prompt_box.prompt_of(text, model)
         sampling = prompt_box.sampling_of(prompt)
-        if model is not None and not frame.is_active(generation_tasks.KIND):
+        if model is not None and not job_progress.is_active(generation_tasks.KIND):
             write(plan, prompt, sampling, model)
         choose_earlier()
 
 
 def show_texts() -> None:
     """Draw what is being written, or what was."""
-    job = frame.job_of(generation_tasks.KIND)
+    job = job_progress.job_of(generation_tasks.KIND)
     if job is not None and job.is_active:
         two_texts.live(job.id)
         return
-    frame.follow(generation_tasks.KIND, on_done=take)
+    job_progress.follow(generation_tasks.KIND, on_done=take)
     if job is not None and job.state == "cancelled":
         two_texts.so_far(job)
         return

@@ -4,8 +4,7 @@ import zlib
 
 import streamlit as st
 
-from app.shell import view_state
-from app.widgets import frame
+from app.shell import view_state, wording
 from fnprune_core.evaluation.generation import Prompt, Sampling, has_chat_template
 from fnprune_core.evaluation.side_by_side import SideBySide
 from fnprune_core.models.language_model import LanguageModel
@@ -158,7 +157,7 @@ def facts(found: SideBySide) -> str:
         f"seed {sampling.seed}"
     )
     turn = "in the chat template" if found.prompt.is_chat else "as it is"
-    return frame.plain(
-        f"The prompt {turn}, {frame.count(len(found.prompt_ids), 'token')}; {how}; at most "
+    return wording.plain(
+        f"The prompt {turn}, {wording.count(len(found.prompt_ids), 'token')}; {how}; at most "
         f"{sampling.max_new_tokens}."
     )

@@ -7,18 +7,19 @@ from dataclasses import dataclass
 import streamlit as st
 
 from app import pages
-from app.pruning import checks, comparison
-from app.recording import settings
-from app.shell import resources, tasks, view_state
+from app.pruning import checks, comparison, training_note
+from app.pruning.lab.settings import plan_settings
+from app.pruning.tasks import PLAN, PruneOrder, prune
+from app.shell import resources, view_state
 from app.shell.jobs import Job, describe_error
 from app.shell.text_choice import TextChoice
-from app.widgets import frame, pinned_units, text_picker, training_note
-from fnprune_core import workflows
+from app.widgets import frame, job_progress, pinned_units, text_picker
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import FnpruneError
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans import decision_log
 from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.pruning import planner
 from fnprune_core.scores.units import SCORES
 
 RIVALS = [
@@ -39,7 +40,7 @@ def ask() -> Asked:
     """Draw the form of a plan; what is impossible is known before any work starts."""
     view = view_state.view()
     try:
-        chosen = pinned_units.with_pins(settings.plan_settings())
+        chosen = pinned_units.with_pins(plan_settings())
     except FnpruneError as error:  # its widgets are drawn: the page goes on
         return Asked(refused=error)
     recording = resources.recording(view.recording)
@@ -49,7 +50,7 @@ def ask() -> Asked:
         recording.layout,
         has_dummy_tokens=bool(recording.windows.n_dummy_tokens),
     )
-    warning = workflows.bias_warning(model, chosen) if model is not None else ""
+    warning = planner.bias_warning(model, chosen) if model is not None else ""
     if warning:
         st.warning(warning, icon=":material/warning:")
     return Asked(settings=chosen, refused=refused)
@@ -84,8 +85,8 @@ def apply(atlas: NetworkAtlas, asked: Asked) -> None:
         windows = st.number_input(
             "Windows at most", 1, 4096, 24, key="prune-windows", persist_state="session"
         )
-    if frame.is_active("prune"):
-        frame.follow("prune", on_done=take_plan)
+    if job_progress.is_active("prune"):
+        job_progress.follow("prune", on_done=take_plan)
         return
     _say_what_is_wrong(atlas, asked)
     order = None
@@ -101,18 +102,18 @@ def apply(atlas: NetworkAtlas, asked: Asked) -> None:
         disabled=order is None,
     )
     if pressed and order is not None:
-        task = tasks.prune(resources.shelf(), resources.workspace(), order)
+        task = prune(resources.shelf(), resources.workspace(), order)
         log = view_state.decisions()
         view_state.remember(_LOG, log)
-        frame.start(checks.with_log(task, resources.workspace(), log))
+        job_progress.start(checks.with_log(task, resources.workspace(), log))
         st.rerun()
 
 
 def _order(
     settings: PlanSettings, rivals: Sequence[str], texts: TextChoice, max_windows: int
-) -> tasks.PruneOrder:
+) -> PruneOrder:
     view = view_state.view()
-    return tasks.PruneOrder(
+    return PruneOrder(
         model=view.model,
         recording=view.recording,
         atlas=view.atlas,
@@ -140,7 +141,7 @@ def _say_what_is_wrong(atlas: NetworkAtlas, asked: Asked) -> None:
 
 def take_plan(job: Job) -> None:
     """Make the plan the view's, with the log of this session: another may have started the job."""
-    plan = job.result.plan_ids[tasks.PLAN]
+    plan = job.result.plan_ids[PLAN]
     view_state.change(plan=plan)
     log = view_state.recall(_LOG)
     if log:
@@ -151,11 +152,11 @@ def take_plan(job: Job) -> None:
 
 def results() -> None:
     """Draw the running comparison, a stopped one, or the finished one of the view's plan."""
-    job = frame.job_of("prune")
+    job = job_progress.job_of("prune")
     if job is not None and job.is_active:
         comparison.live(job.id)
         return
-    frame.follow("prune", on_done=take_plan)
+    job_progress.follow("prune", on_done=take_plan)
     if job is not None and job.state == "cancelled":
         comparison.stopped(job)
         return

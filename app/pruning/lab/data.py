@@ -9,9 +9,6 @@ from app.figures.markup import visible
 from app.pruning.lab import rules
 from app.shell import resources
 from fnprune_core.errors import FnpruneError
-from fnprune_core.models.language_model import LanguageModel
-from fnprune_core.pruning import estimates
-from fnprune_core.texts.windows import Windows
 
 N_WORDS = 8
 
@@ -48,14 +45,6 @@ def known(id: str) -> rules.Known:
         tags=[{*a, *b} for a, b in zip(names, by_hand, strict=True)],
         serving=frozenset(k for k, found in enumerate(names) if set(found) & set(rules.SERVING)),
     )
-
-
-@st.cache_data(max_entries=8, show_spinner="Timing one pass of the model")
-def seconds_per_token(
-    fingerprint: str, recording: str, _model: LanguageModel, _windows: Windows
-) -> float:
-    """Return how long the model takes to read a token of a recording, timed once."""
-    return estimates.seconds_per_token(_model, _windows)
 
 
 def variance_meter(id: str) -> list[float]:

@@ -14,9 +14,10 @@ import streamlit as st
 from app.pruning.lab import data as cache
 from app.pruning.lab import rules, selected
 from app.pruning.lab.table import Column, Row, lab_table
-from app.shell import resources, view_state
-from app.widgets import downloads, network_order
+from app.shell import resources, view_state, wording
 from app.widgets import frame as components
+from app.widgets import network_order
+from app.widgets.picture import csv_button
 from fnprune_core.atlas.annotation_files import shielded
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.plans import decision_log
@@ -78,7 +79,7 @@ def _table(
     )
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.caption("Arrows move, K keeps, P prunes, U takes back.", width="stretch")
-        downloads.csv_button(
+        csv_button(
             as_frame(atlas, drawn, costs),
             name=f"fnprune-decisions-{atlas.id[:8]}",
             key="lab-table",
@@ -244,4 +245,4 @@ def summary(atlas: NetworkAtlas) -> str:
     """Return how many networks are preserved, and what that means for the score."""
     kept = atlas.n_networks - len(set(view_state.view().dropped) & set(range(atlas.n_networks)))
     note = "" if kept < atlas.n_networks else "; with all of them, network energy is FLAP's score"
-    return f"{kept} of {components.count(atlas.n_networks, 'network')} preserved{note}"
+    return f"{kept} of {wording.count(atlas.n_networks, 'network')} preserved{note}"

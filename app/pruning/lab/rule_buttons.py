@@ -7,8 +7,7 @@ import streamlit as st
 from app.pruning.lab import data as cache
 from app.pruning.lab import rules
 from app.pruning.lab.rules import RULES, Effect, Known, Terms
-from app.shell import resources, view_state
-from app.widgets import frame
+from app.shell import resources, view_state, wording
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 _PENDING = "rule that waits for a word"
@@ -65,7 +64,7 @@ def _domain_rules(id: str, known: Known, dropped: Collection[int]) -> None:
     chosen = st.pills(
         "Domains",
         known.domain_names,
-        format_func=frame.plain,
+        format_func=wording.plain,
         selection_mode="multi",
         default=[known.domain_names[0]],
         wrap=True,
@@ -99,7 +98,7 @@ def _tag_rule(id: str, known: Known, dropped: Collection[int]) -> None:
     chosen = st.pills(
         "Tags",
         present,
-        format_func=frame.plain,
+        format_func=wording.plain,
         selection_mode="multi",
         wrap=True,
         key="rule-tags",
@@ -119,7 +118,7 @@ def _offer(id: str, name: str, terms: Terms, known: Known, dropped: Collection[i
         on_click=_press,
         args=(id, name, terms),
         disabled=not found.n_changed,
-        help=f"{frame.count(len(found.found), 'network')} found, "
+        help=f"{wording.count(len(found.found), 'network')} found, "
         f"{len(found.pruned)} would be pruned and {len(found.kept)} kept that are not now.",
     )
 
@@ -157,11 +156,11 @@ def _ask(id: str, known: Known, dropped: Collection[int]) -> None:
         view_state.forget(_PENDING)
         return
     which = "; ".join(
-        frame.plain(f"{k} · {resources.network_name(id, k)}") for k in sorted(found.serving)
+        wording.plain(f"{k} · {resources.network_name(id, k)}") for k in sorted(found.serving)
     )
     many = len(found.serving) != 1
     st.warning(
-        f"{frame.plain(RULES[name].says(terms).removeprefix('rule: ').capitalize())} would "
+        f"{wording.plain(RULES[name].says(terms).removeprefix('rule: ').capitalize())} would "
         f"also prune {'networks that look' if many else 'a network that looks'} like position or "
         f"attention sink: {which}. {'They serve' if many else 'It serves'} the model's working, "
         "not one kind of text: all texts may suffer.",

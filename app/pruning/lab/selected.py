@@ -6,13 +6,12 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from app import arrangement
 from app.figures.markup import visible
 from app.pruning.lab import data as cache
 from app.pruning.lab import rules
-from app.shell import resources, view_state
+from app.shell import resources, view_state, wording
 from app.shell.jobs import describe_error
-from app.widgets import frame
+from app.widgets import frame, network_order
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import FnpruneError
 from fnprune_core.plans import decision_log
@@ -85,7 +84,7 @@ def card(atlas: NetworkAtlas, network: int) -> str:
 
 
 def _buttons(network: int, shown: Sequence[int], *, is_dropped: bool) -> None:
-    before, after = (arrangement.neighbour(shown, network, step) for step in (-1, 1))
+    before, after = (network_order.neighbour(shown, network, step) for step in (-1, 1))
     with st.container(
         horizontal=True, gap="xsmall", vertical_alignment="center", key="lab-buttons"
     ):
@@ -122,7 +121,7 @@ def _verdict(
         else:
             st.badge("kept", icon=":material/check:", color="green")
         if held.what:
-            st.caption(frame.plain(held.what), width="content")
+            st.caption(wording.plain(held.what), width="content")
         for tag in resources.tags(atlas.id)[network]:
             if tag.name in rules.SERVING:
                 st.badge(

@@ -9,11 +9,12 @@ from app.pruning.comparison_rows import Choices
 from app.pruning.figures import ABOVE_DENSE, PERPLEXITY, Quantity, overlap_profile
 from app.pruning.plan_rows import title
 from app.pruning.plans import data as cache
-from app.shell import glossary, recipes, resources, view_state
-from app.shell.tasks import DENSE
+from app.pruning.tasks import DENSE
+from app.shell import glossary, recipes, resources, view_state, wording
 from app.widgets import frame
+from app.widgets.picture import draw_picture
 from fnprune_core.evaluation.history import History, PlanRecord, differing_settings
-from fnprune_core.evaluation.perplexity import Perplexity
+from fnprune_core.evaluation.results import Perplexity
 
 
 def draw(history: History, text: str, chosen: Sequence[PlanRecord]) -> None:
@@ -23,7 +24,7 @@ def draw(history: History, text: str, chosen: Sequence[PlanRecord]) -> None:
     st.subheader("Perplexity", anchor=False, help=glossary.tip("perplexity"))
     missing = [title(plan) for plan in chosen if title(plan) not in results]
     if missing:
-        names = ", ".join(frame.plain(name) for name in missing)
+        names = ", ".join(wording.plain(name) for name in missing)
         st.info(f"Not measured on this text: {names}.", icon=":material/info:")
     own = title(first)
     choices: Choices = {
@@ -62,12 +63,12 @@ def _overlap(chosen: Sequence[PlanRecord]) -> None:
     second = others[0]
     if len(others) > 1:
         second = st.selectbox(
-            f"{frame.plain(title(first))} and", others, format_func=title, key="plans-second"
+            f"{wording.plain(title(first))} and", others, format_func=title, key="plans-second"
         )
     with frame.explaining():
         table = cache.overlap(first.id, second.id)
         atlas = view_state.view().atlas
-        frame.picture(
+        draw_picture(
             overlap_profile(
                 table, first=title(first), second=title(second), palette=frame.palette()
             ),

@@ -5,13 +5,13 @@ import streamlit as st
 
 from app.shell import resources
 from app.shell.text_choice import TextChoice
-from fnprune_core import workflows
 from fnprune_core.errors import FnpruneError
+from fnprune_core.evaluation import compare, results
 from fnprune_core.evaluation import history as plan_history
 from fnprune_core.evaluation.history import History
-from fnprune_core.evaluation.perplexity import paired_difference
+from fnprune_core.evaluation.results import paired_difference
 from fnprune_core.models.language_model import LanguageModel
-from fnprune_core.plans import decision_log
+from fnprune_core.plans import decision_log, files
 from fnprune_core.pruning.sweep import SweepEstimate, SweepOrder, estimate_sweep
 from fnprune_core.texts.windows import Windows
 
@@ -43,8 +43,8 @@ def difference(evaluation: str, reference: str) -> tuple[float, float] | None:
     """Return one result minus another in nats per token, with its standard error."""
     try:
         found = paired_difference(
-            workflows.open_evaluation(resources.workspace(), evaluation),
-            workflows.open_evaluation(resources.workspace(), reference),
+            results.open_evaluation(resources.workspace(), evaluation),
+            results.open_evaluation(resources.workspace(), reference),
         )
     except FnpruneError:
         return None
@@ -56,7 +56,7 @@ def overlap(first: str, second: str) -> pd.DataFrame:
     """Return how far two plans remove the same units, layer by layer."""
     workspace = resources.workspace()
     return plan_history.overlap(
-        workflows.open_plan(workspace, first), workflows.open_plan(workspace, second)
+        files.open_plan(workspace, first), files.open_plan(workspace, second)
     )
 
 
@@ -65,7 +65,7 @@ def windows(
     fingerprint: str, texts: TextChoice, window: int, most: int, _model: LanguageModel
 ) -> Windows:
     """Return the windows of chosen texts on which perplexity is measured."""
-    return workflows.evaluation_windows(
+    return compare.evaluation_windows(
         _model, resources.documents(texts), window=window, max_windows=most
     )
 

@@ -5,7 +5,7 @@ import streamlit as st
 from app.pruning import plan_card, plan_rows
 from app.pruning.plans import compare, sweep
 from app.pruning.plans import data as cache
-from app.shell import resources, view_state
+from app.shell import resources, view_state, wording
 from app.widgets import atlas_frame, frame
 from fnprune_core.errors import FnpruneError
 from fnprune_core.evaluation.history import History
@@ -62,7 +62,7 @@ def show_list(history: History, text: str) -> None:
     if any(plan.id == view_state.view().plan for plan in history.plans):
         notes.append(f"{plan_rows.OPEN.strip()} is the plan that is open.")
     if text:
-        label = frame.plain(plan_rows.text_label(history, text))
+        label = wording.plain(plan_rows.text_label(history, text))
         notes.append(f"{label}. Differences are paired by window.")
     if notes:
         st.caption(" ".join(notes))
@@ -95,7 +95,7 @@ def show_history(history: History, text: str) -> None:
     if len(chosen) > 1:
         compare.draw(history, text, chosen)
         for plan in chosen:
-            with st.expander(frame.plain(plan_rows.title(plan)), icon=":material/edit:"):
+            with st.expander(wording.plain(plan_rows.title(plan)), icon=":material/edit:"):
                 plan_card.draw(plan)
     elif chosen:
         plan_card.draw(chosen[0])

@@ -5,14 +5,16 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
+from app.pruning import training_note
 from app.pruning.figures import ABOVE_DENSE, AXES, PERPLEXITY, Level, Quantity, trade_chart
 from app.pruning.plan_rows import pooled_by_series, score_label, title, trade_table
 from app.pruning.plans import data as cache
 from app.pruning.plans.sweep_tasks import SweepJob, SweepSoFar, run_sweep
-from app.shell import recipes, resources, view_state
+from app.shell import recipes, resources, view_state, wording
 from app.shell.jobs import Job
 from app.shell.text_choice import TextChoice
-from app.widgets import frame, model_offer, text_picker, training_note
+from app.widgets import frame, job_progress, model_offer, text_picker
+from app.widgets.picture import draw_picture
 from fnprune_core.evaluation.history import History, PlanRecord
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning.sweep import RANDOM, Sweep, SweepOrder
@@ -25,12 +27,12 @@ _USUAL = ["network-energy", "flap", "wanda", RANDOM]
 
 def draw(history: History, text: str) -> None:
     """Draw the picture of all plans measured on a text, or of the sweep under way."""
-    job = frame.job_of("sweep")
+    job = job_progress.job_of("sweep")
     if job is not None and job.is_active:
-        frame.follow("sweep", on_done=_done)
+        job_progress.follow("sweep", on_done=_done)
         st.fragment(_live, run_every=2.0)(job.id)
         return
-    frame.follow("sweep", on_done=_done)
+    job_progress.follow("sweep", on_done=_done)
     if text:
         known = history.dense.get(text)
         level = None
@@ -82,8 +84,8 @@ def _failures(found: Sweep) -> None:
     for point in found.points:
         if point.failure:
             name = f"{score_label(point.score)} at {point.ratio:.0%}"
-            text = frame.sentence(point.failure)
-            st.warning(f"{frame.plain(name)}: {text}", icon=":material/warning:")
+            text = wording.sentence(point.failure)
+            st.warning(f"{wording.plain(name)}: {text}", icon=":material/warning:")
 
 
 def _picture(table: pd.DataFrame, dense: Level | None, *, key: str) -> None:
@@ -93,7 +95,7 @@ def _picture(table: pd.DataFrame, dense: Level | None, *, key: str) -> None:
     axis, quantity = _axes(key)
     ours = [name for name in table["series"] if name.startswith(score_label("network-energy"))]
     atlas = view_state.view().atlas
-    frame.picture(
+    draw_picture(
         trade_chart(
             table,
             dense,
@@ -167,13 +169,13 @@ def ask(plans: Sequence[PlanRecord]) -> None:
     if model is None:
         return
     _say_estimate(order, texts, window, int(most))
-    if frame.is_active("sweep"):
+    if job_progress.is_active("sweep"):
         return
     if st.button("Sweep", type="primary", icon=":material/stacked_line_chart:", key="sweep-start"):
         job = SweepJob(
             model=view.model, order=order, texts=texts, window=window, max_windows=int(most)
         )
-        frame.start(run_sweep(resources.shelf(), resources.workspace(), job))
+        job_progress.start(run_sweep(resources.shelf(), resources.workspace(), job))
         st.rerun()
 
 
@@ -220,10 +222,10 @@ def _say_estimate(order: SweepOrder, texts: TextChoice, window: int, most: int) 
         windows = cache.windows(model.fingerprint, texts, window, most, model)
         takes = cache.estimate(model.fingerprint, order, windows, windows.text_sha256, model)
         st.caption(
-            f"At most {frame.count(takes.n_plans, 'plan')} and the dense model on "
-            f"{frame.count(windows.n_windows, 'window')}: about "
-            f"{frame.duration(takes.seconds_reading)} of reading, after the plans are made, "
-            f"and {frame.size(takes.disk_bytes)} on disk. What was made or measured before "
+            f"At most {wording.count(takes.n_plans, 'plan')} and the dense model on "
+            f"{wording.count(windows.n_windows, 'window')}: about "
+            f"{wording.duration(takes.seconds_reading)} of reading, after the plans are made, "
+            f"and {wording.size(takes.disk_bytes)} on disk. What was made or measured before "
             "is found; a stopped sweep goes on where it was."
         )
         training_note.say(order.wanted(), key="sweep")

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from app.shell.jobs import Report
 from app.shell.tasks import ModelShelf, Task
 from app.shell.text_choice import TextChoice
-from fnprune_core import workflows
+from fnprune_core.evaluation import compare
 from fnprune_core.progress import CancelToken
 from fnprune_core.pruning.sweep import Sweep, SweepOrder, sweep
 from fnprune_core.storage import Workspace
@@ -34,7 +34,7 @@ def run_sweep(shelf: ModelShelf, workspace: Workspace, job: SweepJob) -> Task:
 
     def run(report: Report, cancel: CancelToken) -> Sweep:
         language_model = shelf.get(job.model, progress=report)
-        windows = workflows.evaluation_windows(
+        windows = compare.evaluation_windows(
             language_model,
             job.texts.documents(),
             window=job.window,

@@ -4,12 +4,12 @@ import streamlit as st
 
 from app.figures.theme import Mode, Palette, dealt
 from app.shell import resources
-from fnprune_core import workflows
+from fnprune_core.atlas import cortex
 
 
 def palette_of(id: str, mode: Mode) -> Palette:
     """Return a mode's palette with the colours of an atlas's networks."""
-    return _palette_of(id, mode, workflows.has_cortex(resources.workspace(), id))
+    return _palette_of(id, mode, cortex.has_cortex(resources.workspace(), id))
 
 
 @st.cache_resource(max_entries=16)

@@ -7,20 +7,19 @@ from numpy.typing import NDArray
 
 from app.figures.embedding import NetworkPoints, UnitPoints
 from app.shell import resources
-from fnprune_core import workflows
-from fnprune_core.atlas.embedding import Embedding
+from fnprune_core.atlas.embedding import Embedding, embedding_id, has_embedding, open_embedding
 
 
 def embedding(atlas_id: str) -> Embedding | None:
     """Return where an atlas's units lie in the plane, or None if that was not computed yet."""
-    if not workflows.has_embedding(resources.workspace(), atlas_id):
+    if not has_embedding(resources.workspace(), atlas_id):
         return None
     return _embedding(atlas_id)
 
 
 @st.cache_resource(max_entries=4)
 def _embedding(atlas_id: str) -> Embedding:
-    return workflows.open_embedding(resources.workspace(), workflows.embedding_id(atlas_id))
+    return open_embedding(resources.workspace(), embedding_id(atlas_id))
 
 
 @st.cache_resource(max_entries=8)

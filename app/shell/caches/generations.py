@@ -5,9 +5,8 @@ from dataclasses import dataclass
 import streamlit as st
 
 from app.shell import resources
-from fnprune_core import workflows
 from fnprune_core.errors import FnpruneError
-from fnprune_core.evaluation.side_by_side import SideBySide
+from fnprune_core.evaluation.side_by_side import SideBySide, open_generation
 from fnprune_core.plans import decision_log
 
 _MOST_EARLIER = 24
@@ -16,7 +15,7 @@ _MOST_EARLIER = 24
 @st.cache_resource(max_entries=8)
 def side_by_side(id: str) -> SideBySide:
     """Return two texts of the workspace."""
-    return workflows.open_generation(resources.workspace(), id)
+    return open_generation(resources.workspace(), id)
 
 
 def plan_label(id: str) -> str:

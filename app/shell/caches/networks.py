@@ -14,6 +14,8 @@ from fnprune_core.atlas.decoding import DomainTest, LogitEffect
 from fnprune_core.atlas.network_atlas import Passage
 from fnprune_core.atlas.spectra import Spectrum
 from fnprune_core.atlas.thresholds import MixtureFit, Suggestion
+from fnprune_core.matching import identities
+from fnprune_core.matching.identities import Identity
 from fnprune_core.models.language_model import LanguageModel
 
 STABLE, COMPACT = 0.9, 0.5
@@ -174,3 +176,8 @@ def signature(id: str, n: int = 6) -> list[int]:
             compact.append(int(network))
             centres.append(centre)
     return [compact[i] for i in surfaces.far_apart(np.array(centres).reshape(-1, 3), n)]
+
+
+def was(atlas_id: str) -> dict[int, Identity]:
+    """Return what each network was in an earlier atlas; a small file, read anew each time."""
+    return identities.read_identities(resources.workspace(), atlas_id)

@@ -12,8 +12,7 @@ from app.figures import nilearn_plots
 from app.figures.theme import PALETTES, Mode
 from app.shell import resources
 from app.shell.caches.colours import network_colours
-from fnprune_core import workflows
-from fnprune_core.atlas import cortex, volumes
+from fnprune_core.atlas import cortex, files, volumes
 from fnprune_core.atlas.voxels import VoxelGrid
 
 UNITS_OF_A_NETWORK = 60
@@ -38,7 +37,7 @@ def grid(id: str) -> VoxelGrid:
 
 @st.cache_resource(max_entries=2)
 def _grid(id: str, has_cortex: bool) -> VoxelGrid:
-    return workflows.open_grid(resources.workspace(), resources.atlas(id))
+    return files.open_grid(resources.workspace(), resources.atlas(id))
 
 
 @st.cache_data(max_entries=8)

@@ -8,9 +8,9 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from app.shell import resources
-from fnprune_core import workflows
 from fnprune_core.atlas import probe as probing
 from fnprune_core.atlas.probe import NetworkProbe, Reading
+from fnprune_core.matching import dual_regression
 from fnprune_core.models.language_model import LanguageModel
 
 # Parameters × tokens that a page waits for, under 2 s on two cores; more is a job.
@@ -47,7 +47,7 @@ def readings() -> Readings:
 @st.cache_resource(max_entries=2)
 def probe(id: str) -> NetworkProbe:
     """Return an atlas made ready to read texts."""
-    return workflows.open_probe(resources.workspace(), id)
+    return dual_regression.open_probe(resources.workspace(), id)
 
 
 @st.cache_data(max_entries=8)

@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import narrow
 from app.figures.layer_profile import removal_profile
 from app.pruning.lab.preview import data as cache
 from app.pruning.lab.preview.figures import cost_bars, removed_sheets
-from app.shell import glossary, recipes, resources, tasks, view_state
+from app.pruning.lab.preview.tasks import prepare_preview
+from app.shell import glossary, recipes, resources, view_state, wording
 from app.shell.caches.colours import network_colours
-from app.widgets import frame, lasso, pinned_units
+from app.widgets import browser_events, frame, job_progress, lasso, pinned_units
+from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import FnpruneError
 from fnprune_core.plans.plan import PlanSettings
@@ -70,15 +71,15 @@ def costs(atlas: NetworkAtlas, settings: PlanSettings) -> pd.DataFrame | None:
 
 def offer(atlas: NetworkAtlas) -> None:
     """Offer to prepare the preview."""
-    frame.follow("preview", on_done=lambda job: None)
-    if frame.is_active("preview"):
+    job_progress.follow("preview", on_done=lambda job: None)
+    if job_progress.is_active("preview"):
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button(
             "Prepare the preview",
             icon=":material/preview:",
-            on_click=lambda: frame.start(
-                tasks.prepare_preview(
+            on_click=lambda: job_progress.start(
+                prepare_preview(
                     resources.shelf(),
                     resources.workspace(),
                     model=view_state.view().model,
@@ -100,7 +101,7 @@ def _draw(atlas: NetworkAtlas, settings: PlanSettings) -> None:
     st.caption(_how_near(atlas, settings, shown))
     left, right = st.columns([6, 5], gap="large", vertical_alignment="center")
     with left:
-        frame.picture(
+        draw_picture(
             removal_profile(
                 shown.n_removed, np.array(atlas.layout.widths), palette=frame.palette()
             ),
@@ -128,7 +129,7 @@ def _how_near(atlas: NetworkAtlas, settings: PlanSettings, shown: PreviewedPlan)
         text = (
             f"Approximate: about {check.agreement:.1%} of these units go in the exact plan too, "
             f"measured on this recording with {check.n_dropped} of "
-            f"{frame.count(atlas.n_networks, 'network')} dropped at random, at "
+            f"{wording.count(atlas.n_networks, 'network')} dropped at random, at "
             f"{check.ratio:.0%}."
         )
     widest = max(atlas.layout.widths)
@@ -158,8 +159,8 @@ def _sizes(shown: PreviewedPlan) -> None:
         ),
         (
             "Memory",
-            frame.size(pruned.n_bytes),
-            frame.size(dense.n_bytes),
+            wording.size(pruned.n_bytes),
+            wording.size(dense.n_bytes),
             1 - pruned.n_bytes / dense.n_bytes,
             "Of the weights, in the number format in which the model was loaded.",
         ),
@@ -206,12 +207,12 @@ def _map(atlas: NetworkAtlas, shown: PreviewedPlan, made: str) -> None:
         colours=network_colours(atlas.id, frame.palette().mode),
         palette=frame.palette(),
         can_select=is_selecting,
-        is_narrow=narrow.is_narrow(),
+        is_narrow=browser_events.is_narrow(),
     )
     options: dict[str, Any] = {}
     if is_selecting:
         options = {"on_select": "rerun", "selection_mode": ("lasso", "box", "points")}
-    event = frame.picture(
+    event = draw_picture(
         drawn,
         key="preview-map-select" if is_selecting else "preview-map",
         made=made,
@@ -219,7 +220,7 @@ def _map(atlas: NetworkAtlas, shown: PreviewedPlan, made: str) -> None:
     )
     units = lasso.chosen_rows(event) if is_selecting else []
     if units:
-        st.markdown(f"**{frame.count(len(units), 'unit')} selected**")
+        st.markdown(f"**{wording.count(len(units), 'unit')} selected**")
         pinned_units.buttons(units, key="preview-lasso")
 
 
@@ -251,7 +252,7 @@ def _costs(atlas: NetworkAtlas, settings: PlanSettings, made: str) -> None:
         wrap=True,
     )
     names = [resources.network_name(atlas.id, k) for k in range(atlas.n_networks)]
-    frame.picture(
+    draw_picture(
         cost_bars(
             cache.network_costs(atlas.id, settings),
             column=column,

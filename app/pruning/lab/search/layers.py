@@ -5,11 +5,13 @@ from functools import partial
 import streamlit as st
 
 from app.figures.layer_profile import shares_profile
+from app.pruning import training_note
 from app.pruning.lab.search.tasks import LayersJob, search_layers
-from app.shell import recipes, resources, view_state
+from app.shell import recipes, resources, view_state, wording
 from app.shell.jobs import Job
 from app.shell.text_choice import TextChoice
-from app.widgets import frame, model_offer, training_note
+from app.widgets import frame, job_progress, model_offer
+from app.widgets.picture import draw_picture
 from fnprune_core.errors import FnpruneError
 from fnprune_core.plans.allocation import WEIGHTED
 from fnprune_core.plans.plan import PlanSettings
@@ -20,8 +22,8 @@ _KIND = "layers"
 
 def show(settings: PlanSettings, texts: TextChoice | None) -> None:
     """Offer the search for the plan that the form holds; draw what it has found."""
-    frame.follow(_KIND, on_done=_take)
-    if frame.is_active(_KIND):
+    job_progress.follow(_KIND, on_done=_take)
+    if job_progress.is_active(_KIND):
         return
     found = view_state.widget(_kept_as(view_state.view().recording, view_state.view().atlas))
     if isinstance(found, AllocationSearch):
@@ -45,7 +47,7 @@ def _ask(settings: PlanSettings, texts: TextChoice | None) -> None:
         return
     n_plans = order.n_plans(resources.recording(view.recording).layout.n_layers)
     st.caption(
-        f"{frame.count(n_plans, 'plan')} of this size are made and measured: each "
+        f"{wording.count(n_plans, 'plan')} of this size are made and measured: each "
         "takes a little more from one block of layers, the last three move all of them. On the "
         "embedded model about five minutes with least squares."
     )
@@ -57,7 +59,7 @@ def _ask(settings: PlanSettings, texts: TextChoice | None) -> None:
     )
     if pressed and texts is not None:
         job = LayersJob(model=view.model, order=order, texts=texts)
-        frame.start(search_layers(resources.shelf(), resources.workspace(), job))
+        job_progress.start(search_layers(resources.shelf(), resources.workspace(), job))
         st.rerun()
 
 
@@ -68,7 +70,7 @@ def _take(job: Job) -> None:
 
 
 def _draw(found: AllocationSearch) -> None:
-    frame.picture(
+    draw_picture(
         shares_profile(found.first_shares, found.best_shares, palette=frame.palette()),
         key="layers-shares",
         made=recipes.code(

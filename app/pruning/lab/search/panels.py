@@ -5,12 +5,13 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
+from app.pruning import training_note
 from app.pruning.lab.search import layers
 from app.pruning.lab.search.tasks import SharesJob, SharesSoFar, search_shares
 from app.shell import resources, view_state
 from app.shell.jobs import Job
 from app.shell.text_choice import TextChoice
-from app.widgets import frame, model_offer, text_picker, training_note
+from app.widgets import job_progress, model_offer, text_picker
 from fnprune_core.errors import FnpruneError
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning import search_trials
@@ -39,7 +40,7 @@ def show(settings: PlanSettings) -> None:
 
 def _attention(settings: PlanSettings, texts: TextChoice | None) -> None:
     """Offer mixes of equal size; draw what is known of them."""
-    job = frame.follow("shares", on_done=_take)
+    job = job_progress.follow("shares", on_done=_take)
     if job is not None and job.is_active:
         st.fragment(_live, run_every=2.0)(job.id)
         return
@@ -80,7 +81,7 @@ def _ask(settings: PlanSettings, texts: TextChoice | None) -> None:
     )
     if pressed and texts is not None:
         job = SharesJob(model=view.model, order=order, texts=texts)
-        frame.start(search_shares(resources.shelf(), resources.workspace(), job))
+        job_progress.start(search_shares(resources.shelf(), resources.workspace(), job))
         st.rerun()
 
 

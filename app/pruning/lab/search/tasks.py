@@ -5,14 +5,14 @@ from dataclasses import asdict, dataclass
 from app.shell.jobs import Report
 from app.shell.tasks import ModelShelf, Task
 from app.shell.text_choice import TextChoice
-from fnprune_core import workflows
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.progress import CancelToken
 from fnprune_core.pruning import search_allocation, search_attention, search_trials
 from fnprune_core.pruning.search_allocation import AllocationOrder, AllocationSearch
 from fnprune_core.pruning.search_attention import ShareOrder, ShareSearch
+from fnprune_core.recording.recording import open_recording
 from fnprune_core.storage import Workspace
-from fnprune_core.texts.cutting import Windows
+from fnprune_core.texts.windows import Windows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -26,7 +26,7 @@ def _windows(
     workspace: Workspace, language_model: LanguageModel, texts: TextChoice, recording_id: str
 ) -> Windows:
     """Return what plans are tried on: of the chosen texts, those that the recording left unread."""
-    recording = workflows.open_recording(workspace, recording_id)
+    recording = open_recording(workspace, recording_id)
     return search_trials.unread_windows(language_model, texts.documents(), recording)
 
 

@@ -1,1 +1,0 @@
-"""What single pages keep: cached arrays and results of one part of the atlas each."""

@@ -1,0 +1,173 @@
+"""The form of a plan: ratios, score, allocation, compensation."""
+
+from typing import Any
+
+import streamlit as st
+
+from app.pruning.checks import MOST_PERCENT
+from app.shell import glossary, resources, view_state, wording
+from fnprune_core.errors import SettingsError
+from fnprune_core.plans.allocation import ALLOCATIONS, WEIGHTED
+from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.pruning import head_planner, planner
+from fnprune_core.pruning.compensation import COMPENSATIONS
+from fnprune_core.scores.units import SCORES
+
+_COMPENSATION = """What makes up for what goes, computed on the recording.
+
+- None: nothing.
+- Bias: the mean output of the units that go is added.
+- Least squares: the columns of the units that stay are refitted, layer by layer, in seconds.
+- Reconstruction: after that, what stays of the MLPs is trained end to end towards the dense
+  model's predictions; takes minutes for each plan."""
+
+
+def plan_settings() -> PlanSettings:
+    """Ask for ratios of units and heads, score, allocation and compensation.
+
+    Raises `FnpruneError`, once all is drawn, where the choices cannot be met.
+    """
+    ratio, attention_ratio = _shares()
+    score = st.selectbox(
+        "Score",
+        list(SCORES),
+        key="prune-score",
+        format_func=lambda name: SCORES[name].label,
+        persist_state="session",
+    )
+    compensation = st.segmented_control(
+        "Compensation",
+        list(COMPENSATIONS),
+        format_func=lambda name: COMPENSATIONS[name].label,
+        default="least-squares",
+        required=True,
+        key="prune-compensation",
+        persist_state="session",
+        help=f"{glossary.tip('compensation')}\n\n{_COMPENSATION}",
+    )
+    more = _more_plan_settings()
+    view = view_state.view()
+    n_networks = resources.atlas(view.atlas).n_networks
+    preserved = tuple(k for k in range(n_networks) if k not in view.dropped)
+    chosen = PlanSettings(
+        score=score,
+        ratio=ratio,
+        attention_ratio=attention_ratio,
+        allocation=more["allocation"],
+        layer_weights=_weights(more["weights"]),
+        compensation=compensation,
+        sink_units=more["sink_units"],
+        preserved=preserved if view.dropped else None,
+        seed=more["seed"],
+    )
+    _say_what_goes(chosen)
+    model = resources.language_model(view.model)
+    if model is not None:
+        head_planner.check_attention_ratio(model, planner.canonical_settings(chosen))
+    return chosen
+
+
+def _shares() -> tuple[float, float]:
+    """Ask how much goes: of the units, and of attention."""
+    percent = st.slider(
+        "Units to remove, %",
+        0,
+        MOST_PERCENT,
+        20,
+        key="prune-ratio",
+        persist_state="session",
+        help=glossary.tip("ratio"),
+    )
+    heads = st.slider(
+        "Attention to remove, %",
+        0,
+        MOST_PERCENT,
+        0,
+        key="prune-attention",
+        persist_state="session",
+        help="Share of all KV groups: a key and value head with the query heads that read it. "
+        "Scored, allocated and compensated as the units are; each layer keeps at least one.",
+    )
+    return percent / 100, heads / 100
+
+
+def _more_plan_settings() -> dict[str, Any]:
+    """Ask for allocation, sink units a layer and the random score's seed; weights as text."""
+    weights = ""
+    with st.expander("More settings", icon=":material/tune:"):
+        allocation = st.segmented_control(
+            "Allocation over layers",
+            list(ALLOCATIONS),
+            default="protect-ends",
+            required=True,
+            key="prune-allocation",
+            persist_state="session",
+        )
+        if allocation == WEIGHTED:
+            weights = st.text_input(
+                "Weights of the layers",
+                key="prune-weights",
+                persist_state="session",
+                placeholder="0, 0.5, 1, …",
+                help="How much of its units each layer gives beside the others, first layer "
+                "first; 0 exempts it. Empty: all alike. “Divide the cut by search” finds them.",
+            )
+        sinks = st.number_input(
+            "Sink units kept in each layer",
+            0,
+            64,
+            4,
+            key="prune-sinks",
+            persist_state="session",
+            help=glossary.tip("sinks"),
+        )
+        seed = st.number_input(
+            "Seed of the random score",
+            0,
+            2**31 - 1,
+            0,
+            key="prune-seed",
+            persist_state="session",
+        )
+    return {
+        "allocation": allocation,
+        "weights": weights,
+        "sink_units": int(sinks),
+        "seed": int(seed),
+    }
+
+
+def _weights(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.replace(",", " ").split())
+    except ValueError as error:
+        raise SettingsError(
+            f"Weights of layers are numbers, and {text!r} are none.",
+            hint="Write one for each layer, with commas: 0, 0.5, 1.",
+        ) from error
+
+
+def _say_what_goes(chosen: PlanSettings) -> None:
+    """Say what the ratios are of all parameters, and what heads this model has to give."""
+    model = resources.language_model(view_state.view().model)
+    if model is None:
+        if chosen.attention_ratio:
+            st.caption("Which heads the model has is known once it is loaded.")
+        return
+    text = f"About {head_planner.expected_share(model, chosen):.1%} of all parameters go."
+    if chosen.attention_ratio:
+        layout = model.attention
+        n = layout.groups.widths[0]
+        heads = layout.heads_per_group
+        each = "one head each" if heads == 1 else f"{heads} query heads each"
+        text += (
+            f" Attention: {len(layout.groups.widths)} layers of {n} KV groups, {each}; "
+            f"about {round(chosen.attention_ratio * layout.groups.n_units)} of "
+            f"{layout.groups.n_units} go."
+        )
+        if not model.architecture.attention.has_head_size:
+            text += (
+                f" {model.architecture.family} models cannot be exported in the uniform form with "
+                "fewer heads; masked and per layer they can."
+            )
+    st.caption(wording.plain(text))

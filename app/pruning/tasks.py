@@ -1,0 +1,147 @@
+"""Jobs of the pages on plans: a plan made and measured beside its rivals."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from app.shell.jobs import Report
+from app.shell.tasks import ModelShelf, Task
+from app.shell.text_choice import TextChoice
+from fnprune_core.evaluation import compare
+from fnprune_core.evaluation.results import Perplexity
+from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.progress import CancelToken, ProgressEvent
+from fnprune_core.pruning import planner
+from fnprune_core.pruning.sweep import RANDOM
+from fnprune_core.storage import Workspace
+
+DENSE = "dense"
+PLAN = "your plan"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Partial:
+    """Perplexity so far of one model in a comparison."""
+
+    label: str
+    result: Perplexity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """The plans of a comparison, made and about to be measured.
+
+    Parameters
+    ----------
+    note : str
+        For the person.
+    order : PruneOrder
+        What was asked for: the same again goes on where this was stopped.
+    """
+
+    plan_ids: Mapping[str, str | None]
+    note: str
+    order: "PruneOrder | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Result of `prune`: ids of the plans and of their evaluations, by label."""
+
+    plan_ids: Mapping[str, str | None]
+    evaluation_ids: Mapping[str, str]
+
+
+def rival(score: str, seed: int) -> str:
+    """Return the label of a baseline; each seed of the random score is one."""
+    return f"{score}, seed {seed}" if score == RANDOM else score
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PruneOrder:
+    """What Apply was asked to do.
+
+    Parameters
+    ----------
+    settings : PlanSettings
+        Of the person's plan.
+    baselines : tuple of str
+        Rival scores, measured with the same networks, ratio, allocation, sink rule, pins and
+        compensation.
+    n_seeds : int
+        Plans of the random score.
+    """
+
+    model: str
+    recording: str
+    atlas: str
+    settings: PlanSettings
+    baselines: tuple[str, ...]
+    texts: TextChoice
+    window: int = 512
+    max_windows: int | None = 24
+    n_seeds: int = 3
+
+    def wanted(self) -> dict[str, PlanSettings]:
+        """Return the plans to make, by label: the person's first."""
+        wanted = {PLAN: self.settings}
+        for name in self.baselines:
+            for seed in range(self.n_seeds if name == RANDOM else 1):
+                wanted[rival(name, seed)] = self.settings.with_(score=name, seed=seed)
+        return wanted
+
+
+def prune(shelf: ModelShelf, workspace: Workspace, order: PruneOrder) -> Task:
+    """Make the plan and its baselines and measure them together; a `Comparison` results."""
+
+    def run(report: Report, cancel: CancelToken) -> Comparison:
+        language_model = shelf.get(order.model, progress=report)
+        windows = compare.evaluation_windows(
+            language_model,
+            order.texts.documents(),
+            window=order.window,
+            max_windows=order.max_windows,
+        )
+        wanted = order.wanted()
+        made = planner.plans(
+            workspace,
+            language_model,
+            recording_id=order.recording,
+            decomposition_id=order.atlas or None,
+            settings=list(wanted.values()),
+            progress=report,
+            cancel=cancel,
+        )
+        plan_ids = {DENSE: None, **dict(zip(wanted, made, strict=True))}
+        note = planner.bias_warning(language_model, order.settings)
+        report(Planned(plan_ids=plan_ids, note=note, order=order))
+        evaluation_ids = compare.compare(
+            workspace,
+            language_model,
+            windows,
+            plan_ids=plan_ids,
+            on_partial=reading(report, plan_ids),
+            cancel=cancel,
+        )
+        return Comparison(plan_ids=plan_ids, evaluation_ids=evaluation_ids)
+
+    return Task(kind="prune", title="Pruning", inputs=asdict(order), function=run)
+
+
+def reading(report: Report, labels: Mapping[str, str | None]) -> Any:
+    """Return what `compare` calls: reports each result, and how many windows are read of all."""
+    read = dict.fromkeys(labels, 0)
+
+    def on_partial(label: str, result: Perplexity) -> None:
+        read[label] = len(result.window_nll)
+        report(Partial(label=label, result=result))
+        report(
+            ProgressEvent(
+                stage="reading held-out text",
+                done=sum(read.values()),
+                total=result.n_windows_total * len(read),
+                unit="windows",
+            )
+        )
+
+    return on_partial

@@ -1,0 +1,129 @@
+"""A figure on the page, with the sentence that says what it shows and its numbers."""
+
+from contextlib import suppress
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from app.figures.base import Picture
+from app.shell import resources, view_state, wording
+from app.shell.components import component
+from app.shell.wording import plain
+from app.widgets.frame import palette
+from fnprune_core.errors import FnpruneError
+
+_CHART = {
+    "displaylogo": False,
+    "toImageButtonOptions": {"format": "svg", "filename": "fnprune"},
+    "displayModeBar": True,
+    "modeBarButtons": [["toImage"]],
+}
+
+
+def draw_picture(
+    shown: Picture, *, key: str, note: bool = True, made: str = "", **options: Any
+) -> Any:
+    """Draw a picture, the sentence that says what it shows, and its numbers on request.
+
+    Parameters
+    ----------
+    made : str, optional
+        Python that makes its numbers again (`recipes.code`); given, the page offers it together
+        with the artifact's provenance.
+    """
+    event = st.plotly_chart(
+        shown.figure,
+        theme=None,
+        config=_CHART,
+        key=key,
+        alt=shown.alternative,
+        **options,
+    )
+    if note:
+        with st.container(
+            horizontal=True,
+            wrap=False,
+            gap="small",
+            vertical_alignment="center",
+            key=f"{key}-picture-note",
+        ):
+            st.caption(plain(shown.alternative), width="stretch")
+            popover = st.popover(
+                "Numbers", type="tertiary", key=f"{key}-numbers", on_change="rerun"
+            )
+            if popover.open:
+                with popover:
+                    numbers(shown, key=key, canvas=palette().canvas)
+            if made:
+                provenance(made, key=key)
+    return event
+
+
+_save = component("save_picture")
+
+
+def numbers(shown: Picture, *, key: str, canvas: str) -> None:
+    """Offer a picture's table as CSV and its drawing as PNG and SVG, named after the view."""
+    view = view_state.view()
+    name = f"fnprune-{key}"
+    if view.atlas:
+        name += f"-{view.atlas[:8]}-network-{view.network}-z{view.z:g}"
+    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
+        csv_button(shown.table, name=name, key=key)
+        save_picture(f"{key}-save", chart=key, name=name, canvas=canvas)
+    st.dataframe(shown.table, hide_index=True, alt=shown.alternative)
+
+
+def csv_button(table: pd.DataFrame, *, name: str, key: str) -> None:
+    """Offer a table as a CSV file called `name`."""
+    st.download_button(
+        "CSV",
+        lambda: table.to_csv(index=False),
+        file_name=f"{name}.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        key=f"{key}-csv",
+        on_click="ignore",
+    )
+
+
+def provenance(made: str, *, key: str) -> None:
+    """Offer what a picture was made from, and the Python that makes its numbers again."""
+    popover = st.popover("How was this made", type="tertiary", key=f"{key}-made", on_change="rerun")
+    if not popover.open:
+        return
+    with popover:
+        with suppress(FnpruneError):
+            facts = resources.manifest("decompositions", view_state.view().atlas)
+            st.markdown(
+                "  \n".join(f"**{k}** {wording.plain(v)}" for k, v in origin(facts).items())
+            )
+        st.code(made, language="python")
+
+
+def origin(manifest: dict[str, Any]) -> dict[str, str]:
+    """Return where an atlas comes from, in words."""
+    settings = manifest["settings"]
+    versions = manifest["versions"]
+    return {
+        "Atlas": f"{view_state.view().atlas}, made {manifest['created']}",
+        "Recording": str(manifest["recording_id"]),
+        "Model fingerprint": str(manifest["fingerprint"]),
+        "Settings": ", ".join(f"{k} {v}" for k, v in settings.items()),
+        "Versions": ", ".join(f"{k} {v}" for k, v in versions.items()),
+    }
+
+
+def save_picture(key: str, *, chart: str, name: str, canvas: str) -> None:
+    """Draw the buttons for the chart with the key `chart`.
+
+    Parameters
+    ----------
+    name : str
+        Of the file, without its ending.
+    canvas : str
+        Colour behind the chart in the file.
+    """
+    data: dict[str, Any] = {"chart": chart, "name": name, "canvas": canvas}
+    _save(key=key, data=data)
