@@ -193,8 +193,6 @@ LEARN = (
     ),
 )
 PAGES = (*WORK, *ATLAS, PRUNE, *AFTER, *EXPERIMENT, *LEARN)
-
-
 _BY_URL = {row.url: row for row in PAGES}
 
 

@@ -18,7 +18,8 @@ import numpy as np
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.texts.cutting import cut_windows
 from fnprune_core.texts.documents import Document
-from fnprune_core.texts.windows import Windows, first_shared_run
+from fnprune_core.texts.overlap import first_shared_run
+from fnprune_core.texts.windows import Windows
 
 DATA = Path("../shared/data")
 _ARTICLE = re.compile(r"^ = (?!=).* = $")

@@ -38,8 +38,6 @@ from fnprune_core.storage import (
 from fnprune_core.texts.windows import Windows
 
 WINDOWS_A_SAVE = 40
-
-
 SEARCHED = "searched"
 
 

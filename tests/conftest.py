@@ -12,8 +12,6 @@ from fnprune_core.recording.recording import Recording, RecordingSettings
 from fnprune_core.storage import Workspace
 
 pytest_plugins = ["requirements_fixtures"]
-
-
 #: Minutes in one process: begun first, so that two processes end at about the same time.
 LONGEST = ("test_readme", "test_embedded", "test_speed", "test_recipes")
 

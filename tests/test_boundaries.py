@@ -3,12 +3,10 @@
 import pkgutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 import fnprune_core
-from app import figures
 
 
 def loaded_by(code: str) -> set[str]:
@@ -54,9 +52,3 @@ def test_the_core_loads_neither_streamlit_nor_plotly_nor_the_app() -> None:
 def test_what_a_mistake_needs_loads_at_once(module) -> None:
     loaded = loaded_by(f"import fnprune_core.{module}")
     assert not loaded & {"torch", "transformers", "sklearn", "scipy"}
-
-
-def test_no_figure_has_the_name_of_a_module() -> None:
-    """Importing the module would put it in the function's place, for every page of the server."""
-    package = Path(figures.__file__).parent
-    assert not {path.stem for path in package.glob("*.py")} & set(figures.__all__)

@@ -15,7 +15,8 @@ from fnprune_core.errors import FnpruneError, SettingsError, TextError
 from fnprune_core.texts import builtin, documents
 from fnprune_core.texts.cutting import cut_windows, shared_run
 from fnprune_core.texts.documents import Document, builtin_documents, read_documents
-from fnprune_core.texts.windows import Windows, first_shared_run
+from fnprune_core.texts.overlap import first_shared_run
+from fnprune_core.texts.windows import Windows
 
 BOS, EOS = 0, 1
 

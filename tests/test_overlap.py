@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from fnprune_core import overlap
-from fnprune_core.texts.windows import first_shared_run, run_hashes
+from fnprune_core.texts import overlap
+from fnprune_core.texts.overlap import first_shared_run, run_hashes
 
 
 def brute_force(a: np.ndarray, b: np.ndarray, length: int) -> int | None:

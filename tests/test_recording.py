@@ -13,7 +13,6 @@ from fnprune_core.errors import (
 )
 from fnprune_core.models.architectures import feeding_modules, output_projections, weight_of
 from fnprune_core.progress import Cancelled, CancelToken
-from fnprune_core.recording import recording as recording_module
 from fnprune_core.recording.record import _Writer, record, signals_of
 from fnprune_core.recording.recording import Recording, RecordingSettings
 from fnprune_core.storage import Workspace
@@ -186,7 +185,7 @@ def test_the_same_text_is_found_and_another_is_not(workspace, llama, record_wind
     assert record_windows(llama, tiny.toy_windows(n_dummy_tokens=3)).id != first.id
     assert record_windows(llama, tiny.toy_windows(seed=1)).id != first.id
     assert record_windows(tiny.tiny_language_model("Llama", seed=1)).id != first.id
-    monkeypatch.delattr(recording_module, "signals_of")  # no pass is made again
+    monkeypatch.delattr("fnprune_core.recording.record.signals_of")  # no pass is made again
     settings = RecordingSettings(window=32, max_tokens=256, batch_size=1)
     assert record(workspace, llama, tiny.toy_windows(), settings=settings) == first.id
 

@@ -20,8 +20,6 @@ from fnprune_core.texts.documents import Document
 
 BASE = PlanSettings(score="flap", ratio=0.4, sink_units=0, allocation="uniform")
 SHARES = (0.0, 0.17, 0.34)  # none, one and two of six groups
-
-
 WINDOWS = tiny.toy_windows(seed=5).select(range(3))  # the recording did not read them
 
 

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import tiny
 
-from fnprune_core import plan_batches
 from fnprune_core.errors import PlanError, RatioError, SettingsError
 from fnprune_core.evaluation import compare, results
 from fnprune_core.evaluation.history import delete_plan, differing_settings, history, overlap
@@ -13,7 +12,7 @@ from fnprune_core.evaluation.results import PairedDifference, paired_difference
 from fnprune_core.plans.decision_log import name_plan, read_notes
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import Cancelled, CancelToken
-from fnprune_core.pruning import planner
+from fnprune_core.pruning import compensation, planner
 from fnprune_core.pruning import sweep as sweeping
 from fnprune_core.pruning.sweep import SweepOrder, estimate_sweep, pooled, sweep
 
@@ -125,7 +124,7 @@ def test_plans_are_made_in_parts_that_fit_in_memory(lab, monkeypatch) -> None:
         or make(*a, settings=settings, **o),
     )  # fmt: skip
     size = 4 * 32 * 144
-    monkeypatch.setattr(plan_batches, "MOST_BYTES", int(1.5 * size))
+    monkeypatch.setattr(compensation, "MOST_BYTES", int(1.5 * size))
     whole = lab.run()
     assert parts == [2, 1, 2, 1]
     assert whole.is_complete

@@ -12,7 +12,7 @@ from app.figures.theme import PALETTES, Mode, Palette
 from app.shell import glossary, resources, view_state
 from app.shell.caches.colours import palette_of
 from app.shell.jobs import Failure, describe_error
-from app.shell.wording import count, duration, plain, sentence, size
+from app.shell.wording import count, plain, sentence, size
 from app.widgets.browser_events import watch_mode
 from fnprune_core.assets import asset
 from fnprune_core.errors import ArtifactNotFoundError, FnpruneError

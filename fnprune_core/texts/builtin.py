@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from fnprune_core.assets import asset
-from fnprune_core.texts.windows import run_hashes
+from fnprune_core.texts.overlap import run_hashes
 
 SPLITS = ("calibration", "held-out")
 

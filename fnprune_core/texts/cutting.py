@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from fnprune_core.errors import SettingsError, TextError
 from fnprune_core.texts.documents import Document, builtin_documents, read_documents, round_robin
-from fnprune_core.texts.windows import Windows, first_shared_run
+from fnprune_core.texts.overlap import first_shared_run
+from fnprune_core.texts.windows import Windows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -246,7 +246,7 @@ def test_a_bug_is_shown_with_a_reference_and_no_traceback(open_page, example, mo
     def fail(*arguments, **options):
         raise ZeroDivisionError("secret")
 
-    monkeypatch.setattr("app.figures.network_map", fail)
+    monkeypatch.setattr("app.atlas.networks.map.network_map", fail)
     at = open_page("atlas", **example.view())
     assert not at.exception
     assert "The server's log has the details" in said(at)
