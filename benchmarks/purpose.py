@@ -45,7 +45,9 @@ from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning import planner
 from fnprune_core.recording.record import record
 from fnprune_core.recording.recording import RecordingSettings, open_recording
-from fnprune_core.scores.units import SCORES, Score, ScoreInputs
+from fnprune_core.scores.inputs import RecordedInputs
+from fnprune_core.scores.token_weights import UsableTokens
+from fnprune_core.scores.units import SCORES, Score, fluctuation
 from fnprune_core.storage import Workspace
 from fnprune_core.texts.documents import Document
 from fnprune_core.texts.windows import Windows
@@ -71,7 +73,7 @@ def texts(data: Path) -> dict[str, list[Document]]:
 def with_labels(dropped: str) -> Score:
     """Return FLAP's score on the tokens of all domains but one, by their labels."""
 
-    def weights(inputs: ScoreInputs) -> NDArray[np.float64]:
+    def weights(inputs: RecordedInputs) -> NDArray[np.float64]:
         recording = inputs.recording
         domain = recording.windows.domain_names.index(dropped)
         is_kept = recording.windows.domain_index != domain
@@ -82,11 +84,19 @@ def with_labels(dropped: str) -> Score:
 
 def weighted_flap(weights: Any, *, label: str, uses_networks: bool = False) -> Score:
     """Return FLAP's score over tokens with weights of a benchmark's own."""
+
+    class Weighting(UsableTokens):
+        """The benchmark's own weights."""
+
+        def __init__(self, inputs: RecordedInputs) -> None:
+            self._weights = weights(inputs)
+
     return Score(
-        compute=lambda inputs: inputs.column_norms() * inputs.weighted_variance(weights(inputs)),
+        formula=fluctuation,
         label=label,
+        says=label,
         source="benchmark",
-        token_weights=weights,
+        weighting=Weighting,
         uses_networks=uses_networks,
     )
 

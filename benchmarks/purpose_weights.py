@@ -20,7 +20,8 @@ from result_files import note
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.plans.allocation import choose_units
 from fnprune_core.recording.recording import Recording
-from fnprune_core.scores.units import SCORES, ScoreInputs, sink_units
+from fnprune_core.scores.inputs import RecordedInputs
+from fnprune_core.scores.units import SCORES, sink_units
 
 
 def weights_by_domain(
@@ -61,23 +62,23 @@ class FirstLook:
         recording = experiment.recording
         inputs = self._inputs(tuple(range(experiment.atlas.n_networks)))
         usable = ~recording.is_dummy
-        self.sinks = sink_units(experiment.language_model, recording, experiment.options.sink_units)
+        self.sinks = sink_units(inputs, experiment.options.sink_units)
         self.energy = {
             name: inputs.column_norms()
-            * inputs.weighted_variance((usable & (recording.windows.domain_index == d)) * 1.0)
+            * inputs.moments((usable & (recording.windows.domain_index == d)) * 1.0)[1]
             for d, name in enumerate(recording.windows.domain_names)
         }
         self.mixture = self.shares(MIXTURE, inputs)
 
-    def _inputs(self, preserved: tuple[int, ...]) -> ScoreInputs:
-        return ScoreInputs(
+    def _inputs(self, preserved: tuple[int, ...]) -> RecordedInputs:
+        return RecordedInputs(
             language_model=self.experiment.language_model,
             recording=self.experiment.recording,
             atlas=self.experiment.atlas,
             preserved=preserved,
         )
 
-    def shares(self, score: str, inputs: ScoreInputs) -> dict[str, float]:
+    def shares(self, score: str, inputs: RecordedInputs) -> dict[str, float]:
         """Return the share of each domain's output variance that a plan takes away."""
         layout = self.experiment.recording.layout
         removed = choose_units(

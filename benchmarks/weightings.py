@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.scores.inputs import ScoreInputs
 from fnprune_core.scores.token_weights import mean_around
-from fnprune_core.scores.units import ScoreInputs
 
 Weights = NDArray[np.float64]
 

@@ -31,7 +31,9 @@ from fnprune_core.pruning.planner import bias_warning, plan
 from fnprune_core.pruning.slicing import prune
 from fnprune_core.scores.head_statistics import attention_statistics
 from fnprune_core.scores.heads import GroupInputs, dimension_loadings
-from fnprune_core.scores.units import SCORES, ScoreInputs
+from fnprune_core.scores.inputs import RecordedInputs
+from fnprune_core.scores.token_weights import ByEnergy
+from fnprune_core.scores.units import SCORES
 
 IDS = tiny.random_ids()
 PLAN = PlanSettings(score="flap", ratio=0.0, attention_ratio=0.34, sink_units=0)
@@ -104,14 +106,14 @@ def test_each_score_ranks_groups_of_any_kind_of_attention(name, record_windows, 
     for family in ("Llama", "GPT-NeoX", "GPT-2"):
         language_model = tiny.tiny_language_model(family)
         if family == "Llama":
-            inputs = ScoreInputs(
+            inputs = RecordedInputs(
                 language_model=language_model, recording=recording, atlas=atlas,
                 preserved=(0, 1),
             )  # fmt: skip
         elif SCORES[name].uses_networks:
             continue
         else:
-            inputs = ScoreInputs(
+            inputs = RecordedInputs(
                 language_model=language_model, recording=record_windows(language_model)
             )
         planner = AttentionPlanner(language_model=language_model)
@@ -145,7 +147,7 @@ def test_flap_wanda_and_magnitude_are_their_formulas(llama, recording):
 
 def test_network_energy_of_all_networks_is_flap_and_of_some_is_not(llama, recording, atlas):
     def scored(preserved):
-        inputs = group_inputs(llama, recording, atlas.token_weights(preserved), atlas=atlas)
+        inputs = group_inputs(llama, recording, ByEnergy(atlas).of(preserved), atlas=atlas)
         return SCORES["network-energy"].compute_groups(inputs)
 
     usable = (~recording.is_dummy).astype(np.float64)
@@ -228,7 +230,7 @@ def test_compensation_makes_up_for_the_groups(family, record_windows, monkeypatc
     monkeypatch.setattr(compensation, "RIDGE", 0.0)
     language_model = tiny.tiny_language_model(family)
     recording = record_windows(language_model, tiny.toy_windows(n_dummy_tokens=0))
-    inputs = ScoreInputs(language_model=language_model, recording=recording)
+    inputs = RecordedInputs(language_model=language_model, recording=recording)
     planner = AttentionPlanner(language_model=language_model)
     ones = np.ones(recording.n_tokens)
     made = replace(

@@ -23,7 +23,7 @@ from fnprune_core.evaluation.perplexity import perplexity
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning import planner
-from fnprune_core.scores.units import ScoreInputs
+from fnprune_core.scores.inputs import RecordedInputs
 from fnprune_core.texts.cutting import shared_run
 from fnprune_core.texts.documents import Document
 
@@ -196,7 +196,7 @@ def test_both_conditions_have_to_hold(changes, is_met) -> None:
 
 
 def test_labels_leave_out_one_domain_and_dummy_tokens(recording, llama) -> None:
-    inputs = ScoreInputs(language_model=llama, recording=recording)
+    inputs = RecordedInputs(language_model=llama, recording=recording)
     weights = with_labels("code").token_weights(inputs)
     is_prose = recording.windows.domain_index == 0
     assert np.array_equal(weights == 1, is_prose & ~recording.is_dummy)
@@ -205,7 +205,7 @@ def test_labels_leave_out_one_domain_and_dummy_tokens(recording, llama) -> None:
 
 def test_weights_by_domain_tell_what_labels_would(recording, llama) -> None:
     """Nothing of the dropped domain, and every kept token."""
-    inputs = ScoreInputs(language_model=llama, recording=recording)
+    inputs = RecordedInputs(language_model=llama, recording=recording)
     weights = with_labels("code").token_weights(inputs)
     found = weights_by_domain(weights, recording, dropped="code")
     assert (found["left"], found["effective_share"]) == (0.0, 1.0)
@@ -232,8 +232,10 @@ def atlas(workspace, recording):
     return network_atlas.open_atlas(workspace, id)
 
 
-def inputs_of(llama, recording, atlas, preserved) -> ScoreInputs:
-    return ScoreInputs(language_model=llama, recording=recording, atlas=atlas, preserved=preserved)
+def inputs_of(llama, recording, atlas, preserved) -> RecordedInputs:
+    return RecordedInputs(
+        language_model=llama, recording=recording, atlas=atlas, preserved=preserved
+    )
 
 
 def test_every_token_counts_fully_while_all_networks_stay(llama, recording, atlas) -> None:

@@ -11,7 +11,8 @@ from fnprune_core import storage
 from fnprune_core.errors import CorruptArtifactError, FingerprintMismatchError, TextError
 from fnprune_core.evaluation import side_by_side
 from fnprune_core.evaluation.generation import Prompt, Sampling, disagreement, generate_stream
-from fnprune_core.evaluation.side_by_side import DENSE, PRUNED, generate, open_generation
+from fnprune_core.evaluation.results import DENSE
+from fnprune_core.evaluation.side_by_side import PRUNED, generate, open_generation
 from fnprune_core.models.silencing import silenced
 from fnprune_core.plans import files
 from fnprune_core.plans.plan import PlanSettings

@@ -17,7 +17,8 @@ from fnprune_core.decomposition import group_ica
 from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.errors import OverlapError, SettingsError, TooFewTokensError
 from fnprune_core.evaluation.generation import Prompt, Sampling, generate_stream
-from fnprune_core.evaluation.side_by_side import DENSE, PRUNED
+from fnprune_core.evaluation.results import DENSE
+from fnprune_core.evaluation.side_by_side import PRUNED
 from fnprune_core.lesions.on_localizers import ready_stimuli
 from fnprune_core.lesions.patients import patients
 from fnprune_core.lesions.run import (

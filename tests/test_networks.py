@@ -6,6 +6,7 @@ from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.decomposition.group_ica import Decomposition
 from fnprune_core.errors import SettingsError
 from fnprune_core.models.layout import UnitLayout
+from fnprune_core.scores.token_weights import ByEnergy
 
 LAYOUT = UnitLayout((30, 20, 50))
 N_NETWORKS, WINDOW, N_SESSIONS, N_DUMMY = 4, 40, 6, 3
@@ -146,28 +147,20 @@ def test_token_weights_are_the_squared_share_of_preserved_energy(atlas) -> None:
     energy = np.square(atlas.time_courses.astype(float))
     share = energy[[0, 3]].sum(axis=0) / energy.sum(axis=0)
     expected = np.where(usable(), share**2, 0)
-    np.testing.assert_allclose(atlas.token_weights((3, 0)), expected)
-    np.testing.assert_allclose(atlas.token_weights((3, 0, 3)), expected)
+    np.testing.assert_allclose(ByEnergy(atlas).of((3, 0)), expected)
+    np.testing.assert_allclose(ByEnergy(atlas).of((3, 0, 3)), expected)
 
 
 def test_all_networks_preserved_every_usable_token_counts_exactly_one(atlas) -> None:
-    assert np.array_equal(atlas.token_weights((0, 1, 2, 3)), usable().astype(float))
+    assert np.array_equal(ByEnergy(atlas).of((0, 1, 2, 3)), usable().astype(float))
 
 
 def test_a_token_at_which_no_network_is_active_counts_one() -> None:
     courses = np.ones((2, WINDOW * N_SESSIONS))
     courses[:, 20] = 0
-    weights = atlas_of(maps=np.ones((2, 100)), courses=courses).token_weights((0,))
+    weights = ByEnergy(atlas_of(maps=np.ones((2, 100)), courses=courses)).of((0,))
     assert weights[20] == 1
     assert weights[21] == 0.25
-
-
-def test_no_or_unknown_networks_preserved_are_refused(atlas) -> None:
-    with pytest.raises(SettingsError, match="No network is preserved"):
-        atlas.token_weights(())
-    for network in (4, -1):
-        with pytest.raises(SettingsError, match=rf"no network {network}.*from 0 to 3"):
-            atlas.token_weights((0, network))
 
 
 # Passages and tokens

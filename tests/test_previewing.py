@@ -18,17 +18,18 @@ from fnprune_core.plans.allocation import choose_units
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning import preview_files
 from fnprune_core.pruning.planner import canonical_settings
-from fnprune_core.pruning.preview import NOT_PREVIEWED, SCORERS, Preview, why_not_previewed
-from fnprune_core.pruning.preview_costs import SCORES_OF_NETWORKS, network_costs
+from fnprune_core.pruning.preview import Preview, why_not_previewed
+from fnprune_core.pruning.preview_costs import network_costs
 from fnprune_core.pruning.preview_files import (
     has_preview,
     open_preview,
     prepare_preview,
     preview_id,
 )
+from fnprune_core.scores.inputs import RecordedInputs
 from fnprune_core.scores.token_groups import TokenGroups, group_tokens, summarise
-from fnprune_core.scores.token_weights import RULES, ByEnergy
-from fnprune_core.scores.units import SCORES, ScoreInputs, sink_units
+from fnprune_core.scores.token_weights import ByEnergy
+from fnprune_core.scores.units import SCORES, sink_units
 
 SETTINGS = PlanSettings(preserved=(0, 2), ratio=0.3, allocation="uniform", sink_units=2)
 
@@ -51,7 +52,7 @@ def preview(workspace, llama, atlas) -> Preview:
 def exact_removal(llama, recording, atlas, settings) -> np.ndarray:
     """Return which units go in the plan itself."""
     chosen = canonical_settings(settings)
-    inputs = ScoreInputs(
+    inputs = RecordedInputs(
         language_model=llama,
         recording=recording,
         atlas=atlas,
@@ -64,7 +65,7 @@ def exact_removal(llama, recording, atlas, settings) -> np.ndarray:
         layout=recording.layout,
         ratio=chosen.ratio,
         allocation=chosen.allocation,
-        protected=(sink_units(llama, recording, chosen.sink_units) & ~go) | keep,
+        protected=(sink_units(inputs, chosen.sink_units) & ~go) | keep,
         pinned=go,
     )
     return ~recording.layout.keep_of(choice.removed)
@@ -76,7 +77,7 @@ def exact_removal(llama, recording, atlas, settings) -> np.ndarray:
 @pytest.mark.parametrize("score", SCORES)
 def test_a_preview_is_the_plan_or_says_why_not(score, preview, llama, recording, atlas) -> None:
     settings = SETTINGS.with_(score=score, seed=3, pinned_keep=(50, 7), pinned_remove=(9, 100))
-    if score not in SCORERS:
+    if SCORES[score].needs_model:
         assert why_not_previewed(score)
         with pytest.raises(PlanError, match="not previewed"):
             preview.plan(settings)
@@ -86,7 +87,6 @@ def test_a_preview_is_the_plan_or_says_why_not(score, preview, llama, recording,
 
 
 def test_what_is_refused_says_so() -> None:
-    assert set(NOT_PREVIEWED) <= set(SCORES)
     assert "gradients" in why_not_previewed("taylor")
     assert why_not_previewed("network-energy") == ""
 
@@ -105,7 +105,7 @@ def test_a_preview_needs_the_model_only_once(workspace, preview, llama, atlas) -
 
 
 def test_checks_are_those_of_the_exact_plans(preview) -> None:
-    for score in RULES:
+    for score in ("network-energy", "network-context"):
         drops = [check.n_dropped for check in preview.checks if check.score == score]
         assert drops[::2] == [1, 1, 2, 3]
     assert min(check.agreement for check in preview.checks) > 0.99  # a token is a group here
@@ -208,7 +208,7 @@ def test_groups_come_back_from_the_disk(example, tmp_path) -> None:
 # What networks cost
 
 
-@pytest.mark.parametrize("score", SCORES_OF_NETWORKS)
+@pytest.mark.parametrize("score", [name for name, row in SCORES.items() if row.uses_networks])
 def test_costs_are_the_difference_between_two_previews(score, preview, atlas) -> None:
     settings = SETTINGS.with_(score=score, preserved=(0, 2, 3))
     costs = network_costs(preview, settings)
@@ -216,7 +216,8 @@ def test_costs_are_the_difference_between_two_previews(score, preview, atlas) ->
     for network, (more, fewer) in {2: ((0, 2, 3), (0, 3)), 1: ((0, 1, 2, 3), (0, 2, 3))}.items():
         with_it, without = (preview.keep(settings.with_(preserved=p)) for p in (more, fewer))
         assert costs["units"][network] == (with_it & ~without).sum() > 0
-        weights = [RULES.get(score, ByEnergy)(atlas).of(p) for p in (more, fewer)]
+        rule = SCORES[score].weighting if SCORES[score].weighting.of_networks else ByEnergy
+        weights = [rule(atlas).of(p) for p in (more, fewer)]
         expected = 1 - weights[1].sum() / weights[0].sum()
         assert costs["tokens"][network] == pytest.approx(expected, rel=1e-3)
         prose = (atlas.tokens["domain"] == "prose").to_numpy()

@@ -9,7 +9,8 @@ from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.errors import SettingsError
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning.planner import canonical_settings
-from fnprune_core.scores.units import SCORES, ScoreInputs, score_named, sink_units
+from fnprune_core.scores.inputs import RecordedInputs
+from fnprune_core.scores.units import SCORES, score_named, sink_units
 
 NETWORK_SCORES = [name for name, row in SCORES.items() if row.uses_networks]
 
@@ -24,8 +25,8 @@ def atlas(recording) -> NetworkAtlas:
 def inputs(llama, recording, atlas):
     """What a score looks at, with some networks preserved: ``inputs(0, 2)``; all by default."""
 
-    def with_preserved(*preserved: int, seed: int = 0) -> ScoreInputs:
-        return ScoreInputs(
+    def with_preserved(*preserved: int, seed: int = 0) -> RecordedInputs:
+        return RecordedInputs(
             language_model=llama,
             recording=recording,
             atlas=atlas,
@@ -137,7 +138,7 @@ def test_a_passage_that_dropped_networks_rule_stops_counting(llama, recording, a
     courses[3, odd_one_out] = 0.0
     courses[0] *= 1000.0
     decomposition = replace(atlas.decomposition, time_courses=courses)
-    inputs = ScoreInputs(
+    inputs = RecordedInputs(
         language_model=llama,
         recording=recording,
         atlas=NetworkAtlas(decomposition, recording.tokens),
@@ -169,10 +170,10 @@ def test_preserving_more_networks_never_lowers_membership(inputs) -> None:
 
 @pytest.mark.parametrize("name", NETWORK_SCORES)
 def test_scores_of_networks_need_some(name, llama, recording, atlas) -> None:
-    without = ScoreInputs(language_model=llama, recording=recording)
+    without = RecordedInputs(language_model=llama, recording=recording)
     with pytest.raises(SettingsError, match="there is no decomposition"):
         SCORES[name].compute(without)
-    nothing = ScoreInputs(language_model=llama, recording=recording, atlas=atlas)
+    nothing = RecordedInputs(language_model=llama, recording=recording, atlas=atlas)
     with pytest.raises(SettingsError, match="No network is preserved"):
         SCORES[name].compute(nothing)
 
@@ -182,13 +183,23 @@ def test_an_unknown_score_is_refused_with_those_there_are() -> None:
         score_named("hessian")
 
 
+@pytest.mark.parametrize("name", NETWORK_SCORES)
+def test_no_or_unknown_networks_preserved_are_refused(name, llama, recording, atlas) -> None:
+    nothing = RecordedInputs(language_model=llama, recording=recording, atlas=atlas)
+    with pytest.raises(SettingsError, match="No network is preserved"):
+        SCORES[name].compute(nothing)
+    for network in (4, -1):
+        with pytest.raises(SettingsError, match=rf"no network {network}.*from 0 to 3"):
+            SCORES[name].compute(replace(nothing, preserved=(0, network)))
+
+
 # Sink units
 
 
 def test_sink_units_are_the_strongest_of_each_layer_on_dummy_tokens(llama, recording) -> None:
     dummy = np.abs(signals(recording)[recording.is_dummy]).max(axis=0)
     strength = dummy * np.sqrt(np.square(columns(llama)).sum(axis=0))
-    chosen = sink_units(llama, recording, 3)
+    chosen = sink_units(RecordedInputs(language_model=llama, recording=recording), 3)
     for layer, part in enumerate(recording.layout.split(strength)):
         expected = np.sort(np.argsort(-part)[:3])
         units = recording.layout.layer_slice(layer)
@@ -198,9 +209,10 @@ def test_sink_units_are_the_strongest_of_each_layer_on_dummy_tokens(llama, recor
 def test_there_are_no_sink_units_without_dummy_tokens_or_when_none_are_asked(
     llama, recording, record_windows
 ) -> None:
-    assert not sink_units(llama, recording, 0).any()
+    inputs = RecordedInputs(language_model=llama, recording=recording)
+    assert not sink_units(inputs, 0).any()
     plain = record_windows(llama, tiny.toy_windows(n_dummy_tokens=0))
-    assert not sink_units(llama, plain, 4).any()
+    assert not sink_units(RecordedInputs(language_model=llama, recording=plain), 4).any()
 
 
 # What a score fixes

@@ -6,15 +6,9 @@ import tiny
 import torch
 
 from fnprune_core.errors import FnpruneError, PlanError, SettingsError
+from fnprune_core.evaluation.results import DENSE
 from fnprune_core.export import speed, timing
-from fnprune_core.export.speed import (
-    DENSE,
-    ModelSpeed,
-    Speed,
-    SpeedSettings,
-    measure_speed,
-    open_speed,
-)
+from fnprune_core.export.speed import ModelSpeed, Speed, SpeedSettings, measure_speed, open_speed
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import Cancelled, CancelToken
 from fnprune_core.pruning import planner

@@ -19,9 +19,9 @@ from app.pruning.figures import (
     trade_chart,
 )
 from app.pruning.plan_rows import lines, trade_table
-from app.pruning.tasks import DENSE, PLAN
+from app.pruning.tasks import PLAN
 from fnprune_core.evaluation.history import History, Measurement, PlanRecord
-from fnprune_core.evaluation.results import paired_difference
+from fnprune_core.evaluation.results import DENSE, paired_difference
 from fnprune_core.plans.plan import PlanSettings
 
 NLL = np.array([20.0, 22.0, 30.0, 31.0])

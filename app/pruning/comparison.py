@@ -1,7 +1,6 @@
 """The comparison of a plan with the dense model and baselines: live, stopped, or finished."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -9,14 +8,13 @@ import streamlit as st
 from app.figures import layer_profile
 from app.pruning.comparison_rows import QUANTITIES, Choices, comparison_table, marks, shown_label
 from app.pruning.figures import comparison_chart
-from app.pruning.tasks import DENSE, PLAN, Comparison, Partial, Planned, prune, rival
+from app.pruning.tasks import PLAN, Comparison, Partial, Planned, prune
 from app.shell import recipes, resources, view_state, wording
 from app.shell.jobs import Job
 from app.widgets import frame, job_progress
 from app.widgets.picture import draw_picture
-from fnprune_core.evaluation import compare
+from fnprune_core.evaluation import compare, rivals
 from fnprune_core.evaluation.results import Perplexity
-from fnprune_core.scores.units import SCORES
 
 
 def results_of(job: Job) -> dict[str, Perplexity]:
@@ -41,58 +39,8 @@ def job_of(plan_id: str) -> Job | None:
 
 def stored_results(plan_id: str) -> dict[str, Perplexity]:
     """Return what the workspace knows of a plan, the dense model, and rivals on the same text."""
-    own = _evaluations(plan_id, text="")
-    ids = {label: own[label] for label in (DENSE, PLAN) if label in own}
-    if PLAN in ids:
-        text = _text_of(ids[PLAN])
-        for label, rival in _rivals(plan_id).items():
-            rivals = _evaluations(rival, text=text)
-            if PLAN in rivals:
-                ids.setdefault(label, rivals[PLAN])
+    ids = rivals.measured_together(resources.workspace(), plan_id, label=PLAN)
     return {label: resources.evaluation(id) for label, id in ids.items()}
-
-
-def _evaluations(plan_id: str, *, text: str) -> dict[str, str]:
-    """Return the evaluations of a plan and of the dense model on a text, by default the newest."""
-    ids: dict[str, str] = {}
-    for name, id in compare.evaluations_of(resources.workspace(), plan_id).items():
-        text = text or _text_of(id)
-        if _text_of(id) == text:
-            ids.setdefault(DENSE if name.startswith(DENSE) else PLAN, id)
-    return ids
-
-
-def _text_of(evaluation_id: str) -> str:
-    return str(resources.manifest("evaluations", evaluation_id)["inputs"]["text_sha256"])
-
-
-def _rivals(plan_id: str) -> dict[str, str]:
-    """Return plans of the same recording and settings with another score, by label."""
-    entries = resources.workspace().entries("plans")
-    own: dict[str, Any] = next((e.manifest["inputs"] for e in entries if e.id == plan_id), {})
-    found: dict[str, str] = {}
-    for entry in entries:
-        inputs = entry.manifest["inputs"]
-        if "settings" in own and "settings" in inputs and _differ_in_score(inputs, own):
-            settings = inputs["settings"]
-            found.setdefault(rival(settings["score"], settings["seed"]), entry.id)
-    by_score = {score: [x for x in found if x.split(",")[0] == score] for score in SCORES}
-    return {label: found[label] for labels in by_score.values() for label in sorted(labels)}
-
-
-def _differ_in_score(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
-    """Whether two plans are of one recording and differ in what the score alone decides."""
-    first, second = a["settings"], b["settings"]
-    ignored = {"score", "seed", "preserved"}
-    rows = [SCORES[each["score"]] for each in (first, second) if each["score"] in SCORES]
-    if any(row.allocation is not None for row in rows):
-        ignored |= {"allocation", "sink_units"}
-    same = (first.keys() | second.keys()) - ignored
-    return bool(
-        a["recording_id"] == b["recording_id"]
-        and first["score"] != second["score"]
-        and all(first.get(name) == second.get(name) for name in same)
-    )
 
 
 def evaluation_ids(job: Job | None, plan_id: str) -> Mapping[str, str]:

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from app.pruning.figures import ABOVE_DENSE, ABOVE_PLAN, ALL, PERPLEXITY, Mark, Quantity
-from app.pruning.tasks import DENSE, PLAN
+from app.pruning.tasks import PLAN
 from fnprune_core.errors import FnpruneError
 from fnprune_core.evaluation.results import (
+    DENSE,
     PairedDifference,
     Perplexity,
     paired_by_domain,

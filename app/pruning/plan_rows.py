@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from fnprune_core.evaluation.history import History, Measurement, PlanRecord
-from fnprune_core.pruning.sweep import RANDOM, pooled
+from fnprune_core.pruning.sweep import pooled
 from fnprune_core.scores.units import SCORES
 
 Difference = Callable[[str, str], tuple[float, float] | None]
@@ -23,8 +23,10 @@ def score_label(score: str) -> str:
 
 def title(record: PlanRecord) -> str:
     """Return what a plan is called: its name, else score and ratio, always with its id."""
-    seed = f", seed {record.settings.seed}" if record.settings.score == RANDOM else ""
-    made = f"{score_label(record.settings.score)}{seed}, {record.achieved_ratio:.0%}"
+    score = record.settings.score
+    is_drawn = score in SCORES and SCORES[score].is_drawn
+    seed = f", seed {record.settings.seed}" if is_drawn else ""
+    made = f"{score_label(score)}{seed}, {record.achieved_ratio:.0%}"
     return f"{record.name or made} · {record.id[:6]}"
 
 

@@ -8,14 +8,13 @@ from app.shell.jobs import Report
 from app.shell.tasks import ModelShelf, Task
 from app.shell.text_choice import TextChoice
 from fnprune_core.evaluation import compare
-from fnprune_core.evaluation.results import Perplexity
+from fnprune_core.evaluation.results import DENSE, Perplexity
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import CancelToken, ProgressEvent
 from fnprune_core.pruning import planner
-from fnprune_core.pruning.sweep import RANDOM
+from fnprune_core.scores.units import plan_label, score_named
 from fnprune_core.storage import Workspace
 
-DENSE = "dense"
 PLAN = "your plan"
 
 
@@ -52,11 +51,6 @@ class Comparison:
     evaluation_ids: Mapping[str, str]
 
 
-def rival(score: str, seed: int) -> str:
-    """Return the label of a baseline; each seed of the random score is one."""
-    return f"{score}, seed {seed}" if score == RANDOM else score
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PruneOrder:
     """What Apply was asked to do.
@@ -86,8 +80,8 @@ class PruneOrder:
         """Return the plans to make, by label: the person's first."""
         wanted = {PLAN: self.settings}
         for name in self.baselines:
-            for seed in range(self.n_seeds if name == RANDOM else 1):
-                wanted[rival(name, seed)] = self.settings.with_(score=name, seed=seed)
+            for seed in range(self.n_seeds if score_named(name).is_drawn else 1):
+                wanted[plan_label(name, seed)] = self.settings.with_(score=name, seed=seed)
         return wanted
 
 

@@ -17,7 +17,8 @@ from app.widgets import frame, job_progress
 from app.widgets.picture import draw_picture
 from app.widgets.token_reader import reader
 from fnprune_core.evaluation.generation import repeated_share
-from fnprune_core.evaluation.side_by_side import BOTH, DENSE, PRUNED, SideBySide
+from fnprune_core.evaluation.results import DENSE
+from fnprune_core.evaluation.side_by_side import BOTH, PRUNED, SideBySide
 from fnprune_core.texts.token_pieces import REPLACEMENT
 
 COLOURING = {"surprise": "Surprise", "disagreement": "Disagreement"}

@@ -218,26 +218,6 @@ class NetworkAtlas:
         column = self.domain_share()[:, self.domain_names.index(domain)]
         return tuple(int(k) for k in np.flatnonzero(column > share))
 
-    def token_weights(self, preserved: tuple[int, ...]) -> NDArray[np.float64]:
-        """Return how much each token counts when only some networks are preserved: (n_tokens,).
-
-        w_t = (Σ_{k∈P} s_kt² / Σ_k s_kt²)², 1 where no network is active, 0 on dummy tokens.
-        """
-        if not preserved:
-            raise SettingsError(
-                "No network is preserved, so no token counts.", hint="Preserve at least one."
-            )
-        for network in preserved:
-            self.check_network(network)
-        weights = (~self.is_dummy).astype(np.float64)
-        if len(set(preserved)) < self.n_networks:
-            squares = np.square(self.time_courses.astype(np.float64))
-            whole = squares.sum(axis=0)
-            kept = squares[sorted(set(preserved))].sum(axis=0)
-            share = np.divide(kept, whole, out=np.ones_like(whole), where=whole > 0)
-            weights *= np.square(share)
-        return weights
-
     def _pull(self, network: int, pole: int) -> NDArray[np.float32]:
         """Return how strongly each token speaks for a network, or for one pole; −inf where not."""
         course = self.time_courses[self.check_network(network)]

@@ -14,7 +14,7 @@ from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.decomposition import group_ica
 from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.evaluation import compare
-from fnprune_core.evaluation.results import Perplexity, open_evaluation, paired_difference
+from fnprune_core.evaluation.results import DENSE, Perplexity, open_evaluation, paired_difference
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans import files
 from fnprune_core.plans.plan import PlanSettings
@@ -22,6 +22,7 @@ from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, i
 from fnprune_core.pruning import planner
 from fnprune_core.recording import record
 from fnprune_core.recording.recording import RecordingSettings
+from fnprune_core.scores.units import score_named
 from fnprune_core.storage import Workspace
 from fnprune_core.texts.documents import Document, builtin_documents
 from fnprune_core.texts.windows import Windows
@@ -37,7 +38,6 @@ SCORES = (
 )
 REFITTED = ("network-energy", "flap")
 RANDOM_SEEDS = (0, 1, 2)
-DENSE = "dense"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ class DemoSettings:
             for score in self.scores
             for compensation in ("none", "bias", "least-squares")
             if compensation != "least-squares" or score in REFITTED
-            for seed in (RANDOM_SEEDS if score == "random" else (0,))
+            for seed in (RANDOM_SEEDS if score_named(score).is_drawn else (0,))
         ]
 
 
@@ -227,7 +227,7 @@ def _row(
         "compensation": plan.compensation,
         "allocation": made.settings.allocation,
         "sink_units": made.settings.sink_units,
-        "seed": plan.seed if plan.score == "random" else None,
+        "seed": plan.seed if score_named(plan.score).is_drawn else None,
         "n_tokens": result.n_tokens,
         "perplexity": result.perplexity,
         "stderr": result.standard_error,

@@ -143,7 +143,8 @@ def _of_folders(
 ) -> "Speed":
     import tempfile
 
-    from fnprune_core.export.speed import DENSE, time_folders
+    from fnprune_core.evaluation.results import DENSE
+    from fnprune_core.export.speed import time_folders
 
     names = [folder.resolve().name for folder in folders]
     labels = names if len({*names, DENSE}) > len(names) else [str(folder) for folder in folders]

@@ -79,7 +79,8 @@ def generate(
 
 def _facts(id: str, plan: str, found: "SideBySide") -> dict[str, Any]:
     from fnprune_core.evaluation.generation import repeated_share
-    from fnprune_core.evaluation.side_by_side import BOTH, DENSE
+    from fnprune_core.evaluation.results import DENSE
+    from fnprune_core.evaluation.side_by_side import BOTH
 
     texts = {
         whose: {
@@ -107,7 +108,7 @@ def _facts(id: str, plan: str, found: "SideBySide") -> dict[str, Any]:
 
 def _place(found: "SideBySide", i: int) -> dict[str, Any]:
     """Return what both models expect at a place of the dense model's text."""
-    from fnprune_core.evaluation.side_by_side import DENSE
+    from fnprune_core.evaluation.results import DENSE
 
     expected = found.expected[DENSE]
     favourites = expected.top_ids[:, i, 0]

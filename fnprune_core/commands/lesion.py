@@ -261,7 +261,8 @@ def _write(
     as_json: bool,
 ) -> None:  # fmt: skip
     from fnprune_core.evaluation.generation import Prompt
-    from fnprune_core.evaluation.side_by_side import BOTH, DENSE
+    from fnprune_core.evaluation.results import DENSE
+    from fnprune_core.evaluation.side_by_side import BOTH
     from fnprune_core.lesions.writing import WritingOrder, open_lesion_text, write_under_lesion
 
     asked = WritingOrder(

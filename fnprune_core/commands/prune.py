@@ -228,9 +228,8 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Measure perplexity of the dense model and of plans on the same windows."""
-    from fnprune_core.commands.demo import DENSE
     from fnprune_core.evaluation import compare
-    from fnprune_core.evaluation.results import open_evaluation, paired_difference
+    from fnprune_core.evaluation.results import DENSE, open_evaluation, paired_difference
     from fnprune_core.texts.documents import builtin_documents
 
     workspace = workspace_at(where)

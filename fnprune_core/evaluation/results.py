@@ -25,6 +25,8 @@ from fnprune_core.texts.windows import Windows
 MIN_DOCUMENTS = 20
 N_BLOCKS = 20
 RESULT_FILE = "perplexity.json"
+#: What the model as it is is called beside its plans.
+DENSE = "dense"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

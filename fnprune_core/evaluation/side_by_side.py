@@ -23,6 +23,7 @@ from fnprune_core.evaluation.generation import (
     first_difference,
     generate_stream,
 )
+from fnprune_core.evaluation.results import DENSE
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import silenced
 from fnprune_core.plans.files import open_plan, open_refits
@@ -39,7 +40,7 @@ from fnprune_core.storage import (
 )
 from fnprune_core.texts.token_pieces import pieces_of
 
-DENSE, PRUNED = "dense", "pruned"
+PRUNED = "pruned"
 BOTH = (DENSE, PRUNED)
 _TEXTS, _ARRAYS = "texts.json", "arrays.safetensors"
 

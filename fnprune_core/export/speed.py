@@ -22,6 +22,7 @@ from scipy.stats import quantile_test
 from transformers import PreTrainedModel
 
 from fnprune_core.errors import CorruptArtifactError, FnpruneError, PlanError, SettingsError
+from fnprune_core.evaluation.results import DENSE
 from fnprune_core.export.export import relative_difference
 from fnprune_core.export.forms import form_named
 from fnprune_core.models.language_model import LanguageModel
@@ -42,7 +43,6 @@ from fnprune_core.storage import (
     write_json,
 )
 
-DENSE = "dense"
 SPEED_FILE = "speed.json"
 _FEWEST_FOR_AN_INTERVAL = 6  # the chance that six of six lie on one side of the median is 2/64
 _PACKAGE = Path(__file__).parents[2]

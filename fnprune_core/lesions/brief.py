@@ -3,7 +3,7 @@
 No standard error can come from one text of a kind: a demonstration. `lesions` measures.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -15,9 +15,11 @@ from fnprune_core.errors import SettingsError
 from fnprune_core.evaluation.perplexity import perplexity
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import silenced
+from fnprune_core.plans.allocation import choose_units
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.recording.recording import Recording
-from fnprune_core.scores.units import ScoreInputs, magnitude, network_membership, sink_units
+from fnprune_core.scores.inputs import RecordedInputs
+from fnprune_core.scores.units import score_named, sink_units
 from fnprune_core.texts.cutting import cut_windows
 from fnprune_core.texts.documents import Document
 from fnprune_core.texts.windows import Windows
@@ -26,8 +28,13 @@ WINDOW = 160
 N_RANDOM = 2
 _N_SINKS = 4
 HEALTHY, LESION, RANDOM = "healthy", "lesion", "random lesion"
-#: Rules by which a share of units goes, and their names.
-RULES = ("random", "weights", "activity", "membership")
+#: Rules by which a share of units goes, as the lesson names them → the score.
+RULES: Mapping[str, str] = {
+    "random": "random",
+    "weights": "magnitude",
+    "activity": "flap",
+    "membership": "network-membership",
+}
 
 Losses = dict[str, dict[str, float]]
 
@@ -51,7 +58,17 @@ class Patient:
     @property
     def spared(self) -> NDArray[np.bool_]:
         """Units that serve attention sinks: controls and rules leave them alone."""
-        return sink_units(self.language_model, self.recording, _N_SINKS)
+        return sink_units(self.inputs(0), _N_SINKS)
+
+    def inputs(self, seed: int) -> RecordedInputs:
+        """Return what scores look at, with every network preserved."""
+        return RecordedInputs(
+            language_model=self.language_model,
+            recording=self.recording,
+            atlas=self.atlas,
+            preserved=tuple(range(self.atlas.n_networks)),
+            seed=seed,
+        )
 
 
 def short_windows(language_model: LanguageModel, documents: Sequence[Document]) -> Windows:
@@ -157,18 +174,6 @@ def lesion(
     return found
 
 
-def _rule_scores(inputs: ScoreInputs) -> dict[str, Callable[[], NDArray[np.float64]]]:
-    """Return the rules by name; higher stays."""
-    n_units = inputs.language_model.layout.n_units
-    std = inputs.recording.std.astype(np.float64)
-    return {
-        "random": lambda: np.random.default_rng(inputs.seed).random(n_units),
-        "weights": lambda: magnitude(inputs),
-        "activity": lambda: inputs.column_norms() * np.square(std),
-        "membership": lambda: network_membership(inputs),
-    }
-
-
 def prune_by_rules(
     patient: Patient,
     *,
@@ -182,22 +187,17 @@ def prune_by_rules(
     Sink units stay under every rule. Nothing is compensated.
     """
     atlas, spared = patient.atlas, patient.spared
-    inputs = ScoreInputs(
-        language_model=patient.language_model,
-        recording=patient.recording,
-        atlas=atlas,
-        preserved=tuple(range(atlas.n_networks)),
-        seed=seed,
-    )
+    inputs = patient.inputs(seed)
     conditions: dict[str, NDArray[np.bool_] | None] = {HEALTHY: None}
-    for name, score in _rule_scores(inputs).items():
-        values = np.where(spared, np.inf, score())
-        keep = np.ones(len(values), dtype=bool)
-        for layer in range(atlas.layout.n_layers):
-            units = atlas.layout.layer_slice(layer)
-            order = np.argsort(values[units], kind="stable")
-            keep[units.start + order[: int(ratio * len(order))]] = False
-        conditions[name] = keep
+    for name, score in RULES.items():
+        choice = choose_units(
+            score_named(score).compute(inputs),
+            layout=atlas.layout,
+            ratio=ratio,
+            allocation="uniform",
+            protected=spared,
+        )
+        conditions[name] = atlas.layout.keep_of(choice.removed)
     return _read_each(patient, conditions, progress, cancel)
 
 

@@ -17,7 +17,8 @@ from fnprune_core.lesions.statistics import Texts
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import silenced
 from fnprune_core.recording.recording import Recording
-from fnprune_core.scores.units import ScoreInputs, sink_units
+from fnprune_core.scores.inputs import RecordedInputs
+from fnprune_core.scores.units import sink_units
 from fnprune_core.texts.windows import Windows
 
 Target = Literal["zero", "mean"]
@@ -126,11 +127,12 @@ class LesionSites:
         language_model.check_fingerprint(atlas.decomposition.fingerprint, "atlas")
         self.atlas, self.settings, self.layout = atlas, settings, atlas.layout
         self._recording, self._model = recording, language_model
+        self._inputs = RecordedInputs(language_model=language_model, recording=recording)
 
     @cached_property
     def sinks(self) -> NDArray[np.bool_]:
         """The units that no lesion takes: (n_units,)."""
-        return sink_units(self._model, self._recording, self.settings.sink_units)
+        return sink_units(self._inputs, self.settings.sink_units)
 
     @cached_property
     def magnitudes(self) -> NDArray[np.float64]:
@@ -139,7 +141,7 @@ class LesionSites:
         Mean square over usable tokens, ‖W[:, j]‖² · E (x_j − c_j)², with c_j where activations are
         scaled towards; towards the mean it is FLAP's score.
         """
-        norms = ScoreInputs(language_model=self._model, recording=self._recording).column_norms()
+        norms = self._inputs.column_norms()
         power = np.square(self._recording.std.astype(np.float64))
         if self.settings.towards == "zero":
             power = power + np.square(self._recording.mean.astype(np.float64))

@@ -9,8 +9,8 @@ from typing import Any
 from fnprune_core.atlas.network_atlas import open_atlas
 from fnprune_core.errors import CorruptArtifactError
 from fnprune_core.evaluation.generation import Generation, Prompt, Sampling
+from fnprune_core.evaluation.results import DENSE
 from fnprune_core.evaluation.side_by_side import (
-    DENSE,
     SideBySide,
     canonical_sampling,
     printable,

@@ -69,7 +69,26 @@ class Budget:
         )
 
 
-Allocation = Callable[[Budget], NDArray[np.int64]]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allocation:
+    """One row of the table of allocations.
+
+    Parameters
+    ----------
+    divide : callable
+        Budget to the number of units that each layer gives, (n_layers,).
+    label : str
+        For people.
+    says : callable
+        What it is in words, for a model of so many layers, as the report says it.
+    takes_weights : bool
+        Whether the plan itself tells how much each layer gives.
+    """
+
+    divide: Callable[[Budget], NDArray[np.int64]]
+    label: str
+    says: Callable[[int], str]
+    takes_weights: bool = False
 
 
 def _refuse(budget: Budget, possible: int, why: str) -> None:
@@ -214,23 +233,46 @@ def ranked_globally(budget: Budget) -> NDArray[np.int64]:
     return np.bincount(layout.layer_of_unit[order], minlength=layout.n_layers).astype(np.int64)
 
 
-#: The allocation that is told by the plan itself how much each layer gives.
+def _says_protected(n_layers: int) -> str:
+    first, last = protected_ends(n_layers)
+    return (
+        f"the first {first} and the last {last} layers are spared, the others give the same share"
+    )
+
+
+#: The allocation whose weights a search finds.
 WEIGHTED = "weighted"
 ALLOCATIONS: dict[str, Allocation] = {
-    "uniform": uniform,
-    "protect-ends": protect_ends,
-    "global": ranked_globally,
-    WEIGHTED: weighted,
+    "uniform": Allocation(
+        divide=uniform, label="Uniform", says=lambda _: "the same share of every layer"
+    ),
+    "protect-ends": Allocation(divide=protect_ends, label="Protect ends", says=_says_protected),
+    "global": Allocation(
+        divide=ranked_globally,
+        label="Global",
+        says=lambda _: "wherever scores, standardised within each layer, are lowest",
+    ),
+    WEIGHTED: Allocation(
+        divide=weighted,
+        label="Weighted",
+        says=lambda _: "shares of the layers in proportion to weights that were searched or given",
+        takes_weights=True,
+    ),
 }
 
 
-def allocate(name: str, budget: Budget) -> NDArray[np.int64]:
-    """Return the units to remove per layer, (n_layers,), by one row of the table."""
+def allocation_named(name: str) -> Allocation:
+    """Return a row of the table, or say which there are."""
     if name not in ALLOCATIONS:
         raise SettingsError(
             f"There is no allocation {name!r}.", hint=f"Use one of {', '.join(ALLOCATIONS)}."
         )
-    removed = ALLOCATIONS[name](budget)
+    return ALLOCATIONS[name]
+
+
+def allocate(name: str, budget: Budget) -> NDArray[np.int64]:
+    """Return the units to remove per layer, (n_layers,), by one row of the table."""
+    removed = allocation_named(name).divide(budget)
     if budget.multiple is None:
         return removed
     widths = np.asarray(budget.layout.widths, dtype=np.int64)
@@ -240,7 +282,7 @@ def allocate(name: str, budget: Budget) -> NDArray[np.int64]:
 
 def weights_for(name: str, layer_weights: Sequence[float]) -> NDArray[np.float64] | None:
     """Return a budget's weights: those of the plan, where it has any and the allocation looks."""
-    if name != WEIGHTED or not len(layer_weights):
+    if not allocation_named(name).takes_weights or not len(layer_weights):
         return None
     return np.array(layer_weights, dtype=np.float64)
 

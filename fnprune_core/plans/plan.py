@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fnprune_core.errors import FnpruneError, PlanError, RatioError, SettingsError
 from fnprune_core.models.layout import UnitLayout
-from fnprune_core.plans.allocation import ALLOCATIONS, Choice, choose_units
+from fnprune_core.plans.allocation import Choice, allocation_named, choose_units
 from fnprune_core.storage import canonical_json, read_json
 
 __all__ = ["PLAN_FILE", "PLAN_VERSION", "Choice", "PlanSettings", "PruningPlan", "choose_units"]
@@ -88,11 +88,7 @@ class PlanSettings:
                 f"{self.attention_ratio}.",
                 hint="For 20 % write 0.2.",
             )
-        if self.allocation not in ALLOCATIONS:
-            raise SettingsError(
-                f"There is no allocation {self.allocation!r}.",
-                hint=f"Use one of {', '.join(ALLOCATIONS)}.",
-            )
+        allocation_named(self.allocation)
         if self.sink_units < 0:
             raise SettingsError(f"sink_units must be 0 or more, got {self.sink_units}.")
         if self.seed < 0:

@@ -48,16 +48,37 @@ class Compensation:
         ``refit(weight, removed, statistics, intercept)`` returns a `Refit`; `weight` is
         (hidden, units) in float64.
     label : str
+        For people.
+    does : str
+        What it does, for the form of a plan.
+    says : str
+        What it is, in words, as the report says it; ``{key}`` cites.
+    needs_mean : bool
+        Whether it needs the units' means.
     needs_gram : bool
         Whether it needs second moments, O(tokens · units²) per layer.
     is_trained : bool
         Whether the refits are only where training starts (see ``reconstruction``).
+    adds_bias : bool
+        Whether it always adds a bias, for which a model may have no home.
+    takes_intercept : bool
+        Whether a bias can be asked for.
     """
 
     refit: Callable[[NDArray[np.float64], NDArray[np.int64], CalibrationStatistics, bool], Refit]
     label: str
+    does: str
+    says: str
+    needs_mean: bool = False
     needs_gram: bool = False
     is_trained: bool = False
+    adds_bias: bool = False
+    takes_intercept: bool = False
+
+    @property
+    def needs_moments(self) -> bool:
+        """Whether it looks at the calibration text at all."""
+        return self.needs_mean or self.needs_gram
 
 
 def _no_refit(
@@ -108,13 +129,39 @@ def least_squares_refit(
 
 
 COMPENSATIONS: dict[str, Compensation] = {
-    "none": Compensation(refit=_no_refit, label="None"),
-    "bias": Compensation(refit=bias_refit, label="Bias"),
+    "none": Compensation(
+        refit=_no_refit,
+        label="None",
+        does="nothing",
+        says="nothing compensates for them",
+    ),
+    "bias": Compensation(
+        refit=bias_refit,
+        label="Bias",
+        does="the mean output of the units that go is added",
+        says="the removed units' mean output over the calibration tokens is added {an2024}",
+        needs_mean=True,
+        adds_bias=True,
+    ),
     "least-squares": Compensation(
-        refit=least_squares_refit, label="Least squares", needs_gram=True
+        refit=least_squares_refit,
+        label="Least squares",
+        does="the columns of the units that stay are refitted, layer by layer, in seconds",
+        says="the columns that stay are refitted by ridge regression so that each layer's output "
+        f"on the calibration tokens is kept (ridge of {RIDGE:.0%} of each unit's own energy, "
+        "towards the old columns)",
+        needs_gram=True,
+        takes_intercept=True,
     ),
     "reconstruct": Compensation(
-        refit=least_squares_refit, label="Reconstruction", needs_gram=True, is_trained=True
+        refit=least_squares_refit,
+        label="Reconstruction",
+        does="after that, what stays of the MLPs is trained end to end towards the dense model's "
+        "predictions; takes minutes for each plan",
+        says="the MLP weights that stay are refitted by least squares and then trained end to end "
+        "towards the dense model's next-token distributions on the calibration text",
+        needs_gram=True,
+        is_trained=True,
     ),
 }
 
@@ -130,7 +177,8 @@ def compensation_named(name: str) -> Compensation:
 
 def uses_bias(name: str, *, intercept: bool) -> bool:
     """Whether a compensation adds a bias, for which a model may have no home."""
-    return name == "bias" or (compensation_named(name).needs_gram and intercept)
+    row = compensation_named(name)
+    return row.adds_bias or (row.takes_intercept and intercept)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -167,8 +215,8 @@ def compensate(
     rows = [compensation_named(cut.compensation) for cut in cuts]
     projections = output_projections(language_model.model, language_model.architecture)
     results: list[list[Refit]] = [[] for _ in cuts]
-    wants_mean = any(cut.compensation == "bias" for cut in cuts)
-    if not wants_mean and not any(row.needs_gram for row in rows):
+    wants_mean = any(row.needs_mean for row in rows)
+    if not any(row.needs_moments for row in rows):
         return [[Refit()] * len(projections) for _ in cuts]
     means = (
         recording.weighted_moments(weights, cancel=cancel)[0]

@@ -30,7 +30,8 @@ from fnprune_core.scores.head_statistics import (
     attention_statistics,
 )
 from fnprune_core.scores.heads import GroupInputs, relative_scores
-from fnprune_core.scores.units import ScoreInputs, score_named
+from fnprune_core.scores.inputs import RecordedInputs
+from fnprune_core.scores.units import score_named
 
 Removed = tuple[NDArray[np.int64], ...]
 
@@ -49,7 +50,7 @@ class AttentionPlanner:
     _statistics: AttentionStatistics | None = field(default=None, init=False)
 
     def choose(
-        self, settings: PlanSettings, inputs: ScoreInputs, weights: NDArray[np.float64]
+        self, settings: PlanSettings, inputs: RecordedInputs, weights: NDArray[np.float64]
     ) -> Removed:
         """Return the lowest-scored KV groups of each layer, within the allocation's budget.
 
@@ -83,7 +84,7 @@ class AttentionPlanner:
 
     def statistics(
         self,
-        inputs: ScoreInputs,
+        inputs: RecordedInputs,
         weights: NDArray[np.float64],
         time_courses: NDArray[np.floating] | None,
     ) -> AttentionStatistics:
@@ -103,7 +104,7 @@ class AttentionPlanner:
         return found
 
     def cuts(
-        self, made: PruningPlan, inputs: ScoreInputs, weights: NDArray[np.float64]
+        self, made: PruningPlan, inputs: RecordedInputs, weights: NDArray[np.float64]
     ) -> list[AttentionCut]:
         """Return what goes of each layer's attention, with the plan's compensation.
 
@@ -114,7 +115,7 @@ class AttentionPlanner:
         layout = self.language_model.attention
         losing = [i for i, part in enumerate(made.removed_groups) if len(part)]
         cuts = [AttentionCut(removed=part) for part in made.removed_groups]
-        if not losing or made.settings.compensation == "none":
+        if not losing or not row.needs_moments:
             return cuts
         mean = np.split(self.statistics(inputs, weights, None).mean, _ends(layout))
         if row.needs_gram:

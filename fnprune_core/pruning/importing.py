@@ -9,6 +9,7 @@ from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import Refit, without_refit
 from fnprune_core.plans.files import REFITS_FILE, cut_key, read_refits, write_plan
 from fnprune_core.plans.plan import PruningPlan
+from fnprune_core.pruning.compensation import compensation_named
 from fnprune_core.pruning.planner import recomputed_refits
 from fnprune_core.storage import (
     MANIFEST,
@@ -46,7 +47,7 @@ def import_plan(workspace: Workspace, language_model: LanguageModel, path: Path)
     if beside.is_file():
         refits = read_refits(beside, made.layout.n_layers, removed_groups=made.removed_groups)
         _check_refits(language_model, made, refits)
-    elif made.settings.compensation == "none":
+    elif not compensation_named(made.settings.compensation).needs_moments:
         refits = without_refit(made.layout.n_layers, made.removed_groups)
     elif workspace.has("recordings", made.recording_id):
         refits = recomputed_refits(workspace, language_model, made)

@@ -12,7 +12,7 @@ from fnprune_core.errors import PlanError
 from fnprune_core.models.architectures import feeding_modules, output_projections
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import Refit
-from fnprune_core.plans.allocation import WEIGHTED, choose_units
+from fnprune_core.plans.allocation import allocation_named, choose_units
 from fnprune_core.plans.files import cut_key, write_plan
 from fnprune_core.plans.plan import PlanSettings, PruningPlan
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
@@ -24,7 +24,8 @@ from fnprune_core.pruning.head_planner import (
 )
 from fnprune_core.pruning.reconstruction import Training, reconstruct
 from fnprune_core.recording.recording import Recording, open_recording
-from fnprune_core.scores.units import SCORES, ScoreInputs, score_named, sink_units
+from fnprune_core.scores.inputs import RecordedInputs
+from fnprune_core.scores.units import SCORES, score_named, sink_units
 from fnprune_core.storage import (
     MANIFEST,
     Workspace,
@@ -43,14 +44,13 @@ def canonical_settings(settings: PlanSettings) -> PlanSettings:
         changes["allocation"] = row.allocation
     if row.sink_units is not None:
         changes["sink_units"] = row.sink_units
-    if changes.get("allocation", settings.allocation) != WEIGHTED:
+    if not allocation_named(changes.get("allocation", settings.allocation)).takes_weights:
         changes["layer_weights"] = ()
     if not row.uses_networks:
         changes["preserved"] = None
-    if settings.score != "random":
+    if not row.is_drawn:
         changes["seed"] = 0
-    compensation_named(settings.compensation)
-    if settings.compensation != "least-squares":
+    if not compensation_named(settings.compensation).takes_intercept:
         changes["intercept"] = False
     return settings.with_(**changes)
 
@@ -222,11 +222,11 @@ class _Planner:
             **({"training": asdict(Training())} if row.is_trained else {}),
         }
 
-    def _score_inputs(self, settings: PlanSettings) -> ScoreInputs:
+    def _score_inputs(self, settings: PlanSettings) -> RecordedInputs:
         preserved = settings.preserved
         if preserved is None:
             preserved = tuple(range(self.atlas.n_networks)) if self.atlas else ()
-        return ScoreInputs(
+        return RecordedInputs(
             language_model=self.language_model,
             recording=self.recording,
             atlas=self.atlas,
@@ -242,7 +242,7 @@ class _Planner:
         key = (settings.score, settings.preserved, settings.seed)
         if key not in self._scores:
             self._scores[key] = row.compute(inputs)
-        sinks = sink_units(self.language_model, self.recording, settings.sink_units)
+        sinks = sink_units(inputs, settings.sink_units)
         pinned_keep, pinned_remove = settings.pins(self.recording.layout)
         sinks &= ~pinned_remove  # the person decides
         choice = choose_units(

@@ -6,9 +6,10 @@ depend on networks are approximate (`token_groups`), and how near they come is m
 preview is prepared.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,15 +21,10 @@ from fnprune_core.models.layout import UnitLayout
 from fnprune_core.plans.allocation import choose_units
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning.planner import canonical_settings
+from fnprune_core.scores.inputs import ScoreInputs
 from fnprune_core.scores.token_groups import TokenGroups, energy_shares
-from fnprune_core.scores.token_weights import RULES, ByEnergy, TokenWeights
-
-#: Scores that a preview cannot know, and why.
-NOT_PREVIEWED = {
-    "taylor": "it needs gradients of the loss, a pass over the text by the model",
-}
-
-Scores = NDArray[np.float64]
+from fnprune_core.scores.token_weights import TokenWeights, UsableTokens
+from fnprune_core.scores.units import Score, Scores, score_named, sink_units
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +88,64 @@ class PreviewedPlan:
         return 1 - self.pruned.n_parameters / self.dense.n_parameters
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PreviewInputs(ScoreInputs):
+    """Inputs of scores from sums over groups of tokens, approximate, and a model's norms.
+
+    Parameters
+    ----------
+    groups : TokenGroups
+    norms : mapping of str to ndarray (n_units,)
+        As `Preview` holds them.
+    rules : dict
+        Rules of how tokens count that were made ready before.
+    """
+
+    groups: TokenGroups
+    norms: Mapping[str, NDArray[np.floating]]
+    rules: dict[type[TokenWeights], TokenWeights]
+
+    @property
+    def layout(self) -> UnitLayout:
+        """How units lie in layers."""
+        return self.network_atlas().layout
+
+    @property
+    def is_dummy(self) -> NDArray[np.bool_]:
+        """Tokens at the start of a window that statistics leave out: (n_tokens,)."""
+        return self.network_atlas().is_dummy
+
+    @property
+    def dummy_max(self) -> NDArray[np.floating]:
+        """Largest |activation| of each unit on dummy tokens."""
+        return self.norms["dummy_max"]
+
+    def moments(
+        self, weights: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return mean and variance of each unit over weighted groups of tokens."""
+        mean, variance = self.groups.moments(np.atleast_2d(weights))
+        return (mean[0], variance[0]) if weights.ndim == 1 else (mean, variance)
+
+    def column_sums(self, power: Literal[1, 2]) -> NDArray[np.float64]:
+        """Return Σ|W[:, j]|^power of each unit's output column."""
+        return np.asarray(self.norms["column_norms" if power == 2 else "column_sums"])
+
+    def feeding_norms(self) -> NDArray[np.float64]:
+        """Return ‖row‖² of the weights that feed each unit."""
+        return np.asarray(self.norms["feeding_norms"])
+
+    def loss_sensitivity(self) -> NDArray[np.float64]:
+        """Raise: a preview has no model to pass the text through."""
+        raise PlanError("A preview has no gradients.", hint="Apply makes the plan.")
+
+    def weigher(self, weighting: type[TokenWeights]) -> TokenWeights:
+        """Return a rule of how tokens count, made ready once."""
+        if weighting not in self.rules:
+            self.rules[weighting] = weighting(self.network_atlas())
+        return self.rules[weighting]
+
+
 class Preview:
     """Answers what plans would do.
 
@@ -124,7 +178,6 @@ class Preview:
         self.norms, self.checks, self.context = norms, tuple(checks), context
         self.layout = atlas.layout
         self._rules: dict[type[TokenWeights], TokenWeights] = {}
-        self._sinks: dict[int, NDArray[np.bool_]] = {}
 
     def preserved(self, settings: PlanSettings) -> tuple[int, ...]:
         """Return the networks that the settings preserve, spelled out."""
@@ -143,9 +196,9 @@ class Preview:
             If the ratio is not possible, with the most that is.
         """
         chosen = canonical_settings(settings)
-        row = scorer(chosen.score)
-        weights = row.weights(self, chosen)
-        removed = self.choose(row.score(self, chosen), chosen)
+        row, inputs = previewed_score(chosen.score), self.inputs(chosen)
+        weights = row.token_weights(inputs)
+        removed = self.choose(row.formula(inputs, weights), chosen)
         counts = [len(part) for part in removed]
         return PreviewedPlan(
             removed=removed,
@@ -158,7 +211,8 @@ class Preview:
                 removed_groups=round(chosen.attention_ratio * self.dimensions.n_groups),
             ),
             effective_tokens=float(weights.sum() ** 2 / np.square(weights).sum()),
-            is_exact=row.is_exact or len(self.preserved(chosen)) == self.atlas.n_networks,
+            is_exact=not row.weighting.of_networks
+            or len(self.preserved(chosen)) == self.atlas.n_networks,
         )
 
     def expected_agreement(self, settings: PlanSettings) -> Check | None:
@@ -170,12 +224,16 @@ class Preview:
             default=None,
         )
 
-    def weights_by(self, score: str) -> TokenWeights:
-        """Return how a score that looks at networks weighs tokens; as network energy by default."""
-        rule = RULES.get(score, ByEnergy)
-        if rule not in self._rules:
-            self._rules[rule] = rule(self.atlas)
-        return self._rules[rule]
+    def inputs(self, settings: PlanSettings) -> PreviewInputs:
+        """Return what the scores of a plan look at."""
+        return PreviewInputs(
+            atlas=self.atlas,
+            preserved=self.preserved(settings),
+            seed=settings.seed,
+            groups=self.groups,
+            norms=self.norms,
+            rules=self._rules,
+        )
 
     @cached_property
     def own_energy(self) -> Scores:
@@ -183,139 +241,43 @@ class Preview:
 
         A token counts by the network's share in its energy.
         """
-        return self.weighted_energy(energy_shares(self.atlas) * _usable(self) + 1e-12)
-
-    def weighted_energy(self, weights: NDArray[np.float64]) -> Scores:
-        """Return ‖W[:, j]‖² · variance under each row of weights: (n, n_units)."""
+        usable = UsableTokens(self.atlas).of(())
+        weights = energy_shares(self.atlas) * usable + 1e-12
         return np.asarray(self.groups.moments(weights)[1] * self.norms["column_norms"])
-
-    def sinks(self, n_per_layer: int) -> NDArray[np.bool_]:
-        """Return the units that serve attention sinks, as `scores.sink_units`."""
-        if n_per_layer in self._sinks:
-            return self._sinks[n_per_layer]
-        strength = self.norms["dummy_max"].astype(np.float64) * np.sqrt(self.norms["column_norms"])
-        chosen = np.zeros(self.layout.n_units, dtype=bool)
-        if n_per_layer and self.atlas.is_dummy.any():
-            for layer, part in enumerate(self.layout.split(strength)):
-                top = np.argsort(-part, kind="stable")[:n_per_layer]
-                chosen[self.layout.flat(layer, top)] = True
-        chosen.setflags(write=False)
-        self._sinks[n_per_layer] = chosen
-        return chosen
 
     def keep(self, settings: PlanSettings) -> NDArray[np.bool_]:
         """Return which units would stay: (n_units,)."""
         chosen = canonical_settings(settings)
-        scores = scorer(chosen.score).score(self, chosen)
+        scores = previewed_score(chosen.score).compute(self.inputs(chosen))
         return self.layout.keep_of(self.choose(scores, chosen))
 
     def choose(self, scores: Scores, chosen: PlanSettings) -> tuple[NDArray[np.int64], ...]:
         """Return the units of each layer that would go under these scores."""
         pinned_keep, pinned_remove = chosen.pins(self.layout)
+        sinks = sink_units(self.inputs(chosen), chosen.sink_units)
         return choose_units(
             np.asarray(scores, dtype=np.float64),
             layout=self.layout,
             ratio=chosen.ratio,
             allocation=chosen.allocation,
-            protected=(self.sinks(chosen.sink_units) & ~pinned_remove) | pinned_keep,
+            protected=(sinks & ~pinned_remove) | pinned_keep,
             pinned=pinned_remove,
             multiple=chosen.multiple,
             layer_weights=chosen.layer_weights,
         ).removed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scorer:
-    """How a preview computes one row of the table of scores.
-
-    Parameters
-    ----------
-    score : callable
-        Preview and settings to scores (n_units,).
-    weights : callable
-        How much each token counts: (n_tokens,).
-    is_exact : bool
-        Whether it is the plan's score up to rounding, for any choice of networks.
-    """
-
-    score: Callable[[Preview, PlanSettings], Scores]
-    weights: Callable[[Preview, PlanSettings], NDArray[np.float64]]
-    is_exact: bool = True
-
-
-def _usable(preview: Preview, settings: PlanSettings | None = None) -> NDArray[np.float64]:
-    return (~preview.atlas.is_dummy).astype(np.float64)
-
-
-def _every(preview: Preview, settings: PlanSettings) -> NDArray[np.float64]:
-    return np.ones(len(preview.atlas.is_dummy))
-
-
-def _by_networks(preview: Preview, settings: PlanSettings) -> NDArray[np.float64]:
-    return preview.weights_by(settings.score).of(preview.preserved(settings))
-
-
-def _one_energy(preview: Preview, weights: NDArray[np.float64]) -> Scores:
-    return np.asarray(preview.weighted_energy(weights[None])[0])
-
-
-def _energy(preview: Preview, settings: PlanSettings) -> Scores:
-    return _one_energy(preview, _by_networks(preview, settings))
-
-
-def _flap(preview: Preview, settings: PlanSettings) -> Scores:
-    return _one_energy(preview, _usable(preview, settings))
-
-
-def _flap_published(preview: Preview, settings: PlanSettings) -> Scores:
-    return _one_energy(preview, _every(preview, settings))
-
-
-def _wanda(preview: Preview, settings: PlanSettings) -> Scores:
-    weights = _usable(preview, settings)
-    mean, variance = preview.groups.moments(weights[None])
-    energy = (variance[0] + np.square(mean[0])) * weights.sum()
-    return np.asarray(np.sqrt(energy) * preview.norms["column_sums"])
-
-
-def _membership(preview: Preview, settings: PlanSettings) -> Scores:
-    maps = preview.atlas.maps[list(preview.preserved(settings))]
-    return np.asarray(np.abs(maps).max(axis=0), dtype=np.float64)
-
-
-def _magnitude(preview: Preview, settings: PlanSettings) -> Scores:
-    return np.asarray(preview.norms["column_norms"] * preview.norms["feeding_norms"])
-
-
-def _random(preview: Preview, settings: PlanSettings) -> Scores:
-    n_units = preview.layout.n_units
-    return np.random.default_rng([settings.seed, n_units]).random(n_units)
-
-
-#: By the names of the table of scores; a score that is in neither table is not previewed either.
-SCORERS: dict[str, Scorer] = {
-    "network-energy": Scorer(score=_energy, weights=_by_networks, is_exact=False),
-    "network-context": Scorer(score=_energy, weights=_by_networks, is_exact=False),
-    "network-membership": Scorer(score=_membership, weights=_usable),
-    "flap": Scorer(score=_flap, weights=_usable),
-    "flap-published": Scorer(score=_flap_published, weights=_every),
-    "wanda": Scorer(score=_wanda, weights=_usable),
-    "magnitude": Scorer(score=_magnitude, weights=_usable),
-    "random": Scorer(score=_random, weights=_usable),
-}
-
-
-def scorer(name: str) -> Scorer:
-    """Return how a score is previewed, or say why it is not."""
-    if name not in SCORERS:
-        why = NOT_PREVIEWED.get(name, "the preview does not know it")
+def previewed_score(name: str) -> Score:
+    """Return a row of the table of scores, or say why a preview cannot compute it."""
+    row = score_named(name)
+    if row.needs_model:
         raise PlanError(
-            f"The score {name} is not previewed: {why}.",
+            f"The score {name} is not previewed: {row.needs_model}.",
             hint="Apply makes the plan; or look at the preview of another score.",
         )
-    return SCORERS[name]
+    return row
 
 
 def why_not_previewed(score: str) -> str:
     """Return why a score is not previewed, or an empty string if it is."""
-    return "" if score in SCORERS else NOT_PREVIEWED.get(score, "the preview does not know it")
+    return score_named(score).needs_model

@@ -1,5 +1,6 @@
 """What dropping each network would change in a plan, estimated from its preview."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,11 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fnprune_core.plans.plan import PlanSettings
-from fnprune_core.pruning.preview import Preview, Scores
-from fnprune_core.scores.token_weights import RULES
-
-#: Scores that look at networks, and so change when one is dropped.
-SCORES_OF_NETWORKS = (*RULES, "network-membership")
+from fnprune_core.pruning.preview import Preview
+from fnprune_core.scores.token_weights import ByEnergy
+from fnprune_core.scores.units import Scores, score_named
 
 
 def network_costs(preview: Preview, settings: PlanSettings) -> pd.DataFrame:
@@ -37,7 +36,7 @@ def network_costs(preview: Preview, settings: PlanSettings) -> pd.DataFrame:
         "preserved": [k in kept for k in range(costs.n)],
         **costs.tokens(kept),
     }
-    if settings.score in SCORES_OF_NETWORKS:
+    if score_named(settings.score).uses_networks:
         units, energy = costs.swaps(kept)
     else:  # the score does not look at networks
         units, energy = np.zeros(costs.n), np.zeros(costs.n)
@@ -49,12 +48,15 @@ def network_costs(preview: Preview, settings: PlanSettings) -> pd.DataFrame:
 class _Costs:
     def __init__(self, preview: Preview, settings: PlanSettings) -> None:
         self.preview, self.settings = preview, settings
+        self.row, self.inputs = score_named(settings.score), preview.inputs(settings)
         self.n = preview.atlas.n_networks
         self.is_usable = ~preview.atlas.is_dummy
 
     def tokens(self, kept: set[int]) -> dict[str, NDArray[np.float64]]:
         """Return the share of the weight that stops counting, of all and of each domain."""
-        rule = self.preview.weights_by(self.settings.score)
+        # Networks that do not weigh tokens in the score are looked at as by network energy.
+        weighting = self.row.weighting if self.row.weighting.of_networks else ByEnergy
+        rule = self.inputs.weigher(weighting)
         toggled, now = rule.toggled(sorted(kept)), rule.of(sorted(kept))[None]
         is_kept = np.array([k in kept for k in range(self.n)])[:, None]
         whole = np.where(is_kept, now, toggled)
@@ -80,24 +82,17 @@ class _Costs:
         return units, energy
 
     def _toggled_scores(self, kept: set[int]) -> dict[int, Scores]:
-        """Return the scores after toggling each network that can be toggled."""
-        preview = self.preview
+        """Return the scores after each network changes sides, where any would be preserved."""
         able = [k for k in range(self.n) if kept ^ {k}]
-        if self.settings.score in RULES:
-            weights = preview.weights_by(self.settings.score).toggled(sorted(kept))[able]
-            able = [k for k, row in zip(able, weights, strict=True) if row.sum() > 0]
-            return dict(
-                zip(able, preview.weighted_energy(weights[weights.sum(axis=1) > 0]), strict=True)
-            )
-        strength = np.abs(preview.atlas.maps).astype(np.float64)
-        ranked = np.array(sorted(kept))
-        first = strength[ranked].max(axis=0)
-        best = ranked[strength[ranked].argmax(axis=0)]
-        second = np.where(ranked[:, None] == best, -np.inf, strength[ranked]).max(
-            axis=0
-        )  # of the others; without any it is never asked for
+        if self.row.toggled is not None:
+            every = self.row.toggled(self.inputs)
+            return {k: every[k] for k in able}
+        if self.row.weighting.of_networks:
+            weights = self.inputs.weigher(self.row.weighting).toggled(sorted(kept))
+            able = [k for k in able if weights[k].sum() > 0]
+            return dict(zip(able, self.row.formula(self.inputs, weights[able]), strict=True))
         return {
-            k: np.where(best == k, second, first) if k in kept else np.maximum(first, strength[k])
+            k: self.row.compute(replace(self.inputs, preserved=tuple(sorted(kept ^ {k}))))
             for k in able
         }
 

@@ -24,7 +24,7 @@ from fnprune_core.scores.token_groups import (
     n_groups_for,
     summarise,
 )
-from fnprune_core.scores.token_weights import RULES
+from fnprune_core.scores.units import SCORES
 from fnprune_core.storage import (
     MANIFEST,
     Workspace,
@@ -87,7 +87,9 @@ def prepare_preview(
     check_free_space(target, 4 * n * recording.layout.n_units)
     group = group_tokens(energy_shares(atlas), recording.is_dummy, n, seed=seed)
     chosen = _checked_choices(atlas.n_networks, seed)
-    rules = {score: rule(atlas) for score, rule in RULES.items()}
+    rules = {
+        score: row.weighting(atlas) for score, row in SCORES.items() if row.weighting.of_networks
+    }
     weights = np.array([rule.of(kept) for rule in rules.values() for kept in chosen])
     summary = summarise(recording, group, n, weights=weights, progress=progress, cancel=cancel)
     preview = Preview(

@@ -22,7 +22,6 @@ from fnprune_core.scores.units import score_named
 from fnprune_core.storage import Workspace
 from fnprune_core.texts.windows import Windows
 
-RANDOM = "random"
 READING = "reading held-out text"
 _SILENCED = 1.15  # seconds of a pass with hooks, over those of the dense model
 
@@ -74,8 +73,12 @@ class SweepOrder:
             canonical_settings(self.base.with_(score=score, ratio=ratio, seed=seed))
             for score in self.scores
             for ratio in self.ratios
-            for seed in (range(first, first + self.n_seeds) if score == RANDOM else (0,))
+            for seed in self._seeds(score, first)
         ]
+
+    def _seeds(self, score: str, first: int) -> Sequence[int]:
+        """Return the seeds of a score: those that are drawn have several plans at each ratio."""
+        return range(first, first + self.n_seeds) if score_named(score).is_drawn else (0,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -1,6 +1,6 @@
 """The few figures that a report opens with."""
 
-from fnprune_core.evaluation.history import DENSE
+from fnprune_core.evaluation.results import DENSE
 from fnprune_core.matching.dual_regression import applied_note
 from fnprune_core.reliability.results import HIGH
 from fnprune_core.report.material import Material

@@ -6,7 +6,8 @@ from typing import Any
 import pandas as pd
 
 from fnprune_core.matching.dual_regression import applied_note
-from fnprune_core.plans.allocation import protected_ends
+from fnprune_core.plans.allocation import ALLOCATIONS
+from fnprune_core.pruning.compensation import COMPENSATIONS
 from fnprune_core.reliability.assess import PARTS
 from fnprune_core.report.material import Material
 from fnprune_core.report.parts import Block, Column, Heading, Section, Table, Text
@@ -16,30 +17,6 @@ from fnprune_core.storage import read_manifest
 _DEFAULT_NOTE = "the default"
 _CONTRAST = {"cube": "the fourth power (kurtosis)", "logcosh": "log cosh"}
 _ALGORITHM = {"fastica": "FastICA {hyvarinen1999}", "picard": "Picard-O {ablin2018}"}
-_SOURCES = {
-    "network-membership": "{liu2025}",
-    "flap": "{an2024}",
-    "flap-published": "{an2024}",
-    "wanda": "{sun2024}",
-    "taylor": "{ma2023}",
-}
-_COMPENSATIONS = {
-    "none": "nothing compensates for them",
-    "bias": "the removed units' mean output over the calibration tokens is added {an2024}",
-    "least-squares": (
-        "the columns that stay are refitted by ridge regression so that each layer's output on the "
-        "calibration tokens is kept (ridge of 1 % of each unit's own energy, towards the old "
-        "columns)"
-    ),
-    "reconstruct": (
-        "the MLP weights that stay are refitted by least squares and then trained end to end "
-        "towards the dense model's next-token distributions on the calibration text"
-    ),
-}
-_ALLOCATIONS = {
-    "uniform": "the same share of every layer",
-    "global": "wherever scores, standardised within each layer, are lowest",
-}
 
 
 def methods(m: Material) -> Section:
@@ -231,7 +208,7 @@ def _pruning(m: Material) -> Iterator[Block]:
     said = "; ".join(f"{name}: {_allocation(m, name)}" for name in allocations)
     yield Text(text=f"Allocation over layers. {said}.")
     compensations = dict.fromkeys(plan.settings.compensation for plan in m.plans)
-    said = "; ".join(f"{name}: {_COMPENSATIONS.get(name, name)}" for name in compensations)
+    said = "; ".join(f"{name}: {_compensation(name)}" for name in compensations)
     yield Text(text=f"Compensation. {said}.")
     if not m.texts():
         return
@@ -246,20 +223,20 @@ def _pruning(m: Material) -> Iterator[Block]:
 
 
 def _score(name: str) -> str:
-    first = (SCORES[name].compute.__doc__ or name).strip().split("\n")[0].rstrip(".")
-    source = _SOURCES.get(name, "")
-    plain = first.partition(" (arXiv")[0].partition(", FLAP's")[0].partition(" (the rule")[0]
-    return f"{plain[:1].lower()}{plain[1:]} {source}".strip()
+    row = SCORES.get(name)
+    if row is None:  # a plan of a row that is no more
+        return name
+    return f"{row.says} {{{row.cite}}}" if row.cite else row.says
 
 
 def _allocation(m: Material, name: str) -> str:
-    if name == "protect-ends":
-        first, last = protected_ends(m.atlas.layout.n_layers)
-        return (
-            f"the first {first} and the last {last} layers are spared, the others give the same "
-            "share"
-        )
-    return _ALLOCATIONS.get(name, name)
+    row = ALLOCATIONS.get(name)
+    return name if row is None else row.says(m.atlas.layout.n_layers)
+
+
+def _compensation(name: str) -> str:
+    row = COMPENSATIONS.get(name)
+    return name if row is None else row.says
 
 
 def _software(m: Material) -> Iterator[Block]:

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from fnprune_core.evaluation import side_by_side
-from fnprune_core.evaluation.history import DENSE, Measurement, PlanRecord
+from fnprune_core.evaluation.history import Measurement, PlanRecord
 from fnprune_core.evaluation.results import (
+    DENSE,
     N_BLOCKS,
     Perplexity,
     paired_by_domain,
@@ -29,6 +30,7 @@ from fnprune_core.report.parts import (
     Text,
     of,
 )
+from fnprune_core.scores.units import SCORES
 
 _MOST_TEXTS = 3
 _MOST_GENERATIONS = 4
@@ -91,7 +93,8 @@ def plans_lack(m: Material) -> list[Missing]:
 
 def label(plan: PlanRecord) -> str:
     """Return what a plan is called in the report: its name, else score and ratio; with its id."""
-    seed = f" seed {plan.settings.seed}" if plan.settings.score == "random" else ""
+    row = SCORES.get(plan.settings.score)
+    seed = f" seed {plan.settings.seed}" if row is not None and row.is_drawn else ""
     made = f"{plan.settings.score}{seed} {plan.achieved_ratio:.0%}"
     return f"{plan.name or made} ({plan.id[:6]})"
 

@@ -1,18 +1,17 @@
-"""How much each token counts when only some networks are preserved: one rule for each score.
+"""How much each token counts: one rule for each way in which scores weigh tokens.
 
 A rule answers for any choice of networks, and for every change of one network at once, which is
-what a preview asks. Weights are (n_tokens,), between 0 and 1, 0 for dummy tokens, and 1 for all
-others while every network is preserved.
+what a preview asks. Weights are (n_tokens,), between 0 and 1; those of networks are 0 for dummy
+tokens, and 1 for all others while every network is preserved.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fnprune_core.atlas.network_atlas import NetworkAtlas
-from fnprune_core.scores.token_groups import energy_shares
 
 CONTEXT = 64  # tokens before and after that say what a passage is about
 SHARPNESS = 8  # how nearly a passage counts wholly or not at all
@@ -21,15 +20,55 @@ Weights = NDArray[np.float64]
 
 
 class TokenWeights(Protocol):
-    """A rule, ready for one atlas."""
+    """A rule, ready for some tokens."""
 
-    def __init__(self, atlas: NetworkAtlas) -> None: ...
+    #: Whether the rule looks at networks: it is then made from an atlas.
+    of_networks: ClassVar[bool]
+
+    def __init__(self, tokens: Any) -> None: ...
 
     def of(self, preserved: Sequence[int]) -> Weights:
         """Return the weights under a choice of networks: (n_tokens,)."""
 
     def toggled(self, preserved: Sequence[int]) -> Weights:
         """Return the weights after each network changes sides: (K, n_tokens)."""
+
+
+class UsableTokens:
+    """1 for every token, 0 for dummy tokens.
+
+    Parameters
+    ----------
+    tokens : object
+        With `is_dummy`, (n_tokens,): a recording, an atlas, or the inputs of a score.
+    """
+
+    of_networks: ClassVar[bool] = False
+
+    def __init__(self, tokens: Any) -> None:
+        self._weights = self.weigh(np.asarray(tokens.is_dummy))
+
+    @staticmethod
+    def weigh(is_dummy: NDArray[np.bool_]) -> Weights:
+        """Return the weights of tokens that are dummies or not."""
+        return (~is_dummy).astype(np.float64)
+
+    def of(self, preserved: Sequence[int]) -> Weights:
+        """Return the weights, whatever networks are preserved: (n_tokens,)."""
+        return self._weights
+
+    def toggled(self, preserved: Sequence[int]) -> Weights:
+        """Return the weights as one row, for no network changes them: (1, n_tokens)."""
+        return self._weights[None]
+
+
+class AllTokens(UsableTokens):
+    """1 for every token, dummy tokens too."""
+
+    @staticmethod
+    def weigh(is_dummy: NDArray[np.bool_]) -> Weights:
+        """Return the weights of tokens that are dummies or not."""
+        return np.ones(len(is_dummy))
 
 
 class ByEnergy:
@@ -38,26 +77,29 @@ class ByEnergy:
     Where no network is active a token counts fully, whatever is dropped.
     """
 
-    def __init__(self, atlas: NetworkAtlas) -> None:
-        self._shares = energy_shares(atlas)
-        self._has_energy = self._shares.any(axis=0)
-        self._usable = (~atlas.is_dummy).astype(np.float64)
+    of_networks: ClassVar[bool] = True
+
+    def __init__(self, tokens: NetworkAtlas) -> None:
+        self._squares = np.square(tokens.time_courses.astype(np.float64))
+        self._whole = self._squares.sum(axis=0)
+        self._usable = (~tokens.is_dummy).astype(np.float64)
 
     def of(self, preserved: Sequence[int]) -> Weights:
         """Return the weights under a choice of networks: (n_tokens,)."""
-        if len(set(preserved)) == len(self._shares):
+        if len(set(preserved)) == len(self._squares):
             return self._usable.copy()
-        return self._weights(self._shares[sorted(set(preserved))].sum(axis=0))
+        return self._weights(self._squares[sorted(set(preserved))].sum(axis=0))
 
     def toggled(self, preserved: Sequence[int]) -> Weights:
         """Return the weights after each network changes sides: (K, n_tokens)."""
-        share = self._shares[sorted(set(preserved))].sum(axis=0)
-        return self._weights(share + _signs(preserved, len(self._shares)) * self._shares)
-
-    def _weights(self, share: Weights) -> Weights:
+        kept = self._squares[sorted(set(preserved))].sum(axis=0)
+        toggled = kept + _signs(preserved, len(self._squares)) * self._squares
         # Where nothing is left, rounding must not leave a little.
-        left = np.where(share < 1e-9, 0.0, share)
-        return np.asarray(self._usable * np.where(self._has_energy, np.square(left), 1.0))
+        return self._weights(np.where(toggled < 1e-9 * self._whole, 0.0, toggled))
+
+    def _weights(self, kept: Weights) -> Weights:
+        share = np.divide(kept, self._whole, out=np.ones_like(kept), where=self._whole > 0)
+        return np.asarray(self._usable * np.square(share))
 
 
 class ByPassage:
@@ -69,12 +111,14 @@ class ByPassage:
     not.
     """
 
-    def __init__(self, atlas: NetworkAtlas) -> None:
-        squares = np.square(atlas.time_courses.astype(np.float64))
-        own = squares[:, ~atlas.is_dummy].mean(axis=1, keepdims=True)
+    of_networks: ClassVar[bool] = True
+
+    def __init__(self, tokens: NetworkAtlas) -> None:
+        squares = np.square(tokens.time_courses.astype(np.float64))
+        own = squares[:, ~tokens.is_dummy].mean(axis=1, keepdims=True)
         relative = np.divide(squares, own, out=np.zeros_like(squares), where=own > 0)
-        self._activity = mean_around(atlas, relative, CONTEXT)
-        self._usable = (~atlas.is_dummy).astype(np.float64)
+        self._activity = mean_around(tokens, relative, CONTEXT)
+        self._usable = (~tokens.is_dummy).astype(np.float64)
 
     def of(self, preserved: Sequence[int]) -> Weights:
         """Return the weights under a choice of networks: (n_tokens,)."""
@@ -125,7 +169,3 @@ def mean_around(atlas: NetworkAtlas, values: Weights, radius: int) -> Weights:
         last = np.minimum(place + radius + 1, len(here))
         result[..., here] = (sums[..., last] - sums[..., first]) / (last - first)
     return result
-
-
-#: What each score that looks at networks lets a token count.
-RULES: dict[str, type[TokenWeights]] = {"network-energy": ByEnergy, "network-context": ByPassage}

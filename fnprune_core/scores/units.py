@@ -1,4 +1,9 @@
-"""How much a unit matters: one table of scores, higher is kept. Knows no plan."""
+"""How much a unit matters: one table of scores, higher is kept. Knows no plan.
+
+A score is one function and one row of `SCORES`. Its name, label, source, how tokens count,
+whether it is offered as a rival, how a preview computes it and what the report says of it all
+follow from the row.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -6,13 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import SettingsError
-from fnprune_core.models.architectures import feeding_row_norms, output_column_norms
-from fnprune_core.models.language_model import LanguageModel
-from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
-from fnprune_core.recording.recording import Recording
-from fnprune_core.scores.gradients import loss_sensitivity
 from fnprune_core.scores.heads import (
     GroupScore,
     group_fluctuation,
@@ -22,78 +21,18 @@ from fnprune_core.scores.heads import (
     group_taylor,
     group_wanda,
 )
-from fnprune_core.scores.token_weights import CONTEXT, SHARPNESS, ByPassage
+from fnprune_core.scores.inputs import ScoreInputs
+from fnprune_core.scores.token_weights import (
+    CONTEXT,
+    SHARPNESS,
+    AllTokens,
+    ByEnergy,
+    ByPassage,
+    TokenWeights,
+    UsableTokens,
+)
 
 Scores = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ScoreInputs:
-    """What a score may look at.
-
-    Parameters
-    ----------
-    language_model : LanguageModel
-    recording : Recording
-        The calibration text's signals.
-    atlas : NetworkAtlas or None
-        Needed by the scores of networks.
-    preserved : tuple of int
-        Networks to preserve.
-    seed : int
-    """
-
-    language_model: LanguageModel
-    recording: Recording
-    atlas: NetworkAtlas | None = None
-    preserved: tuple[int, ...] = ()
-    seed: int = 0
-    progress: Progress = field(default=ignore)
-    cancel: CancelToken = field(default=NEVER)
-
-    def weighted_variance(self, weights: NDArray[np.float64]) -> Scores:
-        """Return each unit's variance over tokens with the given weights."""
-        return self.recording.weighted_moments(weights, progress=self.progress, cancel=self.cancel)[
-            1
-        ]
-
-    def column_norms(self) -> Scores:
-        """Return ‖W[:, j]‖² of each unit's output column."""
-        model = self.language_model
-        return np.asarray(output_column_norms(model.model, model.architecture).numpy())
-
-    def network_atlas(self) -> NetworkAtlas:
-        """Return the atlas, or say that the score needs one."""
-        if self.atlas is None:
-            raise SettingsError(
-                "This score looks at networks, and there is no decomposition.",
-                hint="Decompose the recording and name its networks (--decomposition latest), or "
-                "choose flap, wanda or magnitude.",
-            )
-        return self.atlas
-
-
-def usable_tokens(inputs: ScoreInputs) -> NDArray[np.float64]:
-    """1 for every token, 0 for dummy tokens."""
-    return (~inputs.recording.is_dummy).astype(np.float64)
-
-
-def all_tokens(inputs: ScoreInputs) -> NDArray[np.float64]:
-    """1 for every token, dummy tokens too."""
-    return np.ones(inputs.recording.n_tokens)
-
-
-def preserved_share(inputs: ScoreInputs) -> NDArray[np.float64]:
-    """Squared share of the preserved networks in each token's energy, 0 for dummy tokens."""
-    return inputs.network_atlas().token_weights(inputs.preserved)
-
-
-def context_weights(inputs: ScoreInputs) -> NDArray[np.float64]:
-    """Return how much each token counts by what rules the passage around it: `ByPassage`."""
-    atlas = inputs.network_atlas()
-    if not inputs.preserved:
-        raise SettingsError("No network is preserved.", hint="Preserve at least one.")
-    return ByPassage(atlas).of([atlas.check_network(network) for network in inputs.preserved])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,14 +41,30 @@ class Score:
 
     Parameters
     ----------
-    compute : callable
-        Inputs to scores (n_units,).
-    label, source : str
-        For people, and where it comes from.
-    token_weights : callable
-        How much each token counts, (n_tokens,), in the score and in the compensation.
+    formula : callable
+        ``formula(inputs, weights)``, scores (n_units,) from tokens that count by `weights`
+        (n_tokens,). One of `weights` alone also takes rows of them, (n, n_tokens).
+    label : str
+        For people.
+    says : str
+        What it is, in words, as the report says it.
+    source : str
+        Where it comes from.
+    cite : str
+        BibTeX key of its source in the report; empty where there is none.
+    weighting : type
+        How tokens count, in the score and in the compensation.
     uses_networks : bool
         Whether preserving networks changes it.
+    is_rival : bool
+        Whether the app offers it to compare a plan with.
+    is_drawn : bool
+        Whether it is drawn at random, so that each seed is another plan.
+    needs_model : str
+        Why a preview, which has no model, cannot compute it; empty where it can.
+    toggled : callable or None
+        ``toggled(inputs)``, scores after each network changes sides, (K, n_units): where that
+        is quicker than one by one. NaN rows where nothing would be preserved.
     allocation, sink_units : str, int or None
         Fixed by a published method; None leaves the choice to the plan.
     compute_groups : callable
@@ -120,134 +75,166 @@ class Score:
         Numbers in its formula that are a choice of ours; plans with others are other plans.
     """
 
-    compute: Callable[[ScoreInputs], Scores]
+    formula: Callable[[ScoreInputs, NDArray[np.float64]], Scores]
     label: str
+    says: str
     source: str
-    token_weights: Callable[[ScoreInputs], NDArray[np.float64]] = usable_tokens
+    cite: str = ""
+    weighting: type[TokenWeights] = UsableTokens
     uses_networks: bool = False
+    is_rival: bool = True
+    is_drawn: bool = False
+    needs_model: str = ""
+    toggled: Callable[[ScoreInputs], Scores] | None = None
     allocation: str | None = None
     sink_units: int | None = None
     compute_groups: GroupScore = group_fluctuation
     needs_courses: bool = False
     constants: Mapping[str, int] = field(default_factory=dict)
 
+    def token_weights(self, inputs: ScoreInputs) -> NDArray[np.float64]:
+        """Return how much each token counts: (n_tokens,)."""
+        return inputs.token_weights(self.weighting)
 
-def network_energy(inputs: ScoreInputs) -> Scores:
-    """‖W[:, j]‖² × variance over tokens, each token weighted by the preserved networks' share.
+    def compute(self, inputs: ScoreInputs) -> Scores:
+        """Return the score of every unit: (n_units,), higher is kept."""
+        return self.formula(inputs, self.token_weights(inputs))
 
-    With every network preserved all weights are 1, and this is FLAP's score.
+
+def fluctuation(inputs: ScoreInputs, weights: NDArray[np.float64]) -> Scores:
+    """‖W[:, j]‖² · var x_j over weighted tokens (FLAP, arXiv 2312.11983).
+
+    With weights by networks it is network energy; with every network preserved FLAP's score.
     """
-    return inputs.column_norms() * inputs.weighted_variance(preserved_share(inputs))
+    return inputs.column_norms() * inputs.moments(weights)[1]
 
 
-def network_context(inputs: ScoreInputs) -> Scores:
-    """‖W[:, j]‖² × variance over tokens, each token weighted by what rules the passage around it.
-
-    With every network preserved all weights are 1, and this is FLAP's score.
-    """
-    return inputs.column_norms() * inputs.weighted_variance(context_weights(inputs))
-
-
-def network_membership(inputs: ScoreInputs) -> Scores:
-    """Max over preserved networks of |z_kj| (the rule of arXiv 2508.05239)."""
-    atlas = inputs.network_atlas()
-    if not inputs.preserved:
-        raise SettingsError("No network is preserved.", hint="Preserve at least one.")
-    return np.asarray(np.abs(atlas.maps[list(inputs.preserved)]).max(axis=0), dtype=np.float64)
-
-
-def random_scores(inputs: ScoreInputs) -> Scores:
-    """Uniform random numbers from the plan's seed."""
-    rng = np.random.default_rng([inputs.seed, inputs.recording.layout.n_units])
-    return rng.random(inputs.recording.layout.n_units)
-
-
-def magnitude(inputs: ScoreInputs) -> Scores:
-    """‖W[:, j]‖² of the output column times ‖row‖² of what feeds the unit."""
-    model = inputs.language_model
-    feeding = feeding_row_norms(model.model, model.architecture).numpy()
-    return np.asarray(inputs.column_norms() * feeding)
-
-
-def wanda(inputs: ScoreInputs) -> Scores:
+def wanda(inputs: ScoreInputs, weights: NDArray[np.float64]) -> Scores:
     """√Σx² · Σ|W[:, j]| (arXiv 2306.11695, summed over the unit's column)."""
-    model = inputs.language_model
-    weights = usable_tokens(inputs)
-    mean, variance = inputs.recording.weighted_moments(
-        weights, progress=inputs.progress, cancel=inputs.cancel
+    mean, variance = inputs.moments(weights)
+    energy = (variance + np.square(mean)) * weights.sum(axis=-1, keepdims=weights.ndim > 1)
+    return np.asarray(np.sqrt(energy) * inputs.column_sums(1))
+
+
+def membership(inputs: ScoreInputs, weights: NDArray[np.float64]) -> Scores:
+    """Max over preserved networks of |z_kj| (the rule of arXiv 2508.05239)."""
+    maps = inputs.network_atlas().maps[inputs.preserved_networks()]
+    return np.asarray(np.abs(maps).max(axis=0), dtype=np.float64)
+
+
+def membership_toggled(inputs: ScoreInputs) -> Scores:
+    """Return membership after each network changes sides, from the two strongest of each unit."""
+    strength = np.abs(inputs.network_atlas().maps).astype(np.float64)
+    ranked = np.array(sorted(set(inputs.preserved_networks())))
+    first = strength[ranked].max(axis=0)
+    best = ranked[strength[ranked].argmax(axis=0)]
+    second = np.where(ranked[:, None] == best, -np.inf, strength[ranked]).max(axis=0)
+    is_kept = np.isin(np.arange(len(strength)), ranked)
+    found = np.where(
+        is_kept[:, None],
+        np.where(best == np.arange(len(strength))[:, None], second, first),
+        np.maximum(first, strength),
     )
-    energy = (variance + np.square(mean)) * weights.sum()
-    sums = output_column_norms(model.model, model.architecture, power=1).numpy()
-    return np.asarray(np.sqrt(energy) * sums)
+    found[is_kept & (len(ranked) == 1)] = np.nan
+    return np.asarray(found)
 
 
-def flap(inputs: ScoreInputs) -> Scores:
-    """‖W[:, j]‖² · var x_j, FLAP's fluctuation score (arXiv 2312.11983)."""
-    return inputs.column_norms() * inputs.weighted_variance(usable_tokens(inputs))
+def random_scores(inputs: ScoreInputs, weights: NDArray[np.float64]) -> Scores:
+    """Uniform random numbers from the plan's seed."""
+    n_units = inputs.layout.n_units
+    return np.random.default_rng([inputs.seed, n_units]).random(n_units)
 
 
-def flap_published(inputs: ScoreInputs) -> Scores:
-    """FLAP's score over all tokens, dummy ones included, as its authors compute it."""
-    return inputs.column_norms() * inputs.weighted_variance(all_tokens(inputs))
+def magnitude(inputs: ScoreInputs, weights: NDArray[np.float64]) -> Scores:
+    """‖W[:, j]‖² of the output column times ‖row‖² of what feeds the unit."""
+    return np.asarray(inputs.column_norms() * inputs.feeding_norms())
 
 
-def taylor(inputs: ScoreInputs) -> Scores:
+def taylor(inputs: ScoreInputs, weights: NDArray[np.float64]) -> Scores:
     """Mean |Σ_window x · ∂L/∂x|, the first-order change of the loss (arXiv 2305.11627)."""
-    return loss_sensitivity(
-        inputs.language_model,
-        inputs.recording.windows,
-        progress=inputs.progress,
-        cancel=inputs.cancel,
-    )
+    return inputs.loss_sensitivity()
 
 
+_ENERGY = "‖W[:, j]‖² × variance over tokens, each token weighted by"
 SCORES: dict[str, Score] = {
     "network-energy": Score(
-        compute=network_energy,
+        formula=fluctuation,
         label="Network energy",
+        says=f"{_ENERGY} the preserved networks' share",
         source="this project",
-        token_weights=preserved_share,
+        weighting=ByEnergy,
         uses_networks=True,
+        is_rival=False,
     ),
     "network-context": Score(
-        compute=network_context,
+        formula=fluctuation,
         label="Network energy, by passage",
+        says=f"{_ENERGY} what rules the passage around it",
         source="this project",
-        token_weights=context_weights,
+        weighting=ByPassage,
         uses_networks=True,
+        is_rival=False,
         constants={"context": CONTEXT, "sharpness": SHARPNESS},
     ),
     "network-membership": Score(
-        compute=network_membership,
+        formula=membership,
         label="Network membership",
+        says="max over preserved networks of |z_kj|",
         source="arXiv 2508.05239",
+        cite="liu2025",
         uses_networks=True,
+        toggled=membership_toggled,
         compute_groups=group_membership,
         needs_courses=True,
     ),
-    "flap": Score(compute=flap, label="FLAP", source="arXiv 2312.11983"),
-    "flap-published": Score(
-        compute=flap_published,
-        label="FLAP as published",
+    "flap": Score(
+        formula=fluctuation,
+        label="FLAP",
+        says="‖W[:, j]‖² · var x_j",
         source="arXiv 2312.11983",
-        token_weights=all_tokens,
+        cite="an2024",
+    ),
+    "flap-published": Score(
+        formula=fluctuation,
+        label="FLAP as published",
+        says="FLAP's score over all tokens, dummy ones included, as its authors compute it",
+        source="arXiv 2312.11983",
+        cite="an2024",
+        weighting=AllTokens,
         allocation="global",
         sink_units=0,
     ),
     "wanda": Score(
-        compute=wanda, label="Wanda", source="arXiv 2306.11695", compute_groups=group_wanda
+        formula=wanda,
+        label="Wanda",
+        says="√Σx² · Σ|W[:, j]|",
+        source="arXiv 2306.11695",
+        cite="sun2024",
+        compute_groups=group_wanda,
     ),
     "taylor": Score(
-        compute=taylor, label="Taylor", source="arXiv 2305.11627", compute_groups=group_taylor
+        formula=taylor,
+        label="Taylor",
+        says="mean |Σ_window x · ∂L/∂x|, the first-order change of the loss",
+        source="arXiv 2305.11627",
+        cite="ma2023",
+        needs_model="it needs gradients of the loss, a pass over the text by the model",
+        compute_groups=group_taylor,
     ),
     "magnitude": Score(
-        compute=magnitude,
+        formula=magnitude,
         label="Magnitude",
+        says="‖W[:, j]‖² of the output column times ‖row‖² of what feeds the unit",
         source="weights only",
         compute_groups=group_magnitude,
     ),
     "random": Score(
-        compute=random_scores, label="Random", source="chance", compute_groups=group_random
+        formula=random_scores,
+        label="Random",
+        says="uniform random numbers from the plan's seed",
+        source="chance",
+        is_drawn=True,
+        compute_groups=group_random,
     ),
 }
 
@@ -259,18 +246,20 @@ def score_named(name: str) -> Score:
     return SCORES[name]
 
 
-def sink_units(
-    language_model: LanguageModel, recording: Recording, n_per_layer: int
-) -> NDArray[np.bool_]:
+def plan_label(score: str, seed: int) -> str:
+    """Return the name of a plan among plans of other scores: each seed of a drawn one is one."""
+    return f"{score}, seed {seed}" if score_named(score).is_drawn else score
+
+
+def sink_units(inputs: ScoreInputs, n_per_layer: int) -> NDArray[np.bool_]:
     """Return the units that serve attention sinks and are always kept: (n_units,).
 
     The top q of each layer by max over dummy tokens of |x_j| · ‖W[:, j]‖.
     """
-    layout = recording.layout
-    norms = output_column_norms(language_model.model, language_model.architecture).sqrt().numpy()
-    strength = recording.dummy_max.astype(np.float64) * norms
+    layout = inputs.layout
+    strength = inputs.dummy_max.astype(np.float64) * np.sqrt(inputs.column_norms())
     chosen = np.zeros(layout.n_units, dtype=bool)
-    if n_per_layer and recording.windows.n_dummy_tokens:
+    if n_per_layer and inputs.is_dummy.any():
         for layer, part in enumerate(layout.split(strength)):
             top = np.argsort(-part, kind="stable")[:n_per_layer]
             chosen[layout.flat(layer, top)] = True

@@ -12,7 +12,8 @@ from app.shell.generation_tasks import Written
 from app.widgets.token_reader import _strongest
 from fnprune_core.evaluation import side_by_side
 from fnprune_core.evaluation.generation import Prompt, Sampling
-from fnprune_core.evaluation.side_by_side import DENSE, PRUNED
+from fnprune_core.evaluation.results import DENSE
+from fnprune_core.evaluation.side_by_side import PRUNED
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import NEVER
 from fnprune_core.pruning import planner

@@ -15,7 +15,8 @@ from app.widgets.two_texts import Titles
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import FnpruneError
 from fnprune_core.evaluation.generation import Prompt, Sampling, encode
-from fnprune_core.evaluation.side_by_side import DENSE, PRUNED
+from fnprune_core.evaluation.results import DENSE
+from fnprune_core.evaluation.side_by_side import PRUNED
 from fnprune_core.lesions.patients import PLAIN, PROMPTS, Patient
 from fnprune_core.lesions.run import LesionOrder
 from fnprune_core.lesions.sites import Lesion, LesionSettings

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from app.pruning.tasks import DENSE, PLAN, Comparison, reading
+from app.pruning.tasks import PLAN, Comparison, reading
 from app.shell.jobs import Report
 from app.shell.tasks import ModelShelf, Task
 from app.shell.text_choice import TextChoice
 from fnprune_core.evaluation import compare
+from fnprune_core.evaluation.results import DENSE
 from fnprune_core.export import from_workspace, rounding
 from fnprune_core.export.speed import measure_speed
 from fnprune_core.progress import CancelToken

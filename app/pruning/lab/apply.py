@@ -22,9 +22,6 @@ from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning import planner
 from fnprune_core.scores.units import SCORES
 
-RIVALS = [
-    "random", "magnitude", "wanda", "flap", "flap-published", "network-membership", "taylor",
-]  # fmt: skip
 _LOG = "decisions of the plan that is being made"
 
 
@@ -70,7 +67,7 @@ def apply(atlas: NetworkAtlas, asked: Asked) -> None:
     """Draw what the plan is measured against and on, and the button that starts it."""
     rivals = st.pills(
         "Compare with",
-        RIVALS,
+        [name for name, row in SCORES.items() if row.is_rival],
         selection_mode="multi",
         default=["flap", "random"],
         format_func=lambda name: SCORES[name].label,
@@ -131,7 +128,7 @@ def _say_what_is_wrong(atlas: NetworkAtlas, asked: Asked) -> None:
         frame.error(describe_error(asked.refused))
     elif asked.settings is not None:
         is_whole = asked.settings.preserved in (None, tuple(range(atlas.n_networks)))
-        if is_whole and asked.settings.score in ("network-energy", "network-context"):
+        if is_whole and SCORES[asked.settings.score].weighting.of_networks:
             st.info(
                 "All networks are preserved: network energy is FLAP's score then, and the plan "
                 "cuts what FLAP cuts.",

@@ -7,19 +7,11 @@ import streamlit as st
 from app.pruning.checks import MOST_PERCENT
 from app.shell import glossary, resources, view_state, wording
 from fnprune_core.errors import SettingsError
-from fnprune_core.plans.allocation import ALLOCATIONS, WEIGHTED
+from fnprune_core.plans.allocation import ALLOCATIONS
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning import head_planner, planner
 from fnprune_core.pruning.compensation import COMPENSATIONS
 from fnprune_core.scores.units import SCORES
-
-_COMPENSATION = """What makes up for what goes, computed on the recording.
-
-- None: nothing.
-- Bias: the mean output of the units that go is added.
-- Least squares: the columns of the units that stay are refitted, layer by layer, in seconds.
-- Reconstruction: after that, what stays of the MLPs is trained end to end towards the dense
-  model's predictions; takes minutes for each plan."""
 
 
 def plan_settings() -> PlanSettings:
@@ -43,7 +35,7 @@ def plan_settings() -> PlanSettings:
         required=True,
         key="prune-compensation",
         persist_state="session",
-        help=f"{glossary.tip('compensation')}\n\n{_COMPENSATION}",
+        help=_explained_compensations(),
     )
     more = _more_plan_settings()
     view = view_state.view()
@@ -65,6 +57,15 @@ def plan_settings() -> PlanSettings:
     if model is not None:
         head_planner.check_attention_ratio(model, planner.canonical_settings(chosen))
     return chosen
+
+
+def _explained_compensations() -> str:
+    """Return the tooltip of the choice of compensation: what each row does."""
+    rows = "\n".join(f"- {row.label}: {row.does}." for row in COMPENSATIONS.values())
+    return (
+        f"{glossary.tip('compensation')}\n\nWhat makes up for what goes, computed on the "
+        f"recording.\n\n{rows}"
+    )
 
 
 def _shares() -> tuple[float, float]:
@@ -98,12 +99,13 @@ def _more_plan_settings() -> dict[str, Any]:
         allocation = st.segmented_control(
             "Allocation over layers",
             list(ALLOCATIONS),
+            format_func=lambda name: ALLOCATIONS[name].label,
             default="protect-ends",
             required=True,
             key="prune-allocation",
             persist_state="session",
         )
-        if allocation == WEIGHTED:
+        if allocation is not None and ALLOCATIONS[allocation].takes_weights:
             weights = st.text_input(
                 "Weights of the layers",
                 key="prune-weights",

@@ -9,12 +9,11 @@ from app.pruning.comparison_rows import Choices
 from app.pruning.figures import ABOVE_DENSE, PERPLEXITY, Quantity, overlap_profile
 from app.pruning.plan_rows import title
 from app.pruning.plans import data as cache
-from app.pruning.tasks import DENSE
 from app.shell import glossary, recipes, resources, view_state, wording
 from app.widgets import frame
 from app.widgets.picture import draw_picture
 from fnprune_core.evaluation.history import History, PlanRecord, differing_settings
-from fnprune_core.evaluation.results import Perplexity
+from fnprune_core.evaluation.results import DENSE, Perplexity
 
 
 def draw(history: History, text: str, chosen: Sequence[PlanRecord]) -> None:

@@ -17,12 +17,12 @@ from app.widgets import frame, job_progress, model_offer, text_picker
 from app.widgets.picture import draw_picture
 from fnprune_core.evaluation.history import History, PlanRecord
 from fnprune_core.plans.plan import PlanSettings
-from fnprune_core.pruning.sweep import RANDOM, Sweep, SweepOrder
+from fnprune_core.pruning.sweep import Sweep, SweepOrder
 from fnprune_core.scores.units import SCORES
 
 _RATIOS = [10, 20, 30, 40, 50, 60]
 _DRAWN = {"Perplexity": PERPLEXITY, "Above dense": ABOVE_DENSE}
-_USUAL = ["network-energy", "flap", "wanda", RANDOM]
+_USUAL = ["network-energy", "flap", "wanda", "random"]
 
 
 def draw(history: History, text: str) -> None:

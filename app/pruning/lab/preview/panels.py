@@ -19,7 +19,7 @@ from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import FnpruneError
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning.preview import PreviewedPlan, why_not_previewed
-from fnprune_core.pruning.preview_costs import SCORES_OF_NETWORKS
+from fnprune_core.scores.units import score_named
 
 COSTS = {
     "energy": "output variance lost where the network is active",
@@ -226,7 +226,7 @@ def _map(atlas: NetworkAtlas, shown: PreviewedPlan, made: str) -> None:
 
 def _networks(atlas: NetworkAtlas, settings: PlanSettings, made: str) -> None:
     """Draw what dropping each network would change; computed when it is asked for."""
-    if settings.score not in SCORES_OF_NETWORKS:
+    if not score_named(settings.score).uses_networks:
         st.caption("This score does not look at networks: dropping one would change nothing.")
         return
     expander = st.expander(
