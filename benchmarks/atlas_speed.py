@@ -233,7 +233,7 @@ def stand_in(example: Workspace, target: Workspace) -> str:
     large = Decomposition(
         spatial_maps=maps,
         time_courses=d.time_courses,
-        stability_index=d.stability_index,
+        run_agreement=d.run_agreement,
         variance_alone=d.variance_alone,
         variance_left_out=d.variance_left_out,
         variance_explained=d.variance_explained,

@@ -67,7 +67,7 @@ def test_both_stages_equal_plain_solves(atlas, other_recording) -> None:
     scale = float(np.abs(courses).max())
     assert found.time_courses == pytest.approx(courses, abs=1e-4 * scale)  # float32 products
     assert found.spatial_maps == pytest.approx(maps, abs=1e-3)
-    assert np.isnan(found.stability_index).all()
+    assert np.isnan(found.run_agreement).all()
 
     x = x[usable][:, both]
     x = x - x.mean(axis=1, keepdims=True)

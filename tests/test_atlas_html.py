@@ -256,7 +256,7 @@ def test_trust_numbers_are_in_if_they_were_measured(made, monkeypatch) -> None:
     monkeypatch.setattr(assess, "assessment_ids", lambda *_: {"bootstrap": "x"})
     monkeypatch.setattr(assess, "open_assessment", lambda *_: found)
     shown = "".join(Page(atlas_page(made.workspace, made.atlas)).text)
-    assert "Iq over sessions drawn again" in shown
+    assert "Iq over sessions drawn again (ICASSO)" in shown
     assert shown.count("0.22") >= 2  # in the table and beside the network
     assert not re.search(r"\bnan\b", shown)
 

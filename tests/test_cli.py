@@ -254,7 +254,7 @@ def test_from_texts_to_an_export(program, model, texts, tmp_path) -> None:
     decompose = ("decompose", recording["id"], "-k", 4, "--runs", 1, "--fun", "logcosh")
     found = program.json(*decompose)
     assert len(found["networks"]) == 4
-    assert found["networks"][0]["stability"] is None  # one run says nothing of it
+    assert found["networks"][0]["run_agreement"] is None  # one run says nothing of it
     assert found["warning"] == ""
     assert f"Decomposition {found['id']}: 4 networks" in program(*decompose)
 

@@ -59,7 +59,7 @@ def matched(planted_maps, found_maps) -> np.ndarray:
 def test_planted_maps_come_back(sources, algorithm, fun) -> None:
     result = fit(sources.signals, algorithm=algorithm, fun=fun, n_runs=2)
     assert (matched(sources.maps, result.spatial_maps) > 0.95).all()
-    assert (result.stability_index > 0.9).all()
+    assert (result.run_agreement > 0.9).all()
     assert result.converged.all()
     assert result.layer_of_network.tolist() == [-1] * 5
 
@@ -135,8 +135,8 @@ def test_more_runs_do_not_change_the_first() -> None:
 def test_noise_is_not_stable_and_planted_networks_are(sources) -> None:
     with pytest.warns(NotConvergedWarning):
         noise = fit(noise_only(), n_components=10, n_runs=4, max_iter=50)
-    assert noise.stability_index.max() < 0.7
-    assert fit(sources.signals, n_runs=4).stability_index.min() > 0.9
+    assert noise.run_agreement.max() < 0.7
+    assert fit(sources.signals, n_runs=4).run_agreement.min() > 0.9
 
 
 def test_a_network_of_a_domain_needs_scaling_over_the_whole_recording() -> None:
@@ -413,7 +413,7 @@ def test_saved_and_loaded_it_is_the_same(found, tmp_path) -> None:
     found.save(folder, {"settings": found.settings})
     again = Decomposition.load(folder)
     assert again.id == "a-decomposition"
-    for name in ("spatial_maps", "time_courses", "stability_index", "variance_alone", "alive"):
+    for name in ("spatial_maps", "time_courses", "run_agreement", "variance_alone", "alive"):
         np.testing.assert_array_equal(getattr(again, name), getattr(found, name))
     assert again.layout == RAGGED
     assert again.settings == found.settings

@@ -40,7 +40,7 @@ def an_atlas(maps: np.ndarray, layout: UnitLayout = LAYOUT, id: str = "planted")
     rng = np.random.default_rng(1)
     courses = rng.normal(size=(n, 60)).astype(np.float32)
     decomposition = Decomposition(
-        spatial_maps=maps.copy(), time_courses=courses, stability_index=np.full(n, np.nan),
+        spatial_maps=maps.copy(), time_courses=courses, run_agreement=np.full(n, np.nan),
         variance_alone=np.ones(n), variance_left_out=np.ones(n), variance_explained=0.5,
         layer_of_network=np.full(n, -1), alive=np.ones(layout.n_units, dtype=bool),
         n_iter=np.ones(1, dtype=int), converged=np.ones(1, dtype=bool), layout=layout,

@@ -35,7 +35,7 @@ def table(n_networks: int = 6) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "network": np.arange(n_networks),
-            "stability": rng.uniform(0.5, 1, n_networks),
+            "run_agreement": rng.uniform(0.5, 1, n_networks),
             "variance_alone": rng.uniform(0, 0.1, n_networks),
             "variance_left_out": rng.uniform(0, 0.05, n_networks),
             "top_domain": ["<b>prose</b>"] * n_networks,
@@ -64,7 +64,7 @@ PICTURES = {
     "domains": lambda palette=READING_ROOM: networks.domain_bars(
         np.array([0.2, 0.8]), ["prose", "code"], palette=palette
     ),
-    "stability": lambda palette=READING_ROOM: networks.stability_scatter(
+    "run_agreement": lambda palette=READING_ROOM: networks.agreement_scatter(
         table(), selected=2, palette=palette
     ),
     "variance": lambda palette=READING_ROOM: networks.variance_bars(table(), palette=palette),
@@ -234,7 +234,7 @@ def test_text_of_others_is_escaped_everywhere() -> None:
     evil = "<img src=x onerror=alert(1)>"
     course = networks.time_course(np.ones(1), [evil], network=0, palette=PAPER)
     assert "<img" not in sent(course.figure)
-    assert "<b>prose" not in sent(PICTURES["stability"]().figure)
+    assert "<b>prose" not in sent(PICTURES["run_agreement"]().figure)
     bars = networks.domain_bars(np.array([1.0]), [evil], palette=PAPER)
     assert "<img" not in sent(bars.figure)
     strip = token_strip([evil], np.ones(1), limit=1.0, palette=PAPER)

@@ -68,7 +68,7 @@ def atlas_of(maps, courses=None, *, tokens=None, fingerprint="a model", alive=No
         Decomposition(
             spatial_maps=maps,
             time_courses=np.asarray(courses, dtype=np.float32),
-            stability_index=np.ones(k),
+            run_agreement=np.ones(k),
             variance_alone=np.full(k, 0.1),
             variance_left_out=np.full(k, 0.1),
             variance_explained=0.5,

@@ -39,7 +39,7 @@ def atlas_of(*, maps=None, courses=None) -> NetworkAtlas:
     decomposition = Decomposition(
         spatial_maps=np.asarray(maps, dtype=np.float32),
         time_courses=np.asarray(courses, dtype=np.float32),
-        stability_index=np.linspace(0.5, 0.9, k),
+        run_agreement=np.linspace(0.5, 0.9, k),
         variance_alone=np.linspace(0.1, 0.2, k),
         variance_left_out=np.linspace(0.01, 0.02, k),
         variance_explained=0.4,
@@ -224,7 +224,7 @@ def test_table_has_one_row_a_network(atlas) -> None:
     table = atlas.table()
     assert list(table.columns) == [
         "network",
-        "stability",
+        "run_agreement",
         "variance_alone",
         "variance_left_out",
         "top_domain",

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import ortho_group
 
-from fnprune_core.decomposition.stability import absolute_correlation, match_maps, stability_index
+from fnprune_core.decomposition.stability import absolute_correlation, match_maps, run_agreement
 from fnprune_core.errors import SettingsError
 
 
@@ -50,7 +50,7 @@ def test_fewer_maps_find_partners_and_more_do_not(maps) -> None:
 
 def test_maps_found_in_each_run_are_stable(maps, rng) -> None:
     runs = [maps[rng.permutation(6)] * rng.choice([-1, 1], 6)[:, None] for _ in range(4)]
-    assert (stability_index(runs, 2) > 0.9).all()
+    assert (run_agreement(runs, 2) > 0.9).all()
 
 
 def test_rotated_maps_are_not_stable_and_those_left_alone_are(maps) -> None:
@@ -58,7 +58,7 @@ def test_rotated_maps_are_not_stable_and_those_left_alone_are(maps) -> None:
     runs = [
         np.concatenate([maps[:2], ortho_group.rvs(4, random_state=i) @ maps[2:]]) for i in range(4)
     ]
-    index = stability_index(runs, 0)
+    index = run_agreement(runs, 0)
     assert (index[:2] > 0.9).all()
     assert index[2:].mean() < 0.65
 
@@ -66,7 +66,7 @@ def test_rotated_maps_are_not_stable_and_those_left_alone_are(maps) -> None:
 def test_a_map_that_one_run_alone_has_found_is_not_stable(maps, rng) -> None:
     """ICASSO counts a map's |r| with itself, so that a cluster of one has an Iq near 1."""
     runs = [np.concatenate([maps[:4], rng.laplace(size=(1, 500))]) for _ in range(3)]
-    index = stability_index(runs, 1)
+    index = run_agreement(runs, 1)
     assert (index[:4] > 0.9).all()
     assert index[4] < 0.1
 
@@ -75,7 +75,7 @@ def test_index_is_its_formula(maps, rng) -> None:
     runs = [maps[:3] + 0.7 * rng.standard_normal((3, 500)) for _ in range(3)]
     r = np.abs(np.corrcoef(np.concatenate(runs)))
     cluster = np.tile(np.arange(3), 3)
-    for k, index in enumerate(stability_index(runs, 1)):
+    for k, index in enumerate(run_agreement(runs, 1)):
         inside = cluster == k
         among = r[np.ix_(inside, inside)][~np.eye(3, dtype=bool)].mean()
         assert index == pytest.approx(among - r[np.ix_(inside, ~inside)].mean())
@@ -85,12 +85,12 @@ def test_index_is_in_the_order_of_the_chosen_run(maps) -> None:
     mixed = [np.concatenate([maps[:2], ortho_group.rvs(4, random_state=i) @ maps[2:]])
              for i in range(3)]  # fmt: skip
     turned = [mixed[0], mixed[1][::-1].copy(), mixed[2]]
-    np.testing.assert_allclose(stability_index(turned, 1)[::-1], stability_index(mixed, 1))
+    np.testing.assert_allclose(run_agreement(turned, 1)[::-1], run_agreement(mixed, 1))
 
 
 def test_one_run_says_nothing_of_stability(maps) -> None:
-    assert np.isnan(stability_index([maps], 0)).all()
+    assert np.isnan(run_agreement([maps], 0)).all()
 
 
 def test_one_network_in_several_runs(maps) -> None:
-    assert stability_index([maps[:1], -maps[:1]], 0) == pytest.approx([1.0])
+    assert run_agreement([maps[:1], -maps[:1]], 0) == pytest.approx([1.0])

@@ -270,20 +270,20 @@ def domain_bars(share: NDArray[np.floating], names: Sequence[str], *, palette: P
     )
 
 
-def stability_scatter(table: pd.DataFrame, *, selected: int | None, palette: Palette) -> Picture:
-    """Draw each network's stability against the variance it explains by itself.
+def agreement_scatter(table: pd.DataFrame, *, selected: int | None, palette: Palette) -> Picture:
+    """Draw how far runs agree on each network against the variance it explains by itself.
 
     Parameters
     ----------
     table : DataFrame
         As `NetworkAtlas.table()` makes it.
     """
-    stability, variance = table["stability"].to_numpy(), table["variance_alone"].to_numpy()
+    agreement, variance = table["run_agreement"].to_numpy(), table["variance_alone"].to_numpy()
     is_selected = (table["network"] == selected).to_numpy()
     figure = go.Figure(
         go.Scatter(
             x=variance.astype(np.float32) * 100,
-            y=stability.astype(np.float32),
+            y=agreement.astype(np.float32),
             mode="markers",
             customdata=table["network"].to_numpy(),
             text=[safe(str(domain)) for domain in table["top_domain"]],
@@ -295,7 +295,7 @@ def stability_scatter(table: pd.DataFrame, *, selected: int | None, palette: Pal
             selected={"marker": {"color": palette.accent}},
             unselected={"marker": {"opacity": 0.8}},
             hovertemplate=(
-                "network %{customdata}<br>stability %{y:.2f}, alone %{x:.2f} % of variance"
+                "network %{customdata}<br>agreement of runs %{y:.2f}, alone %{x:.2f} % of variance"
                 "<br>most in %{text}<extra></extra>"
             ),
         )
@@ -303,15 +303,15 @@ def stability_scatter(table: pd.DataFrame, *, selected: int | None, palette: Pal
     figure.add_hline(y=0.8, line={"color": palette.line, "dash": "dot", "width": 1})
     style(figure, palette, height=320)
     figure.update_xaxes(title_text="% of variance it explains alone", rangemode="tozero")
-    figure.update_yaxes(title_text="stability (Iq)", range=[min(0.0, stability.min()), 1.04])
-    steady = int((stability >= 0.8).sum())
+    figure.update_yaxes(title_text="agreement of runs", range=[min(0.0, agreement.min()), 1.04])
+    steady = int((agreement >= 0.8).sum())
     return Picture(
         figure=figure,
         alternative=(
-            f"{steady} of {len(table)} networks have a stability of 0.8 or more; alone they "
+            f"{steady} of {len(table)} networks agree between runs at 0.8 or more; alone they "
             f"explain between {variance.min():.2%} and {variance.max():.2%} of the variance."
         ),
-        table=table[["network", "stability", "variance_alone", "variance_left_out"]],
+        table=table[["network", "run_agreement", "variance_alone", "variance_left_out"]],
     )
 
 

@@ -30,9 +30,9 @@ COLUMNS: Mapping[str, tuple[str, str]] = {
     "units": ("Units beyond |z| {z:g}", "{:,.0f}"),
     "variance_alone": ("Alone explains", "{:.2%}"),
     "variance_left_out": ("Lost when left out", "{:.2%}"),
-    "stability": ("Stability (Iq of runs)", "{:.2f}"),
-    "iq_seeds": ("Iq over seeds", "{:.2f}"),
-    "iq_bootstrap": ("Iq over sessions drawn again", "{:.2f}"),
+    "run_agreement": ("Agreement of runs", "{:.2f}"),
+    "iq_seeds": ("Iq over seeds (ICASSO)", "{:.2f}"),
+    "iq_bootstrap": ("Iq over sessions drawn again (ICASSO)", "{:.2f}"),
     "reproducibility": ("Split-half |r|", "{:.2f}"),
 }
 
@@ -77,7 +77,7 @@ class NetworkFacts:
             "peak": _number(self.values.get("peak_layer")),
             "units": self.units,
             "variance": _number(self.values.get("variance_alone")),
-            "stability": _number(self.values.get("stability")),
+            "run_agreement": _number(self.values.get("run_agreement")),
             "searched": " ".join(
                 (str(self.number), self.name, self.domain, *self.tags, *texts)
             ).lower(),

@@ -55,7 +55,7 @@ def take_atlas(job: Job) -> None:
 
 
 def show_result() -> None:
-    """Draw stability and variance of the view's atlas."""
+    """Draw agreement of runs and variance of the view's atlas."""
     view = view_state.view()
     atlas = resources.atlas(view.atlas)
     found = atlas.decomposition
@@ -72,11 +72,11 @@ def show_result() -> None:
         )
         if len(found.converged):
             st.metric("Runs converged", f"{int(found.converged.sum())} of {len(found.converged)}")
-        if table["stability"].notna().any():
+        if table["run_agreement"].notna().any():
             st.metric(
-                "Median stability",
-                f"{table['stability'].median():.2f}",
-                help=glossary.tip("stability"),
+                "Median agreement of runs",
+                f"{table['run_agreement'].median():.2f}",
+                help=glossary.tip("run_agreement"),
             )
         st.metric(
             "Units in a network",
@@ -86,12 +86,13 @@ def show_result() -> None:
     colours = frame.palette()
     left, right = st.columns(2, gap="large")
     with left:
-        if table["stability"].notna().any():
+        if table["run_agreement"].notna().any():
             draw_picture(
-                networks.stability_scatter(table, selected=None, palette=colours), key="stability"
+                networks.agreement_scatter(table, selected=None, palette=colours),
+                key="agreement",
             )
         else:
-            st.info("One run has no stability: ask for several.", icon=":material/info:")
+            st.info("One run agrees with no other: ask for several.", icon=":material/info:")
     with right:
         draw_picture(networks.variance_bars(table, palette=colours), key="variance")
     draw_picture(

@@ -111,7 +111,7 @@ def ica_settings() -> GroupICA:
             key="ica-runs",
             width=130,
             persist_state="session",
-            help=f"From different random starts.  \n{glossary.tip('stability')}",
+            help=f"From different random starts.  \n{glossary.tip('run_agreement')}",
         )
     with st.expander("More settings", icon=":material/tune:"):
         fun = choice("Contrast", ["cube", "logcosh"], key="ica-fun")

@@ -51,7 +51,7 @@ def show_signature(atlas_id: str, *, on_open: Callable[[int], None]) -> None:
         name="Networks in the picture; each opens its page",
     )
     st.caption(
-        f"{len(networks)} of the {resources.atlas(atlas_id).n_networks} networks: stable "
-        f"(Iq {network_page.STABLE} or more), in one piece, and in turn the farthest from those "
-        "before. Turn it; press a name to open its network."
+        f"{len(networks)} of the {resources.atlas(atlas_id).n_networks} networks: on which runs "
+        f"agree ({network_page.STABLE} or more), in one piece, and in turn the farthest from "
+        "those before. Turn it; press a name to open its network."
     )

@@ -67,7 +67,7 @@ def _tile(
     name = resources.network_name(atlas_id, network)
     trust = [
         f"{sign} {row[column]:.2f}"
-        for column, sign in (("reproducibility", "r"), ("stability", "Iq"))
+        for column, sign in (("reproducibility", "r"), ("run_agreement", "runs"))
         if row.get(column, np.nan) == row.get(column, np.nan)
     ]
     facts = [f"L{row['peak_layer']}", *trust[:1], f"{row['variance_alone']:.1%}"]

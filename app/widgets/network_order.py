@@ -17,7 +17,7 @@ DECISIONS = (EITHER, KEPT, DROPPED)
 #: Columns of the table of networks that people sort by; others are called by their own name.
 LABELS = {
     "network": "number",
-    "stability": "stability (Iq)",
+    "run_agreement": "agreement of runs",
     "reproducibility": "split-half r",
     "again_bootstrap": "found again, bootstraps",
     "again_seeds": "found again, seeds",

@@ -349,7 +349,7 @@ class NetworkAtlas:
         return frequent.loc[order].head(n).reset_index(drop=True)
 
     def table(self) -> pd.DataFrame:
-        """Return one row a network: stability, variance, domain, peak layer, size."""
+        """Return one row a network: agreement of runs, variance, domain, peak layer, size."""
         share = self.domain_share()
         above = np.abs(self.maps) > DEFAULT_THRESHOLD
         per_layer = np.stack([part.mean(axis=1) for part in self.layout.split(above)], axis=1)
@@ -357,7 +357,7 @@ class NetworkAtlas:
         return pd.DataFrame(
             {
                 "network": np.arange(self.n_networks),
-                "stability": d.stability_index,
+                "run_agreement": d.run_agreement,
                 "variance_alone": d.variance_alone,
                 "variance_left_out": d.variance_left_out,
                 "top_domain": [self.domain_names[i] for i in share.argmax(axis=1)],

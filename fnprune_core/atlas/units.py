@@ -62,7 +62,7 @@ def as_network(atlas: NetworkAtlas, recording: Recording, unit: int) -> NetworkA
         atlas.decomposition,
         spatial_maps=alone,
         time_courses=recording.unit(unit)[None],
-        stability_index=nothing,
+        run_agreement=nothing,
         variance_alone=nothing.copy(),
         variance_left_out=nothing.copy(),
         layer_of_network=np.full(1, -1),

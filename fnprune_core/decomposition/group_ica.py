@@ -23,7 +23,7 @@ from fnprune_core.decomposition.ica import (
     whiten,
 )
 from fnprune_core.decomposition.reduction import group_pca, time_courses
-from fnprune_core.decomposition.stability import stability_index
+from fnprune_core.decomposition.stability import run_agreement
 from fnprune_core.errors import (
     CorruptArtifactError,
     NotConvergedWarning,
@@ -58,8 +58,8 @@ class Decomposition:
         positive; 0 elsewhere. Ordered by time-course energy, strongest first.
     time_courses : ndarray (K, n_tokens)
         Least-squares strength at every token, dummy tokens included; not z-scored.
-    stability_index : ndarray (K,)
-        Iq over the runs, after ICASSO; NaN with a single run.
+    run_agreement : ndarray (K,)
+        How alike the runs' maps of a network are (`stability.run_agreement`); NaN with one run.
     variance_alone, variance_left_out : ndarray (K,)
         Share of the signals' variance that a time course explains by itself, and that is lost
         when it alone is left out. They do not add up: time courses are correlated.
@@ -73,7 +73,7 @@ class Decomposition:
 
     spatial_maps: NDArray[np.float32]
     time_courses: NDArray[np.float32]
-    stability_index: NDArray[np.float64]
+    run_agreement: NDArray[np.float64]
     variance_alone: NDArray[np.float64]
     variance_left_out: NDArray[np.float64]
     variance_explained: float
@@ -107,7 +107,10 @@ class Decomposition:
             "settings": self.settings,
             "n_converged": int(self.converged.sum()),
         }
-        arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in _ARRAY_FIELDS}
+        arrays = {
+            _FILE_NAMES.get(name, name): np.ascontiguousarray(getattr(self, name))
+            for name in _ARRAY_FIELDS
+        }
         with new_folder(target) as folder:
             save_file(arrays, folder / _ARRAYS)
             write_json(folder / MANIFEST, manifest_of("decompositions", inputs, facts))
@@ -118,7 +121,7 @@ class Decomposition:
         manifest = read_manifest(folder)
         try:
             arrays = load_file(folder / _ARRAYS)
-            fields = {name: arrays[name] for name in _ARRAY_FIELDS}
+            fields = {name: arrays[_FILE_NAMES.get(name, name)] for name in _ARRAY_FIELDS}
         except (OSError, KeyError, ValueError, SafetensorError) as error:
             raise CorruptArtifactError(
                 f"{folder / _ARRAYS} is missing or damaged.", hint="Decompose again."
@@ -134,10 +137,12 @@ class Decomposition:
         )
 
 
+#: What some fields are called in the file: as when the first decompositions were made.
+_FILE_NAMES = {"run_agreement": "stability_index"}
 _ARRAY_FIELDS = (
     "spatial_maps",
     "time_courses",
-    "stability_index",
+    "run_agreement",
     "variance_alone",
     "variance_left_out",
     "layer_of_network",
@@ -173,7 +178,8 @@ class GroupICA(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
 
     Session PCA keeps singular values, group PCA is incremental (MIGP, Smith et al. 2014) so
     that memory does not grow with the number of sessions, and ICA is spatial (Calhoun et al.
-    2001). The result is the converged run of highest contrast; the others measure stability.
+    2001). The result is the converged run of highest contrast; the others measure how far runs
+    agree.
 
     Parameters
     ----------
@@ -296,7 +302,7 @@ class GroupICA(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         self.result_ = Decomposition(
             spatial_maps=_full_maps(maps, blocks, sessions.layout.n_units)[order],
             time_courses=courses.strengths[order],
-            stability_index=iq[order],
+            run_agreement=iq[order],
             variance_alone=courses.variance_alone[order],
             variance_left_out=courses.variance_left_out[order],
             variance_explained=courses.variance_explained,
@@ -388,7 +394,7 @@ class GroupICA(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
                 converged[run] &= runs[-1].converged
             best = max(range(self.n_runs), key=lambda i: (runs[i].converged, runs[i].contrast))
             found = [run.sources.cpu().numpy() for run in runs]
-            indices.append(stability_index(found, best))
+            indices.append(run_agreement(found, best))
             maps.append(as_z_maps(found[best]))
         progress(ProgressEvent(stage="ica", done=total, total=total, unit="runs"))
         if not converged.all():

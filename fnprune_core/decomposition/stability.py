@@ -1,4 +1,4 @@
-"""How far networks can be trusted: functions of arrays of maps, nothing else."""
+"""How alike maps are: correlation, pairing, and the agreement of several runs."""
 
 from collections.abc import Sequence
 
@@ -39,13 +39,14 @@ def match_maps(
     return columns.astype(np.int64), similarity[rows, columns]
 
 
-def stability_index(runs: Sequence[NDArray[np.floating]], chosen: int) -> NDArray[np.float64]:
-    """Return the stability index Iq of each map of one run, after ICASSO (Himberg et al. 2004).
+def run_agreement(runs: Sequence[NDArray[np.floating]], chosen: int) -> NDArray[np.float64]:
+    """Return how well the other runs find each map of one run again.
 
-    A cluster holds one map of each run: the one that the Hungarian method pairs with the map of
-    the chosen run. Iq is the cluster's mean |r| among its maps minus its mean |r| to all others.
-    ICASSO clusters freely and counts each map's |r| of 1 to itself; then a map that only one run
-    has found is a cluster of its own and looks perfectly stable.
+    The mean |r| of a map's partners among one another minus their mean |r| to all other maps, as
+    in the index Iq of ICASSO (Himberg et al. 2004), but partners are the maps that the Hungarian
+    method pairs, one of each run, and |r| to itself is left out. ICASSO clusters freely; then a
+    map that only one run has found is a cluster of its own and looks perfectly stable. Its Iq is
+    in `reliability`.
 
     Parameters
     ----------

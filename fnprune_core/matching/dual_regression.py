@@ -71,8 +71,8 @@ def dual_regression(
     -------
     Decomposition
         The time courses and shares of variance are those of stage 1 in both cases. There were no
-        ICA runs: stability is NaN, and ``n_iter`` and ``converged`` are empty. Its settings say
-        ``applied_from``, ``maps``, and how many units vary in one recording only.
+        ICA runs: their agreement is NaN, and ``n_iter`` and ``converged`` are empty. Its
+        settings say ``applied_from``, ``maps``, and how many units vary in one recording only.
 
     Raises
     ------
@@ -130,7 +130,7 @@ def _result(
     return Decomposition(
         spatial_maps=np.ascontiguousarray(shown, dtype=np.float32),
         time_courses=courses.strengths,
-        stability_index=np.full(template.n_networks, np.nan),
+        run_agreement=np.full(template.n_networks, np.nan),
         variance_alone=courses.variance_alone,
         variance_left_out=courses.variance_left_out,
         variance_explained=courses.variance_explained,

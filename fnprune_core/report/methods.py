@@ -117,7 +117,7 @@ def _found(m: Material, scaled: str) -> str:
         f"{_ALGORITHM.get(s['algorithm'], s['algorithm'])} with {_CONTRAST.get(s['fun'], s['fun'])}"
         f" as contrast, tolerance {s['tol']:g}, at most {s['max_iter']} iterations, seed "
         f"{s['seed']}. Of {n_runs} runs from random starts {n_converged} converged, and the one "
-        "of highest contrast is shown; the others measure stability {himberg2004}."
+        "of highest contrast is shown; how far the others agree is measured by pairs of maps."
     )
 
 

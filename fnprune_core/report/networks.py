@@ -45,7 +45,7 @@ def _networks(m: Material) -> Iterator[Block]:
             f"units_above_{m.z:g}": Column(title="Units"),
             "variance_alone": Column(title="Variance alone", form="{:.2%}"),
             "variance_left_out": Column(title="left out", form="{:.2%}"),
-            "stability": Column(title="Iq", form="{:.2f}"),
+            "run_agreement": Column(title="Agreement of runs", form="{:.2f}"),
         },
     )
     if m.n_detailed:

@@ -8,7 +8,7 @@ from app.widgets.network_order import Filter, arrange, neighbour, statistics
 TABLE = pd.DataFrame(
     {
         "network": [0, 1, 2, 3],
-        "stability": [0.9, 0.5, float("nan"), 0.7],
+        "run_agreement": [0.9, 0.5, float("nan"), 0.7],
         "reproducibility": [float("nan")] * 4,
         "top_domain": ["law", "code", "law", "prose"],
         "peak_layer": [3, 1, 1, 2],
@@ -32,8 +32,8 @@ def shown(order: str = "network", **wanted) -> list[int]:
     [
         ("network", [0, 1, 2, 3]),
         ("-network", [3, 2, 1, 0]),
-        ("-stability", [0, 3, 1, 2]),  # what has no value comes last either way
-        ("stability", [1, 3, 0, 2]),
+        ("-run_agreement", [0, 3, 1, 2]),  # what has no value comes last either way
+        ("run_agreement", [1, 3, 0, 2]),
         ("peak_layer", [1, 2, 3, 0]),  # ties by number
         ("no such column", [0, 1, 2, 3]),
     ],
@@ -52,7 +52,7 @@ def test_order(order, expected) -> None:
         ({"tags": ("punctuation",), "domains": ("code",)}, []),
         ({"decision": "kept"}, [0, 2]),
         ({"decision": "to be pruned"}, [1, 3]),
-        ({"column": "stability", "low": 0.6, "high": 0.8}, [3]),
+        ({"column": "run_agreement", "low": 0.6, "high": 0.8}, [3]),
     ],
 )
 def test_filter(wanted, expected) -> None:
@@ -60,7 +60,7 @@ def test_filter(wanted, expected) -> None:
 
 
 def test_a_statistic_without_any_value_is_not_offered() -> None:
-    assert statistics(TABLE) == ["network", "stability", "peak_layer"]
+    assert statistics(TABLE) == ["network", "run_agreement", "peak_layer"]
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ KNOWN = Known(
     table=pd.DataFrame(
         {
             "network": range(5),
-            "stability": [0.9, 0.8, np.nan, 0.2, 0.6],
+            "run_agreement": [0.9, 0.8, np.nan, 0.2, 0.6],
             "reproducibility": [np.nan] * 5,
             "variance_alone": [0.1, 0.5, 0.3, np.nan, 0.3],
         }
@@ -43,7 +43,7 @@ def effect(name, dropped=(), **terms) -> Effect:
         ("all", {}, {1, 2}, set()),
         ("none", {}, {1}, {0, 1, 2, 3, 4}),
         ("invert", {}, {0, 4}, {1, 2, 3}),
-        ("trust", {"statistic": "stability", "least": 0.6}, {0}, {0, 3}),
+        ("trust", {"statistic": "run_agreement", "least": 0.6}, {0}, {0, 3}),
         ("trust", {"statistic": "reproducibility", "least": 1.0}, {0}, {0}),
         ("trust", {"statistic": "nothing", "least": 1.0}, {0}, {0}),
         ("keep-domains", {"domains": ("fr", "py")}, {0, 1, 2, 3}, {2, 3}),

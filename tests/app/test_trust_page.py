@@ -62,14 +62,14 @@ def test_too_few_documents_leave_out_halves_alone(example, open_page, monkeypatc
 @pytest.mark.parametrize(
     ("columns", "name", "low"),
     [
-        ({"stability": [0.9, 0.2]}, "stability (Iq of runs)", [1]),
+        ({"run_agreement": [0.9, 0.2]}, "agreement of runs", [1]),
         ({"again_seeds": [0.2, 0.9]}, "Iq × share of seeds", [0]),
         ({"again_bootstrap": [0.1, 0.9], "again_seeds": [1, 1]}, "Iq × share of bootstraps", [0]),
         ({"reproducibility": [0.1, 0.9], "again_bootstrap": [1, 1]}, "split-half r", [0]),
     ],
 )
 def test_rules_read_the_most_telling_number_there_is(columns, name, low) -> None:
-    table = pd.DataFrame({"stability": [1.0, 1.0], **columns})
+    table = pd.DataFrame({"run_agreement": [1.0, 1.0], **columns})
     found, values = rules.trust_of(table)
     assert found == name
     assert list(values.index[values < 0.6]) == low

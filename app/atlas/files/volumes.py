@@ -212,7 +212,7 @@ def take_tables(atlas: NetworkAtlas, network: int, z: float) -> None:
     said, names = resources.annotations(atlas.id), names_of(atlas)
     offers = {
         "networks": (
-            f"All {atlas.n_networks} networks: names, notes, stability, variance, domains",
+            f"All {atlas.n_networks} networks: names, notes, agreement of runs, variance, domains",
             lambda: networks_table(atlas, names, said, z=z).to_csv(index=False),
         ),
         "members": (

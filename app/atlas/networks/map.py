@@ -80,12 +80,12 @@ def show_facts(atlas: NetworkAtlas, network: int, z: float, pole: int) -> None:
             f"{reproducibility:.2f}",
             help=f"{glossary.tip('reproducibility')}  \nThe Trust page has more.",
         )
-    elif row["stability"] == row["stability"]:
+    elif row["run_agreement"] == row["run_agreement"]:
         st.metric(
-            "Stability (Iq)",
-            f"{row['stability']:.2f}",
-            help=f"{glossary.tip('stability')}  \nSeeds alone say little: the Trust page measures "
-            "the halves of the documents.",
+            "Agreement of runs",
+            f"{row['run_agreement']:.2f}",
+            help=f"{glossary.tip('run_agreement')}  \nSeeds alone say little: the Trust page "
+            "measures the halves of the documents.",
         )
     st.metric("Alone explains", f"{row['variance_alone']:.2%}", help=glossary.tip("variance"))
     st.metric("Peak layer", f"{row['peak_layer']}", help=glossary.tip("slice"))

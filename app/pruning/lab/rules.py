@@ -18,7 +18,7 @@ TRUST = {
     "reproducibility": "split-half r",
     "again_bootstrap": "Iq × share of bootstraps",
     "again_seeds": "Iq × share of seeds",
-    "stability": "stability (Iq of runs)",
+    "run_agreement": "agreement of runs",
 }
 #: What the decoding calls networks that serve the model's working rather than its texts.
 SERVING = ("position", "attention sink")
@@ -26,7 +26,7 @@ SERVING = ("position", "attention sink")
 
 def trust_of(table: pd.DataFrame) -> tuple[str, pd.Series]:
     """Return what is known of how far networks can be trusted: its name, and one value each."""
-    column = next(iter(trust_columns(table)), "stability")
+    column = next(iter(trust_columns(table)), "run_agreement")
     return TRUST[column], table[column]
 
 
@@ -88,7 +88,7 @@ class Terms:
         How many networks stay.
     """
 
-    statistic: str = "stability"
+    statistic: str = "run_agreement"
     least: float = 0.6
     domains: tuple[str, ...] = ()
     share: float = 0.5

@@ -158,13 +158,14 @@ def titles_of(tokens: pd.DataFrame) -> list[str]:
 def signature(id: str, n: int = 6) -> list[int]:
     """Return a handful of networks that show an atlas at a glance: stable, compact, far apart.
 
-    Those with Iq of 0.9 or more (all, where it is not known) of which at least half of the
-    surface is one piece; the one of most variance first, then in turn the farthest from those.
+    Those on which runs agree at 0.9 or more (all, where it is not known) of which at least half
+    of the surface is one piece; the one of most variance first, then in turn the farthest from
+    those.
     """
     opened, table = resources.atlas(id), resources.network_table(id)
-    iq = table["stability"].to_numpy()
+    agreement = table["run_agreement"].to_numpy()
     order = np.argsort(-table["variance_alone"].to_numpy(), kind="stable")
-    order = order[(iq[order] >= STABLE) | np.isnan(iq[order])]
+    order = order[(agreement[order] >= STABLE) | np.isnan(agreement[order])]
     placed = resources.cortex(id)
     if placed is None:
         return []
