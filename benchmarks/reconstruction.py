@@ -17,7 +17,7 @@ from result_files import circumstances
 
 from fnprune_core.evaluation.perplexity import perplexity
 from fnprune_core.models.loading import load_model
-from fnprune_core.plans.files import open_plan, open_refits
+from fnprune_core.plans.files import stored_plan
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning import planner
 from fnprune_core.pruning.reconstruction import Training, reconstruct
@@ -61,7 +61,8 @@ def main() -> None:
     [plan_id] = planner.plans(
         workspace, model, recording_id=recording_id, decomposition_id=None, settings=[settings]
     )
-    made, start = open_plan(workspace, plan_id), open_refits(workspace, plan_id)
+    stored = stored_plan(workspace, plan_id)
+    made, start = stored.plan, stored.refits()
     windows = recording.open_recording(workspace, recording_id).windows
     text = packed(model, articles(data / "wiki.train.head1M.raw"), window=_WINDOW)
     chosen = np.linspace(0, text.n_windows, _N_EVALUATION, endpoint=False).astype(np.int64)

@@ -24,7 +24,7 @@ from fnprune_core.evaluation.perplexity import perplexity
 from fnprune_core.evaluation.results import Perplexity, Protocol, paired_difference
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans.allocation import WEIGHTED
-from fnprune_core.plans.files import open_plan, open_refits
+from fnprune_core.plans.files import stored_plan
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning.slicing import prune
 from fnprune_core.storage import (
@@ -32,7 +32,6 @@ from fnprune_core.storage import (
     canonical_json,
     package_versions,
     read_json,
-    read_manifest,
     write_json,
 )
 from fnprune_core.texts.windows import Windows
@@ -179,7 +178,7 @@ class Measurer:
     def _key(self, windows: Windows, plan_id: str | None) -> dict[str, Any]:
         cut = "dense"
         if plan_id is not None:
-            cut = read_manifest(self.workspace.existing("plans", plan_id))["cut_key"]
+            cut = stored_plan(self.workspace, plan_id).cut_key
         return {
             "cut": cut,
             "fingerprint": self.language_model.fingerprint,
@@ -191,8 +190,9 @@ class Measurer:
     def _model(self, plan_id: str | None) -> PreTrainedModel:
         if plan_id is None:
             return self.language_model.model
-        made = open_plan(self.workspace, plan_id)
-        refits = open_refits(self.workspace, plan_id)
+        stored = stored_plan(self.workspace, plan_id)
+        made = stored.plan
+        refits = stored.refits()
         return prune(self.language_model, made, refits=refits)
 
 

@@ -26,7 +26,7 @@ from result_files import ResultFiles, circumstances, note, row_named
 from scipy.stats import binomtest
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from fnprune_core.plans.files import open_plan, open_refits
+from fnprune_core.plans.files import open_plan, stored_plan
 from fnprune_core.pruning.slicing import prune
 from fnprune_core.storage import canonical_json, read_manifest
 
@@ -238,7 +238,7 @@ def _cut(study: quality.Study, plan_id: str | None) -> str:
 def _model(study: quality.Study, plan_id: str | None) -> PreTrainedModel:
     if plan_id is None:
         return study.language_model.model
-    refits = open_refits(study.workspace, plan_id)
+    refits = stored_plan(study.workspace, plan_id).refits()
     return prune(study.language_model, open_plan(study.workspace, plan_id), refits=refits)
 
 

@@ -129,7 +129,7 @@ def test_the_best_plan_is_of_the_same_size_and_loses_what_is_said(
         llama.model,
         WINDOWS,
         context=lambda: silencing.silenced(
-            llama, made.removed, refits=files.open_refits(workspace, plan)
+            llama, made.removed, refits=files.stored_plan(workspace, plan).refits()
         ),
     )
     np.testing.assert_array_equal(again.window_nll, found.best.window_nll)

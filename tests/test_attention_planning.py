@@ -270,7 +270,7 @@ def planned(workspace, record_windows):
     def make(language_model, settings):
         recording = record_windows(language_model)
         id = plan(workspace, language_model, recording_id=recording.id, settings=settings)
-        return id, files.open_plan(workspace, id), files.open_refits(workspace, id)
+        return id, files.open_plan(workspace, id), files.stored_plan(workspace, id).refits()
 
     return make
 
@@ -330,7 +330,7 @@ def test_a_plan_comes_back_from_its_files(llama, planned, workspace, tmp_path, n
         if not is_whole:
             (folder / "refits.safetensors").unlink()
         taken = importing.import_plan(workspace, llama, folder)
-        found = files.open_refits(workspace, taken)
+        found = files.stored_plan(workspace, taken).refits()
         for a, b in zip(refits, found, strict=True):
             np.testing.assert_array_equal(a.attention.removed, b.attention.removed)
             for x, y in ((a.attention.columns, b.attention.columns),

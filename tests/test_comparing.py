@@ -131,7 +131,7 @@ def test_many_at_once_each_see_their_own_plan_and_the_model_stays_whole(lab) -> 
     """Two browsers prune on one loaded model: hammered from eight threads at once."""
     model, ids = lab.model, tiny.random_ids(n_windows=1)
     made = [files.open_plan(lab.workspace, plan) for plan in lab.plans]
-    refits = [files.open_refits(lab.workspace, plan) for plan in lab.plans]
+    refits = [files.stored_plan(lab.workspace, plan).refits() for plan in lab.plans]
     weights = {name: value.clone() for name, value in model.model.state_dict().items()}
 
     def logits(i: int) -> torch.Tensor:
@@ -183,7 +183,7 @@ def perplexity_of(lab, plan) -> Perplexity:
     if plan is None:
         return perplexity(lab.model.model, lab.windows)
     removed = files.open_plan(lab.workspace, plan).removed
-    refits = files.open_refits(lab.workspace, plan)
+    refits = files.stored_plan(lab.workspace, plan).refits()
     return perplexity(
         lab.model.model, lab.windows, context=lambda: silenced(lab.model, removed, refits=refits)
     )
@@ -192,15 +192,15 @@ def perplexity_of(lab, plan) -> Perplexity:
 def test_a_plan_that_is_not_finite_is_a_row_that_says_so_and_the_others_go_on(
     lab, monkeypatch
 ) -> None:
-    read = files.open_refits
+    read = files.StoredPlan.refits
 
-    def refits(workspace, plan_id):
-        found = read(workspace, plan_id)
-        if plan_id == lab.plans[0]:
+    def refits(stored):
+        found = read(stored)
+        if stored.id == lab.plans[0]:
             found[1].columns.fill_(torch.inf)
         return found
 
-    monkeypatch.setattr(comparing, "open_refits", refits)
+    monkeypatch.setattr(files.StoredPlan, "refits", refits)
     told = {}
     ids = lab.compare(
         {"dense": None, "broken": lab.plans[0], "whole": lab.plans[1]},
@@ -226,16 +226,16 @@ def test_what_compensates_is_held_for_one_plan_at_a_time(lab, monkeypatch) -> No
     """The refits of all plans of a comparison were once in memory together."""
     alive: list[weakref.ref] = []
     most = 0
-    read = files.open_refits
+    read = files.StoredPlan.refits
 
-    def refits(workspace, plan_id):
+    def refits(stored):
         nonlocal most
-        found = read(workspace, plan_id)
+        found = read(stored)
         most = max(most, sum(each() is not None for each in alive))
         alive.append(weakref.ref(found[1].columns))
         return found
 
-    monkeypatch.setattr(comparing, "open_refits", refits)
+    monkeypatch.setattr(files.StoredPlan, "refits", refits)
     lab.compare(dict(zip("abcd", lab.plans, strict=True)))
     assert len(alive) == 4 * 4  # for each plan, once a batch
     assert most <= 1

@@ -51,7 +51,7 @@ def test_both_texts_and_what_each_model_makes_of_them(study) -> None:
     found = open_generation(study.workspace, id)
     cut = files.open_plan(study.workspace, plan)
     condition = partial(
-        silenced, study.model, cut.removed, refits=files.open_refits(study.workspace, plan)
+        silenced, study.model, cut.removed, refits=files.stored_plan(study.workspace, plan).refits()
     )
     for whose, each in ((DENSE, None), (PRUNED, condition)):
         stream = generate_stream(study.model, found.prompt_ids, sampling=SHORT, condition=each)

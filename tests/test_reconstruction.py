@@ -141,10 +141,10 @@ def test_training_stops_on_request_and_refuses_a_loss_that_is_not_finite(llama):
 def test_a_plan_is_made_with_it_and_found_again(workspace, recording, llama):
     settings = PlanSettings(score="flap", ratio=0.4, compensation="reconstruct", sink_units=0)
     [id] = planner.plans(workspace, llama, recording_id=recording.id, settings=[settings])
-    refits = files.open_refits(workspace, id)
+    refits = files.stored_plan(workspace, id).refits()
     assert all(len(refit.feeding) == 2 for refit in refits)
     taken = importing.import_plan(workspace, llama, workspace.folder("plans", id))
-    again = files.open_refits(workspace, taken)
+    again = files.stored_plan(workspace, taken).refits()
     assert torch.equal(again[0].feeding[1], refits[0].feeding[1])
 
 

@@ -46,7 +46,7 @@ def test_the_loss_of_a_mix_is_that_of_the_pruned_model_and_the_least_is_best(
     assert [len(each.mixes) for each in told] == [1, 2, 3]
     for mix in found.mixes:
         plan = files.open_plan(workspace, mix.plan_id)
-        pruned = prune(llama, plan, refits=files.open_refits(workspace, mix.plan_id))
+        pruned = prune(llama, plan, refits=files.stored_plan(workspace, mix.plan_id).refits())
         *_, plain = perplexity_stream(pruned, WINDOWS)
         np.testing.assert_allclose(mix.result.window_nll, plain.window_nll, rtol=1e-4)
     losses = [mix.result.mean_nll for mix in found.mixes]

@@ -32,7 +32,7 @@ from fnprune_core.evaluation.results import Perplexity, open_evaluation
 from fnprune_core.export import from_workspace
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import silenced
-from fnprune_core.plans.files import open_plan, open_refits
+from fnprune_core.plans.files import open_plan, stored_plan
 from fnprune_core.plans.plan import PlanSettings, PruningPlan
 from fnprune_core.progress import Cancelled, CancelToken
 from fnprune_core.pruning import importing, planner
@@ -348,7 +348,7 @@ def test_a_comparison_measures_what_is_silenced(study) -> None:
     )
     for label, id in plans.items():
         made = open_plan(study.workspace, id)
-        refits = open_refits(study.workspace, id)
+        refits = stored_plan(study.workspace, id).refits()
         expected = perplexity(
             study.model.model,
             study.windows,
@@ -521,7 +521,7 @@ def test_damaged_refits_are_told(study) -> None:
     path = study.workspace.existing("plans", id) / "refits.safetensors"
     path.write_bytes(b"\0" * 100)
     with pytest.raises(CorruptArtifactError, match=r"refits\.safetensors is missing or damaged"):
-        open_refits(study.workspace, id)
+        stored_plan(study.workspace, id).refits()
 
 
 # Export
@@ -538,7 +538,7 @@ def test_an_export_loads_with_transformers_and_carries_its_figures(study, tmp_pa
     ids = tiny.random_ids()
     made = open_plan(study.workspace, plan)
     with torch.inference_mode():
-        refits = open_refits(study.workspace, plan)
+        refits = stored_plan(study.workspace, plan).refits()
         with silenced(study.model, made.removed, refits=refits):
             expected = study.model.model(ids).logits
         actual = AutoModelForCausalLM.from_pretrained(folder)(ids).logits

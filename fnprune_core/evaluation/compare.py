@@ -14,14 +14,12 @@ from fnprune_core.evaluation.perplexity import perplexity_stream, protocol_of
 from fnprune_core.evaluation.results import RESULT_FILE, Perplexity
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import silenced
-from fnprune_core.plans.files import open_plan, open_refits
-from fnprune_core.plans.plan import PruningPlan
+from fnprune_core.plans.files import StoredPlan, stored_plan
 from fnprune_core.progress import NEVER, CancelToken
 from fnprune_core.recording.recording import Recording, open_recording
 from fnprune_core.storage import (
     Workspace,
     artifact_id,
-    read_manifest,
     storage_errors,
     write_json,
 )
@@ -92,12 +90,9 @@ class _OverlapChecks:
 
 
 @contextmanager
-def _silenced_by(
-    workspace: Workspace, language_model: LanguageModel, plan_id: str, made: PruningPlan
-) -> Iterator[None]:
+def _silenced_by(language_model: LanguageModel, stored: StoredPlan) -> Iterator[None]:
     """Silence a plan's units for one pass; what compensates for them is in memory no longer."""
-    refits = open_refits(workspace, plan_id)
-    with silenced(language_model, made.removed, refits=refits):
+    with silenced(language_model, stored.plan.removed, refits=stored.refits()):
         yield
 
 
@@ -118,11 +113,11 @@ def _condition(
         silenced, language_model, [np.empty(0, dtype=np.int64)] * language_model.layout.n_layers
     )
     if plan_id is not None:
-        made = open_plan(workspace, plan_id)
-        language_model.check_fingerprint(made.fingerprint, "plan")
-        facts["is_overlap_checked"] = overlaps.check(made.recording_id)
-        inputs["cut_key"] = read_manifest(workspace.existing("plans", plan_id))["cut_key"]
-        context = partial(_silenced_by, workspace, language_model, plan_id, made)
+        stored = stored_plan(workspace, plan_id)
+        language_model.check_fingerprint(stored.plan.fingerprint, "plan")
+        facts["is_overlap_checked"] = overlaps.check(stored.plan.recording_id)
+        inputs["cut_key"] = stored.cut_key
+        context = partial(_silenced_by, language_model, stored)
     return _Condition(
         id=artifact_id("evaluations", inputs), inputs=inputs, facts=facts, context=context
     )
@@ -323,10 +318,14 @@ def evaluate(
 
 def evaluations_of(workspace: Workspace, plan_id: str) -> dict[str, str]:
     """Return the evaluations of a plan and of the dense model on the same texts, by label."""
-    key = read_manifest(workspace.existing("plans", plan_id))["cut_key"]
+    return evaluations_of_cut(workspace, stored_plan(workspace, plan_id).cut_key)
+
+
+def evaluations_of_cut(workspace: Workspace, cut_key: str) -> dict[str, str]:
+    """Return the evaluations of a cut and of the dense model on the same texts, by label."""
     found: dict[str, str] = {}
     entries = [e for e in workspace.entries("evaluations") if not e.manifest.get("failure")]
-    pruned = [e for e in entries if e.manifest["inputs"]["cut_key"] == key]
+    pruned = [e for e in entries if e.manifest["inputs"]["cut_key"] == cut_key]
     for entry in pruned:
         same = {k: v for k, v in entry.manifest["inputs"].items() if k != "cut_key"}
         dtype = same["dtype"].removeprefix("torch.")

@@ -26,7 +26,7 @@ from fnprune_core.evaluation.generation import (
 from fnprune_core.evaluation.results import DENSE
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import silenced
-from fnprune_core.plans.files import open_plan, open_refits
+from fnprune_core.plans.files import stored_plan
 from fnprune_core.progress import NEVER, CancelToken
 from fnprune_core.storage import (
     MANIFEST,
@@ -167,28 +167,27 @@ def generate(
     FingerprintMismatchError
         If the plan is for another model.
     """
-    made = open_plan(workspace, plan_id)
-    language_model.check_fingerprint(made.fingerprint, "plan")
+    stored = stored_plan(workspace, plan_id)
+    language_model.check_fingerprint(stored.plan.fingerprint, "plan")
     sampling = canonical_sampling(sampling)
-    folder = workspace.existing("plans", plan_id)
     inputs = {
         "fingerprint": language_model.fingerprint,
         "dtype": str(language_model.dtype),
         "device": language_model.device.type,
         "prompt": asdict(printable(prompt)),
         "sampling": asdict(sampling),
-        "cut_key": read_manifest(folder)["cut_key"],
+        "cut_key": stored.cut_key,
     }
     id = artifact_id("generations", inputs)
     if workspace.has("generations", id):
         return id
-    pruned = partial(silenced, language_model, made.removed, refits=open_refits(workspace, plan_id))
+    pruned = partial(silenced, language_model, stored.plan.removed, refits=stored.refits())
     written = side_by_side(
         language_model, prompt, pruned, sampling=sampling,
         known=_dense_text(workspace, inputs), on_token=on_token, cancel=cancel,
     )  # fmt: skip
-    result = replace(written, plan_id=folder.name)
-    facts = {"plan_id": folder.name, "model_name": language_model.name}
+    result = replace(written, plan_id=stored.id)
+    facts = {"plan_id": stored.id, "model_name": language_model.name}
     with new_folder(workspace.folder("generations", id)) as target:
         result.save(target)
         write_json(target / MANIFEST, manifest_of("generations", inputs, facts))

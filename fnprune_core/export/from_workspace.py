@@ -5,17 +5,17 @@ from pathlib import Path
 
 import torch
 
-from fnprune_core.evaluation.compare import evaluations_of
+from fnprune_core.evaluation.compare import evaluations_of_cut
 from fnprune_core.evaluation.results import open_evaluation
 from fnprune_core.export.export import bytes_of, export_model
 from fnprune_core.export.forms import form_named
 from fnprune_core.export.gguf import why_no_gguf
 from fnprune_core.export.model_card import CardFacts, Figure
-from fnprune_core.export.speed import open_speed, speeds_of
+from fnprune_core.export.speed import open_speed, speeds_of_cut
 from fnprune_core.models.attention import plain_heads_refusal
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans.decision_log import decisions_of
-from fnprune_core.plans.files import REFITS_FILE, open_plan, open_refits
+from fnprune_core.plans.files import StoredPlan, stored_plan
 from fnprune_core.plans.plan import PruningPlan
 from fnprune_core.progress import Progress, ignore
 from fnprune_core.pruning.compensation import uses_bias
@@ -42,15 +42,15 @@ def export(
     weights : str
         How the form gguf stores weights.
     """
-    made = open_plan(workspace, plan_id)
-    language_model.check_fingerprint(made.fingerprint, "plan")
+    stored = stored_plan(workspace, plan_id)
+    language_model.check_fingerprint(stored.plan.fingerprint, "plan")
     return export_model(
         language_model,
-        made,
+        stored.plan,
         target,
         form=form,
-        refits=open_refits(workspace, plan_id),
-        facts=_facts(workspace, workspace.existing("plans", plan_id).name, weights),
+        refits=stored.refits(),
+        facts=_facts(workspace, stored, weights),
         progress=progress,
     )
 
@@ -64,10 +64,9 @@ def export_bytes(
     weights: str = "F16",
 ) -> int:
     """Return about what an export takes on disk, its compensation beside the weights included."""
-    beside = (workspace.existing("plans", plan_id) / REFITS_FILE).stat().st_size
-    held = beside * language_model.dtype.itemsize // torch.float32.itemsize
-    made = open_plan(workspace, plan_id)
-    return bytes_of(language_model, made, form=form, weights=weights) + held
+    stored = stored_plan(workspace, plan_id)
+    beside = stored.refit_bytes * language_model.dtype.itemsize // torch.float32.itemsize
+    return bytes_of(language_model, stored.plan, form=form, weights=weights) + beside
 
 
 def why_no_form(language_model: LanguageModel, made: PruningPlan, form: str) -> str:
@@ -103,9 +102,9 @@ def why_no_form(language_model: LanguageModel, made: PruningPlan, form: str) -> 
     return why_no_gguf(language_model)
 
 
-def _facts(workspace: Workspace, plan_id: str, weights: str) -> CardFacts:
+def _facts(workspace: Workspace, stored: StoredPlan, weights: str) -> CardFacts:
     figures = []
-    for label, id in evaluations_of(workspace, plan_id).items():
+    for label, id in evaluations_of_cut(workspace, stored.cut_key).items():
         result = open_evaluation(workspace, id)
         figures.append(
             Figure(
@@ -115,9 +114,9 @@ def _facts(workspace: Workspace, plan_id: str, weights: str) -> CardFacts:
                 protocol=asdict(result.protocol),
             )
         )
-    newest = next(iter(speeds_of(workspace, plan_id)), None)
+    newest = next(iter(speeds_of_cut(workspace, stored.cut_key)), None)
     speed = None if newest is None else open_speed(workspace, newest)
-    decisions = decisions_of(workspace, plan_id)
+    decisions = decisions_of(workspace, stored.id)
     return CardFacts(
         figures=figures,
         speeds=() if speed is None else speed.rows(),

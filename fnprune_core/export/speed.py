@@ -27,7 +27,7 @@ from fnprune_core.export.export import relative_difference
 from fnprune_core.export.forms import form_named
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import silenced
-from fnprune_core.plans.files import open_plan, open_refits
+from fnprune_core.plans.files import stored_plan
 from fnprune_core.progress import NEVER, Cancelled, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.pruning.slicing import prune
 from fnprune_core.storage import (
@@ -38,7 +38,6 @@ from fnprune_core.storage import (
     manifest_of,
     new_folder,
     read_json,
-    read_manifest,
     storage_errors,
     write_json,
 )
@@ -311,9 +310,9 @@ def measure_speed(
         If a form does not take the plan.
     """
     settings = settings or SpeedSettings()
-    made, refits = open_plan(workspace, plan_id), open_refits(workspace, plan_id)
+    stored = stored_plan(workspace, plan_id)
+    made, refits = stored.plan, stored.refits()
     language_model.check_fingerprint(made.fingerprint, "plan")
-    plan_id = workspace.existing("plans", plan_id).name
     chosen = tuple(forms or speed_forms(made.is_uniform))
     for form in chosen:
         if form_named(form).is_gguf:
@@ -343,7 +342,7 @@ def measure_speed(
             progress=progress,
             cancel=cancel,
         )
-    return save_speed(workspace, found, cut_key=_cut_key(workspace, plan_id), plan_id=plan_id)
+    return save_speed(workspace, found, cut_key=stored.cut_key, plan_id=stored.id)
 
 
 def save_speed(workspace: Workspace, found: Speed, *, cut_key: str, plan_id: str) -> str:
@@ -370,13 +369,13 @@ def open_speed(workspace: Workspace, id: str) -> Speed:
 
 def speeds_of(workspace: Workspace, plan_id: str) -> list[str]:
     """Return the measurements of a plan, or of one that cuts the same, newest first."""
-    key = _cut_key(workspace, plan_id)
+    return speeds_of_cut(workspace, stored_plan(workspace, plan_id).cut_key)
+
+
+def speeds_of_cut(workspace: Workspace, cut_key: str) -> list[str]:
+    """Return the measurements of a cut, newest first."""
     entries = workspace.entries("speeds")
-    return [entry.id for entry in entries if entry.manifest["cut_key"] == key]
-
-
-def _cut_key(workspace: Workspace, plan_id: str) -> str:
-    return str(read_manifest(workspace.existing("plans", plan_id))["cut_key"])
+    return [entry.id for entry in entries if entry.manifest["cut_key"] == cut_key]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -403,7 +402,8 @@ def measure_pruned_copy(
     workspace: Workspace, language_model: LanguageModel, plan_id: str, *, n_repeats: int = 5
 ) -> PrunedCopy:
     """Prune a copy in memory, compare it with the silenced model, and time both."""
-    made, refits = open_plan(workspace, plan_id), open_refits(workspace, plan_id)
+    stored = stored_plan(workspace, plan_id)
+    made, refits = stored.plan, stored.refits()
     dense, pruned = language_model.model, prune(language_model, made, refits=refits)
     n_tokens = min(512, language_model.context_size or 512)
     generator = torch.Generator().manual_seed(0)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from torch import Tensor
 from fnprune_core.errors import CorruptArtifactError
 from fnprune_core.models.silencing import AttentionCut, Refit
 from fnprune_core.plans.plan import PLAN_FILE, PruningPlan
-from fnprune_core.storage import Workspace, write_json
+from fnprune_core.storage import Workspace, read_manifest, write_json
 
 REFITS_FILE = "refits.safetensors"
 
@@ -91,18 +92,52 @@ def _feeding(tensors: Mapping[str, Tensor], layer: int) -> tuple[Tensor, ...]:
     return tuple(tensors[name] for name in names)
 
 
-def open_plan(workspace: Workspace, plan_id: str) -> PruningPlan:
-    """Return a plan of the workspace; `plan_id` may be an unambiguous beginning."""
-    return PruningPlan.read(workspace.existing("plans", plan_id))
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StoredPlan:
+    """A plan of a workspace, read once.
+
+    Parameters
+    ----------
+    id : str
+        Whole.
+    cut_key : str
+        Hash of what goes and what replaces it (`cut_key`): equal keys give equal models.
+    folder : Path
+    """
+
+    id: str
+    plan: PruningPlan
+    cut_key: str
+    folder: Path
+
+    @property
+    def refit_bytes(self) -> int:
+        """Size of what compensates, on disk."""
+        return (self.folder / REFITS_FILE).stat().st_size
+
+    def refits(self) -> list[Refit]:
+        """Return what compensates, one refit a layer; read at each call, for it is large."""
+        return read_refits(
+            self.folder / REFITS_FILE,
+            self.plan.layout.n_layers,
+            removed_groups=self.plan.removed_groups,
+        )
 
 
-def open_refits(workspace: Workspace, plan_id: str) -> list[Refit]:
-    """Return the compensation of a plan, one refit a layer."""
+def stored_plan(workspace: Workspace, plan_id: str) -> StoredPlan:
+    """Return a plan of the workspace; `plan_id` may be an unambiguous beginning, or ``latest``."""
     folder = workspace.existing("plans", plan_id)
-    made = PruningPlan.read(folder)
-    return read_refits(
-        folder / REFITS_FILE, made.layout.n_layers, removed_groups=made.removed_groups
+    return StoredPlan(
+        id=folder.name,
+        plan=PruningPlan.read(folder),
+        cut_key=str(read_manifest(folder)["cut_key"]),
+        folder=folder,
     )
+
+
+def open_plan(workspace: Workspace, plan_id: str) -> PruningPlan:
+    """Return which units a plan of the workspace removes; `plan_id` as for `stored_plan`."""
+    return PruningPlan.read(workspace.existing("plans", plan_id))
 
 
 def cut_key(made: PruningPlan, refits: Sequence[Refit]) -> str:

@@ -15,7 +15,7 @@ from fnprune_core.evaluation.perplexity import perplexity_stream
 from fnprune_core.evaluation.results import Perplexity
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import silenced
-from fnprune_core.plans.files import open_plan, open_refits
+from fnprune_core.plans.files import stored_plan
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.pruning.compensation import batches
@@ -82,13 +82,15 @@ class Trials:
 
     def loss(self, plan_id: str) -> Perplexity:
         """Return a plan's loss on the windows."""
-        made, refits = open_plan(self.workspace, plan_id), open_refits(self.workspace, plan_id)
+        stored = stored_plan(self.workspace, plan_id)
         before, n = self.n_measured * self.windows.n_windows, self.windows.n_windows
         result: Perplexity
         for result in perplexity_stream(
             self.language_model.model,
             self.windows,
-            context=partial(silenced, self.language_model, made.removed, refits=refits),
+            context=partial(
+                silenced, self.language_model, stored.plan.removed, refits=stored.refits()
+            ),
             cancel=self.cancel,
         ):
             self.progress(
