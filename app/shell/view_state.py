@@ -5,12 +5,28 @@ A frozen `ViewState` is mirrored in the URL, so that a link or a reload opens th
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 
+from app.shell import codec
+from app.shell.codec import (
+    COLUMN,
+    FILLED_TEXT,
+    IDENTITY,
+    INDEX,
+    TEXT,
+    WORD,
+    identities,
+    one_of,
+    parameter,
+    ranges,
+    real,
+)
 from fnprune_core.plans import decision_log
 from fnprune_core.plans.decision_log import Decision
+
+T = TypeVar("T")
 
 _VIEW = "view"
 _WRITTEN = "view written to the URL"
@@ -27,8 +43,8 @@ BY_HAND = "by hand"
 DEFAULT_Z = 3.0
 Z_RANGE = (1.0, 8.0)
 MAP_VIEWS = ("slices", "sides", "3d", "layers")
-MAX_TEXT = 600
 MAX_PLANS = 8
+MOST_NETWORKS = 4096
 MAX_UNIT = 999_999  # of those that a link pins
 
 
@@ -66,9 +82,9 @@ class ViewState:
         The statistic that orders the gallery; a minus before it: largest first.
     stay, go : tuple of int
         Single units, as flat indices, that the next plan keeps, or removes, whatever their score;
-        out of the URL where their ranges are longer than `MAX_TEXT`.
+        out of the URL where their ranges are longer than `codec.MAX_TEXT`.
     text : str
-        The text in the probe; a longer one than `MAX_TEXT` stays out of the URL.
+        The text in the probe; a longer one than `codec.MAX_TEXT` stays out of the URL.
     prompt : str
         What models are to go on from, likewise.
     generation : str
@@ -89,168 +105,47 @@ class ViewState:
         Of the lesson.
     """
 
-    model: str = "embedded"
-    recording: str = ""
-    atlas: str = ""
-    plan: str = ""
-    job: str = ""
-    network: int = 0
-    z: float = DEFAULT_Z
-    map: str = "slices"
-    dropped: tuple[int, ...] = ()
-    beside: tuple[int, ...] = ()
-    unit: int = -1
-    session: int = -1
-    token: int = -1
-    show: str = ""
-    other: str = ""
-    sort: str = "network"
-    stay: tuple[int, ...] = ()
-    go: tuple[int, ...] = ()
-    text: str = ""
-    prompt: str = ""
-    generation: str = ""
-    plans: tuple[str, ...] = ()
-    study: str = ""
-    column: int = -1
-    localizer: str = ""
-    part: str = ""
-    writing: str = ""
-    chapter: str = ""
-    step: str = ""
-
-
-def compact(numbers: Iterable[int]) -> str:
-    """Return numbers as ranges: (0, 1, 2, 5) is ``"0-2.5"``."""
-    parts: list[list[int]] = []
-    for number in sorted(set(numbers)):
-        if parts and number == parts[-1][1] + 1:
-            parts[-1][1] = number
-        else:
-            parts.append([number, number])
-    return ".".join(str(a) if a == b else f"{a}-{b}" for a, b in parts)
-
-
-def expand(text: str, *, largest: int = 4096) -> tuple[int, ...]:
-    """Return the numbers of `compact`; what cannot be read is left out."""
-    numbers: set[int] = set()
-    for part in text.split("."):
-        first, _, last = part.partition("-")
-        if first.isdecimal() and (not last or last.isdecimal()):
-            numbers.update(range(int(first), min(int(last or first), largest) + 1))
-    return tuple(sorted(number for number in numbers if number <= largest))
+    model: str = parameter(FILLED_TEXT, "embedded")
+    recording: str = parameter(IDENTITY, "")
+    atlas: str = parameter(IDENTITY, "")
+    plan: str = parameter(IDENTITY, "")
+    job: str = parameter(IDENTITY, "")
+    network: int = parameter(INDEX, 0)
+    z: float = parameter(real(*Z_RANGE), DEFAULT_Z)
+    map: str = parameter(one_of(MAP_VIEWS), MAP_VIEWS[0])
+    dropped: tuple[int, ...] = parameter(ranges(MOST_NETWORKS), (), name="drop")
+    beside: tuple[int, ...] = parameter(ranges(MOST_NETWORKS), ())
+    unit: int = parameter(INDEX, -1)
+    session: int = parameter(INDEX, -1)
+    token: int = parameter(INDEX, -1)
+    show: str = parameter(WORD, "")
+    other: str = parameter(IDENTITY, "")
+    sort: str = parameter(COLUMN, "network")
+    stay: tuple[int, ...] = parameter(ranges(MAX_UNIT, is_bounded=True), ())
+    go: tuple[int, ...] = parameter(ranges(MAX_UNIT, is_bounded=True), ())
+    text: str = parameter(TEXT, "")
+    prompt: str = parameter(TEXT, "")
+    generation: str = parameter(IDENTITY, "")
+    plans: tuple[str, ...] = parameter(identities(MAX_PLANS), ())
+    study: str = parameter(IDENTITY, "")
+    column: int = parameter(INDEX, -1)
+    localizer: str = parameter(WORD, "")
+    part: str = parameter(WORD, "")
+    writing: str = parameter(IDENTITY, "")
+    chapter: str = parameter(WORD, "")
+    step: str = parameter(WORD, "")
 
 
 def encode(view: ViewState) -> dict[str, str]:
     """Return the URL's parameters; what is at its default stays out."""
-    plain = _texts(ViewState())
-    return {name: text for name, text in _texts(view).items() if text != plain[name]}
-
-
-def _texts(view: ViewState) -> dict[str, str]:
-    return {
-        "model": view.model,
-        "recording": view.recording,
-        "atlas": view.atlas,
-        "plan": view.plan,
-        "job": view.job,
-        "network": str(view.network),
-        "z": f"{view.z:g}",
-        "map": view.map,
-        "drop": compact(view.dropped),
-        "beside": compact(view.beside),
-        "unit": str(view.unit),
-        "session": str(view.session),
-        "token": str(view.token),
-        "show": view.show,
-        "other": view.other,
-        "sort": view.sort,
-        "stay": _short(compact(view.stay)),
-        "go": _short(compact(view.go)),
-        "text": _short(view.text),
-        "prompt": _short(view.prompt),
-        "generation": view.generation,
-        "plans": ".".join(view.plans),
-        "study": view.study,
-        "column": str(view.column),
-        "localizer": view.localizer,
-        "part": view.part,
-        "writing": view.writing,
-        "chapter": view.chapter,
-        "step": view.step,
-    }
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= MAX_TEXT else ""
+    return codec.encode(view)
 
 
 def decode(parameters: Mapping[str, str]) -> ViewState:
     """Return the view of a URL; a value that makes no sense falls back to its default."""
-
-    def identity(name: str) -> str:
-        value = parameters.get(name, "")
-        return value if value.isalnum() and value.isascii() else ""
-
-    sort = parameters.get("sort", "")
-    return ViewState(
-        model=parameters.get("model", "") or "embedded",
-        recording=identity("recording"),
-        atlas=identity("atlas"),
-        plan=identity("plan"),
-        job=identity("job"),
-        network=_index(parameters.get("network", ""), 0),
-        z=_threshold(parameters.get("z", "")),
-        map=parameters["map"] if parameters.get("map") in MAP_VIEWS else MAP_VIEWS[0],
-        dropped=expand(parameters.get("drop", "")),
-        beside=expand(parameters.get("beside", "")),
-        unit=_index(parameters.get("unit", ""), -1),
-        session=_index(parameters.get("session", ""), -1),
-        token=_index(parameters.get("token", ""), -1),
-        show=_word(parameters.get("show", "")),
-        other=identity("other"),
-        sort=sort if sort.removeprefix("-").isidentifier() and sort.isascii() else "network",
-        stay=expand(parameters.get("stay", ""), largest=MAX_UNIT),
-        go=_without(expand(parameters.get("go", ""), largest=MAX_UNIT), parameters.get("stay", "")),
-        text=parameters.get("text", "")[:MAX_TEXT],
-        prompt=parameters.get("prompt", "")[:MAX_TEXT],
-        generation=identity("generation"),
-        plans=_identities(parameters.get("plans", "")),
-        study=identity("study"),
-        column=_index(parameters.get("column", ""), -1),
-        localizer=_word(parameters.get("localizer", "")),
-        part=_word(parameters.get("part", "")),
-        writing=identity("writing"),
-        chapter=_word(parameters.get("chapter", "")),
-        step=_word(parameters.get("step", "")),
-    )
-
-
-def _word(text: str) -> str:
-    return text if text.replace("-", "").isalnum() and text.isascii() else ""
-
-
-def _without(units: tuple[int, ...], stay: str) -> tuple[int, ...]:
-    """Return the units that a link does not also pin to stay."""
-    held = set(expand(stay, largest=MAX_UNIT))
-    return tuple(unit for unit in units if unit not in held)
-
-
-def _identities(text: str) -> tuple[str, ...]:
-    found = (part for part in text.split(".") if part.isalnum() and part.isascii())
-    return tuple(dict.fromkeys(found))[:MAX_PLANS]
-
-
-def _index(text: str, default: int) -> int:
-    return int(text) if text.isdecimal() and text.isascii() and len(text) < 10 else default
-
-
-def _threshold(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        return DEFAULT_Z
-    return min(max(value, Z_RANGE[0]), Z_RANGE[1]) if value == value else DEFAULT_Z
+    found = codec.decode(ViewState, parameters)
+    stay = set(found.stay)  # a unit that a link pins to both stays
+    return replace(found, go=tuple(unit for unit in found.go if unit not in stay))
 
 
 def view() -> ViewState:
@@ -264,12 +159,22 @@ def change(**fields: Any) -> None:
     _put(replace(view(), **fields))
 
 
+def page_options(kind: type[T]) -> T:
+    """Return a page's own options, a dataclass with codecs, as `show` holds them."""
+    return codec.decode_words(kind, view().show)
+
+
+def change_options(kind: type[Any], **fields: Any) -> None:
+    """Change a page's own options, and with them the URL."""
+    change(show=codec.encode_words(replace(page_options(kind), **fields)))
+
+
 def synchronise() -> None:
     """Take the URL's view if a link was followed, else write the session's; once a run.
 
     Moving to another page clears the URL's parameters: then the session's view is kept.
     """
-    known = _texts(ViewState())
+    known = codec.names(ViewState)
     found = {name: value for name, value in st.query_params.items() if name in known}
     is_first = _VIEW not in st.session_state
     if is_first or (found and found != st.session_state.get(_WRITTEN)):

@@ -7,7 +7,7 @@ from driving import finish, press, said, view
 from app.atlas.networks import map
 from app.atlas.networks import options as map_options
 from app.atlas.networks.options import MapOptions
-from app.shell import resources
+from app.shell import codec, resources
 from app.shell.view_state import ViewState, encode
 from fnprune_core.atlas import cortex, network_atlas
 from fnprune_core.storage import Workspace
@@ -37,9 +37,9 @@ def captions(at) -> str:
     ],
 )
 def test_options_survive_the_url(options) -> None:
-    text = encode(ViewState(show=options.encode())).get("show", "")
-    assert map_options.decode(text) == options
-    assert map_options.decode("curve-nonsense") == MapOptions()
+    text = encode(ViewState(show=codec.encode_words(options))).get("show", "")
+    assert codec.decode_words(MapOptions, text) == options
+    assert codec.decode_words(MapOptions, "curve-nonsense") == MapOptions()
 
 
 def test_a_pole_keeps_its_own_units_and_the_empty_cells() -> None:

@@ -8,8 +8,8 @@ from driving import press, view
 
 from app.atlas.connectome import data as cache
 from app.atlas.connectome import options
-from app.atlas.connectome.options import MEASURES, ConnectomeOptions, decode
-from app.shell import resources
+from app.atlas.connectome.options import MEASURES, ConnectomeOptions
+from app.shell import codec, resources
 from fnprune_core.atlas import annotations, connectome, cortex
 from fnprune_core.atlas.annotation_files import Annotation
 
@@ -78,7 +78,7 @@ def test_groups_by_rule_or_by_choice(open_page, example) -> None:
     assert len(at.dataframe[0].value) == by_rule.n_groups
     at.slider(key="connectome-groups").set_value(2).run()
     assert len(at.dataframe[0].value) == 2
-    assert decode(view(at).show).n_groups == 2
+    assert codec.decode_words(ConnectomeOptions, view(at).show).n_groups == 2
     own = int(cache.groups(example.atlas, "fnc", 3.0, 2).label[3])
     assert any(f"Group {own}" in header.value for header in at.subheader)
 
@@ -96,7 +96,7 @@ def test_over_time_a_moment_and_states(open_page, example) -> None:
 def test_a_window_longer_than_the_sessions_gives_way(open_page, example) -> None:
     at = opened(open_page, example, "time-w256", session="1")
     assert "in windows of 30 tokens" in charts(at)[0]
-    assert decode(view(at).show).width == 30
+    assert codec.decode_words(ConnectomeOptions, view(at).show).width == 30
 
 
 def test_a_name_with_markup_stays_text(open_page, example) -> None:
@@ -117,8 +117,8 @@ def test_options_survive_the_url_and_nonsense_does_not() -> None:
         picture="graph", measure="dice", order="bydepth", places="cortex", by_domain=True,
         edges=9, n_groups=5, width=128, n_states=3,
     )  # fmt: skip
-    assert decode(chosen.encode()) == chosen
-    assert ConnectomeOptions().encode() == ""
-    assert decode("only-n12-e999-w1-s77-g-x") == ConnectomeOptions(
+    assert codec.decode_words(ConnectomeOptions, codec.encode_words(chosen)) == chosen
+    assert codec.encode_words(ConnectomeOptions()) == ""
+    assert codec.decode_words(ConnectomeOptions, "only-n12-e999-w1-s77-g-x") == ConnectomeOptions(
         edges=40, width=8, n_states=options.MOST_STATES
     )

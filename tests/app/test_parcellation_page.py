@@ -5,9 +5,9 @@ from driving import said, view
 
 from app.atlas.parcellation import data as cache
 from app.atlas.parcellation import panels
-from app.atlas.parcellation.panels import ParcelOptions, decode
+from app.atlas.parcellation.panels import ParcelOptions
 from app.figures.theme import qualitative
-from app.shell import resources
+from app.shell import codec, resources
 from app.shell.caches import colours
 from fnprune_core.atlas import cortex
 
@@ -55,7 +55,7 @@ def test_controls_are_kept_in_the_url(open_page, placed) -> None:
     at.slider(key="parcels-z").set_value(2.0).run()
     held = view(at)
     assert (held.map, held.z) == ("3d", 2.0)
-    assert decode(held.show) == ParcelOptions(n_surfaces=2, only=True)
+    assert codec.decode_words(ParcelOptions, held.show) == ParcelOptions(n_surfaces=2, only=True)
     largest = cache.parcel_table(placed.atlas, 2.0)["units"].sort_values(ascending=False)
     assert all(str(k) in charts(at)[0] for k in largest.index[:2])
 
@@ -78,7 +78,7 @@ def test_a_threshold_that_no_unit_reaches_is_said(open_page, placed) -> None:
 
 
 def test_options_of_other_pages_and_nonsense_are_passed_over() -> None:
-    assert decode("texts-negative-n-n99999-nx") == ParcelOptions()
-    assert decode("n0").n_surfaces == 1
+    assert codec.decode_words(ParcelOptions, "texts-negative-n-n99999-nx") == ParcelOptions()
+    assert codec.decode_words(ParcelOptions, "n0").n_surfaces == 1
     for chosen in (ParcelOptions(), ParcelOptions(n_surfaces=7), ParcelOptions(only=True)):
-        assert decode(chosen.encode()) == chosen
+        assert codec.decode_words(ParcelOptions, codec.encode_words(chosen)) == chosen

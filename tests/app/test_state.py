@@ -3,7 +3,8 @@
 import pytest
 
 from app.pruning.lab import table
-from app.shell.view_state import ViewState, compact, decode, encode, expand
+from app.shell.codec import compact, expand
+from app.shell.view_state import ViewState, decode, encode
 from app.widgets import browser_events
 
 VIEWS = [

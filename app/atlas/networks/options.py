@@ -1,7 +1,7 @@
 """How a network's page shows it: its section, pole, colour range and order, kept in the URL."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from app.shell import view_state
+from app.shell.codec import flag, named, one_of, parameter
 
 SECTIONS: Mapping[str, str] = {
     "texts": "Texts",
@@ -18,8 +19,6 @@ SECTIONS: Mapping[str, str] = {
     "units": "Units",
 }
 POLES: Mapping[int, str] = {0: "Both poles", 1: "Positive", -1: "Negative"}
-_POLE_WORDS = {1: "positive", -1: "negative"}
-_OWN_RANGE, _BY_INDEX, _DECILES = "own", "index", "deciles"
 _SECTION = "atlas-section"
 
 
@@ -42,44 +41,21 @@ class MapOptions:
         Whether passages are one from each decile of strength, in place of the strongest.
     """
 
-    section: str = "texts"
-    pole: int = 0
-    own_range: bool = False
-    by_index: bool = False
-    deciles: bool = False
-
-    def encode(self) -> str:
-        """Return the options as words for the URL; what is at its default stays out."""
-        words = [
-            self.section if self.section != "texts" else "",
-            _POLE_WORDS.get(self.pole, ""),
-            _OWN_RANGE if self.own_range else "",
-            _BY_INDEX if self.by_index else "",
-            _DECILES if self.deciles else "",
-        ]
-        return "-".join(word for word in words if word)
-
-
-def decode(text: str) -> MapOptions:
-    """Return the options of `encode`; words that mean nothing here are passed over."""
-    words = text.split("-")
-    return MapOptions(
-        section=next((word for word in words if word in SECTIONS), "texts"),
-        pole=next((pole for pole, word in _POLE_WORDS.items() if word in words), 0),
-        own_range=_OWN_RANGE in words,
-        by_index=_BY_INDEX in words,
-        deciles=_DECILES in words,
-    )
+    section: str = parameter(one_of(SECTIONS), "texts")
+    pole: int = parameter(named({1: "positive", -1: "negative"}), 0)
+    own_range: bool = parameter(flag("own"), False)
+    by_index: bool = parameter(flag("index"), False)
+    deciles: bool = parameter(flag("deciles"), False)
 
 
 def options() -> MapOptions:
     """Return the options of the present view."""
-    return decode(view_state.view().show)
+    return view_state.page_options(MapOptions)
 
 
 def change(**fields: Any) -> None:
     """Change options, and with them the URL."""
-    view_state.change(show=replace(options(), **fields).encode())
+    view_state.change_options(MapOptions, **fields)
 
 
 def of_pole(values: NDArray[np.float32], pole: int) -> NDArray[np.float32]:

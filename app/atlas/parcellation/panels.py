@@ -1,7 +1,7 @@
 """The parts of the parcellation page: its options in the URL, its pictures, its legend."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -19,6 +19,7 @@ from app.figures.cortex import fit_narrow
 from app.figures.maps import cell_at
 from app.figures.networks import parcellation_map
 from app.shell import recipes, resources, view_state, wording
+from app.shell.codec import flag, lettered, parameter
 from app.widgets import atlas_frame, browser_events
 from app.widgets import frame as components
 from app.widgets.browser_events import pick_cells
@@ -27,7 +28,6 @@ from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 MOST_SURFACES = 32
 LEVEL = 0.35
-_ONLY = "only"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,34 +42,18 @@ class ParcelOptions:
         Whether all but the selected network fade.
     """
 
-    n_surfaces: int = 12
-    only: bool = False
-
-    def encode(self) -> str:
-        """Return the options as words for the URL; what is at its default stays out."""
-        words = [
-            f"n{self.n_surfaces}" if self.n_surfaces != ParcelOptions().n_surfaces else "",
-            _ONLY if self.only else "",
-        ]
-        return "-".join(word for word in words if word)
-
-
-def decode(text: str) -> ParcelOptions:
-    """Return the options of `encode`; words that mean nothing here are passed over."""
-    words = text.split("-")
-    numbers = [int(w[1:]) for w in words if w[:1] == "n" and w[1:].isdecimal() and len(w) < 5]
-    n_surfaces = numbers[0] if numbers else ParcelOptions().n_surfaces
-    return ParcelOptions(n_surfaces=min(max(n_surfaces, 1), MOST_SURFACES), only=_ONLY in words)
+    n_surfaces: int = parameter(lettered("n", 1, MOST_SURFACES), 12)
+    only: bool = parameter(flag("only"), False)
 
 
 def options() -> ParcelOptions:
     """Return the options of the present view."""
-    return decode(view_state.view().show)
+    return view_state.page_options(ParcelOptions)
 
 
 def change(**fields: Any) -> None:
     """Change options, and with them the URL."""
-    view_state.change(show=replace(options(), **fields).encode())
+    view_state.change_options(ParcelOptions, **fields)
 
 
 def show_slices(atlas: NetworkAtlas, look: Look, z: float) -> None:

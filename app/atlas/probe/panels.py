@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from app.figures.theme import network_colours
-from app.shell import resources, view_state, wording
+from app.shell import codec, resources, view_state, wording
 from app.widgets import frame
 from app.widgets.bar_list import bar_list
 from app.widgets.token_reader import reader, token_networks
@@ -58,9 +58,9 @@ def text_box() -> bool:
         help="Nothing is sent anywhere: the model on this machine reads it.",
     )
     pressed = st.button("Read", type="primary", icon=":material/play_arrow:", key="probe-read")
-    if len(held) > view_state.MAX_TEXT:
+    if len(held) > codec.MAX_TEXT:
         st.caption(
-            f"A link carries texts of up to {view_state.MAX_TEXT} characters. This one has "
+            f"A link carries texts of up to {codec.MAX_TEXT} characters. This one has "
             f"{len(held):,} and stays in this session only."
         )
     return pressed

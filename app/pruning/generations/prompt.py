@@ -4,7 +4,7 @@ import zlib
 
 import streamlit as st
 
-from app.shell import view_state, wording
+from app.shell import codec, view_state, wording
 from fnprune_core.evaluation.generation import Prompt, Sampling, has_chat_template
 from fnprune_core.evaluation.side_by_side import SideBySide
 from fnprune_core.models.language_model import LanguageModel
@@ -77,9 +77,9 @@ def text_box() -> str:
         on_change=lambda: take(view_state.widget(_TEXT)),
         help="Nothing is sent anywhere: the model on this machine writes.",
     )
-    if len(held) > view_state.MAX_TEXT:
+    if len(held) > codec.MAX_TEXT:
         st.caption(
-            f"A link carries prompts of up to {view_state.MAX_TEXT} characters. This one has "
+            f"A link carries prompts of up to {codec.MAX_TEXT} characters. This one has "
             f"{len(held):,}; a link to what was written brings it along all the same."
         )
     return held

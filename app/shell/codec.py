@@ -1,0 +1,226 @@
+"""Dataclasses in the URL: each field says in its metadata how it is written and read.
+
+A view is a set of parameters, ``network=3&z=2.5``; the options of a page are words with hyphens
+between, ``matrix-partial-e10``. What is at its default stays out, and what makes no sense where
+it is read falls back to the default. Values must never be longer than a URL bears.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+MAX_TEXT = 600
+MOST_DIGITS = 9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Codec:
+    """How values of a field are written and read.
+
+    Parameters
+    ----------
+    write : callable
+        Value to text.
+    read : callable
+        Text to value; raises ValueError where it makes no sense.
+    """
+
+    write: Callable[[Any], str]
+    read: Callable[[str], Any]
+
+
+def parameter(codec: Codec, default: Any, *, name: str = "") -> Any:
+    """Return a dataclass field with a codec; `name` in the URL is the field's own by default."""
+    return field(default=default, metadata={"codec": codec, "name": name})
+
+
+def _rows(kind: Any) -> list[tuple[str, str, Any, Codec]]:
+    """Return field, name in the URL, default and codec of each field that has one."""
+    return [
+        (each.name, each.metadata["name"] or each.name, each.default, each.metadata["codec"])
+        for each in fields(kind)
+        if "codec" in each.metadata
+    ]
+
+
+# Parameters -------------------------------------------------------------------------------------
+
+
+def names(kind: type) -> set[str]:
+    """Return the names in the URL of a dataclass's fields."""
+    return {name for _, name, _, _ in _rows(kind)}
+
+
+def encode(value: Any) -> dict[str, str]:
+    """Return a dataclass as parameters; what is at its default stays out."""
+    found = {}
+    for each, name, default, codec in _rows(value):
+        text = codec.write(getattr(value, each))
+        if text != codec.write(default):
+            found[name] = text
+    return found
+
+
+def decode(kind: type[T], parameters: Mapping[str, str]) -> T:
+    """Return the dataclass of `encode`."""
+    found = {}
+    for each, name, _, codec in _rows(kind):
+        try:
+            found[each] = codec.read(parameters[name])
+        except (KeyError, ValueError):
+            continue
+    return kind(**found)
+
+
+def _checked(value: str, is_right: bool) -> str:
+    if not is_right:
+        raise ValueError(value)
+    return value
+
+
+def whole_number(text: str, *, low: int = 0, high: int = 10**MOST_DIGITS - 1) -> int:
+    """Return a number from `low` to `high`; raises ValueError for anything but a few digits."""
+    if not (text.isdecimal() and text.isascii() and len(text) <= MOST_DIGITS):
+        raise ValueError(text)
+    return min(max(int(text), low), high)
+
+
+def _real_number(text: str, low: float, high: float) -> float:
+    value = float(text)
+    if value != value:
+        raise ValueError(text)
+    return min(max(value, low), high)
+
+
+#: Free text; what is longer than `MAX_TEXT` stays out of the URL.
+TEXT = Codec(
+    write=lambda text: text if len(text) <= MAX_TEXT else "", read=lambda text: text[:MAX_TEXT]
+)
+#: As `TEXT`, where an empty one makes no sense.
+FILLED_TEXT = Codec(write=str, read=lambda text: _checked(text, bool(text)))
+#: The id of an artifact or a job.
+IDENTITY = Codec(write=str, read=lambda text: _checked(text, text.isalnum() and text.isascii()))
+#: A name of our own, with hyphens.
+WORD = Codec(
+    write=str,
+    read=lambda text: _checked(text, text.replace("-", "").isalnum() and text.isascii()),
+)
+#: A column, with a minus before it for the largest first.
+COLUMN = Codec(
+    write=str,
+    read=lambda text: _checked(text, text.removeprefix("-").isidentifier() and text.isascii()),
+)
+#: A number from 0.
+INDEX = Codec(write=str, read=whole_number)
+
+
+def real(low: float, high: float) -> Codec:
+    """Return the codec of a number within bounds."""
+    return Codec(write=lambda x: f"{x:g}", read=lambda text: _real_number(text, low, high))
+
+
+def one_of(choices: Collection[str]) -> Codec:
+    """Return the codec of a choice."""
+    return Codec(write=str, read=lambda text: _checked(text, text in choices))
+
+
+def identities(most: int) -> Codec:
+    """Return the codec of several ids, at most so many."""
+
+    def read(text: str) -> tuple[str, ...]:
+        found = (part for part in text.split(".") if part.isalnum() and part.isascii())
+        return tuple(dict.fromkeys(found))[:most]
+
+    return Codec(write=".".join, read=read)
+
+
+def ranges(largest: int, *, is_bounded: bool = False) -> Codec:
+    """Return the codec of a set of numbers up to `largest`.
+
+    Parameters
+    ----------
+    is_bounded : bool
+        Whether what is longer than `MAX_TEXT` stays out of the URL.
+    """
+
+    def write(numbers: Iterable[int]) -> str:
+        text = compact(numbers)
+        return text if not is_bounded or len(text) <= MAX_TEXT else ""
+
+    return Codec(write=write, read=lambda text: expand(text, largest=largest))
+
+
+def compact(numbers: Iterable[int]) -> str:
+    """Return numbers as ranges: (0, 1, 2, 5) is ``"0-2.5"``."""
+    parts: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if parts and number == parts[-1][1] + 1:
+            parts[-1][1] = number
+        else:
+            parts.append([number, number])
+    return ".".join(str(a) if a == b else f"{a}-{b}" for a, b in parts)
+
+
+def expand(text: str, *, largest: int = 4096) -> tuple[int, ...]:
+    """Return the numbers of `compact`; what cannot be read is left out."""
+    numbers: set[int] = set()
+    for part in text.split("."):
+        first, _, last = part.partition("-")
+        try:
+            start, end = whole_number(first), whole_number(last or first)
+        except ValueError:
+            continue
+        numbers.update(range(start, min(end, largest) + 1))
+    return tuple(sorted(number for number in numbers if number <= largest))
+
+
+# Words ------------------------------------------------------------------------------------------
+
+
+def encode_words(value: Any) -> str:
+    """Return a dataclass as words; what is at its default stays out."""
+    words = [
+        codec.write(getattr(value, each))
+        for each, _, default, codec in _rows(value)
+        if getattr(value, each) != default
+    ]
+    return "-".join(word for word in words if word)
+
+
+def decode_words(kind: type[T], text: str) -> T:
+    """Return the dataclass of `encode_words`; words that mean nothing here are passed over."""
+    found = {}
+    for word in text.split("-"):
+        for each, _, _, codec in _rows(kind):
+            try:
+                found[each] = codec.read(word)
+            except (KeyError, ValueError):
+                continue
+    return kind(**found)
+
+
+def flag(word: str) -> Codec:
+    """Return the codec of a statement that is true where its word stands."""
+    return Codec(
+        write=lambda is_true: word if is_true else "",
+        read=lambda text: bool(_checked(text, text == word)),
+    )
+
+
+def named(words: Mapping[Any, str]) -> Codec:
+    """Return the codec of values that have words."""
+    by_word = {word: value for value, word in words.items()}
+    return Codec(write=lambda value: words.get(value, ""), read=by_word.__getitem__)
+
+
+def lettered(letter: str, low: int, high: int) -> Codec:
+    """Return the codec of a number within bounds after a letter."""
+
+    def read(text: str) -> int:
+        if text[:1] != letter or len(text) > 4:
+            raise ValueError(text)
+        return whole_number(text[1:], low=low, high=high)
+
+    return Codec(write=lambda number: f"{letter}{number}", read=read)
