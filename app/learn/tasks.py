@@ -1,49 +1,32 @@
 """What the lesson's buttons start: lesions of a few seconds. No streamlit here."""
 
 from app.learn import lesson
-from app.shell.jobs import Report
-from app.shell.tasks import ModelShelf, Task
+from app.shell.tasks import Run, task
 from fnprune_core.atlas import network_atlas
 from fnprune_core.lesions import brief
 from fnprune_core.lesions.brief import Losses, Patient
-from fnprune_core.progress import CancelToken
 from fnprune_core.recording import recording
-from fnprune_core.storage import Workspace
 
 LESION, PRUNE = "lesson-lesion", "lesson-prune"
 
 
-def _patient(
-    shelf: ModelShelf, workspace: Workspace, model: str, atlas: str, report: Report
-) -> Patient:
-    opened = network_atlas.open_atlas(workspace, atlas)
+def _patient(run: Run, model: str, atlas: str) -> Patient:
+    opened = network_atlas.open_atlas(run.workspace, atlas)
     return Patient(
-        language_model=shelf.get(model, progress=report),
+        language_model=run.model(model),
         atlas=opened,
-        recording=recording.open_recording(workspace, opened.decomposition.recording_id),
+        recording=recording.open_recording(run.workspace, opened.decomposition.recording_id),
         documents=lesson.documents(),
     )
 
 
-def lesion(
-    shelf: ModelShelf, workspace: Workspace, *, model: str, atlas: str, network: int
-) -> Task:
+@task(LESION, "The model reads")
+def lesion(run: Run, *, model: str, atlas: str, network: int) -> Losses:
     """Silence a network while short texts are read; losses by condition and domain result."""
-
-    def run(report: Report, cancel: CancelToken) -> Losses:
-        patient = _patient(shelf, workspace, model, atlas, report)
-        return brief.lesion(patient, network, progress=report, cancel=cancel)
-
-    inputs = {"model": model, "atlas": atlas, "network": network}
-    return Task(kind=LESION, title="The model reads", inputs=inputs, function=run)
+    return brief.lesion(_patient(run, model, atlas), network, **run.watched)
 
 
-def prune(shelf: ModelShelf, workspace: Workspace, *, model: str, atlas: str) -> Task:
+@task(PRUNE, "The model reads")
+def prune(run: Run, *, model: str, atlas: str) -> Losses:
     """Silence one unit in five by each rule; losses by condition and domain result."""
-
-    def run(report: Report, cancel: CancelToken) -> Losses:
-        patient = _patient(shelf, workspace, model, atlas, report)
-        return brief.prune_by_rules(patient, progress=report, cancel=cancel)
-
-    inputs = {"model": model, "atlas": atlas}
-    return Task(kind=PRUNE, title="The model reads", inputs=inputs, function=run)
+    return brief.prune_by_rules(_patient(run, model, atlas), **run.watched)

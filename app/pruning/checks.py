@@ -9,15 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.pruning.tasks import PLAN, Planned
-from app.shell.jobs import Report
-from app.shell.tasks import Task
+from app.shell.tasks import Run, Task
 from fnprune_core.errors import FnpruneError
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.plans import decision_log
 from fnprune_core.plans.allocation import choose_units
 from fnprune_core.plans.decision_log import Decision
 from fnprune_core.plans.plan import PlanSettings
-from fnprune_core.progress import CancelToken
 from fnprune_core.pruning.planner import canonical_settings
 from fnprune_core.storage import Workspace
 
@@ -65,15 +63,15 @@ def _with_sinks(
 def with_log(task: Task, workspace: Workspace, decisions: Sequence[Decision]) -> Task:
     """Return a task that keeps a log of decisions with its plan as soon as the plan is made."""
 
-    def run(report: Report, cancel: CancelToken) -> Any:
+    def logged(run: Run) -> Any:
         def told(event: Any) -> None:
             plan = event.plan_ids.get(PLAN) if isinstance(event, Planned) else None
             if plan:
                 # Damaged notes must not cost a measurement; the page tells of them and mends.
                 with suppress(FnpruneError):
                     decision_log.add_decisions(workspace, plan, decisions)
-            report(event)
+            run.report(event)
 
-        return task.function(told, cancel)
+        return task.function(replace(run, report=told))
 
-    return replace(task, function=run)
+    return replace(task, function=logged)

@@ -146,7 +146,7 @@ def stopped(job: Job) -> None:
         "Go on where it stopped",
         icon=":material/resume:",
         key=f"resume-{job.id}",
-        on_click=lambda: job_progress.start(prune(resources.shelf(), resources.workspace(), order)),
+        on_click=lambda: job_progress.start(prune(order)),
         help="What was read is kept; Apply with the same settings does the same.",
     )
     draw(results, key="stopped")

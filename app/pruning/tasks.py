@@ -1,19 +1,20 @@
 """Jobs of the pages on plans: a plan made and measured beside its rivals."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from app.shell.jobs import Report
-from app.shell.tasks import ModelShelf, Task
+from app.shell.tasks import Run, task
 from app.shell.text_choice import TextChoice
 from fnprune_core.evaluation import compare
 from fnprune_core.evaluation.results import DENSE, Perplexity
+from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans.plan import PlanSettings
-from fnprune_core.progress import CancelToken, ProgressEvent
+from fnprune_core.progress import ProgressEvent
 from fnprune_core.pruning import planner
 from fnprune_core.scores.units import plan_label, score_named
-from fnprune_core.storage import Workspace
+from fnprune_core.texts.windows import Windows
 
 PLAN = "your plan"
 
@@ -85,44 +86,56 @@ class PruneOrder:
         return wanted
 
 
-def prune(shelf: ModelShelf, workspace: Workspace, order: PruneOrder) -> Task:
+@task("prune", "Pruning")
+def prune(run: Run, order: PruneOrder) -> Comparison:
     """Make the plan and its baselines and measure them together; a `Comparison` results."""
-
-    def run(report: Report, cancel: CancelToken) -> Comparison:
-        language_model = shelf.get(order.model, progress=report)
-        windows = compare.evaluation_windows(
-            language_model,
-            order.texts.documents(),
-            window=order.window,
-            max_windows=order.max_windows,
-        )
-        wanted = order.wanted()
-        made = planner.plans(
-            workspace,
-            language_model,
-            recording_id=order.recording,
-            decomposition_id=order.atlas or None,
-            settings=list(wanted.values()),
-            progress=report,
-            cancel=cancel,
-        )
-        plan_ids = {DENSE: None, **dict(zip(wanted, made, strict=True))}
-        note = planner.bias_warning(language_model, order.settings)
-        report(Planned(plan_ids=plan_ids, note=note, order=order))
-        evaluation_ids = compare.compare(
-            workspace,
-            language_model,
-            windows,
-            plan_ids=plan_ids,
-            on_partial=reading(report, plan_ids),
-            cancel=cancel,
-        )
-        return Comparison(plan_ids=plan_ids, evaluation_ids=evaluation_ids)
-
-    return Task(kind="prune", title="Pruning", inputs=asdict(order), function=run)
+    language_model = run.model(order.model)
+    windows = windows_of(
+        language_model, order.texts, window=order.window, max_windows=order.max_windows
+    )
+    wanted = order.wanted()
+    ids = planner.plans(
+        run.workspace,
+        language_model,
+        recording_id=order.recording,
+        decomposition_id=order.atlas or None,
+        settings=list(wanted.values()),
+        **run.watched,
+    )
+    plan_ids = {DENSE: None, **dict(zip(wanted, ids, strict=True))}
+    note = planner.bias_warning(language_model, order.settings)
+    run.report(Planned(plan_ids=plan_ids, note=note, order=order))
+    return measured(run, language_model, windows, plan_ids)
 
 
-def reading(report: Report, labels: Mapping[str, str | None]) -> Any:
+def windows_of(
+    language_model: LanguageModel, texts: TextChoice, *, window: int, max_windows: int | None
+) -> Windows:
+    """Return the windows of chosen texts on which plans are measured."""
+    return compare.evaluation_windows(
+        language_model, texts.documents(), window=window, max_windows=max_windows
+    )
+
+
+def measured(
+    run: Run,
+    language_model: LanguageModel,
+    windows: Windows,
+    plan_ids: Mapping[str, str | None],
+) -> Comparison:
+    """Measure plans on the same windows; each result so far is reported."""
+    evaluation_ids = compare.compare(
+        run.workspace,
+        language_model,
+        windows,
+        plan_ids=plan_ids,
+        on_partial=_reading(run.report, plan_ids),
+        cancel=run.cancel,
+    )
+    return Comparison(plan_ids=plan_ids, evaluation_ids=evaluation_ids)
+
+
+def _reading(report: Report, labels: Mapping[str, str | None]) -> Any:
     """Return what `compare` calls: reports each result, and how many windows are read of all."""
     read = dict.fromkeys(labels, 0)
 

@@ -24,7 +24,7 @@ def show_form() -> None:
         "Decompose", type="primary", icon=":material/hub:"
     ):
         recording = view_state.view().recording
-        job_progress.start(decompose(resources.workspace(), recording=recording, settings=chosen))
+        job_progress.start(decompose(recording=recording, settings=chosen))
         st.rerun()
 
 

@@ -39,15 +39,13 @@ def show_form() -> None:
         return
     if model is None:
         if st.button("Load the model and estimate", icon=":material/memory:", type="primary"):
-            job_progress.start(tasks.load(resources.shelf(), view.model))
+            job_progress.start(tasks.load(model=view.model))
             st.rerun()
     elif choice is not None:
         show_estimate(model, choice, chosen)
         if st.button("Record", type="primary", icon=":material/fiber_manual_record:"):
             job_progress.start(
                 record(
-                    resources.shelf(),
-                    resources.workspace(),
                     model=view.model,
                     texts=choice,
                     settings=chosen,

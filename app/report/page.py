@@ -67,7 +67,7 @@ def write(atlas: NetworkAtlas, settings: sections.ReportSettings | None) -> None
         disabled=order is None,
     )
     if pressed and order is not None:
-        job_progress.start(tasks.report(resources.workspace(), order))
+        job_progress.start(tasks.report(order))
         st.rerun()
     if job is not None and job.state == "done" and job.inputs["atlas"] == atlas.id:
         take(job)

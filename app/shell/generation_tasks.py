@@ -1,20 +1,18 @@
 """What the button of the page Generations starts: two models that write, token by token."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.shell.jobs import Report
-from app.shell.tasks import ModelShelf, Task
+from app.shell.tasks import Run, task
 from fnprune_core.evaluation import side_by_side
 from fnprune_core.evaluation.generation import Generation, Prompt, Sampling, encode
 from fnprune_core.evaluation.side_by_side import BOTH, text_pieces
 from fnprune_core.models.language_model import LanguageModel
-from fnprune_core.progress import CancelToken, ProgressEvent
-from fnprune_core.storage import Workspace
+from fnprune_core.progress import ProgressEvent
 
 KIND = "generate"
 
@@ -45,10 +43,6 @@ class GenerationOrder:
     prompt: Prompt
     sampling: Sampling = field(default_factory=Sampling)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the order as JSON values."""
-        return asdict(self)
-
 
 def watcher(
     language_model: LanguageModel, prompt: Prompt, sampling: Sampling, report: Report
@@ -73,19 +67,16 @@ def watcher(
     return on_token
 
 
-def generate(shelf: ModelShelf, workspace: Workspace, order: GenerationOrder) -> Task:
+@task(KIND, "Writing")
+def generate(run: Run, order: GenerationOrder) -> str:
     """Let the dense model and a plan write; reports each text as it grows, its id results."""
-
-    def run(report: Report, cancel: CancelToken) -> str:
-        language_model = shelf.get(order.model, progress=report)
-        return side_by_side.generate(
-            workspace,
-            language_model,
-            order.plan,
-            order.prompt,
-            sampling=order.sampling,
-            on_token=watcher(language_model, order.prompt, order.sampling, report),
-            cancel=cancel,
-        )
-
-    return Task(kind=KIND, title="Writing", inputs=order.to_json(), function=run)
+    language_model = run.model(order.model)
+    return side_by_side.generate(
+        run.workspace,
+        language_model,
+        order.plan,
+        order.prompt,
+        sampling=order.sampling,
+        on_token=watcher(language_model, order.prompt, order.sampling, run.report),
+        cancel=run.cancel,
+    )

@@ -1,9 +1,11 @@
-"""What each button starts: a job's name, its inputs and its function. No streamlit here."""
+"""What a button starts: a function with a kind and a title, run as a job. No streamlit here."""
 
+import inspect
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, is_dataclass
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
 
 from app.shell.jobs import JobFunction, Report
 from fnprune_core.atlas import cortex
@@ -12,15 +14,9 @@ from fnprune_core.models.loading import load_model
 from fnprune_core.progress import CancelToken, Progress, ProgressEvent
 from fnprune_core.storage import Workspace
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """A job to be submitted."""
-
-    kind: str
-    title: str
-    inputs: Mapping[str, Any]
-    function: JobFunction
+P = ParamSpec("P")
+#: The argument whose fields stand for themselves among a task's inputs.
+_ORDER = "order"
 
 
 class ModelShelf:
@@ -47,21 +43,102 @@ class ModelShelf:
         return held if held is not None and held.source == source else None
 
 
-def load(shelf: ModelShelf, source: str) -> Task:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Run:
+    """What a task works with: the workspace, the models, and whom it tells how far it is."""
+
+    workspace: Workspace
+    shelf: ModelShelf
+    report: Report
+    cancel: CancelToken
+
+    @property
+    def watched(self) -> dict[str, Any]:
+        """The arguments `progress` and `cancel` of long functions."""
+        return {"progress": self.report, "cancel": self.cancel}
+
+    def model(self, source: str) -> LanguageModel:
+        """Return a model, loaded if it is not in memory."""
+        return self.shelf.get(source, progress=self.report)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A job to be submitted; equal kind and inputs are the same job."""
+
+    kind: str
+    title: str
+    inputs: Mapping[str, Any]
+    function: Callable[[Run], Any]
+
+    def job(self, workspace: Workspace, shelf: ModelShelf) -> JobFunction:
+        """Return the function that a job manager calls."""
+
+        def run(report: Report, cancel: CancelToken) -> Any:
+            return self.function(
+                Run(workspace=workspace, shelf=shelf, report=report, cancel=cancel)
+            )
+
+        return run
+
+
+def task(
+    kind: str,
+    title: str | Callable[..., str],
+    *,
+    inputs: Callable[..., Mapping[str, Any]] | None = None,
+) -> Callable[[Callable[Concatenate[Run, P], Any]], Callable[P, Task]]:
+    """Return the decorator that makes a task of a function: called without its `Run`.
+
+    Parameters
+    ----------
+    title : str or callable
+        For people; ``{name}`` is an input. Or made from the function's arguments.
+    inputs : callable, optional
+        The function's arguments to JSON values that tell the job from others; by default the
+        arguments themselves, where those of an `order` stand for themselves.
+    """
+
+    def decorate(function: Callable[Concatenate[Run, P], Any]) -> Callable[P, Task]:
+        names = list(inspect.signature(function).parameters)[1:]
+
+        @wraps(function)
+        def made(*args: P.args, **kwargs: P.kwargs) -> Task:
+            arguments = dict(zip(names, args, strict=False)) | kwargs
+            facts = _plain(arguments) if inputs is None else inputs(**arguments)
+            return Task(
+                kind=kind,
+                title=title.format(**facts) if isinstance(title, str) else title(**arguments),
+                inputs=facts,
+                function=lambda run: function(run, *args, **kwargs),
+            )
+
+        return made
+
+    return decorate
+
+
+def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments as JSON values."""
+    found = {name: _json(value) for name, value in arguments.items()}
+    return {**found, **found.pop(_ORDER, {})}
+
+
+def _json(value: Any) -> Any:
+    if hasattr(value, "to_json"):
+        return value.to_json()
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+@task("load", "Loading {model}")
+def load(run: Run, *, model: str) -> Anatomy:
     """Load a model; the result is its anatomy."""
-
-    def run(report: Report, cancel: CancelToken) -> Anatomy:
-        return shelf.get(source, progress=report).anatomy()
-
-    return Task(kind="load", title=f"Loading {source}", inputs={"model": source}, function=run)
+    return run.model(model).anatomy()
 
 
-def lay_out(workspace: Workspace, *, atlas: str) -> Task:
+@task("lay_out", "Laying out the cortex")
+def lay_out(run: Run, *, atlas: str) -> str:
     """Give every unit its place in the cortex; the result is the cortex's id."""
-
-    def run(report: Report, cancel: CancelToken) -> str:
-        return cortex.lay_out(workspace, atlas, progress=report, cancel=cancel)
-
-    return Task(
-        kind="lay_out", title="Laying out the cortex", inputs={"atlas": atlas}, function=run
-    )
+    return cortex.lay_out(run.workspace, atlas, **run.watched)

@@ -26,7 +26,7 @@ def show_example() -> None:
                 "found. This is done once and takes about two minutes."
             )
             if st.button("Build the example", type="primary", icon=":material/play_arrow:"):
-                job_progress.start(example(resources.workspace()))
+                job_progress.start(example())
                 st.rerun()
         frame.steps()
         return
@@ -83,7 +83,7 @@ def show_model() -> None:
     if not is_chosen and not job_progress.is_active("load"):
         label = "Use this model" if anatomy else "Load"
         if st.button(label, icon=":material/download:", disabled=not source):
-            job_progress.start(tasks.load(resources.shelf(), source))
+            job_progress.start(tasks.load(model=source))
             st.rerun()
     if anatomy is not None and is_chosen:
         frame.anatomy_table(anatomy)

@@ -1,16 +1,10 @@
-"""Jobs that this page starts. No streamlit here."""
+"""What the page Start starts: the example. No streamlit here."""
 
-from app.shell.jobs import Report
-from app.shell.tasks import Task
+from app.shell.tasks import Run, task
 from fnprune_core import workflows
-from fnprune_core.progress import CancelToken
-from fnprune_core.storage import Workspace
 
 
-def example(workspace: Workspace) -> Task:
+@task("example", "Building the example")
+def example(run: Run) -> workflows.ExampleIds:
     """Build the example; the result holds its ids."""
-
-    def run(report: Report, cancel: CancelToken) -> workflows.ExampleIds:
-        return workflows.example(workspace, progress=report, cancel=cancel)
-
-    return Task(kind="example", title="Building the example", inputs={}, function=run)
+    return workflows.example(run.workspace, **run.watched)

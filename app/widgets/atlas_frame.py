@@ -136,5 +136,5 @@ def offer_cortex(atlas: NetworkAtlas) -> None:
         return
     st.caption("The units of this atlas have no places yet: until then, its layers are shown.")
     if st.button("Lay out the cortex", icon=":material/grid_on:", key="atlas-lay-out"):
-        job_progress.start(tasks.lay_out(resources.workspace(), atlas=atlas.id))
+        job_progress.start(tasks.lay_out(atlas=atlas.id))
         st.rerun()

@@ -15,7 +15,8 @@ _POLL_S = 0.8
 
 def start(task: Task) -> None:
     """Submit a job and watch it."""
-    job = resources.jobs().submit(task.kind, task.function, inputs=task.inputs, title=task.title)
+    function = task.job(resources.workspace(), resources.shelf())
+    job = resources.jobs().submit(task.kind, function, inputs=task.inputs, title=task.title)
     view_state.change(job=job)
 
 

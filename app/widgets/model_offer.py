@@ -36,7 +36,7 @@ def loaded(*, needed_for: str, key: str) -> LanguageModel | None:
                     "Load the model",
                     icon=":material/download:",
                     key=f"{key}-load",
-                    on_click=lambda: job_progress.start(tasks.load(resources.shelf(), source)),
+                    on_click=lambda: job_progress.start(tasks.load(model=source)),
                 )
                 st.caption(f"The model is not in memory yet; it is needed {needed_for}.")
     return held

@@ -264,17 +264,14 @@ def test_a_gguf_file_is_written_from_the_app(fresh, open_page, tmp_path) -> None
 
 
 def test_equal_orders_are_one_job_and_another_form_is_another() -> None:
-    shelf, workspace = resources.shelf(), resources.workspace()
     order = tasks.FitOrder(
         model="m", plan="p", multiple=8, is_alike=True, texts=TextChoice(), window=8, max_windows=1
     )
-    one, two = (tasks.fit(shelf, workspace, order) for _ in range(2))
+    one, two = (tasks.fit(order) for _ in range(2))
     assert one.inputs == two.inputs
     json.dumps(one.inputs)
     masked, uniform = (
-        tasks.export(
-            shelf, workspace, tasks.ExportOrder(model="m", plan="p", target="t", form=form)
-        )
+        tasks.export(tasks.ExportOrder(model="m", plan="p", target="t", form=form))
         for form in ("masked", "uniform")
     )
     assert masked.inputs != uniform.inputs

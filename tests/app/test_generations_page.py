@@ -163,19 +163,17 @@ def test_what_the_job_tells_grows_to_what_it_keeps(planned) -> None:
         sampling=Sampling(max_new_tokens=6),
     )  # fmt: skip
     told: list[object] = []
-    task = generation_tasks.generate(resources.shelf(), resources.workspace(), order)
+    task = generation_tasks.generate(order)
     found = side_by_side.open_generation(
-        resources.workspace(), str(task.function(told.append, NEVER))
+        resources.workspace(),
+        str(task.job(resources.workspace(), resources.shelf())(told.append, NEVER)),
     )
     for whose in (DENSE, PRUNED):
         events = [e for e in told if isinstance(e, Written) and e.whose == whose]
         assert [len(event.pieces) for event in events] == [1, 2, 3, 4, 5, 6]
         assert events[-1].pieces == found.pieces[whose]
     other = replace(order, sampling=Sampling(max_new_tokens=7))
-    assert (
-        task.inputs
-        != generation_tasks.generate(resources.shelf(), resources.workspace(), other).inputs
-    )
+    assert task.inputs != generation_tasks.generate(other).inputs
 
 
 # Pictures

@@ -202,9 +202,11 @@ def test_a_running_comparison_is_drawn_live_and_a_stopped_one_goes_on(
         return compare(*args, on_partial=partial_, cancel=cancel, batch_size=2, **options)
 
     monkeypatch.setattr("fnprune_core.evaluation.compare.compare", paused)
-    task = prune(resources.shelf(), resources.workspace(), order(example))
+    task = prune(order(example))
     jobs = resources.jobs()
-    id = jobs.submit(task.kind, task.function, inputs=task.inputs)
+    id = jobs.submit(
+        task.kind, task.job(resources.workspace(), resources.shelf()), inputs=task.inputs
+    )
     assert half.wait(60)
     at = open_page("prune", **example.view(), job=id)
     assert not at.exception
@@ -218,7 +220,7 @@ def test_a_running_comparison_is_drawn_live_and_a_stopped_one_goes_on(
     before = comparison.results_of(stopped)
     assert sum(len(result.window_nll) for result in before.values()) == 6
     told.clear()
-    jobs.submit(task.kind, task.function, inputs=task.inputs)
+    jobs.submit(task.kind, task.job(resources.workspace(), resources.shelf()), inputs=task.inputs)
     done = jobs.wait(id, timeout=60)
     assert done.state == "done"
     assert set(done.result.evaluation_ids) == set(order(example).wanted()) | {"dense"}
@@ -229,9 +231,12 @@ def test_a_running_comparison_is_drawn_live_and_a_stopped_one_goes_on(
 
 
 def test_results_are_found_again_with_their_seeds(open_page, example) -> None:
-    task = prune(resources.shelf(), resources.workspace(), order(example))
+    task = prune(order(example))
     job = resources.jobs().wait(
-        resources.jobs().submit(task.kind, task.function, inputs=task.inputs), timeout=60
+        resources.jobs().submit(
+            task.kind, task.job(resources.workspace(), resources.shelf()), inputs=task.inputs
+        ),
+        timeout=60,
     )
     plan = job.result.plan_ids["your plan"]
     found = comparison.stored_results(plan)

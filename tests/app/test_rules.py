@@ -8,7 +8,7 @@ from app.pruning import checks
 from app.pruning.lab import rules
 from app.pruning.lab.rules import RULES, Effect, Known, Terms
 from app.pruning.tasks import PLAN, Planned
-from app.shell.tasks import Task
+from app.shell.tasks import ModelShelf, Run, Task
 from fnprune_core.errors import RatioError, SettingsError
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.plans import decision_log
@@ -130,15 +130,15 @@ def test_the_log_is_kept_once_the_plan_is_made_even_if_measuring_is_stopped(
         path.write_text("{")
     told: list[object] = []
 
-    def run(report, cancel) -> str:
-        report(Planned(plan_ids={"dense": None, PLAN: "p1"}, note=""))
+    def run(run: Run) -> str:
+        run.report(Planned(plan_ids={"dense": None, PLAN: "p1"}, note=""))
         raise KeyboardInterrupt
 
     task = Task(kind="prune", title="t", inputs={"a": 1}, function=run)
     wrapped = checks.with_log(task, workspace, log)
     assert wrapped.inputs == task.inputs  # the same work is still the same job
     with pytest.raises(KeyboardInterrupt):
-        wrapped.function(told.append, NEVER)
+        wrapped.job(workspace, ModelShelf())(told.append, NEVER)
     assert len(told) == 1
     if is_damaged:
         assert path.read_text() == "{"

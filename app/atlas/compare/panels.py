@@ -306,7 +306,5 @@ def offer_to_apply(atlas: NetworkAtlas) -> None:
         is_sent = st.form_submit_button("Apply", icon=":material/input:", key="compare-apply-go")
     if is_sent and recording is not None:
         maps: Maps = "template" if keep else "refitted"
-        job_progress.start(
-            apply(resources.workspace(), atlas=atlas.id, recording=recording, maps=maps)
-        )
+        job_progress.start(apply(atlas=atlas.id, recording=recording, maps=maps))
         st.rerun()

@@ -5,7 +5,7 @@ import streamlit as st
 from app import pages
 from app.atlas.embedding.tasks import embed
 from app.figures.embedding import Colouring, networks_map, units_map
-from app.shell import recipes, resources
+from app.shell import recipes
 from app.shell.caches import embedding as cache
 from app.widgets import atlas_frame, frame, job_progress, lasso
 from app.widgets.picture import draw_picture
@@ -33,7 +33,7 @@ def offer(atlas: NetworkAtlas) -> None:
         "20 seconds on two cores; with a seed it works on one of them."
     )
     if st.button("Compute the embedding", type="primary", icon=":material/scatter_plot:"):
-        job_progress.start(embed(resources.workspace(), atlas=atlas.id))
+        job_progress.start(embed(atlas=atlas.id))
         st.rerun()
 
 

@@ -244,7 +244,7 @@ def take_page(atlas: NetworkAtlas, z: float) -> None:
     if job is not None and job.is_active:
         return
     if st.button("Write the page", icon=":material/article:", key="files-page"):
-        job_progress.start(atlas_page(resources.workspace(), atlas=atlas.id, z=z))
+        job_progress.start(atlas_page(atlas=atlas.id, z=z))
         st.rerun()
     if job is not None and job.state == "done" and job.inputs["atlas"] == atlas.id:
         _take_written(job)

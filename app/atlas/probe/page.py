@@ -34,9 +34,7 @@ def read(atlas: NetworkAtlas, text: str, *, is_asked: bool) -> Reading | None:
         if not is_asked:
             st.caption("This text takes more than a moment. Press Read to start.")
             return None
-        job_progress.start(
-            probe(resources.shelf(), resources.workspace(), model=source, atlas=atlas.id, text=text)
-        )
+        job_progress.start(probe(model=source, atlas=atlas.id, text=text))
         st.rerun()
     return reading
 

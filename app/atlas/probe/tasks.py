@@ -1,20 +1,13 @@
-"""Jobs that this page starts. No streamlit here."""
+"""What the page Probe starts: a text read. No streamlit here."""
 
-from app.shell.jobs import Report
-from app.shell.tasks import ModelShelf, Task
+from app.shell.tasks import Run, task
 from fnprune_core.atlas.probe import Reading
 from fnprune_core.matching import dual_regression
-from fnprune_core.progress import CancelToken
-from fnprune_core.storage import Workspace
 
 
-def probe(shelf: ModelShelf, workspace: Workspace, *, model: str, atlas: str, text: str) -> Task:
+@task("probe", "Reading the text")
+def probe(run: Run, *, model: str, atlas: str, text: str) -> Reading:
     """Read a text and find the strength of each network in it; the result is the reading."""
-
-    def run(report: Report, cancel: CancelToken) -> Reading:
-        language_model = shelf.get(model, progress=report)
-        ready = dual_regression.open_probe(workspace, atlas)
-        return ready.read(language_model, text, progress=report, cancel=cancel)
-
-    inputs = {"model": model, "atlas": atlas, "text": text}
-    return Task(kind="probe", title="Reading the text", inputs=inputs, function=run)
+    language_model = run.model(model)
+    network_probe = dual_regression.open_probe(run.workspace, atlas)
+    return network_probe.read(language_model, text, **run.watched)

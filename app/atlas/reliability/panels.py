@@ -113,7 +113,7 @@ def measure(atlas: NetworkAtlas) -> None:
 
 
 def _start(atlas_id: str, parts: list[str]) -> None:
-    job_progress.start(tasks.assess(resources.workspace(), atlas=atlas_id, parts=parts))
+    job_progress.start(tasks.assess(atlas=atlas_id, parts=parts))
 
 
 def watch(job: Job) -> None:

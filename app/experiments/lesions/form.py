@@ -53,7 +53,7 @@ def ask(atlas: NetworkAtlas) -> None:
 def start(order: LesionOrder, read: Read, title: str = "Lesions") -> None:
     """Start a study."""
     job = LesionJob(model=view_state.view().model, order=order, read=read, title=title)
-    job_progress.start(run_lesions(resources.shelf(), resources.workspace(), job))
+    job_progress.start(run_lesions(job))
 
 
 def _lesions(atlas: NetworkAtlas) -> tuple[Lesion, ...]:

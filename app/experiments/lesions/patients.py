@@ -188,7 +188,7 @@ def _ask(lesion: Lesion, prompt: str, patient: str, atlas: NetworkAtlas) -> None
 def _start(order: WritingOrder) -> None:
     view_state.change(token=-1, writing="")
     model = view_state.view().model
-    job_progress.start(write(resources.shelf(), resources.workspace(), model, order))
+    job_progress.start(write(model, order))
 
 
 def _writing(lesion: Lesion, atlas: NetworkAtlas) -> None:

@@ -3,11 +3,9 @@
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from app.shell.generation_tasks import watcher
-from app.shell.jobs import Report
-from app.shell.tasks import ModelShelf, Task
+from app.shell.tasks import Run, task
 from app.shell.text_choice import TextChoice
 from fnprune_core.evaluation import compare
 from fnprune_core.lesions.on_localizers import ready_stimuli
@@ -16,8 +14,6 @@ from fnprune_core.lesions.sites import Stimuli, domain_stimuli
 from fnprune_core.lesions.study import LesionStudy
 from fnprune_core.lesions.writing import WritingOrder, write_under_lesion
 from fnprune_core.models.language_model import LanguageModel
-from fnprune_core.progress import CancelToken
-from fnprune_core.storage import Workspace
 from fnprune_core.texts.documents import Document
 
 KIND, WRITE = "lesions", "lesion-text"
@@ -73,47 +69,34 @@ class LesionJob:
     read: Read
     title: str = "Lesions"
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the job as JSON values."""
-        return asdict(self)
 
-
-def run_lesions(shelf: ModelShelf, workspace: Workspace, job: LesionJob) -> Task:
+@task(KIND, lambda job: job.title, inputs=lambda job: asdict(job))
+def run_lesions(run: Run, job: LesionJob) -> str:
     """Read texts under lesions; the study's id results, the study so far is reported."""
+    language_model = run.model(job.model)
+    last_report = -_EVERY_S
 
-    def run(report: Report, cancel: CancelToken) -> str:
-        language_model = shelf.get(job.model, progress=report)
-        stimuli = job.read.stimuli(language_model)
-        told = -_EVERY_S
+    def on_partial(study: LesionStudy) -> None:
+        nonlocal last_report
+        if time.monotonic() - last_report >= _EVERY_S or study.is_complete:
+            last_report = time.monotonic()
+            run.report(LesionsSoFar(study=study))
 
-        def on_partial(study: LesionStudy) -> None:
-            nonlocal told
-            if time.monotonic() - told >= _EVERY_S or study.is_complete:
-                told = time.monotonic()
-                report(LesionsSoFar(study=study))
-
-        return lesion_study(
-            workspace,
-            language_model,
-            stimuli,
-            order=job.order,
-            on_partial=on_partial,
-            progress=report,
-            cancel=cancel,
-        )
-
-    return Task(kind=KIND, title=job.title, inputs=job.to_json(), function=run)
+    return lesion_study(
+        run.workspace,
+        language_model,
+        job.read.stimuli(language_model),
+        order=job.order,
+        on_partial=on_partial,
+        **run.watched,
+    )
 
 
-def write(shelf: ModelShelf, workspace: Workspace, model: str, order: WritingOrder) -> Task:
+@task(WRITE, "Writing under a lesion")
+def write(run: Run, model: str, order: WritingOrder) -> str:
     """Let the healthy and the lesioned model write; each text is reported as it grows."""
-
-    def run(report: Report, cancel: CancelToken) -> str:
-        language_model = shelf.get(model, progress=report)
-        on_token = watcher(language_model, order.prompt, order.sampling, report)
-        return write_under_lesion(
-            workspace, language_model, order, on_token=on_token, cancel=cancel
-        )
-
-    inputs = {"model": model, **asdict(order)}
-    return Task(kind=WRITE, title="Writing under a lesion", inputs=inputs, function=run)
+    language_model = run.model(model)
+    on_token = watcher(language_model, order.prompt, order.sampling, run.report)
+    return write_under_lesion(
+        run.workspace, language_model, order, on_token=on_token, cancel=run.cancel
+    )

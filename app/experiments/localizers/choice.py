@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from app.experiments.localizers import tasks
-from app.shell import resources, view_state, wording
+from app.shell import view_state, wording
 from app.shell.jobs import describe_error
 from app.widgets import frame, job_progress
 from app.widgets.picture import csv_button
@@ -137,8 +137,6 @@ def run(atlas: NetworkAtlas, localizer: Localizer) -> None:
 def _start(atlas_id: str, localizer: Localizer) -> None:
     job_progress.start(
         tasks.localize(
-            resources.shelf(),
-            resources.workspace(),
             model=view_state.view().model,
             atlas=atlas_id,
             localizer=localizer,

@@ -1,32 +1,26 @@
 """What the page Localizers starts: a run of a ready localizer or of one's own. No streamlit."""
 
-from app.shell.jobs import Report
-from app.shell.tasks import ModelShelf, Task
+from collections.abc import Mapping
+from typing import Any
+
+from app.shell.tasks import Run, task
 from fnprune_core.localizers import ready_made
-from fnprune_core.localizers import run as core_run
+from fnprune_core.localizers import run as localizer_run
 from fnprune_core.localizers.stimuli import Localizer
-from fnprune_core.progress import CancelToken
-from fnprune_core.storage import Workspace
 
 KIND = "localize"
 
 
-def localize(
-    shelf: ModelShelf, workspace: Workspace, *, model: str, atlas: str, localizer: Localizer
-) -> Task:
-    """Run a localizer on an atlas; the result is the artifact's id."""
-
-    def run(report: Report, cancel: CancelToken) -> str:
-        language_model = shelf.get(model, progress=report)
-        return core_run.localize(
-            workspace, language_model, atlas, localizer, progress=report, cancel=cancel
-        )
-
-    inputs = {
+def _inputs(model: str, atlas: str, localizer: Localizer) -> Mapping[str, Any]:
+    return {
         "model": model,
         "atlas": atlas,
         "localizer": localizer.name if localizer.name in ready_made.READY else "",
         "stimuli": localizer.sha256,
     }
-    title = f"Localizer: {localizer.title}"
-    return Task(kind=KIND, title=title, inputs=inputs, function=run)
+
+
+@task(KIND, lambda localizer, **_: f"Localizer: {localizer.title}", inputs=_inputs)
+def localize(run: Run, *, model: str, atlas: str, localizer: Localizer) -> str:
+    """Run a localizer on an atlas; the result is the artifact's id."""
+    return localizer_run.localize(run.workspace, run.model(model), atlas, localizer, **run.watched)

@@ -121,7 +121,7 @@ def lesions(atlas: NetworkAtlas) -> Finding | None:
         key,
         f"Silence {wording.count(n, 'unit')}",
         tasks.lesion(
-            resources.shelf(), resources.workspace(), model=model.source, atlas=atlas.id,
+            model=model.source, atlas=atlas.id,
             network=network,
         ),
     )  # fmt: skip
@@ -164,7 +164,7 @@ def pruning(atlas: NetworkAtlas) -> Finding | None:
     found = _run(
         key,
         "Silence one unit in five by each rule",
-        tasks.prune(resources.shelf(), resources.workspace(), model=model.source, atlas=atlas.id),
+        tasks.prune(model=model.source, atlas=atlas.id),
     )
     if found is None:
         return None

@@ -102,7 +102,7 @@ def model_of(made: PruningPlan) -> LanguageModel | None:
                     "Load the model",
                     icon=":material/download:",
                     key="export-load",
-                    on_click=lambda: job_progress.start(tasks.load(resources.shelf(), source)),
+                    on_click=lambda: job_progress.start(tasks.load(model=source)),
                 )
                 st.caption(
                     "The model is not in memory yet. What its family has no place for, and how "

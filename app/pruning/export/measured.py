@@ -120,8 +120,6 @@ def speed(plan: str, made: PruningPlan) -> None:
     if pressed:
         job_progress.start(
             tasks_export.speed(
-                resources.shelf(),
-                resources.workspace(),
                 model=view_state.view().model,
                 plan=plan,
                 forms=forms,

@@ -98,7 +98,7 @@ def plan_again(plan: str, form: str, found: Standing) -> None:
             window=_window_of(plan),
             max_windows=int(windows),
         )
-        job_progress.start(tasks_export.fit(resources.shelf(), resources.workspace(), order))
+        job_progress.start(tasks_export.fit(order))
         st.rerun()
 
 
@@ -209,7 +209,7 @@ def _offer(order: tasks_export.ExportOrder, needed: int, *, is_possible: bool) -
         about = f"About {size(needed)}. " if needed else ""
         st.caption(f"{about}It is loaded again in a fresh process and compared before it is shown.")
     if pressed:
-        job_progress.start(tasks_export.export(resources.shelf(), resources.workspace(), order))
+        job_progress.start(tasks_export.export(order))
         st.rerun()
 
 

@@ -1,19 +1,15 @@
 """What the buttons of the page Export start: a plan for a form, its speed, the export itself."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-from app.pruning.tasks import PLAN, Comparison, reading
-from app.shell.jobs import Report
-from app.shell.tasks import ModelShelf, Task
+from app.pruning.tasks import PLAN, Comparison, measured, windows_of
+from app.shell.tasks import Run, task
 from app.shell.text_choice import TextChoice
-from fnprune_core.evaluation import compare
 from fnprune_core.evaluation.results import DENSE
 from fnprune_core.export import from_workspace, rounding
 from fnprune_core.export.speed import measure_speed
-from fnprune_core.progress import CancelToken
-from fnprune_core.storage import Workspace
 
 #: The plan that did not fit, in the comparison with the one made again.
 BEFORE = "the plan before"
@@ -47,34 +43,29 @@ class ExportOrder:
     weights: str = "F16"
 
 
-def export(shelf: ModelShelf, workspace: Workspace, order: ExportOrder) -> Task:
+@task("export", "Exporting, {form}")
+def export(run: Run, order: ExportOrder) -> Exported:
     """Write the pruned model, reloaded and compared; an `Exported` results."""
-
-    def run(report: Report, cancel: CancelToken) -> Exported:
-        language_model = shelf.get(order.model, progress=report)
-        cancel.raise_if_cancelled()
-        id = rounding.plan_for_form(
-            workspace,
-            language_model,
-            order.plan,
-            form=order.form,
-            multiple=order.multiple,
-            progress=report,
-            cancel=cancel,
-        )
-        folder = from_workspace.export(
-            workspace,
-            language_model,
-            id,
-            Path(order.target),
-            form=order.form,
-            weights=order.weights,
-            progress=report,
-        )
-        return Exported(folder=folder, form=order.form, weights=order.weights, plan=id)
-
-    title = f"Exporting, {order.form}"
-    return Task(kind="export", title=title, inputs=asdict(order), function=run)
+    language_model = run.model(order.model)
+    run.cancel.raise_if_cancelled()
+    id = rounding.plan_for_form(
+        run.workspace,
+        language_model,
+        order.plan,
+        form=order.form,
+        multiple=order.multiple,
+        **run.watched,
+    )
+    folder = from_workspace.export(
+        run.workspace,
+        language_model,
+        id,
+        Path(order.target),
+        form=order.form,
+        weights=order.weights,
+        progress=run.report,
+    )
+    return Exported(folder=folder, form=order.form, weights=order.weights, plan=id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,51 +91,25 @@ class FitOrder:
     max_windows: int | None
 
 
-def fit(shelf: ModelShelf, workspace: Workspace, order: FitOrder) -> Task:
+@task("fit", "Planning again and measuring")
+def fit(run: Run, order: FitOrder) -> Comparison:
     """Make a plan again for a form; measure it, the one before and dense; a `Comparison`."""
-
-    def run(report: Report, cancel: CancelToken) -> Comparison:
-        language_model = shelf.get(order.model, progress=report)
-        windows = compare.evaluation_windows(
-            language_model,
-            order.texts.documents(),
-            window=order.window,
-            max_windows=order.max_windows,
-        )
-        id = rounding.plan_again(
-            workspace,
-            language_model,
-            order.plan,
-            allocation="uniform" if order.is_alike else None,
-            multiple=order.multiple,
-            progress=report,
-            cancel=cancel,
-        )
-        plan_ids = {DENSE: None, PLAN: id, BEFORE: order.plan}
-        evaluation_ids = compare.compare(
-            workspace,
-            language_model,
-            windows,
-            plan_ids=plan_ids,
-            on_partial=reading(report, plan_ids),
-            cancel=cancel,
-        )
-        return Comparison(plan_ids=plan_ids, evaluation_ids=evaluation_ids)
-
-    inputs = asdict(order)
-    return Task(kind="fit", title="Planning again and measuring", inputs=inputs, function=run)
+    language_model = run.model(order.model)
+    windows = windows_of(
+        language_model, order.texts, window=order.window, max_windows=order.max_windows
+    )
+    id = rounding.plan_again(
+        run.workspace,
+        language_model,
+        order.plan,
+        allocation="uniform" if order.is_alike else None,
+        multiple=order.multiple,
+        **run.watched,
+    )
+    return measured(run, language_model, windows, {DENSE: None, PLAN: id, BEFORE: order.plan})
 
 
-def speed(
-    shelf: ModelShelf, workspace: Workspace, *, model: str, plan: str, forms: Sequence[str]
-) -> Task:
+@task("speed", "Measuring speed")
+def speed(run: Run, *, model: str, plan: str, forms: Sequence[str]) -> str:
     """Measure how fast a plan's copies are on this machine; the measurement's id results."""
-
-    def run(report: Report, cancel: CancelToken) -> str:
-        language_model = shelf.get(model, progress=report)
-        return measure_speed(
-            workspace, language_model, plan, forms=forms, progress=report, cancel=cancel
-        )
-
-    inputs = {"model": model, "plan": plan, "forms": list(forms)}
-    return Task(kind="speed", title="Measuring speed", inputs=inputs, function=run)
+    return measure_speed(run.workspace, run.model(model), plan, forms=forms, **run.watched)

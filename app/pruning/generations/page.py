@@ -79,7 +79,7 @@ def write(plan: str, prompt: Prompt, sampling: Sampling, model: LanguageModel) -
         model=model.source, plan=plan, prompt=prompt, sampling=sampling
     )
     view_state.change(token=-1)
-    job_progress.start(generation_tasks.generate(resources.shelf(), resources.workspace(), order))
+    job_progress.start(generation_tasks.generate(order))
     st.rerun()
 
 

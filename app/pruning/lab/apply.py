@@ -99,7 +99,7 @@ def apply(atlas: NetworkAtlas, asked: Asked) -> None:
         disabled=order is None,
     )
     if pressed and order is not None:
-        task = prune(resources.shelf(), resources.workspace(), order)
+        task = prune(order)
         log = view_state.decisions()
         view_state.remember(_LOG, log)
         job_progress.start(checks.with_log(task, resources.workspace(), log))

@@ -175,7 +175,7 @@ def ask(plans: Sequence[PlanRecord]) -> None:
         job = SweepJob(
             model=view.model, order=order, texts=texts, window=window, max_windows=int(most)
         )
-        job_progress.start(run_sweep(resources.shelf(), resources.workspace(), job))
+        job_progress.start(run_sweep(job))
         st.rerun()
 
 

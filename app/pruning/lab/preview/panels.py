@@ -80,8 +80,6 @@ def offer(atlas: NetworkAtlas) -> None:
             icon=":material/preview:",
             on_click=lambda: job_progress.start(
                 prepare_preview(
-                    resources.shelf(),
-                    resources.workspace(),
                     model=view_state.view().model,
                     atlas=atlas.id,
                 )

@@ -1,20 +1,10 @@
-"""Jobs that this page starts. No streamlit here."""
+"""What the preview of a plan needs first. No streamlit here."""
 
-from app.shell.jobs import Report
-from app.shell.tasks import ModelShelf, Task
-from fnprune_core.progress import CancelToken
+from app.shell.tasks import Run, task
 from fnprune_core.pruning import preview_files
-from fnprune_core.storage import Workspace
 
 
-def prepare_preview(shelf: ModelShelf, workspace: Workspace, *, model: str, atlas: str) -> Task:
+@task("preview", "Preparing the preview")
+def prepare_preview(run: Run, *, model: str, atlas: str) -> str:
     """Prepare an atlas's preview; the result is its id."""
-
-    def run(report: Report, cancel: CancelToken) -> str:
-        language_model = shelf.get(model, progress=report)
-        return preview_files.prepare_preview(
-            workspace, language_model, atlas, progress=report, cancel=cancel
-        )
-
-    inputs = {"model": model, "atlas": atlas}
-    return Task(kind="preview", title="Preparing the preview", inputs=inputs, function=run)
+    return preview_files.prepare_preview(run.workspace, run.model(model), atlas, **run.watched)

@@ -59,7 +59,7 @@ def _ask(settings: PlanSettings, texts: TextChoice | None) -> None:
     )
     if pressed and texts is not None:
         job = LayersJob(model=view.model, order=order, texts=texts)
-        job_progress.start(search_layers(resources.shelf(), resources.workspace(), job))
+        job_progress.start(search_layers(job))
         st.rerun()
 
 

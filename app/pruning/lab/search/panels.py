@@ -81,7 +81,7 @@ def _ask(settings: PlanSettings, texts: TextChoice | None) -> None:
     )
     if pressed and texts is not None:
         job = SharesJob(model=view.model, order=order, texts=texts)
-        job_progress.start(search_shares(resources.shelf(), resources.workspace(), job))
+        job_progress.start(search_shares(job))
         st.rerun()
 
 

@@ -2,11 +2,9 @@
 
 from dataclasses import asdict, dataclass
 
-from app.shell.jobs import Report
-from app.shell.tasks import ModelShelf, Task
+from app.shell.tasks import Run, task
 from app.shell.text_choice import TextChoice
 from fnprune_core.models.language_model import LanguageModel
-from fnprune_core.progress import CancelToken
 from fnprune_core.pruning import search_allocation, search_attention, search_trials
 from fnprune_core.pruning.search_allocation import AllocationOrder, AllocationSearch
 from fnprune_core.pruning.search_attention import ShareOrder, ShareSearch
@@ -39,22 +37,18 @@ class SharesJob:
     texts: TextChoice
 
 
-def search_shares(shelf: ModelShelf, workspace: Workspace, job: SharesJob) -> Task:
+@task("shares", "Share of attention", inputs=lambda job: asdict(job))
+def search_shares(run: Run, job: SharesJob) -> ShareSearch:
     """Measure mixes of equal size; a `ShareSearch` results, each mix is reported."""
-
-    def run(report: Report, cancel: CancelToken) -> ShareSearch:
-        language_model = shelf.get(job.model, progress=report)
-        return search_attention.search_shares(
-            workspace,
-            language_model,
-            _windows(workspace, language_model, job.texts, job.order.recording_id),
-            order=job.order,
-            on_partial=lambda found: report(SharesSoFar(found=found)),
-            progress=report,
-            cancel=cancel,
-        )
-
-    return Task(kind="shares", title="Share of attention", inputs=asdict(job), function=run)
+    language_model = run.model(job.model)
+    return search_attention.search_shares(
+        run.workspace,
+        language_model,
+        _windows(run.workspace, language_model, job.texts, job.order.recording_id),
+        order=job.order,
+        on_partial=lambda found: run.report(SharesSoFar(found=found)),
+        **run.watched,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,18 +60,14 @@ class LayersJob:
     texts: TextChoice
 
 
-def search_layers(shelf: ModelShelf, workspace: Workspace, job: LayersJob) -> Task:
+@task("layers", "Share of each layer", inputs=lambda job: asdict(job))
+def search_layers(run: Run, job: LayersJob) -> AllocationSearch:
     """Search weights of the layers; an `AllocationSearch` results."""
-
-    def run(report: Report, cancel: CancelToken) -> AllocationSearch:
-        language_model = shelf.get(job.model, progress=report)
-        return search_allocation.search_allocation(
-            workspace,
-            language_model,
-            _windows(workspace, language_model, job.texts, job.order.recording_id),
-            order=job.order,
-            progress=report,
-            cancel=cancel,
-        )
-
-    return Task(kind="layers", title="Share of each layer", inputs=asdict(job), function=run)
+    language_model = run.model(job.model)
+    return search_allocation.search_allocation(
+        run.workspace,
+        language_model,
+        _windows(run.workspace, language_model, job.texts, job.order.recording_id),
+        order=job.order,
+        **run.watched,
+    )
