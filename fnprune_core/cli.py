@@ -17,7 +17,7 @@ from fnprune_core.commands import atlas, example, export, generate, prune, recor
 from fnprune_core.commands.console import EXIT_CANCELLED, EXIT_USER_ERROR, print_error
 from fnprune_core.commands.lesion import lesion
 from fnprune_core.commands.localize import localize
-from fnprune_core.commands.search import allocate, shares
+from fnprune_core.commands.search import searches
 from fnprune_core.commands.sweep import sweep
 from fnprune_core.commands.workspace import workspaces
 from fnprune_core.errors import FnpruneError
@@ -43,8 +43,6 @@ for _command in (
     prune.prune,
     prune.evaluate,
     sweep,
-    shares,
-    allocate,
     generate.generate,
     localize,
     lesion,
@@ -55,6 +53,7 @@ for _command in (
     example.example,
 ):
     cli.command()(_command)
+cli.add_typer(searches, name="search")
 cli.add_typer(workspaces, name="workspace")
 
 

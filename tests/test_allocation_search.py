@@ -179,7 +179,7 @@ def test_the_commands_search_weights_and_take_them(workspace, llama, recording, 
     llama.tokenizer.save_pretrained(tmp_path / "model")
     where = ["--model", str(tmp_path / "model"), "--workspace", str(workspace.root), "--json"]
     cut = [recording.id, "--score", "flap", "--ratio", "0.3", "--sink-units", "0"]
-    result = CliRunner().invoke(cli, ["allocate", *cut, "--blocks", "3", *where])
+    result = CliRunner().invoke(cli, ["search", "layers", *cut, "--blocks", "3", *where])
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout)
     assert told["gain"] <= 0

@@ -84,7 +84,8 @@ def test_the_command_prints_the_mixes(workspace, llama, recording, tmp_path) -> 
     llama.model.save_pretrained(tmp_path / "model")
     llama.tokenizer.save_pretrained(tmp_path / "model")
     words = [
-        "shares", recording.id, "--score", "flap", "--ratio", "0.4", "--attention", "0,0.17",
+        "search", "attention", recording.id, "--score", "flap", "--ratio", "0.4",
+        "--attention", "0,0.17",
         "--sink-units", "0", "--json",
         "--model", str(tmp_path / "model"), "--workspace", str(workspace.root),
     ]  # fmt: skip

@@ -9,18 +9,15 @@ from fnprune_core.commands.console import print_facts, print_json, print_table, 
 from fnprune_core.commands.options import (
     EMBEDDED,
     Device,
-    DocumentColumn,
-    Domain,
-    DomainColumn,
     Dtype,
     Json,
     Model,
-    TextColumn,
     TextOptions,
     Where,
     documents_from,
     load,
     numbers_in,
+    takes,
     workspace_at,
 )
 from fnprune_core.errors import SettingsError
@@ -48,6 +45,7 @@ _COLUMNS = (
 _MOST = 24
 
 
+@takes(TextOptions, "reading")
 def lesion(
     decomposition: Annotated[str, typer.Argument(help="Id of the atlas.")],
     texts: Annotated[
@@ -79,10 +77,8 @@ def lesion(
     prompt: Annotated[
         str | None, typer.Option(help="Write on from this under the first lesion, measure nothing.")
     ] = None,
-    text_column: TextColumn = "text",
-    domain_column: DomainColumn = None,
-    document_column: DocumentColumn = None,
-    domain: Domain = None,
+    *,
+    reading: TextOptions,
     model: Model = EMBEDDED,
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -102,13 +98,7 @@ def lesion(
     people = _people(workspace, atlas, patient or ())
     chosen = _lesions(atlas, numbers_in(networks), together or (), people, strengths)
     order = LesionOrder(decomposition_id=atlas.id, lesions=chosen, settings=settings)
-    options = TextOptions(
-        text_column=text_column,
-        domain_column=domain_column,
-        document_column=document_column,
-        domain=domain,
-    )
-    documents = None if localizer or prompt else _documents(texts, options)
+    documents = None if localizer or prompt else _documents(texts, reading)
     language_model = load(model, device, dtype, as_json=as_json)
     if prompt is not None:
         _write(workspace, language_model, order, prompt, as_json=as_json)
@@ -119,10 +109,10 @@ def lesion(
     _print(id, open_lesions(workspace, id), as_json=as_json)
 
 
-def _documents(texts: Sequence[str] | None, options: TextOptions) -> Any:
+def _documents(texts: Sequence[str] | None, reading: TextOptions) -> Any:
     from fnprune_core.texts.documents import builtin_documents
 
-    return documents_from(texts, options) if texts else builtin_documents(split="held-out")
+    return documents_from(texts, reading) if texts else builtin_documents(split="held-out")
 
 
 def _stimuli(

@@ -1,9 +1,11 @@
 """What several commands share: options, and how they become documents, models and plans."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+import inspect
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
@@ -32,10 +34,6 @@ Texts = Annotated[
     list[str] | None,
     typer.Argument(help="builtin, files (.txt .jsonl .csv .parquet), folders, datasets ids."),
 ]
-TextColumn = Annotated[str, typer.Option(help="Column with the text.")]
-DomainColumn = Annotated[str | None, typer.Option(help="Column with the domain.")]
-DocumentColumn = Annotated[str | None, typer.Option(help="Column that names the document.")]
-Domain = Annotated[str | None, typer.Option(help="Domain of all these texts.")]
 Window = Annotated[int, typer.Option(help="Tokens of a window.")]
 
 
@@ -43,10 +41,58 @@ Window = Annotated[int, typer.Option(help="Tokens of a window.")]
 class TextOptions:
     """How files are read as documents."""
 
-    text_column: str = "text"
-    domain_column: str | None = None
-    document_column: str | None = None
-    domain: str | None = None
+    text_column: Annotated[str, typer.Option(help="Column with the text.")] = "text"
+    domain_column: Annotated[str | None, typer.Option(help="Column with the domain.")] = None
+    document_column: Annotated[str | None, typer.Option(help="Column that names the document.")] = (
+        None
+    )
+    domain: Annotated[str | None, typer.Option(help="Domain of all these texts.")] = None
+
+
+def takes(
+    kind: type, parameter: str, *, without: Collection[str] = ()
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return the decorator that puts the fields of a dataclass in the place of a parameter.
+
+    A command of several options is then written as one of few arguments, and several commands
+    take the same options from one declaration.
+
+    Parameters
+    ----------
+    kind : type
+        A dataclass whose fields are annotated as options.
+    parameter : str
+        The command's parameter that gets an instance of it.
+    without : collection of str
+        Fields that the command does not take; they stay at their defaults.
+    """
+    hints = get_type_hints(kind, include_extras=True)
+    rows = [row for row in fields(kind) if row.name not in without]
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        expanded: list[inspect.Parameter] = []
+        for each in inspect.signature(command).parameters.values():
+            if each.name != parameter:
+                expanded.append(each)
+                continue
+            expanded += [
+                each.replace(name=row.name, default=row.default, annotation=hints[row.name])
+                for row in rows
+            ]
+
+        @wraps(command)
+        def expanding(**arguments: Any) -> None:
+            options = {row.name: arguments.pop(row.name) for row in rows}
+            command(**arguments, **{parameter: kind(**options)})
+
+        # What typer looks at.
+        expanding.__dict__["__signature__"] = inspect.Signature(
+            [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in expanded]
+        )
+        expanding.__annotations__ = {each.name: each.annotation for each in expanded}
+        return expanding
+
+    return decorate
 
 
 def documents_from(sources: Sequence[str], options: TextOptions) -> "list[Document]":

@@ -10,25 +10,18 @@ from fnprune_core.commands.console import print_facts, print_json, print_table, 
 from fnprune_core.commands.options import (
     EMBEDDED,
     Device,
-    DocumentColumn,
-    Domain,
-    DomainColumn,
     Dtype,
     Json,
     Model,
-    TextColumn,
     TextOptions,
     Where,
     Window,
     documents_from,
     load,
-    numbers_in,
-    shares_in,
-    units_in,
+    takes,
     workspace_at,
 )
-from fnprune_core.errors import SettingsError
-from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.commands.plan_options import PlanOptions
 from fnprune_core.progress import ProgressEvent
 from fnprune_core.storage import Workspace
 
@@ -38,44 +31,11 @@ if TYPE_CHECKING:
 PlanArgument = Annotated[str, typer.Argument(help="Id of a plan, or a plan.json from anywhere.")]
 
 
+@takes(PlanOptions, "options")
 def plan(
     recording: Annotated[str, typer.Argument(help="Id of the calibration recording.")],
-    decomposition: Annotated[
-        str | None, typer.Option("--decomposition", "-d", help="For scores of networks.")
-    ] = None,
-    score: Annotated[str, typer.Option(help="What decides which units go.")] = "network-energy",
-    ratio: Annotated[float, typer.Option(help="Share of all MLP units to remove.")] = 0.2,
-    preserve: Annotated[str | None, typer.Option(help='Networks to keep: "1,3,7-12".')] = None,
-    drop: Annotated[str | None, typer.Option(help="Networks not to keep.")] = None,
-    drop_domain: Annotated[
-        str | None, typer.Option(help="Drop networks with over half their energy in a domain.")
-    ] = None,
-    allocation: Annotated[
-        str, typer.Option(help="uniform, protect-ends, global, weighted.")
-    ] = "protect-ends",
-    layer_weights: Annotated[
-        str | None,
-        typer.Option(help='For weighted, what each layer gives: "0,0.5,1"; see allocate.'),
-    ] = None,
-    compensation: Annotated[
-        str, typer.Option(help="none, bias, least-squares, or reconstruct (trains: minutes).")
-    ] = "least-squares",
-    intercept: Annotated[bool, typer.Option(help="Least squares with a bias.")] = False,
-    sink_units: Annotated[int, typer.Option(help="Units a layer that always stay.")] = 4,
-    seed: Annotated[int, typer.Option(help="Of the random score.")] = 0,
-    multiple: Annotated[
-        int | None,
-        typer.Option(help="Keep more units, until each layer's number is a multiple of this."),
-    ] = None,
-    keep_units: Annotated[
-        str | None, typer.Option(help='Units that stay, as layer:index: "3:17,3:20".')
-    ] = None,
-    remove_units: Annotated[
-        str | None, typer.Option(help="Units that go, sink units and exempt layers too.")
-    ] = None,
-    attention_ratio: Annotated[
-        float, typer.Option(help="Share of all KV groups of attention heads to remove.")
-    ] = 0.0,
+    *,
+    options: PlanOptions,
     model: Model = EMBEDDED,
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -89,21 +49,7 @@ def plan(
 
     workspace = workspace_at(where)
     opened = open_recording(workspace, recording)
-    settings = PlanSettings(
-        score=score,
-        ratio=ratio,
-        allocation=allocation,
-        compensation=compensation,
-        intercept=intercept,
-        sink_units=sink_units,
-        preserved=_preserved(workspace, decomposition, preserve, drop, drop_domain),
-        seed=seed,
-        multiple=multiple,
-        pinned_keep=units_in(keep_units, opened.layout),
-        pinned_remove=units_in(remove_units, opened.layout),
-        attention_ratio=attention_ratio,
-        layer_weights=shares_in(layer_weights or ""),
-    )
+    settings = options.settings(workspace, opened.layout)
     planner.canonical_settings(settings)  # a mistake is told before the model is loaded
     language_model = load(model, device, dtype, as_json=as_json)
     warning = planner.bias_warning(language_model, settings)
@@ -112,7 +58,7 @@ def plan(
             workspace,
             language_model,
             recording_id=opened.id,
-            decomposition_id=decomposition,
+            decomposition_id=options.decomposition,
             settings=settings,
             progress=progress,
         )
@@ -136,32 +82,6 @@ def plan(
         "warning": warning,
     }
     print_json(facts) if as_json else print_facts("Plan", facts)
-
-
-def _preserved(
-    workspace: Workspace,
-    decomposition: str | None,
-    preserve: str | None,
-    drop: str | None,
-    drop_domain: str | None,
-) -> tuple[int, ...] | None:
-    from fnprune_core.atlas import network_atlas
-
-    chosen = numbers_in(preserve)
-    if drop is None and drop_domain is None:
-        return chosen
-    if decomposition is None:
-        raise SettingsError(
-            "Dropping networks needs a decomposition.", hint="Add --decomposition ID."
-        )
-    atlas = network_atlas.open_atlas(workspace, decomposition)
-    dropped = set(numbers_in(drop) or ())
-    if drop_domain is not None:
-        dropped |= set(atlas.networks_of_domain(drop_domain))
-    everything = chosen if chosen is not None else range(atlas.n_networks)
-    for network in dropped:
-        atlas.check_network(network)
-    return tuple(k for k in everything if k not in dropped)
 
 
 def located(workspace: Workspace, plan: str) -> Path:
@@ -207,6 +127,7 @@ def prune(
     print_json(facts) if as_json else print_facts("Pruned copy", facts)
 
 
+@takes(TextOptions, "reading")
 def evaluate(
     texts: Annotated[
         list[str] | None, typer.Argument(help="Evaluation texts (default: held-out built-in).")
@@ -216,10 +137,8 @@ def evaluate(
     ] = None,
     window: Window = 512,
     max_windows: Annotated[int | None, typer.Option(help="At most so many windows.")] = None,
-    text_column: TextColumn = "text",
-    domain_column: DomainColumn = None,
-    document_column: DocumentColumn = None,
-    domain: Domain = None,
+    *,
+    reading: TextOptions,
     pack: Annotated[bool, typer.Option(help="Join short documents of a domain.")] = False,
     model: Model = EMBEDDED,
     device: Device = "auto",
@@ -234,13 +153,7 @@ def evaluate(
 
     workspace = workspace_at(where)
     paths = [located(workspace, each) for each in plan or []]
-    options = TextOptions(
-        text_column=text_column,
-        domain_column=domain_column,
-        document_column=document_column,
-        domain=domain,
-    )
-    documents = documents_from(texts, options) if texts else builtin_documents(split="held-out")
+    documents = documents_from(texts, reading) if texts else builtin_documents(split="held-out")
     language_model = load(model, device, dtype, as_json=as_json)
     windows = compare.evaluation_windows(
         language_model, documents, window=window, max_windows=max_windows, pack=pack

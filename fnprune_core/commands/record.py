@@ -9,19 +9,16 @@ from fnprune_core.commands.console import print_facts, print_json, print_table, 
 from fnprune_core.commands.options import (
     EMBEDDED,
     Device,
-    DocumentColumn,
-    Domain,
-    DomainColumn,
     Dtype,
     Json,
     Model,
-    TextColumn,
     TextOptions,
     Texts,
     Where,
     Window,
     documents_from,
     load,
+    takes,
     workspace_at,
 )
 
@@ -42,6 +39,7 @@ def doctor(
     print_facts("Anatomy", anatomy)
 
 
+@takes(TextOptions, "reading")
 def record(
     texts: Texts = None,
     model: Model = EMBEDDED,
@@ -54,10 +52,8 @@ def record(
         int | None,
         typer.Option(help="Draw the windows at random (default: from all documents in turn)."),
     ] = None,
-    text_column: TextColumn = "text",
-    domain_column: DomainColumn = None,
-    document_column: DocumentColumn = None,
-    domain: Domain = None,
+    *,
+    reading: TextOptions,
     dry_run: Annotated[bool, typer.Option(help="Only estimate time, disk and memory.")] = False,
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -76,13 +72,7 @@ def record(
         pack=pack,
         seed=seed,
     )
-    options = TextOptions(
-        text_column=text_column,
-        domain_column=domain_column,
-        document_column=document_column,
-        domain=domain,
-    )
-    documents = documents_from(texts or ["builtin"], options)
+    documents = documents_from(texts or ["builtin"], reading)
     language_model = load(model, device, dtype, as_json=as_json)
     if dry_run:
         windows = windows_for(language_model, documents, settings)

@@ -16,33 +16,33 @@ from fnprune_core.commands.options import (
     Where,
     documents_from,
     load,
-    numbers_in,
     shares_in,
+    takes,
     workspace_at,
 )
-from fnprune_core.plans.plan import PlanSettings
-from fnprune_core.storage import Workspace
+from fnprune_core.commands.plan_options import PlanOptions
 
 if TYPE_CHECKING:
     from fnprune_core.models.language_model import LanguageModel
+    from fnprune_core.recording.recording import Recording
     from fnprune_core.texts.windows import Windows
 
+searches = typer.Typer(
+    help="Search how a cut is divided: over layers, or between MLP units and attention.",
+    no_args_is_help=True,
+)
 
-def allocate(
+
+@searches.command()
+@takes(PlanOptions, "options")
+def layers(
     recording: Annotated[str, typer.Argument(help="Id of the calibration recording.")],
     texts: Annotated[
         list[str] | None,
         typer.Argument(help="Texts to try plans on (default: built-in, of those not recorded)."),
     ] = None,
-    decomposition: Annotated[
-        str | None, typer.Option("--decomposition", "-d", help="For scores of networks.")
-    ] = None,
-    ratio: Annotated[float, typer.Option(help="Share of all MLP units to remove.")] = 0.2,
-    score: Annotated[str, typer.Option(help="As for `fnprune plan`.")] = "network-energy",
-    preserve: Annotated[str | None, typer.Option(help='Networks to keep: "1,3,7-12".')] = None,
-    allocation: Annotated[str, typer.Option(help="What the search begins at.")] = "protect-ends",
-    compensation: Annotated[str, typer.Option(help="As for `fnprune plan`.")] = "least-squares",
-    sink_units: Annotated[int, typer.Option(help="Units a layer that always stay.")] = 4,
+    *,
+    options: PlanOptions,
     blocks: Annotated[int, typer.Option(help="Of neighbouring layers, moved together.")] = 10,
     rounds: Annotated[int, typer.Option(help="Each measures a plan a block, and three.")] = 1,
     max_windows: Annotated[int, typer.Option(help="Windows to read of them.")] = 24,
@@ -54,26 +54,19 @@ def allocate(
 ) -> None:
     """Search how much each layer should give, by whole plans on text not recorded."""
     from fnprune_core.pruning.search_allocation import AllocationOrder, search_allocation
+    from fnprune_core.recording.recording import open_recording
 
     workspace = workspace_at(where)
+    opened = open_recording(workspace, recording)
     order = AllocationOrder(  # a mistake is told before the model is loaded
-        recording_id=workspace.existing("recordings", recording).name,
-        decomposition_id=decomposition and workspace.existing("decompositions", decomposition).name,
-        base=PlanSettings(
-            score=score,
-            ratio=ratio,
-            allocation=allocation,
-            compensation=compensation,
-            sink_units=sink_units,
-            preserved=numbers_in(preserve),
-        ),
+        recording_id=opened.id,
+        decomposition_id=options.decomposition_id(workspace),
+        base=options.settings(workspace, opened.layout),
         n_blocks=blocks,
         n_rounds=rounds,
     )
     language_model = load(model, device, dtype, as_json=as_json)
-    windows = search_windows(
-        workspace, language_model, order.recording_id, texts, max_windows=max_windows
-    )
+    windows = search_windows(language_model, opened, texts, max_windows=max_windows)
     with progress_bars(shown=not as_json) as progress:
         found = search_allocation(
             workspace, language_model, windows, order=order, progress=progress
@@ -102,24 +95,20 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def shares(
+@searches.command()
+@takes(PlanOptions, "options", without=("attention_ratio",))
+def attention(
     recording: Annotated[str, typer.Argument(help="Id of the calibration recording.")],
     texts: Annotated[
         list[str] | None,
         typer.Argument(help="Texts to try plans on (default: built-in, of those not recorded)."),
     ] = None,
-    decomposition: Annotated[
-        str | None, typer.Option("--decomposition", "-d", help="For scores of networks.")
-    ] = None,
-    attention: Annotated[
-        str, typer.Option(help='Shares of all KV groups to try: "0,0.05,0.1".')
+    attention_shares: Annotated[
+        str,
+        typer.Option("--attention", help='Shares of all KV groups to try: "0,0.05,0.1".'),
     ] = "0,0.05,0.1,0.2",
-    ratio: Annotated[float, typer.Option(help="Size of the cut, as a share of MLP units.")] = 0.2,
-    score: Annotated[str, typer.Option(help="As for `fnprune plan`.")] = "network-energy",
-    preserve: Annotated[str | None, typer.Option(help='Networks to keep: "1,3,7-12".')] = None,
-    allocation: Annotated[str, typer.Option(help="As for `fnprune plan`.")] = "protect-ends",
-    compensation: Annotated[str, typer.Option(help="As for `fnprune plan`.")] = "least-squares",
-    sink_units: Annotated[int, typer.Option(help="Units a layer that always stay.")] = 4,
+    *,
+    options: PlanOptions,
     max_windows: Annotated[int, typer.Option(help="Windows to read of them.")] = 24,
     model: Model = EMBEDDED,
     device: Device = "auto",
@@ -129,25 +118,18 @@ def shares(
 ) -> None:
     """Find how much of a cut attention should bear: plans of equal size, tried on other text."""
     from fnprune_core.pruning.search_attention import ShareOrder, search_shares
+    from fnprune_core.recording.recording import open_recording
 
     workspace = workspace_at(where)
+    opened = open_recording(workspace, recording)
     order = ShareOrder(  # a mistake is told before the model is loaded
-        recording_id=workspace.existing("recordings", recording).name,
-        decomposition_id=decomposition and workspace.existing("decompositions", decomposition).name,
-        base=PlanSettings(
-            score=score,
-            ratio=ratio,
-            allocation=allocation,
-            compensation=compensation,
-            sink_units=sink_units,
-            preserved=numbers_in(preserve),
-        ),
-        shares=shares_in(attention),
+        recording_id=opened.id,
+        decomposition_id=options.decomposition_id(workspace),
+        base=options.settings(workspace, opened.layout),
+        shares=shares_in(attention_shares),
     )
     language_model = load(model, device, dtype, as_json=as_json)
-    windows = search_windows(
-        workspace, language_model, order.recording_id, texts, max_windows=max_windows
-    )
+    windows = search_windows(language_model, opened, texts, max_windows=max_windows)
     with progress_bars(shown=not as_json) as progress:
         found = search_shares(workspace, language_model, windows, order=order, progress=progress)
     rows = found.rows()
@@ -163,21 +145,19 @@ def shares(
 
 
 def search_windows(
-    workspace: Workspace,
     language_model: "LanguageModel",
-    recording_id: str,
+    recording: "Recording",
     texts: Sequence[str] | None,
     *,
     max_windows: int,
 ) -> "Windows":
     """Return windows of the texts, or of the built-in ones, that the recording did not read."""
     from fnprune_core.pruning.search_trials import unread_windows
-    from fnprune_core.recording.recording import open_recording
     from fnprune_core.texts.documents import builtin_documents
 
     return unread_windows(
         language_model,
         documents_from(texts, TextOptions()) if texts else builtin_documents(split="calibration"),
-        open_recording(workspace, recording_id),
+        recording,
         max_windows=max_windows,
     )

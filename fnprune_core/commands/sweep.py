@@ -8,23 +8,19 @@ from fnprune_core.commands.console import print_json, print_table, progress_bars
 from fnprune_core.commands.options import (
     EMBEDDED,
     Device,
-    DocumentColumn,
-    Domain,
-    DomainColumn,
     Dtype,
     Json,
     Model,
-    TextColumn,
     TextOptions,
     Where,
     Window,
     documents_from,
     load,
-    numbers_in,
     shares_in,
+    takes,
     workspace_at,
 )
-from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.commands.plan_options import PlanOptions
 
 if TYPE_CHECKING:
     from fnprune_core.pruning.sweep import Sweep
@@ -35,29 +31,23 @@ _COLUMNS = (
 )  # fmt: skip
 
 
+@takes(PlanOptions, "options", without=("score", "ratio"))
+@takes(TextOptions, "reading")
 def sweep(
     recording: Annotated[str, typer.Argument(help="Id of the calibration recording.")],
     texts: Annotated[
         list[str] | None, typer.Argument(help="Evaluation texts (default: held-out built-in).")
-    ] = None,
-    decomposition: Annotated[
-        str | None, typer.Option("--decomposition", "-d", help="For scores of networks.")
     ] = None,
     scores: Annotated[str, typer.Option(help='Scores: "network-energy,flap,random".')] = (
         "flap,wanda,random"
     ),
     ratios: Annotated[str, typer.Option(help='Shares of MLP units: "0.1,0.2,0.4".')] = "0.2,0.4",
     seeds: Annotated[int, typer.Option(help="Plans of the random score at each ratio.")] = 3,
-    preserve: Annotated[str | None, typer.Option(help='Networks to keep: "1,3,7-12".')] = None,
-    allocation: Annotated[str, typer.Option(help="As for `fnprune plan`.")] = "protect-ends",
-    compensation: Annotated[str, typer.Option(help="As for `fnprune plan`.")] = "least-squares",
-    sink_units: Annotated[int, typer.Option(help="Units a layer that always stay.")] = 4,
+    *,
+    options: PlanOptions,
     window: Window = 512,
     max_windows: Annotated[int | None, typer.Option(help="At most so many windows.")] = None,
-    text_column: TextColumn = "text",
-    domain_column: DomainColumn = None,
-    document_column: DocumentColumn = None,
-    domain: Domain = None,
+    reading: TextOptions,
     model: Model = EMBEDDED,
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -67,30 +57,21 @@ def sweep(
     """Measure perplexity against ratio; what was measured before is found, a stop is resumed."""
     from fnprune_core.evaluation import compare
     from fnprune_core.pruning.sweep import SweepOrder, sweep
+    from fnprune_core.recording.recording import open_recording
     from fnprune_core.texts.documents import builtin_documents
 
     workspace = workspace_at(where)
+    opened = open_recording(workspace, recording)
     order = SweepOrder(
-        recording_id=workspace.existing("recordings", recording).name,
-        decomposition_id=decomposition and workspace.existing("decompositions", decomposition).name,
-        base=PlanSettings(
-            allocation=allocation,
-            compensation=compensation,
-            sink_units=sink_units,
-            preserved=numbers_in(preserve),
-        ),
+        recording_id=opened.id,
+        decomposition_id=options.decomposition_id(workspace),
+        base=options.settings(workspace, opened.layout),
         scores=tuple(part.strip() for part in scores.split(",") if part.strip()),
         ratios=shares_in(ratios),
         n_seeds=seeds,
     )
     order.wanted()  # a mistake is told before the model is loaded
-    options = TextOptions(
-        text_column=text_column,
-        domain_column=domain_column,
-        document_column=document_column,
-        domain=domain,
-    )
-    documents = documents_from(texts, options) if texts else builtin_documents(split="held-out")
+    documents = documents_from(texts, reading) if texts else builtin_documents(split="held-out")
     language_model = load(model, device, dtype, as_json=as_json)
     windows = compare.evaluation_windows(
         language_model, documents, window=window, max_windows=max_windows

@@ -206,7 +206,7 @@ def weighted(budget: Budget) -> NDArray[np.int64]:
         raise SettingsError(
             f"The allocation by weights needs one weight for each of {n_layers} layers, got "
             f"{len(weights)}.",
-            hint="Search them (fnprune allocate), or write them down: 0 exempts a layer.",
+            hint="Search them (fnprune search layers), or write them down: 0 exempts a layer.",
         )
     return _evenly(budget, weights > 0, "with these weights of the layers")
 

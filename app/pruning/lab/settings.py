@@ -35,7 +35,7 @@ def plan_settings() -> PlanSettings:
         required=True,
         key="prune-compensation",
         persist_state="session",
-        help=_explained_compensations(),
+        help=explained_compensations(),
     )
     more = _more_plan_settings()
     view = view_state.view()
@@ -59,7 +59,7 @@ def plan_settings() -> PlanSettings:
     return chosen
 
 
-def _explained_compensations() -> str:
+def explained_compensations() -> str:
     """Return the tooltip of the choice of compensation: what each row does."""
     rows = "\n".join(f"- {row.label}: {row.does}." for row in COMPENSATIONS.values())
     return (
