@@ -5,12 +5,52 @@ import streamlit as st
 from app import pages
 from app.shell import resources, tasks, view_state
 from app.shell.jobs import Job
+from app.shell.wording import plain, size
 from app.start.signature import show_signature
 from app.start.tasks import example
 from app.widgets import artifact_list, frame, job_progress
+from app.widgets.frame import ATLAS, DECOMPOSE, PRUNE, RECORD
 from app.widgets.gallery import gallery, tiles
 from fnprune_core.atlas import cortex
+from fnprune_core.models.language_model import Anatomy
 from fnprune_core.workflows import find_example
+
+
+def steps() -> None:
+    """Draw the path from a text to a pruned model, each step a link."""
+    st.subheader("Or go step by step", anchor=False)
+    for page, label, text in (
+        (RECORD, "Record", "the model reads texts, and every unit's activation is kept"),
+        (DECOMPOSE, "Decompose", "ICA finds the units that are active together"),
+        (ATLAS, "Atlas", "see where each network is and what it responds to"),
+        (PRUNE, "Prune", "choose what to preserve, and watch what that costs"),
+    ):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.page_link(page, label=label, width=130)
+            st.caption(text, width="stretch")
+
+
+def anatomy_table(anatomy: Anatomy) -> None:
+    """Draw a model's anatomy."""
+    widths = sorted(set(anatomy.widths))
+    width = f"{widths[0]:,}" if len(widths) == 1 else f"{widths[0]:,} to {widths[-1]:,}"
+    heads = f"{anatomy.n_heads} of {anatomy.head_size}"
+    if anatomy.n_kv_heads != anatomy.n_heads:
+        heads += f", {anatomy.n_kv_heads} key-value"
+    share = anatomy.n_mlp_parameters / anatomy.n_parameters
+    st.table(
+        {
+            "Family": plain(anatomy.family),
+            "Layers": f"{anatomy.n_layers}",
+            "Units": f"{anatomy.n_units:,} ({width} a layer)",
+            "Attention": f"{heads}",
+            "Parameters": f"{anatomy.n_parameters / 1e6:,.1f} M, {share:.0%} in MLPs",
+            "Memory": f"{size(anatomy.parameter_bytes)}, {anatomy.dtype} on {anatomy.device}",
+            "Export with bias": "possible" if anatomy.bias_home != "none" else "not possible",
+        },
+        border="horizontal",
+        alt="Anatomy of the model",
+    )
 
 
 def show_example() -> None:
@@ -28,7 +68,7 @@ def show_example() -> None:
             if st.button("Build the example", type="primary", icon=":material/play_arrow:"):
                 job_progress.start(example())
                 st.rerun()
-        frame.steps()
+        steps()
         return
     with frame.explaining():
         st.caption(
@@ -86,7 +126,7 @@ def show_model() -> None:
             job_progress.start(tasks.load(model=source))
             st.rerun()
     if anatomy is not None and is_chosen:
-        frame.anatomy_table(anatomy)
+        anatomy_table(anatomy)
 
 
 def take_model(job: Job) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -12,11 +11,10 @@ from app.figures.theme import PALETTES, Mode, Palette
 from app.shell import glossary, resources, view_state
 from app.shell.caches.colours import palette_of
 from app.shell.jobs import Failure, describe_error
-from app.shell.wording import count, plain, sentence, size
+from app.shell.wording import count, plain, sentence
 from app.widgets.browser_events import watch_mode
 from fnprune_core.assets import asset
 from fnprune_core.errors import ArtifactNotFoundError, FnpruneError
-from fnprune_core.models.language_model import Anatomy
 
 START, RECORD, DECOMPOSE = pages.path("start"), pages.path("record"), pages.path("decompose")
 ATLAS, PRUNE = pages.path("atlas"), pages.path("prune")
@@ -170,61 +168,4 @@ def no_networks() -> None:
         button="Go to the start",
         page=START,
         icon="neurology",
-    )
-
-
-def steps() -> None:
-    """Draw the path from a text to a pruned model, each step a link."""
-    st.subheader("Or go step by step", anchor=False)
-    for page, label, text in (
-        (RECORD, "Record", "the model reads texts, and every unit's activation is kept"),
-        (DECOMPOSE, "Decompose", "ICA finds the units that are active together"),
-        (ATLAS, "Atlas", "see where each network is and what it responds to"),
-        (PRUNE, "Prune", "choose what to preserve, and watch what that costs"),
-    ):
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.page_link(page, label=label, width=130)
-            st.caption(text, width="stretch")
-
-
-def network_title(network: int) -> None:
-    """Draw which network is looked at, and what becomes of it: a word and a sign."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.title(f"Network {network}", anchor=False, width="content")
-        if network in view_state.view().dropped:
-            st.badge("to be pruned", icon=":material/content_cut:", color="orange")
-        else:
-            st.badge("kept", icon=":material/check:", color="green")
-
-
-def anatomy_table(anatomy: Anatomy) -> None:
-    """Draw a model's anatomy."""
-    widths = sorted(set(anatomy.widths))
-    width = f"{widths[0]:,}" if len(widths) == 1 else f"{widths[0]:,} to {widths[-1]:,}"
-    heads = f"{anatomy.n_heads} of {anatomy.head_size}"
-    if anatomy.n_kv_heads != anatomy.n_heads:
-        heads += f", {anatomy.n_kv_heads} key-value"
-    share = anatomy.n_mlp_parameters / anatomy.n_parameters
-    st.table(
-        {
-            "Family": plain(anatomy.family),
-            "Layers": f"{anatomy.n_layers}",
-            "Units": f"{anatomy.n_units:,} ({width} a layer)",
-            "Attention": f"{heads}",
-            "Parameters": f"{anatomy.n_parameters / 1e6:,.1f} M, {share:.0%} in MLPs",
-            "Memory": f"{size(anatomy.parameter_bytes)}, {anatomy.dtype} on {anatomy.device}",
-            "Export with bias": "possible" if anatomy.bias_home != "none" else "not possible",
-        },
-        border="horizontal",
-        alt="Anatomy of the model",
-    )
-
-
-def exported(folder: Path) -> None:
-    """Say where an exported model lies, and how to load it."""
-    st.success(f"Written and checked: {plain(str(folder))}", icon=":material/check:")
-    st.code(
-        "from transformers import AutoModelForCausalLM\n"
-        f'model = AutoModelForCausalLM.from_pretrained("{folder}")',
-        language="python",
     )

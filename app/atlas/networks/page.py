@@ -82,6 +82,16 @@ def show_identity(atlas: NetworkAtlas, network: int) -> None:
     naming.show(atlas, network)
 
 
+def network_title(network: int) -> None:
+    """Draw which network is looked at, and what becomes of it: a word and a sign."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.title(f"Network {network}", anchor=False, width="content")
+        if network in view_state.view().dropped:
+            st.badge("to be pruned", icon=":material/content_cut:", color="orange")
+        else:
+            st.badge("kept", icon=":material/check:", color="green")
+
+
 def show_sections(atlas_id: str, network: int) -> None:
     """Draw the choice of what stands below the map, and what is chosen; the rest does not run."""
     with frame.explaining():
@@ -105,7 +115,7 @@ if opened is not None:
             tall=True,
         )
     with right:
-        frame.network_title(network)
+        network_title(network)
         show_identity(atlas, network)
         toolbar(atlas, network, shown)
         map.show_map(atlas, network)
