@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from app.html.atlas_page import write_atlas_page
+from app.html_files.atlas_page import write_atlas_page
 from app.shell.tasks import Run, task
 
 
