@@ -21,7 +21,7 @@ from fnprune_core.commands.demo import peak_memory_bytes
 from fnprune_core.recording.recording import open_recording
 from fnprune_core.reliability.assess import PARTS, check_parts
 from fnprune_core.reliability.measures import map_kurtosis
-from fnprune_core.reliability.reference import Study, TrustSettings, open_study
+from fnprune_core.reliability.reference import ReferenceStudy, TrustSettings, open_study
 from fnprune_core.reliability.results import (
     Assessment,
     Null,
@@ -66,7 +66,7 @@ def measure(parts: list[str]) -> dict[str, Any]:
     recording = open_recording(workspace, ids.recording_id)
     seconds: dict[str, float] = {}
     found: dict[str, Result] = {}
-    study: Study | None = None
+    study: ReferenceStudy | None = None
     is_shifted = False
     for name in check_parts(parts):
         part = PARTS[name]

@@ -13,7 +13,7 @@ from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.errors import FingerprintMismatchError, NotConvergedWarning, SettingsError
 from fnprune_core.evaluation.perplexity import perplexity
 from fnprune_core.lesions import brief
-from fnprune_core.lesions.brief import HEALTHY, LESION, RANDOM, RULES, Patient
+from fnprune_core.lesions.brief import HEALTHY, LESION, RANDOM, RULES, LesionDemonstration
 from fnprune_core.models.silencing import silenced
 from fnprune_core.teaching import demonstrations
 
@@ -140,12 +140,12 @@ def test_a_contrast_needs_two_domains_with_documents() -> None:
 
 
 @pytest.fixture
-def patient(llama, recording) -> Patient:
+def patient(llama, recording) -> LesionDemonstration:
     """The tiny Llama, an atlas of its recording, and two short texts."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotConvergedWarning)
         result = GroupICA(n_components=3, n_runs=1, max_iter=40).fit(recording).result_
-    return Patient(
+    return LesionDemonstration(
         language_model=llama,
         atlas=NetworkAtlas(result, recording.tokens),
         recording=recording,
@@ -209,7 +209,7 @@ def test_rules_remove_one_in_five_of_each_layer(patient, monkeypatch) -> None:
 def test_an_atlas_of_another_model_is_refused(patient) -> None:
     other = tiny.tiny_language_model("Llama", seed=5)
     with pytest.raises(FingerprintMismatchError):
-        Patient(
+        LesionDemonstration(
             language_model=other,
             atlas=patient.atlas,
             recording=patient.recording,

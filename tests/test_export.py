@@ -21,7 +21,7 @@ from fnprune_core.errors import (
 )
 from fnprune_core.export import export, forms
 from fnprune_core.export.export import export_model
-from fnprune_core.export.model_card import CardFacts, Figure, model_card
+from fnprune_core.export.model_card import CardFacts, MeasuredPerplexity, model_card
 from fnprune_core.export.reload_check import reload_elsewhere
 from fnprune_core.models import modeling_per_layer
 from fnprune_core.models.architectures import ARCHITECTURES, bias_of, feeding_modules, weight_of
@@ -181,8 +181,12 @@ def test_an_export_holds_tokenizer_plan_and_card(tmp_path, llama):
     plan = tiny.toy_plan(llama)
     protocol = {"n_tokens": 12264, "window": 512, "dtype": "float32", "text_sha256": "a1b2c3" * 9}
     figures = [
-        Figure(label="dense", perplexity=20.125, standard_error=0.251, protocol=protocol),
-        Figure(label="pruned", perplexity=23.5, standard_error=float("nan"), protocol=protocol),
+        MeasuredPerplexity(
+            label="dense", perplexity=20.125, standard_error=0.251, protocol=protocol
+        ),
+        MeasuredPerplexity(
+            label="pruned", perplexity=23.5, standard_error=float("nan"), protocol=protocol
+        ),
     ]
     refits = add_biases(llama)
     llama.tokenizer.chat_template = "{{ messages }}"

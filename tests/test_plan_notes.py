@@ -7,7 +7,7 @@ import pytest
 
 from fnprune_core.errors import ArtifactNotFoundError, CorruptArtifactError, TextError
 from fnprune_core.plans import decision_log
-from fnprune_core.plans.decision_log import Decision, PlanNotes, Standing
+from fnprune_core.plans.decision_log import Decision, NetworkDecision, PlanNotes
 
 PLAN = "a" * 16
 STEPS = (
@@ -108,12 +108,14 @@ def test_the_reason_that_stands_is_that_of_the_last_step_not_taken_back() -> Non
     undone = decision_log.decision((1, 2, 3), (3,), what=decision_log.UNDO)
     assert (rule.pruned, undone.kept) == ((1, 2), (1, 2))
     assert decision_log.standing([by_hand, rule, noted]) == {
-        1: Standing(what="rule: over half in fr", reason="surely"),
-        2: Standing(what="rule: over half in fr"),
-        3: Standing(what="by hand", reason="noise"),
+        1: NetworkDecision(what="rule: over half in fr", reason="surely"),
+        2: NetworkDecision(what="rule: over half in fr"),
+        3: NetworkDecision(what="by hand", reason="noise"),
     }
     assert decision_log.standing([by_hand, rule, noted, undone]) == {
-        3: Standing(what="by hand", reason="noise")
+        3: NetworkDecision(what="by hand", reason="noise")
     }
     kept = decision_log.decision((3,), (), what="by hand")
-    assert decision_log.standing([by_hand, rule, undone, kept]) == {3: Standing(what="by hand")}
+    assert decision_log.standing([by_hand, rule, undone, kept]) == {
+        3: NetworkDecision(what="by hand")
+    }

@@ -45,7 +45,7 @@ from fnprune_core.report.commands import TEXTS, commands
 from fnprune_core.report.methods import parameters
 from fnprune_core.report.parts import Column, Table, cell
 from fnprune_core.report.references import parted
-from fnprune_core.report.sections import Row
+from fnprune_core.report.sections import SectionRow
 from fnprune_core.storage import Workspace, read_manifest
 
 EVIL = '</style><img src=//evil.x onerror=a()>"'
@@ -423,7 +423,7 @@ def test_cells_and_tables_keep_their_promises() -> None:
 
 def test_each_section_is_one_row(made) -> None:
     for key, row in sections.SECTIONS.items():
-        assert isinstance(row, Row)
+        assert isinstance(row, SectionRow)
         assert row.write(made.m).key == key
         assert row.write(made.m).title == row.title
 

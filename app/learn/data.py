@@ -9,7 +9,7 @@ from app.figures import nilearn_plots
 from app.figures.theme import PALETTES, Mode, qualitative
 from app.shell import resources
 from fnprune_core.teaching import demonstrations, simulated_fmri
-from fnprune_core.teaching.demonstrations import Contrast, EventAverage
+from fnprune_core.teaching.demonstrations import DomainContrast, EventAverage
 from fnprune_core.teaching.simulated_fmri import Recovery
 
 #: In steps: voxels of the motor map, units by number, cells of the cortex.
@@ -114,7 +114,7 @@ def networks_per_unit(id: str, z: float) -> NDArray[np.int64]:
 
 
 @st.cache_resource(max_entries=32)
-def contrast(id: str, first: str, second: str, shuffle: int | None) -> Contrast:
+def contrast(id: str, first: str, second: str, shuffle: int | None) -> DomainContrast:
     """Return a comparison of two domains, or of shuffled documents."""
     return demonstrations.contrast(resources.atlas(id), first, second, shuffle_seed=shuffle)
 

@@ -89,7 +89,7 @@ class Chapter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class ClassPart:
     """A part of a class.
 
     Parameters
@@ -132,7 +132,7 @@ _PLAN = _read("plan")
 #: In the order of the lesson.
 CHAPTERS: tuple[Chapter, ...] = tuple(_chapter(slug) for slug in _PLAN["chapters"])
 #: A class of 50 minutes; chapters that are left out are homework.
-PLAN: tuple[Part, ...] = tuple(Part(**part) for part in _PLAN["parts"])
+PLAN: tuple[ClassPart, ...] = tuple(ClassPart(**part) for part in _PLAN["parts"])
 
 
 def chapter(slug: str) -> Chapter | None:

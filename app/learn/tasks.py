@@ -4,15 +4,15 @@ from app.learn import lesson
 from app.shell.tasks import Run, task
 from fnprune_core.atlas import network_atlas
 from fnprune_core.lesions import brief
-from fnprune_core.lesions.brief import Losses, Patient
+from fnprune_core.lesions.brief import LesionDemonstration, Losses
 from fnprune_core.recording import recording
 
 LESION, PRUNE = "lesson-lesion", "lesson-prune"
 
 
-def _patient(run: Run, model: str, atlas: str) -> Patient:
+def _patient(run: Run, model: str, atlas: str) -> LesionDemonstration:
     opened = network_atlas.open_atlas(run.workspace, atlas)
-    return Patient(
+    return LesionDemonstration(
         language_model=run.model(model),
         atlas=opened,
         recording=recording.open_recording(run.workspace, opened.decomposition.recording_id),

@@ -7,7 +7,7 @@ import streamlit as st
 
 from app import pages
 from app.learn import progress
-from app.learn.lesson import CHAPTERS, PLAN, STEPS, Chapter, Part, Question, chapter
+from app.learn.lesson import CHAPTERS, PLAN, STEPS, Chapter, ClassPart, Question, chapter
 from app.shell import view_state
 from app.widgets import frame
 from fnprune_core.assets import asset
@@ -77,7 +77,7 @@ def _plan() -> str:
     )
 
 
-def _opened(part: Part) -> str:
+def _opened(part: ClassPart) -> str:
     found = chapter(part.chapter)
     return "" if found is None else f'<br><span class="steps">{_links(found)}</span>'
 

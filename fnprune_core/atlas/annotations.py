@@ -19,31 +19,10 @@ from fnprune_core.atlas.annotation_files import (
     Annotations,
     as_value,
     from_json,
-    parse,
-    tidied,
-    to_csv,
-    to_json,
 )
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import CorruptArtifactError, SettingsError
 from fnprune_core.storage import Workspace, read_json, storage_errors, write_json
-
-__all__ = [
-    "MERGE_RULE",
-    "Annotation",
-    "Annotations",
-    "ImportCheck",
-    "annotate",
-    "check_import",
-    "merge",
-    "parse",
-    "path_of",
-    "read_annotations",
-    "set_aside",
-    "tidied",
-    "to_csv",
-    "to_json",
-]
 
 FOLDER = "annotations"
 MERGE_RULE = (

@@ -157,14 +157,14 @@ def promoted_tokens(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Likeness:
+class SimilarUnit:
     """A unit that is like another: cosine of their z in all networks."""
 
     unit: int
     cosine: float
 
 
-def similar_units(atlas: NetworkAtlas, unit: int, *, n: int = 10) -> list[Likeness]:
+def similar_units(atlas: NetworkAtlas, unit: int, *, n: int = 10) -> list[SimilarUnit]:
     """Return the alive units whose loadings point the most the same way, most alike first.
 
     The cosine of z in all networks, of whatever length: a unit that loads weakly, but on the
@@ -180,7 +180,9 @@ def similar_units(atlas: NetworkAtlas, unit: int, *, n: int = 10) -> list[Likene
     cosine[~atlas.decomposition.alive] = -np.inf
     cosine[unit] = -np.inf
     order = np.argsort(-cosine, kind="stable")[:n]
-    return [Likeness(unit=int(u), cosine=float(cosine[u])) for u in order if np.isfinite(cosine[u])]
+    return [
+        SimilarUnit(unit=int(u), cosine=float(cosine[u])) for u in order if np.isfinite(cosine[u])
+    ]
 
 
 def cortex_neighbours(cortex: Cortex, unit: int) -> NDArray[np.int64]:

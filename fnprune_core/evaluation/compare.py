@@ -150,7 +150,7 @@ class _Kept:
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class _Run:
+class _EvaluationRun:
     """An evaluation under way: the labels that wait for it, and what was read so far."""
 
     condition: _Condition
@@ -189,7 +189,7 @@ def _run(
     *,
     batch_size: int,
     cancel: CancelToken,
-) -> _Run:
+) -> _EvaluationRun:
     kept = _Kept(workspace, condition.id)
     protocol = protocol_of(language_model.model, windows)
     so_far = kept.read()
@@ -210,7 +210,7 @@ def _run(
         so_far=so_far,
         cancel=cancel,
     )
-    return _Run(condition=condition, kept=kept, so_far=so_far, stream=stream)
+    return _EvaluationRun(condition=condition, kept=kept, so_far=so_far, stream=stream)
 
 
 def _found(workspace: Workspace, evaluation_id: str, windows: Windows) -> Perplexity | None:
@@ -263,7 +263,7 @@ def compare(
     conditions = {
         label: _condition(language_model, plan_id, overlaps) for label, plan_id in plan_ids.items()
     }
-    runs: dict[str, _Run] = {}
+    runs: dict[str, _EvaluationRun] = {}
     for label, condition in conditions.items():
         result = _found(workspace, condition.id, windows)
         if result is None:

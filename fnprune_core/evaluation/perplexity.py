@@ -13,28 +13,14 @@ from transformers import PreTrainedModel
 
 from fnprune_core.errors import NonFiniteError
 from fnprune_core.evaluation.results import (
-    PairedDifference,
     Perplexity,
     Protocol,
     documents_of,
     domains_of,
-    paired_by_domain,
-    paired_difference,
 )
 from fnprune_core.models.architectures import weight_of
 from fnprune_core.progress import NEVER, CancelToken
 from fnprune_core.texts.windows import Windows, batches_of, stacked_ids
-
-__all__ = [
-    "PairedDifference",
-    "Perplexity",
-    "Protocol",
-    "paired_by_domain",
-    "paired_difference",
-    "perplexity",
-    "perplexity_stream",
-    "protocol_of",
-]
 
 Context = Callable[[], AbstractContextManager[Any]]
 

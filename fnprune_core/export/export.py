@@ -11,9 +11,9 @@ from huggingface_hub import ModelCard
 from torch import Tensor
 
 from fnprune_core.errors import PlanError, StorageError
-from fnprune_core.export.forms import FORMS, ExportForm, form_named
+from fnprune_core.export.forms import form_named
 from fnprune_core.export.gguf import PROBE, gguf_name, reading_back, weight_type, write_gguf
-from fnprune_core.export.model_card import CardFacts, Figure, model_card
+from fnprune_core.export.model_card import CardFacts, model_card
 from fnprune_core.export.reload_check import reload_elsewhere
 from fnprune_core.models import modeling_per_layer
 from fnprune_core.models.language_model import LanguageModel
@@ -22,19 +22,6 @@ from fnprune_core.plans.files import named_tensors, write_plan
 from fnprune_core.plans.plan import PruningPlan
 from fnprune_core.progress import Progress, ProgressEvent, ignore
 from fnprune_core.storage import check_free_space, new_folder, write_json
-
-__all__ = [
-    "FORMS",
-    "CardFacts",
-    "ExportForm",
-    "Figure",
-    "bytes_of",
-    "check_target",
-    "export_model",
-    "form_named",
-    "model_card",
-    "relative_difference",
-]
 
 DECISIONS_FILE = "decisions.json"
 

@@ -10,7 +10,7 @@ from fnprune_core.evaluation.results import open_evaluation
 from fnprune_core.export.export import bytes_of, export_model
 from fnprune_core.export.forms import form_named
 from fnprune_core.export.gguf import why_no_gguf
-from fnprune_core.export.model_card import CardFacts, Figure
+from fnprune_core.export.model_card import CardFacts, MeasuredPerplexity
 from fnprune_core.export.speed import open_speed, speeds_of_cut
 from fnprune_core.models.attention import plain_heads_refusal
 from fnprune_core.models.language_model import LanguageModel
@@ -107,7 +107,7 @@ def _facts(workspace: Workspace, stored: StoredPlan, weights: str) -> CardFacts:
     for label, id in evaluations_of_cut(workspace, stored.cut_key).items():
         result = open_evaluation(workspace, id)
         figures.append(
-            Figure(
+            MeasuredPerplexity(
                 label=label,
                 perplexity=result.perplexity,
                 standard_error=result.standard_error,

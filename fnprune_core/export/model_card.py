@@ -20,7 +20,7 @@ _MODELING_FILE = _per_layer.rpartition(".")[2] + ".py"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
+class MeasuredPerplexity:
     """A measured figure for the model card: what, its value and the protocol."""
 
     label: str
@@ -35,7 +35,7 @@ class CardFacts:
 
     Parameters
     ----------
-    figures : sequence of Figure
+    figures : sequence of MeasuredPerplexity
         Perplexities of this plan and of the dense model.
     speeds : sequence of mapping
         Rows of a `Speed`, dense first.
@@ -49,7 +49,7 @@ class CardFacts:
         The log of decisions that led to the plan, as JSON values; written beside the card.
     """
 
-    figures: Sequence[Figure] = ()
+    figures: Sequence[MeasuredPerplexity] = ()
     speeds: Sequence[Mapping[str, Any]] = ()
     speed_protocol: str = ""
     difference: float = math.nan
@@ -180,7 +180,7 @@ def _choices(plan: PruningPlan) -> str:
     )
 
 
-def _measured(figures: Sequence[Figure]) -> str:
+def _measured(figures: Sequence[MeasuredPerplexity]) -> str:
     if not figures:
         return "## Measured\n\nThis plan was not evaluated before it was exported."
     rows = [

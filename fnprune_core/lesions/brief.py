@@ -40,7 +40,7 @@ Losses = dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Patient:
+class LesionDemonstration:
     """A model, what was found in it, and the short texts that it reads.
 
     Raises `FingerprintMismatchError` if the atlas is of another model.
@@ -98,7 +98,7 @@ def _losses(
 
 
 def _read_each(
-    patient: Patient,
+    patient: LesionDemonstration,
     conditions: dict[str, NDArray[np.bool_] | None],
     progress: Progress,
     cancel: CancelToken,
@@ -138,7 +138,7 @@ def random_like(
 
 
 def lesion(
-    patient: Patient,
+    patient: LesionDemonstration,
     network: int,
     *,
     z: float = 3.0,
@@ -175,7 +175,7 @@ def lesion(
 
 
 def prune_by_rules(
-    patient: Patient,
+    patient: LesionDemonstration,
     *,
     ratio: float = 0.2,
     seed: int = 0,

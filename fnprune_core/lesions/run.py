@@ -119,7 +119,7 @@ def lesion_study(
         on_partial(open_lesions(workspace, id))
         return id
     plan = _Plan(order, sites)
-    run = _Run(workspace, id, language_model, stimuli, cancel)
+    run = _StudyRun(workspace, id, language_model, stimuli, cancel)
     study = run.resumed() or _empty(order, atlas.id, language_model, stimuli, plan)
     study = _with_known(study, _known(workspace, base, run.id))
     n_total = study.is_done.size + 1
@@ -211,7 +211,7 @@ class _Plan:
                     yield row, column
 
 
-class _Run:
+class _StudyRun:
     """Reads the texts, and keeps in the workspace what was read so far."""
 
     def __init__(
@@ -261,7 +261,7 @@ class _Run:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _read(study: LesionStudy, row: int, column: int, plan: _Plan, run: _Run) -> LesionStudy:
+def _read(study: LesionStudy, row: int, column: int, plan: _Plan, run: _StudyRun) -> LesionStudy:
     """Return the study with one more reading, or one more that failed."""
     lesion, units = study.lesions[row], plan.units(row, column)
     try:

@@ -92,7 +92,7 @@ class PlanNotes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class NetworkDecision:
     """Why a network is as it is: the decision that stands, and what a person says of it."""
 
     what: str
@@ -121,12 +121,12 @@ def decision(
     )
 
 
-def standing(decisions: Sequence[Decision]) -> dict[int, Standing]:
+def standing(decisions: Sequence[Decision]) -> dict[int, NetworkDecision]:
     """Return by network why it is as it is; networks that no decision touched are missing.
 
     An undo takes the last step back that changed a network, and with it what was said of it.
     """
-    states: list[dict[int, Standing]] = [{}]
+    states: list[dict[int, NetworkDecision]] = [{}]
     for each in decisions:
         if each.what == UNDO:
             if len(states) > 1:
@@ -135,10 +135,10 @@ def standing(decisions: Sequence[Decision]) -> dict[int, Standing]:
                 touched = {*each.pruned, *each.kept}
                 states[0] = {k: s for k, s in states[0].items() if k not in touched}
         elif each.changes:
-            made = Standing(what=each.what, reason=each.reason)
+            made = NetworkDecision(what=each.what, reason=each.reason)
             states.append({**states[-1], **dict.fromkeys((*each.pruned, *each.kept), made)})
         for network in each.noted:
-            held = states[-1].get(network, Standing(what=""))
+            held = states[-1].get(network, NetworkDecision(what=""))
             states[-1] = {**states[-1], network: replace(held, reason=each.reason)}
     return states[-1]
 

@@ -10,10 +10,8 @@ from numpy.typing import NDArray
 
 from fnprune_core.errors import FnpruneError, PlanError, RatioError, SettingsError
 from fnprune_core.models.layout import UnitLayout
-from fnprune_core.plans.allocation import Choice, allocation_named, choose_units
+from fnprune_core.plans.allocation import allocation_named
 from fnprune_core.storage import canonical_json, read_json
-
-__all__ = ["PLAN_FILE", "PLAN_VERSION", "Choice", "PlanSettings", "PruningPlan", "choose_units"]
 
 PLAN_VERSION = 1
 PLAN_FILE = "plan.json"

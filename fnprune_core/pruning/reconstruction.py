@@ -96,7 +96,9 @@ def reconstruct(  # noqa: PLR0913 - a stage has its inputs, options, progress an
     training = training or Training()
     counted = np.where(windows.is_dummy, 1.0, weights)
     learned, held_out = split_sessions(windows, training.held_out)
-    run = _Run(language_model, prune(language_model, plan, refits=refits).float(), windows, counted)
+    run = _TrainingRun(
+        language_model, prune(language_model, plan, refits=refits).float(), windows, counted
+    )
     n_steps = training.n_passes * len(learned)
     optimiser = torch.optim.Adam(run.groups(), betas=(0.9, 0.99), fused=True)
     order = np.random.default_rng(training.seed)
@@ -140,7 +142,7 @@ def split_sessions(windows: Windows, share: float) -> tuple[list[int], list[int]
     return learned or everything, held_out
 
 
-class _Run:
+class _TrainingRun:
     """A pruned copy in training, beside the shared dense model."""
 
     def __init__(

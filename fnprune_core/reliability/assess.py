@@ -11,7 +11,7 @@ from fnprune_core.errors import SettingsError, TooFewTokensError
 from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
 from fnprune_core.recording.recording import Recording, open_recording
 from fnprune_core.reliability import measures
-from fnprune_core.reliability.reference import Study, TrustSettings, open_study, pieces_for
+from fnprune_core.reliability.reference import ReferenceStudy, TrustSettings, open_study, pieces_for
 from fnprune_core.reliability.resampling import check_documents
 from fnprune_core.reliability.results import (
     Assessment,
@@ -25,12 +25,12 @@ from fnprune_core.storage import Workspace, artifact_id, manifest_of, new_folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class MeasureRow:
     """A measure: what it is called, how it is made, and which settings it depends on."""
 
     title: str
     result: type[Stability] | type[Reproducibility] | type[SizeCurve] | type[Null]
-    measure: Callable[[Study], Iterator[Result]]
+    measure: Callable[[ReferenceStudy], Iterator[Result]]
     settings: tuple[str, ...]
     is_shifted: bool = False
 
@@ -38,38 +38,38 @@ class Part:
 _NULL_SETTINGS = ("n_null_seeds", "n_null_splits", "seed")
 
 #: Name → measure, in the order in which they are made: quick and telling ones first.
-PARTS: Mapping[str, Part] = {
-    "halves": Part(
+PARTS: Mapping[str, MeasureRow] = {
+    "halves": MeasureRow(
         title="Halves of the documents",
         result=Reproducibility,
         measure=measures.in_halves,
         settings=("n_splits", "seed"),
     ),
-    "seeds": Part(
+    "seeds": MeasureRow(
         title="Other random starts",
         result=Stability,
         measure=measures.over_seeds,
         settings=("n_seeds", "seed"),
     ),
-    "bootstrap": Part(
+    "bootstrap": MeasureRow(
         title="Bootstrapped sessions",
         result=Stability,
         measure=measures.over_bootstraps,
         settings=("n_bootstraps", "seed"),
     ),
-    "sizes": Part(
+    "sizes": MeasureRow(
         title="Numbers of networks",
         result=SizeCurve,
         measure=measures.by_size,
         settings=("n_splits", "seed"),
     ),
-    "gaussian": Part(
+    "gaussian": MeasureRow(
         title="Gaussian null",
         result=Null,
         measure=measures.gaussian_null,
         settings=_NULL_SETTINGS,
     ),
-    "shift": Part(
+    "shift": MeasureRow(
         title="Shift null",
         result=Null,
         measure=measures.shift_null,
@@ -167,11 +167,11 @@ def trust_table(atlas: NetworkAtlas, found: Assessment) -> pd.DataFrame:
 class _Studies:
     """The studies that the parts need, each made when first asked for; one in memory at a time."""
 
-    def __init__(self, make: Callable[[bool], Study]) -> None:
+    def __init__(self, make: Callable[[bool], ReferenceStudy]) -> None:
         self._make = make
-        self._held: tuple[bool, Study] | None = None
+        self._held: tuple[bool, ReferenceStudy] | None = None
 
-    def get(self, *, is_shifted: bool) -> Study:
+    def get(self, *, is_shifted: bool) -> ReferenceStudy:
         """Return the study of the recording, or of the recording with its units shifted."""
         if self._held is None or self._held[0] != is_shifted:
             self._held = None  # let go of the other one before this one takes memory
@@ -206,7 +206,7 @@ def assess(
     atlas = open_atlas(workspace, decomposition_id)
     recording = open_recording(workspace, atlas.decomposition.recording_id)
 
-    def make(is_shifted: bool) -> Study:
+    def make(is_shifted: bool) -> ReferenceStudy:
         return open_study(
             recording, atlas.tokens, atlas.decomposition,
             settings=amounts, is_shifted=is_shifted, progress=progress, cancel=cancel,

@@ -14,7 +14,7 @@ from scipy.stats import kurtosis
 from fnprune_core.decomposition.group_ica import Decomposition
 from fnprune_core.errors import TooFewTokensError
 from fnprune_core.reliability.nulls import gaussian_space
-from fnprune_core.reliability.reference import Study
+from fnprune_core.reliability.reference import ReferenceStudy
 from fnprune_core.reliability.resampling import (
     LEAST_DOCUMENTS,
     Pool,
@@ -83,7 +83,7 @@ class _Runs:
         return np.repeat(np.arange(len(self.mixtures)), [len(m) for m in self.mixtures])
 
 
-def over_seeds(study: Study) -> Iterator[Stability]:
+def over_seeds(study: ReferenceStudy) -> Iterator[Stability]:
     """Yield whether ICA finds the networks again from other random starts (ICASSO)."""
     parts = [
         pool.group_pca(study.everything, len(index))
@@ -92,7 +92,7 @@ def over_seeds(study: Study) -> Iterator[Stability]:
     yield from _stability(study, lambda _: parts, study.settings.n_seeds, _SEEDS, "seeds")
 
 
-def over_bootstraps(study: Study) -> Iterator[Stability]:
+def over_bootstraps(study: ReferenceStudy) -> Iterator[Stability]:
     """Yield whether ICA finds the networks again in sessions drawn with replacement (ICASSO)."""
     check_sessions(study.pieces)
 
@@ -109,7 +109,7 @@ def over_bootstraps(study: Study) -> Iterator[Stability]:
 
 
 def _stability(
-    study: Study, components: Any, n_runs: int, stream: int, stage: str
+    study: ReferenceStudy, components: Any, n_runs: int, stream: int, stage: str
 ) -> Iterator[Stability]:
     found = [_Runs(pool) for pool in study.pools]
     n_converged = 0
@@ -156,12 +156,12 @@ def partners(
     return np.asarray(between[in_a, in_b], dtype=np.float64)
 
 
-def _halves(study: Study, split: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _halves(study: ReferenceStudy, split: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     first = split_documents(study.pieces, study.rng(_HALVES, split))
     return first.astype(np.float64), (~first).astype(np.float64)
 
 
-def in_halves(study: Study) -> Iterator[Reproducibility]:
+def in_halves(study: ReferenceStudy) -> Iterator[Reproducibility]:
     """Yield how alike each network's partners are in two halves of the documents."""
     n_splits = study.settings.n_splits
     check_documents(study.pieces)
@@ -198,7 +198,7 @@ def in_halves(study: Study) -> Iterator[Reproducibility]:
     study.tell("halves of the documents", 2 * n_splits, 2 * n_splits, "halves")
 
 
-def candidate_sizes(study: Study) -> list[int]:
+def candidate_sizes(study: ReferenceStudy) -> list[int]:
     """Return the numbers of networks to try: a quarter to twice the atlas's, as the data allow."""
     k = max(len(index) for index in study.networks)
     halves = [weights for i in range(study.settings.n_splits) for weights in _halves(study, i)]
@@ -207,7 +207,7 @@ def candidate_sizes(study: Study) -> list[int]:
     return sorted({size for size in (k // 4, k // 2, k, 3 * k // 2, 2 * k) if 2 <= size <= most})
 
 
-def by_size(study: Study) -> Iterator[SizeCurve]:
+def by_size(study: ReferenceStudy) -> Iterator[SizeCurve]:
     """Yield reproducibility in halves of the documents for several numbers of networks.
 
     Here the maps of the halves are paired with one another, for there is no atlas of each size.
@@ -249,7 +249,7 @@ def by_size(study: Study) -> Iterator[SizeCurve]:
     study.tell("numbers of networks", values[0].size * 2, values[0].size * 2, "halves")
 
 
-def gaussian_null(study: Study) -> Iterator[Null]:
+def gaussian_null(study: ReferenceStudy) -> Iterator[Null]:
     """Yield the figures of Gaussian data with the observed covariance (`gaussian_space`).
 
     It can speak to all three: how sparse a map, how stable and how reproducible a network comes
@@ -266,7 +266,7 @@ def gaussian_null(study: Study) -> Iterator[Null]:
     yield from _null(study, spaces, wholes, splits, stage="Gaussian null")
 
 
-def shift_null(study: Study) -> Iterator[Null]:
+def shift_null(study: ReferenceStudy) -> Iterator[Null]:
     """Yield the figures of a study whose units were shifted (``open_study(is_shifted=True)``).
 
     It speaks to how sparse maps become because single units have heavy tails, and to how much of
@@ -281,7 +281,7 @@ def shift_null(study: Study) -> Iterator[Null]:
     yield from _null(study, study.pools, wholes, splits, stage="shift null")
 
 
-def _components(study: Study, pool: Pool, k: int) -> list[NDArray[np.float64]]:
+def _components(study: ReferenceStudy, pool: Pool, k: int) -> list[NDArray[np.float64]]:
     """Return the components of everything, then of both halves of each split of a null."""
     weights = [study.everything]
     if len({piece.source for piece in study.pieces}) >= LEAST_DOCUMENTS:
@@ -291,7 +291,7 @@ def _components(study: Study, pool: Pool, k: int) -> list[NDArray[np.float64]]:
 
 
 def _null(
-    study: Study,
+    study: ReferenceStudy,
     spaces: Sequence[Space],
     wholes: Sequence[NDArray[np.float64]],
     splits: Sequence[Sequence[NDArray[np.float64]]],

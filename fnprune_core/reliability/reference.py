@@ -56,7 +56,7 @@ class TrustSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Study:
+class ReferenceStudy:
     """A recording's components in pools, one a block, and the networks to be judged.
 
     Parameters
@@ -135,7 +135,7 @@ def open_study(
     is_shifted: bool = False,
     progress: Progress = ignore,
     cancel: CancelToken = NEVER,
-) -> Study:
+) -> ReferenceStudy:
     """Reduce a recording once, as its atlas was made, for all measures.
 
     Parameters
@@ -168,7 +168,7 @@ def open_study(
     networks = tuple(
         np.flatnonzero(layer == (i if of["scope"] == "layer" else -1)) for i in range(len(blocks))
     )
-    return Study(
+    return ReferenceStudy(
         pools=tuple(pools),
         pieces=tuple(pieces),
         networks=networks,

@@ -23,7 +23,7 @@ from fnprune_core.report.reliability import trust, trust_lacks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class SectionRow:
     """A section of the table.
 
     Parameters
@@ -42,50 +42,50 @@ class Row:
 
 
 #: Key → section, in the order of the report.
-SECTIONS: Mapping[str, Row] = {
-    "methods": Row(
+SECTIONS: Mapping[str, SectionRow] = {
+    "methods": SectionRow(
         title="Methods",
         tells="model, texts and every step in words, with all parameters and versions",
         write=methods,
     ),
-    "networks": Row(
+    "networks": SectionRow(
         title="Networks",
         tells="parcellation, maps, and the most typical networks in full",
         write=networks,
         lacks=networks_lack,
     ),
-    "decoding": Row(
+    "decoding": SectionRow(
         title="Decoding",
         tells="domains with their test, and trivial things",
         write=decoded,
         lacks=decoding_lacks,
     ),
-    "connectome": Row(
+    "connectome": SectionRow(
         title="Connectome", tells="which networks go together in time", write=connected
     ),
-    "trust": Row(
+    "trust": SectionRow(
         title="Trust", tells="reproducibility, stability and nulls", write=trust, lacks=trust_lacks
     ),
-    "localizers": Row(
+    "localizers": SectionRow(
         title="Localizers",
         tells="contrasts of stimuli, the networks that respond, decoding",
         write=localizers,
         lacks=localizers_lack,
     ),
-    "lesions": Row(
+    "lesions": SectionRow(
         title="Lesions",
         tells="what silencing a network costs, against random lesions",
         write=lesions,
         lacks=lesions_lack,
     ),
-    "plans": Row(
+    "plans": SectionRow(
         title="Pruning plans",
         tells="plans with perplexity, speed and generations",
         write=plans,
         lacks=plans_lack,
     ),
-    "limits": Row(title="Limits", tells="what this does not show", write=limits),
-    "reproduce": Row(
+    "limits": SectionRow(title="Limits", tells="what this does not show", write=limits),
+    "reproduce": SectionRow(
         title="To make it again", tells="the commands, with the ids they print", write=reproduce
     ),
 }

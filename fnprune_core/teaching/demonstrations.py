@@ -156,7 +156,7 @@ def networks_per_unit(atlas: NetworkAtlas, *, z: float = 3.0) -> NDArray[np.int6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Contrast:
+class DomainContrast:
     """A comparison of two conditions in every network, tested in two ways.
 
     Parameters
@@ -185,7 +185,7 @@ class Contrast:
 
 def contrast(
     atlas: NetworkAtlas, first: str, second: str, *, shuffle_seed: int | None = None
-) -> Contrast:
+) -> DomainContrast:
     """Compare every network between two domains.
 
     Parameters
@@ -228,7 +228,7 @@ def contrast(
         courses[:, of_token], courses[:, ~of_token], axis=1, equal_var=False
     )
     difference = means[:, is_first].mean(axis=1) - means[:, ~is_first].mean(axis=1)
-    return Contrast(
+    return DomainContrast(
         difference=difference,
         p_documents=np.nan_to_num(np.asarray(by_documents.pvalue), nan=1.0),
         p_tokens=np.nan_to_num(np.asarray(by_tokens.pvalue), nan=1.0),

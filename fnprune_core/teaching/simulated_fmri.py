@@ -61,7 +61,7 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Study:
+class SimulatedStudy:
     """A simulated group study.
 
     Parameters
@@ -159,7 +159,9 @@ def _noise(shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float
     return drawn
 
 
-def simulate(*, n_subjects: int, noise: float, seed: int = 0, n_scans: int = N_SCANS) -> Study:
+def simulate(
+    *, n_subjects: int, noise: float, seed: int = 0, n_scans: int = N_SCANS
+) -> SimulatedStudy:
     """Return a study of some subjects at rest, each with the same networks in its own time.
 
     Parameters
@@ -188,17 +190,17 @@ def simulate(*, n_subjects: int, noise: float, seed: int = 0, n_scans: int = N_S
         rough = _noise((n_scans, len(where.places)), rng)
         courses.append(course)
         signals.append(course.astype(np.float32) @ own.astype(np.float32) + noise * rough)
-    return Study(names=PLANTED, maps=planted_maps(), courses=courses, signals=signals)
+    return SimulatedStudy(names=PLANTED, maps=planted_maps(), courses=courses, signals=signals)
 
 
-def _recovery(study: Study, found: NDArray[np.floating]) -> Recovery:
+def _recovery(study: SimulatedStudy, found: NDArray[np.floating]) -> Recovery:
     order, r = match_maps(study.maps, found)
     maps = np.asarray(found[order], dtype=np.float64)
     sign = np.sign(((maps - maps.mean(1, keepdims=True)) * study.maps).sum(axis=1))
     return Recovery(names=study.names, maps=maps * sign[:, None], r=r)
 
 
-def recover(study: Study, *, seed: int = 0) -> Recovery:
+def recover(study: SimulatedStudy, *, seed: int = 0) -> Recovery:
     """Return what `GroupICA` finds in a study; it is told the number of networks, and no more."""
     ica = GroupICA(n_components=len(study.names), n_runs=1, max_iter=200, tol=1e-3, seed=seed)
     with warnings.catch_warnings():
@@ -207,7 +209,7 @@ def recover(study: Study, *, seed: int = 0) -> Recovery:
     return _recovery(study, found)
 
 
-def principal_components(study: Study) -> Recovery:
+def principal_components(study: SimulatedStudy) -> Recovery:
     """Return what the step before ICA alone finds: as many principal components of the group."""
     sessions = ArraySessions(study.signals)
     k = len(study.names)

@@ -9,21 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fnprune_core.errors import SettingsError, TextError
-from fnprune_core.texts.documents import Document, builtin_documents, read_documents, round_robin
+from fnprune_core.texts.documents import Document, round_robin
 from fnprune_core.texts.overlap import first_shared_run
 from fnprune_core.texts.windows import Windows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-__all__ = [
-    "Document",
-    "Windows",
-    "builtin_documents",
-    "cut_windows",
-    "read_documents",
-    "shared_run",
-]
 
 
 def cut_windows(  # noqa: PLR0913 - how texts are cut, each by its name

@@ -21,7 +21,7 @@ MOST_DOMAINS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class ArtifactChoice:
     """An atlas or a recording that can be chosen, and what it is in words."""
 
     id: str
@@ -29,11 +29,11 @@ class Choice:
     is_same_model: bool
 
 
-def others(atlas_id: str) -> list[Choice]:
+def others(atlas_id: str) -> list[ArtifactChoice]:
     """Return the other atlases of the workspace, those of this model first, newest first."""
     own = resources.atlas(atlas_id)
     found = [
-        Choice(
+        ArtifactChoice(
             id=entry.id,
             label=_atlas_label(entry),
             is_same_model=entry.manifest["fingerprint"] == own.decomposition.fingerprint,
@@ -44,11 +44,11 @@ def others(atlas_id: str) -> list[Choice]:
     return sorted(found, key=lambda choice: not choice.is_same_model)
 
 
-def targets(atlas_id: str) -> list[Choice]:
+def targets(atlas_id: str) -> list[ArtifactChoice]:
     """Return the recordings of this atlas's model that it was not made from, newest first."""
     own = resources.atlas(atlas_id).decomposition
     return [
-        Choice(id=entry.id, label=_recording_label(entry.manifest), is_same_model=True)
+        ArtifactChoice(id=entry.id, label=_recording_label(entry.manifest), is_same_model=True)
         for entry in resources.workspace().entries("recordings")
         if entry.id != own.recording_id
         and entry.manifest["inputs"]["fingerprint"] == own.fingerprint

@@ -19,7 +19,7 @@ _NEAR = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
+class TrustFigure:
     """A figure of networks: its column, and what axes and sentences call it."""
 
     column: str
@@ -29,7 +29,7 @@ class Figure:
 
 def trust_scatter(
     table: pd.DataFrame,
-    figure: Figure,
+    figure: TrustFigure,
     *,
     selected: int,
     limits: Mapping[str, float],
@@ -124,7 +124,7 @@ def _limit_lines(
         )
 
 
-def _describe(table: pd.DataFrame, figure: Figure, limits: Mapping[str, float]) -> str:
+def _describe(table: pd.DataFrame, figure: TrustFigure, limits: Mapping[str, float]) -> str:
     values = table[figure.column].to_numpy(dtype=np.float64)
     text = (
         f"{figure.title[0].upper()}{figure.title[1:]} of {len(values)} networks: "
@@ -140,7 +140,7 @@ def _describe(table: pd.DataFrame, figure: Figure, limits: Mapping[str, float]) 
 
 def null_histogram(
     table: pd.DataFrame,
-    figure: Figure,
+    figure: TrustFigure,
     nulls: Mapping[str, NDArray[np.floating]],
     *,
     selected: int,

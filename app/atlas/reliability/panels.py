@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from app.atlas.reliability import data as cache
 from app.atlas.reliability import tasks
-from app.atlas.reliability.figures import Figure
+from app.atlas.reliability.figures import TrustFigure
 from app.shell import glossary, resources, view_state, wording
 from app.shell.jobs import Job
 from app.widgets import job_progress
@@ -24,10 +24,10 @@ NULLS = {"gaussian": "Gaussian null", "shift": "shift null"}
 #: Figure of a null → the column of the networks that is read against it.
 OF_NULL = {"kurtosis": "kurtosis", "again": "again_seeds", "r": "reproducibility"}
 FIGURES = {
-    "reproducibility": Figure(column="reproducibility", title="split-half r"),
-    "again_bootstrap": Figure(column="again_bootstrap", title="found again, bootstraps"),
-    "again_seeds": Figure(column="again_seeds", title="found again, seeds"),
-    "kurtosis": Figure(column="kurtosis", title="kurtosis of the map", is_share=False),
+    "reproducibility": TrustFigure(column="reproducibility", title="split-half r"),
+    "again_bootstrap": TrustFigure(column="again_bootstrap", title="found again, bootstraps"),
+    "again_seeds": TrustFigure(column="again_seeds", title="found again, seeds"),
+    "kurtosis": TrustFigure(column="kurtosis", title="kurtosis of the map", is_share=False),
 }
 MEANING = {
     "reproducibility": (
@@ -161,7 +161,7 @@ def figures_of(row: pd.Series) -> None:
         st.metric("Kurtosis", f"{row['kurtosis']:.1f}", help=MEANING["kurtosis"])
 
 
-def available(table: pd.DataFrame) -> dict[str, Figure]:
+def available(table: pd.DataFrame) -> dict[str, TrustFigure]:
     """Return the figures that were measured, the most telling first."""
     return {name: figure for name, figure in FIGURES.items() if name in table}
 

@@ -46,7 +46,7 @@ def strength(id: str, unit: int) -> float:
 
 
 @st.cache_data(max_entries=64)
-def similar(id: str, unit: int) -> list[units.Likeness]:
+def similar(id: str, unit: int) -> list[units.SimilarUnit]:
     """Return the units that load on networks as a unit does."""
     return units.similar_units(resources.atlas(id), unit)
 

@@ -63,7 +63,7 @@ FORMS: dict[str, FormFacts] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class FormFit:
     """How a plan stands to a form: ready, to be made again first, or refused, and why."""
 
     status: Status
@@ -73,19 +73,19 @@ class Standing:
 
 def standing(
     made: PruningPlan, form: str, *, multiple: int | None, model: LanguageModel | None
-) -> Standing:
+) -> FormFit:
     """Return how a plan stands to a form; what a family lacks is known once a model is loaded."""
     if not made.n_removed and not made.n_removed_groups:
-        return Standing(status="refused", reason="This plan removes nothing.")
+        return FormFit(status="refused", reason="This plan removes nothing.")
     if model is not None and model.fingerprint != made.fingerprint:
-        return Standing(status="refused", reason="It is for another model than the one loaded.")
+        return FormFit(status="refused", reason="It is for another model than the one loaded.")
     refused = "" if model is None else from_workspace.why_no_form(model, made, form)
     if refused:
-        return Standing(status="refused", reason=refused)
+        return FormFit(status="refused", reason=refused)
     fit = rounding.fit_of(made, form=form, multiple=multiple)
     if fit.reason:
-        return Standing(status="again", reason=fit.reason, multiple=fit.multiple)
-    return Standing(status="ready", multiple=fit.multiple)
+        return FormFit(status="again", reason=fit.reason, multiple=fit.multiple)
+    return FormFit(status="ready", multiple=fit.multiple)
 
 
 def model_of(made: PruningPlan) -> LanguageModel | None:
@@ -147,7 +147,7 @@ def cards(made: PruningPlan, model: LanguageModel | None) -> None:
             )
 
 
-def _say(found: Standing) -> None:
+def _say(found: FormFit) -> None:
     """Say in one line with a sign how the plan stands to the form."""
     if found.status == "ready":
         st.markdown(":green[:material/check: this plan fits]")

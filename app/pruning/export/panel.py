@@ -9,7 +9,7 @@ from app.pruning import training_note
 from app.pruning.export import data as cache
 from app.pruning.export import forms
 from app.pruning.export import tasks as tasks_export
-from app.pruning.export.forms import Standing
+from app.pruning.export.forms import FormFit
 from app.pruning.tasks import PLAN, Comparison
 from app.shell import resources, view_state, wording
 from app.shell.jobs import Job, describe_error
@@ -63,7 +63,7 @@ def weights_of(form: str) -> str:
     )
 
 
-def plan_again(plan: str, form: str, found: Standing) -> None:
+def plan_again(plan: str, form: str, found: FormFit) -> None:
     """Say why the plan must be made again for a form, and offer that, with its measurement."""
     st.info(wording.plain(found.reason), icon=":material/replay:")
     is_alike = form != "per-layer"

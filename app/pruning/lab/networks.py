@@ -13,7 +13,7 @@ import streamlit as st
 
 from app.pruning.lab import data as cache
 from app.pruning.lab import rules, selected
-from app.pruning.lab.table import Column, Row, lab_table
+from app.pruning.lab.table import TableHead, TableRow, lab_table
 from app.shell import resources, view_state, wording
 from app.widgets import frame as components
 from app.widgets import network_order
@@ -21,7 +21,7 @@ from app.widgets.picture import csv_button
 from fnprune_core.atlas.annotation_files import shielded
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.plans import decision_log
-from fnprune_core.plans.decision_log import Standing
+from fnprune_core.plans.decision_log import NetworkDecision
 
 Costs = Callable[[], pd.DataFrame | None]
 
@@ -57,7 +57,7 @@ def _draw(id: str, dropped: tuple[int, ...], costs: Costs) -> None:
 def _table(
     atlas: NetworkAtlas,
     shown: Sequence[int],
-    why: dict[int, Standing],
+    why: dict[int, NetworkDecision],
     costs: pd.DataFrame | None,
 ) -> None:
     trust_name, _ = rules.trust_of(resources.network_table(atlas.id))
@@ -102,37 +102,37 @@ def _sort(column: Any) -> None:
     view_state.change(sort=second if held == first else first)
 
 
-def columns(atlas: NetworkAtlas, *, has_costs: bool) -> list[Column]:
+def columns(atlas: NetworkAtlas, *, has_costs: bool) -> list[TableHead]:
     """Return the heads of the table."""
     table = resources.network_table(atlas.id)
     measured = rules.trust_columns(table)
     trust_name = rules.trust_of(table)[0]
-    cost = Column(
+    cost = TableHead(
         label="to drop",
         title="Output variance lost where it is active if it is dropped, estimated: no loss, which "
         "Apply measures",
     )
     return [
-        Column(label="map", title="Units beyond the threshold, from the front; layers upwards"),
-        Column(label="network", title="Its name, and what drives it", sort="network"),
-        Column(label="trust", title=trust_name, sort=measured[0] if measured else ""),
-        Column(label="var.", title="Variance that it alone explains", sort="variance_alone"),
-        Column(
+        TableHead(label="map", title="Units beyond the threshold, from the front; layers upwards"),
+        TableHead(label="network", title="Its name, and what drives it", sort="network"),
+        TableHead(label="trust", title=trust_name, sort=measured[0] if measured else ""),
+        TableHead(label="var.", title="Variance that it alone explains", sort="variance_alone"),
+        TableHead(
             label="domains",
             title="Share of its energy per token in: " + ", ".join(atlas.domain_names),
             sort="top_domain_share",
         ),
         *([cost] if has_costs else []),
-        Column(label="decision", title="Whether it is preserved"),
+        TableHead(label="decision", title="Whether it is preserved"),
     ]
 
 
 def rows(
     atlas: NetworkAtlas,
     shown: Sequence[int],
-    why: dict[int, Standing],
+    why: dict[int, NetworkDecision],
     costs: pd.DataFrame | None,
-) -> list[Row]:
+) -> list[TableRow]:
     """Return what the table says of each network that is shown, in order."""
     view = view_state.view()
     images = resources.thumbnails(atlas.id, view.z, components.palette().mode)
@@ -141,7 +141,7 @@ def rows(
     trust = rules.trust_of(known.table)[1]
     prices = prices_of(costs)
 
-    def row(k: int) -> Row:
+    def row(k: int) -> TableRow:
         share = known.domain_share[k]
         best = int(share.argmax())
         name = resources.network_name(atlas.id, k)
@@ -151,7 +151,7 @@ def rows(
         value = float(trust.iloc[k])
         price = prices.get(k, Price())
         variance = float(known.table["variance_alone"].iloc[k])
-        return Row(
+        return TableRow(
             network=k,
             image=images[k],
             name=name,
@@ -177,7 +177,9 @@ def rows(
     return [row(k) for k in shown]
 
 
-def as_frame(atlas: NetworkAtlas, drawn: Sequence[Row], costs: pd.DataFrame | None) -> pd.DataFrame:
+def as_frame(
+    atlas: NetworkAtlas, drawn: Sequence[TableRow], costs: pd.DataFrame | None
+) -> pd.DataFrame:
     """Return the table as numbers, in the order in which it is shown."""
     order = [row.network for row in drawn]
     table = resources.network_table(atlas.id)
@@ -228,7 +230,7 @@ def prices_of(costs: pd.DataFrame | None) -> dict[int, Price]:
     }
 
 
-def said(standing: Standing | None, *, is_dropped: bool) -> str:
+def said(standing: NetworkDecision | None, *, is_dropped: bool) -> str:
     """Return why a network is as it is, in one line; nothing for one that nobody touched."""
     if standing is None:
         return view_state.LINK if is_dropped else ""

@@ -15,7 +15,7 @@ from app.widgets import frame, network_order
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import FnpruneError
 from fnprune_core.plans import decision_log
-from fnprune_core.plans.decision_log import Standing
+from fnprune_core.plans.decision_log import NetworkDecision
 
 _CARD = """<div style="display:flex;flex-wrap:wrap;gap:14px;align-items:flex-start">
 <img src="{image}" alt="Map of network {network}" style="flex:1 1 236px;max-width:320px;
@@ -41,7 +41,7 @@ def decide(network: int, *, is_dropped: bool) -> None:
 
 
 def show(
-    atlas: NetworkAtlas, network: int, shown: Sequence[int], standing: Standing | None
+    atlas: NetworkAtlas, network: int, shown: Sequence[int], standing: NetworkDecision | None
 ) -> None:
     """Draw the selected network, what moves to the next one, and what decides on it.
 
@@ -111,10 +111,10 @@ def _button(
 
 
 def _verdict(
-    atlas: NetworkAtlas, network: int, standing: Standing | None, *, is_dropped: bool
+    atlas: NetworkAtlas, network: int, standing: NetworkDecision | None, *, is_dropped: bool
 ) -> None:
     """Say what becomes of it and why; the reason can be written."""
-    held = standing or Standing(what=view_state.LINK if is_dropped else "")
+    held = standing or NetworkDecision(what=view_state.LINK if is_dropped else "")
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
         if is_dropped:
             st.badge("pruned", icon=":material/content_cut:", color="orange")

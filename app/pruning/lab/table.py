@@ -14,7 +14,7 @@ _component = component("lab_table")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class TableRow:
     """What the table says of one network.
 
     Parameters
@@ -51,7 +51,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class TableHead:
     """A head of the table; `sort` is the statistic that a click orders by, empty for none."""
 
     label: str
@@ -60,8 +60,8 @@ class Column:
 
 
 def lab_table(
-    rows: Sequence[Row],
-    columns: Sequence[Column],
+    rows: Sequence[TableRow],
+    columns: Sequence[TableHead],
     *,
     key: str,
     facts: Mapping[str, Any],
