@@ -63,7 +63,7 @@ def atlas(
     as_json: Annotated[bool, typer.Option("--json", help="Print path and size as JSON.")] = False,
 ) -> None:
     """Write a whole atlas as one HTML page that opens anywhere, without a network."""
-    from app.html.atlas_page import write_atlas_page
+    from app.html_files.atlas_page import write_atlas_page
     from fnprune_core.commands.console import progress_bars
     from fnprune_core.storage import Workspace
 

@@ -19,10 +19,10 @@ from typer.testing import CliRunner
 
 from app import cli
 from app.figures.markup import visible
-from app.html import atlas_page as atlas_html
-from app.html.atlas_facts import AtlasFacts
-from app.html.atlas_page import atlas_page, write_atlas_page
-from app.html.images import pooled
+from app.html_files import atlas_page as atlas_html
+from app.html_files.atlas_facts import AtlasFacts
+from app.html_files.atlas_page import atlas_page, write_atlas_page
+from app.html_files.images import pooled
 from fnprune_core.atlas import cortex, network_atlas
 from fnprune_core.atlas.annotation_files import Annotation
 from fnprune_core.atlas.annotations import annotate

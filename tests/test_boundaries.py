@@ -3,10 +3,13 @@
 import pkgutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import fnprune_core
+
+APP = Path(__file__).parents[1] / "app"
 
 
 def loaded_by(code: str) -> set[str]:
@@ -52,3 +55,9 @@ def test_the_core_loads_neither_streamlit_nor_plotly_nor_the_app() -> None:
 def test_what_a_mistake_needs_loads_at_once(module) -> None:
     loaded = loaded_by(f"import fnprune_core.{module}")
     assert not loaded & {"torch", "transformers", "sklearn", "scipy"}
+
+
+def test_no_package_of_the_app_hides_one_of_python() -> None:
+    """`streamlit run app/main.py` looks for modules in app/ first, and `app/html` broke `html`."""
+    hidden = {path.stem for path in APP.iterdir()} & sys.stdlib_module_names
+    assert not hidden, f"name them otherwise: {sorted(hidden)}"

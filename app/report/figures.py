@@ -10,8 +10,8 @@ from markupsafe import Markup
 
 from app.figures.markup import visible
 from app.figures.theme import Palette
-from app.html.atlas_facts import AtlasFacts
-from app.html.images import LayerLabels, Maps
+from app.html_files.atlas_facts import AtlasFacts
+from app.html_files.images import LayerLabels, Maps
 from app.report.charts import colour_bar, diverging, dots, intervals, matrix, series_colours, short
 from app.report.svg import Plot, legend_height, padded
 from fnprune_core.localizers.glm import LEVEL

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from app.figures.markup import visible
 from app.figures.theme import PALETTES
-from app.html.base import check_file, colours, environment, fonts, write_page
+from app.html_files.base import check_file, colours, environment, fonts, write_page
 from app.report.figures import FIGURES, Easel, Figure, draw, on_cortex
 from fnprune_core import __version__
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore

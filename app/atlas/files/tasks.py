@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from app.html.atlas_page import write_atlas_page
+from app.html_files.atlas_page import write_atlas_page
 from app.shell.jobs import Report
 from app.shell.tasks import Task
 from fnprune_core.progress import CancelToken

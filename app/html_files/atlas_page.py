@@ -21,9 +21,9 @@ from plotly.offline import get_plotlyjs
 from app.figures.base import Picture, safe, style
 from app.figures.cortex import cortex_surfaces
 from app.figures.theme import PALETTES, Palette
-from app.html.atlas_facts import AtlasFacts, NetworkFacts
-from app.html.base import check_file, colours, environment, fonts, write_page
-from app.html.images import LayerLabels, Maps, Palettes, both
+from app.html_files.atlas_facts import AtlasFacts, NetworkFacts
+from app.html_files.base import check_file, colours, environment, fonts, write_page
+from app.html_files.images import LayerLabels, Maps, Palettes, both
 from fnprune_core import __version__
 from fnprune_core.assets import asset
 from fnprune_core.atlas import network_atlas
