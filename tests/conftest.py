@@ -11,8 +11,9 @@ from fnprune_core.recording.record import record
 from fnprune_core.recording.recording import Recording, RecordingSettings
 from fnprune_core.storage import Workspace
 
-pytest_plugins = ["requirements_fixtures"]
+pytest_plugins = ["materials", "requirements_fixtures"]
 #: Minutes in one process: begun first, so that two processes end at about the same time.
+N_THREADS = torch.get_num_threads()
 LONGEST = ("test_readme", "test_embedded", "test_speed", "test_recipes")
 
 
@@ -21,14 +22,14 @@ def pytest_collection_modifyitems(items) -> None:
     items.sort(key=lambda item: item.path.stem not in LONGEST)
 
 
-@pytest.fixture(autouse=True)
-def threads(request):
-    """Give tiny models one thread, on which they are faster, and the embedded model all."""
-    n_threads = torch.get_num_threads()
-    if "need_embedded_model" not in request.fixturenames:
-        torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item) -> None:
+    """Give tiny models one thread, on which they are faster, and the embedded model all.
+
+    Before any fixture is made: numba, once used, gives torch all threads again, and what a
+    fixture then made with two of them was not what a test made with one.
+    """
+    torch.set_num_threads(N_THREADS if "need_embedded_model" in item.fixturenames else 1)
 
 
 @pytest.fixture

@@ -5,6 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fnprune_core.decomposition.group_ica import Decomposition, GroupICA
+from fnprune_core.decomposition.stability import match_maps
+from fnprune_core.models.layout import UnitLayout
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Planted:
@@ -50,3 +54,14 @@ def noise_only(
     """Gaussian signals without any network, one array (tokens, units) a session."""
     rng = np.random.default_rng(seed)
     return [rng.standard_normal((n_tokens, n_units)).astype(np.float32) for _ in range(n_sessions)]
+
+
+RAGGED = UnitLayout((300, 200, 400, 100))
+
+
+def fit(sessions, **settings) -> Decomposition:
+    return GroupICA(**{"n_components": 5, "n_runs": 1, **settings}).fit(sessions).result_
+
+
+def matched(planted_maps, found_maps) -> np.ndarray:
+    return match_maps(planted_maps, found_maps)[1]

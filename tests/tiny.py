@@ -215,6 +215,22 @@ def toy_plan(
     )
 
 
+def alike_plan(language_model: LanguageModel, n_removed: int = 8) -> PruningPlan:
+    """Return a plan that keeps equally many units in every layer, but not the same units."""
+    return toy_plan(
+        language_model,
+        [
+            np.sort(np.random.default_rng(layer).choice(width, size=n_removed, replace=False))
+            for layer, width in enumerate(language_model.layout.widths)
+        ],
+    )
+
+
+def add_biases(language_model: LanguageModel) -> list[Refit]:
+    """Return refits that add a bias to each layer's output, and nothing else."""
+    return [Refit(bias=torch.full((32,), 0.5)) for _ in language_model.layout.widths]
+
+
 def trained_refits(
     language_model: LanguageModel, plan: PruningPlan, refits: Sequence[Refit]
 ) -> list[Refit]:
@@ -249,7 +265,7 @@ def reload_here(
     gguf_file: str = "",
     digits_apart: bool = False,
 ) -> tuple[torch.Tensor, list[int]]:
-    """Do what `reloading.reload_elsewhere` does, in this process: quicker, and less of a proof."""
+    """Do what `reload_elsewhere` does, in this process: quicker, and less of a proof."""
     extra = {"gguf_file": gguf_file} if gguf_file else {}
     config = {} if gguf_file else json.loads((folder / "config.json").read_text())
     loader = AutoModelForCausalLM

@@ -1,104 +1,14 @@
-"""A fresh app over a tiny model: own workspace, empty caches, jobs that can be waited for."""
+"""Pages of the app in a session without a browser."""
 
-import json
-import shutil
-import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import streamlit as st
-import tiny
-from browsing import Browser, opened, served
-from driving import Materials
 from streamlit.testing.v1 import AppTest
 
 from app import pages
-from fnprune_core.decomposition import group_ica
-from fnprune_core.decomposition.group_ica import GroupICA
-from fnprune_core.errors import NotConvergedWarning
-from fnprune_core.models.loading import load_model
-from fnprune_core.recording import record
-from fnprune_core.recording.recording import RecordingSettings
-from fnprune_core.storage import Workspace
 
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
-SETTINGS = RecordingSettings(window=32, n_dummy_tokens=2, max_tokens=None)
-
-
-@pytest.fixture
-def browser(need_chromium, example, fresh, tmp_path) -> Iterator[Browser]:
-    """A browser on the app over the tiny example's workspace."""
-    # Tiny models are faster on one thread.
-    with (
-        served(fresh, log=tmp_path / "server.log", OMP_NUM_THREADS="1") as url,
-        opened(need_chromium, url) as person,
-    ):
-        yield person
-
-
-@pytest.fixture(scope="session")
-def made(tmp_path_factory) -> Materials:
-    """A tiny Llama in a folder, two files of toy texts, a recording, an atlas of 6 networks."""
-    root = tmp_path_factory.mktemp("made")
-    folder = root / "tiny-llama"
-    tiny.tiny_model("Llama").save_pretrained(folder)
-    tiny.toy_tokenizer().save_pretrained(folder)
-    documents = tiny.toy_documents(n_per_domain=4, n_words=130)
-    paths = []
-    for name, part in (("texts", slice(0, 3)), ("held-out", slice(3, 4))):
-        chosen = [*documents[:4][part], *documents[4:][part]]
-        rows = [json.dumps({"text": d.text, "topic": d.domain, "id": d.name}) for d in chosen]
-        paths.append(root / f"{name}.jsonl")
-        paths[-1].write_text("\n".join(rows))
-    workspace = Workspace(root / "workspace")
-    recording = record.record_texts(
-        workspace,
-        load_model(str(folder)),
-        [*documents[:3], *documents[4:7]],
-        settings=SETTINGS,
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotConvergedWarning)
-        settings = GroupICA(n_components=6, n_runs=2, max_iter=60)
-        atlas = group_ica.decompose(workspace, recording, settings=settings)
-    return Materials(
-        root=root,
-        model=str(folder),
-        texts=paths[0],
-        held_out=paths[1],
-        recording=recording,
-        atlas=atlas,
-    )
-
-
-@pytest.fixture
-def fresh(tmp_path, monkeypatch) -> Iterator[Path]:
-    """Point the app to an empty workspace and forget what other tests cached.
-
-    Networks of random toy texts need not converge; the pages say so, the tests are not about it.
-    """
-    root = tmp_path / "workspace"
-    monkeypatch.setenv("FNPRUNE_WORKSPACE", str(root))
-    st.cache_resource.clear()
-    st.cache_data.clear()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotConvergedWarning)
-        yield root
-
-
-@pytest.fixture
-def materials(fresh, made) -> Materials:
-    """The model and the texts; nothing recorded yet."""
-    return replace(made, recording="", atlas="")
-
-
-@pytest.fixture
-def example(fresh, made) -> Materials:
-    """The model and the texts, with the recording and the atlas in the workspace."""
-    shutil.copytree(made.root / "workspace", fresh)
-    return made
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """The whole path through the pages with a tiny model, and what a second session finds."""
 
 import pytest
-from driving import Materials, finish, press, said, view
+from driving import finish, press, said, view
+from materials import Materials
 
 from app import pages
 from app.shell import resources

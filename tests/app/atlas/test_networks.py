@@ -1,0 +1,218 @@
+"""The network's page: its map by pole, range and order, its sections, texts, units and links."""
+
+import numpy as np
+import pytest
+from driving import finish, press, said, view
+
+from app.atlas.networks import map
+from app.atlas.networks import options as map_options
+from app.atlas.networks.options import MapOptions
+from app.shell import codec, resources
+from app.shell.view_state import ViewState, encode
+from fnprune_core.atlas import cortex, network_atlas
+from fnprune_core.storage import Workspace
+
+
+@pytest.fixture
+def placed(fresh, example):
+    """The example with its cortex laid out."""
+    cortex.lay_out(Workspace(fresh), example.atlas)
+    return example
+
+
+def alternatives(at) -> list[str]:
+    return [chart.proto.alt for chart in at.get("plotly_chart")]
+
+
+def captions(at) -> str:
+    return "\n".join(caption.value for caption in at.caption).replace("\\", "")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        MapOptions(),
+        MapOptions(section="units", pole=-1),
+        MapOptions(section="course", pole=1, own_range=True, by_index=True, deciles=True),
+    ],
+)
+def test_options_survive_the_url(options) -> None:
+    text = encode(ViewState(show=codec.encode_words(options))).get("show", "")
+    assert codec.decode_words(MapOptions, text) == options
+    assert codec.decode_words(MapOptions, "curve-nonsense") == MapOptions()
+
+
+def test_a_pole_keeps_its_own_units_and_the_empty_cells() -> None:
+    z = np.array([2.0, -3.0, np.nan, 0.0], dtype=np.float32)
+    np.testing.assert_array_equal(map_options.of_pole(z, 1), [2.0, 0.0, np.nan, 0.0])
+    np.testing.assert_array_equal(map_options.of_pole(z, -1), [0.0, -3.0, np.nan, 0.0])
+    assert map_options.of_pole(z, 0) is z
+
+
+def test_a_click_finds_the_strongest_unit_along_the_line_of_sight() -> None:
+    volume = np.zeros((4, 6, 9), dtype=np.float32)
+    volume[2, 3, 5], volume[2, 1, 5], volume[3, 3, 5] = -9.0, 4.0, 5.0
+    assert map._cell_of(volume, "sides", 0, (5, 2, None)) == (2, 3, 5)  # from the front
+    assert map._cell_of(volume, "sides", 1, (3, 2, None)) == (2, 3, 5)  # from the side
+    assert map._cell_of(volume, "sides", 2, (5, 3, None)) == (2, 3, 5)  # from above
+    assert map._cell_of(volume, "sides", 3, (5, 3, None)) is None  # the depth profile
+
+
+def test_only_the_chosen_section_is_drawn(open_page, placed) -> None:
+    at = open_page("atlas", **placed.view())
+    assert len(alternatives(at)) == 1  # texts: no chart but the map
+    for section, part in (
+        ("course", "Time course of network 0"),
+        ("statistics", "Spectrum of network 0"),
+        ("decoding", "on average strongest on tokens of the class"),
+    ):
+        at.segmented_control(key="atlas-section").set_value(section).run()
+        assert not at.exception
+        assert not at.error
+        assert view(at).show == section
+        assert any(part in alternative for alternative in alternatives(at))
+    at.segmented_control(key="atlas-section").set_value("units").run()
+    assert [s.value for s in at.subheader] == ["Positive pole", "Negative pole"]
+    assert len(at.dataframe) == 2
+
+
+def test_a_link_opens_pole_range_section_and_picked_unit(open_page, placed) -> None:
+    at = open_page("atlas", **placed.view(), show="units-negative-own", unit="7", z="1.5")
+    assert [s.value for s in at.subheader] == ["Negative pole"]
+    assert not at.toggle(key="atlas-range").value
+    assert alternatives(at)[0].startswith("The negative pole alone.")
+    opened = resources.atlas(placed.atlas)
+    z = opened.maps[0]
+    assert f"{(z < -1.5).sum():,} units have z below −1.5" in alternatives(at)[0]
+    metric = next(m for m in at.metric if m.label == "Units below −1.5")
+    assert metric.value == f"{(z < -1.5).sum():,}"
+    worst = at.dataframe[0].value
+    assert worst["z"].tolist() == sorted(worst["z"])
+    assert worst["z"].iloc[0] == pytest.approx(z.min(), abs=0.006)
+    layer, index = opened.layout.locate(7)
+    assert any(f"Neuron {index} of layer {layer}" in m.value for m in at.markdown)
+    press(at, "Close")
+    assert view(at).unit == -1
+
+
+def test_several_networks_stand_in_one_body_and_in_the_url(open_page, placed) -> None:
+    at = open_page("atlas", **placed.view(), map="3d", network="2", beside="0.4")
+    assert "networks 2, 0, 4" in alternatives(at)[0]
+    at.multiselect(key="atlas-beside-2").set_value([5]).run()
+    assert view(at).beside == (5,)
+    assert "networks 2, 5" in alternatives(at)[0]
+
+
+def test_sessions_are_turned_and_words_found(open_page, placed) -> None:
+    at = open_page("atlas", **placed.view(), show="course", session="1", token="5")
+    opened = resources.atlas(placed.atlas)
+    assert any("token 5" in m.value for m in at.markdown)
+    press(at, "Next session")
+    assert (view(at).session, view(at).token) == (2, -1)
+    press(at, "Previous session")
+    press(at, "Previous session")
+    assert next(b for b in at.button if b.label == "Previous session").disabled
+    text = opened.tokens["text"].iloc[40].strip()
+    at.text_input(key="course-words").set_value(text.upper()).run()
+    found = opened.find(text)
+    assert f"Found {len(found)} time" in captions(at)
+    assert len(at.dataframe[0].value) == min(len(found), 200)
+    at.text_input(key="course-words").set_value("<b>no such words</b>").run()
+    assert "nowhere in the recording" in captions(at)
+
+
+def test_words_are_found_over_tokens_but_not_over_sessions(example, fresh) -> None:
+    opened = network_atlas.open_atlas(Workspace(fresh), example.atlas)
+    texts, session = opened.tokens["text"].astype(str), opened.tokens["session"].to_numpy()
+    a = int(np.flatnonzero(session == 1)[3])
+    words = "".join(texts.iloc[a : a + 3])
+    assert a in opened.find(words)
+    for hit in opened.find(words):
+        assert "".join(texts.iloc[hit : hit + 6]).lower().find(words.lower()) >= 0
+    last = int(np.flatnonzero(session == 0)[-1])
+    across = "".join(texts.iloc[last - 9 : last + 10])
+    assert last - 9 not in opened.find(across)
+    assert len(opened.find("")) == 0
+
+
+def test_deciles_are_shown_from_strong_to_weak(open_page, placed) -> None:
+    at = open_page("atlas", **placed.view(), show="deciles")
+    shown = [c for c in captions(at).splitlines() if c.startswith(("strongest ·", "decile "))]
+    assert shown[0].startswith("strongest ·")
+    numbers = [int(c.split()[1]) for c in shown[1:]]
+    assert numbers == sorted(numbers, reverse=True)
+    assert len(numbers) >= 8
+    at.segmented_control(key="atlas-passages").set_value(False).run()
+    assert view(at).show == ""
+
+
+def test_next_tokens_wait_for_the_model_and_then_stand_there(open_page, placed) -> None:
+    resources.shelf.clear()
+    at = open_page("atlas", **placed.view(), show="decoding", z="1.0")
+    assert not any("promotes" in alternative for alternative in alternatives(at))
+    press(at, "Load the model")
+    assert finish(at).state == "done"
+    at.run()
+    assert not at.error, said(at)
+    assert any("the network promotes" in alternative for alternative in alternatives(at))
+    assert "documents were shuffled 2,000 times" in captions(at)
+
+
+def test_gallery_order_and_filter_lead_the_arrow_keys(open_page, example) -> None:
+    at = open_page("atlas", **example.view(), sort="-network", network="5")
+    press(at, "Next")
+    assert view(at).network == 4
+    at.text_input(key="gallery-words").set_value("1").run()
+    assert "of 6 shown" in captions(at)
+    press(at, "Show all")
+    assert "of 6 shown" not in captions(at)
+
+
+def test_network_beyond_the_atlas_shows_the_last(open_page, example) -> None:
+    at = open_page("atlas", **example.view(), network="99")
+    assert at.title[0].value == "Network 5"
+
+
+def test_atlas_moves_drops_and_undoes(open_page, example) -> None:
+    at = open_page("atlas", **example.view())
+    press(at, "Previous")
+    assert at.title[0].value == "Network 5"
+    press(at, "Prune")
+    assert view(at).dropped == (5,)
+    press(at, "Next")
+    press(at, "Prune")
+    assert view(at).dropped == (0, 5)
+    press(at, "Keep")
+    assert view(at).dropped == (5,)
+    press(at, "Undo")
+    assert view(at).dropped == (0, 5)
+    press(at, "Undo")
+    press(at, "Undo")
+    assert view(at).dropped == ()
+    assert next(b for b in at.button if b.label == "Undo").disabled
+
+
+def test_cortex_is_offered_then_drawn_from_every_side(open_page, example) -> None:
+    at = open_page("atlas", **example.view())
+    assert not resources.workspace().ids("layouts")
+    press(at, "Lay out the cortex")
+    assert finish(at).state == "done"
+    at.run()
+    assert len(resources.workspace().ids("layouts")) == 1
+    for name, part in (("slices", "on the cortex"), ("sides", "seen from"), ("3d", "Surfaces")):
+        at.segmented_control(key="atlas-view").set_value(name).run()
+        assert not at.exception
+        assert view(at).map == name
+        assert any(part in chart.proto.alt for chart in at.get("plotly_chart"))
+    at.segmented_control(key="atlas-view").set_value("layers").run()
+    assert not any("cortex" in chart.proto.alt for chart in at.get("plotly_chart"))
+
+
+def test_a_suggested_threshold_moves_the_slider(open_page, example) -> None:
+    at = open_page("atlas", **example.view())
+    (chosen,) = [b for b in at.button if b.label.startswith("top 5 %")]
+    expected = float(chosen.label.split("> ")[1].split(",")[0])
+    chosen.click().run()
+    assert view(at).z == pytest.approx(expected, abs=0.051)
+    assert at.slider(key="atlas-z").value == view(at).z
+    assert any("Driven by" in caption.value for caption in at.caption)

@@ -1,0 +1,160 @@
+"""Comparison, trade and overlap as data: one mark a model and domain, seeds as one point."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from drawings import sent
+from losses import result_of
+
+from app.figures.theme import PALETTES, PAPER, READING_ROOM
+from app.pruning.comparison_rows import comparison_table, marks
+from app.pruning.figures import (
+    ABOVE_DENSE,
+    ALL,
+    PERPLEXITY,
+    Level,
+    Mark,
+    comparison_chart,
+    overlap_profile,
+    trade_chart,
+)
+from app.pruning.tasks import PLAN
+from fnprune_core.evaluation.results import DENSE, paired_difference
+
+NLL = np.array([20.0, 22.0, 30.0, 31.0])
+
+
+def result(change: float = 0.0, **fields):
+    from dataclasses import replace
+
+    whole = result_of(NLL + change * np.array([1.0, 1.2, 0.9, 1.1]))
+    fields = {
+        "domains": np.array([0, 0, 1, 1]), "domain_names": ("<i>prose", "code"), **fields
+    }  # fmt: skip
+    return replace(whole, **fields)
+
+
+@pytest.fixture
+def results():
+    return {
+        DENSE: result(),
+        PLAN: result(1.0),
+        "random, seed 0": result(3.0),
+        "random, seed 1": result(5.0),
+        "flap": result(2.0, failure="The loss of window 2 is not finite."),
+    }
+
+
+def test_marks_are_results_by_domain_and_seeds_are_one_with_their_spread(results) -> None:
+    found = {(m.label, m.domain): m for m in marks(results, None)}
+    assert found["your plan", ALL].value == results[PLAN].perplexity
+    assert found["your plan", "code"].value == results[PLAN].by_domain()["code"].perplexity
+    seeds = [results[f"random, seed {i}"] for i in range(2)]
+    pooled = found["Random", ALL]
+    assert pooled.value == pytest.approx(np.exp(np.mean([r.mean_nll for r in seeds])))
+    assert pooled.error == pytest.approx(np.std([r.perplexity for r in seeds], ddof=1))
+    assert pooled.spread == "2 seeds"
+    assert np.isnan(found["FLAP", ALL].value)
+    above = {(m.label, m.domain): m for m in marks(results, DENSE)}
+    paired = paired_difference(results[PLAN], results[DENSE])
+    assert above["your plan", ALL].value == paired.difference
+    assert above["your plan", ALL].error == paired.standard_error
+    assert ("dense", ALL) not in above
+    assert ("FLAP", ALL) not in above
+
+
+def test_the_table_has_a_row_for_each_seed_and_for_what_failed(results) -> None:
+    table = comparison_table(results).set_index("model")
+    assert list(table.index) == ["dense", "your plan", "Random, seed 0", "Random, seed 1", "FLAP"]
+    assert table.loc["FLAP", "nats/token above dense"] == "not finite"
+    assert table.loc["your plan", "nats/token above dense"].startswith("+0.1050 ±")
+    assert table.loc["dense", "nats/token above your plan"].startswith("-0.1050 ±")
+
+
+@pytest.mark.parametrize("palette", PALETTES.values(), ids=PALETTES)
+def test_the_comparison_has_the_whole_text_on_top_and_error_bars(results, palette) -> None:
+    picture = comparison_chart(marks(results, None), PERPLEXITY, palette=palette)
+    assert picture.figure.layout.yaxis.ticktext[0] == ALL
+    plan = next(t for t in picture.figure.data if t.name == "your plan")
+    assert plan.marker.color == palette.accent
+    assert plan.error_x.array[0] == pytest.approx(results[PLAN].standard_error)
+    symbols = [trace.marker.symbol for trace in picture.figure.data]
+    assert len(set(symbols)) == len(symbols)  # told apart without colour
+    assert "Your plan is below the best of the others, Random" in picture.alternative
+    assert "<i>" not in sent(picture.figure)
+
+
+def test_differences_have_a_line_at_zero_and_perplexities_far_apart_a_log_axis() -> None:
+    def mark(label, value, role="baseline"):
+        return Mark(label=label, role=role, domain=ALL, value=value, error=0.1)
+
+    near = comparison_chart([mark("a", 20.0), mark("b", 30.0)], PERPLEXITY, palette=PAPER)
+    far = comparison_chart([mark("a", 20.0), mark("b", 300.0)], PERPLEXITY, palette=PAPER)
+    zero = comparison_chart([mark("a", 0.1), mark("b", 3.0)], ABOVE_DENSE, palette=PAPER)
+    assert near.figure.layout.xaxis.type != "log"
+    assert far.figure.layout.xaxis.type == "log"
+    assert zero.figure.layout.xaxis.type != "log"
+    assert any(shape.x0 == 0 for shape in zero.figure.layout.shapes)
+    empty = comparison_chart([], PERPLEXITY, palette=PAPER)
+    assert "nothing read yet" in empty.alternative
+
+
+def trade(**columns) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "series": ["FLAP", "FLAP", "<b>mine"],
+            "ratio": [0.4, 0.2, 0.4],
+            "achieved_ratio": [0.4, 0.2, 0.4],
+            "share_of_parameters": [0.24, 0.12, 0.24],
+            "perplexity": [40.0, 25.0, 31.0],
+            "error": [1.0, 0.5, 0.7],
+            "difference": [0.6, 0.3, 0.4],
+            "difference_error": [0.03, 0.01, 0.02],
+            "seeds": [1, 1, 1],
+            "spread": ["text"] * 3,
+            **columns,
+        }
+    )
+
+
+def test_the_trade_is_drawn_against_units_and_against_parameters() -> None:
+    level = Level(perplexity=20.0, error=0.4)
+    picture = trade_chart(trade(), level, axis="ratio", own="<b>mine", palette=READING_ROOM)
+    flap = next(t for t in picture.figure.data if t.name == "FLAP")
+    np.testing.assert_allclose(flap.x, [20, 40])  # in order, whatever the table's
+    np.testing.assert_allclose(flap.error_y.array, [0.5, 1.0])
+    assert flap.x.dtype == np.float32
+    kept = trade_chart(trade(), level, axis="parameters", palette=READING_ROOM)
+    flap = next(t for t in kept.figure.data if t.name == "FLAP")
+    np.testing.assert_allclose(flap.x, [76, 88])
+    assert kept.figure.layout.xaxis.autorange == "reversed"
+    assert "<b>mine" not in sent(picture.figure)
+    assert any(shape.y0 == 20.0 for shape in picture.figure.layout.shapes)  # the dense line
+    assert "Dense 20.00 ± 0.40" in picture.alternative
+    above = trade_chart(trade(), level, axis="ratio", quantity=ABOVE_DENSE, palette=READING_ROOM)
+    flap = next(t for t in above.figure.data if t.name == "FLAP")
+    np.testing.assert_allclose(flap.y, [0.3, 0.6], rtol=1e-6)
+    np.testing.assert_allclose(flap.error_y.array, [0.01, 0.03], rtol=1e-6)
+    assert "<b>mine: +0.4000 ± 0.0200; FLAP: +0.6000" in above.alternative
+
+
+def test_a_plan_that_is_not_finite_is_no_point_of_the_trade_but_stays_in_its_table() -> None:
+    table = trade(perplexity=[np.nan, 25.0, 31.0])
+    picture = trade_chart(table, None, axis="ratio", palette=PAPER)
+    assert sum(len(trace.x) for trace in picture.figure.data) == 2
+    assert len(picture.table) == 3
+
+
+def test_the_overlap_stacks_to_what_is_removed() -> None:
+    table = pd.DataFrame(
+        {
+            "first": [12, 12], "second": [12, 12], "both": [6, 6], "first_only": [6, 6],
+            "second_only": [6, 6], "jaccard": [1 / 3] * 2, "chance": [1 / 7] * 2,
+        },
+        index=["0", "all"],
+    )  # fmt: skip
+    picture = overlap_profile(table, first="<a>", second="b", palette=PAPER)
+    assert [list(trace.y) for trace in picture.figure.data] == [[6], [6], [6]]
+    assert "0.33, by chance 0.14" in picture.alternative
+    assert "<a>" not in sent(picture.figure)
+    assert len({trace.marker.pattern.shape for trace in picture.figure.data}) == 3

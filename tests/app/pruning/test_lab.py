@@ -1,0 +1,326 @@
+"""The prune lab: keep and prune, rules, undo, the log, and bad input at its place."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import tiny
+from driving import drawn, finish, press, said, view
+
+from app import pages
+from app.pruning import plan_card
+from app.pruning.lab import data as cache
+from app.pruning.lab import log as lab_log
+from app.pruning.lab import networks
+from app.shell import resources, view_state
+from fnprune_core.atlas.annotation_files import Annotation
+from fnprune_core.atlas.annotations import annotate
+from fnprune_core.atlas.decoding import Tag
+from fnprune_core.evaluation import history
+from fnprune_core.models.loading import load_model
+from fnprune_core.plans import decision_log
+from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.progress import ignore
+from fnprune_core.pruning import planner
+from fnprune_core.recording.record import record_texts
+from fnprune_core.recording.recording import RecordingSettings
+from fnprune_core.storage import Workspace
+
+HOSTILE = "<img src=x onerror=alert(1)> $x$ [a](b)"
+
+
+@pytest.fixture
+def sinks(monkeypatch) -> None:
+    """Networks 1 and 4 follow attention sinks, 2 punctuation."""
+    tags = {
+        1: (Tag(name="attention sink", measure="×", value=12.0),),
+        2: (Tag(name="punctuation", measure="η²", value=0.5),),
+        4: (Tag(name="position", measure="r", value=0.7),),
+    }
+    monkeypatch.setattr(resources, "tags", lambda id: [tags.get(k, ()) for k in range(6)])
+
+
+def table(at):
+    """Return the rows of the table by network."""
+    return {row["network"]: row for row in drawn(at, "lab-table")["rows"]}
+
+
+def log(at):
+    """Return what the log says, oldest first."""
+    return [each.what for each in at.session_state["decisions on networks"]]
+
+
+def disabled(at, key: str) -> bool:
+    return at.button(key=key).disabled
+
+
+def evaluate_on(at, path) -> None:
+    at.segmented_control(key="evaluate-kind").set_value("Path or data set").run()
+    at.text_input(key="evaluate-source").set_value(str(path)).run()
+
+
+def test_table_says_of_each_network_what_it_is(open_page, example, fresh) -> None:
+    opened = resources.atlas(example.atlas)
+    annotate(Workspace(fresh), opened, 2, Annotation(name=HOSTILE))
+    at = open_page("prune", **example.view(), drop="3", network="2", sort="-variance_alone")
+    assert not at.exception
+    rows = table(at)
+    order = np.argsort(-opened.table()["variance_alone"].to_numpy(), kind="stable")
+    assert list(rows) == order.tolist()
+    assert rows[2]["name"] == HOSTILE  # the component writes it as text
+    assert [row["dropped"] for _, row in sorted(rows.items())] == [k == 3 for k in range(6)]
+    np.testing.assert_allclose(rows[3]["domains"], opened.domain_share()[3], atol=1e-4)
+    assert rows[3]["why"] == "from a link"
+    assert max(row["variance"] for row in rows.values()) == 1.0
+    card = next(block.value for block in at.get("html") if "Map of network 2" in block.value)
+    assert "&lt;img src=x onerror" in card
+    assert "<img src=x" not in card
+
+
+def test_keys_move_decide_and_take_back(open_page, example) -> None:
+    at = open_page("prune", **example.view())
+    shortcuts = {b.label: b.proto.shortcut for b in at.button if b.proto.shortcut}
+    assert {
+        "Keep": "k",
+        "Prune": "p",
+        "Undo": "u",
+        "Previous": "left",
+        "Next": "right",
+    }.items() <= (shortcuts.items())
+    press(at, "Previous")
+    assert view(at).network == 5
+    press(at, "Prune")
+    press(at, "Next")
+    press(at, "Prune")
+    assert view(at).dropped == (0, 5)
+    assert disabled(at, "lab-Prune")
+    assert at.query_params["drop"] == "0.5"
+    press(at, "Keep")
+    press(at, "Undo")
+    assert view(at).dropped == (0, 5)
+    press(at, "Undo")
+    press(at, "Undo")
+    assert view(at).dropped == ()
+    assert disabled(at, "rule-undo")
+    assert log(at) == ["by hand"] * 3 + ["undo"] * 3
+
+
+def test_a_rule_says_what_it_would_change_and_is_taken_back_as_one(open_page, example) -> None:
+    at = open_page("prune", **example.view(), drop="0")
+    known = cache.known(example.atlas)
+    domain = known.domain_names[0]
+    serving = set(np.flatnonzero(known.domain_share[:, 0] > 0.5).tolist())
+    button = at.button(key="rule-prune-domains")
+    assert button.label == f"Prune {len(serving - {0})} of these {len(serving)}"
+    button.click().run()
+    if at.button(key="rule-prune-domains").label.startswith("Prune 0") is False:
+        press(at, "Prune it too" if len(known.serving & serving) == 1 else "Prune them too")
+    assert set(view(at).dropped) == serving | {0}
+    touched = min(serving - {0})
+    assert table(at)[touched]["why"] == f"rule: over half in {domain}"
+    assert disabled(at, "rule-prune-domains")
+    press(at, "Undo")
+    assert view(at).dropped == (0,)
+    assert table(at)[touched]["why"] == ""
+
+
+def test_networks_of_sinks_go_only_after_a_word(open_page, example, sinks) -> None:
+    at = open_page("prune", **example.view())
+    press(at, "Keep none")
+    assert view(at).dropped == ()
+    assert "look like position or attention sink" in said(at)
+    press(at, "Cancel")
+    assert "attention sink" not in said(at)
+    press(at, "Keep none")
+    press(at, "Spare them")
+    assert view(at).dropped == (0, 2, 3, 5)
+    press(at, "Invert")
+    assert view(at).dropped == (0, 2, 3, 5)
+    press(at, "Prune them too")
+    assert view(at).dropped == (1, 4)
+    assert log(at) == ["rule: keep none", "rule: invert"]
+    assert table(at)[1]["mark"] == "attention sink"
+    assert table(at)[2]["mark"] == ""
+
+
+def test_reasons_are_written_into_the_log_and_shown(open_page, example) -> None:
+    at = open_page("prune", **example.view(), network="3")
+    press(at, "Prune")
+    field = next(t for t in at.text_input if t.label == "Why")
+    field.set_value("  does nothing in French  ").run()
+    assert table(at)[3]["why"] == "by hand — does nothing in French"
+    shown = next(d.value for d in at.dataframe if "decision" in d.value)
+    assert list(shown["reason"]) == ["does nothing in French", ""]
+    field = next(t for t in at.text_input if t.label == "Why")
+    field.set_value("a\u202eb").run()
+    assert "control character" in said(at)
+    assert table(at)[3]["why"] == "by hand — does nothing in French"
+
+
+def test_nothing_preserved_is_said_beside_apply_and_the_form_stays(open_page, example) -> None:
+    at = open_page("prune", **example.view(), drop="0-5")
+    assert "No network is preserved" in said(at)
+    assert disabled(at, "prune-apply")
+    assert at.slider(key="prune-ratio").value == 20
+    press(at, "Keep all")
+    assert "No network is preserved" not in said(at)
+    assert "FLAP's score" in said(at)
+    assert not disabled(at, "prune-apply")
+
+
+def test_impossible_ratio_is_refused_with_the_most_that_is_possible(open_page, example) -> None:
+    at = open_page("prune", **example.view())
+    at.number_input(key="prune-sinks").set_value(30).run()
+    at.slider(key="prune-ratio").set_value(90).run()
+    assert "at most" in said(at)
+    assert disabled(at, "prune-apply")
+    at.slider(key="prune-ratio").set_value(10).run()
+    assert "at most" not in said(at)
+    assert not disabled(at, "prune-apply")
+    assert not resources.jobs().jobs("prune")
+
+
+def test_a_layer_pinned_empty_is_refused_beside_apply(open_page, example) -> None:
+    width = resources.atlas(example.atlas).layout.widths[0]
+    at = open_page("prune", **example.view(), go=f"0-{width - 1}")
+    assert "All units of layer 0 are pinned to go" in said(at)
+    assert disabled(at, "prune-apply")
+    press(at, "Unpin all")
+    assert "pinned to go: it would be empty" not in said(at)
+    assert not disabled(at, "prune-apply")
+
+
+def test_another_model_is_refused_before_apply(open_page, example, tmp_path) -> None:
+    folder = tmp_path / "wider"
+    tiny.tiny_model("Llama", seed=7).save_pretrained(folder)
+    tiny.toy_tokenizer().save_pretrained(folder)
+    resources.shelf().get(str(folder), progress=ignore)
+    at = open_page("prune", **{**example.view(), "model": str(folder)})
+    assert not at.exception
+    assert "fingerprint" in said(at)
+    assert disabled(at, "prune-apply")
+    assert not resources.jobs().jobs("prune")
+
+
+def test_a_plan_of_another_recording_says_so(open_page, example, fresh) -> None:
+    workspace, model = Workspace(fresh), load_model(example.model)
+    documents = tiny.toy_documents(n_per_domain=4, n_words=130)[:2]
+    settings = RecordingSettings(window=32, n_dummy_tokens=2, max_tokens=None)
+    other = record_texts(workspace, model, documents, settings=settings)
+    plan = planner.plan(
+        workspace, model, recording_id=other, settings=PlanSettings(score="flap", sink_units=0)
+    )
+    at = open_page("prune", **example.view(), plan=plan)
+    assert not at.exception
+    assert "made from another recording" in said(at)
+
+
+def test_a_link_fills_the_form_as_its_plan_was_made_and_once_alone(open_page, example, fresh):
+    """The form once said another score than the plan beside it was made with."""
+    settings = PlanSettings(
+        score="random", ratio=0.35, allocation="uniform", compensation="bias", sink_units=1, seed=7,
+        pinned_keep=(3,),
+    )  # fmt: skip
+    plan = planner.plan(
+        Workspace(fresh), load_model(example.model), recording_id=example.recording,
+        settings=settings,
+    )  # fmt: skip
+    at = open_page("prune", **example.view(), plan=plan)
+    assert not at.exception
+    assert at.slider(key="prune-ratio").value == 35
+    assert at.selectbox(key="prune-score").value == "random"
+    assert at.segmented_control(key="prune-compensation").value == "bias"
+    at.slider(key="prune-ratio").set_value(20).run()
+    assert at.slider(key="prune-ratio").value == 20
+    [record] = [each for each in history.history(Workspace(fresh)).plans if each.id == plan]
+    assert "stay=3" in plan_card.link(record)
+
+
+def test_log_is_kept_with_the_plan_and_comes_back_with_its_link(open_page, example, fresh) -> None:
+    at = open_page("prune", **example.view(), network="1")
+    press(at, "Prune")
+    evaluate_on(at, example.held_out)
+    press(at, "Apply")
+    assert finish(at).state == "done"
+    plan = view(at).plan
+    kept = decision_log.read_notes(Workspace(fresh), plan).decisions
+    assert [(each.what, each.pruned) for each in kept] == [("by hand", (1,))]
+    assert json.loads(json.dumps(decision_log.decisions_of(Workspace(fresh), plan)))["decisions"]
+
+    later = open_page("prune", **example.view(), plan=plan, drop="1")
+    assert table(later)[1]["why"] == "by hand"
+    other = open_page("prune", **example.view(), plan=plan, drop="2")  # not the plan's networks
+    assert table(other)[2]["why"] == "from a link"
+
+    decision_log.path_of(Workspace(fresh), plan).write_text("{")
+    damaged = open_page("prune", **example.view(), plan=plan, drop="1")
+    assert not damaged.exception
+    assert "notes of this plan cannot be read" in said(damaged)
+    press(damaged, "Set them aside")
+    assert "cannot be read" not in said(damaged)
+
+
+def test_a_link_followed_on_the_way_is_one_step_that_can_be_taken_back(open_page, example) -> None:
+    at = open_page("prune", **example.view())
+    press(at, "Prune")
+    at.query_params["drop"] = "2-3"
+    at.run()
+    assert view(at).dropped == (2, 3)
+    press(at, "Undo")
+    assert view(at).dropped == (0,)
+    assert table(at)[0]["why"] == "by hand"
+    assert log(at) == ["by hand", "from a link", "undo"]
+
+
+def test_a_column_sorts_from_its_useful_end_and_turns(monkeypatch) -> None:
+    held = [view_state.ViewState()]
+    monkeypatch.setattr(view_state, "view", lambda: held[0])
+    monkeypatch.setattr(view_state, "change", lambda **new: held.append(replace(held.pop(), **new)))
+    found = []
+    for column in ("variance_alone", "variance_alone", "variance_alone", "network", "network"):
+        networks._sort(column)
+        found.append(held[0].sort)
+    assert found == ["-variance_alone", "variance_alone", "-variance_alone", "network", "-network"]
+
+
+def test_log_table_is_newest_first_and_short() -> None:
+    steps = (
+        decision_log.decision((), range(40), what="rule: keep none"),
+        decision_log.Decision(time="no time", what="undo", kept=(1,)),
+    )
+    shown = lab_log.table(steps)
+    assert list(shown["decision"]) == ["undo", "rule: keep none"]
+    assert pd.isna(shown["time"][0])
+    assert shown["pruned"][1].endswith("11 and 28 more")
+
+
+def test_text_that_was_calibrated_on_is_refused(open_page, example) -> None:
+    at = open_page("prune", **example.view())
+    evaluate_on(at, example.texts)
+    press(at, "Apply")
+    assert finish(at).state == "failed"
+    assert "calibration" in said(at)
+
+
+def test_plan_for_another_model(open_page, example, tmp_path) -> None:
+    other = tmp_path / "other"
+    tiny.tiny_model("Llama", seed=1).save_pretrained(other)
+    tiny.toy_tokenizer().save_pretrained(other)
+    at = open_page("prune", **{**example.view(), "model": str(other)})
+    evaluate_on(at, example.held_out)
+    press(at, "Apply")
+    assert finish(at).state == "failed"
+    assert "fingerprint" in said(at)
+
+
+def test_bias_without_a_home_is_told_before_apply(open_page, example, monkeypatch) -> None:
+    monkeypatch.setattr(
+        "fnprune_core.pruning.planner.bias_warning", lambda *_: "no home for a bias"
+    )
+    at = open_page("record", **example.view())
+    press(at, "Load the model and estimate")
+    finish(at)
+    at.switch_page(pages.path("prune")).run()
+    assert "no home for a bias" in said(at)

@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+
+from app.pruning.plan_rows import lines, trade_table
+from fnprune_core.evaluation.history import History, Measurement, PlanRecord
+from fnprune_core.plans.plan import PlanSettings
+
+
+def record(*, recording: str = "r", perplexity: float = 20.0, **settings) -> PlanRecord:
+    measured = Measurement(
+        evaluation_id=f"{recording}-{perplexity}", text="t", perplexity=perplexity,
+        standard_error=1.0, n_tokens=100, protocol={},
+    )  # fmt: skip
+    return PlanRecord(
+        id="a" * 16, name="", created="", size_bytes=0,
+        settings=PlanSettings(**{"score": "flap", **settings}), fingerprint="f",
+        model_name="m", recording_id=recording, decomposition_id="", achieved_ratio=0.2,
+        share_of_parameters=0.1, n_preserved=0, n_networks=0, n_removed_groups=0,
+        measured=(measured,),
+    )  # fmt: skip
+
+
+def test_plans_lie_on_one_line_if_they_differ_in_ratio_and_seed_alone() -> None:
+    same = [record(ratio=0.2), record(ratio=0.4), record(score="random", seed=3)]
+    assert lines(same) == ["FLAP", "FLAP", "Random"]
+    apart = lines([*same[:2], record(compensation="bias")])
+    assert apart == ["FLAP · least-squares"] * 2 + ["FLAP · bias"]
+    assert lines([same[0], record(multiple=64)]) == ["FLAP", "FLAP · multiple 64"]
+
+
+def test_recordings_are_lines_apart_or_seeds_of_one() -> None:
+    """Draws of one calibration text: their spread is what the choice of text does."""
+    plans = (
+        record(recording="first", perplexity=20.0),
+        record(recording="second", perplexity=22.0),
+        record(recording="second", perplexity=30.0, ratio=0.4),
+    )
+    history = History(plans=plans, dense={})
+    apart = trade_table(history, "t", lambda *ids: None)
+    assert apart["series"].tolist() == [
+        "FLAP · recording first", "FLAP · recording second", "FLAP · recording second"
+    ]  # fmt: skip
+    together = trade_table(history, "t", lambda *ids: None, recordings_too=True)
+    assert together["series"].tolist() == ["FLAP", "FLAP"]
+    assert together["perplexity"].tolist() == pytest.approx([np.sqrt(20 * 22), 30.0])
+    assert together["error"].tolist() == pytest.approx([np.std([20, 22], ddof=1), 1.0])
+    assert together["seeds"].tolist() == [2, 1]

@@ -1,0 +1,247 @@
+"""The page of plans: listed, compared, named, opened, deleted; sweeps; and the live comparison."""
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from driving import finish, press, said, view
+from materials import Materials
+
+from app import pages
+from app.pruning import comparison
+from app.pruning.plans import data as cache
+from app.pruning.tasks import PruneOrder, prune
+from app.shell import resources
+from app.shell.text_choice import TextChoice
+from fnprune_core.evaluation.compare import compare, evaluation_windows
+from fnprune_core.models.loading import load_model
+from fnprune_core.plans import decision_log
+from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.pruning import planner
+from fnprune_core.storage import Workspace
+
+MINE = PlanSettings(ratio=0.3, sink_units=2, preserved=(0, 2, 3), pinned_keep=(5,))
+FLAP = PlanSettings(score="flap", ratio=0.3, sink_units=2)
+CHART = "plotly_chart"
+
+
+@pytest.fixture(scope="module")
+def measured(made, tmp_path_factory) -> tuple[Path, list[str]]:
+    """A workspace with two plans, measured on the held-out texts beside the dense model."""
+    import shutil
+
+    root = tmp_path_factory.mktemp("plans") / "workspace"
+    shutil.copytree(made.root / "workspace", root)
+    workspace, model = Workspace(root), load_model(made.model)
+    plans = planner.plans(
+        workspace, model, recording_id=made.recording, decomposition_id=made.atlas,
+        settings=[MINE, FLAP],
+    )  # fmt: skip
+    documents = TextChoice(sources=(str(made.held_out),), domain_column="topic").documents()
+    windows = evaluation_windows(model, documents, window=32)
+    ids = dict(zip(("mine", "flap"), plans, strict=True))
+    compare(workspace, model, windows, plan_ids={"dense": None, **ids})
+    return root, plans
+
+
+@pytest.fixture
+def lab(fresh, made, measured) -> tuple[Materials, list[str]]:
+    """The materials with the two plans, in the workspace of the app."""
+    import shutil
+
+    shutil.copytree(measured[0], fresh)
+    return made, measured[1]
+
+
+def tables(at) -> list:
+    return [element.value for element in at.dataframe]
+
+
+def test_plans_are_listed_with_what_was_measured_of_them(open_page, lab) -> None:
+    materials, _ = lab
+    at = open_page("plans", **materials.view())
+    assert not at.exception
+    table = tables(at)[0]
+    assert len(table) == 2
+    assert set(table["score"]) == {"Network energy", "FLAP"}
+    assert (table["perplexity"] > 1).all()
+    assert table["nats/token above dense"].str.match(r"[+-]0\.\d{4} ± 0\.\d{4}").all()
+    assert set(table["preserved"]) == {"3 of 6", "–"}
+
+
+def test_several_plans_of_a_link_are_compared(open_page, lab) -> None:
+    materials, plans = lab
+    at = open_page("plans", **materials.view(), plans=".".join(plans))
+    assert not at.exception
+    assert len(at.get(CHART)) == 2  # perplexity by domain, and what each removes
+    named = next(t for t in tables(at) if t.index.name == "setting")
+    assert {"score", "networks preserved", "pinned keep"} <= set(named.index)
+    assert any("by chance" in caption.value for caption in at.caption)
+    labels = next(t for t in tables(at) if "model" in t)["model"]
+    assert len(labels) == 3  # dense and the two
+    at.segmented_control(key="plans-quantity").set_value("Above the first").run()
+    assert not at.exception
+
+
+def test_a_plan_is_named_and_hostile_names_are_refused(open_page, lab, fresh) -> None:
+    materials, plans = lab
+    at = open_page("plans", **materials.view(), plans=plans[0])
+    at.text_input(key=f"plan-name-{plans[0]}").set_value("  <b>my   *plan*").run()
+    assert not at.exception
+    assert decision_log.read_notes(Workspace(fresh), plans[0]).name == "<b>my *plan*"
+    assert any(r"\<b\>my \*plan\*" in heading.value for heading in at.subheader)
+    at.text_input(key=f"plan-name-{plans[0]}").set_value("a\u202eb").run()
+    assert "control character" in said(at)
+    assert decision_log.read_notes(Workspace(fresh), plans[0]).name == "<b>my *plan*"
+
+
+def test_opening_a_plan_brings_its_networks_pins_and_settings_and_undo_leads_back(
+    open_page, lab
+) -> None:
+    materials, plans = lab
+    at = open_page("plans", **materials.view(), plans=plans[0], drop="5")
+    at.button(key=f"open-{plans[0]}").click().run()
+    assert (view(at).plan, view(at).dropped, view(at).stay) == (plans[0], (1, 4, 5), (5,))
+    at.switch_page(pages.path("prune")).run()
+    assert not at.exception
+    assert at.slider(key="prune-ratio").value == 30
+    assert at.number_input(key="prune-sinks").value == 2
+    assert view(at).dropped == (1, 4, 5)
+
+
+def test_the_link_of_a_plan_opens_it(open_page, lab) -> None:
+    from urllib.parse import parse_qsl, urlparse
+
+    materials, plans = lab
+    at = open_page("plans", **materials.view(), plans=plans[0])
+    address = next(code.value for code in at.code if "plan=" in code.value)
+    parameters = dict(parse_qsl(urlparse(address).query))
+    there = open_page("prune", **parameters)
+    assert not there.exception
+    assert (view(there).plan, view(there).dropped) == (plans[0], (1, 4, 5))
+
+
+def test_a_plan_is_deleted_only_when_that_is_confirmed(open_page, lab, fresh) -> None:
+    materials, plans = lab
+    at = open_page("plans", **materials.view(), plans=".".join(plans), plan=plans[0])
+    at.button(key=f"delete-{plans[0]}").click().run()
+    assert Workspace(fresh).has("plans", plans[0])
+    at.button(key="confirm-delete").click().run()
+    assert not Workspace(fresh).has("plans", plans[0])
+    assert (view(at).plan, view(at).plans) == ("", (plans[1],))
+    at.run()
+    assert not at.exception
+
+
+def test_plans_that_are_gone_or_nonsense_leave_the_page_whole(open_page, lab) -> None:
+    materials, plans = lab
+    at = open_page("plans", **materials.view(), plans=f"../x.{'0' * 16}.{plans[1]}")
+    assert not at.exception
+    assert at.multiselect(key="plans-chosen").value == [plans[1]]
+
+
+def test_a_page_without_plans_says_what_to_do(open_page, example) -> None:
+    at = open_page("plans", **example.view())
+    assert any("No plans yet" in heading.value for heading in at.subheader)
+
+
+def test_a_sweep_is_estimated_run_and_drawn(open_page, lab) -> None:
+    materials, _ = lab
+    resources.shelf().get(materials.model, progress=lambda event: None)
+    at = open_page("plans", **materials.view(), show="sweep")
+    assert not at.exception
+    assert len(at.get(CHART)) == 1  # of the plans that exist
+    at.pills(key="sweep-scores").set_value(["flap", "random"]).run()
+    at.number_input(key="sweep-seeds").set_value(2).run()
+    at.segmented_control(key="evaluate-kind").set_value("Path or data set").run()
+    at.text_input(key="evaluate-source").set_value(str(materials.held_out)).run()
+    assert any("At most 6 plans" in caption.value for caption in at.caption)
+    press(at, "Sweep")
+    job = finish(at)
+    assert job.state == "done", job.failure
+    at.run()
+    assert not at.exception
+    assert len(job.result.points) == 6
+    fingerprint = resources.shelf().held(materials.model).fingerprint
+    assert len(cache.history(fingerprint).plans) >= 7
+
+
+# The live comparison
+
+
+def order(materials: Materials) -> PruneOrder:
+    return PruneOrder(
+        model=materials.model, recording=materials.recording, atlas=materials.atlas,
+        settings=MINE, baselines=("flap", "random"),
+        texts=TextChoice(sources=(str(materials.held_out),), domain_column="topic"),
+        window=32, max_windows=None, n_seeds=2,
+    )  # fmt: skip
+
+
+def test_baselines_share_everything_but_the_score(example) -> None:
+    wanted = order(example).wanted()
+    assert list(wanted) == ["your plan", "flap", "random, seed 0", "random, seed 1"]
+    for label, settings in wanted.items():
+        assert settings.with_(score="x", seed=0) == MINE.with_(score="x", seed=0), label
+
+
+def test_a_running_comparison_is_drawn_live_and_a_stopped_one_goes_on(
+    open_page, example, monkeypatch
+) -> None:
+    half, go_on = threading.Event(), threading.Event()
+    told = []
+
+    def paused(*args, on_partial, cancel, **options):
+        def partial_(label, result):
+            on_partial(label, result)
+            told.append((label, len(result.window_nll)))
+            if len(told) == 3:
+                half.set()
+                assert go_on.wait(60)
+
+        return compare(*args, on_partial=partial_, cancel=cancel, batch_size=2, **options)
+
+    monkeypatch.setattr("fnprune_core.evaluation.compare.compare", paused)
+    task = prune(order(example))
+    jobs = resources.jobs()
+    id = jobs.submit(
+        task.kind, task.job(resources.workspace(), resources.shelf()), inputs=task.inputs
+    )
+    assert half.wait(60)
+    at = open_page("prune", **example.view(), job=id)
+    assert not at.exception
+    assert len(at.get(CHART)) >= 1
+    live = next(t for t in tables(at) if "model" in t)
+    assert list(live["model"])[:2] == ["dense", "your plan"]
+    jobs.cancel(id)
+    go_on.set()
+    stopped = jobs.wait(id, timeout=60)
+    assert stopped.state == "cancelled"
+    before = comparison.results_of(stopped)
+    assert sum(len(result.window_nll) for result in before.values()) == 6
+    told.clear()
+    jobs.submit(task.kind, task.job(resources.workspace(), resources.shelf()), inputs=task.inputs)
+    done = jobs.wait(id, timeout=60)
+    assert done.state == "done"
+    assert set(done.result.evaluation_ids) == set(order(example).wanted()) | {"dense"}
+    for label, result in before.items():
+        whole = comparison.results_of(done)[label]
+        assert (whole.window_nll[result.windows] == result.window_nll).all()
+    assert (told[0][0], told[0][1]) == ("dense", 2)
+
+
+def test_results_are_found_again_with_their_seeds(open_page, example) -> None:
+    task = prune(order(example))
+    job = resources.jobs().wait(
+        resources.jobs().submit(
+            task.kind, task.job(resources.workspace(), resources.shelf()), inputs=task.inputs
+        ),
+        timeout=60,
+    )
+    plan = job.result.plan_ids["your plan"]
+    found = comparison.stored_results(plan)
+    assert list(found) == ["dense", "your plan", "flap", "random, seed 0", "random, seed 1"]
+    for label, id in job.result.evaluation_ids.items():
+        assert found[label].perplexity == resources.evaluation(id).perplexity
+    assert replace(order(example), n_seeds=3).wanted().keys() > order(example).wanted().keys()

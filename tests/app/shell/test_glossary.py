@@ -1,0 +1,19 @@
+import pytest
+
+from app.shell import glossary
+
+
+@pytest.mark.parametrize("key", glossary.TERMS)
+def test_a_tip_has_both_words(key) -> None:
+    row = glossary.TERMS[key]
+    assert row.here in glossary.tip(key)
+    assert row.brain in glossary.tip(key) or row.brain == row.here
+    assert row.says.endswith(".")
+    assert glossary.both(key)
+
+
+def test_the_glossary_finds_words_of_either_field() -> None:
+    assert next(row.key for row in glossary.found("Voxel")) == "voxel"
+    assert "scan" in [row.key for row in glossary.found("token second")]
+    assert glossary.found("zzz") == []
+    assert len(glossary.found("")) == len(glossary.TERMS)

@@ -1,0 +1,149 @@
+"""The whole path in a real browser, on the embedded model: record, decompose, look, prune, export.
+
+Screenshots of the pages stay in ``screenshots/``; with a folder in the environment variable
+``FNPRUNE_SCREENSHOTS`` they go there, of every page in both modes and widths.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from browsing import Browser, opened, served
+from selenium.webdriver.common.keys import Keys
+
+from app import pages
+
+pytestmark = pytest.mark.browser
+ATLAS_PAGES = tuple(page.url for page in pages.ATLAS[1:])
+
+
+@pytest.fixture
+def browser(need_chromium, need_embedded_model, tmp_path) -> Iterator[Browser]:
+    """A browser on the app over an empty workspace."""
+    with (
+        served(tmp_path / "workspace", log=tmp_path / "server.log") as url,
+        opened(need_chromium, url) as person,
+    ):
+        yield person
+
+
+def record(browser: Browser) -> None:
+    browser.open("/record")
+    browser.slide_to_start("record-tokens")
+    browser.press("Load the model and estimate")
+    browser.read("Sessions")
+    assert "≈" in browser.text()
+    browser.press("Record")
+    browser.read("Stop")
+    browser.read("The recording")
+    browser.read("Carpet plot of")
+
+
+def decompose(browser: Browser) -> None:
+    browser.press("Find its networks")
+    browser.type("ica-k", "12")
+    browser.type("ica-runs", "2")
+    browser.press("Decompose")
+    browser.read("12 networks")
+    browser.read("Variance explained")
+
+
+def look_at_networks(browser: Browser) -> None:
+    browser.press("Look at the networks")
+    browser.read("Network 0")
+    browser.keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, "p", Keys.ARROW_LEFT, "p")
+    browser.read("Network 1")
+    assert "drop=1-2" in browser.parameters()
+    browser.keys("u")
+    assert "drop=2" in browser.parameters()
+    browser.keys("k" if "drop=1" in browser.parameters() else Keys.ARROW_RIGHT)
+    browser.read("to be pruned")
+    assert "Strongest words" in browser.text()
+
+
+def explore(browser: Browser) -> None:
+    """From the gallery to a network, a token and a neuron; a link opens each again."""
+    browser.pick("gallery", ".tile", 4)
+    browser.read("Network 4")
+    browser.pick("passage-top-0", ".token", 3)
+    browser.read("Networks at")
+    assert "session=" in browser.parameters()
+    assert "token=" in browser.parameters()
+    browser.pick("course-networks", "button", 1)
+    assert "network=4" not in browser.parameters()
+    link = browser.parameters()
+    browser.follow("Unit")
+    browser.read("Number 1 of 46,080 units")
+    browser.pick("unit-start", "button", 2)
+    browser.read("Number 3 of 46,080 units")
+    assert "unit=" in browser.parameters()
+    said, neuron = browser.text(), browser.parameters()
+    browser.driver.delete_all_cookies()
+    browser.open(f"/unit?{neuron}")
+    browser.read("Number 3 of 46,080 units")
+    assert browser.text() == said
+    browser.open(f"/atlas?{link}")
+    browser.read("Networks at")
+
+
+def prune(browser: Browser, folder: Path) -> None:
+    browser.open(f"/prune?{browser.parameters()}")
+    browser.read("11 of 12 networks preserved")
+    browser.press("None")
+    browser.press("Random")  # one rival is enough
+    browser.press("Text to measure on")
+    browser.type("prune-windows", "8")
+    browser.press("Apply")
+    browser.read("of 8 windows of 512 tokens")  # the first points, while it runs
+    assert "Stop" in browser.text()
+    browser.read("What goes")
+    assert "8 of 8 windows" in browser.text()
+    assert "your plan" in browser.text()
+    browser.open(f"/export?{browser.parameters()}")
+    browser.read("Take it away: Masked")
+    [plan] = [each for each in browser.parameters().split("&") if each.startswith("plan=")]
+    browser.type(f"export-folder-{plan.removeprefix('plan=')}-masked", str(folder))
+    browser.press("Export")
+    browser.read("Written, loaded in a fresh process and compared")
+    assert (folder / "model.safetensors").is_file()
+
+
+def looks() -> dict[tuple[str, int], tuple[str, ...]]:
+    """Return the pages to photograph, by mode and width: all in one look, the main ones in two.
+
+    Where the photographs are asked for, each page in all four.
+    """
+    main_pages = ("", "record", "decompose", "atlas", "prune")
+    wide = (*main_pages, *ATLAS_PAGES[::2], "export", "plans")
+    narrow = (*main_pages, *ATLAS_PAGES[1::2], "export", "plans", "generations")
+    if "FNPRUNE_SCREENSHOTS" not in os.environ:
+        return {("dark", 1280): wide, ("light", 390): narrow}
+    both = tuple(dict.fromkeys(wide + narrow))
+    return {(mode, width): both for mode in ("dark", "light") for width in (1280, 390)}
+
+
+def test_from_start_to_export(browser, tmp_path) -> None:
+    browser.open("/")
+    browser.read("Build the example")
+    record(browser)
+    decompose(browser)
+    look_at_networks(browser)
+    explore(browser)
+    prune(browser, tmp_path / "exported")
+
+    view = browser.parameters()
+    assert "plan=" in view
+    browser.driver.delete_all_cookies()
+    browser.open(f"/prune?{view}")  # a reload, or another person's browser
+    browser.read("What goes")
+    assert "11 of 12 networks preserved" in browser.text()
+
+    for (mode, width), names in looks().items():
+        for page in names:
+            browser.look(width, mode)
+            browser.open(f"/{page}?{view}")
+            shot = browser.photograph(page or "start", width, mode)
+            assert shot.stat().st_size > 20_000
+            assert browser.overflow() <= 0, (page, width)
+    assert browser.errors() == []

@@ -1,0 +1,277 @@
+"""A person at a real browser: reads, presses, types, waits, photographs."""
+
+import base64
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from selenium.common.exceptions import (
+    ElementClickInterceptedException,
+    ElementNotInteractableException,
+    StaleElementReferenceException,
+)
+from selenium.webdriver import Chrome
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+
+ROOT = Path(__file__).parents[1]
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--disable-dev-shm-usage",
+]
+PATIENCE_S = 420.0
+# What a click meets on a page that still grows: a chart slides under the pointer, an expander
+# unfolds, a run replaces the element. A person would press again.
+MOVING = (
+    ElementClickInterceptedException,
+    ElementNotInteractableException,
+    StaleElementReferenceException,
+)
+
+
+def is_healthy(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+@contextmanager
+def served(workspace: Path, *, log: Path, **variables: str) -> Iterator[str]:
+    """Serve the app over a workspace, with environment variables; its address is given."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    environment = {**os.environ, **variables, "FNPRUNE_WORKSPACE": str(workspace)}
+    command = [sys.executable, "-m", "streamlit", "run", "app/main.py", f"--server.port={port}"]
+    with log.open("w") as file:
+        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=file, stderr=file)
+        try:
+            wait_for(lambda: is_healthy(url), "a healthy server")
+            yield url
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+
+
+def wait_for(condition: Callable[[], object], what: str, *, seconds: float = PATIENCE_S) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            if condition():
+                return
+        except StaleElementReferenceException:
+            pass
+        time.sleep(0.2)
+    pytest.fail(f"waited {seconds:.0f} s for {what}")
+
+
+class Browser:
+    """A person at a screen: reads, presses, types, waits."""
+
+    def __init__(self, programs: tuple[Path, Path], url: str) -> None:
+        options = Options()
+        options.binary_location = str(programs[0])
+        for flag in FLAGS:
+            options.add_argument(flag)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        self.driver = Chrome(options=options, service=Service(str(programs[1])))
+        self.url = url
+        self.look(1280, "dark")
+
+    def look(self, width: int, mode: str, *, height: int = 900) -> None:
+        """Set the width of the screen, and whether it is dark or light."""
+        self.driver.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600},
+        )
+        feature = {"name": "prefers-color-scheme", "value": mode}
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+
+    def open(self, path: str) -> None:
+        self.driver.get(self.url + path)
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until the page has run, and has begun no other run."""
+
+        def is_still() -> bool:
+            app = self.driver.find_elements(By.CSS_SELECTOR, "[data-testid=stApp]")
+            return bool(app) and app[0].get_attribute("data-test-script-state") == "notRunning"
+
+        def is_quiet() -> bool:
+            return all(is_still() and time.sleep(0.15) is None for _ in range(3))
+
+        wait_for(is_quiet, "the page to settle")
+
+    def text(self) -> str:
+        return self.driver.find_element(By.TAG_NAME, "body").text
+
+    def read(self, text: str) -> None:
+        wait_for(lambda: text in self.text(), f"{text!r} on the page")
+
+    def button(self, label: str) -> WebElement:
+        """Return a button or an expander's head; icons are words of their own lines."""
+        script = """
+            return [...document.querySelectorAll('button, summary')].find((e) =>
+                e.innerText.split('\\n').includes(arguments[0]) && e.offsetParent && !e.disabled)
+        """
+        return self._once_there(
+            lambda: self.driver.execute_script(script, label), f"button {label!r}"
+        )
+
+    @staticmethod
+    def _once_there(find: Callable[[], WebElement | None], what: str) -> WebElement:
+        found: list[WebElement] = []
+
+        def has_appeared() -> bool:
+            found[:] = [element] if (element := find()) else []
+            return bool(found)
+
+        wait_for(has_appeared, what)
+        return found[0]
+
+    def act(self, find: Callable[[], WebElement], does: Callable[[WebElement], None]) -> None:
+        """Do something to what `find` gives, again until the page holds still for it."""
+
+        def is_done() -> bool:
+            try:
+                element = find()
+                self.driver.execute_script(
+                    "arguments[0].scrollIntoView({block: 'center'})", element
+                )
+                does(element)
+            except MOVING:
+                return False
+            return True
+
+        wait_for(is_done, "an element that holds still")
+        self.settle()
+
+    def press(self, label: str) -> None:
+        self.act(lambda: self.button(label), WebElement.click)
+
+    def field(self, key: str, kind: str = "input") -> WebElement:
+        """Return the input of the widget with this key, once it is there."""
+        selector = f".st-key-{key} {kind}"
+
+        def enabled() -> WebElement | None:
+            found = self.driver.find_elements(By.CSS_SELECTOR, selector)
+            return found[0] if found and found[0].is_enabled() else None
+
+        return self._once_there(enabled, selector)
+
+    def inside(self, key: str, selector: str, index: int = 0) -> WebElement:
+        """Return an element of a component of its own, whose shadow hides it from the page."""
+        script = """
+            const found = []
+            const seek = (root) => {
+              for (const each of root.querySelectorAll('*')) {
+                if (each.matches(arguments[1])) found.push(each)
+                if (each.shadowRoot) seek(each.shadowRoot)
+              }
+            }
+            const host = document.querySelector('.st-key-' + arguments[0])
+            if (host) seek(host)
+            return found[arguments[2]]
+        """
+        return self._once_there(
+            lambda: self.driver.execute_script(script, key, selector, index),
+            f"{selector} number {index} in {key}",
+        )
+
+    def pick(self, key: str, selector: str, index: int = 0) -> None:
+        """Press an element of a component of its own."""
+        self.act(lambda: self.inside(key, selector, index), WebElement.click)
+
+    def link(self, label: str) -> WebElement:
+        """Return a link; icons are words of their own lines."""
+        script = """
+            return [...document.querySelectorAll('a')].find((e) =>
+                e.innerText.split('\\n').includes(arguments[0]) && e.offsetParent)
+        """
+        return self._once_there(
+            lambda: self.driver.execute_script(script, label), f"link {label!r}"
+        )
+
+    def follow(self, label: str) -> None:
+        """Press a link to another page."""
+        self.act(lambda: self.link(label), WebElement.click)
+
+    def type(self, key: str, value: str) -> None:
+        def fill(field: WebElement) -> None:
+            field.click()
+            field.send_keys(Keys.CONTROL, "a")
+            field.send_keys(value, Keys.ENTER)
+
+        self.act(lambda: self.field(key), fill)
+
+    def slide_to_start(self, key: str) -> None:
+        # The thumb's input is hidden from the eye, and so from selenium: focus it, then type.
+        thumb = self.field(key, "input[type=range]")
+        self.driver.execute_script("arguments[0].focus()", thumb)
+        self.keys(Keys.HOME)
+
+    def keys(self, *keys: str) -> None:
+        for key in keys:
+            ActionChains(self.driver).send_keys(key).perform()
+            self.settle()
+
+    def parameters(self) -> str:
+        return str(self.driver.current_url).partition("?")[2]
+
+    def errors(self) -> list[str]:
+        """Return what the console complains of, without Streamlit's own probing for its root."""
+        logged = [entry for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
+        return [e["message"] for e in logged if "/_stcore/" not in e["message"]]
+
+    def photograph(self, name: str, width: int, mode: str) -> Path:
+        """Save the whole page as it looks at a width in a mode."""
+        script = "return document.querySelector('[data-testid=stMain]').scrollHeight"
+        self.look(width, mode)
+        self.settle()
+        self.look(width, mode, height=min(int(self.driver.execute_script(script)) + 20, 6000))
+        time.sleep(1.0)  # charts fit themselves to the new size without telling anyone
+        folder = Path(os.environ.get("FNPRUNE_SCREENSHOTS", ROOT / "screenshots"))
+        folder.mkdir(parents=True, exist_ok=True)
+        shot = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
+        path = folder / f"{name}-{width}-{mode}.png"
+        path.write_bytes(base64.b64decode(shot["data"]))
+        self.look(width, mode)
+        return path
+
+    def overflow(self) -> int:
+        """Return by how many pixels the page is wider than the screen."""
+        script = "return document.documentElement.scrollWidth - window.innerWidth"
+        return int(self.driver.execute_script(script))
+
+
+@contextmanager
+def opened(programs: tuple[Path, Path], url: str) -> Iterator[Browser]:
+    """Open a browser on the app, and close it at the end."""
+    person = Browser(programs, url)
+    try:
+        yield person
+    finally:
+        person.driver.quit()

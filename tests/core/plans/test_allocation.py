@@ -1,0 +1,259 @@
+import numpy as np
+import pytest
+
+from fnprune_core.errors import PlanError, RatioError, SettingsError
+from fnprune_core.models.layout import UnitLayout
+from fnprune_core.plans.allocation import (
+    ALLOCATIONS,
+    Budget,
+    allocate,
+    choose_units,
+    default_multiple,
+    lowest,
+    protected_ends,
+)
+
+LAYOUTS = [
+    UnitLayout((40,) * 4),
+    UnitLayout((7, 64, 31, 50, 3)),
+    UnitLayout((20, 33) * 10),
+    UnitLayout((64,) * 30),
+    UnitLayout((100,)),
+]
+
+
+def choose(scores, layout, *, ratio, allocation="uniform", protected=None):
+    if protected is None:
+        protected = np.zeros(layout.n_units, dtype=bool)
+    return choose_units(
+        np.asarray(scores, dtype=np.float64),
+        layout=layout,
+        ratio=ratio,
+        allocation=allocation,
+        protected=protected,
+    )
+
+
+def random_scores(layout, seed=0) -> np.ndarray:
+    return np.random.default_rng(seed).lognormal(size=layout.n_units)
+
+
+def sinks_of(layout, n=2) -> np.ndarray:
+    """The units that must stay: the n first of each layer."""
+    protected = np.zeros(layout.n_units, dtype=bool)
+    for layer, width in enumerate(layout.widths):
+        protected[layout.flat(layer, np.arange(min(n, width)))] = True
+    return protected
+
+
+def possible(layout, allocation, protected) -> int:
+    """The most units that can go, counted anew here."""
+    first, last = protected_ends(layout.n_layers) if allocation == "protect-ends" else (0, 0)
+    parts = layout.split(protected)[first : layout.n_layers - last]
+    return sum(min(int((~part).sum()), len(part) - 1) for part in parts)
+
+
+# How many units go
+
+
+@pytest.mark.parametrize("allocation", ALLOCATIONS)
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda x: f"{x.n_layers}-layers")
+@pytest.mark.parametrize("ratio", [0.0, 0.01, 0.2, 0.333, 0.4, 0.7])
+def test_the_ratio_is_met_to_one_unit_and_protected_units_stay(layout, allocation, ratio) -> None:
+    protected = sinks_of(layout)
+    choice = choose(
+        random_scores(layout), layout, ratio=ratio, allocation=allocation, protected=protected
+    )
+    keep = layout.keep_of(choice.removed)
+    assert (~keep).sum() == round(ratio * layout.n_units)
+    assert keep[protected].all()
+    assert all(part.any() for part in layout.split(keep))
+    if ratio == 0:
+        assert keep.all()
+
+
+@pytest.mark.parametrize("allocation", ALLOCATIONS)
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda x: f"{x.n_layers}-layers")
+def test_a_ratio_beyond_what_can_go_is_refused_with_the_most_possible(layout, allocation) -> None:
+    protected = sinks_of(layout)
+    most = possible(layout, allocation, protected)
+    scores = random_scores(layout)
+    fits = choose(
+        scores, layout, ratio=most / layout.n_units, allocation=allocation, protected=protected
+    )
+    assert sum(map(len, fits.removed)) == most
+    with pytest.raises(RatioError) as caught:
+        choose(
+            scores,
+            layout,
+            ratio=(most + 1) / layout.n_units,
+            allocation=allocation,
+            protected=protected,
+        )
+    advised = float(caught.value.hint.split("at most ")[1].split(",")[0])
+    assert advised == pytest.approx(most / layout.n_units, abs=1e-3)
+    choose(scores, layout, ratio=advised, allocation=allocation, protected=protected)
+
+
+def test_uniform_takes_the_same_share_of_every_layer() -> None:
+    layout = UnitLayout((40, 80, 20, 60))
+    choice = choose(random_scores(layout), layout, ratio=0.25)
+    assert [len(part) for part in choice.removed] == [10, 20, 5, 15]
+    choice = choose(random_scores(layout), layout, ratio=0.26)
+    shares = np.array([len(part) for part in choice.removed]) / layout.widths
+    assert np.abs(shares - 0.26).max() < 1 / min(layout.widths)
+
+
+def test_layers_that_cannot_give_more_are_made_up_for_by_others() -> None:
+    layout = UnitLayout((10, 10, 10))
+    protected = np.zeros(30, dtype=bool)
+    protected[:8] = True  # the first layer can give 2
+    choice = choose(random_scores(layout), layout, ratio=0.6, protected=protected)
+    assert [len(part) for part in choice.removed] == [2, 8, 8]
+
+
+@pytest.mark.parametrize(
+    ("n_layers", "ends"), [(1, (0, 0)), (9, (0, 0)), (12, (1, 0)), (24, (2, 1)), (30, (3, 2)),
+                           (80, (3, 2))],
+)  # fmt: skip
+def test_protect_ends_exempts_the_ends_and_the_others_give_more(n_layers, ends) -> None:
+    assert protected_ends(n_layers) == ends
+    layout = UnitLayout((50,) * n_layers)
+    choice = choose(random_scores(layout), layout, ratio=0.3, allocation="protect-ends")
+    counts = [len(part) for part in choice.removed]
+    first, last = ends
+    free = counts[first : n_layers - last]
+    assert counts[:first] + counts[n_layers - last :] == [0] * (first + last)
+    assert max(free) - min(free) <= 1
+    assert sum(free) == round(0.3 * layout.n_units)
+
+
+def test_global_ranks_scores_standardised_within_each_layer() -> None:
+    layout = UnitLayout((30, 20, 25))
+    scores = random_scores(layout) * np.repeat([1, 1e3, 1e-3], layout.widths)
+    choice = choose(scores, layout, ratio=0.4, allocation="global")
+    z = np.concatenate([(p - p.mean()) / p.std() for p in layout.split(scores)])
+    expected = np.sort(np.argsort(z)[:30])
+    assert np.flatnonzero(~layout.keep_of(choice.removed)).tolist() == expected.tolist()
+    # Units of another scale in some layer are no reason to spare it.
+    assert all(len(part) for part in choice.removed)
+
+
+def test_global_keeps_a_unit_of_each_layer_even_where_all_score_alike() -> None:
+    layout = UnitLayout((5, 5))
+    choice = choose(np.ones(10), layout, ratio=0.8, allocation="global")
+    assert [len(part) for part in choice.removed] == [4, 4]
+
+
+def test_an_unknown_allocation_is_refused_with_those_there_are() -> None:
+    layout = UnitLayout((4,))
+    budget = Budget(layout=layout, n_removed=1, scores=np.ones(4), protected=np.zeros(4, bool))
+    with pytest.raises(SettingsError, match=r"'curves'.*uniform, protect-ends, global"):
+        allocate("curves", budget)
+
+
+# Which units go
+
+
+@pytest.mark.parametrize("allocation", ALLOCATIONS)
+def test_the_lowest_scores_go_and_thresholds_divide_them(allocation) -> None:
+    layout = UnitLayout((30, 20, 25))
+    scores = random_scores(layout)
+    protected = sinks_of(layout)
+    choice = choose(scores, layout, ratio=0.4, allocation=allocation, protected=protected)
+    for values, stay, removed, threshold in zip(
+        layout.split(scores), layout.split(protected), choice.removed, choice.thresholds,
+        strict=True,
+    ):  # fmt: skip
+        free = ~stay
+        assert np.flatnonzero(free & (values < threshold)).tolist() == removed.tolist()
+
+
+def test_a_sink_unit_with_a_low_score_does_not_lower_the_threshold() -> None:
+    """The seed's T_l once was the score of a sink unit, which stays whatever it scores."""
+    layout = UnitLayout((6,))
+    scores = np.array([0.1, 1, 2, 3, 4, 5])
+    choice = choose(scores, layout, ratio=0.5, protected=scores == 0.1)
+    assert choice.removed[0].tolist() == [1, 2, 3]
+    assert choice.thresholds == (4.0,)
+
+
+def test_where_only_protected_units_are_left_all_others_are_below_the_threshold() -> None:
+    layout = UnitLayout((4,))
+    choice = choose([5, 1, 2, 3], layout, ratio=0.75, protected=np.array([True] + [False] * 3))
+    assert choice.removed[0].tolist() == [1, 2, 3]
+    assert choice.thresholds[0] > 3
+
+
+def test_ties_go_by_index() -> None:
+    layout = UnitLayout((300, 300))
+    scores = np.tile([2.0] + [1.0] * 298 + [2.0], 2)
+    choice = choose(scores, layout, ratio=1 / 3)
+    assert [part.tolist() for part in choice.removed] == [list(range(1, 101))] * 2
+
+
+def test_scores_that_are_not_finite_are_refused() -> None:
+    with pytest.raises(PlanError, match="not finite"):
+        choose([1, np.nan, 2], UnitLayout((3,)), ratio=0.3)
+
+
+# JSON
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 12, 20])
+def test_the_lowest_are_those_of_a_stable_sort(count) -> None:
+    rng = np.random.default_rng(count)
+    for _ in range(20):
+        rank = rng.integers(0, 5, 20).astype(float)  # many ties
+        rank[rng.random(20) < 0.2] = np.inf
+        rank[rng.random(20) < 0.1] = -np.inf
+        expected = np.sort(np.argsort(rank, kind="stable")[:count])
+        assert np.flatnonzero(lowest(rank, count)).tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("allocation", ALLOCATIONS)
+@pytest.mark.parametrize("widths", [(48, 48, 48), (40, 64, 50)])
+def test_widths_are_rounded_up_and_the_best_of_what_went_stay(allocation, widths):
+    layout = UnitLayout(widths)
+    scores = np.random.default_rng(0).exponential(size=layout.n_units)
+    options = {
+        "layout": layout,
+        "ratio": 0.4,
+        "allocation": allocation,
+        "protected": np.zeros(layout.n_units, dtype=bool),
+    }
+    exact = choose_units(scores, **options)
+    rounded = choose_units(scores, **options, multiple=8)
+    kept = [width - len(part) for width, part in zip(widths, rounded.removed, strict=True)]
+    if allocation == "uniform" and len(set(widths)) == 1:
+        assert kept == [32] * 3
+    for layer, (before, after) in enumerate(zip(exact.removed, rounded.removed, strict=True)):
+        assert kept[layer] % 8 == 0 or kept[layer] == widths[layer]
+        if allocation != "uniform":
+            assert 0 <= len(before) - len(after) < 8
+        assert set(after) <= set(before)
+        part = layout.split(scores)[layer]
+        returned = np.setdiff1d(before, after)
+        if len(returned) and len(after):
+            assert part[returned].min() > part[after].max()
+
+
+def test_uniform_widths_are_alike_even_astride_a_multiple():
+    """47 of 144 leave 33, 32 and 32: each rounded by itself, only the first would become 40."""
+    layout = UnitLayout((48, 48, 48))
+    choice = choose_units(
+        np.arange(144.0),
+        layout=layout,
+        ratio=47 / 144,
+        allocation="uniform",
+        protected=np.zeros(144, dtype=bool),
+        multiple=8,
+    )
+    assert [len(part) for part in choice.removed] == [8, 8, 8]
+
+
+@pytest.mark.parametrize(
+    ("width", "multiple"), [(11008, 64), (1536, 64), (1023, 32), (48, 2), (8, 1)]
+)
+def test_small_layers_are_rounded_less(width, multiple):
+    assert default_multiple(width) == multiple

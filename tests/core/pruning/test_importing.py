@@ -1,0 +1,82 @@
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from study import BIAS, LEAST_SQUARES, NO_REFIT, Study
+
+from fnprune_core.errors import PlanError
+from fnprune_core.plans.files import open_plan
+from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.pruning import importing
+
+
+@pytest.fixture
+def elsewhere(study, tmp_path):
+    """A function that takes a plan's folder out of the workspace, and the plan from there."""
+
+    def take(settings: PlanSettings, *, refits: bool = True, **changes) -> Path:
+        id = study.plan(settings)
+        folder = tmp_path / "taken"
+        shutil.copytree(study.workspace.existing("plans", id), folder)
+        study.workspace.delete("plans", id)
+        (folder / "manifest.json").unlink()
+        if not refits:
+            (folder / "refits.safetensors").unlink()
+        plan = json.loads((folder / "plan.json").read_text())
+        (folder / "plan.json").write_text(json.dumps(plan | changes))
+        return folder
+
+    return take
+
+
+def import_into(study: Study, path: Path) -> str:
+    return importing.import_plan(study.workspace, study.model, path)
+
+
+@pytest.mark.parametrize("settings", [NO_REFIT, BIAS, LEAST_SQUARES], ids=lambda s: s.compensation)
+@pytest.mark.parametrize("refits", [True, False], ids=["with-refits", "recomputed"])
+def test_an_imported_plan_gives_the_same_result(study, elsewhere, settings, refits) -> None:
+    asked = replace(settings, preserved=(0, 1))
+    original = study.compare({"": study.plan(asked)})[""]
+    folder = elsewhere(asked, refits=refits)
+    id = import_into(study, folder / "plan.json")
+    assert study.compare({"": id})[""] == original
+    assert import_into(study, folder) == id
+
+
+def test_units_changed_by_hand_are_those_that_go(study, elsewhere) -> None:
+    """Without refits beside it, a plan was once chosen anew from its settings."""
+    removed = [[0, 5], [1, 2, 3], []]
+    folder = elsewhere(BIAS, refits=False, removed=removed)
+    made = open_plan(study.workspace, import_into(study, folder))
+    assert [part.tolist() for part in made.removed] == removed
+
+
+def test_refits_that_do_not_fit_the_units_are_refused(study, elsewhere) -> None:
+    folder = elsewhere(LEAST_SQUARES, removed=[[0, 5], [1, 2, 3], []])
+    with pytest.raises(
+        PlanError, match=r"layer 0 the refitted columns are of shape \(32, 33\).*\(32, 46\)"
+    ):
+        import_into(study, folder)
+    assert study.workspace.ids("plans") == []
+
+
+def test_a_layout_of_another_model_is_refused(study, elsewhere) -> None:
+    folder = elsewhere(NO_REFIT, widths=[60, 48, 48])
+    with pytest.raises(PlanError, match=r"60, 48, 48.*48, 48, 48"):
+        import_into(study, folder)
+
+
+def test_a_plan_that_can_be_compensated_nowhere_is_refused(study, elsewhere) -> None:
+    folder = elsewhere(BIAS, refits=False, recording_id="../gone")
+    with pytest.raises(PlanError, match=r"asks for compensation 'bias'.*Give the plan's whole"):
+        import_into(study, folder)
+
+
+def test_a_plan_without_its_recording_needs_refits_beside_it(study, elsewhere) -> None:
+    folder = elsewhere(BIAS)
+    study.workspace.delete("recordings", study.recording)
+    id = import_into(study, folder)
+    assert study.compare({"": id})[""]

@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+
+from fnprune_core.errors import PlanError, RatioError
+from fnprune_core.plans.allocation import choose_units
+from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.pruning.planner import canonical_settings
+from fnprune_core.pruning.preview import why_not_previewed
+from fnprune_core.scores.inputs import RecordedInputs
+from fnprune_core.scores.units import SCORES, sink_units
+
+SETTINGS = PlanSettings(preserved=(0, 2), ratio=0.3, allocation="uniform", sink_units=2)
+
+
+def exact_removal(llama, recording, atlas, settings) -> np.ndarray:
+    """Return which units go in the plan itself."""
+    chosen = canonical_settings(settings)
+    inputs = RecordedInputs(
+        language_model=llama,
+        recording=recording,
+        atlas=atlas,
+        preserved=chosen.preserved or tuple(range(atlas.n_networks)),
+        seed=chosen.seed,
+    )
+    keep, go = chosen.pins(recording.layout)
+    choice = choose_units(
+        SCORES[chosen.score].compute(inputs),
+        layout=recording.layout,
+        ratio=chosen.ratio,
+        allocation=chosen.allocation,
+        protected=(sink_units(inputs, chosen.sink_units) & ~go) | keep,
+        pinned=go,
+    )
+    return ~recording.layout.keep_of(choice.removed)
+
+
+# Plans
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_a_preview_is_the_plan_or_says_why_not(score, preview, llama, recording, atlas) -> None:
+    settings = SETTINGS.with_(score=score, seed=3, pinned_keep=(50, 7), pinned_remove=(9, 100))
+    if SCORES[score].needs_model:
+        assert why_not_previewed(score)
+        with pytest.raises(PlanError, match="not previewed"):
+            preview.plan(settings)
+        return
+    expected = exact_removal(llama, recording, atlas, settings)
+    np.testing.assert_array_equal(~preview.plan(settings).keep, expected)
+
+
+def test_what_is_refused_says_so() -> None:
+    assert "gradients" in why_not_previewed("taylor")
+    assert why_not_previewed("network-energy") == ""
+
+
+def test_a_ratio_that_is_not_possible_is_refused(preview) -> None:
+    with pytest.raises(RatioError, match="at most"):
+        preview.plan(SETTINGS.with_(ratio=0.99))

@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+
+from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.pruning.preview_costs import network_costs
+from fnprune_core.scores.token_weights import ByEnergy
+from fnprune_core.scores.units import SCORES
+
+SETTINGS = PlanSettings(preserved=(0, 2), ratio=0.3, allocation="uniform", sink_units=2)
+
+
+@pytest.mark.parametrize("score", [name for name, row in SCORES.items() if row.uses_networks])
+def test_costs_are_the_difference_between_two_previews(score, preview, atlas) -> None:
+    settings = SETTINGS.with_(score=score, preserved=(0, 2, 3))
+    costs = network_costs(preview, settings)
+    assert costs["preserved"].tolist() == [True, False, True, True]
+    for network, (more, fewer) in {2: ((0, 2, 3), (0, 3)), 1: ((0, 1, 2, 3), (0, 2, 3))}.items():
+        with_it, without = (preview.keep(settings.with_(preserved=p)) for p in (more, fewer))
+        assert costs["units"][network] == (with_it & ~without).sum() > 0
+        rule = SCORES[score].weighting if SCORES[score].weighting.of_networks else ByEnergy
+        weights = [rule(atlas).of(p) for p in (more, fewer)]
+        expected = 1 - weights[1].sum() / weights[0].sum()
+        assert costs["tokens"][network] == pytest.approx(expected, rel=1e-3)
+        prose = (atlas.tokens["domain"] == "prose").to_numpy()
+        expected = 1 - weights[1][prose].sum() / weights[0][prose].sum()
+        assert costs["tokens: prose"][network] == pytest.approx(expected, rel=1e-3)
+        own = atlas.layout.split(preview.own_energy[network])
+        kept = [
+            np.mean(
+                [e[k].sum() / e.sum() for e, k in zip(own, atlas.layout.split(keep), strict=True)]
+            )
+            for keep in (with_it, without)
+        ]
+        assert costs["energy"][network] == pytest.approx(kept[0] - kept[1])
+
+
+def test_the_only_preserved_network_cannot_be_swapped_for_none(preview) -> None:
+    costs = network_costs(preview, SETTINGS.with_(preserved=(2,)))
+    assert np.isnan(costs["units"][2])
+    assert costs["tokens"][2] == 1
+    assert costs["units"][[0, 1, 3]].notna().all()
+
+
+def test_a_score_that_ignores_networks_costs_nothing(preview) -> None:
+    costs = network_costs(preview, SETTINGS.with_(score="flap"))
+    assert (costs[["tokens", "tokens: prose", "units", "energy"]] == 0).all(axis=None)

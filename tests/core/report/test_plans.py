@@ -1,0 +1,17 @@
+from fnprune_core.report.parts import cell
+
+
+def test_plans_figures_are_those_of_the_stored_losses(made) -> None:
+    rows = {row[0]: row for row in made.page.tables["perplexity"]}
+    (text,) = made.m.texts()
+    dense = made.m.all_plans.dense[text]
+    assert rows["dense"][1] == f"{dense.perplexity:.2f}"
+    for plan in made.m.plans:
+        name = next(key for key in rows if plan.id[:6] in key)
+        assert rows[name][1] == f"{plan.on(text).perplexity:.2f}"
+        losses = [made.m.result(each.evaluation_id) for each in (plan.on(text), dense)]
+        difference = (losses[0].nll_sum - losses[1].nll_sum) / losses[0].n_tokens
+        assert rows[name][3] == cell(difference, "{:+.4f}")
+        assert rows[name][5].endswith("blocks of windows")  # two documents are too few
+    told = "".join(made.page.text)
+    assert "errors over blocks of windows" in told

@@ -1,0 +1,16 @@
+"""How tests make lesions."""
+
+from dataclasses import replace
+
+from fnprune_core.lesions.run import LesionOrder, each_network
+from fnprune_core.lesions.sites import LesionSettings
+
+SETTINGS = LesionSettings(z=1.5, sink_units=1, n_random=2)
+
+
+def order(atlas, lesions=None, **changes) -> LesionOrder:
+    return LesionOrder(
+        decomposition_id=atlas.id,
+        lesions=each_network(atlas.n_networks) if lesions is None else lesions,
+        settings=replace(SETTINGS, **changes),
+    )
