@@ -96,7 +96,7 @@ def test_planted_networks_stand_out_from_both_nulls(real) -> None:
     reproducibility = last(measures.in_halves(real)).mean
     shifted, _ = study_of(planted(n_sessions=8).signals, is_shifted=True, max_iter=60)
     kurtosis = real.unmixing.run(
-        real.pools[0], real.pools[0].group_pca(real.everything, 5), np.random.SeedSequence(0)
+        real.pools[0], real.pools[0].group_pca(real.equal_weights, 5), np.random.SeedSequence(0)
     ).kurtosis
     for null in (last(measures.gaussian_null(real)), last(measures.shift_null(shifted))):
         assert reproducibility.min() > null.limit("r")
@@ -129,7 +129,7 @@ def test_group_pca_of_a_resampling_is_that_of_the_sessions_drawn() -> None:
     pieces = pieces_of(sessions, tokens_of(sessions), most=99)
     [pool] = build_pools(
         sessions, blocks_of(sessions, "model"), pieces,
-        how=Reduction(n_components=20, normalize="recording", device=CPU),
+        reduction=Reduction(n_components=20, normalize="recording", device=CPU),
     )  # fmt: skip
     times = [2, 0, 1, 3, 0, 0]
     drawn = ArraySessions([x for x, n in zip(signals, times, strict=True) for _ in range(n)])
@@ -251,7 +251,7 @@ def test_shift_keeps_each_units_values_and_destroys_covariance() -> None:
 
 def test_gaussian_null_keeps_the_covariance_and_has_no_tails(real) -> None:
     pool = real.pools[0]
-    parts = [pool.group_pca(real.everything, 5), pool.group_pca(real.everything, 8)[2:]]
+    parts = [pool.group_pca(real.equal_weights, 5), pool.group_pca(real.equal_weights, 8)[2:]]
     space, found = gaussian_space(pool, parts, np.random.default_rng(0))
     true = np.concatenate([pool.signals(part).numpy() for part in parts]).astype(np.float64)
     null = np.concatenate([space.signals(part).numpy() for part in found]).astype(np.float64)
@@ -316,7 +316,9 @@ def test_runs_of_a_pool_find_the_atlas(real) -> None:
     signals = planted(n_sessions=8).signals
     study, model = study_of(signals)
     pool = study.pools[0]
-    run = study.unmixing.run(pool, pool.group_pca(study.everything, 5), np.random.SeedSequence(3))
+    run = study.unmixing.run(
+        pool, pool.group_pca(study.equal_weights, 5), np.random.SeedSequence(3)
+    )
     maps = pool.signals(run.mixture).numpy()
     np.testing.assert_allclose(np.linalg.norm(maps, axis=1), 1, atol=1e-3)
     order, r = match_maps(model.spatial_maps, maps)
