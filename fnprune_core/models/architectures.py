@@ -321,7 +321,7 @@ def feeding_row_norms(model: PreTrainedModel, architecture: Architecture) -> Ten
 
 
 def through_norm(architecture: Architecture, norm: nn.Module, direction: Tensor) -> Tensor:
-    """Return what a norm's linear part makes of a direction, (hidden,), float64 on the CPU.
+    """Return a direction after a norm's linear part, (hidden,), float64 on the CPU.
 
     The gain and, in a LayerNorm, the centring; the division by the token's own size is left out.
     """

@@ -1,4 +1,4 @@
-"""Loading language models: hub ids, folders, GGUF files; devices and dtypes; what goes wrong."""
+"""Loading language models: hub ids, folders, GGUF files; devices, dtypes and errors."""
 
 import json
 import os
@@ -98,7 +98,7 @@ def _hub_is_reachable() -> bool:
 
 
 def _locate(source: str) -> tuple[str, dict[str, Any], str]:
-    """Return (what `from_pretrained` takes, its other arguments, a name for people)."""
+    """Return (location for `from_pretrained`, its other arguments, a name for people)."""
     if source == EMBEDDED:
         return "", {}, "SmolLM2-135M-Instruct (embedded)"
     path = Path(source).expanduser()

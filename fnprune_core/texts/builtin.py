@@ -63,7 +63,7 @@ class _Domain:
 
 @lru_cache(maxsize=1)
 def builtin_texts() -> dict[str, dict[str, dict[str, str]]]:
-    """Return split → domain → document name → text, the same on each call.
+    """Return the built-in texts by split, domain and document name, the same on each call.
 
     Documents come in the order of their names. No run of 30 pieces (words of up to eight
     letters, single characters, blanks) of a calibration text occurs in a held-out text: where
