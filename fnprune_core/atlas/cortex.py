@@ -189,7 +189,10 @@ def fill_sheet(targets: NDArray[np.float64], shape: SheetShape) -> NDArray[np.in
     """
     cells = np.empty(len(targets), dtype=np.int64)
     by_x = np.argsort(targets[:, 0], kind="stable")
-    sizes = [len(part) for part in np.array_split(np.arange(len(targets)), shape.n_columns)]
+    sizes = [
+        len(column_units)
+        for column_units in np.array_split(np.arange(len(targets)), shape.n_columns)
+    ]
     start = 0
     for column, size in enumerate(sizes):
         members = by_x[start : start + size]

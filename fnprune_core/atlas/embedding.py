@@ -205,10 +205,10 @@ def sample_units(
 def _shares(counts: NDArray[np.integer], total: int) -> NDArray[np.int64]:
     """Return whole numbers in proportion to `counts` that sum to `total` (largest remainder)."""
     exact = counts / counts.sum() * total
-    whole: NDArray[np.int64] = np.floor(exact).astype(np.int64)
-    largest = np.argsort(whole - exact, kind="stable")[: total - int(whole.sum())]
-    whole[largest] += 1
-    return whole
+    rounded: NDArray[np.int64] = np.floor(exact).astype(np.int64)
+    largest = np.argsort(rounded - exact, kind="stable")[: total - int(rounded.sum())]
+    rounded[largest] += 1
+    return rounded
 
 
 def unit_features(maps: NDArray[np.floating], units: NDArray[np.integer]) -> NDArray[np.float32]:

@@ -116,7 +116,7 @@ def write_volumes(
     with storage_errors(target):
         target = target.expanduser().resolve()
         if target == Path.cwd():
-            # It would be replaced by a new folder, and whoever works in it be left in none.
+            # A new folder would replace it, and the shell would be left in one that is gone.
             raise StorageError(
                 f"{target} is the current folder; nothing was written.", hint="Name a new folder."
             )

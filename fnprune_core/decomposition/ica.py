@@ -47,9 +47,9 @@ def whiten(data: Tensor) -> tuple[Tensor, int]:
     covariance = centred @ centred.T / centred.shape[1]
     values, vectors = torch.linalg.eigh(covariance)
     floor = values[-1] * max(torch.finfo(data.dtype).eps * len(values) * 10, _ROUNDING)
-    good = values > floor
-    rotation = vectors[:, good] / values[good].sqrt()
-    return rotation.T @ centred, int(good.sum())
+    is_kept = values > floor
+    rotation = vectors[:, is_kept] / values[is_kept].sqrt()
+    return rotation.T @ centred, int(is_kept.sum())
 
 
 def contrast_of(sources: Tensor, fun: Contrast) -> float:

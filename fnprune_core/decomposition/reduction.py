@@ -83,7 +83,7 @@ def time_courses(
 ) -> TimeCourses:
     """Return the least squares of each token's signals on [1, maps], by block."""
     index = [torch.from_numpy(block).to(device) for block in blocks]
-    solvers = [_solver(part).to(device) for part in maps]
+    solvers = [_solver(block_maps).to(device) for block_maps in maps]
     courses: list[list[Tensor]] = [[] for _ in blocks]
     cross = [torch.zeros(len(u), len(m), device=device) for u, m in zip(index, maps, strict=True)]
     total = 0.0

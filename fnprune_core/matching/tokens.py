@@ -177,8 +177,8 @@ def _stretches(
     joined = np.concatenate([[False], (np.diff(in_a) == 1) & (np.diff(in_b) == 1)])
     first = np.flatnonzero(starts | ~joined)
     last = np.concatenate([first[1:], [len(in_a)]]) - 1
-    whole = starts[first] & ends[last]
-    first, last = in_a[first[whole]], in_a[last[whole]]
+    is_whole = starts[first] & ends[last]
+    first, last = in_a[first[is_whole]], in_a[last[is_whole]]
     matched_places = np.searchsorted(in_a, np.stack([first, last]))
     return np.stack(
         [

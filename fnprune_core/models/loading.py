@@ -34,7 +34,7 @@ from fnprune_core.models.language_model import LanguageModel, wrap_model
 from fnprune_core.progress import Progress, ignore
 
 EMBEDDED = "embedded"
-_PER_LAYER_TYPE = "fnprune_"  # how `modeling_per_layer` begins the type of its configs
+_PER_LAYER_TYPE = "fnprune_"  # the model type of configs of `modeling_per_layer` begins so
 DTYPES: dict[str, torch.dtype] = {
     "float32": torch.float32,
     "bfloat16": torch.bfloat16,

@@ -275,15 +275,15 @@ def gaussian_null(study: ReferenceStudy) -> Iterator[Null]:
     All three can be compared with it: how sparse a map, how stable and how reproducible a network
     comes out of ICA when there is nothing but variance to be found.
     """
-    spaces, wholes, splits = [], [], []
+    spaces, wholes_by_block, halves_by_block = [], [], []
     for block, (pool, index) in enumerate(zip(study.pools, study.networks, strict=True)):
         null_components = _null_components(study, pool, len(index))
         rng = study.rng(_NULL, block)
-        space, (whole, *half_components) = gaussian_space(pool, null_components, rng)
+        space, (whole_components, *half_components) = gaussian_space(pool, null_components, rng)
         spaces.append(space)
-        wholes.append(whole)
-        splits.append(half_components)
-    yield from _null_results(study, spaces, wholes, splits, stage="Gaussian null")
+        wholes_by_block.append(whole_components)
+        halves_by_block.append(half_components)
+    yield from _null_results(study, spaces, wholes_by_block, halves_by_block, stage="Gaussian null")
 
 
 def shift_null(study: ReferenceStudy) -> Iterator[Null]:
@@ -293,12 +293,14 @@ def shift_null(study: ReferenceStudy) -> Iterator[Null]:
     reproducibility needs no co-activation (session means stay, so that domains do). Iq cannot be
     compared with it: ICA finds the same heavy-tailed units from any start, network or not.
     """
-    wholes, splits = [], []
+    wholes_by_block, halves_by_block = [], []
     for pool, index in zip(study.pools, study.networks, strict=True):
-        whole, *half_components = _null_components(study, pool, len(index))
-        wholes.append(whole)
-        splits.append(half_components)
-    yield from _null_results(study, study.pools, wholes, splits, stage="shift null")
+        whole_components, *half_components = _null_components(study, pool, len(index))
+        wholes_by_block.append(whole_components)
+        halves_by_block.append(half_components)
+    yield from _null_results(
+        study, study.pools, wholes_by_block, halves_by_block, stage="shift null"
+    )
 
 
 def _null_components(study: ReferenceStudy, pool: Pool, k: int) -> list[NDArray[np.float64]]:
@@ -313,23 +315,25 @@ def _null_components(study: ReferenceStudy, pool: Pool, k: int) -> list[NDArray[
 def _null_results(
     study: ReferenceStudy,
     spaces: Sequence[Space],
-    wholes: Sequence[NDArray[np.float64]],
-    splits: Sequence[Sequence[NDArray[np.float64]]],
+    wholes_by_block: Sequence[NDArray[np.float64]],
+    halves_by_block: Sequence[Sequence[NDArray[np.float64]]],
     *,
     stage: str,
 ) -> Iterator[Null]:
-    n_seeds, n_halves = study.settings.n_null_seeds, len(splits[0])
+    n_seeds, n_halves = study.settings.n_null_seeds, len(halves_by_block[0])
     total = (n_seeds + n_halves) * len(spaces)
     done = 0
     r: list[NDArray[np.float64]] = []
     converged: list[bool] = []
     best_runs, again_by_block = [], []
-    for block, (space, whole) in enumerate(zip(spaces, wholes, strict=True)):
+    for block, (space, whole_components) in enumerate(zip(spaces, wholes_by_block, strict=True)):
         runs, block_runs = _Runs(space), []
         for run in range(n_seeds):
             study.report_progress(stage, done, total)
             seed = study.seed(_NULL, block, run)
-            block_runs.append(study.unmixing.run(space, whole, seed, cancel=study.cancel))
+            block_runs.append(
+                study.unmixing.run(space, whole_components, seed, cancel=study.cancel)
+            )
             runs.add(block_runs[-1])
             converged.append(block_runs[-1].converged)
             done += 1
@@ -355,7 +359,9 @@ def _null_results(
                 study.report_progress(stage, done, total)
                 seed = study.seed(_NULL, block, n_seeds + side)
                 block_runs.append(
-                    study.unmixing.run(space, splits[block][side], seed, cancel=study.cancel)
+                    study.unmixing.run(
+                        space, halves_by_block[block][side], seed, cancel=study.cancel
+                    )
                 )
                 converged.append(block_runs[-1].converged)
                 done += 1

@@ -99,12 +99,12 @@ class ReferenceStudy:
         self.progress(ProgressEvent(stage=stage, done=done, total=total, unit=unit))
         self.cancel.raise_if_cancelled()
 
-    def gathered(self, parts: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
+    def gathered(self, values_by_block: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
         """Return values by block, (…, K of the block), in the atlas's order: (…, K)."""
-        whole = np.empty((*parts[0].shape[:-1], self.n_networks))
-        for index, part in zip(self.networks, parts, strict=True):
-            whole[..., index] = part
-        return whole
+        values = np.empty((*values_by_block[0].shape[:-1], self.n_networks))
+        for index, block_values in zip(self.networks, values_by_block, strict=True):
+            values[..., index] = block_values
+        return values
 
 
 def pieces_for(

@@ -205,7 +205,7 @@ def _cpp() -> Iterator[tuple[str, str]]:
 
 def _licences() -> Iterator[tuple[str, str]]:
     """Yield the licences of each package; a paragraph that came before is left out."""
-    seen: set[str] = set()
+    used_paragraphs: set[str] = set()
     for package in _PACKAGES_WITH_LICENCES:
         try:
             files = metadata.files(package) or []
@@ -217,8 +217,8 @@ def _licences() -> Iterator[tuple[str, str]]:
                 text = Path(str(file.locate())).read_text(encoding="utf-8", errors="replace")
                 for paragraph in re.split(r"\n\s*\n", text):
                     letters = "".join(filter(str.isalpha, paragraph.lower()))
-                    if letters and letters not in seen:
-                        seen.add(letters)
+                    if letters and letters not in used_paragraphs:
+                        used_paragraphs.add(letters)
                         paragraphs.append(paragraph.strip("\n"))
         yield f"{package} licence", "\n\n".join(paragraphs)
 

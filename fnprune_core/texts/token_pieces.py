@@ -81,7 +81,7 @@ def spans_of(pieces: Sequence[str]) -> list[tuple[int, int]]:
         if piece:
             spans.append((first, i))
             first = i + 1
-    if first < len(pieces):  # the last ones show nothing: with the one before, if there is one
+    if first < len(pieces):  # the last tokens show nothing: they join the one before, if any
         begin = spans.pop()[0] if spans else first
         spans.append((begin, len(pieces) - 1))
     return spans
