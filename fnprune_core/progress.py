@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgressEvent:
-    """`done` of `total` units of work in `stage`."""
+    """A step of long work: `done` of `total` units in `stage`."""
 
     stage: str
     done: int
@@ -23,7 +23,7 @@ def ignore(event: ProgressEvent) -> None:
 
 
 class Cancelled(Exception):
-    """The person asked to stop."""
+    """Raised inside long work when the person asked to stop."""
 
 
 class CancelToken:
@@ -48,6 +48,8 @@ class CancelToken:
 
 
 class _Never(CancelToken):
+    """A token that is never cancelled."""
+
     def cancel(self) -> None:
         """Refuse: this token is shared by all callers that cannot be cancelled."""
         raise RuntimeError("NEVER is shared and cannot be cancelled; make a CancelToken.")

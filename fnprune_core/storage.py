@@ -77,18 +77,18 @@ def storage_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, SafetensorError) as error:
-        number = _errno(error)
-        if number in (errno.ENOSPC, errno.EDQUOT):
+        error_number = _error_number(error)
+        if error_number in (errno.ENOSPC, errno.EDQUOT):
             raise StorageError(
                 f"The disk that holds {path} is full; nothing was changed.",
                 hint="Free some space (`fnprune workspace list` shows sizes) and run it again.",
             ) from error
-        if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        if error_number in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise StorageError(
                 f"No permission to write {path}.",
                 hint="Choose another folder with --workspace or FNPRUNE_WORKSPACE.",
             ) from error
-        if number in (errno.ENOTDIR, errno.EEXIST):
+        if error_number in (errno.ENOTDIR, errno.EEXIST):
             raise StorageError(
                 f"{path} cannot be written: a file is where a folder is needed.",
                 hint="Move it away or choose another folder with --workspace.",
@@ -96,12 +96,12 @@ def storage_errors(path: Path) -> Iterator[None]:
         raise
 
 
-def _errno(error: OSError | SafetensorError) -> int | None:
+def _error_number(error: OSError | SafetensorError) -> int | None:
     """Return the system's error number; safetensors gives it only in its text."""
     if isinstance(error, OSError):
         return error.errno
-    found = re.search(r"os error (\d+)", str(error))
-    return int(found[1]) if found else None
+    match = re.search(r"os error (\d+)", str(error))
+    return int(match[1]) if match else None
 
 
 def sync(path: Path) -> None:
@@ -187,14 +187,14 @@ def publish(temporary: Path, target: Path) -> None:
     except OSError as error:
         if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
             raise
-        # Another process was faster; what it made from the same inputs stays.
+        # Another process was faster; its artifact of the same inputs stays.
         shutil.rmtree(temporary, ignore_errors=True)
         return
     sync(target.parent)
 
 
 def manifest_of(kind: str, inputs: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a manifest: what the artifact was made from, and what is known of it."""
+    """Return an artifact's manifest: its inputs, package versions, time, and other `facts`."""
     return {
         "schema_version": SCHEMA_VERSION,
         "kind": kind,
@@ -236,12 +236,12 @@ def check_free_space(folder: Path, needed_bytes: int) -> None:
     free = shutil.disk_usage(existing).free
     if needed_bytes > free:
         raise StorageError(
-            f"This needs {_size(needed_bytes)}, but {existing} has {_size(free)} free.",
+            f"This needs {_size_text(needed_bytes)}, but {existing} has {_size_text(free)} free.",
             hint="Free some space, choose a folder on another disk, or record fewer tokens.",
         )
 
 
-def _size(n_bytes: int) -> str:
+def _size_text(n_bytes: int) -> str:
     return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.1f} MB"
 
 
@@ -286,8 +286,8 @@ class Workspace:
     @classmethod
     def default(cls) -> "Workspace":
         """Return the workspace of ``FNPRUNE_WORKSPACE``, or the one in the user's data folder."""
-        chosen = os.environ.get("FNPRUNE_WORKSPACE")
-        return cls(Path(chosen) if chosen else Path(platformdirs.user_data_dir("fnprune")))
+        configured = os.environ.get("FNPRUNE_WORKSPACE")
+        return cls(Path(configured) if configured else Path(platformdirs.user_data_dir("fnprune")))
 
     def folder(self, kind: str, id: str) -> Path:
         """Return the path of an artifact, whether or not it exists."""
@@ -312,7 +312,7 @@ class Workspace:
             return self._latest(kind)
         if self.has(kind, id):
             return self.folder(kind, id)
-        matches = [entry for entry in self.ids(kind) if entry.startswith(id)] if id else []
+        matches = [full_id for full_id in self.ids(kind) if full_id.startswith(id)] if id else []
         if len(matches) == 1:
             return self.folder(kind, matches[0])
         if len(matches) > 1:
@@ -346,17 +346,17 @@ class Workspace:
 
     def entries(self, kind: str | None = None) -> list[Entry]:
         """Return the whole artifacts, newest first; unreadable ones are left out."""
-        found = []
-        for each in (kind,) if kind else KINDS:
-            for id in self.ids(each):
-                folder = self.folder(each, id)
+        entries = []
+        for entry_kind in (kind,) if kind else KINDS:
+            for id in self.ids(entry_kind):
+                folder = self.folder(entry_kind, id)
                 try:
                     manifest = read_manifest(folder)
                 except StorageError:
                     continue
-                found.append(
+                entries.append(
                     Entry(
-                        kind=each,
+                        kind=entry_kind,
                         id=id,
                         path=folder,
                         created=str(manifest.get("created", "")),
@@ -364,15 +364,15 @@ class Workspace:
                         manifest=manifest,
                     )
                 )
-        return sorted(found, key=lambda entry: entry.created, reverse=True)
+        return sorted(entries, key=lambda entry: entry.created, reverse=True)
 
     def delete(self, kind: str, id: str) -> None:
         """Remove an artifact: renamed away first, so that it is never half there."""
         folder = self.existing(kind, id)
-        doomed = folder.with_name(f"{_UNFINISHED}deleted-{uuid.uuid4().hex[:8]}")
+        deleted = folder.with_name(f"{_UNFINISHED}deleted-{uuid.uuid4().hex[:8]}")
         with storage_errors(folder):
-            folder.rename(doomed)
-            shutil.rmtree(doomed)
+            folder.rename(deleted)
+            shutil.rmtree(deleted)
 
     def size_bytes(self) -> int:
         """Return the bytes of everything in the workspace, unfinished work included."""
@@ -388,7 +388,7 @@ class Workspace:
         )
 
     def discard_unfinished(self) -> int:
-        """Delete what stopped work left behind, not what runs; return the number of folders."""
+        """Delete the folders of stopped work, not of running work; return how many."""
         folders = [folder for folder in self.unfinished() if not _is_in_use(folder)]
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)

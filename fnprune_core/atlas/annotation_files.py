@@ -24,13 +24,13 @@ _COLUMNS = ("network", "name", "note", "tags", "atlas_id", "fingerprint", "n_net
 _MOST_NETWORKS = 100_000
 # A spreadsheet would run a cell that begins with one of these; a quote in front makes it text.
 _FORMULA = re.compile(r"^'*[=+\-@\t\r]")
-# They turn the direction of all the text around them.
+# Characters that turn the direction of all the text around them.
 _DIRECTION = {chr(code) for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Annotation:
-    """What a person says of a network; all of it may be empty.
+    """A person's name, note and tags for a network; each may be empty.
 
     Parameters
     ----------
@@ -64,18 +64,18 @@ class Annotation:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is said."""
+        """Whether name, note and tags are all empty."""
         return not (self.name or self.note or self.tags)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Annotations:
-    """What people say of the networks of an atlas.
+    """The annotations of an atlas's networks.
 
     Parameters
     ----------
     networks : mapping of int to Annotation
-        Only the networks of which something is said.
+        Only the networks that have one.
     atlas_id, fingerprint : str
         The atlas, and the model that it is of; empty where a file does not tell.
     n_networks : int
@@ -88,17 +88,17 @@ class Annotations:
     n_networks: int = 0
 
     def of(self, network: int) -> Annotation:
-        """Return what is said of a network."""
+        """Return a network's annotation, empty if it has none."""
         return self.networks.get(network, Annotation())
 
 
 def tidied(*, name: str, note: str, tags: str = "") -> Annotation:
-    """Return what was typed as an annotation: no space around, tags parted at commas."""
-    parts = (part.strip() for part in re.split("[,;]", tags))
+    """Return typed texts as an annotation: outer space removed, tags split at commas."""
+    words = (word.strip() for word in re.split("[,;]", tags))
     return Annotation(
         name=name.strip(),
         note=note.replace("\r\n", "\n").strip(),
-        tags=tuple(dict.fromkeys(part for part in parts if part)),
+        tags=tuple(dict.fromkeys(word for word in words if word)),
     )
 
 
@@ -113,8 +113,8 @@ def to_csv(annotations: Annotations) -> str:
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(_COLUMNS)
     origin = (annotations.atlas_id, annotations.fingerprint, annotations.n_networks)
-    for network, each in sorted(annotations.networks.items()):
-        texts = (each.name, each.note, "; ".join(each.tags))
+    for network, annotation in sorted(annotations.networks.items()):
+        texts = (annotation.name, annotation.note, "; ".join(annotation.tags))
         writer.writerow([network, *(shielded(text) for text in texts), *origin])
     return stream.getvalue()
 
@@ -180,8 +180,12 @@ def as_value(annotations: Annotations) -> dict[str, Any]:
         "fingerprint": annotations.fingerprint,
         "n_networks": annotations.n_networks,
         "networks": {
-            str(network): {"name": each.name, "note": each.note, "tags": list(each.tags)}
-            for network, each in sorted(annotations.networks.items())
+            str(network): {
+                "name": annotation.name,
+                "note": annotation.note,
+                "tags": list(annotation.tags),
+            }
+            for network, annotation in sorted(annotations.networks.items())
         },
     }
 
@@ -208,12 +212,12 @@ def from_json(value: object) -> Annotations:
         tags = fields.get("tags", [])
         texts = [fields.get("name", ""), fields.get("note", "")]
         texts += tags if isinstance(tags, list) else [None]
-        known = [text for text in texts if isinstance(text, str)]
-        if len(known) != len(texts):
+        strings = [text for text in texts if isinstance(text, str)]
+        if len(strings) != len(texts):
             raise TextError(f"Network {number!r} of the file is not of name, note and tags.")
-        name, note, *rest = known
-        networks[_network_of(number)] = Annotation(name=name, note=note, tags=tuple(rest))
-    return _collected(networks, value.get("atlas_id"), value.get("fingerprint"), value)
+        name, note, *tag_texts = strings
+        networks[_network_of(number)] = Annotation(name=name, note=note, tags=tuple(tag_texts))
+    return _annotations_of(networks, value.get("atlas_id"), value.get("fingerprint"), value)
 
 
 def _from_csv(text: str) -> Annotations:
@@ -236,11 +240,13 @@ def _from_csv(text: str) -> Annotations:
                 "first line.",
                 hint="Was the file cut short? Export it again.",
             )
-        name, note, tags = (_bare(row.get(column) or "") for column in ("name", "note", "tags"))
+        name, note, tags = (
+            _unshielded(row.get(column) or "") for column in ("name", "note", "tags")
+        )
         annotation = tidied(name=name, note=note, tags=tags)
         networks[_network_of(row["network"] or "")] = annotation
     first = rows[0]
-    return _collected(networks, first.get("atlas_id"), first.get("fingerprint"), first)
+    return _annotations_of(networks, first.get("atlas_id"), first.get("fingerprint"), first)
 
 
 def _network_of(text: str) -> int:
@@ -249,7 +255,7 @@ def _network_of(text: str) -> int:
     raise TextError(f"{text[:40]!r} in the file is no number of a network.")
 
 
-def _collected(
+def _annotations_of(
     networks: Mapping[int, Annotation],
     atlas_id: object,
     fingerprint: object,
@@ -269,5 +275,5 @@ def shielded(text: str) -> str:
     return f"'{text}" if _FORMULA.match(text) else text
 
 
-def _bare(text: str) -> str:
+def _unshielded(text: str) -> str:
     return text[1:] if text.startswith("'") and _FORMULA.match(text) else text

@@ -35,7 +35,7 @@ Fit = Literal["same", "numbers", "unknown", "none"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportCheck:
-    """Whether a file's annotations belong to an atlas, in words.
+    """The answer to whether a file's annotations belong to an atlas.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class ImportCheck:
         numbers mean other networks. ``"unknown"``: the file does not say. ``"none"``: of
         another model.
     message : str
-        What to tell the person.
+        The answer in words, for the person.
     n_fitting, n_beyond : int
         Networks of the file that this atlas has, and that it has not.
     """
@@ -56,13 +56,13 @@ class ImportCheck:
 
 
 def path_of(workspace: Workspace, atlas_id: str) -> Path:
-    """Return where an atlas's annotations are kept, whether or not there are any."""
-    name = workspace.folder("decompositions", atlas_id).name  # refuses what is no id
+    """Return the path of an atlas's annotations, whether or not there are any."""
+    name = workspace.folder("decompositions", atlas_id).name  # refuses any text that is no id
     return workspace.root / FOLDER / f"{name}.json"
 
 
 def read_annotations(workspace: Workspace, atlas_id: str) -> Annotations:
-    """Return an atlas's annotations; none if nothing was said yet.
+    """Return an atlas's annotations, which may be none.
 
     Raises
     ------
@@ -84,56 +84,56 @@ def read_annotations(workspace: Workspace, atlas_id: str) -> Annotations:
 def annotate(
     workspace: Workspace, atlas: NetworkAtlas, network: int, annotation: Annotation
 ) -> Annotations:
-    """Say something of a network, or with an empty annotation nothing any more; return all.
+    """Set a network's annotation, or remove it with an empty one; return all of the atlas.
 
     Two writers at once lose nothing: each reads, changes its network and writes under a lock.
     Of two that change the same network, the later wins.
     """
-    return _update(workspace, atlas, {atlas.check_network(network): annotation})
+    return _write_changes(workspace, atlas, {atlas.check_network(network): annotation})
 
 
 def set_aside(workspace: Workspace, atlas_id: str) -> Path:
-    """Rename an atlas's annotations out of the way; return where they are then."""
+    """Rename the file of an atlas's annotations out of the way; return its new path."""
     path = path_of(workspace, atlas_id)
-    aside = path.with_name(f"{path.stem}-set-aside-{uuid.uuid4().hex[:8]}.json")
+    new_path = path.with_name(f"{path.stem}-set-aside-{uuid.uuid4().hex[:8]}.json")
     with locked(path), storage_errors(path), suppress(FileNotFoundError):  # another was faster
-        path.rename(aside)
-    return aside
+        path.rename(new_path)
+    return new_path
 
 
-def check_import(found: Annotations, atlas: NetworkAtlas) -> ImportCheck:
-    """Return whether a file's annotations belong to an atlas, to be told before they are merged."""
+def check_import(imported: Annotations, atlas: NetworkAtlas) -> ImportCheck:
+    """Return whether a file's annotations belong to an atlas, to be shown before a merge."""
     model, k = atlas.decomposition.fingerprint, atlas.n_networks
-    n_beyond = sum(network >= k for network in found.networks)
-    n_fitting = len(found.networks) - n_beyond
+    n_beyond = sum(network >= k for network in imported.networks)
+    n_fitting = len(imported.networks) - n_beyond
     fit: Fit
-    if found.fingerprint and found.fingerprint != model:
+    if imported.fingerprint and imported.fingerprint != model:
         fit, message = "none", (
-            f"These names are of another model ({found.fingerprint}); this atlas is of {model}. "
+            f"These names are of another model ({imported.fingerprint}); this atlas is of {model}. "
             "A network's number means nothing there."
         )  # fmt: skip
-    elif found.atlas_id == atlas.id:
+    elif imported.atlas_id == atlas.id:
         fit, message = "same", "These names are of this atlas."
-    elif found.atlas_id or (found.n_networks and found.n_networks != k):
+    elif imported.atlas_id or (imported.n_networks and imported.n_networks != k):
         fit, message = "numbers", (
-            f"These names are of another atlas of {found.n_networks or 'unknown'} networks; this "
-            f"one has {k}. The same number need not be the same network."
+            f"These names are of another atlas of {imported.n_networks or 'unknown'} networks; "
+            f"this one has {k}. The same number need not be the same network."
         )  # fmt: skip
     else:
         fit, message = "unknown", "The file does not say which atlas its names are of."
     if n_beyond and fit != "none":
-        message += f" {n_beyond} of its {len(found.networks)} networks do not exist here."
+        message += f" {n_beyond} of its {len(imported.networks)} networks do not exist here."
     return ImportCheck(fit=fit, message=message, n_fitting=n_fitting, n_beyond=n_beyond)
 
 
 def merge(
     workspace: Workspace,
     atlas: NetworkAtlas,
-    found: Annotations,
+    imported: Annotations,
     *,
     numbers: Mapping[int, int] | None = None,
 ) -> Annotations:
-    """Take over annotations by `MERGE_RULE`; return all that the atlas has then.
+    """Merge annotations into those of an atlas by `MERGE_RULE`; return all that it then has.
 
     Parameters
     ----------
@@ -146,21 +146,25 @@ def merge(
     SettingsError
         If the names are of another model, or no network is left to name.
     """
-    if check_import(found, atlas).fit == "none":
+    if check_import(imported, atlas).fit == "none":
         raise SettingsError(
             "These names are of another model.", hint="Open the atlas that they were made for."
         )
     new = {
         (network if numbers is None else numbers.get(network, -1)): annotation
-        for network, annotation in found.networks.items()
+        for network, annotation in imported.networks.items()
     }
-    fitting = {network: each for network, each in new.items() if 0 <= network < atlas.n_networks}
+    fitting = {
+        network: annotation
+        for network, annotation in new.items()
+        if 0 <= network < atlas.n_networks
+    }
     if not fitting:
         raise SettingsError("The file names no network of this atlas.")
-    return _update(workspace, atlas, fitting, is_merge=True)
+    return _write_changes(workspace, atlas, fitting, is_merge=True)
 
 
-def _update(
+def _write_changes(
     workspace: Workspace,
     atlas: NetworkAtlas,
     new: Mapping[int, Annotation],
@@ -172,20 +176,20 @@ def _update(
         networks = dict(read_annotations(workspace, atlas.id).networks)
         for network, annotation in new.items():
             if is_merge:
-                annotation = _merged(networks.get(network, Annotation()), annotation)
+                annotation = _merged_annotation(networks.get(network, Annotation()), annotation)
             networks[network] = annotation
-        changed = Annotations(
+        annotations = Annotations(
             networks=MappingProxyType({k: a for k, a in networks.items() if not a.is_empty}),
             atlas_id=atlas.id,
             fingerprint=atlas.decomposition.fingerprint,
             n_networks=atlas.n_networks,
         )
         with storage_errors(path):
-            write_json(path, as_value(changed))
-    return changed
+            write_json(path, as_value(annotations))
+    return annotations
 
 
-def _merged(present: Annotation, new: Annotation) -> Annotation:
+def _merged_annotation(present: Annotation, new: Annotation) -> Annotation:
     return replace(
         present,
         name=new.name or present.name,

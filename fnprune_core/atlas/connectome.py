@@ -38,8 +38,8 @@ def usable_courses(atlas: NetworkAtlas, *, within_sessions: bool = False) -> NDA
     courses = atlas.time_courses[:, ~atlas.is_dummy].astype(np.float64)
     if within_sessions:
         session = pd.factorize(atlas.tokens["session"].to_numpy()[~atlas.is_dummy])[0]
-        member = np.eye(session.max() + 1)[session]
-        courses -= (courses @ member / member.sum(axis=0))[:, session]
+        membership = np.eye(session.max() + 1)[session]
+        courses -= (courses @ membership / membership.sum(axis=0))[:, session]
     return courses
 
 
@@ -95,7 +95,7 @@ class Interval:
 def connectivity_interval(
     atlas: NetworkAtlas, *, n_resamples: int = 1000, level: float = 0.95, seed: int = 0
 ) -> Interval:
-    """Return how far each correlation could move had other documents been read.
+    """Return bounds of each correlation, by resampling documents.
 
     Whole documents are drawn with replacement: tokens of one document are not independent, nor
     are the parts of a text that was cut (`document_codes`).
@@ -115,18 +115,23 @@ def connectivity_interval(
     courses = usable_courses(atlas)
     courses -= courses.mean(axis=1, keepdims=True)
     k = len(courses)
-    count = np.bincount(document).astype(np.float64)
+    n_document_tokens = np.bincount(document).astype(np.float64)
     sums, products = np.empty((n_documents, k)), np.empty((n_documents, k * k))
     for number in range(n_documents):
-        part = courses[:, document == number]
-        sums[number], products[number] = part.sum(axis=1), (part @ part.T).ravel()
+        document_courses = courses[:, document == number]
+        sums[number], products[number] = (
+            document_courses.sum(axis=1),
+            (document_courses @ document_courses.T).ravel(),
+        )
     rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(n_documents, np.full(n_documents, 1 / n_documents), size=n_resamples)
-    total = drawn @ count
-    mean = drawn @ sums / total[:, None]
+    times_drawn = rng.multinomial(
+        n_documents, np.full(n_documents, 1 / n_documents), size=n_resamples
+    )
+    total = times_drawn @ n_document_tokens
+    mean = times_drawn @ sums / total[:, None]
     resampled = np.empty((n_resamples, k, k), dtype=np.float32)
     for row in range(n_resamples):  # one at a time: a quarter of the memory
-        covariance = (drawn[row] @ products).reshape(k, k) / total[row]
+        covariance = (times_drawn[row] @ products).reshape(k, k) / total[row]
         covariance -= np.outer(mean[row], mean[row])
         root = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
         resampled[row] = covariance / np.outer(root, root)
@@ -150,14 +155,14 @@ def strength_overlap(atlas: NetworkAtlas) -> NDArray[np.float64]:
     Of |z|, for spatial ICA makes the maps themselves uncorrelated: what two networks may still
     share is which units take part. Summed layer by layer; O(K² · units).
     """
-    k, alive = atlas.n_networks, atlas.layout.split(atlas.decomposition.alive)
-    sums, products, count = np.zeros(k), np.zeros((k, k)), 0
-    for maps, living in zip(atlas.layout.split(atlas.maps), alive, strict=True):
-        strength = np.abs(maps[:, living]).astype(np.float64)
+    k, alive_by_layer = atlas.n_networks, atlas.layout.split(atlas.decomposition.alive)
+    sums, products, n_alive = np.zeros(k), np.zeros((k, k)), 0
+    for maps, layer_alive in zip(atlas.layout.split(atlas.maps), alive_by_layer, strict=True):
+        strength = np.abs(maps[:, layer_alive]).astype(np.float64)
         sums += strength.sum(axis=1)
         products += strength @ strength.T
-        count += strength.shape[1]
-    covariance = products / count - np.outer(sums, sums) / count**2
+        n_alive += strength.shape[1]
+    covariance = products / n_alive - np.outer(sums, sums) / n_alive**2
     root = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
     return np.asarray(covariance / np.outer(root, root), dtype=np.float64)
 
@@ -166,8 +171,8 @@ def shared_units(atlas: NetworkAtlas, *, z: float = DEFAULT_THRESHOLD) -> NDArra
     """Return how many units are beyond |z| in both networks; sizes on the diagonal: (K, K)."""
     total = np.zeros((atlas.n_networks, atlas.n_networks), dtype=np.int64)
     for maps in atlas.layout.split(atlas.maps):
-        member = (np.abs(maps) > z).astype(np.float32)  # a layer's counts are exact in float32
-        total += np.rint(member @ member.T).astype(np.int64)
+        membership = (np.abs(maps) > z).astype(np.float32)  # a layer's counts are exact in float32
+        total += np.rint(membership @ membership.T).astype(np.int64)
     return total
 
 
@@ -175,8 +180,8 @@ def dice(atlas: NetworkAtlas, *, z: float = DEFAULT_THRESHOLD) -> NDArray[np.flo
     """Return shared units over the mean size, of the networks' units beyond |z|: (K, K)."""
     shared = shared_units(atlas, z=z)
     size = np.diag(shared)
-    both = size[:, None] + size[None, :]
-    return np.asarray(2 * shared / np.where(both > 0, both, 1), dtype=np.float64)
+    size_sum = size[:, None] + size[None, :]
+    return np.asarray(2 * shared / np.where(size_sum > 0, size_sum, 1), dtype=np.float64)
 
 
 def jaccard(atlas: NetworkAtlas, *, z: float = DEFAULT_THRESHOLD) -> NDArray[np.float64]:
@@ -261,12 +266,12 @@ def group_networks(
         if len(np.unique(cut)) == n  # equal distances cannot be cut everywhere
     }
     by_rule = max(silhouette, key=silhouette.__getitem__) if silhouette else 1
-    chosen = by_rule if n_groups is None else n_groups
+    n_chosen = by_rule if n_groups is None else n_groups
     order = leaves_list(tree).astype(np.int64)
-    raw = fcluster(tree, chosen, "maxclust")
-    rank = {old: new for new, old in enumerate(dict.fromkeys(raw[order].tolist()))}
+    cluster = fcluster(tree, n_chosen, "maxclust")
+    rank = {old: new for new, old in enumerate(dict.fromkeys(cluster[order].tolist()))}
     return Groups(
-        label=np.array([rank[old] for old in raw.tolist()], dtype=np.int64),
+        label=np.array([rank[old] for old in cluster.tolist()], dtype=np.int64),
         order=order,
         tree=np.asarray(tree, dtype=np.float64),
         silhouette=silhouette,
@@ -289,19 +294,19 @@ def group_table(
     for group in range(groups.n_groups):
         members = groups.members(group)
         others = np.setdiff1d(np.arange(atlas.n_networks), members)
-        pairs = similarity[np.ix_(members, members)][np.triu_indices(len(members), 1)]
+        within = similarity[np.ix_(members, members)][np.triu_indices(len(members), 1)]
         outside = similarity[np.ix_(members, others)]
         mean_share = share[members].mean(axis=0)
-        top = int(mean_share.argmax())
+        top_domain = int(mean_share.argmax())
         rows.append(
             {
                 "group": group,
                 "n_networks": len(members),
                 "networks": members.tolist(),
-                "within": float(pairs.mean()) if pairs.size else np.nan,
+                "within": float(within.mean()) if within.size else np.nan,
                 "outside": float(outside.mean()) if outside.size else np.nan,
-                "domain": atlas.domain_names[top],
-                "domain_share": float(mean_share[top]),
+                "domain": atlas.domain_names[top_domain],
+                "domain_share": float(mean_share[top_domain]),
                 "first_layer": int(peak[members].min()),
                 "last_layer": int(peak[members].max()),
                 "words": shared_words(atlas, members),
@@ -314,11 +319,11 @@ def shared_words(
     atlas: NetworkAtlas, networks: Sequence[int] | NDArray[np.integer], *, n: int = 6
 ) -> list[str]:
     """Return tokens among the top 20 of at least two of the networks, most common first."""
-    seen: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for network in networks:
         texts = [str(text).strip() for text in atlas.top_tokens(int(network), n=20)["text"]]
-        seen.update(list(dict.fromkeys(text for text in texts if text)))  # strongest first
-    return [text for text, count in seen.most_common(n) if count > 1]
+        counts.update(list(dict.fromkeys(text for text in texts if text)))  # strongest first
+    return [text for text, count in counts.most_common(n) if count > 1]
 
 
 def partners(values: NDArray[np.floating], network: int, *, n: int = 8) -> NDArray[np.int64]:
@@ -360,6 +365,6 @@ def graph_places(
         graph.add_weighted_edges_from(
             (int(a), int(b), float(w)) for (a, b), w in zip(edges, weights, strict=True)
         )
-    spread = 4.0 / np.sqrt(max(len(values), 1))
-    found = networkx.spring_layout(graph, k=spread, iterations=200, seed=seed)
-    return np.array([found[k] for k in range(len(values))], dtype=np.float64)
+    spring_length = 4.0 / np.sqrt(max(len(values), 1))
+    positions = networkx.spring_layout(graph, k=spring_length, iterations=200, seed=seed)
+    return np.array([positions[k] for k in range(len(values))], dtype=np.float64)

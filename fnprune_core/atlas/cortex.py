@@ -52,7 +52,7 @@ class SheetShape:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Cortex:
-    """Where each unit sits.
+    """The cell of each unit in its layer's sheet.
 
     Parameters
     ----------
@@ -164,8 +164,8 @@ def network_places(maps: NDArray[np.floating], *, seed: int = 0) -> NDArray[np.f
         normalized_stress=False,
     ).fit_transform((distance + distance.T) / 2)
     low, high = embedding.min(axis=0), embedding.max(axis=0)
-    unit = (embedding - low) / np.where(high > low, high - low, 1.0)
-    cost = np.square(unit[:, None, :] - grid[None, :, :]).sum(axis=-1)
+    scaled = (embedding - low) / np.where(high > low, high - low, 1.0)
+    cost = np.square(scaled[:, None, :] - grid[None, :, :]).sum(axis=-1)
     _, columns = linear_sum_assignment(cost)
     return np.asarray(grid[columns], dtype=np.float64)
 
@@ -173,7 +173,7 @@ def network_places(maps: NDArray[np.floating], *, seed: int = 0) -> NDArray[np.f
 def unit_targets(
     maps: NDArray[np.floating], places: NDArray[np.float64], *, sharpness: float = SHARPNESS
 ) -> NDArray[np.float64]:
-    """Return where each unit is drawn: the mean of the places weighted by |z|^sharpness."""
+    """Return each unit's target: the mean of the networks' places weighted by |z|^sharpness."""
     weights = np.abs(maps).astype(np.float64)
     weights /= np.maximum(weights.max(axis=0, keepdims=True), 1e-12)
     weights **= sharpness
@@ -189,7 +189,10 @@ def fill_sheet(targets: NDArray[np.float64], shape: SheetShape) -> NDArray[np.in
     """
     cells = np.empty(len(targets), dtype=np.int64)
     by_x = np.argsort(targets[:, 0], kind="stable")
-    sizes = [len(part) for part in np.array_split(np.arange(len(targets)), shape.n_columns)]
+    sizes = [
+        len(column_units)
+        for column_units in np.array_split(np.arange(len(targets)), shape.n_columns)
+    ]
     start = 0
     for column, size in enumerate(sizes):
         members = by_x[start : start + size]
@@ -201,7 +204,7 @@ def fill_sheet(targets: NDArray[np.float64], shape: SheetShape) -> NDArray[np.in
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refinement:
-    """How the sheets are improved by swaps after they were filled.
+    """Settings of the swaps that improve the sheets after they were filled.
 
     Parameters
     ----------
@@ -261,13 +264,13 @@ def build_cortex(
         [fill_sheet(targets[layout.layer_slice(i)], shape) for i in range(layout.n_layers)]
     )
     cortex = Cortex(layout=layout, shape=shape, cell=cell, places=places)
-    chosen = refinement or Refinement()
-    if not chosen.n_sweeps or shape.n_cells < 4:
+    refinement = refinement or Refinement()
+    if not refinement.n_sweeps or shape.n_cells < 4:
         return cortex
-    return _refined(cortex, maps, chosen, np.random.default_rng(seed), progress, cancel)
+    return _swap_units(cortex, maps, refinement, np.random.default_rng(seed), progress, cancel)
 
 
-def _refined(
+def _swap_units(
     cortex: Cortex,
     maps: NDArray[np.floating],
     refinement: Refinement,
@@ -285,32 +288,34 @@ def _refined(
     units = cortex.unit_volume()
     n_sweeps = refinement.n_sweeps
     shrink = refinement.last_sigma / refinement.first_sigma
-    around: NDArray[np.float32] = np.empty((0, 0), dtype=np.float32)
+    surroundings: NDArray[np.float32] = np.empty((0, 0), dtype=np.float32)
     for sweep in range(n_sweeps):
         cancel.raise_if_cancelled()
         sigma = refinement.first_sigma * shrink ** (sweep / max(n_sweeps - 1, 1))
         if sweep % refinement.renewed_every == 0:
-            around = gaussian_filter(
+            surroundings = gaussian_filter(
                 strength[units],
                 sigma=(refinement.depth_sigma, sigma, sigma, 0),
                 mode="nearest",
                 truncate=2.0,
             ).reshape(-1, strength.shape[1])
             progress(ProgressEvent(stage="cortex", done=sweep, total=n_sweeps, unit="sweeps"))
-        a, b = _pairs(units.shape, max(1, round(2 * sigma)), rng)
+        a, b = _draw_pairs(units.shape, max(1, round(2 * sigma)), rng)
         flat = units.reshape(-1)
-        gain = np.einsum("nk,nk->n", strength[flat[a]] - strength[flat[b]], around[b] - around[a])
-        better = gain > 0
-        flat[a[better]], flat[b[better]] = flat[b[better]], flat[a[better]]
+        gain = np.einsum(
+            "nk,nk->n", strength[flat[a]] - strength[flat[b]], surroundings[b] - surroundings[a]
+        )
+        is_better = gain > 0
+        flat[a[is_better]], flat[b[is_better]] = flat[b[is_better]], flat[a[is_better]]
     progress(ProgressEvent(stage="cortex", done=n_sweeps, total=n_sweeps, unit="sweeps"))
     cell = np.empty(cortex.layout.n_units, dtype=np.int64)
     sheets = units.reshape(units.shape[0], -1)
-    layer, where = np.nonzero(sheets >= 0)
-    cell[sheets[layer, where]] = where
+    layer, cell_index = np.nonzero(sheets >= 0)
+    cell[sheets[layer, cell_index]] = cell_index
     return Cortex(layout=cortex.layout, shape=cortex.shape, cell=cell, places=cortex.places)
 
 
-def _pairs(
+def _draw_pairs(
     shape: tuple[int, ...], reach: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return flat indices of disjoint pairs of cells, at one offset of at most `reach`."""
@@ -354,8 +359,8 @@ def _neighbour_correlation(volume: NDArray[np.floating], *, axes: tuple[int, ...
             continue
         a = np.take(volume, range(n - 1), axis=axis).ravel()
         b = np.take(volume, range(1, n), axis=axis).ravel()
-        good = np.isfinite(a) & np.isfinite(b)
-        a, b = a[good].astype(np.float64), b[good].astype(np.float64)
+        is_finite = np.isfinite(a) & np.isfinite(b)
+        a, b = a[is_finite].astype(np.float64), b[is_finite].astype(np.float64)
         if a.std() > 0 and b.std() > 0:
             values.append(float(np.corrcoef(a, b)[0, 1]))
     return float(np.mean(values)) if values else float("nan")
@@ -365,8 +370,8 @@ def strongest(volume: NDArray[np.floating], *, axis: int) -> NDArray[np.float32]
     """Return the value of largest magnitude along an axis, with its sign; empty cells are 0."""
     filled = np.nan_to_num(volume)
     index = np.abs(filled).argmax(axis=axis)
-    chosen = np.take_along_axis(filled, np.expand_dims(index, axis), axis=axis)
-    return np.asarray(chosen.squeeze(axis), dtype=np.float32)
+    values = np.take_along_axis(filled, np.expand_dims(index, axis), axis=axis)
+    return np.asarray(values.squeeze(axis), dtype=np.float32)
 
 
 def smoothed(volume: NDArray[np.floating], *, sigma: float = 1.0) -> NDArray[np.float32]:
@@ -389,7 +394,7 @@ def has_cortex(workspace: Workspace, decomposition_id: str) -> bool:
 
 
 def open_cortex(workspace: Workspace, decomposition_id: str) -> Cortex | None:
-    """Return where a decomposition's units sit, or None if they were not laid out yet."""
+    """Return the cortex of a decomposition, or None if its units were not laid out yet."""
     if not has_cortex(workspace, decomposition_id):
         return None
     return Cortex.load(workspace.folder("layouts", cortex_id(decomposition_id)))

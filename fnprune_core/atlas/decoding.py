@@ -1,4 +1,4 @@
-"""What drives a network: domains, token classes, position, and what it makes more probable.
+"""Decoding of networks: domains, token classes and positions, and the tokens they promote.
 
 Correlation is not function: a network that is strong in a domain need not be needed for it.
 """
@@ -47,14 +47,14 @@ def token_class(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tag:
-    """A trivial thing that a network follows, in the manner of ICA-AROMA, with its number.
+    """A trivial property of the text that a network follows, as in ICA-AROMA, with its measure.
 
     Parameters
     ----------
     name : str
         ``position``, ``attention sink``, ``punctuation`` or ``overall activation``.
     measure : str
-        What the number is.
+        Name of the measure.
     value : float
     """
 
@@ -92,12 +92,12 @@ def explained_by(groups: NDArray[np.generic], values: NDArray[np.floating]) -> N
     values : ndarray (K, n_tokens)
     """
     _, code = np.unique(groups, return_inverse=True)
-    member = np.eye(code.max() + 1)[code]
-    counts = member.sum(axis=0)
-    means = values @ member / counts
-    whole = values.mean(axis=1, keepdims=True)
-    between = np.square(means - whole) @ counts
-    total = np.square(values - whole).sum(axis=1)
+    membership = np.eye(code.max() + 1)[code]
+    counts = membership.sum(axis=0)
+    means = values @ membership / counts
+    grand_mean = values.mean(axis=1, keepdims=True)
+    between = np.square(means - grand_mean) @ counts
+    total = np.square(values - grand_mean).sum(axis=1)
     return np.asarray(between / np.where(total > 0, total, 1.0), dtype=np.float64)
 
 
@@ -110,7 +110,7 @@ def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.f
 
 
 def trivial_tags(atlas: NetworkAtlas) -> list[tuple[Tag, ...]]:
-    """Return for each network the trivial things that it follows.
+    """Return the tags of each network: the trivial properties of the text that it follows.
 
     A network is tagged when |r| of its time course with log position, or of its strength with
     the strength of all others together, is above 0.3; when punctuation or line breaks explain
@@ -123,40 +123,41 @@ def trivial_tags(atlas: NetworkAtlas) -> list[tuple[Tag, ...]]:
     position = np.log1p(atlas.tokens["position"].to_numpy(dtype=np.float64)[usable])
     with_position = _correlation(s, position[None])
     classes = token_classes(atlas)[usable]
-    marks = explained_by(np.isin(classes, ("punctuation", "line break", "white space")), s)
+    by_punctuation = explained_by(np.isin(classes, ("punctuation", "line break", "white space")), s)
     energy = np.square(s)
     others = np.log(np.maximum(energy.sum(axis=0) - energy, 1e-12))
-    own = np.log(np.maximum(energy, 1e-12))
-    overall = _correlation(own, others)
+    log_energy = np.log(np.maximum(energy, 1e-12))
+    overall = _correlation(log_energy, others)
     sink = np.zeros(len(s))
     if atlas.is_dummy.any():
         on_dummy = np.square(courses[:, atlas.is_dummy]).mean(axis=1)
         ratio = on_dummy / np.maximum(energy.mean(axis=1), 1e-12)
-        sink = ratio / np.median(ratio)  # massive activations reach every map: who stands out?
+        # Massive activations reach every map, so each is compared with the median.
+        sink = ratio / np.median(ratio)
     tags: list[tuple[Tag, ...]] = []
     for k in range(len(s)):
-        found = []
+        network_tags = []
         if abs(with_position[k]) > TAG_LIMIT:
-            found.append(
+            network_tags.append(
                 Tag(name="position", measure="r with log position", value=float(with_position[k]))
             )
         if sink[k] > 10:
-            found.append(
+            network_tags.append(
                 Tag(
                     name="attention sink",
                     measure="× the median share on dummy tokens",
                     value=float(sink[k]),
                 )
             )
-        if marks[k] > TAG_LIMIT:
-            found.append(
-                Tag(name="punctuation", measure="η² of punctuation", value=float(marks[k]))
+        if by_punctuation[k] > TAG_LIMIT:
+            network_tags.append(
+                Tag(name="punctuation", measure="η² of punctuation", value=float(by_punctuation[k]))
             )
         if overall[k] > TAG_LIMIT:
-            found.append(
+            network_tags.append(
                 Tag(name="overall activation", measure="r with all others", value=float(overall[k]))
             )
-        tags.append(tuple(found))
+        tags.append(tuple(network_tags))
     return tags
 
 
@@ -209,10 +210,10 @@ def domain_test(atlas: NetworkAtlas, *, n_permutations: int = 2000, seed: int = 
     energy = np.log(np.maximum(sums / counts, 1e-12))  # multiplicative differences, near Gaussian
     observed = explained_by(labels, energy)
     rng = np.random.default_rng(seed)
-    at_least = np.ones(len(energy))
+    n_at_least = np.ones(len(energy))
     for _ in range(n_permutations):
-        at_least += explained_by(rng.permutation(labels), energy) >= observed - 1e-12
-    p_value = at_least / (n_permutations + 1)
+        n_at_least += explained_by(rng.permutation(labels), energy) >= observed - 1e-12
+    p_value = n_at_least / (n_permutations + 1)
     return DomainTest(
         statistic=observed,
         p_value=p_value,
@@ -247,17 +248,17 @@ def output_direction(
 
     Where a family has a norm between the MLP and the residual stream, its gain is applied.
     """
-    parts = language_model.layout.split(np.asarray(weights, dtype=np.float64))
+    layer_weights = language_model.layout.split(np.asarray(weights, dtype=np.float64))
     total = torch.zeros(int(language_model.model.config.hidden_size), dtype=torch.float64)
     architecture = language_model.architecture
     projections = output_projections(language_model.model, architecture)
     layers = layers_of(language_model.model, architecture)
     with torch.no_grad():
-        for layer, module, part in zip(layers, projections, parts, strict=True):
-            if part.any():
+        for layer, module, weights_here in zip(layers, projections, layer_weights, strict=True):
+            if weights_here.any():
                 weight = weight_of(module)
-                chosen = torch.from_numpy(part).to(weight.device, torch.float32)
-                direction = (weight.float() @ chosen).double().cpu()
+                column_weights = torch.from_numpy(weights_here).to(weight.device, torch.float32)
+                direction = (weight.float() @ column_weights).double().cpu()
                 if architecture.output_norm:
                     norm = layer.get_submodule(architecture.output_norm)
                     direction = through_norm(architecture, norm, direction)
@@ -290,11 +291,11 @@ def logit_effects(
     z = (logits - logits.mean()) / max(float(logits.std()), 1e-12)
     order = np.argsort(z)
 
-    def named(index: NDArray[np.int64]) -> list[LogitEffect]:
+    def effects_of(index: NDArray[np.int64]) -> list[LogitEffect]:
         decode = language_model.tokenizer.decode
         return [LogitEffect(text=str(decode([int(i)])), effect=float(z[i])) for i in index]
 
-    return named(order[::-1][:n]), named(order[:n])
+    return effects_of(order[::-1][:n]), effects_of(order[:n])
 
 
 def network_weights(
@@ -308,12 +309,14 @@ def network_weights(
 def suggested_name(atlas: NetworkAtlas, network: int, *, n_tokens: int = 3) -> str:
     """Return a short name from a network's domain (if over half is one) and its top tokens."""
     share = atlas.domain_share()[network]
-    parts = [atlas.domain_names[int(share.argmax())]] if share.max() > 0.5 else []
+    name_parts = [atlas.domain_names[int(share.argmax())]] if share.max() > 0.5 else []
     texts: list[str] = []
     for text in atlas.top_tokens(network, n=20)["text"]:
-        shown = text.strip() or {"\n": "⏎"}.get(text.strip(" "), "␣")
-        if shown not in texts:
-            texts.append(shown)
+        label = text.strip() or {"\n": "⏎"}.get(text.strip(" "), "␣")
+        if label not in texts:
+            texts.append(label)
         if len(texts) == n_tokens:
             break
-    return " · ".join([*parts, ", ".join(texts)] if texts else parts or [f"network {network}"])
+    return " · ".join(
+        [*name_parts, ", ".join(texts)] if texts else name_parts or [f"network {network}"]
+    )

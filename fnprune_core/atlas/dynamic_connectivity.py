@@ -1,4 +1,4 @@
-"""Connectivity that changes: windows sliding through a session, surrogates, states.
+"""Connectivity over time: windows sliding through a session, surrogates, states.
 
 Tokens are autocorrelated, so no p-value counts them: a window is unusual only against surrogates
 with the same spectra, whose coupling never changes.
@@ -47,12 +47,12 @@ class SlidingWindows:
     @property
     def weights(self) -> NDArray[np.float64]:
         """Weight of each token of a window, summing to 1: (width,)."""
-        rising = np.asarray(tukey(self.width + 2, self.taper)[1:-1], dtype=np.float64)
-        return np.asarray(rising / rising.sum(), dtype=np.float64)
+        taper = np.asarray(tukey(self.width + 2, self.taper)[1:-1], dtype=np.float64)
+        return np.asarray(taper / taper.sum(), dtype=np.float64)
 
     @property
     def effective_tokens(self) -> float:
-        """As many equally weighted tokens give a mean with the same variance."""
+        """Number of equally weighted tokens whose mean has the same variance."""
         return float(1 / np.square(self.weights).sum())
 
     def starts(self, n_tokens: int) -> NDArray[np.int64]:
@@ -120,41 +120,45 @@ def dynamic_connectivity(
     SettingsError
         If no session is as long as a window.
     """
-    chosen = windows or SlidingWindows()
-    number = atlas.tokens["session"].to_numpy()
+    windows = windows or SlidingWindows()
+    session_of_token = atlas.tokens["session"].to_numpy()
     position = atlas.tokens["position"].to_numpy()
     upper = np.triu_indices(atlas.n_networks, 1)
-    found: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]] = []
-    for session in np.unique(number) if sessions is None else sessions:
-        tokens = np.flatnonzero((number == session) & ~atlas.is_dummy)
-        starts = chosen.starts(len(tokens))
+    by_session: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]] = []
+    for session in np.unique(session_of_token) if sessions is None else sessions:
+        tokens = np.flatnonzero((session_of_token == session) & ~atlas.is_dummy)
+        starts = windows.starts(len(tokens))
         if len(starts):
-            values = _windowed(atlas.time_courses[:, tokens].T.astype(np.float64), chosen)
-            middles = position[tokens[starts + chosen.width // 2]]
+            values = _windowed_correlations(
+                atlas.time_courses[:, tokens].T.astype(np.float64), windows
+            )
+            middles = position[tokens[starts + windows.width // 2]]
             pairs = values[:, upper[0], upper[1]].astype(np.float32)
-            found.append((np.full(len(starts), session), middles.astype(np.int64), pairs))
-    if not found:
+            by_session.append((np.full(len(starts), session), middles.astype(np.int64), pairs))
+    if not by_session:
         raise SettingsError(
-            f"No session has {chosen.width} tokens to fill a window.",
+            f"No session has {windows.width} tokens to fill a window.",
             hint="Choose a shorter window, or another session.",
         )
     return DynamicConnectivity(
-        session=np.concatenate([part[0] for part in found]).astype(np.int64),
-        position=np.concatenate([part[1] for part in found]),
-        pairs=np.concatenate([part[2] for part in found]),
+        session=np.concatenate([result[0] for result in by_session]).astype(np.int64),
+        position=np.concatenate([result[1] for result in by_session]),
+        pairs=np.concatenate([result[2] for result in by_session]),
         n_networks=atlas.n_networks,
-        windows=chosen,
+        windows=windows,
     )
 
 
-def _windowed(courses: NDArray[np.float64], windows: SlidingWindows) -> NDArray[np.float64]:
+def _windowed_correlations(
+    courses: NDArray[np.float64], windows: SlidingWindows
+) -> NDArray[np.float64]:
     """Return weighted correlations (n_windows, K, K) of courses (tokens, K)."""
     starts, weights = windows.starts(len(courses)), windows.weights
-    parts = courses[starts[:, None] + np.arange(windows.width)]
-    parts = parts - np.einsum("wtk,t->wk", parts, weights)[:, None]
-    parts *= np.sqrt(weights)[:, None]
-    parts /= np.maximum(np.sqrt(np.square(parts).sum(axis=1, keepdims=True)), 1e-12)
-    return np.asarray(np.swapaxes(parts, 1, 2) @ parts, dtype=np.float64)
+    segments = courses[starts[:, None] + np.arange(windows.width)]
+    segments = segments - np.einsum("wtk,t->wk", segments, weights)[:, None]
+    segments *= np.sqrt(weights)[:, None]
+    segments /= np.maximum(np.sqrt(np.square(segments).sum(axis=1, keepdims=True)), 1e-12)
+    return np.asarray(np.swapaxes(segments, 1, 2) @ segments, dtype=np.float64)
 
 
 def stationary_band(
@@ -167,7 +171,7 @@ def stationary_band(
     n_surrogates: int = 200,
     seed: int = 0,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return what a coupling that never changes would reach in some window: low, high (n,).
+    """Return the range of windows' correlations under a constant coupling: low, high (n,).
 
     Surrogates of the session have the same spectra and cross-spectra, and random phases that all
     networks share (Prichard & Theiler 1994): their true coupling is the same throughout. In 95 of
@@ -178,12 +182,12 @@ def stationary_band(
     SettingsError
         If the session is shorter than a window.
     """
-    chosen = windows or SlidingWindows()
-    number = atlas.tokens["session"].to_numpy()
-    tokens = np.flatnonzero((number == session) & ~atlas.is_dummy)
-    if not len(chosen.starts(len(tokens))):
+    windows = windows or SlidingWindows()
+    session_of_token = atlas.tokens["session"].to_numpy()
+    tokens = np.flatnonzero((session_of_token == session) & ~atlas.is_dummy)
+    if not len(windows.starts(len(tokens))):
         raise SettingsError(
-            f"Session {session} has {len(tokens)} tokens, too few for windows of {chosen.width}.",
+            f"Session {session} has {len(tokens)} tokens, too few for windows of {windows.width}.",
             hint="Choose a shorter window, or another session.",
         )
     courses = atlas.time_courses[:, tokens][[network, *partners]].T.astype(np.float64)
@@ -197,7 +201,7 @@ def stationary_band(
         if len(courses) % 2 == 0:
             phase[-1] = 1.0  # the Nyquist frequency is real
         surrogate = np.fft.irfft(spectrum * phase[:, None], n=len(courses), axis=0)
-        values = _windowed(surrogate, chosen)[:, 0, 1:]
+        values = _windowed_correlations(surrogate, windows)[:, 0, 1:]
         low[i], high[i] = values.min(axis=0), values.max(axis=0)
     return np.quantile(low, 0.025, axis=0), np.quantile(high, 0.975, axis=0)
 

@@ -36,14 +36,14 @@ from fnprune_core.storage import (
 )
 
 _ARRAYS = "embedding.safetensors"
-_JUDGED = 2000
+_N_JUDGED = 2000
 # numba's threads must not be entered from two Python threads at once
-_ONE_AT_A_TIME = threading.Lock()
+_UMAP_LOCK = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddingSettings:
-    """How units become points.
+    """Settings of an embedding: the sample of units and UMAP's layout.
 
     Parameters
     ----------
@@ -115,14 +115,14 @@ class Embedding:
     @property
     def sampling_rule(self) -> str:
         """One sentence: how many units of how many, and by what rule."""
-        n, of, rule = len(self.units), self.n_alive, self.settings
-        if n == of:
-            return f"All {of:,} units that vary are shown."
+        n_shown, n_alive, settings = len(self.units), self.n_alive, self.settings
+        if n_shown == n_alive:
+            return f"All {n_alive:,} units that vary are shown."
         return (
-            f"{n:,} of {of:,} units that vary are shown: every layer keeps its share, in it every "
-            f"network keeps its own, and at least {rule.least_members} members (|z| above "
-            f"{rule.z:g}) of each network are in as far as a layer's share allows; drawn with "
-            f"seed {rule.seed}."
+            f"{n_shown:,} of {n_alive:,} units that vary are shown: every layer keeps its share, "
+            f"in it every network keeps its own, and at least {settings.least_members} members "
+            f"(|z| above {settings.z:g}) of each network are in as far as a layer's share allows; "
+            f"drawn with seed {settings.seed}."
         )
 
     def save(self, target: Path, inputs: dict[str, Any]) -> None:
@@ -173,42 +173,42 @@ def sample_units(
     maps : ndarray (K, n_units)
         z maps.
     """
-    living = np.flatnonzero(alive)
-    if len(living) <= settings.n_units:
-        return living
+    alive_units = np.flatnonzero(alive)
+    if len(alive_units) <= settings.n_units:
+        return alive_units
     rng = np.random.default_rng(settings.seed)
     strength = np.abs(maps)
     strongest = np.where(strength.max(axis=0) > settings.z, strength.argmax(axis=0), len(maps))
-    chosen = np.zeros(layout.n_units, dtype=bool)
-    for of_network in strength:
-        members = living[of_network[living] > settings.z]
-        rest = members[~chosen[members]]
-        wanted = min(settings.least_members - int(chosen[members].sum()), len(rest))
-        if wanted > 0:
-            chosen[rng.choice(rest, wanted, replace=False)] = True
-    layer = layout.layer_of_unit[living]
+    is_sampled = np.zeros(layout.n_units, dtype=bool)
+    for network_strength in strength:
+        members = alive_units[network_strength[alive_units] > settings.z]
+        unsampled = members[~is_sampled[members]]
+        n_wanted = min(settings.least_members - int(is_sampled[members].sum()), len(unsampled))
+        if n_wanted > 0:
+            is_sampled[rng.choice(unsampled, n_wanted, replace=False)] = True
+    layer = layout.layer_of_unit[alive_units]
     quotas = _shares(np.bincount(layer, minlength=layout.n_layers), settings.n_units)
     for number, quota in enumerate(quotas.tolist()):
-        own = living[layer == number]
-        taken, rest = own[chosen[own]], own[~chosen[own]]
-        wanted = quota - len(taken)
-        if wanted < 0:  # more members are asked for than the layer has room
-            chosen[rng.choice(taken, -wanted, replace=False)] = False
-        elif wanted > 0:
-            rest = rest[np.lexsort((rng.random(len(rest)), strongest[rest]))]
-            step = len(rest) / wanted
-            at = ((np.arange(wanted) + rng.random()) * step).astype(np.int64)
-            chosen[rest[np.minimum(at, len(rest) - 1)]] = True
-    return np.flatnonzero(chosen)
+        in_layer = alive_units[layer == number]
+        sampled, unsampled = in_layer[is_sampled[in_layer]], in_layer[~is_sampled[in_layer]]
+        n_wanted = quota - len(sampled)
+        if n_wanted < 0:  # the networks' members are more than the layer's share
+            is_sampled[rng.choice(sampled, -n_wanted, replace=False)] = False
+        elif n_wanted > 0:
+            unsampled = unsampled[np.lexsort((rng.random(len(unsampled)), strongest[unsampled]))]
+            step = len(unsampled) / n_wanted
+            positions = ((np.arange(n_wanted) + rng.random()) * step).astype(np.int64)
+            is_sampled[unsampled[np.minimum(positions, len(unsampled) - 1)]] = True
+    return np.flatnonzero(is_sampled)
 
 
 def _shares(counts: NDArray[np.integer], total: int) -> NDArray[np.int64]:
     """Return whole numbers in proportion to `counts` that sum to `total` (largest remainder)."""
     exact = counts / counts.sum() * total
-    whole: NDArray[np.int64] = np.floor(exact).astype(np.int64)
-    largest = np.argsort(whole - exact, kind="stable")[: total - int(whole.sum())]
-    whole[largest] += 1
-    return whole
+    rounded: NDArray[np.int64] = np.floor(exact).astype(np.int64)
+    largest = np.argsort(rounded - exact, kind="stable")[: total - int(rounded.sum())]
+    rounded[largest] += 1
+    return rounded
 
 
 def unit_features(maps: NDArray[np.floating], units: NDArray[np.integer]) -> NDArray[np.float32]:
@@ -220,7 +220,7 @@ def unit_features(maps: NDArray[np.floating], units: NDArray[np.integer]) -> NDA
 
 
 class _Epochs(io.TextIOBase):
-    """Takes what tqdm writes, a bare count, and reports it; never raises: tqdm holds a lock."""
+    """Stream for tqdm that reports the counts it is given; never raises: tqdm holds a lock."""
 
     def __init__(self, progress: Progress, total: int) -> None:
         self._progress, self._total = progress, total
@@ -247,16 +247,16 @@ def place_units(
     progress(ProgressEvent(stage="neighbours", done=0, total=len(features), unit="units"))
     search = NearestNeighbors(n_neighbors=n_neighbors, metric="cosine", algorithm="brute")
     distance, index = search.fit(features).kneighbors(features)  # exact, O(n² K)
-    near = index.astype(np.int32), distance.clip(min=0.0).astype(np.float32)
+    neighbours = index.astype(np.int32), distance.clip(min=0.0).astype(np.float32)
     cancel.raise_if_cancelled()
     n_epochs = 500 if len(features) <= 10_000 else 200  # UMAP's own choice
     progress(ProgressEvent(stage="layout", done=0, total=n_epochs, unit="epochs"))
-    placed = _umap(
+    places = _umap(
         features,
         settings.seed,
         n_neighbors=n_neighbors,
         min_dist=settings.min_dist,
-        precomputed_knn=near,
+        precomputed_knn=neighbours,
         n_epochs=n_epochs,
         init="spectral" if len(features) > 64 else "random",
         tqdm_kwds={
@@ -267,17 +267,17 @@ def place_units(
         },
     )
     cancel.raise_if_cancelled()
-    return placed
+    return places
 
 
 def _umap(points: NDArray[np.floating], seed: int, **options: Any) -> NDArray[np.float32]:
     """Run UMAP with a seed, which forces one thread: two would move places in no fixed order."""
     import umap  # slow: compiles
 
-    with _ONE_AT_A_TIME, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that points cannot be added later: none will be
-        placed = umap.UMAP(random_state=seed, n_jobs=1, **options).fit_transform(points)
-    return np.asarray(placed, dtype=np.float32)
+    with _UMAP_LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # UMAP warns that points cannot be added: none will be
+        places = umap.UMAP(random_state=seed, n_jobs=1, **options).fit_transform(points)
+    return np.asarray(places, dtype=np.float32)
 
 
 def place_networks(distance: NDArray[np.float64], *, seed: int = 0) -> NDArray[np.float32]:
@@ -293,7 +293,7 @@ def place_networks(distance: NDArray[np.float64], *, seed: int = 0) -> NDArray[n
     return _umap(distance, seed, precomputed_knn=(index, near), **options)
 
 
-def _same_network(
+def _same_network_share(
     places: NDArray[np.float32], strongest: NDArray[np.integer], *, n_neighbors: int = 15
 ) -> tuple[float, float]:
     """Return the share of members' nearest members with the same network, and chance."""
@@ -321,7 +321,7 @@ def build_embedding(
     SettingsError
         If there are fewer than 3 networks or 16 units that vary: profiles would say nothing.
     """
-    chosen = settings or EmbeddingSettings()
+    settings = settings or EmbeddingSettings()
     alive = atlas.decomposition.alive
     n_alive = int(alive.sum())
     if atlas.n_networks < 3 or n_alive < 16:
@@ -329,19 +329,21 @@ def build_embedding(
             f"Units cannot be told apart by {atlas.n_networks} networks and {n_alive} units.",
             hint="Decompose into at least 3 networks.",
         )
-    units = sample_units(atlas.maps, alive, atlas.layout, chosen)
+    units = sample_units(atlas.maps, alive, atlas.layout, settings)
     features = unit_features(atlas.maps, units)
-    places = place_units(features, settings=chosen, progress=progress, cancel=cancel)
+    places = place_units(features, settings=settings, progress=progress, cancel=cancel)
     strength = np.abs(atlas.maps[:, units])
-    member = strength.max(axis=0) > chosen.z
-    same, chance = _same_network(places[member], strength.argmax(axis=0)[member])
-    judged = np.random.default_rng(chosen.seed).permutation(len(units))[:_JUDGED]
+    member = strength.max(axis=0) > settings.z
+    same_share, chance = _same_network_share(places[member], strength.argmax(axis=0)[member])
+    judged = np.random.default_rng(settings.seed).permutation(len(units))[:_N_JUDGED]
     n_near = min(15, (len(judged) - 1) // 2)
     trust = trustworthiness(features[judged], places[judged], n_neighbors=n_near, metric="cosine")
-    strength_of = np.abs(atlas.maps[:, alive])
-    by_map = place_networks(1 - absolute_correlation(strength_of, strength_of), seed=chosen.seed)
+    alive_strength = np.abs(atlas.maps[:, alive])
+    by_map = place_networks(
+        1 - absolute_correlation(alive_strength, alive_strength), seed=settings.seed
+    )
     cancel.raise_if_cancelled()
-    by_course = place_networks(1 - atlas.functional_connectivity(), seed=chosen.seed)
+    by_course = place_networks(1 - atlas.functional_connectivity(), seed=settings.seed)
     progress(ProgressEvent(stage="networks", done=2, total=2, unit="maps"))
     return Embedding(
         units=units,
@@ -350,9 +352,9 @@ def build_embedding(
         networks_by_course=by_course,
         n_alive=n_alive,
         trustworthiness=float(trust),
-        same_network=same,
+        same_network=same_share,
         same_network_chance=chance,
-        settings=chosen,
+        settings=settings,
     )
 
 
@@ -384,9 +386,9 @@ def embed(
     cancel: CancelToken = NEVER,
 ) -> str:
     """Place units and networks of a decomposition in the plane; return the embedding's id."""
-    atlas, chosen = open_atlas(workspace, decomposition_id), settings or EmbeddingSettings()
-    id = embedding_id(atlas.id, chosen)
+    atlas, settings = open_atlas(workspace, decomposition_id), settings or EmbeddingSettings()
+    id = embedding_id(atlas.id, settings)
     if not workspace.has("embeddings", id):
-        made = build_embedding(atlas, chosen, progress=progress, cancel=cancel)
-        made.save(workspace.folder("embeddings", id), _inputs(atlas.id, chosen))
+        embedding = build_embedding(atlas, settings, progress=progress, cancel=cancel)
+        embedding.save(workspace.folder("embeddings", id), _inputs(atlas.id, settings))
     return id

@@ -1,4 +1,4 @@
-"""An atlas as files that neuroimaging tools open."""
+"""An atlas as files: tables, and volumes that neuroimaging tools open."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -21,15 +21,15 @@ from fnprune_core.storage import Workspace, new_folder, storage_errors
 
 
 def networks_table(
-    atlas: NetworkAtlas, names: Sequence[str], said: Annotations, *, z: float
+    atlas: NetworkAtlas, names: Sequence[str], annotations: Annotations, *, z: float
 ) -> pd.DataFrame:
-    """Return one row a network: what it is called and noted to be, and its numbers."""
+    """Return one row a network: its name, its numbers, its tags and its note."""
     table = atlas.table()
     table.insert(1, "name", [shielded(name) for name in names])
     table[f"units_above_{z:g}"] = (np.abs(atlas.maps) > z).sum(axis=1)
-    notes = [said.of(k) for k in range(atlas.n_networks)]
-    table["tags"] = [shielded("; ".join(each.tags)) for each in notes]
-    table["note"] = [shielded(each.note) for each in notes]
+    by_network = [annotations.of(k) for k in range(atlas.n_networks)]
+    table["tags"] = [shielded("; ".join(annotation.tags)) for annotation in by_network]
+    table["note"] = [shielded(annotation.note) for annotation in by_network]
     return table
 
 
@@ -46,7 +46,7 @@ def members_table(atlas: NetworkAtlas, *, z: float) -> pd.DataFrame:
 def units_table(
     atlas: NetworkAtlas, units: NDArray[np.integer], values: NDArray[np.floating]
 ) -> pd.DataFrame:
-    """Return one row for each of some flat units: layer, unit, and its of `values` (n_units,)."""
+    """Return one row for each of the flat `units`: layer, unit, and its entry in `values`."""
     layer, index = atlas.layout.locate(units)
     return pd.DataFrame({"layer": layer, "unit": index, "value": values[units]})
 
@@ -70,24 +70,29 @@ def time_courses_csv(atlas: NetworkAtlas, networks: Sequence[int]) -> Iterator[s
         strict=True,
     )
     for session, position, domain, document, is_dummy, text, strengths in columns:
-        texts = (shielded(domain), shielded(document))
+        labels = (shielded(domain), shielded(document))
         quoted = json.dumps(text, ensure_ascii=False)
         cells = chain(
-            (str(session), str(position), *(_cell(each) for each in texts), str(is_dummy)),
-            (_cell(quoted),),
+            (
+                str(session),
+                str(position),
+                *(_quoted_cell(label) for label in labels),
+                str(is_dummy),
+            ),
+            (_quoted_cell(quoted),),
             (f"{strength:.6g}" for strength in strengths),
         )
         yield ",".join(cells) + "\n"
 
 
-def _cell(text: str) -> str:
+def _quoted_cell(text: str) -> str:
     return '"' + text.replace('"', '""') + '"'
 
 
 def network_names(workspace: Workspace, atlas: NetworkAtlas) -> list[str]:
-    """Return what each network is called: by a person, else as the decoding suggests."""
-    said = read_annotations(workspace, atlas.id)
-    return [said.of(k).name or suggested_name(atlas, k) for k in range(atlas.n_networks)]
+    """Return each network's name: the one that a person gave, else as the decoding suggests."""
+    annotations = read_annotations(workspace, atlas.id)
+    return [annotations.of(k).name or suggested_name(atlas, k) for k in range(atlas.n_networks)]
 
 
 def open_grid(workspace: Workspace, atlas: NetworkAtlas) -> VoxelGrid:
@@ -111,7 +116,7 @@ def write_volumes(
     with storage_errors(target):
         target = target.expanduser().resolve()
         if target == Path.cwd():
-            # It would be replaced by a new folder, and whoever works in it be left in none.
+            # A new folder would replace it, and the shell would be left in one that is gone.
             raise StorageError(
                 f"{target} is the current folder; nothing was written.", hint="Name a new folder."
             )

@@ -1,4 +1,4 @@
-"""The atlas: networks with their maps and time courses, and what can be asked of them."""
+"""The atlas: networks with their maps and time courses, their passages, tokens and domains."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -96,10 +96,10 @@ class NetworkAtlas:
 
     def layer_map(self, network: int) -> NDArray[np.float32]:
         """Return a map as (n_layers, widest layer); NaN beyond a layer's own width."""
-        parts = self.layout.split(self.maps[self.check_network(network)])
+        layer_values = self.layout.split(self.maps[self.check_network(network)])
         rows = np.full((self.layout.n_layers, max(self.layout.widths)), np.nan, dtype=np.float32)
-        for row, part in zip(rows, parts, strict=True):
-            row[: len(part)] = part
+        for row, values in zip(rows, layer_values, strict=True):
+            row[: len(values)] = values
         return rows
 
     def members(self, network: int, *, z: float = DEFAULT_THRESHOLD) -> NDArray[np.int64]:
@@ -120,13 +120,13 @@ class NetworkAtlas:
     def depth_profile(self, network: int, *, z: float = DEFAULT_THRESHOLD) -> NDArray[np.float64]:
         """Return the share of each layer's units with |z| above a threshold: (n_layers,)."""
         above = np.abs(self.maps[self.check_network(network)]) > z
-        return np.array([part.mean() for part in self.layout.split(above)])
+        return np.array([layer_above.mean() for layer_above in self.layout.split(above)])
 
     @cached_property
     def strongest(self) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Each unit's strongest network, however weak, and its z there with sign: (n_units,) each.
 
-        Found once: a threshold that moves only compares again.
+        Computed once, so that a threshold that moves costs a comparison only.
         """
         label = np.empty(self.layout.n_units, dtype=np.int32)
         value = np.empty(self.layout.n_units, dtype=np.float32)
@@ -190,23 +190,28 @@ class NetworkAtlas:
         return np.asarray(per_token / np.where(total > 0, total, 1.0))
 
     def domain_share(self) -> NDArray[np.float64]:
-        """Return how a network's time-course energy per token divides over domains: (K, D).
+        """Return the share of each domain in a network's time-course energy per token: (K, D).
 
         Rows sum to 1. Energy is per token, so that a larger domain does not count for more.
         """
         return self._domain_share
 
     def most_typical(self, n: int) -> list[int]:
-        """Return the networks that stand most for one domain each, then the next of each."""
+        """Return `n` networks most typical of a domain, dealt over the domains in turn; sorted."""
         share = self.domain_share()
-        best = share.argmax(axis=1)
-        ranks = [
-            [k for k in np.argsort(-share[:, d], kind="stable").tolist() if best[k] == d]
+        top_domain = share.argmax(axis=1)
+        networks_by_domain = [
+            [k for k in np.argsort(-share[:, d], kind="stable").tolist() if top_domain[k] == d]
             for d in range(share.shape[1])
         ]
-        longest = max(len(rank) for rank in ranks)
-        dealt = [rank[i] for i in range(longest) for rank in ranks if i < len(rank)]
-        return sorted(dealt[:n])
+        longest = max(len(networks) for networks in networks_by_domain)
+        in_turn = [
+            networks[i]
+            for i in range(longest)
+            for networks in networks_by_domain
+            if i < len(networks)
+        ]
+        return sorted(in_turn[:n])
 
     def networks_of_domain(self, domain: str, *, share: float = 0.5) -> tuple[int, ...]:
         """Return the networks with more than `share` of their energy per token in a domain."""
@@ -218,12 +223,12 @@ class NetworkAtlas:
         column = self.domain_share()[:, self.domain_names.index(domain)]
         return tuple(int(k) for k in np.flatnonzero(column > share))
 
-    def _pull(self, network: int, pole: int) -> NDArray[np.float32]:
-        """Return how strongly each token speaks for a network, or for one pole; −inf where not."""
+    def _token_strength(self, network: int, pole: int) -> NDArray[np.float32]:
+        """Return each token's strength in a network, or in one pole of it; −inf where left out."""
         course = self.time_courses[self.check_network(network)]
         strength = np.abs(course) if pole == 0 else np.sign(pole) * course
-        is_out = self.is_dummy if pole == 0 else self.is_dummy | (strength <= 0)
-        return np.where(is_out, -np.inf, strength).astype(np.float32)
+        is_excluded = self.is_dummy if pole == 0 else self.is_dummy | (strength <= 0)
+        return np.where(is_excluded, -np.inf, strength).astype(np.float32)
 
     def top_passages(
         self, network: int, *, n: int = 8, radius: int = 12, pole: int = 0
@@ -238,24 +243,24 @@ class NetworkAtlas:
         pole : int
             1 for passages that activate the positive pole, −1 for the negative, 0 for both.
         """
-        strength = self._pull(network, pole)
+        strength = self._token_strength(network, pole)
         document = self.tokens["document"].to_numpy()
         order = [p for p in np.argsort(-strength, kind="stable") if np.isfinite(strength[p])]
-        taken = np.zeros(len(strength), dtype=bool)
-        given: Counter[str] = Counter()
-        found: dict[int, NDArray[np.int64]] = {}
-        for most in (MOST_PASSAGES_OF_A_DOCUMENT, n):
+        is_taken = np.zeros(len(strength), dtype=bool)
+        n_passages: Counter[str] = Counter()
+        windows: dict[int, NDArray[np.int64]] = {}
+        for limit in (MOST_PASSAGES_OF_A_DOCUMENT, n):
             for peak in order:
-                if len(found) == n:
+                if len(windows) == n:
                     break
-                window = self._window(int(peak), radius)
-                if given[document[peak]] < most and not taken[window].any():
-                    taken[window] = True
-                    given[document[peak]] += 1
-                    found[int(peak)] = window
-        peaks = sorted(found, key=lambda peak: -strength[peak])
+                window = self._tokens_around(int(peak), radius)
+                if n_passages[document[peak]] < limit and not is_taken[window].any():
+                    is_taken[window] = True
+                    n_passages[document[peak]] += 1
+                    windows[int(peak)] = window
+        peaks = sorted(windows, key=lambda peak: -strength[peak])
         course = self.time_courses[network]
-        return [self._passage(found[peak], peak, course) for peak in peaks]
+        return [self._passage(windows[peak], peak, course) for peak in peaks]
 
     def decile_passages(self, network: int, *, radius: int = 12, pole: int = 0) -> list[Passage]:
         """Return the strongest passage, then one from each decile of strength, strongest first.
@@ -264,24 +269,24 @@ class NetworkAtlas:
         is shown by the token nearest its middle whose passage shares no token with another's;
         a decile without any is left out. `pole` as in `top_passages`.
         """
-        strength = self._pull(network, pole)
+        strength = self._token_strength(network, pole)
         ascending = np.argsort(strength, kind="stable")[int((~np.isfinite(strength)).sum()) :]
-        taken = np.zeros(len(strength), dtype=bool)
+        is_taken = np.zeros(len(strength), dtype=bool)
         course = self.time_courses[network]
-        found: list[Passage] = []
-        deciles = [part for part in np.array_split(ascending, 10)[::-1] if len(part)]
-        for place, members in enumerate([ascending[-1:], *deciles]):
-            middle = len(members) // 2
-            by_middle = np.argsort(np.abs(np.arange(len(members)) - middle), kind="stable")
-            for centre in members[by_middle] if place else members:
-                window = self._window(int(centre), radius)
-                if not taken[window].any():
-                    taken[window] = True
-                    found.append(self._passage(window, int(centre), course))
+        passages: list[Passage] = []
+        deciles = [tokens for tokens in np.array_split(ascending, 10)[::-1] if len(tokens)]
+        for number, decile in enumerate([ascending[-1:], *deciles]):
+            middle = len(decile) // 2
+            by_middle = np.argsort(np.abs(np.arange(len(decile)) - middle), kind="stable")
+            for centre in decile[by_middle] if number else decile:
+                window = self._tokens_around(int(centre), radius)
+                if not is_taken[window].any():
+                    is_taken[window] = True
+                    passages.append(self._passage(window, int(centre), course))
                     break
-        return found
+        return passages
 
-    def _window(self, centre: int, radius: int) -> NDArray[np.int64]:
+    def _tokens_around(self, centre: int, radius: int) -> NDArray[np.int64]:
         """Return the tokens around one, within its session."""
         session = self.tokens["session"].to_numpy()
         window = np.arange(max(0, centre - radius), min(len(session), centre + radius + 1))
@@ -308,21 +313,21 @@ class NetworkAtlas:
 
         They may run over several tokens, but not from one session into the next.
         """
-        wanted = words.lower()
-        if not wanted:
+        lowered_words = words.lower()
+        if not lowered_words:
             return np.empty(0, dtype=np.int64)
         session = self.tokens["session"].to_numpy()
         pieces = np.array([text.lower() for text in self.tokens["text"].astype(str)], dtype=object)
-        found: list[int] = []
-        for number in np.unique(session):
-            rows = np.flatnonzero(session == number)
+        token_rows: list[int] = []
+        for session_number in np.unique(session):
+            rows = np.flatnonzero(session == session_number)
             ends = np.cumsum([len(piece) for piece in pieces[rows]])
             text = "".join(pieces[rows])
-            at = text.find(wanted)
-            while at >= 0:
-                found.append(int(rows[np.searchsorted(ends, at, side="right")]))
-                at = text.find(wanted, at + 1)
-        return np.unique(np.array(found, dtype=np.int64))
+            offset = text.find(lowered_words)
+            while offset >= 0:
+                token_rows.append(int(rows[np.searchsorted(ends, offset, side="right")]))
+                offset = text.find(lowered_words, offset + 1)
+        return np.unique(np.array(token_rows, dtype=np.int64))
 
     def top_tokens(
         self, network: int, *, n: int = 20, least: int = 3, pole: int = 0
@@ -352,7 +357,9 @@ class NetworkAtlas:
         """Return one row a network: agreement of runs, variance, domain, peak layer, size."""
         share = self.domain_share()
         above = np.abs(self.maps) > DEFAULT_THRESHOLD
-        per_layer = np.stack([part.mean(axis=1) for part in self.layout.split(above)], axis=1)
+        per_layer = np.stack(
+            [layer_above.mean(axis=1) for layer_above in self.layout.split(above)], axis=1
+        )
         d = self.decomposition
         return pd.DataFrame(
             {

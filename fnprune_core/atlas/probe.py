@@ -38,12 +38,12 @@ def usual_strength(atlas: NetworkAtlas) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Reading:
-    """What a text did to the networks.
+    """The networks' strengths on a text, token by token, and how unusual they are.
 
     Parameters
     ----------
     pieces : tuple of str (n_tokens,)
-        What each token adds to the text (see `pieces_of`).
+        Text that each token adds (see `pieces_of`).
     strengths : ndarray (K, n_tokens)
         Least squares of each token on [1, maps], as in the recording's time courses.
     rarity : ndarray (K, n_tokens)
@@ -134,10 +134,10 @@ class NetworkProbe:
             maps of stage 2, its time courses are of stage 1. On other maps, strengths would not
             compare with the recording's.
         """
-        made_from = atlas.decomposition.recording_id
-        if recording.id != made_from:
+        recording_id = atlas.decomposition.recording_id
+        if recording.id != recording_id:
             raise FingerprintMismatchError(
-                f"This atlas was made from recording {made_from}, not from {recording.id}.",
+                f"This atlas was made from recording {recording_id}, not from {recording.id}.",
                 hint="Open the recording that it was made from.",
             )
         basis = template or atlas.decomposition
@@ -213,17 +213,17 @@ class NetworkProbe:
         cancel: CancelToken = NEVER,
     ) -> Reading:
         """Return how strong each network is at every token of windows that are already cut."""
-        parts = []
+        readings = []
         for window in range(windows.n_windows):
             cancel.raise_if_cancelled()
-            parts.append(self._window(language_model, windows, window))
+            readings.append(self._read_window(language_model, windows, window))
             progress(
                 ProgressEvent(
                     stage="reading", done=window + 1, total=windows.n_windows, unit="windows"
                 )
             )
-        strengths = np.concatenate([part for part, _ in parts], axis=1)
-        log_probability = np.concatenate([log_p for _, log_p in parts])
+        strengths = np.concatenate([window_strengths for window_strengths, _ in readings], axis=1)
+        log_probability = np.concatenate([log_p for _, log_p in readings])
         pieces = [
             pieces_of(language_model.tokenizer, windows.window_ids(window).tolist())
             for window in range(windows.n_windows)
@@ -238,7 +238,7 @@ class NetworkProbe:
             n_windows=windows.n_windows,
         )
 
-    def _window(
+    def _read_window(
         self, language_model: LanguageModel, windows: Windows, window: int
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return strengths (K, tokens) and log-probabilities of one window."""
@@ -275,8 +275,8 @@ class NetworkProbe:
         """Return the share of the recording's tokens that are at least as strong: (K, n)."""
         n = self._magnitudes.shape[1]
         below = [
-            np.searchsorted(known, np.abs(row), side="left")
-            for known, row in zip(self._magnitudes, strengths, strict=True)
+            np.searchsorted(magnitudes, np.abs(row), side="left")
+            for magnitudes, row in zip(self._magnitudes, strengths, strict=True)
         ]
         return np.asarray(1.0 - np.asarray(below) / n, dtype=np.float32)
 
@@ -289,9 +289,9 @@ def _blocks_of(basis: Decomposition, alive: NDArray[np.bool_]) -> Iterator[_Bloc
         if layer >= 0:
             units = basis.layout.layer_slice(int(layer))
         networks = np.flatnonzero(layers == layer)
-        used = alive[units]
-        maps = basis.spatial_maps[networks, units][:, used].astype(np.float64)
+        is_alive = alive[units]
+        maps = basis.spatial_maps[networks, units][:, is_alive].astype(np.float64)
         design = np.vstack([np.ones(maps.shape[1]), maps])
-        factor = np.zeros((len(used), len(networks)), dtype=np.float32)
-        factor[used] = np.linalg.solve(design @ design.T, design)[1:].T
+        factor = np.zeros((len(is_alive), len(networks)), dtype=np.float32)
+        factor[is_alive] = np.linalg.solve(design @ design.T, design)[1:].T
         yield _Block(units=units, networks=networks, factor=torch.from_numpy(factor))

@@ -52,8 +52,8 @@ class Spectrum:
     def slow_share(self, *, below: float = SLOW_BELOW) -> float:
         """Return the share of amplitude below a frequency, in the manner of fALFF (Zou 2008)."""
         amplitude = np.sqrt(self.power)
-        whole = float(amplitude.sum())
-        return float(amplitude[self.frequency < below].sum()) / whole if whole > 0 else float("nan")
+        total = float(amplitude.sum())
+        return float(amplitude[self.frequency < below].sum()) / total if total > 0 else float("nan")
 
 
 def spectrum(atlas: NetworkAtlas, network: int, *, segment: int = SEGMENT) -> Spectrum:
@@ -86,13 +86,13 @@ def spectrum(atlas: NetworkAtlas, network: int, *, segment: int = SEGMENT) -> Sp
         if last - first < segment:
             continue
         _, density = welch(course[first:last], nperseg=segment)
-        tokens = last - first
-        sums[document] = sums.get(document, np.zeros(len(frequency))) + density * tokens
-        counts[document] = counts.get(document, 0) + tokens
+        n_tokens = last - first
+        sums[document] = sums.get(document, np.zeros(len(frequency))) + density * n_tokens
+        counts[document] = counts.get(document, 0) + n_tokens
     # The mean of each segment is taken out, so frequency 0 says nothing.
     per_document = np.stack([sums[d] / counts[d] for d in sums])[:, 1:]
     n = len(per_document)
-    error = (
+    standard_error = (
         per_document.std(axis=0, ddof=1) / np.sqrt(n)
         if n > 1
         else np.full(per_document.shape[1], np.nan)
@@ -100,7 +100,7 @@ def spectrum(atlas: NetworkAtlas, network: int, *, segment: int = SEGMENT) -> Sp
     return Spectrum(
         frequency=frequency[1:],
         power=per_document.mean(axis=0),
-        standard_error=error,
+        standard_error=standard_error,
         n_documents=n,
         segment=segment,
     )
@@ -111,13 +111,13 @@ def _stretches(atlas: NetworkAtlas) -> list[tuple[int, int, int]]:
     document = document_codes(atlas.tokens)
     session = atlas.tokens["session"].to_numpy()
     usable = ~atlas.is_dummy
-    change = np.ones(len(usable), dtype=bool)
-    change[1:] = (
+    is_start = np.ones(len(usable), dtype=bool)
+    is_start[1:] = (
         (document[1:] != document[:-1])
         | (session[1:] != session[:-1])
         | (usable[1:] != usable[:-1])
     )
-    starts = np.flatnonzero(change)
+    starts = np.flatnonzero(is_start)
     ends = np.append(starts[1:], len(usable))
     return [
         (int(document[a]), int(a), int(b)) for a, b in zip(starts, ends, strict=True) if usable[a]

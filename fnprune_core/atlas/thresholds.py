@@ -125,14 +125,14 @@ def fit_mixture(z: NDArray[np.floating]) -> MixtureFit:
     )
     previous = -np.inf
     for _ in range(_MAX_ITER):
-        fit, likelihood = _step(fit, x, share)
+        fit, likelihood = _em_step(fit, x, share)
         if abs(likelihood - previous) < 1e-9:
             return replace(fit, converged=True)
         previous = likelihood
     return fit
 
 
-def _step(
+def _em_step(
     fit: MixtureFit, x: NDArray[np.float64], share: NDArray[np.float64]
 ) -> tuple[MixtureFit, float]:
     """Return the fit after one EM step, and the log-likelihood before it."""
@@ -140,8 +140,8 @@ def _step(
     up = fit.positive_share * stats.gamma.pdf(x, fit.positive[0], scale=fit.positive[1])
     down = fit.negative_share * stats.gamma.pdf(-x, fit.negative[0], scale=fit.negative[1])
     total = np.maximum(null + up + down, 1e-300)
-    weights = [share * part / total for part in (null, up, down)]
-    sums = np.maximum([part.sum() for part in weights], _LEAST_SHARE)
+    weights = [share * density / total for density in (null, up, down)]
+    sums = np.maximum([weight.sum() for weight in weights], _LEAST_SHARE)
     sums = sums / sums.sum()
     mean = float(weights[0] @ x / weights[0].sum())
     sd = float(np.sqrt(weights[0] @ np.square(x - mean) / weights[0].sum()))
@@ -164,8 +164,8 @@ def posterior_threshold(fit: MixtureFit, largest: float, *, probability: float =
     """Return the least |z| from which a unit is more likely active than `probability`; or NaN."""
     grid = np.linspace(0, largest, 4000)
     active = fit.active_density(grid) + fit.active_density(-grid)
-    whole = fit.density(grid) + fit.density(-grid)
-    above = active > probability * whole
+    total = fit.density(grid) + fit.density(-grid)
+    above = active > probability * total
     if not above[-1]:
         return float("nan")
     below = np.flatnonzero(~above)
@@ -179,8 +179,8 @@ def false_discovery_threshold(
     magnitude = np.sort(np.abs(z[np.isfinite(z)]).astype(np.float64))
     n_above = np.arange(len(magnitude), 0, -1)
     expected = fit.null_beyond(magnitude) * len(magnitude) / n_above
-    good = np.flatnonzero(expected <= rate)
-    return float(magnitude[good[0]]) if len(good) else float("nan")
+    passing = np.flatnonzero(expected <= rate)
+    return float(magnitude[passing[0]]) if len(passing) else float("nan")
 
 
 def suggested_thresholds(

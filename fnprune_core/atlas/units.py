@@ -1,4 +1,4 @@
-"""One unit: what it loads on, when it is active, its weights, and the units that are like it."""
+"""One unit: its loadings, its activation by domain, its weights, and the units like it."""
 
 from dataclasses import dataclass, replace
 
@@ -38,8 +38,8 @@ def ranked_units(atlas: NetworkAtlas, network: int) -> NDArray[np.int64]:
 def as_network(atlas: NetworkAtlas, recording: Recording, unit: int) -> NetworkAtlas:
     """Return an atlas of one network: the unit alone, its activation for a time course.
 
-    All that is asked of networks can so be asked of a unit: its passages, its tokens, the
-    domains of its energy. The activation is as recorded, neither centred nor scaled.
+    Its passages, tokens and domains are then found as they are for a network. The activation is
+    as recorded, neither centred nor scaled.
 
     Raises
     ------
@@ -48,29 +48,29 @@ def as_network(atlas: NetworkAtlas, recording: Recording, unit: int) -> NetworkA
     SettingsError
         If there is no such unit.
     """
-    made_from = atlas.decomposition.recording_id
-    if recording.id != made_from:
+    recording_id = atlas.decomposition.recording_id
+    if recording.id != recording_id:
         raise FingerprintMismatchError(
-            f"This atlas was made from recording {made_from}, not from {recording.id}.",
+            f"This atlas was made from recording {recording_id}, not from {recording.id}.",
             hint="Open the recording that it was made from.",
         )
     check_unit(atlas, unit)
-    alone = np.zeros((1, atlas.layout.n_units), dtype=np.float32)
-    alone[0, unit] = 1.0
-    nothing = np.full(1, np.nan)
+    unit_map = np.zeros((1, atlas.layout.n_units), dtype=np.float32)
+    unit_map[0, unit] = 1.0
+    unknown = np.full(1, np.nan)
     decomposition = replace(
         atlas.decomposition,
-        spatial_maps=alone,
+        spatial_maps=unit_map,
         time_courses=recording.unit(unit)[None],
-        run_agreement=nothing,
-        variance_alone=nothing.copy(),
-        variance_left_out=nothing.copy(),
+        run_agreement=unknown,
+        variance_alone=unknown.copy(),
+        variance_left_out=unknown.copy(),
         layer_of_network=np.full(1, -1),
     )
     return NetworkAtlas(decomposition, atlas.tokens)
 
 
-def activation_by_domain(seen: NetworkAtlas) -> pd.DataFrame:
+def activation_by_domain(unit_atlas: NetworkAtlas) -> pd.DataFrame:
     """Return a unit's mean activation by domain: domain, mean, standard error, documents, tokens.
 
     The mean is over usable tokens; the standard error over the means of documents, NaN where a
@@ -78,27 +78,27 @@ def activation_by_domain(seen: NetworkAtlas) -> pd.DataFrame:
 
     Parameters
     ----------
-    seen : NetworkAtlas
+    unit_atlas : NetworkAtlas
         The unit as `as_network` makes it.
     """
-    usable = ~seen.is_dummy
+    usable = ~unit_atlas.is_dummy
     frame = pd.DataFrame(
         {
-            "domain": seen.tokens["domain"].to_numpy()[usable],
-            "document": document_codes(seen.tokens)[usable],
-            "activation": seen.time_courses[0, usable].astype(np.float64),
+            "domain": unit_atlas.tokens["domain"].to_numpy()[usable],
+            "document": document_codes(unit_atlas.tokens)[usable],
+            "activation": unit_atlas.time_courses[0, usable].astype(np.float64),
         }
     )
     by_document = frame.groupby(["domain", "document"])["activation"].mean().reset_index()
-    spread = by_document.groupby("domain")["activation"].agg(["sem", "count"])
-    whole = frame.groupby("domain")["activation"].agg(["mean", "count"])
+    over_documents = by_document.groupby("domain")["activation"].agg(["sem", "count"])
+    over_tokens = frame.groupby("domain")["activation"].agg(["mean", "count"])
     return pd.DataFrame(
         {
-            "domain": list(whole.index),
-            "mean": whole["mean"].to_numpy(),
-            "standard_error": spread["sem"].reindex(whole.index).to_numpy(),
-            "documents": spread["count"].reindex(whole.index).to_numpy(),
-            "tokens": whole["count"].to_numpy(),
+            "domain": list(over_tokens.index),
+            "mean": over_tokens["mean"].to_numpy(),
+            "standard_error": over_documents["sem"].reindex(over_tokens.index).to_numpy(),
+            "documents": over_documents["count"].reindex(over_tokens.index).to_numpy(),
+            "tokens": over_tokens["count"].to_numpy(),
         }
     )
 
@@ -115,12 +115,12 @@ class WeightNorm:
 
 def weight_norms(language_model: LanguageModel, unit: int) -> list[WeightNorm]:
     """Return the norms of a unit's output column and of the rows that feed it."""
-    layer, index = (int(part) for part in language_model.layout.locate(unit))
+    layer, index = (int(place) for place in language_model.layout.locate(unit))
     width = language_model.layout.widths[layer]
     architecture = language_model.architecture
     output = output_projections(language_model.model, architecture)[layer]
     with torch.no_grad():
-        norms = {f"{architecture.output_projection}, column": _norms(weight_of(output).T)}
+        norms = {f"{architecture.output_projection}, column": _row_norms(weight_of(output).T)}
         for path, module in zip(
             architecture.feeding,
             feeding_modules(language_model.model, architecture, layer),
@@ -128,10 +128,12 @@ def weight_norms(language_model: LanguageModel, unit: int) -> list[WeightNorm]:
         ):
             rows = weight_of(module)
             # A fused module holds a row of each of its parts for a unit.
-            parts = rows.reshape(-1, width, rows.shape[1])
-            for number, part in enumerate(parts):
-                name = f"{path}, row" if len(parts) == 1 else f"{path}, row of part {number + 1}"
-                norms[name] = _norms(part)
+            fused_rows = rows.reshape(-1, width, rows.shape[1])
+            for number, part_rows in enumerate(fused_rows):
+                name = (
+                    f"{path}, row" if len(fused_rows) == 1 else f"{path}, row of part {number + 1}"
+                )
+                norms[name] = _row_norms(part_rows)
     return [
         WeightNorm(
             name=name,
@@ -143,7 +145,7 @@ def weight_norms(language_model: LanguageModel, unit: int) -> list[WeightNorm]:
     ]
 
 
-def _norms(rows: torch.Tensor) -> NDArray[np.float64]:
+def _row_norms(rows: torch.Tensor) -> NDArray[np.float64]:
     return np.asarray(rows.double().norm(dim=1).cpu().numpy())
 
 
@@ -151,9 +153,9 @@ def promoted_tokens(
     language_model: LanguageModel, unit: int, *, n: int = 10
 ) -> tuple[list[LogitEffect], list[LogitEffect]]:
     """Return the tokens that a unit's output column promotes and suppresses when it is positive."""
-    alone = np.zeros(language_model.layout.n_units)
-    alone[unit] = 1.0
-    return logit_effects(language_model, alone, n=n)
+    unit_weights = np.zeros(language_model.layout.n_units)
+    unit_weights[unit] = 1.0
+    return logit_effects(language_model, unit_weights, n=n)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,13 +172,13 @@ def similar_units(atlas: NetworkAtlas, unit: int, *, n: int = 10) -> list[Simila
     The cosine of z in all networks, of whatever length: a unit that loads weakly, but on the
     same networks, counts too. One product of K × n_units.
     """
-    own = loadings(atlas, unit)
-    length = np.sqrt(np.einsum("ku,ku->u", atlas.maps, atlas.maps))
-    own_length = float(np.linalg.norm(own))
-    if own_length == 0:
+    unit_loadings = loadings(atlas, unit)
+    lengths = np.sqrt(np.einsum("ku,ku->u", atlas.maps, atlas.maps))
+    unit_length = float(np.linalg.norm(unit_loadings))
+    if unit_length == 0:
         return []
-    scale = length * own_length
-    cosine = np.divide(own @ atlas.maps, scale, out=np.zeros_like(scale), where=scale > 0)
+    scale = lengths * unit_length
+    cosine = np.divide(unit_loadings @ atlas.maps, scale, out=np.zeros_like(scale), where=scale > 0)
     cosine[~atlas.decomposition.alive] = -np.inf
     cosine[unit] = -np.inf
     order = np.argsort(-cosine, kind="stable")[:n]
@@ -199,5 +201,5 @@ def cortex_neighbours(cortex: Cortex, unit: int) -> NDArray[np.int64]:
     inside = [
         cell for cell in cells if all(0 <= c < n for c, n in zip(cell, volume.shape, strict=True))
     ]
-    found = np.array([volume[cell] for cell in inside], dtype=np.int64)
-    return found[found >= 0]
+    neighbours = np.array([volume[cell] for cell in inside], dtype=np.int64)
+    return neighbours[neighbours >= 0]

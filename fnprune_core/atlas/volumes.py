@@ -36,8 +36,8 @@ _MAX_BYTES = 2_000_000_000
 _MAX_OFFSET = 4_000_000
 _MAX_EXACT = 2**53  # beyond it, not every whole number is a float
 _MARK = "fnprune"
-#: What nibabel raises on headers that make no sense; a singular affine is a ValueError.
-_DAMAGES = (
+#: Errors that nibabel raises on headers that make no sense; a singular affine is a ValueError.
+_HEADER_ERRORS = (
     HeaderDataError,
     ImageDataError,
     ImageFileError,
@@ -56,21 +56,21 @@ def image(grid: VoxelGrid, values: NDArray[Any], *, note: str = "") -> Any:
     note : str
         The header's description, at most 80 characters.
     """
-    made = nib.Nifti1Image(grid.volume(values), grid.affine)
-    made.header.set_xyzt_units("mm")
-    made.header["descrip"] = note.encode("ascii", "replace")[:79]
-    made.set_sform(grid.affine, code="aligned")
-    made.set_qform(grid.affine, code="aligned")
-    return made
+    nifti = nib.Nifti1Image(grid.volume(values), grid.affine)
+    nifti.header.set_xyzt_units("mm")
+    nifti.header["descrip"] = note.encode("ascii", "replace")[:79]
+    nifti.set_sform(grid.affine, code="aligned")
+    nifti.set_qform(grid.affine, code="aligned")
+    return nifti
 
 
-def compressed(made: Any, *, level: int = 6) -> bytes:
+def compressed(nifti: Any, *, level: int = 6) -> bytes:
     """Return an image as the bytes of a ``.nii.gz`` file; the same image, the same bytes."""
-    return gzip.compress(made.to_bytes(), compresslevel=level, mtime=0)
+    return gzip.compress(nifti.to_bytes(), compresslevel=level, mtime=0)
 
 
 def stem_of(atlas: NetworkAtlas) -> str:
-    """Return how the names of an atlas's files begin."""
+    """Return the beginning of the names of an atlas's files."""
     return f"atlas-{atlas.id}"
 
 
@@ -88,7 +88,7 @@ def volume_files(
     labels = image(grid, (atlas.parcellation(z=z) + 1).astype(np.int16), note=note)
     mask = image(grid, decomposition.alive.astype(np.uint8), note=note)
     return {
-        f"{stem}_stat-z_statmap.nii.gz": compressed(maps, level=1),  # noise: 6 saves 2 %
+        f"{stem}_stat-z_statmap.nii.gz": compressed(maps, level=1),  # level 6 would save 2 %
         f"{stem}_dseg.nii.gz": compressed(labels),
         f"{stem}_dseg.tsv": names_table(names).encode(),
         f"{stem}_desc-brain_mask.nii.gz": compressed(mask),
@@ -140,7 +140,7 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ImportedImage:
-    """An image that came back, as values of units.
+    """An imported image, as values of units.
 
     Parameters
     ----------
@@ -162,10 +162,14 @@ class ImportedImage:
 
     @property
     def choices(self) -> list[tuple[int, int | None]]:
-        """What can be looked at: (volume, None) for a map, (volume, label) for a set."""
+        """Maps and sets that can be shown: (volume, None) for a map, (volume, label) for a set."""
         if self.kind == "maps":
             return [(volume, None) for volume in range(len(self.values))]
-        return [(volume, label) for volume, each in enumerate(self.labels) for label in each]
+        return [
+            (volume, label)
+            for volume, volume_labels in enumerate(self.labels)
+            for label in volume_labels
+        ]
 
     def chosen(self, choice: tuple[int, int | None]) -> NDArray[np.float32]:
         """Return one choice over units, (n_units,): a map, or 1 in the set and 0 elsewhere."""
@@ -198,16 +202,16 @@ def read_image(content: bytes, sidecar: bytes | None) -> ImportedImage:
             "The image has no sidecar, so its voxels cannot be told apart.",
             hint="Add the .json file that was written together with it.",
         )
-    beside = read_sidecar(sidecar)
-    volume = _volume(content, beside)
-    values = beside.grid.values(volume)
-    labels = _labels(values)
+    parsed_sidecar = read_sidecar(sidecar)
+    volume = _read_volume(content, parsed_sidecar)
+    values = parsed_sidecar.grid.values(volume)
+    labels = _read_labels(values)
     if labels is None and values.dtype.itemsize > 4:
         with np.errstate(over="ignore"):  # what becomes infinite is refused below
             values = values.astype(np.float32)
     if not np.isfinite(values).all():
         unit = int(np.argwhere(~np.isfinite(values))[0, 1])
-        layer, index = beside.grid.layout.locate(unit)
+        layer, index = parsed_sidecar.grid.layout.locate(unit)
         raise NonFiniteError(
             "The image holds a value that is no number, or too large a one, first at unit "
             f"{index} of layer {layer}.",
@@ -215,49 +219,49 @@ def read_image(content: bytes, sidecar: bytes | None) -> ImportedImage:
         )
     if not values.any():
         raise SettingsError("The image marks no unit: all its voxels are 0.")
-    empty = beside.grid.unit_of_voxel < 0
+    empty = parsed_sidecar.grid.unit_of_voxel < 0
     n_outside = int(np.count_nonzero(np.nan_to_num(volume[empty])))
     return ImportedImage(
         values=values,
         kind="maps" if labels is None else "labels",
         labels=labels or (),
         n_outside=n_outside,
-        sidecar=beside,
+        sidecar=parsed_sidecar,
     )
 
 
-def _labels(values: NDArray[Any]) -> tuple[tuple[int, ...], ...] | None:
+def _read_labels(values: NDArray[Any]) -> tuple[tuple[int, ...], ...] | None:
     """Return the labels of each volume, or None if these are maps."""
-    found = []
+    labels_by_volume = []
     for row in values:
         levels = np.unique(row)
         if len(levels) > MAX_LABELS or levels[0] < 0 or np.any(levels != np.floor(levels)):
             return None
         if levels.dtype.kind == "f" and levels[-1] > _MAX_EXACT:
             return None
-        found.append(tuple(int(level) for level in levels if level > 0))
-    return tuple(found)
+        labels_by_volume.append(tuple(int(level) for level in levels if level > 0))
+    return tuple(labels_by_volume)
 
 
-def _volume(content: bytes, beside: Sidecar) -> NDArray[Any]:
+def _read_volume(content: bytes, sidecar: Sidecar) -> NDArray[Any]:
     """Return an image's voxels in our order: (columns, rows, layers, n_volumes)."""
     try:
-        loaded = _upright(_loaded(content, beside), beside)
-        return np.asarray(loaded.dataobj).reshape(*beside.grid.shape, -1)
+        nifti = _reoriented(_read_nifti(content, sidecar), sidecar)
+        return np.asarray(nifti.dataobj).reshape(*sidecar.grid.shape, -1)
     except FnpruneError:
         raise
-    except _DAMAGES as error:
-        raise _no_image(str(error)) from error
+    except _HEADER_ERRORS as error:
+        raise _image_error(str(error)) from error
 
 
-def _loaded(content: bytes, beside: Sidecar) -> Any:
+def _read_nifti(content: bytes, sidecar: Sidecar) -> Any:
     """Return the image of a file whose header fits the sidecar; never reads more than it says."""
     is_packed = content[:2] == b"\x1f\x8b"
     try:
         with gzip.open(io.BytesIO(content)) if is_packed else io.BytesIO(content) as stream:
             head = stream.read(540)
-            kind, header = _header(head)
-            length = _checked_length(header, beside)
+            image_class, header = _read_header(head)
+            length = _checked_length(header, sidecar)
             body = stream.read(max(length - len(head), 0))
             stream.read(1)  # beyond the end: this checks the sum of a compressed file
     except (EOFError, OSError, zlib.error) as error:
@@ -269,30 +273,30 @@ def _loaded(content: bytes, beside: Sidecar) -> Any:
             f"The image is cut short: {len(head) + len(body):,} of {length:,} bytes.",
             hint="Save it again.",
         )
-    return kind.from_bytes((head + body)[:length])
+    return image_class.from_bytes((head + body)[:length])
 
 
-def _header(head: bytes) -> tuple[Any, Any]:
+def _read_header(head: bytes) -> tuple[Any, Any]:
     sizes = {int.from_bytes(head[:4], "little"), int.from_bytes(head[:4], "big")}
-    kind = nib.Nifti1Image if 348 in sizes else nib.Nifti2Image if 540 in sizes else None
-    if kind is None or len(head) < max(sizes & {348, 540}):
-        raise _no_image("it does not begin with a header of NIfTI-1 or NIfTI-2")
-    header_class: Any = kind.header_class
+    image_class = nib.Nifti1Image if 348 in sizes else nib.Nifti2Image if 540 in sizes else None
+    if image_class is None or len(head) < max(sizes & {348, 540}):
+        raise _image_error("it does not begin with a header of NIfTI-1 or NIfTI-2")
+    header_class: Any = image_class.header_class
     try:
         header = header_class(head[: header_class.sizeof_hdr])
         header.get_data_dtype()
     except (HeaderDataError, ValueError, KeyError) as error:
-        raise _no_image(str(error)) from error
-    return kind, header
+        raise _image_error(str(error)) from error
+    return image_class, header
 
 
-def _checked_length(header: Any, beside: Sidecar) -> int:
+def _checked_length(header: Any, sidecar: Sidecar) -> int:
     """Return the bytes of an image up to its last voxel, refusing what does not fit."""
     shape, dtype = tuple(int(n) for n in header.get_data_shape()), header.get_data_dtype()
-    expected = beside.grid.shape
+    expected = sidecar.grid.shape
     if len(shape) < 3 or sorted(shape[:3]) != sorted(expected) or any(n != 1 for n in shape[4:]):
         raise SettingsError(
-            f"The image has the shape {_times(shape)}, its sidecar {_times(expected)}.",
+            f"The image has the shape {_shape_text(shape)}, its sidecar {_shape_text(expected)}.",
             hint="Choose the sidecar that was written with it, and save without resampling.",
         )
     if dtype.kind not in "iuf":
@@ -303,21 +307,23 @@ def _checked_length(header: Any, beside: Sidecar) -> int:
     offset = int(header["vox_offset"])
     length: int = offset + math.prod(shape) * dtype.itemsize
     if not 0 <= offset <= _MAX_OFFSET or length > _MAX_BYTES:
-        raise _no_image(f"its header asks for {length / 1e9:.1f} GB")
-    mark = bytes(header["descrip"].tobytes()).rstrip(b"\0").decode("ascii", "replace").split(" ")
-    if mark[0] == _MARK and len(mark) > 1 and mark[1] != beside.atlas_id:
+        raise _image_error(f"its header asks for {length / 1e9:.1f} GB")
+    note_words = (
+        bytes(header["descrip"].tobytes()).rstrip(b"\0").decode("ascii", "replace").split(" ")
+    )
+    if note_words[0] == _MARK and len(note_words) > 1 and note_words[1] != sidecar.atlas_id:
         raise SettingsError(
-            f"The image is of atlas {mark[1]}, the sidecar of atlas {beside.atlas_id}.",
+            f"The image is of atlas {note_words[1]}, the sidecar of atlas {sidecar.atlas_id}.",
             hint="Choose the sidecar that was written with the image.",
         )
     return length
 
 
-def _upright(loaded: Any, beside: Sidecar) -> Any:
+def _reoriented(nifti: Any, sidecar: Sidecar) -> Any:
     """Return an image with its axes in our order; a tool may have flipped them."""
-    canonical = nib.as_closest_canonical(loaded)
-    fits = np.allclose(canonical.affine, beside.affine, atol=1e-3)
-    if canonical.shape[:3] != beside.grid.shape or not fits:
+    canonical = nib.as_closest_canonical(nifti)
+    fits = np.allclose(canonical.affine, sidecar.affine, atol=1e-3)
+    if canonical.shape[:3] != sidecar.grid.shape or not fits:
         origin = ", ".join(f"{value:g}" for value in canonical.affine[:3, 3])
         sizes = ", ".join(f"{value:g}" for value in np.diag(canonical.affine)[:3])
         raise SettingsError(
@@ -327,19 +333,19 @@ def _upright(loaded: Any, beside: Sidecar) -> Any:
     return canonical
 
 
-def _no_image(reason: str) -> CorruptArtifactError:
+def _image_error(reason: str) -> CorruptArtifactError:
     return CorruptArtifactError(
         f"The file is no NIfTI image that can be read: {reason}.",
         hint="Choose a .nii or .nii.gz file.",
     )
 
 
-def _times(shape: Sequence[int]) -> str:
+def _shape_text(shape: Sequence[int]) -> str:
     return " × ".join(str(length) for length in shape)
 
 
 def overlap_table(atlas: NetworkAtlas, values: NDArray[np.floating], *, z: float) -> pd.DataFrame:
-    """Return how a map or set of units overlaps with each network: one row each, best first.
+    """Return the overlap of a map or set of units with each network: one row each, best first.
 
     Parameters
     ----------
@@ -355,12 +361,14 @@ def overlap_table(atlas: NetworkAtlas, values: NDArray[np.floating], *, z: float
         both sets; r: correlation of `values` with the map over alive units.
     """
     alive = atlas.decomposition.alive
-    given = np.asarray(values, dtype=np.float64)
-    marked = given != 0 if set(np.unique(given)) <= {0.0, 1.0} else np.abs(given) > z
+    unit_values = np.asarray(values, dtype=np.float64)
+    marked = (
+        unit_values != 0 if set(np.unique(unit_values)) <= {0.0, 1.0} else np.abs(unit_values) > z
+    )
     members = atlas.membership(z=z)
     shared = (members & marked).sum(axis=1)
     sizes, n_marked = members.sum(axis=1), int(marked.sum())
-    centred = given[alive] - given[alive].mean()
+    centred = unit_values[alive] - unit_values[alive].mean()
     maps = atlas.maps[:, alive].astype(np.float64)
     maps -= maps.mean(axis=1, keepdims=True)
     norms = np.linalg.norm(maps, axis=1) * np.linalg.norm(centred)

@@ -1,4 +1,4 @@
-"""Which unit is in which voxel: x is the column, y the row, z the layer of the cortex.
+"""The grid of voxels, one unit in each: x is the column, y the row, z the layer of the cortex.
 
 Here alone a unit is called a voxel. The sidecar says the same in JSON, so that any tool can go
 from a voxel back to (layer, index).
@@ -29,7 +29,7 @@ Placement = Literal["cortex", "index"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class VoxelGrid:
-    """Where each unit is in a volume.
+    """The voxel of each unit in a volume.
 
     Parameters
     ----------
@@ -51,11 +51,11 @@ class VoxelGrid:
                 f"A grid of {self.layout.n_layers} layers cannot have the shape "
                 f"{self.unit_of_voxel.shape}."
             )
-        present = self.unit_of_voxel >= 0
-        layers = np.nonzero(present)[2]
-        units = self.unit_of_voxel[present]
-        whole = np.array_equal(np.sort(units), np.arange(self.layout.n_units))
-        if not whole or np.any(self.layout.layer_of_unit[units] != layers):
+        has_unit = self.unit_of_voxel >= 0
+        layers = np.nonzero(has_unit)[2]
+        units = self.unit_of_voxel[has_unit]
+        is_complete = np.array_equal(np.sort(units), np.arange(self.layout.n_units))
+        if not is_complete or np.any(self.layout.layer_of_unit[units] != layers):
             raise SettingsError("Not every unit is in exactly one voxel of its layer.")
         self.unit_of_voxel.setflags(write=False)
 
@@ -73,8 +73,8 @@ class VoxelGrid:
         of 1/8 and so survive the header's float32.
         """
         columns, rows, layers = self.shape
-        apart = _DEPTH_SHARE * VOXEL_MM * max(columns, rows) / layers
-        sizes = np.array([VOXEL_MM, VOXEL_MM, max(VOXEL_MM, np.ceil(4 * apart) / 4)])
+        spacing = _DEPTH_SHARE * VOXEL_MM * max(columns, rows) / layers
+        sizes = np.array([VOXEL_MM, VOXEL_MM, max(VOXEL_MM, np.ceil(4 * spacing) / 4)])
         affine = np.diag([*sizes, 1.0])
         affine[:3, 3] = -sizes * (np.array(self.shape) - 1) / 2
         return affine
@@ -135,7 +135,7 @@ def grid_as_json(grid: VoxelGrid) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sidecar:
-    """What stands beside an image: its voxels, and the atlas and model that it is of."""
+    """The file beside an image: its voxels, and the atlas and model that it is of."""
 
     grid: VoxelGrid
     affine: NDArray[np.float64]
@@ -152,8 +152,8 @@ class Sidecar:
             )
         if self.grid.layout != layout:
             raise FingerprintMismatchError(
-                f"The image has layers of {_few(self.grid.layout.widths)} units, this model of "
-                f"{_few(layout.widths)}.",
+                f"The image has layers of {_widths_text(self.grid.layout.widths)} units, this "
+                f"model of {_widths_text(layout.widths)}.",
                 hint="Open an atlas of the model that the image was made from.",
             )
 
@@ -167,66 +167,66 @@ def read_sidecar(content: bytes) -> Sidecar:
         If it is no sidecar, cut short, or does not place each unit once.
     """
     if len(content) > MAX_SIDECAR_BYTES:
-        raise _damaged(f"it has {len(content) / 1e6:.0f} MB, at most 64 were expected")
+        raise _sidecar_error(f"it has {len(content) / 1e6:.0f} MB, at most 64 were expected")
     try:
-        found = json.loads(content)
+        facts = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise _damaged(f"it is not whole JSON ({error})") from error
-    if not isinstance(found, dict) or found.get("kind") != SIDECAR_KIND:
-        raise _damaged(f"it does not say that it is of the kind {SIDECAR_KIND!r}")
-    if found.get("schema_version") != SIDECAR_VERSION:
-        raise _damaged(
-            f"it has schema version {found.get('schema_version')!r}, this fnprune reads "
+        raise _sidecar_error(f"it is not whole JSON ({error})") from error
+    if not isinstance(facts, dict) or facts.get("kind") != SIDECAR_KIND:
+        raise _sidecar_error(f"it does not say that it is of the kind {SIDECAR_KIND!r}")
+    if facts.get("schema_version") != SIDECAR_VERSION:
+        raise _sidecar_error(
+            f"it has schema version {facts.get('schema_version')!r}, this fnprune reads "
             f"{SIDECAR_VERSION}"
         )
     try:
-        grid = _grid_from(found)
-        affine = np.asarray(found["affine"], dtype=np.float64)
+        grid = _grid_from(facts)
+        affine = np.asarray(facts["affine"], dtype=np.float64)
         if affine.shape != (4, 4) or not np.isfinite(affine).all():
             raise ValueError("the affine is not 4 × 4")
         return Sidecar(
             grid=grid,
             affine=affine,
-            atlas_id=str(found["atlas_id"]),
-            fingerprint=str(found["fingerprint"]),
+            atlas_id=str(facts["atlas_id"]),
+            fingerprint=str(facts["fingerprint"]),
         )
     except KeyError as error:
-        raise _damaged(f"it has no {error}") from error
+        raise _sidecar_error(f"it has no {error}") from error
     except (ValueError, TypeError, OverflowError) as error:
-        raise _damaged(str(error)) from error
+        raise _sidecar_error(str(error)) from error
 
 
-def _grid_from(found: Mapping[str, Any]) -> VoxelGrid:
-    widths = tuple(int(width) for width in found["widths"])
-    columns, rows, n_layers = (int(length) for length in found["shape"])
+def _grid_from(facts: Mapping[str, Any]) -> VoxelGrid:
+    widths = tuple(int(width) for width in facts["widths"])
+    columns, rows, n_layers = (int(length) for length in facts["shape"])
     n_voxels = columns * rows * n_layers
     if not widths or min(widths) < 1 or sum(widths) > _MAX_UNITS:
-        raise ValueError(f"layers of {_few(widths)} units make no sense")
+        raise ValueError(f"layers of {_widths_text(widths)} units make no sense")
     if min(columns, rows) < 1 or n_layers != len(widths) or n_voxels > 4 * _MAX_UNITS:
-        raise ValueError(f"the shape {found['shape']} does not hold {len(widths)} layers")
+        raise ValueError(f"the shape {facts['shape']} does not hold {len(widths)} layers")
     layout = UnitLayout(widths)
-    index = np.asarray(found["index_of_voxel"], dtype=np.int64)
+    index = np.asarray(facts["index_of_voxel"], dtype=np.int64)
     if index.shape != (n_layers, columns * rows):
         raise ValueError(f"index_of_voxel has the shape {index.shape}")
     if np.any(index >= np.asarray(widths)[:, None]):
         raise ValueError("index_of_voxel names units that its layers do not have")
     units = np.where(index >= 0, index + layout.offsets[:-1, None], -1)
     in_sheets = units.reshape(n_layers, rows, columns).transpose(2, 1, 0)
-    placement: Placement = "index" if found.get("placement") == "index" else "cortex"
+    placement: Placement = "index" if facts.get("placement") == "index" else "cortex"
     return VoxelGrid(
         layout=layout, unit_of_voxel=np.ascontiguousarray(in_sheets), placement=placement
     )
 
 
-def _damaged(reason: str) -> CorruptArtifactError:
+def _sidecar_error(reason: str) -> CorruptArtifactError:
     return CorruptArtifactError(
         f"The sidecar cannot be used: {reason}.",
         hint="Choose the .json file that was written together with the image.",
     )
 
 
-def _few(widths: tuple[int, ...]) -> str:
+def _widths_text(widths: tuple[int, ...]) -> str:
     if len(set(widths)) == 1:
         return f"{len(widths)} × {widths[0]:,}"
-    shown = ", ".join(str(width) for width in widths[:6])
-    return shown + (", …" if len(widths) > 6 else "")
+    first_widths = ", ".join(str(width) for width in widths[:6])
+    return first_widths + (", …" if len(widths) > 6 else "")

@@ -137,7 +137,7 @@ class Decomposition:
         )
 
 
-#: What some fields are called in the file: as when the first decompositions were made.
+#: Names in the file of fields that were renamed after the first decompositions were saved.
 _FILE_NAMES = {"run_agreement": "stability_index"}
 _ARRAY_FIELDS = (
     "spatial_maps",
@@ -242,9 +242,9 @@ class GroupICA(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
 
     def settings(self) -> dict[str, Any]:
         """Return the parameters that determine the result, checked."""
-        for name, (holds, expected) in _CONSTRAINTS.items():
+        for name, (is_valid, expected) in _CONSTRAINTS.items():
             value = getattr(self, name)
-            if not holds(value):
+            if not is_valid(value):
                 raise SettingsError(f"{name} must be {expected}, got {value!r}.")
         return {name: getattr(self, name) for name in _CONSTRAINTS}
 
@@ -285,8 +285,8 @@ class GroupICA(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         device = _linear_algebra_device(self.device)
         blocks = blocks_of(sessions, self.scope)
         reduced = group_pca(
-            sessions, blocks, n_components=self._sizes(sessions, blocks), normalize=self.normalize,
-            device=device, progress=progress, cancel=cancel,
+            sessions, blocks, n_components=self._checked_sizes(sessions, blocks),
+            normalize=self.normalize, device=device, progress=progress, cancel=cancel,
         )  # fmt: skip
         maps, iq, n_iter, converged = self._unmix(sessions, blocks, reduced, progress, cancel)
         courses = time_courses(
@@ -319,8 +319,10 @@ class GroupICA(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         self.n_iter_ = int(n_iter.max())
         return self
 
-    def _sizes(self, sessions: Sessions, blocks: list[NDArray[np.int64]]) -> tuple[int, int]:
-        """Return (components of a session, networks), refusing what the data cannot hold."""
+    def _checked_sizes(
+        self, sessions: Sessions, blocks: list[NDArray[np.int64]]
+    ) -> tuple[int, int]:
+        """Return (components of a session, networks); refuses more than the data can hold."""
         usable = [
             int((~sessions.is_dummy[sessions.session_slice(i)]).sum())
             for i in range(sessions.n_sessions)
@@ -333,21 +335,22 @@ class GroupICA(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
                 f"{where} only {n_alive} units vary, too few to decompose.",
                 hint="Record more varied texts, or choose the scope model.",
             )
-        most = min(total, n_alive - 1)
+        max_networks = min(total, n_alive - 1)
         k = self.n_components
-        if k > most:
+        if k > max_networks:
             raise SettingsError(
                 f"{k} networks are more than these data can hold: {total} usable tokens and "
-                f"{n_alive} alive units allow at most {most}.",
-                hint=f"Choose K of at most {most}, or record more tokens.",
+                f"{n_alive} alive units allow at most {max_networks}.",
+                hint=f"Choose K of at most {max_networks}, or record more tokens.",
             )
-        asked = self.n_session_components
-        if asked is not None and asked > fewest:
+        n_requested = self.n_session_components
+        if n_requested is not None and n_requested > fewest:
             raise TooFewTokensError(
-                f"n_session_components is {asked}, but a session has only {fewest} usable tokens.",
+                f"n_session_components is {n_requested}, but a session has only {fewest} usable "
+                "tokens.",
                 hint=f"Use at most {fewest}, or a longer window.",
             )
-        m = asked if asked is not None else min(2 * k, fewest)
+        m = n_requested if n_requested is not None else min(2 * k, fewest)
         if m * sessions.n_sessions < k:
             raise SettingsError(
                 f"{sessions.n_sessions} sessions of {m} components give at most "
@@ -393,9 +396,9 @@ class GroupICA(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
                 n_iter[run] = max(n_iter[run], runs[-1].n_iter)
                 converged[run] &= runs[-1].converged
             best = max(range(self.n_runs), key=lambda i: (runs[i].converged, runs[i].contrast))
-            found = [run.sources.cpu().numpy() for run in runs]
-            indices.append(run_agreement(found, best))
-            maps.append(as_z_maps(found[best]))
+            maps_by_run = [run.sources.cpu().numpy() for run in runs]
+            indices.append(run_agreement(maps_by_run, best))
+            maps.append(as_z_maps(maps_by_run[best]))
         progress(ProgressEvent(stage="ica", done=total, total=total, unit="runs"))
         if not converged.all():
             warnings.warn(
@@ -417,11 +420,11 @@ def _linear_algebra_device(device: str) -> torch.device:
 def _full_maps(
     maps: list[NDArray[np.float32]], blocks: list[NDArray[np.int64]], n_units: int
 ) -> NDArray[np.float32]:
-    full = np.zeros((sum(len(part) for part in maps), n_units), dtype=np.float32)
+    full = np.zeros((sum(len(block_maps) for block_maps in maps), n_units), dtype=np.float32)
     row = 0
-    for part, units in zip(maps, blocks, strict=True):
-        full[row : row + len(part), units] = part
-        row += len(part)
+    for block_maps, units in zip(maps, blocks, strict=True):
+        full[row : row + len(block_maps), units] = block_maps
+        row += len(block_maps)
     return full
 
 
@@ -435,7 +438,7 @@ def decompose(
 ) -> str:
     """Find a recording's networks; return the decomposition's id.
 
-    A `NotConvergedWarning` is raised as a warning; the result says it too (``converged``).
+    Runs that did not converge give a `NotConvergedWarning` and are False in ``converged``.
     """
     recording = open_recording(workspace, recording_id)
     inputs = {"recording_id": recording.id, "settings": settings.settings()}

@@ -47,9 +47,9 @@ def whiten(data: Tensor) -> tuple[Tensor, int]:
     covariance = centred @ centred.T / centred.shape[1]
     values, vectors = torch.linalg.eigh(covariance)
     floor = values[-1] * max(torch.finfo(data.dtype).eps * len(values) * 10, _ROUNDING)
-    good = values > floor
-    rotation = vectors[:, good] / values[good].sqrt()
-    return rotation.T @ centred, int(good.sum())
+    is_kept = values > floor
+    rotation = vectors[:, is_kept] / values[is_kept].sqrt()
+    return rotation.T @ centred, int(is_kept.sum())
 
 
 def contrast_of(sources: Tensor, fun: Contrast) -> float:
@@ -71,7 +71,7 @@ def _decorrelate(unmixing: Tensor) -> Tensor:
     return nearest
 
 
-def _update(sources: Tensor, white: Tensor, unmixing: Tensor, fun: Contrast) -> Tensor:
+def _fastica_update(sources: Tensor, white: Tensor, unmixing: Tensor, fun: Contrast) -> Tensor:
     n_units = white.shape[1]
     if fun == "cube":
         squares = sources.square()
@@ -98,7 +98,7 @@ def fastica(white: Tensor, start: Tensor, settings: IcaSettings, cancel: CancelT
     n_iter = 0
     for n_iter in range(1, settings.max_iter + 1):  # noqa: B007 - reported after the loop
         cancel.raise_if_cancelled()
-        updated = _decorrelate(_update(unmixing @ white, white, unmixing, settings.fun))
+        updated = _decorrelate(_fastica_update(unmixing @ white, white, unmixing, settings.fun))
         change = ((updated * unmixing).sum(dim=1).abs() - 1.0).abs().max()
         unmixing = updated
         if float(change) < settings.tol:
@@ -144,7 +144,7 @@ def picard_o(white: Tensor, start: Tensor, settings: IcaSettings, cancel: Cancel
     """
     from picard import picard
 
-    _, _, sources, last = picard(
+    _, _, picard_sources, last_iteration = picard(
         white.double().cpu().numpy(),
         ortho=True,
         extended=True,
@@ -158,13 +158,14 @@ def picard_o(white: Tensor, start: Tensor, settings: IcaSettings, cancel: Cancel
         tol=settings.tol,
         return_n_iter=True,
     )
-    n_iter = int(last) + 1  # picard counts from 0, and alike whether it stopped or ran out
-    found = torch.as_tensor(np.asarray(sources), dtype=white.dtype, device=white.device)
+    # picard counts from 0, and alike whether it converged or ran out of iterations.
+    n_iter = int(last_iteration) + 1
+    sources = torch.as_tensor(np.asarray(picard_sources), dtype=white.dtype, device=white.device)
     return IcaRun(
-        sources=found,
+        sources=sources,
         n_iter=n_iter,
         converged=n_iter < settings.max_iter,
-        contrast=contrast_of(found, settings.fun),
+        contrast=contrast_of(sources, settings.fun),
     )
 
 

@@ -35,8 +35,8 @@ def group_pca(
 ) -> list[Tensor]:
     """Return K group components (K, units of the block) of each block (MIGP, Smith 2014)."""
     m, k = n_components
-    held = max(4 * k, m)  # more than K is carried along, so that the order matters little
-    group: list[Tensor | None] = [None] * len(blocks)
+    n_carried = max(4 * k, m)  # more than K, so that the order of sessions matters little
+    group_rows: list[Tensor | None] = [None] * len(blocks)
     index = [torch.from_numpy(block).to(device) for block in blocks]
     for session in range(sessions.n_sessions):
         cancel.raise_if_cancelled()
@@ -48,15 +48,17 @@ def group_pca(
         signals = signals[usable]
         for block, units in enumerate(index):
             reduced = leading_rows(signals[:, units], m)
-            before = group[block]
-            stacked = reduced if before is None else torch.cat([before, reduced])
-            group[block] = leading_rows(stacked, held) if len(stacked) > held else stacked
+            previous = group_rows[block]
+            stacked = reduced if previous is None else torch.cat([previous, reduced])
+            group_rows[block] = (
+                leading_rows(stacked, n_carried) if len(stacked) > n_carried else stacked
+            )
     progress(
         ProgressEvent(
             stage="pca", done=sessions.n_sessions, total=sessions.n_sessions, unit="sessions"
         )
     )
-    return [leading_rows(part, k) for part in group if part is not None]
+    return [leading_rows(block_rows, k) for block_rows in group_rows if block_rows is not None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -81,7 +83,7 @@ def time_courses(
 ) -> TimeCourses:
     """Return the least squares of each token's signals on [1, maps], by block."""
     index = [torch.from_numpy(block).to(device) for block in blocks]
-    solvers = [_solver(part).to(device) for part in maps]
+    solvers = [_solver(block_maps).to(device) for block_maps in maps]
     courses: list[list[Tensor]] = [[] for _ in blocks]
     cross = [torch.zeros(len(u), len(m), device=device) for u, m in zip(index, maps, strict=True)]
     total = 0.0
@@ -91,25 +93,27 @@ def time_courses(
         usable = torch.from_numpy(~sessions.is_dummy[sessions.session_slice(session)]).to(device)
         for block, units in enumerate(index):
             x = signals[:, units]
-            found = (x @ solvers[block])[:, 1:]
-            courses[block].append(found.cpu())
+            strengths = (x @ solvers[block])[:, 1:]
+            courses[block].append(strengths.cpu())
             x = x[usable]
             x = x - x.mean(dim=1, keepdim=True)
             total += float(x.square().sum(dtype=torch.float64))
-            cross[block] += x.T @ found[usable]
+            cross[block] += x.T @ strengths[usable]
         progress(
             ProgressEvent(
                 stage="time courses", done=session + 1, total=sessions.n_sessions, unit="sessions"
             )
         )
-    stacked = [torch.cat(parts) for parts in courses]
+    courses_by_block = [torch.cat(block_courses) for block_courses in courses]
     usable = torch.from_numpy(~sessions.is_dummy)
     shares = [
-        _shares(s[usable].double().numpy(), b.double().cpu().numpy(), total)
-        for s, b in zip(stacked, cross, strict=True)
+        _variance_shares(
+            block_courses[usable].double().numpy(), products.double().cpu().numpy(), total
+        )
+        for block_courses, products in zip(courses_by_block, cross, strict=True)
     ]
     return TimeCourses(
-        strengths=torch.cat(stacked, dim=1).T.contiguous().numpy(),
+        strengths=torch.cat(courses_by_block, dim=1).T.contiguous().numpy(),
         variance_alone=np.concatenate([alone for alone, _, _ in shares]),
         variance_left_out=np.concatenate([left_out for _, left_out, _ in shares]),
         variance_explained=sum(explained for _, _, explained in shares),
@@ -122,7 +126,7 @@ def _solver(maps: NDArray[np.float32]) -> Tensor:
     return torch.from_numpy(np.linalg.solve(design @ design.T, design).T.astype(np.float32))
 
 
-def _shares(
+def _variance_shares(
     courses: NDArray[np.float64], products: NDArray[np.float64], total: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
     """Return the shares of `total` that courses explain alone, when left out, and together.

@@ -1,4 +1,4 @@
-"""How alike maps are: correlation, pairing, and the agreement of several runs."""
+"""Likeness of maps: correlation, pairing, and the agreement of several runs."""
 
 from collections.abc import Sequence
 
@@ -39,7 +39,7 @@ def match_maps(
     return columns.astype(np.int64), similarity[rows, columns]
 
 
-def run_agreement(runs: Sequence[NDArray[np.floating]], chosen: int) -> NDArray[np.float64]:
+def run_agreement(runs: Sequence[NDArray[np.floating]], reference: int) -> NDArray[np.float64]:
     """Return how well the other runs find each map of one run again.
 
     The mean |r| of a map's partners among one another minus their mean |r| to all other maps, as
@@ -51,7 +51,7 @@ def run_agreement(runs: Sequence[NDArray[np.floating]], chosen: int) -> NDArray[
     Parameters
     ----------
     runs : sequence of ndarray (K, units)
-    chosen : int
+    reference : int
         The run whose maps are judged.
 
     Returns
@@ -59,13 +59,15 @@ def run_agreement(runs: Sequence[NDArray[np.floating]], chosen: int) -> NDArray[
     ndarray (K,)
         In [0, 1]; NaN when there is only one run.
     """
-    n_runs, n_maps = len(runs), len(runs[chosen])
+    n_runs, n_maps = len(runs), len(runs[reference])
     if n_runs < 2:
         return np.full(n_maps, np.nan)
-    paired = np.concatenate([run[match_maps(runs[chosen], run)[0]] for run in runs])
-    similarity = absolute_correlation(paired, paired).reshape(n_runs, n_maps, n_runs, n_maps)
-    of_clusters = similarity.sum(axis=(0, 2))  # (K, K), over all pairs of runs
-    within = (np.diag(of_clusters) - n_runs) / (n_runs * (n_runs - 1))
-    others = of_clusters.sum(axis=1) - np.diag(of_clusters)
+    paired_maps = np.concatenate([run[match_maps(runs[reference], run)[0]] for run in runs])
+    similarity = absolute_correlation(paired_maps, paired_maps).reshape(
+        n_runs, n_maps, n_runs, n_maps
+    )
+    cluster_sums = similarity.sum(axis=(0, 2))  # (K, K), over all pairs of runs
+    within = (np.diag(cluster_sums) - n_runs) / (n_runs * (n_runs - 1))
+    others = cluster_sums.sum(axis=1) - np.diag(cluster_sums)
     index = within - others / max(n_runs**2 * (n_maps - 1), 1)
     return np.asarray(np.clip(index, 0.0, 1.0))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fnprune_core.errors import NonFiniteError, SettingsError, TextError
-from fnprune_core.models.kv_cache import carried
+from fnprune_core.models.kv_cache import cache_arguments
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.progress import NEVER, CancelToken
 
@@ -298,7 +298,7 @@ def _next(
     held = language_model.lock if condition is None else condition()
     with held, torch.inference_mode():
         output = language_model.model(ids, use_cache=True, logits_to_keep=1, **kept)
-    return _log_probabilities(output.logits[0, -1:])[0].cpu(), carried(output)
+    return _log_probabilities(output.logits[0, -1:])[0].cpu(), cache_arguments(output)
 
 
 def _log_probabilities(logits: Tensor) -> Tensor:

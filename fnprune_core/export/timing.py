@@ -19,7 +19,7 @@ import transformers
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from fnprune_core.models import modeling_per_layer
-from fnprune_core.models.kv_cache import carried
+from fnprune_core.models.kv_cache import cache_arguments
 
 CPU_FACTS = Path("/proc/cpuinfo")
 MEMORY_FACTS = Path("/proc/self/status")
@@ -64,7 +64,7 @@ def seconds_of(
         read = now()
         for _ in range(n_decode):
             token = output.logits[:, -1:].argmax(dim=-1)
-            output = model(token, **carried(output), use_cache=True)
+            output = model(token, **cache_arguments(output), use_cache=True)
         written = now()
     return read - start, written - read
 

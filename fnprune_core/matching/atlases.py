@@ -1,8 +1,8 @@
-"""Which network of one atlas is which of another, and how alike two models' networks are.
+"""Matches of two atlases: their like networks, and how alike two models' networks are.
 
 On one model networks are matched by their maps: the same units. Units of different models have
 nothing to do with each other, so there networks are matched by their time courses on the same
-texts. Both use the Hungarian method on |r|; the sign of r is told.
+texts. Both use the Hungarian method on |r|; r keeps its sign.
 """
 
 from dataclasses import dataclass
@@ -38,9 +38,9 @@ class Match:
     pairs : ndarray (n, 2)
         Network and its partner, by network; n is the smaller K. The sum of |r| is largest.
     by : {"maps", "time courses"}
-        What was correlated.
+        Kind of vectors that were correlated.
     basis : str
-        Over what, for the person.
+        What they were correlated over, in words.
     """
 
     similarity: NDArray[np.float64]
@@ -133,7 +133,9 @@ def match_by_maps(atlas: NetworkAtlas, other: NetworkAtlas) -> Match:
             hint="Record more varied texts.",
         )
     similarity = _correlation(a.spatial_maps[:, alive], b.spatial_maps[:, alive])
-    return _assigned(similarity, "maps", f"{int(alive.sum()):,} units that vary in both recordings")
+    return _assign_pairs(
+        similarity, "maps", f"{int(alive.sum()):,} units that vary in both recordings"
+    )
 
 
 def match_by_time_courses(
@@ -160,7 +162,7 @@ def match_by_time_courses(
     similarity = _correlation(
         shared.means(atlas.time_courses, 0), shared.means(other.time_courses, 1)
     )
-    return _assigned(similarity, "time courses", shared.sentence())
+    return _assign_pairs(similarity, "time courses", shared.sentence())
 
 
 def _standardised(x: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -174,7 +176,7 @@ def _correlation(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np
     return np.asarray(np.clip(_standardised(a) @ _standardised(b).T, -1.0, 1.0))
 
 
-def _assigned(similarity: NDArray[np.float64], by: Basis, basis: str) -> Match:
+def _assign_pairs(similarity: NDArray[np.float64], by: Basis, basis: str) -> Match:
     rows, columns = linear_sum_assignment(-np.abs(similarity))
     pairs = np.stack([rows, columns], axis=1).astype(np.int64)
     return Match(similarity=similarity, pairs=pairs, by=by, basis=basis)
@@ -209,7 +211,7 @@ class Likeness:
     n_sessions : int
         Sessions with at least 16 stretches.
     basis : str
-        What was compared, for the person.
+        What was compared, in words.
     seed : int
     """
 
@@ -226,7 +228,7 @@ class Likeness:
     seed: int
 
     def sentence(self) -> str:
-        """Return what the numbers say."""
+        """Return the result in words."""
         low, high = np.quantile(self.null, [0.025, 0.975])
         return (
             f"Paired networks agree within texts at a mean |ρ| of {self.score:.3f}; by chance it "
@@ -293,17 +295,19 @@ def likeness_of(
     """
     if n_null < 1:
         raise SettingsError(f"The null needs at least one draw, got {n_null}.")
-    parts = _ranked_sessions(a, b, shared.session)
-    consistency = _consistency(parts, [0] * len(parts))
-    pairs, score = _paired(consistency)
+    ranked_sessions = _ranked_sessions(a, b, shared.session)
+    consistency = _consistency(ranked_sessions, [0] * len(ranked_sessions))
+    pairs, score = _best_pairs(consistency)
     rng = np.random.default_rng(seed)
     null, largest = np.empty(n_null), np.empty(n_null)
     for draw in range(n_null):
         cancel.raise_if_cancelled()
         progress(ProgressEvent(stage="null", done=draw, total=n_null, unit="draws"))
-        shifted = _consistency(parts, [int(rng.integers(x.shape[1])) for x, _ in parts])
-        null[draw] = _paired(shifted)[1]
-        largest[draw] = np.abs(shifted).max()
+        shifted_consistency = _consistency(
+            ranked_sessions, [int(rng.integers(x.shape[1])) for x, _ in ranked_sessions]
+        )
+        null[draw] = _best_pairs(shifted_consistency)[1]
+        largest[draw] = np.abs(shifted_consistency).max()
     progress(ProgressEvent(stage="null", done=n_null, total=n_null, unit="draws"))
     rho = np.abs(consistency[pairs[:, 0], pairs[:, 1]])
     chance = float(np.quantile(largest, 0.95, method="higher"))
@@ -316,7 +320,7 @@ def likeness_of(
         chance_rho=chance,
         n_above_chance=int((rho > chance).sum()),
         n_published=int((rho > PUBLISHED_RHO).sum()),
-        n_sessions=len(parts),
+        n_sessions=len(ranked_sessions),
         basis=shared.sentence(),
         seed=seed,
     )
@@ -326,33 +330,34 @@ def _ranked_sessions(
     a: NDArray[np.floating], b: NDArray[np.floating], session: NDArray[np.integer]
 ) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
     """Return both sides' ranks within each session, standardised: Spearman's ρ is their product."""
-    parts = []
+    ranked_sessions = []
     for number in np.unique(session):
-        here = session == number
-        if here.sum() >= _SHORTEST_SESSION:
-            ranked = (
-                _standardised(rankdata(side[:, here], axis=1)).astype(np.float32) for side in (a, b)
+        in_session = session == number
+        if in_session.sum() >= _SHORTEST_SESSION:
+            ranks = (
+                _standardised(rankdata(side[:, in_session], axis=1)).astype(np.float32)
+                for side in (a, b)
             )
-            parts.append((next(ranked), next(ranked)))
-    if not parts:
+            ranked_sessions.append((next(ranks), next(ranks)))
+    if not ranked_sessions:
         raise TextError(
             f"No session shares {_SHORTEST_SESSION} or more stretches of text.",
             hint="Record the same texts with both models, in longer windows.",
         )
-    return parts
+    return ranked_sessions
 
 
 def _consistency(
-    parts: list[tuple[NDArray[np.float32], NDArray[np.float32]]], offsets: list[int]
+    ranked_sessions: list[tuple[NDArray[np.float32], NDArray[np.float32]]], offsets: list[int]
 ) -> NDArray[np.float64]:
     """Return the mean ρ over sessions, with the other side shifted by `offsets`: (K, K)."""
-    total: NDArray[np.float64] = np.zeros((len(parts[0][0]), len(parts[0][1])))
-    for (x, y), offset in zip(parts, offsets, strict=True):
+    total: NDArray[np.float64] = np.zeros((len(ranked_sessions[0][0]), len(ranked_sessions[0][1])))
+    for (x, y), offset in zip(ranked_sessions, offsets, strict=True):
         total += x @ np.roll(y, offset, axis=1).T
-    return total / len(parts)
+    return total / len(ranked_sessions)
 
 
-def _paired(consistency: NDArray[np.float64]) -> tuple[NDArray[np.int64], float]:
+def _best_pairs(consistency: NDArray[np.float64]) -> tuple[NDArray[np.int64], float]:
     rows, columns = linear_sum_assignment(-np.abs(consistency))
     pairs = np.stack([rows, columns], axis=1).astype(np.int64)
     return pairs, float(np.abs(consistency[rows, columns]).mean())

@@ -28,7 +28,7 @@ Maps = Literal["refitted", "template"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Template:
-    """What is applied: the template's blocks of units, restricted to those that vary here."""
+    """The part of a template that is applied: its blocks, restricted to units that vary here."""
 
     blocks: list[NDArray[np.int64]]
     maps: list[NDArray[np.float32]]
@@ -84,26 +84,26 @@ def dual_regression(
     if maps not in get_args(Maps):
         raise SettingsError(f"maps must be refitted or template, got {maps!r}.")
     _check_model(template, sessions)
-    cut = _restricted(template, sessions)
-    where = _device(device)
+    restricted = _restrict_template(template, sessions)
+    torch_device = _torch_device(device)
     courses = time_courses(
-        sessions, cut.blocks, cut.maps, normalize=template.settings["normalize"], device=where,
-        progress=progress, cancel=cancel,
+        sessions, restricted.blocks, restricted.maps, normalize=template.settings["normalize"],
+        device=torch_device, progress=progress, cancel=cancel,
     )  # fmt: skip
-    order = np.argsort(cut.networks)
+    order = np.argsort(restricted.networks)
     strengths = courses.strengths[order]
     if maps == "template":
         alive = template.alive & sessions.alive
-        shown = np.where(alive, template.spatial_maps, np.float32(0))
+        spatial_maps = np.where(alive, template.spatial_maps, np.float32(0))
     else:
         alive = sessions.alive.copy()
-        shown = _stage_two(
-            template, sessions, strengths, device=where, progress=progress, cancel=cancel
+        spatial_maps = _stage_two(
+            template, sessions, strengths, device=torch_device, progress=progress, cancel=cancel
         )
-    return _result(template, sessions, maps, shown, alive, _ordered(courses, order))
+    return _result(template, sessions, maps, spatial_maps, alive, _reordered(courses, order))
 
 
-def _ordered(courses: TimeCourses, order: NDArray[np.int64]) -> TimeCourses:
+def _reordered(courses: TimeCourses, order: NDArray[np.int64]) -> TimeCourses:
     return TimeCourses(
         strengths=courses.strengths[order],
         variance_alone=courses.variance_alone[order],
@@ -116,7 +116,7 @@ def _result(
     template: Decomposition,
     sessions: Sessions,
     maps: Maps,
-    shown: NDArray[np.float32],
+    spatial_maps: NDArray[np.float32],
     alive: NDArray[np.bool_],
     courses: TimeCourses,
 ) -> Decomposition:
@@ -128,7 +128,7 @@ def _result(
         "n_units_only_here": int((sessions.alive & ~template.alive).sum()),
     }
     return Decomposition(
-        spatial_maps=np.ascontiguousarray(shown, dtype=np.float32),
+        spatial_maps=np.ascontiguousarray(spatial_maps, dtype=np.float32),
         time_courses=courses.strengths,
         run_agreement=np.full(template.n_networks, np.nan),
         variance_alone=courses.variance_alone,
@@ -156,7 +156,7 @@ def _check_model(template: Decomposition, sessions: Sessions) -> None:
         )
 
 
-def _restricted(template: Decomposition, sessions: Sessions) -> _Template:
+def _restrict_template(template: Decomposition, sessions: Sessions) -> _Template:
     """Return the template's networks by block (the model, or each layer), where both vary."""
     alive = template.alive & sessions.alive
     layer_of_unit = template.layout.layer_of_unit
@@ -164,17 +164,17 @@ def _restricted(template: Decomposition, sessions: Sessions) -> _Template:
     for layer in np.unique(template.layer_of_network):
         block = np.flatnonzero(alive if layer < 0 else alive & (layer_of_unit == layer))
         members = np.flatnonzero(template.layer_of_network == layer)
-        part = template.spatial_maps[np.ix_(members, block)]
-        design = np.vstack([np.ones(len(block)), part])
+        block_maps = template.spatial_maps[np.ix_(members, block)]
+        design = np.vstack([np.ones(len(block)), block_maps])
         if np.linalg.matrix_rank(design @ design.T) <= len(members):
-            where = "" if layer < 0 else f" of layer {layer}"
+            layer_text = "" if layer < 0 else f" of layer {layer}"
             raise SettingsError(
-                f"Only {len(block):,} units{where} vary in both recordings, too few to tell "
+                f"Only {len(block):,} units{layer_text} vary in both recordings, too few to tell "
                 f"{len(members)} networks apart.",
                 hint="Apply the atlas to a recording of more varied texts.",
             )
         blocks.append(block.astype(np.int64))
-        maps.append(part)
+        maps.append(block_maps)
         networks.append(members)
     return _Template(blocks=blocks, maps=maps, networks=np.concatenate(networks))
 
@@ -199,14 +199,16 @@ def _stage_two(
             sessions, session, normalize=template.settings["normalize"], device=device
         )
         tokens = sessions.session_slice(session)
-        kept = torch.from_numpy(usable[tokens]).to(device)
-        products += (rows[:, tokens].to(device)[:, kept] @ signals[kept]).double().cpu().numpy()
+        is_usable = torch.from_numpy(usable[tokens]).to(device)
+        products += (
+            (rows[:, tokens].to(device)[:, is_usable] @ signals[is_usable]).double().cpu().numpy()
+        )
         progress(
             ProgressEvent(
                 stage="maps", done=session + 1, total=sessions.n_sessions, unit="sessions"
             )
         )
-    found = np.zeros((len(courses), sessions.layout.n_units), dtype=np.float32)
+    z_maps = np.zeros((len(courses), sessions.layout.n_units), dtype=np.float32)
     layer_of_unit = template.layout.layer_of_unit
     for layer in np.unique(template.layer_of_network):  # a layer's units, on its own networks
         members = np.flatnonzero(template.layer_of_network == layer)
@@ -216,11 +218,11 @@ def _stage_two(
         weights = (np.linalg.pinv(gram, hermitian=True) @ products[np.ix_(columns, units)])[1:]
         weights -= weights.mean(axis=1, keepdims=True)
         spread = weights.std(axis=1, keepdims=True)
-        found[np.ix_(members, units)] = weights / np.where(spread > 0, spread, 1.0)
-    return found
+        z_maps[np.ix_(members, units)] = weights / np.where(spread > 0, spread, 1.0)
+    return z_maps
 
 
-def _device(name: str) -> torch.device:
+def _torch_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return torch.device(name)
@@ -250,11 +252,11 @@ def apply_atlas(
     }
     id = artifact_id("decompositions", inputs)
     if not workspace.has("decompositions", id):
-        found = dual_regression(
+        decomposition = dual_regression(
             template.decomposition, recording, maps=maps, progress=progress, cancel=cancel
         )
-        found.save(workspace.folder("decompositions", id), inputs)
-    if not path_of(workspace, id).is_file():  # also what an earlier call did not come to
+        decomposition.save(workspace.folder("decompositions", id), inputs)
+    if not path_of(workspace, id).is_file():  # an earlier call may have stopped before this
         carry_applied(workspace, open_atlas(workspace, id), template)
     return id
 
@@ -280,22 +282,22 @@ def template_of(workspace: Workspace, atlas: NetworkAtlas) -> Decomposition | No
 
 
 def applied_note(decomposition: Decomposition) -> str:
-    """Return for the person where an applied atlas comes from; empty for any other."""
+    """Return a note on where an applied atlas comes from; empty for any other."""
     settings = decomposition.settings
     if "applied_from" not in settings:
         return ""
-    shown = (
+    maps_text = (
         "its own maps, with the time courses of this recording"
         if settings["maps"] == "template"
         else "maps as this recording shows them (stage 2 of dual regression), whose pairing with "
         "the template is given, so that only the size of r tells anything"
     )
-    note = f"Applied from atlas {settings['applied_from']}: {shown}."
-    gone, new = settings["n_units_only_in_template"], settings["n_units_only_here"]
-    if gone:
-        note += f" {gone:,} units that vary in the template's recording do not vary here."
-    if new:
-        note += f" {new:,} units that vary here did not there"
+    note = f"Applied from atlas {settings['applied_from']}: {maps_text}."
+    n_gone, n_new = settings["n_units_only_in_template"], settings["n_units_only_here"]
+    if n_gone:
+        note += f" {n_gone:,} units that vary in the template's recording do not vary here."
+    if n_new:
+        note += f" {n_new:,} units that vary here did not there"
         note += "; they have no part in the maps." if settings["maps"] == "template" else (
             "; stage 1 leaves them out."
         )  # fmt: skip

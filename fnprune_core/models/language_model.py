@@ -69,7 +69,7 @@ class LanguageModel:
 
     @property
     def device(self) -> torch.device:
-        """Where token ids go: the device of the input embedding."""
+        """Device of the input embedding, to which token ids go."""
         return weight_of(self.model.get_input_embeddings()).device
 
     @property

@@ -1,4 +1,4 @@
-"""Where units live: (layer, index) and their flat numbering. The only place with offsets."""
+"""Layout of units: their (layer, index) and flat numbers. The only module with offsets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -95,4 +95,4 @@ class UnitLayout:
 
     def removed_of(self, keep: NDArray[np.bool_]) -> tuple[NDArray[np.int64], ...]:
         """Return the removed indices of each layer, given which units stay."""
-        return tuple(np.flatnonzero(~part) for part in self.split(keep))
+        return tuple(np.flatnonzero(~layer_keep) for layer_keep in self.split(keep))

@@ -1,4 +1,4 @@
-"""Loading language models: hub ids, folders, GGUF files; devices and dtypes; what goes wrong."""
+"""Loading language models: hub ids, folders, GGUF files; devices, dtypes and errors."""
 
 import json
 import os
@@ -34,7 +34,7 @@ from fnprune_core.models.language_model import LanguageModel, wrap_model
 from fnprune_core.progress import Progress, ignore
 
 EMBEDDED = "embedded"
-_PER_LAYER_TYPE = "fnprune_"  # how `modeling_per_layer` begins the type of its configs
+_PER_LAYER_TYPE = "fnprune_"  # the model type of configs of `modeling_per_layer` begins so
 DTYPES: dict[str, torch.dtype] = {
     "float32": torch.float32,
     "bfloat16": torch.bfloat16,
@@ -58,14 +58,14 @@ def choose_device(device: str = "auto") -> torch.device:
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
-        chosen = torch.device(device)
-        torch.empty(1, device=chosen)
+        torch_device = torch.device(device)
+        torch.empty(1, device=torch_device)
     except (RuntimeError, AssertionError) as error:
         raise SettingsError(
             f"The device {device!r} is not to be had on this machine.",
             hint="Use auto, cpu, or, where there is one, cuda or mps.",
         ) from error
-    return chosen
+    return torch_device
 
 
 def choose_dtype(dtype: str, device: torch.device) -> torch.dtype:
@@ -88,7 +88,7 @@ def _hub_is_reachable() -> bool:
     if constants.HF_HUB_OFFLINE:
         return False
     if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY")):
-        return True  # only the proxy can tell
+        return True  # behind a proxy a direct connection says nothing
     address = urlsplit(constants.ENDPOINT)
     try:
         socket.create_connection((address.hostname, address.port or 443), timeout=3).close()
@@ -98,7 +98,7 @@ def _hub_is_reachable() -> bool:
 
 
 def _locate(source: str) -> tuple[str, dict[str, Any], str]:
-    """Return (what `from_pretrained` takes, its other arguments, a name for people)."""
+    """Return (location for `from_pretrained`, its other arguments, a name for people)."""
     if source == EMBEDDED:
         return "", {}, "SmolLM2-135M-Instruct (embedded)"
     path = Path(source).expanduser()
@@ -115,9 +115,9 @@ def _locate(source: str) -> tuple[str, dict[str, Any], str]:
         files = sorted(path.glob("*.gguf"))
         if len(files) == 1:
             return str(path), {"gguf_file": files[0].name}, files[0].stem
-        found = f"{len(files)} GGUF files" if files else "neither config.json nor a GGUF file"
+        content = f"{len(files)} GGUF files" if files else "neither config.json nor a GGUF file"
         raise ModelNotFoundError(
-            f"The folder {path} holds {found}.",
+            f"The folder {path} holds {content}.",
             hint="Give a Hugging Face model folder, or one GGUF file by its full path.",
         )
     if not source or source.startswith((".", "/", "~")) or source.count("/") > 1:
@@ -129,7 +129,7 @@ def _locate(source: str) -> tuple[str, dict[str, Any], str]:
     return source, offline, source.split("/")[-1]
 
 
-def _not_found(source: str, error: Exception) -> FnpruneError:
+def _explained_error(source: str, error: Exception) -> FnpruneError:
     kinds = {kind.__name__ for kind in type(error).__mro__}
     cause = error.__cause__ or error.__context__
     if cause is not None:
@@ -165,8 +165,10 @@ def _not_found(source: str, error: Exception) -> FnpruneError:
     )
 
 
-def _check_whole(source: str, missing: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> None:
-    """Refuse what transformers would fill with random weights, or an empty vocabulary."""
+def _check_complete(
+    source: str, missing: Sequence[str], tokenizer: PreTrainedTokenizerBase
+) -> None:
+    """Refuse missing weights, which transformers would draw at random, and an empty vocabulary."""
     if missing:
         raise ModelNotFoundError(
             f"The weights of {source!r} lack {len(missing)} parameters that its config asks for, "
@@ -183,23 +185,23 @@ def _check_whole(source: str, missing: Sequence[str], tokenizer: PreTrainedToken
 
 @contextmanager
 def _loading_errors(source: str) -> Iterator[None]:
-    """Turn what the readers of checkpoints raise into one error that says what to do."""
-    known = (OSError, ValueError, LookupError, RuntimeError, struct.error, SafetensorError)
+    """Turn the errors of the readers of checkpoints into one that says what to do."""
+    reader_errors = (OSError, ValueError, LookupError, RuntimeError, struct.error, SafetensorError)
     try:
         yield
-    except (*known, ImportError) as error:  # some tokenizers need a package of their own
-        raise _not_found(source, error) from error
+    except (*reader_errors, ImportError) as error:  # some tokenizers need a package of their own
+        raise _explained_error(source, error) from error
     except Exception as error:
         if type(error) is not Exception:  # the tokenizers library raises nothing narrower
             raise
-        raise _not_found(source, error) from error
+        raise _explained_error(source, error) from error
 
 
 def _refuse_per_layer(source: str, location: str) -> None:
-    """Say what to do with an export of ours that only its own code can load."""
+    """Refuse a per-layer export of fnprune, which only its own code can load."""
     try:
         config = json.loads((Path(location) / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # told by whoever reads it next
+    except (OSError, ValueError):  # whoever reads it next raises a better error
         return
     if isinstance(config, dict) and str(config.get("model_type")).startswith(_PER_LAYER_TYPE):
         raise UnsupportedArchitectureError(
@@ -236,7 +238,7 @@ def _read_model(
         if "device_map" not in arguments:
             torch.nn.Module.to(loaded[0], device)
     model: PreTrainedModel = loaded[0]
-    _check_whole(source, sorted(loaded[1]["missing_keys"]), tokenizer)
+    _check_complete(source, sorted(loaded[1]["missing_keys"]), tokenizer)
     return model, tokenizer
 
 
@@ -259,7 +261,7 @@ def load_model(
     dtype : str
         ``"auto"``, ``"float32"``, ``"bfloat16"`` or ``"float16"``.
     progress : callable, optional
-        Told about the one-time preparation of the embedded model.
+        Called during the one-time preparation of the embedded model.
 
     Returns
     -------
@@ -286,11 +288,11 @@ def load_model(
             "units are cut from plain weights.",
             hint="Give the checkpoint it was made from, or a GGUF file, which is dequantised.",
         )
-    chosen = choose_device("auto" if device == "sharded" else device)
-    arguments: dict[str, Any] = {"dtype": choose_dtype(dtype, chosen)}
+    torch_device = choose_device("auto" if device == "sharded" else device)
+    arguments: dict[str, Any] = {"dtype": choose_dtype(dtype, torch_device)}
     if device == "sharded":
         arguments["device_map"] = "auto"
-    model, tokenizer = _read_model(source, location, {**extra, **arguments}, chosen)
+    model, tokenizer = _read_model(source, location, {**extra, **arguments}, torch_device)
     if "gguf_file" in extra and hasattr(model.config, "quantization_config"):
         # A dequantised GGUF still says it is quantised, and then refuses to be saved.
         del model.config.quantization_config

@@ -24,9 +24,11 @@ def __getattr__(name: str) -> Any:
     stock = getattr(transformers, name.removeprefix(PREFIX), None)
     if not name.startswith(PREFIX) or not isinstance(stock, type):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    made = _config_class(stock) if issubclass(stock, PretrainedConfig) else _model_class(stock)
-    globals()[name] = made
-    return made
+    per_layer_class = (
+        _config_class(stock) if issubclass(stock, PretrainedConfig) else _model_class(stock)
+    )
+    globals()[name] = per_layer_class
+    return per_layer_class
 
 
 def _config_class(stock: Any) -> Any:
@@ -70,10 +72,10 @@ def _resize(
             module = layer.get_submodule(path)
             inputs, _ = _sizes(module)
             bias = getattr(module, "bias", None) is not None
-            layer.set_submodule(path, _like(module, inputs, n_fused * width, bias))
+            layer.set_submodule(path, _new_projection(module, inputs, n_fused * width, bias))
         module = layer.get_submodule(output)
         _, outputs = _sizes(module)
-        layer.set_submodule(output, _like(module, width, outputs, output_bias))
+        layer.set_submodule(output, _new_projection(module, width, outputs, output_bias))
 
 
 def _resize_attention(model: nn.Module, modules: dict[str, Any]) -> None:
@@ -87,10 +89,12 @@ def _resize_attention(model: nn.Module, modules: dict[str, Any]) -> None:
         for path, rows in modules["feeding"].items():
             module = layer.get_submodule(path)
             bias = getattr(module, "bias", None) is not None
-            layer.set_submodule(path, _like(module, _sizes(module)[0], n * rows, bias))
+            layer.set_submodule(path, _new_projection(module, _sizes(module)[0], n * rows, bias))
         module = layer.get_submodule(modules["output"])
-        made = _like(module, n * modules["columns"], _sizes(module)[1], modules["output_bias"])
-        layer.set_submodule(modules["output"], made)
+        projection = _new_projection(
+            module, n * modules["columns"], _sizes(module)[1], modules["output_bias"]
+        )
+        layer.set_submodule(modules["output"], projection)
         set_head_counts(layer, modules["counts"], n)
 
 
@@ -109,7 +113,8 @@ def _sizes(module: Any) -> tuple[int, int]:
     return module.in_features, module.out_features
 
 
-def _like(module: Any, inputs: int, outputs: int, bias: bool) -> nn.Module:
+def _new_projection(module: Any, inputs: int, outputs: int, bias: bool) -> nn.Module:
+    """Return a new module of the same kind with other sizes."""
     if isinstance(module, Conv1D):
         return Conv1D(outputs, inputs)
     weight = module.weight

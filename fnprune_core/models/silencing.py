@@ -25,7 +25,7 @@ from fnprune_core.models.language_model import LanguageModel
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AttentionCut:
-    """What goes of one layer's attention, and what replaces it.
+    """The KV groups that go from one layer's attention, and what replaces them.
 
     Parameters
     ----------
@@ -66,10 +66,10 @@ class Refit:
 
 
 def without_refit(n_layers: int, removed_groups: Sequence[NDArray[np.int64]] = ()) -> list[Refit]:
-    """Return refits that replace nothing: what goes is just gone, KV groups too."""
+    """Return refits that replace nothing: units and KV groups go without compensation."""
     if not removed_groups:
         return [Refit()] * n_layers
-    return [Refit(attention=AttentionCut(removed=part)) for part in removed_groups]
+    return [Refit(attention=AttentionCut(removed=groups)) for groups in removed_groups]
 
 
 @contextmanager
@@ -101,20 +101,20 @@ def silenced(
     PlanError
         If the layers, units or refits are not those of the model.
     """
-    kept = language_model.layout.split(_check_units(language_model, removed))
+    kept = language_model.layout.split(_kept_units(language_model, removed))
     projections = output_projections(language_model.model, language_model.architecture)
     if refits is not None and len(refits) != len(projections):
         raise PlanError(f"Expected {len(projections)} refits, one a layer, got {len(refits)}.")
     with (
         language_model.lock,
-        _edited_feeding(language_model, kept, refits),
-        _edited(projections, kept, refits, factor, _split(language_model, centre)),
-        _edited_attention(language_model, refits),
+        _edit_feeding(language_model, kept, refits),
+        _edit_outputs(projections, kept, refits, factor, _split_by_layer(language_model, centre)),
+        _edit_attention(language_model, refits),
     ):
         yield
 
 
-def _edited(
+def _edit_outputs(
     projections: Sequence[torch.nn.Module],
     kept: Sequence[NDArray[np.bool_]],
     refits: Sequence[Refit] | None,
@@ -123,10 +123,10 @@ def _edited(
 ) -> AbstractContextManager[None]:
     """Scale the inputs of each projection that are not kept, and replace what makes its output."""
     scales = [
-        torch.where(torch.from_numpy(part), 1.0, factor).to(
+        torch.where(torch.from_numpy(layer_kept), 1.0, factor).to(
             device=weight_of(module).device, dtype=weight_of(module).dtype
         )
-        for part, module in zip(kept, projections, strict=True)
+        for layer_kept, module in zip(kept, projections, strict=True)
     ]
 
     shifts = [
@@ -143,7 +143,9 @@ def _edited(
         refit = Refit() if refits is None else refits[layer]
         if refit.columns is None and refit.bias is None:
             return y
-        return functional.linear(x, *_replacement(projections[layer], kept[layer], refit))
+        return functional.linear(
+            x, *_replacement_parameters(projections[layer], kept[layer], refit)
+        )
 
     return edit_projections(
         projections,
@@ -152,18 +154,18 @@ def _edited(
     )
 
 
-def _split(
+def _split_by_layer(
     language_model: LanguageModel, values: NDArray[np.floating] | None
 ) -> list[NDArray[np.floating]] | None:
     return None if values is None else language_model.layout.split(values)
 
 
-def _edited_feeding(
+def _edit_feeding(
     language_model: LanguageModel,
     kept: Sequence[NDArray[np.bool_]],
     refits: Sequence[Refit] | None,
 ) -> AbstractContextManager[None]:
-    """Replace what the modules that feed the units give the kept ones, where refits say so."""
+    """Replace the outputs, for kept units, of the modules that feed them, where refits say so."""
     architecture = language_model.architecture
     modules, new_rows = [], []
     for layer, refit in enumerate(refits or ()):
@@ -178,9 +180,9 @@ def _edited_feeding(
     if not modules:
         return nullcontext()
 
-    def edit_output(which: int, x: Tensor, y: Tensor) -> Tensor:
-        rows, weight = new_rows[which]
-        bias = bias_of(modules[which])
+    def edit_output(number: int, x: Tensor, y: Tensor) -> Tensor:
+        rows, weight = new_rows[number]
+        bias = bias_of(modules[number])
         y = y.clone()
         y[..., rows] = functional.linear(x, weight.to(y), None if bias is None else bias[rows])
         return y
@@ -188,14 +190,14 @@ def _edited_feeding(
     return edit_projections(modules, edit_output=edit_output)
 
 
-def _edited_attention(
+def _edit_attention(
     language_model: LanguageModel, refits: Sequence[Refit] | None
 ) -> AbstractContextManager[None]:
-    """Do the same to the attention's output projections where KV groups go."""
+    """Edit the attention's output projections in the same way, where KV groups go."""
     if all(refit.attention is None for refit in refits or ()):
         return nullcontext()
-    nothing = AttentionCut(removed=np.empty(0, dtype=np.int64))
-    cuts = [refit.attention or nothing for refit in refits or ()]
+    no_cut = AttentionCut(removed=np.empty(0, dtype=np.int64))
+    cuts = [refit.attention or no_cut for refit in refits or ()]
     layout = language_model.attention
     try:
         keep = layout.groups.split(layout.groups.keep_of([cut.removed for cut in cuts]))
@@ -204,29 +206,29 @@ def _edited_attention(
             f"These KV groups are not those of {language_model.name}: {error}",
             hint="Made for another model? Compare the fingerprint in plan.json.",
         ) from error
-    return _edited(
+    return _edit_outputs(
         attention_outputs(language_model.model, language_model.architecture),
-        [np.repeat(part, layout.group_size) for part in keep],
+        [np.repeat(layer_keep, layout.group_size) for layer_keep in keep],
         [Refit(columns=cut.columns, bias=cut.bias) for cut in cuts],
     )
 
 
-def _replacement(
+def _replacement_parameters(
     module: torch.nn.Module, keep: NDArray[np.bool_], refit: Refit
 ) -> tuple[Tensor, Tensor | None]:
-    """Return weight (hidden, units) and bias to use in place of the projection's own."""
+    """Return weight (hidden, units) and bias to use in place of those of the projection."""
     weight = weight_of(module).detach()
     if refit.columns is not None:
         weight = weight.clone()
         weight[:, torch.from_numpy(keep).to(weight.device)] = refit.columns.to(weight)
     bias = bias_of(module)
     if refit.bias is not None:
-        added = refit.bias.to(weight.device, torch.float32)
-        bias = (added if bias is None else bias.detach().float() + added).to(weight.dtype)
+        extra_bias = refit.bias.to(weight.device, torch.float32)
+        bias = (extra_bias if bias is None else bias.detach().float() + extra_bias).to(weight.dtype)
     return weight, bias
 
 
-def _check_units(
+def _kept_units(
     language_model: LanguageModel, removed: Sequence[NDArray[np.integer]]
 ) -> NDArray[np.bool_]:
     try:

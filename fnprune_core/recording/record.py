@@ -1,4 +1,4 @@
-"""Jobs that this page starts. No streamlit here."""
+"""Recording a model's units while it reads: time and disk estimated, then session by session."""
 
 import time
 from collections.abc import Sequence
@@ -52,17 +52,17 @@ def check_finite(signals: NDArray[np.float32], layout: UnitLayout, session: int)
     """Raise `NonFiniteError` if a session's signals (tokens, units) hold NaN or infinity."""
     if np.isfinite(signals.sum(dtype=np.float64)):  # far cheaper than a look at each value
         return
-    bad = ~np.isfinite(signals).all(axis=0)
-    layers = sorted(set(layout.layer_of_unit[bad].tolist()))
+    is_broken = ~np.isfinite(signals).all(axis=0)
+    layers = sorted(set(layout.layer_of_unit[is_broken].tolist()))
     raise NonFiniteError(
-        f"Session {session}: activations of {int(bad.sum())} units are not finite "
+        f"Session {session}: activations of {int(is_broken.sum())} units are not finite "
         f"(layers {', '.join(map(str, layers[:5]))}).",
         hint=_NON_FINITE_HINT,
     )
 
 
 def recording_inputs(language_model: LanguageModel, windows: Windows) -> dict[str, Any]:
-    """Return what determines a recording; its hash is the id."""
+    """Return the inputs that determine a recording; their hash is its id."""
     return {
         "fingerprint": language_model.fingerprint,
         "dtype": str(language_model.dtype).removeprefix("torch."),
@@ -152,21 +152,21 @@ def signals_of(
         NaN for the first token of each window.
     """
     projections = output_projections(language_model.model, language_model.architecture)
-    seen: list[Tensor] = [torch.empty(0)] * len(projections)
+    layer_inputs: list[Tensor] = [torch.empty(0)] * len(projections)
 
-    def see(layer: int, x: Tensor) -> None:
+    def keep_input(layer: int, x: Tensor) -> None:
         # Some families (OPT) lay all tokens of a batch in one row.
-        seen[layer] = x.detach().to("cpu").float().reshape(*token_ids.shape, -1)
+        layer_inputs[layer] = x.detach().to("cpu").float().reshape(*token_ids.shape, -1)
 
     ids = token_ids.to(language_model.device)
-    with language_model.lock, torch.inference_mode(), watch_inputs(projections, see):
+    with language_model.lock, torch.inference_mode(), watch_inputs(projections, keep_input):
         logits = language_model.model(ids, use_cache=False).logits
     log_probabilities = np.full(ids.shape, np.nan, dtype=np.float32)
     for row in range(ids.shape[0]):  # one window at a time: the vocabulary is wide
         scores = torch.log_softmax(logits[row, :-1].float(), dim=-1)
-        chosen = scores.gather(1, ids[row, 1:, None]).squeeze(1)
-        log_probabilities[row, 1:] = chosen.cpu().numpy()
-    return torch.cat(seen, dim=-1).numpy(), log_probabilities
+        token_scores = scores.gather(1, ids[row, 1:, None]).squeeze(1)
+        log_probabilities[row, 1:] = token_scores.cpu().numpy()
+    return torch.cat(layer_inputs, dim=-1).numpy(), log_probabilities
 
 
 def token_table(
@@ -174,7 +174,7 @@ def token_table(
     tokenizer: PreTrainedTokenizerBase,
     log_probabilities: NDArray[np.float32],
 ) -> pd.DataFrame:
-    """Return one row a token: where it stands, what it says, how probable it was."""
+    """Return one row a token: its place, its text and how probable it was."""
     unique, inverse = np.unique(windows.token_ids, return_inverse=True)
     pieces = np.array([str(tokenizer.decode([int(i)])) for i in unique], dtype=object)
     return pd.DataFrame(
@@ -236,7 +236,7 @@ class _Writer:
             self._write(f"{name}.{code}", values[name].numpy(), size * session)
 
     def commit(self, n_done: int) -> None:
-        """Note that the first `n_done` sessions are whole, once they are safe on the disk."""
+        """Record that the first `n_done` sessions are whole, once they are safe on the disk."""
         for path in self._paths:
             sync(path)
         self.n_done = n_done
@@ -297,7 +297,7 @@ def _windows_facts(windows: Windows) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingEstimate:
-    """What a recording will take, before it starts."""
+    """Time, disk and memory that a recording will take, estimated before it starts."""
 
     n_tokens: int
     n_sessions: int
@@ -352,7 +352,7 @@ def record_texts(
     progress: Progress = ignore,
     cancel: CancelToken = NEVER,
 ) -> str:
-    """Record the documents; return the recording's id. Found if done, resumed if stopped."""
+    """Record the documents, or find or resume their recording; return the recording's id."""
     windows = windows_for(language_model, documents, settings)
     return record(
         workspace, language_model, windows, settings=settings, progress=progress, cancel=cancel

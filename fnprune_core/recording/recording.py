@@ -126,7 +126,7 @@ class Recording:
         self._scales = arrays["scales"]
         self._session_mean, self._session_m2 = arrays["session_mean"], arrays["session_m2"]
         self.dummy_max: NDArray[np.float32] = np.asarray(arrays["dummy_max"]).max(axis=0)
-        self.mean, self.std = self._moments()
+        self.mean, self.std = self._merged_moments()
 
     @property
     def n_sessions(self) -> int:
@@ -207,37 +207,40 @@ class Recording:
         alive = self.layout.split(self.alive)
         std = self.layout.split(self.std)
         mean = self.layout.split(self.mean)
-        sink = self.layout.split(self.dummy_max)
+        dummy_max = self.layout.split(self.dummy_max)
         return pd.DataFrame(
             {
                 "layer": np.arange(self.layout.n_layers),
                 "units": self.layout.widths,
-                "alive": [int(part.sum()) for part in alive],
-                "mean_activation": [float(part.mean()) for part in mean],
-                "median_sd": [float(np.median(part)) for part in std],
-                "max_sd": [float(part.max()) for part in std],
-                "max_on_dummy_tokens": [float(part.max()) for part in sink],
+                "alive": [int(values.sum()) for values in alive],
+                "mean_activation": [float(values.mean()) for values in mean],
+                "median_sd": [float(np.median(values)) for values in std],
+                "max_sd": [float(values.max()) for values in std],
+                "max_on_dummy_tokens": [float(values.max()) for values in dummy_max],
             }
         )
 
-    def _moments(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _merged_moments(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Merge the sessions' moments one by one (Chan's update): memory of one session."""
         usable = np.bincount(self.windows.session, weights=~self.is_dummy)
         mean = np.zeros(self.layout.n_units)
         squares = np.zeros(self.layout.n_units)
         for session in np.flatnonzero(usable):
-            so_far, here = usable[:session].sum(), usable[session]
+            n_before, n_here = usable[:session].sum(), usable[session]
             change = self._session_mean[session] - mean
-            mean += change * (here / (so_far + here))
+            mean += change * (n_here / (n_before + n_here))
             squares += self._session_m2[session]
-            squares += np.square(change) * (so_far * here / (so_far + here))
+            squares += np.square(change) * (n_before * n_here / (n_before + n_here))
         return mean.astype(np.float32), np.sqrt(squares / usable.sum()).astype(np.float32)
 
 
 def alive_units(std: NDArray[np.float32], layout: UnitLayout) -> NDArray[np.bool_]:
     """Return the units whose standard deviation is above 1e-6 of their layer's median."""
     return np.concatenate(
-        [part > 1e-6 * max(float(np.median(part)), 1e-30) for part in layout.split(std)]
+        [
+            layer_std > 1e-6 * max(float(np.median(layer_std)), 1e-30)
+            for layer_std in layout.split(std)
+        ]
     )
 
 

@@ -1,4 +1,4 @@
-"""What a decomposition reads: sessions of signals, from a recording or from memory."""
+"""Sessions of signals, as a decomposition reads them: from a recording or from memory."""
 
 import re
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ _PART = re.compile(r", part \d+$")
 
 @runtime_checkable
 class Sessions(Protocol):
-    """What `GroupICA` reads: a `Recording`, or arrays in memory (`ArraySessions`)."""
+    """Sessions of signals for `GroupICA`: a `Recording`, or arrays in memory (`ArraySessions`)."""
 
     id: str
     fingerprint: str
@@ -76,9 +76,9 @@ class ArraySessions:
         self.n_sessions = len(signals)
         self.n_tokens = int(self._starts[-1])
         self.is_dummy = np.zeros(self.n_tokens, dtype=bool)
-        whole = np.concatenate(self._signals)
-        self.mean: NDArray[np.float32] = whole.mean(axis=0)
-        self.std: NDArray[np.float32] = whole.std(axis=0)
+        all_signals = np.concatenate(self._signals)
+        self.mean: NDArray[np.float32] = all_signals.mean(axis=0)
+        self.std: NDArray[np.float32] = all_signals.std(axis=0)
         self.alive = alive_units(self.std, self.layout)
 
     def session_slice(self, session: int) -> slice:
@@ -107,10 +107,12 @@ def document_codes(tokens: pd.DataFrame) -> NDArray[np.int64]:
     tokens : DataFrame
         With the columns document and domain, as in a recording's token table.
     """
-    part, names = pd.factorize(tokens["document"])
-    whole = pd.factorize(np.array([_PART.sub("", str(name)) for name in names]))[0]
+    name_code, document_names = pd.factorize(tokens["document"])
+    text_of_name = pd.factorize(np.array([_PART.sub("", str(name)) for name in document_names]))[0]
     domain = pd.factorize(tokens["domain"])[0]
-    return np.asarray(pd.factorize(domain * len(names) + whole[part])[0], dtype=np.int64)
+    return np.asarray(
+        pd.factorize(domain * len(document_names) + text_of_name[name_code])[0], dtype=np.int64
+    )
 
 
 def blocks_of(sessions: Sessions, scope: str) -> list[NDArray[np.int64]]:
@@ -119,8 +121,8 @@ def blocks_of(sessions: Sessions, scope: str) -> list[NDArray[np.int64]]:
     if scope == "model":
         return [alive]
     return [
-        alive[(alive >= part.start) & (alive < part.stop)]
-        for part in (sessions.layout.layer_slice(i) for i in range(sessions.layout.n_layers))
+        alive[(alive >= layer_units.start) & (alive < layer_units.stop)]
+        for layer_units in (sessions.layout.layer_slice(i) for i in range(sessions.layout.n_layers))
     ]
 
 

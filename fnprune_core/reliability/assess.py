@@ -26,7 +26,7 @@ from fnprune_core.storage import Workspace, artifact_id, manifest_of, new_folder
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasureRow:
-    """A measure: what it is called, how it is made, and which settings it depends on."""
+    """A measure: its title, its result, its function, and the settings that it depends on."""
 
     title: str
     result: type[Stability] | type[Reproducibility] | type[SizeCurve] | type[Null]
@@ -92,7 +92,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assessed:
-    """What `assess` made or found: ids by part, and why parts were left out."""
+    """Outcome of `assess`: ids by part, and why parts were left out."""
 
     ids: Mapping[str, str]
     skipped: Mapping[str, str]
@@ -111,8 +111,8 @@ def check_parts(names: Sequence[str]) -> tuple[str, ...]:
 
 def _inputs(decomposition_id: str, part: str, settings: TrustSettings) -> dict[str, Any]:
     values = asdict(settings)
-    chosen = {name: values[name] for name in PARTS[part].settings}
-    return {"decomposition_id": decomposition_id, "part": part, "settings": chosen}
+    part_settings = {name: values[name] for name in PARTS[part].settings}
+    return {"decomposition_id": decomposition_id, "part": part, "settings": part_settings}
 
 
 def assessment_id(
@@ -133,16 +133,16 @@ def assessment_ids(
 def open_assessment(
     workspace: Workspace, decomposition_id: str, *, settings: TrustSettings | None = None
 ) -> Assessment:
-    """Return what was measured so far on the networks of a decomposition."""
-    found: dict[str, Any] = {
+    """Return the results on the networks of a decomposition that were measured so far."""
+    results: dict[str, Any] = {
         part: PARTS[part].result.load(workspace.existing("assessments", id))
         for part, id in assessment_ids(workspace, decomposition_id, settings=settings).items()
     }
-    return Assessment(**found)
+    return Assessment(**results)
 
 
 def why_no_halves(recording: Recording, atlas: NetworkAtlas) -> str:
-    """Return why the documents cannot be split in halves, or nothing if they can."""
+    """Return why the documents cannot be split in halves, or an empty text if they can."""
     try:
         check_documents(pieces_for(recording, atlas.tokens, atlas.decomposition))
     except TooFewTokensError as error:
@@ -150,8 +150,8 @@ def why_no_halves(recording: Recording, atlas: NetworkAtlas) -> str:
     return ""
 
 
-def trust_table(atlas: NetworkAtlas, found: Assessment) -> pd.DataFrame:
-    """Return one row a network: variance, kurtosis of its map, and what was measured of it."""
+def trust_table(atlas: NetworkAtlas, assessment: Assessment) -> pd.DataFrame:
+    """Return one row a network: variance, kurtosis of its map, and the measures of it."""
     d = atlas.decomposition
     facts = pd.DataFrame(
         {
@@ -161,22 +161,22 @@ def trust_table(atlas: NetworkAtlas, found: Assessment) -> pd.DataFrame:
             "kurtosis": measures.map_kurtosis(d),
         }
     )
-    return facts.join(found.columns())
+    return facts.join(assessment.columns())
 
 
 class _Studies:
     """The studies that the parts need, each made when first asked for; one in memory at a time."""
 
-    def __init__(self, make: Callable[[bool], ReferenceStudy]) -> None:
-        self._make = make
-        self._held: tuple[bool, ReferenceStudy] | None = None
+    def __init__(self, make_study: Callable[[bool], ReferenceStudy]) -> None:
+        self._make = make_study
+        self._current: tuple[bool, ReferenceStudy] | None = None
 
     def get(self, *, is_shifted: bool) -> ReferenceStudy:
         """Return the study of the recording, or of the recording with its units shifted."""
-        if self._held is None or self._held[0] != is_shifted:
-            self._held = None  # let go of the other one before this one takes memory
-            self._held = (is_shifted, self._make(is_shifted))
-        return self._held[1]
+        if self._current is None or self._current[0] != is_shifted:
+            self._current = None  # let go of the other one before this one takes memory
+            self._current = (is_shifted, self._make(is_shifted))
+        return self._current[1]
 
 
 def assess(
@@ -201,40 +201,40 @@ def assess(
     Assessed
         A part that the recording is too small or too uniform for is left out, with the reason.
     """
-    chosen = check_parts(parts)
-    amounts = settings or TrustSettings()
+    part_names = check_parts(parts)
+    trust_settings = settings or TrustSettings()
     atlas = open_atlas(workspace, decomposition_id)
     recording = open_recording(workspace, atlas.decomposition.recording_id)
 
-    def make(is_shifted: bool) -> ReferenceStudy:
+    def make_study(is_shifted: bool) -> ReferenceStudy:
         return open_study(
             recording, atlas.tokens, atlas.decomposition,
-            settings=amounts, is_shifted=is_shifted, progress=progress, cancel=cancel,
+            settings=trust_settings, is_shifted=is_shifted, progress=progress, cancel=cancel,
         )  # fmt: skip
 
-    studies = _Studies(make)
+    studies = _Studies(make_study)
     no_halves = why_no_halves(recording, atlas)
     ids: dict[str, str] = {}
     skipped: dict[str, str] = {}
-    for name in chosen:
+    for name in part_names:
         if no_halves and name in NEED_HALVES:
             skipped[name] = no_halves
             continue
-        part, inputs = PARTS[name], _inputs(atlas.id, name, amounts)
+        part, inputs = PARTS[name], _inputs(atlas.id, name, trust_settings)
         id = artifact_id("assessments", inputs)
         if not workspace.has("assessments", id):
             cancel.raise_if_cancelled()
             try:
-                whole = None
-                for whole in part.measure(studies.get(is_shifted=part.is_shifted)):
-                    on_partial(Measured(part=name, result=whole, is_whole=False))
+                result = None
+                for result in part.measure(studies.get(is_shifted=part.is_shifted)):
+                    on_partial(Measured(part=name, result=result, is_whole=False))
             except (TooFewTokensError, SettingsError) as error:
                 skipped[name] = str(error)
                 continue
-            if whole is None:
+            if result is None:
                 continue
             with new_folder(workspace.folder("assessments", id)) as folder:
-                whole.save(folder, manifest_of("assessments", inputs, {}))
-            on_partial(Measured(part=name, result=whole, is_whole=True))
+                result.save(folder, manifest_of("assessments", inputs, {}))
+            on_partial(Measured(part=name, result=result, is_whole=True))
         ids[name] = id
     return Assessed(ids=ids, skipped=skipped)

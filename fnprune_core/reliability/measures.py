@@ -1,4 +1,4 @@
-"""How far each network can be trusted: found again by ICA, by other texts, and against nulls.
+"""Measures of how far networks can be trusted: other starts, other texts, and nulls.
 
 Every measure is a generator of results that grow until the last, which is the whole.
 """
@@ -44,14 +44,14 @@ _SEEDS, _BOOTSTRAP, _HALVES, _SIZES, _NULL = range(5)
 
 def map_kurtosis(decomposition: Decomposition) -> NDArray[np.float64]:
     """Return the excess kurtosis of each map over the alive units of its scope: (K,)."""
-    found = np.empty(decomposition.n_networks)
+    map_kurtoses = np.empty(decomposition.n_networks)
     for k, layer in enumerate(decomposition.layer_of_network):
         units = decomposition.alive.copy()
         if layer >= 0:
             inside = decomposition.layout.layer_slice(int(layer))
             units[: inside.start] = units[inside.stop :] = False
-        found[k] = kurtosis(decomposition.spatial_maps[k, units].astype(np.float64))
-    return found
+        map_kurtoses[k] = kurtosis(decomposition.spatial_maps[k, units].astype(np.float64))
+    return map_kurtoses
 
 
 class _Runs:
@@ -63,7 +63,7 @@ class _Runs:
         self.similarity = np.zeros((0, 0))
 
     def add(self, run: Unmixed) -> None:
-        """Take in a run."""
+        """Add the maps of a run."""
         self.mixtures.append(run.mixture)
         new = self._space.correlation(run.mixture, self.all)
         n = len(self.similarity)
@@ -84,16 +84,18 @@ class _Runs:
 
 
 def over_seeds(study: ReferenceStudy) -> Iterator[Stability]:
-    """Yield whether ICA finds the networks again from other random starts (ICASSO)."""
-    parts = [
-        pool.group_pca(study.everything, len(index))
+    """Yield the stability of networks over other random starts of ICA (ICASSO)."""
+    block_components = [
+        pool.group_pca(study.equal_weights, len(index))
         for pool, index in zip(study.pools, study.networks, strict=True)
     ]
-    yield from _stability(study, lambda _: parts, study.settings.n_seeds, _SEEDS, "seeds")
+    yield from _stability_results(
+        study, lambda _: block_components, study.settings.n_seeds, _SEEDS, "seeds"
+    )
 
 
 def over_bootstraps(study: ReferenceStudy) -> Iterator[Stability]:
-    """Yield whether ICA finds the networks again in sessions drawn with replacement (ICASSO)."""
+    """Yield the stability of networks over sessions drawn with replacement (ICASSO)."""
     check_sessions(study.pieces)
 
     def components(run: int) -> list[NDArray[np.float64]]:
@@ -103,30 +105,32 @@ def over_bootstraps(study: ReferenceStudy) -> Iterator[Stability]:
             for pool, index in zip(study.pools, study.networks, strict=True)
         ]
 
-    yield from _stability(
+    yield from _stability_results(
         study, components, study.settings.n_bootstraps, _BOOTSTRAP, "bootstrapped sessions"
     )
 
 
-def _stability(
+def _stability_results(
     study: ReferenceStudy, components: Any, n_runs: int, stream: int, stage: str
 ) -> Iterator[Stability]:
-    found = [_Runs(pool) for pool in study.pools]
+    runs_by_block = [_Runs(pool) for pool in study.pools]
     n_converged = 0
     for run in range(n_runs):
         converged = True
-        for block, (pool, part) in enumerate(zip(study.pools, components(run), strict=True)):
-            study.tell(stage, run, n_runs)
+        for block, (pool, block_components) in enumerate(
+            zip(study.pools, components(run), strict=True)
+        ):
+            study.report_progress(stage, run, n_runs)
             seed = study.seed(stream, run, block)
-            made = study.unmixing.run(pool, part, seed, cancel=study.cancel)
-            converged &= made.converged
-            found[block].add(made)
+            unmixed = study.unmixing.run(pool, block_components, seed, cancel=study.cancel)
+            converged &= unmixed.converged
+            runs_by_block[block].add(unmixed)
         n_converged += converged
         n_done = run + 1
         if n_done == n_runs or n_done % _REPORT_EVERY == 0:
             clusters = [
-                stability_clusters(r.similarity, r.run_of, np.abs(target @ r.all.T))
-                for r, target in zip(found, study.targets, strict=True)
+                stability_clusters(runs.similarity, runs.run_of, np.abs(target @ runs.all.T))
+                for runs, target in zip(runs_by_block, study.targets, strict=True)
             ]
             yield Stability(
                 iq=study.gathered([c.iq for c in clusters]),
@@ -136,7 +140,7 @@ def _stability(
                 n_planned=n_runs,
                 n_converged=n_converged,
             )
-    study.tell(stage, n_runs, n_runs)
+    study.report_progress(stage, n_runs, n_runs)
 
 
 def partners(
@@ -156,38 +160,42 @@ def partners(
     return np.asarray(between[in_a, in_b], dtype=np.float64)
 
 
-def _halves(study: ReferenceStudy, split: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _half_weights(
+    study: ReferenceStudy, split: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     first = split_documents(study.pieces, study.rng(_HALVES, split))
     return first.astype(np.float64), (~first).astype(np.float64)
 
 
 def in_halves(study: ReferenceStudy) -> Iterator[Reproducibility]:
-    """Yield how alike each network's partners are in two halves of the documents."""
+    """Yield the likeness of each network's partners in two halves of the documents."""
     n_splits = study.settings.n_splits
     check_documents(study.pieces)
     rows: list[NDArray[np.float64]] = []
     n_converged = n_runs = 0
     for split in range(n_splits):
-        halves = _halves(study, split)
-        found = []
+        halves = _half_weights(study, split)
+        r_by_block = []
         for block, (pool, target) in enumerate(zip(study.pools, study.targets, strict=True)):
-            made = []
+            half_runs = []
             for side, weights in enumerate(halves):
-                study.tell("halves of the documents", 2 * split + side, 2 * n_splits, "halves")
-                part = pool.group_pca(weights, len(target))
+                study.report_progress(
+                    "halves of the documents", 2 * split + side, 2 * n_splits, "halves"
+                )
+                block_components = pool.group_pca(weights, len(target))
                 seed = study.seed(_HALVES, split, block, side)
-                made.append(
+                half_runs.append(
                     study.unmixing.best(
-                        pool, part, seed, n_runs=_RUNS_OF_A_HALF, cancel=study.cancel
+                        pool, block_components, seed, n_runs=_RUNS_OF_A_HALF, cancel=study.cancel
                     )
                 )
-            n_converged += sum(each.converged for each in made)
+            n_converged += sum(run.converged for run in half_runs)
             n_runs += 2
-            a, b = (each.mixture for each in made)
-            found.append(
+            a, b = (run.mixture for run in half_runs)
+            r_by_block.append(
                 partners(np.abs(target @ a.T), np.abs(target @ b.T), pool.correlation(a, b))
             )
-        rows.append(study.gathered(found))
+        rows.append(study.gathered(r_by_block))
         yield Reproducibility(
             r=np.array(rows),
             n_documents=count_documents(study.pieces),
@@ -195,15 +203,21 @@ def in_halves(study: ReferenceStudy) -> Iterator[Reproducibility]:
             n_converged=n_converged,
             n_runs=n_runs,
         )
-    study.tell("halves of the documents", 2 * n_splits, 2 * n_splits, "halves")
+    study.report_progress("halves of the documents", 2 * n_splits, 2 * n_splits, "halves")
 
 
 def candidate_sizes(study: ReferenceStudy) -> list[int]:
     """Return the numbers of networks to try: a quarter to twice the atlas's, as the data allow."""
     k = max(len(index) for index in study.networks)
-    halves = [weights for i in range(study.settings.n_splits) for weights in _halves(study, i)]
+    halves = [
+        weights for i in range(study.settings.n_splits) for weights in _half_weights(study, i)
+    ]
     # Half of the components, so that each K is a choice among directions and not all of them.
-    most = min(min(pool.n_rows(w) // 2, pool.n_units // 4) for pool in study.pools for w in halves)
+    most = min(
+        min(pool.n_rows(weights) // 2, pool.n_units // 4)
+        for pool in study.pools
+        for weights in halves
+    )
     return sorted({size for size in (k // 4, k // 2, k, 3 * k // 2, 2 * k) if 2 <= size <= most})
 
 
@@ -223,105 +237,115 @@ def by_size(study: ReferenceStudy) -> Iterator[SizeCurve]:
     values = np.full((3, len(sizes), n_splits), np.nan)
     n_runs = n_converged = 0
     for split in range(n_splits):
-        halves = _halves(study, split)
-        whole = [[pool.group_pca(w, sizes[-1]) for w in halves] for pool in study.pools]
+        halves = _half_weights(study, split)
+        largest_components = [
+            [pool.group_pca(weights, sizes[-1]) for weights in halves] for pool in study.pools
+        ]
         for i, size in enumerate(sizes):
-            r: list[NDArray[np.float64]] = []
-            for block, (pool, parts) in enumerate(zip(study.pools, whole, strict=True)):
-                made = []
-                for side, part in enumerate(parts):
+            r_by_block: list[NDArray[np.float64]] = []
+            for block, (pool, components_of_halves) in enumerate(
+                zip(study.pools, largest_components, strict=True)
+            ):
+                half_runs = []
+                for side, components in enumerate(components_of_halves):
                     done = 2 * (split * len(sizes) + i) + side
-                    study.tell("numbers of networks", done, values[0].size * 2, "halves")
+                    study.report_progress("numbers of networks", done, values[0].size * 2, "halves")
                     seed = study.seed(_SIZES, split, i, block, side)
-                    made.append(study.unmixing.run(pool, part[:size], seed, cancel=study.cancel))
+                    half_runs.append(
+                        study.unmixing.run(pool, components[:size], seed, cancel=study.cancel)
+                    )
                 n_runs += 2
-                n_converged += sum(each.converged for each in made)
-                between = pool.correlation(made[0].mixture, made[1].mixture)
-                r.append(between[linear_sum_assignment(-between)])
-            joined = np.concatenate(r)
+                n_converged += sum(run.converged for run in half_runs)
+                between = pool.correlation(half_runs[0].mixture, half_runs[1].mixture)
+                r_by_block.append(between[linear_sum_assignment(-between)])
+            all_r = np.concatenate(r_by_block)
             values[:, i, split] = (
-                np.median(joined), (joined >= HIGH).sum(), (joined >= VERY_HIGH).sum()
+                np.median(all_r), (all_r >= HIGH).sum(), (all_r >= VERY_HIGH).sum()
             )  # fmt: skip
             yield SizeCurve(
                 sizes=np.array(sizes), median=values[0].copy(), above_high=values[1].copy(),
                 above_very_high=values[2].copy(), n_runs=n_runs, n_converged=n_converged,
             )  # fmt: skip
-    study.tell("numbers of networks", values[0].size * 2, values[0].size * 2, "halves")
+    study.report_progress("numbers of networks", values[0].size * 2, values[0].size * 2, "halves")
 
 
 def gaussian_null(study: ReferenceStudy) -> Iterator[Null]:
     """Yield the figures of Gaussian data with the observed covariance (`gaussian_space`).
 
-    It can speak to all three: how sparse a map, how stable and how reproducible a network comes
-    out of ICA when there is nothing but variance to be found.
+    All three can be compared with it: how sparse a map, how stable and how reproducible a network
+    comes out of ICA when there is nothing but variance to be found.
     """
-    spaces, wholes, splits = [], [], []
+    spaces, wholes_by_block, halves_by_block = [], [], []
     for block, (pool, index) in enumerate(zip(study.pools, study.networks, strict=True)):
-        parts = _components(study, pool, len(index))
+        null_components = _null_components(study, pool, len(index))
         rng = study.rng(_NULL, block)
-        space, (whole, *rest) = gaussian_space(pool, parts, rng)
+        space, (whole_components, *half_components) = gaussian_space(pool, null_components, rng)
         spaces.append(space)
-        wholes.append(whole)
-        splits.append(rest)
-    yield from _null(study, spaces, wholes, splits, stage="Gaussian null")
+        wholes_by_block.append(whole_components)
+        halves_by_block.append(half_components)
+    yield from _null_results(study, spaces, wholes_by_block, halves_by_block, stage="Gaussian null")
 
 
 def shift_null(study: ReferenceStudy) -> Iterator[Null]:
     """Yield the figures of a study whose units were shifted (``open_study(is_shifted=True)``).
 
-    It speaks to how sparse maps become because single units have heavy tails, and to how much of
-    reproducibility needs no co-activation (session means stay, so that domains do). It does not
-    speak to Iq: ICA finds the same heavy-tailed units from any start, network or not.
+    It shows how sparse maps become because single units have heavy tails, and how much of
+    reproducibility needs no co-activation (session means stay, so that domains do). Iq cannot be
+    compared with it: ICA finds the same heavy-tailed units from any start, network or not.
     """
-    wholes, splits = [], []
+    wholes_by_block, halves_by_block = [], []
     for pool, index in zip(study.pools, study.networks, strict=True):
-        whole, *rest = _components(study, pool, len(index))
-        wholes.append(whole)
-        splits.append(rest)
-    yield from _null(study, study.pools, wholes, splits, stage="shift null")
+        whole_components, *half_components = _null_components(study, pool, len(index))
+        wholes_by_block.append(whole_components)
+        halves_by_block.append(half_components)
+    yield from _null_results(
+        study, study.pools, wholes_by_block, halves_by_block, stage="shift null"
+    )
 
 
-def _components(study: ReferenceStudy, pool: Pool, k: int) -> list[NDArray[np.float64]]:
-    """Return the components of everything, then of both halves of each split of a null."""
-    weights = [study.everything]
+def _null_components(study: ReferenceStudy, pool: Pool, k: int) -> list[NDArray[np.float64]]:
+    """Return the components of the whole recording, then of both halves of each null split."""
+    weights = [study.equal_weights]
     if len({piece.source for piece in study.pieces}) >= LEAST_DOCUMENTS:
         for split in range(study.settings.n_null_splits):
-            weights += _halves(study, split)
-    return [pool.group_pca(each, k) for each in weights]
+            weights += _half_weights(study, split)
+    return [pool.group_pca(piece_weights, k) for piece_weights in weights]
 
 
-def _null(
+def _null_results(
     study: ReferenceStudy,
     spaces: Sequence[Space],
-    wholes: Sequence[NDArray[np.float64]],
-    splits: Sequence[Sequence[NDArray[np.float64]]],
+    wholes_by_block: Sequence[NDArray[np.float64]],
+    halves_by_block: Sequence[Sequence[NDArray[np.float64]]],
     *,
     stage: str,
 ) -> Iterator[Null]:
-    n_seeds, n_halves = study.settings.n_null_seeds, len(splits[0])
+    n_seeds, n_halves = study.settings.n_null_seeds, len(halves_by_block[0])
     total = (n_seeds + n_halves) * len(spaces)
     done = 0
     r: list[NDArray[np.float64]] = []
     converged: list[bool] = []
-    best, again = [], []
-    for block, (space, whole) in enumerate(zip(spaces, wholes, strict=True)):
-        runs, made = _Runs(space), []
+    best_runs, again_by_block = [], []
+    for block, (space, whole_components) in enumerate(zip(spaces, wholes_by_block, strict=True)):
+        runs, block_runs = _Runs(space), []
         for run in range(n_seeds):
-            study.tell(stage, done, total)
+            study.report_progress(stage, done, total)
             seed = study.seed(_NULL, block, run)
-            made.append(study.unmixing.run(space, whole, seed, cancel=study.cancel))
-            runs.add(made[-1])
-            converged.append(made[-1].converged)
+            block_runs.append(
+                study.unmixing.run(space, whole_components, seed, cancel=study.cancel)
+            )
+            runs.add(block_runs[-1])
+            converged.append(block_runs[-1].converged)
             done += 1
-        best.append(max(made, key=lambda each: (each.converged, each.contrast)))
-        to_networks = space.correlation(best[-1].mixture, runs.all)
+        best_runs.append(max(block_runs, key=lambda best: (best.converged, best.contrast)))
+        to_networks = space.correlation(best_runs[-1].mixture, runs.all)
         clusters = stability_clusters(runs.similarity, runs.run_of, to_networks)
-        again.append(clusters.iq * clusters.share)
+        again_by_block.append(clusters.iq * clusters.share)
 
     def result() -> Null:
         return Null(
-            kurtosis=study.gathered([each.kurtosis for each in best]),
-            again=study.gathered(again),
+            kurtosis=study.gathered([best.kurtosis for best in best_runs]),
+            again=study.gathered(again_by_block),
             r=np.concatenate(r) if r else np.zeros(0),
             n_runs=len(converged),
             n_converged=sum(converged),
@@ -330,16 +354,18 @@ def _null(
     yield result()
     for first in range(0, n_halves, 2):
         for block, space in enumerate(spaces):
-            made = []
+            block_runs = []
             for side in (first, first + 1):
-                study.tell(stage, done, total)
+                study.report_progress(stage, done, total)
                 seed = study.seed(_NULL, block, n_seeds + side)
-                made.append(
-                    study.unmixing.run(space, splits[block][side], seed, cancel=study.cancel)
+                block_runs.append(
+                    study.unmixing.run(
+                        space, halves_by_block[block][side], seed, cancel=study.cancel
+                    )
                 )
-                converged.append(made[-1].converged)
+                converged.append(block_runs[-1].converged)
                 done += 1
-            network, a, b = best[block].mixture, made[0].mixture, made[1].mixture
+            network, a, b = best_runs[block].mixture, block_runs[0].mixture, block_runs[1].mixture
             r.append(
                 partners(
                     space.correlation(network, a),
@@ -348,4 +374,4 @@ def _null(
                 )
             )
         yield result()
-    study.tell(stage, total, total)
+    study.report_progress(stage, total, total)

@@ -1,4 +1,4 @@
-"""Data without networks, to read an atlas's figures against: what of them would be there anyway."""
+"""Data without networks, to compare an atlas's figures with: shifted units, Gaussian draws."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -87,7 +87,7 @@ def gaussian_space(
     """
     stacked = np.concatenate(mixtures)
     gram = stacked @ space.centred_gram @ stacked.T
-    # Centred maps of a narrow block are of lower rank than they are many.
+    # Centred maps of a narrow block can have a lower rank than their number.
     rank = min(len(gram), space.n_units - 1)
     draws = rng.standard_normal((rank, space.n_units))
     draws -= draws.mean(axis=1, keepdims=True)
@@ -97,6 +97,6 @@ def gaussian_space(
     root = vectors[:, -rank:] * np.sqrt(np.clip(values[-rank:], 0.0, None))
     rows = torch.from_numpy((root @ draws).astype(np.float32)).to(space.rows.device)
     bounds = np.cumsum([0, *(len(mixture) for mixture in mixtures)])
-    picks = np.eye(len(gram))
-    parts = [picks[a:b] for a, b in pairwise(bounds)]
-    return Space(rows, gram), parts
+    identity = np.eye(len(gram))
+    components = [identity[a:b] for a, b in pairwise(bounds)]
+    return Space(rows, gram), components

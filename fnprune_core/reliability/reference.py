@@ -28,7 +28,7 @@ from fnprune_core.reliability.resampling import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustSettings:
-    """How much is measured.
+    """Numbers of runs, bootstraps and splits to be measured.
 
     Parameters
     ----------
@@ -79,10 +79,10 @@ class ReferenceStudy:
     @property
     def n_networks(self) -> int:
         """Number of networks in all blocks."""
-        return sum(len(part) for part in self.networks)
+        return sum(len(index) for index in self.networks)
 
     @property
-    def everything(self) -> NDArray[np.float64]:
+    def equal_weights(self) -> NDArray[np.float64]:
         """Weights that take each piece once."""
         return np.ones(len(self.pieces))
 
@@ -91,26 +91,26 @@ class ReferenceStudy:
         return np.random.SeedSequence(self.settings.seed, spawn_key=key)
 
     def rng(self, *key: int) -> np.random.Generator:
-        """Return a generator of that stream; apart from the starts of ICA."""
+        """Return a generator of a run's own draws, independent of its starts of ICA."""
         return np.random.default_rng(self.seed(*key, 1 << 20))
 
-    def tell(self, stage: str, done: int, total: int, unit: str = "runs") -> None:
-        """Report progress; a good place to stop."""
+    def report_progress(self, stage: str, done: int, total: int, unit: str = "runs") -> None:
+        """Report progress, and stop here if the person asked to."""
         self.progress(ProgressEvent(stage=stage, done=done, total=total, unit=unit))
         self.cancel.raise_if_cancelled()
 
-    def gathered(self, parts: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
+    def gathered(self, values_by_block: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
         """Return values by block, (…, K of the block), in the atlas's order: (…, K)."""
-        whole = np.empty((*parts[0].shape[:-1], self.n_networks))
-        for index, part in zip(self.networks, parts, strict=True):
-            whole[..., index] = part
-        return whole
+        values = np.empty((*values_by_block[0].shape[:-1], self.n_networks))
+        for index, block_values in zip(self.networks, values_by_block, strict=True):
+            values[..., index] = block_values
+        return values
 
 
 def pieces_for(
     sessions: Sessions, tokens: pd.DataFrame, decomposition: Decomposition
 ) -> list[Piece]:
-    """Return the pieces of a recording in which an atlas is judged; cheap."""
+    """Return the pieces of a recording with which an atlas is judged; reads no signals."""
     blocks = blocks_of(sessions, decomposition.settings["scope"])
     n_units = sum(len(block) for block in blocks)
     n = _session_components(sessions, decomposition)
@@ -122,8 +122,8 @@ def _session_components(sessions: Sessions, decomposition: Decomposition) -> int
         int((~sessions.is_dummy[sessions.session_slice(i)]).sum())
         for i in range(sessions.n_sessions)
     ]
-    asked = decomposition.settings["n_session_components"]
-    return int(asked or min(2 * decomposition.settings["n_components"], min(usable)))
+    n_requested = decomposition.settings["n_session_components"]
+    return int(n_requested or min(2 * decomposition.settings["n_components"], min(usable)))
 
 
 def open_study(
@@ -148,16 +148,16 @@ def open_study(
             "The recording and the atlas have different units.",
             hint="Open the recording that this atlas was made from.",
         )
-    of = decomposition.settings
-    blocks = blocks_of(sessions, of["scope"])
+    atlas_settings = decomposition.settings
+    blocks = blocks_of(sessions, atlas_settings["scope"])
     pieces = pieces_for(sessions, tokens, decomposition)
     pools = build_pools(
         ShiftedSessions(sessions, seed=settings.seed) if is_shifted else sessions,
         blocks,
         pieces,
-        how=Reduction(
+        reduction=Reduction(
             n_components=_session_components(sessions, decomposition),
-            normalize=of["normalize"],
+            normalize=atlas_settings["normalize"],
             device=torch.device("cuda" if torch.cuda.is_available() else "cpu"),
         ),
         stage="reducing shifted sessions" if is_shifted else "reducing sessions",
@@ -166,7 +166,8 @@ def open_study(
     )
     layer = decomposition.layer_of_network
     networks = tuple(
-        np.flatnonzero(layer == (i if of["scope"] == "layer" else -1)) for i in range(len(blocks))
+        np.flatnonzero(layer == (i if atlas_settings["scope"] == "layer" else -1))
+        for i in range(len(blocks))
     )
     return ReferenceStudy(
         pools=tuple(pools),
@@ -177,8 +178,12 @@ def open_study(
             for pool, index, units in zip(pools, networks, blocks, strict=True)
         ),
         unmixing=Unmixing(
-            algorithm=of["algorithm"],
-            settings=IcaSettings(fun=of["fun"], max_iter=of["max_iter"], tol=of["tol"]),
+            algorithm=atlas_settings["algorithm"],
+            settings=IcaSettings(
+                fun=atlas_settings["fun"],
+                max_iter=atlas_settings["max_iter"],
+                tol=atlas_settings["tol"],
+            ),
         ),
         settings=settings,
         progress=progress,

@@ -22,7 +22,7 @@ from fnprune_core.errors import SettingsError, TooFewTokensError
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.recording.sessions import Sessions, document_codes, normalised
 
-#: What a pool of components may take at most: its rows, and its Gram matrices.
+#: Most bytes that a pool of components may take: its rows, and its Gram matrices.
 ROWS_BYTES = 3_000_000_000
 GRAM_BYTES = 1_500_000_000
 #: Eigendecompositions grow with the cube of the rows.
@@ -33,7 +33,7 @@ LEAST_SESSIONS = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Piece:
-    """What is drawn and split together.
+    """Tokens that are drawn and split together.
 
     Parameters
     ----------
@@ -74,12 +74,12 @@ def pieces_of(sessions: Sessions, tokens: pd.DataFrame, *, most: int) -> list[Pi
     domain = tokens["domain"].cat.codes.to_numpy()
     document = document_codes(tokens)
     usable = ~sessions.is_dummy
-    found = []
+    pieces = []
     for session in range(sessions.n_sessions):
         span = sessions.session_slice(session)
         for code in np.unique(document[span][usable[span]]):
             positions = np.flatnonzero((document[span] == code) & usable[span])
-            found.append(
+            pieces.append(
                 Piece(
                     parts=((session, positions),),
                     draw=session,
@@ -87,10 +87,10 @@ def pieces_of(sessions: Sessions, tokens: pd.DataFrame, *, most: int) -> list[Pi
                     domain=int(domain[span][positions[0]]),
                 )
             )
-    return found if len(found) <= most else _joined(found, most)
+    return pieces if len(pieces) <= most else _join_pieces(pieces, most)
 
 
-def _joined(pieces: Sequence[Piece], most: int) -> list[Piece]:
+def _join_pieces(pieces: Sequence[Piece], most: int) -> list[Piece]:
     """Join neighbours until at most `most` pieces (or one a domain) are left.
 
     No document is tied to another as long as each can be a piece of its own; of more documents,
@@ -101,18 +101,22 @@ def _joined(pieces: Sequence[Piece], most: int) -> list[Piece]:
         documents.setdefault(piece.source, []).append(piece)
     chunks: list[list[Piece]] = []
     if len(documents) <= most:
-        more = _shares([len(members) for members in documents.values()], most - len(documents))
-        for members, share in zip(documents.values(), more, strict=True):
+        n_extra = _proportional_counts(
+            [len(members) for members in documents.values()], most - len(documents)
+        )
+        for members, share in zip(documents.values(), n_extra, strict=True):
             n = min(1 + int(share), len(members))
-            chunks += [members[part] for part in _cuts(len(members), n)]
+            chunks += [members[span] for span in _even_slices(len(members), n)]
     else:
         domains: dict[int, list[list[Piece]]] = {}
         for members in documents.values():
             domains.setdefault(members[0].domain, []).append(members)
-        shares = _shares([len(held) for held in domains.values()], most)
-        for held, share in zip(domains.values(), shares, strict=True):
-            for part in _cuts(len(held), max(1, int(share))):
-                chunks.append([piece for members in held[part] for piece in members])
+        shares = _proportional_counts(
+            [len(domain_documents) for domain_documents in domains.values()], most
+        )
+        for domain_documents, share in zip(domains.values(), shares, strict=True):
+            for span in _even_slices(len(domain_documents), max(1, int(share))):
+                chunks.append([piece for members in domain_documents[span] for piece in members])
     return [
         Piece(
             parts=tuple(part for piece in chunk for part in piece.parts),
@@ -125,13 +129,13 @@ def _joined(pieces: Sequence[Piece], most: int) -> list[Piece]:
     ]
 
 
-def _shares(sizes: Sequence[int], n: int) -> NDArray[np.int64]:
+def _proportional_counts(sizes: Sequence[int], n: int) -> NDArray[np.int64]:
     """Return whole numbers in proportion to `sizes` that sum to `n`."""
     bounds = n * np.cumsum([0, *sizes]) // sum(sizes)
     return np.asarray(np.diff(bounds), dtype=np.int64)
 
 
-def _cuts(length: int, n: int) -> list[slice]:
+def _even_slices(length: int, n: int) -> list[slice]:
     """Return `n` parts of a list of `length`, as even as can be."""
     return [slice(a, b) for a, b in pairwise(np.linspace(0, length, n + 1).astype(int))]
 
@@ -179,22 +183,22 @@ def split_documents(pieces: Sequence[Piece], rng: np.random.Generator) -> NDArra
     keys.sort(key=lambda key: (key[0], -size[key]))
     side: dict[int, int] = {}
     total = np.zeros(2)
-    domain, held = -1, np.zeros(2)
+    domain, domain_total = -1, np.zeros(2)
     for key in keys:
         if key[0] != domain:
-            domain, held = key[0], np.zeros(2)
-        order = sorted((0, 1), key=lambda i: (held[i], total[i], rng.random()))
+            domain, domain_total = key[0], np.zeros(2)
+        order = sorted((0, 1), key=lambda i: (domain_total[i], total[i], rng.random()))
         side[key[1]] = order[0]
-        held[order[0]] += size[key]
+        domain_total[order[0]] += size[key]
         total[order[0]] += size[key]
     return np.array([side[piece.source] == 0 for piece in pieces])
 
 
 def draw_sessions(pieces: Sequence[Piece], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Return how often each piece is there when sessions are drawn with replacement."""
+    """Return how often each piece occurs when sessions are drawn with replacement: (n_pieces,)."""
     draws = np.array([piece.draw for piece in pieces])
-    names, index = np.unique(draws, return_inverse=True)
-    times = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))
+    sessions, index = np.unique(draws, return_inverse=True)
+    times = np.bincount(rng.integers(len(sessions), size=len(sessions)), minlength=len(sessions))
     return times[index].astype(np.float64)
 
 
@@ -267,7 +271,7 @@ class Pool(Space):
         Parameters
         ----------
         weights : ndarray (n_pieces,)
-            How often each piece is there.
+            How often each piece occurs.
         """
         factor = np.sqrt(weights[self.owner])
         used = np.flatnonzero(factor)
@@ -277,9 +281,9 @@ class Pool(Space):
                 "networks.",
                 hint="Record more tokens or choose a lower K.",
             )
-        part = self.gram[np.ix_(used, used)].astype(np.float64)
-        part *= factor[used, None] * factor[used]
-        _, vectors = eigh(part, subset_by_index=[len(used) - k, len(used) - 1], overwrite_a=True)
+        gram = self.gram[np.ix_(used, used)].astype(np.float64)
+        gram *= factor[used, None] * factor[used]
+        _, vectors = eigh(gram, subset_by_index=[len(used) - k, len(used) - 1], overwrite_a=True)
         mixture = np.zeros((k, len(factor)))
         mixture[:, used] = vectors[:, ::-1].T * factor[used]
         return mixture
@@ -305,7 +309,7 @@ class Unmixed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unmixing:
-    """The ICA of an atlas, to be run again."""
+    """The algorithm and settings of an atlas's ICA, to run it again."""
 
     algorithm: str
     settings: IcaSettings
@@ -357,7 +361,7 @@ class Unmixing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reduction:
-    """How pieces are reduced: components kept, scale of units (as in `GroupICA`), device."""
+    """Settings of the reduction: components kept, scale of units (as in `GroupICA`), device."""
 
     n_components: int
     normalize: str
@@ -369,7 +373,7 @@ def build_pools(
     blocks: Sequence[NDArray[np.int64]],
     pieces: Sequence[Piece],
     *,
-    how: Reduction,
+    reduction: Reduction,
     stage: str = "reducing sessions",
     progress: Progress = ignore,
     cancel: CancelToken = NEVER,
@@ -378,31 +382,33 @@ def build_pools(
 
     Memory: `ROWS_BYTES` + `GRAM_BYTES` at most, given pieces that `most_pieces` allows.
     """
-    device, n_components = how.device, how.n_components
+    device, n_components = reduction.device, reduction.n_components
     sizes = [min(n_components, piece.n_tokens) for piece in pieces]
     starts = np.cumsum([0, *sizes])
     owner = np.repeat(np.arange(len(pieces)), sizes)
     index = [torch.from_numpy(block).to(device) for block in blocks]
     rows = [torch.empty(int(starts[-1]), len(block), device=device) for block in blocks]
-    held, signals = -1, torch.empty(0)
+    loaded_session, signals = -1, torch.empty(0)
     for number, piece in enumerate(pieces):
         progress(ProgressEvent(stage=stage, done=number, total=len(pieces), unit="pieces"))
         reduced: list[Tensor | None] = [None] * len(blocks)
         for session, positions in piece.parts:
             cancel.raise_if_cancelled()
-            if session != held:
-                held = session
-                signals = normalised(sessions, session, normalize=how.normalize, device=device)
-            part = signals[torch.from_numpy(positions).to(device)]
+            if session != loaded_session:
+                loaded_session = session
+                signals = normalised(
+                    sessions, session, normalize=reduction.normalize, device=device
+                )
+            piece_signals = signals[torch.from_numpy(positions).to(device)]
             for block, units in enumerate(index):
-                before, new = reduced[block], part[:, units]
-                stacked = new if before is None else torch.cat([before, new])
+                previous, new = reduced[block], piece_signals[:, units]
+                stacked = new if previous is None else torch.cat([previous, new])
                 reduced[block] = leading_rows(stacked, min(n_components, len(stacked)))
-        for whole, found in zip(rows, reduced, strict=True):
-            if found is not None:
-                whole[starts[number] : starts[number + 1]] = found
+        for block_rows, block_components in zip(rows, reduced, strict=True):
+            if block_components is not None:
+                block_rows[starts[number] : starts[number + 1]] = block_components
     progress(ProgressEvent(stage=stage, done=len(pieces), total=len(pieces), unit="pieces"))
-    return [Pool(each, owner, cancel=cancel) for each in rows]
+    return [Pool(block_rows, owner, cancel=cancel) for block_rows in rows]
 
 
 def _gram(rows: Tensor, cancel: CancelToken, step: int = 512) -> NDArray[np.float32]:
@@ -412,7 +418,7 @@ def _gram(rows: Tensor, cancel: CancelToken, step: int = 512) -> NDArray[np.floa
     for start in range(0, n, step):
         cancel.raise_if_cancelled()
         band = slice(start, min(start + step, n))
-        part = (rows[band] @ rows[start:].T).cpu().numpy()
-        gram[band, start:] = part
-        gram[start:, band] = part.T
+        products = (rows[band] @ rows[start:].T).cpu().numpy()
+        gram[band, start:] = products
+        gram[start:, band] = products.T
     return gram

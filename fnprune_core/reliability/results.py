@@ -1,4 +1,4 @@
-"""What is known of how far each network can be trusted: results, each growing as it is measured."""
+"""Results on how far networks can be trusted, each growing as it is measured."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -22,8 +22,8 @@ HIGH, VERY_HIGH = 0.7, 0.8
 MERGE = 0.5
 #: A size is good enough when its yield is so much of the best one.
 ENOUGH = 0.95
-#: What each null can honestly be compared in. ICA finds heavy-tailed units from any start, so maps
-#: are found again over seeds in shifted data, too: that tells nothing of co-activation.
+#: Figures in which each null can honestly be compared. ICA finds heavy-tailed units from any start,
+#: so maps are found again over seeds in shifted data, too: that tells nothing of co-activation.
 SPEAKS_TO: Mapping[str, tuple[str, ...]] = {
     "gaussian": ("kurtosis", "again", "r"),
     "shift": ("kurtosis", "r"),
@@ -74,7 +74,7 @@ def stability_clusters(
     n_networks, n_maps = to_networks.shape
     distance = 1.0 - np.clip(similarity, 0.0, 1.0)
     np.fill_diagonal(distance, 0.0)
-    label = _labels(distance, least=n_networks)
+    label = _cluster_labels(distance, least=n_networks)
     member = np.equal.outer(np.arange(label.max() + 1), label).astype(np.float64)
     size = member.sum(axis=1)
     sums = member @ similarity  # of each cluster's maps, to each map
@@ -83,14 +83,14 @@ def stability_clusters(
     outside = (sums.sum(axis=1) - inside) / np.maximum(size * (n_maps - size), 1)
     iq = np.clip(within - outside, 0.0, 1.0)
     n_runs = len(np.unique(run_of))
-    held = np.array([len(np.unique(run_of[row > 0])) for row in member]) / n_runs
+    run_share = np.array([len(np.unique(run_of[row > 0])) for row in member]) / n_runs
     central = np.where(member > 0, sums, -np.inf).argmax(axis=1)
     order = linear_sum_assignment(-(np.square(to_networks) @ member.T))[1]
     match = to_networks[np.arange(n_networks), central[order]]
-    return Clusters(iq=iq[order], share=held[order], match=match)
+    return Clusters(iq=iq[order], share=run_share[order], match=match)
 
 
-def _labels(distance: NDArray[np.float64], *, least: int) -> NDArray[np.int64]:
+def _cluster_labels(distance: NDArray[np.float64], *, least: int) -> NDArray[np.int64]:
     """Return the cluster of each map; at least so many clusters, for each network needs one."""
     for size in ({"distance_threshold": 1.0 - MERGE, "n_clusters": None}, {"n_clusters": least}):
         clustering = AgglomerativeClustering(metric="precomputed", linkage="average", **size)
@@ -149,7 +149,7 @@ class Stability(_Result):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Reproducibility(_Result):
-    """Whether halves of the documents hold a network.
+    """Likeness of each network's partners in halves of the documents.
 
     Parameters
     ----------
@@ -201,15 +201,15 @@ class SizeCurve(_Result):
         The yield is n² / K, with n the reproduced networks (`HIGH`): their number times their
         share. Their number alone grows with K, and their share alone falls.
         """
-        known = ~np.isnan(self.median).all(axis=1)
-        high = np.nanmean(self.above_high[known], axis=1)
+        is_measured = ~np.isnan(self.median).all(axis=1)
+        high = np.nanmean(self.above_high[is_measured], axis=1)
         return pd.DataFrame(
             {
-                "k": self.sizes[known],
-                "median_r": np.nanmean(self.median[known], axis=1),
+                "k": self.sizes[is_measured],
+                "median_r": np.nanmean(self.median[is_measured], axis=1),
                 "n_high": high,
-                "n_very_high": np.nanmean(self.above_very_high[known], axis=1),
-                "yield": np.square(high) / self.sizes[known],
+                "n_very_high": np.nanmean(self.above_very_high[is_measured], axis=1),
+                "yield": np.square(high) / self.sizes[is_measured],
             }
         )
 
@@ -239,7 +239,7 @@ class SizeCurve(_Result):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Null(_Result):
-    """The same figures of data without networks.
+    """Figures of maps from data without networks.
 
     Parameters
     ----------
@@ -296,11 +296,11 @@ class Assessment:
 
         Columns of parts that were not measured are missing.
         """
-        found: dict[str, NDArray[np.float64]] = {}
-        for name, part in (("seeds", self.seeds), ("bootstrap", self.bootstrap)):
-            if part is not None:
-                found |= {f"again_{name}": part.again, f"iq_{name}": part.iq}
-                found |= {f"runs_{name}": part.share, f"match_{name}": part.match}
+        columns: dict[str, NDArray[np.float64]] = {}
+        for name, stability in (("seeds", self.seeds), ("bootstrap", self.bootstrap)):
+            if stability is not None:
+                columns |= {f"again_{name}": stability.again, f"iq_{name}": stability.iq}
+                columns |= {f"runs_{name}": stability.share, f"match_{name}": stability.match}
         if self.halves is not None:
-            found |= {"reproducibility": self.halves.mean, "reproducibility_sd": self.halves.sd}
-        return pd.DataFrame(found)
+            columns |= {"reproducibility": self.halves.mean, "reproducibility_sd": self.halves.sd}
+        return pd.DataFrame(columns)

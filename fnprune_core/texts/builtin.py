@@ -22,7 +22,7 @@ SPLITS = ("calibration", "held-out")
 
 # A text is cut into parts of at most so many characters: about five windows of 512 tokens.
 _PART_CHARACTERS = 10_000
-# What is shorter gives no window of 512 tokens in most tokenizers.
+# A shorter text gives no window of 512 tokens in most tokenizers.
 _MIN_CHARACTERS = 2_500
 _HELD_OUT_SHARE = 1 / 3
 # Splits share no run of so many pieces (below): in any usual tokenizer that is under 50 tokens.
@@ -63,7 +63,7 @@ class _Domain:
 
 @lru_cache(maxsize=1)
 def builtin_texts() -> dict[str, dict[str, dict[str, str]]]:
-    """Return split → domain → document name → text, the same on each call.
+    """Return the built-in texts by split, domain and document name, the same on each call.
 
     Documents come in the order of their names. No run of 30 pieces (words of up to eight
     letters, single characters, blanks) of a calibration text occurs in a held-out text: where
@@ -74,18 +74,21 @@ def builtin_texts() -> dict[str, dict[str, dict[str, str]]]:
     held_out: dict[str, dict[str, str]] = {}
     for name, domain in DOMAINS.items():
         beginnings = {key: text[: domain.max_characters] for key, text in domain.texts()}
-        texts = _without_contained(_chosen(beginnings, domain.max_texts))
-        for_calibration, for_held_out = _dealt(texts)
+        texts = _without_contained(_spread_sample(beginnings, domain.max_texts))
+        for_calibration, for_held_out = _split_texts(texts)
         if for_calibration and for_held_out:
-            calibration[name] = _parts(for_calibration)
-            held_out[name] = _parts(for_held_out)
+            calibration[name] = _cut_into_parts(for_calibration)
+            held_out[name] = _cut_into_parts(for_held_out)
     pieces = _Pieces()
-    known: set[int] = set()
+    calibration_runs: set[int] = set()
     for texts in calibration.values():
         for text in texts.values():
-            known.update(pieces.runs(text))
+            calibration_runs.update(pieces.runs(text))
     for name, texts in held_out.items():
-        trimmed = {key: pieces.longest_stretch_without(text, known) for key, text in texts.items()}
+        trimmed = {
+            key: pieces.longest_stretch_without(text, calibration_runs)
+            for key, text in texts.items()
+        }
         held_out[name] = {k: text for k, text in trimmed.items() if len(text) >= _MIN_CHARACTERS}
     return {"calibration": calibration, "held-out": held_out}
 
@@ -99,20 +102,26 @@ class _Pieces:
     def runs(self, text: str) -> list[int]:
         """Return a hash of each run of pieces."""
         numbers = self._numbers
-        found = [numbers.setdefault(m.group(), len(numbers)) for m in _PIECE.finditer(text)]
-        hashes: list[int] = run_hashes(np.array(found, dtype=np.int64), _SHARED_PIECES).tolist()
+        numbered_pieces = [
+            numbers.setdefault(m.group(), len(numbers)) for m in _PIECE.finditer(text)
+        ]
+        hashes: list[int] = run_hashes(
+            np.array(numbered_pieces, dtype=np.int64), _SHARED_PIECES
+        ).tolist()
         return hashes
 
-    def longest_stretch_without(self, text: str, known: set[int]) -> str:
-        """Return the longest stretch of whole lines that no run in `known` touches."""
-        shared = np.array([i for i, run in enumerate(self.runs(text)) if run in known], dtype=int)
-        if not len(shared):
+    def longest_stretch_without(self, text: str, known_runs: set[int]) -> str:
+        """Return the longest stretch of whole lines that no run in `known_runs` touches."""
+        shared_runs = np.array(
+            [i for i, run in enumerate(self.runs(text)) if run in known_runs], dtype=int
+        )
+        if not len(shared_runs):
             return text
         lines = text.splitlines(keepends=True)
         ends = np.cumsum([len(line) for line in lines])
         begins = np.array([m.start() for m in _PIECE.finditer(text)])
-        first = np.searchsorted(ends, begins[shared], side="right")
-        last = np.searchsorted(ends, begins[shared + _SHARED_PIECES - 1], side="right")
+        first = np.searchsorted(ends, begins[shared_runs], side="right")
+        last = np.searchsorted(ends, begins[shared_runs + _SHARED_PIECES - 1], side="right")
         steps = np.zeros(len(lines) + 1, dtype=np.int64)
         np.add.at(steps, first, 1)
         np.add.at(steps, last + 1, -1)
@@ -121,53 +130,53 @@ class _Pieces:
         return max(stretches, key=len).strip("\n")
 
 
-def _chosen(texts: dict[str, str], n: int) -> dict[str, str]:
+def _spread_sample(texts: dict[str, str], n: int) -> dict[str, str]:
     """Return at most `n` long enough texts, spread evenly over the sorted names."""
     names = sorted(name for name, text in texts.items() if len(text) >= _MIN_CHARACTERS)
-    picked = np.unique(np.linspace(0, max(0, len(names) - 1), min(n, len(names))).astype(int))
-    return {names[i]: texts[names[i]] for i in picked}
+    indices = np.unique(np.linspace(0, max(0, len(names) - 1), min(n, len(names))).astype(int))
+    return {names[i]: texts[names[i]] for i in indices}
 
 
 def _without_contained(texts: dict[str, str]) -> dict[str, str]:
     """Leave out each text of which half or more stands in longer ones."""
     pieces = _Pieces()
-    known: set[int] = set()
-    kept = set()
+    kept_runs: set[int] = set()
+    kept_names = set()
     for name in sorted(texts, key=lambda name: (-len(texts[name]), name)):
         runs = set(pieces.runs(texts[name]))
-        if len(runs & known) <= len(runs) / 2:
-            kept.add(name)
-            known |= runs
-    return {name: text for name, text in texts.items() if name in kept}
+        if len(runs & kept_runs) <= len(runs) / 2:
+            kept_names.add(name)
+            kept_runs |= runs
+    return {name: text for name, text in texts.items() if name in kept_names}
 
 
-def _dealt(texts: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+def _split_texts(texts: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     """Deal texts, in order, to calibration and held-out so that the latter get a third."""
     calibration: dict[str, str] = {}
     held_out: dict[str, str] = {}
-    total = taken = 0
+    n_characters = n_held_out = 0
     for name, text in texts.items():
-        total += len(text)
-        if taken + len(text) / 2 <= total * _HELD_OUT_SHARE:
+        n_characters += len(text)
+        if n_held_out + len(text) / 2 <= n_characters * _HELD_OUT_SHARE:
             held_out[name] = text
-            taken += len(text)
+            n_held_out += len(text)
         else:
             calibration[name] = text
     return calibration, held_out
 
 
-def _parts(texts: dict[str, str]) -> dict[str, str]:
+def _cut_into_parts(texts: dict[str, str]) -> dict[str, str]:
     """Cut each text at line ends into parts of bounded size, without too short ones."""
     parts: dict[str, str] = {}
     for name, text in texts.items():
-        cut: list[str] = [""]
+        chunks: list[str] = [""]
         for line in text.splitlines(keepends=True):
-            if cut[-1] and len(cut[-1]) + len(line) > _PART_CHARACTERS:
-                cut.append("")
-            cut[-1] += line
-        whole = [part.strip("\n") for part in cut if len(part) >= _MIN_CHARACTERS]
-        for number, part in enumerate(whole, start=1):
-            parts[name if len(whole) == 1 else f"{name}, part {number}"] = part
+            if chunks[-1] and len(chunks[-1]) + len(line) > _PART_CHARACTERS:
+                chunks.append("")
+            chunks[-1] += line
+        long_chunks = [chunk.strip("\n") for chunk in chunks if len(chunk) >= _MIN_CHARACTERS]
+        for number, chunk in enumerate(long_chunks, start=1):
+            parts[name if len(long_chunks) == 1 else f"{name}, part {number}"] = chunk
     return parts
 
 
@@ -196,7 +205,7 @@ def _cpp() -> Iterator[tuple[str, str]]:
 
 def _licences() -> Iterator[tuple[str, str]]:
     """Yield the licences of each package; a paragraph that came before is left out."""
-    seen: set[str] = set()
+    used_paragraphs: set[str] = set()
     for package in _PACKAGES_WITH_LICENCES:
         try:
             files = metadata.files(package) or []
@@ -208,8 +217,8 @@ def _licences() -> Iterator[tuple[str, str]]:
                 text = Path(str(file.locate())).read_text(encoding="utf-8", errors="replace")
                 for paragraph in re.split(r"\n\s*\n", text):
                     letters = "".join(filter(str.isalpha, paragraph.lower()))
-                    if letters and letters not in seen:
-                        seen.add(letters)
+                    if letters and letters not in used_paragraphs:
+                        used_paragraphs.add(letters)
                         paragraphs.append(paragraph.strip("\n"))
         yield f"{package} licence", "\n\n".join(paragraphs)
 

@@ -69,22 +69,24 @@ def cut_windows(  # noqa: PLR0913 - how texts are cut, each by its name
     by_domain: dict[str, list[Document]] = {}
     for document in documents:
         by_domain.setdefault(document.domain, []).append(document)
-    queues = [cutter.cut(i, texts) for i, texts in enumerate(by_domain.values())]
+    queues = [
+        cutter.cut(i, domain_documents) for i, domain_documents in enumerate(by_domain.values())
+    ]
     if seed is not None:
         random = np.random.default_rng(seed)
         queues = [_shuffled(list(queue), random) for queue in queues]
-    dealt = round_robin(queues)
-    kept: list[_Window] = []
+    dealt_windows = round_robin(queues)
+    kept_windows: list[_Window] = []
     n_tokens = 0
-    for piece in dealt:
-        if max_tokens is not None and n_tokens + len(piece.token_ids) > max_tokens:
+    for candidate in dealt_windows:
+        if max_tokens is not None and n_tokens + len(candidate.token_ids) > max_tokens:
             break
-        kept.append(piece)
-        n_tokens += len(piece.token_ids)
-    if not kept:
-        raise _no_window(cutter, window)
-    kept.sort(key=lambda piece: piece.order)
-    return _joined(kept, by_domain, cutter, n_dummy_tokens=n_dummy_tokens)
+        kept_windows.append(candidate)
+        n_tokens += len(candidate.token_ids)
+    if not kept_windows:
+        raise _no_window_error(cutter, window)
+    kept_windows.sort(key=lambda candidate: candidate.order)
+    return _join_windows(kept_windows, by_domain, cutter, n_dummy_tokens=n_dummy_tokens)
 
 
 def _shuffled(windows: list["_Window"], random: np.random.Generator) -> Iterator["_Window"]:
@@ -112,7 +114,7 @@ class _Window:
 
 
 class _Cutter:
-    """Tokenises documents one by one, as far as windows are asked for."""
+    """Tokenises documents one by one, as windows are drawn from it."""
 
     def __init__(
         self,
@@ -127,7 +129,7 @@ class _Cutter:
         self.window = window
         self._pack = pack
         self._allow_short = allow_short
-        self.prefix = _prefix(tokenizer)
+        self.prefix = _prefix_ids(tokenizer)
         self.n_dropped_tokens = 0
         self.longest = ("", 0)
 
@@ -136,52 +138,56 @@ class _Cutter:
         if self._pack:
             yield from self._cut_packed(domain, documents)
             return
-        following: list[tuple[int, list[NDArray[np.int32]]]] = []
+        windows_of_documents: list[tuple[int, list[NDArray[np.int32]]]] = []
         for number, document in enumerate(documents):
-            pieces = self._pieces(self._token_ids(document), document.name)
-            if pieces:
-                yield _one_document(pieces[0], (domain, number, 0))
-                following.append((number, pieces))
-        for i in range(1, max((len(pieces) for _, pieces in following), default=0)):
-            for number, pieces in following:
-                if i < len(pieces):
-                    yield _one_document(pieces[i], (domain, number, i))
+            windows = self._split_windows(self._token_ids(document), document.name)
+            if windows:
+                yield _window_of_document(windows[0], (domain, number, 0))
+                windows_of_documents.append((number, windows))
+        for i in range(1, max((len(windows) for _, windows in windows_of_documents), default=0)):
+            for number, windows in windows_of_documents:
+                if i < len(windows):
+                    yield _window_of_document(windows[i], (domain, number, i))
 
     def _cut_packed(self, domain: int, documents: Sequence[Document]) -> Iterator[_Window]:
+        """Yield the windows of a domain whose documents are joined end to end."""
         ids = np.empty(0, dtype=np.int32)
-        owners = np.empty(0, dtype=np.int32)
+        document_numbers = np.empty(0, dtype=np.int32)
         n_cut = 0
         for number, document in enumerate(documents):
-            new = self._token_ids(document)
-            ids = np.concatenate([ids, new])
-            owners = np.concatenate([owners, np.full(len(new), number, dtype=np.int32)])
+            document_ids = self._token_ids(document)
+            ids = np.concatenate([ids, document_ids])
+            document_numbers = np.concatenate(
+                [document_numbers, np.full(len(document_ids), number, dtype=np.int32)]
+            )
             n_whole = len(ids) // self.window * self.window
             for start in range(0, n_whole, self.window):
-                chosen = slice(start, start + self.window)
+                span = slice(start, start + self.window)
                 yield _Window(
-                    order=(domain, n_cut, 0), token_ids=ids[chosen], documents=owners[chosen]
+                    order=(domain, n_cut, 0), token_ids=ids[span], documents=document_numbers[span]
                 )
                 n_cut += 1
-            ids, owners = ids[n_whole:], owners[n_whole:]
+            ids, document_numbers = ids[n_whole:], document_numbers[n_whole:]
         if not n_cut and documents:
-            self._note(f"domain {documents[0].domain}", len(ids))
+            self._note_length(f"domain {documents[0].domain}", len(ids))
         if len(ids) and self._allow_short:
-            yield _Window(order=(domain, n_cut, 0), token_ids=ids, documents=owners)
+            yield _Window(order=(domain, n_cut, 0), token_ids=ids, documents=document_numbers)
         else:
             self.n_dropped_tokens += len(ids)
 
-    def _pieces(self, ids: NDArray[np.int32], name: str) -> list[NDArray[np.int32]]:
-        self._note(name, len(ids))
+    def _split_windows(self, ids: NDArray[np.int32], name: str) -> list[NDArray[np.int32]]:
+        self._note_length(name, len(ids))
         n_whole = len(ids) // self.window
-        pieces = [ids[i * self.window : (i + 1) * self.window] for i in range(n_whole)]
-        rest = ids[n_whole * self.window :]
-        if len(rest) and self._allow_short:
-            pieces.append(rest)
+        windows = [ids[i * self.window : (i + 1) * self.window] for i in range(n_whole)]
+        remainder = ids[n_whole * self.window :]
+        if len(remainder) and self._allow_short:
+            windows.append(remainder)
         else:
-            self.n_dropped_tokens += len(rest)
-        return pieces
+            self.n_dropped_tokens += len(remainder)
+        return windows
 
-    def _note(self, name: str, n_tokens: int) -> None:
+    def _note_length(self, name: str, n_tokens: int) -> None:
+        """Keep the longest text, which an error names when nothing can be cut."""
         if n_tokens > self.longest[1]:
             self.longest = (name, n_tokens)
 
@@ -218,45 +224,47 @@ def _ids(tokenizer: "PreTrainedTokenizerBase", text: str, **options: bool) -> li
     return ids
 
 
-def _prefix(tokenizer: "PreTrainedTokenizerBase") -> list[int]:
+def _prefix_ids(tokenizer: "PreTrainedTokenizerBase") -> list[int]:
     """Return the tokens that the tokenizer puts before each text, as a rule a BOS or none."""
-    plain = _ids(tokenizer, "a", add_special_tokens=False)
-    framed = _ids(tokenizer, "a", add_special_tokens=True)
-    if not plain:
-        return framed[:1] if framed[:1] == [tokenizer.bos_token_id] else []
-    for start in range(len(framed) - len(plain) + 1):
-        if framed[start : start + len(plain)] == plain:
-            return framed[:start]
+    without_special = _ids(tokenizer, "a", add_special_tokens=False)
+    with_special = _ids(tokenizer, "a", add_special_tokens=True)
+    if not without_special:
+        return with_special[:1] if with_special[:1] == [tokenizer.bos_token_id] else []
+    for start in range(len(with_special) - len(without_special) + 1):
+        if with_special[start : start + len(without_special)] == without_special:
+            return with_special[:start]
     return []
 
 
-def _one_document(ids: NDArray[np.int32], order: tuple[int, int, int]) -> _Window:
+def _window_of_document(ids: NDArray[np.int32], order: tuple[int, int, int]) -> _Window:
     return _Window(
         order=order, token_ids=ids, documents=np.full(len(ids), order[1], dtype=np.int32)
     )
 
 
-def _joined(
-    pieces: Sequence[_Window],
+def _join_windows(
+    windows: Sequence[_Window],
     by_domain: dict[str, list[Document]],
     cutter: _Cutter,
     *,
     n_dummy_tokens: int,
 ) -> Windows:
-    names = _unique_names([d for documents in by_domain.values() for d in documents])
+    document_names = _unique_names([d for documents in by_domain.values() for d in documents])
     sizes = [len(documents) for documents in by_domain.values()]
-    firsts = np.cumsum([0, *sizes])
-    domains = [np.full(len(p.token_ids), p.order[0], dtype=np.int32) for p in pieces]
-    owners = [firsts[p.order[0]] + p.documents for p in pieces]
+    first_numbers = np.cumsum([0, *sizes])
+    domains = [np.full(len(w.token_ids), w.order[0], dtype=np.int32) for w in windows]
+    document_numbers = [first_numbers[w.order[0]] + w.documents for w in windows]
     used_domains, domain_index = np.unique(np.concatenate(domains), return_inverse=True)
-    used_documents, document_index = np.unique(np.concatenate(owners), return_inverse=True)
+    used_documents, document_index = np.unique(
+        np.concatenate(document_numbers), return_inverse=True
+    )
     domain_names = list(by_domain)
     return Windows(
-        token_ids=np.concatenate([p.token_ids for p in pieces]),
-        starts=np.cumsum([0, *(len(p.token_ids) for p in pieces)]),
+        token_ids=np.concatenate([w.token_ids for w in windows]),
+        starts=np.cumsum([0, *(len(w.token_ids) for w in windows)]),
         document_index=document_index.astype(np.int32),
         domain_index=domain_index.astype(np.int32),
-        document_names=tuple(names[i] for i in used_documents),
+        document_names=tuple(document_names[i] for i in used_documents),
         domain_names=tuple(domain_names[i] for i in used_domains),
         window=cutter.window,
         n_dummy_tokens=n_dummy_tokens,
@@ -268,14 +276,14 @@ def _joined(
 def _unique_names(documents: Sequence[Document]) -> list[str]:
     """Name each document, with a number behind names that came before."""
     names: list[str] = []
-    taken: set[str] = set()
+    used_names: set[str] = set()
     for number, document in enumerate(documents, start=1):
         name = base = document.name or f"text {number}"
         copy_number = 1
-        while name in taken:
+        while name in used_names:
             copy_number += 1
             name = f"{base} ({copy_number})"
-        taken.add(name)
+        used_names.add(name)
         names.append(name)
     return names
 
@@ -297,7 +305,7 @@ def _check_settings(window: int, n_dummy_tokens: int, max_tokens: int | None) ->
         )
 
 
-def _no_window(cutter: _Cutter, window: int) -> TextError:
+def _no_window_error(cutter: _Cutter, window: int) -> TextError:
     name, n_tokens = cutter.longest
     if not n_tokens:
         return TextError("There is no text to read.", hint="Give a text that is not empty.")

@@ -17,7 +17,7 @@ from fnprune_core.texts.builtin import SPLITS, builtin_texts
 T = TypeVar("T")
 
 _BUILTIN = "builtin"
-# In a folder these must be text; other files are read if they are text and else passed over.
+# In a folder, files with these endings must be text; others are read only if they are.
 _TEXT_SUFFIXES = {
     *(".c", ".cpp", ".css", ".cu", ".h", ".html", ".java", ".js", ".json", ".log", ".md", ".py"),
     *(".rs", ".rst", ".tex", ".ts", ".txt", ".xml", ".yaml", ".yml"),
@@ -35,6 +35,8 @@ class Document:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Columns:
+    """The columns of a table that hold text, domain and document."""
+
     text: str
     domain: str | None
     document: str | None
@@ -122,19 +124,19 @@ def builtin_documents(
 
 def round_robin(iterables: Iterable[Iterable[T]]) -> Iterator[T]:
     """Yield an item of each iterable in turn; one that has ended is passed over."""
-    waiting = deque(iter(iterable) for iterable in iterables)
-    while waiting:
-        iterator = waiting.popleft()
+    iterators = deque(iter(iterable) for iterable in iterables)
+    while iterators:
+        iterator = iterators.popleft()
         for item in islice(iterator, 1):
             yield item
-            waiting.append(iterator)
+            iterators.append(iterator)
 
 
 def is_path(source: str) -> bool:
-    """Whether `source` is a path here, or can be nothing else."""
+    """Whether `source` is a path on this machine, or can be nothing but a path."""
     path = Path(source).expanduser()
-    looks_like_one = source.startswith(("/", "./", "../", "~")) or "\\" in source
-    return looks_like_one or path.exists() or path.suffix.lower() in _TEXT_SUFFIXES | set(_ROWS)
+    looks_like_path = source.startswith(("/", "./", "../", "~")) or "\\" in source
+    return looks_like_path or path.exists() or path.suffix.lower() in _TEXT_SUFFIXES | set(_ROWS)
 
 
 def _read_path(path: Path, columns: _Columns, max_documents: int | None) -> list[Document]:
@@ -151,8 +153,8 @@ def _read_path(path: Path, columns: _Columns, max_documents: int | None) -> list
             files.setdefault(parts[0] if len(parts) > 1 else path.resolve().name, []).append(file)
     documents = []
     for domain, paths in files.items():
-        found = (d for p in paths for d in _read_folder_file(p, domain, path, columns))
-        documents += list(islice(found, max_documents))
+        domain_documents = (d for p in paths for d in _read_folder_file(p, domain, path, columns))
+        documents += list(islice(domain_documents, max_documents))
     if not documents:
         raise TextError(
             f"The folder {path} holds no texts.",
@@ -254,8 +256,8 @@ def _read_dataset(source: str, columns: _Columns, max_rows: int | None) -> list[
             f"{source} is no file or folder here; data sets need the `datasets` library.",
             hint="Check the path, or install it: pip install 'fnprune[datasets]'.",
         ) from error
-    name, _, rest = source.partition(":")
-    config, _, split = rest.partition(":")
+    name, _, config_and_split = source.partition(":")
+    config, _, split = config_and_split.partition(":")
     try:
         rows = datasets.load_dataset(
             name, config or None, split=split or "train", streaming=max_rows is not None
@@ -284,20 +286,20 @@ def _documents_of(
     texts = frame[columns.text].tolist()
     domains = frame[columns.domain].tolist() if columns.domain else [None] * len(texts)
     names = frame[columns.document].tolist() if columns.document else [None] * len(texts)
-    grouped: dict[tuple[str, str], list[str]] = {}
+    texts_of_documents: dict[tuple[str, str], list[str]] = {}
     for number, (text, row_domain, row_name) in enumerate(
         zip(texts, domains, names, strict=True), 1
     ):
         if isinstance(text, str) and text.strip():
             key = (_label(row_domain, domain), _label(row_name, f"{name}, row {number}"))
-            grouped.setdefault(key, []).append(text)
+            texts_of_documents.setdefault(key, []).append(text)
         elif not isinstance(text, str) and not _is_missing(text):
             raise TextError(
                 f"Row {number} of {name} has a {type(text).__name__} in column {columns.text!r}.",
                 hint="Name a column that holds text.",
             )
-    for (row_domain, row_name), rows in grouped.items():
-        yield Document("\n".join(rows), row_domain, row_name)
+    for (row_domain, row_name), document_texts in texts_of_documents.items():
+        yield Document("\n".join(document_texts), row_domain, row_name)
 
 
 def _label(value: Any, default: str) -> str:

@@ -1,4 +1,4 @@
-"""What each token of a text shows, when a character may be spread over several tokens."""
+"""The text that each token adds, also where a character is spread over several tokens."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -8,7 +8,7 @@ _MOST_TOKENS = 3  # a character has at most four bytes: that many tokens can wai
 
 
 class Decoder(Protocol):
-    """What turns ids into text: a tokenizer of transformers."""
+    """A tokenizer of transformers, in so far as it turns ids into text."""
 
     def decode(self, token_ids: Any, **options: Any) -> Any:
         """Return the text of ids."""
@@ -25,36 +25,43 @@ def pieces_of(tokenizer: Decoder, ids: Sequence[int]) -> tuple[str, ...]:
     """
 
     def decode(first: int, last: int) -> str:
-        part = [int(i) for i in ids[first:last]]
+        token_ids = [int(i) for i in ids[first:last]]
         return str(
-            tokenizer.decode(part, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+            tokenizer.decode(
+                token_ids, skip_special_tokens=False, clean_up_tokenization_spaces=False
+            )
         )
 
     pieces = [""] * len(ids)
-    start = waiting = 0  # of the text that is decoded; the first token that waits for more bytes
-    given = ""  # what has been shown of the text from `start` on
+    # The token from which text is decoded, and the first one that waits for more bytes.
+    start = first_waiting = 0
+    text_so_far = ""  # what the tokens from `start` on were given of their text
     for i in range(len(ids)):
         text = decode(start, i + 1)
-        # Some tokenizers show a run of bytes as nothing but replacements until it is whole.
-        fresh = text[len(given) :] if text.startswith(given) else decode(i, i + 1)
-        while fresh.endswith(REPLACEMENT) and i - waiting >= _MOST_TOKENS:
-            pieces[waiting] += REPLACEMENT  # too long ago to be completed
-            given, fresh, waiting = given + REPLACEMENT, fresh[1:], waiting + 1
-        whole = fresh.rstrip(REPLACEMENT)
-        if whole or not fresh:
-            _share_out(whole, pieces, waiting, i)
-            given += whole
-        if whole == fresh:
-            start, waiting = waiting, i + 1
-            given = decode(start, i + 1)
-        elif whole:
-            waiting = i
-    _share_out(decode(start, len(ids))[len(given) :], pieces, waiting, len(ids) - 1)
+        # Some tokenizers show a run of bytes as nothing but replacements until it is complete.
+        new_text = text[len(text_so_far) :] if text.startswith(text_so_far) else decode(i, i + 1)
+        while new_text.endswith(REPLACEMENT) and i - first_waiting >= _MOST_TOKENS:
+            pieces[first_waiting] += REPLACEMENT  # too long ago to be completed
+            text_so_far, new_text, first_waiting = (
+                text_so_far + REPLACEMENT,
+                new_text[1:],
+                first_waiting + 1,
+            )
+        complete = new_text.rstrip(REPLACEMENT)
+        if complete or not new_text:
+            _assign_text(complete, pieces, first_waiting, i)
+            text_so_far += complete
+        if complete == new_text:
+            start, first_waiting = first_waiting, i + 1
+            text_so_far = decode(start, i + 1)
+        elif complete:
+            first_waiting = i
+    _assign_text(decode(start, len(ids))[len(text_so_far) :], pieces, first_waiting, len(ids) - 1)
     return tuple(pieces)
 
 
-def _share_out(text: str, pieces: list[str], first: int, last: int) -> None:
-    """Give tokens their text: broken bytes to those that began them, the rest to the last."""
+def _assign_text(text: str, pieces: list[str], first: int, last: int) -> None:
+    """Add a text to its tokens: broken bytes to those that began them, the rest to the last."""
     n_broken = len(text) - len(text.lstrip(REPLACEMENT))
     for i in range(first, min(last, first + n_broken)):
         pieces[i] += REPLACEMENT
@@ -74,7 +81,7 @@ def spans_of(pieces: Sequence[str]) -> list[tuple[int, int]]:
         if piece:
             spans.append((first, i))
             first = i + 1
-    if first < len(pieces):  # the last ones show nothing: with the one before, if there is one
+    if first < len(pieces):  # the last tokens show nothing: they join the one before, if any
         begin = spans.pop()[0] if spans else first
         spans.append((begin, len(pieces) - 1))
     return spans

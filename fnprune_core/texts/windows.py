@@ -105,17 +105,21 @@ class Windows:
 
     def select(self, indices: ArrayLike) -> Self:
         """Return the windows `indices` in that order; names without tokens are left out."""
-        chosen = np.asarray(indices, dtype=np.int64).reshape(-1)
-        if not len(chosen):
+        window_indices = np.asarray(indices, dtype=np.int64).reshape(-1)
+        if not len(window_indices):
             raise SettingsError("No window was selected.", hint="Select at least one.")
-        if chosen.min() < 0 or chosen.max() >= self.n_windows:
-            raise IndexError(f"There are {self.n_windows} windows; asked for {chosen.tolist()}.")
-        tokens = np.concatenate([np.arange(self.starts[i], self.starts[i + 1]) for i in chosen])
+        if window_indices.min() < 0 or window_indices.max() >= self.n_windows:
+            raise IndexError(
+                f"There are {self.n_windows} windows; asked for {window_indices.tolist()}."
+            )
+        tokens = np.concatenate(
+            [np.arange(self.starts[i], self.starts[i + 1]) for i in window_indices]
+        )
         documents, document_index = np.unique(self.document_index[tokens], return_inverse=True)
         domains, domain_index = np.unique(self.domain_index[tokens], return_inverse=True)
         return type(self)(
             token_ids=self.token_ids[tokens],
-            starts=np.concatenate([[0], np.cumsum(np.diff(self.starts)[chosen])]),
+            starts=np.concatenate([[0], np.cumsum(np.diff(self.starts)[window_indices])]),
             document_index=document_index.astype(np.int32),
             domain_index=domain_index.astype(np.int32),
             document_names=tuple(self.document_names[i] for i in documents),

@@ -32,7 +32,7 @@ def test_planted_networks_stand_out_from_both_nulls(real) -> None:
     reproducibility = last(measures.in_halves(real)).mean
     shifted, _ = study_of(planted(n_sessions=8).signals, is_shifted=True, max_iter=60)
     kurtosis = real.unmixing.run(
-        real.pools[0], real.pools[0].group_pca(real.everything, 5), np.random.SeedSequence(0)
+        real.pools[0], real.pools[0].group_pca(real.equal_weights, 5), np.random.SeedSequence(0)
     ).kurtosis
     for null in (last(measures.gaussian_null(real)), last(measures.shift_null(shifted))):
         assert reproducibility.min() > null.limit("r")
@@ -70,7 +70,9 @@ def test_runs_of_a_pool_find_the_atlas(real) -> None:
     signals = planted(n_sessions=8).signals
     study, model = study_of(signals)
     pool = study.pools[0]
-    run = study.unmixing.run(pool, pool.group_pca(study.everything, 5), np.random.SeedSequence(3))
+    run = study.unmixing.run(
+        pool, pool.group_pca(study.equal_weights, 5), np.random.SeedSequence(3)
+    )
     maps = pool.signals(run.mixture).numpy()
     np.testing.assert_allclose(np.linalg.norm(maps, axis=1), 1, atol=1e-3)
     order, r = match_maps(model.spatial_maps, maps)

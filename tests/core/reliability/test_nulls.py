@@ -32,7 +32,7 @@ def test_shift_keeps_each_units_values_and_destroys_covariance() -> None:
 
 def test_gaussian_null_keeps_the_covariance_and_has_no_tails(real) -> None:
     pool = real.pools[0]
-    parts = [pool.group_pca(real.everything, 5), pool.group_pca(real.everything, 8)[2:]]
+    parts = [pool.group_pca(real.equal_weights, 5), pool.group_pca(real.equal_weights, 8)[2:]]
     space, found = gaussian_space(pool, parts, np.random.default_rng(0))
     true = np.concatenate([pool.signals(part).numpy() for part in parts]).astype(np.float64)
     null = np.concatenate([space.signals(part).numpy() for part in found]).astype(np.float64)

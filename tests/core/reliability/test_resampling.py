@@ -26,7 +26,7 @@ def test_group_pca_of_a_resampling_is_that_of_the_sessions_drawn() -> None:
     pieces = pieces_of(sessions, tokens_of(sessions), most=99)
     [pool] = build_pools(
         sessions, blocks_of(sessions, "model"), pieces,
-        how=Reduction(n_components=20, normalize="recording", device=CPU),
+        reduction=Reduction(n_components=20, normalize="recording", device=CPU),
     )  # fmt: skip
     times = [2, 0, 1, 3, 0, 0]
     drawn = ArraySessions([x for x, n in zip(signals, times, strict=True) for _ in range(n)])
