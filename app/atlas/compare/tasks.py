@@ -1,4 +1,4 @@
-"""What the page Compare starts: an atlas applied to another recording. No streamlit here."""
+"""Tasks of the Compare page: an atlas applied to another recording. No streamlit here."""
 
 from app.shell.tasks import Run, task
 from fnprune_core.atlas import cortex

@@ -1,4 +1,4 @@
-"""What the page Embedding starts. No streamlit here."""
+"""Task of the Embedding page: units and networks placed in the plane. No streamlit here."""
 
 from app.shell.tasks import Run, task
 from fnprune_core.atlas import embedding

@@ -1,4 +1,4 @@
-"""What the page Files starts: an atlas written as one page. No streamlit here."""
+"""Task of the Files page: an atlas written as one page. No streamlit here."""
 
 from pathlib import Path
 

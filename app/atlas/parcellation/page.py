@@ -32,21 +32,21 @@ def controls() -> tuple[str, float]:
     )
     if chosen is not None and chosen != view.map:
         view_state.change(map=chosen)
-    only = right.toggle(
+    fade_others = right.toggle(
         "Fade the others",
         panels.options().only,
         key="parcels-only",
         help="Only the selected network keeps its colour.",
     )
-    if only != panels.options().only:
-        panels.change(only=only)
+    if fade_others != panels.options().only:
+        panels.change(only=fade_others)
     return chosen or view.map, z
 
 
 def show(atlas: NetworkAtlas, network: int, shown: str, z: float) -> None:
     """Draw the chosen picture, and the legend beside it."""
-    only = network if panels.options().only else None
-    look = cache.look(atlas.id, frame.palette().mode, only=only)
+    only_network = network if panels.options().only else None
+    look = cache.look(atlas.id, frame.palette().mode, only=only_network)
     left, right = st.columns([5, 3], gap="medium")
     with left, frame.explaining():
         if shown == "layers" or resources.cortex(atlas.id) is None:
@@ -64,10 +64,10 @@ def show(atlas: NetworkAtlas, network: int, shown: str, z: float) -> None:
         panels.legend(atlas, look, z, network)
 
 
-opened = atlas_frame.open_atlas(
+atlas_and_network = atlas_frame.open_atlas(
     "Parcellation", "The whole model, each unit in the colour of its strongest network."
 )
-if opened is not None:
-    atlas, network = opened
+if atlas_and_network is not None:
+    atlas, network = atlas_and_network
     with frame.explaining():
         show(atlas, network, *controls())

@@ -1,4 +1,4 @@
-"""What the page Probe starts: a text read. No streamlit here."""
+"""Task of the Probe page: a text read. No streamlit here."""
 
 from app.shell.tasks import Run, task
 from fnprune_core.atlas.probe import Reading
