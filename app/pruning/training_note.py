@@ -11,7 +11,7 @@ from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning.estimates import estimate_training, is_trained
 
 
-def say(plans: Sequence[PlanSettings], *, key: str) -> None:
+def show_note(plans: Sequence[PlanSettings], *, key: str) -> None:
     """Say how long training these plans takes, and in what memory; nothing where none is."""
     n_trained = sum(is_trained(each) for each in plans)
     view = view_state.view()

@@ -1,4 +1,4 @@
-"""What the pages Record and Decompose start. No streamlit here."""
+"""Tasks of the Record and Decompose pages. No streamlit here."""
 
 from app.shell.tasks import Run, task
 from app.shell.text_choice import TextChoice

@@ -57,7 +57,7 @@ def both(key: str) -> str:
     return " · ".join(dict.fromkeys(words))
 
 
-def found(words: str) -> list[Term]:
+def matching_terms(words: str) -> list[Term]:
     """Return the concepts in which all words occur, in the order of the table."""
     wanted = words.lower().split()
     return [

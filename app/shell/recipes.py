@@ -36,7 +36,7 @@ def code(name: str, *, atlas: str, **values: object) -> str:
     return "\n\n".join("\n".join(part) for part in parts if part).strip()
 
 
-def asked(settings: Any) -> dict[str, object]:
+def changed_settings(settings: Any) -> dict[str, object]:
     """Return what of some settings, a dataclass, differs from its defaults."""
     plain = asdict(type(settings)())
     return {k: v for k, v in asdict(settings).items() if v != plain[k]}

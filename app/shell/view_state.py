@@ -264,7 +264,7 @@ def can_undo_pin() -> bool:
     return bool(st.session_state.get(_PINS))
 
 
-def say(network: int, reason: str) -> None:
+def write_reason(network: int, reason: str) -> None:
     """Write down why a network is as it is; raises `TextError` if that is no text to keep."""
     step = Decision(time=decision_log.now(), what="reason", noted=(network,), reason=reason)
     take_decisions((*decisions(), step))
@@ -330,7 +330,7 @@ def widget(name: str) -> Any:
     return st.session_state.get(name)
 
 
-def told(component: str, event: str) -> Any:
+def component_value(component: str, event: str) -> Any:
     """Return what a component told, or None: its answer may come after it has left the page."""
     return getattr(st.session_state.get(component), event, None)
 

@@ -1,4 +1,4 @@
-"""What the page Start starts: the example. No streamlit here."""
+"""Task of the Start page: the example. No streamlit here."""
 
 from app.shell.tasks import Run, task
 from fnprune_core import workflows

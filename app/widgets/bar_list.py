@@ -35,7 +35,7 @@ def bar_list(
     """
 
     def picked() -> None:
-        id = view_state.told(key, "picked")
+        id = view_state.component_value(key, "picked")
         if id is not None:
             on_pick(int(id))
 

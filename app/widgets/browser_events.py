@@ -30,7 +30,7 @@ def pick_cells(
     """
 
     def picked() -> None:
-        event = view_state.told(key, "picked")
+        event = view_state.component_value(key, "picked")
         if event:
             on_pick(int(event["curve"]), tuple(event["place"]))
 
@@ -42,7 +42,7 @@ def is_narrow() -> bool:
     narrow = bool(view_state.widget(_IS_NARROW))
 
     def changed() -> None:
-        event = view_state.told("narrow", "changed")
+        event = view_state.component_value("narrow", "changed")
         if event:
             view_state.remember(_IS_NARROW, bool(event["narrow"]))
 

@@ -132,12 +132,14 @@ def explaining() -> Iterator[None]:
         yield
     except ArtifactNotFoundError as caught:
         error(Failure(message=caught.message, hint="It may have been deleted since."))
-        st.button("Put it away", icon=":material/close:", key=f"away-{caught}", on_click=put_away)
+        st.button(
+            "Put it away", icon=":material/close:", key=f"away-{caught}", on_click=drop_missing
+        )
     except Exception as caught:  # noqa: BLE001 - a page must never show a traceback
         error(describe_error(caught))
 
 
-def put_away() -> None:
+def drop_missing() -> None:
     """Look at nothing that the workspace does not have."""
     view = view_state.view()
     if _manifest("recordings", view.recording) is None:

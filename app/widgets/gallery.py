@@ -34,7 +34,7 @@ def gallery(
     """
 
     def picked() -> None:
-        network = view_state.told(key, "picked")
+        network = view_state.component_value(key, "picked")
         if network is not None:
             on_pick(int(network))
 

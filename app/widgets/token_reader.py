@@ -75,7 +75,7 @@ def reader(  # noqa: PLR0913 - a widget's options, as Streamlit's own have them
     lasts = [last for _, last in spans]
 
     def picked() -> None:
-        index = view_state.told(key, "picked")
+        index = view_state.component_value(key, "picked")
         if index is not None and int(index) < len(lasts):
             on_pick(lasts[int(index)])
 

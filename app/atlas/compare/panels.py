@@ -275,7 +275,7 @@ def carry(atlas: NetworkAtlas, other: NetworkAtlas, match: Match) -> None:
 def identity(atlas: NetworkAtlas, network: int) -> None:
     """Say which network of an earlier atlas the selected one was, if that is known."""
     with components.explaining():
-        earlier = networks.was(atlas.id).get(network)
+        earlier = networks.earlier_networks(atlas.id).get(network)
         if earlier is not None:
             st.caption(f":material/history: Network {network} {wording.plain(earlier.sentence())}.")
 

@@ -47,31 +47,35 @@ def arranged(atlas: NetworkAtlas, page_options: ConnectomeOptions) -> tuple[Grou
     return partition, cache.arrangement(atlas.id, page_options.order, partition)
 
 
-def controls(chosen: ConnectomeOptions) -> None:
+def controls(page_options: ConnectomeOptions) -> None:
     """Draw the choice of measure and order; each change goes to the URL."""
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
         # Six words in a row would be cut off on a phone.
         measure = st.selectbox(
             "Measure", list(MEASURES), format_func=MEASURES.__getitem__,
-            index=list(MEASURES).index(chosen.measure), key="connectome-measure",
+            index=list(MEASURES).index(page_options.measure), key="connectome-measure",
             help=glossary.tip("fnc"),
         )  # fmt: skip
-    if measure != chosen.measure:
+    if measure != page_options.measure:
         change(measure=measure)
     with right:
-        if chosen.picture == "matrix":
+        if page_options.picture == "matrix":
             order = st.segmented_control(
-                "Order by", list(ORDERS), format_func=ORDERS.__getitem__, default=chosen.order,
-                required=True, key="connectome-order",
+                "Order by", list(ORDERS), format_func=ORDERS.__getitem__,
+                default=page_options.order, required=True, key="connectome-order",
             )  # fmt: skip
-            if order is not None and order != chosen.order:
+            if order is not None and order != page_options.order:
                 change(order=order)
-        elif chosen.picture == "graph":
+        elif page_options.picture == "graph":
             percent = st.slider(
-                "Strongest pairs drawn, %", 1, 20, min(chosen.edges, 20), key="connectome-edges"
+                "Strongest pairs drawn, %",
+                1,
+                20,
+                min(page_options.edges, 20),
+                key="connectome-edges",
             )
-            if percent != chosen.edges:
+            if percent != page_options.edges:
                 change(edges=percent)
     st.caption(_HELP[options().measure])
     if cache.needs_threshold(options().measure):

@@ -128,12 +128,12 @@ def _mark_thresholds(
     )
 
 
-def spectrum_line(found: Spectrum, *, network: int, palette: Palette) -> Picture:
+def spectrum_line(spectrum: Spectrum, *, network: int, palette: Palette) -> Picture:
     """Draw the power of a time course over frequency: mean over documents, ± standard error."""
-    x = found.frequency.astype(np.float32)
-    error = np.nan_to_num(found.standard_error)
-    floor = max(float(found.power[found.power > 0].min(initial=np.inf)), 1e-12)
-    low, high = np.maximum(found.power - error, floor / 4), found.power + error
+    x = spectrum.frequency.astype(np.float32)
+    error = np.nan_to_num(spectrum.standard_error)
+    floor = max(float(spectrum.power[spectrum.power > 0].min(initial=np.inf)), 1e-12)
+    low, high = np.maximum(spectrum.power - error, floor / 4), spectrum.power + error
     figure = go.Figure()
     figure.add_scatter(
         x=np.concatenate([x, x[::-1]]),
@@ -147,18 +147,18 @@ def spectrum_line(found: Spectrum, *, network: int, palette: Palette) -> Picture
     )
     figure.add_scatter(
         x=x,
-        y=found.power.astype(np.float32),
+        y=spectrum.power.astype(np.float32),
         mode="lines",
         line={"color": palette.accent, "width": 2},
         name="mean",
-        customdata=(1 / found.frequency).astype(np.float32),
+        customdata=(1 / spectrum.frequency).astype(np.float32),
         hovertemplate=(
             "%{x:.3f} cycles per token, a period of %{customdata:.1f} tokens<br>power %{y:.3g}"
             "<extra></extra>"
         ),
     )
     style(figure, palette, height=340, bottom=64)
-    half = found.half_power_frequency
+    half = spectrum.half_power_frequency
     figure.add_vline(x=half, line={"color": palette.quiet, "width": 1, "dash": "dash"})
     figure.add_annotation(
         x=half,
@@ -188,16 +188,17 @@ def spectrum_line(found: Spectrum, *, network: int, palette: Palette) -> Picture
     return Picture(
         figure=figure,
         alternative=(
-            f"Spectrum of network {network}, mean over {found.n_documents} documents: half of its "
-            f"power lies above {half:.3f} cycles per token, a period of {1 / half:.0f} tokens; "
-            f"{found.slow_share():.0%} of its amplitude is slower than {1 / SLOW_BELOW:.0f} tokens."
+            f"Spectrum of network {network}, mean over {spectrum.n_documents} documents: half of "
+            f"its power lies above {half:.3f} cycles per token, a period of {1 / half:.0f} tokens; "
+            f"{spectrum.slow_share():.0%} of its amplitude is slower than {1 / SLOW_BELOW:.0f} "
+            "tokens."
         ),
         table=pd.DataFrame(
             {
-                "cycles per token": found.frequency.round(4),
-                "period in tokens": (1 / found.frequency).round(2),
-                "power": found.power,
-                "standard error": found.standard_error,
+                "cycles per token": spectrum.frequency.round(4),
+                "period in tokens": (1 / spectrum.frequency).round(2),
+                "power": spectrum.power,
+                "standard error": spectrum.standard_error,
             }
         ),
     )

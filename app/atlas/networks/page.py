@@ -72,7 +72,7 @@ def show_identity(atlas: NetworkAtlas, network: int) -> None:
         st.markdown(f"**{wording.plain(own_name)}**")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(f"Driven by {suggested_name}", width="content")
-        earlier = networks.was(atlas.id).get(network)
+        earlier = networks.earlier_networks(atlas.id).get(network)
         if earlier is not None:
             st.caption(wording.plain(earlier.sentence()), width="content")
         for tag in resources.tags(atlas.id)[network]:

@@ -43,19 +43,19 @@ def controls() -> tuple[str, float]:
     return chosen or view.map, z
 
 
-def show(atlas: NetworkAtlas, network: int, shown: str, z: float) -> None:
+def show(atlas: NetworkAtlas, network: int, map_view: str, z: float) -> None:
     """Draw the chosen picture, and the legend beside it."""
     only_network = network if panels.options().only else None
     look = cache.look(atlas.id, frame.palette().mode, only=only_network)
     left, right = st.columns([5, 3], gap="medium")
     with left, frame.explaining():
-        if shown == "layers" or resources.cortex(atlas.id) is None:
-            if shown != "layers" and atlas.decomposition.settings.get("scope") != "layer":
+        if map_view == "layers" or resources.cortex(atlas.id) is None:
+            if map_view != "layers" and atlas.decomposition.settings.get("scope") != "layer":
                 atlas_frame.offer_cortex(atlas)
             panels.show_layers(atlas, look, z)
-        elif shown == "3d":
+        elif map_view == "3d":
             panels.show_surfaces(atlas, look, z, network)
-        elif shown == "sides":
+        elif map_view == "sides":
             panels.show_sides(atlas, look, z)
         else:
             panels.show_slices(atlas, look, z)

@@ -48,7 +48,7 @@ def show(atlas: NetworkAtlas, network: int, reading: Reading) -> None:
         )
         panels.show_tokens(atlas, network, reading, colouring)
         panels.facts(reading)
-        token = panels.picked(reading)
+        token = panels.selected_token(reading)
         if token is None:
             st.caption("Press a token to see all networks there.")
         else:

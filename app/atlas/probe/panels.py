@@ -48,7 +48,7 @@ def text_box() -> bool:
         list(EXAMPLES),
         default=next((name for name, text in EXAMPLES.items() if text == viewed_text), None),
         key=example,
-        on_change=lambda: take(EXAMPLES.get(view_state.widget(example) or "")),
+        on_change=lambda: select_text(EXAMPLES.get(view_state.widget(example) or "")),
         label_visibility="collapsed",
     )
     st.text_area(
@@ -56,7 +56,7 @@ def text_box() -> bool:
         height=120,
         key=_KEY,
         placeholder="Type or paste a text, or press an example",
-        on_change=lambda: take(view_state.widget(_KEY)),
+        on_change=lambda: select_text(view_state.widget(_KEY)),
         help="Nothing is sent anywhere: the model on this machine reads it.",
     )
     is_pressed = st.button("Read", type="primary", icon=":material/play_arrow:", key="probe-read")
@@ -68,18 +68,18 @@ def text_box() -> bool:
     return is_pressed
 
 
-def take(text: str | None) -> None:
+def select_text(text: str | None) -> None:
     """Select another text in the view."""
     if text is not None:
         view_state.change(text=text, token=-1, session=-1)
 
 
-def pick(token: int) -> None:
+def select_token(token: int) -> None:
     """Select a token of the text in the view."""
     view_state.change(token=token, session=-1)
 
 
-def picked(reading: Reading) -> int | None:
+def selected_token(reading: Reading) -> int | None:
     """Return the token of the text that the view has selected."""
     view = view_state.view()
     return view.token if view.session == -1 and 0 <= view.token < reading.n_tokens else None
@@ -98,8 +98,8 @@ def show_tokens(atlas: NetworkAtlas, network: int, reading: Reading, colouring: 
             np.where(is_dummy, np.nan, strongest_values),
             limit=6.0,
             key="probe-tokens-strongest",
-            on_pick=pick,
-            selected=picked(reading),
+            on_pick=select_token,
+            selected=selected_token(reading),
             hues=[colours[k] for k in strongest],
             tips=[names[k] for k in strongest],
             name="Tokens in the colour of their strongest network",
@@ -111,8 +111,8 @@ def show_tokens(atlas: NetworkAtlas, network: int, reading: Reading, colouring: 
         np.where(is_dummy, np.nan, reading.strengths[network]),
         limit=resources.strength(atlas.id, network),
         key="probe-tokens",
-        on_pick=pick,
-        selected=picked(reading),
+        on_pick=select_token,
+        selected=selected_token(reading),
         tips=[share_of_tokens(float(share)) for share in rarity],
         name=f"Tokens, coloured by network {network}",
     )

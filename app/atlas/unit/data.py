@@ -19,7 +19,7 @@ def ranked(id: str, network: int) -> NDArray[np.int64]:
 
 
 @st.cache_resource(max_entries=16)
-def seen(id: str, unit: int) -> NetworkAtlas:
+def as_atlas(id: str, unit: int) -> NetworkAtlas:
     """Return a unit as an atlas of one network: its activation is the time course."""
     atlas = resources.atlas(id)
     recording = resources.recording(atlas.decomposition.recording_id)
@@ -29,19 +29,19 @@ def seen(id: str, unit: int) -> NetworkAtlas:
 @st.cache_resource(max_entries=32)
 def passages(id: str, unit: int, pole: int) -> list[Passage]:
     """Return the passages that activate a unit the most, of one sign."""
-    return seen(id, unit).top_passages(0, n=5, pole=pole)
+    return as_atlas(id, unit).top_passages(0, n=5, pole=pole)
 
 
 @st.cache_data(max_entries=64)
 def domains(id: str, unit: int) -> pd.DataFrame:
     """Return a unit's mean activation by domain."""
-    return units.activation_by_domain(seen(id, unit))
+    return units.activation_by_domain(as_atlas(id, unit))
 
 
 @st.cache_data(max_entries=64)
 def strength(id: str, unit: int) -> float:
     """Return the activation that gets the full colour: the 99.5th percentile of its magnitude."""
-    unit_atlas = seen(id, unit)
+    unit_atlas = as_atlas(id, unit)
     return (
         float(np.quantile(np.abs(unit_atlas.time_courses[0, ~unit_atlas.is_dummy]), 0.995)) or 1.0
     )

@@ -9,7 +9,7 @@ from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 def show(atlas: NetworkAtlas, network: int) -> None:
     """Draw all panels of the selected unit."""
-    unit = panels.chosen(atlas, network)
+    unit = panels.selected_unit(atlas, network)
     left, right = st.columns([2, 5], gap="large")
     with left:
         st.subheader(f"Strongest of network {network}", anchor=False)

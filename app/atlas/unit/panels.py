@@ -16,7 +16,7 @@ from fnprune_core.atlas.decoding import LogitEffect
 from fnprune_core.atlas.network_atlas import NetworkAtlas, Passage
 
 
-def chosen(atlas: NetworkAtlas, network: int) -> int:
+def selected_unit(atlas: NetworkAtlas, network: int) -> int:
     """Return the view's unit, or the selected network's strongest if it names none that exists."""
     unit = view_state.view().unit
     if 0 <= unit < atlas.layout.n_units:

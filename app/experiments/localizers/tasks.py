@@ -1,4 +1,4 @@
-"""What the page Localizers starts: a run of a ready localizer or of one's own. No streamlit."""
+"""Task of the Localizers page: a run of a ready localizer or of one's own. No streamlit here."""
 
 from collections.abc import Mapping
 from typing import Any

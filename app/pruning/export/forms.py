@@ -71,7 +71,7 @@ class FormFit:
     multiple: int | None = None
 
 
-def standing(
+def form_fit(
     made: PruningPlan, form: str, *, multiple: int | None, model: LanguageModel | None
 ) -> FormFit:
     """Return how a plan stands to a form; what a family lacks is known once a model is loaded."""
@@ -117,7 +117,7 @@ def model_of(made: PruningPlan) -> LanguageModel | None:
     return held
 
 
-def chosen() -> str:
+def chosen_form() -> str:
     """Return the form that the view shows."""
     held = view_state.view().show
     return held if held in FORMS else "masked"
@@ -125,9 +125,9 @@ def chosen() -> str:
 
 def cards(made: PruningPlan, model: LanguageModel | None) -> None:
     """Draw one card a form, with a button that chooses it."""
-    current = chosen()
+    current = chosen_form()
     for column, (name, facts) in zip(st.columns(len(FORMS)), FORMS.items(), strict=True):
-        found = standing(made, name, multiple=None, model=model)
+        found = form_fit(made, name, multiple=None, model=model)
         with column, st.container(border=True, height="stretch", key=f"export-card-{name}"):
             st.markdown(f"**:material/{facts.icon}: {facts.title}**")
             st.caption(facts.use)

@@ -12,7 +12,7 @@ def show(plan: str) -> None:
     made = resources.plan(plan)
     model = forms.model_of(made)
     forms.cards(made, model)
-    form = forms.chosen()
+    form = forms.chosen_form()
     left, right = st.columns(2, gap="large")
     with left, frame.explaining():
         panel.export(plan, form, made, model)

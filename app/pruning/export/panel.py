@@ -85,7 +85,7 @@ def plan_again(plan: str, form: str, found: FormFit) -> None:
     job_progress.follow("fit", on_done=_take_plan)
     if job_progress.is_active("fit") or texts is None:
         return
-    training_note.say([resources.plan(plan).settings], key="export-fit")
+    training_note.show_note([resources.plan(plan).settings], key="export-fit")
     if st.button(
         "Plan again and measure", type="primary", icon=":material/replay:", key="export-fit"
     ):
@@ -174,7 +174,7 @@ def export(plan: str, form: str, made: PruningPlan, model: LanguageModel | None)
     st.subheader(f"Take it away: {facts.title}", anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         multiple, weights = multiple_of(form, made), weights_of(form)
-    found = forms.standing(made, form, multiple=multiple, model=model)
+    found = forms.form_fit(made, form, multiple=multiple, model=model)
     if found.status == "refused":
         st.error(wording.plain(found.reason), icon=":material/block:")
         return

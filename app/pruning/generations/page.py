@@ -83,10 +83,10 @@ def write(plan: str, prompt: Prompt, sampling: Sampling, model: LanguageModel) -
     st.rerun()
 
 
-def take(job: Job) -> None:
+def select_texts(job: Job) -> None:
     """Look at what was written."""
     view_state.change(generation=job.result)
-    prompt_box.taken(job.result)
+    prompt_box.remember_prompt(job.result)
 
 
 def show_form(plans: list[str]) -> None:
@@ -110,7 +110,7 @@ def show_texts() -> None:
     if job is not None and job.is_active:
         two_texts.live(job.id)
         return
-    job_progress.follow(generation_tasks.KIND, on_done=take)
+    job_progress.follow(generation_tasks.KIND, on_done=select_texts)
     if job is not None and job.state == "cancelled":
         two_texts.so_far(job)
         return

@@ -27,13 +27,13 @@ _TAKEN = "generation whose prompt is in the box"
 _GREEDY, _DRAWN = "The most probable", "Drawn"
 
 
-def take(text: str | None) -> None:
+def set_prompt(text: str | None) -> None:
     """Take another prompt."""
     if text is not None:
         view_state.change(prompt=text)
 
 
-def taken(generation_id: str) -> None:
+def remember_prompt(generation_id: str) -> None:
     """Remember that the box holds what this text was written from."""
     view_state.remember(_TAKEN, generation_id)
 
@@ -50,7 +50,7 @@ def fill(found: SideBySide, generation_id: str) -> None:
             values |= {_SEED: sampling.seed}
         for name, value in values.items():
             view_state.remember(name, value)
-    taken(generation_id)
+    remember_prompt(generation_id)
 
 
 def text_box() -> str:
@@ -66,7 +66,7 @@ def text_box() -> str:
         list(PROMPTS),
         default=next((name for name, text in PROMPTS.items() if text == held), None),
         key=ready,
-        on_change=lambda: take(PROMPTS.get(view_state.widget(ready) or "")),
+        on_change=lambda: set_prompt(PROMPTS.get(view_state.widget(ready) or "")),
         label_visibility="collapsed",
     )
     st.text_area(
@@ -74,7 +74,7 @@ def text_box() -> str:
         height=110,
         key=_TEXT,
         placeholder="Type what both models are to go on from, or press a ready prompt",
-        on_change=lambda: take(view_state.widget(_TEXT)),
+        on_change=lambda: set_prompt(view_state.widget(_TEXT)),
         help="Nothing is sent anywhere: the model on this machine writes.",
     )
     if len(held) > codec.MAX_TEXT:

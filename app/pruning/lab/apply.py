@@ -33,7 +33,7 @@ class Asked:
     refused: FnpruneError | None = None
 
 
-def ask() -> Asked:
+def draw_form() -> Asked:
     """Draw the form of a plan; what is impossible is known before any work starts."""
     view = view_state.view()
     try:
@@ -89,7 +89,7 @@ def apply(atlas: NetworkAtlas, asked: Asked) -> None:
     order = None
     if texts is not None and asked.settings is not None and asked.refused is None:
         order = _order(asked.settings, rivals, texts, int(windows))
-        training_note.say(list(order.wanted().values()), key="prune")
+        training_note.show_note(list(order.wanted().values()), key="prune")
     pressed = st.button(
         "Apply",
         type="primary",
@@ -173,10 +173,10 @@ def results() -> None:
     comparison.draw(found, key="final", made_of=plan)
     st.subheader("What goes", anchor=False)
     comparison.removal(plan)
-    onward()
+    next_steps()
 
 
-def onward() -> None:
+def next_steps() -> None:
     """Draw where one goes with a plan."""
     st.subheader("Go on with this plan", anchor=False)
     for page in pages.AFTER:

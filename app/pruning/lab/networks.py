@@ -147,7 +147,7 @@ def rows(
         name = resources.network_name(atlas.id, k)
         is_dropped = k in view.dropped
         top = f"{share[best]:.0%} {atlas.domain_names[best]}"
-        reason = said(why.get(k), is_dropped=is_dropped)
+        reason = reason_text(why.get(k), is_dropped=is_dropped)
         value = float(trust.iloc[k])
         price = prices.get(k, Price())
         variance = float(known.table["variance_alone"].iloc[k])
@@ -230,7 +230,7 @@ def prices_of(costs: pd.DataFrame | None) -> dict[int, Price]:
     }
 
 
-def said(standing: NetworkDecision | None, *, is_dropped: bool) -> str:
+def reason_text(standing: NetworkDecision | None, *, is_dropped: bool) -> str:
     """Return why a network is as it is, in one line; nothing for one that nobody touched."""
     if standing is None:
         return view_state.LINK if is_dropped else ""

@@ -42,7 +42,7 @@ def show_lab(atlas: NetworkAtlas) -> None:
     asked = apply.Asked()
     with right, frame.explaining():
         st.markdown(f"{networks.sign(atlas)} **{networks.summary(atlas)}**")
-        asked = apply.ask()
+        asked = apply.draw_form()
         if asked.settings is not None:
             share_panel.show(asked.settings)
         apply.apply(atlas, asked)

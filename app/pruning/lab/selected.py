@@ -150,6 +150,6 @@ def _verdict(
 
 def _write(network: int, key: str) -> None:
     try:
-        view_state.say(network, str(view_state.widget(key)).strip())
+        view_state.write_reason(network, str(view_state.widget(key)).strip())
     except FnpruneError as caught:  # told under the field
         view_state.remember(_REFUSED, describe_error(caught))

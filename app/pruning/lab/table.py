@@ -80,7 +80,7 @@ def lab_table(
 
     def listener(event: str) -> Callable[[], None]:
         def told() -> None:
-            value = view_state.told(key, event)
+            value = view_state.component_value(key, event)
             if value is not None:
                 on[event](value)
 

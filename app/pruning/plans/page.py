@@ -105,7 +105,7 @@ def show_sweep(history: History, text: str) -> None:
     """Draw cost against size, and the form of a sweep."""
     left, right = st.columns([8, 5], gap="large")
     with right, frame.explaining():
-        sweep.ask(history.plans)
+        sweep.draw_form(history.plans)
     with left, frame.explaining():
         sweep.draw(history, text)
 

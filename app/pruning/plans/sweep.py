@@ -71,11 +71,11 @@ def _live(job_id: str) -> None:
     if events:
         found = events[-1]
         dense = Level(perplexity=found.dense.perplexity, error=found.dense.standard_error)
-        _picture(swept(found), dense, key="trade-live")
+        _picture(sweep_table(found), dense, key="trade-live")
         _failures(found)
 
 
-def swept(found: Sweep) -> pd.DataFrame:
+def sweep_table(found: Sweep) -> pd.DataFrame:
     """Return a sweep's points with the names of their lines."""
     return pooled_by_series([{**row, "series": score_label(row["score"])} for row in found.rows()])
 
@@ -140,7 +140,7 @@ def _axes(key: str) -> tuple[str, Quantity]:
     return axis, _DRAWN[name]
 
 
-def ask(plans: Sequence[PlanRecord]) -> None:
+def draw_form(plans: Sequence[PlanRecord]) -> None:
     """Ask for a sweep and start it; what it takes is said before."""
     view = view_state.view()
     if not view.atlas:
@@ -228,4 +228,4 @@ def _say_estimate(order: SweepOrder, texts: TextChoice, window: int, most: int) 
             f"and {wording.size(takes.disk_bytes)} on disk. What was made or measured before "
             "is found; a stopped sweep goes on where it was."
         )
-        training_note.say(order.wanted(), key="sweep")
+        training_note.show_note(order.wanted(), key="sweep")

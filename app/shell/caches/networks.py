@@ -179,6 +179,6 @@ def signature(id: str, n: int = 6) -> list[int]:
     return [compact[i] for i in surfaces.far_apart(np.array(centres).reshape(-1, 3), n)]
 
 
-def was(atlas_id: str) -> dict[int, Identity]:
+def earlier_networks(atlas_id: str) -> dict[int, Identity]:
     """Return what each network was in an earlier atlas; a small file, read anew each time."""
     return identities.read_identities(resources.workspace(), atlas_id)

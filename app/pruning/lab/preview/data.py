@@ -24,7 +24,7 @@ def is_prepared(atlas_id: str) -> bool:
 
 
 @st.cache_resource(max_entries=1, show_spinner="Opening the preview")
-def opened(atlas_id: str) -> Preview:
+def preview_of(atlas_id: str) -> Preview:
     """Return an atlas's preview; one is kept in memory, up to 400 MB."""
     return preview_files.open_preview(
         resources.workspace(), atlas_id, atlas=resources.atlas(atlas_id)
@@ -39,7 +39,7 @@ def previewed(atlas_id: str, settings: PlanSettings) -> PreviewedPlan:
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _previewed(atlas_id: str, key: str, _settings: PlanSettings) -> PreviewedPlan:
-    return opened(atlas_id).plan(_settings)
+    return preview_of(atlas_id).plan(_settings)
 
 
 def network_costs(atlas_id: str, settings: PlanSettings) -> pd.DataFrame:
@@ -50,7 +50,7 @@ def network_costs(atlas_id: str, settings: PlanSettings) -> pd.DataFrame:
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def _network_costs(atlas_id: str, key: str, _settings: PlanSettings) -> pd.DataFrame:
-    return costs.network_costs(opened(atlas_id), _settings)
+    return costs.network_costs(preview_of(atlas_id), _settings)
 
 
 def _relevant(settings: PlanSettings) -> PlanSettings:

@@ -94,7 +94,10 @@ def offer(atlas: NetworkAtlas) -> None:
 def _draw(atlas: NetworkAtlas, settings: PlanSettings) -> None:
     shown = cache.previewed(atlas.id, settings)
     made = recipes.code(
-        "preview", atlas=atlas.id, model=view_state.view().model, settings=recipes.asked(settings)
+        "preview",
+        atlas=atlas.id,
+        model=view_state.view().model,
+        settings=recipes.changed_settings(settings),
     )
     st.caption(_how_near(atlas, settings, shown))
     left, right = st.columns([6, 5], gap="large", vertical_alignment="center")
@@ -116,7 +119,7 @@ def _how_near(atlas: NetworkAtlas, settings: PlanSettings, shown: PreviewedPlan)
     """Return how near the preview is to the plan: by measurement, where it is not exact."""
     plan = view_state.view().plan
     same = cache.agreement_with(plan, atlas.id, settings) if plan else None
-    check = cache.opened(atlas.id).expected_agreement(settings)
+    check = cache.preview_of(atlas.id).expected_agreement(settings)
     if same is not None:
         text = f"Approximate: of the units that the applied plan removes, {same:.1%} are the same."
     elif shown.is_exact:

@@ -53,7 +53,7 @@ def _ask(settings: PlanSettings, texts: TextChoice | None) -> None:
     )
     if model_offer.loaded(needed_for="to measure plans", key=_KIND) is None:
         return
-    training_note.say([settings] * n_plans, key=_KIND)
+    training_note.show_note([settings] * n_plans, key=_KIND)
     pressed = st.button(
         "Search", icon=":material/balance:", key="layers-start", disabled=texts is None
     )
@@ -77,7 +77,7 @@ def _draw(found: AllocationSearch) -> None:
             "allocation",
             atlas=view_state.view().atlas,
             model=view_state.view().model,
-            settings=recipes.asked(found.base),
+            settings=recipes.changed_settings(found.base),
         ),
     )
     gain = found.gain

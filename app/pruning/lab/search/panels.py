@@ -75,7 +75,7 @@ def _ask(settings: PlanSettings, texts: TextChoice | None) -> None:
     except FnpruneError as error:
         st.info(f"{error.message} {error.hint}", icon=":material/info:")
         return
-    training_note.say(wanted, key="shares")
+    training_note.show_note(wanted, key="shares")
     pressed = st.button(
         "Search", icon=":material/balance:", key="shares-start", disabled=texts is None
     )
