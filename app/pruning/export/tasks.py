@@ -1,4 +1,4 @@
-"""What the buttons of the page Export start: a plan for a form, its speed, the export itself."""
+"""Tasks of the Export page: a plan for a form, its speed, the export itself."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ BEFORE = "the plan before"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
-    """What an export gave.
+    """Result of an export.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class Exported:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportOrder:
-    """What is to be written, and where."""
+    """Order of an export: the plan, the form, and the folder."""
 
     model: str
     plan: str

@@ -1,4 +1,4 @@
-"""What the preview of a plan needs first. No streamlit here."""
+"""Task that prepares the preview of a plan. No streamlit here."""
 
 from app.shell.tasks import Run, task
 from fnprune_core.pruning import preview_files
