@@ -1,4 +1,4 @@
-"""What every picture is: a figure, its text alternative, its numbers, and the house style."""
+"""The picture: a figure, its text alternative, its numbers, and the house style."""
 
 import html
 from dataclasses import dataclass

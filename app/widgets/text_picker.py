@@ -16,7 +16,7 @@ _NONE = "(none)"
 
 
 def pick_texts(key: str, *, split: str) -> TextChoice | None:
-    """Ask for texts and return the choice, None while it is incomplete or wrong.
+    """Return the choice of texts, None while it is incomplete or wrong.
 
     Parameters
     ----------
@@ -39,16 +39,16 @@ def pick_texts(key: str, *, split: str) -> TextChoice | None:
         else:
             choice = _named(key)
         if choice is not None and not choice.needs_network:
-            _describe(choice)
-    except TextError as caught:
-        frame.error(describe_error(caught))
+            _show_counts(choice)
+    except TextError as error:
+        frame.error(describe_error(error))
         return None
     return choice
 
 
 def _built_in(key: str, split: str) -> TextChoice | None:
-    found = resources.documents(TextChoice(split=split))
-    names = list(dict.fromkeys(document.domain for document in found))
+    documents = resources.documents(TextChoice(split=split))
+    names = list(dict.fromkeys(document.domain for document in documents))
     domains = st.pills(
         "Domains",
         names,
@@ -88,7 +88,7 @@ def _named(key: str) -> TextChoice | None:
 
 
 def _with_columns(key: str, sources: list[str]) -> TextChoice:
-    """Ask which columns hold text, domain and document, where there are columns."""
+    """Return the choice with the columns of text, domain and document, where there are columns."""
     tables = [Path(s).expanduser() for s in sources if Path(s).suffix.lower() in ROW_SUFFIXES]
     columns = list(dict.fromkeys(c for path in tables if path.is_file() for c in columns_of(path)))
     if not columns:
@@ -100,9 +100,9 @@ def _with_columns(key: str, sources: list[str]) -> TextChoice:
         index=columns.index("text") if "text" in columns else 0,
         key=f"{key}-text-column",
     )
-    others = [_NONE, *columns]
-    domain = row[1].selectbox("Domain", others, key=f"{key}-domain-column")
-    document = row[2].selectbox("Document", others, key=f"{key}-document-column")
+    choices = [_NONE, *columns]
+    domain = row[1].selectbox("Domain", choices, key=f"{key}-domain-column")
+    document = row[2].selectbox("Document", choices, key=f"{key}-document-column")
     return TextChoice(
         sources=tuple(sources),
         text_column=text,
@@ -116,11 +116,11 @@ def _maximum(sources: list[str]) -> int | None:
     return 2000 if TextChoice(sources=tuple(sources)).needs_network else None
 
 
-def _describe(choice: TextChoice) -> None:
-    found = resources.documents(choice)
+def _show_counts(choice: TextChoice) -> None:
+    documents = resources.documents(choice)
     counts: dict[str, int] = {}
-    for document in found:
+    for document in documents:
         counts[document.domain] = counts.get(document.domain, 0) + 1
-    parts = [f"{wording.plain(name)} ({number})" for name, number in counts.items()]
-    shown = ", ".join(parts[:8]) + (" and more" if len(parts) > 8 else "")
-    st.caption(f"{wording.count(len(found), 'document')}: {shown}")
+    domain_counts = [f"{wording.plain(name)} ({number})" for name, number in counts.items()]
+    listed = ", ".join(domain_counts[:8]) + (" and more" if len(domain_counts) > 8 else "")
+    st.caption(f"{wording.count(len(documents), 'document')}: {listed}")

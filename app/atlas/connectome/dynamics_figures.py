@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from app.figures.base import Picture, safe, style
-from app.figures.matrix import Arrangement, called, limit_of, pair_scale
+from app.figures.matrix import Arrangement, hover_name, limit_of, pair_scale
 from app.figures.theme import Palette, qualitative, rgba
 
 _ROW, _TITLE = 96, 30  # pixels
@@ -93,7 +93,7 @@ def dynamic_course(
         )
         figure.add_hline(y=0, line={"color": palette.line, "width": 1}, row=row, col=1)
         figure.add_annotation(
-            text=f"with {called(names, partner, longest=44)}",
+            text=f"with {hover_name(names, partner, longest=44)}",
             x=0,
             y=1.0,
             xref="x domain" if row == 1 else f"x{row} domain",

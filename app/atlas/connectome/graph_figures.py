@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import dendrogram
 
 from app.figures.base import Picture, legend_on_top, safe, style
-from app.figures.matrix import Measure, called
+from app.figures.matrix import Measure, hover_name
 from app.figures.theme import Palette, linear_rgb, qualitative, rgba
 
 _WIDTHS = (1.0, 2.0, 3.5)
@@ -175,7 +175,7 @@ def _add_nodes(
             name=safe(name),
             customdata=members.astype(np.int32),
             hovertext=[
-                f"{called(nodes.names, int(k), longest=60)}<br>{safe(name)}, {degree[k]} edges"
+                f"{hover_name(nodes.names, int(k), longest=60)}<br>{safe(name)}, {degree[k]} edges"
                 for k in members
             ],
             hovertemplate="%{hovertext}<extra></extra>",
@@ -245,7 +245,7 @@ def tree(
         y=np.zeros(len(leaves), dtype=np.float32),
         mode="markers",
         customdata=leaves.astype(np.int32),
-        hovertext=[f"{called(names, int(k), longest=60)}<br>group {groups[k]}" for k in leaves],
+        hovertext=[f"{hover_name(names, int(k), longest=60)}<br>group {groups[k]}" for k in leaves],
         hovertemplate="%{hovertext}<extra></extra>",
         marker={
             "size": 11,

@@ -113,4 +113,4 @@ if atlas_and_network is not None:
         else:
             section = atlas_frame.section(SHOWN, key="embedding-shown")
             show = show_networks if section in ALIKE else show_units
-            show(*atlas_and_network, lasso.held_threshold(), by=section)
+            show(*atlas_and_network, lasso.viewed_threshold(), by=section)

@@ -58,7 +58,7 @@ class Look:
     names: tuple[str, ...]
     only: int | None = None
 
-    def shown(self, palette: Palette) -> Sequence[str]:
+    def drawn_colours(self, palette: Palette) -> Sequence[str]:
         """Return the colours as they are drawn."""
         return self.colours if self.only is None else faded(self.colours, palette, kept={self.only})
 
@@ -68,12 +68,12 @@ class Look:
         return {
             "zmin": -1.5,
             "zmax": n - 0.5,
-            "colorscale": parcel_scale(palette, n, colours=self.shown(palette)),
+            "colorscale": parcel_scale(palette, n, colours=self.drawn_colours(palette)),
             "showscale": False,
             "hoverongaps": False,
         }
 
-    def called(self, network: int, *, longest: int = _NAME) -> str:
+    def hover_name(self, network: int, *, longest: int = _NAME) -> str:
         """Return number and name, escaped, for a hover."""
         name = self.names[network]
         name = name if len(name) <= longest else name[: longest - 1] + "…"
@@ -157,7 +157,7 @@ def parcel_slices(
 def _hover_texts(canvas: NDArray[np.floating], look: Look) -> NDArray[np.object_]:
     """Return the hover text of each cell's network; empty between the sheets."""
     words = np.array(
-        [look.called(k) for k in range(len(look.names))] + ["", "none"], dtype=object
+        [look.hover_name(k) for k in range(len(look.names))] + ["", "none"], dtype=object
     )  # −2 and −1 index from the end
     cells = np.nan_to_num(canvas, nan=-2.0).astype(np.int64)
     return np.asarray(words[cells], dtype=object)
@@ -265,7 +265,7 @@ def parcel_surfaces(
                 side=side,
                 color=look.colours[network],
                 opacity=0.12 if is_dim else 1.0,
-                name=look.called(network, longest=40),
+                name=look.hover_name(network, longest=40),
                 lighting={"ambient": 0.55, "diffuse": 0.75, "specular": 0.2, "roughness": 0.6},
                 lightposition={"x": 2000, "y": -3000, "z": 4000},
                 hovertemplate="%{fullData.name}<br>layer %{z:.0f}<extra></extra>",

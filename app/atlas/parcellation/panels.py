@@ -127,7 +127,7 @@ def show_layers(atlas: NetworkAtlas, look: Look, z: float) -> None:
             cache.by_layer(atlas.id, z),
             n_networks=atlas.n_networks,
             palette=components.palette(),
-            colours=look.shown(components.palette()),
+            colours=look.drawn_colours(components.palette()),
             names=look.names,
         ),
         key="parcels-layers",

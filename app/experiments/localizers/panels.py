@@ -194,7 +194,7 @@ def pick(atlas: NetworkAtlas, result: LocalizerResult, network: int) -> None:
         st.switch_page(frame.ATLAS)
 
 
-def tables(atlas: NetworkAtlas, result: LocalizerResult, made: str) -> None:
+def tables(atlas: NetworkAtlas, result: LocalizerResult, code: str) -> None:
     """Draw tables on request, each as CSV: networks, neurons, surprise, the design matrix."""
     with st.expander("Tables", icon=":material/table:", on_change="rerun") as expander:
         if expander.open:
@@ -215,7 +215,7 @@ def tables(atlas: NetworkAtlas, result: LocalizerResult, made: str) -> None:
             draw_picture(
                 figures.design_picture(result, palette=frame.palette()),
                 key="localizer-design",
-                made=made,
+                made=code,
             )
 
 

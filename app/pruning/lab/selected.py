@@ -138,9 +138,8 @@ def _draw_decision(
                     help="It serves the model's working rather than a kind of text: without it, "
                     "all texts may suffer.",
                 )
-    digest = hashlib.sha256(repr(present_decision).encode()).hexdigest()[
-        :8
-    ]  # anew after each decision
+    # The field is made anew after each decision.
+    digest = hashlib.sha256(repr(present_decision).encode()).hexdigest()[:8]
     key = f"lab-reason-{atlas.id}-{network}-{digest}"
     st.text_input(
         "Why",
