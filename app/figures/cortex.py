@@ -235,7 +235,7 @@ def scene(n_rows: int, n_columns: int, palette: Palette) -> dict[str, Any]:
 
 
 def fit_narrow(figure: go.Figure) -> None:
-    """Let the whole body be seen where a scene is hardly wider than high: from farther away.
+    """Move the camera back, so that the whole body is seen in a narrow scene.
 
     The field of view is fixed in height, so that a narrow picture cuts off the sides.
     """

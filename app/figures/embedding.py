@@ -135,7 +135,9 @@ def _add_numbers(figure: go.Figure, points: UnitPoints, *, selected: int, palett
                 },
             }
         )
-    figure.update_layout(annotations=numbers)  # at once: plotly checks all when one is added
+    figure.update_layout(
+        annotations=numbers
+    )  # all at once: plotly checks all of them whenever one is added
 
 
 def _centres(points: UnitPoints, n_networks: int) -> NDArray[np.float64]:

@@ -348,7 +348,7 @@ def _around(n: int) -> list[float]:
 
 
 def _set_sides(figure: go.Figure, n_layers: int, n_rows: int, n_columns: int) -> None:
-    """Let views that share an axis share it, and hide what only repeats."""
+    """Link the axes that views share, and hide labels that only repeat."""
     figure.update_xaxes(showline=False)
     figure.update_yaxes(showline=False)
     for row, col in ((1, 1), (1, 2), (2, 1)):

@@ -1,4 +1,4 @@
-"""Arrays made small enough to be looked at: pooled maps, carpets, and thumbnails as PNG."""
+"""Arrays reduced to the size of the screen: pooled maps, carpets, and thumbnails as PNG."""
 
 import base64
 import io

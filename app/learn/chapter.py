@@ -112,7 +112,7 @@ def _draw_terms(chapter: Chapter) -> None:
 
 
 def _draw_prediction(chapter: Chapter) -> None:
-    """Ask for a prediction; once made, it stands."""
+    """Draw the question that asks for a prediction; once made, it stands."""
     prediction = progress.progress().predictions.get(chapter.slug)
     with st.container(border=True, width=_READING_PX):
         st.markdown(f"**Predict.** {chapter.predict.prompt}")
@@ -170,7 +170,7 @@ def _next_button(label: str, slug: str, step: str) -> None:
 
 
 def _ask_to_predict(chapter: Chapter) -> None:
-    """Ask for a prediction, which comes first."""
+    """Draw the note that a prediction comes first."""
     with st.container(border=True, width=_READING_PX):
         st.markdown("**Predict first.** You learn more from a result that you have bet on.")
         with st.container(horizontal=True, gap="small"):

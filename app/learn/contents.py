@@ -18,7 +18,7 @@ def open_example() -> None:
     if example_ids is not None:
         view_state.open_atlas(example_ids.decomposition_id, recording=example_ids.recording_id)
         view_state.change(model="embedded")
-        st.rerun()  # the bar above was drawn without it
+        st.rerun()  # the bar above was drawn without the example
 
 
 def show() -> None:

@@ -151,7 +151,7 @@ def _actions(plan: PlanRecord) -> None:
 
 
 def open_in_lab(plan: PlanRecord) -> None:
-    """Make a plan the view's, with its networks, pins and settings; undo leads back."""
+    """Select a plan, with its networks, pins and settings; undo leads back."""
     atlas = _atlas_of(plan)
     if (atlas, plan.recording_id) != (view_state.view().atlas, view_state.view().recording):
         view_state.open_atlas(atlas, recording=plan.recording_id)

@@ -88,7 +88,7 @@ class PruneOrder:
 
 @task("prune", "Pruning")
 def prune(run: Run, order: PruneOrder) -> Comparison:
-    """Make the plan and its baselines and measure them together; a `Comparison` results."""
+    """Make the plan and its baselines and measure them together; return a `Comparison`."""
     language_model = run.model(order.model)
     windows = windows_of(
         language_model, order.texts, window=order.window, max_windows=order.max_windows
@@ -123,7 +123,7 @@ def measured(
     windows: Windows,
     plan_ids: Mapping[str, str | None],
 ) -> Comparison:
-    """Measure plans on the same windows; each result so far is reported."""
+    """Measure plans on the same windows, reporting each result so far."""
     evaluation_ids = compare.compare(
         run.workspace,
         language_model,

@@ -17,7 +17,7 @@ MOST_DIGITS = 9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Codec:
-    """How values of a field are written and read.
+    """Writer and reader of a field's values.
 
     Parameters
     ----------

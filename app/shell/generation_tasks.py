@@ -69,7 +69,7 @@ def watcher(
 
 @task(KIND, "Writing")
 def generate(run: Run, order: GenerationOrder) -> str:
-    """Let the dense model and a plan write; reports each text as it grows, its id results."""
+    """Let the dense model and a plan write, reporting each text as it grows; return its id."""
     language_model = run.model(order.model)
     return side_by_side.generate(
         run.workspace,

@@ -55,7 +55,7 @@ class StageProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Job:
-    """A job as it stood when it was looked at; `number` tells its runs apart."""
+    """Snapshot of a job; `number` tells its runs apart."""
 
     id: str
     number: int

@@ -134,11 +134,11 @@ def _json(value: Any) -> Any:
 
 @task("load", "Loading {model}")
 def load(run: Run, *, model: str) -> Anatomy:
-    """Load a model; the result is its anatomy."""
+    """Load a model; return its anatomy."""
     return run.model(model).anatomy()
 
 
 @task("lay_out", "Laying out the cortex")
 def lay_out(run: Run, *, atlas: str) -> str:
-    """Give every unit its place in the cortex; the result is the cortex's id."""
+    """Place every unit of an atlas in the cortex; return the cortex's id."""
     return cortex.lay_out(run.workspace, atlas, **run.watched)

@@ -319,7 +319,7 @@ def take_once(job: str, number: int) -> bool:
 
 
 def notify(text: str) -> None:
-    """Keep a short notice for the next run."""
+    """Store a short notice for the next run."""
     st.session_state.setdefault(_NOTICES, []).append(text)
 
 
@@ -340,7 +340,7 @@ def component_value(component: str, event: str) -> Any:
 
 
 def remember(name: str, value: Any) -> None:
-    """Keep a value for one later `recall`."""
+    """Store a value for one later `recall`."""
     st.session_state[name] = value
 
 

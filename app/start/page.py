@@ -1,4 +1,4 @@
-"""Start: the example at once, a model, and earlier work."""
+"""Start page: the example at once, a model, and earlier work."""
 
 import streamlit as st
 
@@ -130,7 +130,7 @@ def show_model() -> None:
 
 
 def take_model(job: Job) -> None:
-    """Make a loaded model the view's; another model's recording is put away."""
+    """Select a model that was loaded; the recording of another model is deselected."""
     if job.inputs["model"] != view_state.view().model:
         view_state.open_recording("")
         view_state.change(model=job.inputs["model"])

@@ -6,5 +6,5 @@ from fnprune_core import workflows
 
 @task("example", "Building the example")
 def example(run: Run) -> workflows.ExampleIds:
-    """Build the example; the result holds its ids."""
+    """Build the example; return its ids."""
     return workflows.example(run.workspace, **run.watched)

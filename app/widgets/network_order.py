@@ -160,7 +160,7 @@ def arranged(atlas: NetworkAtlas) -> list[int]:
         with st.popover("", icon=":material/filter_list:", help="Filter", key="gallery-filter"):
             conditions = _filter(atlas, tags, columns)
     if order != current:
-        # Numbers that say how good a network is are read from the largest.
+        # Where a large number is a good one, the largest comes first.
         view_state.change(sort=order if order in ("network", "peak_layer") else f"-{order}")
     shown_networks = arrange(
         table,

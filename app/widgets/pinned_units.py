@@ -74,7 +74,7 @@ def pin(units: Iterable[int], side: Side) -> None:
 
 
 def unpin(units: Iterable[int]) -> None:
-    """Take the pins of units away."""
+    """Remove the pins of units."""
     unpinned, view = set(units), view_state.view()
     view_state.pin(set(view.stay) - unpinned, set(view.go) - unpinned)
 

@@ -193,7 +193,7 @@ def _draw_expectations(texts: SideBySide, titles: Titles) -> None:
         return
     first_token = last_token
     while first_token and not texts.pieces[whose][first_token - 1]:
-        first_token -= 1  # tokens before it that hold a part of the same character
+        first_token -= 1  # tokens before it hold a part of the same character
     token = last_token
     st.subheader(f"At token {last_token}", anchor=False)
     if first_token < last_token:

@@ -1,4 +1,4 @@
-"""Carpet: units over tokens, by layer or by network, in one session or in all of them."""
+"""Carpet page: units over tokens, by layer or by network, in one session or in all of them."""
 
 from dataclasses import replace
 

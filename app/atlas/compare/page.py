@@ -1,4 +1,4 @@
-"""Compare: two atlases side by side, which network is which, and what chance would give."""
+"""Compare page: two atlases side by side, their paired networks, and what chance would give."""
 
 import numpy as np
 import streamlit as st

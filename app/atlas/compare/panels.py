@@ -55,7 +55,7 @@ def choose_other(atlas: NetworkAtlas) -> NetworkAtlas | None:
 
 
 def summary(atlas: NetworkAtlas, other: NetworkAtlas, match: Match) -> None:
-    """Say in numbers how far the two atlases have the same networks."""
+    """Draw the numbers on how far the two atlases have the same networks."""
     is_same_model = match.by == "maps"
     same = match.identities()
     with st.container(horizontal=True):
@@ -273,7 +273,7 @@ def carry(atlas: NetworkAtlas, other: NetworkAtlas, match: Match) -> None:
 
 
 def identity(atlas: NetworkAtlas, network: int) -> None:
-    """Say which network of an earlier atlas the selected one was, if that is known."""
+    """Draw which network of an earlier atlas the selected one was, if that is known."""
     with components.explaining():
         earlier = networks.earlier_networks(atlas.id).get(network)
         if earlier is not None:

@@ -21,7 +21,7 @@ _GAP = 0.07
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Nodes:
-    """Where networks stand in a graph, how large they are, and which class they belong to.
+    """Nodes of a graph of networks: their places, sizes, and classes.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Connectome: how networks go together in time and in place, and what groups they form."""
+"""Connectome page: networks together in time and in place, and the groups they form."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Embedding: units and networks in the plane, where those that behave alike are neighbours."""
+"""Embedding page: units and networks in the plane, those that behave alike as neighbours."""
 
 import streamlit as st
 

@@ -37,7 +37,7 @@ _PLACE_HELP = (
 
 def show_map(atlas: NetworkAtlas, network: int) -> None:
     """Draw the selected network's facts and map; what is changed here runs by itself."""
-    # What the sections below were drawn with: they follow, where they show it.
+    # Threshold, unit and pole of the last run: a section that shows them must be drawn again.
     view = view_state.view()
     view_state.remember(_DRAWN, (view.z, view.unit, options.options().pole))
     st.fragment(_draw_map)(atlas.id, network)
@@ -61,7 +61,7 @@ def _draw_map(atlas_id: str, network: int) -> None:
             surfaces(atlas, network, z, map_options.pole)
         else:
             cortex(atlas, network, z, map_view, map_options)
-        if map_options.section != "units":  # which draws the picked unit itself
+        if map_options.section != "units":  # that section draws the picked unit itself
             picked_unit.unit_card(atlas, network, key="map-unit")
         drawn_z, drawn_unit, drawn_pole = view_state.widget(_DRAWN)
         must_rerun = z != drawn_z and map_options.section in _FOLLOW_THRESHOLD

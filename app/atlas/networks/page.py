@@ -1,4 +1,4 @@
-"""Networks: each network's map, and below it its texts, statistics, decoding and units."""
+"""Networks page: each network's map, and below it texts, statistics, decoding and units."""
 
 from collections.abc import Callable, Sequence
 

@@ -81,7 +81,7 @@ def show_decoding(atlas: NetworkAtlas, network: int) -> None:
 
 
 def _domain_test(atlas: NetworkAtlas, network: int) -> None:
-    """Say whether domains differ in the network's strength, and what was resampled."""
+    """Draw whether domains differ in the network's strength, and how that was tested."""
     test = networks.domain_test(atlas.id)
     p, corrected = test.p_value[network], test.p_corrected[network]
     smallest_p = 1 / (test.n_permutations + 1)

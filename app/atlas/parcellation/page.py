@@ -1,4 +1,4 @@
-"""Parcellation: the whole model, each unit in the colour of its strongest network."""
+"""Parcellation page: the whole model, each unit in the colour of its strongest network."""
 
 import streamlit as st
 

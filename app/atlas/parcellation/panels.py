@@ -184,7 +184,7 @@ def legend(atlas: NetworkAtlas, look: Look, z: float, network: int) -> None:
 
 
 def selected_facts(atlas: NetworkAtlas, look: Look, z: float, network: int) -> None:
-    """Say how many units the selected network holds, and how many are stronger in another."""
+    """Draw how many units the selected network holds, and how many are stronger elsewhere."""
     row = cache.parcel_table(atlas.id, z).iloc[network]
     n_beyond = resources.n_members(atlas.id, network, z)
     n_units = int(row["units"])

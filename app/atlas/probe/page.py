@@ -1,4 +1,4 @@
-"""Probe: a text of one's own, and the networks that it lights up."""
+"""Probe page: a text of one's own, and the networks that it lights up."""
 
 import streamlit as st
 

@@ -38,9 +38,8 @@ _KEY = "probe-text"
 def text_box() -> bool:
     """Draw the box for the text, with examples; return whether Read was pressed."""
     viewed_text = view_state.view().text
-    if (
-        view_state.widget(_KEY) != viewed_text
-    ):  # an example was pressed, a link followed, the page left
+    # They differ when an example was pressed, a link followed, or the page left.
+    if view_state.widget(_KEY) != viewed_text:
         view_state.remember(_KEY, viewed_text)
     example = f"probe-example-{zlib.crc32(viewed_text.encode('utf-8', 'replace'))}"
     st.pills(
@@ -127,7 +126,7 @@ def share_of_tokens(share: float) -> str:
 
 
 def facts(reading: Reading) -> None:
-    """Say how the text was read."""
+    """Draw how the text was read."""
     sentences = [
         wording.count(reading.n_tokens, "token"),
         f"the first {int(reading.is_dummy.sum()):,} left out"

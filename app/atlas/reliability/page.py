@@ -1,4 +1,4 @@
-"""Trust: how sure each network is, by other texts, other runs and data without networks."""
+"""Trust page: how sure each network is, by other texts, other runs and data without networks."""
 
 import streamlit as st
 

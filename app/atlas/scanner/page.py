@@ -1,4 +1,4 @@
-"""As in the scanner: the same map through nilearn itself, beside a real brain."""
+"""Scanner page: the same map through nilearn itself, beside a real brain."""
 
 import streamlit as st
 
@@ -95,7 +95,7 @@ def show_carpet(atlas: NetworkAtlas, network: int) -> None:
 
 
 def pick_together(atlas: NetworkAtlas, network: int) -> tuple[int, ...]:
-    """Let the networks that are drawn with the selected one be chosen; kept in the URL."""
+    """Draw the choice of the networks that are drawn together; return them."""
     networks_together = nilearn.together(atlas.id, network, view_state.view().beside)
     chosen = st.multiselect(
         "Together with",

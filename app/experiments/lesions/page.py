@@ -1,4 +1,4 @@
-"""Lesions: the loss that silencing a network causes, text by text."""
+"""Lesions page: the loss that silencing a network causes, text by text."""
 
 import streamlit as st
 

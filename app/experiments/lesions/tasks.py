@@ -72,7 +72,7 @@ class LesionJob:
 
 @task(KIND, lambda job: job.title, inputs=lambda job: asdict(job))
 def run_lesions(run: Run, job: LesionJob) -> str:
-    """Read texts under lesions; the study's id results, the study so far is reported."""
+    """Read texts under lesions, reporting the study so far; return the study's id."""
     language_model = run.model(job.model)
     last_report = -_EVERY_S
 

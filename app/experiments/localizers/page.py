@@ -1,4 +1,4 @@
-"""Localizers: two kinds of texts by turns, and which networks and neurons respond."""
+"""Localizers page: two kinds of texts by turns, and the networks and neurons that respond."""
 
 import pandas as pd
 import streamlit as st

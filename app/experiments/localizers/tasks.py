@@ -22,5 +22,5 @@ def _inputs(model: str, atlas: str, localizer: Localizer) -> Mapping[str, Any]:
 
 @task(KIND, lambda localizer, **_: f"Localizer: {localizer.title}", inputs=_inputs)
 def localize(run: Run, *, model: str, atlas: str, localizer: Localizer) -> str:
-    """Run a localizer on an atlas; the result is the artifact's id."""
+    """Run a localizer on an atlas; return the artifact's id."""
     return localizer_run.localize(run.workspace, run.model(model), atlas, localizer, **run.watched)

@@ -64,7 +64,7 @@ def weights_of(form: str) -> str:
 
 
 def plan_again(plan: str, form: str, fit: FormFit) -> None:
-    """Say why the plan must be made again for a form, and offer that, with its measurement."""
+    """Draw why the plan must be made again for a form, and the button that does it and measures."""
     st.info(wording.plain(fit.reason), icon=":material/replay:")
     is_alike = form != "per-layer"
     allocation_text = "with the uniform allocation and " if is_alike else ""

@@ -1,4 +1,4 @@
-"""Generations: what the dense model and the pruned one write from the same prompt."""
+"""Generations page: texts of the dense model and of the pruned one, from the same prompt."""
 
 import streamlit as st
 

@@ -56,9 +56,8 @@ def fill(texts: SideBySide, generation_id: str) -> None:
 def text_box() -> str:
     """Draw the box with ready prompts; return the prompt."""
     viewed_prompt = view_state.view().prompt
-    if (
-        view_state.widget(_TEXT) != viewed_prompt
-    ):  # a ready prompt was pressed, a link followed, the page left
+    # They differ when a ready prompt was pressed, a link followed, or the page left.
+    if view_state.widget(_TEXT) != viewed_prompt:
         view_state.remember(_TEXT, viewed_prompt)
     pills_key = f"generation-ready-{zlib.crc32(viewed_prompt.encode('utf-8', 'replace'))}"
     st.pills(

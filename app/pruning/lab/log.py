@@ -14,7 +14,7 @@ _MOST_NAMED = 12
 
 
 def adopt(plan: str) -> None:
-    """Take a plan's log where the view holds the same networks but not how they were chosen."""
+    """Adopt a plan's log where the view holds the same networks but not how they were chosen."""
     present_log = view_state.decisions()
     if not plan or any(decision.what != view_state.LINK for decision in present_log):
         return

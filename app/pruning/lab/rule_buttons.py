@@ -148,7 +148,7 @@ def _apply(name: str, terms: Terms, effect: Effect) -> None:
 
 
 def _ask_about_serving(id: str, facts: Known, dropped: Collection[int]) -> None:
-    """Ask whether a rule may drop networks of position or attention sinks."""
+    """Draw the question whether a rule may drop networks of position or attention sinks."""
     pending = view_state.widget(_PENDING)
     if pending is None:
         return

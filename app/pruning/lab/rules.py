@@ -223,7 +223,7 @@ class Effect:
 
     @property
     def n_changed(self) -> int:
-        """How many networks change."""
+        """Number of networks that change."""
         return len(self.pruned) + len(self.kept)
 
     def sparing(self) -> "Effect":

@@ -1,4 +1,4 @@
-"""Plans: every plan of this model with what was measured of it, compared, named, opened again."""
+"""Plans page: every plan of this model with its measurements, compared, named, opened again."""
 
 import streamlit as st
 
@@ -20,7 +20,7 @@ def fingerprint() -> str:
     if view.recording:
         try:
             return str(resources.manifest("recordings", view.recording)["inputs"]["fingerprint"])
-        except FnpruneError:  # put away since
+        except FnpruneError:  # the recording was deleted since
             pass
     return "" if model is None else model.fingerprint
 

@@ -1,4 +1,4 @@
-"""A sweep: which scores and ratios, how long it takes, and the picture of cost against size."""
+"""A sweep: its scores and ratios, its duration, and the picture of cost against size."""
 
 from collections.abc import Sequence
 

@@ -28,7 +28,7 @@ class SweepJob:
 
 @task("sweep", "Sweep", inputs=lambda job: asdict(job))
 def run_sweep(run: Run, job: SweepJob) -> Sweep:
-    """Make and measure the plans of a sweep; a `Sweep` results, each point is reported."""
+    """Make and measure the plans of a sweep, reporting each point; return a `Sweep`."""
     language_model = run.model(job.model)
     return sweep(
         run.workspace,

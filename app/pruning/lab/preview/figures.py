@@ -1,4 +1,4 @@
-"""Pictures of a preview: what would stay of the cortex, and what each network is worth."""
+"""Pictures of a preview: the units that would stay, and the cost of dropping each network."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from app.figures.theme import Palette, rgb
 MOST_CELLS = 120_000  # of all sheets together; of larger models one unit of several is shown
 _WIDE, _NARROW = (10, 1000), (5, 350)  # sheets side by side, and pixels across
 _DOWN_LIMIT = 900
-# After a network's number: whether it is one, and whether the unit stays.
+# Words after a network's number, by whether the unit belongs to one and whether it stays.
 _WORDS = np.array([["", ", would go"], [" (none)", " (none), would go"]])
 
 

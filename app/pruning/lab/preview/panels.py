@@ -1,4 +1,4 @@
-"""The preview of a plan: what would go, before anything is evaluated."""
+"""Panels of the preview: the effect of a plan, before anything is evaluated."""
 
 from contextlib import suppress
 from typing import Any

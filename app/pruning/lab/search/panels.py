@@ -1,4 +1,4 @@
-"""How a cut is divided, by search: over layers, or between MLP units and attention."""
+"""Search of the division of a cut: over layers, or between MLP units and attention."""
 
 from functools import partial
 

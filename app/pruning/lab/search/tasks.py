@@ -39,7 +39,7 @@ class SharesJob:
 
 @task("shares", "Share of attention", inputs=lambda job: asdict(job))
 def search_shares(run: Run, job: SharesJob) -> ShareSearch:
-    """Measure mixes of equal size; a `ShareSearch` results, each mix is reported."""
+    """Measure mixes of equal size, reporting each; return a `ShareSearch`."""
     language_model = run.model(job.model)
     return search_attention.search_shares(
         run.workspace,
@@ -62,7 +62,7 @@ class LayersJob:
 
 @task("layers", "Share of each layer", inputs=lambda job: asdict(job))
 def search_layers(run: Run, job: LayersJob) -> AllocationSearch:
-    """Search weights of the layers; an `AllocationSearch` results."""
+    """Search weights of the layers; return an `AllocationSearch`."""
     language_model = run.model(job.model)
     return search_allocation.search_allocation(
         run.workspace,
