@@ -115,7 +115,7 @@ def surface(volume: NDArray[np.floating], level: float) -> Mesh:
     share = np.where(outside, 0.5, share)[:, None]
     points = places[pairs[:, 0]] * (1 - share) + places[pairs[:, 1]] * share
     triangles = index.reshape(-1, 3)
-    points = _eased(points, triangles)
+    points = _smoothed_points(points, triangles)
     is_inside = values >= level
     outward = _centres(places, edges, ~is_inside) - _centres(places, edges, is_inside)
     p = points[triangles]
@@ -129,7 +129,9 @@ def surface(volume: NDArray[np.floating], level: float) -> Mesh:
     return Mesh(points=points.astype(np.float32), triangles=compact_triangles)
 
 
-def _eased(points: NDArray[np.float64], triangles: NDArray[np.int64]) -> NDArray[np.float64]:
+def _smoothed_points(
+    points: NDArray[np.float64], triangles: NDArray[np.int64]
+) -> NDArray[np.float64]:
     """Return points drawn to their neighbours and back (Taubin 1995): steps go, size stays."""
     ends = triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
     a, b = np.concatenate([ends, ends[:, ::-1]]).T

@@ -108,7 +108,7 @@ def qualitative(palette: Palette, count: int) -> list[str]:
     as hue. The first colours do not depend on `count`. A hundred cannot all be told apart by
     colour alone, least of all by the colour-blind: a hover or a name must say which it is.
     """
-    table = _distinct(palette, max(128, -(-count // 128) * 128))
+    table = _distinct_colours(palette, max(128, -(-count // 128) * 128))
     return [table[index % len(table)] for index in range(count)]
 
 
@@ -270,7 +270,7 @@ _N_CLEAR = 7
 
 
 @lru_cache(maxsize=8)
-def _distinct(palette: Palette, count: int) -> tuple[str, ...]:
+def _distinct_colours(palette: Palette, count: int) -> tuple[str, ...]:
     """Return colours by farthest-point sampling of the mode's range of lightness and chroma."""
     low, high = (0.42, 0.92) if palette.mode == "dark" else (0.32, 0.82)
     lightness, chroma, hue = np.meshgrid(

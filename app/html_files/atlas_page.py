@@ -101,7 +101,7 @@ def atlas_page(
                 networks=typical_networks,
                 n_networks=atlas.n_networks,
                 palette=p,
-                names=[_curly(f"{k} · {facts.names[k]}") for k in typical_networks],
+                names=[_with_curly_quotes(f"{k} · {facts.names[k]}") for k in typical_networks],
                 profile=False,
             ),
             maps.palettes,
@@ -114,7 +114,7 @@ def both_pictures(make: Any, palettes: Palettes = PALETTES) -> dict[str, Picture
     return {mode: make(palette) for mode, palette in palettes.items()}
 
 
-def _curly(text: str) -> str:
+def _with_curly_quotes(text: str) -> str:
     """Return text with curly quotes: charts show an escaped straight one as its entity."""
     return text.replace('"', "”").replace("'", "’")
 

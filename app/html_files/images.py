@@ -118,7 +118,7 @@ class Maps:
         return pooled(self._cortex.volume(self._atlas.maps[network]), self._most)
 
     def _png(self, values: NDArray[np.float32], *, scale: int = 1) -> Both:
-        def drawn(palette: Palette) -> str:
+        def draw_png(palette: Palette) -> str:
             return raster.thumbnail(
                 values,
                 palette=palette,
@@ -128,7 +128,7 @@ class Maps:
                 scale=scale,
             )
 
-        return both(drawn)
+        return both(draw_png)
 
     def whole(self, network: int) -> Both:
         """Return a network's map: slices of the cortex, else units grouped by network."""

@@ -87,7 +87,7 @@ def comparison_chart(marks: Sequence[Mark], quantity: Quantity, *, palette: Pale
     figure.update_xaxes(title_text=quantity.title, showgrid=True, nticks=6)
     figure.update_yaxes(
         tickvals=list(range(len(domains))),
-        ticktext=[_short(name) for name in domains],
+        ticktext=[_shortened(name) for name in domains],
         range=[len(domains) - 0.45, -0.55],
         showgrid=False,
         ticks="",
@@ -369,6 +369,6 @@ def _log_ticks(values: Sequence[float]) -> dict[str, Any]:
     return {"tickvals": ticks, "ticktext": [f"{tick:,g}" for tick in ticks]}
 
 
-def _short(name: str) -> str:
+def _shortened(name: str) -> str:
     shortened = name if len(name) <= _MOST_NAME else f"{name[: _MOST_NAME - 1]}…"
     return safe(shortened)

@@ -33,11 +33,11 @@ def pick_texts(key: str, *, split: str) -> TextChoice | None:
     )
     try:
         if kind == _BUILT_IN:
-            choice = _built_in(key, split)
+            choice = _choose_built_in(key, split)
         elif kind == _UPLOAD:
-            choice = _uploaded(key)
+            choice = _choose_uploaded(key)
         else:
-            choice = _named(key)
+            choice = _choose_named(key)
         if choice is not None and not choice.needs_network:
             _show_counts(choice)
     except TextError as error:
@@ -46,7 +46,7 @@ def pick_texts(key: str, *, split: str) -> TextChoice | None:
     return choice
 
 
-def _built_in(key: str, split: str) -> TextChoice | None:
+def _choose_built_in(key: str, split: str) -> TextChoice | None:
     documents = resources.documents(TextChoice(split=split))
     names = list(dict.fromkeys(document.domain for document in documents))
     domains = st.pills(
@@ -63,7 +63,7 @@ def _built_in(key: str, split: str) -> TextChoice | None:
     return TextChoice(split=split, domains=tuple(name for name in names if name in domains))
 
 
-def _uploaded(key: str) -> TextChoice | None:
+def _choose_uploaded(key: str) -> TextChoice | None:
     files = st.file_uploader(
         "Text files, or tables with a text in each row",
         type=_TYPES,
@@ -76,7 +76,7 @@ def _uploaded(key: str) -> TextChoice | None:
     return _with_columns(key, [str(path) for path in paths])
 
 
-def _named(key: str) -> TextChoice | None:
+def _choose_named(key: str) -> TextChoice | None:
     source = st.text_input(
         "File, folder, or `datasets` id",
         placeholder="./corpus, or wikitext:wikitext-2-raw-v1:validation",
@@ -92,7 +92,7 @@ def _with_columns(key: str, sources: list[str]) -> TextChoice:
     tables = [Path(s).expanduser() for s in sources if Path(s).suffix.lower() in ROW_SUFFIXES]
     columns = list(dict.fromkeys(c for path in tables if path.is_file() for c in columns_of(path)))
     if not columns:
-        return TextChoice(sources=tuple(sources), max_documents=_maximum(sources))
+        return TextChoice(sources=tuple(sources), max_documents=_max_rows(sources))
     row = st.columns(3)
     text = row[0].selectbox(
         "Column with the text",
@@ -111,7 +111,7 @@ def _with_columns(key: str, sources: list[str]) -> TextChoice:
     )
 
 
-def _maximum(sources: list[str]) -> int | None:
+def _max_rows(sources: list[str]) -> int | None:
     """Return how many rows of a data set to read: it may be endless, a file is not."""
     return 2000 if TextChoice(sources=tuple(sources)).needs_network else None
 

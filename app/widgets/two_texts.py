@@ -77,12 +77,12 @@ def so_far(job: Job, titles: Titles = PLAN) -> None:
         with column:
             st.subheader(titles.names[whose], anchor=False)
             if whose in latest:
-                st.html(_strip(latest[whose]))
+                st.html(_text_html(latest[whose]))
             elif job.is_active:
                 st.caption("Waiting for the first token.")
 
 
-def _strip(written: Written) -> str:
+def _text_html(written: Written) -> str:
     """Return a text so far as HTML; what may still become a character is left out."""
     n = len(written.pieces)
     while n and not written.pieces[n - 1].strip(REPLACEMENT):

@@ -100,11 +100,11 @@ def front(atlas_id: str, network: int, host_id: str) -> NDArray[np.float32]:
     Drawn in the cortex of `host_id`, so that two atlases of one model share their places; its
     layers with units grouped by the host's networks where that has no cortex.
     """
-    return _front(atlas_id, network, host_id, is_placed(atlas_id, host_id))
+    return _front_view(atlas_id, network, host_id, is_placed(atlas_id, host_id))
 
 
 @st.cache_data(max_entries=512)
-def _front(atlas_id: str, network: int, host_id: str, in_cortex: bool) -> NDArray[np.float32]:
+def _front_view(atlas_id: str, network: int, host_id: str, in_cortex: bool) -> NDArray[np.float32]:
     atlas, cortex = resources.atlas(atlas_id), resources.cortex(host_id)
     if in_cortex and cortex is not None:
         return topography.strongest(cortex.volume(atlas.maps[network]), axis=1)
@@ -123,7 +123,7 @@ def thumbnails(atlas_id: str, host_id: str, z: float, mode: Mode) -> list[str]:
 def _thumbnails(atlas_id: str, host_id: str, z: float, mode: Mode, in_cortex: bool) -> list[str]:
     return [
         raster.thumbnail(
-            _front(atlas_id, network, host_id, in_cortex),
+            _front_view(atlas_id, network, host_id, in_cortex),
             palette=PALETTES[mode],
             threshold=z,
             limit=resources.colour_limit(atlas_id, z),

@@ -124,7 +124,7 @@ def edges(id: str, measure: str, z: float, percent: int) -> NDArray[np.int64]:
 
 
 @st.cache_data(max_entries=16)
-def _spring(id: str, measure: str, z: float, percent: int) -> NDArray[np.float64]:
+def _spring_layout(id: str, measure: str, z: float, percent: int) -> NDArray[np.float64]:
     return connectome.graph_places(_values(id, measure, z), edges(id, measure, z, percent))
 
 
@@ -151,7 +151,9 @@ def nodes(
     spring = cortex is None or not in_cortex
     z = z if needs_threshold(measure) else 0.0
     return Nodes(
-        places=_spring(id, measure, z, percent) if spring or cortex is None else cortex.places,
+        places=_spring_layout(id, measure, z, percent)
+        if spring or cortex is None
+        else cortex.places,
         size=table["variance_alone"].to_numpy(),
         class_of=tuple(class_of),
         classes=tuple(class_names),

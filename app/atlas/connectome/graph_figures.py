@@ -197,13 +197,13 @@ def _add_nodes(
         mode="text",
         text=[str(k) for k in range(len(class_of))],
         textposition="middle center",
-        textfont={"size": 10, "color": [_ink(colours[c]) for c in nodes.class_of]},
+        textfont={"size": 10, "color": [_number_colour(colours[c]) for c in nodes.class_of]},
         hoverinfo="skip",
         showlegend=False,
     )
 
 
-def _ink(colour: str) -> str:
+def _number_colour(colour: str) -> str:
     """Return the colour of a number on a node: black or white, whichever stands out more."""
     return "#000000" if linear_rgb([colour])[0] @ (0.2126, 0.7152, 0.0722) > 0.18 else "#ffffff"
 

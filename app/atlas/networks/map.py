@@ -292,7 +292,7 @@ def surfaces(atlas: NetworkAtlas, network: int, z: float, pole: int) -> None:
         n_networks=atlas.n_networks,
         palette=frame.palette(),
         share=[1 - share for share in drawn_shares],
-        names=[f"{k} · {_short(resources.network_name(atlas.id, k))}" for k in networks],
+        names=[f"{k} · {_shortened(resources.network_name(atlas.id, k))}" for k in networks],
         profile=not is_narrow,
     )
     if is_narrow:
@@ -312,7 +312,7 @@ def surfaces(atlas: NetworkAtlas, network: int, z: float, pole: int) -> None:
     )
 
 
-def _short(name: str, length: int = 28) -> str:
+def _shortened(name: str, length: int = 28) -> str:
     return name if len(name) <= length else name[: length - 1] + "…"
 
 

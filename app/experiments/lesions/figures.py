@@ -76,7 +76,7 @@ def lesion_matrix(
     shown_rows = list(rows)
     limit = _limit(values)
     z = values[shown_rows].astype(np.float32)
-    labels = [_short(names[i]) for i in shown_rows]
+    labels = [_shortened(names[i]) for i in shown_rows]
     columns = [safe(name) for name in study.columns]
     figure = go.Figure(
         go.Heatmap(
@@ -177,7 +177,7 @@ def _hover(study: LesionStudy, i: int, c: int, name: str) -> str:
     return text
 
 
-def _short(name: str) -> str:
+def _shortened(name: str) -> str:
     return safe(name if len(name) <= _NAME else name[: _NAME - 1] + "…")
 
 

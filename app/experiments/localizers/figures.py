@@ -83,7 +83,7 @@ def network_effects(
     all_networks.insert(1, "name", [names[int(k)] for k in all_networks["network"]])
     table = all_networks.head(_SHOWN_NETWORKS).iloc[::-1]
     labels = [
-        f"{k} · {_short(name)}" for k, name in zip(table["network"], table["name"], strict=True)
+        f"{k} · {_shortened(name)}" for k, name in zip(table["network"], table["name"], strict=True)
     ]
     other_colours = {True: palette.text, False: rgba(palette.quiet, 0.6)}
     colours = [
@@ -149,7 +149,7 @@ def _signed(value: float) -> str:
     return f"{value:+.2f}".replace("-", "−")
 
 
-def _short(name: str, length: int = 24) -> str:
+def _shortened(name: str, length: int = 24) -> str:
     return name if len(name) <= length else name[: length - 1] + "…"
 
 
@@ -239,7 +239,7 @@ def template_effects(result: LocalizerResult, network: int, *, palette: Palette)
     )
     figure.update_yaxes(
         tickvals=list(range(len(table))),
-        ticktext=[safe(_short(str(t).replace("\n", " "), 34)) for t in table["example"]],
+        ticktext=[safe(_shortened(str(t).replace("\n", " "), 34)) for t in table["example"]],
         showgrid=False,
         tickfont={"size": 11},
     )

@@ -63,15 +63,15 @@ def table(log: tuple[Decision, ...]) -> pd.DataFrame:
                 format="ISO8601",
             ),
             "decision": [decision.what for decision in log[::-1]],
-            "pruned": [_named(decision.pruned) for decision in log[::-1]],
-            "kept": [_named(decision.kept) for decision in log[::-1]],
-            "about": [_named(decision.noted) for decision in log[::-1]],
+            "pruned": [_networks_text(decision.pruned) for decision in log[::-1]],
+            "kept": [_networks_text(decision.kept) for decision in log[::-1]],
+            "about": [_networks_text(decision.noted) for decision in log[::-1]],
             "reason": [decision.reason for decision in log[::-1]],
         }
     )
 
 
-def _named(networks: tuple[int, ...]) -> str:
+def _networks_text(networks: tuple[int, ...]) -> str:
     listed = ", ".join(map(str, networks[:_MOST_NAMED]))
     n_more = len(networks) - _MOST_NAMED
     return f"{listed} and {n_more} more" if n_more > 0 else listed

@@ -19,7 +19,7 @@ def plan_settings() -> PlanSettings:
 
     Raises `FnpruneError`, once all is drawn, where the choices cannot be met.
     """
-    ratio, attention_ratio = _shares()
+    ratio, attention_ratio = _choose_shares()
     score = st.selectbox(
         "Score",
         list(SCORES),
@@ -68,7 +68,7 @@ def explained_compensations() -> str:
     )
 
 
-def _shares() -> tuple[float, float]:
+def _choose_shares() -> tuple[float, float]:
     """Return the chosen shares of the units and of attention that go."""
     percent = st.slider(
         "Units to remove, %",

@@ -92,7 +92,7 @@ def _draw_picture(table: pd.DataFrame, dense: Level | None, *, key: str) -> None
     if table.empty:
         st.caption("No pruned model was measured on this text yet.")
         return
-    axis, quantity = _axes(key)
+    axis, quantity = _choose_axes(key)
     own_series = [
         name for name in table["series"] if name.startswith(score_label("network-energy"))
     ]
@@ -116,7 +116,7 @@ def _draw_picture(table: pd.DataFrame, dense: Level | None, *, key: str) -> None
     )
 
 
-def _axes(key: str) -> tuple[str, Quantity]:
+def _choose_axes(key: str) -> tuple[str, Quantity]:
     """Return the chosen axis and quantity of the picture."""
     axis_names = {"ratio": "Units removed", "parameters": "Parameters kept"}
     with st.container(horizontal=True, gap="small"):

@@ -38,7 +38,7 @@ def show(settings: PlanSettings) -> None:
         _DIVISIONS[division](settings, texts)
 
 
-def _attention(settings: PlanSettings, texts: TextChoice | None) -> None:
+def _search_attention(settings: PlanSettings, texts: TextChoice | None) -> None:
     """Offer mixes of equal size; draw the result of their search."""
     job = job_progress.follow("shares", on_done=_keep_result)
     if job is not None and job.is_active:
@@ -157,4 +157,4 @@ def _use_shares(units: int, attention: int) -> None:
     view_state.remember("prune-attention", attention)
 
 
-_DIVISIONS = {"Layers": layers.show, "Units and attention": _attention}
+_DIVISIONS = {"Layers": layers.show, "Units and attention": _search_attention}
