@@ -50,7 +50,7 @@ def show(
 
     Parameters
     ----------
-    shown : sequence of int
+    shown_networks : sequence of int
         The table's networks, in its order: the arrows follow it.
     """
     is_dropped = network in view_state.view().dropped
