@@ -1,4 +1,4 @@
-"""What the app adds to the command line: itself, and an atlas or a report as one file."""
+"""Commands of the app: the app itself, and an atlas or a report as one file."""
 
 import json
 import os
@@ -67,9 +67,9 @@ def atlas(
     from fnprune_core.commands.console import progress_bars
     from fnprune_core.storage import Workspace
 
-    held = Workspace.default() if workspace is None else Workspace(workspace)
+    opened_workspace = Workspace.default() if workspace is None else Workspace(workspace)
     with progress_bars(shown=not as_json) as progress:
-        path = write_atlas_page(held, id, out, z=z, progress=progress).resolve()
+        path = write_atlas_page(opened_workspace, id, out, z=z, progress=progress).resolve()
     size = path.stat().st_size
     if as_json:
         typer.echo(json.dumps({"path": str(path), "bytes": size}))
@@ -102,18 +102,22 @@ def report(
     from fnprune_core.report.sections import SECTIONS, ReportSettings, check_sections
     from fnprune_core.storage import Workspace
 
-    def named(text: str) -> list[str]:
+    def names_in(text: str) -> list[str]:
         return [name.strip() for name in text.split(",") if name.strip()]
 
-    wanted = list(SECTIONS) if sections is None else named(sections)
-    without = check_sections(named(leave_out)) if named(leave_out) else ()
-    check_sections(wanted)
+    chosen_sections = list(SECTIONS) if sections is None else names_in(sections)
+    left_out = check_sections(names_in(leave_out)) if names_in(leave_out) else ()
+    check_sections(chosen_sections)
     settings = ReportSettings(
-        sections=tuple(name for name in wanted if name not in without), z=z, n_detailed=networks
+        sections=tuple(name for name in chosen_sections if name not in left_out),
+        z=z,
+        n_detailed=networks,
     )
-    held = Workspace.default() if workspace is None else Workspace(workspace)
+    opened_workspace = Workspace.default() if workspace is None else Workspace(workspace)
     with progress_bars(shown=not as_json) as progress:
-        path = write_report(held, id, out, settings=settings, progress=progress).resolve()
+        path = write_report(
+            opened_workspace, id, out, settings=settings, progress=progress
+        ).resolve()
     size = path.stat().st_size
     if as_json:
         facts = {"path": str(path), "bytes": size, "sections": list(settings.sections)}

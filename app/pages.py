@@ -1,11 +1,11 @@
-"""Which pages there are: one row each; the navigation and the bar of the atlas are made from it."""
+"""Table of the pages, one row each; the navigation and the bar of the atlas are made from it."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """A page: its file, where a link finds it, and what the navigation says of it."""
+    """A page: its file, its URL, and what the navigation says of it."""
 
     path: str
     url: str

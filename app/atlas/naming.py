@@ -1,4 +1,4 @@
-"""Names, notes and tags of networks by hand: the editor, and how they are shown."""
+"""Names, notes and tags of networks by hand: the editor, and their display."""
 
 import hashlib
 
@@ -26,54 +26,56 @@ def edit(atlas: NetworkAtlas, network: int) -> None:
 def form(atlas: NetworkAtlas, network: int) -> None:
     """Draw the editor of a network's name, note and tags."""
     try:
-        held = resources.annotations(atlas.id).of(network)
-    except CorruptArtifactError as caught:
-        _offer_to_set_aside(atlas, caught)
+        annotation = resources.annotations(atlas.id).of(network)
+    except CorruptArtifactError as error:
+        _offer_to_set_aside(atlas, error)
         return
     # A change by another browser starts the widgets anew; what is typed here survives the rest.
-    key = f"naming-{atlas.id}-{network}-{_digest(held)}"
+    key = f"naming-{atlas.id}-{network}-{_digest(annotation)}"
     with st.form(key, border=False):
         name = st.text_input(
             "Name",
-            held.name,
+            annotation.name,
             max_chars=MAX_NAME,
             placeholder=resources.suggested_name(atlas.id, network),
             help="Empty: the name that the decoding suggests.",
             key=f"{key}-name",
         )
-        note = st.text_area("Note", held.note, max_chars=MAX_NOTE, height=120, key=f"{key}-note")
+        note = st.text_area(
+            "Note", annotation.note, max_chars=MAX_NOTE, height=120, key=f"{key}-note"
+        )
         tags = st.text_input(
-            "Tags", ", ".join(held.tags), help="Words, parted by commas.", key=f"{key}-tags"
+            "Tags", ", ".join(annotation.tags), help="Words, parted by commas.", key=f"{key}-tags"
         )
         is_sent = st.form_submit_button("Save", icon=":material/save:", key=f"{key}-save")
     if is_sent:
         with frame.explaining():
-            said = annotation_files.tidied(name=name, note=note, tags=tags)
-            annotations.annotate(resources.workspace(), atlas, network, said)
+            edited = annotation_files.tidied(name=name, note=note, tags=tags)
+            annotations.annotate(resources.workspace(), atlas, network, edited)
             view_state.notify(f"Network {network} is saved")
             st.rerun()
 
 
 def show(atlas: NetworkAtlas, network: int) -> None:
-    """Draw what a person noted of a network, as plain text; nothing if nothing was."""
+    """Draw the note and tags that a person gave a network, as plain text; nothing without them."""
     with frame.explaining():
-        held = resources.annotations(atlas.id).of(network)
-        if held.tags:
+        annotation = resources.annotations(atlas.id).of(network)
+        if annotation.tags:
             with st.container(horizontal=True, gap="xsmall"):
-                for tag in held.tags:
+                for tag in annotation.tags:
                     st.badge(wording.plain(tag), icon=":material/sell:", color="gray")
-        if held.note:
-            st.text(held.note)
+        if annotation.note:
+            st.text(annotation.note)
 
 
-def _digest(held: Annotation) -> str:
-    return hashlib.sha256(repr(held).encode()).hexdigest()[:8]
+def _digest(annotation: Annotation) -> str:
+    return hashlib.sha256(repr(annotation).encode()).hexdigest()[:8]
 
 
-def _offer_to_set_aside(atlas: NetworkAtlas, caught: CorruptArtifactError) -> None:
-    frame.error(Failure(message=caught.message, hint=caught.hint))
+def _offer_to_set_aside(atlas: NetworkAtlas, error: CorruptArtifactError) -> None:
+    frame.error(Failure(message=error.message, hint=error.hint))
     if st.button("Set it aside", icon=":material/drive_file_move:", key="naming-set-aside"):
         with frame.explaining():
-            aside = annotations.set_aside(resources.workspace(), atlas.id)
-            view_state.notify(f"The damaged file is kept as {aside.name}")
+            path = annotations.set_aside(resources.workspace(), atlas.id)
+            view_state.notify(f"The damaged file is kept as {path.name}")
             st.rerun()

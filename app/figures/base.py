@@ -1,4 +1,4 @@
-"""What every picture is: a figure, its text alternative, its numbers, and the house style."""
+"""The picture: a figure, its text alternative, its numbers, and the house style."""
 
 import html
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ def safe(text: str) -> str:
 
 
 def style(figure: Any, palette: Palette, *, height: int, left: int = 48, bottom: int = 44) -> Any:
-    """Give a figure the page's type and colours; the page shows through behind it."""
+    """Set a figure's type and colours to the page's; the page shows through behind it."""
     figure.update_layout(
         template="none",
         height=height,

@@ -28,8 +28,8 @@ def mosaic(
     canvas = np.full((height, width), np.nan, dtype=np.float32)
     corners = []
     for layer in range(n_layers):
-        down, across = divmod(layer, n_across)
-        y, x = down * (n_rows + GAP), across * (n_columns + GAP)
+        sheet_row, sheet_column = divmod(layer, n_across)
+        y, x = sheet_row * (n_rows + GAP), sheet_column * (n_columns + GAP)
         canvas[y : y + n_rows, x : x + n_columns] = volume[layer]
         corners.append((x, y))
     return canvas, corners
@@ -91,17 +91,17 @@ def cortex_surfaces(  # noqa: PLR0913 - a picture's options
     shares = [share] * len(volumes) if isinstance(share, float) else list(share)
     # Above 0, where most of a volume is empty.
     levels = [
-        max(float(np.quantile(volume, each)), 1e-6)
-        for volume, each in zip(volumes, shares, strict=True)
+        max(float(np.quantile(volume, quantile)), 1e-6)
+        for volume, quantile in zip(volumes, shares, strict=True)
     ]
-    inside = np.stack(
+    inside_share = np.stack(
         [(v > level).mean(axis=(1, 2)) for v, level in zip(volumes, levels, strict=True)]
     )
-    called = names or [f"network {network}" for network in networks]
+    labels = names or [f"network {network}" for network in networks]
     figure = go.Figure()
-    for volume, level, network, name in zip(volumes, levels, networks, called, strict=True):
-        small, side = coarser(volume, MOST_CELLS // len(volumes))
-        mesh = surface(small, level)
+    for volume, level, network, name in zip(volumes, levels, networks, labels, strict=True):
+        small_volume, side = coarser(volume, MOST_CELLS // len(volumes))
+        mesh = surface(small_volume, level)
         figure.add_trace(
             mesh3d(
                 mesh,
@@ -131,15 +131,17 @@ def cortex_surfaces(  # noqa: PLR0913 - a picture's options
             scene_zaxis_visible=False, scene_camera_eye={"x": 1.12, "y": -1.71, "z": 0.6}
         )
     else:
-        _add_inside(figure, inside, [colours[network] for network in networks], palette)
+        _add_inside_profile(
+            figure, inside_share, [colours[network] for network in networks], palette
+        )
     return Picture(
         figure=figure,
-        alternative=_describe_surfaces(inside, networks, shares),
+        alternative=_describe_surfaces(inside_share, networks, shares),
         table=pd.DataFrame(
             {
                 "network": np.repeat(list(networks), n_layers),
                 "layer": np.tile(np.arange(n_layers), len(networks)),
-                "% of the sheet inside": (inside * 100).round(2).ravel(),
+                "% of the sheet inside": (inside_share * 100).round(2).ravel(),
                 "smoothed |z| at the surface": np.repeat(np.round(levels, 3), n_layers),
             }
         ),
@@ -147,17 +149,17 @@ def cortex_surfaces(  # noqa: PLR0913 - a picture's options
 
 
 def _describe_surfaces(
-    inside: NDArray[np.floating], networks: Sequence[int], shares: Sequence[float]
+    inside_share: NDArray[np.floating], networks: Sequence[int], shares: Sequence[float]
 ) -> str:
     low, high = 1 - max(shares), 1 - min(shares)
     strongest = f"{low:.1%}" if f"{low:.1%}" == f"{high:.1%}" else f"{low:.1%} to {high:.1%}"
-    listed = ", ".join(str(network) for network in networks)
-    peaks = ", ".join(str(layer) for layer in inside.argmax(axis=1))
-    several = len(networks) > 1
+    networks_text = ", ".join(str(network) for network in networks)
+    peaks = ", ".join(str(layer) for layer in inside_share.argmax(axis=1))
+    is_plural = len(networks) > 1
     return (
         f"Surfaces around the strongest {strongest} of cells of network"
-        f"{'s' if several else ''} {listed}, inside the outline of the model's "
-        f"{inside.shape[1]} layers; largest in layer{'s' if several else ''} {peaks}."
+        f"{'s' if is_plural else ''} {networks_text}, inside the outline of the model's "
+        f"{inside_share.shape[1]} layers; largest in layer{'s' if is_plural else ''} {peaks}."
     )
 
 
@@ -184,17 +186,17 @@ def add_body(
             showlegend=False,
         )
     )
-    heights, swell = outline(n_layers)
+    heights, widths = outline(n_layers)
     # Not those that only round the ends.
-    is_seen = (heights >= min(1, n_layers - 1)) & (heights <= max(n_layers - 2, 0))
-    heights, swell = heights[is_seen][::2], swell[is_seen][::2]
-    rings = [ring(n_rows, n_columns, size) for size in swell]
+    is_drawn = (heights >= min(1, n_layers - 1)) & (heights <= max(n_layers - 2, 0))
+    heights, widths = heights[is_drawn][::2], widths[is_drawn][::2]
+    rings = [ring(n_rows, n_columns, size) for size in widths]
     gap = np.full((1, 3), np.nan)
-    parts = [
-        np.vstack([np.column_stack([around, np.full(len(around), height)]), gap])
-        for around, height in zip(rings, heights, strict=True)
+    polylines = [
+        np.vstack([np.column_stack([ring_points, np.full(len(ring_points), height)]), gap])
+        for ring_points, height in zip(rings, heights, strict=True)
     ]
-    x, y, z = np.concatenate(parts).astype(np.float32).T
+    x, y, z = np.concatenate(polylines).astype(np.float32).T
     figure.add_scatter3d(
         x=x,
         y=y,
@@ -233,28 +235,28 @@ def scene(n_rows: int, n_columns: int, palette: Palette) -> dict[str, Any]:
 
 
 def fit_narrow(figure: go.Figure) -> None:
-    """Let the whole body be seen where a scene is hardly wider than high: from farther away.
+    """Move the camera back, so that the whole body is seen in a narrow scene.
 
     The field of view is fixed in height, so that a narrow picture cuts off the sides.
     """
     eye = figure.layout.scene.camera.eye
-    farther = _NARROW_DISTANCE / float(np.linalg.norm([eye.x, eye.y, eye.z]))
+    factor = _NARROW_DISTANCE / float(np.linalg.norm([eye.x, eye.y, eye.z]))
     is_named = bool(figure.layout.showlegend)
     n_named = sum(1 for trace in figure.data if is_named and trace.showlegend)
     figure.update_layout(
         height=_NARROW_HEIGHT + 28 * n_named,  # one line of the legend each
-        scene_camera_eye={"x": eye.x * farther, "y": eye.y * farther, "z": eye.z * farther},
+        scene_camera_eye={"x": eye.x * factor, "y": eye.y * factor, "z": eye.z * factor},
     )
 
 
-def _add_inside(
-    figure: go.Figure, inside: NDArray[np.floating], colours: Sequence[str], palette: Palette
+def _add_inside_profile(
+    figure: go.Figure, inside_share: NDArray[np.floating], colours: Sequence[str], palette: Palette
 ) -> None:
     """Draw beside the scene how much of each layer's sheet lies inside each surface."""
-    layers = np.arange(inside.shape[1], dtype=np.int16)
-    for part, colour in zip(inside, colours, strict=True):
+    layers = np.arange(inside_share.shape[1], dtype=np.int16)
+    for share_by_layer, colour in zip(inside_share, colours, strict=True):
         figure.add_scatter(
-            x=(part * 100).astype(np.float32),
+            x=(share_by_layer * 100).astype(np.float32),
             y=layers,
             mode="lines",
             line={"color": colour, "width": 2},
@@ -263,7 +265,7 @@ def _add_inside(
             showlegend=False,
             hovertemplate="layer %{y}: %{x:.1f} % of the sheet<extra></extra>",
         )
-    top = max(float(inside.max()) * 100, 0.1)
+    top = max(float(inside_share.max()) * 100, 0.1)
     figure.update_xaxes(
         domain=[0.88, 0.99],
         title_text="% of layer",

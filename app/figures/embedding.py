@@ -17,7 +17,7 @@ NO_NETWORK, NO_DOMAIN = "no network", "no domain"
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class UnitPoints:
-    """Placed units and what is known of each.
+    """Placed units, with layer, index, network and z of each.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class UnitPoints:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Colouring:
-    """How units are coloured: by ``network``, ``layer`` or ``domain``.
+    """Colouring of units: by ``network``, ``layer`` or ``domain``.
 
     Parameters
     ----------
@@ -66,12 +66,12 @@ def units_map(
     but drawn back with the others outside one.
     """
     figure = go.Figure()
-    for trace in _groups(points, colouring, palette):
+    for trace in _unit_traces(points, colouring, palette):
         figure.add_trace(trace)
-    mine = points.network == selected
+    is_of_selected = points.network == selected
     figure.add_scattergl(
-        x=points.places[mine, 0],
-        y=points.places[mine, 1],
+        x=points.places[is_of_selected, 0],
+        y=points.places[is_of_selected, 1],
         mode="markers",
         marker={
             "size": 7,
@@ -84,18 +84,18 @@ def units_map(
         unselected={"marker": {"opacity": 0.15}},
     )
     _add_numbers(figure, points, selected=selected, palette=palette)
-    _plane(figure, palette, points.places, height=640)
+    _frame_places(figure, palette, points.places, height=640)
     if colouring.by == "domain":
         legend_on_top(figure, palette)
         figure.update_traces(showlegend=False, selector={"hoverinfo": "skip"})
     figure.update_layout(dragmode="lasso", newselection={"line": {"color": palette.accent}})
-    n, placed = len(points.network), int((points.network >= 0).sum())
+    n, n_members = len(points.network), int((points.network >= 0).sum())
     sizes = np.bincount(points.network[points.network >= 0], minlength=len(colouring.names))
     return Picture(
         figure=figure,
         alternative=(
-            f"UMAP of {n:,} units, coloured by {colouring.by}: {placed:,} belong to a network "
-            f"(|z| above {threshold:g}); {int(mine.sum()):,} of them, drawn on top, to "
+            f"UMAP of {n:,} units, coloured by {colouring.by}: {n_members:,} belong to a network "
+            f"(|z| above {threshold:g}); {int(is_of_selected.sum()):,} of them, drawn on top, to "
             f"network {selected}. Only near neighbours mean something, not gaps between groups."
         ),
         table=pd.DataFrame(
@@ -117,10 +117,10 @@ def _add_numbers(figure: go.Figure, points: UnitPoints, *, selected: int, palett
     """
     numbers = []
     for network in range(int(points.network.max(initial=-1)) + 1):
-        mine = (points.network == network) & (points.z > 0)
-        if mine.sum() < 3:
+        is_of_network = (points.network == network) & (points.z > 0)
+        if is_of_network.sum() < 3:
             continue
-        x, y = np.median(points.places[mine], axis=0).tolist()
+        x, y = np.median(points.places[is_of_network], axis=0).tolist()
         numbers.append(
             {
                 "x": x,
@@ -135,7 +135,9 @@ def _add_numbers(figure: go.Figure, points: UnitPoints, *, selected: int, palett
                 },
             }
         )
-    figure.update_layout(annotations=numbers)  # at once: plotly checks all when one is added
+    figure.update_layout(
+        annotations=numbers
+    )  # all at once: plotly checks all of them whenever one is added
 
 
 def _centres(points: UnitPoints, n_networks: int) -> NDArray[np.float64]:
@@ -144,7 +146,7 @@ def _centres(points: UnitPoints, n_networks: int) -> NDArray[np.float64]:
     return np.array([np.median(g, axis=0).round(2) if len(g) else (np.nan, np.nan) for g in groups])
 
 
-def _groups(points: UnitPoints, colouring: Colouring, palette: Palette) -> list[go.Scattergl]:
+def _unit_traces(points: UnitPoints, colouring: Colouring, palette: Palette) -> list[go.Scattergl]:
     """Return the traces of all units: one, or one a domain for the legend's sake."""
     rows = np.arange(len(points.network), dtype=np.int32)
     if colouring.by == "layer":
@@ -159,21 +161,21 @@ def _groups(points: UnitPoints, colouring: Colouring, palette: Palette) -> list[
                 "len": 0.5,
             },
         }
-        return [_points(points, rows, marker, colouring)]
+        return [_point_trace(points, rows, marker, colouring)]
     if colouring.by == "network":
         marker = {
             "color": points.network.astype(np.int16),
-            "colorscale": _parcels(palette, len(colouring.names)),
+            "colorscale": _parcel_stops(palette, len(colouring.names)),
             "cmin": -1.5,
             "cmax": len(colouring.names) - 0.5,
         }
-        return [_points(points, rows, marker, colouring)]
+        return [_point_trace(points, rows, marker, colouring)]
     domain = np.append(colouring.domain_of, -1).astype(int)[points.network]
     colours = qualitative(palette, len(colouring.domains))
     groups = [(-1, NO_DOMAIN, palette.line)]
     groups += list(zip(range(len(colouring.domains)), colouring.domains, colours, strict=True))
     return [
-        _points(
+        _point_trace(
             points,
             rows[domain == d],
             {"color": colour},
@@ -185,13 +187,13 @@ def _groups(points: UnitPoints, colouring: Colouring, palette: Palette) -> list[
     ]
 
 
-def _parcels(palette: Palette, n_networks: int) -> list[tuple[float, str]]:
+def _parcel_stops(palette: Palette, n_networks: int) -> list[tuple[float, str]]:
     """Return the networks' colours; units of none are drawn fainter than any, but are seen."""
-    (low, _), (high, _), *rest = parcel_scale(palette, n_networks)
-    return [(low, palette.line), (high, palette.line), *rest]
+    (low, _), (high, _), *network_stops = parcel_scale(palette, n_networks)
+    return [(low, palette.line), (high, palette.line), *network_stops]
 
 
-def _points(
+def _point_trace(
     points: UnitPoints,
     rows: NDArray[np.int32],
     marker: Mapping[str, Any],
@@ -203,7 +205,7 @@ def _points(
         *(f"{k} · {safe(n)}" for k, n in enumerate(colouring.names)),
         NO_NETWORK,
     ]
-    said = [
+    hover_texts = [
         f"layer {layer}, unit {index}<br>{names[k]}, z {z:.1f}"
         for layer, index, k, z in zip(
             points.layer[rows].tolist(),
@@ -218,7 +220,7 @@ def _points(
         y=points.places[rows, 1],
         mode="markers",
         customdata=rows,
-        text=said,
+        text=hover_texts,
         name=name,
         marker={"size": 4.5, "opacity": 0.85, "line": {"width": 0}, **marker},
         selected={"marker": {"opacity": 1}},
@@ -227,7 +229,7 @@ def _points(
     )
 
 
-def _plane(
+def _frame_places(
     figure: go.Figure, palette: Palette, places: NDArray[np.floating], *, height: int
 ) -> None:
     """Give a figure bare axes that frame all places."""
@@ -261,7 +263,7 @@ class NetworkPoints:
 
 
 def networks_map(points: NetworkPoints, *, selected: int, alike: str, palette: Palette) -> Picture:
-    """Draw networks as numbered points, coloured by domain; `alike` says what nearness means."""
+    """Draw networks as numbered points, coloured by domain; `alike` names what brings them near."""
     figure = go.Figure()
     colours = qualitative(palette, len(points.domains))
     domain = np.asarray(points.domain_of)
@@ -295,18 +297,18 @@ def networks_map(points: NetworkPoints, *, selected: int, alike: str, palette: P
             selected={"marker": {"opacity": 1}},
             unselected={"marker": {"opacity": 1}},
         )
-    _plane(figure, palette, points.places, height=560)
+    _frame_places(figure, palette, points.places, height=560)
     legend_on_top(figure, palette)
     figure.update_layout(legend_itemclick=False, legend_itemdoubleclick=False)
-    away = np.linalg.norm(points.places - points.places[selected], axis=1)
-    near = np.argsort(away)[1:4]
-    listed = ", ".join(str(k) for k in near)
+    distances = np.linalg.norm(points.places - points.places[selected], axis=1)
+    nearest = np.argsort(distances)[1:4]
+    nearest_text = ", ".join(str(k) for k in nearest)
     return Picture(
         figure=figure,
         alternative=(
             f"UMAP of {len(points.names)} networks, near where {alike}: nearest to network "
-            f"{selected} are {listed}. Size tells the number of units, colour the domain in which "
-            "a network has most energy."
+            f"{selected} are {nearest_text}. Size tells the number of units, colour the domain in "
+            "which a network has most energy."
         ),
         table=pd.DataFrame(
             {

@@ -1,4 +1,4 @@
-"""Pictures of plans: what goes from each layer."""
+"""Pictures of plans: the units that go from each layer."""
 
 import numpy as np
 import pandas as pd
@@ -36,13 +36,13 @@ def removal_profile(
     figure.update_layout(barmode="overlay", bargap=0.12)
     figure.update_xaxes(title_text="layer")
     figure.update_yaxes(title_text="% removed", range=[0, 100], tickvals=[0, 50, 100])
-    untouched = int((removed == 0).sum())
+    n_whole = int((removed == 0).sum())
     return Picture(
         figure=figure,
         alternative=(
             f"{int(removed.sum()):,} of {int(widths.sum()):,} units go, up to "
             f"{percent.max():.0f} % of a layer (layer {int(percent.argmax())}); "
-            f"{untouched} layers stay whole."
+            f"{n_whole} layers stay whole."
         ),
         table=pd.DataFrame({"layer": layers, "removed": removed, "units": widths}),
     )
@@ -70,13 +70,13 @@ def shares_profile(
     legend_on_top(figure, palette)
     figure.update_xaxes(title_text="layer")
     figure.update_yaxes(title_text="% removed", rangemode="tozero")
-    moved = np.abs(after - before)
+    change = np.abs(after - before)
     return Picture(
         figure=figure,
         alternative=(
             f"Share of its units that each layer gives. Layer {int(after.argmax())} gives most, "
-            f"{after.max():.0%}; layer {int(moved.argmax())} changed most, from "
-            f"{before[moved.argmax()]:.0%} to {after[moved.argmax()]:.0%}."
+            f"{after.max():.0%}; layer {int(change.argmax())} changed most, from "
+            f"{before[change.argmax()]:.0%} to {after[change.argmax()]:.0%}."
         ),
         table=pd.DataFrame({"layer": layers, "before": before, "after": after}),
     )

@@ -83,12 +83,14 @@ def add_profile(
 
 def thresholded(values: NDArray[np.floating], threshold: float) -> NDArray[np.float32]:
     """Return values with those below the threshold at 0, empty cells still empty."""
-    below = np.abs(np.nan_to_num(values)) <= threshold
-    return np.where(below, values * 0, values).astype(np.float32)
+    is_below = np.abs(np.nan_to_num(values)) <= threshold
+    return np.where(is_below, values * 0, values).astype(np.float32)
 
 
-def _heat(values: NDArray[np.float32], threshold: float, limit: float, palette: Palette) -> Any:
-    """Return what a heat map of z needs: exact values, or steps of one byte in large ones."""
+def _heat_options(
+    values: NDArray[np.float32], threshold: float, limit: float, palette: Palette
+) -> Any:
+    """Return the options of a heat map of z: exact values, or steps of one byte in large ones."""
     scale = diverging_scale(palette, threshold=threshold, limit=limit)
     if values.size <= MOST_EXACT:
         return {
@@ -98,15 +100,20 @@ def _heat(values: NDArray[np.float32], threshold: float, limit: float, palette: 
             "colorscale": scale,
             "colorbar": colour_bar(threshold, limit),
         }
-    first = 1 / (2 * _STEPS + 1)  # bytes know no NaN: the lowest step is clear
+    first_stop = 1 / (2 * _STEPS + 1)  # bytes know no NaN: the lowest step is clear
     steps = to_int8(values, limit)
     steps[np.isnan(values)] = -_STEPS - 1
-    clear = [(0.0, "rgba(0,0,0,0)"), (first / 2, "rgba(0,0,0,0)"), (first / 2, scale[0][1])]
+    clear_stops = [
+        (0.0, "rgba(0,0,0,0)"),
+        (first_stop / 2, "rgba(0,0,0,0)"),
+        (first_stop / 2, scale[0][1]),
+    ]
     return {
         "z": steps,
         "zmin": -_STEPS - 1,
         "zmax": _STEPS,
-        "colorscale": clear + [(first + stop * (1 - first), colour) for stop, colour in scale],
+        "colorscale": clear_stops
+        + [(first_stop + stop * (1 - first_stop), colour) for stop, colour in scale],
         "colorbar": colour_bar(threshold, limit, scale=_STEPS / limit),
     }
 
@@ -122,10 +129,10 @@ def cell_at(
         Of the volume: (n_layers, rows, columns).
     """
     n_layers, n_rows, n_columns = shape
-    down, row = divmod(round(y), n_rows + GAP)
-    across, column = divmod(round(x), n_columns + GAP)
-    layer = down * n_across + across
-    is_inside = row < n_rows and column < n_columns and 0 <= across < n_across
+    sheet_row, row = divmod(round(y), n_rows + GAP)
+    sheet_column, column = divmod(round(x), n_columns + GAP)
+    layer = sheet_row * n_across + sheet_column
+    is_inside = row < n_rows and column < n_columns and 0 <= sheet_column < n_across
     return (layer, row, column) if is_inside and 0 <= layer < n_layers else None
 
 
@@ -152,7 +159,7 @@ def cortex_slices(
     """
     n_layers, n_rows, n_columns = volume.shape
     canvas, corners = mosaic(thresholded(volume, threshold), n_across)
-    heat = _heat(canvas, threshold, limit, palette)
+    heat = _heat_options(canvas, threshold, limit, palette)
     figure = make_subplots(rows=1, cols=2, column_widths=[0.9, 0.1], horizontal_spacing=0.045)
     figure.add_heatmap(
         **heat,
@@ -166,8 +173,8 @@ def cortex_slices(
         row=1,
         col=1,
     )
-    above = np.abs(np.nan_to_num(volume)) > threshold
-    per_layer = above.sum(axis=(1, 2))
+    is_above = np.abs(np.nan_to_num(volume)) > threshold
+    per_layer = is_above.sum(axis=(1, 2))
     add_profile(
         figure, per_layer / np.maximum((units >= 0).sum(axis=(1, 2)), 1), palette, row=1, col=2
     )
@@ -194,7 +201,7 @@ def cortex_slices(
         figure=figure,
         alternative=(
             f"Network {network} on the cortex, one sheet of {n_rows} × {n_columns} units a layer: "
-            f"{int(above.sum()):,} units have |z| above {threshold:g}, most in layer "
+            f"{int(is_above.sum()):,} units have |z| above {threshold:g}, most in layer "
             f"{int(per_layer.argmax())} ({int(per_layer.max()):,})."
         ),
         table=pd.DataFrame(
@@ -217,10 +224,10 @@ def mark_cell(
     n_across: int = 6,
 ) -> None:
     """Ring a cell (layer, row, column) in a picture of `cortex_slices`."""
-    down, across = divmod(cell[0], n_across)
+    sheet_row, sheet_column = divmod(cell[0], n_across)
     picture.figure.add_scatter(
-        x=[across * (shape[2] + GAP) + cell[2]],
-        y=[down * (shape[1] + GAP) + cell[1]],
+        x=[sheet_column * (shape[2] + GAP) + cell[2]],
+        y=[sheet_row * (shape[1] + GAP) + cell[1]],
         mode="markers",
         marker={
             "symbol": "circle-open",
@@ -262,7 +269,7 @@ def cortex_projections(
     the depth profile shares the axis of the layers.
     """
     n_layers, n_rows, n_columns = volume.shape
-    above = np.abs(np.nan_to_num(volume)) > threshold
+    is_above = np.abs(np.nan_to_num(volume)) > threshold
     views = (  # title, values, name of x, name of y, outline, row, column
         (
             "from the front", strongest(volume, axis=1), "x", "layer",
@@ -282,23 +289,23 @@ def cortex_projections(
         horizontal_spacing=0.05,
         vertical_spacing=0.09,
     )
-    for title, values, across, up, outline, row, column in views:
+    for title, values, x_name, y_name, outline, row, column in views:
         _add_outline(figure, outline, palette, row=row, col=column)
-        shown = thresholded(values, threshold)
+        values_above = thresholded(values, threshold)
         figure.add_heatmap(
-            z=np.where(shown == 0, np.nan, shown).astype(np.float32),
+            z=np.where(values_above == 0, np.nan, values_above).astype(np.float32),
             zmin=-limit,
             zmax=limit,
             colorscale=diverging_scale(palette, threshold=threshold, limit=limit),
             colorbar=colour_bar(threshold, limit),
             showscale=row == 2,
             hoverongaps=False,
-            hovertemplate=f"{across} %{{x}}, {up} %{{y}}<br>z %{{z:.1f}}<extra>{title}</extra>",
+            hovertemplate=f"{x_name} %{{x}}, {y_name} %{{y}}<br>z %{{z:.1f}}<extra>{title}</extra>",
             row=row,
             col=column,
         )
         figure.update_xaxes(title_text=title, row=row, col=column)
-    profile = above.sum(axis=(1, 2)) / np.isfinite(volume).sum(axis=(1, 2))
+    profile = is_above.sum(axis=(1, 2)) / np.isfinite(volume).sum(axis=(1, 2))
     add_profile(figure, profile, palette, row=1, col=3)
     style(figure, palette, height=560, left=36, bottom=62)
     _set_sides(figure, n_layers, n_rows, n_columns)
@@ -308,7 +315,7 @@ def cortex_projections(
         alternative=(
             f"Network {network} seen from above, the front and the side: its strongest unit is in "
             f"layer {peak[0]}, at x {peak[2]} of {n_columns} and y {peak[1]} of {n_rows}; "
-            f"{above.sum():,} units have |z| above {threshold:g}."
+            f"{is_above.sum():,} units have |z| above {threshold:g}."
         ),
         table=pd.DataFrame(
             {
@@ -341,7 +348,7 @@ def _around(n: int) -> list[float]:
 
 
 def _set_sides(figure: go.Figure, n_layers: int, n_rows: int, n_columns: int) -> None:
-    """Let views that share an axis share it, and hide what only repeats."""
+    """Link the axes that views share, and hide labels that only repeat."""
     figure.update_xaxes(showline=False)
     figure.update_yaxes(showline=False)
     for row, col in ((1, 1), (1, 2), (2, 1)):
@@ -385,8 +392,10 @@ def unit_at(
         order = labels[layer : layer + 1]
         row, index = group_columns(row, order), group_columns(index, order)
     step = max(1, -(-row.shape[1] // n_columns))
-    inside = slice(column, column + step)
-    units = index[0, inside]
+    columns_of_bin = slice(column, column + step)
+    units = index[0, columns_of_bin]
     if not np.isfinite(units).any():
         return None
-    return int(units[int(np.where(np.isfinite(units), np.abs(row[0, inside]), -1.0).argmax())])
+    return int(
+        units[int(np.where(np.isfinite(units), np.abs(row[0, columns_of_bin]), -1.0).argmax())]
+    )

@@ -24,11 +24,11 @@ def visible(text: str) -> str:
     They become their code in angle quotes, 202E for a right-to-left override; a lone surrogate,
     which no browser can be sent, becomes the replacement character. Tab and line feed stay.
     """
-    return _HIDDEN.sub(_shown, text)
+    return _HIDDEN.sub(_visible_code, text)
 
 
-def _shown(found: re.Match[str]) -> str:
-    code = ord(found.group())
+def _visible_code(match: re.Match[str]) -> str:
+    code = ord(match.group())
     return "\ufffd" if 0xD800 <= code < 0xE000 else f"\u2039{code:02X}\u203a"
 
 
@@ -88,8 +88,8 @@ def _token(
         style.append("font-weight:700")
     text = html.escape(visible(piece)).replace("\n", "<span style='opacity:.4'>↵</span>\n")
     attributes = f' style="{";".join(style)}"' if style else ""
-    tip = "left out: dummy token" if is_dummy else f"{place}{value:.2f}"
-    return f'<span title="{tip}"{attributes}>{text}</span>'
+    title = "left out: dummy token" if is_dummy else f"{place}{value:.2f}"
+    return f'<span title="{title}"{attributes}>{text}</span>'
 
 
 def joined(pieces: Sequence[str]) -> str:

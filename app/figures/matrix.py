@@ -18,7 +18,7 @@ _NAME = 26
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:
-    """What a matrix of pairs of networks says.
+    """Measure between pairs of networks.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Measure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrangement:
-    """In what order networks stand, and which blocks they form.
+    """Order of networks, and the blocks that they form.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class Arrangement:
     said: str
 
 
-def called(names: Sequence[str], network: int, *, longest: int = _NAME) -> str:
+def hover_name(names: Sequence[str], network: int, *, longest: int = _NAME) -> str:
     """Return a network's number and name, short and escaped, for a hover."""
     name = names[network]
     name = name if len(name) <= longest else name[: longest - 1] + "…"
@@ -94,18 +94,18 @@ def matrix(
         By number; drawn in the arrangement's order, without the diagonal.
     """
     k, order = len(values), np.array(arrangement.order)
-    shown = values[np.ix_(order, order)].astype(np.float32)
-    np.fill_diagonal(shown, np.nan)
+    ordered_values = values[np.ix_(order, order)].astype(np.float32)
+    np.fill_diagonal(ordered_values, np.nan)
     limit = limit_of(values)
     figure = go.Figure(
         go.Heatmap(
-            z=shown,
+            z=ordered_values,
             zmin=-limit if measure.is_signed else 0.0,
             zmax=limit,
             colorscale=pair_scale(palette, is_signed=measure.is_signed),
             hoverongaps=False,
             hovertemplate="%{text}<br>" + measure.says + " %{z:.2f}<extra></extra>",
-            text=_pairs(order, names),
+            text=_pair_names(order, names),
             colorbar={
                 "orientation": "h",
                 "thickness": 8,
@@ -131,9 +131,9 @@ def matrix(
         figure.add_shape(_box((first - 0.5, first - 0.5, end - 0.5, end - 0.5), palette.text, 1.0))
     ticks = _ticks(arrangement)
     # The y axis names the blocks; on the x axis their names would lie over one another.
-    across = {"showticklabels": False, "ticks": ""} if arrangement.blocks else ticks
+    x_ticks = {"showticklabels": False, "ticks": ""} if arrangement.blocks else ticks
     # Not locked to square cells: on a narrow screen the matrix fills the height instead.
-    figure.update_xaxes(range=[-0.5, k - 0.5], showline=False, **across)
+    figure.update_xaxes(range=[-0.5, k - 0.5], showline=False, **x_ticks)
     figure.update_yaxes(range=[k - 0.5, -0.5], showgrid=False, showline=False, **ticks)
     return Picture(
         figure=figure,
@@ -142,12 +142,12 @@ def matrix(
     )
 
 
-def _pairs(order: NDArray[np.integer], names: Sequence[str]) -> NDArray[np.object_]:
-    """Return what a hover calls each pair: (K, K)."""
+def _pair_names(order: NDArray[np.integer], names: Sequence[str]) -> NDArray[np.object_]:
+    """Return the hover name of each pair: (K, K)."""
     if len(order) > MOST_NAMED:
         words = np.array([f"network {k}" for k in order], dtype=object)
     else:
-        words = np.array([called(names, int(k)) for k in order], dtype=object)
+        words = np.array([hover_name(names, int(k)) for k in order], dtype=object)
     return np.asarray(words[:, None] + "<br>" + words[None, :], dtype=object)
 
 
@@ -162,10 +162,10 @@ def _box(corners: tuple[float, float, float, float], colour: str, width: float) 
 def _ticks(arrangement: Arrangement) -> dict[str, Any]:
     """Return ticks in the middle of blocks, or at every few networks where there are none."""
     if arrangement.blocks:
-        wide = [block for block in arrangement.blocks if block[2] - block[1] > 1]
+        wide_blocks = [block for block in arrangement.blocks if block[2] - block[1] > 1]
         return {
-            "tickvals": [(first + end - 1) / 2 for _, first, end in wide],
-            "ticktext": [safe(name) for name, _, _ in wide],
+            "tickvals": [(first + end - 1) / 2 for _, first, end in wide_blocks],
+            "ticktext": [safe(name) for name, _, _ in wide_blocks],
             "ticks": "",
         }
     every = max(1, len(arrangement.order) // 12)
@@ -201,10 +201,10 @@ def _describe_matrix(
     if not len(first):
         return f"{measure.title}: one network has no pairs."
     pairs = values[first, second]
-    best = int(np.abs(pairs).argmax())
-    a, b = int(first[best]), int(second[best])
+    strongest = int(np.abs(pairs).argmax())
+    a, b = int(first[strongest]), int(second[strongest])
     return (
         f"{measure.title} between {len(values)} networks, {arrangement.said}: median "
         f"|{measure.says}| {np.median(np.abs(pairs)):.2f}; the strongest pair is {a} ({names[a]}) "
-        f"and {b} ({names[b]}) with {pairs[best]:.2f}."
+        f"and {b} ({names[b]}) with {pairs[strongest]:.2f}."
     )

@@ -1,4 +1,4 @@
-"""Pictures of networks: where they are, when they are active, what they serve."""
+"""Pictures of networks: their places, their time courses, their domains."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ MAP_COLUMNS = 768
 _SPACE = {" ": "␣", "\n": "⏎", "\t": "⇥"}
 
 
-def _span(layers: NDArray[np.integer]) -> str:
+def _layers_text(layers: NDArray[np.integer]) -> str:
     return f"layer {layers[0]}" if len(layers) == 1 else f"layers {layers.min()} to {layers.max()}"
 
 
@@ -45,8 +45,8 @@ def network_map(
     labels : ndarray (n_layers, width), optional
         Network of each unit (-1: none); given, units are grouped by it in place of their index.
     """
-    shown = values if labels is None else group_columns(values, labels)
-    pooled = pool_columns(shown, MAP_COLUMNS)
+    arranged_values = values if labels is None else group_columns(values, labels)
+    pooled = pool_columns(arranged_values, MAP_COLUMNS)
     pooled = np.where(np.abs(np.nan_to_num(pooled)) > threshold, pooled, pooled * 0)
     starts = bin_starts(values.shape[1], MAP_COLUMNS)
     n_layers = len(values)
@@ -54,7 +54,7 @@ def network_map(
     figure = make_subplots(
         rows=1, cols=2, shared_yaxes=True, column_widths=[0.86, 0.14], horizontal_spacing=0.02
     )
-    where = "near unit %{x}" if labels is None else "grouped by network"
+    place_text = "near unit %{x}" if labels is None else "grouped by network"
     figure.add_heatmap(
         z=pooled.astype(np.float32),
         x=starts,
@@ -63,7 +63,7 @@ def network_map(
         zmax=limit,
         colorscale=diverging_scale(palette, threshold=threshold, limit=limit),
         hoverongaps=False,
-        hovertemplate=f"layer %{{y}}, {where}<br>z %{{z:.1f}}<extra></extra>",
+        hovertemplate=f"layer %{{y}}, {place_text}<br>z %{{z:.1f}}<extra></extra>",
         colorbar=colour_bar(threshold, limit),
         row=1,
         col=1,
@@ -103,10 +103,10 @@ def _describe_map(
     total = int((~np.isnan(values)).sum())
     if not count:
         return f"Network {network}: no unit has |z| above {threshold:g}."
-    strong = np.flatnonzero(profile >= profile.max() / 2)
+    strong_layers = np.flatnonzero(profile >= profile.max() / 2)
     return (
         f"Network {network}: {count:,} of {total:,} units have |z| above {threshold:g}, "
-        f"most of them in {_span(strong)}; the peak is layer {int(profile.argmax())} "
+        f"most of them in {_layers_text(strong_layers)}; the peak is layer {int(profile.argmax())} "
         f"with {profile.max():.1%} of its units."
     )
 
@@ -120,7 +120,7 @@ def parcellation_map(
     colours: Sequence[str] | None = None,
     names: Sequence[str] | None = None,
 ) -> Picture:
-    """Draw what each layer is made of: its units grouped by the network they belong to.
+    """Draw the composition of each layer: its units grouped by the network they belong to.
 
     Parameters
     ----------
@@ -129,15 +129,15 @@ def parcellation_map(
     colours, names : sequence of str, optional
         One a network.
     """
-    last = np.iinfo(np.int32).max
-    keys = np.where(labels == -2, last, np.where(labels == -1, last - 1, labels))
+    end_key = np.iinfo(np.int32).max
+    keys = np.where(labels == -2, end_key, np.where(labels == -1, end_key - 1, labels))
     grouped = np.take_along_axis(labels, np.argsort(keys, axis=1, kind="stable"), axis=1)
     columns = np.linspace(0, labels.shape[1] - 1, min(n_columns, labels.shape[1])).astype(int)
-    shown = grouped[:, columns].astype(np.float32)
-    shown[shown == -2] = np.nan
+    shown_labels = grouped[:, columns].astype(np.float32)
+    shown_labels[shown_labels == -2] = np.nan
     figure = go.Figure(
         go.Heatmap(
-            z=shown,
+            z=shown_labels,
             x=np.linspace(0, 100, len(columns), dtype=np.float32),
             y=np.arange(len(labels), dtype=np.int16),
             zmin=-1.5,
@@ -145,7 +145,7 @@ def parcellation_map(
             colorscale=parcel_scale(palette, n_networks, colours=colours),
             showscale=False,
             hoverongaps=False,
-            customdata=None if names is None else _called(shown, names),
+            customdata=None if names is None else _hover_names(shown_labels, names),
             hovertemplate="layer %{y}: network %{z}"
             + ("" if names is None else " · %{customdata}")
             + "<extra></extra>",
@@ -167,7 +167,7 @@ def parcellation_map(
     return Picture(figure=figure, alternative=alternative, table=table)
 
 
-def _called(labels: NDArray[np.floating], names: Sequence[str]) -> NDArray[np.object_]:
+def _hover_names(labels: NDArray[np.floating], names: Sequence[str]) -> NDArray[np.object_]:
     """Return the name of each cell's network, escaped; −2 and −1 index from the end."""
     words = np.array([*(safe(name[:40]) for name in names), "", "none"], dtype=object)
     cells = np.nan_to_num(labels, nan=-2.0).astype(np.int64)
@@ -198,15 +198,15 @@ def time_course(
         A token to be marked.
     """
     x = np.arange(len(values), dtype=np.int32)
-    known = np.nan_to_num(values).astype(np.float32)
+    finite = np.nan_to_num(values).astype(np.float32)
     figure = go.Figure()
-    for part, colour in (
-        (np.maximum(known, 0), palette.hot[1]),
-        (np.minimum(known, 0), palette.cold[1]),
+    for half, colour in (
+        (np.maximum(finite, 0), palette.hot[1]),
+        (np.minimum(finite, 0), palette.cold[1]),
     ):
         figure.add_scatter(
             x=x,
-            y=part,
+            y=half,
             mode="lines",
             line_width=0,
             fill="tozeroy",
@@ -228,12 +228,12 @@ def time_course(
         figure.add_vline(x=selected, line={"color": palette.accent, "width": 1.5})
     figure.update_xaxes(title_text="token in the session")
     figure.update_yaxes(title_text="strength", nticks=4)
-    peak = int(np.abs(known).argmax())
+    peak = int(np.abs(finite).argmax())
     return Picture(
         figure=figure,
         alternative=(
             f"Time course of network {network} over {len(values)} tokens, from "
-            f"{known.min():.2f} to {known.max():.2f}; strongest at token {peak}, "
+            f"{finite.min():.2f} to {finite.max():.2f}; strongest at token {peak}, "
             f"“{shown_token(texts[peak])}”."
         ),
         table=pd.DataFrame({"token": x, "text": list(texts), "strength": values.round(3)}),
@@ -317,16 +317,16 @@ def agreement_scatter(table: pd.DataFrame, *, selected: int | None, palette: Pal
 
 def variance_bars(table: pd.DataFrame, *, palette: Palette) -> Picture:
     """Draw the variance each network explains alone, and what is lost when it is left out."""
-    ordered = table.sort_values("variance_alone", ascending=False)
+    sorted_table = table.sort_values("variance_alone", ascending=False)
     figure = go.Figure()
-    names = [str(network) for network in ordered["network"]]
+    names = [str(network) for network in sorted_table["network"]]
     for column, name, colour in (
         ("variance_alone", "alone", rgba(palette.quiet, 0.55)),
         ("variance_left_out", "lost when left out", palette.accent),
     ):
         figure.add_bar(
             x=names,
-            y=ordered[column].to_numpy(dtype=np.float32) * 100,
+            y=sorted_table[column].to_numpy(dtype=np.float32) * 100,
             name=name,
             marker={"color": colour, "line": {"width": 0}},
             hovertemplate=f"network %{{x}}: %{{y:.2f}} % {name}<extra></extra>",
@@ -336,12 +336,12 @@ def variance_bars(table: pd.DataFrame, *, palette: Palette) -> Picture:
     legend_on_top(figure, palette)
     figure.update_xaxes(title_text="network, by variance", type="category", nticks=20)
     figure.update_yaxes(title_text="% of variance")
-    first = ordered.iloc[0]
+    largest = sorted_table.iloc[0]
     return Picture(
         figure=figure,
         alternative=(
-            f"Network {first['network']} explains most variance alone, "
-            f"{first['variance_alone']:.2%}; shares do not add up, for networks overlap in time."
+            f"Network {largest['network']} explains most variance alone, "
+            f"{largest['variance_alone']:.2%}; shares do not add up, for networks overlap in time."
         ),
-        table=ordered[["network", "variance_alone", "variance_left_out"]],
+        table=sorted_table[["network", "variance_alone", "variance_left_out"]],
     )

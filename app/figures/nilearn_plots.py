@@ -108,7 +108,7 @@ def stat_map(
         Without it, the background is nilearn's template of the human brain.
     """
     scale = diverging_scale(palette, threshold=threshold, limit=limit)
-    behind = {} if mask is None else {"bg_img": None}
+    background = {} if mask is None else {"bg_img": None}
     with _canvas(palette):
         figure = plt.figure(figsize=(7.2, 2.9))
         display = plotting.plot_stat_map(
@@ -124,7 +124,7 @@ def stat_map(
             cmap=LinearSegmentedColormap.from_list("cold-hot", scale),
             black_bg=palette.mode == "dark",
             resampling_interpolation="nearest",
-            **behind,
+            **background,
         )
         if mask is not None:
             display.add_contours(
@@ -169,9 +169,9 @@ def prob_atlas(
             alpha=0.85,
         )
         display.add_contours(_outline(mask), levels=[0.5], colors=[palette.quiet], linewidths=0.8)
-        for cut, layer in zip(display.axes.values(), layers, strict=True):
-            cut.ax.text(
-                0.02, 0.98, f"layer {layer}", transform=cut.ax.transAxes, va="top", size=8,
+        for cut_axes, layer in zip(display.axes.values(), layers, strict=True):
+            cut_axes.ax.text(
+                0.02, 0.98, f"layer {layer}", transform=cut_axes.ax.transAxes, va="top", size=8,
                 color=palette.text, bbox={"fc": palette.canvas, "ec": "none", "pad": 1},
             )  # fmt: skip
         return _png(figure)

@@ -1,4 +1,4 @@
-"""Arrays made small enough to be looked at: pooled maps, carpets, and thumbnails as PNG."""
+"""Arrays reduced to the size of the screen: pooled maps, carpets, and thumbnails as PNG."""
 
 import base64
 import io
@@ -50,9 +50,9 @@ def group_columns(values: NDArray[np.floating], labels: NDArray[np.integer]) -> 
     labels : ndarray (rows, columns)
         The network of each unit, -1 where it has none.
     """
-    last = np.iinfo(np.int32).max
-    keys = np.where(labels < 0, last - 1, labels)
-    order = np.argsort(np.where(np.isnan(values), last, keys), axis=1, kind="stable")
+    end_key = np.iinfo(np.int32).max
+    keys = np.where(labels < 0, end_key - 1, labels)
+    order = np.argsort(np.where(np.isnan(values), end_key, keys), axis=1, kind="stable")
     return np.take_along_axis(values, order, axis=1).astype(np.float32)
 
 
@@ -75,8 +75,8 @@ def thumbnail(
         Pixels per cell.
     """
     pooled = pool_columns(values, n_columns)[::-1]
-    shown = np.where(np.abs(pooled) > threshold, np.clip(pooled, -limit, limit), 0.0)
-    codes = np.round((np.nan_to_num(shown) / limit + 1) / 2 * 254).astype(np.uint8)
+    values_above = np.where(np.abs(pooled) > threshold, np.clip(pooled, -limit, limit), 0.0)
+    codes = np.round((np.nan_to_num(values_above) / limit + 1) / 2 * 254).astype(np.uint8)
     codes[np.isnan(pooled)] = 255
     codes = codes.repeat(scale, axis=0).repeat(scale, axis=1)
     return as_png(codes, _lookup(palette, threshold, limit), optimize=True)
@@ -123,12 +123,12 @@ def carpet_rows(
     """Return evenly spaced units, about `n_rows` in all, as flat indices, and their layers."""
     per_layer = max(1, n_rows // len(widths))
     offsets = np.concatenate([[0], np.cumsum(widths)])
-    chosen = [
+    units_by_layer = [
         offsets[layer] + np.unique(np.linspace(0, width - 1, min(per_layer, width)).astype(int))
         for layer, width in enumerate(widths)
     ]
-    layers = np.repeat(np.arange(len(widths)), [len(part) for part in chosen])
-    return np.concatenate(chosen).astype(np.int64), layers.astype(np.int32)
+    layers = np.repeat(np.arange(len(widths)), [len(units) for units in units_by_layer])
+    return np.concatenate(units_by_layer).astype(np.int64), layers.astype(np.int32)
 
 
 STRONG = 0.98
@@ -155,15 +155,15 @@ def to_int8(values: NDArray[np.floating], limit: float) -> NDArray[np.int8]:
 
 def small_ints(values: NDArray[np.number]) -> NDArray[np.integer]:
     """Return whole numbers from −32,768 up in two bytes each where they fit, else in four."""
-    fits = values.max(initial=0) <= np.iinfo(np.int16).max
-    return values.astype(np.int16 if fits else np.int32)
+    fits_two_bytes = values.max(initial=0) <= np.iinfo(np.int16).max
+    return values.astype(np.int16 if fits_two_bytes else np.int32)
 
 
 def by_layer(
     values: NDArray[np.integer], widths: tuple[int, ...], *, fill: int
 ) -> NDArray[np.int64]:
     """Return flat values as (n_layers, widest layer), `fill` beyond a layer's end."""
-    inside = np.arange(max(widths)) < np.asarray(widths)[:, None]
-    rows = np.full(inside.shape, fill, dtype=np.int64)
-    rows[inside] = values
+    is_unit = np.arange(max(widths)) < np.asarray(widths)[:, None]
+    rows = np.full(is_unit.shape, fill, dtype=np.int64)
+    rows[is_unit] = values
     return rows

@@ -51,12 +51,12 @@ def carpet_plot(
     )
     if n_dummy_tokens:
         figure.add_vline(x=n_dummy_tokens - 0.5, line={"color": palette.accent, "width": 1})
-    loud = np.abs(values).mean(axis=0)
-    peak = int(loud[n_dummy_tokens:].argmax()) + n_dummy_tokens if values.size else 0
+    mean_magnitude = np.abs(values).mean(axis=0)
+    peak = int(mean_magnitude[n_dummy_tokens:].argmax()) + n_dummy_tokens if values.size else 0
     table = pd.DataFrame(
         {
             "token": np.arange(values.shape[1]),
-            "mean |z| of units": loud.round(3),
+            "mean |z| of units": mean_magnitude.round(3),
             "left out": np.arange(values.shape[1]) < n_dummy_tokens,
         }
     )
@@ -98,8 +98,8 @@ def layer_lines(
     legend_on_top(figure, palette)
     figure.update_xaxes(title_text="layer")
     figure.update_yaxes(title_text=title, type="log", dtick=1, exponentformat="power")
-    first, name = next(iter(columns.items()))
-    top = int(frame[first].to_numpy().argmax())
+    first_column, name = next(iter(columns.items()))
+    top = int(frame[first_column].to_numpy().argmax())
     return Picture(
         figure=figure,
         alternative=f"By layer, {name} is largest in layer {frame['layer'].iloc[top]}.",

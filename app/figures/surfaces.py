@@ -60,13 +60,13 @@ def largest_piece(volume: NDArray[np.floating], level: float) -> tuple[float, ND
     float, ndarray (3,)
         Of the largest piece; its centre (layer, row, column) as shares of the volume's sides.
     """
-    above = volume > level
-    pieces, n = label(above)
+    is_above = volume > level
+    pieces, n = label(is_above)
     if not n:
         return 0.0, np.full(3, 0.5)
     sizes = np.bincount(pieces.ravel())[1:]
     cells = np.argwhere(pieces == int(sizes.argmax()) + 1)
-    return float(sizes.max() / above.sum()), (cells.mean(axis=0) + 0.5) / volume.shape
+    return float(sizes.max() / is_above.sum()), (cells.mean(axis=0) + 0.5) / volume.shape
 
 
 def far_apart(places: NDArray[np.floating], n: int) -> list[int]:
@@ -76,11 +76,11 @@ def far_apart(places: NDArray[np.floating], n: int) -> list[int]:
     ----------
     places : ndarray (n_places, n_dimensions)
     """
-    chosen: list[int] = [0] if len(places) else []
-    while len(chosen) < min(n, len(places)):
-        gaps = np.linalg.norm(places[:, None] - places[chosen][None], axis=2).min(axis=1)
-        chosen.append(int(gaps.argmax()))
-    return chosen
+    indices: list[int] = [0] if len(places) else []
+    while len(indices) < min(n, len(places)):
+        gaps = np.linalg.norm(places[:, None] - places[indices][None], axis=2).min(axis=1)
+        indices.append(int(gaps.argmax()))
+    return indices
 
 
 def surface(volume: NDArray[np.floating], level: float) -> Mesh:
@@ -100,10 +100,10 @@ def surface(volume: NDArray[np.floating], level: float) -> Mesh:
     cells = np.moveaxis(np.indices([n - 1 for n in shape]), 0, -1).reshape(-1, 3)
     bits = np.arange(8)
     steps = ((bits >> 2) & 1) * shape[1] * shape[2] + ((bits >> 1) & 1) * shape[2] + (bits & 1)
-    first = (cells[:, 0] * shape[1] + cells[:, 1]) * shape[2] + cells[:, 2]
-    inside = (values >= level)[first[:, None] + steps]
-    crossed = inside.any(axis=1) & ~inside.all(axis=1)
-    corners = (first[crossed, None] + steps)[:, _TETRAHEDRA].reshape(-1, 4)
+    first_corners = (cells[:, 0] * shape[1] + cells[:, 1]) * shape[2] + cells[:, 2]
+    is_corner_inside = (values >= level)[first_corners[:, None] + steps]
+    is_crossed = is_corner_inside.any(axis=1) & ~is_corner_inside.all(axis=1)
+    corners = (first_corners[is_crossed, None] + steps)[:, _TETRAHEDRA].reshape(-1, 4)
     edges = _triangles(corners, values >= level)
     pairs, index = np.unique(np.sort(edges, axis=-1).reshape(-1, 2), axis=0, return_inverse=True)
     grid = np.stack(np.unravel_index(np.arange(len(values)), shape), axis=1)[:, ::-1]
@@ -115,7 +115,7 @@ def surface(volume: NDArray[np.floating], level: float) -> Mesh:
     share = np.where(outside, 0.5, share)[:, None]
     points = places[pairs[:, 0]] * (1 - share) + places[pairs[:, 1]] * share
     triangles = index.reshape(-1, 3)
-    points = _eased(points, triangles)
+    points = _smoothed_points(points, triangles)
     is_inside = values >= level
     outward = _centres(places, edges, ~is_inside) - _centres(places, edges, is_inside)
     p = points[triangles]
@@ -123,11 +123,15 @@ def surface(volume: NDArray[np.floating], level: float) -> Mesh:
     flipped = np.einsum("td,td->t", normal, outward) < 0
     triangles = np.where(flipped[:, None], triangles[:, ::-1], triangles)
     # Two bytes an index where they suffice: all of it goes to the browser.
-    small = triangles.astype(np.uint16) if len(points) < 2**16 else triangles.astype(np.uint32)
-    return Mesh(points=points.astype(np.float32), triangles=small)
+    compact_triangles = (
+        triangles.astype(np.uint16) if len(points) < 2**16 else triangles.astype(np.uint32)
+    )
+    return Mesh(points=points.astype(np.float32), triangles=compact_triangles)
 
 
-def _eased(points: NDArray[np.float64], triangles: NDArray[np.int64]) -> NDArray[np.float64]:
+def _smoothed_points(
+    points: NDArray[np.float64], triangles: NDArray[np.int64]
+) -> NDArray[np.float64]:
     """Return points drawn to their neighbours and back (Taubin 1995): steps go, size stays."""
     ends = triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
     a, b = np.concatenate([ends, ends[:, ::-1]]).T
@@ -141,11 +145,11 @@ def _eased(points: NDArray[np.float64], triangles: NDArray[np.int64]) -> NDArray
     return points
 
 
-def _triangles(corners: NDArray[np.int64], inside: NDArray[np.bool_]) -> NDArray[np.int64]:
+def _triangles(corners: NDArray[np.int64], is_inside: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Return triangles as three crossed edges each, (n, 3, 2), from tetrahedra (n, 4)."""
-    order = np.argsort(~inside[corners], axis=1, kind="stable")
+    order = np.argsort(~is_inside[corners], axis=1, kind="stable")
     sorted_corners = np.take_along_axis(corners, order, axis=1)
-    n_inside = inside[corners].sum(axis=1)
+    n_inside = is_inside[corners].sum(axis=1)
     cases = {  # corners by number, those inside first
         1: (((0, 1), (0, 2), (0, 3)),),
         2: (((0, 2), (0, 3), (1, 3)), ((0, 2), (1, 3), (1, 2))),
@@ -161,11 +165,11 @@ def _triangles(corners: NDArray[np.int64], inside: NDArray[np.bool_]) -> NDArray
 
 
 def _centres(
-    places: NDArray[np.float64], edges: NDArray[np.int64], chosen: NDArray[np.bool_]
+    places: NDArray[np.float64], edges: NDArray[np.int64], is_chosen: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
     """Return the mean place of the chosen ends of each triangle's edges: (n, 3)."""
     ends = edges.reshape(len(edges), 6)
-    weights = chosen[ends].astype(np.float64)
+    weights = is_chosen[ends].astype(np.float64)
     weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1.0)
     return np.asarray(np.einsum("te,ted->td", weights, places[ends]), dtype=np.float64)
 
@@ -173,12 +177,12 @@ def _centres(
 def outline(n_layers: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return heights of the body's rings, in layers, and their widths as shares of a sheet."""
     bottom = np.array([h for h in _HEIGHTS if h <= (n_layers - 1) / 2])
-    between = np.linspace(_HEIGHTS[-1], n_layers - 1 - _HEIGHTS[-1], 5)[1:-1]
+    middle_heights = np.linspace(_HEIGHTS[-1], n_layers - 1 - _HEIGHTS[-1], 5)[1:-1]
     heights = np.concatenate(
-        [bottom, between if n_layers > 4 else [], (n_layers - 1 - bottom)[::-1]]
+        [bottom, middle_heights if n_layers > 4 else [], (n_layers - 1 - bottom)[::-1]]
     )
-    swell = np.interp(np.minimum(heights, n_layers - 1 - heights), _HEIGHTS, _SWELL)
-    return heights, swell
+    widths = np.interp(np.minimum(heights, n_layers - 1 - heights), _HEIGHTS, _SWELL)
+    return heights, widths
 
 
 def ring(n_rows: int, n_columns: int, size: float = 1.0) -> NDArray[np.float64]:
@@ -197,22 +201,22 @@ def ring(n_rows: int, n_columns: int, size: float = 1.0) -> NDArray[np.float64]:
 
 def silhouette(n_across: int, n_layers: int) -> NDArray[np.float64]:
     """Return the body's outline seen from the front or the side: (n, 2) as (across, layer)."""
-    heights, swell = outline(n_layers)
-    middle, half = (n_across - 1) / 2, swell * n_across / 2
-    right = np.stack([middle + half, heights], axis=1)
-    left = np.stack([middle - half, heights], axis=1)[::-1]
+    heights, widths = outline(n_layers)
+    centre, half = (n_across - 1) / 2, widths * n_across / 2
+    right = np.stack([centre + half, heights], axis=1)
+    left = np.stack([centre - half, heights], axis=1)[::-1]
     return np.concatenate([right, left, right[:1]])
 
 
 def body(n_layers: int, n_rows: int, n_columns: int) -> Mesh:
     """Return the outline of all sheets: a rounded box around every unit, open at both ends."""
-    heights, swell = outline(n_layers)
-    rings = [ring(n_rows, n_columns, size)[:-1] for size in swell]
+    heights, widths = outline(n_layers)
+    rings = [ring(n_rows, n_columns, size)[:-1] for size in widths]
     n = len(rings[0])
     points = np.concatenate(
         [
-            np.column_stack([around, np.full(n, height)])
-            for around, height in zip(rings, heights, strict=True)
+            np.column_stack([ring_points, np.full(n, height)])
+            for ring_points, height in zip(rings, heights, strict=True)
         ]
     )
     a = (np.arange(len(rings) - 1)[:, None] * n + np.arange(n)).ravel()

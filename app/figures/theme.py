@@ -108,17 +108,21 @@ def qualitative(palette: Palette, count: int) -> list[str]:
     as hue. The first colours do not depend on `count`. A hundred cannot all be told apart by
     colour alone, least of all by the colour-blind: a hover or a name must say which it is.
     """
-    table = _distinct(palette, max(128, -(-count // 128) * 128))
+    table = _distinct_colours(palette, max(128, -(-count // 128) * 128))
     return [table[index % len(table)] for index in range(count)]
 
 
 def network_colours(palette: Palette, count: int) -> list[str]:
-    """Return the colours of an atlas's `count` networks: those that the palette deals them."""
-    held = palette.networks
-    return list(held[:count]) if len(held) >= count else qualitative(palette, count)
+    """Return the colours of an atlas's `count` networks: the palette's own where it has enough."""
+    palette_colours = palette.networks
+    return (
+        list(palette_colours[:count])
+        if len(palette_colours) >= count
+        else qualitative(palette, count)
+    )
 
 
-def dealt(mode: Mode, count: int, places: NDArray[np.floating] | None) -> Palette:
+def network_palette(mode: Mode, count: int, places: NDArray[np.floating] | None) -> Palette:
     """Return a mode's palette with colours for `count` networks.
 
     Parameters
@@ -145,28 +149,31 @@ def spread(colours: Sequence[str], places: NDArray[np.floating]) -> list[str]:
     n = len(colours)
     if n < 3:
         return list(colours)
-    unlike = 1.0 / np.maximum(colour_distances(colours), 1e-3) ** 3
-    np.fill_diagonal(unlike, 0.0)
+    likeness = 1.0 / np.maximum(colour_distances(colours), 1e-3) ** 3
+    np.fill_diagonal(likeness, 0.0)
     gap = np.linalg.norm(places[:, None] - places[None, :], axis=-1)
     np.fill_diagonal(gap, np.inf)
-    near = np.exp(-np.square(gap / np.median(gap.min(axis=1))) / 2)
-    dealt = np.arange(n)
+    nearness = np.exp(-np.square(gap / np.median(gap.min(axis=1))) / 2)
+    order = np.arange(n)
     for _ in range(8):
-        before = dealt.copy()
+        previous_order = order.copy()
         for i in range(n):
             # what swapping i with each j changes; the pair itself keeps its difference
-            mixed = unlike[np.ix_(dealt, dealt)]
-            present = (near * mixed).sum(axis=1)
-            pair = near[i] * mixed[i]
-            to_i, to_j = mixed @ near[i] - pair, near @ mixed[i] - pair
-            gain = (present[i] - pair) + (present - pair) - to_i - to_j
+            likeness_in_order = likeness[np.ix_(order, order)]
+            present_cost = (nearness * likeness_in_order).sum(axis=1)
+            pair = nearness[i] * likeness_in_order[i]
+            cost_at_i, cost_at_j = (
+                likeness_in_order @ nearness[i] - pair,
+                nearness @ likeness_in_order[i] - pair,
+            )
+            gain = (present_cost[i] - pair) + (present_cost - pair) - cost_at_i - cost_at_j
             gain[i] = 0.0
             j = int(gain.argmax())
             if gain[j] > 1e-9:
-                dealt[[i, j]] = dealt[[j, i]]
-        if np.array_equal(before, dealt):
+                order[[i, j]] = order[[j, i]]
+        if np.array_equal(previous_order, order):
             break
-    return [colours[index] for index in dealt.tolist()]
+    return [colours[index] for index in order.tolist()]
 
 
 def parcel_scale(
@@ -185,14 +192,14 @@ def parcel_scale(
 
 
 def faded(colours: Sequence[str], palette: Palette, *, kept: Collection[int]) -> list[str]:
-    """Return colours of which all but some are drawn back into the page."""
+    """Return colours of which all but some are faded towards the page."""
     background = np.array(rgb(palette.silhouette), dtype=float)
 
-    def drawn_back(colour: str) -> str:
+    def fade(colour: str) -> str:
         red, green, blue = np.round(0.14 * np.array(rgb(colour)) + 0.86 * background).astype(int)
         return f"#{red:02x}{green:02x}{blue:02x}"
 
-    return [c if index in kept else drawn_back(c) for index, c in enumerate(colours)]
+    return [c if index in kept else fade(c) for index, c in enumerate(colours)]
 
 
 # Sight -----------------------------------------------------------------------------------------
@@ -235,11 +242,11 @@ _OKLAB = np.array(
 
 def linear_rgb(colours: Sequence[str]) -> NDArray[np.float64]:
     """Return the light of colours, linear in [0, 1]: (n, 3)."""
-    parts = np.array([rgb(colour) for colour in colours], dtype=np.float64).reshape(-1, 3) / 255
-    return np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    channels = np.array([rgb(colour) for colour in colours], dtype=np.float64).reshape(-1, 3) / 255
+    return np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
 
 
-def _seen(light: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+def _seen_coordinates(light: NDArray[np.float64]) -> list[NDArray[np.float64]]:
     """Return OKLab coordinates in each way of seeing, scaled by its weight: (n, 3) each."""
     return [
         _WEIGHT[name] * (np.cbrt((light @ sight.T).clip(0, 1) @ _CONES.T) @ _OKLAB.T)
@@ -249,8 +256,11 @@ def _seen(light: NDArray[np.float64]) -> list[NDArray[np.float64]]:
 
 def colour_distances(colours: Sequence[str]) -> NDArray[np.float64]:
     """Return how far apart colours are in OKLab, in the way of seeing that is worst: (n, n)."""
-    each = [np.linalg.norm(s[:, None] - s[None, :], axis=-1) for s in _seen(linear_rgb(colours))]
-    return np.asarray(np.min(each, axis=0), dtype=np.float64)
+    distances = [
+        np.linalg.norm(s[:, None] - s[None, :], axis=-1)
+        for s in _seen_coordinates(linear_rgb(colours))
+    ]
+    return np.asarray(np.min(distances, axis=0), dtype=np.float64)
 
 
 #: The first colours name few things, in thin lines and faint areas: on the dark page they are at
@@ -260,7 +270,7 @@ _N_CLEAR = 7
 
 
 @lru_cache(maxsize=8)
-def _distinct(palette: Palette, count: int) -> tuple[str, ...]:
+def _distinct_colours(palette: Palette, count: int) -> tuple[str, ...]:
     """Return colours by farthest-point sampling of the mode's range of lightness and chroma."""
     low, high = (0.42, 0.92) if palette.mode == "dark" else (0.32, 0.82)
     lightness, chroma, hue = np.meshgrid(
@@ -269,22 +279,26 @@ def _distinct(palette: Palette, count: int) -> tuple[str, ...]:
     lab = np.stack([lightness, chroma * np.cos(hue), chroma * np.sin(hue)], axis=-1).reshape(-1, 3)
     light = (lab @ np.linalg.inv(_OKLAB).T) ** 3 @ np.linalg.inv(_CONES).T
     light = light[((light > -1e-6) & (light < 1 + 1e-6)).all(axis=1)].clip(0, 1)
-    seen = _seen(light)
-    page = _seen(linear_rgb([palette.canvas, palette.silhouette]))
-    nearest = np.full(len(light), np.inf)
-    for own, others in zip(seen, page, strict=True):
-        gaps = np.linalg.norm(own[:, None] - others[None, :], axis=-1)
-        nearest = np.minimum(nearest, gaps.min(axis=1))
+    coordinates_by_sight = _seen_coordinates(light)
+    page = _seen_coordinates(linear_rgb([palette.canvas, palette.silhouette]))
+    nearest_distance = np.full(len(light), np.inf)
+    for coordinates, page_coordinates in zip(coordinates_by_sight, page, strict=True):
+        gaps = np.linalg.norm(coordinates[:, None] - page_coordinates[None, :], axis=-1)
+        nearest_distance = np.minimum(nearest_distance, gaps.min(axis=1))
     is_clear = np.cbrt(light @ _CONES.T) @ _OKLAB[0] >= _CLEAR_FROM
-    chosen: list[int] = []
+    indices: list[int] = []
     for number in range(min(count, len(light))):
         is_early = palette.mode == "dark" and number < _N_CLEAR
-        index = int((np.where(is_clear, nearest, -1.0) if is_early else nearest).argmax())
-        chosen.append(index)
-        for own in seen:
-            nearest = np.minimum(nearest, np.linalg.norm(own - own[index], axis=1))
+        index = int(
+            (np.where(is_clear, nearest_distance, -1.0) if is_early else nearest_distance).argmax()
+        )
+        indices.append(index)
+        for coordinates in coordinates_by_sight:
+            nearest_distance = np.minimum(
+                nearest_distance, np.linalg.norm(coordinates - coordinates[index], axis=1)
+            )
     encoded = np.where(
         light <= 0.0031308, 12.92 * light, 1.055 * np.maximum(light, 1e-12) ** (1 / 2.4) - 0.055
     )
-    parts = np.round(encoded[chosen] * 255).astype(int).tolist()
-    return tuple(f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in parts)
+    channels = np.round(encoded[indices] * 255).astype(int).tolist()
+    return tuple(f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in channels)

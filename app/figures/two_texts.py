@@ -1,4 +1,4 @@
-"""Pictures of two texts from one prompt: where two models disagree, and what each expects."""
+"""Pictures of two texts from one prompt: where two models disagree, and the tokens each expects."""
 
 from collections.abc import Sequence
 
@@ -17,10 +17,10 @@ _MAX_WORD = 24
 
 def word_label(word: str) -> str:
     """Return a token's text for an axis: spaces, breaks and controls can be seen, markup cannot."""
-    shown = visible(word).replace("\n", "↵").replace("\t", "⇥")
-    if not shown.strip():
-        return "␣" * max(len(shown), 1)
-    return safe(shown if len(shown) <= _MAX_WORD else shown[: _MAX_WORD - 1] + "…")
+    text = visible(word).replace("\n", "↵").replace("\t", "⇥")
+    if not text.strip():
+        return "␣" * max(len(text), 1)
+    return safe(text if len(text) <= _MAX_WORD else text[: _MAX_WORD - 1] + "…")
 
 
 def quoted(word: str) -> str:
@@ -76,16 +76,16 @@ def divergence_course(
             xanchor="left" if difference < n * 0.7 else "right", yanchor="top",
             font={"size": 12, "color": palette.text},
         )  # fmt: skip
-    worst = int(divergence.argmax())
-    parting = (
+    peak = int(divergence.argmax())
+    parting_sentence = (
         "The texts are alike." if difference is None else f"The texts part at token {difference}."
     )
     return Picture(
         figure=figure,
         alternative=(
-            f"The next-token distributions differ most at token {worst}, {quoted(pieces[worst])} "
-            f"({divergence[worst]:.2f} nats), and by {divergence.mean():.2f} nats on average over "
-            f"{n} tokens. {parting}"
+            f"The next-token distributions differ most at token {peak}, {quoted(pieces[peak])} "
+            f"({divergence[peak]:.2f} nats), and by {divergence.mean():.2f} nats on average over "
+            f"{n} tokens. {parting_sentence}"
         ),
         table=pd.DataFrame(
             {
@@ -106,7 +106,7 @@ def next_tokens(
     written: str,
     palette: Palette,
 ) -> Picture:
-    """Draw which next tokens the dense and the pruned model expect, beside each other.
+    """Draw the next tokens that the dense and the pruned model expect, beside each other.
 
     Parameters
     ----------
@@ -142,13 +142,14 @@ def next_tokens(
         tickvals=list(range(n)), ticktext=[word_label(word) for word in words[:n]],
         range=[n - 0.5, -0.5], showgrid=False, ticks="",
     )  # fmt: skip
-    first = probabilities.argmax(axis=1)
+    most_probable = probabilities.argmax(axis=1)
     return Picture(
         figure=figure,
         alternative=(
-            f"Next token: the dense model expects {quoted(words[first[0]])} "
-            f"({probabilities[0, first[0]]:.1%}), the plan {quoted(words[first[1]])} "
-            f"({probabilities[1, first[1]]:.1%}). The text goes on with {quoted(written)}."
+            f"Next token: the dense model expects {quoted(words[most_probable[0]])} "
+            f"({probabilities[0, most_probable[0]]:.1%}), the plan "
+            f"{quoted(words[most_probable[1]])} ({probabilities[1, most_probable[1]]:.1%}). The "
+            f"text goes on with {quoted(written)}."
         ),
         table=pd.DataFrame(
             {

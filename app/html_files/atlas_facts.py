@@ -1,4 +1,4 @@
-"""What the atlas file says: names, numbers, passages and provenance, as plain values."""
+"""Facts of the atlas file: names, numbers, passages and provenance, as plain values."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ COLUMNS: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkFacts:
-    """What is said of one network.
+    """Facts on one network.
 
     Parameters
     ----------
@@ -65,8 +65,8 @@ class NetworkFacts:
     together: Sequence[tuple[int, float]]
 
     def shown(self) -> dict[str, Any]:
-        """Return it as the template wants it."""
-        largest = max(share for _, share in self.domains)
+        """Return the facts as the template wants them."""
+        largest_share = max(share for _, share in self.domains)
         texts = [str(text) for text in self.words["text"]]
         return {
             "number": self.number,
@@ -85,10 +85,10 @@ class NetworkFacts:
             "depth": self._depth(),
             "domains": [
                 {"name": name, "percent": round(share * 100, 2), "shown": f"{share:.0%}"[:-1],
-                 "most": share == largest}
+                 "most": share == largest_share}
                 for name, share in self.domains
             ],
-            "passages": [self._passage(each) for each in self.passages],
+            "passages": [self._passage(passage) for passage in self.passages],
             "words": [
                 {"text": repr(text)[1:-1], "mean": _signed(mean, ".2f"), "count": f"{count:,}"}
                 for text, mean, count in zip(
@@ -148,7 +148,7 @@ def _number(value: float | None) -> str:
 
 
 class AtlasFacts:
-    """Everything that is said of an atlas and of each of its networks."""
+    """Facts on an atlas and on each of its networks."""
 
     def __init__(self, workspace: Workspace, atlas: NetworkAtlas, *, threshold: float) -> None:
         self._workspace, self.atlas, self._z = workspace, atlas, threshold
@@ -164,7 +164,7 @@ class AtlasFacts:
 
     @cached_property
     def names(self) -> list[str]:
-        """What each network is called: by hand, else what the decoding suggests."""
+        """Name of each network: by hand, else what the decoding suggests."""
         suggested = (decoding.suggested_name(self.atlas, k) for k in range(self.atlas.n_networks))
         return [visible(self._given(k, "name") or name) for k, name in enumerate(suggested)]
 
@@ -177,8 +177,8 @@ class AtlasFacts:
         table = self.atlas.table()
         table["units"] = self.atlas.membership(z=self._z).sum(axis=1)
         if assess.assessment_ids(self._workspace, self.atlas.id):
-            found = assess.open_assessment(self._workspace, self.atlas.id)
-            table = table.join(found.columns())
+            assessment = assess.open_assessment(self._workspace, self.atlas.id)
+            table = table.join(assessment.columns())
         return table
 
     @cached_property
@@ -189,13 +189,13 @@ class AtlasFacts:
         return [int(k) for k in order]
 
     def network(self, network: int) -> NetworkFacts:
-        """Return what is said of one network."""
+        """Return the facts on one network."""
         row = self.table.iloc[network]
         values = {k: float(row[k]) for k in COLUMNS if k in row and not pd.isna(row[k])}
         course = np.abs(self.atlas.time_courses[network, ~self.atlas.is_dummy])
         r = self.connectivity[network].copy()
         r[network] = 0.0
-        together = [k for k in np.argsort(-np.abs(r), kind="stable").tolist() if k != network]
+        correlated = [k for k in np.argsort(-np.abs(r), kind="stable").tolist() if k != network]
         tags = [f"follows {t.name}: {t.value:.2g} ({t.measure})" for t in self._tags[network]]
         share = self.atlas.domain_share()[network]
         return NetworkFacts(
@@ -212,14 +212,14 @@ class AtlasFacts:
             passages=self.atlas.top_passages(network, n=N_PASSAGES),
             limit=float(np.quantile(course, 0.995)) or 1.0,
             words=self.atlas.top_tokens(network, n=N_WORDS),
-            together=[(k, float(r[k])) for k in together[:N_TOGETHER]],
+            together=[(k, float(r[k])) for k in correlated[:N_TOGETHER]],
         )
 
     def _title(self, column: str) -> str:
         return COLUMNS[column][0].format(z=self._z)
 
     def connectome_note(self) -> str:
-        """Return what the matrix of networks shows."""
+        """Return a sentence on the matrix of networks."""
         if self.atlas.n_networks < 2:
             return "There is one network."
         r = np.where(np.eye(len(self.connectivity), dtype=bool), 0.0, self.connectivity)
@@ -230,7 +230,7 @@ class AtlasFacts:
         )
 
     def parcellation_note(self) -> str:
-        """Return what the parcellation shows."""
+        """Return a sentence on the parcellation."""
         labels = self.atlas.parcellation(z=self._z)
         sizes = np.bincount(labels[labels >= 0], minlength=self.atlas.n_networks)
         return (
@@ -241,7 +241,7 @@ class AtlasFacts:
         )
 
     def page(self) -> dict[str, Any]:
-        """Return what the template says of the atlas as a whole."""
+        """Return the facts on the atlas as a whole, for the template."""
         d, layout = self.atlas.decomposition, self.atlas.layout
         model = Path(str(self._recording["model_name"])).name
         n_tokens = int((~self.atlas.is_dummy).sum())
@@ -267,14 +267,14 @@ class AtlasFacts:
         }
 
     def _table(self) -> dict[str, Any]:
-        present = [k for k in COLUMNS if k in self.table and self.table[k].notna().any()]
+        measured = [k for k in COLUMNS if k in self.table and self.table[k].notna().any()]
         rows = [
             [k, self.names[k], *(
-                "" if pd.isna(row[c]) else COLUMNS[c][1].format(row[c]) for c in present
+                "" if pd.isna(row[c]) else COLUMNS[c][1].format(row[c]) for c in measured
             ), f"{row['top_domain']} {row['top_domain_share']:.0%}"]
             for k, (_, row) in enumerate(self.table.iterrows())
         ]  # fmt: skip
-        titles = ["Network", "Name", *(self._title(c) for c in present), "Most energy in"]
+        titles = ["Network", "Name", *(self._title(c) for c in measured), "Most energy in"]
         return {"columns": titles, "rows": rows}
 
     def _method(self, n_tokens: int) -> list[str]:
@@ -282,7 +282,7 @@ class AtlasFacts:
         s = d.settings
         scope = "each layer by itself" if s.get("scope") == "layer" else "the whole model"
         note = applied_note(d)
-        found = (
+        method_text = (
             f"{note} There was no ICA on these texts. A time course is the least-squares strength "
             "of the template's map at each token."
             if note
@@ -292,12 +292,14 @@ class AtlasFacts:
             "best of them is shown. A time course is the least-squares strength of a map at "
             "each token."
         )
-        scaled = "within each session" if s.get("normalize") == "session" else "over the recording"
+        scaling_text = (
+            "within each session" if s.get("normalize") == "session" else "over the recording"
+        )
         return [
             f"Every MLP unit's activation, as it enters its layer's output projection, was "
             f"recorded while the model read the texts below: {n_tokens:,} tokens, without the "
-            f"first ones of each session (attention sinks). Units were scaled {scaled}.",
-            found,
+            f"first ones of each session (attention sinks). Units were scaled {scaling_text}.",
+            method_text,
             "A place in the cortex is not anatomy: neurons have none. Each layer is laid out as "
             "a sheet so that units of the same network lie together, at the same place in all "
             "layers. Names are the domain with over half of a network's energy and its strongest "
@@ -309,9 +311,9 @@ class AtlasFacts:
         tokens = self.atlas.tokens
         grouped = tokens.assign(document=document_codes(tokens)).groupby("domain", observed=True)
         return [
-            [str(name), f"{part['session'].nunique():,}", f"{len(part):,}",
-             f"{part['document'].nunique():,}"]
-            for name, part in grouped
+            [str(name), f"{tokens_of_domain['session'].nunique():,}", f"{len(tokens_of_domain):,}",
+             f"{tokens_of_domain['document'].nunique():,}"]
+            for name, tokens_of_domain in grouped
         ]  # fmt: skip
 
     def _provenance(self) -> dict[str, str]:

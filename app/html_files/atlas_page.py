@@ -91,17 +91,17 @@ def atlas_page(
                 stage="drawing", done=network + 1, total=atlas.n_networks, unit="networks"
             )
         )
-    shown = atlas.most_typical(MOST_SURFACES)
+    typical_networks = atlas.most_typical(MOST_SURFACES)
     charts = {"connectome": both_pictures(lambda p: _connectome(facts, p))}
     if cortex is not None:
-        soft = [smoothed(cortex.volume(atlas.maps[k])) for k in shown]
+        smoothed_volumes = [smoothed(cortex.volume(atlas.maps[k])) for k in typical_networks]
         charts["surfaces"] = both_pictures(
             lambda p: cortex_surfaces(
-                soft,
-                networks=shown,
+                smoothed_volumes,
+                networks=typical_networks,
                 n_networks=atlas.n_networks,
                 palette=p,
-                names=[_curly(f"{k} · {facts.names[k]}") for k in shown],
+                names=[_with_curly_quotes(f"{k} · {facts.names[k]}") for k in typical_networks],
                 profile=False,
             ),
             maps.palettes,
@@ -110,17 +110,17 @@ def atlas_page(
 
 
 def both_pictures(make: Any, palettes: Palettes = PALETTES) -> dict[str, Picture]:
-    """Return what `make` draws in each mode."""
+    """Return the picture that `make` draws in each mode."""
     return {mode: make(palette) for mode, palette in palettes.items()}
 
 
-def _curly(text: str) -> str:
+def _with_curly_quotes(text: str) -> str:
     """Return text with curly quotes: charts show an escaped straight one as its entity."""
     return text.replace('"', "”").replace("'", "’")
 
 
 def _network(facts: NetworkFacts, maps: Maps, atlas: NetworkAtlas) -> dict[str, Any]:
-    """Return what the template shows of a network."""
+    """Return the facts on a network for the template."""
     network = facts.number
     return {
         **facts.shown(),
@@ -145,8 +145,8 @@ def _connectome(facts: AtlasFacts, palette: Palette) -> Picture:
     order = facts.by_domain
     values = facts.connectivity[np.ix_(order, order)]
     names = [safe(f"{k} · {facts.names[k]}") for k in order]
-    off = np.abs(values - np.eye(len(values)))
-    limit = float(max(np.ceil(off.max() * 10) / 10, 0.1)) if len(values) > 1 else 1.0
+    off_diagonal = np.abs(values - np.eye(len(values)))
+    limit = float(max(np.ceil(off_diagonal.max() * 10) / 10, 0.1)) if len(values) > 1 else 1.0
     cold = [(0.5 - 0.5 * i / 4, c) for i, c in enumerate(palette.cold, start=1)]
     hot = [(0.5 + 0.5 * i / 4, c) for i, c in enumerate(palette.hot, start=1)]
     figure = go.Figure(
@@ -200,7 +200,7 @@ def _rendered(
 
 
 def _hash(script: str) -> str:
-    """Return what the content security policy calls a script by."""
+    """Return the hash by which the content security policy knows a script."""
     digest = hashlib.sha256(script.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 

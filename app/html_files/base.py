@@ -1,4 +1,4 @@
-"""What the app's pages in one file share: type, colours, escaping, and how a file is written."""
+"""Shared parts of the pages in one file: type, colours, escaping, and how a file is written."""
 
 import base64
 import uuid
@@ -28,13 +28,13 @@ def environment() -> Environment:
     return Environment(
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=_shown,
+        finalize=_visible_value,
         loader=jinja2.FileSystemLoader(asset("templates")),
         keep_trailing_newline=True,
     )
 
 
-def _shown(value: Any) -> Any:
+def _visible_value(value: Any) -> Any:
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
@@ -55,13 +55,13 @@ def colours(palette: Palette) -> dict[str, str]:
     names = ("canvas", "surface", "text", "quiet", "line", "accent")
     return {
         **{name: getattr(palette, name) for name in names},
-        "hot_rgb": " ".join(str(part) for part in rgb(palette.hot[1])),
-        "cold_rgb": " ".join(str(part) for part in rgb(palette.cold[1])),
+        "hot_rgb": " ".join(str(channel) for channel in rgb(palette.hot[1])),
+        "cold_rgb": " ".join(str(channel) for channel in rgb(palette.cold[1])),
     }
 
 
 def check_file(target: Path, example: str) -> Path:
-    """Return where a page is to be written, refusing a folder.
+    """Return the path of a page to be written, refusing a folder.
 
     Raises
     ------

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from app.figures import raster
 from app.figures.cortex import mosaic
-from app.figures.theme import PALETTES, Mode, Palette, dealt, network_colours, rgb
+from app.figures.theme import PALETTES, Mode, Palette, network_colours, network_palette, rgb
 from fnprune_core.atlas.cortex import Cortex, strongest
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
@@ -37,7 +37,7 @@ class LayerLabel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerLabels:
-    """Where the layers' numbers go over a mosaic."""
+    """Places of the layers' numbers over a mosaic."""
 
     box: str
     size: float
@@ -48,7 +48,7 @@ Palettes = Mapping[Mode, Palette]
 
 
 def both(make: Callable[[Palette], str], palettes: Palettes = PALETTES) -> Both:
-    """Return what `make` makes of each mode's colours."""
+    """Return the result of `make` for the colours of each mode."""
     return Both(dark=make(palettes["dark"]), light=make(palettes["light"]))
 
 
@@ -88,7 +88,9 @@ class Maps:
         self._most = MOST_CELLS // atlas.n_networks
         places = None if cortex is None else cortex.places
         #: With the colours of the atlas's networks.
-        self.palettes: Palettes = {mode: dealt(mode, atlas.n_networks, places) for mode in PALETTES}
+        self.palettes: Palettes = {
+            mode: network_palette(mode, atlas.n_networks, places) for mode in PALETTES
+        }
         self._grouping = raster.by_layer(atlas.parcellation(z=0.0), atlas.layout.widths, fill=-2)
 
     @property
@@ -97,7 +99,7 @@ class Maps:
         return self._cortex is not None
 
     def labels(self) -> LayerLabels | None:
-        """Return where the layers' numbers go; None without a cortex."""
+        """Return the places of the layers' numbers; None without a cortex."""
         if self._cortex is None:
             return None
         canvas, corners = mosaic(self._volume(0), N_ACROSS)
@@ -116,7 +118,7 @@ class Maps:
         return pooled(self._cortex.volume(self._atlas.maps[network]), self._most)
 
     def _png(self, values: NDArray[np.float32], *, scale: int = 1) -> Both:
-        def drawn(palette: Palette) -> str:
+        def draw_png(palette: Palette) -> str:
             return raster.thumbnail(
                 values,
                 palette=palette,
@@ -126,7 +128,7 @@ class Maps:
                 scale=scale,
             )
 
-        return both(drawn)
+        return both(draw_png)
 
     def whole(self, network: int) -> Both:
         """Return a network's map: slices of the cortex, else units grouped by network."""
@@ -155,8 +157,8 @@ class Maps:
         else:
             rows = raster.by_layer(labels, self._atlas.layout.widths, fill=-2)
             values = np.where(rows == -2, np.nan, rows).astype(np.float32)
-            ordered = np.where(rows == -1, self._atlas.n_networks, rows)
-            canvas, scale = raster.group_columns(values, ordered), 2
+            order_keys = np.where(rows == -1, self._atlas.n_networks, rows)
+            canvas, scale = raster.group_columns(values, order_keys), 2
         return both(
             lambda palette: _labels_png(canvas, self._atlas.n_networks, palette, scale),
             self.palettes,

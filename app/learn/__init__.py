@@ -1,1 +1,1 @@
-"""Learn: the lesson, the glossary, and the page for teachers."""
+"""Learn pages: the lesson, the glossary, and the page for teachers."""

@@ -1,4 +1,4 @@
-"""The simulated brain of the lesson: what was planted, what was found, and how well they match."""
+"""Pictures of the lesson's simulated brain: planted maps, recovered maps, and their match."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,8 +19,8 @@ def _seen_from_above(volume: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the largest value along each line downward, from 0 to 1; NaN outside the head."""
     outside = np.isnan(volume).all(axis=2)
     top = np.where(np.isnan(volume), -np.inf, volume).max(axis=2)
-    scaled = np.clip(top / max(float(np.nanmax(volume)), 1e-12), 0, 1)
-    return np.where(outside, np.nan, np.where(scaled < _FROM, 0.0, scaled)).T
+    scaled_top = np.clip(top / max(float(np.nanmax(volume)), 1e-12), 0, 1)
+    return np.where(outside, np.nan, np.where(scaled_top < _FROM, 0.0, scaled_top)).T
 
 
 def found_maps(
@@ -52,14 +52,14 @@ def found_maps(
         for column, image in enumerate(images):
             left = step_x * column
             canvas[bottom : bottom + height, left : left + width] = image
-            said = f"|r| {r[title][column]:.2f}" if title in r else names[column]
+            label = f"|r| {r[title][column]:.2f}" if title in r else names[column]
             annotations.append(
-                {"x": left + width / 2, "y": bottom - 0.5, "text": said, "yanchor": "top"}
+                {"x": left + width / 2, "y": bottom - 0.5, "text": label, "yanchor": "top"}
             )
     scale = [(0.0, palette.line), (_FROM - 1e-6, palette.line)]
     scale += [
-        (float(at), colour)
-        for at, colour in zip(np.linspace(_FROM, 1, len(palette.hot)), palette.hot, strict=True)
+        (float(level), colour)
+        for level, colour in zip(np.linspace(_FROM, 1, len(palette.hot)), palette.hot, strict=True)
     ]
     figure = go.Figure(
         go.Heatmap(
@@ -78,13 +78,13 @@ def found_maps(
     )
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False, scaleanchor="x", range=[-6, len(canvas) + 2])
-    best = {title: float(np.mean(values)) for title, values in r.items()}
-    says = "; ".join(f"{title} {value:.2f}" for title, value in best.items())
+    mean_r = {title: float(np.mean(values)) for title, values in r.items()}
+    mean_r_text = "; ".join(f"{title} {value:.2f}" for title, value in mean_r.items())
     return Picture(
         figure=figure,
         alternative=(
             f"Rows: {', '.join(rows)}. Columns: {', '.join(names)}; seen from above, front of "
-            f"the head up. Mean |r| to what was planted: {says}."
+            f"the head up. Mean |r| to what was planted: {mean_r_text}."
         ),
         table=pd.DataFrame(
             {"network": names} | {f"|r|, {title}": v.round(3) for title, v in r.items()}

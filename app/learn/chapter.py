@@ -14,29 +14,29 @@ _READING_PX = 760
 def show(chapter: Chapter) -> None:
     """Draw a chapter at the view's step."""
     step = progress.step()
-    _head(chapter, step)
+    _draw_head(chapter, step)
     with st.container(width=_READING_PX):
         if step == "predict":
             st.markdown(chapter.reading)
         else:
             with st.expander("Read again", icon=":material/menu_book:"):
                 st.markdown(chapter.reading)
-        _terms(chapter)
+        _draw_terms(chapter)
     if step == "predict":
-        _predict(chapter)
+        _draw_prediction(chapter)
         return
     if not progress.is_open(chapter):
-        _closed(chapter)
+        _ask_to_predict(chapter)
         return
-    _remind(chapter)
+    _remind_of_prediction(chapter)
     with frame.explaining():
-        _do(chapter, step)
+        _draw_task(chapter, step)
 
 
-def _head(chapter: Chapter, step: str) -> None:
-    """Draw where one is: the chapter among all, the step among three."""
+def _draw_head(chapter: Chapter, step: str) -> None:
+    """Draw the chapter's place among all, and the choice of the step."""
     number = CHAPTERS.index(chapter) + 1
-    before, after = neighbours(chapter.slug)
+    previous, following = neighbours(chapter.slug)
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.button(
             "All chapters",
@@ -47,19 +47,19 @@ def _head(chapter: Chapter, step: str) -> None:
             args=("",),
         )
         st.space("stretch")
-        for label, icon, other in (
-            ("Previous chapter", "arrow_back", before),
-            ("Next chapter", "arrow_forward", after),
+        for label, icon, neighbour in (
+            ("Previous chapter", "arrow_back", previous),
+            ("Next chapter", "arrow_forward", following),
         ):
             st.button(
                 label,
                 icon=f":material/{icon}:",
                 type="tertiary",
                 key=f"lesson-{icon}",
-                disabled=other is None,
-                help=other.title if other else None,
+                disabled=neighbour is None,
+                help=neighbour.title if neighbour else None,
                 on_click=progress.go,
-                args=(other.slug if other else "",),
+                args=(neighbour.slug if neighbour else "",),
             )
     st.html(track(chapter.slug))
     st.caption(f"Chapter {number} of {len(CHAPTERS)} · about {chapter.minutes} minutes")
@@ -79,39 +79,47 @@ def _head(chapter: Chapter, step: str) -> None:
         st.rerun()
 
 
-def track(here: str = "") -> str:
-    """Return the line of chapters as HTML: done, here, to come; words for screen readers."""
+def track(present_slug: str = "") -> str:
+    """Return the line of chapters as HTML: done, present, to come; words for screen readers."""
     palette = frame.palette()
     cells = []
     for chapter in CHAPTERS:
-        done = progress.is_done(chapter)
-        colour = palette.accent if done else palette.quiet if chapter.slug == here else palette.line
-        tall = "6px" if chapter.slug == here else "4px"
-        cells.append(
-            f'<span title="{chapter.title}{": done" if done else ""}" style="flex:1;'
-            f'height:{tall};border-radius:3px;background:{colour}"></span>'
+        is_done = progress.is_done(chapter)
+        colour = (
+            palette.accent
+            if is_done
+            else palette.quiet
+            if chapter.slug == present_slug
+            else palette.line
         )
-    said = f"{progress.n_done()} of {len(CHAPTERS)} chapters done"
+        bar_height = "6px" if chapter.slug == present_slug else "4px"
+        cells.append(
+            f'<span title="{chapter.title}{": done" if is_done else ""}" style="flex:1;'
+            f'height:{bar_height};border-radius:3px;background:{colour}"></span>'
+        )
+    label = f"{progress.n_done()} of {len(CHAPTERS)} chapters done"
     return (
-        f'<div role="img" aria-label="{said}" style="display:flex;gap:4px;align-items:center;'
+        f'<div role="img" aria-label="{label}" style="display:flex;gap:4px;align-items:center;'
         f'margin:.1rem 0">{"".join(cells)}</div>'
     )
 
 
-def _terms(chapter: Chapter) -> None:
-    """Draw the chapter's words; each tells what it is."""
+def _draw_terms(chapter: Chapter) -> None:
+    """Draw the chapter's words, each with its explanation."""
     with st.container(horizontal=True, gap="small", key=f"lesson-terms-{chapter.slug}"):
         for key in chapter.terms:
             st.caption(glossary.both(key), help=glossary.tip(key), width="content")
 
 
-def _predict(chapter: Chapter) -> None:
-    """Ask for a prediction; once made, it stands."""
-    made = progress.progress().predictions.get(chapter.slug)
+def _draw_prediction(chapter: Chapter) -> None:
+    """Draw the question that asks for a prediction; once made, it stands."""
+    prediction = progress.progress().predictions.get(chapter.slug)
     with st.container(border=True, width=_READING_PX):
         st.markdown(f"**Predict.** {chapter.predict.prompt}")
-        chosen = _choices(chapter.predict, key=f"lesson-predict-{chapter.slug}", held=made)
-        if made is None:
+        chosen = _choices(
+            chapter.predict, key=f"lesson-predict-{chapter.slug}", prediction=prediction
+        )
+        if prediction is None:
             if st.button(
                 "Commit to this answer",
                 type="primary",
@@ -124,7 +132,7 @@ def _predict(chapter: Chapter) -> None:
                 st.rerun()
         else:
             with st.container(horizontal=True, gap="small"):
-                _go_on("See what happens", chapter.slug, "do")
+                _next_button("See what happens", chapter.slug, "do")
                 st.button(
                     "Start this chapter anew",
                     type="tertiary",
@@ -135,22 +143,22 @@ def _predict(chapter: Chapter) -> None:
                 )
 
 
-def _choices(question: Question, *, key: str, held: str | None) -> str | None:
+def _choices(question: Question, *, key: str, prediction: str | None) -> str | None:
     """Draw the answers of a question; those of a made prediction cannot be changed."""
     keys = [answer.key for answer in question.answers]
     chosen: str | None = st.radio(
         question.prompt,
         keys,
-        index=keys.index(held) if held in keys else None,
+        index=keys.index(prediction) if prediction in keys else None,
         format_func=lambda name: next(a.text for a in question.answers if a.key == name),
-        key=f"{key}-{'held' if held else 'open'}",
-        disabled=held is not None,
+        key=f"{key}-{'held' if prediction else 'open'}",
+        disabled=prediction is not None,
         label_visibility="collapsed",
     )
     return chosen
 
 
-def _go_on(label: str, slug: str, step: str) -> None:
+def _next_button(label: str, slug: str, step: str) -> None:
     st.button(
         label,
         type="primary",
@@ -161,12 +169,12 @@ def _go_on(label: str, slug: str, step: str) -> None:
     )
 
 
-def _closed(chapter: Chapter) -> None:
-    """Say that a prediction comes first."""
+def _ask_to_predict(chapter: Chapter) -> None:
+    """Draw the note that a prediction comes first."""
     with st.container(border=True, width=_READING_PX):
         st.markdown("**Predict first.** You learn more from a result that you have bet on.")
         with st.container(horizontal=True, gap="small"):
-            _go_on("Make a prediction", chapter.slug, "predict")
+            _next_button("Make a prediction", chapter.slug, "predict")
             st.button(
                 "Look without one",
                 type="tertiary",
@@ -175,34 +183,34 @@ def _closed(chapter: Chapter) -> None:
             )
 
 
-def _remind(chapter: Chapter) -> None:
-    made = chapter.predict.answer(progress.progress().predictions.get(chapter.slug))
-    if made is not None:
-        st.markdown(f":material/lock: You predicted: **{made.text}**")
+def _remind_of_prediction(chapter: Chapter) -> None:
+    prediction = chapter.predict.answer(progress.progress().predictions.get(chapter.slug))
+    if prediction is not None:
+        st.markdown(f":material/lock: You predicted: **{prediction.text}**")
 
 
-def _do(chapter: Chapter, step: str) -> None:
-    """Draw what there is to do, and at the last step what was found."""
+def _draw_task(chapter: Chapter, step: str) -> None:
+    """Draw the task and its activity, and at the last step the finding and the last question."""
     with st.container(width=_READING_PX):
         st.markdown(chapter.task)
-    found = _activity(chapter)
+    finding = _run_activity(chapter)
     if step == "do":
-        if found is None:
+        if finding is None:
             if chapter.needs == "model":
                 st.caption("When it is done, go on to the check.")
         else:
-            _go_on("Check my prediction", chapter.slug, "check")
+            _next_button("Check my prediction", chapter.slug, "check")
         return
     with st.container(width=_READING_PX):
         st.divider()
-        if found is None:
+        if finding is None:
             st.info("Do this first: then there is something to check.", icon=":material/science:")
         else:
-            _compare(chapter, found)
+            _draw_comparison(chapter, finding)
         _last_question(chapter)
 
 
-def _activity(chapter: Chapter) -> Finding | None:
+def _run_activity(chapter: Chapter) -> Finding | None:
     if not chapter.needs:
         return activities.ALONE[chapter.slug]()
     view = view_state.view()
@@ -218,23 +226,26 @@ def _activity(chapter: Chapter) -> Finding | None:
     return activities.ON_ATLAS[chapter.slug](resources.atlas(view.atlas))
 
 
-def _compare(chapter: Chapter, found: Finding) -> None:
-    """Draw what was measured beside what was predicted, and why."""
+def _draw_comparison(chapter: Chapter, finding: Finding) -> None:
+    """Draw the finding beside the prediction, with the reasons."""
     st.subheader("What was measured", anchor=False)
-    st.markdown(wording.plain(found.sentence))
+    st.markdown(wording.plain(finding.sentence))
     question = chapter.predict
-    made = question.answer(progress.progress().predictions.get(chapter.slug))
-    supported, right = question.answer(found.supports), question.answer(question.right)
-    if made is None:
+    prediction = question.answer(progress.progress().predictions.get(chapter.slug))
+    supported, right = question.answer(finding.supports), question.answer(question.right)
+    if prediction is None:
         if supported is not None:
             st.info(f"This supports: **{supported.text}**. {supported.why}")
-    elif made == supported:
-        st.success(f"As you predicted: **{made.text}**. {made.why}", icon=":material/check:")
+    elif prediction == supported:
+        st.success(
+            f"As you predicted: **{prediction.text}**. {prediction.why}", icon=":material/check:"
+        )
     else:
-        said = supported.text if supported is not None else "none of the answers"
+        supported_text = supported.text if supported is not None else "none of the answers"
         st.warning(
-            f"You predicted: **{made.text}**. {made.why if made != right else ''}  \n"
-            f"Measured: **{said}**. {supported.why if supported == right and supported else ''}",
+            f"You predicted: **{prediction.text}**. "
+            f"{prediction.why if prediction != right else ''}  \nMeasured: **{supported_text}**. "
+            f"{supported.why if supported == right and supported else ''}",
             icon=":material/compare_arrows:",
         )
     if supported != right and right is not None:
@@ -246,44 +257,44 @@ def _compare(chapter: Chapter, found: Finding) -> None:
 
 
 def _last_question(chapter: Chapter) -> None:
-    """Ask the question that ends the chapter; every wrong answer is told why."""
+    """Draw the question that ends the chapter; every wrong answer is explained."""
     st.subheader("One more question", anchor=False)
-    held = progress.progress().answers.get(chapter.slug)
+    answered_key = progress.progress().answers.get(chapter.slug)
     with st.container(border=True):
         st.markdown(f"**{chapter.check.prompt}**")
         keys = [answer.key for answer in chapter.check.answers]
         chosen = st.radio(
             chapter.check.prompt,
             keys,
-            index=keys.index(held) if held in keys else None,
+            index=keys.index(answered_key) if answered_key in keys else None,
             format_func=lambda name: next(a.text for a in chapter.check.answers if a.key == name),
             key=f"lesson-check-{chapter.slug}",
             label_visibility="collapsed",
         )
-        if chosen is not None and chosen != held:
+        if chosen is not None and chosen != answered_key:
             progress.answer(chapter.slug, chosen)
             st.rerun()  # the line of chapters stands above
-        answer = chapter.check.answer(held)
+        answer = chapter.check.answer(answered_key)
         if answer is not None and answer.key == chapter.check.right:
             st.success(f"Right. {answer.why}", icon=":material/check:")
         elif answer is not None:
             st.warning(f"Not so. {answer.why} Try another one.", icon=":material/close:")
     if progress.is_done(chapter):
-        _end(chapter)
+        _draw_end(chapter)
 
 
-def _end(chapter: Chapter) -> None:
-    """Draw what to take home, where it breaks, and where it goes on."""
+def _draw_end(chapter: Chapter) -> None:
+    """Draw the chapter's idea, its limits, and the links that lead on."""
     with st.container(border=True):
         st.markdown(f":material/lightbulb: **{chapter.idea}**")
         st.markdown(chapter.limits)
         with st.container(horizontal=True, gap="small"):
             for url, label in chapter.pages:
                 st.page_link(pages.path(url), label=label, icon=":material/open_in_new:")
-    _, after = neighbours(chapter.slug)
-    if after is not None:
-        _go_on(f"Next: {after.title}", after.slug, "predict")
+    _, following = neighbours(chapter.slug)
+    if following is not None:
+        _next_button(f"Next: {following.title}", following.slug, "predict")
     else:
-        _go_on("Back to all chapters", "", "predict")
+        _next_button("Back to all chapters", "", "predict")
     with st.expander("Sources", icon=":material/menu_book:"):
         st.markdown("\n".join(f"- {source}" for source in chapter.sources))

@@ -11,14 +11,14 @@ from fnprune_core import workflows
 
 
 def open_example() -> None:
-    """Look at the worked example where nothing else is open: the lesson's data."""
+    """Open the worked example, the lesson's data, where no atlas is open."""
     if view_state.view().atlas:
         return
-    found = workflows.find_example(resources.workspace())
-    if found is not None:
-        view_state.open_atlas(found.decomposition_id, recording=found.recording_id)
+    example_ids = workflows.find_example(resources.workspace())
+    if example_ids is not None:
+        view_state.open_atlas(example_ids.decomposition_id, recording=example_ids.recording_id)
         view_state.change(model="embedded")
-        st.rerun()  # the bar above was drawn without it
+        st.rerun()  # the bar above was drawn without the example
 
 
 def show() -> None:
@@ -28,24 +28,24 @@ def show() -> None:
         "Eleven short chapters on live data. In each you predict, try it, and check what you "
         "thought. Nothing to install, nothing to wait for.",
     )
-    done = progress.n_done()
+    n_done = progress.n_done()
     st.html(track())
-    following = progress.next_chapter()
+    next_chapter = progress.next_chapter()
     minutes = sum(chapter.minutes for chapter in CHAPTERS)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        if done == len(CHAPTERS):
+        if n_done == len(CHAPTERS):
             st.success("All chapters done.", icon=":material/celebration:")
         else:
             st.button(
-                f"{'Go on' if done else 'Begin'}: {following.title}",
+                f"{'Go on' if n_done else 'Begin'}: {next_chapter.title}",
                 type="primary",
                 icon=":material/play_arrow:",
                 key="lesson-begin",
                 on_click=progress.go,
-                args=(following.slug,),
+                args=(next_chapter.slug,),
             )
         st.caption(
-            f"{done} of {len(CHAPTERS)} done · about {minutes} minutes in all · kept until you "
+            f"{n_done} of {len(CHAPTERS)} done · about {minutes} minutes in all · kept until you "
             "close the page",
             width="content",
         )
@@ -55,9 +55,9 @@ def show() -> None:
             "Why ICA works without.",
             icon=":material/neurology:",
         )
-    for first in range(0, len(CHAPTERS), 3):
+    for row_start in range(0, len(CHAPTERS), 3):
         for column, chapter in zip(
-            st.columns(3, gap="small"), CHAPTERS[first : first + 3], strict=False
+            st.columns(3, gap="small"), CHAPTERS[row_start : row_start + 3], strict=False
         ):
             with column:
                 _card(chapter, CHAPTERS.index(chapter) + 1)

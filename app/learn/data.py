@@ -1,4 +1,4 @@
-"""What the lesson keeps: small measurements by atlas id, and simulated studies."""
+"""Cached data of the lesson: small measurements by atlas id, and simulated studies."""
 
 import numpy as np
 import streamlit as st
@@ -33,7 +33,7 @@ def most_selective(id: str, domain: str = "") -> int:
 
 @st.cache_data(max_entries=4)
 def with_a_word(id: str) -> int:
-    """Return the most selective network that is strongest on a whole word, for people to see."""
+    """Return the most selective network that is strongest on a whole word."""
     selective = np.argsort(-resources.atlas(id).domain_share().max(axis=1), kind="stable")
     for network in selective.tolist():
         words = favourite_words(id, network)
@@ -77,11 +77,11 @@ def likeness_in_the_brain() -> NDArray[np.float64]:
 def likeness(id: str, network: int, has_cortex: bool) -> dict[str, NDArray[np.float64]]:
     """Return how alike units are by number, and in the cortex where there is one."""
     z = np.abs(resources.atlas(id).layer_map(network))
-    found = {"number": demonstrations.likeness_along(z, DISTANCES, axis=1)}
+    curves = {"number": demonstrations.likeness_along(z, DISTANCES, axis=1)}
     volume = resources.volume(id, network) if has_cortex else None
     if volume is not None:
-        found["cortex"] = demonstrations.likeness_along(np.abs(volume), DISTANCES, axis=2)
-    return found
+        curves["cortex"] = demonstrations.likeness_along(np.abs(volume), DISTANCES, axis=2)
+    return curves
 
 
 @st.cache_data(max_entries=1)
@@ -94,11 +94,11 @@ def peak_left_in_the_brain() -> NDArray[np.float64]:
 def peak_left(id: str, network: int, has_cortex: bool) -> dict[str, NDArray[np.float64]]:
     """Return how much of a network's peaks smoothing leaves: by number, and in the cortex."""
     z = np.abs(resources.atlas(id).layer_map(network))
-    found = {"number": demonstrations.peak_left(z, WIDTHS, axes=(1,))}
+    curves = {"number": demonstrations.peak_left(z, WIDTHS, axes=(1,))}
     volume = resources.volume(id, network) if has_cortex else None
     if volume is not None:
-        found["cortex"] = demonstrations.peak_left(np.abs(volume), WIDTHS, axes=(1, 2))
-    return found
+        curves["cortex"] = demonstrations.peak_left(np.abs(volume), WIDTHS, axes=(1, 2))
+    return curves
 
 
 @st.cache_data(max_entries=2)
@@ -145,19 +145,19 @@ def planted_maps() -> NDArray[np.float64]:
 def brain_networks() -> dict[str, int]:
     """Return the named networks of the regions that nilearn ships, and their sizes."""
     names = fetch_coords_seitzman_2018().networks
-    found, counts = np.unique(names[names != "unassigned"], return_counts=True)
-    return {str(found[i]): int(counts[i]) for i in np.argsort(-counts, kind="stable")}
+    network_names, counts = np.unique(names[names != "unassigned"], return_counts=True)
+    return {str(network_names[i]): int(counts[i]) for i in np.argsort(-counts, kind="stable")}
 
 
 @st.cache_data(max_entries=32, show_spinner="nilearn draws")
-def glass_brain(chosen: tuple[str, ...], mode: Mode) -> bytes:
+def glass_brain(chosen_names: tuple[str, ...], mode: Mode) -> bytes:
     """Return the chosen networks' regions on a glass brain, as PNG."""
     table = fetch_coords_seitzman_2018()
     places = table.rois[["x", "y", "z"]].to_numpy(dtype=np.float64)
     palette = PALETTES[mode]
     names = list(brain_networks())
     return nilearn_plots.markers(
-        {name: places[table.networks == name] for name in chosen},
+        {name: places[table.networks == name] for name in chosen_names},
         colours=region_colours(names, mode),
         palette=palette,
     )

@@ -20,7 +20,7 @@ def blood_response(
     t_r_s: float,
     palette: Palette,
 ) -> Picture:
-    """Draw what blood does after two brief flashes, and what a scanner sees of it.
+    """Draw the response of blood to two brief flashes, and its samples by a scanner.
 
     Parameters
     ----------
@@ -29,36 +29,36 @@ def blood_response(
     gap_s : float
         Between the flashes.
     """
-    shift = round(gap_s / step_s)
-    n = len(response) + shift
-    one, other = np.zeros(n), np.zeros(n)
-    one[: len(response)] = response
-    other[shift:] = response
+    n_steps = round(gap_s / step_s)
+    n = len(response) + n_steps
+    first_response, second_response = np.zeros(n), np.zeros(n)
+    first_response[: len(response)] = response
+    second_response[n_steps:] = response
     seconds = np.arange(n) * step_s
-    whole = one + other if shift else one
+    summed = first_response + second_response if n_steps else first_response
     figure = go.Figure()
-    if shift:
-        for part in (one, other):
+    if n_steps:
+        for single_response in (first_response, second_response):
             figure.add_scatter(
-                x=seconds.astype(np.float32), y=part.astype(np.float32), mode="lines",
+                x=seconds.astype(np.float32), y=single_response.astype(np.float32), mode="lines",
                 line={"color": rgba(palette.quiet, 0.6), "width": 1, "dash": "dot"},
                 hoverinfo="skip", showlegend=False,
             )  # fmt: skip
     figure.add_scatter(
-        x=seconds.astype(np.float32), y=whole.astype(np.float32), mode="lines", name="blood",
+        x=seconds.astype(np.float32), y=summed.astype(np.float32), mode="lines", name="blood",
         line={"color": palette.hot[1], "width": 2},
         hovertemplate="%{x:.1f} s: %{y:.2f}<extra></extra>",
     )  # fmt: skip
     scans = np.arange(0, seconds[-1] + 1e-9, t_r_s)
-    seen = np.interp(scans, seconds, whole)
+    scanned = np.interp(scans, seconds, summed)
     figure.add_scatter(
-        x=scans.astype(np.float32), y=seen.astype(np.float32), mode="markers", name="scans",
+        x=scans.astype(np.float32), y=scanned.astype(np.float32), mode="markers", name="scans",
         marker={"color": palette.text, "size": 7},
         hovertemplate="scan at %{x:.1f} s: %{y:.2f}<extra></extra>",
     )  # fmt: skip
-    flashes = [0.0, gap_s] if shift else [0.0]
+    flash_seconds = [0.0, gap_s] if n_steps else [0.0]
     figure.add_scatter(
-        x=flashes, y=[-0.32] * len(flashes), mode="markers", name="flash",
+        x=flash_seconds, y=[-0.32] * len(flash_seconds), mode="markers", name="flash",
         marker={"color": palette.accent, "size": 12, "symbol": "triangle-up"},
         hovertemplate="flash at %{x:.1f} s<extra></extra>",
     )  # fmt: skip
@@ -66,14 +66,15 @@ def blood_response(
     legend_on_top(figure, palette)
     figure.update_xaxes(title_text="seconds")
     figure.update_yaxes(title_text="signal (one flash peaks at 1)")
-    peak = float(seconds[int(whole.argmax())])
+    peak = float(seconds[int(summed.argmax())])
     return Picture(
         figure=figure,
         alternative=(
-            f"The response of blood to {len(flashes)} flash{'es' if shift else ''}: highest "
-            f"{peak:.1f} s after the first, {whole.max():.2f} high; a scan every {t_r_s:g} s."
+            f"The response of blood to {len(flash_seconds)} flash{'es' if n_steps else ''}: "
+            f"highest {peak:.1f} s after the first, {summed.max():.2f} high; a scan every "
+            f"{t_r_s:g} s."
         ),
-        table=pd.DataFrame({"seconds": scans, "signal": seen.round(3)}),
+        table=pd.DataFrame({"seconds": scans, "signal": scanned.round(3)}),
     )
 
 
@@ -87,8 +88,8 @@ def event_average(
     palette: Palette,
 ) -> Picture:
     """Draw a network's strength around a word, token by token."""
-    at = int(np.argmax(mean))
-    colours = [palette.hot[1] if lag == lags[at] else palette.quiet for lag in lags]
+    peak = int(np.argmax(mean))
+    colours = [palette.hot[1] if lag == lags[peak] else palette.quiet for lag in lags]
     figure = go.Figure(
         go.Bar(
             x=lags.astype(np.int16), y=mean.astype(np.float32),
@@ -100,12 +101,12 @@ def event_average(
     figure.update_layout(margin_t=36, bargap=0.1)
     figure.update_xaxes(title_text="tokens after the word")
     figure.update_yaxes(title_text="strength (standard deviations)")
-    shown = safe(visible(word)).replace("\n", "⏎")
+    word_text = safe(visible(word)).replace("\n", "⏎")
     return Picture(
         figure=figure,
         alternative=(
-            f"Network {network} around “{shown}”, mean of {n_events:,} places: strongest at lag "
-            f"{int(lags[at])}, {mean[at]:.1f} standard deviations."
+            f"Network {network} around “{word_text}”, mean of {n_events:,} places: strongest at "
+            f"lag {int(lags[peak])}, {mean[peak]:.1f} standard deviations."
         ),
         table=pd.DataFrame({"tokens after": lags, "strength": mean.round(3)}),
     )
@@ -131,9 +132,9 @@ def lines(
         An x to mark by a line.
     """
     figure = go.Figure()
-    looks = (("solid", "circle"), ("dash", "square"), ("dot", "diamond"))
+    line_styles = (("solid", "circle"), ("dash", "square"), ("dot", "diamond"))
     for (name, values), colour, (dash, symbol) in zip(
-        curves.items(), (palette.hot[1], palette.text, palette.accent), looks, strict=False
+        curves.items(), (palette.hot[1], palette.text, palette.accent), line_styles, strict=False
     ):
         figure.add_scatter(
             x=list(x), y=np.asarray(values, dtype=np.float32), mode="lines+markers", name=name,
@@ -160,15 +161,15 @@ def lines(
 
 def membership_bars(counts: NDArray[np.integer], *, z: float, palette: Palette) -> Picture:
     """Draw how many units are in no network, one, two, three, four or more."""
-    most = 4
-    held = np.zeros(most + 1, dtype=np.int64)
+    last_count = 4
+    n_units = np.zeros(last_count + 1, dtype=np.int64)
     for number, count in enumerate(counts.tolist()):
-        held[min(number, most)] += count
-    share = held / max(held.sum(), 1)
-    names = ["none", "1", "2", "3", f"{most} or more"]
+        n_units[min(number, last_count)] += count
+    share = n_units / max(n_units.sum(), 1)
+    names = ["none", "1", "2", "3", f"{last_count} or more"]
     figure = go.Figure(
         go.Bar(
-            x=names, y=(share * 100).astype(np.float32), customdata=held,
+            x=names, y=(share * 100).astype(np.float32), customdata=n_units,
             marker={
                 "color": [palette.line, palette.quiet, *[palette.accent] * 3],
                 "line": {"width": 0},
@@ -182,15 +183,15 @@ def membership_bars(counts: NDArray[np.integer], *, z: float, palette: Palette) 
     figure.update_layout(margin_t=28)
     figure.update_xaxes(title_text=f"networks with |z| above {z:g}", type="category")
     figure.update_yaxes(title_text="% of units")
-    members = held[1:].sum()
+    members = n_units[1:].sum()
     return Picture(
         figure=figure,
         alternative=(
-            f"At |z| above {z:g}, {held[0]:,} of {held.sum():,} units are in no network, "
-            f"{held[1]:,} in one and {held[2:].sum():,} in several"
-            + (f", {held[2:].sum() / members:.0%} of those in any." if members else ".")
+            f"At |z| above {z:g}, {n_units[0]:,} of {n_units.sum():,} units are in no network, "
+            f"{n_units[1]:,} in one and {n_units[2:].sum():,} in several"
+            + (f", {n_units[2:].sum() / members:.0%} of those in any." if members else ".")
         ),
-        table=pd.DataFrame({"networks": names, "units": held}),
+        table=pd.DataFrame({"networks": names, "units": n_units}),
     )
 
 
@@ -277,7 +278,7 @@ def loss_bars(
     figure.update_layout(margin_t=64, barmode="group")
     figure.add_hline(y=0, line={"color": palette.line, "width": 1})
     figure.update_yaxes(title_text=y_title)
-    _cut(figure, changes, palette)
+    _cut_axis(figure, changes, palette)
     kinds = list(next(iter(changes.values()), {}))
     table = {"text": kinds} | {
         name: [round(values[kind], 3) for kind in kinds] for name, values in changes.items()
@@ -285,7 +286,9 @@ def loss_bars(
     return Picture(figure=figure, alternative=says, table=pd.DataFrame(table))
 
 
-def _cut(figure: go.Figure, changes: Mapping[str, Mapping[str, float]], palette: Palette) -> None:
+def _cut_axis(
+    figure: go.Figure, changes: Mapping[str, Mapping[str, float]], palette: Palette
+) -> None:
     """End the axis above the second largest condition where one towers over all, and say so."""
     largest = sorted((max(values.values()), name) for name, values in changes.items() if values)
     if len(largest) < 2 or largest[-1][0] <= 2.5 * max(largest[-2][0], 0.05):

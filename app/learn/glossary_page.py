@@ -16,7 +16,7 @@ words = st.text_input(
     width=320,
     label_visibility="collapsed",
 )
-rows = glossary.found(words)
+rows = glossary.matching_terms(words)
 if rows:
     st.table(
         {

@@ -15,7 +15,7 @@ STEPS: Mapping[str, str] = MappingProxyType({"predict": "Predict", "do": "Do", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A choice; `why` says what is right about it, or what is wrong with it."""
+    """An answer to choose; `why` explains what is right or wrong about it."""
 
     key: str
     text: str
@@ -32,12 +32,12 @@ class Question:
 
     def answer(self, key: str | None) -> Answer | None:
         """Return the answer with this key, or None."""
-        return next((each for each in self.answers if each.key == key), None)
+        return next((answer for answer in self.answers if answer.key == key), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What was measured, in a sentence, and which of the predicted answers that supports."""
+    """A sentence on a measurement, and the predicted answer that it supports."""
 
     sentence: str
     supports: str
@@ -117,14 +117,14 @@ def _question(facts: Mapping[str, Any]) -> Question:
 
 def _chapter(slug: str) -> Chapter:
     facts = _read(slug)
-    lists: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "predict": _question(facts["predict"]),
         "check": _question(facts["check"]),
         "terms": tuple(facts["terms"]),
         "sources": tuple(_SOURCES[key] for key in facts["sources"]),
         "pages": tuple((url, label) for url, label in facts["pages"]),
     }
-    return Chapter(slug=slug, **{**facts, **lists})
+    return Chapter(slug=slug, **{**facts, **fields})
 
 
 _SOURCES: Mapping[str, str] = _read("sources")
@@ -137,14 +137,14 @@ PLAN: tuple[ClassPart, ...] = tuple(ClassPart(**part) for part in _PLAN["parts"]
 
 def chapter(slug: str) -> Chapter | None:
     """Return the chapter of this name, or None."""
-    return next((each for each in CHAPTERS if each.slug == slug), None)
+    return next((candidate for candidate in CHAPTERS if candidate.slug == slug), None)
 
 
 def neighbours(slug: str) -> tuple[Chapter | None, Chapter | None]:
     """Return the chapters before and after one, None at the ends."""
-    place = [each.slug for each in CHAPTERS].index(slug)
-    before = CHAPTERS[place - 1] if place else None
-    return before, CHAPTERS[place + 1] if place + 1 < len(CHAPTERS) else None
+    place = [candidate.slug for candidate in CHAPTERS].index(slug)
+    previous = CHAPTERS[place - 1] if place else None
+    return previous, CHAPTERS[place + 1] if place + 1 < len(CHAPTERS) else None
 
 
 def documents() -> list[Document]:

@@ -8,11 +8,11 @@ from app.learn.lesson import chapter
 from app.shell import view_state
 
 contents.open_example()
-named = view_state.view().chapter
-found = chapter(named)
-if found is not None:
-    lesson_chapter.show(found)
+chapter_name = view_state.view().chapter
+named_chapter = chapter(chapter_name)
+if named_chapter is not None:
+    lesson_chapter.show(named_chapter)
 else:
-    if named:
-        st.info(f"There is no chapter “{named}”. These are all:", icon=":material/info:")
+    if chapter_name:
+        st.info(f"There is no chapter “{chapter_name}”. These are all:", icon=":material/info:")
     contents.show()

@@ -1,4 +1,4 @@
-"""How far this session is in the lesson: predictions, answers, and what was tried."""
+"""Progress of this session in the lesson: predictions, answers, and activities."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,37 +13,37 @@ OPEN = "open"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """What was answered, by the chapter's name."""
+    """Predictions and answers, by the chapter's name."""
 
     predictions: Mapping[str, str] = field(default_factory=dict)
     answers: Mapping[str, str] = field(default_factory=dict)
 
 
 def progress() -> Progress:
-    """Return how far this session is."""
-    held: Progress = view_state.widget(_PROGRESS) or Progress()
-    return held
+    """Return the progress of this session."""
+    stored: Progress = view_state.widget(_PROGRESS) or Progress()
+    return stored
 
 
 def predict(slug: str, key: str) -> None:
     """Keep a prediction; it stands once it is made."""
-    held = progress()
-    if slug not in held.predictions:
-        new = {**held.predictions, slug: key}
-        view_state.remember(_PROGRESS, replace(held, predictions=new))
+    present = progress()
+    if slug not in present.predictions:
+        new = {**present.predictions, slug: key}
+        view_state.remember(_PROGRESS, replace(present, predictions=new))
 
 
 def answer(slug: str, key: str) -> None:
     """Keep the answer to the last question; another one may be tried."""
-    held = progress()
-    view_state.remember(_PROGRESS, replace(held, answers={**held.answers, slug: key}))
+    present = progress()
+    view_state.remember(_PROGRESS, replace(present, answers={**present.answers, slug: key}))
 
 
 def restart(slug: str) -> None:
-    """Forget what was answered in a chapter."""
-    held = progress()
-    predictions = {name: key for name, key in held.predictions.items() if name != slug}
-    answers = {name: key for name, key in held.answers.items() if name != slug}
+    """Forget the prediction and the answer of a chapter."""
+    present = progress()
+    predictions = {name: key for name, key in present.predictions.items() if name != slug}
+    answers = {name: key for name, key in present.answers.items() if name != slug}
     view_state.remember(_PROGRESS, Progress(predictions=predictions, answers=answers))
 
 
@@ -59,13 +59,13 @@ def n_done() -> int:
 
 def next_chapter() -> Chapter:
     """Return the first chapter that is not done, or the first of all."""
-    return next((each for each in CHAPTERS if not is_done(each)), CHAPTERS[0])
+    return next((chapter for chapter in CHAPTERS if not is_done(chapter)), CHAPTERS[0])
 
 
 def step() -> str:
     """Return the step that the view asks for."""
-    held = view_state.view().step
-    return held if held in STEPS else "predict"
+    viewed_step = view_state.view().step
+    return viewed_step if viewed_step in STEPS else "predict"
 
 
 def is_open(chapter: Chapter) -> bool:
@@ -74,7 +74,7 @@ def is_open(chapter: Chapter) -> bool:
 
 
 def go(slug: str, step: str = "predict") -> None:
-    """Look at a step of a chapter; none is the table of contents."""
+    """Open a step of a chapter; without a chapter, the table of contents."""
     view_state.change(
         chapter=slug, step=step, show="" if step == "predict" else view_state.view().show
     )

@@ -1,4 +1,4 @@
-"""What the lesson's buttons start: lesions of a few seconds. No streamlit here."""
+"""Tasks of the lesson's buttons: lesions of a few seconds. No streamlit here."""
 
 from app.learn import lesson
 from app.shell.tasks import Run, task
@@ -10,12 +10,12 @@ from fnprune_core.recording import recording
 LESION, PRUNE = "lesson-lesion", "lesson-prune"
 
 
-def _patient(run: Run, model: str, atlas: str) -> LesionDemonstration:
-    opened = network_atlas.open_atlas(run.workspace, atlas)
+def _demonstration(run: Run, model: str, atlas: str) -> LesionDemonstration:
+    lesson_atlas = network_atlas.open_atlas(run.workspace, atlas)
     return LesionDemonstration(
         language_model=run.model(model),
-        atlas=opened,
-        recording=recording.open_recording(run.workspace, opened.decomposition.recording_id),
+        atlas=lesson_atlas,
+        recording=recording.open_recording(run.workspace, lesson_atlas.decomposition.recording_id),
         documents=lesson.documents(),
     )
 
@@ -23,10 +23,10 @@ def _patient(run: Run, model: str, atlas: str) -> LesionDemonstration:
 @task(LESION, "The model reads")
 def lesion(run: Run, *, model: str, atlas: str, network: int) -> Losses:
     """Silence a network while short texts are read; losses by condition and domain result."""
-    return brief.lesion(_patient(run, model, atlas), network, **run.watched)
+    return brief.lesion(_demonstration(run, model, atlas), network, **run.watched)
 
 
 @task(PRUNE, "The model reads")
 def prune(run: Run, *, model: str, atlas: str) -> Losses:
     """Silence one unit in five by each rule; losses by condition and domain result."""
-    return brief.prune_by_rules(_patient(run, model, atlas), **run.watched)
+    return brief.prune_by_rules(_demonstration(run, model, atlas), **run.watched)

@@ -17,8 +17,8 @@ def show() -> None:
     """Draw the page."""
     frame.heading(
         "For teachers",
-        f"A class of {sum(part.minutes for part in PLAN)} minutes with the lesson, all answers, "
-        "and a link to each step.",
+        f"A class of {sum(class_part.minutes for class_part in PLAN)} minutes with the lesson, all "
+        "answers, and a link to each step.",
     )
     with st.container(key="teach-tools", horizontal=True, vertical_alignment="center"):
         st.page_link(pages.path("learn"), label="To the lesson", icon=":material/school:")
@@ -26,28 +26,30 @@ def show() -> None:
     palette = frame.palette()
     colours = f"--text: {palette.text}; --line: {palette.line}; --accent: {palette.accent}"
     st.html(asset("styles/teacher.css"))
-    st.html(f'<div class="plan" style="{colours}">{_before()}{_plan()}{_answers()}</div>')
+    st.html(f'<div class="plan" style="{colours}">{_preparation()}{_plan()}{_answers()}</div>')
 
 
 def link(slug: str, step: str) -> str:
-    """Return the address of a step, open without a prediction, with what is looked at now."""
-    held = {
+    """Return the address of a step that opens without a prediction, with the present view."""
+    view_parameters = {
         name: text for name, text in view_state.encode(view_state.view()).items() if name in _KEPT
     }
-    return "learn?" + urlencode(held | {"chapter": slug, "step": step, "show": progress.OPEN})
+    return "learn?" + urlencode(
+        view_parameters | {"chapter": slug, "step": step, "show": progress.OPEN}
+    )
 
 
 _KEPT = ("model", "recording", "atlas")
 
 
-def _links(found: Chapter) -> str:
+def _links(linked_chapter: Chapter) -> str:
     return " · ".join(
-        f'<a href="{html.escape(link(found.slug, step))}" target="_blank">{title}</a>'
+        f'<a href="{html.escape(link(linked_chapter.slug, step))}" target="_blank">{title}</a>'
         for step, title in STEPS.items()
     )
 
 
-def _before() -> str:
+def _preparation() -> str:
     return (
         "<h3>Before class</h3><ul>"
         "<li>Start the app once with <code>make app</code>: the model and the worked example are "
@@ -62,14 +64,16 @@ def _before() -> str:
 
 def _plan() -> str:
     rows, start = [], 0
-    for part in PLAN:
+    for class_part in PLAN:
         rows.append(
-            f"<tr><td>{start}–{start + part.minutes} min</td><td><b>{part.title}</b>"
-            f"{_opened(part)}</td><td>{html.escape(part.how)}</td></tr>"
+            f"<tr><td>{start}–{start + class_part.minutes} min</td><td><b>{class_part.title}</b>"
+            f"{_chapter_links(class_part)}</td><td>{html.escape(class_part.how)}</td></tr>"
         )
-        start += part.minutes
+        start += class_part.minutes
     homework = ", ".join(
-        each.title for each in CHAPTERS if each.slug not in {part.chapter for part in PLAN}
+        homework_chapter.title
+        for homework_chapter in CHAPTERS
+        if homework_chapter.slug not in {class_part.chapter for class_part in PLAN}
     )
     return (
         f"<h3>{start} minutes</h3><table><tr><th>When</th><th>What</th><th>How</th></tr>"
@@ -77,18 +81,21 @@ def _plan() -> str:
     )
 
 
-def _opened(part: ClassPart) -> str:
-    found = chapter(part.chapter)
-    return "" if found is None else f'<br><span class="steps">{_links(found)}</span>'
+def _chapter_links(class_part: ClassPart) -> str:
+    linked_chapter = chapter(class_part.chapter)
+    return (
+        "" if linked_chapter is None else f'<br><span class="steps">{_links(linked_chapter)}</span>'
+    )
 
 
 def _answers() -> str:
     return "<h3>Chapters and answers</h3>" + "".join(
-        f'<div class="chapter"><h4>{number} · {html.escape(each.title)}'
-        f" ({each.minutes} min) · {_links(each)}</h4>"
-        f"<p>{html.escape(each.idea)}</p>{_question('Predict', each.predict)}"
-        f"{_question('Check', each.check)}<p><b>In class.</b> {html.escape(each.teach)}</p></div>"
-        for number, each in enumerate(CHAPTERS, start=1)
+        f'<div class="chapter"><h4>{number} · {html.escape(lesson_chapter.title)}'
+        f" ({lesson_chapter.minutes} min) · {_links(lesson_chapter)}</h4>"
+        f"<p>{html.escape(lesson_chapter.idea)}</p>{_question('Predict', lesson_chapter.predict)}"
+        f"{_question('Check', lesson_chapter.check)}<p><b>In class.</b> "
+        f"{html.escape(lesson_chapter.teach)}</p></div>"
+        for number, lesson_chapter in enumerate(CHAPTERS, start=1)
     )
 
 

@@ -1,4 +1,4 @@
-"""What the prune lab checks before a job starts, and what a job keeps beside its plan. Pure."""
+"""Checks of the prune lab before a job starts, and the log that a job keeps with its plan. Pure."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -30,19 +30,19 @@ def refusal(
     Which units serve sinks is not known here, only how many: pins are taken to be among them, so
     that what is refused is impossible, while a handful of units may still be refused by the job.
     """
-    asked = canonical_settings(settings)
+    full_settings = canonical_settings(settings)
     try:
-        stay, go = asked.pins(layout)
-        n_sinks = asked.sink_units if has_dummy_tokens else 0
+        must_stay, must_go = full_settings.pins(layout)
+        n_sinks = full_settings.sink_units if has_dummy_tokens else 0
         choose_units(
             np.zeros(layout.n_units),
             layout=layout,
-            ratio=asked.ratio,
-            allocation=asked.allocation,
-            protected=_with_sinks(layout, stay, go, n_sinks),
-            pinned=go,
-            multiple=asked.multiple,
-            layer_weights=asked.layer_weights,
+            ratio=full_settings.ratio,
+            allocation=full_settings.allocation,
+            protected=_with_sinks(layout, must_stay, must_go, n_sinks),
+            pinned=must_go,
+            multiple=full_settings.multiple,
+            layer_weights=full_settings.layer_weights,
         )
     except FnpruneError as error:
         return error
@@ -50,21 +50,22 @@ def refusal(
 
 
 def _with_sinks(
-    layout: UnitLayout, stay: NDArray[np.bool_], go: NDArray[np.bool_], n: int
+    layout: UnitLayout, must_stay: NDArray[np.bool_], must_go: NDArray[np.bool_], n: int
 ) -> NDArray[np.bool_]:
     """Return the units that stay with so many of each layer among them: (n_units,)."""
-    protected = stay.copy()
-    for kept, gone in zip(layout.split(protected), layout.split(go), strict=True):
-        free = np.flatnonzero(~kept & ~gone)
-        kept[free[: max(n - int(kept.sum()), 0)]] = True  # a view into `protected`
+    protected = must_stay.copy()
+    for is_staying, is_going in zip(layout.split(protected), layout.split(must_go), strict=True):
+        free_units = np.flatnonzero(~is_staying & ~is_going)
+        # `is_staying` is a view into `protected`
+        is_staying[free_units[: max(n - int(is_staying.sum()), 0)]] = True
     return protected
 
 
 def with_log(task: Task, workspace: Workspace, decisions: Sequence[Decision]) -> Task:
     """Return a task that keeps a log of decisions with its plan as soon as the plan is made."""
 
-    def logged(run: Run) -> Any:
-        def told(event: Any) -> None:
+    def run_with_log(run: Run) -> Any:
+        def report_and_log(event: Any) -> None:
             plan = event.plan_ids.get(PLAN) if isinstance(event, Planned) else None
             if plan:
                 # Damaged notes must not cost a measurement; the page tells of them and mends.
@@ -72,6 +73,6 @@ def with_log(task: Task, workspace: Workspace, decisions: Sequence[Decision]) ->
                     decision_log.add_decisions(workspace, plan, decisions)
             run.report(event)
 
-        return task.function(replace(run, report=told))
+        return task.function(replace(run, report=report_and_log))
 
-    return replace(task, function=logged)
+    return replace(task, function=run_with_log)

@@ -19,14 +19,14 @@ from fnprune_core.evaluation.results import Perplexity
 
 def results_of(job: Job) -> dict[str, Perplexity]:
     """Return the latest result of each model in a job's events, in the order of its plans."""
-    found = {event.label: event.result for event in job.events if isinstance(event, Partial)}
-    planned = _planned(job)
-    order = list(found) if planned is None else list(planned.plan_ids)
-    return {label: found[label] for label in order if label in found}
+    results = {event.label: event.result for event in job.events if isinstance(event, Partial)}
+    planned_event = _planned_event(job)
+    order = list(results) if planned_event is None else list(planned_event.plan_ids)
+    return {label: results[label] for label in order if label in results}
 
 
-def _planned(job: Job) -> Planned | None:
-    return next((e for e in reversed(job.events) if isinstance(e, Planned)), None)
+def _planned_event(job: Job) -> Planned | None:
+    return next((event for event in reversed(job.events) if isinstance(event, Planned)), None)
 
 
 def job_of(plan_id: str) -> Job | None:
@@ -38,7 +38,7 @@ def job_of(plan_id: str) -> Job | None:
 
 
 def stored_results(plan_id: str) -> dict[str, Perplexity]:
-    """Return what the workspace knows of a plan, the dense model, and rivals on the same text."""
+    """Return the stored results of a plan, of the dense model, and of rivals on the same text."""
     ids = rivals.measured_together(resources.workspace(), plan_id, label=PLAN)
     return {label: resources.evaluation(id) for label, id in ids.items()}
 
@@ -100,19 +100,22 @@ def draw(
             "± SE": st.column_config.NumberColumn(format="%.2f"),
         },
     )
-    _say_protocol(results)
+    _draw_protocol(results)
 
 
-def _say_protocol(results: Mapping[str, Perplexity]) -> None:
-    first = next(iter(results.values()))
-    least = min(len(result.window_nll) for result in results.values())
-    protocol = first.protocol
-    known = "" if first.domain_names else " Its domains are not known: apply again to see them."
+def _draw_protocol(results: Mapping[str, Perplexity]) -> None:
+    first_result = next(iter(results.values()))
+    n_read = min(len(result.window_nll) for result in results.values())
+    protocol = first_result.protocol
+    domains_note = (
+        "" if first_result.domain_names else " Its domains are not known: apply again to see them."
+    )
     st.caption(
-        f"{least} of {protocol.n_windows} windows of {protocol.window} tokens, "
+        f"{n_read} of {protocol.n_windows} windows of {protocol.window} tokens, "
         f"{protocol.n_tokens:,} predictions in all, {protocol.dtype} on {protocol.device}, text "
-        f"{protocol.text_sha256[:8]}. Standard errors over {first.resampling_unit}; those of "
-        f"several random seeds are the spread over them. Differences are paired by window.{known}"
+        f"{protocol.text_sha256[:8]}. Standard errors over {first_result.resampling_unit}; those "
+        "of several random seeds are the spread over them. Differences are paired by "
+        f"window.{domains_note}"
     )
     for label, result in results.items():
         if result.failure:
@@ -122,10 +125,10 @@ def _say_protocol(results: Mapping[str, Perplexity]) -> None:
 
 def live(job_id: str) -> None:
     """Draw a running comparison, polled in a fragment of its own."""
-    st.fragment(_live, run_every=1.5)(job_id)
+    st.fragment(_draw_live, run_every=1.5)(job_id)
 
 
-def _live(job_id: str) -> None:
+def _draw_live(job_id: str) -> None:
     job = resources.jobs().job(job_id)
     if job is not None and job.is_active:
         for event in job.events:
@@ -137,11 +140,11 @@ def _live(job_id: str) -> None:
 
 
 def stopped(job: Job) -> None:
-    """Draw what a stopped comparison had read, and offer to go on from there."""
-    planned, results = _planned(job), results_of(job)
-    if planned is None or planned.order is None:
+    """Draw the results that a stopped comparison had read, and offer to go on from there."""
+    planned_event, results = _planned_event(job), results_of(job)
+    if planned_event is None or planned_event.order is None:
         return
-    order = planned.order
+    order = planned_event.order
     st.button(
         "Go on where it stopped",
         icon=":material/resume:",
@@ -153,7 +156,7 @@ def stopped(job: Job) -> None:
 
 
 def removal(plan_id: str) -> None:
-    """Draw what a plan removes, layer by layer."""
+    """Draw the share of units that a plan removes, layer by layer."""
     plan = resources.plan(plan_id)
     with st.container(horizontal=True):
         st.metric("Units removed", f"{plan.n_removed:,}", help=f"of {plan.layout.n_units:,}")

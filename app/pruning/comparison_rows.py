@@ -1,4 +1,4 @@
-"""What a comparison shows, as numbers: one mark a model and domain, one table row a model. Pure."""
+"""Numbers of a comparison: one mark a model and domain, one table row a model. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -30,13 +30,13 @@ _SEED = re.compile(r", seed \d+$")
 
 
 def shown_label(label: str) -> str:
-    """Return how a model of a comparison is called on the page."""
-    name, comma, rest = label.partition(",")
-    return f"{SCORES[name].label}{comma}{rest}" if name in SCORES else label
+    """Return the page's name of a model of a comparison."""
+    name, comma, seed_text = label.partition(",")
+    return f"{SCORES[name].label}{comma}{seed_text}" if name in SCORES else label
 
 
 def role_of(label: str, plan: str = PLAN) -> Literal["dense", "plan", "baseline"]:
-    """Return what a model of a comparison is."""
+    """Return the role of a model in a comparison."""
     if label == DENSE:
         return "dense"
     return "plan" if label == plan else "baseline"
@@ -55,13 +55,19 @@ def marks(
     groups: dict[str, list[str]] = {}
     for label in results:
         groups.setdefault(_SEED.sub("", label), []).append(label)
-    found: list[Mark] = []
+    all_marks: list[Mark] = []
     for name, labels in groups.items():
-        parts = [_parts(results, label, reference) for label in labels]
-        for domain in dict.fromkeys(key for part in parts for key in part):
-            seen = [part[domain] for part in parts if domain in part]
-            value, error, spread = _together(seen, is_perplexity=reference is None)
-            found.append(
+        values_by_label = [_values_by_domain(results, label, reference) for label in labels]
+        for domain in dict.fromkeys(
+            key for values_of_domains in values_by_label for key in values_of_domains
+        ):
+            values_of_seeds = [
+                values_of_domains[domain]
+                for values_of_domains in values_by_label
+                if domain in values_of_domains
+            ]
+            value, error, spread = _pool_seeds(values_of_seeds, is_perplexity=reference is None)
+            all_marks.append(
                 Mark(
                     label=shown_label(name),
                     role=role_of(name, plan),
@@ -71,32 +77,41 @@ def marks(
                     spread=spread or results[labels[0]].resampling_unit,
                 )
             )
-    return found
+    return all_marks
 
 
-def _parts(
-    results: Mapping[str, Perplexity], label: str, against: str | None
+def _values_by_domain(
+    results: Mapping[str, Perplexity], label: str, reference_label: str | None
 ) -> dict[str, tuple[float, float]]:
     """Return value and standard error of a model, on the whole text and by domain."""
     result = results[label]
-    if against is None:
-        parts = {ALL: result, **result.by_domain()}
-        return {name: (part.perplexity, part.standard_error) for name, part in parts.items()}
-    reference = results.get(against)
+    if reference_label is None:
+        values = {ALL: result, **result.by_domain()}
+        return {name: (value.perplexity, value.standard_error) for name, value in values.items()}
+    reference = results.get(reference_label)
     if reference is None or result is reference:
         return {}
     try:
-        paired = {ALL: paired_difference(result, reference), **paired_by_domain(result, reference)}
+        differences = {
+            ALL: paired_difference(result, reference),
+            **paired_by_domain(result, reference),
+        }
     except FnpruneError:  # nothing in common yet, another text, or it failed
         return {}
-    return {name: (part.difference, part.standard_error) for name, part in paired.items()}
+    return {name: (value.difference, value.standard_error) for name, value in differences.items()}
 
 
-def _together(seen: list[tuple[float, float]], *, is_perplexity: bool) -> tuple[float, float, str]:
-    """Return value, error and what the error is over: of several seeds, their mean and spread."""
-    finite = [value for value, _ in seen if np.isfinite(value)]
+def _pool_seeds(
+    values_of_seeds: list[tuple[float, float]], *, is_perplexity: bool
+) -> tuple[float, float, str]:
+    """Return value, error and the source of the error: of several seeds, their mean and spread."""
+    finite = [value for value, _ in values_of_seeds if np.isfinite(value)]
     if len(finite) < 2:
-        return *(seen[0] if not finite else next(s for s in seen if np.isfinite(s[0]))), ""
+        return *(
+            values_of_seeds[0]
+            if not finite
+            else next(s for s in values_of_seeds if np.isfinite(s[0]))
+        ), ""
     mean = np.exp(np.mean(np.log(finite))) if is_perplexity else np.mean(finite)
     return float(mean), float(np.std(finite, ddof=1)), f"{len(finite)} seeds"
 
@@ -115,18 +130,18 @@ def comparison_table(results: Mapping[str, Perplexity], *, plan: str = PLAN) -> 
             "± SE": result.standard_error,
         }
         for name, reference in references.items():
-            row[name] = None if reference is result else _difference(result, reference)
+            row[name] = None if reference is result else _difference_text(result, reference)
         if result.failure:
             row["nats/token above dense"] = "not finite"
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _difference(result: Perplexity, reference: Perplexity | None) -> str | None:
+def _difference_text(result: Perplexity, reference: Perplexity | None) -> str | None:
     if reference is None:
         return None
     try:
-        paired: PairedDifference = paired_difference(result, reference)
+        difference: PairedDifference = paired_difference(result, reference)
     except FnpruneError:  # measured on another text, or it failed
         return None
-    return f"{paired.difference:+.4f} ± {paired.standard_error:.4f}"
+    return f"{difference.difference:+.4f} ± {difference.standard_error:.4f}"

@@ -42,7 +42,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quantity:
-    """What is drawn: its axis title, and whether it is a difference from something at 0."""
+    """Quantity of a chart: its axis title, and whether it is a difference from something at 0."""
 
     title: str
     is_difference: bool = False
@@ -59,24 +59,26 @@ def comparison_chart(marks: Sequence[Mark], quantity: Quantity, *, palette: Pale
     domains = sorted(dict.fromkeys(m.domain for m in marks), key=lambda name: name != ALL)
     labels = list(dict.fromkeys(m.label for m in marks))
     figure = go.Figure()
-    looks = _looks([(m.label, m.role) for m in marks], palette)
-    step = 0.8 / max(len(labels), 1)
+    markers = _markers([(m.label, m.role) for m in marks], palette)
+    spacing = 0.8 / max(len(labels), 1)
     for number, label in enumerate(labels):
-        own = [m for m in marks if m.label == label]
-        offset = (number - (len(labels) - 1) / 2) * step
+        marks_of_label = [m for m in marks if m.label == label]
+        offset = (number - (len(labels) - 1) / 2) * spacing
         figure.add_scatter(
-            x=np.array([m.value for m in own], dtype=np.float32),
-            y=np.array([domains.index(m.domain) + offset for m in own], dtype=np.float32),
+            x=np.array([m.value for m in marks_of_label], dtype=np.float32),
+            y=np.array(
+                [domains.index(m.domain) + offset for m in marks_of_label], dtype=np.float32
+            ),
             mode="markers",
             name=safe(label),
-            marker=looks[label],
+            marker=markers[label],
             error_x={
                 "type": "data",
-                "array": np.array([_finite(m.error) for m in own], dtype=np.float32),
+                "array": np.array([_finite(m.error) for m in marks_of_label], dtype=np.float32),
                 "thickness": 1.4,
                 "width": 3,
             },
-            customdata=[[safe(m.domain), _said(m, quantity)] for m in own],
+            customdata=[[safe(m.domain), _mark_text(m, quantity)] for m in marks_of_label],
             hovertemplate="%{fullData.name}, %{customdata[0]}: %{customdata[1]}<extra></extra>",
         )
     height = 92 + len(domains) * (22 + 13 * len(labels))
@@ -85,7 +87,7 @@ def comparison_chart(marks: Sequence[Mark], quantity: Quantity, *, palette: Pale
     figure.update_xaxes(title_text=quantity.title, showgrid=True, nticks=6)
     figure.update_yaxes(
         tickvals=list(range(len(domains))),
-        ticktext=[_short(name) for name in domains],
+        ticktext=[_shortened(name) for name in domains],
         range=[len(domains) - 0.45, -0.55],
         showgrid=False,
         ticks="",
@@ -99,7 +101,7 @@ def comparison_chart(marks: Sequence[Mark], quantity: Quantity, *, palette: Pale
         figure.update_xaxes(type="log", title_text=f"{quantity.title} (log)", **ticks)
     return Picture(
         figure=figure,
-        alternative=_comparison_said(marks, quantity),
+        alternative=_comparison_sentence(marks, quantity),
         table=pd.DataFrame(
             {
                 "domain": [m.domain for m in marks],
@@ -112,7 +114,7 @@ def comparison_chart(marks: Sequence[Mark], quantity: Quantity, *, palette: Pale
     )
 
 
-def _said(mark: Mark, quantity: Quantity) -> str:
+def _mark_text(mark: Mark, quantity: Quantity) -> str:
     if not math.isfinite(mark.value):
         return "not finite"
     sign = "+" if quantity.is_difference else ""
@@ -122,43 +124,43 @@ def _said(mark: Mark, quantity: Quantity) -> str:
     return f"{text} (over {safe(mark.spread)})" if mark.spread else text
 
 
-def _comparison_said(marks: Sequence[Mark], quantity: Quantity) -> str:
-    whole = [m for m in marks if m.domain == ALL and math.isfinite(m.value)]
-    if not whole:
+def _comparison_sentence(marks: Sequence[Mark], quantity: Quantity) -> str:
+    overall_marks = [m for m in marks if m.domain == ALL and math.isfinite(m.value)]
+    if not overall_marks:
         return f"{quantity.title.capitalize()}: nothing read yet."
-    parts = [f"{m.label} {_said(m, quantity)}" for m in whole]
-    rivals = [m for m in whole if m.role == "baseline"]
-    plan = next((m for m in whole if m.role == "plan"), None)
-    text = f"{quantity.title.capitalize()}, all domains: {', '.join(parts)}."
+    mark_texts = [f"{m.label} {_mark_text(m, quantity)}" for m in overall_marks]
+    rivals = [m for m in overall_marks if m.role == "baseline"]
+    plan = next((m for m in overall_marks if m.role == "plan"), None)
+    text = f"{quantity.title.capitalize()}, all domains: {', '.join(mark_texts)}."
     if plan is not None and rivals:
-        best = min(rivals, key=lambda m: m.value)
-        relation = "below" if plan.value < best.value else "not below"
+        best_rival = min(rivals, key=lambda m: m.value)
+        relation = "below" if plan.value < best_rival.value else "not below"
         name = f"{plan.label[:1].upper()}{plan.label[1:]}"
-        text += f" {name} is {relation} the best of the others, {best.label}."
+        text += f" {name} is {relation} the best of the others, {best_rival.label}."
     return text
 
 
-def _looks(roles: Sequence[tuple[str, Role]], palette: Palette) -> dict[str, dict[str, Any]]:
+def _markers(roles: Sequence[tuple[str, Role]], palette: Palette) -> dict[str, dict[str, Any]]:
     """Return the marker of each model: shape and colour together, so that neither is needed."""
-    looks: dict[str, dict[str, Any]] = {}
+    markers: dict[str, dict[str, Any]] = {}
     number = 0
     for label, role in roles:
-        if label in looks:
+        if label in markers:
             continue
         if role == "dense":
-            looks[label] = {"color": palette.text, "symbol": "line-ns-open", "size": 11}
-            looks[label]["line"] = {"width": 2}
+            markers[label] = {"color": palette.text, "symbol": "line-ns-open", "size": 11}
+            markers[label]["line"] = {"width": 2}
         elif role == "plan":
-            looks[label] = {"color": palette.accent, "symbol": "diamond", "size": 12}
+            markers[label] = {"color": palette.accent, "symbol": "diamond", "size": 12}
         else:
             series = palette.series[1:]
-            looks[label] = {
+            markers[label] = {
                 "color": series[number % len(series)],
                 "symbol": _SYMBOLS[number % len(_SYMBOLS)],
                 "size": 8,
             }
             number += 1
-    return looks
+    return markers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,26 +203,26 @@ def trade_chart(
     """
     figure = go.Figure()
     value, error = _COLUMNS[quantity.is_difference]
-    shown = table[np.isfinite(table[value].astype(float))]
-    names = list(dict.fromkeys(shown["series"]))
-    looks = _looks([(n, "plan" if n == own else "baseline") for n in names], palette)
-    percent = _percent(shown, axis)
+    measured = table[np.isfinite(table[value].astype(float))]
+    names = list(dict.fromkeys(measured["series"]))
+    markers = _markers([(n, "plan" if n == own else "baseline") for n in names], palette)
+    percent = _percent(measured, axis)
     for name in names:
-        rows = shown[shown["series"] == name].assign(percent=percent).sort_values("percent")
+        rows = measured[measured["series"] == name].assign(percent=percent).sort_values("percent")
         figure.add_scatter(
             x=rows["percent"].to_numpy(np.float32),
             y=rows[value].to_numpy(np.float32),
             mode="lines+markers",
             name=safe(name),
-            marker=looks[name],
-            line={"color": looks[name]["color"], "width": 3 if name == own else 1.5},
+            marker=markers[name],
+            line={"color": markers[name]["color"], "width": 3 if name == own else 1.5},
             error_y={
                 "type": "data",
                 "array": np.nan_to_num(rows[error].to_numpy(np.float32)),
                 "thickness": 1.2,
                 "width": 4,
             },
-            customdata=np.array([_point_said(row) for row in rows.to_dict("records")])[:, None],
+            customdata=np.array([_point_text(row) for row in rows.to_dict("records")])[:, None],
             hovertemplate="%{fullData.name}: %{customdata[0]}<extra></extra>",
         )
     style(figure, palette, height=420)
@@ -233,12 +235,12 @@ def trade_chart(
     if axis == "parameters":
         figure.update_xaxes(autorange="reversed")
     figure.update_yaxes(title_text=quantity.title, nticks=6)
-    levels = [*shown[value], *([dense.perplexity] if dense else [])]
+    levels = [*measured[value], *([dense.perplexity] if dense else [])]
     if not quantity.is_difference and _is_wide(levels):
         figure.update_yaxes(type="log", title_text="perplexity (log)", **_log_ticks(levels))
     return Picture(
         figure=figure,
-        alternative=_trade_said(shown, dense, quantity),
+        alternative=_trade_sentence(measured, dense, quantity),
         table=table.drop(columns=["plan_id"], errors="ignore").reset_index(drop=True),
     )
 
@@ -270,27 +272,29 @@ def _draw_dense(figure: Any, dense: Level, palette: Palette, *, text: str) -> No
     )
 
 
-def _point_said(row: Mapping[str, Any]) -> str:
-    over = f"{row['seeds']} plans" if row["spread"] == "seeds" else "the text"
+def _point_text(row: Mapping[str, Any]) -> str:
+    spread_text = f"{row['seeds']} plans" if row["spread"] == "seeds" else "the text"
     return (
-        f"{row['perplexity']:.2f} ± {row['error']:.2f} over {over}, "
+        f"{row['perplexity']:.2f} ± {row['error']:.2f} over {spread_text}, "
         f"{row['achieved_ratio']:.1%} of units go, {row['share_of_parameters']:.1%} of parameters"
     )
 
 
-def _trade_said(shown: pd.DataFrame, dense: Level | None, quantity: Quantity) -> str:
+def _trade_sentence(measured: pd.DataFrame, dense: Level | None, quantity: Quantity) -> str:
     start = "" if dense is None else f"Dense {dense.perplexity:.2f} ± {dense.error:.2f}. "
-    if shown.empty:
+    if measured.empty:
         return f"{start}No pruned model was measured yet."
     value, error = _COLUMNS[quantity.is_difference]
     sign, digits = ("+", quantity.digits) if quantity.is_difference else ("", 2)
-    most = shown["ratio"].max()
-    parts = [
+    largest_ratio = measured["ratio"].max()
+    series_texts = [
         f"{row['series']}: {row[value]:{sign}.{digits}f} ± {row[error]:.{digits}f}"
-        for row in shown[shown["ratio"] == most].sort_values(value).to_dict("records")
+        for row in measured[measured["ratio"] == largest_ratio]
+        .sort_values(value)
+        .to_dict("records")
     ]
-    place = f"{quantity.title.capitalize()} with {most:.0%} of MLP units asked to go"
-    return f"{start}{place}. {'; '.join(parts)}."
+    place = f"{quantity.title.capitalize()} with {largest_ratio:.0%} of MLP units asked to go"
+    return f"{start}{place}. {'; '.join(series_texts)}."
 
 
 def overlap_profile(table: pd.DataFrame, *, first: str, second: str, palette: Palette) -> Picture:
@@ -304,12 +308,12 @@ def overlap_profile(table: pd.DataFrame, *, first: str, second: str, palette: Pa
     layers = table.drop(index="all")
     number = np.arange(len(layers), dtype=np.int16)
     figure = go.Figure()
-    parts = (
+    bars = (
         ("both", "removed by both", palette.quiet, ""),
         ("first_only", f"only by {first}", palette.accent, "/"),
         ("second_only", f"only by {second}", palette.series[1], "\\"),
     )
-    for column, name, colour, shape in parts:
+    for column, name, colour, shape in bars:
         figure.add_bar(
             x=number,
             y=layers[column].to_numpy(np.int32),
@@ -336,13 +340,13 @@ def overlap_profile(table: pd.DataFrame, *, first: str, second: str, palette: Pa
     figure.update_layout(barmode="stack", bargap=0.12, legend_traceorder="normal")
     figure.update_xaxes(title_text="layer")
     figure.update_yaxes(title_text="units removed", nticks=5)
-    whole = table.loc[["all"]].to_dict("records")[0]
+    overall = table.loc[["all"]].to_dict("records")[0]
     return Picture(
         figure=figure,
         alternative=(
-            f"Both plans remove {int(whole['both']):,} units in common; {first} alone removes "
-            f"{int(whole['first_only']):,}, {second} alone {int(whole['second_only']):,}. Overlap "
-            f"(Jaccard) {whole['jaccard']:.2f}, by chance {whole['chance']:.2f}."
+            f"Both plans remove {int(overall['both']):,} units in common; {first} alone removes "
+            f"{int(overall['first_only']):,}, {second} alone {int(overall['second_only']):,}. "
+            f"Overlap (Jaccard) {overall['jaccard']:.2f}, by chance {overall['chance']:.2f}."
         ),
         table=table.reset_index(),
     )
@@ -353,18 +357,18 @@ def _finite(value: float) -> float:
 
 
 def _is_wide(values: Sequence[float]) -> bool:
-    known = [value for value in values if math.isfinite(value) and value > 0]
-    return bool(known) and max(known) > 4 * min(known)
+    finite = [value for value in values if math.isfinite(value) and value > 0]
+    return bool(finite) and max(finite) > 4 * min(finite)
 
 
 def _log_ticks(values: Sequence[float]) -> dict[str, Any]:
     """Return ticks at 1, 2 and 5 times powers of ten, written out: bare digits say too little."""
-    known = [value for value in values if math.isfinite(value) and value > 0]
-    powers = range(math.floor(math.log10(min(known))), math.ceil(math.log10(max(known))) + 1)
+    finite = [value for value in values if math.isfinite(value) and value > 0]
+    powers = range(math.floor(math.log10(min(finite))), math.ceil(math.log10(max(finite))) + 1)
     ticks = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
     return {"tickvals": ticks, "ticktext": [f"{tick:,g}" for tick in ticks]}
 
 
-def _short(name: str) -> str:
-    shown = name if len(name) <= _MOST_NAME else f"{name[: _MOST_NAME - 1]}…"
-    return safe(shown)
+def _shortened(name: str) -> str:
+    shortened = name if len(name) <= _MOST_NAME else f"{name[: _MOST_NAME - 1]}…"
+    return safe(shortened)

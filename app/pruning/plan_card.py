@@ -75,8 +75,8 @@ def _facts(plan: PlanRecord) -> None:
     with st.container(horizontal=True):
         st.metric("Units removed", f"{plan.achieved_ratio:.1%}")
         st.metric("Parameters removed", f"{plan.share_of_parameters:.1%}")
-        kept = f"{plan.n_preserved} of {plan.n_networks}" if plan.n_preserved else "–"
-        st.metric("Networks preserved", kept)
+        preserved_text = f"{plan.n_preserved} of {plan.n_networks}" if plan.n_preserved else "–"
+        st.metric("Networks preserved", preserved_text)
         if plan.n_removed_groups:
             st.metric("KV groups removed", f"{plan.n_removed_groups}")
         st.metric("On disk", wording.size(plan.size_bytes))
@@ -113,8 +113,8 @@ def _dropped(plan: PlanRecord) -> tuple[int, ...]:
 def _notes(plan: PlanRecord) -> PlanNotes | None:
     try:
         return decision_log.read_notes(resources.workspace(), plan.id)
-    except CorruptArtifactError as caught:
-        frame.error(Failure(message=caught.message, hint=caught.hint))
+    except CorruptArtifactError as error:
+        frame.error(Failure(message=error.message, hint=error.hint))
         if st.button("Set the notes aside", key=f"aside-{plan.id}"):
             decision_log.set_aside(resources.workspace(), plan.id)
             st.rerun()
@@ -151,7 +151,7 @@ def _actions(plan: PlanRecord) -> None:
 
 
 def open_in_lab(plan: PlanRecord) -> None:
-    """Make a plan the view's, with its networks, pins and settings; undo leads back."""
+    """Select a plan, with its networks, pins and settings; undo leads back."""
     atlas = _atlas_of(plan)
     if (atlas, plan.recording_id) != (view_state.view().atlas, view_state.view().recording):
         view_state.open_atlas(atlas, recording=plan.recording_id)
@@ -183,11 +183,11 @@ def _confirm(plan: PlanRecord) -> None:
 
 
 def _delete(plan_id: str) -> None:
-    """Delete a plan, and look at it no longer."""
+    """Delete a plan, and deselect it."""
     try:
         history.delete_plan(resources.workspace(), plan_id)
-    except FnpruneError as caught:
-        view_state.notify(caught.message)
+    except FnpruneError as error:
+        view_state.notify(error.message)
         return
     resources.forget_open()
     view = view_state.view()

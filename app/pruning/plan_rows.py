@@ -1,4 +1,4 @@
-"""Plans as rows: how each is called, what the list shows of it, and the lines they form. Pure."""
+"""Plans as rows: their names, the columns of the list, and the lines they form. Pure."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,24 +22,24 @@ def score_label(score: str) -> str:
 
 
 def title(record: PlanRecord) -> str:
-    """Return what a plan is called: its name, else score and ratio, always with its id."""
+    """Return the title of a plan: its name, else score and ratio, always with its id."""
     score = record.settings.score
     is_drawn = score in SCORES and SCORES[score].is_drawn
     seed = f", seed {record.settings.seed}" if is_drawn else ""
-    made = f"{score_label(score)}{seed}, {record.achieved_ratio:.0%}"
-    return f"{record.name or made} · {record.id[:6]}"
+    default_name = f"{score_label(score)}{seed}, {record.achieved_ratio:.0%}"
+    return f"{record.name or default_name} · {record.id[:6]}"
 
 
 def text_label(history: History, text: str) -> str:
-    """Return what a text and protocol are called."""
+    """Return the name of a text and protocol."""
     plans = [plan for plan in history.plans if plan.on(text)]
-    known = history.dense.get(text) or (plans[0].on(text) if plans else None)
-    if known is None:
+    measurement = history.dense.get(text) or (plans[0].on(text) if plans else None)
+    if measurement is None:
         return text
-    protocol = known.protocol
+    protocol = measurement.protocol
     number = f"{len(plans)} plan{'' if len(plans) == 1 else 's'}"
     return (
-        f"Text {protocol['text_sha256'][:8]}: {known.n_tokens:,} predictions, windows of "
+        f"Text {protocol['text_sha256'][:8]}: {measurement.n_tokens:,} predictions, windows of "
         f"{protocol['window']}, {protocol['dtype']} on {protocol['device']} ({number})"
     )
 
@@ -59,9 +59,9 @@ def _row(
     difference: Difference,
     current: str,
 ) -> dict[str, Any]:
-    above = None
+    above_dense = None
     if measured is not None and dense is not None:
-        above = difference(measured.evaluation_id, dense.evaluation_id)
+        above_dense = difference(measured.evaluation_id, dense.evaluation_id)
     preserved = f"{plan.n_preserved} of {plan.n_networks}" if plan.n_preserved else "–"
     return {
         "plan": (OPEN if plan.id == current else "") + title(plan),
@@ -72,7 +72,9 @@ def _row(
         "compensation": plan.settings.compensation,
         "perplexity": None if measured is None else measured.perplexity,
         "± SE": None if measured is None else measured.standard_error,
-        "nats/token above dense": None if above is None else f"{above[0]:+.4f} ± {above[1]:.4f}",
+        "nats/token above dense": None
+        if above_dense is None
+        else f"{above_dense[0]:+.4f} ± {above_dense[1]:.4f}",
         "made": pd.to_datetime(plan.created, errors="coerce", utc=True),
     }
 
@@ -100,32 +102,32 @@ def trade_table(
 
 def lines(plans: Sequence[PlanRecord], *, recordings_too: bool = False) -> list[str]:
     """Return the name of the line that each plan lies on."""
-    choices = [_apart(plan) for plan in plans]
-    names = dict.fromkeys(name for each in choices for name in each)
+    choices = [_choices_of(plan) for plan in plans]
+    names = dict.fromkeys(name for choice in choices for name in choice)
     if recordings_too:
         names.pop("recording", None)
-    varying = [name for name in names if len({each.get(name) for each in choices}) > 1]
-    found = []
-    for plan, each in zip(plans, choices, strict=True):
-        own = [each[name] for name in varying if name in each]
-        found.append(" · ".join([score_label(plan.settings.score), *own]))
-    return found
+    varying = [name for name in names if len({choice.get(name) for choice in choices}) > 1]
+    line_names = []
+    for plan, choice in zip(plans, choices, strict=True):
+        varying_values = [choice[name] for name in varying if name in choice]
+        line_names.append(" · ".join([score_label(plan.settings.score), *varying_values]))
+    return line_names
 
 
-def _apart(plan: PlanRecord) -> dict[str, str]:
+def _choices_of(plan: PlanRecord) -> dict[str, str]:
     row = SCORES.get(plan.settings.score)
     fixed = set(_ALONG)
     if row is not None and row.allocation is not None:
         fixed |= {"allocation", "sink_units"}
     settings = plan.settings.to_json()
-    apart = {
+    choices = {
         name: value if isinstance(value, str) else f"{name.replace('_', ' ')} {value}"
         for name, value in settings.items()
         if name not in fixed and value is not None
     }
     if row is not None and row.uses_networks:
-        apart["preserved"] = f"{plan.n_preserved} networks"
-    return {**apart, "recording": f"recording {plan.recording_id[:6]}"}
+        choices["preserved"] = f"{plan.n_preserved} networks"
+    return {**choices, "recording": f"recording {plan.recording_id[:6]}"}
 
 
 def _point(
@@ -134,19 +136,19 @@ def _point(
     dense: Measurement | None,
     difference: Difference,
 ) -> dict[str, Any]:
-    nothing = float("nan")
-    above = None
+    missing = float("nan")
+    above_dense = None
     if measured is not None and dense is not None:
-        above = difference(measured.evaluation_id, dense.evaluation_id)
+        above_dense = difference(measured.evaluation_id, dense.evaluation_id)
     return {
         "ratio": round(plan.settings.ratio, 6),
         "seed": plan.settings.seed,
         "achieved_ratio": plan.achieved_ratio,
         "share_of_parameters": plan.share_of_parameters,
-        "perplexity": nothing if measured is None else measured.perplexity,
-        "standard_error": nothing if measured is None else measured.standard_error,
-        "difference": nothing if above is None else above[0],
-        "difference_error": nothing if above is None else above[1],
+        "perplexity": missing if measured is None else measured.perplexity,
+        "standard_error": missing if measured is None else measured.standard_error,
+        "difference": missing if above_dense is None else above_dense[0],
+        "difference_error": missing if above_dense is None else above_dense[1],
     }
 
 

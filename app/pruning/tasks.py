@@ -54,7 +54,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PruneOrder:
-    """What Apply was asked to do.
+    """Order of the button Apply.
 
     Parameters
     ----------
@@ -79,30 +79,30 @@ class PruneOrder:
 
     def wanted(self) -> dict[str, PlanSettings]:
         """Return the plans to make, by label: the person's first."""
-        wanted = {PLAN: self.settings}
+        plans = {PLAN: self.settings}
         for name in self.baselines:
             for seed in range(self.n_seeds if score_named(name).is_drawn else 1):
-                wanted[plan_label(name, seed)] = self.settings.with_(score=name, seed=seed)
-        return wanted
+                plans[plan_label(name, seed)] = self.settings.with_(score=name, seed=seed)
+        return plans
 
 
 @task("prune", "Pruning")
 def prune(run: Run, order: PruneOrder) -> Comparison:
-    """Make the plan and its baselines and measure them together; a `Comparison` results."""
+    """Make the plan and its baselines and measure them together; return a `Comparison`."""
     language_model = run.model(order.model)
     windows = windows_of(
         language_model, order.texts, window=order.window, max_windows=order.max_windows
     )
-    wanted = order.wanted()
+    plans = order.wanted()
     ids = planner.plans(
         run.workspace,
         language_model,
         recording_id=order.recording,
         decomposition_id=order.atlas or None,
-        settings=list(wanted.values()),
+        settings=list(plans.values()),
         **run.watched,
     )
-    plan_ids = {DENSE: None, **dict(zip(wanted, ids, strict=True))}
+    plan_ids = {DENSE: None, **dict(zip(plans, ids, strict=True))}
     note = planner.bias_warning(language_model, order.settings)
     run.report(Planned(plan_ids=plan_ids, note=note, order=order))
     return measured(run, language_model, windows, plan_ids)
@@ -123,30 +123,30 @@ def measured(
     windows: Windows,
     plan_ids: Mapping[str, str | None],
 ) -> Comparison:
-    """Measure plans on the same windows; each result so far is reported."""
+    """Measure plans on the same windows, reporting each result so far."""
     evaluation_ids = compare.compare(
         run.workspace,
         language_model,
         windows,
         plan_ids=plan_ids,
-        on_partial=_reading(run.report, plan_ids),
+        on_partial=_report_results(run.report, plan_ids),
         cancel=run.cancel,
     )
     return Comparison(plan_ids=plan_ids, evaluation_ids=evaluation_ids)
 
 
-def _reading(report: Report, labels: Mapping[str, str | None]) -> Any:
-    """Return what `compare` calls: reports each result, and how many windows are read of all."""
-    read = dict.fromkeys(labels, 0)
+def _report_results(report: Report, labels: Mapping[str, str | None]) -> Any:
+    """Return the callback of `compare`: reports each result, and how many windows are read."""
+    n_read = dict.fromkeys(labels, 0)
 
     def on_partial(label: str, result: Perplexity) -> None:
-        read[label] = len(result.window_nll)
+        n_read[label] = len(result.window_nll)
         report(Partial(label=label, result=result))
         report(
             ProgressEvent(
                 stage="reading held-out text",
-                done=sum(read.values()),
-                total=result.n_windows_total * len(read),
+                done=sum(n_read.values()),
+                total=result.n_windows_total * len(n_read),
                 unit="windows",
             )
         )

@@ -1,1 +1,1 @@
-"""Record and Decompose: from texts to networks."""
+"""Record and Decompose pages: from texts to networks."""

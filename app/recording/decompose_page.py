@@ -17,14 +17,14 @@ TRUST = pages.path("trust")
 
 
 def show_form() -> None:
-    """Choose settings and start."""
-    chosen = settings.ica_settings()
+    """Draw the settings and the button that starts."""
+    ica_settings = settings.ica_settings()
     offer_size()
     if not job_progress.is_active("decompose") and st.button(
         "Decompose", type="primary", icon=":material/hub:"
     ):
         recording = view_state.view().recording
-        job_progress.start(decompose(recording=recording, settings=chosen))
+        job_progress.start(decompose(recording=recording, settings=ica_settings))
         st.rerun()
 
 
@@ -49,7 +49,7 @@ def offer_size() -> None:
 
 
 def take_atlas(job: Job) -> None:
-    """Look at what was found."""
+    """Select the atlas that was found."""
     view_state.open_atlas(job.result, recording=job.inputs["recording"])
     view_state.notify("Networks found")
 
@@ -58,20 +58,23 @@ def show_result() -> None:
     """Draw agreement of runs and variance of the view's atlas."""
     view = view_state.view()
     atlas = resources.atlas(view.atlas)
-    found = atlas.decomposition
+    decomposition = atlas.decomposition
     st.subheader(f"{atlas.n_networks} networks", anchor=False)
-    note = group_ica.convergence_note(found)
+    note = group_ica.convergence_note(decomposition)
     if note:
         st.warning(note, icon=":material/warning:")
     table = resources.network_table(view.atlas)
     with st.container(horizontal=True):
         st.metric(
             "Variance explained",
-            f"{found.variance_explained:.0%}",
+            f"{decomposition.variance_explained:.0%}",
             help="Share of the signals' variance that all networks explain together.",
         )
-        if len(found.converged):
-            st.metric("Runs converged", f"{int(found.converged.sum())} of {len(found.converged)}")
+        if len(decomposition.converged):
+            st.metric(
+                "Runs converged",
+                f"{int(decomposition.converged.sum())} of {len(decomposition.converged)}",
+            )
         if table["run_agreement"].notna().any():
             st.metric(
                 "Median agreement of runs",

@@ -14,13 +14,15 @@ from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.recording.recording import RecordingSettings
 
 
-def show_estimate(model: LanguageModel, choice: TextChoice, chosen: RecordingSettings) -> None:
-    """Say what it will take, before the button."""
+def show_estimate(
+    model: LanguageModel, choice: TextChoice, recording_settings: RecordingSettings
+) -> None:
+    """Draw the estimate of time and memory, before the button."""
     if choice.needs_network:
         st.caption("A data set is fetched first; time and size are known when it is here.")
         return
     with st.spinner("Estimating"):
-        expected = resources.estimate(model.fingerprint, choice, chosen, model)
+        expected = resources.estimate(model.fingerprint, choice, recording_settings, model)
     with st.container(horizontal=True):
         st.metric("Tokens", f"{expected.n_tokens:,}", help=glossary.tip("scan"))
         st.metric("Sessions", f"{expected.n_sessions:,}", help=glossary.tip("run"))
@@ -30,10 +32,10 @@ def show_estimate(model: LanguageModel, choice: TextChoice, chosen: RecordingSet
 
 
 def show_form() -> None:
-    """Choose texts and settings, see what it takes, and start."""
+    """Draw the choice of texts and settings, the estimate, and the button that starts."""
     view = view_state.view()
     choice = text_picker.pick_texts("record", split="calibration")
-    chosen = settings.recording_settings()
+    recording_settings = settings.recording_settings()
     model = resources.language_model(view.model)
     if job_progress.is_active("record", "load"):
         return
@@ -42,20 +44,20 @@ def show_form() -> None:
             job_progress.start(tasks.load(model=view.model))
             st.rerun()
     elif choice is not None:
-        show_estimate(model, choice, chosen)
+        show_estimate(model, choice, recording_settings)
         if st.button("Record", type="primary", icon=":material/fiber_manual_record:"):
             job_progress.start(
                 record(
                     model=view.model,
                     texts=choice,
-                    settings=chosen,
+                    settings=recording_settings,
                 )
             )
             st.rerun()
 
 
 def take_result(job: Job) -> None:
-    """Look at what was recorded."""
+    """Select the recording that was made."""
     if job.kind == "record":
         view_state.open_recording(job.result)
         view_state.notify("Recorded")

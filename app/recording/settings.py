@@ -1,4 +1,4 @@
-"""The forms in which settings are chosen; what is set stays while the session lasts."""
+"""Forms of settings; the choices stay while the session lasts."""
 
 import streamlit as st
 
@@ -22,7 +22,7 @@ LABELS = {
 
 
 def choice(label: str, options: list[str], *, key: str, tip: str | None = None) -> str:
-    """Ask for one of few options."""
+    """Return the chosen one of few options."""
     return st.segmented_control(
         label,
         options,
@@ -36,7 +36,7 @@ def choice(label: str, options: list[str], *, key: str, tip: str | None = None) 
 
 
 def recording_settings() -> RecordingSettings:
-    """Ask how texts are cut; the defaults suit most."""
+    """Return the chosen settings of a recording; the defaults suit most."""
     tokens = st.select_slider(
         "Tokens to read at most",
         TOKENS,
@@ -88,7 +88,7 @@ def recording_settings() -> RecordingSettings:
 
 
 def ica_settings() -> GroupICA:
-    """Ask for K, scope and algorithm."""
+    """Return the chosen K, scope and algorithm."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         k = st.number_input(
             "Networks (K)",

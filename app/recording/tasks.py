@@ -1,4 +1,4 @@
-"""What the pages Record and Decompose start. No streamlit here."""
+"""Tasks of the Record and Decompose pages. No streamlit here."""
 
 from app.shell.tasks import Run, task
 from app.shell.text_choice import TextChoice
@@ -11,7 +11,7 @@ from fnprune_core.recording.recording import RecordingSettings
 
 @task("record", "Recording")
 def record(run: Run, *, model: str, texts: TextChoice, settings: RecordingSettings) -> str:
-    """Record texts; the result is the recording's id."""
+    """Record texts; return the recording's id."""
     return record_texts(
         run.workspace, run.model(model), texts.documents(), settings=settings, **run.watched
     )
@@ -23,7 +23,7 @@ def record(run: Run, *, model: str, texts: TextChoice, settings: RecordingSettin
     inputs=lambda recording, settings: {"recording": recording, "settings": settings.settings()},
 )
 def decompose(run: Run, *, recording: str, settings: GroupICA) -> str:
-    """Find networks; the result is the decomposition's id."""
+    """Find networks; return the decomposition's id."""
     id = group_ica.decompose(run.workspace, recording, settings=settings, **run.watched)
     if settings.scope == "model":
         cortex.lay_out(run.workspace, id, **run.watched)

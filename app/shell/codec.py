@@ -17,7 +17,7 @@ MOST_DIGITS = 9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Codec:
-    """How values of a field are written and read.
+    """Writer and reader of a field's values.
 
     Parameters
     ----------
@@ -39,9 +39,9 @@ def parameter(codec: Codec, default: Any, *, name: str = "") -> Any:
 def _rows(kind: Any) -> list[tuple[str, str, Any, Codec]]:
     """Return field, name in the URL, default and codec of each field that has one."""
     return [
-        (each.name, each.metadata["name"] or each.name, each.default, each.metadata["codec"])
-        for each in fields(kind)
-        if "codec" in each.metadata
+        (entry.name, entry.metadata["name"] or entry.name, entry.default, entry.metadata["codec"])
+        for entry in fields(kind)
+        if "codec" in entry.metadata
     ]
 
 
@@ -55,23 +55,23 @@ def names(kind: type) -> set[str]:
 
 def encode(value: Any) -> dict[str, str]:
     """Return a dataclass as parameters; what is at its default stays out."""
-    found = {}
-    for each, name, default, codec in _rows(value):
-        text = codec.write(getattr(value, each))
+    parameters = {}
+    for field_name, name, default, codec in _rows(value):
+        text = codec.write(getattr(value, field_name))
         if text != codec.write(default):
-            found[name] = text
-    return found
+            parameters[name] = text
+    return parameters
 
 
 def decode(kind: type[T], parameters: Mapping[str, str]) -> T:
     """Return the dataclass of `encode`."""
-    found = {}
-    for each, name, _, codec in _rows(kind):
+    values = {}
+    for field_name, name, _, codec in _rows(kind):
         try:
-            found[each] = codec.read(parameters[name])
+            values[field_name] = codec.read(parameters[name])
         except (KeyError, ValueError):
             continue
-    return kind(**found)
+    return kind(**values)
 
 
 def _checked(value: str, is_right: bool) -> str:
@@ -130,8 +130,8 @@ def identities(most: int) -> Codec:
     """Return the codec of several ids, at most so many."""
 
     def read(text: str) -> tuple[str, ...]:
-        found = (part for part in text.split(".") if part.isalnum() and part.isascii())
-        return tuple(dict.fromkeys(found))[:most]
+        ids = (word for word in text.split(".") if word.isalnum() and word.isascii())
+        return tuple(dict.fromkeys(ids))[:most]
 
     return Codec(write=".".join, read=read)
 
@@ -154,20 +154,20 @@ def ranges(largest: int, *, is_bounded: bool = False) -> Codec:
 
 def compact(numbers: Iterable[int]) -> str:
     """Return numbers as ranges: (0, 1, 2, 5) is ``"0-2.5"``."""
-    parts: list[list[int]] = []
+    runs: list[list[int]] = []
     for number in sorted(set(numbers)):
-        if parts and number == parts[-1][1] + 1:
-            parts[-1][1] = number
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
         else:
-            parts.append([number, number])
-    return ".".join(str(a) if a == b else f"{a}-{b}" for a, b in parts)
+            runs.append([number, number])
+    return ".".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
 
 
 def expand(text: str, *, largest: int = 4096) -> tuple[int, ...]:
     """Return the numbers of `compact`; what cannot be read is left out."""
     numbers: set[int] = set()
-    for part in text.split("."):
-        first, _, last = part.partition("-")
+    for range_text in text.split("."):
+        first, _, last = range_text.partition("-")
         try:
             start, end = whole_number(first), whole_number(last or first)
         except ValueError:
@@ -182,23 +182,23 @@ def expand(text: str, *, largest: int = 4096) -> tuple[int, ...]:
 def encode_words(value: Any) -> str:
     """Return a dataclass as words; what is at its default stays out."""
     words = [
-        codec.write(getattr(value, each))
-        for each, _, default, codec in _rows(value)
-        if getattr(value, each) != default
+        codec.write(getattr(value, field_name))
+        for field_name, _, default, codec in _rows(value)
+        if getattr(value, field_name) != default
     ]
     return "-".join(word for word in words if word)
 
 
 def decode_words(kind: type[T], text: str) -> T:
     """Return the dataclass of `encode_words`; words that mean nothing here are passed over."""
-    found = {}
+    values = {}
     for word in text.split("-"):
-        for each, _, _, codec in _rows(kind):
+        for field_name, _, _, codec in _rows(kind):
             try:
-                found[each] = codec.read(word)
+                values[field_name] = codec.read(word)
             except (KeyError, ValueError):
                 continue
-    return kind(**found)
+    return kind(**values)
 
 
 def flag(word: str) -> Codec:
@@ -211,8 +211,8 @@ def flag(word: str) -> Codec:
 
 def named(words: Mapping[Any, str]) -> Codec:
     """Return the codec of values that have words."""
-    by_word = {word: value for value, word in words.items()}
-    return Codec(write=lambda value: words.get(value, ""), read=by_word.__getitem__)
+    values_by_word = {word: value for value, word in words.items()}
+    return Codec(write=lambda value: words.get(value, ""), read=values_by_word.__getitem__)
 
 
 def lettered(letter: str, low: int, high: int) -> Codec:

@@ -9,7 +9,7 @@ from fnprune_core.assets import asset
 
 def component(name: str) -> Any:
     """Return the component of ``name.js`` and, if it is there, ``name.css``."""
-    script, style = (asset(f"components/{name}{ending}") for ending in (".js", ".css"))
+    script, style = (asset(f"components/{name}{suffix}") for suffix in (".js", ".css"))
     return st.components.v2.component(
         f"fnprune_{name}",
         js=script.read_text(encoding="utf-8"),

@@ -1,4 +1,4 @@
-"""What the button of the page Generations starts: two models that write, token by token."""
+"""Task of the Generations page: two models that write, token by token."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationOrder:
-    """What is to be written."""
+    """Order of a generation: the plan, the prompt, and the sampling."""
 
     model: str
     plan: str
@@ -47,7 +47,7 @@ class GenerationOrder:
 def watcher(
     language_model: LanguageModel, prompt: Prompt, sampling: Sampling, report: Report
 ) -> Callable[[str, Generation], None]:
-    """Return what two writers call with each text so far: it is reported as it grows."""
+    """Return the callback of two writers, which reports each text as it grows."""
     prompt_ids = encode(language_model, prompt)
     n_written = dict.fromkeys(BOTH, 0)
 
@@ -69,7 +69,7 @@ def watcher(
 
 @task(KIND, "Writing")
 def generate(run: Run, order: GenerationOrder) -> str:
-    """Let the dense model and a plan write; reports each text as it grows, its id results."""
+    """Let the dense model and a plan write, reporting each text as it grows; return its id."""
     language_model = run.model(order.model)
     return side_by_side.generate(
         run.workspace,

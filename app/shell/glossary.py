@@ -38,30 +38,30 @@ TERMS = _read()
 
 
 def tip(key: str) -> str:
-    """Return the tooltip of a concept, as Markdown: both words, what it is, where it breaks."""
+    """Return the tooltip of a concept, as Markdown: both words, the meaning, where it breaks."""
     row = TERMS[key]
     words = f"**{row.here}**"
     if row.brain != row.here:
         words += f" · in neuroimaging: **{row.brain}**"
-    return "  \n".join(part for part in (words, row.says, row.breaks) if part)
+    return "  \n".join(paragraph for paragraph in (words, row.says, row.breaks) if paragraph)
 
 
 def both(key: str) -> str:
-    """Return a concept's two words in short, or the one that both fields use."""
+    """Return the two words of a concept in short, or the one that both fields use."""
 
     def short(words: str) -> str:
         return words.split(",")[0].split(" (")[0]
 
     row = TERMS[key]
-    words = [short(each) for each in (row.brain, row.here) if not each.startswith("(")]
+    words = [short(phrase) for phrase in (row.brain, row.here) if not phrase.startswith("(")]
     return " · ".join(dict.fromkeys(words))
 
 
-def found(words: str) -> list[Term]:
+def matching_terms(words: str) -> list[Term]:
     """Return the concepts in which all words occur, in the order of the table."""
-    wanted = words.lower().split()
+    searched = words.lower().split()
     return [
         row
         for row in TERMS.values()
-        if all(w in f"{row.brain} {row.here} {row.says} {row.breaks}".lower() for w in wanted)
+        if all(w in f"{row.brain} {row.here} {row.says} {row.breaks}".lower() for w in searched)
     ]

@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Why a job failed, for the person; `reference` finds the trace in the server's log."""
+    """Message on why a job failed; `reference` finds the trace in the server's log."""
 
     message: str
     hint: str = ""
@@ -38,7 +38,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageProgress:
-    """How far the present stage is; `seconds_left` is for this stage, None until measurable."""
+    """Progress of the present stage; `seconds_left` is for it alone, None until measurable."""
 
     stage: str
     done: int
@@ -55,7 +55,7 @@ class StageProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Job:
-    """A job as it stood when it was looked at; `number` tells its runs apart."""
+    """Snapshot of a job; `number` tells its runs apart."""
 
     id: str
     number: int
@@ -78,7 +78,7 @@ class Job:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Record:
-    """What the manager knows of a job; touched under its lock only."""
+    """State of a job in the manager; touched under its lock only."""
 
     id: str
     kind: str
@@ -107,7 +107,7 @@ def job_id(kind: str, inputs: Mapping[str, Any]) -> str:
 
 
 def describe_error(error: Exception) -> Failure:
-    """Return what to tell a person; log the trace of anything that is not their mistake."""
+    """Return the message for a person; log the trace of anything that is not their mistake."""
     if isinstance(error, FnpruneError):
         return Failure(message=error.message, hint=error.hint)
     reference = uuid.uuid4().hex[:8]
@@ -164,12 +164,12 @@ class JobManager:
         """
         identity = job_id(kind, inputs)
         with self._changed:
-            present = self._records.get(identity)
-            if present is not None and present.state in ("queued", "running"):
-                if not present.token.is_cancelled:
+            existing = self._records.get(identity)
+            if existing is not None and existing.state in ("queued", "running"):
+                if not existing.token.is_cancelled:
                     return identity
                 # It is stopping: what was asked for now must run after it, under the same id.
-                self._records[f"{identity}-{present.number}"] = present
+                self._records[f"{identity}-{existing.number}"] = existing
             self._n_submitted += 1
             record = _Record(
                 id=identity,

@@ -1,4 +1,4 @@
-"""How a picture's numbers are made again: Python that a person can run, for each picture."""
+"""Python that makes a picture's numbers again, for a person to run."""
 
 import tomllib
 from collections.abc import Mapping
@@ -22,21 +22,21 @@ def code(name: str, *, atlas: str, **values: object) -> str:
     values : object
         What its fields in braces stand for; shown as Python writes them.
     """
-    shown = {key: repr(value) for key, value in values.items()}
-    text = _FILE["preamble"].format(atlas=atlas) + RECIPES[name].format(**shown)
+    literals = {key: repr(value) for key, value in values.items()}
+    text = _FILE["preamble"].format(atlas=atlas) + RECIPES[name].format(**literals)
     imports: set[str] = set()
-    rest: list[str] = []
+    body: list[str] = []
     for line in text.splitlines():
         if line.startswith(("import ", "from ")):
             imports.add(line)
-        elif line or (rest and rest[-1]):
-            rest.append(line)
-    own = sorted(line for line in imports if line.startswith("from fnprune_core"))
-    parts = (sorted(imports - set(own)), own, rest)
-    return "\n\n".join("\n".join(part) for part in parts if part).strip()
+        elif line or (body and body[-1]):
+            body.append(line)
+    own_imports = sorted(line for line in imports if line.startswith("from fnprune_core"))
+    blocks = (sorted(imports - set(own_imports)), own_imports, body)
+    return "\n\n".join("\n".join(block) for block in blocks if block).strip()
 
 
-def asked(settings: Any) -> dict[str, object]:
-    """Return what of some settings, a dataclass, differs from its defaults."""
-    plain = asdict(type(settings)())
-    return {k: v for k, v in asdict(settings).items() if v != plain[k]}
+def changed_settings(settings: Any) -> dict[str, object]:
+    """Return the settings, of a dataclass, that differ from their defaults."""
+    defaults = asdict(type(settings)())
+    return {k: v for k, v in asdict(settings).items() if v != defaults[k]}

@@ -64,7 +64,7 @@ def uploads() -> Uploads:
 
 def language_model(source: str) -> LanguageModel | None:
     """Return the model of `source` if it is in memory."""
-    return shelf().held(source)
+    return shelf().loaded(source)
 
 
 def anatomy(source: str) -> Anatomy | None:
@@ -108,8 +108,8 @@ def _cortex(id: str) -> Cortex | None:
 @st.cache_resource(max_entries=8)
 def volume(id: str, network: int) -> NDArray[np.float32] | None:
     """Return a network's z on the cortex, (layers, rows, columns), or None without a cortex."""
-    placed = cortex(id)
-    return None if placed is None else placed.volume(atlas(id).maps[network])
+    atlas_cortex = cortex(id)
+    return None if atlas_cortex is None else atlas_cortex.volume(atlas(id).maps[network])
 
 
 @st.cache_resource(max_entries=16)
@@ -124,12 +124,12 @@ def soft_volume(id: str, network: int) -> NDArray[np.float32]:
 @st.cache_resource(max_entries=2)
 def unit_indices(id: str) -> NDArray[np.int64] | None:
     """Return the index in its layer of the unit in each cell of the cortex, -1 where empty."""
-    placed = cortex(id)
-    if placed is None:
+    atlas_cortex = cortex(id)
+    if atlas_cortex is None:
         return None
-    first = placed.layout.offsets[:-1, None, None]
-    units = placed.unit_volume()
-    return np.where(units >= 0, units - first, -1)
+    offsets = atlas_cortex.layout.offsets[:-1, None, None]
+    units = atlas_cortex.unit_volume()
+    return np.where(units >= 0, units - offsets, -1)
 
 
 @st.cache_resource(max_entries=8)
@@ -200,8 +200,8 @@ def colour_limit(id: str, z: float) -> float:
 
     As `raster.colour_limit` of all maps, to a step of 0.01.
     """
-    above = np.cumsum(_magnitudes(id)[int(z / _STEP) :])
-    strongest = z + _STEP * float(np.searchsorted(above, raster.STRONG * above[-1]))
+    counts_above = np.cumsum(_magnitudes(id)[int(z / _STEP) :])
+    strongest = z + _STEP * float(np.searchsorted(counts_above, raster.STRONG * counts_above[-1]))
     return raster.rounded_limit(strongest, z)
 
 
@@ -215,25 +215,25 @@ def thumbnails(id: str, z: float, mode: Mode) -> list[str]:
 
 @st.cache_data(max_entries=8, show_spinner="Drawing the networks")
 def _thumbnails(id: str, z: float, mode: Mode, has_cortex: bool) -> list[str]:
-    opened, limit, placed = atlas(id), colour_limit(id, z), cortex(id)
+    loaded_atlas, limit, atlas_cortex = atlas(id), colour_limit(id, z), cortex(id)
     return [
         raster.thumbnail(
-            raster.group_columns(opened.layer_map(k), grouping(id))
-            if placed is None
-            else topography.strongest(placed.volume(opened.maps[k]), axis=1),
+            raster.group_columns(loaded_atlas.layer_map(k), grouping(id))
+            if atlas_cortex is None
+            else topography.strongest(atlas_cortex.volume(loaded_atlas.maps[k]), axis=1),
             palette=PALETTES[mode],
             threshold=z,
             limit=limit,
         )
-        for k in range(opened.n_networks)
+        for k in range(loaded_atlas.n_networks)
     ]
 
 
 @st.cache_data(max_entries=4)
 def parcels(id: str, z: float) -> NDArray[np.int64]:
     """Return each unit's network by layer: -1 in none, -2 beyond a layer's end."""
-    opened = atlas(id)
-    return raster.by_layer(opened.parcellation(z=z), opened.layout.widths, fill=-2)
+    loaded_atlas = atlas(id)
+    return raster.by_layer(loaded_atlas.parcellation(z=z), loaded_atlas.layout.widths, fill=-2)
 
 
 def grouping(id: str) -> NDArray[np.int64]:
@@ -257,12 +257,12 @@ def suggested_name(id: str, network: int) -> str:
 
 
 def network_name(id: str, network: int) -> str:
-    """Return what a person called a network, else the suggested name."""
+    """Return the name that a person gave a network, else the suggested one."""
     try:
-        given = annotations(id).of(network).name
+        own_name = annotations(id).of(network).name
     except FnpruneError:  # the editor of names tells what is damaged
-        given = ""
-    return given or suggested_name(id, network)
+        own_name = ""
+    return own_name or suggested_name(id, network)
 
 
 def annotations(id: str) -> Annotations:
@@ -293,9 +293,9 @@ def n_members(id: str, network: int, z: float) -> int:
 
 @st.cache_data(max_entries=256)
 def strength(id: str, network: int) -> float:
-    """Return the strength of full colour in a network's texts: that of its 99.5th percentile."""
-    opened = atlas(id)
-    course = np.abs(opened.time_courses[network, ~opened.is_dummy])
+    """Return the strength that gets the full colour in a network's texts: its 99.5th percentile."""
+    loaded_atlas = atlas(id)
+    course = np.abs(loaded_atlas.time_courses[network, ~loaded_atlas.is_dummy])
     return float(np.quantile(course, 0.995)) or 1.0
 
 
@@ -303,22 +303,24 @@ def session_course(
     id: str, network: int, session: int
 ) -> tuple[NDArray[np.float32], list[str], int]:
     """Return a network's strength over a session (NaN on dummy tokens), and the session's text."""
-    opened = atlas(id)
-    tokens = np.flatnonzero(opened.tokens["session"].to_numpy() == session)
-    values = np.where(opened.is_dummy[tokens], np.nan, opened.time_courses[network, tokens])
-    texts = opened.tokens["text"].iloc[tokens].astype(str).tolist()
-    return values.astype(np.float32), texts, int(opened.is_dummy[tokens].sum())
+    loaded_atlas = atlas(id)
+    tokens = np.flatnonzero(loaded_atlas.tokens["session"].to_numpy() == session)
+    values = np.where(
+        loaded_atlas.is_dummy[tokens], np.nan, loaded_atlas.time_courses[network, tokens]
+    )
+    texts = loaded_atlas.tokens["text"].iloc[tokens].astype(str).tolist()
+    return values.astype(np.float32), texts, int(loaded_atlas.is_dummy[tokens].sum())
 
 
 @st.cache_data(max_entries=8, show_spinner="Drawing the carpet")
 def carpet(id: str, session: int, n_rows: int = 480) -> tuple[NDArray[np.float32], Any]:
     """Return a session's signals of evenly sampled units, scaled by unit, and their layers."""
-    opened = recording(id)
-    units, layers = raster.carpet_rows(opened.layout.widths, n_rows)
-    signals = opened.session(session)[:, units].T
-    scale = np.maximum(opened.std[units], 1e-12)[:, None]
-    scaled = (signals - opened.mean[units][:, None]) / scale
-    return scaled.astype(np.float32), layers
+    loaded_recording = recording(id)
+    units, layers = raster.carpet_rows(loaded_recording.layout.widths, n_rows)
+    signals = loaded_recording.session(session)[:, units].T
+    scale = np.maximum(loaded_recording.std[units], 1e-12)[:, None]
+    z_values = (signals - loaded_recording.mean[units][:, None]) / scale
+    return z_values.astype(np.float32), layers
 
 
 def forget_open() -> None:

@@ -1,4 +1,4 @@
-"""What a button starts: a function with a kind and a title, run as a job. No streamlit here."""
+"""Tasks that a button starts: functions with a kind and a title, run as jobs. No streamlit here."""
 
 import inspect
 import threading
@@ -29,23 +29,23 @@ class ModelShelf:
     def get(self, source: str, *, progress: Progress) -> LanguageModel:
         """Return the model of `source`, loading it if another one (or none) is held."""
         with self._loading:
-            held = self._held
-            if held is None or held.source != source:
-                self._held = held = None
+            model = self._held
+            if model is None or model.source != source:
+                self._held = model = None
                 progress(ProgressEvent(stage="loading the model", done=0, total=1, unit="models"))
-                held = self._held = load_model(source, progress=progress)
+                model = self._held = load_model(source, progress=progress)
                 progress(ProgressEvent(stage="loading the model", done=1, total=1, unit="models"))
-            return held
+            return model
 
-    def held(self, source: str) -> LanguageModel | None:
+    def loaded(self, source: str) -> LanguageModel | None:
         """Return the model of `source` if it is in memory."""
-        held = self._held
-        return held if held is not None and held.source == source else None
+        model = self._held
+        return model if model is not None and model.source == source else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Run:
-    """What a task works with: the workspace, the models, and whom it tells how far it is."""
+    """Context of a task: the workspace, the models, and the report of its progress."""
 
     workspace: Workspace
     shelf: ModelShelf
@@ -103,9 +103,9 @@ def task(
         names = list(inspect.signature(function).parameters)[1:]
 
         @wraps(function)
-        def made(*args: P.args, **kwargs: P.kwargs) -> Task:
+        def make_task(*args: P.args, **kwargs: P.kwargs) -> Task:
             arguments = dict(zip(names, args, strict=False)) | kwargs
-            facts = _plain(arguments) if inputs is None else inputs(**arguments)
+            facts = _json_arguments(arguments) if inputs is None else inputs(**arguments)
             return Task(
                 kind=kind,
                 title=title.format(**facts) if isinstance(title, str) else title(**arguments),
@@ -113,15 +113,15 @@ def task(
                 function=lambda run: function(run, *args, **kwargs),
             )
 
-        return made
+        return make_task
 
     return decorate
 
 
-def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:
+def _json_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return arguments as JSON values."""
-    found = {name: _json(value) for name, value in arguments.items()}
-    return {**found, **found.pop(_ORDER, {})}
+    values = {name: _json(value) for name, value in arguments.items()}
+    return {**values, **values.pop(_ORDER, {})}
 
 
 def _json(value: Any) -> Any:
@@ -134,11 +134,11 @@ def _json(value: Any) -> Any:
 
 @task("load", "Loading {model}")
 def load(run: Run, *, model: str) -> Anatomy:
-    """Load a model; the result is its anatomy."""
+    """Load a model; return its anatomy."""
     return run.model(model).anatomy()
 
 
 @task("lay_out", "Laying out the cortex")
 def lay_out(run: Run, *, atlas: str) -> str:
-    """Give every unit its place in the cortex; the result is the cortex's id."""
+    """Place every unit of an atlas in the cortex; return the cortex's id."""
     return cortex.lay_out(run.workspace, atlas, **run.watched)

@@ -1,4 +1,4 @@
-"""Which texts a person chose, as plain values that a job can carry, and where uploads lie."""
+"""The choice of texts, as plain values that a job can carry, and the folder of uploads."""
 
 import csv
 import hashlib
@@ -76,7 +76,7 @@ class Uploads:
         self._folder = tempfile.TemporaryDirectory(prefix="fnprune-uploads-")
 
     def store(self, name: str, content: bytes) -> Path:
-        """Return where a file lies; equal name and content, same place."""
+        """Return the path of a stored file; equal name and content, same path."""
         safe = Path(name).name.lstrip(".") or "upload.txt"
         digest = hashlib.sha256(content).hexdigest()[:12]
         path = Path(self._folder.name) / digest / safe
@@ -96,8 +96,8 @@ def columns_of(path: Path) -> list[str]:
             with path.open(encoding="utf-8-sig", newline="") as file:
                 if suffix == ".csv":
                     return next(csv.reader(file), [])
-                first = json.loads(next((line for line in file if line.strip()), "{}"))
-                return list(first) if isinstance(first, dict) else []
+                first_row = json.loads(next((line for line in file if line.strip()), "{}"))
+                return list(first_row) if isinstance(first_row, dict) else []
     except (OSError, ValueError, csv.Error, pyarrow.ArrowInvalid) as error:
         raise TextError(
             f"{path.name} could not be read: {str(error).splitlines()[0]}.",

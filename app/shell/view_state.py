@@ -1,4 +1,4 @@
-"""What a person is looking at: the one reader and writer of session state and of the URL.
+"""The view of a person: the one reader and writer of session state and of the URL.
 
 A frozen `ViewState` is mirrored in the URL, so that a link or a reload opens the same view.
 """
@@ -143,20 +143,20 @@ def encode(view: ViewState) -> dict[str, str]:
 
 def decode(parameters: Mapping[str, str]) -> ViewState:
     """Return the view of a URL; a value that makes no sense falls back to its default."""
-    found = codec.decode(ViewState, parameters)
-    stay = set(found.stay)  # a unit that a link pins to both stays
-    return replace(found, go=tuple(unit for unit in found.go if unit not in stay))
+    decoded = codec.decode(ViewState, parameters)
+    staying = set(decoded.stay)  # a unit that a link pins to both stays
+    return replace(decoded, go=tuple(unit for unit in decoded.go if unit not in staying))
 
 
 def view() -> ViewState:
     """Return the present view."""
-    held: ViewState = st.session_state.setdefault(_VIEW, ViewState())
-    return held
+    stored: ViewState = st.session_state.setdefault(_VIEW, ViewState())
+    return stored
 
 
 def change(**fields: Any) -> None:
     """Change the view, and with it the URL; allowed in callbacks and in pages."""
-    _put(replace(view(), **fields))
+    _set_view(replace(view(), **fields))
 
 
 def page_options(kind: type[T]) -> T:
@@ -174,29 +174,31 @@ def synchronise() -> None:
 
     Moving to another page clears the URL's parameters: then the session's view is kept.
     """
-    known = codec.names(ViewState)
-    found = {name: value for name, value in st.query_params.items() if name in known}
+    parameter_names = codec.names(ViewState)
+    url_parameters = {
+        name: value for name, value in st.query_params.items() if name in parameter_names
+    }
     is_first = _VIEW not in st.session_state
-    if is_first or (found and found != st.session_state.get(_WRITTEN)):
-        _follow(decode(found))
+    if is_first or (url_parameters and url_parameters != st.session_state.get(_WRITTEN)):
+        _follow_link(decode(url_parameters))
     else:
-        _put(view())
+        _set_view(view())
 
 
-def _follow(link: ViewState) -> None:
+def _follow_link(link: ViewState) -> None:
     """Take a link's view; its set of networks is one step, with nothing before it elsewhere."""
-    held = view()
-    if held.atlas != link.atlas:
-        held = ViewState(atlas=link.atlas)
+    previous = view()
+    if previous.atlas != link.atlas:
+        previous = ViewState(atlas=link.atlas)
         st.session_state[_HISTORY] = []
         st.session_state[_LOG] = ()
-    elif link.dropped != held.dropped:
-        _history().append(held.dropped)
-    _put(link)
-    _log(held.dropped, link.dropped, what=LINK)
+    elif link.dropped != previous.dropped:
+        _history().append(previous.dropped)
+    _set_view(link)
+    _log_change(previous.dropped, link.dropped, what=LINK)
 
 
-def _put(new: ViewState) -> None:
+def _set_view(new: ViewState) -> None:
     st.session_state[_VIEW] = new
     parameters = encode(new)
     if dict(st.query_params) != parameters:
@@ -218,16 +220,16 @@ def drop(networks: Iterable[int], *, why: str = BY_HAND, reason: str = "") -> No
     if new == view().dropped:
         return
     _history().append(view().dropped)
-    _log(view().dropped, new, what=why, reason=reason)
+    _log_change(view().dropped, new, what=why, reason=reason)
     change(dropped=new)
 
 
 def undo() -> None:
     """Go back to the networks dropped before the last change."""
     if _history():
-        before = _history().pop()
-        _log(view().dropped, before, what=decision_log.UNDO)
-        change(dropped=before)
+        previous_dropped = _history().pop()
+        _log_change(view().dropped, previous_dropped, what=decision_log.UNDO)
+        change(dropped=previous_dropped)
 
 
 def can_undo() -> bool:
@@ -236,20 +238,20 @@ def can_undo() -> bool:
 
 
 def _history() -> list[tuple[int, ...]]:
-    held: list[tuple[int, ...]] = st.session_state.setdefault(_HISTORY, [])
-    del held[:-_MAX_HISTORY]
-    return held
+    history: list[tuple[int, ...]] = st.session_state.setdefault(_HISTORY, [])
+    del history[:-_MAX_HISTORY]
+    return history
 
 
 def pin(stay: Iterable[int], go: Iterable[int]) -> None:
     """Set the units that are pinned to stay and to go; remembered for undo."""
-    new = tuple(sorted(set(stay))), tuple(sorted(set(go)))
-    held = view().stay, view().go
-    if new != held:
+    new_pins = tuple(sorted(set(stay))), tuple(sorted(set(go)))
+    present_pins = view().stay, view().go
+    if new_pins != present_pins:
         pinned: list[tuple[tuple[int, ...], ...]] = st.session_state.setdefault(_PINS, [])
-        pinned.append(held)
+        pinned.append(present_pins)
         del pinned[:-_MAX_HISTORY]
-        change(stay=new[0], go=new[1])
+        change(stay=new_pins[0], go=new_pins[1])
 
 
 def undo_pin() -> None:
@@ -264,14 +266,14 @@ def can_undo_pin() -> bool:
     return bool(st.session_state.get(_PINS))
 
 
-def say(network: int, reason: str) -> None:
-    """Write down why a network is as it is; raises `TextError` if that is no text to keep."""
-    step = Decision(time=decision_log.now(), what="reason", noted=(network,), reason=reason)
-    take_decisions((*decisions(), step))
+def write_reason(network: int, reason: str) -> None:
+    """Log the reason of a network's state; raises `TextError` if it is no text to keep."""
+    decision = Decision(time=decision_log.now(), what="reason", noted=(network,), reason=reason)
+    take_decisions((*decisions(), decision))
 
 
 def decisions() -> tuple[Decision, ...]:
-    """Return every step on the way to the present set of networks, oldest first."""
+    """Return the log of steps that led to the present set of networks, oldest first."""
     log: tuple[Decision, ...] = st.session_state.get(_LOG, ())
     return log
 
@@ -281,14 +283,16 @@ def take_decisions(log: Iterable[Decision]) -> None:
     st.session_state[_LOG] = tuple(log)[-decision_log.MAX_DECISIONS :]
 
 
-def _log(before: Iterable[int], after: Iterable[int], *, what: str, reason: str = "") -> None:
-    step = decision_log.decision(before, after, what=what, reason=reason)
-    if step.changes:
-        take_decisions((*decisions(), step))
+def _log_change(
+    before: Iterable[int], after: Iterable[int], *, what: str, reason: str = ""
+) -> None:
+    decision = decision_log.decision(before, after, what=what, reason=reason)
+    if decision.changes:
+        take_decisions((*decisions(), decision))
 
 
 def open_atlas(atlas: str, *, recording: str) -> None:
-    """Look at another atlas: its recording comes along, plan and choices start anew."""
+    """Select another atlas: its recording comes along, plan and choices start anew."""
     change(
         recording=recording, atlas=atlas, plan="", network=0, dropped=(), stay=(), go=(),
         beside=(), unit=-1, session=-1, token=-1, other="", study="", column=-1,
@@ -300,22 +304,22 @@ def open_atlas(atlas: str, *, recording: str) -> None:
 
 
 def open_recording(recording: str) -> None:
-    """Look at another recording; the atlas and plan of the one before are left."""
+    """Select another recording; the atlas and plan of the one before are left."""
     if recording != view().recording:
         open_atlas("", recording=recording)
 
 
 def take_once(job: str, number: int) -> bool:
     """Whether this session has not yet taken the result of a job's run; true once."""
-    taken: set[tuple[str, int]] = st.session_state.setdefault(_TAKEN, set())
-    if (job, number) in taken:
+    taken_runs: set[tuple[str, int]] = st.session_state.setdefault(_TAKEN, set())
+    if (job, number) in taken_runs:
         return False
-    taken.add((job, number))
+    taken_runs.add((job, number))
     return True
 
 
 def notify(text: str) -> None:
-    """Keep a short notice for the next run."""
+    """Store a short notice for the next run."""
     st.session_state.setdefault(_NOTICES, []).append(text)
 
 
@@ -330,13 +334,13 @@ def widget(name: str) -> Any:
     return st.session_state.get(name)
 
 
-def told(component: str, event: str) -> Any:
-    """Return what a component told, or None: its answer may come after it has left the page."""
+def component_value(component: str, event: str) -> Any:
+    """Return the value that a component sent, or None: it may have left the page since."""
     return getattr(st.session_state.get(component), event, None)
 
 
 def remember(name: str, value: Any) -> None:
-    """Keep a value for one later `recall`."""
+    """Store a value for one later `recall`."""
     st.session_state[name] = value
 
 

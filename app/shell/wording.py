@@ -8,10 +8,10 @@ def plain(text: str) -> str:
 
 def sentence(text: str) -> str:
     """Return a message for a place that reads Markdown: plain, but for its `code`."""
-    parts = text.split("`")
-    if len(parts) % 2 == 0:
+    pieces = text.split("`")
+    if len(pieces) % 2 == 0:
         return plain(text)
-    return "`".join(part if i % 2 else plain(part) for i, part in enumerate(parts))
+    return "`".join(piece if i % 2 else plain(piece) for i, piece in enumerate(pieces))
 
 
 def count(number: int, noun: str) -> str:

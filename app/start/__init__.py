@@ -1,1 +1,1 @@
-"""Start: the example, a model, earlier work."""
+"""Start page: the example, a model, earlier work."""

@@ -1,4 +1,4 @@
-"""Start: what this is, the example at once, a model, and earlier work."""
+"""Start page: the example at once, a model, and earlier work."""
 
 import streamlit as st
 
@@ -55,8 +55,8 @@ def anatomy_table(anatomy: Anatomy) -> None:
 
 def show_example() -> None:
     """Offer the example: a real atlas at once, or the button that builds it."""
-    found = find_example(resources.workspace())
-    if found is None:
+    example_ids = find_example(resources.workspace())
+    if example_ids is None:
         job_progress.follow(
             "example", on_done=lambda job: view_state.notify("The example is ready")
         )
@@ -78,7 +78,7 @@ def show_example() -> None:
             "signs."
         )
         gallery(
-            tiles(found.decomposition_id),
+            tiles(example_ids.decomposition_id),
             selected=None,
             key="start-gallery",
             name="Networks of the example",
@@ -87,28 +87,28 @@ def show_example() -> None:
 
 
 def open_example(network: int) -> None:
-    """Look at a network of the example."""
-    found = find_example(resources.workspace())
-    if found is not None:
-        view_state.open_atlas(found.decomposition_id, recording=found.recording_id)
+    """Open a network of the example."""
+    example_ids = find_example(resources.workspace())
+    if example_ids is not None:
+        view_state.open_atlas(example_ids.decomposition_id, recording=example_ids.recording_id)
         view_state.change(model="embedded", network=network)
         st.switch_page(frame.ATLAS)
 
 
 def show_model() -> None:
-    """Choose a model, load it, see its anatomy."""
+    """Draw the choice of a model, the button that loads it, and its anatomy."""
     view = view_state.view()
-    own = "Your own"
+    own_label = "Your own"
     kind = st.segmented_control(
         "Which model",
-        ["Embedded", own],
-        default="Embedded" if view.model == "embedded" else own,
+        ["Embedded", own_label],
+        default="Embedded" if view.model == "embedded" else own_label,
         key="start-model",
         label_visibility="collapsed",
         required=True,
     )
     source = "embedded"
-    if kind == own:
+    if kind == own_label:
         source = st.text_input(
             "Hugging Face id, folder or GGUF file",
             value="" if view.model == "embedded" else view.model,
@@ -130,7 +130,7 @@ def show_model() -> None:
 
 
 def take_model(job: Job) -> None:
-    """Make a loaded model the view's; another model's recording is put away."""
+    """Select a model that was loaded; the recording of another model is deselected."""
     if job.inputs["model"] != view_state.view().model:
         view_state.open_recording("")
         view_state.change(model=job.inputs["model"])
@@ -138,7 +138,7 @@ def take_model(job: Job) -> None:
 
 
 def show_title(example: bool) -> None:
-    """Draw what this is, and the way into the example."""
+    """Draw the title with a sentence on the app, and the way into the example."""
     frame.heading(
         "Functional networks of a language model",
         "Record a model's neurons while it reads, find the networks that are active together, as "
@@ -166,14 +166,16 @@ def show_title(example: bool) -> None:
     )
 
 
-found = find_example(resources.workspace())
-has_cortex = found is not None and cortex.has_cortex(resources.workspace(), found.decomposition_id)
+example_ids = find_example(resources.workspace())
+has_cortex = example_ids is not None and cortex.has_cortex(
+    resources.workspace(), example_ids.decomposition_id
+)
 if has_cortex:
     left, signature = st.columns([2, 3], gap="large", vertical_alignment="center")
     with left:
         show_title(True)
 else:
-    show_title(found is not None)
+    show_title(example_ids is not None)
 left, right = st.columns([5, 2], gap="large")
 with left:
     show_example()
@@ -184,6 +186,6 @@ with right:
 with frame.explaining():
     artifact_list.earlier_work()
 # Last, so that the rest of the page does not wait for it.
-if has_cortex and found is not None:
+if has_cortex and example_ids is not None:
     with signature, frame.explaining():
-        show_signature(found.decomposition_id, on_open=open_example)
+        show_signature(example_ids.decomposition_id, on_open=open_example)

@@ -21,7 +21,7 @@ def show_signature(atlas_id: str, *, on_open: Callable[[int], None]) -> None:
         return
     palette = palette_of(atlas_id, frame.palette().mode)
     table = resources.network_table(atlas_id)
-    shown = cortex.cortex_surfaces(
+    picture = cortex.cortex_surfaces(
         [resources.soft_volume(atlas_id, k) for k in networks],
         networks=networks,
         n_networks=resources.atlas(atlas_id).n_networks,
@@ -29,10 +29,10 @@ def show_signature(atlas_id: str, *, on_open: Callable[[int], None]) -> None:
         height=400,
         profile=False,
     )
-    shown.figure.update_layout(showlegend=False, margin_t=0)  # the bars below are one
+    picture.figure.update_layout(showlegend=False, margin_t=0)  # the bars below are one
     if browser_events.is_narrow():
-        fit_narrow(shown.figure)
-    draw_picture(shown, key="signature", note=False)
+        fit_narrow(picture.figure)
+    draw_picture(picture, key="signature", note=False)
 
     bar_list(
         [

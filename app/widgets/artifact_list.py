@@ -44,7 +44,7 @@ def earlier_work() -> None:
             "what": column.TextColumn("", width="large"),
             "made": column.DatetimeColumn("made", format="distance", width="small"),
             "size": column.TextColumn("size", width="small"),
-            "delete": button("", key=_DELETE, on_click=_ask, args=(entries,), width=100),
+            "delete": button("", key=_DELETE, on_click=_ask_to_delete, args=(entries,), width=100),
         },
     )
     place = wording.plain(str(workspace.root))
@@ -55,7 +55,7 @@ def earlier_work() -> None:
 
 
 def describe(entry: Entry) -> str:
-    """Return what an artifact is, in one line."""
+    """Return a description of an artifact, in one line."""
     if entry.kind not in _DESCRIBE:
         return str(entry.manifest.get("model_name", entry.id))
     return _DESCRIBE[entry.kind](entry.manifest, entry.manifest.get("inputs", {}))
@@ -81,8 +81,8 @@ def _plan(facts: dict[str, Any], inputs: dict[str, Any]) -> str:
 
 
 def _evaluation(facts: dict[str, Any], inputs: dict[str, Any]) -> str:
-    of = "a plan" if facts.get("plan_id") else "the dense model"
-    return f"perplexity {facts['perplexity']:.2f} of {of}, {facts['n_tokens']:,} tokens"
+    model_text = "a plan" if facts.get("plan_id") else "the dense model"
+    return f"perplexity {facts['perplexity']:.2f} of {model_text}, {facts['n_tokens']:,} tokens"
 
 
 def _layout(facts: dict[str, Any], inputs: dict[str, Any]) -> str:
@@ -112,13 +112,13 @@ def _can_open(entry: Entry) -> bool:
     return entry.kind in ("recordings", "decompositions", "plans")
 
 
-def _clicked(key: str, entries: list[Entry]) -> Entry | None:
+def _clicked_entry(key: str, entries: list[Entry]) -> Entry | None:
     click = view_state.widget(key)
     return None if click is None or click.row >= len(entries) else entries[click.row]
 
 
 def _open(entries: list[Entry]) -> None:
-    entry = _clicked(_OPEN, entries)
+    entry = _clicked_entry(_OPEN, entries)
     if entry is None:
         return
     inputs = entry.manifest.get("inputs", {})
@@ -147,8 +147,8 @@ def _recording_of(entry: Entry) -> str:
     return str(facts.get("recording_id", "none"))
 
 
-def _ask(entries: list[Entry]) -> None:
-    view_state.remember(_PENDING, _clicked(_DELETE, entries))
+def _ask_to_delete(entries: list[Entry]) -> None:
+    view_state.remember(_PENDING, _clicked_entry(_DELETE, entries))
 
 
 @st.dialog("Delete for good?")

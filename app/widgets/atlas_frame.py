@@ -1,4 +1,4 @@
-"""What every page of the atlas begins with: the bar of its pages and the selected network."""
+"""The head of every page of the atlas: the bar of its pages and the selected network."""
 
 from collections.abc import Callable
 
@@ -55,7 +55,7 @@ def open_atlas(title: str, text: str, *, picker: bool = True) -> tuple[NetworkAt
 
 
 def pick_network(atlas: NetworkAtlas, network: int) -> None:
-    """Draw the selected network's name, and what changes it."""
+    """Draw the selected network's name, and the buttons that change it."""
     n = atlas.n_networks
     with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall", key="picker"):
         step("Previous", "arrow_back", "Left", lambda: select((network - 1) % n))
@@ -79,7 +79,7 @@ def label(atlas_id: str, network: int) -> str:
 
 
 def step(label: str, icon: str, shortcut: str, action: Callable[[], None]) -> None:
-    """Draw a button with its key."""
+    """Draw a button with its keyboard shortcut."""
     st.button(
         label,
         icon=f":material/{icon}:",
@@ -90,15 +90,17 @@ def step(label: str, icon: str, shortcut: str, action: Callable[[], None]) -> No
 
 
 def select(network: int) -> None:
-    """Look at another network."""
+    """Select another network in the view."""
     view_state.change(network=network)
 
 
 def threshold(key: str, *, tip: str | None = None) -> float:
     """Draw the slider of the threshold on |z| that all pages share; return it."""
-    told = "  \n".join(part for part in (glossary.tip("threshold"), tip) if part)
+    help_text = "  \n".join(
+        paragraph for paragraph in (glossary.tip("threshold"), tip) if paragraph
+    )
     z: float = st.slider(
-        "Threshold |z|", *view_state.Z_RANGE, view_state.view().z, 0.1, key=key, help=told
+        "Threshold |z|", *view_state.Z_RANGE, view_state.view().z, 0.1, key=key, help=help_text
     )
     if z != view_state.view().z:
         view_state.change(z=z)
@@ -113,8 +115,8 @@ def section(choices: dict[str, str], *, key: str, label: str = "Picture") -> str
     choices : dict
         Name in the URL (letters, digits, hyphens) → title.
     """
-    held = view_state.view().show
-    current = held if held in choices else next(iter(choices))
+    viewed_section = view_state.view().show
+    current = viewed_section if viewed_section in choices else next(iter(choices))
     chosen = st.segmented_control(
         label,
         list(choices),

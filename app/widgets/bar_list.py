@@ -34,8 +34,8 @@ def bar_list(
         Id of the row shown as pressed.
     """
 
-    def picked() -> None:
-        id = view_state.told(key, "picked")
+    def report_pick() -> None:
+        id = view_state.component_value(key, "picked")
         if id is not None:
             on_pick(int(id))
 
@@ -55,5 +55,5 @@ def bar_list(
             "oneway": oneway,
             "name": name,
         },
-        on_picked_change=picked,
+        on_picked_change=report_pick,
     )

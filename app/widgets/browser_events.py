@@ -1,4 +1,4 @@
-"""What the browser tells a page and Streamlit does not: clicked cells, its width, its mode.
+"""Events of the browser that Streamlit does not report: clicked cells, its width, its mode.
 
 Nothing is drawn. A heat map cannot be selected in plotly, so Streamlit's own events stay silent;
 the chart's click event is listened to instead.
@@ -20,7 +20,7 @@ _mode_watch = component("mode_watch")
 def pick_cells(
     key: str, *, chart: str, on_pick: Callable[[int, tuple[float | None, ...]], None]
 ) -> None:
-    """Call back with what is clicked in the chart with the key `chart`.
+    """Call back with the clicked cell of the chart with the key `chart`.
 
     Parameters
     ----------
@@ -29,24 +29,26 @@ def pick_cells(
         before the page runs again.
     """
 
-    def picked() -> None:
-        event = view_state.told(key, "picked")
+    def report_pick() -> None:
+        event = view_state.component_value(key, "picked")
         if event:
             on_pick(int(event["curve"]), tuple(event["place"]))
 
-    _cell_picker(key=key, data={"chart": chart}, on_picked_change=picked)
+    _cell_picker(key=key, data={"chart": chart}, on_picked_change=report_pick)
 
 
 def is_narrow() -> bool:
     """Return whether the browser is narrow, and draw again once it says otherwise."""
     narrow = bool(view_state.widget(_IS_NARROW))
 
-    def changed() -> None:
-        event = view_state.told("narrow", "changed")
+    def remember_width() -> None:
+        event = view_state.component_value("narrow", "changed")
         if event:
             view_state.remember(_IS_NARROW, bool(event["narrow"]))
 
-    _narrow(key="narrow", data={"narrow": narrow, "width": _WIDTH}, on_changed_change=changed)
+    _narrow(
+        key="narrow", data={"narrow": narrow, "width": _WIDTH}, on_changed_change=remember_width
+    )
     return narrow
 
 

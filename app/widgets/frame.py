@@ -31,7 +31,7 @@ def palette() -> Palette:
 
 
 def frame() -> None:
-    """Draw what every page begins with."""
+    """Draw the head of every page: styles, notices, and the bar of what is loaded."""
     st.html(asset("styles/frame.css"))
     watch_mode(palette().mode)
     for text in view_state.notices():
@@ -61,7 +61,7 @@ def frame() -> None:
 
 
 def complete_view() -> None:
-    """Let a link that names an atlas or a plan alone bring along what it was made from."""
+    """Let a link that names an atlas or a plan alone bring along its sources."""
     view = view_state.view()
     plan = _manifest("plans", view.plan) if view.plan and not view.atlas else None
     if plan is not None:
@@ -72,21 +72,21 @@ def complete_view() -> None:
 
 
 def heading(title: str, text: str, *, terms: Sequence[str] = ()) -> None:
-    """Draw a page's title and the one sentence that says what it is for.
+    """Draw a page's title and the one sentence on its purpose.
 
     Parameters
     ----------
     terms : sequence of str
         Concepts of the glossary that the tooltip of the title explains.
     """
-    tips = "\n\n".join(glossary.tip(term) for term in terms)
-    st.title(title, anchor=False, help=tips or None)
+    help_text = "\n\n".join(glossary.tip(term) for term in terms)
+    st.title(title, anchor=False, help=help_text or None)
     st.caption(text)
 
 
 def _model_label(view: view_state.ViewState) -> str:
-    held = resources.language_model(view.model)
-    name = held.name if held else view.model
+    model = resources.language_model(view.model)
+    name = model.name if model else view.model
     return "SmolLM2-135M (embedded)" if view.model == "embedded" else plain(name)
 
 
@@ -118,7 +118,7 @@ def _manifest(kind: str, id: str) -> dict[str, Any] | None:
 
 
 def error(failure: Failure) -> None:
-    """Say what went wrong and what to do."""
+    """Draw an error: what went wrong, and what to do."""
     text = f"**{sentence(failure.message)}**"
     if failure.hint:
         text += f"  \n{sentence(failure.hint)}"
@@ -130,15 +130,17 @@ def explaining() -> Iterator[None]:
     """Turn an error inside the block into a message in its place; the page goes on."""
     try:
         yield
-    except ArtifactNotFoundError as caught:
-        error(Failure(message=caught.message, hint="It may have been deleted since."))
-        st.button("Put it away", icon=":material/close:", key=f"away-{caught}", on_click=put_away)
-    except Exception as caught:  # noqa: BLE001 - a page must never show a traceback
-        error(describe_error(caught))
+    except ArtifactNotFoundError as exception:
+        error(Failure(message=exception.message, hint="It may have been deleted since."))
+        st.button(
+            "Put it away", icon=":material/close:", key=f"away-{exception}", on_click=drop_missing
+        )
+    except Exception as exception:  # noqa: BLE001 - a page must never show a traceback
+        error(describe_error(exception))
 
 
-def put_away() -> None:
-    """Look at nothing that the workspace does not have."""
+def drop_missing() -> None:
+    """Deselect what the workspace does not have."""
     view = view_state.view()
     if _manifest("recordings", view.recording) is None:
         view_state.open_atlas("", recording="")
@@ -149,7 +151,7 @@ def put_away() -> None:
 
 
 def empty(title: str, text: str, *, button: str, page: str, icon: str) -> None:
-    """Say what is missing, and offer the next step."""
+    """Draw an empty state: what is missing, and the next step."""
     with st.container(border=True, horizontal_alignment="center", gap="small"):
         st.space("small")
         st.markdown(f"### :material/{icon}:", width="content", text_alignment="center")
@@ -161,7 +163,7 @@ def empty(title: str, text: str, *, button: str, page: str, icon: str) -> None:
 
 
 def no_networks() -> None:
-    """Say how to come to an atlas."""
+    """Draw the empty state of a page that needs an atlas."""
     empty(
         "No networks yet",
         "Decompose a recording, or open the worked example.",

@@ -33,20 +33,20 @@ def gallery(
         Beside other content: scroll in place of growing.
     """
 
-    def picked() -> None:
-        network = view_state.told(key, "picked")
+    def report_pick() -> None:
+        network = view_state.component_value(key, "picked")
         if network is not None:
             on_pick(int(network))
 
     _component(
         key=key,
         data={"tiles": list(tiles), "selected": selected, "name": name, "tall": tall},
-        on_picked_change=picked,
+        on_picked_change=report_pick,
     )
 
 
 def tiles(atlas_id: str, networks: Sequence[int] | None = None) -> list[dict[str, Any]]:
-    """Return what the gallery shows of an atlas, at the view's threshold.
+    """Return the tiles of an atlas's gallery, at the view's threshold.
 
     Parameters
     ----------
@@ -57,8 +57,8 @@ def tiles(atlas_id: str, networks: Sequence[int] | None = None) -> list[dict[str
     images = resources.thumbnails(atlas_id, view.z, palette().mode)
     dropped = set(view.dropped) if atlas_id == view.atlas else set()
     rows = resources.network_table(atlas_id).to_dict("records")
-    shown = range(len(rows)) if networks is None else networks
-    return [_tile(atlas_id, k, rows[k], images[k], is_dropped=k in dropped) for k in shown]
+    shown_networks = range(len(rows)) if networks is None else networks
+    return [_tile(atlas_id, k, rows[k], images[k], is_dropped=k in dropped) for k in shown_networks]
 
 
 def _tile(

@@ -23,9 +23,9 @@ def start(task: Task) -> None:
 def job_of(*kinds: str) -> Job | None:
     """Return the job of these kinds that this view watches: its own, else one under way."""
     manager = resources.jobs()
-    own = manager.job(view_state.view().job)
-    if own is not None and own.kind in kinds:
-        return own
+    own_job = manager.job(view_state.view().job)
+    if own_job is not None and own_job.kind in kinds:
+        return own_job
     for job in manager.active():
         if job.kind in kinds:
             view_state.change(job=job.id)
@@ -88,11 +88,13 @@ def draw_progress(job: Job) -> None:
 def _progress_text(job: Job) -> str:
     if job.state == "queued":
         return f"Waiting: number {job.queue_position} in the queue."
-    now = job.progress
-    if now is None:
+    progress = job.progress
+    if progress is None:
         return f"Starting, {duration(job.seconds)} so far."
-    parts = [f"{now.stage.capitalize()}: {now.done:,} of {now.total:,} {now.unit}"]
-    if now.seconds_left is not None and now.done < now.total:
-        parts.append(f"about {duration(now.seconds_left)} left in this step")
-    parts.append(f"{duration(job.seconds)} so far")
-    return " · ".join(parts)
+    sentences = [
+        f"{progress.stage.capitalize()}: {progress.done:,} of {progress.total:,} {progress.unit}"
+    ]
+    if progress.seconds_left is not None and progress.done < progress.total:
+        sentences.append(f"about {duration(progress.seconds_left)} left in this step")
+    sentences.append(f"{duration(job.seconds)} so far")
+    return " · ".join(sentences)

@@ -1,4 +1,4 @@
-"""What is picked in a picture of points: the units inside a lasso, the networks behind them."""
+"""Picks in a picture of points: the units inside a lasso, the networks behind them."""
 
 from collections import Counter
 from typing import Any
@@ -15,7 +15,7 @@ MOST_ROWS = 500
 MOST_BUTTONS = 8
 
 
-def held_threshold() -> float:
+def viewed_threshold() -> float:
     """Return the view's threshold on |z|."""
     return view_state.view().z
 
@@ -49,7 +49,7 @@ def chosen_rows(event: Any) -> list[int]:
 
 
 def selected_units(atlas: NetworkAtlas, rows: list[int], *, z: float, unit_page: str) -> None:
-    """List the picked units, strongest first, and what opens them and their networks.
+    """List the picked units, strongest first, with the buttons that open them or their networks.
 
     Parameters
     ----------
@@ -65,24 +65,24 @@ def selected_units(atlas: NetworkAtlas, rows: list[int], *, z: float, unit_page:
     network_buttons(atlas, Counter(int(k) for k in table["network"]))
     if len(table) > MOST_ROWS:
         st.caption(f"The {MOST_ROWS} strongest of {len(table):,} are listed.")
-    shown = table.head(MOST_ROWS)
+    listed = table.head(MOST_ROWS)
     event = st.dataframe(
-        shown,
+        listed,
         hide_index=True,
-        height=min(36 * (len(shown) + 1), 396),
+        height=min(36 * (len(listed) + 1), 396),
         key=f"embedding-picked-{atlas.id}",
         on_select="rerun",
         selection_mode="single-row",
-        alt=f"{len(shown)} selected units, strongest first",
+        alt=f"{len(listed)} selected units, strongest first",
         column_config={
             "unit": None,
             "network": st.column_config.NumberColumn("network", help="−1: no |z| is above"),
             "z": st.column_config.NumberColumn("z", format="%.2f"),
         },
     )
-    picked = event["selection"]["rows"]
-    if picked and picked[0] < len(shown):
-        row = shown.iloc[picked[0]]
+    picked_rows = event["selection"]["rows"]
+    if picked_rows and picked_rows[0] < len(listed):
+        row = listed.iloc[picked_rows[0]]
         open_unit(int(row["unit"]), int(row["network"]), unit_page=unit_page)
     elif unit_page:
         st.caption("Choose a row to open its unit.")
@@ -110,23 +110,23 @@ def network_buttons(atlas: NetworkAtlas, units: Counter[int]) -> None:
     if not counts:
         st.caption("None of them belongs to a network at this threshold.")
         return
-    shown = counts.most_common(MOST_BUTTONS)
+    largest = counts.most_common(MOST_BUTTONS)
     with st.container(horizontal=True, gap="xsmall"):
-        for network, number in shown:
+        for network, number in largest:
             name = wording.plain(atlas_frame.label(atlas.id, network))
             if st.button(
                 f"{name}: {wording.count(number, 'unit')}", key=f"embedding-open-{network}"
             ):
                 atlas_frame.select(network)
                 st.switch_page(frame.ATLAS)
-    rest = []
+    notes = []
     if len(counts) > MOST_BUTTONS:
-        others = wording.count(len(counts) - MOST_BUTTONS, "more network")
-        rest.append(f"{counts.total() - sum(n for _, n in shown):,} in {others}")
+        others_text = wording.count(len(counts) - MOST_BUTTONS, "more network")
+        notes.append(f"{counts.total() - sum(n for _, n in largest):,} in {others_text}")
     if units[-1]:
-        rest.append(f"{units[-1]:,} in no network at this threshold")
-    if rest:
-        st.caption(f"and {', '.join(rest)}")
+        notes.append(f"{units[-1]:,} in no network at this threshold")
+    if notes:
+        st.caption(f"and {', '.join(notes)}")
 
 
 def thumbnails(atlas: NetworkAtlas, network: int, near: list[int]) -> None:

@@ -16,17 +16,17 @@ def language_model(atlas: NetworkAtlas, *, needed_for: str, key: str) -> Languag
     needed_for : str
         What the page would do with it, as the end of a sentence: "to read a text".
     """
-    held = loaded(needed_for=needed_for, key=key)
-    if held is not None:
-        held.check_fingerprint(atlas.decomposition.fingerprint, "atlas")
-    return held
+    model = loaded(needed_for=needed_for, key=key)
+    if model is not None:
+        model.check_fingerprint(atlas.decomposition.fingerprint, "atlas")
+    return model
 
 
 def loaded(*, needed_for: str, key: str) -> LanguageModel | None:
     """Return the view's model if it is in memory; else offer to load it."""
     source = view_state.view().model
-    held = resources.language_model(source)
-    if held is None:
+    model = resources.language_model(source)
+    if model is None:
         job_progress.follow(
             "load", on_done=lambda job: view_state.notify(f"{job.result.name} is loaded")
         )
@@ -39,4 +39,4 @@ def loaded(*, needed_for: str, key: str) -> LanguageModel | None:
                     on_click=lambda: job_progress.start(tasks.load(model=source)),
                 )
                 st.caption(f"The model is not in memory yet; it is needed {needed_for}.")
-    return held
+    return model

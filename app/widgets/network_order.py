@@ -31,7 +31,7 @@ LABELS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """What a network must be to be shown; what is empty asks nothing.
+    """Conditions on the networks that are shown; an empty one asks nothing.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def statistics(table: pd.DataFrame) -> list[str]:
 
 
 def label(column: str) -> str:
-    """Return what a column is called."""
+    """Return the label of a column."""
     return LABELS.get(column, column.replace("_", " "))
 
 
@@ -76,7 +76,7 @@ def arrange(
     tags: Sequence[Sequence[str]],
     dropped: Sequence[int],
     order: str,
-    wanted: Filter,
+    conditions: Filter,
 ) -> list[int]:
     """Return the networks to show, in order.
 
@@ -89,42 +89,42 @@ def arrange(
     order : str
         A column, smallest first; with a minus before it, largest first. Unknown: by number.
     """
-    good = pd.Series(True, index=table.index)
-    words = wanted.words.casefold().strip()
+    is_shown = pd.Series(True, index=table.index)
+    words = conditions.words.casefold().strip()
     if words:
-        good &= np.array(
+        is_shown &= np.array(
             [
                 words in name.casefold() or words == str(number)
                 for name, number in zip(names, table["network"], strict=True)
             ]
         )
-    if wanted.domains:
-        good &= table["top_domain"].isin(wanted.domains)
-    if wanted.tags:
-        good &= np.array([bool(set(wanted.tags) & set(of_network)) for of_network in tags])
-    if wanted.decision != EITHER:
-        good &= table["network"].isin(dropped) == (wanted.decision == DROPPED)
-    if wanted.column in table:
-        good &= table[wanted.column].between(wanted.low, wanted.high)
+    if conditions.domains:
+        is_shown &= table["top_domain"].isin(conditions.domains)
+    if conditions.tags:
+        is_shown &= np.array([bool(set(conditions.tags) & set(of_network)) for of_network in tags])
+    if conditions.decision != EITHER:
+        is_shown &= table["network"].isin(dropped) == (conditions.decision == DROPPED)
+    if conditions.column in table:
+        is_shown &= table[conditions.column].between(conditions.low, conditions.high)
     column, largest_first = order.removeprefix("-"), order.startswith("-")
     if column not in statistics(table):
         column, largest_first = "network", False
-    shown = table[good].sort_values(
+    sorted_table = table[is_shown].sort_values(
         column, ascending=not largest_first, kind="stable", na_position="last"
     )
-    return [int(number) for number in shown["network"]]
+    return [int(number) for number in sorted_table["network"]]
 
 
-def neighbour(shown: Sequence[int], network: int, step: int) -> int:
+def neighbour(networks: Sequence[int], network: int, step: int) -> int:
     """Return the network `step` places on in the gallery, around its ends.
 
     A network that the filter hides leads to the first or the last of those shown.
     """
-    if not shown:
+    if not networks:
         return network
-    if network not in shown:
-        return shown[0] if step > 0 else shown[-1]
-    return shown[(list(shown).index(network) + step) % len(shown)]
+    if network not in networks:
+        return networks[0] if step > 0 else networks[-1]
+    return networks[(list(networks).index(network) + step) % len(networks)]
 
 
 _KEYS = ("words", "domains", "tags", "decision", "column")
@@ -133,10 +133,12 @@ _KEYS = ("words", "domains", "tags", "decision", "column")
 def arranged(atlas: NetworkAtlas) -> list[int]:
     """Draw the controls; return the networks to show, in order."""
     table = resources.network_table(atlas.id)
-    tags = [[tag.name for tag in found] for found in resources.tags(atlas.id)]
+    tags = [[tag.name for tag in network_tags] for network_tags in resources.tags(atlas.id)]
     columns = statistics(table)
-    held = view_state.view().sort
-    current = held.removeprefix("-") if held.removeprefix("-") in columns else "network"
+    viewed_order = view_state.view().sort
+    current = (
+        viewed_order.removeprefix("-") if viewed_order.removeprefix("-") in columns else "network"
+    )
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
         order = st.selectbox(
             "Sort by",
@@ -147,36 +149,36 @@ def arranged(atlas: NetworkAtlas) -> list[int]:
             label_visibility="collapsed",
             width="stretch",
         )
-        down = held.startswith("-")
+        is_descending = viewed_order.startswith("-")
         st.button(
             "",
-            icon=":material/arrow_downward:" if down else ":material/arrow_upward:",
-            help="Largest first" if down else "Smallest first",
+            icon=":material/arrow_downward:" if is_descending else ":material/arrow_upward:",
+            help="Largest first" if is_descending else "Smallest first",
             key="gallery-direction",
-            on_click=lambda: view_state.change(sort=current if down else f"-{current}"),
+            on_click=lambda: view_state.change(sort=current if is_descending else f"-{current}"),
         )
         with st.popover("", icon=":material/filter_list:", help="Filter", key="gallery-filter"):
-            wanted = _filter(atlas, tags, columns)
+            conditions = _filter(atlas, tags, columns)
     if order != current:
-        # Numbers that say how good a network is are read from the largest.
+        # Where a large number is a good one, the largest comes first.
         view_state.change(sort=order if order in ("network", "peak_layer") else f"-{order}")
-    shown = arrange(
+    shown_networks = arrange(
         table,
         names=[resources.network_name(atlas.id, k) for k in range(atlas.n_networks)],
         tags=tags,
         dropped=view_state.view().dropped,
         order=view_state.view().sort,
-        wanted=wanted,
+        conditions=conditions,
     )
-    if len(shown) < atlas.n_networks:
+    if len(shown_networks) < atlas.n_networks:
         with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
-            st.caption(f"{len(shown)} of {atlas.n_networks} shown", width="stretch")
+            st.caption(f"{len(shown_networks)} of {atlas.n_networks} shown", width="stretch")
             st.button("Show all", type="tertiary", key="gallery-reset", on_click=_reset)
-    return shown
+    return shown_networks
 
 
 def _filter(atlas: NetworkAtlas, tags: list[list[str]], columns: list[str]) -> Filter:
-    """Draw the filter and return it."""
+    """Draw the filter; return its conditions."""
     words = st.text_input(
         "Name or number", key="gallery-words", max_chars=80, persist_state="session"
     )
@@ -184,12 +186,16 @@ def _filter(atlas: NetworkAtlas, tags: list[list[str]], columns: list[str]) -> F
         "Most in", atlas.domain_names, selection_mode="multi", key="gallery-domains",
         persist_state="session",
     )  # fmt: skip
-    present = sorted({name for found in tags for name in found})
+    tag_names = sorted({name for network_tags in tags for name in network_tags})
     followed = (
         st.pills(
-            "Follows", present, selection_mode="multi", key="gallery-tags", persist_state="session"
+            "Follows",
+            tag_names,
+            selection_mode="multi",
+            key="gallery-tags",
+            persist_state="session",
         )
-        if present
+        if tag_names
         else []
     )
     decision = st.segmented_control(
@@ -213,22 +219,22 @@ def _filter(atlas: NetworkAtlas, tags: list[list[str]], columns: list[str]) -> F
 
 
 def _bounds(atlas: NetworkAtlas, column: str) -> tuple[float, float]:
-    """Ask between which values a statistic must lie; a hair wider, for sliders round."""
+    """Return the chosen bounds of a statistic, a hair wider: sliders round."""
     values = resources.network_table(atlas.id)[column].dropna()
-    least, most = float(values.min()), float(values.max())
-    if not most > least:
-        return least, most
+    lowest, highest = float(values.min()), float(values.max())
+    if not highest > lowest:
+        return lowest, highest
     low, high = st.slider(
         "Between",
-        least,
-        most,
-        (least, most),
-        (most - least) / 100,
+        lowest,
+        highest,
+        (lowest, highest),
+        (highest - lowest) / 100,
         key=f"gallery-bounds-{atlas.id}-{column}",
         format="%.3g",
     )
-    hair = (most - least) * 1e-6
-    return low - hair, high + hair
+    margin = (highest - lowest) * 1e-6
+    return low - margin, high + margin
 
 
 def _reset() -> None:

@@ -22,9 +22,9 @@ _CHART = {
 
 
 def draw_picture(
-    shown: Picture, *, key: str, note: bool = True, made: str = "", **options: Any
+    picture: Picture, *, key: str, note: bool = True, made: str = "", **options: Any
 ) -> Any:
-    """Draw a picture, the sentence that says what it shows, and its numbers on request.
+    """Draw a picture, its sentence, and its numbers on request.
 
     Parameters
     ----------
@@ -33,11 +33,11 @@ def draw_picture(
         with the artifact's provenance.
     """
     event = st.plotly_chart(
-        shown.figure,
+        picture.figure,
         theme=None,
         config=_CHART,
         key=key,
-        alt=shown.alternative,
+        alt=picture.alternative,
         **options,
     )
     if note:
@@ -48,13 +48,13 @@ def draw_picture(
             vertical_alignment="center",
             key=f"{key}-picture-note",
         ):
-            st.caption(plain(shown.alternative), width="stretch")
+            st.caption(plain(picture.alternative), width="stretch")
             popover = st.popover(
                 "Numbers", type="tertiary", key=f"{key}-numbers", on_change="rerun"
             )
             if popover.open:
                 with popover:
-                    numbers(shown, key=key, canvas=palette().canvas)
+                    numbers(picture, key=key, canvas=palette().canvas)
             if made:
                 provenance(made, key=key)
     return event
@@ -63,16 +63,16 @@ def draw_picture(
 _save = component("save_picture")
 
 
-def numbers(shown: Picture, *, key: str, canvas: str) -> None:
+def numbers(picture: Picture, *, key: str, canvas: str) -> None:
     """Offer a picture's table as CSV and its drawing as PNG and SVG, named after the view."""
     view = view_state.view()
     name = f"fnprune-{key}"
     if view.atlas:
         name += f"-{view.atlas[:8]}-network-{view.network}-z{view.z:g}"
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
-        csv_button(shown.table, name=name, key=key)
+        csv_button(picture.table, name=name, key=key)
         save_picture(f"{key}-save", chart=key, name=name, canvas=canvas)
-    st.dataframe(shown.table, hide_index=True, alt=shown.alternative)
+    st.dataframe(picture.table, hide_index=True, alt=picture.alternative)
 
 
 def csv_button(table: pd.DataFrame, *, name: str, key: str) -> None:
@@ -89,7 +89,7 @@ def csv_button(table: pd.DataFrame, *, name: str, key: str) -> None:
 
 
 def provenance(made: str, *, key: str) -> None:
-    """Offer what a picture was made from, and the Python that makes its numbers again."""
+    """Offer the provenance of a picture, and the Python that makes its numbers again."""
     popover = st.popover("How was this made", type="tertiary", key=f"{key}-made", on_change="rerun")
     if not popover.open:
         return

@@ -36,24 +36,24 @@ def units_in(text: str, layout: UnitLayout) -> tuple[int, ...]:
         If a part is no unit, or there is no such unit; it names the part.
     """
     units: list[int] = []
-    for part in text.replace(",", " ").replace(";", " ").split():
-        layer, _, indices = part.partition(":")
+    for word in text.replace(",", " ").replace(";", " ").split():
+        layer, _, indices = word.partition(":")
         first, dash, last = indices.partition("-")
         if not all(n.isascii() and n.isdecimal() for n in (layer, first, last if dash else "0")):
             raise SettingsError(
-                f"{part!r} is not a unit.",
+                f"{word!r} is not a unit.",
                 hint='Write units as layer:index, several as in "3:17, 3:20-25".',
             )
         low, high = int(first), int(last) if dash else int(first)
         if int(layer) >= layout.n_layers:
             raise SettingsError(
-                f"{part!r}: there is no layer {layer}.",
+                f"{word!r}: there is no layer {layer}.",
                 hint=f"Layers run from 0 to {layout.n_layers - 1}.",
             )
         width = layout.widths[int(layer)]
         if high >= width or low > high:
             raise SettingsError(
-                f"{part!r}: layer {layer} has no such units.",
+                f"{word!r}: layer {layer} has no such units.",
                 hint=f"Its units run from 0 to {width - 1}, smaller number first.",
             )
         units.extend(layout.flat(int(layer), np.arange(low, high + 1)).tolist())
@@ -74,56 +74,56 @@ def pin(units: Iterable[int], side: Side) -> None:
 
 
 def unpin(units: Iterable[int]) -> None:
-    """Take the pins of units away."""
-    gone, view = set(units), view_state.view()
-    view_state.pin(set(view.stay) - gone, set(view.go) - gone)
+    """Remove the pins of units."""
+    unpinned, view = set(units), view_state.view()
+    view_state.pin(set(view.stay) - unpinned, set(view.go) - unpinned)
 
 
 def buttons(units: Iterable[int], *, key: str) -> None:
-    """Draw what pins selected units, or takes their pins away."""
-    chosen = tuple(sorted({int(unit) for unit in units}))
+    """Draw the buttons that pin selected units, or take their pins away."""
+    chosen_units = tuple(sorted({int(unit) for unit in units}))
     view = view_state.view()
-    pinned = set(chosen) & {*view.stay, *view.go}
+    pinned = set(chosen_units) & {*view.stay, *view.go}
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
         st.button(
             "Pin to stay", icon=":material/keep:", key=f"{key}-stay", on_click=pin,
-            args=(chosen, "stay"), disabled=not set(chosen) - set(view.stay),
+            args=(chosen_units, "stay"), disabled=not set(chosen_units) - set(view.stay),
         )  # fmt: skip
         st.button(
             "Pin to go", icon=":material/content_cut:", key=f"{key}-go", on_click=pin,
-            args=(chosen, "go"), disabled=not set(chosen) - set(view.go),
+            args=(chosen_units, "go"), disabled=not set(chosen_units) - set(view.go),
         )  # fmt: skip
         st.button(
             "Unpin", icon=":material/keep_off:", key=f"{key}-off", on_click=unpin,
-            args=(chosen,), disabled=not pinned,
+            args=(chosen_units,), disabled=not pinned,
         )  # fmt: skip
         if pinned:
             st.caption(f"{wording.count(len(pinned), 'unit')} of them pinned")
 
 
 def show(atlas: NetworkAtlas) -> None:
-    """Draw the pinned units, and what pins more of them by number."""
+    """Draw the pinned units, and the form that pins more of them by number."""
     view = view_state.view()
-    said = ", ".join(
+    counts_text = ", ".join(
         f"{len(units):,} pinned to {word}"
         for word, units in (("stay", view.stay), ("go", view.go))
         if units
     )
-    if said:  # not in the label: with another one the expander would close
-        st.caption(f"Single units: {said}.")
+    if counts_text:  # not in the label: with another one the expander would close
+        st.caption(f"Single units: {counts_text}.")
     with st.expander("Single units", icon=":material/keep:"):
         st.caption(
             "Whatever their score, pinned units stay or go; those that go count in the ratio. "
             "Several at once: by a lasso on the map below, or on the page Embedding."
         )
-        _by_number(atlas.layout)
+        _draw_form(atlas.layout)
         if view.stay or view.go:
-            _list(atlas)
+            _list_pins(atlas)
         if view_state.can_undo_pin():
             st.button("Undo the last pinning", icon=":material/undo:", on_click=view_state.undo_pin)
 
 
-def _by_number(layout: UnitLayout) -> None:
+def _draw_form(layout: UnitLayout) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
         st.text_input(
             "Units, as layer:index", key=_TEXT, placeholder="3:17, 3:20-25", width="stretch"
@@ -133,20 +133,20 @@ def _by_number(layout: UnitLayout) -> None:
             ("go", "To go", "content_cut"),
         ):
             st.button(
-                label, icon=f":material/{icon}:", key=f"pins-{side}", on_click=_take,
+                label, icon=f":material/{icon}:", key=f"pins-{side}", on_click=_pin_typed,
                 args=(layout, side),
             )  # fmt: skip
-    wrong = view_state.widget(_WRONG)
-    if wrong:
-        frame.error(wrong)
+    failure = view_state.widget(_WRONG)
+    if failure:
+        frame.error(failure)
 
 
-def _take(layout: UnitLayout, side: Side) -> None:
-    """Pin what was typed; what cannot be read stays in its place, with a message below."""
+def _pin_typed(layout: UnitLayout, side: Side) -> None:
+    """Pin the typed units; text that cannot be read stays in its place, with a message below."""
     try:
         pin(units_in(str(view_state.widget(_TEXT) or ""), layout), side)
-    except FnpruneError as caught:
-        view_state.remember(_WRONG, describe_error(caught))
+    except FnpruneError as error:
+        view_state.remember(_WRONG, describe_error(error))
     else:
         view_state.forget(_WRONG)
         view_state.remember(_TEXT, "")
@@ -171,25 +171,25 @@ def table(atlas: NetworkAtlas, stay: tuple[int, ...], go: tuple[int, ...]) -> pd
     ).sort_values(["layer", "index"], ignore_index=True)
 
 
-def _list(atlas: NetworkAtlas) -> None:
+def _list_pins(atlas: NetworkAtlas) -> None:
     view, n = view_state.view(), atlas.layout.n_units
-    beyond = [unit for unit in (*view.stay, *view.go) if unit >= n]
-    if beyond:
+    missing_units = [unit for unit in (*view.stay, *view.go) if unit >= n]
+    if missing_units:
         st.warning(
-            f"{wording.count(len(beyond), 'pinned unit')} of a link are not in this model.",
+            f"{wording.count(len(missing_units), 'pinned unit')} of a link are not in this model.",
             icon=":material/warning:",
         )
-        st.button("Take these pins away", on_click=unpin, args=(beyond,))
+        st.button("Take these pins away", on_click=unpin, args=(missing_units,))
     rows = table(
         atlas,
         tuple(unit for unit in view.stay if unit < n),
         tuple(unit for unit in view.go if unit < n),
     )
-    shown = rows.head(_MOST_ROWS)
+    listed = rows.head(_MOST_ROWS)
     event = st.dataframe(
-        shown,
+        listed,
         hide_index=True,
-        height=min(36 * (len(shown) + 1), 290),
+        height=min(36 * (len(listed) + 1), 290),
         key=f"pins-{atlas.id}-{len(rows)}",
         on_select="rerun",
         selection_mode="multi-row",
@@ -198,13 +198,15 @@ def _list(atlas: NetworkAtlas) -> None:
     )
     if len(rows) > _MOST_ROWS:
         st.caption(f"The first {_MOST_ROWS:,} of {len(rows):,} are listed.")
-    chosen = [int(shown["unit"].iloc[i]) for i in event["selection"]["rows"] if i < len(shown)]
+    chosen_units = [
+        int(listed["unit"].iloc[i]) for i in event["selection"]["rows"] if i < len(listed)
+    ]
     with st.container(horizontal=True, gap="xsmall"):
         st.button(
-            f"Unpin the {wording.count(len(chosen), 'selected unit')}",
+            f"Unpin the {wording.count(len(chosen_units), 'selected unit')}",
             icon=":material/keep_off:",
             on_click=unpin,
-            args=(chosen,),
-            disabled=not chosen,
+            args=(chosen_units,),
+            disabled=not chosen_units,
         )
         st.button("Unpin all", icon=":material/delete:", on_click=view_state.pin, args=((), ()))

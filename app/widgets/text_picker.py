@@ -16,7 +16,7 @@ _NONE = "(none)"
 
 
 def pick_texts(key: str, *, split: str) -> TextChoice | None:
-    """Ask for texts and return the choice, None while it is incomplete or wrong.
+    """Return the choice of texts, None while it is incomplete or wrong.
 
     Parameters
     ----------
@@ -33,22 +33,22 @@ def pick_texts(key: str, *, split: str) -> TextChoice | None:
     )
     try:
         if kind == _BUILT_IN:
-            choice = _built_in(key, split)
+            choice = _choose_built_in(key, split)
         elif kind == _UPLOAD:
-            choice = _uploaded(key)
+            choice = _choose_uploaded(key)
         else:
-            choice = _named(key)
+            choice = _choose_named(key)
         if choice is not None and not choice.needs_network:
-            _describe(choice)
-    except TextError as caught:
-        frame.error(describe_error(caught))
+            _show_counts(choice)
+    except TextError as error:
+        frame.error(describe_error(error))
         return None
     return choice
 
 
-def _built_in(key: str, split: str) -> TextChoice | None:
-    found = resources.documents(TextChoice(split=split))
-    names = list(dict.fromkeys(document.domain for document in found))
+def _choose_built_in(key: str, split: str) -> TextChoice | None:
+    documents = resources.documents(TextChoice(split=split))
+    names = list(dict.fromkeys(document.domain for document in documents))
     domains = st.pills(
         "Domains",
         names,
@@ -63,7 +63,7 @@ def _built_in(key: str, split: str) -> TextChoice | None:
     return TextChoice(split=split, domains=tuple(name for name in names if name in domains))
 
 
-def _uploaded(key: str) -> TextChoice | None:
+def _choose_uploaded(key: str) -> TextChoice | None:
     files = st.file_uploader(
         "Text files, or tables with a text in each row",
         type=_TYPES,
@@ -76,7 +76,7 @@ def _uploaded(key: str) -> TextChoice | None:
     return _with_columns(key, [str(path) for path in paths])
 
 
-def _named(key: str) -> TextChoice | None:
+def _choose_named(key: str) -> TextChoice | None:
     source = st.text_input(
         "File, folder, or `datasets` id",
         placeholder="./corpus, or wikitext:wikitext-2-raw-v1:validation",
@@ -88,11 +88,11 @@ def _named(key: str) -> TextChoice | None:
 
 
 def _with_columns(key: str, sources: list[str]) -> TextChoice:
-    """Ask which columns hold text, domain and document, where there are columns."""
+    """Return the choice with the columns of text, domain and document, where there are columns."""
     tables = [Path(s).expanduser() for s in sources if Path(s).suffix.lower() in ROW_SUFFIXES]
     columns = list(dict.fromkeys(c for path in tables if path.is_file() for c in columns_of(path)))
     if not columns:
-        return TextChoice(sources=tuple(sources), max_documents=_maximum(sources))
+        return TextChoice(sources=tuple(sources), max_documents=_max_rows(sources))
     row = st.columns(3)
     text = row[0].selectbox(
         "Column with the text",
@@ -100,9 +100,9 @@ def _with_columns(key: str, sources: list[str]) -> TextChoice:
         index=columns.index("text") if "text" in columns else 0,
         key=f"{key}-text-column",
     )
-    others = [_NONE, *columns]
-    domain = row[1].selectbox("Domain", others, key=f"{key}-domain-column")
-    document = row[2].selectbox("Document", others, key=f"{key}-document-column")
+    choices = [_NONE, *columns]
+    domain = row[1].selectbox("Domain", choices, key=f"{key}-domain-column")
+    document = row[2].selectbox("Document", choices, key=f"{key}-document-column")
     return TextChoice(
         sources=tuple(sources),
         text_column=text,
@@ -111,16 +111,16 @@ def _with_columns(key: str, sources: list[str]) -> TextChoice:
     )
 
 
-def _maximum(sources: list[str]) -> int | None:
+def _max_rows(sources: list[str]) -> int | None:
     """Return how many rows of a data set to read: it may be endless, a file is not."""
     return 2000 if TextChoice(sources=tuple(sources)).needs_network else None
 
 
-def _describe(choice: TextChoice) -> None:
-    found = resources.documents(choice)
+def _show_counts(choice: TextChoice) -> None:
+    documents = resources.documents(choice)
     counts: dict[str, int] = {}
-    for document in found:
+    for document in documents:
         counts[document.domain] = counts.get(document.domain, 0) + 1
-    parts = [f"{wording.plain(name)} ({number})" for name, number in counts.items()]
-    shown = ", ".join(parts[:8]) + (" and more" if len(parts) > 8 else "")
-    st.caption(f"{wording.count(len(found), 'document')}: {shown}")
+    domain_counts = [f"{wording.plain(name)} ({number})" for name, number in counts.items()]
+    listed = ", ".join(domain_counts[:8]) + (" and more" if len(domain_counts) > 8 else "")
+    st.caption(f"{wording.count(len(documents), 'document')}: {listed}")

@@ -72,15 +72,15 @@ def reader(  # noqa: PLR0913 - a widget's options, as Streamlit's own have them
         What a screen reader calls the text.
     """
     spans = spans_of(pieces)
-    lasts = [last for _, last in spans]
+    last_tokens = [last for _, last in spans]
 
-    def picked() -> None:
-        index = view_state.told(key, "picked")
-        if index is not None and int(index) < len(lasts):
-            on_pick(lasts[int(index)])
+    def report_pick() -> None:
+        index = view_state.component_value(key, "picked")
+        if index is not None and int(index) < len(last_tokens):
+            on_pick(last_tokens[int(index)])
 
     def span_of(token: int) -> int:
-        return bisect_left(lasts, token)
+        return bisect_left(last_tokens, token)
 
     is_shown = selected is not None and 0 <= selected < len(pieces)
     _tokens(
@@ -90,8 +90,8 @@ def reader(  # noqa: PLR0913 - a widget's options, as Streamlit's own have them
             _strongest(values, spans),
             limit,
             {span_of(token) for token in marks or () if 0 <= token < len(pieces)},
-            None if hues is None else [hues[last] for last in lasts],
-            None if tips is None else [tips[last] for last in lasts],
+            None if hues is None else [hues[last] for last in last_tokens],
+            None if tips is None else [tips[last] for last in last_tokens],
             [str(first + b) if a == b else f"{first + a}–{first + b}" for a, b in spans],
         )
         | {
@@ -99,7 +99,7 @@ def reader(  # noqa: PLR0913 - a widget's options, as Streamlit's own have them
             "selected": span_of(selected) if is_shown and selected is not None else None,
             "name": name,
         },
-        on_picked_change=picked,
+        on_picked_change=report_pick,
     )
 
 
@@ -107,8 +107,13 @@ def _strongest(
     values: NDArray[np.floating], spans: Sequence[tuple[int, int]]
 ) -> NDArray[np.float64]:
     """Return of each span the value farthest from zero; NaN where all of its tokens are."""
-    each = [np.asarray(values[a : b + 1], dtype=np.float64) for a, b in spans]
-    return np.array([part[np.argmax(np.nan_to_num(np.abs(part), nan=-1.0))] for part in each])
+    values_of_spans = [np.asarray(values[a : b + 1], dtype=np.float64) for a, b in spans]
+    return np.array(
+        [
+            span_values[np.argmax(np.nan_to_num(np.abs(span_values), nan=-1.0))]
+            for span_values in values_of_spans
+        ]
+    )
 
 
 def _tokens_data(
@@ -121,7 +126,7 @@ def _tokens_data(
     places: Sequence[str],
 ) -> dict[str, Any]:
     colours = palette()
-    drawn: dict[str, Any] = {
+    data: dict[str, Any] = {
         "pieces": [visible(piece) for piece in pieces],
         "values": [
             None if value != value else round(value, 3)
@@ -139,7 +144,7 @@ def _tokens_data(
         "places": list(places),
     }
     # The browser draws anew only what differs: a pick alone moves the outline.
-    return drawn | {"version": f"{zlib.crc32(repr(drawn).encode('utf-8', 'replace')):08x}"}
+    return data | {"version": f"{zlib.crc32(repr(data).encode('utf-8', 'replace')):08x}"}
 
 
 def token_networks(
@@ -192,5 +197,5 @@ def _select(network: int) -> None:
 
 
 def session_titles(tokens: pd.DataFrame) -> list[str]:
-    """Return what each session is: its number, domain and document."""
+    """Return the title of each session: its number, domain and document."""
     return networks.titles_of(tokens)

@@ -36,7 +36,7 @@ _STOPS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Titles:
-    """What the two texts are called, and how their pictures are made again.
+    """Names of the two texts, and the Python that makes their pictures again.
 
     Parameters
     ----------
@@ -58,10 +58,10 @@ PLAN = Titles(names={DENSE: "Dense model", PRUNED: "Plan"})
 
 def live(job_id: str, titles: Titles = PLAN) -> None:
     """Draw two texts that are being written, polled in a fragment of its own."""
-    st.fragment(_live, run_every=_POLL_S)(job_id, titles)
+    st.fragment(_draw_live, run_every=_POLL_S)(job_id, titles)
 
 
-def _live(job_id: str, titles: Titles) -> None:
+def _draw_live(job_id: str, titles: Titles) -> None:
     job = resources.jobs().job(job_id)
     if job is None or not job.is_active:
         st.rerun()
@@ -71,18 +71,18 @@ def _live(job_id: str, titles: Titles) -> None:
 
 
 def so_far(job: Job, titles: Titles = PLAN) -> None:
-    """Draw what a job has written."""
+    """Draw the texts that a job has written so far."""
     latest = {event.whose: event for event in job.events if isinstance(event, Written)}
     for column, whose in zip(st.columns(2, gap="large"), BOTH, strict=True):
         with column:
             st.subheader(titles.names[whose], anchor=False)
             if whose in latest:
-                st.html(_strip(latest[whose]))
+                st.html(_text_html(latest[whose]))
             elif job.is_active:
                 st.caption("Waiting for the first token.")
 
 
-def _strip(written: Written) -> str:
+def _text_html(written: Written) -> str:
     """Return a text so far as HTML; what may still become a character is left out."""
     n = len(written.pieces)
     while n and not written.pieces[n - 1].strip(REPLACEMENT):
@@ -96,8 +96,8 @@ def _strip(written: Written) -> str:
     )
 
 
-def show(found: SideBySide, titles: Titles = PLAN) -> None:
-    """Draw two whole texts, what is at the picked token, and where the models disagree."""
+def show(texts: SideBySide, titles: Titles = PLAN) -> None:
+    """Draw two whole texts, the expectations at the picked token, and where the models disagree."""
     colouring = st.segmented_control(
         "Colour tokens by",
         list(COLOURING),
@@ -112,42 +112,42 @@ def show(found: SideBySide, titles: Titles = PLAN) -> None:
     )
     for column, whose in zip(st.columns(2, gap="large"), BOTH, strict=True):
         with column:
-            _text(found, whose, colouring or "surprise", titles)
-    _parting(found, titles)
-    _picked(found, titles)
-    _course(found, titles)
+            _draw_text(texts, whose, colouring or "surprise", titles)
+    _draw_first_difference(texts, titles)
+    _draw_expectations(texts, titles)
+    _draw_divergence(texts, titles)
 
 
-def _side() -> str:
-    """Return whose text is looked at."""
+def _selected_side() -> str:
+    """Return the selected one of the two texts."""
     return PRUNED if view_state.view().show == PRUNED else DENSE
 
 
-def _token(found: SideBySide) -> int | None:
-    """Return the picked token of the text that is looked at."""
+def _picked_token(texts: SideBySide) -> int | None:
+    """Return the picked token of the selected text."""
     token = view_state.view().token
-    return token if 0 <= token < found.written[_side()].n_tokens else None
+    return token if 0 <= token < texts.written[_selected_side()].n_tokens else None
 
 
-def _pick(token: int, whose: str) -> None:
+def _pick_token(token: int, whose: str) -> None:
     view_state.change(token=token, show=whose, session=-1)
 
 
-def _text(found: SideBySide, whose: str, colouring: str, titles: Titles) -> None:
-    written, expected = found.written[whose], found.expected[whose]
-    surprise, difference = -written.log_probability, found.first_difference
+def _draw_text(texts: SideBySide, whose: str, colouring: str, titles: Titles) -> None:
+    written, expected = texts.written[whose], texts.expected[whose]
+    surprise, difference = -written.log_probability, texts.first_difference
     name = titles.names[whose]
     st.subheader(name, anchor=False)
-    notes = titles.notes or {DENSE: "as it was loaded", PRUNED: cache.plan_label(found.plan_id)}
+    notes = titles.notes or {DENSE: "as it was loaded", PRUNED: cache.plan_label(texts.plan_id)}
     st.caption(plain(notes[whose]))
     with st.container(border=True):
         reader(
-            found.pieces[whose],
+            texts.pieces[whose],
             surprise if colouring == "surprise" else expected.divergence,
             limit=_LIMIT[colouring],
             key=f"generation-text-{whose}",
-            on_pick=lambda token: _pick(token, whose),
-            selected=_token(found) if _side() == whose else None,
+            on_pick=lambda token: _pick_token(token, whose),
+            selected=_picked_token(texts) if _selected_side() == whose else None,
             marks=() if difference is None else (difference,),
             tips=[
                 f"surprise {s:.2f}, disagreement {d:.2f} nats"
@@ -159,70 +159,72 @@ def _text(found: SideBySide, whose: str, colouring: str, titles: Titles) -> None
         )
     facts = [_STOPS[written.stop], wording.count(written.n_tokens, "token") + "."]
     facts.append(f"Mean surprise {surprise.mean():.2f} nats.")
-    repeated = repeated_share(written.token_ids)
-    if repeated >= _NOTABLE_REPETITION:
-        facts.append(f"It repeats itself: {repeated:.0%} of its runs of 4 tokens came before.")
+    share_repeated = repeated_share(written.token_ids)
+    if share_repeated >= _NOTABLE_REPETITION:
+        facts.append(
+            f"It repeats itself: {share_repeated:.0%} of its runs of 4 tokens came before."
+        )
     st.caption(plain(" ".join(facts)))
 
 
-def _parting(found: SideBySide, titles: Titles) -> None:
-    """Say where the texts part."""
-    difference = found.first_difference
+def _draw_first_difference(texts: SideBySide, titles: Titles) -> None:
+    """Draw the first difference of the texts."""
+    difference = texts.first_difference
     if difference is None:
         st.success("Both models wrote the same text.", icon=":material/equal:")
         return
-    said = []
+    words = []
     for whose in BOTH:
-        shown = next((p for p in found.pieces[whose][difference:] if p), "")
-        said.append(plain(quoted(shown)) if shown else "nothing more")
+        piece = next((p for p in texts.pieces[whose][difference:] if p), "")
+        words.append(plain(quoted(piece)) if piece else "nothing more")
     st.info(
         f"The first difference is at token {difference}, set in bold: the "
-        f"{titles.names[DENSE].lower()} writes {said[0]}, the {titles.names[PRUNED].lower()} "
-        f"{said[1]}.",
+        f"{titles.names[DENSE].lower()} writes {words[0]}, the {titles.names[PRUNED].lower()} "
+        f"{words[1]}.",
         icon=":material/alt_route:",
     )
 
 
-def _picked(found: SideBySide, titles: Titles) -> None:
-    """Draw what both models expected at the picked token."""
-    picked, whose = _token(found), _side()
-    if picked is None:
+def _draw_expectations(texts: SideBySide, titles: Titles) -> None:
+    """Draw the tokens that both models expected at the picked token."""
+    last_token, whose = _picked_token(texts), _selected_side()
+    if last_token is None:
         st.caption("Press a token to see what both models expected there.")
         return
-    first = picked
-    while first and not found.pieces[whose][first - 1]:
-        first -= 1  # tokens before it that hold a part of the same character
-    token = picked
-    st.subheader(f"At token {picked}", anchor=False)
-    if first < picked:
-        part = st.segmented_control(
+    first_token = last_token
+    while first_token and not texts.pieces[whose][first_token - 1]:
+        first_token -= 1  # tokens before it hold a part of the same character
+    token = last_token
+    st.subheader(f"At token {last_token}", anchor=False)
+    if first_token < last_token:
+        chosen_token = st.segmented_control(
             "Token of this character",
-            list(range(first, picked + 1)),
-            default=picked,
+            list(range(first_token, last_token + 1)),
+            default=last_token,
             required=True,
-            key=f"generation-part-{whose}-{picked}",
+            key=f"generation-part-{whose}-{last_token}",
         )
-        token = picked if part is None else int(part)
+        token = last_token if chosen_token is None else int(chosen_token)
     st.caption(
         "What both models expect next after the same beginning: the "
         f"{titles.names[whose].lower()}’s text up to token {token}."
     )
-    ids, log_p = found.expected[whose].candidates(token)
+    ids, log_p = texts.expected[whose].candidates(token)
     draw_picture(
         next_tokens(
-            [found.words[int(i)] for i in ids],
+            [texts.words[int(i)] for i in ids],
             np.exp(log_p),
-            written=found.words[int(found.written[whose].token_ids[token])],
+            written=texts.words[int(texts.written[whose].token_ids[token])],
             palette=frame.palette(),
         ),
         key="generation-next",
-        made=_made(whose, token, titles),
+        made=_code(whose, token, titles),
     )
 
 
-def _course(found: SideBySide, titles: Titles) -> None:
-    """Draw how far the models disagree at each token of the text that is looked at."""
-    whose, expected = _side(), found.expected[_side()]
+def _draw_divergence(texts: SideBySide, titles: Titles) -> None:
+    """Draw how far the models disagree at each token of the selected text."""
+    whose, expected = _selected_side(), texts.expected[_selected_side()]
     st.subheader("Where they disagree", anchor=False)
     st.caption(
         f"Both models read the {titles.names[whose].lower()}’s text, token by token. "
@@ -231,29 +233,29 @@ def _course(found: SideBySide, titles: Titles) -> None:
     draw_picture(
         divergence_course(
             expected.divergence,
-            found.pieces[whose],
+            texts.pieces[whose],
             np.exp(expected.log_probability),
-            selected=_token(found),
-            difference=found.first_difference,
+            selected=_picked_token(texts),
+            difference=texts.first_difference,
             palette=frame.palette(),
         ),
         key="generation-course",
-        made=_made(whose, _token(found) or 0, titles),
+        made=_code(whose, _picked_token(texts) or 0, titles),
     )
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
         st.caption("Most at", width="content")
         for place in expected.most(5).tolist():
-            word = found.words[int(found.written[whose].token_ids[place])]
+            word = texts.words[int(texts.written[whose].token_ids[place])]
             st.button(
                 f"{place} {plain(quoted(word))}",
                 key=f"generation-most-{place}",
                 type="tertiary",
-                on_click=_pick,
+                on_click=_pick_token,
                 args=(place, whose),
             )
 
 
-def _made(whose: str, token: int, titles: Titles) -> str:
+def _code(whose: str, token: int, titles: Titles) -> str:
     if titles.made is not None:
         return titles.made(whose, token)
     view = view_state.view()

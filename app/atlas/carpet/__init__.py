@@ -1,1 +1,1 @@
-"""Carpet: units over tokens."""
+"""Carpet page: units over tokens."""

@@ -1,4 +1,4 @@
-"""What the carpet page keeps: which units are drawn, and their z over sessions."""
+"""Cached data of the Carpet page: the units that are drawn, and their z over sessions."""
 
 from dataclasses import replace
 
@@ -27,10 +27,12 @@ def rows(atlas_id: str, by: str) -> tuple[NDArray[np.int64], CarpetRows]:
     if by == "layer":
         units, _ = raster.carpet_rows(atlas.layout.widths, N_ROWS)
     else:
-        each = max(2, N_ROWS // atlas.n_networks)
+        n_per_network = max(2, N_ROWS // atlas.n_networks)
         share = atlas.domain_share()
         order = np.lexsort((-share.max(axis=1), share.argmax(axis=1)))
-        units = np.concatenate([_members(atlas.maps[k], strongest == k, each) for k in order])
+        units = np.concatenate(
+            [_members(atlas.maps[k], strongest == k, n_per_network) for k in order]
+        )
     layer, index = atlas.layout.locate(units)
     return units, CarpetRows(
         layer=layer,
@@ -44,17 +46,17 @@ def rows(atlas_id: str, by: str) -> tuple[NDArray[np.int64], CarpetRows]:
 def _members(
     of_network: NDArray[np.floating], is_own: NDArray[np.bool_], n: int
 ) -> NDArray[np.int64]:
-    own = np.flatnonzero(is_own & (of_network != 0))
-    chosen = own[np.argsort(-np.abs(of_network[own]), kind="stable")[:n]]
-    return chosen[np.argsort(-of_network[chosen], kind="stable")]
+    units = np.flatnonzero(is_own & (of_network != 0))
+    strongest_units = units[np.argsort(-np.abs(of_network[units]), kind="stable")[:n]]
+    return strongest_units[np.argsort(-of_network[strongest_units], kind="stable")]
 
 
 def tokens(atlas_id: str, session: int) -> tuple[list[str], int]:
     """Return a session's tokens as text, and how many of the first are dummies."""
     recording = resources.recording(resources.atlas(atlas_id).decomposition.recording_id)
-    here = recording.session_slice(session)
-    texts = recording.tokens["text"].iloc[here].astype(str).tolist()
-    return texts, int(recording.is_dummy[here].sum())
+    in_session = recording.session_slice(session)
+    texts = recording.tokens["text"].iloc[in_session].astype(str).tolist()
+    return texts, int(recording.is_dummy[in_session].sum())
 
 
 @st.cache_data(max_entries=8, show_spinner="Reading the session")
@@ -108,17 +110,17 @@ def overview(atlas_id: str, by: str) -> NDArray[np.float32]:
     """
     recording = resources.recording(resources.atlas(atlas_id).decomposition.recording_id)
     facts, spans, _ = columns(atlas_id)
-    parts = []
+    means = []
     for session, span in zip(facts["session"].tolist(), spans, strict=True):
         values = _read(atlas_id, by, session)
         is_dummy = recording.is_dummy[recording.session_slice(session)]
         values = np.where(is_dummy, np.nan, values)
         bins = np.array_split(values, span.last - span.first + 1, axis=1)
-        parts += [_mean(part) for part in bins]
-    return np.stack(parts, axis=1).astype(np.float32)
+        means += [_mean(columns_of_bin) for columns_of_bin in bins]
+    return np.stack(means, axis=1).astype(np.float32)
 
 
-def _mean(part: NDArray[np.floating]) -> NDArray[np.float32]:
+def _mean(values: NDArray[np.floating]) -> NDArray[np.float32]:
     """Return the mean over columns that are not NaN, 0 where all are: (rows,)."""
-    total = np.nan_to_num(part).sum(axis=1)
-    return np.asarray(total / np.maximum((~np.isnan(part)).sum(axis=1), 1), dtype=np.float32)
+    total = np.nan_to_num(values).sum(axis=1)
+    return np.asarray(total / np.maximum((~np.isnan(values)).sum(axis=1), 1), dtype=np.float32)

@@ -46,7 +46,7 @@ class CarpetRows:
         return self.layer if self.by == "layer" else self.network
 
     def labels(self) -> list[str]:
-        """Return what the hover says of each row; no two alike."""
+        """Return the hover text of each row; no two are alike."""
         return [
             f"layer {a}, unit {i}" + (f", network {k}" if k >= 0 else "")
             for a, i, k in zip(
@@ -65,18 +65,18 @@ class Span:
 
 
 def _words(pieces: Sequence[str], first: int) -> list[str]:
-    """Return what the hover says of each token; no two alike."""
-    return [f"{first + i} “{safe(_shown(p))}”" for i, p in enumerate(pieces)]
+    """Return the hover text of each token; no two are alike."""
+    return [f"{first + i} “{safe(_axis_text(p))}”" for i, p in enumerate(pieces)]
 
 
-def _shown(piece: str) -> str:
-    """Return a token's text for an axis: one line, its spaces visible at need."""
+def _axis_text(piece: str) -> str:
+    """Return a token's text for an axis: one line, blanks visible where it has nothing else."""
     text = piece.replace("\n", "⏎").replace("\t", "⇥")
     return text if text.strip() else text.replace(" ", "␣")
 
 
-def _short(piece: str, n: int = 12) -> str:
-    text = _shown(piece).strip() or _shown(piece)
+def _short_axis_text(piece: str, n: int = 12) -> str:
+    text = _axis_text(piece).strip() or _axis_text(piece)
     return safe(text if len(text) <= n else text[: n - 1] + "…")
 
 
@@ -132,15 +132,17 @@ def _carpet(
         row=1,
         col=1,
     )
-    mine = np.flatnonzero(rows.group == rows.selected)
-    if rows.by == "network" and len(mine):
+    selected_rows = np.flatnonzero(rows.group == rows.selected)
+    if rows.by == "network" and len(selected_rows):
         frame = {"color": palette.accent, "width": 1}
-        figure.add_hrect(y0=mine[0] - 0.5, y1=mine[-1] + 0.5, line=frame, row=1, col=2)
+        figure.add_hrect(
+            y0=selected_rows[0] - 0.5, y1=selected_rows[-1] + 0.5, line=frame, row=1, col=2
+        )
     figure.update_yaxes(type="category", showticklabels=False, ticks="", showgrid=False, col=2)
     return figure
 
 
-def _note(rows: CarpetRows) -> str:
+def _rows_sentence(rows: CarpetRows) -> str:
     n = len(rows.layer)
     if rows.by == "layer":
         return f"{n:,} of {rows.n_units:,} units, evenly spaced in each layer, first layer below"
@@ -184,20 +186,20 @@ def session_carpet(
         figure.add_vline(x=n_dummy_tokens - 0.5, line={**line, "dash": "dot"}, col=2, row=1)
     if stretch is not None:
         figure.add_vrect(x0=stretch.first - 0.5, x1=stretch.last + 0.5, line=line, col=2, row=1)
-    loud = np.abs(values).mean(axis=0)
-    usable = loud[n_dummy_tokens:]
+    mean_magnitude = np.abs(values).mean(axis=0)
+    usable = mean_magnitude[n_dummy_tokens:]
     peak = int(usable.argmax()) + n_dummy_tokens if len(usable) else 0
     return Picture(
         figure=figure,
         alternative=(
-            f"Carpet of {_note(rows)}, over {n_tokens} tokens, z clipped at ±{LIMIT:g}; activity "
-            f"is most widespread at token {peak}, “{_shown(pieces[peak]).strip()}”."
+            f"Carpet of {_rows_sentence(rows)}, over {n_tokens} tokens, z clipped at ±{LIMIT:g}; "
+            f"activity is most widespread at token {peak}, “{_axis_text(pieces[peak]).strip()}”."
         ),
         table=pd.DataFrame(
             {
                 "token": np.arange(n_tokens),
                 "text": list(pieces),
-                "mean |z| of units": loud.round(3),
+                "mean |z| of units": mean_magnitude.round(3),
                 "left out": np.arange(n_tokens) < n_dummy_tokens,
             }
         ),
@@ -221,7 +223,7 @@ def stretch_carpet(
     first : int
         Position of its first token.
     """
-    words = [f"{first + i} {_short(piece)}" for i, piece in enumerate(pieces)]
+    words = [f"{first + i} {_short_axis_text(piece)}" for i, piece in enumerate(pieces)]
     figure = _carpet(values, words, rows, palette)
     # No ticks are set: of categories the browser shows as many as have room, at any width.
     figure.update_xaxes(
@@ -233,13 +235,13 @@ def stretch_carpet(
     )
     means = {k: values[rows.group == k].mean(axis=0) for k in np.unique(rows.group).tolist()}
     strongest = max(means, key=lambda k: float(np.abs(means[k]).max()))
-    at = int(np.abs(means[strongest]).argmax())
+    peak = int(np.abs(means[strongest]).argmax())
     return Picture(
         figure=figure,
         alternative=(
             f"Tokens {first} to {first + len(words) - 1}: on average the units of {rows.by} "
-            f"{strongest} move most, at “{_shown(pieces[at]).strip()}” (mean z "
-            f"{means[strongest][at]:.1f})."
+            f"{strongest} move most, at “{_axis_text(pieces[peak]).strip()}” (mean z "
+            f"{means[strongest][peak]:.1f})."
         ),
         table=pd.DataFrame(
             {
@@ -318,7 +320,7 @@ def overview_carpet(
     figure.update_yaxes(range=[-0.5, top * 1.15])
     return Picture(
         figure=figure,
-        alternative=_domains_said(values, rows, domains, len(sessions)),
+        alternative=_domains_sentence(values, rows, domains, len(sessions)),
         table=_domain_table(values, rows, domains),
     )
 
@@ -335,16 +337,16 @@ def _domain_means(
     return groups, np.array(means, dtype=np.float64)
 
 
-def _domains_said(
+def _domains_sentence(
     values: NDArray[np.floating], rows: CarpetRows, domains: Sequence[Span], n_sessions: int
 ) -> str:
     groups, means = _domain_means(values, rows, domains)
     contrast = means.max(axis=1) / np.maximum(np.median(means, axis=1), 1e-9)
-    best = int(contrast.argmax())
+    clearest = int(contrast.argmax())
     return (
-        f"All {n_sessions} sessions over {_note(rows)}, tokens pooled by mean, z clipped at "
-        f"±{LIMIT:g}; domains differ most in {rows.by} {groups[best]}, strongest in "
-        f"{domains[int(means[best].argmax())].name}."
+        f"All {n_sessions} sessions over {_rows_sentence(rows)}, tokens pooled by mean, z clipped "
+        f"at ±{LIMIT:g}; domains differ most in {rows.by} {groups[clearest]}, strongest in "
+        f"{domains[int(means[clearest].argmax())].name}."
     )
 
 

@@ -1,4 +1,4 @@
-"""Carpet: units over tokens, by layer or by network, in one session or in all of them."""
+"""Carpet page: units over tokens, by layer or by network, in one session or in all of them."""
 
 from dataclasses import replace
 
@@ -30,19 +30,21 @@ def show_session(atlas: NetworkAtlas, by: str) -> None:
     last_start = len(pieces) - n_shown
     first = min(max(view_state.view().token, 0), last_start)
     if last_start:
-        chosen = st.slider(
+        chosen_start = st.slider(
             "From token", 0, last_start, first,
             key=f"carpet-from-{session}",
         )  # fmt: skip
-        if chosen != first:
-            view_state.change(token=chosen)
-            first = chosen
-    made = recipes.code("carpet", atlas=atlas.id, session=session)
-    part = slice(first, first + n_shown)
+        if chosen_start != first:
+            view_state.change(token=chosen_start)
+            first = chosen_start
+    code = recipes.code("carpet", atlas=atlas.id, session=session)
+    stretch = slice(first, first + n_shown)
     draw_picture(
-        stretch_carpet(values[:, part], pieces[part], rows, first=first, palette=frame.palette()),
+        stretch_carpet(
+            values[:, stretch], pieces[stretch], rows, first=first, palette=frame.palette()
+        ),
         key=f"carpet-stretch-{by}",
-        made=made,
+        made=code,
     )
     draw_picture(
         session_carpet(
@@ -54,7 +56,7 @@ def show_session(atlas: NetworkAtlas, by: str) -> None:
             palette=frame.palette(),
         ),
         key=f"carpet-session-{by}",
-        made=made,
+        made=code,
     )
 
 
@@ -78,8 +80,8 @@ def pick_session(atlas: NetworkAtlas) -> int:
     titles = {
         row.session: f"{row.session}: {row.domain}, {row.document}" for row in facts.itertuples()
     }
-    held = view_state.view().session
-    current = held if held in titles else numbers[0]
+    viewed_session = view_state.view().session
+    current = viewed_session if viewed_session in titles else numbers[0]
     chosen = st.selectbox(
         "Session", numbers, index=numbers.index(current), format_func=titles.__getitem__,
         key=f"carpet-session-of-{current}", help=glossary.tip("run"),
@@ -91,7 +93,7 @@ def pick_session(atlas: NetworkAtlas) -> int:
 
 
 def show_all(atlas: NetworkAtlas, by: str) -> None:
-    """Draw all sessions; a square or a row opens one."""
+    """Draw all sessions; a click on a square or a row opens one."""
     values = cache.overview(atlas.id, by)
     facts, sessions, domains = cache.columns(atlas.id)
     numbers = facts["session"].tolist()
@@ -131,22 +133,22 @@ def show_all(atlas: NetworkAtlas, by: str) -> None:
     )
 
 
-def open_session(picked: list[int], by: str) -> None:
-    """Look at the session that was picked, before the page runs again."""
-    if picked:
-        view_state.change(session=int(picked[0]), token=-1, show=by)
+def open_session(sessions: list[int], by: str) -> None:
+    """Select the picked session in the view, before the page runs again."""
+    if sessions:
+        view_state.change(session=int(sessions[0]), token=-1, show=by)
         view_state.remember("carpet-shown", by)
 
 
 above, below = ("bright", "dark") if frame.palette().mode == "dark" else ("dark", "bright")
-opened = atlas_frame.open_atlas(
+atlas_and_network = atlas_frame.open_atlas(
     "Carpet",
     f"Each row is a unit, each column a token: {above} is above the unit's mean, {below} below.",
 )
-if opened is not None:
+if atlas_and_network is not None:
     with frame.explaining():
-        shown = atlas_frame.section(SHOWN, key="carpet-shown")
-        if shown.startswith("all-"):
-            show_all(opened[0], shown.removeprefix("all-"))
+        section = atlas_frame.section(SHOWN, key="carpet-shown")
+        if section.startswith("all-"):
+            show_all(atlas_and_network[0], section.removeprefix("all-"))
         else:
-            show_session(opened[0], shown)
+            show_session(atlas_and_network[0], section)

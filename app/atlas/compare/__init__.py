@@ -1,1 +1,1 @@
-"""Compare: two atlases matched, and an atlas applied to other texts."""
+"""Compare page: two atlases matched, and an atlas applied to other texts."""

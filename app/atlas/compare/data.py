@@ -1,4 +1,4 @@
-"""What the comparison of two atlases keeps: match, likeness, and maps to lie side by side."""
+"""Cached data of the Compare page: match, likeness, and maps to lie side by side."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +22,7 @@ MOST_DOMAINS = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArtifactChoice:
-    """An atlas or a recording that can be chosen, and what it is in words."""
+    """An atlas or a recording that can be chosen, with its label."""
 
     id: str
     label: str
@@ -31,40 +31,40 @@ class ArtifactChoice:
 
 def others(atlas_id: str) -> list[ArtifactChoice]:
     """Return the other atlases of the workspace, those of this model first, newest first."""
-    own = resources.atlas(atlas_id)
-    found = [
+    atlas = resources.atlas(atlas_id)
+    choices = [
         ArtifactChoice(
             id=entry.id,
             label=_atlas_label(entry),
-            is_same_model=entry.manifest["fingerprint"] == own.decomposition.fingerprint,
+            is_same_model=entry.manifest["fingerprint"] == atlas.decomposition.fingerprint,
         )
         for entry in resources.workspace().entries("decompositions")
-        if entry.id != own.id
+        if entry.id != atlas.id
     ]
-    return sorted(found, key=lambda choice: not choice.is_same_model)
+    return sorted(choices, key=lambda choice: not choice.is_same_model)
 
 
 def targets(atlas_id: str) -> list[ArtifactChoice]:
     """Return the recordings of this atlas's model that it was not made from, newest first."""
-    own = resources.atlas(atlas_id).decomposition
+    decomposition = resources.atlas(atlas_id).decomposition
     return [
         ArtifactChoice(id=entry.id, label=_recording_label(entry.manifest), is_same_model=True)
         for entry in resources.workspace().entries("recordings")
-        if entry.id != own.recording_id
-        and entry.manifest["inputs"]["fingerprint"] == own.fingerprint
+        if entry.id != decomposition.recording_id
+        and entry.manifest["inputs"]["fingerprint"] == decomposition.fingerprint
     ]
 
 
 def _atlas_label(entry: Entry) -> str:
     facts, settings = entry.manifest, entry.manifest["settings"]
-    parts = [f"{facts['n_networks']} networks", f"seed {settings['seed']}"]
+    labels = [f"{facts['n_networks']} networks", f"seed {settings['seed']}"]
     if "applied_from" in settings:
-        parts[1] = f"applied from {settings['applied_from'][:8]}"
+        labels[1] = f"applied from {settings['applied_from'][:8]}"
     try:
-        parts.append(_recording_label(resources.manifest("recordings", facts["recording_id"])))
+        labels.append(_recording_label(resources.manifest("recordings", facts["recording_id"])))
     except FnpruneError:
-        parts.append("its recording is gone")
-    return " · ".join([*parts, entry.id[:8]])
+        labels.append("its recording is gone")
+    return " · ".join([*labels, entry.id[:8]])
 
 
 def _recording_label(manifest: dict[str, Any]) -> str:
@@ -90,8 +90,8 @@ def likeness(atlas_id: str, other_id: str) -> Likeness:
 
 def is_placed(atlas_id: str, host_id: str) -> bool:
     """Whether a map of an atlas can be drawn in the cortex of `host_id`."""
-    placed = resources.cortex(host_id)
-    return placed is not None and placed.layout == resources.atlas(atlas_id).layout
+    cortex = resources.cortex(host_id)
+    return cortex is not None and cortex.layout == resources.atlas(atlas_id).layout
 
 
 def front(atlas_id: str, network: int, host_id: str) -> NDArray[np.float32]:
@@ -100,15 +100,15 @@ def front(atlas_id: str, network: int, host_id: str) -> NDArray[np.float32]:
     Drawn in the cortex of `host_id`, so that two atlases of one model share their places; its
     layers with units grouped by the host's networks where that has no cortex.
     """
-    return _front(atlas_id, network, host_id, is_placed(atlas_id, host_id))
+    return _front_view(atlas_id, network, host_id, is_placed(atlas_id, host_id))
 
 
 @st.cache_data(max_entries=512)
-def _front(atlas_id: str, network: int, host_id: str, placed: bool) -> NDArray[np.float32]:
-    opened, cortex = resources.atlas(atlas_id), resources.cortex(host_id)
-    if placed and cortex is not None:
-        return topography.strongest(cortex.volume(opened.maps[network]), axis=1)
-    grouped = raster.group_columns(opened.layer_map(network), resources.grouping(host_id))
+def _front_view(atlas_id: str, network: int, host_id: str, in_cortex: bool) -> NDArray[np.float32]:
+    atlas, cortex = resources.atlas(atlas_id), resources.cortex(host_id)
+    if in_cortex and cortex is not None:
+        return topography.strongest(cortex.volume(atlas.maps[network]), axis=1)
+    grouped = raster.group_columns(atlas.layer_map(network), resources.grouping(host_id))
     return raster.pool_columns(grouped, 96)
 
 
@@ -120,10 +120,10 @@ def thumbnails(atlas_id: str, host_id: str, z: float, mode: Mode) -> list[str]:
 
 
 @st.cache_data(max_entries=4, show_spinner="Drawing the networks")
-def _thumbnails(atlas_id: str, host_id: str, z: float, mode: Mode, placed: bool) -> list[str]:
+def _thumbnails(atlas_id: str, host_id: str, z: float, mode: Mode, in_cortex: bool) -> list[str]:
     return [
         raster.thumbnail(
-            _front(atlas_id, network, host_id, placed),
+            _front_view(atlas_id, network, host_id, in_cortex),
             palette=PALETTES[mode],
             threshold=z,
             limit=resources.colour_limit(atlas_id, z),

@@ -56,7 +56,7 @@ def pair_maps(
     threshold, limit = z
     figure = make_subplots(rows=1, cols=2, horizontal_spacing=0.07)
     scale = diverging_scale(palette, threshold=threshold, limit=limit)
-    for column, (side, which) in enumerate(((left, "this"), (right, "other")), start=1):
+    for column, (side, label) in enumerate(((left, "this"), (right, "other")), start=1):
         low = np.abs(np.nan_to_num(side.values)) <= threshold
         figure.add_heatmap(
             z=np.where(low, side.values * 0, side.values).astype(np.float32),
@@ -65,11 +65,11 @@ def pair_maps(
             colorscale=scale,
             showscale=False,
             hoverongaps=False,
-            hovertemplate=f"layer %{{y}}<br>z %{{z:.1f}}<extra>{which}</extra>",
+            hovertemplate=f"layer %{{y}}<br>z %{{z:.1f}}<extra>{label}</extra>",
             row=1,
             col=column,
         )
-        title = f"{which}: network {side.network}"
+        title = f"{label}: network {side.network}"
         figure.update_xaxes(title_text=title, showticklabels=False, ticks="", row=1, col=column)
     style(figure, palette, height=300)
     figure.update_xaxes(mirror=True, linewidth=1, title_font={"color": palette.text, "size": 13})
@@ -81,34 +81,34 @@ def pair_maps(
         figure=figure,
         alternative=(
             f"Network {left.network} of this atlas, {left.name}, beside network {right.network} "
-            f"of the other, {right.name}: r {r:.2f} by {by}; {_peaks(left, right)}."
-            f"{_nothing_above(left, right, threshold)}"
+            f"of the other, {right.name}: r {r:.2f} by {by}; {_peak_layers_text(left, right)}."
+            f"{_empty_maps_sentence(left, right, threshold)}"
         ),
-        table=_by_layer(left, right, threshold),
+        table=_layer_table(left, right, threshold),
     )
 
 
-def _peaks(left: Side, right: Side) -> str:
+def _peak_layers_text(left: Side, right: Side) -> str:
     layers = [int(np.nanmax(np.abs(side.values), axis=1).argmax()) for side in (left, right)]
     if layers[0] == layers[1]:
         return f"both are strongest in layer {layers[0]}"
     return f"their strongest units are in layers {layers[0]} and {layers[1]}"
 
 
-def _nothing_above(left: Side, right: Side, threshold: float) -> str:
-    """Say that a map is empty at the threshold, or nothing."""
+def _empty_maps_sentence(left: Side, right: Side, threshold: float) -> str:
+    """Return a sentence for each of the two maps that is empty at the threshold."""
     return "".join(
-        f" No unit of the {which} has |z| above {threshold:g}."
-        for which, side in (("first", left), ("second", right))
+        f" No unit of the {label} has |z| above {threshold:g}."
+        for label, side in (("first", left), ("second", right))
         if np.nanmax(np.abs(side.values)) <= threshold
     )
 
 
-def _by_layer(left: Side, right: Side, threshold: float) -> pd.DataFrame:
+def _layer_table(left: Side, right: Side, threshold: float) -> pd.DataFrame:
     frames = [
         pd.DataFrame(
             {
-                "atlas": which,
+                "atlas": label,
                 "network": side.network,
                 "layer": np.arange(len(side.values)),
                 "largest |z|": np.nanmax(np.abs(side.values), axis=1).round(2),
@@ -117,7 +117,7 @@ def _by_layer(left: Side, right: Side, threshold: float) -> pd.DataFrame:
                 ).sum(axis=1),
             }
         )
-        for which, side in (("this", left), ("other", right))
+        for label, side in (("this", left), ("other", right))
     ]
     return pd.concat(frames, ignore_index=True)
 
@@ -126,35 +126,35 @@ def pair_domains(left: Side, right: Side, *, palette: Palette) -> Picture:
     """Draw how the energy of two networks divides over domains, where either has any."""
     names = list(dict.fromkeys([*left.domains, *right.domains]))
     columns = {}
-    for which, side in (("this", left), ("other", right)):
+    for label, side in (("this", left), ("other", right)):
         share = dict(zip(side.domains, side.share.tolist(), strict=True))
-        columns[which] = [share.get(name, float("nan")) for name in names]
+        columns[label] = [share.get(name, float("nan")) for name in names]
     frame = pd.DataFrame({"domain": names, **columns}).sort_values("this", na_position="first")
     figure = go.Figure()
-    labels = [html.escape(name) for name in frame["domain"]]
-    for which, colour in (("other", palette.series[1]), ("this", palette.accent)):
+    domain_labels = [html.escape(name) for name in frame["domain"]]
+    for label, colour in (("other", palette.series[1]), ("this", palette.accent)):
         figure.add_bar(
-            x=frame[which].to_numpy(dtype=np.float32) * 100,
-            y=labels,
+            x=frame[label].to_numpy(dtype=np.float32) * 100,
+            y=domain_labels,
             orientation="h",
-            name=which,
+            name=label,
             marker={"color": colour, "line": {"width": 0}},
-            hovertemplate=f"%{{y}}: %{{x:.1f}} % of the energy, {which}<extra></extra>",
+            hovertemplate=f"%{{y}}: %{{x:.1f}} % of the energy, {label}<extra></extra>",
         )
     style(figure, palette, height=96 + 40 * len(names))
     legend_on_top(figure, palette)
     figure.update_layout(legend_traceorder="reversed")
     figure.update_xaxes(title_text="% of energy per token", range=[0, 102], tickvals=[0, 50, 100])
     figure.update_yaxes(showgrid=False, ticks="", tickfont={"color": palette.text})
-    tops = [side.domains[int(side.share.argmax())] for side in (left, right)]
-    alike = f"Both have most of their energy in {tops[0]}"
+    top_domains = [side.domains[int(side.share.argmax())] for side in (left, right)]
+    sentence = f"Both have most of their energy in {top_domains[0]}"
     return Picture(
         figure=figure,
         alternative=(
-            f"{alike}: {left.share.max():.0%} and {right.share.max():.0%}."
-            if tops[0] == tops[1]
-            else f"Network {left.network} has most of its energy in {tops[0]}, network "
-            f"{right.network} in {tops[1]}."
+            f"{sentence}: {left.share.max():.0%} and {right.share.max():.0%}."
+            if top_domains[0] == top_domains[1]
+            else f"Network {left.network} has most of its energy in {top_domains[0]}, network "
+            f"{right.network} in {top_domains[1]}."
         ),
         table=frame.round(4),
     )
@@ -166,12 +166,12 @@ def matrix_order(
     """Return the order of rows and columns that puts pairs on the diagonal, strongest first."""
     strength = np.abs(similarity[pairs[:, 0], pairs[:, 1]])
     sorted_pairs = pairs[np.argsort(-strength, kind="stable")]
-    rest = [
+    unpaired = [
         np.setdiff1d(np.arange(n), sorted_pairs[:, side]) for side, n in enumerate(similarity.shape)
     ]
     return (
-        np.concatenate([sorted_pairs[:, 0], rest[0]]).astype(np.int64),
-        np.concatenate([sorted_pairs[:, 1], rest[1]]).astype(np.int64),
+        np.concatenate([sorted_pairs[:, 0], unpaired[0]]).astype(np.int64),
+        np.concatenate([sorted_pairs[:, 1], unpaired[1]]).astype(np.int64),
     )
 
 
@@ -193,11 +193,11 @@ def similarity_matrix(
         The network of this atlas whose row is marked.
     """
     rows, columns = matrix_order(similarity, pairs)
-    shown = np.abs(similarity[np.ix_(rows, columns)]).astype(np.float32)
+    magnitude = np.abs(similarity[np.ix_(rows, columns)]).astype(np.float32)
     low, high = palette.greys
     figure = go.Figure(
         go.Heatmap(
-            z=shown,
+            z=magnitude,
             customdata=np.dstack(np.meshgrid(columns, rows)[::-1]).astype(np.int16),
             zmin=0,
             zmax=1,
@@ -240,18 +240,20 @@ def similarity_matrix(
         y1=place + 0.5,
         line={"color": palette.accent, "width": 2},
     )
-    paired = np.abs(similarity[pairs[:, 0], pairs[:, 1]])
-    others = np.abs(similarity).sum() - paired.sum()
+    pair_strength = np.abs(similarity[pairs[:, 0], pairs[:, 1]])
+    other_strength = np.abs(similarity).sum() - pair_strength.sum()
     n_others = similarity.size - len(pairs)
-    off = (
-        f"all others have a mean of {others / n_others:.2f}" if n_others else "there are no others"
+    others_text = (
+        f"all others have a mean of {other_strength / n_others:.2f}"
+        if n_others
+        else "there are no others"
     )
     return Picture(
         figure=figure,
         alternative=(
             f"Correlation |r| by {by} of {len(rows)} networks of this atlas with {len(columns)} of "
             f"the other: the {len(pairs)} pairs on the diagonal have a mean of "
-            f"{paired.mean():.2f}, {off}."
+            f"{pair_strength.mean():.2f}, {others_text}."
         ),
         table=pd.DataFrame(
             {
@@ -264,7 +266,7 @@ def similarity_matrix(
 
 
 def r_histogram(r: NDArray[np.floating], *, threshold: float, by: str, palette: Palette) -> Picture:
-    """Draw how many pairs have which |r|, those of one and the same network in the accent."""
+    """Draw how many pairs have which |r|; pairs of the same network are in the accent colour."""
     edges = np.linspace(0, 1, 21)
     counts, _ = np.histogram(np.abs(r), edges)
     centres = (edges[:-1] + edges[1:]) / 2
@@ -328,12 +330,12 @@ def likeness_chart(
     mark : float
         The |ρ| that the published fingerprint counts from.
     """
-    ordered = np.sort(np.abs(rho))[::-1]
-    ranks = np.arange(1, len(ordered) + 1)
+    sorted_rho = np.sort(np.abs(rho))[::-1]
+    ranks = np.arange(1, len(sorted_rho) + 1)
     figure = go.Figure(
         go.Scatter(
             x=ranks.astype(np.int16),
-            y=ordered.astype(np.float32),
+            y=sorted_rho.astype(np.float32),
             mode="lines+markers",
             line={"color": palette.accent, "width": 1.5},
             marker={"color": palette.accent, "size": 5},
@@ -341,7 +343,7 @@ def likeness_chart(
         )
     )
     style(figure, palette, height=300)
-    score = float(ordered.mean())
+    score = float(sorted_rho.mean())
     low, high = (float(np.quantile(null, q)) for q in (0.025, 0.975))
     for y, text in (
         (mark, f"{mark:g}, the published mark"),
@@ -363,8 +365,8 @@ def likeness_chart(
         figure=figure,
         alternative=(
             f"Pairs agree within texts at a mean |ρ| of {score:.2f}, by chance at {low:.3f} to "
-            f"{high:.3f}; {int((ordered > chance_rho).sum())} of {len(ordered)} pairs are above "
-            f"chance, {int((ordered > mark).sum())} above {mark:g}."
+            f"{high:.3f}; {int((sorted_rho > chance_rho).sum())} of {len(sorted_rho)} pairs are "
+            f"above chance, {int((sorted_rho > mark).sum())} above {mark:g}."
         ),
-        table=pd.DataFrame({"pair, most alike first": ranks, "|ρ|": ordered.round(4)}),
+        table=pd.DataFrame({"pair, most alike first": ranks, "|ρ|": sorted_rho.round(4)}),
     )

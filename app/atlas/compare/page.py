@@ -1,4 +1,4 @@
-"""Compare: two atlases side by side, which network is which, and what chance would give."""
+"""Compare page: two atlases side by side, their paired networks, and what chance would give."""
 
 import numpy as np
 import streamlit as st
@@ -21,7 +21,7 @@ SHOWN = {"pairs": "Pairs", "matrix": "All correlations", "likeness": "Against ch
 
 
 def nothing_to_compare() -> None:
-    """Say how there comes to be a second atlas."""
+    """Say how a second atlas can be made."""
     frame.empty(
         "Only one atlas yet",
         "Decompose the recording again with another seed or number of networks, or record other "
@@ -36,13 +36,13 @@ def show_matrix(atlas: NetworkAtlas, other: NetworkAtlas, match: Match, network:
     """Draw all correlations and how the pairs' r divide; a click selects a network."""
     rows, _ = matrix_order(match.similarity, match.pairs)
 
-    def pick(curve: int, place: tuple[float | None, ...]) -> None:
+    def select_row(curve: int, place: tuple[float | None, ...]) -> None:
         if curve == 0 and place[1] is not None and 0 <= place[1] < len(rows):
             atlas_frame.select(int(rows[int(place[1])]))
 
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        browser_events.pick_cells("compare-cells", chart="compare-matrix", on_pick=pick)
+        browser_events.pick_cells("compare-cells", chart="compare-matrix", on_pick=select_row)
         draw_picture(
             similarity_matrix(
                 match.similarity,
@@ -64,18 +64,20 @@ def show_matrix(atlas: NetworkAtlas, other: NetworkAtlas, match: Match, network:
 
 def show_likeness(atlas: NetworkAtlas, other: NetworkAtlas) -> None:
     """Draw how alike the networks are within the texts that both recordings hold."""
-    found = cache.likeness(atlas.id, other.id)
-    low, high = np.quantile(found.null, [0.025, 0.975])
+    likeness = cache.likeness(atlas.id, other.id)
+    low, high = np.quantile(likeness.null, [0.025, 0.975])
     with st.container(horizontal=True):
-        st.metric("Mean |ρ| of pairs", f"{found.score:.3f}")
+        st.metric("Mean |ρ| of pairs", f"{likeness.score:.3f}")
         st.metric("By chance", f"{low:.3f} to {high:.3f}")
-        st.metric("p", f"{found.p:.3f}", help=f"Of {len(found.null)} draws, and the data itself.")
-    rho = found.consistency[found.pairs[:, 0], found.pairs[:, 1]]
+        st.metric(
+            "p", f"{likeness.p:.3f}", help=f"Of {len(likeness.null)} draws, and the data itself."
+        )
+    rho = likeness.consistency[likeness.pairs[:, 0], likeness.pairs[:, 1]]
     draw_picture(
         likeness_chart(
             np.asarray(rho),
-            found.null,
-            chance_rho=found.chance_rho,
+            likeness.null,
+            chance_rho=likeness.chance_rho,
             mark=PUBLISHED_RHO,
             palette=frame.palette(),
         ),
@@ -84,8 +86,8 @@ def show_likeness(atlas: NetworkAtlas, other: NetworkAtlas) -> None:
     )
     st.caption(
         f"After the functional network fingerprint (arXiv 2601.22692): Spearman's ρ of time "
-        f"courses within each of {found.n_sessions} sessions, averaged, over "
-        f"{wording.plain(found.basis)}. By chance means: the other atlas's time courses are "
+        f"courses within each of {likeness.n_sessions} sessions, averaged, over "
+        f"{wording.plain(likeness.basis)}. By chance means: the other atlas's time courses are "
         "shifted circularly within each session by a random offset, the same for all its "
         "networks, and paired anew. "
         "Networks that follow the position in a text count as alike; two models that read the "
@@ -93,11 +95,11 @@ def show_likeness(atlas: NetworkAtlas, other: NetworkAtlas) -> None:
     )
 
 
-opened = atlas_frame.open_atlas(
+atlas_and_network = atlas_frame.open_atlas(
     "Compare", "Two atlases side by side: which network is which, and how alike they are."
 )
-if opened is not None:
-    atlas, network = opened
+if atlas_and_network is not None:
+    atlas, network = atlas_and_network
     with frame.explaining():
         panels.identity(atlas, network)
         if not cache.others(atlas.id):
@@ -107,17 +109,17 @@ if opened is not None:
             match = cache.match(atlas.id, other.id)
             panels.summary(atlas, other, match)
             panels.carry(atlas, other, match)
-            shown = atlas_frame.section(SHOWN, key="compare-shown")
-            if shown == "likeness":
+            section = atlas_frame.section(SHOWN, key="compare-shown")
+            if section == "likeness":
                 show_likeness(atlas, other)
             else:
                 panels.selected_pair(atlas, other, match, network)
-                if shown == "matrix":
+                if section == "matrix":
                     show_matrix(atlas, other, match, network)
                 else:
                     panels.pair_table(atlas, other, match, network)
-                for number, which in enumerate((atlas, other)):
-                    panels.unmatched(which, match, number)
+                for number, compared in enumerate((atlas, other)):
+                    panels.unmatched(compared, match, number)
     with frame.explaining():
         st.subheader("Apply to other texts", anchor=False)
         panels.offer_to_apply(atlas)

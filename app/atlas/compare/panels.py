@@ -25,26 +25,26 @@ def choose_other(atlas: NetworkAtlas) -> NetworkAtlas | None:
     An id that does not exist, or a damaged file, is told here, with another choice beside it.
     """
     choices = {choice.id: choice.label for choice in cache.others(atlas.id)}
-    held = view_state.view().other
-    if not choices and not held:
+    viewed_id = view_state.view().other
+    if not choices and not viewed_id:
         return None
-    chosen = st.selectbox(
+    chosen_id = st.selectbox(
         "Compare with",
         list(choices),
-        index=list(choices).index(held) if held in choices else None,
+        index=list(choices).index(viewed_id) if viewed_id in choices else None,
         format_func=choices.__getitem__,
         placeholder="Choose another atlas",
-        key=f"compare-other-{held}",
+        key=f"compare-other-{viewed_id}",
     )
-    if chosen is not None and chosen != held:
-        view_state.change(other=chosen)
+    if chosen_id is not None and chosen_id != viewed_id:
+        view_state.change(other=chosen_id)
         st.rerun()
-    if not held or held == atlas.id:
+    if not viewed_id or viewed_id == atlas.id:
         return None
     try:
-        return resources.atlas(held)
-    except FnpruneError as caught:
-        components.error(describe_error(caught))
+        return resources.atlas(viewed_id)
+    except FnpruneError as error:
+        components.error(describe_error(error))
         st.button(
             "Look at this atlas alone",
             icon=":material/close:",
@@ -55,7 +55,7 @@ def choose_other(atlas: NetworkAtlas) -> NetworkAtlas | None:
 
 
 def summary(atlas: NetworkAtlas, other: NetworkAtlas, match: Match) -> None:
-    """Say in numbers how far the two atlases have the same networks."""
+    """Draw the numbers on how far the two atlases have the same networks."""
     is_same_model = match.by == "maps"
     same = match.identities()
     with st.container(horizontal=True):
@@ -79,14 +79,14 @@ def summary(atlas: NetworkAtlas, other: NetworkAtlas, match: Match) -> None:
             "networks that are active together need not do the same."
         )
     )
-    for which in (atlas, other):
-        note = applied_note(which.decomposition)
+    for compared in (atlas, other):
+        note = applied_note(compared.decomposition)
         if note:
             st.caption(wording.plain(note))
 
 
 def side(atlas: NetworkAtlas, network: int, host: str) -> Side:
-    """Return a network as one half of a pair, in the places of `host`."""
+    """Return a network as one side of a pair, in the places of `host`."""
     return Side(
         network=network,
         name=resources.network_name(atlas.id, network),
@@ -98,14 +98,14 @@ def side(atlas: NetworkAtlas, network: int, host: str) -> Side:
 
 
 def host_of(atlas: NetworkAtlas, other: NetworkAtlas, match: Match) -> str:
-    """Return whose cortex the other atlas is drawn in: this one's if they share their units."""
+    """Return the atlas whose cortex draws the other one: this one's if they share their units."""
     return atlas.id if match.by == "maps" else other.id
 
 
 def selected_pair(atlas: NetworkAtlas, other: NetworkAtlas, match: Match, network: int) -> None:
     """Draw the selected network beside its partner, or beside the nearest where it has none."""
-    found = match.partner(network)
-    if found is None:
+    partner_and_r = match.partner(network)
+    if partner_and_r is None:
         row = abs(match.similarity[network])
         partner = int(row.argmax())
         r = float(match.similarity[network, partner])
@@ -115,13 +115,14 @@ def selected_pair(atlas: NetworkAtlas, other: NetworkAtlas, match: Match, networ
             icon=":material/link_off:",
         )
     else:
-        partner, r = found
+        partner, r = partner_and_r
     z = view_state.view().z
     left, right = side(atlas, network, atlas.id), side(other, partner, host_of(atlas, other, match))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        for which, half in (("This", left), ("Other", right)):
+        for label, shown_side in (("This", left), ("Other", right)):
             st.markdown(
-                f"**{which}: {half.network}** · {wording.plain(half.name)}", width="content"
+                f"**{label}: {shown_side.network}** · {wording.plain(shown_side.name)}",
+                width="content",
             )
         is_same = network in match.identities() and match.by == "maps"
         st.badge(
@@ -131,7 +132,7 @@ def selected_pair(atlas: NetworkAtlas, other: NetworkAtlas, match: Match, networ
         )
     maps, domains = st.columns([3, 2], gap="medium")
     with maps:
-        limit = max(resources.colour_limit(each.id, z) for each in (atlas, other))
+        limit = max(resources.colour_limit(compared.id, z) for compared in (atlas, other))
         draw_picture(
             pair_maps(left, right, r=r, by=match.by, z=(z, limit), palette=components.palette()),
             key="compare-maps",
@@ -152,7 +153,7 @@ def selected_pair(atlas: NetworkAtlas, other: NetworkAtlas, match: Match, networ
 
 
 def recipe(name: str, atlas: NetworkAtlas, other: NetworkAtlas, **values: object) -> str:
-    """Return the Python behind a picture of two atlases."""
+    """Return the Python that makes a picture of two atlases."""
     return recipes.code(name, atlas=atlas.id, other=other.id, **values)
 
 
@@ -160,24 +161,24 @@ def pair_table(atlas: NetworkAtlas, other: NetworkAtlas, match: Match, network: 
     """Draw all pairs with their thumbnails; a click on a row selects its network."""
     z, mode = view_state.view().z, components.palette().mode
     images = cache.thumbnails(atlas.id, atlas.id, z, mode)
-    others = cache.thumbnails(other.id, host_of(atlas, other, match), z, mode)
-    tops, other_tops = (
-        [str(name) for name in resources.network_table(each.id)["top_domain"]]
-        for each in (atlas, other)
+    other_images = cache.thumbnails(other.id, host_of(atlas, other, match), z, mode)
+    top_domains, other_top_domains = (
+        [str(name) for name in resources.network_table(compared.id)["top_domain"]]
+        for compared in (atlas, other)
     )
     pairs = match.table()
-    mine, theirs = pairs["network"].tolist(), pairs["partner"].tolist()
+    own_networks, partners = pairs["network"].tolist(), pairs["partner"].tolist()
     frame = pd.DataFrame(
         {
-            "network": mine,
-            "map": [images[k] for k in mine],
-            "name": [resources.network_name(atlas.id, k) for k in mine],
+            "network": own_networks,
+            "map": [images[k] for k in own_networks],
+            "name": [resources.network_name(atlas.id, k) for k in own_networks],
             "r": pairs["r"],
-            "other": theirs,
-            "its map": [others[k] for k in theirs],
-            "its name": [resources.network_name(other.id, k) for k in theirs],
-            "domain": [tops[k] for k in mine],
-            "its domain": [other_tops[k] for k in theirs],
+            "other": partners,
+            "its map": [other_images[k] for k in partners],
+            "its name": [resources.network_name(other.id, k) for k in partners],
+            "domain": [top_domains[k] for k in own_networks],
+            "its domain": [other_top_domains[k] for k in partners],
             "next best": pairs["next_best"],
         }
     )
@@ -202,24 +203,24 @@ def pair_table(atlas: NetworkAtlas, other: NetworkAtlas, match: Match, network: 
         },
     )
     rows = event["selection"]["rows"]
-    if rows and int(mine[rows[0]]) != network:
-        atlas_frame.select(int(mine[rows[0]]))
+    if rows and int(own_networks[rows[0]]) != network:
+        atlas_frame.select(int(own_networks[rows[0]]))
         st.rerun()
 
 
 def unmatched(atlas: NetworkAtlas, match: Match, side: int) -> None:
     """List the networks of one atlas that have no partner; those of this one can be opened."""
-    alone = match.unmatched(side)
-    if not alone:
+    without_partner = match.unmatched(side)
+    if not without_partner:
         return
-    where = "this atlas" if side == 0 else "the other atlas"
-    st.markdown(f"**Without a partner in {where}**")
-    names = [f"{k} · {resources.network_name(atlas.id, k)}" for k in alone]
+    place = "this atlas" if side == 0 else "the other atlas"
+    st.markdown(f"**Without a partner in {place}**")
+    names = [f"{k} · {resources.network_name(atlas.id, k)}" for k in without_partner]
     if side == 1:
         st.caption(wording.plain("; ".join(names)))
         return
     with st.container(horizontal=True, gap="xsmall"):
-        for network, name in zip(alone, names, strict=True):
+        for network, name in zip(without_partner, names, strict=True):
             st.button(
                 wording.plain(name),
                 key=f"compare-alone-{network}",
@@ -244,8 +245,8 @@ def carry(atlas: NetworkAtlas, other: NetworkAtlas, match: Match) -> None:
             help="A pair below it is the best that was left, not the same network.",
         )
         same = match.identities(threshold=threshold)
-        said = resources.annotations(other.id).networks
-        n_named = sum(before in said for before, _ in same.values())
+        notes = resources.annotations(other.id).networks
+        n_named = sum(other_network in notes for other_network, _ in same.values())
         if st.button(
             f"Bring {wording.count(n_named, 'name')} from the other atlas"
             if n_named
@@ -257,8 +258,10 @@ def carry(atlas: NetworkAtlas, other: NetworkAtlas, match: Match) -> None:
             "each network here remembers which it was there. What is said only here stays.",
         ):
             with components.explaining():
-                done = carry_over(resources.workspace(), atlas, other, match, threshold=threshold)
-                view_state.notify(done.sentence())
+                carried = carry_over(
+                    resources.workspace(), atlas, other, match, threshold=threshold
+                )
+                view_state.notify(carried.sentence())
                 st.rerun()
     if not same:
         st.caption("No pair reaches this |r|: nothing can be brought here.")
@@ -270,11 +273,11 @@ def carry(atlas: NetworkAtlas, other: NetworkAtlas, match: Match) -> None:
 
 
 def identity(atlas: NetworkAtlas, network: int) -> None:
-    """Say which network of an earlier atlas the selected one was, if that is known."""
+    """Draw which network of an earlier atlas the selected one was, if that is known."""
     with components.explaining():
-        held = networks.was(atlas.id).get(network)
-        if held is not None:
-            st.caption(f":material/history: Network {network} {wording.plain(held.sentence())}.")
+        earlier = networks.earlier_networks(atlas.id).get(network)
+        if earlier is not None:
+            st.caption(f":material/history: Network {network} {wording.plain(earlier.sentence())}.")
 
 
 def offer_to_apply(atlas: NetworkAtlas) -> None:

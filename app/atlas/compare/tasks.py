@@ -1,4 +1,4 @@
-"""What the page Compare starts: an atlas applied to another recording. No streamlit here."""
+"""Tasks of the Compare page: an atlas applied to another recording. No streamlit here."""
 
 from app.shell.tasks import Run, task
 from fnprune_core.atlas import cortex
@@ -8,7 +8,7 @@ from fnprune_core.matching.dual_regression import Maps
 
 @task("apply", "Applying the atlas")
 def apply(run: Run, *, atlas: str, recording: str, maps: Maps) -> str:
-    """Apply an atlas to another recording of its model; the result is the new atlas's id."""
+    """Apply an atlas to another recording of its model; return the new atlas's id."""
     id = dual_regression.apply_atlas(run.workspace, atlas, recording, maps=maps, **run.watched)
     if cortex.has_cortex(run.workspace, atlas):
         cortex.lay_out(run.workspace, id, **run.watched)

@@ -1,1 +1,1 @@
-"""Connectome: which networks go together, as matrix, graph and over a text."""
+"""Connectome page: networks that go together, as matrix, graph and over a text."""

@@ -1,4 +1,4 @@
-"""What the connectome page keeps: matrices, groups, layouts and windows of an atlas."""
+"""Cached data of the Connectome page: matrices, groups, layouts and windows of an atlas."""
 
 from collections.abc import Callable, Mapping
 from itertools import pairwise
@@ -76,33 +76,35 @@ def _groups(id: str, measure: str, z: float, n_groups: int) -> Groups:
 
 @st.cache_data(max_entries=16)
 def group_table(id: str, measure: str, z: float, n_groups: int) -> pd.DataFrame:
-    """Return one row a group of networks: who they are and what they share."""
-    found = groups(id, measure, z, n_groups)
-    return connectome.group_table(resources.atlas(id), found, values(id, measure, z))
+    """Return one row a group of networks: its members and what they share."""
+    partition = groups(id, measure, z, n_groups)
+    return connectome.group_table(resources.atlas(id), partition, values(id, measure, z))
 
 
-def arrangement(id: str, order: str, found: Groups) -> Arrangement:
-    """Return the order of networks, and its blocks, that a key of `ORDERS` names."""
+def arrangement(id: str, order: str, partition: Groups) -> Arrangement:
+    """Return the order of networks, with its blocks, for a key of `ORDERS`."""
     table = resources.network_table(id)
     if order == "bygroup":
-        names = [f"group {group}" for group in found.label[found.order]]
-        return _blocks(found.order, names, "ordered by group")
+        names = [f"group {group}" for group in partition.label[partition.order]]
+        return _blocks(partition.order, names, "ordered by group")
     if order == "bydomain":
         domain = table["top_domain"].astype(str).to_numpy()
-        placed = np.lexsort((-table["top_domain_share"].to_numpy(), domain))
-        return _blocks(placed, domain[placed].tolist(), "ordered by the domain of most energy")
+        positions = np.lexsort((-table["top_domain_share"].to_numpy(), domain))
+        return _blocks(
+            positions, domain[positions].tolist(), "ordered by the domain of most energy"
+        )
     if order == "bydepth":
-        placed = np.argsort(_depth(id), kind="stable")
+        positions = np.argsort(_depth(id), kind="stable")
         return Arrangement(
-            order=tuple(placed.tolist()), blocks=(), said="ordered from first layers to last"
+            order=tuple(positions.tolist()), blocks=(), said="ordered from first layers to last"
         )
     return Arrangement(order=tuple(range(len(table))), blocks=(), said="ordered by number")
 
 
-def _blocks(order: NDArray[np.integer], names: list[str], said: str) -> Arrangement:
+def _blocks(order: NDArray[np.integer], names: list[str], description: str) -> Arrangement:
     starts = [i for i, name in enumerate(names) if i == 0 or name != names[i - 1]]
     blocks = tuple((names[a], a, b) for a, b in pairwise([*starts, len(names)]))
-    return Arrangement(order=tuple(order.tolist()), blocks=blocks, said=said)
+    return Arrangement(order=tuple(order.tolist()), blocks=blocks, said=description)
 
 
 @st.cache_data(max_entries=4)
@@ -112,7 +114,7 @@ def _depth(id: str) -> NDArray[np.float64]:
 
 
 def names(id: str) -> tuple[str, ...]:
-    """Return what the networks are called now."""
+    """Return the present names of the networks."""
     return tuple(resources.network_name(id, k) for k in range(resources.atlas(id).n_networks))
 
 
@@ -122,7 +124,7 @@ def edges(id: str, measure: str, z: float, percent: int) -> NDArray[np.int64]:
 
 
 @st.cache_data(max_entries=16)
-def _spring(id: str, measure: str, z: float, percent: int) -> NDArray[np.float64]:
+def _spring_layout(id: str, measure: str, z: float, percent: int) -> NDArray[np.float64]:
     return connectome.graph_places(_values(id, measure, z), edges(id, measure, z, percent))
 
 
@@ -138,21 +140,23 @@ def nodes(
     classes : Groups, optional
         Their colours; by domain where none is given.
     """
-    table, placed = resources.network_table(id), resources.cortex(id)
+    table, cortex = resources.network_table(id), resources.cortex(id)
     domains = resources.atlas(id).domain_names
-    called = domains if classes is None else [f"group {g}" for g in range(classes.n_groups)]
+    class_names = domains if classes is None else [f"group {g}" for g in range(classes.n_groups)]
     class_of = (
         [domains.index(str(name)) for name in table["top_domain"]]
         if classes is None
         else classes.label.tolist()
     )
-    spring = placed is None or not in_cortex
+    spring = cortex is None or not in_cortex
     z = z if needs_threshold(measure) else 0.0
     return Nodes(
-        places=_spring(id, measure, z, percent) if spring or placed is None else placed.places,
+        places=_spring_layout(id, measure, z, percent)
+        if spring or cortex is None
+        else cortex.places,
         size=table["variance_alone"].to_numpy(),
         class_of=tuple(class_of),
-        classes=tuple(called),
+        classes=tuple(class_names),
         names=names(id),
     )
 
@@ -173,18 +177,19 @@ def session_windows(id: str, session: int, width: int) -> DynamicConnectivity:
 def course(id: str, session: int, width: int, network: int) -> Course:
     """Return a network's connectivity over a session with its strongest partners."""
     atlas, dynamic = resources.atlas(id), session_windows(id, session, width)
-    found = connectome.partners(values(id, "fnc", 0.0), network, n=N_PARTNERS).tolist()
+    partners = connectome.partners(values(id, "fnc", 0.0), network, n=N_PARTNERS).tolist()
     low, high = dynamic_connectivity.stationary_band(
-        atlas, network, found, session=session, windows=dynamic.windows
+        atlas, network, partners, session=session, windows=dynamic.windows
     )
     pieces = atlas.tokens[atlas.tokens["session"] == session].set_index("position")["text"]
     texts = [
-        "".join(pieces.loc[middle - 4 : middle + 4].astype(str)) for middle in dynamic.position
+        "".join(pieces.loc[position - 4 : position + 4].astype(str))
+        for position in dynamic.position
     ]
     return Course(
         network=network,
-        partners=tuple(found),
-        values=np.stack([dynamic.of_pair(network, k) for k in found]),
+        partners=tuple(partners),
+        values=np.stack([dynamic.of_pair(network, k) for k in partners]),
         low=low,
         high=high,
         position=dynamic.position,
@@ -203,15 +208,15 @@ def states(id: str, width: int, n_states: int) -> tuple[DynamicConnectivity, Sta
     return dynamic, dynamic_connectivity.connectivity_states(dynamic, n_states=n_states)
 
 
-def state_domains(id: str, dynamic: DynamicConnectivity, found: States) -> list[str]:
+def state_domains(id: str, dynamic: DynamicConnectivity, clusters: States) -> list[str]:
     """Return the domain that holds most of each state's windows, and its share of them."""
-    firsts = resources.atlas(id).tokens.groupby("session", observed=True)["domain"].first()
-    domain = firsts.loc[dynamic.session.tolist()].astype(str).to_numpy()
-    said = []
-    for state in range(len(found.share)):
-        counts = pd.Series(domain[found.label == state]).value_counts(normalize=True)
-        said.append(f"{counts.iloc[0]:.0%} of it in {counts.index[0]}")
-    return said
+    session_domains = resources.atlas(id).tokens.groupby("session", observed=True)["domain"].first()
+    domain = session_domains.loc[dynamic.session.tolist()].astype(str).to_numpy()
+    sentences = []
+    for state in range(len(clusters.share)):
+        counts = pd.Series(domain[clusters.label == state]).value_counts(normalize=True)
+        sentences.append(f"{counts.iloc[0]:.0%} of it in {counts.index[0]}")
+    return sentences
 
 
 def pair_facts(id: str, a: int, b: int, z: float) -> pd.DataFrame:
@@ -221,16 +226,16 @@ def pair_facts(id: str, a: int, b: int, z: float) -> pd.DataFrame:
     ]
     bounds = interval(id)
     if bounds is not None:
-        said = (
+        interval_text = (
             f"{rows[0][1]} ({bounds.low[a, b]:.2f} to {bounds.high[a, b]:.2f} over resamples of "
             f"{bounds.n_documents} documents)"
         )
-        rows[0] = (rows[0][0], said)
-    shared = connectome.shared_units(resources.atlas(id), z=z)
+        rows[0] = (rows[0][0], interval_text)
+    n_shared = connectome.shared_units(resources.atlas(id), z=z)
     rows.append(
         (
             f"Units beyond |z| {z:g}",
-            f"{shared[a, b]:,} shared, of {shared[a, a]:,} and {shared[b, b]:,}",
+            f"{n_shared[a, b]:,} shared, of {n_shared[a, a]:,} and {n_shared[b, b]:,}",
         )
     )
     return pd.DataFrame(rows, columns=["measure", "value"])

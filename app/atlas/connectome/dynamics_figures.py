@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from app.figures.base import Picture, safe, style
-from app.figures.matrix import Arrangement, called, limit_of, pair_scale
+from app.figures.matrix import Arrangement, hover_name, limit_of, pair_scale
 from app.figures.theme import Palette, qualitative, rgba
 
 _ROW, _TITLE = 96, 30  # pixels
@@ -63,13 +63,13 @@ def dynamic_course(
     figure = make_subplots(rows=n, cols=1, shared_xaxes=True, vertical_spacing=gap)
     texts = [safe(text) for text in course.texts]
     x = course.position.astype(np.int32)
-    beyond = course.leaves_band
+    outside = course.leaves_band
     for row, partner in enumerate(course.partners, start=1):
         values = course.values[row - 1].astype(np.float32)
         low, high = float(course.low[row - 1]), float(course.high[row - 1])
         for y, line in (
             (values, {"color": palette.quiet, "width": 1.5}),
-            (np.where(beyond[row - 1], values, np.nan), {"color": palette.accent, "width": 3}),
+            (np.where(outside[row - 1], values, np.nan), {"color": palette.accent, "width": 3}),
         ):
             figure.add_scatter(
                 x=x,
@@ -93,7 +93,7 @@ def dynamic_course(
         )
         figure.add_hline(y=0, line={"color": palette.line, "width": 1}, row=row, col=1)
         figure.add_annotation(
-            text=f"with {called(names, partner, longest=44)}",
+            text=f"with {hover_name(names, partner, longest=44)}",
             x=0,
             y=1.0,
             xref="x domain" if row == 1 else f"x{row} domain",
@@ -130,7 +130,7 @@ def dynamic_course(
 
 def _describe(course: Course, names: Sequence[str]) -> str:
     changing = [str(k) for i, k in enumerate(course.partners) if course.leaves_band[i].any()]
-    found = (
+    sentence = (
         f"it leaves the band of a constant coupling with network{'s' if len(changing) > 1 else ''} "
         f"{', '.join(changing)}"
         if changing
@@ -139,7 +139,7 @@ def _describe(course: Course, names: Sequence[str]) -> str:
     return (
         f"Connectivity of network {course.network} ({names[course.network]}) with "
         f"{len(course.partners)} networks in windows of {course.width} tokens, from "
-        f"{course.values.min():.2f} to {course.values.max():.2f}; {found}."
+        f"{course.values.min():.2f} to {course.values.max():.2f}; {sentence}."
     )
 
 
@@ -166,17 +166,17 @@ def states(
         rows=1,
         cols=n,
         subplot_titles=[
-            f"state {i}: {part:.0%}<br>{safe(said)}"
-            for i, (part, said) in enumerate(zip(share, where, strict=True))
+            f"state {i}: {fraction:.0%}<br>{safe(domain_text)}"
+            for i, (fraction, domain_text) in enumerate(zip(share, where, strict=True))
         ],
         horizontal_spacing=0.02,
     )
     limit = max(limit_of(centre) for centre in centres)
     for column, centre in enumerate(centres, start=1):
-        shown = centre[np.ix_(order, order)].astype(np.float32)
-        np.fill_diagonal(shown, np.nan)
+        matrix = centre[np.ix_(order, order)].astype(np.float32)
+        np.fill_diagonal(matrix, np.nan)
         figure.add_heatmap(
-            z=shown,
+            z=matrix,
             zmin=-limit,
             zmax=limit,
             colorscale=pair_scale(palette, is_signed=True),
@@ -235,9 +235,9 @@ def state_strip(
     figure.update_xaxes(title_text="middle token of the window")
     figure.update_yaxes(visible=False)
     counts = np.bincount(label, minlength=n_states)
-    said = ", ".join(f"state {i} in {c / len(label):.0%}" for i, c in enumerate(counts) if c)
+    shares_text = ", ".join(f"state {i} in {c / len(label):.0%}" for i, c in enumerate(counts) if c)
     return Picture(
         figure=figure,
-        alternative=f"States over this session: {said} of its windows.",
+        alternative=f"States over this session: {shares_text} of its windows.",
         table=pd.DataFrame({"token": position, "state": label}),
     )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import dendrogram
 
 from app.figures.base import Picture, legend_on_top, safe, style
-from app.figures.matrix import Measure, called
+from app.figures.matrix import Measure, hover_name
 from app.figures.theme import Palette, linear_rgb, qualitative, rgba
 
 _WIDTHS = (1.0, 2.0, 3.5)
@@ -21,7 +21,7 @@ _GAP = 0.07
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Nodes:
-    """Where networks stand in a graph, how large they are, and which class they belong to.
+    """Nodes of a graph of networks: their places, sizes, and classes.
 
     Parameters
     ----------
@@ -59,22 +59,26 @@ def graph(
     figure = go.Figure()
     places = spaced(nodes.places)
     strength = np.abs(values[edges[:, 0], edges[:, 1]])
-    cuts = np.quantile(strength, [1 / 3, 2 / 3])
-    width = np.searchsorted(cuts, strength)
-    touches = (edges == selected).any(axis=1)
+    tertiles = np.quantile(strength, [1 / 3, 2 / 3])
+    width = np.searchsorted(tertiles, strength)
+    at_selected = (edges == selected).any(axis=1)
     is_positive = values[edges[:, 0], edges[:, 1]] >= 0
-    for near in (False, True):
-        for positive in (True, False):
-            for step, pixels in enumerate(_WIDTHS):
-                chosen = edges[(touches == near) & (is_positive == positive) & (width == step)]
-                if len(chosen):
-                    colour = (palette.hot if positive else palette.cold)[1]
+    for is_near in (False, True):
+        for is_drawn_positive in (True, False):
+            for width_step, pixels in enumerate(_WIDTHS):
+                drawn_edges = edges[
+                    (at_selected == is_near)
+                    & (is_positive == is_drawn_positive)
+                    & (width == width_step)
+                ]
+                if len(drawn_edges):
+                    colour = (palette.hot if is_drawn_positive else palette.cold)[1]
                     _add_edges(
-                        figure, places, chosen,
+                        figure, places, drawn_edges,
                         {
-                            "color": rgba(colour, 0.95 if near else 0.5),
-                            "width": pixels + 0.7 * near,
-                            "dash": "solid" if positive else "dot",
+                            "color": rgba(colour, 0.95 if is_near else 0.5),
+                            "width": pixels + 0.7 * is_near,
+                            "dash": "solid" if is_drawn_positive else "dot",
                         },
                     )  # fmt: skip
     degree = np.bincount(edges.ravel(), minlength=len(values))
@@ -113,22 +117,24 @@ def spaced(places: NDArray[np.floating], *, gap: float = _GAP) -> NDArray[np.flo
     A dense group keeps its form and only grows; `gap` is less where there is no room for it.
     """
     low, extent = places.min(axis=0), np.ptp(places, axis=0)
-    held = (places - low) / np.maximum(extent, 1e-12)
-    gap = min(gap, 0.7 / np.sqrt(len(held)))
+    positions = (places - low) / np.maximum(extent, 1e-12)
+    gap = min(gap, 0.7 / np.sqrt(len(positions)))
     for _ in range(200):
-        away = held[:, None] - held[None, :]
-        distance = np.linalg.norm(away, axis=-1)
+        offsets = positions[:, None] - positions[None, :]
+        distance = np.linalg.norm(offsets, axis=-1)
         np.fill_diagonal(distance, np.inf)
         if distance.min() >= 0.98 * gap:
             break
         # coinciding nodes part along directions of their own, the same each time
-        turn = np.arange(len(held)) * 2.4
-        aside = np.stack([np.cos(turn), np.sin(turn)], axis=1)
-        away = np.where(distance[..., None] < 1e-9, aside[:, None] - aside[None, :], away)
-        unit = away / np.maximum(np.linalg.norm(away, axis=-1, keepdims=True), 1e-12)
+        angle = np.arange(len(positions)) * 2.4
+        directions = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+        offsets = np.where(
+            distance[..., None] < 1e-9, directions[:, None] - directions[None, :], offsets
+        )
+        unit = offsets / np.maximum(np.linalg.norm(offsets, axis=-1, keepdims=True), 1e-12)
         short = np.maximum(gap - distance, 0.0)
-        held = (held + 0.2 * (short[..., None] * unit).sum(axis=1)).clip(0, 1)
-    return np.asarray(held, dtype=np.float64)
+        positions = (positions + 0.2 * (short[..., None] * unit).sum(axis=1)).clip(0, 1)
+    return np.asarray(positions, dtype=np.float64)
 
 
 def _add_edges(
@@ -139,11 +145,11 @@ def _add_edges(
 ) -> None:
     """Draw edges as shallow arcs, so that none hides behind nodes that lie in one line."""
     start, end = places[edges[:, 0]], places[edges[:, 1]]
-    step = np.linspace(0, 1, 9)[None, :, None]
-    across = np.stack([start[:, 1] - end[:, 1], end[:, 0] - start[:, 0]], axis=1)[:, None]
-    arcs = start[:, None] * (1 - step) + end[:, None] * step + 0.4 * step * (1 - step) * across
-    with_gaps = np.concatenate([arcs, np.full((len(edges), 1, 2), np.nan)], axis=1)
-    x, y = with_gaps.reshape(-1, 2).astype(np.float32).T
+    t = np.linspace(0, 1, 9)[None, :, None]
+    normals = np.stack([start[:, 1] - end[:, 1], end[:, 0] - start[:, 0]], axis=1)[:, None]
+    arcs = start[:, None] * (1 - t) + end[:, None] * t + 0.4 * t * (1 - t) * normals
+    parted_arcs = np.concatenate([arcs, np.full((len(edges), 1, 2), np.nan)], axis=1)
+    x, y = parted_arcs.reshape(-1, 2).astype(np.float32).T
     figure.add_scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", showlegend=False)
 
 
@@ -169,7 +175,7 @@ def _add_nodes(
             name=safe(name),
             customdata=members.astype(np.int32),
             hovertext=[
-                f"{called(nodes.names, int(k), longest=60)}<br>{safe(name)}, {degree[k]} edges"
+                f"{hover_name(nodes.names, int(k), longest=60)}<br>{safe(name)}, {degree[k]} edges"
                 for k in members
             ],
             hovertemplate="%{hovertext}<extra></extra>",
@@ -191,13 +197,13 @@ def _add_nodes(
         mode="text",
         text=[str(k) for k in range(len(class_of))],
         textposition="middle center",
-        textfont={"size": 10, "color": [_ink(colours[c]) for c in nodes.class_of]},
+        textfont={"size": 10, "color": [_number_colour(colours[c]) for c in nodes.class_of]},
         hoverinfo="skip",
         showlegend=False,
     )
 
 
-def _ink(colour: str) -> str:
+def _number_colour(colour: str) -> str:
     """Return the colour of a number on a node: black or white, whichever stands out more."""
     return "#000000" if linear_rgb([colour])[0] @ (0.2126, 0.7152, 0.0722) > 0.18 else "#ffffff"
 
@@ -219,19 +225,19 @@ def tree(
     class_of : sequence of int
         Group of each network.
     """
-    drawn = dendrogram(links, no_plot=True)
-    leaves = np.array(drawn["leaves"])
+    branches = dendrogram(links, no_plot=True)
+    leaves = np.array(branches["leaves"])
     groups = np.array(class_of)
     colours = qualitative(palette, int(groups.max()) + 1)
     figure = go.Figure()
-    for x, y in zip(drawn["icoord"], drawn["dcoord"], strict=True):
-        below = groups[leaves[int(np.ceil((x[0] - 5) / 10)) : int((x[-1] - 5) // 10) + 1]]
-        is_one = len(set(below.tolist())) == 1
+    for x, y in zip(branches["icoord"], branches["dcoord"], strict=True):
+        leaf_groups = groups[leaves[int(np.ceil((x[0] - 5) / 10)) : int((x[-1] - 5) // 10) + 1]]
+        is_one = len(set(leaf_groups.tolist())) == 1
         figure.add_scatter(
             x=np.array(x, dtype=np.float32),
             y=np.array(y, dtype=np.float32),
             mode="lines",
-            line={"color": colours[below[0]] if is_one else palette.quiet, "width": 1.5},
+            line={"color": colours[leaf_groups[0]] if is_one else palette.quiet, "width": 1.5},
             hoverinfo="skip",
         )
     figure.add_scatter(
@@ -239,7 +245,7 @@ def tree(
         y=np.zeros(len(leaves), dtype=np.float32),
         mode="markers",
         customdata=leaves.astype(np.int32),
-        hovertext=[f"{called(names, int(k), longest=60)}<br>group {groups[k]}" for k in leaves],
+        hovertext=[f"{hover_name(names, int(k), longest=60)}<br>group {groups[k]}" for k in leaves],
         hovertemplate="%{hovertext}<extra></extra>",
         marker={
             "size": 11,

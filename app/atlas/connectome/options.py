@@ -1,4 +1,4 @@
-"""What a person chose on the connectome page, kept in the URL."""
+"""Options of the Connectome page, kept in the URL."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ MOST_STATES = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectomeOptions:
-    """What is shown of the connectome, beside network, threshold and session.
+    """Options of the Connectome page, beside network, threshold and session.
 
     Parameters
     ----------

@@ -16,12 +16,12 @@ from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 
 def session_titles(atlas: NetworkAtlas) -> list[str]:
-    """Return what each session is: its number, domain and document."""
-    firsts = atlas.tokens.groupby("session", observed=True).first()
+    """Return the title of each session: its number, domain and document."""
+    first_tokens = atlas.tokens.groupby("session", observed=True).first()
     return [
         f"{number}: {domain}, {document}"
         for number, domain, document in zip(
-            firsts.index, firsts["domain"], firsts["document"], strict=True
+            first_tokens.index, first_tokens["domain"], first_tokens["document"], strict=True
         )
     ]
 
@@ -29,74 +29,76 @@ def session_titles(atlas: NetworkAtlas) -> list[str]:
 def choose_session(atlas: NetworkAtlas, network: int) -> int:
     """Draw the choice of session and window; return the session."""
     titles = session_titles(atlas)
-    held = view_state.view().session
+    viewed_session = view_state.view().session
     strongest = resources.passages(atlas.id, network)[0].session
-    current = held if 0 <= held < len(titles) else strongest
+    current = viewed_session if 0 <= viewed_session < len(titles) else strongest
     left, middle, right = st.columns([3, 2, 1], vertical_alignment="bottom")
     with left:
         session = st.selectbox(
             "Session", range(len(titles)), index=current, format_func=titles.__getitem__,
             key=f"connectome-session-{current}",
         )  # fmt: skip
-    if session != held:
-        view_state.change(session=session, **({} if held < 0 else {"token": -1}))
-    chosen = options()
-    longest = int(np.bincount(atlas.tokens["session"].to_numpy()[~atlas.is_dummy])[session])
-    widths = sorted(w for w in {*WIDTHS, chosen.width} if w <= longest) or [max(8, longest)]
-    width = chosen.width if chosen.width in widths else widths[-1]
+    if session != viewed_session:
+        view_state.change(session=session, **({} if viewed_session < 0 else {"token": -1}))
+    page_options = options()
+    n_tokens = int(np.bincount(atlas.tokens["session"].to_numpy()[~atlas.is_dummy])[session])
+    widths = sorted(w for w in {*WIDTHS, page_options.width} if w <= n_tokens) or [max(8, n_tokens)]
+    width = page_options.width if page_options.width in widths else widths[-1]
     with middle:
-        picked = st.segmented_control(
+        picked_width = st.segmented_control(
             "Tokens of a window", widths, default=width,
-            required=True, key=f"connectome-width-{longest}",
+            required=True, key=f"connectome-width-{n_tokens}",
             help="Short windows follow quick changes and are noisy; long ones are steady and slow.",
         )  # fmt: skip
-    if picked is not None and picked != chosen.width:
-        change(width=int(picked))
+    if picked_width is not None and picked_width != page_options.width:
+        change(width=int(picked_width))
     counts = [0, *range(2, MOST_STATES + 1)]
     with right:
         n = st.selectbox(
-            "States", counts, index=counts.index(chosen.n_states), key="connectome-states",
+            "States", counts, index=counts.index(page_options.n_states), key="connectome-states",
             format_func=lambda n: str(n) if n else "none",
             help="Patterns that windows of all sessions fall into, by k-means, which finds as many "
             "as it is asked for.",
         )  # fmt: skip
-    if n != chosen.n_states:
+    if n != page_options.n_states:
         change(n_states=int(n))
     return int(session)
 
 
-def show_time(atlas: NetworkAtlas, network: int, placed: Arrangement) -> None:
+def show_time(atlas: NetworkAtlas, network: int, arranged_networks: Arrangement) -> None:
     """Draw how the selected network's connectivity changes over a session, and one moment."""
     session = choose_session(atlas, network)
-    chosen = options()
-    course = cache.course(atlas.id, session, chosen.width, network)
+    page_options = options()
+    course = cache.course(atlas.id, session, page_options.width, network)
     token = view_state.view().token
     draw_picture(
         dynamic_course(course, names=cache.names(atlas.id), palette=frame.palette(), token=token),
         key="connectome-course",
         made=recipes.code(
-            "dynamic", atlas=atlas.id, network=network, session=session, width=chosen.width
+            "dynamic", atlas=atlas.id, network=network, session=session, width=page_options.width
         ),
     )
-    tokens = cache.session_windows(atlas.id, session, chosen.width).windows.effective_tokens
+    tokens = cache.session_windows(atlas.id, session, page_options.width).windows.effective_tokens
     st.caption(
-        f"Windows of {chosen.width} tokens inside the session, tapered to count as {tokens:.0f}. "
-        "The band: 95 of 100 surrogates with the same spectra and a coupling that never changes "
-        "stay in it in all windows. Click on a moment to see it."
+        f"Windows of {page_options.width} tokens inside the session, tapered to count as "
+        f"{tokens:.0f}. The band: 95 of 100 surrogates with the same spectra and a coupling that "
+        "never changes stay in it in all windows. Click on a moment to see it."
     )
 
-    def picked(_: int, place: tuple[float | None, ...]) -> None:
+    def select_moment(_: int, place: tuple[float | None, ...]) -> None:
         if place[0] is not None:
             view_state.change(token=round(place[0]), session=session)
 
-    pick_cells("connectome-moment", chart="connectome-course", on_pick=picked)
+    pick_cells("connectome-moment", chart="connectome-course", on_pick=select_moment)
     if token >= 0:
-        show_moment(atlas, network, session, placed)
-    if chosen.n_states >= 2:
-        show_states(atlas, session, chosen, placed)
+        show_moment(atlas, network, session, arranged_networks)
+    if page_options.n_states >= 2:
+        show_states(atlas, session, page_options, arranged_networks)
 
 
-def show_moment(atlas: NetworkAtlas, network: int, session: int, placed: Arrangement) -> None:
+def show_moment(
+    atlas: NetworkAtlas, network: int, session: int, arranged_networks: Arrangement
+) -> None:
     """Draw the window nearest to the chosen token: its text, and all networks' connectivity."""
     width, token = options().width, view_state.view().token
     dynamic = cache.session_windows(atlas.id, session, width)
@@ -122,7 +124,7 @@ def show_moment(atlas: NetworkAtlas, network: int, session: int, placed: Arrange
         draw_picture(
             matrix(
                 dynamic.matrix(window),
-                placed,
+                arranged_networks,
                 names=cache.names(atlas.id),
                 measure=cache.MEASURES["fnc"],
                 selected=network,
@@ -139,29 +141,34 @@ def show_moment(atlas: NetworkAtlas, network: int, session: int, placed: Arrange
 
 
 def show_states(
-    atlas: NetworkAtlas, session: int, chosen: ConnectomeOptions, placed: Arrangement
+    atlas: NetworkAtlas,
+    session: int,
+    page_options: ConnectomeOptions,
+    arranged_networks: Arrangement,
 ) -> None:
     """Draw the states of all sessions, and this session's path through them."""
-    dynamic, found = cache.states(atlas.id, chosen.width, chosen.n_states)
+    dynamic, clusters = cache.states(atlas.id, page_options.width, page_options.n_states)
     st.subheader("States", anchor=False)
-    made = recipes.code("states", atlas=atlas.id, width=chosen.width, n_states=chosen.n_states)
+    code = recipes.code(
+        "states", atlas=atlas.id, width=page_options.width, n_states=page_options.n_states
+    )
     draw_picture(
         states(
-            found.centres,
-            found.share,
-            placed,
-            where=cache.state_domains(atlas.id, dynamic, found),
+            clusters.centres,
+            clusters.share,
+            arranged_networks,
+            where=cache.state_domains(atlas.id, dynamic, clusters),
             palette=frame.palette(),
         ),
         key="connectome-state-matrices",
-        made=made,
+        made=code,
     )
-    here = dynamic.session == session
+    in_session = dynamic.session == session
     draw_picture(
         state_strip(
-            found.label[here],
-            dynamic.position[here],
-            n_states=chosen.n_states,
+            clusters.label[in_session],
+            dynamic.position[in_session],
+            n_states=page_options.n_states,
             palette=frame.palette(),
         ),
         key="connectome-state-strip",

@@ -1,4 +1,4 @@
-"""Connectome: how networks go together in time and in place, and what groups they form."""
+"""Connectome page: networks together in time and in place, and the groups they form."""
 
 import streamlit as st
 
@@ -10,26 +10,26 @@ from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 def choose_picture() -> str:
     """Draw the choice between the page's pictures; return the chosen one."""
-    held = options().picture
+    viewed_picture = options().picture
     chosen = st.segmented_control(
         "Picture",
         list(PICTURES),
         format_func=PICTURES.__getitem__,
-        default=held,
+        default=viewed_picture,
         required=True,
         key="connectome-picture",
         label_visibility="collapsed",
     )
-    if chosen is not None and chosen != held:
+    if chosen is not None and chosen != viewed_picture:
         change(picture=chosen)
-    return chosen or held
+    return chosen or viewed_picture
 
 
 def show(atlas: NetworkAtlas, network: int, picture: str) -> None:
     """Draw the chosen picture with its controls."""
     if picture == "time":
-        _, placed = panels.arranged(atlas, options())
-        over_time.show_time(atlas, network, placed)
+        _, arrangement = panels.arranged(atlas, options())
+        over_time.show_time(atlas, network, arrangement)
         return
     panels.controls(options())
     if picture == "graph":
@@ -40,13 +40,13 @@ def show(atlas: NetworkAtlas, network: int, picture: str) -> None:
         panels.show_matrix(atlas, network)
 
 
-opened = atlas_frame.open_atlas(
+atlas_and_network = atlas_frame.open_atlas(
     "Connectome",
     "Which networks go together in time and in place, and what groups they form.",
 )
-if opened is not None:
+if atlas_and_network is not None:
     with frame.explaining():
-        if opened[0].n_networks < 2:
+        if atlas_and_network[0].n_networks < 2:
             st.info("One network has nothing to be connected with.", icon=":material/info:")
         else:
-            show(*opened, choose_picture())
+            show(*atlas_and_network, choose_picture())

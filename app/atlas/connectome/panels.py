@@ -1,4 +1,4 @@
-"""The parts of the connectome page: matrix and pair, graph, groups, and windows over time."""
+"""Panels of the Connectome page: matrix and pair, graph, groups, and windows over time."""
 
 from collections.abc import Sequence
 
@@ -39,37 +39,43 @@ _HELP = {
 }
 
 
-def arranged(atlas: NetworkAtlas, chosen: ConnectomeOptions) -> tuple[Groups, Arrangement]:
+def arranged(atlas: NetworkAtlas, page_options: ConnectomeOptions) -> tuple[Groups, Arrangement]:
     """Return the groups by the chosen measure, and the chosen order."""
-    found = cache.groups(atlas.id, chosen.measure, view_state.view().z, chosen.n_groups)
-    return found, cache.arrangement(atlas.id, chosen.order, found)
+    partition = cache.groups(
+        atlas.id, page_options.measure, view_state.view().z, page_options.n_groups
+    )
+    return partition, cache.arrangement(atlas.id, page_options.order, partition)
 
 
-def controls(chosen: ConnectomeOptions) -> None:
+def controls(page_options: ConnectomeOptions) -> None:
     """Draw the choice of measure and order; each change goes to the URL."""
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
         # Six words in a row would be cut off on a phone.
         measure = st.selectbox(
             "Measure", list(MEASURES), format_func=MEASURES.__getitem__,
-            index=list(MEASURES).index(chosen.measure), key="connectome-measure",
+            index=list(MEASURES).index(page_options.measure), key="connectome-measure",
             help=glossary.tip("fnc"),
         )  # fmt: skip
-    if measure != chosen.measure:
+    if measure != page_options.measure:
         change(measure=measure)
     with right:
-        if chosen.picture == "matrix":
+        if page_options.picture == "matrix":
             order = st.segmented_control(
-                "Order by", list(ORDERS), format_func=ORDERS.__getitem__, default=chosen.order,
-                required=True, key="connectome-order",
+                "Order by", list(ORDERS), format_func=ORDERS.__getitem__,
+                default=page_options.order, required=True, key="connectome-order",
             )  # fmt: skip
-            if order is not None and order != chosen.order:
+            if order is not None and order != page_options.order:
                 change(order=order)
-        elif chosen.picture == "graph":
+        elif page_options.picture == "graph":
             percent = st.slider(
-                "Strongest pairs drawn, %", 1, 20, min(chosen.edges, 20), key="connectome-edges"
+                "Strongest pairs drawn, %",
+                1,
+                20,
+                min(page_options.edges, 20),
+                key="connectome-edges",
             )
-            if percent != chosen.edges:
+            if percent != page_options.edges:
                 change(edges=percent)
     st.caption(_HELP[options().measure])
     if cache.needs_threshold(options().measure):
@@ -78,31 +84,31 @@ def controls(chosen: ConnectomeOptions) -> None:
 
 def show_matrix(atlas: NetworkAtlas, network: int) -> None:
     """Draw the matrix; beside it the selected network's partners and the chosen pair."""
-    chosen, z = options(), view_state.view().z
-    _, placed = arranged(atlas, chosen)
-    values = cache.values(atlas.id, chosen.measure, z)
+    page_options, z = options(), view_state.view().z
+    _, arrangement = arranged(atlas, page_options)
+    values = cache.values(atlas.id, page_options.measure, z)
     left, right = st.columns([3, 2], gap="medium")
     with left:
         draw_picture(
             matrix(
                 values,
-                placed,
+                arrangement,
                 names=cache.names(atlas.id),
-                measure=cache.MEASURES[chosen.measure],
+                measure=cache.MEASURES[page_options.measure],
                 selected=network,
                 palette=frame.palette(),
             ),
             key="connectome-matrix",
-            made=recipes.code(f"connectome-{chosen.measure}", atlas=atlas.id, z=z),
+            made=recipes.code(f"connectome-{page_options.measure}", atlas=atlas.id, z=z),
         )
 
-    def picked(_: int, place: tuple[float | None, ...]) -> None:
+    def select_pair(_: int, place: tuple[float | None, ...]) -> None:
         x, y = place[:2]
         if x is not None and y is not None:
-            a, b = (placed.order[round(v)] for v in (y, x))
+            a, b = (arrangement.order[round(v)] for v in (y, x))
             view_state.change(network=a, beside=(b,) if a != b else ())
 
-    pick_cells("connectome-pick", chart="connectome-matrix", on_pick=picked)
+    pick_cells("connectome-pick", chart="connectome-matrix", on_pick=select_pair)
     with right:
         show_partners(atlas, network)
         show_pair(atlas, network)
@@ -110,29 +116,29 @@ def show_matrix(atlas: NetworkAtlas, network: int) -> None:
 
 def show_partners(atlas: NetworkAtlas, network: int) -> None:
     """List the selected network's strongest partners; a row chooses the pair."""
-    chosen, names = options(), cache.names(atlas.id)
-    values = cache.values(atlas.id, chosen.measure, view_state.view().z)
-    found = [int(k) for k in connectome.partners(values, network)]
-    key = f"connectome-partners-{network}-{chosen.measure}"
+    page_options, names = options(), cache.names(atlas.id)
+    values = cache.values(atlas.id, page_options.measure, view_state.view().z)
+    partners = [int(k) for k in connectome.partners(values, network)]
+    key = f"connectome-partners-{network}-{page_options.measure}"
 
-    def picked() -> None:
+    def select_partner() -> None:
         rows: Sequence[int] = view_state.widget(key)["selection"]["rows"]
         if rows:
-            view_state.change(beside=(found[rows[0]],))
+            view_state.change(beside=(partners[rows[0]],))
 
-    measure = cache.MEASURES[chosen.measure]
+    measure = cache.MEASURES[page_options.measure]
     st.markdown(f"**Strongest partners of network {network}**")
     st.dataframe(
         pd.DataFrame(
             {
-                "network": found,
-                "name": [names[k] for k in found],
-                "value": [float(values[network, k]) for k in found],
+                "network": partners,
+                "name": [names[k] for k in partners],
+                "value": [float(values[network, k]) for k in partners],
             }
         ),
         hide_index=True,
         key=key,
-        on_select=picked,
+        on_select=select_partner,
         selection_mode="single-row",
         alt=f"Networks with the largest |{measure.says}| to network {network}",
         column_config={
@@ -144,13 +150,13 @@ def show_partners(atlas: NetworkAtlas, network: int) -> None:
 
 
 def show_pair(atlas: NetworkAtlas, network: int) -> None:
-    """Say everything of the chosen pair: the one picked, else with the strongest partner."""
+    """Draw all measures of the chosen pair: the one picked, else with the strongest partner."""
     values = cache.values(atlas.id, options().measure, view_state.view().z)
-    beside = [k for k in view_state.view().beside if k < atlas.n_networks and k != network]
-    found = beside[:1] or connectome.partners(values, network, n=1).tolist()
-    if not found:
+    networks_beside = [k for k in view_state.view().beside if k < atlas.n_networks and k != network]
+    candidates = networks_beside[:1] or connectome.partners(values, network, n=1).tolist()
+    if not candidates:
         return
-    other = int(found[0])
+    other = int(candidates[0])
     label = wording.plain(atlas_frame.label(atlas.id, other))
     st.markdown(f"**With {label}**")
     st.table(
@@ -167,117 +173,122 @@ def show_pair(atlas: NetworkAtlas, network: int) -> None:
 
 def show_graph(atlas: NetworkAtlas, network: int) -> None:
     """Draw the graph; a node selects its network."""
-    chosen, z = options(), view_state.view().z
+    page_options, z = options(), view_state.view().z
     with st.container(horizontal=True, vertical_alignment="bottom"):
         places = st.segmented_control(
-            "Places", list(PLACES), format_func=PLACES.__getitem__, default=chosen.places,
+            "Places", list(PLACES), format_func=PLACES.__getitem__, default=page_options.places,
             required=True, key="connectome-places",
             help="By edges: connected networks are drawn together; distances are no measurement. "
             "Nodes that would cover each other are moved apart.",
         )  # fmt: skip
         colour = st.segmented_control(
-            "Colour", ["Group", "Domain"], default="Domain" if chosen.by_domain else "Group",
+            "Colour", ["Group", "Domain"], default="Domain" if page_options.by_domain else "Group",
             required=True, key="connectome-colour",
         )  # fmt: skip
-    if places is not None and places != chosen.places:
+    if places is not None and places != page_options.places:
         change(places=places)
-    if (colour == "Domain") != chosen.by_domain:
+    if (colour == "Domain") != page_options.by_domain:
         change(by_domain=colour == "Domain")
-    chosen = options()
-    if chosen.places == "cortex" and resources.cortex(atlas.id) is None:
+    page_options = options()
+    if page_options.places == "cortex" and resources.cortex(atlas.id) is None:
         st.caption("This atlas has no cortex yet, so the networks stand by their edges.")
-    found, _ = arranged(atlas, chosen)
+    partition, _ = arranged(atlas, page_options)
     key = f"connectome-graph-{network}"
 
-    def picked() -> None:
+    def select_network() -> None:
         points = view_state.widget(key)["selection"]["points"]
         if points:
             atlas_frame.select(int(points[0]["customdata"]))
 
     draw_picture(
         graph(
-            cache.values(atlas.id, chosen.measure, z),
-            cache.edges(atlas.id, chosen.measure, z, chosen.edges),
+            cache.values(atlas.id, page_options.measure, z),
+            cache.edges(atlas.id, page_options.measure, z, page_options.edges),
             cache.nodes(
-                atlas.id, chosen.measure, z, percent=chosen.edges,
-                in_cortex=chosen.places == "cortex", classes=None if chosen.by_domain else found,
+                atlas.id, page_options.measure, z, percent=page_options.edges,
+                in_cortex=page_options.places == "cortex",
+                classes=None if page_options.by_domain else partition,
             ),
-            measure=cache.MEASURES[chosen.measure],
+            measure=cache.MEASURES[page_options.measure],
             selected=network,
             palette=frame.palette(),
         ),
         key=key,
-        made=recipes.code(f"connectome-{chosen.measure}", atlas=atlas.id, z=z),
-        on_select=picked,
+        made=recipes.code(f"connectome-{page_options.measure}", atlas=atlas.id, z=z),
+        on_select=select_network,
         selection_mode="points",
     )  # fmt: skip
 
 
 def show_groups(atlas: NetworkAtlas, network: int) -> None:
     """Draw the tree of groups, their table, and the members of the selected network's group."""
-    chosen, z = options(), view_state.view().z
-    by_rule = cache.groups(atlas.id, chosen.measure, z, 0)
+    page_options, z = options(), view_state.view().z
+    suggested = cache.groups(atlas.id, page_options.measure, z, 0)
     largest = min(atlas.n_networks, 40)
     n = st.slider(
-        f"Number of groups (0: by rule, {by_rule.n_groups})",
-        0, largest, min(chosen.n_groups, largest), key="connectome-groups",
+        f"Number of groups (0: by rule, {suggested.n_groups})",
+        0, largest, min(page_options.n_groups, largest), key="connectome-groups",
         help="By rule: the number from 2 to 16 with the largest mean silhouette.",
     )  # fmt: skip
-    if n != chosen.n_groups:
+    if n != page_options.n_groups:
         change(n_groups=n)
-    found = cache.groups(atlas.id, chosen.measure, z, n)
+    partition = cache.groups(atlas.id, page_options.measure, z, n)
     key = f"connectome-tree-{network}"
 
-    def picked() -> None:
+    def select_network() -> None:
         points = view_state.widget(key)["selection"]["points"]
         if points:
             atlas_frame.select(int(points[0]["customdata"]))
 
-    if len(found.tree):
+    if len(partition.tree):
         draw_picture(
             tree(
-                found.tree, found.label.tolist(), names=cache.names(atlas.id), selected=network,
-                palette=frame.palette(),
+                partition.tree, partition.label.tolist(), names=cache.names(atlas.id),
+                selected=network, palette=frame.palette(),
             ),
             key=key,
-            made=recipes.code(f"connectome-{chosen.measure}", atlas=atlas.id, z=z),
-            on_select=picked,
+            made=recipes.code(f"connectome-{page_options.measure}", atlas=atlas.id, z=z),
+            on_select=select_network,
             selection_mode="points",
         )  # fmt: skip
-    if found.n_groups in found.silhouette:
-        clear = found.silhouette[found.n_groups]
+    if partition.n_groups in partition.silhouette:
+        silhouette = partition.silhouette[partition.n_groups]
         st.caption(
-            f"Mean silhouette {clear:.2f} (1: groups stand apart, 0: they do not). "
-            + ("The groups are weak: read them as an order, not as kinds. " if clear < 0.25 else "")
+            f"Mean silhouette {silhouette:.2f} (1: groups stand apart, 0: they do not). "
+            + (
+                "The groups are weak: read them as an order, not as kinds. "
+                if silhouette < 0.25
+                else ""
+            )
             + "Ward's clustering of the chosen measure."
         )
-    _group_table(atlas, found, n)
-    own = int(found.label[network])
-    st.subheader(f"Group {own}, that of network {network}", anchor=False)
-    members = found.members(own).tolist()
+    _group_table(atlas, partition, n)
+    group = int(partition.label[network])
+    st.subheader(f"Group {group}, that of network {network}", anchor=False)
+    members = partition.members(group).tolist()
     cards = tiles(atlas.id)
     gallery(
         [cards[k] for k in members], selected=network, key="connectome-members",
-        on_pick=atlas_frame.select, name=f"Networks of group {own}",
+        on_pick=atlas_frame.select, name=f"Networks of group {group}",
     )  # fmt: skip
 
 
-def _group_table(atlas: NetworkAtlas, found: Groups, n_groups: int) -> None:
+def _group_table(atlas: NetworkAtlas, partition: Groups, n_groups: int) -> None:
     """List the groups; a row selects the first network of its group."""
-    chosen = options()
-    table = cache.group_table(atlas.id, chosen.measure, view_state.view().z, n_groups)
+    page_options = options()
+    table = cache.group_table(atlas.id, page_options.measure, view_state.view().z, n_groups)
     key = f"connectome-group-rows-{view_state.view().network}"
 
-    def picked() -> None:
+    def select_group() -> None:
         rows: Sequence[int] = view_state.widget(key)["selection"]["rows"]
         if rows:
-            atlas_frame.select(int(found.members(rows[0])[0]))
+            atlas_frame.select(int(partition.members(rows[0])[0]))
 
     st.dataframe(
         pd.DataFrame(
             {
                 "group": table["group"],
-                "networks": [", ".join(str(k) for k in each) for each in table["networks"]],
+                "networks": [", ".join(str(k) for k in members) for members in table["networks"]],
                 "within": table["within"].round(2) + 0.0,  # no −0.00
                 "outside": table["outside"].round(2) + 0.0,
                 "domain": [
@@ -293,7 +304,7 @@ def _group_table(atlas: NetworkAtlas, found: Groups, n_groups: int) -> None:
         ),
         hide_index=True,
         key=key,
-        on_select=picked,
+        on_select=select_group,
         selection_mode="single-row",
         alt=f"{len(table)} groups of networks and what their members share",
         column_config={

@@ -1,1 +1,1 @@
-"""Embedding: units and networks in the plane, by how alike they are."""
+"""Embedding page: units and networks in the plane, by how alike they are."""

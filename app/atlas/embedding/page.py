@@ -1,4 +1,4 @@
-"""Embedding: units and networks in the plane, where those that behave alike are neighbours."""
+"""Embedding page: units and networks in the plane, those that behave alike as neighbours."""
 
 import streamlit as st
 
@@ -46,7 +46,7 @@ def show_units(atlas: NetworkAtlas, network: int, z: float, *, by: str) -> None:
             help="Draw around units to list them; Shift adds, a double click clears.",
         )  # fmt: skip
         lasso.threshold(z)
-    placed = cache.embedding(atlas.id)
+    placed_units = cache.embedding(atlas.id)
     points = cache.unit_points(atlas.id, z)
     colouring = Colouring(
         by=by,
@@ -65,13 +65,14 @@ def show_units(atlas: NetworkAtlas, network: int, z: float, *, by: str) -> None:
         on_select="rerun",
         selection_mode=("lasso", "box", "points"),
     )
-    if placed is not None:
-        st.caption(placed.sampling_rule)
+    if placed_units is not None:
+        st.caption(placed_units.sampling_rule)
         st.caption(
-            f"Trustworthiness {placed.trustworthiness:.2f} of 1 (few strangers among a unit's "
-            f"neighbours); {placed.same_network:.0%} of a member's 15 nearest members share its "
-            f"strongest network, {placed.same_network_chance:.1%} by chance. A unit is described "
-            "by its signed z² in every network, so the two poles of a network lie apart."
+            f"Trustworthiness {placed_units.trustworthiness:.2f} of 1 (few strangers among a "
+            f"unit's neighbours); {placed_units.same_network:.0%} of a member's 15 nearest members "
+            f"share its strongest network, {placed_units.same_network_chance:.1%} by chance. A "
+            "unit is described by its signed z² in every network, so the two poles of a network "
+            "lie apart."
         )
     lasso.selected_units(atlas, lasso.chosen_rows(event), z=z, unit_page=unit_page())
 
@@ -95,21 +96,21 @@ def show_networks(atlas: NetworkAtlas, network: int, z: float, *, by: str) -> No
         on_select="rerun",
         selection_mode="points",
     )
-    picked = lasso.chosen_rows(event)
-    if picked and picked[0] != network:
-        atlas_frame.select(picked[0])
+    rows = lasso.chosen_rows(event)
+    if rows and rows[0] != network:
+        atlas_frame.select(rows[0])
         st.rerun()
     lasso.thumbnails(atlas, network, cache.neighbours(atlas.id, network, by=by))
 
 
-opened = atlas_frame.open_atlas(
+atlas_and_network = atlas_frame.open_atlas(
     "Embedding", "Units and networks in the plane: those that behave alike lie side by side."
 )
-if opened is not None:
+if atlas_and_network is not None:
     with frame.explaining():
-        if cache.embedding(opened[0].id) is None:
-            offer(opened[0])
+        if cache.embedding(atlas_and_network[0].id) is None:
+            offer(atlas_and_network[0])
         else:
-            shown = atlas_frame.section(SHOWN, key="embedding-shown")
-            show = show_networks if shown in ALIKE else show_units
-            show(*opened, lasso.held_threshold(), by=shown)
+            section = atlas_frame.section(SHOWN, key="embedding-shown")
+            show = show_networks if section in ALIKE else show_units
+            show(*atlas_and_network, lasso.viewed_threshold(), by=section)

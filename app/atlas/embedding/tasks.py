@@ -1,4 +1,4 @@
-"""What the page Embedding starts. No streamlit here."""
+"""Task of the Embedding page: units and networks placed in the plane. No streamlit here."""
 
 from app.shell.tasks import Run, task
 from fnprune_core.atlas import embedding
@@ -6,5 +6,5 @@ from fnprune_core.atlas import embedding
 
 @task("embed", "Embedding")
 def embed(run: Run, *, atlas: str) -> str:
-    """Place an atlas's units and networks in the plane; the result is the embedding's id."""
+    """Place an atlas's units and networks in the plane; return the embedding's id."""
     return embedding.embed(run.workspace, atlas, **run.watched)

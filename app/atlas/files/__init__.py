@@ -1,1 +1,1 @@
-"""Files: maps, names and tables to take away and to bring back."""
+"""Files page: maps, names and tables to download and to upload."""

@@ -1,4 +1,4 @@
-"""Cached images that were brought back."""
+"""Cached images that were uploaded."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Names and notes of networks as files: taken away, and brought back after a look at them."""
+"""Names and notes of networks as files: downloaded, and uploaded with a preview."""
 
 import pandas as pd
 import streamlit as st
@@ -12,15 +12,15 @@ from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 
 def take_names(atlas: NetworkAtlas) -> None:
-    """Offer what was said of the networks as JSON and CSV."""
-    said = resources.annotations(atlas.id)
-    n = len(said.networks)
+    """Offer the names and notes of the networks as JSON and CSV."""
+    notes = resources.annotations(atlas.id)
+    n = len(notes.networks)
     st.markdown(f"{wording.count(n, 'network')} named or noted." if n else "Nothing is named yet.")
     with st.container(horizontal=True, gap="small"):
-        for kind, write in (("json", annotation_files.to_json), ("csv", annotation_files.to_csv)):
+        for kind, to_text in (("json", annotation_files.to_json), ("csv", annotation_files.to_csv)):
             st.download_button(
                 f"Names as {kind.upper()}",
-                write(said),
+                to_text(notes),
                 file_name=f"atlas-{atlas.id}-names.{kind}",
                 mime="application/json" if kind == "json" else "text/csv",
                 icon=":material/download:",
@@ -46,22 +46,22 @@ def bring_names(atlas: NetworkAtlas) -> None:
     if upload is None:
         return
     with components.explaining():
-        found = annotation_files.parse(upload.getvalue())
-        check = annotations.check_import(found, atlas)
-        _tell(check)
+        uploaded = annotation_files.parse(upload.getvalue())
+        check = annotations.check_import(uploaded, atlas)
+        _show_fit(check)
         if check.fit == "none" or not check.n_fitting:
             return
-        _preview(atlas, found)
+        _show_preview(atlas, uploaded)
         st.caption(annotations.MERGE_RULE)
         by_number = "" if check.fit == "same" else " by number"
         label = f"Take over {wording.count(check.n_fitting, 'network')}{by_number}"
         if st.button(label, icon=":material/input:", key="files-take-names"):
-            annotations.merge(resources.workspace(), atlas, found)
+            annotations.merge(resources.workspace(), atlas, uploaded)
             view_state.notify(f"Names of {wording.count(check.n_fitting, 'network')} taken over")
             st.rerun()
 
 
-def _tell(check: ImportCheck) -> None:
+def _show_fit(check: ImportCheck) -> None:
     text = wording.plain(check.message)
     if check.fit == "none":
         st.error(text, icon=":material/error:")
@@ -71,18 +71,20 @@ def _tell(check: ImportCheck) -> None:
         st.warning(text, icon=":material/warning:")
 
 
-def _preview(atlas: NetworkAtlas, found: Annotations) -> None:
-    here = resources.annotations(atlas.id)
-    rows = [(k, found.of(k), here.of(k)) for k in sorted(found.networks) if k < atlas.n_networks]
+def _show_preview(atlas: NetworkAtlas, uploaded: Annotations) -> None:
+    present = resources.annotations(atlas.id)
+    rows = [
+        (k, uploaded.of(k), present.of(k))
+        for k in sorted(uploaded.networks)
+        if k < atlas.n_networks
+    ]
     frame = pd.DataFrame(
         {
             "network": [k for k, _, _ in rows],
-            "name in the file": [each.name for _, each, _ in rows],
-            "name here": [
-                mine.name or resources.suggested_name(atlas.id, k) for k, _, mine in rows
-            ],
-            "note in the file": [each.note for _, each, _ in rows],
-            "tags in the file": [", ".join(each.tags) for _, each, _ in rows],
+            "name in the file": [new.name for _, new, _ in rows],
+            "name here": [old.name or resources.suggested_name(atlas.id, k) for k, _, old in rows],
+            "note in the file": [new.note for _, new, _ in rows],
+            "tags in the file": [", ".join(new.tags) for _, new, _ in rows],
         }
     )
     st.dataframe(frame, hide_index=True, height="auto" if len(frame) < 8 else 260,

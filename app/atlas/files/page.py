@@ -1,4 +1,4 @@
-"""Files: take the atlas away, and bring names and images back."""
+"""Files page: the atlas as files to download, and names and images to upload."""
 
 import streamlit as st
 
@@ -26,10 +26,10 @@ def show_images(atlas: NetworkAtlas) -> None:
         volumes.take_images(atlas, z)
     with right:
         st.subheader("Bring back", anchor=False)
-        found = volumes.bring_image(atlas)
-    if found is not None:
+        image = volumes.bring_image(atlas)
+    if image is not None:
         with frame.explaining():
-            volumes.show_image(atlas, found, z)
+            volumes.show_image(atlas, image, z)
 
 
 def show_names(atlas: NetworkAtlas, network: int) -> None:
@@ -47,20 +47,20 @@ def show_names(atlas: NetworkAtlas, network: int) -> None:
 
 def show(atlas: NetworkAtlas, network: int) -> None:
     """Draw the chosen section."""
-    chosen = atlas_frame.section(SECTIONS, key="files-section", label="What")
-    if chosen == "images":
+    section = atlas_frame.section(SECTIONS, key="files-section", label="What")
+    if section == "images":
         show_images(atlas)
-    elif chosen == "names":
+    elif section == "names":
         show_names(atlas, network)
-    elif chosen == "tables":
+    elif section == "tables":
         volumes.take_tables(atlas, network, threshold())
     else:
         volumes.take_page(atlas, threshold())
 
 
-opened = atlas_frame.open_atlas(
+atlas_and_network = atlas_frame.open_atlas(
     "Files", "Take the atlas away as files of other tools, and bring names and images back."
 )
-if opened is not None:
+if atlas_and_network is not None:
     with frame.explaining():
-        show(*opened)
+        show(*atlas_and_network)

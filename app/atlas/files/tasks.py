@@ -1,4 +1,4 @@
-"""What the page Files starts: an atlas written as one page. No streamlit here."""
+"""Task of the Files page: an atlas written as one page. No streamlit here."""
 
 from pathlib import Path
 
@@ -8,6 +8,6 @@ from app.shell.tasks import Run, task
 
 @task("atlas_page", "Writing the atlas")
 def atlas_page(run: Run, *, atlas: str, z: float = 3.0) -> Path:
-    """Write an atlas as one HTML file into the workspace's exports; its path results."""
+    """Write an atlas as one HTML file into the workspace's exports; return its path."""
     target = run.workspace.root / "exports" / f"atlas-{atlas}.html"
     return write_atlas_page(run.workspace, atlas, target, z=z, **run.watched)

@@ -1,4 +1,4 @@
-"""Taking an atlas away, as images, tables and one page, and bringing images back."""
+"""An atlas as images, tables and one page to download, and images to upload."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ from fnprune_core.errors import SettingsError
 
 
 def names_of(atlas: NetworkAtlas) -> list[str]:
-    """Return what each network is called."""
+    """Return the name of each network."""
     return [resources.network_name(atlas.id, k) for k in range(atlas.n_networks)]
 
 
@@ -75,15 +75,15 @@ def bring_image(atlas: NetworkAtlas) -> ImportedImage | None:
         return None
     usable: ImportedImage | None = None
     with frame.explaining():
-        found = _read(uploads)
-        found.sidecar.check_model(atlas.decomposition.fingerprint, atlas.layout)
-        usable = found
+        image = _read_uploads(uploads)
+        image.sidecar.check_model(atlas.decomposition.fingerprint, atlas.layout)
+        usable = image
     return usable
 
 
-def _read(uploads: Sequence[Any]) -> ImportedImage:
-    images = [each for each in uploads if not each.name.lower().endswith(".json")]
-    sidecars = [each for each in uploads if each.name.lower().endswith(".json")]
+def _read_uploads(uploads: Sequence[Any]) -> ImportedImage:
+    images = [upload for upload in uploads if not upload.name.lower().endswith(".json")]
+    sidecars = [upload for upload in uploads if upload.name.lower().endswith(".json")]
     if len(images) != 1 or len(sidecars) > 1:
         raise SettingsError(
             f"There are {wording.count(len(images), 'image')} and "
@@ -97,36 +97,36 @@ def _read(uploads: Sequence[Any]) -> ImportedImage:
     return imported(digest.hexdigest(), image, sidecar)
 
 
-def show_image(atlas: NetworkAtlas, found: ImportedImage, z: float) -> None:
-    """Draw an image that came back on the cortex, and tell what it overlaps with."""
-    choices = found.choices
-    where = 0
+def show_image(atlas: NetworkAtlas, image: ImportedImage, z: float) -> None:
+    """Draw an uploaded image on the cortex, and its overlap with each network."""
+    choices = image.choices
+    position = 0
     if len(choices) > 1:
-        where = st.selectbox(
+        position = st.selectbox(
             "Which of them",
             range(len(choices)),
             format_func=lambda i: _title(choices[i]),
             key="files-choice",
         )
-    values = found.chosen(choices[where])
-    is_set = found.kind == "labels"
-    if found.n_outside:
+    values = image.chosen(choices[position])
+    is_set = image.kind == "labels"
+    if image.n_outside:
         st.caption(
-            f"{wording.count(found.n_outside, 'voxel')} of the image where no unit is are left out."
+            f"{wording.count(image.n_outside, 'voxel')} of the image where no unit is are left out."
         )
     level = 0.5 if is_set else z
-    title = _title(choices[where])
-    made = recipes.code("image", atlas=atlas.id, z=z)
-    draw_picture(_picture(atlas, values, level, title=title), key="files-map", made=made)
+    title = _title(choices[position])
+    code = recipes.code("image", atlas=atlas.id, z=z)
+    draw_picture(_picture(atlas, values, level, title=title), key="files-map", made=code)
     table = _overlap(atlas, volumes.overlap_table(atlas, values, z=z), z, title=title)
-    marked = np.flatnonzero(np.abs(values) > level)
+    marked_units = np.flatnonzero(np.abs(values) > level)
     with st.container(horizontal=True, gap="small"):
-        _csv("Overlap as CSV", lambda: table.to_csv(index=False), f"{atlas.id}-overlap")
-        units = units_table(atlas, marked, values)
-        _csv("Units as CSV", lambda: units.to_csv(index=False), f"{atlas.id}-units")
+        _csv_button("Overlap as CSV", lambda: table.to_csv(index=False), f"{atlas.id}-overlap")
+        units = units_table(atlas, marked_units, values)
+        _csv_button("Units as CSV", lambda: units.to_csv(index=False), f"{atlas.id}-units")
 
 
-def _csv(label: str, content: Callable[[], str], name: str) -> None:
+def _csv_button(label: str, content: Callable[[], str], name: str) -> None:
     st.download_button(
         label,
         content,
@@ -147,11 +147,11 @@ def _picture(
     atlas: NetworkAtlas, values: NDArray[np.float32], level: float, *, title: str
 ) -> Picture:
     grid = nilearn.grid(atlas.id)
-    first = atlas.layout.offsets[:-1]
-    units = np.where(grid.unit_of_voxel >= 0, grid.unit_of_voxel - first, -1)
-    marked = np.abs(values) > level
-    per_layer = np.array([part.sum() for part in atlas.layout.split(marked)])
-    shown = cortex_slices(
+    first_units = atlas.layout.offsets[:-1]
+    units = np.where(grid.unit_of_voxel >= 0, grid.unit_of_voxel - first_units, -1)
+    is_marked = np.abs(values) > level
+    per_layer = np.array([in_layer.sum() for in_layer in atlas.layout.split(is_marked)])
+    picture = cortex_slices(
         grid.volume(values, fill=np.nan).transpose(2, 1, 0),
         units.transpose(2, 1, 0),
         network=0,
@@ -159,42 +159,42 @@ def _picture(
         limit=max(float(np.abs(values).max()), 2 * level),
         palette=frame.palette(),
     )
-    says = f"{title} of the image: {wording.count(int(marked.sum()), 'unit')} marked"
-    if marked.any():
-        says += f", in {wording.count(int((per_layer > 0).sum()), 'layer')}"
-        says += f", most in layer {int(per_layer.argmax())}"
+    sentence = f"{title} of the image: {wording.count(int(is_marked.sum()), 'unit')} marked"
+    if is_marked.any():
+        sentence += f", in {wording.count(int((per_layer > 0).sum()), 'layer')}"
+        sentence += f", most in layer {int(per_layer.argmax())}"
     table = pd.DataFrame({"layer": np.arange(len(per_layer)), "units marked": per_layer})
-    return replace(shown, alternative=f"{says}.", table=table)
+    return replace(picture, alternative=f"{sentence}.", table=table)
 
 
 def _overlap(atlas: NetworkAtlas, table: pd.DataFrame, z: float, *, title: str) -> pd.DataFrame:
     """Draw the table of overlap with the networks' names, and return it."""
     names = [resources.network_name(atlas.id, int(k)) for k in table["network"]]
-    best = table.iloc[0]
-    says = (
-        f"{title} overlaps most with network {int(best['network'])}: {best['share']:.1%} of its "
-        f"units are there, {best['expected']:.1%} would be by chance."
-        if best["shared"]
+    top = table.iloc[0]
+    sentence = (
+        f"{title} overlaps most with network {int(top['network'])}: {top['share']:.1%} of its "
+        f"units are there, {top['expected']:.1%} would be by chance."
+        if top["shared"]
         else f"{title} shares no unit with any network at |z| > {z:g}."
     )
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(wording.plain(says), width="stretch")
-        if best["shared"]:
+        st.caption(wording.plain(sentence), width="stretch")
+        if top["shared"]:
             st.button(
-                f"Select network {int(best['network'])}",
+                f"Select network {int(top['network'])}",
                 icon=":material/neurology:",
                 key="files-select",
-                on_click=lambda: view_state.change(network=int(best["network"])),
+                on_click=lambda: view_state.change(network=int(top["network"])),
             )
-    shown = table.assign(name=names)[
+    named_table = table.assign(name=names)[
         ["network", "name", "shared", "share", "expected", "dice", "r"]
     ]
     column = st.column_config
     st.dataframe(
-        shown,
+        named_table,
         hide_index=True,
         height=280,
-        alt=says,
+        alt=sentence,
         key="files-overlap",
         column_config={
             "shared": column.NumberColumn("units shared", help=f"Members at |z| > {z:g}."),
@@ -204,16 +204,16 @@ def _overlap(atlas: NetworkAtlas, table: pd.DataFrame, z: float, *, title: str) 
             "r": column.NumberColumn("r with the map", format="%.3f"),
         },
     )
-    return shown
+    return named_table
 
 
 def take_tables(atlas: NetworkAtlas, network: int, z: float) -> None:
     """Offer the atlas's numbers as CSV."""
-    said, names = resources.annotations(atlas.id), names_of(atlas)
-    offers = {
+    notes, names = resources.annotations(atlas.id), names_of(atlas)
+    tables = {
         "networks": (
             f"All {atlas.n_networks} networks: names, notes, agreement of runs, variance, domains",
-            lambda: networks_table(atlas, names, said, z=z).to_csv(index=False),
+            lambda: networks_table(atlas, names, notes, z=z).to_csv(index=False),
         ),
         "members": (
             f"Members of all networks at |z| > {z:g}: network, layer, unit, z",
@@ -229,8 +229,8 @@ def take_tables(atlas: NetworkAtlas, network: int, z: float) -> None:
             lambda: "".join(time_courses_csv(atlas, range(atlas.n_networks))),
         ),
     }
-    for name, (label, content) in offers.items():
-        _csv(label, content, f"{atlas.id}-{name}")
+    for name, (label, content) in tables.items():
+        _csv_button(label, content, f"{atlas.id}-{name}")
 
 
 def take_page(atlas: NetworkAtlas, z: float) -> None:
@@ -247,10 +247,10 @@ def take_page(atlas: NetworkAtlas, z: float) -> None:
         job_progress.start(atlas_page(atlas=atlas.id, z=z))
         st.rerun()
     if job is not None and job.state == "done" and job.inputs["atlas"] == atlas.id:
-        _take_written(job)
+        _offer_written_page(job)
 
 
-def _take_written(job: Job) -> None:
+def _offer_written_page(job: Job) -> None:
     path = job.result
     if path.is_file():
         st.download_button(

@@ -1,1 +1,1 @@
-"""Networks: the gallery, and each network's map, texts and statistics."""
+"""Networks page: the gallery, and each network's map, texts and statistics."""

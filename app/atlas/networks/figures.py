@@ -69,15 +69,15 @@ def map_histogram(
     figure.update_xaxes(title_text="z of a unit")
     top = np.log10(max(counts.max(), 1)) + 0.25
     figure.update_yaxes(title_text="units (log)", type="log", range=[-0.3, top], dtick=1)
-    beyond = int((np.abs(z) > threshold).sum())
-    found = fit.positive_share + fit.negative_share
+    n_beyond = int((np.abs(z) > threshold).sum())
+    active_share = fit.positive_share + fit.negative_share
     return Picture(
         figure=figure,
         alternative=(
-            f"Histogram of network {network} over {len(z):,} units: the mixture takes {found:.1%} "
-            f"of them as active ({fit.positive_share:.1%} positive, {fit.negative_share:.1%} "
-            f"negative); {beyond:,} have |z| above {threshold:g}, where "
-            f"{_null_beyond(fit, z, threshold)} are expected of the null."
+            f"Histogram of network {network} over {len(z):,} units: the mixture takes "
+            f"{active_share:.1%} of them as active ({fit.positive_share:.1%} positive, "
+            f"{fit.negative_share:.1%} negative); {n_beyond:,} have |z| above {threshold:g}, where "
+            f"{_null_count_text(fit, z, threshold)} are expected of the null."
         ),
         table=pd.DataFrame(
             {
@@ -90,7 +90,7 @@ def map_histogram(
     )
 
 
-def _null_beyond(fit: MixtureFit, z: NDArray[np.floating], threshold: float) -> str:
+def _null_count_text(fit: MixtureFit, z: NDArray[np.floating], threshold: float) -> str:
     expected = float(fit.null_beyond(threshold)) * len(z)
     return f"{expected:,.0f}" if expected >= 1 else "under one"
 
@@ -101,21 +101,25 @@ def _mark_thresholds(
     """Draw lines at the present threshold and at the suggested ones, on either side."""
     for sign in (-1, 1):
         figure.add_vline(x=sign * threshold, line={"color": palette.accent, "width": 2})
-        for each in suggestions:
-            if each.threshold == each.threshold:
+        for suggestion in suggestions:
+            if suggestion.threshold == suggestion.threshold:
                 figure.add_vline(
-                    x=sign * each.threshold,
+                    x=sign * suggestion.threshold,
                     line={"color": palette.quiet, "width": 1, "dash": "dash"},
                 )
-    known = [each for each in suggestions if each.threshold == each.threshold]
-    known.sort(key=lambda each: each.threshold)
+    reached = [
+        suggestion for suggestion in suggestions if suggestion.threshold == suggestion.threshold
+    ]
+    reached.sort(key=lambda suggestion: suggestion.threshold)
     # Lines lie close together: their names stand in a list, in the order of the lines.
     figure.add_annotation(
         x=1.0,
         y=1.0,
         xref="paper",
         yref="paper",
-        text="<br>".join(f"{each.rule}: {each.threshold:.2f}" for each in known),
+        text="<br>".join(
+            f"{suggestion.rule}: {suggestion.threshold:.2f}" for suggestion in reached
+        ),
         align="right",
         showarrow=False,
         xanchor="right",
@@ -124,12 +128,12 @@ def _mark_thresholds(
     )
 
 
-def spectrum_line(found: Spectrum, *, network: int, palette: Palette) -> Picture:
+def spectrum_line(spectrum: Spectrum, *, network: int, palette: Palette) -> Picture:
     """Draw the power of a time course over frequency: mean over documents, ± standard error."""
-    x = found.frequency.astype(np.float32)
-    error = np.nan_to_num(found.standard_error)
-    floor = max(float(found.power[found.power > 0].min(initial=np.inf)), 1e-12)
-    low, high = np.maximum(found.power - error, floor / 4), found.power + error
+    x = spectrum.frequency.astype(np.float32)
+    error = np.nan_to_num(spectrum.standard_error)
+    floor = max(float(spectrum.power[spectrum.power > 0].min(initial=np.inf)), 1e-12)
+    low, high = np.maximum(spectrum.power - error, floor / 4), spectrum.power + error
     figure = go.Figure()
     figure.add_scatter(
         x=np.concatenate([x, x[::-1]]),
@@ -143,18 +147,18 @@ def spectrum_line(found: Spectrum, *, network: int, palette: Palette) -> Picture
     )
     figure.add_scatter(
         x=x,
-        y=found.power.astype(np.float32),
+        y=spectrum.power.astype(np.float32),
         mode="lines",
         line={"color": palette.accent, "width": 2},
         name="mean",
-        customdata=(1 / found.frequency).astype(np.float32),
+        customdata=(1 / spectrum.frequency).astype(np.float32),
         hovertemplate=(
             "%{x:.3f} cycles per token, a period of %{customdata:.1f} tokens<br>power %{y:.3g}"
             "<extra></extra>"
         ),
     )
     style(figure, palette, height=340, bottom=64)
-    half = found.half_power_frequency
+    half = spectrum.half_power_frequency
     figure.add_vline(x=half, line={"color": palette.quiet, "width": 1, "dash": "dash"})
     figure.add_annotation(
         x=half,
@@ -184,30 +188,31 @@ def spectrum_line(found: Spectrum, *, network: int, palette: Palette) -> Picture
     return Picture(
         figure=figure,
         alternative=(
-            f"Spectrum of network {network}, mean over {found.n_documents} documents: half of its "
-            f"power lies above {half:.3f} cycles per token, a period of {1 / half:.0f} tokens; "
-            f"{found.slow_share():.0%} of its amplitude is slower than {1 / SLOW_BELOW:.0f} tokens."
+            f"Spectrum of network {network}, mean over {spectrum.n_documents} documents: half of "
+            f"its power lies above {half:.3f} cycles per token, a period of {1 / half:.0f} tokens; "
+            f"{spectrum.slow_share():.0%} of its amplitude is slower than {1 / SLOW_BELOW:.0f} "
+            "tokens."
         ),
         table=pd.DataFrame(
             {
-                "cycles per token": found.frequency.round(4),
-                "period in tokens": (1 / found.frequency).round(2),
-                "power": found.power,
-                "standard error": found.standard_error,
+                "cycles per token": spectrum.frequency.round(4),
+                "period in tokens": (1 / spectrum.frequency).round(2),
+                "power": spectrum.power,
+                "standard error": spectrum.standard_error,
             }
         ),
     )
 
 
-def _log_ticks(low: float, high: float, most: int = 8) -> list[float]:
+def _log_ticks(low: float, high: float, max_ticks: int = 8) -> list[float]:
     """Return 1, 2 and 5 of each decade between two positive numbers; whole decades if many."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for digits in ((1, 2, 5), (1, 3), (1,)):
         ticks = [float(f"{digit}e{decade}") for decade in decades for digit in digits]
         ticks = [tick for tick in ticks if low <= tick <= high]
-        if len(ticks) <= most:
+        if len(ticks) <= max_ticks:
             break
-    return ticks[:: -(-len(ticks) // most)] if ticks else [low, high]
+    return ticks[:: -(-len(ticks) // max_ticks)] if ticks else [low, high]
 
 
 def class_bars(effects: pd.DataFrame, *, network: int, palette: Palette) -> Picture:
@@ -218,16 +223,16 @@ def class_bars(effects: pd.DataFrame, *, network: int, palette: Palette) -> Pict
     effects : DataFrame
         As `decoding.class_effects` makes it.
     """
-    ordered = effects.iloc[::-1]
-    mean = ordered["mean"].to_numpy(dtype=np.float32)
+    rows = effects.iloc[::-1]
+    mean = rows["mean"].to_numpy(dtype=np.float32)
     figure = go.Figure(
         go.Bar(
             x=mean,
-            y=ordered["class"].tolist(),
+            y=rows["class"].tolist(),
             orientation="h",
             error_x={
                 "type": "data",
-                "array": np.nan_to_num(ordered["std"].to_numpy(dtype=np.float32)),
+                "array": np.nan_to_num(rows["std"].to_numpy(dtype=np.float32)),
                 "color": palette.quiet,
                 "thickness": 1,
                 "width": 3,
@@ -236,22 +241,22 @@ def class_bars(effects: pd.DataFrame, *, network: int, palette: Palette) -> Pict
                 "color": [(palette.hot if m > 0 else palette.cold)[1] for m in mean],
                 "line": {"width": 0},
             },
-            customdata=ordered["count"].to_numpy(),
+            customdata=rows["count"].to_numpy(),
             hovertemplate="%{y}: mean %{x:.3f} over %{customdata:,} tokens<extra></extra>",
         )
     )
-    style(figure, palette, height=70 + 28 * len(ordered))
+    style(figure, palette, height=70 + 28 * len(rows))
     figure.update_xaxes(
         title_text="mean strength ± sd of tokens", zeroline=True, zerolinecolor=palette.quiet
     )
     figure.update_yaxes(showgrid=False, ticks="", tickfont={"color": palette.text})
-    first = effects.iloc[0]
+    strongest = effects.iloc[0]
     return Picture(
         figure=figure,
         alternative=(
             f"Network {network} is on average strongest on tokens of the class "
-            f"“{first['class']}”: {first['mean']:.2f} (sd {first['std']:.2f}, "
-            f"{first['count']:,} tokens)."
+            f"“{strongest['class']}”: {strongest['mean']:.2f} (sd {strongest['std']:.2f}, "
+            f"{strongest['count']:,} tokens)."
         ),
         table=effects.round(4),
     )
@@ -261,22 +266,25 @@ def logit_bars(
     promoted: Sequence[LogitEffect], suppressed: Sequence[LogitEffect], *, palette: Palette
 ) -> Picture:
     """Draw the tokens whose logits a direction raises and lowers most, as z over the vocabulary."""
-    both = [*sorted(suppressed, key=lambda e: e.effect), *sorted(promoted, key=lambda e: e.effect)]
-    values = np.array([each.effect for each in both], dtype=np.float32)
+    effects = [
+        *sorted(suppressed, key=lambda e: e.effect),
+        *sorted(promoted, key=lambda e: e.effect),
+    ]
+    values = np.array([effect.effect for effect in effects], dtype=np.float32)
     figure = go.Figure(
         go.Bar(
             x=values,
-            y=np.arange(len(both), dtype=np.int16),
+            y=np.arange(len(effects), dtype=np.int16),
             orientation="h",
             marker={
                 "color": [(palette.hot if v > 0 else palette.cold)[1] for v in values],
                 "line": {"width": 0},
             },
-            customdata=[safe(shown_token(each.text)) for each in both],
+            customdata=[safe(shown_token(effect.text)) for effect in effects],
             hovertemplate="“%{customdata}”: z %{x:.1f}<extra></extra>",
         )
     )
-    style(figure, palette, height=60 + 21 * len(both))
+    style(figure, palette, height=60 + 21 * len(effects))
     figure.update_xaxes(
         title_text="effect on the logit, z over the vocabulary",
         zeroline=True,
@@ -285,18 +293,19 @@ def logit_bars(
     figure.update_yaxes(
         showgrid=False,
         ticks="",
-        tickvals=np.arange(len(both)),
-        ticktext=[safe(shown_token(each.text)) for each in both],
+        tickvals=np.arange(len(effects)),
+        ticktext=[safe(shown_token(effect.text)) for effect in effects],
         tickfont={"color": palette.text, "family": "IBM Plex Mono, monospace"},
     )
-    up, down = promoted[0], suppressed[0]
+    top_promoted, top_suppressed = promoted[0], suppressed[0]
     return Picture(
         figure=figure,
         alternative=(
-            f"At positive strength the network promotes “{shown_token(up.text)}” most "
-            f"(z {up.effect:.1f}) and suppresses “{shown_token(down.text)}” (z {down.effect:.1f})."
+            f"At positive strength the network promotes “{shown_token(top_promoted.text)}” most "
+            f"(z {top_promoted.effect:.1f}) and suppresses “{shown_token(top_suppressed.text)}” (z "
+            f"{top_suppressed.effect:.1f})."
         ),
         table=pd.DataFrame(
-            {"token": [each.text for each in both[::-1]], "z": values[::-1].round(2)}
+            {"token": [effect.text for effect in effects[::-1]], "z": values[::-1].round(2)}
         ),
     )

@@ -1,4 +1,4 @@
-"""How a network's page shows it: its section, pole, colour range and order, kept in the URL."""
+"""Options of a network's page: its section, pole, colour range and order, kept in the URL."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ _SECTION = "atlas-section"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MapOptions:
-    """What a person chose on a network's page, beside network, threshold and view.
+    """Options of a network's page, beside network, threshold and view.
 
     Parameters
     ----------
@@ -67,19 +67,19 @@ def of_pole(values: NDArray[np.float32], pole: int) -> NDArray[np.float32]:
 
 def choose_section() -> str:
     """Draw the choice of what stands below the map; return it."""
-    held = options().section
+    viewed_section = options().section
     chosen = st.segmented_control(
         "Section",
         list(SECTIONS),
         format_func=SECTIONS.__getitem__,
-        default=held,
+        default=viewed_section,
         required=True,
         key=_SECTION,
         label_visibility="collapsed",
     )
-    if chosen is not None and chosen != held:
+    if chosen is not None and chosen != viewed_section:
         change(section=chosen)
-    return chosen or held
+    return chosen or viewed_section
 
 
 def open_section(section: str) -> None:

@@ -1,4 +1,4 @@
-"""Networks: each network's map, and below it what it does in texts, in numbers, in units."""
+"""Networks page: each network's map, and below it texts, statistics, decoding and units."""
 
 from collections.abc import Callable, Sequence
 
@@ -22,14 +22,16 @@ SECTIONS: dict[str, Callable[[NetworkAtlas, int], None]] = {
 }
 
 
-def toolbar(atlas: NetworkAtlas, network: int, shown: Sequence[int]) -> None:
-    """Draw what moves between networks, in the gallery's order, and decides on this one."""
+def toolbar(atlas: NetworkAtlas, network: int, shown_networks: Sequence[int]) -> None:
+    """Draw the buttons that move between networks, in the gallery order, and decide on one."""
     view = view_state.view()
     is_dropped = network in view.dropped
-    before, after = (network_order.neighbour(shown, network, step) for step in (-1, 1))
+    previous_network, next_network = (
+        network_order.neighbour(shown_networks, network, step) for step in (-1, 1)
+    )
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        button("Previous", "arrow_back", "Left", lambda: select(before))
-        button("Next", "arrow_forward", "Right", lambda: select(after))
+        button("Previous", "arrow_back", "Left", lambda: select(previous_network))
+        button("Next", "arrow_forward", "Right", lambda: select(next_network))
         button(
             "Keep",
             "check",
@@ -51,7 +53,7 @@ def toolbar(atlas: NetworkAtlas, network: int, shown: Sequence[int]) -> None:
 def button(
     label: str, icon: str, shortcut: str, action: Callable[[], None], *, off: bool = False
 ) -> None:
-    """Draw a button with its key."""
+    """Draw a button with its keyboard shortcut."""
     st.button(
         label,
         icon=f":material/{icon}:",
@@ -63,14 +65,14 @@ def button(
 
 
 def show_identity(atlas: NetworkAtlas, network: int) -> None:
-    """Draw what drives a network in a few words, and the trivial things that it follows."""
-    driven = wording.plain(resources.suggested_name(atlas.id, network))
-    given = resources.annotations(atlas.id).of(network).name
-    if given:
-        st.markdown(f"**{wording.plain(given)}**")
+    """Draw the words that drive a network, and the trivial things that it follows."""
+    suggested_name = wording.plain(resources.suggested_name(atlas.id, network))
+    own_name = resources.annotations(atlas.id).of(network).name
+    if own_name:
+        st.markdown(f"**{wording.plain(own_name)}**")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(f"Driven by {driven}", width="content")
-        earlier = networks.was(atlas.id).get(network)
+        st.caption(f"Driven by {suggested_name}", width="content")
+        earlier = networks.earlier_networks(atlas.id).get(network)
         if earlier is not None:
             st.caption(wording.plain(earlier.sentence()), width="content")
         for tag in resources.tags(atlas.id)[network]:
@@ -83,7 +85,7 @@ def show_identity(atlas: NetworkAtlas, network: int) -> None:
 
 
 def network_title(network: int) -> None:
-    """Draw which network is looked at, and what becomes of it: a word and a sign."""
+    """Draw the selected network's number, and its keep or prune state: a word and a sign."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.title(f"Network {network}", anchor=False, width="content")
         if network in view_state.view().dropped:
@@ -93,22 +95,22 @@ def network_title(network: int) -> None:
 
 
 def show_sections(atlas_id: str, network: int) -> None:
-    """Draw the choice of what stands below the map, and what is chosen; the rest does not run."""
+    """Draw the choice of the section below the map, and the chosen section alone."""
     with frame.explaining():
-        chosen = options.choose_section()
-        SECTIONS[chosen](resources.atlas(atlas_id), network)
+        section = options.choose_section()
+        SECTIONS[section](resources.atlas(atlas_id), network)
 
 
-opened = atlas_frame.open_atlas(
+atlas_and_network = atlas_frame.open_atlas(
     "Atlas", "The functional networks of the model, one by one.", picker=False
 )
-if opened is not None:
-    atlas, network = opened
+if atlas_and_network is not None:
+    atlas, network = atlas_and_network
     left, right = st.columns([1, 3], gap="medium")
     with left:
-        shown = network_order.arranged(atlas)
+        shown_networks = network_order.arranged(atlas)
         gallery(
-            tiles(atlas.id, shown),
+            tiles(atlas.id, shown_networks),
             selected=network,
             key="gallery",
             on_pick=select,
@@ -117,6 +119,6 @@ if opened is not None:
     with right:
         network_title(network)
         show_identity(atlas, network)
-        toolbar(atlas, network, shown)
+        toolbar(atlas, network, shown_networks)
         map.show_map(atlas, network)
     st.fragment(show_sections)(atlas.id, network)

@@ -1,4 +1,4 @@
-"""The picked unit: what it is, and the way to its own page."""
+"""The picked unit: its place and networks, and the way to its own page."""
 
 import numpy as np
 import streamlit as st
@@ -11,12 +11,12 @@ UNIT_PAGE = pages.path("unit")
 
 
 def has_page(path: str) -> bool:
-    """Whether the navigation knows a page."""
+    """Whether the navigation has a page."""
     return any(page.path == path for page in pages.ATLAS)
 
 
 def pick_unit(unit: int) -> None:
-    """Look at a unit."""
+    """Select a unit in the view."""
     view_state.change(unit=unit)
 
 
@@ -25,7 +25,7 @@ def unit_card(atlas: NetworkAtlas, network: int, *, key: str) -> None:
     unit = view_state.view().unit
     if not 0 <= unit < atlas.layout.n_units:
         return
-    layer, index = (int(part) for part in atlas.layout.locate(unit))
+    layer, index = (int(i) for i in atlas.layout.locate(unit))
     values = atlas.maps[:, unit]
     order = np.argsort(-np.abs(values), kind="stable")[:3]
     with st.container(border=True, gap="xsmall", key=f"{key}-card"):

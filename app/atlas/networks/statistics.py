@@ -1,4 +1,4 @@
-"""A network's statistics, what drives it, and its units, each a section of its page."""
+"""A network's statistics, its decoding, and its units, each a section of its page."""
 
 import numpy as np
 import streamlit as st
@@ -49,7 +49,7 @@ def show_statistics(atlas: NetworkAtlas, network: int) -> None:
 
 
 def show_decoding(atlas: NetworkAtlas, network: int) -> None:
-    """Draw what drives a network: domains, token classes, and what it makes more probable."""
+    """Draw the domains and token classes that drive a network, and the tokens it makes likelier."""
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Domains", anchor=False)
@@ -81,37 +81,37 @@ def show_decoding(atlas: NetworkAtlas, network: int) -> None:
 
 
 def _domain_test(atlas: NetworkAtlas, network: int) -> None:
-    """Say whether domains differ in the network's strength, and what was resampled."""
-    found = networks.domain_test(atlas.id)
-    p, corrected = found.p_value[network], found.p_corrected[network]
-    least = 1 / (found.n_permutations + 1)
+    """Draw whether domains differ in the network's strength, and how that was tested."""
+    test = networks.domain_test(atlas.id)
+    p, corrected = test.p_value[network], test.p_corrected[network]
+    smallest_p = 1 / (test.n_permutations + 1)
     verdict = "Domains differ" if corrected < 0.05 else "No difference between domains is shown"
     st.markdown(
-        f"**{verdict}**: they explain {found.statistic[network]:.0%} of the differences between "
-        f"documents in log energy, p {_probability(p, least)}, corrected for "
-        f"{wording.count(atlas.n_networks, 'network')} p {_probability(corrected, least)}."
+        f"**{verdict}**: they explain {test.statistic[network]:.0%} of the differences between "
+        f"documents in log energy, p {_probability(p, smallest_p)}, corrected for "
+        f"{wording.count(atlas.n_networks, 'network')} p {_probability(corrected, smallest_p)}."
     )
     st.caption(
-        f"Permutation test: the domains of {wording.count(found.n_documents, 'document')} were "
-        f"shuffled {found.n_permutations:,} times. Documents are the unit, for tokens of one text "
+        f"Permutation test: the domains of {wording.count(test.n_documents, 'document')} were "
+        f"shuffled {test.n_permutations:,} times. Documents are the unit, for tokens of one text "
         "resemble each other; the correction is for the false discovery rate (Benjamini and "
         "Hochberg). A difference says what drives the network, not what needs it."
     )
 
 
-def _probability(value: float, least: float) -> str:
-    return f"≤ {least:.2g}" if value <= least * 1.001 else f"= {value:.2g}"
+def _probability(value: float, smallest_p: float) -> str:
+    return f"≤ {smallest_p:.2g}" if value <= smallest_p * 1.001 else f"= {value:.2g}"
 
 
 def _tags(atlas: NetworkAtlas, network: int) -> None:
     """Draw the trivial things that a network follows, with the number that says so."""
-    found = resources.tags(atlas.id)[network]
-    if not found:
+    tags = resources.tags(atlas.id)[network]
+    if not tags:
         st.caption(
             "None: it follows neither position, attention sinks, punctuation nor the overall "
             "activation beyond the limits."
         )
-    for tag in found:
+    for tag in tags:
         st.markdown(f"Follows **{tag.name}**: {tag.value:.2g} ({wording.plain(tag.measure)})")
 
 
@@ -137,10 +137,10 @@ def _logits(atlas: NetworkAtlas, network: int) -> None:
 
 
 def show_units(atlas: NetworkAtlas, network: int) -> None:
-    """Draw both poles of a network apart: what each is, and its strongest units."""
+    """Draw both poles of a network apart, each with its size, peak and strongest units."""
     z = view_state.view().z
-    chosen = options.options().pole
-    poles = [pole for pole in (1, -1) if chosen in (0, pole)]
+    chosen_pole = options.options().pole
+    poles = [pole for pole in (1, -1) if chosen_pole in (0, pole)]
     picked_unit.unit_card(atlas, network, key="units-unit")
     for column, pole in zip(st.columns(len(poles), gap="large"), poles, strict=True):
         with column:
@@ -155,16 +155,16 @@ def show_units(atlas: NetworkAtlas, network: int) -> None:
 def _pole(atlas: NetworkAtlas, network: int, pole: int, z: float) -> None:
     facts = networks.pole_facts(atlas.id, network, pole, z)
     st.subheader(f"{options.POLES[pole]} pole", anchor=False)
-    beyond = f"z above {z:g}" if pole > 0 else f"z below −{z:g}"
-    where = f", most in layer {facts['peak_layer']}" if facts["n_units"] else ""
+    beyond_text = f"z above {z:g}" if pole > 0 else f"z below −{z:g}"
+    place_text = f", most in layer {facts['peak_layer']}" if facts["n_units"] else ""
     passage = next(iter(networks.passages(atlas.id, network, pole)), None)
-    said = f"{wording.count(facts['n_units'], 'neuron')} with {beyond}{where}."
+    sentence = f"{wording.count(facts['n_units'], 'neuron')} with {beyond_text}{place_text}."
     if passage is not None:
-        said += (
+        sentence += (
             f" Strongest at token {passage.position} of {passage.document} "
             f"({passage.values[passage.centre]:.2f})."
         )
-    st.caption(wording.plain(said))
+    st.caption(wording.plain(sentence))
     frame = networks.strongest_units(atlas.id, network, pole)
     key = f"units-{network}-{pole}"
 

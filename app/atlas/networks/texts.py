@@ -23,7 +23,7 @@ _KINDS = {False: "Strongest", True: "One from each decile"}
 
 def show_texts(atlas: NetworkAtlas, network: int) -> None:
     """Draw the passages that activate a network, and the words on which it is strongest."""
-    held = options.options()
+    page_options = options.options()
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.subheader("Passages", anchor=False)
@@ -31,19 +31,19 @@ def show_texts(atlas: NetworkAtlas, network: int) -> None:
             "Which passages",
             list(_KINDS),
             format_func=_KINDS.__getitem__,
-            default=held.deciles,
+            default=page_options.deciles,
             required=True,
             key="atlas-passages",
             label_visibility="collapsed",
             help="The strongest alone mislead: the deciles show what a network does on ordinary "
             "tokens, from the strongest tenth to the weakest.",
         )
-        if deciles != held.deciles:
+        if deciles != page_options.deciles:
             options.change(deciles=bool(deciles))
-        passages(atlas, network, deciles=bool(deciles), pole=held.pole)
+        passages(atlas, network, deciles=bool(deciles), pole=page_options.pole)
     with right:
         st.subheader("Strongest words", anchor=False)
-        top_words(atlas, network, held.pole)
+        top_words(atlas, network, page_options.pole)
 
 
 def top_words(atlas: NetworkAtlas, network: int, pole: int) -> None:
@@ -66,17 +66,17 @@ def top_words(atlas: NetworkAtlas, network: int, pole: int) -> None:
 
 def passages(atlas: NetworkAtlas, network: int, *, deciles: bool, pole: int) -> None:
     """Draw a network's passages; a token that is pressed is shown in the time course."""
-    find = networks.deciles if deciles else networks.passages
-    found = find(atlas.id, network, pole)
-    if not found:
+    find_passages = networks.deciles if deciles else networks.passages
+    passages_of_pole = find_passages(atlas.id, network, pole)
+    if not passages_of_pole:
         st.caption("No token activates this pole.")
         return
     limit = resources.strength(atlas.id, network)
-    for number, passage in enumerate(found):
+    for number, passage in enumerate(passages_of_pole):
         place = f"{passage.domain} · {passage.document} · token {passage.position}"
         rank = f"{_rank(number)} · " if deciles else ""
-        said = f"{rank}{place} · strength {passage.values[passage.centre]:.2f}"
-        st.caption(wording.plain(said))
+        sentence = f"{rank}{place} · strength {passage.values[passage.centre]:.2f}"
+        st.caption(wording.plain(sentence))
         token_reader.reader(
             passage.pieces,
             passage.values,
@@ -97,27 +97,27 @@ def _rank(number: int) -> str:
 
 
 def _go_to(passage: Passage, index: int) -> None:
-    """Look at a token of a passage in the time course."""
+    """Select a token of a passage in the time course."""
     look_at(passage.session, passage.position + index - passage.centre)
 
 
 def look_at(session: int, token: int) -> None:
-    """Look at a token in the time course."""
+    """Open the time course at a token."""
     options.open_section("course")
     view_state.change(session=session, token=token)
 
 
 def show_course(atlas: NetworkAtlas, network: int) -> None:
-    """Draw the time course over a session, its text, and what is active at the picked token."""
+    """Draw the time course over a session, its text, and the networks at the picked token."""
     titles = networks.session_titles(atlas.id)
     view = view_state.view()
     session = view.session
     if not 0 <= session < len(titles):
         session = networks.passages(atlas.id, network, 0)[0].session
-    _page(titles, session)
+    _session_chooser(titles, session)
     values, texts, n_dummy = resources.session_course(atlas.id, network, session)
     token = view.token if 0 <= view.token < len(texts) else None
-    marked = _search(atlas, network, session)
+    word_positions = _search_words(atlas, network, session)
     draw_picture(
         time_course(
             values,
@@ -140,7 +140,7 @@ def show_course(atlas: NetworkAtlas, network: int) -> None:
             key="course-reader",
             on_pick=lambda index: view_state.change(session=session, token=index),
             selected=token,
-            marks=marked,
+            marks=word_positions,
             height=380,
             name=f"Session {session}, coloured by network {network}",
         )
@@ -149,12 +149,12 @@ def show_course(atlas: NetworkAtlas, network: int) -> None:
 
 
 def show_token(atlas: NetworkAtlas, session: int, token: int | None, texts: Sequence[str]) -> None:
-    """Draw which networks are active at the picked token."""
+    """Draw the networks that are active at the picked token."""
     if token is None:
         st.caption("No token is picked yet.")
         return
-    said = markup.visible(texts[token]).replace("\n", "↵")
-    st.markdown(f"**Networks at “{wording.plain(said)}”**, token {token}")
+    token_text = markup.visible(texts[token]).replace("\n", "↵")
+    st.markdown(f"**Networks at “{wording.plain(token_text)}”**, token {token}")
     columns = np.flatnonzero(atlas.tokens["session"].to_numpy() == session)
     column = int(columns[token])
     values = atlas.time_courses[:, column].astype(np.float64)
@@ -163,8 +163,8 @@ def show_token(atlas: NetworkAtlas, session: int, token: int | None, texts: Sequ
     token_reader.token_networks(atlas, values, key="course-networks")
 
 
-def _page(titles: Sequence[str], session: int) -> None:
-    """Draw the session's title and what turns to another."""
+def _session_chooser(titles: Sequence[str], session: int) -> None:
+    """Draw the session's title and the buttons that turn to another session."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
         for label, icon, step in (
             ("Previous session", "chevron_left", -1),
@@ -194,7 +194,7 @@ def _open_session(session: int) -> None:
     view_state.change(session=session, token=-1)
 
 
-def _search(atlas: NetworkAtlas, network: int, session: int) -> list[int]:
+def _search_words(atlas: NetworkAtlas, network: int, session: int) -> list[int]:
     """Draw the search in all texts; return the positions in this session that were found."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         words = st.text_input(
@@ -207,40 +207,45 @@ def _search(atlas: NetworkAtlas, network: int, session: int) -> list[int]:
         )
         if not words:
             return []
-        found = networks.found_words(atlas.id, words)
-        if not len(found):
+        columns = networks.found_words(atlas.id, words)
+        if not len(columns):
             st.caption(f"“{wording.plain(words)}” is nowhere in the recording.")
             return []
-        strength, counts = atlas.time_courses[network, found], ~atlas.is_dummy[found]
-        said = f"Found {wording.count(len(found), 'time')}"
+        strength, counts = atlas.time_courses[network, columns], ~atlas.is_dummy[columns]
+        sentence = f"Found {wording.count(len(columns), 'time')}"
         if counts.any():
-            usual = atlas.time_courses[network, ~atlas.is_dummy].mean()
-            said += f", mean strength {strength[counts].mean():.2f}; over all tokens {usual:.2f}"
+            mean_strength = atlas.time_courses[network, ~atlas.is_dummy].mean()
+            sentence += (
+                f", mean strength {strength[counts].mean():.2f}; "
+                f"over all tokens {mean_strength:.2f}"
+            )
         if not counts.all():
-            said += f"; {wording.count(int((~counts).sum()), 'dummy token')} left out, listed last"
-        st.caption(f"{said}.")
+            sentence += (
+                f"; {wording.count(int((~counts).sum()), 'dummy token')} left out, listed last"
+            )
+        st.caption(f"{sentence}.")
     order = np.lexsort((-np.abs(strength), ~counts))[:MOST_HITS]
-    _hits(atlas, found[order], strength[order], words)
-    rows = atlas.tokens.iloc[found]
+    _show_hits(atlas, columns[order], strength[order], words)
+    rows = atlas.tokens.iloc[columns]
     return [int(p) for p in rows["position"][(rows["session"] == session).to_numpy()]]
 
 
-def _hits(
-    atlas: NetworkAtlas, found: NDArray[np.int64], strength: NDArray[np.float32], words: str
+def _show_hits(
+    atlas: NetworkAtlas, columns: NDArray[np.int64], strength: NDArray[np.float32], words: str
 ) -> None:
-    """Draw where the words stand, strongest first; a row that is picked opens there."""
-    rows = atlas.tokens.iloc[found]
+    """Draw the places of the searched words, strongest first; a picked row opens its place."""
+    rows = atlas.tokens.iloc[columns]
     frame = rows[["domain", "document", "session", "position"]].assign(
         strength=strength.round(3),
-        text=[_around(atlas, int(token)) for token in found],
+        text=[_around(atlas, int(token)) for token in columns],
     )
     key = f"course-hits-{words}"
     places = rows[["session", "position"]].to_numpy()
 
     def on_select() -> None:
-        picked = view_state.widget(key).selection.rows
-        if picked:
-            session, token = places[picked[0]]
+        rows_picked = view_state.widget(key).selection.rows
+        if rows_picked:
+            session, token = places[rows_picked[0]]
             view_state.change(session=int(session), token=int(token))
 
     st.dataframe(
@@ -258,6 +263,6 @@ def _around(atlas: NetworkAtlas, token: int, radius: int = 6) -> str:
     """Return a token with its neighbours in the session, on one line."""
     first, last = max(0, token - radius), min(len(atlas.tokens), token + radius + 1)
     session = atlas.tokens["session"].to_numpy()
-    near = np.arange(first, last)
-    near = near[session[near] == session[token]]
-    return markup.joined([markup.visible(str(text)) for text in atlas.tokens["text"].iloc[near]])
+    columns = np.arange(first, last)
+    columns = columns[session[columns] == session[token]]
+    return markup.joined([markup.visible(str(text)) for text in atlas.tokens["text"].iloc[columns]])

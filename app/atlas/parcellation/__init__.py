@@ -1,1 +1,1 @@
-"""Parcellation: each unit in the colour of its strongest network."""
+"""Parcellation page: each unit in the colour of its strongest network."""

@@ -1,4 +1,4 @@
-"""What the parcellation page keeps: colours of networks, labelled cells, smoothed parcels."""
+"""Cached data of the Parcellation page: colours of networks, labelled cells, smoothed parcels."""
 
 import numpy as np
 import pandas as pd

@@ -44,7 +44,7 @@ class Parcels:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """How networks look: colour and name of each, and which are emphasised.
+    """Colour and name of each network, and which network is emphasised.
 
     Parameters
     ----------
@@ -58,22 +58,22 @@ class Look:
     names: tuple[str, ...]
     only: int | None = None
 
-    def shown(self, palette: Palette) -> Sequence[str]:
+    def drawn_colours(self, palette: Palette) -> Sequence[str]:
         """Return the colours as they are drawn."""
         return self.colours if self.only is None else faded(self.colours, palette, kept={self.only})
 
     def scale(self, palette: Palette) -> dict[str, Any]:
-        """Return what gives a heat map of labels its colours."""
+        """Return the options that give a heat map of labels its colours."""
         n = len(self.colours)
         return {
             "zmin": -1.5,
             "zmax": n - 0.5,
-            "colorscale": parcel_scale(palette, n, colours=self.shown(palette)),
+            "colorscale": parcel_scale(palette, n, colours=self.drawn_colours(palette)),
             "showscale": False,
             "hoverongaps": False,
         }
 
-    def called(self, network: int, *, longest: int = _NAME) -> str:
+    def hover_name(self, network: int, *, longest: int = _NAME) -> str:
         """Return number and name, escaped, for a hover."""
         name = self.names[network]
         name = name if len(name) <= longest else name[: longest - 1] + "…"
@@ -93,35 +93,42 @@ def pooled(parcels: Parcels, most: int = MOST_SHOWN) -> Parcels:
     def squares(values: NDArray[np.generic], fill: float) -> NDArray[Any]:
         padded = np.full((n_layers, rows * side, columns * side), fill, dtype=values.dtype)
         padded[:, :n_rows, :n_columns] = values
-        cut = padded.reshape(n_layers, rows, side, columns, side).swapaxes(2, 3)
-        return cut.reshape(n_layers, rows, columns, side * side)
+        square_cells = padded.reshape(n_layers, rows, side, columns, side).swapaxes(2, 3)
+        return square_cells.reshape(n_layers, rows, columns, side * side)
 
     strength = squares(parcels.strength, np.nan)
-    best = np.abs(np.nan_to_num(strength)).argmax(axis=-1)[..., None]
-    chosen = [
-        np.take_along_axis(part, best, axis=-1)[..., 0]
-        for part in (squares(parcels.label, -2), strength, squares(parcels.unit, -1))
+    strongest = np.abs(np.nan_to_num(strength)).argmax(axis=-1)[..., None]
+    strongest_values = [
+        np.take_along_axis(values_of_squares, strongest, axis=-1)[..., 0]
+        for values_of_squares in (squares(parcels.label, -2), strength, squares(parcels.unit, -1))
     ]
-    return Parcels(label=chosen[0], strength=chosen[1], unit=chosen[2], side=side)
+    return Parcels(
+        label=strongest_values[0], strength=strongest_values[1], unit=strongest_values[2], side=side
+    )
 
 
 def parcel_slices(
     parcels: Parcels, look: Look, *, palette: Palette, threshold: float, n_across: int = 6
 ) -> Picture:
     """Draw each unit's strongest network on the cortex, one sheet a layer, first at bottom left."""
-    small = pooled(parcels)
-    n_layers, n_rows, _ = small.label.shape
-    labels = np.where(small.label == -2, np.nan, small.label).astype(np.float32)
+    pooled_parcels = pooled(parcels)
+    n_layers, n_rows, _ = pooled_parcels.label.shape
+    labels = np.where(pooled_parcels.label == -2, np.nan, pooled_parcels.label).astype(np.float32)
     canvas, corners = mosaic(labels, n_across)
-    depth = np.broadcast_to(np.arange(n_layers)[:, None, None], small.label.shape)
-    parts = (part.astype(np.float32) for part in (depth, small.unit, small.strength))
-    told = np.dstack([mosaic(part, n_across)[0] for part in parts])
-    is_named = small.label.size <= MOST_NAMED
+    depth = np.broadcast_to(np.arange(n_layers)[:, None, None], pooled_parcels.label.shape)
+    hover_volumes = (
+        values_of_cells.astype(np.float32)
+        for values_of_cells in (depth, pooled_parcels.unit, pooled_parcels.strength)
+    )
+    hover_values = np.dstack(
+        [mosaic(values_of_cells, n_across)[0] for values_of_cells in hover_volumes]
+    )
+    is_named = pooled_parcels.label.size <= MOST_NAMED
     figure = go.Figure(
         go.Heatmap(
             z=canvas,
-            customdata=told.round(1).astype(np.float32),
-            text=_texts(canvas, look) if is_named else None,
+            customdata=hover_values.round(1).astype(np.float32),
+            text=_hover_texts(canvas, look) if is_named else None,
             hovertemplate=(
                 "layer %{customdata[0]}, unit %{customdata[1]}, z %{customdata[2]:.1f}"
                 f"<br>network {'%{text}' if is_named else '%{z}'}<extra></extra>"
@@ -135,7 +142,11 @@ def parcel_slices(
     # Not locked to square cells: on a narrow screen the sheets fill the height instead.
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)
-    square = "" if small.side == 1 else f" Squares of {small.side}² units show their strongest."
+    square = (
+        ""
+        if pooled_parcels.side == 1
+        else f" Squares of {pooled_parcels.side}² units show their strongest."
+    )
     return Picture(
         figure=figure,
         alternative=_describe(parcels.label, look, threshold) + square,
@@ -143,10 +154,10 @@ def parcel_slices(
     )
 
 
-def _texts(canvas: NDArray[np.floating], look: Look) -> NDArray[np.object_]:
-    """Return what a hover says of each cell's network; empty between the sheets."""
+def _hover_texts(canvas: NDArray[np.floating], look: Look) -> NDArray[np.object_]:
+    """Return the hover text of each cell's network; empty between the sheets."""
     words = np.array(
-        [look.called(k) for k in range(len(look.names))] + ["", "none"], dtype=object
+        [look.hover_name(k) for k in range(len(look.names))] + ["", "none"], dtype=object
     )  # −2 and −1 index from the end
     cells = np.nan_to_num(canvas, nan=-2.0).astype(np.int64)
     return np.asarray(words[cells], dtype=object)
@@ -188,19 +199,19 @@ def parcel_sides(parcels: Parcels, look: Look, *, palette: Palette, threshold: f
     figure = make_subplots(rows=1, cols=3, column_widths=[0.36, 0.28, 0.36])
     magnitude = np.abs(np.nan_to_num(parcels.strength))
     for column, (title, axis, outline) in enumerate(views, start=1):
-        best = magnitude.argmax(axis=axis, keepdims=True)
-        label = np.take_along_axis(parcels.label, best, axis=axis).squeeze(axis)
-        z = np.take_along_axis(parcels.strength, best, axis=axis).squeeze(axis)
-        shown = np.where(label == -2, np.nan, label).astype(np.float32)
+        strongest = magnitude.argmax(axis=axis, keepdims=True)
+        label = np.take_along_axis(parcels.label, strongest, axis=axis).squeeze(axis)
+        z = np.take_along_axis(parcels.strength, strongest, axis=axis).squeeze(axis)
+        side_labels = np.where(label == -2, np.nan, label).astype(np.float32)
         x, y = outline.T.astype(np.float32)
         figure.add_scatter(
             x=x, y=y, mode="lines", hoverinfo="skip", row=1, col=column,
             line={"color": palette.quiet, "width": 1.5, "shape": "spline", "smoothing": 0.6},
         )  # fmt: skip
         figure.add_heatmap(
-            z=shown,
+            z=side_labels,
             customdata=z.astype(np.float32),
-            text=_texts(shown, look),
+            text=_hover_texts(side_labels, look),
             hovertemplate=f"network %{{text}}<br>z %{{customdata:.1f}}<extra>{title}</extra>",
             row=1,
             col=column,
@@ -240,21 +251,21 @@ def parcel_surfaces(
         The share at the surface.
     """
     figure = go.Figure()
-    enclosed = []
+    n_enclosed = []
     for volume, network in zip(volumes, networks, strict=True):
-        inside = volume >= level
-        enclosed.append(int(inside.sum()))
-        if not enclosed[-1]:
+        is_inside = volume >= level
+        n_enclosed.append(int(is_inside.sum()))
+        if not n_enclosed[-1]:
             continue
-        small, side = coarser(volume, MOST_CELLS // max(len(volumes), 1))
+        small_volume, side = coarser(volume, MOST_CELLS // max(len(volumes), 1))
         is_dim = look.only is not None and network != look.only
         figure.add_trace(
             mesh3d(
-                surface(small, level),
+                surface(small_volume, level),
                 side=side,
                 color=look.colours[network],
                 opacity=0.12 if is_dim else 1.0,
-                name=look.called(network, longest=40),
+                name=look.hover_name(network, longest=40),
                 lighting={"ambient": 0.55, "diffuse": 0.75, "specular": 0.2, "roughness": 0.6},
                 lightposition={"x": 2000, "y": -3000, "z": 4000},
                 hovertemplate="%{fullData.name}<br>layer %{z:.0f}<extra></extra>",
@@ -268,20 +279,20 @@ def parcel_surfaces(
         scene=scene(n_rows, n_columns, palette),
         dragmode="orbit",
     )
-    n_empty = sum(1 for count in enclosed if not count)
-    scattered = f"; {n_empty} of them are too scattered to have a surface" if n_empty else ""
+    n_empty = sum(1 for count in n_enclosed if not count)
+    scattered_text = f"; {n_empty} of them are too scattered to have a surface" if n_empty else ""
     return Picture(
         figure=figure,
         alternative=(
             f"Parcels of {len(networks)} networks ({', '.join(str(k) for k in networks)}) as "
             f"surfaces inside the outline of the model's {n_layers} layers, each around the cells "
-            f"whose neighbourhood is at least {level:.0%} its own{scattered}."
+            f"whose neighbourhood is at least {level:.0%} its own{scattered_text}."
         ),
         table=pd.DataFrame(
             {
                 "network": list(networks),
                 "name": [look.names[network] for network in networks],
-                "cells inside": enclosed,
+                "cells inside": n_enclosed,
             }
         ),
     )

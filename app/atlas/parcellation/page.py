@@ -1,4 +1,4 @@
-"""Parcellation: the whole model, each unit in the colour of its strongest network."""
+"""Parcellation page: the whole model, each unit in the colour of its strongest network."""
 
 import streamlit as st
 
@@ -32,30 +32,30 @@ def controls() -> tuple[str, float]:
     )
     if chosen is not None and chosen != view.map:
         view_state.change(map=chosen)
-    only = right.toggle(
+    fade_others = right.toggle(
         "Fade the others",
         panels.options().only,
         key="parcels-only",
         help="Only the selected network keeps its colour.",
     )
-    if only != panels.options().only:
-        panels.change(only=only)
+    if fade_others != panels.options().only:
+        panels.change(only=fade_others)
     return chosen or view.map, z
 
 
-def show(atlas: NetworkAtlas, network: int, shown: str, z: float) -> None:
+def show(atlas: NetworkAtlas, network: int, map_view: str, z: float) -> None:
     """Draw the chosen picture, and the legend beside it."""
-    only = network if panels.options().only else None
-    look = cache.look(atlas.id, frame.palette().mode, only=only)
+    only_network = network if panels.options().only else None
+    look = cache.look(atlas.id, frame.palette().mode, only=only_network)
     left, right = st.columns([5, 3], gap="medium")
     with left, frame.explaining():
-        if shown == "layers" or resources.cortex(atlas.id) is None:
-            if shown != "layers" and atlas.decomposition.settings.get("scope") != "layer":
+        if map_view == "layers" or resources.cortex(atlas.id) is None:
+            if map_view != "layers" and atlas.decomposition.settings.get("scope") != "layer":
                 atlas_frame.offer_cortex(atlas)
             panels.show_layers(atlas, look, z)
-        elif shown == "3d":
+        elif map_view == "3d":
             panels.show_surfaces(atlas, look, z, network)
-        elif shown == "sides":
+        elif map_view == "sides":
             panels.show_sides(atlas, look, z)
         else:
             panels.show_slices(atlas, look, z)
@@ -64,10 +64,10 @@ def show(atlas: NetworkAtlas, network: int, shown: str, z: float) -> None:
         panels.legend(atlas, look, z, network)
 
 
-opened = atlas_frame.open_atlas(
+atlas_and_network = atlas_frame.open_atlas(
     "Parcellation", "The whole model, each unit in the colour of its strongest network."
 )
-if opened is not None:
-    atlas, network = opened
+if atlas_and_network is not None:
+    atlas, network = atlas_and_network
     with frame.explaining():
         show(atlas, network, *controls())

@@ -1,4 +1,4 @@
-"""The parts of the parcellation page: its options in the URL, its pictures, its legend."""
+"""Panels of the Parcellation page: its options in the URL, its pictures, its legend."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ LEVEL = 0.35
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParcelOptions:
-    """What a person chose on the page, beside network, threshold and view.
+    """Options of the Parcellation page, beside network, threshold and view.
 
     Parameters
     ----------
@@ -64,17 +64,17 @@ def show_slices(atlas: NetworkAtlas, look: Look, z: float) -> None:
         key="parcels-slices",
         made=recipes.code("parcellation", atlas=atlas.id, z=z),
     )
-    shown = pooled(parcels)
+    pooled_parcels = pooled(parcels)
 
-    def picked(_: int, place: tuple[float | None, ...]) -> None:
+    def select_cell(_: int, place: tuple[float | None, ...]) -> None:
         x, y = place[:2]
-        cell = None if x is None or y is None else cell_at(shown.label.shape, x, y)
-        if cell is not None and shown.unit[cell] >= 0:
-            unit = int(atlas.layout.flat(cell[0], int(shown.unit[cell])))
-            network = int(shown.label[cell])
+        cell = None if x is None or y is None else cell_at(pooled_parcels.label.shape, x, y)
+        if cell is not None and pooled_parcels.unit[cell] >= 0:
+            unit = int(atlas.layout.flat(cell[0], int(pooled_parcels.unit[cell])))
+            network = int(pooled_parcels.label[cell])
             view_state.change(unit=unit, **({"network": network} if network >= 0 else {}))
 
-    pick_cells("parcels-pick", chart="parcels-slices", on_pick=picked)
+    pick_cells("parcels-pick", chart="parcels-slices", on_pick=select_cell)
 
 
 def show_sides(atlas: NetworkAtlas, look: Look, z: float) -> None:
@@ -88,23 +88,25 @@ def show_sides(atlas: NetworkAtlas, look: Look, z: float) -> None:
 
 def show_surfaces(atlas: NetworkAtlas, look: Look, z: float, network: int) -> None:
     """Draw the largest parcels, and the selected one, in 3-D."""
-    most = min(MOST_SURFACES, atlas.n_networks)
+    n_most = min(MOST_SURFACES, atlas.n_networks)
     n = st.slider(
         "Largest parcels",
         1,
-        most,
-        min(options().n_surfaces, most),
+        n_most,
+        min(options().n_surfaces, n_most),
         key="parcels-n",
         help="The selected network is drawn in any case.",
     )
     if n != options().n_surfaces:
         change(n_surfaces=n)
     units = cache.parcel_table(atlas.id, z)["units"]
-    largest = [int(k) for k in units.sort_values(ascending=False, kind="stable").index[:n]]
-    shown = largest if network in largest else [*largest, network]
+    largest_networks = [int(k) for k in units.sort_values(ascending=False, kind="stable").index[:n]]
+    shown_networks = (
+        largest_networks if network in largest_networks else [*largest_networks, network]
+    )
     picture = parcel_surfaces(
-        [cache.soft_parcel(atlas.id, z, k) for k in shown],
-        shown,
+        [cache.soft_parcel(atlas.id, z, k) for k in shown_networks],
+        shown_networks,
         look,
         palette=components.palette(),
         level=LEVEL,
@@ -119,13 +121,13 @@ def show_surfaces(atlas: NetworkAtlas, look: Look, z: float, network: int) -> No
 
 
 def show_layers(atlas: NetworkAtlas, look: Look, z: float) -> None:
-    """Draw what each layer is made of."""
+    """Draw the networks that each layer's units belong to."""
     draw_picture(
         parcellation_map(
             cache.by_layer(atlas.id, z),
             n_networks=atlas.n_networks,
             palette=components.palette(),
-            colours=look.shown(components.palette()),
+            colours=look.drawn_colours(components.palette()),
             names=look.names,
         ),
         key="parcels-layers",
@@ -151,7 +153,7 @@ def legend(atlas: NetworkAtlas, look: Look, z: float, network: int) -> None:
     marks = ["font-weight: 700" if k == network else "" for k in order]
     key = f"parcels-legend-{network}-{z:g}"
 
-    def picked() -> None:
+    def select_network() -> None:
         rows: Sequence[int] = view_state.widget(key)["selection"]["rows"]
         if rows:
             atlas_frame.select(order[rows[0]])
@@ -163,7 +165,7 @@ def legend(atlas: NetworkAtlas, look: Look, z: float, network: int) -> None:
         hide_index=True,
         height=560,
         key=key,
-        on_select=picked,
+        on_select=select_network,
         selection_mode="single-row",
         alt=f"Parcels of {len(order)} networks, largest first: colour, size and layers of each",
         column_config={
@@ -182,14 +184,14 @@ def legend(atlas: NetworkAtlas, look: Look, z: float, network: int) -> None:
 
 
 def selected_facts(atlas: NetworkAtlas, look: Look, z: float, network: int) -> None:
-    """Say what the selected network's parcel is."""
+    """Draw how many units the selected network holds, and how many are stronger elsewhere."""
     row = cache.parcel_table(atlas.id, z).iloc[network]
-    beyond = resources.n_members(atlas.id, network, z)
-    units = int(row["units"])
-    where = f", most in layer {int(row['peak_layer'])}" if units else ""
-    lost = beyond - units
+    n_beyond = resources.n_members(atlas.id, network, z)
+    n_units = int(row["units"])
+    place_text = f", most in layer {int(row['peak_layer'])}" if n_units else ""
+    n_lost = n_beyond - n_units
     st.caption(
-        f"Network {network} holds {wording.count(units, 'unit')} as their strongest{where}; "
-        f"{wording.count(lost, 'more unit')} beyond |z| {z:g} "
-        f"{'is' if lost == 1 else 'are'} stronger in another network."
+        f"Network {network} holds {wording.count(n_units, 'unit')} as their strongest{place_text}; "
+        f"{wording.count(n_lost, 'more unit')} beyond |z| {z:g} "
+        f"{'is' if n_lost == 1 else 'are'} stronger in another network."
     )

@@ -1,1 +1,1 @@
-"""Probe: a text of one's own, lit up by the networks."""
+"""Probe page: a text of one's own, lit up by the networks."""

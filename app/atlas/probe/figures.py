@@ -44,8 +44,8 @@ def networks_over_tokens(
     """
     energy = np.square(relative[:, ~is_dummy]).mean(axis=1)
     ranked = np.argsort(-energy, kind="stable")
-    shown = ranked[:MOST_ROWS][::-1]
-    z = np.where(is_dummy, 0, relative[shown]).astype(np.float32).round(2)
+    shown_networks = ranked[:MOST_ROWS][::-1]
+    z = np.where(is_dummy, 0, relative[shown_networks]).astype(np.float32).round(2)
     texts = [visible(piece).replace("\n", "↵") for piece in pieces]
     figure = go.Figure(
         go.Heatmap(
@@ -54,14 +54,14 @@ def networks_over_tokens(
             zmax=LIMIT,
             colorscale=diverging_scale(palette, threshold=0.5, limit=LIMIT),
             colorbar=_colour_bar(),
-            x=[f"{i} {_word(text)}" for i, text in enumerate(texts)],
-            y=[_row(int(k), names[k], is_selected=k == selected) for k in shown],
+            x=[f"{i} {_token_label(text)}" for i, text in enumerate(texts)],
+            y=[_row_label(int(k), names[k], is_selected=k == selected) for k in shown_networks],
             hovertemplate="network %{y}<br>token %{x}<br>%{z:.1f}× its usual<extra></extra>",
         )
     )
     for first, last in _runs(is_dummy):
         figure.add_vrect(x0=first - 0.5, x1=last + 0.5, fillcolor=palette.canvas, line_width=0)
-    style(figure, palette, height=112 + 13 * len(shown), left=110, bottom=40)
+    style(figure, palette, height=112 + 13 * len(shown_networks), left=110, bottom=40)
     figure.update_layout(margin_t=44)
     # Of words the browser shows as many as have room, at any width: no ticks are set.
     figure.update_xaxes(type="category", tickangle=-90, tickfont={"size": 11})
@@ -74,7 +74,7 @@ def networks_over_tokens(
     return Picture(
         figure=figure,
         alternative=(
-            f"{len(shown)} networks over {len(texts)} tokens, most energy on top: network "
+            f"{len(shown_networks)} networks over {len(texts)} tokens, most energy on top: network "
             f"{first}, {names[first]}, has {energy[first]:.1f} times its mean energy in the "
             f"recording, network {last} {energy[last]:.2f} times."
         ),
@@ -90,18 +90,18 @@ def networks_over_tokens(
     )
 
 
-def _word(text: str) -> str:
+def _token_label(text: str) -> str:
     if not text:
         return "…"  # a part of a character that the next tokens complete
     return html.escape(text.strip()[:12], quote=False) or "␣"
 
 
-def _round_step(n: int, most: int = 8) -> int:
-    """Return the least of 1, 2, 5, 10, 20 … that divides `n` tokens by at most `most` ticks."""
+def _round_step(n: int, max_ticks: int = 8) -> int:
+    """Return the least of 1, 2, 5, 10, 20 … that gives `n` tokens at most `max_ticks` ticks."""
     scale = 1
     while True:
         for digit in (1, 2, 5):
-            if -(-n // (digit * scale)) <= most:
+            if -(-n // (digit * scale)) <= max_ticks:
                 return digit * scale
         scale *= 10
 
@@ -130,7 +130,7 @@ def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return [(int(a), int(b) - 1) for a, b in edges.reshape(-1, 2)]
 
 
-def _row(network: int, name: str, *, is_selected: bool) -> str:
+def _row_label(network: int, name: str, *, is_selected: bool) -> str:
     short = visible(name) if len(name) <= 20 else visible(name)[:19] + "…"
     text = f"{network} · {html.escape(short, quote=False)}"
     return f"<b>{text}</b>" if is_selected else text

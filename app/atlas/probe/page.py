@@ -1,4 +1,4 @@
-"""Probe: a text of one's own, and the networks that it lights up."""
+"""Probe page: a text of one's own, and the networks that it lights up."""
 
 import streamlit as st
 
@@ -15,7 +15,7 @@ from fnprune_core.atlas.probe import Reading
 
 
 def read(atlas: NetworkAtlas, text: str, *, is_asked: bool) -> Reading | None:
-    """Return what the text did, or say what is missing; a long text is read when asked for."""
+    """Return the reading of a text, or say what is missing; a long text is read when asked for."""
     model = model_offer.language_model(atlas, needed_for="to read a text", key="probe")
     if model is None:
         return None
@@ -25,10 +25,10 @@ def read(atlas: NetworkAtlas, text: str, *, is_asked: bool) -> Reading | None:
         return None
     source = model.source
 
-    def take(job: Job) -> None:
+    def keep_reading(job: Job) -> None:
         cache.readings().put(job.inputs["atlas"], source, job.inputs["text"], job.result)
 
-    job_progress.follow("probe", on_done=take)
+    job_progress.follow("probe", on_done=keep_reading)
     reading = cache.reading(atlas.id, model, text)
     if reading is None and not job_progress.is_active("probe"):
         if not is_asked:
@@ -40,7 +40,7 @@ def read(atlas: NetworkAtlas, text: str, *, is_asked: bool) -> Reading | None:
 
 
 def show(atlas: NetworkAtlas, network: int, reading: Reading) -> None:
-    """Draw the text, the networks ranked, and what is at the picked token."""
+    """Draw the text, the networks ranked, and the networks at the picked token."""
     left, right = st.columns([3, 2], gap="large")
     with left:
         colouring = atlas_frame.section(
@@ -48,7 +48,7 @@ def show(atlas: NetworkAtlas, network: int, reading: Reading) -> None:
         )
         panels.show_tokens(atlas, network, reading, colouring)
         panels.facts(reading)
-        token = panels.picked(reading)
+        token = panels.selected_token(reading)
         if token is None:
             st.caption("Press a token to see all networks there.")
         else:
@@ -81,12 +81,12 @@ def show(atlas: NetworkAtlas, network: int, reading: Reading) -> None:
     )
 
 
-opened = atlas_frame.open_atlas(
+atlas_and_network = atlas_frame.open_atlas(
     "Probe", "Type a text, and see which networks it lights up, token by token."
 )
-if opened is not None:
+if atlas_and_network is not None:
     is_asked = panels.text_box()
     with frame.explaining():
-        reading = read(opened[0], view_state.view().text, is_asked=is_asked)
+        reading = read(atlas_and_network[0], view_state.view().text, is_asked=is_asked)
         if reading is not None:
-            show(*opened, reading)
+            show(*atlas_and_network, reading)

@@ -1,4 +1,4 @@
-"""A text in the probe: where it is typed, its coloured tokens, and the networks that it lights."""
+"""Panels of the Probe page: the text box, the coloured tokens, and the networks of the text."""
 
 import zlib
 
@@ -37,16 +37,17 @@ _KEY = "probe-text"
 
 def text_box() -> bool:
     """Draw the box for the text, with examples; return whether Read was pressed."""
-    held = view_state.view().text
-    if view_state.widget(_KEY) != held:  # an example was pressed, a link followed, the page left
-        view_state.remember(_KEY, held)
-    example = f"probe-example-{zlib.crc32(held.encode('utf-8', 'replace'))}"
+    viewed_text = view_state.view().text
+    # They differ when an example was pressed, a link followed, or the page left.
+    if view_state.widget(_KEY) != viewed_text:
+        view_state.remember(_KEY, viewed_text)
+    example = f"probe-example-{zlib.crc32(viewed_text.encode('utf-8', 'replace'))}"
     st.pills(
         "Examples",
         list(EXAMPLES),
-        default=next((name for name, text in EXAMPLES.items() if text == held), None),
+        default=next((name for name, text in EXAMPLES.items() if text == viewed_text), None),
         key=example,
-        on_change=lambda: take(EXAMPLES.get(view_state.widget(example) or "")),
+        on_change=lambda: select_text(EXAMPLES.get(view_state.widget(example) or "")),
         label_visibility="collapsed",
     )
     st.text_area(
@@ -54,30 +55,30 @@ def text_box() -> bool:
         height=120,
         key=_KEY,
         placeholder="Type or paste a text, or press an example",
-        on_change=lambda: take(view_state.widget(_KEY)),
+        on_change=lambda: select_text(view_state.widget(_KEY)),
         help="Nothing is sent anywhere: the model on this machine reads it.",
     )
-    pressed = st.button("Read", type="primary", icon=":material/play_arrow:", key="probe-read")
-    if len(held) > codec.MAX_TEXT:
+    is_pressed = st.button("Read", type="primary", icon=":material/play_arrow:", key="probe-read")
+    if len(viewed_text) > codec.MAX_TEXT:
         st.caption(
             f"A link carries texts of up to {codec.MAX_TEXT} characters. This one has "
-            f"{len(held):,} and stays in this session only."
+            f"{len(viewed_text):,} and stays in this session only."
         )
-    return pressed
+    return is_pressed
 
 
-def take(text: str | None) -> None:
-    """Look at another text."""
+def select_text(text: str | None) -> None:
+    """Select another text in the view."""
     if text is not None:
         view_state.change(text=text, token=-1, session=-1)
 
 
-def pick(token: int) -> None:
-    """Look at a token of the text."""
+def select_token(token: int) -> None:
+    """Select a token of the text in the view."""
     view_state.change(token=token, session=-1)
 
 
-def picked(reading: Reading) -> int | None:
+def selected_token(reading: Reading) -> int | None:
     """Return the token of the text that the view has selected."""
     view = view_state.view()
     return view.token if view.session == -1 and 0 <= view.token < reading.n_tokens else None
@@ -85,19 +86,19 @@ def picked(reading: Reading) -> int | None:
 
 def show_tokens(atlas: NetworkAtlas, network: int, reading: Reading, colouring: str) -> None:
     """Draw the text coloured by the selected network, or each token by its strongest one."""
-    left_out = reading.is_dummy
+    is_dummy = reading.is_dummy
     if colouring == "strongest":
         strongest, relative = reading.strongest(), reading.relative()
         colours = network_colours(frame.palette(), atlas.n_networks)
-        here = np.abs(relative[strongest, np.arange(reading.n_tokens)])
+        strongest_values = np.abs(relative[strongest, np.arange(reading.n_tokens)])
         names = [f"network {k}" for k in range(atlas.n_networks)]
         reader(
             reading.pieces,
-            np.where(left_out, np.nan, here),
+            np.where(is_dummy, np.nan, strongest_values),
             limit=6.0,
             key="probe-tokens-strongest",
-            on_pick=pick,
-            selected=picked(reading),
+            on_pick=select_token,
+            selected=selected_token(reading),
             hues=[colours[k] for k in strongest],
             tips=[names[k] for k in strongest],
             name="Tokens in the colour of their strongest network",
@@ -106,11 +107,11 @@ def show_tokens(atlas: NetworkAtlas, network: int, reading: Reading, colouring: 
     rarity = reading.rarity[network]
     reader(
         reading.pieces,
-        np.where(left_out, np.nan, reading.strengths[network]),
+        np.where(is_dummy, np.nan, reading.strengths[network]),
         limit=resources.strength(atlas.id, network),
         key="probe-tokens",
-        on_pick=pick,
-        selected=picked(reading),
+        on_pick=select_token,
+        selected=selected_token(reading),
         tips=[share_of_tokens(float(share)) for share in rarity],
         name=f"Tokens, coloured by network {network}",
     )
@@ -120,22 +121,22 @@ def share_of_tokens(share: float) -> str:
     """Return how rare a strength is, in words."""
     if share <= 0:
         return "stronger than on any token recorded"
-    shown = "less than 0.1 %" if share < 0.001 else f"{share * 100:.1f} %"
-    return f"as strong on {shown} of the tokens recorded"
+    percent_text = "less than 0.1 %" if share < 0.001 else f"{share * 100:.1f} %"
+    return f"as strong on {percent_text} of the tokens recorded"
 
 
 def facts(reading: Reading) -> None:
-    """Say how the text was read."""
-    parts = [
+    """Draw how the text was read."""
+    sentences = [
         wording.count(reading.n_tokens, "token"),
         f"the first {int(reading.is_dummy.sum()):,} left out"
         if reading.n_windows == 1
         else f"read in {reading.n_windows} windows, each without memory of the one before",
     ]
-    known = reading.log_probability[~np.isnan(reading.log_probability)]
-    if len(known):
-        parts.append(f"perplexity {np.exp(-known.mean()):,.1f}")
-    st.caption(" · ".join(parts))
+    log_probabilities = reading.log_probability[~np.isnan(reading.log_probability)]
+    if len(log_probabilities):
+        sentences.append(f"perplexity {np.exp(-log_probabilities.mean()):,.1f}")
+    st.caption(" · ".join(sentences))
 
 
 def legend(atlas: NetworkAtlas, reading: Reading, *, n: int = 12) -> None:
@@ -162,8 +163,8 @@ def legend(atlas: NetworkAtlas, reading: Reading, *, n: int = 12) -> None:
         oneway=True,
     )
     if np.count_nonzero(counts) > n:
-        more = np.count_nonzero(counts) - n
-        st.caption(f"and {wording.count(int(more), 'network')} more")
+        n_more = np.count_nonzero(counts) - n
+        st.caption(f"and {wording.count(int(n_more), 'network')} more")
 
 
 def ranking(atlas: NetworkAtlas, reading: Reading, *, n: int = 12) -> None:
@@ -197,12 +198,12 @@ def at_token(atlas: NetworkAtlas, network: int, reading: Reading, token: int) ->
     if reading.is_dummy[token]:
         st.caption("Left out: at the first tokens of a window the model only warms up.")
         return
-    parts = [
+    sentences = [
         f"Network {network}: strength {reading.strengths[network, token]:.2f}, "
         + share_of_tokens(float(reading.rarity[network, token]))
     ]
     log_p = float(reading.log_probability[token])
     if log_p == log_p:
-        parts.append(f"the model gave this token a probability of {np.exp(log_p):.2g}")
-    st.caption(wording.plain(" · ".join(parts)))
+        sentences.append(f"the model gave this token a probability of {np.exp(log_p):.2g}")
+    st.caption(wording.plain(" · ".join(sentences)))
     token_networks(atlas, reading.strengths[:, token], key="probe-at-token")

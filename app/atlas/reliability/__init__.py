@@ -1,1 +1,1 @@
-"""Trust: how far each network can be trusted."""
+"""Trust page: how far each network can be trusted."""

@@ -1,4 +1,4 @@
-"""What the trust page keeps: the figures of each network, and why some cannot be had."""
+"""Cached data of the Trust page: the measures of each network, and why some cannot be had."""
 
 import pandas as pd
 import streamlit as st
@@ -23,16 +23,16 @@ def why_no_halves(id: str) -> str:
     return assess.why_no_halves(recording, atlas)
 
 
-def table(id: str, found: Assessment) -> pd.DataFrame:
+def table(id: str, assessment: Assessment) -> pd.DataFrame:
     """Return one row a network: name, variance, kurtosis, and what was measured so far."""
-    known = resources.network_table(id)
+    network_table = resources.network_table(id)
     facts = pd.DataFrame(
         {
-            "network": known["network"],
-            "name": [resources.network_name(id, k) for k in known["network"]],
-            "variance_alone": known["variance_alone"],
-            "variance_left_out": known["variance_left_out"],
+            "network": network_table["network"],
+            "name": [resources.network_name(id, k) for k in network_table["network"]],
+            "variance_alone": network_table["variance_alone"],
+            "variance_left_out": network_table["variance_left_out"],
             "kurtosis": kurtosis(id),
         }
     )
-    return facts.join(found.columns())
+    return facts.join(assessment.columns())

@@ -97,9 +97,9 @@ def _limit_lines(
     chart: go.Figure, limits: Mapping[str, float], palette: Palette, *, vertical: bool, span: float
 ) -> None:
     """Draw the nulls' 95th percentiles; near ones share a label."""
-    ordered = sorted(limits.items(), key=lambda item: item[1])
+    sorted_limits = sorted(limits.items(), key=lambda item: item[1])
     groups: list[list[tuple[str, float]]] = []
-    for item in ordered:
+    for item in sorted_limits:
         if groups and item[1] - groups[-1][-1][1] < _NEAR * max(span, 1e-9):
             groups[-1].append(item)
         else:
@@ -112,15 +112,15 @@ def _limit_lines(
             else:
                 chart.add_hline(y=value, line=line)
         label = ", ".join(name for name, _ in group)
-        where = {"x": group[-1][1], "yref": "paper", "y": 1.0, "yanchor": "bottom"}
+        position = {"x": group[-1][1], "yref": "paper", "y": 1.0, "yanchor": "bottom"}
         if not vertical:
-            where = {"y": group[-1][1], "xref": "paper", "x": 1.0, "yanchor": "bottom"}
+            position = {"y": group[-1][1], "xref": "paper", "x": 1.0, "yanchor": "bottom"}
         chart.add_annotation(
             text=label,
             showarrow=False,
             xanchor="center" if vertical else "right",
             font={"color": palette.quiet, "size": 12},
-            **where,
+            **position,
         )
 
 
@@ -131,11 +131,11 @@ def _describe(table: pd.DataFrame, figure: TrustFigure, limits: Mapping[str, flo
         f"median {np.nanmedian(values):.2f}, from {np.nanmin(values):.2f} to "
         f"{np.nanmax(values):.2f}"
     )
-    over = [
+    limit_sentences = [
         f"{int((values > limit).sum())} are above the 95th percentile of the {name} ({limit:.2f})"
         for name, limit in limits.items()
     ]
-    return ("; ".join([text, *over])) + "."
+    return ("; ".join([text, *limit_sentences])) + "."
 
 
 def null_histogram(
@@ -155,14 +155,18 @@ def null_histogram(
         Name of a null → its values.
     """
     values = table[figure.column].to_numpy(dtype=np.float64)
-    known = np.concatenate([values[~np.isnan(values)], *nulls.values()])
-    low, high = (0.0, 1.0) if figure.is_share else (float(min(known.min(), 0)), float(known.max()))
+    all_values = np.concatenate([values[~np.isnan(values)], *nulls.values()])
+    low, high = (
+        (0.0, 1.0)
+        if figure.is_share
+        else (float(min(all_values.min(), 0)), float(all_values.max()))
+    )
     edges = np.linspace(low, high if high > low else low + 1, most_bins + 1)
     chart = go.Figure()
     centres = ((edges[:-1] + edges[1:]) / 2).astype(np.float32)
     counts = {"networks": np.histogram(values, edges)[0] / max(len(values), 1) * 100}
-    for name, each in nulls.items():
-        counts[name] = np.histogram(each, edges)[0] / max(len(each), 1) * 100
+    for name, null_sample in nulls.items():
+        counts[name] = np.histogram(null_sample, edges)[0] / max(len(null_sample), 1) * 100
     chart.add_bar(
         x=centres,
         y=counts["networks"].astype(np.float32),
@@ -197,7 +201,11 @@ def null_histogram(
         )
     chart.update_xaxes(title_text=figure.title, range=[low, high])
     chart.update_yaxes(title_text="% of maps")
-    limits = {name: float(np.quantile(each, 0.95)) for name, each in nulls.items() if each.size}
+    limits = {
+        name: float(np.quantile(null_sample, 0.95))
+        for name, null_sample in nulls.items()
+        if null_sample.size
+    }
     return Picture(
         figure=chart,
         alternative=_describe(table, figure, limits),
@@ -283,6 +291,8 @@ def size_chart(table: pd.DataFrame, *, suggested: int | None, palette: Palette) 
 
 
 def _describe_sizes(table: pd.DataFrame, suggested: int | None) -> str:
-    found = "; ".join(f"{row.n_high:.0f} of {row.k:.0f}" for row in table.itertuples(index=False))
-    text = f"Networks that two halves of the documents agree on (r of 0.7 or more): {found}."
+    counts_text = "; ".join(
+        f"{row.n_high:.0f} of {row.k:.0f}" for row in table.itertuples(index=False)
+    )
+    text = f"Networks that two halves of the documents agree on (r of 0.7 or more): {counts_text}."
     return text if suggested is None else f"{text} Suggested K: {suggested}."

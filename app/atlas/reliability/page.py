@@ -1,4 +1,4 @@
-"""Trust: how sure each network is, by other texts, other runs and data without networks."""
+"""Trust page: how sure each network is, by other texts, other runs and data without networks."""
 
 import streamlit as st
 
@@ -34,7 +34,7 @@ COLUMNS = {
 
 
 def choose(names: list[str], *, key: str) -> str:
-    """Ask for one of the figures."""
+    """Draw the choice of a measure; return its name."""
     return st.segmented_control(
         "Figure",
         names,
@@ -46,19 +46,19 @@ def choose(names: list[str], *, key: str) -> str:
     )
 
 
-def show_networks(atlas: NetworkAtlas, network: int, found: Assessment) -> None:
+def show_networks(atlas: NetworkAtlas, network: int, assessment: Assessment) -> None:
     """Draw all networks in one figure; a click on a point selects its network."""
-    table = cache.table(atlas.id, found)
+    table = cache.table(atlas.id, assessment)
     name = choose(list(panels.available(table)), key="trust-figure")
-    shown = trust_scatter(
+    picture = trust_scatter(
         table,
         FIGURES[name],
         selected=network,
-        limits=panels.limits_of(found, name),
+        limits=panels.limits_of(assessment, name),
         palette=frame.palette(),
     )
     event = draw_picture(
-        shown,
+        picture,
         key=f"trust-{name}-{network}",
         made=recipes.code("trust", atlas=atlas.id),
         on_select="rerun",
@@ -72,10 +72,10 @@ def show_networks(atlas: NetworkAtlas, network: int, found: Assessment) -> None:
     panels.table(atlas, network, table, COLUMNS, key="trust-table")
 
 
-def show_nulls(atlas: NetworkAtlas, network: int, found: Assessment) -> None:
+def show_nulls(atlas: NetworkAtlas, network: int, assessment: Assessment) -> None:
     """Draw a figure of the networks beside the same figure of data without networks."""
-    names = panels.comparable(found)
-    table = cache.table(atlas.id, found)
+    names = panels.comparable(assessment)
+    table = cache.table(atlas.id, assessment)
     names = [name for name in names if name in table]
     if not names:
         st.info("The nulls have not been measured yet.", icon=":material/info:")
@@ -85,7 +85,7 @@ def show_nulls(atlas: NetworkAtlas, network: int, found: Assessment) -> None:
         null_histogram(
             table,
             FIGURES[name],
-            panels.null_values(found, name),
+            panels.null_values(assessment, name),
             selected=network,
             palette=frame.palette(),
         ),
@@ -93,33 +93,33 @@ def show_nulls(atlas: NetworkAtlas, network: int, found: Assessment) -> None:
         made=recipes.code("trust-nulls", atlas=atlas.id),
     )
     for null, text in SPEAKS.items():
-        st.caption(f"{text} {panels.convergence(found, null)}")
+        st.caption(f"{text} {panels.convergence(assessment, null)}")
 
 
-def show_variance(atlas: NetworkAtlas, network: int, found: Assessment) -> None:
+def show_variance(atlas: NetworkAtlas, network: int, assessment: Assessment) -> None:
     """Draw what each network explains alone, and what is lost without it."""
     draw_picture(
-        networks.variance_bars(cache.table(atlas.id, found), palette=frame.palette()),
+        networks.variance_bars(cache.table(atlas.id, assessment), palette=frame.palette()),
         key="trust-variance",
         made=recipes.code("trust", atlas=atlas.id),
     )
 
 
-def show_sizes(atlas: NetworkAtlas, network: int, found: Assessment) -> None:
+def show_sizes(atlas: NetworkAtlas, network: int, assessment: Assessment) -> None:
     """Draw reproducibility by the number of networks, and the suggestion."""
-    if found.sizes is None:
+    if assessment.sizes is None:
         st.info("This curve has not been measured yet.", icon=":material/info:")
         return
     draw_picture(
         size_chart(
-            found.sizes.table(),
-            suggested=found.sizes.suggested(),
+            assessment.sizes.table(),
+            suggested=assessment.sizes.suggested(),
             palette=frame.palette(),
         ),
         key="trust-sizes",
         made=recipes.code("trust-sizes", atlas=atlas.id),
     )
-    st.caption(panels.suggestion(found.sizes, atlas.n_networks))
+    st.caption(panels.suggestion(assessment.sizes, atlas.n_networks))
 
 
 SECTIONS = {
@@ -128,12 +128,14 @@ SECTIONS = {
     "variance": show_variance,
     "k": show_sizes,
 }
-opened = atlas_frame.open_atlas(
+atlas_and_network = atlas_frame.open_atlas(
     "Trust", "How sure each network is: in other texts, in other runs, and against chance."
 )
-if opened is not None:
+if atlas_and_network is not None:
     with frame.explaining():
-        panels.measure(opened[0])
-        found = panels.current(opened[0].id)
-        panels.figures_of(cache.table(opened[0].id, found).iloc[opened[1]])
-        SECTIONS[atlas_frame.section(SHOWN, key="trust-shown")](*opened, found)
+        panels.measure(atlas_and_network[0])
+        assessment = panels.current(atlas_and_network[0].id)
+        panels.figures_of(
+            cache.table(atlas_and_network[0].id, assessment).iloc[atlas_and_network[1]]
+        )
+        SECTIONS[atlas_frame.section(SHOWN, key="trust-shown")](*atlas_and_network, assessment)

@@ -1,4 +1,4 @@
-"""Measuring trust: what is there, what grows, and what each figure means in words."""
+"""Panels of the Trust page: the measuring, its progress, and the meaning of each measure."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -66,13 +66,13 @@ _SHARES = ("reproducibility", "again_bootstrap", "again_seeds")
 
 
 def current(atlas_id: str) -> Assessment:
-    """Return what is stored, and for parts under way what the running job has so far."""
-    stored = resources.assessment(atlas_id)
+    """Return the stored assessment, with what a running job has measured so far."""
+    assessment = resources.assessment(atlas_id)
     job = job_progress.job_of(KIND)
     if job is None or not job.is_active or job.inputs["atlas"] != atlas_id:
-        return stored
-    growing: dict[str, Any] = {event.part: event.result for event in _events(job)}
-    return replace(stored, **growing)
+        return assessment
+    measured_parts: dict[str, Any] = {event.part: event.result for event in _events(job)}
+    return replace(assessment, **measured_parts)
 
 
 def _events(job: Job) -> list[assess.Measured]:
@@ -80,11 +80,11 @@ def _events(job: Job) -> list[assess.Measured]:
 
 
 def measure(atlas: NetworkAtlas) -> None:
-    """Draw what is measured and what is not, the button, and the progress."""
-    done = dict(resources.assessment_key(atlas.id))
+    """Draw the parts that are measured and those to do, the button, and the progress."""
+    measured_parts = dict(resources.assessment_key(atlas.id))
     no_halves = cache.why_no_halves(atlas.id)
-    possible = [n for n in assess.PARTS if not (no_halves and n in assess.NEED_HALVES)]
-    missing = [name for name in possible if name not in done]
+    possible_parts = [n for n in assess.PARTS if not (no_halves and n in assess.NEED_HALVES)]
+    missing_parts = [name for name in possible_parts if name not in measured_parts]
     job = job_progress.job_of(KIND)
     if no_halves:
         st.info(
@@ -95,16 +95,16 @@ def measure(atlas: NetworkAtlas) -> None:
         watch(job)
         return
     job_progress.follow(KIND, on_done=lambda _: None)
-    if missing:
+    if missing_parts:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.button(
-                "Measure" if not done else "Measure the rest",
+                "Measure" if not measured_parts else "Measure the rest",
                 type="primary",
                 icon=":material/fact_check:",
                 on_click=_start,
-                args=(atlas.id, missing),
+                args=(atlas.id, missing_parts),
             )
-            names = ", ".join(assess.PARTS[name].title.lower() for name in missing)
+            names = ", ".join(assess.PARTS[name].title.lower() for name in missing_parts)
             st.caption(
                 f"To do: {names}. All of them take some minutes; each appears as soon as it is "
                 "there, and what is finished is kept if you stop.",
@@ -140,14 +140,16 @@ def figures_of(row: pd.Series) -> None:
     with st.container(horizontal=True):
         if "reproducibility" in row:
             spread = row["reproducibility_sd"]
-            known = f" ± {spread:.2f}" if spread == spread else ""
-            text = f"{row['reproducibility']:.2f}{known}"
-            tip = f"Mean and SD over splits. {MEANING['reproducibility']}"
-            st.metric("Split-half r", text, help=tip)
+            spread_text = f" ± {spread:.2f}" if spread == spread else ""
+            text = f"{row['reproducibility']:.2f}{spread_text}"
+            help_text = f"Mean and SD over splits. {MEANING['reproducibility']}"
+            st.metric("Split-half r", text, help=help_text)
         for kind in ("bootstrap", "seeds"):
             name = f"again_{kind}"
             if name in row:
-                iq, share, r = (row[f"{part}_{kind}"] for part in ("iq", "runs", "match"))
+                iq, share, r = (
+                    row[f"{measure_name}_{kind}"] for measure_name in ("iq", "runs", "match")
+                )
                 st.metric(
                     FIGURES[name].title.capitalize(),
                     f"{row[name]:.2f}",
@@ -166,34 +168,34 @@ def available(table: pd.DataFrame) -> dict[str, TrustFigure]:
     return {name: figure for name, figure in FIGURES.items() if name in table}
 
 
-def limits_of(found: Assessment, column: str) -> Mapping[str, float]:
+def limits_of(assessment: Assessment, column: str) -> Mapping[str, float]:
     """Return the nulls' 95th percentiles that a column may be read against."""
     return {
         NULLS[null]: limit
-        for (null, figure), limit in found.limits().items()
+        for (null, figure), limit in assessment.limits().items()
         if OF_NULL[figure] == column
     }
 
 
-def comparable(found: Assessment) -> list[str]:
+def comparable(assessment: Assessment) -> list[str]:
     """Return the columns for which some null speaks."""
-    columns = {OF_NULL[figure] for _, figure in found.limits()}
+    columns = {OF_NULL[figure] for _, figure in assessment.limits()}
     return [name for name in FIGURES if name in columns]
 
 
-def null_values(found: Assessment, column: str) -> dict[str, NDArray[np.float64]]:
+def null_values(assessment: Assessment, column: str) -> dict[str, NDArray[np.float64]]:
     """Return the values of each null that speaks to a column."""
-    figure = next(name for name, of in OF_NULL.items() if of == column)
+    figure = next(name for name, table_column in OF_NULL.items() if table_column == column)
     return {
-        NULLS[null]: getattr(getattr(found, null), figure)
+        NULLS[null]: getattr(getattr(assessment, null), figure)
         for null, figures in SPEAKS_TO.items()
-        if figure in figures and getattr(found, null) is not None
+        if figure in figures and getattr(assessment, null) is not None
     }
 
 
-def convergence(found: Assessment, null: str) -> str:
-    """Return how many of a null's ICA runs converged; without networks there is nowhere to go."""
-    measured = getattr(found, null)
+def convergence(assessment: Assessment, null: str) -> str:
+    """Return how many of a null's ICA runs converged, as a sentence."""
+    measured = getattr(assessment, null)
     if measured is None:
         return "Not measured yet."
     return f"{measured.n_converged} of its {measured.n_runs} ICA runs converged."
@@ -209,13 +211,15 @@ def table(
     columns : mapping
         Column → heading, for those that are shown if they are there.
     """
-    shown = values[["network", "name", *(name for name in columns if name in values)]].copy()
-    shown.insert(0, "selected", ["▸" if k == network else "" for k in shown["network"]])
+    shown_values = values[["network", "name", *(name for name in columns if name in values)]].copy()
+    shown_values.insert(
+        0, "selected", ["▸" if k == network else "" for k in shown_values["network"]]
+    )
     for name in ("variance_alone", "variance_left_out"):
-        shown[name] *= 100
+        shown_values[name] *= 100
     bar, number = st.column_config.ProgressColumn, st.column_config.NumberColumn
     event = st.dataframe(
-        shown,
+        shown_values,
         hide_index=True,
         height=420,
         key=f"{key}-{network}",
@@ -235,13 +239,13 @@ def table(
         },
     )
     rows = event["selection"]["rows"]
-    if rows and int(shown["network"].iloc[rows[0]]) != network:
-        view_state.change(network=int(shown["network"].iloc[rows[0]]))
+    if rows and int(shown_values["network"].iloc[rows[0]]) != network:
+        view_state.change(network=int(shown_values["network"].iloc[rows[0]]))
         st.rerun()
 
 
 def suggestion(curve: SizeCurve, n_networks: int) -> str:
-    """Return in words which K the curve suggests, by which rule, and how far it carries."""
+    """Return a text on the K that the curve suggests, by which rule, and how far it carries."""
     rule = (
         f"Rule: n is how many networks have an r of {HIGH} or more between halves, the mean over "
         f"{curve.median.shape[1]} splits. Their number n grows with K while their share n / K "
@@ -250,10 +254,10 @@ def suggestion(curve: SizeCurve, n_networks: int) -> str:
     )
     if not curve.is_whole:
         return rule
-    found = curve.suggested()
-    if found is None:
+    suggested_k = curve.suggested()
+    if suggested_k is None:
         return f"{rule} No K has such a network: record more documents."
-    text = f"{rule} It suggests K = {found}; this atlas has {n_networks}."
+    text = f"{rule} It suggests K = {suggested_k}; this atlas has {n_networks}."
     if curve.still_rises:
         text += " That is the largest K tried, so that more may be better still."
     return text

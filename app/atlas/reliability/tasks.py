@@ -1,4 +1,4 @@
-"""What the page Trust starts: measures of how far networks can be trusted. No streamlit here."""
+"""Task of the Trust page: measures of how far networks can be trusted. No streamlit here."""
 
 from collections.abc import Sequence
 

@@ -1,1 +1,1 @@
-"""Scanner: a map drawn by nilearn, beside a real brain."""
+"""Scanner page: a map drawn by nilearn, beside a real brain."""

@@ -1,4 +1,4 @@
-"""As in the scanner: the same map through nilearn itself, beside a real brain."""
+"""Scanner page: the same map through nilearn itself, beside a real brain."""
 
 import streamlit as st
 
@@ -36,27 +36,27 @@ def show_map(atlas: NetworkAtlas, network: int, z: float) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         st.subheader(f"Network {network} of the model", anchor=False)
-        made = recipes.code("scanner", atlas=atlas.id, network=network, z=z)
-        scan(nilearn.stat_map(atlas.id, network, z, mode), key="scanner-map", made=made)
+        code = recipes.code("scanner", atlas=atlas.id, network=network, z=z)
+        scan(nilearn.stat_map(atlas.id, network, z, mode), key="scanner-map", made=code)
     with right:
         st.subheader("Left or right hand, real brains", anchor=False)
-        made = recipes.code("scanner-motor", atlas=atlas.id, z=z)
-        scan(nilearn.motor(z, mode), key="scanner-motor", made=made)
+        code = recipes.code("scanner-motor", atlas=atlas.id, z=z)
+        scan(nilearn.motor(z, mode), key="scanner-motor", made=code)
 
 
 def show_interactive(atlas: NetworkAtlas, network: int, z: float) -> None:
     """Draw a network as nilearn's page that can be clicked through."""
     mode = frame.palette().mode
-    says = (
+    sentence = (
         f"Network {network} by view_img: click into a section to move the other two there. "
         f"Units with |z| above {z:g} are coloured, warm above zero and cold below, up to "
         f"{resources.colour_limit(atlas.id, z):g}; layers run upward."
     )
     page = nilearn.interactive(atlas.id, network, z, mode)
     with st.container(width=840):
-        st.iframe(page, alt=says)
+        st.iframe(page, alt=sentence)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        st.caption(wording.plain(says), width="stretch")
+        st.caption(wording.plain(sentence), width="stretch")
         st.download_button(
             "HTML",
             page,
@@ -67,52 +67,55 @@ def show_interactive(atlas: NetworkAtlas, network: int, z: float) -> None:
             key="scanner-html",
             on_click="ignore",
         )
-        made = recipes.code("scanner-turn", atlas=atlas.id, network=network, z=z)
-        provenance(made, key="scanner-turn")
+        code = recipes.code("scanner-turn", atlas=atlas.id, network=network, z=z)
+        provenance(code, key="scanner-turn")
 
 
 def show_several(atlas: NetworkAtlas, network: int, z: float) -> None:
     """Draw a few networks as a probabilistic atlas."""
     networks = pick_together(atlas, network)
-    made = recipes.code("scanner-several", atlas=atlas.id, networks=networks, z=z)
-    shown = nilearn.several(atlas.id, networks, z, frame.palette().mode)
-    scan(shown, key="scanner-several", made=made)
+    code = recipes.code("scanner-several", atlas=atlas.id, networks=networks, z=z)
+    nilearn_scan = nilearn.several(atlas.id, networks, z, frame.palette().mode)
+    scan(nilearn_scan, key="scanner-several", made=code)
     legend([atlas_frame.label(atlas.id, k) for k in networks], networks, atlas.n_networks)
 
 
 def show_carpet(atlas: NetworkAtlas, network: int) -> None:
     """Draw the strongest units of a few networks over a session."""
     networks = pick_together(atlas, network)
-    held, strongest = view_state.view().session, resources.passages(atlas.id, network)[0].session
+    viewed_session, strongest = (
+        view_state.view().session,
+        resources.passages(atlas.id, network)[0].session,
+    )
     n_sessions = int(atlas.tokens["session"].max()) + 1
-    session = held if 0 <= held < n_sessions else strongest
-    made = recipes.code("scanner-carpet", atlas=atlas.id, network=network, session=session)
-    shown = nilearn.carpet(atlas.id, networks, session, frame.palette().mode)
-    scan(shown, key="scanner-carpet", made=made)
+    session = viewed_session if 0 <= viewed_session < n_sessions else strongest
+    code = recipes.code("scanner-carpet", atlas=atlas.id, network=network, session=session)
+    nilearn_scan = nilearn.carpet(atlas.id, networks, session, frame.palette().mode)
+    scan(nilearn_scan, key="scanner-carpet", made=code)
 
 
 def pick_together(atlas: NetworkAtlas, network: int) -> tuple[int, ...]:
-    """Let the networks that are drawn with the selected one be chosen; kept in the URL."""
-    shown = nilearn.together(atlas.id, network, view_state.view().beside)
+    """Draw the choice of the networks that are drawn together; return them."""
+    networks_together = nilearn.together(atlas.id, network, view_state.view().beside)
     chosen = st.multiselect(
         "Together with",
         [k for k in range(atlas.n_networks) if k != network],
-        default=shown[1:],
+        default=networks_together[1:],
         format_func=lambda k: atlas_frame.label(atlas.id, k),
         max_selections=7,
         key=f"scanner-beside-{network}",
         help="At first, those whose time courses go with this one's. None: the same again.",
     )
-    if tuple(chosen) != shown[1:]:
+    if tuple(chosen) != networks_together[1:]:
         view_state.change(beside=tuple(chosen))
     return nilearn.together(atlas.id, network, tuple(chosen))
 
 
 def show(atlas: NetworkAtlas, network: int) -> None:
     """Draw the chosen picture."""
-    chosen = atlas_frame.section(PICTURES, key="scanner-picture")
+    picture = atlas_frame.section(PICTURES, key="scanner-picture")
     z = view_state.view().z
-    if chosen in ("map", "turn", "several"):
+    if picture in ("map", "turn", "several"):
         z = atlas_frame.threshold("scanner-z", tip=atlas_frame.ONE_MAP)
     if nilearn.grid(atlas.id).placement == "index":
         st.info(
@@ -120,26 +123,26 @@ def show(atlas: NetworkAtlas, network: int) -> None:
             "neighbours mean nothing. The page Networks can lay out the cortex.",
             icon=":material/grid_on:",
         )
-    if chosen == "map":
+    if picture == "map":
         show_map(atlas, network, z)
-    elif chosen == "turn":
+    elif picture == "turn":
         show_interactive(atlas, network, z)
-    elif chosen == "several":
+    elif picture == "several":
         show_several(atlas, network, z)
-    elif chosen == "carpet":
+    elif picture == "carpet":
         show_carpet(atlas, network)
     else:
-        made = recipes.code("scanner-matrix", atlas=atlas.id)
-        shown = nilearn.connectome(atlas.id, frame.palette().mode)
-        scan(shown, key="scanner-matrix", made=made)
+        code = recipes.code("scanner-matrix", atlas=atlas.id)
+        nilearn_scan = nilearn.connectome(atlas.id, frame.palette().mode)
+        scan(nilearn_scan, key="scanner-matrix", made=code)
     with st.expander("Where the analogy breaks down", icon=":material/healing:", expanded=True):
         st.markdown(BREAKS)
 
 
-opened = atlas_frame.open_atlas(
+atlas_and_network = atlas_frame.open_atlas(
     "As in the scanner",
     "The same maps drawn by nilearn, the toolbox that neuroimaging uses, beside a real brain.",
 )
-if opened is not None:
+if atlas_and_network is not None:
     with frame.explaining():
-        show(*opened)
+        show(*atlas_and_network)

@@ -12,7 +12,7 @@ from app.widgets import frame
 from app.widgets.picture import csv_button, provenance
 
 
-def scan(shown: Scan, *, key: str, made: str) -> None:
+def scan(picture: Scan, *, key: str, made: str) -> None:
     """Draw a picture with its text alternative; numbers and PNG on request.
 
     Parameters
@@ -20,29 +20,29 @@ def scan(shown: Scan, *, key: str, made: str) -> None:
     made : str
         Python that makes it again (`recipes.code`).
     """
-    st.image(shown.png, width="stretch", alt=shown.alternative)
+    st.image(picture.png, width="stretch", alt=picture.alternative)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        st.caption(wording.plain(shown.alternative), width="stretch")
+        st.caption(wording.plain(picture.alternative), width="stretch")
         numbers = st.popover("Numbers", type="tertiary", key=f"{key}-numbers", on_change="rerun")
         if numbers.open:
             with numbers:
-                _take_away(shown, key=key)
+                _numbers_and_png(picture, key=key)
         provenance(made, key=key)
 
 
-def _take_away(shown: Scan, *, key: str) -> None:
+def _numbers_and_png(picture: Scan, *, key: str) -> None:
     with st.container(horizontal=True, gap="xsmall"):
-        csv_button(shown.table, name=f"fnprune-{key}", key=key)
+        csv_button(picture.table, name=f"fnprune-{key}", key=key)
         st.download_button(
             "PNG",
-            shown.png,
+            picture.png,
             file_name=f"fnprune-{key}.png",
             mime="image/png",
             icon=":material/download:",
             key=f"{key}-png",
             on_click="ignore",
         )
-    st.dataframe(shown.table, hide_index=True, alt=shown.alternative)
+    st.dataframe(picture.table, hide_index=True, alt=picture.alternative)
 
 
 def legend(names: Sequence[str], networks: Sequence[int], n_networks: int) -> None:

@@ -1,1 +1,1 @@
-"""Unit: one neuron, its networks, texts and weights."""
+"""Unit page: one neuron, its networks, texts and weights."""

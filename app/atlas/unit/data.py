@@ -1,4 +1,4 @@
-"""What the page of a unit keeps: the unit seen as a network, its passages, its like."""
+"""Cached data of the Unit page: the unit as an atlas of one network, passages, similar units."""
 
 import numpy as np
 import pandas as pd
@@ -19,30 +19,32 @@ def ranked(id: str, network: int) -> NDArray[np.int64]:
 
 
 @st.cache_resource(max_entries=16)
-def seen(id: str, unit: int) -> NetworkAtlas:
+def as_atlas(id: str, unit: int) -> NetworkAtlas:
     """Return a unit as an atlas of one network: its activation is the time course."""
-    opened = resources.atlas(id)
-    recording = resources.recording(opened.decomposition.recording_id)
-    return units.as_network(opened, recording, unit)
+    atlas = resources.atlas(id)
+    recording = resources.recording(atlas.decomposition.recording_id)
+    return units.as_network(atlas, recording, unit)
 
 
 @st.cache_resource(max_entries=32)
 def passages(id: str, unit: int, pole: int) -> list[Passage]:
     """Return the passages that activate a unit the most, of one sign."""
-    return seen(id, unit).top_passages(0, n=5, pole=pole)
+    return as_atlas(id, unit).top_passages(0, n=5, pole=pole)
 
 
 @st.cache_data(max_entries=64)
 def domains(id: str, unit: int) -> pd.DataFrame:
     """Return a unit's mean activation by domain."""
-    return units.activation_by_domain(seen(id, unit))
+    return units.activation_by_domain(as_atlas(id, unit))
 
 
 @st.cache_data(max_entries=64)
 def strength(id: str, unit: int) -> float:
-    """Return the activation of full colour: the 99.5th percentile of its magnitude."""
-    opened = seen(id, unit)
-    return float(np.quantile(np.abs(opened.time_courses[0, ~opened.is_dummy]), 0.995)) or 1.0
+    """Return the activation that gets the full colour: the 99.5th percentile of its magnitude."""
+    unit_atlas = as_atlas(id, unit)
+    return (
+        float(np.quantile(np.abs(unit_atlas.time_courses[0, ~unit_atlas.is_dummy]), 0.995)) or 1.0
+    )
 
 
 @st.cache_data(max_entries=64)
@@ -54,8 +56,8 @@ def similar(id: str, unit: int) -> list[units.SimilarUnit]:
 @st.cache_data(max_entries=64)
 def neighbours(id: str, unit: int) -> list[int]:
     """Return the units around a unit in the cortex; none without a cortex."""
-    placed = resources.cortex(id)
-    return [] if placed is None else units.cortex_neighbours(placed, unit).tolist()
+    cortex = resources.cortex(id)
+    return [] if cortex is None else units.cortex_neighbours(cortex, unit).tolist()
 
 
 @st.cache_data(max_entries=64)

@@ -31,7 +31,7 @@ def unit_loadings(
     selected : int
         The network whose bar has an outline.
     """
-    beyond = np.abs(z) > threshold
+    is_beyond = np.abs(z) > threshold
     colours = np.where(z > 0, palette.hot[1], palette.cold[1])
     figure = go.Figure(
         go.Bar(
@@ -39,7 +39,7 @@ def unit_loadings(
             y=z.astype(np.float32),
             customdata=[html.escape(visible(name), quote=False) for name in names],
             marker={
-                "color": np.where(beyond, colours, palette.quiet).tolist(),
+                "color": np.where(is_beyond, colours, palette.quiet).tolist(),
                 "line": {
                     "color": palette.text,
                     "width": [1 if k == selected else 0 for k in range(len(z))],
@@ -58,7 +58,7 @@ def unit_loadings(
         figure=figure,
         alternative=(
             f"This unit loads the most on network {top}, {names[top]}, with z {z[top]:.1f}; "
-            f"{int(beyond.sum())} of {len(z)} networks have |z| above {threshold:g}."
+            f"{int(is_beyond.sum())} of {len(z)} networks have |z| above {threshold:g}."
         ),
         table=pd.DataFrame(
             {"network": np.arange(len(z)), "name": list(names), "z": np.round(z, 3)}
@@ -74,33 +74,33 @@ def unit_domains(frame: pd.DataFrame, *, palette: Palette) -> Picture:
     frame : DataFrame
         As `units.activation_by_domain` makes it.
     """
-    ordered = frame.sort_values("mean").reset_index(drop=True)
-    mean, error = ordered["mean"].to_numpy(), ordered["standard_error"].to_numpy()
+    sorted_domains = frame.sort_values("mean").reset_index(drop=True)
+    mean, error = sorted_domains["mean"].to_numpy(), sorted_domains["standard_error"].to_numpy()
     figure = go.Figure(
         go.Bar(
             x=mean.astype(np.float32),
-            y=[html.escape(visible(str(name)), quote=False) for name in ordered["domain"]],
+            y=[html.escape(visible(str(name)), quote=False) for name in sorted_domains["domain"]],
             orientation="h",
             marker={
                 "color": [palette.hot[1] if m > 0 else palette.cold[1] for m in mean],
                 "line": {"width": 0},
             },
             error_x={"array": np.nan_to_num(error), "color": palette.text, "thickness": 1},
-            customdata=ordered["documents"],
+            customdata=sorted_domains["documents"],
             hovertemplate="%{y}: %{x:.3g}, over %{customdata} documents<extra></extra>",
         )
     )
-    style(figure, palette, height=70 + 28 * len(ordered))
+    style(figure, palette, height=70 + 28 * len(sorted_domains))
     figure.update_xaxes(title_text="mean activation ± standard error", nticks=5)
     figure.update_yaxes(showgrid=False, ticks="", tickfont={"color": palette.text})
-    top = ordered.iloc[int(np.abs(mean).argmax())]
+    top = sorted_domains.iloc[int(np.abs(mean).argmax())]
     return Picture(
         figure=figure,
         alternative=(
             f"Mean activation is farthest from 0 in {visible(str(top['domain']))}, "
             f"{top['mean']:.3g}; bars show the standard error over documents."
         ),
-        table=ordered,
+        table=sorted_domains,
     )
 
 
@@ -126,7 +126,7 @@ def unit_place(
         Layer and index of the unit.
     """
     layer, index = unit
-    row, column = (int(part[0]) for part in np.nonzero(indices == index))
+    row, column = (int(places[0]) for places in np.nonzero(indices == index))
     figure = go.Figure(
         go.Heatmap(
             z=sheet.astype(np.float32),

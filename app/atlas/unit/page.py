@@ -1,4 +1,4 @@
-"""Unit: one neuron, the networks it belongs to, the texts that activate it, its weights."""
+"""Unit page: one neuron, its networks, the texts that activate it, its weights."""
 
 import streamlit as st
 
@@ -8,8 +8,8 @@ from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 
 def show(atlas: NetworkAtlas, network: int) -> None:
-    """Draw all that is known of the chosen unit."""
-    unit = panels.chosen(atlas, network)
+    """Draw all panels of the selected unit."""
+    unit = panels.selected_unit(atlas, network)
     left, right = st.columns([2, 5], gap="large")
     with left:
         st.subheader(f"Strongest of network {network}", anchor=False)
@@ -39,8 +39,8 @@ def show(atlas: NetworkAtlas, network: int) -> None:
         panels.weights(atlas, unit)
 
 
-opened = atlas_frame.open_atlas(
+atlas_and_network = atlas_frame.open_atlas(
     "Unit", "One neuron: its networks, the texts that activate it, and what it writes."
 )
-if opened is not None:
-    show(*opened)
+if atlas_and_network is not None:
+    show(*atlas_and_network)

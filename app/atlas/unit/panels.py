@@ -1,4 +1,4 @@
-"""One unit: how it is chosen, and what is known of it, part by part."""
+"""Panels of the Unit page: the choice of the unit, and each thing that is measured of it."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ from fnprune_core.atlas.decoding import LogitEffect
 from fnprune_core.atlas.network_atlas import NetworkAtlas, Passage
 
 
-def chosen(atlas: NetworkAtlas, network: int) -> int:
+def selected_unit(atlas: NetworkAtlas, network: int) -> int:
     """Return the view's unit, or the selected network's strongest if it names none that exists."""
     unit = view_state.view().unit
     if 0 <= unit < atlas.layout.n_units:
@@ -32,41 +32,47 @@ def chosen(atlas: NetworkAtlas, network: int) -> int:
 
 
 def select(unit: int) -> None:
-    """Look at another unit."""
+    """Select another unit in the view."""
     view_state.change(unit=unit)
 
 
 def label(atlas: NetworkAtlas, unit: int) -> str:
-    """Return where a unit is, in words."""
+    """Return a unit's layer and index, in words."""
     layer, index = atlas.layout.locate(unit)
     return f"layer {int(layer)}, unit {int(index):,}"
 
 
 def short_label(atlas: NetworkAtlas, unit: int) -> str:
-    """Return where a unit is, for a list."""
+    """Return a unit's layer and index, for a list."""
     layer, index = atlas.layout.locate(unit)
     return f"layer {int(layer)} · {int(index):,}"
 
 
 def chooser(atlas: NetworkAtlas, network: int, unit: int) -> None:
-    """Draw what moves between units: by layer and index, or by |z| in the selected network."""
+    """Draw the choice of the unit: by layer and index, or by |z| in the selected network."""
     ranking = cache.ranked(atlas.id, network)
     place = int(np.flatnonzero(ranking == unit)[0])
-    layer, index = (int(part) for part in atlas.layout.locate(unit))
+    layer, index = (int(i) for i in atlas.layout.locate(unit))
     keys = f"unit-layer-{unit}", f"unit-index-{unit}"
 
-    def moved() -> None:
+    def select_by_number() -> None:
         in_layer = int(view_state.widget(keys[0]))
         last = atlas.layout.widths[in_layer] - 1
         select(int(atlas.layout.flat(in_layer, min(int(view_state.widget(keys[1])), last))))
 
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.number_input(
-            "Layer", 0, atlas.layout.n_layers - 1, layer, key=keys[0], on_change=moved, width=120
+            "Layer",
+            0,
+            atlas.layout.n_layers - 1,
+            layer,
+            key=keys[0],
+            on_change=select_by_number,
+            width=120,
         )
         st.number_input(
             "Unit in its layer", 0, atlas.layout.widths[layer] - 1, index,
-            key=keys[1], on_change=moved, width=150,
+            key=keys[1], on_change=select_by_number, width=150,
         )  # fmt: skip
         for name, icon, step in (("Stronger", "arrow_upward", -1), ("Weaker", "arrow_downward", 1)):
             st.button(
@@ -90,14 +96,14 @@ def starting_points(atlas: NetworkAtlas, network: int, unit: int, *, n: int = 12
     """List the selected network's strongest units."""
     units = cache.ranked(atlas.id, network)[:n]
     z = atlas.maps[network, units]
-    largest = max(float(np.abs(z).max()), 1e-12)
+    largest_z = max(float(np.abs(z).max()), 1e-12)
     bar_list(
         [
             {
                 "id": int(u),
                 "name": short_label(atlas, int(u)),
                 "note": signed(v),
-                "share": v / largest,
+                "share": v / largest_z,
             }
             for u, v in zip(units, z.tolist(), strict=True)
         ],
@@ -114,7 +120,7 @@ def signed(value: float) -> str:
 
 
 def numbers(atlas: NetworkAtlas, unit: int) -> None:
-    """Draw a unit's moments."""
+    """Draw the statistics of a unit's activation."""
     recording = resources.recording(atlas.decomposition.recording_id)
     with st.container(horizontal=True):
         st.metric("Mean activation", f"{recording.mean[unit]:.3g}")
@@ -144,14 +150,14 @@ def networks(atlas: NetworkAtlas, network: int, unit: int) -> None:
         made=recipes.code("unit-loadings", atlas=atlas.id, unit=unit),
     )
     order = np.argsort(-np.abs(z), kind="stable")[:6]
-    largest = max(float(np.abs(z).max()), 1e-12)
+    largest_z = max(float(np.abs(z).max()), 1e-12)
     bar_list(
         [
             {
                 "id": int(k),
                 "name": f"{k} · {names[k]}",
                 "note": f"z {signed(float(z[k]))}",
-                "share": float(z[k] / largest),
+                "share": float(z[k] / largest_z),
             }
             for k in order
         ],
@@ -169,10 +175,10 @@ def texts(atlas: NetworkAtlas, unit: int) -> None:
     for column, pole, title in zip(columns, (1, -1), ("Positive", "Negative"), strict=True):
         with column:
             st.markdown(f"**{title} activation**")
-            found = cache.passages(atlas.id, unit, pole)
-            if not found:
+            passages = cache.passages(atlas.id, unit, pole)
+            if not passages:
                 st.caption("On no token of the recording.")
-            for passage in found:
+            for passage in passages:
                 _passage(passage, limit)
 
 
@@ -208,7 +214,7 @@ def place(atlas: NetworkAtlas, network: int, unit: int) -> None:
         st.page_link(frame.ATLAS, label="Networks", icon=":material/neurology:")
         return
     z = view_state.view().z
-    layer, index = (int(part) for part in atlas.layout.locate(unit))
+    layer, index = (int(i) for i in atlas.layout.locate(unit))
     draw_picture(
         unit_place(
             volume[layer],
@@ -230,13 +236,18 @@ def relatives(atlas: NetworkAtlas, network: int, unit: int) -> None:
     with left:
         st.markdown("**Around it in the cortex**")
         st.caption(f"z in network {network}, and the network where each is strongest")
-        near = cache.neighbours(atlas.id, unit)
-        _units(atlas, near, atlas.maps[network, near].tolist(), key="unit-near")
+        neighbours = cache.neighbours(atlas.id, unit)
+        _units(atlas, neighbours, atlas.maps[network, neighbours].tolist(), key="unit-near")
     with right:
         st.markdown("**Most alike in all networks**")
         st.caption("Cosine of loadings, and the network where each is strongest")
-        alike = cache.similar(atlas.id, unit)
-        _units(atlas, [u.unit for u in alike], [u.cosine for u in alike], key="unit-alike")
+        similar_units = cache.similar(atlas.id, unit)
+        _units(
+            atlas,
+            [u.unit for u in similar_units],
+            [u.cosine for u in similar_units],
+            key="unit-alike",
+        )
 
 
 def _units(atlas: NetworkAtlas, units: Sequence[int], values: Sequence[float], *, key: str) -> None:
@@ -244,14 +255,14 @@ def _units(atlas: NetworkAtlas, units: Sequence[int], values: Sequence[float], *
         st.caption("None.")
         return
     strongest = np.abs(atlas.maps[:, list(units)]).argmax(axis=0).tolist()
-    largest = max(*(abs(value) for value in values), 1e-12)
+    largest_value = max(*(abs(value) for value in values), 1e-12)
     bar_list(
         [
             {
                 "id": unit,
                 "name": short_label(atlas, unit),
                 "note": f"{value:.2f} · net {k}".replace("-", "−"),
-                "share": value / largest,
+                "share": value / largest_value,
             }
             for unit, value, k in zip(units, values, strongest, strict=True)
         ],
@@ -262,7 +273,7 @@ def _units(atlas: NetworkAtlas, units: Sequence[int], values: Sequence[float], *
 
 
 def weights(atlas: NetworkAtlas, unit: int) -> None:
-    """Draw a unit's weights and what it writes; offer to load the model that they are read from."""
+    """Draw a unit's weights and the tokens it promotes, or offer to load the model."""
     model = model_offer.language_model(
         atlas, needed_for="for the unit's weights and the tokens that it promotes", key="unit"
     )
@@ -274,9 +285,11 @@ def weights(atlas: NetworkAtlas, unit: int) -> None:
         st.markdown("**Norms of its weights**")
         st.table(
             {
-                wording.plain(each.name): f"{each.norm:.3g}, number {each.rank:,} of "
-                f"{each.n_units:,} in the layer"
-                for each in norms
+                wording.plain(
+                    weight_norm.name
+                ): f"{weight_norm.norm:.3g}, number {weight_norm.rank:,} of "
+                f"{weight_norm.n_units:,} in the layer"
+                for weight_norm in norms
             },
             border="horizontal",
             alt="Norms of the unit's weights, with their rank in the layer",
@@ -297,8 +310,8 @@ def _effects(title: str, effects: Sequence[LogitEffect], key: str) -> None:
     st.markdown(f"**{title}**")
     st.dataframe(
         {
-            "token": [repr(each.text)[1:-1] for each in effects],
-            "effect": [each.effect for each in effects],
+            "token": [repr(effect.text)[1:-1] for effect in effects],
+            "effect": [effect.effect for effect in effects],
         },
         hide_index=True,
         key=key,

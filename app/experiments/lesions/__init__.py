@@ -1,1 +1,1 @@
-"""Lesions: networks silenced, and what the model can no longer do."""
+"""Lesions page: networks silenced, and the loss that this causes."""

@@ -1,4 +1,4 @@
-"""What the page Lesions keeps: studies, patients, texts under lesions, names of lesions."""
+"""Cached data of the Lesions page: studies, patients, texts under lesions, names of lesions."""
 
 from collections.abc import Sequence
 
@@ -31,7 +31,7 @@ def study(id: str) -> LesionStudy:
 
 @st.cache_resource(max_entries=8)
 def text(id: str) -> tuple[Lesion, SideBySide]:
-    """Return what was written under a lesion."""
+    """Return a lesion and the texts that were written under it."""
     return open_lesion_text(resources.workspace(), id)
 
 
@@ -50,16 +50,16 @@ def matrices(atlas: str) -> list[str]:
     return [id for id in studies(atlas) if is_matrix(study(id))]
 
 
-def is_matrix(found: LesionStudy) -> bool:
+def is_matrix(lesion_study: LesionStudy) -> bool:
     """Whether a study compares networks, rather than strengths or a single patient."""
-    return len({lesion.networks for lesion in found.lesions}) > 1
+    return len({lesion.networks for lesion in lesion_study.lesions}) > 1
 
 
 def curve(atlas: str, networks: tuple[int, ...]) -> str | None:
     """Return the newest study of several strengths of these networks, or None."""
     for id in studies(atlas):
-        found = study(id).lesions
-        if {lesion.networks for lesion in found} == {networks} and len(found) > 1:
+        lesions = study(id).lesions
+        if {lesion.networks for lesion in lesions} == {networks} and len(lesions) > 1:
             return id
     return None
 
@@ -71,7 +71,7 @@ def single(atlas: str, lesion: Lesion) -> tuple[str, int] | None:
         for id in studies(atlas)
         if lesion in study(id).lesions
     ]
-    return max(rows, key=lambda each: study(each[0]).nll.shape[1], default=None)
+    return max(rows, key=lambda study_and_row: study(study_and_row[0]).nll.shape[1], default=None)
 
 
 def people(atlas: str, matrix: str) -> list[Patient]:
@@ -85,13 +85,17 @@ def _people(atlas: str, matrix: str) -> list[Patient]:
 
 
 def name(atlas: str, lesion: Lesion) -> str:
-    """Return what a lesion is called: its networks, and its strength where it is not whole."""
-    shown = [_network(atlas, k) for k in lesion.networks[:_LONGEST]]
-    more = len(lesion.networks) - len(shown)
+    """Return the name of a lesion: its networks, and its strength where it is not whole."""
+    network_names = [_network(atlas, k) for k in lesion.networks[:_LONGEST]]
+    n_more = len(lesion.networks) - len(network_names)
     if len(lesion.networks) > 1:
-        shown = [str(k) for k in lesion.networks[:_LONGEST]]
-    said = " + ".join(shown) + (f" and {more} more" if more else "")
-    return said if lesion.strength == 1 else f"{said}, {strength_label(lesion.strength)}"
+        network_names = [str(k) for k in lesion.networks[:_LONGEST]]
+    networks_text = " + ".join(network_names) + (f" and {n_more} more" if n_more else "")
+    return (
+        networks_text
+        if lesion.strength == 1
+        else f"{networks_text}, {strength_label(lesion.strength)}"
+    )
 
 
 def _network(atlas: str, network: int) -> str:
@@ -99,7 +103,7 @@ def _network(atlas: str, network: int) -> str:
 
 
 def names(atlas: str, lesions: Sequence[Lesion]) -> list[str]:
-    """Return what lesions are called."""
+    """Return the names of lesions."""
     return [name(atlas, lesion) for lesion in lesions]
 
 
@@ -112,7 +116,7 @@ def strength_label(strength: float) -> str:
 
 @st.cache_resource(max_entries=4)
 def stimuli(fingerprint: str, read: Read, _model: LanguageModel) -> Stimuli:
-    """Return what is read under lesions, in columns."""
+    """Return the stimuli that are read under lesions, in columns."""
     documents = resources.documents(read.texts) if read.localizers is None else None
     return read.stimuli(_model, documents)
 
@@ -121,5 +125,5 @@ def stimuli(fingerprint: str, read: Read, _model: LanguageModel) -> Stimuli:
 def estimate(
     fingerprint: str, order: LesionOrder, text_sha256: str, _stimuli: Stimuli, _model: LanguageModel
 ) -> LesionEstimate:
-    """Return what a study will take at most; times one pass."""
+    """Return the readings, tokens and seconds that a study takes at most; times one pass."""
     return estimate_lesions(_model, _stimuli, order)

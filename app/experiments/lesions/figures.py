@@ -20,7 +20,7 @@ LESIONED, RANDOM = "lesion", "matched random lesions"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """What the cells of a matrix say.
+    """Quantity that the cells of a matrix show.
 
     Parameters
     ----------
@@ -37,14 +37,14 @@ EXCESS = Shown(title="beyond random lesions", is_excess=True)
 CHANGE = Shown(title="from the healthy model", is_excess=False)
 
 
-def values_of(study: LesionStudy, shown: Shown) -> NDArray[np.float64]:
-    """Return what a matrix shows: nats per token, (L, C)."""
-    return study.effects.excess if shown.is_excess else study.change[:, 0]
+def values_of(study: LesionStudy, quantity: Shown) -> NDArray[np.float64]:
+    """Return the values in the cells of a matrix: nats per token, (L, C)."""
+    return study.effects.excess if quantity.is_excess else study.change[:, 0]
 
 
-def strongest_rows(study: LesionStudy, shown: Shown) -> list[int]:
+def strongest_rows(study: LesionStudy, quantity: Shown) -> list[int]:
     """Return the lesions ordered by their largest value, those not yet read last."""
-    values = np.nan_to_num(values_of(study, shown), nan=-np.inf).max(axis=1)
+    values = np.nan_to_num(values_of(study, quantity), nan=-np.inf).max(axis=1)
     return [int(i) for i in np.argsort(-values, kind="stable")]
 
 
@@ -73,10 +73,10 @@ def lesion_matrix(
     """
     is_steep = is_narrow or sum(map(len, study.columns)) > 80
     values, q = values_of(study, shown), study.effects.q
-    picked = list(rows)
+    shown_rows = list(rows)
     limit = _limit(values)
-    z = values[picked].astype(np.float32)
-    labels = [_short(names[i]) for i in picked]
+    z = values[shown_rows].astype(np.float32)
+    labels = [_shortened(names[i]) for i in shown_rows]
     columns = [safe(name) for name in study.columns]
     figure = go.Figure(
         go.Heatmap(
@@ -87,7 +87,7 @@ def lesion_matrix(
             xgap=2,
             ygap=2,
             hoverongaps=False,
-            text=[[_hover(study, i, c, names[i]) for c in range(len(columns))] for i in picked],
+            text=[[_hover(study, i, c, names[i]) for c in range(len(columns))] for i in shown_rows],
             hovertemplate="%{text}<extra></extra>",
             colorbar={
                 "orientation": "h", "thickness": 8, "len": 1 if is_narrow else 0.6, "x": 1,
@@ -97,56 +97,58 @@ def lesion_matrix(
             },
         )
     )  # fmt: skip
-    _marks(figure, study, picked, palette)
-    style(figure, palette, height=96 + 56 + _ROW * len(picked), left=30, bottom=64)
+    _add_marks(figure, study, shown_rows, palette)
+    style(figure, palette, height=96 + 56 + _ROW * len(shown_rows), left=30, bottom=64)
     figure.update_xaxes(
         side="top", tickvals=list(range(len(columns))), ticktext=columns, ticks="",
         showline=False, range=[-0.5, len(columns) - 0.5], tickfont={"color": palette.text},
         tickangle=-40 if is_steep else 0,
     )  # fmt: skip
     figure.update_yaxes(
-        tickvals=list(range(len(picked))), ticktext=labels, ticks="", showgrid=False,
-        showline=False, range=[len(picked) - 0.5, -0.5], tickfont={"color": palette.text},
+        tickvals=list(range(len(shown_rows))), ticktext=labels, ticks="", showgrid=False,
+        showline=False, range=[len(shown_rows) - 0.5, -0.5], tickfont={"color": palette.text},
     )  # fmt: skip
     figure.update_layout(margin_t=90 if is_steep else 40)
     if is_steep:  # the last name leans out to the right, and would be left out
         figure.update_layout(margin_r=12 + 6 * min(len(columns[-1]), 14))
-    if selected is not None and selected[0] in picked:
-        y, x = picked.index(selected[0]), selected[1]
+    if selected is not None and selected[0] in shown_rows:
+        y, x = shown_rows.index(selected[0]), selected[1]
         figure.add_shape(
             type="rect", x0=x - 0.5, x1=x + 0.5, y0=y - 0.5, y1=y + 0.5,
             line={"color": palette.accent, "width": 2.5},
         )  # fmt: skip
     n_sure = int((q <= LEVEL).sum())
-    worst = _worst(values)
-    said = f"Loss change {shown.title} of {len(study.lesions)} lesions in {len(columns)} columns"
-    if worst is not None:
-        i, c = worst
-        said += (
+    worst_cell = _worst_cell(values)
+    sentence = (
+        f"Loss change {shown.title} of {len(study.lesions)} lesions in {len(columns)} columns"
+    )
+    if worst_cell is not None:
+        i, c = worst_cell
+        sentence += (
             f"; the largest is {values[i, c]:+.2f} nats per token, {names[i]} in {study.columns[c]}"
         )
-    said += (
+    sentence += (
         f". Of {int(np.isfinite(q).sum())} tested effects, those that stand out from matched "
         f"random lesions and hold over the texts (q ≤ {LEVEL:g}) are marked: {n_sure}."
         if np.isfinite(q).any()
         else ". Not yet tested against random lesions."
     )
-    return Picture(figure=figure, alternative=said, table=_table(study, names))
+    return Picture(figure=figure, alternative=sentence, table=_table(study, names))
 
 
-def _marks(
+def _add_marks(
     figure: go.Figure,
     study: LesionStudy,
-    picked: Sequence[int],
+    lesion_rows: Sequence[int],
     palette: Palette,
 ) -> None:
-    """Put a diamond on what survives the correction, a ring on what does not."""
-    q, p = study.effects.q[picked], study.effects.p[picked]
-    for is_there, symbol in (
+    """Put a diamond on effects that survive the correction, a ring on those that do not."""
+    q, p = study.effects.q[lesion_rows], study.effects.p[lesion_rows]
+    for is_marked, symbol in (
         (q <= LEVEL, "diamond"),
         ((p <= LEVEL) & ~(q <= LEVEL), "circle-open"),
     ):
-        y, x = np.nonzero(is_there)
+        y, x = np.nonzero(is_marked)
         outline = palette.canvas if symbol == "diamond" else palette.text
         figure.add_scatter(
             x=x.astype(np.int16),
@@ -161,21 +163,21 @@ def _marks(
 
 
 def _hover(study: LesionStudy, i: int, c: int, name: str) -> str:
-    e = study.effects
+    effects = study.effects
     if not np.isfinite(study.change[i, 0, c]):
         return f"{safe(name)}<br>not read yet"
     text = (
         f"{safe(name)}<br>{safe(study.columns[c])}: {study.change[i, 0, c]:+.3f} "
         f"± {study.change_error[i, 0, c]:.3f} nats from healthy"
     )
-    if np.isfinite(e.excess[i, c]):
-        text += f"<br>{e.excess[i, c]:+.3f} beyond random lesions"
-    if np.isfinite(e.p[i, c]):
-        text += f"<br>p {e.p[i, c]:.2g}, corrected q {e.q[i, c]:.2g}"
+    if np.isfinite(effects.excess[i, c]):
+        text += f"<br>{effects.excess[i, c]:+.3f} beyond random lesions"
+    if np.isfinite(effects.p[i, c]):
+        text += f"<br>p {effects.p[i, c]:.2g}, corrected q {effects.q[i, c]:.2g}"
     return text
 
 
-def _short(name: str) -> str:
+def _shortened(name: str) -> str:
     return safe(name if len(name) <= _NAME else name[: _NAME - 1] + "…")
 
 
@@ -184,7 +186,7 @@ def _limit(values: NDArray[np.float64]) -> float:
     return float(max(np.quantile(finite, 0.99), 0.01)) if finite.size else 1.0
 
 
-def _worst(values: NDArray[np.float64]) -> tuple[int, int] | None:
+def _worst_cell(values: NDArray[np.float64]) -> tuple[int, int] | None:
     if not np.isfinite(values).any():
         return None
     i, c = np.unravel_index(int(np.nanargmax(values)), values.shape)
@@ -201,22 +203,22 @@ def lesion_cell(
     study: LesionStudy, lesion: int, column: int, *, name: str, palette: Palette
 ) -> Picture:
     """Draw one lesion's loss change in one column beside random lesions: its own, and all."""
-    own = study.change[lesion, 1:, column]
-    rest = np.delete(study.change[:, 1:, column], lesion, axis=0).ravel()
-    rest = rest[np.isfinite(rest)]
+    own_random = study.change[lesion, 1:, column]
+    all_random = np.delete(study.change[:, 1:, column], lesion, axis=0).ravel()
+    all_random = all_random[np.isfinite(all_random)]
     value = float(study.change[lesion, 0, column])
     error = float(study.change_error[lesion, 0, column])
     figure = go.Figure()
-    if len(rest):
+    if len(all_random):
         figure.add_violin(
-            x=rest.astype(np.float32), y0="all random lesions", name="all random lesions",
+            x=all_random.astype(np.float32), y0="all random lesions", name="all random lesions",
             orientation="h", side="positive", points="outliers", width=1.4,
             line={"color": palette.quiet, "width": 1}, fillcolor=rgba(palette.quiet, 0.25),
             marker={"color": palette.quiet, "size": 4}, meanline={"visible": True},
             hoverinfo="skip", spanmode="hard",
         )  # fmt: skip
     figure.add_scatter(
-        x=own.astype(np.float32), y=["its random lesions"] * len(own), mode="markers",
+        x=own_random.astype(np.float32), y=["its random lesions"] * len(own_random), mode="markers",
         error_x={
             "type": "data", "array": study.change_error[lesion, 1:, column].astype(np.float32),
             "color": rgba(palette.text, 0.5), "thickness": 1, "width": 0,
@@ -240,16 +242,19 @@ def lesion_cell(
         categoryorder="array",
         categoryarray=["all random lesions", "its random lesions", "this lesion"],
     )  # fmt: skip
-    mean = float(np.nanmean(own)) if np.isfinite(own).any() else float("nan")
-    said = f"{name} in {study.columns[column]}: {value:+.3f} ± {error:.3f} nats per token"
+    mean = float(np.nanmean(own_random)) if np.isfinite(own_random).any() else float("nan")
+    sentence = f"{name} in {study.columns[column]}: {value:+.3f} ± {error:.3f} nats per token"
     if np.isfinite(mean):
-        said += f"; its {int(np.isfinite(own).sum())} matched random lesions {mean:+.3f} on average"
+        sentence += (
+            f"; its {int(np.isfinite(own_random).sum())} matched random lesions {mean:+.3f} "
+            "on average"
+        )
     return Picture(
         figure=figure,
-        alternative=said + ".",
+        alternative=sentence + ".",
         table=pd.DataFrame(
             {
-                "lesion": ["this lesion", *(f"random {i + 1}" for i in range(len(own)))],
+                "lesion": ["this lesion", *(f"random {i + 1}" for i in range(len(own_random)))],
                 "loss change": study.change[lesion, :, column].round(5),
                 "standard error": study.change_error[lesion, :, column].round(5),
             }
@@ -304,14 +309,14 @@ def strength_curve(study: LesionStudy, *, name: str, palette: Palette) -> Pictur
         ticktext=[_strength_label(float(s)) for s in x],
     )
     figure.update_yaxes(title_text="nats per token", zeroline=True, zerolinecolor=palette.line)
-    at = int(np.argmax(strength))
-    worst = int(np.nanargmax(study.change[at, 0]))
+    strongest = int(np.argmax(strength))
+    worst_column = int(np.nanargmax(study.change[strongest, 0]))
     return Picture(
         figure=figure,
         alternative=(
             f"{name}: loss change by strength, lines; matched random lesions dotted. At strength "
-            f"{strength[at]:g} it is {study.change[at, 0, worst]:+.2f} nats per token in "
-            f"{study.columns[worst]}, where it is largest."
+            f"{strength[strongest]:g} it is {study.change[strongest, 0, worst_column]:+.2f} nats "
+            f"per token in {study.columns[worst_column]}, where it is largest."
         ),
         table=study.table().round(5),
     )
@@ -323,12 +328,12 @@ def _strength_label(strength: float) -> str:
 
 def patient_bars(study: LesionStudy, lesion: int, *, name: str, palette: Palette) -> Picture:
     """Draw a lesion's loss change in each column beside that of its random lesions."""
-    own, error = study.change[lesion, 0], study.change_error[lesion, 0]
+    change, error = study.change[lesion, 0], study.change_error[lesion, 0]
     random = study.change[lesion, 1:]
     columns = [safe(column) for column in study.columns]
     figure = go.Figure()
     figure.add_bar(
-        x=columns, y=own.astype(np.float32), name=LESIONED,
+        x=columns, y=change.astype(np.float32), name=LESIONED,
         marker={"color": palette.accent, "line": {"width": 0}},
         error_y={
             "type": "data", "array": error.astype(np.float32), "color": palette.text,
@@ -348,18 +353,18 @@ def patient_bars(study: LesionStudy, lesion: int, *, name: str, palette: Palette
     figure.update_yaxes(
         title_text="loss change, nats per token", zeroline=True, zerolinecolor=palette.quiet
     )
-    sure = [
+    sure_effects = [
         f"{study.columns[c]} {study.effects.excess[lesion, c]:+.2f} (q {q:.2g})"
         for c, q in enumerate(study.effects.q[lesion])
         if q <= LEVEL
     ]
-    worst = int(np.nanargmax(own)) if np.isfinite(own).any() else 0
+    worst_column = int(np.nanargmax(change)) if np.isfinite(change).any() else 0
     return Picture(
         figure=figure,
         alternative=(
-            f"{name}: the loss rises most in {study.columns[worst]}, by {own[worst]:.2f} ± "
-            f"{error[worst]:.2f} nats per token. Beyond matched random lesions, with q ≤ "
-            f"{LEVEL:g}: {'; '.join(sure) or 'nothing'}."
+            f"{name}: the loss rises most in {study.columns[worst_column]}, by "
+            f"{change[worst_column]:.2f} ± {error[worst_column]:.2f} nats per token. Beyond "
+            f"matched random lesions, with q ≤ {LEVEL:g}: {'; '.join(sure_effects) or 'nothing'}."
         ),
         table=study.table().round(5),
     )

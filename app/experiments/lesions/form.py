@@ -1,4 +1,4 @@
-"""What is asked before a lesion study starts: networks, strength, controls, texts, and how long."""
+"""Form of a lesion study: networks, strength, controls, texts, and how long it takes."""
 
 import streamlit as st
 
@@ -17,26 +17,26 @@ RANDOM = 4
 _TARGET = {"zero": "Zero, as pruning does", "mean": "Their mean"}
 
 
-def ask(atlas: NetworkAtlas) -> None:
-    """Draw the form of a study, and its button; what it takes is said before."""
+def draw_form(atlas: NetworkAtlas) -> None:
+    """Draw the form of a study, with what it takes, and its button."""
     left, right = st.columns([1, 1], gap="large")
     with left:
-        lesions = _lesions(atlas)
-        settings = _settings()
+        lesions = _choose_lesions(atlas)
+        settings = _choose_settings()
     with right:
-        read = _read()
+        texts = _choose_texts()
     model = model_offer.language_model(atlas, needed_for="to read under lesions", key="lesions")
-    if model is None or read is None:
+    if model is None or texts is None:
         return
     with frame.explaining():
         order = LesionOrder(decomposition_id=atlas.id, lesions=lesions, settings=settings)
-        found = cache.stimuli(model.fingerprint, read, model)
-        takes = cache.estimate(model.fingerprint, order, found.windows.text_sha256, found, model)
+        stimuli = cache.stimuli(model.fingerprint, texts, model)
+        cost = cache.estimate(model.fingerprint, order, stimuli.windows.text_sha256, stimuli, model)
         st.caption(
             f"{wording.count(len(order.lesions), 'lesion')} with {settings.n_random} random "
-            f"ones each: {takes.n_readings:,} readings of {takes.n_tokens:,} tokens in "
-            f"{wording.count(found.windows.n_windows, 'window')}, at most about "
-            f"{wording.duration(takes.seconds)}. Resampled over {found.unit}. The lesions come "
+            f"ones each: {cost.n_readings:,} readings of {cost.n_tokens:,} tokens in "
+            f"{wording.count(stimuli.windows.n_windows, 'window')}, at most about "
+            f"{wording.duration(cost.seconds)}. Resampled over {stimuli.unit}. The lesions come "
             "first, then the random ones in rounds; what is read is kept if you stop."
         )
         if not job_progress.is_active(KIND):
@@ -46,7 +46,7 @@ def ask(atlas: NetworkAtlas) -> None:
                 icon=":material/play_arrow:",
                 key="lesions-start",
                 on_click=start,
-                args=(order, read),
+                args=(order, texts),
             )
 
 
@@ -56,9 +56,9 @@ def start(order: LesionOrder, read: Read, title: str = "Lesions") -> None:
     job_progress.start(run_lesions(job))
 
 
-def _lesions(atlas: NetworkAtlas) -> tuple[Lesion, ...]:
-    """Ask which networks; an empty choice is told when the order is made."""
-    which = st.segmented_control(
+def _choose_lesions(atlas: NetworkAtlas) -> tuple[Lesion, ...]:
+    """Return the lesions of the chosen networks; the order refuses an empty choice."""
+    kind = st.segmented_control(
         "Lesions", [_EACH, _SOME, _SET], default=_EACH, required=True, key="lesions-which",
         persist_state="session",
     )  # fmt: skip
@@ -67,7 +67,7 @@ def _lesions(atlas: NetworkAtlas) -> tuple[Lesion, ...]:
         help="1 silences the units, 0.5 halves them, 0 leaves everything as it is, −1 doubles "
         "them: the reverse of a lesion.",
     )  # fmt: skip
-    if which == _EACH:
+    if kind == _EACH:
         return tuple(Lesion(networks=(k,), strength=strength) for k in range(atlas.n_networks))
     chosen = st.multiselect(
         "Networks", range(atlas.n_networks), default=[view_state.view().network],
@@ -76,19 +76,19 @@ def _lesions(atlas: NetworkAtlas) -> tuple[Lesion, ...]:
     )  # fmt: skip
     if not chosen:
         return ()
-    if which == _SOME:
+    if kind == _SOME:
         return tuple(Lesion(networks=(k,), strength=strength) for k in chosen)
     return (Lesion(networks=tuple(chosen), strength=strength),)
 
 
-def _settings() -> LesionSettings:
+def _choose_settings() -> LesionSettings:
     with st.expander("What a lesion is", icon=":material/tune:"):
         z = st.slider(
             "Units with |z| above", *view_state.Z_RANGE, view_state.DEFAULT_Z, 0.1, key="lesions-z",
             persist_state="session",
             help=f"A network's lesion takes its units beyond this.  \n{glossary.tip('threshold')}",
         )  # fmt: skip
-        towards: Target = st.segmented_control(
+        target: Target = st.segmented_control(
             "Scaled towards", list(TARGETS), format_func=_TARGET.__getitem__, default="zero",
             required=True, key="lesions-towards", persist_state="session",
         )  # fmt: skip
@@ -107,17 +107,17 @@ def _settings() -> LesionSettings:
             "Seed of the random lesions", 0, 10**6, 0, key="lesions-seed", persist_state="session"
         )
     return LesionSettings(
-        z=float(z), towards=towards, n_random=int(n_random), sink_units=int(sinks), seed=int(seed)
+        z=float(z), towards=target, n_random=int(n_random), sink_units=int(sinks), seed=int(seed)
     )
 
 
-def _read() -> Read | None:
-    """Ask what is read under the lesions."""
-    on = st.segmented_control(
+def _choose_texts() -> Read | None:
+    """Return the chosen texts or localizers; None while the choice is incomplete."""
+    kind = st.segmented_control(
         "Measured on", [_DOMAINS, _LOCALIZERS], default=_DOMAINS, required=True, key="lesions-on",
         persist_state="session",
     )  # fmt: skip
-    if on == _LOCALIZERS:
+    if kind == _LOCALIZERS:
         names = st.pills(
             "Localizers", list(READY), selection_mode="multi", default=list(READY)[:1],
             format_func=lambda name: READY[name].title, wrap=True, key="lesions-localizers",
@@ -131,10 +131,10 @@ def _read() -> Read | None:
         "Tokens of a window", 16, 2048, Read().window, 16, key="lesions-window",
         persist_state="session",
     )  # fmt: skip
-    most = columns[1].number_input(
+    n_windows = columns[1].number_input(
         "Windows a domain", 1, 512, Read().n_windows, key="lesions-windows",
         persist_state="session",
     )  # fmt: skip
     if texts is None:
         return None
-    return Read(texts=texts, window=int(window), n_windows=int(most))
+    return Read(texts=texts, window=int(window), n_windows=int(n_windows))

@@ -43,160 +43,166 @@ HOW = (
 
 def live(job: Job, atlas: NetworkAtlas) -> None:
     """Draw a study under way; polled in a fragment of its own."""
-    st.fragment(_live, run_every=_POLL_S)(job.id, atlas, is_narrow())
+    st.fragment(_draw_live, run_every=_POLL_S)(job.id, atlas, is_narrow())
 
 
-def _live(job_id: str, atlas: NetworkAtlas, narrow: bool) -> None:
+def _draw_live(job_id: str, atlas: NetworkAtlas, narrow: bool) -> None:
     job = resources.jobs().job(job_id)
     if job is None or not job.is_active:
         st.rerun()
     else:
         job_progress.draw_progress(job)
-        found = so_far(job)
-        if found is not None and cache.is_matrix(found):
-            _matrix(found, atlas, key="lesions-live", narrow=narrow, pick=False)
+        study = so_far(job)
+        if study is not None and cache.is_matrix(study):
+            _draw_matrix(study, atlas, key="lesions-live", narrow=narrow, is_pickable=False)
 
 
 def so_far(job: Job) -> LesionStudy | None:
-    """Return what a job has found."""
+    """Return the study that a job has reported so far."""
     events = [event.study for event in job.events if isinstance(event, LesionsSoFar)]
     return events[-1] if events else None
 
 
-def show(found: LesionStudy, atlas: NetworkAtlas) -> None:
-    """Draw a matrix, the selected cell, and what dissociates."""
+def show(study: LesionStudy, atlas: NetworkAtlas) -> None:
+    """Draw a matrix, the selected cell, and the double dissociations."""
     left, right = st.columns([5, 4], gap="large")
     with left:
-        _matrix(found, atlas, key="lesions-matrix", narrow=is_narrow(), pick=True)
+        _draw_matrix(study, atlas, key="lesions-matrix", narrow=is_narrow(), is_pickable=True)
     with right:
-        row, column = selected(found)
-        _cell(found, row, column, atlas)
-        _curve(found, row, atlas)
-    _dissociations(found, atlas)
-    _protocol(found)
+        row, column = selected(study)
+        _draw_cell(study, row, column, atlas)
+        _draw_curve(study, row, atlas)
+    _draw_dissociations(study, atlas)
+    _draw_protocol(study)
 
 
-def selected(found: LesionStudy) -> tuple[int, int]:
+def selected(study: LesionStudy) -> tuple[int, int]:
     """Return the selected cell: of the view's network, else where the effect is largest."""
     view = view_state.view()
-    rows = [i for i, lesion in enumerate(found.lesions) if lesion.networks == (view.network,)]
-    if rows and 0 <= view.column < len(found.columns):
+    rows = [i for i, lesion in enumerate(study.lesions) if lesion.networks == (view.network,)]
+    if rows and 0 <= view.column < len(study.columns):
         return rows[0], view.column
-    row = strongest_rows(found, _shown(found))[0]
-    values = found.effects.excess[row]
+    row = strongest_rows(study, _shown_quantity(study))[0]
+    values = study.effects.excess[row]
     return row, int(np.nanargmax(values)) if np.isfinite(values).any() else 0
 
 
-def _shown(found: LesionStudy) -> Shown:
-    return EXCESS if np.isfinite(found.effects.excess).any() else CHANGE
+def _shown_quantity(study: LesionStudy) -> Shown:
+    return EXCESS if np.isfinite(study.effects.excess).any() else CHANGE
 
 
-def _matrix(found: LesionStudy, atlas: NetworkAtlas, *, key: str, narrow: bool, pick: bool) -> None:
-    shown = _shown(found)
-    order = strongest_rows(found, shown)
+def _draw_matrix(
+    study: LesionStudy, atlas: NetworkAtlas, *, key: str, narrow: bool, is_pickable: bool
+) -> None:
+    quantity = _shown_quantity(study)
+    order = strongest_rows(study, quantity)
     rows: Sequence[int] = order
     if len(order) > _FEW:
-        which = st.segmented_control(
+        chosen_rows = st.segmented_control(
             "Rows", [f"The {_FEW} strongest", f"All {len(order)}"],
             default=f"The {_FEW} strongest", required=True, key=f"{key}-rows",
             label_visibility="collapsed",
         )  # fmt: skip
-        rows = order if which == f"All {len(order)}" else order[:_FEW]
-    cell = selected(found) if pick else None
+        rows = order if chosen_rows == f"All {len(order)}" else order[:_FEW]
+    cell = selected(study) if is_pickable else None
     if cell is not None and cell[0] not in rows:
         rows = [*rows, cell[0]]
     draw_picture(
         lesion_matrix(
-            found,
+            study,
             rows,
-            names=cache.names(atlas.id, found.lesions),
-            shown=shown,
+            names=cache.names(atlas.id, study.lesions),
+            shown=quantity,
             selected=cell,
             is_narrow=narrow,
             palette=frame.palette(),
         ),
         key=key,
-        note=pick,
-        made=_made("lesions", atlas) if pick else "",
+        note=is_pickable,
+        made=_code("lesions", atlas) if is_pickable else "",
     )
-    if not pick:
+    if not is_pickable:
         return
 
-    def picked(_: int, place: tuple[float | None, ...]) -> None:
+    def select_cell(_: int, place: tuple[float | None, ...]) -> None:
         x, y = place[:2]
         if x is not None and y is not None and round(y) < len(rows):
-            lesion = found.lesions[rows[round(y)]]
+            lesion = study.lesions[rows[round(y)]]
             view_state.change(network=lesion.networks[0], column=round(x))
 
-    pick_cells(f"{key}-pick", chart=key, on_pick=picked)
+    pick_cells(f"{key}-pick", chart=key, on_pick=select_cell)
     st.caption(
         HOW
-        if shown is EXCESS
+        if quantity is EXCESS
         else "Loss change from the healthy model; without random "
         "lesions there is nothing to test against."
     )
 
 
-def _cell(found: LesionStudy, row: int, column: int, atlas: NetworkAtlas) -> None:
-    lesion = found.lesions[row]
+def _draw_cell(study: LesionStudy, row: int, column: int, atlas: NetworkAtlas) -> None:
+    lesion = study.lesions[row]
     name = cache.name(atlas.id, lesion)
     st.subheader(plain(name), anchor=False)
     columns = st.columns([3, 2], vertical_alignment="bottom")
     with columns[0]:
-        _pick_row(found, row, atlas)
+        _pick_row(study, row, atlas)
     with columns[1]:
         key = f"lesion-column-{row}-{column}"
         st.selectbox(
-            "In", range(len(found.columns)), index=column, format_func=found.columns.__getitem__,
+            "In", range(len(study.columns)), index=column, format_func=study.columns.__getitem__,
             key=key,
             on_change=lambda: view_state.change(
                 network=lesion.networks[0], column=int(view_state.widget(key))
             ),
         )  # fmt: skip
     draw_picture(
-        lesion_cell(found, row, column, name=name, palette=frame.palette()),
+        lesion_cell(study, row, column, name=name, palette=frame.palette()),
         key="lesion-cell",
-        made=_made("lesion-cell", atlas, row=row, column=column),
+        made=_code("lesion-cell", atlas, row=row, column=column),
     )
-    st.markdown(verdict(found, row, column))
-    st.caption(_match(found, row))
+    st.markdown(verdict(study, row, column))
+    st.caption(_match_text(study, row))
 
 
-def _pick_row(found: LesionStudy, row: int, atlas: NetworkAtlas) -> None:
+def _pick_row(study: LesionStudy, row: int, atlas: NetworkAtlas) -> None:
     key = f"lesion-row-{row}"
     st.selectbox(
-        "Lesion", range(len(found.lesions)), index=row,
-        format_func=lambda i: cache.name(atlas.id, found.lesions[i]), key=key,
+        "Lesion", range(len(study.lesions)), index=row,
+        format_func=lambda i: cache.name(atlas.id, study.lesions[i]), key=key,
         on_change=lambda: view_state.change(
-            network=found.lesions[int(view_state.widget(key))].networks[0],
+            network=study.lesions[int(view_state.widget(key))].networks[0],
             column=max(view_state.view().column, 0),
         ),
     )  # fmt: skip
 
 
-def verdict(found: LesionStudy, row: int, column: int) -> str:
-    """Return in words what a cell says, and by which questions."""
-    e, where = found.effects, plain(found.columns[column])
-    p_lesions, p_texts, q = (v[row, column] for v in (e.p_lesions, e.p_texts, e.q))
+def verdict(study: LesionStudy, row: int, column: int) -> str:
+    """Return the effect of a cell in words, with the p of each question."""
+    effects, column_name = study.effects, plain(study.columns[column])
+    p_lesions, p_texts, q = (
+        v[row, column] for v in (effects.p_lesions, effects.p_texts, effects.q)
+    )
     if not np.isfinite(q):
         return "Not tested: that takes two random lesions at least."
-    excess = e.excess[row, column]
+    excess = effects.excess[row, column]
     if q <= LEVEL:
-        said = "**More harm than random lesions**" if excess > 0 else "**Less than random lesions**"
+        comparison = (
+            "**More harm than random lesions**" if excess > 0 else "**Less than random lesions**"
+        )
     else:
-        said = "**No sure difference to random lesions**"
+        comparison = "**No sure difference to random lesions**"
     return (
-        f"{said} in {where}: {excess:+.3f} nats per token. Stands out from random lesions: "
-        f"p {p_lesions:.2g} (± {e.lesion_error[row, column]:.3f}). Holds over the texts: p "
-        f"{p_texts:.2g} (± {e.text_error[row, column]:.3f}). Corrected: q {q:.2g}."
+        f"{comparison} in {column_name}: {excess:+.3f} nats per token. Stands out from random "
+        f"lesions: p {p_lesions:.2g} (± {effects.lesion_error[row, column]:.3f}). Holds over the "
+        f"texts: p {p_texts:.2g} (± {effects.text_error[row, column]:.3f}). Corrected: q {q:.2g}."
     )
 
 
-def _match(found: LesionStudy, row: int) -> str:
-    n = int(found.n_units[row])
-    text = f"{wording.count(n, 'unit')} with |z| above {found.facts.settings.z:g}."
-    if found.magnitude.shape[1] > 1:
-        ratio = found.magnitude[row, 1:].mean() / found.magnitude[row, 0]
+def _match_text(study: LesionStudy, row: int) -> str:
+    n = int(study.n_units[row])
+    text = f"{wording.count(n, 'unit')} with |z| above {study.facts.settings.z:g}."
+    if study.magnitude.shape[1] > 1:
+        ratio = study.magnitude[row, 1:].mean() / study.magnitude[row, 0]
         text += (
             f" Its random lesions have as many in each layer, with {ratio:.0%} of their summed "
             "magnitude."
@@ -204,9 +210,9 @@ def _match(found: LesionStudy, row: int) -> str:
     return text
 
 
-def _curve(found: LesionStudy, row: int, atlas: NetworkAtlas) -> None:
+def _draw_curve(study: LesionStudy, row: int, atlas: NetworkAtlas) -> None:
     """Draw the curve of strength of the selected lesion, or offer to measure it."""
-    lesion = found.lesions[row]
+    lesion = study.lesions[row]
     id = cache.curve(atlas.id, lesion.networks)
     st.subheader("By strength", anchor=False)
     if id is not None:
@@ -215,7 +221,7 @@ def _curve(found: LesionStudy, row: int, atlas: NetworkAtlas) -> None:
                 cache.study(id), name=cache.name(atlas.id, lesion), palette=frame.palette()
             ),
             key="lesion-curve",
-            made=_made("lesion-curve", atlas, study=id),
+            made=_code("lesion-curve", atlas, study=id),
         )
         return
     st.caption(
@@ -227,7 +233,7 @@ def _curve(found: LesionStudy, row: int, atlas: NetworkAtlas) -> None:
     order = LesionOrder(
         decomposition_id=atlas.id,
         lesions=graded(lesion.networks, STRENGTHS),
-        settings=found.facts.settings,
+        settings=study.facts.settings,
     )
     has_model = resources.language_model(view_state.view().model) is not None
     st.button(
@@ -242,74 +248,81 @@ def _curve(found: LesionStudy, row: int, atlas: NetworkAtlas) -> None:
         st.caption("It takes the model: load it at the end of this page, with another study.")
 
 
-def _dissociations(found: LesionStudy, atlas: NetworkAtlas) -> None:
+def _draw_dissociations(study: LesionStudy, atlas: NetworkAtlas) -> None:
     st.subheader("Double dissociations", anchor=False, help=glossary.tip("dissociation"))
     st.caption(
         "Two lesions, each of which harms one domain more than another beyond random lesions, "
         "the other way round: the classical sign that two abilities rest on different parts."
     )
-    if not np.isfinite(found.contrasts.q).any():
+    if not np.isfinite(study.contrasts.q).any():
         st.caption("Not tested: that takes two random lesions at least.")
         return
-    every = found.dissociations
+    every = study.dissociations
     if not every:
-        n = int(np.isfinite(found.contrasts.q).sum())
+        n = int(np.isfinite(study.contrasts.q).sum())
         st.info(
             f"None. Of {n:,} contrasts between two domains, "
-            f"{int((found.contrasts.q <= LEVEL).sum())} are sure after correction, and no two of "
+            f"{int((study.contrasts.q <= LEVEL).sum())} are sure after correction, and no two of "
             "them, with sure harm, point in opposite directions.",
             icon=":material/info:",
         )
         return
-    best: dict[tuple[int, int], list[DoubleDissociation]] = {}
-    for each in every:
-        best.setdefault((each.a, each.b), []).append(each)
-    for (a, b), held in list(best.items())[:_MOST_SAID]:
-        st.markdown(f"- {_said(held[0], found, atlas)}{_more(len(held) - 1, found, a, b)}")
+    by_columns: dict[tuple[int, int], list[DoubleDissociation]] = {}
+    for dissociation in every:
+        by_columns.setdefault((dissociation.a, dissociation.b), []).append(dissociation)
+    for (a, b), dissociations in list(by_columns.items())[:_MOST_SAID]:
+        st.markdown(
+            f"- {_dissociation_sentence(dissociations[0], study, atlas)}"
+            f"{_other_pairs_text(len(dissociations) - 1, study, a, b)}"
+        )
 
 
-def _said(each: DoubleDissociation, found: LesionStudy, atlas: NetworkAtlas) -> str:
-    first, second = (
-        plain(cache.name(atlas.id, found.lesions[row])) for row in (each.first, each.second)
+def _dissociation_sentence(
+    dissociation: DoubleDissociation, study: LesionStudy, atlas: NetworkAtlas
+) -> str:
+    first_lesion, second_lesion = (
+        plain(cache.name(atlas.id, study.lesions[row]))
+        for row in (dissociation.first, dissociation.second)
     )
-    a, b = (plain(found.columns[c]) for c in (each.a, each.b))
+    a, b = (plain(study.columns[c]) for c in (dissociation.a, dissociation.b))
     return (
-        f"**{a}** and **{b}**: without *{first}* {a} suffers more than {b} "
-        f"({each.contrast[0]:+.2f} ± {each.error[0]:.2f} nats), without *{second}* {b} more than "
-        f"{a} ({each.contrast[1]:+.2f} ± {each.error[1]:.2f}); q {each.q:.2g}."
+        f"**{a}** and **{b}**: without *{first_lesion}* {a} suffers more than {b} "
+        f"({dissociation.contrast[0]:+.2f} ± {dissociation.error[0]:.2f} nats), without "
+        f"*{second_lesion}* {b} more than {a} ({dissociation.contrast[1]:+.2f} ± "
+        f"{dissociation.error[1]:.2f}); q {dissociation.q:.2g}."
     )
 
 
-def _more(n: int, found: LesionStudy, a: int, b: int) -> str:
+def _other_pairs_text(n: int, study: LesionStudy, a: int, b: int) -> str:
     if not n:
         return ""
     verb = "shows" if n == 1 else "show"
     return f" {wording.count(n, 'other pair')} of networks {verb} the same."
 
 
-def _protocol(found: LesionStudy) -> None:
-    p, s = found.facts.protocol, found.facts.settings
+def _draw_protocol(study: LesionStudy) -> None:
+    p, s = study.facts.protocol, study.facts.settings
     target = "zero" if s.towards == "zero" else "their mean"
     text = (
         f"{p.n_tokens:,} predictions in {wording.count(p.n_windows, 'window')} of {p.window} "
         f"tokens, text {p.text_sha256[:8]}, {p.dtype} on {p.device}; resampled over "
-        f"{found.facts.unit}. Units with |z| above {s.z:g} scaled towards {target}; "
+        f"{study.facts.unit}. Units with |z| above {s.z:g} scaled towards {target}; "
         f"{s.sink_units} sink units a layer spared; {s.n_random} random lesions each, seed "
         f"{s.seed}; their spread is moderated over all lesions (Smyth 2004)."
     )
-    null = found.null_p
-    if np.isfinite(null).any():
-        share = float((null[np.isfinite(null)] < 0.05).mean())
+    null_p = study.null_p
+    if np.isfinite(null_p).any():
+        share = float((null_p[np.isfinite(null_p)] < 0.05).mean())
         text += (
             f" Check: random lesions tested against one another have p below 0.05 in {share:.1%} "
             "of cells, where 5% is nominal."
         )
-    for failure in found.facts.failures:
+    for failure in study.facts.failures:
         text += f" Left out: {plain(failure)}"
     st.caption(text)
 
 
-def _made(name: str, atlas: NetworkAtlas, **values: object) -> str:
+def _code(name: str, atlas: NetworkAtlas, **values: object) -> str:
     return recipes.code(
         name, atlas=atlas.id, study=values.pop("study", view_state.view().study), **values
     )

@@ -1,4 +1,4 @@
-"""Lesions: what the model can no longer do when a network is silenced."""
+"""Lesions page: the loss that silencing a network causes, text by text."""
 
 import streamlit as st
 
@@ -13,10 +13,10 @@ from fnprune_core.atlas.network_atlas import NetworkAtlas
 PARTS = {"matrix": "Networks × domains", "patients": "Virtual patients"}
 
 
-def part() -> str:
+def choose_part() -> str:
     """Draw the choice between the parts of the page; return the chosen one."""
-    held = view_state.view().part
-    current = held if held in PARTS else next(iter(PARTS))
+    viewed_part = view_state.view().part
+    current = viewed_part if viewed_part in PARTS else next(iter(PARTS))
     chosen = st.segmented_control(
         "Part", list(PARTS), format_func=PARTS.__getitem__, default=current, required=True,
         key="lesions-part", label_visibility="collapsed",
@@ -28,35 +28,35 @@ def part() -> str:
 
 
 def current(atlas: NetworkAtlas) -> str:
-    """Return the matrix that is looked at: the view's, else the newest."""
-    found = cache.matrices(atlas.id)
-    held = view_state.view().study
-    return held if held in found else next(iter(found), "")
+    """Return the selected matrix: the view's, else the newest."""
+    ids = cache.matrices(atlas.id)
+    viewed_id = view_state.view().study
+    return viewed_id if viewed_id in ids else next(iter(ids), "")
 
 
-def take(job: Job) -> None:
-    """Look at what a job has made, if it is a matrix."""
+def select_study(job: Job) -> None:
+    """Select the study that a job made, if it is a matrix."""
     if cache.is_matrix(cache.study(job.result)):
         view_state.change(study=job.result)
 
 
 def choose(atlas: NetworkAtlas, id: str) -> None:
     """Draw the choice among several matrices."""
-    found = cache.matrices(atlas.id)
-    if len(found) < 2:
+    ids = cache.matrices(atlas.id)
+    if len(ids) < 2:
         return
     key = f"lesions-study-{id}"
     st.selectbox(
-        "Study", found, index=found.index(id), format_func=_label, key=key,
+        "Study", ids, index=ids.index(id), format_func=_label, key=key,
         on_change=lambda: view_state.change(study=view_state.widget(key)),
     )  # fmt: skip
 
 
 def _label(id: str) -> str:
-    found = cache.study(id)
-    s = found.facts.settings
+    study = cache.study(id)
+    s = study.facts.settings
     return (
-        f"{len(found.lesions)} lesions × {wording.count(len(found.columns), 'column')}, "
+        f"{len(study.lesions)} lesions × {wording.count(len(study.columns), 'column')}, "
         f"{s.n_random} random each, "
         f"|z| above {s.z:g} · {id[:6]}"
     )
@@ -68,7 +68,7 @@ def show_matrix(atlas: NetworkAtlas) -> None:
     if job is not None and job.is_active:
         matrix.live(job, atlas)
         return
-    job_progress.follow(KIND, on_done=take)
+    job_progress.follow(KIND, on_done=select_study)
     if job is not None and job.state == "cancelled":
         st.caption("The same study, run again, goes on where this one stopped.")
     id = current(atlas)
@@ -79,7 +79,7 @@ def show_matrix(atlas: NetworkAtlas) -> None:
         with frame.explaining():
             matrix.show(cache.study(id), atlas)
     with st.expander("Another study" if id else "A study", expanded=not id, icon=":material/add:"):
-        form.ask(atlas)
+        form.draw_form(atlas)
 
 
 frame.heading(
@@ -92,8 +92,8 @@ with frame.explaining():
     if not view_state.view().atlas:
         frame.no_networks()
     else:
-        opened = resources.atlas(view_state.view().atlas)
-        if part() == "matrix":
-            show_matrix(opened)
+        atlas = resources.atlas(view_state.view().atlas)
+        if choose_part() == "matrix":
+            show_matrix(atlas)
         else:
-            patients.show(opened, current(opened))
+            patients.show(atlas, current(atlas))

@@ -1,4 +1,4 @@
-"""Virtual patients: who they are, what they lost, and what they write beside the healthy model."""
+"""Virtual patients: their lesions, their losses, and their texts beside the healthy model's."""
 
 import streamlit as st
 
@@ -28,15 +28,15 @@ _OWN = "own"
 
 
 def show(atlas: NetworkAtlas, matrix: str) -> None:
-    """Draw the choice of a patient or of a lesion of one's own, what it costs, what it writes."""
-    people = {patient.key: patient for patient in cache.people(atlas.id, matrix)}
-    held = view_state.view().show
-    keys = [*people, _OWN]
-    current = held if held in keys else _patient_of(people, held)
+    """Draw the choice of a patient or of a lesion of one's own, its harm, and its texts."""
+    patients = {patient.key: patient for patient in cache.people(atlas.id, matrix)}
+    viewed_key = view_state.view().show
+    keys = [*patients, _OWN]
+    current = viewed_key if viewed_key in keys else _patient_of(patients, viewed_key)
     chosen = st.pills(
         "Patient",
         keys,
-        format_func=lambda key: people[key].title if key in people else "A lesion of your own",
+        format_func=lambda key: patients[key].title if key in patients else "A lesion of your own",
         default=current,
         required=True,
         key=f"patient-{'-'.join(keys)}",
@@ -46,10 +46,10 @@ def show(atlas: NetworkAtlas, matrix: str) -> None:
     if chosen is not None and chosen != current:
         view_state.change(show=chosen, writing="", token=-1)
         st.rerun()
-    patient = people.get(current)
-    lesion, prompt = (patient.lesion, patient.prompt.text) if patient else _own(atlas)
+    patient = patients.get(current)
+    lesion, prompt = (patient.lesion, patient.prompt.text) if patient else _choose_own_lesion(atlas)
     if patient is not None:
-        _history(patient, atlas)
+        _draw_history(patient, atlas)
     if lesion is None:
         st.info("No network is chosen. Choose at least one for a lesion.", icon=":material/info:")
         return
@@ -57,39 +57,39 @@ def show(atlas: NetworkAtlas, matrix: str) -> None:
         st.caption("More patients are found once the matrix of all networks has been measured.")
     left, right = st.columns([1, 1], gap="large")
     with left:
-        _harm(lesion, atlas)
+        _draw_harm(lesion, atlas)
     with right:
-        _ask(lesion, prompt, current, atlas)
-    _writing(lesion, atlas)
+        _draw_writing_form(lesion, prompt, current, atlas)
+    _draw_writing(lesion, atlas)
 
 
-def _patient_of(people: dict[str, Patient], held: str) -> str:
-    """Return who is shown: a picked text puts `show` aside, its lesion tells whose it is."""
+def _patient_of(patients: dict[str, Patient], viewed_key: str) -> str:
+    """Return the key of the patient whose text is picked; the first patient where none is."""
     id = view_state.view().writing
-    if held in (DENSE, PRUNED) and resources.workspace().has("lesion_texts", id):
+    if viewed_key in (DENSE, PRUNED) and resources.workspace().has("lesion_texts", id):
         lesion = cache.text(id)[0]
-        for key, patient in people.items():
+        for key, patient in patients.items():
             if patient.lesion == lesion:
                 return key
         return _OWN
-    return next(iter(people), _OWN)
+    return next(iter(patients), _OWN)
 
 
-def _history(patient: Patient, atlas: NetworkAtlas) -> None:
+def _draw_history(patient: Patient, atlas: NetworkAtlas) -> None:
     st.subheader(plain(patient.title), anchor=False)
     n = len(patient.lesion.networks)
     names = [
         f"{k} · {resources.network_name(atlas.id, k)}" for k in patient.lesion.networks[:_NAMED]
     ]
-    more = f" and {n - _NAMED} more" if n > _NAMED else ""
+    more_text = f" and {n - _NAMED} more" if n > _NAMED else ""
     st.markdown(
         f"{plain(patient.rule)} Here: {wording.count(n, 'network')}, "
-        f"{plain('; '.join(names))}{more}, {cache.strength_label(patient.lesion.strength)}."
+        f"{plain('; '.join(names))}{more_text}, {cache.strength_label(patient.lesion.strength)}."
     )
 
 
-def _own(atlas: NetworkAtlas) -> tuple[Lesion | None, str]:
-    """Ask for networks and strength."""
+def _choose_own_lesion(atlas: NetworkAtlas) -> tuple[Lesion | None, str]:
+    """Return the lesion of one's own networks and strength, and its prompt."""
     left, right = st.columns([3, 2], gap="large")
     with left:
         chosen = st.multiselect(
@@ -105,12 +105,12 @@ def _own(atlas: NetworkAtlas) -> tuple[Lesion | None, str]:
     return (Lesion(networks=tuple(chosen), strength=strength) if chosen else None), PLAIN
 
 
-def _harm(lesion: Lesion, atlas: NetworkAtlas) -> None:
-    """Draw what the lesion costs in each domain, or offer to measure it."""
+def _draw_harm(lesion: Lesion, atlas: NetworkAtlas) -> None:
+    """Draw the harm of the lesion in each domain, or offer to measure it."""
     st.subheader("What it costs", anchor=False)
-    found = cache.single(atlas.id, lesion)
-    if found is not None:
-        id, row = found
+    study_and_row = cache.single(atlas.id, lesion)
+    if study_and_row is not None:
+        id, row = study_and_row
         study = cache.study(id)
         draw_picture(
             patient_bars(study, row, name=cache.name(atlas.id, lesion), palette=frame.palette()),
@@ -149,25 +149,25 @@ def _harm(lesion: Lesion, atlas: NetworkAtlas) -> None:
         )
 
 
-def _ask(lesion: Lesion, prompt: str, patient: str, atlas: NetworkAtlas) -> None:
-    """Ask what both are to go on from, and start them."""
+def _draw_writing_form(lesion: Lesion, prompt: str, patient: str, atlas: NetworkAtlas) -> None:
+    """Draw the choice of the prompt, and the button that starts both models."""
     st.subheader("What it writes", anchor=False)
-    ready = {"As suggested": prompt} | {name: text for name, text in PROMPTS.items()}
-    pick = st.pills(
-        "Ready prompts", list(ready), default="As suggested", key=f"patient-ready-{patient}",
+    prompts = {"As suggested": prompt} | {name: text for name, text in PROMPTS.items()}
+    picked_name = st.pills(
+        "Ready prompts", list(prompts), default="As suggested", key=f"patient-ready-{patient}",
         label_visibility="collapsed", wrap=True,
     )  # fmt: skip
     text = st.text_area(
-        "Prompt", ready.get(pick or "As suggested", prompt), height=110,
-        key=f"patient-prompt-{patient}-{pick}",
+        "Prompt", prompts.get(picked_name or "As suggested", prompt), height=110,
+        key=f"patient-prompt-{patient}-{picked_name}",
     )  # fmt: skip
     model = model_offer.language_model(atlas, needed_for="to write and measure", key="patient")
     if model is None or job_progress.is_active(WRITE):
         return
     try:
         encode(model, Prompt(text=text))
-    except FnpruneError as wrong:
-        frame.error(describe_error(wrong))
+    except FnpruneError as error:
+        frame.error(describe_error(error))
         return
     order = WritingOrder(
         decomposition_id=atlas.id,
@@ -180,34 +180,34 @@ def _ask(lesion: Lesion, prompt: str, patient: str, atlas: NetworkAtlas) -> None
         type="primary",
         icon=":material/play_arrow:",
         key="patient-write-start",
-        on_click=_start,
+        on_click=_start_writing,
         args=(order,),
     )
 
 
-def _start(order: WritingOrder) -> None:
+def _start_writing(order: WritingOrder) -> None:
     view_state.change(token=-1, writing="")
     model = view_state.view().model
     job_progress.start(write(model, order))
 
 
-def _writing(lesion: Lesion, atlas: NetworkAtlas) -> None:
-    """Draw what is being written, or what was."""
+def _draw_writing(lesion: Lesion, atlas: NetworkAtlas) -> None:
+    """Draw the texts that are being written, or those that were."""
     titles = _titles(lesion, atlas)
     job = job_progress.job_of(WRITE)
     if job is not None and job.is_active:
         two_texts.live(job.id, titles)
         return
-    job_progress.follow(WRITE, on_done=lambda done: view_state.change(writing=done.result))
+    job_progress.follow(WRITE, on_done=lambda finished: view_state.change(writing=finished.result))
     if job is not None and job.state == "cancelled":
         two_texts.so_far(job, titles)
         return
     id = view_state.view().writing
     if id and resources.workspace().has("lesion_texts", id):
-        written_under, found = cache.text(id)
+        written_under, texts = cache.text(id)
         if written_under != lesion:
             st.caption("These texts were written under another lesion.")
-        two_texts.show(found, _titles(written_under, atlas))
+        two_texts.show(texts, _titles(written_under, atlas))
 
 
 def _titles(lesion: Lesion, atlas: NetworkAtlas) -> Titles:

@@ -1,4 +1,4 @@
-"""What the page Lesions starts: studies, and texts under a lesion. No streamlit here."""
+"""Tasks of the Lesions page: studies, and texts under a lesion. No streamlit here."""
 
 import time
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ class LesionsSoFar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
-    """What is read under lesions: texts by domain, or ready localizers.
+    """Texts by domain, or ready localizers, to be read under lesions.
 
     Parameters
     ----------
@@ -52,17 +52,17 @@ class Read:
         """Return the windows in columns; `documents` are those of the texts if read before."""
         if self.localizers is not None:
             return ready_stimuli(self.localizers, language_model.tokenizer)
-        found = self.texts.documents() if documents is None else documents
-        n_domains = len({document.domain for document in found})
+        texts = self.texts.documents() if documents is None else documents
+        n_domains = len({document.domain for document in texts})
         windows = compare.evaluation_windows(
-            language_model, found, window=self.window, max_windows=self.n_windows * n_domains
+            language_model, texts, window=self.window, max_windows=self.n_windows * n_domains
         )
         return domain_stimuli(windows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LesionJob:
-    """A study, and what is read under its lesions."""
+    """A study, and the texts that are read under its lesions."""
 
     model: str
     order: LesionOrder
@@ -72,7 +72,7 @@ class LesionJob:
 
 @task(KIND, lambda job: job.title, inputs=lambda job: asdict(job))
 def run_lesions(run: Run, job: LesionJob) -> str:
-    """Read texts under lesions; the study's id results, the study so far is reported."""
+    """Read texts under lesions, reporting the study so far; return the study's id."""
     language_model = run.model(job.model)
     last_report = -_EVERY_S
 

@@ -1,1 +1,1 @@
-"""Localizers: two kinds of texts read by turns."""
+"""Localizers page: two kinds of texts read by turns."""

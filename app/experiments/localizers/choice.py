@@ -23,27 +23,27 @@ _FORMAT = (
 )
 
 
-def choose(found: list[Found]) -> str:
+def choose(runs: list[Found]) -> str:
     """Draw the choice among ready localizers and one's own; return its name, `OWN` or an id."""
-    held = view_state.view().localizer
-    own = [each.id for each in found if each.name not in ready_made.READY]
-    names = [*ready_made.READY, *own, OWN]
-    current = held if held in names else next(iter(ready_made.READY))
-    done = {each.name for each in found} | set(own)
-    titles = {name: ready.title for name, ready in ready_made.READY.items()}
-    titles |= {each.id: each.title for each in found if each.id in own}
+    viewed_name = view_state.view().localizer
+    own_ids = [finished.id for finished in runs if finished.name not in ready_made.READY]
+    names = [*ready_made.READY, *own_ids, OWN]
+    current = viewed_name if viewed_name in names else next(iter(ready_made.READY))
+    names_run = {finished.name for finished in runs} | set(own_ids)
+    titles = {name: localizer.title for name, localizer in ready_made.READY.items()}
+    titles |= {finished.id: finished.title for finished in runs if finished.id in own_ids}
     titles[OWN] = "Your own"
     chosen = st.pills(
         "Localizer",
         names,
         format_func=lambda name: (
-            (":material/check: " if name in done else "")
+            (":material/check: " if name in names_run else "")
             + (":material/upload: " if name == OWN else "")
             + wording.plain(titles[name])
         ),
         default=current,
         required=True,
-        key=f"localizer-{current}-{len(done)}",
+        key=f"localizer-{current}-{len(names_run)}",
         label_visibility="collapsed",
     )
     if chosen is not None and chosen != current:
@@ -53,42 +53,42 @@ def choose(found: list[Found]) -> str:
 
 
 def upload() -> Localizer | None:
-    """Ask for a file of one's own; return its localizer, None while there is none that works."""
+    """Return the localizer of an uploaded file; None while there is none that works."""
     file = st.file_uploader("File with conditions and texts", type=["csv", "tsv", "txt"])
     st.caption(_FORMAT)
     if file is None:
         return None
     try:
         name = ready_made.own_name(file.name.rpartition(".")[0] or file.name)
-        found = read_localizer(file.getvalue(), name=name)
-        conditions = list(found.conditions)
+        localizer = read_localizer(file.getvalue(), name=name)
+        conditions = list(localizer.conditions)
         if len(conditions) > 2:
-            up = st.multiselect(
+            positive = st.multiselect(
                 "What is held against the rest", conditions, default=conditions[:1],
                 key=f"localizer-positive-{file.file_id}",
             )  # fmt: skip
-            if not up:
+            if not positive:
                 st.info("Choose at least one condition.", icon=":material/info:")
                 return None
-            found = read_localizer(file.getvalue(), name=name, positive=up)
-    except TextError as caught:
-        frame.error(describe_error(caught))
+            localizer = read_localizer(file.getvalue(), name=name, positive=positive)
+    except TextError as error:
+        frame.error(describe_error(error))
         return None
-    return found
+    return localizer
 
 
 def show_stimuli(localizer: Localizer) -> None:
-    """Draw what the localizer asks, an item of each condition, and all items on request."""
+    """Draw the question of a localizer, an item of each condition, and all items on request."""
     if localizer.question:
         st.markdown(f"**{localizer.question}**")
     n_templates = len(localizer.templates(localizer.positive[0]))
     counts = {len(localizer.texts(condition)) for condition in localizer.conditions}
-    each = " or ".join(map(str, sorted(counts)))
-    paired = ", the same in each condition" if localizer.is_paired else ""
+    counts_text = " or ".join(map(str, sorted(counts)))
+    paired_text = ", the same in each condition" if localizer.is_paired else ""
     contrast = localizer.contrast[0].upper() + localizer.contrast[1:]
     st.caption(
-        f"{wording.plain(contrast)} · {each} items a condition from {n_templates} "
-        f"{localizer.unit}{paired} · a block holds the items of one of them and is read in a "
+        f"{wording.plain(contrast)} · {counts_text} items a condition from {n_templates} "
+        f"{localizer.unit}{paired_text} · a block holds the items of one of them and is read in a "
         f"window of its own, conditions by turns. {localizer.note}"
     )
     for column, condition in zip(
@@ -105,8 +105,8 @@ def show_stimuli(localizer: Localizer) -> None:
             ]
             for text in texts[:2]:
                 st.caption(wording.plain(text).replace("\n", "  \n"))
-    with st.expander("All stimuli", icon=":material/list:", on_change="rerun") as opened:
-        if opened.open:
+    with st.expander("All stimuli", icon=":material/list:", on_change="rerun") as expander:
+        if expander.open:
             table = pd.DataFrame(
                 [(i.condition, i.template, i.text) for i in localizer.items],
                 columns=["condition", "template", "text"],

@@ -1,4 +1,4 @@
-"""What the page Localizers keeps: ready stimuli, results, and contrasts laid out on the cortex."""
+"""Cached data of the Localizers page: ready stimuli, results, and contrasts on the cortex."""
 
 import numpy as np
 import streamlit as st
@@ -36,7 +36,7 @@ def _results(atlas: str, ids: tuple[str, ...]) -> list[Found]:
 @st.cache_data(max_entries=8)
 def volume(id: str, atlas: str) -> NDArray[np.float32] | None:
     """Return t of every unit on the cortex, or None if it was not laid out."""
-    placed = resources.cortex(atlas)
-    if placed is None:
+    cortex = resources.cortex(atlas)
+    if cortex is None:
         return None
-    return placed.volume(result(id).units.t.astype(np.float32))
+    return cortex.volume(result(id).units.t.astype(np.float32))

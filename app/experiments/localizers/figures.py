@@ -16,18 +16,18 @@ from fnprune_core.localizers.results import LocalizerResult
 _SHOWN_NETWORKS = 14
 
 
-def side_colours(found: LocalizerResult, palette: Palette) -> dict[str, str]:
+def side_colours(result: LocalizerResult, palette: Palette) -> dict[str, str]:
     """Return a colour for each condition: the accent's side first."""
     positive = [palette.series[0], palette.series[2], palette.series[5]]
     negative = [palette.series[1], palette.series[4], palette.series[3]]
-    sides = ((found.localizer.positive, positive), (found.localizer.negative, negative))
+    sides = ((result.localizer.positive, positive), (result.localizer.negative, negative))
     return {
         name: colours[i % len(colours)] for side, colours in sides for i, name in enumerate(side)
     }
 
 
 def contrast_map(
-    found: LocalizerResult,
+    result: LocalizerResult,
     volume: NDArray[np.floating],
     units: NDArray[np.integer],
     *,
@@ -42,12 +42,12 @@ def contrast_map(
     units : ndarray (n_layers, rows, columns)
         Index of each unit in its layer, −1 where there is none.
     """
-    contrast = found.units
-    largest = float(np.abs(contrast.t).max())
-    reached = contrast.threshold()
+    contrast = result.units
+    largest_t = float(np.abs(contrast.t).max())
+    threshold_t = contrast.threshold()
     # With no unit beyond it, all stay grey.
-    threshold = reached - 1e-6 if np.isfinite(reached) else largest + 1.0
-    limit = max(float(np.quantile(np.abs(contrast.t[found.alive]), 0.9995)), threshold * 1.3)
+    threshold = threshold_t - 1e-6 if np.isfinite(threshold_t) else largest_t + 1.0
+    limit = max(float(np.quantile(np.abs(contrast.t[result.alive]), 0.9995)), threshold * 1.3)
     picture = cortex_slices(
         volume, units, network=0, threshold=round(threshold, 4), limit=limit, palette=palette
     )
@@ -58,36 +58,36 @@ def contrast_map(
     bar.ticktext = [f"−{limit:.3g}", f"|t| > {threshold:.3g}", f"t {limit:.3g}"]
     bar.tickangle = 0
     figure.data[0].hovertemplate = str(figure.data[0].hovertemplate).replace("<br>z ", "<br>t ")
-    table = found.layer_table()
-    n = found.n_responding()
+    table = result.layer_table()
+    n = result.n_responding()
     if n:
         total = table["positive"] + table["negative"]
-        said = (
-            f"{found.localizer.contrast}, t of every unit: {n:,} of {int(found.alive.sum()):,} "
+        sentence = (
+            f"{result.localizer.contrast}, t of every unit: {n:,} of {int(result.alive.sum()):,} "
             f"units have q below 0.05 ({int(table['positive'].sum()):,} more in "
-            f"{' and '.join(found.localizer.positive)}, {int(table['negative'].sum()):,} more in "
-            f"{' and '.join(found.localizer.negative)}), most in layer {int(total.argmax())}."
+            f"{' and '.join(result.localizer.positive)}, {int(table['negative'].sum()):,} more in "
+            f"{' and '.join(result.localizer.negative)}), most in layer {int(total.argmax())}."
         )
     else:
-        said = (
-            f"{found.localizer.contrast}: no unit of {int(found.alive.sum()):,} has q below 0.05."
+        sentence = (
+            f"{result.localizer.contrast}: no unit of {int(result.alive.sum()):,} has q below 0.05."
         )
-    return replace(picture, alternative=said[0].upper() + said[1:], table=table)
+    return replace(picture, alternative=sentence[0].upper() + sentence[1:], table=table)
 
 
 def network_effects(
-    found: LocalizerResult, names: Sequence[str], *, selected: int, palette: Palette
+    result: LocalizerResult, names: Sequence[str], *, selected: int, palette: Palette
 ) -> Picture:
     """Draw the networks that differ most with 95 % intervals, the largest on top."""
-    whole = found.network_table()
-    whole.insert(1, "name", [names[int(k)] for k in whole["network"]])
-    table = whole.head(_SHOWN_NETWORKS).iloc[::-1]
+    all_networks = result.network_table()
+    all_networks.insert(1, "name", [names[int(k)] for k in all_networks["network"]])
+    table = all_networks.head(_SHOWN_NETWORKS).iloc[::-1]
     labels = [
-        f"{k} · {_short(name)}" for k, name in zip(table["network"], table["name"], strict=True)
+        f"{k} · {_shortened(name)}" for k, name in zip(table["network"], table["name"], strict=True)
     ]
-    plain = {True: palette.text, False: rgba(palette.quiet, 0.6)}
+    other_colours = {True: palette.text, False: rgba(palette.quiet, 0.6)}
     colours = [
-        palette.accent if k == selected else plain[bool(responds)]
+        palette.accent if k == selected else other_colours[bool(responds)]
         for k, responds in zip(table["network"], table["responds"], strict=True)
     ]
     figure = go.Figure()
@@ -130,17 +130,18 @@ def network_effects(
         range=[-0.7, len(table) - 0.3],
         tickfont={"color": palette.text, "size": 12},
     )
-    n = int(whole["responds"].sum())
-    first = whole.iloc[0]
+    n = int(all_networks["responds"].sum())
+    strongest = all_networks.iloc[0]
     return Picture(
         figure=figure,
         alternative=(
-            f"{n} of {len(whole)} networks differ with q below 0.05 (filled). First: network "
-            f"{int(first['network'])}, {first['name']}, {_signed(first['difference'])} of its "
-            f"usual strength, 95 % interval {_signed(first['low'])} to {_signed(first['high'])} "
-            f"over {found.localizer.unit}."
+            f"{n} of {len(all_networks)} networks differ with q below 0.05 (filled). First: "
+            f"network {int(strongest['network'])}, {strongest['name']}, "
+            f"{_signed(strongest['difference'])} of its usual strength, 95 % interval "
+            f"{_signed(strongest['low'])} to {_signed(strongest['high'])} over "
+            f"{result.localizer.unit}."
         ),
-        table=whole,
+        table=all_networks,
     )
 
 
@@ -148,18 +149,18 @@ def _signed(value: float) -> str:
     return f"{value:+.2f}".replace("-", "−")
 
 
-def _short(name: str, most: int = 24) -> str:
-    return name if len(name) <= most else name[: most - 1] + "…"
+def _shortened(name: str, length: int = 24) -> str:
+    return name if len(name) <= length else name[: length - 1] + "…"
 
 
-def block_course(found: LocalizerResult, network: int, *, palette: Palette) -> Picture:
+def block_course(result: LocalizerResult, network: int, *, palette: Palette) -> Picture:
     """Draw a network's strength over the blocks as they alternate, with each block's effect."""
-    usable = ~found.tokens["is_dummy"].to_numpy()
-    block = found.tokens["block"].to_numpy()[usable]
-    values = found.strengths[network][usable]
-    colours = side_colours(found, palette)
-    starts = np.searchsorted(block, np.arange(len(found.blocks) + 1))
-    effects = found.block_table(network)
+    usable = ~result.tokens["is_dummy"].to_numpy()
+    block = result.tokens["block"].to_numpy()[usable]
+    values = result.strengths[network][usable]
+    colours = side_colours(result, palette)
+    starts = np.searchsorted(block, np.arange(len(result.blocks) + 1))
+    effects = result.block_table(network)
     figure = go.Figure()
     figure.add_scatter(
         x=np.arange(len(values)),
@@ -172,11 +173,15 @@ def block_course(found: LocalizerResult, network: int, *, palette: Palette) -> P
     for condition, colour in colours.items():
         x: list[float | None] = []
         y: list[float | None] = []
-        own = effects[effects["condition"] == condition]
-        for number, effect in zip(own["block"].tolist(), own["effect"].tolist(), strict=True):
-            begin, end = float(starts[number]), float(starts[number + 1])
-            figure.add_vrect(x0=begin, x1=end, fillcolor=rgba(colour, 0.13), line_width=0)
-            x += [begin, end, None]
+        blocks_of_condition = effects[effects["condition"] == condition]
+        for number, effect in zip(
+            blocks_of_condition["block"].tolist(),
+            blocks_of_condition["effect"].tolist(),
+            strict=True,
+        ):
+            start, end = float(starts[number]), float(starts[number + 1])
+            figure.add_vrect(x0=start, x1=end, fillcolor=rgba(colour, 0.13), line_width=0)
+            x += [start, end, None]
             y += [effect, effect, None]
         figure.add_scatter(
             x=x, y=y, mode="lines", name=safe(condition), line={"color": colour, "width": 4},
@@ -193,24 +198,24 @@ def block_course(found: LocalizerResult, network: int, *, palette: Palette) -> P
     room = 0.05 * (high - low)
     figure.update_yaxes(title_text="× usual strength", range=[low - room, high + room], nticks=5)
     means = effects.groupby("condition")["effect"].mean()
-    said = ", ".join(f"{name} {_signed(means[name])}" for name in found.localizer.conditions)
+    means_text = ", ".join(f"{name} {_signed(means[name])}" for name in result.localizer.conditions)
     return Picture(
         figure=figure,
         alternative=(
-            f"Network {network} over {len(found.blocks)} blocks in alternating conditions; thick "
-            f"lines are the blocks' effects. Means, in multiples of usual strength: {said}."
+            f"Network {network} over {len(result.blocks)} blocks in alternating conditions; thick "
+            f"lines are the blocks' effects. Means, in multiples of usual strength: {means_text}."
         ),
         table=effects,
     )
 
 
-def template_effects(found: LocalizerResult, network: int, *, palette: Palette) -> Picture:
+def template_effects(result: LocalizerResult, network: int, *, palette: Palette) -> Picture:
     """Draw the contrast in each template, or each block's effect where they are unpaired."""
-    table = found.template_table(network)
-    paired = found.localizer.is_paired
-    colours = side_colours(found, palette)
+    table = result.template_table(network)
+    is_paired = result.localizer.is_paired
+    colours = side_colours(result, palette)
     table = table.sort_values("difference").reset_index(drop=True)
-    dots = [palette.accent if paired else colours[c] for c in table["condition"]]
+    dots = [palette.accent if is_paired else colours[c] for c in table["condition"]]
     figure = go.Figure(
         go.Scatter(
             x=table["difference"].to_numpy(dtype=np.float32),
@@ -222,37 +227,38 @@ def template_effects(found: LocalizerResult, network: int, *, palette: Palette) 
         )
     )
     figure.add_vline(x=0, line={"color": palette.quiet, "width": 1, "dash": "dot"})
-    row = found.network_table().set_index("network").loc[network]
-    if paired:
+    row = result.network_table().set_index("network").loc[network]
+    if is_paired:
         figure.add_vrect(
             x0=row["low"], x1=row["high"], fillcolor=rgba(palette.accent, 0.15), line_width=0
         )
         figure.add_vline(x=row["difference"], line={"color": palette.accent, "width": 2})
     style(figure, palette, height=max(220, 70 + 19 * len(table)), left=8, bottom=48)
     figure.update_xaxes(
-        title_text="difference, × usual strength" if paired else "block, × usual strength"
+        title_text="difference, × usual strength" if is_paired else "block, × usual strength"
     )
     figure.update_yaxes(
         tickvals=list(range(len(table))),
-        ticktext=[safe(_short(str(t).replace("\n", " "), 34)) for t in table["example"]],
+        ticktext=[safe(_shortened(str(t).replace("\n", " "), 34)) for t in table["example"]],
         showgrid=False,
         tickfont={"size": 11},
     )
-    same = int((np.sign(table["difference"]) == np.sign(row["difference"])).sum())
-    said = (
-        f"Network {network}: {same} of {len(table)} templates differ in the same direction; the "
-        "line is their mean, the band its 95 % interval. Each is named by one of its items."
-        if paired
+    n_same_direction = int((np.sign(table["difference"]) == np.sign(row["difference"])).sum())
+    sentence = (
+        f"Network {network}: {n_same_direction} of {len(table)} templates differ in the same "
+        "direction; the line is their mean, the band its 95 % interval. Each is named by one of "
+        "its items."
+        if is_paired
         else f"Network {network}: each block's effect by condition."
     )
-    return Picture(figure=figure, alternative=said, table=table)
+    return Picture(figure=figure, alternative=sentence, table=table)
 
 
-def decoding_null(found: LocalizerResult, *, palette: Palette) -> Picture:
+def decoding_null(result: LocalizerResult, *, palette: Palette) -> Picture:
     """Draw the accuracy on held-out templates against permuted labels."""
-    made = found.decoding
+    decoding = result.decoding
     edges = np.linspace(0, 1, 41)
-    counts, _ = np.histogram(made.null, bins=edges)
+    counts, _ = np.histogram(decoding.null, bins=edges)
     figure = go.Figure(
         go.Bar(
             x=(edges[:-1] + edges[1:]) / 2 * 100,
@@ -263,35 +269,35 @@ def decoding_null(found: LocalizerResult, *, palette: Palette) -> Picture:
             hovertemplate="%{x:.0f} %: %{y} permutations<extra></extra>",
         )
     )
-    error = made.standard_error * 100
+    error = decoding.standard_error * 100
     figure.add_vrect(
-        x0=made.accuracy * 100 - error, x1=min(made.accuracy * 100 + error, 100),
+        x0=decoding.accuracy * 100 - error, x1=min(decoding.accuracy * 100 + error, 100),
         fillcolor=rgba(palette.accent, 0.2), line_width=0,
     )  # fmt: skip
-    figure.add_vline(x=made.accuracy * 100, line={"color": palette.accent, "width": 3})
+    figure.add_vline(x=decoding.accuracy * 100, line={"color": palette.accent, "width": 3})
     style(figure, palette, height=230, left=44, bottom=46)
     figure.update_xaxes(title_text="% of held-out items on the right side", range=[0, 101])
     figure.update_yaxes(title_text="permutations", nticks=4)
     return Picture(
         figure=figure,
         alternative=(
-            f"Held-out items are put on the right side in {made.accuracy:.0%} ± "
-            f"{made.standard_error:.0%} of cases (balanced; standard error over "
-            f"{found.localizer.unit}); with the conditions of whole blocks permuted, "
-            f"{made.null.mean():.0%} on average, p = {made.p:.2g}."
+            f"Held-out items are put on the right side in {decoding.accuracy:.0%} ± "
+            f"{decoding.standard_error:.0%} of cases (balanced; standard error over "
+            f"{result.localizer.unit}); with the conditions of whole blocks permuted, "
+            f"{decoding.null.mean():.0%} on average, p = {decoding.p:.2g}."
         ),
-        table=pd.DataFrame({"accuracy after permutation": np.round(made.null, 4)}),
+        table=pd.DataFrame({"accuracy after permutation": np.round(decoding.null, 4)}),
     )
 
 
-def design_picture(found: LocalizerResult, *, palette: Palette) -> Picture:
+def design_picture(result: LocalizerResult, *, palette: Palette) -> Picture:
     """Draw the design matrix: a boxcar a block in its condition's colour, and the covariates."""
-    design = found.design()
-    n_blocks = len(found.blocks)
-    colours = list(side_colours(found, palette).items())
+    design = result.design()
+    n_blocks = len(result.blocks)
+    colours = list(side_colours(result, palette).items())
     values = np.full(design.shape, -1, dtype=np.int8)
-    for column, block in enumerate(found.blocks):
-        place = found.localizer.conditions.index(block.condition)
+    for column, block in enumerate(result.blocks):
+        place = result.localizer.conditions.index(block.condition)
         values[design.to_numpy()[:, column] > 0, column] = place
     steps = [palette.silhouette, *(colour for _, colour in colours)]
     edges = np.linspace(0, 1, len(steps) + 1)
@@ -303,10 +309,10 @@ def design_picture(found: LocalizerResult, *, palette: Palette) -> Picture:
         )
     )  # fmt: skip
     extra = design.to_numpy()[:, n_blocks:]
-    spread = np.abs(extra).max(axis=0)
+    largest = np.abs(extra).max(axis=0)
     figure.add_heatmap(
         x=[n_blocks + 1 + 2 * i for i in range(extra.shape[1])],
-        z=(extra / np.where(spread > 0, spread, 1)).astype(np.float32),
+        z=(extra / np.where(largest > 0, largest, 1)).astype(np.float32),
         colorscale=[(0.0, palette.greys[0]), (1.0, palette.greys[1])],
         showscale=False,
         hoverinfo="skip",
@@ -334,8 +340,8 @@ def design_picture(found: LocalizerResult, *, palette: Palette) -> Picture:
         table=pd.DataFrame(
             {
                 "block": np.arange(n_blocks),
-                "condition": [b.condition for b in found.blocks],
-                "template": [b.template for b in found.blocks],
+                "condition": [b.condition for b in result.blocks],
+                "template": [b.template for b in result.blocks],
                 "tokens": design.to_numpy()[:, :n_blocks].sum(axis=0).astype(int),
             }
         ),

@@ -1,4 +1,4 @@
-"""Localizers: two kinds of texts by turns, and which networks and neurons respond."""
+"""Localizers page: two kinds of texts by turns, and the networks and neurons that respond."""
 
 import pandas as pd
 import streamlit as st
@@ -14,27 +14,27 @@ from fnprune_core.localizers import ready_made
 from fnprune_core.localizers.run import Found
 
 
-def take(job: Job) -> None:
-    """Look at what a run has found."""
+def select_result(job: Job) -> None:
+    """Select the localizer that a run has finished."""
     view_state.change(localizer=job.inputs["localizer"] or job.result, show="")
 
 
-def overview(found: list[Found], name: str) -> None:
-    """Draw what every localizer of this atlas gave; a chosen row opens it."""
-    if len(found) < 2:
+def overview(runs: list[Found], name: str) -> None:
+    """Draw the result of every localizer of this atlas; a chosen row opens it."""
+    if len(runs) < 2:
         return
     st.subheader("All that were run on this atlas", anchor=False)
     table = pd.DataFrame(
         [
             {
-                "localizer": each.title,
-                "accuracy": each.accuracy * 100,
-                "± %": each.standard_error * 100,
-                "p": each.p,
-                "contrast": each.contrast,
-                "run": each.created[:16].replace("T", " "),
+                "localizer": run.title,
+                "accuracy": run.accuracy * 100,
+                "± %": run.standard_error * 100,
+                "p": run.p,
+                "contrast": run.contrast,
+                "run": run.created[:16].replace("T", " "),
             }
-            for each in found
+            for run in runs
         ]
     )
     number = st.column_config.NumberColumn
@@ -55,18 +55,18 @@ def overview(found: list[Found], name: str) -> None:
     )
     rows = event["selection"]["rows"]
     if rows:
-        chosen = found[rows[0]]
-        key = chosen.name if chosen.name in ready_made.READY else chosen.id
+        chosen_run = runs[rows[0]]
+        key = chosen_run.name if chosen_run.name in ready_made.READY else chosen_run.id
         if key != name:
             view_state.change(localizer=key, show="")
             st.rerun()
 
 
 def show(atlas: NetworkAtlas) -> None:
-    """Draw the choice, the stimuli, and what was found or the way to find it."""
-    found = cache.results(atlas.id)
-    name = choice.choose(found)
-    result = next((each.id for each in found if name in (each.name, each.id)), "")
+    """Draw the choice, the stimuli, and the result or the button that runs the localizer."""
+    runs = cache.results(atlas.id)
+    name = choice.choose(runs)
+    result = next((run.id for run in runs if name in (run.name, run.id)), "")
     if name in ready_made.READY:
         localizer = cache.ready(name)
     elif result:
@@ -77,12 +77,12 @@ def show(atlas: NetworkAtlas) -> None:
             return
         localizer = uploaded
     choice.show_stimuli(localizer)
-    job_progress.follow(KIND, on_done=take)
+    job_progress.follow(KIND, on_done=select_result)
     if result:
         panels.show(atlas, cache.result(result))
     else:
         choice.run(atlas, localizer)
-    overview(found, name)
+    overview(runs, name)
 
 
 frame.heading(

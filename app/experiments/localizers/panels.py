@@ -1,4 +1,4 @@
-"""What a localizer found: figures, pictures, tables, and what it can't tell."""
+"""Panels of a localizer's result: figures, pictures, tables, and their limits."""
 
 import pandas as pd
 import streamlit as st
@@ -26,98 +26,98 @@ _HEADINGS = {
 }
 
 
-def show(atlas: NetworkAtlas, found: LocalizerResult) -> None:
-    """Draw all that a localizer found."""
-    network = _network(found)
-    numbers(found)
+def show(atlas: NetworkAtlas, result: LocalizerResult) -> None:
+    """Draw all panels of a localizer's result."""
+    network = _selected_network(result)
+    numbers(result)
     left, right = st.columns([6, 5], gap="large")
     with left:
         st.subheader("Contrast on the cortex", anchor=False, help=glossary.tip("contrast"))
-        contrast(atlas, found)
+        contrast(atlas, result)
     with right:
         st.subheader("Networks, ranked", anchor=False, help=glossary.tip("fdr"))
-        ranking(atlas, found, network)
+        ranking(atlas, result, network)
     st.subheader(
         f"Network {network}: {wording.plain(resources.network_name(atlas.id, network))}",
         anchor=False,
     )
-    pick(atlas, found, network)
-    made = _made(atlas, found, network)
+    pick(atlas, result, network)
+    code = _code(atlas, result, network)
     palette = frame.palette()
     draw_picture(
-        figures.block_course(found, network, palette=palette), key="localizer-course", made=made
+        figures.block_course(result, network, palette=palette), key="localizer-course", made=code
     )
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader(
-            f"By {found.localizer.unit}", anchor=False, help=glossary.tip("unit_of_resampling")
+            f"By {result.localizer.unit}", anchor=False, help=glossary.tip("unit_of_resampling")
         )
         draw_picture(
-            figures.template_effects(found, network, palette=palette),
+            figures.template_effects(result, network, palette=palette),
             key="localizer-templates",
-            made=made,
+            made=code,
         )
     with right:
         st.subheader("Decoding of held-out items", anchor=False, help=glossary.tip("decoding"))
         draw_picture(
-            figures.decoding_null(found, palette=palette), key="localizer-decoding", made=made
+            figures.decoding_null(result, palette=palette), key="localizer-decoding", made=code
         )
         st.caption(
-            f"A linear readout of all {found.n_networks} networks, trained on the other "
-            f"{found.localizer.unit}; chance is 50 %."
+            f"A linear readout of all {result.n_networks} networks, trained on the other "
+            f"{result.localizer.unit}; chance is 50 %."
         )
-    tables(atlas, found, made)
-    limits(found)
+    tables(atlas, result, code)
+    limits(result)
 
 
-def _network(found: LocalizerResult) -> int:
-    """Return the network that is looked at: the one picked here, else the strongest."""
+def _selected_network(result: LocalizerResult) -> int:
+    """Return the selected network: the one picked here, else the strongest."""
     view = view_state.view()
-    if view.show == _PICKED and view.network < found.n_networks:
+    if view.show == _PICKED and view.network < result.n_networks:
         return view.network
-    return int(found.order()[0])
+    return int(result.order()[0])
 
 
-def _made(atlas: NetworkAtlas, found: LocalizerResult, network: int) -> str:
+def _code(atlas: NetworkAtlas, result: LocalizerResult, network: int) -> str:
     return recipes.code(
-        "localizer", atlas=atlas.id, result=found.id, which=found.localizer.name, network=network
+        "localizer", atlas=atlas.id, result=result.id, which=result.localizer.name, network=network
     )
 
 
-def numbers(found: LocalizerResult) -> None:
+def numbers(result: LocalizerResult) -> None:
     """Draw the figures that sum a localizer up, and say in words whether there is an effect."""
-    made, table = found.decoding, found.network_table()
-    n, n_units = int(table["responds"].sum()), found.n_responding()
+    decoding, table = result.decoding, result.network_table()
+    n, n_units = int(table["responds"].sum()), result.n_responding()
     with st.container(horizontal=True):
         st.metric(
             "Decoding, held out",
-            f"{made.accuracy:.0%} ± {made.standard_error:.0%}",
-            help=f"Balanced accuracy on held-out {found.localizer.unit}, with its standard error "
+            f"{decoding.accuracy:.0%} ± {decoding.standard_error:.0%}",
+            help=f"Balanced accuracy on held-out {result.localizer.unit}, with its standard error "
             "over them; 50 % is chance.",
         )
         st.metric(
             "p of decoding",
-            f"{made.p:.2g}",
-            help=f"Share of {len(made.null):,} permutations of whole blocks that do as well.",
+            f"{decoding.p:.2g}",
+            help=f"Share of {len(decoding.null):,} permutations of whole blocks that do as well.",
         )
         st.metric(
             "Networks respond",
-            f"{n} of {found.n_networks}",
+            f"{n} of {result.n_networks}",
             help=f"q below 0.05 (Benjamini and Hochberg over networks), t over "
-            f"{found.localizer.unit}.",
+            f"{result.localizer.unit}.",
         )
         st.metric(
             "Neurons respond",
             f"{n_units:,}",
-            help=f"q below 0.05 over {int(found.alive.sum()):,} units that vary.",
+            help=f"q below 0.05 over {int(result.alive.sum()):,} units that vary.",
         )
-    st.markdown(verdict(found, n))
+    st.markdown(verdict(result, n))
 
 
-def verdict(found: LocalizerResult, n: int) -> str:
+def verdict(result: LocalizerResult, n: int) -> str:
     """Return in a sentence whether this model shows the contrast."""
-    decoded = found.decoding.p < 0.05
-    contrast = wording.plain(found.localizer.contrast)
+    decoded = result.decoding.p < 0.05
+    contrast = wording.plain(result.localizer.contrast)
     if decoded and n:
         return f"A clear effect: networks respond, and held-out items are told apart ({contrast})."
     if decoded:
@@ -133,45 +133,45 @@ def verdict(found: LocalizerResult, n: int) -> str:
     return f"No clear effect: neither networks nor decoding show a difference ({contrast})."
 
 
-def contrast(atlas: NetworkAtlas, found: LocalizerResult) -> None:
+def contrast(atlas: NetworkAtlas, result: LocalizerResult) -> None:
     """Draw t of every unit on the cortex."""
-    volume, units = cache.volume(found.id, atlas.id), resources.unit_indices(atlas.id)
+    volume, units = cache.volume(result.id, atlas.id), resources.unit_indices(atlas.id)
     if volume is None or units is None:
         atlas_frame.offer_cortex(atlas)
         return
     draw_picture(
-        figures.contrast_map(found, volume, units, palette=frame.palette()),
+        figures.contrast_map(result, volume, units, palette=frame.palette()),
         key="localizer-map",
-        made=_made(atlas, found, _network(found)),
+        made=_code(atlas, result, _selected_network(result)),
     )
 
 
-def ranking(atlas: NetworkAtlas, found: LocalizerResult, network: int) -> None:
+def ranking(atlas: NetworkAtlas, result: LocalizerResult, network: int) -> None:
     """Draw the networks that differ most; a click on a point selects its network."""
-    names = [resources.network_name(atlas.id, k) for k in range(found.n_networks)]
+    names = [resources.network_name(atlas.id, k) for k in range(result.n_networks)]
     event = draw_picture(
-        figures.network_effects(found, names, selected=network, palette=frame.palette()),
+        figures.network_effects(result, names, selected=network, palette=frame.palette()),
         key=f"localizer-networks-{network}",
-        made=_made(atlas, found, network),
+        made=_code(atlas, result, network),
         on_select="rerun",
         selection_mode="points",
     )
     points = event["selection"]["points"] if event else []
     if points and "customdata" in points[0]:
-        picked = int(points[0]["customdata"][0])
-        if picked != network:
-            _pick(picked)
+        picked_network = int(points[0]["customdata"][0])
+        if picked_network != network:
+            _select_network(picked_network)
             st.rerun()
 
 
-def _pick(network: int) -> None:
+def _select_network(network: int) -> None:
     view_state.change(network=network, show=_PICKED)
 
 
-def pick(atlas: NetworkAtlas, found: LocalizerResult, network: int) -> None:
+def pick(atlas: NetworkAtlas, result: LocalizerResult, network: int) -> None:
     """Draw the choice of the network that is shown by block and template."""
-    order = [int(k) for k in found.order()]
-    key = f"localizer-network-{found.id}-{network}"
+    order = [int(k) for k in result.order()]
+    key = f"localizer-network-{result.id}-{network}"
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.selectbox(
             "Network",
@@ -179,7 +179,7 @@ def pick(atlas: NetworkAtlas, found: LocalizerResult, network: int) -> None:
             index=order.index(network),
             format_func=lambda k: f"{k} · {resources.network_name(atlas.id, k)}",
             key=key,
-            on_change=lambda: _pick(int(view_state.widget(key))),
+            on_change=lambda: _select_network(int(view_state.widget(key))),
             label_visibility="collapsed",
             width=320,
         )
@@ -188,50 +188,56 @@ def pick(atlas: NetworkAtlas, found: LocalizerResult, network: int) -> None:
             icon=":material/neurology:",
             key="localizer-open",
             type="tertiary",
-            on_click=lambda: _pick(network),
+            on_click=lambda: _select_network(network),
         )
     if view_state.widget("localizer-open"):
         st.switch_page(frame.ATLAS)
 
 
-def tables(atlas: NetworkAtlas, found: LocalizerResult, made: str) -> None:
+def tables(atlas: NetworkAtlas, result: LocalizerResult, code: str) -> None:
     """Draw tables on request, each as CSV: networks, neurons, surprise, the design matrix."""
-    with st.expander("Tables", icon=":material/table:", on_change="rerun") as opened:
-        if opened.open:
-            whole = found.network_table()
-            whole.insert(1, "name", [resources.network_name(atlas.id, k) for k in whole["network"]])
-            _table("Networks", whole[list(_HEADINGS)].rename(columns=_HEADINGS), "networks")
-            _table("Neurons with q below 0.05", found.unit_table(), "neurons")
-            _table("Surprise of each condition, nats a token", found.surprise_table(), "surprise")
-            _table("Items", found.item_table(), "items")
-    with st.expander("Design matrix", icon=":material/grid_on:", on_change="rerun") as opened:
-        if opened.open:
+    with st.expander("Tables", icon=":material/table:", on_change="rerun") as expander:
+        if expander.open:
+            network_table = result.network_table()
+            network_table.insert(
+                1, "name", [resources.network_name(atlas.id, k) for k in network_table["network"]]
+            )
+            _draw_table(
+                "Networks", network_table[list(_HEADINGS)].rename(columns=_HEADINGS), "networks"
+            )
+            _draw_table("Neurons with q below 0.05", result.unit_table(), "neurons")
+            _draw_table(
+                "Surprise of each condition, nats a token", result.surprise_table(), "surprise"
+            )
+            _draw_table("Items", result.item_table(), "items")
+    with st.expander("Design matrix", icon=":material/grid_on:", on_change="rerun") as expander:
+        if expander.open:
             draw_picture(
-                figures.design_picture(found, palette=frame.palette()),
+                figures.design_picture(result, palette=frame.palette()),
                 key="localizer-design",
-                made=made,
+                made=code,
             )
 
 
-def _table(title: str, table: pd.DataFrame, key: str) -> None:
+def _draw_table(title: str, table: pd.DataFrame, key: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{title}**", width="stretch")
         csv_button(table, name=f"localizer-{key}", key=f"localizer-{key}")
     st.dataframe(table.head(500), hide_index=True, height=240, alt=title)
 
 
-def limits(found: LocalizerResult) -> None:
-    """Say what the numbers can't tell."""
-    unit = found.localizer.unit
-    words = " with the same words, for they share their lists" if _is_ready(found) else ""
+def limits(result: LocalizerResult) -> None:
+    """Draw the limits of the numbers."""
+    unit = result.localizer.unit
+    words = " with the same words, for they share their lists" if _is_ready(result) else ""
     st.caption(
         f"What this can't tell. A localizer finds what differs between these stimuli, wanted or "
         f"not. The unit of resampling is {unit}, never tokens: intervals speak of other {unit} "
         f"like these{words}. Token frequency and position are taken off linearly; there is no "
         "haemodynamic response, and blocks are read without memory of one another. A network "
-        f"that responds need not be needed: lesions test that. {found.localizer.note}"
+        f"that responds need not be needed: lesions test that. {result.localizer.note}"
     )
 
 
-def _is_ready(found: LocalizerResult) -> bool:
-    return found.localizer.name in ready_made.READY
+def _is_ready(result: LocalizerResult) -> bool:
+    return result.localizer.name in ready_made.READY

@@ -1,4 +1,4 @@
-"""What the page Localizers starts: a run of a ready localizer or of one's own. No streamlit."""
+"""Task of the Localizers page: a run of a ready localizer or of one's own. No streamlit here."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,5 +22,5 @@ def _inputs(model: str, atlas: str, localizer: Localizer) -> Mapping[str, Any]:
 
 @task(KIND, lambda localizer, **_: f"Localizer: {localizer.title}", inputs=_inputs)
 def localize(run: Run, *, model: str, atlas: str, localizer: Localizer) -> str:
-    """Run a localizer on an atlas; the result is the artifact's id."""
+    """Run a localizer on an atlas; return the artifact's id."""
     return localizer_run.localize(run.workspace, run.model(model), atlas, localizer, **run.watched)

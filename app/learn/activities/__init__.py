@@ -1,4 +1,4 @@
-"""What a student does in each chapter, on live data: one function a chapter, in one table.
+"""Activities of the chapters, on live data: one function a chapter, in one table.
 
 Each draws what can be done, and returns what was found, or None where nothing was done yet.
 """

@@ -19,38 +19,38 @@ _ROUND = "round of the lesson's guessing"
 def guessing(atlas: NetworkAtlas) -> Finding | None:
     """Show words of a network, take a guess, and show what drives it."""
     share = atlas.domain_share()
-    clear = [int(k) for k in np.flatnonzero(share.max(axis=1) > 0.5)]
-    clear = [k for k in clear if cache.favourite_words(atlas.id, k)]
-    if len(atlas.domain_names) < 2 or not clear:
+    selective = [int(k) for k in np.flatnonzero(share.max(axis=1) > 0.5)]
+    selective = [k for k in selective if cache.favourite_words(atlas.id, k)]
+    if len(atlas.domain_names) < 2 or not selective:
         st.info("No network of this atlas follows one kind of text. Open the example instead.")
     else:
-        order = np.random.default_rng(0).permutation(clear)
-        turn = int(view_state.widget(_ROUND) or 0)
-        _guess(atlas, int(order[turn % len(order)]), turn)
-    over = int((share.max(axis=1) > 0.5).sum())
-    part = over / atlas.n_networks
-    supports = "none" if part < 0.05 else "many" if part <= 0.95 else "all"
-    each = ", ".join(
+        order = np.random.default_rng(0).permutation(selective)
+        round_index = int(view_state.widget(_ROUND) or 0)
+        _draw_round(atlas, int(order[round_index % len(order)]), round_index)
+    n_selective = int((share.max(axis=1) > 0.5).sum())
+    selective_share = n_selective / atlas.n_networks
+    supports = "none" if selective_share < 0.05 else "many" if selective_share <= 0.95 else "all"
+    counts_text = ", ".join(
         f"{int(((share.argmax(axis=1) == d) & (share.max(axis=1) > 0.5)).sum())} {name}"
         for d, name in enumerate(atlas.domain_names)
     )
     return Finding(
-        sentence=f"{over} of {atlas.n_networks} networks have over half of their energy per token "
-        f"in one kind of text: {each}.",
+        sentence=f"{n_selective} of {atlas.n_networks} networks have over half of their energy per "
+        f"token in one kind of text: {counts_text}.",
         supports=supports,
     )
 
 
-def _guess(atlas: NetworkAtlas, network: int, turn: int) -> None:
-    """Draw one round."""
+def _draw_round(atlas: NetworkAtlas, network: int, round_index: int) -> None:
+    """Draw one round: the words, the guess, and the answer."""
     words = cache.favourite_words(atlas.id, network)
     with st.container(border=True):
-        st.caption(f"Round {turn + 1}: words on which a network is strongest")
+        st.caption(f"Round {round_index + 1}: words on which a network is strongest")
         st.html(_words(words))
         guess = st.pills(
             "Which kind of text drives it most?",
             list(atlas.domain_names),
-            key=f"lesson-guess-{turn}",
+            key=f"lesson-guess-{round_index}",
         )
     if guess is None:
         return
@@ -74,7 +74,7 @@ def _guess(atlas: NetworkAtlas, network: int, turn: int) -> None:
         "Next network",
         icon=":material/arrow_forward:",
         key="lesson-next-guess",
-        on_click=lambda: view_state.remember(_ROUND, turn + 1),
+        on_click=lambda: view_state.remember(_ROUND, round_index + 1),
     )
 
 

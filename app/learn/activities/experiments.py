@@ -37,50 +37,52 @@ def contrasts(atlas: NetworkAtlas) -> Finding | None:
     if len(domains) < 2:
         st.info("This recording has one kind of text. Open the example instead.")
         return None
-    a, b = _two_conditions(domains)
-    held = int(view_state.widget(_SHUFFLE) or 0)
+    a, b = _choose_conditions(domains)
+    shuffle = int(view_state.widget(_SHUFFLE) or 0)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button(
             "Shuffle the documents",
             icon=":material/shuffle:",
             key="lesson-shuffle",
-            on_click=lambda: view_state.remember(_SHUFFLE, held + 1),
+            on_click=lambda: view_state.remember(_SHUFFLE, shuffle + 1),
         )
         st.button(
             "True conditions",
             icon=":material/undo:",
             key="lesson-true",
-            disabled=not held,
+            disabled=not shuffle,
             on_click=lambda: view_state.remember(_SHUFFLE, 0),
         )
-        if held:
-            st.badge(f"shuffle {held}: nothing is true", icon=":material/shuffle:", color="orange")
+        if shuffle:
+            st.badge(
+                f"shuffle {shuffle}: nothing is true", icon=":material/shuffle:", color="orange"
+            )
         else:
             st.badge(f"{a} against {b}", icon=":material/check:", color="green")
     try:
-        found = cache.contrast(atlas.id, a, b, held or None)
+        comparison = cache.contrast(atlas.id, a, b, shuffle or None)
         by_documents, by_tokens = cache.false_alarms(atlas.id, a, b)
     except SettingsError as error:
         st.info(f"{error.message} {error.hint}", icon=":material/info:")
         return None
     names = [f"{k} · {resources.network_name(atlas.id, k)}" for k in range(atlas.n_networks)]
-    shown = drawn.contrast_points(
-        found.difference, found.p_documents, found.p_tokens, names=names,
+    picture = drawn.contrast_points(
+        comparison.difference, comparison.p_documents, comparison.p_tokens, names=names,
         palette=frame.palette(),
     )  # fmt: skip
     with st.container(horizontal=True):
-        for label, by, n in (
-            ("documents", "documents", found.n_documents),
-            ("tokens", "tokens", found.n_tokens),
+        for label, observation, n in (
+            ("documents", "documents", comparison.n_documents),
+            ("tokens", "tokens", comparison.n_tokens),
         ):
             st.metric(
                 f"p < 0.05 over {label} ({n[0]:,} and {n[1]:,})",
-                f"{found.n_significant(by=by)} of {atlas.n_networks}",
+                f"{comparison.n_significant(by=observation)} of {atlas.n_networks}",
                 border=True,
             )
-        corrected = found.n_significant(by="documents", is_corrected=True)
+        corrected = comparison.n_significant(by="documents", is_corrected=True)
         st.metric("over documents, FDR < 0.05", f"{corrected}", border=True)
-    draw_picture(shown, key="lesson-contrast")
+    draw_picture(picture, key="lesson-contrast")
     share = by_tokens / atlas.n_networks
     supports = "most" if share > 0.25 else "zero" if share < 0.005 else "five"
     return Finding(
@@ -92,15 +94,15 @@ def contrasts(atlas: NetworkAtlas) -> Finding | None:
     )
 
 
-def _two_conditions(domains: list[str]) -> tuple[str, str]:
+def _choose_conditions(domains: list[str]) -> tuple[str, str]:
     left, right = st.columns(2, gap="medium")
-    first = domains.index("french") if "french" in domains else 0
+    default_a = domains.index("french") if "french" in domains else 0
     with left:
-        a = st.selectbox("Condition A", domains, index=first, key="lesson-a")
-    others = [name for name in domains if name != a]
-    second = others.index("documentation") if "documentation" in others else 0
+        a = st.selectbox("Condition A", domains, index=default_a, key="lesson-a")
+    remaining = [name for name in domains if name != a]
+    default_b = remaining.index("documentation") if "documentation" in remaining else 0
     with right:
-        b = st.selectbox("Condition B", others, index=second, key=f"lesson-b-{a}")
+        b = st.selectbox("Condition B", remaining, index=default_b, key=f"lesson-b-{a}")
     return a, b
 
 
@@ -117,7 +119,7 @@ def lesions(atlas: NetworkAtlas) -> Finding | None:
     model = model_offer.language_model(atlas, needed_for="to make a lesion", key="lesson-lesions")
     if model is None:
         return None
-    found = _run(
+    losses = _run_button(
         key,
         f"Silence {wording.count(n, 'unit')}",
         tasks.lesion(
@@ -125,34 +127,36 @@ def lesions(atlas: NetworkAtlas) -> Finding | None:
             network=network,
         ),
     )  # fmt: skip
-    if found is None:
+    if losses is None:
         return None
-    changes = brief.changes(found)
-    worst = max(changes[LESION], key=changes[LESION].__getitem__)
-    others = [value for kind, value in changes[LESION].items() if kind != worst]
+    changes = brief.changes(losses)
+    worst_kind = max(changes[LESION], key=changes[LESION].__getitem__)
+    other_changes = [value for kind, value in changes[LESION].items() if kind != worst_kind]
     top = str(resources.network_table(atlas.id)["top_domain"].iloc[network])
-    said = (
-        f"Silencing network {network} ({n:,} units) costs {worst} most: "
-        f"{changes[LESION][worst]:+.2f} nats a token; a random lesion of as many units costs it "
-        f"{changes[RANDOM][worst]:+.2f}."
+    sentence = (
+        f"Silencing network {network} ({n:,} units) costs {worst_kind} most: "
+        f"{changes[LESION][worst_kind]:+.2f} nats a token; a random lesion of as many units costs "
+        f"it {changes[RANDOM][worst_kind]:+.2f}."
     )
-    if others:
-        said += f" The other texts lose {min(others):+.2f} to {max(others):+.2f}."
+    if other_changes:
+        sentence += f" The other texts lose {min(other_changes):+.2f} to {max(other_changes):+.2f}."
     draw_picture(
         drawn.loss_bars(
             {f"network {network}": changes[LESION], "random, as many": changes[RANDOM]},
             y_title="loss above healthy (nats)",
-            says=said + " One short text of each kind: no standard error.",
+            says=sentence + " One short text of each kind: no standard error.",
             palette=frame.palette(),
         ),
         key="lesson-lesion-bars",
     )
-    if changes[LESION][worst] < 0.02:
+    if changes[LESION][worst_kind] < 0.02:
         supports = "none"
     else:
-        is_own = worst == top and changes[LESION][worst] > 1.5 * max(others, default=0.0)
+        is_own = worst_kind == top and changes[LESION][worst_kind] > 1.5 * max(
+            other_changes, default=0.0
+        )
         supports = "own" if is_own else "all"
-    return Finding(sentence=said, supports=supports)
+    return Finding(sentence=sentence, supports=supports)
 
 
 def pruning(atlas: NetworkAtlas) -> Finding | None:
@@ -161,41 +165,43 @@ def pruning(atlas: NetworkAtlas) -> Finding | None:
     model = model_offer.language_model(atlas, needed_for="to try the rules", key="lesson-pruning")
     if model is None:
         return None
-    found = _run(
+    losses = _run_button(
         key,
         "Silence one unit in five by each rule",
         tasks.prune(model=model.source, atlas=atlas.id),
     )
-    if found is None:
+    if losses is None:
         return None
-    changes = brief.changes(found)
+    changes = brief.changes(losses)
     mean = {name: sum(changes[name].values()) / len(changes[name]) for name in RULES}
-    best = min(mean, key=mean.__getitem__)
-    said = "Loss above the whole model, mean over kinds of text: " + ", ".join(
+    best_rule = min(mean, key=mean.__getitem__)
+    sentence = "Loss above the whole model, mean over kinds of text: " + ", ".join(
         f"{_RULE_NAMES[name]} {value:+.2f}" for name, value in mean.items()
     )
-    said += " nats a token."
+    sentence += " nats a token."
     draw_picture(
         drawn.loss_bars(
             {_RULE_NAMES[name]: changes[name] for name in RULES},
             y_title="loss above whole (nats)",
-            says=said + " One short text of each kind: no standard error.",
+            says=sentence + " One short text of each kind: no standard error.",
             palette=frame.palette(),
         ),
         key="lesson-rule-bars",
     )
-    return Finding(sentence=said, supports=best)
+    return Finding(sentence=sentence, supports=best_rule)
 
 
-def _run(key: tuple[str, str, int], label: str, task: Any) -> Losses | None:
+def _run_button(key: tuple[str, str, int], label: str, task: Any) -> Losses | None:
     """Draw the button of a short job; return its result once it is there."""
     results: dict[tuple[str, str, int], Losses] = view_state.widget(_RESULTS) or {}
 
-    def take(job: Job) -> None:
-        done = (job.kind, str(job.inputs["atlas"]), int(job.inputs.get("network", -1)))
-        view_state.remember(_RESULTS, {**(view_state.widget(_RESULTS) or {}), done: job.result})
+    def keep_result(job: Job) -> None:
+        result_key = (job.kind, str(job.inputs["atlas"]), int(job.inputs.get("network", -1)))
+        view_state.remember(
+            _RESULTS, {**(view_state.widget(_RESULTS) or {}), result_key: job.result}
+        )
 
-    job_progress.follow(key[0], on_done=take)
+    job_progress.follow(key[0], on_done=keep_result)
     is_waiting = not job_progress.is_active(key[0]) and key not in results
     if is_waiting and st.button(
         label, type="primary", icon=":material/play_arrow:", key=f"run-{key[0]}"

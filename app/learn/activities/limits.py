@@ -32,44 +32,46 @@ def smoothing(atlas: NetworkAtlas) -> Finding | None:
         )
     brain = cache.peak_left_in_the_brain()
     model = cache.peak_left(atlas.id, network, resources.cortex(atlas.id) is not None)
-    at = cache.WIDTHS.index(width)
+    width_index = cache.WIDTHS.index(width)
     curves = {"brain: motor map": brain, "model: units by number": model["number"]}
-    said = (
-        f"Smoothed over {width:g} places, {brain[at]:.0%} of the peaks of the motor map are left, "
-        f"and {model['number'][at]:.0%} of those of network {network} by number"
+    sentence = (
+        f"Smoothed over {width:g} places, {brain[width_index]:.0%} of the peaks of the motor map "
+        f"are left, and {model['number'][width_index]:.0%} of those of network {network} by number"
     )
     if "cortex" in model:
         curves["model: in this app's cortex"] = model["cortex"]
-        said += f"; {model['cortex'][at]:.0%} in the cortex, which was laid out to that end"
-    said += "."
+        sentence += (
+            f"; {model['cortex'][width_index]:.0%} in the cortex, which was laid out to that end"
+        )
+    sentence += "."
     draw_picture(
         drawn.lines(
             curves, cache.WIDTHS, x_title="smoothing, in places", y_title="share of the peaks left",
-            says=said + " The motor map ends at 7.9, and was smoothed when it was made.",
+            says=sentence + " The motor map ends at 7.9, and was smoothed when it was made.",
             palette=frame.palette(), marked=width,
         ),
         key="lesson-smoothing",
     )  # fmt: skip
-    _breaks(atlas, network)
-    asked = cache.WIDTHS.index(_ASKED)
-    gap = float(brain[asked] - model["number"][asked])
+    _draw_breaks(atlas, network)
+    asked_index = cache.WIDTHS.index(_ASKED)
+    gap = float(brain[asked_index] - model["number"][asked_index])
     supports = "less" if gap > 0.1 else "more" if gap < -0.1 else "as-much"
     return Finding(
-        sentence=f"Over {_ASKED:g} places, {brain[asked]:.0%} of the motor map's peaks are left "
-        f"and {model['number'][asked]:.0%} of those of network {network}.",
+        sentence=f"Over {_ASKED:g} places, {brain[asked_index]:.0%} of the motor map's peaks are "
+        f"left and {model['number'][asked_index]:.0%} of those of network {network}.",
         supports=supports,
     )
 
 
-def _breaks(atlas: NetworkAtlas, network: int) -> None:
-    """Draw the table: where it breaks, the experiment that shows it, what it gave here."""
+def _draw_breaks(atlas: NetworkAtlas, network: int) -> None:
+    """Draw the table of breaks: where, the experiment that shows it, and its result here."""
     st.subheader("Six breaks, and the experiment that shows each", anchor=False)
     by_number = cache.likeness(atlas.id, network, has_cortex=False)["number"]
     counts = cache.networks_per_unit(atlas.id, 3.0)
-    shared = counts[2:].sum() / max(counts[1:].sum(), 1)
+    overlap_share = counts[2:].sum() / max(counts[1:].sum(), 1)
     words = cache.favourite_words(atlas.id, network)
     lag = cache.event_average(atlas.id, network, words[0]).peak if words else None
-    by_chance = float(norm.isf(0.5 / max(int(atlas.decomposition.alive.sum()), 1)))
+    largest_by_chance = float(norm.isf(0.5 / max(int(atlas.decomposition.alive.sum()), 1)))
     n_documents = len(np.unique(document_codes(atlas.tokens)))
     rows = [
         (
@@ -85,7 +87,7 @@ def _breaks(atlas: NetworkAtlas, network: int) -> None:
         (
             "Networks overlap",
             "Count units that pass the threshold in several maps",
-            f"{shared:.0%} of members are in two or more",
+            f"{overlap_share:.0%} of members are in two or more",
         ),
         (
             "People are texts",
@@ -95,7 +97,7 @@ def _breaks(atlas: NetworkAtlas, network: int) -> None:
         (
             "z is no test",
             "Draw a map of noise alone, with as many units",
-            f"its largest |z| is about {by_chance:.1f}",
+            f"its largest |z| is about {largest_by_chance:.1f}",
         ),
         (
             "A lesion is exact",

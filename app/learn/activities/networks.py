@@ -38,7 +38,7 @@ def a_map(atlas: NetworkAtlas) -> Finding | None:
         volume = resources.volume(atlas.id, network)
         limit = resources.colour_limit(atlas.id, z)
         if volume is None:
-            shown = networks.network_map(
+            picture = networks.network_map(
                 atlas.layer_map(network),
                 atlas.depth_profile(network, z=z),
                 network=network,
@@ -47,30 +47,32 @@ def a_map(atlas: NetworkAtlas) -> Finding | None:
                 palette=frame.palette(),
                 labels=resources.grouping(atlas.id),
             )
-            made = recipes.code("layers", atlas=atlas.id, network=network, z=z)
+            code = recipes.code("layers", atlas=atlas.id, network=network, z=z)
         else:
-            shown = maps.cortex_projections(
+            picture = maps.cortex_projections(
                 volume, network=network, threshold=z, limit=limit, palette=frame.palette()
             )
-            made = recipes.code("cortex", atlas=atlas.id, network=network, z=z)
-        draw_picture(shown, key="lesson-map", made=made)
+            code = recipes.code("cortex", atlas=atlas.id, network=network, z=z)
+        draw_picture(picture, key="lesson-map", made=code)
     with right:
         st.subheader("Left or right hand, real brains", anchor=False)
-        real = nilearn.motor(z, frame.palette().mode)
-        st.image(real.png, width="stretch", alt=real.alternative)
-        st.caption(wording.plain(real.alternative))
-        share, bell = float((magnitude > z).mean()), float(2 * norm.sf(z))
+        motor_scan = nilearn.motor(z, frame.palette().mode)
+        st.image(motor_scan.png, width="stretch", alt=motor_scan.alternative)
+        st.caption(wording.plain(motor_scan.alternative))
+        share, normal_share = float((magnitude > z).mean()), float(2 * norm.sf(z))
         with st.container(horizontal=True):
             st.metric("Units beyond the threshold", f"{int((magnitude > z).sum()):,}", border=True)
-            st.metric("A bell curve would have", f"{bell * len(magnitude):,.0f}", border=True)
-        st.caption(f"{share:.2%} of the units, against {bell:.2%}.")
+            st.metric(
+                "A bell curve would have", f"{normal_share * len(magnitude):,.0f}", border=True
+            )
+        st.caption(f"{share:.2%} of the units, against {normal_share:.2%}.")
     n_far = int((magnitude > _FIRST_Z).sum())
     expected = float(2 * norm.sf(_FIRST_Z)) * len(magnitude)
-    times = n_far / max(expected, 1e-9)
-    supports = "more" if times > 2 else "same" if times > 0.67 else "fewer"
+    ratio = n_far / max(expected, 1e-9)
+    supports = "more" if ratio > 2 else "same" if ratio > 0.67 else "fewer"
     return Finding(
         sentence=f"{n_far:,} of {len(magnitude):,} units of network {network} have |z| above 3; a "
-        f"bell curve would have {expected:,.0f}: {times:.1f} times as many.",
+        f"bell curve would have {expected:,.0f}: {ratio:.1f} times as many.",
         supports=supports,
     )
 
@@ -94,14 +96,14 @@ def atlases(atlas: NetworkAtlas) -> Finding | None:
         )
         if chosen:
             colours = cache.region_colours(list(names), mode)
-            said = ", ".join(f"{spaced(name)} ({names[name]} regions)" for name in chosen)
+            regions_text = ", ".join(f"{spaced(name)} ({names[name]} regions)" for name in chosen)
             st.image(
                 cache.glass_brain(tuple(chosen), mode),
                 width="stretch",
-                alt=f"Regions of the brain's networks on a glass brain: {said}.",
+                alt=f"Regions of the brain's networks on a glass brain: {regions_text}.",
             )
             st.html(_legend([(spaced(name), colours[name]) for name in chosen]))
-            st.caption(f"{said}. Seen from the left side, the back and above, by nilearn.")
+            st.caption(f"{regions_text}. Seen from the left side, the back and above, by nilearn.")
         else:
             st.caption("Choose a network to light it up.")
     with right:
@@ -109,17 +111,17 @@ def atlases(atlas: NetworkAtlas) -> Finding | None:
         z: float = st.slider(
             "Threshold |z|", *view_state.Z_RANGE, _FIRST_Z, 0.5, key="lesson-atlas-z"
         )
-        shown = drawn.membership_bars(
+        picture = drawn.membership_bars(
             cache.networks_per_unit(atlas.id, z), z=z, palette=frame.palette()
         )
-        draw_picture(shown, key="lesson-members")
+        draw_picture(picture, key="lesson-members")
     counts = cache.networks_per_unit(atlas.id, _FIRST_Z)
     members = int(counts[1:].sum())
-    shared = int(counts[2:].sum()) / max(members, 1)
-    supports = "none" if shared < 0.05 else "some" if shared <= 0.6 else "most"
+    overlap_share = int(counts[2:].sum()) / max(members, 1)
+    supports = "none" if overlap_share < 0.05 else "some" if overlap_share <= 0.6 else "most"
     return Finding(
         sentence=f"At |z| above 3, {members:,} of {counts.sum():,} units are in some network; "
-        f"{shared:.0%} of these are in two or more.",
+        f"{overlap_share:.0%} of these are in two or more.",
         supports=supports,
     )
 

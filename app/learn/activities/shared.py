@@ -1,4 +1,4 @@
-"""What activities share: the picker of a network."""
+"""The picker of a network, which all activities share."""
 
 import streamlit as st
 
@@ -8,7 +8,7 @@ from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 
 def pick_network(atlas: NetworkAtlas, *, chapter: str, default: int) -> int:
-    """Let a network be chosen for a chapter; each begins with the one that shows its point."""
+    """Return the chosen network; each chapter begins with the one that shows its point."""
     chosen: int = st.selectbox(
         "Network of the model",
         range(atlas.n_networks),

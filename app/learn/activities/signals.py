@@ -27,10 +27,10 @@ def clocks(atlas: NetworkAtlas) -> Finding | None:
         st.subheader("A voxel in visual cortex", anchor=False)
         gap = st.slider("Seconds between two flashes", 0.0, 20.0, 12.0, 0.5, key="lesson-gap")
         t_r = st.slider("Seconds between scans (TR)", 0.5, 3.0, 2.0, 0.5, key="lesson-tr")
-        shown = drawn.blood_response(
+        picture = drawn.blood_response(
             response, step_s=_STEP_S, gap_s=gap, t_r_s=t_r, palette=palette
         )
-        draw_picture(shown, key="lesson-blood")
+        draw_picture(picture, key="lesson-blood")
     with right:
         st.subheader("A network of the model", anchor=False)
         network = pick_network(atlas, chapter="signal", default=cache.with_a_word(atlas.id))
@@ -44,22 +44,23 @@ def clocks(atlas: NetworkAtlas) -> Finding | None:
             format_func=lambda text: repr(markup.visible(text))[1:-1],
             key=f"lesson-word-{network}",
         )
-        found = cache.event_average(atlas.id, network, word)
-        shown = drawn.event_average(
-            found.lags, found.mean, word=word, n_events=found.n_events, network=network,
+        at_word = cache.event_average(atlas.id, network, word)
+        picture = drawn.event_average(
+            at_word.lags, at_word.mean, word=word, n_events=at_word.n_events, network=network,
             palette=palette,
         )  # fmt: skip
-        draw_picture(shown, key="lesson-event")
+        draw_picture(picture, key="lesson-event")
     peak = _STEP_S * int(response.argmax())
     supports = "once" if peak < 1 else "seconds" if peak < 20 else "minute"
     return Finding(
         sentence=f"Blood is highest {peak:.1f} s after one flash. Network {network} is strongest "
-        f"{_when(found.peak)}; one token later, {found.left_after_one:.0%} of that is left.",
+        f"{_lag_text(at_word.peak)}; one token later, {at_word.left_after_one:.0%} of that is "
+        "left.",
         supports=supports,
     )
 
 
-def _when(lag: int) -> str:
+def _lag_text(lag: int) -> str:
     """Return a lag in words."""
     if lag == 0:
         return "at its word itself"
@@ -74,21 +75,21 @@ def neighbours(atlas: NetworkAtlas) -> Finding | None:
     curves = {"brain: motor map, left to right": brain, "model: units by number": model["number"]}
     if "cortex" in model:
         curves["model: in this app's cortex"] = model["cortex"]
-    near, by_number = float(brain[0]), float(np.nan_to_num(model["number"][0]))
-    said = (
-        f"Correlation of |value| with that of the place one step on: {near:.2f} in the brain "
+    in_brain, by_number = float(brain[0]), float(np.nan_to_num(model["number"][0]))
+    sentence = (
+        f"Correlation of |value| with that of the place one step on: {in_brain:.2f} in the brain "
         f"(a voxel, 3 mm), {by_number:.2f} between neighbours by number in network {network}"
     )
     if "cortex" in model:
-        said += f", {model['cortex'][0]:.2f} in the cortex, where units were put by network"
-    said += "."
-    shown = drawn.lines(
-        curves, cache.DISTANCES, x_title="steps apart", y_title="correlation", says=said,
+        sentence += f", {model['cortex'][0]:.2f} in the cortex, where units were put by network"
+    sentence += "."
+    picture = drawn.lines(
+        curves, cache.DISTANCES, x_title="steps apart", y_title="correlation", says=sentence,
         palette=frame.palette(),
     )  # fmt: skip
-    draw_picture(shown, key="lesson-likeness")
-    where = "both" if by_number > 0.3 else "brain"
-    return Finding(sentence=said, supports=where if near > 0.3 else "neither")
+    draw_picture(picture, key="lesson-likeness")
+    likely_answer = "both" if by_number > 0.3 else "brain"
+    return Finding(sentence=sentence, supports=likely_answer if in_brain > 0.3 else "neither")
 
 
 def courses(atlas: NetworkAtlas) -> Finding | None:
@@ -97,12 +98,12 @@ def courses(atlas: NetworkAtlas) -> Finding | None:
     with left:
         network = pick_network(atlas, chapter="time", default=cache.most_selective(atlas.id))
     titles = networks.session_titles(atlas.id)
-    first = networks.passages(atlas.id, network, 0)
+    passages = networks.passages(atlas.id, network, 0)
     with right:
         session = st.selectbox(
             "Text",
             range(len(titles)),
-            index=first[0].session if first else 0,
+            index=passages[0].session if passages else 0,
             format_func=titles.__getitem__,
             key=f"lesson-session-{network}",
         )
@@ -128,10 +129,10 @@ def courses(atlas: NetworkAtlas) -> Finding | None:
             )
         )
     share = cache.share_between_sessions(atlas.id)
-    middle = float(np.median(share))
+    median_share = float(np.median(share))
     return Finding(
-        sentence=f"For the median network {middle:.0%} of the variance lies between texts and "
-        f"{1 - middle:.0%} within them; for network {network}, {share[network]:.0%} and "
+        sentence=f"For the median network {median_share:.0%} of the variance lies between texts "
+        f"and {1 - median_share:.0%} within them; for network {network}, {share[network]:.0%} and "
         f"{1 - share[network]:.0%}; the most between texts is {share.max():.0%}.",
-        supports="between" if middle > 0.5 else "within",
+        supports="between" if median_share > 0.5 else "within",
     )

@@ -1,4 +1,4 @@
-"""The activity of the chapter on ICA: known networks in a simulated brain, found again or not."""
+"""The activity of the chapter on ICA: networks planted in a simulated brain, and their recovery."""
 
 import streamlit as st
 
@@ -22,7 +22,7 @@ def planted() -> Finding | None:
     """Draw what was planted, what ICA and PCA find, and how well they match."""
     left, right = st.columns(2, gap="large")
     with left:
-        people: int = st.select_slider(
+        n_people: int = st.select_slider(
             "People in the scanner",
             _PEOPLE,
             value=ASKED[0],
@@ -39,11 +39,11 @@ def planted() -> Finding | None:
         )
     head, palette = simulated_fmri.head(), frame.palette()
     names = [_SHORT.get(name, name) for name in simulated_fmri.PLANTED]
-    ica, pca = cache.recovered(people, noise, 0)
+    ica, pca = cache.recovered(n_people, noise, 0)
     rows = {
-        "Planted": [head.volume(each) for each in cache.planted_maps()],
-        "ICA": [head.volume(each) for each in ica.maps],
-        "PCA": [head.volume(each) for each in pca.maps],
+        "Planted": [head.volume(network) for network in cache.planted_maps()],
+        "ICA": [head.volume(network) for network in ica.maps],
+        "PCA": [head.volume(network) for network in pca.maps],
     }
     r = {"ICA": ica.r, "PCA": pca.r}
     left, right = st.columns([3, 2], gap="large")
@@ -54,10 +54,10 @@ def planted() -> Finding | None:
         draw_picture(
             match_bars(r, names, found_from=FOUND_FROM, palette=palette), key="lesson-match"
         )
-        who = "1 person" if people == 1 else f"{people} people"
+        people_text = "1 person" if n_people == 1 else f"{n_people} people"
         st.caption(
-            f"{who}, {simulated_fmri.N_SCANS} scans each, one in {simulated_fmri.T_R_S:g} s; "
-            f"{len(head.voxels):,} voxels of "
+            f"{people_text}, {simulated_fmri.N_SCANS} scans each, one in {simulated_fmri.T_R_S:g} "
+            f"s; {len(head.voxels):,} voxels of "
             f"{simulated_fmri.VOXEL_MM} mm inside nilearn's MNI152 brain. Places of networks: "
             "Seitzman et al. 2020. All else is simulated."
         )

@@ -1,1 +1,1 @@
-"""Export: the pruned model as files, checked and measured."""
+"""Export page: the pruned model as files, checked and measured."""

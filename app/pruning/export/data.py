@@ -1,4 +1,4 @@
-"""What the page Export keeps: measured speeds, and what it reads of the folders it wrote."""
+"""Cached data of the Export page: measured speeds, and the folders that it wrote."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def speed(id: str) -> Speed:
 
 
 def free_folder(plan: str, form: str) -> Path:
-    """Return where an export goes unless another folder is named."""
+    """Return the folder of an export where no other one is named."""
     return resources.workspace().root / "exports" / f"model-{plan}-{form}"
 
 

@@ -21,17 +21,19 @@ def speed_ratios(rows: Sequence[Mapping[str, Any]], *, palette: Palette) -> Pict
     rows : sequence of mapping
         As `Speed.rows` makes them; the first is the dense model.
     """
-    others = rows[1:]
-    labels = [safe(str(row["model"])) for row in others]
+    pruned_rows = rows[1:]
+    labels = [safe(str(row["model"])) for row in pruned_rows]
     figure = go.Figure()
     figure.add_vline(x=1, line={"color": palette.text, "width": 1.5, "dash": "dot"})
-    for i, (what, name) in enumerate(_WHATS):
-        ratios = np.array([row[f"{what}_ratio"] for row in others], dtype=np.float32)
-        intervals = np.array([row[f"{what}_ratio_interval"] for row in others], dtype=np.float32)
+    for i, (kind, name) in enumerate(_WHATS):
+        ratios = np.array([row[f"{kind}_ratio"] for row in pruned_rows], dtype=np.float32)
+        intervals = np.array(
+            [row[f"{kind}_ratio_interval"] for row in pruned_rows], dtype=np.float32
+        )
         intervals = intervals.reshape(-1, 2)
         figure.add_scatter(
             x=ratios,
-            y=np.arange(len(others), dtype=np.float32) + (0.16 if i == 0 else -0.16),
+            y=np.arange(len(pruned_rows), dtype=np.float32) + (0.16 if i == 0 else -0.16),
             mode="markers",
             name=name,
             marker={
@@ -49,35 +51,35 @@ def speed_ratios(rows: Sequence[Mapping[str, Any]], *, palette: Palette) -> Pict
             customdata=np.array(labels, dtype=object)[:, None],
             hovertemplate=f"%{{customdata[0]}}, {name}: %{{x:.2f}} times<extra></extra>",
         )
-    style(figure, palette, height=110 + 64 * len(others), left=90)
+    style(figure, palette, height=110 + 64 * len(pruned_rows), left=90)
     legend_on_top(figure, palette)
-    most = max([1.1, *(row[f"{w}_ratio_interval"][1] for row in others for w, _ in _WHATS)])
-    least = min([0.9, *(row[f"{w}_ratio_interval"][0] for row in others for w, _ in _WHATS)])
+    highest = max([1.1, *(row[f"{w}_ratio_interval"][1] for row in pruned_rows for w, _ in _WHATS)])
+    lowest = min([0.9, *(row[f"{w}_ratio_interval"][0] for row in pruned_rows for w, _ in _WHATS)])
     figure.update_xaxes(
         title_text="times as fast as dense (dotted)",
-        range=[max(0.0, least - 0.08), most + 0.08],
+        range=[max(0.0, lowest - 0.08), highest + 0.08],
         showgrid=True,
         nticks=7,
     )
     figure.update_yaxes(
-        tickvals=list(range(len(others))),
+        tickvals=list(range(len(pruned_rows))),
         ticktext=labels,
-        range=[-0.6, len(others) - 0.4],
+        range=[-0.6, len(pruned_rows) - 0.4],
         showgrid=False,
     )
-    return Picture(figure=figure, alternative=_describe(others), table=speed_table(rows))
+    return Picture(figure=figure, alternative=_describe(pruned_rows), table=speed_table(rows))
 
 
 def _describe(rows: Sequence[Mapping[str, Any]]) -> str:
-    parts = []
+    sentences = []
     for row in rows:
         ratios = [
-            f"{row[f'{what}_ratio']:.2f} ({row[f'{what}_ratio_interval'][0]:.2f} to "
-            f"{row[f'{what}_ratio_interval'][1]:.2f}) times as fast as dense in {name}"
-            for what, name in _WHATS
+            f"{row[f'{kind}_ratio']:.2f} ({row[f'{kind}_ratio_interval'][0]:.2f} to "
+            f"{row[f'{kind}_ratio_interval'][1]:.2f}) times as fast as dense in {name}"
+            for kind, name in _WHATS
         ]
-        parts.append(f"{row['model']}: {' and '.join(ratios)}")
-    return ("; ".join(parts) or "Nothing was measured") + "."
+        sentences.append(f"{row['model']}: {' and '.join(ratios)}")
+    return ("; ".join(sentences) or "Nothing was measured") + "."
 
 
 def speed_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The forms in which a plan can be taken away, as cards: what each means, and if this plan fits."""
+"""The forms in which a plan can be exported, as cards: the use of each, and if this plan fits."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -16,7 +16,7 @@ Status = Literal["ready", "again", "refused"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormFacts:
-    """What a card says of a form, plan or no plan."""
+    """Facts on a form for its card, whatever the plan."""
 
     title: str
     icon: str
@@ -64,35 +64,35 @@ FORMS: dict[str, FormFacts] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormFit:
-    """How a plan stands to a form: ready, to be made again first, or refused, and why."""
+    """Fit of a plan to a form: ready, to be made again first, or refused, and why."""
 
     status: Status
     reason: str = ""
     multiple: int | None = None
 
 
-def standing(
-    made: PruningPlan, form: str, *, multiple: int | None, model: LanguageModel | None
+def form_fit(
+    pruning_plan: PruningPlan, form: str, *, multiple: int | None, model: LanguageModel | None
 ) -> FormFit:
-    """Return how a plan stands to a form; what a family lacks is known once a model is loaded."""
-    if not made.n_removed and not made.n_removed_groups:
+    """Return the fit of a plan to a form; a family's limits are known once a model is loaded."""
+    if not pruning_plan.n_removed and not pruning_plan.n_removed_groups:
         return FormFit(status="refused", reason="This plan removes nothing.")
-    if model is not None and model.fingerprint != made.fingerprint:
+    if model is not None and model.fingerprint != pruning_plan.fingerprint:
         return FormFit(status="refused", reason="It is for another model than the one loaded.")
-    refused = "" if model is None else from_workspace.why_no_form(model, made, form)
-    if refused:
-        return FormFit(status="refused", reason=refused)
-    fit = rounding.fit_of(made, form=form, multiple=multiple)
+    refusal = "" if model is None else from_workspace.why_no_form(model, pruning_plan, form)
+    if refusal:
+        return FormFit(status="refused", reason=refusal)
+    fit = rounding.fit_of(pruning_plan, form=form, multiple=multiple)
     if fit.reason:
         return FormFit(status="again", reason=fit.reason, multiple=fit.multiple)
     return FormFit(status="ready", multiple=fit.multiple)
 
 
-def model_of(made: PruningPlan) -> LanguageModel | None:
+def model_of(pruning_plan: PruningPlan) -> LanguageModel | None:
     """Return the model in memory if the plan is for it; else say what is missing, and offer it."""
     source = view_state.view().model
-    held = resources.language_model(source)
-    if held is None:
+    model = resources.language_model(source)
+    if model is None:
         job_progress.follow(
             "load", on_done=lambda job: view_state.notify(f"{job.result.name} is loaded")
         )
@@ -108,57 +108,57 @@ def model_of(made: PruningPlan) -> LanguageModel | None:
                     "The model is not in memory yet. What its family has no place for, and how "
                     "large an export gets, is told once it is; an export loads it by itself."
                 )
-    elif held.fingerprint != made.fingerprint:
+    elif model.fingerprint != pruning_plan.fingerprint:
         st.error(
-            f"This plan is for another model: {wording.plain(made.model_name)}, not "
-            f"{wording.plain(held.name)}. Load the model that it belongs to.",
+            f"This plan is for another model: {wording.plain(pruning_plan.model_name)}, not "
+            f"{wording.plain(model.name)}. Load the model that it belongs to.",
             icon=":material/block:",
         )
-    return held
+    return model
 
 
-def chosen() -> str:
+def chosen_form() -> str:
     """Return the form that the view shows."""
-    held = view_state.view().show
-    return held if held in FORMS else "masked"
+    viewed_form = view_state.view().show
+    return viewed_form if viewed_form in FORMS else "masked"
 
 
-def cards(made: PruningPlan, model: LanguageModel | None) -> None:
+def cards(pruning_plan: PruningPlan, model: LanguageModel | None) -> None:
     """Draw one card a form, with a button that chooses it."""
-    current = chosen()
+    current = chosen_form()
     for column, (name, facts) in zip(st.columns(len(FORMS)), FORMS.items(), strict=True):
-        found = standing(made, name, multiple=None, model=model)
+        fit = form_fit(pruning_plan, name, multiple=None, model=model)
         with column, st.container(border=True, height="stretch", key=f"export-card-{name}"):
             st.markdown(f"**:material/{facts.icon}: {facts.title}**")
             st.caption(facts.use)
             st.markdown(
                 f"**Loads** {facts.loads}  \n**Size** {facts.size}  \n**Speed** {facts.speed}"
             )
-            _say(found)
+            _draw_fit(fit)
             st.button(
                 "Chosen" if name == current else "Choose",
                 icon=":material/check:" if name == current else None,
                 type="primary" if name == current else "secondary",
                 key=f"export-choose-{name}",
                 width="stretch",
-                disabled=found.status == "refused",
+                disabled=fit.status == "refused",
                 on_click=view_state.change,
                 kwargs={"show": name},
             )
 
 
-def _say(found: FormFit) -> None:
-    """Say in one line with a sign how the plan stands to the form."""
-    if found.status == "ready":
+def _draw_fit(fit: FormFit) -> None:
+    """Draw the fit of the plan to the form, in one line with a sign."""
+    if fit.status == "ready":
         st.markdown(":green[:material/check: this plan fits]")
-    elif found.status == "again":
-        st.markdown(":orange[:material/replay: the plan is made again first]", help=found.reason)
+    elif fit.status == "again":
+        st.markdown(":orange[:material/replay: the plan is made again first]", help=fit.reason)
     else:
-        st.markdown(f":red[:material/block: not for this plan.] {wording.plain(found.reason)}")
+        st.markdown(f":red[:material/block: not for this plan.] {wording.plain(fit.reason)}")
 
 
 def needed_bytes(plan: str, form: str, weights: str, model: LanguageModel | None) -> int:
-    """Return about what an export takes on disk; 0 while the model is not loaded."""
+    """Return about how many bytes an export takes on disk; 0 while the model is not loaded."""
     if model is None:
         return 0
     return from_workspace.export_bytes(

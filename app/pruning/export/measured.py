@@ -1,4 +1,4 @@
-"""What was measured of the plan that is taken away: its perplexity, and its speed here."""
+"""Measurements of the plan that is exported: its perplexity, and its speed here."""
 
 from typing import Any
 
@@ -19,20 +19,29 @@ from fnprune_core.export.speed import speed_forms, speeds_of
 from fnprune_core.plans.plan import PruningPlan
 
 
-def facts(made: PruningPlan) -> None:
-    """Draw how much this very plan removes, after rounding."""
-    least, most = min(made.kept_widths), max(made.kept_widths)
+def facts(pruning_plan: PruningPlan) -> None:
+    """Draw how much the plan removes, after rounding."""
+    lowest_width, highest_width = min(pruning_plan.kept_widths), max(pruning_plan.kept_widths)
     with st.container(horizontal=True):
         st.metric(
             "Units removed",
-            f"{made.achieved_ratio:.1%}",
-            help=f"{made.n_removed:,} of {made.layout.n_units:,}; {made.settings.ratio:.1%} were "
-            "asked for.",
+            f"{pruning_plan.achieved_ratio:.1%}",
+            help=f"{pruning_plan.n_removed:,} of {pruning_plan.layout.n_units:,}; "
+            f"{pruning_plan.settings.ratio:.1%} were asked for.",
         )
-        st.metric("Share of parameters", f"{made.share_of_parameters:.1%}")
-        st.metric("Units a layer", f"{least:,}" if least == most else f"{least:,} to {most:,}")
-        if made.settings.multiple is not None:
-            st.metric("Rounded to", f"{made.settings.multiple}", help="Widths are multiples of it.")
+        st.metric("Share of parameters", f"{pruning_plan.share_of_parameters:.1%}")
+        st.metric(
+            "Units a layer",
+            f"{lowest_width:,}"
+            if lowest_width == highest_width
+            else f"{lowest_width:,} to {highest_width:,}",
+        )
+        if pruning_plan.settings.multiple is not None:
+            st.metric(
+                "Rounded to",
+                f"{pruning_plan.settings.multiple}",
+                help="Widths are multiples of it.",
+            )
 
 
 def quality(plan: str) -> None:
@@ -51,20 +60,20 @@ def quality(plan: str) -> None:
         alt=f"Perplexity of this plan: {rows[0]['this plan']}, dense {rows[0]['dense']}",
         placeholder="",
     )
-    _against_before(plan)
+    _draw_cost_of_fit(plan)
 
 
-def _against_before(plan: str) -> None:
-    """Say what making the plan again for a form cost, if that was just done."""
+def _draw_cost_of_fit(plan: str) -> None:
+    """Draw the cost of making the plan again for a form, if that was just done."""
     job = job_progress.job_of("fit")
     if job is None or job.state != "done" or job.result.plan_ids[PLAN] != plan:
         return
     ids = job.result.evaluation_ids
-    own, before = (resources.evaluation(ids[k]) for k in (PLAN, tasks_export.BEFORE))
-    pair = paired_difference(own, before)
+    plan_after, plan_before = (resources.evaluation(ids[k]) for k in (PLAN, tasks_export.BEFORE))
+    pair = paired_difference(plan_after, plan_before)
     st.caption(
         f"Made again for this form, it is {pair.difference:+.4f} ± {pair.standard_error:.4f} nats "
-        f"per token from the plan before ({before.perplexity:.2f}), on the same windows."
+        f"per token from the plan before ({plan_before.perplexity:.2f}), on the same windows."
     )
 
 
@@ -73,43 +82,43 @@ def _perplexities(plan: str) -> list[dict[str, Any]]:
     rows: dict[str, dict[str, Any]] = {}
     results: dict[str, dict[str, Any]] = {}
     for label, id in compare.evaluations_of(resources.workspace(), plan).items():
-        what, _, protocol = label.partition(", ")
-        results.setdefault(protocol, {})[what] = resources.evaluation(id)
-    for protocol, found in results.items():
-        own, dense = found.get("pruned"), found.get("dense")
-        if own is None or not own.n_tokens:
+        model_label, _, protocol = label.partition(", ")
+        results.setdefault(protocol, {})[model_label] = resources.evaluation(id)
+    for protocol, results_by_model in results.items():
+        pruned, dense = results_by_model.get("pruned"), results_by_model.get("dense")
+        if pruned is None or not pruned.n_tokens:
             continue
-        row = {"this plan": f"{own.perplexity:.2f} ± {own.standard_error:.2f}"}
+        row = {"this plan": f"{pruned.perplexity:.2f} ± {pruned.standard_error:.2f}"}
         if dense is not None and dense.n_tokens:
-            pair = paired_difference(own, dense)
+            pair = paired_difference(pruned, dense)
             row["dense"] = f"{dense.perplexity:.2f} ± {dense.standard_error:.2f}"
             row["nats/token above dense"] = f"{pair.difference:+.4f} ± {pair.standard_error:.4f}"
         else:
             row["dense"] = row["nats/token above dense"] = ""
-        row["predictions"] = f"{own.n_tokens:,}"
+        row["predictions"] = f"{pruned.n_tokens:,}"
         row["measured on"] = protocol
         rows[protocol] = row
     return list(rows.values())
 
 
-def speed(plan: str, made: PruningPlan) -> None:
+def speed(plan: str, pruning_plan: PruningPlan) -> None:
     """Draw the plan's measured speed, and the button that measures it."""
-    known = speeds_of(resources.workspace(), plan)
-    if known:
-        found = cache.speed(known[0])
+    measurement_ids = speeds_of(resources.workspace(), plan)
+    if measurement_ids:
+        measurement = cache.speed(measurement_ids[0])
         draw_picture(
-            speed_ratios(found.rows(), palette=frame.palette()),
-            key=f"export-speed-{known[0]}",
+            speed_ratios(measurement.rows(), palette=frame.palette()),
+            key=f"export-speed-{measurement_ids[0]}",
             made=recipes.code("speed", atlas=view_state.view().atlas, plan=plan),
         )
-        st.caption(found.sentence())
-    job_progress.follow("speed", on_done=_measured)
+        st.caption(measurement.sentence())
+    job_progress.follow("speed", on_done=_notify_measured)
     if job_progress.is_active("speed"):
         return
-    forms = speed_forms(made.is_uniform)
+    forms = speed_forms(pruning_plan.is_uniform)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        pressed = st.button(
-            "Measure again" if known else "Measure speed",
+        is_pressed = st.button(
+            "Measure again" if measurement_ids else "Measure speed",
             icon=":material/speed:",
             key="export-speed-start",
         )
@@ -117,7 +126,7 @@ def speed(plan: str, made: PruningPlan) -> None:
             f"Dense, {' and '.join(forms)} on this machine, in processes of their own: a minute or "
             "two for a small model, and disk for as many copies meanwhile."
         )
-    if pressed:
+    if is_pressed:
         job_progress.start(
             tasks_export.speed(
                 model=view_state.view().model,
@@ -128,5 +137,5 @@ def speed(plan: str, made: PruningPlan) -> None:
         st.rerun()
 
 
-def _measured(job: Job) -> None:
+def _notify_measured(job: Job) -> None:
     view_state.notify("Measured")

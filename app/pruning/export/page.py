@@ -9,20 +9,20 @@ from app.widgets import frame
 
 def show(plan: str) -> None:
     """Draw the forms, what was measured of the plan, and the export in the chosen form."""
-    made = resources.plan(plan)
-    model = forms.model_of(made)
-    forms.cards(made, model)
-    form = forms.chosen()
+    pruning_plan = resources.plan(plan)
+    model = forms.model_of(pruning_plan)
+    forms.cards(pruning_plan, model)
+    form = forms.chosen_form()
     left, right = st.columns(2, gap="large")
     with left, frame.explaining():
-        panel.export(plan, form, made, model)
+        panel.export(plan, form, pruning_plan, model)
     with right, frame.explaining():
         st.subheader("What is quoted", anchor=False)
-        measured.facts(made)
+        measured.facts(pruning_plan)
         st.markdown("**Perplexity**")
         measured.quality(plan)
         st.markdown("**Speed on this machine**")
-        measured.speed(plan, made)
+        measured.speed(plan, pruning_plan)
 
 
 frame.heading(

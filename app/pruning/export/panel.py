@@ -1,4 +1,4 @@
-"""The chosen form: how wide, where to, the plan made again where it must be, and the export."""
+"""Panel of the chosen form: widths, folder, the plan made again where it must be, the export."""
 
 from pathlib import Path
 from typing import Any
@@ -29,25 +29,25 @@ _MAX_WINDOWS = 4096
 _LANGUAGES = {"Python": "python", "lm-eval": "bash", "llama.cpp": "bash"}
 
 
-def multiple_of(form: str, made: PruningPlan) -> int | None:
-    """Ask what widths are rounded up to, where a form is smaller."""
+def multiple_of(form: str, pruning_plan: PruningPlan) -> int | None:
+    """Return the chosen multiple that widths are rounded up to; None where they are not."""
     if form == "masked":
         return None
-    default = rounding.fit_of(made, form="uniform").multiple or 1
-    asked = st.number_input(
+    default = rounding.fit_of(pruning_plan, form="uniform").multiple or 1
+    chosen_multiple = st.number_input(
         "Widths are multiples of",
         1,
-        max(made.layout.widths),
-        default if form != "per-layer" else made.settings.multiple or 1,
+        max(pruning_plan.layout.widths),
+        default if form != "per-layer" else pruning_plan.settings.multiple or 1,
         key=f"export-multiple-{form}",
         persist_state="session",
         help="Hardware likes 64. Rounding keeps a few more units, the best of those that would go.",
     )
-    return None if form == "per-layer" and asked == 1 else int(asked)
+    return None if form == "per-layer" and chosen_multiple == 1 else int(chosen_multiple)
 
 
 def weights_of(form: str) -> str:
-    """Ask how a GGUF file stores weights."""
+    """Return the chosen format of a GGUF file's weights."""
     if form != "gguf":
         return "F16"
     return str(
@@ -63,36 +63,36 @@ def weights_of(form: str) -> str:
     )
 
 
-def plan_again(plan: str, form: str, found: FormFit) -> None:
-    """Say why the plan must be made again for a form, and offer that, with its measurement."""
-    st.info(wording.plain(found.reason), icon=":material/replay:")
+def plan_again(plan: str, form: str, fit: FormFit) -> None:
+    """Draw why the plan must be made again for a form, and the button that does it and measures."""
+    st.info(wording.plain(fit.reason), icon=":material/replay:")
     is_alike = form != "per-layer"
-    how = "with the uniform allocation and " if is_alike else ""
+    allocation_text = "with the uniform allocation and " if is_alike else ""
     st.markdown(
-        f"It can be planned again {how}with widths that are multiples of {found.multiple}, all "
-        "else alike. That is a plan of its own: it is measured beside this one and the dense "
-        "model, and its figures are the ones that are quoted."
+        f"It can be planned again {allocation_text}with widths that are multiples of "
+        f"{fit.multiple}, all else alike. That is a plan of its own: it is measured beside this "
+        "one and the dense model, and its figures are the ones that are quoted."
     )
-    before = _measured_on(plan)
+    last_texts = _measured_on(plan)
     with st.expander("Text to measure on", icon=":material/menu_book:"):
-        if before is not None:
+        if last_texts is not None:
             st.caption("As this plan was measured last; another choice here replaces it.")
-        is_other = before is None or st.toggle("Another text", key="export-other-text")
-        texts = text_picker.pick_texts("export", split="held-out") if is_other else before
+        is_other = last_texts is None or st.toggle("Another text", key="export-other-text")
+        texts = text_picker.pick_texts("export", split="held-out") if is_other else last_texts
         windows = st.number_input(
             "Windows at most", 1, _MAX_WINDOWS, _windows_of(plan), key=f"export-windows-{plan}"
         )
-    job_progress.follow("fit", on_done=_take_plan)
+    job_progress.follow("fit", on_done=_select_plan)
     if job_progress.is_active("fit") or texts is None:
         return
-    training_note.say([resources.plan(plan).settings], key="export-fit")
+    training_note.show_note([resources.plan(plan).settings], key="export-fit")
     if st.button(
         "Plan again and measure", type="primary", icon=":material/replay:", key="export-fit"
     ):
         order = tasks_export.FitOrder(
             model=view_state.view().model,
             plan=plan,
-            multiple=found.multiple or 1,
+            multiple=fit.multiple or 1,
             is_alike=is_alike,
             texts=texts,
             window=_window_of(plan),
@@ -102,8 +102,8 @@ def plan_again(plan: str, form: str, found: FormFit) -> None:
         st.rerun()
 
 
-def _take_plan(job: Job) -> None:
-    """Make the plan that fits the view's."""
+def _select_plan(job: Job) -> None:
+    """Select the plan that was made again."""
     view_state.change(plan=job.result.plan_ids[PLAN])
     view_state.notify("Planned again and measured")
 
@@ -113,11 +113,11 @@ def _measured_on(plan: str) -> TextChoice | None:
     for job in resources.jobs().jobs():
         result = job.result
         if isinstance(result, Comparison) and plan in result.plan_ids.values():
-            held = job.inputs.get("texts")
-            if isinstance(held, dict):
+            texts = job.inputs.get("texts")
+            if isinstance(texts, dict):
                 values: dict[str, Any] = {
                     name: tuple(value) if isinstance(value, list) else value
-                    for name, value in held.items()
+                    for name, value in texts.items()
                 }
                 return TextChoice(**values)
     return None
@@ -125,8 +125,8 @@ def _measured_on(plan: str) -> TextChoice | None:
 
 def _protocol(plan: str) -> tuple[int, int] | None:
     """Return window and number of windows of the plan's newest measurement."""
-    found = compare.evaluations_of(resources.workspace(), plan)
-    for label, id in found.items():
+    evaluations = compare.evaluations_of(resources.workspace(), plan)
+    for label, id in evaluations.items():
         if label.startswith("pruned"):
             protocol = resources.evaluation(id).protocol
             return protocol.window, protocol.n_windows
@@ -134,21 +134,21 @@ def _protocol(plan: str) -> tuple[int, int] | None:
 
 
 def _window_of(plan: str) -> int:
-    found = _protocol(plan)
-    if found is not None:
-        return found[0]
+    protocol = _protocol(plan)
+    if protocol is not None:
+        return protocol[0]
     recording = resources.plan(plan).recording_id
-    has = resources.workspace().has("recordings", recording)
-    return resources.recording(recording).windows.window if has else 512
+    has_recording = resources.workspace().has("recordings", recording)
+    return resources.recording(recording).windows.window if has_recording else 512
 
 
 def _windows_of(plan: str) -> int:
-    found = _protocol(plan)
-    return 24 if found is None else min(found[1], _MAX_WINDOWS)
+    protocol = _protocol(plan)
+    return 24 if protocol is None else min(protocol[1], _MAX_WINDOWS)
 
 
 def target_of(plan: str, form: str, needed_bytes: int) -> Path | None:
-    """Ask for the folder; say at once if nothing can be written there."""
+    """Return the chosen folder; None, with an error, where nothing can be written there."""
     folder = st.text_input(
         "Folder",
         value=str(cache.free_folder(plan, form)),
@@ -158,32 +158,36 @@ def target_of(plan: str, form: str, needed_bytes: int) -> Path | None:
     if not folder:
         st.info("Name a folder.", icon=":material/info:")
         return None
-    done = job_progress.job_of("export")
-    if done is not None and done.state == "done" and str(done.result.folder) == folder:
+    last_export = job_progress.job_of("export")
+    if (
+        last_export is not None
+        and last_export.state == "done"
+        and str(last_export.result.folder) == folder
+    ):
         return None  # it is what was just written, and shown below
     try:
         return check_target(Path(folder), needed_bytes)
-    except FnpruneError as caught:
-        frame.error(describe_error(caught))
+    except FnpruneError as error:
+        frame.error(describe_error(error))
         return None
 
 
-def export(plan: str, form: str, made: PruningPlan, model: LanguageModel | None) -> None:
-    """Draw all that belongs to the chosen form."""
+def export(plan: str, form: str, pruning_plan: PruningPlan, model: LanguageModel | None) -> None:
+    """Draw the panel of the chosen form."""
     facts = forms.FORMS[form]
     st.subheader(f"Take it away: {facts.title}", anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        multiple, weights = multiple_of(form, made), weights_of(form)
-    found = forms.standing(made, form, multiple=multiple, model=model)
-    if found.status == "refused":
-        st.error(wording.plain(found.reason), icon=":material/block:")
+        multiple, weights = multiple_of(form, pruning_plan), weights_of(form)
+    fit = forms.form_fit(pruning_plan, form, multiple=multiple, model=model)
+    if fit.status == "refused":
+        st.error(wording.plain(fit.reason), icon=":material/block:")
         return
-    if found.status == "again":
-        plan_again(plan, form, found)
+    if fit.status == "again":
+        plan_again(plan, form, fit)
         return
-    needed = forms.needed_bytes(plan, form, weights, model)
-    target = target_of(plan, form, needed)
-    job_progress.follow("export", on_done=lambda done: view_state.notify("Exported"))
+    n_bytes = forms.needed_bytes(plan, form, weights, model)
+    target = target_of(plan, form, n_bytes)
+    job_progress.follow("export", on_done=lambda job: view_state.notify("Exported"))
     if not job_progress.is_active("export"):
         order = tasks_export.ExportOrder(
             model=view_state.view().model,
@@ -193,43 +197,45 @@ def export(plan: str, form: str, made: PruningPlan, model: LanguageModel | None)
             multiple=multiple,
             weights=weights,
         )
-        _offer(order, needed, is_possible=target is not None)
-    _show_done()
+        _export_button(order, n_bytes, is_possible=target is not None)
+    _show_exported()
 
 
-def _offer(order: tasks_export.ExportOrder, needed: int, *, is_possible: bool) -> None:
+def _export_button(order: tasks_export.ExportOrder, n_bytes: int, *, is_possible: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        pressed = st.button(
+        is_pressed = st.button(
             "Export",
             type="primary",
             icon=":material/save:",
             key="export-start",
             disabled=not is_possible,
         )
-        about = f"About {size(needed)}. " if needed else ""
-        st.caption(f"{about}It is loaded again in a fresh process and compared before it is shown.")
-    if pressed:
+        size_text = f"About {size(n_bytes)}. " if n_bytes else ""
+        st.caption(
+            f"{size_text}It is loaded again in a fresh process and compared before it is shown."
+        )
+    if is_pressed:
         job_progress.start(tasks_export.export(order))
         st.rerun()
 
 
-def _show_done() -> None:
-    """Say what was written, how large it is, and how it is used."""
+def _show_exported() -> None:
+    """Draw the folder that was written, its size, and how it is used."""
     job = job_progress.job_of("export")
     if job is None or job.state != "done":
         return
-    done: tasks_export.Exported = job.result
-    folder = wording.plain(str(done.folder))
+    exported: tasks_export.Exported = job.result
+    folder = wording.plain(str(exported.folder))
     st.success(
         f"Written, loaded in a fresh process and compared: {folder}, "
-        f"{size(cache.size_of(done.folder))}.",
+        f"{size(cache.size_of(exported.folder))}.",
         icon=":material/check:",
     )
-    use = use_of(done.folder, form=done.form, weights=done.weights)
-    for what, text in use.items():
-        st.caption(what)
-        st.code(text, language=_LANGUAGES[what], wrap_lines=True)
+    usage = use_of(exported.folder, form=exported.form, weights=exported.weights)
+    for tool, text in usage.items():
+        st.caption(tool)
+        st.code(text, language=_LANGUAGES[tool], wrap_lines=True)
     card = st.expander("Model card", icon=":material/description:", on_change="rerun")
     if card.open:
         with card:
-            st.code(cache.card(done.folder), language="markdown")
+            st.code(cache.card(exported.folder), language="markdown")

@@ -1,4 +1,4 @@
-"""What the buttons of the page Export start: a plan for a form, its speed, the export itself."""
+"""Tasks of the Export page: a plan for a form, its speed, the export itself."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ BEFORE = "the plan before"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
-    """What an export gave.
+    """Result of an export.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class Exported:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportOrder:
-    """What is to be written, and where."""
+    """Order of an export: the plan, the form, and the folder."""
 
     model: str
     plan: str
@@ -45,7 +45,7 @@ class ExportOrder:
 
 @task("export", "Exporting, {form}")
 def export(run: Run, order: ExportOrder) -> Exported:
-    """Write the pruned model, reloaded and compared; an `Exported` results."""
+    """Write the pruned model, reload and compare it; return an `Exported`."""
     language_model = run.model(order.model)
     run.cancel.raise_if_cancelled()
     id = rounding.plan_for_form(
@@ -93,7 +93,7 @@ class FitOrder:
 
 @task("fit", "Planning again and measuring")
 def fit(run: Run, order: FitOrder) -> Comparison:
-    """Make a plan again for a form; measure it, the one before and dense; a `Comparison`."""
+    """Make a plan again for a form; measure it, the one before and dense; return a `Comparison`."""
     language_model = run.model(order.model)
     windows = windows_of(
         language_model, order.texts, window=order.window, max_windows=order.max_windows
@@ -111,5 +111,5 @@ def fit(run: Run, order: FitOrder) -> Comparison:
 
 @task("speed", "Measuring speed")
 def speed(run: Run, *, model: str, plan: str, forms: Sequence[str]) -> str:
-    """Measure how fast a plan's copies are on this machine; the measurement's id results."""
+    """Measure how fast a plan's copies are on this machine; return the measurement's id."""
     return measure_speed(run.workspace, run.model(model), plan, forms=forms, **run.watched)

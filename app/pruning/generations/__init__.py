@@ -1,1 +1,1 @@
-"""Generations: what dense model and plan write, side by side."""
+"""Generations page: texts of the dense model and of a plan, side by side."""

@@ -1,4 +1,4 @@
-"""Generations: what the dense model and the pruned one write from the same prompt."""
+"""Generations page: texts of the dense model and of the pruned one, from the same prompt."""
 
 import streamlit as st
 
@@ -14,13 +14,13 @@ from fnprune_core.models.language_model import LanguageModel
 
 def choose_plan(plans: list[str]) -> str:
     """Draw the choice among all plans of the workspace; return the chosen one, or nothing."""
-    held = view_state.view().plan
-    key = f"generation-plan-{held}"
+    viewed_plan = view_state.view().plan
+    key = f"generation-plan-{viewed_plan}"
     return (
         st.selectbox(
             "Plan",
             plans,
-            index=plans.index(held) if held in plans else None,
+            index=plans.index(viewed_plan) if viewed_plan in plans else None,
             format_func=cache.plan_label,
             placeholder="Choose a plan",
             key=key,
@@ -31,19 +31,19 @@ def choose_plan(plans: list[str]) -> str:
 
 
 def choose_earlier() -> None:
-    """Draw the choice among what was written before."""
-    found = {each.id: each for each in cache.earlier()}
-    if not found:
+    """Draw the choice among earlier texts."""
+    earlier_texts = {entry.id: entry for entry in cache.earlier()}
+    if not earlier_texts:
         return
-    held = view_state.view().generation
-    key = f"generation-earlier-{held}"
+    viewed_texts = view_state.view().generation
+    key = f"generation-earlier-{viewed_texts}"
     st.selectbox(
         "Written before",
-        list(found),
-        index=list(found).index(held) if held in found else None,
+        list(earlier_texts),
+        index=list(earlier_texts).index(viewed_texts) if viewed_texts in earlier_texts else None,
         format_func=lambda id: (
-            f"{' '.join(found[id].prompt.split())[:60] or '(white space)'} · "
-            f"{cache.plan_label(found[id].plan)}"
+            f"{' '.join(earlier_texts[id].prompt.split())[:60] or '(white space)'} · "
+            f"{cache.plan_label(earlier_texts[id].plan)}"
         ),
         placeholder="Open what was written before",
         key=key,
@@ -52,7 +52,7 @@ def choose_earlier() -> None:
 
 
 def open_earlier(id: str | None) -> None:
-    """Look at what was written before, with its plan."""
+    """Select earlier texts in the view, with their plan."""
     if id is not None:
         plan = cache.side_by_side(id).plan_id
         view_state.change(
@@ -61,19 +61,19 @@ def open_earlier(id: str | None) -> None:
 
 
 def write(plan: str, prompt: Prompt, sampling: Sampling, model: LanguageModel) -> None:
-    """Draw the button that starts both models, and what is wrong with the prompt."""
-    pressed = st.button(
+    """Draw the button that starts both models, and any error of the prompt."""
+    is_pressed = st.button(
         "Write", type="primary", icon=":material/play_arrow:", disabled=not plan, width="stretch"
     )
     if not plan:
         st.caption("Choose a plan first.")
-    if not pressed:
+    if not is_pressed:
         return
     try:
         model.check_fingerprint(resources.plan(plan).fingerprint, "plan")
         encode(model, prompt)
-    except FnpruneError as wrong:
-        frame.error(describe_error(wrong))
+    except FnpruneError as error:
+        frame.error(describe_error(error))
         return
     order = generation_tasks.GenerationOrder(
         model=model.source, plan=plan, prompt=prompt, sampling=sampling
@@ -83,10 +83,10 @@ def write(plan: str, prompt: Prompt, sampling: Sampling, model: LanguageModel) -
     st.rerun()
 
 
-def take(job: Job) -> None:
-    """Look at what was written."""
+def select_texts(job: Job) -> None:
+    """Select the texts that were written."""
     view_state.change(generation=job.result)
-    prompt_box.taken(job.result)
+    prompt_box.remember_prompt(job.result)
 
 
 def show_form(plans: list[str]) -> None:
@@ -105,22 +105,22 @@ def show_form(plans: list[str]) -> None:
 
 
 def show_texts() -> None:
-    """Draw what is being written, or what was."""
+    """Draw the texts that are being written, or those that were."""
     job = job_progress.job_of(generation_tasks.KIND)
     if job is not None and job.is_active:
         two_texts.live(job.id)
         return
-    job_progress.follow(generation_tasks.KIND, on_done=take)
+    job_progress.follow(generation_tasks.KIND, on_done=select_texts)
     if job is not None and job.state == "cancelled":
         two_texts.so_far(job)
         return
     generation = view_state.view().generation
     if generation:
-        found = cache.side_by_side(generation)
-        if view_state.view().plan not in ("", found.plan_id):
+        texts = cache.side_by_side(generation)
+        if view_state.view().plan not in ("", texts.plan_id):
             st.caption("These texts are of another plan than the chosen one. Press Write for it.")
-        st.caption(prompt_box.facts(found))
-        two_texts.show(found)
+        st.caption(prompt_box.facts(texts))
+        two_texts.show(texts)
 
 
 frame.heading(

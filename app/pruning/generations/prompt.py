@@ -1,4 +1,4 @@
-"""Where a prompt is typed for the page Generations, and how the next tokens are chosen."""
+"""Form of the Generations page: the prompt, and how the next tokens are chosen."""
 
 import zlib
 
@@ -27,46 +27,45 @@ _TAKEN = "generation whose prompt is in the box"
 _GREEDY, _DRAWN = "The most probable", "Drawn"
 
 
-def take(text: str | None) -> None:
-    """Take another prompt."""
+def set_prompt(text: str | None) -> None:
+    """Set the prompt of the view."""
     if text is not None:
         view_state.change(prompt=text)
 
 
-def taken(generation_id: str) -> None:
-    """Remember that the box holds what this text was written from."""
+def remember_prompt(generation_id: str) -> None:
+    """Remember that the box holds the prompt of this text."""
     view_state.remember(_TAKEN, generation_id)
 
 
-def fill(found: SideBySide, generation_id: str) -> None:
-    """Put what was written before, opened by a link or from the list, into the box; once."""
+def fill(texts: SideBySide, generation_id: str) -> None:
+    """Fill the box, once, with the prompt and sampling of a text that was opened."""
     if view_state.recall(_TAKEN) != generation_id:
-        view_state.change(prompt=found.prompt.text)
-        drawn, sampling = found.sampling.temperature > 0, found.sampling
-        values = {_CHAT: found.prompt.is_chat, _SYSTEM: found.prompt.system}
-        values |= {_LENGTH: sampling.max_new_tokens, _DRAW: _DRAWN if drawn else _GREEDY}
-        if drawn:
+        view_state.change(prompt=texts.prompt.text)
+        is_drawn, sampling = texts.sampling.temperature > 0, texts.sampling
+        values = {_CHAT: texts.prompt.is_chat, _SYSTEM: texts.prompt.system}
+        values |= {_LENGTH: sampling.max_new_tokens, _DRAW: _DRAWN if is_drawn else _GREEDY}
+        if is_drawn:
             values |= {_TEMPERATURE: sampling.temperature, _TOP_P: sampling.top_p}
             values |= {_SEED: sampling.seed}
         for name, value in values.items():
             view_state.remember(name, value)
-    taken(generation_id)
+    remember_prompt(generation_id)
 
 
 def text_box() -> str:
-    """Draw the box with ready prompts; return what is in it."""
-    held = view_state.view().prompt
-    if (
-        view_state.widget(_TEXT) != held
-    ):  # a ready prompt was pressed, a link followed, the page left
-        view_state.remember(_TEXT, held)
-    ready = f"generation-ready-{zlib.crc32(held.encode('utf-8', 'replace'))}"
+    """Draw the box with ready prompts; return the prompt."""
+    viewed_prompt = view_state.view().prompt
+    # They differ when a ready prompt was pressed, a link followed, or the page left.
+    if view_state.widget(_TEXT) != viewed_prompt:
+        view_state.remember(_TEXT, viewed_prompt)
+    pills_key = f"generation-ready-{zlib.crc32(viewed_prompt.encode('utf-8', 'replace'))}"
     st.pills(
         "Ready prompts",
         list(PROMPTS),
-        default=next((name for name, text in PROMPTS.items() if text == held), None),
-        key=ready,
-        on_change=lambda: take(PROMPTS.get(view_state.widget(ready) or "")),
+        default=next((name for name, text in PROMPTS.items() if text == viewed_prompt), None),
+        key=pills_key,
+        on_change=lambda: set_prompt(PROMPTS.get(view_state.widget(pills_key) or "")),
         label_visibility="collapsed",
     )
     st.text_area(
@@ -74,15 +73,15 @@ def text_box() -> str:
         height=110,
         key=_TEXT,
         placeholder="Type what both models are to go on from, or press a ready prompt",
-        on_change=lambda: take(view_state.widget(_TEXT)),
+        on_change=lambda: set_prompt(view_state.widget(_TEXT)),
         help="Nothing is sent anywhere: the model on this machine writes.",
     )
-    if len(held) > codec.MAX_TEXT:
+    if len(viewed_prompt) > codec.MAX_TEXT:
         st.caption(
             f"A link carries prompts of up to {codec.MAX_TEXT} characters. This one has "
-            f"{len(held):,}; a link to what was written brings it along all the same."
+            f"{len(viewed_prompt):,}; a link to what was written brings it along all the same."
         )
-    return held
+    return viewed_prompt
 
 
 def prompt_of(text: str, model: LanguageModel | None) -> Prompt:
@@ -119,7 +118,7 @@ def sampling_of(prompt: Prompt) -> Sampling:
                 persist_state="session",
                 placeholder="Empty: the template's own",
             )
-        how = st.segmented_control(
+        next_token = st.segmented_control(
             "Next token",
             [_GREEDY, _DRAWN],
             default=_GREEDY,
@@ -128,7 +127,7 @@ def sampling_of(prompt: Prompt) -> Sampling:
             persist_state="session",
             help="Drawn tokens differ by chance as well as by the plan: compare several seeds.",
         )
-        if how != _DRAWN:
+        if next_token != _DRAWN:
             return Sampling(max_new_tokens=int(length))
         temperature = st.slider(
             "Temperature", 0.1, 2.0, 0.8, 0.1, key=_TEMPERATURE, persist_state="session",
@@ -147,17 +146,17 @@ def sampling_of(prompt: Prompt) -> Sampling:
     )
 
 
-def facts(found: SideBySide) -> str:
-    """Return how a text was written, as a caption."""
-    sampling = found.sampling
-    how = (
+def facts(texts: SideBySide) -> str:
+    """Return a caption on how a text was written."""
+    sampling = texts.sampling
+    sampling_text = (
         "the most probable token each time"
         if sampling.temperature == 0
         else f"tokens drawn at temperature {sampling.temperature:g}, top p {sampling.top_p:g}, "
         f"seed {sampling.seed}"
     )
-    turn = "in the chat template" if found.prompt.is_chat else "as it is"
+    prompt_text = "in the chat template" if texts.prompt.is_chat else "as it is"
     return wording.plain(
-        f"The prompt {turn}, {wording.count(len(found.prompt_ids), 'token')}; {how}; at most "
-        f"{sampling.max_new_tokens}."
+        f"The prompt {prompt_text}, {wording.count(len(texts.prompt_ids), 'token')}; "
+        f"{sampling_text}; at most {sampling.max_new_tokens}."
     )

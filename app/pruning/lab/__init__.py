@@ -1,1 +1,1 @@
-"""Prune: networks chosen, a plan previewed and measured."""
+"""Prune page: networks chosen, a plan previewed and measured."""

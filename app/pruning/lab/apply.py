@@ -1,4 +1,4 @@
-"""The form of a plan and the button Apply: what is wrong is said beside it, before it starts."""
+"""Form of a plan and the button Apply, with what is wrong beside it before anything starts."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -27,34 +27,34 @@ _LOG = "decisions of the plan that is being made"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What the form holds: settings, or why no plan is possible with them."""
+    """Settings in the form, or why no plan is possible with them."""
 
     settings: PlanSettings | None = None
     refused: FnpruneError | None = None
 
 
-def ask() -> Asked:
-    """Draw the form of a plan; what is impossible is known before any work starts."""
+def draw_form() -> Asked:
+    """Draw the form of a plan; return its settings, or the error that refuses them."""
     view = view_state.view()
     try:
-        chosen = pinned_units.with_pins(plan_settings())
+        settings = pinned_units.with_pins(plan_settings())
     except FnpruneError as error:  # its widgets are drawn: the page goes on
         return Asked(refused=error)
     recording = resources.recording(view.recording)
     model = resources.language_model(view.model)
-    refused = _of_another_model(model, recording.fingerprint) or checks.refusal(
-        chosen,
+    refusal = _wrong_model_error(model, recording.fingerprint) or checks.refusal(
+        settings,
         recording.layout,
         has_dummy_tokens=bool(recording.windows.n_dummy_tokens),
     )
-    warning = planner.bias_warning(model, chosen) if model is not None else ""
+    warning = planner.bias_warning(model, settings) if model is not None else ""
     if warning:
         st.warning(warning, icon=":material/warning:")
-    return Asked(settings=chosen, refused=refused)
+    return Asked(settings=settings, refused=refusal)
 
 
-def _of_another_model(model: LanguageModel | None, fingerprint: str) -> FnpruneError | None:
-    """Return why the model in memory cannot be pruned by a recording; the job would say it late."""
+def _wrong_model_error(model: LanguageModel | None, fingerprint: str) -> FnpruneError | None:
+    """Return an error if the model in memory is not the recording's; the job would say it late."""
     if model is not None:
         try:
             model.check_fingerprint(fingerprint, "recording")
@@ -63,8 +63,8 @@ def _of_another_model(model: LanguageModel | None, fingerprint: str) -> FnpruneE
     return None
 
 
-def apply(atlas: NetworkAtlas, asked: Asked) -> None:
-    """Draw what the plan is measured against and on, and the button that starts it."""
+def apply(atlas: NetworkAtlas, form_state: Asked) -> None:
+    """Draw the rivals and the text to measure on, and the button that starts the plan."""
     rivals = st.pills(
         "Compare with",
         [name for name, row in SCORES.items() if row.is_rival],
@@ -85,12 +85,12 @@ def apply(atlas: NetworkAtlas, asked: Asked) -> None:
     if job_progress.is_active("prune"):
         job_progress.follow("prune", on_done=take_plan)
         return
-    _say_what_is_wrong(atlas, asked)
+    _show_problems(atlas, form_state)
     order = None
-    if texts is not None and asked.settings is not None and asked.refused is None:
-        order = _order(asked.settings, rivals, texts, int(windows))
-        training_note.say(list(order.wanted().values()), key="prune")
-    pressed = st.button(
+    if texts is not None and form_state.settings is not None and form_state.refused is None:
+        order = _order(form_state.settings, rivals, texts, int(windows))
+        training_note.show_note(list(order.wanted().values()), key="prune")
+    is_pressed = st.button(
         "Apply",
         type="primary",
         icon=":material/play_arrow:",
@@ -98,7 +98,7 @@ def apply(atlas: NetworkAtlas, asked: Asked) -> None:
         key="prune-apply",
         disabled=order is None,
     )
-    if pressed and order is not None:
+    if is_pressed and order is not None:
         task = prune(order)
         log = view_state.decisions()
         view_state.remember(_LOG, log)
@@ -122,13 +122,13 @@ def _order(
     )
 
 
-def _say_what_is_wrong(atlas: NetworkAtlas, asked: Asked) -> None:
-    """Say beside the button why it is off, or what to know before it is pressed."""
-    if asked.refused is not None:
-        frame.error(describe_error(asked.refused))
-    elif asked.settings is not None:
-        is_whole = asked.settings.preserved in (None, tuple(range(atlas.n_networks)))
-        if is_whole and SCORES[asked.settings.score].weighting.of_networks:
+def _show_problems(atlas: NetworkAtlas, form_state: Asked) -> None:
+    """Draw beside the button why it is off, or what to know before it is pressed."""
+    if form_state.refused is not None:
+        frame.error(describe_error(form_state.refused))
+    elif form_state.settings is not None:
+        is_whole = form_state.settings.preserved in (None, tuple(range(atlas.n_networks)))
+        if is_whole and SCORES[form_state.settings.score].weighting.of_networks:
             st.info(
                 "All networks are preserved: network energy is FLAP's score then, and the plan "
                 "cuts what FLAP cuts.",
@@ -137,7 +137,7 @@ def _say_what_is_wrong(atlas: NetworkAtlas, asked: Asked) -> None:
 
 
 def take_plan(job: Job) -> None:
-    """Make the plan the view's, with the log of this session: another may have started the job."""
+    """Select the plan, with the log of this session: another may have started the job."""
     plan = job.result.plan_ids[PLAN]
     view_state.change(plan=plan)
     log = view_state.recall(_LOG)
@@ -161,7 +161,7 @@ def results() -> None:
     plan = view.plan
     if not plan:
         return
-    own = comparison.job_of(plan)
+    job_of_plan = comparison.job_of(plan)
     st.subheader("Perplexity", anchor=False)
     if resources.plan(plan).recording_id != view.recording:
         st.warning(
@@ -169,15 +169,17 @@ def results() -> None:
             "The page Plans opens it with its own.",
             icon=":material/warning:",
         )
-    found = comparison.results_of(own) if own else comparison.stored_results(plan)
-    comparison.draw(found, key="final", made_of=plan)
+    plan_results = (
+        comparison.results_of(job_of_plan) if job_of_plan else comparison.stored_results(plan)
+    )
+    comparison.draw(plan_results, key="final", made_of=plan)
     st.subheader("What goes", anchor=False)
     comparison.removal(plan)
-    onward()
+    next_steps()
 
 
-def onward() -> None:
-    """Draw where one goes with a plan."""
+def next_steps() -> None:
+    """Draw links to the pages that go on with a plan."""
     st.subheader("Go on with this plan", anchor=False)
     for page in pages.AFTER:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):

@@ -1,4 +1,4 @@
-"""What the prune lab keeps of an atlas: the words that drive each network, what rules look at."""
+"""Cached data of the prune lab: the words that drive each network, and the facts of rules."""
 
 from collections.abc import Iterable
 
@@ -16,34 +16,36 @@ N_WORDS = 8
 @st.cache_data(max_entries=4, show_spinner="Reading what drives the networks")
 def words(id: str) -> list[list[str]]:
     """Return the tokens that drive each network most, strongest first, as they can be shown."""
-    opened = resources.atlas(id)
-    return [_shown(opened.top_tokens(k, n=30)["text"]) for k in range(opened.n_networks)]
+    atlas = resources.atlas(id)
+    return [_readable_words(atlas.top_tokens(k, n=30)["text"]) for k in range(atlas.n_networks)]
 
 
-def _shown(texts: Iterable[str]) -> list[str]:
-    shown: list[str] = []
+def _readable_words(texts: Iterable[str]) -> list[str]:
+    words_shown: list[str] = []
     for text in texts:
         word = visible(text.strip()) or ("⏎" if "\n" in text else "␣")
-        if word not in shown:
-            shown.append(word)
-    return shown[:N_WORDS]
+        if word not in words_shown:
+            words_shown.append(word)
+    return words_shown[:N_WORDS]
 
 
-def known(id: str) -> rules.Known:
-    """Return what rules may look at: numbers, domains, and tags by the decoding and by people."""
-    opened, decoded = resources.atlas(id), resources.tags(id)
+def rule_facts(id: str) -> rules.Known:
+    """Return the facts that rules look at: numbers, domains, tags by the decoding and by people."""
+    atlas, decoded = resources.atlas(id), resources.tags(id)
     try:
-        said = resources.annotations(id)
-        by_hand = [said.of(k).tags for k in range(opened.n_networks)]
+        notes = resources.annotations(id)
+        own_tags = [notes.of(k).tags for k in range(atlas.n_networks)]
     except FnpruneError:  # the editor of names tells what is damaged
-        by_hand = [()] * opened.n_networks
-    names = [[tag.name for tag in found] for found in decoded]
+        own_tags = [()] * atlas.n_networks
+    names = [[tag.name for tag in tag_names] for tag_names in decoded]
     return rules.Known(
         table=resources.network_table(id),
-        domain_share=opened.domain_share(),
-        domain_names=opened.domain_names,
-        tags=[{*a, *b} for a, b in zip(names, by_hand, strict=True)],
-        serving=frozenset(k for k, found in enumerate(names) if set(found) & set(rules.SERVING)),
+        domain_share=atlas.domain_share(),
+        domain_names=atlas.domain_names,
+        tags=[{*a, *b} for a, b in zip(names, own_tags, strict=True)],
+        serving=frozenset(
+            k for k, tag_names in enumerate(names) if set(tag_names) & set(rules.SERVING)
+        ),
     )
 
 

@@ -14,16 +14,16 @@ _MOST_NAMED = 12
 
 
 def adopt(plan: str) -> None:
-    """Take a plan's log where the view holds the same networks but not how they were chosen."""
-    own = view_state.decisions()
-    if not plan or any(each.what != view_state.LINK for each in own):
+    """Adopt a plan's log where the view holds the same networks but not how they were chosen."""
+    present_log = view_state.decisions()
+    if not plan or any(decision.what != view_state.LINK for decision in present_log):
         return
     try:
-        kept = decision_log.read_notes(resources.workspace(), plan).decisions
+        stored_log = decision_log.read_notes(resources.workspace(), plan).decisions
     except FnpruneError:  # told where the log is shown
         return
-    if kept and decision_log.outcome(kept) == set(view_state.view().dropped):
-        view_state.take_decisions(kept)
+    if stored_log and decision_log.outcome(stored_log) == set(view_state.view().dropped):
+        view_state.take_decisions(stored_log)
 
 
 def show(plan: str) -> None:
@@ -49,7 +49,7 @@ def show(plan: str) -> None:
             "to this page opens the same set of networks."
         )
         if plan:
-            _tell_damage(plan)
+            _show_damage(plan)
 
 
 def table(log: tuple[Decision, ...]) -> pd.DataFrame:
@@ -57,32 +57,35 @@ def table(log: tuple[Decision, ...]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "time": pd.to_datetime(
-                [each.time for each in log[::-1]], errors="coerce", utc=True, format="ISO8601"
+                [decision.time for decision in log[::-1]],
+                errors="coerce",
+                utc=True,
+                format="ISO8601",
             ),
-            "decision": [each.what for each in log[::-1]],
-            "pruned": [_named(each.pruned) for each in log[::-1]],
-            "kept": [_named(each.kept) for each in log[::-1]],
-            "about": [_named(each.noted) for each in log[::-1]],
-            "reason": [each.reason for each in log[::-1]],
+            "decision": [decision.what for decision in log[::-1]],
+            "pruned": [_networks_text(decision.pruned) for decision in log[::-1]],
+            "kept": [_networks_text(decision.kept) for decision in log[::-1]],
+            "about": [_networks_text(decision.noted) for decision in log[::-1]],
+            "reason": [decision.reason for decision in log[::-1]],
         }
     )
 
 
-def _named(networks: tuple[int, ...]) -> str:
-    shown = ", ".join(map(str, networks[:_MOST_NAMED]))
-    rest = len(networks) - _MOST_NAMED
-    return f"{shown} and {rest} more" if rest > 0 else shown
+def _networks_text(networks: tuple[int, ...]) -> str:
+    listed = ", ".join(map(str, networks[:_MOST_NAMED]))
+    n_more = len(networks) - _MOST_NAMED
+    return f"{listed} and {n_more} more" if n_more > 0 else listed
 
 
-def _tell_damage(plan: str) -> None:
-    """Say that a plan's notes cannot be read, and offer to set them aside."""
+def _show_damage(plan: str) -> None:
+    """Draw the error of notes that cannot be read, and offer to set them aside."""
     try:
         decision_log.read_notes(resources.workspace(), plan)
-    except CorruptArtifactError as caught:
-        frame.error(Failure(message=caught.message, hint=caught.hint))
+    except CorruptArtifactError as error:
+        frame.error(Failure(message=error.message, hint=error.hint))
         if st.button("Set them aside", icon=":material/drive_file_move:", key="notes-set-aside"):
             with frame.explaining():
-                aside = decision_log.set_aside(resources.workspace(), plan)
+                path = decision_log.set_aside(resources.workspace(), plan)
                 decision_log.add_decisions(resources.workspace(), plan, view_state.decisions())
-                view_state.notify(f"The damaged notes are kept as {aside.name}")
+                view_state.notify(f"The damaged notes are kept as {path.name}")
                 st.rerun()

@@ -44,30 +44,30 @@ def _draw(id: str, dropped: tuple[int, ...], costs: Costs) -> None:
         network = min(view_state.view().network, atlas.n_networks - 1)
         if network != view_state.view().network:
             view_state.change(network=network)
-        why = decision_log.standing(view_state.decisions())
+        decisions = decision_log.standing(view_state.decisions())
         panel = st.container(key="lab-selected")
-        shown = network_order.arranged(atlas)
+        shown_networks = network_order.arranged(atlas)
         with panel:
-            selected.show(atlas, network, shown, why.get(network))
-        _table(atlas, shown, why, costs())
+            selected.show(atlas, network, shown_networks, decisions.get(network))
+        _table(atlas, shown_networks, decisions, costs())
     if view_state.view().dropped != dropped:  # changed in here: form, preview and costs must follow
         st.rerun()
 
 
 def _table(
     atlas: NetworkAtlas,
-    shown: Sequence[int],
-    why: dict[int, NetworkDecision],
+    shown_networks: Sequence[int],
+    decisions: dict[int, NetworkDecision],
     costs: pd.DataFrame | None,
 ) -> None:
     trust_name, _ = rules.trust_of(resources.network_table(atlas.id))
-    drawn = rows(atlas, shown, why, costs)
+    table_rows = rows(atlas, shown_networks, decisions, costs)
     lab_table(
-        drawn,
+        table_rows,
         columns(atlas, has_costs=costs is not None),
         key="lab-table",
         facts={
-            "name": f"{len(shown)} networks: what each does, and whether it is preserved",
+            "name": f"{len(shown_networks)} networks: what each does, and whether it is preserved",
             "selected": view_state.view().network,
             "sort": view_state.view().sort,
             "trust_name": trust_name,
@@ -80,7 +80,7 @@ def _table(
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.caption("Arrows move, K keeps, P prunes, U takes back.", width="stretch")
         csv_button(
-            as_frame(atlas, drawn, costs),
+            as_frame(atlas, table_rows, costs),
             name=f"fnprune-decisions-{atlas.id[:8]}",
             key="lab-table",
         )
@@ -95,11 +95,11 @@ def _switch(value: Any) -> None:
 
 
 def _sort(column: Any) -> None:
-    """Order by a column: what says how good a network is from the largest; again, turned."""
-    held, name = view_state.view().sort, str(column)
-    up_first = name in ("network", "peak_layer")
-    first, second = (name, f"-{name}") if up_first else (f"-{name}", name)
-    view_state.change(sort=second if held == first else first)
+    """Order by a column, the largest first where large is good; the same column again reverses."""
+    viewed_order, name = view_state.view().sort, str(column)
+    is_ascending = name in ("network", "peak_layer")
+    default_order, reverse_order = (name, f"-{name}") if is_ascending else (f"-{name}", name)
+    view_state.change(sort=reverse_order if viewed_order == default_order else default_order)
 
 
 def columns(atlas: NetworkAtlas, *, has_costs: bool) -> list[TableHead]:
@@ -129,28 +129,28 @@ def columns(atlas: NetworkAtlas, *, has_costs: bool) -> list[TableHead]:
 
 def rows(
     atlas: NetworkAtlas,
-    shown: Sequence[int],
-    why: dict[int, NetworkDecision],
+    shown_networks: Sequence[int],
+    decisions: dict[int, NetworkDecision],
     costs: pd.DataFrame | None,
 ) -> list[TableRow]:
-    """Return what the table says of each network that is shown, in order."""
+    """Return the table's row of each network, in order."""
     view = view_state.view()
     images = resources.thumbnails(atlas.id, view.z, components.palette().mode)
-    known, words = cache.known(atlas.id), cache.words(atlas.id)
+    facts, words = cache.rule_facts(atlas.id), cache.words(atlas.id)
     meter = cache.variance_meter(atlas.id)
-    trust = rules.trust_of(known.table)[1]
+    trust = rules.trust_of(facts.table)[1]
     prices = prices_of(costs)
 
     def row(k: int) -> TableRow:
-        share = known.domain_share[k]
-        best = int(share.argmax())
+        share = facts.domain_share[k]
+        top_domain = int(share.argmax())
         name = resources.network_name(atlas.id, k)
         is_dropped = k in view.dropped
-        top = f"{share[best]:.0%} {atlas.domain_names[best]}"
-        reason = said(why.get(k), is_dropped=is_dropped)
+        top = f"{share[top_domain]:.0%} {atlas.domain_names[top_domain]}"
+        reason = reason_text(decisions.get(k), is_dropped=is_dropped)
         value = float(trust.iloc[k])
-        price = prices.get(k, Price())
-        variance = float(known.table["variance_alone"].iloc[k])
+        network_price = prices.get(k, Price())
+        variance = float(facts.table["variance_alone"].iloc[k])
         return TableRow(
             network=k,
             image=images[k],
@@ -159,8 +159,8 @@ def rows(
                            rules.SERVING),
             words=" ".join(w for w in words[k] if w not in name.split(" · ")[-1].split(", ")),
             why=reason,
-            title=f"Network {k}, {name}: {share[best]:.0%} of its energy in "
-            f"{atlas.domain_names[best]}, alone {variance:.2%} of variance, "
+            title=f"Network {k}, {name}: {share[top_domain]:.0%} of its energy in "
+            f"{atlas.domain_names[top_domain]}, alone {variance:.2%} of variance, "
             f"{'pruned' if is_dropped else 'kept'}" + (f", {reason}" if reason else ""),
             trust=value if value == value else -1.0,
             trust_text=f"{value:.2f}" if value == value else "–",
@@ -169,12 +169,12 @@ def rows(
             domains=[round(float(s), 4) for s in share],
             top=top,
             dropped=is_dropped,
-            cost=price.meter,
-            cost_text=price.text,
-            cost_title=price.title,
+            cost=network_price.meter,
+            cost_text=network_price.text,
+            cost_title=network_price.title,
         )  # fmt: skip
 
-    return [row(k) for k in shown]
+    return [row(k) for k in shown_networks]
 
 
 def as_frame(
@@ -194,7 +194,7 @@ def as_frame(
             "variance alone": table["variance_alone"].iloc[order].to_numpy(),
         }
     )
-    share = cache.known(atlas.id).domain_share[order]
+    share = cache.rule_facts(atlas.id).domain_share[order]
     for d, name in enumerate(atlas.domain_names):
         frame[shielded(f"share in {name}")] = share[:, d]
     if costs is not None:
@@ -206,7 +206,7 @@ def as_frame(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """What dropping a network would change: the meter's length, and it in words."""
+    """Cost of dropping a network: the meter's length, and the text."""
 
     meter: float = -1.0
     text: str = ""
@@ -214,13 +214,13 @@ class Price:
 
 
 def prices_of(costs: pd.DataFrame | None) -> dict[int, Price]:
-    """Return by network what dropping it would change, as the preview estimates it."""
+    """Return by network the cost of dropping it, as the preview estimates it."""
     if costs is None:
         return {}
-    most = max(float(costs["energy"].max()), 1e-12)
+    largest = max(float(costs["energy"].max()), 1e-12)
     return {
         int(row["network"]): Price(
-            meter=row["energy"] / most if row["energy"] == row["energy"] else -1.0,
+            meter=row["energy"] / largest if row["energy"] == row["energy"] else -1.0,
             text=f"{row['energy']:.1%}" if row["energy"] == row["energy"] else "–",
             title=f"Without it, {row['energy']:.2%} more of the layers' output variance goes in "
             f"the tokens that it rules, and {row['tokens']:.2%} of the text's weight stops "
@@ -230,11 +230,11 @@ def prices_of(costs: pd.DataFrame | None) -> dict[int, Price]:
     }
 
 
-def said(standing: NetworkDecision | None, *, is_dropped: bool) -> str:
-    """Return why a network is as it is, in one line; nothing for one that nobody touched."""
-    if standing is None:
+def reason_text(decision: NetworkDecision | None, *, is_dropped: bool) -> str:
+    """Return the reason of a network's state, in one line; empty for one that nobody touched."""
+    if decision is None:
         return view_state.LINK if is_dropped else ""
-    return " — ".join(part for part in (standing.what, standing.reason) if part)
+    return " — ".join(sentence for sentence in (decision.what, decision.reason) if sentence)
 
 
 def sign(atlas: NetworkAtlas) -> str:
@@ -245,6 +245,6 @@ def sign(atlas: NetworkAtlas) -> str:
 
 def summary(atlas: NetworkAtlas) -> str:
     """Return how many networks are preserved, and what that means for the score."""
-    kept = atlas.n_networks - len(set(view_state.view().dropped) & set(range(atlas.n_networks)))
-    note = "" if kept < atlas.n_networks else "; with all of them, network energy is FLAP's score"
-    return f"{kept} of {wording.count(atlas.n_networks, 'network')} preserved{note}"
+    n_kept = atlas.n_networks - len(set(view_state.view().dropped) & set(range(atlas.n_networks)))
+    note = "" if n_kept < atlas.n_networks else "; with all of them, network energy is FLAP's score"
+    return f"{n_kept} of {wording.count(atlas.n_networks, 'network')} preserved{note}"

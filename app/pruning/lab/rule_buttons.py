@@ -16,22 +16,22 @@ _ICONS = {"prune": "content_cut", "keep": "check", "keep only": "check"}
 
 def bar(atlas: NetworkAtlas) -> None:
     """Draw the rules, undo, and a question where a rule would drop what serves all texts."""
-    known, dropped = cache.known(atlas.id), view_state.view().dropped
+    facts, dropped = cache.rule_facts(atlas.id), view_state.view().dropped
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center", key="lab-rules"):
         for name in ("all", "none", "invert"):
-            found = rules.effect(RULES[name], Terms(), known, dropped)
+            effect = rules.effect(RULES[name], Terms(), facts, dropped)
             st.button(
                 RULES[name].label,
                 key=f"rule-{name}",
                 on_click=_press,
                 args=(atlas.id, name, Terms()),
-                disabled=not found.n_changed,
+                disabled=not effect.n_changed,
             )
         with st.popover("Rules", icon=":material/rule:", key="rules-popover"):
-            _trust_rule(atlas.id, known, dropped)
-            _domain_rules(atlas.id, known, dropped)
-            _strength_rule(atlas.id, known, dropped)
-            _tag_rule(atlas.id, known, dropped)
+            _trust_rule(atlas.id, facts, dropped)
+            _domain_rules(atlas.id, facts, dropped)
+            _strength_rule(atlas.id, facts, dropped)
+            _tag_rule(atlas.id, facts, dropped)
         st.button(
             "Undo",
             icon=":material/undo:",
@@ -40,11 +40,11 @@ def bar(atlas: NetworkAtlas) -> None:
             on_click=view_state.undo,
             disabled=not view_state.can_undo(),
         )
-    _ask(atlas.id, known, dropped)
+    _ask_about_serving(atlas.id, facts, dropped)
 
 
-def _trust_rule(id: str, known: Known, dropped: Collection[int]) -> None:
-    measured = rules.trust_columns(known.table)
+def _trust_rule(id: str, facts: Known, dropped: Collection[int]) -> None:
+    measured = rules.trust_columns(facts.table)
     if not measured:
         return
     st.markdown("**Not to be trusted**")
@@ -55,18 +55,20 @@ def _trust_rule(id: str, known: Known, dropped: Collection[int]) -> None:
         key="rule-statistic",
         label_visibility="collapsed",
     )
-    least = st.slider(f"{rules.TRUST[statistic]} below", 0.0, 1.0, 0.5, 0.05, key="rule-least")
-    _offer(id, "trust", Terms(statistic=statistic, least=least), known, dropped)
+    lower_limit = st.slider(
+        f"{rules.TRUST[statistic]} below", 0.0, 1.0, 0.5, 0.05, key="rule-least"
+    )
+    _rule_button(id, "trust", Terms(statistic=statistic, least=lower_limit), facts, dropped)
 
 
-def _domain_rules(id: str, known: Known, dropped: Collection[int]) -> None:
+def _domain_rules(id: str, facts: Known, dropped: Collection[int]) -> None:
     st.markdown("**What serves domains**")
     chosen = st.pills(
         "Domains",
-        known.domain_names,
+        facts.domain_names,
         format_func=wording.plain,
         selection_mode="multi",
-        default=[known.domain_names[0]],
+        default=[facts.domain_names[0]],
         wrap=True,
         key="rule-domains",
         label_visibility="collapsed",
@@ -77,110 +79,110 @@ def _domain_rules(id: str, known: Known, dropped: Collection[int]) -> None:
     terms = Terms(domains=tuple(chosen), share=percent / 100)
     with st.container(horizontal=True, gap="xsmall"):
         for name in ("prune-domains", "keep-domains", "only-domains"):
-            _offer(id, name, terms, known, dropped)
+            _rule_button(id, name, terms, facts, dropped)
 
 
-def _strength_rule(id: str, known: Known, dropped: Collection[int]) -> None:
-    n = len(known.networks)
+def _strength_rule(id: str, facts: Known, dropped: Collection[int]) -> None:
+    n = len(facts.networks)
     st.markdown("**The strongest, by variance**")
     count = st.number_input(
         "How many", 1, n, max(n // 2, 1), key="rule-count", label_visibility="collapsed"
     )
-    _offer(id, "strongest", Terms(count=int(count)), known, dropped)
+    _rule_button(id, "strongest", Terms(count=int(count)), facts, dropped)
 
 
-def _tag_rule(id: str, known: Known, dropped: Collection[int]) -> None:
-    present = sorted({tag for tags in known.tags for tag in tags})
+def _tag_rule(id: str, facts: Known, dropped: Collection[int]) -> None:
+    tags_in_use = sorted({tag for tags in facts.tags for tag in tags})
     st.markdown("**Tagged**")
-    if not present:
+    if not tags_in_use:
         st.caption("No network has a tag. Give one under Name and note on its page.")
         return
     chosen = st.pills(
         "Tags",
-        present,
+        tags_in_use,
         format_func=wording.plain,
         selection_mode="multi",
         wrap=True,
         key="rule-tags",
         label_visibility="collapsed",
     )
-    _offer(id, "tagged", Terms(tags=tuple(chosen)), known, dropped)
+    _rule_button(id, "tagged", Terms(tags=tuple(chosen)), facts, dropped)
 
 
-def _offer(id: str, name: str, terms: Terms, known: Known, dropped: Collection[int]) -> None:
+def _rule_button(id: str, name: str, terms: Terms, facts: Known, dropped: Collection[int]) -> None:
     """Draw a rule's button: it says how many networks would change."""
     rule = RULES[name]
-    found = rules.effect(rule, terms, known, dropped)
+    effect = rules.effect(rule, terms, facts, dropped)
     st.button(
-        button_label(name, found),
+        button_label(name, effect),
         icon=f":material/{_ICONS[rule.does]}:",
         key=f"rule-{name}",
         on_click=_press,
         args=(id, name, terms),
-        disabled=not found.n_changed,
-        help=f"{wording.count(len(found.found), 'network')} found, "
-        f"{len(found.pruned)} would be pruned and {len(found.kept)} kept that are not now.",
+        disabled=not effect.n_changed,
+        help=f"{wording.count(len(effect.found), 'network')} found, "
+        f"{len(effect.pruned)} would be pruned and {len(effect.kept)} kept that are not now.",
     )
 
 
-def button_label(name: str, found: Effect) -> str:
-    """Return what a rule's button says: the deed, and how many networks it changes."""
-    does = RULES[name].does
-    if does == "keep only":
-        return f"Keep only these {len(found.found)}"
-    return f"{does.capitalize()} {found.n_changed} of these {len(found.found)}"
+def button_label(name: str, effect: Effect) -> str:
+    """Return the label of a rule's button: the deed, and how many networks it changes."""
+    deed = RULES[name].does
+    if deed == "keep only":
+        return f"Keep only these {len(effect.found)}"
+    return f"{deed.capitalize()} {effect.n_changed} of these {len(effect.found)}"
 
 
 def _press(id: str, name: str, terms: Terms) -> None:
     """Apply a rule, or ask first where it would drop networks that serve all texts."""
-    found = rules.effect(RULES[name], terms, cache.known(id), view_state.view().dropped)
-    if found.serving:
+    effect = rules.effect(RULES[name], terms, cache.rule_facts(id), view_state.view().dropped)
+    if effect.serving:
         view_state.remember(_PENDING, (id, name, terms))
     else:
-        _apply(name, terms, found)
+        _apply(name, terms, effect)
 
 
-def _apply(name: str, terms: Terms, found: Effect) -> None:
+def _apply(name: str, terms: Terms, effect: Effect) -> None:
     view_state.forget(_PENDING)
-    view_state.drop(found.dropped, why=RULES[name].says(terms))
+    view_state.drop(effect.dropped, why=RULES[name].says(terms))
 
 
-def _ask(id: str, known: Known, dropped: Collection[int]) -> None:
-    """Ask whether a rule may drop networks of position or attention sinks."""
+def _ask_about_serving(id: str, facts: Known, dropped: Collection[int]) -> None:
+    """Draw the question whether a rule may drop networks of position or attention sinks."""
     pending = view_state.widget(_PENDING)
     if pending is None:
         return
     of_atlas, name, terms = pending
-    found = rules.effect(RULES[name], terms, known, dropped)
-    if of_atlas != id or not found.serving:
+    effect = rules.effect(RULES[name], terms, facts, dropped)
+    if of_atlas != id or not effect.serving:
         view_state.forget(_PENDING)
         return
-    which = "; ".join(
-        wording.plain(f"{k} · {resources.network_name(id, k)}") for k in sorted(found.serving)
+    network_names = "; ".join(
+        wording.plain(f"{k} · {resources.network_name(id, k)}") for k in sorted(effect.serving)
     )
-    many = len(found.serving) != 1
+    is_plural = len(effect.serving) != 1
     st.warning(
         f"{wording.plain(RULES[name].says(terms).removeprefix('rule: ').capitalize())} would "
-        f"also prune {'networks that look' if many else 'a network that looks'} like position or "
-        f"attention sink: {which}. {'They serve' if many else 'It serves'} the model's working, "
-        "not one kind of text: all texts may suffer.",
+        f"also prune {'networks that look' if is_plural else 'a network that looks'} like position "
+        f"or attention sink: {network_names}. {'They serve' if is_plural else 'It serves'} the "
+        "model's working, not one kind of text: all texts may suffer.",
         icon=":material/warning:",
     )
-    spared = found.sparing()
+    effect_without_serving = effect.sparing()
     with st.container(horizontal=True, gap="xsmall", key="rule-ask"):
         st.button(
-            f"Spare {'them' if many else 'it'}",
+            f"Spare {'them' if is_plural else 'it'}",
             icon=":material/check:",
             key="rule-spare",
             on_click=_apply,
-            args=(name, terms, spared),
-            disabled=not spared.n_changed,
+            args=(name, terms, effect_without_serving),
+            disabled=not effect_without_serving.n_changed,
         )
         st.button(
-            f"Prune {'them' if many else 'it'} too",
+            f"Prune {'them' if is_plural else 'it'} too",
             icon=":material/content_cut:",
             key="rule-confirm",
             on_click=_apply,
-            args=(name, terms, found),
+            args=(name, terms, effect),
         )
         st.button("Cancel", key="rule-cancel", on_click=view_state.forget, args=(_PENDING,))

@@ -25,7 +25,7 @@ SERVING = ("position", "attention sink")
 
 
 def trust_of(table: pd.DataFrame) -> tuple[str, pd.Series]:
-    """Return what is known of how far networks can be trusted: its name, and one value each."""
+    """Return the measure of trust in networks: its name, and one value each."""
     column = next(iter(trust_columns(table)), "run_agreement")
     return TRUST[column], table[column]
 
@@ -37,7 +37,7 @@ def trust_columns(table: pd.DataFrame) -> list[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Known:
-    """What rules may look at.
+    """Facts that rules may look at.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What a person fills into a rule; each rule reads its own part.
+    """Terms that a person fills into a rule; each rule reads its own.
 
     Parameters
     ----------
@@ -122,38 +122,38 @@ class Rule:
     says: Callable[[Terms], str]
 
 
-def _all(known: Known, terms: Terms) -> frozenset[int]:
-    return known.networks
+def _all(facts: Known, terms: Terms) -> frozenset[int]:
+    return facts.networks
 
 
-def _below(known: Known, terms: Terms) -> frozenset[int]:
-    if terms.statistic not in known.table:
+def _below(facts: Known, terms: Terms) -> frozenset[int]:
+    if terms.statistic not in facts.table:
         return frozenset()
-    return _where(known.table[terms.statistic].to_numpy(dtype=np.float64) < terms.least)
+    return _networks_where(facts.table[terms.statistic].to_numpy(dtype=np.float64) < terms.least)
 
 
-def _serving_domains(known: Known, terms: Terms) -> frozenset[int]:
-    return _where(known.share_in(terms.domains) > terms.share)
+def _serving_domains(facts: Known, terms: Terms) -> frozenset[int]:
+    return _networks_where(facts.share_in(terms.domains) > terms.share)
 
 
-def _strongest(known: Known, terms: Terms) -> frozenset[int]:
-    variance = known.table["variance_alone"].to_numpy(dtype=np.float64)
+def _strongest(facts: Known, terms: Terms) -> frozenset[int]:
+    variance = facts.table["variance_alone"].to_numpy(dtype=np.float64)
     order = np.argsort(-np.where(np.isfinite(variance), variance, -np.inf), kind="stable")
     return frozenset(order[: max(terms.count, 0)].tolist())
 
 
-def _tagged(known: Known, terms: Terms) -> frozenset[int]:
-    wanted = set(terms.tags)
-    return frozenset(k for k, tags in enumerate(known.tags) if wanted & set(tags))
+def _tagged(facts: Known, terms: Terms) -> frozenset[int]:
+    chosen_tags = set(terms.tags)
+    return frozenset(k for k, tags in enumerate(facts.tags) if chosen_tags & set(tags))
 
 
-def _where(mask: NDArray[np.bool_]) -> frozenset[int]:
+def _networks_where(mask: NDArray[np.bool_]) -> frozenset[int]:
     return frozenset(np.flatnonzero(mask).tolist())
 
 
-def _share(terms: Terms) -> str:
-    over = "half" if terms.share == 0.5 else f"{terms.share:.0%}"
-    return f"over {over} in {' or '.join(terms.domains) or 'no domain'}"
+def _share_text(terms: Terms) -> str:
+    limit_text = "half" if terms.share == 0.5 else f"{terms.share:.0%}"
+    return f"over {limit_text} in {' or '.join(terms.domains) or 'no domain'}"
 
 
 RULES: Mapping[str, Rule] = {
@@ -170,19 +170,19 @@ RULES: Mapping[str, Rule] = {
         label="Keep what serves domains",
         found=_serving_domains,
         does="keep",
-        says=lambda t: f"rule: keep {_share(t)}",
+        says=lambda t: f"rule: keep {_share_text(t)}",
     ),
     "only-domains": Rule(
         label="Keep only what serves domains",
         found=_serving_domains,
         does="keep only",
-        says=lambda t: f"rule: keep only {_share(t)}",
+        says=lambda t: f"rule: keep only {_share_text(t)}",
     ),
     "prune-domains": Rule(
         label="Prune what serves domains",
         found=_serving_domains,
         does="prune",
-        says=lambda t: f"rule: {_share(t)}",
+        says=lambda t: f"rule: {_share_text(t)}",
     ),
     "strongest": Rule(
         label="Keep only the strongest",
@@ -201,7 +201,7 @@ RULES: Mapping[str, Rule] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
-    """What a rule would do, before it is done.
+    """Effect of a rule, before it is applied.
 
     Parameters
     ----------
@@ -223,7 +223,7 @@ class Effect:
 
     @property
     def n_changed(self) -> int:
-        """How many networks change."""
+        """Number of networks that change."""
         return len(self.pruned) + len(self.kept)
 
     def sparing(self) -> "Effect":
@@ -236,20 +236,20 @@ class Effect:
         )
 
 
-def effect(rule: Rule, terms: Terms, known: Known, dropped: Collection[int]) -> Effect:
-    """Return what a rule would do to the networks that are dropped now."""
-    before = frozenset(dropped) & known.networks
-    found = rule.found(known, terms)
-    after = {
-        "prune": before | found,
-        "keep": before - found,
-        "keep only": known.networks - found,
-        "invert": before ^ found,
+def effect(rule: Rule, terms: Terms, facts: Known, dropped: Collection[int]) -> Effect:
+    """Return the effect of a rule on the networks that are dropped now."""
+    dropped_before = frozenset(dropped) & facts.networks
+    networks = rule.found(facts, terms)
+    dropped_after = {
+        "prune": dropped_before | networks,
+        "keep": dropped_before - networks,
+        "keep only": facts.networks - networks,
+        "invert": dropped_before ^ networks,
     }[rule.does]
     return Effect(
-        found=found,
-        dropped=after,
-        pruned=after - before,
-        kept=before - after,
-        serving=(after - before) & known.serving,
+        found=networks,
+        dropped=dropped_after,
+        pruned=dropped_after - dropped_before,
+        kept=dropped_before - dropped_after,
+        serving=(dropped_after - dropped_before) & facts.serving,
     )

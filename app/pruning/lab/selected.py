@@ -1,4 +1,4 @@
-"""The selected network in the prune lab: what it is, what becomes of it, and why."""
+"""The selected network in the prune lab: its facts, whether it is kept, and why."""
 
 import hashlib
 import html
@@ -36,31 +36,34 @@ _REFUSED = "reason that could not be kept"
 
 def decide(network: int, *, is_dropped: bool) -> None:
     """Keep or prune one network by hand."""
-    others = {*view_state.view().dropped} - {network}
-    view_state.drop({*others, network} if is_dropped else others)
+    other_dropped = {*view_state.view().dropped} - {network}
+    view_state.drop({*other_dropped, network} if is_dropped else other_dropped)
 
 
 def show(
-    atlas: NetworkAtlas, network: int, shown: Sequence[int], standing: NetworkDecision | None
+    atlas: NetworkAtlas,
+    network: int,
+    shown_networks: Sequence[int],
+    decision: NetworkDecision | None,
 ) -> None:
-    """Draw the selected network, what moves to the next one, and what decides on it.
+    """Draw the selected network, with the buttons that move to the next one or decide on it.
 
     Parameters
     ----------
-    shown : sequence of int
+    shown_networks : sequence of int
         The table's networks, in its order: the arrows follow it.
     """
     is_dropped = network in view_state.view().dropped
     with st.container(border=True, gap="small"):
         st.html(card(atlas, network))
-        _buttons(network, shown, is_dropped=is_dropped)
-        _verdict(atlas, network, standing, is_dropped=is_dropped)
+        _draw_buttons(network, shown_networks, is_dropped=is_dropped)
+        _draw_decision(atlas, network, decision, is_dropped=is_dropped)
 
 
 def card(atlas: NetworkAtlas, network: int) -> str:
     """Return the network's map, name, words and domains as HTML."""
     palette = frame.palette()
-    share = cache.known(atlas.id).domain_share[network]
+    share = cache.rule_facts(atlas.id).domain_share[network]
     order = (-share).argsort(kind="stable")[:_MOST_DOMAINS]
     domains = "".join(
         _DOMAIN.format(
@@ -83,13 +86,17 @@ def card(atlas: NetworkAtlas, network: int) -> str:
     )
 
 
-def _buttons(network: int, shown: Sequence[int], *, is_dropped: bool) -> None:
-    before, after = (network_order.neighbour(shown, network, step) for step in (-1, 1))
+def _draw_buttons(network: int, shown_networks: Sequence[int], *, is_dropped: bool) -> None:
+    previous_network, next_network = (
+        network_order.neighbour(shown_networks, network, step) for step in (-1, 1)
+    )
     with st.container(
         horizontal=True, gap="xsmall", vertical_alignment="center", key="lab-buttons"
     ):
-        _button("Previous", "arrow_back", "Left", lambda: view_state.change(network=before))
-        _button("Next", "arrow_forward", "Right", lambda: view_state.change(network=after))
+        _button(
+            "Previous", "arrow_back", "Left", lambda: view_state.change(network=previous_network)
+        )
+        _button("Next", "arrow_forward", "Right", lambda: view_state.change(network=next_network))
         _button("Keep", "check", "K", lambda: decide(network, is_dropped=False), off=not is_dropped)
         _button(
             "Prune", "content_cut", "P", lambda: decide(network, is_dropped=True), off=is_dropped
@@ -110,18 +117,18 @@ def _button(
     )
 
 
-def _verdict(
-    atlas: NetworkAtlas, network: int, standing: NetworkDecision | None, *, is_dropped: bool
+def _draw_decision(
+    atlas: NetworkAtlas, network: int, decision: NetworkDecision | None, *, is_dropped: bool
 ) -> None:
-    """Say what becomes of it and why; the reason can be written."""
-    held = standing or NetworkDecision(what=view_state.LINK if is_dropped else "")
+    """Draw whether the network is kept or pruned, and why; the reason can be written."""
+    present_decision = decision or NetworkDecision(what=view_state.LINK if is_dropped else "")
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
         if is_dropped:
             st.badge("pruned", icon=":material/content_cut:", color="orange")
         else:
             st.badge("kept", icon=":material/check:", color="green")
-        if held.what:
-            st.caption(wording.plain(held.what), width="content")
+        if present_decision.what:
+            st.caption(wording.plain(present_decision.what), width="content")
         for tag in resources.tags(atlas.id)[network]:
             if tag.name in rules.SERVING:
                 st.badge(
@@ -131,25 +138,26 @@ def _verdict(
                     help="It serves the model's working rather than a kind of text: without it, "
                     "all texts may suffer.",
                 )
-    digest = hashlib.sha256(repr(held).encode()).hexdigest()[:8]  # anew after each decision
+    # The field is made anew after each decision.
+    digest = hashlib.sha256(repr(present_decision).encode()).hexdigest()[:8]
     key = f"lab-reason-{atlas.id}-{network}-{digest}"
     st.text_input(
         "Why",
-        held.reason,
+        present_decision.reason,
         max_chars=decision_log.MAX_REASON,
         placeholder="Why? It goes into the log, and with the plan",
         label_visibility="collapsed",
         key=key,
-        on_change=_write,
+        on_change=_write_reason,
         args=(network, key),
     )
-    refused = view_state.recall(_REFUSED)
-    if refused is not None:
-        frame.error(refused)
+    refusal = view_state.recall(_REFUSED)
+    if refusal is not None:
+        frame.error(refusal)
 
 
-def _write(network: int, key: str) -> None:
+def _write_reason(network: int, key: str) -> None:
     try:
-        view_state.say(network, str(view_state.widget(key)).strip())
-    except FnpruneError as caught:  # told under the field
-        view_state.remember(_REFUSED, describe_error(caught))
+        view_state.write_reason(network, str(view_state.widget(key)).strip())
+    except FnpruneError as error:  # told under the field
+        view_state.remember(_REFUSED, describe_error(error))

@@ -15,11 +15,11 @@ from fnprune_core.scores.units import SCORES
 
 
 def plan_settings() -> PlanSettings:
-    """Ask for ratios of units and heads, score, allocation and compensation.
+    """Return the chosen ratios of units and heads, score, allocation and compensation.
 
     Raises `FnpruneError`, once all is drawn, where the choices cannot be met.
     """
-    ratio, attention_ratio = _shares()
+    ratio, attention_ratio = _choose_shares()
     score = st.selectbox(
         "Score",
         list(SCORES),
@@ -37,30 +37,30 @@ def plan_settings() -> PlanSettings:
         persist_state="session",
         help=explained_compensations(),
     )
-    more = _more_plan_settings()
+    more_settings = _more_plan_settings()
     view = view_state.view()
     n_networks = resources.atlas(view.atlas).n_networks
     preserved = tuple(k for k in range(n_networks) if k not in view.dropped)
-    chosen = PlanSettings(
+    settings = PlanSettings(
         score=score,
         ratio=ratio,
         attention_ratio=attention_ratio,
-        allocation=more["allocation"],
-        layer_weights=_weights(more["weights"]),
+        allocation=more_settings["allocation"],
+        layer_weights=_weights(more_settings["weights"]),
         compensation=compensation,
-        sink_units=more["sink_units"],
+        sink_units=more_settings["sink_units"],
         preserved=preserved if view.dropped else None,
-        seed=more["seed"],
+        seed=more_settings["seed"],
     )
-    _say_what_goes(chosen)
+    _show_shares(settings)
     model = resources.language_model(view.model)
     if model is not None:
-        head_planner.check_attention_ratio(model, planner.canonical_settings(chosen))
-    return chosen
+        head_planner.check_attention_ratio(model, planner.canonical_settings(settings))
+    return settings
 
 
 def explained_compensations() -> str:
-    """Return the tooltip of the choice of compensation: what each row does."""
+    """Return the tooltip of the choice of compensation: an explanation of each row."""
     rows = "\n".join(f"- {row.label}: {row.does}." for row in COMPENSATIONS.values())
     return (
         f"{glossary.tip('compensation')}\n\nWhat makes up for what goes, computed on the "
@@ -68,8 +68,8 @@ def explained_compensations() -> str:
     )
 
 
-def _shares() -> tuple[float, float]:
-    """Ask how much goes: of the units, and of attention."""
+def _choose_shares() -> tuple[float, float]:
+    """Return the chosen shares of the units and of attention that go."""
     percent = st.slider(
         "Units to remove, %",
         0,
@@ -93,7 +93,7 @@ def _shares() -> tuple[float, float]:
 
 
 def _more_plan_settings() -> dict[str, Any]:
-    """Ask for allocation, sink units a layer and the random score's seed; weights as text."""
+    """Return the chosen allocation, sink units a layer, seed, and the text of the weights."""
     weights = ""
     with st.expander("More settings", icon=":material/tune:"):
         allocation = st.segmented_control(
@@ -141,7 +141,7 @@ def _more_plan_settings() -> dict[str, Any]:
 
 def _weights(text: str) -> tuple[float, ...]:
     try:
-        return tuple(float(part) for part in text.replace(",", " ").split())
+        return tuple(float(word) for word in text.replace(",", " ").split())
     except ValueError as error:
         raise SettingsError(
             f"Weights of layers are numbers, and {text!r} are none.",
@@ -149,22 +149,22 @@ def _weights(text: str) -> tuple[float, ...]:
         ) from error
 
 
-def _say_what_goes(chosen: PlanSettings) -> None:
-    """Say what the ratios are of all parameters, and what heads this model has to give."""
+def _show_shares(settings: PlanSettings) -> None:
+    """Draw the ratios as shares of all parameters, and the heads that this model has."""
     model = resources.language_model(view_state.view().model)
     if model is None:
-        if chosen.attention_ratio:
+        if settings.attention_ratio:
             st.caption("Which heads the model has is known once it is loaded.")
         return
-    text = f"About {head_planner.expected_share(model, chosen):.1%} of all parameters go."
-    if chosen.attention_ratio:
+    text = f"About {head_planner.expected_share(model, settings):.1%} of all parameters go."
+    if settings.attention_ratio:
         layout = model.attention
         n = layout.groups.widths[0]
         heads = layout.heads_per_group
-        each = "one head each" if heads == 1 else f"{heads} query heads each"
+        heads_text = "one head each" if heads == 1 else f"{heads} query heads each"
         text += (
-            f" Attention: {len(layout.groups.widths)} layers of {n} KV groups, {each}; "
-            f"about {round(chosen.attention_ratio * layout.groups.n_units)} of "
+            f" Attention: {len(layout.groups.widths)} layers of {n} KV groups, {heads_text}; "
+            f"about {round(settings.attention_ratio * layout.groups.n_units)} of "
             f"{layout.groups.n_units} go."
         )
         if not model.architecture.attention.has_head_size:

@@ -15,7 +15,7 @@ _component = component("lab_table")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableRow:
-    """What the table says of one network.
+    """Row of the table on one network.
 
     Parameters
     ----------
@@ -79,12 +79,12 @@ def lab_table(
     """
 
     def listener(event: str) -> Callable[[], None]:
-        def told() -> None:
-            value = view_state.told(key, event)
+        def call_back() -> None:
+            value = view_state.component_value(key, event)
             if value is not None:
                 on[event](value)
 
-        return told
+        return call_back
 
     _component(
         key=key,

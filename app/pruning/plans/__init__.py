@@ -1,1 +1,1 @@
-"""Plans: all that were made, compared, and cost against size."""
+"""Plans page: all plans that were made, compared, and cost against size."""

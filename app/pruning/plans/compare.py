@@ -16,63 +16,66 @@ from fnprune_core.evaluation.history import History, PlanRecord, differing_setti
 from fnprune_core.evaluation.results import DENSE, Perplexity
 
 
-def draw(history: History, text: str, chosen: Sequence[PlanRecord]) -> None:
-    """Draw what plans cost, what they remove, and in which settings they differ."""
-    first = chosen[0]
-    results = _results(history, text, chosen)
+def draw(history: History, text: str, plans: Sequence[PlanRecord]) -> None:
+    """Draw the costs of plans, the units that they remove, and the settings that differ."""
+    first_plan = plans[0]
+    results = _results(history, text, plans)
     st.subheader("Perplexity", anchor=False, help=glossary.tip("perplexity"))
-    missing = [title(plan) for plan in chosen if title(plan) not in results]
+    missing = [title(plan) for plan in plans if title(plan) not in results]
     if missing:
         names = ", ".join(wording.plain(name) for name in missing)
         st.info(f"Not measured on this text: {names}.", icon=":material/info:")
-    own = title(first)
+    first_title = title(first_plan)
     choices: Choices = {
         "Perplexity": (PERPLEXITY, None),
         "Above dense": (ABOVE_DENSE, DENSE),
         "Above the first": (
-            Quantity(title=f"nats per token above {own}", is_difference=True, digits=4),
-            own,
+            Quantity(title=f"nats per token above {first_title}", is_difference=True, digits=4),
+            first_title,
         ),
     }
-    comparison.draw(results, key="plans", choices=choices, plan=own, made_of=first.id)
-    _overlap(chosen)
+    comparison.draw(results, key="plans", choices=choices, plan=first_title, made_of=first_plan.id)
+    _draw_overlap(plans)
     st.subheader("Settings that differ", anchor=False)
-    table = differing_settings(chosen).rename(columns={plan.id: title(plan) for plan in chosen})
+    table = differing_settings(plans).rename(columns={plan.id: title(plan) for plan in plans})
     if table.empty:
         st.caption("None: the plans were made with the same settings.")
     else:
         st.dataframe(table, alt="Settings in which these plans differ", key="plans-settings")
 
 
-def _results(history: History, text: str, chosen: Sequence[PlanRecord]) -> Mapping[str, Perplexity]:
-    found: dict[str, Perplexity] = {}
+def _results(history: History, text: str, plans: Sequence[PlanRecord]) -> Mapping[str, Perplexity]:
+    results_by_title: dict[str, Perplexity] = {}
     if text in history.dense:
-        found[DENSE] = resources.evaluation(history.dense[text].evaluation_id)
-    for plan in chosen:
+        results_by_title[DENSE] = resources.evaluation(history.dense[text].evaluation_id)
+    for plan in plans:
         measured = plan.on(text)
         if measured is not None:
-            found[title(plan)] = resources.evaluation(measured.evaluation_id)
-    return found
+            results_by_title[title(plan)] = resources.evaluation(measured.evaluation_id)
+    return results_by_title
 
 
-def _overlap(chosen: Sequence[PlanRecord]) -> None:
-    """Draw what the first plan removes and another keeps, and the reverse."""
-    first, others = chosen[0], chosen[1:]
+def _draw_overlap(plans: Sequence[PlanRecord]) -> None:
+    """Draw which units the first plan removes and another keeps, and the reverse."""
+    first_plan, other_plans = plans[0], plans[1:]
     st.subheader("What each removes", anchor=False)
-    second = others[0]
-    if len(others) > 1:
-        second = st.selectbox(
-            f"{wording.plain(title(first))} and", others, format_func=title, key="plans-second"
+    second_plan = other_plans[0]
+    if len(other_plans) > 1:
+        second_plan = st.selectbox(
+            f"{wording.plain(title(first_plan))} and",
+            other_plans,
+            format_func=title,
+            key="plans-second",
         )
     with frame.explaining():
-        table = cache.overlap(first.id, second.id)
+        table = cache.overlap(first_plan.id, second_plan.id)
         atlas = view_state.view().atlas
         draw_picture(
             overlap_profile(
-                table, first=title(first), second=title(second), palette=frame.palette()
+                table, first=title(first_plan), second=title(second_plan), palette=frame.palette()
             ),
-            key=f"plans-overlap-{first.id}-{second.id}",
-            made=recipes.code("overlap", atlas=atlas, first=first.id, second=second.id)
+            key=f"plans-overlap-{first_plan.id}-{second_plan.id}",
+            made=recipes.code("overlap", atlas=atlas, first=first_plan.id, second=second_plan.id)
             if atlas
             else "",
         )

@@ -1,4 +1,4 @@
-"""What the page of plans keeps: the history, paired differences, overlaps, and estimates."""
+"""Cached data of the Plans page: the history, paired differences, overlaps, and estimates."""
 
 import pandas as pd
 import streamlit as st
@@ -24,13 +24,13 @@ def history(fingerprint: str) -> History:
 
 
 def _key() -> _Key:
-    """Return what tells whether the workspace has other plans, results or names than before."""
+    """Return a key that changes when the workspace gets other plans, results or names."""
     workspace = resources.workspace()
     try:
-        noted = (workspace.root / decision_log.FOLDER).stat().st_mtime_ns
+        notes_time = (workspace.root / decision_log.FOLDER).stat().st_mtime_ns
     except OSError:
-        noted = 0
-    return tuple(workspace.ids("plans")), tuple(workspace.ids("evaluations")), noted
+        notes_time = 0
+    return tuple(workspace.ids("plans")), tuple(workspace.ids("evaluations")), notes_time
 
 
 @st.cache_resource(max_entries=4)
@@ -42,13 +42,13 @@ def _history(fingerprint: str, key: _Key) -> History:
 def difference(evaluation: str, reference: str) -> tuple[float, float] | None:
     """Return one result minus another in nats per token, with its standard error."""
     try:
-        found = paired_difference(
+        paired = paired_difference(
             results.open_evaluation(resources.workspace(), evaluation),
             results.open_evaluation(resources.workspace(), reference),
         )
     except FnpruneError:
         return None
-    return found.difference, found.standard_error
+    return paired.difference, paired.standard_error
 
 
 @st.cache_data(max_entries=64)
@@ -74,5 +74,5 @@ def windows(
 def estimate(
     fingerprint: str, order: SweepOrder, _windows: Windows, text: str, _model: LanguageModel
 ) -> SweepEstimate:
-    """Return what a sweep will take at most; times one pass."""
+    """Return the plans, seconds and bytes that a sweep takes at most; times one pass."""
     return estimate_sweep(_model, _windows, order)

@@ -1,4 +1,4 @@
-"""Plans: every plan of this model with what was measured of it, compared, named, opened again."""
+"""Plans page: every plan of this model with its measurements, compared, named, opened again."""
 
 import streamlit as st
 
@@ -16,17 +16,17 @@ SHOWN = {"history": "History", "sweep": "Cost against size"}
 def fingerprint() -> str:
     """Return the fingerprint of the model that the view is about; empty for all models."""
     view = view_state.view()
-    held = resources.language_model(view.model)
+    model = resources.language_model(view.model)
     if view.recording:
         try:
             return str(resources.manifest("recordings", view.recording)["inputs"]["fingerprint"])
-        except FnpruneError:  # put away since
+        except FnpruneError:  # the recording was deleted since
             pass
-    return "" if held is None else held.fingerprint
+    return "" if model is None else model.fingerprint
 
 
 def choose_text(history: History) -> str:
-    """Ask on which text plans are compared; empty if nothing was measured."""
+    """Return the chosen text on which plans are compared; empty if nothing was measured."""
     texts = history.texts()
     if len(texts) < 2:
         return texts[0] if texts else ""
@@ -69,15 +69,15 @@ def show_list(history: History, text: str) -> None:
 
 
 def select(history: History) -> list[str]:
-    """Ask for one plan to look at, or several to compare; the URL keeps them."""
+    """Return the plans that are chosen to look at or to compare; the URL keeps them."""
     view = view_state.view()
     ids = [plan.id for plan in history.plans]
     titles = {plan.id: plan_rows.title(plan) for plan in history.plans}
-    held = [id for id in view.plans if id in titles] or [id for id in ids if id == view.plan]
+    viewed_ids = [id for id in view.plans if id in titles] or [id for id in ids if id == view.plan]
     chosen = st.multiselect(
         "Look at one plan, or compare several",
         ids,
-        default=held,
+        default=viewed_ids,
         format_func=titles.__getitem__,
         max_selections=view_state.MAX_PLANS,
         placeholder="Choose plans",
@@ -91,21 +91,21 @@ def select(history: History) -> list[str]:
 def show_history(history: History, text: str) -> None:
     """Draw the list, and the chosen plans under it."""
     show_list(history, text)
-    chosen = [plan for id in select(history) for plan in history.plans if plan.id == id]
-    if len(chosen) > 1:
-        compare.draw(history, text, chosen)
-        for plan in chosen:
+    chosen_plans = [plan for id in select(history) for plan in history.plans if plan.id == id]
+    if len(chosen_plans) > 1:
+        compare.draw(history, text, chosen_plans)
+        for plan in chosen_plans:
             with st.expander(wording.plain(plan_rows.title(plan)), icon=":material/edit:"):
                 plan_card.draw(plan)
-    elif chosen:
-        plan_card.draw(chosen[0])
+    elif chosen_plans:
+        plan_card.draw(chosen_plans[0])
 
 
 def show_sweep(history: History, text: str) -> None:
     """Draw cost against size, and the form of a sweep."""
     left, right = st.columns([8, 5], gap="large")
     with right, frame.explaining():
-        sweep.ask(history.plans)
+        sweep.draw_form(history.plans)
     with left, frame.explaining():
         sweep.draw(history, text)
 
@@ -116,8 +116,8 @@ frame.heading(
     terms=("pruning", "perplexity"),
 )
 with frame.explaining():
-    found = cache.history(fingerprint())
-    if not found.plans and not view_state.view().atlas:
+    history = cache.history(fingerprint())
+    if not history.plans and not view_state.view().atlas:
         frame.empty(
             "No plans yet",
             "Choose networks to preserve and apply: each plan is kept here.",
@@ -127,11 +127,11 @@ with frame.explaining():
         )
     else:
         section = atlas_frame.section(SHOWN, key="plans-shown")
-        on = choose_text(found)
+        text = choose_text(history)
         if section == "sweep":
-            show_sweep(found, on)
-        elif found.plans:
-            show_history(found, on)
+            show_sweep(history, text)
+        elif history.plans:
+            show_history(history, text)
         else:
             frame.empty(
                 "No plans yet",

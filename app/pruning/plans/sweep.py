@@ -1,4 +1,4 @@
-"""A sweep: which scores and ratios, how long it takes, and the picture of cost against size."""
+"""A sweep: its scores and ratios, its duration, and the picture of cost against size."""
 
 from collections.abc import Sequence
 
@@ -29,24 +29,24 @@ def draw(history: History, text: str) -> None:
     """Draw the picture of all plans measured on a text, or of the sweep under way."""
     job = job_progress.job_of("sweep")
     if job is not None and job.is_active:
-        job_progress.follow("sweep", on_done=_done)
-        st.fragment(_live, run_every=2.0)(job.id)
+        job_progress.follow("sweep", on_done=_notify_done)
+        st.fragment(_draw_live, run_every=2.0)(job.id)
         return
-    job_progress.follow("sweep", on_done=_done)
+    job_progress.follow("sweep", on_done=_notify_done)
     if text:
-        known = history.dense.get(text)
+        dense = history.dense.get(text)
         level = None
-        if known is not None:
-            level = Level(perplexity=known.perplexity, error=known.standard_error)
-        together = _recordings_together(history, text)
-        table = trade_table(history, text, cache.difference, recordings_too=together)
-        _picture(table, level, key="trade")
+        if dense is not None:
+            level = Level(perplexity=dense.perplexity, error=dense.standard_error)
+        recordings_together = _recordings_together(history, text)
+        table = trade_table(history, text, cache.difference, recordings_too=recordings_together)
+        _draw_picture(table, level, key="trade")
     else:
         st.caption("Nothing was measured yet.")
 
 
 def _recordings_together(history: History, text: str) -> bool:
-    """Ask whether plans of several recordings lie on one line."""
+    """Return whether plans of several recordings are to lie on one line."""
     if len({plan.recording_id for plan in history.plans if plan.on(text)}) < 2:
         return False
     return st.toggle(
@@ -58,42 +58,44 @@ def _recordings_together(history: History, text: str) -> bool:
     )
 
 
-def _done(job: Job) -> None:
+def _notify_done(job: Job) -> None:
     failed = [point for point in job.result.points if point.failure]
     view_state.notify(f"Sweep done, {len(failed)} plans failed" if failed else "Sweep done")
 
 
-def _live(job_id: str) -> None:
+def _draw_live(job_id: str) -> None:
     job = resources.jobs().job(job_id)
     if job is None or not job.is_active:
         st.rerun()
     events = [event.found for event in job.events if isinstance(event, SweepSoFar)]
     if events:
-        found = events[-1]
-        dense = Level(perplexity=found.dense.perplexity, error=found.dense.standard_error)
-        _picture(swept(found), dense, key="trade-live")
-        _failures(found)
+        swept = events[-1]
+        dense = Level(perplexity=swept.dense.perplexity, error=swept.dense.standard_error)
+        _draw_picture(sweep_table(swept), dense, key="trade-live")
+        _show_failures(swept)
 
 
-def swept(found: Sweep) -> pd.DataFrame:
+def sweep_table(swept: Sweep) -> pd.DataFrame:
     """Return a sweep's points with the names of their lines."""
-    return pooled_by_series([{**row, "series": score_label(row["score"])} for row in found.rows()])
+    return pooled_by_series([{**row, "series": score_label(row["score"])} for row in swept.rows()])
 
 
-def _failures(found: Sweep) -> None:
-    for point in found.points:
+def _show_failures(swept: Sweep) -> None:
+    for point in swept.points:
         if point.failure:
             name = f"{score_label(point.score)} at {point.ratio:.0%}"
             text = wording.sentence(point.failure)
             st.warning(f"{wording.plain(name)}: {text}", icon=":material/warning:")
 
 
-def _picture(table: pd.DataFrame, dense: Level | None, *, key: str) -> None:
+def _draw_picture(table: pd.DataFrame, dense: Level | None, *, key: str) -> None:
     if table.empty:
         st.caption("No pruned model was measured on this text yet.")
         return
-    axis, quantity = _axes(key)
-    ours = [name for name in table["series"] if name.startswith(score_label("network-energy"))]
+    axis, quantity = _choose_axes(key)
+    own_series = [
+        name for name in table["series"] if name.startswith(score_label("network-energy"))
+    ]
     atlas = view_state.view().atlas
     draw_picture(
         trade_chart(
@@ -101,7 +103,7 @@ def _picture(table: pd.DataFrame, dense: Level | None, *, key: str) -> None:
             dense,
             axis=axis,
             quantity=quantity,
-            own=ours[0] if ours else "",
+            own=own_series[0] if own_series else "",
             palette=frame.palette(),
         ),
         key=f"{key}-{axis}-{quantity.is_difference}",
@@ -114,9 +116,9 @@ def _picture(table: pd.DataFrame, dense: Level | None, *, key: str) -> None:
     )
 
 
-def _axes(key: str) -> tuple[str, Quantity]:
-    """Ask what is drawn against what."""
-    against = {"ratio": "Units removed", "parameters": "Parameters kept"}
+def _choose_axes(key: str) -> tuple[str, Quantity]:
+    """Return the chosen axis and quantity of the picture."""
+    axis_names = {"ratio": "Units removed", "parameters": "Parameters kept"}
     with st.container(horizontal=True, gap="small"):
         name = st.segmented_control(
             "What is drawn",
@@ -130,7 +132,7 @@ def _axes(key: str) -> tuple[str, Quantity]:
         axis = st.segmented_control(
             "Against",
             list(AXES),
-            format_func=against.__getitem__,
+            format_func=axis_names.__getitem__,
             default="ratio",
             required=True,
             key=f"{key}-axis",
@@ -140,17 +142,19 @@ def _axes(key: str) -> tuple[str, Quantity]:
     return axis, _DRAWN[name]
 
 
-def ask(plans: Sequence[PlanRecord]) -> None:
-    """Ask for a sweep and start it; what it takes is said before."""
+def draw_form(plans: Sequence[PlanRecord]) -> None:
+    """Draw the form of a sweep, with what it takes, and the button that starts it."""
     view = view_state.view()
     if not view.atlas:
         st.info("Open an atlas to make plans from it.", icon=":material/info:")
         return
     atlas = resources.atlas(view.atlas)
-    scores, ratios, seeds, base = _form([p for p in plans if p.recording_id == view.recording])
+    scores, ratios, seeds, base = _choose_settings(
+        [p for p in plans if p.recording_id == view.recording]
+    )
     with st.expander("Text to measure on", icon=":material/menu_book:"):
         texts = text_picker.pick_texts("evaluate", split="held-out")
-        most = st.number_input(
+        max_windows = st.number_input(
             "Windows at most", 1, 4096, 24, key="prune-windows", persist_state="session"
         )
     if not scores or not ratios or texts is None:
@@ -168,18 +172,18 @@ def ask(plans: Sequence[PlanRecord]) -> None:
     model = model_offer.language_model(atlas, needed_for="to sweep", key="sweep")
     if model is None:
         return
-    _say_estimate(order, texts, window, int(most))
+    _show_estimate(order, texts, window, int(max_windows))
     if job_progress.is_active("sweep"):
         return
     if st.button("Sweep", type="primary", icon=":material/stacked_line_chart:", key="sweep-start"):
         job = SweepJob(
-            model=view.model, order=order, texts=texts, window=window, max_windows=int(most)
+            model=view.model, order=order, texts=texts, window=window, max_windows=int(max_windows)
         )
         job_progress.start(run_sweep(job))
         st.rerun()
 
 
-def _form(plans: Sequence[PlanRecord]) -> tuple[list[str], list[int], int, PlanSettings]:
+def _choose_settings(plans: Sequence[PlanRecord]) -> tuple[list[str], list[int], int, PlanSettings]:
     scores = st.pills(
         "Scores",
         list(SCORES),
@@ -204,28 +208,28 @@ def _form(plans: Sequence[PlanRecord]) -> tuple[list[str], list[int], int, PlanS
     )
     options: dict[str, PlanSettings] = {"The usual settings, all networks": PlanSettings()}
     options |= {title(plan): plan.settings for plan in plans}
-    held = next((title(plan) for plan in plans if plan.id == view_state.view().plan), None)
+    viewed_title = next((title(plan) for plan in plans if plan.id == view_state.view().plan), None)
     name = st.selectbox(
         "Networks, allocation, compensation and pins as in",
         list(options),
-        index=0 if held is None else list(options).index(held),
+        index=0 if viewed_title is None else list(options).index(viewed_title),
         key="sweep-base",
     )
     return list(scores), sorted(ratios), int(seeds), options[name]
 
 
-def _say_estimate(order: SweepOrder, texts: TextChoice, window: int, most: int) -> None:
+def _show_estimate(order: SweepOrder, texts: TextChoice, window: int, max_windows: int) -> None:
     model = resources.language_model(view_state.view().model)
     if model is None:
         return
     with frame.explaining():
-        windows = cache.windows(model.fingerprint, texts, window, most, model)
-        takes = cache.estimate(model.fingerprint, order, windows, windows.text_sha256, model)
+        windows = cache.windows(model.fingerprint, texts, window, max_windows, model)
+        cost = cache.estimate(model.fingerprint, order, windows, windows.text_sha256, model)
         st.caption(
-            f"At most {wording.count(takes.n_plans, 'plan')} and the dense model on "
+            f"At most {wording.count(cost.n_plans, 'plan')} and the dense model on "
             f"{wording.count(windows.n_windows, 'window')}: about "
-            f"{wording.duration(takes.seconds_reading)} of reading, after the plans are made, "
-            f"and {wording.size(takes.disk_bytes)} on disk. What was made or measured before "
+            f"{wording.duration(cost.seconds_reading)} of reading, after the plans are made, "
+            f"and {wording.size(cost.disk_bytes)} on disk. What was made or measured before "
             "is found; a stopped sweep goes on where it was."
         )
-        training_note.say(order.wanted(), key="sweep")
+        training_note.show_note(order.wanted(), key="sweep")

@@ -10,14 +10,14 @@ from fnprune_core.pruning.sweep import Sweep, SweepOrder, sweep
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SweepSoFar:
-    """What a sweep has found so far."""
+    """Result of a sweep so far."""
 
     found: Sweep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepJob:
-    """A sweep and what it is measured on."""
+    """A sweep and the text it is measured on."""
 
     model: str
     order: SweepOrder
@@ -28,13 +28,13 @@ class SweepJob:
 
 @task("sweep", "Sweep", inputs=lambda job: asdict(job))
 def run_sweep(run: Run, job: SweepJob) -> Sweep:
-    """Make and measure the plans of a sweep; a `Sweep` results, each point is reported."""
+    """Make and measure the plans of a sweep, reporting each point; return a `Sweep`."""
     language_model = run.model(job.model)
     return sweep(
         run.workspace,
         language_model,
         windows_of(language_model, job.texts, window=job.window, max_windows=job.max_windows),
         order=job.order,
-        on_partial=lambda found: run.report(SweepSoFar(found=found)),
+        on_partial=lambda swept: run.report(SweepSoFar(found=swept)),
         **run.watched,
     )

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app.figures.theme import Mode, Palette, dealt
+from app.figures.theme import Mode, Palette, network_palette
 from app.shell import resources
 from fnprune_core.atlas import cortex
 
@@ -14,8 +14,10 @@ def palette_of(id: str, mode: Mode) -> Palette:
 
 @st.cache_resource(max_entries=16)
 def _palette_of(id: str, mode: Mode, has_cortex: bool) -> Palette:
-    placed = resources.cortex(id) if has_cortex else None
-    return dealt(mode, resources.atlas(id).n_networks, None if placed is None else placed.places)
+    atlas_cortex = resources.cortex(id) if has_cortex else None
+    return network_palette(
+        mode, resources.atlas(id).n_networks, None if atlas_cortex is None else atlas_cortex.places
+    )
 
 
 def network_colours(id: str, mode: Mode) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What the embedding page keeps: the placed units of an atlas, and what is known of each."""
+"""Cached data of the Embedding page: the placed units of an atlas, with layer, network and z."""
 
 import numpy as np
 import pandas as pd
@@ -25,13 +25,13 @@ def _embedding(atlas_id: str) -> Embedding:
 @st.cache_resource(max_entries=8)
 def unit_points(atlas_id: str, z: float) -> UnitPoints:
     """Return the placed units with layer, index, strongest network and z."""
-    placed, atlas = _embedding(atlas_id), resources.atlas(atlas_id)
-    layer, index = atlas.layout.locate(placed.units)
-    maps = atlas.maps[:, placed.units]
+    embedded, atlas = _embedding(atlas_id), resources.atlas(atlas_id)
+    layer, index = atlas.layout.locate(embedded.units)
+    maps = atlas.maps[:, embedded.units]
     strongest = np.abs(maps).argmax(axis=0)
     values = maps[strongest, np.arange(len(strongest))]
     return UnitPoints(
-        places=placed.places,
+        places=embedded.places,
         layer=layer,
         index=index,
         network=np.where(np.abs(values) > z, strongest, -1),
@@ -41,9 +41,9 @@ def unit_points(atlas_id: str, z: float) -> UnitPoints:
 
 def network_points(atlas_id: str, z: float, *, by: str) -> NetworkPoints:
     """Return the placed networks; `by` is ``"maps"`` or ``"courses"``."""
-    placed, atlas = _embedding(atlas_id), resources.atlas(atlas_id)
+    embedded, atlas = _embedding(atlas_id), resources.atlas(atlas_id)
     return NetworkPoints(
-        places=placed.networks_by_map if by == "maps" else placed.networks_by_course,
+        places=embedded.networks_by_map if by == "maps" else embedded.networks_by_course,
         names=names(atlas_id),
         sizes=sizes(atlas_id, z),
         domain_of=atlas.domain_share().argmax(axis=1).tolist(),
@@ -58,24 +58,24 @@ def sizes(atlas_id: str, z: float) -> NDArray[np.int64]:
 
 
 def names(atlas_id: str) -> list[str]:
-    """Return what the networks are called."""
+    """Return the names of the networks."""
     n_networks = resources.atlas(atlas_id).n_networks
     return [resources.network_name(atlas_id, k) for k in range(n_networks)]
 
 
 def unit_table(atlas_id: str, z: float, rows: list[int]) -> pd.DataFrame:
     """Return placed units by network and strength: unit, layer, index, network, name, z."""
-    points, placed = unit_points(atlas_id, z), _embedding(atlas_id)
-    chosen = np.asarray(sorted(set(rows)), dtype=np.int64)
-    called = np.array([*names(atlas_id), "none"], dtype=object)
+    points, embedded = unit_points(atlas_id, z), _embedding(atlas_id)
+    chosen_rows = np.asarray(sorted(set(rows)), dtype=np.int64)
+    network_names = np.array([*names(atlas_id), "none"], dtype=object)
     frame = pd.DataFrame(
         {
-            "unit": placed.units[chosen],
-            "layer": points.layer[chosen],
-            "index": points.index[chosen],
-            "network": points.network[chosen],
-            "name": called[points.network[chosen]],
-            "z": points.z[chosen].round(2),
+            "unit": embedded.units[chosen_rows],
+            "layer": points.layer[chosen_rows],
+            "index": points.index[chosen_rows],
+            "network": points.network[chosen_rows],
+            "name": network_names[points.network[chosen_rows]],
+            "z": points.z[chosen_rows].round(2),
         }
     )
     order = frame["z"].abs().sort_values(ascending=False, kind="stable").index
@@ -84,8 +84,8 @@ def unit_table(atlas_id: str, z: float, rows: list[int]) -> pd.DataFrame:
 
 def neighbours(atlas_id: str, network: int, *, by: str, n: int = 7) -> list[int]:
     """Return the networks nearest to one in the plane, nearest first."""
-    placed = _embedding(atlas_id)
-    places = placed.networks_by_map if by == "maps" else placed.networks_by_course
-    away = np.linalg.norm(places - places[network], axis=1)
-    away[network] = np.inf
-    return [int(k) for k in np.argsort(away, kind="stable")[: min(n, len(places) - 1)]]
+    embedded = _embedding(atlas_id)
+    places = embedded.networks_by_map if by == "maps" else embedded.networks_by_course
+    distances = np.linalg.norm(places - places[network], axis=1)
+    distances[network] = np.inf
+    return [int(k) for k in np.argsort(distances, kind="stable")[: min(n, len(places) - 1)]]

@@ -1,4 +1,4 @@
-"""What the page Generations keeps: texts that were written, and which plans can write."""
+"""Cached data of the Generations page: texts that were written, and the plans that can write."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ def side_by_side(id: str) -> SideBySide:
 
 
 def plan_label(id: str) -> str:
-    """Return what a plan is called: its name if it has one, its ratio, its score."""
+    """Return the label of a plan: its name if it has one, its ratio, its score."""
     try:
         facts = resources.manifest("plans", id)
     except FnpruneError:
@@ -28,9 +28,11 @@ def plan_label(id: str) -> str:
         name = decision_log.read_notes(resources.workspace(), id).name
     except FnpruneError:  # damaged notes are told where they are edited
         name = ""
-    parts = [f"{facts['achieved_ratio']:.0%} of units go"]
-    parts += [part for part in (facts["inputs"].get("settings", {}).get("score"), id[:6]) if part]
-    return " · ".join([name, *parts] if name else parts)
+    labels = [f"{facts['achieved_ratio']:.0%} of units go"]
+    labels += [
+        label for label in (facts["inputs"].get("settings", {}).get("score"), id[:6]) if label
+    ]
+    return " · ".join([name, *labels] if name else labels)
 
 
 def plans() -> list[str]:
@@ -40,7 +42,7 @@ def plans() -> list[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Earlier:
-    """What was written before."""
+    """Texts that were written before."""
 
     id: str
     plan: str
@@ -48,13 +50,13 @@ class Earlier:
 
 
 def earlier() -> list[Earlier]:
-    """Return what was written before, newest first."""
-    found = resources.workspace().entries("generations")[:_MOST_EARLIER]
+    """Return the texts that were written before, newest first."""
+    entries = resources.workspace().entries("generations")[:_MOST_EARLIER]
     return [
         Earlier(
             id=entry.id,
             plan=entry.manifest["plan_id"],
             prompt=entry.manifest["inputs"]["prompt"]["text"],
         )
-        for entry in found
+        for entry in entries
     ]

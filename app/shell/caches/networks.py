@@ -1,4 +1,4 @@
-"""What the network's page keeps: colour limits, statistics, passages, decoding."""
+"""Cached data of a network's page: colour limits, statistics, passages, decoding."""
 
 from typing import Any
 
@@ -40,8 +40,8 @@ def suggestions(id: str, network: int) -> list[Suggestion]:
 
 def alive_z(id: str, network: int) -> NDArray[np.float32]:
     """Return a map over alive units: (n_alive,)."""
-    opened = resources.atlas(id)
-    return np.asarray(opened.maps[network, opened.decomposition.alive], dtype=np.float32)
+    atlas = resources.atlas(id)
+    return np.asarray(atlas.maps[network, atlas.decomposition.alive], dtype=np.float32)
 
 
 @st.cache_resource(max_entries=64)
@@ -85,9 +85,9 @@ def logit_effects(
 def _logit_effects(
     id: str, network: int, z: float, fingerprint: str, _model: LanguageModel
 ) -> tuple[list[LogitEffect], list[LogitEffect]]:
-    opened = resources.atlas(id)
-    std = resources.recording(opened.decomposition.recording_id).std
-    weights = decoding.network_weights(opened, std, network, z=z)
+    atlas = resources.atlas(id)
+    std = resources.recording(atlas.decomposition.recording_id).std
+    weights = decoding.network_weights(atlas, std, network, z=z)
     with _model.lock:
         return decoding.logit_effects(_model, weights)
 
@@ -95,19 +95,21 @@ def _logit_effects(
 @st.cache_data(max_entries=64)
 def strongest_units(id: str, network: int, pole: int, n: int = 15) -> pd.DataFrame:
     """Return the units of largest z of a pole: unit (flat), layer, index, z."""
-    opened = resources.atlas(id)
-    z = opened.maps[network]
+    atlas = resources.atlas(id)
+    z = atlas.maps[network]
     order = np.argsort(-pole * z, kind="stable")[:n]
     order = order[pole * z[order] > 0]
-    layer, index = opened.layout.locate(order)
+    layer, index = atlas.layout.locate(order)
     return pd.DataFrame({"unit": order, "layer": layer, "index": index, "z": z[order].round(2)})
 
 
 def pole_facts(id: str, network: int, pole: int, z: float) -> dict[str, Any]:
-    """Return what a pole is: units beyond z, its peak layer, and its largest |z|."""
-    opened = resources.atlas(id)
-    values = pole * opened.maps[network]
-    per_layer = np.array([int((part > z).sum()) for part in opened.layout.split(values)])
+    """Return the facts on a pole: units beyond z, its peak layer, and its largest |z|."""
+    atlas = resources.atlas(id)
+    values = pole * atlas.maps[network]
+    per_layer = np.array(
+        [int((layer_values > z).sum()) for layer_values in atlas.layout.split(values)]
+    )
     return {
         "n_units": int(per_layer.sum()),
         "peak_layer": int(per_layer.argmax()),
@@ -127,8 +129,8 @@ def soft_volume(id: str, network: int, pole: int) -> NDArray[np.float32]:
 def share_beyond(id: str, network: int, pole: int, z: float) -> float:
     """Return the units of a network or pole beyond z as a share of the cells of the cortex."""
     values = resources.atlas(id).maps[network]
-    beyond = np.abs(values) > z if pole == 0 else pole * values > z
-    return float(beyond.sum() / resources.soft_volume(id, network).size)
+    is_beyond = np.abs(values) > z if pole == 0 else pole * values > z
+    return float(is_beyond.sum() / resources.soft_volume(id, network).size)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -139,17 +141,17 @@ def found_words(id: str, words: str) -> NDArray[np.int64]:
 
 @st.cache_data(max_entries=8)
 def session_titles(id: str) -> list[str]:
-    """Return what each session of an atlas's recording is."""
+    """Return the title of each session of an atlas's recording."""
     return titles_of(resources.atlas(id).tokens)
 
 
 def titles_of(tokens: pd.DataFrame) -> list[str]:
-    """Return what each session is: its number, domain and document."""
-    firsts = tokens.groupby("session", observed=True).first()
+    """Return the title of each session: its number, domain and document."""
+    first_tokens = tokens.groupby("session", observed=True).first()
     return [
         f"{number}: {domain}, {document}"
         for number, domain, document in zip(
-            firsts.index, firsts["domain"], firsts["document"], strict=True
+            first_tokens.index, first_tokens["domain"], first_tokens["document"], strict=True
         )
     ]
 
@@ -162,23 +164,23 @@ def signature(id: str, n: int = 6) -> list[int]:
     of the surface is one piece; the one of most variance first, then in turn the farthest from
     those.
     """
-    opened, table = resources.atlas(id), resources.network_table(id)
+    atlas, table = resources.atlas(id), resources.network_table(id)
     agreement = table["run_agreement"].to_numpy()
     order = np.argsort(-table["variance_alone"].to_numpy(), kind="stable")
     order = order[(agreement[order] >= STABLE) | np.isnan(agreement[order])]
-    placed = resources.cortex(id)
-    if placed is None:
+    atlas_cortex = resources.cortex(id)
+    if atlas_cortex is None:
         return []
     compact, centres = [], []
     for network in order:
-        soft = cortex.smoothed(placed.volume(opened.maps[network]))
-        share, centre = surfaces.largest_piece(soft, float(np.quantile(soft, 0.985)))
+        smoothed = cortex.smoothed(atlas_cortex.volume(atlas.maps[network]))
+        share, centre = surfaces.largest_piece(smoothed, float(np.quantile(smoothed, 0.985)))
         if share >= COMPACT:
             compact.append(int(network))
             centres.append(centre)
     return [compact[i] for i in surfaces.far_apart(np.array(centres).reshape(-1, 3), n)]
 
 
-def was(atlas_id: str) -> dict[int, Identity]:
-    """Return what each network was in an earlier atlas; a small file, read anew each time."""
+def earlier_networks(atlas_id: str) -> dict[int, Identity]:
+    """Return each network's origin in an earlier atlas; a small file, read anew each time."""
     return identities.read_identities(resources.workspace(), atlas_id)

@@ -1,4 +1,4 @@
-"""What the page "As in the scanner" keeps: nilearn's pictures as PNG bytes, by atlas id."""
+"""Cached data of the page "As in the scanner": nilearn's pictures as PNG bytes, by atlas id."""
 
 from dataclasses import dataclass
 
@@ -43,14 +43,14 @@ def _grid(id: str, has_cortex: bool) -> VoxelGrid:
 @st.cache_data(max_entries=8)
 def together(id: str, network: int, beside: tuple[int, ...]) -> tuple[int, ...]:
     """Return a network and those drawn with it: the chosen ones, else those it goes with."""
-    opened = resources.atlas(id)
-    chosen = [k for k in beside if k != network and k < opened.n_networks]
-    if not chosen:
-        strength = np.abs(opened.functional_connectivity()[network])
+    atlas = resources.atlas(id)
+    companions = [k for k in beside if k != network and k < atlas.n_networks]
+    if not companions:
+        strength = np.abs(atlas.functional_connectivity()[network])
         strength[network] = -1
-        chosen = np.argsort(-strength, kind="stable")[: _N_TOGETHER - 1].tolist()
-        chosen = [k for k in chosen if k != network]
-    return (network, *chosen[:7])
+        companions = np.argsort(-strength, kind="stable")[: _N_TOGETHER - 1].tolist()
+        companions = [k for k in companions if k != network]
+    return (network, *companions[:7])
 
 
 def stat_map(id: str, network: int, z: float, mode: Mode) -> Scan:
@@ -60,30 +60,30 @@ def stat_map(id: str, network: int, z: float, mode: Mode) -> Scan:
 
 @st.cache_data(max_entries=64, show_spinner="nilearn draws")
 def _stat_map(id: str, network: int, z: float, mode: Mode, placement: str) -> Scan:
-    opened, voxels = resources.atlas(id), grid(id)
+    atlas, voxels = resources.atlas(id), grid(id)
     limit = resources.colour_limit(id, z)
-    image = volumes.image(voxels, opened.maps[network])
+    image = volumes.image(voxels, atlas.maps[network])
     png = nilearn_plots.stat_map(
         image, threshold=z, limit=limit, palette=PALETTES[mode], mask=_mask(id)
     )
-    table = volumes.peak_table(opened, voxels, network)
+    table = volumes.peak_table(atlas, voxels, network)
     x, y, height = nilearn_plots.peak_of(image)
-    best = table.iloc[0]
+    strongest = table.iloc[0]
     return Scan(
         png=png,
         alternative=(
             f"Network {network} by plot_stat_map, cut where it is highest, at ({x:g}, {y:g}, "
             f"{height:g}) mm; {resources.n_members(id, network, z):,} units have |z| above {z:g}, "
-            f"the strongest is unit {int(best['unit'])} of layer {int(best['layer'])} with z "
-            f"{best['z']:.1f}. Layers run upward."
+            f"the strongest is unit {int(strongest['unit'])} of layer {int(strongest['layer'])} "
+            f"with z {strongest['z']:.1f}. Layers run upward."
         ),
         table=table,
     )
 
 
 def _mask(id: str) -> object:
-    present = resources.atlas(id).decomposition.alive
-    return volumes.image(grid(id), present.astype(np.uint8))
+    alive = resources.atlas(id).decomposition.alive
+    return volumes.image(grid(id), alive.astype(np.uint8))
 
 
 @st.cache_data(max_entries=16, show_spinner="nilearn draws")
@@ -124,19 +124,19 @@ def several(id: str, networks: tuple[int, ...], z: float, mode: Mode) -> Scan:
 
 @st.cache_data(max_entries=16, show_spinner="nilearn draws")
 def _several(id: str, networks: tuple[int, ...], z: float, mode: Mode, placement: str) -> Scan:
-    opened, voxels = resources.atlas(id), grid(id)
-    soft = [cortex.smoothed(voxels.volume(opened.maps[k])) for k in networks]
-    layers = sheets(opened.layout.n_layers)
+    atlas, voxels = resources.atlas(id), grid(id)
+    smoothed = [cortex.smoothed(voxels.volume(atlas.maps[k])) for k in networks]
+    layers = sheets(atlas.layout.n_layers)
     colours = network_colours(id, mode)
     png = nilearn_plots.prob_atlas(
-        nib.Nifti1Image(np.stack(soft, axis=-1), voxels.affine),
+        nib.Nifti1Image(np.stack(smoothed, axis=-1), voxels.affine),
         threshold=_SOFT * z,
         colours=[colours[k] for k in networks],
         layers=layers,
         palette=PALETTES[mode],
         mask=_mask(id),
     )
-    sizes = [float((volume > _SOFT * z).mean()) for volume in soft]
+    sizes = [float((volume > _SOFT * z).mean()) for volume in smoothed]
     return Scan(
         png=png,
         alternative=(
@@ -165,9 +165,9 @@ def sheets(n_layers: int) -> list[int]:
 @st.cache_data(max_entries=16, show_spinner="nilearn draws")
 def carpet(id: str, networks: tuple[int, ...], session: int, mode: Mode) -> Scan:
     """Return the strongest units of a few networks over a session by `plot_carpet`."""
-    opened = resources.atlas(id)
-    units, groups = strongest_units(opened.maps * opened.decomposition.alive, networks)
-    recorded = resources.recording(opened.decomposition.recording_id)
+    atlas = resources.atlas(id)
+    units, groups = strongest_units(atlas.maps * atlas.decomposition.alive, networks)
+    recorded = resources.recording(atlas.decomposition.recording_id)
     signals = np.asarray(recorded.session(session), dtype=np.float32)[:, units].T
     colours = network_colours(id, mode)
     png = nilearn_plots.carpet(
@@ -177,7 +177,7 @@ def carpet(id: str, networks: tuple[int, ...], session: int, mode: Mode) -> Scan
         colours=[colours[k] for k in networks],
         palette=PALETTES[mode],
     )
-    layer, index = opened.layout.locate(units)
+    layer, index = atlas.layout.locate(units)
     return Scan(
         png=png,
         alternative=(
@@ -201,15 +201,15 @@ def strongest_units(
     maps: NDArray[np.floating], networks: tuple[int, ...]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the strongest units of each network, none twice, and the group of each."""
-    taken = np.zeros(maps.shape[1], dtype=bool)
+    is_taken = np.zeros(maps.shape[1], dtype=bool)
     units, groups = [], []
     for group, network in enumerate(networks):
-        strength = np.where(taken, -1.0, np.abs(maps[network]))
-        best = np.argsort(-strength, kind="stable")[:UNITS_OF_A_NETWORK]
-        best = best[strength[best] > 0]
-        taken[best] = True
-        units.append(best)
-        groups.append(np.full(len(best), group))
+        strength = np.where(is_taken, -1.0, np.abs(maps[network]))
+        strongest = np.argsort(-strength, kind="stable")[:UNITS_OF_A_NETWORK]
+        strongest = strongest[strength[strongest] > 0]
+        is_taken[strongest] = True
+        units.append(strongest)
+        groups.append(np.full(len(strongest), group))
     return np.concatenate(units), np.concatenate(groups)
 
 
@@ -220,15 +220,17 @@ def connectome(id: str, mode: Mode) -> Scan:
     first, second = np.triu_indices(len(values), k=1)
     order = np.argsort(-np.abs(values[first, second]), kind="stable")
     table = pd.DataFrame({"network": first, "with": second, "r": values[first, second]})
-    says = f"Correlation of the time courses of {len(values)} networks by plot_matrix, clustered"
+    sentence = (
+        f"Correlation of the time courses of {len(values)} networks by plot_matrix, clustered"
+    )
     if len(table):
-        best = table.iloc[order[0]]
-        says += (
-            f"; the strongest of two is {best['r']:.2f}, between networks {int(best['network'])} "
-            f"and {int(best['with'])}"
+        strongest = table.iloc[order[0]]
+        sentence += (
+            f"; the strongest of two is {strongest['r']:.2f}, between networks "
+            f"{int(strongest['network'])} and {int(strongest['with'])}"
         )
     return Scan(
         png=nilearn_plots.matrix(values, palette=PALETTES[mode]),
-        alternative=f"{says}. Colours reach to the 99th percentile off the diagonal.",
+        alternative=f"{sentence}. Colours reach to the 99th percentile off the diagonal.",
         table=table.iloc[order].reset_index(drop=True),
     )

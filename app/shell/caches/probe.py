@@ -1,4 +1,4 @@
-"""What the probe keeps: atlases ready to read, and the texts read last."""
+"""Cached data of the Probe page: atlases ready to read, and the texts read last."""
 
 import threading
 from collections import OrderedDict
@@ -26,7 +26,7 @@ class Readings:
         self._held: OrderedDict[tuple[str, str, str], Reading] = OrderedDict()
 
     def get(self, atlas: str, model: str, text: str) -> Reading | None:
-        """Return the reading of a text if it is held."""
+        """Return the stored reading of a text, or None."""
         with self._lock:
             return self._held.get((atlas, model, text))
 
@@ -57,20 +57,20 @@ def usual_strength(id: str) -> NDArray[np.float64]:
 
 
 def reading(id: str, language_model: LanguageModel, text: str) -> Reading | None:
-    """Return what a text did to an atlas's networks, or None if reading it is work for a job.
+    """Return the reading of a text by an atlas, or None if reading it is work for a job.
 
     Raises
     ------
     TextError
         If the text cannot be read at all.
     """
-    found = readings().get(id, language_model.source, text)
-    if found is not None:
-        return found
-    ready = probe(id)
-    windows = ready.cut(language_model, text)
+    stored = readings().get(id, language_model.source, text)
+    if stored is not None:
+        return stored
+    ready_probe = probe(id)
+    windows = ready_probe.cut(language_model, text)
     if windows.n_tokens * language_model.model.num_parameters() > _QUICK:
         return None
-    found = ready.read_windows(language_model, windows)
-    readings().put(id, language_model.source, text, found)
-    return found
+    stored = ready_probe.read_windows(language_model, windows)
+    readings().put(id, language_model.source, text, stored)
+    return stored

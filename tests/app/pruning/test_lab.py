@@ -109,7 +109,7 @@ def test_keys_move_decide_and_take_back(open_page, example) -> None:
 
 def test_a_rule_says_what_it_would_change_and_is_taken_back_as_one(open_page, example) -> None:
     at = open_page("prune", **example.view(), drop="0")
-    known = cache.known(example.atlas)
+    known = cache.rule_facts(example.atlas)
     domain = known.domain_names[0]
     serving = set(np.flatnonzero(known.domain_share[:, 0] > 0.5).tolist())
     button = at.button(key="rule-prune-domains")

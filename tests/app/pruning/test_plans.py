@@ -163,7 +163,7 @@ def test_a_sweep_is_estimated_run_and_drawn(open_page, lab) -> None:
     at.run()
     assert not at.exception
     assert len(job.result.points) == 6
-    fingerprint = resources.shelf().held(materials.model).fingerprint
+    fingerprint = resources.shelf().loaded(materials.model).fingerprint
     assert len(cache.history(fingerprint).plans) >= 7
 
 

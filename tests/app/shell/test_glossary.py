@@ -13,7 +13,7 @@ def test_a_tip_has_both_words(key) -> None:
 
 
 def test_the_glossary_finds_words_of_either_field() -> None:
-    assert next(row.key for row in glossary.found("Voxel")) == "voxel"
-    assert "scan" in [row.key for row in glossary.found("token second")]
-    assert glossary.found("zzz") == []
-    assert len(glossary.found("")) == len(glossary.TERMS)
+    assert next(row.key for row in glossary.matching_terms("Voxel")) == "voxel"
+    assert "scan" in [row.key for row in glossary.matching_terms("token second")]
+    assert glossary.matching_terms("zzz") == []
+    assert len(glossary.matching_terms("")) == len(glossary.TERMS)

@@ -23,7 +23,7 @@ def shown(order: str = "network", **wanted) -> list[int]:
         tags=[["position"], [], ["punctuation", "position"], []],
         dropped=[1, 3],
         order=order,
-        wanted=Filter(**wanted),
+        conditions=Filter(**wanted),
     )
 
 

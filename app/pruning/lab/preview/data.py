@@ -1,4 +1,4 @@
-"""What the preview keeps: the open preview of an atlas, and its answers by settings."""
+"""Cached data of the preview: the open preview of an atlas, and its plans by settings."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ def is_prepared(atlas_id: str) -> bool:
 
 
 @st.cache_resource(max_entries=1, show_spinner="Opening the preview")
-def opened(atlas_id: str) -> Preview:
+def preview_of(atlas_id: str) -> Preview:
     """Return an atlas's preview; one is kept in memory, up to 400 MB."""
     return preview_files.open_preview(
         resources.workspace(), atlas_id, atlas=resources.atlas(atlas_id)
@@ -32,29 +32,29 @@ def opened(atlas_id: str) -> Preview:
 
 
 def previewed(atlas_id: str, settings: PlanSettings) -> PreviewedPlan:
-    """Return what a plan would do."""
-    chosen = _relevant(settings)
-    return _previewed(atlas_id, canonical_json(chosen.to_json()), chosen)
+    """Return the preview of a plan."""
+    relevant = _relevant(settings)
+    return _previewed(atlas_id, canonical_json(relevant.to_json()), relevant)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _previewed(atlas_id: str, key: str, _settings: PlanSettings) -> PreviewedPlan:
-    return opened(atlas_id).plan(_settings)
+    return preview_of(atlas_id).plan(_settings)
 
 
 def network_costs(atlas_id: str, settings: PlanSettings) -> pd.DataFrame:
-    """Return what dropping each network would change, one row a network."""
-    chosen = _relevant(settings)
-    return _network_costs(atlas_id, canonical_json(chosen.to_json()), chosen)
+    """Return the cost of dropping each network, one row a network."""
+    relevant = _relevant(settings)
+    return _network_costs(atlas_id, canonical_json(relevant.to_json()), relevant)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def _network_costs(atlas_id: str, key: str, _settings: PlanSettings) -> pd.DataFrame:
-    return costs.network_costs(opened(atlas_id), _settings)
+    return costs.network_costs(preview_of(atlas_id), _settings)
 
 
 def _relevant(settings: PlanSettings) -> PlanSettings:
-    """Return the settings without what does not change which units go."""
+    """Return the settings without those that do not change which units go."""
     return replace(settings, compensation="none", intercept=False)
 
 
@@ -67,11 +67,11 @@ def agreement_with(plan_id: str, atlas_id: str, settings: PlanSettings) -> float
         plan = resources.plan(plan_id)
     except FnpruneError:  # the page tells that where the plan is opened
         return None
-    shown = previewed(atlas_id, settings)
-    if plan.decomposition_id != atlas_id or _relevant(plan.settings) != shown.settings:
+    preview = previewed(atlas_id, settings)
+    if plan.decomposition_id != atlas_id or _relevant(plan.settings) != preview.settings:
         return None
-    gone = ~plan.keep
-    return float((gone & ~shown.keep).sum() / max(gone.sum(), 1))
+    is_removed = ~plan.keep
+    return float((is_removed & ~preview.keep).sum() / max(is_removed.sum(), 1))
 
 
 def sheets(
@@ -83,9 +83,9 @@ def sheets(
     go: tuple[int, ...],
 ) -> Sheets:
     """Return the sheets of the cortex, or layers with units grouped by network without one."""
-    atlas, placed = resources.atlas(atlas_id), resources.cortex(atlas_id)
+    atlas, cortex = resources.atlas(atlas_id), resources.cortex(atlas_id)
     return Sheets(
-        unit=_grouped_units(atlas_id) if placed is None else placed.unit_volume(),
+        unit=_grouped_units(atlas_id) if cortex is None else cortex.unit_volume(),
         first=atlas.layout.offsets[:-1],
         network=parcels(atlas_id, z),
         keep=keep,
@@ -111,6 +111,6 @@ def _grouped_units(atlas_id: str) -> NDArray[np.int64]:
     grouped = np.take_along_axis(units, order, axis=1)
     n_rows = max(1, round((grouped.shape[1] / 1.5) ** 0.5))
     n_columns = -(-grouped.shape[1] // n_rows)
-    whole = np.full((len(grouped), n_rows * n_columns), -1, dtype=np.int64)
-    whole[:, : grouped.shape[1]] = grouped
-    return whole.reshape(len(grouped), n_rows, n_columns)
+    padded = np.full((len(grouped), n_rows * n_columns), -1, dtype=np.int64)
+    padded[:, : grouped.shape[1]] = grouped
+    return padded.reshape(len(grouped), n_rows, n_columns)

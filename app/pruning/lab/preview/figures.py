@@ -1,4 +1,4 @@
-"""Pictures of a preview: what would stay of the cortex, and what each network is worth."""
+"""Pictures of a preview: the units that would stay, and the cost of dropping each network."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from app.figures.theme import Palette, rgb
 MOST_CELLS = 120_000  # of all sheets together; of larger models one unit of several is shown
 _WIDE, _NARROW = (10, 1000), (5, 350)  # sheets side by side, and pixels across
 _DOWN_LIMIT = 900
-# After a network's number: whether it is one, and whether the unit stays.
+# Words after a network's number, by whether the unit belongs to one and whether it stays.
 _WORDS = np.array([["", ", would go"], [" (none)", " (none), would go"]])
 
 
@@ -78,23 +78,23 @@ def removed_sheets(
     n_across, n_pixels = _NARROW if is_narrow else _WIDE
     unit = sheets.unit[:, :: sheets.step, :: sheets.step]
     cells, corners = mosaic(unit.astype(np.float32), n_across)
-    filled = np.isfinite(cells) & (cells >= 0)
-    flat = np.where(filled, cells, 0).astype(np.int64)
+    has_unit = np.isfinite(cells) & (cells >= 0)
+    flat = np.where(has_unit, cells, 0).astype(np.int64)
     layer = np.searchsorted(sheets.first, flat, side="right") - 1
-    told = np.dstack([layer, flat - sheets.first[layer], sheets.network[flat]])
+    hover_values = np.dstack([layer, flat - sheets.first[layer], sheets.network[flat]])
     figure = go.Figure()
     figure.add_image(
-        source=_as_png(flat, filled, sheets, colours, palette),
-        customdata=small_ints(told),
-        text=_WORDS[(told[..., 2] < 0).astype(int), (~sheets.keep[flat]).astype(int)],
+        source=_as_png(flat, has_unit, sheets, colours, palette),
+        customdata=small_ints(hover_values),
+        text=_WORDS[(hover_values[..., 2] < 0).astype(int), (~sheets.keep[flat]).astype(int)],
         hovertemplate=(
             "layer %{customdata[0]}, unit %{customdata[1]}<br>network %{customdata[2]}%{text}"
             "<extra></extra>"
         ),
     )
-    _add_pins(figure, flat, filled, sheets, palette)
+    _add_pins(figure, flat, has_unit, sheets, palette)
     if can_select:
-        _add_points(figure, flat, filled)
+        _add_points(figure, flat, has_unit)
     rows = -(-len(unit) // n_across) * unit.shape[1]
     height = int(min(_DOWN_LIMIT, max(240, n_pixels * rows / (n_across * unit.shape[2]) + 40)))
     style(figure, palette, height=height, left=4, bottom=4)
@@ -105,17 +105,17 @@ def removed_sheets(
         legend_on_top(figure, palette)
     if can_select:
         figure.update_layout(dragmode="lasso", newselection={"line": {"color": palette.accent}})
-    return Picture(figure=figure, alternative=_describe(sheets), table=_by_network(sheets))
+    return Picture(figure=figure, alternative=_describe(sheets), table=_network_table(sheets))
 
 
 def _as_png(
     flat: NDArray[np.integer],
-    filled: NDArray[np.bool_],
+    has_unit: NDArray[np.bool_],
     sheets: Sheets,
     colours: Sequence[str],
     palette: Palette,
 ) -> str:
-    """Return the cells as a picture: nothing between the sheets, what goes, no network, networks.
+    """Return the cells as a picture: gaps between sheets, units that go, units of none, networks.
 
     A heat map of as many cells takes the browser several times as long to read and draw.
     """
@@ -126,70 +126,74 @@ def _as_png(
         *((*rgb(colour), 255) for colour in colours),
     ]
     codes = np.where(sheets.keep[flat], sheets.network[flat] + 3, 1)
-    return as_png(np.where(filled, codes, 0), np.array(table, dtype=np.uint8))
+    return as_png(np.where(has_unit, codes, 0), np.array(table, dtype=np.uint8))
 
 
 def _add_pins(
     figure: go.Figure,
     flat: NDArray[np.integer],
-    filled: NDArray[np.bool_],
+    has_unit: NDArray[np.bool_],
     sheets: Sheets,
     palette: Palette,
 ) -> None:
     """Mark pinned units by a sign each; a ring stays, a cross goes."""
-    for units, sign, called in (
+    for units, sign, legend_name in (
         (sheets.stay, "circle-open", "pinned to stay"),
         (sheets.go, "x-thin-open", "pinned to go"),
     ):
-        y, x = np.nonzero(filled & np.isin(flat, units))
+        y, x = np.nonzero(has_unit & np.isin(flat, units))
         if not units:
             continue
         figure.add_scatter(
-            x=x, y=y, mode="markers", name=called, hoverinfo="skip",
+            x=x, y=y, mode="markers", name=legend_name, hoverinfo="skip",
             marker={"symbol": sign, "size": 9, "color": palette.text, "line": {"width": 2}},
         )  # fmt: skip
 
 
-def _add_points(figure: go.Figure, flat: NDArray[np.integer], filled: NDArray[np.bool_]) -> None:
+def _add_points(figure: go.Figure, flat: NDArray[np.integer], has_unit: NDArray[np.bool_]) -> None:
     """Lay an unseen point on each cell: heat maps themselves cannot be selected."""
-    y, x = np.nonzero(filled)
-    unseen = {"marker": {"opacity": 0}}
+    y, x = np.nonzero(has_unit)
+    hidden = {"marker": {"opacity": 0}}
     figure.add_scattergl(
         x=x.astype(np.int16), y=y.astype(np.int16), mode="markers",
-        customdata=flat[filled].astype(np.int32), hoverinfo="skip", showlegend=False,
-        marker={"size": 4, "opacity": 0}, selected={"marker": {"opacity": 0.6}}, unselected=unseen,
+        customdata=flat[has_unit].astype(np.int32), hoverinfo="skip", showlegend=False,
+        marker={"size": 4, "opacity": 0}, selected={"marker": {"opacity": 0.6}}, unselected=hidden,
     )  # fmt: skip
 
 
 def _describe(sheets: Sheets) -> str:
-    table = _by_network(sheets)
+    table = _network_table(sheets)
     step, pins = sheets.step, len(sheets.stay) + len(sheets.go)
     text = (
         f"{int((~sheets.keep).sum()):,} of {len(sheets.keep):,} units would go: the gaps in the "
         f"sheets of the {len(sheets.unit)} layers. Of those that stay, members of a network have "
         "its colour."
     )
-    some = table[(table["network"] >= 0) & (table["units"] > 0)]
-    if len(some):
-        most, least = (some.iloc[i] for i in (some["share"].argmax(), some["share"].argmin()))
+    networks_with_units = table[(table["network"] >= 0) & (table["units"] > 0)]
+    if len(networks_with_units):
+        most_affected, least_affected = (
+            networks_with_units.iloc[i]
+            for i in (networks_with_units["share"].argmax(), networks_with_units["share"].argmin())
+        )
         text += (
-            f" Network {most['network']:.0f} would lose most of its members, {most['share']:.0%}; "
-            f"network {least['network']:.0f} least, {least['share']:.0%}."
+            f" Network {most_affected['network']:.0f} would lose most of its members, "
+            f"{most_affected['share']:.0%}; network {least_affected['network']:.0f} least, "
+            f"{least_affected['share']:.0%}."
         )
     text += f" {pins:,} pinned units are marked." if pins else ""
     return text + (f" One of {step**2} units is drawn." if step > 1 else "")
 
 
-def _by_network(sheets: Sheets) -> pd.DataFrame:
+def _network_table(sheets: Sheets) -> pd.DataFrame:
     n = int(sheets.network.max(initial=-1)) + 2
     size = np.bincount(sheets.network + 1, minlength=n)
-    gone = np.bincount(sheets.network[~sheets.keep] + 1, minlength=n)
+    n_removed = np.bincount(sheets.network[~sheets.keep] + 1, minlength=n)
     return pd.DataFrame(
         {
             "network": np.arange(-1, n - 1),
             "units": size,
-            "would go": gone,
-            "share": (gone / np.maximum(size, 1)).round(4),
+            "would go": n_removed,
+            "share": (n_removed / np.maximum(size, 1)).round(4),
         }
     )
 
@@ -216,12 +220,12 @@ def cost_bars(
         (True, "preserved", palette.accent),
         (False, "to be pruned", palette.quiet),
     ):
-        mine = (ranked["preserved"] == is_kept).to_numpy()
-        if not mine.any():
+        in_group = (ranked["preserved"] == is_kept).to_numpy()
+        if not in_group.any():
             continue
         figure.add_bar(
-            x=numbers[mine],
-            y=percent[mine],
+            x=numbers[in_group],
+            y=percent[in_group],
             name=word,
             marker={
                 "color": colour,
@@ -232,7 +236,7 @@ def cost_bars(
                     "fillmode": "overlay",
                 },
             },
-            customdata=ranked["network"].to_numpy()[mine],
+            customdata=ranked["network"].to_numpy()[in_group],
             hovertemplate=f"network %{{customdata}}, {word}: %{{y:.2f}} %<extra></extra>",
         )
     style(figure, palette, height=240)
@@ -245,14 +249,15 @@ def cost_bars(
         categoryarray=numbers.tolist(), tickangle=0, tickfont={"size": 10},
     )  # fmt: skip
     figure.update_yaxes(title_text="%", rangemode="tozero", nticks=5)
-    first = ranked.iloc[0]
-    last = ranked[ranked[column].notna()].iloc[-1]
+    costliest = ranked.iloc[0]
+    cheapest = ranked[ranked[column].notna()].iloc[-1]
     return Picture(
         figure=figure,
         alternative=(
-            f"{says[0].upper()}{says[1:]}: most for network {int(first['network'])}, "
-            f"{names[int(first['network'])]} ({first[column]:.1%}), least for network "
-            f"{int(last['network'])}, {names[int(last['network'])]} ({last[column]:.2%})."
+            f"{says[0].upper()}{says[1:]}: most for network {int(costliest['network'])}, "
+            f"{names[int(costliest['network'])]} ({costliest[column]:.1%}), least for network "
+            f"{int(cheapest['network'])}, {names[int(cheapest['network'])]} "
+            f"({cheapest[column]:.2%})."
         ),
         table=ranked.assign(name=[names[int(k)] for k in ranked["network"]]).round(4),
     )

@@ -1,4 +1,4 @@
-"""The preview of a plan: what would go, before anything is evaluated."""
+"""Panels of the preview: the effect of a plan, before anything is evaluated."""
 
 from contextlib import suppress
 from typing import Any
@@ -42,16 +42,16 @@ EXPLAINED = {
 
 
 def show(atlas: NetworkAtlas, settings: PlanSettings) -> None:
-    """Draw what a plan would do: sizes, layers, the cortex, the pinned units, the networks."""
+    """Draw the preview of a plan: sizes, layers, the cortex, the pinned units, the networks."""
     st.subheader("Preview", anchor=False, help=glossary.tip("energy"))
     if not cache.is_prepared(atlas.id):
         offer(atlas)
         return
     with frame.explaining():
-        why = why_not_previewed(settings.score)
-        if why:
+        reason = why_not_previewed(settings.score)
+        if reason:
             st.info(
-                f"This score is not previewed: {why}. Apply makes the plan.",
+                f"This score is not previewed: {reason}. Apply makes the plan.",
                 icon=":material/info:",
             )
         else:
@@ -61,7 +61,7 @@ def show(atlas: NetworkAtlas, settings: PlanSettings) -> None:
 
 
 def costs(atlas: NetworkAtlas, settings: PlanSettings) -> pd.DataFrame | None:
-    """Return what dropping each network would change, or None where that cannot be told."""
+    """Return the cost of dropping each network, or None where that cannot be told."""
     if not cache.is_prepared(atlas.id) or why_not_previewed(settings.score):
         return None
     with suppress(FnpruneError):  # the preview tells of it in its own place
@@ -92,34 +92,40 @@ def offer(atlas: NetworkAtlas) -> None:
 
 
 def _draw(atlas: NetworkAtlas, settings: PlanSettings) -> None:
-    shown = cache.previewed(atlas.id, settings)
-    made = recipes.code(
-        "preview", atlas=atlas.id, model=view_state.view().model, settings=recipes.asked(settings)
+    preview = cache.previewed(atlas.id, settings)
+    code = recipes.code(
+        "preview",
+        atlas=atlas.id,
+        model=view_state.view().model,
+        settings=recipes.changed_settings(settings),
     )
-    st.caption(_how_near(atlas, settings, shown))
+    st.caption(_agreement_text(atlas, settings, preview))
     left, right = st.columns([6, 5], gap="large", vertical_alignment="center")
     with left:
         draw_picture(
             removal_profile(
-                shown.n_removed, np.array(atlas.layout.widths), palette=frame.palette()
+                preview.n_removed, np.array(atlas.layout.widths), palette=frame.palette()
             ),
             key="preview-profile",
-            made=made,
+            made=code,
         )
     with right:
-        _sizes(shown)
-    _map(atlas, shown, made)
-    _networks(atlas, settings, made)
+        _draw_sizes(preview)
+    _draw_map(atlas, preview, code)
+    _offer_costs(atlas, settings, code)
 
 
-def _how_near(atlas: NetworkAtlas, settings: PlanSettings, shown: PreviewedPlan) -> str:
+def _agreement_text(atlas: NetworkAtlas, settings: PlanSettings, preview: PreviewedPlan) -> str:
     """Return how near the preview is to the plan: by measurement, where it is not exact."""
     plan = view_state.view().plan
-    same = cache.agreement_with(plan, atlas.id, settings) if plan else None
-    check = cache.opened(atlas.id).expected_agreement(settings)
-    if same is not None:
-        text = f"Approximate: of the units that the applied plan removes, {same:.1%} are the same."
-    elif shown.is_exact:
+    agreement = cache.agreement_with(plan, atlas.id, settings) if plan else None
+    check = cache.preview_of(atlas.id).expected_agreement(settings)
+    if agreement is not None:
+        text = (
+            f"Approximate: of the units that the applied plan removes, {agreement:.1%} are the "
+            "same."
+        )
+    elif preview.is_exact:
         text = "The units that go are those of the plan, but for rounding."
     elif check is None:
         text = "Approximate: tokens are taken in groups that are alike."
@@ -130,22 +136,22 @@ def _how_near(atlas: NetworkAtlas, settings: PlanSettings, shown: PreviewedPlan)
             f"{wording.count(atlas.n_networks, 'network')} dropped at random, at "
             f"{check.ratio:.0%}."
         )
-    widest = max(atlas.layout.widths)
-    if shown.effective_tokens < widest:
+    widest_layer = max(atlas.layout.widths)
+    if preview.effective_tokens < widest_layer:
         text += (
             f" The preserved networks leave the text the weight of only "
-            f"{shown.effective_tokens:,.0f} tokens, fewer than the {widest:,} units of a layer: "
-            "what is chosen from so few may not hold elsewhere."
+            f"{preview.effective_tokens:,.0f} tokens, fewer than the {widest_layer:,} units of a "
+            "layer: what is chosen from so few may not hold elsewhere."
         )
     if settings.attention_ratio:
         text += " KV groups are counted in the sizes; which of them go is not previewed."
     return f"{text} Nothing is evaluated yet; Apply measures what it costs."
 
 
-def _sizes(shown: PreviewedPlan) -> None:
-    """Draw what the model has and does, before and after."""
-    dense, pruned = shown.dense, shown.pruned
-    n_removed, n_units = int(shown.n_removed.sum()), shown.layout.n_units
+def _draw_sizes(preview: PreviewedPlan) -> None:
+    """Draw the model's sizes and operations, before and after."""
+    dense, pruned = preview.dense, preview.pruned
+    n_removed, n_units = int(preview.n_removed.sum()), preview.layout.n_units
     facts = (
         ("MLP units", f"{n_units - n_removed:,}", f"{n_units:,}", n_removed / n_units, ""),
         (
@@ -172,20 +178,22 @@ def _sizes(shown: PreviewedPlan) -> None:
         ),
     )
     columns = [column for _ in range(2) for column in st.columns(2)]
-    for column, (label, after, before, share, tip) in zip(columns, facts, strict=True):
+    for column, (label, value_after, value_before, share, help_text) in zip(
+        columns, facts, strict=True
+    ):
         with column:
             st.metric(
                 label,
-                after,
-                f"{-share:.1%} of {before}",
+                value_after,
+                f"{-share:.1%} of {value_before}",
                 delta_color="off",
                 delta_arrow="off" if share == 0 else "auto",
-                help=tip or None,
+                help=help_text or None,
                 border=True,
             )
 
 
-def _map(atlas: NetworkAtlas, shown: PreviewedPlan, made: str) -> None:
+def _draw_map(atlas: NetworkAtlas, preview: PreviewedPlan, code: str) -> None:
     """Draw the sheets; when asked, a lasso selects units to pin."""
     view = view_state.view()
     is_selecting = st.toggle(
@@ -194,10 +202,10 @@ def _map(atlas: NetworkAtlas, shown: PreviewedPlan, made: str) -> None:
         help="Draw around units with the mouse, or click one, and pin them.",
     )
     n = atlas.layout.n_units
-    drawn = removed_sheets(
+    picture = removed_sheets(
         cache.sheets(
             atlas.id,
-            shown.keep,
+            preview.keep,
             z=view.z,
             stay=tuple(unit for unit in view.stay if unit < n),
             go=tuple(unit for unit in view.go if unit < n),
@@ -211,9 +219,9 @@ def _map(atlas: NetworkAtlas, shown: PreviewedPlan, made: str) -> None:
     if is_selecting:
         options = {"on_select": "rerun", "selection_mode": ("lasso", "box", "points")}
     event = draw_picture(
-        drawn,
+        picture,
         key="preview-map-select" if is_selecting else "preview-map",
-        made=made,
+        made=code,
         **options,
     )
     units = lasso.chosen_rows(event) if is_selecting else []
@@ -222,8 +230,8 @@ def _map(atlas: NetworkAtlas, shown: PreviewedPlan, made: str) -> None:
         pinned_units.buttons(units, key="preview-lasso")
 
 
-def _networks(atlas: NetworkAtlas, settings: PlanSettings, made: str) -> None:
-    """Draw what dropping each network would change; computed when it is asked for."""
+def _offer_costs(atlas: NetworkAtlas, settings: PlanSettings, code: str) -> None:
+    """Draw the cost of dropping each network; computed when it is asked for."""
     if not score_named(settings.score).uses_networks:
         st.caption("This score does not look at networks: dropping one would change nothing.")
         return
@@ -235,10 +243,10 @@ def _networks(atlas: NetworkAtlas, settings: PlanSettings, made: str) -> None:
     )
     if expander.open:
         with expander:
-            _costs(atlas, settings, made)
+            _draw_costs(atlas, settings, code)
 
 
-def _costs(atlas: NetworkAtlas, settings: PlanSettings, made: str) -> None:
+def _draw_costs(atlas: NetworkAtlas, settings: PlanSettings, code: str) -> None:
     column = st.segmented_control(
         "Estimate",
         list(COSTS),
@@ -259,6 +267,6 @@ def _costs(atlas: NetworkAtlas, settings: PlanSettings, made: str) -> None:
             palette=frame.palette(),
         ),
         key="preview-costs",
-        made=made,
+        made=code,
     )
     st.caption(EXPLAINED[column])

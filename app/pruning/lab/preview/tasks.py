@@ -1,4 +1,4 @@
-"""What the preview of a plan needs first. No streamlit here."""
+"""Task that prepares the preview of a plan. No streamlit here."""
 
 from app.shell.tasks import Run, task
 from fnprune_core.pruning import preview_files
@@ -6,5 +6,5 @@ from fnprune_core.pruning import preview_files
 
 @task("preview", "Preparing the preview")
 def prepare_preview(run: Run, *, model: str, atlas: str) -> str:
-    """Prepare an atlas's preview; the result is its id."""
+    """Prepare an atlas's preview; return its id."""
     return preview_files.prepare_preview(run.workspace, run.model(model), atlas, **run.watched)

@@ -1,4 +1,4 @@
-"""Which layers give more: whole plans tried on calibration text, and weights to take over."""
+"""Search of the layers that give more: whole plans tried on calibration text, and their weights."""
 
 from functools import partial
 
@@ -21,22 +21,22 @@ _KIND = "layers"
 
 
 def show(settings: PlanSettings, texts: TextChoice | None) -> None:
-    """Offer the search for the plan that the form holds; draw what it has found."""
-    job_progress.follow(_KIND, on_done=_take)
+    """Offer the search for the plan in the form; draw its result."""
+    job_progress.follow(_KIND, on_done=_keep_result)
     if job_progress.is_active(_KIND):
         return
-    found = view_state.widget(_kept_as(view_state.view().recording, view_state.view().atlas))
-    if isinstance(found, AllocationSearch):
-        _draw(found)
-    _ask(settings, texts)
+    result = view_state.widget(_session_key(view_state.view().recording, view_state.view().atlas))
+    if isinstance(result, AllocationSearch):
+        _draw_result(result)
+    _offer_search(settings, texts)
 
 
-def _kept_as(recording: str, atlas: str | None) -> str:
-    """Return where the session keeps what was found for an atlas."""
+def _session_key(recording: str, atlas: str | None) -> str:
+    """Return the session's key of an atlas's search."""
     return f"layers of {recording} {atlas}"
 
 
-def _ask(settings: PlanSettings, texts: TextChoice | None) -> None:
+def _offer_search(settings: PlanSettings, texts: TextChoice | None) -> None:
     view = view_state.view()
     try:
         order = AllocationOrder(
@@ -53,51 +53,51 @@ def _ask(settings: PlanSettings, texts: TextChoice | None) -> None:
     )
     if model_offer.loaded(needed_for="to measure plans", key=_KIND) is None:
         return
-    training_note.say([settings] * n_plans, key=_KIND)
-    pressed = st.button(
+    training_note.show_note([settings] * n_plans, key=_KIND)
+    is_pressed = st.button(
         "Search", icon=":material/balance:", key="layers-start", disabled=texts is None
     )
-    if pressed and texts is not None:
+    if is_pressed and texts is not None:
         job = LayersJob(model=view.model, order=order, texts=texts)
         job_progress.start(search_layers(job))
         st.rerun()
 
 
-def _take(job: Job) -> None:
+def _keep_result(job: Job) -> None:
     order = job.inputs["order"]
-    view_state.remember(_kept_as(order["recording_id"], order["decomposition_id"]), job.result)
+    view_state.remember(_session_key(order["recording_id"], order["decomposition_id"]), job.result)
     view_state.notify("Allocation searched")
 
 
-def _draw(found: AllocationSearch) -> None:
+def _draw_result(result: AllocationSearch) -> None:
     draw_picture(
-        shares_profile(found.first_shares, found.best_shares, palette=frame.palette()),
+        shares_profile(result.first_shares, result.best_shares, palette=frame.palette()),
         key="layers-shares",
         made=recipes.code(
             "allocation",
             atlas=view_state.view().atlas,
             model=view_state.view().model,
-            settings=recipes.asked(found.base),
+            settings=recipes.changed_settings(result.base),
         ),
     )
-    gain = found.gain
-    if not found.settings.layer_weights:
+    gain = result.gain
+    if not result.settings.layer_weights:
         st.markdown("**None of these was better than what it began with.**")
         return
     st.markdown(
         f"**{gain.difference:+.3f} ± {gain.standard_error:.3f} nats per token** on the text of "
-        f"the search, paired by window: perplexity {found.best.perplexity:.2f}, before "
-        f"{found.first.perplexity:.2f}."
+        f"the search, paired by window: perplexity {result.best.perplexity:.2f}, before "
+        f"{result.first.perplexity:.2f}."
     )
-    weights = ", ".join(f"{weight:g}" for weight in found.settings.layer_weights)
+    weights = ", ".join(f"{weight:g}" for weight in result.settings.layer_weights)
     st.button(
         "Use these weights",
         icon=":material/check:",
         key="layers-use",
-        on_click=partial(_use, weights),
+        on_click=partial(_use_weights, weights),
     )
 
 
-def _use(weights: str) -> None:
+def _use_weights(weights: str) -> None:
     view_state.remember("prune-allocation", WEIGHTED)
     view_state.remember("prune-weights", weights)

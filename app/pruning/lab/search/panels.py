@@ -1,4 +1,4 @@
-"""How a cut is divided, by search: over layers, or between MLP units and attention."""
+"""Search of the division of a cut: over layers, or between MLP units and attention."""
 
 from functools import partial
 
@@ -19,9 +19,9 @@ from fnprune_core.pruning.search_attention import ShareOrder, ShareSearch
 
 
 def show(settings: PlanSettings) -> None:
-    """Offer the search for the cut that the form holds; draw what it has found."""
+    """Offer the search for the cut in the form; draw its result."""
     with st.expander("Divide the cut by search", icon=":material/balance:"):
-        between = st.segmented_control(
+        division = st.segmented_control(
             "Between",
             list(_DIVISIONS),
             default=next(iter(_DIVISIONS)),
@@ -35,28 +35,28 @@ def show(settings: PlanSettings) -> None:
             "choice."
         )
         texts = text_picker.pick_texts("search", split="calibration")
-        _DIVISIONS[between](settings, texts)
+        _DIVISIONS[division](settings, texts)
 
 
-def _attention(settings: PlanSettings, texts: TextChoice | None) -> None:
-    """Offer mixes of equal size; draw what is known of them."""
-    job = job_progress.follow("shares", on_done=_take)
+def _search_attention(settings: PlanSettings, texts: TextChoice | None) -> None:
+    """Offer mixes of equal size; draw the result of their search."""
+    job = job_progress.follow("shares", on_done=_keep_result)
     if job is not None and job.is_active:
-        st.fragment(_live, run_every=2.0)(job.id)
+        st.fragment(_draw_live, run_every=2.0)(job.id)
         return
-    found = view_state.widget(_kept_as(view_state.view().recording, view_state.view().atlas))
-    if isinstance(found, ShareSearch):
-        _table(found)
-        _offer(found)
-    _ask(settings, texts)
+    result = view_state.widget(_session_key(view_state.view().recording, view_state.view().atlas))
+    if isinstance(result, ShareSearch):
+        _draw_table(result)
+        _offer_best(result)
+    _offer_search(settings, texts)
 
 
-def _kept_as(recording: str, atlas: str) -> str:
-    """Return where the session keeps what was found for an atlas."""
+def _session_key(recording: str, atlas: str) -> str:
+    """Return the session's key of an atlas's search."""
     return f"mixes of {recording} {atlas}"
 
 
-def _ask(settings: PlanSettings, texts: TextChoice | None) -> None:
+def _offer_search(settings: PlanSettings, texts: TextChoice | None) -> None:
     st.caption(
         "All take equally many parameters, with none, a twentieth, a tenth and a fifth of the "
         "attention among them."
@@ -71,36 +71,36 @@ def _ask(settings: PlanSettings, texts: TextChoice | None) -> None:
         base=settings,
     )
     try:
-        wanted = order.wanted(model)
+        mixes = order.wanted(model)
     except FnpruneError as error:
         st.info(f"{error.message} {error.hint}", icon=":material/info:")
         return
-    training_note.say(wanted, key="shares")
-    pressed = st.button(
+    training_note.show_note(mixes, key="shares")
+    is_pressed = st.button(
         "Search", icon=":material/balance:", key="shares-start", disabled=texts is None
     )
-    if pressed and texts is not None:
+    if is_pressed and texts is not None:
         job = SharesJob(model=view.model, order=order, texts=texts)
         job_progress.start(search_shares(job))
         st.rerun()
 
 
-def _live(job_id: str) -> None:
+def _draw_live(job_id: str) -> None:
     job = resources.jobs().job(job_id)
     if job is None or not job.is_active:
         st.rerun()
     events = [event.found for event in job.events if isinstance(event, SharesSoFar)]
     if events:
-        _table(events[-1])
+        _draw_table(events[-1])
 
 
-def _take(job: Job) -> None:
+def _keep_result(job: Job) -> None:
     order = job.inputs["order"]
-    view_state.remember(_kept_as(order["recording_id"], order["decomposition_id"]), job.result)
+    view_state.remember(_session_key(order["recording_id"], order["decomposition_id"]), job.result)
     view_state.notify("Share of attention searched")
 
 
-def _table(found: ShareSearch) -> None:
+def _draw_table(result: ShareSearch) -> None:
     rows = [
         {
             "attention": row["attention_ratio"],
@@ -108,7 +108,7 @@ def _table(found: ShareSearch) -> None:
             "perplexity": row["perplexity"],
             "above the first": f"{row['difference']:+.3f} ± {row['difference_error']:.3f}",
         }
-        for row in found.rows()
+        for row in result.rows()
     ]
     st.dataframe(
         pd.DataFrame(rows),
@@ -122,37 +122,39 @@ def _table(found: ShareSearch) -> None:
             ),
         },
     )
-    gone = found.mixes[0].share_of_parameters
-    st.caption(f"Each takes {gone:.1%} of all parameters. Perplexity on the text of the search.")
-
-
-def _offer(found: ShareSearch) -> None:
-    best = found.best
-    units, attention = (
-        round(100 * x) for x in (best.settings.ratio, best.settings.attention_ratio)
+    share_removed = result.mixes[0].share_of_parameters
+    st.caption(
+        f"Each takes {share_removed:.1%} of all parameters. Perplexity on the text of the search."
     )
-    st.markdown(f"**{_verdict(found)}**")
+
+
+def _offer_best(result: ShareSearch) -> None:
+    best_mix = result.best
+    units, attention = (
+        round(100 * x) for x in (best_mix.settings.ratio, best_mix.settings.attention_ratio)
+    )
+    st.markdown(f"**{_verdict_text(result)}**")
     st.button(
         f"Use {units}% of units and {attention}% of attention",
         icon=":material/check:",
         key="shares-use",
-        on_click=partial(_use, units, attention),
+        on_click=partial(_use_shares, units, attention),
     )
 
 
-def _verdict(found: ShareSearch) -> str:
-    best = found.best
-    if best is found.mixes[0]:
+def _verdict_text(result: ShareSearch) -> str:
+    best_mix = result.best
+    if best_mix is result.mixes[0]:
         return "Least lost: all of the cut in MLP units."
-    row = next(each for each in found.rows() if each["is_best"])
-    clear = -row["difference"] > 2 * row["difference_error"]
-    text = f"Least lost: {best.settings.attention_ratio:.0%} of attention goes too"
-    return f"{text}." if clear else f"{text}, though by less than two standard errors."
+    row = next(mix_row for mix_row in result.rows() if mix_row["is_best"])
+    is_clear = -row["difference"] > 2 * row["difference_error"]
+    text = f"Least lost: {best_mix.settings.attention_ratio:.0%} of attention goes too"
+    return f"{text}." if is_clear else f"{text}, though by less than two standard errors."
 
 
-def _use(units: int, attention: int) -> None:
+def _use_shares(units: int, attention: int) -> None:
     view_state.remember("prune-ratio", units)
     view_state.remember("prune-attention", attention)
 
 
-_DIVISIONS = {"Layers": layers.show, "Units and attention": _attention}
+_DIVISIONS = {"Layers": layers.show, "Units and attention": _search_attention}

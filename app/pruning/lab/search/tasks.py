@@ -15,7 +15,7 @@ from fnprune_core.texts.windows import Windows
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SharesSoFar:
-    """What a search has found so far."""
+    """Result of a search so far."""
 
     found: ShareSearch
 
@@ -23,7 +23,7 @@ class SharesSoFar:
 def _windows(
     workspace: Workspace, language_model: LanguageModel, texts: TextChoice, recording_id: str
 ) -> Windows:
-    """Return what plans are tried on: of the chosen texts, those that the recording left unread."""
+    """Return the windows that plans are tried on: chosen texts that the recording left unread."""
     recording = open_recording(workspace, recording_id)
     return search_trials.unread_windows(language_model, texts.documents(), recording)
 
@@ -39,14 +39,14 @@ class SharesJob:
 
 @task("shares", "Share of attention", inputs=lambda job: asdict(job))
 def search_shares(run: Run, job: SharesJob) -> ShareSearch:
-    """Measure mixes of equal size; a `ShareSearch` results, each mix is reported."""
+    """Measure mixes of equal size, reporting each; return a `ShareSearch`."""
     language_model = run.model(job.model)
     return search_attention.search_shares(
         run.workspace,
         language_model,
         _windows(run.workspace, language_model, job.texts, job.order.recording_id),
         order=job.order,
-        on_partial=lambda found: run.report(SharesSoFar(found=found)),
+        on_partial=lambda result: run.report(SharesSoFar(found=result)),
         **run.watched,
     )
 
@@ -62,7 +62,7 @@ class LayersJob:
 
 @task("layers", "Share of each layer", inputs=lambda job: asdict(job))
 def search_layers(run: Run, job: LayersJob) -> AllocationSearch:
-    """Search weights of the layers; an `AllocationSearch` results."""
+    """Search weights of the layers; return an `AllocationSearch`."""
     language_model = run.model(job.model)
     return search_allocation.search_allocation(
         run.workspace,
