@@ -193,7 +193,7 @@ def test_rules_remove_one_in_five_of_each_layer(patient, monkeypatch) -> None:
         return {name: {"prose": 1.0} for name in conditions}
 
     with monkeypatch.context() as patch:
-        patch.setattr(brief, "_read_each", read)
+        patch.setattr(brief, "_losses_by_condition", read)
         brief.prune_by_rules(patient)
     (conditions,) = seen
     assert set(conditions) == {HEALTHY, *RULES}
