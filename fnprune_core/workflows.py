@@ -16,14 +16,14 @@ from fnprune_core.texts.documents import builtin_documents
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExampleIds:
-    """The precomputed example of a workspace."""
+    """Ids of the precomputed example of a workspace."""
 
     recording_id: str
     decomposition_id: str
 
 
 def example_settings() -> tuple[RecordingSettings, GroupICA]:
-    """Return how the precomputed example is made."""
+    """Return the settings with which the precomputed example is made."""
     return RecordingSettings(), GroupICA(n_components=64)
 
 
@@ -38,10 +38,10 @@ def example(
 
     The result is noted in ``example.json`` of the workspace, so that finding it needs no model.
     """
-    found = find_example(workspace)
-    if found is not None:
-        lay_out(workspace, found.decomposition_id, progress=progress, cancel=cancel)
-        return found
+    example_ids = find_example(workspace)
+    if example_ids is not None:
+        lay_out(workspace, example_ids.decomposition_id, progress=progress, cancel=cancel)
+        return example_ids
     model = language_model or load_model(progress=progress)
     recording_settings, ica = example_settings()
     recording_id = record_texts(

@@ -21,7 +21,7 @@ from fnprune_core import __version__
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.report import material, parts, references
 from fnprune_core.report.headline import headline
-from fnprune_core.report.references import parted
+from fnprune_core.report.references import split_citations
 from fnprune_core.report.sections import SECTIONS, ReportSettings, write_sections
 from fnprune_core.storage import Workspace
 
@@ -136,9 +136,9 @@ class _Numbered:
             elif isinstance(block, parts.Slot):
                 yield from self._slot(block)
             elif isinstance(block, parts.Text):
-                yield {"kind": "text", "parts": parted(block.text)}
+                yield {"kind": "text", "parts": split_citations(block.text)}
             elif isinstance(block, parts.Listing):
-                yield {"kind": "list", "sentences": [parted(item) for item in block.items]}
+                yield {"kind": "list", "sentences": [split_citations(item) for item in block.items]}
             elif isinstance(block, parts.Missing):
                 page = f", or the page {block.page} of the app" if block.page else ""
                 yield {

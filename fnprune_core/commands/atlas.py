@@ -44,16 +44,16 @@ def apply(
             maps="template" if keep_maps else "refitted",
             progress=progress,
         )
-    made = network_atlas.open_atlas(workspace, id).decomposition
-    r = [each.r for _, each in sorted(read_identities(workspace, id).items())]
+    decomposition = network_atlas.open_atlas(workspace, id).decomposition
+    r = [identity.r for _, identity in sorted(read_identities(workspace, id).items())]
     facts = {
         "id": id,
-        "applied_from": made.settings["applied_from"],
-        "recording": made.recording_id,
-        "networks": made.n_networks,
-        "variance_explained": made.variance_explained,
+        "applied_from": decomposition.settings["applied_from"],
+        "recording": decomposition.recording_id,
+        "networks": decomposition.n_networks,
+        "variance_explained": decomposition.variance_explained,
         "median_r_of_maps": sorted(r)[len(r) // 2] if r else None,
-        "note": applied_note(made),
+        "note": applied_note(decomposition),
     }
     print_json({**facts, "r_of_maps": r}) if as_json else print_facts("Applied atlas", facts)
 
@@ -86,49 +86,51 @@ def match(
         raise SettingsError(f"--by must be one of {', '.join(BASES)}, got {by!r}.")
     workspace = workspace_at(where)
     first, second = (network_atlas.open_atlas(workspace, id) for id in (atlas, other))
-    found = atlases.match(first, second, by=BASES[by])  # type: ignore[arg-type]  # from the table
-    same = found.identities(threshold=threshold)
-    alike, why_not = None, ""
+    pairing = atlases.match(first, second, by=BASES[by])  # type: ignore[arg-type]  # from the table
+    identities = pairing.identities(threshold=threshold)
+    likeness, reason = None, ""
     if null:
         try:
             with progress_bars(shown=not as_json) as progress:
-                alike = atlases.likeness(first, second, n_null=null, seed=seed, progress=progress)
+                likeness = atlases.likeness(
+                    first, second, n_null=null, seed=seed, progress=progress
+                )
         except TextError as error:
-            why_not = str(error)
-    carried = carry_over(workspace, first, second, found, threshold=threshold) if carry else None
+            reason = str(error)
+    carried = carry_over(workspace, first, second, pairing, threshold=threshold) if carry else None
     if as_json:
         print_json(
             {"atlas": first.id, "other": second.id, "threshold": threshold}
-            | _match_facts(found, same)
-            | {"likeness": _likeness_facts(alike), "carried": _carried_facts(carried)}
+            | _match_facts(pairing, identities)
+            | {"likeness": _likeness_facts(likeness), "carried": _carried_facts(carried)}
         )
         return
-    _print_match(found, same, f"{first.id} and {second.id}", threshold)
-    typer.echo(alike.sentence() if alike else why_not)
+    _print_match(pairing, identities, f"{first.id} and {second.id}", threshold)
+    typer.echo(likeness.sentence() if likeness else reason)
     if carried:
         typer.echo(carried.sentence())
 
 
-def _match_facts(found: "Match", same: dict[int, tuple[int, float]]) -> dict[str, Any]:
-    pairs = found.table()
-    pairs["is_same"] = pairs["network"].isin(list(same)) & (found.by == "maps")
+def _match_facts(pairing: "Match", identities: dict[int, tuple[int, float]]) -> dict[str, Any]:
+    pairs = pairing.table()
+    pairs["is_same"] = pairs["network"].isin(list(identities)) & (pairing.by == "maps")
     return {
-        "by": found.by,
-        "basis": found.basis,
+        "by": pairing.by,
+        "basis": pairing.basis,
         "pairs": pairs.to_dict(orient="records"),
-        "unmatched": list(found.unmatched(0)),
-        "unmatched_other": list(found.unmatched(1)),
+        "unmatched": list(pairing.unmatched(0)),
+        "unmatched_other": list(pairing.unmatched(1)),
     }
 
 
-def _likeness_facts(alike: "Likeness | None") -> dict[str, Any] | None:
-    if alike is None:
+def _likeness_facts(likeness: "Likeness | None") -> dict[str, Any] | None:
+    if likeness is None:
         return None
     names = (
         "score", "p", "chance_rho", "n_above_chance", "n_published", "n_sessions", "basis", "seed",
     )  # fmt: skip
-    facts = {name: getattr(alike, name) for name in names}
-    return facts | {"null": alike.null.tolist(), "n_pairs": len(alike.pairs)}
+    facts = {name: getattr(likeness, name) for name in names}
+    return facts | {"null": likeness.null.tolist(), "n_pairs": len(likeness.pairs)}
 
 
 def _carried_facts(carried: "Carried | None") -> dict[str, Any] | None:
@@ -142,23 +144,27 @@ def _carried_facts(carried: "Carried | None") -> dict[str, Any] | None:
 
 
 def _print_match(
-    found: "Match", same: dict[int, tuple[int, float]], which: str, threshold: float
+    pairing: "Match", identities: dict[int, tuple[int, float]], title: str, threshold: float
 ) -> None:
-    rows = found.table().round(3).astype({"network": object, "partner": object}).to_numpy().tolist()
+    rows = (
+        pairing.table().round(3).astype({"network": object, "partner": object}).to_numpy().tolist()
+    )
     print_table(
-        f"{which}, by {found.by} over {found.basis}",
+        f"{title}, by {pairing.by} over {pairing.basis}",
         ("network", "partner", "r", "next best |r|"),
         rows,
     )
-    meaning = ": the same network" if found.by == "maps" else ""
-    typer.echo(f"{len(same)} of {len(rows)} pairs have |r| of at least {threshold:g}{meaning}.")
+    meaning = ": the same network" if pairing.by == "maps" else ""
+    typer.echo(
+        f"{len(identities)} of {len(rows)} pairs have |r| of at least {threshold:g}{meaning}."
+    )
     for side, name in enumerate(("first", "second")):
-        alone = found.unmatched(side)
-        if alone:
-            typer.echo(f"Unmatched in the {name}: {', '.join(map(str, alone))}.")
+        unmatched = pairing.unmatched(side)
+        if unmatched:
+            typer.echo(f"Unmatched in the {name}: {', '.join(map(str, unmatched))}.")
 
 
-#: What people read; the rest is in the JSON.
+#: Columns that people read; the rest is in the JSON.
 SHOWN = (
     "network",
     "variance_alone",
@@ -188,40 +194,52 @@ def trust(
     if parts is not None:
         names = assess.check_parts([name.strip() for name in parts.split(",") if name.strip()])
     workspace = workspace_at(where)
-    opened = network_atlas.open_atlas(workspace, atlas)
+    opened_atlas = network_atlas.open_atlas(workspace, atlas)
     with progress_bars(shown=not as_json) as progress:
-        made = assess.assess(workspace, opened.id, parts=names, progress=progress)
-    found = assess.open_assessment(workspace, opened.id)
-    table = assess.trust_table(opened, found)
+        outcome = assess.assess(workspace, opened_atlas.id, parts=names, progress=progress)
+    assessment = assess.open_assessment(workspace, opened_atlas.id)
+    table = assess.trust_table(opened_atlas, assessment)
     if as_json:
-        print_json({**asdict(made), **_summary(found), "networks": table.to_dict("records")})
+        print_json(
+            {**asdict(outcome), **_summary(assessment), "networks": table.to_dict("records")}
+        )
         return
-    shown = table[[name for name in table if name in SHOWN]]
-    print_table("Trust in each network", shown.columns.tolist(), shown.to_numpy().tolist())
-    for reason in sorted(set(made.skipped.values())):
-        skipped = [assess.PARTS[n].title for n, why in made.skipped.items() if why == reason]
+    shown_table = table[[name for name in table if name in SHOWN]]
+    print_table(
+        "Trust in each network", shown_table.columns.tolist(), shown_table.to_numpy().tolist()
+    )
+    for reason in sorted(set(outcome.skipped.values())):
+        skipped = [
+            assess.PARTS[name].title
+            for name, skip_reason in outcome.skipped.items()
+            if skip_reason == reason
+        ]
         print_facts("Left out", {"what": ", ".join(skipped), "why": reason})
-    if found.sizes is not None:
-        sizes = found.sizes.table()
+    if assessment.sizes is not None:
+        sizes = assessment.sizes.table()
         print_table(
-            f"Numbers of networks; suggested: {found.sizes.suggested() or 'none'}",
+            f"Numbers of networks; suggested: {assessment.sizes.suggested() or 'none'}",
             sizes.columns.tolist(),
             sizes.to_numpy().tolist(),
         )
-    if found.limits():
-        print_facts("95th percentile of data without networks", _limits(found))
+    if assessment.limits():
+        print_facts("95th percentile of data without networks", _limits(assessment))
 
 
-def _limits(found: "Assessment") -> dict[str, float]:
-    return {f"{null} null, {figure}": limit for (null, figure), limit in found.limits().items()}
-
-
-def _summary(found: "Assessment") -> dict[str, Any]:
-    curve: pd.DataFrame | None = None if found.sizes is None else found.sizes.table()
+def _limits(assessment: "Assessment") -> dict[str, float]:
     return {
-        "limits": _limits(found),
-        "sizes": [] if curve is None else curve.to_dict("records"),
-        "suggested_k": None if found.sizes is None else found.sizes.suggested(),
+        f"{null} null, {figure}": limit for (null, figure), limit in assessment.limits().items()
+    }
+
+
+def _summary(assessment: "Assessment") -> dict[str, Any]:
+    sizes_table: pd.DataFrame | None = (
+        None if assessment.sizes is None else assessment.sizes.table()
+    )
+    return {
+        "limits": _limits(assessment),
+        "sizes": [] if sizes_table is None else sizes_table.to_dict("records"),
+        "suggested_k": None if assessment.sizes is None else assessment.sizes.suggested(),
     }
 
 
@@ -235,8 +253,8 @@ def volumes(
     """Write maps and parcellation as NIfTI images, with a sidecar from voxel to unit."""
     from fnprune_core.atlas import files
 
-    written = files.write_volumes(workspace_at(where), atlas, target, z=z)
-    sizes = {path.name: path.stat().st_size for path in written}
+    paths = files.write_volumes(workspace_at(where), atlas, target, z=z)
+    sizes = {path.name: path.stat().st_size for path in paths}
     if as_json:
         print_json({"folder": str(target), "files": sizes})
         return

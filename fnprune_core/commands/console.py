@@ -1,4 +1,4 @@
-"""What the command line prints: tables, progress bars, errors; JSON for machines."""
+"""Output of the command line: tables, progress bars, errors; JSON for machines."""
 
 import json
 import math
@@ -27,9 +27,9 @@ def print_json(value: Any) -> None:
 
 def _finite(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _finite(each) for key, each in value.items()}
+        return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(each) for each in value]
+        return [_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -39,12 +39,12 @@ def print_error(error: FnpruneError, *, as_json: bool) -> None:
         print_json({"error": {"message": error.message, "hint": error.hint}})
         return
     console = Console(stderr=True)
-    console.print(f"[bold red]Error:[/] {_plain(error.message)}", highlight=False)
+    console.print(f"[bold red]Error:[/] {_escaped(error.message)}", highlight=False)
     if error.hint:
-        console.print(f"[bold]Next:[/] {_plain(error.hint)}", highlight=False)
+        console.print(f"[bold]Next:[/] {_escaped(error.hint)}", highlight=False)
 
 
-def _plain(text: str) -> str:
+def _escaped(text: str) -> str:
     return text.replace("[", r"\[")
 
 
@@ -52,19 +52,21 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
     """Print rows under a title; numbers are aligned right."""
     table = Table(title=title, title_justify="left")
     for index, column in enumerate(columns):
-        numeric = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        is_numeric = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
+        table.add_column(column, justify="right" if is_numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(_plain(_cell(value)) for value in row))
+        table.add_row(*(_escaped(_cell_text(value)) for value in row))
     Console().print(table)
 
 
 def print_facts(title: str, facts: Mapping[str, Any]) -> None:
     """Print names and values under a title."""
-    print_table(title, ("what", "value"), [(name, _cell(value)) for name, value in facts.items()])
+    print_table(
+        title, ("what", "value"), [(name, _cell_text(value)) for name, value in facts.items()]
+    )
 
 
-def _cell(value: Any) -> str:
+def _cell_text(value: Any) -> str:
     if value is None or value != value:
         return ""
     return f"{value:.4g}" if isinstance(value, float) else str(value)

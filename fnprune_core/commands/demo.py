@@ -1,4 +1,4 @@
-"""The whole path on one model as measured tables: what a score costs, what choosing does."""
+"""The whole path on one model as tables: what each score costs, what choosing does."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -42,7 +42,7 @@ RANDOM_SEEDS = (0, 1, 2)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoSettings:
-    """What the demo runs.
+    """Settings of the demo.
 
     Parameters
     ----------
@@ -126,9 +126,9 @@ def run_demo(
         ``dense``, ``rows`` (a plan each), ``domains`` (what dropping a domain's networks does),
         ``seconds`` by stage, ``peak_memory_bytes`` and ``protocol``.
     """
-    chosen = settings or DemoSettings()
+    settings = settings or DemoSettings()
     clock = _Clock()
-    recording_settings = RecordingSettings(window=chosen.window, max_tokens=chosen.max_tokens)
+    recording_settings = RecordingSettings(window=settings.window, max_tokens=settings.max_tokens)
     with clock.stage("record"):
         recording_id = record.record_texts(
             workspace,
@@ -139,7 +139,7 @@ def run_demo(
             cancel=cancel,
         )
     with clock.stage("decompose"):
-        ica = GroupICA(n_components=chosen.n_components, n_runs=chosen.n_runs)
+        ica = GroupICA(n_components=settings.n_components, n_runs=settings.n_runs)
         decomposition_id = group_ica.decompose(
             workspace, recording_id, settings=ica, progress=progress, cancel=cancel
         )
@@ -147,27 +147,29 @@ def run_demo(
     windows = compare.evaluation_windows(
         language_model,
         builtin_documents(split="held-out") if evaluation is None else evaluation,
-        window=chosen.window,
-        max_windows=chosen.n_windows,
+        window=settings.window,
+        max_windows=settings.n_windows,
     )
-    plans = chosen.plans()
-    by_domain = _domain_plans(chosen, atlas, windows)
+    plans = settings.plans()
+    by_domain = _domain_plans(settings, atlas, windows)
     with clock.stage("plan"):
         ids = planner.plans(
             workspace,
             language_model,
             recording_id=recording_id,
             decomposition_id=decomposition_id,
-            settings=[*plans, *(each.settings for each in by_domain)],
+            settings=[*plans, *(domain_plan.settings for domain_plan in by_domain)],
             progress=progress,
             cancel=cancel,
         )
     labels: dict[str, str | None] = {DENSE: None, **{str(i): id for i, id in enumerate(ids)}}
     with clock.stage("evaluate"):
-        results = _evaluate_each(workspace, language_model, windows, labels, progress, cancel)
+        results = _evaluate_in_turn(workspace, language_model, windows, labels, progress, cancel)
     dense = results[DENSE]
-    rows = [_row(workspace, ids[i], plan, results[str(i)], dense) for i, plan in enumerate(plans)]
-    measured = [results[str(len(plans) + i)] for i in range(len(by_domain))]
+    rows = [
+        _plan_row(workspace, ids[i], plan, results[str(i)], dense) for i, plan in enumerate(plans)
+    ]
+    domain_results = [results[str(len(plans) + i)] for i in range(len(by_domain))]
     protocol = dense.to_json()["protocol"]
     return {
         "model": language_model.name,
@@ -176,12 +178,12 @@ def run_demo(
             **protocol,
             "calibration_recording": recording_id,
             "networks": atlas.n_networks,
-            "domain_compensation": chosen.domain_compensation,
-            "domain_ratio": max(chosen.ratios),
+            "domain_compensation": settings.domain_compensation,
+            "domain_ratio": max(settings.ratios),
         },
         "dense": {"perplexity": dense.perplexity, "stderr": dense.standard_error},
         "rows": rows,
-        "domains": _domain_rows(by_domain, measured, dense, windows),
+        "domains": _domain_rows(by_domain, domain_results, dense, windows),
         "seconds": {**clock.seconds, "total": sum(clock.seconds.values())},
         "peak_memory_bytes": peak_memory_bytes(),
     }
@@ -197,7 +199,7 @@ def peak_memory_bytes() -> int:
     return max(peak * scale, psutil.Process().memory_info().rss)
 
 
-def _evaluate_each(
+def _evaluate_in_turn(
     workspace: Workspace,
     language_model: LanguageModel,
     windows: Windows,
@@ -216,26 +218,26 @@ def _evaluate_each(
     return results
 
 
-def _row(
+def _plan_row(
     workspace: Workspace, plan_id: str, plan: PlanSettings, result: Perplexity, dense: Perplexity
 ) -> dict[str, Any]:
-    made = files.open_plan(workspace, plan_id)
+    pruning_plan = files.open_plan(workspace, plan_id)
     difference = paired_difference(result, dense)
     return {
         "score": plan.score,
         "ratio": plan.ratio,
         "compensation": plan.compensation,
-        "allocation": made.settings.allocation,
-        "sink_units": made.settings.sink_units,
+        "allocation": pruning_plan.settings.allocation,
+        "sink_units": pruning_plan.settings.sink_units,
         "seed": plan.seed if score_named(plan.score).is_drawn else None,
         "n_tokens": result.n_tokens,
         "perplexity": result.perplexity,
         "stderr": result.standard_error,
         "paired_difference": difference.difference,
         "paired_stderr": difference.standard_error,
-        "share_of_parameters": made.share_of_parameters,
+        "share_of_parameters": pruning_plan.share_of_parameters,
         "plan_id": plan_id,
-        "cut": made.removal_key(),
+        "cut": pruning_plan.removal_key(),
     }
 
 
@@ -248,15 +250,17 @@ class _DomainPlan:
     settings: PlanSettings
 
 
-def _domain_plans(chosen: DemoSettings, atlas: NetworkAtlas, windows: Windows) -> list[_DomainPlan]:
-    """FLAP on the mixture, then network-energy without each domain's networks."""
+def _domain_plans(
+    settings: DemoSettings, atlas: NetworkAtlas, windows: Windows
+) -> list[_DomainPlan]:
+    """Return plans: FLAP on the mixture, then network-energy without each domain's networks."""
     if len(set(atlas.domain_names) & set(windows.domain_names)) < 2:
         return []
     base = PlanSettings(
-        ratio=max(chosen.ratios),
-        allocation=chosen.allocation,
-        sink_units=chosen.sink_units,
-        compensation=chosen.domain_compensation,
+        ratio=max(settings.ratios),
+        allocation=settings.allocation,
+        sink_units=settings.sink_units,
+        compensation=settings.domain_compensation,
     )
     plans = [_DomainPlan(dropped=None, n_networks_dropped=0, settings=base.with_(score="flap"))]
     for domain in atlas.domain_names:
@@ -275,7 +279,7 @@ def _domain_plans(chosen: DemoSettings, atlas: NetworkAtlas, windows: Windows) -
 
 def _domain_rows(
     plans: Sequence[_DomainPlan],
-    measured: Sequence[Perplexity],
+    results: Sequence[Perplexity],
     dense: Perplexity,
     windows: Windows,
 ) -> list[dict[str, Any]]:
@@ -285,19 +289,19 @@ def _domain_rows(
     rows = []
     conditions = [(None, 0, DENSE, dense)] + [
         (plan.dropped, plan.n_networks_dropped, plan.settings.score, result)
-        for plan, result in zip(plans, measured, strict=True)
+        for plan, result in zip(plans, results, strict=True)
     ]
     for dropped, n_dropped, score, result in conditions:
         for index, domain in enumerate(windows.domain_names):
-            part = result.restricted_to(np.flatnonzero(domain_of_window == index))
+            domain_result = result.restricted_to(np.flatnonzero(domain_of_window == index))
             rows.append(
                 {
                     "dropped": dropped,
                     "n_networks_dropped": n_dropped,
                     "score": score,
                     "domain": domain,
-                    "perplexity": part.perplexity,
-                    "stderr": part.standard_error,
+                    "perplexity": domain_result.perplexity,
+                    "stderr": domain_result.standard_error,
                 }
             )
     return rows

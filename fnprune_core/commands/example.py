@@ -1,4 +1,4 @@
-"""The whole path at once: example, demo."""
+"""Commands that run the whole path at once: example, demo."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -59,8 +59,8 @@ def demo(
         max_tokens=max_tokens,
         n_components=k,
     )
-    for each in settings.plans():
-        planner.canonical_settings(each)
+    for plan_settings in settings.plans():
+        planner.canonical_settings(plan_settings)
     calibration = read_documents(calibrate) if calibrate else None
     evaluation = read_documents(evaluate) if evaluate else None
     language_model = load(model, device, dtype, as_json=as_json)
@@ -82,15 +82,15 @@ def demo(
 def _print_demo(report: dict[str, Any]) -> None:
     protocol = report["protocol"]
     cuts = {row["score"]: f"{row['allocation']}, {row['sink_units']}" for row in report["rows"]}
-    usual = Counter(cuts.values()).most_common(1)[0][0]
-    others = "".join(f"; {score}: {cut}" for score, cut in cuts.items() if cut != usual)
+    usual_cut = Counter(cuts.values()).most_common(1)[0][0]
+    other_cuts = "".join(f"; {score}: {cut}" for score, cut in cuts.items() if cut != usual_cut)
     print_table(
         f"{report['model']}: dense perplexity {report['dense']['perplexity']:.2f} ± "
         f"{report['dense']['stderr']:.2f}; {protocol['n_tokens']} tokens in "
         f"{protocol['n_windows']} windows of {protocol['window']} that were not calibrated on, "
         f"{protocol['dtype']} on {protocol['device']}. All {protocol['networks']} networks are "
         "preserved, so network-energy equals flap. Allocation, and sink units kept a layer: "
-        f"{usual}{others}. Above dense: nats per token, paired by window.",
+        f"{usual_cut}{other_cuts}. Above dense: nats per token, paired by window.",
         ("score", "ratio", "compensation", "perplexity", "above dense"),
         [
             (
@@ -108,13 +108,13 @@ def _print_demo(report: dict[str, Any]) -> None:
             f"What choosing is for: {protocol['domain_ratio']:.0%} of units removed, compensation "
             f"{protocol['domain_compensation']}, perplexity by domain on held-out documents; "
             "networks with over half of their energy per token in the dropped domain are dropped.",
-            *_by_domain(report["domains"]),
+            *_domain_table(report["domains"]),
         )
     print_facts("Seconds", report["seconds"])
     print_facts("Memory", {"peak (GB)": report["peak_memory_bytes"] / 1e9})
 
 
-def _by_domain(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[Any]]]:
+def _domain_table(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[Any]]]:
     """Return heads and rows of a table with a column for each domain."""
     lines: dict[str, dict[str, float]] = {}
     for row in rows:

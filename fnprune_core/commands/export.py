@@ -1,4 +1,4 @@
-"""Take a pruned model away, and measure how fast it is."""
+"""Commands that export a pruned model and measure its speed."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -70,24 +70,24 @@ def export(
         folder = from_workspace.export(
             workspace, language_model, id, target, form=form, weights=weights, progress=progress
         )
-    made = files.open_plan(workspace, id)
+    pruning_plan = files.open_plan(workspace, id)
     facts = {
         "folder": str(folder),
         "form": form,
         "plan": id,
-        "ratio": made.achieved_ratio,
-        "share_of_parameters": made.share_of_parameters,
-        "kept_widths": list(made.kept_widths),
+        "ratio": pruning_plan.achieved_ratio,
+        "share_of_parameters": pruning_plan.share_of_parameters,
+        "kept_widths": list(pruning_plan.kept_widths),
         "bytes": folder_size(folder),
         "checked": True,
     }
-    use = use_of(folder, form=form, weights=weights)
+    snippets = use_of(folder, form=form, weights=weights)
     if as_json:
-        print_json({**facts, "use": use})
+        print_json({**facts, "use": snippets})
         return
     print_facts("Export", facts)
-    for what, text in use.items():
-        typer.echo(f"\n{what}:\n{text}")
+    for tool, text in snippets.items():
+        typer.echo(f"\n{tool}:\n{text}")
 
 
 def speed(
@@ -113,10 +113,10 @@ def speed(
 
     settings = SpeedSettings(n_prefill=prefill, n_decode=decode, n_rounds=rounds)
     workspace = workspace_at(where)
-    folders = [Path(each).expanduser() for each in what]
+    folders = [Path(text).expanduser() for text in what]
     are_exports = all((folder / "config.json").is_file() for folder in folders)
     if not are_exports and len(what) > 1:
-        missing = next(f for f in folders if not (f / "config.json").is_file())
+        missing = next(folder for folder in folders if not (folder / "config.json").is_file())
         raise SettingsError(
             f"{missing} is no folder of an exported model.",
             hint="Give one plan, or folders that `fnprune export` wrote.",
@@ -125,17 +125,17 @@ def speed(
     language_model = load(model, device, dtype, as_json=as_json)
     with progress_bars(shown=not as_json) as progress:
         if path is None:
-            found = _of_folders(language_model, folders, settings, progress)
+            speeds = _time_exports(language_model, folders, settings, progress)
         else:
             id = plan_id(workspace, language_model, path)
-            measured = measure_speed(
+            speed_id = measure_speed(
                 workspace, language_model, id, forms=form, settings=settings, progress=progress
             )
-            found = open_speed(workspace, measured)
-    _print(found, as_json=as_json)
+            speeds = open_speed(workspace, speed_id)
+    _print_speeds(speeds, as_json=as_json)
 
 
-def _of_folders(
+def _time_exports(
     language_model: "LanguageModel",
     folders: list[Path],
     settings: "SpeedSettings",
@@ -160,10 +160,10 @@ def _of_folders(
         )
 
 
-def _print(found: "Speed", *, as_json: bool) -> None:
-    rows = found.rows()
+def _print_speeds(speeds: "Speed", *, as_json: bool) -> None:
+    rows = speeds.rows()
     if as_json:
-        print_json({"rows": rows, "protocol": dict(found.protocol)})
+        print_json({"rows": rows, "protocol": dict(speeds.protocol)})
         return
     from fnprune_core.export.model_card import ratio_text
 
@@ -182,4 +182,4 @@ def _print(found: "Speed", *, as_json: bool) -> None:
         "model", "prefill, tokens/s", "× dense", "decoding, tokens/s", "× dense ",
         "peak, MB", "weights, MB",
     ]  # fmt: skip
-    print_table(found.sentence(), columns, [cells(row) for row in rows])
+    print_table(speeds.sentence(), columns, [cells(row) for row in rows])

@@ -1,4 +1,4 @@
-"""What the dense model and a plan write from one prompt."""
+"""Command that lets the dense model and a plan write from one prompt."""
 
 import math
 from typing import TYPE_CHECKING, Annotated, Any
@@ -61,7 +61,7 @@ def generate(
                 ProgressEvent(stage=whose, done=written.n_tokens, total=max_new_tokens, unit="")
             )
 
-        made = side_by_side.generate(
+        generation_id = side_by_side.generate(
             workspace,
             language_model,
             id,
@@ -69,72 +69,74 @@ def generate(
             sampling=sampling,
             on_token=on_token,
         )
-    found = side_by_side.open_generation(workspace, made)
-    facts = _facts(made, id, found)
+    texts = side_by_side.open_generation(workspace, generation_id)
+    facts = _generation_facts(generation_id, id, texts)
     if as_json:
         print_json(facts)
         return
-    _print(found, facts)
+    _print_texts(texts, facts)
 
 
-def _facts(id: str, plan: str, found: "SideBySide") -> dict[str, Any]:
+def _generation_facts(id: str, plan: str, generated: "SideBySide") -> dict[str, Any]:
     from fnprune_core.evaluation.generation import repeated_share
     from fnprune_core.evaluation.results import DENSE
     from fnprune_core.evaluation.side_by_side import BOTH
 
     texts = {
         whose: {
-            "text": found.text(whose),
+            "text": generated.text(whose),
             "stop": written.stop,
             "token_ids": written.token_ids.tolist(),
-            "pieces": list(found.pieces[whose]),
+            "pieces": list(generated.pieces[whose]),
             "log_probability": written.log_probability.tolist(),
             "repeated_share": repeated_share(written.token_ids),
         }
-        for whose, written in ((whose, found.written[whose]) for whose in BOTH)
+        for whose, written in ((whose, generated.written[whose]) for whose in BOTH)
     }
     return {
         "id": id,
         "plan": plan,
-        "is_chat": found.prompt.is_chat,
-        "n_prompt_tokens": len(found.prompt_ids),
+        "is_chat": generated.prompt.is_chat,
+        "n_prompt_tokens": len(generated.prompt_ids),
         **texts,
-        "first_difference": found.first_difference,
-        "mean_divergence": float(found.expected[DENSE].divergence.mean()),
-        "divergence": found.expected[DENSE].divergence.tolist(),
-        "most_different": [_place(found, int(i)) for i in found.expected[DENSE].most(_MOST)],
+        "first_difference": generated.first_difference,
+        "mean_divergence": float(generated.expected[DENSE].divergence.mean()),
+        "divergence": generated.expected[DENSE].divergence.tolist(),
+        "most_different": [
+            _place_facts(generated, int(i)) for i in generated.expected[DENSE].most(_MOST)
+        ],
     }
 
 
-def _place(found: "SideBySide", i: int) -> dict[str, Any]:
-    """Return what both models expect at a place of the dense model's text."""
+def _place_facts(generated: "SideBySide", place: int) -> dict[str, Any]:
+    """Return both models' predictions at a place of the dense model's text."""
     from fnprune_core.evaluation.results import DENSE
 
-    expected = found.expected[DENSE]
-    favourites = expected.top_ids[:, i, 0]
+    expected = generated.expected[DENSE]
+    top_ids = expected.top_ids[:, place, 0]
     return {
-        "place": i,
-        "token": found.words[int(found.written[DENSE].token_ids[i])],
-        "divergence": float(expected.divergence[i]),
-        "dense_expects": found.words[int(favourites[0])],
-        "pruned_expects": found.words[int(favourites[1])],
-        "log_probability_dense": float(expected.log_probability[0, i]),
-        "log_probability_pruned": float(expected.log_probability[1, i]),
+        "place": place,
+        "token": generated.words[int(generated.written[DENSE].token_ids[place])],
+        "divergence": float(expected.divergence[place]),
+        "dense_expects": generated.words[int(top_ids[0])],
+        "pruned_expects": generated.words[int(top_ids[1])],
+        "log_probability_dense": float(expected.log_probability[0, place]),
+        "log_probability_pruned": float(expected.log_probability[1, place]),
     }
 
 
-def _print(found: "SideBySide", facts: dict[str, Any]) -> None:
+def _print_texts(texts: "SideBySide", facts: dict[str, Any]) -> None:
     from fnprune_core.evaluation.side_by_side import BOTH
 
-    print_table("Written", BOTH, [[_shown(found.text(whose)) for whose in BOTH]])
-    first = facts["first_difference"]
+    print_table("Written", BOTH, [[_printable(texts.text(whose)) for whose in BOTH]])
+    first_difference = facts["first_difference"]
     print_facts(
         "Comparison",
         {
             "id": facts["id"],
             "plan": facts["plan"],
             "chat template": "yes" if facts["is_chat"] else "no",
-            "first difference": "none" if first is None else f"token {first}",
+            "first difference": "none" if first_difference is None else f"token {first_difference}",
             "mean divergence, nats a token": facts["mean_divergence"],
             "said before, of runs of 4 tokens": ", ".join(
                 f"{whose} {facts[whose]['repeated_share']:.0%}" for whose in BOTH
@@ -144,15 +146,15 @@ def _print(found: "SideBySide", facts: dict[str, Any]) -> None:
     columns = ("token", "", "divergence", "dense expects", "pruned expects", "p dense", "p pruned")
     rows = [
         [
-            each["place"], _shown(each["token"]), each["divergence"],
-            _shown(each["dense_expects"]), _shown(each["pruned_expects"]),
-            math.exp(each["log_probability_dense"]), math.exp(each["log_probability_pruned"]),
+            place["place"], _printable(place["token"]), place["divergence"],
+            _printable(place["dense_expects"]), _printable(place["pruned_expects"]),
+            math.exp(place["log_probability_dense"]), math.exp(place["log_probability_pruned"]),
         ]
-        for each in facts["most_different"]
+        for place in facts["most_different"]
     ]  # fmt: skip
     print_table("Where they differ most on the dense model's text", columns, rows)
 
 
-def _shown(text: str) -> str:
-    """Return text of a model's own without what could steer a terminal."""
+def _printable(text: str) -> str:
+    """Return a model's text without characters that could steer a terminal."""
     return "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)

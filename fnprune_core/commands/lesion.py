@@ -95,18 +95,20 @@ def lesion(
     settings = LesionSettings(
         z=z, towards=towards, n_random=random, sink_units=sink_units, seed=seed
     )
-    people = _people(workspace, atlas, patient or ())
-    chosen = _lesions(atlas, numbers_in(networks), together or (), people, strengths)
-    order = LesionOrder(decomposition_id=atlas.id, lesions=chosen, settings=settings)
+    patient_lesions = _patient_lesions(workspace, atlas, patient or ())
+    lesions = _chosen_lesions(
+        atlas, numbers_in(networks), together or (), patient_lesions, strengths
+    )
+    order = LesionOrder(decomposition_id=atlas.id, lesions=lesions, settings=settings)
     documents = None if localizer or prompt else _documents(texts, reading)
     language_model = load(model, device, dtype, as_json=as_json)
     if prompt is not None:
-        _write(workspace, language_model, order, prompt, as_json=as_json)
+        _print_writing(workspace, language_model, order, prompt, as_json=as_json)
         return
     stimuli = _stimuli(language_model, documents, localizer or (), window, max_windows)
     with progress_bars(shown=not as_json) as progress:
         id = lesion_study(workspace, language_model, stimuli, order=order, progress=progress)
-    _print(id, open_lesions(workspace, id), as_json=as_json)
+    _print_study(id, open_lesions(workspace, id), as_json=as_json)
 
 
 def _documents(texts: Sequence[str] | None, reading: TextOptions) -> Any:
@@ -135,118 +137,137 @@ def _stimuli(
     return domain_stimuli(windows)
 
 
-def _lesions(
+def _chosen_lesions(
     atlas: "NetworkAtlas",
     networks: tuple[int, ...] | None,
     together: Sequence[str],
-    people: "Sequence[Lesion]",
+    patient_lesions: "Sequence[Lesion]",
     strengths: str,
 ) -> "tuple[Lesion, ...]":
-    """Return the lesions that were asked for: each network if none was."""
+    """Return the lesions that were asked for; each network's own if none was."""
     from fnprune_core.lesions.sites import Lesion
 
     try:
-        scales = [float(part) for part in strengths.split(",") if part.strip()]
+        strength_values = [
+            float(strength_text) for strength_text in strengths.split(",") if strength_text.strip()
+        ]
     except ValueError as error:
         raise SettingsError(
             f"{strengths!r} is not a list of strengths.", hint='Write it as "0.5,1".'
         ) from error
     sets = [numbers_in(text) or () for text in together]
-    if networks is None and not sets and not people:
+    if networks is None and not sets and not patient_lesions:
         networks = tuple(range(atlas.n_networks))
     sets = [*((k,) for k in networks or ()), *sets]
-    for network in {k for each in sets for k in each}:
+    for network in {k for lesion_set in sets for k in lesion_set}:
         atlas.check_network(network)
-    found = [Lesion(networks=each, strength=scale) for each in sets for scale in scales]
-    return (*found, *people)
+    network_lesions = [
+        Lesion(networks=lesion_set, strength=strength)
+        for lesion_set in sets
+        for strength in strength_values
+    ]
+    return (*network_lesions, *patient_lesions)
 
 
-def _people(workspace: "Workspace", atlas: "NetworkAtlas", names: Sequence[str]) -> "list[Lesion]":
-    """Return the lesions of patients by name; some are known once a matrix was measured."""
+def _patient_lesions(
+    workspace: "Workspace", atlas: "NetworkAtlas", names: Sequence[str]
+) -> "list[Lesion]":
+    """Return the lesions of patients by name; some patients need a matrix that was measured."""
     if not names:
         return []
     from fnprune_core.lesions.patients import patients
     from fnprune_core.lesions.run import lesion_studies, open_lesions
 
     studies = (open_lesions(workspace, id) for id in lesion_studies(workspace, atlas.id))
-    matrix = next((s for s in studies if len({each.networks for each in s.lesions}) > 1), None)
-    people = {each.key: each.lesion for each in patients(atlas, matrix)}
-    unknown = [name for name in names if name not in people]
+    matrix_study = next(
+        (study for study in studies if len({lesion.networks for lesion in study.lesions}) > 1), None
+    )
+    lesion_by_name = {patient.key: patient.lesion for patient in patients(atlas, matrix_study)}
+    unknown = [name for name in names if name not in lesion_by_name]
     if unknown:
         raise SettingsError(
             f"There is no patient {unknown[0]!r} in this atlas.",
-            hint=f"There are: {', '.join(people) or 'none'}.",
+            hint=f"There are: {', '.join(lesion_by_name) or 'none'}.",
         )
-    return [people[name] for name in names]
+    return [lesion_by_name[name] for name in names]
 
 
-def _print(id: str, found: "LesionStudy", *, as_json: bool) -> None:
+def _print_study(id: str, study: "LesionStudy", *, as_json: bool) -> None:
     from dataclasses import asdict
 
-    table = found.table()
+    table = study.table()
     if as_json:
-        rows = [{k: _plain(v) for k, v in row.items()} for row in table.to_dict("records")]
+        rows = [
+            {name: _json_value(value) for name, value in row.items()}
+            for row in table.to_dict("records")
+        ]
         print_json(
             {
                 "id": id,
                 "effects": rows,
-                "dissociations": [_dissociation(found, i) for i in range(len(found.dissociations))],
-                "null_share": _plain(_null_share(found)),
-                "unit": found.facts.unit,
-                "failures": list(found.facts.failures),
-                "protocol": asdict(found.facts.protocol),
+                "dissociations": [
+                    _dissociation_facts(study, i) for i in range(len(study.dissociations))
+                ],
+                "null_share": _json_value(_null_share(study)),
+                "unit": study.facts.unit,
+                "failures": list(study.facts.failures),
+                "protocol": asdict(study.facts.protocol),
             }
         )
         return
-    shown = table.sort_values("excess", ascending=False, na_position="last").head(_MOST)
-    p = found.facts.protocol
+    largest = table.sort_values("excess", ascending=False, na_position="last").head(_MOST)
+    protocol = study.facts.protocol
     print_table(
-        f"Loss change in nats per token, the {len(shown)} largest excesses over random lesions: "
-        f"{p.n_tokens} tokens in {p.n_windows} windows, {p.dtype} on {p.device}, text "
-        f"{p.text_sha256[:12]}; errors over {found.facts.unit}, q over {len(table)} effects",
+        f"Loss change in nats per token, the {len(largest)} largest excesses over random lesions: "
+        f"{protocol.n_tokens} tokens in {protocol.n_windows} windows, {protocol.dtype} on "
+        f"{protocol.device}, text {protocol.text_sha256[:12]}; errors over {study.facts.unit}, q "
+        f"over {len(table)} effects",
         list(_COLUMNS),
-        [[row[name] for name in _COLUMNS] for row in shown.to_dict("records")],
+        [[row[name] for name in _COLUMNS] for row in largest.to_dict("records")],
     )
-    sure = int((found.effects.q <= 0.05).sum())
+    n_significant = int((study.effects.q <= 0.05).sum())
     facts = {
         "id": id,
-        "sure after correction": f"{sure} of {len(table)}",
-        "double dissociations": len(found.dissociations),
+        "sure after correction": f"{n_significant} of {len(table)}",
+        "double dissociations": len(study.dissociations),
     }
-    for i in range(min(len(found.dissociations), 5)):
-        each = _dissociation(found, i)
+    for i in range(min(len(study.dissociations), 5)):
+        dissociation = _dissociation_facts(study, i)
         facts[f"dissociation {i + 1}"] = (
-            f"{each['a']} without {each['first']} ({each['contrast'][0]:+.2f}), {each['b']} "
-            f"without {each['second']} ({each['contrast'][1]:+.2f}), q {each['q']:.2g}"
+            f"{dissociation['a']} without {dissociation['first']} "
+            f"({dissociation['contrast'][0]:+.2f}), {dissociation['b']} without "
+            f"{dissociation['second']} ({dissociation['contrast'][1]:+.2f}), q "
+            f"{dissociation['q']:.2g}"
         )
     print_facts("Lesions", facts)
-    for failure in found.facts.failures:
+    for failure in study.facts.failures:
         typer.echo(failure, err=True)
 
 
-def _dissociation(found: "LesionStudy", i: int) -> dict[str, Any]:
-    each = found.dissociations[i]
+def _dissociation_facts(study: "LesionStudy", index: int) -> dict[str, Any]:
+    dissociation = study.dissociations[index]
     first, second = (
-        " ".join(map(str, found.lesions[row].networks)) for row in (each.first, each.second)
+        " ".join(map(str, study.lesions[row].networks))
+        for row in (dissociation.first, dissociation.second)
     )
     return {
         "first": first,
         "second": second,
-        "a": found.columns[each.a],
-        "b": found.columns[each.b],
-        "contrast": list(each.contrast),
-        "error": list(each.error),
-        "q": each.q,
+        "a": study.columns[dissociation.a],
+        "b": study.columns[dissociation.b],
+        "contrast": list(dissociation.contrast),
+        "error": list(dissociation.error),
+        "q": dissociation.q,
     }
 
 
-def _null_share(found: "LesionStudy") -> float:
+def _null_share(study: "LesionStudy") -> float:
     """Return the share of random lesions with p below 0.05 against one another."""
-    p = found.null_p[found.null_p == found.null_p]
+    p = study.null_p[study.null_p == study.null_p]
     return float((p < 0.05).mean()) if p.size else float("nan")
 
 
-def _write(
+def _print_writing(
     workspace: "Workspace", language_model: "LanguageModel", order: "LesionOrder", prompt: str, *,
     as_json: bool,
 ) -> None:  # fmt: skip
@@ -255,27 +276,27 @@ def _write(
     from fnprune_core.evaluation.side_by_side import BOTH
     from fnprune_core.lesions.writing import WritingOrder, open_lesion_text, write_under_lesion
 
-    asked = WritingOrder(
+    writing_order = WritingOrder(
         decomposition_id=order.decomposition_id,
         lesion=order.lesions[0],
         prompt=Prompt(text=prompt),
         settings=order.settings,
     )
-    id = write_under_lesion(workspace, language_model, asked)
-    found = open_lesion_text(workspace, id)[1]
+    id = write_under_lesion(workspace, language_model, writing_order)
+    texts = open_lesion_text(workspace, id)[1]
     names = {whose: "healthy" if whose == DENSE else "lesioned" for whose in BOTH}
     if as_json:
-        print_json({"id": id, **{names[whose]: found.text(whose) for whose in BOTH}})
+        print_json({"id": id, **{names[whose]: texts.text(whose) for whose in BOTH}})
         return
-    print_table("Written", list(names.values()), [[_shown(found, whose) for whose in BOTH]])
+    print_table("Written", list(names.values()), [[_printable(texts, whose) for whose in BOTH]])
 
 
-def _shown(found: "SideBySide", whose: str) -> str:
-    """Return text of a model's own without what could steer a terminal."""
-    text = found.text(whose)
+def _printable(texts: "SideBySide", whose: str) -> str:
+    """Return a model's text without characters that could steer a terminal."""
+    text = texts.text(whose)
     return "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)
 
 
-def _plain(value: object) -> object:
-    """Return a value as JSON can say it: NaN is none."""
+def _json_value(value: object) -> object:
+    """Return a value as JSON holds it: None for NaN."""
     return None if isinstance(value, float) and value != value else value

@@ -54,35 +54,37 @@ def localize(
     from fnprune_core.localizers.decoding import DecodingSettings
 
     workspace = workspace_at(where)
-    opened = network_atlas.open_atlas(workspace, atlas)
+    opened_atlas = network_atlas.open_atlas(workspace, atlas)
     language_model = load(model, device, dtype, as_json=as_json)
     with progress_bars(shown=not as_json) as progress:
         id = run.localize(
             workspace,
             language_model,
-            opened.id,
+            opened_atlas.id,
             stimuli,
             settings=DecodingSettings(n_permutations=permutations, seed=seed),
             progress=progress,
         )
-    found = run.open_localizer(workspace, id)
-    table = found.network_table()
-    table.insert(1, "name", [decoding.suggested_name(opened, int(k)) for k in table["network"]])
-    facts = _facts(found)
+    result = run.open_localizer(workspace, id)
+    table = result.network_table()
+    table.insert(
+        1, "name", [decoding.suggested_name(opened_atlas, int(k)) for k in table["network"]]
+    )
+    facts = _result_facts(result)
     if as_json:
         print_json(
             {
                 **facts,
                 "networks": table.to_dict("records"),
-                "layers": found.layer_table().to_dict("records"),
-                "conditions": found.surprise_table().to_dict("records"),
+                "layers": result.layer_table().to_dict("records"),
+                "conditions": result.surprise_table().to_dict("records"),
             }
         )
         return
-    print_facts(f"Localizer: {found.localizer.title}", facts)
-    shown = table[_COLUMNS].head(_MOST)
-    title = f"Networks, × usual strength, 95 % intervals over {found.localizer.unit}"
-    print_table(title, shown.columns.tolist(), shown.to_numpy().tolist())
+    print_facts(f"Localizer: {result.localizer.title}", facts)
+    shown_table = table[_COLUMNS].head(_MOST)
+    title = f"Networks, × usual strength, 95 % intervals over {result.localizer.unit}"
+    print_table(title, shown_table.columns.tolist(), shown_table.to_numpy().tolist())
 
 
 def _stimuli(name: str, positive: list[str], negative: list[str]) -> "Localizer":
@@ -91,21 +93,21 @@ def _stimuli(name: str, positive: list[str], negative: list[str]) -> "Localizer"
 
     if name in ready_made.READY or not Path(name).suffix:
         return ready_made.load(name)
-    own = ready_made.own_name(Path(name).stem)
-    return read_localizer(Path(name), name=own, positive=positive, negative=negative)
+    own_name = ready_made.own_name(Path(name).stem)
+    return read_localizer(Path(name), name=own_name, positive=positive, negative=negative)
 
 
-def _facts(found: "LocalizerResult") -> dict[str, Any]:
-    made = asdict(found.decoding)
-    table = found.network_table()
+def _result_facts(result: "LocalizerResult") -> dict[str, Any]:
+    decoding = asdict(result.decoding)
+    table = result.network_table()
     return {
-        "id": found.id,
-        "contrast": found.localizer.contrast,
-        "items": len(found.localizer.items),
-        "unit_of_resampling": found.localizer.unit,
-        "accuracy": made["accuracy"],
-        "accuracy_standard_error": made["standard_error"],
-        "accuracy_p": made["p"],
+        "id": result.id,
+        "contrast": result.localizer.contrast,
+        "items": len(result.localizer.items),
+        "unit_of_resampling": result.localizer.unit,
+        "accuracy": decoding["accuracy"],
+        "accuracy_standard_error": decoding["standard_error"],
+        "accuracy_p": decoding["p"],
         "networks_responding": int(table["responds"].sum()),
-        "units_responding": found.n_responding(),
+        "units_responding": result.n_responding(),
     }

@@ -1,4 +1,4 @@
-"""What several commands share: options, and how they become documents, models and plans."""
+"""Options that several commands share, and how they become documents, models and plans."""
 
 import inspect
 from collections.abc import Callable, Collection, Sequence
@@ -39,7 +39,7 @@ Window = Annotated[int, typer.Option(help="Tokens of a window.")]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextOptions:
-    """How files are read as documents."""
+    """Options of how files are read as documents."""
 
     text_column: Annotated[str, typer.Option(help="Column with the text.")] = "text"
     domain_column: Annotated[str | None, typer.Option(help="Column with the domain.")] = None
@@ -67,30 +67,34 @@ def takes(
         Fields that the command does not take; they stay at their defaults.
     """
     hints = get_type_hints(kind, include_extras=True)
-    rows = [row for row in fields(kind) if row.name not in without]
+    option_fields = [option for option in fields(kind) if option.name not in without]
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        expanded: list[inspect.Parameter] = []
-        for each in inspect.signature(command).parameters.values():
-            if each.name != parameter:
-                expanded.append(each)
+        parameters: list[inspect.Parameter] = []
+        for argument in inspect.signature(command).parameters.values():
+            if argument.name != parameter:
+                parameters.append(argument)
                 continue
-            expanded += [
-                each.replace(name=row.name, default=row.default, annotation=hints[row.name])
-                for row in rows
+            parameters += [
+                argument.replace(
+                    name=option.name, default=option.default, annotation=hints[option.name]
+                )
+                for option in option_fields
             ]
 
         @wraps(command)
-        def expanding(**arguments: Any) -> None:
-            options = {row.name: arguments.pop(row.name) for row in rows}
+        def call_command(**arguments: Any) -> None:
+            options = {option.name: arguments.pop(option.name) for option in option_fields}
             command(**arguments, **{parameter: kind(**options)})
 
-        # What typer looks at.
-        expanding.__dict__["__signature__"] = inspect.Signature(
-            [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in expanded]
+        # The signature and annotations that typer reads.
+        call_command.__dict__["__signature__"] = inspect.Signature(
+            [argument.replace(kind=inspect.Parameter.KEYWORD_ONLY) for argument in parameters]
         )
-        expanding.__annotations__ = {each.name: each.annotation for each in expanded}
-        return expanding
+        call_command.__annotations__ = {
+            argument.name: argument.annotation for argument in parameters
+        }
+        return call_command
 
     return decorate
 
@@ -99,10 +103,10 @@ def documents_from(sources: Sequence[str], options: TextOptions) -> "list[Docume
     """Return the documents of all sources."""
     from fnprune_core.texts.documents import read_documents
 
-    found: list[Document] = []
+    documents: list[Document] = []
     for source in sources:
-        found.extend(read_documents(source, **asdict(options)))
-    return found
+        documents.extend(read_documents(source, **asdict(options)))
+    return documents
 
 
 def workspace_at(path: Path | None) -> Workspace:
@@ -121,11 +125,11 @@ def load(model: str, device: str, dtype: str, *, as_json: bool) -> "LanguageMode
 def units_in(text: str | None, layout: "UnitLayout") -> tuple[int, ...]:
     """Return the flat units of a list of layer:index such as "3:17,3:20"."""
     units: list[int] = []
-    for part in filter(None, (p.strip() for p in (text or "").split(","))):
-        layer, _, index = part.partition(":")
+    for unit_text in filter(None, (piece.strip() for piece in (text or "").split(","))):
+        layer, _, index = unit_text.partition(":")
         if not (layer.isdecimal() and index.isdecimal()):
             raise SettingsError(
-                f"{part!r} is not a unit.", hint='Write units as layer:index, "3:17,3:20".'
+                f"{unit_text!r} is not a unit.", hint='Write units as layer:index, "3:17,3:20".'
             )
         units.append(int(layout.flat(int(layer), int(index))))
     return tuple(units)
@@ -134,7 +138,7 @@ def units_in(text: str | None, layout: "UnitLayout") -> tuple[int, ...]:
 def shares_in(text: str) -> tuple[float, ...]:
     """Return the shares of a list such as "0.1,0.2"."""
     try:
-        return tuple(float(part) for part in text.split(",") if part.strip())
+        return tuple(float(share_text) for share_text in text.split(",") if share_text.strip())
     except ValueError as error:
         raise SettingsError(
             f"{text!r} is not a list of ratios.", hint='Write it as "0.1,0.2,0.4".'
@@ -147,11 +151,11 @@ def numbers_in(text: str | None) -> tuple[int, ...] | None:
         return None
     numbers: list[int] = []
     try:
-        for part in filter(None, (p.strip() for p in text.split(","))):
-            first, _, last = part.partition("-")
+        for span_text in filter(None, (piece.strip() for piece in text.split(","))):
+            first, _, last = span_text.partition("-")
             span = range(int(first), int(last or first) + 1)
             if not span:
-                raise ValueError(f"{part} ends before it begins")
+                raise ValueError(f"{span_text} ends before it begins")
             numbers.extend(span)
     except ValueError as error:
         raise SettingsError(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanOptions:
-    """What a command line says of a plan; a command takes some or all of it (`options.takes`)."""
+    """Options of a plan on the command line; a command takes some or all (`options.takes`)."""
 
     decomposition: Annotated[
         str | None, typer.Option("--decomposition", "-d", help="For scores of networks.")
@@ -82,9 +82,9 @@ class PlanOptions:
         )
 
     def _preserved(self, workspace: Workspace) -> tuple[int, ...] | None:
-        chosen = numbers_in(self.preserve)
+        preserved = numbers_in(self.preserve)
         if self.drop is None and self.drop_domain is None:
-            return chosen
+            return preserved
         if self.decomposition is None:
             raise SettingsError(
                 "Dropping networks needs a decomposition.", hint="Add --decomposition ID."
@@ -97,5 +97,5 @@ class PlanOptions:
             dropped |= set(atlas.networks_of_domain(self.drop_domain))
         for network in dropped:
             atlas.check_network(network)
-        everything = chosen if chosen is not None else range(atlas.n_networks)
-        return tuple(k for k in everything if k not in dropped)
+        candidates = preserved if preserved is not None else range(atlas.n_networks)
+        return tuple(k for k in candidates if k not in dropped)

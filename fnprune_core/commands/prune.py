@@ -48,8 +48,8 @@ def plan(
     from fnprune_core.recording.recording import open_recording
 
     workspace = workspace_at(where)
-    opened = open_recording(workspace, recording)
-    settings = options.settings(workspace, opened.layout)
+    calibration = open_recording(workspace, recording)
+    settings = options.settings(workspace, calibration.layout)
     planner.canonical_settings(settings)  # a mistake is told before the model is loaded
     language_model = load(model, device, dtype, as_json=as_json)
     warning = planner.bias_warning(language_model, settings)
@@ -57,35 +57,35 @@ def plan(
         id = planner.plan(
             workspace,
             language_model,
-            recording_id=opened.id,
+            recording_id=calibration.id,
             decomposition_id=options.decomposition,
             settings=settings,
             progress=progress,
         )
-    made = files.open_plan(workspace, id)
+    pruning_plan = files.open_plan(workspace, id)
     facts = {
         "id": id,
-        "score": made.settings.score,
-        "ratio": made.achieved_ratio,
-        "share_of_parameters": made.share_of_parameters,
-        "allocation": made.settings.allocation,
-        "compensation": made.settings.compensation,
-        "sink_units": made.settings.sink_units,
-        "multiple": made.settings.multiple,
-        "pinned_keep": len(made.settings.pinned_keep),
-        "pinned_remove": len(made.settings.pinned_remove),
-        "preserved": len(made.preserved),
-        "n_networks": made.n_networks,
-        "attention_ratio": made.achieved_attention_ratio,
-        "kept_widths": list(made.kept_widths),
-        "kept_groups": list(made.kept_group_counts),
+        "score": pruning_plan.settings.score,
+        "ratio": pruning_plan.achieved_ratio,
+        "share_of_parameters": pruning_plan.share_of_parameters,
+        "allocation": pruning_plan.settings.allocation,
+        "compensation": pruning_plan.settings.compensation,
+        "sink_units": pruning_plan.settings.sink_units,
+        "multiple": pruning_plan.settings.multiple,
+        "pinned_keep": len(pruning_plan.settings.pinned_keep),
+        "pinned_remove": len(pruning_plan.settings.pinned_remove),
+        "preserved": len(pruning_plan.preserved),
+        "n_networks": pruning_plan.n_networks,
+        "attention_ratio": pruning_plan.achieved_attention_ratio,
+        "kept_widths": list(pruning_plan.kept_widths),
+        "kept_groups": list(pruning_plan.kept_group_counts),
         "warning": warning,
     }
     print_json(facts) if as_json else print_facts("Plan", facts)
 
 
 def located(workspace: Workspace, plan: str) -> Path:
-    """Return where a plan is: a path from anywhere, or its folder in the workspace."""
+    """Return the path of a plan: one from anywhere, or its folder in the workspace."""
     path = Path(plan).expanduser()
     return path if path.exists() else workspace.existing("plans", plan)
 
@@ -152,7 +152,7 @@ def evaluate(
     from fnprune_core.texts.documents import builtin_documents
 
     workspace = workspace_at(where)
-    paths = [located(workspace, each) for each in plan or []]
+    paths = [located(workspace, argument) for argument in plan or []]
     documents = documents_from(texts, reading) if texts else builtin_documents(split="held-out")
     language_model = load(model, device, dtype, as_json=as_json)
     windows = compare.evaluation_windows(
@@ -161,34 +161,34 @@ def evaluate(
     ids = [plan_id(workspace, language_model, path) for path in paths]
     labels: dict[str, str | None] = {DENSE: None, **{id: id for id in ids}}
     with progress_bars(shown=not as_json) as progress:
-        done: dict[str, int] = {}
+        n_read: dict[str, int] = {}
 
         def report(label: str, result: Any) -> None:
-            done[label] = len(result.window_nll)
+            n_read[label] = len(result.window_nll)
             progress(
                 ProgressEvent(
                     stage="evaluation",
-                    done=sum(done.values()),
+                    done=sum(n_read.values()),
                     total=len(labels) * windows.n_windows,
                     unit="windows",
                 )
             )
 
-        measured = compare.compare(
+        evaluation_ids = compare.compare(
             workspace, language_model, windows, plan_ids=labels, on_partial=report
         )
-    results = {label: open_evaluation(workspace, id) for label, id in measured.items()}
+    results = {label: open_evaluation(workspace, id) for label, id in evaluation_ids.items()}
     rows = []
     for label, result in results.items():
-        pair = paired_difference(result, results[DENSE])
+        difference = paired_difference(result, results[DENSE])
         rows.append(
             {
                 "plan": label,
                 "perplexity": result.perplexity,
                 "stderr": result.standard_error,
-                "paired_difference": pair.difference,
-                "paired_stderr": pair.standard_error,
-                "evaluation_id": measured[label],
+                "paired_difference": difference.difference,
+                "paired_stderr": difference.standard_error,
+                "evaluation_id": evaluation_ids[label],
             }
         )
     protocol = results[DENSE].to_json()["protocol"]

@@ -57,33 +57,33 @@ def layers(
     from fnprune_core.recording.recording import open_recording
 
     workspace = workspace_at(where)
-    opened = open_recording(workspace, recording)
+    calibration = open_recording(workspace, recording)
     order = AllocationOrder(  # a mistake is told before the model is loaded
-        recording_id=opened.id,
+        recording_id=calibration.id,
         decomposition_id=options.decomposition_id(workspace),
-        base=options.settings(workspace, opened.layout),
+        base=options.settings(workspace, calibration.layout),
         n_blocks=blocks,
         n_rounds=rounds,
     )
     language_model = load(model, device, dtype, as_json=as_json)
-    windows = search_windows(language_model, opened, texts, max_windows=max_windows)
+    windows = search_windows(language_model, calibration, texts, max_windows=max_windows)
     with progress_bars(shown=not as_json) as progress:
-        found = search_allocation(
+        search = search_allocation(
             workspace, language_model, windows, order=order, progress=progress
         )
     facts = {
-        "perplexity_before": found.first.perplexity,
-        "perplexity": found.best.perplexity,
-        "gain": found.gain.difference,
-        "gain_error": found.gain.standard_error,
-        "n_plans": found.n_measured,
-        "layer_weights": ",".join(f"{w:g}" for w in found.settings.layer_weights),
+        "perplexity_before": search.first.perplexity,
+        "perplexity": search.best.perplexity,
+        "gain": search.gain.difference,
+        "gain_error": search.gain.standard_error,
+        "n_plans": search.n_measured,
+        "layer_weights": ",".join(f"{weight:g}" for weight in search.settings.layer_weights),
     }
     if as_json:
         print_json(facts)
         return
     print_facts("Allocation, on the text of the search; gain in nats per token, paired", facts)
-    if found.settings.layer_weights:
+    if search.settings.layer_weights:
         typer.echo("Take it with: fnprune plan … --allocation weighted --layer-weights …")
     else:
         typer.echo("No allocation of these was better than what the search began at.")
@@ -121,20 +121,20 @@ def attention(
     from fnprune_core.recording.recording import open_recording
 
     workspace = workspace_at(where)
-    opened = open_recording(workspace, recording)
+    calibration = open_recording(workspace, recording)
     order = ShareOrder(  # a mistake is told before the model is loaded
-        recording_id=opened.id,
+        recording_id=calibration.id,
         decomposition_id=options.decomposition_id(workspace),
-        base=options.settings(workspace, opened.layout),
+        base=options.settings(workspace, calibration.layout),
         shares=shares_in(attention_shares),
     )
     language_model = load(model, device, dtype, as_json=as_json)
-    windows = search_windows(language_model, opened, texts, max_windows=max_windows)
+    windows = search_windows(language_model, calibration, texts, max_windows=max_windows)
     with progress_bars(shown=not as_json) as progress:
-        found = search_shares(workspace, language_model, windows, order=order, progress=progress)
-    rows = found.rows()
+        search = search_shares(workspace, language_model, windows, order=order, progress=progress)
+    rows = search.rows()
     if as_json:
-        print_json({"mixes": rows, "best": found.best.plan_id})
+        print_json({"mixes": rows, "best": search.best.plan_id})
         return
     print_table(
         "Plans of equal size on the text of the search; differences to the first in nats per "

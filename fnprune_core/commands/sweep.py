@@ -61,12 +61,12 @@ def sweep(
     from fnprune_core.texts.documents import builtin_documents
 
     workspace = workspace_at(where)
-    opened = open_recording(workspace, recording)
+    calibration = open_recording(workspace, recording)
     order = SweepOrder(
-        recording_id=opened.id,
+        recording_id=calibration.id,
         decomposition_id=options.decomposition_id(workspace),
-        base=options.settings(workspace, opened.layout),
-        scores=tuple(part.strip() for part in scores.split(",") if part.strip()),
+        base=options.settings(workspace, calibration.layout),
+        scores=tuple(score.strip() for score in scores.split(",") if score.strip()),
         ratios=shares_in(ratios),
         n_seeds=seeds,
     )
@@ -77,36 +77,39 @@ def sweep(
         language_model, documents, window=window, max_windows=max_windows
     )
     with progress_bars(shown=not as_json) as progress:
-        found = sweep(workspace, language_model, windows, order=order, progress=progress)
-    _print(found, as_json=as_json)
+        result = sweep(workspace, language_model, windows, order=order, progress=progress)
+    _print_sweep(result, as_json=as_json)
 
 
-def _print(found: "Sweep", *, as_json: bool) -> None:
+def _print_sweep(result: "Sweep", *, as_json: bool) -> None:
     from dataclasses import asdict
 
-    table, protocol = found.table(), asdict(found.dense.protocol)
-    rows = [{k: _plain(v) for k, v in row.items()} for row in table.to_dict("records")]
+    table, protocol = result.table(), asdict(result.dense.protocol)
+    rows = [
+        {name: _json_value(value) for name, value in row.items()}
+        for row in table.to_dict("records")
+    ]
     if as_json:
-        plans = [{k: _plain(v) for k, v in row.items()} for row in found.rows()]
+        plans = [{name: _json_value(value) for name, value in row.items()} for row in result.rows()]
         dense = {
-            "perplexity": found.dense.perplexity,
-            "standard_error": _plain(found.dense.standard_error),
+            "perplexity": result.dense.perplexity,
+            "standard_error": _json_value(result.dense.standard_error),
         }
         print_json({"dense": dense, "points": rows, "plans": plans, "protocol": protocol})
         return
     print_table(
-        f"Perplexity, dense {found.dense.perplexity:.2f}: {protocol['n_tokens']} tokens in windows "
-        f"of {protocol['window']}, {protocol['dtype']} on {protocol['device']}, text "
-        f"{protocol['text_sha256'][:12]}; differences to dense in nats per token; errors over "
-        "the text, or over random seeds where there are several",
+        f"Perplexity, dense {result.dense.perplexity:.2f}: {protocol['n_tokens']} tokens in "
+        f"windows of {protocol['window']}, {protocol['dtype']} on {protocol['device']}, text "
+        f"{protocol['text_sha256'][:12]}; differences to dense in nats per token; errors over the "
+        "text, or over random seeds where there are several",
         list(_COLUMNS),
         [[row[name] for name in _COLUMNS] for row in rows],
     )
-    for point in found.points:
+    for point in result.points:
         if point.failure:
             typer.echo(f"{point.score} at {point.ratio:g}: {point.failure}", err=True)
 
 
-def _plain(value: object) -> object:
-    """Return a value as JSON can say it: NaN is none."""
+def _json_value(value: object) -> object:
+    """Return a value as JSON holds it: None for NaN."""
     return None if isinstance(value, float) and value != value else value

@@ -1,4 +1,4 @@
-"""What is stored: list, delete, size, clean."""
+"""Commands on what is stored: list, delete, size, clean."""
 
 from typing import Annotated
 
@@ -24,7 +24,10 @@ def list_entries(where: Where = None, as_json: Json = False) -> None:
     print_table(
         str(workspace.root),
         ("kind", "id", "created", "size"),
-        [(e.kind, e.id, e.created, f"{e.size_bytes / 1e6:.1f} MB") for e in entries],
+        [
+            (entry.kind, entry.id, entry.created, f"{entry.size_bytes / 1e6:.1f} MB")
+            for entry in entries
+        ],
     )
 
 

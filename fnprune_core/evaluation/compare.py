@@ -80,7 +80,7 @@ class _OverlapChecks:
         self._is_checked: dict[str, bool] = {}
 
     def check(self, recording_id: str) -> bool:
-        """Return whether the recording is here to be checked; raise if it shares a passage."""
+        """Return whether the recording exists; raise OverlapError if it shares a passage."""
         if recording_id not in self._is_checked:
             is_here = self.workspace.has("recordings", recording_id)
             if is_here:
@@ -91,7 +91,7 @@ class _OverlapChecks:
 
 @contextmanager
 def _silenced_by(language_model: LanguageModel, stored: StoredPlan) -> Iterator[None]:
-    """Silence a plan's units for one pass; what compensates for them is in memory no longer."""
+    """Silence a plan's units for one pass, with its refits in memory only for so long."""
     with silenced(language_model, stored.plan.removed, refits=stored.refits()):
         yield
 
@@ -123,21 +123,21 @@ def _condition(
     )
 
 
-class _Kept:
+class _PartialFile:
     """A partial result in the workspace, from which a stopped evaluation goes on."""
 
     def __init__(self, workspace: Workspace, evaluation_id: str) -> None:
         self.folder = workspace.resumable_folder("evaluations", evaluation_id)
 
     def read(self) -> Perplexity | None:
-        """Return what was read before, or None; a damaged file is as good as none."""
+        """Return the partial result, or None if there is none or its file is damaged."""
         try:
             return Perplexity.read(self.folder / RESULT_FILE)
         except CorruptArtifactError:
             return None
 
     def write(self, result: Perplexity) -> None:
-        """Keep a partial result, in place of the one before, by one rename."""
+        """Replace the stored partial result, by one rename."""
         with storage_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             # Gone in between only if another process has just finished the same evaluation.
@@ -145,22 +145,22 @@ class _Kept:
                 write_json(self.folder / RESULT_FILE, result.to_json())
 
     def discard(self) -> None:
-        """Forget it: the whole result is stored."""
+        """Delete the partial result: the whole one is stored."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _EvaluationRun:
-    """An evaluation under way: the labels that wait for it, and what was read so far."""
+    """A running evaluation: the labels that wait for it, and its result so far."""
 
     condition: _Condition
-    kept: _Kept
+    partial_file: _PartialFile
     so_far: Perplexity
     stream: Iterator[Perplexity]
     labels: list[str] = field(default_factory=list)
 
     def step(self) -> Perplexity:
-        """Read one more batch and keep what is known then; a plan that fails says so."""
+        """Read one more batch and return the result so far, with a plan's failure noted in it."""
         try:
             self.so_far = next(self.stream)
         except NonFiniteError as error:
@@ -175,13 +175,13 @@ class _EvaluationRun:
         if is_final:
             target = workspace.folder("evaluations", self.condition.id)
             self.so_far.save(target, self.condition.inputs, self.condition.facts)
-            self.kept.discard()
+            self.partial_file.discard()
         else:
-            self.kept.write(self.so_far)
+            self.partial_file.write(self.so_far)
         return is_final
 
 
-def _run(
+def _start_run(
     workspace: Workspace,
     language_model: LanguageModel,
     windows: Windows,
@@ -190,15 +190,15 @@ def _run(
     batch_size: int,
     cancel: CancelToken,
 ) -> _EvaluationRun:
-    kept = _Kept(workspace, condition.id)
+    partial_file = _PartialFile(workspace, condition.id)
     protocol = protocol_of(language_model.model, windows)
-    so_far = kept.read()
+    so_far = partial_file.read()
     if so_far is None or so_far.protocol != protocol:
-        nothing = np.empty(0, dtype=np.int64)
+        no_windows = np.empty(0, dtype=np.int64)
         so_far = Perplexity(
             window_nll=np.empty(0),
-            window_tokens=nothing,
-            groups=nothing,
+            window_tokens=no_windows,
+            groups=no_windows,
             protocol=protocol,
             domain_names=windows.domain_names,
         )
@@ -210,11 +210,15 @@ def _run(
         so_far=so_far,
         cancel=cancel,
     )
-    return _EvaluationRun(condition=condition, kept=kept, so_far=so_far, stream=stream)
+    return _EvaluationRun(
+        condition=condition, partial_file=partial_file, so_far=so_far, stream=stream
+    )
 
 
-def _found(workspace: Workspace, evaluation_id: str, windows: Windows) -> Perplexity | None:
-    """Return a finished result; one of before documents and domains were told is renewed."""
+def _finished_result(
+    workspace: Workspace, evaluation_id: str, windows: Windows
+) -> Perplexity | None:
+    """Return a finished result or None; one stored without documents and domains is renewed."""
     if not workspace.has("evaluations", evaluation_id):
         return None
     folder = workspace.folder("evaluations", evaluation_id)
@@ -246,7 +250,7 @@ def compare(
     plan_ids : mapping
         Label to plan id; None for the dense model.
     on_partial : callable
-        Told the label and the result so far after each batch; finished work is told once.
+        Called with the label and the result so far after each batch; once for finished work.
 
     Raises
     ------
@@ -257,7 +261,7 @@ def compare(
 
     Notes
     -----
-    Memory: what compensates for one plan's units at a time, read anew for each batch.
+    Memory: the refits of one plan at a time, read anew for each batch.
     """
     overlaps = _OverlapChecks(workspace, windows)
     conditions = {
@@ -265,10 +269,10 @@ def compare(
     }
     runs: dict[str, _EvaluationRun] = {}
     for label, condition in conditions.items():
-        result = _found(workspace, condition.id, windows)
+        result = _finished_result(workspace, condition.id, windows)
         if result is None:
             if condition.id not in runs:  # else the same cut under another name: measured once
-                runs[condition.id] = _run(
+                runs[condition.id] = _start_run(
                     workspace, language_model, windows, condition,
                     batch_size=batch_size, cancel=cancel,
                 )  # fmt: skip
@@ -323,15 +327,17 @@ def evaluations_of(workspace: Workspace, plan_id: str) -> dict[str, str]:
 
 def evaluations_of_cut(workspace: Workspace, cut_key: str) -> dict[str, str]:
     """Return the evaluations of a cut and of the dense model on the same texts, by label."""
-    found: dict[str, str] = {}
-    entries = [e for e in workspace.entries("evaluations") if not e.manifest.get("failure")]
-    pruned = [e for e in entries if e.manifest["inputs"]["cut_key"] == cut_key]
-    for entry in pruned:
-        same = {k: v for k, v in entry.manifest["inputs"].items() if k != "cut_key"}
-        dtype = same["dtype"].removeprefix("torch.")
-        protocol = f"text {same['text_sha256'][:8]}, {dtype} on {same['device']}"
-        found[f"pruned, {protocol}"] = entry.id
+    ids: dict[str, str] = {}
+    entries = [
+        entry for entry in workspace.entries("evaluations") if not entry.manifest.get("failure")
+    ]
+    cut_entries = [entry for entry in entries if entry.manifest["inputs"]["cut_key"] == cut_key]
+    for entry in cut_entries:
+        inputs = {k: v for k, v in entry.manifest["inputs"].items() if k != "cut_key"}
+        dtype = inputs["dtype"].removeprefix("torch.")
+        protocol = f"text {inputs['text_sha256'][:8]}, {dtype} on {inputs['device']}"
+        ids[f"pruned, {protocol}"] = entry.id
         for other in entries:
-            if other.manifest["inputs"] == {**same, "cut_key": "dense"}:
-                found[f"dense, {protocol}"] = other.id
-    return found
+            if other.manifest["inputs"] == {**inputs, "cut_key": "dense"}:
+                ids[f"dense, {protocol}"] = other.id
+    return ids

@@ -27,7 +27,7 @@ _MAX_CHARACTERS_PER_TOKEN = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """What a model is given to continue.
+    """Text that a model is given to continue.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """How the next token is chosen.
+    """Rule by which the next token is chosen.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Generation:
-    """A text so far, and what the model thought at each of its tokens.
+    """A text so far, with the model's probabilities at each of its tokens.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ class Generation:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Disagreement:
-    """What two models expect at each place of one text, each having read all before it.
+    """Predictions of two models at each place of one text, each having read all before it.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ class Disagreement:
     top_log_probability: NDArray[np.float32]
 
     def candidates(self, place: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Return what either model finds most probable at a place, and how probable both do.
+        """Return the tokens that either model finds most probable at a place, with both's log p.
 
         Returns
         -------
@@ -144,11 +144,11 @@ class Disagreement:
         log_probability : ndarray (2, n)
             By the dense and the pruned model.
         """
-        both = self.top_ids[:, place].ravel()
+        top_ids = self.top_ids[:, place].ravel()
         log_p = self.top_log_probability[:, :, place].reshape(2, -1)
-        ids, where = np.unique(both, return_index=True)
-        order = np.argsort(-log_p[:, where].max(axis=0), kind="stable")
-        return ids[order], log_p[:, where[order]]
+        ids, index = np.unique(top_ids, return_index=True)
+        order = np.argsort(-log_p[:, index].max(axis=0), kind="stable")
+        return ids[order], log_p[:, index[order]]
 
     def most(self, n: int = 5) -> NDArray[np.int64]:
         """Return the places where the models disagree most, the strongest first."""
@@ -156,7 +156,7 @@ class Disagreement:
 
 
 def has_chat_template(language_model: LanguageModel) -> bool:
-    """Whether the tokenizer says how a chat is written."""
+    """Whether the tokenizer has a chat template."""
     return bool(getattr(language_model.tokenizer, "chat_template", None))
 
 
@@ -219,8 +219,8 @@ def _chat_ids(language_model: LanguageModel, prompt: Prompt) -> tuple[int, ...]:
 
 def end_tokens(language_model: LanguageModel) -> frozenset[int]:
     """Return the ids with which the model ends a text."""
-    known = getattr(language_model.model.generation_config, "eos_token_id", None)
-    ids = known if isinstance(known, list | tuple) else [known]
+    configured = getattr(language_model.model.generation_config, "eos_token_id", None)
+    ids = configured if isinstance(configured, list | tuple) else [configured]
     ids = [*ids, language_model.tokenizer.eos_token_id]
     return frozenset(int(i) for i in ids if i is not None)
 
@@ -253,14 +253,14 @@ def generate_stream(
         If the model's logits are not finite.
     """
     ends = end_tokens(language_model)
-    draws = torch.Generator().manual_seed(sampling.seed)
-    room = MAX_NEW_TOKENS if language_model.context_size is None else language_model.context_size
-    kept: dict[str, Any] = {}
-    fresh, steps = list(prompt_ids), []
+    generator = torch.Generator().manual_seed(sampling.seed)
+    limit = MAX_NEW_TOKENS if language_model.context_size is None else language_model.context_size
+    cache: dict[str, Any] = {}
+    unread_ids, steps = list(prompt_ids), []
     while True:
         cancel.raise_if_cancelled()
-        log_p, kept = _next(language_model, fresh, kept, condition)
-        token = _choose(log_p, sampling, draws)
+        log_p, cache = _next_log_p(language_model, unread_ids, cache, condition)
+        token = _choose_token(log_p, sampling, generator)
         top = log_p.topk(min(N_ALTERNATIVES, len(log_p)))
         steps.append((token, float(log_p[token]), top.indices.numpy(), top.values.numpy()))
         stop: Stop = ""
@@ -268,12 +268,12 @@ def generate_stream(
             stop = "end"
         elif len(steps) == sampling.max_new_tokens:
             stop = "length"
-        elif len(prompt_ids) + len(steps) >= room:
+        elif len(prompt_ids) + len(steps) >= limit:
             stop = "context"
         yield _generation(steps, stop)
         if stop:
             return
-        fresh = [token]
+        unread_ids = [token]
 
 
 def _generation(steps: Sequence[tuple[int, float, Any, Any]], stop: Stop) -> Generation:
@@ -287,17 +287,17 @@ def _generation(steps: Sequence[tuple[int, float, Any, Any]], stop: Stop) -> Gen
     )
 
 
-def _next(
+def _next_log_p(
     language_model: LanguageModel,
-    fresh: Sequence[int],
-    kept: Mapping[str, Any],
+    unread_ids: Sequence[int],
+    cache: Mapping[str, Any],
     condition: Condition | None,
 ) -> tuple[Tensor, dict[str, Any]]:
-    """Return the log-probabilities of the next token (vocabulary,), and what to go on from."""
-    ids = torch.tensor([fresh], device=language_model.device)
-    held = language_model.lock if condition is None else condition()
-    with held, torch.inference_mode():
-        output = language_model.model(ids, use_cache=True, logits_to_keep=1, **kept)
+    """Return the log-probabilities of the next token (vocabulary,), and the cache so far."""
+    ids = torch.tensor([unread_ids], device=language_model.device)
+    context = language_model.lock if condition is None else condition()
+    with context, torch.inference_mode():
+        output = language_model.model(ids, use_cache=True, logits_to_keep=1, **cache)
     return _log_probabilities(output.logits[0, -1:])[0].cpu(), cache_arguments(output)
 
 
@@ -311,20 +311,20 @@ def _log_probabilities(logits: Tensor) -> Tensor:
     return torch.log_softmax(logits.float(), dim=-1)
 
 
-def _choose(log_p: Tensor, sampling: Sampling, draws: torch.Generator) -> int:
+def _choose_token(log_p: Tensor, sampling: Sampling, generator: torch.Generator) -> int:
     if sampling.temperature == 0:
         return int(log_p.argmax())
-    kept = most_probable(torch.softmax(log_p / sampling.temperature, dim=-1), sampling.top_p)
-    return int(torch.multinomial(kept, 1, generator=draws))
+    nucleus = most_probable(torch.softmax(log_p / sampling.temperature, dim=-1), sampling.top_p)
+    return int(torch.multinomial(nucleus, 1, generator=generator))
 
 
 def most_probable(probabilities: Tensor, top_p: float) -> Tensor:
     """Return probabilities with all 0 but the fewest tokens that together have `top_p`."""
     if top_p >= 1:
         return probabilities
-    ordered, places = probabilities.sort(descending=True)
+    ordered, order = probabilities.sort(descending=True)
     before = ordered.cumsum(dim=-1) - ordered  # what is more probable; 0 for the first
-    return probabilities.clone().index_fill_(-1, places[before >= top_p], 0.0)
+    return probabilities.clone().index_fill_(-1, order[before >= top_p], 0.0)
 
 
 def disagreement(
@@ -334,53 +334,59 @@ def disagreement(
     *,
     pruned: Condition,
 ) -> Disagreement:
-    """Return what the dense and the pruned model expect at each token of a text after a prompt.
+    """Return both models' predictions at each token of a text after a prompt.
 
     Both read the same text, whoever wrote it, in one pass each. Memory: the text's tokens ×
     vocabulary, twice in the model's dtype.
     """
     text = [int(i) for i in token_ids]
     ids = torch.tensor([[*prompt_ids, *text]], device=language_model.device)
-    dense, other = (
+    dense_logits, pruned_logits = (
         _logits(language_model, ids, len(text), condition) for condition in (None, pruned)
     )
-    parts = [
-        _compared(dense[first : first + _CHUNK], other[first : first + _CHUNK], text[first:])
-        for first in range(0, len(text), _CHUNK)
+    chunks = [
+        _compare_logits(
+            dense_logits[start : start + _CHUNK],
+            pruned_logits[start : start + _CHUNK],
+            text[start:],
+        )
+        for start in range(0, len(text), _CHUNK)
     ]
     return Disagreement(
-        divergence=np.concatenate([part.divergence for part in parts]),
-        log_probability=np.concatenate([part.log_probability for part in parts], axis=1),
-        top_ids=np.concatenate([part.top_ids for part in parts], axis=1),
-        top_log_probability=np.concatenate([part.top_log_probability for part in parts], axis=2),
+        divergence=np.concatenate([chunk.divergence for chunk in chunks]),
+        log_probability=np.concatenate([chunk.log_probability for chunk in chunks], axis=1),
+        top_ids=np.concatenate([chunk.top_ids for chunk in chunks], axis=1),
+        top_log_probability=np.concatenate([chunk.top_log_probability for chunk in chunks], axis=2),
     )
 
 
 def _logits(
     language_model: LanguageModel, ids: Tensor, n_tokens: int, condition: Condition | None
 ) -> Tensor:
-    """Return what predicts the last `n_tokens` of ids: (n_tokens, vocabulary)."""
-    held = language_model.lock if condition is None else condition()
-    with held, torch.inference_mode():
+    """Return the logits that predict the last `n_tokens` of ids: (n_tokens, vocabulary)."""
+    context = language_model.lock if condition is None else condition()
+    with context, torch.inference_mode():
         output = language_model.model(ids, use_cache=False, logits_to_keep=n_tokens + 1)
     logits: Tensor = output.logits[0, -n_tokens - 1 : -1]
     return logits
 
 
-def _compared(dense: Tensor, pruned: Tensor, text: Sequence[int]) -> Disagreement:
-    """Compare logits (positions, vocabulary) of two models; `text` may go on beyond them."""
-    both = torch.stack([_log_probabilities(dense), _log_probabilities(pruned)])
+def _compare_logits(dense: Tensor, pruned: Tensor, text: Sequence[int]) -> Disagreement:
+    """Return a comparison of two models' logits (positions, vocabulary); `text` may be longer."""
+    log_p = torch.stack([_log_probabilities(dense), _log_probabilities(pruned)])
     tokens = torch.tensor(text[: len(dense)], device=dense.device)
-    p, q = both
+    p, q = log_p
     divergence = (p.exp() * (p - q)).sum(dim=-1, dtype=torch.float64).clamp(min=0)
-    tops = both.topk(min(N_ALTERNATIVES, both.shape[-1])).indices
-    by_each = torch.stack([torch.stack([each.gather(-1, top) for top in tops]) for each in both])
-    of_text = both.gather(-1, tokens.expand(2, -1)[..., None])[..., 0]
+    tops = log_p.topk(min(N_ALTERNATIVES, log_p.shape[-1])).indices
+    top_log_p = torch.stack(
+        [torch.stack([model_log_p.gather(-1, top) for top in tops]) for model_log_p in log_p]
+    )
+    text_log_p = log_p.gather(-1, tokens.expand(2, -1)[..., None])[..., 0]
     return Disagreement(
         divergence=divergence.float().cpu().numpy(),
-        log_probability=of_text.cpu().numpy(),
+        log_probability=text_log_p.cpu().numpy(),
         top_ids=tops.cpu().numpy(),
-        top_log_probability=by_each.cpu().numpy(),
+        top_log_probability=top_log_p.cpu().numpy(),
     )
 
 
@@ -394,6 +400,6 @@ def first_difference(a: Generation, b: Generation) -> int | None:
 
 
 def repeated_share(token_ids: Sequence[int] | NDArray[np.int64], *, run: int = 4) -> float:
-    """Return the share of a text's runs of tokens that it had said before; 0 if it is shorter."""
+    """Return the share of a text's runs of tokens that repeat an earlier one; 0 if too short."""
     runs = [tuple(token_ids[i : i + run]) for i in range(len(token_ids) - run + 1)]
     return 1 - len(set(runs)) / len(runs) if runs else 0.0

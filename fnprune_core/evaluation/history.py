@@ -1,4 +1,4 @@
-"""Every plan of a model with what was measured of it, and how plans differ from one another."""
+"""Plans of a model with their measurements, and how plans differ from one another."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -65,8 +65,10 @@ class PlanRecord:
     measured: tuple[Measurement, ...]
 
     def on(self, text: str) -> Measurement | None:
-        """Return what was measured on a text, or None."""
-        return next((each for each in self.measured if each.text == text), None)
+        """Return the measurement on a text, or None."""
+        return next(
+            (measurement for measurement in self.measured if measurement.text == text), None
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,13 +82,13 @@ class History:
         """Return the texts on which plans were measured, those of most plans first."""
         counts: dict[str, int] = {}
         for plan in self.plans:
-            for text in dict.fromkeys(each.text for each in plan.measured):
+            for text in dict.fromkeys(measurement.text for measurement in plan.measured):
                 counts[text] = counts.get(text, 0) + 1
         return sorted(counts, key=lambda text: -counts[text])
 
 
 def history(workspace: Workspace, *, fingerprint: str = "") -> History:
-    """Return the plans of a model, or of all; what cannot be read is left out."""
+    """Return the plans of a model, or of all models; unreadable plans are left out."""
     measured: dict[tuple[str, str], list[Measurement]] = {}
     for entry in workspace.entries("evaluations"):
         inputs = entry.manifest["inputs"]
@@ -100,22 +102,22 @@ def history(workspace: Workspace, *, fingerprint: str = "") -> History:
         and fingerprint in ("", record.fingerprint)
     )
     dense = {
-        each.text: each
-        for (model, cut), found in measured.items()
-        if cut == DENSE and fingerprint in ("", model)
-        for each in reversed(found)
+        measurement.text: measurement
+        for (model, cut_key), measurements in measured.items()
+        if cut_key == DENSE and fingerprint in ("", model)
+        for measurement in reversed(measurements)
     }
     return History(plans=plans, dense=dense)
 
 
 def _measurement(entry: Entry) -> Measurement:
     facts, inputs = entry.manifest, entry.manifest["inputs"]
-    parts = (inputs["fingerprint"], inputs["text_sha256"], inputs["window"])
+    key_values = (inputs["fingerprint"], inputs["text_sha256"], inputs["window"])
     dtype = str(inputs["dtype"]).removeprefix("torch.")
     error = facts["standard_error"]
     return Measurement(
         evaluation_id=entry.id,
-        text="-".join([*(str(part)[:12] for part in parts), dtype, inputs["device"]]),
+        text="-".join([*(str(value)[:12] for value in key_values), dtype, inputs["device"]]),
         perplexity=float(facts["perplexity"]),
         standard_error=float("nan") if error is None else float(error),
         n_tokens=int(facts["n_tokens"]),
@@ -155,29 +157,31 @@ def _record(
 
 
 def delete_plan(workspace: Workspace, plan_id: str) -> None:
-    """Delete a plan with its notes; what was measured of it stays, and is found if it is remade."""
+    """Delete a plan with its notes; its measurements stay, and are found if it is made again."""
     workspace.delete("plans", plan_id)
     delete_notes(workspace, plan_id)
 
 
 def differing_settings(records: Sequence[PlanRecord]) -> pd.DataFrame:
     """Return the settings in which plans differ: one row a setting, one column a plan id."""
-    values = [dict(_choices(record)) for record in records]
-    names = list(dict.fromkeys(name for each in values for name in each))
-    differing = [name for name in names if len({each.get(name) for each in values}) > 1]
+    all_settings = [dict(_setting_texts(record)) for record in records]
+    names = list(dict.fromkeys(name for settings in all_settings for name in settings))
+    differing = [
+        name for name in names if len({settings.get(name) for settings in all_settings}) > 1
+    ]
     columns = {
-        record.id: [each.get(name, "–") for name in differing]
-        for record, each in zip(records, values, strict=True)
+        record.id: [settings.get(name, "–") for name in differing]
+        for record, settings in zip(records, all_settings, strict=True)
     }
     return pd.DataFrame(columns, index=pd.Index(differing, name="setting"))
 
 
-def _choices(record: PlanRecord) -> Iterator[tuple[str, str]]:
+def _setting_texts(record: PlanRecord) -> Iterator[tuple[str, str]]:
     for name, value in record.settings.to_json().items():
         if name == "preserved":
             continue
         if isinstance(value, list | tuple):
-            value = f"{len(value)}: {_few(value)}" if value else "none"
+            value = f"{len(value)}: {_shortened(value)}" if value else "none"
         yield name.replace("_", " "), "none" if value is None else str(value)
     if record.n_preserved:
         yield "networks preserved", f"{record.n_preserved} of {record.n_networks}"
@@ -185,9 +189,9 @@ def _choices(record: PlanRecord) -> Iterator[tuple[str, str]]:
         yield name, str(getattr(record, field))[:8] or "–"
 
 
-def _few(values: Sequence[Any], most: int = 6) -> str:
-    shown = ", ".join(map(str, values[:most]))
-    return shown if len(values) <= most else f"{shown}, …"
+def _shortened(values: Sequence[Any], most: int = 6) -> str:
+    text = ", ".join(map(str, values[:most]))
+    return text if len(values) <= most else f"{text}, …"
 
 
 def overlap(a: PruningPlan, b: PruningPlan) -> pd.DataFrame:
@@ -229,12 +233,12 @@ def overlap(a: PruningPlan, b: PruningPlan) -> pd.DataFrame:
     rows = counts.assign(
         first_only=counts["first"] - counts["both"],
         second_only=counts["second"] - counts["both"],
-        jaccard=_share(counts["both"], counts),
-        chance=_share(rows["expected"], counts),
+        jaccard=_jaccard(counts["both"], counts),
+        chance=_jaccard(rows["expected"], counts),
     )
     return rows
 
 
-def _share(both: pd.Series, counts: pd.DataFrame) -> pd.Series:
+def _jaccard(both: pd.Series, counts: pd.DataFrame) -> pd.Series:
     either = counts["first"] + counts["second"] - both
     return (both / either.where(either > 0, np.nan)).astype(float)

@@ -1,4 +1,4 @@
-"""Perplexity as a stream of partial results, window by window, that can be gone on with."""
+"""Perplexity as a stream of partial results, window by window, which can be resumed."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ Context = Callable[[], AbstractContextManager[Any]]
 
 
 def protocol_of(model: PreTrainedModel, windows: Windows) -> Protocol:
-    """Return how this model's perplexity on these windows is measured."""
+    """Return the protocol by which this model's perplexity on these windows is measured."""
     return Protocol(
         text_sha256=windows.text_sha256,
         n_tokens=windows.n_tokens - windows.n_windows,
@@ -59,7 +59,7 @@ def perplexity_stream(
         preview, or of nothing to hold the lock of a shared model); it is never open while a
         result is handed out.
     so_far : Perplexity, optional
-        A partial result under the same protocol, to go on from; of another one it is put aside.
+        A partial result to go on from; one under another protocol is ignored.
 
     Raises
     ------
@@ -73,21 +73,21 @@ def perplexity_stream(
         nll[so_far.windows] = so_far.window_nll
     documents, domains = documents_of(windows), domains_of(windows)
 
-    def result() -> Perplexity:
-        read = np.flatnonzero(~np.isnan(nll))
+    def result_so_far() -> Perplexity:
+        read_windows = np.flatnonzero(~np.isnan(nll))
         return Perplexity(
-            window_nll=nll[read],
-            window_tokens=(np.diff(windows.starts)[read] - 1).astype(np.int64),
-            groups=documents[read],
+            window_nll=nll[read_windows],
+            window_tokens=(np.diff(windows.starts)[read_windows] - 1).astype(np.int64),
+            groups=documents[read_windows],
             protocol=protocol,
-            windows=read,
-            domains=domains[read],
+            windows=read_windows,
+            domains=domains[read_windows],
             domain_names=windows.domain_names,
         )
 
     if not np.isnan(nll).any():
-        yield result()
-    for batch in _in_turn(list(batches_of(windows, batch_size)), domains):
+        yield result_so_far()
+    for batch in _deal_over_domains(list(batches_of(windows, batch_size)), domains):
         if not np.isnan(nll[batch]).any():
             continue
         cancel.raise_if_cancelled()
@@ -95,25 +95,26 @@ def perplexity_stream(
         with context(), torch.inference_mode():
             logits = model(ids, use_cache=False).logits
         nll[batch] = [
-            _loss(row, of, window) for row, of, window in zip(logits, ids, batch, strict=True)
+            _loss(row, window_ids, window)
+            for row, window_ids, window in zip(logits, ids, batch, strict=True)
         ]
         del logits
-        yield result()
+        yield result_so_far()
 
 
-def _in_turn(batches: list[range], domains: NDArray[np.int64]) -> list[range]:
+def _deal_over_domains(batches: list[range], domains: NDArray[np.int64]) -> list[range]:
     """Return batches dealt over the domains that they begin in."""
-    seen: dict[int, int] = {}
+    n_dealt: dict[int, int] = {}
     turns = []
     for batch in batches:
         domain = int(domains[batch.start])
-        turns.append((seen.get(domain, 0), domain, batch))
-        seen[domain] = seen.get(domain, 0) + 1
+        turns.append((n_dealt.get(domain, 0), domain, batch))
+        n_dealt[domain] = n_dealt.get(domain, 0) + 1
     return [batch for _, _, batch in sorted(turns, key=lambda turn: turn[:2])]
 
 
 def _loss(logits: torch.Tensor, ids: torch.Tensor, window: int) -> float:
-    """Return the sum of −log p of a window's predictions; the vocabulary is wide: one at a time."""
+    """Return the sum of −log p of one window's predictions; several would take much memory."""
     losses = functional.cross_entropy(logits[:-1].float(), ids[1:], reduction="none")
     total = float(losses.cpu().double().sum())
     if not np.isfinite(total):

@@ -25,13 +25,13 @@ from fnprune_core.texts.windows import Windows
 MIN_DOCUMENTS = 20
 N_BLOCKS = 20
 RESULT_FILE = "perplexity.json"
-#: What the model as it is is called beside its plans.
+#: Label of the dense model beside those of its plans.
 DENSE = "dense"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol:
-    """How a perplexity was measured; two results compare only under the same one."""
+    """Protocol of a perplexity; two results compare only under the same one."""
 
     text_sha256: str
     n_tokens: int
@@ -96,7 +96,7 @@ class Perplexity:
 
     @property
     def n_windows_total(self) -> int:
-        """Windows of the whole evaluation."""
+        """Number of windows of the whole evaluation."""
         return self.protocol.n_windows
 
     @property
@@ -129,37 +129,41 @@ class Perplexity:
 
     @property
     def resampling_unit(self) -> str:
-        """What the standard error resamples: documents, or blocks of windows."""
+        """Unit that the standard error resamples: documents, or blocks of windows."""
         return "documents" if _has_enough_documents(self.groups) else "blocks of windows"
 
-    def restricted_to(self, chosen: NDArray[np.integer]) -> "Perplexity":
+    def restricted_to(self, places: NDArray[np.integer]) -> "Perplexity":
         """Return the result over some of the windows read, those of one domain for instance.
 
         Parameters
         ----------
-        chosen : ndarray of int
+        places : ndarray of int
             Places among the windows so far.
         """
         return replace(
             self,
-            window_nll=self.window_nll[chosen],
-            window_tokens=self.window_tokens[chosen],
-            groups=self.groups[chosen],
-            windows=self.windows[chosen],
-            domains=self.domains[chosen],
+            window_nll=self.window_nll[places],
+            window_tokens=self.window_tokens[places],
+            groups=self.groups[places],
+            windows=self.windows[places],
+            domains=self.domains[places],
             protocol=replace(
                 self.protocol,
-                n_windows=len(chosen),
-                n_tokens=int(self.window_tokens[chosen].sum()),
+                n_windows=len(places),
+                n_tokens=int(self.window_tokens[places].sum()),
             ),
         )
 
     def by_domain(self) -> dict[str, "Perplexity"]:
         """Return the result of each domain of which a window was read, in the text's order."""
-        parts = {
+        places = {
             name: np.flatnonzero(self.domains == i) for i, name in enumerate(self.domain_names)
         }
-        return {name: self.restricted_to(part) for name, part in parts.items() if len(part)}
+        return {
+            name: self.restricted_to(domain_places)
+            for name, domain_places in places.items()
+            if len(domain_places)
+        }
 
     def described_by(self, windows: Windows) -> "Perplexity":
         """Return the result with the documents and domains of the text that it was read on."""
@@ -172,7 +176,7 @@ class Perplexity:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return all of it as a JSON object."""
+        """Return the result as a JSON object."""
         return {
             "window_nll": self.window_nll.tolist(),
             "window_tokens": self.window_tokens.tolist(),
@@ -186,9 +190,9 @@ class Perplexity:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Perplexity":
-        """Return what `to_json` gave, or gave before it told windows and domains."""
+        """Return the result that `to_json` wrote, with or without windows and domains."""
         n = len(value["window_nll"])
-        whole = {
+        index_arrays = {
             name: np.asarray(value.get(name, default), dtype=np.int64)
             for name, default in (("windows", range(n)), ("domains", np.zeros(n)))
         }
@@ -197,12 +201,14 @@ class Perplexity:
             window_tokens=np.asarray(value["window_tokens"], dtype=np.int64),
             groups=np.asarray(value["groups"], dtype=np.int64),
             protocol=Protocol(**value["protocol"]),
-            windows=whole["windows"],
-            domains=whole["domains"],
+            windows=index_arrays["windows"],
+            domains=index_arrays["domains"],
             domain_names=tuple(map(str, value.get("domain_names", ()))),
             failure=str(value.get("failure", "")),
         )
-        lengths = {len(a) for a in (result.window_tokens, result.groups, *whole.values())}
+        lengths = {
+            len(array) for array in (result.window_tokens, result.groups, *index_arrays.values())
+        }
         if lengths != {n}:
             raise ValueError(f"{n} windows, but arrays of {sorted(lengths)}")
         return result
@@ -221,8 +227,8 @@ class Perplexity:
 
     def _summary(self) -> dict[str, Any]:
         return {
-            "perplexity": _or_none(self.perplexity),
-            "standard_error": _or_none(self.standard_error),
+            "perplexity": _finite_or_none(self.perplexity),
+            "standard_error": _finite_or_none(self.standard_error),
             "n_tokens": self.n_tokens,
             "failure": self.failure,
             "protocol": asdict(self.protocol),
@@ -255,12 +261,14 @@ class PairedDifference:
 
 def documents_of(windows: Windows) -> NDArray[np.int64]:
     """Return the document of each window, parts of one text being one: (n_windows,)."""
-    first = windows.starts[:-1]
-    named = {
-        "document": np.array(windows.document_names, dtype=object)[windows.document_index[first]],
-        "domain": np.array(windows.domain_names, dtype=object)[windows.domain_index[first]],
+    first_tokens = windows.starts[:-1]
+    table = {
+        "document": np.array(windows.document_names, dtype=object)[
+            windows.document_index[first_tokens]
+        ],
+        "domain": np.array(windows.domain_names, dtype=object)[windows.domain_index[first_tokens]],
     }
-    return document_codes(pd.DataFrame(named))
+    return document_codes(pd.DataFrame(table))
 
 
 def domains_of(windows: Windows) -> NDArray[np.int64]:
@@ -279,43 +287,48 @@ def paired_difference(a: Perplexity, b: Perplexity) -> PairedDifference:
         If one of them failed.
     """
     first, second = _on_common_windows(a, b)
-    change = first.window_nll - second.window_nll
+    differences = first.window_nll - second.window_nll
     return PairedDifference(
-        difference=float(change.sum() / first.window_tokens.sum()),
-        standard_error=_ratio_error(change, first.window_tokens, first.groups),
+        difference=float(differences.sum() / first.window_tokens.sum()),
+        standard_error=_ratio_error(differences, first.window_tokens, first.groups),
     )
 
 
 def paired_by_domain(a: Perplexity, b: Perplexity) -> dict[str, PairedDifference]:
     """Return a − b in each domain of which both have read a window; as `paired_difference`."""
     first, second = _on_common_windows(a, b)
-    others = replace(second, domains=first.domains, domain_names=first.domain_names).by_domain()
-    return {name: paired_difference(part, others[name]) for name, part in first.by_domain().items()}
+    second_by_domain = replace(
+        second, domains=first.domains, domain_names=first.domain_names
+    ).by_domain()
+    return {
+        name: paired_difference(result, second_by_domain[name])
+        for name, result in first.by_domain().items()
+    }
 
 
 def _on_common_windows(a: Perplexity, b: Perplexity) -> tuple[Perplexity, Perplexity]:
-    for each in (a, b):
-        if each.failure:
-            raise NonFiniteError(each.failure, hint="What failed cannot be compared.")
-    first, second = asdict(a.protocol), asdict(b.protocol)
-    differing = [name for name in first if first[name] != second[name]]
+    for result in (a, b):
+        if result.failure:
+            raise NonFiniteError(result.failure, hint="What failed cannot be compared.")
+    protocol_a, protocol_b = asdict(a.protocol), asdict(b.protocol)
+    differing = [name for name in protocol_a if protocol_a[name] != protocol_b[name]]
     common, in_a, in_b = np.intersect1d(a.windows, b.windows, return_indices=True)
     if differing or not len(common):
         raise SettingsError(
             "These two results were measured differently: "
-            + "; ".join(f"{name} {first[name]}, {second[name]}" for name in differing)
+            + "; ".join(f"{name} {protocol_a[name]}, {protocol_b[name]}" for name in differing)
             + ("." if differing else "other windows of the text."),
             hint="Evaluate both on the same text, window, dtype and device.",
         )
-    one, other = a.restricted_to(in_a), b.restricted_to(in_b)
-    if not one.domain_names:  # of before: the other one knows the documents better
-        one = replace(
-            one, groups=other.groups, domains=other.domains, domain_names=other.domain_names
+    first, second = a.restricted_to(in_a), b.restricted_to(in_b)
+    if not first.domain_names:  # an older result: the other one knows the documents
+        first = replace(
+            first, groups=second.groups, domains=second.domains, domain_names=second.domain_names
         )
-    return one, other
+    return first, second
 
 
-def _or_none(value: float) -> float | None:
+def _finite_or_none(value: float) -> float | None:
     return value if np.isfinite(value) else None
 
 

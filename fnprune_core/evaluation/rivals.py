@@ -1,4 +1,4 @@
-"""Which plans can be compared with one another, and what was measured of them on one text."""
+"""Plans that can be compared with one another, and their evaluations on one text."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,18 +10,24 @@ from fnprune_core.storage import Workspace, read_manifest
 
 
 def comparable_plans(workspace: Workspace, plan_id: str) -> dict[str, str]:
-    """Return plans that differ from one in what the score alone decides: label to id.
+    """Return the plans that differ from one by the score alone: label to id.
 
     They are of the same recording, ratio, allocation, sink rule, pins and compensation; a score
     that brings its own allocation and sink rule is compared with those. In the order of the table
     of scores; of several that are alike the newest.
     """
     entries = workspace.entries("plans")
-    own: dict[str, Any] = next((e.manifest["inputs"] for e in entries if e.id == plan_id), {})
+    own_inputs: dict[str, Any] = next(
+        (entry.manifest["inputs"] for entry in entries if entry.id == plan_id), {}
+    )
     by_label: dict[str, tuple[str, str]] = {}
     for entry in entries:
         inputs = entry.manifest["inputs"]
-        if "settings" in own and "settings" in inputs and _differ_in_score(inputs, own):
+        if (
+            "settings" in own_inputs
+            and "settings" in inputs
+            and _differ_in_score(inputs, own_inputs)
+        ):
             score, seed = inputs["settings"]["score"], inputs["settings"]["seed"]
             if score in SCORES:
                 by_label.setdefault(plan_label(score, seed), (score, entry.id))
@@ -33,14 +39,16 @@ def comparable_plans(workspace: Workspace, plan_id: str) -> dict[str, str]:
 def _differ_in_score(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
     first, second = a["settings"], b["settings"]
     ignored = {"score", "seed", "preserved"}
-    rows = [SCORES[each["score"]] for each in (first, second) if each["score"] in SCORES]
-    if any(row.allocation is not None for row in rows):
+    scores = [
+        SCORES[settings["score"]] for settings in (first, second) if settings["score"] in SCORES
+    ]
+    if any(score.allocation is not None for score in scores):
         ignored |= {"allocation", "sink_units"}
-    same = (first.keys() | second.keys()) - ignored
+    compared = (first.keys() | second.keys()) - ignored
     return bool(
         a["recording_id"] == b["recording_id"]
         and first["score"] != second["score"]
-        and all(first.get(name) == second.get(name) for name in same)
+        and all(first.get(name) == second.get(name) for name in compared)
     )
 
 
@@ -52,20 +60,20 @@ def measured_together(workspace: Workspace, plan_id: str, *, label: str) -> dict
     Parameters
     ----------
     label : str
-        What the plan itself is called.
+        Label of the plan itself.
     """
-    own = _on_a_text(workspace, plan_id, text="")
-    ids = {name: own[key] for name, key in ((DENSE, DENSE), (label, "")) if key in own}
+    own_ids = _evaluations_on(workspace, plan_id, text="")
+    ids = {name: own_ids[key] for name, key in ((DENSE, DENSE), (label, "")) if key in own_ids}
     if label in ids:
         text = _text_of(workspace, ids[label])
         for rival, id in comparable_plans(workspace, plan_id).items():
-            measured = _on_a_text(workspace, id, text=text)
-            if "" in measured:
-                ids.setdefault(rival, measured[""])
+            rival_ids = _evaluations_on(workspace, id, text=text)
+            if "" in rival_ids:
+                ids.setdefault(rival, rival_ids[""])
     return ids
 
 
-def _on_a_text(workspace: Workspace, plan_id: str, *, text: str) -> dict[str, str]:
+def _evaluations_on(workspace: Workspace, plan_id: str, *, text: str) -> dict[str, str]:
     """Return evaluations on a text, by default the newest: of the dense model, and ("") a plan."""
     ids: dict[str, str] = {}
     for name, id in evaluations_of(workspace, plan_id).items():

@@ -1,4 +1,4 @@
-"""What the dense model and a plan write from one prompt, side by side, kept in the workspace."""
+"""Texts that the dense model and a plan write from one prompt, side by side."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -47,7 +47,7 @@ _TEXTS, _ARRAYS = "texts.json", "arrays.safetensors"
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SideBySide:
-    """Two texts from one prompt, and what each model makes of both.
+    """Two texts from one prompt, with both models' predictions on each.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class SideBySide:
     pieces : mapping
         By whose text: what each token adds to it (see `pieces_of`).
     words : mapping
-        What each token that is named anywhere says by itself.
+        Text of each token that occurs anywhere, by itself.
     plan_id : str
         The plan that was given; another with the same cut writes the same.
     """
@@ -87,9 +87,9 @@ class SideBySide:
         """Write arrays and texts into a folder."""
         arrays: dict[str, NDArray[Any]] = {"prompt_ids": self.prompt_ids}
         for whose in BOTH:
-            for part in (self.written[whose], self.expected[whose]):
-                for name, values in _arrays_of(part).items():
-                    arrays[f"{whose}.{type(part).__name__}.{name}"] = np.ascontiguousarray(values)
+            for result in (self.written[whose], self.expected[whose]):
+                for name, values in _arrays_of(result).items():
+                    arrays[f"{whose}.{type(result).__name__}.{name}"] = np.ascontiguousarray(values)
         save_file(arrays, folder / _ARRAYS)
         texts = {
             "prompt": asdict(self.prompt),
@@ -104,7 +104,7 @@ class SideBySide:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote."""
+        """Read the texts that `save` wrote."""
         read_manifest(folder)  # refuses what another version wrote
         try:
             arrays, texts = load_file(folder / _ARRAYS), read_json(folder / _TEXTS)
@@ -113,11 +113,14 @@ class SideBySide:
                 sampling=Sampling(**texts["sampling"]),
                 prompt_ids=arrays["prompt_ids"],
                 written={
-                    whose: Generation(**_read(arrays, whose, Generation), stop=texts["stop"][whose])
+                    whose: Generation(
+                        **_read_fields(arrays, whose, Generation), stop=texts["stop"][whose]
+                    )
                     for whose in BOTH
                 },
                 expected={
-                    whose: Disagreement(**_read(arrays, whose, Disagreement)) for whose in BOTH
+                    whose: Disagreement(**_read_fields(arrays, whose, Disagreement))
+                    for whose in BOTH
                 },
                 pieces={whose: tuple(texts["pieces"][whose]) for whose in BOTH},
                 words={int(id): word for id, word in texts["words"].items()},
@@ -130,14 +133,20 @@ class SideBySide:
             ) from error
 
 
-def _arrays_of(part: Generation | Disagreement) -> dict[str, NDArray[Any]]:
-    values = {field.name: getattr(part, field.name) for field in fields(part)}
+def _arrays_of(result: Generation | Disagreement) -> dict[str, NDArray[Any]]:
+    values = {field.name: getattr(result, field.name) for field in fields(result)}
     return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
 
 
-def _read(arrays: Mapping[str, NDArray[Any]], whose: str, kind: type) -> dict[str, Any]:
-    start = f"{whose}.{kind.__name__}."
-    return {name.removeprefix(start): v for name, v in arrays.items() if name.startswith(start)}
+def _read_fields(
+    arrays: Mapping[str, NDArray[Any]], whose: str, result_type: type
+) -> dict[str, Any]:
+    prefix = f"{whose}.{result_type.__name__}."
+    return {
+        name.removeprefix(prefix): value
+        for name, value in arrays.items()
+        if name.startswith(prefix)
+    }
 
 
 def generate(
@@ -158,7 +167,7 @@ def generate(
     Parameters
     ----------
     on_token : callable
-        Told `DENSE` or `PRUNED` and the text so far, after each token of it.
+        Called with `DENSE` or `PRUNED` and the text so far, after each token of it.
 
     Raises
     ------
@@ -182,11 +191,11 @@ def generate(
     if workspace.has("generations", id):
         return id
     pruned = partial(silenced, language_model, stored.plan.removed, refits=stored.refits())
-    written = side_by_side(
+    texts = side_by_side(
         language_model, prompt, pruned, sampling=sampling,
-        known=_dense_text(workspace, inputs), on_token=on_token, cancel=cancel,
+        dense_text=_dense_text(workspace, inputs), on_token=on_token, cancel=cancel,
     )  # fmt: skip
-    result = replace(written, plan_id=stored.id)
+    result = replace(texts, plan_id=stored.id)
     facts = {"plan_id": stored.id, "model_name": language_model.name}
     with new_folder(workspace.folder("generations", id)) as target:
         result.save(target)
@@ -200,22 +209,22 @@ def side_by_side(
     pruned: Condition,
     *,
     sampling: Sampling,
-    known: Generation | None = None,
+    dense_text: Generation | None = None,
     on_token: Callable[[str, Generation], None] = lambda whose, written: None,
     cancel: CancelToken = NEVER,
 ) -> SideBySide:
-    """Return what the dense model and the model under a condition write, and make of both texts.
+    """Return what the dense and the pruned model write, with both's predictions on both texts.
 
     Parameters
     ----------
     pruned : callable
         Returns the context of a forward pass that holds the model's lock, such as `silenced`.
-    known : Generation, optional
+    dense_text : Generation, optional
         The dense text, where it was written before.
     """
     sampling, prompt_ids = canonical_sampling(sampling), encode(language_model, prompt)
     written = _write_both(
-        language_model, prompt_ids, pruned, sampling=sampling, known=known,
+        language_model, prompt_ids, pruned, sampling=sampling, dense_text=dense_text,
         on_token=on_token, cancel=cancel,
     )  # fmt: skip
     expected = _expectations(language_model, prompt_ids, written, pruned, cancel=cancel)
@@ -226,8 +235,8 @@ def side_by_side(
         written=written,
         expected=expected,
         pieces={
-            whose: text_pieces(language_model, prompt_ids, each.token_ids)
-            for whose, each in written.items()
+            whose: text_pieces(language_model, prompt_ids, generation.token_ids)
+            for whose, generation in written.items()
         },
         words=_words(language_model, written, expected),
         plan_id="",
@@ -245,26 +254,26 @@ def text_pieces(
     prompt_ids: Sequence[int],
     token_ids: Sequence[int] | NDArray[np.int64],
 ) -> tuple[str, ...]:
-    """Return what each token adds to a text that goes on from a prompt."""
+    """Return the text that each token adds after a prompt."""
     ids = [prompt_ids[-1], *(int(i) for i in token_ids)]
     return pieces_of(language_model.tokenizer, ids)[1:]
 
 
 def canonical_sampling(sampling: Sampling) -> Sampling:
-    """Return the sampling without what plays no part, so that equal texts have equal ids."""
+    """Return the sampling without settings that play no part: equal texts have equal ids."""
     return replace(sampling, top_p=1.0, seed=0) if sampling.temperature == 0 else sampling
 
 
 def printable(prompt: Prompt) -> Prompt:
     """Return a prompt that can be written to a file: without lone halves of pairs."""
     text, system = (
-        each.encode("utf-8", "replace").decode("utf-8") for each in (prompt.text, prompt.system)
+        string.encode("utf-8", "replace").decode("utf-8") for string in (prompt.text, prompt.system)
     )
     return replace(prompt, text=text, system=system if prompt.is_chat else "")
 
 
 def _dense_text(workspace: Workspace, inputs: Mapping[str, Any]) -> Generation | None:
-    """Return what the dense model wrote for another plan from the same prompt, if it did."""
+    """Return the dense model's text from another plan's result on the same prompt, if any."""
     for entry in workspace.entries("generations"):
         if {**entry.manifest["inputs"], "cut_key": inputs["cut_key"]} == inputs:
             try:
@@ -280,19 +289,19 @@ def _write_both(
     pruned: Condition,
     *,
     sampling: Sampling,
-    known: Generation | None,
+    dense_text: Generation | None,
     on_token: Callable[[str, Generation], None],
     cancel: CancelToken,
 ) -> dict[str, Generation]:
-    """Let both models write, a token each in turn; a dense text that is known is told at once."""
+    """Return both models' texts, written a token each in turn; a known dense text comes whole."""
     streams = {
         whose: generate_stream(
             language_model, prompt_ids, sampling=sampling, condition=condition, cancel=cancel
         )
         for whose, condition in ((DENSE, None), (PRUNED, pruned))
     }
-    if known is not None:
-        streams[DENSE] = iter((known,))
+    if dense_text is not None:
+        streams[DENSE] = iter((dense_text,))
     written: dict[str, Generation] = {}
     while streams:
         for whose in list(streams):
@@ -313,11 +322,13 @@ def _expectations(
     *,
     cancel: CancelToken,
 ) -> dict[str, Disagreement]:
-    """Let both models read both texts."""
+    """Return both models' predictions on both texts."""
     expected = {}
-    for whose, each in written.items():
+    for whose, generation in written.items():
         cancel.raise_if_cancelled()
-        expected[whose] = disagreement(language_model, prompt_ids, each.token_ids, pruned=pruned)
+        expected[whose] = disagreement(
+            language_model, prompt_ids, generation.token_ids, pruned=pruned
+        )
     return expected
 
 
@@ -326,9 +337,9 @@ def _words(
     written: Mapping[str, Generation],
     expected: Mapping[str, Disagreement],
 ) -> dict[int, str]:
-    """Return what each token says by itself: those of the texts, and the most probable ones."""
-    named = [each.token_ids for each in written.values()]
-    for each in (written, expected):
-        named += [told.top_ids.ravel() for told in each.values()]
-    ids = np.unique(np.concatenate(named))
+    """Return the text of each token by itself: those written, and the most probable ones."""
+    id_arrays = [generation.token_ids for generation in written.values()]
+    for results in (written, expected):
+        id_arrays += [result.top_ids.ravel() for result in results.values()]
+    ids = np.unique(np.concatenate(id_arrays))
     return {int(id): str(language_model.tokenizer.decode([int(id)])) for id in ids}

@@ -1,4 +1,4 @@
-"""Take a pruned model away: a folder that other tools load, checked before it is announced."""
+"""Export of a pruned model: a folder that other tools load, checked before it is announced."""
 
 import os
 import shutil
@@ -48,7 +48,7 @@ def export_model(
     Parameters
     ----------
     facts : CardFacts, optional
-        What the model card says was measured, and how the form gguf stores weights.
+        Measurements for the model card, and how the form gguf stores weights.
 
     Raises
     ------
@@ -58,26 +58,28 @@ def export_model(
         If the form does not take the plan (no home for its bias, different widths), or the
         reloaded model disagrees.
     """
-    row, facts = form_named(form), facts or CardFacts()
-    gguf = facts.weights if row.is_gguf else ""
+    export_form, facts = form_named(form), facts or CardFacts()
+    gguf = facts.weights if export_form.is_gguf else ""
     refits = refits or without_refit(plan.layout.n_layers, plan.removed_groups)
-    held = (
+    refit_bytes = (
         sum(tensor.numel() for _, tensor in named_tensors(refits)) * language_model.dtype.itemsize
     )
-    target = check_target(target, bytes_of(language_model, plan, form=form, weights=gguf) + held)
+    target = check_target(
+        target, bytes_of(language_model, plan, form=form, weights=gguf) + refit_bytes
+    )
     progress(ProgressEvent(stage="export", done=0, total=3, unit="steps"))
-    model = row.build(language_model, plan, refits=refits)
+    model = export_form.build(language_model, plan, refits=refits)
     if target.is_dir():
         target.rmdir()
     with new_folder(target) as folder:
-        if row.is_gguf:
+        if export_form.is_gguf:
             write_gguf(language_model, model, folder / gguf_name(gguf), weights=gguf)
         else:
             model.save_pretrained(folder)
             language_model.tokenizer.save_pretrained(folder)
-        if row.brings_code:
+        if export_form.brings_code:
             shutil.copyfile(_MODELING_FILE, folder / _MODELING_FILE.name)
-        # As the exported weights have them: float32 would outweigh what pruning saves.
+        # In the dtype of the exported weights: float32 would outweigh what pruning saves.
         write_plan(folder, plan, refits, dtype=language_model.dtype)
         for path in folder.glob("*.safetensors"):
             path.chmod(0o644)  # safetensors writes for the owner alone
@@ -97,13 +99,13 @@ def export_model(
 def bytes_of(
     language_model: LanguageModel, plan: PruningPlan, *, form: str, weights: str = "F16"
 ) -> int:
-    """Return about how large the weights of an export are on disk."""
-    row, anatomy = form_named(form), language_model.anatomy()
-    share = 1 - plan.share_of_parameters if row.is_smaller else 1.0
-    each = anatomy.parameter_bytes / anatomy.n_parameters
-    if row.is_gguf:
-        each = weight_type(weights).bytes_each
-    return int(share * anatomy.n_parameters * each)
+    """Return the expected bytes of an export's weights on disk."""
+    export_form, anatomy = form_named(form), language_model.anatomy()
+    share = 1 - plan.share_of_parameters if export_form.is_smaller else 1.0
+    bytes_each = anatomy.parameter_bytes / anatomy.n_parameters
+    if export_form.is_gguf:
+        bytes_each = weight_type(weights).bytes_each
+    return int(share * anatomy.n_parameters * bytes_each)
 
 
 def check_target(target: Path, needed_bytes: int) -> Path:
@@ -119,14 +121,14 @@ def check_target(target: Path, needed_bytes: int) -> Path:
         raise StorageError(
             f"{target} exists already; nothing was written.", hint="Choose a new folder."
         )
-    place = next(path for path in target.parents if path.exists())
-    if not place.is_dir():
+    parent = next(path for path in target.parents if path.exists())
+    if not parent.is_dir():
         raise StorageError(
-            f"{target} cannot be made: {place} is a file.", hint="Choose another folder."
+            f"{target} cannot be made: {parent} is a file.", hint="Choose another folder."
         )
-    if not os.access(place, os.W_OK | os.X_OK):
+    if not os.access(parent, os.W_OK | os.X_OK):
         raise StorageError(
-            f"There is no permission to write in {place}.", hint="Choose another folder."
+            f"There is no permission to write in {parent}.", hint="Choose another folder."
         )
     check_free_space(target, needed_bytes)
     return target
@@ -140,13 +142,13 @@ def _check_reload(
     *,
     gguf: str,
 ) -> float:
-    """Return how far the logits of a fresh process are from the silenced model's, of their size."""
+    """Return the relative difference of a fresh process's logits from the silenced model's."""
     device, tokenizer = language_model.device, language_model.tokenizer
     generator = torch.Generator().manual_seed(0)
     vocabulary = int(language_model.model.config.vocab_size)
     ids = torch.randint(vocabulary, (1, _CHECKED_TOKENS), generator=generator)
     text = PROBE if gguf else _CHECKED_TEXT
-    actual, token_ids = reload_elsewhere(
+    reloaded, token_ids = reload_elsewhere(
         folder,
         ids,
         text,
@@ -161,7 +163,7 @@ def _check_reload(
         )
     with torch.inference_mode(), silenced(language_model, plan.removed, refits=refits):
         expected = language_model.model(ids.to(device), use_cache=False).logits.cpu()
-    difference = relative_difference(actual, expected)
+    difference = relative_difference(reloaded, expected)
     allowed = max(1e-4, 8 * torch.finfo(language_model.dtype).eps)
     if gguf:
         allowed = max(allowed, weight_type(gguf).tolerance)

@@ -1,4 +1,4 @@
-"""The forms in which a pruned model is taken away: one table."""
+"""Table of the forms in which a pruned model is exported."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ FORMS: dict[str, ExportForm] = {
 
 
 def form_named(name: str) -> ExportForm:
-    """Return a row of the table, or say which there are."""
+    """Return the form with this name; the error lists those there are."""
     if name not in FORMS:
         raise SettingsError(f"There is no export form {name!r}.", hint=f"Use {', '.join(FORMS)}.")
     return FORMS[name]

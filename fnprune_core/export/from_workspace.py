@@ -1,4 +1,4 @@
-"""A plan of the workspace taken away, with all that was measured of it."""
+"""Export of a plan of the workspace, with all that was measured of it."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -32,7 +32,7 @@ def export(
     weights: str = "F16",
     progress: Progress = ignore,
 ) -> Path:
-    """Write a pruned model with what was measured of it; return its folder.
+    """Write a pruned model with its measurements; return its folder.
 
     The model card has the perplexities of this very plan and of the dense model on the same
     texts, and the plan's newest measured speed; the log of decisions lies beside it.
@@ -50,7 +50,7 @@ def export(
         target,
         form=form,
         refits=stored.refits(),
-        facts=_facts(workspace, stored, weights),
+        facts=_card_facts(workspace, stored, weights),
         progress=progress,
     )
 
@@ -63,46 +63,46 @@ def export_bytes(
     form: str,
     weights: str = "F16",
 ) -> int:
-    """Return about what an export takes on disk, its compensation beside the weights included."""
+    """Return the expected bytes of an export on disk, refits included."""
     stored = stored_plan(workspace, plan_id)
-    beside = stored.refit_bytes * language_model.dtype.itemsize // torch.float32.itemsize
-    return bytes_of(language_model, stored.plan, form=form, weights=weights) + beside
+    refit_bytes = stored.refit_bytes * language_model.dtype.itemsize // torch.float32.itemsize
+    return bytes_of(language_model, stored.plan, form=form, weights=weights) + refit_bytes
 
 
-def why_no_form(language_model: LanguageModel, made: PruningPlan, form: str) -> str:
-    """Return why a model's family has no place for a plan in a form, or "": for telling before.
+def why_no_form(language_model: LanguageModel, plan: PruningPlan, form: str) -> str:
+    """Return why a model's family has no place for a plan in a form, or an empty string.
 
     That layers must be alike, and widths rounded, is no reason: the plan can be made again.
     """
-    row, architecture = form_named(form), language_model.architecture
-    if row.brings_code:
+    export_form, architecture = form_named(form), language_model.architecture
+    if export_form.brings_code:
         return ""
-    has_bias = uses_bias(made.settings.compensation, intercept=made.settings.intercept)
-    homes = [architecture.bias_home]
-    if made.n_removed_groups:
-        homes.append(architecture.attention.bias_home)
-    if has_bias and "none" in homes:
+    has_bias = uses_bias(plan.settings.compensation, intercept=plan.settings.intercept)
+    bias_homes = [architecture.bias_home]
+    if plan.n_removed_groups:
+        bias_homes.append(architecture.attention.bias_home)
+    if has_bias and "none" in bias_homes:
         return (
             f"{architecture.family} models have no place for the bias of this plan's compensation. "
             "Plan with none, or with least squares without intercept."
         )
-    if row.is_alike and made.n_removed_groups:
+    if export_form.is_alike and plan.n_removed_groups:
         refusal = plain_heads_refusal(
             language_model.model,
             architecture,
             language_model.attention,
-            max(made.kept_group_counts),
+            max(plan.kept_group_counts),
         )
         if refusal:
             return f"{refusal[0].upper()}{refusal[1:]}. Plan without pruning attention."
-    if not row.is_gguf:
+    if not export_form.is_gguf:
         return ""
     if has_bias:
         return "The bias of this plan's compensation would not be read back from a GGUF file."
     return why_no_gguf(language_model)
 
 
-def _facts(workspace: Workspace, stored: StoredPlan, weights: str) -> CardFacts:
+def _card_facts(workspace: Workspace, stored: StoredPlan, weights: str) -> CardFacts:
     figures = []
     for label, id in evaluations_of_cut(workspace, stored.cut_key).items():
         result = open_evaluation(workspace, id)

@@ -56,7 +56,7 @@ FAMILIES: dict[str, GgufFamily] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightType:
-    """How weights are stored; vectors are float32 always, as llama.cpp wants them.
+    """A way of storing weights; vectors are always float32, as llama.cpp wants them.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ WEIGHT_TYPES: dict[str, WeightType] = {
 
 
 def weight_type(name: str) -> WeightType:
-    """Return a row of the table, or say which there are."""
+    """Return the weight type with this name; the error lists those there are."""
     if name not in WEIGHT_TYPES:
         raise SettingsError(
             f"There is no weight type {name!r} for GGUF here.",
@@ -114,7 +114,7 @@ def gguf_name(weights: str) -> str:
 
 
 def reading_back(language_model: LanguageModel, *, weights: str) -> dict[str, Any]:
-    """Return what `reload_elsewhere` needs to know to read a file of this model.
+    """Return the arguments by which `reload_elsewhere` reads a file of this model.
 
     transformers' reader leaves out the rule of SmolLM's files that digits stand apart, which
     llama.cpp knows: where the file says so, it is put back before texts are compared.
@@ -126,7 +126,7 @@ def reading_back(language_model: LanguageModel, *, weights: str) -> dict[str, An
     }
 
 
-def _split(pattern: str) -> pre_tokenizers.PreTokenizer:
+def _split_rule(pattern: str) -> pre_tokenizers.PreTokenizer:
     return pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(pattern), behavior="isolated"),
@@ -146,13 +146,13 @@ PRE_TOKENIZERS: dict[str, Callable[[], pre_tokenizers.PreTokenizer]] = {
             pre_tokenizers.ByteLevel(add_prefix_space=False),
         ]
     ),
-    "llama-bpe": lambda: _split(_WORDS + r"|\p{N}{1,3}" + _REST),
-    "qwen2": lambda: _split(_WORDS + r"|\p{N}" + _REST),
+    "llama-bpe": lambda: _split_rule(_WORDS + r"|\p{N}{1,3}" + _REST),
+    "qwen2": lambda: _split_rule(_WORDS + r"|\p{N}" + _REST),
 }
 
 
 def why_no_gguf(language_model: LanguageModel) -> str:
-    """Return why a model cannot be written as GGUF, or an empty string; for telling in advance."""
+    """Return why a model cannot be written as GGUF, or an empty string."""
     family, config = language_model.architecture.family, language_model.model.config
     if family not in FAMILIES:
         return (
@@ -165,11 +165,11 @@ def why_no_gguf(language_model: LanguageModel) -> str:
             f"Its positions are scaled ({rope['rope_type']}), which is not written as GGUF here; "
             "llama.cpp's own converter may take the uniform export."
         )
-    taken = FAMILIES[family].head_size
-    if taken is not None and head_size(config) != taken:
+    assumed_head_size = FAMILIES[family].head_size
+    if assumed_head_size is not None and head_size(config) != assumed_head_size:
         return (
-            f"A {family} file is read back as if its heads had {taken} dimensions; these have "
-            f"{head_size(config)}, so it could not be checked."
+            f"A {family} file is read back as if its heads had {assumed_head_size} dimensions; "
+            f"these have {head_size(config)}, so it could not be checked."
         )
     if getattr(config, "use_sliding_window", False):
         return "Its sliding window of attention is not written as GGUF here."
@@ -180,8 +180,8 @@ def why_no_gguf(language_model: LanguageModel) -> str:
 
 def head_size(config: Any) -> int:
     """Return the dimensions of an attention head."""
-    own = getattr(config, "head_dim", None)
-    return int(own or config.hidden_size // config.num_attention_heads)
+    configured = getattr(config, "head_dim", None)
+    return int(configured or config.hidden_size // config.num_attention_heads)
 
 
 def is_gguf_file(source: str) -> bool:
@@ -194,8 +194,8 @@ def _why_no_tokenizer(tokenizer: PreTrainedTokenizerBase, vocabulary: int) -> st
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         return "Its tokenizer has no fast form (tokenizer.json), from which GGUF's is written."
-    held = json.loads(backend.to_str())
-    if held["model"].get("type") != "BPE" or held["model"].get("byte_fallback"):
+    tokenizer_json = json.loads(backend.to_str())
+    if tokenizer_json["model"].get("type") != "BPE" or tokenizer_json["model"].get("byte_fallback"):
         return (
             "Its tokenizer is not a byte-level BPE, the one kind that is written as GGUF here; "
             "llama.cpp's own converter may take the uniform export."
@@ -211,16 +211,18 @@ def _why_no_tokenizer(tokenizer: PreTrainedTokenizerBase, vocabulary: int) -> st
 
 
 def pre_tokenizer_name(tokenizer: Any) -> str:
-    """Return llama.cpp's name for how a tokenizer cuts text, found by trying; else ""."""
-    own = tokenizer.backend_tokenizer.pre_tokenizer
-    if own is None:
+    """Return llama.cpp's name of a tokenizer's rule, found by trying, or an empty string."""
+    pre_tokenizer = tokenizer.backend_tokenizer.pre_tokenizer
+    if pre_tokenizer is None:
         return ""
 
     def pieces(rule: pre_tokenizers.PreTokenizer) -> list[str]:
         return [piece for piece, _ in rule.pre_tokenize_str(PROBE)]
 
-    expected = pieces(own)
-    return next((n for n, make in PRE_TOKENIZERS.items() if pieces(make()) == expected), "")
+    expected = pieces(pre_tokenizer)
+    return next(
+        (name for name, make_rule in PRE_TOKENIZERS.items() if pieces(make_rule()) == expected), ""
+    )
 
 
 def write_gguf(
@@ -235,24 +237,24 @@ def write_gguf(
     PlanError
         If llama.cpp, or transformers when it reads the file back, has no place for a part of it.
     """
-    row, reason = weight_type(weights), why_no_gguf(language_model)
+    target_type, reason = weight_type(weights), why_no_gguf(language_model)
     if reason:
         raise PlanError(reason, hint="Export the uniform form; it loads anywhere.")
     family = FAMILIES[language_model.architecture.family]
-    tensors = _tensors(model, family)
+    tensors = _tensors_by_name(model, family)
     writer = gguf.GGUFWriter(path, family.name)
     try:
-        _add_facts(writer, model.config, language_model.name)
-        writer.add_file_type(row.file_type)
+        _add_metadata(writer, model.config, language_model.name)
+        writer.add_file_type(target_type.file_type)
         writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
         if is_gguf_file(language_model.source):
             _copy_tokenizer(writer, Path(language_model.source).expanduser())
         else:
             _add_tokenizer(writer, language_model.tokenizer, int(model.config.vocab_size))
         for name, values in tensors.items():
-            kind = _type_of(values, row.quantisation)
-            stored = gguf.quants.quantize(values, kind)
-            writer.add_tensor(name, stored, raw_dtype=kind)
+            tensor_type = _quantisation_of(values, target_type.quantisation)
+            quantised = gguf.quants.quantize(values, tensor_type)
+            writer.add_tensor(name, quantised, raw_dtype=tensor_type)
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
@@ -260,41 +262,44 @@ def write_gguf(
         writer.close()
 
 
-def _type_of(
-    values: NDArray[np.float32], wanted: gguf.GGMLQuantizationType
+def _quantisation_of(
+    values: NDArray[np.float32], default_type: gguf.GGMLQuantizationType
 ) -> gguf.GGMLQuantizationType:
     if values.ndim == 1:
         return gguf.GGMLQuantizationType.F32
-    if wanted == gguf.GGMLQuantizationType.Q8_0 and values.shape[-1] % _BLOCK:
+    if default_type == gguf.GGMLQuantizationType.Q8_0 and values.shape[-1] % _BLOCK:
         return gguf.GGMLQuantizationType.F16  # as llama.cpp's converter does
-    return wanted
+    return default_type
 
 
-def _tensors(model: PreTrainedModel, family: GgufFamily) -> dict[str, NDArray[np.float32]]:
+def _tensors_by_name(model: PreTrainedModel, family: GgufFamily) -> dict[str, NDArray[np.float32]]:
     """Return all weights by llama.cpp's names, float32."""
     config = model.config
-    [kind] = [arch for arch, name in gguf.MODEL_ARCH_NAMES.items() if name == family.name]
-    names = gguf.get_tensor_name_map(kind, int(config.num_hidden_layers))
-    found = {}
-    for own, tensor in model.state_dict().items():
-        if own == "lm_head.weight" and config.tie_word_embeddings:
+    [architecture] = [
+        candidate for candidate, name in gguf.MODEL_ARCH_NAMES.items() if name == family.name
+    ]
+    names = gguf.get_tensor_name_map(architecture, int(config.num_hidden_layers))
+    tensors = {}
+    for source_name, tensor in model.state_dict().items():
+        if source_name == "lm_head.weight" and config.tie_word_embeddings:
             continue
-        name = names.get_name(own, try_suffixes=(".weight", ".bias"))
-        is_odd_bias = family.is_permuted and own.endswith(".bias")  # not read back from there
-        if name is None or is_odd_bias or own.endswith("down_proj.bias"):
+        name = names.get_name(source_name, try_suffixes=(".weight", ".bias"))
+        # Where queries and keys are permuted, no bias is read back.
+        is_odd_bias = family.is_permuted and source_name.endswith(".bias")
+        if name is None or is_odd_bias or source_name.endswith("down_proj.bias"):
             raise PlanError(
-                f"GGUF has no place that is read back for {own} of this model.",
+                f"GGUF has no place that is read back for {source_name} of this model.",
                 hint="Make the plan with compensation none, or least-squares without intercept."
-                if own.endswith(".bias")
+                if source_name.endswith(".bias")
                 else "Export the uniform form.",
             )
         values = tensor.detach().cpu().float().numpy()
-        if family.is_permuted and own.endswith(("q_proj.weight", "k_proj.weight")):
-            is_query = own.endswith("q_proj.weight")
+        if family.is_permuted and source_name.endswith(("q_proj.weight", "k_proj.weight")):
+            is_query = source_name.endswith("q_proj.weight")
             n_heads = config.num_attention_heads if is_query else config.num_key_value_heads
             values = permuted(values, int(n_heads))
-        found[name] = np.ascontiguousarray(values)
-    return found
+        tensors[name] = np.ascontiguousarray(values)
+    return tensors
 
 
 def permuted(rows: NDArray[np.float32], n_heads: int) -> NDArray[np.float32]:
@@ -306,8 +311,8 @@ def permuted(rows: NDArray[np.float32], n_heads: int) -> NDArray[np.float32]:
     return halves.swapaxes(1, 2).reshape(rows.shape)
 
 
-def _add_facts(writer: Any, config: Any, name: str) -> None:
-    head = int(
+def _add_metadata(writer: Any, config: Any, name: str) -> None:
+    head_dimensions = int(
         getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     )
     rope = getattr(config, "rope_parameters", None) or {}
@@ -319,31 +324,35 @@ def _add_facts(writer: Any, config: Any, name: str) -> None:
     writer.add_feed_forward_length(int(config.intermediate_size))
     writer.add_head_count(int(config.num_attention_heads))
     writer.add_head_count_kv(int(config.num_key_value_heads))
-    writer.add_key_length(head)
-    writer.add_value_length(head)
-    writer.add_rope_dimension_count(head)
+    writer.add_key_length(head_dimensions)
+    writer.add_value_length(head_dimensions)
+    writer.add_rope_dimension_count(head_dimensions)
     writer.add_rope_freq_base(float(rope.get("rope_theta") or config.rope_theta))
     writer.add_layer_norm_rms_eps(float(config.rms_norm_eps))
     writer.add_vocab_size(int(config.vocab_size))
 
 
 def _copy_tokenizer(writer: Any, source: Path) -> None:
-    """Take everything on the tokenizer over from the file that the model came from."""
-    for key, held in gguf.GGUFReader(source).fields.items():
+    """Copy all tokenizer fields from the file that the model came from."""
+    for key, field in gguf.GGUFReader(source).fields.items():
         if key.startswith("tokenizer."):
-            kind, *inner = held.types
-            writer.add_key_value(key, held.contents(), kind, sub_type=inner[-1] if inner else None)
+            value_type, *item_types = field.types
+            writer.add_key_value(
+                key, field.contents(), value_type, sub_type=item_types[-1] if item_types else None
+            )
 
 
 def _add_tokenizer(writer: Any, tokenizer: Any, vocabulary: int) -> None:
-    held = json.loads(tokenizer.backend_tokenizer.to_str())
-    tokens, kinds = _vocabulary(held, vocabulary)
+    tokenizer_json = json.loads(tokenizer.backend_tokenizer.to_str())
+    tokens, token_types = _vocabulary(tokenizer_json, vocabulary)
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre(pre_tokenizer_name(tokenizer))
     writer.add_token_list(tokens)
-    writer.add_token_types(kinds)
-    merges = held["model"]["merges"]
-    writer.add_token_merges([m if isinstance(m, str) else " ".join(m) for m in merges])
+    writer.add_token_types(token_types)
+    merges = tokenizer_json["model"]["merges"]
+    writer.add_token_merges(
+        [merge if isinstance(merge, str) else " ".join(merge) for merge in merges]
+    )
     for name, add in (
         ("bos", writer.add_bos_token_id),
         ("eos", writer.add_eos_token_id),
@@ -353,21 +362,27 @@ def _add_tokenizer(writer: Any, tokenizer: Any, vocabulary: int) -> None:
         id = getattr(tokenizer, f"{name}_token_id")
         if id is not None:
             add(int(id))
-    plain, whole = (tokenizer("a", add_special_tokens=add)["input_ids"] for add in (False, True))
-    writer.add_add_bos_token(len(whole) > len(plain) and whole[0] == tokenizer.bos_token_id)
-    writer.add_add_eos_token(len(whole) > len(plain) and whole[-1] == tokenizer.eos_token_id)
+    without_special, with_special = (
+        tokenizer("a", add_special_tokens=is_special)["input_ids"] for is_special in (False, True)
+    )
+    writer.add_add_bos_token(
+        len(with_special) > len(without_special) and with_special[0] == tokenizer.bos_token_id
+    )
+    writer.add_add_eos_token(
+        len(with_special) > len(without_special) and with_special[-1] == tokenizer.eos_token_id
+    )
     writer.add_add_space_prefix(False)
     if isinstance(tokenizer.chat_template, str):
         writer.add_chat_template(tokenizer.chat_template)
 
 
-def _vocabulary(held: Mapping[str, Any], size: int) -> tuple[list[str], list[int]]:
-    """Return each token's text and what it is; ids that the tokenizer leaves out are unused."""
+def _vocabulary(tokenizer_json: Mapping[str, Any], size: int) -> tuple[list[str], list[int]]:
+    """Return each token's text and type; ids that the tokenizer leaves out are unused."""
     tokens = [f"[PAD{id}]" for id in range(size)]
-    kinds = [int(gguf.TokenType.UNUSED)] * size
-    for text, id in held["model"]["vocab"].items():
-        tokens[id], kinds[id] = text, int(gguf.TokenType.NORMAL)
-    for added in held["added_tokens"]:
-        kind = gguf.TokenType.CONTROL if added["special"] else gguf.TokenType.USER_DEFINED
-        tokens[added["id"]], kinds[added["id"]] = added["content"], int(kind)
-    return tokens, kinds
+    token_types = [int(gguf.TokenType.UNUSED)] * size
+    for text, id in tokenizer_json["model"]["vocab"].items():
+        tokens[id], token_types[id] = text, int(gguf.TokenType.NORMAL)
+    for added in tokenizer_json["added_tokens"]:
+        token_type = gguf.TokenType.CONTROL if added["special"] else gguf.TokenType.USER_DEFINED
+        tokens[added["id"]], token_types[added["id"]] = added["content"], int(token_type)
+    return tokens, token_types

@@ -21,7 +21,7 @@ _MODELING_FILE = _per_layer.rpartition(".")[2] + ".py"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredPerplexity:
-    """A measured figure for the model card: what, its value and the protocol."""
+    """A measured perplexity for the model card: its label, value and protocol."""
 
     label: str
     perplexity: float
@@ -31,7 +31,7 @@ class MeasuredPerplexity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardFacts:
-    """What is known of an export beside its plan.
+    """Facts of an export beside its plan.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class CardFacts:
 
 
 def _error_text(standard_error: float) -> str:
-    """Return the error, or say that a single block of windows gives none."""
+    """Return the error as text; "unknown" where a single block of windows gives none."""
     return f"{standard_error:.2f}" if math.isfinite(standard_error) else "unknown"
 
 
@@ -72,11 +72,11 @@ def model_card(
     """Return the README of an export: what was removed, by what rule, and measured figures."""
     facts = facts or CardFacts()
     source = language_model.source
-    row = form_named(form)
+    export_form = form_named(form)
     is_hub_id = source.count("/") == 1 and not Path(source).expanduser().exists()
     data = ModelCardData(
         base_model=source if is_hub_id else None,
-        library_name="gguf" if row.is_gguf else "transformers",
+        library_name="gguf" if export_form.is_gguf else "transformers",
         pipeline_tag="text-generation",
         tags=["pruned", "fnprune"],
     )
@@ -84,20 +84,21 @@ def model_card(
         f"---\n{data.to_yaml()}\n---",
         f"# {language_model.name}, pruned by functional networks",
         f"{plan.n_removed} of {plan.layout.n_units} MLP units ({plan.achieved_ratio:.1%})"
-        f"{_heads(plan)} are removed; {plan.share_of_parameters:.1%} of all parameters. "
-        f"Form: {form} ({row.description})." + (f" {_widths(plan)}" if row.is_smaller else ""),
-        _use(row, form, facts.weights),
-        _choices(plan),
-        _measured(facts.figures),
-        *([_speeds(facts)] if facts.speeds else []),
-        *([_checked(facts.difference)] if math.isfinite(facts.difference) else []),
+        f"{_heads_text(plan)} are removed; {plan.share_of_parameters:.1%} of all parameters. "
+        f"Form: {form} ({export_form.description})."
+        + (f" {_widths_text(plan)}" if export_form.is_smaller else ""),
+        _use_text(export_form, form, facts.weights),
+        _choices_table(plan),
+        _measured_text(facts.figures),
+        *([_speeds_text(facts)] if facts.speeds else []),
+        *([_check_text(facts.difference)] if math.isfinite(facts.difference) else []),
         f"Made with fnprune {metadata.version('fnprune')}; `plan.json` says which units, and can "
         "be applied again. Method: arXiv 2508.05239 and the sources named in fnprune's README.",
     ]
     return "\n\n".join(lines) + "\n"
 
 
-def _heads(plan: PruningPlan) -> str:
+def _heads_text(plan: PruningPlan) -> str:
     if not plan.n_removed_groups:
         return ""
     return (
@@ -106,7 +107,7 @@ def _heads(plan: PruningPlan) -> str:
     )
 
 
-def _widths(plan: PruningPlan) -> str:
+def _widths_text(plan: PruningPlan) -> str:
     dense, kept = plan.layout.widths, plan.kept_widths
     text = (
         f"Units a layer: {kept[0]} of {dense[0]}."
@@ -115,8 +116,8 @@ def _widths(plan: PruningPlan) -> str:
     )
     if plan.n_removed_groups:
         groups = sorted(set(plan.kept_group_counts))
-        each = groups if len(groups) == 1 else plan.kept_group_counts
-        text += f" KV groups a layer: {', '.join(map(str, each))}."
+        counts = groups if len(groups) == 1 else plan.kept_group_counts
+        text += f" KV groups a layer: {', '.join(map(str, counts))}."
     if plan.settings.multiple is not None:
         text += (
             f" Widths are rounded up to a multiple of {plan.settings.multiple}; "
@@ -126,15 +127,15 @@ def _widths(plan: PruningPlan) -> str:
 
 
 def use_of(folder: Path | str, *, form: str, weights: str = "F16") -> dict[str, str]:
-    """Return how an export is used, each a text that can be run as it stands, by what it is for.
+    """Return texts that use an export and can be run as they stand, by tool.
 
     Parameters
     ----------
     folder : Path or str
         Where it lies; the model card says FOLDER.
     """
-    row, place = form_named(form), str(folder)
-    if row.is_gguf:
+    export_form, place = form_named(form), str(folder)
+    if export_form.is_gguf:
         name = gguf_name(weights)
         path = shlex.quote(str(Path(place) / name))
         return {
@@ -142,7 +143,7 @@ def use_of(folder: Path | str, *, form: str, weights: str = "F16") -> dict[str, 
             "Python": "from transformers import AutoModelForCausalLM\n\n"
             f"model = AutoModelForCausalLM.from_pretrained({place!r}, gguf_file={name!r})",
         }
-    trust = ", trust_remote_code=True" if row.brings_code else ""
+    trust = ", trust_remote_code=True" if export_form.brings_code else ""
     arguments = f"pretrained={place}{trust.replace(' ', '')}"
     return {
         "Python": "from transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
@@ -153,13 +154,13 @@ def use_of(folder: Path | str, *, form: str, weights: str = "F16") -> dict[str, 
     }
 
 
-def _use(row: ExportForm, form: str, weights: str) -> str:
-    parts = use_of("FOLDER", form=form, weights=weights)
+def _use_text(export_form: ExportForm, form: str, weights: str) -> str:
+    snippets = use_of("FOLDER", form=form, weights=weights)
     languages = {"Python": "python", "lm-eval": "sh", "llama.cpp": "sh"}
-    text = "\n\n".join(f"```{languages[what]}\n{code}\n```" for what, code in parts.items())
-    if row.is_gguf:
+    text = "\n\n".join(f"```{languages[tool]}\n{code}\n```" for tool, code in snippets.items())
+    if export_form.is_gguf:
         text = f"Weights: {weights} ({weight_type(weights).description}).\n\n{text}"
-    if row.brings_code:
+    if export_form.brings_code:
         text += (
             f"\n\n`{_MODELING_FILE}` is the code that is trusted: it gives a stock model its "
             "widths."
@@ -167,7 +168,7 @@ def _use(row: ExportForm, form: str, weights: str) -> str:
     return text
 
 
-def _choices(plan: PruningPlan) -> str:
+def _choices_table(plan: PruningPlan) -> str:
     settings = plan.settings
     return (
         "| choice | value |\n|---|---|\n"
@@ -180,14 +181,14 @@ def _choices(plan: PruningPlan) -> str:
     )
 
 
-def _measured(figures: Sequence[MeasuredPerplexity]) -> str:
+def _measured_text(figures: Sequence[MeasuredPerplexity]) -> str:
     if not figures:
         return "## Measured\n\nThis plan was not evaluated before it was exported."
     rows = [
-        f"| {f.label} | {f.perplexity:.2f} ± {_error_text(f.standard_error)} | "
-        f"{f.protocol['n_tokens']} | {f.protocol['window']} | {f.protocol['dtype']} | "
-        f"`{f.protocol['text_sha256'][:12]}` |"
-        for f in figures
+        f"| {figure.label} | {figure.perplexity:.2f} ± {_error_text(figure.standard_error)} | "
+        f"{figure.protocol['n_tokens']} | {figure.protocol['window']} | "
+        f"{figure.protocol['dtype']} | `{figure.protocol['text_sha256'][:12]}` |"
+        for figure in figures
     ]
     return (
         "## Measured\n\n| model | perplexity ± standard error | tokens | window | dtype | "
@@ -195,7 +196,7 @@ def _measured(figures: Sequence[MeasuredPerplexity]) -> str:
     )
 
 
-def _speeds(facts: CardFacts) -> str:
+def _speeds_text(facts: CardFacts) -> str:
     rows = [
         f"| {row['model']} | "
         + "".join(
@@ -219,7 +220,7 @@ def ratio_text(row: Mapping[str, Any], what: str) -> str:
     return f"{row[f'{what}_ratio']:.2f} ({low:.2f} to {high:.2f})"
 
 
-def _checked(difference: float) -> str:
+def _check_text(difference: float) -> str:
     return (
         "## Checked\n\nLoaded in a fresh process without fnprune: its logits differ from those of "
         f"the model with these units silenced by {difference:.1e} of their size, and its tokenizer "

@@ -1,4 +1,4 @@
-"""Load an export as a stranger would: in a fresh process that cannot import us."""
+"""Loading of an export as strangers do it: in a fresh process that cannot import fnprune."""
 
 import json
 import re
@@ -22,8 +22,8 @@ sys.dont_write_bytecode = True  # nothing is added to the folder
 import torch
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
-asked = json.loads(sys.argv[1])
-folder, gguf = asked["folder"], asked["gguf_file"]
+request = json.loads(sys.argv[1])
+folder, gguf = request["folder"], request["gguf_file"]
 extra = {{"gguf_file": gguf}} if gguf else {{}}
 auto_map = None
 if not gguf:
@@ -36,18 +36,18 @@ if auto_map:
     module = sys.modules["{_PER_LAYER_FILE}"] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     loader = getattr(module, auto_map["AutoModelForCausalLM"].rpartition(".")[2])
-model = loader.from_pretrained(folder, dtype=getattr(torch, asked["dtype"]), **extra)
-model = model.to(asked["device"]).eval()
+model = loader.from_pretrained(folder, dtype=getattr(torch, request["dtype"]), **extra)
+model = model.to(request["device"]).eval()
 with torch.inference_mode():
-    logits = model(torch.tensor(asked["ids"], device=asked["device"]), use_cache=False).logits
-save_file({{"logits": logits.float().cpu().contiguous()}}, asked["target"])
+    logits = model(torch.tensor(request["ids"], device=request["device"]), use_cache=False).logits
+save_file({{"logits": logits.float().cpu().contiguous()}}, request["target"])
 tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **extra)
-if asked["digits_apart"]:
+if request["digits_apart"]:
     from tokenizers import pre_tokenizers
     backend = tokenizer.backend_tokenizer
     digits = pre_tokenizers.Digits(individual_digits=True)
     backend.pre_tokenizer = pre_tokenizers.Sequence([digits, backend.pre_tokenizer])
-print(json.dumps(tokenizer(asked["text"])["input_ids"]))
+print(json.dumps(tokenizer(request["text"])["input_ids"]))
 """
 
 
@@ -61,7 +61,7 @@ def reload_elsewhere(
     gguf_file: str = "",
     digits_apart: bool = False,
 ) -> tuple[Tensor, list[int]]:
-    """Return what an exported folder makes of token ids, and of a text, in a fresh process.
+    """Return an exported folder's logits and its reading of a text, in a fresh process.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def reload_elsewhere(
     """
     with tempfile.TemporaryDirectory() as temporary:
         target = Path(temporary) / "logits.safetensors"
-        asked = {
+        request = {
             "folder": str(folder),
             "ids": ids.tolist(),
             "text": text,
@@ -98,26 +98,27 @@ def reload_elsewhere(
             "gguf_file": gguf_file,
             "digits_apart": digits_apart,
         }
-        done = subprocess.run(
-            [sys.executable, "-I", "-c", _SCRIPT, json.dumps(asked)],
+        process = subprocess.run(
+            [sys.executable, "-I", "-c", _SCRIPT, json.dumps(request)],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",
             errors="replace",
             check=False,
         )
-        if done.returncode != 0:
+        if process.returncode != 0:
             raise PlanError(
                 "The exported model could not be loaded in a fresh process: "
-                f"{_cause(done.stderr) or f'exit status {done.returncode}'}; nothing was written.",
+                f"{_error_line(process.stderr) or f'exit status {process.returncode}'}; "
+                "nothing was written.",
                 hint="Is there memory for a second copy of the model? If it persists, report it.",
             )
-        token_ids: list[int] = json.loads(done.stdout.splitlines()[-1])
+        token_ids: list[int] = json.loads(process.stdout.splitlines()[-1])
         return load_file(target)["logits"], token_ids
 
 
-def _cause(said: str) -> str:
+def _error_line(stderr: str) -> str:
     """Return the line that names the last exception, else the last line."""
-    lines = said.strip().splitlines()
+    lines = stderr.strip().splitlines()
     errors = [line for line in lines if re.match(r"[\w.]+(Error|Exception): ", line)]
     return (errors or lines or [""])[-1].rstrip(" .:")

@@ -1,4 +1,4 @@
-"""The plan that an export form takes: rounded to widths that hardware likes."""
+"""Plans as export forms take them: rounded to widths that hardware likes."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ def plan_for_form(
     progress: Progress = ignore,
     cancel: CancelToken = NEVER,
 ) -> str:
-    """Return the id of the plan to export in a form: this one, or it made again with rounding.
+    """Return the id of the plan to export in a form: the same, or one made again with rounding.
 
     Rounding keeps more units, the highest scored of those that would go, and refits anew; so the
     result is a plan of its own, with its own ratio, to be evaluated and quoted.
@@ -33,7 +33,7 @@ def plan_for_form(
     Parameters
     ----------
     multiple : int, optional
-        What each layer's units are a multiple of. For the uniform form 64 by default, less for
+        Each layer's units become a multiple of it. For the uniform form 64 by default, less for
         small layers; the per-layer form does not round unless asked to.
 
     Raises
@@ -42,19 +42,21 @@ def plan_for_form(
         If the uniform form is asked of another allocation, nothing would be left to remove, or
         the recording from which to plan again is gone.
     """
-    row, made = form_named(form), open_plan(workspace, plan_id)
-    if multiple is not None and not row.is_smaller:
+    export_form, old_plan = form_named(form), open_plan(workspace, plan_id)
+    if multiple is not None and not export_form.is_smaller:
         raise SettingsError(
             f"The {form} form keeps all shapes: there is no width to round.",
             hint="Leave the multiple out, or choose the form uniform or per-layer.",
         )
-    if row.is_alike and multiple is None:
-        multiple = default_multiple(min(made.layout.widths))
-    made.settings.with_(multiple=multiple)  # refuses what is no multiple
-    if multiple is None or (_fits(made, multiple) and (made.is_uniform or not row.is_alike)):
+    if export_form.is_alike and multiple is None:
+        multiple = default_multiple(min(old_plan.layout.widths))
+    old_plan.settings.with_(multiple=multiple)  # refuses what is no multiple
+    if multiple is None or (
+        _fits(old_plan, multiple) and (old_plan.is_uniform or not export_form.is_alike)
+    ):
         return workspace.existing("plans", plan_id).name
-    if row.is_alike:
-        _check_uniform(made)
+    if export_form.is_alike:
+        _check_uniform(old_plan)
     return plan_again(
         workspace, language_model, plan_id, multiple=multiple, progress=progress, cancel=cancel
     )
@@ -84,37 +86,37 @@ def plan_again(
     PlanError
         If nothing would be left to remove, or the recording is gone.
     """
-    made = open_plan(workspace, plan_id)
-    if not workspace.has("recordings", made.recording_id):
+    old_plan = open_plan(workspace, plan_id)
+    if not workspace.has("recordings", old_plan.recording_id):
         raise PlanError(
             f"This plan's widths are no multiple of {multiple}, and its recording "
-            f"{made.recording_id} is not here to plan again with them.",
+            f"{old_plan.recording_id} is not here to plan again with them.",
             hint="Record the calibration text again and plan with --multiple, or give the "
             "multiple that the plan has.",
         )
-    settings = made.settings.with_(multiple=multiple)
-    rounded = plan(
+    settings = old_plan.settings.with_(multiple=multiple)
+    new_id = plan(
         workspace,
         language_model,
-        recording_id=made.recording_id,
-        decomposition_id=made.decomposition_id or None,
+        recording_id=old_plan.recording_id,
+        decomposition_id=old_plan.decomposition_id or None,
         settings=settings if allocation is None else settings.with_(allocation=allocation),
         progress=progress,
         cancel=cancel,
     )
-    if not open_plan(workspace, rounded).n_removed:
+    if not open_plan(workspace, new_id).n_removed:
         raise PlanError(
             f"Rounded up to a multiple of {multiple}, every layer keeps all its units.",
             hint="Choose a smaller multiple or a higher ratio.",
         )
-    with suppress(CorruptArtifactError):  # what led to the one led to the other
-        add_decisions(workspace, rounded, read_notes(workspace, plan_id).decisions)
-    return rounded
+    with suppress(CorruptArtifactError):  # the decisions behind the old plan hold for the new one
+        add_decisions(workspace, new_id, read_notes(workspace, plan_id).decisions)
+    return new_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
-    """Whether a plan can be written in a form as it stands.
+    """Fit of a plan to a form: whether it can be written as it stands.
 
     Parameters
     ----------
@@ -128,41 +130,41 @@ class Fit:
     reason: str = ""
 
 
-def fit_of(made: PruningPlan, *, form: str, multiple: int | None = None) -> Fit:
+def fit_of(pruning_plan: PruningPlan, *, form: str, multiple: int | None = None) -> Fit:
     """Return whether a plan suits a form and a multiple, or why it must be made again first."""
-    row = form_named(form)
-    if not row.is_smaller:
+    export_form = form_named(form)
+    if not export_form.is_smaller:
         return Fit(multiple=None)
-    if row.is_alike and multiple is None:
-        multiple = default_multiple(min(made.layout.widths))
-    least, most = min(made.kept_widths), max(made.kept_widths)
-    if row.is_alike and not made.is_uniform:
-        what = "units" if least < most else "KV groups"
-        if least == most:
-            least, most = min(made.kept_group_counts), max(made.kept_group_counts)
+    if export_form.is_alike and multiple is None:
+        multiple = default_multiple(min(pruning_plan.layout.widths))
+    fewest, most = min(pruning_plan.kept_widths), max(pruning_plan.kept_widths)
+    if export_form.is_alike and not pruning_plan.is_uniform:
+        noun = "units" if fewest < most else "KV groups"
+        if fewest == most:
+            fewest, most = min(pruning_plan.kept_group_counts), max(pruning_plan.kept_group_counts)
         reason = (
-            f"This form needs layers that are alike; this plan keeps {least:,} to {most:,} {what}."
+            f"This form needs layers that are alike; this plan keeps {fewest:,} to {most:,} {noun}."
         )
         return Fit(multiple=multiple, reason=reason)
-    if multiple is not None and not _fits(made, multiple):
-        kept = f"{least:,}" if least == most else f"{least:,} to {most:,}"
-        reason = f"This plan keeps {kept} units a layer, which are no multiples of {multiple}."
+    if multiple is not None and not _fits(pruning_plan, multiple):
+        counts = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
+        reason = f"This plan keeps {counts} units a layer, which are no multiples of {multiple}."
         return Fit(multiple=multiple, reason=reason)
     return Fit(multiple=multiple)
 
 
-def _fits(made: PruningPlan, multiple: int) -> bool:
+def _fits(pruning_plan: PruningPlan, multiple: int) -> bool:
     """Whether each layer's units are a multiple, or all that it had."""
     return all(
         kept % multiple == 0 or kept == width
-        for kept, width in zip(made.kept_widths, made.layout.widths, strict=True)
+        for kept, width in zip(pruning_plan.kept_widths, pruning_plan.layout.widths, strict=True)
     )
 
 
-def _check_uniform(made: PruningPlan) -> None:
-    if made.settings.allocation != "uniform":
+def _check_uniform(pruning_plan: PruningPlan) -> None:
+    if pruning_plan.settings.allocation != "uniform":
         raise PlanError(
             f"The uniform form needs a plan with the uniform allocation; this one is allocated "
-            f"by {made.settings.allocation}.",
+            f"by {pruning_plan.settings.allocation}.",
             hint="Plan again with --allocation uniform, or export in the form masked or per-layer.",
         )

@@ -53,7 +53,7 @@ WHATS: tuple[What, ...] = ("prefill", "decoding")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeedSettings:
-    """How speed is measured.
+    """Settings of a speed measurement.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ class Ratio:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpeed:
-    """What one model took.
+    """Seconds and memory of one model.
 
     Parameters
     ----------
@@ -140,14 +140,14 @@ class Speed:
         return Ratio(median=median(pairs), low=low, high=high)
 
     def tokens_per_second(self, label: str, what: What) -> float:
-        """Return the median over rounds."""
+        """Return the tokens per second, the median over rounds."""
         n_tokens = self.protocol["n_prefill" if what == "prefill" else "n_decode"]
         return float(n_tokens / median(self.models[label].seconds(what)))
 
     def rows(self) -> list[dict[str, Any]]:
         """Return one row a model, for tables and JSON."""
         rows = []
-        for label, each in self.models.items():
+        for label, model_speed in self.models.items():
             row: dict[str, Any] = {"model": label}
             for what in WHATS:
                 row[f"{what}_tokens_per_s"] = self.tokens_per_second(label, what)
@@ -157,40 +157,41 @@ class Speed:
             rows.append(
                 {
                     **row,
-                    "peak_bytes": each.peak_bytes,
-                    "bytes_before": each.bytes_before,
-                    "n_parameters": each.n_parameters,
-                    "parameter_bytes": each.parameter_bytes,
+                    "peak_bytes": model_speed.peak_bytes,
+                    "bytes_before": model_speed.bytes_before,
+                    "n_parameters": model_speed.n_parameters,
+                    "parameter_bytes": model_speed.parameter_bytes,
                 }
             )
         return rows
 
     def sentence(self) -> str:
-        """Return how it was measured, for people."""
-        p = self.protocol
-        threads = "" if p["device"] != "cpu" else f", {p['threads']} threads"
-        spread = "95 % interval" if p["n_rounds"] >= _FEWEST_FOR_AN_INTERVAL else "range"
+        """Return a sentence for people on how the speeds were measured."""
+        protocol = self.protocol
+        threads = "" if protocol["device"] != "cpu" else f", {protocol['threads']} threads"
+        spread = "95 % interval" if protocol["n_rounds"] >= _FEWEST_FOR_AN_INTERVAL else "range"
         return (
-            f"Prompt of {p['n_prefill']} tokens, then {p['n_decode']} written one by one "
-            f"(batch 1, with cache), {p['dtype']} on {p['device_name']}{threads}, torch "
-            f"{p['torch']}; {p['n_rounds']} rounds in alternating order, ratios paired by round: "
-            f"median and {spread}. Memory: the peak of a fresh process."
+            f"Prompt of {protocol['n_prefill']} tokens, then {protocol['n_decode']} written one by "
+            "one (batch 1, with cache), "
+            f"{protocol['dtype']} on {protocol['device_name']}{threads}, "
+            f"torch {protocol['torch']}; {protocol['n_rounds']} rounds in alternating order, "
+            f"ratios paired by round: median and {spread}. Memory: the peak of a fresh process."
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return all of it as a JSON object."""
-        models = {label: asdict(each) for label, each in self.models.items()}
+        """Return the speeds as a JSON object."""
+        models = {label: asdict(model_speed) for label, model_speed in self.models.items()}
         return {"models": models, "order": list(models), "protocol": dict(self.protocol)}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Speed":
-        """Return what `to_json` gave."""
+        """Return the speeds that `to_json` wrote."""
         models = {}
         for label in value["order"]:
-            held = dict(value["models"][label])
+            fields = dict(value["models"][label])
             for name in ("prefill_s", "decoding_s"):
-                held[name] = tuple(held[name])
-            models[label] = ModelSpeed(**held)
+                fields[name] = tuple(fields[name])
+            models[label] = ModelSpeed(**fields)
         return cls(models=models, protocol=value["protocol"])
 
 
@@ -203,7 +204,7 @@ def time_folders(
     progress: Progress = ignore,
     cancel: CancelToken = NEVER,
 ) -> Speed:
-    """Return how fast the models in folders are, and what memory they take, in fresh processes.
+    """Return the speed and memory of models in folders, measured in fresh processes.
 
     Parameters
     ----------
@@ -216,7 +217,7 @@ def time_folders(
         If a process ends without a result, saying why.
     """
     settings = settings or SpeedSettings()
-    asked = {
+    request = {
         "what": "time",
         "folders": {label: str(folder) for label, folder in folders.items()},
         "dtype": str(dtype).removeprefix("torch."),
@@ -228,38 +229,38 @@ def time_folders(
     for done, (label, folder) in enumerate(folders.items()):
         event = ProgressEvent(stage="memory", done=done, total=len(folders), unit="models")
         progress(event)
-        one = {**asked, "what": "memory", "folders": {label: str(folder)}}
-        memory[label] = _run(one, lambda done, total: None, cancel)
+        memory_request = {**request, "what": "memory", "folders": {label: str(folder)}}
+        memory[label] = _run_timing(memory_request, lambda done, total: None, cancel)
 
     def report(done: int, total: int) -> None:
         progress(ProgressEvent(stage="speed", done=done, total=total, unit="rounds"))
 
-    found = _run(asked, report, cancel)
+    result = _run_timing(request, report, cancel)
     models = {
         label: ModelSpeed(
-            prefill_s=tuple(prefill for prefill, _ in found["seconds"][label]),
-            decoding_s=tuple(decoding for _, decoding in found["seconds"][label]),
+            prefill_s=tuple(prefill for prefill, _ in result["seconds"][label]),
+            decoding_s=tuple(decoding for _, decoding in result["seconds"][label]),
             **memory[label],
-            **found["facts"][label],
+            **result["facts"][label],
         )
         for label in folders
     }
-    protocol = {**asdict(settings), "dtype": asked["dtype"], **found["machine"]}
+    protocol = {**asdict(settings), "dtype": request["dtype"], **result["machine"]}
     return Speed(models=models, protocol=protocol)
 
 
-def _run(
-    asked: Mapping[str, Any], report: Callable[[int, int], None], cancel: CancelToken
+def _run_timing(
+    request: Mapping[str, Any], report: Callable[[int, int], None], cancel: CancelToken
 ) -> dict[str, Any]:
     """Return the result of `timing` in a process of its own, which a cancel ends."""
     cancel.raise_if_cancelled()
     path = os.pathsep.join(filter(None, (str(_PACKAGE), os.environ.get("PYTHONPATH"))))
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as said:
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", "fnprune_core.export.timing", json.dumps(asked)],
+            [sys.executable, "-m", "fnprune_core.export.timing", json.dumps(request)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=said,
+            stderr=stderr,
             encoding="utf-8",
             env={**os.environ, "PYTHONPATH": path, "TRANSFORMERS_VERBOSITY": "error"},
         )
@@ -274,8 +275,8 @@ def _run(
         finally:
             process.kill()
             process.communicate()
-        said.seek(0)
-        lines = [line.strip() for line in said if line.strip()]
+        stderr.seek(0)
+        lines = [line.strip() for line in stderr if line.strip()]
         errors = [line for line in lines if _ERROR.match(line)]  # the rest may be advice
     raise FnpruneError(
         "The process that measures speed ended without a result: "
@@ -311,10 +312,10 @@ def measure_speed(
     """
     settings = settings or SpeedSettings()
     stored = stored_plan(workspace, plan_id)
-    made, refits = stored.plan, stored.refits()
-    language_model.check_fingerprint(made.fingerprint, "plan")
-    chosen = tuple(forms or speed_forms(made.is_uniform))
-    for form in chosen:
+    plan, refits = stored.plan, stored.refits()
+    language_model.check_fingerprint(plan.fingerprint, "plan")
+    measured_forms = tuple(forms or speed_forms(plan.is_uniform))
+    for form in measured_forms:
         if form_named(form).is_gguf:
             raise PlanError(
                 f"The form {form} is for other tools, whose speed is not measured here.",
@@ -322,19 +323,19 @@ def measure_speed(
             )
     with storage_errors(workspace.root):
         workspace.root.mkdir(parents=True, exist_ok=True)
-    needed = language_model.anatomy().parameter_bytes * (1 + len(chosen))
-    check_free_space(workspace.root, needed)
+    needed_bytes = language_model.anatomy().parameter_bytes * (1 + len(measured_forms))
+    check_free_space(workspace.root, needed_bytes)
     with tempfile.TemporaryDirectory(prefix=".unfinished-speed-", dir=workspace.root) as scratch:
         folders = {DENSE: Path(scratch) / DENSE}
         with language_model.lock, storage_errors(Path(scratch)):
             language_model.model.save_pretrained(folders[DENSE])
-        for form in chosen:
+        for form in measured_forms:
             folders[form] = Path(scratch) / form
             with storage_errors(Path(scratch)):
-                form_named(form).build(language_model, made, refits=refits).save_pretrained(
+                form_named(form).build(language_model, plan, refits=refits).save_pretrained(
                     folders[form]
                 )
-        found = time_folders(
+        speed = time_folders(
             folders,
             dtype=language_model.dtype,
             device=language_model.device,
@@ -342,16 +343,16 @@ def measure_speed(
             progress=progress,
             cancel=cancel,
         )
-    return save_speed(workspace, found, cut_key=stored.cut_key, plan_id=stored.id)
+    return save_speed(workspace, speed, cut_key=stored.cut_key, plan_id=stored.id)
 
 
-def save_speed(workspace: Workspace, found: Speed, *, cut_key: str, plan_id: str) -> str:
-    """Keep a result beside the plan that it belongs to; return its id."""
-    inputs = {"cut_key": cut_key, "speed": found.to_json()}
+def save_speed(workspace: Workspace, speed: Speed, *, cut_key: str, plan_id: str) -> str:
+    """Store a measurement in the workspace; return its id."""
+    inputs = {"cut_key": cut_key, "speed": speed.to_json()}
     id = artifact_id("speeds", inputs)
-    facts = {"plan_id": plan_id, "cut_key": cut_key, "rows": found.rows()}
+    facts = {"plan_id": plan_id, "cut_key": cut_key, "rows": speed.rows()}
     with new_folder(workspace.folder("speeds", id)) as folder:
-        write_json(folder / SPEED_FILE, found.to_json())
+        write_json(folder / SPEED_FILE, speed.to_json())
         write_json(folder / MANIFEST, manifest_of("speeds", {"cut_key": cut_key}, facts))
     return id
 
@@ -380,7 +381,7 @@ def speeds_of_cut(workspace: Workspace, cut_key: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrunedCopy:
-    """What cutting a plan's units out of a copy gave.
+    """Comparison of a pruned copy with the dense model and the silenced one.
 
     Parameters
     ----------
@@ -403,8 +404,8 @@ def measure_pruned_copy(
 ) -> PrunedCopy:
     """Prune a copy in memory, compare it with the silenced model, and time both."""
     stored = stored_plan(workspace, plan_id)
-    made, refits = stored.plan, stored.refits()
-    dense, pruned = language_model.model, prune(language_model, made, refits=refits)
+    plan, refits = stored.plan, stored.refits()
+    dense, pruned = language_model.model, prune(language_model, plan, refits=refits)
     n_tokens = min(512, language_model.context_size or 512)
     generator = torch.Generator().manual_seed(0)
     vocabulary = language_model.anatomy().vocabulary_size
@@ -416,12 +417,12 @@ def measure_pruned_copy(
         return time.perf_counter() - start
 
     with language_model.lock, torch.inference_mode():
-        with silenced(language_model, made.removed, refits=refits):
+        with silenced(language_model, plan.removed, refits=refits):
             expected = dense(ids, use_cache=False).logits
         difference = relative_difference(pruned(ids, use_cache=False).logits, expected)
         speed_ups = tuple(seconds(dense) / seconds(pruned) for _ in range(n_repeats))
     return PrunedCopy(
-        n_units_removed=made.n_removed,
+        n_units_removed=plan.n_removed,
         n_parameters_dense=dense.num_parameters(),
         n_parameters_pruned=pruned.num_parameters(),
         speed_ups=speed_ups,

@@ -61,12 +61,12 @@ def seconds_of(
     with torch.inference_mode():
         start = now()
         output = model(ids, use_cache=True, logits_to_keep=1)
-        read = now()
+        prompt_end = now()
         for _ in range(n_decode):
             token = output.logits[:, -1:].argmax(dim=-1)
             output = model(token, **cache_arguments(output), use_cache=True)
-        written = now()
-    return read - start, written - read
+        decoding_end = now()
+    return prompt_end - start, decoding_end - prompt_end
 
 
 def time_interleaved(
@@ -87,37 +87,41 @@ def time_interleaved(
     generator = torch.Generator().manual_seed(_SEED)
     ids = torch.randint(vocabulary, (1, n_prefill), generator=generator).to(device)
     seconds: dict[str, list[tuple[float, float]]] = {label: [] for label in models}
-    for turn in range(n_rounds + 1):
-        order = list(models) if turn % 2 else list(models)[::-1]
+    for round_index in range(n_rounds + 1):
+        order = list(models) if round_index % 2 else list(models)[::-1]
         for label in order:
-            taken = seconds_of(models[label], ids, n_decode=n_decode)
-            if turn:
-                seconds[label].append(taken)
-        report(turn + 1, n_rounds + 1)
+            model_seconds = seconds_of(models[label], ids, n_decode=n_decode)
+            if round_index:
+                seconds[label].append(model_seconds)
+        report(round_index + 1, n_rounds + 1)
     return seconds
 
 
 def facts_of(models: Mapping[str, PreTrainedModel]) -> dict[str, dict[str, int]]:
     """Return the number of parameters of each model, and their bytes."""
-    found = {}
+    facts = {}
     for label, model in models.items():
-        parameters = {id(p): p for p in model.parameters()}.values()
-        found[label] = {
-            "n_parameters": sum(p.numel() for p in parameters),
-            "parameter_bytes": sum(p.numel() * p.element_size() for p in parameters),
+        parameters = {id(parameter): parameter for parameter in model.parameters()}.values()
+        facts[label] = {
+            "n_parameters": sum(parameter.numel() for parameter in parameters),
+            "parameter_bytes": sum(
+                parameter.numel() * parameter.element_size() for parameter in parameters
+            ),
         }
-    return found
+    return facts
 
 
 def machine(device: str) -> dict[str, Any]:
-    """Return what a time depends on: device, threads, versions."""
+    """Return the facts that a time depends on: device, threads, versions."""
     name = platform.processor() or platform.machine()
     if device.startswith("cuda"):
         name = torch.cuda.get_device_name(device)
     elif CPU_FACTS.is_file():
         lines = CPU_FACTS.read_text(encoding="utf-8", errors="replace").splitlines()
-        named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-        name = next(iter(named), name)
+        model_names = [
+            line.partition(":")[2].strip() for line in lines if line.startswith("model name")
+        ]
+        name = next(iter(model_names), name)
     return {
         "device": device,
         "device_name": name,
@@ -137,47 +141,49 @@ def resident_bytes() -> int:
         for line in MEMORY_FACTS.read_text(encoding="utf-8").splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most * 1024  # kilobytes, but on macOS
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # kilobytes, but on macOS
 
 
-def _time(asked: Mapping[str, Any]) -> dict[str, Any]:
-    options = {"dtype": asked["dtype"], "device": asked["device"]}
+def _time_models(request: Mapping[str, Any]) -> dict[str, Any]:
+    options = {"dtype": request["dtype"], "device": request["device"]}
     models = {
-        label: load_folder(Path(folder), **options) for label, folder in asked["folders"].items()
+        label: load_folder(Path(folder), **options) for label, folder in request["folders"].items()
     }
     seconds = time_interleaved(
         models,
-        n_prefill=asked["n_prefill"],
-        n_decode=asked["n_decode"],
-        n_rounds=asked["n_rounds"],
-        report=lambda done, total: _say({"done": done, "total": total}),
+        n_prefill=request["n_prefill"],
+        n_decode=request["n_decode"],
+        n_rounds=request["n_rounds"],
+        report=lambda done, total: _print_json({"done": done, "total": total}),
     )
-    return {"seconds": seconds, "facts": facts_of(models), "machine": machine(asked["device"])}
+    return {"seconds": seconds, "facts": facts_of(models), "machine": machine(request["device"])}
 
 
-def _weigh(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Load one model, let it read and write once, and say the most memory that took."""
-    before, on_gpu = resident_bytes(), asked["device"].startswith("cuda")
-    [folder] = asked["folders"].values()
-    model = load_folder(Path(folder), dtype=asked["dtype"], device=asked["device"])
+def _measure_memory(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the most memory that loading one model and using it once takes."""
+    bytes_before, on_gpu = resident_bytes(), request["device"].startswith("cuda")
+    [folder] = request["folders"].values()
+    model = load_folder(Path(folder), dtype=request["dtype"], device=request["device"])
     time_interleaved(
-        {"": model}, n_prefill=asked["n_prefill"], n_decode=asked["n_decode"], n_rounds=0
+        {"": model}, n_prefill=request["n_prefill"], n_decode=request["n_decode"], n_rounds=0
     )
-    peak = torch.cuda.max_memory_allocated(asked["device"]) if on_gpu else resident_bytes()
-    return {"peak_bytes": peak, "bytes_before": 0 if on_gpu else before}
+    peak = torch.cuda.max_memory_allocated(request["device"]) if on_gpu else resident_bytes()
+    return {"peak_bytes": peak, "bytes_before": 0 if on_gpu else bytes_before}
 
 
-def _say(value: Mapping[str, Any]) -> None:
+def _print_json(value: Mapping[str, Any]) -> None:
     sys.stdout.write(json.dumps(value) + "\n")
     sys.stdout.flush()
 
 
 def main() -> None:
-    """Do what the JSON in the first argument asks for, and print JSON lines: the last is it."""
-    asked = json.loads(sys.argv[1])
-    torch.set_num_threads(asked["threads"])
-    _say({"result": (_weigh if asked["what"] == "memory" else _time)(asked)})
+    """Run the request in the first argument, JSON; print JSON lines, the last with the result."""
+    request = json.loads(sys.argv[1])
+    torch.set_num_threads(request["threads"])
+    _print_json(
+        {"result": (_measure_memory if request["what"] == "memory" else _time_models)(request)}
+    )
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ Losses = dict[str, dict[str, float]]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LesionDemonstration:
-    """A model, what was found in it, and the short texts that it reads.
+    """A model, its atlas and recording, and the short texts that it reads.
 
     Raises `FingerprintMismatchError` if the atlas is of another model.
     """
@@ -61,7 +61,7 @@ class LesionDemonstration:
         return sink_units(self.inputs(0), _N_SINKS)
 
     def inputs(self, seed: int) -> RecordedInputs:
-        """Return what scores look at, with every network preserved."""
+        """Return the inputs of scores, with every network preserved."""
         return RecordedInputs(
             language_model=self.language_model,
             recording=self.recording,
@@ -72,7 +72,7 @@ class LesionDemonstration:
 
 
 def short_windows(language_model: LanguageModel, documents: Sequence[Document]) -> Windows:
-    """Cut short texts, one window each; several where the model reads less at once."""
+    """Return short texts as windows, one each; several where the model reads less at once."""
     window = min(WINDOW, language_model.context_size or WINDOW)
     return cut_windows(
         documents, language_model.tokenizer, window=window, n_dummy_tokens=0, allow_short=True
@@ -89,15 +89,15 @@ def _losses(
 
     def context() -> AbstractContextManager[object]:
         if removed is None:
-            held: AbstractContextManager[object] = language_model.lock
-            return held
+            lock: AbstractContextManager[object] = language_model.lock
+            return lock
         return silenced(language_model, removed)
 
-    found = perplexity(language_model.model, windows, context=context, cancel=cancel)
-    return {name: part.mean_nll for name, part in found.by_domain().items()}
+    result = perplexity(language_model.model, windows, context=context, cancel=cancel)
+    return {name: domain_result.mean_nll for name, domain_result in result.by_domain().items()}
 
 
-def _read_each(
+def _losses_by_condition(
     patient: LesionDemonstration,
     conditions: dict[str, NDArray[np.bool_] | None],
     progress: Progress,
@@ -106,19 +106,19 @@ def _read_each(
     """Return the losses of each condition; each keeps some units, or is the healthy model."""
     language_model = patient.language_model
     windows = short_windows(language_model, patient.documents)
-    found: Losses = {}
+    losses: Losses = {}
     for done, (name, keep) in enumerate(conditions.items()):
         progress(
             ProgressEvent(stage="reading", done=done, total=len(conditions), unit="conditions")
         )
         removed = None if keep is None else language_model.layout.removed_of(keep)
-        found[name] = _losses(language_model, windows, removed, cancel)
+        losses[name] = _losses(language_model, windows, removed, cancel)
     progress(
         ProgressEvent(
             stage="reading", done=len(conditions), total=len(conditions), unit="conditions"
         )
     )
-    return found
+    return losses
 
 
 def random_like(
@@ -128,13 +128,13 @@ def random_like(
     rng: np.random.Generator,
 ) -> NDArray[np.bool_]:
     """Return units to keep such that as many of each layer go, at random, none of those spared."""
-    drawn = np.ones(len(keep), dtype=bool)
+    random_keep = np.ones(len(keep), dtype=bool)
     for layer in range(atlas.layout.n_layers):
         units = atlas.layout.layer_slice(layer)
         free = np.flatnonzero(~spared[units]) + units.start
-        n = min(int((~keep[units]).sum()), len(free))
-        drawn[rng.choice(free, size=n, replace=False)] = False
-    return drawn
+        n_removed = min(int((~keep[units]).sum()), len(free))
+        random_keep[rng.choice(free, size=n_removed, replace=False)] = False
+    return random_keep
 
 
 def lesion(
@@ -166,12 +166,15 @@ def lesion(
     keep[members] = False
     spared, rng = patient.spared, np.random.default_rng(seed)
     conditions: dict[str, NDArray[np.bool_] | None] = {HEALTHY: None, LESION: keep}
-    for number in range(N_RANDOM):
-        conditions[f"{RANDOM} {number}"] = random_like(keep, atlas, spared, rng)
-    found = _read_each(patient, conditions, progress, cancel)
-    drawn = [found.pop(f"{RANDOM} {number}") for number in range(N_RANDOM)]
-    found[RANDOM] = {name: float(np.mean([each[name] for each in drawn])) for name in drawn[0]}
-    return found
+    for draw in range(N_RANDOM):
+        conditions[f"{RANDOM} {draw}"] = random_like(keep, atlas, spared, rng)
+    losses = _losses_by_condition(patient, conditions, progress, cancel)
+    random_losses = [losses.pop(f"{RANDOM} {draw}") for draw in range(N_RANDOM)]
+    losses[RANDOM] = {
+        name: float(np.mean([draw_losses[name] for draw_losses in random_losses]))
+        for name in random_losses[0]
+    }
+    return losses
 
 
 def prune_by_rules(
@@ -198,14 +201,14 @@ def prune_by_rules(
             protected=spared,
         )
         conditions[name] = atlas.layout.keep_of(choice.removed)
-    return _read_each(patient, conditions, progress, cancel)
+    return _losses_by_condition(patient, conditions, progress, cancel)
 
 
-def changes(found: Losses) -> Losses:
+def changes(condition_losses: Losses) -> Losses:
     """Return by how much each condition's loss is above the healthy model's: nats per token."""
-    healthy = found[HEALTHY]
+    healthy = condition_losses[HEALTHY]
     return {
         name: {domain: loss - healthy[domain] for domain, loss in losses.items()}
-        for name, losses in found.items()
+        for name, losses in condition_losses.items()
         if name != HEALTHY
     }

@@ -1,4 +1,4 @@
-"""Localizers as what lesions are measured on: loss change by condition, over templates."""
+"""Localizers as stimuli for lesions: loss change by condition, over templates."""
 
 from collections.abc import Sequence
 
@@ -28,7 +28,7 @@ def localizer_stimuli(
 ) -> Stimuli:
     """Return the blocks of localizers as windows, in columns by condition.
 
-    What is resampled are templates; conditions are compared within their localizer.
+    Templates are resampled; conditions are compared within their localizer.
 
     Raises
     ------
@@ -37,35 +37,45 @@ def localizer_stimuli(
     TextError
         If an item has one token, or a block too many; see `present`.
     """
-    shown = [present(each, tokenizer, window=window, n_dummy_tokens=0) for each in localizers]
+    presentations = [
+        present(localizer, tokenizer, window=window, n_dummy_tokens=0) for localizer in localizers
+    ]
     columns: list[str] = []
-    column: list[int] = []
-    unit: list[int] = []
+    column_of_window: list[int] = []
+    unit_of_window: list[int] = []
     pairs: list[tuple[int, int]] = []
-    for localizer, presentation in zip(localizers, shown, strict=True):
-        first = len(columns)
-        columns += [_titled(localizer, condition) for condition in localizer.conditions]
+    for localizer, presentation in zip(localizers, presentations, strict=True):
+        first_column = len(columns)
+        columns += [_column_title(localizer, condition) for condition in localizer.conditions]
         names = list(dict.fromkeys(block.template for block in presentation.blocks))
         for block in presentation.blocks:
-            column.append(first + localizer.conditions.index(block.condition))
-            unit.append(names.index(block.template))
-        n = len(localizer.conditions)
-        pairs += [(first + a, first + b) for a in range(n) for b in range(a + 1, n)]
+            column_of_window.append(first_column + localizer.conditions.index(block.condition))
+            unit_of_window.append(names.index(block.template))
+        n_conditions = len(localizer.conditions)
+        pairs += [
+            (first_column + a, first_column + b)
+            for a in range(n_conditions)
+            for b in range(a + 1, n_conditions)
+        ]
     texts = Texts(
-        tokens=np.concatenate([np.diff(each.windows.starts) for each in shown]) - 1,
-        column=np.array(column),
-        unit=np.array(unit),
+        tokens=np.concatenate(
+            [np.diff(presentation.windows.starts) for presentation in presentations]
+        )
+        - 1,
+        column=np.array(column_of_window),
+        unit=np.array(unit_of_window),
         n_columns=len(columns),
     )
-    for name, n in zip(columns, texts.n_units(), strict=True):
-        if n < LEAST_UNITS:
+    for name, n_templates in zip(columns, texts.n_units(), strict=True):
+        if n_templates < LEAST_UNITS:
             raise TooFewTokensError(
-                f"The condition {name} has {n} templates; a standard error takes {LEAST_UNITS}.",
+                f"The condition {name} has {n_templates} templates; a standard error takes "
+                f"{LEAST_UNITS}.",
                 hint="Write items in more frames, or name their templates in a third column.",
             )
     units = dict.fromkeys(localizer.unit for localizer in localizers)
     return Stimuli(
-        windows=_joined(shown, columns, window),
+        windows=_joined_windows(presentations, columns, window),
         texts=texts,
         columns=tuple(columns),
         unit=" or ".join(units),
@@ -73,32 +83,48 @@ def localizer_stimuli(
     )
 
 
-def _titled(localizer: Localizer, condition: str) -> str:
+def _column_title(localizer: Localizer, condition: str) -> str:
     return f"{localizer.title}: {condition}"
 
 
-def _joined(shown: Sequence[Presentation], columns: Sequence[str], window: int) -> Windows:
+def _joined_windows(
+    presentations: Sequence[Presentation], columns: Sequence[str], window: int
+) -> Windows:
     """Return the windows of all localizers one after another, each condition a domain."""
-    parts = [each.windows for each in shown]
-    documents = np.cumsum([0, *(len(part.document_names) for part in parts)])
-    domains = np.cumsum([0, *(len(part.domain_names) for part in parts)])
-    tokens = np.cumsum([0, *(part.n_tokens for part in parts)])
+    localizer_windows = [presentation.windows for presentation in presentations]
+    documents = np.cumsum([0, *(len(windows.document_names) for windows in localizer_windows)])
+    domains = np.cumsum([0, *(len(windows.domain_names) for windows in localizer_windows)])
+    tokens = np.cumsum([0, *(windows.n_tokens for windows in localizer_windows)])
     return Windows(
-        token_ids=np.concatenate([part.token_ids for part in parts]),
+        token_ids=np.concatenate([windows.token_ids for windows in localizer_windows]),
         starts=np.concatenate(
-            [[0], *(part.starts[1:] + n for part, n in zip(parts, tokens, strict=False))]
+            [
+                [0],
+                *(
+                    windows.starts[1:] + offset
+                    for windows, offset in zip(localizer_windows, tokens, strict=False)
+                ),
+            ]
         ),
         document_index=np.concatenate(
-            [part.document_index + n for part, n in zip(parts, documents, strict=False)]
+            [
+                windows.document_index + offset
+                for windows, offset in zip(localizer_windows, documents, strict=False)
+            ]
         ),
         domain_index=np.concatenate(
-            [part.domain_index + n for part, n in zip(parts, domains, strict=False)]
+            [
+                windows.domain_index + offset
+                for windows, offset in zip(localizer_windows, domains, strict=False)
+            ]
         ),
         document_names=tuple(
-            f"{number}, {name}" for number, part in enumerate(parts) for name in part.document_names
+            f"{number}, {name}"
+            for number, windows in enumerate(localizer_windows)
+            for name in windows.document_names
         ),
         domain_names=tuple(columns),
         window=window,
         n_dummy_tokens=0,
-        adds_bos=parts[0].adds_bos,
+        adds_bos=localizer_windows[0].adds_bos,
     )

@@ -30,7 +30,7 @@ _PASSAGE = 24  # tokens of an atlas's own text, where a domain has no prompt
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patient:
-    """Somebody with a lesion.
+    """A virtual patient: a lesion, and where it shows.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class Patient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
-    """A row of the table: how to find patients of one kind."""
+    """One row of the table of presets: a rule that finds patients of one kind."""
 
     find: Callable[[NetworkAtlas, LesionStudy | None], list[Patient]]
     needs_study: bool
@@ -78,40 +78,40 @@ def patients(atlas: NetworkAtlas, study: LesionStudy | None = None) -> list[Pati
 
 
 def _prompt_for(atlas: NetworkAtlas, domain: str, network: int) -> Prompt:
-    known = PROMPTS.get(domain.lower())
-    if known is not None:
-        return Prompt(text=known)
+    prompt_text = PROMPTS.get(domain.lower())
+    if prompt_text is not None:
+        return Prompt(text=prompt_text)
     passage = atlas.top_passages(network, n=1, radius=_PASSAGE)
     text = "".join(passage[0].pieces[: passage[0].centre]).strip() if passage else ""
     return Prompt(text=text or PLAIN)
 
 
 def _without_a_domain(atlas: NetworkAtlas, _: LesionStudy | None) -> list[Patient]:
-    """Return who lost all networks that serve a domain, for each domain, most first."""
-    found = []
+    """Return patients without all networks of a domain, one a domain, most networks first."""
+    result = []
     for domain in atlas.domain_names:
         networks = atlas.networks_of_domain(domain, share=SERVES)
         if not networks or len(networks) == atlas.n_networks:
             continue
-        column = atlas.domain_share()[:, atlas.domain_names.index(domain)]
-        found.append(
+        energy_shares = atlas.domain_share()[:, atlas.domain_names.index(domain)]
+        result.append(
             Patient(
                 key=f"without-{_key(domain)}",
                 title=f"Without its {domain} networks",
                 rule=f"All networks with over {SERVES:.0%} of their energy per token in {domain}.",
                 lesion=Lesion(networks=networks),
-                prompt=_prompt_for(atlas, domain, max(networks, key=lambda k: column[k])),
+                prompt=_prompt_for(atlas, domain, max(networks, key=lambda k: energy_shares[k])),
                 domain=domain,
             )
         )
-    return sorted(found, key=lambda each: -len(each.lesion.networks))
+    return sorted(result, key=lambda patient: -len(patient.lesion.networks))
 
 
 def _one_of_a_domain(atlas: NetworkAtlas, _: LesionStudy | None) -> list[Patient]:
-    """Return who lost the network that is most of one domain, over all domains."""
+    """Return a patient without the network that is most of one domain, over all domains."""
     share = atlas.domain_share()
-    network, d = np.unravel_index(int(share.argmax()), share.shape)
-    domain = atlas.domain_names[int(d)]
+    network, domain_index = np.unravel_index(int(share.argmax()), share.shape)
+    domain = atlas.domain_names[int(domain_index)]
     return [
         Patient(
             key="most-selective",
@@ -125,14 +125,14 @@ def _one_of_a_domain(atlas: NetworkAtlas, _: LesionStudy | None) -> list[Patient
 
 
 def _needed_everywhere(atlas: NetworkAtlas, study: LesionStudy | None) -> list[Patient]:
-    """Return who lost the network whose lesion does most harm on average."""
-    single = _singles(study)
-    if study is None or not single:
+    """Return a patient without the network whose lesion does most harm on average."""
+    single_rows = _single_network_rows(study)
+    if study is None or not single_rows:
         return []
-    harm = study.change[single, 0].mean(axis=1)
+    harm = study.change[single_rows, 0].mean(axis=1)
     if not np.isfinite(harm).any():
         return []
-    row = single[int(np.nanargmax(harm))]
+    row = single_rows[int(np.nanargmax(harm))]
     return [
         Patient(
             key="needed-everywhere",
@@ -145,15 +145,15 @@ def _needed_everywhere(atlas: NetworkAtlas, study: LesionStudy | None) -> list[P
 
 
 def _harms_one_domain(atlas: NetworkAtlas, study: LesionStudy | None) -> list[Patient]:
-    """Return who lost the network that harms one domain most beyond random lesions."""
-    single = _singles(study)
-    if study is None or not single:
+    """Return a patient without the network that harms one domain most beyond random lesions."""
+    single_rows = _single_network_rows(study)
+    if study is None or not single_rows:
         return []
-    excess = np.where(study.effects.q <= LEVEL, study.effects.excess, -np.inf)[single]
+    excess = np.where(study.effects.q <= LEVEL, study.effects.excess, -np.inf)[single_rows]
     if not (excess > 0).any():
         return []
-    place, c = np.unravel_index(int(excess.argmax()), excess.shape)
-    lesion, domain = study.lesions[single[int(place)]], study.columns[int(c)]
+    index, column = np.unravel_index(int(excess.argmax()), excess.shape)
+    lesion, domain = study.lesions[single_rows[int(index)]], study.columns[int(column)]
     return [
         Patient(
             key="harms-one-domain",
@@ -168,12 +168,12 @@ def _harms_one_domain(atlas: NetworkAtlas, study: LesionStudy | None) -> list[Pa
 
 
 def _loud_but_idle(atlas: NetworkAtlas, study: LesionStudy | None) -> list[Patient]:
-    """Return who lost a network of one domain whose lesion harms that domain least."""
-    single = _singles(study)
-    if study is None or not single:
+    """Return a patient without a network of one domain whose lesion harms that domain least."""
+    single_rows = _single_network_rows(study)
+    if study is None or not single_rows:
         return []
     candidates = []
-    for row in single:
+    for row in single_rows:
         network = study.lesions[row].networks[0]
         share = atlas.domain_share()[network]
         domain = atlas.domain_names[int(share.argmax())]
@@ -199,12 +199,12 @@ def _loud_but_idle(atlas: NetworkAtlas, study: LesionStudy | None) -> list[Patie
 
 
 def _doubled(atlas: NetworkAtlas, _: LesionStudy | None) -> list[Patient]:
-    """Return whose networks of the domain that most of them serve are doubled."""
-    served = {
+    """Return a patient with doubled networks, those of the domain that most networks serve."""
+    networks_by_domain = {
         domain: atlas.networks_of_domain(domain, share=SERVES) for domain in atlas.domain_names
     }
-    domain = max(served, key=lambda name: len(served[name]), default="")
-    if not domain or not served[domain]:
+    domain = max(networks_by_domain, key=lambda name: len(networks_by_domain[name]), default="")
+    if not domain or not networks_by_domain[domain]:
         return []
     return [
         Patient(
@@ -212,14 +212,14 @@ def _doubled(atlas: NetworkAtlas, _: LesionStudy | None) -> list[Patient]:
             title=f"Too much {domain}",
             rule=f"The reverse of a lesion: all networks with over {SERVES:.0%} of their energy "
             f"in {domain}, which has most of them, are doubled.",
-            lesion=Lesion(networks=served[domain], strength=-1.0),
+            lesion=Lesion(networks=networks_by_domain[domain], strength=-1.0),
             prompt=Prompt(text=PLAIN),
             domain=domain,
         )
     ]
 
 
-def _singles(study: LesionStudy | None) -> list[int]:
+def _single_network_rows(study: LesionStudy | None) -> list[int]:
     """Return the rows of a study that silence a single network."""
     if study is None:
         return []

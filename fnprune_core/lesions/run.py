@@ -40,7 +40,7 @@ _LESIONED = 1.05  # seconds of a pass under a lesion, over those of the healthy 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LesionOrder:
-    """Which lesions a study makes.
+    """Order for a lesion study: the lesions to make.
 
     Parameters
     ----------
@@ -70,7 +70,9 @@ def each_network(n_networks: int, *, strength: float = 1.0) -> tuple[Lesion, ...
 
 def graded(networks: Sequence[int], strengths: Sequence[float]) -> tuple[Lesion, ...]:
     """Return lesions of one set of networks at several strengths."""
-    return tuple(Lesion(networks=tuple(networks), strength=s) for s in sorted(set(strengths)))
+    return tuple(
+        Lesion(networks=tuple(networks), strength=strength) for strength in sorted(set(strengths))
+    )
 
 
 def lesion_study(
@@ -94,7 +96,7 @@ def lesion_study(
     stimuli : Stimuli
         As `domain_stimuli` or `localizers` make them.
     on_partial : callable
-        Told the study after each lesion.
+        Called with the study after each lesion.
 
     Raises
     ------
@@ -113,34 +115,38 @@ def lesion_study(
     recording = open_recording(workspace, atlas.decomposition.recording_id)
     sites = LesionSites(atlas, recording, language_model, settings=order.settings)
     check_overlap(recording, stimuli.windows)
-    base, inputs = _inputs(language_model, stimuli, replace(order, decomposition_id=atlas.id))
+    reading_inputs, inputs = _study_inputs(
+        language_model, stimuli, replace(order, decomposition_id=atlas.id)
+    )
     id = artifact_id(KIND, inputs)
     if workspace.has(KIND, id):
         on_partial(open_lesions(workspace, id))
         return id
-    plan = _Plan(order, sites)
+    readings = _Readings(order, sites)
     run = _StudyRun(workspace, id, language_model, stimuli, cancel)
-    study = run.resumed() or _empty(order, atlas.id, language_model, stimuli, plan)
-    study = _with_known(study, _known(workspace, base, run.id))
+    study = run.resumed() or _unread_study(order, atlas.id, language_model, stimuli, readings)
+    study = _with_earlier_readings(study, _earlier_readings(workspace, reading_inputs, run.id))
     n_total = study.is_done.size + 1
 
-    def told(found: LesionStudy) -> None:
-        n_read = found.n_done + len(found.facts.failures) + int(np.isfinite(found.healthy).all())
+    def report(current: LesionStudy) -> None:
+        n_read = (
+            current.n_done + len(current.facts.failures) + int(np.isfinite(current.healthy).all())
+        )
         progress(ProgressEvent(stage=READING, done=n_read, total=n_total, unit="lesions"))
-        on_partial(found)
+        on_partial(current)
 
     if not np.isfinite(study.healthy).all():
         study = replace(study, healthy=run.read(None))
         run.keep(study)
-    told(study)
-    for row, column in plan.missing(study):
-        study = _read(study, row, column, plan, run)
+    report(study)
+    for row, column in readings.missing(study):
+        study = _with_reading(study, row, column, readings, run)
         run.keep(study)
-        told(study)
+        report(study)
     facts = {"model_name": language_model.name, "decomposition_id": atlas.id}
     with new_folder(workspace.folder(KIND, id)) as target:
         study.save(target)
-        write_json(target / MANIFEST, manifest_of(KIND, inputs, {**facts, "base": base}))
+        write_json(target / MANIFEST, manifest_of(KIND, inputs, {**facts, "base": reading_inputs}))
     run.discard()
     return id
 
@@ -159,13 +165,13 @@ def lesion_studies(workspace: Workspace, decomposition_id: str) -> list[str]:
     ]
 
 
-def _inputs(
+def _study_inputs(
     language_model: LanguageModel, stimuli: Stimuli, order: LesionOrder
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return what a single reading depends on, and what the study depends on."""
+    """Return the inputs of a single reading, and those of the study."""
     settings = order.settings.to_json()
     n_random = settings.pop("n_random")
-    base = {
+    reading_inputs = {
         "fingerprint": language_model.fingerprint,
         "dtype": str(language_model.dtype),
         "device": language_model.device.type,
@@ -175,27 +181,31 @@ def _inputs(
         "settings": settings,
     }
     inputs = {
-        **base,
+        **reading_inputs,
         "n_random": n_random,
-        "lesions": [[list(each.networks), each.strength] for each in order.lesions],
+        "lesions": [[list(lesion.networks), lesion.strength] for lesion in order.lesions],
         "columns": list(stimuli.columns),
         "unit": stimuli.texts.unit.tolist(),
         "pairs": [list(pair) for pair in stimuli.pairs],
     }
-    return base, inputs
+    return reading_inputs, inputs
 
 
-class _Plan:
+class _Readings:
     """The units of each reading; checked before the first, held as packed bits."""
 
     def __init__(self, order: LesionOrder, sites: LesionSites) -> None:
         self.order, self.sites = order, sites
-        made: dict[tuple[int, ...], list[NDArray[np.bool_]]] = {}
+        units_by_networks: dict[tuple[int, ...], list[NDArray[np.bool_]]] = {}
         for lesion in order.lesions:
-            if lesion.networks not in made:
+            if lesion.networks not in units_by_networks:
                 draws = [None, *range(order.settings.n_random)]
-                made[lesion.networks] = [sites.units(lesion.networks, draw) for draw in draws]
-        self._units = {key: [np.packbits(each) for each in value] for key, value in made.items()}
+                units_by_networks[lesion.networks] = [
+                    sites.units(lesion.networks, draw) for draw in draws
+                ]
+        self._units = {
+            key: [np.packbits(units) for units in value] for key, value in units_by_networks.items()
+        }
 
     def units(self, row: int, column: int) -> NDArray[np.bool_]:
         """Return the units of a lesion (column 0) or of one of its random lesions."""
@@ -203,16 +213,16 @@ class _Plan:
         return np.unpackbits(packed, count=self.sites.layout.n_units).astype(bool)
 
     def missing(self, study: LesionStudy) -> Iterator[tuple[int, int]]:
-        """Yield what is to be read: all lesions, then all first random ones, and so on."""
-        done = study.is_done
-        for column in range(done.shape[1]):
-            for row in range(done.shape[0]):
-                if not done[row, column]:
+        """Yield the rows and columns to be read: all lesions, all first random ones, and so on."""
+        is_done = study.is_done
+        for column in range(is_done.shape[1]):
+            for row in range(is_done.shape[0]):
+                if not is_done[row, column]:
                     yield row, column
 
 
 class _StudyRun:
-    """Reads the texts, and keeps in the workspace what was read so far."""
+    """Reads the texts, and keeps the partial study in the workspace."""
 
     def __init__(
         self,
@@ -228,68 +238,70 @@ class _StudyRun:
 
     def read(self, context: Callable[[], Any] | None) -> NDArray[np.float64]:
         """Return −log p of each window under a condition; the healthy model's if None."""
-        nothing = [np.empty(0, dtype=np.int64)] * self.language_model.layout.n_layers
+        no_units = [np.empty(0, dtype=np.int64)] * self.language_model.layout.n_layers
         stream = perplexity_stream(
             self.language_model.model,
             self.stimuli.windows,
             batch_size=max(1, BATCH_TOKENS // self.stimuli.windows.window),
-            context=context or partial(silenced, self.language_model, nothing),
+            context=context or partial(silenced, self.language_model, no_units),
             cancel=self.cancel,
         )
         return deque(stream, maxlen=1).pop().window_nll
 
     def resumed(self) -> LesionStudy | None:
-        """Return what a stopped study had read, or None; damaged is as good as none."""
+        """Return the partial study of a stopped run, or None if there is none or it is damaged."""
         try:
             return LesionStudy.load(self.folder, is_partial=True)
         except CorruptArtifactError:
             return None
 
     def keep(self, study: LesionStudy) -> None:
-        """Keep a partial study in place of the one before, by one rename."""
-        fresh = self.folder.with_name(f"{self.folder.name}-new")
+        """Replace the stored partial study, by one rename."""
+        new_path = self.folder.with_name(f"{self.folder.name}-new")
         with storage_errors(self.folder):
-            shutil.rmtree(fresh, ignore_errors=True)
-            fresh.mkdir(parents=True)
-            study.save(fresh)
+            shutil.rmtree(new_path, ignore_errors=True)
+            new_path.mkdir(parents=True)
+            study.save(new_path)
             shutil.rmtree(self.folder, ignore_errors=True)
             with suppress(FileNotFoundError):
-                fresh.rename(self.folder)
+                new_path.rename(self.folder)
 
     def discard(self) -> None:
-        """Forget it: the whole study is stored."""
+        """Delete the partial study: the whole one is stored."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _read(study: LesionStudy, row: int, column: int, plan: _Plan, run: _StudyRun) -> LesionStudy:
+def _with_reading(
+    study: LesionStudy, row: int, column: int, readings: _Readings, run: _StudyRun
+) -> LesionStudy:
     """Return the study with one more reading, or one more that failed."""
-    lesion, units = study.lesions[row], plan.units(row, column)
+    lesion, units = study.lesions[row], readings.units(row, column)
     try:
         losses = (
             study.healthy
             if lesion.strength == 0
-            else run.read(partial(plan.sites.silence, units, lesion))
+            else run.read(partial(readings.sites.silence, units, lesion))
         )
     except NonFiniteError as error:
-        what = "" if column == 0 else f"random lesion {column} of "
-        named = ", ".join(map(str, lesion.networks))
-        failure = f"{what}network {named} at strength {lesion.strength:g}: {error.message}"
+        prefix = "" if column == 0 else f"random lesion {column} of "
+        names = ", ".join(map(str, lesion.networks))
+        failure = f"{prefix}network {names} at strength {lesion.strength:g}: {error.message}"
         return study.with_failure(failure)
     nll = study.nll.copy()
     nll[row, column] = losses
     return replace(study, nll=nll)
 
 
-def _empty(
+def _unread_study(
     order: LesionOrder,
     decomposition_id: str,
     language_model: LanguageModel,
     stimuli: Stimuli,
-    plan: _Plan,
+    readings: _Readings,
 ) -> LesionStudy:
     shape = (len(order.lesions), 1 + order.settings.n_random)
-    units = [[plan.units(row, column) for column in range(shape[1])] for row in range(shape[0])]
-    magnitudes = plan.sites.magnitudes
+    units = [[readings.units(row, column) for column in range(shape[1])] for row in range(shape[0])]
+    magnitudes = readings.sites.magnitudes
     return LesionStudy(
         facts=Facts(
             decomposition_id=decomposition_id,
@@ -305,45 +317,47 @@ def _empty(
         healthy=np.full(stimuli.windows.n_windows, np.nan),
         nll=np.full((*shape, stimuli.windows.n_windows), np.nan),
         n_units=np.array([row[0].sum() for row in units], dtype=np.int64),
-        magnitude=np.array([[magnitudes[each].sum() for each in row] for row in units]),
+        magnitude=np.array(
+            [[magnitudes[lesion_units].sum() for lesion_units in row] for row in units]
+        ),
     )
 
 
 _Key = tuple[tuple[int, ...], float, int]
 
 
-def _known(
+def _earlier_readings(
     workspace: Workspace, base: Mapping[str, Any], own_id: str
 ) -> dict[_Key | None, NDArray[np.float64]]:
-    """Return what other studies read under the same conditions; None for the healthy model."""
-    found: dict[_Key | None, NDArray[np.float64]] = {}
+    """Return other studies' readings under the same conditions; None is the healthy model's key."""
+    readings: dict[_Key | None, NDArray[np.float64]] = {}
     for entry in workspace.entries(KIND):
         if entry.id == own_id or entry.manifest.get("base") != base:
             continue
         with suppress(CorruptArtifactError):
-            other = LesionStudy.load(entry.path)
-            found[None] = other.healthy
-            for row, column in np.argwhere(other.is_done).tolist():
-                lesion = other.lesions[row]
-                found[lesion.networks, lesion.strength, column] = other.nll[row, column]
-    return found
+            study = LesionStudy.load(entry.path)
+            readings[None] = study.healthy
+            for row, column in np.argwhere(study.is_done).tolist():
+                lesion = study.lesions[row]
+                readings[lesion.networks, lesion.strength, column] = study.nll[row, column]
+    return readings
 
 
-def _with_known(
-    study: LesionStudy, known: Mapping[_Key | None, NDArray[np.float64]]
+def _with_earlier_readings(
+    study: LesionStudy, readings: Mapping[_Key | None, NDArray[np.float64]]
 ) -> LesionStudy:
     nll = study.nll.copy()
     for row, column in np.argwhere(~study.is_done).tolist():
         lesion = study.lesions[row]
-        held = known.get((lesion.networks, lesion.strength, column))
-        if held is not None:
-            nll[row, column] = held
-    return replace(study, nll=nll, healthy=known.get(None, study.healthy))
+        losses = readings.get((lesion.networks, lesion.strength, column))
+        if losses is not None:
+            nll[row, column] = losses
+    return replace(study, nll=nll, healthy=readings.get(None, study.healthy))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LesionEstimate:
-    """What a study takes, before it starts."""
+    """Readings, tokens and seconds that a study takes."""
 
     n_readings: int
     n_tokens: int
@@ -353,12 +367,12 @@ class LesionEstimate:
 def estimate_lesions(
     language_model: LanguageModel, stimuli: Stimuli, order: LesionOrder
 ) -> LesionEstimate:
-    """Return what a study will take at most, from one timed pass."""
+    """Return the most that a study will take, from one timed pass."""
     windows = stimuli.windows
-    n = 1 + len(order.lesions) * (1 + order.settings.n_random)
+    n_readings = 1 + len(order.lesions) * (1 + order.settings.n_random)
     per_token = seconds_per_token(language_model, windows)
     return LesionEstimate(
-        n_readings=n,
+        n_readings=n_readings,
         n_tokens=windows.n_tokens,
-        seconds=per_token * windows.n_tokens * n * _LESIONED,
+        seconds=per_token * windows.n_tokens * n_readings * _LESIONED,
     )

@@ -1,4 +1,4 @@
-"""Lesions: which units a network's lesion takes, and random lesions that match it."""
+"""Lesions: the units that a network's lesion takes, and random lesions that match it."""
 
 import zlib
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ _NEIGHBOURS = 8  # of like magnitude, among which a matched unit is drawn
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lesion:
-    """What is scaled: the units of a network, or of several.
+    """A lesion: the networks whose units are scaled, and how strongly.
 
     Parameters
     ----------
@@ -58,13 +58,13 @@ class Lesion:
 
     @property
     def factor(self) -> float:
-        """What the units' activations are multiplied by."""
+        """Factor by which the units' activations are multiplied."""
         return 1.0 - self.strength
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LesionSettings:
-    """What all lesions of a study share.
+    """Settings that all lesions of a study share.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ class LesionSettings:
 
 
 class LesionSites:
-    """Where the lesions of an atlas are: units of networks, and others that match them.
+    """Sites of an atlas's lesions: units of networks, and others that match them.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ class LesionSites:
 
     @cached_property
     def magnitudes(self) -> NDArray[np.float64]:
-        """What silencing a unit changes in its layer's output: (n_units,).
+        """Change of a layer's output when a unit is silenced: (n_units,).
 
         Mean square over usable tokens, ‖W[:, j]‖² · E (x_j − c_j)², with c_j where activations are
         scaled towards; towards the mean it is FLAP's score.
@@ -149,7 +149,7 @@ class LesionSites:
 
     @cached_property
     def centre(self) -> NDArray[np.float32] | None:
-        """What activations are scaled towards: (n_units,), or None for 0."""
+        """Values towards which activations are scaled: (n_units,), or None for 0."""
         return None if self.settings.towards == "zero" else self._recording.mean
 
     def members(self, networks: Sequence[int]) -> NDArray[np.bool_]:
@@ -160,24 +160,24 @@ class LesionSites:
         SettingsError
             If there is no such network or unit, or the lesion covers the whole model.
         """
-        z, chosen = self.settings.z, np.zeros(self.layout.n_units, dtype=bool)
+        z, is_member = self.settings.z, np.zeros(self.layout.n_units, dtype=bool)
         for network in networks:
-            chosen[self.atlas.members(network, z=z)] = True
-        chosen &= ~self.sinks
-        named = _named(networks)
-        if not chosen.any():
+            is_member[self.atlas.members(network, z=z)] = True
+        is_member &= ~self.sinks
+        names = _networks_text(networks)
+        if not is_member.any():
             raise SettingsError(
-                f"The lesion of {named} takes no unit: none has |z| above {z:g}.",
+                f"The lesion of {names} takes no unit: none has |z| above {z:g}.",
                 hint="Lower the threshold, or choose other networks.",
             )
         alive = self.atlas.decomposition.alive & ~self.sinks
-        if chosen[alive].all():
+        if is_member[alive].all():
             raise SettingsError(
-                f"The lesion of {named} at |z| above {z:g} covers every unit: nothing of the "
+                f"The lesion of {names} at |z| above {z:g} covers every unit: nothing of the "
                 "model would be left, and no random lesion could be set against it.",
                 hint="Choose fewer networks, or raise the threshold.",
             )
-        return chosen
+        return is_member
 
     def random(self, networks: Sequence[int], draw: int) -> NDArray[np.bool_]:
         """Return a random lesion that matches a lesion: as many units in each layer, (n_units,).
@@ -191,24 +191,27 @@ class LesionSites:
         SettingsError
             If a layer has too few units outside of the lesion.
         """
-        taken = self.members(networks)
-        free = self.atlas.decomposition.alive & ~self.sinks & ~taken
-        parts = (self.layout.split(part) for part in (taken, free, np.log(self.magnitudes + 1e-30)))
+        is_member = self.members(networks)
+        free = self.atlas.decomposition.alive & ~self.sinks & ~is_member
+        by_layer = (
+            self.layout.split(values)
+            for values in (is_member, free, np.log(self.magnitudes + 1e-30))
+        )
         key = zlib.crc32(",".join(map(str, sorted(set(networks)))).encode())
         rng = np.random.default_rng([self.settings.seed, key, draw])
-        chosen = np.zeros(self.layout.n_units, dtype=bool)
-        for layer, (inside, outside, size) in enumerate(zip(*parts, strict=True)):
+        is_drawn = np.zeros(self.layout.n_units, dtype=bool)
+        for layer, (inside, outside, size) in enumerate(zip(*by_layer, strict=True)):
             if inside.sum() > outside.sum():
                 raise SettingsError(
-                    f"The lesion of {_named(networks)} takes {inside.sum():,} of "
+                    f"The lesion of {_networks_text(networks)} takes {inside.sum():,} of "
                     f"{len(inside):,} units of layer {layer}, and a random lesion of the same "
                     f"size finds only {outside.sum():,} others there.",
                     hint="Choose fewer networks, raise the threshold, or ask for no random "
                     "lesions (they are then compared with the healthy model alone).",
                 )
-            matched = _match(size[inside], size[outside], rng)
-            chosen[self.layout.flat(layer, np.flatnonzero(outside)[matched])] = True
-        return chosen
+            matched = _matched_indices(size[inside], size[outside], rng)
+            is_drawn[self.layout.flat(layer, np.flatnonzero(outside)[matched])] = True
+        return is_drawn
 
     def units(self, networks: Sequence[int], draw: int | None) -> NDArray[np.bool_]:
         """Return the units of a lesion, or of one of its random lesions."""
@@ -224,31 +227,31 @@ class LesionSites:
         )
 
 
-def _named(networks: Sequence[int]) -> str:
-    shown = ", ".join(map(str, networks[:6])) + (", …" if len(networks) > 6 else "")
-    return f"network {shown}" if len(networks) == 1 else f"networks {shown}"
+def _networks_text(networks: Sequence[int]) -> str:
+    numbers = ", ".join(map(str, networks[:6])) + (", …" if len(networks) > 6 else "")
+    return f"network {numbers}" if len(networks) == 1 else f"networks {numbers}"
 
 
-def _match(
-    wanted: NDArray[np.float64], offered: NDArray[np.float64], rng: np.random.Generator
+def _matched_indices(
+    targets: NDArray[np.float64], candidates: NDArray[np.float64], rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Return for each wanted value another index of an offered one near it, drawn at random."""
-    left = np.argsort(offered, kind="stable")
-    found = np.empty(len(wanted), dtype=np.int64)
-    for i in rng.permutation(len(wanted)):
-        values = offered[left]
-        place = int(np.searchsorted(values, wanted[i]))
-        low, high = max(place - _NEIGHBOURS, 0), min(place + _NEIGHBOURS, len(left))
-        nearest = low + np.argsort(np.abs(values[low:high] - wanted[i]), kind="stable")
+    """Return for each target another index of a candidate near it, drawn at random."""
+    remaining = np.argsort(candidates, kind="stable")
+    matches = np.empty(len(targets), dtype=np.int64)
+    for i in rng.permutation(len(targets)):
+        values = candidates[remaining]
+        position = int(np.searchsorted(values, targets[i]))
+        low, high = max(position - _NEIGHBOURS, 0), min(position + _NEIGHBOURS, len(remaining))
+        nearest = low + np.argsort(np.abs(values[low:high] - targets[i]), kind="stable")
         pick = int(rng.choice(nearest[:_NEIGHBOURS]))
-        found[i] = left[pick]
-        left = np.delete(left, pick)
-    return found
+        matches[i] = remaining[pick]
+        remaining = np.delete(remaining, pick)
+    return matches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Stimuli:
-    """What lesions are measured on: windows, in columns, with what is resampled.
+    """Windows that lesions are measured on, in columns, with their units of resampling.
 
     Parameters
     ----------
@@ -280,18 +283,18 @@ def domain_stimuli(windows: Windows) -> Stimuli:
     """
     column, document = domains_of(windows), documents_of(windows)
     names = windows.domain_names
-    unit, resampled = np.empty(windows.n_windows, dtype=np.int64), set()
-    for c, name in enumerate(names):
-        here = np.flatnonzero(column == c)
-        if len(np.unique(document[here])) >= MIN_DOCUMENTS:
-            unit[here], says = document[here], "documents"
+    unit, unit_names = np.empty(windows.n_windows, dtype=np.int64), set()
+    for index, name in enumerate(names):
+        places = np.flatnonzero(column == index)
+        if len(np.unique(document[places])) >= MIN_DOCUMENTS:
+            unit[places], unit_name = document[places], "documents"
         else:
-            unit[here] = np.arange(len(here)) * min(N_BLOCKS, len(here)) // len(here)
-            says = "blocks of windows"
-        resampled.add(says)
-        if len(here) < LEAST_UNITS:
+            unit[places] = np.arange(len(places)) * min(N_BLOCKS, len(places)) // len(places)
+            unit_name = "blocks of windows"
+        unit_names.add(unit_name)
+        if len(places) < LEAST_UNITS:
             raise TooFewTokensError(
-                f"The domain {name} has {len(here)} window{'s' * (len(here) != 1)} of "
+                f"The domain {name} has {len(places)} window{'s' * (len(places) != 1)} of "
                 f"{windows.window} tokens; a standard error takes {LEAST_UNITS}.",
                 hint=f"Give more text of {name}, choose shorter windows, allow more windows, or "
                 "leave the domain out.",
@@ -305,6 +308,6 @@ def domain_stimuli(windows: Windows) -> Stimuli:
             n_columns=len(names),
         ),
         columns=names,
-        unit=" or ".join(sorted(resampled)),
+        unit=" or ".join(sorted(unit_names)),
         pairs=tuple((a, b) for a in range(len(names)) for b in range(a + 1, len(names))),
     )

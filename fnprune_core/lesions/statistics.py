@@ -1,4 +1,4 @@
-"""Whether a lesion does more harm than matched random ones: two questions to every effect.
+"""Tests of whether a lesion does more harm than matched random ones: two for every effect.
 
 Does it stand out from random lesions (a moderated t, Smyth 2004), and does it hold over the texts
 (a paired t over documents, blocks of windows or templates)? An effect counts if both say so: its
@@ -20,7 +20,7 @@ _LEAST_VARIANCE = 1e-24  # nats²: of random lesions that change nothing at all
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Texts:
-    """What was read, as far as statistics go.
+    """Windows that were read: their tokens, columns and units of resampling.
 
     Parameters
     ----------
@@ -46,29 +46,29 @@ class Texts:
 
     def means(self, change: Floats) -> Floats:
         """Return nats per token by column from sums by window: (…, W) → (…, C)."""
-        place = (self.column[:, None] == np.arange(self.n_columns)).astype(np.float64)
-        return np.asarray((change @ place) / (self.tokens @ place))
+        indicator = (self.column[:, None] == np.arange(self.n_columns)).astype(np.float64)
+        return np.asarray((change @ indicator) / (self.tokens @ indicator))
 
     def errors(self, change: Floats) -> Floats:
         """Return the standard error of `means` over units of resampling: (…, C)."""
-        found = np.full((*change.shape[:-1], self.n_columns), np.nan)
+        errors = np.full((*change.shape[:-1], self.n_columns), np.nan)
         for c in range(self.n_columns):
-            here = self.column == c
-            _, unit = np.unique(self.unit[here], return_inverse=True)
-            n = int(unit.max()) + 1 if len(unit) else 0
-            if n < 2:
+            in_column = self.column == c
+            _, unit = np.unique(self.unit[in_column], return_inverse=True)
+            n_units = int(unit.max()) + 1 if len(unit) else 0
+            if n_units < 2:
                 continue
-            place = (unit[:, None] == np.arange(n)).astype(np.float64)
-            sums, counts = change[..., here] @ place, self.tokens[here] @ place
+            indicator = (unit[:, None] == np.arange(n_units)).astype(np.float64)
+            sums, counts = change[..., in_column] @ indicator, self.tokens[in_column] @ indicator
             mean = sums.sum(axis=-1, keepdims=True) / counts.sum()
             squares = np.square(sums - mean * counts).sum(axis=-1)
-            found[..., c] = np.sqrt(n / (n - 1) * squares) / counts.sum()
-        return found
+            errors[..., c] = np.sqrt(n_units / (n_units - 1) * squares) / counts.sum()
+        return errors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Tested:
-    """Effects of any shape, each with what it is read against.
+    """Effects of any shape, with their errors and p values.
 
     Parameters
     ----------
@@ -91,8 +91,8 @@ class Tested:
     q: Floats
 
     def reshaped(self, shape: tuple[int, ...]) -> "Tested":
-        """Return the same with fields of another shape."""
-        values = {each.name: getattr(self, each.name).reshape(shape) for each in fields(self)}
+        """Return the same effects with fields of another shape."""
+        values = {field.name: getattr(self, field.name).reshape(shape) for field in fields(self)}
         return Tested(**values)
 
 
@@ -104,7 +104,7 @@ def tested(
     text_freedom: NDArray[np.integer],
     trend: Floats,
 ) -> Tested:
-    """Put both questions to each effect.
+    """Return each effect with the answers to both questions.
 
     Parameters
     ----------
@@ -119,12 +119,12 @@ def tested(
     with np.errstate(invalid="ignore", divide="ignore"):
         centred = random - np.nansum(random, axis=0) / np.maximum(n_random, 1)
         variance = np.nansum(np.square(centred), axis=0) / (n_random - 1)
-        spread, freedom = moderated(variance, n_random - 1, trend)
-        lesion_error = np.sqrt(spread * (1 + 1 / n_random))
+        moderated_variance, freedom = moderated(variance, n_random - 1, trend)
+        lesion_error = np.sqrt(moderated_variance * (1 + 1 / n_random))
         p_lesions = 2 * stats.t.sf(np.abs(excess) / lesion_error, freedom)
         p_texts = np.asarray(2 * stats.t.sf(np.abs(excess) / text_error, text_freedom))
-    known = (n_random > 1) & np.isfinite(text_error)
-    p = np.where(known, np.maximum(p_lesions, p_texts), np.nan)
+    is_testable = (n_random > 1) & np.isfinite(text_error)
+    p = np.where(is_testable, np.maximum(p_lesions, p_texts), np.nan)
     return Tested(
         excess=excess,
         text_error=text_error,
@@ -153,10 +153,13 @@ def moderated(
         Without a constant.
     """
     usable = (freedom > 0) & np.isfinite(variance)
-    found, whole = np.full(len(variance), np.nan), np.asarray(freedom, dtype=np.float64).copy()
+    moderated_variance, total_freedom = (
+        np.full(len(variance), np.nan),
+        np.asarray(freedom, dtype=np.float64).copy(),
+    )
     if not usable.any():
-        return found, whole
-    s2, d = np.maximum(variance[usable], _LEAST_VARIANCE), whole[usable]
+        return moderated_variance, total_freedom
+    s2, d = np.maximum(variance[usable], _LEAST_VARIANCE), total_freedom[usable]
     design = np.column_stack([np.ones(len(s2)), trend[usable].astype(np.float64)])
     rank = int(np.linalg.matrix_rank(design))
     if len(s2) - rank < max(3, rank):  # too few to know how they scatter about a trend
@@ -164,18 +167,18 @@ def moderated(
     excess = np.log(s2) - digamma(d / 2) + np.log(d / 2)
     fitted = design @ np.linalg.lstsq(design, excess, rcond=None)[0]
     if len(s2) <= rank:
-        found[usable] = s2
-        return found, whole
+        moderated_variance[usable] = s2
+        return moderated_variance, total_freedom
     scatter = np.square(excess - fitted).sum() / (len(s2) - rank) - polygamma(1, d / 2).mean()
     prior_freedom = 2 * _inverse_trigamma(scatter) if scatter > 0 else np.inf
     if np.isinf(prior_freedom):
-        found[usable] = np.exp(fitted)
+        moderated_variance[usable] = np.exp(fitted)
     else:
         prior = np.exp(fitted + digamma(prior_freedom / 2) - np.log(prior_freedom / 2))
-        found[usable] = (prior_freedom * prior + d * s2) / (prior_freedom + d)
+        moderated_variance[usable] = (prior_freedom * prior + d * s2) / (prior_freedom + d)
     # No effect is known better than from all random lesions together.
-    whole[usable] = np.minimum(d + prior_freedom, d.sum())
-    return found, whole
+    total_freedom[usable] = np.minimum(d + prior_freedom, d.sum())
+    return moderated_variance, total_freedom
 
 
 def _inverse_trigamma(value: float) -> float:
@@ -196,9 +199,9 @@ def _inverse_trigamma(value: float) -> float:
 
 def false_discovery(p: Floats) -> Floats:
     """Return q: p corrected for the rate of false discoveries among all finite ones."""
-    q, known = np.full(p.shape, np.nan), np.isfinite(p)
-    if known.any():
-        q[known] = stats.false_discovery_control(p[known])
+    q, is_finite = np.full(p.shape, np.nan), np.isfinite(p)
+    if is_finite.any():
+        q[is_finite] = stats.false_discovery_control(p[is_finite])
     return q
 
 
@@ -247,20 +250,23 @@ def double_dissociations(
     contrasts : Tested (L, pairs)
     effects : Tested (L, C)
     """
-    found = []
+    dissociations = []
     for j, (a, b) in enumerate(pairs):
-        sure = contrasts.q[:, j] <= level
-        hurts = [(effects.q[:, c] <= level) & (effects.excess[:, c] > 0) for c in (a, b)]
-        for first in np.flatnonzero(sure & (contrasts.excess[:, j] > 0) & hurts[0]):
-            for second in np.flatnonzero(sure & (contrasts.excess[:, j] < 0) & hurts[1]):
-                of_a, of_b = effects.excess[[first, second], a], effects.excess[[first, second], b]
-                if of_a[0] > of_a[1] and of_b[1] > of_b[0]:
-                    both = [int(first), int(second)]
-                    error = np.fmax(contrasts.text_error, contrasts.lesion_error)[both, j]
-                    found.append(
+        is_significant = contrasts.q[:, j] <= level
+        harms = [(effects.q[:, c] <= level) & (effects.excess[:, c] > 0) for c in (a, b)]
+        for first in np.flatnonzero(is_significant & (contrasts.excess[:, j] > 0) & harms[0]):
+            for second in np.flatnonzero(is_significant & (contrasts.excess[:, j] < 0) & harms[1]):
+                excess_a, excess_b = (
+                    effects.excess[[first, second], a],
+                    effects.excess[[first, second], b],
+                )
+                if excess_a[0] > excess_a[1] and excess_b[1] > excess_b[0]:
+                    rows = [int(first), int(second)]
+                    error = np.fmax(contrasts.text_error, contrasts.lesion_error)[rows, j]
+                    dissociations.append(
                         DoubleDissociation(
-                            first=both[0],
-                            second=both[1],
+                            first=rows[0],
+                            second=rows[1],
                             a=a,
                             b=b,
                             contrast=(
@@ -268,7 +274,7 @@ def double_dissociations(
                                 float(-contrasts.excess[second, j]),
                             ),
                             error=(float(error[0]), float(error[1])),
-                            q=float(contrasts.q[both, j].max()),
+                            q=float(contrasts.q[rows, j].max()),
                         )
                     )
-    return sorted(found, key=lambda each: -min(each.contrast))
+    return sorted(dissociations, key=lambda dissociation: -min(dissociation.contrast))

@@ -1,4 +1,4 @@
-"""A lesion study as it stands: losses of every lesion and its random ones, and what they say."""
+"""Lesion studies: losses of every lesion and its random ones, and the effects they show."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -31,7 +31,7 @@ _ARRAYS, _FACTS = "losses.safetensors", "study.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What a study is about: everything but its numbers.
+    """Facts of a study: everything but its numbers.
 
     Parameters
     ----------
@@ -61,13 +61,13 @@ class Facts:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """Return what `to_json` gave."""
+        """Return the facts that `to_json` wrote."""
         return cls(
             **{
                 **value,
                 "lesions": tuple(
-                    Lesion(networks=tuple(each["networks"]), strength=each["strength"])
-                    for each in value["lesions"]
+                    Lesion(networks=tuple(lesion["networks"]), strength=lesion["strength"])
+                    for lesion in value["lesions"]
                 ),
                 "settings": LesionSettings(**value["settings"]),
                 "columns": tuple(value["columns"]),
@@ -105,7 +105,7 @@ class LesionStudy:
 
     @property
     def lesions(self) -> tuple[Lesion, ...]:
-        """What was scaled, row by row."""
+        """The lesions, row by row."""
         return self.facts.lesions
 
     @property
@@ -120,7 +120,7 @@ class LesionStudy:
 
     @property
     def n_done(self) -> int:
-        """Lesions and random lesions that were read."""
+        """Number of lesions and random lesions that were read."""
         return int(self.is_done.sum())
 
     @property
@@ -146,7 +146,7 @@ class LesionStudy:
     @cached_property
     def effects(self) -> Tested:
         """Each lesion's excess over its random lesions, tested: fields of shape (L, C)."""
-        return self._tested(self._each_column)
+        return self._tested(self._column_pairs)
 
     @cached_property
     def contrasts(self) -> Tested:
@@ -157,20 +157,20 @@ class LesionStudy:
     def null_p(self) -> Floats:
         """P of each random lesion against the others of its lesion: (R, L, C).
 
-        They are what the null hypothesis says a lesion is, so that one in twenty may be below
+        Under the null hypothesis a lesion is like them, so that one in twenty may be below
         0.05; NaN with fewer than three.
         """
         n_random = self.nll.shape[1] - 1
         if n_random < 3:
             return np.full((n_random, len(self.lesions), len(self.columns)), np.nan)
-        found = []
+        p_values = []
         for draw in range(1, n_random + 1):
             others = [r for r in range(1, n_random + 1) if r != draw]
-            found.append(self._tested(self._each_column, row=draw, others=others).p)
-        return np.stack(found)
+            p_values.append(self._tested(self._column_pairs, row=draw, others=others).p)
+        return np.stack(p_values)
 
     @property
-    def _each_column(self) -> list[tuple[int, int | None]]:
+    def _column_pairs(self) -> list[tuple[int, int | None]]:
         return [(c, None) for c in range(len(self.columns))]
 
     @cached_property
@@ -185,38 +185,40 @@ class LesionStudy:
         row: int = 0,
         others: Sequence[int] | None = None,
     ) -> Tested:
-        """Test excesses (a, None) or contrasts of excesses (a, b) of all lesions together.
+        """Return tests of excesses (a, None) or contrasts of excesses (a, b) of all lesions.
 
         `row` and `others`: which reading of each lesion is held against which.
         """
         shape = (len(self.lesions), len(pairs))
-        against = list(others) if others is not None else list(range(1, self.nll.shape[1]))
-        above = self.nll[:, row] - _mean(self.nll[:, against])
-        excess, error = self.texts.means(above), self.texts.errors(above)
-        random, units = self.change[:, against], self.texts.n_units()
+        references = list(others) if others is not None else list(range(1, self.nll.shape[1]))
+        excess_nll = self.nll[:, row] - _mean(self.nll[:, references])
+        excess, error = self.texts.means(excess_nll), self.texts.errors(excess_nll)
+        random, n_units = self.change[:, references], self.texts.n_units()
         difference, errors = np.empty(shape), np.empty(shape)
-        spread, freedom = np.empty((len(against), *shape)), np.empty(shape, dtype=np.int64)
+        spread, freedom = np.empty((len(references), *shape)), np.empty(shape, dtype=np.int64)
         for j, (a, b) in enumerate(pairs):
             difference[:, j], errors[:, j] = excess[:, a], error[:, a]
-            spread[:, :, j], freedom[:, j] = random[:, :, a].T, units[a] - 1
+            spread[:, :, j], freedom[:, j] = random[:, :, a].T, n_units[a] - 1
             if b is not None:
                 difference[:, j] -= excess[:, b]
                 errors[:, j] = np.hypot(error[:, a], error[:, b])
                 spread[:, :, j] -= random[:, :, b].T
-                freedom[:, j] = min(units[a], units[b]) - 1
-        size = np.repeat(np.log(np.maximum(self.magnitude[:, 0], 1e-30)), len(pairs))
-        column = np.tile(np.arange(len(pairs)), len(self.lesions))
-        found = tested(
+                freedom[:, j] = min(n_units[a], n_units[b]) - 1
+        log_magnitude = np.repeat(np.log(np.maximum(self.magnitude[:, 0], 1e-30)), len(pairs))
+        pair_index = np.tile(np.arange(len(pairs)), len(self.lesions))
+        effects = tested(
             difference.ravel(),
-            spread.reshape(len(against), difference.size),
+            spread.reshape(len(references), difference.size),
             errors.ravel(),
             text_freedom=freedom.ravel(),
-            trend=np.column_stack([size, *(column == j for j in range(1, len(pairs)))]),
+            trend=np.column_stack(
+                [log_magnitude, *(pair_index == j for j in range(1, len(pairs)))]
+            ),
         )
-        return found.reshaped(shape)
+        return effects.reshaped(shape)
 
     def table(self) -> pd.DataFrame:
-        """Return one row a lesion and column, with everything that was found of it.
+        """Return one row a lesion and column, with all its figures.
 
         Columns: networks, strength, units, column, healthy (nats per token), change and
         change_error, random (mean change of the random lesions), random_sd, excess, text_error,
@@ -253,8 +255,8 @@ class LesionStudy:
 
     def row_of(self, networks: Sequence[int], *, strength: float = 1.0) -> int | None:
         """Return the row of a lesion, or None."""
-        wanted = Lesion(networks=tuple(networks), strength=strength)
-        return self.lesions.index(wanted) if wanted in self.lesions else None
+        lesion = Lesion(networks=tuple(networks), strength=strength)
+        return self.lesions.index(lesion) if lesion in self.lesions else None
 
     def with_failure(self, text: str) -> "LesionStudy":
         """Return the study with one more lesion that cannot be read."""
@@ -278,7 +280,7 @@ class LesionStudy:
 
     @classmethod
     def load(cls, folder: Path, *, is_partial: bool = False) -> Self:
-        """Read what `save` wrote; a partial one has no manifest yet."""
+        """Read a study that `save` wrote; a partial one has no manifest yet."""
         if not is_partial:
             read_manifest(folder)
         try:
@@ -300,6 +302,6 @@ class LesionStudy:
 
 
 def _mean(values: Floats) -> Floats:
-    """Return the mean over axis 1 of what is finite; NaN where nothing is."""
+    """Return the mean over axis 1 of finite values; NaN where there is none."""
     n = np.isfinite(values).sum(axis=1)
     return np.asarray(np.where(n > 0, np.nansum(values, axis=1) / np.maximum(n, 1), np.nan))

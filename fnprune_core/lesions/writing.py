@@ -1,4 +1,4 @@
-"""What a model writes under a lesion, beside what it writes healthy, kept in the workspace."""
+"""Texts that a model writes under a lesion, beside those that it writes healthy."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -35,7 +35,7 @@ KIND = "lesion_texts"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WritingOrder:
-    """What is to be written, and under which lesion.
+    """Order for a text: its prompt, and the lesion under which it is written.
 
     Parameters
     ----------
@@ -66,60 +66,60 @@ def write_under_lesion(
     Parameters
     ----------
     on_token : callable
-        Told `DENSE` or `PRUNED` and the text so far, after each token of it.
+        Called with `DENSE` or `PRUNED` and the text so far, after each token of it.
 
     Raises
     ------
     TextError, SettingsError
         If there is nothing to continue, or the lesion takes no unit, or all.
     """
-    chosen, lesion, how = order.settings, order.lesion, canonical_sampling(order.sampling)
+    settings, lesion, sampling = order.settings, order.lesion, canonical_sampling(order.sampling)
     atlas = open_atlas(workspace, order.decomposition_id)
     recording = open_recording(workspace, atlas.decomposition.recording_id)
-    sites = LesionSites(atlas, recording, language_model, settings=chosen)
+    sites = LesionSites(atlas, recording, language_model, settings=settings)
     units = sites.members(lesion.networks)
     inputs = {
         "fingerprint": language_model.fingerprint,
         "dtype": str(language_model.dtype),
         "device": language_model.device.type,
         "prompt": asdict(printable(order.prompt)),
-        "sampling": asdict(how),
+        "sampling": asdict(sampling),
         "decomposition_id": atlas.id,
         "lesion": asdict(lesion) | {"networks": list(lesion.networks)},
-        "settings": {name: getattr(chosen, name) for name in ("z", "towards", "sink_units")},
+        "settings": {name: getattr(settings, name) for name in ("z", "towards", "sink_units")},
     }
     id = artifact_id(KIND, inputs)
     if workspace.has(KIND, id):
         return id
-    found = side_by_side(
+    texts = side_by_side(
         language_model,
         order.prompt,
         partial(sites.silence, units, lesion),
-        sampling=how,
-        known=_healthy_text(workspace, inputs),
+        sampling=sampling,
+        dense_text=_healthy_text(workspace, inputs),
         on_token=on_token,
         cancel=cancel,
     )
     facts = {"decomposition_id": atlas.id, "model_name": language_model.name}
     with new_folder(workspace.folder(KIND, id)) as target:
-        found.save(target)
+        texts.save(target)
         write_json(target / MANIFEST, manifest_of(KIND, inputs, facts))
     return id
 
 
 def open_lesion_text(workspace: Workspace, id: str) -> tuple[Lesion, SideBySide]:
-    """Return a lesion, and what was written healthy and under it."""
+    """Return a lesion, and the texts written healthy and under it."""
     folder = workspace.existing(KIND, id)
-    told = read_manifest(folder)["inputs"]["lesion"]
-    lesion = Lesion(networks=tuple(told["networks"]), strength=told["strength"])
+    stored = read_manifest(folder)["inputs"]["lesion"]
+    lesion = Lesion(networks=tuple(stored["networks"]), strength=stored["strength"])
     return lesion, SideBySide.load(folder)
 
 
 def _healthy_text(workspace: Workspace, inputs: dict[str, Any]) -> Generation | None:
-    """Return what the healthy model wrote for another lesion from the same prompt, if it did."""
-    same = ("fingerprint", "dtype", "device", "prompt", "sampling")
+    """Return the healthy model's text from another lesion's result on the same prompt, if any."""
+    shared_inputs = ("fingerprint", "dtype", "device", "prompt", "sampling")
     for entry in workspace.entries(KIND):
-        if all(entry.manifest["inputs"][name] == inputs[name] for name in same):
+        if all(entry.manifest["inputs"][name] == inputs[name] for name in shared_inputs):
             with suppress(CorruptArtifactError):
                 return SideBySide.load(entry.path).written[DENSE]
     return None

@@ -1,4 +1,4 @@
-"""Stimuli as a model reads them: each block a window of its own, and what each token belongs to."""
+"""Stimuli as a model reads them: each block a window, each token with its block and item."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,7 +41,9 @@ class Presentation:
         names = [block.condition for block in self.blocks]
         counts = np.diff(self.windows.starts)
         return {
-            name: int(sum(n for own, n in zip(names, counts, strict=True) if own == name))
+            name: int(
+                sum(n for condition, n in zip(names, counts, strict=True) if condition == name)
+            )
             for name in dict.fromkeys(names)
         }
 
@@ -69,60 +71,65 @@ def present(
         If an item has a single token, or a block has too few tokens or too many.
     """
     blocks = localizer.blocks(seed=seed)
-    begins = {block.items[0] for block in blocks}
+    first_items = {block.items[0] for block in blocks}
     texts = [
-        item.text if number in begins else f"\n{item.text}"
+        item.text if number in first_items else f"\n{item.text}"
         for number, item in enumerate(localizer.items)
     ]
-    cut = cut_windows(
+    item_windows = cut_windows(
         [Document(text=text) for text in texts], tokenizer,
         window=10**9, n_dummy_tokens=0, allow_short=True,
     )  # fmt: skip
-    prefix = int(cut.adds_bos)
+    prefix = int(item_windows.adds_bos)
     ids = [
-        cut.window_ids(number)[0 if number in begins else prefix :] for number in range(len(texts))
+        item_windows.window_ids(number)[0 if number in first_items else prefix :]
+        for number in range(len(texts))
     ]
     line_break = len(tokenizer("\n", add_special_tokens=False)["input_ids"])
-    extra = [prefix if number in begins else line_break for number in range(len(texts))]
-    _check_items(localizer, [len(i) - n for i, n in zip(ids, extra, strict=True)])
-    by_block = [[ids[number] for number in block.items] for block in blocks]
-    lengths = np.array([sum(map(len, parts)) for parts in by_block])
+    n_before = [prefix if number in first_items else line_break for number in range(len(texts))]
+    _check_items(localizer, [len(item_ids) - n for item_ids, n in zip(ids, n_before, strict=True)])
+    ids_by_block = [[ids[number] for number in block.items] for block in blocks]
+    lengths = np.array([sum(map(len, block_ids)) for block_ids in ids_by_block])
     _check_blocks(blocks, lengths, window=window, least=n_dummy_tokens + _LEAST_TOKENS)
-    order = np.concatenate([block.items for block in blocks])
-    index = np.repeat(np.arange(len(blocks), dtype=np.int32), lengths)
+    item_order = np.concatenate([block.items for block in blocks])
+    block_of_token = np.repeat(np.arange(len(blocks), dtype=np.int32), lengths)
     names = tuple(f"{block.condition}, {block.template}" for block in blocks)
     conditions = localizer.conditions
-    condition = np.array([conditions.index(block.condition) for block in blocks], dtype=np.int32)
+    condition_of_block = np.array(
+        [conditions.index(block.condition) for block in blocks], dtype=np.int32
+    )
     windows = Windows(
-        token_ids=np.concatenate([part for parts in by_block for part in parts]),
+        token_ids=np.concatenate(
+            [item_ids for block_ids in ids_by_block for item_ids in block_ids]
+        ),
         starts=np.concatenate([[0], np.cumsum(lengths)]),
-        document_index=index,
-        domain_index=condition[index],
+        document_index=block_of_token,
+        domain_index=condition_of_block[block_of_token],
         document_names=names,
         domain_names=conditions,
         window=window,
         n_dummy_tokens=n_dummy_tokens,
-        adds_bos=cut.adds_bos,
+        adds_bos=item_windows.adds_bos,
     )
     return Presentation(
         blocks=blocks,
         windows=windows,
-        block=index,
-        item=np.repeat(order, [len(ids[number]) for number in order]).astype(np.int32),
+        block=block_of_token,
+        item=np.repeat(item_order, [len(ids[number]) for number in item_order]).astype(np.int32),
     )
 
 
 def _check_items(localizer: Localizer, counts: Sequence[int]) -> None:
-    """Refuse items of one token; what was put before an item does not count."""
-    short = [
+    """Raise TextError for items of one token; what was put before an item does not count."""
+    short_texts = [
         item.text for item, n in zip(localizer.items, counts, strict=True) if n < _LEAST_TOKENS
     ]
-    if short:
-        shown = ", ".join(repr(text[:30]) for text in short[:_SHOWN])
-        more = f" and {len(short) - _SHOWN} more" if len(short) > _SHOWN else ""
+    if short_texts:
+        examples = ", ".join(repr(text[:30]) for text in short_texts[:_SHOWN])
+        more_text = f" and {len(short_texts) - _SHOWN} more" if len(short_texts) > _SHOWN else ""
         raise TextError(
-            f"{len(short)} item{'s have' if len(short) > 1 else ' has'} one token only: "
-            f"{shown}{more}.",
+            f"{len(short_texts)} item{'s have' if len(short_texts) > 1 else ' has'} one token "
+            f"only: {examples}{more_text}.",
             hint="Write phrases or sentences: a network needs some tokens to respond.",
         )
 
@@ -131,15 +138,16 @@ def _check_blocks(
     blocks: Sequence[Block], lengths: NDArray[np.int64], *, window: int, least: int
 ) -> None:
     for block, length in zip(blocks, lengths, strict=True):
-        where = f"{block.template!r} of condition {block.condition!r}"
+        block_name = f"{block.template!r} of condition {block.condition!r}"
         if length < least:
             raise TextError(
-                f"The items of {where} have {length} tokens together; {least} are the least, for "
-                "the first of a block are left out.",
+                f"The items of {block_name} have {length} tokens together; {least} are the least, "
+                "for the first of a block are left out.",
                 hint="Write more or longer items in it.",
             )
         if length > window:
             raise TextError(
-                f"The items of {where} have {length:,} tokens together, a window has {window:,}.",
+                f"The items of {block_name} have {length:,} tokens together, a window has "
+                f"{window:,}.",
                 hint="Give it fewer or shorter items, or divide it into two templates.",
             )

@@ -15,7 +15,7 @@ _AT_ONCE = 250  # permutations
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodingSettings:
-    """How decoding is tested: label permutations, and the seed of folds and permutations."""
+    """Settings of a decoding test: label permutations, and the seed of folds and permutations."""
 
     n_permutations: int = 2000
     seed: int = 0
@@ -30,7 +30,7 @@ class DecodingSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Decoding:
-    """How well items of held-out templates are told apart.
+    """Accuracy with which items of held-out templates are told apart.
 
     Parameters
     ----------
@@ -70,12 +70,12 @@ def folds_of(localizer: Localizer, blocks: Sequence[Block], *, seed: int = 0) ->
         return np.array([names.index(block.template) for block in blocks], dtype=np.int64)
     rng = np.random.default_rng(seed)
     conditions = np.array([block.condition for block in blocks])
-    fewest = min(int((conditions == c).sum()) for c in localizer.conditions)
+    fewest = min(int((conditions == condition).sum()) for condition in localizer.conditions)
     n_folds = max(2, min(fewest // 2, 10))
     folds = np.zeros(len(blocks), dtype=np.int64)
     for condition in localizer.conditions:
-        own = rng.permutation(np.flatnonzero(conditions == condition))
-        folds[own] = np.arange(len(own)) % n_folds
+        places = rng.permutation(np.flatnonzero(conditions == condition))
+        folds[places] = np.arange(len(places)) % n_folds
     return folds
 
 
@@ -89,7 +89,7 @@ def decode(
     progress: Progress = ignore,
     cancel: CancelToken = NEVER,
 ) -> Decoding:
-    """Return how well the side of items is read from features on held-out templates.
+    """Return the accuracy with which items' sides are read from features, on held-out templates.
 
     A ridge regression on the side, features standardised on the training items, penalty as large
     as their number; the border is midway between the means of the training items of both sides.
@@ -100,23 +100,29 @@ def decode(
     features : ndarray (n_items, n_features)
     block_of_item : ndarray (n_items,)
     """
-    chosen = settings or DecodingSettings()
-    folds = folds_of(localizer, blocks, seed=chosen.seed)
-    conditions = np.array([localizer.conditions.index(b.condition) for b in blocks])
+    settings = settings or DecodingSettings()
+    folds = folds_of(localizer, blocks, seed=settings.seed)
+    conditions = np.array([localizer.conditions.index(block.condition) for block in blocks])
     is_positive = np.arange(len(localizer.conditions)) < len(localizer.positive)
-    rng = np.random.default_rng(chosen.seed)
-    labels = np.stack([conditions, *_permuted(conditions, folds, chosen.n_permutations, rng)])
-    maps = [_readout(features[kept]) for kept in _training(folds, block_of_item)]
+    rng = np.random.default_rng(settings.seed)
+    labels = np.stack(
+        [conditions, *_permuted_conditions(conditions, folds, settings.n_permutations, rng)]
+    )
+    readouts = [
+        _fit_readout(features[is_training]) for is_training in _training_items(folds, block_of_item)
+    ]
     correct = np.zeros((len(labels), len(features)), dtype=bool)
     for start in range(0, len(labels), _AT_ONCE):
         cancel.raise_if_cancelled()
         progress(
             ProgressEvent(stage="permutations", done=start, total=len(labels), unit="permutations")
         )
-        part = labels[start : start + _AT_ONCE]
-        sides = is_positive[part][:, block_of_item]  # (permutations, items)
-        for fold, kept in enumerate(_training(folds, block_of_item)):
-            correct[start : start + len(part), ~kept] = _right(features, sides, kept, maps[fold])
+        label_rows = labels[start : start + _AT_ONCE]
+        sides = is_positive[label_rows][:, block_of_item]  # (permutations, items)
+        for fold, is_training in enumerate(_training_items(folds, block_of_item)):
+            correct[start : start + len(label_rows), ~is_training] = _is_decoded_right(
+                features, sides, is_training, readouts[fold]
+            )
     progress(
         ProgressEvent(
             stage="permutations", done=len(labels), total=len(labels), unit="permutations"
@@ -124,8 +130,8 @@ def decode(
     )
     accuracies = np.array(
         [
-            _balanced(right, is_positive[label][block_of_item])
-            for right, label in zip(correct, labels, strict=True)
+            _balanced_accuracy(is_right, is_positive[label][block_of_item])
+            for is_right, label in zip(correct, labels, strict=True)
         ]
     )
     counts = np.bincount(block_of_item, minlength=len(blocks))
@@ -134,7 +140,7 @@ def decode(
     )
     return Decoding(
         accuracy=float(accuracies[0]),
-        standard_error=_error(localizer, blocks, by_block),
+        standard_error=_accuracy_error(localizer, blocks, by_block),
         # The true labels are one of the arrangements; rounding must not part equal ones.
         p=float((accuracies >= accuracies[0] - 1e-9).mean()),
         null=accuracies[1:],
@@ -144,33 +150,36 @@ def decode(
     )
 
 
-def _training(
+def _training_items(
     folds: NDArray[np.int64], block_of_item: NDArray[np.integer]
 ) -> list[NDArray[np.bool_]]:
     return [folds[block_of_item] != fold for fold in range(int(folds.max()) + 1)]
 
 
-def _permuted(
-    conditions: NDArray[np.int64], folds: NDArray[np.int64], n: int, rng: np.random.Generator
+def _permuted_conditions(
+    conditions: NDArray[np.int64],
+    folds: NDArray[np.int64],
+    n_permutations: int,
+    rng: np.random.Generator,
 ) -> NDArray[np.int64]:
     """Return conditions permuted among the blocks of each fold: (n, n_blocks)."""
-    drawn = np.tile(conditions, (n, 1))
+    permuted = np.tile(conditions, (n_permutations, 1))
     for fold in np.unique(folds):
-        own = np.flatnonzero(folds == fold)
-        drawn[:, own] = rng.permuted(drawn[:, own], axis=1)
-    return drawn
+        places = np.flatnonzero(folds == fold)
+        permuted[:, places] = rng.permuted(permuted[:, places], axis=1)
+    return permuted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Readout:
-    """Standardisation of features, and what takes training labels to weights: (features, items)."""
+    """Standardisation of features, and the solver from training labels to weights."""
 
     mean: NDArray[np.float64]
     scale: NDArray[np.float64]
     solver: NDArray[np.float64]
 
 
-def _readout(training: NDArray[np.floating]) -> _Readout:
+def _fit_readout(training: NDArray[np.floating]) -> _Readout:
     x = np.asarray(training, dtype=np.float64)
     mean, scale = x.mean(axis=0), x.std(axis=0)
     scale = np.where(scale > 0, scale, 1.0)
@@ -179,42 +188,44 @@ def _readout(training: NDArray[np.floating]) -> _Readout:
     return _Readout(mean=mean, scale=scale, solver=np.linalg.solve(gram, z.T))
 
 
-def _right(
+def _is_decoded_right(
     features: NDArray[np.floating],
     sides: NDArray[np.bool_],
-    kept: NDArray[np.bool_],
+    is_training: NDArray[np.bool_],
     readout: _Readout,
 ) -> NDArray[np.bool_]:
     """Return whether each held-out item is put on its side: (permutations, held-out items)."""
     z = (np.asarray(features, dtype=np.float64) - readout.mean) / readout.scale
-    up = sides[:, kept].T.astype(np.float64)  # (training items, permutations)
-    n_up = up.sum(axis=0)
-    weights = readout.solver @ (up - up.mean(axis=0))
-    train, test = z[kept] @ weights, z[~kept] @ weights
-    total = (train * up).sum(axis=0)
+    training_sides = sides[:, is_training].T.astype(np.float64)  # (training items, permutations)
+    n_positive = training_sides.sum(axis=0)
+    weights = readout.solver @ (training_sides - training_sides.mean(axis=0))
+    training_values, test_values = z[is_training] @ weights, z[~is_training] @ weights
+    total = (training_values * training_sides).sum(axis=0)
     border = (
-        total / np.maximum(n_up, 1)
-        + (train.sum(axis=0) - total) / np.maximum(len(up) - n_up, 1)
+        total / np.maximum(n_positive, 1)
+        + (training_values.sum(axis=0) - total) / np.maximum(len(training_sides) - n_positive, 1)
     ) / 2  # fmt: skip
-    is_up = (test > border).T
-    return np.asarray(is_up == sides[:, ~kept])
+    is_positive = (test_values > border).T
+    return np.asarray(is_positive == sides[:, ~is_training])
 
 
-def _balanced(right: NDArray[np.bool_], is_up: NDArray[np.bool_]) -> float:
-    return float((right[is_up].mean() + right[~is_up].mean()) / 2)
+def _balanced_accuracy(is_right: NDArray[np.bool_], is_positive: NDArray[np.bool_]) -> float:
+    return float((is_right[is_positive].mean() + is_right[~is_positive].mean()) / 2)
 
 
-def _error(localizer: Localizer, blocks: Sequence[Block], by_block: NDArray[np.float64]) -> float:
+def _accuracy_error(
+    localizer: Localizer, blocks: Sequence[Block], by_block: NDArray[np.float64]
+) -> float:
     """Return the standard error of the accuracy over templates, or over blocks of each side."""
     if localizer.is_paired:
         names = localizer.templates(localizer.positive[0])
-        each = [
+        template_accuracies = [
             np.mean(
                 [
                     np.mean(
                         [
-                            right
-                            for block, right in zip(blocks, by_block, strict=True)
+                            share_right
+                            for block, share_right in zip(blocks, by_block, strict=True)
                             if block.template == name and block.condition in side
                         ]
                     )
@@ -223,9 +234,15 @@ def _error(localizer: Localizer, blocks: Sequence[Block], by_block: NDArray[np.f
             )
             for name in names
         ]
-        return float(np.std(each, ddof=1) / np.sqrt(len(each)))
+        return float(np.std(template_accuracies, ddof=1) / np.sqrt(len(template_accuracies)))
     variance = 0.0
     for side in (localizer.positive, localizer.negative):
-        own = np.array([r for b, r in zip(blocks, by_block, strict=True) if b.condition in side])
-        variance += float(own.var(ddof=1)) / len(own) / 4
+        side_shares = np.array(
+            [
+                share_right
+                for block, share_right in zip(blocks, by_block, strict=True)
+                if block.condition in side
+            ]
+        )
+        variance += float(side_shares.var(ddof=1)) / len(side_shares) / 4
     return float(np.sqrt(variance))

@@ -78,18 +78,18 @@ def design_matrix(
     """
     from nilearn.glm.first_level import make_first_level_design_matrix  # slow to import
 
-    numbers, first, counts = np.unique(block_of_token, return_index=True, return_counts=True)
+    numbers, first_token, counts = np.unique(block_of_token, return_index=True, return_counts=True)
     if np.any(np.diff(block_of_token) < 0) or numbers[-1] != len(numbers) - 1:
         raise SettingsError("Tokens must be in the order of their blocks, each with some.")
     names = [f"block {number}" for number in numbers]
     # Half a token early: at the edge itself, nilearn's finer grid may miss the first token.
     events = pd.DataFrame(
-        {"onset": first - 0.5, "duration": counts.astype(float), "trial_type": names}
+        {"onset": first_token - 0.5, "duration": counts.astype(float), "trial_type": names}
     )
-    values = np.column_stack([np.asarray(v, dtype=float) for v in covariates.values()])
+    values = np.column_stack([np.asarray(value, dtype=float) for value in covariates.values()])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that boxcars and constant are collinear
-        made = make_first_level_design_matrix(
+        nilearn_design = make_first_level_design_matrix(
             np.arange(len(block_of_token), dtype=float),
             events,
             hrf_model=None,
@@ -97,7 +97,7 @@ def design_matrix(
             add_regs=values - values.mean(axis=0),
             add_reg_names=list(covariates),
         )
-    design = pd.DataFrame(made[[*names, *covariates]])
+    design = pd.DataFrame(nilearn_design[[*names, *covariates]])
     design[names] = design[names].round()  # nilearn resamples boxcars with an error of 1e-14
     return design
 
@@ -111,24 +111,24 @@ def first_level(design: pd.DataFrame, signals: NDArray[np.floating]) -> NDArray[
     """
     from nilearn.glm.first_level import run_glm
 
-    labels, fitted = run_glm(
+    labels, results = run_glm(
         np.asarray(signals, dtype=np.float64), design.to_numpy(), noise_model="ols"
     )
     theta = np.zeros((design.shape[1], signals.shape[1]))
-    for label, result in fitted.items():
+    for label, result in results.items():
         theta[:, labels == label] = result.theta
     return theta
 
 
 class Sums:
-    """The same weights for signals that come block by block and are not kept."""
+    """First-level weights of signals that come block by block and are not kept."""
 
     def __init__(self, design: pd.DataFrame, n: int) -> None:
         self._design = design.to_numpy(dtype=np.float64)
         self._products = np.zeros((self._design.shape[1], n))
 
     def add(self, tokens: slice, signals: NDArray[np.floating]) -> None:
-        """Take in the signals (tokens, n) of some rows of the design."""
+        """Add the signals (tokens, n) of some rows of the design."""
         rows = self._design[tokens].astype(np.float32)
         self._products += rows.T @ np.asarray(signals, dtype=np.float32)
 
@@ -149,21 +149,21 @@ def template_effects(
     """
     if not localizer.is_paired:
         raise SettingsError("The conditions have no templates in common.")
-    place = {(block.condition, block.template): i for i, block in enumerate(blocks)}
+    row_of = {(block.condition, block.template): i for i, block in enumerate(blocks)}
     names = localizer.templates(localizer.positive[0])
 
-    def side(conditions: Sequence[str]) -> NDArray[np.float64]:
-        rows = [[place[condition, name] for name in names] for condition in conditions]
-        of_side = np.asarray(effects, dtype=np.float64)[np.array(rows)]
-        return np.asarray(of_side.mean(axis=0))
+    def side_mean(conditions: Sequence[str]) -> NDArray[np.float64]:
+        rows = [[row_of[condition, name] for name in names] for condition in conditions]
+        side_effects = np.asarray(effects, dtype=np.float64)[np.array(rows)]
+        return np.asarray(side_effects.mean(axis=0))
 
-    return names, side(localizer.positive) - side(localizer.negative)
+    return names, side_mean(localizer.positive) - side_mean(localizer.negative)
 
 
 def second_level(
     localizer: Localizer, blocks: Sequence[Block], effects: NDArray[np.floating]
 ) -> Contrast:
-    """Compare the blocks' effects between the two sides, with templates as observations.
+    """Return the contrast of the blocks' effects, with templates as observations.
 
     Paired where every template has items in every condition, by nilearn's model of a mean;
     otherwise after Welch, since variances need not be alike.
@@ -174,46 +174,52 @@ def second_level(
     """
     if localizer.is_paired:
         _, differences = template_effects(localizer, blocks, effects)
-        return _paired(differences)
-    return _welch(localizer, blocks, np.asarray(effects, dtype=np.float64))
+        return _paired_contrast(differences)
+    return _welch_contrast(localizer, blocks, np.asarray(effects, dtype=np.float64))
 
 
-def _paired(differences: NDArray[np.float64]) -> Contrast:
+def _paired_contrast(differences: NDArray[np.float64]) -> Contrast:
     from nilearn.glm.contrasts import compute_contrast
     from nilearn.glm.first_level import run_glm
 
-    n = len(differences)
-    with np.errstate(divide="ignore"):  # what does not vary at all has no t, see `_tested`
-        labels, fitted = run_glm(differences, np.ones((n, 1)), noise_model="ols")
-        found = compute_contrast(labels, fitted, np.ones(1), stat_type="t")
-    error = np.sqrt(np.asarray(found.effect_variance()).ravel())
-    effect = np.asarray(found.effect_size()).ravel()
-    return _tested(
+    n_templates = len(differences)
+    with np.errstate(divide="ignore"):  # what does not vary at all has no t, see `_contrast_of`
+        labels, fitted = run_glm(differences, np.ones((n_templates, 1)), noise_model="ols")
+        contrast = compute_contrast(labels, fitted, np.ones(1), stat_type="t")
+    error = np.sqrt(np.asarray(contrast.effect_variance()).ravel())
+    effect = np.asarray(contrast.effect_size()).ravel()
+    return _contrast_of(
         effect,
         error,
-        df=np.full(len(effect), n - 1.0),
-        spread=error * np.sqrt(n),
+        df=np.full(len(effect), n_templates - 1.0),
+        spread=error * np.sqrt(n_templates),
     )
 
 
-def _welch(localizer: Localizer, blocks: Sequence[Block], effects: NDArray[np.float64]) -> Contrast:
+def _welch_contrast(
+    localizer: Localizer, blocks: Sequence[Block], effects: NDArray[np.float64]
+) -> Contrast:
     conditions = np.array([block.condition for block in blocks])
     effect = np.zeros(effects.shape[1])
-    variance, welch, spread = np.zeros_like(effect), np.zeros_like(effect), np.zeros_like(effect)
+    variance, welch_sum, spread = (
+        np.zeros_like(effect),
+        np.zeros_like(effect),
+        np.zeros_like(effect),
+    )
     for sign, side in ((1.0, localizer.positive), (-1.0, localizer.negative)):
         for condition in side:
-            own = effects[conditions == condition]
-            weight, own_variance = 1 / len(side), own.var(axis=0, ddof=1)
-            part = weight**2 * own_variance / len(own)
-            effect += sign * weight * own.mean(axis=0)
-            variance += part
-            welch += part**2 / (len(own) - 1)
-            spread += own_variance / len(localizer.conditions)
-    df = np.divide(variance**2, welch, out=np.ones_like(effect), where=welch > 0)
-    return _tested(effect, np.sqrt(variance), df=df, spread=np.sqrt(spread))
+            condition_effects = effects[conditions == condition]
+            weight, condition_variance = 1 / len(side), condition_effects.var(axis=0, ddof=1)
+            mean_variance = weight**2 * condition_variance / len(condition_effects)
+            effect += sign * weight * condition_effects.mean(axis=0)
+            variance += mean_variance
+            welch_sum += mean_variance**2 / (len(condition_effects) - 1)
+            spread += condition_variance / len(localizer.conditions)
+    df = np.divide(variance**2, welch_sum, out=np.ones_like(effect), where=welch_sum > 0)
+    return _contrast_of(effect, np.sqrt(variance), df=df, spread=np.sqrt(spread))
 
 
-def _tested(
+def _contrast_of(
     effect: NDArray[np.float64],
     error: NDArray[np.float64],
     *,
@@ -221,14 +227,14 @@ def _tested(
     spread: NDArray[np.float64],
 ) -> Contrast:
     varies = error > _LEAST_ERROR
-    safe = np.where(varies, error, 1.0)
-    t = np.where(varies, effect / safe, 0.0)
+    safe_error = np.where(varies, error, 1.0)
+    t = np.where(varies, effect / safe_error, 0.0)
     p = np.where(varies, 2 * stats.t.sf(np.abs(t), df), 1.0)
     q = np.ones_like(p)
     if varies.any():
         q[varies] = stats.false_discovery_control(p[varies])
-    small = 1 - 3 / (4 * df - 1)
-    size = np.where(varies, effect / np.where(varies, spread, 1.0) * small, 0.0)
+    correction = 1 - 3 / (4 * df - 1)
+    size = np.where(varies, effect / np.where(varies, spread, 1.0) * correction, 0.0)
     return Contrast(
         effect=effect,
         standard_error=error,

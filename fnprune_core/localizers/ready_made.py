@@ -14,7 +14,7 @@ from fnprune_core.localizers.stimuli import Localizer, read_localizer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """What is known of a ready localizer besides its stimuli."""
+    """Facts of a ready localizer besides its stimuli."""
 
     title: str
     positive: tuple[str, ...]
@@ -119,16 +119,16 @@ def load(name: str) -> Localizer:
         raise SettingsError(
             f"There is no ready localizer {name!r}.", hint=f"Choose among {', '.join(READY)}."
         )
-    known = READY[name]
-    found = read_localizer(
-        asset(f"localizers/{name}.csv"), name=name, positive=known.positive, negative=known.negative
+    ready = READY[name]
+    stimuli = read_localizer(
+        asset(f"localizers/{name}.csv"), name=name, positive=ready.positive, negative=ready.negative
     )
     return Localizer(
         name=name,
-        title=known.title,
-        items=found.items,
-        positive=known.positive,
-        negative=known.negative,
-        question=known.question,
-        note=known.note,
+        title=ready.title,
+        items=stimuli.items,
+        positive=ready.positive,
+        negative=ready.negative,
+        question=ready.question,
+        note=ready.note,
     )

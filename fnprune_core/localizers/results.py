@@ -1,4 +1,4 @@
-"""What a localizer found: an artifact with the blocks' effects, from which all tables are made."""
+"""Result of a localizer: an artifact with the blocks' effects, from which tables are made."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -95,8 +95,8 @@ class LocalizerResult:
     @cached_property
     def units(self) -> Contrast:
         """The contrast in each unit, in its standard deviations; 0 where not alive."""
-        found = second_level(self.localizer, self.blocks, self.unit_effects)
-        return found
+        contrast = second_level(self.localizer, self.blocks, self.unit_effects)
+        return contrast
 
     def n_responding(self, *, q: float = LEVEL) -> int:
         """Return how many units respond at a false discovery rate."""
@@ -104,59 +104,65 @@ class LocalizerResult:
 
     def order(self) -> NDArray[np.int64]:
         """Return the networks by effect: those with q below 0.05 first, the largest first."""
-        found = self.networks
-        return np.lexsort((-np.abs(found.effect), found.q >= LEVEL))
+        contrast = self.networks
+        return np.lexsort((-np.abs(contrast.effect), contrast.q >= LEVEL))
 
     def network_table(self) -> pd.DataFrame:
         """Return one row a network, in the order of `order`."""
-        found = self.networks
-        low, high = found.interval()
+        contrast = self.networks
+        low, high = contrast.interval()
         table = pd.DataFrame(
             {
                 "network": np.arange(self.n_networks),
-                "difference": found.effect,
+                "difference": contrast.effect,
                 "low": low,
                 "high": high,
-                "effect_size": found.effect_size,
-                "t": found.t,
-                "df": found.df,
-                "p": found.p,
-                "q": found.q,
-                "responds": found.q < LEVEL,
+                "effect_size": contrast.effect_size,
+                "t": contrast.t,
+                "df": contrast.df,
+                "p": contrast.p,
+                "q": contrast.q,
+                "responds": contrast.q < LEVEL,
             }
         )
         return table.iloc[self.order()].reset_index(drop=True)
 
     def unit_table(self, *, q: float = LEVEL) -> pd.DataFrame:
         """Return the units that respond, the largest |t| first: layer, index, difference, …."""
-        found = self.units
-        chosen = np.flatnonzero(found.q < q)
-        chosen = chosen[np.argsort(-np.abs(found.t[chosen]), kind="stable")]
-        layer, index = self.layout.locate(chosen)
+        contrast = self.units
+        units = np.flatnonzero(contrast.q < q)
+        units = units[np.argsort(-np.abs(contrast.t[units]), kind="stable")]
+        layer, index = self.layout.locate(units)
         return pd.DataFrame(
             {
                 "layer": layer,
                 "index": index,
-                "difference": found.effect[chosen],
-                "effect_size": found.effect_size[chosen],
-                "t": found.t[chosen],
-                "p": found.p[chosen],
-                "q": found.q[chosen],
+                "difference": contrast.effect[units],
+                "effect_size": contrast.effect_size[units],
+                "t": contrast.t[units],
+                "p": contrast.p[units],
+                "q": contrast.q[units],
             }
         )
 
     def layer_table(self, *, q: float = LEVEL) -> pd.DataFrame:
         """Return how many units of each layer respond to either side of the contrast."""
-        found = self.units
-        responds = found.q < q
-        up = [int(n.sum()) for n in self.layout.split(responds & (found.t > 0))]
-        down = [int(n.sum()) for n in self.layout.split(responds & (found.t < 0))]
+        contrast = self.units
+        responds = contrast.q < q
+        n_positive = [
+            int(layer_responds.sum())
+            for layer_responds in self.layout.split(responds & (contrast.t > 0))
+        ]
+        n_negative = [
+            int(layer_responds.sum())
+            for layer_responds in self.layout.split(responds & (contrast.t < 0))
+        ]
         return pd.DataFrame(
             {
                 "layer": np.arange(self.layout.n_layers),
                 "units": self.layout.widths,
-                "positive": up,
-                "negative": down,
+                "positive": n_positive,
+                "negative": n_negative,
             }
         )
 
@@ -167,7 +173,7 @@ class LocalizerResult:
                 "block": np.arange(len(self.blocks)),
                 "condition": [block.condition for block in self.blocks],
                 "template": [block.template for block in self.blocks],
-                "effect": self.network_effects[: len(self.blocks), self._checked(network)],
+                "effect": self.network_effects[: len(self.blocks), self._checked_network(network)],
                 "decoded": self.decoding.by_block,
             }
         )
@@ -177,11 +183,14 @@ class LocalizerResult:
 
         Columns: template, condition (empty where paired), difference, example.
         """
-        column = self._checked(network)
+        column = self._checked_network(network)
         effects = self.network_effects[: len(self.blocks), [column]]
         if self.localizer.is_paired:
             names, differences = template_effects(self.localizer, self.blocks, effects)
-            rows = [(name, "", float(d[0])) for name, d in zip(names, differences, strict=True)]
+            rows = [
+                (name, "", float(difference[0]))
+                for name, difference in zip(names, differences, strict=True)
+            ]
         else:
             rows = [
                 (block.template, block.condition, float(effect[0]))
@@ -190,10 +199,10 @@ class LocalizerResult:
         examples = {
             (item.template, item.condition): item.text for item in reversed(self.localizer.items)
         }
-        first = self.localizer.positive[0]
+        first_condition = self.localizer.positive[0]
         return pd.DataFrame(
             [
-                (name, condition, value, examples[name, condition or first])
+                (name, condition, value, examples[name, condition or first_condition])
                 for name, condition, value in rows
             ],
             columns=["template", "condition", "difference", "example"],
@@ -206,10 +215,10 @@ class LocalizerResult:
         conditions = np.array([self.blocks[int(i)].condition for i in by_block.index])
         rows = []
         for condition in self.localizer.conditions:
-            own = by_block.to_numpy()[conditions == condition]
-            error = float(own.std(ddof=1) / np.sqrt(len(own)))
-            n = int(usable["block"].isin(by_block.index[conditions == condition]).sum())
-            rows.append((condition, n, float(own.mean()), error))
+            values = by_block.to_numpy()[conditions == condition]
+            error = float(values.std(ddof=1) / np.sqrt(len(values)))
+            n_tokens = int(usable["block"].isin(by_block.index[conditions == condition]).sum())
+            rows.append((condition, n_tokens, float(values.mean()), error))
         return pd.DataFrame(rows, columns=["condition", "tokens", "surprise", "standard_error"])
 
     def item_table(self) -> pd.DataFrame:
@@ -229,7 +238,7 @@ class LocalizerResult:
         covariates = {name: usable[name].to_numpy() for name in COVARIATES}
         return design_matrix(usable["block"].to_numpy(), covariates)
 
-    def _checked(self, network: int) -> int:
+    def _checked_network(self, network: int) -> int:
         if not 0 <= network < self.n_networks:
             raise SettingsError(
                 f"There is no network {network}: they run from 0 to {self.n_networks - 1}."
@@ -260,7 +269,10 @@ class LocalizerResult:
             },
         }
         with new_folder(target) as folder:
-            save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, folder / _ARRAYS)
+            save_file(
+                {name: np.ascontiguousarray(value) for name, value in arrays.items()},
+                folder / _ARRAYS,
+            )
             self.tokens.to_parquet(folder / _TOKENS, index=False)
             stimuli = {
                 "localizer": asdict(self.localizer),
@@ -276,7 +288,7 @@ class LocalizerResult:
         try:
             arrays = load_file(folder / _ARRAYS)
             stimuli = read_json(folder / _STIMULI)
-            localizer, blocks = _localizer(stimuli["localizer"]), stimuli["blocks"]
+            localizer, blocks = _localizer_from_json(stimuli["localizer"]), stimuli["blocks"]
             decoding = Decoding(
                 null=arrays["decoding_null"],
                 by_block=arrays["decoding_by_block"],
@@ -284,7 +296,9 @@ class LocalizerResult:
             )
             return cls(
                 localizer=localizer,
-                blocks=tuple(Block(**{**b, "items": tuple(b["items"])}) for b in blocks),
+                blocks=tuple(
+                    Block(**{**block, "items": tuple(block["items"])}) for block in blocks
+                ),
                 tokens=pd.read_parquet(folder / _TOKENS),
                 strengths=arrays["strengths"],
                 network_effects=arrays["network_effects"],
@@ -301,7 +315,7 @@ class LocalizerResult:
             ) from error
 
 
-def _localizer(stored: dict[str, Any]) -> Localizer:
+def _localizer_from_json(stored: dict[str, Any]) -> Localizer:
     return Localizer(
         **{
             **stored,

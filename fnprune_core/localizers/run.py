@@ -39,8 +39,8 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Read:
-    """What the blocks did: networks (K, tokens), units' sums, log-probabilities (tokens,)."""
+class _Responses:
+    """Responses to the blocks: networks (K, tokens), units, log-probabilities (tokens,)."""
 
     strengths: NDArray[np.float32]
     unit_effects: NDArray[np.float64]
@@ -53,7 +53,7 @@ def localizer_inputs(
     localizer: Localizer,
     settings: DecodingSettings,
 ) -> dict[str, Any]:
-    """Return what determines a result; its hash is the id."""
+    """Return the inputs that determine a result; their hash is its id."""
     return {
         "decomposition_id": decomposition_id,
         "localizer": localizer.sha256,
@@ -85,26 +85,32 @@ def localize(
     TextError
         If items are too short or a block too long; see `present`.
     """
-    chosen = settings or DecodingSettings()
+    settings = settings or DecodingSettings()
     atlas = open_atlas(workspace, decomposition_id)
     language_model.check_fingerprint(atlas.decomposition.fingerprint, "atlas")
-    inputs = localizer_inputs(language_model, atlas.id, localizer, chosen)
+    inputs = localizer_inputs(language_model, atlas.id, localizer, settings)
     id = artifact_id(KIND, inputs)
     if workspace.has(KIND, id):
         return id
     recording = open_recording(workspace, atlas.decomposition.recording_id)
     probe = NetworkProbe.prepare(atlas, recording, template=template_of(workspace, atlas))
-    shown = present(
+    presentation = present(
         localizer,
         language_model.tokenizer,
         window=min(probe.window, language_model.context_size or probe.window),
         n_dummy_tokens=probe.n_dummy_tokens,
-        seed=chosen.seed,
+        seed=settings.seed,
     )
-    made = measure(
-        probe, language_model, localizer, shown, settings=chosen, progress=progress, cancel=cancel
+    result = measure(
+        probe,
+        language_model,
+        localizer,
+        presentation,
+        settings=settings,
+        progress=progress,
+        cancel=cancel,
     )
-    made.save(workspace.folder(KIND, id), inputs)
+    result.save(workspace.folder(KIND, id), inputs)
     return id
 
 
@@ -112,35 +118,43 @@ def measure(
     probe: NetworkProbe,
     language_model: LanguageModel,
     localizer: Localizer,
-    shown: Presentation,
+    presentation: Presentation,
     *,
     settings: DecodingSettings,
     progress: Progress = ignore,
     cancel: CancelToken = NEVER,
 ) -> LocalizerResult:
     """Return the responses to blocks that are already cut."""
-    tokens = token_frame(probe.atlas, language_model, shown)
+    tokens = token_frame(probe.atlas, language_model, presentation)
     usable = ~tokens["is_dummy"].to_numpy()
     covariates = {name: tokens.loc[usable, name].to_numpy() for name in COVARIATES}
-    design = design_matrix(shown.block[usable], covariates)
-    read = _read(probe, language_model, shown, design, progress=progress, cancel=cancel)
-    tokens["log_probability"] = read.log_probability
-    weights = first_level(design, read.strengths[:, usable].T)
-    n_blocks = len(shown.blocks)
+    design = design_matrix(presentation.block[usable], covariates)
+    responses = _read_blocks(
+        probe, language_model, presentation, design, progress=progress, cancel=cancel
+    )
+    tokens["log_probability"] = responses.log_probability
+    weights = first_level(design, responses.strengths[:, usable].T)
+    n_blocks = len(presentation.blocks)
     # What the covariates explain is taken off; the blocks' boxcars share it out, not the labels.
-    adjusted = read.strengths[:, usable].T - design.to_numpy()[:, n_blocks:] @ weights[n_blocks:]
-    features, block_of_item = item_means(adjusted, shown.item[usable], shown.block[usable])
+    adjusted = (
+        responses.strengths[:, usable].T - design.to_numpy()[:, n_blocks:] @ weights[n_blocks:]
+    )
+    features, block_of_item = item_means(
+        adjusted, presentation.item[usable], presentation.block[usable]
+    )
     decoding = decode(
-        localizer, shown.blocks, features, block_of_item,
+        localizer, presentation.blocks, features, block_of_item,
         settings=settings, progress=progress, cancel=cancel,
     )  # fmt: skip
     return LocalizerResult(
         localizer=localizer,
-        blocks=shown.blocks,
+        blocks=presentation.blocks,
         tokens=tokens,
-        strengths=read.strengths,
+        strengths=responses.strengths,
         network_effects=weights,
-        unit_effects=np.where(probe.alive, read.unit_effects[:n_blocks], 0.0).astype(np.float32),
+        unit_effects=np.where(probe.alive, responses.unit_effects[:n_blocks], 0.0).astype(
+            np.float32
+        ),
         alive=probe.alive,
         decoding=decoding,
         layout=probe.atlas.layout,
@@ -148,17 +162,17 @@ def measure(
     )
 
 
-def _read(
+def _read_blocks(
     probe: NetworkProbe,
     language_model: LanguageModel,
-    shown: Presentation,
+    presentation: Presentation,
     design: pd.DataFrame,
     *,
     progress: Progress,
     cancel: CancelToken,
-) -> _Read:
-    """Read the blocks one by one; units' signals are summed and let go."""
-    n_blocks, windows = len(shown.blocks), shown.windows
+) -> _Responses:
+    """Return the responses to the blocks, read one by one; units' signals are only summed."""
+    n_blocks, windows = len(presentation.blocks), presentation.windows
     sums = Sums(design, probe.atlas.layout.n_units)
     strengths, log_probability = [], []
     row = 0
@@ -168,12 +182,12 @@ def _read(
         signals, log_p = probe.signals(language_model, windows, block)
         strengths.append(probe.strengths(signals))
         log_probability.append(log_p)
-        counted = signals[windows.n_dummy_tokens :].numpy()
-        sums.add(slice(row, row + len(counted)), counted)
-        row += len(counted)
+        usable_signals = signals[windows.n_dummy_tokens :].numpy()
+        sums.add(slice(row, row + len(usable_signals)), usable_signals)
+        row += len(usable_signals)
     progress(ProgressEvent(stage="reading blocks", done=n_blocks, total=n_blocks, unit="blocks"))
     relative = np.concatenate(strengths, axis=1) / probe.usual[:, None]
-    return _Read(
+    return _Responses(
         strengths=relative.astype(np.float32),
         unit_effects=sums.solve(),
         log_probability=np.concatenate(log_probability),
@@ -181,23 +195,26 @@ def _read(
 
 
 def token_frame(
-    atlas: NetworkAtlas, language_model: LanguageModel, shown: Presentation
+    atlas: NetworkAtlas, language_model: LanguageModel, presentation: Presentation
 ) -> pd.DataFrame:
-    """Return one row a token: what it belongs to, and the covariates of the model."""
-    windows = shown.windows
-    empty = np.full(windows.n_tokens, np.nan, dtype=np.float32)
-    table = token_table(windows, language_model.tokenizer, empty)
-    seen = np.bincount(atlas.tokens["token_id"].to_numpy())
+    """Return one row a token: its block and item, and the covariates of the model."""
+    windows = presentation.windows
+    not_yet_read = np.full(windows.n_tokens, np.nan, dtype=np.float32)
+    table = token_table(windows, language_model.tokenizer, not_yet_read)
+    counts_by_id = np.bincount(atlas.tokens["token_id"].to_numpy())
     ids = windows.token_ids
-    counts = np.where(ids < len(seen), seen[np.minimum(ids, len(seen) - 1)], 0) + 1
+    counts = (
+        np.where(ids < len(counts_by_id), counts_by_id[np.minimum(ids, len(counts_by_id) - 1)], 0)
+        + 1
+    )
     return pd.DataFrame(
         {
-            "block": shown.block,
-            "item": shown.item,
+            "block": presentation.block,
+            "item": presentation.item,
             "token_id": ids,
             "text": table["text"],
             "is_dummy": windows.is_dummy,
-            "log_probability": empty,
+            "log_probability": not_yet_read,
             "log frequency": np.log(counts / len(atlas.tokens)),
             "position": windows.position / 100,
         }
@@ -214,12 +231,12 @@ def item_means(
     strengths : ndarray (n_tokens, K)
     item, block : ndarray (n_tokens,)
     """
-    numbers, first, inverse, counts = np.unique(
+    numbers, first_token, inverse, counts = np.unique(
         item, return_index=True, return_inverse=True, return_counts=True
     )
     sums = np.zeros((len(numbers), strengths.shape[1]))
     np.add.at(sums, inverse, strengths)
-    return sums / counts[:, None], np.asarray(block[first], dtype=np.int64)
+    return sums / counts[:, None], np.asarray(block[first_token], dtype=np.int64)
 
 
 def open_localizer(workspace: Workspace, id: str) -> LocalizerResult:
@@ -233,23 +250,23 @@ def open_localizer(workspace: Workspace, id: str) -> LocalizerResult:
 
 def localizers_of(workspace: Workspace, decomposition_id: str) -> Sequence[Found]:
     """Return the localizers that were run on an atlas, newest first, without opening them."""
-    found = []
+    rows = []
     for id in workspace.ids(KIND):
         try:
             manifest = read_manifest(workspace.folder(KIND, id))
             if manifest["decomposition_id"] != decomposition_id:
                 continue
             decoding = manifest["decoding"]
-            found.append(
+            rows.append(
                 Found(
                     id=id,
                     name=manifest["inputs"]["name"],
                     title=manifest["title"],
                     contrast=manifest["contrast"],
                     created=manifest["created"],
-                    **{k: decoding[k] for k in ("accuracy", "standard_error", "p")},
+                    **{name: decoding[name] for name in ("accuracy", "standard_error", "p")},
                 )
             )
         except (FnpruneError, OSError, KeyError):
             continue  # deleted meanwhile, or damaged: told where it is opened
-    return sorted(found, key=lambda each: each.created, reverse=True)
+    return sorted(rows, key=lambda row: row.created, reverse=True)

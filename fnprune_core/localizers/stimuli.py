@@ -48,7 +48,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Localizer:
-    """Stimuli in conditions, and which conditions are held against which.
+    """Stimuli in conditions, and the contrast between conditions.
 
     Parameters
     ----------
@@ -91,26 +91,26 @@ class Localizer:
 
     @property
     def unit(self) -> str:
-        """What is resampled: "templates", or "blocks" where no templates were named."""
+        """Unit of resampling: "templates", or "blocks" where no templates were named."""
         return "templates" if self.has_templates else "blocks"
 
     @property
     def is_paired(self) -> bool:
         """Whether every template has items in every condition, so that differences are paired."""
         sets = [set(self.templates(condition)) for condition in self.conditions]
-        return self.has_templates and all(each == sets[0] for each in sets)
+        return self.has_templates and all(templates == sets[0] for templates in sets)
 
     @property
     def sha256(self) -> str:
         """Hash of the items and of the contrast."""
         rows = [(item.condition, item.template, item.text) for item in self.items]
-        said = repr((rows, self.positive, self.negative, self.has_templates))
-        return hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()
+        content = repr((rows, self.positive, self.negative, self.has_templates))
+        return hashlib.sha256(content.encode("utf-8", "replace")).hexdigest()
 
     def templates(self, condition: str) -> tuple[str, ...]:
         """Return the templates of a condition, in the order of the items."""
-        found = (item.template for item in self.items if item.condition == condition)
-        return tuple(dict.fromkeys(found))
+        templates = (item.template for item in self.items if item.condition == condition)
+        return tuple(dict.fromkeys(templates))
 
     def texts(self, condition: str) -> tuple[str, ...]:
         """Return the texts of a condition."""
@@ -123,48 +123,50 @@ class Localizer:
         for number, item in enumerate(self.items):
             members.setdefault((item.condition, item.template), []).append(number)
         queues = []
-        shuffled: dict[str, int] = {}
+        place_of_template: dict[str, int] = {}
         for condition in self.conditions:
             names = list(self.templates(condition))
             if not self.is_paired:
                 names = [names[i] for i in rng.permutation(len(names))]
-            elif not shuffled:
-                shuffled = {names[i]: place for place, i in enumerate(rng.permutation(len(names)))}
-            if shuffled:
-                names.sort(key=shuffled.__getitem__)
+            elif not place_of_template:
+                place_of_template = {
+                    names[i]: place for place, i in enumerate(rng.permutation(len(names)))
+                }
+            if place_of_template:
+                names.sort(key=place_of_template.__getitem__)
             queues.append([(condition, name) for name in names])
-        found = []
-        for turn in range(max(len(queue) for queue in queues)):
+        blocks = []
+        for position in range(max(len(queue) for queue in queues)):
             for queue in queues:
-                if turn < len(queue):
-                    condition, template = queue[turn]
-                    numbers = np.array(members[condition, template])[
+                if position < len(queue):
+                    condition, template = queue[position]
+                    item_numbers = np.array(members[condition, template])[
                         rng.permutation(len(members[condition, template]))
                     ]
-                    found.append(
+                    blocks.append(
                         Block(
                             condition=condition,
                             template=template,
-                            items=tuple(int(i) for i in numbers),
+                            items=tuple(int(i) for i in item_numbers),
                         )
                     )
-        return tuple(found)
+        return tuple(blocks)
 
 
 def _check_contrast(localizer: Localizer) -> None:
-    """Refuse what a contrast can't be made of, saying what is missing and what would do."""
-    present = dict.fromkeys(item.condition for item in localizer.items)
-    if len(present) < 2:
-        named = f"only {next(iter(present))!r}" if present else "no items"
+    """Raise TextError if no contrast can be made, saying what is missing and what would do."""
+    conditions = dict.fromkeys(item.condition for item in localizer.items)
+    if len(conditions) < 2:
+        items_text = f"only {next(iter(conditions))!r}" if conditions else "no items"
         raise TextError(
-            f"A contrast needs two conditions; there is {named}.",
+            f"A contrast needs two conditions; there is {items_text}.",
             hint="Add items of a second condition, alike but for what you want to find.",
         )
-    missing = [name for name in localizer.conditions if name not in present]
+    missing = [name for name in localizer.conditions if name not in conditions]
     if missing or not localizer.positive or not localizer.negative:
         raise TextError(
             f"There is no condition {', '.join(map(repr, missing)) or 'on one side'}.",
-            hint=f"Choose among {', '.join(map(repr, present))}, some on either side.",
+            hint=f"Choose among {', '.join(map(repr, conditions))}, some on either side.",
         )
     if set(localizer.positive) & set(localizer.negative):
         raise TextError(
@@ -223,7 +225,7 @@ def read_localizer(
         raise TextError(
             "The file is not text in UTF-8.", hint="Save it as CSV or TSV in UTF-8."
         ) from error
-    items, has_templates = _items(text)
+    items, has_templates = _parse_items(text)
     return localizer_of(
         items,
         name=name or "own",
@@ -243,44 +245,57 @@ def localizer_of(
 ) -> Localizer:
     """Return a localizer of one's own items; without templates, groups of items stand for them."""
     conditions = tuple(dict.fromkeys(item.condition for item in items))
-    up = tuple(positive) or tuple(c for c in conditions if c not in negative)[:1]
-    down = tuple(negative) or tuple(c for c in conditions if c not in up)
-    kept = [item for item in items if item.condition in {*up, *down}] or list(items)
+    positive_side = (
+        tuple(positive)
+        or tuple(condition for condition in conditions if condition not in negative)[:1]
+    )
+    negative_side = tuple(negative) or tuple(
+        condition for condition in conditions if condition not in positive_side
+    )
+    used_items = [
+        item for item in items if item.condition in {*positive_side, *negative_side}
+    ] or list(items)
     if not has_templates:
-        kept = _grouped(kept)
+        used_items = _grouped_items(used_items)
     return Localizer(
         name=name,
         title=name,
-        items=tuple(kept),
-        positive=up,
-        negative=down,
+        items=tuple(used_items),
+        positive=positive_side,
+        negative=negative_side,
         has_templates=has_templates,
     )
 
 
-def _grouped(items: Sequence[Item]) -> list[Item]:
-    """Put the items of each condition in groups, in the order of the file."""
-    found = []
+def _grouped_items(items: Sequence[Item]) -> list[Item]:
+    """Return the items of each condition in groups, in the order of the file."""
+    grouped = []
     for condition in dict.fromkeys(item.condition for item in items):
-        own = [item for item in items if item.condition == condition]
-        n_groups = max(min(len(own) // 2, LEAST_BLOCKS), len(own) // ITEMS_PER_BLOCK, 1)
-        for number, part in enumerate(np.array_split(np.arange(len(own)), n_groups)):
-            found += [
-                Item(condition=condition, template=f"block {number + 1}", text=own[i].text)
-                for i in part
+        condition_items = [item for item in items if item.condition == condition]
+        n_groups = max(
+            min(len(condition_items) // 2, LEAST_BLOCKS), len(condition_items) // ITEMS_PER_BLOCK, 1
+        )
+        for number, group in enumerate(np.array_split(np.arange(len(condition_items)), n_groups)):
+            grouped += [
+                Item(
+                    condition=condition,
+                    template=f"block {number + 1}",
+                    text=condition_items[i].text,
+                )
+                for i in group
             ]
-    return found
+    return grouped
 
 
-def _items(text: str) -> tuple[list[Item], bool]:
+def _parse_items(text: str) -> tuple[list[Item], bool]:
     lines = text.splitlines()
-    first = next((line for line in lines if line.strip()), "")
-    if not first:
+    first_line = next((line for line in lines if line.strip()), "")
+    if not first_line:
         raise TextError("The file is empty.", hint=_FORMAT)
-    delimiter = max("\t,;", key=first.count)
+    delimiter = max("\t,;", key=first_line.count)
     try:
-        read = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
-        rows = [(read.line_num, row) for row in read if any(cell.strip() for cell in row)]
+        reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
+        rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     except csv.Error as error:
         raise TextError(f"The file is no table: {error}.", hint=_FORMAT) from error
     heading = [cell.strip().lower() for cell in rows[0][1]]
@@ -292,32 +307,38 @@ def _items(text: str) -> tuple[list[Item], bool]:
         heading = heading[: max(len(heading), 2)]
     if len(heading) < 2:
         raise TextError(
-            f"The file has one column only: {first[:40]!r}.", hint=f"{_FORMAT} Use tabs or commas."
+            f"The file has one column only: {first_line[:40]!r}.",
+            hint=f"{_FORMAT} Use tabs or commas.",
         )
     _check_lines(
-        [n for n, row in rows if len(row) != len(heading)],
+        [line_number for line_number, row in rows if len(row) != len(heading)],
         f"{{}} a number of columns other than {len(heading)}",
         "A text that holds a comma must stand in double quotes.",
     )
-    cells = [(n, {name: row[at].strip() for name, at in places.items()}) for n, row in rows]
+    cells = [
+        (line_number, {name: row[place].strip() for name, place in places.items()})
+        for line_number, row in rows
+    ]
     for column in places:
         _check_lines(
-            [n for n, found in cells if not found[column]],
+            [line_number for line_number, values in cells if not values[column]],
             f"{{}} an empty {column}",
             "Fill it in, or delete the line.",
         )
     items = [
-        Item(condition=c["condition"], template=c.get("template", ""), text=c["text"])
-        for _, c in cells
+        Item(
+            condition=values["condition"], template=values.get("template", ""), text=values["text"]
+        )
+        for _, values in cells
     ]
     return items, "template" in places
 
 
-def _check_lines(numbers: Iterable[int], what: str, hint: str) -> None:
+def _check_lines(numbers: Iterable[int], message: str, hint: str) -> None:
     """Raise `TextError` if some lines are wrong, naming the first of them."""
-    wrong = list(numbers)
-    if not wrong:
+    wrong_lines = list(numbers)
+    if not wrong_lines:
         return
-    listed = ", ".join(map(str, wrong[:6])) + (" and more" if len(wrong) > 6 else "")
-    said = what.format("has" if len(wrong) == 1 else "have")
-    raise TextError(f"Line{'s' if len(wrong) > 1 else ''} {listed} {said}.", hint=hint)
+    listed = ", ".join(map(str, wrong_lines[:6])) + (" and more" if len(wrong_lines) > 6 else "")
+    complaint = message.format("has" if len(wrong_lines) == 1 else "have")
+    raise TextError(f"Line{'s' if len(wrong_lines) > 1 else ''} {listed} {complaint}.", hint=hint)

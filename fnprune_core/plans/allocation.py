@@ -1,4 +1,4 @@
-"""How a ratio is divided over layers: one table, ratio to number of removed units per layer."""
+"""Table of allocations: how a ratio becomes a number of removed units for each layer."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from fnprune_core.models.layout import UnitLayout
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Budget:
-    """What an allocation divides.
+    """Number of units to remove, and the limits within which an allocation divides it.
 
     Parameters
     ----------
@@ -50,18 +50,20 @@ class Budget:
 
     @property
     def least(self) -> NDArray[np.int64]:
-        """Units that must go, per layer."""
+        """Number of units that must go, per layer."""
         if self.pinned is None:
             return np.zeros(self.layout.n_layers, dtype=np.int64)
-        return np.array([part.sum() for part in self.layout.split(self.pinned)], dtype=np.int64)
+        return np.array(
+            [layer_pinned.sum() for layer_pinned in self.layout.split(self.pinned)], dtype=np.int64
+        )
 
     @property
     def removable(self) -> NDArray[np.int64]:
-        """Most units that can go, per layer: a layer keeps at least one."""
+        """Largest number of units that can go, per layer: a layer keeps at least one."""
         return np.array(
             [
-                min(width - int(part.sum()), width - 1)
-                for width, part in zip(
+                min(width - int(layer_protected.sum()), width - 1)
+                for width, layer_protected in zip(
                     self.layout.widths, self.layout.split(self.protected), strict=True
                 )
             ],
@@ -91,67 +93,70 @@ class Allocation:
     takes_weights: bool = False
 
 
-def _refuse(budget: Budget, possible: int, why: str) -> None:
-    least = int(budget.least.sum())
-    if budget.n_removed < least:
-        share = least / budget.layout.n_units
+def _check_ratio(budget: Budget, possible: int, reason: str) -> None:
+    """Raise RatioError if fewer are to go than are pinned, or more than possible."""
+    n_pinned = int(budget.least.sum())
+    if budget.n_removed < n_pinned:
+        minimum = n_pinned / budget.layout.n_units
         raise RatioError(
-            f"{least} units are pinned to go, but a ratio of "
+            f"{n_pinned} units are pinned to go, but a ratio of "
             f"{budget.n_removed / budget.layout.n_units:.3f} lets {budget.n_removed} go: the "
-            f"least ratio is {share:.4f}.",
-            hint=f"Choose a ratio of at least {np.ceil(share * 1e4) / 1e4:.4f}, or unpin units.",
+            f"least ratio is {minimum:.4f}.",
+            hint=f"Choose a ratio of at least {np.ceil(minimum * 1e4) / 1e4:.4f}, or unpin units.",
         )
     if budget.n_removed > possible:
-        most = possible / budget.layout.n_units
+        maximum = possible / budget.layout.n_units
         raise RatioError(
-            f"A ratio of {budget.n_removed / budget.layout.n_units:.3f} is not possible: {why} "
-            f"at most {most:.3f} of all {budget.what} can go.",
-            hint=f"Choose a ratio of at most {np.floor(most * 1000) / 1000:.3f}, or another "
+            f"A ratio of {budget.n_removed / budget.layout.n_units:.3f} is not possible: {reason} "
+            f"at most {maximum:.3f} of all {budget.what} can go.",
+            hint=f"Choose a ratio of at most {np.floor(maximum * 1000) / 1000:.3f}, or another "
             "allocation.",
         )
 
 
-def _evenly(budget: Budget, free: NDArray[np.bool_], why: str) -> NDArray[np.int64]:
-    """Remove the same share of each free layer, to one unit, never beyond what is removable.
+def _divide_evenly(budget: Budget, free: NDArray[np.bool_], reason: str) -> NDArray[np.int64]:
+    """Return the units to remove per layer: the same share of each free layer, to one unit.
 
-    With weights, shares in proportion to them. A layer in which more units must go than its share
-    gives those, and the others less.
+    Never more than is removable. With weights, shares are in proportion to them. A layer in which
+    more units must go than its share gives those, and the others less.
     """
     least = budget.least
     capacity = np.where(free, budget.removable, least)
-    _refuse(budget, int(capacity.sum()), why)
+    _check_ratio(budget, int(capacity.sum()), reason)
     is_fixed = ~free
     while True:
         fixed = np.where(is_fixed, least, 0)
         room = np.where(is_fixed, 0, capacity)
-        removed = fixed + _shared(budget, budget.n_removed - int(fixed.sum()), room)
+        removed = fixed + _divide_by_width(budget, budget.n_removed - int(fixed.sum()), room)
         if not (removed < least).any():
             return removed
         is_fixed = is_fixed | (removed < least)
 
 
-def _shared(budget: Budget, n_removed: int, capacity: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Divide a number by the layers' widths, to one unit, never beyond the capacity."""
+def _divide_by_width(
+    budget: Budget, n_removed: int, capacity: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return a number divided by the layers' widths, to one unit, never beyond the capacity."""
     widths = np.asarray(budget.layout.widths, dtype=np.float64)
     if budget.weights is not None:
         widths = widths * budget.weights
     n_layers = budget.layout.n_layers
     turn = np.zeros(n_layers) if budget.turn is None else budget.turn
     removed = np.zeros(n_layers, dtype=np.int64)
-    while (left := n_removed - int(removed.sum())) > 0:
+    while (n_left := n_removed - int(removed.sum())) > 0:
         room = capacity - removed
         share = np.where(room > 0, widths, 0.0)
-        wanted = left * share / share.sum()
-        step = np.minimum(np.floor(wanted).astype(np.int64), room)
+        exact_step = n_left * share / share.sum()
+        step = np.minimum(np.floor(exact_step).astype(np.int64), room)
         if step.sum() == 0:  # the last few go one by one to the largest fractions
-            order = np.lexsort((turn, -np.where(room > 0, wanted, -1.0)))[:left]
+            order = np.lexsort((turn, -np.where(room > 0, exact_step, -1.0)))[:n_left]
             step[order[room[order] > 0]] = 1
         removed += step
     return removed
 
 
-def _rounded(budget: Budget, kept: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Round the units that stay up to the multiple, or down where more are pinned to go.
+def _round_to_multiple(budget: Budget, kept: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the units that stay rounded up to the multiple, or down where more must go.
 
     Raises
     ------
@@ -160,10 +165,10 @@ def _rounded(budget: Budget, kept: NDArray[np.int64]) -> NDArray[np.int64]:
     """
     multiple = budget.multiple or 1
     widths = np.asarray(budget.layout.widths, dtype=np.int64)
-    up = -(-kept // multiple) * multiple
-    down = (widths - budget.least) // multiple * multiple
-    rounded = np.where(budget.least > 0, np.minimum(up, down), up)
-    for layer in np.flatnonzero(rounded < np.minimum(up, widths - budget.removable)):
+    rounded_up = -(-kept // multiple) * multiple
+    rounded_down = (widths - budget.least) // multiple * multiple
+    rounded = np.where(budget.least > 0, np.minimum(rounded_up, rounded_down), rounded_up)
+    for layer in np.flatnonzero(rounded < np.minimum(rounded_up, widths - budget.removable)):
         raise RatioError(
             f"Layer {layer} cannot keep a multiple of {multiple} units: {budget.least[layer]} of "
             f"its {widths[layer]} are pinned to go, and "
@@ -174,14 +179,16 @@ def _rounded(budget: Budget, kept: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def uniform(budget: Budget) -> NDArray[np.int64]:
-    """Remove the same share of every layer; with a multiple, keep the same number in each."""
-    everywhere = np.ones(budget.layout.n_layers, dtype=bool)
-    removed = _evenly(budget, everywhere, "with the units that must stay,")
+    """Return the same share of every layer; with a multiple, the same number is kept in each."""
+    all_layers = np.ones(budget.layout.n_layers, dtype=bool)
+    removed = _divide_evenly(budget, all_layers, "with the units that must stay,")
     if budget.multiple is None:
         return removed
     widths = np.asarray(budget.layout.widths, dtype=np.int64)
-    most = int(_rounded(budget, np.full_like(widths, (widths - removed).max())).min())
-    return np.maximum(widths - most, 0)
+    kept_width = int(
+        _round_to_multiple(budget, np.full_like(widths, (widths - removed).max())).min()
+    )
+    return np.maximum(widths - kept_width, 0)
 
 
 def protected_ends(n_layers: int) -> tuple[int, int]:
@@ -190,16 +197,16 @@ def protected_ends(n_layers: int) -> tuple[int, int]:
 
 
 def protect_ends(budget: Budget) -> NDArray[np.int64]:
-    """Exempt the first and last layers; the others give more."""
+    """Return the same share of all layers but the first and last, which are exempt."""
     n_layers = budget.layout.n_layers
     first, last = protected_ends(n_layers)
     layer = np.arange(n_layers)
     free = (layer >= first) & (layer < n_layers - last)
-    return _evenly(budget, free, f"with the first {first} and last {last} layers exempt,")
+    return _divide_evenly(budget, free, f"with the first {first} and last {last} layers exempt,")
 
 
 def weighted(budget: Budget) -> NDArray[np.int64]:
-    """Remove shares of the layers in proportion to given weights; 0 exempts a layer."""
+    """Return shares of the layers in proportion to given weights; 0 exempts a layer."""
     n_layers = budget.layout.n_layers
     weights = np.ones(n_layers) if budget.weights is None else budget.weights
     if len(weights) != n_layers:
@@ -208,12 +215,12 @@ def weighted(budget: Budget) -> NDArray[np.int64]:
             f"{len(weights)}.",
             hint="Search them (fnprune search layers), or write them down: 0 exempts a layer.",
         )
-    return _evenly(budget, weights > 0, "with these weights of the layers")
+    return _divide_evenly(budget, weights > 0, "with these weights of the layers")
 
 
 def ranked_globally(budget: Budget) -> NDArray[np.int64]:
-    """Rank scores, standardised within each layer, over all layers (as FLAP does)."""
-    _refuse(budget, int(budget.removable.sum()), "with the units that must stay,")
+    """Return each layer's number of lowest scores over all layers, standardised (as FLAP does)."""
+    _check_ratio(budget, int(budget.removable.sum()), "with the units that must stay,")
     layout = budget.layout
     ranks = []
     must_go = budget.pinned if budget.pinned is not None else np.zeros_like(budget.protected)
@@ -233,7 +240,7 @@ def ranked_globally(budget: Budget) -> NDArray[np.int64]:
     return np.bincount(layout.layer_of_unit[order], minlength=layout.n_layers).astype(np.int64)
 
 
-def _says_protected(n_layers: int) -> str:
+def _protected_ends_text(n_layers: int) -> str:
     first, last = protected_ends(n_layers)
     return (
         f"the first {first} and the last {last} layers are spared, the others give the same share"
@@ -246,7 +253,9 @@ ALLOCATIONS: dict[str, Allocation] = {
     "uniform": Allocation(
         divide=uniform, label="Uniform", says=lambda _: "the same share of every layer"
     ),
-    "protect-ends": Allocation(divide=protect_ends, label="Protect ends", says=_says_protected),
+    "protect-ends": Allocation(
+        divide=protect_ends, label="Protect ends", says=_protected_ends_text
+    ),
     "global": Allocation(
         divide=ranked_globally,
         label="Global",
@@ -262,7 +271,7 @@ ALLOCATIONS: dict[str, Allocation] = {
 
 
 def allocation_named(name: str) -> Allocation:
-    """Return a row of the table, or say which there are."""
+    """Return the allocation with this name; the error lists those there are."""
     if name not in ALLOCATIONS:
         raise SettingsError(
             f"There is no allocation {name!r}.", hint=f"Use one of {', '.join(ALLOCATIONS)}."
@@ -276,38 +285,38 @@ def allocate(name: str, budget: Budget) -> NDArray[np.int64]:
     if budget.multiple is None:
         return removed
     widths = np.asarray(budget.layout.widths, dtype=np.int64)
-    kept = _rounded(budget, widths - removed)
+    kept = _round_to_multiple(budget, widths - removed)
     return np.asarray(np.maximum(widths - kept, 0), dtype=np.int64)
 
 
 def weights_for(name: str, layer_weights: Sequence[float]) -> NDArray[np.float64] | None:
-    """Return a budget's weights: those of the plan, where it has any and the allocation looks."""
+    """Return a plan's layer weights if it has any and the allocation takes them, else None."""
     if not allocation_named(name).takes_weights or not len(layer_weights):
         return None
     return np.array(layer_weights, dtype=np.float64)
 
 
 def default_multiple(width: int) -> int:
-    """Return what widths are rounded to: 64, or the power of two below a sixteenth of less."""
+    """Return the multiple for widths: 64, or the power of two below a sixteenth of less."""
     return min(64, 1 << max(0, (width // 16).bit_length() - 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Choice:
-    """Which units stay, with each layer's threshold."""
+    """Units to remove in each layer, and each layer's threshold."""
 
     removed: tuple[NDArray[np.int64], ...]
     thresholds: tuple[float, ...]
 
 
 def lowest(rank: NDArray[np.float64], count: int) -> NDArray[np.bool_]:
-    """Return which are the `count` lowest, ties by index; a partition, for it runs at every key."""
-    goes = np.zeros(len(rank), dtype=bool)
-    if count > 0:
+    """Return which values are the `count` lowest, ties by index."""
+    is_lowest = np.zeros(len(rank), dtype=bool)
+    if count > 0:  # a partition, not a sort: a preview calls this at every key press
         limit = np.partition(rank, count - 1)[count - 1]
-        goes = rank < limit
-        goes[np.flatnonzero(rank == limit)[: count - int(goes.sum())]] = True
-    return goes
+        is_lowest = rank < limit
+        is_lowest[np.flatnonzero(rank == limit)[: count - int(is_lowest.sum())]] = True
+    return is_lowest
 
 
 def choose_units(  # noqa: PLR0913 - what a plan's settings say of units
@@ -330,8 +339,8 @@ def choose_units(  # noqa: PLR0913 - what a plan's settings say of units
         raise PlanError("A score is not finite.", hint="Record again in float32 or bfloat16.")
     if pinned is None:
         pinned = np.zeros(layout.n_units, dtype=bool)
-    for layer, part in enumerate(layout.split(pinned)):
-        if part.all():
+    for layer, layer_pinned in enumerate(layout.split(pinned)):
+        if layer_pinned.all():
             raise PlanError(
                 f"All units of layer {layer} are pinned to go: it would be empty.",
                 hint="Let at least one unit stay.",
@@ -349,13 +358,17 @@ def choose_units(  # noqa: PLR0913 - what a plan's settings say of units
     counts = allocate(allocation, budget)
     removed, thresholds = [], []
     ranks = np.where(protected, np.inf, np.where(pinned, -np.inf, scores))
-    parts = zip(
+    layers = zip(
         layout.split(scores), layout.split(ranks), layout.split(protected), counts, strict=True
     )
-    for values, rank, stay, count in parts:
-        goes = lowest(rank, int(count))
-        removed.append(np.flatnonzero(goes))
-        free = values[~goes & ~stay]
+    for layer_scores, layer_ranks, layer_protected, count in layers:
+        is_removed = lowest(layer_ranks, int(count))
+        removed.append(np.flatnonzero(is_removed))
+        kept_scores = layer_scores[~is_removed & ~layer_protected]
         # Where only protected units are left, the threshold lies above all scores.
-        thresholds.append(float(free.min() if len(free) else np.nextafter(values.max(), np.inf)))
+        thresholds.append(
+            float(
+                kept_scores.min() if len(kept_scores) else np.nextafter(layer_scores.max(), np.inf)
+            )
+        )
     return Choice(removed=tuple(removed), thresholds=tuple(thresholds))

@@ -1,4 +1,4 @@
-"""What people say of a plan: its name, and the log of decisions that led to it.
+"""Notes on a plan: its name, and the log of decisions that led to it.
 
 One JSON file a plan, ``<workspace>/notes/plans/<plan id>.json``, beside the plans and not in them:
 a plan is found by the hash of its inputs, and neither its name nor the way to it changes what it
@@ -66,13 +66,13 @@ class Decision:
 
     @property
     def changes(self) -> bool:
-        """Whether it set a network, rather than only saying something of one."""
+        """Whether it changed a network, rather than only noting a reason."""
         return bool(self.pruned or self.kept)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanNotes:
-    """What is said of a plan; all of it may be empty.
+    """Name of a plan and decisions that led to it; both may be empty.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ class PlanNotes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkDecision:
-    """Why a network is as it is: the decision that stands, and what a person says of it."""
+    """Decision that stands for a network, and the reason a person gave."""
 
     what: str
     reason: str = ""
@@ -111,55 +111,57 @@ def decision(
 
     `what` may name domains as a file spells them: what cannot be printed becomes a space.
     """
-    old, new = set(before), set(after)
+    dropped_before, dropped_after = set(before), set(after)
     return Decision(
         time=now(),
         what="".join(c if c.isprintable() else " " for c in what)[:MAX_REASON],
-        pruned=tuple(sorted(new - old)),
-        kept=tuple(sorted(old - new)),
+        pruned=tuple(sorted(dropped_after - dropped_before)),
+        kept=tuple(sorted(dropped_before - dropped_after)),
         reason=reason,
     )
 
 
 def standing(decisions: Sequence[Decision]) -> dict[int, NetworkDecision]:
-    """Return by network why it is as it is; networks that no decision touched are missing.
+    """Return the decision that stands for each network that a decision touched.
 
     An undo takes the last step back that changed a network, and with it what was said of it.
     """
     states: list[dict[int, NetworkDecision]] = [{}]
-    for each in decisions:
-        if each.what == UNDO:
+    for step in decisions:
+        if step.what == UNDO:
             if len(states) > 1:
                 states.pop()
-            else:  # of a step that an older log held
-                touched = {*each.pruned, *each.kept}
+            else:  # the undo of a step that an older log held
+                touched = {*step.pruned, *step.kept}
                 states[0] = {k: s for k, s in states[0].items() if k not in touched}
-        elif each.changes:
-            made = NetworkDecision(what=each.what, reason=each.reason)
-            states.append({**states[-1], **dict.fromkeys((*each.pruned, *each.kept), made)})
-        for network in each.noted:
-            held = states[-1].get(network, NetworkDecision(what=""))
-            states[-1] = {**states[-1], network: replace(held, reason=each.reason)}
+        elif step.changes:
+            network_decision = NetworkDecision(what=step.what, reason=step.reason)
+            states.append(
+                {**states[-1], **dict.fromkeys((*step.pruned, *step.kept), network_decision)}
+            )
+        for network in step.noted:
+            current = states[-1].get(network, NetworkDecision(what=""))
+            states[-1] = {**states[-1], network: replace(current, reason=step.reason)}
     return states[-1]
 
 
 def outcome(decisions: Iterable[Decision]) -> set[int]:
     """Return the networks that are not preserved at the end of a log that began with all."""
     dropped: set[int] = set()
-    for each in decisions:
-        dropped |= set(each.pruned)
-        dropped -= set(each.kept)
+    for step in decisions:
+        dropped |= set(step.pruned)
+        dropped -= set(step.kept)
     return dropped
 
 
 def path_of(workspace: Workspace, plan_id: str) -> Path:
-    """Return where a plan's notes are kept, whether or not there are any."""
+    """Return the path of a plan's notes, whether or not there are any."""
     name = workspace.folder("plans", plan_id).name  # refuses what is no id
     return workspace.root / FOLDER / f"{name}.json"
 
 
 def read_notes(workspace: Workspace, plan_id: str) -> PlanNotes:
-    """Return what is said of a plan; nothing if nothing was said yet.
+    """Return the notes of a plan; empty ones if nothing was noted yet.
 
     Raises
     ------
@@ -168,7 +170,7 @@ def read_notes(workspace: Workspace, plan_id: str) -> PlanNotes:
     """
     path = path_of(workspace, plan_id)
     try:
-        return _from_value(read_json(path), plan_id)
+        return _notes_from_json(read_json(path), plan_id)
     except FileNotFoundError:
         return PlanNotes(plan_id=plan_id)
     except (CorruptArtifactError, ValueError, RecursionError) as error:
@@ -179,7 +181,7 @@ def read_notes(workspace: Workspace, plan_id: str) -> PlanNotes:
 
 
 def name_plan(workspace: Workspace, plan_id: str, name: str) -> PlanNotes:
-    """Give a plan a name, or with an empty one none any more; return its notes.
+    """Set the name of a plan, or take it away if empty; return the plan's notes.
 
     Raises
     ------
@@ -194,58 +196,58 @@ def name_plan(workspace: Workspace, plan_id: str, name: str) -> PlanNotes:
 
 
 def add_decisions(workspace: Workspace, plan_id: str, decisions: Sequence[Decision]) -> PlanNotes:
-    """Put a session's log to what a plan's notes hold already; return its notes.
+    """Add a session's log of decisions to a plan's notes; return the notes.
 
-    Two ways can lead to one plan: steps that both hold stand once, all in the order of their time.
+    Two ways can lead to one plan: steps of both logs stand once, all in the order of their time.
     """
     path = path_of(workspace, plan_id)
     with locked(path):
-        held = read_notes(workspace, plan_id)
-        new = [each for each in decisions if each not in held.decisions]
-        merged = sorted((*held.decisions, *new), key=lambda each: each.time)
-        notes = replace(held, decisions=tuple(merged[-MAX_DECISIONS:]))
-        if new:
+        stored_notes = read_notes(workspace, plan_id)
+        new_steps = [step for step in decisions if step not in stored_notes.decisions]
+        merged = sorted((*stored_notes.decisions, *new_steps), key=lambda step: step.time)
+        notes = replace(stored_notes, decisions=tuple(merged[-MAX_DECISIONS:]))
+        if new_steps:
             _write(path, notes)
     return notes
 
 
 def decisions_of(workspace: Workspace, plan_id: str) -> dict[str, Any]:
     """Return a plan's name and decisions as a JSON value, for an export's ``decisions.json``."""
-    return _as_value(read_notes(workspace, plan_id))
+    return _notes_json(read_notes(workspace, plan_id))
 
 
 def delete_notes(workspace: Workspace, plan_id: str) -> None:
-    """Forget all that is said of a plan; nothing happens if nothing was."""
+    """Delete the notes of a plan, if there are any."""
     path = path_of(workspace, plan_id)
     with locked(path), storage_errors(path):
         path.unlink(missing_ok=True)
 
 
 def set_aside(workspace: Workspace, plan_id: str) -> Path:
-    """Rename a plan's notes out of the way; return where they are then."""
+    """Rename a plan's notes out of the way; return their new path."""
     path = path_of(workspace, plan_id)
-    aside = path.with_name(f"{path.stem}-set-aside-{uuid.uuid4().hex[:8]}.json")
+    new_path = path.with_name(f"{path.stem}-set-aside-{uuid.uuid4().hex[:8]}.json")
     with locked(path), storage_errors(path), suppress(FileNotFoundError):  # another was faster
-        path.rename(aside)
-    return aside
+        path.rename(new_path)
+    return new_path
 
 
 def _write(path: Path, notes: PlanNotes) -> None:
     with storage_errors(path):
-        write_json(path, _as_value(notes))
+        write_json(path, _notes_json(notes))
 
 
-def _as_value(notes: PlanNotes) -> dict[str, Any]:
+def _notes_json(notes: PlanNotes) -> dict[str, Any]:
     return {
         "notes_version": NOTES_VERSION,
         "kind": _KIND,
         "plan_id": notes.plan_id,
         "name": notes.name,
-        "decisions": [asdict(each) for each in notes.decisions],
+        "decisions": [asdict(step) for step in notes.decisions],
     }
 
 
-def _from_value(value: object, plan_id: str) -> PlanNotes:
+def _notes_from_json(value: object, plan_id: str) -> PlanNotes:
     if not isinstance(value, dict) or value.get("kind") != _KIND:
         raise TextError("it does not hold notes of a plan.")
     if value.get("notes_version") != NOTES_VERSION:
@@ -258,13 +260,13 @@ def _from_value(value: object, plan_id: str) -> PlanNotes:
     return PlanNotes(
         plan_id=plan_id,
         name=_text(value, "name"),
-        decisions=tuple(_decision(row, place) for place, row in enumerate(rows)),
+        decisions=tuple(_decision(row, index) for index, row in enumerate(rows)),
     )
 
 
-def _decision(row: object, place: int) -> Decision:
+def _decision(row: object, index: int) -> Decision:
     if not isinstance(row, dict):
-        raise TextError(f"decision {place} is no object.")
+        raise TextError(f"decision {index} is no object.")
     return Decision(
         time=_text(row, "time"),
         what=_text(row, "what"),

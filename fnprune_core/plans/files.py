@@ -22,7 +22,7 @@ REFITS_FILE = "refits.safetensors"
 
 def write_plan(
     folder: Path,
-    made: PruningPlan,
+    plan: PruningPlan,
     refits: Sequence[Refit],
     *,
     dtype: torch.dtype = torch.float32,
@@ -34,7 +34,7 @@ def write_plan(
     dtype : torch.dtype
         Of the weights; biases, which are added before they are rounded, stay as they are.
     """
-    write_json(folder / PLAN_FILE, made.to_json())
+    write_json(folder / PLAN_FILE, plan.to_json())
     tensors = {
         name: (tensor.to(dtype) if tensor.ndim > 1 else tensor).contiguous()
         for name, tensor in named_tensors(refits)
@@ -45,11 +45,11 @@ def write_plan(
 def named_tensors(refits: Sequence[Refit]) -> Iterator[tuple[str, Tensor]]:
     """Yield the tensors of all layers' refits with their names in the file."""
     for layer, refit in enumerate(refits):
-        for kind, part in (("", refit), ("attention.", refit.attention)):
+        for prefix, source in (("", refit), ("attention.", refit.attention)):
             for name in ("columns", "bias"):
-                tensor = None if part is None else getattr(part, name)
+                tensor = None if source is None else getattr(source, name)
                 if tensor is not None:
-                    yield f"{layer}.{kind}{name}", tensor
+                    yield f"{layer}.{prefix}{name}", tensor
         for index, tensor in enumerate(refit.feeding):
             yield f"{layer}.feeding.{index}", tensor
 
@@ -112,11 +112,11 @@ class StoredPlan:
 
     @property
     def refit_bytes(self) -> int:
-        """Size of what compensates, on disk."""
+        """Size of the refits' file."""
         return (self.folder / REFITS_FILE).stat().st_size
 
     def refits(self) -> list[Refit]:
-        """Return what compensates, one refit a layer; read at each call, for it is large."""
+        """Return the refits, one a layer; read at each call, for they are large."""
         return read_refits(
             self.folder / REFITS_FILE,
             self.plan.layout.n_layers,
@@ -136,13 +136,13 @@ def stored_plan(workspace: Workspace, plan_id: str) -> StoredPlan:
 
 
 def open_plan(workspace: Workspace, plan_id: str) -> PruningPlan:
-    """Return which units a plan of the workspace removes; `plan_id` as for `stored_plan`."""
+    """Return the pruning plan of a workspace's plan; `plan_id` as for `stored_plan`."""
     return PruningPlan.read(workspace.existing("plans", plan_id))
 
 
-def cut_key(made: PruningPlan, refits: Sequence[Refit]) -> str:
-    """Return a hash of what goes and what replaces it: equal keys give equal models."""
-    digest = hashlib.sha256(made.removal_key().encode())
+def cut_key(plan: PruningPlan, refits: Sequence[Refit]) -> str:
+    """Return a hash of the removed units and of the refits: equal keys give equal models."""
+    digest = hashlib.sha256(plan.removal_key().encode())
     for name, tensor in named_tensors(refits):
         digest.update(name.encode())
         digest.update(tensor.contiguous().numpy().tobytes())

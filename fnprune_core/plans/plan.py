@@ -23,7 +23,7 @@ _LATER: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanSettings:
-    """What a person chooses.
+    """Settings of a plan, as a person chooses them.
 
     Parameters
     ----------
@@ -120,12 +120,14 @@ class PlanSettings:
 
     def _check_pins(self) -> None:
         for name in ("pinned_keep", "pinned_remove"):
-            object.__setattr__(self, name, tuple(sorted({_whole(u) for u in getattr(self, name)})))
-        both = sorted(set(self.pinned_keep) & set(self.pinned_remove))
-        if both:
+            object.__setattr__(
+                self, name, tuple(sorted({_checked_int(u) for u in getattr(self, name)}))
+            )
+        pinned_twice = sorted(set(self.pinned_keep) & set(self.pinned_remove))
+        if pinned_twice:
             raise SettingsError(
-                f"Pinned to stay and to go at once: unit {', '.join(map(str, both[:5]))}"
-                f"{'' if len(both) <= 5 else f' and {len(both) - 5} more'}.",
+                f"Pinned to stay and to go at once: unit {', '.join(map(str, pinned_twice[:5]))}"
+                f"{'' if len(pinned_twice) <= 5 else f' and {len(pinned_twice) - 5} more'}.",
                 hint="Take one of the two pins away.",
             )
 
@@ -137,22 +139,22 @@ class PlanSettings:
         SettingsError
             If a pinned unit is not in the layout.
         """
-        found = []
+        pins = []
         for units in (self.pinned_keep, self.pinned_remove):
-            wrong = [u for u in units if not 0 <= u < layout.n_units]
-            if wrong:
+            unknown = [u for u in units if not 0 <= u < layout.n_units]
+            if unknown:
                 raise SettingsError(
-                    f"Unit {wrong[0]} is pinned, but this model's units run from 0 to "
+                    f"Unit {unknown[0]} is pinned, but this model's units run from 0 to "
                     f"{layout.n_units - 1}.",
                     hint="Pinned for another model? Take the pin away.",
                 )
             pinned = np.zeros(layout.n_units, dtype=bool)
             pinned[list(units)] = True
-            found.append(pinned)
-        return found[0], found[1]
+            pins.append(pinned)
+        return pins[0], pins[1]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the settings as JSON; what came later is left out where nobody asked for it.
+        """Return the settings as JSON; settings of later versions are left out at their defaults.
 
         So ids of plans do not change when a new setting does.
         """
@@ -160,7 +162,7 @@ class PlanSettings:
         return {k: v for k, v in value.items() if k not in _LATER or v != _LATER[k]}
 
     def with_(self, **changes: Any) -> "PlanSettings":
-        """Return a copy with some choices changed."""
+        """Return a copy with some settings changed."""
         return replace(self, **changes)
 
 
@@ -207,8 +209,8 @@ class PruningPlan:
 
     @property
     def n_removed(self) -> int:
-        """Units that go."""
-        return sum(len(part) for part in self.removed)
+        """Number of units that go."""
+        return sum(len(units) for units in self.removed)
 
     @property
     def achieved_ratio(self) -> float:
@@ -223,19 +225,20 @@ class PruningPlan:
     @property
     def kept(self) -> tuple[NDArray[np.int64], ...]:
         """Sorted unit indices that stay in each layer."""
-        return tuple(np.flatnonzero(part) for part in self.layout.split(self.keep))
+        return tuple(np.flatnonzero(layer_keep) for layer_keep in self.layout.split(self.keep))
 
     @property
     def kept_widths(self) -> tuple[int, ...]:
-        """Units that stay in each layer."""
+        """Number of units that stay in each layer."""
         return tuple(
-            width - len(part) for width, part in zip(self.layout.widths, self.removed, strict=True)
+            width - len(units)
+            for width, units in zip(self.layout.widths, self.removed, strict=True)
         )
 
     @property
     def n_removed_groups(self) -> int:
-        """KV groups that go."""
-        return sum(len(part) for part in self.removed_groups)
+        """Number of KV groups that go."""
+        return sum(len(groups) for groups in self.removed_groups)
 
     @property
     def achieved_attention_ratio(self) -> float:
@@ -244,9 +247,10 @@ class PruningPlan:
 
     @property
     def kept_group_counts(self) -> tuple[int, ...]:
-        """KV groups that stay in each layer, where some go."""
+        """Number of KV groups that stay in each layer, where some go."""
         return tuple(
-            n - len(part) for n, part in zip(self.group_counts, self.removed_groups, strict=True)
+            n - len(groups)
+            for n, groups in zip(self.group_counts, self.removed_groups, strict=True)
         )
 
     @property
@@ -255,7 +259,7 @@ class PruningPlan:
         return len(set(self.kept_widths)) == 1 and len(set(self.kept_group_counts)) <= 1
 
     def removal_key(self) -> str:
-        """Return a hash of what goes: plans with the same key are the same cut."""
+        """Return a hash of the removed units and groups: plans of the same key cut the same."""
         digest = hashlib.sha256(canonical_json(list(self.layout.widths)).encode())
         digest.update(np.packbits(self.keep).tobytes())
         if self.n_removed_groups:
@@ -265,7 +269,7 @@ class PruningPlan:
     def _groups_json(self) -> dict[str, Any]:
         return {
             "group_counts": list(self.group_counts),
-            "removed_groups": [part.tolist() for part in self.removed_groups],
+            "removed_groups": [groups.tolist() for groups in self.removed_groups],
         }
 
     def to_json(self) -> dict[str, Any]:
@@ -276,7 +280,7 @@ class PruningPlan:
             "fingerprint": self.fingerprint,
             "model_name": self.model_name,
             "widths": list(self.layout.widths),
-            "removed": [part.tolist() for part in self.removed],
+            "removed": [units.tolist() for units in self.removed],
             "settings": self.settings.to_json(),
             "recording_id": self.recording_id,
             "decomposition_id": self.decomposition_id,
@@ -308,11 +312,11 @@ class PruningPlan:
             for name in ("preserved", "pinned_keep", "pinned_remove", "layer_weights"):
                 if settings.get(name) is not None:
                     settings[name] = tuple(settings[name])
-            layout = UnitLayout(tuple(_whole(width) for width in value["widths"]))
+            layout = UnitLayout(tuple(_checked_int(width) for width in value["widths"]))
             plan = cls(
-                removed=_indices(value["removed"]),
-                removed_groups=_indices(value.get("removed_groups", ())),
-                group_counts=tuple(_whole(n) for n in value.get("group_counts", ())),
+                removed=_checked_indices(value["removed"]),
+                removed_groups=_checked_indices(value.get("removed_groups", ())),
+                group_counts=tuple(_checked_int(n) for n in value.get("group_counts", ())),
                 layout=layout,
                 settings=PlanSettings(**settings),
                 fingerprint=str(value["fingerprint"]),
@@ -327,7 +331,8 @@ class PruningPlan:
             )
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise PlanError(
-                f"The plan is damaged: {_cause(error)}.", hint="Make it again with `fnprune plan`."
+                f"The plan is damaged: {_cause_text(error)}.",
+                hint="Make it again with `fnprune plan`.",
             ) from error
         plan.check()
         return plan
@@ -346,11 +351,11 @@ class PruningPlan:
             ) from error
 
     @staticmethod
-    def _check_layers(layout: UnitLayout, keep: NDArray[np.bool_], of: str) -> None:
-        for layer, part in enumerate(layout.split(keep)):
-            if not part.any():
+    def _check_layers(layout: UnitLayout, keep: NDArray[np.bool_], suffix: str) -> None:
+        for layer, layer_keep in enumerate(layout.split(keep)):
+            if not layer_keep.any():
                 raise PlanError(
-                    f"The plan would empty layer {layer}{of}.", hint="Choose a lower ratio."
+                    f"The plan would empty layer {layer}{suffix}.", hint="Choose a lower ratio."
                 )
 
     @classmethod
@@ -362,17 +367,19 @@ class PruningPlan:
         return cls.from_json(read_json(file))
 
 
-def _whole(value: Any) -> int:
+def _checked_int(value: Any) -> int:
     if type(value) is not int:
         raise TypeError(f"{value!r} is not a whole number")
     return value
 
 
-def _indices(parts: Any) -> tuple[NDArray[np.int64], ...]:
-    return tuple(np.array(sorted({_whole(i) for i in part}), dtype=np.int64) for part in parts)
+def _checked_indices(layers: Any) -> tuple[NDArray[np.int64], ...]:
+    return tuple(
+        np.array(sorted({_checked_int(i) for i in indices}), dtype=np.int64) for indices in layers
+    )
 
 
-def _cause(error: Exception) -> str:
+def _cause_text(error: Exception) -> str:
     if isinstance(error, KeyError):
         return f"it has no {error}"
     return error.message.rstrip(".") if isinstance(error, FnpruneError) else str(error)

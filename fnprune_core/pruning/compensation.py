@@ -1,4 +1,4 @@
-"""What replaces the output of removed units: one table, calibration signals to refits."""
+"""Table of compensations: how the output of removed units is made up for."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -77,7 +77,7 @@ class Compensation:
 
     @property
     def needs_moments(self) -> bool:
-        """Whether it looks at the calibration text at all."""
+        """Whether it needs statistics of the calibration text."""
         return self.needs_mean or self.needs_gram
 
 
@@ -87,7 +87,7 @@ def _no_refit(
     statistics: CalibrationStatistics,
     intercept: bool,
 ) -> Refit:
-    """Leave the kept columns as they are."""
+    """Return an empty refit: the kept columns stay as they are."""
     return Refit()
 
 
@@ -97,7 +97,7 @@ def bias_refit(
     statistics: CalibrationStatistics,
     intercept: bool,
 ) -> Refit:
-    """Add the removed units' mean output (FLAP, arXiv 2312.11983)."""
+    """Return a bias, the removed units' mean output (FLAP, arXiv 2312.11983)."""
     return Refit(bias=_tensor(weight[:, removed] @ statistics.mean[removed]))
 
 
@@ -107,7 +107,7 @@ def least_squares_refit(
     statistics: CalibrationStatistics,
     intercept: bool,
 ) -> Refit:
-    """Refit the kept columns: min Σ_t w_t ‖W x − V x_kept − b‖² + λ Σ_j G_jj ‖ΔW_j‖².
+    """Return refitted kept columns: min Σ_t w_t ‖W x − V x_kept − b‖² + λ Σ_j G_jj ‖ΔW_j‖².
 
     The ridge, λ = `RIDGE`, pulls towards the old columns, each scaled by its own energy. So much
     of it generalises best from ten or twenty tokens a unit, as long as sink units stay.
@@ -118,8 +118,8 @@ def least_squares_refit(
     kept = np.setdiff1d(np.arange(weight.shape[1]), removed)
     moments = gram - np.outer(mean, mean) if intercept else gram
     energy = np.diag(gram)[kept]
-    least = max(1e-9 * energy.mean(), np.finfo(np.float64).tiny)  # dead units stay as they are
-    system = moments[np.ix_(kept, kept)] + np.diag(RIDGE * energy + least)
+    floor = max(1e-9 * energy.mean(), np.finfo(np.float64).tiny)  # dead units stay as they are
+    system = moments[np.ix_(kept, kept)] + np.diag(RIDGE * energy + floor)
     target = weight[:, removed] @ moments[np.ix_(removed, kept)]
     change = np.linalg.solve(system, target.T).T
     bias = weight[:, removed] @ mean[removed] - change @ mean[kept] if intercept else None
@@ -167,7 +167,7 @@ COMPENSATIONS: dict[str, Compensation] = {
 
 
 def compensation_named(name: str) -> Compensation:
-    """Return a row of the table, or say which there are."""
+    """Return the compensation with this name; the error lists those there are."""
     if name not in COMPENSATIONS:
         raise SettingsError(
             f"There is no compensation {name!r}.", hint=f"Use one of {', '.join(COMPENSATIONS)}."
@@ -183,7 +183,7 @@ def uses_bias(name: str, *, intercept: bool) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Cut:
-    """A cut to compensate: what goes, by which row of the table."""
+    """Units to remove in each layer, and the compensation for them."""
 
     removed: Sequence[NDArray[np.int64]]
     compensation: str
@@ -212,11 +212,11 @@ def compensate(
     Memory: a few matrices of one layer's units² in float64. Cost: O(tokens · units²) a layer in
     which a cut that needs it removes units.
     """
-    rows = [compensation_named(cut.compensation) for cut in cuts]
+    compensations = [compensation_named(cut.compensation) for cut in cuts]
     projections = output_projections(language_model.model, language_model.architecture)
     results: list[list[Refit]] = [[] for _ in cuts]
-    wants_mean = any(row.needs_mean for row in rows)
-    if not any(row.needs_moments for row in rows):
+    wants_mean = any(compensation.needs_mean for compensation in compensations)
+    if not any(compensation.needs_moments for compensation in compensations):
         return [[Refit()] * len(projections) for _ in cuts]
     means = (
         recording.weighted_moments(weights, cancel=cancel)[0]
@@ -226,15 +226,20 @@ def compensate(
     for layer, module in enumerate(projections):
         cancel.raise_if_cancelled()
         needs_gram = any(
-            row.needs_gram and len(cut.removed[layer]) for cut, row in zip(cuts, rows, strict=True)
+            compensation.needs_gram and len(cut.removed[layer])
+            for cut, compensation in zip(cuts, compensations, strict=True)
         )
-        statistics = _statistics(recording, layer, weights, means, needs_gram=needs_gram)
+        statistics = _calibration_statistics(
+            recording, layer, weights, means, needs_gram=needs_gram
+        )
         with torch.no_grad():
             weight = weight_of(module).cpu().double().numpy()
-        for index, (cut, row) in enumerate(zip(cuts, rows, strict=True)):
+        for index, (cut, compensation) in enumerate(zip(cuts, compensations, strict=True)):
             removed = cut.removed[layer]
             results[index].append(
-                row.refit(weight, removed, statistics, cut.intercept) if len(removed) else Refit()
+                compensation.refit(weight, removed, statistics, cut.intercept)
+                if len(removed)
+                else Refit()
             )
         progress(
             ProgressEvent(
@@ -244,7 +249,7 @@ def compensate(
     return results
 
 
-def _statistics(
+def _calibration_statistics(
     recording: Recording,
     layer: int,
     weights: NDArray[np.float64],
@@ -256,18 +261,20 @@ def _statistics(
     if not needs_gram:
         return CalibrationStatistics(mean=means[units])
     width = units.stop - units.start
-    counted = np.where(recording.is_dummy, 1.0, weights)
+    token_weights = np.where(recording.is_dummy, 1.0, weights)
     gram = torch.zeros(width, width, dtype=torch.float64)
-    first = torch.zeros(width, dtype=torch.float64)
+    weighted_sum = torch.zeros(width, dtype=torch.float64)
     for session in range(recording.n_sessions):
         x = torch.from_numpy(recording.session(session, layer=layer))
-        w = torch.from_numpy(counted[recording.session_slice(session)].astype(np.float32))
-        weighted = x * w[:, None]
+        session_weights = torch.from_numpy(
+            token_weights[recording.session_slice(session)].astype(np.float32)
+        )
+        weighted = x * session_weights[:, None]
         gram += (weighted.T @ x).double()
-        first += weighted.sum(dim=0).double()
-    total = float(counted.sum())
+        weighted_sum += weighted.sum(dim=0).double()
+    total = float(token_weights.sum())
     return CalibrationStatistics(
-        mean=means[units], gram=(gram / total).numpy(), gram_mean=(first / total).numpy()
+        mean=means[units], gram=(gram / total).numpy(), gram_mean=(weighted_sum / total).numpy()
     )
 
 
@@ -275,12 +282,12 @@ def _tensor(values: NDArray[np.float64]) -> Tensor:
     return torch.from_numpy(values.astype(np.float32))
 
 
-#: What compensates for the plans that are made in one pass is in memory together, at most so much.
+#: Refits of the plans that are made in one pass are in memory together, at most so many bytes.
 MOST_BYTES = 1 << 30
 
 
 def refit_bytes(language_model: LanguageModel, settings: PlanSettings) -> int:
-    """Return the size of what compensates for a plan: float32 columns of the units that stay.
+    """Return the bytes of a plan's refits: float32 columns of the units that stay.
 
     And the rows that feed them, where these are trained too.
     """
@@ -295,16 +302,16 @@ def refit_bytes(language_model: LanguageModel, settings: PlanSettings) -> int:
 
 
 def batches(
-    language_model: LanguageModel, wanted: Sequence[PlanSettings]
+    language_model: LanguageModel, all_settings: Sequence[PlanSettings]
 ) -> Iterator[list[PlanSettings]]:
-    """Yield neighbours of `wanted` whose compensation fits in memory together."""
+    """Yield runs of neighbouring settings whose refits fit in memory together."""
     batch: list[PlanSettings] = []
-    held = 0
-    for settings in wanted:
-        size = refit_bytes(language_model, settings)
-        if batch and held + size > MOST_BYTES:
+    batch_bytes = 0
+    for settings in all_settings:
+        n_bytes = refit_bytes(language_model, settings)
+        if batch and batch_bytes + n_bytes > MOST_BYTES:
             yield batch
-            batch, held = [], 0
+            batch, batch_bytes = [], 0
         batch.append(settings)
-        held += size
+        batch_bytes += n_bytes
     yield batch

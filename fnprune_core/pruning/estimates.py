@@ -1,4 +1,4 @@
-"""What a compensation that trains will take, before it starts: seconds and memory."""
+"""Estimates of the seconds and memory of a compensation that trains, before it starts."""
 
 import time
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ _BYTES = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingEstimate:
-    """What training takes.
+    """Seconds and memory that training takes.
 
     Parameters
     ----------
@@ -40,14 +40,14 @@ class TrainingEstimate:
 
     @property
     def seconds(self) -> float:
-        """Of all plans together."""
+        """Seconds of all plans together."""
         return self.n_plans * self.seconds_each
 
 
 def is_trained(settings: PlanSettings) -> bool:
     """Whether a plan's compensation trains: not where nothing goes."""
-    goes = bool(settings.ratio or settings.attention_ratio or settings.pinned_remove)
-    return goes and compensation_named(settings.compensation).is_trained
+    removes_any = bool(settings.ratio or settings.attention_ratio or settings.pinned_remove)
+    return removes_any and compensation_named(settings.compensation).is_trained
 
 
 def seconds_per_token(language_model: LanguageModel, windows: Windows) -> float:
@@ -71,7 +71,7 @@ def estimate_training(
     token_s: float,
     training: Training | None = None,
 ) -> TrainingEstimate:
-    """Return what training the plans on a calibration text takes; those not trained cost nothing.
+    """Return what training plans on a calibration text takes; plans not trained cost nothing.
 
     Parameters
     ----------
@@ -81,25 +81,25 @@ def estimate_training(
         Seconds of the dense model for a token, as `seconds_per_token` measures them.
     """
     training = training or Training()
-    trained = [each for each in plans if is_trained(each)]
-    learned, held_out = split_sessions(windows, training.held_out)
+    trained = [settings for settings in plans if is_trained(settings)]
+    training_sessions, held_out = split_sessions(windows, training.held_out)
     per_session = token_s * windows.n_tokens / windows.n_windows
-    forwards = FORWARDS_A_STEP * training.n_passes * len(learned)
+    forwards = FORWARDS_A_STEP * training.n_passes * len(training_sessions)
     forwards += FORWARDS_A_CHECK * (training.n_passes + 1) * len(held_out)
     anatomy = language_model.anatomy()
-    kept = 1 - min((each.ratio for each in trained), default=0.0)
+    kept = 1 - min((settings.ratio for settings in trained), default=0.0)
     mlps = anatomy.n_mlp_parameters
     parameters = anatomy.n_parameters - (1 - kept) * mlps + _COPIES_OF_MLPS * kept * mlps
     return TrainingEstimate(
         n_plans=len(trained),
         seconds_each=per_session * forwards if trained else 0.0,
-        memory_bytes=round(_BYTES * parameters) + _activations(language_model, windows.window),
+        memory_bytes=round(_BYTES * parameters) + _activation_bytes(language_model, windows.window),
     )
 
 
-def _activations(language_model: LanguageModel, n_tokens: int) -> int:
-    """Return what one session's pass holds: logits of both models and their slope, and signals."""
+def _activation_bytes(language_model: LanguageModel, n_tokens: int) -> int:
+    """Return the bytes of one session's pass: both models' logits, their gradient, and signals."""
     anatomy = language_model.anatomy()
     logits = 4 * anatomy.vocabulary_size
-    inside = 4 * anatomy.n_units + 12 * anatomy.n_layers * anatomy.hidden_size
-    return _BYTES * n_tokens * (logits + inside)
+    signals = 4 * anatomy.n_units + 12 * anatomy.n_layers * anatomy.hidden_size
+    return _BYTES * n_tokens * (logits + signals)

@@ -1,4 +1,4 @@
-"""Which KV groups a plan removes, and what makes up for them."""
+"""Choice of the KV groups that a plan removes, and their compensation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -64,15 +64,15 @@ class AttentionPlanner:
         RatioError
             If so many groups cannot go, saying how many can.
         """
-        row = score_named(settings.score)
-        courses = None
-        if row.needs_courses and inputs.atlas is not None:
-            courses = inputs.atlas.time_courses
-        scores = row.compute_groups(
+        score = score_named(settings.score)
+        time_courses = None
+        if score.needs_courses and inputs.atlas is not None:
+            time_courses = inputs.atlas.time_courses
+        scores = score.compute_groups(
             GroupInputs(
                 language_model=self.language_model,
                 recording=inputs.recording,
-                statistics=self.statistics(inputs, weights, courses),
+                statistics=self.statistics(inputs, weights, time_courses),
                 atlas=inputs.atlas,
                 preserved=inputs.preserved,
                 seed=settings.seed,
@@ -90,9 +90,9 @@ class AttentionPlanner:
     ) -> AttentionStatistics:
         """Return the heads' moments over a recording, computed once for plans that weigh alike."""
         key = (inputs.recording.id, weights.tobytes())
-        found = self._statistics if self._key == key else None
-        if found is None or (time_courses is not None and found.course_products is None):
-            found = attention_statistics(
+        statistics = self._statistics if self._key == key else None
+        if statistics is None or (time_courses is not None and statistics.course_products is None):
+            statistics = attention_statistics(
                 self.language_model,
                 inputs.recording,
                 weights,
@@ -100,51 +100,56 @@ class AttentionPlanner:
                 progress=inputs.progress,
                 cancel=inputs.cancel,
             )
-            self._statistics, self._key = found, key
-        return found
+            self._statistics, self._key = statistics, key
+        return statistics
 
     def cuts(
-        self, made: PruningPlan, inputs: RecordedInputs, weights: NDArray[np.float64]
+        self, plan: PruningPlan, inputs: RecordedInputs, weights: NDArray[np.float64]
     ) -> list[AttentionCut]:
-        """Return what goes of each layer's attention, with the plan's compensation.
+        """Return the cut of each layer's attention, with the plan's compensation.
 
         Least squares reads the recording's windows once more for the Gram matrices of the layers
         that lose groups: O(tokens · dimensions²) each.
         """
-        row = compensation_named(made.settings.compensation)
+        compensation = compensation_named(plan.settings.compensation)
         layout = self.language_model.attention
-        losing = [i for i, part in enumerate(made.removed_groups) if len(part)]
-        cuts = [AttentionCut(removed=part) for part in made.removed_groups]
-        if not losing or not row.needs_moments:
+        cut_layers = [i for i, groups in enumerate(plan.removed_groups) if len(groups)]
+        cuts = [AttentionCut(removed=groups) for groups in plan.removed_groups]
+        if not cut_layers or not compensation.needs_moments:
             return cuts
-        mean = np.split(self.statistics(inputs, weights, None).mean, _ends(layout))
-        if row.needs_gram:
+        mean = np.split(self.statistics(inputs, weights, None).mean, _layer_ends(layout))
+        if compensation.needs_gram:
             calibrations = (
-                (i, CalibrationStatistics(mean=mean[i], gram=each.gram, gram_mean=each.mean))
-                for i, each in attention_grams(
+                (
+                    i,
+                    CalibrationStatistics(
+                        mean=mean[i], gram=layer_gram.gram, gram_mean=layer_gram.mean
+                    ),
+                )
+                for i, layer_gram in attention_grams(
                     self.language_model,
                     inputs.recording,
                     weights,
-                    losing,
+                    cut_layers,
                     progress=inputs.progress,
                     cancel=inputs.cancel,
                 )
             )
         else:
-            calibrations = ((i, CalibrationStatistics(mean=mean[i])) for i in losing)
+            calibrations = ((i, CalibrationStatistics(mean=mean[i])) for i in cut_layers)
         outputs = attention_outputs(self.language_model.model, self.language_model.architecture)
         for layer, calibration in calibrations:
-            removed = made.removed_groups[layer]
+            removed = plan.removed_groups[layer]
             with torch.no_grad():
                 weight = weight_of(outputs[layer]).cpu().double().numpy()
-            refit = row.refit(
-                weight, layout.dimensions(removed), calibration, made.settings.intercept
+            refit = compensation.refit(
+                weight, layout.dimensions(removed), calibration, plan.settings.intercept
             )
             cuts[layer] = AttentionCut(removed=removed, columns=refit.columns, bias=refit.bias)
         return cuts
 
 
-def _ends(layout: AttentionLayout) -> NDArray[np.int64]:
+def _layer_ends(layout: AttentionLayout) -> NDArray[np.int64]:
     return np.cumsum(layout.groups.widths)[:-1] * layout.group_size
 
 
@@ -159,7 +164,7 @@ def lowest_groups(
     """
     if not np.isfinite(scores).all():
         raise PlanError("A score is not finite.", hint="Load the model in float32 or bfloat16.")
-    parts = layout.groups.split(scores)
+    scores_by_layer = layout.groups.split(scores)
     counts = allocate(
         settings.allocation,
         Budget(
@@ -168,14 +173,14 @@ def lowest_groups(
             scores=scores,
             protected=np.zeros(len(scores), dtype=bool),
             multiple=None if settings.multiple is None else 1,
-            turn=relative_scores(parts),
+            turn=relative_scores(scores_by_layer),
             weights=weights_for(settings.allocation, settings.layer_weights),
             what="KV groups",
         ),
     )
     return tuple(
-        np.sort(np.argsort(part, kind="stable")[:count])
-        for part, count in zip(parts, counts, strict=True)
+        np.sort(np.argsort(layer_scores, kind="stable")[:count])
+        for layer_scores, count in zip(scores_by_layer, counts, strict=True)
     )
 
 
@@ -185,9 +190,9 @@ def parameters_of_groups(
     """Return how many parameters go with KV groups, given those that go from each layer."""
     layout = language_model.attention
     return sum(
-        len(part)
+        len(groups)
         * group_parameters(language_model.model, language_model.architecture, layout, layer)
-        for layer, part in enumerate(removed_groups)
+        for layer, groups in enumerate(removed_groups)
     )
 
 
@@ -205,30 +210,30 @@ def check_attention_ratio(language_model: LanguageModel, settings: PlanSettings)
 
 
 def expected_share(language_model: LanguageModel, settings: PlanSettings) -> float:
-    """Return about what share of all parameters a plan will take: exact for layers all alike."""
+    """Return the share of all parameters that a plan will take: exact where layers are alike."""
     anatomy = language_model.anatomy()
-    gone = settings.ratio * anatomy.n_mlp_parameters
+    n_removed = settings.ratio * anatomy.n_mlp_parameters
     if settings.attention_ratio:
         layout = language_model.attention
-        everything = [np.arange(n) for n in layout.groups.widths]
-        gone += settings.attention_ratio * parameters_of_groups(language_model, everything)
-    return gone / anatomy.n_parameters
+        all_groups = [np.arange(n) for n in layout.groups.widths]
+        n_removed += settings.attention_ratio * parameters_of_groups(language_model, all_groups)
+    return n_removed / anatomy.n_parameters
 
 
 def attention_warning(language_model: LanguageModel, settings: PlanSettings) -> str:
-    """Return what to know before Apply of a plan's attention in exports, else ""."""
+    """Return a warning of what exports cannot hold of a plan's attention, or an empty string."""
     if not settings.attention_ratio:
         return ""
     architecture, layout = language_model.architecture, language_model.attention
-    notes = []
+    sentences = []
     if not architecture.attention.has_head_size:
         refusal = plain_heads_refusal(language_model.model, architecture, layout, 0)
-        notes.append(f"{refusal}: export in the masked or per-layer form.")
+        sentences.append(f"{refusal}: export in the masked or per-layer form.")
     if architecture.attention.bias_home == "none" and uses_bias(
         settings.compensation, intercept=settings.intercept
     ):
-        notes.append(
+        sentences.append(
             f"The attention's output of {architecture.family} models has no bias: use none, or "
             "least squares without intercept, or export in the per-layer form."
         )
-    return " ".join(notes)
+    return " ".join(sentences)

@@ -35,7 +35,7 @@ def slice_heads(
     layout: AttentionLayout,
     cuts: Sequence[AttentionCut],
 ) -> None:
-    """Cut each layer's KV groups out of `model`, which is changed, with what replaces them."""
+    """Cut each layer's KV groups out of `model`, which is changed, and put their refits in."""
     kept = kept_groups(layout, [cut.removed for cut in cuts])
     with torch.no_grad():
         for layer, (module, cut, groups) in enumerate(
@@ -52,7 +52,7 @@ def slice_heads(
             index = torch.from_numpy(layout.dimensions(groups)).to(weight.device)
             columns = weight[:, index] if cut.columns is None else cut.columns.to(weight)
             replace_weight(output, columns, new_bias(output, cut.bias))
-            set_head_counts(module, _counts(architecture, layout), len(groups))
+            set_head_counts(module, _head_counts(architecture, layout), len(groups))
 
 
 def mask_heads(
@@ -71,8 +71,8 @@ def mask_heads(
             for feeding in architecture.attention.feeding:
                 projection = module.get_submodule(feeding.path)
                 weight, bias = weight_of(projection).clone(), bias_of(projection)
-                gone = layout.rows(feeding, cut.removed, n_groups)
-                rows = torch.from_numpy(gone).to(weight.device)
+                removed_rows = layout.rows(feeding, cut.removed, n_groups)
+                rows = torch.from_numpy(removed_rows).to(weight.device)
                 weight[rows] = 0
                 if bias is not None:
                     bias = bias.clone()
@@ -88,7 +88,7 @@ def mask_heads(
 
 def attention_has_bias(model: PreTrainedModel, architecture: Architecture) -> bool:
     """Whether an attention's output projection has a bias."""
-    return any(bias_of(o) is not None for o in attention_outputs(model, architecture))
+    return any(bias_of(output) is not None for output in attention_outputs(model, architecture))
 
 
 def per_layer_attention(
@@ -97,7 +97,7 @@ def per_layer_attention(
     layout: AttentionLayout,
     group_counts: Sequence[int],
 ) -> dict[str, Any]:
-    """Return what a per-layer config says of the attention of `model`, which is cut already.
+    """Return the entry of a per-layer config for the attention of `model`, which is cut already.
 
     Where one layer's output projection has a bias, all get one, of zeros.
     """
@@ -107,22 +107,22 @@ def per_layer_attention(
             if has_bias and bias_of(output) is None:
                 weight = weight_of(output)
                 replace_weight(output, weight, weight.new_zeros(weight.shape[0]))
-    table = architecture.attention
+    attention = architecture.attention
     return {
         "layers": architecture.layers,
         "groups": list(group_counts),
         "feeding": {
             feeding.path: sum(layout.rows_per_group(letters) for letters in feeding.parts)
-            for feeding in table.feeding
+            for feeding in attention.feeding
         },
-        "output": table.output,
+        "output": attention.output,
         "columns": layout.group_size,
         "output_bias": has_bias,
-        "counts": _counts(architecture, layout),
+        "counts": _head_counts(architecture, layout),
     }
 
 
-def _counts(architecture: Architecture, layout: AttentionLayout) -> list[list[Any]]:
+def _head_counts(architecture: Architecture, layout: AttentionLayout) -> list[list[Any]]:
     """Return the attributes that count heads: module, attribute, how many a group adds."""
     per_group = {
         "groups": 1,

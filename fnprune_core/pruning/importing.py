@@ -34,62 +34,62 @@ def import_plan(workspace: Workspace, language_model: LanguageModel, path: Path)
     PlanError
         If the compensation does not fit, or is neither beside the file nor can be computed here.
     """
-    made = PruningPlan.read(path)
-    language_model.check_fingerprint(made.fingerprint, "plan")
-    if made.layout != language_model.layout:
+    plan = PruningPlan.read(path)
+    language_model.check_fingerprint(plan.fingerprint, "plan")
+    if plan.layout != language_model.layout:
         raise PlanError(
-            f"The plan is for layers of {_numbers(made.layout.widths)} units, "
+            f"The plan is for layers of {_numbers(plan.layout.widths)} units, "
             f"{language_model.name} has {_numbers(language_model.layout.widths)}.",
             hint="Give a plan.json as `fnprune plan` wrote it.",
         )
-    _check_groups(language_model, made)
-    beside = (path if path.is_dir() else path.parent) / REFITS_FILE
-    if beside.is_file():
-        refits = read_refits(beside, made.layout.n_layers, removed_groups=made.removed_groups)
-        _check_refits(language_model, made, refits)
-    elif not compensation_named(made.settings.compensation).needs_moments:
-        refits = without_refit(made.layout.n_layers, made.removed_groups)
-    elif workspace.has("recordings", made.recording_id):
-        refits = recomputed_refits(workspace, language_model, made)
+    _check_groups(language_model, plan)
+    refits_path = (path if path.is_dir() else path.parent) / REFITS_FILE
+    if refits_path.is_file():
+        refits = read_refits(refits_path, plan.layout.n_layers, removed_groups=plan.removed_groups)
+        _check_refits(language_model, plan, refits)
+    elif not compensation_named(plan.settings.compensation).needs_moments:
+        refits = without_refit(plan.layout.n_layers, plan.removed_groups)
+    elif workspace.has("recordings", plan.recording_id):
+        refits = recomputed_refits(workspace, language_model, plan)
     else:
         raise PlanError(
-            f"{path} asks for compensation {made.settings.compensation!r}, but there is no "
-            f"{REFITS_FILE} beside it and its recording {made.recording_id} is not here.",
+            f"{path} asks for compensation {plan.settings.compensation!r}, but there is no "
+            f"{REFITS_FILE} beside it and its recording {plan.recording_id} is not here.",
             hint="Give the plan's whole folder, or record the calibration text again.",
         )
-    key = cut_key(made, refits)
-    id = artifact_id("plans", {"imported": made.to_json(), "cut_key": key})
+    key = cut_key(plan, refits)
+    id = artifact_id("plans", {"imported": plan.to_json(), "cut_key": key})
     if not workspace.has("plans", id):
         facts = {
-            "model_name": made.model_name,
-            "achieved_ratio": made.achieved_ratio,
-            "share_of_parameters": made.share_of_parameters,
+            "model_name": plan.model_name,
+            "achieved_ratio": plan.achieved_ratio,
+            "share_of_parameters": plan.share_of_parameters,
             "cut_key": key,
         }
         with new_folder(workspace.folder("plans", id)) as folder:
-            write_plan(folder, made, refits)
+            write_plan(folder, plan, refits)
             write_json(folder / MANIFEST, manifest_of("plans", {"imported": True}, facts))
     return id
 
 
-def _check_groups(language_model: LanguageModel, made: PruningPlan) -> None:
-    if made.group_counts and made.group_counts != language_model.attention.groups.widths:
+def _check_groups(language_model: LanguageModel, plan: PruningPlan) -> None:
+    if plan.group_counts and plan.group_counts != language_model.attention.groups.widths:
         raise PlanError(
-            f"The plan is for layers of {_numbers(made.group_counts)} KV groups, "
+            f"The plan is for layers of {_numbers(plan.group_counts)} KV groups, "
             f"{language_model.name} has {_numbers(language_model.attention.groups.widths)}.",
             hint="Give a plan.json as `fnprune plan` wrote it.",
         )
 
 
 def _check_refits(
-    language_model: LanguageModel, made: PruningPlan, refits: Sequence[Refit]
+    language_model: LanguageModel, plan: PruningPlan, refits: Sequence[Refit]
 ) -> None:
     projections = output_projections(language_model.model, language_model.architecture)
     for layer, (module, width, refit) in enumerate(
-        zip(projections, made.kept_widths, refits, strict=True)
+        zip(projections, plan.kept_widths, refits, strict=True)
     ):
         hidden = weight_of(module).shape[0]
-        wanted = [
+        expected_tensors = [
             ("columns", refit.columns, (hidden, width)),
             ("bias", refit.bias, (hidden,)),
         ]
@@ -101,17 +101,17 @@ def _check_refits(
                 hint=f"Take {REFITS_FILE} away, and it is computed again.",
             )
         n_rows = language_model.architecture.n_fused * width
-        wanted += [
-            ("rows of feeding modules", rows, (n_rows, weight_of(each).shape[1]))
-            for rows, each in zip(refit.feeding, feeding, strict=False)
+        expected_tensors += [
+            ("rows of feeding modules", rows, (n_rows, weight_of(feeding_module).shape[1]))
+            for rows, feeding_module in zip(refit.feeding, feeding, strict=False)
         ]
         if refit.attention is not None:
-            size = language_model.attention.group_size * made.kept_group_counts[layer]
-            wanted += [
+            size = language_model.attention.group_size * plan.kept_group_counts[layer]
+            expected_tensors += [
                 ("columns of attention", refit.attention.columns, (hidden, size)),
                 ("bias of attention", refit.attention.bias, (hidden,)),
             ]
-        for name, tensor, expected in wanted:
+        for name, tensor, expected in expected_tensors:
             if tensor is not None and tuple(tensor.shape) != expected:
                 raise PlanError(
                     f"In layer {layer} the refitted {name} are of shape {tuple(tensor.shape)}, "

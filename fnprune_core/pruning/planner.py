@@ -1,4 +1,4 @@
-"""Plans: scores, allocation and compensation brought together, and plans from elsewhere."""
+"""Making of plans from a score, an allocation and a compensation."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
@@ -38,17 +38,17 @@ from fnprune_core.storage import (
 
 def canonical_settings(settings: PlanSettings) -> PlanSettings:
     """Return the settings with what the score fixes or ignores, so that equal plans are equal."""
-    row = score_named(settings.score)
+    score = score_named(settings.score)
     changes: dict[str, Any] = {}
-    if row.allocation is not None:
-        changes["allocation"] = row.allocation
-    if row.sink_units is not None:
-        changes["sink_units"] = row.sink_units
+    if score.allocation is not None:
+        changes["allocation"] = score.allocation
+    if score.sink_units is not None:
+        changes["sink_units"] = score.sink_units
     if not allocation_named(changes.get("allocation", settings.allocation)).takes_weights:
         changes["layer_weights"] = ()
-    if not row.uses_networks:
+    if not score.uses_networks:
         changes["preserved"] = None
-    if not row.is_drawn:
+    if not score.is_drawn:
         changes["seed"] = 0
     if not compensation_named(settings.compensation).takes_intercept:
         changes["intercept"] = False
@@ -98,7 +98,7 @@ def plans(
     """
     recording = open_recording(workspace, recording_id)
     language_model.check_fingerprint(recording.fingerprint, "recording")
-    wanted = [canonical_settings(each) for each in settings]
+    canonical = [canonical_settings(plan_settings) for plan_settings in settings]
     atlas = None
     if decomposition_id is not None:
         atlas = open_atlas(workspace, decomposition_id)
@@ -108,19 +108,19 @@ def plans(
                 f"{atlas.decomposition.recording_id}, not {recording.id}.",
                 hint="Choose a decomposition of this recording.",
             )
-        wanted = [_spell_out(each, atlas) for each in wanted]
+        canonical = [_canonical_preserved(plan_settings, atlas) for plan_settings in canonical]
     planner = _Planner(workspace, language_model, recording, atlas, progress, cancel)
-    return planner.make(wanted)
+    return planner.make(canonical)
 
 
-def _spell_out(settings: PlanSettings, atlas: NetworkAtlas) -> PlanSettings:
+def _canonical_preserved(settings: PlanSettings, atlas: NetworkAtlas) -> PlanSettings:
     """Return the settings with "all networks" and a full list written the same way."""
     if settings.preserved is None:
         return settings
     for network in settings.preserved:
         atlas.check_network(network)
-    whole = len(settings.preserved) == atlas.n_networks
-    return settings.with_(preserved=None) if whole else settings
+    is_full = len(settings.preserved) == atlas.n_networks
+    return settings.with_(preserved=None) if is_full else settings
 
 
 class _Planner:
@@ -142,22 +142,22 @@ class _Planner:
         self._scores: dict[Any, NDArray[np.float64]] = {}
         self._n_trained, self._n_to_train = 0, 1
 
-    def make(self, wanted: Sequence[PlanSettings]) -> list[str]:
+    def make(self, all_settings: Sequence[PlanSettings]) -> list[str]:
         """Return the ids of the plans, making those that are missing."""
-        inputs = [self._inputs_json(settings) for settings in wanted]
-        ids = [artifact_id("plans", each) for each in inputs]
+        inputs = [self._inputs_json(settings) for settings in all_settings]
+        ids = [artifact_id("plans", plan_inputs) for plan_inputs in inputs]
         missing = {id: i for i, id in enumerate(ids) if not self.workspace.has("plans", id)}
-        made = {i: self._plan(wanted[i]) for i in missing.values()}
-        self._n_to_train = sum(_needs_training(each) for each in made.values())
+        new_plans = {i: self._plan(all_settings[i]) for i in missing.values()}
+        self._n_to_train = sum(_needs_training(new_plan) for new_plan in new_plans.values())
         groups: dict[bytes, list[int]] = {}
-        for i in made:
-            groups.setdefault(self.token_weights(wanted[i]).tobytes(), []).append(i)
+        for i in new_plans:
+            groups.setdefault(self.token_weights(all_settings[i]).tobytes(), []).append(i)
         for key, members in groups.items():
             weights = np.frombuffer(key)
-            # Each is saved before the next is trained: what was stopped then has the others.
-            refits = self.refits([made[i] for i in members], weights)
-            for i, each in zip(members, refits, strict=True):
-                self._save(ids[i], inputs[i], made[i], each, weights)
+            # Each plan is saved before the next is trained, so that a stop loses no trained one.
+            refits = self.refits([new_plans[i] for i in members], weights)
+            for i, plan_refits in zip(members, refits, strict=True):
+                self._save(ids[i], inputs[i], new_plans[i], plan_refits, weights)
         return ids
 
     def token_weights(self, settings: PlanSettings) -> NDArray[np.float64]:
@@ -165,61 +165,63 @@ class _Planner:
         return score_named(settings.score).token_weights(self._score_inputs(settings))
 
     def refits(
-        self, made: Sequence[PruningPlan], weights: NDArray[np.float64]
+        self, new_plans: Sequence[PruningPlan], weights: NDArray[np.float64]
     ) -> Iterator[list[Refit]]:
         """Yield the compensation of each plan: one pass over the recording, then training."""
         cuts = [
             Cut(
-                removed=each.removed,
-                compensation=each.settings.compensation,
-                intercept=each.settings.intercept,
+                removed=new_plan.removed,
+                compensation=new_plan.settings.compensation,
+                intercept=new_plan.settings.intercept,
             )
-            for each in made
+            for new_plan in new_plans
         ]
         refits = compensate(
             self.language_model, self.recording, cuts, weights=weights,
             progress=self.progress, cancel=self.cancel,
         )  # fmt: skip
-        for each, part in zip(made, refits, strict=True):
-            yield self._trained(each, self._with_attention(each, part, weights), weights)
+        for new_plan, plan_refits in zip(new_plans, refits, strict=True):
+            yield self._train_if_needed(
+                new_plan, self._with_attention(new_plan, plan_refits, weights), weights
+            )
 
-    def _trained(
-        self, made: PruningPlan, refits: list[Refit], weights: NDArray[np.float64]
+    def _train_if_needed(
+        self, new_plan: PruningPlan, refits: list[Refit], weights: NDArray[np.float64]
     ) -> list[Refit]:
-        if not _needs_training(made):
+        if not _needs_training(new_plan):
             return refits
         trained = reconstruct(
-            self.language_model, made, refits, self.recording.windows, weights=weights,
-            progress=self._of_all_trained, cancel=self.cancel,
+            self.language_model, new_plan, refits, self.recording.windows, weights=weights,
+            progress=self._report_training, cancel=self.cancel,
         )  # fmt: skip
         self._n_trained += 1
         return trained
 
-    def _of_all_trained(self, event: ProgressEvent) -> None:
-        """Tell how far one plan's training is as part of that of all plans."""
-        before = self._n_trained * event.total
+    def _report_training(self, event: ProgressEvent) -> None:
+        """Report the progress of one plan's training as a part of the training of all plans."""
+        n_before = self._n_trained * event.total
         total = self._n_to_train * event.total
-        self.progress(replace(event, done=before + event.done, total=total))
+        self.progress(replace(event, done=n_before + event.done, total=total))
 
     def _with_attention(
-        self, made: PruningPlan, refits: list[Refit], weights: NDArray[np.float64]
+        self, new_plan: PruningPlan, refits: list[Refit], weights: NDArray[np.float64]
     ) -> list[Refit]:
-        if not made.removed_groups:
+        if not new_plan.removed_groups:
             return refits
-        cuts = self.attention.cuts(made, self._score_inputs(made.settings), weights)
+        cuts = self.attention.cuts(new_plan, self._score_inputs(new_plan.settings), weights)
         return [replace(refit, attention=cut) for refit, cut in zip(refits, cuts, strict=True)]
 
     def _inputs_json(self, settings: PlanSettings) -> dict[str, Any]:
         uses_networks = SCORES[settings.score].uses_networks
-        row = compensation_named(settings.compensation)
+        compensation = compensation_named(settings.compensation)
         return {
             "fingerprint": self.language_model.fingerprint,
             "recording_id": self.recording.id,
             "decomposition_id": self.atlas.id if self.atlas and uses_networks else "",
             "settings": settings.to_json(),
             **SCORES[settings.score].constants,
-            **({"ridge": RIDGE} if row.needs_gram else {}),
-            **({"training": asdict(Training())} if row.is_trained else {}),
+            **({"ridge": RIDGE} if compensation.needs_gram else {}),
+            **({"training": asdict(Training())} if compensation.is_trained else {}),
         }
 
     def _score_inputs(self, settings: PlanSettings) -> RecordedInputs:
@@ -237,11 +239,11 @@ class _Planner:
         )
 
     def _plan(self, settings: PlanSettings) -> PruningPlan:
-        row = SCORES[settings.score]
+        score = SCORES[settings.score]
         inputs = self._score_inputs(settings)
         key = (settings.score, settings.preserved, settings.seed)
         if key not in self._scores:
-            self._scores[key] = row.compute(inputs)
+            self._scores[key] = score.compute(inputs)
         sinks = sink_units(inputs, settings.sink_units)
         pinned_keep, pinned_remove = settings.pins(self.recording.layout)
         sinks &= ~pinned_remove  # the person decides
@@ -257,7 +259,7 @@ class _Planner:
         )
         groups: tuple[NDArray[np.int64], ...] = ()
         if settings.attention_ratio:
-            groups = self.attention.choose(settings, inputs, row.token_weights(inputs))
+            groups = self.attention.choose(settings, inputs, score.token_weights(inputs))
         return PruningPlan(
             removed=choice.removed,
             removed_groups=groups,
@@ -267,13 +269,13 @@ class _Planner:
             fingerprint=self.language_model.fingerprint,
             model_name=self.language_model.name,
             recording_id=self.recording.id,
-            decomposition_id=self.atlas.id if self.atlas and row.uses_networks else "",
+            decomposition_id=self.atlas.id if self.atlas and score.uses_networks else "",
             share_of_parameters=share_of_parameters(
                 self.language_model, choice.removed, removed_groups=groups
             ),
             thresholds=choice.thresholds,
             sink_units=tuple(int(u) for u in np.flatnonzero(sinks)),
-            preserved=inputs.preserved if row.uses_networks else (),
+            preserved=inputs.preserved if score.uses_networks else (),
             n_networks=self.atlas.n_networks if self.atlas else 0,
         )
 
@@ -281,31 +283,31 @@ class _Planner:
         self,
         id: str,
         inputs: dict[str, Any],
-        made: PruningPlan,
+        new_plan: PruningPlan,
         refits: Sequence[Refit],
         weights: NDArray[np.float64],
     ) -> None:
-        effective = float(weights.sum() ** 2 / np.square(weights).sum())
+        effective_tokens = float(weights.sum() ** 2 / np.square(weights).sum())
         facts = {
-            "model_name": made.model_name,
-            "achieved_ratio": made.achieved_ratio,
-            "share_of_parameters": made.share_of_parameters,
-            "cut_key": cut_key(made, refits),
+            "model_name": new_plan.model_name,
+            "achieved_ratio": new_plan.achieved_ratio,
+            "share_of_parameters": new_plan.share_of_parameters,
+            "cut_key": cut_key(new_plan, refits),
             **(
-                {"achieved_attention_ratio": made.achieved_attention_ratio}
-                if made.group_counts
+                {"achieved_attention_ratio": new_plan.achieved_attention_ratio}
+                if new_plan.group_counts
                 else {}
             ),
-            "tokens_per_unit": effective / max(made.layout.widths),
+            "tokens_per_unit": effective_tokens / max(new_plan.layout.widths),
         }
         with new_folder(self.workspace.folder("plans", id)) as folder:
-            write_plan(folder, made, refits)
+            write_plan(folder, new_plan, refits)
             write_json(folder / MANIFEST, manifest_of("plans", inputs, facts))
 
 
-def _needs_training(made: PruningPlan) -> bool:
-    is_trained = compensation_named(made.settings.compensation).is_trained
-    return is_trained and bool(made.n_removed or made.n_removed_groups)
+def _needs_training(new_plan: PruningPlan) -> bool:
+    is_trained = compensation_named(new_plan.settings.compensation).is_trained
+    return is_trained and bool(new_plan.n_removed or new_plan.n_removed_groups)
 
 
 def share_of_parameters(
@@ -315,43 +317,43 @@ def share_of_parameters(
     removed_groups: Sequence[NDArray[np.int64]] = (),
 ) -> float:
     """Return the share of all parameters that goes with units and KV groups: columns and rows."""
-    gone = parameters_of_groups(language_model, removed_groups)
+    n_removed = parameters_of_groups(language_model, removed_groups)
     for layer, module in enumerate(
         output_projections(language_model.model, language_model.architecture)
     ):
         width = language_model.layout.widths[layer]
         per_unit = module.get_parameter("weight").numel() // width
         for feeding in feeding_modules(language_model.model, language_model.architecture, layer):
-            per_unit += sum(p.numel() for p in feeding.parameters()) // width
-        gone += per_unit * len(removed[layer])
-    return gone / language_model.anatomy().n_parameters
+            per_unit += sum(parameter.numel() for parameter in feeding.parameters()) // width
+        n_removed += per_unit * len(removed[layer])
+    return n_removed / language_model.anatomy().n_parameters
 
 
 def bias_warning(language_model: LanguageModel, settings: PlanSettings) -> str:
-    """Return what to know before Apply of what a plan's exports have no home for, else "".
+    """Return a warning of what exports cannot hold of a plan, or an empty string.
 
     A bias of the MLP or of the attention's output, and fewer heads than the config can say.
     """
     architecture = language_model.architecture
-    of_attention = attention_warning(language_model, settings)
+    attention_sentences = attention_warning(language_model, settings)
     if architecture.bias_home != "none" or not uses_bias(
         settings.compensation, intercept=settings.intercept
     ):
-        return of_attention
+        return attention_sentences
     return (
         f"{architecture.family} models have no bias in their MLP: this plan can be measured, but "
         "not exported in a form that loads anywhere. Use none, or least squares without intercept; "
         "or export it in the per-layer form, which brings its own code."
-        f"{' ' if of_attention else ''}{of_attention}"
+        f"{' ' if attention_sentences else ''}{attention_sentences}"
     )
 
 
 def recomputed_refits(
-    workspace: Workspace, language_model: LanguageModel, made: PruningPlan
+    workspace: Workspace, language_model: LanguageModel, imported: PruningPlan
 ) -> list[Refit]:
     """Return the compensation of a plan from elsewhere, for the units that it names."""
-    recording = open_recording(workspace, made.recording_id)
+    recording = open_recording(workspace, imported.recording_id)
     language_model.check_fingerprint(recording.fingerprint, "recording")
-    atlas = open_atlas(workspace, made.decomposition_id) if made.decomposition_id else None
+    atlas = open_atlas(workspace, imported.decomposition_id) if imported.decomposition_id else None
     planner = _Planner(workspace, language_model, recording, atlas, ignore, NEVER)
-    return next(planner.refits([made], planner.token_weights(made.settings)))
+    return next(planner.refits([imported], planner.token_weights(imported.settings)))

@@ -1,4 +1,4 @@
-"""What a plan would do, at once: which units go, what is left, what each network is worth.
+"""Previews of plans: which units go, what is left and what each network is worth, at once.
 
 Prepared once from a recording and its atlas; then every choice of networks, ratio and allocation
 is answered in a fraction of a second, without the recording and without the model. Scores that
@@ -29,7 +29,7 @@ from fnprune_core.scores.units import Score, Scores, score_named, sink_units
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """How near a preview came to the exact plan, once.
+    """Agreement of a preview with one exact plan.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PreviewedPlan:
-    """What a plan would do.
+    """Effect that a plan would have.
 
     Parameters
     ----------
@@ -74,8 +74,8 @@ class PreviewedPlan:
 
     @property
     def n_removed(self) -> NDArray[np.int64]:
-        """Units that would go, per layer."""
-        return np.array([len(part) for part in self.removed], dtype=np.int64)
+        """Number of units that would go, per layer."""
+        return np.array([len(units) for units in self.removed], dtype=np.int64)
 
     @property
     def keep(self) -> NDArray[np.bool_]:
@@ -98,7 +98,7 @@ class PreviewInputs(ScoreInputs):
     norms : mapping of str to ndarray (n_units,)
         As `Preview` holds them.
     rules : dict
-        Rules of how tokens count that were made ready before.
+        Rules of how tokens count that were made before.
     """
 
     groups: TokenGroups
@@ -107,7 +107,7 @@ class PreviewInputs(ScoreInputs):
 
     @property
     def layout(self) -> UnitLayout:
-        """How units lie in layers."""
+        """Layout of the units in layers."""
         return self.network_atlas().layout
 
     @property
@@ -136,18 +136,18 @@ class PreviewInputs(ScoreInputs):
         return np.asarray(self.norms["feeding_norms"])
 
     def loss_sensitivity(self) -> NDArray[np.float64]:
-        """Raise: a preview has no model to pass the text through."""
+        """Raise PlanError: a preview has no model to pass the text through."""
         raise PlanError("A preview has no gradients.", hint="Apply makes the plan.")
 
     def weigher(self, weighting: type[TokenWeights]) -> TokenWeights:
-        """Return a rule of how tokens count, made ready once."""
+        """Return a rule of how tokens count, made once."""
         if weighting not in self.rules:
             self.rules[weighting] = weighting(self.network_atlas())
         return self.rules[weighting]
 
 
 class Preview:
-    """Answers what plans would do.
+    """Preview of the plans that can be made from one atlas.
 
     Parameters
     ----------
@@ -186,33 +186,33 @@ class Preview:
         return tuple(self.atlas.check_network(network) for network in settings.preserved)
 
     def plan(self, settings: PlanSettings) -> PreviewedPlan:
-        """Return what a plan would do.
+        """Return the effect of a plan with these settings.
 
         Raises
         ------
         PlanError
-            If the score cannot be previewed; it says why.
+            If the score cannot be previewed; the message says why.
         RatioError
             If the ratio is not possible, with the most that is.
         """
-        chosen = canonical_settings(settings)
-        row, inputs = previewed_score(chosen.score), self.inputs(chosen)
-        weights = row.token_weights(inputs)
-        removed = self.choose(row.formula(inputs, weights), chosen)
-        counts = [len(part) for part in removed]
+        canonical = canonical_settings(settings)
+        score, inputs = previewed_score(canonical.score), self.inputs(canonical)
+        weights = score.token_weights(inputs)
+        removed = self.choose(score.formula(inputs, weights), canonical)
+        counts = [len(units) for units in removed]
         return PreviewedPlan(
             removed=removed,
             layout=self.layout,
-            settings=chosen,
+            settings=canonical,
             dense=self.dimensions.footprint([0] * len(counts), context=self.context),
             pruned=self.dimensions.footprint(
                 counts,
                 context=self.context,
-                removed_groups=round(chosen.attention_ratio * self.dimensions.n_groups),
+                removed_groups=round(canonical.attention_ratio * self.dimensions.n_groups),
             ),
             effective_tokens=float(weights.sum() ** 2 / np.square(weights).sum()),
-            is_exact=not row.weighting.of_networks
-            or len(self.preserved(chosen)) == self.atlas.n_networks,
+            is_exact=not score.weighting.of_networks
+            or len(self.preserved(canonical)) == self.atlas.n_networks,
         )
 
     def expected_agreement(self, settings: PlanSettings) -> Check | None:
@@ -220,12 +220,12 @@ class Preview:
         n_dropped = self.atlas.n_networks - len(self.preserved(settings))
         return min(
             (check for check in self.checks if check.score == settings.score),
-            key=lambda c: (abs(c.n_dropped - n_dropped), abs(c.ratio - settings.ratio)),
+            key=lambda check: (abs(check.n_dropped - n_dropped), abs(check.ratio - settings.ratio)),
             default=None,
         )
 
     def inputs(self, settings: PlanSettings) -> PreviewInputs:
-        """Return what the scores of a plan look at."""
+        """Return the inputs of a plan's scores."""
         return PreviewInputs(
             atlas=self.atlas,
             preserved=self.preserved(settings),
@@ -247,35 +247,35 @@ class Preview:
 
     def keep(self, settings: PlanSettings) -> NDArray[np.bool_]:
         """Return which units would stay: (n_units,)."""
-        chosen = canonical_settings(settings)
-        scores = previewed_score(chosen.score).compute(self.inputs(chosen))
-        return self.layout.keep_of(self.choose(scores, chosen))
+        canonical = canonical_settings(settings)
+        scores = previewed_score(canonical.score).compute(self.inputs(canonical))
+        return self.layout.keep_of(self.choose(scores, canonical))
 
-    def choose(self, scores: Scores, chosen: PlanSettings) -> tuple[NDArray[np.int64], ...]:
+    def choose(self, scores: Scores, settings: PlanSettings) -> tuple[NDArray[np.int64], ...]:
         """Return the units of each layer that would go under these scores."""
-        pinned_keep, pinned_remove = chosen.pins(self.layout)
-        sinks = sink_units(self.inputs(chosen), chosen.sink_units)
+        pinned_keep, pinned_remove = settings.pins(self.layout)
+        sinks = sink_units(self.inputs(settings), settings.sink_units)
         return choose_units(
             np.asarray(scores, dtype=np.float64),
             layout=self.layout,
-            ratio=chosen.ratio,
-            allocation=chosen.allocation,
+            ratio=settings.ratio,
+            allocation=settings.allocation,
             protected=(sinks & ~pinned_remove) | pinned_keep,
             pinned=pinned_remove,
-            multiple=chosen.multiple,
-            layer_weights=chosen.layer_weights,
+            multiple=settings.multiple,
+            layer_weights=settings.layer_weights,
         ).removed
 
 
 def previewed_score(name: str) -> Score:
-    """Return a row of the table of scores, or say why a preview cannot compute it."""
-    row = score_named(name)
-    if row.needs_model:
+    """Return the score with this name; raise PlanError if a preview cannot compute it."""
+    score = score_named(name)
+    if score.needs_model:
         raise PlanError(
-            f"The score {name} is not previewed: {row.needs_model}.",
+            f"The score {name} is not previewed: {score.needs_model}.",
             hint="Apply makes the plan; or look at the preview of another score.",
         )
-    return row
+    return score
 
 
 def why_not_previewed(score: str) -> str:

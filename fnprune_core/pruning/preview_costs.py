@@ -1,4 +1,4 @@
-"""What dropping each network would change in a plan, estimated from its preview."""
+"""Estimates, from a preview, of what dropping each network would change in a plan."""
 
 from dataclasses import replace
 from typing import Any
@@ -29,15 +29,15 @@ def network_costs(preview: Preview, settings: PlanSettings) -> pd.DataFrame:
         layers). The last two are missing for the only network that is preserved. All are facts
         of the plan, not losses.
     """
-    kept = set(preview.preserved(settings))
+    preserved = set(preview.preserved(settings))
     costs = _Costs(preview, settings)
     table: dict[str, Any] = {
         "network": np.arange(costs.n),
-        "preserved": [k in kept for k in range(costs.n)],
-        **costs.tokens(kept),
+        "preserved": [k in preserved for k in range(costs.n)],
+        **costs.tokens(preserved),
     }
     if score_named(settings.score).uses_networks:
-        units, energy = costs.swaps(kept)
+        units, energy = costs.swaps(preserved)
     else:  # the score does not look at networks
         units, energy = np.zeros(costs.n), np.zeros(costs.n)
         for name in list(table)[2:]:
@@ -46,63 +46,80 @@ def network_costs(preview: Preview, settings: PlanSettings) -> pd.DataFrame:
 
 
 class _Costs:
+    """Changes that dropping each network would make, by one plan's settings."""
+
     def __init__(self, preview: Preview, settings: PlanSettings) -> None:
         self.preview, self.settings = preview, settings
-        self.row, self.inputs = score_named(settings.score), preview.inputs(settings)
+        self.score, self.inputs = score_named(settings.score), preview.inputs(settings)
         self.n = preview.atlas.n_networks
         self.is_usable = ~preview.atlas.is_dummy
 
-    def tokens(self, kept: set[int]) -> dict[str, NDArray[np.float64]]:
-        """Return the share of the weight that stops counting, of all and of each domain."""
+    def tokens(self, preserved: set[int]) -> dict[str, NDArray[np.float64]]:
+        """Return the share of the tokens' weight that stops counting, of all and of each domain."""
         # Networks that do not weigh tokens in the score are looked at as by network energy.
-        weighting = self.row.weighting if self.row.weighting.of_networks else ByEnergy
+        weighting = self.score.weighting if self.score.weighting.of_networks else ByEnergy
         rule = self.inputs.weigher(weighting)
-        toggled, now = rule.toggled(sorted(kept)), rule.of(sorted(kept))[None]
-        is_kept = np.array([k in kept for k in range(self.n)])[:, None]
-        whole = np.where(is_kept, now, toggled)
-        lost = whole - np.where(is_kept, toggled, now)
+        toggled, current = rule.toggled(sorted(preserved)), rule.of(sorted(preserved))[None]
+        is_preserved = np.array([k in preserved for k in range(self.n)])[:, None]
+        weights_with = np.where(is_preserved, current, toggled)
+        lost_weights = weights_with - np.where(is_preserved, toggled, current)
         codes = self.preview.atlas.tokens["domain"].cat.codes.to_numpy()
-        found = {"tokens": _share(lost, whole)}
-        for d, name in enumerate(self.preview.atlas.domain_names):
-            here = codes == d
-            found[f"tokens: {name}"] = _share(lost[:, here], whole[:, here])
-        return found
+        shares = {"tokens": _lost_share(lost_weights, weights_with)}
+        for domain, name in enumerate(self.preview.atlas.domain_names):
+            in_domain = codes == domain
+            shares[f"tokens: {name}"] = _lost_share(
+                lost_weights[:, in_domain], weights_with[:, in_domain]
+            )
+        return shares
 
-    def swaps(self, kept: set[int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def swaps(self, preserved: set[int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return units swapped, and energy lost on a network's own tokens: (K,) each."""
         preview = self.preview
-        own = preview.own_energy
-        stays = preview.keep(self.settings)
+        own_energy = preview.own_energy
+        keep_now = preview.keep(self.settings)
         units, energy = np.full(self.n, np.nan), np.full(self.n, np.nan)
-        for k, scores in self._toggled_scores(kept).items():
-            other = preview.layout.keep_of(preview.choose(scores, self.settings))
-            with_it, without = (stays, other) if k in kept else (other, stays)
-            units[k] = (with_it & ~without).sum()
-            energy[k] = self._energy_share(own[k], with_it) - self._energy_share(own[k], without)
+        for k, scores in self._toggled_scores(preserved).items():
+            keep_toggled = preview.layout.keep_of(preview.choose(scores, self.settings))
+            keep_with, keep_without = (
+                (keep_now, keep_toggled) if k in preserved else (keep_toggled, keep_now)
+            )
+            units[k] = (keep_with & ~keep_without).sum()
+            energy[k] = self._energy_share(own_energy[k], keep_with) - self._energy_share(
+                own_energy[k], keep_without
+            )
         return units, energy
 
-    def _toggled_scores(self, kept: set[int]) -> dict[int, Scores]:
+    def _toggled_scores(self, preserved: set[int]) -> dict[int, Scores]:
         """Return the scores after each network changes sides, where any would be preserved."""
-        able = [k for k in range(self.n) if kept ^ {k}]
-        if self.row.toggled is not None:
-            every = self.row.toggled(self.inputs)
-            return {k: every[k] for k in able}
-        if self.row.weighting.of_networks:
-            weights = self.inputs.weigher(self.row.weighting).toggled(sorted(kept))
-            able = [k for k in able if weights[k].sum() > 0]
-            return dict(zip(able, self.row.formula(self.inputs, weights[able]), strict=True))
+        networks = [k for k in range(self.n) if preserved ^ {k}]
+        if self.score.toggled is not None:
+            all_scores = self.score.toggled(self.inputs)
+            return {k: all_scores[k] for k in networks}
+        if self.score.weighting.of_networks:
+            weights = self.inputs.weigher(self.score.weighting).toggled(sorted(preserved))
+            networks = [k for k in networks if weights[k].sum() > 0]
+            return dict(
+                zip(networks, self.score.formula(self.inputs, weights[networks]), strict=True)
+            )
         return {
-            k: self.row.compute(replace(self.inputs, preserved=tuple(sorted(kept ^ {k}))))
-            for k in able
+            k: self.score.compute(replace(self.inputs, preserved=tuple(sorted(preserved ^ {k}))))
+            for k in networks
         }
 
     def _energy_share(self, energy: Scores, keep: NDArray[np.bool_]) -> float:
-        """Return the share of the layers' output variance that stays, their mean."""
+        """Return the share of a layer's output variance that stays, mean over layers."""
         layout = self.preview.layout
-        parts = zip(layout.split(energy), layout.split(keep), strict=True)
-        return float(np.mean([part[stay].sum() / max(part.sum(), 1e-30) for part, stay in parts]))
+        layers = zip(layout.split(energy), layout.split(keep), strict=True)
+        return float(
+            np.mean(
+                [
+                    layer_energy[layer_keep].sum() / max(layer_energy.sum(), 1e-30)
+                    for layer_energy, layer_keep in layers
+                ]
+            )
+        )
 
 
-def _share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
-    total = whole.sum(axis=1)
-    return np.asarray(np.divide(part.sum(axis=1), total, out=np.zeros(len(total)), where=total > 0))
+def _lost_share(lost: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    total = weights.sum(axis=1)
+    return np.asarray(np.divide(lost.sum(axis=1), total, out=np.zeros(len(total)), where=total > 0))

@@ -44,10 +44,10 @@ CHECKED_DROPS, CHECKED_RATIOS = (0.125, 0.25, 0.5, 0.875), (0.2, 0.4)
 
 def preview_id(decomposition_id: str) -> str:
     """Return the id of an atlas's preview."""
-    return artifact_id("previews", _inputs(decomposition_id))
+    return artifact_id("previews", _preview_inputs(decomposition_id))
 
 
-def _inputs(decomposition_id: str) -> dict[str, Any]:
+def _preview_inputs(decomposition_id: str) -> dict[str, Any]:
     return {"decomposition_id": decomposition_id, "version": _VERSION}
 
 
@@ -83,15 +83,17 @@ def prepare_preview(
     recording = open_recording(workspace, atlas.decomposition.recording_id)
     target = workspace.folder("previews", id)
     n_usable = int((~recording.is_dummy).sum())
-    n = n_groups or n_groups_for(recording.layout.n_units, n_usable)
-    check_free_space(target, 4 * n * recording.layout.n_units)
-    group = group_tokens(energy_shares(atlas), recording.is_dummy, n, seed=seed)
-    chosen = _checked_choices(atlas.n_networks, seed)
+    count = n_groups or n_groups_for(recording.layout.n_units, n_usable)
+    check_free_space(target, 4 * count * recording.layout.n_units)
+    group = group_tokens(energy_shares(atlas), recording.is_dummy, count, seed=seed)
+    preserved_sets = _drawn_preserved_sets(atlas.n_networks, seed)
     rules = {
         score: row.weighting(atlas) for score, row in SCORES.items() if row.weighting.of_networks
     }
-    weights = np.array([rule.of(kept) for rule in rules.values() for kept in chosen])
-    summary = summarise(recording, group, n, weights=weights, progress=progress, cancel=cancel)
+    weights = np.array(
+        [rule.of(preserved) for rule in rules.values() for preserved in preserved_sets]
+    )
+    summary = summarise(recording, group, count, weights=weights, progress=progress, cancel=cancel)
     preview = Preview(
         groups=summary.groups,
         atlas=atlas,
@@ -99,18 +101,18 @@ def prepare_preview(
         norms=_norms(language_model, recording),
         context=recording.windows.window,
     )
-    asked = [(score, kept) for score in rules for kept in chosen]
-    checks = _checks(preview, asked, summary.variance)
+    cases = [(score, preserved) for score in rules for preserved in preserved_sets]
+    checks = _checks(preview, cases, summary.variance)
     facts = {
         "dimensions": preview.dimensions.to_json(),
         "context": preview.context,
-        "n_groups": n,
+        "n_groups": count,
         "checks": [asdict(check) for check in checks],
     }
     with new_folder(target) as folder:
         preview.groups.save(folder / _GROUPS)
         save_file(dict(preview.norms), folder / _NORMS)
-        write_json(folder / MANIFEST, manifest_of("previews", _inputs(atlas.id), facts))
+        write_json(folder / MANIFEST, manifest_of("previews", _preview_inputs(atlas.id), facts))
     return id
 
 
@@ -118,14 +120,14 @@ def open_preview(
     workspace: Workspace, decomposition_id: str, *, atlas: NetworkAtlas | None = None
 ) -> Preview:
     """Return an atlas's preview, prepared before; an open `atlas` is not opened again."""
-    opened = atlas or open_atlas(workspace, decomposition_id)
-    folder = workspace.existing("previews", preview_id(opened.id))
+    network_atlas = atlas or open_atlas(workspace, decomposition_id)
+    folder = workspace.existing("previews", preview_id(network_atlas.id))
     manifest = read_manifest(folder)
     try:
         norms = load_file(folder / _NORMS)
         return Preview(
             groups=TokenGroups.load(folder / _GROUPS),
-            atlas=opened,
+            atlas=network_atlas,
             dimensions=Dimensions.from_json(manifest["dimensions"]),
             norms=norms,
             checks=[Check(**check) for check in manifest["checks"]],
@@ -147,37 +149,39 @@ def _norms(language_model: LanguageModel, recording: Recording) -> dict[str, NDA
     }
 
 
-def _checked_choices(n_networks: int, seed: int) -> list[tuple[int, ...]]:
+def _drawn_preserved_sets(n_networks: int, seed: int) -> list[tuple[int, ...]]:
     """Return the preserved networks of each check, drawn at random."""
     rng = np.random.default_rng(seed)
-    choices = []
+    preserved_sets = []
     for share in CHECKED_DROPS:
         n_kept = n_networks - min(max(round(share * n_networks), 1), n_networks - 1)
-        kept = rng.permutation(n_networks)[:n_kept]
-        choices.append(tuple(sorted(int(k) for k in kept)))
-    return choices
+        preserved = rng.permutation(n_networks)[:n_kept]
+        preserved_sets.append(tuple(sorted(int(k) for k in preserved)))
+    return preserved_sets
 
 
 def _checks(
-    preview: Preview, asked: list[tuple[str, tuple[int, ...]]], variance: NDArray[np.float64]
+    preview: Preview, cases: list[tuple[str, tuple[int, ...]]], variance: NDArray[np.float64]
 ) -> list[Check]:
-    """Compare what would go with what goes when the variances are exact."""
-    found = []
-    for (score, kept), exact in zip(asked, variance, strict=True):
+    """Return how far the units of each preview agree with those by exact variances."""
+    checks = []
+    for (score, preserved), exact_variance in zip(cases, variance, strict=True):
         for ratio in CHECKED_RATIOS:
-            settings = PlanSettings(score=score, preserved=kept, ratio=ratio)
+            settings = PlanSettings(score=score, preserved=preserved, ratio=ratio)
             try:
-                approximate = ~preview.keep(settings)
-                removed = preview.choose(exact * preview.norms["column_norms"], settings)
+                is_removed_in_preview = ~preview.keep(settings)
+                removed = preview.choose(exact_variance * preview.norms["column_norms"], settings)
             except RatioError:  # a small model may not have so many units to give
                 continue
-            goes = ~preview.layout.keep_of(removed)
-            found.append(
+            is_removed = ~preview.layout.keep_of(removed)
+            checks.append(
                 Check(
-                    n_dropped=preview.atlas.n_networks - len(kept),
+                    n_dropped=preview.atlas.n_networks - len(preserved),
                     ratio=ratio,
                     score=score,
-                    agreement=float((goes & approximate).sum() / max(goes.sum(), 1)),
+                    agreement=float(
+                        (is_removed & is_removed_in_preview).sum() / max(is_removed.sum(), 1)
+                    ),
                 )
             )
-    return found
+    return checks

@@ -29,7 +29,7 @@ _ROWS_AT_ONCE = 8  # tokens whose distributions, as wide as the vocabulary, fit 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
-    """How the reconstruction is trained; measured choices, see ``docs/decisions.md``.
+    """Settings of the reconstruction's training; measured choices, see ``docs/decisions.md``.
 
     Parameters
     ----------
@@ -90,56 +90,58 @@ def reconstruct(  # noqa: PLR0913 - a stage has its inputs, options, progress an
     Notes
     -----
     Memory: a float32 copy of the pruned model, and three times its MLPs for gradients and Adam.
-    Cost: see ``training_estimates``. A bfloat16 model is trained with
+    Cost: see ``estimates``. A bfloat16 model is trained with
     bfloat16 products and float32 weights. Distillation: Hinton et al., arXiv 1503.02531.
     """
     training = training or Training()
-    counted = np.where(windows.is_dummy, 1.0, weights)
-    learned, held_out = split_sessions(windows, training.held_out)
+    token_weights = np.where(windows.is_dummy, 1.0, weights)
+    training_sessions, held_out = split_sessions(windows, training.held_out)
     run = _TrainingRun(
-        language_model, prune(language_model, plan, refits=refits).float(), windows, counted
+        language_model, prune(language_model, plan, refits=refits).float(), windows, token_weights
     )
-    n_steps = training.n_passes * len(learned)
+    n_steps = training.n_passes * len(training_sessions)
     optimiser = torch.optim.Adam(run.groups(), betas=(0.9, 0.99), fused=True)
     order = np.random.default_rng(training.seed)
-    best, kept = run.held_out_loss(held_out), run.snapshot()
-    step = min(training.step, training.step_per_nat * max(best, 0.0))
-    largest = [group["lr"] * step for group in optimiser.param_groups]
-    done = 0
+    best_loss, best_weights = run.held_out_loss(held_out), run.snapshot()
+    step = min(training.step, training.step_per_nat * max(best_loss, 0.0))
+    highest_rates = [group["lr"] * step for group in optimiser.param_groups]
+    n_done = 0
     for _ in range(training.n_passes):
-        for session in order.permutation(learned):
+        for session in order.permutation(training_sessions):
             cancel.raise_if_cancelled()
-            rate = min(1.0, (done + 1) / training.warm_up)
-            rate *= 0.5 + 0.5 * math.cos(math.pi * done / n_steps)
-            for group, most in zip(optimiser.param_groups, largest, strict=True):
-                group["lr"] = most * rate
+            schedule = min(1.0, (n_done + 1) / training.warm_up)
+            schedule *= 0.5 + 0.5 * math.cos(math.pi * n_done / n_steps)
+            for group, highest_rate in zip(optimiser.param_groups, highest_rates, strict=True):
+                group["lr"] = highest_rate * schedule
             run.learn(int(session), optimiser)
-            done += 1
-            progress(ProgressEvent(stage="reconstruction", done=done, total=n_steps, unit="steps"))
+            n_done += 1
+            progress(
+                ProgressEvent(stage="reconstruction", done=n_done, total=n_steps, unit="steps")
+            )
         loss = run.held_out_loss(held_out)
-        if loss < best:
-            best, kept = loss, run.snapshot()
+        if loss < best_loss:
+            best_loss, best_weights = loss, run.snapshot()
     return [
-        replace(refit, columns=part[0], feeding=tuple(part[1:]))
-        for refit, part in zip(refits, kept, strict=True)
+        replace(refit, columns=layer_weights[0], feeding=tuple(layer_weights[1:]))
+        for refit, layer_weights in zip(refits, best_weights, strict=True)
     ]
 
 
 def split_sessions(windows: Windows, share: float) -> tuple[list[int], list[int]]:
     """Return the sessions to learn from, and those that are held out: the last of each domain.
 
-    One at least of each domain with more than one; a single session is both, for want of another.
+    At least one of each domain with more than one; a single session serves as both.
     """
     held_out: list[int] = []
     domains = windows.domain_index[windows.starts[:-1]]
     for domain in np.unique(domains):
-        here = np.flatnonzero(domains == domain)
-        if len(here) > 1:
-            held_out += here[-max(1, round(share * len(here))) :].tolist()
-    everything = list(range(windows.n_windows))
-    held_out = sorted(held_out) or everything[-1:]
-    learned = [session for session in everything if session not in held_out]
-    return learned or everything, held_out
+        domain_sessions = np.flatnonzero(domains == domain)
+        if len(domain_sessions) > 1:
+            held_out += domain_sessions[-max(1, round(share * len(domain_sessions))) :].tolist()
+    all_sessions = list(range(windows.n_windows))
+    held_out = sorted(held_out) or all_sessions[-1:]
+    training_sessions = [session for session in all_sessions if session not in held_out]
+    return training_sessions or all_sessions, held_out
 
 
 class _TrainingRun:
@@ -150,12 +152,12 @@ class _TrainingRun:
         language_model: LanguageModel,
         pruned: PreTrainedModel,
         windows: Windows,
-        counted: NDArray[np.float64],
+        token_weights: NDArray[np.float64],
     ) -> None:
         self.language_model, self.pruned = language_model, pruned
-        self.windows, self.counted = windows, counted
+        self.windows, self.token_weights = windows, token_weights
         # One scale for all sessions: one that counts little must move little.
-        self.usual = max(float(counted.sum()) / windows.n_windows, 1e-12)
+        self.usual_weight = max(float(token_weights.sum()) / windows.n_windows, 1e-12)
         for parameter in pruned.parameters():
             parameter.requires_grad_(False)
         architecture = language_model.architecture
@@ -163,16 +165,17 @@ class _TrainingRun:
             [projection, *feeding_modules(pruned, architecture, layer)]
             for layer, projection in enumerate(output_projections(pruned, architecture))
         ]
-        for parameter in self._trained():
+        for parameter in self._trained_parameters():
             parameter.requires_grad_(True)
 
-    def _trained(self) -> Iterator[nn.Parameter]:
+    def _trained_parameters(self) -> Iterator[nn.Parameter]:
         return (module.get_parameter("weight") for layer in self.layers for module in layer)
 
     def groups(self) -> list[dict[str, object]]:
         """Return the optimiser's groups, each with its root mean square as learning rate."""
         return [
-            {"params": [p], "lr": float(p.detach().square().mean().sqrt())} for p in self._trained()
+            {"params": [parameter], "lr": float(parameter.detach().square().mean().sqrt())}
+            for parameter in self._trained_parameters()
         ]
 
     def learn(self, session: int, optimiser: torch.optim.Optimizer) -> None:
@@ -189,10 +192,10 @@ class _TrainingRun:
             optimiser.step()
 
     def held_out_loss(self, sessions: Sequence[int]) -> float:
-        """Return the loss over sessions, by what their tokens count."""
+        """Return the mean loss over sessions, each weighted by its tokens' weights."""
         with torch.no_grad():
-            total = sum(float(self._loss(each)) for each in sessions) * self.usual
-        return total / max(sum(float(self._counts(each).sum()) for each in sessions), 1e-12)
+            total = sum(float(self._loss(session)) for session in sessions) * self.usual_weight
+        return total / max(sum(float(self._counts(session).sum()) for session in sessions), 1e-12)
 
     def snapshot(self) -> list[list[Tensor]]:
         """Return copies of each layer's weights on the CPU as (outputs, inputs)."""
@@ -203,7 +206,7 @@ class _TrainingRun:
 
     def _counts(self, session: int) -> NDArray[np.float64]:
         tokens = slice(int(self.windows.starts[session]), int(self.windows.starts[session + 1]))
-        return self.counted[tokens]
+        return self.token_weights[tokens]
 
     def _loss(self, session: int) -> Tensor:
         """Return the weighted divergence over a session, a usual session's weights adding to 1."""
@@ -211,42 +214,42 @@ class _TrainingRun:
         ids = torch.from_numpy(self.windows.window_ids(session).astype(np.int64))[None]
         ids = ids.to(model.device)
         with model.lock, torch.no_grad():
-            wanted = model.model(ids, use_cache=False).logits[0]
-        is_half = model.dtype == torch.bfloat16
-        with torch.autocast(model.device.type, torch.bfloat16, enabled=is_half):
+            dense_logits = model.model(ids, use_cache=False).logits[0]
+        is_bfloat16 = model.dtype == torch.bfloat16
+        with torch.autocast(model.device.type, torch.bfloat16, enabled=is_bfloat16):
             logits = self.pruned(ids, use_cache=False).logits[0]
         counts = torch.from_numpy(self._counts(session)).float().to(logits.device)
-        return _divergence(logits, wanted, counts / self.usual)
+        return _divergence(logits, dense_logits, counts / self.usual_weight)
 
 
 class _Divergence(torch.autograd.Function):
-    """Σ_t c_t KL(softmax(wanted_t) ‖ softmax(logits_t)), a few tokens' distributions at a time."""
+    """Σ_t c_t KL(softmax(dense_t) ‖ softmax(logits_t)), a few tokens' distributions at a time."""
 
     @staticmethod
     def forward(ctx: torch.autograd.function.FunctionCtx, *tensors: Tensor) -> Tensor:
-        """Compute the loss and, since it is at hand, its slope c_t (q_t − p_t)."""
-        logits, wanted, counts = tensors
-        slope = torch.empty_like(logits)
+        """Return the loss; its gradient c_t (q_t − p_t), at hand here, is kept for `backward`."""
+        logits, dense_logits, counts = tensors
+        gradient = torch.empty_like(logits)
         total = torch.zeros((), dtype=torch.float64, device=logits.device)
         for start in range(0, len(logits), _ROWS_AT_ONCE):
             rows = slice(start, start + _ROWS_AT_ONCE)
             log_q = logits[rows].float().log_softmax(dim=-1)
-            log_p = wanted[rows].float().log_softmax(dim=-1)
+            log_p = dense_logits[rows].float().log_softmax(dim=-1)
             p = log_p.exp()
             total += ((p * log_p.sub_(log_q)).sum(dim=-1) * counts[rows]).double().sum()
-            slope[rows] = log_q.exp_().sub_(p).mul_(counts[rows, None])
-        ctx.save_for_backward(slope)
+            gradient[rows] = log_q.exp_().sub_(p).mul_(counts[rows, None])
+        ctx.save_for_backward(gradient)
         return total.float()
 
     @staticmethod
     def backward(
         ctx: torch.autograd.function.FunctionCtx, *gradients: Tensor
     ) -> tuple[Tensor, None, None]:
-        """Hand the slope on."""
-        (slope,) = ctx.saved_tensors  # type: ignore[attr-defined]
-        return slope * gradients[0].to(slope.dtype), None, None
+        """Return the gradient of the logits that `forward` computed."""
+        (gradient,) = ctx.saved_tensors  # type: ignore[attr-defined]
+        return gradient * gradients[0].to(gradient.dtype), None, None
 
 
-def _divergence(logits: Tensor, wanted: Tensor, counts: Tensor) -> Tensor:
-    result: Tensor = _Divergence.apply(logits, wanted, counts)  # type: ignore[no-untyped-call]
+def _divergence(logits: Tensor, dense_logits: Tensor, counts: Tensor) -> Tensor:
+    result: Tensor = _Divergence.apply(logits, dense_logits, counts)  # type: ignore[no-untyped-call]
     return result

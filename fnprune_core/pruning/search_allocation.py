@@ -1,4 +1,4 @@
-"""Which layers should give more: a search over the shares of blocks of layers, by whole plans.
+"""Search over the shares that blocks of layers give, by whole plans.
 
 Losses measured one layer at a time do not add up, so every trial is a whole plan, compensated and
 measured on text that neither the recording read nor the final figures are measured on. A round
@@ -31,7 +31,7 @@ _MOST = 0.9  # of a layer's units
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllocationOrder:
-    """What a search of the allocation tries.
+    """Order for a search of the allocation: the plan to better, and how.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ class AllocationOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AllocationSearch:
-    """What a search has found so far.
+    """State of a search of the allocation: its first plan and its best one so far.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ class AllocationSearch:
     first, best : Perplexity
         Of the plan that it began with, and of the best one, on the text of the search.
     first_shares, best_shares : ndarray (n_layers,)
-        What share of its units each layer gives in them.
+        The share of its units that each layer gives in them.
     settings : PlanSettings
         The best plan's: with the allocation ``weighted``, unless nothing helped.
     n_measured, n_plans : int
@@ -115,9 +115,9 @@ def shifted(
     moved = shares.copy()
     moved[block] = np.minimum(moved[block] + by, _MOST)
     others = np.setdiff1d(np.arange(len(shares)), block)
-    given = moved[block].sum() - shares[block].sum()
-    left = shares[others].sum()
-    moved[others] *= max(1 - given / left, 0.0) if left > 0 else 1.0
+    extra = moved[block].sum() - shares[block].sum()
+    others_sum = shares[others].sum()
+    moved[others] *= max(1 - extra / others_sum, 0.0) if others_sum > 0 else 1.0
     return moved
 
 
@@ -127,7 +127,7 @@ def search_allocation(
     windows: Windows,
     *,
     order: AllocationOrder,
-    on_partial: Callable[[AllocationSearch], None] = lambda found: None,
+    on_partial: Callable[[AllocationSearch], None] = lambda partial: None,
     progress: Progress = ignore,
     cancel: CancelToken = NEVER,
 ) -> AllocationSearch:
@@ -140,7 +140,7 @@ def search_allocation(
     windows : Windows
         Of a text that neither the recording nor the final figures know (`unread_windows`).
     on_partial : callable
-        Told what is known after each round.
+        Called with the search after each round.
     """
     trials = Trials(
         workspace,
@@ -154,63 +154,69 @@ def search_allocation(
     )
     search = _Search(trials, order, language_model.layout.widths)
     for _ in range(order.n_rounds):
-        search.turn()
-        on_partial(search.found())
-    return search.found()
+        search.run_round()
+        on_partial(search.so_far())
+    return search.so_far()
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _State:
+    """One plan that was tried, with the shares its layers give and its measured loss."""
+
     shares: NDArray[np.float64]
     settings: PlanSettings
     result: Perplexity
 
 
 class _Search:
+    """A running search: its first plan, and its best one so far."""
+
     def __init__(self, trials: Trials, order: AllocationOrder, widths: Sequence[int]) -> None:
         self.trials, self.order = trials, order
         self.widths = np.array(widths, dtype=np.float64)
         self.blocks = blocks_of(len(widths), order.n_blocks)
         base = canonical_settings(order.base)
-        [self.first] = self._measured([base])
+        [self.first] = self._measure([base])
         self.best = self.first
 
-    def turn(self) -> None:
+    def run_round(self) -> None:
         """Shift each block by itself, then all of them against what that cost."""
-        now = self.best
-        each = [shifted(now.shares, block, self.order.shift) for block in self.blocks]
-        losses = [state.result.mean_nll for state in self._try(each)]
-        slope = np.zeros_like(now.shares)
-        for block, loss, shares in zip(self.blocks, losses, each, strict=True):
-            given = (shares - now.shares)[block].sum()
-            if given > 0:
-                slope[block] = (loss - now.result.mean_nll) / given
-        slope[(now.shares == 0) & (slope > 0)] = 0  # it gives nothing already
+        current = self.best
+        trial_shares = [shifted(current.shares, block, self.order.shift) for block in self.blocks]
+        losses = [state.result.mean_nll for state in self._measure_shares(trial_shares)]
+        slope = np.zeros_like(current.shares)
+        for block, loss, shares in zip(self.blocks, losses, trial_shares, strict=True):
+            extra = (shares - current.shares)[block].sum()
+            if extra > 0:
+                slope[block] = (loss - current.result.mean_nll) / extra
+        slope[(current.shares == 0) & (slope > 0)] = 0  # it gives nothing already
         if not np.abs(slope).any():
             return
         direction = -slope / np.abs(slope).max() * self.order.shift
-        tried = self._try([np.clip(now.shares + k * direction, 0, _MOST) for k in STEPS])
-        self.best = min([now, *tried], key=lambda state: state.result.mean_nll)
+        stepped = self._measure_shares(
+            [np.clip(current.shares + step * direction, 0, _MOST) for step in STEPS]
+        )
+        self.best = min([current, *stepped], key=lambda state: state.result.mean_nll)
 
-    def _try(self, shares: Sequence[NDArray[np.float64]]) -> list[_State]:
+    def _measure_shares(self, shares: Sequence[NDArray[np.float64]]) -> list[_State]:
         settings = [
-            self.order.base.with_(allocation=WEIGHTED, layer_weights=tuple(each.tolist()))
-            for each in shares
+            self.order.base.with_(allocation=WEIGHTED, layer_weights=tuple(layer_shares.tolist()))
+            for layer_shares in shares
         ]
-        return self._measured([canonical_settings(each) for each in settings])
+        return self._measure([canonical_settings(trial) for trial in settings])
 
-    def _measured(self, settings: Sequence[PlanSettings]) -> list[_State]:
+    def _measure(self, settings: Sequence[PlanSettings]) -> list[_State]:
         return [
-            _State(shares=self._shares(plan_id), settings=each, result=self.trials.loss(plan_id))
-            for each, plan_id in zip(settings, self.trials.make(settings), strict=True)
+            _State(shares=self._shares(plan_id), settings=trial, result=self.trials.loss(plan_id))
+            for trial, plan_id in zip(settings, self.trials.make(settings), strict=True)
         ]
 
     def _shares(self, plan_id: str) -> NDArray[np.float64]:
-        """Return what share of its units each layer gives."""
+        """Return the share of its units that each layer gives."""
         removed = open_plan(self.trials.workspace, plan_id).removed
-        return np.array([len(part) for part in removed]) / self.widths
+        return np.array([len(units) for units in removed]) / self.widths
 
-    def found(self) -> AllocationSearch:
+    def so_far(self) -> AllocationSearch:
         return AllocationSearch(
             base=self.first.settings,
             first=self.first.result,

@@ -1,4 +1,4 @@
-"""How a cut is best divided between MLP units and attention: mixes of equal size, measured.
+"""Search of how to divide a cut between MLP units and attention: mixes of equal size.
 
 The choice is made on text that neither the recording read nor the final figures are measured on.
 """
@@ -27,7 +27,7 @@ SHARES = (0.0, 0.05, 0.1, 0.2)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShareOrder:
-    """Which mixes a search tries.
+    """Order for a search of mixes: the cut to divide, and the shares of attention to try.
 
     Parameters
     ----------
@@ -44,10 +44,10 @@ class ShareOrder:
 
     def __post_init__(self) -> None:
         canonical_settings(self.base)
-        wrong = [share for share in self.shares if not 0 <= share < 1]
-        if wrong:
+        outside = [share for share in self.shares if not 0 <= share < 1]
+        if outside:
             raise SettingsError(
-                f"A share of attention lies in [0, 1), got {wrong[0]:g}.",
+                f"A share of attention lies in [0, 1), got {outside[0]:g}.",
                 hint="For 10 % write 0.1.",
             )
 
@@ -76,7 +76,7 @@ class Mix:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ShareSearch:
-    """What a search has found so far: the first mix is the one others are compared with.
+    """State of a search of mixes; the first mix is the one that others are compared with.
 
     Parameters
     ----------
@@ -134,30 +134,30 @@ def mixes_of_equal_size(
     """
     layout = language_model.attention
     n_groups = layout.groups.n_units
-    of_attention = parameters_of_groups(
+    n_attention_parameters = parameters_of_groups(
         language_model, [np.arange(width) for width in layout.groups.widths]
     )
-    of_units = language_model.anatomy().n_mlp_parameters
-    total = settings.ratio * of_units + settings.attention_ratio * of_attention
+    n_mlp_parameters = language_model.anatomy().n_mlp_parameters
+    total = settings.ratio * n_mlp_parameters + settings.attention_ratio * n_attention_parameters
     if not total:
         raise RatioError(
             "Nothing is to go, so there is nothing to divide.", hint="Choose a ratio above 0."
         )
-    found: dict[float, PlanSettings] = {}
+    mixes: dict[float, PlanSettings] = {}
     for share in sorted(shares):
         attention = round(share * n_groups) / n_groups
-        ratio = (total - attention * of_attention) / of_units
+        ratio = (total - attention * n_attention_parameters) / n_mlp_parameters
         if 0 <= ratio < 1:
-            found[attention] = canonical_settings(
+            mixes[attention] = canonical_settings(
                 settings.with_(ratio=ratio, attention_ratio=attention)
             )
-    if len(found) < 2:
+    if len(mixes) < 2:
         raise SettingsError(
             "These shares of attention leave fewer than two mixes of this size to compare.",
             hint=f"One KV group is {1 / n_groups:.1%} of attention, and all of the cut would be "
-            f"{total / of_attention:.0%} of it: ask for shares in between.",
+            f"{total / n_attention_parameters:.0%} of it: ask for shares in between.",
         )
-    return list(found.values())
+    return list(mixes.values())
 
 
 def search_shares(
@@ -166,7 +166,7 @@ def search_shares(
     windows: Windows,
     *,
     order: ShareOrder,
-    on_partial: Callable[[ShareSearch], None] = lambda found: None,
+    on_partial: Callable[[ShareSearch], None] = lambda search: None,
     progress: Progress = ignore,
     cancel: CancelToken = NEVER,
 ) -> ShareSearch:
@@ -177,27 +177,27 @@ def search_shares(
     windows : Windows
         Of a text that neither the recording nor the final figures know (`unread_windows`).
     on_partial : callable
-        Told what is known after each mix.
+        Called with the search after each mix.
     """
-    wanted = order.wanted(language_model)
+    mix_settings = order.wanted(language_model)
     trials = Trials(
         workspace,
         language_model,
         windows,
         recording_id=order.recording_id,
         decomposition_id=order.decomposition_id,
-        n_plans=len(wanted),
+        n_plans=len(mix_settings),
         progress=progress,
         cancel=cancel,
     )
-    found = ShareSearch(mixes=(), n_mixes=len(wanted))
-    for settings, plan_id in zip(wanted, trials.make(wanted), strict=True):
+    search = ShareSearch(mixes=(), n_mixes=len(mix_settings))
+    for settings, plan_id in zip(mix_settings, trials.make(mix_settings), strict=True):
         mix = Mix(
             settings=settings,
             plan_id=plan_id,
             share_of_parameters=open_plan(workspace, plan_id).share_of_parameters,
             result=trials.loss(plan_id),
         )
-        found = ShareSearch(mixes=(*found.mixes, mix), n_mixes=len(wanted))
-        on_partial(found)
-    return found
+        search = ShareSearch(mixes=(*search.mixes, mix), n_mixes=len(mix_settings))
+        on_partial(search)
+    return search

@@ -1,4 +1,4 @@
-"""Plans that are tried out for a choice, on text that neither they nor the final figures know.
+"""Trial plans for a choice, measured on text that neither they nor the final figures read.
 
 On the calibration text itself a refit looks better than it is, so a choice made there is a poor
 one; and what is to be reported must be measured on text that had no part in a choice.
@@ -83,7 +83,7 @@ class Trials:
     def loss(self, plan_id: str) -> Perplexity:
         """Return a plan's loss on the windows."""
         stored = stored_plan(self.workspace, plan_id)
-        before, n = self.n_measured * self.windows.n_windows, self.windows.n_windows
+        n_before, n_windows = self.n_measured * self.windows.n_windows, self.windows.n_windows
         result: Perplexity
         for result in perplexity_stream(
             self.language_model.model,
@@ -96,8 +96,8 @@ class Trials:
             self.progress(
                 ProgressEvent(
                     stage=READING,
-                    done=before + len(result.window_nll),
-                    total=self.n_plans * n,
+                    done=n_before + len(result.window_nll),
+                    total=self.n_plans * n_windows,
                     unit="windows",
                 )
             )
@@ -119,13 +119,13 @@ def unread_windows(
     TextError
         If it read them all.
     """
-    read = set(recording.windows.document_names)
-    left = [document for document in documents if document.name not in read]
-    if not left:
+    read_names = set(recording.windows.document_names)
+    unread = [document for document in documents if document.name not in read_names]
+    if not unread:
         raise TextError(
             "The recording read all of these documents, so nothing is left to try plans on.",
             hint="Give texts that it did not read, and that are not those to report on.",
         )
-    windows = evaluation_windows(language_model, left, window=recording.windows.window)
+    windows = evaluation_windows(language_model, unread, window=recording.windows.window)
     n = min(max_windows, windows.n_windows)
     return windows.select(np.linspace(0, windows.n_windows, n, endpoint=False).astype(np.int64))

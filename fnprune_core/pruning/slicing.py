@@ -62,12 +62,12 @@ def prune(
             index = torch.from_numpy(kept)
             rows_of_kept = feeding_rows(architecture, index, plan.layout.widths[layer])
             refit = refits[layer] if refits is not None else Refit()
-            for each, module in enumerate(feeding_modules(model, architecture, layer)):
+            for position, module in enumerate(feeding_modules(model, architecture, layer)):
                 rows = rows_of_kept.to(weight_of(module).device)
                 bias = bias_of(module)
                 replace_weight(
                     module,
-                    refit.feeding[each].to(weight_of(module))
+                    refit.feeding[position].to(weight_of(module))
                     if refit.feeding
                     else weight_of(module)[rows],
                     None if bias is None else bias[rows],
@@ -82,7 +82,7 @@ def prune(
             replace_weight(projection, columns, new_bias(projection, refit.bias))
     if plan.n_removed_groups:
         slice_heads(model, architecture, language_model.attention, _attention_cuts(plan, refits))
-    _give_biases_a_home(model, architecture)
+    _switch_biases_on(model, architecture)
     if plan.is_uniform:
         setattr(model.config, architecture.width_attribute, plan.kept_widths[0])
         if plan.n_removed_groups and not _heads_refusal(language_model, plan):
@@ -116,11 +116,11 @@ def mask(
             rows_of_removed = feeding_rows(architecture, index, width)
             rows_of_kept = feeding_rows(architecture, torch.from_numpy(kept), width)
             refit = refits[layer] if refits is not None else Refit()
-            for each, module in enumerate(feeding_modules(model, architecture, layer)):
+            for position, module in enumerate(feeding_modules(model, architecture, layer)):
                 weight = weight_of(module).clone()
                 rows = rows_of_removed.to(weight.device)
                 if refit.feeding:
-                    weight[rows_of_kept.to(weight.device)] = refit.feeding[each].to(weight)
+                    weight[rows_of_kept.to(weight.device)] = refit.feeding[position].to(weight)
                 weight[rows] = 0
                 bias = bias_of(module)
                 if bias is not None:
@@ -135,7 +135,7 @@ def mask(
             replace_weight(projection, weight, new_bias(projection, refit.bias))
     if plan.n_removed_groups:
         mask_heads(model, architecture, language_model.attention, _attention_cuts(plan, refits))
-    _give_biases_a_home(model, architecture)
+    _switch_biases_on(model, architecture)
     return model
 
 
@@ -155,12 +155,12 @@ def slice_uniformly(
     """
     _check_bias_home(language_model, refits)
     if not plan.is_uniform:
-        what, kept = "units", plan.kept_widths
-        if len(set(kept)) == 1:
-            what, kept = "KV groups", plan.kept_group_counts
+        noun, counts = "units", plan.kept_widths
+        if len(set(counts)) == 1:
+            noun, counts = "KV groups", plan.kept_group_counts
         raise PlanError(
-            f"The uniform form needs the same number of {what} in every layer; this plan keeps "
-            f"{min(kept)} to {max(kept)}.",
+            f"The uniform form needs the same number of {noun} in every layer; this plan keeps "
+            f"{min(counts)} to {max(counts)}.",
             hint="Plan with the uniform allocation and a multiple (fnprune plan RECORDING "
             "--allocation uniform --multiple 64), or export it as per-layer or masked.",
         )
@@ -193,9 +193,9 @@ def slice_per_layer(
             if has_bias and bias_of(projection) is None:
                 weight = weight_of(projection)
                 replace_weight(projection, weight, weight.new_zeros(weight.shape[0]))
-    kind = getattr(modeling_per_layer, modeling_per_layer.PREFIX + type(model).__name__)
-    values = {name: v for name, v in model.config.to_dict().items() if name != "model_type"}
-    config = kind.config_class(**values)
+    model_class = getattr(modeling_per_layer, modeling_per_layer.PREFIX + type(model).__name__)
+    values = {name: value for name, value in model.config.to_dict().items() if name != "model_type"}
+    config = model_class.config_class(**values)
     config.layer_widths = list(plan.kept_widths)
     config.mlp_modules = {
         "layers": architecture.layers,
@@ -208,19 +208,19 @@ def slice_per_layer(
         config.attention_modules = per_layer_attention(
             model, architecture, language_model.attention, plan.kept_group_counts
         )
-    file = modeling_per_layer.__name__.rpartition(".")[2]
+    module_name = modeling_per_layer.__name__.rpartition(".")[2]
     config.auto_map = {
-        "AutoConfig": f"{file}.{kind.config_class.__name__}",
-        "AutoModelForCausalLM": f"{file}.{kind.__name__}",
+        "AutoConfig": f"{module_name}.{model_class.config_class.__name__}",
+        "AutoModelForCausalLM": f"{module_name}.{model_class.__name__}",
     }
     # The copy already is what the class builds from its config; only its name is missing.
-    model.__class__ = kind
+    model.__class__ = model_class
     model.config = config
     return model
 
 
 def _attention_cuts(plan: PruningPlan, refits: Sequence[Refit] | None) -> list[AttentionCut]:
-    """Return what goes of each layer's attention, as the refits have it or just gone.
+    """Return the cut of each layer's attention, with the refits where they have one.
 
     Raises
     ------
@@ -253,16 +253,16 @@ def _heads_refusal(language_model: LanguageModel, plan: PruningPlan) -> str:
 
 def _check_bias_home(language_model: LanguageModel, refits: Sequence[Refit] | None) -> None:
     architecture = language_model.architecture
-    homeless = []
-    if architecture.bias_home == "none" and any(r.bias is not None for r in refits or ()):
-        homeless.append("MLP")
+    lacking = []
+    if architecture.bias_home == "none" and any(refit.bias is not None for refit in refits or ()):
+        lacking.append("MLP")
     if architecture.attention.bias_home == "none" and any(
-        r.attention is not None and r.attention.bias is not None for r in refits or ()
+        refit.attention is not None and refit.attention.bias is not None for refit in refits or ()
     ):
-        homeless.append("attention's output")
-    if homeless:
+        lacking.append("attention's output")
+    if lacking:
         raise PlanError(
-            f"{architecture.family} models have no bias in their {' and '.join(homeless)}, so this "
+            f"{architecture.family} models have no bias in their {' and '.join(lacking)}, so this "
             "plan's bias would be lost when the export is loaded.",
             hint="Make the plan with compensation none, or least-squares without intercept; or "
             "export it in the per-layer form, which brings its own code.",
@@ -288,7 +288,7 @@ def _checked_copy(language_model: LanguageModel, plan: PruningPlan) -> PreTraine
         return copy.deepcopy(language_model.model)
 
 
-def _give_biases_a_home(model: PreTrainedModel, architecture: Architecture) -> None:
+def _switch_biases_on(model: PreTrainedModel, architecture: Architecture) -> None:
     """Switch the config's biases on where a projection got one; all others become zero."""
     switches = []
     if architecture.bias_home == "switch" and any(
@@ -302,8 +302,8 @@ def _give_biases_a_home(model: PreTrainedModel, architecture: Architecture) -> N
     for name in switches:
         setattr(model.config, name, True)
     with torch.device("meta"):
-        whole = type(model)(model.config)
-    for name, expected in whole.named_modules():
+        rebuilt = type(model)(model.config)
+    for name, expected in rebuilt.named_modules():
         module = model.get_submodule(name)
         if bias_of(expected) is not None and bias_of(module) is None:
             weight = weight_of(module)

@@ -28,12 +28,12 @@ _SILENCED = 1.15  # seconds of a pass with hooks, over those of the dense model
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepOrder:
-    """Which plans a sweep makes and measures.
+    """Order for a sweep: the plans to make and measure.
 
     Parameters
     ----------
     base : PlanSettings
-        What all of them share: networks, allocation, sink rule, compensation, pins. Its score
+        Settings that all share: networks, allocation, sink rule, compensation, pins. Its score
         and ratio are replaced.
     scores : tuple of str
         Names in the table of scores.
@@ -55,10 +55,10 @@ class SweepOrder:
             score_named(score)
         if not self.scores or not self.ratios:
             raise SettingsError("A sweep needs at least one score and one ratio.")
-        wrong = [ratio for ratio in self.ratios if not 0 < ratio < 1]
-        if wrong:
+        outside = [ratio for ratio in self.ratios if not 0 < ratio < 1]
+        if outside:
             raise RatioError(
-                f"A sweep's ratios are shares of MLP units between 0 and 1, got {wrong[0]:g}.",
+                f"A sweep's ratios are shares of MLP units between 0 and 1, got {outside[0]:g}.",
                 hint="For 20 % write 0.2; the dense model is measured anyway.",
             )
         if self.n_seeds < 1:
@@ -83,7 +83,7 @@ class SweepOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SweepPoint:
-    """One plan of a sweep, measured; or why there is no figure of it.
+    """One plan of a sweep with its measurement, or the reason why it has none.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ class SweepPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sweep:
-    """What a sweep has found so far.
+    """State of a sweep: the points measured so far.
 
     Parameters
     ----------
@@ -131,14 +131,14 @@ class Sweep:
 
     def rows(self) -> list[dict[str, Any]]:
         """Return one row a plan: what goes, perplexity, and nats per token above dense."""
-        return [_row(point, self.dense) for point in self.points]
+        return [_point_row(point, self.dense) for point in self.points]
 
     def table(self) -> pd.DataFrame:
         """Return one row a score and ratio, random seeds brought together (`pooled`)."""
         return pooled(self.rows())
 
 
-def _row(point: SweepPoint, dense: Perplexity) -> dict[str, Any]:
+def _point_row(point: SweepPoint, dense: Perplexity) -> dict[str, Any]:
     row: dict[str, Any] = {
         "score": point.score,
         "ratio": point.ratio,
@@ -177,35 +177,38 @@ def pooled(
     rows : sequence of mapping
         With perplexity, standard_error, difference, difference_error and the columns of `by`.
     """
-    found = []
+    pooled_rows = []
     frame = pd.DataFrame(list(rows))
     if frame.empty:
         return pd.DataFrame(columns=[*by, *_POOLED])
     for key, group in frame.groupby(list(by), sort=False):
         measured = group[np.isfinite(group["perplexity"].astype(float))]
-        few = {"seeds": len(measured), "spread": "seeds" if len(measured) > 1 else "text"}
+        spread_columns = {
+            "seeds": len(measured),
+            "spread": "seeds" if len(measured) > 1 else "text",
+        }
         if len(measured) > 1:
-            nats = np.log(measured["perplexity"])
-            mean, error = float(np.exp(nats.mean())), float(measured["perplexity"].std(ddof=1))
-            change = (float(measured["difference"].mean()), float(nats.std(ddof=1)))
+            losses = np.log(measured["perplexity"])
+            mean, error = float(np.exp(losses.mean())), float(measured["perplexity"].std(ddof=1))
+            difference = (float(measured["difference"].mean()), float(losses.std(ddof=1)))
         else:
-            one = (measured if len(measured) else group).iloc[0]
-            mean, error = float(one["perplexity"]), float(one["standard_error"])
-            change = (float(one["difference"]), float(one["difference_error"]))
-        kept = (measured if len(measured) else group).iloc[0]
-        found.append(
+            single = (measured if len(measured) else group).iloc[0]
+            mean, error = float(single["perplexity"]), float(single["standard_error"])
+            difference = (float(single["difference"]), float(single["difference_error"]))
+        first = (measured if len(measured) else group).iloc[0]
+        pooled_rows.append(
             {
                 **dict(zip(by, key, strict=True)),
-                "achieved_ratio": kept["achieved_ratio"],
-                "share_of_parameters": kept["share_of_parameters"],
+                "achieved_ratio": first["achieved_ratio"],
+                "share_of_parameters": first["share_of_parameters"],
                 "perplexity": mean,
                 "error": error,
-                "difference": change[0],
-                "difference_error": change[1],
-                **few,
+                "difference": difference[0],
+                "difference_error": difference[1],
+                **spread_columns,
             }
         )
-    return pd.DataFrame(found)
+    return pd.DataFrame(pooled_rows)
 
 
 _POOLED = (
@@ -216,7 +219,7 @@ _POOLED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepEstimate:
-    """What a sweep will take at most, before it starts; plans that exist cost nothing."""
+    """Most time and space that a sweep will take; plans that exist cost nothing."""
 
     n_plans: int
     n_windows: int
@@ -228,26 +231,26 @@ def estimate_sweep(
     language_model: LanguageModel, windows: Windows, order: SweepOrder
 ) -> SweepEstimate:
     """Return how long the evaluations of a sweep take, from one timed pass, and what it stores."""
-    wanted = order.wanted()
+    plan_settings = order.wanted()
     per_token = seconds_per_token(language_model, windows)
     return SweepEstimate(
-        n_plans=len(wanted),
-        n_windows=windows.n_windows * (1 + len(wanted)),
-        seconds_reading=per_token * windows.n_tokens * (1 + _SILENCED * len(wanted)),
-        disk_bytes=sum(refit_bytes(language_model, settings) for settings in wanted),
+        n_plans=len(plan_settings),
+        n_windows=windows.n_windows * (1 + len(plan_settings)),
+        seconds_reading=per_token * windows.n_tokens * (1 + _SILENCED * len(plan_settings)),
+        disk_bytes=sum(refit_bytes(language_model, settings) for settings in plan_settings),
     )
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Progress:
-    """Windows read of all plans together."""
+    """Progress over the windows of all plans together."""
 
     progress: Progress
     n_windows: int
     n_points: int
     read: dict[int, int] = field(default_factory=dict)
 
-    def tell(self, point: int, n_read: int) -> None:
+    def report(self, point: int, n_read: int) -> None:
         self.read[point] = n_read
         total = self.n_windows * self.n_points
         self.progress(
@@ -261,7 +264,7 @@ def sweep(
     windows: Windows,
     *,
     order: SweepOrder,
-    on_partial: Callable[[Sweep], None] = lambda found: None,
+    on_partial: Callable[[Sweep], None] = lambda partial: None,
     progress: Progress = ignore,
     cancel: CancelToken = NEVER,
 ) -> Sweep:
@@ -270,22 +273,26 @@ def sweep(
     Parameters
     ----------
     on_partial : callable
-        Told what is known after each point.
+        Called with the sweep after each point.
 
     Raises
     ------
     OverlapError
         If the text was used for calibration.
     """
-    wanted = order.wanted()
-    made = _made(workspace, language_model, order, wanted, progress=progress, cancel=cancel)
-    told = _Progress(progress=progress, n_windows=windows.n_windows, n_points=1 + len(wanted))
+    plan_settings = order.wanted()
+    outcomes = _make_plans(
+        workspace, language_model, order, plan_settings, progress=progress, cancel=cancel
+    )
+    reading_progress = _Progress(
+        progress=progress, n_windows=windows.n_windows, n_points=1 + len(plan_settings)
+    )
 
-    def measured(number: int, plan_id: str | None) -> Perplexity:
+    def measure(number: int, plan_id: str | None) -> Perplexity:
         results: list[Perplexity] = []
 
         def on_batch(_: str, result: Perplexity) -> None:
-            told.tell(number, len(result.window_nll))
+            reading_progress.report(number, len(result.window_nll))
             results[:] = [result]
 
         compare(
@@ -298,15 +305,17 @@ def sweep(
         )
         return results[0]
 
-    found = Sweep(dense=measured(0, None), points=(), n_points=len(wanted))
-    on_partial(found)
-    for number, (settings, outcome) in enumerate(zip(wanted, made, strict=True), start=1):
+    partial = Sweep(dense=measure(0, None), points=(), n_points=len(plan_settings))
+    on_partial(partial)
+    for point_index, (settings, outcome) in enumerate(
+        zip(plan_settings, outcomes, strict=True), start=1
+    ):
         if isinstance(outcome, Exception):
-            point = _point(settings, failure=str(outcome))
+            point = _sweep_point(settings, failure=str(outcome))
         else:
-            result = measured(number, outcome)
+            result = measure(point_index, outcome)
             plan = open_plan(workspace, outcome)
-            point = _point(
+            point = _sweep_point(
                 settings,
                 plan_id=outcome,
                 achieved_ratio=plan.achieved_ratio,
@@ -314,28 +323,30 @@ def sweep(
                 result=result,
                 failure=result.failure,
             )
-        told.tell(number, windows.n_windows)
-        found = Sweep(dense=found.dense, points=(*found.points, point), n_points=found.n_points)
-        on_partial(found)
-    return found
+        reading_progress.report(point_index, windows.n_windows)
+        partial = Sweep(
+            dense=partial.dense, points=(*partial.points, point), n_points=partial.n_points
+        )
+        on_partial(partial)
+    return partial
 
 
-def _point(settings: PlanSettings, **facts: Any) -> SweepPoint:
+def _sweep_point(settings: PlanSettings, **facts: Any) -> SweepPoint:
     return SweepPoint(score=settings.score, ratio=settings.ratio, seed=settings.seed, **facts)
 
 
-def _made(
+def _make_plans(
     workspace: Workspace,
     language_model: LanguageModel,
     order: SweepOrder,
-    wanted: Sequence[PlanSettings],
+    all_settings: Sequence[PlanSettings],
     *,
     progress: Progress,
     cancel: CancelToken,
 ) -> list[str | Exception]:
     """Return the id of each plan, or why it cannot be made."""
 
-    def make(settings: Sequence[PlanSettings]) -> list[str]:
+    def make_batch(settings: Sequence[PlanSettings]) -> list[str]:
         return plans(
             workspace,
             language_model,
@@ -346,14 +357,14 @@ def _made(
             cancel=cancel,
         )
 
-    made: list[str | Exception] = []
-    for chunk in batches(language_model, wanted):
+    outcomes: list[str | Exception] = []
+    for batch in batches(language_model, all_settings):
         try:
-            made += make(chunk)
+            outcomes += make_batch(batch)
         except (RatioError, PlanError):  # of one of them: the others can be made
-            for settings in chunk:
+            for settings in batch:
                 try:
-                    made += make([settings])
+                    outcomes += make_batch([settings])
                 except (RatioError, PlanError) as error:
-                    made.append(error)
-    return made
+                    outcomes.append(error)
+    return outcomes

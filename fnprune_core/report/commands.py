@@ -1,4 +1,4 @@
-"""The commands that make everything in a report again, from the artifacts' own parameters."""
+"""Commands that make everything in a report again, from the artifacts' own parameters."""
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,45 +34,47 @@ _ICA = {
 _ICA_ONLY_PYTHON = {"tol": 1e-4, "n_session_components": None}
 
 
-def reproduce(m: Material) -> Section:
+def reproduce(material: Material) -> Section:
     """Return the commands, each with the id that it must print."""
-    return Section(key="reproduce", title="To make it again", blocks=tuple(_reproduce(m)))
+    return Section(key="reproduce", title="To make it again", blocks=tuple(_reproduce(material)))
 
 
-def _reproduce(m: Material) -> Iterator[Block]:
+def _reproduce(material: Material) -> Iterator[Block]:
     yield Text(
         text="An id is a hash of everything that determines a result: model, texts, parameters, "
         "seed. The same command prints the same id, and finds finished work instead of doing it "
         "again. Where a number must agree to its last digit, use the versions of the table above."
     )
-    if TEXTS in record_command(m):
-        named = ", ".join(m.recording["windows"]["document_names"][:4])
+    if TEXTS in record_command(material):
+        names = ", ".join(material.recording["windows"]["document_names"][:4])
         yield Text(
-            text=f"{TEXTS} stands for the texts that were read ({named}, …): files or folders, "
+            text=f"{TEXTS} stands for the texts that were read ({names}, …): files or folders, "
             "which a report does not hold. They are the same if the recording's id is."
         )
-    version = m.manifest["versions"].get("fnprune", "")
-    yield Code(text="\n".join([f"fnprune version  # {version}", *commands(m)]))
+    version = material.manifest["versions"].get("fnprune", "")
+    yield Code(text="\n".join([f"fnprune version  # {version}", *commands(material)]))
 
 
-def commands(m: Material) -> list[str]:
+def commands(material: Material) -> list[str]:
     """Return the command lines in order, each with the id that it makes as a comment."""
-    lines = [f"{record_command(m)}  # {m.atlas.decomposition.recording_id}"]
-    lines += [f"{line}  # {m.atlas.id}" for line in atlas_commands(m)]
-    if m.assessment_ids:
-        lines.append(f"fnprune trust {m.atlas.id} --parts {','.join(m.assessment_ids)}")
-    lines += localizer_commands(m)
-    lines += lesion_commands(m)
-    lines += [f"{plan_command(m, plan)}  # {plan.id}" for plan in m.plans]
-    lines += evaluation_commands(m)
-    names = {plan.id for plan in m.plans}
-    for entry in reversed(m.entries("generations")):
+    lines = [f"{record_command(material)}  # {material.atlas.decomposition.recording_id}"]
+    lines += [f"{line}  # {material.atlas.id}" for line in atlas_commands(material)]
+    if material.assessment_ids:
+        lines.append(
+            f"fnprune trust {material.atlas.id} --parts {','.join(material.assessment_ids)}"
+        )
+    lines += localizer_commands(material)
+    lines += lesion_commands(material)
+    lines += [f"{plan_command(material, plan)}  # {plan.id}" for plan in material.plans]
+    lines += evaluation_commands(material)
+    names = {plan.id for plan in material.plans}
+    for entry in reversed(material.entries("generations")):
         if entry.manifest.get("plan_id") in names:
-            lines.append(_generate(entry.manifest))
-    for entry in reversed(m.entries("speeds")):
+            lines.append(_generate_command(entry.manifest))
+    for entry in reversed(material.entries("speeds")):
         if entry.manifest.get("plan_id") in names:
-            lines.append(f"fnprune speed {entry.manifest['plan_id']}{_model(m)}")
-    lines.append(f"fnprune report {m.atlas.id} report.html --z {m.z:g}")
+            lines.append(f"fnprune speed {entry.manifest['plan_id']}{_model_option(material)}")
+    lines.append(f"fnprune report {material.atlas.id} report.html --z {material.z:g}")
     return lines
 
 
@@ -80,18 +82,20 @@ def _options(values: Mapping[str, object]) -> str:
     return "".join(f" {name} {shlex.quote(str(value))}" for name, value in values.items())
 
 
-def _model(m: Material) -> str:
-    source = m.recording.get("model_source", "embedded")
+def _model_option(material: Material) -> str:
+    source = material.recording.get("model_source", "embedded")
     return "" if source == "embedded" else _options({"--model": source})
 
 
-def record_command(m: Material) -> str:
-    """Return what records the texts again."""
-    facts, windows = m.recording, m.recording["windows"]
+def record_command(material: Material) -> str:
+    """Return the command that records the texts again."""
+    facts, windows = material.recording, material.recording["windows"]
     is_builtin = _are_builtin(windows)
     # Windows that hold two documents were cut from joined ones.
-    per_window = m.atlas.tokens.groupby("session", observed=True)["document"].nunique()
-    pack = " --pack" if int(per_window.max()) > 1 else ""
+    documents_per_window = material.atlas.tokens.groupby("session", observed=True)[
+        "document"
+    ].nunique()
+    pack = " --pack" if int(documents_per_window.max()) > 1 else ""
     options = {
         "--window": windows["window"],
         "--max-tokens": max(windows["n_tokens"], windows["window"]),
@@ -101,129 +105,145 @@ def record_command(m: Material) -> str:
     if (seed := facts.get("seed")) is not None:
         options["--seed"] = seed
     texts = "builtin" if is_builtin else TEXTS
-    return f"fnprune record {texts}{_options(options)}{pack}{_model(m)}"
+    return f"fnprune record {texts}{_options(options)}{pack}{_model_option(material)}"
 
 
 def _are_builtin(windows: Mapping[str, Any]) -> bool:
     """Whether all documents are those of the built-in texts, by their names."""
-    known = {document.name for document in builtin_documents()}
-    return set(windows["document_names"]) <= known
+    builtin_names = {document.name for document in builtin_documents()}
+    return set(windows["document_names"]) <= builtin_names
 
 
-def atlas_commands(m: Material) -> list[str]:
-    """Return what decomposes the recording again, or applies the template."""
-    d = m.atlas.decomposition
-    settings = dict(m.manifest["settings"])
+def atlas_commands(material: Material) -> list[str]:
+    """Return the command that decomposes the recording again, or applies the template."""
+    decomposition = material.atlas.decomposition
+    settings = dict(material.manifest["settings"])
     if source := settings.get("applied_from"):
-        keep = " --keep-maps" if settings.get("maps") == "template" else ""
-        return [f"fnprune apply {source} {d.recording_id}{keep}"]
+        keep_option = " --keep-maps" if settings.get("maps") == "template" else ""
+        return [f"fnprune apply {source} {decomposition.recording_id}{keep_option}"]
     if all(settings.get(name, value) == value for name, value in _ICA_ONLY_PYTHON.items()):
-        chosen = {option: settings[name] for name, option in _ICA.items() if name in settings}
-        return [f"fnprune decompose {d.recording_id}{_options(chosen)}"]
+        ica_options = {option: settings[name] for name, option in _ICA.items() if name in settings}
+        return [f"fnprune decompose {decomposition.recording_id}{_options(ica_options)}"]
     arguments = ", ".join(f"{name}={value!r}" for name, value in settings.items())
     code = (
         "from fnprune_core.storage import Workspace; "
         "from fnprune_core.decomposition.group_ica import GroupICA, decompose; print(decompose("
-        f"Workspace.default(), {d.recording_id!r}, settings=GroupICA({arguments})))"
+        f"Workspace.default(), {decomposition.recording_id!r}, settings=GroupICA({arguments})))"
     )
     return [f"python -c {shlex.quote(code)}"]
 
 
-def localizer_commands(m: Material) -> list[str]:
-    """Return what runs each localizer again."""
+def localizer_commands(material: Material) -> list[str]:
+    """Return the commands that run each localizer again."""
     lines = []
-    for result in run_localizers(m):
-        facts = read_manifest(m.workspace.existing("localizers", result.id))["inputs"]
+    for result in run_localizers(material):
+        facts = read_manifest(material.workspace.existing("localizers", result.id))["inputs"]
         name, sides = facts["name"], ""
         if name not in READY:
             name = OWN_STIMULI
-            sides = "".join(_options({"--positive": c}) for c in result.localizer.positive)
-            sides += "".join(_options({"--negative": c}) for c in result.localizer.negative)
+            sides = "".join(
+                _options({"--positive": condition}) for condition in result.localizer.positive
+            )
+            sides += "".join(
+                _options({"--negative": condition}) for condition in result.localizer.negative
+            )
         options = {
             "--permutations": facts["settings"]["n_permutations"],
             "--seed": facts["settings"]["seed"],
             "--dtype": facts["dtype"],
         }
-        line = f"fnprune localize {m.atlas.id} {name}{sides}{_options(options)}{_model(m)}"
+        line = (
+            f"fnprune localize {material.atlas.id} {name}{sides}{_options(options)}"
+            f"{_model_option(material)}"
+        )
         lines.append(f"{line}  # {result.id}")
     return lines
 
 
-def lesion_commands(m: Material) -> list[str]:
-    """Return what makes each lesion study again."""
+def lesion_commands(material: Material) -> list[str]:
+    """Return the commands that make each lesion study again."""
     lines = []
-    for id in lesion_studies(m.workspace, m.atlas.id):
-        study = open_lesions(m.workspace, id)
-        s, p = study.facts.settings, study.facts.protocol
-        chosen = _chosen(study, m.atlas.n_networks)
+    for id in lesion_studies(material.workspace, material.atlas.id):
+        study = open_lesions(material.workspace, id)
+        settings, protocol = study.facts.settings, study.facts.protocol
+        lesion_arguments = _lesion_arguments(study, material.atlas.n_networks)
         options = {
             "--random": study.nll.shape[1] - 1,
-            "-z": f"{s.z:g}",
-            "--towards": s.towards,
-            "--sink-units": s.sink_units,
-            "--seed": s.seed,
-            "--dtype": p.dtype,
+            "-z": f"{settings.z:g}",
+            "--towards": settings.towards,
+            "--sink-units": settings.sink_units,
+            "--seed": settings.seed,
+            "--dtype": protocol.dtype,
         }
-        read = _read_by(study)
-        if "--localizer" not in read:
+        stimulus_arguments = _stimulus_arguments(study)
+        if "--localizer" not in stimulus_arguments:
             options |= {
-                "--window": p.window,
-                "--max-windows": -(-p.n_windows // len(study.columns)),
+                "--window": protocol.window,
+                "--max-windows": -(-protocol.n_windows // len(study.columns)),
             }
-        line = f"fnprune lesion {m.atlas.id}{read}{chosen}{_options(options)}{_model(m)}"
+        line = (
+            f"fnprune lesion {material.atlas.id}{stimulus_arguments}{lesion_arguments}"
+            f"{_options(options)}{_model_option(material)}"
+        )
         lines.append(f"{line}  # {id}")
     return lines
 
 
-def _chosen(study: LesionStudy, n_networks: int) -> str:
+def _lesion_arguments(study: LesionStudy, n_networks: int) -> str:
     """Return the options that choose a study's lesions."""
-    single = sorted({e.networks[0] for e in study.lesions if len(e.networks) == 1})
-    sets = dict.fromkeys(e.networks for e in study.lesions if len(e.networks) > 1)
-    strengths = dict.fromkeys(e.strength for e in study.lesions)
-    text = "" if not single or len(single) == n_networks else f" --networks {_ranges(single)}"
-    text += "".join(f" --together {_ranges(each)}" for each in sets)
-    return f"{text} --strengths {','.join(f'{each:g}' for each in strengths)}"
+    single_networks = sorted(
+        {lesion.networks[0] for lesion in study.lesions if len(lesion.networks) == 1}
+    )
+    sets = dict.fromkeys(lesion.networks for lesion in study.lesions if len(lesion.networks) > 1)
+    strengths = dict.fromkeys(lesion.strength for lesion in study.lesions)
+    text = (
+        ""
+        if not single_networks or len(single_networks) == n_networks
+        else f" --networks {_ranges(single_networks)}"
+    )
+    text += "".join(f" --together {_ranges(networks)}" for networks in sets)
+    return f"{text} --strengths {','.join(f'{strength:g}' for strength in strengths)}"
 
 
-def _read_by(study: LesionStudy) -> str:
-    """Return the arguments that name what a study was read on."""
+def _stimulus_arguments(study: LesionStudy) -> str:
+    """Return the arguments that name the localizers or texts of a study."""
     if "template" in study.facts.unit:
         names = _localizers_with(study.columns)
         return "".join(f" --localizer {name}" for name in names) or f" --localizer {OWN_STIMULI}"
-    held_out = {document.domain for document in builtin_documents(split="held-out")}
-    return "" if set(study.columns) <= held_out else f" {TEXTS}"
+    held_out_domains = {document.domain for document in builtin_documents(split="held-out")}
+    return "" if set(study.columns) <= held_out_domains else f" {TEXTS}"
 
 
 def _localizers_with(conditions: Sequence[str]) -> list[str]:
     """Return the ready localizers that have all these conditions between them."""
-    found = [name for name in READY if set(load_localizer(name).conditions) <= set(conditions)]
-    covered = {c for name in found for c in load_localizer(name).conditions}
-    return found if covered == set(conditions) else []
+    names = [name for name in READY if set(load_localizer(name).conditions) <= set(conditions)]
+    covered = {condition for name in names for condition in load_localizer(name).conditions}
+    return names if covered == set(conditions) else []
 
 
-def plan_command(m: Material, plan: PlanRecord) -> str:
-    """Return what makes a plan again."""
-    made = files.open_plan(m.workspace, plan.id)
+def plan_command(material: Material, plan: PlanRecord) -> str:
+    """Return the command that makes a plan again."""
+    pruning_plan = files.open_plan(material.workspace, plan.id)
     settings, default = plan.settings.to_json(), PlanSettings().to_json()
     options: dict[str, object] = {}
     flags = ""
     if plan.decomposition_id:
         options["--decomposition"] = plan.decomposition_id
     for name, value in settings.items():
-        always = name in ("score", "ratio", "allocation", "compensation", "sink_units")
-        if value == default.get(name) and not always:
+        is_always_given = name in ("score", "ratio", "allocation", "compensation", "sink_units")
+        if value == default.get(name) and not is_always_given:
             continue
         if name == "preserved":
             options["--preserve"] = _ranges(value)
         elif name in ("pinned_keep", "pinned_remove"):
-            layer, index = made.layout.locate(np.array(value))
+            layer, index = pruning_plan.layout.locate(np.array(value))
             units = ",".join(f"{a}:{b}" for a, b in zip(layer, index, strict=True))
             options["--keep-units" if name == "pinned_keep" else "--remove-units"] = units
         elif isinstance(value, bool):
             flags += f" --{name.replace('_', '-')}" if value else ""
         else:
             options[f"--{name.replace('_', '-')}"] = value
-    return f"fnprune plan {plan.recording_id}{_options(options)}{flags}{_model(m)}"
+    return f"fnprune plan {plan.recording_id}{_options(options)}{flags}{_model_option(material)}"
 
 
 def _ranges(numbers: Any) -> str:
@@ -237,29 +257,32 @@ def _ranges(numbers: Any) -> str:
     return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in spans)
 
 
-def evaluation_commands(m: Material) -> list[str]:
-    """Return what measures the plans again, one command a text."""
-    held_out = {document.domain for document in builtin_documents(split="held-out")}
+def evaluation_commands(material: Material) -> list[str]:
+    """Return the commands that measure the plans again, one a text."""
+    held_out_domains = {document.domain for document in builtin_documents(split="held-out")}
     lines = []
-    for text in m.texts():
-        plans = [(plan, plan.on(text)) for plan in m.plans if plan.on(text) is not None]
-        measured = next(each for _, each in plans if each is not None)
-        result = m.result(measured.evaluation_id)
-        p = result.protocol
-        is_builtin = set(result.domain_names) <= held_out and result.domain_names
+    for text in material.texts():
+        plans = [(plan, plan.on(text)) for plan in material.plans if plan.on(text) is not None]
+        first_measurement = next(measurement for _, measurement in plans if measurement is not None)
+        result = material.result(first_measurement.evaluation_id)
+        protocol = result.protocol
+        is_builtin = set(result.domain_names) <= held_out_domains and result.domain_names
         options = {
-            "--window": p.window,
-            "--max-windows": p.n_windows,
-            "--dtype": p.dtype,
+            "--window": protocol.window,
+            "--max-windows": protocol.n_windows,
+            "--dtype": protocol.dtype,
         }
-        named = "".join(f" --plan {plan.id}" for plan, _ in plans)
+        plan_options = "".join(f" --plan {plan.id}" for plan, _ in plans)
         texts = "" if is_builtin else f" {TEXTS}"
-        note = f"  # text {p.text_sha256[:16]}"
-        lines.append(f"fnprune evaluate{texts}{named}{_options(options)}{_model(m)}{note}")
+        note = f"  # text {protocol.text_sha256[:16]}"
+        lines.append(
+            f"fnprune evaluate{texts}{plan_options}{_options(options)}{_model_option(material)}"
+            f"{note}"
+        )
     return lines
 
 
-def _generate(manifest: Mapping[str, Any]) -> str:
+def _generate_command(manifest: Mapping[str, Any]) -> str:
     prompt, sampling = manifest["inputs"]["prompt"], manifest["inputs"]["sampling"]
     options = {
         "--tokens": sampling["max_new_tokens"],
@@ -269,5 +292,5 @@ def _generate(manifest: Mapping[str, Any]) -> str:
     }
     chat = " --chat" if prompt["is_chat"] else " --raw"
     system = _options({"--system": prompt["system"]}) if prompt["system"] else ""
-    words = shlex.quote(prompt["text"])
-    return f"fnprune generate {manifest['plan_id']} {words}{_options(options)}{chat}{system}"
+    prompt_text = shlex.quote(prompt["text"])
+    return f"fnprune generate {manifest['plan_id']} {prompt_text}{_options(options)}{chat}{system}"

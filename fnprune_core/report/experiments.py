@@ -1,4 +1,4 @@
-"""Experiments on the model as on a brain: localizers and lesions."""
+"""Sections on experiments with the model, as with a brain: localizers and lesions."""
 
 from collections.abc import Iterator
 
@@ -28,36 +28,39 @@ _LEAST_RANDOM = 2
 _MOST_NETWORKS = 6
 
 
-def localizers(m: Material) -> Section:
+def localizers(material: Material) -> Section:
     """Return the localizers that were run: contrasts, responding networks, decoding."""
-    return Section(key="localizers", title="Localizers", blocks=tuple(_localizers(m)))
+    return Section(key="localizers", title="Localizers", blocks=tuple(_localizers(material)))
 
 
-def localizers_lack(m: Material) -> list[Missing]:
+def localizers_lack(material: Material) -> list[Missing]:
     """Return how a localizer is run, if none was."""
-    if run.localizers_of(m.workspace, m.atlas.id):
+    if run.localizers_of(material.workspace, material.atlas.id):
         return []
     return [
         Missing(
             what="No localizer was run.",
-            command=f"fnprune localize {m.atlas.id} language",
+            command=f"fnprune localize {material.atlas.id} language",
             page="Localizers",
         )
     ]
 
 
-def run_localizers(m: Material) -> list[LocalizerResult]:
+def run_localizers(material: Material) -> list[LocalizerResult]:
     """Return the results of this atlas, the oldest first; of a name the newest alone."""
-    newest = {each.name: each.id for each in reversed(run.localizers_of(m.workspace, m.atlas.id))}
-    return [run.open_localizer(m.workspace, id) for id in newest.values()]
+    newest = {
+        listed.name: listed.id
+        for listed in reversed(run.localizers_of(material.workspace, material.atlas.id))
+    }
+    return [run.open_localizer(material.workspace, id) for id in newest.values()]
 
 
-def _localizers(m: Material) -> Iterator[Block]:
-    yield from localizers_lack(m)
-    found = run_localizers(m)
-    if not found:
+def _localizers(material: Material) -> Iterator[Block]:
+    yield from localizers_lack(material)
+    results = run_localizers(material)
+    if not results:
         return
-    units = " or ".join(sorted({each.localizer.unit for each in found}))
+    units = " or ".join(sorted({result.localizer.unit for result in results}))
     yield Text(
         text="Stimuli of alternating conditions were read in blocks, each in a window of its own "
         "{fedorenko2010}. A general linear model at the level of tokens (a boxcar a block, log "
@@ -71,7 +74,7 @@ def _localizers(m: Material) -> Iterator[Block]:
         name="localizers",
         title="Localizers: networks and units that respond (q < "
         f"{LEVEL}), and balanced accuracy of decoding held-out items (chance 50 %).",
-        frame=localizer_table(m, found),
+        frame=localizer_table(material, results),
         columns={
             "title": Column(title="Localizer"),
             "contrast": Column(title="Contrast"),
@@ -85,10 +88,10 @@ def _localizers(m: Material) -> Iterator[Block]:
     )
     yield Slot(figure="localizers")
     tables = []
-    for each in found:
-        table = each.network_table()
-        table.insert(0, "localizer", each.localizer.title)
-        table.insert(2, "name", [m.names[k] for k in table["network"]])
+    for result in results:
+        table = result.network_table()
+        table.insert(0, "localizer", result.localizer.title)
+        table.insert(2, "name", [material.names[k] for k in table["network"]])
         tables.append(table)
     yield Table(
         name="localizer-networks",
@@ -98,34 +101,34 @@ def _localizers(m: Material) -> Iterator[Block]:
     )
 
 
-def localizer_table(m: Material, found: list[LocalizerResult]) -> pd.DataFrame:
-    """Return one row a localizer: what it asks, what responds, how well it decodes."""
+def localizer_table(material: Material, results: list[LocalizerResult]) -> pd.DataFrame:
+    """Return one row a localizer: its contrast, what responds, its decoding accuracy."""
     return pd.DataFrame(
         [
             {
-                "title": each.localizer.title,
-                "name": each.localizer.name,
-                "contrast": each.localizer.contrast,
-                "items": len(each.localizer.items),
-                "networks": int((each.networks.q < LEVEL).sum()),
-                "units": each.n_responding(),
-                "accuracy": each.decoding.accuracy,
-                "accuracy_error": each.decoding.standard_error,
-                "p": each.decoding.p,
-                "id": each.id,
+                "title": result.localizer.title,
+                "name": result.localizer.name,
+                "contrast": result.localizer.contrast,
+                "items": len(result.localizer.items),
+                "networks": int((result.networks.q < LEVEL).sum()),
+                "units": result.n_responding(),
+                "accuracy": result.decoding.accuracy,
+                "accuracy_error": result.decoding.standard_error,
+                "p": result.decoding.p,
+                "id": result.id,
             }
-            for each in found
+            for result in results
         ]
     )
 
 
-def responding(m: Material, result: LocalizerResult) -> pd.DataFrame:
+def responding(material: Material, result: LocalizerResult) -> pd.DataFrame:
     """Return the few networks that respond most: label, value, low, high."""
     table = result.network_table()
     table = table[table["responds"]].head(_MOST_NETWORKS)
     return pd.DataFrame(
         {
-            "label": [f"{k} · {m.names[k]}" for k in table["network"]],
+            "label": [f"{k} · {material.names[k]}" for k in table["network"]],
             "value": table["difference"],
             "low": table["low"],
             "high": table["high"],
@@ -136,72 +139,78 @@ def responding(m: Material, result: LocalizerResult) -> pd.DataFrame:
 # Lesions ---------------------------------------------------------------------------------------
 
 
-def lesions(m: Material) -> Section:
+def lesions(material: Material) -> Section:
     """Return the lesion studies: loss change by network and column, dissociations."""
-    return Section(key="lesions", title="Lesions", blocks=tuple(_lesions(m)))
+    return Section(key="lesions", title="Lesions", blocks=tuple(_lesions(material)))
 
 
-def lesions_lack(m: Material) -> list[Missing]:
+def lesions_lack(material: Material) -> list[Missing]:
     """Return how a lesion study is made, if there is none."""
-    if lesion_studies(m.workspace, m.atlas.id):
+    if lesion_studies(material.workspace, material.atlas.id):
         return []
     return [
-        Missing(what="No lesion was made.", command=f"fnprune lesion {m.atlas.id}", page="Lesions")
+        Missing(
+            what="No lesion was made.",
+            command=f"fnprune lesion {material.atlas.id}",
+            page="Lesions",
+        )
     ]
 
 
-def studies(m: Material) -> list[LesionStudy]:
+def studies(material: Material) -> list[LesionStudy]:
     """Return the newest lesion studies of this atlas."""
     return [
-        open_lesions(m.workspace, id)
-        for id in lesion_studies(m.workspace, m.atlas.id)[:_MOST_STUDIES]
+        open_lesions(material.workspace, id)
+        for id in lesion_studies(material.workspace, material.atlas.id)[:_MOST_STUDIES]
     ]
 
 
-def lesion_name(m: Material, lesion: Lesion) -> str:
-    """Return what a lesion is called: its networks, and its strength if it does not silence."""
+def lesion_name(material: Material, lesion: Lesion) -> str:
+    """Return the name of a lesion: its networks, and its strength if it does not silence."""
     scale = "" if lesion.strength == 1 else f" × {1 - lesion.strength:g}"
     if len(lesion.networks) == 1:
-        return f"{lesion.networks[0]} · {m.names[lesion.networks[0]]}{scale}"
-    named = ", ".join(map(str, lesion.networks[:6]))
-    more = len(lesion.networks) - 6
-    return f"{named}{f' and {more} more' if more > 0 else ''}{scale}"
+        return f"{lesion.networks[0]} · {material.names[lesion.networks[0]]}{scale}"
+    numbers = ", ".join(map(str, lesion.networks[:6]))
+    n_more = len(lesion.networks) - 6
+    return f"{numbers}{f' and {n_more} more' if n_more > 0 else ''}{scale}"
 
 
-def _lesions(m: Material) -> Iterator[Block]:
-    yield from lesions_lack(m)
-    found = studies(m)
-    for number, study in enumerate(found):
+def _lesions(material: Material) -> Iterator[Block]:
+    yield from lesions_lack(material)
+    all_studies = studies(material)
+    for number, study in enumerate(all_studies):
         suffix = f"-{number + 1}" if number else ""
-        if len(found) > 1:
+        if len(all_studies) > 1:
             yield Heading(text=f"Study {number + 1}: {', '.join(study.columns)}")
-        yield from _study(m, study, suffix)
+        yield from _study_blocks(material, study, suffix)
 
 
-def _study(m: Material, study: LesionStudy, suffix: str) -> Iterator[Block]:
-    s, p = study.facts.settings, study.facts.protocol
+def _study_blocks(material: Material, study: LesionStudy, suffix: str) -> Iterator[Block]:
+    settings, protocol = study.facts.settings, study.facts.protocol
     n_random = study.nll.shape[1] - 1
-    stands = (
+    random_sentence = (
         f" Each stands beside {n_random} random lesions of as many units in each layer and of "
-        f"matched magnitude (seed {s.seed}). Excess is the loss change less that of the random "
-        "lesions, in nats per token."
+        f"matched magnitude (seed {settings.seed}). Excess is the loss change less that of the "
+        "random lesions, in nats per token."
         if n_random
         else ""
     )
     yield Text(
-        text=f"{len(study.lesions)} lesions: the units of a network with |z| above {s.z:g} were "
-        f"scaled towards {'their mean' if s.towards == 'mean' else 'zero'} while the model read "
-        f"{p.n_windows} windows of {p.window} tokens of text {p.text_sha256[:16]} ({p.dtype} on "
-        f"{p.device}). {s.sink_units} units a layer that serve attention sinks were spared.{stands}"
+        text=f"{len(study.lesions)} lesions: the units of a network with |z| above {settings.z:g} "
+        f"were scaled towards {'their mean' if settings.towards == 'mean' else 'zero'} while the "
+        f"model read {protocol.n_windows} windows of {protocol.window} tokens of text "
+        f"{protocol.text_sha256[:16]} ({protocol.dtype} on {protocol.device}). "
+        f"{settings.sink_units} units a layer that serve attention sinks were "
+        f"spared.{random_sentence}"
     )
     table = study.table()
-    names = [lesion_name(m, each) for each in study.lesions]
-    table.insert(0, "lesion", np.repeat(names, len(study.columns)))
-    yield Text(text=_tested(study, int((table["q"] < LEVEL).sum())))
+    lesion_names = [lesion_name(material, lesion) for lesion in study.lesions]
+    table.insert(0, "lesion", np.repeat(lesion_names, len(study.columns)))
+    yield Text(text=_test_sentence(study, int((table["q"] < LEVEL).sum())))
     yield Slot(figure=f"lesions{suffix}")
-    by = "excess" if is_tested(study) else "change"
-    order = np.argsort(-table[by].to_numpy(), kind="stable")
-    against = {
+    sort_column = "excess" if is_tested(study) else "change"
+    order = np.argsort(-table[sort_column].to_numpy(), kind="stable")
+    test_columns = {
         "random": Column(title="Random", form="{:+.3f}"),
         "random_sd": Column(title="SD", form="{:.3f}"),
         "excess": Column(title="Excess", form="{:+.3f}"),
@@ -210,7 +219,7 @@ def _study(m: Material, study: LesionStudy, suffix: str) -> Iterator[Block]:
     }
     yield Table(
         name=f"lesions{suffix}",
-        title=f"Loss change under each lesion, nats per token, the largest {by} first.",
+        title=f"Loss change under each lesion, nats per token, the largest {sort_column} first.",
         frame=table.iloc[order].reset_index(drop=True),
         columns={
             "lesion": Column(title="Lesion of"),
@@ -218,11 +227,11 @@ def _study(m: Material, study: LesionStudy, suffix: str) -> Iterator[Block]:
             "units": Column(title="Units"),
             "change": Column(title="Change", form="{:+.3f}"),
             "change_error": Column(title="± SE", form="{:.3f}"),
-            **(against if is_tested(study) else {}),
+            **(test_columns if is_tested(study) else {}),
         },
         most=24,
     )
-    yield from _dissociations(m, study, suffix)
+    yield from _dissociations(material, study, suffix)
 
 
 def is_tested(study: LesionStudy) -> bool:
@@ -230,37 +239,37 @@ def is_tested(study: LesionStudy) -> bool:
     return bool(study.nll.shape[1] > _LEAST_RANDOM)
 
 
-def _tested(study: LesionStudy, n_effects: int) -> str:
+def _test_sentence(study: LesionStudy, n_effects: int) -> str:
     n_failed = len(study.facts.failures)
-    failed = f" {n_failed} lesions gave no finite loss." if n_failed else ""
+    failure_sentence = f" {n_failed} lesions gave no finite loss." if n_failed else ""
     if not is_tested(study):
         return (
             "Too few random lesions were made, so that no effect is tested: a change may be that "
-            f"of any lesion of the size. Errors are over {study.facts.unit}.{failed}"
+            f"of any lesion of the size. Errors are over {study.facts.unit}.{failure_sentence}"
         )
     return (
         "An effect counts if it stands out from random lesions (moderated t) and holds over the "
         f"texts (paired t over {study.facts.unit}): its p is the larger of the two, two-sided, "
         f"corrected over all {study.effects.p.size} effects by the false discovery rate "
         "{benjamini1995}; tokens are never counted as independent. "
-        f"{n_effects} effects have q below {LEVEL}.{failed}"
+        f"{n_effects} effects have q below {LEVEL}.{failure_sentence}"
     )
 
 
-def _dissociations(m: Material, study: LesionStudy, suffix: str) -> Iterator[Block]:
+def _dissociations(material: Material, study: LesionStudy, suffix: str) -> Iterator[Block]:
     rows = [
         {
-            "first": lesion_name(m, study.lesions[each.first]),
-            "harms": study.columns[each.a],
-            "second": lesion_name(m, study.lesions[each.second]),
-            "harms_instead": study.columns[each.b],
-            "first_contrast": each.contrast[0],
-            "first_error": each.error[0],
-            "second_contrast": each.contrast[1],
-            "second_error": each.error[1],
-            "q": each.q,
+            "first": lesion_name(material, study.lesions[dissociation.first]),
+            "harms": study.columns[dissociation.a],
+            "second": lesion_name(material, study.lesions[dissociation.second]),
+            "harms_instead": study.columns[dissociation.b],
+            "first_contrast": dissociation.contrast[0],
+            "first_error": dissociation.error[0],
+            "second_contrast": dissociation.contrast[1],
+            "second_error": dissociation.error[1],
+            "q": dissociation.q,
         }
-        for each in study.dissociations
+        for dissociation in study.dissociations
     ]
     if rows:
         yield Table(

@@ -1,4 +1,4 @@
-"""What a report is written from: an atlas with all that hangs on it, opened once."""
+"""Material of a report: an atlas with all that hangs on it, opened once."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -56,22 +56,22 @@ class Material:
 
     @cached_property
     def names(self) -> list[str]:
-        """What each network is called."""
+        """Name of each network."""
         return files.network_names(self.workspace, self.atlas)
 
     @cached_property
-    def said(self) -> Annotations:
-        """What people say of the networks."""
+    def annotations(self) -> Annotations:
+        """Names, notes and tags that people gave to the networks."""
         return read_annotations(self.workspace, self.atlas.id)
 
     @cached_property
     def cortex(self) -> Cortex | None:
-        """Where the units sit, if they were laid out."""
+        """Places of the units, if they were laid out."""
         return open_cortex(self.workspace, self.atlas.id)
 
     @cached_property
     def assessment(self) -> Assessment:
-        """What was measured of trust, which may be nothing."""
+        """Measurements of trust; there may be none."""
         return assess.open_assessment(self.workspace, self.atlas.id)
 
     @cached_property
@@ -94,7 +94,7 @@ class Material:
 
     @cached_property
     def n_documents(self) -> int:
-        """Documents that were recorded; parts of one text are one."""
+        """Number of documents that were recorded; parts of one text are one."""
         return len(np.unique(document_codes(self.atlas.tokens)))
 
     @cached_property
@@ -138,22 +138,22 @@ class Material:
         return pd.DataFrame(
             {
                 "domain": [str(name) for name, _ in grouped],
-                "sessions": [part["session"].nunique() for _, part in grouped],
-                "tokens": [len(part) for _, part in grouped],
-                "documents": [part["document"].nunique() for _, part in grouped],
+                "sessions": [domain_tokens["session"].nunique() for _, domain_tokens in grouped],
+                "tokens": [len(domain_tokens) for _, domain_tokens in grouped],
+                "documents": [domain_tokens["document"].nunique() for _, domain_tokens in grouped],
             }
         )
 
     def versions(self) -> Mapping[str, Mapping[str, str]]:
         """Return the package versions that each artifact was made with, by what it is."""
-        found = {
+        versions = {
             f"recording {self.atlas.decomposition.recording_id}": self.recording["versions"],
             f"decomposition {self.atlas.id}": self.manifest["versions"],
         }
         for plan in self.plans:
             folder = self.workspace.existing("plans", plan.id)
-            found[f"plan {plan.id}"] = read_manifest(folder)["versions"]
-        return found
+            versions[f"plan {plan.id}"] = read_manifest(folder)["versions"]
+        return versions
 
 
 def open_material(

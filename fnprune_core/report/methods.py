@@ -1,4 +1,4 @@
-"""Methods in words, with every parameter that the artifacts carry."""
+"""Section on the methods, in words, with every parameter that the artifacts carry."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -19,50 +19,54 @@ _CONTRAST = {"cube": "the fourth power (kurtosis)", "logcosh": "log cosh"}
 _ALGORITHM = {"fastica": "FastICA {hyvarinen1999}", "picard": "Picard-O {ablin2018}"}
 
 
-def methods(m: Material) -> Section:
-    """Return what was done, from the model to the statistics."""
+def methods(material: Material) -> Section:
+    """Return the methods, from the model to the statistics."""
     return Section(
         key="methods",
         title="Methods",
         blocks=(
-            *_model_and_texts(m),
-            *_networks(m),
-            *_trust(m),
-            *_decoding(m),
-            *_pruning(m),
-            *_software(m),
+            *_model_and_texts(material),
+            *_networks(material),
+            *_trust(material),
+            *_decoding(material),
+            *_pruning(material),
+            *_software(material),
         ),
     )
 
 
-def _model_and_texts(m: Material) -> Iterator[Block]:
-    facts, windows, layout = m.recording, m.recording["windows"], m.atlas.layout
+def _model_and_texts(material: Material) -> Iterator[Block]:
+    facts, windows, layout = (
+        material.recording,
+        material.recording["windows"],
+        material.atlas.layout,
+    )
     widths = sorted(set(layout.widths))
     width = f"{widths[0]:,}" if len(widths) == 1 else f"{widths[0]:,} to {widths[-1]:,}"
     n_dummy = windows["n_dummy_tokens"]
     yield Heading(text="Model and texts")
     yield Text(
-        text=f"The model is {facts['model_name']}{_known(facts)} (fingerprint of its weights "
-        f"{facts['inputs']['fingerprint']}), read in {facts['inputs']['dtype']}. A unit is an "
-        f"input of an MLP's output projection, a neuron: {width} in each of {layout.n_layers} "
+        text=f"The model is {facts['model_name']}{_model_citation(facts)} (fingerprint of its "
+        f"weights {facts['inputs']['fingerprint']}), read in {facts['inputs']['dtype']}. A unit is "
+        f"an input of an MLP's output projection, a neuron: {width} in each of {layout.n_layers} "
         f"layers, {layout.n_units:,} in all."
     )
-    texts = len(windows["document_names"])
-    parts = "" if texts == m.n_documents else f" (in {texts} parts)"
+    n_texts = len(windows["document_names"])
+    parts_note = "" if n_texts == material.n_documents else f" (in {n_texts} parts)"
     yield Text(
-        text=f"It read {windows['n_tokens']:,} tokens of {m.n_documents} documents{parts}, cut "
-        f"into {windows['n_windows']} windows of {windows['window']} tokens that do not overlap "
-        f"(table below; hash of the text {windows['text_sha256'][:16]}). What enters each output "
-        f"projection was recorded at every token. The first {n_dummy} tokens of a window, where "
-        "attention sinks sit, are left out of all statistics, as the first scans of a run are in "
-        "fMRI. A window is a session."
+        text=f"It read {windows['n_tokens']:,} tokens of {material.n_documents} "
+        f"documents{parts_note}, cut into {windows['n_windows']} windows of {windows['window']} "
+        "tokens that do not overlap (table below; hash of the text "
+        f"{windows['text_sha256'][:16]}). What enters each output projection was recorded at every "
+        f"token. The first {n_dummy} tokens of a window, where attention sinks sit, are left out "
+        "of all statistics, as the first scans of a run are in fMRI. A window is a session."
     )
     if "perplexity" in facts:
         yield Text(text=f"The model's perplexity on these texts is {facts['perplexity']:.2f}.")
     yield Table(
         name="texts",
         title="Texts that were recorded; parts of one text are one document.",
-        frame=m.domains,
+        frame=material.domains,
         columns={
             "domain": Column(title="Domain"),
             "sessions": Column(title="Sessions"),
@@ -72,16 +76,16 @@ def _model_and_texts(m: Material) -> Iterator[Block]:
     )
 
 
-def _known(facts: Mapping[str, Any]) -> str:
+def _model_citation(facts: Mapping[str, Any]) -> str:
     return " {allal2025}" if facts.get("model_source") == "embedded" else ""
 
 
-def _networks(m: Material) -> Iterator[Block]:
-    d, s = m.atlas.decomposition, m.atlas.decomposition.settings
-    per_session = s.get("normalize") == "session"
-    scaled = "within each session" if per_session else "over the whole recording"
+def _networks(material: Material) -> Iterator[Block]:
+    decomposition, settings = material.atlas.decomposition, material.atlas.decomposition.settings
+    is_per_session = settings.get("normalize") == "session"
+    scaled = "within each session" if is_per_session else "over the whole recording"
     yield Heading(text="Functional networks")
-    if note := applied_note(d):
+    if note := applied_note(decomposition):
         yield Text(
             text=f"{note} There was no ICA on these texts: maps and time courses come from dual "
             "regression {nickerson2017}. Stage 1 regresses each token's scaled activations on the "
@@ -89,15 +93,15 @@ def _networks(m: Material) -> Iterator[Block]:
             f"Units were scaled {scaled}."
         )
     else:
-        yield Text(text=_found(m, scaled))
+        yield Text(text=_ica_sentence(material, scaled))
     yield Text(
-        text=f"A map is z over the {int(d.alive.sum()):,} units that vary, with the heavier tail "
-        "positive; a time course is the least-squares strength of all maps at each token. A unit "
-        f"is a member of a network where |z| is above {m.z:g}. z is over the units of one map: it "
-        "is a threshold, not a test over subjects. Together the networks explain "
-        f"{d.variance_explained:.1%} of the variance of the scaled activations."
+        text=f"A map is z over the {int(decomposition.alive.sum()):,} units that vary, with the "
+        "heavier tail positive; a time course is the least-squares strength of all maps at each "
+        f"token. A unit is a member of a network where |z| is above {material.z:g}. z is over the "
+        "units of one map: it is a threshold, not a test over subjects. Together the networks "
+        f"explain {decomposition.variance_explained:.1%} of the variance of the scaled activations."
     )
-    if m.cortex is not None:
+    if material.cortex is not None:
         yield Text(
             text="Neurons have no neighbours, so maps are drawn on a cortex that was made for "
             "them: each layer is a sheet on which units of the same network lie together, at the "
@@ -105,19 +109,27 @@ def _networks(m: Material) -> Iterator[Block]:
         )
 
 
-def _found(m: Material, scaled: str) -> str:
-    d, s = m.atlas.decomposition, m.atlas.decomposition.settings
-    k, n_kept = s["n_components"], s.get("n_session_components") or 2 * s["n_components"]
-    of = "in each layer by itself" if s.get("scope") == "layer" else "in the whole model at once"
-    n_runs, n_converged = len(d.converged), int(d.converged.sum())
+def _ica_sentence(material: Material, scaled: str) -> str:
+    decomposition, settings = material.atlas.decomposition, material.atlas.decomposition.settings
+    k, n_kept = (
+        settings["n_components"],
+        settings.get("n_session_components") or 2 * settings["n_components"],
+    )
+    scope_text = (
+        "in each layer by itself"
+        if settings.get("scope") == "layer"
+        else "in the whole model at once"
+    )
+    n_runs, n_converged = len(decomposition.converged), int(decomposition.converged.sum())
     return (
-        f"Group ICA {{calhoun2001}} looked for {k} networks {of}. Activations were scaled "
+        f"Group ICA {{calhoun2001}} looked for {k} networks {scope_text}. Activations were scaled "
         f"{scaled}; each session was reduced to its {n_kept} leading principal components, these "
         f"to {k} by incremental group PCA {{smith2014}}, and these were rotated by spatial ICA: "
-        f"{_ALGORITHM.get(s['algorithm'], s['algorithm'])} with {_CONTRAST.get(s['fun'], s['fun'])}"
-        f" as contrast, tolerance {s['tol']:g}, at most {s['max_iter']} iterations, seed "
-        f"{s['seed']}. Of {n_runs} runs from random starts {n_converged} converged, and the one "
-        "of highest contrast is shown; how far the others agree is measured by pairs of maps."
+        f"{_ALGORITHM.get(settings['algorithm'], settings['algorithm'])} with "
+        f"{_CONTRAST.get(settings['fun'], settings['fun'])} as contrast, tolerance "
+        f"{settings['tol']:g}, at most {settings['max_iter']} iterations, seed {settings['seed']}. "
+        f"Of {n_runs} runs from random starts {n_converged} converged, and the one of highest "
+        "contrast is shown; how far the others agree is measured by pairs of maps."
     )
 
 
@@ -151,26 +163,27 @@ _TRUST = {
 }
 
 
-def _trust(m: Material) -> Iterator[Block]:
-    ids = m.assessment_ids
+def _trust(material: Material) -> Iterator[Block]:
+    ids = material.assessment_ids
     if not ids:
         return
     yield Heading(text="Trust in the networks")
     for part, id in ids.items():
-        facts = read_manifest(m.workspace.existing("assessments", id))["inputs"]["settings"]
+        facts = read_manifest(material.workspace.existing("assessments", id))["inputs"]["settings"]
         yield Text(text=_TRUST[part].format(**facts))
     if {"gaussian", "shift"} & set(ids):
         yield Text(
-            text="A null's limit is the 95th percentile of its networks' figures: of networks "
-            "that are nothing but chance, one in twenty lies above it. It is not corrected for "
-            f"the {m.atlas.n_networks} networks; the number above it should be read against that."
+            text="A null's limit is the 95th percentile of its networks' figures: of networks that "
+            "are nothing but chance, one in twenty lies above it. It is not corrected for the "
+            f"{material.atlas.n_networks} networks; the number above it should be read against "
+            "that."
         )
 
 
-def _decoding(m: Material) -> Iterator[Block]:
+def _decoding(material: Material) -> Iterator[Block]:
     yield Heading(text="Decoding")
-    found = m.domain_test
-    if found is None:
+    test = material.domain_test
+    if test is None:
         yield Text(
             text="Domains were not tested against each other: the recording has too few documents "
             "or only one domain."
@@ -184,33 +197,33 @@ def _decoding(m: Material) -> Iterator[Block]:
     )
     yield Text(
         text="Whether domains differ in a network's strength was tested by permutation: the log "
-        f"energy of each of {found.n_documents} documents is one observation, η² of domains the "
-        f"statistic, and the documents' domains were shuffled {found.n_permutations:,} times. p "
-        f"is corrected for {m.atlas.n_networks} networks by the false discovery rate "
+        f"energy of each of {test.n_documents} documents is one observation, η² of domains the "
+        f"statistic, and the documents' domains were shuffled {test.n_permutations:,} times. p "
+        f"is corrected for {material.atlas.n_networks} networks by the false discovery rate "
         "{benjamini1995}. Documents are the unit, for tokens of one text resemble each other."
     )
 
 
-def _pruning(m: Material) -> Iterator[Block]:
-    if not m.plans:
+def _pruning(material: Material) -> Iterator[Block]:
+    if not material.plans:
         return
     yield Heading(text="Pruning")
     yield Text(
         text="A plan removes the lowest-scored MLP units of each layer, within a budget: the ratio "
-        f"is the share of all {m.atlas.layout.n_units:,} units. Calibration text is the recording "
-        "above. Units that serve attention sinks, the few of each layer with the largest output "
-        "on the first tokens, stay whatever their score."
+        f"is the share of all {material.atlas.layout.n_units:,} units. Calibration text is the "
+        "recording above. Units that serve attention sinks, the few of each layer with the largest "
+        "output on the first tokens, stay whatever their score."
     )
-    scores = dict.fromkeys(plan.settings.score for plan in m.plans)
-    said = "; ".join(f"{score}: {_score(score)}" for score in scores)
-    yield Text(text=f"Scores. {said}.")
-    allocations = dict.fromkeys(plan.settings.allocation for plan in m.plans)
-    said = "; ".join(f"{name}: {_allocation(m, name)}" for name in allocations)
-    yield Text(text=f"Allocation over layers. {said}.")
-    compensations = dict.fromkeys(plan.settings.compensation for plan in m.plans)
-    said = "; ".join(f"{name}: {_compensation(name)}" for name in compensations)
-    yield Text(text=f"Compensation. {said}.")
-    if not m.texts():
+    scores = dict.fromkeys(plan.settings.score for plan in material.plans)
+    sentence = "; ".join(f"{score}: {_score_text(score)}" for score in scores)
+    yield Text(text=f"Scores. {sentence}.")
+    allocations = dict.fromkeys(plan.settings.allocation for plan in material.plans)
+    sentence = "; ".join(f"{name}: {_allocation_text(material, name)}" for name in allocations)
+    yield Text(text=f"Allocation over layers. {sentence}.")
+    compensations = dict.fromkeys(plan.settings.compensation for plan in material.plans)
+    sentence = "; ".join(f"{name}: {_compensation_text(name)}" for name in compensations)
+    yield Text(text=f"Compensation. {sentence}.")
+    if not material.texts():
         return
     yield Text(
         text="Perplexity is the exponential of the mean −log probability over all predictions of "
@@ -222,29 +235,29 @@ def _pruning(m: Material) -> Iterator[Block]:
     )
 
 
-def _score(name: str) -> str:
+def _score_text(name: str) -> str:
     row = SCORES.get(name)
     if row is None:  # a plan of a row that is no more
         return name
     return f"{row.says} {{{row.cite}}}" if row.cite else row.says
 
 
-def _allocation(m: Material, name: str) -> str:
+def _allocation_text(material: Material, name: str) -> str:
     row = ALLOCATIONS.get(name)
-    return name if row is None else row.says(m.atlas.layout.n_layers)
+    return name if row is None else row.says(material.atlas.layout.n_layers)
 
 
-def _compensation(name: str) -> str:
+def _compensation_text(name: str) -> str:
     row = COMPENSATIONS.get(name)
     return name if row is None else row.says
 
 
-def _software(m: Material) -> Iterator[Block]:
+def _software(material: Material) -> Iterator[Block]:
     yield Heading(text="Parameters and software")
     yield Table(
         name="parameters",
         title="Every parameter, as the artifacts carry it.",
-        frame=parameters(m),
+        frame=parameters(material),
         columns={
             "of": Column(title="Of"),
             "parameter": Column(title="Parameter"),
@@ -254,7 +267,7 @@ def _software(m: Material) -> Iterator[Block]:
     yield Table(
         name="versions",
         title="Versions of the packages that determine results, as each artifact was made.",
-        frame=versions(m),
+        frame=versions(material),
         columns={
             "package": Column(title="Package"),
             "version": Column(title="Version"),
@@ -263,18 +276,18 @@ def _software(m: Material) -> Iterator[Block]:
     )
 
 
-def parameters(m: Material) -> pd.DataFrame:
+def parameters(material: Material) -> pd.DataFrame:
     """Return every parameter of the recording, the decomposition and trust: of, parameter, value.
 
     Values are text, as JSON would write them.
     """
-    windows = m.recording["windows"]
+    windows = material.recording["windows"]
     groups: dict[str, dict[str, Any]] = {
         "recording": {
-            "id": m.atlas.decomposition.recording_id,
-            "model": m.recording["model_name"],
-            "source": m.recording.get("model_source", ""),
-            **m.recording["inputs"],
+            "id": material.atlas.decomposition.recording_id,
+            "model": material.recording["model_name"],
+            "source": material.recording.get("model_source", ""),
+            **material.recording["inputs"],
             **{
                 name: windows[name]
                 for name in (
@@ -286,38 +299,38 @@ def parameters(m: Material) -> pd.DataFrame:
                 )
             },
         },
-        "decomposition": {"id": m.atlas.id, **m.manifest["settings"]},
+        "decomposition": {"id": material.atlas.id, **material.manifest["settings"]},
     }
-    for part, id in m.assessment_ids.items():
-        facts = read_manifest(m.workspace.existing("assessments", id))["inputs"]["settings"]
+    for part, id in material.assessment_ids.items():
+        facts = read_manifest(material.workspace.existing("assessments", id))["inputs"]["settings"]
         groups[f"trust, {PARTS[part].title.lower()}"] = facts
     return pd.DataFrame(
         [
-            {"of": of, "parameter": name, "value": _value(value)}
-            for of, values in groups.items()
+            {"of": artifact, "parameter": name, "value": _value_text(value)}
+            for artifact, values in groups.items()
             for name, value in values.items()
         ]
     )
 
 
-def _value(value: object) -> str:
+def _value_text(value: object) -> str:
     return _DEFAULT_NOTE if value is None else str(value)
 
 
-def versions(m: Material) -> pd.DataFrame:
+def versions(material: Material) -> pd.DataFrame:
     """Return the versions of packages: package, version, and which artifacts were made with it."""
-    seen: dict[tuple[str, str], list[str]] = {}
-    every = m.versions()
-    for of, found in every.items():
-        for package, version in found.items():
-            seen.setdefault((package, version), []).append(of)
+    artifacts_by_version: dict[tuple[str, str], list[str]] = {}
+    all_versions = material.versions()
+    for artifact, packages in all_versions.items():
+        for package, version in packages.items():
+            artifacts_by_version.setdefault((package, version), []).append(artifact)
     return pd.DataFrame(
         [
             {
                 "package": package,
                 "version": version,
-                "artifacts": "all" if len(of) == len(every) else ", ".join(of),
+                "artifacts": "all" if len(artifacts) == len(all_versions) else ", ".join(artifacts),
             }
-            for (package, version), of in sorted(seen.items())
+            for (package, version), artifacts in sorted(artifacts_by_version.items())
         ]
     )

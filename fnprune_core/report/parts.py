@@ -1,4 +1,4 @@
-"""What a section of a report is made of: words, tables, places for figures, commands."""
+"""Parts of a section of a report: words, tables, places for figures, commands."""
 
 import io
 import zipfile
@@ -51,7 +51,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missing:
-    """What a section lacks, and how it is made.
+    """A thing that a section lacks, and how it is made.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ class Missing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """How a column of numbers or texts is shown.
+    """Title and number format of a column that is shown.
 
     Parameters
     ----------
@@ -107,18 +107,18 @@ class Table:
     most: int | None = None
 
     def __post_init__(self) -> None:
-        absent = [name for name in self.columns if name not in self.frame]
-        if absent:
-            raise ValueError(f"table {self.name!r} has no column {absent[0]!r}")
+        missing = [name for name in self.columns if name not in self.frame]
+        if missing:
+            raise ValueError(f"table {self.name!r} has no column {missing[0]!r}")
 
     @property
     def n_rows(self) -> int:
-        """Rows of the CSV."""
+        """Number of rows of the CSV."""
         return len(self.frame)
 
     @property
     def n_hidden(self) -> int:
-        """Rows that only the CSV has."""
+        """Number of rows that only the CSV has."""
         return 0 if self.most is None else max(self.n_rows - self.most, 0)
 
     def headings(self) -> list[tuple[str, bool]]:
@@ -130,20 +130,23 @@ class Table:
 
     def rows(self) -> list[list[str]]:
         """Return the cells that are shown."""
-        shown = self.frame if self.most is None else self.frame.head(self.most)
+        frame = self.frame if self.most is None else self.frame.head(self.most)
         columns = [
-            [cell(value, column.form) for value in shown[name]]
+            [cell(value, column.form) for value in frame[name]]
             for name, column in self.columns.items()
         ]
         return [list(row) for row in zip(*columns, strict=True)]
 
     def csv(self) -> str:
         """Return the numbers in full; a text that a spreadsheet would run is made harmless."""
-        safe = self.frame.copy()
-        for name in safe:
-            if not pd.api.types.is_numeric_dtype(safe[name]):
-                safe[name] = [v if v is None or v != v else shielded(str(v)) for v in safe[name]]
-        return str(safe.to_csv(index=False))
+        escaped = self.frame.copy()
+        for name in escaped:
+            if not pd.api.types.is_numeric_dtype(escaped[name]):
+                escaped[name] = [
+                    value if value is None or value != value else shielded(str(value))
+                    for value in escaped[name]
+                ]
+        return str(escaped.to_csv(index=False))
 
 
 Block = Heading | Text | Listing | Code | Slot | Missing | Table
@@ -164,7 +167,7 @@ class Section:
 
     @property
     def missing(self) -> tuple[Missing, ...]:
-        """What is lacking."""
+        """The missing things among the blocks."""
         return tuple(block for block in self.blocks if isinstance(block, Missing))
 
 
@@ -180,7 +183,7 @@ def cell(value: object, form: str = "") -> str:
     return text.replace("-", "−") if text[:1] == "-" else text
 
 
-def of(table: Sequence[Mapping[str, object]], columns: Iterable[str] = ()) -> pd.DataFrame:
+def frame_of(table: Sequence[Mapping[str, object]], columns: Iterable[str] = ()) -> pd.DataFrame:
     """Return rows as a frame, with its columns even where there are no rows."""
     frame = pd.DataFrame(list(table))
     return frame if len(frame) else pd.DataFrame(columns=list(columns))
@@ -189,14 +192,14 @@ def of(table: Sequence[Mapping[str, object]], columns: Iterable[str] = ()) -> pd
 def zipped_tables(sections: Iterable[Section]) -> bytes:
     """Return every table of the sections as CSV in one archive, with a list of what they are."""
     tables = {table.name: table for section in sections for table in section.tables}
-    listed = "".join(
+    list_text = "".join(
         f"{name}.csv: {table.title.rstrip('.')} ({table.n_rows:,} rows)\n"
         for name, table in tables.items()
     )
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in {
-            "README.txt": listed,
+            "README.txt": list_text,
             **{f"{name}.csv": table.csv() for name, table in tables.items()},
         }.items():
             archive.writestr(zipfile.ZipInfo(name, _TIME), text, zipfile.ZIP_DEFLATED)

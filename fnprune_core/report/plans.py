@@ -1,4 +1,4 @@
-"""Plans, what was measured of them, and what the pruned model writes."""
+"""Section on the plans, their measurements, and the texts that pruned models write."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -28,7 +28,7 @@ from fnprune_core.report.parts import (
     Slot,
     Table,
     Text,
-    of,
+    frame_of,
 )
 from fnprune_core.scores.units import SCORES
 
@@ -36,19 +36,19 @@ _MOST_TEXTS = 3
 _MOST_GENERATIONS = 4
 
 
-def plans(m: Material) -> Section:
+def plans(material: Material) -> Section:
     """Return the plans with their figures, the layers they cut, speed and generations."""
-    return Section(key="plans", title="Pruning plans", blocks=tuple(_plans(m)))
+    return Section(key="plans", title="Pruning plans", blocks=tuple(_plans(material)))
 
 
-def _plans(m: Material) -> Iterator[Block]:
-    yield from plans_lack(m)
-    if not m.plans:
+def _plans(material: Material) -> Iterator[Block]:
+    yield from plans_lack(material)
+    if not material.plans:
         return
     yield Table(
         name="plans",
         title="Plans; ratio is the share of all MLP units that goes.",
-        frame=plan_table(m),
+        frame=plan_table(material),
         columns={
             "plan": Column(title="Plan"),
             "score": Column(title="Score"),
@@ -64,45 +64,49 @@ def _plans(m: Material) -> Iterator[Block]:
     yield Table(
         name="kept-units",
         title="Units that stay in each layer, by plan.",
-        frame=kept_units(m),
+        frame=kept_units(material),
     )
-    for number, text in enumerate(m.texts()[:_MOST_TEXTS]):
-        yield from _measured(m, text, "" if number == 0 else f"-{number + 1}")
-    yield from _speeds(m)
-    yield from _generations(m)
+    for number, text in enumerate(material.texts()[:_MOST_TEXTS]):
+        yield from _perplexity_blocks(material, text, "" if number == 0 else f"-{number + 1}")
+    yield from _speed_blocks(material)
+    yield from _generation_blocks(material)
 
 
-def plans_lack(m: Material) -> list[Missing]:
+def plans_lack(material: Material) -> list[Missing]:
     """Return how plans are made, or measured, if there are none or they were not."""
-    if not m.plans:
+    if not material.plans:
         return [
             Missing(
                 what="No plan was made with these networks.",
-                command=f"fnprune plan {m.atlas.decomposition.recording_id} "
-                f"--decomposition {m.atlas.id} --ratio 0.2",
+                command=f"fnprune plan {material.atlas.decomposition.recording_id} "
+                f"--decomposition {material.atlas.id} --ratio 0.2",
                 page="Prune",
             )
         ]
-    if not m.texts():
-        named = " ".join(f"--plan {plan.id}" for plan in m.plans[:4])
+    if not material.texts():
+        plan_options = " ".join(f"--plan {plan.id}" for plan in material.plans[:4])
         return [
-            Missing(what="No plan was measured.", command=f"fnprune evaluate {named}", page="Prune")
+            Missing(
+                what="No plan was measured.",
+                command=f"fnprune evaluate {plan_options}",
+                page="Prune",
+            )
         ]
     return []
 
 
 def label(plan: PlanRecord) -> str:
-    """Return what a plan is called in the report: its name, else score and ratio; with its id."""
-    row = SCORES.get(plan.settings.score)
-    seed = f" seed {plan.settings.seed}" if row is not None and row.is_drawn else ""
-    made = f"{plan.settings.score}{seed} {plan.achieved_ratio:.0%}"
-    return f"{plan.name or made} ({plan.id[:6]})"
+    """Return a plan's label in the report: its name, else score and ratio; with its id."""
+    score = SCORES.get(plan.settings.score)
+    seed = f" seed {plan.settings.seed}" if score is not None and score.is_drawn else ""
+    description = f"{plan.settings.score}{seed} {plan.achieved_ratio:.0%}"
+    return f"{plan.name or description} ({plan.id[:6]})"
 
 
-def plan_table(m: Material) -> pd.DataFrame:
-    """Return one row a plan: what it is called, all its settings, and what goes."""
+def plan_table(material: Material) -> pd.DataFrame:
+    """Return one row a plan: its label, all its settings, and what goes."""
     rows = []
-    for plan in m.plans:
+    for plan in material.plans:
         settings = {
             name: " ".join(map(str, value)) if isinstance(value, list | tuple) else value
             for name, value in plan.settings.to_json().items()
@@ -126,42 +130,48 @@ def plan_table(m: Material) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def kept_units(m: Material) -> pd.DataFrame:
+def kept_units(material: Material) -> pd.DataFrame:
     """Return one row a layer: its units, and how many of them stay in each plan."""
     frame = pd.DataFrame(
-        {"layer": range(m.atlas.layout.n_layers), "dense": list(m.atlas.layout.widths)}
+        {
+            "layer": range(material.atlas.layout.n_layers),
+            "dense": list(material.atlas.layout.widths),
+        }
     )
-    for plan in m.plans:
-        frame[label(plan)] = files.open_plan(m.workspace, plan.id).kept_widths
+    for plan in material.plans:
+        frame[label(plan)] = files.open_plan(material.workspace, plan.id).kept_widths
     return frame
 
 
-def measurements(m: Material, text: str) -> dict[str, tuple[Measurement, Perplexity]]:
-    """Return what was measured on a text by label, dense first."""
-    found: dict[str, Measurement] = {}
-    if text in m.all_plans.dense:
-        found[DENSE] = m.all_plans.dense[text]
-    for plan in m.plans:
-        if (measured := plan.on(text)) is not None:
-            found[label(plan)] = measured
-    return {name: (each, m.result(each.evaluation_id)) for name, each in found.items()}
+def measurements(material: Material, text: str) -> dict[str, tuple[Measurement, Perplexity]]:
+    """Return the measurements on a text by label, dense first."""
+    measured_by_label: dict[str, Measurement] = {}
+    if text in material.all_plans.dense:
+        measured_by_label[DENSE] = material.all_plans.dense[text]
+    for plan in material.plans:
+        if (measurement := plan.on(text)) is not None:
+            measured_by_label[label(plan)] = measurement
+    return {
+        name: (measurement, material.result(measurement.evaluation_id))
+        for name, measurement in measured_by_label.items()
+    }
 
 
 def unit_of(result: Perplexity) -> str:
-    """Return what a result's standard error resamples, with how many there are."""
+    """Return the units that a result's standard error resamples, with their number."""
     if result.resampling_unit == "documents":
-        n = len(np.unique(result.groups))
+        n_units = len(np.unique(result.groups))
     else:
-        n = min(N_BLOCKS, len(result.window_nll))
-    return "one block, so no error" if n < 2 else f"{n} {result.resampling_unit}"
+        n_units = min(N_BLOCKS, len(result.window_nll))
+    return "one block, so no error" if n_units < 2 else f"{n_units} {result.resampling_unit}"
 
 
-def perplexity_table(m: Material, text: str) -> pd.DataFrame:
+def perplexity_table(material: Material, text: str) -> pd.DataFrame:
     """Return one row a model: perplexity, the paired difference to dense, and their errors."""
-    results = measurements(m, text)
+    results = measurements(material, text)
     dense = results[DENSE][1] if DENSE in results else None
     rows = []
-    for name, (measured, result) in results.items():
+    for name, (measurement, result) in results.items():
         row: dict[str, Any] = {
             "model": name,
             "perplexity": result.perplexity,
@@ -170,7 +180,7 @@ def perplexity_table(m: Material, text: str) -> pd.DataFrame:
             "difference_error": np.nan,
             "n_predictions": result.n_tokens,
             "resampled": unit_of(result),
-            "evaluation": measured.evaluation_id,
+            "evaluation": measurement.evaluation_id,
         }
         if dense is not None and result is not dense:
             paired = paired_difference(result, dense)
@@ -180,61 +190,61 @@ def perplexity_table(m: Material, text: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def domain_perplexities(m: Material, text: str) -> pd.DataFrame:
+def domain_perplexities(material: Material, text: str) -> pd.DataFrame:
     """Return one row a model and domain, as `perplexity_table`; empty without domains."""
-    results = measurements(m, text)
+    results = measurements(material, text)
     dense = results[DENSE][1] if DENSE in results else None
     rows = []
     for name, (_, result) in results.items():
-        paired = {} if dense is None or result is dense else paired_by_domain(result, dense)
-        for domain, part in result.by_domain().items():
-            pair = paired.get(domain)
+        differences = {} if dense is None or result is dense else paired_by_domain(result, dense)
+        for domain, domain_result in result.by_domain().items():
+            difference = differences.get(domain)
             rows.append(
                 {
                     "model": name,
                     "domain": domain,
-                    "perplexity": part.perplexity,
-                    "standard_error": part.standard_error,
-                    "difference": np.nan if pair is None else pair.difference,
-                    "difference_error": np.nan if pair is None else pair.standard_error,
-                    "n_windows": len(part.window_nll),
-                    "resampled": unit_of(part),
+                    "perplexity": domain_result.perplexity,
+                    "standard_error": domain_result.standard_error,
+                    "difference": np.nan if difference is None else difference.difference,
+                    "difference_error": np.nan if difference is None else difference.standard_error,
+                    "n_windows": len(domain_result.window_nll),
+                    "resampled": unit_of(domain_result),
                 }
             )
-    return of(rows, ("model", "domain", "perplexity", "difference"))
+    return frame_of(rows, ("model", "domain", "perplexity", "difference"))
 
 
-def window_losses(m: Material, text: str) -> pd.DataFrame:
-    """Return one row a model and window: its loss, what every error is computed from."""
-    parts = []
-    for name, (_, result) in measurements(m, text).items():
+def window_losses(material: Material, text: str) -> pd.DataFrame:
+    """Return one row a model and window: its loss, from which every error is computed."""
+    frames = []
+    for name, (_, result) in measurements(material, text).items():
         names = result.domain_names
-        parts.append(
+        frames.append(
             pd.DataFrame(
                 {
                     "model": name,
                     "window": result.windows,
-                    "domain": [names[d] if names else "" for d in result.domains],
+                    "domain": [names[domain] if names else "" for domain in result.domains],
                     "document": result.groups,
                     "nll_sum": result.window_nll,
                     "n_predictions": result.window_tokens,
                 }
             )
         )
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat(frames, ignore_index=True)
 
 
-def _measured(m: Material, text: str, suffix: str) -> Iterator[Block]:
-    table = perplexity_table(m, text)
-    results = measurements(m, text)
+def _perplexity_blocks(material: Material, text: str, suffix: str) -> Iterator[Block]:
+    table = perplexity_table(material, text)
+    results = measurements(material, text)
     result = next(iter(results.values()))[1]
-    p = result.protocol
+    protocol = result.protocol
     yield Heading(text="Perplexity" if not suffix else f"Perplexity on text {suffix[1:]}")
     yield Text(
-        text=f"{p.n_tokens:,} predictions in {p.n_windows} windows of {p.window} tokens of text "
-        f"{p.text_sha256[:16]}, {p.dtype} on {p.device}. Errors are one standard error over "
-        f"{unit_of(result)}; differences are to the dense model, paired by window, in nats per "
-        "token."
+        text=f"{protocol.n_tokens:,} predictions in {protocol.n_windows} windows of "
+        f"{protocol.window} tokens of text {protocol.text_sha256[:16]}, {protocol.dtype} on "
+        f"{protocol.device}. Errors are one standard error over {unit_of(result)}; differences are "
+        "to the dense model, paired by window, in nats per token."
     )
     yield Slot(figure=f"perplexity{suffix}")
     yield Table(
@@ -250,7 +260,7 @@ def _measured(m: Material, text: str, suffix: str) -> Iterator[Block]:
             "resampled": Column(title="SE over"),
         },
     )
-    domains = domain_perplexities(m, text)
+    domains = domain_perplexities(material, text)
     if len(domains):
         yield Table(
             name=f"perplexity-by-domain{suffix}",
@@ -269,18 +279,18 @@ def _measured(m: Material, text: str, suffix: str) -> Iterator[Block]:
     yield Table(
         name=f"window-losses{suffix}",
         title="Loss of each window, from which every perplexity and error follows.",
-        frame=window_losses(m, text),
+        frame=window_losses(material, text),
     )
 
 
-def _speeds(m: Material) -> Iterator[Block]:
-    names = {plan.id: label(plan) for plan in m.plans}
-    rows, said = [], ""
-    for entry in m.entries("speeds"):
+def _speed_blocks(material: Material) -> Iterator[Block]:
+    names = {plan.id: label(plan) for plan in material.plans}
+    rows, sentence = [], ""
+    for entry in material.entries("speeds"):
         if entry.manifest.get("plan_id") in names:
-            found = speed.open_speed(m.workspace, entry.id)
-            said = said or found.sentence()
-            for row in found.rows():
+            measured_speed = speed.open_speed(material.workspace, entry.id)
+            sentence = sentence or measured_speed.sentence()
+            for row in measured_speed.rows():
                 rows.append(
                     {
                         "plan": names[entry.manifest["plan_id"]],
@@ -297,7 +307,7 @@ def _speeds(m: Material) -> Iterator[Block]:
     if not rows:
         return
     yield Heading(text="Speed and memory")
-    yield Text(text=said)
+    yield Text(text=sentence)
     yield Table(
         name="speed",
         title="Tokens per second, times dense (median and range of rounds), peak memory.",
@@ -314,22 +324,24 @@ def _speeds(m: Material) -> Iterator[Block]:
     )
 
 
-def _generations(m: Material) -> Iterator[Block]:
-    names = {plan.id: label(plan) for plan in m.plans}
-    entries = [e for e in m.entries("generations") if e.manifest.get("plan_id") in names]
+def _generation_blocks(material: Material) -> Iterator[Block]:
+    names = {plan.id: label(plan) for plan in material.plans}
+    entries = [
+        entry for entry in material.entries("generations") if entry.manifest.get("plan_id") in names
+    ]
     rows = []
     for entry in entries:
-        found = side_by_side.open_generation(m.workspace, entry.id)
-        divergence = found.expected["dense"].divergence
+        generation = side_by_side.open_generation(material.workspace, entry.id)
+        divergence = generation.expected["dense"].divergence
         rows.append(
             {
                 "plan": names[entry.manifest["plan_id"]],
-                "prompt": found.prompt.text,
-                "dense": found.text("dense"),
-                "pruned": found.text("pruned"),
+                "prompt": generation.prompt.text,
+                "dense": generation.text("dense"),
+                "pruned": generation.text("pruned"),
                 "mean_divergence": float(np.mean(divergence)) if len(divergence) else np.nan,
-                "temperature": found.sampling.temperature,
-                "seed": found.sampling.seed,
+                "temperature": generation.sampling.temperature,
+                "seed": generation.sampling.seed,
             }
         )
     if not rows:

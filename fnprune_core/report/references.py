@@ -1,4 +1,4 @@
-"""What the report refers to: one entry a work, shown as a list and as BibTeX."""
+"""References of the report: one entry a work, shown as a list and as BibTeX."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ _CITED = re.compile(r"\{([a-z]+\d{4}|fnprune)\}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """A work.
+    """A work that the report refers to.
 
     Parameters
     ----------
@@ -36,27 +36,29 @@ class Reference:
 
     @property
     def short(self) -> str:
-        """How the text names it: "Himberg et al. 2004"."""
+        """Name of the work in a text: "Himberg et al. 2004"."""
         families = [name.partition(",")[0].strip("{}") for name in self.authors]
         if families[-1] == _OTHERS:
             return f"{families[0]} et al. {self.year}"
-        named = {1: families[0], 2: " & ".join(families)}
-        return f"{named.get(len(families), f'{families[0]} et al.')} {self.year}"
+        forms = {1: families[0], 2: " & ".join(families)}
+        return f"{forms.get(len(families), f'{families[0]} et al.')} {self.year}"
 
     @property
     def address(self) -> str:
-        """Where it is found; empty if there is no identifier."""
+        """Address of the work; empty if there is no identifier."""
         if self.doi:
             return f"https://doi.org/{self.doi}"
         return f"https://arxiv.org/abs/{self.arxiv}" if self.arxiv else ""
 
     def line(self) -> str:
-        """Return it as a line of the list, without its address."""
-        named = "; ".join("et al." if a == _OTHERS else a.strip("{}") for a in self.authors)
-        return f"{named} ({self.year}). {self.title}. {self.where}."
+        """Return the work as a line of the list, without its address."""
+        authors = "; ".join(
+            "et al." if author == _OTHERS else author.strip("{}") for author in self.authors
+        )
+        return f"{authors} ({self.year}). {self.title}. {self.where}."
 
     def entry(self, key: str) -> str:
-        """Return it as BibTeX."""
+        """Return the work as BibTeX."""
         fields = {
             "author": " and ".join(self.authors),
             "title": "{" + self.title + "}",
@@ -244,17 +246,17 @@ def cited(texts: Iterable[str]) -> list[str]:
     return sorted(keys, key=lambda key: (REFERENCES[key].authors[0].lower(), key))
 
 
-def parted(text: str) -> list[tuple[str, str]]:
+def split_citations(text: str) -> list[tuple[str, str]]:
     """Return a text in pieces, each with the key of the work that it names, or nothing."""
-    parts, end = [], 0
-    for found in _CITED.finditer(text):
-        if found.start() > end:
-            parts.append((text[end : found.start()], ""))
-        parts.append((REFERENCES[found[1]].short, found[1]))
-        end = found.end()
+    pieces, end = [], 0
+    for match in _CITED.finditer(text):
+        if match.start() > end:
+            pieces.append((text[end : match.start()], ""))
+        pieces.append((REFERENCES[match[1]].short, match[1]))
+        end = match.end()
     if end < len(text):
-        parts.append((text[end:], ""))
-    return parts
+        pieces.append((text[end:], ""))
+    return pieces
 
 
 def bibtex(keys: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""How far each network can be trusted."""
+"""Section on how far each network can be trusted."""
 
 from collections.abc import Iterator
 
@@ -17,29 +17,29 @@ _FIGURES = {
 }
 
 
-def trust(m: Material) -> Section:
+def trust(material: Material) -> Section:
     """Return reproducibility, stability, nulls and the number of networks."""
-    return Section(key="trust", title="Trust", blocks=tuple(_trust(m)))
+    return Section(key="trust", title="Trust", blocks=tuple(_trust(material)))
 
 
-def _trust(m: Material) -> Iterator[Block]:
-    found = m.assessment
-    yield from trust_lacks(m)
-    table = trust_table(m.atlas, found)
-    table.insert(1, "name", m.names)
-    if found.halves is not None:
-        r = found.halves.mean
+def _trust(material: Material) -> Iterator[Block]:
+    assessment = material.assessment
+    yield from trust_lacks(material)
+    table = trust_table(material.atlas, assessment)
+    table.insert(1, "name", material.names)
+    if assessment.halves is not None:
+        r = assessment.halves.mean
         yield Text(
-            text=f"In halves of {found.halves.n_documents} documents the networks reproduce at a "
-            f"median |r| of {pd.Series(r).median():.2f}; {int((r >= HIGH).sum())} of {len(r)} "
+            text=f"In halves of {assessment.halves.n_documents} documents the networks reproduce "
+            f"at a median |r| of {pd.Series(r).median():.2f}; {int((r >= HIGH).sum())} of {len(r)} "
             f"reach {HIGH:g}. A half has half of the tokens, so a network of the whole is rather "
             "surer than this."
         )
-    yield from _against_nulls(m, table)
+    yield from _against_nulls(material, table)
     yield Slot(figure="trust")
     yield Table(
         name="trust",
-        title=_title(table),
+        title=_table_title(table),
         frame=table,
         columns={
             name: column
@@ -57,18 +57,18 @@ def _trust(m: Material) -> Iterator[Block]:
             if name in table
         },
     )
-    if found.sizes is not None:
-        suggested = found.sizes.suggested()
+    if assessment.sizes is not None:
+        suggested = assessment.sizes.suggested()
         yield Text(
             text="By number of networks K, the yield (reproduced networks² / K) suggests "
             f"{'no K: none is reproduced' if suggested is None else f'K = {suggested}'}"
-            f"{', the largest that was tried' if found.sizes.still_rises else ''}."
+            f"{', the largest that was tried' if assessment.sizes.still_rises else ''}."
         )
         yield Slot(figure="sizes")
         yield Table(
             name="sizes",
             title=f"Split-half reproducibility by number of networks; reproduced: |r| ≥ {HIGH:g}.",
-            frame=found.sizes.table(),
+            frame=assessment.sizes.table(),
             columns={
                 "k": Column(title="K"),
                 "median_r": Column(title="Median r", form="{:.2f}"),
@@ -79,43 +79,43 @@ def _trust(m: Material) -> Iterator[Block]:
         )
 
 
-def trust_lacks(m: Material) -> list[Missing]:
+def trust_lacks(material: Material) -> list[Missing]:
     """Return how the parts that were not measured are measured."""
-    lacking = [name for name in PARTS if name not in m.assessment_ids]
+    lacking = [name for name in PARTS if name not in material.assessment_ids]
     if not lacking:
         return []
     return [
         Missing(
             what=f"Not measured: {', '.join(PARTS[name].title.lower() for name in lacking)}.",
-            command=f"fnprune trust {m.atlas.id} --parts {','.join(lacking)}",
+            command=f"fnprune trust {material.atlas.id} --parts {','.join(lacking)}",
             page="Trust",
         )
     ]
 
 
-def _title(table: pd.DataFrame) -> str:
-    said = {
+def _table_title(table: pd.DataFrame) -> str:
+    phrase_of_column = {
         "reproducibility": "split-half |r| with its standard deviation over divisions",
         "again_seeds": "found again over seeds (Iq times the share of runs)",
         "again_bootstrap": "found again over bootstraps",
     }
-    parts = [text for column, text in said.items() if column in table]
-    parts += ["share of variance", "kurtosis of the map"]
-    return f"Trust in each network: {', '.join(parts)}."
+    phrases = [text for column, text in phrase_of_column.items() if column in table]
+    phrases += ["share of variance", "kurtosis of the map"]
+    return f"Trust in each network: {', '.join(phrases)}."
 
 
-def _against_nulls(m: Material, table: pd.DataFrame) -> Iterator[Block]:
+def _against_nulls(material: Material, table: pd.DataFrame) -> Iterator[Block]:
     rows = []
-    for (null, figure), limit in m.assessment.limits().items():
+    for (null, figure), limit in material.assessment.limits().items():
         column, title = _FIGURES[figure]
         if column in table:
-            above = int((table[column] > limit).sum())
+            n_above = int((table[column] > limit).sum())
             rows.append(
                 {
                     "figure": title,
                     "null": _NULLS[null],
                     "limit": limit,
-                    "n_above": above,
+                    "n_above": n_above,
                     "n_networks": len(table),
                     "n_expected": 0.05 * len(table),
                 }

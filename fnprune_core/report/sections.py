@@ -1,4 +1,4 @@
-"""Which sections a report has: one row each."""
+"""Table of the sections of a report."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from fnprune_core.report.reliability import trust, trust_lacks
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SectionRow:
-    """A section of the table.
+    """One row of the table of sections.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ SECTIONS: Mapping[str, SectionRow] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportSettings:
-    """What a person chooses.
+    """Settings of a report, as a person chooses them.
 
     Parameters
     ----------
@@ -141,16 +141,16 @@ def check_sections(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in SECTIONS if name in names)
 
 
-def lacks(m: Material, names: Sequence[str] = tuple(SECTIONS)) -> list[tuple[str, Missing]]:
-    """Return what sections would lack, each with its section's title; cheap."""
+def lacks(material: Material, names: Sequence[str] = tuple(SECTIONS)) -> list[tuple[str, Missing]]:
+    """Return what sections would lack, each with its section's title, without writing them."""
     return [
-        (SECTIONS[name].title, each)
+        (SECTIONS[name].title, missing)
         for name in check_sections(names)
-        for each in SECTIONS[name].lacks(m)
+        for missing in SECTIONS[name].lacks(material)
     ]
 
 
-def write_sections(m: Material, names: Sequence[str] = tuple(SECTIONS)) -> list[Section]:
+def write_sections(material: Material, names: Sequence[str] = tuple(SECTIONS)) -> list[Section]:
     """Return the sections in words and tables.
 
     Raises
@@ -158,17 +158,21 @@ def write_sections(m: Material, names: Sequence[str] = tuple(SECTIONS)) -> list[
     FnpruneError
         If an artifact that a section needs is damaged, naming the section.
     """
-    chosen = check_sections(names)
+    keys = check_sections(names)
     sections = []
-    for number, name in enumerate(chosen):
-        m.cancel.raise_if_cancelled()
-        m.progress(ProgressEvent(stage="writing", done=number, total=len(chosen), unit="sections"))
+    for number, name in enumerate(keys):
+        material.cancel.raise_if_cancelled()
+        material.progress(
+            ProgressEvent(stage="writing", done=number, total=len(keys), unit="sections")
+        )
         try:
-            sections.append(SECTIONS[name].write(m))
+            sections.append(SECTIONS[name].write(material))
         except FnpruneError as error:
             raise type(error)(
                 f"The section {SECTIONS[name].title!r} cannot be written: {error.message}",
                 hint=f"{error.hint} Or leave the section {name!r} out.".strip(),
             ) from error
-    m.progress(ProgressEvent(stage="writing", done=len(chosen), total=len(chosen), unit="sections"))
+    material.progress(
+        ProgressEvent(stage="writing", done=len(keys), total=len(keys), unit="sections")
+    )
     return sections

@@ -1,4 +1,4 @@
-"""How much the loss hangs on each unit, to first order: the only place with gradients."""
+"""First-order effect of each unit on the loss: the only module that computes gradients."""
 
 from collections.abc import Sequence
 
@@ -35,7 +35,7 @@ def loss_sensitivity(
     projections : sequence of Module, optional
         One a layer; the columns of their inputs take the place of units.
     group_size : int
-        So many neighbouring columns are silenced together, and get one number.
+        Number of neighbouring columns that are silenced together and get one number.
 
     Raises
     ------
@@ -78,26 +78,26 @@ def _effects(
     language_model: LanguageModel, projections: Sequence[nn.Module], window: NDArray[np.integer]
 ) -> Tensor:
     """Return x · ∂L/∂x of one window: (tokens, columns), float64 on the CPU."""
-    seen: list[Tensor] = [torch.empty(0)] * len(projections)
+    layer_inputs: list[Tensor] = [torch.empty(0)] * len(projections)
 
-    def keep(layer: int, x: Tensor) -> Tensor:
+    def keep_input(layer: int, x: Tensor) -> Tensor:
         # Frozen weights leave the first layer's input without a graph: it begins here.
-        seen[layer] = x if x.requires_grad else x.detach().requires_grad_()
-        return seen[layer]
+        layer_inputs[layer] = x if x.requires_grad else x.detach().requires_grad_()
+        return layer_inputs[layer]
 
     with (
         language_model.lock,
         torch.inference_mode(mode=False),
         torch.enable_grad(),
-        edit_projections(projections, edit_input=keep),
+        edit_projections(projections, edit_input=keep_input),
     ):
         ids = torch.from_numpy(window.astype(np.int64))[None].to(language_model.device)
         logits = language_model.model(ids, use_cache=False).logits
         targets = ids[0, 1:].to(logits.device)
         loss = functional.cross_entropy(logits[0, :-1].float(), targets)
-        slopes = torch.autograd.grad(loss, seen)
-    parts = [
-        (x.detach().double().cpu() * slope.double().cpu()).reshape(len(window), -1)
-        for x, slope in zip(seen, slopes, strict=True)
+        gradients = torch.autograd.grad(loss, layer_inputs)
+    layer_effects = [
+        (x.detach().double().cpu() * gradient.double().cpu()).reshape(len(window), -1)
+        for x, gradient in zip(layer_inputs, gradients, strict=True)
     ]
-    return torch.cat(parts, dim=1)
+    return torch.cat(layer_effects, dim=1)

@@ -1,4 +1,4 @@
-"""What the heads do on a calibration text: moments of the attention output projections' inputs.
+"""Moments of the attention output projections' inputs on a calibration text.
 
 A recording holds the MLP's units alone, so its windows are read once more.
 """
@@ -74,24 +74,24 @@ def attention_statistics(
     NonFiniteError
         If an attention output is NaN or infinite.
     """
-    n = language_model.attention.groups.n_units * language_model.attention.group_size
-    first, second = np.zeros(n), np.zeros(n)
-    products = None if time_courses is None else np.zeros((1 + len(time_courses), n))
-    for session, parts in _inputs(language_model, recording, progress, cancel):
-        here = recording.session_slice(session)
-        x = np.concatenate([part.double().numpy() for part in parts], axis=1)
-        first += weights[here] @ x
-        second += weights[here] @ np.square(x)
+    n_dimensions = language_model.attention.groups.n_units * language_model.attention.group_size
+    sums, square_sums = np.zeros(n_dimensions), np.zeros(n_dimensions)
+    products = None if time_courses is None else np.zeros((1 + len(time_courses), n_dimensions))
+    for session, layer_inputs in _session_inputs(language_model, recording, progress, cancel):
+        tokens = recording.session_slice(session)
+        x = np.concatenate([layer_input.double().numpy() for layer_input in layer_inputs], axis=1)
+        sums += weights[tokens] @ x
+        square_sums += weights[tokens] @ np.square(x)
         if products is not None and time_courses is not None:
-            courses = np.concatenate([np.ones((1, len(x))), time_courses[:, here]])
-            products += (courses * weights[here]) @ x
+            courses = np.concatenate([np.ones((1, len(x))), time_courses[:, tokens]])
+            products += (courses * weights[tokens]) @ x
     total = float(weights.sum())
     if not total > 0:
         raise SettingsError("No token has any weight.", hint="Preserve other networks.")
-    mean = first / total
+    mean = sums / total
     return AttentionStatistics(
         mean=mean,
-        variance=np.maximum(second / total - np.square(mean), 0.0),
+        variance=np.maximum(square_sums / total - np.square(mean), 0.0),
         total_weight=total,
         course_products=products,
     )
@@ -108,33 +108,38 @@ def attention_grams(
 ) -> Iterator[tuple[int, LayerGram]]:
     """Yield the second moments of some layers, as many at a time as fit in 1 GiB.
 
-    Each such share is a pass over the recording's windows.
+    Each such batch of layers is a pass over the recording's windows.
     """
     layout = language_model.attention
     sizes = [n * layout.group_size for n in layout.groups.widths]
-    counted = np.where(recording.is_dummy, 1.0, weights)
-    total = float(counted.sum())
-    waiting = list(layers)
-    while waiting:
-        share = [waiting.pop(0)]
-        while waiting and 8 * sum(sizes[i] ** 2 for i in (*share, waiting[0])) <= _GRAM_BYTES:
-            share.append(waiting.pop(0))
-        grams = {i: torch.zeros(sizes[i], sizes[i], dtype=torch.float64) for i in share}
-        firsts = {i: torch.zeros(sizes[i], dtype=torch.float64) for i in share}
-        for session, parts in _inputs(language_model, recording, progress, cancel):
-            w = torch.from_numpy(counted[recording.session_slice(session)].astype(np.float32))
-            for i in share:
-                weighted = parts[i] * w[:, None]
-                grams[i] += (weighted.T @ parts[i]).double()
-                firsts[i] += weighted.sum(dim=0).double()
-        for i in share:
+    token_weights = np.where(recording.is_dummy, 1.0, weights)
+    total = float(token_weights.sum())
+    remaining_layers = list(layers)
+    while remaining_layers:
+        batch = [remaining_layers.pop(0)]
+        while (
+            remaining_layers
+            and 8 * sum(sizes[i] ** 2 for i in (*batch, remaining_layers[0])) <= _GRAM_BYTES
+        ):
+            batch.append(remaining_layers.pop(0))
+        grams = {i: torch.zeros(sizes[i], sizes[i], dtype=torch.float64) for i in batch}
+        sums = {i: torch.zeros(sizes[i], dtype=torch.float64) for i in batch}
+        for session, layer_inputs in _session_inputs(language_model, recording, progress, cancel):
+            session_weights = torch.from_numpy(
+                token_weights[recording.session_slice(session)].astype(np.float32)
+            )
+            for i in batch:
+                weighted = layer_inputs[i] * session_weights[:, None]
+                grams[i] += (weighted.T @ layer_inputs[i]).double()
+                sums[i] += weighted.sum(dim=0).double()
+        for i in batch:
             yield (
                 i,
-                LayerGram(gram=(grams.pop(i) / total).numpy(), mean=(firsts[i] / total).numpy()),
+                LayerGram(gram=(grams.pop(i) / total).numpy(), mean=(sums[i] / total).numpy()),
             )
 
 
-def _inputs(
+def _session_inputs(
     language_model: LanguageModel,
     recording: Recording,
     progress: Progress,
@@ -149,14 +154,16 @@ def _inputs(
     for batch in batches_of(windows, _BATCH_SIZE):
         cancel.raise_if_cancelled()
         ids = stacked_ids(windows, batch)
-        seen: list[Tensor] = [torch.empty(0)] * len(outputs)
+        layer_inputs: list[Tensor] = [torch.empty(0)] * len(outputs)
 
-        def see(layer: int, x: Tensor, ids: Tensor = ids, seen: list[Tensor] = seen) -> None:
-            seen[layer] = x.detach().to("cpu").float().reshape(*ids.shape, -1)
+        def store_input(
+            layer: int, x: Tensor, ids: Tensor = ids, layer_inputs: list[Tensor] = layer_inputs
+        ) -> None:
+            layer_inputs[layer] = x.detach().to("cpu").float().reshape(*ids.shape, -1)
 
-        with language_model.lock, torch.inference_mode(), watch_inputs(outputs, see):
+        with language_model.lock, torch.inference_mode(), watch_inputs(outputs, store_input):
             language_model.model(ids.to(language_model.device), use_cache=False, logits_to_keep=1)
-        for layer, x in enumerate(seen):
+        for layer, x in enumerate(layer_inputs):
             if not bool(x.sum(dtype=torch.float64).isfinite()):
                 raise NonFiniteError(
                     f"Sessions {batch.start} to {batch.stop - 1}: outputs of the attention of "
@@ -164,7 +171,7 @@ def _inputs(
                     hint="Load the model in float32 or bfloat16.",
                 )
         for row, session in enumerate(batch):
-            yield session, [x[row] for x in seen]
+            yield session, [x[row] for x in layer_inputs]
         progress(
             ProgressEvent(
                 stage="attention", done=batch.stop, total=windows.n_windows, unit="sessions"

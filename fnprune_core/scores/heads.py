@@ -1,4 +1,4 @@
-"""How much a KV group matters, by the rules by which units are scored. Knows no plan.
+"""Scores of KV groups, by the rules by which units are scored. Knows no plan.
 
 A group's score is the sum over its dimensions, which are inputs of the attention's output
 projection W as units are of the MLP's.
@@ -26,7 +26,7 @@ Scores = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GroupInputs:
-    """What a score of KV groups may look at.
+    """Inputs of a score of KV groups.
 
     Parameters
     ----------
@@ -52,11 +52,11 @@ class GroupInputs:
         """Return Σ|W[:, d]|^power of every dimension."""
         model = self.language_model
         with torch.no_grad():
-            parts = [
-                weight_of(o).cpu().double().abs().pow(power).sum(dim=0)
-                for o in attention_outputs(model.model, model.architecture)
+            norms = [
+                weight_of(projection).cpu().double().abs().pow(power).sum(dim=0)
+                for projection in attention_outputs(model.model, model.architecture)
             ]
-        return np.asarray(torch.cat(parts).numpy())
+        return np.asarray(torch.cat(norms).numpy())
 
     def by_group(self, values: Scores) -> Scores:
         """Return the sums over each group's dimensions: (n_groups,)."""
@@ -67,40 +67,40 @@ GroupScore = Callable[[GroupInputs], Scores]
 
 
 def group_fluctuation(inputs: GroupInputs) -> Scores:
-    """Σ_d ‖W[:, d]‖² · var x_d, with the tokens' weights: FLAP's score and network energy."""
+    """Return Σ_d ‖W[:, d]‖² · var x_d over weighted tokens: FLAP's score and network energy."""
     return inputs.by_group(inputs.column_norms() * inputs.statistics.variance)
 
 
 def group_wanda(inputs: GroupInputs) -> Scores:
-    """Σ_d √Σx_d² · Σ|W[:, d]|."""
+    """Return Wanda's score of each group, Σ_d √Σx_d² · Σ|W[:, d]|."""
     statistics = inputs.statistics
     energy = (statistics.variance + np.square(statistics.mean)) * statistics.total_weight
     return inputs.by_group(np.sqrt(energy) * inputs.column_norms(power=1))
 
 
 def group_magnitude(inputs: GroupInputs) -> Scores:
-    """Σ_d ‖W[:, d]‖² times ‖row‖² of the values that feed the dimension."""
+    """Return Σ_d ‖W[:, d]‖² times ‖row‖² of the values that feed the dimension."""
     model = inputs.language_model
     layout, table = model.attention, model.architecture.attention
-    parts = []
+    feeding_norms = []
     with torch.no_grad():
-        for layer, n in zip(
+        for layer, n_groups in zip(
             layers_of(model.model, model.architecture), layout.groups.widths, strict=True
         ):
             for feeding in table.feeding:
                 if not any("v" in letters for letters in feeding.parts):
                     continue
-                rows = layout.rows(feeding, np.arange(n), n, only="v")
+                rows = layout.rows(feeding, np.arange(n_groups), n_groups, only="v")
                 weight = weight_of(layer.get_submodule(feeding.path)).cpu().double()
                 norms = weight[torch.from_numpy(rows)].square().sum(dim=1)
                 # Each query head of a group mixes the same values.
-                heads = norms.reshape(n, 1, -1).expand(n, layout.heads_per_group, -1)
-                parts.append(heads.reshape(-1))
-    return inputs.by_group(inputs.column_norms() * torch.cat(parts).numpy())
+                heads = norms.reshape(n_groups, 1, -1).expand(n_groups, layout.heads_per_group, -1)
+                feeding_norms.append(heads.reshape(-1))
+    return inputs.by_group(inputs.column_norms() * torch.cat(feeding_norms).numpy())
 
 
 def group_taylor(inputs: GroupInputs) -> Scores:
-    """Mean over windows of |Σ_d Σ_t x · ∂L/∂x|: what silencing the group does, to first order."""
+    """Return the mean over windows of |Σ_d Σ_t x · ∂L/∂x|, the group's first-order effect."""
     model = inputs.language_model
     return loss_sensitivity(
         model,
@@ -113,13 +113,13 @@ def group_taylor(inputs: GroupInputs) -> Scores:
 
 
 def group_random(inputs: GroupInputs) -> Scores:
-    """Uniform random numbers from the plan's seed, others than those of the units."""
-    n = inputs.language_model.attention.groups.n_units
-    return np.random.default_rng([inputs.seed, n, 1]).random(n)
+    """Return uniform random numbers from the plan's seed, others than those of the units."""
+    n_groups = inputs.language_model.attention.groups.n_units
+    return np.random.default_rng([inputs.seed, n_groups, 1]).random(n_groups)
 
 
 def group_membership(inputs: GroupInputs) -> Scores:
-    """Max over preserved networks of the mean over the group's dimensions of |z|.
+    """Return the max over preserved networks of the mean |z| over the group's dimensions.
 
     The networks are of MLP units; a dimension's loadings are the regression of its standardised
     course on all networks' time courses, made z over all dimensions of the model as maps are.
@@ -147,12 +147,16 @@ def dimension_loadings(inputs: GroupInputs) -> Scores:
     standardised = np.divide(centred, spread, out=np.zeros_like(centred), where=alive)
     loadings = np.linalg.lstsq(gram, standardised, rcond=None)[0][1:]
     z = np.zeros_like(loadings)
-    chosen = loadings[:, alive]
-    deviation = chosen.std(axis=1, keepdims=True)
-    z[:, alive] = (chosen - chosen.mean(axis=1, keepdims=True)) / np.maximum(deviation, 1e-300)
+    alive_loadings = loadings[:, alive]
+    deviation = alive_loadings.std(axis=1, keepdims=True)
+    z[:, alive] = (alive_loadings - alive_loadings.mean(axis=1, keepdims=True)) / np.maximum(
+        deviation, 1e-300
+    )
     return np.asarray(z, dtype=np.float64)
 
 
 def relative_scores(scores: Sequence[Scores]) -> Scores:
-    """Return the least share that a group has in its layer's score, one a layer."""
-    return np.array([part.min() / max(float(part.sum()), 1e-300) for part in scores])
+    """Return for each layer the smallest share of its total score that one group has."""
+    return np.array(
+        [layer_scores.min() / max(float(layer_scores.sum()), 1e-300) for layer_scores in scores]
+    )

@@ -1,4 +1,4 @@
-"""What a score may look at: one interface, met by a recording and by a preview alike."""
+"""Inputs of scores: one interface for a recording and for a preview."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
@@ -41,7 +41,7 @@ class ScoreInputs(ABC):
     @property
     @abstractmethod
     def layout(self) -> UnitLayout:
-        """How units lie in layers."""
+        """Layout of the units in layers."""
 
     @property
     @abstractmethod
@@ -77,7 +77,7 @@ class ScoreInputs(ABC):
         return self.column_sums(2)
 
     def network_atlas(self) -> NetworkAtlas:
-        """Return the atlas, or say that the score needs one."""
+        """Return the atlas; raise SettingsError if there is none."""
         if self.atlas is None:
             raise SettingsError(
                 "This score looks at networks, and there is no decomposition.",
@@ -94,7 +94,7 @@ class ScoreInputs(ABC):
         return [atlas.check_network(network) for network in self.preserved]
 
     def weigher(self, weighting: type[TokenWeights]) -> TokenWeights:
-        """Return a rule of how tokens count, ready for these tokens."""
+        """Return a rule of how tokens count, made for these tokens."""
         return weighting(self.network_atlas() if weighting.of_networks else self)
 
     def token_weights(self, weighting: type[TokenWeights]) -> Values:
@@ -120,7 +120,7 @@ class RecordedInputs(ScoreInputs):
 
     @property
     def layout(self) -> UnitLayout:
-        """How units lie in layers."""
+        """Layout of the units in layers."""
         return self.recording.layout
 
     @property
@@ -139,8 +139,10 @@ class RecordedInputs(ScoreInputs):
             return self.recording.weighted_moments(
                 weights, progress=self.progress, cancel=self.cancel
             )
-        rows = [self.moments(row) for row in weights]
-        return np.stack([mean for mean, _ in rows]), np.stack([spread for _, spread in rows])
+        moments_by_row = [self.moments(row) for row in weights]
+        return np.stack([mean for mean, _ in moments_by_row]), np.stack(
+            [variance for _, variance in moments_by_row]
+        )
 
     def column_sums(self, power: Literal[1, 2]) -> Values:
         """Return Σ|W[:, j]|^power of each unit's output column."""

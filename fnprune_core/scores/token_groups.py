@@ -1,4 +1,4 @@
-"""A recording in brief: sums over groups of alike tokens, from which variances follow at once.
+"""Sums of a recording over groups of alike tokens, from which variances follow at once.
 
 How much a token counts in a plan depends on nothing but the shares that the networks have in its
 energy. Tokens whose shares are alike count alike for any choice of networks, so they are summed
@@ -51,7 +51,7 @@ class TokenGroups:
 
     @property
     def n_groups(self) -> int:
-        """Groups, the dummy tokens' one too."""
+        """Number of groups, that of the dummy tokens included."""
         return len(self.first)
 
     def moments(
@@ -87,11 +87,11 @@ class TokenGroups:
         arrays: dict[str, Any] = {"group": self.group, "centre": self.centre}
         for name in _SUMS:
             # The dummy tokens' sums are far larger, and would leave the others no precision.
-            own, dummy = getattr(self, name)[:-1], getattr(self, name)[-1]
-            largest = np.abs(own).max(axis=0)
+            group_sums, dummy_sums = getattr(self, name)[:-1], getattr(self, name)[-1]
+            largest = np.abs(group_sums).max(axis=0)
             scale = np.where(largest > 0, largest, 1.0).astype(np.float32)
-            arrays |= {name: (own / scale).astype(np.float16)}
-            arrays |= {f"{name}_scale": scale, f"{name}_dummy": np.ascontiguousarray(dummy)}
+            arrays |= {name: (group_sums / scale).astype(np.float16)}
+            arrays |= {f"{name}_scale": scale, f"{name}_dummy": np.ascontiguousarray(dummy_sums)}
         save_file(arrays, path)
 
     @classmethod
@@ -101,11 +101,11 @@ class TokenGroups:
             arrays = load_file(path)
             sums = {}
             for name in _SUMS:
-                stored = arrays.pop(name)
-                whole = np.empty((len(stored) + 1, stored.shape[1]), dtype=np.float32)
-                np.multiply(stored, arrays[f"{name}_scale"], out=whole[:-1])
-                whole[-1] = arrays[f"{name}_dummy"]
-                sums[name] = whole
+                group_sums = arrays.pop(name)
+                with_dummy = np.empty((len(group_sums) + 1, group_sums.shape[1]), dtype=np.float32)
+                np.multiply(group_sums, arrays[f"{name}_scale"], out=with_dummy[:-1])
+                with_dummy[-1] = arrays[f"{name}_dummy"]
+                sums[name] = with_dummy
             return cls(group=arrays["group"], centre=arrays["centre"], **sums)
         except (OSError, KeyError, ValueError, SafetensorError) as error:
             raise CorruptArtifactError(
@@ -115,7 +115,7 @@ class TokenGroups:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Summary:
-    """What one pass over a recording gives.
+    """Result of one pass over a recording.
 
     Parameters
     ----------
@@ -130,9 +130,11 @@ class Summary:
 
 def energy_shares(atlas: NetworkAtlas) -> NDArray[np.float64]:
     """Return each network's share of each token's energy: (K, n_tokens); 0 where there is none."""
-    squares = np.square(atlas.time_courses.astype(np.float64))
-    whole = squares.sum(axis=0)
-    return np.asarray(np.divide(squares, whole, out=np.zeros_like(squares), where=whole > 0))
+    energies = np.square(atlas.time_courses.astype(np.float64))
+    total_energy = energies.sum(axis=0)
+    return np.asarray(
+        np.divide(energies, total_energy, out=np.zeros_like(energies), where=total_energy > 0)
+    )
 
 
 def n_groups_for(n_units: int, n_tokens: int) -> int:
@@ -152,12 +154,12 @@ def group_tokens(
     points = torch.from_numpy(shares[:, usable].T.astype(np.float32))
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(points), generator=generator)
-    seen = points[order[:_MOST_CLUSTERED]]
-    centres = seen[:n_groups].clone()
+    clustered = points[order[:_MOST_CLUSTERED]]
+    centres = clustered[:n_groups].clone()
     for _ in range(_ITERATIONS):
-        nearest = _nearest(seen, centres)
+        nearest = _nearest(clustered, centres)
         sizes = torch.bincount(nearest, minlength=n_groups)
-        sums = torch.zeros_like(centres).index_add_(0, nearest, seen)
+        sums = torch.zeros_like(centres).index_add_(0, nearest, clustered)
         # A centre that lost all its tokens stays where it was.
         centres = torch.where((sizes > 0)[:, None], sums / sizes.clamp(min=1)[:, None], centres)
     group[usable] = _nearest(points, centres).numpy()
@@ -165,7 +167,7 @@ def group_tokens(
 
 
 def _nearest(points: Tensor, centres: Tensor) -> Tensor:
-    return torch.cat([torch.cdist(part, centres).argmin(dim=1) for part in points.split(_CHUNK)])
+    return torch.cat([torch.cdist(chunk, centres).argmin(dim=1) for chunk in points.split(_CHUNK)])
 
 
 def summarise(
@@ -177,7 +179,7 @@ def summarise(
     progress: Progress = ignore,
     cancel: CancelToken = NEVER,
 ) -> Summary:
-    """Sum a recording by groups, and take exact variances under a few weights, in one pass.
+    """Return sums of a recording by groups, and exact variances under a few weights, in one pass.
 
     Parameters
     ----------

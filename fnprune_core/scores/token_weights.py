@@ -1,4 +1,4 @@
-"""How much each token counts: one rule for each way in which scores weigh tokens.
+"""Rules of how much each token counts in a score.
 
 A rule answers for any choice of networks, and for every change of one network at once, which is
 what a preview asks. Weights are (n_tokens,), between 0 and 1; those of networks are 0 for dummy
@@ -20,7 +20,7 @@ Weights = NDArray[np.float64]
 
 
 class TokenWeights(Protocol):
-    """A rule, ready for some tokens."""
+    """Rule of how much each token counts, made for given tokens."""
 
     #: Whether the rule looks at networks: it is then made from an atlas.
     of_networks: ClassVar[bool]
@@ -35,7 +35,7 @@ class TokenWeights(Protocol):
 
 
 class UsableTokens:
-    """1 for every token, 0 for dummy tokens.
+    """Weights of 1 for every token and 0 for dummy tokens.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class UsableTokens:
 
 
 class AllTokens(UsableTokens):
-    """1 for every token, dummy tokens too."""
+    """Weights of 1 for every token, dummy tokens too."""
 
     @staticmethod
     def weigh(is_dummy: NDArray[np.bool_]) -> Weights:
@@ -72,7 +72,7 @@ class AllTokens(UsableTokens):
 
 
 class ByEnergy:
-    """w_t = (Σ_{k∈P} s_kt² / Σ_k s_kt²)²: the squared share of the preserved networks' energy.
+    """Weights w_t = (Σ_{k∈P} s_kt² / Σ_k s_kt²)², the preserved networks' share of energy squared.
 
     Where no network is active a token counts fully, whatever is dropped.
     """
@@ -81,7 +81,7 @@ class ByEnergy:
 
     def __init__(self, tokens: NetworkAtlas) -> None:
         self._squares = np.square(tokens.time_courses.astype(np.float64))
-        self._whole = self._squares.sum(axis=0)
+        self._total = self._squares.sum(axis=0)
         self._usable = (~tokens.is_dummy).astype(np.float64)
 
     def of(self, preserved: Sequence[int]) -> Weights:
@@ -92,18 +92,20 @@ class ByEnergy:
 
     def toggled(self, preserved: Sequence[int]) -> Weights:
         """Return the weights after each network changes sides: (K, n_tokens)."""
-        kept = self._squares[sorted(set(preserved))].sum(axis=0)
-        toggled = kept + _signs(preserved, len(self._squares)) * self._squares
+        kept_energy = self._squares[sorted(set(preserved))].sum(axis=0)
+        toggled = kept_energy + _signs(preserved, len(self._squares)) * self._squares
         # Where nothing is left, rounding must not leave a little.
-        return self._weights(np.where(toggled < 1e-9 * self._whole, 0.0, toggled))
+        return self._weights(np.where(toggled < 1e-9 * self._total, 0.0, toggled))
 
-    def _weights(self, kept: Weights) -> Weights:
-        share = np.divide(kept, self._whole, out=np.ones_like(kept), where=self._whole > 0)
+    def _weights(self, kept_energy: Weights) -> Weights:
+        share = np.divide(
+            kept_energy, self._total, out=np.ones_like(kept_energy), where=self._total > 0
+        )
         return np.asarray(self._usable * np.square(share))
 
 
 class ByPassage:
-    """w_t = p_t⁸ / (p_t⁸ + d_t⁸): what rules the passage around a token.
+    """Weights w_t = p_t⁸ / (p_t⁸ + d_t⁸), by the networks that rule the passage around a token.
 
     p and d are how active the preserved and the dropped networks are, s_kt² over its own mean,
     averaged over each side's networks and over `CONTEXT` tokens before and after in the session.
@@ -115,8 +117,10 @@ class ByPassage:
 
     def __init__(self, tokens: NetworkAtlas) -> None:
         squares = np.square(tokens.time_courses.astype(np.float64))
-        own = squares[:, ~tokens.is_dummy].mean(axis=1, keepdims=True)
-        relative = np.divide(squares, own, out=np.zeros_like(squares), where=own > 0)
+        mean_square = squares[:, ~tokens.is_dummy].mean(axis=1, keepdims=True)
+        relative = np.divide(
+            squares, mean_square, out=np.zeros_like(squares), where=mean_square > 0
+        )
         self._activity = mean_around(tokens, relative, CONTEXT)
         self._usable = (~tokens.is_dummy).astype(np.float64)
 
@@ -130,42 +134,46 @@ class ByPassage:
     def toggled(self, preserved: Sequence[int]) -> Weights:
         """Return the weights after each network changes sides: (K, n_tokens)."""
         sign = _signs(preserved, len(self._activity))
-        whole = self._activity.sum(axis=0)
-        kept = self._activity[sorted(set(preserved))].sum(axis=0) + sign * self._activity
-        return self._weights(kept, whole - kept, n_kept=len(set(preserved)) + sign)
+        activity = self._activity.sum(axis=0)
+        kept_activity = self._activity[sorted(set(preserved))].sum(axis=0) + sign * self._activity
+        return self._weights(
+            kept_activity, activity - kept_activity, n_kept=len(set(preserved)) + sign
+        )
 
-    def _weights(self, kept: Weights, dropped: Weights, *, n_kept: Weights | float) -> Weights:
+    def _weights(
+        self, kept_activity: Weights, dropped_activity: Weights, *, n_kept: Weights | float
+    ) -> Weights:
         n_dropped = len(self._activity) - n_kept
         p, d = (
             np.where(n > 0, np.maximum(total, 0) / np.maximum(n, 1), 0.0)
-            for total, n in ((kept, n_kept), (dropped, n_dropped))
+            for total, n in ((kept_activity, n_kept), (dropped_activity, n_dropped))
         )
         odds = np.divide(d, p, out=np.where(d > 0, np.inf, 0.0), where=p > 0)
         with np.errstate(over="ignore"):  # infinite odds are a weight of 0
             return np.asarray(self._usable / (1 + odds**SHARPNESS))
 
 
-def _signs(preserved: Sequence[int], n: int) -> Weights:
+def _signs(preserved: Sequence[int], n_networks: int) -> Weights:
     """Return −1 for networks that would leave, 1 for those that would come: (K, 1)."""
     kept = set(preserved)
-    return np.array([[-1.0] if k in kept else [1.0] for k in range(n)])
+    return np.array([[-1.0] if k in kept else [1.0] for k in range(n_networks)])
 
 
 def mean_around(atlas: NetworkAtlas, values: Weights, radius: int) -> Weights:
-    """Return the mean over a session's usable tokens around each; dummy tokens keep theirs.
+    """Return each token's mean over the usable tokens around it; dummy tokens keep their value.
 
     Parameters
     ----------
     values : ndarray (…, n_tokens)
     """
     result = values.copy()
-    session = atlas.tokens["session"].to_numpy()
-    for number in np.unique(session):
-        here = np.flatnonzero((session == number) & ~atlas.is_dummy)
+    session_of_token = atlas.tokens["session"].to_numpy()
+    for session in np.unique(session_of_token):
+        positions = np.flatnonzero((session_of_token == session) & ~atlas.is_dummy)
         zero = np.zeros((*values.shape[:-1], 1))
-        sums = np.concatenate([zero, np.cumsum(values[..., here], axis=-1)], axis=-1)
-        place = np.arange(len(here))
-        first = np.maximum(place - radius, 0)
-        last = np.minimum(place + radius + 1, len(here))
-        result[..., here] = (sums[..., last] - sums[..., first]) / (last - first)
+        sums = np.concatenate([zero, np.cumsum(values[..., positions], axis=-1)], axis=-1)
+        index = np.arange(len(positions))
+        start = np.maximum(index - radius, 0)
+        stop = np.minimum(index + radius + 1, len(positions))
+        result[..., positions] = (sums[..., stop] - sums[..., start]) / (stop - start)
     return result

@@ -1,4 +1,4 @@
-"""How much a unit matters: one table of scores, higher is kept. Knows no plan.
+"""Table of the scores of units; the highest are kept. Knows no plan.
 
 A score is one function and one row of `SCORES`. Its name, label, source, how tokens count,
 whether it is offered as a rival, how a preview computes it and what the report says of it all
@@ -102,7 +102,7 @@ class Score:
 
 
 def fluctuation(inputs: ScoreInputs, weights: NDArray[np.float64]) -> Scores:
-    """‖W[:, j]‖² · var x_j over weighted tokens (FLAP, arXiv 2312.11983).
+    """Return ‖W[:, j]‖² · var x_j over weighted tokens (FLAP, arXiv 2312.11983).
 
     With weights by networks it is network energy; with every network preserved FLAP's score.
     """
@@ -110,14 +110,14 @@ def fluctuation(inputs: ScoreInputs, weights: NDArray[np.float64]) -> Scores:
 
 
 def wanda(inputs: ScoreInputs, weights: NDArray[np.float64]) -> Scores:
-    """√Σx² · Σ|W[:, j]| (arXiv 2306.11695, summed over the unit's column)."""
+    """Return √Σx² · Σ|W[:, j]| (arXiv 2306.11695, summed over the unit's column)."""
     mean, variance = inputs.moments(weights)
     energy = (variance + np.square(mean)) * weights.sum(axis=-1, keepdims=weights.ndim > 1)
     return np.asarray(np.sqrt(energy) * inputs.column_sums(1))
 
 
 def membership(inputs: ScoreInputs, weights: NDArray[np.float64]) -> Scores:
-    """Max over preserved networks of |z_kj| (the rule of arXiv 2508.05239)."""
+    """Return the max over preserved networks of |z_kj| (the rule of arXiv 2508.05239)."""
     maps = inputs.network_atlas().maps[inputs.preserved_networks()]
     return np.asarray(np.abs(maps).max(axis=0), dtype=np.float64)
 
@@ -125,33 +125,35 @@ def membership(inputs: ScoreInputs, weights: NDArray[np.float64]) -> Scores:
 def membership_toggled(inputs: ScoreInputs) -> Scores:
     """Return membership after each network changes sides, from the two strongest of each unit."""
     strength = np.abs(inputs.network_atlas().maps).astype(np.float64)
-    ranked = np.array(sorted(set(inputs.preserved_networks())))
-    first = strength[ranked].max(axis=0)
-    best = ranked[strength[ranked].argmax(axis=0)]
-    second = np.where(ranked[:, None] == best, -np.inf, strength[ranked]).max(axis=0)
-    is_kept = np.isin(np.arange(len(strength)), ranked)
-    found = np.where(
+    preserved = np.array(sorted(set(inputs.preserved_networks())))
+    strongest = strength[preserved].max(axis=0)
+    best_network = preserved[strength[preserved].argmax(axis=0)]
+    second_strongest = np.where(
+        preserved[:, None] == best_network, -np.inf, strength[preserved]
+    ).max(axis=0)
+    is_kept = np.isin(np.arange(len(strength)), preserved)
+    scores = np.where(
         is_kept[:, None],
-        np.where(best == np.arange(len(strength))[:, None], second, first),
-        np.maximum(first, strength),
+        np.where(best_network == np.arange(len(strength))[:, None], second_strongest, strongest),
+        np.maximum(strongest, strength),
     )
-    found[is_kept & (len(ranked) == 1)] = np.nan
-    return np.asarray(found)
+    scores[is_kept & (len(preserved) == 1)] = np.nan
+    return np.asarray(scores)
 
 
 def random_scores(inputs: ScoreInputs, weights: NDArray[np.float64]) -> Scores:
-    """Uniform random numbers from the plan's seed."""
+    """Return uniform random numbers from the plan's seed."""
     n_units = inputs.layout.n_units
     return np.random.default_rng([inputs.seed, n_units]).random(n_units)
 
 
 def magnitude(inputs: ScoreInputs, weights: NDArray[np.float64]) -> Scores:
-    """‖W[:, j]‖² of the output column times ‖row‖² of what feeds the unit."""
+    """Return ‖W[:, j]‖² of the output column times ‖row‖² of what feeds the unit."""
     return np.asarray(inputs.column_norms() * inputs.feeding_norms())
 
 
 def taylor(inputs: ScoreInputs, weights: NDArray[np.float64]) -> Scores:
-    """Mean |Σ_window x · ∂L/∂x|, the first-order change of the loss (arXiv 2305.11627)."""
+    """Return the mean |Σ_window x · ∂L/∂x|, a first-order effect (arXiv 2305.11627)."""
     return inputs.loss_sensitivity()
 
 
@@ -240,14 +242,14 @@ SCORES: dict[str, Score] = {
 
 
 def score_named(name: str) -> Score:
-    """Return a row of the table, or say which there are."""
+    """Return the score with this name; the error lists those there are."""
     if name not in SCORES:
         raise SettingsError(f"There is no score {name!r}.", hint=f"Use one of {', '.join(SCORES)}.")
     return SCORES[name]
 
 
 def plan_label(score: str, seed: int) -> str:
-    """Return the name of a plan among plans of other scores: each seed of a drawn one is one."""
+    """Return a plan's label by its score, with the seed where the score is drawn at random."""
     return f"{score}, seed {seed}" if score_named(score).is_drawn else score
 
 
@@ -258,9 +260,9 @@ def sink_units(inputs: ScoreInputs, n_per_layer: int) -> NDArray[np.bool_]:
     """
     layout = inputs.layout
     strength = inputs.dummy_max.astype(np.float64) * np.sqrt(inputs.column_norms())
-    chosen = np.zeros(layout.n_units, dtype=bool)
+    is_sink = np.zeros(layout.n_units, dtype=bool)
     if n_per_layer and inputs.is_dummy.any():
-        for layer, part in enumerate(layout.split(strength)):
-            top = np.argsort(-part, kind="stable")[:n_per_layer]
-            chosen[layout.flat(layer, top)] = True
-    return chosen
+        for layer, layer_strength in enumerate(layout.split(strength)):
+            top = np.argsort(-layer_strength, kind="stable")[:n_per_layer]
+            is_sink[layout.flat(layer, top)] = True
+    return is_sink

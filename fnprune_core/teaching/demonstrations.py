@@ -49,15 +49,17 @@ class EventAverage:
     @property
     def left_after_one(self) -> float:
         """Share of the value at the peak that is left one token later, at least 0."""
-        at = int(np.argmax(self.mean))
-        return float(max(self.mean[min(at + 1, len(self.mean) - 1)], 0.0) / self.mean[at])
+        peak_index = int(np.argmax(self.mean))
+        return float(
+            max(self.mean[min(peak_index + 1, len(self.mean) - 1)], 0.0) / self.mean[peak_index]
+        )
 
 
 def favourite_words(atlas: NetworkAtlas, network: int, *, n: int = 5) -> list[str]:
     """Return the words on which a network is strongest, of those that stand often enough."""
     for least in (8, 4, 2, 1):
-        found = atlas.top_tokens(network, n=4 * n, least=least)["text"].astype(str)
-        words = [word for word in found if word.strip()]
+        texts = atlas.top_tokens(network, n=4 * n, least=least)["text"].astype(str)
+        words = [word for word in texts if word.strip()]
         if words:
             return words[:n]
     return []
@@ -66,7 +68,7 @@ def favourite_words(atlas: NetworkAtlas, network: int, *, n: int = 5) -> list[st
 def event_average(
     atlas: NetworkAtlas, network: int, word: str, *, before: int = 8, after: int = 16
 ) -> EventAverage:
-    """Average a network's strength around each place where a token stands.
+    """Return a network's mean strength around the places where a token stands.
 
     Raises
     ------
@@ -81,11 +83,13 @@ def event_average(
     course = (course - course[usable].mean()) / max(course[usable].std(), 1e-12)
     session = atlas.tokens["session"].to_numpy()
     lags = np.arange(-before, after + 1)
-    at = places[:, None] + lags[None, :]
-    inside = (at >= 0) & (at < len(course))
-    at = np.clip(at, 0, len(course) - 1)
-    inside &= (session[at] == session[places][:, None]) & usable[at]
-    values = np.where(inside, course[at], 0.0).sum(axis=0) / np.maximum(inside.sum(axis=0), 1)
+    positions = places[:, None] + lags[None, :]
+    is_inside = (positions >= 0) & (positions < len(course))
+    positions = np.clip(positions, 0, len(course) - 1)
+    is_inside &= (session[positions] == session[places][:, None]) & usable[positions]
+    values = np.where(is_inside, course[positions], 0.0).sum(axis=0) / np.maximum(
+        is_inside.sum(axis=0), 1
+    )
     sign = np.sign(values[np.argmax(np.abs(values))]) or 1.0
     return EventAverage(word=word, lags=lags, mean=sign * values, n_events=len(places))
 
@@ -94,13 +98,13 @@ def share_between_sessions(atlas: NetworkAtlas) -> NDArray[np.float64]:
     """Return the share of each time course's variance that lies between sessions: (K,)."""
     usable = ~atlas.is_dummy
     session = atlas.tokens["session"].to_numpy()[usable]
-    _, code = np.unique(session, return_inverse=True)
-    counts = np.bincount(code)
+    _, session_code = np.unique(session, return_inverse=True)
+    counts = np.bincount(session_code)
     courses = atlas.time_courses[:, usable].astype(np.float64)
     courses -= courses.mean(axis=1, keepdims=True)
-    means = np.stack([np.bincount(code, weights=row) for row in courses]) / counts
-    whole = np.square(courses).sum(axis=1)
-    return np.asarray((np.square(means) * counts).sum(axis=1) / np.where(whole > 0, whole, 1.0))
+    means = np.stack([np.bincount(session_code, weights=row) for row in courses]) / counts
+    total = np.square(courses).sum(axis=1)
+    return np.asarray((np.square(means) * counts).sum(axis=1) / np.where(total > 0, total, 1.0))
 
 
 # Place -----------------------------------------------------------------------------------------
@@ -116,34 +120,36 @@ def likeness_along(
     values : ndarray
         Of places in a box, or of the units of layers by number; NaN where there is nothing.
     """
-    along = np.moveaxis(np.asarray(values, dtype=np.float64), axis, 0)
-    found = []
+    values_along = np.moveaxis(np.asarray(values, dtype=np.float64), axis, 0)
+    correlations = []
     for distance in distances:
-        near, far = along[:-distance].ravel(), along[distance:].ravel()
-        good = np.isfinite(near) & np.isfinite(far)
-        is_flat = good.sum() < 3 or near[good].std() == 0 or far[good].std() == 0
-        found.append(np.nan if is_flat else np.corrcoef(near[good], far[good])[0, 1])
-    return np.asarray(found)
+        near, far = values_along[:-distance].ravel(), values_along[distance:].ravel()
+        is_known = np.isfinite(near) & np.isfinite(far)
+        is_flat = is_known.sum() < 3 or near[is_known].std() == 0 or far[is_known].std() == 0
+        correlations.append(np.nan if is_flat else np.corrcoef(near[is_known], far[is_known])[0, 1])
+    return np.asarray(correlations)
 
 
 def peak_left(
     values: NDArray[np.floating], widths: Sequence[float], *, axes: tuple[int, ...]
 ) -> NDArray[np.float64]:
-    """Return how much of a map's peaks is left after smoothing, by width: shares of 1.
+    """Return the share of a map's peaks that is left after smoothing, by width.
 
     The peak is the 99.9th percentile; a place's weight falls with its distance as a Gaussian of
     the given full width at half maximum, in steps. NaN counts as nothing.
     """
-    known = np.isfinite(values)
-    filled = np.where(known, values, 0.0).astype(np.float64)
-    before = np.quantile(filled[known], 0.999)
-    left = []
+    is_known = np.isfinite(values)
+    filled = np.where(is_known, values, 0.0).astype(np.float64)
+    peak_before = np.quantile(filled[is_known], 0.999)
+    peaks_after = []
     for width in widths:
         sd = width / (2 * np.sqrt(2 * np.log(2)))
         smooth = gaussian_filter(filled, sd, axes=axes, mode="constant")
-        weight = gaussian_filter(known.astype(np.float64), sd, axes=axes, mode="constant")
-        left.append(np.quantile(smooth[known] / np.maximum(weight[known], 1e-9), 0.999))
-    return np.asarray(np.array(left) / max(before, 1e-12))
+        weight = gaussian_filter(is_known.astype(np.float64), sd, axes=axes, mode="constant")
+        peaks_after.append(
+            np.quantile(smooth[is_known] / np.maximum(weight[is_known], 1e-9), 0.999)
+        )
+    return np.asarray(np.array(peaks_after) / max(peak_before, 1e-12))
 
 
 def networks_per_unit(atlas: NetworkAtlas, *, z: float = 3.0) -> NDArray[np.int64]:
@@ -186,7 +192,7 @@ class DomainContrast:
 def contrast(
     atlas: NetworkAtlas, first: str, second: str, *, shuffle_seed: int | None = None
 ) -> DomainContrast:
-    """Compare every network between two domains.
+    """Return a comparison of every network between two domains.
 
     Parameters
     ----------
@@ -206,11 +212,11 @@ def contrast(
                 hint=f"It has: {', '.join(atlas.domain_names)}.",
             )
     domain = atlas.tokens["domain"].astype(str).to_numpy()
-    chosen = ~atlas.is_dummy & ((domain == first) | (domain == second))
-    _, place, code = np.unique(
-        document_codes(atlas.tokens)[chosen], return_index=True, return_inverse=True
+    is_used = ~atlas.is_dummy & ((domain == first) | (domain == second))
+    _, first_token, document_code = np.unique(
+        document_codes(atlas.tokens)[is_used], return_index=True, return_inverse=True
     )
-    is_first = (domain[chosen] == first)[place]
+    is_first = (domain[is_used] == first)[first_token]
     if min(is_first.sum(), (~is_first).sum()) < 2:
         raise SettingsError(
             f"{first} and {second} need at least two documents each.",
@@ -218,22 +224,24 @@ def contrast(
         )
     if shuffle_seed is not None:
         is_first = np.random.default_rng(shuffle_seed).permutation(is_first)
-    courses = atlas.time_courses[:, chosen].astype(np.float64)
+    courses = atlas.time_courses[:, is_used].astype(np.float64)
     courses /= np.maximum(courses.std(axis=1, keepdims=True), 1e-12)
-    counts = np.bincount(code)
-    means = np.stack([np.bincount(code, weights=row) for row in courses]) / counts
-    of_token = is_first[code]
-    by_documents = stats.ttest_ind(means[:, is_first], means[:, ~is_first], axis=1, equal_var=False)
-    by_tokens = stats.ttest_ind(
-        courses[:, of_token], courses[:, ~of_token], axis=1, equal_var=False
+    counts = np.bincount(document_code)
+    means = np.stack([np.bincount(document_code, weights=row) for row in courses]) / counts
+    is_first_by_token = is_first[document_code]
+    document_test = stats.ttest_ind(
+        means[:, is_first], means[:, ~is_first], axis=1, equal_var=False
+    )
+    token_test = stats.ttest_ind(
+        courses[:, is_first_by_token], courses[:, ~is_first_by_token], axis=1, equal_var=False
     )
     difference = means[:, is_first].mean(axis=1) - means[:, ~is_first].mean(axis=1)
     return DomainContrast(
         difference=difference,
-        p_documents=np.nan_to_num(np.asarray(by_documents.pvalue), nan=1.0),
-        p_tokens=np.nan_to_num(np.asarray(by_tokens.pvalue), nan=1.0),
+        p_documents=np.nan_to_num(np.asarray(document_test.pvalue), nan=1.0),
+        p_tokens=np.nan_to_num(np.asarray(token_test.pvalue), nan=1.0),
         n_documents=(int(is_first.sum()), int((~is_first).sum())),
-        n_tokens=(int(of_token.sum()), int((~of_token).sum())),
+        n_tokens=(int(is_first_by_token.sum()), int((~is_first_by_token).sum())),
     )
 
 
@@ -241,8 +249,8 @@ def false_alarms(
     atlas: NetworkAtlas, first: str, second: str, *, n_shuffles: int = 40, seed: int = 0
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return how many networks come out at p < 0.05 in each of some shuffles: documents, tokens."""
-    found = [contrast(atlas, first, second, shuffle_seed=seed + i) for i in range(n_shuffles)]
+    comparisons = [contrast(atlas, first, second, shuffle_seed=seed + i) for i in range(n_shuffles)]
     return (
-        np.array([each.n_significant(by="documents") for each in found]),
-        np.array([each.n_significant(by="tokens") for each in found]),
+        np.array([comparison.n_significant(by="documents") for comparison in comparisons]),
+        np.array([comparison.n_significant(by="tokens") for comparison in comparisons]),
     )

@@ -82,7 +82,7 @@ class SimulatedStudy:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Recovery:
-    """How far maps that were found are those that were planted.
+    """Match between the maps that were found and those that were planted.
 
     Parameters
     ----------
@@ -108,24 +108,26 @@ def head(voxel_mm: int = VOXEL_MM) -> Head:
 
     mask = load_mni152_brain_mask(resolution=voxel_mm)
     voxels = np.argwhere(np.asanyarray(mask.dataobj) > 0)
-    table = fetch_coords_seitzman_2018()
-    centres = table.rois[["x", "y", "z"]].to_numpy(dtype=np.float64)
+    regions = fetch_coords_seitzman_2018()
+    centres = regions.rois[["x", "y", "z"]].to_numpy(dtype=np.float64)
     return Head(
         shape=mask.shape,
         voxels=voxels,
         places=apply_affine(mask.affine, voxels),
-        regions={name: centres[table.networks == name] for name in PLANTED},
+        regions={name: centres[regions.networks == name] for name in PLANTED},
     )
 
 
-def _map(places: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[np.float64]:
+def _blob_map(places: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return a blob of height one at each centre: (n_voxels,)."""
-    squared = np.square(places).sum(1)[:, None] + np.square(centres).sum(1) - 2 * places @ centres.T
-    return np.asarray(np.exp(-squared.min(axis=1) / (2 * _BLOB_MM**2)))
+    squared_distance = (
+        np.square(places).sum(1)[:, None] + np.square(centres).sum(1) - 2 * places @ centres.T
+    )
+    return np.asarray(np.exp(-squared_distance.min(axis=1) / (2 * _BLOB_MM**2)))
 
 
 def blood_response(*, t_r: float = T_R_S, seconds: float = 32.0) -> NDArray[np.float64]:
-    """Return what blood does after one brief event (Glover 1999), at every scan; peak 1."""
+    """Return the response of blood to one brief event (Glover 1999), at every scan; peak 1."""
     from nilearn.glm.first_level import glover_hrf  # slow to import
 
     response = np.asarray(glover_hrf(t_r=t_r, oversampling=1, time_length=seconds))
@@ -138,7 +140,7 @@ def _response() -> NDArray[np.float64]:
 
 
 def _course(n_scans: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Return events at random, as blood answers to them: mean 0, standard deviation 1."""
+    """Return a course of random events as blood answers them: mean 0, standard deviation 1."""
     events = rng.random(n_scans) < _EVENT_RATE
     events[rng.integers(n_scans)] = True
     course = np.convolve(events, _response())[:n_scans]
@@ -146,17 +148,19 @@ def _course(n_scans: int, rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 def planted_maps() -> NDArray[np.float64]:
-    """Return the maps that every study holds, as the group has them: (K, n_voxels)."""
-    where = head()
-    return np.stack([_map(where.places, where.regions[name]) for name in PLANTED])
+    """Return the group's maps, which every study holds: (K, n_voxels)."""
+    simulated_head = head()
+    return np.stack(
+        [_blob_map(simulated_head.places, simulated_head.regions[name]) for name in PLANTED]
+    )
 
 
 def _noise(shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float32]:
     """Return noise with some memory along the first axis, standard deviation 1."""
-    drawn = rng.standard_normal(shape, dtype=np.float32)
-    for scan in range(1, len(drawn)):
-        drawn[scan] = _MEMORY * drawn[scan - 1] + np.sqrt(1 - _MEMORY**2) * drawn[scan]
-    return drawn
+    values = rng.standard_normal(shape, dtype=np.float32)
+    for scan in range(1, len(values)):
+        values[scan] = _MEMORY * values[scan - 1] + np.sqrt(1 - _MEMORY**2) * values[scan]
+    return values
 
 
 def simulate(
@@ -174,50 +178,54 @@ def simulate(
         raise SettingsError(f"Subjects must be 1 to {MAX_SUBJECTS}, got {n_subjects}.")
     if not noise >= 0:
         raise SettingsError(f"Noise cannot be negative, got {noise}.")
-    where = head()
+    simulated_head = head()
     courses, signals = [], []
     # One stream a subject: with one more, those before stay as they were.
-    for child in np.random.SeedSequence(seed).spawn(MAX_SUBJECTS)[:n_subjects]:
-        rng = np.random.default_rng(child)
-        own = np.stack(
+    for subject_seed in np.random.SeedSequence(seed).spawn(MAX_SUBJECTS)[:n_subjects]:
+        rng = np.random.default_rng(subject_seed)
+        subject_maps = np.stack(
             [
-                _map(where.places, centres + rng.normal(0, _JITTER_MM, centres.shape))
-                for centres in where.regions.values()
+                _blob_map(simulated_head.places, centres + rng.normal(0, _JITTER_MM, centres.shape))
+                for centres in simulated_head.regions.values()
             ]
         )
-        drawn = np.stack([_course(n_scans, rng) for _ in (*PLANTED, "all")], axis=1)
-        course = np.sqrt(1 - _SHARED) * drawn[:, :-1] + np.sqrt(_SHARED) * drawn[:, -1:]
-        rough = _noise((n_scans, len(where.places)), rng)
+        drawn_courses = np.stack([_course(n_scans, rng) for _ in (*PLANTED, "all")], axis=1)
+        course = (
+            np.sqrt(1 - _SHARED) * drawn_courses[:, :-1] + np.sqrt(_SHARED) * drawn_courses[:, -1:]
+        )
+        voxel_noise = _noise((n_scans, len(simulated_head.places)), rng)
         courses.append(course)
-        signals.append(course.astype(np.float32) @ own.astype(np.float32) + noise * rough)
+        signals.append(
+            course.astype(np.float32) @ subject_maps.astype(np.float32) + noise * voxel_noise
+        )
     return SimulatedStudy(names=PLANTED, maps=planted_maps(), courses=courses, signals=signals)
 
 
-def _recovery(study: SimulatedStudy, found: NDArray[np.floating]) -> Recovery:
-    order, r = match_maps(study.maps, found)
-    maps = np.asarray(found[order], dtype=np.float64)
+def _matched_recovery(study: SimulatedStudy, found_maps: NDArray[np.floating]) -> Recovery:
+    order, r = match_maps(study.maps, found_maps)
+    maps = np.asarray(found_maps[order], dtype=np.float64)
     sign = np.sign(((maps - maps.mean(1, keepdims=True)) * study.maps).sum(axis=1))
     return Recovery(names=study.names, maps=maps * sign[:, None], r=r)
 
 
 def recover(study: SimulatedStudy, *, seed: int = 0) -> Recovery:
-    """Return what `GroupICA` finds in a study; it is told the number of networks, and no more."""
+    """Return the maps that `GroupICA` finds in a study, given only the number of networks."""
     ica = GroupICA(n_components=len(study.names), n_runs=1, max_iter=200, tol=1e-3, seed=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotConvergedWarning)  # noise has no networks to settle on
-        found = ica.fit(study.signals).components_
-    return _recovery(study, found)
+        maps = ica.fit(study.signals).components_
+    return _matched_recovery(study, maps)
 
 
 def principal_components(study: SimulatedStudy) -> Recovery:
-    """Return what the step before ICA alone finds: as many principal components of the group."""
+    """Return the maps that the step before ICA finds: the group's principal components."""
     sessions = ArraySessions(study.signals)
-    k = len(study.names)
-    sizes = (min(2 * k, min(map(len, study.signals))), k)
-    (rows,) = group_pca(
+    n_networks = len(study.names)
+    sizes = (min(2 * n_networks, min(map(len, study.signals))), n_networks)
+    (components,) = group_pca(
         sessions, blocks_of(sessions, "model"), n_components=sizes, normalize="recording",
         device=torch.device("cpu"), progress=ignore, cancel=NEVER,
     )  # fmt: skip
-    found = np.zeros((k, sessions.layout.n_units))
-    found[:, sessions.alive] = rows.numpy()
-    return _recovery(study, found)
+    maps = np.zeros((n_networks, sessions.layout.n_units))
+    maps[:, sessions.alive] = components.numpy()
+    return _matched_recovery(study, maps)

@@ -1,7 +1,7 @@
 import pytest
 
 from fnprune_core.report import references
-from fnprune_core.report.references import parted
+from fnprune_core.report.references import split_citations
 
 
 def test_references_are_whole_and_only_those_named_are_listed(made) -> None:
@@ -10,7 +10,7 @@ def test_references_are_whole_and_only_those_named_are_listed(made) -> None:
         entry = each.entry(key)
         assert entry.count("{") == entry.count("}")
         assert each.short[-4:].isdecimal()
-    assert parted("as {himberg2004} say {not a key}") == [
+    assert split_citations("as {himberg2004} say {not a key}") == [
         ("as ", ""), ("Himberg et al. 2004", "himberg2004"), (" say {not a key}", ""),
     ]  # fmt: skip
     listed = [li["id"] for li in made.page.all("li") if li.get("id", "").startswith("ref-")]
