@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from app.shell import resources, view_state, wording
-from app.widgets import frame as components
+from app.widgets import frame
 from fnprune_core.storage import Entry
 
 _OPEN, _DELETE = "open-entry", "delete-entry"
@@ -22,7 +22,7 @@ def earlier_work() -> None:
     if not entries:
         return
     st.subheader("Earlier work", anchor=False)
-    frame = pd.DataFrame(
+    rows = pd.DataFrame(
         {
             "open": [":material/open_in_new: Open" if _can_open(e) else None for e in entries],
             "what": [f"{e.kind[:-1].capitalize()}: {describe(e)}" for e in entries],
@@ -34,7 +34,7 @@ def earlier_work() -> None:
     column = st.column_config
     button = column.ButtonColumn
     st.dataframe(
-        frame,
+        rows,
         hide_index=True,
         alt="Artifacts in the workspace, newest first",
         height="auto" if len(entries) <= 8 else 330,
@@ -128,15 +128,15 @@ def _open(entries: list[Entry]) -> None:
         view_state.change(model=source)
     if entry.kind == "recordings":
         view_state.open_recording(entry.id)
-        st.switch_page(components.RECORD)
+        st.switch_page(frame.RECORD)
     elif entry.kind == "decompositions":
         view_state.open_atlas(entry.id, recording=entry.manifest["recording_id"])
-        st.switch_page(components.ATLAS)
+        st.switch_page(frame.ATLAS)
     elif entry.kind == "plans":
         atlas, recording = inputs.get("decomposition_id", ""), inputs.get("recording_id", "")
         view_state.open_atlas(atlas or view_state.view().atlas, recording=recording)
         view_state.change(plan=entry.id)
-        st.switch_page(components.PRUNE)
+        st.switch_page(frame.PRUNE)
 
 
 def _recording_of(entry: Entry) -> str:
@@ -160,7 +160,7 @@ def _confirm(entry: Entry) -> None:
         st.markdown("Names and notes of its networks stay, and are there again if it is.")
     with st.container(horizontal=True):
         if st.button("Delete", type="primary", icon=":material/delete:"):
-            with components.explaining():
+            with frame.explaining():
                 resources.workspace().delete(entry.kind, entry.id)
                 resources.forget_open()
                 view_state.notify("Deleted")
