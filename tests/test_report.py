@@ -19,10 +19,8 @@ import typer
 from typer.testing import CliRunner
 
 from app import cli as app_cli
-from app.figures.theme import PALETTES
-from app.report.charts import diverging, dots, intervals
+from app.report.figures import ALL
 from app.report.html_page import report_page, write_report
-from app.report.svg import nice_ticks
 from fnprune_core import cli
 from fnprune_core.atlas import network_atlas
 from fnprune_core.atlas.annotation_files import Annotation
@@ -44,6 +42,7 @@ from fnprune_core.report import material, references, sections
 from fnprune_core.report.commands import TEXTS, commands
 from fnprune_core.report.methods import parameters
 from fnprune_core.report.parts import Column, Table, cell
+from fnprune_core.report.plans import perplexity_table
 from fnprune_core.report.references import parted
 from fnprune_core.report.sections import Row
 from fnprune_core.storage import Workspace, read_manifest
@@ -173,11 +172,16 @@ def archive_of(page: Page) -> zipfile.ZipFile:
 
 def test_every_section_is_there_every_tag_is_closed_and_every_link_leads_somewhere(made) -> None:
     assert made.page.open == []
-    ids = {attrs["id"] for _, attrs in made.page.tags if "id" in attrs}
+    named = [attrs["id"] for _, attrs in made.page.tags if "id" in attrs]
+    ids = set(named)
+    assert len(named) == len(ids)
     assert ids >= set(sections.SECTIONS)
     inside = [a["href"] for a in made.page.all("a") if a["href"].startswith("#")]
     assert inside
     assert all(href[1:] in ids for href in inside)
+    shapes = [use["href"] for use in made.page.all("use")]
+    assert shapes
+    assert all(href[1:] in ids for href in shapes)
     assert len(made.page.all("article")) == 2
 
 
@@ -187,7 +191,8 @@ def test_nothing_is_loaded_and_no_script_is_there(made) -> None:
         for name in ("src", "srcset", "data", "action", "poster", "background"):
             assert attrs.get(name, "data:").startswith("data:"), (tag, name)
         if tag != "a":
-            assert attrs.get("href", "data:").startswith("data:"), tag
+            assert attrs.get("href", "data:").startswith(("data:", "#")), tag
+            assert attrs.get("clip-path", "url(#").startswith("url(#"), tag
         assert not [name for name in attrs if name.startswith("on")]
         assert "url(" not in attrs.get("style", "")
     (style,) = re.findall(r"<style>(.*?)</style>", made.text, flags=re.S)
@@ -286,6 +291,23 @@ def test_the_commands_make_every_artifact_again(made, tmp_path) -> None:
     (text,) = made.m.texts()
     for plan in made.m.plans:
         assert measured[plan.id] == pytest.approx(plan.on(text).perplexity, rel=1e-3)
+
+
+def test_every_chart_says_what_it_shows_and_of_what(made) -> None:
+    charts = [svg for svg in made.page.all("svg") if svg.get("class") == "chart"]
+    assert all(chart["role"] == "img" for chart in charts)
+    assert [chart["aria-label"] for chart in charts] == [
+        "Share of each network's energy per token by domain",
+        f"Matrix of r between {N_NETWORKS} networks",
+        "Loss change of each lesion in each column",
+        "Share of units that stay in each layer, by plan",
+        "nats per token above dense, ± 1 SE",
+    ]
+    (text,) = made.m.texts()
+    told = "".join(made.page.text)
+    for row in perplexity_table(made.m, text).dropna(subset="difference").itertuples():
+        shown = f"{ALL}, {row.model}: {row.difference:+.4f} ± {row.difference_error:.4f}"
+        assert shown in told
 
 
 def test_lesions_are_told_with_their_unit_and_correction(made) -> None:
@@ -445,30 +467,3 @@ def test_parts_of_one_text_are_one_document_for_perplexity_too() -> None:
         document_names=("X, part 1", "X, part 2", "Y", "Z"),
     )  # fmt: skip
     assert len(np.unique(documents_of(named))) == 3
-
-
-def test_charts_are_whole_and_safe_whatever_is_drawn() -> None:
-    frame = pd.DataFrame(
-        {"label": [EVIL, "b"], "value": [1.0, -2.0], "low": [0.5, -2.5], "high": [1.5, -1.5]}
-    )
-    drawn = intervals({EVIL: frame, "second": frame}, palette=PALETTES["light"], title="x")
-    page = Page(str(drawn))
-    assert page.open == []
-    assert not page.all("img")
-    assert len(page.all("svg")) == 2
-    assert len(page.all("circle")) == 4
-    named = frame.set_index("label").assign(error=[0.1, np.nan])
-    dotted = Page(
-        str(dots({"a": named}, list(named.index), value="value", error="error",
-                 palette=PALETTES["light"], title="t"))
-    )  # fmt: skip
-    assert len(dotted.all("circle")) == 2
-    for each in (page, dotted):
-        written = [value for _, attrs in each.tags for value in attrs.values()]
-        assert not [value for value in written if "nan" in value.split()]
-    assert nice_ticks((0.0, 1.0)) == [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
-    assert nice_ticks((-0.31, 0.29)) == [-0.2, 0.0, 0.2]
-    assert nice_ticks((3.0, 3.0)) == [3.0]
-    assert {diverging(s, PALETTES["light"]) for s in (-9.0, 0.0, 9.0)} == {
-        PALETTES["light"].cold[-1], PALETTES["light"].silhouette, PALETTES["light"].hot[-1],
-    }  # fmt: skip
