@@ -3,23 +3,23 @@
 Run: ``python benchmarks/zero_shot.py --data FOLDER``. Prints a table in Markdown and then JSON;
 the answers to each item are saved (``--results``), and a rerun goes on with what is missing.
 
-As lm-evaluation-harness computes them: ``acc`` of LAMBADA, whether every token of the last word is
-the likeliest; of the others, whether the right answer has the highest log-likelihood (``acc``) or
-the highest for its number of characters (``acc_norm``). The items, evenly spread over each file,
-are the same for all; differences are paired by item, with the exact McNemar test.
+lm-evaluation-harness (``pip install 'fnprune[bench]'``) asks by its own prompts, with no examples
+before them, and scores: ``acc`` of LAMBADA, whether every token of the last word is the likeliest;
+of the others, whether the right answer has the highest log-likelihood (``acc``) or the highest for
+its number of characters (``acc_norm``). The items, evenly spread over each file, are the same for
+all; differences are paired by item, with the exact McNemar test.
 """
 
 import argparse
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import quality
-import torch
 from held_out_texts import data_folder
 from numpy.typing import NDArray
 from result_files import ResultFiles, circumstances, note, row_named
@@ -30,112 +30,99 @@ from fnprune_core.plans.files import open_plan, stored_plan
 from fnprune_core.pruning.slicing import prune
 from fnprune_core.storage import canonical_json, read_manifest
 
+HARNESS = "lm_eval"
+Item = Mapping[str, Any]
+
+
+def _task(file: str, *metrics: str, **config: str) -> tuple[str, dict[str, Any]]:
+    """Return a file of items, and how the harness asks and scores them."""
+    how = {"aggregation": "mean", "higher_is_better": True}
+    return file, {**config, "metric_list": [{"metric": metric, **how} for metric in metrics]}
+
+
+# The harness's tasks of these names, with the fields of our files in their prompts.
 TASKS = {
-    "lambada": ("task_lambada_openai.jsonl", ("acc",)),
-    "piqa": ("task_piqa.jsonl", ("acc", "acc_norm")),
-    "arc_easy": ("task_arc_easy.jsonl", ("acc", "acc_norm")),
+    "lambada_openai": _task(
+        "task_lambada_openai.jsonl",
+        "acc",
+        output_type="loglikelihood",
+        doc_to_text="{{context}}",
+        doc_to_target="{{' ' + continuation}}",
+    ),
+    "piqa": _task(
+        "task_piqa.jsonl",
+        "acc",
+        "acc_norm",
+        output_type="multiple_choice",
+        doc_to_text="{{query}}Answer:",
+        doc_to_target="gold",
+        doc_to_choice="choices",
+    ),
+    "arc_easy": _task(
+        "task_arc_easy.jsonl",
+        "acc",
+        "acc_norm",
+        output_type="multiple_choice",
+        doc_to_text="{{query}}\nAnswer:",
+        doc_to_target="gold",
+        doc_to_choice="choices",
+    ),
 }
-WINDOW = 2048
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """A context with its possible continuations, and which is right."""
-
-    context: str
-    choices: tuple[str, ...]
-    gold: int
-
-    @property
-    def continuations(self) -> tuple[str, ...]:
-        """What is scored after the context: each choice behind a space."""
-        return tuple(f" {choice}" for choice in self.choices)
-
-
-def item_of(row: Mapping[str, Any]) -> Item:
-    """Return a task file's row as the harness asks it."""
-    if "continuation" in row:
-        return Item(context=row["context"], choices=(row["continuation"],), gold=0)
-    question = row["query"].rstrip("\n")
-    return Item(
-        context=f"{question}\nAnswer:", choices=tuple(row["choices"]), gold=int(row["gold"])
-    )
 
 
 def items(path: Path, n: int) -> list[Item]:
     """Return so many items, at even steps through the file; 0 for all."""
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
     n = min(n, len(rows)) or len(rows)
-    return [item_of(rows[i * len(rows) // n]) for i in range(n)]
+    return [rows[i * len(rows) // n] for i in range(n)]
 
 
-def encoded(
-    tokenizer: PreTrainedTokenizerBase, context: str, continuation: str
-) -> tuple[list[int], int]:
-    """Return the tokens of both, cut to what the model reads, and how many are the continuation's.
-
-    Tokenised together, as the harness does: the continuation is what follows the context's own.
-    """
-    whole = list(tokenizer(context + continuation, verbose=False)["input_ids"])
-    before = len(tokenizer(context, verbose=False)["input_ids"])
-    return whole[-WINDOW:], len(whole) - before
+def check_harness() -> str:
+    """Return the harness's version; without it the benchmark says so and ends well."""
+    if util.find_spec(HARNESS) is None:
+        print(json.dumps({"skipped": "lm-eval is absent: pip install 'fnprune[bench]'"}))
+        raise SystemExit
+    return metadata.version(HARNESS)
 
 
-@torch.inference_mode()
-def scored(
-    model: PreTrainedModel, requests: Sequence[tuple[list[int], int]], *, batch_size: int = 16
-) -> list[tuple[float, bool]]:
-    """Return each continuation's log-likelihood, and whether each of its tokens is the likeliest.
+def task_config(task: str, asked: Sequence[Item]) -> dict[str, Any]:
+    """Return a task as the harness takes it, with its items inside."""
+    from datasets import Dataset
 
-    Parameters
-    ----------
-    requests : sequence of (token ids, number of tokens of the continuation)
-    """
-    order = sorted(range(len(requests)), key=lambda i: len(requests[i][0]))
-    results: list[tuple[float, bool]] = [(0.0, False)] * len(requests)
-    for start in range(0, len(order), batch_size):
-        batch = order[start : start + batch_size]
-        longest = max(len(requests[i][0]) for i in batch)
-        ids = torch.zeros(len(batch), longest, dtype=torch.long)
-        mask = torch.zeros_like(ids)
-        for row, i in enumerate(batch):
-            tokens = requests[i][0]
-            ids[row, : len(tokens)] = torch.tensor(tokens)
-            mask[row, : len(tokens)] = 1
-        logits = model(
-            ids.to(model.device), attention_mask=mask.to(model.device), use_cache=False
-        ).logits
-        for row, i in enumerate(batch):
-            tokens, n_asked = requests[i]
-            asked = slice(len(tokens) - n_asked - 1, len(tokens) - 1)
-            log_p = logits[row, asked].float().log_softmax(dim=-1).cpu()
-            targets = torch.tensor(tokens[-n_asked:])
-            total = log_p.gather(1, targets[:, None]).double().sum()
-            results[i] = (float(total), bool((log_p.argmax(dim=-1) == targets).all()))
-    return results
+    rows = Dataset.from_list([dict(item) for item in asked])
+    return {
+        "task": task,
+        **TASKS[task][1],
+        "custom_dataset": lambda **_: {"test": rows},
+        "test_split": "test",
+    }
 
 
 def answers(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, asked: Sequence[Item]
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, task: str, asked: Sequence[Item]
 ) -> dict[str, list[bool]]:
-    """Return by metric whether each item was answered right."""
-    requests = [
-        encoded(tokenizer, item.context, continuation)
-        for item in asked
-        for continuation in item.continuations
-    ]
-    found = iter(scored(model, requests))
-    right: dict[str, list[bool]] = {"acc": [], "acc_norm": []}
-    for item in asked:
-        scores = [next(found) for _ in item.choices]
-        if len(scores) == 1:
-            right["acc"].append(scores[0][1])
-            continue
-        log_p = np.array([score for score, _ in scores])
-        lengths = np.array([len(choice) for choice in item.choices])
-        right["acc"].append(bool(np.argmax(log_p) == item.gold))
-        right["acc_norm"].append(bool(np.argmax(log_p / lengths) == item.gold))
-    return right
+    """Return by metric whether each item was answered right.
+
+    Log-likelihoods are summed in float32. The harness would sum them in the model's dtype, and in
+    bfloat16 a sum of −676 has steps of 4: answers that differ by less would be ties.
+    """
+    from lm_eval import simple_evaluate
+    from lm_eval.models.huggingface import HFLM
+    from lm_eval.tasks import TaskManager
+
+    language_model = HFLM(
+        pretrained=model, tokenizer=tokenizer, batch_size=16, softmax_dtype="float32"
+    )
+    found = simple_evaluate(
+        model=language_model,
+        tasks=[task_config(task, asked)],
+        num_fewshot=0,
+        bootstrap_iters=0,
+        task_manager=TaskManager(include_defaults=False),  # the others need not be found
+    )
+    in_order = sorted(found["samples"][task], key=lambda answer: answer["doc_id"])
+    metrics = [each["metric"] for each in TASKS[task][1]["metric_list"]]
+    return {metric: [bool(answer[metric]) for answer in in_order] for metric in metrics}
 
 
 def accuracy(right: NDArray[np.bool_]) -> tuple[float, float]:
@@ -159,7 +146,7 @@ def paired(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> dict[str, Any]:
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Return accuracies and paired differences of every row to the first and the second."""
-    data = data_folder(options)
+    harness, data = check_harness(), data_folder(options)
     study = quality.Study(
         quality.parsed(
             ["--data", str(data), "--texts", "", "--dtype", options.dtype]
@@ -190,23 +177,24 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
                 "dtype": str(language_model.dtype),
                 "task": task,
                 "items": _hash(questions),
+                HARNESS: harness,
             }
             stored = results.get(key)
             if stored is None:
                 note(f"{row.name}: {task}, {len(questions)} items")
                 if model is None:
                     model = _model(study, plan_id)
-                stored = {"right": answers(model, language_model.tokenizer, questions)}
+                stored = {"right": answers(model, language_model.tokenizer, task, questions)}
                 results.put(key, stored)
-            for metric in TASKS[task][1]:
-                answered = np.array(stored["right"][metric], dtype=bool)
+            for metric, stored_answers in stored["right"].items():
+                answered = np.array(stored_answers, dtype=bool)
                 right.setdefault(f"{task} {metric}", {})[row.name] = answered
     return {
         "ratio": options.ratio,
         "calibration": f"{options.calibration}, seed {options.seed}, {options.n_tokens} tokens",
         "n_items": {task: len(questions) for task, questions in asked.items()},
         "figures": {metric: figures(by_row) for metric, by_row in right.items()},
-        "circumstances": circumstances(language_model),
+        "circumstances": {**circumstances(language_model), HARNESS: harness},
     }
 
 
@@ -225,8 +213,7 @@ def figures(by_row: Mapping[str, NDArray[np.bool_]]) -> dict[str, Any]:
 
 
 def _hash(questions: Sequence[Item]) -> str:
-    text = canonical_json([[item.context, *item.choices, item.gold] for item in questions])
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(canonical_json(list(questions)).encode()).hexdigest()
 
 
 def _cut(study: quality.Study, plan_id: str | None) -> str:

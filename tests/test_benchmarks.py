@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from purpose_weights import removed_share, weights_by_domain
 from quality import markdown, table_lines, table_of_rows
 from result_files import Measurer, ResultFiles, row_named
 from weightings import WEIGHTINGS
-from zero_shot import Item, answers, encoded, paired, scored
+from zero_shot import TASKS, answers, check_harness, items, paired, task_config
 
 from fnprune_core.atlas import network_atlas
 from fnprune_core.decomposition import group_ica
@@ -258,34 +259,116 @@ def test_weightings_equal_their_formulas(llama, recording, atlas) -> None:
 # Tasks
 
 
-def test_scores_equal_a_plain_loop_over_tokens(llama) -> None:
-    rng = np.random.default_rng(0)
-    requests = [(rng.integers(1, 60, n).tolist(), asked) for n, asked in [(9, 1), (5, 3), (12, 4)]]
-    for (ids, asked), (log_p, is_greedy) in zip(
-        requests, scored(llama.model, requests, batch_size=2), strict=True
-    ):
-        total, greedy = 0.0, True
-        for place in range(len(ids) - asked, len(ids)):
-            with torch.no_grad():
-                after = llama.model(torch.tensor([ids[:place]])).logits[0, -1].log_softmax(-1)
-            total += float(after[ids[place]])
-            greedy &= int(after.argmax()) == ids[place]
-        assert log_p == pytest.approx(total, rel=1e-4)
-        assert is_greedy == greedy
+@pytest.fixture
+def tokenizer():
+    """One that ends texts, as the harness needs it."""
+    pytest.importorskip("lm_eval", reason="lm-eval is in the optional group 'bench'")
+    made = tiny.toy_tokenizer()
+    made.eos_token = "<unk>"
+    return made
 
 
-def test_the_right_answer_is_the_likeliest_or_the_likeliest_a_character(llama, monkeypatch) -> None:
-    asked = [Item(context="a b", choices=("c", "d e f g h i"), gold=1)]
-    monkeypatch.setattr("zero_shot.scored", lambda model, requests: [(-2.0, True), (-5.0, False)])
-    assert answers(llama.model, llama.tokenizer, asked) == {"acc": [False], "acc_norm": [True]}
+def log_p(llama, text: str, continuation: str) -> tuple[float, bool]:
+    """Return a continuation's log-likelihood, and whether it is the likeliest, token by token."""
+    ids = llama.tokenizer(text + continuation)["input_ids"]
+    total, is_greedy = 0.0, True
+    for place in range(len(llama.tokenizer(text)["input_ids"]), len(ids)):
+        with torch.no_grad():
+            after = llama.model(torch.tensor([ids[:place]])).logits[0, -1].log_softmax(-1)
+        total += float(after[ids[place]])
+        is_greedy &= int(after.argmax()) == ids[place]
+    return total, is_greedy
 
 
-def test_a_continuation_is_what_follows_the_tokens_of_the_context(llama) -> None:
-    tokens, n = encoded(llama.tokenizer, "one two", " three four")
-    assert n == len(llama.tokenizer("one two three four")["input_ids"]) - len(
-        llama.tokenizer("one two")["input_ids"]
-    )
-    assert len(tokens) > n
+def test_answers_equal_a_plain_loop_over_tokens(llama, tokenizer) -> None:
+    words = tiny.WORDS[3 : 3 + 40]
+    asked = [
+        {"query": f"Question: {words[4 * i]}", "choices": words[4 * i : 4 * i + 4], "gold": i % 4}
+        for i in range(10)
+    ]
+    right = answers(llama.model, tokenizer, "arc_easy", asked)
+    assert set(right) == {"acc", "acc_norm"}
+    for i, item in enumerate(asked):
+        found = [log_p(llama, f"{item['query']}\nAnswer:", f" {c}")[0] for c in item["choices"]]
+        shares = [score / len(c) for score, c in zip(found, item["choices"], strict=True)]
+        assert right["acc"][i] == (int(np.argmax(found)) == item["gold"])
+        assert right["acc_norm"][i] == (int(np.argmax(shares)) == item["gold"])
+    assert 0 < sum(right["acc"]) < 10
+
+
+def test_last_words_are_right_where_each_token_is_the_likeliest(llama, tokenizer) -> None:
+    context = " ".join(tiny.WORDS[3 : 3 + 6])
+    with torch.no_grad():
+        ids = torch.tensor([llama.tokenizer(context)["input_ids"]])
+        likeliest = llama.tokenizer.decode(llama.model(ids).logits[0, -1].argmax())
+    asked = [
+        {"context": context, "continuation": word} for word in (likeliest, *tiny.WORDS[3 : 3 + 3])
+    ]
+    right = answers(llama.model, tokenizer, "lambada_openai", asked)
+    expected = [log_p(llama, context, f" {item['continuation']}")[1] for item in asked]
+    assert right == {"acc": expected}
+    assert 0 < sum(expected) < len(asked)
+
+
+OFFICIAL = {
+    "lambada_openai": (
+        "lambada/lambada_openai.yaml",
+        {"text": "A guardian angel. I look for signs"},
+        {"context": "A guardian angel. I look for", "continuation": "signs"},
+    ),
+    "piqa": (
+        "piqa/piqa.yaml",
+        {"goal": "ice box", "sol1": "add water", "sol2": "add soda", "label": 1},
+        {"query": "Question: ice box\n", "choices": ["add water", "add soda"], "gold": 1},
+    ),
+    "arc_easy": (
+        "arc/arc_easy.yaml",
+        {
+            "question": "Why?",
+            "choices": {"text": ["a", "b"], "label": ["1", "2"]},
+            "answerKey": "2",
+        },
+        {"query": "Question: Why?", "choices": ["a", "b"], "gold": 1},
+    ),
+}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_prompts_answers_and_metrics_are_those_of_the_harness(task) -> None:
+    lm_eval = pytest.importorskip("lm_eval", reason="lm-eval is in the optional group 'bench'")
+    import yaml
+    from datasets import Dataset
+    from lm_eval.api.task import ConfigurableTask
+
+    path, row, item = OFFICIAL[task]
+    config = yaml.safe_load((Path(lm_eval.__file__).parent / "tasks" / path).read_text())
+    config |= {"tag": None, "training_split": None, "validation_split": None, "test_split": "test"}
+    config |= {"custom_dataset": lambda **_: {"test": Dataset.from_list([row])}}
+    asked = []
+    for made, doc in ((config, row), (task_config(task, [item]), item)):
+        of = ConfigurableTask(config=made)
+        requests = of.construct_requests(doc, of.doc_to_text(doc))
+        requests = requests if isinstance(requests, list) else [requests]
+        arguments = [request.args for request in requests]
+        asked.append((of.OUTPUT_TYPE, arguments, of.doc_to_target(doc)))
+    assert asked[0] == asked[1]
+    official = {metric["metric"] for metric in config["metric_list"]} - {"perplexity"}
+    assert {metric["metric"] for metric in TASKS[task][1]["metric_list"]} == official
+
+
+def test_items_are_spread_evenly_over_the_file(tmp_path) -> None:
+    path = tmp_path / "task.jsonl"
+    path.write_text("\n".join(json.dumps({"gold": i}) for i in range(10)))
+    assert [item["gold"] for item in items(path, 4)] == [0, 2, 5, 7]
+    assert len(items(path, 0)) == len(items(path, 99)) == 10
+
+
+def test_without_the_harness_it_says_what_to_install_and_ends_well(monkeypatch, capsys) -> None:
+    monkeypatch.setattr("zero_shot.HARNESS", "no_such_harness")
+    with pytest.raises(SystemExit) as ended:
+        check_harness()
+    assert not ended.value.code
+    assert "pip install 'fnprune[bench]'" in json.loads(capsys.readouterr().out)["skipped"]
 
 
 def test_pairs_are_counted_where_the_two_differ() -> None:

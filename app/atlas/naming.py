@@ -45,7 +45,10 @@ def form(atlas: NetworkAtlas, network: int) -> None:
             "Note", annotation.note, max_chars=MAX_NOTE, height=120, key=f"{key}-note"
         )
         tags = st.text_input(
-            "Tags", ", ".join(annotation.tags), help="Words, split_citations by commas.", key=f"{key}-tags"
+            "Tags",
+            ", ".join(annotation.tags),
+            help="Words, separated by commas.",
+            key=f"{key}-tags",
         )
         is_sent = st.form_submit_button("Save", icon=":material/save:", key=f"{key}-save")
     if is_sent:

@@ -11,10 +11,11 @@ from app.figures.theme import Palette, rgba
 
 MAX_OPACITY = 0.62
 LEAST_SHARE, STRONG_SHARE = 0.05, 0.35
-# Controls, and marks that reorder or hide text. Joiners (200C, 200D) stay: scripts need them.
+# Controls, marks that reorder or hide text, and what no XML may hold. Joiners (200C, 200D) stay:
+# scripts need them.
 _HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e"
-    "\u2060-\u206f\ufeff\ud800-\udfff]"
+    "\u2060-\u206f\ufeff\ud800-\udfff\ufffe\uffff]"
 )
 
 

@@ -1,12 +1,7 @@
-"""Pictures by nilearn itself, on the model's volume and on the real brain: PNG bytes, HTML.
-
-nilearn draws with matplotlib, which no two threads may use at once: one lock, figures closed.
-"""
+"""Pictures by nilearn itself, on the model's volume and on the real brain: PNG bytes, HTML."""
 
 import io
 import re
-import threading
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,13 +17,13 @@ from nilearn import datasets, plotting
 from nilearn.reporting import get_clusters_table
 from numpy.typing import NDArray
 
+from app.figures.drawing import cold_hot, drawing
 from app.figures.theme import PALETTES, Palette, diverging_scale
 
 mpl.use("Agg")
 
 Place = tuple[float, float, float]
 _DPI = 160
-_LOCK = threading.Lock()
 # The one thing that nilearn's page would ask of the network.
 _ICON = re.compile(r"<link\s+rel=.?icon.*?>", re.DOTALL)
 _CSS = (
@@ -39,20 +34,8 @@ _CSS = (
 
 @contextmanager
 def _canvas(palette: Palette) -> Iterator[None]:
-    """Hold matplotlib, in the page's colours, and leave no figure open."""
-    colours: Any = {
-        "figure.facecolor": palette.canvas,
-        "savefig.facecolor": palette.canvas,
-        "axes.facecolor": palette.canvas,
-        "axes.edgecolor": palette.line,
-        "axes.labelcolor": palette.quiet,
-        "text.color": palette.text,
-        "xtick.color": palette.quiet,
-        "ytick.color": palette.quiet,
-        "font.size": 11,
-    }
-    with _LOCK, warnings.catch_warnings(), mpl.rc_context(colours):
-        warnings.simplefilter("ignore")  # about empty contours and fonts: nothing to act on
+    """Hold matplotlib for nilearn, which draws with pyplot, and leave no figure open."""
+    with drawing(palette):
         try:
             yield
         finally:
@@ -295,10 +278,6 @@ def matrix(values: NDArray[np.floating], *, palette: Palette) -> bytes:
     """
     others = np.abs(values[~np.eye(len(values), dtype=bool)])
     limit = max(float(np.ceil(10 * np.quantile(others, 0.99)) / 10), 0.1) if others.size else 1.0
-    centre = [(0.5, palette.silhouette)]
-    arms = np.linspace(0.1, 0.5, len(palette.hot))
-    cold = [(0.5 - arm, c) for arm, c in zip(arms, palette.cold, strict=True)][::-1]
-    hot = [(0.5 + arm, c) for arm, c in zip(arms, palette.hot, strict=True)]
     with _canvas(palette):
         figure = plt.figure(figsize=(9.6, 8.0))
         axes = figure.add_axes((0.05, 0.06, 0.86, 0.92))
@@ -307,7 +286,7 @@ def matrix(values: NDArray[np.floating], *, palette: Palette) -> bytes:
             axes=axes,
             vmin=-limit,
             vmax=limit,
-            cmap=LinearSegmentedColormap.from_list("cold-hot", cold + centre + hot),
+            cmap=cold_hot(palette),
             reorder="average" if len(values) > 2 else False,
             labels=[str(k) for k in range(len(values))],
             auto_fit=False,

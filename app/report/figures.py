@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import pandas as pd
 from markupsafe import Markup
 
 from app.figures.markup import visible
 from app.figures.theme import Palette
 from app.html_files.atlas_facts import AtlasFacts
 from app.html_files.images import LayerLabels, Maps
-from app.report.charts import colour_bar, diverging, dots, intervals, matrix, series_colours, short
-from app.report.svg import Plot, legend_height, padded
+from app.report import charts
+from app.report.axes import padded
+from app.report.inline_svg import inline_svg, paper
 from fnprune_core.localizers.glm import LEVEL
 from fnprune_core.reliability.assess import trust_table
 from fnprune_core.report.experiments import (
@@ -135,34 +137,18 @@ def gallery(easel: Easel, _: int) -> Figure:
 
 def domains(easel: Easel, _: int) -> Figure:
     """Draw how each network's energy divides over domains: one bar a network."""
-    m, p = easel.m, easel.palette
-    names, share = m.atlas.domain_names, m.atlas.domain_share()
-    colours = series_colours(p, len(names))
-    order = easel.facts.by_domain
-    step = 9.0 if len(order) > 24 else 14.0
-    top = legend_height(names)
-    plot = Plot(
-        palette=p, x=(0, 100), y=(0, 1), height=top + step * len(order) + 40, top=top, left=46
-    )
-    plot.legend(list(zip(names, colours, strict=True)))
-    for row, k in enumerate(order):
-        y, x = top + step * row, 0.0
-        if len(order) <= 24 or row % 2 == 0:
-            plot.words(str(k), plot.left - 6, y + step - 1.5, anchor="end", size=min(step, 11))
-        for d, value in enumerate(share[k] * 100):
-            plot.add(
-                "rect", x=plot.at_x(x), y=round(y, 2), height=step - 1,
-                width=round(plot.at_x(x + value) - plot.at_x(x), 2), fill=colours[d],
-            )  # fmt: skip
-            x += float(value)
-    for value in (0, 25, 50, 75, 100):
-        x = plot.at_x(value)
-        plot.words(f"{value} %", x, plot.height - 24, anchor="middle" if value < 100 else "end")
-    plot.words(
-        "share of energy per token", (plot.left + plot.width) / 2, plot.height - 6, anchor="middle"
-    )
+    m, order = easel.m, easel.facts.by_domain
+    share = 100 * m.atlas.domain_share()[order]
+    with paper(easel.palette):
+        chart = charts.shares(
+            pd.DataFrame(share, index=order, columns=m.atlas.domain_names),
+            palette=easel.palette,
+            x_title="share of energy per token",
+            alternative="Share of each network's energy per token by domain",
+        )
+        html = inline_svg(chart)
     return Figure(
-        html=plot.svg("Share of each network's energy per token by domain"),
+        html=html,
         caption="Share of each network's energy per token by domain, networks sorted by their "
         "strongest domain.",
     )
@@ -170,20 +156,20 @@ def domains(easel: Easel, _: int) -> Figure:
 
 def connectome(easel: Easel, _: int) -> Figure | None:
     """Draw the correlation of time courses, networks sorted by domain."""
-    m, p, order = easel.m, easel.palette, easel.facts.by_domain
+    m, order = easel.m, easel.facts.by_domain
     if m.atlas.n_networks < 2:
         return None
     values = easel.facts.connectivity[np.ix_(order, order)]
     off = np.abs(values - np.eye(len(values)))
     limit = float(max(np.ceil(off.max() * 10) / 10, 0.1))
-    best = m.atlas.domain_share().argmax(axis=1)[order]
+    best = [m.atlas.domain_names[d] for d in m.atlas.domain_share().argmax(axis=1)[order]]
+    with paper(easel.palette):
+        chart = charts.matrix(values, limit=limit, palette=easel.palette, groups=best, unit="r")
+        html = inline_svg(chart)
     return Figure(
-        html=matrix(
-            values, limit=limit, palette=p,
-            groups=[m.atlas.domain_names[d] for d in best], unit="r",
-        ),
+        html=html,
         caption="Correlation of the networks' time courses, networks sorted by domain.",
-    )  # fmt: skip
+    )
 
 
 # Trust -----------------------------------------------------------------------------------------
@@ -202,22 +188,33 @@ def trust(easel: Easel, _: int) -> Figure | None:
     if column is None:
         return None
     title, figure = names[column]
-    values, variance = table[column].to_numpy(), table["variance_alone"].to_numpy() * 100
-    plot = Plot(palette=p, x=padded(variance.tolist(), zero=True), y=(0, 1.05), height=270)
-    plot.axes(x_title="% of variance that a network explains alone", y_title=title)
-    number = 0
-    for (null, of), limit in m.assessment.limits().items():
-        if of == figure and (figure != "again" or column == "again_seeds"):
-            plot.level(limit, _NULLS[null], number=number)
-            number += 1
-    for k, (x, y) in enumerate(zip(variance.tolist(), values.tolist(), strict=True)):
-        if np.isfinite(y):
-            plot.mark(
-                plot.at_x(x), plot.at_y(y), colour=p.networks[k],
-                tip=f"{k} · {m.names[k]}: {y:.2f}",
-            )  # fmt: skip
+    points = pd.DataFrame(
+        {
+            "x": table["variance_alone"] * 100,
+            "y": table[column],
+            "colour": p.networks,
+            "tip": [
+                f"{k} · {name}: {value:.2f}"
+                for k, (name, value) in enumerate(zip(m.names, table[column], strict=True))
+            ],
+        }
+    )
+    levels = {
+        _NULLS[null]: limit
+        for (null, of), limit in m.assessment.limits().items()
+        if of == figure and (figure != "again" or column == "again_seeds")
+    }
+    with paper(p):
+        chart = charts.points(
+            points,
+            levels=levels,
+            palette=p,
+            titles=("% of variance that a network explains alone", title),
+            alternative=f"{title} of each network",
+        )
+        html = inline_svg(chart)
     return Figure(
-        html=plot.svg(f"{title} of each network"),
+        html=html,
         caption=f"Each network's {title}, against the variance that it explains alone; dashed: "
         "what one network in twenty reaches in data without networks.",
     )
@@ -228,13 +225,19 @@ def sizes(easel: Easel, _: int) -> Figure | None:
     curve = easel.m.assessment.sizes
     if curve is None:
         return None
-    p, table = easel.palette, curve.table()
-    k = table["k"].astype(float).tolist()
-    plot = Plot(palette=p, x=padded(k), y=(0, 1), height=200)
-    plot.axes(x_title="number of networks K", y_title="median |r| of halves")
-    plot.series(k, table["median_r"].tolist(), colour=p.accent)
+    table = curve.table().set_index("k")[["median_r"]]
+    with paper(easel.palette):
+        chart = charts.lines(
+            table,
+            palette=easel.palette,
+            titles=("number of networks K", "median |r| of halves"),
+            span=padded(table.index.astype(float).tolist()),
+            top=1,
+            alternative="Median split-half r by the number of networks",
+        )
+        html = inline_svg(chart)
     return Figure(
-        html=plot.svg("Median split-half r by the number of networks"),
+        html=html,
         caption="Median split-half |r| by the number of networks, mean over divisions.",
     )
 
@@ -253,8 +256,11 @@ def localizers(easel: Easel, _: int) -> Figure | None:
     if not groups:
         return None
     title = "difference between the conditions, in multiples of the usual strength"
+    with paper(easel.palette):
+        drawn = charts.intervals(groups, palette=easel.palette, title=title)
+        html = Markup("").join(map(inline_svg, drawn))
     return Figure(
-        html=intervals(groups, palette=easel.palette, title=title),
+        html=html,
         caption="The networks that respond most to each localizer (q < 0.05), with the 95 % "
         "interval over templates or blocks, of each by itself.",
         is_long=True,
@@ -263,7 +269,7 @@ def localizers(easel: Easel, _: int) -> Figure | None:
 
 def lesions(easel: Easel, number: int) -> Figure | None:
     """Draw the excess loss of each lesion in each column; a dot marks q below 0.05."""
-    m, p = easel.m, easel.palette
+    m = easel.m
     study = studies(m)[number]
     excess, q = study.effects.excess, study.effects.q
     if not is_tested(study):
@@ -273,27 +279,18 @@ def lesions(easel: Easel, number: int) -> Figure | None:
     if not finite.size:
         return None
     limit = max(float(np.quantile(finite, 0.98)), 1e-6)
-    row_height = 12.0 if len(names) > 24 else 16.0
-    left, top, wide = 230.0, 26.0, min(90.0, 380.0 / len(study.columns))
-    height = top + row_height * len(names) + 10
-    plot = Plot(palette=p, x=(0, 1), y=(0, 1), height=height, left=left)
-    for c, name in enumerate(study.columns):
-        shown_name = short(name, max(int(wide / 6), 6))
-        plot.words(shown_name, left + wide * (c + 0.5), top - 8, anchor="middle", colour=p.text)
-    for i, name in enumerate(names):
-        y = top + row_height * i
-        plot.words(short(name, 36), left - 8, y + row_height - 3, anchor="end", size=9.5)
-        for c in range(len(study.columns)):
-            value = float(excess[i, c])
-            plot.add(
-                "rect", x=round(left + wide * c, 1), y=round(y, 1), width=round(wide - 1, 1),
-                height=row_height - 1, fill=diverging(value / limit, p),
-            )  # fmt: skip
-            if q[i, c] < LEVEL:
-                plot.mark(left + wide * (c + 0.5), y + row_height / 2, colour=p.text)
-    colour_bar(plot, p, limit, "nats", x=left + wide * len(study.columns) + 16)
+    with paper(easel.palette):
+        chart = charts.cells(
+            pd.DataFrame(excess, index=names, columns=study.columns),
+            limit=limit,
+            dotted=q < LEVEL,
+            palette=easel.palette,
+            unit="nats",
+            alternative="Loss change of each lesion in each column",
+        )
+        html = inline_svg(chart)
     return Figure(
-        html=plot.svg("Loss change of each lesion in each column"),
+        html=html,
         caption="Loss change of each lesion above that of its random lesions, nats per token; a "
         "dot: q < 0.05 over all effects."
         if is_tested(study)
@@ -304,23 +301,21 @@ def lesions(easel: Easel, number: int) -> Figure | None:
 
 def layers(easel: Easel, _: int) -> Figure:
     """Draw the share of units that stay in each layer, by plan."""
-    m, p, frame = easel.m, easel.palette, kept_units(easel.m)
+    m, frame = easel.m, kept_units(easel.m).set_index("layer")
     names = [label(plan) for plan in m.plans][:_MOST_MODELS]
-    top = legend_height(names)
-    plot = Plot(
-        palette=p, x=(-0.5, m.atlas.layout.n_layers - 0.5), y=(0, 105), height=220 + top, top=top
-    )
-    colours = series_colours(p, len(names))
-    plot.axes(x_title="layer", y_title="% of units that stay")
-    plot.legend(list(zip(names, colours, strict=True)), numbers=True)
-    for number, (name, colour) in enumerate(zip(names, colours, strict=True)):
-        share = (100 * frame[name] / frame["dense"]).tolist()
-        plot.series(
-            frame["layer"].astype(float).tolist(), share, colour=colour, number=number, marks=False
+    with paper(easel.palette):
+        chart = charts.lines(
+            100 * frame[names].div(frame["dense"], axis=0),
+            palette=easel.palette,
+            titles=("layer", "% of units that stay"),
+            span=(-0.5, m.atlas.layout.n_layers - 0.5),
+            top=105,
+            alternative="Share of units that stay in each layer, by plan",
         )
+        html = inline_svg(chart)
     more = len(m.plans) - len(names)
     return Figure(
-        html=plot.svg("Share of units that stay in each layer, by plan"),
+        html=html,
         caption="Units that stay in each layer, by plan."
         + (f" {more} older plans are in the table alone." if more > 0 else ""),
     )
@@ -340,18 +335,21 @@ def perplexity(easel: Easel, number: int) -> Figure | None:
     if len(by_domain):
         for domain, part in by_domain.groupby("domain", sort=False):
             groups[str(domain)] = part.set_index("model")
-    return Figure(
-        html=dots(
-            {
-                name: part.loc[[k for k in models if k in part.index]]
-                for name, part in groups.items()
-            },
+    shown = {
+        name: part.loc[[k for k in models if k in part.index]] for name, part in groups.items()
+    }
+    with paper(easel.palette):
+        chart = charts.dots(
+            shown,
             models,
             value="difference",
             error="difference_error",
             palette=easel.palette,
             title="nats per token above dense, ± 1 SE",
-        ),
+        )
+        html = inline_svg(chart)
+    return Figure(
+        html=html,
         caption="Nats per token above the dense model on the whole text and by domain, paired, "
         "± one standard error.",
     )

@@ -148,8 +148,8 @@ def _add_edges(
     t = np.linspace(0, 1, 9)[None, :, None]
     normals = np.stack([start[:, 1] - end[:, 1], end[:, 0] - start[:, 0]], axis=1)[:, None]
     arcs = start[:, None] * (1 - t) + end[:, None] * t + 0.4 * t * (1 - t) * normals
-    parted_arcs = np.concatenate([arcs, np.full((len(edges), 1, 2), np.nan)], axis=1)
-    x, y = parted_arcs.reshape(-1, 2).astype(np.float32).T
+    split_arcs = np.concatenate([arcs, np.full((len(edges), 1, 2), np.nan)], axis=1)
+    x, y = split_arcs.reshape(-1, 2).astype(np.float32).T
     figure.add_scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", showlegend=False)
 
 

@@ -7,11 +7,13 @@ from types import SimpleNamespace
 import pytest
 import typer
 from typer.testing import CliRunner
-from written_report import EVIL, reported
+from written_report import EVIL, N_NETWORKS, reported
 
 from app import cli as app_cli
+from app.report.figures import ALL
 from fnprune_core.errors import SettingsError
 from fnprune_core.report import sections
+from fnprune_core.report.plans import perplexity_table
 
 
 @pytest.fixture(scope="module")
@@ -22,11 +24,16 @@ def made(tmp_path_factory) -> SimpleNamespace:
 
 def test_every_section_is_there_every_tag_is_closed_and_every_link_leads_somewhere(made) -> None:
     assert made.page.open == []
-    ids = {attrs["id"] for _, attrs in made.page.tags if "id" in attrs}
+    named = [attrs["id"] for _, attrs in made.page.tags if "id" in attrs]
+    ids = set(named)
+    assert len(named) == len(ids)
     assert ids >= set(sections.SECTIONS)
     inside = [a["href"] for a in made.page.all("a") if a["href"].startswith("#")]
     assert inside
     assert all(href[1:] in ids for href in inside)
+    shapes = [use["href"] for use in made.page.all("use")]
+    assert shapes
+    assert all(href[1:] in ids for href in shapes)
     assert len(made.page.all("article")) == 2
 
 
@@ -36,7 +43,8 @@ def test_nothing_is_loaded_and_no_script_is_there(made) -> None:
         for name in ("src", "srcset", "data", "action", "poster", "background"):
             assert attrs.get(name, "data:").startswith("data:"), (tag, name)
         if tag != "a":
-            assert attrs.get("href", "data:").startswith("data:"), tag
+            assert attrs.get("href", "data:").startswith(("data:", "#")), tag
+            assert attrs.get("clip-path", "url(#").startswith("url(#"), tag
         assert not [name for name in attrs if name.startswith("on")]
         assert "url(" not in attrs.get("style", "")
     (style,) = re.findall(r"<style>(.*?)</style>", made.text, flags=re.S)
@@ -46,6 +54,23 @@ def test_nothing_is_loaded_and_no_script_is_there(made) -> None:
     assert "script-src" not in policy
     assert EVIL in "".join(made.page.text)
     assert not [i for i in made.page.all("img") if "evil" in i["src"]]
+
+
+def test_every_chart_says_what_it_shows_and_of_what(made) -> None:
+    charts = [svg for svg in made.page.all("svg") if svg.get("class") == "chart"]
+    assert all(chart["role"] == "img" for chart in charts)
+    assert [chart["aria-label"] for chart in charts] == [
+        "Share of each network's energy per token by domain",
+        f"Matrix of r between {N_NETWORKS} networks",
+        "Loss change of each lesion in each column",
+        "Share of units that stay in each layer, by plan",
+        "nats per token above dense, ± 1 SE",
+    ]
+    (text,) = made.m.texts()
+    told = "".join(made.page.text)
+    for row in perplexity_table(made.m, text).dropna(subset="difference").itertuples():
+        tip = f"{ALL}, {row.model}: {row.difference:+.4f} ± {row.difference_error:.4f}"
+        assert tip in told
 
 
 def run(*arguments: str):
