@@ -21,13 +21,13 @@ app: example ## open the app, at 127.0.0.1 port 8501
 example: $(STAMP) ## fetch the embedded model and build the example, once
 	$(BIN)/python -m fnprune_core example
 
-# Two processes with two threads each on two cores would wait for one another.
+# Two processes with two threads each on two cores would wait for one another. Journeys in the
+# browser wait more than they compute, and so run beside the others.
 test: $(STAMP) ## run all tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not browser"
-	$(BIN)/python -m pytest -m browser
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 browser: $(STAMP) ## run only the tests in headless Chromium
-	$(BIN)/python -m pytest -m browser
+	$(BIN)/python -m pytest -m browser tests/browser
 
 lint: $(STAMP) ## ruff and the import contracts
 	$(BIN)/ruff check .

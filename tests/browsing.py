@@ -125,6 +125,23 @@ class Browser:
 
         wait_for(is_quiet, "the page to settle")
 
+    def hold_still(self) -> None:
+        """Wait until all charts have the size that they had a moment before.
+
+        They fit themselves to a new size without telling anyone.
+        """
+        script = """
+            return [...document.querySelectorAll('.js-plotly-plot, img, canvas')]
+                .map((e) => e.getBoundingClientRect()).map((r) => [r.width, r.height, r.top]).join()
+        """
+
+        def is_still() -> bool:
+            before = self.driver.execute_script(script)
+            time.sleep(0.3)
+            return bool(self.driver.execute_script(script) == before)
+
+        wait_for(is_still, "charts that hold still")
+
     def text(self) -> str:
         return self.driver.find_element(By.TAG_NAME, "body").text
 
@@ -252,7 +269,7 @@ class Browser:
         self.look(width, mode)
         self.settle()
         self.look(width, mode, height=min(int(self.driver.execute_script(script)) + 20, 6000))
-        time.sleep(1.0)  # charts fit themselves to the new size without telling anyone
+        self.hold_still()
         folder = Path(os.environ.get("FNPRUNE_SCREENSHOTS", ROOT / "screenshots"))
         folder.mkdir(parents=True, exist_ok=True)
         shot = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})

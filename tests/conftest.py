@@ -1,5 +1,7 @@
 """Shared fixtures."""
 
+from pathlib import Path
+
 import pytest
 import tiny
 import torch
@@ -12,14 +14,28 @@ from fnprune_core.recording.recording import Recording, RecordingSettings
 from fnprune_core.storage import Workspace
 
 pytest_plugins = ["materials", "requirements_fixtures"]
-#: Minutes in one process: begun first, so that two processes end at about the same time.
 N_THREADS = torch.get_num_threads()
-LONGEST = ("test_readme", "test_embedded", "test_speed", "test_recipes")
+TESTS = Path(__file__).parent
+#: Begun first, so that two processes end at about the same time. The longest is one test, and a
+#: process that has so few is given a second file at once: a short one, for it waits for minutes.
+FIRST = (
+    "browser/test_whole_path.py",
+    "test_readme.py",
+    "core/models/test_layout.py",
+    "browser/test_lab.py",
+    "core/export/test_speed.py",
+    "core/models/test_embedded.py",
+    "test_examples.py",
+    "browser/test_lesson.py",
+    "core/test_cli.py",
+    "core/export/test_export.py",
+)
 
 
 def pytest_collection_modifyitems(items) -> None:
     """Begin with the files that take longest."""
-    items.sort(key=lambda item: item.path.stem not in LONGEST)
+    place = {TESTS / name: i for i, name in enumerate(FIRST)}
+    items.sort(key=lambda item: place.get(item.path, len(FIRST)))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -3,7 +3,8 @@
 import streamlit as st
 
 from app import pages
-from app.learn import activities, progress
+from app.learn import progress
+from app.learn.activities import by_chapter
 from app.learn.lesson import CHAPTERS, STEPS, Chapter, Finding, Question, neighbours
 from app.shell import glossary, resources, view_state, wording
 from app.widgets import frame
@@ -212,7 +213,7 @@ def _draw_task(chapter: Chapter, step: str) -> None:
 
 def _run_activity(chapter: Chapter) -> Finding | None:
     if not chapter.needs:
-        return activities.ALONE[chapter.slug]()
+        return by_chapter.ALONE[chapter.slug]()
     view = view_state.view()
     if not view.atlas:
         frame.empty(
@@ -223,7 +224,7 @@ def _run_activity(chapter: Chapter) -> Finding | None:
             icon="neurology",
         )
         return None
-    return activities.ON_ATLAS[chapter.slug](resources.atlas(view.atlas))
+    return by_chapter.ON_ATLAS[chapter.slug](resources.atlas(view.atlas))
 
 
 def _draw_comparison(chapter: Chapter, finding: Finding) -> None:

@@ -93,12 +93,12 @@ def prune(browser: Browser, folder: Path) -> None:
     browser.press("None")
     browser.press("Random")  # one rival is enough
     browser.press("Text to measure on")
-    browser.type("prune-windows", "8")
+    browser.type("prune-windows", "4")
     browser.press("Apply")
-    browser.read("of 8 windows of 512 tokens")  # the first points, while it runs
+    browser.read("of 4 windows of 512 tokens")  # the first points, while it runs
     assert "Stop" in browser.text()
     browser.read("What goes")
-    assert "8 of 8 windows" in browser.text()
+    assert "4 of 4 windows" in browser.text()
     assert "your plan" in browser.text()
     browser.open(f"/export?{browser.parameters()}")
     browser.read("Take it away: Masked")

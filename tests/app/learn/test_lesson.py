@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from app import pages
-from app.learn import activities, lesson, teacher
+from app.learn import lesson, teacher
+from app.learn.activities import by_chapter
 from app.learn.lesson import CHAPTERS, PLAN, chapter, neighbours
 from app.shell import glossary
 
@@ -43,7 +44,7 @@ def test_a_chapter_has_all_it_names(each) -> None:
     assert each.needs in ("", "atlas", "model")
     assert 3 <= each.minutes <= 6
     assert set(each.terms) <= set(glossary.TERMS)
-    assert each.slug in (activities.ON_ATLAS if each.needs else activities.ALONE)
+    assert each.slug in (by_chapter.ON_ATLAS if each.needs else by_chapter.ALONE)
     for url, _ in each.pages:
         assert pages.path(url)
 

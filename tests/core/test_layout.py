@@ -1,0 +1,57 @@
+"""Each module of the core that is worth a test has a file of its name here, or a reason."""
+
+import re
+from pathlib import Path
+
+TESTS = Path(__file__).parents[1]
+CORE = TESTS.parent / "fnprune_core"
+MOST_LINES = 100  # a module of more has tests of its own
+
+#: Modules without a file of their own: where they are tested, and why there.
+COVERED_ELSEWHERE: dict[str, str] = {
+    "commands/example.py": "Thin: the example is made in core/test_workflows.py, and the demo "
+    "runs in core/commands/test_demo.py.",
+    "commands/lesion.py": "Thin: called on the atlas and texts of core/lesions/test_run.py.",
+    "commands/plan_options.py": "Each option is given to a command in core/commands/test_prune.py "
+    "and core/commands/test_sweep.py, wrong ones in core/test_cli.py.",
+    "localizers/results.py": "A result is what a run saves: its tables are compared with the run "
+    "in core/localizers/test_run.py.",
+    "models/attention_modules.py": "Data alone: every family is cut by it in "
+    "core/pruning/test_head_slicing.py, and read by it in core/models/test_attention.py.",
+    "pruning/search_trials.py": "What two searches share: core/pruning/test_search_allocation.py "
+    "and core/pruning/test_search_attention.py.",
+    "report/limits.py": "A section of words: written and read in core/report/test_material.py and "
+    "app/report/test_html_page.py.",
+    "report/networks.py": "Sections of tables: each is compared with its CSV in "
+    "core/report/test_parts.py.",
+    "scores/inputs.py": "What scores read: all of it is compared between a recording, a brief "
+    "lesion and a preview in core/scores/test_units.py and core/pruning/test_preview.py.",
+}
+
+
+def modules() -> set[str]:
+    """Return the modules of the core that are worth a test."""
+    return {
+        path.relative_to(CORE).as_posix()
+        for path in CORE.rglob("*.py")
+        if len(path.read_text(encoding="utf-8").splitlines()) > MOST_LINES
+    }
+
+
+def own_tests(module: str) -> Path:
+    """Return the place of a module's own tests."""
+    path = Path(module)
+    return TESTS / "core" / path.parent / f"test_{path.name}"
+
+
+def test_each_module_has_tests_or_a_reason() -> None:
+    without = {module for module in modules() if not own_tests(module).is_file()}
+    assert without <= COVERED_ELSEWHERE.keys(), "write tests, or say where they are"
+    assert COVERED_ELSEWHERE.keys() <= without, "has tests of its own, is small, or is gone"
+
+
+def test_each_reason_names_tests_that_exist() -> None:
+    for module, reason in COVERED_ELSEWHERE.items():
+        named = re.findall(r"[\w/]+/test_\w+\.py", reason)
+        assert named, module
+        assert all((TESTS / each).is_file() for each in named), reason
