@@ -2,10 +2,14 @@
 
 from dataclasses import replace
 
-from fnprune_core.lesions.run import LesionOrder, each_network
-from fnprune_core.lesions.sites import LesionSettings
+from fnprune_core.lesions.run import LesionOrder
+from fnprune_core.lesions.sites import Lesion, LesionSettings
 
 SETTINGS = LesionSettings(z=1.5, sink_units=1, n_random=2)
+
+
+def each_network(n_networks: int) -> tuple[Lesion, ...]:
+    return tuple(Lesion(networks=(k,)) for k in range(n_networks))
 
 
 def order(atlas, lesions=None, **changes) -> LesionOrder:

@@ -110,13 +110,6 @@ class NetworkAtlas:
         """Return which units belong to which network: (K, n_units)."""
         return np.abs(self.maps) > z
 
-    def threshold_for(self, network: int, *, share: float) -> float:
-        """Return the |z| above which the given share of alive units lies (top-k %)."""
-        if not 0 < share < 1:
-            raise SettingsError(f"The share of units must be between 0 and 1, got {share}.")
-        z = np.abs(self.maps[self.check_network(network), self.decomposition.alive])
-        return float(np.quantile(z, 1.0 - share))
-
     def depth_profile(self, network: int, *, z: float = DEFAULT_THRESHOLD) -> NDArray[np.float64]:
         """Return the share of each layer's units with |z| above a threshold: (n_layers,)."""
         above = np.abs(self.maps[self.check_network(network)]) > z

@@ -63,11 +63,6 @@ class LesionOrder:
             )
 
 
-def each_network(n_networks: int, *, strength: float = 1.0) -> tuple[Lesion, ...]:
-    """Return a lesion of every network by itself."""
-    return tuple(Lesion(networks=(k,), strength=strength) for k in range(n_networks))
-
-
 def graded(networks: Sequence[int], strengths: Sequence[float]) -> tuple[Lesion, ...]:
     """Return lesions of one set of networks at several strengths."""
     return tuple(

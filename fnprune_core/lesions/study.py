@@ -253,11 +253,6 @@ class LesionStudy:
                 )
         return pd.DataFrame(rows)
 
-    def row_of(self, networks: Sequence[int], *, strength: float = 1.0) -> int | None:
-        """Return the row of a lesion, or None."""
-        lesion = Lesion(networks=tuple(networks), strength=strength)
-        return self.lesions.index(lesion) if lesion in self.lesions else None
-
     def with_failure(self, text: str) -> "LesionStudy":
         """Return the study with one more lesion that cannot be read."""
         return replace(self, facts=replace(self.facts, failures=(*self.facts.failures, text)))

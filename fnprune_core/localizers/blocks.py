@@ -36,17 +36,6 @@ class Presentation:
     block: NDArray[np.int32]
     item: NDArray[np.int32]
 
-    def tokens_by_condition(self) -> dict[str, int]:
-        """Return how many tokens each condition has."""
-        names = [block.condition for block in self.blocks]
-        counts = np.diff(self.windows.starts)
-        return {
-            name: int(
-                sum(n for condition, n in zip(names, counts, strict=True) if condition == name)
-            )
-            for name in dict.fromkeys(names)
-        }
-
 
 def present(
     localizer: Localizer,

@@ -130,15 +130,6 @@ class Windows:
             adds_bos=self.adds_bos,
         )
 
-    def in_domain(self, name: str) -> Self:
-        """Return the windows of one domain."""
-        if name not in self.domain_names:
-            raise SettingsError(
-                f"There is no domain {name!r}.", hint=f"Choose from {', '.join(self.domain_names)}."
-            )
-        domains = self.domain_index[self.starts[:-1]]
-        return self.select(np.flatnonzero(domains == self.domain_names.index(name)))
-
     def _hash(self) -> str:
         digest = hashlib.sha256()
         for name in _ARRAYS:

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from driving import finish, press, said, view
+from lesioned import each_network
 
 from app.experiments.lesions import data as cache
 from app.experiments.lesions.figures import (
@@ -17,7 +18,6 @@ from fnprune_core.evaluation.compare import evaluation_windows
 from fnprune_core.lesions.patients import patients
 from fnprune_core.lesions.run import (
     LesionOrder,
-    each_network,
     graded,
     lesion_studies,
     lesion_study,

@@ -49,13 +49,6 @@ def test_layer_map_is_ragged(atlas) -> None:
     np.testing.assert_array_equal(rows[1, :20], atlas.maps[2, 30:50])
 
 
-def test_threshold_for_a_share_leaves_that_share(atlas) -> None:
-    threshold = atlas.threshold_for(1, share=0.1)
-    assert len(atlas.members(1, z=threshold)) == 10
-    with pytest.raises(SettingsError, match="between 0 and 1"):
-        atlas.threshold_for(1, share=1)
-
-
 # Time courses
 
 

@@ -14,7 +14,7 @@ def test_patients_are_found_by_their_rules(workspace, llama, atlas, stimuli) -> 
         if key.startswith("without-"):
             assert patient.lesion.networks == atlas.networks_of_domain(patient.domain)
     assert share[people["most-selective"].lesion.networks[0]].max() == share.max()
-    hub = found.row_of(people["needed-everywhere"].lesion.networks)
+    hub = found.lesions.index(people["needed-everywhere"].lesion)
     assert found.change[hub, 0].mean() == found.change[:, 0].mean(axis=1).max()
     assert all(patient.prompt.text for patient in people.values())
     if "doubled" in people:

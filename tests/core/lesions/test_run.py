@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 from fnprune_core.cli import main
 from fnprune_core.errors import OverlapError
 from fnprune_core.lesions.run import estimate_lesions, graded, lesion_study, open_lesions
-from fnprune_core.lesions.sites import domain_stimuli
+from fnprune_core.lesions.sites import Lesion, domain_stimuli
 from fnprune_core.models.silencing import silenced
 from fnprune_core.progress import Cancelled, CancelToken
 
@@ -99,7 +99,7 @@ def test_what_another_study_read_is_taken_over(
     curve = order(atlas, graded((2,), (0.0, 0.5, 1.0, -1.0)))
     found = open_lesions(workspace, lesion_study(workspace, llama, stimuli, order=curve))
     assert sum(n_read) == 2 * 3 * 12  # at 0 nothing is read, at 1 it is known
-    row = found.row_of((2,), strength=0.0)
+    row = found.lesions.index(Lesion(networks=(2,), strength=0.0))
     assert (found.change[row] == 0).all()
     assert estimate_lesions(llama, stimuli, curve).n_readings == 13
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from lesioned import each_network
 from scipy import stats
 
 from fnprune_core.evaluation.results import Protocol
-from fnprune_core.lesions.run import each_network
 from fnprune_core.lesions.sites import LesionSettings
 from fnprune_core.lesions.statistics import Texts, false_discovery, moderated
 from fnprune_core.lesions.study import Facts, LesionStudy

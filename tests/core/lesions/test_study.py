@@ -1,6 +1,6 @@
-from lesioned import SETTINGS, order
+from lesioned import SETTINGS, each_network, order
 
-from fnprune_core.lesions.run import each_network, lesion_study
+from fnprune_core.lesions.run import lesion_study
 from fnprune_core.lesions.study import LesionStudy
 
 

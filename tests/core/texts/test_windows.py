@@ -24,11 +24,7 @@ def test_select_keeps_order_and_only_the_names_in_use() -> None:
     assert [int(chosen.window_ids(i)[0]) for i in range(2)] == [210, 10]
     assert chosen.document_names == ("a1", "b2")
     assert chosen.document_index.tolist() == [1] * 10 + [0] * 10
-    assert windows.in_domain("b").n_windows == 3
-    assert windows.in_domain("b").document_names == ("b1", "b2")
     assert windows.select(range(5)).text_sha256 == windows.text_sha256
-    with pytest.raises(SettingsError, match=r"no domain 'c'.*a, b"):
-        windows.in_domain("c")
     with pytest.raises(SettingsError, match="No window"):
         windows.select([])
     for outside in (-1, 5):
