@@ -1,0 +1,236 @@
+"""The pictures of README and docs: the app in headless Chromium, over a workspace of its own.
+
+Run as ``make pictures``. The first run computes the workspace, about half an hour on two cores;
+what is there already is found. Names after the command take only those pictures.
+"""
+
+import base64
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from browsing import Browser, opened, served
+from PIL import Image
+from selenium.webdriver.common.keys import Keys
+
+from app import pages
+from fnprune_core.storage import Workspace
+
+ROOT = Path(__file__).parents[1]
+PICTURES = ROOT / "assets" / "pictures"
+FOLDER = Path(os.environ.get("FNPRUNE_PICTURES", ROOT / "build" / "pictures"))
+WIDTH, HEIGHT = 1280, 900
+TOUR_SIZE = (960, 675)
+TOUR_MS = 20_000
+FADE_MS, FADE_FRAMES = 60, 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """Ids of what the pictures show."""
+
+    recording: str
+    atlas: str
+    other: str
+    plans: tuple[str, ...]
+    lesions: str
+    generation: str
+
+    def link(self, page: str, **parameters: object) -> str:
+        """Return the address of a page on this study."""
+        view = {"recording": self.recording, "atlas": self.atlas, "plan": self.plans[0]}
+        query = "&".join(f"{key}={value}" for key, value in {**view, **parameters}.items())
+        return f"/{page}?{query}"
+
+
+def fnprune(*arguments: str) -> Any:
+    """Run one command over the workspace, and return what it prints."""
+    command = [sys.executable, "-m", "fnprune_core", *arguments]
+    run = subprocess.run(
+        [*command, "--workspace", str(FOLDER), "--json"],
+        cwd=ROOT, check=True, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    return json.loads(run.stdout)
+
+
+def make_study() -> Study:
+    """Compute the example and all that the pages show of it, or find it."""
+    fnprune("example")
+    workspace = Workspace(FOLDER)
+    example = json.loads((FOLDER / "example.json").read_text())
+    recording, atlas = example["recording_id"], example["decomposition_id"]
+    other = fnprune("decompose", recording, "--k", "24", "--runs", "2")["id"]
+    fnprune("trust", atlas, "--parts", "halves,seeds,sizes")
+    fnprune("localize", atlas, "language", "--permutations", "200")
+    fnprune("lesion", atlas, "--networks", "0-11", "--random", "1", "--max-windows", "2")
+    base = ("plan", recording, "--decomposition", atlas, "--ratio", "0.3")
+    plans = (
+        fnprune(*base, "--drop-domain", "code")["id"],
+        fnprune(*base, "--score", "flap", "--compensation", "bias")["id"],
+        fnprune(*base, "--score", "random")["id"],
+    )
+    chosen = [word for plan in plans for word in ("--plan", plan)]
+    fnprune("evaluate", *chosen, "--max-windows", "24")
+    fnprune("generate", plans[0], "The heart pumps blood through", "--tokens", "48")
+    return Study(
+        recording=recording,
+        atlas=atlas,
+        other=other,
+        plans=plans,
+        lesions=workspace.existing("lesions", "latest").name,
+        generation=workspace.existing("generations", "latest").name,
+    )
+
+
+# What is done on a page before it is photographed; a page that is not here is only opened.
+
+
+def embed(person: Browser) -> None:
+    """Compute the embedding if it is not there."""
+    if "Compute the embedding" in person.text():
+        person.press("Compute the embedding")
+    person.read("Lasso")
+
+
+def preview(person: Browser) -> None:
+    """Prepare the preview if it is not there."""
+    if "Prepare the preview" in person.text():
+        person.press("Prepare the preview")
+        person.read("The units that go are")
+
+
+DOES: dict[str, Callable[[Browser], None]] = {"embedding": embed, "prune": preview}
+
+
+def parameters(study: Study) -> dict[str, dict[str, object]]:
+    """Return what the address of a page says beside the atlas, by page."""
+    return {
+        "atlas": {"network": 3},
+        "unit": {"network": 3},
+        "probe": {"network": 3, "text": "def add(a, b): return a + b  # La somme de deux nombres"},
+        "compare": {"other": study.other},
+        "plans": {"plans": "-".join(study.plans)},
+        "generations": {"generation": study.generation},
+        "lesions": {"study": study.lesions},
+        "localizers": {"localizer": "language"},
+    }
+
+
+# Photographs -----------------------------------------------------------------------------------
+
+
+def photograph(person: Browser) -> Image.Image:
+    """Return what is on the screen."""
+    time.sleep(1.0)  # charts fit themselves without telling anyone
+    shot = person.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
+    return Image.open(io.BytesIO(base64.b64decode(shot["data"]))).convert("RGB")
+
+
+def save(picture: Image.Image, name: str) -> None:
+    """Write a still picture."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    picture.save(PICTURES / f"{name}.webp", quality=82, method=6)
+
+
+def picture_of(person: Browser, study: Study, url: str) -> Image.Image:
+    """Open a page on the study, do what shows it best, and return its picture."""
+    person.open(study.link(url, **parameters(study).get(url, {})))
+    DOES.get(url, lambda _: None)(person)
+    person.settle()
+    person.driver.execute_script("window.scrollTo(0, 0)")
+    return photograph(person)
+
+
+def lab(person: Browser, study: Study) -> None:
+    """The prune lab, with its preview."""
+    person.look(WIDTH, "dark", height=1000)
+    save(picture_of(person, study, "prune"), "lab")
+
+
+def brain(person: Browser, study: Study) -> None:
+    """One network on the body of the model."""
+    person.look(WIDTH, "dark", height=820)
+    person.open(study.link("atlas", network=3, map="sides"))
+    person.settle()
+    save(photograph(person), "brain")
+
+
+def tour(person: Browser, study: Study) -> None:
+    """Twenty seconds in the app, as one moving picture."""
+    person.look(WIDTH, "dark")
+    scenes: list[Image.Image] = []
+
+    def scene() -> None:
+        scenes.append(photograph(person).resize(TOUR_SIZE, Image.Resampling.LANCZOS))
+
+    for network in (3, 7, 12):
+        person.open(study.link("atlas", network=network))
+        scene()
+    person.open(study.link("atlas", network=3, map="sides"))
+    scene()
+    for url in ("parcellation", "connectome", "probe", "embedding"):
+        picture_of(person, study, url)
+        scene()
+    picture_of(person, study, "prune")
+    scene()
+    for _ in range(3):
+        person.keys("p", Keys.ARROW_RIGHT)
+        scene()
+    for url in ("plans", "generations", "export"):
+        picture_of(person, study, url)
+        scene()
+    write_tour(scenes)
+
+
+def write_tour(scenes: list[Image.Image]) -> None:
+    """Write the scenes one after another, each fading into the next."""
+    frames: list[Image.Image] = []
+    durations: list[int] = []
+    stay = TOUR_MS // len(scenes) - FADE_MS * FADE_FRAMES
+    for before, after in zip(scenes, [*scenes[1:], scenes[0]], strict=True):
+        frames.append(before)
+        durations.append(stay)
+        for k in range(1, FADE_FRAMES + 1):
+            frames.append(Image.blend(before, after, k / (FADE_FRAMES + 1)))
+            durations.append(FADE_MS)
+    frames[0].save(
+        PICTURES / "tour.webp", save_all=True, append_images=frames[1:], duration=durations,
+        loop=0, quality=60, method=6,
+    )  # fmt: skip
+
+
+SPECIAL: dict[str, Callable[[Browser, Study], None]] = {"lab": lab, "brain": brain, "tour": tour}
+
+
+def main(names: list[str]) -> None:
+    """Make the pictures of these names, or all."""
+    programs = tuple(shutil.which(name) for name in ("chromium", "chromedriver"))
+    if None in programs:
+        raise SystemExit("Pictures need chromium and chromedriver on the path.")
+    all_names = [*SPECIAL, *(page.url for page in pages.PAGES)]
+    for name in names:
+        if name not in all_names:
+            raise SystemExit(f"There is no picture {name!r}; choose from {', '.join(all_names)}.")
+    study = make_study()
+    log = FOLDER / "server.log"
+    paths = (Path(str(programs[0])), Path(str(programs[1])))
+    with served(FOLDER, log=log) as url, opened(paths, url) as person:
+        for name in names or all_names:
+            print(name, flush=True)
+            if name in SPECIAL:
+                SPECIAL[name](person, study)
+            else:
+                person.look(WIDTH, "dark", height=HEIGHT)
+                save(picture_of(person, study, name), name)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
