@@ -145,5 +145,5 @@ def cut_key(plan: PruningPlan, refits: Sequence[Refit]) -> str:
     digest = hashlib.sha256(plan.removal_key().encode())
     for name, tensor in named_tensors(refits):
         digest.update(name.encode())
-        digest.update(tensor.contiguous().numpy().tobytes())
+        digest.update(tensor.contiguous().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()[:16]

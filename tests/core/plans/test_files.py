@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import pytest
 from study import BIAS
 
 from fnprune_core.errors import CorruptArtifactError
-from fnprune_core.plans.files import stored_plan
+from fnprune_core.plans.files import cut_key, stored_plan
 
 
 def test_damaged_refits_are_told(study) -> None:
@@ -11,3 +13,11 @@ def test_damaged_refits_are_told(study) -> None:
     path.write_bytes(b"\0" * 100)
     with pytest.raises(CorruptArtifactError, match=r"refits\.safetensors is missing or damaged"):
         stored_plan(study.workspace, id).refits()
+
+
+def test_refits_have_a_key_in_any_precision(study) -> None:
+    stored = stored_plan(study.workspace, study.plan(BIAS))
+    refits = stored.refits()
+    assert cut_key(stored.plan, refits) == stored.cut_key
+    halves = [replace(refit, bias=refit.bias.bfloat16()) for refit in refits]
+    assert cut_key(stored.plan, halves) != stored.cut_key
