@@ -150,13 +150,13 @@ def picture_of(person: Browser, study: Study, url: str) -> Image.Image:
 
 
 def lab(person: Browser, study: Study) -> None:
-    """The prune lab, with its preview."""
+    """Photograph the prune lab, with its preview."""
     person.look(WIDTH, "dark", height=1000)
     save(picture_of(person, study, "prune"), "lab")
 
 
 def brain(person: Browser, study: Study) -> None:
-    """One network on the body of the model."""
+    """Photograph one network on the body of the model."""
     person.look(WIDTH, "dark", height=820)
     person.open(study.link("atlas", network=3, map="sides"))
     person.settle()
@@ -164,7 +164,7 @@ def brain(person: Browser, study: Study) -> None:
 
 
 def tour(person: Browser, study: Study) -> None:
-    """Twenty seconds in the app, as one moving picture."""
+    """Photograph twenty seconds in the app, as one moving picture."""
     person.look(WIDTH, "dark")
     scenes: list[Image.Image] = []
 
