@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help app example test browser lint types format bench clean
+.PHONY: help app example test browser docs-test lint types format docs pictures build bench clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/:/' | column -t -s ':'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/:/' | column -t -s ':'
 
 $(STAMP): pyproject.toml requirements.txt
 	$(PYTHON) -m venv $(VENV)
@@ -29,6 +29,9 @@ test: $(STAMP) ## run all tests
 browser: $(STAMP) ## run only the tests in headless Chromium
 	$(BIN)/python -m pytest -m browser tests/browser
 
+docs-test: $(STAMP) ## run the slow examples of the documentation too
+	FNPRUNE_SLOW_EXAMPLES=1 $(BIN)/python -m pytest tests/test_docs.py
+
 lint: $(STAMP) ## ruff and the import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -41,9 +44,20 @@ format: $(STAMP) ## rewrite the code in the house format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: $(STAMP) ## the documentation as a site, in build/site
+	$(BIN)/mkdocs build
+
+pictures: example ## every picture of README and docs, in headless Chromium
+	PYTHONPATH=tests $(BIN)/python docs/make_pictures.py
+
+build: $(STAMP) ## wheel and sdist in dist, checked
+	rm -rf build/lib build/bdist.* dist
+	$(BIN)/python -m build
+	$(BIN)/python -m twine check --strict dist/*
+
 bench: $(STAMP) ## run every benchmark; each prints JSON
 	set -e; for benchmark in benchmarks/*.py; do $(BIN)/python "$$benchmark"; done
 
 clean: ## remove caches and build products; the environment stays
 	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
-	find fnprune_core app tests benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	find fnprune_core app tests benchmarks docs -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

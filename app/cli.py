@@ -3,7 +3,6 @@
 import json
 import os
 import socket
-import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -47,9 +46,8 @@ def serve(
             typer.echo(" ".join(command))
         return
     _check_port(address, port)
-    # The look is configured beside the package, and Streamlit looks for it where it is started.
-    finished = subprocess.run(command, cwd=MAIN.parents[1], env=environment, check=False)
-    raise typer.Exit(finished.returncode)
+    # In this process's place, so that what stops the command stops the app.
+    os.execve(sys.executable, command, environment)
 
 
 def atlas(

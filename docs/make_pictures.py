@@ -70,7 +70,7 @@ def make_study() -> Study:
     other = fnprune("decompose", recording, "--k", "24", "--runs", "2")["id"]
     fnprune("trust", atlas, "--parts", "halves,seeds,sizes")
     fnprune("localize", atlas, "language", "--permutations", "200")
-    fnprune("lesion", atlas, "--networks", "0-11", "--random", "1", "--max-windows", "2")
+    fnprune("lesion", atlas, "--networks", "0-11", "--random", "1", "--max-windows", "4")
     base = ("plan", recording, "--decomposition", atlas, "--ratio", "0.3")
     plans = (
         fnprune(*base, "--drop-domain", "code")["id"],

@@ -59,14 +59,26 @@ def is_healthy(url: str) -> bool:
 @contextmanager
 def served(workspace: Path, *, log: Path, **variables: str) -> Iterator[str]:
     """Serve the app over a workspace, with environment variables; its address is given."""
+    start = (sys.executable, "-m", "streamlit", "run", "app/main.py")
+    environment = {**variables, "FNPRUNE_WORKSPACE": str(workspace)}
+    with serving(
+        lambda port: [*start, f"--server.port={port}"], cwd=ROOT, log=log, **environment
+    ) as url:
+        yield url
+
+
+@contextmanager
+def serving(
+    command: Callable[[int], list[str]], *, cwd: Path, log: Path, **variables: str
+) -> Iterator[str]:
+    """Run the command that serves the app at a port; its address is given."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    environment = {**os.environ, **variables, "FNPRUNE_WORKSPACE": str(workspace)}
-    command = [sys.executable, "-m", "streamlit", "run", "app/main.py", f"--server.port={port}"]
+    environment = {**os.environ, **variables}
     with log.open("w") as file:
-        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=file, stderr=file)
+        server = subprocess.Popen(command(port), cwd=cwd, env=environment, stdout=file, stderr=file)
         try:
             wait_for(lambda: is_healthy(url), "a healthy server")
             yield url

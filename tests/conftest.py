@@ -20,7 +20,7 @@ TESTS = Path(__file__).parent
 #: process that has so few is given a second file at once: a short one, for it waits for minutes.
 FIRST = (
     "browser/test_whole_path.py",
-    "test_readme.py",
+    "test_docs.py",
     "core/models/test_layout.py",
     "browser/test_lab.py",
     "core/export/test_speed.py",

@@ -1,0 +1,67 @@
+"""The wheel alone, in a new environment: the app's first page looks as it does from the repo."""
+
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+from browsing import ROOT, opened, serving
+
+pytestmark = pytest.mark.browser
+NOT_SHIPPED = (".git", ".venv", "build", "dist", "docs", "tests", "*.egg-info", ".*_cache")
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory) -> Path:
+    """A new environment with the wheel, and the packages that it needs, but not the repo."""
+    folder = tmp_path_factory.mktemp("wheel")
+    # Built from a copy: a build leaves folders behind.
+    source = shutil.copytree(
+        ROOT, folder / "source", symlinks=True, ignore=shutil.ignore_patterns(*NOT_SHIPPED)
+    )
+    python = folder / "environment" / "bin" / "python"
+    for command in (
+        (sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(source)),
+        (sys.executable, "-m", "venv", "--without-pip", str(python.parents[1])),
+    ):
+        subprocess.run(command, check=True, capture_output=True)
+    shutil.rmtree(source)
+    [wheel] = folder.glob("*.whl")
+    install = (sys.executable, "-m", "pip", "--python", str(python), "install", "--no-deps")
+    subprocess.run((*install, str(wheel)), check=True, capture_output=True)
+    [packages] = python.parents[1].glob("lib/python*/site-packages")
+    # A path in a .pth file lends the packages; that folder's own .pth files, and so the repo,
+    # are not read.
+    (packages / "lent.pth").write_text(sysconfig.get_path("purelib"))
+    return python.parents[1]
+
+
+def test_the_first_page_of_the_wheel(environment, tmp_path, need_chromium) -> None:
+    where = (str(environment / "bin" / "python"), "-c", "import app; print(app.__file__)")
+    found = subprocess.run(where, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert found.startswith(str(environment))
+    assert not any(environment.rglob("pictures"))
+
+    fnprune = str(environment / "bin" / "fnprune")
+
+    def command(port: int) -> list[str]:
+        return [fnprune, "app", f"--port={port}", f"--workspace={tmp_path / 'workspace'}"]
+
+    with (
+        serving(command, cwd=tmp_path, log=tmp_path / "log") as url,
+        opened(need_chromium, url) as person,
+    ):
+        person.open("/")
+        person.read("fnprune")
+        look = person.driver.execute_script("""
+            const style = getComputedStyle(document.querySelector('[data-testid=stApp]'))
+            return [style.backgroundColor, style.fontFamily,
+                    [...document.fonts].filter((font) => font.status == 'loaded').length]
+        """)
+        assert look[0] == "rgb(12, 13, 15)"
+        assert look[1].startswith('"IBM Plex Sans"')
+        assert look[2] >= 2
+        assert "Deploy" not in person.text()
+        assert not person.errors()
