@@ -45,7 +45,7 @@ format: $(STAMP) ## rewrite the code in the house format
 	$(BIN)/ruff format .
 
 docs: $(STAMP) ## the documentation as a site, in build/site
-	$(BIN)/mkdocs build
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 pictures: example ## every picture of README and docs, in headless Chromium
 	PYTHONPATH=tests $(BIN)/python docs/make_pictures.py

@@ -73,7 +73,7 @@ def make_study() -> Study:
     fnprune("lesion", atlas, "--networks", "0-11", "--random", "1", "--max-windows", "4")
     base = ("plan", recording, "--decomposition", atlas, "--ratio", "0.3")
     plans = (
-        fnprune(*base, "--drop-domain", "code")["id"],
+        fnprune(*base, "--drop-domain", "french")["id"],
         fnprune(*base, "--score", "flap", "--compensation", "bias")["id"],
         fnprune(*base, "--score", "random")["id"],
     )

@@ -9,8 +9,7 @@ from app.atlas.compare.tasks import apply
 from app.shell import glossary, recipes, resources, view_state, wording
 from app.shell.caches import networks
 from app.shell.jobs import describe_error
-from app.widgets import atlas_frame, job_progress
-from app.widgets import frame as components
+from app.widgets import atlas_frame, frame, job_progress
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import FnpruneError
@@ -44,7 +43,7 @@ def choose_other(atlas: NetworkAtlas) -> NetworkAtlas | None:
     try:
         return resources.atlas(viewed_id)
     except FnpruneError as error:
-        components.error(describe_error(error))
+        frame.error(describe_error(error))
         st.button(
             "Look at this atlas alone",
             icon=":material/close:",
@@ -134,7 +133,7 @@ def selected_pair(atlas: NetworkAtlas, other: NetworkAtlas, match: Match, networ
     with maps:
         limit = max(resources.colour_limit(compared.id, z) for compared in (atlas, other))
         draw_picture(
-            pair_maps(left, right, r=r, by=match.by, z=(z, limit), palette=components.palette()),
+            pair_maps(left, right, r=r, by=match.by, z=(z, limit), palette=frame.palette()),
             key="compare-maps",
             made=recipe("pair", atlas, other, network=network),
         )
@@ -146,7 +145,7 @@ def selected_pair(atlas: NetworkAtlas, other: NetworkAtlas, match: Match, networ
             st.caption("Without a cortex, units are grouped by network in each layer.")
     with domains:
         draw_picture(
-            pair_domains(left, right, palette=components.palette()),
+            pair_domains(left, right, palette=frame.palette()),
             key="compare-domains",
             made=recipe("pair", atlas, other, network=network),
         )
@@ -159,7 +158,7 @@ def recipe(name: str, atlas: NetworkAtlas, other: NetworkAtlas, **values: object
 
 def pair_table(atlas: NetworkAtlas, other: NetworkAtlas, match: Match, network: int) -> None:
     """Draw all pairs with their thumbnails; a click on a row selects its network."""
-    z, mode = view_state.view().z, components.palette().mode
+    z, mode = view_state.view().z, frame.palette().mode
     images = cache.thumbnails(atlas.id, atlas.id, z, mode)
     other_images = cache.thumbnails(other.id, host_of(atlas, other, match), z, mode)
     top_domains, other_top_domains = (
@@ -168,7 +167,7 @@ def pair_table(atlas: NetworkAtlas, other: NetworkAtlas, match: Match, network: 
     )
     pairs = match.table()
     own_networks, partners = pairs["network"].tolist(), pairs["partner"].tolist()
-    frame = pd.DataFrame(
+    table = pd.DataFrame(
         {
             "network": own_networks,
             "map": [images[k] for k in own_networks],
@@ -184,7 +183,7 @@ def pair_table(atlas: NetworkAtlas, other: NetworkAtlas, match: Match, network: 
     )
     column = st.column_config
     event = st.dataframe(
-        frame,
+        table,
         hide_index=True,
         row_height=44,
         height=420,
@@ -257,7 +256,7 @@ def carry(atlas: NetworkAtlas, other: NetworkAtlas, match: Match) -> None:
             help="Names, notes and tags of the other atlas come to the same networks here, and "
             "each network here remembers which it was there. What is said only here stays.",
         ):
-            with components.explaining():
+            with frame.explaining():
                 carried = carry_over(
                     resources.workspace(), atlas, other, match, threshold=threshold
                 )
@@ -274,7 +273,7 @@ def carry(atlas: NetworkAtlas, other: NetworkAtlas, match: Match) -> None:
 
 def identity(atlas: NetworkAtlas, network: int) -> None:
     """Draw which network of an earlier atlas the selected one was, if that is known."""
-    with components.explaining():
+    with frame.explaining():
         earlier = networks.earlier_networks(atlas.id).get(network)
         if earlier is not None:
             st.caption(f":material/history: Network {network} {wording.plain(earlier.sentence())}.")

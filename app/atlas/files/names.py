@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from app.shell import resources, view_state, wording
-from app.widgets import frame as components
+from app.widgets import frame
 from fnprune_core.atlas import annotation_files, annotations
 from fnprune_core.atlas.annotation_files import Annotations
 from fnprune_core.atlas.annotations import ImportCheck
@@ -45,7 +45,7 @@ def bring_names(atlas: NetworkAtlas) -> None:
     )
     if upload is None:
         return
-    with components.explaining():
+    with frame.explaining():
         uploaded = annotation_files.parse(upload.getvalue())
         check = annotations.check_import(uploaded, atlas)
         _show_fit(check)
@@ -78,7 +78,7 @@ def _show_preview(atlas: NetworkAtlas, uploaded: Annotations) -> None:
         for k in sorted(uploaded.networks)
         if k < atlas.n_networks
     ]
-    frame = pd.DataFrame(
+    table = pd.DataFrame(
         {
             "network": [k for k, _, _ in rows],
             "name in the file": [new.name for _, new, _ in rows],
@@ -87,5 +87,5 @@ def _show_preview(atlas: NetworkAtlas, uploaded: Annotations) -> None:
             "tags in the file": [", ".join(new.tags) for _, new, _ in rows],
         }
     )
-    st.dataframe(frame, hide_index=True, height="auto" if len(frame) < 8 else 260,
+    st.dataframe(table, hide_index=True, height="auto" if len(table) < 8 else 260,
                  alt="What the file says of each network, and what it is called here")  # fmt: skip

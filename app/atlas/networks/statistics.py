@@ -8,8 +8,7 @@ from app.atlas.networks import options, picked_unit
 from app.figures.networks import domain_bars
 from app.shell import recipes, resources, view_state, wording
 from app.shell.caches import networks
-from app.widgets import frame as components
-from app.widgets import model_offer
+from app.widgets import frame, model_offer
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
@@ -17,7 +16,7 @@ from fnprune_core.atlas.network_atlas import NetworkAtlas
 def show_statistics(atlas: NetworkAtlas, network: int) -> None:
     """Draw the map's histogram with its mixture, and the time course's spectrum."""
     left, right = st.columns(2, gap="large")
-    with left, components.explaining():
+    with left, frame.explaining():
         st.subheader("Map", anchor=False)
         draw_picture(
             statistics.map_histogram(
@@ -26,18 +25,18 @@ def show_statistics(atlas: NetworkAtlas, network: int) -> None:
                 networks.suggestions(atlas.id, network),
                 network=network,
                 threshold=view_state.view().z,
-                palette=components.palette(),
+                palette=frame.palette(),
             ),
             key="histogram",
             made=recipes.code("histogram", atlas=atlas.id, network=network),
         )
-    with right, components.explaining():
+    with right, frame.explaining():
         st.subheader("Spectrum", anchor=False)
         draw_picture(
             statistics.spectrum_line(
                 networks.spectrum(atlas.id, network),
                 network=network,
-                palette=components.palette(),
+                palette=frame.palette(),
             ),
             key="spectrum",
             made=recipes.code("spectrum", atlas=atlas.id, network=network),
@@ -54,27 +53,25 @@ def show_decoding(atlas: NetworkAtlas, network: int) -> None:
     with left:
         st.subheader("Domains", anchor=False)
         draw_picture(
-            domain_bars(
-                atlas.domain_share()[network], atlas.domain_names, palette=components.palette()
-            ),
+            domain_bars(atlas.domain_share()[network], atlas.domain_names, palette=frame.palette()),
             key="domains",
             made=recipes.code("domains", atlas=atlas.id, network=network),
         )
-        with components.explaining():
+        with frame.explaining():
             _domain_test(atlas, network)
         st.subheader("Token classes", anchor=False)
         draw_picture(
             statistics.class_bars(
                 networks.class_effects(atlas.id, network),
                 network=network,
-                palette=components.palette(),
+                palette=frame.palette(),
             ),
             key="classes",
             made=recipes.code("classes", atlas=atlas.id, network=network),
         )
     with right:
         st.subheader("Next tokens", anchor=False)
-        with components.explaining():
+        with frame.explaining():
             _logits(atlas, network)
         st.subheader("Trivial things it follows", anchor=False)
         _tags(atlas, network)
@@ -125,7 +122,7 @@ def _logits(atlas: NetworkAtlas, network: int) -> None:
     z = view_state.view().z
     promoted, suppressed = networks.logit_effects(atlas.id, network, z, model)
     draw_picture(
-        statistics.logit_bars(promoted, suppressed, palette=components.palette()),
+        statistics.logit_bars(promoted, suppressed, palette=frame.palette()),
         key="logits",
         made=recipes.code("logits", atlas=atlas.id, network=network, z=z),
     )
@@ -165,16 +162,16 @@ def _pole(atlas: NetworkAtlas, network: int, pole: int, z: float) -> None:
             f"({passage.values[passage.centre]:.2f})."
         )
     st.caption(wording.plain(sentence))
-    frame = networks.strongest_units(atlas.id, network, pole)
+    table = networks.strongest_units(atlas.id, network, pole)
     key = f"units-{network}-{pole}"
 
     def on_select() -> None:
         rows = view_state.widget(key).selection.rows
         if rows:
-            picked_unit.pick_unit(int(np.asarray(frame["unit"])[rows[0]]))
+            picked_unit.pick_unit(int(np.asarray(table["unit"])[rows[0]]))
 
     st.dataframe(
-        frame[["layer", "index", "z"]],
+        table[["layer", "index", "z"]],
         hide_index=True,
         key=key,
         on_select=on_select,

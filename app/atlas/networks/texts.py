@@ -12,8 +12,7 @@ from app.figures import markup
 from app.figures.networks import time_course
 from app.shell import recipes, resources, view_state, wording
 from app.shell.caches import networks
-from app.widgets import frame as components
-from app.widgets import token_reader
+from app.widgets import frame, token_reader
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas, Passage
 
@@ -48,12 +47,12 @@ def show_texts(atlas: NetworkAtlas, network: int) -> None:
 
 def top_words(atlas: NetworkAtlas, network: int, pole: int) -> None:
     """Draw the tokens on which a network, or one of its poles, is strongest on average."""
-    frame = atlas.top_tokens(network, n=12, pole=pole)
-    if frame.empty:
+    table = atlas.top_tokens(network, n=12, pole=pole)
+    if table.empty:
         st.caption("No word has this pole on average.")
         return
     st.dataframe(
-        frame.assign(text=[repr(markup.visible(text))[1:-1] for text in frame["text"]]),
+        table.assign(text=[repr(markup.visible(text))[1:-1] for text in table["text"]]),
         hide_index=True,
         alt=f"Tokens on which network {network} is strongest on average",
         column_config={
@@ -124,7 +123,7 @@ def show_course(atlas: NetworkAtlas, network: int) -> None:
             texts,
             network=network,
             n_dummy_tokens=n_dummy,
-            palette=components.palette(),
+            palette=frame.palette(),
             selected=token,
         ),
         key="time-course",
@@ -235,7 +234,7 @@ def _show_hits(
 ) -> None:
     """Draw the places of the searched words, strongest first; a picked row opens its place."""
     rows = atlas.tokens.iloc[columns]
-    frame = rows[["domain", "document", "session", "position"]].assign(
+    table = rows[["domain", "document", "session", "position"]].assign(
         strength=strength.round(3),
         text=[_around(atlas, int(token)) for token in columns],
     )
@@ -249,9 +248,9 @@ def _show_hits(
             view_state.change(session=int(session), token=int(token))
 
     st.dataframe(
-        frame[["strength", "text", "domain", "document", "session", "position"]],
+        table[["strength", "text", "domain", "document", "session", "position"]],
         hide_index=True,
-        height=min(240, 38 + 35 * len(frame)),
+        height=min(240, 38 + 35 * len(table)),
         key=key,
         on_select=on_select,
         selection_mode="single-row",

@@ -20,8 +20,7 @@ from app.figures.maps import cell_at
 from app.figures.networks import parcellation_map
 from app.shell import recipes, resources, view_state, wording
 from app.shell.codec import flag, lettered, parameter
-from app.widgets import atlas_frame, browser_events
-from app.widgets import frame as components
+from app.widgets import atlas_frame, browser_events, frame
 from app.widgets.browser_events import pick_cells
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
@@ -60,7 +59,7 @@ def show_slices(atlas: NetworkAtlas, look: Look, z: float) -> None:
     """Draw the sheets; a click on a unit selects it and its network."""
     parcels = cache.parcels(atlas.id, z)
     draw_picture(
-        parcel_slices(parcels, look, palette=components.palette(), threshold=z),
+        parcel_slices(parcels, look, palette=frame.palette(), threshold=z),
         key="parcels-slices",
         made=recipes.code("parcellation", atlas=atlas.id, z=z),
     )
@@ -80,7 +79,7 @@ def show_slices(atlas: NetworkAtlas, look: Look, z: float) -> None:
 def show_sides(atlas: NetworkAtlas, look: Look, z: float) -> None:
     """Draw the parcels from three sides."""
     draw_picture(
-        parcel_sides(cache.parcels(atlas.id, z), look, palette=components.palette(), threshold=z),
+        parcel_sides(cache.parcels(atlas.id, z), look, palette=frame.palette(), threshold=z),
         key="parcels-sides",
         made=recipes.code("parcellation", atlas=atlas.id, z=z),
     )
@@ -108,7 +107,7 @@ def show_surfaces(atlas: NetworkAtlas, look: Look, z: float, network: int) -> No
         [cache.soft_parcel(atlas.id, z, k) for k in shown_networks],
         shown_networks,
         look,
-        palette=components.palette(),
+        palette=frame.palette(),
         level=LEVEL,
     )
     if browser_events.is_narrow():
@@ -126,8 +125,8 @@ def show_layers(atlas: NetworkAtlas, look: Look, z: float) -> None:
         parcellation_map(
             cache.by_layer(atlas.id, z),
             n_networks=atlas.n_networks,
-            palette=components.palette(),
-            colours=look.drawn_colours(components.palette()),
+            palette=frame.palette(),
+            colours=look.drawn_colours(frame.palette()),
             names=look.names,
         ),
         key="parcels-layers",
@@ -137,16 +136,16 @@ def show_layers(atlas: NetworkAtlas, look: Look, z: float) -> None:
 
 def legend(atlas: NetworkAtlas, look: Look, z: float, network: int) -> None:
     """Draw the table of parcels, largest first; a row selects its network."""
-    table = cache.parcel_table(atlas.id, z).sort_values("units", ascending=False, kind="stable")
-    order = table["network"].tolist()
-    frame = pd.DataFrame(
+    parcels = cache.parcel_table(atlas.id, z).sort_values("units", ascending=False, kind="stable")
+    order = parcels["network"].tolist()
+    table = pd.DataFrame(
         {
             "colour": ["" for _ in order],
             "network": order,
             "name": [look.names[k] for k in order],
-            "units": table["units"].to_numpy(),
-            "peak": table["peak_layer"].to_numpy(),
-            "by layer": table["by_layer"].tolist(),
+            "units": parcels["units"].to_numpy(),
+            "peak": parcels["peak_layer"].to_numpy(),
+            "by layer": parcels["by_layer"].tolist(),
         }
     )
     swatches = [f"background-color: {look.colours[k]}" for k in order]
@@ -159,7 +158,7 @@ def legend(atlas: NetworkAtlas, look: Look, z: float, network: int) -> None:
             atlas_frame.select(order[rows[0]])
 
     st.dataframe(
-        frame.style.apply(lambda _: swatches, subset=["colour"]).apply(
+        table.style.apply(lambda _: swatches, subset=["colour"]).apply(
             lambda _: marks, subset=["name"]
         ),
         hide_index=True,
@@ -177,7 +176,7 @@ def legend(atlas: NetworkAtlas, look: Look, z: float, network: int) -> None:
                 "peak", width=46, help="Layer with most of its units; −1: none"
             ),
             "by layer": st.column_config.BarChartColumn(
-                "by layer", width=78, color=components.palette().quiet
+                "by layer", width=78, color=frame.palette().quiet
             ),
         },
     )

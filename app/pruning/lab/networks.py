@@ -15,8 +15,7 @@ from app.pruning.lab import data as cache
 from app.pruning.lab import rules, selected
 from app.pruning.lab.table import TableHead, TableRow, lab_table
 from app.shell import resources, view_state, wording
-from app.widgets import frame as components
-from app.widgets import network_order
+from app.widgets import frame, network_order
 from app.widgets.picture import csv_button
 from fnprune_core.atlas.annotation_files import shielded
 from fnprune_core.atlas.network_atlas import NetworkAtlas
@@ -40,7 +39,7 @@ def show(atlas: NetworkAtlas, costs: Costs = lambda: None) -> None:
 
 def _draw(id: str, dropped: tuple[int, ...], costs: Costs) -> None:
     atlas = resources.atlas(id)
-    with components.explaining():
+    with frame.explaining():
         network = min(view_state.view().network, atlas.n_networks - 1)
         if network != view_state.view().network:
             view_state.change(network=network)
@@ -135,7 +134,7 @@ def rows(
 ) -> list[TableRow]:
     """Return the table's row of each network, in order."""
     view = view_state.view()
-    images = resources.thumbnails(atlas.id, view.z, components.palette().mode)
+    images = resources.thumbnails(atlas.id, view.z, frame.palette().mode)
     facts, words = cache.rule_facts(atlas.id), cache.words(atlas.id)
     meter = cache.variance_meter(atlas.id)
     trust = rules.trust_of(facts.table)[1]
@@ -182,26 +181,26 @@ def as_frame(
 ) -> pd.DataFrame:
     """Return the table as numbers, in the order in which it is shown."""
     order = [row.network for row in drawn]
-    table = resources.network_table(atlas.id)
-    trust_name, trust = rules.trust_of(table)
-    frame = pd.DataFrame(
+    facts = resources.network_table(atlas.id)
+    trust_name, trust = rules.trust_of(facts)
+    table = pd.DataFrame(
         {
             "network": order,
             "decision": ["pruned" if row.dropped else "kept" for row in drawn],
             "reason": [shielded(row.why) for row in drawn],
             "name": [shielded(row.name) for row in drawn],
             trust_name: trust.iloc[order].to_numpy(),
-            "variance alone": table["variance_alone"].iloc[order].to_numpy(),
+            "variance alone": facts["variance_alone"].iloc[order].to_numpy(),
         }
     )
     share = cache.rule_facts(atlas.id).domain_share[order]
     for d, name in enumerate(atlas.domain_names):
-        frame[shielded(f"share in {name}")] = share[:, d]
+        table[shielded(f"share in {name}")] = share[:, d]
     if costs is not None:
         by_network = costs.set_index("network")
         for column in ("energy", "tokens"):
-            frame[f"to drop: {column}"] = by_network[column].reindex(order).to_numpy()
-    return frame
+            table[f"to drop: {column}"] = by_network[column].reindex(order).to_numpy()
+    return table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,7 +66,7 @@ def test_without_a_cortex_it_is_offered_and_layers_are_shown(open_page, example)
     assert any(button.label == "Lay out the cortex" for button in at.button)
     assert "of a layer" in charts(at)[0]
     assert colours.network_colours(example.atlas, "dark") == tuple(
-        qualitative(panels.components.palette(), 6)
+        qualitative(panels.frame.palette(), 6)
     )
 
 
