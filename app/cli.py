@@ -63,7 +63,7 @@ def atlas(
     """Write a whole atlas as one HTML page that opens anywhere, without a network."""
     from app.html_files.atlas_page import write_atlas_page
     from fnprune_core.commands.console import progress_bars
-    from fnprune_core.storage import Workspace
+    from fnprune_core.storage.workspace import Workspace
 
     opened_workspace = Workspace.default() if workspace is None else Workspace(workspace)
     with progress_bars(shown=not as_json) as progress:
@@ -98,7 +98,7 @@ def report(
     from app.report.html_page import write_report
     from fnprune_core.commands.console import progress_bars
     from fnprune_core.report.sections import SECTIONS, ReportSettings, check_sections
-    from fnprune_core.storage import Workspace
+    from fnprune_core.storage.workspace import Workspace
 
     def names_in(text: str) -> list[str]:
         return [name.strip() for name in text.split(",") if name.strip()]

@@ -35,7 +35,8 @@ from fnprune_core.atlas import network_atlas
 from fnprune_core.atlas.cortex import NO_REFINEMENT, build_cortex, cortex_id
 from fnprune_core.decomposition.group_ica import Decomposition
 from fnprune_core.models.layout import UnitLayout
-from fnprune_core.storage import Workspace, artifact_id, package_versions
+from fnprune_core.storage.manifests import artifact_id, package_versions
+from fnprune_core.storage.workspace import Workspace
 from fnprune_core.workflows import find_example
 
 FLAGS = (

@@ -27,7 +27,8 @@ from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning import planner
 from fnprune_core.pruning.preview_costs import network_costs
 from fnprune_core.pruning.preview_files import open_preview, prepare_preview
-from fnprune_core.storage import Workspace, package_versions
+from fnprune_core.storage.manifests import package_versions
+from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.documents import builtin_documents
 
 ESTIMATES = ("energy", "tokens", "units")

@@ -20,7 +20,7 @@ import torch
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.loading import load_model
 from fnprune_core.models.silencing import silenced
-from fnprune_core.storage import package_versions
+from fnprune_core.storage.manifests import package_versions
 
 _SHARE = 0.016  # of all units, as beyond |z| = 3 in a network of the example
 Context = Callable[[], AbstractContextManager[Any]]

@@ -21,7 +21,8 @@ from selenium.webdriver.common.keys import Keys
 from fnprune_core import workflows
 from fnprune_core.models.loading import load_model
 from fnprune_core.pruning.preview_files import prepare_preview
-from fnprune_core.storage import Workspace, package_versions
+from fnprune_core.storage.manifests import package_versions
+from fnprune_core.storage.workspace import Workspace
 
 N_PRUNED = 8
 

@@ -22,7 +22,8 @@ from fnprune_core.matching import dual_regression
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.loading import load_model
 from fnprune_core.recording.recording import Recording, open_recording
-from fnprune_core.storage import Workspace, package_versions
+from fnprune_core.storage.manifests import package_versions
+from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.documents import builtin_documents
 
 

@@ -48,7 +48,7 @@ from fnprune_core.recording.recording import RecordingSettings, open_recording
 from fnprune_core.scores.inputs import RecordedInputs
 from fnprune_core.scores.token_weights import UsableTokens
 from fnprune_core.scores.units import SCORES, Score, fluctuation
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.documents import Document
 from fnprune_core.texts.windows import Windows
 

@@ -54,7 +54,7 @@ from fnprune_core.pruning import planner
 from fnprune_core.pruning.search_allocation import AllocationOrder, search_allocation
 from fnprune_core.recording.record import record
 from fnprune_core.recording.recording import RecordingSettings, open_recording
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.windows import Windows
 
 WINDOW = 512

@@ -25,7 +25,7 @@ from fnprune_core.pruning.slicing import prune
 from fnprune_core.recording import recording
 from fnprune_core.recording.record import record
 from fnprune_core.recording.recording import RecordingSettings
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 
 _WINDOW, _N_CALIBRATION, _N_EVALUATION = 512, 32, 24
 

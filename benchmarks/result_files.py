@@ -27,13 +27,9 @@ from fnprune_core.plans.allocation import WEIGHTED
 from fnprune_core.plans.files import stored_plan
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning.slicing import prune
-from fnprune_core.storage import (
-    Workspace,
-    canonical_json,
-    package_versions,
-    read_json,
-    write_json,
-)
+from fnprune_core.storage.json_files import canonical_json, read_json, write_json
+from fnprune_core.storage.manifests import package_versions
+from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.windows import Windows
 
 WINDOWS_A_SAVE = 40

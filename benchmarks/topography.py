@@ -29,7 +29,8 @@ from fnprune_core.atlas.cortex import (
 )
 from fnprune_core.atlas.embedding import EmbeddingSettings, place_units, unit_features
 from fnprune_core.models.layout import UnitLayout
-from fnprune_core.storage import Workspace, package_versions
+from fnprune_core.storage.manifests import package_versions
+from fnprune_core.storage.workspace import Workspace
 
 Maps = NDArray[np.float32]
 

@@ -30,7 +30,8 @@ from fnprune_core.reliability.results import (
     SizeCurve,
     Stability,
 )
-from fnprune_core.storage import Workspace, package_versions
+from fnprune_core.storage.manifests import package_versions
+from fnprune_core.storage.workspace import Workspace
 
 
 def spread(values: NDArray[np.floating]) -> dict[str, float]:

@@ -23,7 +23,8 @@ from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning import planner
 from fnprune_core.recording import record, recording
 from fnprune_core.recording.recording import RecordingSettings
-from fnprune_core.storage import Workspace, package_versions
+from fnprune_core.storage.manifests import package_versions
+from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.documents import builtin_documents
 
 

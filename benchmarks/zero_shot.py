@@ -28,7 +28,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from fnprune_core.plans.files import open_plan, stored_plan
 from fnprune_core.pruning.slicing import prune
-from fnprune_core.storage import canonical_json, read_manifest
+from fnprune_core.storage.json_files import canonical_json
+from fnprune_core.storage.manifests import read_manifest
 
 HARNESS = "lm_eval"
 Item = Mapping[str, Any]

@@ -22,7 +22,7 @@ from PIL import Image
 from selenium.webdriver.common.keys import Keys
 
 from app import pages
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "assets" / "pictures"

@@ -27,7 +27,7 @@ from fnprune_core.models.loading import load_model
 from fnprune_core.recording import record
 from fnprune_core.recording.recording import RecordingSettings
 from fnprune_core.report.sections import ReportSettings
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.documents import builtin_documents, read_documents
 
 MODEL = os.environ.get("MODEL", "embedded")

@@ -29,7 +29,7 @@ from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning import planner
 from fnprune_core.recording import record
 from fnprune_core.recording.recording import RecordingSettings
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.documents import builtin_documents, read_documents
 
 MODEL = os.environ.get("MODEL", "embedded")

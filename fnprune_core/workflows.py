@@ -10,7 +10,9 @@ from fnprune_core.models.loading import load_model
 from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
 from fnprune_core.recording.record import record_texts
 from fnprune_core.recording.recording import RecordingSettings
-from fnprune_core.storage import Workspace, read_json, storage_errors, write_json
+from fnprune_core.storage.folders import storage_errors
+from fnprune_core.storage.json_files import read_json, write_json
+from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.documents import builtin_documents
 
 

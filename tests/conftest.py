@@ -11,7 +11,7 @@ from fnprune_core.models.architectures import ARCHITECTURES
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.recording.record import record
 from fnprune_core.recording.recording import Recording, RecordingSettings
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 
 pytest_plugins = ["materials", "requirements_fixtures"]
 N_THREADS = torch.get_num_threads()

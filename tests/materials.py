@@ -16,7 +16,7 @@ from fnprune_core.errors import NotConvergedWarning
 from fnprune_core.models.loading import load_model
 from fnprune_core.recording import record
 from fnprune_core.recording.recording import RecordingSettings
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 
 SETTINGS = RecordingSettings(window=32, n_dummy_tokens=2, max_tokens=None)
 

@@ -14,7 +14,7 @@ from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning import planner
 from fnprune_core.recording.record import record_texts
 from fnprune_core.recording.recording import RecordingSettings
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.windows import Windows
 
 DOCUMENTS = tiny.toy_documents(n_per_domain=4, n_words=130)

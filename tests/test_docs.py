@@ -139,7 +139,7 @@ def test_links_and_pictures_of_the_readme_exist() -> None:
 
 PAGE_TESTS = """
 from fnprune_core.atlas.network_atlas import open_atlas
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 
 
 def test_a_page_and_a_figure(open_page, example) -> None:

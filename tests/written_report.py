@@ -21,7 +21,7 @@ from fnprune_core.lesions.run import LesionOrder, lesion_study
 from fnprune_core.lesions.sites import Lesion, LesionSettings, domain_stimuli
 from fnprune_core.models.loading import load_model
 from fnprune_core.report import material
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 
 EVIL = '</style><img src=//evil.x onerror=a()>"'
 N_NETWORKS = 5

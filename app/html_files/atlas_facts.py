@@ -21,7 +21,8 @@ from fnprune_core.errors import FnpruneError
 from fnprune_core.matching.dual_regression import applied_note
 from fnprune_core.recording.sessions import document_codes
 from fnprune_core.reliability import assess
-from fnprune_core.storage import Workspace, read_manifest
+from fnprune_core.storage.manifests import read_manifest
+from fnprune_core.storage.workspace import Workspace
 
 N_PASSAGES, N_WORDS, N_TOGETHER = 6, 12, 5
 #: Column of the table of networks → its title and format, where it is there.

@@ -31,7 +31,7 @@ from fnprune_core.atlas.cortex import open_cortex, smoothed
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import SettingsError
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 
 MOST_SURFACES = 6
 

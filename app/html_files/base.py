@@ -14,7 +14,7 @@ from app.figures.markup import visible
 from app.figures.theme import Palette, rgb
 from fnprune_core.assets import asset
 from fnprune_core.errors import SettingsError
-from fnprune_core.storage import storage_errors
+from fnprune_core.storage.folders import storage_errors
 
 _FONTS = (
     ("IBM Plex Sans", 400, "ibm-plex-sans-latin-400-normal"),

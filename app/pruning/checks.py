@@ -17,7 +17,7 @@ from fnprune_core.plans.allocation import choose_units
 from fnprune_core.plans.decision_log import Decision
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning.planner import canonical_settings
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 
 MOST_PERCENT = 90  # of units, or of attention, that the form lets go
 

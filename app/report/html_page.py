@@ -23,7 +23,7 @@ from fnprune_core.report import material, parts, references
 from fnprune_core.report.headline import headline
 from fnprune_core.report.references import split_citations
 from fnprune_core.report.sections import SECTIONS, ReportSettings, write_sections
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 
 #: The slot of the networks in full, which are articles and no figure.
 IN_FULL = "in-full"

@@ -32,7 +32,8 @@ from fnprune_core.recording import record
 from fnprune_core.recording.recording import Recording, RecordingSettings, open_recording
 from fnprune_core.reliability import assess
 from fnprune_core.reliability.results import Assessment
-from fnprune_core.storage import Workspace, read_manifest
+from fnprune_core.storage.manifests import read_manifest
+from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.documents import Document
 
 _STEP = 0.01  # of |z|, when it is counted

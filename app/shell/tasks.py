@@ -12,7 +12,7 @@ from fnprune_core.atlas import cortex
 from fnprune_core.models.language_model import Anatomy, LanguageModel
 from fnprune_core.models.loading import load_model
 from fnprune_core.progress import CancelToken, Progress, ProgressEvent
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 
 P = ParamSpec("P")
 #: The argument whose fields stand for themselves among a task's inputs.

@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.shell import resources, view_state, wording
 from app.widgets import frame
-from fnprune_core.storage import Entry
+from fnprune_core.storage.workspace import Entry
 
 _OPEN, _DELETE = "open-entry", "delete-entry"
 _PENDING = "entry to be deleted"

@@ -22,7 +22,9 @@ from fnprune_core.atlas.annotation_files import (
 )
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import CorruptArtifactError, SettingsError
-from fnprune_core.storage import Workspace, read_json, storage_errors, write_json
+from fnprune_core.storage.folders import storage_errors
+from fnprune_core.storage.json_files import read_json, write_json
+from fnprune_core.storage.workspace import Workspace
 
 FOLDER = "annotations"
 MERGE_RULE = (

@@ -17,7 +17,8 @@ from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas, op
 from fnprune_core.atlas.volumes import volume_files
 from fnprune_core.atlas.voxels import VoxelGrid, grid_of
 from fnprune_core.errors import StorageError
-from fnprune_core.storage import Workspace, new_folder, storage_errors
+from fnprune_core.storage.folders import new_folder, storage_errors
+from fnprune_core.storage.workspace import Workspace
 
 
 def networks_table(

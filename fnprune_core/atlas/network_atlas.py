@@ -12,7 +12,7 @@ from fnprune_core.decomposition.group_ica import Decomposition
 from fnprune_core.errors import SettingsError
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.recording.recording import open_recording
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 
 DEFAULT_THRESHOLD = 3.0
 MOST_PASSAGES_OF_A_DOCUMENT = 2

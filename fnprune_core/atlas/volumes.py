@@ -29,7 +29,7 @@ from fnprune_core.errors import (
     NonFiniteError,
     SettingsError,
 )
-from fnprune_core.storage import package_versions
+from fnprune_core.storage.manifests import package_versions
 
 MAX_LABELS = 1000
 _MAX_BYTES = 2_000_000_000

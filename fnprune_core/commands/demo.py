@@ -23,7 +23,7 @@ from fnprune_core.pruning import planner
 from fnprune_core.recording import record
 from fnprune_core.recording.recording import RecordingSettings
 from fnprune_core.scores.units import score_named
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.documents import Document, builtin_documents
 from fnprune_core.texts.windows import Windows
 

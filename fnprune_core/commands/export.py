@@ -18,7 +18,7 @@ from fnprune_core.commands.options import (
 )
 from fnprune_core.commands.prune import PlanArgument, located, plan_id
 from fnprune_core.errors import SettingsError
-from fnprune_core.storage import folder_size
+from fnprune_core.storage.folders import folder_size
 
 if TYPE_CHECKING:
     from fnprune_core.export.speed import Speed, SpeedSettings

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from fnprune_core.lesions.sites import Lesion, Stimuli
     from fnprune_core.lesions.study import LesionStudy
     from fnprune_core.models.language_model import LanguageModel
-    from fnprune_core.storage import Workspace
+    from fnprune_core.storage.workspace import Workspace
 
 _COLUMNS = (
     "networks",

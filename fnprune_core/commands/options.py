@@ -11,7 +11,7 @@ import typer
 
 from fnprune_core.commands.console import progress_bars
 from fnprune_core.errors import SettingsError
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 
 if TYPE_CHECKING:
     from fnprune_core.models.language_model import LanguageModel

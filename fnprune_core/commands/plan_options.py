@@ -8,7 +8,7 @@ import typer
 from fnprune_core.commands.options import numbers_in, shares_in, units_in
 from fnprune_core.errors import SettingsError
 from fnprune_core.plans.plan import PlanSettings
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 
 if TYPE_CHECKING:
     from fnprune_core.models.layout import UnitLayout

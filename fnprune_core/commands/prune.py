@@ -23,7 +23,7 @@ from fnprune_core.commands.options import (
 )
 from fnprune_core.commands.plan_options import PlanOptions
 from fnprune_core.progress import ProgressEvent
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 
 if TYPE_CHECKING:
     from fnprune_core.models.language_model import LanguageModel

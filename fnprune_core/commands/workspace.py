@@ -6,7 +6,7 @@ import typer
 
 from fnprune_core.commands.console import print_facts, print_json, print_table
 from fnprune_core.commands.options import Json, Where, workspace_at
-from fnprune_core.storage import KINDS
+from fnprune_core.storage.manifests import KINDS
 
 workspaces = typer.Typer(help="List, measure and delete what is stored.", no_args_is_help=True)
 

@@ -34,15 +34,11 @@ from fnprune_core.models.layout import UnitLayout
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.recording.recording import open_recording
 from fnprune_core.recording.sessions import ArraySessions, Sessions, blocks_of
-from fnprune_core.storage import (
-    MANIFEST,
-    Workspace,
-    artifact_id,
-    manifest_of,
-    new_folder,
-    read_manifest,
-    write_json,
-)
+from fnprune_core.storage.checksums import MANIFEST
+from fnprune_core.storage.folders import new_folder
+from fnprune_core.storage.json_files import write_json
+from fnprune_core.storage.manifests import artifact_id, manifest_of, read_manifest
+from fnprune_core.storage.workspace import Workspace
 
 _ARRAYS = "decomposition.safetensors"
 

@@ -17,12 +17,10 @@ from fnprune_core.models.silencing import silenced
 from fnprune_core.plans.files import StoredPlan, stored_plan
 from fnprune_core.progress import NEVER, CancelToken
 from fnprune_core.recording.recording import Recording, open_recording
-from fnprune_core.storage import (
-    Workspace,
-    artifact_id,
-    storage_errors,
-    write_json,
-)
+from fnprune_core.storage.folders import storage_errors
+from fnprune_core.storage.json_files import write_json
+from fnprune_core.storage.manifests import artifact_id
+from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.cutting import cut_windows, shared_run
 from fnprune_core.texts.documents import Document
 from fnprune_core.texts.windows import Windows

@@ -12,7 +12,7 @@ from fnprune_core.evaluation.results import DENSE
 from fnprune_core.plans.decision_log import delete_notes, read_notes
 from fnprune_core.plans.files import open_plan
 from fnprune_core.plans.plan import PlanSettings, PruningPlan
-from fnprune_core.storage import Entry, Workspace
+from fnprune_core.storage.workspace import Entry, Workspace
 
 #: What may differ between two plans, and how people call it; settings go by their own names.
 ORIGIN = {"recording_id": "recording", "decomposition_id": "networks from"}

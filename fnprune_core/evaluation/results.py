@@ -11,15 +11,11 @@ from numpy.typing import NDArray
 
 from fnprune_core.errors import CorruptArtifactError, NonFiniteError, SettingsError
 from fnprune_core.recording.sessions import document_codes
-from fnprune_core.storage import (
-    MANIFEST,
-    Workspace,
-    manifest_of,
-    new_folder,
-    read_json,
-    read_manifest,
-    write_json,
-)
+from fnprune_core.storage.checksums import MANIFEST
+from fnprune_core.storage.folders import new_folder
+from fnprune_core.storage.json_files import read_json, write_json
+from fnprune_core.storage.manifests import manifest_of, read_manifest
+from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.windows import Windows
 
 MIN_DOCUMENTS = 20

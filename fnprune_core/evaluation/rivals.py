@@ -6,7 +6,8 @@ from typing import Any
 from fnprune_core.evaluation.compare import evaluations_of
 from fnprune_core.evaluation.results import DENSE
 from fnprune_core.scores.units import SCORES, plan_label
-from fnprune_core.storage import Workspace, read_manifest
+from fnprune_core.storage.manifests import read_manifest
+from fnprune_core.storage.workspace import Workspace
 
 
 def comparable_plans(workspace: Workspace, plan_id: str) -> dict[str, str]:

@@ -28,16 +28,11 @@ from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import silenced
 from fnprune_core.plans.files import stored_plan
 from fnprune_core.progress import NEVER, CancelToken
-from fnprune_core.storage import (
-    MANIFEST,
-    Workspace,
-    artifact_id,
-    manifest_of,
-    new_folder,
-    read_json,
-    read_manifest,
-    write_json,
-)
+from fnprune_core.storage.checksums import MANIFEST
+from fnprune_core.storage.folders import new_folder
+from fnprune_core.storage.json_files import read_json, write_json
+from fnprune_core.storage.manifests import artifact_id, manifest_of, read_manifest
+from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.token_pieces import pieces_of
 
 PRUNED = "pruned"

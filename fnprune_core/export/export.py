@@ -21,7 +21,8 @@ from fnprune_core.models.silencing import Refit, silenced, without_refit
 from fnprune_core.plans.files import named_tensors, write_plan
 from fnprune_core.plans.plan import PruningPlan
 from fnprune_core.progress import Progress, ProgressEvent, ignore
-from fnprune_core.storage import check_free_space, new_folder, write_json
+from fnprune_core.storage.folders import check_free_space, new_folder
+from fnprune_core.storage.json_files import write_json
 
 DECISIONS_FILE = "decisions.json"
 

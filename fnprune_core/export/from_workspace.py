@@ -19,7 +19,7 @@ from fnprune_core.plans.files import StoredPlan, stored_plan
 from fnprune_core.plans.plan import PruningPlan
 from fnprune_core.progress import Progress, ignore
 from fnprune_core.pruning.compensation import uses_bias
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 
 
 def export(

@@ -12,7 +12,7 @@ from fnprune_core.plans.files import open_plan
 from fnprune_core.plans.plan import PruningPlan
 from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
 from fnprune_core.pruning.planner import plan
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 
 
 def plan_for_form(

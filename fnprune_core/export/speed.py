@@ -30,17 +30,11 @@ from fnprune_core.models.silencing import silenced
 from fnprune_core.plans.files import stored_plan
 from fnprune_core.progress import NEVER, Cancelled, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.pruning.slicing import prune
-from fnprune_core.storage import (
-    MANIFEST,
-    Workspace,
-    artifact_id,
-    check_free_space,
-    manifest_of,
-    new_folder,
-    read_json,
-    storage_errors,
-    write_json,
-)
+from fnprune_core.storage.checksums import MANIFEST
+from fnprune_core.storage.folders import check_free_space, new_folder, storage_errors
+from fnprune_core.storage.json_files import read_json, write_json
+from fnprune_core.storage.manifests import artifact_id, manifest_of
+from fnprune_core.storage.workspace import Workspace
 
 SPEED_FILE = "speed.json"
 _FEWEST_FOR_AN_INTERVAL = 6  # the chance that six of six lie on one side of the median is 2/64

@@ -22,15 +22,11 @@ from fnprune_core.models.silencing import silenced
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.pruning.estimates import seconds_per_token
 from fnprune_core.recording.recording import open_recording
-from fnprune_core.storage import (
-    MANIFEST,
-    Workspace,
-    artifact_id,
-    manifest_of,
-    new_folder,
-    storage_errors,
-    write_json,
-)
+from fnprune_core.storage.checksums import MANIFEST
+from fnprune_core.storage.folders import new_folder, storage_errors
+from fnprune_core.storage.json_files import write_json
+from fnprune_core.storage.manifests import artifact_id, manifest_of
+from fnprune_core.storage.workspace import Workspace
 
 KIND = "lesions"
 READING = "reading under lesions"

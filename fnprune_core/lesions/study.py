@@ -23,7 +23,8 @@ from fnprune_core.lesions.statistics import (
     double_dissociations,
     tested,
 )
-from fnprune_core.storage import read_json, read_manifest, write_json
+from fnprune_core.storage.json_files import read_json, write_json
+from fnprune_core.storage.manifests import read_manifest
 
 LEVEL = 0.05
 _ARRAYS, _FACTS = "losses.safetensors", "study.json"

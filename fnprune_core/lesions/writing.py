@@ -20,15 +20,11 @@ from fnprune_core.lesions.sites import Lesion, LesionSettings, LesionSites
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.progress import NEVER, CancelToken
 from fnprune_core.recording.recording import open_recording
-from fnprune_core.storage import (
-    MANIFEST,
-    Workspace,
-    artifact_id,
-    manifest_of,
-    new_folder,
-    read_manifest,
-    write_json,
-)
+from fnprune_core.storage.checksums import MANIFEST
+from fnprune_core.storage.folders import new_folder
+from fnprune_core.storage.json_files import write_json
+from fnprune_core.storage.manifests import artifact_id, manifest_of, read_manifest
+from fnprune_core.storage.workspace import Workspace
 
 KIND = "lesion_texts"
 

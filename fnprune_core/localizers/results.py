@@ -23,14 +23,10 @@ from fnprune_core.localizers.glm import (
 )
 from fnprune_core.localizers.stimuli import Block, Item, Localizer
 from fnprune_core.models.layout import UnitLayout
-from fnprune_core.storage import (
-    MANIFEST,
-    manifest_of,
-    new_folder,
-    read_json,
-    read_manifest,
-    write_json,
-)
+from fnprune_core.storage.checksums import MANIFEST
+from fnprune_core.storage.folders import new_folder
+from fnprune_core.storage.json_files import read_json, write_json
+from fnprune_core.storage.manifests import manifest_of, read_manifest
 
 _ARRAYS, _TOKENS, _STIMULI = "localizer.safetensors", "tokens.parquet", "stimuli.json"
 KIND = "localizers"

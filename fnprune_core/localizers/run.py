@@ -21,7 +21,8 @@ from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.recording.record import token_table
 from fnprune_core.recording.recording import open_recording
-from fnprune_core.storage import Workspace, artifact_id, read_manifest
+from fnprune_core.storage.manifests import artifact_id, read_manifest
+from fnprune_core.storage.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,8 @@ from fnprune_core.matching.identities import carry_applied, path_of
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.recording.recording import open_recording
 from fnprune_core.recording.sessions import Sessions, normalised
-from fnprune_core.storage import Workspace, artifact_id
+from fnprune_core.storage.manifests import artifact_id
+from fnprune_core.storage.workspace import Workspace
 
 Maps = Literal["refitted", "template"]
 

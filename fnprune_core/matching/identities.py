@@ -17,7 +17,9 @@ from fnprune_core.atlas.annotations import locked, merge, read_annotations
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import CorruptArtifactError, SettingsError
 from fnprune_core.matching.atlases import IDENTITY_R, Match, is_same_model
-from fnprune_core.storage import Workspace, read_json, storage_errors, write_json
+from fnprune_core.storage.folders import storage_errors
+from fnprune_core.storage.json_files import read_json, write_json
+from fnprune_core.storage.workspace import Workspace
 
 FOLDER = "identities"
 SCHEMA_VERSION = 1

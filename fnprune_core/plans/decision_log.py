@@ -16,7 +16,9 @@ from typing import Any
 from fnprune_core.atlas.annotation_files import check_text
 from fnprune_core.atlas.annotations import locked
 from fnprune_core.errors import CorruptArtifactError, TextError
-from fnprune_core.storage import Workspace, read_json, storage_errors, write_json
+from fnprune_core.storage.folders import storage_errors
+from fnprune_core.storage.json_files import read_json, write_json
+from fnprune_core.storage.workspace import Workspace
 
 FOLDER = Path("notes") / "plans"
 NOTES_VERSION = 1

@@ -15,7 +15,9 @@ from torch import Tensor
 from fnprune_core.errors import CorruptArtifactError
 from fnprune_core.models.silencing import AttentionCut, Refit
 from fnprune_core.plans.plan import PLAN_FILE, PruningPlan
-from fnprune_core.storage import Workspace, read_manifest, write_json
+from fnprune_core.storage.json_files import write_json
+from fnprune_core.storage.manifests import read_manifest
+from fnprune_core.storage.workspace import Workspace
 
 REFITS_FILE = "refits.safetensors"
 

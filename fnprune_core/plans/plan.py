@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fnprune_core.errors import FnpruneError, PlanError, RatioError, SettingsError
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.plans.allocation import allocation_named
-from fnprune_core.storage import canonical_json, read_json
+from fnprune_core.storage.json_files import canonical_json, read_json
 
 PLAN_VERSION = 1
 PLAN_FILE = "plan.json"

@@ -11,14 +11,11 @@ from fnprune_core.plans.files import REFITS_FILE, cut_key, read_refits, write_pl
 from fnprune_core.plans.plan import PruningPlan
 from fnprune_core.pruning.compensation import compensation_named
 from fnprune_core.pruning.planner import recomputed_refits
-from fnprune_core.storage import (
-    MANIFEST,
-    Workspace,
-    artifact_id,
-    manifest_of,
-    new_folder,
-    write_json,
-)
+from fnprune_core.storage.checksums import MANIFEST
+from fnprune_core.storage.folders import new_folder
+from fnprune_core.storage.json_files import write_json
+from fnprune_core.storage.manifests import artifact_id, manifest_of
+from fnprune_core.storage.workspace import Workspace
 
 
 def import_plan(workspace: Workspace, language_model: LanguageModel, path: Path) -> str:

@@ -26,14 +26,11 @@ from fnprune_core.pruning.reconstruction import Training, reconstruct
 from fnprune_core.recording.recording import Recording, open_recording
 from fnprune_core.scores.inputs import RecordedInputs
 from fnprune_core.scores.units import SCORES, score_named, sink_units
-from fnprune_core.storage import (
-    MANIFEST,
-    Workspace,
-    artifact_id,
-    manifest_of,
-    new_folder,
-    write_json,
-)
+from fnprune_core.storage.checksums import MANIFEST
+from fnprune_core.storage.folders import new_folder
+from fnprune_core.storage.json_files import write_json
+from fnprune_core.storage.manifests import artifact_id, manifest_of
+from fnprune_core.storage.workspace import Workspace
 
 
 def canonical_settings(settings: PlanSettings) -> PlanSettings:

@@ -25,16 +25,11 @@ from fnprune_core.scores.token_groups import (
     summarise,
 )
 from fnprune_core.scores.units import SCORES
-from fnprune_core.storage import (
-    MANIFEST,
-    Workspace,
-    artifact_id,
-    check_free_space,
-    manifest_of,
-    new_folder,
-    read_manifest,
-    write_json,
-)
+from fnprune_core.storage.checksums import MANIFEST
+from fnprune_core.storage.folders import check_free_space, new_folder
+from fnprune_core.storage.json_files import write_json
+from fnprune_core.storage.manifests import artifact_id, manifest_of, read_manifest
+from fnprune_core.storage.workspace import Workspace
 
 _VERSION = 2
 _GROUPS, _NORMS = "groups.safetensors", "norms.safetensors"

@@ -21,7 +21,7 @@ from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, i
 from fnprune_core.pruning.compensation import batches
 from fnprune_core.pruning.planner import plans
 from fnprune_core.recording.recording import Recording, open_recording
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.documents import Document
 from fnprune_core.texts.windows import Windows
 

@@ -19,7 +19,7 @@ from fnprune_core.pruning.compensation import batches, refit_bytes
 from fnprune_core.pruning.estimates import seconds_per_token
 from fnprune_core.pruning.planner import canonical_settings, plans
 from fnprune_core.scores.units import score_named
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.windows import Windows
 
 READING = "reading held-out text"

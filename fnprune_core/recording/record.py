@@ -29,20 +29,18 @@ from fnprune_core.recording.recording import (
     _SIGNALS,
     RecordingSettings,
 )
-from fnprune_core.storage import (
-    MANIFEST,
-    Workspace,
-    artifact_id,
+from fnprune_core.storage.checksums import MANIFEST
+from fnprune_core.storage.folders import (
     check_free_space,
     exclusive,
     folder_size,
-    manifest_of,
     publish,
-    read_json,
     storage_errors,
     sync,
-    write_json,
 )
+from fnprune_core.storage.json_files import read_json, write_json
+from fnprune_core.storage.manifests import artifact_id, manifest_of
+from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.cutting import cut_windows
 from fnprune_core.texts.documents import Document
 from fnprune_core.texts.windows import Windows, batches_of, stacked_ids

@@ -16,10 +16,8 @@ from numpy.typing import NDArray
 from fnprune_core.errors import CorruptArtifactError, SettingsError
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
-from fnprune_core.storage import (
-    Workspace,
-    read_manifest,
-)
+from fnprune_core.storage.manifests import read_manifest
+from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.windows import Windows
 
 _SIGNALS = "signals.f16"

@@ -21,7 +21,9 @@ from fnprune_core.reliability.results import (
     SizeCurve,
     Stability,
 )
-from fnprune_core.storage import Workspace, artifact_id, manifest_of, new_folder
+from fnprune_core.storage.folders import new_folder
+from fnprune_core.storage.manifests import artifact_id, manifest_of
+from fnprune_core.storage.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

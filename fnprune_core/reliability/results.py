@@ -14,7 +14,9 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import AgglomerativeClustering
 
 from fnprune_core.errors import CorruptArtifactError
-from fnprune_core.storage import MANIFEST, read_manifest, write_json
+from fnprune_core.storage.checksums import MANIFEST
+from fnprune_core.storage.json_files import write_json
+from fnprune_core.storage.manifests import read_manifest
 
 _ARRAYS = "trust.safetensors"
 HIGH, VERY_HIGH = 0.7, 0.8

@@ -16,7 +16,7 @@ from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.report.experiments import run_localizers
 from fnprune_core.report.material import Material
 from fnprune_core.report.parts import Block, Code, Section, Text
-from fnprune_core.storage import read_manifest
+from fnprune_core.storage.manifests import read_manifest
 from fnprune_core.texts.documents import builtin_documents
 
 TEXTS, OWN_STIMULI = "YOUR_TEXTS", "YOUR_STIMULI.tsv"
@@ -126,7 +126,7 @@ def atlas_commands(material: Material) -> list[str]:
         return [f"fnprune decompose {decomposition.recording_id}{_options(ica_options)}"]
     arguments = ", ".join(f"{name}={value!r}" for name, value in settings.items())
     code = (
-        "from fnprune_core.storage import Workspace; "
+        "from fnprune_core.storage.workspace import Workspace; "
         "from fnprune_core.decomposition.group_ica import GroupICA, decompose; print(decompose("
         f"Workspace.default(), {decomposition.recording_id!r}, settings=GroupICA({arguments})))"
     )

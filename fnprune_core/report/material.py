@@ -21,7 +21,8 @@ from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
 from fnprune_core.recording.sessions import document_codes
 from fnprune_core.reliability import assess
 from fnprune_core.reliability.results import Assessment
-from fnprune_core.storage import Entry, Workspace, read_manifest
+from fnprune_core.storage.manifests import read_manifest
+from fnprune_core.storage.workspace import Entry, Workspace
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

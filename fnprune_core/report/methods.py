@@ -12,7 +12,7 @@ from fnprune_core.reliability.assess import PARTS
 from fnprune_core.report.material import Material
 from fnprune_core.report.parts import Block, Column, Heading, Section, Table, Text
 from fnprune_core.scores.units import SCORES
-from fnprune_core.storage import read_manifest
+from fnprune_core.storage.manifests import read_manifest
 
 _DEFAULT_NOTE = "the default"
 _CONTRAST = {"cube": "the fourth power (kurtosis)", "logcosh": "log cosh"}

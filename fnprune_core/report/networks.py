@@ -66,7 +66,7 @@ def networks_lack(material: Material) -> list[Missing]:
         return []
     code = (
         "from fnprune_core.atlas.cortex import lay_out; "
-        "from fnprune_core.storage import Workspace; "
+        "from fnprune_core.storage.workspace import Workspace; "
         f"lay_out(Workspace.default(), {material.atlas.id!r})"
     )
     return [

@@ -9,7 +9,7 @@ from selenium.webdriver.chrome.service import Service
 
 from app.report.html_page import write_report
 from fnprune_core.report import sections
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 
 
 @pytest.mark.browser

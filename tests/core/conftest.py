@@ -16,7 +16,7 @@ from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning.sweep import SweepOrder, sweep
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 
 
 @pytest.fixture

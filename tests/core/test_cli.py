@@ -9,7 +9,7 @@ from typer.main import get_command
 
 from fnprune_core.atlas import network_atlas
 from fnprune_core.cli import cli
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 
 
 def commands(group=None, *before: str) -> Iterator[tuple[str, ...]]:

@@ -21,7 +21,7 @@ from fnprune_core.evaluation.results import open_evaluation
 from fnprune_core.export import from_workspace
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.recording.recording import Recording
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 
 # Found again
 

@@ -14,7 +14,7 @@ from fnprune_core.atlas import cortex as topography
 from fnprune_core.errors import FnpruneError
 from fnprune_core.matching import atlases
 from fnprune_core.matching.atlases import Likeness, Match
-from fnprune_core.storage import Entry
+from fnprune_core.storage.workspace import Entry
 
 #: Domains that a label names, at most.
 MOST_DOMAINS = 6

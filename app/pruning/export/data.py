@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.shell import resources
 from fnprune_core.export.speed import Speed, open_speed
-from fnprune_core.storage import folder_size
+from fnprune_core.storage.folders import folder_size
 
 
 @st.cache_resource(max_entries=16)

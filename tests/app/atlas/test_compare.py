@@ -20,7 +20,7 @@ from fnprune_core.matching.identities import read_identities
 from fnprune_core.models.loading import load_model
 from fnprune_core.recording import record
 from fnprune_core.recording.recording import RecordingSettings, open_recording
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 
 
 @pytest.fixture

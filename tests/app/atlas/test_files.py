@@ -15,7 +15,7 @@ from fnprune_core.atlas import annotation_files, annotations, network_atlas, vol
 from fnprune_core.atlas.annotation_files import Annotation, Annotations
 from fnprune_core.atlas.files import open_grid
 from fnprune_core.errors import SettingsError
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 
 MARKUP = "<img src=x onerror=alert(1)> `a` *b* $c$"
 

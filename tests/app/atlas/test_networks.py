@@ -10,7 +10,7 @@ from app.atlas.networks.options import MapOptions
 from app.shell import codec, resources
 from app.shell.view_state import ViewState, encode
 from fnprune_core.atlas import cortex, network_atlas
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 
 
 @pytest.fixture

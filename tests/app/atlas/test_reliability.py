@@ -3,7 +3,7 @@ from driving import finish, press, said, view
 from app.shell import resources
 from fnprune_core.reliability import assess
 from fnprune_core.reliability.reference import TrustSettings
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 
 
 def metrics(at) -> dict[str, str]:

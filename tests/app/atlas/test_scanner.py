@@ -7,7 +7,7 @@ import pytest
 from app.shell import resources
 from fnprune_core.atlas import annotations, cortex, network_atlas
 from fnprune_core.atlas.annotation_files import Annotation
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 
 MARKUP = "<script>alert(1)</script> $x$ [a](b)"
 

@@ -24,7 +24,7 @@ from fnprune_core.lesions.run import (
     open_lesions,
 )
 from fnprune_core.lesions.sites import Lesion, LesionSettings, domain_stimuli
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.documents import read_documents
 
 SETTINGS = LesionSettings(z=1.5, sink_units=1, n_random=2)

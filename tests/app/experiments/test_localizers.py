@@ -11,7 +11,7 @@ from fnprune_core.localizers.decoding import DecodingSettings
 from fnprune_core.localizers.run import localize, open_localizer
 from fnprune_core.localizers.stimuli import Item, Localizer, localizer_of
 from fnprune_core.models.loading import load_model
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 
 
 def toy(name: str = "language", *, has_templates: bool = True) -> Localizer:

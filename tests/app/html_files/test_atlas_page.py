@@ -34,7 +34,7 @@ from fnprune_core.progress import Cancelled, CancelToken
 from fnprune_core.recording import record
 from fnprune_core.recording.recording import RecordingSettings
 from fnprune_core.reliability import assess
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 
 EVIL = '</script><script>alert(1)</script><img src=//evil.x onerror=a()>"'
 HIDDEN = "\u202e\x1b"

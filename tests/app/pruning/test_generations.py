@@ -14,7 +14,7 @@ from fnprune_core.evaluation.side_by_side import PRUNED
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import NEVER
 from fnprune_core.pruning import planner
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 
 PROMPT = "aq ar as at"
 HARD = PlanSettings(ratio=0.5, sink_units=0, allocation="uniform", compensation="none")

@@ -26,7 +26,7 @@ from fnprune_core.progress import ignore
 from fnprune_core.pruning import planner
 from fnprune_core.recording.record import record_texts
 from fnprune_core.recording.recording import RecordingSettings
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 
 HOSTILE = "<img src=x onerror=alert(1)> $x$ [a](b)"
 

@@ -19,7 +19,7 @@ from fnprune_core.models.loading import load_model
 from fnprune_core.plans import decision_log
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning import planner
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 
 MINE = PlanSettings(ratio=0.3, sink_units=2, preserved=(0, 2, 3), pinned_keep=(5,))
 FLAP = PlanSettings(score="flap", ratio=0.3, sink_units=2)

@@ -4,7 +4,7 @@ import pytest
 
 from app.shell import recipes
 from fnprune_core.atlas import cortex
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 
 VALUES = {
     "network": 1,

@@ -11,7 +11,7 @@ from fnprune_core.atlas import files
 from fnprune_core.atlas.annotation_files import Annotation, Annotations
 from fnprune_core.atlas.files import members_table, networks_table, time_courses_csv
 from fnprune_core.errors import StorageError
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 
 
 def test_folder_of_images_is_a_new_one(tmp_path, monkeypatch) -> None:

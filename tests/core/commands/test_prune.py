@@ -30,7 +30,7 @@ from fnprune_core.plans import files
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import Cancelled, CancelToken
 from fnprune_core.pruning import importing
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 
 UNIFORM = PlanSettings(ratio=0.3, sink_units=2, allocation="uniform")
 

@@ -29,7 +29,7 @@ from fnprune_core.plans.files import open_plan, stored_plan
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import Cancelled, CancelToken
 from fnprune_core.pruning import planner
-from fnprune_core.storage import read_json, write_json
+from fnprune_core.storage.json_files import read_json, write_json
 
 FLAP = PlanSettings(score="flap", ratio=0.3, sink_units=2)
 OTHERS = (FLAP.with_(ratio=0.5), FLAP.with_(score="magnitude"), FLAP.with_(score="random"))

@@ -17,7 +17,7 @@ from fnprune_core.models.silencing import silenced
 from fnprune_core.plans import files
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import Cancelled, CancelToken
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 
 PROMPT = Prompt(text="aq ar as at")
 SHORT = Sampling(max_new_tokens=12)

@@ -25,7 +25,7 @@ from fnprune_core.matching.dual_regression import (
 )
 from fnprune_core.matching.identities import read_identities
 from fnprune_core.recording.sessions import ArraySessions
-from fnprune_core.storage import read_manifest
+from fnprune_core.storage.manifests import read_manifest
 
 
 def normalised(recording) -> np.ndarray:

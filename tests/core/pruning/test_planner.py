@@ -18,7 +18,9 @@ from fnprune_core.pruning.planner import canonical_settings, plan
 from fnprune_core.pruning.slicing import prune
 from fnprune_core.recording.record import record_texts
 from fnprune_core.scores.units import SCORES
-from fnprune_core.storage import Workspace, artifact_id, canonical_json
+from fnprune_core.storage.json_files import canonical_json
+from fnprune_core.storage.manifests import artifact_id
+from fnprune_core.storage.workspace import Workspace
 
 
 def test_a_plan_follows_pins_and_reads_again(workspace, llama, recording):

@@ -23,7 +23,7 @@ from fnprune_core.recording.record import (
     windows_for,
 )
 from fnprune_core.recording.recording import Recording, RecordingSettings
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 
 SETTINGS = RecordingSettings(window=32, n_dummy_tokens=2, batch_size=2)
 RAGGED = (32, 32, 20, 32, 9)

@@ -18,7 +18,7 @@ from fnprune_core.recording import record
 from fnprune_core.recording.recording import RecordingSettings
 from fnprune_core.reliability import assess
 from fnprune_core.reliability.reference import TrustSettings
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 
 QUICK = TrustSettings(n_seeds=2, n_bootstraps=2, n_splits=1, n_null_seeds=2, n_null_splits=1)
 

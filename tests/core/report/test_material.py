@@ -5,7 +5,7 @@ from written_report import Page
 from app.report.html_page import report_page
 from fnprune_core.matching import dual_regression
 from fnprune_core.report import material
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 
 
 def test_an_applied_atlas_is_told_as_what_it_is(made, tmp_path) -> None:

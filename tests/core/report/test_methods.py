@@ -1,7 +1,7 @@
 from written_report import N_NETWORKS
 
 from fnprune_core.report.methods import parameters
-from fnprune_core.storage import read_manifest
+from fnprune_core.storage.manifests import read_manifest
 
 
 def test_methods_hold_every_parameter_of_the_artifacts(made) -> None:

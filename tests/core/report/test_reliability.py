@@ -7,7 +7,7 @@ from app.report.html_page import report_page
 from fnprune_core.errors import NotConvergedWarning
 from fnprune_core.reliability import assess
 from fnprune_core.report import material
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 
 
 def test_trust_is_told_against_chance_once_it_is_measured(made, tmp_path) -> None:

@@ -6,7 +6,7 @@ from app.report.html_page import write_report
 from fnprune_core.errors import ArtifactNotFoundError, CorruptArtifactError, SettingsError
 from fnprune_core.report import sections
 from fnprune_core.report.sections import SectionRow
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 
 
 def test_what_is_missing_is_said_with_how_to_make_it(made) -> None:

@@ -15,7 +15,7 @@ from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning import preview_costs as costs
 from fnprune_core.pruning import preview_files
 from fnprune_core.pruning.preview import Preview, PreviewedPlan
-from fnprune_core.storage import canonical_json
+from fnprune_core.storage.json_files import canonical_json
 
 
 def is_prepared(atlas_id: str) -> bool:

@@ -9,7 +9,7 @@ from fnprune_core.pruning import search_allocation, search_attention, search_tri
 from fnprune_core.pruning.search_allocation import AllocationOrder, AllocationSearch
 from fnprune_core.pruning.search_attention import ShareOrder, ShareSearch
 from fnprune_core.recording.recording import open_recording
-from fnprune_core.storage import Workspace
+from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.windows import Windows
 
 

@@ -8,28 +8,20 @@ from pathlib import Path
 import pytest
 from safetensors import SafetensorError
 
-from fnprune_core import storage
 from fnprune_core.errors import ArtifactNotFoundError, CorruptArtifactError, StorageError
-from fnprune_core.storage import (
-    KINDS,
-    MANIFEST,
-    Workspace,
-    artifact_id,
-    check_free_space,
-    exclusive,
-    manifest_of,
-    new_folder,
-    read_json,
-    read_manifest,
-    write_json,
-)
+from fnprune_core.storage.checksums import MANIFEST
+from fnprune_core.storage.folders import check_free_space, exclusive, new_folder
+from fnprune_core.storage.json_files import read_json, write_checked_json, write_json
+from fnprune_core.storage.manifests import KINDS, artifact_id, manifest_of, read_manifest
+from fnprune_core.storage.workspace import Workspace
 
 
-def make(workspace: Workspace, id: str, *, kind: str = "plans", text: str = "content") -> Path:
+def make(workspace: Workspace, id: str, *, kind: str = "exports", text: str = "content") -> Path:
     target = workspace.folder(kind, id)
     with new_folder(target) as folder:
         (folder / "file.txt").write_text(text)
-        write_json(folder / MANIFEST, manifest_of(kind, {"id": id}, {}))
+        inputs = {"id": id, "decomposition_id": "abc"}
+        write_json(folder / MANIFEST, manifest_of(kind, inputs, {}))
     return target
 
 
@@ -41,27 +33,27 @@ def names(folder: Path) -> list[str]:
 
 
 def test_a_folder_appears_when_it_is_whole_and_with_nothing_else(workspace) -> None:
-    target = workspace.folder("plans", "abc")
+    target = workspace.folder("exports", "abc")
     with new_folder(target) as folder:
         (folder / "file.txt").write_text("half")
-        assert not workspace.has("plans", "abc")
+        assert not workspace.has("exports", "abc")
         assert not target.exists()
-        assert workspace.ids("plans") == []
-        write_json(folder / MANIFEST, manifest_of("plans", {}, {}))
-    assert workspace.has("plans", "abc")
+        assert workspace.ids("exports") == []
+        write_json(folder / MANIFEST, manifest_of("exports", {}, {}))
+    assert workspace.has("exports", "abc")
     assert names(target) == ["file.txt", MANIFEST]
     assert names(target.parent) == ["abc"]
 
 
 def test_an_error_inside_leaves_nothing(workspace) -> None:
-    target = workspace.folder("plans", "abc")
+    target = workspace.folder("exports", "abc")
     with pytest.raises(ZeroDivisionError), new_folder(target) as folder:
         1 / (folder / "file.txt").write_text("")
     assert names(target.parent) == []
 
 
 def test_whoever_comes_second_leaves_what_is_there(workspace) -> None:
-    target = workspace.folder("plans", "abc")
+    target = workspace.folder("exports", "abc")
     with new_folder(target) as late:
         make(workspace, "abc", text="first")
         (late / MANIFEST).write_text("{}")
@@ -75,11 +67,14 @@ def test_a_kill_between_writes_leaves_the_old_whole(workspace, writes_before) ->
     old = make(workspace, "old")
     code = f"""
 import os
-from fnprune_core.storage import MANIFEST, Workspace, new_folder, write_json
+from fnprune_core.storage.checksums import MANIFEST
+from fnprune_core.storage.folders import new_folder
+from fnprune_core.storage.json_files import write_json
+from fnprune_core.storage.workspace import Workspace
 workspace = Workspace({str(workspace.root)!r})
 for id in ("old", "new"):
     try:
-        with new_folder(workspace.folder("plans", id)) as folder:
+        with new_folder(workspace.folder("exports", id)) as folder:
             writes = [
                 lambda: (folder / "file.txt").write_text("newer"),
                 lambda: write_json(folder / MANIFEST, {{"schema_version": 1}}),
@@ -93,15 +88,15 @@ for id in ("old", "new"):
         pass
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 9
-    assert workspace.ids("plans") == ["old"]
+    assert workspace.ids("exports") == ["old"]
     assert (old / "file.txt").read_text() == "content"
-    assert read_manifest(old)["inputs"] == {"id": "old"}
-    assert not workspace.has("plans", "new")
+    assert read_manifest(old)["inputs"]["id"] == "old"
+    assert not workspace.has("exports", "new")
     assert len(workspace.unfinished()) == 1
-    assert workspace.discard_unfinished() == 1
+    assert len(workspace.discard_unfinished()) == 1
     assert names(old.parent) == ["old"]
     make(workspace, "new")
-    assert workspace.ids("plans") == ["new", "old"]
+    assert workspace.ids("exports") == ["new", "old"]
 
 
 def test_a_kill_while_json_is_written_leaves_the_old_file(tmp_path) -> None:
@@ -110,13 +105,14 @@ def test_a_kill_while_json_is_written_leaves_the_old_file(tmp_path) -> None:
     code = f"""
 import json, os
 from pathlib import Path
-from fnprune_core import storage
+from fnprune_core.storage import folders, manifests
+from fnprune_core.storage import workspace as workspaces
 def dump(value, file, **options):
     file.write('{{"version": "ne')
     file.flush()
     os._exit(9)
-storage.json.dump = dump
-storage.write_json(Path({str(path)!r}), {{"version": "new"}})
+json_files.json.dump = dump
+json_files.write_json(Path({str(path)!r}), {{"version": "new"}})
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 9
     assert read_json(path) == {"version": "old"}
@@ -140,23 +136,23 @@ def full_disk(*args, **options):
 def test_a_full_disk_is_one_sentence_and_the_workspace_stays_whole(workspace, error) -> None:
     make(workspace, "old")
     message = r"disk .* is full; nothing was changed\. Free some"
-    with pytest.raises(StorageError, match=message), new_folder(workspace.folder("plans", "new")):
+    with pytest.raises(StorageError, match=message), new_folder(workspace.folder("exports", "new")):
         raise error
-    assert names(workspace.root / "plans") == ["old"]
+    assert names(workspace.root / "exports") == ["old"]
 
 
 def test_a_full_disk_at_the_last_sync_is_told_too(workspace, monkeypatch) -> None:
-    monkeypatch.setattr(storage.os, "fsync", full_disk)
+    monkeypatch.setattr(folders.os, "fsync", full_disk)
     with pytest.raises(StorageError, match="is full"):
         make(workspace, "new")
-    assert names(workspace.root / "plans") == []
+    assert names(workspace.root / "exports") == []
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
 def test_no_permission_says_where_else_to_go(workspace, number) -> None:
     with (
         pytest.raises(StorageError, match=r"No permission to write.*--workspace"),
-        new_folder(workspace.folder("plans", "new")),
+        new_folder(workspace.folder("exports", "new")),
     ):
         raise OSError(number, "no")
 
@@ -177,21 +173,21 @@ def test_space_is_checked_before_a_folder_exists(tmp_path) -> None:
 
 
 def test_same_inputs_same_id_in_any_order(workspace) -> None:
-    first = artifact_id("plans", {"a": 1, "b": [1, 2]})
-    assert first == artifact_id("plans", {"b": [1, 2], "a": 1})
+    first = artifact_id("exports", {"a": 1, "b": [1, 2]})
+    assert first == artifact_id("exports", {"b": [1, 2], "a": 1})
     assert len(first) == 16
     others = [
-        artifact_id("plans", {"a": 2, "b": [1, 2]}),
-        artifact_id("plans", {"a": 1, "b": [2, 1]}),
+        artifact_id("exports", {"a": 2, "b": [1, 2]}),
+        artifact_id("exports", {"a": 1, "b": [2, 1]}),
         artifact_id("evaluations", {"a": 1, "b": [1, 2]}),
     ]
     assert len({first, *others}) == 4
 
 
 def test_another_schema_version_is_another_id(monkeypatch) -> None:
-    before = artifact_id("plans", {})
-    monkeypatch.setattr(storage, "SCHEMA_VERSION", 2)
-    assert artifact_id("plans", {}) != before
+    before = artifact_id("exports", {})
+    monkeypatch.setattr(manifests, "SCHEMA_VERSION", 2)
+    assert artifact_id("exports", {}) != before
 
 
 @pytest.mark.parametrize(
@@ -201,12 +197,12 @@ def test_what_is_no_id_reaches_no_file(workspace, id) -> None:
     make(workspace, "abc")
     (workspace.root / MANIFEST).write_text(json.dumps({"schema_version": 1}))
     with pytest.raises(ArtifactNotFoundError, match="is not an artifact id"):
-        workspace.folder("plans", id)
-    assert not workspace.has("plans", id)
+        workspace.folder("exports", id)
+    assert not workspace.has("exports", id)
     for action in (workspace.existing, workspace.delete):
         with pytest.raises(ArtifactNotFoundError):
-            action("plans", id)
-    assert workspace.ids("plans") == ["abc"]
+            action("exports", id)
+    assert workspace.ids("exports") == ["abc"]
 
 
 def test_an_unknown_kind_is_refused_with_those_there_are(workspace) -> None:
@@ -217,21 +213,21 @@ def test_an_unknown_kind_is_refused_with_those_there_are(workspace) -> None:
 def test_an_unambiguous_beginning_of_an_id_is_enough(workspace) -> None:
     make(workspace, "abc1")
     make(workspace, "abd2")
-    assert workspace.existing("plans", "abc").name == "abc1"
+    assert workspace.existing("exports", "abc").name == "abc1"
     with pytest.raises(ArtifactNotFoundError, match=r"begins the ids abc1, abd2.*Give more"):
-        workspace.existing("plans", "ab")
+        workspace.existing("exports", "ab")
     make(workspace, "abd")
-    assert workspace.existing("plans", "abd").name == "abd"
-    with pytest.raises(ArtifactNotFoundError, match="There is no plan 'x'"):
-        workspace.existing("plans", "x")
+    assert workspace.existing("exports", "abd").name == "abd"
+    with pytest.raises(ArtifactNotFoundError, match="There is no export 'x'"):
+        workspace.existing("exports", "x")
 
 
 def test_latest_is_the_newest_of_its_kind(workspace) -> None:
-    with pytest.raises(ArtifactNotFoundError, match=r"There are no plans .* yet"):
-        workspace.existing("plans", "latest")
+    with pytest.raises(ArtifactNotFoundError, match=r"There are no exports .* yet"):
+        workspace.existing("exports", "latest")
     for id in ("b", "c", "a"):
         make(workspace, id)
-    assert workspace.existing("plans", "latest").name == "a"
+    assert workspace.existing("exports", "latest").name == "a"
 
 
 # Manifests
@@ -239,8 +235,8 @@ def test_latest_is_the_newest_of_its_kind(workspace) -> None:
 
 def test_a_manifest_says_what_the_artifact_was_made_from(workspace) -> None:
     manifest = read_manifest(make(workspace, "abc"))
-    assert manifest["inputs"] == {"id": "abc"}
-    assert manifest["kind"] == "plans"
+    assert manifest["inputs"]["id"] == "abc"
+    assert manifest["kind"] == "exports"
     assert {"numpy", "torch", "transformers"} <= set(manifest["versions"])
     assert "T" in manifest["created"]
 
@@ -249,19 +245,24 @@ def test_a_manifest_says_what_the_artifact_was_made_from(workspace) -> None:
 def test_an_unknown_schema_version_is_refused(workspace, version) -> None:
     target = make(workspace, "abc")
     manifest = read_manifest(target)
-    write_json(target / MANIFEST, {**manifest, "schema_version": version})
-    with pytest.raises(CorruptArtifactError, match=f"schema version {version}, .* reads 1"):
+    write_checked_json(target / MANIFEST, {**manifest, "schema_version": version})
+    with pytest.raises(CorruptArtifactError, match=rf"schema version {version}\b.* reads 1"):
         read_manifest(target)
     assert workspace.entries() == []
 
 
 @pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b"[1]", b""])
-def test_a_damaged_manifest_is_told_and_left_out_of_the_list(workspace, content) -> None:
+def test_a_damaged_manifest_is_told_and_listed_apart(workspace, content) -> None:
     make(workspace, "good")
     (make(workspace, "bad") / MANIFEST).write_bytes(content)
     with pytest.raises(CorruptArtifactError):
-        read_manifest(workspace.folder("plans", "bad"))
+        read_manifest(workspace.folder("exports", "bad"))
     assert [entry.id for entry in workspace.entries()] == ["good"]
+    [damaged] = workspace.damaged()
+    assert damaged.id == "bad"
+    assert "damaged" in damaged.reason
+    workspace.delete("exports", "bad")
+    assert workspace.damaged() == []
 
 
 def test_json_with_nan_is_never_written(tmp_path) -> None:
@@ -276,16 +277,17 @@ def test_json_with_nan_is_never_written(tmp_path) -> None:
 
 
 def test_entries_are_those_of_a_kind_newest_first_with_their_size(workspace, monkeypatch) -> None:
-    for minute, (kind, id) in enumerate([("plans", "a"), ("exports", "b"), ("plans", "c")]):
+    for minute, (kind, id) in enumerate([("exports", "a"), ("previews", "b"), ("exports", "c")]):
         target = make(workspace, id, kind=kind, text="x" * 1000)
         manifest = read_manifest(target)
-        write_json(target / MANIFEST, {**manifest, "created": f"2026-01-01T00:0{minute}:00"})
+        created = f"2026-01-01T00:0{minute}:00+00:00"
+        write_checked_json(target / MANIFEST, {**manifest, "created": created})
     assert [entry.id for entry in workspace.entries()] == ["c", "b", "a"]
-    assert [entry.id for entry in workspace.entries("plans")] == ["c", "a"]
-    entry = workspace.entries("exports")[0]
+    assert [entry.id for entry in workspace.entries("exports")] == ["c", "a"]
+    entry = workspace.entries("previews")[0]
     manifest_size = (entry.path / MANIFEST).stat().st_size
     assert entry.size_bytes == 1000 + manifest_size
-    assert entry.manifest["inputs"] == {"id": "b"}
+    assert entry.manifest["inputs"]["id"] == "b"
     assert workspace.size_bytes() == sum(e.size_bytes for e in workspace.entries())
 
 
@@ -293,17 +295,17 @@ def test_an_empty_workspace_has_nothing_and_is_not_made(tmp_path) -> None:
     workspace = Workspace(tmp_path / "none")
     assert workspace.entries() == []
     assert workspace.size_bytes() == 0
-    assert workspace.discard_unfinished() == 0
+    assert len(workspace.discard_unfinished()) == 0
     assert not workspace.root.exists()
 
 
 def test_delete_removes_one_and_leaves_the_others(workspace) -> None:
     make(workspace, "abc")
     make(workspace, "abd")
-    workspace.delete("plans", "abc")
-    assert names(workspace.root / "plans") == ["abd"]
+    workspace.delete("exports", "abc")
+    assert names(workspace.root / "exports") == ["abd"]
     with pytest.raises(ArtifactNotFoundError):
-        workspace.delete("plans", "abc")
+        workspace.delete("exports", "abc")
 
 
 def test_a_delete_that_fails_midway_leaves_no_half_artifact(workspace, monkeypatch) -> None:
@@ -313,11 +315,11 @@ def test_a_delete_that_fails_midway_leaves_no_half_artifact(workspace, monkeypat
         raise OSError(errno.EIO, "input/output error")
 
     with monkeypatch.context() as patch:
-        patch.setattr(storage.shutil, "rmtree", fail)
+        patch.setattr(folders.shutil, "rmtree", fail)
         with pytest.raises(OSError, match="input/output"):
-            workspace.delete("plans", "abc")
-    assert workspace.ids("plans") == []
-    assert workspace.discard_unfinished() == 1
+            workspace.delete("exports", "abc")
+    assert workspace.ids("exports") == []
+    assert len(workspace.discard_unfinished()) == 1
 
 
 def test_unfinished_work_counts_in_the_size_and_goes_when_discarded(workspace) -> None:
@@ -329,7 +331,7 @@ def test_unfinished_work_counts_in_the_size_and_goes_when_discarded(workspace) -
     assert workspace.ids("recordings") == []
     assert workspace.size_bytes() == before + 500
     assert workspace.unfinished() == [stopped]
-    assert workspace.discard_unfinished() == 1
+    assert len(workspace.discard_unfinished()) == 1
     assert workspace.size_bytes() == before
 
 
@@ -338,13 +340,13 @@ def test_work_that_runs_is_not_discarded(workspace) -> None:
     resumable = workspace.resumable_folder("recordings", "def")
     resumable.mkdir(parents=True)
     with exclusive(resumable, what="This recording"):
-        with new_folder(workspace.folder("plans", "abc")) as folder:
-            assert workspace.discard_unfinished() == 0
+        with new_folder(workspace.folder("exports", "abc")) as folder:
+            assert len(workspace.discard_unfinished()) == 0
             assert folder.is_dir()
-            write_json(folder / MANIFEST, manifest_of("plans", {}, {}))
+            write_json(folder / MANIFEST, manifest_of("exports", {}, {}))
         assert resumable.is_dir()
-    assert workspace.has("plans", "abc")
-    assert workspace.discard_unfinished() == 1
+    assert workspace.has("exports", "abc")
+    assert len(workspace.discard_unfinished()) == 1
 
 
 def test_one_process_at_a_time_makes_a_resumable_artifact(tmp_path) -> None:
@@ -366,7 +368,7 @@ def test_listing_while_others_make_and_delete(workspace) -> None:
         try:
             for i in range(40):
                 make(workspace, f"{name}{i}")
-                workspace.delete("plans", f"{name}{i}")
+                workspace.delete("exports", f"{name}{i}")
         except BaseException as error:  # noqa: BLE001 - told by the assertion below
             failures.append(error)
 
@@ -394,10 +396,10 @@ def test_the_default_is_the_environments_or_the_users(monkeypatch, tmp_path) -> 
     monkeypatch.setenv("FNPRUNE_WORKSPACE", str(tmp_path / "mine"))
     assert Workspace.default().root == tmp_path / "mine"
     monkeypatch.delenv("FNPRUNE_WORKSPACE")
-    monkeypatch.setattr(storage.platformdirs, "user_data_dir", lambda name: f"/data/{name}")
+    monkeypatch.setattr(workspaces.platformdirs, "user_data_dir", lambda name: f"/data/{name}")
     assert Workspace.default().root == Path("/data/fnprune")
 
 
 def test_every_kind_has_a_folder_of_its_own(workspace) -> None:
-    folders = {workspace.folder(kind, "abc").parent for kind in KINDS}
-    assert len(folders) == len(KINDS)
+    parents = {workspace.folder(kind, "abc").parent for kind in KINDS}
+    assert len(parents) == len(KINDS)

@@ -1,0 +1,139 @@
+"""Checksums of an artifact's files: made when it is published, checked when a file is read.
+
+They find what a disk, a copy or an editor changed, and are no protection against a person who
+writes new checksums too. XXH3 with 64 bits (https://xxhash.com) is faster than disks.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import xxhash
+
+from fnprune_core.errors import CorruptArtifactError
+from fnprune_core.storage.json_files import read_json, write_checked_json
+
+MANIFEST = "manifest.json"
+BLOCK = 4 << 20  # bytes under one checksum: little more is read than what is asked for
+_FILES = "files"
+_NOT_LISTED = (MANIFEST, ".lock")
+_HINT = "Bring it back from a copy, or delete this artifact and make it again."
+
+
+def file_sums(path: Path) -> dict[str, Any]:
+    """Return the size of a file, and the checksum of each of its blocks."""
+    sums = []
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            sums.append(xxhash.xxh3_64_hexdigest(block))
+    return {"bytes": path.stat().st_size, "xxh3": sums}
+
+
+def sums_below(folder: Path) -> dict[str, Any]:
+    """Return the sums of all files in a folder but its manifest, by name."""
+    return {
+        path.relative_to(folder).as_posix(): file_sums(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in _NOT_LISTED
+    }
+
+
+def seal(folder: Path) -> None:
+    """Add to the manifest of a folder the checksums of all files beside it, and its own."""
+    manifest = read_json(folder / MANIFEST)
+    write_checked_json(folder / MANIFEST, {**manifest, _FILES: sums_below(folder)})
+
+
+def is_sealed(manifest: Mapping[str, Any]) -> bool:
+    """Whether an artifact has checksums: those of earlier versions have none."""
+    return _FILES in manifest
+
+
+def checked(folder: Path, manifest: Mapping[str, Any], name: str) -> Path:
+    """Return the path of an artifact's file, whose bytes are those that were written.
+
+    Each file is read for this once in a process, unless it changes. An artifact without
+    checksums passes.
+
+    Raises
+    ------
+    CorruptArtifactError
+        If the file is missing, or its bytes are others.
+    """
+    path = folder / name
+    if is_sealed(manifest):
+        blocks = Blocks(path, manifest)
+        blocks.check(0, blocks.n_bytes)
+    return path
+
+
+class Blocks:
+    """Checks parts of a large file as they are read, each block once in a process.
+
+    Parameters
+    ----------
+    path : Path
+    manifest : mapping
+        Of the artifact that the file belongs to. Without checksums nothing is checked.
+    """
+
+    def __init__(self, path: Path, manifest: Mapping[str, Any]) -> None:
+        self.path, self.n_bytes = path, 0
+        self._sums: tuple[str, ...] = ()
+        if not is_sealed(manifest):
+            return
+        sums = manifest[_FILES].get(path.name)
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise CorruptArtifactError(f"{path} is missing.", hint=_HINT) from error
+        if sums is None or status.st_size != sums["bytes"]:
+            expected = "none" if sums is None else f"{sums['bytes']:,}"
+            raise CorruptArtifactError(
+                f"{path} has {status.st_size:,} bytes, expected {expected}: it is damaged.",
+                hint=_HINT,
+            )
+        self.n_bytes, self._sums = status.st_size, tuple(sums["xxh3"])
+        self._sound = _sound_blocks(str(path), status.st_ino, status.st_mtime_ns, self._sums)
+
+    def check(self, start: int, stop: int) -> None:
+        """Raise `CorruptArtifactError` unless the bytes from `start` to `stop` are as written."""
+        if not self._sums or start >= stop:
+            return
+        numbers = range(start // BLOCK, (stop - 1) // BLOCK + 1)
+        unread = [number for number in numbers if number not in self._sound]
+        if not unread:
+            return
+        with self.path.open("rb") as file:
+            for number in unread:
+                file.seek(number * BLOCK)
+                if xxhash.xxh3_64_hexdigest(file.read(BLOCK)) != self._sums[number]:
+                    raise CorruptArtifactError(
+                        f"{self.path} is damaged: byte {number * BLOCK:,} or one of the "
+                        f"{BLOCK >> 20} MiB behind it is not what was written.",
+                        hint=_HINT,
+                    )
+                self._sound.add(number)
+
+
+@lru_cache(maxsize=4096)
+def _sound_blocks(path: str, inode: int, mtime_ns: int, sums: tuple[str, ...]) -> set[int]:
+    """Return the blocks of a file that were found sound in this process; to be added to."""
+    return set()
+
+
+def damages(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with the files of an artifact, each in a sentence; read afresh."""
+    found = []
+    for name, sums in manifest.get(_FILES, {}).items():
+        path = folder / name
+        if not path.is_file():
+            found.append(f"{name} is missing.")
+        elif (now := file_sums(path)) != sums:
+            wrong = [
+                k for k, (a, b) in enumerate(zip(sums["xxh3"], now["xxh3"], strict=False)) if a != b
+            ]
+            where = f"from byte {wrong[0] * BLOCK:,} on" if wrong else "at its end"
+            found.append(f"{name} is not what was written, {where}.")
+    return found

@@ -1,0 +1,252 @@
+"""Folders that appear whole or not at all, and the errors of a disk in words."""
+
+import errno
+import fcntl
+import glob
+import os
+import re
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+
+from fnprune_core.errors import StorageError
+from fnprune_core.storage.checksums import MANIFEST, seal
+from fnprune_core.storage.manifests import KINDS
+
+UNFINISHED = ".unfinished-"
+RESUMABLE = "-resumable"
+_LOCK = ".lock"
+_NUMBERED = re.compile(re.escape(UNFINISHED) + r".*-[0-9a-f]{8}")
+_NEW_S = 60.0
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn the operating system's errors while writing `path` into a `StorageError`."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        error_number = _error_number(error)
+        if error_number in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageError(
+                f"The disk that holds {path} is full; nothing was changed.",
+                hint="Free some space (`fnprune workspace list` shows sizes) and run it again.",
+            ) from error
+        if error_number in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise StorageError(
+                f"No permission to write {path}.",
+                hint="Choose another folder with --workspace or FNPRUNE_WORKSPACE.",
+            ) from error
+        if error_number in (errno.ENOTDIR, errno.EEXIST):
+            raise StorageError(
+                f"{path} cannot be written: a file is where a folder is needed.",
+                hint="Move it away or choose another folder with --workspace.",
+            ) from error
+        raise
+
+
+def _error_number(error: OSError | SafetensorError) -> int | None:
+    """Return the system's error number; safetensors gives it only in its text."""
+    if isinstance(error, OSError):
+        return error.errno
+    match = re.search(r"os error (\d+)", str(error))
+    return int(match[1]) if match else None
+
+
+def sync(path: Path) -> None:
+    """Wait until a file or folder is safe on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def new_folder(target: Path, *, keeps_existing: bool = True) -> Iterator[Path]:
+    """Yield a temporary sibling of `target` that becomes `target` when the block ends well.
+
+    On an error or a stop in the middle, `target` stays as it was. What a killed process left
+    behind of the same target goes first; in a workspace, what it left of the same kind.
+
+    Parameters
+    ----------
+    keeps_existing : bool
+        Whether a target that appears in the meantime is kept, and this one dropped without a
+        word: same inputs, same content. Otherwise one process writes at a time, and a second
+        one raises `StorageError`.
+    """
+    with storage_errors(target), ExitStack() as held:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not keeps_existing:
+            held.enter_context(_only_writer(target))
+        discard_leftovers(target.parent, "" if target.parent.name in KINDS else target.name)
+        temporary = target.parent / f"{UNFINISHED}{target.name}-{uuid.uuid4().hex[:8]}"
+        temporary.mkdir()
+        try:
+            with exclusive(temporary, what=target.name):
+                yield temporary
+                publish(temporary, target, keeps_existing=keeps_existing)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def publish(temporary: Path, target: Path, *, keeps_existing: bool = True) -> None:
+    """Make a finished temporary folder appear as `target`, by one rename after a sync.
+
+    A manifest in it gets the checksums of all files.
+    """
+    if (temporary / MANIFEST).is_file():
+        seal(temporary)
+    for path in temporary.rglob("*"):
+        if path.is_file():
+            sync(path)
+    sync(temporary)
+    if (temporary / MANIFEST).is_file() and target.is_dir() and not (target / MANIFEST).is_file():
+        delete_folder(target)  # no artifact: its manifest was lost
+    try:
+        temporary.rename(target)
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+            raise
+        if not keeps_existing:
+            raise StorageError(
+                f"{target} was filled by something else in the meantime; nothing was written.",
+                hint="Name another folder.",
+            ) from error
+        # Another process was faster; its artifact of the same inputs stays.
+        shutil.rmtree(temporary, ignore_errors=True)
+        return
+    (target / _LOCK).unlink(missing_ok=True)
+    sync(target.parent)
+
+
+def delete_folder(folder: Path) -> None:
+    """Delete a folder: renamed away first, so that it is never half there."""
+    deleted = folder.with_name(f"{UNFINISHED}deleted-{uuid.uuid4().hex[:8]}")
+    with storage_errors(folder):
+        folder.rename(deleted)
+        shutil.rmtree(deleted, onerror=_unless_gone)
+
+
+def _unless_gone(function: object, path: str, info: Any) -> None:
+    """Raise what `shutil.rmtree` met, unless another process was faster."""
+    if not isinstance(info[1], FileNotFoundError):
+        raise info[1]
+
+
+def leftovers(parent: Path, name: str = "") -> list[Path]:
+    """Return the unfinished folders in `parent` that no running process writes, sorted.
+
+    Those from which stopped work goes on are not among them.
+
+    Parameters
+    ----------
+    name : str
+        Only those of this target; all if empty.
+    """
+    found = parent.glob(f"{UNFINISHED}{glob.escape(name)}*") if parent.is_dir() else ()
+    return sorted(path for path in found if _NUMBERED.fullmatch(path.name) and _is_left(path))
+
+
+def _is_left(folder: Path) -> bool:
+    if (folder / _LOCK).is_file():
+        return not is_in_use(folder)
+    try:
+        # Between its making and its lock a folder is new.
+        return time.time() - folder.stat().st_mtime > _NEW_S or "-deleted-" in folder.name
+    except FileNotFoundError:
+        return False
+
+
+def discard_leftovers(parent: Path, name: str = "") -> list[Path]:
+    """Delete what `leftovers` returns; return it."""
+    folders = leftovers(parent, name)
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+    return folders
+
+
+@contextmanager
+def _only_writer(target: Path) -> Iterator[None]:
+    """Hold a lock beside `target`, under its name, that a crash releases."""
+    path = target.with_name(f".{target.name}.lock")
+    while True:
+        with path.open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise StorageError(
+                    f"{target} is being written by another process right now.",
+                    hint="Wait for it to finish, or name another folder.",
+                ) from error
+            if not _is_file_at(file.fileno(), path):
+                continue  # its holder has just finished, and removed the file that was opened
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+            return
+
+
+def _is_file_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+@contextmanager
+def exclusive(folder: Path, *, what: str) -> Iterator[None]:
+    """Hold a lock on `folder` that other processes respect and that a crash releases."""
+    with (folder / _LOCK).open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StorageError(
+                f"{what} is being made by another process right now.",
+                hint="Wait for it to finish; the result is then found at once.",
+            ) from error
+        yield
+
+
+def is_in_use(folder: Path) -> bool:
+    """Whether a running process holds the lock on `folder`."""
+    if not (folder / _LOCK).is_file():
+        return False
+    try:
+        with exclusive(folder, what=folder.name):
+            return False
+    except StorageError:
+        return True
+
+
+def check_free_space(folder: Path, needed_bytes: int) -> None:
+    """Raise `StorageError` if `needed_bytes` do not fit where `folder` is or will be."""
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    if needed_bytes > free:
+        raise StorageError(
+            f"This needs {_size_text(needed_bytes)}, but {existing} has {_size_text(free)} free.",
+            hint="Free some space, choose a folder on another disk, or record fewer tokens.",
+        )
+
+
+def _size_text(n_bytes: int) -> str:
+    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.1f} MB"
+
+
+def folder_size(folder: Path) -> int:
+    """Return the bytes of all files below `folder`; files that vanish meanwhile count as 0."""
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += Path(parent, name).stat().st_size
+    return total

@@ -1,0 +1,90 @@
+"""JSON files: written at once, read with an error that says what to do, checked by a checksum."""
+
+import json
+import os
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import xxhash
+
+from fnprune_core.errors import CorruptArtifactError
+
+_SUM = "checksum"
+
+
+def canonical_json(value: object) -> str:
+    """Return `value` as JSON with sorted keys, so that equal inputs give equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write `value` as JSON to `path` at once: a temporary sibling, then a rename."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            json.dump(value, file, indent=1, sort_keys=True, allow_nan=False)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_json(path: Path) -> Any:
+    """Return the JSON value in `path`; damaged files raise `CorruptArtifactError`."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise CorruptArtifactError(
+            f"{path} is damaged: not valid JSON.",
+            hint="Delete this artifact and make it again.",
+        ) from error
+
+
+def with_checksum(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a JSON object with the checksum of all else in it under ``checksum``."""
+    content = {name: item for name, item in value.items() if name != _SUM}
+    return {**content, _SUM: _sum_of_text(content)}
+
+
+def check_object(value: Mapping[str, Any], path: Path) -> None:
+    """Raise `CorruptArtifactError` if a JSON object is not what its checksum was made of.
+
+    An object without a checksum, which an earlier version wrote, passes.
+    """
+    content = {name: item for name, item in value.items() if name != _SUM}
+    try:
+        is_same = _SUM not in value or value[_SUM] == _sum_of_text(content)
+    except ValueError:  # NaN, which none of ours holds
+        is_same = False
+    if not is_same:
+        raise CorruptArtifactError(
+            f"{path} is damaged: its content is not what was written.",
+            hint="Bring it back from a copy, or delete this artifact and make it again.",
+        )
+
+
+def _sum_of_text(value: object) -> str:
+    return xxhash.xxh3_64_hexdigest(canonical_json(value).encode())
+
+
+def write_checked_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a JSON object with its own checksum, at once."""
+    write_json(path, with_checksum(value))
+
+
+def read_checked_json(path: Path) -> Any:
+    """Return the JSON object in `path` without its checksum, which was checked.
+
+    Raises
+    ------
+    CorruptArtifactError
+        If it is no JSON, or not what was written.
+    """
+    value = read_json(path)
+    if not isinstance(value, dict):
+        return value
+    check_object(value, path)
+    return {name: item for name, item in value.items() if name != _SUM}
