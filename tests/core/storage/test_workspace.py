@@ -9,6 +9,8 @@ import pytest
 from safetensors import SafetensorError
 
 from fnprune_core.errors import ArtifactNotFoundError, CorruptArtifactError, StorageError
+from fnprune_core.storage import folders, manifests
+from fnprune_core.storage import workspace as workspaces
 from fnprune_core.storage.checksums import MANIFEST
 from fnprune_core.storage.folders import check_free_space, exclusive, new_folder
 from fnprune_core.storage.json_files import read_json, write_checked_json, write_json
@@ -105,8 +107,7 @@ def test_a_kill_while_json_is_written_leaves_the_old_file(tmp_path) -> None:
     code = f"""
 import json, os
 from pathlib import Path
-from fnprune_core.storage import folders, manifests
-from fnprune_core.storage import workspace as workspaces
+from fnprune_core.storage import json_files
 def dump(value, file, **options):
     file.write('{{"version": "ne')
     file.flush()
