@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from scipy.ndimage import gaussian_filter
 from scipy.optimize import linear_sum_assignment
@@ -20,10 +19,10 @@ from sklearn.manifold import MDS
 
 from fnprune_core.atlas.network_atlas import open_atlas
 from fnprune_core.decomposition.stability import absolute_correlation
-from fnprune_core.errors import CorruptArtifactError, SettingsError
+from fnprune_core.errors import SettingsError
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
-from fnprune_core.storage.checksums import MANIFEST
+from fnprune_core.storage.checksums import MANIFEST, checked, damage_told
 from fnprune_core.storage.folders import new_folder
 from fnprune_core.storage.json_files import write_json
 from fnprune_core.storage.manifests import artifact_id, manifest_of, read_manifest
@@ -90,8 +89,8 @@ class Cortex:
     def load(cls, folder: Path) -> "Cortex":
         """Read a cortex from its artifact folder."""
         manifest = read_manifest(folder)
-        try:
-            arrays = load_file(folder / _ARRAYS)
+        with damage_told(folder, "Delete it; the cortex is laid out again."):
+            arrays = load_file(checked(folder, manifest, _ARRAYS))
             rows, columns = manifest["shape"]
             return cls(
                 layout=UnitLayout(tuple(manifest["widths"])),
@@ -99,10 +98,6 @@ class Cortex:
                 cell=arrays["cell"],
                 places=arrays["places"],
             )
-        except (OSError, KeyError, ValueError, SafetensorError) as error:
-            raise CorruptArtifactError(
-                f"{folder} is damaged.", hint="Delete it; the cortex is laid out again."
-            ) from error
 
     def volume(self, values: NDArray[np.floating], *, fill: float = np.nan) -> NDArray[np.float32]:
         """Return `values` (n_units,) as a volume (n_layers, rows, columns); `fill` where empty."""

@@ -15,17 +15,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from sklearn.manifold import trustworthiness
 from sklearn.neighbors import NearestNeighbors
 
 from fnprune_core.atlas.network_atlas import NetworkAtlas, open_atlas
 from fnprune_core.decomposition.stability import absolute_correlation
-from fnprune_core.errors import CorruptArtifactError, SettingsError
+from fnprune_core.errors import SettingsError
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
-from fnprune_core.storage.checksums import MANIFEST
+from fnprune_core.storage.checksums import MANIFEST, checked, damage_told
 from fnprune_core.storage.folders import new_folder
 from fnprune_core.storage.json_files import write_json
 from fnprune_core.storage.manifests import artifact_id, manifest_of, read_manifest
@@ -133,8 +132,8 @@ class Embedding:
     def load(cls, folder: Path) -> "Embedding":
         """Read an embedding from its artifact folder."""
         manifest = read_manifest(folder)
-        try:
-            arrays = load_file(folder / _ARRAYS)
+        with damage_told(folder, "Delete it; the embedding is computed again."):
+            arrays = load_file(checked(folder, manifest, _ARRAYS))
             fields: dict[str, Any] = {name: arrays[name] for name in _FIELDS}
             return cls(
                 **fields,
@@ -142,10 +141,6 @@ class Embedding:
                 settings=EmbeddingSettings(**manifest["inputs"]["settings"]),
                 id=folder.name,
             )
-        except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
-            raise CorruptArtifactError(
-                f"{folder} is damaged.", hint="Delete it; the embedding is computed again."
-            ) from error
 
 
 _FIELDS = ("units", "places", "networks_by_map", "networks_by_course")

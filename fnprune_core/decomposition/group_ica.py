@@ -9,7 +9,6 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from sklearn.base import BaseEstimator
 from torch import Tensor
@@ -25,7 +24,6 @@ from fnprune_core.decomposition.ica import (
 from fnprune_core.decomposition.reduction import group_pca, time_courses
 from fnprune_core.decomposition.stability import run_agreement
 from fnprune_core.errors import (
-    CorruptArtifactError,
     NotConvergedWarning,
     SettingsError,
     TooFewTokensError,
@@ -34,7 +32,7 @@ from fnprune_core.models.layout import UnitLayout
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.recording.recording import open_recording
 from fnprune_core.recording.sessions import ArraySessions, Sessions, blocks_of
-from fnprune_core.storage.checksums import MANIFEST
+from fnprune_core.storage.checksums import MANIFEST, checked, damage_told
 from fnprune_core.storage.folders import new_folder
 from fnprune_core.storage.json_files import write_json
 from fnprune_core.storage.manifests import artifact_id, manifest_of, read_manifest
@@ -115,22 +113,18 @@ class Decomposition:
     def load(cls, folder: Path) -> "Decomposition":
         """Read a decomposition from its artifact folder."""
         manifest = read_manifest(folder)
-        try:
-            arrays = load_file(folder / _ARRAYS)
+        with damage_told(folder, "Delete it and decompose again."):
+            arrays = load_file(checked(folder, manifest, _ARRAYS))
             fields = {name: arrays[_FILE_NAMES.get(name, name)] for name in _ARRAY_FIELDS}
-        except (OSError, KeyError, ValueError, SafetensorError) as error:
-            raise CorruptArtifactError(
-                f"{folder / _ARRAYS} is missing or damaged.", hint="Decompose again."
-            ) from error
-        return cls(
-            **fields,
-            variance_explained=manifest["variance_explained"],
-            layout=UnitLayout(tuple(manifest["widths"])),
-            recording_id=manifest["recording_id"],
-            fingerprint=manifest["fingerprint"],
-            settings=manifest["settings"],
-            id=folder.name,
-        )
+            return cls(
+                **fields,
+                variance_explained=manifest["variance_explained"],
+                layout=UnitLayout(tuple(manifest["widths"])),
+                recording_id=manifest["recording_id"],
+                fingerprint=manifest["fingerprint"],
+                settings=manifest["settings"],
+                id=folder.name,
+            )
 
 
 #: Names in the file of fields that were renamed after the first decompositions were saved.

@@ -1,5 +1,6 @@
 """Losses by window: perplexity with its standard error, by domain, and paired differences."""
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -11,9 +12,9 @@ from numpy.typing import NDArray
 
 from fnprune_core.errors import CorruptArtifactError, NonFiniteError, SettingsError
 from fnprune_core.recording.sessions import document_codes
-from fnprune_core.storage.checksums import MANIFEST
+from fnprune_core.storage.checksums import MANIFEST, checked, file_sums
 from fnprune_core.storage.folders import new_folder
-from fnprune_core.storage.json_files import read_json, write_json
+from fnprune_core.storage.json_files import read_json, write_checked_json, write_json
 from fnprune_core.storage.manifests import manifest_of, read_manifest
 from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.windows import Windows
@@ -217,9 +218,17 @@ class Perplexity:
             write_json(folder / MANIFEST, manifest)
 
     def renew(self, folder: Path) -> None:
-        """Write the result in place of the one in an artifact folder, with the same losses."""
-        write_json(folder / RESULT_FILE, self.to_json())
-        write_json(folder / MANIFEST, {**read_manifest(folder), **self._summary()})
+        """Write the result in place of the one in an artifact folder, with the same losses.
+
+        Into a file of another name, for the manifest says at once which one counts.
+        """
+        manifest = read_manifest(folder)
+        name = f"{Path(RESULT_FILE).stem}-{uuid.uuid4().hex[:8]}.json"
+        write_json(folder / name, self.to_json())
+        files = {name: file_sums(folder / name)}
+        facts = {**self._summary(), "result_file": name, "files": files}
+        write_checked_json(folder / MANIFEST, {**manifest, **facts})
+        (folder / manifest.get("result_file", RESULT_FILE)).unlink(missing_ok=True)
 
     def _summary(self) -> dict[str, Any]:
         return {
@@ -233,8 +242,8 @@ class Perplexity:
     @classmethod
     def load(cls, folder: Path) -> "Perplexity":
         """Read a result from its artifact folder."""
-        read_manifest(folder)
-        return cls.read(folder / RESULT_FILE)
+        manifest = read_manifest(folder)
+        return cls.read(checked(folder, manifest, manifest.get("result_file", RESULT_FILE)))
 
     @classmethod
     def read(cls, path: Path) -> "Perplexity":

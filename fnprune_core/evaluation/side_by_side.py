@@ -8,7 +8,6 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from fnprune_core.errors import CorruptArtifactError
@@ -28,7 +27,7 @@ from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import silenced
 from fnprune_core.plans.files import stored_plan
 from fnprune_core.progress import NEVER, CancelToken
-from fnprune_core.storage.checksums import MANIFEST
+from fnprune_core.storage.checksums import MANIFEST, checked, damage_told
 from fnprune_core.storage.folders import new_folder
 from fnprune_core.storage.json_files import read_json, write_json
 from fnprune_core.storage.manifests import artifact_id, manifest_of, read_manifest
@@ -100,9 +99,10 @@ class SideBySide:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read the texts that `save` wrote."""
-        read_manifest(folder)  # refuses what another version wrote
-        try:
-            arrays, texts = load_file(folder / _ARRAYS), read_json(folder / _TEXTS)
+        manifest = read_manifest(folder)
+        with damage_told(folder, "Delete it and write again."):
+            arrays = load_file(checked(folder, manifest, _ARRAYS))
+            texts = read_json(checked(folder, manifest, _TEXTS))
             return cls(
                 prompt=Prompt(**texts["prompt"]),
                 sampling=Sampling(**texts["sampling"]),
@@ -122,10 +122,6 @@ class SideBySide:
                 plan_id=texts["plan_id"],
                 model_name=texts["model_name"],
             )
-        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-            raise CorruptArtifactError(
-                f"{folder} is damaged: {error}.", hint="Delete it and generate again."
-            ) from error
 
 
 def _arrays_of(result: Generation | Disagreement) -> dict[str, NDArray[Any]]:

@@ -30,10 +30,10 @@ from fnprune_core.models.silencing import silenced
 from fnprune_core.plans.files import stored_plan
 from fnprune_core.progress import NEVER, Cancelled, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.pruning.slicing import prune
-from fnprune_core.storage.checksums import MANIFEST
+from fnprune_core.storage.checksums import MANIFEST, checked
 from fnprune_core.storage.folders import check_free_space, new_folder, storage_errors
 from fnprune_core.storage.json_files import read_json, write_json
-from fnprune_core.storage.manifests import artifact_id, manifest_of
+from fnprune_core.storage.manifests import artifact_id, manifest_of, read_manifest
 from fnprune_core.storage.workspace import Workspace
 
 SPEED_FILE = "speed.json"
@@ -353,7 +353,8 @@ def save_speed(workspace: Workspace, speed: Speed, *, cut_key: str, plan_id: str
 
 def open_speed(workspace: Workspace, id: str) -> Speed:
     """Return a stored measurement."""
-    path = workspace.existing("speeds", id) / SPEED_FILE
+    folder = workspace.existing("speeds", id)
+    path = checked(folder, read_manifest(folder), SPEED_FILE)
     try:
         return Speed.from_json(read_json(path))
     except (OSError, KeyError, TypeError, ValueError) as error:

@@ -3,16 +3,22 @@
 import shutil
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fnprune_core.atlas.network_atlas import open_atlas
-from fnprune_core.errors import CorruptArtifactError, NonFiniteError, SettingsError
+from fnprune_core.errors import (
+    ArtifactNotFoundError,
+    CorruptArtifactError,
+    NonFiniteError,
+    SettingsError,
+)
 from fnprune_core.evaluation.compare import check_overlap
 from fnprune_core.evaluation.perplexity import perplexity_stream, protocol_of
 from fnprune_core.lesions.sites import Lesion, LesionSettings, LesionSites, Stimuli
@@ -23,7 +29,7 @@ from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, i
 from fnprune_core.pruning.estimates import seconds_per_token
 from fnprune_core.recording.recording import open_recording
 from fnprune_core.storage.checksums import MANIFEST
-from fnprune_core.storage.folders import new_folder, storage_errors
+from fnprune_core.storage.folders import exclusive, new_folder, storage_errors
 from fnprune_core.storage.json_files import write_json
 from fnprune_core.storage.manifests import artifact_id, manifest_of
 from fnprune_core.storage.workspace import Workspace
@@ -104,19 +110,37 @@ def lesion_study(
     """
     atlas = open_atlas(workspace, order.decomposition_id)
     recording = open_recording(workspace, atlas.decomposition.recording_id)
+    order = replace(order, decomposition_id=atlas.id)
     sites = LesionSites(atlas, recording, language_model, settings=order.settings)
     check_overlap(recording, stimuli.windows)
-    reading_inputs, inputs = _study_inputs(
-        language_model, stimuli, replace(order, decomposition_id=atlas.id)
-    )
+    reading_inputs, inputs = _study_inputs(language_model, stimuli, order)
     id = artifact_id(KIND, inputs)
     if workspace.has(KIND, id):
         on_partial(open_lesions(workspace, id))
         return id
     readings = _Readings(order, sites)
-    run = _StudyRun(workspace, id, language_model, stimuli, cancel)
-    study = run.resumed() or _unread_study(order, atlas.id, language_model, stimuli, readings)
-    study = _with_earlier_readings(study, _earlier_readings(workspace, reading_inputs, run.id))
+    facts = {"model_name": language_model.name, "decomposition_id": atlas.id}
+    manifest = manifest_of(KIND, inputs, {**facts, "base": reading_inputs})
+    run = _StudyRun(workspace, id, language_model, stimuli, manifest, cancel)
+    with run.alone():
+        if not workspace.has(KIND, id):
+            _read_lesions(workspace, run, order, readings, progress, on_partial)
+    return id
+
+
+def _read_lesions(
+    workspace: Workspace,
+    run: "_StudyRun",
+    order: LesionOrder,
+    readings: "_Readings",
+    progress: Progress,
+    on_partial: Callable[[LesionStudy], None],
+) -> None:
+    """Read what is missing of a study, keep it after each lesion, and store it when whole."""
+    language_model, stimuli = run.language_model, run.stimuli
+    study = run.resumed() or _unread_study(order, language_model, stimuli, readings)
+    earlier = _earlier_readings(workspace, run.manifest["base"], run.id)
+    study = _with_earlier_readings(study, earlier)
     n_total = study.is_done.size + 1
 
     def report(current: LesionStudy) -> None:
@@ -134,12 +158,10 @@ def lesion_study(
         study = _with_reading(study, row, column, readings, run)
         run.keep(study)
         report(study)
-    facts = {"model_name": language_model.name, "decomposition_id": atlas.id}
-    with new_folder(workspace.folder(KIND, id)) as target:
+    with new_folder(workspace.folder(KIND, run.id)) as target:
         study.save(target)
-        write_json(target / MANIFEST, manifest_of(KIND, inputs, {**facts, "base": reading_inputs}))
+        write_json(target / MANIFEST, run.manifest)
     run.discard()
-    return id
 
 
 def open_lesions(workspace: Workspace, study_id: str) -> LesionStudy:
@@ -221,9 +243,10 @@ class _StudyRun:
         id: str,
         language_model: LanguageModel,
         stimuli: Stimuli,
+        manifest: dict[str, Any],
         cancel: CancelToken,
     ) -> None:
-        self.id, self.cancel = id, cancel
+        self.id, self.manifest, self.cancel = id, manifest, cancel
         self.language_model, self.stimuli = language_model, stimuli
         self.folder = workspace.resumable_folder(KIND, id)
 
@@ -239,23 +262,35 @@ class _StudyRun:
         )
         return deque(stream, maxlen=1).pop().window_nll
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other processes from the same study."""
+        with storage_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        with exclusive(self.folder, what="This study"):
+            yield
+
+    def _kept(self) -> list[Path]:
+        """Return the stored partial studies, the newest first: one, or two for a moment."""
+        numbered = (path for path in self.folder.iterdir() if path.name.isdecimal())
+        return sorted(numbered, key=lambda path: int(path.name), reverse=True)
+
     def resumed(self) -> LesionStudy | None:
         """Return the partial study of a stopped run, or None if there is none or it is damaged."""
-        try:
-            return LesionStudy.load(self.folder, is_partial=True)
-        except CorruptArtifactError:
-            return None
+        for folder in self._kept():
+            with suppress(CorruptArtifactError, ArtifactNotFoundError):
+                return LesionStudy.load(folder)
+        return None
 
     def keep(self, study: LesionStudy) -> None:
-        """Replace the stored partial study, by one rename."""
-        new_path = self.folder.with_name(f"{self.folder.name}-new")
-        with storage_errors(self.folder):
-            shutil.rmtree(new_path, ignore_errors=True)
-            new_path.mkdir(parents=True)
-            study.save(new_path)
-            shutil.rmtree(self.folder, ignore_errors=True)
-            with suppress(FileNotFoundError):
-                new_path.rename(self.folder)
+        """Store the partial study, then delete the one before."""
+        earlier = self._kept()
+        number = int(earlier[0].name) + 1 if earlier else 0
+        with new_folder(self.folder / str(number)) as folder:
+            study.save(folder)
+            write_json(folder / MANIFEST, self.manifest)
+        for path in earlier:
+            shutil.rmtree(path, ignore_errors=True)
 
     def discard(self) -> None:
         """Delete the partial study: the whole one is stored."""
@@ -285,7 +320,6 @@ def _with_reading(
 
 def _unread_study(
     order: LesionOrder,
-    decomposition_id: str,
     language_model: LanguageModel,
     stimuli: Stimuli,
     readings: _Readings,
@@ -295,7 +329,7 @@ def _unread_study(
     magnitudes = readings.sites.magnitudes
     return LesionStudy(
         facts=Facts(
-            decomposition_id=decomposition_id,
+            decomposition_id=order.decomposition_id,
             model_name=language_model.name,
             lesions=order.lesions,
             settings=order.settings,

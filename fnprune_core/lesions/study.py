@@ -9,10 +9,8 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from fnprune_core.errors import CorruptArtifactError
 from fnprune_core.evaluation.results import Protocol
 from fnprune_core.lesions.sites import Lesion, LesionSettings
 from fnprune_core.lesions.statistics import (
@@ -23,6 +21,7 @@ from fnprune_core.lesions.statistics import (
     double_dissociations,
     tested,
 )
+from fnprune_core.storage.checksums import checked, damage_told
 from fnprune_core.storage.json_files import read_json, write_json
 from fnprune_core.storage.manifests import read_manifest
 
@@ -275,13 +274,12 @@ class LesionStudy:
         write_json(folder / _FACTS, self.facts.to_json())
 
     @classmethod
-    def load(cls, folder: Path, *, is_partial: bool = False) -> Self:
-        """Read a study that `save` wrote; a partial one has no manifest yet."""
-        if not is_partial:
-            read_manifest(folder)
-        try:
-            arrays = load_file(folder / _ARRAYS)
-            facts = Facts.from_json(read_json(folder / _FACTS))
+    def load(cls, folder: Path) -> Self:
+        """Read a study from its artifact folder."""
+        manifest = read_manifest(folder)
+        with damage_told(folder, "Delete it and run the study again."):
+            arrays = load_file(checked(folder, manifest, _ARRAYS))
+            facts = Facts.from_json(read_json(checked(folder, manifest, _FACTS)))
             texts = {name: arrays[name] for name in ("tokens", "column", "unit")}
             return cls(
                 facts=facts,
@@ -291,10 +289,6 @@ class LesionStudy:
                 n_units=arrays["n_units"],
                 magnitude=arrays["magnitude"],
             )
-        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-            raise CorruptArtifactError(
-                f"{folder} is damaged: {error}.", hint="Delete it and run the study again."
-            ) from error
 
 
 def _mean(values: Floats) -> Floats:

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from fnprune_core.errors import CorruptArtifactError, SettingsError
+from fnprune_core.errors import SettingsError
 from fnprune_core.localizers.decoding import Decoding
 from fnprune_core.localizers.glm import (
     LEVEL,
@@ -23,7 +22,7 @@ from fnprune_core.localizers.glm import (
 )
 from fnprune_core.localizers.stimuli import Block, Item, Localizer
 from fnprune_core.models.layout import UnitLayout
-from fnprune_core.storage.checksums import MANIFEST
+from fnprune_core.storage.checksums import MANIFEST, checked, damage_told
 from fnprune_core.storage.folders import new_folder
 from fnprune_core.storage.json_files import read_json, write_json
 from fnprune_core.storage.manifests import manifest_of, read_manifest
@@ -281,9 +280,9 @@ class LocalizerResult:
     def load(cls, folder: Path) -> "LocalizerResult":
         """Read a result from its artifact folder."""
         manifest = read_manifest(folder)
-        try:
-            arrays = load_file(folder / _ARRAYS)
-            stimuli = read_json(folder / _STIMULI)
+        with damage_told(folder, "Delete it; the localizer is run again."):
+            arrays = load_file(checked(folder, manifest, _ARRAYS))
+            stimuli = read_json(checked(folder, manifest, _STIMULI))
             localizer, blocks = _localizer_from_json(stimuli["localizer"]), stimuli["blocks"]
             decoding = Decoding(
                 null=arrays["decoding_null"],
@@ -295,7 +294,7 @@ class LocalizerResult:
                 blocks=tuple(
                     Block(**{**block, "items": tuple(block["items"])}) for block in blocks
                 ),
-                tokens=pd.read_parquet(folder / _TOKENS),
+                tokens=pd.read_parquet(checked(folder, manifest, _TOKENS)),
                 strengths=arrays["strengths"],
                 network_effects=arrays["network_effects"],
                 unit_effects=arrays["unit_effects"],
@@ -305,10 +304,6 @@ class LocalizerResult:
                 decomposition_id=manifest["decomposition_id"],
                 id=folder.name,
             )
-        except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
-            raise CorruptArtifactError(
-                f"{folder} is damaged.", hint="Delete it; the localizer is run again."
-            ) from error
 
 
 def _localizer_from_json(stored: dict[str, Any]) -> Localizer:

@@ -5,11 +5,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from fnprune_core.atlas.network_atlas import NetworkAtlas, open_atlas
-from fnprune_core.errors import CorruptArtifactError, RatioError
+from fnprune_core.errors import RatioError
 from fnprune_core.models.architectures import feeding_row_norms, output_column_norms
 from fnprune_core.models.footprint import Dimensions
 from fnprune_core.models.language_model import LanguageModel
@@ -25,7 +24,7 @@ from fnprune_core.scores.token_groups import (
     summarise,
 )
 from fnprune_core.scores.units import SCORES
-from fnprune_core.storage.checksums import MANIFEST
+from fnprune_core.storage.checksums import MANIFEST, checked, damage_told
 from fnprune_core.storage.folders import check_free_space, new_folder
 from fnprune_core.storage.json_files import write_json
 from fnprune_core.storage.manifests import artifact_id, manifest_of, read_manifest
@@ -118,20 +117,16 @@ def open_preview(
     network_atlas = atlas or open_atlas(workspace, decomposition_id)
     folder = workspace.existing("previews", preview_id(network_atlas.id))
     manifest = read_manifest(folder)
-    try:
-        norms = load_file(folder / _NORMS)
+    with damage_told(folder, "Delete it; the preview is prepared again."):
+        norms = load_file(checked(folder, manifest, _NORMS))
         return Preview(
-            groups=TokenGroups.load(folder / _GROUPS),
+            groups=TokenGroups.load(checked(folder, manifest, _GROUPS)),
             atlas=network_atlas,
             dimensions=Dimensions.from_json(manifest["dimensions"]),
             norms=norms,
             checks=[Check(**check) for check in manifest["checks"]],
             context=int(manifest["context"]),
         )
-    except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
-        raise CorruptArtifactError(
-            f"{folder} is damaged.", hint="Delete it; the preview is prepared again."
-        ) from error
 
 
 def _norms(language_model: LanguageModel, recording: Recording) -> dict[str, NDArray[Any]]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from fnprune_core.errors import CorruptArtifactError, SettingsError
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
+from fnprune_core.storage.checksums import Blocks, checked, damage_told
 from fnprune_core.storage.manifests import read_manifest
 from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.windows import Windows
@@ -107,18 +108,24 @@ class Recording:
         self.folder = folder
         self.id: str = folder.name
         self.manifest: dict[str, Any] = manifest
+        with damage_told(folder, "Delete it and record again."):
+            self._open(manifest)
+
+    def _open(self, manifest: dict[str, Any]) -> None:
+        folder = self.folder
         self.layout = UnitLayout(tuple(manifest["widths"]))
         self.fingerprint: str = manifest["inputs"]["fingerprint"]
         self.model_name: str = manifest["model_name"]
         self.dtype: str = manifest["inputs"]["dtype"]
-        self.tokens = _read_tokens(folder / "tokens.parquet")
+        self.tokens = pd.read_parquet(checked(folder, manifest, "tokens.parquet"))
         self.windows = _windows_of(manifest, self.tokens)
         self.is_dummy: NDArray[np.bool_] = self.windows.is_dummy
         shape = (self.windows.n_tokens, self.layout.n_units)
         self._signals = _open_array(folder / _SIGNALS, np.float16, shape)
+        self._blocks = Blocks(folder / _SIGNALS, manifest)
         sessions = (self.windows.n_windows, self.layout.n_units)
         arrays = {
-            name: _open_array(folder / f"{name}.{code}", np.dtype(code), sessions)
+            name: _open_array(checked(folder, manifest, f"{name}.{code}"), np.dtype(code), sessions)
             for name, code in _PER_SESSION.items()
         }
         self._scales = arrays["scales"]
@@ -148,6 +155,8 @@ class Recording:
     def session(self, session: int, *, layer: int | None = None) -> NDArray[np.float32]:
         """Return the signals of a session, or of one layer in it: (tokens, units)."""
         units = slice(None) if layer is None else self.layout.layer_slice(layer)
+        tokens = self.session_slice(session)
+        self._check_signals(tokens.start, tokens.stop)
         signals = torch.from_numpy(self._signals[self.session_slice(session), units].copy())
         scaled = signals.float().mul_(torch.from_numpy(self._scales[session, units].copy()))
         result: NDArray[np.float32] = scaled.numpy()
@@ -155,9 +164,14 @@ class Recording:
 
     def unit(self, unit: int) -> NDArray[np.float32]:
         """Return one unit's activation at every token: (n_tokens,); touches a page a token."""
+        self._check_signals(0, self.n_tokens)
         scales = np.asarray(self._scales[:, unit])
         signal = self._signals[:, unit].astype(np.float32)
         return np.asarray(signal * scales[self.windows.session], dtype=np.float32)
+
+    def _check_signals(self, start: int, stop: int) -> None:
+        row = 2 * self.layout.n_units  # float16
+        self._blocks.check(start * row, stop * row)
 
     def session_moments(self, session: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return mean and standard deviation over a session's usable tokens: (n_units,) each."""
@@ -259,15 +273,6 @@ def _windows_of(manifest: dict[str, Any], tokens: pd.DataFrame) -> Windows:
         n_dropped_tokens=facts["n_dropped_tokens"],
         adds_bos=facts["adds_bos"],
     )
-
-
-def _read_tokens(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise CorruptArtifactError(
-            f"The token table {path} is missing or damaged.", hint="Record again."
-        ) from error
 
 
 def _open_array(path: Path, dtype: Any, shape: tuple[int, int]) -> NDArray[Any]:

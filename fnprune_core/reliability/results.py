@@ -8,13 +8,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import AgglomerativeClustering
 
-from fnprune_core.errors import CorruptArtifactError
-from fnprune_core.storage.checksums import MANIFEST
+from fnprune_core.storage.checksums import MANIFEST, checked, damage_told
 from fnprune_core.storage.json_files import write_json
 from fnprune_core.storage.manifests import read_manifest
 
@@ -120,12 +118,8 @@ class _Result:
     def load(cls, folder: Path) -> Self:
         """Read from an artifact folder."""
         manifest = read_manifest(folder)
-        try:
-            return cls(**load_file(folder / _ARRAYS), **manifest["counts"])
-        except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
-            raise CorruptArtifactError(
-                f"{folder} is missing something or damaged.", hint="Delete it and measure again."
-            ) from error
+        with damage_told(folder, "Delete it and measure again."):
+            return cls(**load_file(checked(folder, manifest, _ARRAYS)), **manifest["counts"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

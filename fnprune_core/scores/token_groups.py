@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
 from fnprune_core.atlas.network_atlas import NetworkAtlas
-from fnprune_core.errors import CorruptArtifactError, SettingsError
+from fnprune_core.errors import SettingsError
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.recording.recording import Recording
+from fnprune_core.storage.checksums import damage_told
 
 MOST_GROUPS = 1024
 MEMORY_BYTES = 400_000_000  # of the sums in memory, float32
@@ -97,7 +97,7 @@ class TokenGroups:
     @classmethod
     def load(cls, path: Path) -> "TokenGroups":
         """Read what `save` wrote."""
-        try:
+        with damage_told(path, "Delete the preview; it is prepared again."):
             arrays = load_file(path)
             sums = {}
             for name in _SUMS:
@@ -107,10 +107,6 @@ class TokenGroups:
                 with_dummy[-1] = arrays[f"{name}_dummy"]
                 sums[name] = with_dummy
             return cls(group=arrays["group"], centre=arrays["centre"], **sums)
-        except (OSError, KeyError, ValueError, SafetensorError) as error:
-            raise CorruptArtifactError(
-                f"{path} is damaged.", hint="Delete it; the preview is prepared again."
-            ) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

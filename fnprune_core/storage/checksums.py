@@ -4,12 +4,14 @@ They find what a disk, a copy or an editor changed, and are no protection agains
 writes new checksums too. XXH3 with 64 bits (https://xxhash.com) is faster than disks.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import xxhash
+from safetensors import SafetensorError
 
 from fnprune_core.errors import CorruptArtifactError
 from fnprune_core.storage.json_files import read_json, write_checked_json
@@ -121,6 +123,33 @@ class Blocks:
 def _sound_blocks(path: str, inode: int, mtime_ns: int, sums: tuple[str, ...]) -> set[int]:
     """Return the blocks of a file that were found sound in this process; to be added to."""
     return set()
+
+
+@contextmanager
+def damage_told(folder: Path, hint: str) -> Iterator[None]:
+    """Turn what reading a damaged artifact may raise into a `CorruptArtifactError`.
+
+    With checksums only that is met; artifacts of earlier versions have none.
+
+    Parameters
+    ----------
+    hint : str
+        How this kind of artifact is had again.
+    """
+    try:
+        yield
+    except CorruptArtifactError as error:
+        raise CorruptArtifactError(error.message, hint=hint) from error
+    except _DAMAGE as error:
+        raise CorruptArtifactError(
+            f"{folder} is damaged, or something of it is missing.", hint=hint
+        ) from error
+
+
+_DAMAGE = (
+    ArithmeticError, AttributeError, LookupError, NotImplementedError, OSError, RecursionError,
+    SafetensorError, TypeError, ValueError,
+)  # fmt: skip
 
 
 def damages(folder: Path, manifest: Mapping[str, Any]) -> list[str]:

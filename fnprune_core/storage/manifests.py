@@ -18,7 +18,7 @@ SCHEMA_VERSION = 1
 _PACKAGES = ("fnprune", "torch", "transformers", "numpy", "scipy", "scikit-learn")
 
 _Count = Annotated[int, Field(ge=0)]
-_Id = Annotated[str, Field(pattern=r"^[\w-]+$")]
+_Id = Annotated[str, Field(pattern=r"^[\w-]*$")]
 _Share = Annotated[float, Field(ge=0, le=1)]
 _Widths = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)]
 

@@ -10,8 +10,8 @@ import pytest
 import tiny
 import torch
 from study import BIAS, CALIBRATION, HELD_OUT, LEAST_SQUARES, NO_REFIT
+from unsealed import unseal
 
-from fnprune_core import storage
 from fnprune_core.errors import CorruptArtifactError, NonFiniteError, OverlapError
 from fnprune_core.evaluation import compare as comparing
 from fnprune_core.evaluation import results
@@ -30,6 +30,7 @@ from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import Cancelled, CancelToken
 from fnprune_core.pruning import planner
 from fnprune_core.storage.json_files import read_json, write_json
+from fnprune_core.storage.manifests import read_manifest
 
 FLAP = PlanSettings(score="flap", ratio=0.3, sink_units=2)
 OTHERS = (FLAP.with_(ratio=0.5), FLAP.with_(score="magnitude"), FLAP.with_(score="random"))
@@ -276,7 +277,7 @@ def test_domains_are_read_in_turn(lab) -> None:
 
 def test_a_result_of_before_domains_were_told_is_read_and_renewed(lab) -> None:
     (id,) = lab.compare({"dense": None}).values()
-    folder = lab.workspace.folder("evaluations", id)
+    folder = unseal(lab.workspace.folder("evaluations", id))
     whole = stored(lab, id)
     value = read_json(folder / "perplexity.json")
     for name in ("windows", "domains", "domain_names", "failure"):
@@ -295,7 +296,9 @@ def test_a_result_of_before_domains_were_told_is_read_and_renewed(lab) -> None:
         np.testing.assert_array_equal(found.groups, whole.groups)
     assert len(told) == 1  # not measured again
     value["domains"] = [0]
-    (folder / "perplexity.json").write_text(json.dumps(value))
+    assert not (folder / "perplexity.json").exists()
+    [new] = folder.glob("perplexity-*.json")
+    new.write_text(json.dumps(value))
     with pytest.raises(CorruptArtifactError):
         stored(lab, id)
 
@@ -375,7 +378,7 @@ def test_a_result_says_whether_overlap_could_be_checked(study) -> None:
     study.workspace.delete("recordings", study.recording)
     unchecked = study.compare({"plan": plan})["plan"]
     assert unchecked == checked
-    manifest = storage.read_manifest(study.workspace.folder("evaluations", unchecked))
+    manifest = read_manifest(study.workspace.folder("evaluations", unchecked))
     assert manifest["is_overlap_checked"] is False
 
 

@@ -101,7 +101,9 @@ def test_results_of_different_domains_are_not_paired():
 
 def test_results_are_stored_and_damage_is_noticed(llama, tmp_path):
     result = perplexity(llama.model, tiny.toy_windows())
-    result.save(tmp_path / "evaluations" / "id", {}, {})
+    inputs = {name: "x" for name in ("fingerprint", "dtype", "cut_key", "text_sha256")}
+    facts = {"model_name": "toy", "plan_id": ""}
+    result.save(tmp_path / "evaluations" / "id", {**inputs, "window": 8}, facts)
     loaded = Perplexity.load(tmp_path / "evaluations" / "id")
     np.testing.assert_array_equal(loaded.window_nll, result.window_nll)
     np.testing.assert_array_equal(loaded.groups, result.groups)

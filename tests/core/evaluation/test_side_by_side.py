@@ -7,7 +7,6 @@ import pytest
 import tiny
 from study import Study, begin
 
-from fnprune_core import storage
 from fnprune_core.errors import CorruptArtifactError, FingerprintMismatchError, TextError
 from fnprune_core.evaluation import side_by_side
 from fnprune_core.evaluation.generation import Prompt, Sampling, disagreement, generate_stream
@@ -17,6 +16,8 @@ from fnprune_core.models.silencing import silenced
 from fnprune_core.plans import files
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import Cancelled, CancelToken
+from fnprune_core.storage.json_files import write_checked_json
+from fnprune_core.storage.manifests import read_manifest
 from fnprune_core.storage.workspace import Workspace
 
 PROMPT = Prompt(text="aq ar as at")
@@ -108,7 +109,7 @@ def test_mistakes(study) -> None:
     (folder / "arrays.safetensors").write_bytes(b"nothing")
     with pytest.raises(CorruptArtifactError, match="damaged"):
         open_generation(study.workspace, id)
-    manifest = storage.read_manifest(folder)
-    storage.write_json(folder / "manifest.json", manifest | {"schema_version": 99})
+    manifest = read_manifest(folder)
+    write_checked_json(folder / "manifest.json", manifest | {"schema_version": 99})
     with pytest.raises(CorruptArtifactError, match="version 99"):
         open_generation(study.workspace, id)
