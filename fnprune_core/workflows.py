@@ -11,7 +11,7 @@ from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
 from fnprune_core.recording.record import record_texts
 from fnprune_core.recording.recording import RecordingSettings
 from fnprune_core.storage.folders import storage_errors
-from fnprune_core.storage.json_files import read_json, write_json
+from fnprune_core.storage.json_files import read_checked_json, write_checked_json
 from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.documents import builtin_documents
 
@@ -56,14 +56,14 @@ def example(
     lay_out(workspace, decomposition_id, progress=progress, cancel=cancel)
     ids = ExampleIds(recording_id=recording_id, decomposition_id=decomposition_id)
     with storage_errors(workspace.root):
-        write_json(workspace.root / "example.json", asdict(ids))
+        write_checked_json(workspace.root / "example.json", asdict(ids))
     return ids
 
 
 def find_example(workspace: Workspace) -> ExampleIds | None:
     """Return the precomputed example if it is there."""
     try:
-        ids = ExampleIds(**read_json(workspace.root / "example.json"))
+        ids = ExampleIds(**read_checked_json(workspace.root / "example.json"))
         is_whole = workspace.has("recordings", ids.recording_id) and workspace.has(
             "decompositions", ids.decomposition_id
         )

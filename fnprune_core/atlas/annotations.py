@@ -23,7 +23,7 @@ from fnprune_core.atlas.annotation_files import (
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import CorruptArtifactError, SettingsError
 from fnprune_core.storage.folders import storage_errors
-from fnprune_core.storage.json_files import read_json, write_json
+from fnprune_core.storage.json_files import read_checked_json, write_checked_json
 from fnprune_core.storage.workspace import Workspace
 
 FOLDER = "annotations"
@@ -73,13 +73,13 @@ def read_annotations(workspace: Workspace, atlas_id: str) -> Annotations:
     """
     path = path_of(workspace, atlas_id)
     try:
-        return from_json(read_json(path))
+        return from_json(read_checked_json(path))
     except FileNotFoundError:
         return Annotations(networks={}, atlas_id=atlas_id)
     except (CorruptArtifactError, ValueError, RecursionError) as error:
         raise CorruptArtifactError(
             f"The names of this atlas cannot be read from {path}: {error}",
-            hint="Mend it by hand, or set it aside and start anew.",
+            hint="Bring it back from a copy, or set it aside and start anew.",
         ) from error
 
 
@@ -187,7 +187,7 @@ def _write_changes(
             n_networks=atlas.n_networks,
         )
         with storage_errors(path):
-            write_json(path, as_value(annotations))
+            write_checked_json(path, as_value(annotations))
     return annotations
 
 

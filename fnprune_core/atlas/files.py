@@ -101,6 +101,12 @@ def open_grid(workspace: Workspace, atlas: NetworkAtlas) -> VoxelGrid:
     return grid_of(atlas.layout, open_cortex(workspace, atlas.id))
 
 
+def _contents(folder: Path) -> dict[str, bytes]:
+    """Return the files of a folder that has no folders in it; none if it is no folder."""
+    paths = sorted(folder.iterdir()) if folder.is_dir() else []
+    return {path.name: path.read_bytes() if path.is_file() else b"" for path in paths}
+
+
 def write_volumes(
     workspace: Workspace, atlas_id: str, target: Path, *, z: float = DEFAULT_THRESHOLD
 ) -> list[Path]:
@@ -121,12 +127,15 @@ def write_volumes(
             raise StorageError(
                 f"{target} is the current folder; nothing was written.", hint="Name a new folder."
             )
-        if target.exists() and (not target.is_dir() or any(target.iterdir())):
-            raise StorageError(
-                f"{target} is not empty; nothing was written.", hint="Name a new folder."
-            )
+        is_taken = target.exists() and (not target.is_dir() or any(target.iterdir()))
     files = volume_files(atlas, open_grid(workspace, atlas), network_names(workspace, atlas), z=z)
-    with new_folder(target) as folder:
+    if is_taken and _contents(target) == files:
+        return [target / name for name in files]
+    if is_taken:
+        raise StorageError(
+            f"{target} is not empty; nothing was written.", hint="Name a new folder."
+        )
+    with new_folder(target, keeps_existing=False) as folder:
         for name, content in files.items():
             (folder / name).write_bytes(content)
     return [target / name for name in files]

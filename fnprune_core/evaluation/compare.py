@@ -18,7 +18,7 @@ from fnprune_core.plans.files import StoredPlan, stored_plan
 from fnprune_core.progress import NEVER, CancelToken
 from fnprune_core.recording.recording import Recording, open_recording
 from fnprune_core.storage.folders import storage_errors
-from fnprune_core.storage.json_files import write_json
+from fnprune_core.storage.json_files import write_checked_json
 from fnprune_core.storage.manifests import artifact_id
 from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.cutting import cut_windows, shared_run
@@ -140,7 +140,7 @@ class _PartialFile:
             self.folder.mkdir(parents=True, exist_ok=True)
             # Gone in between only if another process has just finished the same evaluation.
             with suppress(FileNotFoundError):
-                write_json(self.folder / RESULT_FILE, result.to_json())
+                write_checked_json(self.folder / RESULT_FILE, result.to_json())
 
     def discard(self) -> None:
         """Delete the partial result: the whole one is stored."""

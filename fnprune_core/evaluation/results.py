@@ -14,7 +14,7 @@ from fnprune_core.errors import CorruptArtifactError, NonFiniteError, SettingsEr
 from fnprune_core.recording.sessions import document_codes
 from fnprune_core.storage.checksums import MANIFEST, checked, file_sums
 from fnprune_core.storage.folders import new_folder
-from fnprune_core.storage.json_files import read_json, write_checked_json, write_json
+from fnprune_core.storage.json_files import read_checked_json, write_checked_json, write_json
 from fnprune_core.storage.manifests import manifest_of, read_manifest
 from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.windows import Windows
@@ -249,7 +249,7 @@ class Perplexity:
     def read(cls, path: Path) -> "Perplexity":
         """Read a result from its JSON file."""
         try:
-            return cls.from_json(read_json(path))
+            return cls.from_json(read_checked_json(path))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise CorruptArtifactError(
                 f"{path} is missing or damaged.", hint="Evaluate again."

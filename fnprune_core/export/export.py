@@ -1,16 +1,19 @@
 """Export of a pruned model: a folder that other tools load, checked before it is announced."""
 
+import hashlib
+import json
 import os
 import shutil
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from huggingface_hub import ModelCard
 from torch import Tensor
 
-from fnprune_core.errors import PlanError, StorageError
+from fnprune_core.errors import CorruptArtifactError, PlanError, StorageError
 from fnprune_core.export.forms import form_named
 from fnprune_core.export.gguf import PROBE, gguf_name, reading_back, weight_type, write_gguf
 from fnprune_core.export.model_card import CardFacts, model_card
@@ -21,10 +24,12 @@ from fnprune_core.models.silencing import Refit, silenced, without_refit
 from fnprune_core.plans.files import named_tensors, write_plan
 from fnprune_core.plans.plan import PruningPlan
 from fnprune_core.progress import Progress, ProgressEvent, ignore
+from fnprune_core.storage.checksums import damages, sums_below
 from fnprune_core.storage.folders import check_free_space, new_folder
-from fnprune_core.storage.json_files import write_json
+from fnprune_core.storage.json_files import read_checked_json, write_checked_json, write_json
 
 DECISIONS_FILE = "decisions.json"
+RECORD_FILE = "fnprune.json"  # what was exported, with the checksums of all files
 
 _CHECKED_TOKENS = 64
 _CHECKED_TEXT = "The quick brown fox jumps over the lazy dog."
@@ -65,14 +70,20 @@ def export_model(
     refit_bytes = (
         sum(tensor.numel() for _, tensor in named_tensors(refits)) * language_model.dtype.itemsize
     )
+    record = {
+        "form": form,
+        "plan": plan.to_json(),
+        "facts_sha256": _hash_of(replace(facts, difference=0.0)),
+    }
+    target = Path(target).expanduser().resolve()
+    if _is_exported(target, record):
+        return target
     target = check_target(
         target, bytes_of(language_model, plan, form=form, weights=gguf) + refit_bytes
     )
     progress(ProgressEvent(stage="export", done=0, total=3, unit="steps"))
-    model = export_form.build(language_model, plan, refits=refits)
-    if target.is_dir():
-        target.rmdir()
-    with new_folder(target) as folder:
+    with new_folder(target, keeps_existing=False) as folder:
+        model = export_form.build(language_model, plan, refits=refits)
         if export_form.is_gguf:
             write_gguf(language_model, model, folder / gguf_name(gguf), weights=gguf)
         else:
@@ -92,9 +103,25 @@ def export_model(
         ModelCard(card).save(folder / "README.md")
         if facts.decisions is not None:
             write_json(folder / DECISIONS_FILE, facts.decisions)
+        write_checked_json(folder / RECORD_FILE, {**record, "files": sums_below(folder)})
         progress(ProgressEvent(stage="export", done=2, total=3, unit="steps"))
     progress(ProgressEvent(stage="export", done=3, total=3, unit="steps"))
     return target
+
+
+def _is_exported(target: Path, record: Mapping[str, Any]) -> bool:
+    """Whether a folder holds this very export, whole: a command was repeated after it was done."""
+    try:
+        stored = read_checked_json(target / RECORD_FILE)
+        is_same = all(stored[name] == value for name, value in record.items())
+        return is_same and not damages(target, stored)
+    except (CorruptArtifactError, LookupError, OSError, TypeError):
+        return False
+
+
+def _hash_of(facts: CardFacts) -> str:
+    text = json.dumps(asdict(facts), sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def bytes_of(

@@ -18,7 +18,7 @@ from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import CorruptArtifactError, SettingsError
 from fnprune_core.matching.atlases import IDENTITY_R, Match, is_same_model
 from fnprune_core.storage.folders import storage_errors
-from fnprune_core.storage.json_files import read_json, write_json
+from fnprune_core.storage.json_files import read_checked_json, write_checked_json
 from fnprune_core.storage.workspace import Workspace
 
 FOLDER = "identities"
@@ -92,7 +92,7 @@ def read_identities(workspace: Workspace, atlas_id: str) -> dict[int, Identity]:
     """
     path = path_of(workspace, atlas_id)
     try:
-        return dict(_from_json(read_json(path)))
+        return dict(_from_json(read_checked_json(path)))
     except FileNotFoundError:
         return {}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -196,7 +196,7 @@ def _carry_names(
         if named_networks:  # before the identities, whose file says that all was carried over
             merge(workspace, atlas, annotations, numbers=numbers)
         with storage_errors(path):
-            write_json(path, _as_json(atlas.id, identities))
+            write_checked_json(path, _as_json(atlas.id, identities))
     return Carried(
         identities=MappingProxyType(new_identities),
         n_names=len(named_networks),

@@ -17,7 +17,7 @@ from fnprune_core.atlas.annotation_files import check_text
 from fnprune_core.atlas.annotations import locked
 from fnprune_core.errors import CorruptArtifactError, TextError
 from fnprune_core.storage.folders import storage_errors
-from fnprune_core.storage.json_files import read_json, write_json
+from fnprune_core.storage.json_files import read_checked_json, write_checked_json
 from fnprune_core.storage.workspace import Workspace
 
 FOLDER = Path("notes") / "plans"
@@ -172,13 +172,13 @@ def read_notes(workspace: Workspace, plan_id: str) -> PlanNotes:
     """
     path = path_of(workspace, plan_id)
     try:
-        return _notes_from_json(read_json(path), plan_id)
+        return _notes_from_json(read_checked_json(path), plan_id)
     except FileNotFoundError:
         return PlanNotes(plan_id=plan_id)
     except (CorruptArtifactError, ValueError, RecursionError) as error:
         raise CorruptArtifactError(
             f"The notes of this plan cannot be read from {path}: {error}",
-            hint="Mend the file by hand, or set it aside and start anew; the plan is whole.",
+            hint="Bring it back from a copy, or set it aside and start anew; the plan is whole.",
         ) from error
 
 
@@ -236,7 +236,7 @@ def set_aside(workspace: Workspace, plan_id: str) -> Path:
 
 def _write(path: Path, notes: PlanNotes) -> None:
     with storage_errors(path):
-        write_json(path, _notes_json(notes))
+        write_checked_json(path, _notes_json(notes))
 
 
 def _notes_json(notes: PlanNotes) -> dict[str, Any]:

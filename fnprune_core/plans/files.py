@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor
 from fnprune_core.errors import CorruptArtifactError
 from fnprune_core.models.silencing import AttentionCut, Refit
 from fnprune_core.plans.plan import PLAN_FILE, PruningPlan
+from fnprune_core.storage.checksums import checked, damage_told, is_sealed
 from fnprune_core.storage.json_files import write_json
 from fnprune_core.storage.manifests import read_manifest
 from fnprune_core.storage.workspace import Workspace
@@ -105,12 +107,14 @@ class StoredPlan:
     cut_key : str
         Hash of what goes and what replaces it (`cut_key`): equal keys give equal models.
     folder : Path
+    manifest : mapping
     """
 
     id: str
     plan: PruningPlan
     cut_key: str
     folder: Path
+    manifest: Mapping[str, Any]
 
     @property
     def refit_bytes(self) -> int:
@@ -120,7 +124,7 @@ class StoredPlan:
     def refits(self) -> list[Refit]:
         """Return the refits, one a layer; read at each call, for they are large."""
         return read_refits(
-            self.folder / REFITS_FILE,
+            checked(self.folder, self.manifest, REFITS_FILE),
             self.plan.layout.n_layers,
             removed_groups=self.plan.removed_groups,
         )
@@ -129,17 +133,31 @@ class StoredPlan:
 def stored_plan(workspace: Workspace, plan_id: str) -> StoredPlan:
     """Return a plan of the workspace; `plan_id` may be an unambiguous beginning, or ``latest``."""
     folder = workspace.existing("plans", plan_id)
-    return StoredPlan(
+    manifest = read_manifest(folder)
+    stored = StoredPlan(
         id=folder.name,
-        plan=PruningPlan.read(folder),
-        cut_key=str(read_manifest(folder)["cut_key"]),
+        plan=_plan_in(folder, manifest),
+        cut_key=str(manifest["cut_key"]),
         folder=folder,
+        manifest=manifest,
     )
+    if not is_sealed(manifest) and cut_key(stored.plan, stored.refits()) != stored.cut_key:
+        raise CorruptArtifactError(
+            f"{folder} is damaged: its plan or its compensation is not the one that was measured.",
+            hint="Delete it and make the plan again.",
+        )
+    return stored
+
+
+def _plan_in(folder: Path, manifest: Mapping[str, Any]) -> PruningPlan:
+    with damage_told(folder, "Delete it and make the plan again."):
+        return PruningPlan.read(checked(folder, manifest, PLAN_FILE))
 
 
 def open_plan(workspace: Workspace, plan_id: str) -> PruningPlan:
     """Return the pruning plan of a workspace's plan; `plan_id` as for `stored_plan`."""
-    return PruningPlan.read(workspace.existing("plans", plan_id))
+    folder = workspace.existing("plans", plan_id)
+    return _plan_in(folder, read_manifest(folder))
 
 
 def cut_key(plan: PruningPlan, refits: Sequence[Refit]) -> str:

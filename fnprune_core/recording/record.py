@@ -38,7 +38,7 @@ from fnprune_core.storage.folders import (
     storage_errors,
     sync,
 )
-from fnprune_core.storage.json_files import read_json, write_json
+from fnprune_core.storage.json_files import read_checked_json, write_checked_json, write_json
 from fnprune_core.storage.manifests import artifact_id, manifest_of
 from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.cutting import cut_windows
@@ -199,7 +199,7 @@ class _Writer:
     def __init__(self, folder: Path, windows: Windows, layout: UnitLayout) -> None:
         self.folder, self.windows, self.layout = folder, windows, layout
         progress = folder / _PROGRESS
-        self.n_done = int(read_json(progress)["n_done"]) if progress.is_file() else 0
+        self.n_done = int(read_checked_json(progress)["n_done"]) if progress.is_file() else 0
         names = [_SIGNALS, _LOG_P, *(f"{n}.{code}" for n, code in _PER_SESSION.items())]
         self._paths = [folder / name for name in names]
         for path in self._paths:
@@ -238,7 +238,7 @@ class _Writer:
         for path in self._paths:
             sync(path)
         self.n_done = n_done
-        write_json(self.folder / _PROGRESS, {"n_done": n_done})
+        write_checked_json(self.folder / _PROGRESS, {"n_done": n_done})
 
     def log_probabilities(self) -> NDArray[np.float32]:
         """Return the log-probability of each token."""

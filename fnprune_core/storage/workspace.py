@@ -195,7 +195,8 @@ class Workspace:
                 try:
                     manifest = read_manifest(folder)
                 except FnpruneError as error:
-                    problems, has_sums = (str(error),), True
+                    problems: tuple[str, ...] = (str(error),)
+                    has_sums = True
                 else:
                     problems, has_sums = tuple(damages(folder, manifest)), is_sealed(manifest)
                 yield Verified(

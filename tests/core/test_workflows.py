@@ -15,12 +15,13 @@ from study import (
     forbid,
 )
 
-from fnprune_core import storage, workflows
+from fnprune_core import workflows
 from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.evaluation.results import open_evaluation
 from fnprune_core.export import from_workspace
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.recording.recording import Recording
+from fnprune_core.storage import folders
 from fnprune_core.storage.workspace import Workspace
 
 # Found again
@@ -40,7 +41,7 @@ def test_what_is_done_is_found_and_not_done_again(study, monkeypatch) -> None:
     monkeypatch.setattr(GroupICA, "fit", forbid)
     monkeypatch.setattr(Recording, "session", forbid)
     monkeypatch.setattr(study.model.model, "forward", forbid)
-    monkeypatch.setattr(storage, "new_folder", forbid)
+    monkeypatch.setattr(folders, "publish", forbid)
     assert whole_path(study) == ids
 
 

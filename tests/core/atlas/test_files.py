@@ -27,8 +27,9 @@ def test_folder_of_images_is_a_new_one(tmp_path, monkeypatch) -> None:
     written = files.write_volumes(workspace, "a1", Path("~/images"))
     assert sorted(path.name for path in (tmp_path / "images").iterdir()) == sorted(FILES)
     assert all(path.is_file() for path in written)
+    assert files.write_volumes(workspace, "a1", Path("images")) == written  # as after a kill
     with pytest.raises(StorageError, match="not empty"):
-        files.write_volumes(workspace, "a1", Path("images"))
+        files.write_volumes(workspace, "a1", Path("images"), z=2.0)
 
 
 def test_tables_hold_every_member_and_every_token(atlas) -> None:

@@ -274,7 +274,5 @@ def test_damaged_arrays_are_told(found, tmp_path) -> None:
     found.save(folder, {})
     arrays = folder / "decomposition.safetensors"
     arrays.write_bytes(arrays.read_bytes()[:1000])
-    with pytest.raises(
-        CorruptArtifactError, match=r"1,000 bytes.* decompose again"
-    ):
+    with pytest.raises(CorruptArtifactError, match=r"1,000 bytes.* decompose again"):
         Decomposition.load(folder)

@@ -166,9 +166,39 @@ def test_an_empty_folder_is_filled_and_another_is_left_alone(tmp_path, llama):
     for taken in ("empty", "file"):
         before = sorted((tmp_path / "empty").iterdir())
         with pytest.raises(StorageError, match="exists already"):
-            export_model(llama, plan, tmp_path / taken)
+            export_model(llama, plan, tmp_path / taken, facts=CardFacts(decisions={"a": 1}))
         assert sorted((tmp_path / "empty").iterdir()) == before
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_an_export_that_is_there_and_whole_is_found(tmp_path, llama):
+    plan, target = tiny.toy_plan(llama), tmp_path / "out"
+    export_model(llama, plan, target)
+    weights = target / "model.safetensors"
+    before = weights.stat().st_mtime_ns
+    assert export_model(llama, plan, target) == target
+    assert weights.stat().st_mtime_ns == before
+    with weights.open("r+b") as file:
+        file.seek(-1, 2)
+        file.write(b"!")
+    with pytest.raises(StorageError, match="exists already"):
+        export_model(llama, plan, target)
+
+
+def test_the_second_of_two_exports_to_one_folder_is_told(tmp_path, llama, monkeypatch):
+    plan, told = tiny.toy_plan(llama), []
+
+    def meanwhile(*args, **options):
+        with pytest.raises(StorageError) as error:
+            export_model(llama, plan, tmp_path / "out", form="per-layer")
+        told.append(error.value.message)
+        return check(*args, **options)
+
+    check = export._check_reload
+    monkeypatch.setattr(export, "_check_reload", meanwhile)
+    export_model(llama, plan, tmp_path / "out")
+    assert told == [f"{tmp_path / 'out'} is being written by another process right now."]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_what_cannot_be_exported_is_refused_and_nothing_is_left(tmp_path, llama):

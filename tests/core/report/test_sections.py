@@ -32,7 +32,7 @@ def test_damage_is_told_with_the_section_and_a_way_out(made, tmp_path) -> None:
     settings = sections.ReportSettings(sections=("methods", "limits"), n_detailed=0)
     assert write_report(workspace, made.atlas, tmp_path / "report.html", settings=settings)
     (root / "decompositions" / made.atlas / "decomposition.safetensors").unlink()
-    with pytest.raises(CorruptArtifactError, match="missing or damaged"):
+    with pytest.raises(CorruptArtifactError, match="is missing"):
         write_report(workspace, made.atlas, tmp_path / "again.html")
     with pytest.raises(ArtifactNotFoundError):
         write_report(workspace, "nothing", tmp_path / "again.html")
