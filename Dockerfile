@@ -32,8 +32,8 @@ RUN case "$DEVICE" in \
     esac \
     && pip install --requirement requirements.txt
 
-COPY fnprune_core/__init__.py fnprune_core/errors.py fnprune_core/progress.py \
-    fnprune_core/storage.py fnprune_core/
+COPY fnprune_core/__init__.py fnprune_core/errors.py fnprune_core/progress.py fnprune_core/
+COPY fnprune_core/storage/ fnprune_core/storage/
 COPY fnprune_core/models/__init__.py fnprune_core/models/embedded.py fnprune_core/models/
 USER fnprune
 RUN python -c "from fnprune_core.models.embedded import embedded_model_folder; embedded_model_folder()"

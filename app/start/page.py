@@ -6,6 +6,7 @@ from app import pages
 from app.shell import resources, tasks, view_state
 from app.shell.jobs import Job
 from app.shell.wording import plain, size
+from app.start.health import damaged_work, verification
 from app.start.signature import show_signature
 from app.start.tasks import example
 from app.widgets import artifact_list, frame, job_progress
@@ -185,6 +186,8 @@ with right:
         show_model()
 with frame.explaining():
     artifact_list.earlier_work()
+    damaged_work()
+    verification()
 # Last, so that the rest of the page does not wait for it.
 if has_cortex and example_ids is not None:
     with signature, frame.explaining():

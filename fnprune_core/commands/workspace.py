@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fnprune_core.commands.console import print_facts, print_json, print_table
+from fnprune_core.commands.console import print_facts, print_json, print_table, progress_bars
 from fnprune_core.commands.options import Json, Where, workspace_at
 from fnprune_core.storage.folders import folder_size
 from fnprune_core.storage.manifests import KINDS
@@ -104,7 +104,8 @@ def verify(
     """Read every byte of every stored item, and tell what is not as it was written."""
     workspace = workspace_at(where)
     adopted = workspace.adopt() if adopt else []
-    items = list(workspace.verify())
+    with progress_bars(shown=not as_json) as progress:
+        items = workspace.verify(progress=progress)
     counts = {
         standing: sum(item.standing == standing for item in items)
         for standing in ("sound", "damaged", "unchecked")

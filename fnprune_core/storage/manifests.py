@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from fnprune_core.errors import ArtifactNotFoundError, CorruptArtifactError
-from fnprune_core.storage.checksums import MANIFEST
+from fnprune_core.storage.checksums import MANIFEST, is_sealed
 from fnprune_core.storage.json_files import canonical_json, check_object, read_json
 
 SCHEMA_VERSION = 1
@@ -240,6 +240,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if not isinstance(manifest, dict):
         raise CorruptArtifactError(f"{path} is damaged: it holds no facts.", hint=_HINT)
     check_object(manifest, path)
+    if is_sealed(manifest) and "checksum" not in manifest:
+        raise CorruptArtifactError(f"{path} is damaged: it has lost its checksum.", hint=_HINT)
     version = manifest.get("schema_version")
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise CorruptArtifactError(

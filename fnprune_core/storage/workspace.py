@@ -6,7 +6,6 @@ rename when whole.
 
 import os
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import platformdirs
 
 from fnprune_core.errors import ArtifactNotFoundError, FnpruneError, StorageError
+from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.storage.checksums import MANIFEST, damages, is_sealed, seal
 from fnprune_core.storage.folders import (
     RESUMABLE,
@@ -188,24 +188,15 @@ class Workspace:
             if _is_id(path.name) and path.is_dir() and folder_size(path)
         )
 
-    def verify(self) -> Iterator[Verified]:
-        """Read every byte of every artifact, and yield what is wrong with each, if anything."""
-        for kind in KINDS:
-            for folder in self._folders(kind):
-                try:
-                    manifest = read_manifest(folder)
-                except FnpruneError as error:
-                    problems: tuple[str, ...] = (str(error),)
-                    has_sums = True
-                else:
-                    problems, has_sums = tuple(damages(folder, manifest)), is_sealed(manifest)
-                yield Verified(
-                    kind=kind,
-                    id=folder.name,
-                    has_checksums=has_sums,
-                    problems=problems,
-                    size_bytes=folder_size(folder),
-                )
+    def verify(self, *, progress: Progress = ignore, cancel: CancelToken = NEVER) -> list[Verified]:
+        """Read every byte of every artifact, and return what is wrong with each, if anything."""
+        folders = [(kind, folder) for kind in KINDS for folder in self._folders(kind)]
+        verified = []
+        for done, (kind, folder) in enumerate(folders):
+            cancel.raise_if_cancelled()
+            progress(ProgressEvent(stage="verifying", done=done, total=len(folders), unit="items"))
+            verified.append(_verified(kind, folder))
+        return verified
 
     def adopt(self) -> list[tuple[str, str]]:
         """Give checksums to the artifacts that have none; return kind and id of each.
@@ -258,6 +249,23 @@ def _entry(kind: str, folder: Path) -> Entry:
         created=str(manifest["created"]),
         size_bytes=folder_size(folder),
         manifest=manifest,
+    )
+
+
+def _verified(kind: str, folder: Path) -> Verified:
+    problems: tuple[str, ...]
+    try:
+        manifest = read_manifest(folder)
+    except FnpruneError as error:
+        problems, has_checksums = (str(error),), True
+    else:
+        problems, has_checksums = tuple(damages(folder, manifest)), is_sealed(manifest)
+    return Verified(
+        kind=kind,
+        id=folder.name,
+        has_checksums=has_checksums,
+        problems=problems,
+        size_bytes=folder_size(folder),
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from safetensors import SafetensorError
+from unsealed import unseal
 
 from fnprune_core.errors import ArtifactNotFoundError, CorruptArtifactError, StorageError
 from fnprune_core.storage import folders, manifests
@@ -348,6 +349,107 @@ def test_work_that_runs_is_not_discarded(workspace) -> None:
         assert resumable.is_dir()
     assert workspace.has("exports", "abc")
     assert len(workspace.discard_unfinished()) == 1
+
+
+def test_what_a_killed_process_left_goes_with_the_next_of_its_kind(workspace, tmp_path) -> None:
+    code = f"""
+import os
+from fnprune_core.storage.folders import new_folder
+from fnprune_core.storage.workspace import Workspace
+workspace, kept = Workspace({str(workspace.root)!r}), []
+for target in (workspace.folder("exports", "a"), workspace.folder("layouts", "b"),
+               workspace.root.parent / "out"):
+    kept.append(new_folder(target))
+    (kept[-1].__enter__() / "half").write_text("half")
+os._exit(9)
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 9
+    resumable = workspace.resumable_folder("exports", "other")
+    (resumable / "part").mkdir(parents=True)
+    make(workspace, "c")
+    assert names(workspace.root / "exports") == [resumable.name, "c"]
+    assert len(names(workspace.root / "layouts")) == 1  # of another kind
+    with new_folder(workspace.root.parent / "out", keeps_existing=False) as folder:
+        (folder / "whole").write_text("whole")
+    outside = [path.name for path in workspace.root.parent.iterdir() if "out" in path.name]
+    assert outside == ["out"]
+
+
+def test_a_folder_that_another_process_writes_is_refused_and_left(workspace) -> None:
+    target = workspace.root / "out"
+    with new_folder(target, keeps_existing=False) as first:
+        (first / "mine").write_text("mine")
+        with (
+            pytest.raises(StorageError, match="out is being written by another process"),
+            new_folder(target, keeps_existing=False),
+        ):
+            pass
+    assert names(target) == ["mine"]
+    assert names(workspace.root) == ["out"]
+    with (
+        pytest.raises(StorageError, match="filled by something else in the meantime"),
+        new_folder(target, keeps_existing=False),
+    ):
+        pass
+    assert names(target) == ["mine"]
+
+
+def test_a_folder_without_manifest_is_told_and_made_again(workspace) -> None:
+    target = make(workspace, "abc")
+    (target / MANIFEST).unlink()
+    assert workspace.entries() == []
+    [damaged] = workspace.damaged()
+    assert damaged.reason == f"{target} has no manifest."
+    assert "copy, or delete it" in damaged.hint
+    make(workspace, "abc", text="again")
+    assert (target / "file.txt").read_text() == "again"
+    assert workspace.damaged() == []
+    (target / MANIFEST).unlink()
+    workspace.delete("exports", "abc")
+    assert names(target.parent) == []
+
+
+def test_what_a_newer_version_wrote_is_told_and_not_hidden(workspace) -> None:
+    target = make(workspace, "abc")
+    write_checked_json(target / MANIFEST, {**read_manifest(target), "schema_version": 7})
+    [damaged] = workspace.damaged()
+    assert "written by a newer fnprune" in damaged.reason
+    assert "Update fnprune" in damaged.hint
+
+
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [({"recording_id": "abc"}, "fingerprint"), ({"recording_id": "../x"}, "recording_id")],
+)
+def test_a_manifest_without_what_its_kind_holds_is_told(workspace, facts, told) -> None:
+    target = workspace.folder("decompositions", "abc")
+    with new_folder(target) as folder:
+        write_json(folder / MANIFEST, manifest_of("decompositions", {}, facts))
+    with pytest.raises(CorruptArtifactError, match=rf"manifest.json is damaged: {told}:"):
+        read_manifest(target)
+
+
+def test_an_artifact_among_another_kind_is_told(workspace) -> None:
+    (workspace.root / "layouts").mkdir(parents=True)
+    target = make(workspace, "abc").rename(workspace.root / "layouts" / "abc")
+    with pytest.raises(CorruptArtifactError, match="of 'exports', but lies among layouts"):
+        read_manifest(target)
+
+
+def test_all_bytes_are_verified_and_old_artifacts_are_adopted(workspace) -> None:
+    for id in ("sound", "old", "bad", "lost"):
+        make(workspace, id)
+    unseal(workspace.folder("exports", "old"))
+    (workspace.folder("exports", "bad") / "file.txt").write_text("c0ntent")
+    (workspace.folder("exports", "lost") / MANIFEST).unlink()
+    found = {item.id: item for item in workspace.verify()}
+    standings = {id: item.standing for id, item in found.items()}
+    assert standings == {"sound": "sound", "old": "unchecked", "bad": "damaged", "lost": "damaged"}
+    assert found["bad"].problems == ("file.txt is not what was written, from byte 0 on.",)
+    assert found["sound"].size_bytes == folders.folder_size(workspace.folder("exports", "sound"))
+    assert workspace.adopt() == [("exports", "old")]
+    assert workspace.adopt() == []
+    assert {item.id: item.standing for item in workspace.verify()}["old"] == "sound"
 
 
 def test_one_process_at_a_time_makes_a_resumable_artifact(tmp_path) -> None:

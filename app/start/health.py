@@ -1,0 +1,118 @@
+"""What of the workspace is damaged, and the button that reads every byte of it."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from app.shell import resources, view_state
+from app.shell.jobs import Job
+from app.shell.wording import plain, size
+from app.start.tasks import verify
+from app.widgets import frame, job_progress
+from fnprune_core.storage.workspace import Damaged, Verified
+
+_DELETE = "delete-damaged"
+
+
+def damaged_work() -> None:
+    """Draw the artifacts that cannot be read, with what is wrong and what can be done."""
+    damaged = resources.workspace().damaged()
+    if not damaged:
+        return
+    st.subheader("Damaged", anchor=False)
+    st.caption("All else works. A backup of the folder brings an item back; deleting makes room.")
+    button = st.column_config.ButtonColumn
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "what": [f"{item.kind[:-1].capitalize()} {item.id}" for item in damaged],
+                "wrong": [item.reason for item in damaged],
+                "to do": [item.hint for item in damaged],
+                "size": [size(item.size_bytes) for item in damaged],
+                "delete": [":material/delete: Delete"] * len(damaged),
+            }
+        ),
+        hide_index=True,
+        alt="Damaged artifacts of the workspace",
+        key="damaged-work",
+        column_config={
+            "what": st.column_config.TextColumn("", width="small"),
+            "wrong": st.column_config.TextColumn("what is wrong", width="large"),
+            "to do": st.column_config.TextColumn("what to do", width="medium"),
+            "delete": button("", key=_DELETE, on_click=_ask, args=(damaged,), width=100),
+        },
+    )
+    pending: Damaged | None = view_state.recall(_DELETE)
+    if pending is not None:
+        _confirm(pending)
+
+
+def _ask(damaged: Sequence[Damaged]) -> None:
+    click = view_state.widget(_DELETE)
+    is_there = click is not None and click.row < len(damaged)
+    view_state.remember(_DELETE, damaged[click.row] if is_there else None)
+
+
+@st.dialog("Delete for good?")
+def _confirm(item: Damaged) -> None:
+    st.markdown(f"{item.kind[:-1].capitalize()} {plain(item.id)}, {size(item.size_bytes)}")
+    st.markdown(plain(item.reason))
+    with st.container(horizontal=True):
+        if st.button("Delete", type="primary", icon=":material/delete:"):
+            with frame.explaining():
+                resources.workspace().delete(item.kind, item.id)
+                resources.forget_open()
+                view_state.notify("Deleted")
+                st.rerun()
+        if st.button("Keep it"):
+            st.rerun()
+
+
+def verification() -> None:
+    """Draw the button that reads every byte of the workspace, and what that found."""
+    if not resources.workspace().entries() and not resources.workspace().damaged():
+        return
+    job = job_progress.follow("verify", on_done=_announce)
+    if not job_progress.is_active("verify") and st.button(
+        "Verify",
+        icon=":material/verified:",
+        help="Reads every byte of the workspace, and compares it with the checksums that were "
+        "written with it.",
+        key="verify",
+    ):
+        job_progress.start(verify())
+        st.rerun()
+    if job is not None and job.state == "done":
+        _show(job.result)
+
+
+def _announce(job: Job) -> None:
+    n_damaged = sum(item.standing == "damaged" for item in job.result)
+    view_state.notify(f"{n_damaged} damaged" if n_damaged else "Nothing is damaged")
+
+
+def _show(items: Sequence[Verified]) -> None:
+    def count(standing: str) -> int:
+        return sum(item.standing == standing for item in items)
+
+    n_bytes = sum(item.size_bytes for item in items)
+    if count("damaged"):
+        lines = [
+            f"- {item.kind[:-1].capitalize()} {plain(item.id)}: {plain(' '.join(item.problems))}"
+            for item in items
+            if item.problems
+        ]
+        st.error("\n".join([f"{count('damaged')} of {len(items)} items are damaged.", *lines]))
+    else:
+        st.success(
+            f"{count('sound')} of {len(items)} items are what was written ({size(n_bytes)} read).",
+            icon=":material/verified:",
+        )
+    if count("unchecked"):
+        st.info(
+            f"{count('unchecked')} items are of an earlier version, which wrote no checksums: "
+            "they are unchecked. `fnprune workspace verify --adopt` gives them theirs, as they "
+            "stand now.",
+            icon=":material/info:",
+        )
