@@ -207,7 +207,10 @@ def test_from_texts_to_an_export(program, model, texts, tmp_path) -> None:
     assert program.json("workspace", "delete", "plans", bias["id"])["deleted"] == bias["id"]
     assert bias["id"] not in program("workspace", "list")
     assert program.json("workspace", "size")["unfinished"] == 0
-    assert program.json("workspace", "clean") == {"discarded": 0}
+    assert program.json("workspace", "clean") == {"discarded": 0, "bytes": 0, "folders": {}}
+    verified = program.json("workspace", "verify")
+    assert verified["sound"] == len(verified["items"]) > 4
+    assert verified["damaged"] == verified["unchecked"] == 0
 
 
 def test_tables_for_people_say_the_same(program, model, texts) -> None:

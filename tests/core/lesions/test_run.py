@@ -12,9 +12,11 @@ from lesioned import order
 from torch.nn.functional import cross_entropy
 
 from fnprune_core.cli import main
-from fnprune_core.errors import OverlapError
+from fnprune_core.errors import OverlapError, StorageError
+from fnprune_core.lesions import run
 from fnprune_core.lesions.run import estimate_lesions, graded, lesion_study, open_lesions
 from fnprune_core.lesions.sites import Lesion, domain_stimuli
+from fnprune_core.lesions.study import LesionStudy
 from fnprune_core.models.silencing import silenced
 from fnprune_core.progress import Cancelled, CancelToken
 
@@ -80,6 +82,43 @@ def test_a_stopped_study_goes_on_and_ends_the_same(
     np.testing.assert_array_equal(found.nll, whole.nll)
     np.testing.assert_array_equal(found.effects.p, whole.effects.p)
     assert not again.resumable_folder("lesions", id).exists()
+
+
+def test_two_of_one_study_at_once(workspace, llama, atlas, stimuli) -> None:
+    """Once the second ended in a FileNotFoundError, and the first lost what it had read."""
+    told = []
+
+    def another(study) -> None:
+        with pytest.raises(StorageError, match="This study is being made by another process"):
+            lesion_study(workspace, llama, stimuli, order=order(atlas))
+        told.append(study.n_done)
+
+    id = lesion_study(workspace, llama, stimuli, order=order(atlas), on_partial=another)
+    assert max(told) == open_lesions(workspace, id).n_done
+
+
+def test_a_kill_between_two_steps_of_a_study_loses_nothing(
+    workspace, llama, atlas, stimuli, monkeypatch
+) -> None:
+    def killed(path, **options):
+        raise KeyboardInterrupt  # after the new partial study is there, before the old is gone
+
+    def after_three(study) -> None:
+        if study.n_done == 3:
+            monkeypatch.setattr(run.shutil, "rmtree", killed)
+
+    with pytest.raises(KeyboardInterrupt):
+        lesion_study(workspace, llama, stimuli, order=order(atlas), on_partial=after_three)
+    monkeypatch.undo()
+    [partial] = (workspace.root / "lesions").glob(".unfinished-*-resumable")
+    older, newer = sorted(path for path in partial.iterdir() if path.name.isdecimal())
+    assert (LesionStudy.load(older).n_done, LesionStudy.load(newer).n_done) == (3, 4)
+    (newer / "study.json").write_text("{")  # and a disk that lost the newest
+    seen = []
+    id = lesion_study(workspace, llama, stimuli, order=order(atlas), on_partial=seen.append)
+    assert seen[0].n_done == 3
+    assert workspace.ids("lesions") == [id]
+    assert not partial.exists()
 
 
 def _copy(workspace, other) -> None:

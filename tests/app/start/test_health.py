@@ -1,0 +1,34 @@
+"""What is damaged stands on Start, the rest works, and *Verify* reads every byte."""
+
+from driving import finish, said
+
+from app.shell import resources
+from fnprune_core.storage.checksums import MANIFEST
+
+
+def test_a_damaged_item_is_listed_with_what_to_do_and_the_rest_works(open_page, example) -> None:
+    workspace = resources.workspace()
+    folder = workspace.folder("decompositions", example.atlas)
+    (folder / MANIFEST).write_text("{")
+    at = open_page()
+    assert not at.exception
+    told = at.dataframe[-1].value
+    assert told["what"].tolist() == [f"Decomposition {example.atlas}"]
+    assert "not valid JSON" in told["wrong"][0]
+    assert set(at.dataframe[0].value["what"].str.partition(":")[0]) == {"Recording"}
+    for page in ("plans", "compare", "decompose", "prune"):
+        assert not open_page(page, model=example.model, recording=example.recording).exception
+
+
+def test_verify_reads_every_byte_and_says_what_it_found(open_page, example) -> None:
+    at = open_page()
+    at.button(key="verify").click().run()
+    finish(at)
+    assert "2 of 2 items are what was written" in at.success[0].value
+    recording = resources.workspace().folder("recordings", example.recording)
+    with (recording / "signals.f16").open("r+b") as file:
+        file.write(b"\x7f")
+    at.button(key="verify").click().run()
+    finish(at)
+    assert "1 of 2 items are damaged" in said(at)
+    assert "signals.f16 is not what was written" in said(at)
