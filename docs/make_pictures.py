@@ -16,9 +16,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from browsing import Browser, opened, served
 from PIL import Image
+from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from app import pages
@@ -47,8 +49,8 @@ class Study:
     def link(self, page: str, **parameters: object) -> str:
         """Return the address of a page on this study."""
         view = {"recording": self.recording, "atlas": self.atlas, "plan": self.plans[0]}
-        query = "&".join(f"{key}={value}" for key, value in {**view, **parameters}.items())
-        return f"/{page}?{query}"
+        place = "" if page == pages.WORK[0].url else page
+        return f"/{place}?{urlencode({**view, **parameters})}"
 
 
 def fnprune(*arguments: str) -> Any:
@@ -107,7 +109,20 @@ def preview(person: Browser) -> None:
         person.read("The units that go are")
 
 
-DOES: dict[str, Callable[[Browser], None]] = {"embedding": embed, "prune": preview}
+def name_folder(person: Browser) -> None:
+    """Name a folder that stands on no machine in particular."""
+    selector = "[class*=st-key-export-folder] input"
+    field = person.driver.find_element(By.CSS_SELECTOR, selector)
+    field.send_keys(Keys.CONTROL, "a")
+    field.send_keys("models/smollm2-30", Keys.ENTER)
+    person.settle()
+
+
+DOES: dict[str, Callable[[Browser], None]] = {
+    "embedding": embed,
+    "prune": preview,
+    "export": name_folder,
+}
 
 
 def parameters(study: Study) -> dict[str, dict[str, object]]:
@@ -145,7 +160,7 @@ def picture_of(person: Browser, study: Study, url: str) -> Image.Image:
     person.open(study.link(url, **parameters(study).get(url, {})))
     DOES.get(url, lambda _: None)(person)
     person.settle()
-    person.driver.execute_script("window.scrollTo(0, 0)")
+    person.driver.execute_script("document.querySelector('[data-testid=stMain]').scrollTop = 0")
     return photograph(person)
 
 
@@ -158,8 +173,8 @@ def lab(person: Browser, study: Study) -> None:
 def brain(person: Browser, study: Study) -> None:
     """Photograph one network on the body of the model."""
     person.look(WIDTH, "dark", height=820)
-    person.open(study.link("atlas", network=3, map="sides"))
-    person.settle()
+    person.open(study.link("atlas", network=3, map="3d"))
+    person.hold_still()
     save(photograph(person), "brain")
 
 
@@ -174,7 +189,8 @@ def tour(person: Browser, study: Study) -> None:
     for network in (3, 7, 12):
         person.open(study.link("atlas", network=network))
         scene()
-    person.open(study.link("atlas", network=3, map="sides"))
+    person.open(study.link("atlas", network=3, map="3d"))
+    person.hold_still()
     scene()
     for url in ("parcellation", "connectome", "probe", "embedding"):
         picture_of(person, study, url)
