@@ -9,9 +9,9 @@ import streamlit as st
 from app.doors import guard, opening
 
 if __name__ == "__main__":
-    from app import visit
+    from app.widgets import navigation
 
-    visit.draw()
+    navigation.visit()
 else:
     opening.check()
     streamlit_app = st.App(__file__, middleware=guard.middleware(), lifespan=opening.announced)

@@ -23,7 +23,12 @@ from typing import Any
 import platformdirs
 from safetensors import SafetensorError
 
-from fnprune_core.errors import ArtifactNotFoundError, CorruptArtifactError, StorageError
+from fnprune_core.errors import (
+    ArtifactNotFoundError,
+    CorruptArtifactError,
+    SettingsError,
+    StorageError,
+)
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
@@ -44,6 +49,7 @@ KINDS = (
     "localizers",
     "exports",
 )
+MAX_WORKSPACE = "FNPRUNE_MAX_WORKSPACE_GB"
 _UNFINISHED = ".unfinished-"
 _LOCK = ".lock"
 _PACKAGES = ("fnprune", "torch", "transformers", "numpy", "scipy", "scikit-learn")
@@ -230,8 +236,40 @@ def _is_in_use(folder: Path) -> bool:
         return True
 
 
+def workspace_limit(variables: Mapping[str, str]) -> int:
+    """Return the most bytes that the workspace may hold, as the environment sets it; 0 for all."""
+    text = variables.get(MAX_WORKSPACE, "").strip()
+    try:
+        gigabytes = float(text or "0")
+    except ValueError:
+        gigabytes = -1.0
+    if not 0 <= gigabytes < 1e9:
+        raise SettingsError(
+            f"{MAX_WORKSPACE} is {text!r}, expected gigabytes.", hint="0 is for no limit."
+        )
+    return int(gigabytes * 1e9)
+
+
+def _check_limit(folder: Path, needed_bytes: int) -> None:
+    limit = workspace_limit(os.environ)
+    workspace = Workspace.default()
+    if not limit or (folder != workspace.root and workspace.root not in folder.parents):
+        return
+    used = workspace.size_bytes()
+    if used + needed_bytes > limit:
+        raise StorageError(
+            f"The workspace may hold {_size_text(limit)} and holds {_size_text(used)}; this needs "
+            f"{_size_text(needed_bytes)} more.",
+            hint=f"Delete what is no longer needed, or set {MAX_WORKSPACE} higher.",
+        )
+
+
 def check_free_space(folder: Path, needed_bytes: int) -> None:
-    """Raise `StorageError` if `needed_bytes` do not fit where `folder` is or will be."""
+    """Raise `StorageError` if `needed_bytes` do not fit where `folder` is or will be.
+
+    On the disk, and in the workspace where its size is limited.
+    """
+    _check_limit(folder, needed_bytes)
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(existing).free
     if needed_bytes > free:

@@ -52,8 +52,8 @@ def token_page(
         "that the server printed when it started, or is what <code>FNPRUNE_TOKEN</code> was set "
         f'to.</p><form method="post" action="{html.escape(enter)}">'
         f'<input type="hidden" name="next" value="{html.escape(target)}">'
-        '<input type="password" name="token" aria-label="Token" placeholder="Token" required '
-        'autocomplete="current-password" autofocus> <button>Enter</button></form>'
+        '<input type="password" name="fnprune_token" aria-label="Token" placeholder="Token" '
+        'required autocomplete="current-password" autofocus> <button>Enter</button></form>'
     )
     return _page("fnprune asks who is there", "".join(parts))
 
@@ -80,5 +80,5 @@ def from_elsewhere(name: str) -> str:
         "<p>This request came from another machine or through a proxy, and the server was started "
         "for its own machine, without a token. If it is yours and is to be shared, start it "
         f"with</p><p><code>fnprune app --allow-host {option}</code></p><p>behind a proxy, or with "
-        "<code>fnprune app --address 0.0.0.0</code>. It then asks for a token, which it prints.</p>",
+        "<code>fnprune app --address 0.0.0.0</code>. It then asks for a token, and prints it.</p>",
     )

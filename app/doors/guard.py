@@ -19,17 +19,19 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import config
 
-from app.doors import answers, people, settings
+from app.doors import answers, here, people
 from app.doors.settings import DoorSettings, is_loopback
 
 VISIT_COOKIE = "fnprune_visit"
 #: What the guard tells the script of a visit, so that it knows it was let in by a guard.
 PASSED_HEADER = "x-fnprune-passed"
-_PARAMETER = "token"
+#: Not `token`: that is the word that a view looks at.
+PARAMETER = "fnprune_token"
 _ENTER, _LOGIN = "/_fnprune/enter", "/_fnprune/login"
 _LOGIN_PATHS = ("/auth/login", "/auth/logout", "/oauth2callback")
 _HEALTH = "/_stcore/health"
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
+_HOST = re.compile(r"[A-Za-z0-9.\-_:\[\]]+")
 _VISIT = re.compile(r"[0-9a-f]{32}")
 _MONTH_S, _YEAR_S = 30 * 86_400, 365 * 86_400
 _MAX_FORM_BYTES = 8192
@@ -65,6 +67,11 @@ class Request:
         return _name_of(self.host)
 
     @property
+    def token(self) -> str | None:
+        """The token in the address; None where there is none."""
+        return dict(parse_qsl(self.query, keep_blank_values=True)).get(PARAMETER)
+
+    @property
     def wants_page(self) -> bool:
         """Whether a browser asks for something to show in a window."""
         return (
@@ -77,7 +84,7 @@ class Request:
     def target(self) -> str:
         """Path and query without the token."""
         pairs = parse_qsl(self.query, keep_blank_values=True)
-        query = urlencode([(name, value) for name, value in pairs if name != _PARAMETER])
+        query = urlencode([(name, value) for name, value in pairs if name != PARAMETER])
         # `//host` would lead to another server.
         path = "/" + self.path.lstrip("/\\")
         return f"{path}?{query}" if query else path
@@ -101,7 +108,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, *, door: DoorSettings | None = None) -> None:
         self._app = app
-        self._door = settings.current() if door is None else door
+        self._door = here.door() if door is None else door
         digest = hmac.new(self._door.token.encode(), b"fnprune cookie", hashlib.sha256)
         self._pass = digest.hexdigest()
 
@@ -111,7 +118,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         request = _request(scope, trusts_proxy=self._door.trusts_proxy)
-        answer = await self._answer(request, scope, receive)
+        answer = await self._answer(request, receive)
         if answer is None:
             self._mark(scope, request)
             await self._app(scope, receive, self._adding(request, send))
@@ -121,38 +128,47 @@ class Guard:
         else:
             await answer(scope, receive, self._adding(request, send))
 
-    async def _answer(self, request: Request, scope: Scope, receive: Receive) -> Response | None:
+    async def _answer(self, request: Request, receive: Receive) -> Response | None:
         """Return what a request is answered instead of being let through; None for who may."""
-        door, base = self._door, _base_path()
+        base = _base_path()
         path = request.path.removeprefix(base)
         if path == _HEALTH and request.is_local and request.method in ("GET", "HEAD"):
             return None  # a container asks itself whether it is well; the answer is "ok"
-        if door.is_private and not request.is_local:
-            return _page(answers.from_elsewhere(request.host), 403, request)
-        if not door.knows(request.name):
-            return _page(answers.unknown_name(request.host), 403, request)
-        if not self._is_own_origin(request):
-            return _page(answers.unknown_name(_netloc(request.origin)), 403, request)
-        if door.is_private:
-            return None
+        refused = self._refused(request)
+        if refused:
+            return _page(refused, 403, request)
+        if self._door.is_private or self._may_pass(request):
+            return self._without_token(request)
         if path == _ENTER and request.method == "POST":
-            return await self._enter(request, scope, receive, base)
-        given = dict(parse_qsl(request.query)).get(_PARAMETER)
-        if given is not None and not request.is_socket and request.method in ("GET", "HEAD"):
-            if self._is_token(given):
-                return self._welcome(request, request.target)
-            await asyncio.sleep(_WRONG_S)
-            return self._ask(request, base, is_wrong=True)
-        if self._may_pass(request, given):
-            return None
-        if people.is_configured():
-            if path in _LOGIN_PATHS and not request.is_socket:
+            return await self._enter(request, receive, base)
+        if people.is_configured() and not request.is_socket:
+            if path in _LOGIN_PATHS:
                 return None
-            if path == _LOGIN and request.wants_page:
+            if path == _LOGIN:
                 return _login(request, base)
-        return self._ask(request, base)
+        if request.token is not None:
+            await asyncio.sleep(_WRONG_S)
+        return self._ask(request, base, is_wrong=request.token is not None)
 
-    def _may_pass(self, request: Request, given: str | None) -> bool:
+    def _refused(self, request: Request) -> str:
+        """Return the page for who comes by a way that is not the server's, whoever it is."""
+        if self._door.is_private and not request.is_local:
+            return answers.from_elsewhere(request.host)
+        if not self._door.knows(request.name):
+            return answers.unknown_name(request.host)
+        if not self._is_own_origin(request):
+            return answers.unknown_name(_netloc(request.origin))
+        return ""
+
+    def _without_token(self, request: Request) -> Response | None:
+        """Return the redirect that takes the token out of a page's address, if it is there."""
+        if request.token is None or request.is_socket or request.method not in ("GET", "HEAD"):
+            return None
+        if self._is_token(request.token):
+            return self._welcome(request, request.target)
+        return RedirectResponse(request.target, status_code=303)
+
+    def _may_pass(self, request: Request) -> bool:
         """Whether cookie, header or login says who comes."""
         cookie = request.cookies.get(_pass_cookie(), "")
         if cookie and hmac.compare_digest(cookie.encode(), self._pass.encode()):
@@ -160,7 +176,7 @@ class Guard:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() in ("bearer", "token") and self._is_token(token.strip()):
             return True
-        if given is not None and self._is_token(given):
+        if request.token is not None and self._is_token(request.token):
             return True
         person = people.person_of(request.cookies) if people.is_configured() else None
         return person is not None and people.may_enter(person, self._door)
@@ -178,15 +194,13 @@ class Guard:
         # Behind a proxy that puts its own name into Host, only the origin tells the page's.
         return self._door.is_told_of(_name_of(origin))
 
-    async def _enter(
-        self, request: Request, scope: Scope, receive: Receive, base: str
-    ) -> Response:
+    async def _enter(self, request: Request, receive: Receive, base: str) -> Response:
         """Read the form of the token's page."""
         form = dict(parse_qsl((await _body(receive)).decode("utf-8", errors="replace")))
         target = form.get("next", "")
         if not target.startswith("/") or target.startswith(("//", "/\\")):
             target = f"{base}/"
-        if self._is_token(form.get(_PARAMETER, "")):
+        if self._is_token(form.get(PARAMETER, "")):
             return self._welcome(request, target)
         await asyncio.sleep(_WRONG_S)
         return self._ask(request, base, is_wrong=True, target=target)
@@ -253,12 +267,9 @@ class Guard:
         return sending
 
 
-_HOST = re.compile(r"[A-Za-z0-9.\-_:\[\]]+")
-
-
 def was_passed(headers: Mapping[str, str]) -> bool:
     """Whether a visit's headers say that a guard of this process let it in."""
-    digest = hmac.new(settings.current().token.encode(), b"fnprune cookie", hashlib.sha256)
+    digest = hmac.new(here.door().token.encode(), b"fnprune cookie", hashlib.sha256)
     return hmac.compare_digest(headers.get(PASSED_HEADER, ""), digest.hexdigest())
 
 
@@ -300,7 +311,9 @@ def _cookies(text: str) -> dict[str, str]:
 
 
 def _name_of(host: str) -> str:
-    """Return the name of a Host header, lower case, without its port."""
+    """Return the name of a Host header, lower case, without its port; empty if it is none."""
+    if not _HOST.fullmatch(host):
+        return ""
     try:
         name = urlsplit(f"//{host}").hostname
     except ValueError:

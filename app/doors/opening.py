@@ -10,17 +10,17 @@ from urllib.parse import urlencode
 import typer
 from streamlit import auth_util, config
 
-from app.doors import guard, people, settings
+from app.doors import guard, here, people
 from app.doors.settings import ANY, DoorSettings, is_loopback
 from fnprune_core.errors import SettingsError
 
-_WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - told apart, not listened on
+_WILDCARDS = (here.ANYWHERE, "::")
 
 
 def check() -> None:
     """Stop the process with a sentence where the settings let nobody in, or anybody."""
     try:
-        check_login(settings.current())
+        check_login(here.door())
     except SettingsError as error:
         raise SystemExit(f"fnprune: {error}") from None
 
@@ -29,7 +29,7 @@ def check() -> None:
 async def announced(_app: object) -> AsyncIterator[dict[str, Any]]:
     """Say at which address the server answers, with its token where one is asked for."""
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    door = settings.current()
+    door = here.door()
     for line in lines(door):
         typer.echo(line)
     yield {}
@@ -48,7 +48,7 @@ def addresses(door: DoorSettings) -> list[str]:
     port = config.get_option("server.port")
     scheme = "https" if config.get_option("server.sslCertFile") else "http"
     base = str(config.get_option("server.baseUrlPath") or "").strip("/")
-    query = "" if door.is_private else "?" + urlencode({"token": door.token})
+    query = "" if door.is_private else "?" + urlencode({guard.PARAMETER: door.token})
     names = ["127.0.0.1", socket.gethostname()] if door.address in _WILDCARDS else [door.address]
     # A name that was told belongs to a proxy in front, whose scheme and port only it knows.
     links = [
@@ -81,7 +81,7 @@ def refusal(headers: Mapping[str, str]) -> str:
     `streamlit run app/main.py` finds the guarded application by itself. A way of starting that
     runs the script without it may serve this machine alone.
     """
-    address = str(config.get_option("server.address") or _WILDCARDS[0])
+    address = here.address()
     if is_loopback(address) or guard.was_passed(headers):
         return ""
     return (

@@ -1,4 +1,4 @@
-"""Settings of who may enter and of what they may use, from the environment and the address."""
+"""Settings of who may enter and of what they may use. No streamlit here."""
 
 import ipaddress
 import os
@@ -6,10 +6,7 @@ import secrets
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-
-from streamlit import config
 
 from fnprune_core.errors import SettingsError
 
@@ -25,7 +22,7 @@ PROXY = "FNPRUNE_TRUST_PROXY"
 MAX_TEXT = "FNPRUNE_MAX_TEXT_CHARS"
 MAX_READ = "FNPRUNE_MAX_READ_MB"
 MAX_UPLOADS = "FNPRUNE_MAX_UPLOADS_MB"
-MAX_WORKSPACE = "FNPRUNE_MAX_WORKSPACE_GB"
+VARIABLES = (TOKEN, HOSTS, ROOTS, USERS, PROXY, MAX_TEXT, MAX_READ, MAX_UPLOADS)
 _YES, _NO = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 
 
@@ -41,14 +38,15 @@ class Limits:
         Of the files of one choice of texts.
     upload_bytes : int
         Of all uploaded files that are kept; one file is bounded by ``server.maxUploadSize``.
-    workspace_bytes : int
-        Of the workspace, beyond which no new work begins; 0 for no limit but the disk's.
+
+    Notes
+    -----
+    The workspace's own limit is the core's, `storage.workspace_limit`.
     """
 
     text_chars: int = 50_000
     read_bytes: int = 500_000_000
     upload_bytes: int = 2_000_000_000
-    workspace_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,18 +126,6 @@ def _matches(name: str, allowed: str) -> bool:
     return bool(name) and (is_below or name == allowed)
 
 
-def current() -> DoorSettings:
-    """Return the settings of this process: of its environment and Streamlit's address."""
-    address = str(config.get_option("server.address") or "0.0.0.0")  # noqa: S104 - what it means
-    names = (TOKEN, HOSTS, USERS, ROOTS, PROXY, MAX_TEXT, MAX_READ, MAX_UPLOADS, MAX_WORKSPACE)
-    return _read(address, tuple((name, os.environ.get(name, "")) for name in names))
-
-
-@cache
-def _read(address: str, variables: tuple[tuple[str, str], ...]) -> DoorSettings:
-    return read(address, dict(variables))
-
-
 def read(address: str, variables: Mapping[str, str]) -> DoorSettings:
     """Return the settings of an address and of environment variables.
 
@@ -160,12 +146,10 @@ def read(address: str, variables: Mapping[str, str]) -> DoorSettings:
             f"{TOKEN} holds white space or letters beyond ASCII, which no header can carry.",
             hint="Use letters, digits, - and _.",
         )
-    workspace_default = Limits().workspace_bytes / 1e9
     limits = Limits(
         text_chars=int(_number(variables, MAX_TEXT, Limits().text_chars)),
         read_bytes=int(_number(variables, MAX_READ, Limits().read_bytes / 1e6) * 1e6),
         upload_bytes=int(_number(variables, MAX_UPLOADS, Limits().upload_bytes / 1e6) * 1e6),
-        workspace_bytes=int(_number(variables, MAX_WORKSPACE, workspace_default) * 1e9),
     )
     return DoorSettings(
         address=address,

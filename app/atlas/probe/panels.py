@@ -54,6 +54,7 @@ def text_box() -> bool:
         "Your text",
         height=120,
         key=_KEY,
+        max_chars=resources.reach().text_chars,
         placeholder="Type or paste a text, or press an example",
         on_change=lambda: select_text(view_state.widget(_KEY)),
         help="Nothing is sent anywhere: the model on this machine reads it.",

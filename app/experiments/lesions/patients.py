@@ -159,12 +159,13 @@ def _draw_writing_form(lesion: Lesion, prompt: str, patient: str, atlas: Network
     )  # fmt: skip
     text = st.text_area(
         "Prompt", prompts.get(picked_name or "As suggested", prompt), height=110,
-        key=f"patient-prompt-{patient}-{picked_name}",
+        key=f"patient-prompt-{patient}-{picked_name}", max_chars=resources.reach().text_chars,
     )  # fmt: skip
     model = model_offer.language_model(atlas, needed_for="to write and measure", key="patient")
     if model is None or job_progress.is_active(WRITE):
         return
     try:
+        resources.reach().check_texts(text)
         encode(model, Prompt(text=text))
     except FnpruneError as error:
         frame.error(describe_error(error))

@@ -166,7 +166,7 @@ def target_of(plan: str, form: str, needed_bytes: int) -> Path | None:
     ):
         return None  # it is what was just written, and shown below
     try:
-        return check_target(Path(folder), needed_bytes)
+        return check_target(resources.reach().to_write(folder), needed_bytes)
     except FnpruneError as error:
         frame.error(describe_error(error))
         return None

@@ -1,4 +1,4 @@
-"""A visit of a person: page settings, navigation, frame; no logic."""
+"""What each visit runs: page settings, navigation, frame, and the page that it is on."""
 
 from collections.abc import Sequence
 
@@ -27,7 +27,7 @@ def listed(rows: Sequence[pages.Page]) -> list[st.Page]:
     ]
 
 
-def draw() -> None:
+def visit() -> None:
     """Draw the page that a visit is on."""
     st.set_page_config(page_title="fnprune", page_icon=str(asset("static/icon.png")), layout="wide")
     if why := opening.refusal(st.context.headers):
