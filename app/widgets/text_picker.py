@@ -53,6 +53,7 @@ def _choose_built_in(key: str, split: str) -> TextChoice | None:
         "Domains",
         names,
         selection_mode="multi",
+        format_func=wording.plain,
         default=names,
         key=f"{key}-domains",
         persist_state="session",

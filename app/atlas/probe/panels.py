@@ -54,7 +54,6 @@ def text_box() -> bool:
         "Your text",
         height=120,
         key=_KEY,
-        max_chars=resources.reach().text_chars,
         placeholder="Type or paste a text, or press an example",
         on_change=lambda: select_text(view_state.widget(_KEY)),
         help="Nothing is sent anywhere: the model on this machine reads it.",
@@ -194,8 +193,8 @@ def ranking(atlas: NetworkAtlas, reading: Reading, *, n: int = 12) -> None:
 
 def at_token(atlas: NetworkAtlas, network: int, reading: Reading, token: int) -> None:
     """Draw all networks at the picked token."""
-    piece = wording.plain(repr(reading.pieces[token])[1:-1])
-    st.subheader(f"Token {token}: “{piece}”", anchor=False)
+    piece = repr(reading.pieces[token])[1:-1]
+    st.subheader(f"Token {token}: “{wording.plain(piece)}”", anchor=False)
     if reading.is_dummy[token]:
         st.caption("Left out: at the first tokens of a window the model only warms up.")
         return

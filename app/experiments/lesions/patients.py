@@ -155,11 +155,11 @@ def _draw_writing_form(lesion: Lesion, prompt: str, patient: str, atlas: Network
     prompts = {"As suggested": prompt} | {name: text for name, text in PROMPTS.items()}
     picked_name = st.pills(
         "Ready prompts", list(prompts), default="As suggested", key=f"patient-ready-{patient}",
-        label_visibility="collapsed", wrap=True,
+        format_func=wording.plain, label_visibility="collapsed", wrap=True,
     )  # fmt: skip
     text = st.text_area(
         "Prompt", prompts.get(picked_name or "As suggested", prompt), height=110,
-        key=f"patient-prompt-{patient}-{picked_name}", max_chars=resources.reach().text_chars,
+        key=f"patient-prompt-{patient}-{picked_name}",
     )  # fmt: skip
     model = model_offer.language_model(atlas, needed_for="to write and measure", key="patient")
     if model is None or job_progress.is_active(WRITE):

@@ -225,9 +225,9 @@ def _show_exported() -> None:
     if job is None or job.state != "done":
         return
     exported: tasks_export.Exported = job.result
-    folder = wording.plain(str(exported.folder))
+    folder = str(exported.folder)
     st.success(
-        f"Written, loaded in a fresh process and compared: {folder}, "
+        f"Written, loaded in a fresh process and compared: {wording.plain(folder)}, "
         f"{size(cache.size_of(exported.folder))}.",
         icon=":material/check:",
     )

@@ -4,7 +4,7 @@ import zlib
 
 import streamlit as st
 
-from app.shell import codec, resources, view_state, wording
+from app.shell import codec, view_state, wording
 from fnprune_core.evaluation.generation import Prompt, Sampling, has_chat_template
 from fnprune_core.evaluation.side_by_side import SideBySide
 from fnprune_core.models.language_model import LanguageModel
@@ -72,7 +72,6 @@ def text_box() -> str:
         "Prompt",
         height=110,
         key=_TEXT,
-        max_chars=resources.reach().text_chars,
         placeholder="Type what both models are to go on from, or press a ready prompt",
         on_change=lambda: set_prompt(view_state.widget(_TEXT)),
         help="Nothing is sent anywhere: the model on this machine writes.",
@@ -116,7 +115,6 @@ def sampling_of(prompt: Prompt) -> Sampling:
                 "System turn",
                 height=68,
                 key=_SYSTEM,
-                max_chars=resources.reach().text_chars,
                 persist_state="session",
                 placeholder="Empty: the template's own",
             )
