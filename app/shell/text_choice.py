@@ -77,7 +77,7 @@ class TextChoice:
     def check(self, reach: Reach) -> None:
         """Raise an error where a source is a path that may not be read, before it is touched."""
         for source in self.sources:
-            if is_path(source) or ".." in Path(source).parts:
+            if source.startswith("~") or ".." in Path(source).parts or is_path(source):
                 reach.texts_to_read(source)
 
     def to_json(self) -> dict[str, Any]:
