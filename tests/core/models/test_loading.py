@@ -212,9 +212,7 @@ class Runs:
         return os.mkdir, (str(self.path),)
 
 
-@pytest.mark.parametrize(
-    "name", ["pytorch_model.bin", "model.pt", "weights.pth", "x.ckpt", "a.pkl"]
-)
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "m.pt", "weights.pth", "x.ckpt", "a.pkl"])
 def test_pickled_weights_are_refused_by_name_with_the_way_out(tmp_path, name) -> None:
     folder = tmp_path / "model"
     tiny.tiny_model("Llama").config.save_pretrained(folder)
