@@ -36,7 +36,9 @@ def show(atlas: NetworkAtlas, matrix: str) -> None:
     chosen = st.pills(
         "Patient",
         keys,
-        format_func=lambda key: patients[key].title if key in patients else "A lesion of your own",
+        format_func=lambda key: (
+            wording.plain(patients[key].title) if key in patients else "A lesion of your own"
+        ),
         default=current,
         required=True,
         key=f"patient-{'-'.join(keys)}",
