@@ -217,11 +217,14 @@ def _check_complete(
 def _loading_errors(source: str) -> Iterator[None]:
     """Turn the errors of the readers of checkpoints into one that says what to do."""
     reader_errors = (OSError, ValueError, LookupError, RuntimeError, struct.error, SafetensorError)
-    # An index can name a pickle; torch reads no code of it, and says so by an error of its own.
-    reader_errors += (UnpicklingError,)
     try:
         yield
-    except (*reader_errors, ImportError) as error:  # some tokenizers need a package of their own
+    # An index can name a pickle: torch runs no code of it, and raises an error of its own.
+    except (
+        *reader_errors,
+        UnpicklingError,
+        ImportError,
+    ) as error:  # some tokenizers need a package of their own
         raise _explained_error(source, error) from error
     except Exception as error:
         if type(error) is not Exception:  # the tokenizers library raises nothing narrower
