@@ -4,6 +4,9 @@
 #   docker build -t fnprune --build-arg DEVICE=cuda .    NVIDIA GPUs; run with --gpus all
 #   docker run --init -p 127.0.0.1:8501:8501 -v fnprune:/workspace fnprune
 #
+# The server inside listens to everyone, and so asks for the token in the link that it prints; set
+# your own with -e FNPRUNE_TOKEN=… . Docs: docs/serving.md.
+#
 # Behind a mirror: --build-arg PIP_INDEX_URL=… and, for the CPU build of torch, TORCH_CPU_INDEX=…
 FROM python:3.11-slim
 
@@ -47,6 +50,7 @@ RUN python -m fnprune_core example
 VOLUME /workspace
 
 EXPOSE 8501
+# From inside alone: the one address that answers without the token.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10m --retries=3 \
     CMD ["python", "-c", "from urllib.request import ProxyHandler, build_opener; build_opener(ProxyHandler({})).open('http://127.0.0.1:8501/_stcore/health', timeout=4)"]
 CMD ["sh", "-c", "python -m fnprune_core example && exec python -m streamlit run app/main.py"]

@@ -24,26 +24,81 @@ def register(cli: typer.Typer) -> None:
 def serve(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8501,
     address: Annotated[
-        str, typer.Option(help="Address to listen on; others than this machine's are at risk.")
+        str,
+        typer.Option(help="Address to listen on; on others than this machine's a token is asked."),
     ] = "127.0.0.1",
     workspace: Annotated[
         Path | None,
         typer.Option("--workspace", "-w", help="Folder of results (default: FNPRUNE_WORKSPACE)."),
     ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(help="A name by which people reach the server, as behind a proxy; repeat."),
+    ] = None,
+    allow_root: Annotated[
+        list[Path] | None,
+        typer.Option(help="A folder whose files may be named in the browser; repeat."),
+    ] = None,
+    allow_user: Annotated[
+        list[str] | None,
+        typer.Option(help="Who may log in: an address of mail, @domain or *; repeat."),
+    ] = None,
+    trust_proxy: Annotated[
+        bool, typer.Option("--trust-proxy", help="Believe a proxy's X-Forwarded-Proto.")
+    ] = False,
+    max_upload_mb: Annotated[
+        int | None, typer.Option(min=1, help="Of one uploaded file (default: 200).")
+    ] = None,
+    max_uploads_mb: Annotated[
+        int | None, typer.Option(min=1, help="Of all uploaded files together (default: 2000).")
+    ] = None,
+    max_text_chars: Annotated[
+        int | None, typer.Option(min=1, help="Of a text that is typed (default: 50000).")
+    ] = None,
+    max_read_mb: Annotated[
+        int | None, typer.Option(min=1, help="Of the files of one choice of texts (default: 500).")
+    ] = None,
+    max_workspace_gb: Annotated[
+        float | None,
+        typer.Option(min=0, help="Of the workspace, then no work begins (default: the disk's)."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option(help="Only print the command.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the command as JSON.")] = False,
 ) -> None:
-    """Open the app in a browser: record, find networks, look at them, prune."""
+    """Open the app in a browser: record, find networks, look at them, prune.
+
+    On another address than this machine's, or with --allow-host, a token is asked for: that of
+    FNPRUNE_TOKEN, else one that is made and printed with the link.
+    """
+    from app.doors import settings
+    from fnprune_core.storage import folders
+
     command = [sys.executable, "-m", "streamlit", "run", str(MAIN)]
     command += [f"--server.port={port}", f"--server.address={address}"]
-    environment = dict(os.environ)
-    if workspace is not None:
-        environment["FNPRUNE_WORKSPACE"] = str(workspace.expanduser().resolve())
+    if max_upload_mb is not None:
+        command.append(f"--server.maxUploadSize={max_upload_mb}")
+    given = {
+        "FNPRUNE_WORKSPACE": workspace and str(workspace.expanduser().resolve()),
+        settings.HOSTS: ",".join(allow_host or ()),
+        settings.ROOTS: os.pathsep.join(str(p.expanduser().resolve()) for p in allow_root or ()),
+        settings.USERS: ",".join(allow_user or ()),
+        settings.PROXY: "1" if trust_proxy else "",
+        settings.MAX_UPLOADS: max_uploads_mb,
+        settings.MAX_TEXT: max_text_chars,
+        settings.MAX_READ: max_read_mb,
+        folders.MAX_WORKSPACE: max_workspace_gb,
+    }
+    variables = {name: str(value) for name, value in given.items() if value not in (None, "")}
+    environment = {**os.environ, **variables}
+    settings.read(address, environment)  # a slip is told before the server starts
+    folders.workspace_limit(environment)
     if as_json:
-        typer.echo(json.dumps({"url": f"http://{address}:{port}", "command": command}))
+        facts = {"url": f"http://{address}:{port}", "command": command, "environment": variables}
+        typer.echo(json.dumps(facts))
     if dry_run:
         if not as_json:
-            typer.echo(" ".join(command))
+            words = [*(f"{name}={value}" for name, value in variables.items()), *command]
+            typer.echo(" ".join(words))
         return
     _check_port(address, port)
     # In this process's place, so that what stops the command stops the app.

@@ -1,12 +1,15 @@
-"""Entry point of the app: page settings, navigation, frame; no logic."""
+"""Entry point of the app: its guarded server, and the script that each visit runs; no logic.
+
+`streamlit run` imports this file for the application that it serves, and that application runs
+the same file for each visit. What pages need is imported by a visit, when the server is up.
+"""
 
 from collections.abc import Sequence
 
 import streamlit as st
 
 from app import pages
-from app.shell import view_state
-from app.widgets import frame
+from app.doors import guard, opening
 from fnprune_core.assets import asset
 
 
@@ -26,18 +29,33 @@ def listed(rows: Sequence[pages.Page]) -> list[st.Page]:
     ]
 
 
-st.set_page_config(page_title="fnprune", page_icon=str(asset("static/icon.png")), layout="wide")
-st.logo(str(asset(f"static/logo-{frame.palette().mode}.svg")), size="large")
-page = st.navigation(
-    {
-        "": listed([*pages.WORK, *pages.ATLAS, pages.PRUNE]),
-        "Results": listed(pages.AFTER),
-        "Experiment": listed(pages.EXPERIMENT),
-        "Learn": listed(pages.LEARN),
-    },
-    position="top",
-)
-view_state.synchronise()
-frame.frame()
-with frame.explaining():
-    page.run()
+def visit() -> None:
+    """Draw the page that a visit is on, in its frame."""
+    st.set_page_config(page_title="fnprune", page_icon=str(asset("static/icon.png")), layout="wide")
+    if why := opening.refusal(st.context.headers):
+        st.error(why)
+        st.stop()
+    from app.shell import view_state
+    from app.widgets import frame
+
+    st.logo(str(asset(f"static/logo-{frame.palette().mode}.svg")), size="large")
+    page = st.navigation(
+        {
+            "": listed([*pages.WORK, *pages.ATLAS, pages.PRUNE]),
+            "Results": listed(pages.AFTER),
+            "Experiment": listed(pages.EXPERIMENT),
+            "Learn": listed(pages.LEARN),
+        },
+        position="top",
+    )
+    view_state.synchronise()
+    frame.frame()
+    with frame.explaining():
+        page.run()
+
+
+if __name__ == "__main__":
+    visit()
+else:
+    opening.check()
+    streamlit_app = st.App(__file__, middleware=guard.middleware(), lifespan=opening.announced)

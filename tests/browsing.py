@@ -1,6 +1,7 @@
 """A person at a real browser: reads, presses, types, waits, photographs."""
 
 import base64
+import json
 import os
 import socket
 import subprocess
@@ -107,7 +108,7 @@ class Browser:
         options.binary_location = str(programs[0])
         for flag in FLAGS:
             options.add_argument(flag)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
         self.driver = Chrome(options=options, service=Service(str(programs[1])))
         self.url = url
         self.look(1280, "dark")
@@ -274,6 +275,16 @@ class Browser:
         """Return what the console complains of, without Streamlit's own probing for its root."""
         logged = [entry for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
         return [e["message"] for e in logged if "/_stcore/" not in e["message"]]
+
+    def requests(self) -> list[str]:
+        """Return the addresses that the browser asked for since the last call, sent or blocked."""
+        messages = [json.loads(row["message"]) for row in self.driver.get_log("performance")]
+        sent = [m["message"] for m in messages]
+        return [
+            m["params"].get("request", m["params"])["url"]
+            for m in sent
+            if m["method"] in ("Network.requestWillBeSent", "Network.webSocketCreated")
+        ]
 
     def photograph(self, name: str, width: int, mode: str) -> Path:
         """Save the whole page as it looks at a width in a mode."""

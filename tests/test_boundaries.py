@@ -175,3 +175,82 @@ def test_no_test_imports_another() -> None:
             if any(part.startswith("test_") for part in name.split("."))
         }
         assert not of_tests, path
+
+
+# Text of unknown origin
+
+#: What reads Markdown of all its text, its label and its tooltip.
+_MARKDOWN = {
+    *("markdown", "caption", "title", "header", "subheader", "info", "warning", "error", "success"),
+    *("button", "badge", "expander", "popover", "metric", "checkbox", "toggle", "pills", "radio"),
+    *("segmented_control", "page_link", "download_button", "progress", "toast", "tabs"),
+}
+#: What comes from a person, a checkpoint or a file, by the names that it has in our code.
+_FOREIGN = {
+    *("network_name", "suggested_name", "own_name", "domain", "domain_names", "model_name", "note"),
+    *("reason", "failure", "hint", "message", "file_name", "folder", "piece", "pieces"),
+    *("condition", "conditions", "contrast", "describe", "alternative"),
+}
+_CHOICES = {"pills", "segmented_control", "radio"}
+_HARMLESS = {"plain", "sentence", "len", "count", "safe", "escape", "sum", "enumerate", "size"}
+
+
+def name_of(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def foreign_in(node: ast.AST) -> Iterator[str]:
+    """Give the names of foreign text in an expression that nothing makes harmless on the way."""
+    if isinstance(node, ast.Call) and name_of(node.func) in _HARMLESS:
+        return
+    if isinstance(node, ast.Compare | ast.Lambda):
+        return
+    if isinstance(node, ast.IfExp):
+        children: list[ast.AST] = [node.body, node.orelse]
+    else:
+        if isinstance(node, ast.Attribute | ast.Name) and name_of(node) in _FOREIGN:
+            yield name_of(node)
+        children = list(ast.iter_child_nodes(node))
+    for child in children:
+        yield from foreign_in(child)
+
+
+def is_ours(node: ast.Call) -> bool:
+    """Whether a call is of our own `frame.error`, which makes its text plain."""
+    is_method = isinstance(node.func, ast.Attribute)
+    return not is_method or name_of(node.func.value) == "frame"
+
+
+def shown_texts(path: Path) -> Iterator[tuple[int, ast.AST]]:
+    """Give what a file hands to Streamlit to be read as Markdown."""
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Call) and name_of(node.func) in _MARKDOWN and not is_ours(node):
+            for each in (*node.args[:1], *(k.value for k in node.keywords if k.arg == "help")):
+                yield node.lineno, each
+
+
+def test_foreign_text_is_made_plain_where_markdown_is_read() -> None:
+    files = [path for path in APP.rglob("*.py") if "streamlit" in imported_by(path)]
+    texts = {(path, line): each for path in files for line, each in shown_texts(path)}
+    assert len(texts) > 200
+    found = {
+        f"{path.relative_to(ROOT)}:{line}: {name}"
+        for (path, line), each in texts.items()
+        for name in foreign_in(each)
+    }
+    assert sorted(found) == [], "put wording.plain or wording.sentence around it"
+
+
+def test_choices_that_are_no_constants_say_how_they_are_shown() -> None:
+    """Labels of pills and segments are Markdown: a domain's name loaded a picture from a server."""
+    found = []
+    for path in APP.rglob("*.py"):
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.Call) and name_of(node.func) in _CHOICES and node.args[1:]:
+                names = {name_of(e) for e in ast.walk(node.args[1]) if isinstance(e, ast.expr)}
+                names -= {"", "list", "dict", "tuple"}
+                is_constant = all(name.strip("_").isupper() for name in names)
+                has_format = any(k.arg == "format_func" for k in node.keywords)
+                if not is_constant and not has_format:
+                    found.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert sorted(found) == [], "give them format_func=wording.plain"

@@ -74,6 +74,7 @@ def draw(
     name = st.segmented_control(
         "What is drawn",
         list(choices),
+        format_func=wording.plain,
         default=next(iter(choices)),
         required=True,
         key=f"{key}-quantity",
@@ -120,7 +121,7 @@ def _draw_protocol(results: Mapping[str, Perplexity]) -> None:
     for label, result in results.items():
         if result.failure:
             name = wording.plain(shown_label(label))
-            st.warning(f"{name}: {result.failure}", icon=":material/warning:")
+            st.warning(f"{name}: {wording.sentence(result.failure)}", icon=":material/warning:")
 
 
 def live(job_id: str) -> None:
@@ -133,7 +134,7 @@ def _draw_live(job_id: str) -> None:
     if job is not None and job.is_active:
         for event in job.events:
             if isinstance(event, Planned) and event.note:
-                st.warning(event.note, icon=":material/warning:")
+                st.warning(wording.sentence(event.note), icon=":material/warning:")
         draw(results_of(job), key="live")
     else:
         st.rerun()

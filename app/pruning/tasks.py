@@ -1,6 +1,6 @@
 """Jobs of the pages on plans: a plan made and measured beside its rivals."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import ProgressEvent
 from fnprune_core.pruning import planner
 from fnprune_core.scores.units import plan_label, score_named
+from fnprune_core.texts.documents import Document
 from fnprune_core.texts.windows import Windows
 
 PLAN = "your plan"
@@ -91,7 +92,10 @@ def prune(run: Run, order: PruneOrder) -> Comparison:
     """Make the plan and its baselines and measure them together; return a `Comparison`."""
     language_model = run.model(order.model)
     windows = windows_of(
-        language_model, order.texts, window=order.window, max_windows=order.max_windows
+        language_model,
+        run.documents(order.texts),
+        window=order.window,
+        max_windows=order.max_windows,
     )
     plans = order.wanted()
     ids = planner.plans(
@@ -109,11 +113,15 @@ def prune(run: Run, order: PruneOrder) -> Comparison:
 
 
 def windows_of(
-    language_model: LanguageModel, texts: TextChoice, *, window: int, max_windows: int | None
+    language_model: LanguageModel,
+    documents: Sequence[Document],
+    *,
+    window: int,
+    max_windows: int | None,
 ) -> Windows:
     """Return the windows of chosen texts on which plans are measured."""
     return compare.evaluation_windows(
-        language_model, texts.documents(), window=window, max_windows=max_windows
+        language_model, documents, window=window, max_windows=max_windows
     )
 
 

@@ -8,6 +8,7 @@ from app.recording import settings
 from app.recording.tasks import decompose
 from app.shell import glossary, resources, view_state
 from app.shell.jobs import Job
+from app.shell.wording import plain
 from app.widgets import frame, job_progress
 from app.widgets.artifact_list import describe
 from app.widgets.picture import draw_picture
@@ -62,7 +63,7 @@ def show_result() -> None:
     st.subheader(f"{atlas.n_networks} networks", anchor=False)
     note = group_ica.convergence_note(decomposition)
     if note:
-        st.warning(note, icon=":material/warning:")
+        st.warning(plain(note), icon=":material/warning:")
     table = resources.network_table(view.atlas)
     with st.container(horizontal=True):
         st.metric(
@@ -121,7 +122,7 @@ def offer_others() -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption("Already found in this recording:")
         for entry in others[:6]:
-            if st.button(describe(entry), key=f"open-{entry.id}", icon=":material/hub:"):
+            if st.button(plain(describe(entry)), key=f"open-{entry.id}", icon=":material/hub:"):
                 view_state.open_atlas(entry.id, recording=view.recording)
                 st.rerun()
 

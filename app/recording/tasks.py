@@ -13,7 +13,7 @@ from fnprune_core.recording.recording import RecordingSettings
 def record(run: Run, *, model: str, texts: TextChoice, settings: RecordingSettings) -> str:
     """Record texts; return the recording's id."""
     return record_texts(
-        run.workspace, run.model(model), texts.documents(), settings=settings, **run.watched
+        run.workspace, run.model(model), run.documents(texts), settings=settings, **run.watched
     )
 
 

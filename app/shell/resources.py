@@ -11,6 +11,8 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
+from app.doors import here
+from app.doors.reach import Reach, reach_of
 from app.figures import raster
 from app.figures.theme import PALETTES, Mode
 from app.shell.jobs import JobManager
@@ -54,13 +56,18 @@ def jobs() -> JobManager:
 @st.cache_resource
 def shelf() -> ModelShelf:
     """Return the holder of the one model in memory."""
-    return ModelShelf()
+    return ModelShelf(reach=reach())
 
 
 @st.cache_resource
 def uploads() -> Uploads:
     """Return the folder of uploaded files."""
-    return Uploads()
+    return Uploads(limit_bytes=here.door().limits.upload_bytes)
+
+
+def reach() -> Reach:
+    """Return what a browser may name and send to this server."""
+    return reach_of(here.door(), workspace(), uploads=uploads().folder)
 
 
 def language_model(source: str) -> LanguageModel | None:
@@ -148,7 +155,7 @@ def evaluation(id: str) -> Perplexity:
 @st.cache_resource(max_entries=2)
 def documents(choice: TextChoice) -> list[Document]:
     """Return the chosen texts."""
-    return choice.documents()
+    return choice.documents(reach())
 
 
 @st.cache_resource(max_entries=4)

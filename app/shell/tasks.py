@@ -5,14 +5,19 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, is_dataclass
 from functools import wraps
+from pathlib import Path
 from typing import Any, Concatenate, ParamSpec
 
+from app.doors.reach import Reach
 from app.shell.jobs import JobFunction, Report
+from app.shell.text_choice import TextChoice
 from fnprune_core.atlas import cortex
 from fnprune_core.models.language_model import Anatomy, LanguageModel
 from fnprune_core.models.loading import load_model
 from fnprune_core.progress import CancelToken, Progress, ProgressEvent
+from fnprune_core.storage.folders import check_free_space
 from fnprune_core.storage.workspace import Workspace
+from fnprune_core.texts.documents import Document
 
 P = ParamSpec("P")
 #: The argument whose fields stand for themselves among a task's inputs.
@@ -20,14 +25,22 @@ _ORDER = "order"
 
 
 class ModelShelf:
-    """Holds one model for the whole server; the one before is let go first."""
+    """Holds one model for the whole server; the one before is let go first.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    reach : Reach
+        What may be loaded, where it is a path.
+    """
+
+    def __init__(self, *, reach: Reach) -> None:
+        self.reach = reach
         self._loading = threading.Lock()
         self._held: LanguageModel | None = None
 
     def get(self, source: str, *, progress: Progress) -> LanguageModel:
         """Return the model of `source`, loading it if another one (or none) is held."""
+        self.reach.model(source)
         with self._loading:
             model = self._held
             if model is None or model.source != source:
@@ -61,6 +74,14 @@ class Run:
         """Return a model, loaded if it is not in memory."""
         return self.shelf.get(source, progress=self.report)
 
+    def documents(self, texts: TextChoice) -> list[Document]:
+        """Return chosen texts, read where they may be."""
+        return texts.documents(self.shelf.reach)
+
+    def target(self, text: str) -> Path:
+        """Return a path to be written, if it may be."""
+        return self.shelf.reach.to_write(text)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
@@ -75,6 +96,8 @@ class Task:
         """Return the function that a job manager calls."""
 
         def run(report: Report, cancel: CancelToken) -> Any:
+            shelf.reach.check_texts(self.inputs)
+            check_free_space(workspace.root, 0)
             return self.function(
                 Run(workspace=workspace, shelf=shelf, report=report, cancel=cancel)
             )

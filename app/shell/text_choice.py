@@ -4,6 +4,9 @@ import csv
 import hashlib
 import json
 import tempfile
+import threading
+import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +14,12 @@ from typing import Any
 import pyarrow
 import pyarrow.parquet
 
-from fnprune_core.errors import TextError
+from app.doors.reach import Reach
+from app.doors.settings import MAX_UPLOADS
+from fnprune_core.errors import StorageError, TextError
 from fnprune_core.texts.documents import Document, builtin_documents, is_path, read_documents
 
+_UNUSED_S = 3600.0
 ROW_SUFFIXES = (".csv", ".jsonl", ".ndjson", ".parquet")
 
 
@@ -43,10 +49,19 @@ class TextChoice:
     document_column: str = ""
     max_documents: int | None = None
 
-    def documents(self) -> list[Document]:
-        """Read the texts; raises `TextError` if there are none or a column is missing."""
+    def documents(self, reach: Reach) -> list[Document]:
+        """Read the texts, where they may be read.
+
+        Raises
+        ------
+        TextError
+            If there are none, they are too long or a column is missing.
+        PathRefusedError
+            If a path leads out of `reach`.
+        """
         if not self.sources:
             return builtin_documents(split=self.split, domains=self.domains or None)
+        self.check(reach)
         return [
             document
             for source in self.sources
@@ -59,6 +74,12 @@ class TextChoice:
             )
         ]
 
+    def check(self, reach: Reach) -> None:
+        """Raise an error where a source is a path that may not be read, before it is touched."""
+        for source in self.sources:
+            if source.startswith("~") or ".." in Path(source).parts or is_path(source):
+                reach.texts_to_read(source)
+
     def to_json(self) -> dict[str, Any]:
         """Return the choice as JSON values."""
         return asdict(self)
@@ -70,20 +91,63 @@ class TextChoice:
 
 
 class Uploads:
-    """A temporary folder in which uploaded files keep their names; gone with the server."""
+    """A temporary folder in which uploaded files keep their names; gone with the server.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    limit_bytes : int
+        Of all files together; those that were not used for an hour make room.
+    clock : callable, optional
+        Returns seconds; replaced in tests.
+    """
+
+    def __init__(self, *, limit_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="fnprune-uploads-")
+        self._limit, self._clock = limit_bytes, clock
+        self._lock = threading.Lock()
+        self._used: dict[Path, tuple[int, float]] = {}  # bytes, and when it was used last
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the files."""
+        return Path(self._folder.name)
 
     def store(self, name: str, content: bytes) -> Path:
-        """Return the path of a stored file; equal name and content, same path."""
-        safe = Path(name).name.lstrip(".") or "upload.txt"
+        """Return the path of a stored file; equal name and content, same path.
+
+        Raises
+        ------
+        StorageError
+            If there is no room for it beside what others are using.
+        """
+        safe = Path(name.replace("\\", "/")).name.lstrip(".") or "upload.txt"
         digest = hashlib.sha256(content).hexdigest()[:12]
-        path = Path(self._folder.name) / digest / safe
-        path.parent.mkdir(exist_ok=True)
-        if not path.exists():
-            path.write_bytes(content)
+        path = self.folder / digest / safe
+        with self._lock:
+            if path not in self._used:
+                self._make_room(len(content))
+                path.parent.mkdir(exist_ok=True)
+                path.write_bytes(content)
+            self._used[path] = len(content), self._clock()
         return path
+
+    def _make_room(self, n_bytes: int) -> None:
+        before = self._clock() - _UNUSED_S
+        for path, (_, used) in sorted(self._used.items(), key=lambda item: item[1][1]):
+            if self._total() + n_bytes <= self._limit:
+                return
+            if used < before:
+                path.unlink(missing_ok=True)
+                del self._used[path]
+        if self._total() + n_bytes > self._limit:
+            raise StorageError(
+                f"This file has {n_bytes / 1e6:.1f} MB, and the {self._limit / 1e6:,.0f} MB that "
+                "this server keeps of uploads are in use.",
+                hint=f"Try again in an hour, or set {MAX_UPLOADS} (--max-uploads-mb) higher.",
+            )
+
+    def _total(self) -> int:
+        return sum(size for size, _ in self._used.values())
 
 
 def columns_of(path: Path) -> list[str]:

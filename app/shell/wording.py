@@ -1,9 +1,18 @@
 """Texts for people: numbers with their units, and text of unknown origin made harmless."""
 
+import re
+
+#: Cannot be seen, and breaks what Markdown's readers look for when escapes are gone.
+JOINER = "\u2060"
+_SPECIAL = frozenset("\\`*_{}[]()#+-.!|<>$~:&=")
+# Addresses become links, and words between colons icons, in the text that escapes leave behind.
+_LINKED = re.compile(r"(?i)(?<=:)(?=//)|(?<=www)(?=\.)|(?<=[\w.+-]@)(?=[\w-])|(?<=:)(?=[\w+/-]+:)")
+
 
 def plain(text: str) -> str:
-    """Return text of unknown origin for a place that reads Markdown."""
-    return "".join("\\" + c if c in "\\`*_{}[]()#+-.!|<>$~:" else c for c in text)
+    """Return text of unknown origin for a place that reads Markdown: shown, never read."""
+    unlinked = _LINKED.sub(JOINER, text)
+    return "".join("\\" + c if c in _SPECIAL else c for c in unlinked)
 
 
 def sentence(text: str) -> str:

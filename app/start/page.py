@@ -103,6 +103,7 @@ def show_model() -> None:
     kind = st.segmented_control(
         "Which model",
         ["Embedded", own_label],
+        format_func=str,
         default="Embedded" if view.model == "embedded" else own_label,
         key="start-model",
         label_visibility="collapsed",

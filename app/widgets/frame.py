@@ -35,7 +35,7 @@ def frame() -> None:
     st.html(asset("styles/frame.css"))
     watch_mode(palette().mode)
     for text in view_state.notices():
-        st.toast(text, icon=":material/check:")
+        st.toast(plain(text), icon=":material/check:")
     complete_view()
     view = view_state.view()
     with st.container(horizontal=True, key="context", gap="small", vertical_alignment="center"):

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.shell import resources, view_state
+from app.shell import resources, view_state, wording
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 EITHER, KEPT, DROPPED = "all", "kept", "to be pruned"
@@ -184,7 +184,7 @@ def _filter(atlas: NetworkAtlas, tags: list[list[str]], columns: list[str]) -> F
     )
     domains = st.pills(
         "Most in", atlas.domain_names, selection_mode="multi", key="gallery-domains",
-        persist_state="session",
+        format_func=wording.plain, persist_state="session",
     )  # fmt: skip
     tag_names = sorted({name for network_tags in tags for name in network_tags})
     followed = (
@@ -192,6 +192,7 @@ def _filter(atlas: NetworkAtlas, tags: list[list[str]], columns: list[str]) -> F
             "Follows",
             tag_names,
             selection_mode="multi",
+            format_func=wording.plain,
             key="gallery-tags",
             persist_state="session",
         )

@@ -8,7 +8,7 @@ from app.shell import resources, wording
 from app.shell.jobs import describe_error
 from app.shell.text_choice import ROW_SUFFIXES, TextChoice, columns_of
 from app.widgets import frame
-from fnprune_core.errors import TextError
+from fnprune_core.errors import FnpruneError
 
 _BUILT_IN, _UPLOAD, _NAMED = "Built-in texts", "Upload", "Path or data set"
 _TYPES = ["txt", "md", "py", "jsonl", "ndjson", "csv", "parquet"]
@@ -40,7 +40,7 @@ def pick_texts(key: str, *, split: str) -> TextChoice | None:
             choice = _choose_named(key)
         if choice is not None and not choice.needs_network:
             _show_counts(choice)
-    except TextError as error:
+    except FnpruneError as error:
         frame.error(describe_error(error))
         return None
     return choice
@@ -53,6 +53,7 @@ def _choose_built_in(key: str, split: str) -> TextChoice | None:
         "Domains",
         names,
         selection_mode="multi",
+        format_func=wording.plain,
         default=names,
         key=f"{key}-domains",
         persist_state="session",
@@ -89,6 +90,7 @@ def _choose_named(key: str) -> TextChoice | None:
 
 def _with_columns(key: str, sources: list[str]) -> TextChoice:
     """Return the choice with the columns of text, domain and document, where there are columns."""
+    TextChoice(sources=tuple(sources)).check(resources.reach())
     tables = [Path(s).expanduser() for s in sources if Path(s).suffix.lower() in ROW_SUFFIXES]
     columns = list(dict.fromkeys(c for path in tables if path.is_file() for c in columns_of(path)))
     if not columns:

@@ -200,6 +200,7 @@ def _draw_expectations(texts: SideBySide, titles: Titles) -> None:
         chosen_token = st.segmented_control(
             "Token of this character",
             list(range(first_token, last_token + 1)),
+            format_func=str,
             default=last_token,
             required=True,
             key=f"generation-part-{whose}-{last_token}",

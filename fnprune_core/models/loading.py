@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -34,6 +35,8 @@ from fnprune_core.models.language_model import LanguageModel, wrap_model
 from fnprune_core.progress import Progress, ignore
 
 EMBEDDED = "embedded"
+#: Endings of pickles, whose reading can run code that lies in them.
+_PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".msgpack")
 _PER_LAYER_TYPE = "fnprune_"  # the model type of configs of `modeling_per_layer` begins so
 DTYPES: dict[str, torch.dtype] = {
     "float32": torch.float32,
@@ -103,6 +106,8 @@ def _locate(source: str) -> tuple[str, dict[str, Any], str]:
         return "", {}, "SmolLM2-135M-Instruct (embedded)"
     path = Path(source).expanduser()
     if path.is_file():
+        if path.suffix.lower() in _PICKLES:
+            raise _pickle_error(source, path.name)
         if path.suffix.lower() != ".gguf":
             raise ModelNotFoundError(
                 f"{path} is a file, but not a GGUF file.",
@@ -111,6 +116,7 @@ def _locate(source: str) -> tuple[str, dict[str, Any], str]:
         return str(path.parent), {"gguf_file": path.name}, path.stem
     if path.is_dir():
         if (path / "config.json").is_file():
+            _refuse_pickles(source, path)
             return str(path), {}, path.resolve().name
         files = sorted(path.glob("*.gguf"))
         if len(files) == 1:
@@ -127,6 +133,28 @@ def _locate(source: str) -> tuple[str, dict[str, Any], str]:
         )
     offline = {} if _hub_is_reachable() else {"local_files_only": True}
     return source, offline, source.split("/")[-1]
+
+
+def _refuse_pickles(source: str, folder: Path) -> None:
+    """Refuse a folder whose weights are a pickle, by the file's name."""
+    names = sorted(path.name for path in folder.iterdir() if path.is_file())
+    if any(name.endswith(".safetensors") for name in names):
+        return  # what else lies there is not read
+    pickles = [name for name in names if Path(name).suffix.lower() in _PICKLES]
+    # What a Trainer leaves beside weights is a pickle too, and not what is missing.
+    weights = [name for name in pickles if name != "training_args.bin"]
+    if weights:
+        raise _pickle_error(source, weights[0])
+
+
+def _pickle_error(source: str, name: str) -> UnsupportedArchitectureError:
+    return UnsupportedArchitectureError(
+        f"The weights of {source!r} are a pickle, {name}: reading one can run code that lies in "
+        "it, so none is read.",
+        hint="Convert it where you trust it, and give the new folder: "
+        "`AutoModelForCausalLM.from_pretrained(OLD).save_pretrained(NEW)` writes safetensors; "
+        "copy the tokenizer's files along.",
+    )
 
 
 def _explained_error(source: str, error: Exception) -> FnpruneError:
@@ -151,6 +179,8 @@ def _explained_error(source: str, error: Exception) -> FnpruneError:
             hint=f"Code from a checkpoint is never run. These families work: "
             f"{supported_families()}.",
         )
+    if "UnpicklingError" in kinds or "cannot be loaded with `safetensors`" in text:
+        return _pickle_error(source, "pytorch_model.bin or alike")
     if {"RepositoryNotFoundError", "HFValidationError"} & kinds:
         return ModelNotFoundError(
             f"There is no model {source!r} on the Hugging Face hub, or it is private.",
@@ -189,7 +219,12 @@ def _loading_errors(source: str) -> Iterator[None]:
     reader_errors = (OSError, ValueError, LookupError, RuntimeError, struct.error, SafetensorError)
     try:
         yield
-    except (*reader_errors, ImportError) as error:  # some tokenizers need a package of their own
+    # An index can name a pickle: torch runs no code of it, and raises an error of its own.
+    except (
+        *reader_errors,
+        UnpicklingError,
+        ImportError,
+    ) as error:  # some tokenizers need a package of their own
         raise _explained_error(source, error) from error
     except Exception as error:
         if type(error) is not Exception:  # the tokenizers library raises nothing narrower
@@ -226,6 +261,7 @@ def _read_model(
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Return weights, on `device` unless they are sharded, and tokenizer."""
     loaded: Any
+    safe = {} if "gguf_file" in arguments else {"use_safetensors": True}
     with _loading_errors(source):
         tokenizer = AutoTokenizer.from_pretrained(
             location,
@@ -233,7 +269,7 @@ def _read_model(
             **{k: v for k, v in arguments.items() if k not in ("dtype", "device_map")},
         )
         loaded = AutoModelForCausalLM.from_pretrained(
-            location, output_loading_info=True, trust_remote_code=False, **arguments
+            location, output_loading_info=True, trust_remote_code=False, **arguments, **safe
         )
         if "device_map" not in arguments:
             torch.nn.Module.to(loaded[0], device)

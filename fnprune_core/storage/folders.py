@@ -8,17 +8,19 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import platformdirs
 from safetensors import SafetensorError
 
-from fnprune_core.errors import StorageError
+from fnprune_core.errors import SettingsError, StorageError
 from fnprune_core.storage.checksums import MANIFEST, seal
 from fnprune_core.storage.manifests import KINDS
 
+MAX_WORKSPACE = "FNPRUNE_MAX_WORKSPACE_GB"
 UNFINISHED = ".unfinished-"
 RESUMABLE = "-resumable"
 _LOCK = ".lock"
@@ -227,8 +229,47 @@ def is_in_use(folder: Path) -> bool:
         return True
 
 
+def default_root() -> Path:
+    """Return the folder of ``FNPRUNE_WORKSPACE``, or the one in the user's data folder."""
+    configured = os.environ.get("FNPRUNE_WORKSPACE")
+    root = Path(configured) if configured else Path(platformdirs.user_data_dir("fnprune"))
+    return root.expanduser().resolve()
+
+
+def workspace_limit(variables: Mapping[str, str]) -> int:
+    """Return the most bytes that the workspace may hold, as the environment sets it; 0 for all."""
+    text = variables.get(MAX_WORKSPACE, "").strip()
+    try:
+        gigabytes = float(text or "0")
+    except ValueError:
+        gigabytes = -1.0
+    if not 0 <= gigabytes < 1e9:
+        raise SettingsError(
+            f"{MAX_WORKSPACE} is {text!r}, expected gigabytes.", hint="0 is for no limit."
+        )
+    return int(gigabytes * 1e9)
+
+
+def _check_limit(folder: Path, needed_bytes: int) -> None:
+    limit = workspace_limit(os.environ)
+    root = default_root()
+    if not limit or (folder != root and root not in folder.parents):
+        return
+    used = folder_size(root)
+    if used + needed_bytes > limit:
+        raise StorageError(
+            f"The workspace may hold {_size_text(limit)} and holds {_size_text(used)}; this needs "
+            f"{_size_text(needed_bytes)} more.",
+            hint=f"Delete what is no longer needed, or set {MAX_WORKSPACE} higher.",
+        )
+
+
 def check_free_space(folder: Path, needed_bytes: int) -> None:
-    """Raise `StorageError` if `needed_bytes` do not fit where `folder` is or will be."""
+    """Raise `StorageError` if `needed_bytes` do not fit where `folder` is or will be.
+
+    On the disk, and in the workspace where its size is limited.
+    """
+    _check_limit(folder, needed_bytes)
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(existing).free
     if needed_bytes > free:

@@ -4,13 +4,10 @@ An artifact is one folder ``<root>/<kind>/<id>`` with ``manifest.json``; it appe
 rename when whole.
 """
 
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import platformdirs
 
 from fnprune_core.errors import ArtifactNotFoundError, FnpruneError, StorageError
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
@@ -18,6 +15,7 @@ from fnprune_core.storage.checksums import MANIFEST, damages, is_sealed, seal
 from fnprune_core.storage.folders import (
     RESUMABLE,
     UNFINISHED,
+    default_root,
     delete_folder,
     folder_size,
     is_in_use,
@@ -97,8 +95,7 @@ class Workspace:
     @classmethod
     def default(cls) -> "Workspace":
         """Return the workspace of ``FNPRUNE_WORKSPACE``, or the one in the user's data folder."""
-        configured = os.environ.get("FNPRUNE_WORKSPACE")
-        return cls(Path(configured) if configured else Path(platformdirs.user_data_dir("fnprune")))
+        return cls(default_root())
 
     def folder(self, kind: str, id: str) -> Path:
         """Return the path of an artifact, whether or not it exists."""

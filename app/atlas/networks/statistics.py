@@ -109,7 +109,9 @@ def _tags(atlas: NetworkAtlas, network: int) -> None:
             "activation beyond the limits."
         )
     for tag in tags:
-        st.markdown(f"Follows **{tag.name}**: {tag.value:.2g} ({wording.plain(tag.measure)})")
+        st.markdown(
+            f"Follows **{wording.plain(tag.name)}**: {tag.value:.2g} ({wording.plain(tag.measure)})"
+        )
 
 
 def _logits(atlas: NetworkAtlas, network: int) -> None:

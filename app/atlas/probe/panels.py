@@ -193,8 +193,8 @@ def ranking(atlas: NetworkAtlas, reading: Reading, *, n: int = 12) -> None:
 
 def at_token(atlas: NetworkAtlas, network: int, reading: Reading, token: int) -> None:
     """Draw all networks at the picked token."""
-    piece = wording.plain(repr(reading.pieces[token])[1:-1])
-    st.subheader(f"Token {token}: “{piece}”", anchor=False)
+    piece = repr(reading.pieces[token])[1:-1]
+    st.subheader(f"Token {token}: “{wording.plain(piece)}”", anchor=False)
     if reading.is_dummy[token]:
         st.caption("Left out: at the first tokens of a window the model only warms up.")
         return

@@ -117,8 +117,7 @@ def strength_label(strength: float) -> str:
 @st.cache_resource(max_entries=4)
 def stimuli(fingerprint: str, read: Read, _model: LanguageModel) -> Stimuli:
     """Return the stimuli that are read under lesions, in columns."""
-    documents = resources.documents(read.texts) if read.localizers is None else None
-    return read.stimuli(_model, documents)
+    return read.stimuli(_model, resources.documents)
 
 
 @st.cache_resource(max_entries=16)

@@ -99,7 +99,7 @@ def _draw_matrix(
     rows: Sequence[int] = order
     if len(order) > _FEW:
         chosen_rows = st.segmented_control(
-            "Rows", [f"The {_FEW} strongest", f"All {len(order)}"],
+            "Rows", [f"The {_FEW} strongest", f"All {len(order)}"], format_func=str,
             default=f"The {_FEW} strongest", required=True, key=f"{key}-rows",
             label_visibility="collapsed",
         )  # fmt: skip

@@ -36,7 +36,9 @@ def show(atlas: NetworkAtlas, matrix: str) -> None:
     chosen = st.pills(
         "Patient",
         keys,
-        format_func=lambda key: patients[key].title if key in patients else "A lesion of your own",
+        format_func=lambda key: (
+            wording.plain(patients[key].title) if key in patients else "A lesion of your own"
+        ),
         default=current,
         required=True,
         key=f"patient-{'-'.join(keys)}",
@@ -155,7 +157,7 @@ def _draw_writing_form(lesion: Lesion, prompt: str, patient: str, atlas: Network
     prompts = {"As suggested": prompt} | {name: text for name, text in PROMPTS.items()}
     picked_name = st.pills(
         "Ready prompts", list(prompts), default="As suggested", key=f"patient-ready-{patient}",
-        label_visibility="collapsed", wrap=True,
+        format_func=wording.plain, label_visibility="collapsed", wrap=True,
     )  # fmt: skip
     text = st.text_area(
         "Prompt", prompts.get(picked_name or "As suggested", prompt), height=110,
@@ -165,6 +167,7 @@ def _draw_writing_form(lesion: Lesion, prompt: str, patient: str, atlas: Network
     if model is None or job_progress.is_active(WRITE):
         return
     try:
+        resources.reach().check_texts(text)
         encode(model, Prompt(text=text))
     except FnpruneError as error:
         frame.error(describe_error(error))

@@ -1,7 +1,7 @@
 """Tasks of the Lesions page: studies, and texts under a lesion. No streamlit here."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from app.shell.generation_tasks import watcher
@@ -47,12 +47,12 @@ class Read:
     localizers: tuple[str, ...] | None = None
 
     def stimuli(
-        self, language_model: LanguageModel, documents: Sequence[Document] | None = None
+        self, language_model: LanguageModel, documents: Callable[[TextChoice], list[Document]]
     ) -> Stimuli:
-        """Return the windows in columns; `documents` are those of the texts if read before."""
+        """Return the windows in columns; `documents` reads the texts, where they may be read."""
         if self.localizers is not None:
             return ready_stimuli(self.localizers, language_model.tokenizer)
-        texts = self.texts.documents() if documents is None else documents
+        texts = documents(self.texts)
         n_domains = len({document.domain for document in texts})
         windows = compare.evaluation_windows(
             language_model, texts, window=self.window, max_windows=self.n_windows * n_domains
@@ -85,7 +85,7 @@ def run_lesions(run: Run, job: LesionJob) -> str:
     return lesion_study(
         run.workspace,
         language_model,
-        job.read.stimuli(language_model),
+        job.read.stimuli(language_model, run.documents),
         order=job.order,
         on_partial=on_partial,
         **run.watched,

@@ -80,7 +80,7 @@ def upload() -> Localizer | None:
 def show_stimuli(localizer: Localizer) -> None:
     """Draw the question of a localizer, an item of each condition, and all items on request."""
     if localizer.question:
-        st.markdown(f"**{localizer.question}**")
+        st.markdown(f"**{wording.plain(localizer.question)}**")
     n_templates = len(localizer.templates(localizer.positive[0]))
     counts = {len(localizer.texts(condition)) for condition in localizer.conditions}
     counts_text = " or ".join(map(str, sorted(counts)))
@@ -88,8 +88,9 @@ def show_stimuli(localizer: Localizer) -> None:
     contrast = localizer.contrast[0].upper() + localizer.contrast[1:]
     st.caption(
         f"{wording.plain(contrast)} · {counts_text} items a condition from {n_templates} "
-        f"{localizer.unit}{paired_text} · a block holds the items of one of them and is read in a "
-        f"window of its own, conditions by turns. {localizer.note}"
+        f"{wording.plain(localizer.unit)}{paired_text} · a block holds the items of one of them "
+        "and is read in a window of its own, conditions by turns. "
+        f"{wording.plain(localizer.note)}"
     )
     for column, condition in zip(
         st.columns(len(localizer.conditions)), localizer.conditions, strict=True

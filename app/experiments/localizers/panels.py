@@ -228,14 +228,15 @@ def _draw_table(title: str, table: pd.DataFrame, key: str) -> None:
 
 def limits(result: LocalizerResult) -> None:
     """Draw the limits of the numbers."""
-    unit = result.localizer.unit
+    unit = wording.plain(result.localizer.unit)
     words = " with the same words, for they share their lists" if _is_ready(result) else ""
     st.caption(
         f"What this can't tell. A localizer finds what differs between these stimuli, wanted or "
         f"not. The unit of resampling is {unit}, never tokens: intervals speak of other {unit} "
         f"like these{words}. Token frequency and position are taken off linearly; there is no "
         "haemodynamic response, and blocks are read without memory of one another. A network "
-        f"that responds need not be needed: lesions test that. {result.localizer.note}"
+        "that responds need not be needed: lesions test that. "
+        f"{wording.plain(result.localizer.note)}"
     )
 
 

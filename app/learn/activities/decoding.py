@@ -50,11 +50,13 @@ def _draw_round(atlas: NetworkAtlas, network: int, round_index: int) -> None:
         guess = st.pills(
             "Which kind of text drives it most?",
             list(atlas.domain_names),
+            format_func=wording.plain,
             key=f"lesson-guess-{round_index}",
         )
     if guess is None:
         return
     share = atlas.domain_share()[network]
+    guessed_share = share[atlas.domain_names.index(guess)]
     right = atlas.domain_names[int(share.argmax())]
     name = wording.plain(resources.network_name(atlas.id, network))
     if guess == right:
@@ -62,7 +64,7 @@ def _draw_round(atlas: NetworkAtlas, network: int, round_index: int) -> None:
     else:
         st.error(
             f"It is {wording.plain(right)}: network {network}, “{name}”. "
-            f"{wording.plain(guess)} has {share[atlas.domain_names.index(guess)]:.0%} of its "
+            f"{wording.plain(guess)} has {guessed_share:.0%} of its "
             f"energy, {wording.plain(right)} {share.max():.0%}.",
             icon=":material/close:",
         )

@@ -63,7 +63,7 @@ def contrasts(atlas: NetworkAtlas) -> Finding | None:
         comparison = cache.contrast(atlas.id, a, b, shuffle or None)
         by_documents, by_tokens = cache.false_alarms(atlas.id, a, b)
     except SettingsError as error:
-        st.info(f"{error.message} {error.hint}", icon=":material/info:")
+        st.info(wording.sentence(f"{error.message} {error.hint}"), icon=":material/info:")
         return None
     names = [f"{k} · {resources.network_name(atlas.id, k)}" for k in range(atlas.n_networks)]
     picture = drawn.contrast_points(

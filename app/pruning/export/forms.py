@@ -152,7 +152,10 @@ def _draw_fit(fit: FormFit) -> None:
     if fit.status == "ready":
         st.markdown(":green[:material/check: this plan fits]")
     elif fit.status == "again":
-        st.markdown(":orange[:material/replay: the plan is made again first]", help=fit.reason)
+        st.markdown(
+            ":orange[:material/replay: the plan is made again first]",
+            help=wording.plain(fit.reason),
+        )
     else:
         st.markdown(f":red[:material/block: not for this plan.] {wording.plain(fit.reason)}")
 

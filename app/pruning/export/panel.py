@@ -166,7 +166,7 @@ def target_of(plan: str, form: str, needed_bytes: int) -> Path | None:
     ):
         return None  # it is what was just written, and shown below
     try:
-        return check_target(Path(folder), needed_bytes)
+        return check_target(resources.reach().to_write(folder), needed_bytes)
     except FnpruneError as error:
         frame.error(describe_error(error))
         return None
@@ -225,9 +225,9 @@ def _show_exported() -> None:
     if job is None or job.state != "done":
         return
     exported: tasks_export.Exported = job.result
-    folder = wording.plain(str(exported.folder))
+    folder = str(exported.folder)
     st.success(
-        f"Written, loaded in a fresh process and compared: {folder}, "
+        f"Written, loaded in a fresh process and compared: {wording.plain(folder)}, "
         f"{size(cache.size_of(exported.folder))}.",
         icon=":material/check:",
     )

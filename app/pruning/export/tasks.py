@@ -60,7 +60,7 @@ def export(run: Run, order: ExportOrder) -> Exported:
         run.workspace,
         language_model,
         id,
-        Path(order.target),
+        run.target(order.target),
         form=order.form,
         weights=order.weights,
         progress=run.report,
@@ -96,7 +96,10 @@ def fit(run: Run, order: FitOrder) -> Comparison:
     """Make a plan again for a form; measure it, the one before and dense; return a `Comparison`."""
     language_model = run.model(order.model)
     windows = windows_of(
-        language_model, order.texts, window=order.window, max_windows=order.max_windows
+        language_model,
+        run.documents(order.texts),
+        window=order.window,
+        max_windows=order.max_windows,
     )
     id = rounding.plan_again(
         run.workspace,

@@ -71,6 +71,7 @@ def write(plan: str, prompt: Prompt, sampling: Sampling, model: LanguageModel) -
         return
     try:
         model.check_fingerprint(resources.plan(plan).fingerprint, "plan")
+        resources.reach().check_texts([prompt.text, prompt.system])
         encode(model, prompt)
     except FnpruneError as error:
         frame.error(describe_error(error))

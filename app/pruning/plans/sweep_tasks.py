@@ -33,7 +33,12 @@ def run_sweep(run: Run, job: SweepJob) -> Sweep:
     return sweep(
         run.workspace,
         language_model,
-        windows_of(language_model, job.texts, window=job.window, max_windows=job.max_windows),
+        windows_of(
+            language_model,
+            run.documents(job.texts),
+            window=job.window,
+            max_windows=job.max_windows,
+        ),
         order=job.order,
         on_partial=lambda swept: run.report(SweepSoFar(found=swept)),
         **run.watched,

@@ -64,6 +64,7 @@ def reading(id: str, language_model: LanguageModel, text: str) -> Reading | None
     TextError
         If the text cannot be read at all.
     """
+    resources.reach().check_texts(text)
     stored = readings().get(id, language_model.source, text)
     if stored is not None:
         return stored

@@ -178,7 +178,7 @@ def test_a_folder_that_cannot_be_written_is_told_before_the_button(
         target, message = place / "mine" / "new", "is a file"
     elif problem == "room":
         usage = type("Usage", (), {"free": -1})
-        monkeypatch.setattr("fnprune_core.storage.shutil.disk_usage", lambda path: usage)
+        monkeypatch.setattr("fnprune_core.storage.folders.shutil.disk_usage", lambda path: usage)
         message = "free"
     else:
         monkeypatch.setattr("fnprune_core.export.export.os.access", lambda path, mode: False)

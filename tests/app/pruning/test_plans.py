@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from driving import finish, press, said, view
 from materials import Materials
+from open_reach import open_reach
 
 from app import pages
 from app.pruning import comparison
@@ -38,7 +39,8 @@ def measured(made, tmp_path_factory) -> tuple[Path, list[str]]:
         workspace, model, recording_id=made.recording, decomposition_id=made.atlas,
         settings=[MINE, FLAP],
     )  # fmt: skip
-    documents = TextChoice(sources=(str(made.held_out),), domain_column="topic").documents()
+    choice = TextChoice(sources=(str(made.held_out),), domain_column="topic")
+    documents = choice.documents(open_reach(workspace))
     windows = evaluation_windows(model, documents, window=32)
     ids = dict(zip(("mine", "flap"), plans, strict=True))
     compare(workspace, model, windows, plan_ids={"dense": None, **ids})

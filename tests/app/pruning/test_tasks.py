@@ -1,4 +1,5 @@
 import pytest
+from open_reach import open_reach
 
 from app.pruning import checks
 from app.pruning.tasks import PLAN, Planned
@@ -26,7 +27,7 @@ def test_the_log_is_kept_once_the_plan_is_made_even_if_measuring_is_stopped(
     wrapped = checks.with_log(task, workspace, log)
     assert wrapped.inputs == task.inputs  # the same work is still the same job
     with pytest.raises(KeyboardInterrupt):
-        wrapped.job(workspace, ModelShelf())(told.append, NEVER)
+        wrapped.job(workspace, ModelShelf(reach=open_reach(workspace)))(told.append, NEVER)
     assert len(told) == 1
     if is_damaged:
         assert path.read_text() == "{"

@@ -2,18 +2,38 @@
 
 import pandas as pd
 import pytest
+from open_reach import open_reach
 
 from app.shell.text_choice import TextChoice, Uploads, columns_of
-from fnprune_core.errors import TextError
+from fnprune_core.errors import StorageError, TextError
+from fnprune_core.storage.workspace import Workspace
 
 
 def test_upload_keeps_its_name_and_never_leaves_its_folder() -> None:
-    uploads = Uploads()
+    uploads = Uploads(limit_bytes=1000)
     path = uploads.store("../../evil.csv", b"text\nhello\n")
     assert path.name == "evil.csv"
+    assert uploads.folder in path.parents
+    assert uploads.folder in uploads.store("..\\..\\evil.csv", b"windows").parents
     assert path.read_bytes() == b"text\nhello\n"
     assert uploads.store("evil.csv", b"text\nhello\n") == path
     assert uploads.store("evil.csv", b"text\nother\n") != path
+
+
+def test_uploads_are_bounded_and_those_long_unused_make_room() -> None:
+    seconds = [0.0]
+    uploads = Uploads(limit_bytes=100, clock=lambda: seconds[0])
+    first, second = uploads.store("a.txt", b"a" * 60), uploads.store("b.txt", b"b" * 40)
+    with pytest.raises(StorageError, match="in use"):
+        uploads.store("c.txt", b"c" * 50)
+    assert first.is_file()
+    seconds[0] = 3000.0
+    uploads.store("b.txt", b"b" * 40)  # used again: it stays
+    seconds[0] = 3700.0
+    third = uploads.store("c.txt", b"c" * 50)
+    assert (first.exists(), second.exists(), third.exists()) == (False, True, True)
+    with pytest.raises(StorageError, match="in use"):
+        uploads.store("d.txt", b"d" * 101)
 
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet", "txt"])
@@ -43,7 +63,7 @@ def test_choice_reads_the_columns_it_names(tmp_path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("body,topic\nhello,greeting\n")
     choice = TextChoice(sources=(str(path),), text_column="body", domain_column="topic")
-    (document,) = choice.documents()
+    (document,) = choice.documents(open_reach(Workspace(tmp_path)))
     assert (document.text, document.domain) == ("hello", "greeting")
 
 

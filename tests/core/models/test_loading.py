@@ -1,6 +1,11 @@
 import json
+import os
+import pickle
+import re
+from pathlib import Path
 
 import pytest
+import safetensors.torch
 import tiny
 import torch
 from transformers import AutoConfig
@@ -195,3 +200,57 @@ def test_auto_takes_the_same_dtype_as_its_parts(monkeypatch):
     for fast, dtype in ((True, torch.bfloat16), (False, torch.float32)):
         monkeypatch.setattr(loading, "has_fast_bfloat16", lambda fast=fast: fast)
         assert loading.choose_dtype("auto", torch.device("cpu")) == dtype
+
+
+class Runs:
+    """What an attacker pickles: reading it would make a folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "m.pt", "weights.pth", "x.ckpt", "a.pkl"])
+def test_pickled_weights_are_refused_by_name_with_the_way_out(tmp_path, name) -> None:
+    folder = tmp_path / "model"
+    tiny.tiny_model("Llama").config.save_pretrained(folder)
+    tiny.toy_tokenizer().save_pretrained(folder)
+    attack = tmp_path / "ran"
+    with (folder / name).open("wb") as file:
+        pickle.dump(Runs(attack), file)
+    for source in (folder, folder / name):
+        with pytest.raises(UnsupportedArchitectureError, match=re.escape(name)) as caught:
+            load_model(str(source))
+        assert "save_pretrained" in caught.value.hint
+    assert not attack.exists()
+
+
+def test_a_pickle_that_an_index_names_is_not_read(tmp_path) -> None:
+    """Beside real safetensors; it ended in a raw `UnpicklingError`."""
+    folder = tmp_path / "model"
+    tiny.tiny_model("Llama").save_pretrained(folder)
+    tiny.toy_tokenizer().save_pretrained(folder)
+    names = list(safetensors.torch.load_file(folder / "model.safetensors"))
+    (folder / "model.safetensors").rename(folder / "other.safetensors")
+    attack = tmp_path / "ran"
+    with (folder / "shard.bin").open("wb") as file:
+        pickle.dump(Runs(attack), file)
+    index = {"metadata": {}, "weight_map": dict.fromkeys(names, "shard.bin")}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(UnsupportedArchitectureError, match="pickle"):
+        load_model(str(folder))
+    assert not attack.exists()
+
+
+def test_pickles_beside_safetensors_do_no_harm(tmp_path) -> None:
+    folder = tmp_path / "model"
+    tiny.tiny_model("Llama").save_pretrained(folder)
+    tiny.toy_tokenizer().save_pretrained(folder)
+    attack = tmp_path / "ran"
+    for name in ("pytorch_model.bin", "training_args.bin"):
+        with (folder / name).open("wb") as file:
+            pickle.dump(Runs(attack), file)
+    assert load_model(str(folder)).anatomy().n_layers
+    assert not attack.exists()

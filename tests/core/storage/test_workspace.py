@@ -11,7 +11,6 @@ from unsealed import unseal
 
 from fnprune_core.errors import ArtifactNotFoundError, CorruptArtifactError, StorageError
 from fnprune_core.storage import folders, manifests
-from fnprune_core.storage import workspace as workspaces
 from fnprune_core.storage.checksums import MANIFEST
 from fnprune_core.storage.folders import check_free_space, exclusive, new_folder
 from fnprune_core.storage.json_files import read_json, write_checked_json, write_json
@@ -499,7 +498,7 @@ def test_the_default_is_the_environments_or_the_users(monkeypatch, tmp_path) -> 
     monkeypatch.setenv("FNPRUNE_WORKSPACE", str(tmp_path / "mine"))
     assert Workspace.default().root == tmp_path / "mine"
     monkeypatch.delenv("FNPRUNE_WORKSPACE")
-    monkeypatch.setattr(workspaces.platformdirs, "user_data_dir", lambda name: f"/data/{name}")
+    monkeypatch.setattr(folders.platformdirs, "user_data_dir", lambda name: f"/data/{name}")
     assert Workspace.default().root == Path("/data/fnprune")
 
 

@@ -51,7 +51,7 @@ def show(atlas: NetworkAtlas, settings: PlanSettings) -> None:
         reason = why_not_previewed(settings.score)
         if reason:
             st.info(
-                f"This score is not previewed: {reason}. Apply makes the plan.",
+                f"This score is not previewed: {wording.plain(reason)}. Apply makes the plan.",
                 icon=":material/info:",
             )
         else:

@@ -43,7 +43,7 @@ def _offer_search(settings: PlanSettings, texts: TextChoice | None) -> None:
             recording_id=view.recording, decomposition_id=view.atlas, base=settings
         )
     except FnpruneError as error:
-        st.info(f"{error.message} {error.hint}", icon=":material/info:")
+        st.info(wording.sentence(f"{error.message} {error.hint}"), icon=":material/info:")
         return
     n_plans = order.n_plans(resources.recording(view.recording).layout.n_layers)
     st.caption(

@@ -8,7 +8,7 @@ import streamlit as st
 from app.pruning import training_note
 from app.pruning.lab.search import layers
 from app.pruning.lab.search.tasks import SharesJob, SharesSoFar, search_shares
-from app.shell import resources, view_state
+from app.shell import resources, view_state, wording
 from app.shell.jobs import Job
 from app.shell.text_choice import TextChoice
 from app.widgets import job_progress, model_offer, text_picker
@@ -73,7 +73,7 @@ def _offer_search(settings: PlanSettings, texts: TextChoice | None) -> None:
     try:
         mixes = order.wanted(model)
     except FnpruneError as error:
-        st.info(f"{error.message} {error.hint}", icon=":material/info:")
+        st.info(wording.sentence(f"{error.message} {error.hint}"), icon=":material/info:")
         return
     training_note.show_note(mixes, key="shares")
     is_pressed = st.button(

@@ -9,7 +9,6 @@ from fnprune_core.pruning import search_allocation, search_attention, search_tri
 from fnprune_core.pruning.search_allocation import AllocationOrder, AllocationSearch
 from fnprune_core.pruning.search_attention import ShareOrder, ShareSearch
 from fnprune_core.recording.recording import open_recording
-from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.windows import Windows
 
 
@@ -21,11 +20,11 @@ class SharesSoFar:
 
 
 def _windows(
-    workspace: Workspace, language_model: LanguageModel, texts: TextChoice, recording_id: str
+    run: Run, language_model: LanguageModel, texts: TextChoice, recording_id: str
 ) -> Windows:
     """Return the windows that plans are tried on: chosen texts that the recording left unread."""
-    recording = open_recording(workspace, recording_id)
-    return search_trials.unread_windows(language_model, texts.documents(), recording)
+    recording = open_recording(run.workspace, recording_id)
+    return search_trials.unread_windows(language_model, run.documents(texts), recording)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +43,7 @@ def search_shares(run: Run, job: SharesJob) -> ShareSearch:
     return search_attention.search_shares(
         run.workspace,
         language_model,
-        _windows(run.workspace, language_model, job.texts, job.order.recording_id),
+        _windows(run, language_model, job.texts, job.order.recording_id),
         order=job.order,
         on_partial=lambda result: run.report(SharesSoFar(found=result)),
         **run.watched,
@@ -67,7 +66,7 @@ def search_layers(run: Run, job: LayersJob) -> AllocationSearch:
     return search_allocation.search_allocation(
         run.workspace,
         language_model,
-        _windows(run.workspace, language_model, job.texts, job.order.recording_id),
+        _windows(run, language_model, job.texts, job.order.recording_id),
         order=job.order,
         **run.watched,
     )
