@@ -32,7 +32,7 @@ from fnprune_core.recording import record
 from fnprune_core.recording.recording import Recording, RecordingSettings, open_recording
 from fnprune_core.reliability import assess
 from fnprune_core.reliability.results import Assessment
-from fnprune_core.storage import Workspace, read_manifest
+from fnprune_core.storage import MANIFEST, Workspace, read_manifest
 from fnprune_core.texts.documents import Document
 
 _STEP = 0.01  # of |z|, when it is counted
@@ -272,11 +272,13 @@ def annotations(id: str) -> Annotations:
         facts = path.stat()
     except OSError:
         return Annotations(networks={}, atlas_id=id)
-    return _annotations(atlas(id).id, facts.st_ino, facts.st_mtime_ns)
+    # The atlas may be made anew, and then number its networks otherwise than the names do.
+    made_ns = (workspace().existing("decompositions", id) / MANIFEST).stat().st_mtime_ns
+    return _annotations(atlas(id).id, facts.st_ino, facts.st_mtime_ns, made_ns)
 
 
 @st.cache_resource(max_entries=8)
-def _annotations(id: str, file: int, changed_ns: int) -> Annotations:
+def _annotations(id: str, file: int, changed_ns: int, made_ns: int) -> Annotations:
     return read_annotations(workspace(), id)
 
 

@@ -137,9 +137,23 @@ class Renumbering:
         """Whether all numbers mean the same networks here."""
         return not self.moved and not self.lost
 
+    @property
+    def is_in_place(self) -> bool:
+        """Whether all numbers mean the same networks here, whatever their sign."""
+        return not self.lost and all(k == here for k, here in self.numbers.items())
+
     def here(self, networks: Iterable[int]) -> tuple[int, ...]:
         """Return the numbers here, sorted; of networks that are not lost."""
         return tuple(sorted({self.numbers[k] for k in networks if k in self.numbers}))
+
+    def of(self, networks: Iterable[int]) -> "Renumbering":
+        """Return what is said of some networks, by their numbers there."""
+        asked = set(networks)
+        return Renumbering(
+            numbers=MappingProxyType({k: v for k, v in self.numbers.items() if k in asked}),
+            turned=self.turned & asked,
+            lost=tuple(k for k in self.lost if k in asked),
+        )
 
     def sentence(self) -> str:
         """Return the comparison in words."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import skew
 from torch import Tensor
 
-from fnprune_core.decomposition.threads import eigen, inner_products, nearest_orthogonal
+from fnprune_core.decomposition.threads import eigen, nearest_orthogonal, product
 from fnprune_core.progress import NEVER, CancelToken
 
 Contrast = Literal["cube", "logcosh"]
@@ -45,12 +45,12 @@ Algorithm = Callable[[Tensor, Tensor, IcaSettings, CancelToken], IcaRun]
 def whiten(data: Tensor) -> tuple[Tensor, int]:
     """Return `data` (K, units) centred and whitened over units, and its numerical rank."""
     centred = data - data.mean(dim=1, keepdim=True)
-    covariance = inner_products(centred, centred) / centred.shape[1]
+    covariance = product(centred, centred.T) / centred.shape[1]
     values, vectors = eigen(covariance)
     floor = values[-1] * max(torch.finfo(data.dtype).eps * len(values) * 10, _ROUNDING)
     is_kept = values > floor
     rotation = vectors[:, is_kept] / values[is_kept].sqrt()
-    return rotation.T @ centred, int(is_kept.sum())
+    return product(rotation.T, centred), int(is_kept.sum())
 
 
 def contrast_of(sources: Tensor, fun: Contrast) -> float:
@@ -74,7 +74,7 @@ def _fastica_update(sources: Tensor, white: Tensor, unmixing: Tensor, fun: Contr
     else:
         drive = torch.tanh(sources)
         slope = 1.0 - drive.square().mean(dim=1)
-    return inner_products(drive, white) / n_units - slope[:, None] * unmixing
+    return product(drive, white.T) / n_units - slope[:, None] * unmixing
 
 
 def fastica(white: Tensor, start: Tensor, settings: IcaSettings, cancel: CancelToken) -> IcaRun:
@@ -92,13 +92,15 @@ def fastica(white: Tensor, start: Tensor, settings: IcaSettings, cancel: CancelT
     n_iter = 0
     for n_iter in range(1, settings.max_iter + 1):  # noqa: B007 - reported after the loop
         cancel.raise_if_cancelled()
-        updated = nearest_orthogonal(_fastica_update(unmixing @ white, white, unmixing, settings.fun))
+        updated = nearest_orthogonal(
+            _fastica_update(product(unmixing, white), white, unmixing, settings.fun)
+        )
         change = ((updated * unmixing).sum(dim=1).abs() - 1.0).abs().max()
         unmixing = updated
         if float(change) < settings.tol:
             converged = True
             break
-    sources = unmixing @ white
+    sources = product(unmixing, white)
     return IcaRun(
         sources=sources,
         n_iter=n_iter,

@@ -8,9 +8,7 @@ from numpy.typing import NDArray
 LEAST_TIE, LARGEST_TIE = 1e-4, 1e-2
 
 
-def energy_order(
-    energy: NDArray[np.floating], maps: NDArray[np.floating]
-) -> NDArray[np.int64]:
+def energy_order(energy: NDArray[np.floating], maps: NDArray[np.floating]) -> NDArray[np.int64]:
     """Return networks by energy, strongest first, in an order that rounding does not change.
 
     Neighbours whose energies differ by less than a tolerance are a tie; ties stand by the peak
@@ -23,7 +21,8 @@ def energy_order(
     """
     by_energy = np.argsort(-energy, kind="stable")
     descending = energy[by_energy].astype(np.float64)
-    gaps = 1.0 - descending[1:] / np.where(descending[:-1] > 0, descending[:-1], 1.0)
+    above, below = descending[:-1], descending[1:]
+    gaps = (above - below) / np.where(above > 0, above, 1.0)  # two silent networks are a tie
     group = np.concatenate([[0], np.cumsum(gaps >= tie_tolerance(gaps))])
     peak = np.abs(maps).argmax(axis=1)[by_energy]
     return np.asarray(by_energy[np.lexsort((peak, group))], dtype=np.int64)

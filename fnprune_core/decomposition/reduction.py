@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fnprune_core.decomposition.threads import eigen, inner_products, one_thread
+from fnprune_core.decomposition.threads import eigen, one_thread, product
 from fnprune_core.progress import CancelToken, Progress, ProgressEvent
 from fnprune_core.recording.sessions import Sessions, normalised
 
@@ -17,11 +17,10 @@ def leading_rows(rows: Tensor, n: int) -> Tensor:
 
     By the Gram matrix of the rows, O(r² · units): never an SVD with the units' dimension.
     """
-    gram = inner_products(rows, rows).double().cpu()
+    gram = product(rows, rows.T).double().cpu()
     _, vectors = eigen(gram)
     basis = vectors[:, -n:].flip(1).to(rows)
-    leading: Tensor = basis.T @ rows
-    return leading
+    return product(basis.T, rows)
 
 
 def group_pca(
@@ -94,13 +93,13 @@ def time_courses(
         usable = torch.from_numpy(~sessions.is_dummy[sessions.session_slice(session)]).to(device)
         for block, units in enumerate(index):
             x = signals[:, units]
-            strengths = (x @ solvers[block])[:, 1:]
+            strengths = product(x, solvers[block])[:, 1:]
             courses[block].append(strengths.cpu())
             x = x[usable]
             x = x - x.mean(dim=1, keepdim=True)
             # By rows first: a sum over everything would be split among the threads.
             total += float(x.square().sum(dim=1, dtype=torch.float64).cpu().numpy().sum())
-            cross[block] += x.T @ strengths[usable]
+            cross[block] += product(x.T, strengths[usable])
         progress(
             ProgressEvent(
                 stage="time courses", done=session + 1, total=sessions.n_sessions, unit="sessions"

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from fnprune_core.decomposition.threads import inner_products
+from fnprune_core.decomposition.threads import product
 from fnprune_core.errors import SettingsError
 
 
@@ -19,7 +19,7 @@ def absolute_correlation(a: NDArray[np.floating], b: NDArray[np.floating]) -> ND
         norm = np.linalg.norm(centred, axis=1, keepdims=True)
         return np.asarray(centred / np.where(norm > 0, norm, 1.0), dtype=np.float64)
 
-    r = inner_products(torch.from_numpy(standardised(a)), torch.from_numpy(standardised(b)))
+    r = product(torch.from_numpy(standardised(a)), torch.from_numpy(standardised(b)).T)
     return np.abs(r.numpy())
 
 

@@ -1,7 +1,7 @@
 """Small linear algebra on one thread, so that its last bits do not depend on how many there are.
 
-Large products of matrices come out the same on any number of threads, for their result is what is
-split; of small results the sums are, and factorisations differ too. They take little time here.
+Wide products of matrices come out the same on any number of threads, for their result is what is
+split; in narrow ones the sums are, and factorisations differ too. They take little time here.
 """
 
 import threading
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
-# Measured with torch's MKL: results of 48 rows and more are split by their rows and columns.
-_SMALL = 64
+# Measured with torch's MKL: results of 48 rows and columns and more are split between them, those
+# of fewer also along the sum.
+_NARROW = 64
 # A limit is the process's: two blocks at once would each put back what the other has set.
 _LOCK = threading.RLock()
 
@@ -34,12 +35,12 @@ def one_thread() -> Iterator[None]:
         yield
 
 
-def inner_products(a: Tensor, b: Tensor) -> Tensor:
-    """Return the products of the rows of `a` (n, units) with those of `b` (m, units): (n, m)."""
-    if a.device.type != "cpu" or max(len(a), len(b)) >= _SMALL:
-        return a @ b.T
+def product(a: Tensor, b: Tensor) -> Tensor:
+    """Return ``a @ b``; on the CPU a narrow result, where sums are split, by one thread."""
+    if a.device.type != "cpu" or min(a.shape[0], b.shape[1]) >= _NARROW:
+        return a @ b
     with one_thread():
-        return torch.from_numpy(a.numpy() @ b.numpy().T)
+        return torch.from_numpy(a.numpy() @ b.numpy())
 
 
 def eigen(symmetric: Tensor) -> tuple[Tensor, Tensor]:
