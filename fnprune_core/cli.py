@@ -54,6 +54,7 @@ for _command in (
     example.example,
 ):
     cli.command()(_command)
+cli.command("import")(prune.import_plan)
 cli.add_typer(names, name="names")
 cli.add_typer(searches, name="search")
 cli.add_typer(workspaces, name="workspace")

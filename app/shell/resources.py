@@ -273,8 +273,12 @@ def annotations(id: str) -> Annotations:
     except OSError:
         return Annotations(networks={}, atlas_id=id)
     # The atlas may be made anew, and then number its networks otherwise than the names do.
-    made_ns = (workspace().existing("decompositions", id) / MANIFEST).stat().st_mtime_ns
-    return _annotations(atlas(id).id, facts.st_ino, facts.st_mtime_ns, made_ns)
+    return _annotations(atlas(id).id, facts.st_ino, facts.st_mtime_ns, made_ns(id))
+
+
+def made_ns(id: str) -> int:
+    """Return when the atlas with an id was stored; another one may be made with the same id."""
+    return (workspace().existing("decompositions", id) / MANIFEST).stat().st_mtime_ns
 
 
 @st.cache_resource(max_entries=8)

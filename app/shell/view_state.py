@@ -34,6 +34,7 @@ _HISTORY = "history of dropped networks"
 _TAKEN = "jobs whose result is in the view"
 _PINS = "history of pinned units"
 _LOG = "decisions on networks"
+_MATCHED = "atlases whose earlier results are matched by maps"
 _NOTICES = "notices for the next page"
 _MAX_HISTORY = 100
 #: How a set came about that was not chosen in this session.
@@ -307,6 +308,16 @@ def open_recording(recording: str) -> None:
     """Select another recording; the atlas and plan of the one before are left."""
     if recording != view().recording:
         open_atlas("", recording=recording)
+
+
+def match_results(atlas: str) -> None:
+    """Let results of an atlas that numbered its networks otherwise be shown as numbered here."""
+    st.session_state.setdefault(_MATCHED, set()).add(atlas)
+
+
+def are_results_matched(atlas: str) -> bool:
+    """Whether earlier results of an atlas are to be matched by maps, as this person chose."""
+    return atlas in st.session_state.get(_MATCHED, ())
 
 
 def take_once(job: str, number: int) -> bool:

@@ -1,8 +1,5 @@
 """Numbers of networks: whether what refers to an atlas still means the same ones there."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from fnprune_core.decomposition.fingerprint import (
     KEY,
     MapsFingerprint,
@@ -25,7 +22,7 @@ def fingerprint_at(workspace: Workspace, decomposition_id: str) -> MapsFingerpri
 
 
 def check_numbers(
-    stored: Mapping[str, Any] | None,
+    there: MapsFingerprint | None,
     workspace: Workspace,
     decomposition_id: str,
     *,
@@ -36,7 +33,7 @@ def check_numbers(
 
     Parameters
     ----------
-    stored : mapping or None
+    there : MapsFingerprint or None
         The fingerprint that the result holds; results of before have none and are taken as they
         are. So are those whose atlas is not here.
     what : str
@@ -49,9 +46,8 @@ def check_numbers(
     NetworksMovedError
         If the numbers mean other networks here and no match was asked for, or some are lost.
     """
-    if stored is None or not workspace.has("decompositions", decomposition_id):
+    if there is None or not workspace.has("decompositions", decomposition_id):
         return None
-    there = MapsFingerprint.from_json(stored)
     renumbering = compare(there, fingerprint_at(workspace, decomposition_id))
     if renumbering.is_same:
         return None

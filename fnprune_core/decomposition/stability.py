@@ -20,7 +20,7 @@ def absolute_correlation(a: NDArray[np.floating], b: NDArray[np.floating]) -> ND
         return np.asarray(centred / np.where(norm > 0, norm, 1.0), dtype=np.float64)
 
     r = product(torch.from_numpy(standardised(a)), torch.from_numpy(standardised(b)).T)
-    return np.abs(r.numpy())
+    return np.asarray(np.abs(r.numpy()), dtype=np.float64)
 
 
 def match_maps(

@@ -11,8 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fnprune_core.atlas.network_atlas import open_atlas
-from fnprune_core.errors import CorruptArtifactError, NonFiniteError, SettingsError
+from fnprune_core.atlas.network_atlas import NetworkAtlas, open_atlas
+from fnprune_core.decomposition.fingerprint import compare
+from fnprune_core.decomposition.numbering import check_numbers, fingerprint_at
+from fnprune_core.errors import (
+    CorruptArtifactError,
+    NetworksMovedError,
+    NonFiniteError,
+    SettingsError,
+)
 from fnprune_core.evaluation.compare import check_overlap
 from fnprune_core.evaluation.perplexity import perplexity_stream, protocol_of
 from fnprune_core.lesions.sites import Lesion, LesionSettings, LesionSites, Stimuli
@@ -119,7 +126,7 @@ def lesion_study(
         return id
     readings = _Readings(order, sites)
     run = _StudyRun(workspace, id, language_model, stimuli, cancel)
-    study = run.resumed() or _unread_study(order, atlas.id, language_model, stimuli, readings)
+    study = run.resumed(atlas) or _unread_study(order, atlas, language_model, stimuli, readings)
     study = _with_earlier_readings(study, _earlier_readings(workspace, reading_inputs, run.id))
     n_total = study.is_done.size + 1
 
@@ -146,9 +153,29 @@ def lesion_study(
     return id
 
 
-def open_lesions(workspace: Workspace, study_id: str) -> LesionStudy:
-    """Return a lesion study of the workspace; the id may be an unambiguous beginning."""
-    return LesionStudy.load(workspace.existing(KIND, study_id))
+def open_lesions(workspace: Workspace, study_id: str, *, match: bool = False) -> LesionStudy:
+    """Return a lesion study of the workspace; the id may be an unambiguous beginning.
+
+    Parameters
+    ----------
+    match : bool
+        Number the networks as the atlas that is here, where it was made anew and numbers them
+        otherwise.
+
+    Raises
+    ------
+    NetworksMovedError
+        If it does, and no match was asked for or a network is not there any more.
+    """
+    folder = workspace.existing(KIND, study_id)
+    study = LesionStudy.load(folder)
+    renumbering = check_numbers(
+        study.facts.maps_fingerprint, workspace, study.facts.decomposition_id,
+        what=f"Lesion study {folder.name}", match=match,
+    )  # fmt: skip
+    if renumbering is None:
+        return study
+    return study.renumbered(renumbering, fingerprint_at(workspace, study.facts.decomposition_id))
 
 
 def lesion_studies(workspace: Workspace, decomposition_id: str) -> list[str]:
@@ -243,12 +270,15 @@ class _StudyRun:
         )
         return deque(stream, maxlen=1).pop().window_nll
 
-    def resumed(self) -> LesionStudy | None:
-        """Return the partial study of a stopped run, or None if there is none or it is damaged."""
+    def resumed(self, atlas: NetworkAtlas) -> LesionStudy | None:
+        """Return the partial study of a stopped run; None without one of these very networks."""
         try:
-            return LesionStudy.load(self.folder, is_partial=True)
+            study = LesionStudy.load(self.folder, is_partial=True)
         except CorruptArtifactError:
             return None
+        there = study.facts.maps_fingerprint
+        is_same = there is None or compare(there, atlas.maps_fingerprint).is_same
+        return study if is_same else None
 
     def keep(self, study: LesionStudy) -> None:
         """Replace the stored partial study, by one rename."""
@@ -289,7 +319,7 @@ def _with_reading(
 
 def _unread_study(
     order: LesionOrder,
-    decomposition_id: str,
+    atlas: NetworkAtlas,
     language_model: LanguageModel,
     stimuli: Stimuli,
     readings: _Readings,
@@ -299,7 +329,8 @@ def _unread_study(
     magnitudes = readings.sites.magnitudes
     return LesionStudy(
         facts=Facts(
-            decomposition_id=decomposition_id,
+            decomposition_id=atlas.id,
+            maps_fingerprint=atlas.maps_fingerprint,
             model_name=language_model.name,
             lesions=order.lesions,
             settings=order.settings,
@@ -329,8 +360,8 @@ def _earlier_readings(
     for entry in workspace.entries(KIND):
         if entry.id == own_id or entry.manifest.get("base") != base:
             continue
-        with suppress(CorruptArtifactError):
-            study = LesionStudy.load(entry.path)
+        with suppress(CorruptArtifactError, NetworksMovedError):
+            study = open_lesions(workspace, entry.id)
             readings[None] = study.healthy
             for row, column in np.argwhere(study.is_done).tolist():
                 lesion = study.lesions[row]

@@ -13,7 +13,6 @@ from fnprune_core.atlas.annotation_files import Annotation, Annotations
 from fnprune_core.decomposition.fingerprint import fingerprint_of
 from fnprune_core.errors import CorruptArtifactError, SettingsError
 
-
 MAPS = np.random.default_rng(3).laplace(size=(24, 4000))
 
 
