@@ -9,7 +9,8 @@ import streamlit as st
 from app import pages
 from app.pruning.checks import MOST_PERCENT
 from app.pruning.plan_rows import title
-from app.shell import resources, view_state, wording
+from app.shell import peaks, resources, view_state, wording
+from app.shell.codec import Peak
 from app.shell.jobs import Failure
 from app.widgets import frame
 from fnprune_core.decomposition.fingerprint import Renumbering, compare
@@ -94,6 +95,7 @@ def link(plan: PlanRecord) -> str:
             atlas=_atlas_of(plan),
             plan=plan.id,
             dropped=_dropped(plan),
+            peaks=_peaks(plan),
             stay=plan.settings.pinned_keep,
             go=plan.settings.pinned_remove,
         )
@@ -115,6 +117,13 @@ def _dropped(plan: PlanRecord) -> tuple[int, ...]:
     dropped = tuple(sorted(set(range(plan.n_networks)) - set(plan.settings.preserved)))
     moved = _moved(plan)
     return dropped if moved is None else moved.here(dropped)
+
+
+def _peaks(plan: PlanRecord) -> tuple[Peak, ...]:
+    try:
+        return peaks.peaks_of(_atlas_of(plan), _dropped(plan))
+    except FnpruneError:  # a plan outlives its atlas
+        return ()
 
 
 def _moved(plan: PlanRecord) -> Renumbering | None:

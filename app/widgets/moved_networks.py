@@ -2,8 +2,36 @@
 
 import streamlit as st
 
-from app.shell import view_state, wording
-from fnprune_core.errors import NetworksMovedError
+from app.shell import peaks, view_state, wording
+from fnprune_core.errors import FnpruneError, NetworksMovedError
+
+
+def check_link() -> None:
+    """Say where a link's networks have other numbers here, and offer to match them by maps.
+
+    Where they have not, the link of this view is brought up to the networks that it names.
+    """
+    try:
+        moved = peaks.moved()
+    except FnpruneError:  # a missing or damaged atlas is told where it is opened
+        return
+    if moved is None:
+        peaks.write()
+        return
+    st.warning(
+        "This link was made where the networks of this atlas have other numbers: "
+        f"{moved.sentence()}",
+        icon=":material/warning:",
+    )
+    with st.container(horizontal=True, gap="small", key="moved-link"):
+        if moved.numbers:
+            st.button(
+                "Match by maps", icon=":material/join_inner:", key="link-match",
+                on_click=peaks.renumber, args=(moved,),
+            )  # fmt: skip
+        st.button(
+            "Keep the numbers", icon=":material/tag:", key="link-keep", on_click=peaks.keep_numbers
+        )
 
 
 def offer(atlas: str, error: NetworksMovedError, *, key: str) -> None:
