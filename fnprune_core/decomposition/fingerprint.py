@@ -13,7 +13,6 @@ from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from fnprune_core.errors import CorruptArtifactError
 
@@ -192,6 +191,8 @@ def similarity(there: MapsFingerprint, here: MapsFingerprint) -> NDArray[np.floa
 
 def compare(there: MapsFingerprint, here: MapsFingerprint) -> Renumbering:
     """Return which network here each network there is (Hungarian method on |r|)."""
+    from scipy.optimize import linear_sum_assignment  # the command line's help must not wait for it
+
     r = similarity(there, here)
     theirs, ours = sorted(there.marks), sorted(here.marks)
     rows, columns = linear_sum_assignment(-np.abs(r))
