@@ -58,6 +58,20 @@ class FingerprintMismatchError(PlanError):
     """An artifact belongs to another model."""
 
 
+class NetworksMovedError(FnpruneError, ValueError):
+    """Numbers of networks mean other networks in the atlas that is here.
+
+    Parameters
+    ----------
+    can_match : bool
+        Whether every network was found again by its map, so that a match can be asked for.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", can_match: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.can_match = can_match
+
+
 class OverlapError(FnpruneError, ValueError):
     """Calibration and evaluation text share passages."""
 

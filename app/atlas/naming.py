@@ -26,10 +26,14 @@ def edit(atlas: NetworkAtlas, network: int) -> None:
 def form(atlas: NetworkAtlas, network: int) -> None:
     """Draw the editor of a network's name, note and tags."""
     try:
-        annotation = resources.annotations(atlas.id).of(network)
+        stored = resources.annotations(atlas.id)
     except CorruptArtifactError as error:
         _offer_to_set_aside(atlas, error)
         return
+    if stored.unmatched is not None:
+        offer_match(atlas)
+        return
+    annotation = stored.of(network)
     # A change by another browser starts the widgets anew; what is typed here survives the rest.
     key = f"naming-{atlas.id}-{network}-{_digest(annotation)}"
     with st.form(key, border=False):
@@ -69,6 +73,20 @@ def show(atlas: NetworkAtlas, network: int) -> None:
                     st.badge(wording.plain(tag), icon=":material/sell:", color="gray")
         if annotation.note:
             st.text(annotation.note)
+
+
+def offer_match(atlas: NetworkAtlas) -> None:
+    """Say that the stored names were given to networks of other numbers; offer to match them."""
+    st.warning(
+        "The names of this atlas were given when its networks had other numbers: another machine, "
+        "or another version, made it then. Until they are matched, none is shown.",
+        icon=":material/warning:",
+    )
+    if st.button("Match by maps", icon=":material/join_inner:", key="naming-match"):
+        with frame.explaining():
+            _, moved = annotations.match_stored(resources.workspace(), atlas)
+            view_state.notify(moved.sentence())
+            st.rerun()
 
 
 def _digest(annotation: Annotation) -> str:

@@ -9,9 +9,12 @@ import streamlit as st
 from app import pages
 from app.pruning.checks import MOST_PERCENT
 from app.pruning.plan_rows import title
-from app.shell import resources, view_state, wording
+from app.shell import peaks, resources, view_state, wording
+from app.shell.codec import Peak
 from app.shell.jobs import Failure
 from app.widgets import frame
+from fnprune_core.decomposition.fingerprint import Renumbering, compare
+from fnprune_core.decomposition.numbering import fingerprint_at
 from fnprune_core.errors import CorruptArtifactError, FnpruneError
 from fnprune_core.evaluation import history
 from fnprune_core.evaluation.history import PlanRecord
@@ -92,6 +95,7 @@ def link(plan: PlanRecord) -> str:
             atlas=_atlas_of(plan),
             plan=plan.id,
             dropped=_dropped(plan),
+            peaks=_peaks(plan),
             stay=plan.settings.pinned_keep,
             go=plan.settings.pinned_remove,
         )
@@ -104,10 +108,31 @@ def _atlas_of(plan: PlanRecord) -> str:
 
 
 def _dropped(plan: PlanRecord) -> tuple[int, ...]:
-    """Return the networks that a plan did not preserve; none if its score knows no networks."""
+    """Return the networks that a plan did not preserve; none if its score knows no networks.
+
+    By their numbers in the atlas that is here; those that it does not have are left out.
+    """
     if plan.settings.preserved is None:
         return ()
-    return tuple(sorted(set(range(plan.n_networks)) - set(plan.settings.preserved)))
+    dropped = tuple(sorted(set(range(plan.n_networks)) - set(plan.settings.preserved)))
+    moved = _moved(plan)
+    return dropped if moved is None else moved.here(dropped)
+
+
+def _peaks(plan: PlanRecord) -> tuple[Peak, ...]:
+    try:
+        return peaks.peaks_of(_atlas_of(plan), _dropped(plan))
+    except FnpruneError:  # a plan outlives its atlas
+        return ()
+
+
+def _moved(plan: PlanRecord) -> Renumbering | None:
+    """Return where a plan's networks stand in the atlas that is here; None where they stood."""
+    workspace, atlas = resources.workspace(), plan.decomposition_id
+    if plan.maps_fingerprint is None or not workspace.has("decompositions", atlas):
+        return None
+    renumbering = compare(plan.maps_fingerprint, fingerprint_at(workspace, atlas))
+    return None if renumbering.is_in_place else renumbering
 
 
 def _notes(plan: PlanRecord) -> PlanNotes | None:
@@ -132,8 +157,17 @@ def _rename(plan: PlanRecord, notes: PlanNotes) -> None:
 
 
 def _actions(plan: PlanRecord) -> None:
+    moved = _moved(plan)
+    if moved is not None:
+        st.warning(
+            "The plan was made when this atlas numbered its networks otherwise: "
+            f"{moved.sentence()} The units that it cuts are the same; in the lab its networks are "
+            "matched by maps.",
+            icon=":material/warning:",
+        )
+    label = "Open in the lab" if moved is None else "Match by maps and open in the lab"
     with st.container(horizontal=True, gap="xsmall"):
-        if st.button("Open in the lab", icon=":material/content_cut:", key=f"open-{plan.id}"):
+        if st.button(label, icon=":material/content_cut:", key=f"open-{plan.id}"):
             open_in_lab(plan)
             st.switch_page(frame.PRUNE)
         if st.button("Export", icon=":material/save:", key=f"export-{plan.id}"):

@@ -152,6 +152,44 @@ def ranges(largest: int, *, is_bounded: bool = False) -> Codec:
     return Codec(write=write, read=lambda text: expand(text, largest=largest))
 
 
+#: Network, its peak unit, and the sign there.
+Peak = tuple[int, int, int]
+MOST_PEAKS = 64
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+def _write_peaks(peaks: Iterable[Peak]) -> str:
+    return ".".join(
+        f"{network}_{'-' if sign < 0 else ''}{_in_base_36(unit)}" for network, unit, sign in peaks
+    )
+
+
+def _read_peaks(text: str) -> tuple[Peak, ...]:
+    peaks: dict[int, Peak] = {}
+    for word in text.split(".")[:MOST_PEAKS]:
+        network, _, unit = word.partition("_")
+        digits = unit.removeprefix("-")
+        if not (0 < len(digits) <= MOST_DIGITS and set(digits) <= set(_DIGITS)):
+            continue
+        try:
+            number = whole_number(network)
+        except ValueError:
+            continue
+        peaks.setdefault(number, (number, int(digits, 36), -1 if unit.startswith("-") else 1))
+    return tuple(peaks.values())
+
+
+def _in_base_36(number: int) -> str:
+    text = _DIGITS[number % 36]
+    while number := number // 36:
+        text = _DIGITS[number % 36] + text
+    return text
+
+
+#: Peaks of networks: ``"4_tty.7_-1b2"``; what cannot be read is left out.
+PEAKS = Codec(write=_write_peaks, read=_read_peaks)
+
+
 def compact(numbers: Iterable[int]) -> str:
     """Return numbers as ranges: (0, 1, 2, 5) is ``"0-2.5"``."""
     runs: list[list[int]] = []

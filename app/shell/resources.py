@@ -34,6 +34,7 @@ from fnprune_core.recording import record
 from fnprune_core.recording.recording import Recording, RecordingSettings, open_recording
 from fnprune_core.reliability import assess
 from fnprune_core.reliability.results import Assessment
+from fnprune_core.storage.checksums import MANIFEST
 from fnprune_core.storage.manifests import read_manifest
 from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.documents import Document
@@ -280,11 +281,17 @@ def annotations(id: str) -> Annotations:
         facts = path.stat()
     except OSError:
         return Annotations(networks={}, atlas_id=id)
-    return _annotations(atlas(id).id, facts.st_ino, facts.st_mtime_ns)
+    # The atlas may be made anew, and then number its networks otherwise than the names do.
+    return _annotations(atlas(id).id, facts.st_ino, facts.st_mtime_ns, made_ns(id))
+
+
+def made_ns(id: str) -> int:
+    """Return when the atlas with an id was stored; another one may be made with the same id."""
+    return (workspace().existing("decompositions", id) / MANIFEST).stat().st_mtime_ns
 
 
 @st.cache_resource(max_entries=8)
-def _annotations(id: str, file: int, changed_ns: int) -> Annotations:
+def _annotations(id: str, file: int, changed_ns: int, made_ns: int) -> Annotations:
     return read_annotations(workspace(), id)
 
 

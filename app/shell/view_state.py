@@ -15,8 +15,10 @@ from app.shell.codec import (
     FILLED_TEXT,
     IDENTITY,
     INDEX,
+    PEAKS,
     TEXT,
     WORD,
+    Peak,
     identities,
     one_of,
     parameter,
@@ -34,6 +36,7 @@ _HISTORY = "history of dropped networks"
 _TAKEN = "jobs whose result is in the view"
 _PINS = "history of pinned units"
 _LOG = "decisions on networks"
+_MATCHED = "atlases whose earlier results are matched by maps"
 _NOTICES = "notices for the next page"
 _MAX_HISTORY = 100
 #: How a set came about that was not chosen in this session.
@@ -70,6 +73,9 @@ class ViewState:
         Networks that the next plan does not preserve.
     beside : tuple of int
         Networks that are drawn together with the selected one, in 3-D.
+    peaks : tuple of (int, int, int)
+        Of each network that is named here its number, its peak unit and the sign there, by which
+        the numbers are checked where a link is opened.
     unit : int
         The selected unit, as a flat index; −1 where none is.
     session, token : int
@@ -115,6 +121,7 @@ class ViewState:
     map: str = parameter(one_of(MAP_VIEWS), MAP_VIEWS[0])
     dropped: tuple[int, ...] = parameter(ranges(MOST_NETWORKS), (), name="drop")
     beside: tuple[int, ...] = parameter(ranges(MOST_NETWORKS), ())
+    peaks: tuple[Peak, ...] = parameter(PEAKS, ())
     unit: int = parameter(INDEX, -1)
     session: int = parameter(INDEX, -1)
     token: int = parameter(INDEX, -1)
@@ -295,7 +302,7 @@ def open_atlas(atlas: str, *, recording: str) -> None:
     """Select another atlas: its recording comes along, plan and choices start anew."""
     change(
         recording=recording, atlas=atlas, plan="", network=0, dropped=(), stay=(), go=(),
-        beside=(), unit=-1, session=-1, token=-1, other="", study="", column=-1,
+        beside=(), peaks=(), unit=-1, session=-1, token=-1, other="", study="", column=-1,
         writing="",
     )  # fmt: skip
     st.session_state[_PINS] = []
@@ -307,6 +314,16 @@ def open_recording(recording: str) -> None:
     """Select another recording; the atlas and plan of the one before are left."""
     if recording != view().recording:
         open_atlas("", recording=recording)
+
+
+def match_results(atlas: str) -> None:
+    """Let results of an atlas that numbered its networks otherwise be shown as numbered here."""
+    st.session_state.setdefault(_MATCHED, set()).add(atlas)
+
+
+def are_results_matched(atlas: str) -> bool:
+    """Whether earlier results of an atlas are to be matched by maps, as this person chose."""
+    return atlas in st.session_state.get(_MATCHED, ())
 
 
 def take_once(job: str, number: int) -> bool:

@@ -12,6 +12,7 @@ from app.shell import glossary, resources, view_state
 from app.shell.caches.colours import palette_of
 from app.shell.jobs import Failure, describe_error
 from app.shell.wording import count, plain, sentence
+from app.widgets import moved_networks
 from app.widgets.browser_events import watch_mode
 from fnprune_core.assets import asset
 from fnprune_core.errors import ArtifactNotFoundError, FnpruneError
@@ -58,6 +59,7 @@ def frame() -> None:
             icon=":material/content_cut:",
             help=glossary.tip("pruning"),
         )
+    moved_networks.check_link()
 
 
 def complete_view() -> None:

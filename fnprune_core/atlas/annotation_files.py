@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from fnprune_core.errors import TextError
+from fnprune_core.decomposition.fingerprint import KEY, MapsFingerprint, mark_text
+from fnprune_core.errors import CorruptArtifactError, TextError
 
 SCHEMA_VERSION = 1
 MAX_NAME = 80
@@ -20,7 +21,9 @@ MAX_TAGS = 12
 MAX_FILE_BYTES = 16_000_000
 
 _KIND = "fnprune annotations"
-_COLUMNS = ("network", "name", "note", "tags", "atlas_id", "fingerprint", "n_networks")
+_COLUMNS = (
+    "network", "name", "note", "tags", "atlas_id", "fingerprint", "n_networks", "strongest_units",
+)  # fmt: skip
 _MOST_NETWORKS = 100_000
 # A spreadsheet would run a cell that begins with one of these; a quote in front makes it text.
 _FORMULA = re.compile(r"^'*[=+\-@\t\r]")
@@ -80,12 +83,19 @@ class Annotations:
         The atlas, and the model that it is of; empty where a file does not tell.
     n_networks : int
         Networks of that atlas; 0 where a file does not tell.
+    maps_fingerprint : MapsFingerprint or None
+        The strongest units of the networks, of all or of those that are named.
+    unmatched : Annotations or None
+        Annotations that are stored with the atlas, but were given to networks that have other
+        numbers here: what would be said of a wrong network is said of none.
     """
 
     networks: Mapping[int, Annotation]
     atlas_id: str = ""
     fingerprint: str = ""
     n_networks: int = 0
+    maps_fingerprint: MapsFingerprint | None = None
+    unmatched: "Annotations | None" = None
 
     def of(self, network: int) -> Annotation:
         """Return a network's annotation, empty if it has none."""
@@ -113,9 +123,12 @@ def to_csv(annotations: Annotations) -> str:
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(_COLUMNS)
     origin = (annotations.atlas_id, annotations.fingerprint, annotations.n_networks)
+    maps = annotations.maps_fingerprint
+    marks = None if maps is None else maps.marks
     for network, annotation in sorted(annotations.networks.items()):
         texts = (annotation.name, annotation.note, "; ".join(annotation.tags))
-        writer.writerow([network, *(shielded(text) for text in texts), *origin])
+        units = "" if marks is None or network not in marks else mark_text(marks[network])
+        writer.writerow([network, *(shielded(text) for text in texts), *origin, units])
     return stream.getvalue()
 
 
@@ -173,12 +186,14 @@ def check_text(text: str, *, what: str, longest: int, allowed: str = "") -> None
 
 def as_value(annotations: Annotations) -> dict[str, Any]:
     """Return annotations as a JSON value."""
+    maps = annotations.maps_fingerprint
     return {
         "schema_version": SCHEMA_VERSION,
         "kind": _KIND,
         "atlas_id": annotations.atlas_id,
         "fingerprint": annotations.fingerprint,
         "n_networks": annotations.n_networks,
+        **({} if maps is None else {KEY: maps.to_json()}),
         "networks": {
             str(network): {
                 "name": annotation.name,
@@ -217,7 +232,8 @@ def from_json(value: object) -> Annotations:
             raise TextError(f"Network {number!r} of the file is not of name, note and tags.")
         name, note, *tag_texts = strings
         networks[_network_of(number)] = Annotation(name=name, note=note, tags=tuple(tag_texts))
-    return _annotations_of(networks, value.get("atlas_id"), value.get("fingerprint"), value)
+    maps = value.get(KEY)
+    return _annotations_of(networks, value, None if maps is None else _marks_of(maps))
 
 
 def _from_csv(text: str) -> Annotations:
@@ -232,7 +248,7 @@ def _from_csv(text: str) -> Annotations:
             "The file is neither JSON nor a table with the columns network, name, note, tags.",
             hint="The first line must hold the names of the columns.",
         )
-    networks = {}
+    networks, marks = {}, {}
     for row in rows:
         if None in row or None in row.values():
             raise TextError(
@@ -245,8 +261,16 @@ def _from_csv(text: str) -> Annotations:
         )
         annotation = tidied(name=name, note=note, tags=tags)
         networks[_network_of(row["network"] or "")] = annotation
-    first = rows[0]
-    return _annotations_of(networks, first.get("atlas_id"), first.get("fingerprint"), first)
+        if row.get("strongest_units"):
+            marks[row["network"]] = row["strongest_units"]
+    return _annotations_of(networks, rows[0], _marks_of(marks) if marks else None)
+
+
+def _marks_of(value: object) -> MapsFingerprint:
+    try:
+        return MapsFingerprint.from_json(value)
+    except CorruptArtifactError as error:
+        raise TextError(error.message, hint="Export the names again.") from error
 
 
 def _network_of(text: str) -> int:
@@ -257,16 +281,17 @@ def _network_of(text: str) -> int:
 
 def _annotations_of(
     networks: Mapping[int, Annotation],
-    atlas_id: object,
-    fingerprint: object,
     facts: Mapping[str, Any],
+    maps_fingerprint: MapsFingerprint | None,
 ) -> Annotations:
+    atlas_id, fingerprint = facts.get("atlas_id"), facts.get("fingerprint")
     n_networks = str(facts.get("n_networks") or 0)
     return Annotations(
         networks=MappingProxyType({k: a for k, a in networks.items() if not a.is_empty}),
         atlas_id=atlas_id if isinstance(atlas_id, str) else "",
         fingerprint=fingerprint if isinstance(fingerprint, str) else "",
         n_networks=int(n_networks) if n_networks.isdecimal() and len(n_networks) < 10 else 0,
+        maps_fingerprint=maps_fingerprint,
     )
 
 

@@ -21,7 +21,9 @@ from fnprune_core.atlas.annotation_files import (
     from_json,
 )
 from fnprune_core.atlas.network_atlas import NetworkAtlas
-from fnprune_core.errors import CorruptArtifactError, SettingsError
+from fnprune_core.decomposition.fingerprint import Renumbering, compare
+from fnprune_core.decomposition.numbering import fingerprint_at
+from fnprune_core.errors import CorruptArtifactError, NetworksMovedError, SettingsError
 from fnprune_core.storage.folders import storage_errors
 from fnprune_core.storage.json_files import read_checked_json, write_checked_json
 from fnprune_core.storage.workspace import Workspace
@@ -32,7 +34,7 @@ MERGE_RULE = (
     "leaves what is here, so that an import deletes nothing."
 )
 
-Fit = Literal["same", "numbers", "unknown", "none"]
+Fit = Literal["same", "moved", "numbers", "unknown", "none"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,19 +44,23 @@ class ImportCheck:
     Parameters
     ----------
     fit : str
-        ``"same"``: of this very atlas. ``"numbers"``: of another atlas of this model, whose
-        numbers mean other networks. ``"unknown"``: the file does not say. ``"none"``: of
+        ``"same"``: the numbers mean the same networks here. ``"moved"``: some mean others, as
+        their maps show. ``"numbers"``: of another atlas of this model, without its maps.
+        ``"unknown"``: the file does not say which networks its numbers meant. ``"none"``: of
         another model.
     message : str
         The answer in words, for the person.
     n_fitting, n_beyond : int
         Networks of the file that this atlas has, and that it has not.
+    renumbering : Renumbering or None
+        Which network here each of the file is, where the file holds what its maps were like.
     """
 
     fit: Fit
     message: str
     n_fitting: int
     n_beyond: int
+    renumbering: Renumbering | None = None
 
 
 def path_of(workspace: Workspace, atlas_id: str) -> Path:
@@ -66,12 +72,31 @@ def path_of(workspace: Workspace, atlas_id: str) -> Path:
 def read_annotations(workspace: Workspace, atlas_id: str) -> Annotations:
     """Return an atlas's annotations, which may be none.
 
+    Where the atlas was made anew and numbers its networks otherwise, none are returned, and the
+    stored ones as ``unmatched``: `match_stored` brings them to their networks.
+
     Raises
     ------
     CorruptArtifactError
         If the file is damaged; `set_aside` moves it out of the way.
     """
-    path = path_of(workspace, atlas_id)
+    stored = _read_stored(path_of(workspace, atlas_id), atlas_id)
+    moved = _moved(workspace, atlas_id, stored)
+    if moved is None:
+        return stored
+    return Annotations(networks={}, atlas_id=atlas_id, unmatched=stored)
+
+
+def _moved(workspace: Workspace, atlas_id: str, stored: Annotations) -> Renumbering | None:
+    """Return which networks those of stored annotations are here; None if they are the same."""
+    if stored.maps_fingerprint is None or not workspace.has("decompositions", atlas_id):
+        return None
+    here = fingerprint_at(workspace, atlas_id)
+    renumbering = compare(stored.maps_fingerprint, here).of(stored.networks)
+    return None if renumbering.is_in_place else renumbering
+
+
+def _read_stored(path: Path, atlas_id: str) -> Annotations:
     try:
         return from_json(read_checked_json(path))
     except FileNotFoundError:
@@ -103,19 +128,50 @@ def set_aside(workspace: Workspace, atlas_id: str) -> Path:
     return new_path
 
 
+def match_stored(workspace: Workspace, atlas: NetworkAtlas) -> tuple[Annotations, Renumbering]:
+    """Bring an atlas's stored annotations to the networks that they were given to.
+
+    Returns all that the atlas then has, and how they moved. A copy of the file as it was stays
+    beside it, with what was said of networks that are not here any more.
+    """
+    path = path_of(workspace, atlas.id)
+    with locked(path):
+        stored = _read_stored(path, atlas.id)
+        moved = _moved(workspace, atlas.id, stored)
+        if moved is None:
+            return stored, Renumbering(numbers=MappingProxyType({k: k for k in stored.networks}))
+        networks = {
+            moved.numbers[k]: annotation
+            for k, annotation in stored.networks.items()
+            if k in moved.numbers
+        }
+        with storage_errors(path):
+            copy = path.with_name(f"{path.stem}-before-match-{uuid.uuid4().hex[:8]}.json")
+            write_checked_json(copy, as_value(stored))
+        return _store(path, atlas, networks), moved
+
+
 def check_import(imported: Annotations, atlas: NetworkAtlas) -> ImportCheck:
     """Return whether a file's annotations belong to an atlas, to be shown before a merge."""
     model, k = atlas.decomposition.fingerprint, atlas.n_networks
     n_beyond = sum(network >= k for network in imported.networks)
     n_fitting = len(imported.networks) - n_beyond
+    renumbering = _renumbering_of(imported, atlas)
     fit: Fit
     if imported.fingerprint and imported.fingerprint != model:
         fit, message = "none", (
             f"These names are of another model ({imported.fingerprint}); this atlas is of {model}. "
             "A network's number means nothing there."
         )  # fmt: skip
+    elif renumbering is not None:
+        fit = "same" if renumbering.is_in_place else "moved"
+        source = "this atlas" if imported.atlas_id == atlas.id else "the same networks"
+        message = f"These names are of {source}." if fit == "same" else renumbering.sentence()
     elif imported.atlas_id == atlas.id:
-        fit, message = "same", "These names are of this atlas."
+        fit, message = "unknown", (
+            "These names are of an atlas of the same texts and settings. The file does not hold "
+            "its maps, so nothing shows whether another machine numbered the networks otherwise."
+        )  # fmt: skip
     elif imported.atlas_id or (imported.n_networks and imported.n_networks != k):
         fit, message = "numbers", (
             f"These names are of another atlas of {imported.n_networks or 'unknown'} networks; "
@@ -123,9 +179,23 @@ def check_import(imported: Annotations, atlas: NetworkAtlas) -> ImportCheck:
         )  # fmt: skip
     else:
         fit, message = "unknown", "The file does not say which atlas its names are of."
-    if n_beyond and fit != "none":
+    if n_beyond and fit not in ("none", "moved"):
         message += f" {n_beyond} of its {len(imported.networks)} networks do not exist here."
-    return ImportCheck(fit=fit, message=message, n_fitting=n_fitting, n_beyond=n_beyond)
+    return ImportCheck(
+        fit=fit,
+        message=message,
+        n_fitting=n_fitting,
+        n_beyond=n_beyond,
+        renumbering=None if fit == "none" else renumbering,
+    )
+
+
+def _renumbering_of(imported: Annotations, atlas: NetworkAtlas) -> Renumbering | None:
+    """Return which network here each named one is; None if the file does not hold all maps."""
+    maps = imported.maps_fingerprint
+    if maps is None or not set(imported.networks) <= set(maps.marks):
+        return None
+    return compare(maps, atlas.maps_fingerprint).of(imported.networks)
 
 
 def merge(
@@ -175,20 +245,38 @@ def _write_changes(
 ) -> Annotations:
     path = path_of(workspace, atlas.id)
     with locked(path):
-        networks = dict(read_annotations(workspace, atlas.id).networks)
+        present = read_annotations(workspace, atlas.id)
+        if present.unmatched is not None:
+            raise NetworksMovedError(
+                f"The names of atlas {atlas.id} were given to networks that have other numbers "
+                "here; nothing was changed.",
+                hint=f"Match them first: `fnprune names match {atlas.id}`, or on the page Files.",
+                can_match=True,
+            )
+        networks = dict(present.networks)
         for network, annotation in new.items():
             if is_merge:
                 annotation = _merged_annotation(networks.get(network, Annotation()), annotation)
             networks[network] = annotation
-        annotations = Annotations(
-            networks=MappingProxyType({k: a for k, a in networks.items() if not a.is_empty}),
-            atlas_id=atlas.id,
-            fingerprint=atlas.decomposition.fingerprint,
-            n_networks=atlas.n_networks,
-        )
-        with storage_errors(path):
-            write_checked_json(path, as_value(annotations))
+        return _store(path, atlas, networks)
+
+
+def _store(path: Path, atlas: NetworkAtlas, networks: Mapping[int, Annotation]) -> Annotations:
+    annotations = Annotations(
+        networks=MappingProxyType({k: a for k, a in networks.items() if not a.is_empty}),
+        atlas_id=atlas.id,
+        fingerprint=atlas.decomposition.fingerprint,
+        n_networks=atlas.n_networks,
+        maps_fingerprint=atlas.maps_fingerprint,
+    )
+    with storage_errors(path):
+        write_checked_json(path, as_value(annotations))
     return annotations
+
+
+def with_maps(annotations: Annotations, atlas: NetworkAtlas) -> Annotations:
+    """Return annotations with the fingerprint of their atlas, as a file for others has them."""
+    return replace(annotations, maps_fingerprint=atlas.maps_fingerprint)
 
 
 def _merged_annotation(present: Annotation, new: Annotation) -> Annotation:

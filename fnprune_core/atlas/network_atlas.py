@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fnprune_core.decomposition.fingerprint import MapsFingerprint, fingerprint_of
 from fnprune_core.decomposition.group_ica import Decomposition
 from fnprune_core.errors import SettingsError
 from fnprune_core.models.layout import UnitLayout
@@ -75,6 +76,11 @@ class NetworkAtlas:
     def time_courses(self) -> NDArray[np.float32]:
         """Strength of each network at each token: (K, n_tokens)."""
         return self.decomposition.time_courses
+
+    @cached_property
+    def maps_fingerprint(self) -> MapsFingerprint:
+        """The strongest units of each map, by which numbers of networks are checked."""
+        return fingerprint_of(self.maps)
 
     @cached_property
     def is_dummy(self) -> NDArray[np.bool_]:

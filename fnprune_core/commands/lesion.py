@@ -11,6 +11,7 @@ from fnprune_core.commands.options import (
     Device,
     Dtype,
     Json,
+    Match,
     Model,
     TextOptions,
     Where,
@@ -72,6 +73,7 @@ def lesion(
     towards: Annotated[Literal["zero", "mean"], typer.Option(help="Scale towards.")] = "zero",
     sink_units: Annotated[int, typer.Option(help="Units a layer that are spared.")] = 4,
     seed: Annotated[int, typer.Option(help="Of the random lesions.")] = 0,
+    match: Match = False,
     window: Annotated[int, typer.Option(help="Tokens of a window.")] = 64,
     max_windows: Annotated[int, typer.Option(help="Windows of each domain, at most.")] = 8,
     prompt: Annotated[
@@ -108,7 +110,7 @@ def lesion(
     stimuli = _stimuli(language_model, documents, localizer or (), window, max_windows)
     with progress_bars(shown=not as_json) as progress:
         id = lesion_study(workspace, language_model, stimuli, order=order, progress=progress)
-    _print_study(id, open_lesions(workspace, id), as_json=as_json)
+    _print_study(id, open_lesions(workspace, id, match=match), as_json=as_json)
 
 
 def _documents(texts: Sequence[str] | None, reading: TextOptions) -> Any:
@@ -178,7 +180,8 @@ def _patient_lesions(
     from fnprune_core.lesions.patients import patients
     from fnprune_core.lesions.run import lesion_studies, open_lesions
 
-    studies = (open_lesions(workspace, id) for id in lesion_studies(workspace, atlas.id))
+    ids = lesion_studies(workspace, atlas.id)
+    studies = (open_lesions(workspace, id, match=True) for id in ids)
     matrix_study = next(
         (study for study in studies if len({lesion.networks for lesion in study.lesions}) > 1), None
     )

@@ -12,6 +12,7 @@ from fnprune_core.commands.options import (
     Device,
     Dtype,
     Json,
+    Match,
     Model,
     Where,
     load,
@@ -40,6 +41,7 @@ def localize(
     permutations: Annotated[
         int, typer.Option(help="Permutations of the decoding's labels.", min=1)
     ] = 2000,
+    match: Match = False,
     seed: Annotated[int, typer.Option(help="Of block order, folds, permutations.", min=0)] = 0,
     model: Model = EMBEDDED,
     device: Device = "auto",
@@ -65,7 +67,7 @@ def localize(
             settings=DecodingSettings(n_permutations=permutations, seed=seed),
             progress=progress,
         )
-    result = run.open_localizer(workspace, id)
+    result = run.open_localizer(workspace, id, match=match)
     table = result.network_table()
     table.insert(
         1, "name", [decoding.suggested_name(opened_atlas, int(k)) for k in table["network"]]

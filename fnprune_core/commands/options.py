@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 EMBEDDED = "embedded"  # as in loading, which would import torch
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of tables.")]
+Match = Annotated[
+    bool,
+    typer.Option("--match", help="Of an earlier result: number its networks as here, by maps."),
+]
 Model = Annotated[
     str, typer.Option("--model", "-m", help="embedded, a Hugging Face id, a folder or GGUF file.")
 ]

@@ -22,6 +22,7 @@ from fnprune_core.commands.options import (
     workspace_at,
 )
 from fnprune_core.commands.plan_options import PlanOptions
+from fnprune_core.errors import SettingsError
 from fnprune_core.progress import ProgressEvent
 from fnprune_core.storage.workspace import Workspace
 
@@ -97,6 +98,46 @@ def plan_id(workspace: Workspace, language_model: "LanguageModel", path: Path) -
     if path.parent == workspace.root / "plans":
         return path.name
     return importing.import_plan(workspace, language_model, path)
+
+
+def import_plan(
+    plan: Annotated[Path, typer.Argument(help="A plan.json, or its folder.")],
+    match: Annotated[
+        bool, typer.Option("--match", help="Number its networks as here, by likeness of maps.")
+    ] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep its numbers of networks, whatever they mean here.")
+    ] = False,
+    model: Model = EMBEDDED,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    where: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Take a plan from elsewhere into the workspace, its networks numbered as here."""
+    from fnprune_core.plans import files
+    from fnprune_core.plans.plan import PruningPlan
+    from fnprune_core.pruning import importing
+
+    if match and keep:
+        raise SettingsError("--match and --keep exclude each other.", hint="Give one.")
+    workspace = workspace_at(where)
+    source = PruningPlan.read(plan.expanduser())  # a mistake is told before the model is loaded
+    language_model = load(model, device, dtype, as_json=as_json)
+    id = importing.import_plan(
+        workspace,
+        language_model,
+        plan.expanduser(),
+        networks="match" if match else "keep" if keep else "check",
+    )
+    taken = files.open_plan(workspace, id)
+    facts = {
+        "id": id,
+        "preserved": list(taken.preserved),
+        "preserved_in_the_file": list(source.preserved),
+        "n_networks": taken.n_networks,
+    }
+    print_json(facts) if as_json else print_facts("Plan", facts)
 
 
 def prune(

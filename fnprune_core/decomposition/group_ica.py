@@ -13,6 +13,7 @@ from safetensors.numpy import load_file, save_file
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
+from fnprune_core.decomposition.fingerprint import KEY, fingerprint_of
 from fnprune_core.decomposition.ica import (
     ALGORITHMS,
     IcaRun,
@@ -21,6 +22,7 @@ from fnprune_core.decomposition.ica import (
     run_ica,
     whiten,
 )
+from fnprune_core.decomposition.order import energy_order
 from fnprune_core.decomposition.reduction import group_pca, time_courses
 from fnprune_core.decomposition.stability import run_agreement
 from fnprune_core.errors import (
@@ -49,7 +51,8 @@ class Decomposition:
     ----------
     spatial_maps : ndarray (K, n_units)
         z over the alive units of the scope: mean 0, standard deviation 1, heavier tail
-        positive; 0 elsewhere. Ordered by time-course energy, strongest first.
+        positive; 0 elsewhere. Ordered by time-course energy, strongest first, near ties by their
+        peak units.
     time_courses : ndarray (K, n_tokens)
         Least-squares strength at every token, dummy tokens included; not z-scored.
     run_agreement : ndarray (K,)
@@ -100,6 +103,7 @@ class Decomposition:
             "fingerprint": self.fingerprint,
             "settings": self.settings,
             "n_converged": int(self.converged.sum()),
+            KEY: fingerprint_of(self.spatial_maps).to_json(),
         }
         arrays = {
             _FILE_NAMES.get(name, name): np.ascontiguousarray(getattr(self, name))
@@ -285,12 +289,13 @@ class GroupICA(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         )  # fmt: skip
         usable = courses.strengths[:, ~sessions.is_dummy]
         energy = np.square(usable, dtype=np.float64).sum(axis=1)
-        order = np.argsort(-energy, kind="stable")
+        full_maps = _full_maps(maps, blocks, sessions.layout.n_units)
+        order = energy_order(energy, full_maps)
         layer = np.repeat(
             np.arange(len(blocks)) if self.scope == "layer" else [-1], [len(m) for m in maps]
         )
         self.result_ = Decomposition(
-            spatial_maps=_full_maps(maps, blocks, sessions.layout.n_units)[order],
+            spatial_maps=full_maps[order],
             time_courses=courses.strengths[order],
             run_agreement=iq[order],
             variance_alone=courses.variance_alone[order],

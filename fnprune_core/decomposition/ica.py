@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import skew
 from torch import Tensor
 
+from fnprune_core.decomposition.threads import eigen, nearest_orthogonal, product
 from fnprune_core.progress import NEVER, CancelToken
 
 Contrast = Literal["cube", "logcosh"]
@@ -44,12 +45,12 @@ Algorithm = Callable[[Tensor, Tensor, IcaSettings, CancelToken], IcaRun]
 def whiten(data: Tensor) -> tuple[Tensor, int]:
     """Return `data` (K, units) centred and whitened over units, and its numerical rank."""
     centred = data - data.mean(dim=1, keepdim=True)
-    covariance = centred @ centred.T / centred.shape[1]
-    values, vectors = torch.linalg.eigh(covariance)
+    covariance = product(centred, centred.T) / centred.shape[1]
+    values, vectors = eigen(covariance)
     floor = values[-1] * max(torch.finfo(data.dtype).eps * len(values) * 10, _ROUNDING)
     is_kept = values > floor
     rotation = vectors[:, is_kept] / values[is_kept].sqrt()
-    return rotation.T @ centred, int(is_kept.sum())
+    return product(rotation.T, centred), int(is_kept.sum())
 
 
 def contrast_of(sources: Tensor, fun: Contrast) -> float:
@@ -64,13 +65,6 @@ def _log_cosh(x: Tensor) -> Tensor:
     return magnitude + torch.log1p(torch.exp(-2.0 * magnitude)) - float(np.log(2.0))
 
 
-def _decorrelate(unmixing: Tensor) -> Tensor:
-    """Return the orthogonal matrix nearest to `unmixing` (symmetric decorrelation)."""
-    left, _, right = torch.linalg.svd(unmixing)
-    nearest: Tensor = left @ right
-    return nearest
-
-
 def _fastica_update(sources: Tensor, white: Tensor, unmixing: Tensor, fun: Contrast) -> Tensor:
     n_units = white.shape[1]
     if fun == "cube":
@@ -80,7 +74,7 @@ def _fastica_update(sources: Tensor, white: Tensor, unmixing: Tensor, fun: Contr
     else:
         drive = torch.tanh(sources)
         slope = 1.0 - drive.square().mean(dim=1)
-    return drive @ white.T / n_units - slope[:, None] * unmixing
+    return product(drive, white.T) / n_units - slope[:, None] * unmixing
 
 
 def fastica(white: Tensor, start: Tensor, settings: IcaSettings, cancel: CancelToken) -> IcaRun:
@@ -93,18 +87,20 @@ def fastica(white: Tensor, start: Tensor, settings: IcaSettings, cancel: CancelT
     start : Tensor (K, K)
         Any invertible matrix.
     """
-    unmixing = _decorrelate(start)
+    unmixing = nearest_orthogonal(start)
     converged = False
     n_iter = 0
     for n_iter in range(1, settings.max_iter + 1):  # noqa: B007 - reported after the loop
         cancel.raise_if_cancelled()
-        updated = _decorrelate(_fastica_update(unmixing @ white, white, unmixing, settings.fun))
+        updated = nearest_orthogonal(
+            _fastica_update(product(unmixing, white), white, unmixing, settings.fun)
+        )
         change = ((updated * unmixing).sum(dim=1).abs() - 1.0).abs().max()
         unmixing = updated
         if float(change) < settings.tol:
             converged = True
             break
-    sources = unmixing @ white
+    sources = product(unmixing, white)
     return IcaRun(
         sources=sources,
         n_iter=n_iter,
@@ -152,7 +148,7 @@ def picard_o(white: Tensor, start: Tensor, settings: IcaSettings, cancel: Cancel
         centering=False,
         fun=_Density(fun=settings.fun, cancel=cancel),
         check_fun=False,
-        w_init=_decorrelate(start).double().cpu().numpy(),
+        w_init=nearest_orthogonal(start).double().cpu().numpy(),
         fastica_it=_PICARD_FASTICA_STEPS,
         max_iter=settings.max_iter,
         tol=settings.tol,

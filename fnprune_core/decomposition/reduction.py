@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fnprune_core.decomposition.threads import eigen, one_thread, product
 from fnprune_core.progress import CancelToken, Progress, ProgressEvent
 from fnprune_core.recording.sessions import Sessions, normalised
 
@@ -16,11 +17,10 @@ def leading_rows(rows: Tensor, n: int) -> Tensor:
 
     By the Gram matrix of the rows, O(r² · units): never an SVD with the units' dimension.
     """
-    gram = (rows @ rows.T).double().cpu()
-    _, vectors = torch.linalg.eigh(gram)
+    gram = product(rows, rows.T).double().cpu()
+    _, vectors = eigen(gram)
     basis = vectors[:, -n:].flip(1).to(rows)
-    leading: Tensor = basis.T @ rows
-    return leading
+    return product(basis.T, rows)
 
 
 def group_pca(
@@ -93,12 +93,13 @@ def time_courses(
         usable = torch.from_numpy(~sessions.is_dummy[sessions.session_slice(session)]).to(device)
         for block, units in enumerate(index):
             x = signals[:, units]
-            strengths = (x @ solvers[block])[:, 1:]
+            strengths = product(x, solvers[block])[:, 1:]
             courses[block].append(strengths.cpu())
             x = x[usable]
             x = x - x.mean(dim=1, keepdim=True)
-            total += float(x.square().sum(dtype=torch.float64))
-            cross[block] += x.T @ strengths[usable]
+            # By rows first: a sum over everything would be split among the threads.
+            total += float(x.square().sum(dim=1, dtype=torch.float64).cpu().numpy().sum())
+            cross[block] += product(x.T, strengths[usable])
         progress(
             ProgressEvent(
                 stage="time courses", done=session + 1, total=sessions.n_sessions, unit="sessions"
@@ -123,7 +124,9 @@ def time_courses(
 def _solver(maps: NDArray[np.float32]) -> Tensor:
     """Return the matrix (units, 1 + K) that takes signals to their least squares on [1, maps]."""
     design = np.vstack([np.ones(maps.shape[1]), maps.astype(np.float64)])
-    return torch.from_numpy(np.linalg.solve(design @ design.T, design).T.astype(np.float32))
+    with one_thread():
+        solution = np.linalg.solve(design @ design.T, design)
+    return torch.from_numpy(solution.T.astype(np.float32))
 
 
 def _variance_shares(
@@ -137,9 +140,10 @@ def _variance_shares(
     products : ndarray (units, K)
         Signals times courses.
     """
-    gram = courses.T @ courses
-    inverse = np.linalg.pinv(gram)
-    beta = products @ inverse
+    with one_thread():
+        gram = courses.T @ courses
+        inverse = np.linalg.pinv(gram)
+        beta = products @ inverse
     alone = np.square(products).sum(axis=0) / np.diag(gram) / total
     left_out = np.square(beta).sum(axis=0) / np.diag(inverse) / total
     return alone, left_out, float((products * beta).sum()) / total

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from fnprune_core.decomposition.threads import product
 from fnprune_core.errors import SettingsError
 
 
@@ -17,7 +19,8 @@ def absolute_correlation(a: NDArray[np.floating], b: NDArray[np.floating]) -> ND
         norm = np.linalg.norm(centred, axis=1, keepdims=True)
         return np.asarray(centred / np.where(norm > 0, norm, 1.0), dtype=np.float64)
 
-    return np.abs(standardised(a) @ standardised(b).T)
+    r = product(torch.from_numpy(standardised(a)), torch.from_numpy(standardised(b)).T)
+    return np.asarray(np.abs(r.numpy()), dtype=np.float64)
 
 
 def match_maps(

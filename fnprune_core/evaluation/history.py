@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fnprune_core.decomposition.fingerprint import MapsFingerprint
 from fnprune_core.errors import FnpruneError, PlanError
 from fnprune_core.evaluation.results import DENSE
 from fnprune_core.plans.decision_log import delete_notes, read_notes
@@ -46,6 +47,8 @@ class PlanRecord:
         What a person called it; may be empty, and must be escaped where it is shown.
     measured : tuple of Measurement
         Newest first.
+    maps_fingerprint : MapsFingerprint or None
+        Which networks the plan's numbers mean.
     """
 
     id: str
@@ -63,6 +66,7 @@ class PlanRecord:
     n_networks: int
     n_removed_groups: int
     measured: tuple[Measurement, ...]
+    maps_fingerprint: MapsFingerprint | None = None
 
     def on(self, text: str) -> Measurement | None:
         """Return the measurement on a text, or None."""
@@ -153,6 +157,7 @@ def _record(
         n_networks=plan.n_networks,
         n_removed_groups=plan.n_removed_groups,
         measured=tuple(measured.get(key, ())),
+        maps_fingerprint=plan.maps_fingerprint,
     )
 
 

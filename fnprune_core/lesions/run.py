@@ -12,10 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fnprune_core.atlas.network_atlas import open_atlas
+from fnprune_core.atlas.network_atlas import NetworkAtlas, open_atlas
+from fnprune_core.decomposition.fingerprint import compare
+from fnprune_core.decomposition.numbering import check_numbers, fingerprint_at
 from fnprune_core.errors import (
     ArtifactNotFoundError,
     CorruptArtifactError,
+    NetworksMovedError,
     NonFiniteError,
     SettingsError,
 )
@@ -124,7 +127,7 @@ def lesion_study(
     run = _StudyRun(workspace, id, language_model, stimuli, manifest, cancel)
     with run.alone():
         if not workspace.has(KIND, id):
-            _read_lesions(workspace, run, order, readings, progress, on_partial)
+            _read_lesions(workspace, run, order, atlas, readings, progress, on_partial)
     return id
 
 
@@ -132,13 +135,14 @@ def _read_lesions(
     workspace: Workspace,
     run: "_StudyRun",
     order: LesionOrder,
+    atlas: NetworkAtlas,
     readings: "_Readings",
     progress: Progress,
     on_partial: Callable[[LesionStudy], None],
 ) -> None:
     """Read what is missing of a study, keep it after each lesion, and store it when whole."""
     language_model, stimuli = run.language_model, run.stimuli
-    study = run.resumed() or _unread_study(order, language_model, stimuli, readings)
+    study = run.resumed(atlas) or _unread_study(order, atlas, language_model, stimuli, readings)
     earlier = _earlier_readings(workspace, run.manifest["base"], run.id)
     study = _with_earlier_readings(study, earlier)
     n_total = study.is_done.size + 1
@@ -164,9 +168,29 @@ def _read_lesions(
     run.discard()
 
 
-def open_lesions(workspace: Workspace, study_id: str) -> LesionStudy:
-    """Return a lesion study of the workspace; the id may be an unambiguous beginning."""
-    return LesionStudy.load(workspace.existing(KIND, study_id))
+def open_lesions(workspace: Workspace, study_id: str, *, match: bool = False) -> LesionStudy:
+    """Return a lesion study of the workspace; the id may be an unambiguous beginning.
+
+    Parameters
+    ----------
+    match : bool
+        Number the networks as the atlas that is here, where it was made anew and numbers them
+        otherwise.
+
+    Raises
+    ------
+    NetworksMovedError
+        If it does, and no match was asked for or a network is not there any more.
+    """
+    folder = workspace.existing(KIND, study_id)
+    study = LesionStudy.load(folder)
+    renumbering = check_numbers(
+        study.facts.maps_fingerprint, workspace, study.facts.decomposition_id,
+        what=f"Lesion study {folder.name}", match=match,
+    )  # fmt: skip
+    if renumbering is None:
+        return study
+    return study.renumbered(renumbering, fingerprint_at(workspace, study.facts.decomposition_id))
 
 
 def lesion_studies(workspace: Workspace, decomposition_id: str) -> list[str]:
@@ -275,11 +299,14 @@ class _StudyRun:
         numbered = (path for path in self.folder.iterdir() if path.name.isdecimal())
         return sorted(numbered, key=lambda path: int(path.name), reverse=True)
 
-    def resumed(self) -> LesionStudy | None:
-        """Return the partial study of a stopped run, or None if there is none or it is damaged."""
+    def resumed(self, atlas: NetworkAtlas) -> LesionStudy | None:
+        """Return the partial study of a stopped run; None without one of these very networks."""
         for folder in self._kept():
             with suppress(CorruptArtifactError, ArtifactNotFoundError):
-                return LesionStudy.load(folder)
+                study = LesionStudy.load(folder)
+                there = study.facts.maps_fingerprint
+                if there is None or compare(there, atlas.maps_fingerprint).is_same:
+                    return study
         return None
 
     def keep(self, study: LesionStudy) -> None:
@@ -320,6 +347,7 @@ def _with_reading(
 
 def _unread_study(
     order: LesionOrder,
+    atlas: NetworkAtlas,
     language_model: LanguageModel,
     stimuli: Stimuli,
     readings: _Readings,
@@ -329,7 +357,8 @@ def _unread_study(
     magnitudes = readings.sites.magnitudes
     return LesionStudy(
         facts=Facts(
-            decomposition_id=order.decomposition_id,
+            decomposition_id=atlas.id,
+            maps_fingerprint=atlas.maps_fingerprint,
             model_name=language_model.name,
             lesions=order.lesions,
             settings=order.settings,
@@ -359,8 +388,8 @@ def _earlier_readings(
     for entry in workspace.entries(KIND):
         if entry.id == own_id or entry.manifest.get("base") != base:
             continue
-        with suppress(CorruptArtifactError):
-            study = LesionStudy.load(entry.path)
+        with suppress(CorruptArtifactError, NetworksMovedError):
+            study = open_lesions(workspace, entry.id)
             readings[None] = study.healthy
             for row, column in np.argwhere(study.is_done).tolist():
                 lesion = study.lesions[row]

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
+from fnprune_core.decomposition.fingerprint import KEY, MapsFingerprint, Renumbering
 from fnprune_core.evaluation.results import Protocol
 from fnprune_core.lesions.sites import Lesion, LesionSettings
 from fnprune_core.lesions.statistics import (
@@ -43,6 +44,8 @@ class Facts:
         What is resampled, in words.
     failures : tuple of str
         Lesions whose loss was not finite, in words.
+    maps_fingerprint : MapsFingerprint or None
+        The strongest units of the atlas's networks; studies of before have none.
     """
 
     decomposition_id: str
@@ -54,10 +57,13 @@ class Facts:
     unit: str
     protocol: Protocol
     failures: tuple[str, ...] = ()
+    maps_fingerprint: MapsFingerprint | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the facts as JSON values."""
-        return asdict(self)
+        value = asdict(replace(self, maps_fingerprint=None))
+        maps = self.maps_fingerprint
+        return {**value, KEY: None if maps is None else maps.to_json()}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
@@ -74,6 +80,7 @@ class Facts:
                 "pairs": tuple((int(a), int(b)) for a, b in value["pairs"]),
                 "protocol": Protocol(**value["protocol"]),
                 "failures": tuple(value["failures"]),
+                KEY: MapsFingerprint.from_json(value[KEY]) if value.get(KEY) else None,
             }
         )
 
@@ -256,6 +263,14 @@ class LesionStudy:
     def with_failure(self, text: str) -> "LesionStudy":
         """Return the study with one more lesion that cannot be read."""
         return replace(self, facts=replace(self.facts, failures=(*self.facts.failures, text)))
+
+    def renumbered(self, renumbering: Renumbering, here: MapsFingerprint) -> "LesionStudy":
+        """Return the study with the numbers that its networks have in another atlas."""
+        lesions = tuple(
+            Lesion(networks=renumbering.here(lesion.networks), strength=lesion.strength)
+            for lesion in self.lesions
+        )
+        return replace(self, facts=replace(self.facts, lesions=lesions, maps_fingerprint=here))
 
     def save(self, folder: Path) -> None:
         """Write numbers and facts into a folder."""

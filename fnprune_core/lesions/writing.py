@@ -7,6 +7,8 @@ from functools import partial
 from typing import Any
 
 from fnprune_core.atlas.network_atlas import open_atlas
+from fnprune_core.decomposition.fingerprint import KEY, MapsFingerprint
+from fnprune_core.decomposition.numbering import check_numbers
 from fnprune_core.errors import CorruptArtifactError
 from fnprune_core.evaluation.generation import Generation, Prompt, Sampling
 from fnprune_core.evaluation.results import DENSE
@@ -96,18 +98,38 @@ def write_under_lesion(
         on_token=on_token,
         cancel=cancel,
     )
-    facts = {"decomposition_id": atlas.id, "model_name": language_model.name}
+    facts = {
+        "decomposition_id": atlas.id,
+        "model_name": language_model.name,
+        KEY: atlas.maps_fingerprint.of(lesion.networks).to_json(),
+    }
     with new_folder(workspace.folder(KIND, id)) as target:
         texts.save(target)
         write_json(target / MANIFEST, manifest_of(KIND, inputs, facts))
     return id
 
 
-def open_lesion_text(workspace: Workspace, id: str) -> tuple[Lesion, SideBySide]:
-    """Return a lesion, and the texts written healthy and under it."""
+def open_lesion_text(
+    workspace: Workspace, id: str, *, match: bool = False
+) -> tuple[Lesion, SideBySide]:
+    """Return a lesion, and the texts written healthy and under it.
+
+    Where the atlas was made anew and numbers the lesion's networks otherwise, a
+    `NetworksMovedError` is raised, or with `match` the lesion has the numbers here.
+    """
     folder = workspace.existing(KIND, id)
-    stored = read_manifest(folder)["inputs"]["lesion"]
-    lesion = Lesion(networks=tuple(stored["networks"]), strength=stored["strength"])
+    manifest = read_manifest(folder)
+    stored = manifest["inputs"]["lesion"]
+    there = MapsFingerprint.from_json(manifest[KEY]) if KEY in manifest else None
+    renumbering = check_numbers(
+        there, workspace, str(manifest.get("decomposition_id", "")),
+        what=f"The text under lesion {folder.name}", match=match,
+    )  # fmt: skip
+    networks = tuple(stored["networks"])
+    lesion = Lesion(
+        networks=networks if renumbering is None else renumbering.here(networks),
+        strength=stored["strength"],
+    )
     return lesion, SideBySide.load(folder)
 
 

@@ -1,7 +1,7 @@
 """Result of a localizer: an artifact with the blocks' effects, from which tables are made."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
+from fnprune_core.decomposition.fingerprint import KEY, MapsFingerprint, Renumbering
 from fnprune_core.errors import SettingsError
 from fnprune_core.localizers.decoding import Decoding
 from fnprune_core.localizers.glm import (
@@ -62,6 +63,8 @@ class LocalizerResult:
     decoding : Decoding
     layout : UnitLayout
     decomposition_id : str
+    maps_fingerprint : MapsFingerprint or None
+        The strongest units of the networks; results of before have none.
     """
 
     localizer: Localizer
@@ -74,6 +77,7 @@ class LocalizerResult:
     decoding: Decoding
     layout: UnitLayout
     decomposition_id: str
+    maps_fingerprint: MapsFingerprint | None = None
     id: str = ""
 
     @property
@@ -240,6 +244,20 @@ class LocalizerResult:
             )
         return network
 
+    def renumbered(self, renumbering: Renumbering) -> "LocalizerResult":
+        """Return the result with the numbers and signs that its networks have in an atlas."""
+        there = sorted(renumbering.numbers, key=renumbering.numbers.__getitem__)
+        sign = np.array([-1.0 if k in renumbering.turned else 1.0 for k in there])
+        maps = self.maps_fingerprint
+        return replace(
+            self,
+            strengths=(self.strengths[there] * sign[:, None]).astype(np.float32),
+            network_effects=self.network_effects[:, there] * sign,
+            maps_fingerprint=None
+            if maps is None
+            else MapsFingerprint(marks={renumbering.numbers[k]: maps.marks[k] for k in there}),
+        )
+
     def save(self, target: Path, inputs: Mapping[str, Any]) -> None:
         """Write the result as an artifact folder, at once."""
         decoding = self.decoding
@@ -263,6 +281,8 @@ class LocalizerResult:
                 for name in ("accuracy", "standard_error", "p", "n_folds", "n_items")
             },
         }
+        if self.maps_fingerprint is not None:
+            facts[KEY] = self.maps_fingerprint.to_json()
         with new_folder(target) as folder:
             save_file(
                 {name: np.ascontiguousarray(value) for name, value in arrays.items()},
@@ -302,6 +322,9 @@ class LocalizerResult:
                 decoding=decoding,
                 layout=UnitLayout(tuple(manifest["widths"])),
                 decomposition_id=manifest["decomposition_id"],
+                maps_fingerprint=MapsFingerprint.from_json(manifest[KEY])
+                if KEY in manifest
+                else None,
                 id=folder.name,
             )
 

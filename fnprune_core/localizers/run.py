@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fnprune_core.atlas.network_atlas import NetworkAtlas, open_atlas
 from fnprune_core.atlas.probe import NetworkProbe
+from fnprune_core.decomposition.numbering import check_numbers
 from fnprune_core.errors import FnpruneError
 from fnprune_core.localizers.blocks import Presentation, present
 from fnprune_core.localizers.decoding import DecodingSettings, decode
@@ -160,6 +161,7 @@ def measure(
         decoding=decoding,
         layout=probe.atlas.layout,
         decomposition_id=probe.atlas.id,
+        maps_fingerprint=probe.atlas.maps_fingerprint,
     )
 
 
@@ -240,13 +242,29 @@ def item_means(
     return sums / counts[:, None], np.asarray(block[first_token], dtype=np.int64)
 
 
-def open_localizer(workspace: Workspace, id: str) -> LocalizerResult:
+def open_localizer(workspace: Workspace, id: str, *, match: bool = False) -> LocalizerResult:
     """Return a result of the workspace; `id` may be an unambiguous beginning, or ``"latest"``.
 
     ``.network_table()`` ranks networks, ``.units`` is the contrast in every unit, ``.decoding``
     the accuracy on held-out templates, ``.localizer`` the stimuli.
+
+    Parameters
+    ----------
+    match : bool
+        Number the networks as the atlas that is here, where it was made anew and numbers them
+        otherwise.
+
+    Raises
+    ------
+    NetworksMovedError
+        If it does, and no match was asked for or a network is not there any more.
     """
-    return LocalizerResult.load(workspace.existing(KIND, id))
+    result = LocalizerResult.load(workspace.existing(KIND, id))
+    renumbering = check_numbers(
+        result.maps_fingerprint, workspace, result.decomposition_id,
+        what=f"Localizer {result.id}", match=match,
+    )  # fmt: skip
+    return result if renumbering is None else result.renumbered(renumbering)
 
 
 def localizers_of(workspace: Workspace, decomposition_id: str) -> Sequence[Found]:

@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fnprune_core.errors import FnpruneError, PlanError, RatioError, SettingsError
+from fnprune_core.decomposition.fingerprint import KEY, MapsFingerprint, Renumbering
+from fnprune_core.errors import (
+    CorruptArtifactError,
+    FnpruneError,
+    PlanError,
+    RatioError,
+    SettingsError,
+)
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.plans.allocation import allocation_named
 from fnprune_core.storage.json_files import canonical_json, read_json
@@ -190,6 +197,9 @@ class PruningPlan:
         Sorted KV groups to remove in each layer; empty where none was asked to go.
     group_counts : tuple of int
         KV groups of the dense model's layers, where some go.
+    maps_fingerprint : MapsFingerprint or None
+        The strongest units of the atlas's networks: which ones `preserved` means; None where the
+        score knows no networks, and in plans of before.
     """
 
     removed: tuple[NDArray[np.int64], ...]
@@ -206,6 +216,7 @@ class PruningPlan:
     n_networks: int
     removed_groups: tuple[NDArray[np.int64], ...] = ()
     group_counts: tuple[int, ...] = ()
+    maps_fingerprint: MapsFingerprint | None = None
 
     @property
     def n_removed(self) -> int:
@@ -289,6 +300,7 @@ class PruningPlan:
             "sink_units": list(self.sink_units),
             "preserved": list(self.preserved),
             "n_networks": self.n_networks,
+            **({KEY: self.maps_fingerprint.to_json()} if self.maps_fingerprint else {}),
         }
 
     @classmethod
@@ -328,14 +340,41 @@ class PruningPlan:
                 sink_units=tuple(int(u) for u in value["sink_units"]),
                 preserved=tuple(int(k) for k in value["preserved"]),
                 n_networks=int(value["n_networks"]),
+                maps_fingerprint=MapsFingerprint.from_json(value[KEY]) if KEY in value else None,
             )
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, CorruptArtifactError) as error:
             raise PlanError(
                 f"The plan is damaged: {_cause_text(error)}.",
                 hint="Make it again with `fnprune plan`.",
             ) from error
         plan.check()
         return plan
+
+    def renumbered(self, renumbering: Renumbering, here: MapsFingerprint) -> "PruningPlan":
+        """Return the plan with the numbers that its networks have in another atlas.
+
+        What it cuts stays as it is.
+
+        Raises
+        ------
+        PlanError
+            If a network of the plan is not there.
+        """
+        if renumbering.lost:
+            raise PlanError(
+                f"The plan's networks cannot all be matched: {renumbering.sentence()}",
+                hint="Take the numbers as they are: the units that it cuts are the same.",
+            )
+        settings, n_networks = self.settings, len(here.marks)
+        if settings.preserved is not None or n_networks != self.n_networks:
+            settings = settings.with_(preserved=renumbering.here(self.preserved))
+        return replace(
+            self,
+            settings=settings,
+            preserved=renumbering.here(self.preserved),
+            n_networks=n_networks,
+            maps_fingerprint=here,
+        )
 
     def check(self) -> None:
         """Raise `PlanError` if a unit or KV group does not exist or a layer would be empty."""

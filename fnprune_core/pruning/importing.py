@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
-from fnprune_core.errors import PlanError
+from fnprune_core.decomposition.fingerprint import compare
+from fnprune_core.decomposition.numbering import fingerprint_at
+from fnprune_core.errors import NetworksMovedError, PlanError
 from fnprune_core.models.architectures import feeding_modules, output_projections, weight_of
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import Refit, without_refit
@@ -17,12 +20,26 @@ from fnprune_core.storage.json_files import write_json
 from fnprune_core.storage.manifests import artifact_id, manifest_of
 from fnprune_core.storage.workspace import Workspace
 
+Networks = Literal["check", "match", "keep"]
 
-def import_plan(workspace: Workspace, language_model: LanguageModel, path: Path) -> str:
+
+def import_plan(
+    workspace: Workspace,
+    language_model: LanguageModel,
+    path: Path,
+    *,
+    networks: Networks = "check",
+) -> str:
     """Take a ``plan.json`` (or its folder) from anywhere into the workspace; return its id.
 
     The compensation is read beside it, or computed again from the plan's recording, for the
     units that the file names.
+
+    Parameters
+    ----------
+    networks : {"check", "match", "keep"}
+        What becomes of the plan's networks where the atlas that is here numbers them otherwise:
+        an error, the numbers here by the likeness of maps, or the numbers as they are.
 
     Raises
     ------
@@ -30,6 +47,8 @@ def import_plan(workspace: Workspace, language_model: LanguageModel, path: Path)
         If the plan is for another model.
     PlanError
         If the compensation does not fit, or is neither beside the file nor can be computed here.
+    NetworksMovedError
+        If the plan's networks have other numbers here, and neither a match nor they are asked for.
     """
     plan = PruningPlan.read(path)
     language_model.check_fingerprint(plan.fingerprint, "plan")
@@ -40,6 +59,7 @@ def import_plan(workspace: Workspace, language_model: LanguageModel, path: Path)
             hint="Give a plan.json as `fnprune plan` wrote it.",
         )
     _check_groups(language_model, plan)
+    plan = _with_numbers_here(workspace, plan, networks)
     refits_path = (path if path.is_dir() else path.parent) / REFITS_FILE
     if refits_path.is_file():
         refits = read_refits(refits_path, plan.layout.n_layers, removed_groups=plan.removed_groups)
@@ -67,6 +87,26 @@ def import_plan(workspace: Workspace, language_model: LanguageModel, path: Path)
             write_plan(folder, plan, refits)
             write_json(folder / MANIFEST, manifest_of("plans", {"imported": True}, facts))
     return id
+
+
+def _with_numbers_here(workspace: Workspace, plan: PruningPlan, networks: Networks) -> PruningPlan:
+    """Return the plan, its networks numbered as in the atlas that is here."""
+    there, atlas_id = plan.maps_fingerprint, plan.decomposition_id
+    if there is None or networks == "keep" or not workspace.has("decompositions", atlas_id):
+        return plan
+    here = fingerprint_at(workspace, atlas_id)
+    renumbering = compare(there, here)
+    if renumbering.is_in_place:
+        return plan
+    if networks == "check":
+        raise NetworksMovedError(
+            f"The plan numbers the networks of atlas {atlas_id} otherwise: "
+            f"{renumbering.sentence()}",
+            hint="`fnprune import PLAN --match` takes it over with the numbers here, --keep with "
+            "its own; then give the id that it prints.",
+            can_match=not renumbering.lost,
+        )
+    return plan.renumbered(renumbering, here)
 
 
 def _check_groups(language_model: LanguageModel, plan: PruningPlan) -> None:

@@ -274,6 +274,9 @@ class _Planner:
             sink_units=tuple(int(u) for u in np.flatnonzero(sinks)),
             preserved=inputs.preserved if score.uses_networks else (),
             n_networks=self.atlas.n_networks if self.atlas else 0,
+            maps_fingerprint=self.atlas.maps_fingerprint
+            if self.atlas and score.uses_networks
+            else None,
         )
 
     def _save(

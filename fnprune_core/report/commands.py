@@ -164,7 +164,7 @@ def lesion_commands(material: Material) -> list[str]:
     """Return the commands that make each lesion study again."""
     lines = []
     for id in lesion_studies(material.workspace, material.atlas.id):
-        study = open_lesions(material.workspace, id)
+        study = open_lesions(material.workspace, id, match=True)
         settings, protocol = study.facts.settings, study.facts.protocol
         lesion_arguments = _lesion_arguments(study, material.atlas.n_networks)
         options = {

@@ -52,7 +52,7 @@ def run_localizers(material: Material) -> list[LocalizerResult]:
         listed.name: listed.id
         for listed in reversed(run.localizers_of(material.workspace, material.atlas.id))
     }
-    return [run.open_localizer(material.workspace, id) for id in newest.values()]
+    return [run.open_localizer(material.workspace, id, match=True) for id in newest.values()]
 
 
 def _localizers(material: Material) -> Iterator[Block]:
@@ -160,7 +160,7 @@ def lesions_lack(material: Material) -> list[Missing]:
 def studies(material: Material) -> list[LesionStudy]:
     """Return the newest lesion studies of this atlas."""
     return [
-        open_lesions(material.workspace, id)
+        open_lesions(material.workspace, id, match=True)
         for id in lesion_studies(material.workspace, material.atlas.id)[:_MOST_STUDIES]
     ]
 

@@ -84,6 +84,11 @@ MISTAKES = {
     "There are no recordings": ("decompose", "latest"),
     "The ratio is the share": ("demo", "--ratio", "20"),
     "There is no score 'entropy'": ("demo", "--score", "entropy"),
+    "There is no plan at no-such-plan.json": ("import", "no-such-plan.json"),
+    "There is no decomposition 'ac3'": ("names", "show", "ac3"),
+    "There is no decomposition 'ac4'": ("names", "export", "ac4", "names.json"),
+    "no-such-names.json cannot be read": ("names", "import", "ac5", "no-such-names.json"),
+    "There is no decomposition 'ac6'": ("names", "match", "ac6"),
     "There is no decomposition 'no-such-maps'": ("volumes", "no-such-maps", "out"),
     "There is no decomposition 'no-such-page'": ("atlas", "no-such-page", "out.html"),
     "There is no decomposition 'no-such-trust'": ("trust", "no-such-trust"),
@@ -116,10 +121,10 @@ def test_a_mistake_is_one_clear_sentence(program, message, words) -> None:
 
 
 def test_every_command_has_a_mistake_above() -> None:
-    groups = ("workspace", "search")
+    groups = ("workspace", "search", "names")
     tried = {words[: 2 if words[0] in groups else 1] for words in MISTAKES.values()}
     no_arguments = {("version",), ("example",), ("workspace", "size"), ("workspace", "clean")}
-    assert set(commands()) - tried - no_arguments <= {(), ("workspace",), ("search",)}
+    assert set(commands()) - tried - no_arguments <= {(), ("workspace",), ("search",), ("names",)}
 
 
 @pytest.mark.parametrize("command", [("version",), ("example",), ("workspace", "size"),

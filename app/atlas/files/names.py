@@ -1,5 +1,7 @@
 """Names and notes of networks as files: downloaded, and uploaded with a preview."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 import streamlit as st
 
@@ -13,7 +15,7 @@ from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 def take_names(atlas: NetworkAtlas) -> None:
     """Offer the names and notes of the networks as JSON and CSV."""
-    notes = resources.annotations(atlas.id)
+    notes = annotations.with_maps(resources.annotations(atlas.id), atlas)
     n = len(notes.networks)
     st.markdown(f"{wording.count(n, 'network')} named or noted." if n else "Nothing is named yet.")
     with st.container(horizontal=True, gap="small"):
@@ -49,16 +51,28 @@ def bring_names(atlas: NetworkAtlas) -> None:
         uploaded = annotation_files.parse(upload.getvalue())
         check = annotations.check_import(uploaded, atlas)
         _show_fit(check)
-        if check.fit == "none" or not check.n_fitting:
+        if check.fit == "none" or not (check.n_fitting or check.fit == "moved"):
             return
-        _show_preview(atlas, uploaded)
+        _show_preview(atlas, uploaded, check)
         st.caption(annotations.MERGE_RULE)
+        if check.fit == "moved" and check.renumbering is not None:
+            numbers = check.renumbering.numbers
+            label = f"Take over {wording.count(len(numbers), 'network')}, matched by maps"
+            if numbers and st.button(label, icon=":material/join_inner:", key="files-match-names"):
+                _take_over(atlas, uploaded, numbers)
         by_number = "" if check.fit == "same" else " by number"
         label = f"Take over {wording.count(check.n_fitting, 'network')}{by_number}"
         if st.button(label, icon=":material/input:", key="files-take-names"):
-            annotations.merge(resources.workspace(), atlas, uploaded)
-            view_state.notify(f"Names of {wording.count(check.n_fitting, 'network')} taken over")
-            st.rerun()
+            _take_over(atlas, uploaded, None)
+
+
+def _take_over(
+    atlas: NetworkAtlas, uploaded: Annotations, numbers: Mapping[int, int] | None
+) -> None:
+    annotations.merge(resources.workspace(), atlas, uploaded, numbers=numbers)
+    n = sum(k < atlas.n_networks for k in uploaded.networks) if numbers is None else len(numbers)
+    view_state.notify(f"Names of {wording.count(n, 'network')} taken over")
+    st.rerun()
 
 
 def _show_fit(check: ImportCheck) -> None:
@@ -71,21 +85,28 @@ def _show_fit(check: ImportCheck) -> None:
         st.warning(text, icon=":material/warning:")
 
 
-def _show_preview(atlas: NetworkAtlas, uploaded: Annotations) -> None:
+def _show_preview(atlas: NetworkAtlas, uploaded: Annotations, check: ImportCheck) -> None:
     present = resources.annotations(atlas.id)
-    rows = [
-        (k, uploaded.of(k), present.of(k))
-        for k in sorted(uploaded.networks)
-        if k < atlas.n_networks
-    ]
+    numbers = (
+        {k: k for k in uploaded.networks if k < atlas.n_networks}
+        if check.renumbering is None
+        else check.renumbering.numbers
+    )
+    rows = [(k, numbers[k], uploaded.of(k)) for k in sorted(numbers)]
     table = pd.DataFrame(
         {
             "network": [k for k, _, _ in rows],
-            "name in the file": [new.name for _, new, _ in rows],
-            "name here": [old.name or resources.suggested_name(atlas.id, k) for k, _, old in rows],
-            "note in the file": [new.note for _, new, _ in rows],
-            "tags in the file": [", ".join(new.tags) for _, new, _ in rows],
+            "name in the file": [new.name for _, _, new in rows],
+            "is here": [here for _, here, _ in rows],
+            "name here": [
+                present.of(here).name or resources.suggested_name(atlas.id, here)
+                for _, here, _ in rows
+            ],
+            "note in the file": [new.note for _, _, new in rows],
+            "tags in the file": [", ".join(new.tags) for _, _, new in rows],
         }
     )
+    if check.fit != "moved":
+        table = table.drop(columns="is here")
     st.dataframe(table, hide_index=True, height="auto" if len(table) < 8 else 260,
                  alt="What the file says of each network, and what it is called here")  # fmt: skip

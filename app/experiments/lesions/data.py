@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app.experiments.lesions.tasks import Read
-from app.shell import resources
+from app.shell import resources, view_state
+from fnprune_core.errors import NetworksMovedError
 from fnprune_core.evaluation.side_by_side import SideBySide
 from fnprune_core.lesions.patients import Patient, patients
 from fnprune_core.lesions.run import (
@@ -23,20 +24,48 @@ from fnprune_core.models.language_model import LanguageModel
 _LONGEST = 3
 
 
-@st.cache_resource(max_entries=8)
 def study(id: str) -> LesionStudy:
-    """Return a lesion study of the workspace."""
-    return open_lesions(resources.workspace(), id)
+    """Return a lesion study of the workspace; its networks have the numbers of the view's atlas."""
+    atlas = view_state.view().atlas
+    return _study(id, view_state.are_results_matched(atlas), resources.made_ns(atlas))
 
 
 @st.cache_resource(max_entries=8)
+def _study(id: str, match: bool, made_ns: int) -> LesionStudy:
+    return open_lesions(resources.workspace(), id, match=match)
+
+
 def text(id: str) -> tuple[Lesion, SideBySide]:
-    """Return a lesion and the texts that were written under it."""
-    return open_lesion_text(resources.workspace(), id)
+    """Return a lesion and the texts that were written under it, numbered as the view's atlas."""
+    atlas = view_state.view().atlas
+    return _text(id, view_state.are_results_matched(atlas), resources.made_ns(atlas))
+
+
+@st.cache_resource(max_entries=8)
+def _text(id: str, match: bool, made_ns: int) -> tuple[Lesion, SideBySide]:
+    return open_lesion_text(resources.workspace(), id, match=match)
 
 
 def studies(atlas: str) -> list[str]:
-    """Return the ids of an atlas's studies, newest first."""
+    """Return the ids of an atlas's studies whose numbers mean its networks, newest first."""
+    return [id for id in _all_studies(atlas) if _error_of(id) is None]
+
+
+def moved_study(atlas: str) -> NetworksMovedError | None:
+    """Return why a study of an atlas is not shown: it numbers the networks otherwise."""
+    errors = (_error_of(id) for id in _all_studies(atlas))
+    return next((error for error in errors if error is not None), None)
+
+
+def _error_of(id: str) -> NetworksMovedError | None:
+    try:
+        study(id)
+    except NetworksMovedError as error:
+        return error
+    return None
+
+
+def _all_studies(atlas: str) -> list[str]:
     return _studies(atlas, tuple(resources.workspace().ids("lesions")))
 
 

@@ -7,7 +7,7 @@ from app.experiments.lesions import form, matrix, patients
 from app.experiments.lesions.tasks import KIND
 from app.shell import resources, view_state, wording
 from app.shell.jobs import Job
-from app.widgets import frame, job_progress
+from app.widgets import frame, job_progress, moved_networks
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 PARTS = {"matrix": "Networks × domains", "patients": "Virtual patients"}
@@ -93,6 +93,9 @@ with frame.explaining():
         frame.no_networks()
     else:
         atlas = resources.atlas(view_state.view().atlas)
+        moved = cache.moved_study(atlas.id)
+        if moved is not None:
+            moved_networks.offer(atlas.id, moved, key="lesions")
         if choose_part() == "matrix":
             show_matrix(atlas)
         else:

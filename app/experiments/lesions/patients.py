@@ -9,11 +9,11 @@ from app.experiments.lesions.tasks import KIND, WRITE, Read, write
 from app.shell import recipes, resources, view_state, wording
 from app.shell.jobs import describe_error
 from app.shell.wording import plain
-from app.widgets import frame, job_progress, model_offer, two_texts
+from app.widgets import frame, job_progress, model_offer, moved_networks, two_texts
 from app.widgets.picture import draw_picture
 from app.widgets.two_texts import Titles
 from fnprune_core.atlas.network_atlas import NetworkAtlas
-from fnprune_core.errors import FnpruneError
+from fnprune_core.errors import FnpruneError, NetworksMovedError
 from fnprune_core.evaluation.generation import Prompt, Sampling, encode
 from fnprune_core.evaluation.results import DENSE
 from fnprune_core.evaluation.side_by_side import PRUNED
@@ -69,7 +69,10 @@ def _patient_of(patients: dict[str, Patient], viewed_key: str) -> str:
     """Return the key of the patient whose text is picked; the first patient where none is."""
     id = view_state.view().writing
     if viewed_key in (DENSE, PRUNED) and resources.workspace().has("lesion_texts", id):
-        lesion = cache.text(id)[0]
+        try:
+            lesion = cache.text(id)[0]
+        except NetworksMovedError:  # told where the text is drawn
+            return _OWN
         for key, patient in patients.items():
             if patient.lesion == lesion:
                 return key
@@ -207,7 +210,11 @@ def _draw_writing(lesion: Lesion, atlas: NetworkAtlas) -> None:
         return
     id = view_state.view().writing
     if id and resources.workspace().has("lesion_texts", id):
-        written_under, texts = cache.text(id)
+        try:
+            written_under, texts = cache.text(id)
+        except NetworksMovedError as error:
+            moved_networks.offer(atlas.id, error, key="lesion-text")
+            return
         if written_under != lesion:
             st.caption("These texts were written under another lesion.")
         two_texts.show(texts, _titles(written_under, atlas))

@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from app.shell import resources
+from app.shell import resources, view_state
 from fnprune_core.localizers import ready_made, run
 from fnprune_core.localizers.results import LocalizerResult
 from fnprune_core.localizers.run import Found
@@ -17,10 +17,14 @@ def ready(name: str) -> Localizer:
     return ready_made.load(name)
 
 
+def result(id: str, atlas: str) -> LocalizerResult:
+    """Return a localizer's result; raises `NetworksMovedError` where a match must be chosen."""
+    return _result(id, view_state.are_results_matched(atlas), resources.made_ns(atlas))
+
+
 @st.cache_resource(max_entries=4)
-def result(id: str) -> LocalizerResult:
-    """Return a localizer's result."""
-    return run.open_localizer(resources.workspace(), id)
+def _result(id: str, match: bool, made_ns: int) -> LocalizerResult:
+    return run.open_localizer(resources.workspace(), id, match=match)
 
 
 def results(atlas: str) -> list[Found]:
@@ -39,4 +43,4 @@ def volume(id: str, atlas: str) -> NDArray[np.float32] | None:
     cortex = resources.cortex(atlas)
     if cortex is None:
         return None
-    return cortex.volume(result(id).units.t.astype(np.float32))
+    return cortex.volume(result(id, atlas).units.t.astype(np.float32))

@@ -8,8 +8,9 @@ from app.experiments.localizers import data as cache
 from app.experiments.localizers.tasks import KIND
 from app.shell import resources, view_state
 from app.shell.jobs import Job
-from app.widgets import frame, job_progress
+from app.widgets import frame, job_progress, moved_networks
 from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.errors import NetworksMovedError
 from fnprune_core.localizers import ready_made
 from fnprune_core.localizers.run import Found
 
@@ -70,7 +71,11 @@ def show(atlas: NetworkAtlas) -> None:
     if name in ready_made.READY:
         localizer = cache.ready(name)
     elif result:
-        localizer = cache.result(result).localizer
+        try:
+            localizer = cache.result(result, atlas.id).localizer
+        except NetworksMovedError as error:
+            moved_networks.offer(atlas.id, error, key="localizer")
+            return
     else:
         uploaded = choice.upload()
         if uploaded is None:
@@ -79,7 +84,12 @@ def show(atlas: NetworkAtlas) -> None:
     choice.show_stimuli(localizer)
     job_progress.follow(KIND, on_done=select_result)
     if result:
-        panels.show(atlas, cache.result(result))
+        try:
+            found = cache.result(result, atlas.id)
+        except NetworksMovedError as error:
+            moved_networks.offer(atlas.id, error, key="localizer")
+        else:
+            panels.show(atlas, found)
     else:
         choice.run(atlas, localizer)
     overview(runs, name)

@@ -4,12 +4,16 @@ import json
 import threading
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from named_networks import AWKWARD, SPOKEN
 
 from fnprune_core.atlas import annotations
 from fnprune_core.atlas.annotation_files import Annotation, Annotations
+from fnprune_core.decomposition.fingerprint import fingerprint_of
 from fnprune_core.errors import CorruptArtifactError, SettingsError
+
+MAPS = np.random.default_rng(3).laplace(size=(24, 4000))
 
 
 def atlas(id="a1", *, n_networks=6, fingerprint="model-1"):
@@ -25,6 +29,7 @@ def atlas(id="a1", *, n_networks=6, fingerprint="model-1"):
         n_networks=n_networks,
         decomposition=SimpleNamespace(fingerprint=fingerprint),
         check_network=check_network,
+        maps_fingerprint=fingerprint_of(MAPS[:n_networks]),
     )
 
 
@@ -60,7 +65,11 @@ def test_many_writers_at_once_lose_no_name(workspace) -> None:
 @pytest.mark.parametrize(
     ("file", "fit", "words"),
     [
-        ({}, "same", "of this atlas"),
+        ({"maps_fingerprint": fingerprint_of(MAPS[:6])}, "same", "of this atlas"),
+        ({"maps_fingerprint": fingerprint_of(MAPS[:6]), "atlas_id": "a2"}, "same", "same networks"),
+        ({"maps_fingerprint": fingerprint_of(MAPS[[1, 0, 2, 3, 4, 5]])}, "moved", "0 is 1 here"),
+        ({"maps_fingerprint": fingerprint_of(MAPS[[0, 1, 2, 3, 4, 9]])}, "moved", "not here (5)"),
+        ({}, "unknown", "whether another machine numbered the networks otherwise"),
         ({"atlas_id": "a2"}, "numbers", "another atlas of 6 networks"),
         ({"atlas_id": "a2", "n_networks": 5}, "numbers", "of 5 networks; this one has 6"),
         ({"atlas_id": "", "n_networks": 0, "fingerprint": ""}, "unknown", "does not say"),

@@ -46,6 +46,8 @@ def refitted(workspace, recording):
         id=later.id,
     )
     object.__setattr__(later.decomposition, "layout", earlier.layout)
+    workspace.delete("decompositions", later.id)
+    later.decomposition.save(workspace.folder("decompositions", later.id), {})
     return earlier, later
 
 

@@ -1,0 +1,49 @@
+"""Results that number an atlas's networks otherwise: what that means, and a match offered."""
+
+import streamlit as st
+
+from app.shell import peaks, view_state, wording
+from fnprune_core.errors import FnpruneError, NetworksMovedError
+
+
+def check_link() -> None:
+    """Say where a link's networks have other numbers here, and offer to match them by maps.
+
+    Where they have not, the link of this view is brought up to the networks that it names.
+    """
+    try:
+        moved = peaks.moved()
+    except FnpruneError:  # a missing or damaged atlas is told where it is opened
+        return
+    if moved is None:
+        peaks.write()
+        return
+    st.warning(
+        "This link was made where the networks of this atlas have other numbers: "
+        f"{moved.sentence()}",
+        icon=":material/warning:",
+    )
+    with st.container(horizontal=True, gap="small", key="moved-link"):
+        if moved.numbers:
+            st.button(
+                "Match by maps", icon=":material/join_inner:", key="link-match",
+                on_click=peaks.renumber, args=(moved,),
+            )  # fmt: skip
+        st.button(
+            "Keep the numbers", icon=":material/tag:", key="link-keep", on_click=peaks.keep_numbers
+        )
+
+
+def offer(atlas: str, error: NetworksMovedError, *, key: str) -> None:
+    """Say that a result is of networks that have other numbers here; offer to match by maps."""
+    st.warning(wording.plain(error.message), icon=":material/warning:")
+    if error.can_match:
+        st.button(
+            "Match by maps",
+            icon=":material/join_inner:",
+            key=f"match-{key}",
+            on_click=view_state.match_results,
+            args=(atlas,),
+        )
+    else:
+        st.caption("Some of its networks are not in this atlas: delete it and run it again.")

@@ -1,0 +1,138 @@
+"""One id, one thing: the same bytes on any number of threads, and whenever it is made again."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from fnprune_core.decomposition.group_ica import Decomposition
+from fnprune_core.decomposition.threads import eigen, nearest_orthogonal, one_thread, product
+from fnprune_core.storage.checksums import MANIFEST
+
+TESTS = Path(__file__).parents[2]
+#: Makes a workspace of a tiny model, all in a process of its own.
+PATH = """
+import sys, warnings
+import numpy as np
+import tiny
+from fnprune_core.decomposition.group_ica import GroupICA, decompose
+from fnprune_core.recording.record import record
+from fnprune_core.recording.recording import RecordingSettings
+from fnprune_core.storage.workspace import Workspace
+
+warnings.simplefilter("ignore")
+workspace = Workspace(sys.argv[1])
+windows = tiny.toy_windows()
+settings = RecordingSettings(window=windows.window, max_tokens=None)
+recording = record(workspace, tiny.tiny_language_model("Llama"), windows, settings=settings)
+for options in ({}, {"scope": "layer"}, {"fun": "logcosh"}):
+    decompose(
+        workspace, recording, settings=GroupICA(n_components=5, n_runs=3, max_iter=60, **options)
+    )
+# As wide as a small model, so that its products and factorisations are split among threads.
+rng = np.random.default_rng(0)
+maps = rng.laplace(size=(24, 12_000))
+sessions = [
+    rng.standard_normal((160, 24)) @ maps + rng.standard_normal((160, 12_000)) for _ in range(3)
+]
+wide = GroupICA(n_components=24, n_runs=2).fit(sessions)
+wide.result_.save(workspace.folder("decompositions", "wide"), {})
+"""
+
+
+def made_with(threads: int, target: Path) -> Path:
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    paths = os.pathsep.join([str(TESTS.parent), str(TESTS), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, **dict.fromkeys(names, str(threads)), "PYTHONPATH": paths}
+    subprocess.run(
+        [sys.executable, "-c", PATH, str(target)], env=environment, check=True, timeout=300
+    )
+    return target
+
+
+def contents(workspace: Path) -> dict[str, object]:
+    """Return every file of a workspace; of manifests all but when they were written."""
+    files: dict[str, object] = {}
+    for path in sorted(p for p in workspace.rglob("*") if p.is_file()):
+        name = str(path.relative_to(workspace))
+        if path.name == MANIFEST:
+            manifest = json.loads(path.read_text())
+            assert manifest.pop("created")
+            files[name] = manifest
+        else:
+            files[name] = path.read_bytes()
+    return files
+
+
+@pytest.fixture(scope="module")
+def on_one_thread(tmp_path_factory) -> dict[str, object]:
+    return contents(made_with(1, tmp_path_factory.mktemp("one") / "workspace"))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_arrays_and_manifests_are_the_same_on_any_number_of_threads(
+    threads, on_one_thread, tmp_path
+) -> None:
+    """One thread again is the same work done twice: but for times all files are equal."""
+    again = contents(made_with(threads, tmp_path / "workspace"))
+    assert len([name for name in again if name.endswith("decomposition.safetensors")]) == 4
+    assert again.keys() == on_one_thread.keys()
+    assert [name for name in again if again[name] != on_one_thread[name]] == []
+
+
+@pytest.mark.parametrize("n", [8, 32, 64, 96])
+def test_steps_give_the_same_bits_on_one_and_on_two_threads(n) -> None:
+    """Sizes on both sides of the one below which products take one thread."""
+    rng = np.random.default_rng(n)
+    rows = torch.from_numpy(rng.standard_normal((n, 20_000)))
+    square = torch.from_numpy(rng.standard_normal((n, n)))
+    before = torch.get_num_threads()
+    try:
+        found = []
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            gram = product(rows, rows.T)
+            wide = product(square, rows).float()
+            found.append([gram, *eigen(gram), nearest_orthogonal(square), wide])
+    finally:
+        torch.set_num_threads(before)
+    for one, two in zip(*found, strict=True):
+        assert torch.equal(one, two)
+    gram, values, vectors, orthogonal, _ = found[0]
+    torch.testing.assert_close(gram, rows @ rows.T)
+    torch.testing.assert_close(vectors @ torch.diag(values) @ vectors.T, gram)
+    torch.testing.assert_close(orthogonal @ orthogonal.T, torch.eye(n, dtype=torch.float64))
+
+
+def test_the_number_of_threads_is_put_back_after_blocks_within_blocks() -> None:
+    from threadpoolctl import threadpool_info
+
+    before = [pool["num_threads"] for pool in threadpool_info()]
+    with one_thread():
+        with pytest.raises(ZeroDivisionError), one_thread():
+            raise ZeroDivisionError
+        assert {p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas"} == {1}
+    assert [pool["num_threads"] for pool in threadpool_info()] == before
+
+
+def test_an_atlas_of_before_has_its_fingerprint_from_its_maps(made, tmp_path) -> None:
+    import shutil
+
+    from fnprune_core.decomposition.numbering import fingerprint_at
+    from fnprune_core.storage.workspace import Workspace
+
+    shutil.copytree(made.root / "workspace" / "decompositions", tmp_path / "decompositions")
+    workspace = Workspace(tmp_path)
+    with_key = fingerprint_at(workspace, made.atlas)
+    path = workspace.folder("decompositions", made.atlas) / MANIFEST
+    manifest = json.loads(path.read_text())
+    assert manifest.pop("maps_fingerprint") == with_key.to_json()
+    path.write_text(json.dumps(manifest))
+    assert fingerprint_at(workspace, made.atlas).to_json() == with_key.to_json()
+    stored = Decomposition.load(path.parent)
+    assert stored.n_networks == len(with_key.marks)
