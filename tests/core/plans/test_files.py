@@ -11,7 +11,7 @@ def test_damaged_refits_are_told(study) -> None:
     id = study.plan(BIAS)
     path = study.workspace.existing("plans", id) / "refits.safetensors"
     path.write_bytes(b"\0" * 100)
-    with pytest.raises(CorruptArtifactError, match=r"refits\.safetensors is missing or damaged"):
+    with pytest.raises(CorruptArtifactError, match=r"refits\.safetensors has 100 bytes"):
         stored_plan(study.workspace, id).refits()
 
 
