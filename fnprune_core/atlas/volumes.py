@@ -7,7 +7,7 @@ import json
 import math
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any, Literal
@@ -32,8 +32,11 @@ from fnprune_core.errors import (
 from fnprune_core.storage import package_versions
 
 MAX_LABELS = 1000
-_MAX_BYTES = 2_000_000_000
+_MAX_VOLUMES = 4096
+_MAX_VALUES = 100_000_000  # of units, in all volumes: 400 MB
+_MOST_PACKED = 1100  # bytes that one of gzip can unpack to: 1032, and some for short files
 _MAX_OFFSET = 4_000_000
+_MAX_EXACT_32 = 2**24
 _MAX_EXACT = 2**53  # beyond it, not every whole number is a float
 _MARK = "fnprune"
 #: Errors that nibabel raises on headers that make no sense; a singular affine is a ValueError.
@@ -178,7 +181,12 @@ class ImportedImage:
         return np.asarray(row if label is None else row == label, dtype=np.float32)
 
 
-def read_image(content: bytes, sidecar: bytes | None) -> ImportedImage:
+def read_image(
+    content: bytes,
+    sidecar: bytes | None,
+    *,
+    check: Callable[[Sidecar], None] | None = None,
+) -> ImportedImage:
     """Return an image, ours or edited by another tool, as values of units.
 
     Parameters
@@ -187,6 +195,10 @@ def read_image(content: bytes, sidecar: bytes | None) -> ImportedImage:
         A NIfTI file, compressed or not: (x, y, z) or (x, y, z, n).
     sidecar : bytes or None
         The JSON file that was written with it.
+    check : callable, optional
+        Called with the sidecar before the image is unpacked; raises where it does not fit.
+
+    Memory is bounded by one volume and `_MAX_VALUES` values of units, whatever the file unpacks to.
 
     Raises
     ------
@@ -203,12 +215,9 @@ def read_image(content: bytes, sidecar: bytes | None) -> ImportedImage:
             hint="Add the .json file that was written together with it.",
         )
     parsed_sidecar = read_sidecar(sidecar)
-    volume = _read_volume(content, parsed_sidecar)
-    values = parsed_sidecar.grid.values(volume)
-    labels = _read_labels(values)
-    if labels is None and values.dtype.itemsize > 4:
-        with np.errstate(over="ignore"):  # what becomes infinite is refused below
-            values = values.astype(np.float32)
+    if check is not None:
+        check(parsed_sidecar)
+    values, labels, n_outside = _read_values(content, parsed_sidecar)
     if not np.isfinite(values).all():
         unit = int(np.argwhere(~np.isfinite(values))[0, 1])
         layer, index = parsed_sidecar.grid.layout.locate(unit)
@@ -219,8 +228,6 @@ def read_image(content: bytes, sidecar: bytes | None) -> ImportedImage:
         )
     if not values.any():
         raise SettingsError("The image marks no unit: all its voxels are 0.")
-    empty = parsed_sidecar.grid.unit_of_voxel < 0
-    n_outside = int(np.count_nonzero(np.nan_to_num(volume[empty])))
     return ImportedImage(
         values=values,
         kind="maps" if labels is None else "labels",
@@ -230,50 +237,100 @@ def read_image(content: bytes, sidecar: bytes | None) -> ImportedImage:
     )
 
 
-def _read_labels(values: NDArray[Any]) -> tuple[tuple[int, ...], ...] | None:
-    """Return the labels of each volume, or None if these are maps."""
-    labels_by_volume = []
-    for row in values:
-        levels = np.unique(row)
-        if len(levels) > MAX_LABELS or levels[0] < 0 or np.any(levels != np.floor(levels)):
-            return None
-        if levels.dtype.kind == "f" and levels[-1] > _MAX_EXACT:
-            return None
-        labels_by_volume.append(tuple(int(level) for level in levels if level > 0))
-    return tuple(labels_by_volume)
-
-
-def _read_volume(content: bytes, sidecar: Sidecar) -> NDArray[Any]:
-    """Return an image's voxels in our order: (columns, rows, layers, n_volumes)."""
+def _read_values(
+    content: bytes, sidecar: Sidecar
+) -> tuple[NDArray[Any], tuple[tuple[int, ...], ...] | None, int]:
+    """Return values (n_volumes, n_units), labels of each volume or None, voxels outside."""
     try:
-        nifti = _reoriented(_read_nifti(content, sidecar), sidecar)
-        return np.asarray(nifti.dataobj).reshape(*sidecar.grid.shape, -1)
+        return _values_of(content, sidecar)
     except FnpruneError:
         raise
     except _HEADER_ERRORS as error:
         raise _image_error(str(error)) from error
+    except MemoryError as error:
+        raise _image_error("it needs more memory than there is") from error
 
 
-def _read_nifti(content: bytes, sidecar: Sidecar) -> Any:
-    """Return the image of a file whose header fits the sidecar; never reads more than it says."""
+def _values_of(
+    content: bytes, sidecar: Sidecar
+) -> tuple[NDArray[Any], tuple[tuple[int, ...], ...] | None, int]:
+    empty = sidecar.grid.unit_of_voxel < 0
+    values: NDArray[Any] = np.empty((0, sidecar.grid.layout.n_units), dtype=np.float32)
+    labels: list[tuple[int, ...]] | None = []
+    n_outside = 0
+    for number, n_volumes, volume in _volumes(content, sidecar):
+        row = sidecar.grid.values(volume)
+        row_labels = None if labels is None else _labels_of(row)
+        if number == 0:
+            values = np.empty((n_volumes, row.size), dtype=np.float32)
+        if labels is None or row_labels is None:
+            labels = None
+            row, values = _as_float32(row), _as_float32(values)
+        else:
+            labels.append(row_labels)
+            if max(row_labels, default=0) > _MAX_EXACT_32:
+                values = values.astype(row.dtype)
+        values[number] = row
+        n_outside += int(np.count_nonzero(np.nan_to_num(volume[empty])))
+    return values, None if labels is None else tuple(labels), n_outside
+
+
+def _as_float32(values: NDArray[Any]) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):  # what becomes infinite is refused later
+        return values.astype(np.float32, copy=False)
+
+
+def _labels_of(row: NDArray[Any]) -> tuple[int, ...] | None:
+    """Return the labels of a volume, or None if it is a map."""
+    levels = np.unique(row)
+    if len(levels) > MAX_LABELS or levels[0] < 0 or np.any(levels != np.floor(levels)):
+        return None
+    if levels.dtype.kind == "f" and levels[-1] > _MAX_EXACT:
+        return None
+    return tuple(int(level) for level in levels if level > 0)
+
+
+def _volumes(content: bytes, sidecar: Sidecar) -> Iterator[tuple[int, int, NDArray[Any]]]:
+    """Yield each volume with its number and how many there are, voxels in our order.
+
+    The header is checked against file and sidecar before anything is unpacked, and one volume is
+    unpacked at a time.
+    """
     is_packed = content[:2] == b"\x1f\x8b"
     try:
         with gzip.open(io.BytesIO(content)) if is_packed else io.BytesIO(content) as stream:
             head = stream.read(540)
             image_class, header = _read_header(head)
-            length = _checked_length(header, sidecar)
-            body = stream.read(max(length - len(head), 0))
+            offset, n_volumes = _checked_header(header, sidecar)
+            size = math.prod(sidecar.grid.shape) * header.get_data_dtype().itemsize
+            length = offset + n_volumes * size
+            n_most = len(content) * (_MOST_PACKED if is_packed else 1)
+            if length > n_most:
+                raise _cut_short(n_most, length)
+            single = header.copy()
+            single.set_data_shape(header.get_data_shape()[:3])
+            single["vox_offset"] = header.sizeof_hdr + 4
+            head = (head + stream.read(max(offset - len(head), 0))).ljust(offset, b"\0")
+            start = single.binaryblock + bytes(4)
+            rest = head[offset:]
+            for number in range(n_volumes):
+                body = rest + stream.read(size - len(rest)) if len(rest) < size else rest[:size]
+                rest = rest[size:]
+                if len(body) < size:
+                    raise _cut_short(offset + number * size + len(body), length)
+                image = _reoriented(image_class.from_bytes(start + body), sidecar)
+                yield number, n_volumes, np.asarray(image.dataobj).reshape(sidecar.grid.shape)
             stream.read(1)  # beyond the end: this checks the sum of a compressed file
     except (EOFError, OSError, zlib.error) as error:
         raise CorruptArtifactError(
             f"The image cannot be unpacked: {error}.", hint="Was it cut short? Save it again."
         ) from error
-    if len(head) + len(body) < length:
-        raise CorruptArtifactError(
-            f"The image is cut short: {len(head) + len(body):,} of {length:,} bytes.",
-            hint="Save it again.",
-        )
-    return image_class.from_bytes((head + body)[:length])
+
+
+def _cut_short(n_there: int, n_expected: int) -> CorruptArtifactError:
+    return CorruptArtifactError(
+        f"The image is cut short: {n_there:,} of {n_expected:,} bytes.", hint="Save it again."
+    )
 
 
 def _read_header(head: bytes) -> tuple[Any, Any]:
@@ -290,8 +347,8 @@ def _read_header(head: bytes) -> tuple[Any, Any]:
     return image_class, header
 
 
-def _checked_length(header: Any, sidecar: Sidecar) -> int:
-    """Return the bytes of an image up to its last voxel, refusing what does not fit."""
+def _checked_header(header: Any, sidecar: Sidecar) -> tuple[int, int]:
+    """Return where voxels begin and how many volumes there are, refusing what does not fit."""
     shape, dtype = tuple(int(n) for n in header.get_data_shape()), header.get_data_dtype()
     expected = sidecar.grid.shape
     if len(shape) < 3 or sorted(shape[:3]) != sorted(expected) or any(n != 1 for n in shape[4:]):
@@ -304,10 +361,15 @@ def _checked_length(header: Any, sidecar: Sidecar) -> int:
             f"The image holds values of type {dtype}; numbers were expected.",
             hint="Save it as float32 or as whole numbers.",
         )
-    offset = int(header["vox_offset"])
-    length: int = offset + math.prod(shape) * dtype.itemsize
-    if not 0 <= offset <= _MAX_OFFSET or length > _MAX_BYTES:
-        raise _image_error(f"its header asks for {length / 1e9:.1f} GB")
+    offset, n_volumes = int(header["vox_offset"]), shape[3] if len(shape) > 3 else 1
+    if not header.sizeof_hdr + 4 <= offset <= _MAX_OFFSET:
+        raise _image_error(f"its voxels begin at byte {offset:,}")
+    n_values = n_volumes * sidecar.grid.layout.n_units
+    if not 1 <= n_volumes <= _MAX_VOLUMES or n_values > _MAX_VALUES:
+        raise _image_error(
+            f"it has {n_volumes:,} volumes of {sidecar.grid.layout.n_units:,} units; at most "
+            f"{_MAX_VOLUMES:,} and {_MAX_VALUES:,} values are read"
+        )
     note_words = (
         bytes(header["descrip"].tobytes()).rstrip(b"\0").decode("ascii", "replace").split(" ")
     )
@@ -316,11 +378,13 @@ def _checked_length(header: Any, sidecar: Sidecar) -> int:
             f"The image is of atlas {note_words[1]}, the sidecar of atlas {sidecar.atlas_id}.",
             hint="Choose the sidecar that was written with the image.",
         )
-    return length
+    return offset, n_volumes
 
 
 def _reoriented(nifti: Any, sidecar: Sidecar) -> Any:
     """Return an image with its axes in our order; a tool may have flipped them."""
+    if not np.isfinite(nifti.affine).all():
+        raise _image_error("its affine is not of finite numbers")
     canonical = nib.as_closest_canonical(nifti)
     fits = np.allclose(canonical.affine, sidecar.affine, atol=1e-3)
     if canonical.shape[:3] != sidecar.grid.shape or not fits:
