@@ -137,8 +137,9 @@ def decoded(content: bytes, *, what: str, error: Callable[..., FnpruneError]) ->
         ) from cause
     place = text.find("\0")
     if place >= 0:
+        line = text.count("\n", 0, place) + 1
         raise error(
-            f"{what} is not text in UTF-8: line {text.count(chr(10), 0, place) + 1} holds a zero byte.",
+            f"{what} is not text in UTF-8: line {line} holds a zero byte.",
             hint="Give a plain text file.",
         )
     return text

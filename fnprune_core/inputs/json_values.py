@@ -117,7 +117,7 @@ def _check_texts(value: Any) -> None:
 
 
 def whole(value: object, *, what: str, low: int = 0, high: int) -> int:
-    """Return a whole number within bounds; raises ValueError for all else, also for 1.0 and true."""
+    """Return a whole number within bounds; raises ValueError for all else, also for 1.0."""
     if type(value) is not int or not low <= value <= high:
         shown = repr(value) if not isinstance(value, int) or abs(value) < 10**30 else "a huge one"
         raise ValueError(
@@ -144,7 +144,7 @@ def text(value: object, *, what: str, longest: int = 1000) -> str:
 
 def items(value: object, *, what: str, most: int) -> list[Any]:
     """Return a list of at most `most` items; raises ValueError for all else."""
-    if not isinstance(value, list) or len(value) > most:
+    if not isinstance(value, list | tuple) or len(value) > most:
         shown = f"a list of {len(value):,}" if isinstance(value, list) else repr(value)[:60]
         raise ValueError(f"{what} is {shown}, a list of at most {most:,} was expected")
-    return value
+    return list(value)

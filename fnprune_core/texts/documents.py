@@ -120,8 +120,8 @@ def _check_source(source: str | Path, documents: Sequence[Document]) -> None:
     n_domains = len({document.domain for document in documents})
     if n_domains > MOST_DOMAINS:
         raise TextError(
-            f"The texts of {source} are of {n_domains:,} domains, at most {MOST_DOMAINS:,} are told "
-            "apart.",
+            f"The texts of {source} are of {n_domains:,} domains, at most {MOST_DOMAINS:,} are "
+            "told apart.",
             hint="Name a column of few different values as the domain.",
         )
 

@@ -75,8 +75,8 @@ def jsonl_rows(path: Path, columns: Columns) -> Iterator[Row]:
     """Yield the rows of JSON lines, each with the columns asked for that it has."""
     check_size(path, most=MOST_JSONL_BYTES, error=TextError)
     seen: dict[str, None] = {}
-    n_rows = 0
-    for number, line in _lines(path):
+    for n_rows, (number, line) in enumerate(_lines(path), start=1):
+        _check_rows(path, n_rows)
         try:
             row = parse_json(line)
         except ValueError as error:
@@ -85,8 +85,6 @@ def jsonl_rows(path: Path, columns: Columns) -> Iterator[Row]:
             ) from error
         if not isinstance(row, dict):
             raise TextError(f"Line {number} of {path} is no JSON object.", hint=_EXAMPLE)
-        n_rows += 1
-        _check_rows(path, n_rows)
         if len(seen) < MOST_COLUMNS:
             seen.update(dict.fromkeys(row))
         yield {name: row[name] for name in columns.names if name in row}
@@ -224,7 +222,8 @@ def _check_footer(path: Path) -> None:
         raise ValueError("its end is missing; was it cut short?")
     if n_footer > _MOST_FOOTER:
         raise ValueError(
-            f"its description has {n_footer / 1e6:.0f} MB, at most {_MOST_FOOTER / 1e6:.0f} are read"
+            f"its description has {n_footer / 1e6:.0f} MB, at most {_MOST_FOOTER / 1e6:.0f} are "
+            "read"
         )
 
 
