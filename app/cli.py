@@ -9,16 +9,18 @@ from typing import Annotated
 
 import typer
 
+from fnprune_core.commands.options import bounded
 from fnprune_core.errors import SettingsError
+from fnprune_core.inputs.files import path_of
 
 MAIN = Path(__file__).parent / "main.py"
 
 
 def register(cli: typer.Typer) -> None:
     """Add the app's commands to the command line."""
-    cli.command(name="app")(serve)
-    cli.command(name="atlas")(atlas)
-    cli.command(name="report")(report)
+    cli.command(name="app")(bounded(serve))
+    cli.command(name="atlas")(bounded(atlas))
+    cli.command(name="report")(bounded(report))
 
 
 def serve(
@@ -38,7 +40,7 @@ def serve(
     command += [f"--server.port={port}", f"--server.address={address}"]
     environment = dict(os.environ)
     if workspace is not None:
-        environment["FNPRUNE_WORKSPACE"] = str(workspace.expanduser().resolve())
+        environment["FNPRUNE_WORKSPACE"] = str(path_of(workspace).resolve())
     if as_json:
         typer.echo(json.dumps({"url": f"http://{address}:{port}", "command": command}))
     if dry_run:

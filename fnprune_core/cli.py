@@ -17,6 +17,7 @@ from fnprune_core.commands import atlas, example, export, generate, prune, recor
 from fnprune_core.commands.console import EXIT_CANCELLED, EXIT_USER_ERROR, print_error
 from fnprune_core.commands.lesion import lesion
 from fnprune_core.commands.localize import localize
+from fnprune_core.commands.options import bounded
 from fnprune_core.commands.search import searches
 from fnprune_core.commands.sweep import sweep
 from fnprune_core.commands.workspace import workspaces
@@ -52,7 +53,7 @@ for _command in (
     example.demo,
     example.example,
 ):
-    cli.command()(_command)
+    cli.command()(bounded(_command))
 cli.add_typer(searches, name="search")
 cli.add_typer(workspaces, name="workspace")
 

@@ -1,6 +1,9 @@
 """Lists of whole numbers as people write them, ``1,3,7-12``, read without building a long range."""
 
+import math
 from collections.abc import Callable
+
+from fnprune_core.errors import SettingsError
 
 MOST_DIGITS = 9
 #: Characters of a list; as many as all of 4096 networks need, every second one.
@@ -60,3 +63,36 @@ def numbers_of(
     if n_numbers > most:
         raise complaint(n_numbers)
     return [number for first, last in spans for number in range(first, last + 1)]
+
+
+def check_range(name: str, value: float, low: float, high: float) -> None:
+    """Raise `SettingsError` if a setting is not within bounds, or not a number at all."""
+    if not low <= value <= high:
+        raise SettingsError(
+            f"{name} must be {low:,} or more and {high:,} or less, got {shown(value)}.",
+            hint=f"Choose {name} within these bounds.",
+        )
+
+
+def shown(value: float) -> str:
+    """Return a number for a message, however many digits it has."""
+    if isinstance(value, int) and abs(value) >= 10**15:
+        return f"about 10^{math.log10(abs(value)):.0f}" if value > 0 else "a huge negative one"
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+
+
+def reals_in(text: str, *, most: int) -> tuple[float, ...]:
+    """Return the numbers of a list with commas between, at most so many.
+
+    Raises
+    ------
+    ValueError
+        If one is no finite number, or there are too many.
+    """
+    pieces = [piece.strip() for piece in text.split(",", maxsplit=most)]
+    if len(pieces) > most:
+        raise ValueError(f"it holds over {most} numbers")
+    values = tuple(float(piece) for piece in pieces if piece)
+    if not all(map(math.isfinite, values)):
+        raise ValueError("it holds what is no finite number")
+    return values
