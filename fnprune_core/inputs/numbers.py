@@ -74,6 +74,14 @@ def check_range(name: str, value: float, low: float, high: float) -> None:
         )
 
 
+def check_most(name: str, value: float, most: float) -> None:
+    """Raise `SettingsError` if a setting's magnitude is above `most`, or is no number at all."""
+    if not abs(value) <= most:
+        raise SettingsError(
+            f"{name} is {shown(value)}; it goes to {most:,}.", hint=f"Choose another {name}."
+        )
+
+
 def shown(value: float) -> str:
     """Return a number for a message, however many digits it has."""
     if isinstance(value, int) and abs(value) >= 10**15:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas
 from fnprune_core.errors import SettingsError, TooFewTokensError
 from fnprune_core.evaluation.results import MIN_DOCUMENTS, N_BLOCKS, documents_of, domains_of
-from fnprune_core.inputs.numbers import check_range
+from fnprune_core.inputs.numbers import check_most
 from fnprune_core.lesions.statistics import Texts
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import silenced
@@ -95,9 +95,9 @@ class LesionSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_range("n_random", self.n_random, -MOST_RANDOM, MOST_RANDOM)
-        check_range("sink_units", self.sink_units, -MOST_SINKS, MOST_SINKS)
-        check_range("seed", self.seed, -MOST_SEED, MOST_SEED)
+        check_most("n_random", self.n_random, MOST_RANDOM)
+        check_most("sink_units", self.sink_units, MOST_SINKS)
+        check_most("seed", self.seed, MOST_SEED)
         if not 0 < self.z < float("inf"):
             raise SettingsError(f"The threshold on |z| must be above 0, got {self.z:g}.")
         if self.towards not in TARGETS:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fnprune_core.errors import SettingsError
-from fnprune_core.inputs.numbers import check_range
+from fnprune_core.inputs.numbers import check_most
 from fnprune_core.localizers.stimuli import Block, Localizer
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 
@@ -26,8 +26,8 @@ class DecodingSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_range("n_permutations", self.n_permutations, -MOST_PERMUTATIONS, MOST_PERMUTATIONS)
-        check_range("seed", self.seed, -MOST_SEED, MOST_SEED)
+        check_most("n_permutations", self.n_permutations, MOST_PERMUTATIONS)
+        check_most("seed", self.seed, MOST_SEED)
         if self.n_permutations < 1 or self.seed < 0:
             raise SettingsError(
                 f"{self.n_permutations} permutations with seed {self.seed} are no test.",

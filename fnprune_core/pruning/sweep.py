@@ -11,7 +11,7 @@ import pandas as pd
 from fnprune_core.errors import PlanError, RatioError, SettingsError
 from fnprune_core.evaluation.compare import compare
 from fnprune_core.evaluation.results import Perplexity, paired_difference
-from fnprune_core.inputs.numbers import check_range
+from fnprune_core.inputs.numbers import check_most
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans.files import open_plan
 from fnprune_core.plans.plan import PlanSettings
@@ -65,7 +65,7 @@ class SweepOrder:
                 f"A sweep's ratios are shares of MLP units between 0 and 1, got {outside[0]:g}.",
                 hint="For 20 % write 0.2; the dense model is measured anyway.",
             )
-        check_range("n_seeds", self.n_seeds, -MOST_PLANS, MOST_PLANS)
+        check_most("n_seeds", self.n_seeds, MOST_PLANS)
         if len(self.scores) * len(self.ratios) * max(self.n_seeds, 1) > MOST_PLANS:
             raise SettingsError(
                 f"This sweep is of over {MOST_PLANS:,} plans.",

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from fnprune_core.errors import CorruptArtifactError, SettingsError
-from fnprune_core.inputs.numbers import check_range
+from fnprune_core.inputs.numbers import check_most
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.storage import (
@@ -67,10 +67,10 @@ class RecordingSettings:
     seed: int | None = None
 
     def __post_init__(self) -> None:
-        check_range("window", self.window, -MOST_WINDOW, MOST_WINDOW)
-        check_range("batch_size", self.batch_size, -MOST_BATCH, MOST_BATCH)
-        check_range("max_tokens", self.max_tokens or 0, -MOST_TOKENS, MOST_TOKENS)
-        check_range("seed", self.seed or 0, -MOST_SEED, MOST_SEED)
+        check_most("window", self.window, MOST_WINDOW)
+        check_most("batch_size", self.batch_size, MOST_BATCH)
+        check_most("max_tokens", self.max_tokens or 0, MOST_TOKENS)
+        check_most("seed", self.seed or 0, MOST_SEED)
         if self.window < 8:
             raise SettingsError(f"A window needs at least 8 tokens, got {self.window}.")
         if not 0 <= self.n_dummy_tokens < self.window:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fnprune_core.errors import SettingsError, TextError
-from fnprune_core.inputs.numbers import check_range
+from fnprune_core.inputs.numbers import check_most
 from fnprune_core.texts.documents import Document, round_robin
 from fnprune_core.texts.overlap import first_shared_run
 from fnprune_core.texts.windows import Windows
@@ -293,7 +293,7 @@ def _unique_names(documents: Sequence[Document]) -> list[str]:
 
 
 def _check_settings(window: int, n_dummy_tokens: int, max_tokens: int | None) -> None:
-    check_range("window", window, -MOST_WINDOW, MOST_WINDOW)
+    check_most("window", window, MOST_WINDOW)
     if window < 2:
         raise SettingsError(
             f"A window of {window} tokens holds no prediction.", hint="Take 2 or more, e.g. 512."
