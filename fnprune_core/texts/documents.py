@@ -220,7 +220,9 @@ def _read_file(path: Path, domain: str, name: str, columns: Columns) -> Iterator
     read_rows = _ROWS.get(path.suffix.lower())
     if read_rows is not None:
         yield from _documents_of(read_rows(path, columns), domain, name, columns)
-    elif text := _read_text(path).strip("\n"):
+        return
+    text = _read_text(path).strip("\n")
+    if text.strip():
         yield Document(text, domain, name)
 
 
