@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from fnprune_core.commands.options import bounded
+from fnprune_core.commands.options import bounded, workspace_at
 from fnprune_core.errors import SettingsError
 from fnprune_core.inputs.files import path_of
 
@@ -65,9 +65,8 @@ def atlas(
     """Write a whole atlas as one HTML page that opens anywhere, without a network."""
     from app.html_files.atlas_page import write_atlas_page
     from fnprune_core.commands.console import progress_bars
-    from fnprune_core.storage import Workspace
 
-    opened_workspace = Workspace.default() if workspace is None else Workspace(workspace)
+    opened_workspace = workspace_at(workspace)
     with progress_bars(shown=not as_json) as progress:
         path = write_atlas_page(opened_workspace, id, out, z=z, progress=progress).resolve()
     size = path.stat().st_size
@@ -100,7 +99,6 @@ def report(
     from app.report.html_page import write_report
     from fnprune_core.commands.console import progress_bars
     from fnprune_core.report.sections import SECTIONS, ReportSettings, check_sections
-    from fnprune_core.storage import Workspace
 
     def names_in(text: str) -> list[str]:
         return [name.strip() for name in text.split(",") if name.strip()]
@@ -113,7 +111,7 @@ def report(
         z=z,
         n_detailed=networks,
     )
-    opened_workspace = Workspace.default() if workspace is None else Workspace(workspace)
+    opened_workspace = workspace_at(workspace)
     with progress_bars(shown=not as_json) as progress:
         path = write_report(
             opened_workspace, id, out, settings=settings, progress=progress

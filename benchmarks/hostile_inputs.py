@@ -51,9 +51,8 @@ from fnprune_core.texts.documents import Document, read_documents
 
 VOCABULARY = 320
 N_LAYERS = 3
-WORDS = tuple(
-    "the quick brown fox jumps over a lazy dog while rivers run down to some blue sea".split(" ")
-)
+_SENTENCE = "the quick brown fox jumps over a lazy dog while rivers run down to some blue sea"
+WORDS = tuple(_SENTENCE.split(" "))
 
 
 def nested(depth: int) -> Any:
@@ -534,7 +533,7 @@ def command_target(made: Materials) -> Target:
     @st.composite
     def calls_of(draw: st.DrawFn) -> list[str]:
         name = draw(st.sampled_from(sorted(calls)))
-        words = [name, *calls[name]]
+        words = [name, *(draw(st.just(word) | values) for word in calls[name])]
         for option in draw(st.lists(st.sampled_from(spelled[name]), min_size=1, max_size=3)):
             words.append(option.opts[0])
             if not getattr(option, "is_flag", False):
@@ -582,7 +581,7 @@ _WITH_MODEL = (
 _LINKS = (
     "abc", "-1", "0", "3", "9" * 5000, "0-999999999", "1e400", "nan", "\0", "../../etc/passwd",
     "latest", "a" * 300, "é", "0-4096." * 200, "..", "<b>", "~nobody/x", "999999999", "1-", "-",
-    "a.b.c", "\ud800",
+    "a.b.c", "\ufffd",
 )  # fmt: skip
 
 

@@ -5,7 +5,8 @@ both are refused here, with the numbers, while they are still text.
 """
 
 import copy
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ MOST_CONFIG_BYTES = 16_000_000
 #: Other JSON of a checkpoint: tokenizers of 262,144 tokens have 34 MB.
 MOST_JSON_BYTES = 256_000_000
 MOST_LAYERS = 512
+#: transformers takes a time that grows with the square of a GGUF file's layers: 30 s for 32.
+MOST_GGUF_LAYERS = 160
 _MOST_WIDTH = 1 << 20
 _MOST_HEADS = 1 << 13
 _MOST_TOKENS = 1 << 22
@@ -42,7 +45,7 @@ LIMITS: dict[str, int] = {
 }
 #: The same in a GGUF file, after the name of the architecture.
 _GGUF_LIMITS: dict[str, int] = {
-    "block_count": MOST_LAYERS,
+    "block_count": MOST_GGUF_LAYERS,
     "embedding_length": _MOST_WIDTH,
     "feed_forward_length": _MOST_WIDTH,
     "attention.head_count": _MOST_HEADS,
@@ -53,6 +56,10 @@ _GGUF_LIMITS: dict[str, int] = {
 }
 #: Bytes that weights in float32 may lack before it is told; smaller gaps are told by name, later.
 _SMALL_GAP_BYTES = 256_000_000
+#: Times as many layers as there are, with one more, that a config may ask for before it is refused
+#: here; smaller gaps are told by name, later.
+_MOST_MORE = 2
+_NUMBER_IN_NAME = re.compile(r"\.(\d{1,6})\.")
 _CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -80,14 +87,31 @@ def check_folder(source: str, folder: Path) -> int | None:
     for path in folder.glob("*.json"):
         if path.is_file():
             check_size(path, most=MOST_JSON_BYTES, error=ModelNotFoundError)
-    n_values = 0
+    return _check_weights(source, folder, config)
+
+
+def _check_weights(source: str, folder: Path, config: Mapping[str, Any]) -> int | None:
+    n_values = n_layers = 0
     paths = [path for path in sorted(folder.glob("*.safetensors")) if path.is_file()]
     for path in paths:
         try:
-            n_values += sum(tensor.n_values for tensor in stored_tensors(path).values())
+            tensors = stored_tensors(path)
+            n_values += sum(tensor.n_values for tensor in tensors.values())
+            n_layers = max(n_layers, n_layers_in(tensors))
         except (OSError, ValueError) as error:
             raise _damaged(source, path.name, str(error)) from error
+    n_asked = config.get("num_hidden_layers", config.get("n_layer"))
+    if paths and isinstance(n_asked, int) and n_asked > _MOST_MORE * (n_layers + 1):
+        raise _damaged(
+            source, CONFIG, f"it asks for {n_asked:,} layers, the weights are of {n_layers:,}"
+        )
     return n_values if paths else None
+
+
+def n_layers_in(names: Iterable[str]) -> int:
+    """Return the number of layers that names of tensors count: one more than the largest number."""
+    numbers = (int(found[1]) for name in names if (found := _NUMBER_IN_NAME.search(name)))
+    return max(numbers, default=-1) + 1
 
 
 def check_gguf(source: str, path: Path) -> GGUFHeader:
@@ -107,6 +131,14 @@ def check_gguf(source: str, path: Path) -> GGUFHeader:
         raise _damaged(source, path.name, "it does not say general.architecture")
     limits = {f"{family}.{name}": most for name, most in _GGUF_LIMITS.items()}
     check_sizes(source, header.facts, limits, path.name)
+    n_asked, n_layers = header.facts.get(f"{family}.block_count"), n_layers_in(header.shapes)
+    if n_asked != n_layers:
+        raise _damaged(
+            source,
+            path.name,
+            f"it says {family}.block_count {str(n_asked)[:40]}, its tensors are of {n_layers:,} "
+            "layers",
+        )
     return header
 
 
