@@ -22,7 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hostile_inputs import Target, all_targets, make_materials
+from fuzz_targets import Target, all_targets
+from hostile_inputs import make_materials
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from fnprune_core.errors import FnpruneError

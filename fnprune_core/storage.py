@@ -46,6 +46,7 @@ KINDS = (
 )
 _UNFINISHED = ".unfinished-"
 _LOCK = ".lock"
+_MOST_ID = 120  # with what is put around it, a name that every file system bears
 _PACKAGES = ("fnprune", "torch", "transformers", "numpy", "scipy", "scikit-learn")
 
 
@@ -256,7 +257,7 @@ def folder_size(folder: Path) -> int:
 
 
 def _is_id(text: str) -> bool:
-    return bool(text) and all(c.isalnum() or c in "-_" for c in text)
+    return 0 < len(text) <= _MOST_ID and all(c.isalnum() or c in "-_" for c in text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,8 @@ import csv
 import gzip
 import io
 import json
-import math
 import zipfile
-import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any, Literal
@@ -15,12 +13,9 @@ from typing import Any, Literal
 import nibabel as nib
 import numpy as np
 import pandas as pd
-from nibabel.filebasedimages import ImageFileError
-from nibabel.orientations import OrientationError
-from nibabel.spatialimages import HeaderDataError, ImageDataError
-from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
+from fnprune_core.atlas.image_volumes import HEADER_ERRORS, MARK, image_error, image_volumes
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.atlas.voxels import Sidecar, VoxelGrid, grid_as_json, read_sidecar
 from fnprune_core.errors import (
@@ -32,23 +27,8 @@ from fnprune_core.errors import (
 from fnprune_core.storage import package_versions
 
 MAX_LABELS = 1000
-_MAX_VOLUMES = 4096
-_MAX_VALUES = 100_000_000  # of units, in all volumes: 400 MB
-_MOST_PACKED = 1100  # bytes that one of gzip can unpack to: 1032, and some for short files
-_MAX_OFFSET = 4_000_000
 _MAX_EXACT_32 = 2**24
 _MAX_EXACT = 2**53  # beyond it, not every whole number is a float
-_MARK = "fnprune"
-#: Errors that nibabel raises on headers that make no sense; a singular affine is a ValueError.
-_HEADER_ERRORS = (
-    HeaderDataError,
-    ImageDataError,
-    ImageFileError,
-    OrientationError,
-    WrapStructError,
-    ValueError,
-    OverflowError,
-)
 
 
 def image(grid: VoxelGrid, values: NDArray[Any], *, note: str = "") -> Any:
@@ -86,7 +66,7 @@ def volume_files(
     none; the mask of alive units; names as a table of labels; and the sidecar.
     """
     stem, decomposition = stem_of(atlas), atlas.decomposition
-    note = f"{_MARK} {atlas.id}"
+    note = f"{MARK} {atlas.id}"
     maps = image(grid, atlas.maps, note=note)
     labels = image(grid, (atlas.parcellation(z=z) + 1).astype(np.int16), note=note)
     mask = image(grid, decomposition.alive.astype(np.uint8), note=note)
@@ -198,7 +178,7 @@ def read_image(
     check : callable, optional
         Called with the sidecar before the image is unpacked; raises where it does not fit.
 
-    Memory is bounded by one volume and `_MAX_VALUES` values of units, whatever the file unpacks to.
+    Memory is bounded by one volume and `MAX_VALUES` values of units, whatever the file unpacks to.
 
     Raises
     ------
@@ -245,10 +225,10 @@ def _read_values(
         return _values_of(content, sidecar)
     except FnpruneError:
         raise
-    except _HEADER_ERRORS as error:
-        raise _image_error(str(error)) from error
+    except HEADER_ERRORS as error:
+        raise image_error(str(error)) from error
     except MemoryError as error:
-        raise _image_error("it needs more memory than there is") from error
+        raise image_error("it needs more memory than there is") from error
 
 
 def _values_of(
@@ -258,7 +238,7 @@ def _values_of(
     values: NDArray[Any] = np.empty((0, sidecar.grid.layout.n_units), dtype=np.float32)
     labels: list[tuple[int, ...]] | None = []
     n_outside = 0
-    for number, n_volumes, volume in _volumes(content, sidecar):
+    for number, n_volumes, volume in image_volumes(content, sidecar):
         row = sidecar.grid.values(volume)
         row_labels = None if labels is None else _labels_of(row)
         if number == 0:
@@ -288,124 +268,6 @@ def _labels_of(row: NDArray[Any]) -> tuple[int, ...] | None:
     if levels.dtype.kind == "f" and levels[-1] > _MAX_EXACT:
         return None
     return tuple(int(level) for level in levels if level > 0)
-
-
-def _volumes(content: bytes, sidecar: Sidecar) -> Iterator[tuple[int, int, NDArray[Any]]]:
-    """Yield each volume with its number and how many there are, voxels in our order.
-
-    The header is checked against file and sidecar before anything is unpacked, and one volume is
-    unpacked at a time.
-    """
-    is_packed = content[:2] == b"\x1f\x8b"
-    try:
-        with gzip.open(io.BytesIO(content)) if is_packed else io.BytesIO(content) as stream:
-            head = stream.read(540)
-            image_class, header = _read_header(head)
-            offset, n_volumes = _checked_header(header, sidecar)
-            size = math.prod(sidecar.grid.shape) * header.get_data_dtype().itemsize
-            length = offset + n_volumes * size
-            n_most = len(content) * (_MOST_PACKED if is_packed else 1)
-            if length > n_most:
-                raise _cut_short(n_most, length)
-            single = header.copy()
-            single.set_data_shape(header.get_data_shape()[:3])
-            single["vox_offset"] = header.sizeof_hdr + 4
-            head = (head + stream.read(max(offset - len(head), 0))).ljust(offset, b"\0")
-            start = single.binaryblock + bytes(4)
-            rest = head[offset:]
-            for number in range(n_volumes):
-                body = rest + stream.read(size - len(rest)) if len(rest) < size else rest[:size]
-                rest = rest[size:]
-                if len(body) < size:
-                    raise _cut_short(offset + number * size + len(body), length)
-                image = _reoriented(image_class.from_bytes(start + body), sidecar)
-                yield number, n_volumes, np.asarray(image.dataobj).reshape(sidecar.grid.shape)
-            stream.read(1)  # beyond the end: this checks the sum of a compressed file
-    except (EOFError, OSError, zlib.error) as error:
-        raise CorruptArtifactError(
-            f"The image cannot be unpacked: {error}.", hint="Was it cut short? Save it again."
-        ) from error
-
-
-def _cut_short(n_there: int, n_expected: int) -> CorruptArtifactError:
-    return CorruptArtifactError(
-        f"The image is cut short: {n_there:,} of {n_expected:,} bytes.", hint="Save it again."
-    )
-
-
-def _read_header(head: bytes) -> tuple[Any, Any]:
-    sizes = {int.from_bytes(head[:4], "little"), int.from_bytes(head[:4], "big")}
-    image_class = nib.Nifti1Image if 348 in sizes else nib.Nifti2Image if 540 in sizes else None
-    if image_class is None or len(head) < max(sizes & {348, 540}):
-        raise _image_error("it does not begin with a header of NIfTI-1 or NIfTI-2")
-    header_class: Any = image_class.header_class
-    try:
-        header = header_class(head[: header_class.sizeof_hdr])
-        header.get_data_dtype()
-    except (HeaderDataError, ValueError, KeyError) as error:
-        raise _image_error(str(error)) from error
-    return image_class, header
-
-
-def _checked_header(header: Any, sidecar: Sidecar) -> tuple[int, int]:
-    """Return where voxels begin and how many volumes there are, refusing what does not fit."""
-    shape, dtype = tuple(int(n) for n in header.get_data_shape()), header.get_data_dtype()
-    expected = sidecar.grid.shape
-    if len(shape) < 3 or sorted(shape[:3]) != sorted(expected) or any(n != 1 for n in shape[4:]):
-        raise SettingsError(
-            f"The image has the shape {_shape_text(shape)}, its sidecar {_shape_text(expected)}.",
-            hint="Choose the sidecar that was written with it, and save without resampling.",
-        )
-    if dtype.kind not in "iuf":
-        raise SettingsError(
-            f"The image holds values of type {dtype}; numbers were expected.",
-            hint="Save it as float32 or as whole numbers.",
-        )
-    offset, n_volumes = int(header["vox_offset"]), shape[3] if len(shape) > 3 else 1
-    if not header.sizeof_hdr + 4 <= offset <= _MAX_OFFSET:
-        raise _image_error(f"its voxels begin at byte {offset:,}")
-    n_values = n_volumes * sidecar.grid.layout.n_units
-    if not 1 <= n_volumes <= _MAX_VOLUMES or n_values > _MAX_VALUES:
-        raise _image_error(
-            f"it has {n_volumes:,} volumes of {sidecar.grid.layout.n_units:,} units; at most "
-            f"{_MAX_VOLUMES:,} and {_MAX_VALUES:,} values are read"
-        )
-    note_words = (
-        bytes(header["descrip"].tobytes()).rstrip(b"\0").decode("ascii", "replace").split(" ")
-    )
-    if note_words[0] == _MARK and len(note_words) > 1 and note_words[1] != sidecar.atlas_id:
-        raise SettingsError(
-            f"The image is of atlas {note_words[1]}, the sidecar of atlas {sidecar.atlas_id}.",
-            hint="Choose the sidecar that was written with the image.",
-        )
-    return offset, n_volumes
-
-
-def _reoriented(nifti: Any, sidecar: Sidecar) -> Any:
-    """Return an image with its axes in our order; a tool may have flipped them."""
-    if not np.isfinite(nifti.affine).all():
-        raise _image_error("its affine is not of finite numbers")
-    canonical = nib.as_closest_canonical(nifti)
-    fits = np.allclose(canonical.affine, sidecar.affine, atol=1e-3)
-    if canonical.shape[:3] != sidecar.grid.shape or not fits:
-        origin = ", ".join(f"{value:g}" for value in canonical.affine[:3, 3])
-        sizes = ", ".join(f"{value:g}" for value in np.diag(canonical.affine)[:3])
-        raise SettingsError(
-            f"The image lies elsewhere than its sidecar says: voxels of {sizes} mm from {origin}.",
-            hint="Save it in the space of the original, without resampling or registration.",
-        )
-    return canonical
-
-
-def _image_error(reason: str) -> CorruptArtifactError:
-    return CorruptArtifactError(
-        f"The file is no NIfTI image that can be read: {reason}.",
-        hint="Choose a .nii or .nii.gz file.",
-    )
-
-
-def _shape_text(shape: Sequence[int]) -> str:
-    return " × ".join(str(length) for length in shape)
 
 
 def overlap_table(atlas: NetworkAtlas, values: NDArray[np.floating], *, z: float) -> pd.DataFrame:
