@@ -161,9 +161,14 @@ def check_lists(text: str) -> None:
         shares_in,
         lambda text: units_in(text, UnitLayout((40,) * 12)),
     )
+    errors = []
     for reader in readers:
-        with contextlib.suppress(FnpruneError):
+        try:
             assert all(math.isfinite(number) for number in reader(text))
+        except FnpruneError as error:
+            errors.append(error)
+    if len(errors) == len(readers):
+        raise errors[0]
 
 
 def parquet_files() -> list[bytes]:

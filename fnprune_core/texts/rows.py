@@ -38,6 +38,8 @@ _LIMITS = {
     "thrift_string_size_limit": _MOST_FOOTER,
     "thrift_container_size_limit": 1_000_000,
 }
+#: Encodings of which pyarrow makes a dictionary; of others it cannot.
+_SHARED = {"PLAIN", "RLE", "BIT_PACKED", "PLAIN_DICTIONARY", "RLE_DICTIONARY"}
 _EXAMPLE = 'Each line must be one object, e.g. {"text": "…"}.'
 _PART = "Give a part of the file."
 
@@ -278,7 +280,7 @@ def _check_pages(path: Path, file: pq.ParquetFile, columns: Columns) -> _Reading
     facts, n_file = file.metadata, path.stat().st_size
     places = {facts.schema.column(i).path: i for i in range(facts.num_columns)}
     total = largest = 0
-    has_shared_beginnings = False
+    encodings: set[str] = set()
     with path.open("rb") as stream:
         for group in range(facts.num_row_groups):
             for name in columns.names:
@@ -287,7 +289,7 @@ def _check_pages(path: Path, file: pq.ParquetFile, columns: Columns) -> _Reading
                 start, length = min(starts, default=-1), chunk.total_compressed_size
                 if start < 4 or length < 0 or start + length > n_file:
                     raise ValueError(f"column {name!r} lies outside of the file")
-                has_shared_beginnings |= "DELTA_BYTE_ARRAY" in chunk.encodings
+                encodings |= set(chunk.encodings) if name == columns.text else set()
                 for page in pages(stream, start, length):
                     total += page.unpacked
                     largest = max(largest, page.unpacked)
@@ -302,8 +304,8 @@ def _check_pages(path: Path, file: pq.ParquetFile, columns: Columns) -> _Reading
     # A text that begins as the one before it may be as long as its page, in every row.
     batch_rows = int(np.clip(_BATCH_BYTES // max(largest, 1), 1, _BATCH_ROWS))
     return _Reading(
-        batch_rows=batch_rows if has_shared_beginnings else _BATCH_ROWS,
-        is_shared=not has_shared_beginnings,
+        batch_rows=batch_rows if "DELTA_BYTE_ARRAY" in encodings else _BATCH_ROWS,
+        is_shared=encodings <= _SHARED,
     )
 
 
@@ -345,4 +347,4 @@ def _check_rows(path: Path, n_rows: int) -> None:
 
 def _lower_first(text: str) -> str:
     text = text.rstrip(" .\n")
-    return text[:1].lower() + text[1:] if text[1:2].islower() else text
+    return text[:1].lower() + text[1:] if text.partition(" ")[0].istitle() else text

@@ -54,7 +54,7 @@ def tensor(shape: tuple[int, ...], kind: int = 0, place: int = 0) -> bytes:
 
 LYING = {
     "no magic": (b"GGUG" + bytes(40), "does not begin with GGUF"),
-    "empty": (b"", "does not begin"),
+    "empty": (b"", "ends before its header"),
     "big-endian": (b"GGUF" + struct.pack(">I", 3) + bytes(30), "version 50331648"),
     "cut in its counts": (b"GGUF, or so it says", "of version"),
     "endless facts": (head(n_facts=2**62), "4,611,686,018,427,387,904 facts"),
