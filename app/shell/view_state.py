@@ -155,14 +155,12 @@ def decode(parameters: Mapping[str, str]) -> ViewState:
     """Return the view of a URL; a value that makes no sense falls back to its default."""
     decoded = codec.decode(ViewState, parameters)
     staying = set(decoded.stay)  # a unit that a link pins to both stays
-    pins = {
-        "stay": decoded.stay,
-        "go": tuple(unit for unit in decoded.go if unit not in staying),
-    }
-    return replace(
-        decoded,
-        **{name: units if len(units) <= MOST_PINNED else () for name, units in pins.items()},
-    )
+    go = tuple(unit for unit in decoded.go if unit not in staying)
+    return replace(decoded, stay=_bounded(decoded.stay), go=_bounded(go))
+
+
+def _bounded(units: tuple[int, ...]) -> tuple[int, ...]:
+    return units if len(units) <= MOST_PINNED else ()
 
 
 def view() -> ViewState:

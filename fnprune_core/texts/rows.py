@@ -121,7 +121,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
                 ) from error
             n_before += len(line)
             if text.strip():
-                yield number, text
+                yield number, text.rstrip("\r\n")
 
 
 def csv_rows(path: Path, columns: Columns) -> Iterator[Row]:
