@@ -209,6 +209,8 @@ def _check_value(name: str, value: object) -> None:
         raise SettingsError(
             f"{name} is {value}, a finite number was expected.", hint=f"Choose another {name}."
         )
+    if isinstance(value, Path):
+        path_of(value)
     if isinstance(value, str) and printable(value) != value and not os.path.lexists(value):
         raise SettingsError(
             f"{name} holds bytes that are not UTF-8: {printable(value)!r}.",

@@ -327,17 +327,12 @@ class PruningPlan:
             )
         try:
             fields = checked_values(value)
-            rest: dict[str, Any] = {
-                k: tuple(v) if isinstance(v, list) else v
-                for k, v in fields.items()
-                if k not in ("removed", "removed_groups", "widths", "settings")
-            }
             plan = cls(
-                removed=_as_indices(fields["removed"]),
-                removed_groups=_as_indices(fields["removed_groups"]),
-                layout=UnitLayout(tuple(fields["widths"])),
-                settings=PlanSettings(**fields["settings"]),
-                **rest,
+                removed=_as_indices(fields.pop("removed")),
+                removed_groups=_as_indices(fields.pop("removed_groups")),
+                layout=UnitLayout(tuple(fields.pop("widths"))),
+                settings=PlanSettings(**fields.pop("settings")),
+                **fields,
             )
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise PlanError(

@@ -45,18 +45,18 @@ def checked_values(value: Mapping[str, Any]) -> dict[str, Any]:
         "widths": widths,
         "removed": _indices(value["removed"], "removed"),
         "removed_groups": _indices(value.get("removed_groups", []), "removed_groups"),
-        "group_counts": [
+        "group_counts": tuple(
             _count(n, "a number of KV groups", MOST_UNITS)
             for n in items(value.get("group_counts", []), what="group_counts", most=MOST_LAYERS)
-        ],
+        ),
         "settings": _settings(value["settings"]),
         "share_of_parameters": real(value["share_of_parameters"], what="share_of_parameters"),
-        "thresholds": [
+        "thresholds": tuple(
             real(threshold, what="a threshold")
             for threshold in items(value["thresholds"], what="thresholds", most=MOST_LAYERS)
-        ],
-        "sink_units": _numbers(value["sink_units"], "sink_units", MOST_UNITS),
-        "preserved": _numbers(value["preserved"], "preserved", MOST_NETWORKS),
+        ),
+        "sink_units": tuple(_numbers(value["sink_units"], "sink_units", MOST_UNITS)),
+        "preserved": tuple(_numbers(value["preserved"], "preserved", MOST_NETWORKS)),
         "n_networks": whole(value["n_networks"], what="n_networks", high=MOST_NETWORKS),
     }
 

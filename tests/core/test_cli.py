@@ -118,14 +118,14 @@ def test_a_mistake_is_one_clear_sentence(program, message, words) -> None:
 
 OUT_OF_BOUNDS = {
     "runs is about 10^20": ("decompose", "abc", "--runs", "100000000000000000000"),
-    "n_runs is 2000000, must be an integer from 1 to 1,000": (
+    "n_runs must be an integer from 1 to 1,000, got 2000000": (
         "decompose", "latest", "--runs", "2000000",
     ),
-    "not a valid integer": ("decompose", "abc", "--runs", "9" * 5000),
+    "as an integer, exceeded maximum size": ("decompose", "abc", "--runs", "9" * 5000),
     "window is 2,147,483,648; whole numbers go to 2,147,483,647": (
         "record", "--window", "2147483648",
     ),
-    "z is nan": ("volumes", "abc", "out", "--z", "nan"),
+    "greater than or equal to 0": ("volumes", "abc", "out", "--z", "nan"),
     "ratio is inf": ("plan", "abc", "--ratio", "inf"),
     "is no path that can be looked at": ("record", "a" * 5000),
     "Could not determine home": ("record", "builtin", "--workspace", "~no-such-user/x"),

@@ -86,7 +86,7 @@ def write_case(name: str, path) -> str:
         table = pa.table({"text": ["x" * 300 * MEGABYTE]})
         pq.write_table(table, path, compression="gzip", use_dictionary=False)
     elif name == "deep-lines":
-        path.write_text('{"text": ' + "[" * 100_000 + "]" * 100_000 + "}")
+        path.write_text('{"text": ' + "[" * 90_000 + "]" * 90_000 + "}")
     elif name == "an-image-of-zeros":
         write_image(path)
     return {"numbers": "0-9999999999", "many-numbers": "0-999999999"}.get(name, str(path))
@@ -97,7 +97,8 @@ def write_image(path) -> None:
     grid = grid_of(UnitLayout((1024,) * 8), None)
     image = nib.Nifti1Image(np.zeros(grid.shape, dtype=np.uint8), grid.affine)
     image.header.set_data_shape((*grid.shape, 4000))
-    image.header["scl_slope"], image.header["vox_offset"] = 0.5, 352
+    image.header["scl_slope"], image.header["scl_inter"] = 0.5, 0.0
+    image.header["vox_offset"] = 352
     image.header["magic"] = b"n+1"
     content = image.header.binaryblock + bytes(4 + int(np.prod(grid.shape)) * 4000)
     path.write_bytes(gzip.compress(content))
