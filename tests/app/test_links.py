@@ -1,12 +1,14 @@
 """Links with values that no page writes: each opens, says what is missing, and lets it go."""
 
+import threading
 import time
 
 import pytest
 from driving import press, said, view
+from streamlit.testing.v1 import AppTest
 
 from app import pages
-from app.shell import codec, view_state
+from app.shell import codec, resources, view_state
 from app.shell.view_state import ViewState
 
 HOSTILE = ("abc", "-1", "9" * 5000, "0-999999999", "1e400", "nan", "\0", "../../etc", "<b>", "é")
@@ -53,6 +55,29 @@ def test_a_plan_and_an_atlas_that_are_gone_are_put_away_on_prune(open_page, exam
             press(at, "Put it away")
     assert broken(at) == []
     assert (view(at).recording, view(at).atlas, view(at).plan) == (example.recording, "", "")
+
+
+def test_a_job_that_two_places_of_a_page_wait_for_has_two_buttons(fresh) -> None:
+    """Prune offers the model in several places: while it was loaded, their buttons had one key."""
+
+    def page() -> None:
+        from app.shell import resources, view_state
+        from app.widgets import job_progress
+
+        view_state.synchronise()
+        job = resources.jobs().jobs()[0]
+        job_progress.watch(job.id)
+        job_progress.watch(job.id)
+
+    done = threading.Event()
+    job = resources.jobs().submit("load", lambda *_: done.wait(60), inputs={}, title="Load")
+    try:
+        at = AppTest.from_function(page, default_timeout=60).run()
+        assert broken(at) == []
+        assert [button.label for button in at.button] == ["Stop", "Stop"]
+    finally:
+        done.set()
+        resources.jobs().wait(job, timeout=60)
 
 
 @pytest.mark.parametrize("name", sorted(codec.names(ViewState)))
