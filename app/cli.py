@@ -9,16 +9,18 @@ from typing import Annotated
 
 import typer
 
+from fnprune_core.commands.options import bounded, workspace_at
 from fnprune_core.errors import SettingsError
+from fnprune_core.inputs.files import path_of
 
 MAIN = Path(__file__).parent / "main.py"
 
 
 def register(cli: typer.Typer) -> None:
     """Add the app's commands to the command line."""
-    cli.command(name="app")(serve)
-    cli.command(name="atlas")(atlas)
-    cli.command(name="report")(report)
+    cli.command(name="app")(bounded(serve))
+    cli.command(name="atlas")(bounded(atlas))
+    cli.command(name="report")(bounded(report))
 
 
 def serve(
@@ -78,9 +80,9 @@ def serve(
     if max_upload_mb is not None:
         command.append(f"--server.maxUploadSize={max_upload_mb}")
     given = {
-        "FNPRUNE_WORKSPACE": workspace and str(workspace.expanduser().resolve()),
+        "FNPRUNE_WORKSPACE": workspace and str(path_of(workspace).resolve()),
         settings.HOSTS: ",".join(allow_host or ()),
-        settings.ROOTS: os.pathsep.join(str(p.expanduser().resolve()) for p in allow_root or ()),
+        settings.ROOTS: os.pathsep.join(str(path_of(p).resolve()) for p in allow_root or ()),
         settings.USERS: ",".join(allow_user or ()),
         settings.PROXY: "1" if trust_proxy else "",
         settings.MAX_UPLOADS: max_uploads_mb,
@@ -118,9 +120,8 @@ def atlas(
     """Write a whole atlas as one HTML page that opens anywhere, without a network."""
     from app.html_files.atlas_page import write_atlas_page
     from fnprune_core.commands.console import progress_bars
-    from fnprune_core.storage.workspace import Workspace
 
-    opened_workspace = Workspace.default() if workspace is None else Workspace(workspace)
+    opened_workspace = workspace_at(workspace)
     with progress_bars(shown=not as_json) as progress:
         path = write_atlas_page(opened_workspace, id, out, z=z, progress=progress).resolve()
     size = path.stat().st_size
@@ -153,7 +154,6 @@ def report(
     from app.report.html_page import write_report
     from fnprune_core.commands.console import progress_bars
     from fnprune_core.report.sections import SECTIONS, ReportSettings, check_sections
-    from fnprune_core.storage.workspace import Workspace
 
     def names_in(text: str) -> list[str]:
         return [name.strip() for name in text.split(",") if name.strip()]
@@ -166,7 +166,7 @@ def report(
         z=z,
         n_detailed=networks,
     )
-    opened_workspace = Workspace.default() if workspace is None else Workspace(workspace)
+    opened_workspace = workspace_at(workspace)
     with progress_bars(shown=not as_json) as progress:
         path = write_report(
             opened_workspace, id, out, settings=settings, progress=progress

@@ -18,6 +18,7 @@ from fnprune_core.commands.console import EXIT_CANCELLED, EXIT_USER_ERROR, print
 from fnprune_core.commands.lesion import lesion
 from fnprune_core.commands.localize import localize
 from fnprune_core.commands.names import names
+from fnprune_core.commands.options import bounded
 from fnprune_core.commands.search import searches
 from fnprune_core.commands.sweep import sweep
 from fnprune_core.commands.workspace import workspaces
@@ -53,8 +54,8 @@ for _command in (
     example.demo,
     example.example,
 ):
-    cli.command()(_command)
-cli.command("import")(prune.import_plan)
+    cli.command()(bounded(_command))
+cli.command("import")(bounded(prune.import_plan))
 cli.add_typer(names, name="names")
 cli.add_typer(searches, name="search")
 cli.add_typer(workspaces, name="workspace")

@@ -14,6 +14,7 @@ from app.figures.markup import visible
 from app.figures.theme import Palette, rgb
 from fnprune_core.assets import asset
 from fnprune_core.errors import SettingsError
+from fnprune_core.inputs.files import path_of
 from fnprune_core.storage.folders import storage_errors
 
 _FONTS = (
@@ -68,7 +69,7 @@ def check_file(target: Path, example: str) -> Path:
     SettingsError
         If the target is a folder.
     """
-    target = Path(target).expanduser()
+    target = path_of(target)
     if target.is_dir():
         raise SettingsError(f"{target} is a folder.", hint=f"Name the file, as in {example}.")
     return target

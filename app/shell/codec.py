@@ -9,10 +9,15 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
+from fnprune_core.inputs import numbers
+from fnprune_core.inputs.numbers import MOST_CHARACTERS, MOST_DIGITS, merged
+
 T = TypeVar("T")
 
 MAX_TEXT = 600
-MOST_DIGITS = 9
+MOST_IDENTITY = 64
+MOST_PATH = 4096
+_MOST_REAL = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,16 +87,18 @@ def _checked(value: str, is_right: bool) -> str:
 
 def whole_number(text: str, *, low: int = 0, high: int = 10**MOST_DIGITS - 1) -> int:
     """Return a number from `low` to `high`; raises ValueError for anything but a few digits."""
-    if not (text.isdecimal() and text.isascii() and len(text) <= MOST_DIGITS):
-        raise ValueError(text)
-    return min(max(int(text), low), high)
+    return min(max(numbers.whole_number(text), low), high)
 
 
 def _real_number(text: str, low: float, high: float) -> float:
-    value = float(text)
+    value = float(_checked(text, len(text) <= _MOST_REAL and text.isascii()))
     if value != value:
         raise ValueError(text)
     return min(max(value, low), high)
+
+
+def _is_identity(text: str) -> bool:
+    return text.isalnum() and text.isascii() and len(text) <= MOST_IDENTITY
 
 
 #: Free text; what is longer than `MAX_TEXT` stays out of the URL.
@@ -99,18 +106,26 @@ TEXT = Codec(
     write=lambda text: text if len(text) <= MAX_TEXT else "", read=lambda text: text[:MAX_TEXT]
 )
 #: As `TEXT`, where an empty one makes no sense.
-FILLED_TEXT = Codec(write=str, read=lambda text: _checked(text, bool(text)))
+FILLED_TEXT = Codec(
+    write=str,
+    read=lambda text: _checked(text, 0 < len(text) <= MOST_PATH and text.isprintable()),
+)
 #: The id of an artifact or a job.
-IDENTITY = Codec(write=str, read=lambda text: _checked(text, text.isalnum() and text.isascii()))
+IDENTITY = Codec(write=str, read=lambda text: _checked(text, _is_identity(text)))
 #: A name of our own, with hyphens.
 WORD = Codec(
     write=str,
-    read=lambda text: _checked(text, text.replace("-", "").isalnum() and text.isascii()),
+    read=lambda text: _checked(
+        text, text.replace("-", "").isalnum() and text.isascii() and len(text) <= MAX_TEXT
+    ),
 )
 #: A column, with a minus before it for the largest first.
 COLUMN = Codec(
     write=str,
-    read=lambda text: _checked(text, text.removeprefix("-").isidentifier() and text.isascii()),
+    read=lambda text: _checked(
+        text,
+        text.removeprefix("-").isidentifier() and text.isascii() and len(text) <= MOST_IDENTITY,
+    ),
 )
 #: A number from 0.
 INDEX = Codec(write=str, read=whole_number)
@@ -130,7 +145,7 @@ def identities(most: int) -> Codec:
     """Return the codec of several ids, at most so many."""
 
     def read(text: str) -> tuple[str, ...]:
-        ids = (word for word in text.split(".") if word.isalnum() and word.isascii())
+        ids = (word for word in text[: MOST_IDENTITY * most].split(".") if _is_identity(word))
         return tuple(dict.fromkeys(ids))[:most]
 
     return Codec(write=".".join, read=read)
@@ -202,16 +217,20 @@ def compact(numbers: Iterable[int]) -> str:
 
 
 def expand(text: str, *, largest: int = 4096) -> tuple[int, ...]:
-    """Return the numbers of `compact`; what cannot be read is left out."""
-    numbers: set[int] = set()
-    for range_text in text.split("."):
+    """Return the numbers of `compact`; what cannot be read is left out.
+
+    Spans are joined before they are spelled out: many that overlap cost no more than one.
+    """
+    spans = []
+    for range_text in text[:MOST_CHARACTERS].split("."):
         first, _, last = range_text.partition("-")
         try:
             start, end = whole_number(first), whole_number(last or first)
         except ValueError:
             continue
-        numbers.update(range(start, min(end, largest) + 1))
-    return tuple(sorted(number for number in numbers if number <= largest))
+        if start <= min(end, largest):
+            spans.append((start, min(end, largest)))
+    return tuple(number for first, last in merged(spans) for number in range(first, last + 1))
 
 
 # Words ------------------------------------------------------------------------------------------
@@ -230,7 +249,7 @@ def encode_words(value: Any) -> str:
 def decode_words(kind: type[T], text: str) -> T:
     """Return the dataclass of `encode_words`; words that mean nothing here are passed over."""
     values = {}
-    for word in text.split("-"):
+    for word in text[:MAX_TEXT].split("-"):
         for field_name, _, _, codec in _rows(kind):
             try:
                 values[field_name] = codec.read(word)

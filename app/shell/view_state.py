@@ -3,7 +3,7 @@
 A frozen `ViewState` is mirrored in the URL, so that a link or a reload opens the same view.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -38,7 +38,16 @@ _PINS = "history of pinned units"
 _LOG = "decisions on networks"
 _MATCHED = "atlases whose earlier results are matched by maps"
 _NOTICES = "notices for the next page"
+_TOLD = "what this run of the page has told"
 _MAX_HISTORY = 100
+#: Where what a field of the view names is kept; open to more than one kind.
+_KINDS = {
+    "plan": ("plans",),
+    "other": ("decompositions", "recordings"),
+    "generation": ("generations",),
+    "study": ("lesions",),
+    "writing": ("lesion_texts",),
+}
 #: How a set came about that was not chosen in this session.
 LINK = "from a link"
 BY_HAND = "by hand"
@@ -49,6 +58,7 @@ MAP_VIEWS = ("slices", "sides", "3d", "layers")
 MAX_PLANS = 8
 MOST_NETWORKS = 4096
 MAX_UNIT = 999_999  # of those that a link pins
+MOST_PINNED = 100_000  # more stay out of the view: a layer of the largest models has half of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +162,12 @@ def decode(parameters: Mapping[str, str]) -> ViewState:
     """Return the view of a URL; a value that makes no sense falls back to its default."""
     decoded = codec.decode(ViewState, parameters)
     staying = set(decoded.stay)  # a unit that a link pins to both stays
-    return replace(decoded, go=tuple(unit for unit in decoded.go if unit not in staying))
+    go = tuple(unit for unit in decoded.go if unit not in staying)
+    return replace(decoded, stay=_bounded(decoded.stay), go=_bounded(go))
+
+
+def _bounded(units: tuple[int, ...]) -> tuple[int, ...]:
+    return units if len(units) <= MOST_PINNED else ()
 
 
 def view() -> ViewState:
@@ -181,6 +196,7 @@ def synchronise() -> None:
 
     Moving to another page clears the URL's parameters: then the session's view is kept.
     """
+    st.session_state[_TOLD] = {}
     parameter_names = codec.names(ViewState)
     url_parameters = {
         name: value for name, value in st.query_params.items() if name in parameter_names
@@ -333,6 +349,35 @@ def take_once(job: str, number: int) -> bool:
         return False
     taken_runs.add((job, number))
     return True
+
+
+def times_told(text: str) -> int:
+    """Return how often this run of the page has told so before; counts this time, too."""
+    told: dict[str, int] = st.session_state.setdefault(_TOLD, {})
+    told[text] = told.get(text, 0) + 1
+    return told[text] - 1
+
+
+def deselect(is_there: Callable[[str, str], bool]) -> None:
+    """Take away from the view what is not in the workspace any more.
+
+    Parameters
+    ----------
+    is_there : callable
+        Whether there is an artifact of a kind and id.
+    """
+    seen = view()
+    if seen.recording and not is_there("recordings", seen.recording):
+        open_atlas("", recording="")
+    elif seen.atlas and not is_there("decompositions", seen.atlas):
+        open_atlas("", recording=seen.recording)
+    seen = view()
+    gone = {
+        name: ""
+        for name, kinds in _KINDS.items()
+        if (id := getattr(seen, name)) and not any(is_there(kind, id) for kind in kinds)
+    }
+    change(**gone, plans=tuple(id for id in seen.plans if is_there("plans", id)))
 
 
 def notify(text: str) -> None:

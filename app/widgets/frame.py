@@ -134,8 +134,13 @@ def explaining() -> Iterator[None]:
         yield
     except ArtifactNotFoundError as exception:
         error(Failure(message=exception.message, hint="It may have been deleted since."))
+        # Two places of a page can miss the same thing, and no two buttons may have one key.
+        n_before = view_state.times_told(str(exception))
         st.button(
-            "Put it away", icon=":material/close:", key=f"away-{exception}", on_click=drop_missing
+            "Put it away",
+            icon=":material/close:",
+            key=f"away-{exception}-{n_before}",
+            on_click=drop_missing,
         )
     except Exception as exception:  # noqa: BLE001 - a page must never show a traceback
         error(describe_error(exception))
@@ -143,13 +148,7 @@ def explaining() -> Iterator[None]:
 
 def drop_missing() -> None:
     """Deselect what the workspace does not have."""
-    view = view_state.view()
-    if _manifest("recordings", view.recording) is None:
-        view_state.open_atlas("", recording="")
-    elif _manifest("decompositions", view.atlas) is None:
-        view_state.open_atlas("", recording=view.recording)
-    else:
-        view_state.change(plan="")
+    view_state.deselect(lambda kind, id: _manifest(kind, id) is not None)
 
 
 def empty(title: str, text: str, *, button: str, page: str, icon: str) -> None:

@@ -57,27 +57,37 @@ def is_active(*kinds: str) -> bool:
 
 
 def watch(job_id: str) -> None:
-    """Poll a job in a fragment of its own; the page reruns once when it has ended."""
-    st.fragment(_progress, run_every=_POLL_S)(job_id)
+    """Poll a job in a fragment of its own; the page reruns once when it has ended.
+
+    Two places of a page can wait for one job, as for the model, and each has its button.
+    """
+    place = view_state.times_told(f"progress of {job_id}")
+    st.fragment(_progress, run_every=_POLL_S)(job_id, place)
 
 
-def _progress(job_id: str) -> None:
+def _progress(job_id: str, place: int) -> None:
     job = resources.jobs().job(job_id)
     if job is not None and job.is_active:
-        draw_progress(job)
+        draw_progress(job, place=place)
     else:
         st.rerun()
 
 
-def draw_progress(job: Job) -> None:
-    """Draw one job's progress with time left and a button to stop it."""
+def draw_progress(job: Job, *, place: int = 0) -> None:
+    """Draw one job's progress with time left and a button to stop it.
+
+    Parameters
+    ----------
+    place : int
+        How often the page has drawn this job's progress before.
+    """
     with st.container(border=True, gap="small"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{plain(job.title)}**", width="stretch")
             st.button(
                 "Stop",
                 icon=":material/stop:",
-                key=f"stop-{job.id}",
+                key=f"stop-{job.id}-{place}",
                 on_click=resources.jobs().cancel,
                 args=(job.id,),
             )

@@ -9,6 +9,7 @@ from app.shell.jobs import describe_error
 from app.shell.text_choice import ROW_SUFFIXES, TextChoice, columns_of
 from app.widgets import frame
 from fnprune_core.errors import FnpruneError
+from fnprune_core.inputs.files import path_of
 
 _BUILT_IN, _UPLOAD, _NAMED = "Built-in texts", "Upload", "Path or data set"
 _TYPES = ["txt", "md", "py", "jsonl", "ndjson", "csv", "parquet"]
@@ -91,7 +92,7 @@ def _choose_named(key: str) -> TextChoice | None:
 def _with_columns(key: str, sources: list[str]) -> TextChoice:
     """Return the choice with the columns of text, domain and document, where there are columns."""
     TextChoice(sources=tuple(sources)).check(resources.reach())
-    tables = [Path(s).expanduser() for s in sources if Path(s).suffix.lower() in ROW_SUFFIXES]
+    tables = [path_of(s) for s in sources if Path(s).suffix.lower() in ROW_SUFFIXES]
     columns = list(dict.fromkeys(c for path in tables if path.is_file() for c in columns_of(path)))
     if not columns:
         return TextChoice(sources=tuple(sources), max_documents=_max_rows(sources))

@@ -5,13 +5,16 @@ import io
 import json
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 from fnprune_core.decomposition.fingerprint import KEY, MapsFingerprint, mark_text
 from fnprune_core.errors import CorruptArtifactError, TextError
+from fnprune_core.inputs.files import decoded
+from fnprune_core.inputs.json_values import parse_json
 
 SCHEMA_VERSION = 1
 MAX_NAME = 80
@@ -25,6 +28,7 @@ _COLUMNS = (
     "network", "name", "note", "tags", "atlas_id", "fingerprint", "n_networks", "strongest_units",
 )  # fmt: skip
 _MOST_NETWORKS = 100_000
+_MOST_COLUMNS = 64
 # A spreadsheet would run a cell that begins with one of these; a quote in front makes it text.
 _FORMULA = re.compile(r"^'*[=+\-@\t\r]")
 # Characters that turn the direction of all the text around them.
@@ -132,8 +136,13 @@ def to_csv(annotations: Annotations) -> str:
     return stream.getvalue()
 
 
-def parse(content: bytes) -> Annotations:
+def parse(content: bytes, *, name: str = "The file") -> Annotations:
     """Return the annotations in a JSON or CSV file.
+
+    Parameters
+    ----------
+    name : str
+        What errors call the file.
 
     Raises
     ------
@@ -142,28 +151,22 @@ def parse(content: bytes) -> Annotations:
     """
     if len(content) > MAX_FILE_BYTES:
         raise TextError(
-            f"The file has {len(content) / 1e6:.1f} MB; names and notes have at most "
+            f"{name} has {len(content) / 1e6:.1f} MB; names and notes have at most "
             f"{MAX_FILE_BYTES / 1e6:.0f} MB.",
             hint="Choose a file that was exported from the names of an atlas.",
         )
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise TextError(
-            f"The file is not text in UTF-8: byte {error.start} cannot be read.",
-            hint="Save it as UTF-8.",
-        ) from error
+    text = decoded(content, what=name, error=TextError)
     if not text.strip():
-        raise TextError("The file is empty.", hint="Choose a file of names: JSON or CSV.")
+        raise TextError(f"{name} is empty.", hint="Choose a file of names: JSON or CSV.")
     if not text.lstrip().startswith(("{", "[")):
-        return _from_csv(text)
+        return _from_csv(text, name)
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        value = parse_json(text)
+    except ValueError as error:
         raise TextError(
-            f"The file is not whole JSON: {error}.", hint="Was it cut short? Export it again."
+            f"{name} is not whole JSON: {error}.", hint="Was it cut short? Export it again."
         ) from error
-    return from_json(value)
+    return from_json(value, name=name)
 
 
 def check_text(text: str, *, what: str, longest: int, allowed: str = "") -> None:
@@ -205,78 +208,142 @@ def as_value(annotations: Annotations) -> dict[str, Any]:
     }
 
 
-def from_json(value: object) -> Annotations:
+def from_json(value: object, *, name: str = "The file") -> Annotations:
     """Return the annotations of a JSON value; raises `TextError` if it is of another kind."""
     if not isinstance(value, dict) or value.get("kind") != _KIND:
         raise TextError(
-            "The file does not hold names of networks.",
+            f"{name} does not hold names of networks.",
             hint="Choose a file that was exported from the names of an atlas.",
         )
     if value.get("schema_version") != SCHEMA_VERSION:
         raise TextError(
-            f"The file has schema version {value.get('schema_version')!r}, this fnprune reads "
-            f"{SCHEMA_VERSION}.",
+            f"{name} has schema version {str(value.get('schema_version'))[:40]}, this fnprune "
+            f"reads {SCHEMA_VERSION}.",
             hint="Export it again with this version.",
         )
     rows = value.get("networks")
     if not isinstance(rows, dict):
-        raise TextError("The file has no `networks`.", hint="Was it edited? Export it again.")
-    networks = {}
+        raise TextError(f"{name} has no `networks`.", hint="Was it edited? Export it again.")
+    networks: dict[int, Annotation] = {}
     for number, row in rows.items():
-        fields = row if isinstance(row, dict) else {"name": None}
-        tags = fields.get("tags", [])
-        texts = [fields.get("name", ""), fields.get("note", "")]
-        texts += tags if isinstance(tags, list) else [None]
-        strings = [text for text in texts if isinstance(text, str)]
-        if len(strings) != len(texts):
-            raise TextError(f"Network {number!r} of the file is not of name, note and tags.")
-        name, note, *tag_texts = strings
-        networks[_network_of(number)] = Annotation(name=name, note=note, tags=tuple(tag_texts))
+        place = f"{name}, Network {number[:40]!r}"
+        _take(networks, number, _annotation_in(row, place), place)
     maps = value.get(KEY)
-    return _annotations_of(networks, value, None if maps is None else _marks_of(maps))
+    return _annotations_of(networks, value, None if maps is None else _marks_of(maps, name))
 
 
-def _from_csv(text: str) -> Annotations:
+def _annotation_in(row: object, place: str) -> Annotation:
+    fields = row if isinstance(row, dict) else {"name": None}
+    tags = fields.get("tags", [])
+    texts = [fields.get("name", ""), fields.get("note", "")]
+    texts += tags if isinstance(tags, list) else [None]
+    strings = [text for text in texts if isinstance(text, str)]
+    if len(strings) != len(texts):
+        raise TextError(
+            f"{place} is not of name, note and tags.",
+            hint='Write each as {"name": "…", "note": "…", "tags": ["…"]}.',
+        )
+    name, note, *tag_texts = strings
+    with _at(place):
+        return Annotation(name=name, note=note, tags=tuple(tag_texts))
+
+
+@contextmanager
+def _at(place: str) -> Iterator[None]:
+    """Add the place in a file to an error of a text."""
     try:
-        rows = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+        yield
+    except TextError as error:
+        raise TextError(f"{place}: {error.message}", hint=error.hint) from error
+
+
+def _take(networks: dict[int, Annotation], number: str, annotation: Annotation, place: str) -> None:
+    """Add a network's annotation; one that stands there already is an error, not overwritten."""
+    with _at(place):
+        network = _network_of(number)
+    if network in networks:
+        raise TextError(
+            f"{place}: network {network} stands in the file already.",
+            hint="Leave one of the two.",
+        )
+    networks[network] = annotation
+
+
+def _from_csv(text: str, name: str) -> Annotations:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    networks: dict[int, Annotation] = {}
+    marks: dict[str, str] = {}
+    first: dict[str, str] = {}
+    line = 1
+    try:
+        columns = _columns_in(next(reader), name)
+        line = reader.line_num + 1
+        for cells in reader:
+            if cells:
+                place = f"{name}, line {line}"
+                row = _row_of(columns, cells, place)
+                first = first or row
+                texts = (_unshielded(row.get(column, "")) for column in ("name", "note", "tags"))
+                with _at(place):
+                    annotation = tidied(**dict(zip(("name", "note", "tags"), texts, strict=True)))
+                _take(networks, row["network"], annotation, place)
+                if row.get("strongest_units"):
+                    marks[row["network"]] = row["strongest_units"]
+            line = reader.line_num + 1
     except csv.Error as error:
         raise TextError(
-            f"The table cannot be read: {error}.", hint="Was it cut short? Export it again."
+            f"The table {name} cannot be read: {error}, in the row that begins in line {line}.",
+            hint="Was it cut short? Export it again.",
         ) from error
-    if not rows or "network" not in rows[0] or not {"name", "note", "tags"} & rows[0].keys():
-        raise TextError(
-            "The file is neither JSON nor a table with the columns network, name, note, tags.",
-            hint="The first line must hold the names of the columns.",
-        )
-    networks, marks = {}, {}
-    for row in rows:
-        if None in row or None in row.values():
-            raise TextError(
-                f"The line of network {str(row['network'])[:40]!r} has not as many cells as the "
-                "first line.",
-                hint="Was the file cut short? Export it again.",
-            )
-        name, note, tags = (
-            _unshielded(row.get(column) or "") for column in ("name", "note", "tags")
-        )
-        annotation = tidied(name=name, note=note, tags=tags)
-        networks[_network_of(row["network"] or "")] = annotation
-        if row.get("strongest_units"):
-            marks[row["network"]] = row["strongest_units"]
-    return _annotations_of(networks, rows[0], _marks_of(marks) if marks else None)
+    if not first:
+        raise _no_table(name)
+    return _annotations_of(networks, first, _marks_of(marks, name) if marks else None)
 
 
-def _marks_of(value: object) -> MapsFingerprint:
+def _marks_of(value: object, name: str) -> MapsFingerprint:
     try:
         return MapsFingerprint.from_json(value)
     except CorruptArtifactError as error:
-        raise TextError(error.message, hint="Export the names again.") from error
+        raise TextError(f"{name}: {error.message}", hint="Export the names again.") from error
+
+
+def _columns_in(cells: Sequence[str], name: str) -> list[str]:
+    columns = list(cells)
+    if "network" not in columns or not {"name", "note", "tags"} & set(columns):
+        raise _no_table(name)
+    if len(columns) > _MOST_COLUMNS or len(set(columns)) < len(columns):
+        raise TextError(
+            f"The first line of {name} names {len(columns):,} columns, some of them twice or over "
+            f"{_MOST_COLUMNS}.",
+            hint="Leave network, name, note and tags, once each.",
+        )
+    return columns
+
+
+def _no_table(name: str) -> TextError:
+    return TextError(
+        f"{name} is neither JSON nor a table with the columns network, name, note, tags.",
+        hint="The first line must hold the names of the columns, and others their values.",
+    )
+
+
+def _row_of(columns: Sequence[str], cells: Sequence[str], place: str) -> dict[str, str]:
+    if len(cells) != len(columns):
+        raise TextError(
+            f"{place}, of network {cells[0][:40]!r}, has not as many cells as the first line: "
+            f"{len(cells)}, expected {len(columns)}.",
+            hint="Was the file cut short? Export it again.",
+        )
+    return dict(zip(columns, cells, strict=True))
 
 
 def _network_of(text: str) -> int:
     if text.isdecimal() and text.isascii() and len(text) < 10 and int(text) < _MOST_NETWORKS:
         return int(text)
-    raise TextError(f"{text[:40]!r} in the file is no number of a network.")
+    raise TextError(
+        f"{text[:40]!r} is no number of a network.",
+        hint=f"Networks are numbered from 0 to at most {_MOST_NETWORKS - 1:,}.",
+    )
 
 
 def _annotations_of(
@@ -285,7 +352,7 @@ def _annotations_of(
     maps_fingerprint: MapsFingerprint | None,
 ) -> Annotations:
     atlas_id, fingerprint = facts.get("atlas_id"), facts.get("fingerprint")
-    n_networks = str(facts.get("n_networks") or 0)
+    n_networks = str(facts.get("n_networks") or 0)[:20]
     return Annotations(
         networks=MappingProxyType({k: a for k, a in networks.items() if not a.is_empty}),
         atlas_id=atlas_id if isinstance(atlas_id, str) else "",

@@ -17,6 +17,7 @@ from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas, op
 from fnprune_core.atlas.volumes import volume_files
 from fnprune_core.atlas.voxels import VoxelGrid, grid_of
 from fnprune_core.errors import StorageError
+from fnprune_core.inputs.files import path_of
 from fnprune_core.storage.folders import new_folder, storage_errors
 from fnprune_core.storage.workspace import Workspace
 
@@ -121,7 +122,7 @@ def write_volumes(
     """
     atlas = open_atlas(workspace, atlas_id)
     with storage_errors(target):
-        target = target.expanduser().resolve()
+        target = path_of(target).resolve()
         if target == Path.cwd():
             # A new folder would replace it, and the shell would be left in one that is gone.
             raise StorageError(

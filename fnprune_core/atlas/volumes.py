@@ -4,10 +4,8 @@ import csv
 import gzip
 import io
 import json
-import math
 import zipfile
-import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any, Literal
@@ -15,12 +13,9 @@ from typing import Any, Literal
 import nibabel as nib
 import numpy as np
 import pandas as pd
-from nibabel.filebasedimages import ImageFileError
-from nibabel.orientations import OrientationError
-from nibabel.spatialimages import HeaderDataError, ImageDataError
-from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
+from fnprune_core.atlas.image_volumes import HEADER_ERRORS, MARK, image_error, image_volumes
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.atlas.voxels import Sidecar, VoxelGrid, grid_as_json, read_sidecar
 from fnprune_core.errors import (
@@ -32,20 +27,8 @@ from fnprune_core.errors import (
 from fnprune_core.storage.manifests import package_versions
 
 MAX_LABELS = 1000
-_MAX_BYTES = 2_000_000_000
-_MAX_OFFSET = 4_000_000
+_MAX_EXACT_32 = 2**24
 _MAX_EXACT = 2**53  # beyond it, not every whole number is a float
-_MARK = "fnprune"
-#: Errors that nibabel raises on headers that make no sense; a singular affine is a ValueError.
-_HEADER_ERRORS = (
-    HeaderDataError,
-    ImageDataError,
-    ImageFileError,
-    OrientationError,
-    WrapStructError,
-    ValueError,
-    OverflowError,
-)
 
 
 def image(grid: VoxelGrid, values: NDArray[Any], *, note: str = "") -> Any:
@@ -83,7 +66,7 @@ def volume_files(
     none; the mask of alive units; names as a table of labels; and the sidecar.
     """
     stem, decomposition = stem_of(atlas), atlas.decomposition
-    note = f"{_MARK} {atlas.id}"
+    note = f"{MARK} {atlas.id}"
     maps = image(grid, atlas.maps, note=note)
     labels = image(grid, (atlas.parcellation(z=z) + 1).astype(np.int16), note=note)
     mask = image(grid, decomposition.alive.astype(np.uint8), note=note)
@@ -178,7 +161,12 @@ class ImportedImage:
         return np.asarray(row if label is None else row == label, dtype=np.float32)
 
 
-def read_image(content: bytes, sidecar: bytes | None) -> ImportedImage:
+def read_image(
+    content: bytes,
+    sidecar: bytes | None,
+    *,
+    check: Callable[[Sidecar], None] | None = None,
+) -> ImportedImage:
     """Return an image, ours or edited by another tool, as values of units.
 
     Parameters
@@ -187,6 +175,10 @@ def read_image(content: bytes, sidecar: bytes | None) -> ImportedImage:
         A NIfTI file, compressed or not: (x, y, z) or (x, y, z, n).
     sidecar : bytes or None
         The JSON file that was written with it.
+    check : callable, optional
+        Called with the sidecar before the image is unpacked; raises where it does not fit.
+
+    Memory is bounded by one volume and `MAX_VALUES` values of units, whatever the file unpacks to.
 
     Raises
     ------
@@ -203,12 +195,9 @@ def read_image(content: bytes, sidecar: bytes | None) -> ImportedImage:
             hint="Add the .json file that was written together with it.",
         )
     parsed_sidecar = read_sidecar(sidecar)
-    volume = _read_volume(content, parsed_sidecar)
-    values = parsed_sidecar.grid.values(volume)
-    labels = _read_labels(values)
-    if labels is None and values.dtype.itemsize > 4:
-        with np.errstate(over="ignore"):  # what becomes infinite is refused below
-            values = values.astype(np.float32)
+    if check is not None:
+        check(parsed_sidecar)
+    values, labels, n_outside = _read_values(content, parsed_sidecar)
     if not np.isfinite(values).all():
         unit = int(np.argwhere(~np.isfinite(values))[0, 1])
         layer, index = parsed_sidecar.grid.layout.locate(unit)
@@ -219,8 +208,6 @@ def read_image(content: bytes, sidecar: bytes | None) -> ImportedImage:
         )
     if not values.any():
         raise SettingsError("The image marks no unit: all its voxels are 0.")
-    empty = parsed_sidecar.grid.unit_of_voxel < 0
-    n_outside = int(np.count_nonzero(np.nan_to_num(volume[empty])))
     return ImportedImage(
         values=values,
         kind="maps" if labels is None else "labels",
@@ -230,118 +217,57 @@ def read_image(content: bytes, sidecar: bytes | None) -> ImportedImage:
     )
 
 
-def _read_labels(values: NDArray[Any]) -> tuple[tuple[int, ...], ...] | None:
-    """Return the labels of each volume, or None if these are maps."""
-    labels_by_volume = []
-    for row in values:
-        levels = np.unique(row)
-        if len(levels) > MAX_LABELS or levels[0] < 0 or np.any(levels != np.floor(levels)):
-            return None
-        if levels.dtype.kind == "f" and levels[-1] > _MAX_EXACT:
-            return None
-        labels_by_volume.append(tuple(int(level) for level in levels if level > 0))
-    return tuple(labels_by_volume)
-
-
-def _read_volume(content: bytes, sidecar: Sidecar) -> NDArray[Any]:
-    """Return an image's voxels in our order: (columns, rows, layers, n_volumes)."""
+def _read_values(
+    content: bytes, sidecar: Sidecar
+) -> tuple[NDArray[Any], tuple[tuple[int, ...], ...] | None, int]:
+    """Return values (n_volumes, n_units), labels of each volume or None, voxels outside."""
     try:
-        nifti = _reoriented(_read_nifti(content, sidecar), sidecar)
-        return np.asarray(nifti.dataobj).reshape(*sidecar.grid.shape, -1)
+        return _values_of(content, sidecar)
     except FnpruneError:
         raise
-    except _HEADER_ERRORS as error:
-        raise _image_error(str(error)) from error
+    except HEADER_ERRORS as error:
+        raise image_error(str(error)) from error
+    except MemoryError as error:
+        raise image_error("it needs more memory than there is") from error
 
 
-def _read_nifti(content: bytes, sidecar: Sidecar) -> Any:
-    """Return the image of a file whose header fits the sidecar; never reads more than it says."""
-    is_packed = content[:2] == b"\x1f\x8b"
-    try:
-        with gzip.open(io.BytesIO(content)) if is_packed else io.BytesIO(content) as stream:
-            head = stream.read(540)
-            image_class, header = _read_header(head)
-            length = _checked_length(header, sidecar)
-            body = stream.read(max(length - len(head), 0))
-            stream.read(1)  # beyond the end: this checks the sum of a compressed file
-    except (EOFError, OSError, zlib.error) as error:
-        raise CorruptArtifactError(
-            f"The image cannot be unpacked: {error}.", hint="Was it cut short? Save it again."
-        ) from error
-    if len(head) + len(body) < length:
-        raise CorruptArtifactError(
-            f"The image is cut short: {len(head) + len(body):,} of {length:,} bytes.",
-            hint="Save it again.",
-        )
-    return image_class.from_bytes((head + body)[:length])
+def _values_of(
+    content: bytes, sidecar: Sidecar
+) -> tuple[NDArray[Any], tuple[tuple[int, ...], ...] | None, int]:
+    empty = sidecar.grid.unit_of_voxel < 0
+    values: NDArray[Any] = np.empty((0, sidecar.grid.layout.n_units), dtype=np.float32)
+    labels: list[tuple[int, ...]] | None = []
+    n_outside = 0
+    for number, n_volumes, volume in image_volumes(content, sidecar):
+        row = sidecar.grid.values(volume)
+        row_labels = None if labels is None else _labels_of(row)
+        if number == 0:
+            values = np.empty((n_volumes, row.size), dtype=np.float32)
+        if labels is None or row_labels is None:
+            labels = None
+            row, values = _as_float32(row), _as_float32(values)
+        else:
+            labels.append(row_labels)
+            if max(row_labels, default=0) > _MAX_EXACT_32:
+                values = values.astype(row.dtype)
+        values[number] = row
+        n_outside += int(np.count_nonzero(np.nan_to_num(volume[empty])))
+    return values, None if labels is None else tuple(labels), n_outside
 
 
-def _read_header(head: bytes) -> tuple[Any, Any]:
-    sizes = {int.from_bytes(head[:4], "little"), int.from_bytes(head[:4], "big")}
-    image_class = nib.Nifti1Image if 348 in sizes else nib.Nifti2Image if 540 in sizes else None
-    if image_class is None or len(head) < max(sizes & {348, 540}):
-        raise _image_error("it does not begin with a header of NIfTI-1 or NIfTI-2")
-    header_class: Any = image_class.header_class
-    try:
-        header = header_class(head[: header_class.sizeof_hdr])
-        header.get_data_dtype()
-    except (HeaderDataError, ValueError, KeyError) as error:
-        raise _image_error(str(error)) from error
-    return image_class, header
+def _as_float32(values: NDArray[Any]) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):  # what becomes infinite is refused later
+        return values.astype(np.float32, copy=False)
 
 
-def _checked_length(header: Any, sidecar: Sidecar) -> int:
-    """Return the bytes of an image up to its last voxel, refusing what does not fit."""
-    shape, dtype = tuple(int(n) for n in header.get_data_shape()), header.get_data_dtype()
-    expected = sidecar.grid.shape
-    if len(shape) < 3 or sorted(shape[:3]) != sorted(expected) or any(n != 1 for n in shape[4:]):
-        raise SettingsError(
-            f"The image has the shape {_shape_text(shape)}, its sidecar {_shape_text(expected)}.",
-            hint="Choose the sidecar that was written with it, and save without resampling.",
-        )
-    if dtype.kind not in "iuf":
-        raise SettingsError(
-            f"The image holds values of type {dtype}; numbers were expected.",
-            hint="Save it as float32 or as whole numbers.",
-        )
-    offset = int(header["vox_offset"])
-    length: int = offset + math.prod(shape) * dtype.itemsize
-    if not 0 <= offset <= _MAX_OFFSET or length > _MAX_BYTES:
-        raise _image_error(f"its header asks for {length / 1e9:.1f} GB")
-    note_words = (
-        bytes(header["descrip"].tobytes()).rstrip(b"\0").decode("ascii", "replace").split(" ")
-    )
-    if note_words[0] == _MARK and len(note_words) > 1 and note_words[1] != sidecar.atlas_id:
-        raise SettingsError(
-            f"The image is of atlas {note_words[1]}, the sidecar of atlas {sidecar.atlas_id}.",
-            hint="Choose the sidecar that was written with the image.",
-        )
-    return length
-
-
-def _reoriented(nifti: Any, sidecar: Sidecar) -> Any:
-    """Return an image with its axes in our order; a tool may have flipped them."""
-    canonical = nib.as_closest_canonical(nifti)
-    fits = np.allclose(canonical.affine, sidecar.affine, atol=1e-3)
-    if canonical.shape[:3] != sidecar.grid.shape or not fits:
-        origin = ", ".join(f"{value:g}" for value in canonical.affine[:3, 3])
-        sizes = ", ".join(f"{value:g}" for value in np.diag(canonical.affine)[:3])
-        raise SettingsError(
-            f"The image lies elsewhere than its sidecar says: voxels of {sizes} mm from {origin}.",
-            hint="Save it in the space of the original, without resampling or registration.",
-        )
-    return canonical
-
-
-def _image_error(reason: str) -> CorruptArtifactError:
-    return CorruptArtifactError(
-        f"The file is no NIfTI image that can be read: {reason}.",
-        hint="Choose a .nii or .nii.gz file.",
-    )
-
-
-def _shape_text(shape: Sequence[int]) -> str:
-    return " × ".join(str(length) for length in shape)
+def _labels_of(row: NDArray[Any]) -> tuple[int, ...] | None:
+    """Return the labels of a volume, or None if it is a map."""
+    levels = np.unique(row)
+    if len(levels) > MAX_LABELS or levels[0] < 0 or np.any(levels != np.floor(levels)):
+        return None
+    if levels.dtype.kind == "f" and levels[-1] > _MAX_EXACT:
+        return None
+    return tuple(int(level) for level in levels if level > 0)
 
 
 def overlap_table(atlas: NetworkAtlas, values: NDArray[np.floating], *, z: float) -> pd.DataFrame:

@@ -4,7 +4,6 @@ Here alone a unit is called a voxel. The sidecar says the same in JSON, so that 
 from a voxel back to (layer, index).
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from fnprune_core.atlas.cortex import Cortex, sheet_shape
 from fnprune_core.errors import CorruptArtifactError, FingerprintMismatchError, SettingsError
+from fnprune_core.inputs.json_values import items, parse_json, text, whole
 from fnprune_core.models.layout import UnitLayout
 
 SIDECAR_KIND = "fnprune volumes"
@@ -23,6 +23,8 @@ MAX_SIDECAR_BYTES = 64_000_000
 VOXEL_MM = 2.0
 _DEPTH_SHARE = 0.75  # least height of the volume, of the longer side of a sheet
 _MAX_UNITS = 50_000_000
+_MOST_LAYERS = 1024
+_MOST_VALUES = 12_000_000  # of a sidecar, the most that fit into its bytes
 
 Placement = Literal["cortex", "index"]
 
@@ -169,14 +171,14 @@ def read_sidecar(content: bytes) -> Sidecar:
     if len(content) > MAX_SIDECAR_BYTES:
         raise _sidecar_error(f"it has {len(content) / 1e6:.0f} MB, at most 64 were expected")
     try:
-        facts = json.loads(content)
-    except (ValueError, RecursionError) as error:
+        facts = parse_json(content, most_values=_MOST_VALUES)
+    except ValueError as error:
         raise _sidecar_error(f"it is not whole JSON ({error})") from error
     if not isinstance(facts, dict) or facts.get("kind") != SIDECAR_KIND:
         raise _sidecar_error(f"it does not say that it is of the kind {SIDECAR_KIND!r}")
     if facts.get("schema_version") != SIDECAR_VERSION:
         raise _sidecar_error(
-            f"it has schema version {facts.get('schema_version')!r}, this fnprune reads "
+            f"it has schema version {str(facts.get('schema_version'))[:40]}, this fnprune reads "
             f"{SIDECAR_VERSION}"
         )
     try:
@@ -187,8 +189,8 @@ def read_sidecar(content: bytes) -> Sidecar:
         return Sidecar(
             grid=grid,
             affine=affine,
-            atlas_id=str(facts["atlas_id"]),
-            fingerprint=str(facts["fingerprint"]),
+            atlas_id=text(facts["atlas_id"], what="atlas_id", longest=100),
+            fingerprint=text(facts["fingerprint"], what="fingerprint", longest=100),
         )
     except KeyError as error:
         raise _sidecar_error(f"it has no {error}") from error
@@ -197,15 +199,23 @@ def read_sidecar(content: bytes) -> Sidecar:
 
 
 def _grid_from(facts: Mapping[str, Any]) -> VoxelGrid:
-    widths = tuple(int(width) for width in facts["widths"])
-    columns, rows, n_layers = (int(length) for length in facts["shape"])
+    widths = tuple(
+        whole(width, what="a width", low=1, high=_MAX_UNITS)
+        for width in items(facts["widths"], what="widths", most=_MOST_LAYERS)
+    )
+    shape = items(facts["shape"], what="shape", most=3)
+    if len(shape) != 3:
+        raise ValueError(f"the shape has {len(shape)} axes, 3 were expected")
+    columns, rows, n_layers = (
+        whole(length, what="an axis", low=1, high=_MAX_UNITS) for length in shape
+    )
     n_voxels = columns * rows * n_layers
-    if not widths or min(widths) < 1 or sum(widths) > _MAX_UNITS:
+    if not widths or sum(widths) > _MAX_UNITS:
         raise ValueError(f"layers of {_widths_text(widths)} units make no sense")
-    if min(columns, rows) < 1 or n_layers != len(widths) or n_voxels > 4 * _MAX_UNITS:
+    if n_layers != len(widths) or n_voxels > 4 * _MAX_UNITS:
         raise ValueError(f"the shape {facts['shape']} does not hold {len(widths)} layers")
     layout = UnitLayout(widths)
-    index = np.asarray(facts["index_of_voxel"], dtype=np.int64)
+    index = _whole_numbers(facts["index_of_voxel"])
     if index.shape != (n_layers, columns * rows):
         raise ValueError(f"index_of_voxel has the shape {index.shape}")
     if np.any(index >= np.asarray(widths)[:, None]):
@@ -216,6 +226,14 @@ def _grid_from(facts: Mapping[str, Any]) -> VoxelGrid:
     return VoxelGrid(
         layout=layout, unit_of_voxel=np.ascontiguousarray(in_sheets), placement=placement
     )
+
+
+def _whole_numbers(values: object) -> NDArray[np.int64]:
+    """Return nested lists as an array; raises ValueError where one is not a whole number."""
+    numbers = np.asarray(values)
+    if numbers.dtype.kind != "i":
+        raise ValueError("index_of_voxel holds what is not a whole number, or too large a one")
+    return numbers.astype(np.int64)
 
 
 def _sidecar_error(reason: str) -> CorruptArtifactError:

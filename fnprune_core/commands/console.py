@@ -13,6 +13,7 @@ from rich.progress import Progress as RichProgress
 from rich.table import Table
 
 from fnprune_core.errors import FnpruneError
+from fnprune_core.inputs.files import printable
 from fnprune_core.progress import Progress, ProgressEvent, ignore
 
 EXIT_USER_ERROR = 2
@@ -45,7 +46,7 @@ def print_error(error: FnpruneError, *, as_json: bool) -> None:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("[", r"\[")
+    return printable(text).replace("[", r"\[")
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

@@ -18,6 +18,7 @@ from fnprune_core.commands.options import (
 )
 from fnprune_core.commands.prune import PlanArgument, located, plan_id
 from fnprune_core.errors import SettingsError
+from fnprune_core.inputs.files import path_of
 from fnprune_core.storage.folders import folder_size
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def speed(
 
     settings = SpeedSettings(n_prefill=prefill, n_decode=decode, n_rounds=rounds)
     workspace = workspace_at(where)
-    folders = [Path(text).expanduser() for text in what]
+    folders = [path_of(text) for text in what]
     are_exports = all((folder / "config.json").is_file() for folder in folders)
     if not are_exports and len(what) > 1:
         missing = next(folder for folder in folders if not (folder / "config.json").is_file())

@@ -22,6 +22,8 @@ from fnprune_core.commands.options import (
     workspace_at,
 )
 from fnprune_core.errors import SettingsError
+from fnprune_core.inputs.files import shortened
+from fnprune_core.inputs.numbers import reals_in
 
 if TYPE_CHECKING:
     from fnprune_core.atlas.network_atlas import NetworkAtlas
@@ -44,6 +46,7 @@ _COLUMNS = (
     "q",
 )
 _MOST = 24
+MOST_STRENGTHS = 100
 
 
 @takes(TextOptions, "reading")
@@ -150,12 +153,11 @@ def _chosen_lesions(
     from fnprune_core.lesions.sites import Lesion
 
     try:
-        strength_values = [
-            float(strength_text) for strength_text in strengths.split(",") if strength_text.strip()
-        ]
+        strength_values = reals_in(strengths, most=MOST_STRENGTHS)
     except ValueError as error:
         raise SettingsError(
-            f"{strengths!r} is not a list of strengths.", hint='Write it as "0.5,1".'
+            f"{shortened(strengths)!r} is not a list of strengths: {error}.",
+            hint='Write it as "0.5,1".',
         ) from error
     sets = [numbers_in(text) or () for text in together]
     if networks is None and not sets and not patient_lesions:

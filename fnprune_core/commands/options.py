@@ -1,6 +1,8 @@
 """Options that several commands share, and how they become documents, models and plans."""
 
 import inspect
+import math
+import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import wraps
@@ -11,6 +13,8 @@ import typer
 
 from fnprune_core.commands.console import progress_bars
 from fnprune_core.errors import SettingsError
+from fnprune_core.inputs.files import path_of, printable, shortened
+from fnprune_core.inputs.numbers import numbers_of, reals_in, shown, spans_in, whole_number
 from fnprune_core.storage.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -19,6 +23,10 @@ if TYPE_CHECKING:
     from fnprune_core.texts.documents import Document
 
 EMBEDDED = "embedded"  # as in loading, which would import torch
+#: Bounds of what a command line can name.
+MOST_WHOLE = 2**31 - 1
+MOST_NUMBERS = 100_000
+MOST_SHARES = 1000
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of tables.")]
 Match = Annotated[
@@ -115,7 +123,7 @@ def documents_from(sources: Sequence[str], options: TextOptions) -> "list[Docume
 
 def workspace_at(path: Path | None) -> Workspace:
     """Return the workspace of an option, or the default one."""
-    return Workspace.default() if path is None else Workspace(path)
+    return Workspace.default() if path is None else Workspace(path_of(path))
 
 
 def load(model: str, device: str, dtype: str, *, as_json: bool) -> "LanguageModel":
@@ -129,23 +137,31 @@ def load(model: str, device: str, dtype: str, *, as_json: bool) -> "LanguageMode
 def units_in(text: str | None, layout: "UnitLayout") -> tuple[int, ...]:
     """Return the flat units of a list of layer:index such as "3:17,3:20"."""
     units: list[int] = []
-    for unit_text in filter(None, (piece.strip() for piece in (text or "").split(","))):
-        layer, _, index = unit_text.partition(":")
-        if not (layer.isdecimal() and index.isdecimal()):
+    unit_texts = [piece.strip() for piece in (text or "").split(",", maxsplit=MOST_NUMBERS)]
+    if len(unit_texts) > MOST_NUMBERS:
+        raise SettingsError(
+            f"The list names over {MOST_NUMBERS:,} units.", hint="Let a score choose so many."
+        )
+    for unit_text in filter(None, unit_texts):
+        try:
+            layer, index = (whole_number(part) for part in unit_text.split(":"))
+        except ValueError as error:
             raise SettingsError(
-                f"{unit_text!r} is not a unit.", hint='Write units as layer:index, "3:17,3:20".'
-            )
-        units.append(int(layout.flat(int(layer), int(index))))
+                f"{shortened(unit_text)!r} is not a unit.",
+                hint='Write units as layer:index, "3:17,3:20".',
+            ) from error
+        units.append(int(layout.flat(layer, index)))
     return tuple(units)
 
 
 def shares_in(text: str) -> tuple[float, ...]:
     """Return the shares of a list such as "0.1,0.2"."""
     try:
-        return tuple(float(share_text) for share_text in text.split(",") if share_text.strip())
+        return reals_in(text, most=MOST_SHARES)
     except ValueError as error:
         raise SettingsError(
-            f"{text!r} is not a list of ratios.", hint='Write it as "0.1,0.2,0.4".'
+            f"{shortened(text)!r} is not a list of ratios: {error}.",
+            hint='Write it as "0.1,0.2,0.4".',
         ) from error
 
 
@@ -153,16 +169,54 @@ def numbers_in(text: str | None) -> tuple[int, ...] | None:
     """Return the numbers of a list such as "1,3,7-12"."""
     if text is None:
         return None
-    numbers: list[int] = []
     try:
-        for span_text in filter(None, (piece.strip() for piece in text.split(","))):
-            first, _, last = span_text.partition("-")
-            span = range(int(first), int(last or first) + 1)
-            if not span:
-                raise ValueError(f"{span_text} ends before it begins")
-            numbers.extend(span)
+        spans = spans_in(text)
     except ValueError as error:
         raise SettingsError(
-            f"{text!r} is not a list of networks.", hint='Write it as "1,3,7-12".'
+            f"{shortened(text)!r} is not a list of networks: {error}.",
+            hint='Write it as "1,3,7-12".',
         ) from error
-    return tuple(numbers)
+    return tuple(numbers_of(spans, most=MOST_NUMBERS, complaint=_too_many))
+
+
+def _too_many(n_numbers: int) -> SettingsError:
+    return SettingsError(
+        f"The list names {n_numbers:,} networks, at most {MOST_NUMBERS:,} are read.",
+        hint='Networks are numbered from 0; write them as "1,3,7-12".',
+    )
+
+
+def bounded(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command that refuses values no option can bear, before it does anything.
+
+    Whole numbers beyond 32 bits, numbers that are not finite, and bytes that are not UTF-8 in what
+    is not a path.
+    """
+
+    @wraps(command)
+    def call_command(**arguments: Any) -> None:
+        for name, value in arguments.items():
+            for item in value if isinstance(value, list | tuple) else (value,):
+                _check_value(name.replace("_", "-"), item)
+        command(**arguments)
+
+    return call_command
+
+
+def _check_value(name: str, value: object) -> None:
+    if type(value) is int and abs(value) > MOST_WHOLE:
+        raise SettingsError(
+            f"{name} is {shown(value)}; whole numbers go to {MOST_WHOLE:,}.",
+            hint=f"Choose a smaller {name}.",
+        )
+    if isinstance(value, float) and not math.isfinite(value):
+        raise SettingsError(
+            f"{name} is {value}, a finite number was expected.", hint=f"Choose another {name}."
+        )
+    if isinstance(value, Path):
+        path_of(value)
+    if isinstance(value, str) and printable(value) != value and not os.path.lexists(value):
+        raise SettingsError(
+            f"{name} holds bytes that are not UTF-8: {printable(value)!r}.",
+            hint="Is the terminal set to UTF-8?",
+        )

@@ -23,6 +23,7 @@ from fnprune_core.commands.options import (
 )
 from fnprune_core.commands.plan_options import PlanOptions
 from fnprune_core.errors import SettingsError
+from fnprune_core.inputs.files import path_of
 from fnprune_core.progress import ProgressEvent
 from fnprune_core.storage.workspace import Workspace
 
@@ -87,7 +88,7 @@ def plan(
 
 def located(workspace: Workspace, plan: str) -> Path:
     """Return the path of a plan: one from anywhere, or its folder in the workspace."""
-    path = Path(plan).expanduser()
+    path = path_of(plan)
     return path if path.exists() else workspace.existing("plans", plan)
 
 

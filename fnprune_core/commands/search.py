@@ -14,6 +14,7 @@ from fnprune_core.commands.options import (
     Model,
     TextOptions,
     Where,
+    bounded,
     documents_from,
     load,
     shares_in,
@@ -34,6 +35,7 @@ searches = typer.Typer(
 
 
 @searches.command()
+@bounded
 @takes(PlanOptions, "options")
 def layers(
     recording: Annotated[str, typer.Argument(help="Id of the calibration recording.")],
@@ -96,6 +98,7 @@ _COLUMNS = (
 
 
 @searches.command()
+@bounded
 @takes(PlanOptions, "options", without=("attention_ratio",))
 def attention(
     recording: Annotated[str, typer.Argument(help="Id of the calibration recording.")],

@@ -40,6 +40,12 @@ from fnprune_core.storage.json_files import write_json
 from fnprune_core.storage.manifests import artifact_id, manifest_of, read_manifest
 from fnprune_core.storage.workspace import Workspace
 
+#: Bounds of what can be asked for: each run is kept until the last, and each seed is drawn.
+MOST_NETWORKS = 100_000
+MOST_RUNS = 1000
+MOST_ITERATIONS = 1_000_000
+MOST_SEED = 2**63 - 1
+
 _ARRAYS = "decomposition.safetensors"
 
 
@@ -150,20 +156,24 @@ def _one_of(*choices: str) -> Callable[[Any], bool]:
     return lambda value: value in choices
 
 
+def _whole(low: int, high: int) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, int) and low <= value <= high
+
+
 _CONSTRAINTS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "n_components": (lambda v: isinstance(v, int) and v >= 1, "an integer of at least 1"),
+    "n_components": (_whole(1, MOST_NETWORKS), f"an integer from 1 to {MOST_NETWORKS:,}"),
     "scope": (_one_of("model", "layer"), "model or layer"),
     "algorithm": (_one_of(*ALGORITHMS), " or ".join(ALGORITHMS)),
     "fun": (_one_of("cube", "logcosh"), "cube or logcosh"),
-    "n_runs": (lambda v: isinstance(v, int) and v >= 1, "an integer of at least 1"),
+    "n_runs": (_whole(1, MOST_RUNS), f"an integer from 1 to {MOST_RUNS:,}"),
     "normalize": (_one_of("recording", "session"), "recording or session"),
     "n_session_components": (
-        lambda v: v is None or (isinstance(v, int) and v >= 1),
-        "None or an integer of at least 1",
+        lambda v: v is None or _whole(1, MOST_NETWORKS)(v),
+        f"None or an integer from 1 to {MOST_NETWORKS:,}",
     ),
-    "max_iter": (lambda v: isinstance(v, int) and v >= 1, "an integer of at least 1"),
-    "tol": (lambda v: v > 0, "above 0"),
-    "seed": (lambda v: isinstance(v, int) and v >= 0, "an integer of at least 0"),
+    "max_iter": (_whole(1, MOST_ITERATIONS), f"an integer from 1 to {MOST_ITERATIONS:,}"),
+    "tol": (lambda v: isinstance(v, int | float) and 0 < v < float("inf"), "above 0, and finite"),
+    "seed": (_whole(0, MOST_SEED), "an integer from 0, below 2^63"),
 }
 
 

@@ -80,8 +80,8 @@ class Sampling:
             raise SettingsError(
                 f"top_p is above 0 and at most 1, got {self.top_p}.", hint="1 leaves no token out."
             )
-        if self.seed < 0:
-            raise SettingsError(f"seed must be 0 or more, got {self.seed}.")
+        if not 0 <= self.seed < 2**63:
+            raise SettingsError(f"seed must be 0 or more, below 2^63; got {self.seed}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -18,6 +18,7 @@ from fnprune_core.export.forms import form_named
 from fnprune_core.export.gguf import PROBE, gguf_name, reading_back, weight_type, write_gguf
 from fnprune_core.export.model_card import CardFacts, model_card
 from fnprune_core.export.reload_check import reload_elsewhere
+from fnprune_core.inputs.files import path_of
 from fnprune_core.models import modeling_per_layer
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import Refit, silenced, without_refit
@@ -144,7 +145,7 @@ def check_target(target: Path, needed_bytes: int) -> Path:
     StorageError
         If it exists and is not empty, its place cannot be written, or has no room.
     """
-    target = Path(target).expanduser().resolve()
+    target = path_of(target).resolve()
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise StorageError(
             f"{target} exists already; nothing was written.", hint="Choose a new folder."

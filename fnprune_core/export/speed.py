@@ -25,6 +25,7 @@ from fnprune_core.errors import CorruptArtifactError, FnpruneError, PlanError, S
 from fnprune_core.evaluation.results import DENSE
 from fnprune_core.export.export import relative_difference
 from fnprune_core.export.forms import form_named
+from fnprune_core.inputs.numbers import check_most
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import silenced
 from fnprune_core.plans.files import stored_plan
@@ -43,6 +44,10 @@ _ERROR = re.compile(r"[\w.]+(Error|Exception)\b")
 
 What = Literal["prefill", "decoding"]
 WHATS: tuple[What, ...] = ("prefill", "decoding")
+
+
+#: Tokens or rounds of a measurement.
+MOST_MEASURED = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +70,7 @@ class SpeedSettings:
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
+            check_most(name, value, MOST_MEASURED)
             if value < 1:
                 raise SettingsError(f"{name} must be 1 or more, got {value}.")
 

@@ -43,6 +43,9 @@ BATCH_TOKENS = 1024
 _LESIONED = 1.05  # seconds of a pass under a lesion, over those of the healthy model
 
 
+MOST_LESIONS = 100_000
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LesionOrder:
     """Order for a lesion study: the lesions to make.
@@ -61,6 +64,11 @@ class LesionOrder:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "lesions", tuple(dict.fromkeys(self.lesions)))
+        if len(self.lesions) > MOST_LESIONS:
+            raise SettingsError(
+                f"These are {len(self.lesions):,} lesions, at most {MOST_LESIONS:,} are made.",
+                hint="Choose fewer networks or strengths.",
+            )
         if not self.lesions:
             raise SettingsError(
                 "No network was chosen, so there is no lesion to make.",

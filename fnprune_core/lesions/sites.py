@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas
 from fnprune_core.errors import SettingsError, TooFewTokensError
 from fnprune_core.evaluation.results import MIN_DOCUMENTS, N_BLOCKS, documents_of, domains_of
+from fnprune_core.inputs.numbers import check_most
 from fnprune_core.lesions.statistics import Texts
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import silenced
@@ -62,6 +63,12 @@ class Lesion:
         return 1.0 - self.strength
 
 
+#: Bounds of what can be asked for: each random lesion is measured.
+MOST_RANDOM = 10_000
+MOST_SINKS = 1 << 20
+MOST_SEED = 2**63 - 1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LesionSettings:
     """Settings that all lesions of a study share.
@@ -88,7 +95,10 @@ class LesionSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not self.z > 0:
+        check_most("n_random", self.n_random, MOST_RANDOM)
+        check_most("sink_units", self.sink_units, MOST_SINKS)
+        check_most("seed", self.seed, MOST_SEED)
+        if not 0 < self.z < float("inf"):
             raise SettingsError(f"The threshold on |z| must be above 0, got {self.z:g}.")
         if self.towards not in TARGETS:
             raise SettingsError(

@@ -7,10 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fnprune_core.errors import SettingsError
+from fnprune_core.inputs.numbers import check_most
 from fnprune_core.localizers.stimuli import Block, Localizer
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 
 _AT_ONCE = 250  # permutations
+
+
+MOST_PERMUTATIONS = 10_000_000
+MOST_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +26,8 @@ class DecodingSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        check_most("n_permutations", self.n_permutations, MOST_PERMUTATIONS)
+        check_most("seed", self.seed, MOST_SEED)
         if self.n_permutations < 1 or self.seed < 0:
             raise SettingsError(
                 f"{self.n_permutations} permutations with seed {self.seed} are no test.",

@@ -8,17 +8,24 @@ independent observations.
 import csv
 import hashlib
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from fnprune_core.errors import TextError
+from fnprune_core.inputs.files import decoded, path_of, read_bytes
 
 #: Templates (or blocks) of each condition below which there is no spread to speak of.
 LEAST_BLOCKS = 4
 MOST_ITEMS = 4000
+#: Bounds of a file; of its items, some may be of conditions that are not contrasted.
+MOST_FILE_BYTES = 16_000_000
+MOST_ROWS = 5 * MOST_ITEMS
+MOST_COLUMNS = 64
+MOST_CONDITIONS = 64
+MOST_NAME = 200
 #: Items of a block where a file names no templates.
 ITEMS_PER_BLOCK = 6
 COLUMNS = ("condition", "template", "text")
@@ -211,21 +218,18 @@ def read_localizer(
         If the file isn't such a table, a line has another number of columns, an item is empty,
         there is one condition only, or a condition has too few templates or items.
     """
+    what = "The file"
     if isinstance(source, Path):
-        name = name or source.stem
-        try:
-            raw = source.read_bytes()
-        except OSError as error:
-            raise TextError(f"{source} cannot be read: {error.strerror}.") from error
+        what, name = str(source), name or source.stem
+        raw = read_bytes(path_of(source), most=MOST_FILE_BYTES, error=TextError)
     else:
         raw = source
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
+    if len(raw) > MOST_FILE_BYTES:
         raise TextError(
-            "The file is not text in UTF-8.", hint="Save it as CSV or TSV in UTF-8."
-        ) from error
-    items, has_templates = _parse_items(text)
+            f"{what} has {len(raw) / 1e6:.1f} MB; at most {MOST_FILE_BYTES / 1e6:.0f} MB are read.",
+            hint=f"A localizer has at most {MOST_ITEMS:,} short items.",
+        )
+    items, has_templates = _parse_items(decoded(raw, what=what, error=TextError), what)
     return localizer_of(
         items,
         name=name or "own",
@@ -287,27 +291,25 @@ def _grouped_items(items: Sequence[Item]) -> list[Item]:
     return grouped
 
 
-def _parse_items(text: str) -> tuple[list[Item], bool]:
-    lines = text.splitlines()
-    first_line = next((line for line in lines if line.strip()), "")
+def _parse_items(text: str, what: str) -> tuple[list[Item], bool]:
+    first_line = next((line for line in text.splitlines() if line.strip()), "")
     if not first_line:
-        raise TextError("The file is empty.", hint=_FORMAT)
+        raise TextError(f"{what} is empty.", hint=_FORMAT)
     delimiter = max("\t,;", key=first_line.count)
-    try:
-        reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
-        rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
-    except csv.Error as error:
-        raise TextError(f"The file is no table: {error}.", hint=_FORMAT) from error
+    rows = list(_rows_in(text, delimiter, what))
     heading = [cell.strip().lower() for cell in rows[0][1]]
     if {"condition", "text"} <= set(heading):
         places = {column: heading.index(column) for column in COLUMNS if column in heading}
         rows = rows[1:]
+        twice = [column for column in places if heading.count(column) > 1]
+        if twice:
+            raise TextError(f"{what} has the column {twice[0]!r} twice.", hint="Leave one.")
     else:
         places = {"condition": 0, "text": 1}
         heading = heading[: max(len(heading), 2)]
     if len(heading) < 2:
         raise TextError(
-            f"The file has one column only: {first_line[:40]!r}.",
+            f"{what} has one column only: {first_line[:40]!r}.",
             hint=f"{_FORMAT} Use tabs or commas.",
         )
     _check_lines(
@@ -319,19 +321,65 @@ def _parse_items(text: str) -> tuple[list[Item], bool]:
         (line_number, {name: row[place].strip() for name, place in places.items()})
         for line_number, row in rows
     ]
-    for column in places:
-        _check_lines(
-            [line_number for line_number, values in cells if not values[column]],
-            f"{{}} an empty {column}",
-            "Fill it in, or delete the line.",
-        )
+    _check_cells(cells, places)
     items = [
         Item(
             condition=values["condition"], template=values.get("template", ""), text=values["text"]
         )
         for _, values in cells
     ]
+    n_conditions = len({item.condition for item in items})
+    if n_conditions > MOST_CONDITIONS:
+        raise TextError(
+            f"{what} has {n_conditions:,} conditions, at most {MOST_CONDITIONS} can be contrasted.",
+            hint="Is the first column the condition? Name the columns in the first line.",
+        )
     return items, "template" in places
+
+
+def _rows_in(text: str, delimiter: str, what: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows of a table that are not blank, with the number of their last line."""
+    reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
+    n_rows = 0
+    try:
+        for row in reader:
+            if len(row) > MOST_COLUMNS:
+                raise TextError(
+                    f"Line {reader.line_num} of {what} has {len(row):,} columns, at most "
+                    f"{MOST_COLUMNS} are read.",
+                    hint=_FORMAT,
+                )
+            if any(cell.strip() for cell in row):
+                n_rows += 1
+                yield reader.line_num, row
+            if n_rows > MOST_ROWS:
+                raise TextError(
+                    f"{what} has over {MOST_ROWS:,} items.", hint=f"Use at most {MOST_ITEMS:,}."
+                )
+    except csv.Error as error:
+        raise TextError(
+            f"{what} is no table: {error}, in line {reader.line_num}.", hint=_FORMAT
+        ) from error
+
+
+def _check_cells(cells: Sequence[tuple[int, dict[str, str]]], columns: Iterable[str]) -> None:
+    """Raise `TextError` if a cell is empty, or a name is too long or no plain text."""
+    for column in columns:
+        _check_lines(
+            [line_number for line_number, values in cells if not values[column]],
+            f"{{}} an empty {column}",
+            "Fill it in, or delete the line.",
+        )
+        if column != "text":
+            _check_lines(
+                [number for number, values in cells if not _is_name(values[column])],
+                f"{{}} a {column} of over {MOST_NAME} characters, or with control characters",
+                "Give it a short name.",
+            )
+
+
+def _is_name(text: str) -> bool:
+    return len(text) <= MOST_NAME and text.isprintable()
 
 
 def _check_lines(numbers: Iterable[int], message: str, hint: str) -> None:

@@ -16,6 +16,7 @@ from scipy.stats import rankdata
 
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import FingerprintMismatchError, SettingsError, TextError
+from fnprune_core.inputs.numbers import check_range
 from fnprune_core.matching.tokens import SharedText, shared_text
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 
@@ -262,6 +263,7 @@ def likeness(
     TextError
         If they hold no text in common, or no session with enough of it.
     """
+    check_range("n_null", n_null, 0, 1_000_000)
     shared = shared_text(atlas.tokens, other.tokens)
     return likeness_of(
         shared.means(atlas.time_courses, 0),

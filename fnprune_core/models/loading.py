@@ -1,19 +1,15 @@
 """Loading language models: hub ids, folders, GGUF files; devices, dtypes and errors."""
 
-import json
 import os
 import socket
-import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 from urllib.parse import urlsplit
 
 import torch
 from huggingface_hub import constants
-from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -29,7 +25,16 @@ from fnprune_core.errors import (
     SettingsError,
     UnsupportedArchitectureError,
 )
+from fnprune_core.inputs.files import path_of
 from fnprune_core.models.architectures import architecture_for, supported_families
+from fnprune_core.models.checkpoint_checks import (
+    CONFIG,
+    LIMITS,
+    check_folder,
+    check_gguf,
+    check_memory,
+    check_sizes,
+)
 from fnprune_core.models.embedded import embedded_model_folder
 from fnprune_core.models.language_model import LanguageModel, wrap_model
 from fnprune_core.progress import Progress, ignore
@@ -104,7 +109,12 @@ def _locate(source: str) -> tuple[str, dict[str, Any], str]:
     """Return (location for `from_pretrained`, its other arguments, a name for people)."""
     if source == EMBEDDED:
         return "", {}, "SmolLM2-135M-Instruct (embedded)"
-    path = Path(source).expanduser()
+    if not source or "\0" in source:
+        raise ModelNotFoundError(
+            f"{source!r} names no model.",
+            hint="Give `embedded`, a Hugging Face id, a folder or a GGUF file.",
+        )
+    path = path_of(source)
     if path.is_file():
         if path.suffix.lower() in _PICKLES:
             raise _pickle_error(source, path.name)
@@ -126,7 +136,7 @@ def _locate(source: str) -> tuple[str, dict[str, Any], str]:
             f"The folder {path} holds {content}.",
             hint="Give a Hugging Face model folder, or one GGUF file by its full path.",
         )
-    if not source or source.startswith((".", "/", "~")) or source.count("/") > 1:
+    if source.startswith((".", "/", "~")) or source.count("/") > 1:
         raise ModelNotFoundError(
             f"There is no model folder or file at {source!r}.",
             hint="Check the path, or give a Hugging Face id such as HuggingFaceTB/SmolLM2-135M.",
@@ -163,7 +173,7 @@ def _explained_error(source: str, error: Exception) -> FnpruneError:
     if cause is not None:
         kinds |= {kind.__name__ for kind in type(cause).__mro__}
     text = str(error)
-    if "OutOfMemoryError" in kinds:
+    if {"OutOfMemoryError", "MemoryError"} & kinds:
         return SettingsError(
             f"The model {source!r} does not fit into the device's memory.",
             hint="Use a smaller dtype (bfloat16), another device, or `sharded` over several.",
@@ -190,7 +200,7 @@ def _explained_error(source: str, error: Exception) -> FnpruneError:
     return ModelNotFoundError(
         f"The model {source!r} could not be loaded: {reason}.",
         hint="Is a file missing or damaged? Fetch the model again."
-        if Path(source).expanduser().exists()
+        if path_of(source).exists()
         else "No network? Give a local folder or a GGUF file, or use `embedded`.",
     )
 
@@ -216,28 +226,16 @@ def _check_complete(
 @contextmanager
 def _loading_errors(source: str) -> Iterator[None]:
     """Turn the errors of the readers of checkpoints into one that says what to do."""
-    reader_errors = (OSError, ValueError, LookupError, RuntimeError, struct.error, SafetensorError)
     try:
         yield
-    # An index can name a pickle: torch runs no code of it, and raises an error of its own.
-    except (
-        *reader_errors,
-        UnpicklingError,
-        ImportError,
-    ) as error:  # some tokenizers need a package of their own
-        raise _explained_error(source, error) from error
-    except Exception as error:
-        if type(error) is not Exception:  # the tokenizers library raises nothing narrower
-            raise
+    except FnpruneError:
+        raise
+    except Exception as error:  # on a damaged checkpoint, readers raise errors of every kind
         raise _explained_error(source, error) from error
 
 
-def _refuse_per_layer(source: str, location: str) -> None:
+def _refuse_per_layer(source: str, config: object) -> None:
     """Refuse a per-layer export of fnprune, which only its own code can load."""
-    try:
-        config = json.loads((Path(location) / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # whoever reads it next raises a better error
-        return
     if isinstance(config, dict) and str(config.get("model_type")).startswith(_PER_LAYER_TYPE):
         raise UnsupportedArchitectureError(
             f"{source!r} is a per-layer export of fnprune: its layers differ in width, and code "
@@ -247,13 +245,25 @@ def _refuse_per_layer(source: str, location: str) -> None:
         )
 
 
-def _read_config(source: str, location: str, extra: dict[str, Any]) -> PretrainedConfig:
-    _refuse_per_layer(source, location)
+def _read_config(
+    source: str, location: str, extra: dict[str, Any]
+) -> tuple[PretrainedConfig, int | None]:
+    """Return the config, checked before it is built, and how many weights the files hold."""
+    n_stored = None
+    if "gguf_file" in extra:
+        check_gguf(source, Path(location) / extra["gguf_file"])
+    elif Path(location).is_dir():
+        n_stored = check_folder(source, Path(location))
     with _loading_errors(source):
+        if "gguf_file" not in extra:
+            values = PretrainedConfig.get_config_dict(location, **extra)[0]
+            _refuse_per_layer(source, values)
+            check_sizes(source, values, LIMITS, CONFIG)
         config: PretrainedConfig = AutoConfig.from_pretrained(
             location, trust_remote_code=False, **extra
         )
-    return config
+        check_sizes(source, vars(config), LIMITS, CONFIG)
+    return config, n_stored
 
 
 def _read_model(
@@ -315,19 +325,25 @@ def load_model(
     location, extra, name = _locate(source)
     if source == EMBEDDED:
         location = str(embedded_model_folder(progress=progress))
-    config = _read_config(source, location, extra)
+    config, n_stored = _read_config(source, location, extra)
     architecture_for(config)
     quantisation = getattr(config, "quantization_config", None)
     if quantisation and "gguf_file" not in extra:
+        is_mapping = isinstance(quantisation, Mapping)
+        method = quantisation.get("quant_method", "unknown") if is_mapping else "unknown"
         raise UnsupportedArchitectureError(
-            f"The model {source!r} is quantised ({quantisation.get('quant_method', 'unknown')}); "
-            "units are cut from plain weights.",
+            f"The model {source!r} is quantised ({method}); units are cut from plain weights.",
             hint="Give the checkpoint it was made from, or a GGUF file, which is dequantised.",
         )
     torch_device = choose_device("auto" if device == "sharded" else device)
     arguments: dict[str, Any] = {"dtype": choose_dtype(dtype, torch_device)}
     if device == "sharded":
         arguments["device_map"] = "auto"
+    else:
+        with _loading_errors(source):
+            check_memory(
+                source, config, dtype=arguments["dtype"], device=torch_device, n_stored=n_stored
+            )
     model, tokenizer = _read_model(source, location, {**extra, **arguments}, torch_device)
     if "gguf_file" in extra and hasattr(model.config, "quantization_config"):
         # A dequantised GGUF still says it is quantised, and then refuses to be saved.

@@ -16,9 +16,18 @@ from fnprune_core.errors import (
     RatioError,
     SettingsError,
 )
+from fnprune_core.inputs.files import read_bytes
+from fnprune_core.inputs.json_values import parse_json
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.plans.allocation import allocation_named
-from fnprune_core.storage.json_files import canonical_json, read_json
+from fnprune_core.plans.plan_values import (
+    MOST_FILE_BYTES,
+    MOST_SEED,
+    MOST_UNITS,
+    MOST_VALUES,
+    checked_values,
+)
+from fnprune_core.storage.json_files import canonical_json
 
 PLAN_VERSION = 1
 PLAN_FILE = "plan.json"
@@ -94,11 +103,13 @@ class PlanSettings:
                 hint="For 20 % write 0.2.",
             )
         allocation_named(self.allocation)
-        if self.sink_units < 0:
-            raise SettingsError(f"sink_units must be 0 or more, got {self.sink_units}.")
-        if self.seed < 0:
-            raise SettingsError(f"seed must be 0 or more, got {self.seed}.")
-        if self.multiple is not None and self.multiple < 1:
+        if not 0 <= self.sink_units <= MOST_UNITS:
+            raise SettingsError(
+                f"sink_units must be 0 or more, and at most {MOST_UNITS:,}; got {self.sink_units}."
+            )
+        if not 0 <= self.seed <= MOST_SEED:
+            raise SettingsError(f"seed must be 0 or more, below 2^63; got {self.seed}.")
+        if self.multiple is not None and not 1 <= self.multiple <= MOST_UNITS:
             raise SettingsError(
                 f"Widths are rounded to a multiple of 1 or more, got {self.multiple}.",
                 hint="64 suits most hardware.",
@@ -314,33 +325,21 @@ class PruningPlan:
         """
         if not isinstance(value, dict) or value.get("plan_version") != PLAN_VERSION:
             version = value.get("plan_version") if isinstance(value, dict) else None
+            shown = repr(version)[:40]
             raise PlanError(
-                f"This is not a plan that this version reads (plan_version {version}, expected "
+                f"This is not a plan that this version reads (plan_version {shown}, expected "
                 f"{PLAN_VERSION}).",
                 hint="Give a plan.json written by `fnprune plan`.",
             )
         try:
-            settings = dict(value["settings"])
-            for name in ("preserved", "pinned_keep", "pinned_remove", "layer_weights"):
-                if settings.get(name) is not None:
-                    settings[name] = tuple(settings[name])
-            layout = UnitLayout(tuple(_checked_int(width) for width in value["widths"]))
+            fields = checked_values(value)
             plan = cls(
-                removed=_checked_indices(value["removed"]),
-                removed_groups=_checked_indices(value.get("removed_groups", ())),
-                group_counts=tuple(_checked_int(n) for n in value.get("group_counts", ())),
-                layout=layout,
-                settings=PlanSettings(**settings),
-                fingerprint=str(value["fingerprint"]),
-                model_name=str(value["model_name"]),
-                recording_id=str(value["recording_id"]),
-                decomposition_id=str(value["decomposition_id"]),
-                share_of_parameters=float(value["share_of_parameters"]),
-                thresholds=tuple(float(t) for t in value["thresholds"]),
-                sink_units=tuple(int(u) for u in value["sink_units"]),
-                preserved=tuple(int(k) for k in value["preserved"]),
-                n_networks=int(value["n_networks"]),
+                removed=_as_indices(fields.pop("removed")),
+                removed_groups=_as_indices(fields.pop("removed_groups")),
+                layout=UnitLayout(tuple(fields.pop("widths"))),
+                settings=PlanSettings(**fields.pop("settings")),
                 maps_fingerprint=MapsFingerprint.from_json(value[KEY]) if KEY in value else None,
+                **fields,
             )
         except (KeyError, TypeError, ValueError, OverflowError, CorruptArtifactError) as error:
             raise PlanError(
@@ -403,7 +402,18 @@ class PruningPlan:
         file = path / PLAN_FILE if path.is_dir() else path
         if not file.is_file():
             raise PlanError(f"There is no plan at {path}.", hint="Give a plan.json or its folder.")
-        return cls.from_json(read_json(file))
+        content = read_bytes(file, most=MOST_FILE_BYTES, error=PlanError)
+        try:
+            value = parse_json(content, most_values=MOST_VALUES)
+        except ValueError as error:
+            raise CorruptArtifactError(
+                f"{file} is damaged: not valid JSON, {error}.",
+                hint="Give a plan.json written by `fnprune plan`, or make it again.",
+            ) from error
+        try:
+            return cls.from_json(value)
+        except PlanError as error:
+            raise type(error)(f"{file}: {error.message}", hint=error.hint) from error
 
 
 def _checked_int(value: Any) -> int:
@@ -412,10 +422,8 @@ def _checked_int(value: Any) -> int:
     return value
 
 
-def _checked_indices(layers: Any) -> tuple[NDArray[np.int64], ...]:
-    return tuple(
-        np.array(sorted({_checked_int(i) for i in indices}), dtype=np.int64) for indices in layers
-    )
+def _as_indices(layers: list[list[int]]) -> tuple[NDArray[np.int64], ...]:
+    return tuple(np.array(sorted(set(indices)), dtype=np.int64) for indices in layers)
 
 
 def _cause_text(error: Exception) -> str:

@@ -1,13 +1,22 @@
 """Plans from elsewhere, taken into a workspace with their compensation."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
+import torch
+from torch.nn import Module
+
 from fnprune_core.decomposition.fingerprint import compare
 from fnprune_core.decomposition.numbering import fingerprint_at
-from fnprune_core.errors import NetworksMovedError, PlanError
-from fnprune_core.models.architectures import feeding_modules, output_projections, weight_of
+from fnprune_core.errors import CorruptArtifactError, NetworksMovedError, PlanError
+from fnprune_core.inputs.safetensors_header import stored_tensors
+from fnprune_core.models.architectures import (
+    feeding_modules,
+    layers_of,
+    output_projections,
+    weight_of,
+)
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import Refit, without_refit
 from fnprune_core.plans.files import REFITS_FILE, cut_key, read_refits, write_plan
@@ -21,6 +30,9 @@ from fnprune_core.storage.manifests import artifact_id, manifest_of
 from fnprune_core.storage.workspace import Workspace
 
 Networks = Literal["check", "match", "keep"]
+
+_REFIT_DTYPES = ("F16", "BF16", "F32", "F64")
+_COMPUTE = f"Take {REFITS_FILE} away, and it is computed again."
 
 
 def import_plan(
@@ -62,6 +74,7 @@ def import_plan(
     plan = _with_numbers_here(workspace, plan, networks)
     refits_path = (path if path.is_dir() else path.parent) / REFITS_FILE
     if refits_path.is_file():
+        _check_names(language_model, plan, refits_path)
         refits = read_refits(refits_path, plan.layout.n_layers, removed_groups=plan.removed_groups)
         _check_refits(language_model, plan, refits)
     elif not compensation_named(plan.settings.compensation).needs_moments:
@@ -118,6 +131,54 @@ def _check_groups(language_model: LanguageModel, plan: PruningPlan) -> None:
         )
 
 
+def _check_names(language_model: LanguageModel, plan: PruningPlan, path: Path) -> None:
+    """Refuse refits that are damaged, too large, or under names that would be passed over."""
+    try:
+        stored = stored_tensors(path)
+    except (OSError, ValueError) as error:
+        raise CorruptArtifactError(f"{path} is damaged: {error}.", hint=_COMPUTE) from error
+    n_feeding = len(language_model.architecture.feeding)
+    names = ["columns", "bias", *(f"feeding.{i}" for i in range(n_feeding))]
+    if plan.removed_groups:
+        names += ["attention.columns", "attention.bias"]
+    n_layers = plan.layout.n_layers
+    known = {f"{layer}.{name}" for layer in range(n_layers) for name in names}
+    unknown = sorted(stored.keys() - known)
+    if unknown:
+        raise PlanError(
+            f"{path} holds {unknown[0][:80]!r}, which is nothing of this plan.", hint=_COMPUTE
+        )
+    wrong = [name for name, tensor in stored.items() if tensor.dtype not in _REFIT_DTYPES]
+    if wrong:
+        raise PlanError(
+            f"{path} holds {wrong[0]!r} in {stored[wrong[0]].dtype}, numbers with a fraction were "
+            "expected.",
+            hint=_COMPUTE,
+        )
+    largest = max((weight_of(m).numel() for m in _all_modules(language_model)), default=0)
+    large = [name for name, tensor in stored.items() if tensor.n_values > largest]
+    if large:
+        raise PlanError(
+            f"{path} holds {large[0]!r} of shape {stored[large[0]].shape}, larger than any matrix "
+            "of the model.",
+            hint=_COMPUTE,
+        )
+    if compensation_named(plan.settings.compensation).needs_moments:
+        for layer, removed in enumerate(plan.removed):
+            if len(removed) and not {f"{layer}.columns", f"{layer}.bias"} & stored.keys():
+                raise PlanError(
+                    f"{path} has nothing for layer {layer}, where {len(removed)} units go.",
+                    hint=_COMPUTE,
+                )
+
+
+def _all_modules(language_model: LanguageModel) -> Iterator[Module]:
+    model, architecture = language_model.model, language_model.architecture
+    for layer, module in enumerate(output_projections(model, architecture)):
+        yield from (module, *feeding_modules(model, architecture, layer))
+        yield layers_of(model, architecture)[layer].get_submodule(architecture.attention.output)
+
+
 def _check_refits(
     language_model: LanguageModel, plan: PruningPlan, refits: Sequence[Refit]
 ) -> None:
@@ -135,7 +196,7 @@ def _check_refits(
             raise PlanError(
                 f"Layer {layer} has {len(feeding)} modules that feed its units, the refits have "
                 f"rows for {len(refit.feeding)}.",
-                hint=f"Take {REFITS_FILE} away, and it is computed again.",
+                hint=_COMPUTE,
             )
         n_rows = language_model.architecture.n_fused * width
         expected_tensors += [
@@ -149,11 +210,15 @@ def _check_refits(
                 ("bias of attention", refit.attention.bias, (hidden,)),
             ]
         for name, tensor, expected in expected_tensors:
+            if tensor is not None and not bool(torch.isfinite(tensor).all()):
+                raise PlanError(
+                    f"In layer {layer} the refitted {name} hold what is no number.", hint=_COMPUTE
+                )
             if tensor is not None and tuple(tensor.shape) != expected:
                 raise PlanError(
                     f"In layer {layer} the refitted {name} are of shape {tuple(tensor.shape)}, "
                     f"the plan needs {expected}.",
-                    hint=f"Take {REFITS_FILE} away, and it is computed again.",
+                    hint=_COMPUTE,
                 )
 
 

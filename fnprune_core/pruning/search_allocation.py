@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fnprune_core.errors import RatioError, SettingsError
 from fnprune_core.evaluation.results import PairedDifference, Perplexity, paired_difference
+from fnprune_core.inputs.numbers import check_most
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans.allocation import WEIGHTED
 from fnprune_core.plans.files import open_plan
@@ -27,6 +28,10 @@ from fnprune_core.texts.windows import Windows
 #: Steps along the direction that a round finds, as multiples of the shift that it tried.
 STEPS = (0.5, 1.0, 2.0)
 _MOST = 0.9  # of a layer's units
+
+
+MOST_BLOCKS = 10_000
+MOST_ROUNDS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +63,8 @@ class AllocationOrder:
             raise RatioError(
                 "Nothing is to go, so there is nothing to divide.", hint="Choose a ratio above 0."
             )
+        check_most("n_blocks", self.n_blocks, MOST_BLOCKS)
+        check_most("n_rounds", self.n_rounds, MOST_ROUNDS)
         if self.n_blocks < 2:
             raise SettingsError(f"n_blocks must be 2 or more, got {self.n_blocks}.")
         if self.n_rounds < 1:

@@ -25,6 +25,9 @@ from fnprune_core.texts.windows import Windows
 SHARES = (0.0, 0.05, 0.1, 0.2)
 
 
+MOST_SHARES = 100
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShareOrder:
     """Order for a search of mixes: the cut to divide, and the shares of attention to try.
@@ -44,6 +47,12 @@ class ShareOrder:
 
     def __post_init__(self) -> None:
         canonical_settings(self.base)
+        if not 0 < len(self.shares) <= MOST_SHARES:
+            raise SettingsError(
+                f"{len(self.shares):,} shares of attention were given, 1 to {MOST_SHARES:,} are "
+                "tried.",
+                hint='Write them as "0,0.05,0.1".',
+            )
         outside = [share for share in self.shares if not 0 <= share < 1]
         if outside:
             raise SettingsError(

@@ -13,6 +13,7 @@ from fnprune_core.errors import TextError
 from fnprune_core.evaluation.compare import check_overlap, evaluation_windows
 from fnprune_core.evaluation.perplexity import perplexity_stream
 from fnprune_core.evaluation.results import Perplexity
+from fnprune_core.inputs.numbers import check_range
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import silenced
 from fnprune_core.plans.files import stored_plan
@@ -119,6 +120,7 @@ def unread_windows(
     TextError
         If it read them all.
     """
+    check_range("max_windows", max_windows, 1, 10**9)
     read_names = set(recording.windows.document_names)
     unread = [document for document in documents if document.name not in read_names]
     if not unread:

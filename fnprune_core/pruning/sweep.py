@@ -11,6 +11,7 @@ import pandas as pd
 from fnprune_core.errors import PlanError, RatioError, SettingsError
 from fnprune_core.evaluation.compare import compare
 from fnprune_core.evaluation.results import Perplexity, paired_difference
+from fnprune_core.inputs.numbers import check_most
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans.files import open_plan
 from fnprune_core.plans.plan import PlanSettings
@@ -24,6 +25,9 @@ from fnprune_core.texts.windows import Windows
 
 READING = "reading held-out text"
 _SILENCED = 1.15  # seconds of a pass with hooks, over those of the dense model
+
+
+MOST_PLANS = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +64,12 @@ class SweepOrder:
             raise RatioError(
                 f"A sweep's ratios are shares of MLP units between 0 and 1, got {outside[0]:g}.",
                 hint="For 20 % write 0.2; the dense model is measured anyway.",
+            )
+        check_most("n_seeds", self.n_seeds, MOST_PLANS)
+        if len(self.scores) * len(self.ratios) * max(self.n_seeds, 1) > MOST_PLANS:
+            raise SettingsError(
+                f"This sweep is of over {MOST_PLANS:,} plans.",
+                hint="Ask for fewer scores, ratios or seeds.",
             )
         if self.n_seeds < 1:
             raise SettingsError(f"n_seeds must be 1 or more, got {self.n_seeds}.")

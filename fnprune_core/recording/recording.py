@@ -14,12 +14,19 @@ import torch
 from numpy.typing import NDArray
 
 from fnprune_core.errors import CorruptArtifactError, SettingsError
+from fnprune_core.inputs.numbers import check_most
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.storage.checksums import Blocks, checked, damage_told
 from fnprune_core.storage.manifests import read_manifest
 from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.windows import Windows
+
+#: Bounds of what can be asked for; above any model and disk.
+MOST_WINDOW = 1 << 24
+MOST_BATCH = 1 << 16
+MOST_TOKENS = 10**12
+MOST_SEED = 2**63 - 1
 
 _SIGNALS = "signals.f16"
 _NON_FINITE_HINT = "Load the model in float32 or bfloat16 (--dtype) and record again."
@@ -59,6 +66,10 @@ class RecordingSettings:
     seed: int | None = None
 
     def __post_init__(self) -> None:
+        check_most("window", self.window, MOST_WINDOW)
+        check_most("batch_size", self.batch_size, MOST_BATCH)
+        check_most("max_tokens", self.max_tokens or 0, MOST_TOKENS)
+        check_most("seed", self.seed or 0, MOST_SEED)
         if self.window < 8:
             raise SettingsError(f"A window needs at least 8 tokens, got {self.window}.")
         if not 0 <= self.n_dummy_tokens < self.window:

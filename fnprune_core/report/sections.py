@@ -116,7 +116,7 @@ class ReportSettings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sections", check_sections(self.sections))
-        if not self.z > 0:
+        if not 0 < self.z < float("inf"):
             raise SettingsError(f"The threshold must be above 0, got {self.z}.")
         if self.n_detailed < 0:
             raise SettingsError(

@@ -24,10 +24,11 @@ from fnprune_core.storage.folders import (
 from fnprune_core.storage.manifests import KINDS, read_manifest
 
 LATEST = "latest"
+_MOST_ID = 120  # with what is put around it, a name that every file system bears
 
 
 def _is_id(text: str) -> bool:
-    return bool(text) and all(c.isalnum() or c in "-_" for c in text)
+    return 0 < len(text) <= _MOST_ID and all(c.isalnum() or c in "-_" for c in text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,12 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fnprune_core.errors import SettingsError, TextError
+from fnprune_core.inputs.numbers import check_most
 from fnprune_core.texts.documents import Document, round_robin
 from fnprune_core.texts.overlap import first_shared_run
 from fnprune_core.texts.windows import Windows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+
+MOST_WINDOW = 1 << 24
 
 
 def cut_windows(  # noqa: PLR0913 - how texts are cut, each by its name
@@ -289,6 +293,7 @@ def _unique_names(documents: Sequence[Document]) -> list[str]:
 
 
 def _check_settings(window: int, n_dummy_tokens: int, max_tokens: int | None) -> None:
+    check_most("window", window, MOST_WINDOW)
     if window < 2:
         raise SettingsError(
             f"A window of {window} tokens holds no prediction.", hint="Take 2 or more, e.g. 512."

@@ -1,7 +1,5 @@
 """Documents: texts with a domain and a name, read from files, folders, `datasets` or built in."""
 
-import io
-import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,12 +7,26 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-import pandas as pd
-
 from fnprune_core.errors import TextError
+from fnprune_core.inputs.files import decoded, path_of, printable, read_bytes, text_fault
 from fnprune_core.texts.builtin import SPLITS, builtin_texts
+from fnprune_core.texts.rows import (
+    MOST_ROWS,
+    Columns,
+    Row,
+    csv_rows,
+    jsonl_rows,
+    parquet_rows,
+)
 
 T = TypeVar("T")
+
+#: Bounds of a source: what is larger is refused with the way out.
+MOST_FILE_BYTES = 250_000_000
+MOST_FILES = 100_000
+MOST_CHARACTERS = 400_000_000
+MOST_DOMAINS = 1000
+MOST_LABEL = 500
 
 _BUILTIN = "builtin"
 # In a folder, files with these endings must be text; others are read only if they are.
@@ -31,15 +43,6 @@ class Document:
     text: str
     domain: str = "text"
     name: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Columns:
-    """The columns of a table that hold text, domain and document."""
-
-    text: str
-    domain: str | None
-    document: str | None
 
 
 def read_documents(
@@ -78,13 +81,14 @@ def read_documents(
     TextError
         If the source is missing, is not text, holds no text or lacks a column.
     """
-    columns = _Columns(text=text_column, domain=domain_column, document=document_column)
+    columns = Columns(text=text_column, domain=domain_column, document=document_column)
     if isinstance(source, str) and source.partition(":")[0] == _BUILTIN:
         documents = builtin_documents(split=source.partition(":")[2] or SPLITS[0])
     elif isinstance(source, str) and not is_path(source):
         documents = _read_dataset(source, columns, max_documents)
     else:
-        documents = _read_path(Path(source).expanduser(), columns, max_documents)
+        documents = _read_path(path_of(source), columns, max_documents)
+    _check_source(source, documents)
     if domain is not None:
         documents = [Document(d.text, domain, d.name) for d in documents]
     if max_documents is not None:
@@ -95,6 +99,31 @@ def read_documents(
     if not documents:
         raise TextError(f"There is no text in {source}.", hint="Give a source that has some.")
     return documents
+
+
+def _check_source(source: str | Path, documents: Sequence[Document]) -> None:
+    """Refuse half characters, which no tokenizer bears, and a column of names taken for domains."""
+    for document in documents:
+        for what, text in (
+            ("text", document.text),
+            ("name", document.name),
+            ("domain", document.domain),
+        ):
+            try:
+                text.encode("utf-8")
+            except UnicodeEncodeError as error:
+                raise TextError(
+                    f"The {what} of {printable(document.name)!r} in {source} holds half a "
+                    f"character (U+{ord(text[error.start]):04X}) at place {error.start + 1}.",
+                    hint="Save it as UTF-8 again.",
+                ) from error
+    n_domains = len({document.domain for document in documents})
+    if n_domains > MOST_DOMAINS:
+        raise TextError(
+            f"The texts of {source} are of {n_domains:,} domains, at most {MOST_DOMAINS:,} are "
+            "told apart.",
+            hint="Name a column of few different values as the domain.",
+        )
 
 
 def builtin_documents(
@@ -134,25 +163,23 @@ def round_robin(iterables: Iterable[Iterable[T]]) -> Iterator[T]:
 
 def is_path(source: str) -> bool:
     """Whether `source` is a path on this machine, or can be nothing but a path."""
-    path = Path(source).expanduser()
-    looks_like_path = source.startswith(("/", "./", "../", "~")) or "\\" in source
-    return looks_like_path or path.exists() or path.suffix.lower() in _TEXT_SUFFIXES | set(_ROWS)
+    if source.startswith(("/", "./", "../", "~")) or "\\" in source:
+        return True
+    path = path_of(source)
+    return path.exists() or path.suffix.lower() in _TEXT_SUFFIXES | set(_ROWS)
 
 
-def _read_path(path: Path, columns: _Columns, max_documents: int | None) -> list[Document]:
+def _read_path(path: Path, columns: Columns, max_documents: int | None) -> list[Document]:
     if path.is_file():
-        return list(_read_file(path, path.stem, path.name, columns))
+        name = printable(path.name)
+        return list(_read_file(path, printable(path.stem), name, columns))
     if not path.is_dir():
         raise TextError(
-            f"There is no file or folder {path}.", hint="Check the path for a slip of the pen."
+            f"There is no file or folder {printable(str(path))}.",
+            hint="Check the path for a slip of the pen.",
         )
-    files: dict[str, list[Path]] = {}
-    for file in sorted(path.rglob("*")):
-        parts = file.relative_to(path).parts
-        if file.is_file() and not any(part.startswith((".", "__")) for part in parts):
-            files.setdefault(parts[0] if len(parts) > 1 else path.resolve().name, []).append(file)
     documents = []
-    for domain, paths in files.items():
+    for domain, paths in _files_by_domain(path).items():
         domain_documents = (d for p in paths for d in _read_folder_file(p, domain, path, columns))
         documents += list(islice(domain_documents, max_documents))
     if not documents:
@@ -163,92 +190,64 @@ def _read_path(path: Path, columns: _Columns, max_documents: int | None) -> list
     return documents
 
 
+def _files_by_domain(folder: Path) -> dict[str, list[Path]]:
+    """Return the files of a folder by domain, sorted by name; hidden ones are left out."""
+    paths = list(islice(folder.rglob("*"), MOST_FILES + 1))
+    if len(paths) > MOST_FILES:
+        raise TextError(
+            f"The folder {folder} holds over {MOST_FILES:,} files.",
+            hint="Give a folder of texts, or join them: a row each in a .jsonl file.",
+        )
+    files: dict[str, list[Path]] = {}
+    for file in sorted(paths):
+        parts = file.relative_to(folder).parts
+        if file.is_file() and not any(part.startswith((".", "__")) for part in parts):
+            domain = parts[0] if len(parts) > 1 else folder.resolve().name
+            files.setdefault(printable(domain), []).append(file)
+    return files
+
+
 def _read_folder_file(
-    path: Path, domain: str, folder: Path, columns: _Columns
+    path: Path, domain: str, folder: Path, columns: Columns
 ) -> Iterator[Document]:
     suffix = path.suffix.lower()
-    if suffix in _TEXT_SUFFIXES or suffix in _ROWS or _is_text(path.read_bytes()):
-        yield from _read_file(path, domain, path.relative_to(folder).as_posix(), columns)
+    if suffix in _TEXT_SUFFIXES or suffix in _ROWS or _is_text(path):
+        name = printable(path.relative_to(folder).as_posix())
+        yield from _read_file(path, domain, name, columns)
 
 
-def _read_file(path: Path, domain: str, name: str, columns: _Columns) -> Iterator[Document]:
+def _read_file(path: Path, domain: str, name: str, columns: Columns) -> Iterator[Document]:
     read_rows = _ROWS.get(path.suffix.lower())
     if read_rows is not None:
-        yield from _documents_of(read_rows(path), domain, name, columns)
-    elif text := _read_text(path).strip("\n"):
+        yield from _documents_of(read_rows(path, columns), domain, name, columns)
+        return
+    text = _read_text(path).strip("\n")
+    if text.strip():
         yield Document(text, domain, name)
 
 
-def _is_text(content: bytes) -> bool:
+def _is_text(path: Path) -> bool:
+    """Whether a file is text, read by blocks; one that may not be read is told when it is used."""
     try:
-        return "\0" not in content.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
+        return not text_fault(path)
+    except OSError:
+        return True
 
 
 def _read_text(path: Path) -> str:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise TextError(
-            f"{path} cannot be read: {error.strerror}.", hint="Check its permissions."
-        ) from error
-    if not _is_text(content):
-        raise TextError(
-            f"{path} is not text in UTF-8.", hint="Convert it, or give a plain text file."
-        )
-    return content.decode("utf-8-sig").replace("\r\n", "\n")
+    content = read_bytes(path, most=MOST_FILE_BYTES, error=TextError)
+    return decoded(content, what=str(path), error=TextError).replace("\r\n", "\n")
 
 
-def _read_jsonl(path: Path) -> pd.DataFrame:
-    rows = []
-    for number, line in enumerate(_read_text(path).split("\n"), start=1):
-        if line.strip():
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise TextError(
-                    f"Line {number} of {path} is not JSON: {error}.",
-                    hint='Each line must be one object, e.g. {"text": "…"}.',
-                ) from error
-            if not isinstance(row, dict):
-                raise TextError(
-                    f"Line {number} of {path} is no JSON object.",
-                    hint='Each line must be one object, e.g. {"text": "…"}.',
-                )
-            rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    text = io.StringIO(_read_text(path))
-    try:
-        return pd.read_csv(text, dtype=str, keep_default_na=False)
-    except pd.errors.EmptyDataError:
-        return pd.DataFrame()
-    except ValueError as error:  # its ParserError is one
-        raise TextError(
-            f"{path} is not a table of comma-separated values: {error}.",
-            hint="Quote texts that hold commas or line breaks.",
-        ) from error
-
-
-def _read_parquet(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_parquet(path)
-    except (OSError, ValueError) as error:  # pyarrow's ArrowInvalid is a ValueError
-        raise TextError(f"{path} is not a Parquet file: {error}.") from error
-
-
-_ROWS: dict[str, Callable[[Path], pd.DataFrame]] = {
-    ".csv": _read_csv,
-    ".jsonl": _read_jsonl,
-    ".ndjson": _read_jsonl,
-    ".parquet": _read_parquet,
+_ROWS: dict[str, Callable[[Path, Columns], Iterator[Row]]] = {
+    ".csv": csv_rows,
+    ".jsonl": jsonl_rows,
+    ".ndjson": jsonl_rows,
+    ".parquet": parquet_rows,
 }
 
 
-def _read_dataset(source: str, columns: _Columns, max_rows: int | None) -> list[Document]:
+def _read_dataset(source: str, columns: Columns, max_rows: int | None) -> list[Document]:
     try:
         import datasets
     except ImportError as error:
@@ -259,40 +258,47 @@ def _read_dataset(source: str, columns: _Columns, max_rows: int | None) -> list[
     name, _, config_and_split = source.partition(":")
     config, _, split = config_and_split.partition(":")
     try:
-        rows = datasets.load_dataset(
+        found = datasets.load_dataset(
             name, config or None, split=split or "train", streaming=max_rows is not None
         )
-        frame = pd.DataFrame(list(islice(rows, max_rows)))
+        rows = [dict(row) for row in islice(found, min(max_rows or MOST_ROWS + 1, MOST_ROWS + 1))]
     except Exception as error:
         raise TextError(
             f"{source} is no file or folder here, and no data set came of it: {error}",
             hint="Check the path; for a data set, name:config:split and the network.",
         ) from error
-    return list(_documents_of(frame, name.rpartition("/")[2], name, columns))
+    if len(rows) > MOST_ROWS:
+        raise TextError(
+            f"{source} has over {MOST_ROWS:,} rows.", hint="Name a part: name:config:train[:1%]."
+        )
+    if rows:
+        columns.check(list(dict.fromkeys(key for row in rows for key in row)), name=name)
+    return list(_documents_of(rows, name.rpartition("/")[2], name, columns))
 
 
 def _documents_of(
-    frame: pd.DataFrame, domain: str, name: str, columns: _Columns
+    rows: Iterable[Row], domain: str, name: str, columns: Columns
 ) -> Iterator[Document]:
     """Yield the documents in the rows of a table; rows without text are passed over."""
-    if frame.empty:
-        return
-    for column in (columns.text, columns.domain, columns.document):
-        if column is not None and column not in frame.columns:
-            raise TextError(
-                f"{name} has no column {column!r}.",
-                hint=f"Its columns: {', '.join(map(str, frame.columns))}.",
-            )
-    texts = frame[columns.text].tolist()
-    domains = frame[columns.domain].tolist() if columns.domain else [None] * len(texts)
-    names = frame[columns.document].tolist() if columns.document else [None] * len(texts)
     texts_of_documents: dict[tuple[str, str], list[str]] = {}
-    for number, (text, row_domain, row_name) in enumerate(
-        zip(texts, domains, names, strict=True), 1
-    ):
+    n_characters = 0
+    for number, row in enumerate(rows, 1):
+        text = row.get(columns.text)
+        row_domain = row.get(columns.domain) if columns.domain else None
+        row_name = row.get(columns.document) if columns.document else None
         if isinstance(text, str) and text.strip():
-            key = (_label(row_domain, domain), _label(row_name, f"{name}, row {number}"))
+            place = f"row {number} of {name}"
+            key = (
+                _label(row_domain, domain, what=f"The domain in {place}"),
+                _label(row_name, f"{name}, row {number}", what=f"The document's name in {place}"),
+            )
             texts_of_documents.setdefault(key, []).append(text)
+            n_characters += len(text)
+            if n_characters > MOST_CHARACTERS:
+                raise TextError(
+                    f"The texts up to {place} have over {MOST_CHARACTERS:,} characters.",
+                    hint="Give a part of the file.",
+                )
         elif not isinstance(text, str) and not _is_missing(text):
             raise TextError(
                 f"Row {number} of {name} has a {type(text).__name__} in column {columns.text!r}.",
@@ -302,8 +308,21 @@ def _documents_of(
         yield Document("\n".join(document_texts), row_domain, row_name)
 
 
-def _label(value: Any, default: str) -> str:
-    return default if _is_missing(value) or not str(value) else str(value)
+def _label(value: Any, default: str, *, what: str) -> str:
+    """Return the name of a domain or document; `default` where there is none."""
+    if _is_missing(value):
+        return default
+    if isinstance(value, dict | list | set | tuple):
+        raise TextError(
+            f"{what} is a {type(value).__name__}.", hint="Name a column with one value in each row."
+        )
+    label = str(value)
+    if len(label) > MOST_LABEL:
+        raise TextError(
+            f"{what} has {len(label):,} characters, at most {MOST_LABEL:,} are read.",
+            hint="Name a column of short names.",
+        )
+    return label or default
 
 
 def _is_missing(value: Any) -> bool:

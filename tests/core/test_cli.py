@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -118,6 +119,51 @@ def test_a_mistake_is_one_clear_sentence(program, message, words) -> None:
     error = json.loads(out)["error"]
     assert set(error) == {"message", "hint"}
     assert message.lower() in error["message"].lower()
+
+
+OUT_OF_BOUNDS = {
+    "runs is about 10^20": ("decompose", "abc", "--runs", "100000000000000000000"),
+    "n_runs must be an integer from 1 to 1,000, got 2000000": (
+        "decompose", "latest", "--runs", "2000000",
+    ),
+    "as an integer, exceeded maximum size": ("decompose", "abc", "--runs", "9" * 5000),
+    "window is 2,147,483,648; whole numbers go to 2,147,483,647": (
+        "record", "--window", "2147483648",
+    ),
+    "greater than or equal to 0": ("volumes", "abc", "out", "--z", "nan"),
+    "ratio is inf": ("plan", "abc", "--ratio", "inf"),
+    "is no path that can be looked at": ("record", "a" * 5000),
+    "Could not determine home": ("record", "builtin", "--workspace", "~no-such-user/x"),
+    "no path that can be looked": ("doctor", "b" * 5000),
+    "holds bytes that are not UTF-8": ("record", "--domain", "caf\udce9"),
+    "There is no recording": ("decompose", "c" * 5000),
+    "over 1000 numbers": ("sweep", "RECORDING", "--ratios", "0.1," * 2000),
+    "no finite number": ("sweep", "RECORDING", "--ratios", "0.1,nan"),
+    "is not a list of networks": ("plan", "RECORDING", "--preserve", "0-9999999999"),
+    "names 1,000,000,000 networks": ("plan", "RECORDING", "--preserve", "0-999999999"),
+    "over 10,000 plans": ("sweep", "RECORDING", "--seeds", "9999"),
+    "is not a unit": ("plan", "RECORDING", "--keep-units", "0:" + "9" * 5000),
+    "n_rounds is 5,000; it goes to 1,000": (
+        "search", "layers", "RECORDING", "--rounds", "5000", "--score", "flap",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("message", "words"), OUT_OF_BOUNDS.items(), ids=[message[:40] for message in OUT_OF_BOUNDS]
+)
+def test_a_value_out_of_bounds_is_told_at_once(program, model, texts, message, words) -> None:
+    """`--runs 100000000000000000000` once ended in a traceback, `0-9999999999` built its list."""
+    if "RECORDING" in words or "latest" in words:
+        program("record", texts / "calibration", "--window", 64, "--model", model)
+    words = ["latest" if word == "RECORDING" else word for word in words]
+    start = time.perf_counter()
+    code, out, err = program.run(*words)
+    assert time.perf_counter() - start < 5
+    assert code == 2
+    assert message in " ".join(err.split())
+    assert "Traceback" not in err
+    assert out == ""
 
 
 def test_every_command_has_a_mistake_above() -> None:

@@ -9,6 +9,8 @@ MOST_LINES = 100  # a module of more has tests of its own
 
 #: Modules without a file of their own: where they are tested, and why there.
 COVERED_ELSEWHERE: dict[str, str] = {
+    "atlas/image_volumes.py": "What `volumes.read_image` reads by: core/atlas/test_volumes.py, and "
+    "its memory in core/inputs/test_memory.py.",
     "commands/example.py": "Thin: the example is made in core/test_workflows.py, and the demo "
     "runs in core/commands/test_demo.py.",
     "commands/lesion.py": "Thin: called on the atlas and texts of core/lesions/test_run.py.",

@@ -1,12 +1,21 @@
 """Cached images that were uploaded."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from fnprune_core.atlas import volumes
 from fnprune_core.atlas.volumes import ImportedImage
+from fnprune_core.atlas.voxels import Sidecar
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the image")
-def imported(digest: str, _image: bytes, _sidecar: bytes | None) -> ImportedImage:
-    """Return an uploaded image as values of units; `digest` is of both files."""
-    return volumes.read_image(_image, _sidecar)
+def imported(
+    digest: str, _image: bytes, _sidecar: bytes | None, _check: Callable[[Sidecar], None]
+) -> ImportedImage:
+    """Return an uploaded image as values of units; `digest` is of both files.
+
+    `_check` refuses an image of another model before it is unpacked; one that was unpacked for
+    another atlas still has to be checked against this one.
+    """
+    return volumes.read_image(_image, _sidecar, check=_check)

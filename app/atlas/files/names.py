@@ -48,7 +48,7 @@ def bring_names(atlas: NetworkAtlas) -> None:
     if upload is None:
         return
     with frame.explaining():
-        uploaded = annotation_files.parse(upload.getvalue())
+        uploaded = annotation_files.parse(upload.getvalue(), name=upload.name)
         check = annotations.check_import(uploaded, atlas)
         _show_fit(check)
         if check.fit == "none" or not (check.n_fitting or check.fit == "moved"):

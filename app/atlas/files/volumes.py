@@ -23,6 +23,7 @@ from fnprune_core.atlas import volumes
 from fnprune_core.atlas.files import members_table, networks_table, time_courses_csv, units_table
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.atlas.volumes import ImportedImage
+from fnprune_core.atlas.voxels import Sidecar
 from fnprune_core.errors import SettingsError
 
 
@@ -75,13 +76,17 @@ def bring_image(atlas: NetworkAtlas) -> ImportedImage | None:
         return None
     usable: ImportedImage | None = None
     with frame.explaining():
-        image = _read_uploads(uploads)
-        image.sidecar.check_model(atlas.decomposition.fingerprint, atlas.layout)
+
+        def check(sidecar: Sidecar) -> None:
+            sidecar.check_model(atlas.decomposition.fingerprint, atlas.layout)
+
+        image = _read_uploads(uploads, check)
+        check(image.sidecar)
         usable = image
     return usable
 
 
-def _read_uploads(uploads: Sequence[Any]) -> ImportedImage:
+def _read_uploads(uploads: Sequence[Any], check: Callable[[Sidecar], None]) -> ImportedImage:
     images = [upload for upload in uploads if not upload.name.lower().endswith(".json")]
     sidecars = [upload for upload in uploads if upload.name.lower().endswith(".json")]
     if len(images) != 1 or len(sidecars) > 1:
@@ -94,7 +99,7 @@ def _read_uploads(uploads: Sequence[Any]) -> ImportedImage:
     sidecar = sidecars[0].getvalue() if sidecars else None
     digest = hashlib.sha256(image)
     digest.update(sidecar or b"")
-    return imported(digest.hexdigest(), image, sidecar)
+    return imported(digest.hexdigest(), image, sidecar, check)
 
 
 def show_image(atlas: NetworkAtlas, image: ImportedImage, z: float) -> None:

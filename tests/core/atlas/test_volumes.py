@@ -86,9 +86,15 @@ def scaled(**changes) -> bytes:
 
 OTHER_ATLAS = volumes.volume_files(atlas(id="a2"), GRID, NAMES, z=1.0)
 NAN = np.where(GRID.unit_of_voxel == 9, np.nan, 1.0).astype(np.float32)
-HUGE = nib.Nifti1Header()
-HUGE.set_data_shape((4, 3, 3, 30_000, 1, 1, 1))
-HUGE.set_data_dtype(np.float64)
+
+
+def header_of(n_volumes: int) -> bytes:
+    """The header of an image of many volumes in float64."""
+    header = nib.Nifti1Header()
+    header.set_data_shape((4, 3, 3, n_volumes, 1, 1, 1))
+    header.set_data_dtype(np.float64)
+    header["vox_offset"], header["magic"] = 352, b"n+1"
+    return header.binaryblock
 
 
 @pytest.mark.parametrize(
@@ -100,7 +106,11 @@ HUGE.set_data_dtype(np.float64)
         (MAPS, scaled(schema_version=9), CorruptArtifactError, "schema version 9"),
         (MAPS, scaled(widths=[7, 12, 6]), CorruptArtifactError, "exactly one voxel"),
         (MAPS, scaled(widths=[7, 12, 4]), CorruptArtifactError, "layers do not have"),
-        (MAPS, scaled(widths=[10**12] * 3), CorruptArtifactError, "no sense"),
+        (MAPS, scaled(widths=[10**12] * 3), CorruptArtifactError, "a width is 1000000000000"),
+        (MAPS, scaled(widths=[40_000_000] * 3), CorruptArtifactError, "no sense"),
+        (MAPS, scaled(shape=[4, 3.0, 3]), CorruptArtifactError, "an axis is 3.0"),
+        (MAPS, scaled(index_of_voxel=[[0.5] * 12] * 3), CorruptArtifactError, "not a whole number"),
+        (MAPS, scaled(fingerprint=7), CorruptArtifactError, "fingerprint is 7"),
         (MAPS, scaled(shape=[4, 3, 2]), CorruptArtifactError, "does not hold 3 layers"),
         (MAPS, scaled(shape=[3, 3, 3]), CorruptArtifactError, "has the shape"),
         (MAPS, scaled(affine=[[1, 2]]), CorruptArtifactError, "4 × 4"),
@@ -116,10 +126,16 @@ HUGE.set_data_dtype(np.float64)
         (b"\x89PNG" + bytes(600), SIDECAR, CorruptArtifactError, "header"),
         (gzip.compress(bytes(600)), SIDECAR, CorruptArtifactError, "header"),
         (
-            gzip.compress(HUGE.binaryblock + bytes(600)),
+            gzip.compress(header_of(4000) + bytes(600)),
             SIDECAR,
             CorruptArtifactError,
             "cut short",
+        ),
+        (
+            gzip.compress(header_of(30_000) + bytes(600)),
+            SIDECAR,
+            CorruptArtifactError,
+            "30,000 volumes",
         ),
         (edited(np.ones((4, 3, 4))), SIDECAR, SettingsError, "4 × 3 × 4, its sidecar 4 × 3 × 3"),
         (edited(np.ones((4, 3))), SIDECAR, SettingsError, "has the shape 4 × 3"),
@@ -217,3 +233,24 @@ def test_overlap_is_counted_against_sets_and_maps() -> None:
     alive = here.decomposition.alive
     expected = np.corrcoef(here.maps[2, alive], here.maps[0, alive])[0, 1]
     assert own.loc[0, "r"] == pytest.approx(expected)
+
+
+def test_another_model_is_told_before_anything_is_unpacked() -> None:
+    def check(sidecar) -> None:
+        sidecar.check_model("model-2", RAGGED)
+
+    with pytest.raises(FingerprintMismatchError, match="another model"):
+        volumes.read_image(b"no image at all", SIDECAR, check=check)
+
+
+def test_volumes_are_read_one_by_one_and_maps_win_over_labels() -> None:
+    """A later volume decides: the labels of the earlier ones become values of maps."""
+    sets = np.zeros((*GRID.shape, 3))
+    sets[..., 0][GRID.unit_of_voxel == 3] = 2**25 + 1
+    sets[..., 1][GRID.unit_of_voxel == 4] = 5
+    found = volumes.read_image(edited(sets[..., :2]), SIDECAR)
+    assert (found.kind, found.labels) == ("labels", ((2**25 + 1,), (5,)))
+    sets[..., 2][GRID.unit_of_voxel == 5] = 0.5
+    found = volumes.read_image(edited(sets), SIDECAR)
+    assert (found.kind, found.values.dtype, found.labels) == ("maps", np.float32, ())
+    assert found.values[[0, 1, 2], [3, 4, 5]].tolist() == [2.0**25, 5.0, 0.5]

@@ -71,3 +71,27 @@ def test_wrong_contrasts_and_names_are_told() -> None:
         ready_made.load("nope")
     with pytest.raises(TextError, match="UTF-8"):
         read_localizer(b"\xff\xfe\x00a")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b\n" * 20_001, "over 20,000 items"),
+        ("a," * 80, "has 81 columns, at most 64"),
+        ("condition,text,text\na,b,c", "'text' twice"),
+        ("\n".join(f"c{i},some words" for i in range(80)), "80 conditions, at most 64"),
+        ("\n".join([*LINES, "x" * 300 + ",words"]), "Line 25 has a condition of over 200"),
+        ("\n".join([*LINES, "a\u202eb,words"]), "Line 25 has a condition of over 200"),
+        ("a,b\na,\0", "line 2 holds a zero byte"),
+        (" " * 17_000_000, "17.0 MB; at most 16 MB"),
+    ],
+    ids=lambda value: value[:20],
+)
+def test_a_file_over_a_bound_is_told_it(text, message, tmp_path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text(text, encoding="utf-8")
+    for source in (path, text.encode()):
+        with pytest.raises(TextError, match=message) as caught:
+            read_localizer(source)
+        assert caught.value.hint
+        assert str(path) in str(caught.value) or source is not path or message[:4] == "Line"

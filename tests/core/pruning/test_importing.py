@@ -4,9 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 from study import BIAS, LEAST_SQUARES, NO_REFIT, Study
 
-from fnprune_core.errors import PlanError
+from fnprune_core.errors import CorruptArtifactError, PlanError
 from fnprune_core.plans.files import open_plan
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning import importing
@@ -80,3 +82,40 @@ def test_a_plan_without_its_recording_needs_refits_beside_it(study, elsewhere) -
     study.workspace.delete("recordings", study.recording)
     id = import_into(study, folder)
     assert study.compare({"": id})[""]
+
+
+def without(name):
+    return lambda tensors: {k: v for k, v in tensors.items() if k != name}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda tensors: {}, "has nothing for layer"),
+        (without("1.columns"), "has nothing for layer 1, where"),
+        (lambda tensors: tensors | {"1.column": torch.zeros(2)}, "'1.column', which is nothing"),
+        (lambda tensors: tensors | {"9.bias": torch.zeros(32)}, "'9.bias', which is nothing"),
+        (lambda tensors: tensors | {"1.bias": torch.zeros(10**6)}, "larger than any matrix"),
+        (
+            lambda tensors: tensors | {"1.bias": torch.zeros(32, dtype=torch.int8)},
+            "in I8, numbers with a fraction",
+        ),
+        (lambda tensors: tensors | {"1.bias": torch.full((32,), torch.nan)}, "what is no number"),
+    ],
+)
+def test_refits_that_would_be_passed_over_are_refused(study, elsewhere, change, message) -> None:
+    """A file of refits under other names was once a plan without its compensation."""
+    folder = elsewhere(LEAST_SQUARES)
+    path = folder / "refits.safetensors"
+    save_file(change(load_file(path)), path)
+    with pytest.raises(PlanError, match=message):
+        import_into(study, folder)
+    assert study.workspace.ids("plans") == []
+
+
+def test_refits_that_are_damaged_are_named(study, elsewhere) -> None:
+    folder = elsewhere(LEAST_SQUARES)
+    path = folder / "refits.safetensors"
+    path.write_bytes(path.read_bytes()[:-8])
+    with pytest.raises(CorruptArtifactError, match=r"refits\.safetensors is damaged"):
+        import_into(study, folder)

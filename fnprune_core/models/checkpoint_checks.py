@@ -1,0 +1,217 @@
+"""What a checkpoint says of itself, checked before a model is built of it.
+
+A config of a few bytes can ask for any number of layers, and a header for any number of bytes:
+both are refused here, with the numbers, while they are still text.
+"""
+
+import copy
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+from transformers import AutoModelForCausalLM, PretrainedConfig
+
+from fnprune_core.errors import FnpruneError, ModelNotFoundError, SettingsError
+from fnprune_core.inputs.files import check_size, read_bytes
+from fnprune_core.inputs.gguf_header import GGUFHeader, read_header
+from fnprune_core.inputs.json_values import parse_json, whole
+from fnprune_core.inputs.safetensors_header import stored_tensors
+
+CONFIG = "config.json"
+MOST_CONFIG_BYTES = 16_000_000
+#: Other JSON of a checkpoint: tokenizers of 262,144 tokens have 34 MB.
+MOST_JSON_BYTES = 256_000_000
+MOST_LAYERS = 512
+#: transformers takes a time that grows with the square of a GGUF file's layers: 30 s for 32.
+MOST_GGUF_LAYERS = 160
+_MOST_WIDTH = 1 << 20
+_MOST_HEADS = 1 << 13
+_MOST_TOKENS = 1 << 22
+_MOST_POSITIONS = 1 << 27
+
+#: Largest values of what sizes a model, by the names that configs have for them.
+LIMITS: dict[str, int] = {
+    **dict.fromkeys(("num_hidden_layers", "n_layer"), MOST_LAYERS),
+    **dict.fromkeys(("hidden_size", "n_embd", "word_embed_proj_dim"), _MOST_WIDTH),
+    **dict.fromkeys(("intermediate_size", "n_inner", "ffn_dim"), _MOST_WIDTH),
+    **dict.fromkeys(("num_attention_heads", "n_head", "num_key_value_heads"), _MOST_HEADS),
+    "head_dim": _MOST_HEADS,
+    "vocab_size": _MOST_TOKENS,
+    **dict.fromkeys(("max_position_embeddings", "n_positions", "n_ctx"), _MOST_POSITIONS),
+}
+#: The same in a GGUF file, after the name of the architecture.
+_GGUF_LIMITS: dict[str, int] = {
+    "block_count": MOST_GGUF_LAYERS,
+    "embedding_length": _MOST_WIDTH,
+    "feed_forward_length": _MOST_WIDTH,
+    "attention.head_count": _MOST_HEADS,
+    "attention.head_count_kv": _MOST_HEADS,
+    "attention.key_length": _MOST_HEADS,
+    "vocab_size": _MOST_TOKENS,
+    "context_length": _MOST_POSITIONS,
+}
+#: Bytes that weights in float32 may lack before it is told; smaller gaps are told by name, later.
+_SMALL_GAP_BYTES = 256_000_000
+#: Times as many layers as there are, with one more, that a config may ask for before it is refused
+#: here; smaller gaps are told by name, later.
+_MOST_MORE = 2
+_NUMBER_IN_NAME = re.compile(r"\.(\d{1,6})\.")
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+def check_folder(source: str, folder: Path) -> int | None:
+    """Check the config and the headers of a checkpoint's folder; return its numbers of weights.
+
+    Returns
+    -------
+    int or None
+        None where not all weights are in safetensors.
+
+    Raises
+    ------
+    ModelNotFoundError
+        Naming the file and what in it makes no sense.
+    """
+    content = read_bytes(folder / CONFIG, most=MOST_CONFIG_BYTES, error=ModelNotFoundError)
+    try:
+        config = parse_json(content)
+    except ValueError as error:
+        raise _damaged(source, CONFIG, f"it is not a valid JSON file: {error}") from error
+    if not isinstance(config, dict):
+        raise _damaged(source, CONFIG, "it is not a valid JSON file of an object")
+    check_sizes(source, config, LIMITS, CONFIG)
+    for path in folder.glob("*.json"):
+        if path.is_file():
+            check_size(path, most=MOST_JSON_BYTES, error=ModelNotFoundError)
+    return _check_weights(source, folder, config)
+
+
+def _check_weights(source: str, folder: Path, config: Mapping[str, Any]) -> int | None:
+    n_values = n_layers = 0
+    paths = [path for path in sorted(folder.glob("*.safetensors")) if path.is_file()]
+    for path in paths:
+        try:
+            tensors = stored_tensors(path)
+            n_values += sum(tensor.n_values for tensor in tensors.values())
+            n_layers = max(n_layers, n_layers_in(tensors))
+        except (OSError, ValueError) as error:
+            raise _damaged(source, path.name, str(error)) from error
+    n_asked = config.get("num_hidden_layers", config.get("n_layer"))
+    if paths and isinstance(n_asked, int) and n_asked > _MOST_MORE * (n_layers + 1):
+        raise _damaged(
+            source, CONFIG, f"it asks for {n_asked:,} layers, the weights are of {n_layers:,}"
+        )
+    return n_values if paths else None
+
+
+def n_layers_in(names: Iterable[str]) -> int:
+    """Return the number of layers that names of tensors count: one more than the largest number."""
+    numbers = (int(found[1]) for name in names if (found := _NUMBER_IN_NAME.search(name)))
+    return max(numbers, default=-1) + 1
+
+
+def check_gguf(source: str, path: Path) -> GGUFHeader:
+    """Return the header of a GGUF file, checked.
+
+    Raises
+    ------
+    ModelNotFoundError
+        Naming what in it makes no sense.
+    """
+    try:
+        header = read_header(path)
+    except (OSError, ValueError) as error:
+        raise _damaged(source, path.name, str(error)) from error
+    family = header.facts.get("general.architecture")
+    if not isinstance(family, str):
+        raise _damaged(source, path.name, "it does not say general.architecture")
+    limits = {f"{family}.{name}": most for name, most in _GGUF_LIMITS.items()}
+    check_sizes(source, header.facts, limits, path.name)
+    n_asked, n_layers = header.facts.get(f"{family}.block_count"), n_layers_in(header.shapes)
+    if n_asked != n_layers:
+        raise _damaged(
+            source,
+            path.name,
+            f"it says {family}.block_count {str(n_asked)[:40]}, its tensors are of {n_layers:,} "
+            "layers",
+        )
+    return header
+
+
+def check_sizes(
+    source: str, values: Mapping[str, Any], limits: Mapping[str, int], file: str
+) -> None:
+    """Raise `ModelNotFoundError` if a size of a model is no whole number, or far above any model.
+
+    A size that is a list, or null, is left to the family's own config.
+    """
+    for name, most in limits.items():
+        value = values.get(name)
+        if value is None or isinstance(value, list):
+            continue
+        try:
+            whole(value, what=name, low=1, high=most)
+        except ValueError as error:
+            raise _damaged(source, file, str(error)) from error
+
+
+def check_memory(
+    source: str,
+    config: PretrainedConfig,
+    *,
+    dtype: torch.dtype,
+    device: torch.device,
+    n_stored: int | None,
+) -> None:
+    """Refuse a model that free memory does not hold, or that asks for far more than its files.
+
+    It is built without any weights for that (on the device ``meta``), which takes milliseconds a
+    layer.
+
+    Parameters
+    ----------
+    n_stored : int or None
+        Numbers in the files, where that is known.
+    """
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(copy.deepcopy(config), trust_remote_code=False)
+    n_values = sum(parameter.numel() for parameter in model.parameters())
+    n_bytes = n_values * dtype.itemsize + sum(
+        buffer.numel() * buffer.element_size() for buffer in model.buffers()
+    )
+    if n_stored is not None and (n_values - n_stored) * 4 > _SMALL_GAP_BYTES:
+        raise ModelNotFoundError(
+            f"The config of {source!r} asks for {n_values:,} weights, its files hold {n_stored:,}.",
+            hint="Fetch the model again, or check that config.json belongs to these weights.",
+        )
+    free = free_bytes(device)
+    if free is not None and n_bytes > free:
+        raise SettingsError(
+            f"The model {source!r} needs {n_bytes / 1e9:.1f} GB in {dtype}, "
+            f"{str(device)!r} has {free / 1e9:.1f} GB free: it does not fit.",
+            hint="Use a smaller dtype (bfloat16), another device, or `sharded` over several.",
+        )
+
+
+def free_bytes(device: torch.device) -> int | None:
+    """Return the free memory of a device, or None where it does not tell."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    if device.type != "cpu":
+        return None
+    free = int(psutil.virtual_memory().available + psutil.swap_memory().free)
+    with suppress(OSError, ValueError):  # in a container, what it may use of it
+        most = int((_CGROUP / "memory.max").read_text())
+        free = min(free, most - int((_CGROUP / "memory.current").read_text()))
+    return free
+
+
+def _damaged(source: str, file: str, reason: str) -> FnpruneError:
+    return ModelNotFoundError(
+        f"The model {source!r} could not be loaded: {file} is damaged: {reason}.",
+        hint="Is a file missing or damaged? Fetch the model again.",
+    )
