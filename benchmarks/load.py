@@ -172,7 +172,9 @@ async def _stay(person: Person, end: float, think: float) -> None:
             person.tally.errors.append(f"{person.name}: no answer in 120 s")
 
 
-async def _one(number: int, setting: argparse.Namespace, url: str, query: str, tally: Tally) -> None:
+async def _one(
+    number: int, setting: argparse.Namespace, url: str, query: str, tally: Tally
+) -> None:
     """Be one visit; a person who closes the tab now and then is a new visit."""
     loop = asyncio.get_running_loop()
     draw = np.random.default_rng([setting.seed, number])
@@ -326,7 +328,9 @@ def main() -> None:
     else:
         with prepared(workspace) as (copy, query), served(copy, setting.log) as (url, pid):
             result = asyncio.run(_load(setting, url, pid, query))
-    setting_facts = {name: getattr(setting, name) for name in ("visits", "minutes", "think", "stay")}
+    setting_facts = {
+        name: getattr(setting, name) for name in ("visits", "minutes", "think", "stay")
+    }
     facts = {**setting_facts, "cpus": os.cpu_count(), "versions": package_versions()}
     print(json.dumps({**facts, **result}, indent=1))
 

@@ -4,6 +4,7 @@ What is cached is shared by all sessions and never changed. Small inputs of figu
 artifact id.
 """
 
+import os
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from app.figures import raster
 from app.figures.theme import PALETTES, Mode
-from app.shell.jobs import JobManager
+from app.shell.jobs import JobLimits, JobManager
 from app.shell.tasks import ModelShelf
 from app.shell.text_choice import TextChoice, Uploads
 from fnprune_core.atlas import cortex as topography
@@ -47,7 +48,7 @@ def workspace() -> Workspace:
 @st.cache_resource
 def jobs() -> JobManager:
     """Return the one manager of long work."""
-    return JobManager()
+    return JobManager(limits=JobLimits.configured(os.environ))
 
 
 @st.cache_resource

@@ -23,6 +23,7 @@ from app.shell.codec import (
     ranges,
     real,
 )
+from app.shell.jobs import Failure
 from fnprune_core.plans import decision_log
 from fnprune_core.plans.decision_log import Decision
 
@@ -35,6 +36,7 @@ _TAKEN = "jobs whose result is in the view"
 _PINS = "history of pinned units"
 _LOG = "decisions on networks"
 _NOTICES = "notices for the next page"
+_REFUSAL = "what was refused, for the next page"
 _MAX_HISTORY = 100
 #: How a set came about that was not chosen in this session.
 LINK = "from a link"
@@ -327,6 +329,17 @@ def notices() -> list[str]:
     """Return the notices that wait, and forget them."""
     waiting: list[str] = st.session_state.pop(_NOTICES, [])
     return waiting
+
+
+def refuse(failure: Failure) -> None:
+    """Store why something was not started, for the next run."""
+    st.session_state[_REFUSAL] = failure
+
+
+def refusal() -> Failure | None:
+    """Return why something was not started, once."""
+    refused: Failure | None = st.session_state.pop(_REFUSAL, None)
+    return refused
 
 
 def widget(name: str) -> Any:
