@@ -185,15 +185,7 @@ class Visit:
             self._ended.notify_all()
 
     async def _take(self, message: ForwardMsg) -> None:
-        if message.WhichOneof("type") == "ref_hash":
-            known = self._cache[message.ref_hash]
-            known.run = self.n_runs
-            place = list(message.metadata.delta_path)
-            message = ForwardMsg()
-            message.CopyFrom(known.message)
-            message.metadata.delta_path[:] = place
-        elif message.metadata.cacheable:
-            self._cache[message.hash] = _Cached(message, self.n_runs)
+        message = self._whole(message)
         kind = message.WhichOneof("type")
         if kind == "new_session":
             self._begin(message)
@@ -205,12 +197,22 @@ class Visit:
             for page in message.navigation.app_pages:
                 self._hashes["" if page.is_default else page.url_pathname] = page.page_script_hash
         elif kind == "auto_rerun":
-            rerun = message.auto_rerun
-            self._poll(rerun.fragment_id, rerun.interval)
-        elif kind == "stop_auto_rerun":
-            self._stop_polling()
+            self._poll(message.auto_rerun.fragment_id, message.auto_rerun.interval)
         elif kind == "script_finished":
             await self._finish(message.script_finished)
+
+    def _whole(self, message: ForwardMsg) -> ForwardMsg:
+        """Return a message, or the cached one that it refers to, in its place."""
+        if message.WhichOneof("type") != "ref_hash":
+            if message.metadata.cacheable:
+                self._cache[message.hash] = _Cached(message, self.n_runs)
+            return message
+        known = self._cache[message.ref_hash]
+        known.run = self.n_runs
+        whole = ForwardMsg()
+        whole.CopyFrom(known.message)
+        whole.metadata.delta_path[:] = list(message.metadata.delta_path)
+        return whole
 
     def _begin(self, message: ForwardMsg) -> None:
         self._fragments = tuple(message.metadata.run.fragment_ids)

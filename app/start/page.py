@@ -183,7 +183,7 @@ with right:
     st.subheader("Model", anchor=False)
     with frame.explaining():
         show_model()
-job_progress.own_jobs()
+job_progress.own_jobs("example", "load")
 with frame.explaining():
     artifact_list.earlier_work()
 # Last, so that the rest of the page does not wait for it.

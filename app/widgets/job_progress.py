@@ -134,16 +134,27 @@ def queue_note() -> None:
         st.caption(f":material/hourglass_empty: {before_text(wait)} before yours.")
 
 
-def own_jobs() -> None:
-    """Draw the jobs of this visit that run or wait, found again in any tab."""
-    if any(job.is_active for job in resources.jobs().owned(visit_id())):
+def own_jobs(*shown_kinds: str) -> None:
+    """Draw the jobs of this visit that run or wait, found again in any tab.
+
+    Parameters
+    ----------
+    shown_kinds : str
+        Kinds that the page shows elsewhere.
+    """
+    if _active_jobs(shown_kinds):
         st.subheader("Your jobs", anchor=False)
-        st.fragment(_own_jobs, run_every=_POLL_S)()
+        st.fragment(_own_jobs, run_every=_POLL_S)(shown_kinds)
 
 
-def _own_jobs() -> None:
-    active = [job for job in resources.jobs().owned(visit_id()) if job.is_active]
-    for job in reversed(active):
+def _active_jobs(shown_kinds: tuple[str, ...]) -> list[Job]:
+    owned = resources.jobs().owned(visit_id())
+    return [job for job in reversed(owned) if job.is_active and job.kind not in shown_kinds]
+
+
+def _own_jobs(shown_kinds: tuple[str, ...]) -> None:
+    active = _active_jobs(shown_kinds)
+    for job in active:
         draw_progress(job)
     if not active:
         st.rerun()
