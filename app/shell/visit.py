@@ -9,8 +9,8 @@ COOKIE = "fnprune_visit"
 
 def visit_id() -> str:
     """Return the id of the visit: the browser's, else the session's where there is no cookie."""
-    cookie = str(st.context.cookies.get(COOKIE, ""))
-    if cookie:
+    cookie = st.context.cookies.get(COOKIE)
+    if isinstance(cookie, str) and cookie:  # a session without a browser has neither
         return cookie
     context = get_script_run_ctx()
     return "" if context is None else context.session_id
