@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-import streamlit as st
-
 from app.experiments.lesions.tasks import Read
 from app.shell import resources
+from app.shell.caching import cached
 from fnprune_core.evaluation.side_by_side import SideBySide
 from fnprune_core.lesions.patients import Patient, patients
 from fnprune_core.lesions.run import (
@@ -23,13 +22,13 @@ from fnprune_core.models.language_model import LanguageModel
 _LONGEST = 3
 
 
-@st.cache_resource(max_entries=8)
+@cached(max_entries=8)
 def study(id: str) -> LesionStudy:
     """Return a lesion study of the workspace."""
     return open_lesions(resources.workspace(), id)
 
 
-@st.cache_resource(max_entries=8)
+@cached(max_entries=8)
 def text(id: str) -> tuple[Lesion, SideBySide]:
     """Return a lesion and the texts that were written under it."""
     return open_lesion_text(resources.workspace(), id)
@@ -40,7 +39,7 @@ def studies(atlas: str) -> list[str]:
     return _studies(atlas, tuple(resources.workspace().ids("lesions")))
 
 
-@st.cache_data(max_entries=8)
+@cached(max_entries=8)
 def _studies(atlas: str, ids: tuple[str, ...]) -> list[str]:
     return lesion_studies(resources.workspace(), atlas)
 
@@ -79,7 +78,7 @@ def people(atlas: str, matrix: str) -> list[Patient]:
     return _people(atlas, matrix)
 
 
-@st.cache_resource(max_entries=8)
+@cached(max_entries=8)
 def _people(atlas: str, matrix: str) -> list[Patient]:
     return patients(resources.atlas(atlas), study(matrix) if matrix else None)
 
@@ -114,14 +113,14 @@ def strength_label(strength: float) -> str:
     )
 
 
-@st.cache_resource(max_entries=4)
+@cached(max_entries=4)
 def stimuli(fingerprint: str, read: Read, _model: LanguageModel) -> Stimuli:
     """Return the stimuli that are read under lesions, in columns."""
     documents = resources.documents(read.texts) if read.localizers is None else None
     return read.stimuli(_model, documents)
 
 
-@st.cache_resource(max_entries=16)
+@cached(max_entries=16)
 def estimate(
     fingerprint: str, order: LesionOrder, text_sha256: str, _stimuli: Stimuli, _model: LanguageModel
 ) -> LesionEstimate:
