@@ -251,17 +251,34 @@ class Preview:
         scores = previewed_score(canonical.score).compute(self.inputs(canonical))
         return self.layout.keep_of(self.choose(scores, canonical))
 
-    def choose(self, scores: Scores, settings: PlanSettings) -> tuple[NDArray[np.int64], ...]:
-        """Return the units of each layer that would go under these scores."""
+    def bound(self, settings: PlanSettings) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return which units must stay and which must go, whatever their scores: (n_units,)."""
         pinned_keep, pinned_remove = settings.pins(self.layout)
         sinks = sink_units(self.inputs(settings), settings.sink_units)
+        return (sinks & ~pinned_remove) | pinned_keep, pinned_remove
+
+    def choose(
+        self,
+        scores: Scores,
+        settings: PlanSettings,
+        *,
+        bound: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None = None,
+    ) -> tuple[NDArray[np.int64], ...]:
+        """Return the units of each layer that would go under these scores.
+
+        Parameters
+        ----------
+        bound : tuple, optional
+            What `bound` returns for the settings, where it is asked for many scores.
+        """
+        must_stay, must_go = self.bound(settings) if bound is None else bound
         return choose_units(
             np.asarray(scores, dtype=np.float64),
             layout=self.layout,
             ratio=settings.ratio,
             allocation=settings.allocation,
-            protected=(sinks & ~pinned_remove) | pinned_keep,
-            pinned=pinned_remove,
+            protected=must_stay,
+            pinned=must_go,
             multiple=settings.multiple,
             layer_weights=settings.layer_weights,
         ).removed

@@ -78,8 +78,10 @@ class _Costs:
         own_energy = preview.own_energy
         keep_now = preview.keep(self.settings)
         units, energy = np.full(self.n, np.nan), np.full(self.n, np.nan)
+        bound = preview.bound(self.settings)  # the same for all
         for k, scores in self._toggled_scores(preserved).items():
-            keep_toggled = preview.layout.keep_of(preview.choose(scores, self.settings))
+            removed = preview.choose(scores, self.settings, bound=bound)
+            keep_toggled = preview.layout.keep_of(removed)
             keep_with, keep_without = (
                 (keep_now, keep_toggled) if k in preserved else (keep_toggled, keep_now)
             )
@@ -108,16 +110,10 @@ class _Costs:
 
     def _energy_share(self, energy: Scores, keep: NDArray[np.bool_]) -> float:
         """Return the share of a layer's output variance that stays, mean over layers."""
-        layout = self.preview.layout
-        layers = zip(layout.split(energy), layout.split(keep), strict=True)
-        return float(
-            np.mean(
-                [
-                    layer_energy[layer_keep].sum() / max(layer_energy.sum(), 1e-30)
-                    for layer_energy, layer_keep in layers
-                ]
-            )
-        )
+        starts = self.preview.layout.offsets[:-1]
+        total = np.add.reduceat(energy, starts)
+        staying = np.add.reduceat(np.where(keep, energy, 0.0), starts)
+        return float(np.mean(staying / np.maximum(total, 1e-30)))
 
 
 def _lost_share(lost: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -115,7 +115,7 @@ def _depth(id: str) -> NDArray[np.float64]:
 
 def names(id: str) -> tuple[str, ...]:
     """Return the present names of the networks."""
-    return tuple(resources.network_name(id, k) for k in range(resources.atlas(id).n_networks))
+    return tuple(resources.network_names(id))
 
 
 def edges(id: str, measure: str, z: float, percent: int) -> NDArray[np.int64]:

@@ -15,7 +15,7 @@ from fnprune_core.errors import ArtifactNotFoundError
 
 def look(id: str, mode: Mode, *, only: int | None = None) -> Look:
     """Return how an atlas's networks look, with the names that they have now."""
-    names = [resources.network_name(id, k) for k in range(resources.atlas(id).n_networks)]
+    names = resources.network_names(id)
     return Look(colours=network_colours(id, mode), names=tuple(names), only=only)
 
 

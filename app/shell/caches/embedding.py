@@ -59,8 +59,7 @@ def sizes(atlas_id: str, z: float) -> NDArray[np.int64]:
 
 def names(atlas_id: str) -> list[str]:
     """Return the names of the networks."""
-    n_networks = resources.atlas(atlas_id).n_networks
-    return [resources.network_name(atlas_id, k) for k in range(n_networks)]
+    return resources.network_names(atlas_id)
 
 
 def unit_table(atlas_id: str, z: float, rows: list[int]) -> pd.DataFrame:
