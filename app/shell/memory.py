@@ -1,16 +1,15 @@
 """The memory of the process: what the allocator and mapped files hold without need is let go."""
 
 import ctypes
-import mmap
 import os
 import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from app.shell.sizes import mapped_arrays
+from fnprune_core.recording.pages import release_pages
 
 #: Resident bytes above which pages of files, free memory and half of the caches are let go.
 MAX_RESIDENT = 1_500_000_000
@@ -60,14 +59,6 @@ class Relief:
             shrink(max_bytes // 2)
             trim()
         return True
-
-
-def release_pages(array: Any) -> None:
-    """Let go the pages of an array mapped from a file; what is read again comes from the file."""
-    mapping = getattr(array, "_mmap", None)
-    if isinstance(mapping, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-        with suppress(OSError, ValueError):
-            mapping.madvise(mmap.MADV_DONTNEED)
 
 
 def resident_bytes() -> int:

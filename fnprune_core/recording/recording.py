@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from fnprune_core.errors import CorruptArtifactError, SettingsError
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
+from fnprune_core.recording.pages import release_pages
 from fnprune_core.storage import (
     Workspace,
     read_manifest,
@@ -150,7 +151,9 @@ class Recording:
     def session(self, session: int, *, layer: int | None = None) -> NDArray[np.float32]:
         """Return the signals of a session, or of one layer in it: (tokens, units)."""
         units = slice(None) if layer is None else self.layout.layer_slice(layer)
-        signals = torch.from_numpy(self._signals[self.session_slice(session), units].copy())
+        rows = self.session_slice(session)
+        signals = torch.from_numpy(self._signals[rows, units].copy())
+        release_pages(self._signals, rows)
         scaled = signals.float().mul_(torch.from_numpy(self._scales[session, units].copy()))
         result: NDArray[np.float32] = scaled.numpy()
         return result
@@ -159,6 +162,7 @@ class Recording:
         """Return one unit's activation at every token: (n_tokens,); touches a page a token."""
         scales = np.asarray(self._scales[:, unit])
         signal = self._signals[:, unit].astype(np.float32)
+        release_pages(self._signals)
         return np.asarray(signal * scales[self.windows.session], dtype=np.float32)
 
     def session_moments(self, session: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

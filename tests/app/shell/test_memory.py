@@ -1,6 +1,5 @@
 """What the process lets go when it has too much."""
 
-import mmap
 import sys
 from pathlib import Path
 from typing import Any
@@ -50,19 +49,6 @@ def test_mapped_arrays_are_the_files_and_found_in_what_holds_them(tmp_path) -> N
     assert {id(array.base) for array in mapped_arrays(holder)} | {
         id(array) for array in mapped_arrays(holder)
     } >= {id(signals)}
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="pages are told by /proc")
-@pytest.mark.skipif(not hasattr(mmap, "MADV_DONTNEED"), reason="the system cannot be told")
-def test_pages_of_a_file_are_let_go_and_read_again(tmp_path) -> None:
-    signals = mapped(tmp_path / "signals", 64 * MB)
-    before = memory.resident_bytes()
-    assert int(signals[:: mmap.PAGESIZE].sum()) == -(-64 * MB // mmap.PAGESIZE)
-    read = memory.resident_bytes()
-    assert read - before > 50 * MB
-    memory.release_pages(signals)
-    assert read - memory.resident_bytes() > 50 * MB
-    assert int(signals[-1]) == 1
 
 
 def test_relief_comes_above_the_bound_alone_and_not_at_every_turn(tmp_path) -> None:
