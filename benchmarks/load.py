@@ -31,7 +31,7 @@ from typing import Any
 
 import numpy as np
 import psutil
-from visits import COOKIE, Visit, cookies_of, visiting
+from visits import COOKIE, Visit, component_data, cookies_of, visiting
 
 from app.shell import view_state
 from fnprune_core import workflows
@@ -115,12 +115,16 @@ class Person:
             return
         act = button.id.rpartition("-lab-")[2].lower()
         if act == "next":
-            self.network = (self.network + 1) % 64
+            self.network = (self.network + 1) % self._n_networks()
         elif act == "prune":
             self.dropped.add(self.network)
         else:
             self.dropped.discard(self.network)
         self.tally.add(act, await self.visit.press(button))
+
+    def _n_networks(self) -> int:
+        tables = [s for s in self.visit.elements("bidi_component") if s.id.endswith("-lab-table")]
+        return len(component_data(tables[0])["rows"])
 
     async def _apply(self) -> None:
         if not self.dropped or self.draw.random() < 0.5:

@@ -7,6 +7,7 @@ value needs room, those that were not asked for longest go first.
 
 import functools
 import inspect
+import logging
 import os
 import threading
 import time
@@ -27,6 +28,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
+_log = logging.getLogger(__name__)
 _MAX_BYTES = 500_000_000
 _SMALL = 1000  # bytes that an entry takes at least, with its key
 _AUDIT_S = 15.0  # until sizes are measured again: what is opened grows while it is read
@@ -144,7 +146,19 @@ class Caches:
             return [entry.value for entry in self._entries.values()]
 
 
-CACHES = Caches(int(os.environ.get("FNPRUNE_CACHE_BYTES", _MAX_BYTES)))
+def configured_bytes(environment: Mapping[str, str]) -> int:
+    """Return the bound of ``FNPRUNE_CACHE_BYTES``; a wrong one is logged, and the default holds."""
+    text = environment.get("FNPRUNE_CACHE_BYTES", "").strip()
+    if text.isascii() and text.isdigit() and len(text) < 16:
+        return int(text)
+    if text:
+        _log.warning(
+            "FNPRUNE_CACHE_BYTES is %r, expected a number of bytes; %d holds.", text, _MAX_BYTES
+        )
+    return _MAX_BYTES
+
+
+CACHES = Caches(configured_bytes(os.environ))
 _RELIEF = Relief(MAX_RESIDENT)
 
 

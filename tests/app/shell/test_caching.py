@@ -141,7 +141,8 @@ def test_a_caller_cannot_change_what_others_are_given(caches: Caches) -> None:
 
     of("list").append(3)
     of("dict")["b"] = 2
-    of("table")["b"] = 0
+    table = of("table")
+    table["b"] = 0
     with pytest.raises(ValueError, match="read-only"):
         of("array")[0] = 1
     assert of("list") == [1, 2]
@@ -196,3 +197,10 @@ def test_what_grows_after_it_was_opened_is_measured_again(monkeypatch) -> None:
     of(100)
     assert made.n_bytes() <= made.max_bytes
     assert len(made.values()) < 8
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("1000000", 1_000_000), ("", 500_000_000), ("a lot", 500_000_000)]
+)
+def test_the_bound_is_set_by_the_environment_or_the_default(text: str, expected: int) -> None:
+    assert caching.configured_bytes({"FNPRUNE_CACHE_BYTES": text}) == expected
