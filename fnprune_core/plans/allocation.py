@@ -85,12 +85,15 @@ class Allocation:
         What it is in words, for a model of so many layers, as the report says it.
     takes_weights : bool
         Whether the plan itself tells how much each layer gives.
+    looks_at_scores : bool
+        Whether how much each layer gives depends on the scores.
     """
 
     divide: Callable[[Budget], NDArray[np.int64]]
     label: str
     says: Callable[[int], str]
     takes_weights: bool = False
+    looks_at_scores: bool = False
 
 
 def _check_ratio(budget: Budget, possible: int, reason: str) -> None:
@@ -260,6 +263,7 @@ ALLOCATIONS: dict[str, Allocation] = {
         divide=ranked_globally,
         label="Global",
         says=lambda _: "wherever scores, standardised within each layer, are lowest",
+        looks_at_scores=True,
     ),
     WEIGHTED: Allocation(
         divide=weighted,
@@ -341,6 +345,18 @@ def lowest(rank: NDArray[np.float64], count: int) -> NDArray[np.bool_]:
         is_lowest = rank < limit
         is_lowest[np.flatnonzero(rank == limit)[: count - int(is_lowest.sum())]] = True
     return is_lowest
+
+
+def lowest_of_rows(ranks: NDArray[np.float64], count: int) -> NDArray[np.bool_]:
+    """Return which values of each row are its `count` lowest, ties by index: (n, n_values)."""
+    if count <= 0:
+        return np.zeros(ranks.shape, dtype=bool)
+    limit = np.partition(ranks, count - 1, axis=1)[:, count - 1 : count]
+    is_lowest = ranks < limit
+    is_tied = ranks == limit
+    n_left = count - is_lowest.sum(axis=1, keepdims=True)
+    is_first_tie = is_tied & (np.cumsum(is_tied, axis=1) <= n_left)
+    return np.asarray(is_lowest | is_first_tie)
 
 
 def choose_units(  # noqa: PLR0913 - what a plan's settings say of units

@@ -18,7 +18,7 @@ from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import PlanError
 from fnprune_core.models.footprint import Dimensions, Footprint
 from fnprune_core.models.layout import UnitLayout
-from fnprune_core.plans.allocation import choose_units
+from fnprune_core.plans.allocation import allocation_named, choose_units, lowest_of_rows
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning.planner import canonical_settings
 from fnprune_core.scores.inputs import ScoreInputs
@@ -282,6 +282,26 @@ class Preview:
             multiple=settings.multiple,
             layer_weights=settings.layer_weights,
         ).removed
+
+    def keep_each(self, scores: Scores, settings: PlanSettings) -> NDArray[np.bool_]:
+        """Return which units would stay under each row of scores: (n, n_units).
+
+        As `choose` for each; where the layers' shares do not depend on the scores, all at once.
+        """
+        bound = self.bound(settings)
+        if allocation_named(settings.allocation).looks_at_scores or not len(scores):
+            kept = [self.layout.keep_of(self.choose(row, settings, bound=bound)) for row in scores]
+            return np.array(kept, dtype=bool).reshape(len(scores), self.layout.n_units)
+        if not np.isfinite(scores).all():
+            raise PlanError("A score is not finite.", hint="Record again in float32 or bfloat16.")
+        must_stay, must_go = bound
+        counts = [len(units) for units in self.choose(scores[0], settings, bound=bound)]
+        ranks = np.where(must_go, -np.inf, np.where(must_stay, np.inf, scores))
+        keep = np.ones(ranks.shape, dtype=bool)
+        for layer, count in enumerate(counts):
+            units = self.layout.layer_slice(layer)
+            keep[:, units] = ~lowest_of_rows(ranks[:, units], count)
+        return keep
 
 
 def previewed_score(name: str) -> Score:
