@@ -11,7 +11,7 @@ from typing import Any
 from app.shell.sizes import mapped_arrays
 from fnprune_core.recording.pages import release_pages
 
-#: Resident bytes above which pages of files, free memory and half of the caches are let go.
+#: Resident bytes above which pages of files, free memory and a quarter of the caches are let go.
 MAX_RESIDENT = 1_800_000_000
 _PAUSE_S = 10.0
 # Of `mallopt`, from malloc.h.
@@ -56,7 +56,7 @@ class Relief:
                 release_pages(array)
         trim()
         if self._resident() > self._max_resident:
-            shrink(max_bytes // 2)
+            shrink(max_bytes * 3 // 4)
             trim()
         return True
 

@@ -62,7 +62,7 @@ def test_relief_comes_above_the_bound_alone_and_not_at_every_turn(tmp_path) -> N
     assert not ask()
     resident[0] = 2000
     assert ask()
-    assert shrunk == [250]
+    assert shrunk == [375]
     assert not ask()  # so soon after
     now[0] = 60.0
     assert ask()
