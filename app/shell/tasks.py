@@ -8,6 +8,7 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
 from app.shell.jobs import JobFunction, Report
+from app.shell.memory import trim
 from fnprune_core.atlas import cortex
 from fnprune_core.models.language_model import Anatomy, LanguageModel
 from fnprune_core.models.loading import load_model
@@ -75,9 +76,12 @@ class Task:
         """Return the function that a job manager calls."""
 
         def run(report: Report, cancel: CancelToken) -> Any:
-            return self.function(
-                Run(workspace=workspace, shelf=shelf, report=report, cancel=cancel)
-            )
+            try:
+                return self.function(
+                    Run(workspace=workspace, shelf=shelf, report=report, cancel=cancel)
+                )
+            finally:
+                trim()  # what the job took goes back to the system
 
         return run
 
