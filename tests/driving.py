@@ -9,6 +9,8 @@ from app.shell import resources
 from app.shell.jobs import Job
 
 PATIENCE_S = 120.0
+#: The visit of a session without a browser, by which it owns its jobs.
+SESSION = "test session id"
 
 
 def finish(at: AppTest) -> Job:

@@ -80,10 +80,12 @@ def fresh(tmp_path, monkeypatch) -> Iterator[Path]:
     """
     import streamlit as st  # a second that tests of the core need not wait for
 
+    from app.shell.caching import CACHES
+
     root = tmp_path / "workspace"
     monkeypatch.setenv("FNPRUNE_WORKSPACE", str(root))
     st.cache_resource.clear()
-    st.cache_data.clear()
+    CACHES.clear()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotConvergedWarning)
         yield root

@@ -142,10 +142,10 @@ def test_a_page_is_imported_by_itself_alone() -> None:
 
 
 def caches(path: Path) -> Iterator[int]:
-    """Give the lines on which a file asks Streamlit to cache."""
+    """Give the lines on which a file asks Streamlit, or the shell, to cache."""
     for node in ast.walk(tree_of(path)):
         named = {ast.Attribute: "attr", ast.alias: "name"}.get(type(node))
-        if named and getattr(node, named) in {"cache_data", "cache_resource"}:
+        if named and getattr(node, named) in {"cache_data", "cache_resource", "cached"}:
             yield node.lineno
 
 

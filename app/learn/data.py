@@ -1,13 +1,13 @@
 """Cached data of the lesson: small measurements by atlas id, and simulated studies."""
 
 import numpy as np
-import streamlit as st
 from nilearn.datasets import fetch_coords_seitzman_2018
 from numpy.typing import NDArray
 
 from app.figures import nilearn_plots
 from app.figures.theme import PALETTES, Mode, qualitative
 from app.shell import resources
+from app.shell.caching import cached
 from fnprune_core.teaching import demonstrations, simulated_fmri
 from fnprune_core.teaching.demonstrations import DomainContrast, EventAverage
 from fnprune_core.teaching.simulated_fmri import Recovery
@@ -18,7 +18,7 @@ WIDTHS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
 N_SHUFFLES = 20
 
 
-@st.cache_data(max_entries=4)
+@cached(max_entries=4)
 def most_selective(id: str, domain: str = "") -> int:
     """Return the network with the largest share of its energy in a domain, or in any."""
     atlas = resources.atlas(id)
@@ -31,7 +31,7 @@ def most_selective(id: str, domain: str = "") -> int:
     return int(np.argmax(share.max(axis=1)))
 
 
-@st.cache_data(max_entries=4)
+@cached(max_entries=4)
 def with_a_word(id: str) -> int:
     """Return the most selective network that is strongest on a whole word."""
     selective = np.argsort(-resources.atlas(id).domain_share().max(axis=1), kind="stable")
@@ -42,38 +42,38 @@ def with_a_word(id: str) -> int:
     return int(selective[0])
 
 
-@st.cache_data(max_entries=128)
+@cached(max_entries=128)
 def favourite_words(id: str, network: int) -> list[str]:
     """Return words on which a network is strongest."""
     return demonstrations.favourite_words(resources.atlas(id), network)
 
 
-@st.cache_resource(max_entries=64)
+@cached(max_entries=64)
 def event_average(id: str, network: int, word: str) -> EventAverage:
     """Return a network's strength around a word."""
     return demonstrations.event_average(resources.atlas(id), network, word)
 
 
-@st.cache_data(max_entries=2)
+@cached(max_entries=2)
 def blood(step_s: float = 0.1) -> NDArray[np.float64]:
     """Return the response of blood to one flash."""
     return simulated_fmri.blood_response(t_r=step_s)
 
 
-@st.cache_data(max_entries=2)
+@cached(max_entries=2)
 def _motor() -> NDArray[np.float32]:
     """Return |z| of the real motor map, NaN outside the brain."""
     values = np.asanyarray(nilearn_plots.motor_map().dataobj, dtype=np.float32)
     return np.where(np.nan_to_num(values) == 0, np.nan, np.abs(values)).astype(np.float32)
 
 
-@st.cache_data(max_entries=1)
+@cached(max_entries=1)
 def likeness_in_the_brain() -> NDArray[np.float64]:
     """Return how alike voxels of the motor map are, by distance from left to right."""
     return demonstrations.likeness_along(_motor(), DISTANCES, axis=0)
 
 
-@st.cache_data(max_entries=64)
+@cached(max_entries=64)
 def likeness(id: str, network: int, has_cortex: bool) -> dict[str, NDArray[np.float64]]:
     """Return how alike units are by number, and in the cortex where there is one."""
     z = np.abs(resources.atlas(id).layer_map(network))
@@ -84,13 +84,13 @@ def likeness(id: str, network: int, has_cortex: bool) -> dict[str, NDArray[np.fl
     return curves
 
 
-@st.cache_data(max_entries=1)
+@cached(max_entries=1)
 def peak_left_in_the_brain() -> NDArray[np.float64]:
     """Return how much of the motor map's peaks smoothing leaves, by width."""
     return demonstrations.peak_left(_motor(), WIDTHS, axes=(0, 1, 2))
 
 
-@st.cache_data(max_entries=64)
+@cached(max_entries=64)
 def peak_left(id: str, network: int, has_cortex: bool) -> dict[str, NDArray[np.float64]]:
     """Return how much of a network's peaks smoothing leaves: by number, and in the cortex."""
     z = np.abs(resources.atlas(id).layer_map(network))
@@ -101,25 +101,25 @@ def peak_left(id: str, network: int, has_cortex: bool) -> dict[str, NDArray[np.f
     return curves
 
 
-@st.cache_data(max_entries=2)
+@cached(max_entries=2)
 def share_between_sessions(id: str) -> NDArray[np.float64]:
     """Return the share of each time course's variance that lies between sessions."""
     return demonstrations.share_between_sessions(resources.atlas(id))
 
 
-@st.cache_data(max_entries=16)
+@cached(max_entries=16)
 def networks_per_unit(id: str, z: float) -> NDArray[np.int64]:
     """Return how many units are in no network, one, two, …."""
     return demonstrations.networks_per_unit(resources.atlas(id), z=z)
 
 
-@st.cache_resource(max_entries=32)
+@cached(max_entries=32)
 def contrast(id: str, first: str, second: str, shuffle: int | None) -> DomainContrast:
     """Return a comparison of two domains, or of shuffled documents."""
     return demonstrations.contrast(resources.atlas(id), first, second, shuffle_seed=shuffle)
 
 
-@st.cache_data(max_entries=16, show_spinner="Shuffling")
+@cached(max_entries=16, spinner="Shuffling")
 def false_alarms(id: str, first: str, second: str) -> tuple[float, float]:
     """Return the mean number of false alarms over shuffles: documents, tokens."""
     by_documents, by_tokens = demonstrations.false_alarms(
@@ -128,20 +128,20 @@ def false_alarms(id: str, first: str, second: str) -> tuple[float, float]:
     return float(by_documents.mean()), float(by_tokens.mean())
 
 
-@st.cache_resource(max_entries=24, show_spinner="Scanning, then looking for networks")
+@cached(max_entries=24, spinner="Scanning, then looking for networks")
 def recovered(n_subjects: int, noise: float, seed: int) -> tuple[Recovery, Recovery]:
     """Return what ICA and PCA find in a simulated study."""
     study = simulated_fmri.simulate(n_subjects=n_subjects, noise=noise, seed=seed)
     return simulated_fmri.recover(study), simulated_fmri.principal_components(study)
 
 
-@st.cache_resource(max_entries=1)
+@cached(max_entries=1)
 def planted_maps() -> NDArray[np.float64]:
     """Return the maps that every study holds: (K, n_voxels)."""
     return simulated_fmri.planted_maps()
 
 
-@st.cache_data(max_entries=1)
+@cached(max_entries=1)
 def brain_networks() -> dict[str, int]:
     """Return the named networks of the regions that nilearn ships, and their sizes."""
     names = fetch_coords_seitzman_2018().networks
@@ -149,7 +149,7 @@ def brain_networks() -> dict[str, int]:
     return {str(network_names[i]): int(counts[i]) for i in np.argsort(-counts, kind="stable")}
 
 
-@st.cache_data(max_entries=32, show_spinner="nilearn draws")
+@cached(max_entries=32, spinner="nilearn draws")
 def glass_brain(chosen_names: tuple[str, ...], mode: Mode) -> bytes:
     """Return the chosen networks' regions on a glass brain, as PNG."""
     table = fetch_coords_seitzman_2018()

@@ -11,6 +11,7 @@ from app.pruning.figures import comparison_chart
 from app.pruning.tasks import PLAN, Comparison, Partial, Planned, prune
 from app.shell import recipes, resources, view_state, wording
 from app.shell.jobs import Job
+from app.shell.visit import visit_id
 from app.widgets import frame, job_progress
 from app.widgets.picture import draw_picture
 from fnprune_core.evaluation import compare, rivals
@@ -30,8 +31,8 @@ def _planned_event(job: Job) -> Planned | None:
 
 
 def job_of(plan_id: str) -> Job | None:
-    """Return the finished job that made a plan, if this server still knows it."""
-    for job in resources.jobs().jobs("prune"):
+    """Return this visit's finished job that made a plan, if the server still knows it."""
+    for job in resources.jobs().owned(visit_id(), "prune"):
         if isinstance(job.result, Comparison) and job.result.plan_ids[PLAN] == plan_id:
             return job
     return None

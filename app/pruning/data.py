@@ -1,13 +1,12 @@
 """Cached timings that the pages on plans share."""
 
-import streamlit as st
-
+from app.shell.caching import cached
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.pruning import estimates
 from fnprune_core.texts.windows import Windows
 
 
-@st.cache_data(max_entries=8, show_spinner="Timing one pass of the model")
+@cached(max_entries=8, spinner="Timing one pass of the model")
 def seconds_per_token(
     fingerprint: str, recording: str, _model: LanguageModel, _windows: Windows
 ) -> float:

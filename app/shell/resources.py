@@ -4,6 +4,7 @@ What is cached is shared by all sessions and never changed. Small inputs of figu
 artifact id.
 """
 
+import os
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,9 @@ from app.doors import here
 from app.doors.reach import Reach, reach_of
 from app.figures import raster
 from app.figures.theme import PALETTES, Mode
-from app.shell.jobs import JobManager
+from app.shell import memory
+from app.shell.caching import cached
+from app.shell.jobs import JobLimits, JobManager
 from app.shell.tasks import ModelShelf
 from app.shell.text_choice import TextChoice, Uploads
 from fnprune_core.atlas import cortex as topography
@@ -45,13 +48,14 @@ _STEP = 0.01  # of |z|, when it is counted
 @st.cache_resource
 def workspace() -> Workspace:
     """Return the workspace; what stopped work left behind stays, so that it can resume."""
+    memory.limit_arenas()
     return Workspace.default()
 
 
 @st.cache_resource
 def jobs() -> JobManager:
     """Return the one manager of long work."""
-    return JobManager()
+    return JobManager(limits=JobLimits.configured(os.environ))
 
 
 @st.cache_resource
@@ -82,7 +86,7 @@ def anatomy(source: str) -> Anatomy | None:
     return None if model is None else _anatomy(model.fingerprint, str(model.dtype), model)
 
 
-@st.cache_resource(max_entries=4)
+@cached(max_entries=4)
 def _anatomy(fingerprint: str, dtype: str, _model: LanguageModel) -> Anatomy:
     return _model.anatomy()
 
@@ -92,13 +96,13 @@ def manifest(kind: str, id: str) -> dict[str, Any]:
     return read_manifest(workspace().existing(kind, id))
 
 
-@st.cache_resource(max_entries=2)
+@cached(max_entries=2)
 def recording(id: str) -> Recording:
     """Return an open recording."""
     return open_recording(workspace(), id)
 
 
-@st.cache_resource(max_entries=2)
+@cached(max_entries=2)
 def atlas(id: str) -> NetworkAtlas:
     """Return an open atlas."""
     return network_atlas.open_atlas(workspace(), id)
@@ -109,19 +113,19 @@ def cortex(id: str) -> Cortex | None:
     return _cortex(id) if topography.has_cortex(workspace(), id) else None
 
 
-@st.cache_resource(max_entries=2)
+@cached(max_entries=2)
 def _cortex(id: str) -> Cortex | None:
     return topography.open_cortex(workspace(), id)
 
 
-@st.cache_resource(max_entries=8)
+@cached(max_entries=8)
 def volume(id: str, network: int) -> NDArray[np.float32] | None:
     """Return a network's z on the cortex, (layers, rows, columns), or None without a cortex."""
     atlas_cortex = cortex(id)
     return None if atlas_cortex is None else atlas_cortex.volume(atlas(id).maps[network])
 
 
-@st.cache_resource(max_entries=16)
+@cached(max_entries=16)
 def soft_volume(id: str, network: int) -> NDArray[np.float32]:
     """Return a network's lightly smoothed abs(z) on the cortex: for surfaces, not statistics."""
     values = volume(id, network)
@@ -130,7 +134,7 @@ def soft_volume(id: str, network: int) -> NDArray[np.float32]:
     return topography.smoothed(values)
 
 
-@st.cache_resource(max_entries=2)
+@cached(max_entries=2)
 def unit_indices(id: str) -> NDArray[np.int64] | None:
     """Return the index in its layer of the unit in each cell of the cortex, -1 where empty."""
     atlas_cortex = cortex(id)
@@ -141,25 +145,25 @@ def unit_indices(id: str) -> NDArray[np.int64] | None:
     return np.where(units >= 0, units - offsets, -1)
 
 
-@st.cache_resource(max_entries=8)
+@cached(max_entries=8)
 def plan(id: str) -> PruningPlan:
     """Return an open plan."""
     return files.open_plan(workspace(), id)
 
 
-@st.cache_resource(max_entries=64)
+@cached(max_entries=64)
 def evaluation(id: str) -> Perplexity:
     """Return a stored perplexity."""
     return results.open_evaluation(workspace(), id)
 
 
-@st.cache_resource(max_entries=2)
+@cached(max_entries=2)
 def documents(choice: TextChoice) -> list[Document]:
     """Return the chosen texts."""
     return choice.documents(reach())
 
 
-@st.cache_resource(max_entries=4)
+@cached(max_entries=4)
 def estimate(
     fingerprint: str, choice: TextChoice, settings: RecordingSettings, _model: LanguageModel
 ) -> record.RecordingEstimate:
@@ -173,7 +177,7 @@ def network_table(id: str) -> pd.DataFrame:
     return _network_table(id, assessment_key(id))
 
 
-@st.cache_data(max_entries=8)
+@cached(max_entries=8)
 def _network_table(id: str, key: tuple[tuple[str, str], ...]) -> pd.DataFrame:
     table = atlas(id).table()
     return table.join(_assessment(id, key).columns()) if key else table
@@ -189,12 +193,12 @@ def assessment(id: str) -> Assessment:
     return _assessment(id, assessment_key(id))
 
 
-@st.cache_resource(max_entries=8)
+@cached(max_entries=8)
 def _assessment(id: str, key: tuple[tuple[str, str], ...]) -> Assessment:
     return assess.open_assessment(workspace(), atlas(id).id)
 
 
-@st.cache_data(max_entries=4)
+@cached(max_entries=4)
 def _magnitudes(id: str) -> NDArray[np.int64]:
     """Return how many |z| of all maps lie in each step: a quantile then takes no time."""
     counts = np.zeros(10_001, dtype=np.int64)
@@ -222,7 +226,7 @@ def thumbnails(id: str, z: float, mode: Mode) -> list[str]:
     return _thumbnails(id, z, mode, topography.has_cortex(workspace(), id))
 
 
-@st.cache_data(max_entries=8, show_spinner="Drawing the networks")
+@cached(max_entries=8, spinner="Drawing the networks")
 def _thumbnails(id: str, z: float, mode: Mode, has_cortex: bool) -> list[str]:
     loaded_atlas, limit, atlas_cortex = atlas(id), colour_limit(id, z), cortex(id)
     return [
@@ -238,7 +242,7 @@ def _thumbnails(id: str, z: float, mode: Mode, has_cortex: bool) -> list[str]:
     ]
 
 
-@st.cache_data(max_entries=4)
+@cached(max_entries=4)
 def parcels(id: str, z: float) -> NDArray[np.int64]:
     """Return each unit's network by layer: -1 in none, -2 beyond a layer's end."""
     loaded_atlas = atlas(id)
@@ -253,13 +257,13 @@ def grouping(id: str) -> NDArray[np.int64]:
     return parcels(id, 0.0)
 
 
-@st.cache_resource(max_entries=64)
+@cached(max_entries=64)
 def passages(id: str, network: int) -> list[Passage]:
     """Return a network's strongest passages."""
     return atlas(id).top_passages(network)
 
 
-@st.cache_data(max_entries=256)
+@cached(max_entries=1024)
 def suggested_name(id: str, network: int) -> str:
     """Return a short name of a network from what drives it."""
     return decoding.suggested_name(atlas(id), network)
@@ -267,11 +271,27 @@ def suggested_name(id: str, network: int) -> str:
 
 def network_name(id: str, network: int) -> str:
     """Return the name that a person gave a network, else the suggested one."""
+    return _own_name(_annotations_or_none(id), network) or suggested_name(id, network)
+
+
+def network_names(id: str) -> list[str]:
+    """Return the name of each network; the file of names is looked at once."""
+    notes = _annotations_or_none(id)
+    return [
+        _own_name(notes, network) or suggested_name(id, network)
+        for network in range(atlas(id).n_networks)
+    ]
+
+
+def _own_name(notes: Annotations | None, network: int) -> str:
+    return "" if notes is None else notes.of(network).name
+
+
+def _annotations_or_none(id: str) -> Annotations | None:
     try:
-        own_name = annotations(id).of(network).name
+        return annotations(id)
     except FnpruneError:  # the editor of names tells what is damaged
-        own_name = ""
-    return own_name or suggested_name(id, network)
+        return None
 
 
 def annotations(id: str) -> Annotations:
@@ -290,12 +310,12 @@ def made_ns(id: str) -> int:
     return (workspace().existing("decompositions", id) / MANIFEST).stat().st_mtime_ns
 
 
-@st.cache_resource(max_entries=8)
+@cached(max_entries=8)
 def _annotations(id: str, file: int, changed_ns: int, made_ns: int) -> Annotations:
     return read_annotations(workspace(), id)
 
 
-@st.cache_resource(max_entries=4)
+@cached(max_entries=4)
 def tags(id: str) -> list[tuple[decoding.Tag, ...]]:
     """Return the trivial things that each network follows."""
     return decoding.trivial_tags(atlas(id))
@@ -306,7 +326,7 @@ def n_members(id: str, network: int, z: float) -> int:
     return len(atlas(id).members(network, z=z))
 
 
-@st.cache_data(max_entries=256)
+@cached(max_entries=256)
 def strength(id: str, network: int) -> float:
     """Return the strength that gets the full colour in a network's texts: its 99.5th percentile."""
     loaded_atlas = atlas(id)
@@ -327,7 +347,7 @@ def session_course(
     return values.astype(np.float32), texts, int(loaded_atlas.is_dummy[tokens].sum())
 
 
-@st.cache_data(max_entries=8, show_spinner="Drawing the carpet")
+@cached(max_entries=8, spinner="Drawing the carpet")
 def carpet(id: str, session: int, n_rows: int = 480) -> tuple[NDArray[np.float32], Any]:
     """Return a session's signals of evenly sampled units, scaled by unit, and their layers."""
     loaded_recording = recording(id)
@@ -340,5 +360,5 @@ def carpet(id: str, session: int, n_rows: int = 480) -> tuple[NDArray[np.float32
 
 def forget_open() -> None:
     """Close all artifacts, after one was deleted."""
-    for cached in (recording, atlas, _cortex, volume, soft_volume, plan, evaluation, passages):
-        cached.clear()
+    for opened in (recording, atlas, _cortex, volume, soft_volume, plan, evaluation, passages):
+        opened.clear()

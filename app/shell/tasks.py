@@ -10,6 +10,7 @@ from typing import Any, Concatenate, ParamSpec
 
 from app.doors.reach import Reach
 from app.shell.jobs import JobFunction, Report
+from app.shell.memory import trim
 from app.shell.text_choice import TextChoice
 from fnprune_core.atlas import cortex
 from fnprune_core.models.language_model import Anatomy, LanguageModel
@@ -98,9 +99,12 @@ class Task:
         def run(report: Report, cancel: CancelToken) -> Any:
             shelf.reach.check_texts(self.inputs)
             check_free_space(workspace.root, 0)
-            return self.function(
-                Run(workspace=workspace, shelf=shelf, report=report, cancel=cancel)
-            )
+            try:
+                return self.function(
+                    Run(workspace=workspace, shelf=shelf, report=report, cancel=cancel)
+                )
+            finally:
+                trim()  # what the job took goes back to the system
 
         return run
 

@@ -25,6 +25,7 @@ from app.shell.codec import (
     ranges,
     real,
 )
+from app.shell.jobs import Failure
 from fnprune_core.plans import decision_log
 from fnprune_core.plans.decision_log import Decision
 
@@ -39,6 +40,7 @@ _LOG = "decisions on networks"
 _MATCHED = "atlases whose earlier results are matched by maps"
 _NOTICES = "notices for the next page"
 _TOLD = "what this run of the page has told"
+_REFUSAL = "what was refused, for the next page"
 _MAX_HISTORY = 100
 #: Where what a field of the view names is kept; open to more than one kind.
 _KINDS = {
@@ -389,6 +391,17 @@ def notices() -> list[str]:
     """Return the notices that wait, and forget them."""
     waiting: list[str] = st.session_state.pop(_NOTICES, [])
     return waiting
+
+
+def refuse(failure: Failure) -> None:
+    """Store why something was not started, for the next run."""
+    st.session_state[_REFUSAL] = failure
+
+
+def refusal() -> Failure | None:
+    """Return why something was not started, once."""
+    refused: Failure | None = st.session_state.pop(_REFUSAL, None)
+    return refused
 
 
 def widget(name: str) -> Any:

@@ -185,6 +185,7 @@ with right:
     st.subheader("Model", anchor=False)
     with frame.explaining():
         show_model()
+job_progress.own_jobs("example", "load")
 with frame.explaining():
     artifact_list.earlier_work()
     damaged_work()

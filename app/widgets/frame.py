@@ -37,6 +37,9 @@ def frame() -> None:
     watch_mode(palette().mode)
     for text in view_state.notices():
         st.toast(plain(text), icon=":material/check:")
+    refused = view_state.refusal()
+    if refused is not None:
+        error(refused)
     complete_view()
     view = view_state.view()
     with st.container(horizontal=True, key="context", gap="small", vertical_alignment="center"):

@@ -58,13 +58,13 @@ def tiles(atlas_id: str, networks: Sequence[int] | None = None) -> list[dict[str
     dropped = set(view.dropped) if atlas_id == view.atlas else set()
     rows = resources.network_table(atlas_id).to_dict("records")
     shown_networks = range(len(rows)) if networks is None else networks
-    return [_tile(atlas_id, k, rows[k], images[k], is_dropped=k in dropped) for k in shown_networks]
+    names = resources.network_names(atlas_id)
+    return [_tile(k, names[k], rows[k], images[k], is_dropped=k in dropped) for k in shown_networks]
 
 
 def _tile(
-    atlas_id: str, network: int, row: dict[Any, Any], image: str, *, is_dropped: bool
+    network: int, name: str, row: dict[Any, Any], image: str, *, is_dropped: bool
 ) -> dict[str, Any]:
-    name = resources.network_name(atlas_id, network)
     trust = [
         f"{sign} {row[column]:.2f}"
         for column, sign in (("reproducibility", "r"), ("run_agreement", "runs"))

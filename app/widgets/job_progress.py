@@ -5,32 +5,41 @@ from collections.abc import Callable
 import streamlit as st
 
 from app.shell import resources, view_state
-from app.shell.jobs import Job
+from app.shell.jobs import Job, TooManyJobsError, Wait, describe_error
 from app.shell.tasks import Task
-from app.shell.wording import duration, plain
+from app.shell.visit import visit_id
+from app.shell.wording import count, duration, plain
 from app.widgets.frame import error
 
 _POLL_S = 0.8
 
 
 def start(task: Task) -> None:
-    """Submit a job and watch it."""
+    """Submit a job of this visit and watch it; a refusal is told on the page's next run."""
     function = task.job(resources.workspace(), resources.shelf())
-    job = resources.jobs().submit(task.kind, function, inputs=task.inputs, title=task.title)
-    view_state.change(job=job)
+    try:
+        job = resources.jobs().submit(
+            task.kind, function, inputs=task.inputs, title=task.title, owner=visit_id()
+        )
+    except TooManyJobsError as refusal:
+        view_state.refuse(describe_error(refusal))
+    else:
+        view_state.change(job=job)
 
 
 def job_of(*kinds: str) -> Job | None:
-    """Return the job of these kinds that this view watches: its own, else one under way."""
-    manager = resources.jobs()
+    """Return the job of these kinds that this view watches: its own, else one of its visit.
+
+    Another visit's job is never returned, whatever a link names.
+    """
+    manager, visit = resources.jobs(), visit_id()
     own_job = manager.job(view_state.view().job)
-    if own_job is not None and own_job.kind in kinds:
+    if own_job is not None and own_job.kind in kinds and visit in own_job.owners:
         return own_job
-    for job in manager.active():
-        if job.kind in kinds:
-            view_state.change(job=job.id)
-            return job
-    return None
+    job = manager.waiting_for(visit, *kinds)
+    if job is not None:
+        view_state.change(job=job.id)
+    return job
 
 
 def follow(*kinds: str, on_done: Callable[[Job], None]) -> Job | None:
@@ -40,7 +49,9 @@ def follow(*kinds: str, on_done: Callable[[Job], None]) -> Job | None:
         return None
     if job.is_active:
         watch(job.id)
-    elif job.state == "failed" and job.failure is not None:
+        return job
+    resources.jobs().see(job.id, visit_id())
+    if job.state == "failed" and job.failure is not None:
         error(job.failure)
     elif job.state == "cancelled":
         st.info("Stopped. What was finished is kept.", icon=":material/stop_circle:")
@@ -67,7 +78,7 @@ def watch(job_id: str) -> None:
 
 def _progress(job_id: str, place: int) -> None:
     job = resources.jobs().job(job_id)
-    if job is not None and job.is_active:
+    if job is not None and job.is_active and visit_id() in job.owners:
         draw_progress(job, place=place)
     else:
         st.rerun()
@@ -88,16 +99,24 @@ def draw_progress(job: Job, *, place: int = 0) -> None:
                 "Stop",
                 icon=":material/stop:",
                 key=f"stop-{job.id}-{place}",
-                on_click=resources.jobs().cancel,
+                on_click=_stop,
                 args=(job.id,),
             )
         st.progress(job.progress.fraction if job.progress else 0.0)
         st.caption(_progress_text(job))
 
 
+def _stop(job_id: str) -> None:
+    """Stop a job for this visit; it goes on for others that asked for the same."""
+    job = resources.jobs().job(job_id)
+    is_shared = job is not None and len(job.owners) > 1
+    if not resources.jobs().leave(job_id, visit_id()) and is_shared:
+        view_state.notify("Stopped for you. Another visit asked for the same, for which it goes on")
+
+
 def _progress_text(job: Job) -> str:
     if job.state == "queued":
-        return f"Waiting: number {job.queue_position} in the queue."
+        return f"Waiting: {before_text(job.wait)} before yours."
     progress = job.progress
     if progress is None:
         return f"Starting, {duration(job.seconds)} so far."
@@ -108,3 +127,44 @@ def _progress_text(job: Job) -> str:
         sentences.append(f"about {duration(progress.seconds_left)} left in this step")
     sentences.append(f"{duration(job.seconds)} so far")
     return " · ".join(sentences)
+
+
+def before_text(wait: Wait) -> str:
+    """Return how many jobs are before one, and how long they take where that can be told."""
+    jobs = count(wait.n_before, "job")
+    if wait.seconds is None or not wait.n_before:
+        return jobs
+    return f"{jobs}, about {duration(wait.seconds)},"
+
+
+def queue_note() -> None:
+    """Draw what a job that is started now waits for; nothing where it starts at once."""
+    wait = resources.jobs().wait_for_lane()
+    if wait.n_before:
+        st.caption(f":material/hourglass_empty: {before_text(wait)} before yours.")
+
+
+def own_jobs(*shown_kinds: str) -> None:
+    """Draw the jobs of this visit that run or wait, found again in any tab.
+
+    Parameters
+    ----------
+    shown_kinds : str
+        Kinds that the page shows elsewhere.
+    """
+    if _active_jobs(shown_kinds):
+        st.subheader("Your jobs", anchor=False)
+        st.fragment(_own_jobs, run_every=_POLL_S)(shown_kinds)
+
+
+def _active_jobs(shown_kinds: tuple[str, ...]) -> list[Job]:
+    owned = resources.jobs().owned(visit_id())
+    return [job for job in reversed(owned) if job.is_active and job.kind not in shown_kinds]
+
+
+def _own_jobs(shown_kinds: tuple[str, ...]) -> None:
+    active = _active_jobs(shown_kinds)
+    for job in active:
+        draw_progress(job)
+    if not active:
+        st.rerun()

@@ -164,7 +164,7 @@ def arranged(atlas: NetworkAtlas) -> list[int]:
         view_state.change(sort=order if order in ("network", "peak_layer") else f"-{order}")
     shown_networks = arrange(
         table,
-        names=[resources.network_name(atlas.id, k) for k in range(atlas.n_networks)],
+        names=resources.network_names(atlas.id),
         tags=tags,
         dropped=view_state.view().dropped,
         order=view_state.view().sort,

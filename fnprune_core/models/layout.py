@@ -89,8 +89,12 @@ class UnitLayout:
         if len(removed) != self.n_layers:
             raise SettingsError(f"Expected {self.n_layers} layers, got {len(removed)}.")
         keep = np.ones(self.n_units, dtype=bool)
-        for layer, indices in enumerate(removed):
-            keep[self.flat(layer, np.asarray(indices, dtype=np.int64))] = False
+        starts = self.offsets[:-1].tolist()
+        for layer, (first, width) in enumerate(zip(starts, self.widths, strict=True)):
+            indices = np.asarray(removed[layer], dtype=np.int64)
+            if indices.size and (indices.min() < 0 or indices.max() >= width):
+                self.flat(layer, indices)  # says which is out of range
+            keep[indices + first] = False
         return keep
 
     def removed_of(self, keep: NDArray[np.bool_]) -> tuple[NDArray[np.int64], ...]:

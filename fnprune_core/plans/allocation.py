@@ -85,12 +85,15 @@ class Allocation:
         What it is in words, for a model of so many layers, as the report says it.
     takes_weights : bool
         Whether the plan itself tells how much each layer gives.
+    looks_at_scores : bool
+        Whether how much each layer gives depends on the scores.
     """
 
     divide: Callable[[Budget], NDArray[np.int64]]
     label: str
     says: Callable[[int], str]
     takes_weights: bool = False
+    looks_at_scores: bool = False
 
 
 def _check_ratio(budget: Budget, possible: int, reason: str) -> None:
@@ -260,6 +263,7 @@ ALLOCATIONS: dict[str, Allocation] = {
         divide=ranked_globally,
         label="Global",
         says=lambda _: "wherever scores, standardised within each layer, are lowest",
+        looks_at_scores=True,
     ),
     WEIGHTED: Allocation(
         divide=weighted,
@@ -303,10 +307,34 @@ def default_multiple(width: int) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Choice:
-    """Units to remove in each layer, and each layer's threshold."""
+    """Units to remove in each layer.
+
+    Parameters
+    ----------
+    removed : tuple of ndarray
+        Indices in each layer.
+    layout : UnitLayout
+    scores : ndarray (n_units,)
+        What was chosen by.
+    protected : ndarray (n_units,)
+        Units that stay whatever their score.
+    """
 
     removed: tuple[NDArray[np.int64], ...]
-    thresholds: tuple[float, ...]
+    layout: UnitLayout
+    scores: NDArray[np.float64]
+    protected: NDArray[np.bool_]
+
+    @property
+    def thresholds(self) -> tuple[float, ...]:
+        """The lowest score of each layer that stays; a preview asks for many choices, not this."""
+        may_go = self.layout.keep_of(self.removed) & ~self.protected
+        layers = zip(self.layout.split(self.scores), self.layout.split(may_go), strict=True)
+        # Where only protected units are left, the threshold lies above all scores.
+        return tuple(
+            float(scores[kept].min() if kept.any() else np.nextafter(scores.max(), np.inf))
+            for scores, kept in layers
+        )
 
 
 def lowest(rank: NDArray[np.float64], count: int) -> NDArray[np.bool_]:
@@ -317,6 +345,18 @@ def lowest(rank: NDArray[np.float64], count: int) -> NDArray[np.bool_]:
         is_lowest = rank < limit
         is_lowest[np.flatnonzero(rank == limit)[: count - int(is_lowest.sum())]] = True
     return is_lowest
+
+
+def lowest_of_rows(ranks: NDArray[np.float64], count: int) -> NDArray[np.bool_]:
+    """Return which values of each row are its `count` lowest, ties by index: (n, n_values)."""
+    if count <= 0:
+        return np.zeros(ranks.shape, dtype=bool)
+    limit = np.partition(ranks, count - 1, axis=1)[:, count - 1 : count]
+    is_lowest = ranks < limit
+    is_tied = ranks == limit
+    n_left = count - is_lowest.sum(axis=1, keepdims=True)
+    is_first_tie = is_tied & (np.cumsum(is_tied, axis=1) <= n_left)
+    return np.asarray(is_lowest | is_first_tie)
 
 
 def choose_units(  # noqa: PLR0913 - what a plan's settings say of units
@@ -356,19 +396,9 @@ def choose_units(  # noqa: PLR0913 - what a plan's settings say of units
         weights=weights_for(allocation, layer_weights),
     )
     counts = allocate(allocation, budget)
-    removed, thresholds = [], []
     ranks = np.where(protected, np.inf, np.where(pinned, -np.inf, scores))
-    layers = zip(
-        layout.split(scores), layout.split(ranks), layout.split(protected), counts, strict=True
+    removed = tuple(
+        np.flatnonzero(lowest(layer_ranks, int(count)))
+        for layer_ranks, count in zip(layout.split(ranks), counts, strict=True)
     )
-    for layer_scores, layer_ranks, layer_protected, count in layers:
-        is_removed = lowest(layer_ranks, int(count))
-        removed.append(np.flatnonzero(is_removed))
-        kept_scores = layer_scores[~is_removed & ~layer_protected]
-        # Where only protected units are left, the threshold lies above all scores.
-        thresholds.append(
-            float(
-                kept_scores.min() if len(kept_scores) else np.nextafter(layer_scores.max(), np.inf)
-            )
-        )
-    return Choice(removed=tuple(removed), thresholds=tuple(thresholds))
+    return Choice(removed=removed, layout=layout, scores=scores, protected=protected)

@@ -74,50 +74,47 @@ class _Costs:
 
     def swaps(self, preserved: set[int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return units swapped, and energy lost on a network's own tokens: (K,) each."""
-        preview = self.preview
-        own_energy = preview.own_energy
-        keep_now = preview.keep(self.settings)
         units, energy = np.full(self.n, np.nan), np.full(self.n, np.nan)
-        for k, scores in self._toggled_scores(preserved).items():
-            keep_toggled = preview.layout.keep_of(preview.choose(scores, self.settings))
-            keep_with, keep_without = (
-                (keep_now, keep_toggled) if k in preserved else (keep_toggled, keep_now)
-            )
-            units[k] = (keep_with & ~keep_without).sum()
-            energy[k] = self._energy_share(own_energy[k], keep_with) - self._energy_share(
-                own_energy[k], keep_without
-            )
+        networks, scores = self._toggled_scores(preserved)
+        if not networks:
+            return units, energy
+        keep_now = np.broadcast_to(self.preview.keep(self.settings), scores.shape)
+        keep_toggled = self.preview.keep_each(scores, self.settings)
+        is_preserved = np.array([k in preserved for k in networks])[:, None]
+        keep_with = np.where(is_preserved, keep_now, keep_toggled)
+        keep_without = np.where(is_preserved, keep_toggled, keep_now)
+        own_energy = self.preview.own_energy[networks]
+        units[networks] = (keep_with & ~keep_without).sum(axis=1)
+        energy[networks] = self._energy_share(own_energy, keep_with) - self._energy_share(
+            own_energy, keep_without
+        )
         return units, energy
 
-    def _toggled_scores(self, preserved: set[int]) -> dict[int, Scores]:
-        """Return the scores after each network changes sides, where any would be preserved."""
+    def _toggled_scores(self, preserved: set[int]) -> tuple[list[int], Scores]:
+        """Return the networks of which any would be preserved after they change sides, and scores.
+
+        (n, n_units), one row a network.
+        """
         networks = [k for k in range(self.n) if preserved ^ {k}]
         if self.score.toggled is not None:
-            all_scores = self.score.toggled(self.inputs)
-            return {k: all_scores[k] for k in networks}
-        if self.score.weighting.of_networks:
+            scores = self.score.toggled(self.inputs)[networks]
+        elif self.score.weighting.of_networks:
             weights = self.inputs.weigher(self.score.weighting).toggled(sorted(preserved))
             networks = [k for k in networks if weights[k].sum() > 0]
-            return dict(
-                zip(networks, self.score.formula(self.inputs, weights[networks]), strict=True)
-            )
-        return {
-            k: self.score.compute(replace(self.inputs, preserved=tuple(sorted(preserved ^ {k}))))
-            for k in networks
-        }
+            scores = self.score.formula(self.inputs, weights[networks]) if networks else weights[:0]
+        else:
+            rows = [
+                replace(self.inputs, preserved=tuple(sorted(preserved ^ {k}))) for k in networks
+            ]
+            scores = np.array([self.score.compute(inputs) for inputs in rows])
+        return networks, np.asarray(scores, dtype=np.float64)
 
-    def _energy_share(self, energy: Scores, keep: NDArray[np.bool_]) -> float:
-        """Return the share of a layer's output variance that stays, mean over layers."""
-        layout = self.preview.layout
-        layers = zip(layout.split(energy), layout.split(keep), strict=True)
-        return float(
-            np.mean(
-                [
-                    layer_energy[layer_keep].sum() / max(layer_energy.sum(), 1e-30)
-                    for layer_energy, layer_keep in layers
-                ]
-            )
-        )
+    def _energy_share(self, energy: Scores, keep: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Return the share of a layer's output variance that stays, mean over layers: (n,)."""
+        starts = self.preview.layout.offsets[:-1]
+        total = np.add.reduceat(energy, starts, axis=1)
+        staying = np.add.reduceat(np.where(keep, energy, 0.0), starts, axis=1)
+        return np.asarray((staying / np.maximum(total, 1e-30)).mean(axis=1))
 
 
 def _lost_share(lost: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:

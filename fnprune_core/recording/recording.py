@@ -17,6 +17,7 @@ from fnprune_core.errors import CorruptArtifactError, SettingsError
 from fnprune_core.inputs.numbers import check_most
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
+from fnprune_core.recording.pages import release_pages
 from fnprune_core.storage.checksums import Blocks, checked, damage_told
 from fnprune_core.storage.manifests import read_manifest
 from fnprune_core.storage.workspace import Workspace
@@ -166,9 +167,10 @@ class Recording:
     def session(self, session: int, *, layer: int | None = None) -> NDArray[np.float32]:
         """Return the signals of a session, or of one layer in it: (tokens, units)."""
         units = slice(None) if layer is None else self.layout.layer_slice(layer)
-        tokens = self.session_slice(session)
-        self._check_signals(tokens.start, tokens.stop)
-        signals = torch.from_numpy(self._signals[self.session_slice(session), units].copy())
+        rows = self.session_slice(session)
+        self._check_signals(rows.start, rows.stop)
+        signals = torch.from_numpy(self._signals[rows, units].copy())
+        release_pages(self._signals, rows)
         scaled = signals.float().mul_(torch.from_numpy(self._scales[session, units].copy()))
         result: NDArray[np.float32] = scaled.numpy()
         return result
@@ -178,6 +180,7 @@ class Recording:
         self._check_signals(0, self.n_tokens)
         scales = np.asarray(self._scales[:, unit])
         signal = self._signals[:, unit].astype(np.float32)
+        release_pages(self._signals)
         return np.asarray(signal * scales[self.windows.session], dtype=np.float32)
 
     def _check_signals(self, start: int, stop: int) -> None:

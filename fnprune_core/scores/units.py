@@ -264,5 +264,5 @@ def sink_units(inputs: ScoreInputs, n_per_layer: int) -> NDArray[np.bool_]:
     if n_per_layer and inputs.is_dummy.any():
         for layer, layer_strength in enumerate(layout.split(strength)):
             top = np.argsort(-layer_strength, kind="stable")[:n_per_layer]
-            is_sink[layout.flat(layer, top)] = True
+            is_sink[top + layout.offsets[layer]] = True
     return is_sink

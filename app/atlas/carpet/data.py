@@ -4,18 +4,18 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-import streamlit as st
 from numpy.typing import NDArray
 
 from app.atlas.carpet.figures import CarpetRows, Span
 from app.figures import raster
 from app.shell import resources
+from app.shell.caching import cached
 
 N_ROWS = 448
 N_COLUMNS = 768
 
 
-@st.cache_resource(max_entries=8)
+@cached(max_entries=8)
 def rows(atlas_id: str, by: str) -> tuple[NDArray[np.int64], CarpetRows]:
     """Return the units of a carpet, as flat indices and as rows.
 
@@ -59,7 +59,7 @@ def tokens(atlas_id: str, session: int) -> tuple[list[str], int]:
     return texts, int(recording.is_dummy[in_session].sum())
 
 
-@st.cache_data(max_entries=8, show_spinner="Reading the session")
+@cached(max_entries=8, spinner="Reading the session")
 def session_values(atlas_id: str, by: str, session: int) -> NDArray[np.float32]:
     """Return z of the carpet's units over a session: (rows, tokens)."""
     return _read(atlas_id, by, session)
@@ -102,7 +102,7 @@ def columns(atlas_id: str) -> tuple[pd.DataFrame, list[Span], list[Span]]:
     return facts, sessions, domains
 
 
-@st.cache_resource(max_entries=4, show_spinner="Reading all sessions")
+@cached(max_entries=4, spinner="Reading all sessions")
 def overview(atlas_id: str, by: str) -> NDArray[np.float32]:
     """Return z of the carpet's units over all sessions, pooled: (rows, columns).
 

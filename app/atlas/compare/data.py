@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import streamlit as st
 from numpy.typing import NDArray
 
 from app.figures import raster
 from app.figures.theme import PALETTES, Mode
 from app.shell import resources
+from app.shell.caching import cached
 from fnprune_core.atlas import cortex as topography
 from fnprune_core.errors import FnpruneError
 from fnprune_core.matching import atlases
@@ -76,13 +76,13 @@ def _recording_label(manifest: dict[str, Any]) -> str:
     return f"{windows['n_tokens']:,} tokens of {domains} · {manifest['model_name']}"
 
 
-@st.cache_resource(max_entries=4, show_spinner="Matching the networks")
+@cached(max_entries=4, spinner="Matching the networks")
 def match(atlas_id: str, other_id: str) -> Match:
     """Return which network of one atlas is which of the other."""
     return atlases.match(resources.atlas(atlas_id), resources.atlas(other_id))
 
 
-@st.cache_resource(max_entries=4, show_spinner="Comparing with chance")
+@cached(max_entries=4, spinner="Comparing with chance")
 def likeness(atlas_id: str, other_id: str) -> Likeness:
     """Return how alike two atlases' networks are on the same texts, against chance."""
     return atlases.likeness(resources.atlas(atlas_id), resources.atlas(other_id))
@@ -103,7 +103,7 @@ def front(atlas_id: str, network: int, host_id: str) -> NDArray[np.float32]:
     return _front_view(atlas_id, network, host_id, is_placed(atlas_id, host_id))
 
 
-@st.cache_data(max_entries=512)
+@cached(max_entries=512)
 def _front_view(atlas_id: str, network: int, host_id: str, in_cortex: bool) -> NDArray[np.float32]:
     atlas, cortex = resources.atlas(atlas_id), resources.cortex(host_id)
     if in_cortex and cortex is not None:
@@ -119,7 +119,7 @@ def thumbnails(atlas_id: str, host_id: str, z: float, mode: Mode) -> list[str]:
     return _thumbnails(atlas_id, host_id, z, mode, is_placed(atlas_id, host_id))
 
 
-@st.cache_data(max_entries=4, show_spinner="Drawing the networks")
+@cached(max_entries=4, spinner="Drawing the networks")
 def _thumbnails(atlas_id: str, host_id: str, z: float, mode: Mode, in_cortex: bool) -> list[str]:
     return [
         raster.thumbnail(

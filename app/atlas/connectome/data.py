@@ -5,13 +5,13 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-import streamlit as st
 from numpy.typing import NDArray
 
 from app.atlas.connectome.dynamics_figures import Course
 from app.atlas.connectome.graph_figures import Nodes
 from app.figures.matrix import Arrangement, Measure
 from app.shell import resources
+from app.shell.caching import cached
 from fnprune_core.atlas import connectome, dynamic_connectivity
 from fnprune_core.atlas.connectome import Groups, Interval
 from fnprune_core.atlas.dynamic_connectivity import DynamicConnectivity, SlidingWindows, States
@@ -49,12 +49,12 @@ def values(id: str, measure: str, z: float) -> NDArray[np.float64]:
     return _values(id, measure, z if needs_threshold(measure) else 0.0)
 
 
-@st.cache_resource(max_entries=16)
+@cached(max_entries=16)
 def _values(id: str, measure: str, z: float) -> NDArray[np.float64]:
     return _VALUES[measure](resources.atlas(id), z)
 
 
-@st.cache_resource(max_entries=4)
+@cached(max_entries=4)
 def interval(id: str) -> Interval | None:
     """Return the interval of connectivity over documents, None where they are too few."""
     try:
@@ -69,12 +69,12 @@ def groups(id: str, measure: str, z: float, n_groups: int) -> Groups:
     return _groups(id, measure, z if needs_threshold(measure) else 0.0, n)
 
 
-@st.cache_resource(max_entries=16)
+@cached(max_entries=16)
 def _groups(id: str, measure: str, z: float, n_groups: int) -> Groups:
     return connectome.group_networks(_values(id, measure, z), n_groups=n_groups or None)
 
 
-@st.cache_data(max_entries=16)
+@cached(max_entries=16)
 def group_table(id: str, measure: str, z: float, n_groups: int) -> pd.DataFrame:
     """Return one row a group of networks: its members and what they share."""
     partition = groups(id, measure, z, n_groups)
@@ -107,7 +107,7 @@ def _blocks(order: NDArray[np.integer], names: list[str], description: str) -> A
     return Arrangement(order=tuple(order.tolist()), blocks=blocks, said=description)
 
 
-@st.cache_data(max_entries=4)
+@cached(max_entries=4)
 def _depth(id: str) -> NDArray[np.float64]:
     """Return the mean layer of each network's parcel; without any unit it comes last."""
     return np.asarray(resources.atlas(id).parcel_table()["mean_layer"].fillna(np.inf))
@@ -115,7 +115,7 @@ def _depth(id: str) -> NDArray[np.float64]:
 
 def names(id: str) -> tuple[str, ...]:
     """Return the present names of the networks."""
-    return tuple(resources.network_name(id, k) for k in range(resources.atlas(id).n_networks))
+    return tuple(resources.network_names(id))
 
 
 def edges(id: str, measure: str, z: float, percent: int) -> NDArray[np.int64]:
@@ -123,7 +123,7 @@ def edges(id: str, measure: str, z: float, percent: int) -> NDArray[np.int64]:
     return connectome.strongest_edges(values(id, measure, z), share=percent / 100)
 
 
-@st.cache_data(max_entries=16)
+@cached(max_entries=16)
 def _spring_layout(id: str, measure: str, z: float, percent: int) -> NDArray[np.float64]:
     return connectome.graph_places(_values(id, measure, z), edges(id, measure, z, percent))
 
@@ -164,7 +164,7 @@ def nodes(
 # Over time -------------------------------------------------------------------------------------
 
 
-@st.cache_resource(max_entries=16)
+@cached(max_entries=16)
 def session_windows(id: str, session: int, width: int) -> DynamicConnectivity:
     """Return the connectivity over one session."""
     windows = SlidingWindows(width=width, step=max(1, width // 16))
@@ -173,7 +173,7 @@ def session_windows(id: str, session: int, width: int) -> DynamicConnectivity:
     )
 
 
-@st.cache_resource(max_entries=32)
+@cached(max_entries=32)
 def course(id: str, session: int, width: int, network: int) -> Course:
     """Return a network's connectivity over a session with its strongest partners."""
     atlas, dynamic = resources.atlas(id), session_windows(id, session, width)
@@ -198,7 +198,7 @@ def course(id: str, session: int, width: int, network: int) -> Course:
     )
 
 
-@st.cache_resource(max_entries=4, show_spinner="Looking for states")
+@cached(max_entries=4, spinner="Looking for states")
 def states(id: str, width: int, n_states: int) -> tuple[DynamicConnectivity, States]:
     """Return the states of all sessions' windows; of long recordings, of fewer windows."""
     atlas = resources.atlas(id)

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable
 
-import streamlit as st
-
+from app.shell.caching import cached
 from fnprune_core.atlas import volumes
 from fnprune_core.atlas.volumes import ImportedImage
 from fnprune_core.atlas.voxels import Sidecar
 
 
-@st.cache_resource(max_entries=2, show_spinner="Reading the image")
+@cached(max_entries=2, spinner="Reading the image")
 def imported(
     digest: str, _image: bytes, _sidecar: bytes | None, _check: Callable[[Sidecar], None]
 ) -> ImportedImage:

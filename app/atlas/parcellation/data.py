@@ -2,24 +2,24 @@
 
 import numpy as np
 import pandas as pd
-import streamlit as st
 from numpy.typing import NDArray
 
 from app.atlas.parcellation.figures import Look, Parcels
 from app.figures.theme import Mode
 from app.shell import resources
 from app.shell.caches.colours import network_colours
+from app.shell.caching import cached
 from fnprune_core.atlas import cortex
 from fnprune_core.errors import ArtifactNotFoundError
 
 
 def look(id: str, mode: Mode, *, only: int | None = None) -> Look:
     """Return how an atlas's networks look, with the names that they have now."""
-    names = [resources.network_name(id, k) for k in range(resources.atlas(id).n_networks)]
+    names = resources.network_names(id)
     return Look(colours=network_colours(id, mode), names=tuple(names), only=only)
 
 
-@st.cache_resource(max_entries=2)
+@cached(max_entries=2)
 def _strengths(id: str) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int64]]:
     """Return strongest network, its z, and index in its layer of the unit in each cell."""
     placed, indices = resources.cortex(id), resources.unit_indices(id)
@@ -30,7 +30,7 @@ def _strengths(id: str) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray
     return volume, placed.volume(value), indices
 
 
-@st.cache_resource(max_entries=4)
+@cached(max_entries=4)
 def parcels(id: str, z: float) -> Parcels:
     """Return the labelled cells of the cortex at a threshold."""
     label, strength, unit = _strengths(id)
@@ -38,13 +38,13 @@ def parcels(id: str, z: float) -> Parcels:
     return Parcels(label=np.where(is_weak, -1, label), strength=strength, unit=unit)
 
 
-@st.cache_resource(max_entries=64)
+@cached(max_entries=64)
 def soft_parcel(id: str, z: float, network: int) -> NDArray[np.float32]:
     """Return the share of each cell's neighbourhood that belongs to a network: for surfaces."""
     return cortex.smoothed((parcels(id, z).label == network).astype(np.float32))
 
 
-@st.cache_data(max_entries=8)
+@cached(max_entries=8)
 def parcel_table(id: str, z: float) -> pd.DataFrame:
     """Return one row a network, with its units by layer as a list."""
     atlas = resources.atlas(id)
@@ -52,7 +52,7 @@ def parcel_table(id: str, z: float) -> pd.DataFrame:
     return table.assign(by_layer=[row.tolist() for row in atlas.parcel_sizes(z=z)])
 
 
-@st.cache_data(max_entries=4)
+@cached(max_entries=4)
 def by_layer(id: str, z: float) -> NDArray[np.int64]:
     """Return each unit's network by layer: -1 in none, -2 beyond a layer's end."""
     return resources.parcels(id, z)

@@ -1,21 +1,21 @@
 """Cached data of the Trust page: the measures of each network, and why some cannot be had."""
 
 import pandas as pd
-import streamlit as st
 
 from app.shell import resources
+from app.shell.caching import cached
 from fnprune_core.reliability import assess
 from fnprune_core.reliability.measures import map_kurtosis
 from fnprune_core.reliability.results import Assessment
 
 
-@st.cache_data(max_entries=8)
+@cached(max_entries=8)
 def kurtosis(id: str) -> list[float]:
     """Return the excess kurtosis of each network's map."""
     return [float(value) for value in map_kurtosis(resources.atlas(id).decomposition)]
 
 
-@st.cache_data(max_entries=8)
+@cached(max_entries=8)
 def why_no_halves(id: str) -> str:
     """Return why the documents of an atlas's recording cannot be split, or nothing."""
     atlas = resources.atlas(id)

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-import streamlit as st
-
 from app.experiments.lesions.tasks import Read
 from app.shell import resources, view_state
+from app.shell.caching import cached
 from fnprune_core.errors import NetworksMovedError
 from fnprune_core.evaluation.side_by_side import SideBySide
 from fnprune_core.lesions.patients import Patient, patients
@@ -30,7 +29,7 @@ def study(id: str) -> LesionStudy:
     return _study(id, view_state.are_results_matched(atlas), resources.made_ns(atlas))
 
 
-@st.cache_resource(max_entries=8)
+@cached(max_entries=8)
 def _study(id: str, match: bool, made_ns: int) -> LesionStudy:
     return open_lesions(resources.workspace(), id, match=match)
 
@@ -41,7 +40,7 @@ def text(id: str) -> tuple[Lesion, SideBySide]:
     return _text(id, view_state.are_results_matched(atlas), resources.made_ns(atlas))
 
 
-@st.cache_resource(max_entries=8)
+@cached(max_entries=8)
 def _text(id: str, match: bool, made_ns: int) -> tuple[Lesion, SideBySide]:
     return open_lesion_text(resources.workspace(), id, match=match)
 
@@ -69,7 +68,7 @@ def _all_studies(atlas: str) -> list[str]:
     return _studies(atlas, tuple(resources.workspace().ids("lesions")))
 
 
-@st.cache_data(max_entries=8)
+@cached(max_entries=8)
 def _studies(atlas: str, ids: tuple[str, ...]) -> list[str]:
     return lesion_studies(resources.workspace(), atlas)
 
@@ -108,7 +107,7 @@ def people(atlas: str, matrix: str) -> list[Patient]:
     return _people(atlas, matrix)
 
 
-@st.cache_resource(max_entries=8)
+@cached(max_entries=8)
 def _people(atlas: str, matrix: str) -> list[Patient]:
     return patients(resources.atlas(atlas), study(matrix) if matrix else None)
 
@@ -143,13 +142,13 @@ def strength_label(strength: float) -> str:
     )
 
 
-@st.cache_resource(max_entries=4)
+@cached(max_entries=4)
 def stimuli(fingerprint: str, read: Read, _model: LanguageModel) -> Stimuli:
     """Return the stimuli that are read under lesions, in columns."""
     return read.stimuli(_model, resources.documents)
 
 
-@st.cache_resource(max_entries=16)
+@cached(max_entries=16)
 def estimate(
     fingerprint: str, order: LesionOrder, text_sha256: str, _stimuli: Stimuli, _model: LanguageModel
 ) -> LesionEstimate:

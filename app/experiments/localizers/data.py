@@ -1,17 +1,17 @@
 """Cached data of the Localizers page: ready stimuli, results, and contrasts on the cortex."""
 
 import numpy as np
-import streamlit as st
 from numpy.typing import NDArray
 
 from app.shell import resources, view_state
+from app.shell.caching import cached
 from fnprune_core.localizers import ready_made, run
 from fnprune_core.localizers.results import LocalizerResult
 from fnprune_core.localizers.run import Found
 from fnprune_core.localizers.stimuli import Localizer
 
 
-@st.cache_resource(max_entries=16)
+@cached(max_entries=16)
 def ready(name: str) -> Localizer:
     """Return a ready localizer."""
     return ready_made.load(name)
@@ -22,7 +22,7 @@ def result(id: str, atlas: str) -> LocalizerResult:
     return _result(id, view_state.are_results_matched(atlas), resources.made_ns(atlas))
 
 
-@st.cache_resource(max_entries=4)
+@cached(max_entries=4)
 def _result(id: str, match: bool, made_ns: int) -> LocalizerResult:
     return run.open_localizer(resources.workspace(), id, match=match)
 
@@ -32,12 +32,12 @@ def results(atlas: str) -> list[Found]:
     return _results(atlas, tuple(resources.workspace().ids("localizers")))
 
 
-@st.cache_data(max_entries=8)
+@cached(max_entries=8)
 def _results(atlas: str, ids: tuple[str, ...]) -> list[Found]:
     return list(run.localizers_of(resources.workspace(), atlas))
 
 
-@st.cache_data(max_entries=8)
+@cached(max_entries=8)
 def volume(id: str, atlas: str) -> NDArray[np.float32] | None:
     """Return t of every unit on the cortex, or None if it was not laid out."""
     cortex = resources.cortex(atlas)

@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-import streamlit as st
-
 from app.shell import resources
+from app.shell.caching import cached
 from fnprune_core.export.speed import Speed, open_speed
 from fnprune_core.storage.folders import folder_size
 
 
-@st.cache_resource(max_entries=16)
+@cached(max_entries=16)
 def speed(id: str) -> Speed:
     """Return a stored measurement of speed."""
     return open_speed(resources.workspace(), id)
@@ -25,7 +24,7 @@ def size_of(folder: Path) -> int:
     return folder_size(folder)
 
 
-@st.cache_data(max_entries=8)
+@cached(max_entries=8)
 def card_of(folder: str, changed_ns: int) -> str:
     """Return the model card of an export."""
     return (Path(folder) / "README.md").read_text(encoding="utf-8")

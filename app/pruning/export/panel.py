@@ -14,6 +14,7 @@ from app.pruning.tasks import PLAN, Comparison
 from app.shell import resources, view_state, wording
 from app.shell.jobs import Job, describe_error
 from app.shell.text_choice import TextChoice
+from app.shell.visit import visit_id
 from app.shell.wording import size
 from app.widgets import frame, job_progress, text_picker
 from fnprune_core.errors import FnpruneError
@@ -109,8 +110,8 @@ def _select_plan(job: Job) -> None:
 
 
 def _measured_on(plan: str) -> TextChoice | None:
-    """Return the text of the plan's last measurement, if this server still knows it."""
-    for job in resources.jobs().jobs():
+    """Return the text on which this visit measured the plan last, if the server still knows it."""
+    for job in resources.jobs().owned(visit_id()):
         result = job.result
         if isinstance(result, Comparison) and plan in result.plan_ids.values():
             texts = job.inputs.get("texts")

@@ -90,6 +90,7 @@ def apply(atlas: NetworkAtlas, form_state: Asked) -> None:
     if texts is not None and form_state.settings is not None and form_state.refused is None:
         order = _order(form_state.settings, rivals, texts, int(windows))
         training_note.show_note(list(order.wanted().values()), key="prune")
+    job_progress.queue_note()
     is_pressed = st.button(
         "Apply",
         type="primary",

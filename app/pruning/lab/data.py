@@ -3,17 +3,17 @@
 from collections.abc import Iterable
 
 import numpy as np
-import streamlit as st
 
 from app.figures.markup import visible
 from app.pruning.lab import rules
 from app.shell import resources
+from app.shell.caching import cached
 from fnprune_core.errors import FnpruneError
 
 N_WORDS = 8
 
 
-@st.cache_data(max_entries=4, show_spinner="Reading what drives the networks")
+@cached(max_entries=4, spinner="Reading what drives the networks")
 def words(id: str) -> list[list[str]]:
     """Return the tokens that drive each network most, strongest first, as they can be shown."""
     atlas = resources.atlas(id)

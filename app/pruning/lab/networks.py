@@ -38,6 +38,8 @@ def show(atlas: NetworkAtlas, costs: Costs = lambda: None) -> None:
 
 
 def _draw(id: str, dropped: tuple[int, ...], costs: Costs) -> None:
+    if view_state.view().dropped != dropped:  # a button in here: the whole page must follow
+        st.rerun()
     atlas = resources.atlas(id)
     with frame.explaining():
         network = min(view_state.view().network, atlas.n_networks - 1)
@@ -49,8 +51,6 @@ def _draw(id: str, dropped: tuple[int, ...], costs: Costs) -> None:
         with panel:
             selected.show(atlas, network, shown_networks, decisions.get(network))
         _table(atlas, shown_networks, decisions, costs())
-    if view_state.view().dropped != dropped:  # changed in here: form, preview and costs must follow
-        st.rerun()
 
 
 def _table(
@@ -138,12 +138,13 @@ def rows(
     facts, words = cache.rule_facts(atlas.id), cache.words(atlas.id)
     meter = cache.variance_meter(atlas.id)
     trust = rules.trust_of(facts.table)[1]
-    prices = prices_of(costs)
+    prices, names = prices_of(costs), resources.network_names(atlas.id)
+    tags = resources.tags(atlas.id)
 
     def row(k: int) -> TableRow:
         share = facts.domain_share[k]
         top_domain = int(share.argmax())
-        name = resources.network_name(atlas.id, k)
+        name = names[k]
         is_dropped = k in view.dropped
         top = f"{share[top_domain]:.0%} {atlas.domain_names[top_domain]}"
         reason = reason_text(decisions.get(k), is_dropped=is_dropped)
@@ -154,7 +155,7 @@ def rows(
             network=k,
             image=images[k],
             name=name,
-            mark=", ".join(tag.name for tag in resources.tags(atlas.id)[k] if tag.name in
+            mark=", ".join(tag.name for tag in tags[k] if tag.name in
                            rules.SERVING),
             words=" ".join(w for w in words[k] if w not in name.split(" · ")[-1].split(", ")),
             why=reason,

@@ -1,9 +1,9 @@
 """Cached data of the Plans page: the history, paired differences, overlaps, and estimates."""
 
 import pandas as pd
-import streamlit as st
 
 from app.shell import resources
+from app.shell.caching import cached
 from app.shell.text_choice import TextChoice
 from fnprune_core.errors import FnpruneError
 from fnprune_core.evaluation import compare, results
@@ -33,12 +33,12 @@ def _key() -> _Key:
     return tuple(workspace.ids("plans")), tuple(workspace.ids("evaluations")), notes_time
 
 
-@st.cache_resource(max_entries=4)
+@cached(max_entries=4)
 def _history(fingerprint: str, key: _Key) -> History:
     return plan_history.history(resources.workspace(), fingerprint=fingerprint)
 
 
-@st.cache_data(max_entries=2048)
+@cached(max_entries=2048)
 def difference(evaluation: str, reference: str) -> tuple[float, float] | None:
     """Return one result minus another in nats per token, with its standard error."""
     try:
@@ -51,7 +51,7 @@ def difference(evaluation: str, reference: str) -> tuple[float, float] | None:
     return paired.difference, paired.standard_error
 
 
-@st.cache_data(max_entries=64)
+@cached(max_entries=64)
 def overlap(first: str, second: str) -> pd.DataFrame:
     """Return how far two plans remove the same units, layer by layer."""
     workspace = resources.workspace()
@@ -60,7 +60,7 @@ def overlap(first: str, second: str) -> pd.DataFrame:
     )
 
 
-@st.cache_resource(max_entries=2)
+@cached(max_entries=2)
 def windows(
     fingerprint: str, texts: TextChoice, window: int, most: int, _model: LanguageModel
 ) -> Windows:
@@ -70,7 +70,7 @@ def windows(
     )
 
 
-@st.cache_resource(max_entries=16)
+@cached(max_entries=16)
 def estimate(
     fingerprint: str, order: SweepOrder, _windows: Windows, text: str, _model: LanguageModel
 ) -> SweepEstimate:

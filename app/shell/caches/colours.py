@@ -1,9 +1,8 @@
 """The colour of each network, the same in every picture of an atlas."""
 
-import streamlit as st
-
 from app.figures.theme import Mode, Palette, network_palette
 from app.shell import resources
+from app.shell.caching import cached
 from fnprune_core.atlas import cortex
 
 
@@ -12,7 +11,7 @@ def palette_of(id: str, mode: Mode) -> Palette:
     return _palette_of(id, mode, cortex.has_cortex(resources.workspace(), id))
 
 
-@st.cache_resource(max_entries=16)
+@cached(max_entries=16)
 def _palette_of(id: str, mode: Mode, has_cortex: bool) -> Palette:
     atlas_cortex = resources.cortex(id) if has_cortex else None
     return network_palette(

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pandas as pd
-import streamlit as st
 from numpy.typing import NDArray
 
 from app.figures.embedding import NetworkPoints, UnitPoints
 from app.shell import resources
+from app.shell.caching import cached
 from fnprune_core.atlas.embedding import Embedding, embedding_id, has_embedding, open_embedding
 
 
@@ -17,12 +17,12 @@ def embedding(atlas_id: str) -> Embedding | None:
     return _embedding(atlas_id)
 
 
-@st.cache_resource(max_entries=4)
+@cached(max_entries=4)
 def _embedding(atlas_id: str) -> Embedding:
     return open_embedding(resources.workspace(), embedding_id(atlas_id))
 
 
-@st.cache_resource(max_entries=8)
+@cached(max_entries=8)
 def unit_points(atlas_id: str, z: float) -> UnitPoints:
     """Return the placed units with layer, index, strongest network and z."""
     embedded, atlas = _embedding(atlas_id), resources.atlas(atlas_id)
@@ -51,7 +51,7 @@ def network_points(atlas_id: str, z: float, *, by: str) -> NetworkPoints:
     )
 
 
-@st.cache_resource(max_entries=16)
+@cached(max_entries=16)
 def sizes(atlas_id: str, z: float) -> NDArray[np.int64]:
     """Return how many units of each network are beyond the threshold: (K,)."""
     return np.asarray((np.abs(resources.atlas(atlas_id).maps) > z).sum(axis=1))
@@ -59,8 +59,7 @@ def sizes(atlas_id: str, z: float) -> NDArray[np.int64]:
 
 def names(atlas_id: str) -> list[str]:
     """Return the names of the networks."""
-    n_networks = resources.atlas(atlas_id).n_networks
-    return [resources.network_name(atlas_id, k) for k in range(n_networks)]
+    return resources.network_names(atlas_id)
 
 
 def unit_table(atlas_id: str, z: float, rows: list[int]) -> pd.DataFrame:

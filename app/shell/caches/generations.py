@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-import streamlit as st
-
 from app.shell import resources
+from app.shell.caching import cached
 from fnprune_core.errors import FnpruneError
 from fnprune_core.evaluation.side_by_side import SideBySide, open_generation
 from fnprune_core.plans import decision_log
@@ -12,7 +11,7 @@ from fnprune_core.plans import decision_log
 _MOST_EARLIER = 24
 
 
-@st.cache_resource(max_entries=8)
+@cached(max_entries=8)
 def side_by_side(id: str) -> SideBySide:
     """Return two texts of the workspace."""
     return open_generation(resources.workspace(), id)

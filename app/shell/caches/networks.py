@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import streamlit as st
 from numpy.typing import NDArray
 
 from app.figures import raster, surfaces
 from app.shell import resources
+from app.shell.caching import cached
 from fnprune_core.atlas import cortex, decoding, spectra, thresholds
 from fnprune_core.atlas.decoding import DomainTest, LogitEffect
 from fnprune_core.atlas.network_atlas import Passage
@@ -26,13 +26,13 @@ def own_limit(id: str, z: float, network: int) -> float:
     return raster.colour_limit(resources.atlas(id).maps[network], z)
 
 
-@st.cache_resource(max_entries=64)
+@cached(max_entries=64)
 def mixture(id: str, network: int) -> MixtureFit:
     """Return the mixture fitted to a network's map."""
     return thresholds.fit_mixture(alive_z(id, network))
 
 
-@st.cache_resource(max_entries=64)
+@cached(max_entries=64)
 def suggestions(id: str, network: int) -> list[Suggestion]:
     """Return thresholds for a network's map, with the units beyond each."""
     return thresholds.suggested_thresholds(alive_z(id, network), fit=mixture(id, network))
@@ -44,31 +44,31 @@ def alive_z(id: str, network: int) -> NDArray[np.float32]:
     return np.asarray(atlas.maps[network, atlas.decomposition.alive], dtype=np.float32)
 
 
-@st.cache_resource(max_entries=64)
+@cached(max_entries=64)
 def spectrum(id: str, network: int) -> Spectrum:
     """Return the spectrum of a network's time course."""
     return spectra.spectrum(resources.atlas(id), network)
 
 
-@st.cache_resource(max_entries=64)
+@cached(max_entries=64)
 def passages(id: str, network: int, pole: int) -> list[Passage]:
     """Return a network's strongest passages, of one pole or both."""
     return resources.atlas(id).top_passages(network, pole=pole)
 
 
-@st.cache_resource(max_entries=64)
+@cached(max_entries=64)
 def deciles(id: str, network: int, pole: int) -> list[Passage]:
     """Return the strongest passage and one from each decile of strength."""
     return resources.atlas(id).decile_passages(network, pole=pole)
 
 
-@st.cache_resource(max_entries=4, show_spinner="Permuting domains")
+@cached(max_entries=4, spinner="Permuting domains")
 def domain_test(id: str) -> DomainTest:
     """Return whether domains differ in each network's strength."""
     return decoding.domain_test(resources.atlas(id))
 
 
-@st.cache_data(max_entries=64)
+@cached(max_entries=64)
 def class_effects(id: str, network: int) -> pd.DataFrame:
     """Return a network's mean strength by token class."""
     return decoding.class_effects(resources.atlas(id), network)
@@ -81,7 +81,7 @@ def logit_effects(
     return _logit_effects(id, network, z, model.fingerprint, model)
 
 
-@st.cache_data(max_entries=64)
+@cached(max_entries=64)
 def _logit_effects(
     id: str, network: int, z: float, fingerprint: str, _model: LanguageModel
 ) -> tuple[list[LogitEffect], list[LogitEffect]]:
@@ -92,7 +92,7 @@ def _logit_effects(
         return decoding.logit_effects(_model, weights)
 
 
-@st.cache_data(max_entries=64)
+@cached(max_entries=64)
 def strongest_units(id: str, network: int, pole: int, n: int = 15) -> pd.DataFrame:
     """Return the units of largest z of a pole: unit (flat), layer, index, z."""
     atlas = resources.atlas(id)
@@ -117,7 +117,7 @@ def pole_facts(id: str, network: int, pole: int, z: float) -> dict[str, Any]:
     }
 
 
-@st.cache_resource(max_entries=16)
+@cached(max_entries=16)
 def soft_volume(id: str, network: int, pole: int) -> NDArray[np.float32]:
     """Return a network's or a pole's lightly smoothed |z| on the cortex: for surfaces alone."""
     values = None if pole == 0 else resources.volume(id, network)
@@ -133,13 +133,13 @@ def share_beyond(id: str, network: int, pole: int, z: float) -> float:
     return float(is_beyond.sum() / resources.soft_volume(id, network).size)
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@cached(max_entries=64)
 def found_words(id: str, words: str) -> NDArray[np.int64]:
     """Return the tokens of the recording at which words begin."""
     return resources.atlas(id).find(words)
 
 
-@st.cache_data(max_entries=8)
+@cached(max_entries=8)
 def session_titles(id: str) -> list[str]:
     """Return the title of each session of an atlas's recording."""
     return titles_of(resources.atlas(id).tokens)
@@ -156,7 +156,7 @@ def titles_of(tokens: pd.DataFrame) -> list[str]:
     ]
 
 
-@st.cache_data(max_entries=4)
+@cached(max_entries=4)
 def signature(id: str, n: int = 6) -> list[int]:
     """Return a handful of networks that show an atlas at a glance: stable, compact, far apart.
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import nibabel as nib
 import numpy as np
 import pandas as pd
-import streamlit as st
 from numpy.typing import NDArray
 
 from app.figures import nilearn_plots
 from app.figures.theme import PALETTES, Mode
 from app.shell import resources
 from app.shell.caches.colours import network_colours
+from app.shell.caching import cached
 from fnprune_core.atlas import cortex, files, volumes
 from fnprune_core.atlas.voxels import VoxelGrid
 
@@ -35,12 +35,12 @@ def grid(id: str) -> VoxelGrid:
     return _grid(id, resources.cortex(id) is not None)
 
 
-@st.cache_resource(max_entries=2)
+@cached(max_entries=2)
 def _grid(id: str, has_cortex: bool) -> VoxelGrid:
     return files.open_grid(resources.workspace(), resources.atlas(id))
 
 
-@st.cache_data(max_entries=8)
+@cached(max_entries=8)
 def together(id: str, network: int, beside: tuple[int, ...]) -> tuple[int, ...]:
     """Return a network and those drawn with it: the chosen ones, else those it goes with."""
     atlas = resources.atlas(id)
@@ -58,7 +58,7 @@ def stat_map(id: str, network: int, z: float, mode: Mode) -> Scan:
     return _stat_map(id, network, z, mode, grid(id).placement)
 
 
-@st.cache_data(max_entries=64, show_spinner="nilearn draws")
+@cached(max_entries=64, spinner="nilearn draws")
 def _stat_map(id: str, network: int, z: float, mode: Mode, placement: str) -> Scan:
     atlas, voxels = resources.atlas(id), grid(id)
     limit = resources.colour_limit(id, z)
@@ -86,7 +86,7 @@ def _mask(id: str) -> object:
     return volumes.image(grid(id), alive.astype(np.uint8))
 
 
-@st.cache_data(max_entries=16, show_spinner="nilearn draws")
+@cached(max_entries=16, spinner="nilearn draws")
 def motor(z: float, mode: Mode) -> Scan:
     """Return the real motor map by the same function, on the MNI brain."""
     image = nilearn_plots.motor_map()
@@ -110,7 +110,7 @@ def interactive(id: str, network: int, z: float, mode: Mode) -> str:
     return _interactive(id, network, z, mode, grid(id).placement)
 
 
-@st.cache_data(max_entries=8)
+@cached(max_entries=8)
 def _interactive(id: str, network: int, z: float, mode: Mode, placement: str) -> str:
     image = volumes.image(grid(id), resources.atlas(id).maps[network])
     limit = resources.colour_limit(id, z)
@@ -122,7 +122,7 @@ def several(id: str, networks: tuple[int, ...], z: float, mode: Mode) -> Scan:
     return _several(id, networks, z, mode, grid(id).placement)
 
 
-@st.cache_data(max_entries=16, show_spinner="nilearn draws")
+@cached(max_entries=16, spinner="nilearn draws")
 def _several(id: str, networks: tuple[int, ...], z: float, mode: Mode, placement: str) -> Scan:
     atlas, voxels = resources.atlas(id), grid(id)
     smoothed = [cortex.smoothed(voxels.volume(atlas.maps[k])) for k in networks]
@@ -162,7 +162,7 @@ def sheets(n_layers: int) -> list[int]:
     return sorted({round(float(share) * (n_layers - 1)) for share in shares})
 
 
-@st.cache_data(max_entries=16, show_spinner="nilearn draws")
+@cached(max_entries=16, spinner="nilearn draws")
 def carpet(id: str, networks: tuple[int, ...], session: int, mode: Mode) -> Scan:
     """Return the strongest units of a few networks over a session by `plot_carpet`."""
     atlas = resources.atlas(id)
@@ -213,7 +213,7 @@ def strongest_units(
     return np.concatenate(units), np.concatenate(groups)
 
 
-@st.cache_data(max_entries=4, show_spinner="nilearn draws")
+@cached(max_entries=4, spinner="nilearn draws")
 def connectome(id: str, mode: Mode) -> Scan:
     """Return functional connectivity by `plot_matrix`."""
     values = resources.atlas(id).functional_connectivity()

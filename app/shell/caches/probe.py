@@ -8,6 +8,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from app.shell import resources
+from app.shell.caching import cached
 from fnprune_core.atlas import probe as probing
 from fnprune_core.atlas.probe import NetworkProbe, Reading
 from fnprune_core.matching import dual_regression
@@ -44,13 +45,13 @@ def readings() -> Readings:
     return Readings()
 
 
-@st.cache_resource(max_entries=2)
+@cached(max_entries=2)
 def probe(id: str) -> NetworkProbe:
     """Return an atlas made ready to read texts."""
     return dual_regression.open_probe(resources.workspace(), id)
 
 
-@st.cache_data(max_entries=8)
+@cached(max_entries=8)
 def usual_strength(id: str) -> NDArray[np.float64]:
     """Return each network's root mean square strength over the recording: (K,)."""
     return probing.usual_strength(resources.atlas(id))

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from driving import finish, press, said, view
+from driving import SESSION, finish, press, said, view
 from materials import Materials
 from open_reach import open_reach
 
@@ -207,9 +207,8 @@ def test_a_running_comparison_is_drawn_live_and_a_stopped_one_goes_on(
     monkeypatch.setattr("fnprune_core.evaluation.compare.compare", paused)
     task = prune(order(example))
     jobs = resources.jobs()
-    id = jobs.submit(
-        task.kind, task.job(resources.workspace(), resources.shelf()), inputs=task.inputs
-    )
+    work = task.job(resources.workspace(), resources.shelf())
+    id = jobs.submit(task.kind, work, inputs=task.inputs, owner=SESSION)
     assert half.wait(60)
     at = open_page("prune", **example.view(), job=id)
     assert not at.exception
@@ -223,7 +222,7 @@ def test_a_running_comparison_is_drawn_live_and_a_stopped_one_goes_on(
     before = comparison.results_of(stopped)
     assert sum(len(result.window_nll) for result in before.values()) == 6
     told.clear()
-    jobs.submit(task.kind, task.job(resources.workspace(), resources.shelf()), inputs=task.inputs)
+    jobs.submit(task.kind, work, inputs=task.inputs, owner=SESSION)
     done = jobs.wait(id, timeout=60)
     assert done.state == "done"
     assert set(done.result.evaluation_ids) == set(order(example).wanted()) | {"dense"}

@@ -1,13 +1,17 @@
 """JobManager, driven by events and a clock of our own; nothing sleeps."""
 
+import gc
 import logging
+import os
+import sys
 import threading
+import weakref
 from collections.abc import Callable
 
 import pytest
 
-from app.shell.jobs import JobManager, Report, job_id
-from fnprune_core.errors import FnpruneError
+from app.shell.jobs import JobLimits, JobManager, Report, TooManyJobsError, Wait, job_id
+from fnprune_core.errors import FnpruneError, SettingsError
 from fnprune_core.progress import CancelToken, ProgressEvent
 
 PATIENCE_S = 10.0
@@ -219,3 +223,148 @@ def test_only_the_last_finished_jobs_are_remembered() -> None:
         manager.wait(manager.submit("record", returns(1), inputs={"n": number}), timeout=PATIENCE_S)
     assert len(manager.jobs()) <= 51
     assert manager.jobs()[0].inputs == {"n": 59}
+
+
+# Visits that share a server
+
+
+def test_equal_requests_share_one_run_that_stops_when_its_last_owner_stops_it(gate: Gate) -> None:
+    manager = JobManager()
+    identity = manager.submit("prune", gate, inputs={}, owner="a")
+    assert gate.running.wait(PATIENCE_S)
+    assert manager.submit("prune", returns("never run"), inputs={}, owner="b") == identity
+    shared = manager.job(identity)
+    assert shared is not None
+    assert shared.owners == {"a", "b"}
+    assert not manager.leave(identity, "stranger")
+    assert not manager.leave(identity, "a")
+    gone_on = manager.job(identity)
+    assert gone_on is not None
+    assert (gone_on.is_active, gone_on.owners) == (True, {"b"})
+    assert manager.leave(identity, "b")
+    gate.go.set()
+    job = manager.wait(identity, timeout=PATIENCE_S)
+    assert job is not None
+    assert job.state == "cancelled"
+
+
+def test_a_stranger_cannot_stop_a_job(gate: Gate) -> None:
+    manager = JobManager()
+    identity = manager.submit("prune", gate, inputs={}, owner="a")
+    assert gate.running.wait(PATIENCE_S)
+    assert not manager.leave(identity, "stranger")
+    gate.go.set()
+    job = manager.wait(identity, timeout=PATIENCE_S)
+    assert job is not None
+    assert job.state == "done"
+
+
+def test_a_visit_is_led_to_its_own_jobs_alone_and_to_an_end_that_it_missed_once(
+    gate: Gate,
+) -> None:
+    manager = JobManager()
+    identity = manager.submit("prune", gate, inputs={}, owner="a")
+    assert manager.waiting_for("b", "prune") is None
+    assert manager.waiting_for("a", "load") is None
+    running = manager.waiting_for("a", "prune")
+    assert running is not None
+    assert running.id == identity
+    gate.go.set()
+    manager.wait(identity, timeout=PATIENCE_S)
+    missed = manager.waiting_for("a", "prune")
+    assert missed is not None
+    assert (missed.id, missed.state) == (identity, "done")
+    assert manager.waiting_for("b", "prune") is None
+    manager.see(identity, "a")
+    assert manager.waiting_for("a", "prune") is None
+
+
+def test_those_who_wait_see_how_many_are_before_them_and_how_long_these_take() -> None:
+    clock = Clock()
+    manager = JobManager(clock=clock)
+
+    def takes_a_minute(report: Report, cancel: CancelToken) -> None:
+        clock.now += 60.0
+
+    manager.wait(manager.submit("prune", takes_a_minute, inputs={}), timeout=PATIENCE_S)
+    running, waiting, other = Gate(), Gate(), Gate()
+    manager.submit("prune", running, inputs={"n": 1}, owner="a")
+    assert running.running.wait(PATIENCE_S)
+    second = manager.submit("prune", waiting, inputs={"n": 2}, owner="a")
+    third = manager.submit("sweep", other, inputs={}, owner="b")
+    clock.now += 20.0
+    jobs = [manager.job(identity) for identity in (second, third)]
+    assert [job.wait for job in jobs if job is not None] == [
+        Wait(n_before=1, seconds=40.0),
+        Wait(n_before=2, seconds=100.0),
+    ]
+    # How long a kind takes that never ran is not made up.
+    assert manager.wait_for_lane() == Wait(n_before=3, seconds=None)
+    assert manager.wait_for_lane("another model") == Wait()
+    for gate in (running, waiting, other):
+        gate.go.set()
+    manager.wait(third, timeout=PATIENCE_S)
+    assert manager.wait_for_lane() == Wait()
+
+
+def test_jobs_of_a_visit_and_of_all_are_bounded(gate: Gate) -> None:
+    manager = JobManager(limits=JobLimits(of_a_visit=2, of_all=3))
+    manager.submit("prune", gate, inputs={"n": 0}, owner="a")
+    assert gate.running.wait(PATIENCE_S)
+    second = manager.submit("prune", returns(1), inputs={"n": 1}, owner="a")
+    with pytest.raises(TooManyJobsError, match="2 of your jobs") as refusal:
+        manager.submit("prune", returns(1), inputs={"n": 2}, owner="a")
+    assert "FNPRUNE_MAX_JOBS_PER_VISIT" in refusal.value.hint
+    assert manager.submit("prune", returns(1), inputs={"n": 1}, owner="a") == second  # joined
+    manager.submit("prune", returns(1), inputs={"n": 3}, owner="b")
+    with pytest.raises(TooManyJobsError, match="3 jobs run or wait on this server"):
+        manager.submit("prune", returns(1), inputs={"n": 4}, owner="c")
+    assert len(manager.active()) == 3
+    manager.cancel(second)
+    fourth = manager.submit("prune", returns("in"), inputs={"n": 4}, owner="c")
+    gate.go.set()
+    job = manager.wait(fourth, timeout=PATIENCE_S)
+    assert job is not None
+    assert job.result == "in"
+
+
+def test_limits_are_set_by_the_environment() -> None:
+    environment = {"FNPRUNE_MAX_JOBS_PER_VISIT": "3", "FNPRUNE_MAX_JOBS": " 12 "}
+    assert JobLimits.configured(environment) == JobLimits(of_a_visit=3, of_all=12)
+    assert JobLimits.configured({}) == JobLimits()
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "many", "1.5", "10000000", "²"])
+def test_a_limit_that_is_no_number_is_refused(value: str) -> None:
+    with pytest.raises(SettingsError, match="FNPRUNE_MAX_JOBS is"):
+        JobLimits.configured({"FNPRUNE_MAX_JOBS": value})
+
+
+def test_a_job_that_ended_holds_nothing_of_its_function() -> None:
+    """Fifty finished jobs would hold fifty orders, and what these hold, for the server's life."""
+
+    class Held:
+        def __call__(self, report: Report, cancel: CancelToken) -> str:
+            return "done"
+
+    work = Held()
+    held = weakref.ref(work)
+    manager = JobManager()
+    identity = manager.submit("prune", work, inputs={})
+    manager.wait(identity, timeout=PATIENCE_S)
+    del work
+    gc.collect()
+    assert held() is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="niceness is a process's elsewhere")
+def test_jobs_give_way_to_pages() -> None:
+    def niceness(report: Report, cancel: CancelToken) -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    manager = JobManager()
+    job = manager.wait(manager.submit("prune", niceness, inputs={}), timeout=PATIENCE_S)
+    assert job is not None
+    assert job.result > before or before >= 10
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before

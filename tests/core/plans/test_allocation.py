@@ -10,6 +10,7 @@ from fnprune_core.plans.allocation import (
     choose_units,
     default_multiple,
     lowest,
+    lowest_of_rows,
     protected_ends,
 )
 
@@ -257,3 +258,12 @@ def test_uniform_widths_are_alike_even_astride_a_multiple():
 )
 def test_small_layers_are_rounded_less(width, multiple):
     assert default_multiple(width) == multiple
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 7, 8])
+def test_lowest_of_rows_are_the_lowest_of_each_row_with_ties(count: int) -> None:
+    ranks = np.random.default_rng(0).integers(0, 4, (50, 8)).astype(np.float64)
+    ranks[0, :3], ranks[1, 5:] = -np.inf, np.inf
+    expected = np.array([lowest(row, count) for row in ranks])
+    assert (lowest_of_rows(ranks, count) == expected).all()
+    assert (expected.sum(axis=1) == count).all()

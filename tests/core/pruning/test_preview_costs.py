@@ -44,3 +44,13 @@ def test_the_only_preserved_network_cannot_be_swapped_for_none(preview) -> None:
 def test_a_score_that_ignores_networks_costs_nothing(preview) -> None:
     costs = network_costs(preview, SETTINGS.with_(score="flap"))
     assert (costs[["tokens", "tokens: prose", "units", "energy"]] == 0).all(axis=None)
+
+
+@pytest.mark.parametrize("allocation", ["uniform", "protect-ends", "global"])
+def test_choices_made_together_are_those_made_one_by_one(allocation, preview) -> None:
+    settings = SETTINGS.with_(allocation=allocation, pinned_keep=(1, 5), pinned_remove=(2, 70))
+    scores = np.random.default_rng(0).integers(0, 9, (5, preview.layout.n_units)).astype(float)
+    kept = preview.keep_each(scores, settings)
+    for row, keep in zip(scores, kept, strict=True):
+        assert (preview.layout.keep_of(preview.choose(row, settings)) == keep).all()
+    assert preview.keep_each(scores[:0], settings).shape == (0, preview.layout.n_units)

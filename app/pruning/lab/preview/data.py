@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-import streamlit as st
 from numpy.typing import NDArray
 
 from app.figures import raster
 from app.pruning.lab.preview.figures import Sheets
 from app.shell import resources
+from app.shell.caching import cached
 from fnprune_core.errors import FnpruneError
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning import preview_costs as costs
@@ -23,7 +23,7 @@ def is_prepared(atlas_id: str) -> bool:
     return preview_files.has_preview(resources.workspace(), atlas_id)
 
 
-@st.cache_resource(max_entries=1, show_spinner="Opening the preview")
+@cached(max_entries=1, spinner="Opening the preview")
 def preview_of(atlas_id: str) -> Preview:
     """Return an atlas's preview; one is kept in memory, up to 400 MB."""
     return preview_files.open_preview(
@@ -37,7 +37,7 @@ def previewed(atlas_id: str, settings: PlanSettings) -> PreviewedPlan:
     return _previewed(atlas_id, canonical_json(relevant.to_json()), relevant)
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
+@cached(max_entries=32)
 def _previewed(atlas_id: str, key: str, _settings: PlanSettings) -> PreviewedPlan:
     return preview_of(atlas_id).plan(_settings)
 
@@ -48,7 +48,7 @@ def network_costs(atlas_id: str, settings: PlanSettings) -> pd.DataFrame:
     return _network_costs(atlas_id, canonical_json(relevant.to_json()), relevant)
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
+@cached(max_entries=32)
 def _network_costs(atlas_id: str, key: str, _settings: PlanSettings) -> pd.DataFrame:
     return costs.network_costs(preview_of(atlas_id), _settings)
 
@@ -94,13 +94,13 @@ def sheets(
     )
 
 
-@st.cache_resource(max_entries=4)
+@cached(max_entries=4)
 def parcels(atlas_id: str, z: float) -> NDArray[np.int64]:
     """Return each unit's strongest network, −1 where no |z| is above the threshold."""
     return resources.atlas(atlas_id).parcellation(z=z)
 
 
-@st.cache_resource(max_entries=2)
+@cached(max_entries=2)
 def _grouped_units(atlas_id: str) -> NDArray[np.int64]:
     """Return units as sheets, each layer's in the order of their networks."""
     atlas = resources.atlas(atlas_id)

@@ -257,7 +257,7 @@ def _draw_costs(atlas: NetworkAtlas, settings: PlanSettings, code: str) -> None:
         label_visibility="collapsed",
         wrap=True,
     )
-    names = [resources.network_name(atlas.id, k) for k in range(atlas.n_networks)]
+    names = resources.network_names(atlas.id)
     draw_picture(
         cost_bars(
             cache.network_costs(atlas.id, settings),

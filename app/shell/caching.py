@@ -1,0 +1,250 @@
+"""The caches of all sessions: bounded by bytes together, in one place, each value computed once.
+
+A cached function is called as before. Its value is shared by all sessions and never changed:
+lists, dicts and tables are handed out as shallow copies, and arrays are read-only. When a new
+value needs room, those that were not asked for longest go first.
+"""
+
+import functools
+import inspect
+import logging
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, Generic, ParamSpec, TypeVar, cast
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app.shell.memory import MAX_RESIDENT, Relief
+from app.shell.sizes import size_of
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+_MAX_BYTES = 800_000_000
+_SMALL = 1000  # bytes that an entry takes at least, with its key
+_AUDIT_S = 15.0  # until sizes are measured again: what is opened grows while it is read
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    value: Any
+    n_bytes: int
+
+
+@dataclass(slots=True, eq=False)
+class _Pending:
+    """A value that one session computes and others wait for."""
+
+    done: threading.Event = field(default_factory=threading.Event)
+
+
+class Caches:
+    """Values of many functions, bounded by bytes together.
+
+    Parameters
+    ----------
+    max_bytes : int
+        Of all values; one that alone is larger is kept as long as it is the newest.
+    clock : callable, optional
+        Returns seconds; replaced in tests.
+    """
+
+    def __init__(self, max_bytes: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.max_bytes = max_bytes
+        self._clock = clock
+        self._audited = clock()
+        self._lock = threading.RLock()
+        self._entries: OrderedDict[tuple[str, Hashable], _Entry] = OrderedDict()
+        self._numbers: dict[str, int] = {}
+        self._pending: dict[tuple[str, Hashable], _Pending] = {}
+        self._cleared: dict[str, int] = {}
+
+    def n_bytes(self) -> int:
+        """Return the bytes of all values."""
+        with self._lock:
+            return sum(entry.n_bytes for entry in self._entries.values())
+
+    def get(self, name: str, key: Hashable, compute: Callable[[], Any], *, max_entries: int) -> Any:
+        """Return a stored value, or compute it; sessions that ask meanwhile wait for it."""
+        place = (name, key)
+        while True:
+            with self._lock:
+                entry = self._entries.get(place)
+                if entry is not None:
+                    self._entries.move_to_end(place)
+                    return entry.value
+                pending = self._pending.get(place)
+                if pending is None:
+                    pending = self._pending[place] = _Pending()
+                    generation = self._cleared.get(name, 0)
+                    break
+            pending.done.wait()
+        try:
+            value = _frozen(compute())
+            self._put(place, value, max_entries=max_entries, generation=generation)
+        finally:
+            with self._lock:
+                del self._pending[place]
+            pending.done.set()
+        return value
+
+    def _put(
+        self, place: tuple[str, Hashable], value: Any, *, max_entries: int, generation: int
+    ) -> None:
+        name = place[0]
+        size = size_of(value) + _SMALL
+        with self._lock:
+            if self._cleared.get(name, 0) != generation:
+                return  # cleared while it was computed: what it was made from is gone
+            self._entries[place] = _Entry(value, size)
+            self._numbers[name] = self._numbers.get(name, 0) + 1
+            if self._numbers[name] > max_entries:
+                self._drop(next(p for p in self._entries if p[0] == name))
+            if self._clock() - self._audited > _AUDIT_S:
+                self._audit()
+            self.shrink(self.max_bytes)
+
+    def _audit(self) -> None:
+        self._audited = self._clock()
+        for entry in self._entries.values():
+            if type(entry.value).__module__.startswith("fnprune_core"):
+                entry.n_bytes = size_of(entry.value) + _SMALL
+
+    def shrink(self, n_bytes: int) -> None:
+        """Let go the values that were not asked for longest, down to a size; the newest stays."""
+        with self._lock:
+            total = self.n_bytes()
+            for place in list(self._entries)[:-1]:
+                if total <= n_bytes:
+                    break
+                total -= self._drop(place)
+
+    def _drop(self, place: tuple[str, Hashable]) -> int:
+        self._numbers[place[0]] -= 1
+        return self._entries.pop(place).n_bytes
+
+    def clear(self, name: str = "") -> None:
+        """Forget the values of a function, or all."""
+        with self._lock:
+            for place in [p for p in self._entries if name in ("", p[0])]:
+                self._drop(place)
+            for cleared in [name] if name else {*self._cleared, *self._numbers}:
+                self._cleared[cleared] = self._cleared.get(cleared, 0) + 1
+
+    def values(self) -> list[Any]:
+        """Return all values."""
+        with self._lock:
+            return [entry.value for entry in self._entries.values()]
+
+
+def configured_bytes(environment: Mapping[str, str]) -> int:
+    """Return the bound of ``FNPRUNE_CACHE_BYTES``; a wrong one is logged, and the default holds."""
+    text = environment.get("FNPRUNE_CACHE_BYTES", "").strip()
+    if text.isascii() and text.isdigit() and len(text) < 16:
+        return int(text)
+    if text:
+        _log.warning(
+            "FNPRUNE_CACHE_BYTES is %r, expected a number of bytes; %d holds.", text, _MAX_BYTES
+        )
+    return _MAX_BYTES
+
+
+CACHES = Caches(configured_bytes(os.environ))
+_RELIEF = Relief(MAX_RESIDENT)
+
+
+class Cached(Generic[P, R]):
+    """A function whose values are kept in `CACHES`."""
+
+    def __init__(self, function: Callable[P, R], *, max_entries: int, spinner: str) -> None:
+        functools.update_wrapper(self, function)
+        self._function, self._max_entries, self._spinner = function, max_entries, spinner
+        self._name = f"{function.__module__}.{function.__qualname__}"
+        parameters = inspect.signature(function).parameters
+        self._names = tuple(parameters)
+        self._is_key = tuple(not name.startswith("_") for name in self._names)
+        self._defaults = {name: each.default for name, each in parameters.items()}
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return the function's value, from before where its arguments are equal.
+
+        Arguments whose names begin with an underscore do not count.
+        """
+        value = CACHES.get(
+            self._name,
+            self._key(args, kwargs),
+            lambda: self._compute(args, kwargs),
+            max_entries=self._max_entries,
+        )
+        return cast(R, _handed_out(value))
+
+    def _key(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Hashable:
+        rest = self._names[len(args) :]
+        values = (*args, *(kwargs.get(name, self._defaults[name]) for name in rest))
+        return tuple(
+            hashable(value) for value, counts in zip(values, self._is_key, strict=True) if counts
+        )
+
+    def _compute(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> R:
+        waiting = st.spinner(self._spinner) if self._spinner else nullcontext()
+        with waiting:
+            value = self._function(*args, **kwargs)
+        _RELIEF(CACHES.values, CACHES.shrink, CACHES.max_bytes)
+        return value
+
+    def clear(self) -> None:
+        """Forget the values."""
+        CACHES.clear(self._name)
+
+
+def cached(*, max_entries: int, spinner: str = "") -> Callable[[Callable[P, R]], Cached[P, R]]:
+    """Return the decorator that keeps a function's values for all sessions.
+
+    Parameters
+    ----------
+    max_entries : int
+        Values of this function that are kept at most, within the bytes of all.
+    spinner : str, optional
+        What the page says while a value is computed.
+    """
+    return lambda function: Cached(function, max_entries=max_entries, spinner=spinner)
+
+
+def hashable(value: Any) -> Hashable:
+    """Return a key that equal arguments share; arrays count by their bytes."""
+    if isinstance(value, str | int | float | bytes | type(None)):
+        return value
+    if isinstance(value, np.ndarray):
+        return (value.shape, str(value.dtype), value.tobytes())
+    if isinstance(value, Mapping):
+        return tuple((key, hashable(held)) for key, held in sorted(value.items()))
+    if isinstance(value, list | tuple):
+        return tuple(hashable(held) for held in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        held = tuple(hashable(getattr(value, each.name)) for each in fields(value))
+        return (type(value).__qualname__, held)
+    return cast(Hashable, value)
+
+
+def _frozen(value: T) -> T:
+    if isinstance(value, np.ndarray) and not isinstance(value, np.memmap):
+        value.setflags(write=False)
+    return value
+
+
+def _handed_out(value: T) -> T:
+    """Return what a caller may change at its top: its own list, dict or table."""
+    if type(value) is list or type(value) is dict:
+        return cast(T, value.copy())  # type: ignore[attr-defined]
+    if isinstance(value, pd.DataFrame):
+        return cast(T, value.copy(deep=False))
+    return value
