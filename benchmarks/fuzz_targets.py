@@ -24,8 +24,9 @@ import torch
 from hostile_inputs import Materials, damaged, json_files, tensor_files
 from hypothesis import strategies as st
 
-from fnprune_core.atlas import annotation_files, volumes
+from fnprune_core.atlas import annotation_files
 from fnprune_core.atlas.files import open_grid
+from fnprune_core.atlas.images import volumes
 from fnprune_core.atlas.network_atlas import open_atlas
 from fnprune_core.commands.options import numbers_in, shares_in, units_in
 from fnprune_core.errors import FnpruneError

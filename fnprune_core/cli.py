@@ -15,8 +15,8 @@ from typer.main import get_command
 from fnprune_core import __version__
 from fnprune_core.commands import atlas, example, export, generate, prune, record
 from fnprune_core.commands.console import EXIT_CANCELLED, EXIT_USER_ERROR, print_error
-from fnprune_core.commands.lesion import lesion
-from fnprune_core.commands.localize import localize
+from fnprune_core.commands.experiments.lesion import lesion
+from fnprune_core.commands.experiments.localize import localize
 from fnprune_core.commands.names import names
 from fnprune_core.commands.options import bounded
 from fnprune_core.commands.search import searches

@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from fnprune_core.atlas import volumes
 from fnprune_core.atlas.cortex import Cortex, SheetShape
-from fnprune_core.atlas.voxels import grid_of
+from fnprune_core.atlas.images import volumes
+from fnprune_core.atlas.images.voxels import grid_of
 from fnprune_core.models.layout import UnitLayout
 
 RAGGED = UnitLayout((7, 12, 5))

@@ -9,7 +9,8 @@ import streamlit as st
 from app import pages
 from app.pruning.checks import MOST_PERCENT
 from app.pruning.plan_rows import title
-from app.shell import peaks, resources, view_state, wording
+from app.shell import resources, view_state, wording
+from app.shell.caches import peaks
 from app.shell.codec import Peak
 from app.shell.jobs import Failure
 from app.widgets import frame

@@ -7,10 +7,10 @@ from app.figures import networks
 from app.recording import settings
 from app.recording.tasks import decompose
 from app.shell import glossary, resources, view_state
+from app.shell.artifact_words import describe
 from app.shell.jobs import Job
 from app.shell.wording import plain
 from app.widgets import frame, job_progress
-from app.widgets.artifact_list import describe
 from app.widgets.picture import draw_picture
 from fnprune_core.decomposition import group_ica
 

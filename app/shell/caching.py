@@ -21,8 +21,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from app.shell.caches.sizes import size_of
 from app.shell.memory import MAX_RESIDENT, Relief
-from app.shell.sizes import size_of
 
 P = ParamSpec("P")
 R = TypeVar("R")

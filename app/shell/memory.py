@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from app.shell.sizes import mapped_arrays
+from app.shell.caches.sizes import mapped_arrays
 from fnprune_core.recording.pages import release_pages
 
 #: Resident bytes above which pages of files, free memory and a quarter of the caches are let go.

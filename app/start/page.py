@@ -6,10 +6,11 @@ from app import pages
 from app.shell import resources, tasks, view_state
 from app.shell.jobs import Job
 from app.shell.wording import plain, size
+from app.start.earlier_work import earlier_work
 from app.start.health import damaged_work, verification
 from app.start.signature import show_signature
 from app.start.tasks import example
-from app.widgets import artifact_list, frame, job_progress
+from app.widgets import frame, job_progress
 from app.widgets.frame import ATLAS, DECOMPOSE, PRUNE, RECORD
 from app.widgets.gallery import gallery, tiles
 from fnprune_core.atlas import cortex
@@ -187,7 +188,7 @@ with right:
         show_model()
 job_progress.own_jobs("example", "load")
 with frame.explaining():
-    artifact_list.earlier_work()
+    earlier_work()
     damaged_work()
     verification()
 # Last, so that the rest of the page does not wait for it.

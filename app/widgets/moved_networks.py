@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from app.shell import peaks, view_state, wording
+from app.shell import view_state, wording
+from app.shell.caches import peaks
 from fnprune_core.errors import FnpruneError, NetworksMovedError
 
 

@@ -13,9 +13,9 @@ from fnprune_core.atlas.annotation_files import Annotations, shielded
 from fnprune_core.atlas.annotations import read_annotations
 from fnprune_core.atlas.cortex import open_cortex
 from fnprune_core.atlas.decoding import suggested_name
+from fnprune_core.atlas.images.volumes import volume_files
+from fnprune_core.atlas.images.voxels import VoxelGrid, grid_of
 from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas, open_atlas
-from fnprune_core.atlas.volumes import volume_files
-from fnprune_core.atlas.voxels import VoxelGrid, grid_of
 from fnprune_core.errors import StorageError
 from fnprune_core.inputs.files import path_of
 from fnprune_core.storage.folders import new_folder, storage_errors

@@ -7,7 +7,8 @@ from lesioned import each_network
 from moved_atlas import NUMBERS, make_anew
 from toy_localizer import QUICK
 
-from app.shell import peaks, resources
+from app.shell import resources
+from app.shell.caches import peaks
 from app.shell.view_state import ViewState, decode, encode
 from fnprune_core.atlas import annotation_files, annotations
 from fnprune_core.atlas.annotation_files import Annotation

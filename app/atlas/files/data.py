@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from app.shell.caching import cached
-from fnprune_core.atlas import volumes
-from fnprune_core.atlas.volumes import ImportedImage
-from fnprune_core.atlas.voxels import Sidecar
+from fnprune_core.atlas.images import volumes
+from fnprune_core.atlas.images.volumes import ImportedImage
+from fnprune_core.atlas.images.voxels import Sidecar
 
 
 @cached(max_entries=2, spinner="Reading the image")

@@ -19,11 +19,11 @@ from app.shell.caches import nilearn
 from app.shell.jobs import Job
 from app.widgets import frame, job_progress
 from app.widgets.picture import draw_picture
-from fnprune_core.atlas import volumes
 from fnprune_core.atlas.files import members_table, networks_table, time_courses_csv, units_table
+from fnprune_core.atlas.images import volumes
+from fnprune_core.atlas.images.volumes import ImportedImage
+from fnprune_core.atlas.images.voxels import Sidecar
 from fnprune_core.atlas.network_atlas import NetworkAtlas
-from fnprune_core.atlas.volumes import ImportedImage
-from fnprune_core.atlas.voxels import Sidecar
 from fnprune_core.errors import SettingsError
 
 

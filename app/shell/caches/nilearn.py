@@ -12,8 +12,9 @@ from app.figures.theme import PALETTES, Mode
 from app.shell import resources
 from app.shell.caches.colours import network_colours
 from app.shell.caching import cached
-from fnprune_core.atlas import cortex, files, volumes
-from fnprune_core.atlas.voxels import VoxelGrid
+from fnprune_core.atlas import cortex, files
+from fnprune_core.atlas.images import volumes
+from fnprune_core.atlas.images.voxels import VoxelGrid
 
 UNITS_OF_A_NETWORK = 60
 _N_TOGETHER = 4

@@ -11,9 +11,10 @@ from driving import press, said, view
 
 from app.atlas.files import volumes as exchange
 from app.shell import resources
-from fnprune_core.atlas import annotation_files, annotations, network_atlas, volumes
+from fnprune_core.atlas import annotation_files, annotations, network_atlas
 from fnprune_core.atlas.annotation_files import Annotation, Annotations
 from fnprune_core.atlas.files import open_grid
+from fnprune_core.atlas.images import volumes
 from fnprune_core.errors import SettingsError
 from fnprune_core.storage.workspace import Workspace
 

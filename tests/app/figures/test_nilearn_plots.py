@@ -7,8 +7,8 @@ from PIL import Image
 from app.figures import nilearn_plots
 from app.figures.theme import PALETTES
 from app.shell.caches import nilearn
-from fnprune_core.atlas import volumes
-from fnprune_core.atlas.voxels import grid_of
+from fnprune_core.atlas.images import volumes
+from fnprune_core.atlas.images.voxels import grid_of
 from fnprune_core.models.layout import UnitLayout
 
 GRID = grid_of(UnitLayout((48, 48, 40)), None)

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from app.shell import memory
+from app.shell.caches.sizes import mapped_arrays, size_of
 from app.shell.memory import Relief
-from app.shell.sizes import mapped_arrays, size_of
 
 MB = 1_000_000
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from fnprune_core.atlas.voxels import grid_as_json, grid_of
+from fnprune_core.atlas.images.voxels import grid_as_json, grid_of
 from fnprune_core.models.layout import UnitLayout
 
 MEGABYTE = 1_000_000
@@ -21,7 +21,7 @@ LIMIT_BYTES = 12_000 * MEGABYTE
 CODE = """
 import json, resource, sys, time
 from pathlib import Path
-from fnprune_core.atlas.volumes import read_image
+from fnprune_core.atlas.images.volumes import read_image
 from fnprune_core.commands.options import numbers_in
 from fnprune_core.errors import FnpruneError
 from fnprune_core.texts.documents import read_documents

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from toy_volumes import FILES, GRID, LABELS, MAPS, MASK, NAMES, RAGGED, SIDECAR, TABLE, atlas
 
-from fnprune_core.atlas import volumes
+from fnprune_core.atlas.images import volumes
 from fnprune_core.errors import (
     CorruptArtifactError,
     FingerprintMismatchError,

@@ -15,7 +15,7 @@ from nibabel.spatialimages import HeaderDataError, ImageDataError
 from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
-from fnprune_core.atlas.voxels import Sidecar
+from fnprune_core.atlas.images.voxels import Sidecar
 from fnprune_core.errors import CorruptArtifactError, SettingsError
 
 MARK = "fnprune"

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fnprune_core.atlas.image_volumes import HEADER_ERRORS, MARK, image_error, image_volumes
+from fnprune_core.atlas.images.image_volumes import HEADER_ERRORS, MARK, image_error, image_volumes
+from fnprune_core.atlas.images.voxels import Sidecar, VoxelGrid, grid_as_json, read_sidecar
 from fnprune_core.atlas.network_atlas import NetworkAtlas
-from fnprune_core.atlas.voxels import Sidecar, VoxelGrid, grid_as_json, read_sidecar
 from fnprune_core.errors import (
     CorruptArtifactError,
     FnpruneError,

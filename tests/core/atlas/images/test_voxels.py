@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from toy_volumes import GRID, NAMES, RAGGED, SIDECAR, cortex
 
-from fnprune_core.atlas.voxels import grid_of, read_sidecar
+from fnprune_core.atlas.images.voxels import grid_of, read_sidecar
 from fnprune_core.models.layout import UnitLayout
 
 

@@ -6,9 +6,8 @@ carries the strongest unit of each network that it names, with its sign.
 
 from collections.abc import Iterable, Mapping
 
-import streamlit as st
-
 from app.shell import resources, view_state
+from app.shell.caching import cached
 from app.shell.codec import MOST_PEAKS, Peak
 from app.shell.view_state import ViewState
 from fnprune_core.decomposition.fingerprint import MapsFingerprint, Renumbering
@@ -16,7 +15,7 @@ from fnprune_core.decomposition.numbering import fingerprint_at
 from fnprune_core.errors import FnpruneError
 
 
-@st.cache_resource(max_entries=8)
+@cached(max_entries=8)
 def _fingerprint(id: str, made_ns: int) -> MapsFingerprint:
     return fingerprint_at(resources.workspace(), id)
 

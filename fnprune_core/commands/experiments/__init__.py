@@ -1,0 +1,1 @@
+"""Commands of experiments: localizers and lesions. May import what `commands` may."""
