@@ -169,12 +169,13 @@ def test_a_value_out_of_bounds_is_told_at_once(program, model, texts, message, w
 def test_every_command_has_a_mistake_above() -> None:
     groups = ("workspace", "search", "names")
     tried = {words[: 2 if words[0] in groups else 1] for words in MISTAKES.values()}
-    no_arguments = {("version",), ("example",), ("workspace", "size"), ("workspace", "clean")}
+    no_arguments = {("version",), ("example",), ("workspace", "size"), ("workspace", "clean"),
+                    ("workspace", "verify")}  # fmt: skip
     assert set(commands()) - tried - no_arguments <= {(), ("workspace",), ("search",), ("names",)}
 
 
 @pytest.mark.parametrize("command", [("version",), ("example",), ("workspace", "size"),
-                                     ("workspace", "clean")])  # fmt: skip
+                                     ("workspace", "clean"), ("workspace", "verify")])  # fmt: skip
 def test_commands_without_arguments_refuse_any(program, command) -> None:
     code, _, err = program.run(*command, "surplus")
     assert code == 2

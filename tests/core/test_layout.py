@@ -17,6 +17,8 @@ COVERED_ELSEWHERE: dict[str, str] = {
     "core/lesions/test_run.py.",
     "commands/plan_options.py": "Each option is given to a command in core/commands/test_prune.py "
     "and core/commands/test_sweep.py, wrong ones in core/test_cli.py.",
+    "commands/workspace.py": "Each of its commands is called in core/test_cli.py, on what "
+    "core/storage/test_workspace.py tests.",
     "localizers/results.py": "A result is what a run saves: its tables are compared with the run "
     "in core/localizers/test_run.py.",
     "models/attention_modules.py": "Data alone: every family is cut by it in "
@@ -29,6 +31,10 @@ COVERED_ELSEWHERE: dict[str, str] = {
     "core/report/test_parts.py.",
     "scores/inputs.py": "What scores read: all of it is compared between a recording, a brief "
     "lesion and a preview in core/scores/test_units.py and core/pruning/test_preview.py.",
+    "storage/folders.py": "Folders, locks and leftovers are tested with the workspace that they "
+    "make: core/storage/test_workspace.py.",
+    "storage/manifests.py": "Schemas too: core/storage/test_workspace.py and, edited value by "
+    "value, core/storage/test_checksums.py.",
 }
 
 
