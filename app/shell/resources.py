@@ -306,8 +306,13 @@ def annotations(id: str) -> Annotations:
 
 
 def made_ns(id: str) -> int:
-    """Return when the atlas with an id was stored; another one may be made with the same id."""
-    return (workspace().existing("decompositions", id) / MANIFEST).stat().st_mtime_ns
+    """Return when the atlas with an id was stored, 0 if there is none.
+
+    Another one may be made with the same id, and number its networks otherwise.
+    """
+    if not workspace().has("decompositions", id):
+        return 0
+    return (workspace().folder("decompositions", id) / MANIFEST).stat().st_mtime_ns
 
 
 @cached(max_entries=8)
