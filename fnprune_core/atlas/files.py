@@ -18,7 +18,10 @@ from fnprune_core.atlas.volumes import volume_files
 from fnprune_core.atlas.voxels import VoxelGrid, grid_of
 from fnprune_core.errors import StorageError
 from fnprune_core.inputs.files import path_of
+from fnprune_core.inputs.numbers import check_range
 from fnprune_core.storage import Workspace, new_folder, storage_errors
+
+MOST_THRESHOLD = 1000  # no unit is so far from the mean
 
 
 def networks_table(
@@ -113,6 +116,7 @@ def write_volumes(
     z : float
         Threshold of the parcellation.
     """
+    check_range("z", z, 0, MOST_THRESHOLD)
     atlas = open_atlas(workspace, atlas_id)
     with storage_errors(target):
         target = path_of(target).resolve()
