@@ -12,6 +12,7 @@ import typer
 from fnprune_core.commands.options import bounded, workspace_at
 from fnprune_core.errors import SettingsError
 from fnprune_core.inputs.files import path_of
+from fnprune_core.inputs.numbers import check_range
 
 MAIN = Path(__file__).parent / "main.py"
 
@@ -119,9 +120,11 @@ def atlas(
 ) -> None:
     """Write a whole atlas as one HTML page that opens anywhere, without a network."""
     from app.html_files.atlas_page import write_atlas_page
+    from fnprune_core.atlas.files import MOST_THRESHOLD
     from fnprune_core.commands.console import progress_bars
 
     opened_workspace = workspace_at(workspace)
+    check_range("z", z, 0, MOST_THRESHOLD)
     with progress_bars(shown=not as_json) as progress:
         path = write_atlas_page(opened_workspace, id, out, z=z, progress=progress).resolve()
     size = path.stat().st_size

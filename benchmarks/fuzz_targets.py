@@ -340,7 +340,11 @@ def command_target(made: Materials) -> Target:
     @st.composite
     def calls_of(draw: st.DrawFn) -> list[str]:
         name = draw(st.sampled_from(sorted(calls)))
-        words = [name, *(draw(st.just(word) | values) for word in calls[name])]
+        words = [
+            name,
+            *_BRIEF.get(name, ()),
+            *(draw(st.just(word) | values) for word in calls[name]),
+        ]
         for option in draw(st.lists(st.sampled_from(spelled[name]), min_size=1, max_size=3)):
             words.append(option.opts[0])
             if not getattr(option, "is_flag", False):
@@ -381,6 +385,11 @@ def check_command(made: Materials, words: Sequence[str]) -> None:
         raise FnpruneError(" ".join(err.getvalue().split())[:300])
 
 
+#: What keeps an honest command from taking a minute.
+_BRIEF = {
+    "speed": ("--rounds", "1", "--prefill", "8", "--decode", "2"),
+    "demo": ("--windows", "2", "--max-tokens", "1024", "-k", "3", "--ratio", "0.2"),
+}
 _WITH_MODEL = (
     "record", "plan", "evaluate", "sweep", "lesion", "localize", "prune", "generate", "speed",
     "export", "demo",

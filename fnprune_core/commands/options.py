@@ -1,7 +1,6 @@
 """Options that several commands share, and how they become documents, models and plans."""
 
 import inspect
-import math
 import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -189,8 +188,8 @@ def _too_many(n_numbers: int) -> SettingsError:
 def bounded(command: Callable[..., None]) -> Callable[..., None]:
     """Return a command that refuses values no option can bear, before it does anything.
 
-    Whole numbers beyond 32 bits, numbers that are not finite, and bytes that are not UTF-8 in what
-    is not a path.
+    Whole numbers beyond 32 bits, paths that no file can have, and bytes that are not UTF-8 in what
+    is no path. Numbers with a fraction are left to the settings, which say what they mean.
     """
 
     @wraps(command)
@@ -208,10 +207,6 @@ def _check_value(name: str, value: object) -> None:
         raise SettingsError(
             f"{name} is {shown(value)}; whole numbers go to {MOST_WHOLE:,}.",
             hint=f"Choose a smaller {name}.",
-        )
-    if isinstance(value, float) and not math.isfinite(value):
-        raise SettingsError(
-            f"{name} is {value}, a finite number was expected.", hint=f"Choose another {name}."
         )
     if isinstance(value, Path):
         path_of(value)

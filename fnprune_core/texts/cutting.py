@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
-MOST_WINDOW = 1 << 24
+MOST_WINDOW = 1 << 40  # a window as long as any text
 
 
 def cut_windows(  # noqa: PLR0913 - how texts are cut, each by its name

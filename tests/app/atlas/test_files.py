@@ -171,7 +171,7 @@ def test_image_that_marks_nothing_is_not_said_to_overlap(open_page, example, atl
 )
 def test_too_few_and_too_many_files_are_told(uploads) -> None:
     with pytest.raises(SettingsError, match=r"image.? and"):
-        exchange._read_uploads([Upload(name, b"x") for name in uploads])
+        exchange._read_uploads([Upload(name, b"x") for name in uploads], lambda sidecar: None)
 
 
 def test_archive_of_images_opens_and_is_complete(atlas) -> None:
