@@ -18,14 +18,9 @@ from fnprune_core.atlas.images.voxels import VoxelGrid, grid_of
 from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas, open_atlas
 from fnprune_core.errors import StorageError
 from fnprune_core.inputs.files import path_of
-<<<<<<< HEAD
-from fnprune_core.storage.folders import new_folder, storage_errors
-from fnprune_core.storage.workspace import Workspace
-=======
 from fnprune_core.inputs.numbers import check_range
 from fnprune_core.storage.folders import new_folder, storage_errors
 from fnprune_core.storage.workspace import Workspace
->>>>>>> inputs
 
 MOST_THRESHOLD = 1000  # no unit is so far from the mean
 
