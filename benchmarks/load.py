@@ -55,6 +55,7 @@ class Tally:
     acts: Counter[str] = field(default_factory=Counter)
     n_bytes: int = 0
     n_plans: int = 0
+    progress: str = ""
 
     def add(self, act: str, seconds: float) -> None:
         """Count an act and how long it took."""
@@ -154,6 +155,9 @@ class Person:
         elif shown.plan and shown.plan not in self.plans:
             self.plans.add(shown.plan)
             self.tally.n_plans += 1
+        if self.role == EVALUATE:
+            told = [s.element.markdown.body for s in self.visit.elements("markdown")]
+            self.tally.progress = next((text for text in told if " so far" in text), "")
         wrong += [f"Stop for {job}" for job in self.visit.stops() if job not in self.jobs]
         self.tally.crossings += [f"{self.name} ({self.role}): {text}" for text in wrong]
         self.tally.errors += [f"{self.name}: {text}" for text in self.visit.errors()]
@@ -242,6 +246,7 @@ async def _load(setting: argparse.Namespace, url: str, pid: int, query: str) -> 
         "first_errors": [*cold.errors, *tally.errors][:8],
         "first_crossings": tally.crossings[:8],
         "plans_made": tally.n_plans,
+        "evaluation": tally.progress,
         "megabytes_sent": round(tally.n_bytes / 1e6, 1),
         "server_cores": round((used.user + used.system - busy.user - busy.system) / took, 2),
         "memory_gb": memory(samples),

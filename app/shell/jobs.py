@@ -34,7 +34,7 @@ JobFunction = Callable[[Report, CancelToken], object]
 _MAX_FINISHED = 50
 _MAX_JOBS_OF_A_VISIT, _MAX_JOBS = 8, 64
 _MAX_DURATIONS = 9  # of each kind, from which the next one's is estimated
-_NICENESS = 10  # of a job's thread, so that pages answer while a model computes
+_NICENESS = 5  # of a job's thread, so that pages answer while a model computes
 _log = logging.getLogger(__name__)
 
 

@@ -366,5 +366,5 @@ def test_jobs_give_way_to_pages() -> None:
     manager = JobManager()
     job = manager.wait(manager.submit("prune", niceness, inputs={}), timeout=PATIENCE_S)
     assert job is not None
-    assert job.result > before or before >= 10
+    assert job.result > before or before >= 5
     assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before
