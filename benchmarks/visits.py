@@ -270,7 +270,7 @@ class Visit:
 def cookies_of(url: str, *, token: str = "") -> dict[str, str]:
     """Return the cookies with which the server greets a stranger who has a token."""
     jar = HTTPCookieProcessor()
-    with build_opener(jar).open(f"{url}/?token={token}" if token else url, timeout=30):
+    with build_opener(jar).open(f"{url}/?fnprune_token={token}" if token else url, timeout=30):
         pass
     return {cookie.name: cookie.value or "" for cookie in jar.cookiejar}
 
