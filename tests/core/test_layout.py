@@ -9,13 +9,13 @@ MOST_LINES = 100  # a module of more has tests of its own
 
 #: Modules without a file of their own: where they are tested, and why there.
 COVERED_ELSEWHERE: dict[str, str] = {
-    "atlas/image_volumes.py": "What `volumes.read_image` reads by: core/atlas/test_volumes.py, and "
-    "its memory in core/inputs/test_memory.py.",
     "commands/example.py": "Thin: the example is made in core/test_workflows.py, and the demo "
     "runs in core/commands/test_demo.py.",
     "commands/lesion.py": "Thin: called on the atlas and texts of core/lesions/test_run.py.",
     "commands/plan_options.py": "Each option is given to a command in core/commands/test_prune.py "
     "and core/commands/test_sweep.py, wrong ones in core/test_cli.py.",
+    "inputs/nifti_volumes.py": "What images are read by: core/atlas/test_volumes.py, and how much "
+    "memory that takes in core/inputs/test_memory.py.",
     "localizers/results.py": "A result is what a run saves: its tables are compared with the run "
     "in core/localizers/test_run.py.",
     "models/attention_modules.py": "Data alone: every family is cut by it in "
