@@ -9,8 +9,6 @@ MOST_LINES = 100  # a module of more has tests of its own
 
 #: Modules without a file of their own: where they are tested, and why there.
 COVERED_ELSEWHERE: dict[str, str] = {
-    "atlas/images/image_volumes.py": "What `volumes.read_image` reads by: "
-    "core/atlas/images/test_volumes.py, and its memory in core/inputs/test_memory.py.",
     "commands/example.py": "Thin: the example is made in core/test_workflows.py, and the demo "
     "runs in core/commands/test_demo.py.",
     "commands/experiments/lesion.py": "Thin: called on the atlas and texts of "
@@ -19,6 +17,8 @@ COVERED_ELSEWHERE: dict[str, str] = {
     "and core/commands/test_sweep.py, wrong ones in core/test_cli.py.",
     "commands/workspace.py": "Each of its commands is called in core/test_cli.py, on what "
     "core/storage/test_workspace.py tests.",
+    "inputs/nifti_volumes.py": "What images are read by: core/atlas/images/test_volumes.py, and how much "
+    "memory that takes in core/inputs/test_memory.py.",
     "localizers/results.py": "A result is what a run saves: its tables are compared with the run "
     "in core/localizers/test_run.py.",
     "models/attention_modules.py": "Data alone: every family is cut by it in "

@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fnprune_core.atlas.images.image_volumes import HEADER_ERRORS, MARK, image_error, image_volumes
 from fnprune_core.atlas.images.voxels import Sidecar, VoxelGrid, grid_as_json, read_sidecar
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import (
@@ -23,6 +22,13 @@ from fnprune_core.errors import (
     FnpruneError,
     NonFiniteError,
     SettingsError,
+)
+from fnprune_core.inputs.nifti_volumes import (
+    HEADER_ERRORS,
+    MARK,
+    Space,
+    image_error,
+    image_volumes,
 )
 from fnprune_core.storage.manifests import package_versions
 
@@ -235,10 +241,16 @@ def _values_of(
     content: bytes, sidecar: Sidecar
 ) -> tuple[NDArray[Any], tuple[tuple[int, ...], ...] | None, int]:
     empty = sidecar.grid.unit_of_voxel < 0
+    space = Space(
+        shape=sidecar.grid.shape,
+        affine=sidecar.affine,
+        n_units=sidecar.grid.layout.n_units,
+        atlas_id=sidecar.atlas_id,
+    )
     values: NDArray[Any] = np.empty((0, sidecar.grid.layout.n_units), dtype=np.float32)
     labels: list[tuple[int, ...]] | None = []
     n_outside = 0
-    for number, n_volumes, volume in image_volumes(content, sidecar):
+    for number, n_volumes, volume in image_volumes(content, space):
         row = sidecar.grid.values(volume)
         row_labels = None if labels is None else _labels_of(row)
         if number == 0:

@@ -1,10 +1,11 @@
-"""Volumes of a NIfTI file, one at a time, after its header was checked against file and sidecar."""
+"""Volumes of a NIfTI file, one at a time, after its header was held against file and sidecar."""
 
 import gzip
 import io
 import math
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import nibabel as nib
@@ -15,7 +16,10 @@ from nibabel.spatialimages import HeaderDataError, ImageDataError
 from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
+<<<<<<<< HEAD:fnprune_core/atlas/images/image_volumes.py
 from fnprune_core.atlas.images.voxels import Sidecar
+========
+>>>>>>>> inputs:fnprune_core/inputs/nifti_volumes.py
 from fnprune_core.errors import CorruptArtifactError, SettingsError
 
 MARK = "fnprune"
@@ -35,7 +39,17 @@ HEADER_ERRORS = (
 )
 
 
-def image_volumes(content: bytes, sidecar: Sidecar) -> Iterator[tuple[int, int, NDArray[Any]]]:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Space:
+    """What a sidecar says of its image: shape, affine, units in a volume, and the atlas."""
+
+    shape: tuple[int, int, int]
+    affine: NDArray[np.float64]
+    n_units: int
+    atlas_id: str
+
+
+def image_volumes(content: bytes, space: Space) -> Iterator[tuple[int, int, NDArray[Any]]]:
     """Yield each volume with its number and how many there are, voxels in our order.
 
     The header is checked against file and sidecar before anything is unpacked, and one volume is
@@ -46,8 +60,8 @@ def image_volumes(content: bytes, sidecar: Sidecar) -> Iterator[tuple[int, int, 
         with gzip.open(io.BytesIO(content)) if is_packed else io.BytesIO(content) as stream:
             head = stream.read(540)
             image_class, header = _read_header(head)
-            offset, n_volumes = _checked_header(header, sidecar)
-            size = math.prod(sidecar.grid.shape) * header.get_data_dtype().itemsize
+            offset, n_volumes = _checked_header(header, space)
+            size = math.prod(space.shape) * header.get_data_dtype().itemsize
             length = offset + n_volumes * size
             n_most = len(content) * (_MOST_PACKED if is_packed else 1)
             if length > n_most:
@@ -63,8 +77,8 @@ def image_volumes(content: bytes, sidecar: Sidecar) -> Iterator[tuple[int, int, 
                 rest = rest[size:]
                 if len(body) < size:
                     raise _cut_short(offset + number * size + len(body), length)
-                image = _reoriented(image_class.from_bytes(start + body), sidecar)
-                yield number, n_volumes, np.asarray(image.dataobj).reshape(sidecar.grid.shape)
+                image = _reoriented(image_class.from_bytes(start + body), space)
+                yield number, n_volumes, np.asarray(image.dataobj).reshape(space.shape)
             stream.read(1)  # beyond the end: this checks the sum of a compressed file
     except (EOFError, OSError, zlib.error) as error:
         raise CorruptArtifactError(
@@ -92,10 +106,10 @@ def _read_header(head: bytes) -> tuple[Any, Any]:
     return image_class, header
 
 
-def _checked_header(header: Any, sidecar: Sidecar) -> tuple[int, int]:
+def _checked_header(header: Any, space: Space) -> tuple[int, int]:
     """Return where voxels begin and how many volumes there are, refusing what does not fit."""
     shape, dtype = tuple(int(n) for n in header.get_data_shape()), header.get_data_dtype()
-    expected = sidecar.grid.shape
+    expected = space.shape
     if len(shape) < 3 or sorted(shape[:3]) != sorted(expected) or any(n != 1 for n in shape[4:]):
         raise SettingsError(
             f"The image has the shape {_shape_text(shape)}, its sidecar {_shape_text(expected)}.",
@@ -109,30 +123,30 @@ def _checked_header(header: Any, sidecar: Sidecar) -> tuple[int, int]:
     offset, n_volumes = int(header["vox_offset"]), shape[3] if len(shape) > 3 else 1
     if not header.sizeof_hdr + 4 <= offset <= _MAX_OFFSET:
         raise image_error(f"its voxels begin at byte {offset:,}")
-    n_values = n_volumes * sidecar.grid.layout.n_units
+    n_values = n_volumes * space.n_units
     if not 1 <= n_volumes <= MAX_VOLUMES or n_values > MAX_VALUES:
         raise image_error(
-            f"it has {n_volumes:,} volumes of {sidecar.grid.layout.n_units:,} units; at most "
+            f"it has {n_volumes:,} volumes of {space.n_units:,} units; at most "
             f"{MAX_VOLUMES:,} and {MAX_VALUES:,} values are read"
         )
     note_words = (
         bytes(header["descrip"].tobytes()).rstrip(b"\0").decode("ascii", "replace").split(" ")
     )
-    if note_words[0] == MARK and len(note_words) > 1 and note_words[1] != sidecar.atlas_id:
+    if note_words[0] == MARK and len(note_words) > 1 and note_words[1] != space.atlas_id:
         raise SettingsError(
-            f"The image is of atlas {note_words[1]}, the sidecar of atlas {sidecar.atlas_id}.",
+            f"The image is of atlas {note_words[1]}, the sidecar of atlas {space.atlas_id}.",
             hint="Choose the sidecar that was written with the image.",
         )
     return offset, n_volumes
 
 
-def _reoriented(nifti: Any, sidecar: Sidecar) -> Any:
+def _reoriented(nifti: Any, space: Space) -> Any:
     """Return an image with its axes in our order; a tool may have flipped them."""
     if not np.isfinite(nifti.affine).all():
         raise image_error("its affine is not of finite numbers")
     canonical = nib.as_closest_canonical(nifti)
-    fits = np.allclose(canonical.affine, sidecar.affine, atol=1e-3)
-    if canonical.shape[:3] != sidecar.grid.shape or not fits:
+    fits = np.allclose(canonical.affine, space.affine, atol=1e-3)
+    if canonical.shape[:3] != space.shape or not fits:
         origin = ", ".join(f"{value:g}" for value in canonical.affine[:3, 3])
         sizes = ", ".join(f"{value:g}" for value in np.diag(canonical.affine)[:3])
         raise SettingsError(
