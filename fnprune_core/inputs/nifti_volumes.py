@@ -16,10 +16,6 @@ from nibabel.spatialimages import HeaderDataError, ImageDataError
 from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
-<<<<<<<< HEAD:fnprune_core/atlas/images/image_volumes.py
-from fnprune_core.atlas.images.voxels import Sidecar
-========
->>>>>>>> inputs:fnprune_core/inputs/nifti_volumes.py
 from fnprune_core.errors import CorruptArtifactError, SettingsError
 
 MARK = "fnprune"

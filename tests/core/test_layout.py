@@ -17,8 +17,9 @@ COVERED_ELSEWHERE: dict[str, str] = {
     "and core/commands/test_sweep.py, wrong ones in core/test_cli.py.",
     "commands/workspace.py": "Each of its commands is called in core/test_cli.py, on what "
     "core/storage/test_workspace.py tests.",
-    "inputs/nifti_volumes.py": "What images are read by: core/atlas/images/test_volumes.py, and how much "
-    "memory that takes in core/inputs/test_memory.py.",
+    "inputs/nifti_volumes.py": "What images are read by: "
+    "core/atlas/images/test_volumes.py, and how much memory that takes in "
+    "core/inputs/test_memory.py.",
     "localizers/results.py": "A result is what a run saves: its tables are compared with the run "
     "in core/localizers/test_run.py.",
     "models/attention_modules.py": "Data alone: every family is cut by it in "
