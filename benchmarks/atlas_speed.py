@@ -32,7 +32,8 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from fnprune_core.atlas import network_atlas
-from fnprune_core.atlas.cortex import NO_REFINEMENT, build_cortex, cortex_id
+from fnprune_core.atlas.cortex import build_cortex, cortex_id
+from fnprune_core.atlas.topography.exchange import NO_REFINEMENT
 from fnprune_core.decomposition.group_ica import Decomposition
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.storage.manifests import artifact_id, package_versions

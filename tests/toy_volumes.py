@@ -4,9 +4,10 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from fnprune_core.atlas.cortex import Cortex, SheetShape
+from fnprune_core.atlas.cortex import Cortex
 from fnprune_core.atlas.images import volumes
 from fnprune_core.atlas.images.voxels import grid_of
+from fnprune_core.atlas.topography.sheet import SheetShape
 from fnprune_core.models.layout import UnitLayout
 
 RAGGED = UnitLayout((7, 12, 5))

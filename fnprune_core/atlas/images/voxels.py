@@ -11,7 +11,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fnprune_core.atlas.cortex import Cortex, sheet_shape
+from fnprune_core.atlas.cortex import Cortex
+from fnprune_core.atlas.topography.sheet import sheet_shape
 from fnprune_core.errors import CorruptArtifactError, FingerprintMismatchError, SettingsError
 from fnprune_core.inputs.json_values import items, parse_json, text, whole
 from fnprune_core.models.layout import UnitLayout

@@ -1,21 +1,15 @@
 import numpy as np
 import pytest
 
-from fnprune_core.atlas.cortex import (
-    NO_REFINEMENT,
-    Cortex,
-    Refinement,
-    build_cortex,
-    depth_autocorrelation,
-    sheet_autocorrelation,
-    sheet_shape,
-)
+from fnprune_core.atlas.cortex import Cortex, build_cortex
+from fnprune_core.atlas.topography.exchange import NO_REFINEMENT, Refinement
+from fnprune_core.atlas.topography.likeness import depth_autocorrelation, sheet_autocorrelation
 from fnprune_core.errors import CorruptArtifactError, SettingsError
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.progress import Cancelled, CancelToken
 
 LAYOUT = UnitLayout((150,) * 6)
-QUICK = Refinement(n_sweeps=60, first_sigma=3.0)
+QUICK = Refinement(n_blurred=3, n_exact=8)
 
 
 def planted_maps(*, layout=LAYOUT, n_networks=9, seed=0) -> np.ndarray:
@@ -50,14 +44,6 @@ def test_every_unit_has_a_cell_of_its_own_and_comes_back(widths):
     assert np.array_equal(cortex.volume(values)[layer, row, column], values)
 
 
-def test_sheets_hold_a_layer_and_are_neither_lines_nor_wasteful():
-    for width in (1536, 11008, 97, 3072, 40):
-        shape = sheet_shape(width)
-        assert width <= shape.n_cells <= width + shape.n_columns
-        assert 0.5 < shape.n_columns / shape.n_rows < 4
-    assert (sheet_shape(1536).n_rows, sheet_shape(1536).n_columns) == (32, 48)
-
-
 def test_planted_networks_become_blobs_at_one_place_in_all_layers():
     maps = planted_maps()
     by_index = np.concatenate([np.arange(w) for w in LAYOUT.widths])
@@ -69,7 +55,7 @@ def test_planted_networks_become_blobs_at_one_place_in_all_layers():
     assert max(autocorrelations(shuffled, maps)) < 0.1
 
 
-def test_swaps_improve_the_sorted_sheets():
+def test_exchanges_improve_the_sorted_sheets():
     maps = planted_maps()
     sorted_sheets = build_cortex(maps, LAYOUT, refinement=NO_REFINEMENT)
     refined = build_cortex(maps, LAYOUT, refinement=QUICK)
