@@ -6,7 +6,7 @@ import numpy as np
 
 from fnprune_core.atlas.cortex import Cortex
 from fnprune_core.atlas.images import volumes
-from fnprune_core.atlas.images.voxels import grid_of
+from fnprune_core.atlas.images.voxels import sheet_grid
 from fnprune_core.atlas.topography.sheet import SheetShape
 from fnprune_core.models.layout import UnitLayout
 
@@ -44,6 +44,6 @@ def atlas(layout=RAGGED, *, id="a1", fingerprint="model-1"):
     )
 
 
-GRID = grid_of(RAGGED, cortex())
+GRID = sheet_grid(RAGGED, cortex())
 FILES = volumes.volume_files(atlas(), GRID, NAMES, z=1.0)
 MAPS, LABELS, TABLE, MASK, SIDECAR = FILES.values()

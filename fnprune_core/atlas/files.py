@@ -101,7 +101,7 @@ def network_names(workspace: Workspace, atlas: NetworkAtlas) -> list[str]:
 
 
 def open_grid(workspace: Workspace, atlas: NetworkAtlas) -> VoxelGrid:
-    """Return the voxels of an atlas: those of its cortex, else in the order of indices."""
+    """Return the voxels of an atlas's body: by its cortex, else in the order of indices."""
     return grid_of(atlas.layout, open_cortex(workspace, atlas.id))
 
 

@@ -40,8 +40,10 @@ def take_images(atlas: NetworkAtlas, z: float) -> None:
     st.markdown(
         f"{atlas.n_networks} maps of z, the parcellation at |z| > {z:g}, the mask of units that "
         f"vary, the names, and a sidecar that leads from each voxel to its unit. {columns} × "
-        f"{rows} × {layers} voxels: x is the column of a layer's sheet, y the row, z the layer, "
-        "first at the bottom. FSLeyes, MRIcroGL and nilearn open them without a background."
+        f"{rows} × {layers} voxels: z is the layer, first at the bottom, and a layer is "
+        "an egg-shaped sheet, wider in the middle of the model; a unit fills one voxel or a few. "
+        "Places are ours: neurons have none. FSLeyes, MRIcroGL and nilearn open them without "
+        "a background."
     )
     if grid.placement == "index":
         st.caption("The cortex is not laid out yet: units lie in the order of their numbers.")
@@ -151,7 +153,7 @@ def _title(choice: tuple[int, int | None]) -> str:
 def _picture(
     atlas: NetworkAtlas, values: NDArray[np.float32], level: float, *, title: str
 ) -> Picture:
-    grid = nilearn.grid(atlas.id)
+    grid = nilearn.flat_grid(atlas.id)
     first_units = atlas.layout.offsets[:-1]
     units = np.where(grid.unit_of_voxel >= 0, grid.unit_of_voxel - first_units, -1)
     is_marked = np.abs(values) > level

@@ -14,7 +14,7 @@ from app.shell.caches.colours import network_colours
 from app.shell.caching import cached
 from fnprune_core.atlas import cortex, files
 from fnprune_core.atlas.images import volumes
-from fnprune_core.atlas.images.voxels import VoxelGrid
+from fnprune_core.atlas.images.voxels import VoxelGrid, sheet_grid
 
 UNITS_OF_A_NETWORK = 60
 _N_TOGETHER = 4
@@ -32,13 +32,23 @@ class Scan:
 
 
 def grid(id: str) -> VoxelGrid:
-    """Return which unit is in which voxel."""
+    """Return which unit is in which voxel of the body."""
     return _grid(id, resources.cortex(id) is not None)
 
 
 @cached(max_entries=2)
 def _grid(id: str, has_cortex: bool) -> VoxelGrid:
     return files.open_grid(resources.workspace(), resources.atlas(id))
+
+
+def flat_grid(id: str) -> VoxelGrid:
+    """Return the sheets as they are, where every unit is one voxel: for pictures of cells."""
+    return _flat_grid(id, resources.cortex(id) is not None)
+
+
+@cached(max_entries=2)
+def _flat_grid(id: str, has_cortex: bool) -> VoxelGrid:
+    return sheet_grid(resources.atlas(id).layout, resources.cortex(id))
 
 
 @cached(max_entries=8)

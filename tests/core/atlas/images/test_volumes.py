@@ -104,7 +104,7 @@ def header_of(n_volumes: int) -> bytes:
         (MAPS, SIDECAR[:-20], CorruptArtifactError, "not whole JSON"),
         (MAPS, b"[]", CorruptArtifactError, "of the kind"),
         (MAPS, scaled(schema_version=9), CorruptArtifactError, "schema version 9"),
-        (MAPS, scaled(widths=[7, 12, 6]), CorruptArtifactError, "exactly one voxel"),
+        (MAPS, scaled(widths=[7, 12, 6]), CorruptArtifactError, "Not every unit is in a voxel"),
         (MAPS, scaled(widths=[7, 12, 4]), CorruptArtifactError, "layers do not have"),
         (MAPS, scaled(widths=[10**12] * 3), CorruptArtifactError, "a width is 1000000000000"),
         (MAPS, scaled(widths=[40_000_000] * 3), CorruptArtifactError, "no sense"),
