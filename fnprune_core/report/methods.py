@@ -104,8 +104,8 @@ def _networks(material: Material) -> Iterator[Block]:
     if material.cortex is not None:
         yield Text(
             text="Neurons have no neighbours, so maps are drawn on a cortex that was made for "
-            "them: each layer is a sheet on which units of the same network lie together, at the "
-            "same place in neighbouring layers. Distances in it are no measurements."
+            "them: each layer is a sheet on which units of one network and one sign lie together, "
+            "at the same place in neighbouring layers. Distances in it are no measurements."
         )
 
 

@@ -1,4 +1,4 @@
-"""How units get their places: the sheet's shape, networks' places, swaps, and how good it is.
+"""How units get their places: the sheet's shape, networks' places, exchanges, and how good it is.
 
 May import what `atlas` may.
 """

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from fnprune_core.atlas.cortex import Cortex, build_cortex
+from fnprune_core.atlas.cortex import Cortex, build_cortex, cortex_id
 from fnprune_core.atlas.topography.exchange import NO_REFINEMENT, Refinement
 from fnprune_core.atlas.topography.likeness import depth_autocorrelation, sheet_autocorrelation
+from fnprune_core.atlas.topography.sheet import SheetShape
 from fnprune_core.errors import CorruptArtifactError, SettingsError
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.progress import Cancelled, CancelToken
@@ -93,3 +94,17 @@ def test_maps_of_another_model_and_a_stop_are_told():
     token.cancel()
     with pytest.raises(Cancelled):
         build_cortex(maps, LAYOUT, cancel=token)
+
+
+def test_layouts_of_earlier_versions_are_not_taken_for_new_ones_but_can_be_read(tmp_path):
+    """An atlas of a workspace made before is laid out anew, since its layout has another id."""
+    before = "b7949b159abb1ad1"  # that of the rectangles filled by swaps
+    assert cortex_id("2e2aa543bcdfcfde") == "30b170c42e7fc2a3" != before
+    rectangle = Cortex(
+        layout=UnitLayout((12, 12)),
+        shape=SheetShape(n_rows=3, n_columns=4),
+        cell=np.tile(np.arange(12), 2),
+        places=np.zeros((2, 2)),
+    )
+    rectangle.save(tmp_path / before, {"decomposition_id": "2e2aa543bcdfcfde"})
+    assert np.array_equal(Cortex.load(tmp_path / before).cell, rectangle.cell)
