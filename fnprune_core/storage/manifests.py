@@ -239,9 +239,6 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         ) from error
     if not isinstance(manifest, dict):
         raise CorruptArtifactError(f"{path} is damaged: it holds no facts.", hint=_HINT)
-    check_object(manifest, path)
-    if is_sealed(manifest) and "checksum" not in manifest:
-        raise CorruptArtifactError(f"{path} is damaged: it has lost its checksum.", hint=_HINT)
     version = manifest.get("schema_version")
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise CorruptArtifactError(
@@ -249,6 +246,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             f"{SCHEMA_VERSION}).",
             hint="Update fnprune, or make it again with this version.",
         )
+    check_object(manifest, path)
+    if is_sealed(manifest) and "checksum" not in manifest:
+        raise CorruptArtifactError(f"{path} is damaged: it has lost its checksum.", hint=_HINT)
     if version != SCHEMA_VERSION:
         raise CorruptArtifactError(
             f"{folder} has schema version {version}, this fnprune reads {SCHEMA_VERSION}.",
