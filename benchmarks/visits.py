@@ -103,7 +103,8 @@ class Visit:
 
     def stops(self) -> list[str]:
         """Return the ids of the jobs that this page offers to stop."""
-        return [s.id.rpartition("-stop-")[2] for s in self.elements("button") if "-stop-" in s.id]
+        keys = [s.id for s in self.elements("button") if "-stop-" in s.id]
+        return [key.rpartition("-stop-")[2].partition("-")[0] for key in keys]
 
     def parameters(self) -> dict[str, str]:
         """Return the URL's parameters."""
