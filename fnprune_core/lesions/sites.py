@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas
 from fnprune_core.errors import SettingsError, TooFewTokensError
 from fnprune_core.evaluation.results import MIN_DOCUMENTS, N_BLOCKS, documents_of, domains_of
-from fnprune_core.inputs.numbers import check_most
+from fnprune_core.inputs.numbers import MOST_SEED, check_most
 from fnprune_core.lesions.statistics import Texts
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import silenced
@@ -66,7 +66,6 @@ class Lesion:
 #: Bounds of what can be asked for: each random lesion is measured.
 MOST_RANDOM = 10_000
 MOST_SINKS = 1 << 20
-MOST_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

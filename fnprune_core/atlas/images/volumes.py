@@ -266,7 +266,7 @@ def _values_of(
         else:
             labels.append(row_labels)
             if max(row_labels, default=0) > _MAX_EXACT_32:
-                values = values.astype(row.dtype)
+                values = values.astype(row.dtype, copy=False)
         values[number] = row
         n_outside += int(np.count_nonzero(np.nan_to_num(volume[empty])))
     return values, None if labels is None else tuple(labels), n_outside
