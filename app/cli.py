@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from fnprune_core.commands.options import bounded, workspace_at
+from fnprune_core.commands.options import Where, bounded, workspace_at
 from fnprune_core.errors import SettingsError
 from fnprune_core.inputs.files import path_of
 from fnprune_core.inputs.numbers import check_range
@@ -30,10 +30,7 @@ def serve(
         str,
         typer.Option(help="Address to listen on; on others than this machine's a token is asked."),
     ] = "127.0.0.1",
-    workspace: Annotated[
-        Path | None,
-        typer.Option("--workspace", "-w", help="Folder of results (default: FNPRUNE_WORKSPACE)."),
-    ] = None,
+    workspace: Where = None,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(help="A name by which people reach the server, as behind a proxy; repeat."),
@@ -112,10 +109,7 @@ def atlas(
     id: Annotated[str, typer.Argument(metavar="ATLAS", help="Its id, or `latest`.")],
     out: Annotated[Path, typer.Argument(metavar="OUT.html", help="The file to write.")],
     z: Annotated[float, typer.Option(help="Threshold on |z| of the maps.")] = 3.0,
-    workspace: Annotated[
-        Path | None,
-        typer.Option("--workspace", "-w", help="Folder of results (default: FNPRUNE_WORKSPACE)."),
-    ] = None,
+    workspace: Where = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print path and size as JSON.")] = False,
 ) -> None:
     """Write a whole atlas as one HTML page that opens anywhere, without a network."""
@@ -145,10 +139,7 @@ def report(
     leave_out: Annotated[str, typer.Option(help="Sections to leave out, likewise.")] = "",
     networks: Annotated[int, typer.Option(help="Networks that are shown in full.")] = 12,
     z: Annotated[float, typer.Option(help="Threshold on |z| of the maps.")] = 3.0,
-    workspace: Annotated[
-        Path | None,
-        typer.Option("--workspace", "-w", help="Folder of results (default: FNPRUNE_WORKSPACE)."),
-    ] = None,
+    workspace: Where = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print what was written as JSON.")
     ] = False,

@@ -38,7 +38,7 @@ def visit() -> None:
     from app.shell import view_state
     from app.widgets import frame
 
-    st.logo(str(asset(f"static/logo-{frame.palette().mode}.svg")), size="large")
+    st.logo(str(asset(f"static/logo-{frame.mode()}.svg")), size="large")
     page = st.navigation(
         {
             "": listed([*pages.WORK, *pages.ATLAS, pages.PRUNE]),

@@ -23,7 +23,9 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-COOKIE = "fnprune_visit"
+from app.doors.guard import VISIT_COOKIE
+
+COOKIE = VISIT_COOKIE
 _WHOLE = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_WITH_COMPILE_ERROR)
 _PART = ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY
 # As Streamlit's page: a cached message is forgotten after runs without it.
@@ -103,7 +105,8 @@ class Visit:
 
     def stops(self) -> list[str]:
         """Return the ids of the jobs that this page offers to stop."""
-        return [s.id.rpartition("-stop-")[2] for s in self.elements("button") if "-stop-" in s.id]
+        keys = [s.id for s in self.elements("button") if "-stop-" in s.id]
+        return [key.rpartition("-stop-")[2].partition("-")[0] for key in keys]
 
     def parameters(self) -> dict[str, str]:
         """Return the URL's parameters."""

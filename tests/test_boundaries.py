@@ -231,11 +231,11 @@ def shown_texts(path: Path) -> Iterator[tuple[int, ast.AST]]:
 
 def test_foreign_text_is_made_plain_where_markdown_is_read() -> None:
     files = [path for path in APP.rglob("*.py") if "streamlit" in imported_by(path)]
-    texts = {(path, line): each for path in files for line, each in shown_texts(path)}
+    texts = [(path, line, each) for path in files for line, each in shown_texts(path)]
     assert len(texts) > 200
     found = {
         f"{path.relative_to(ROOT)}:{line}: {name}"
-        for (path, line), each in texts.items()
+        for path, line, each in texts
         for name in foreign_in(each)
     }
     assert sorted(found) == [], "put wording.plain or wording.sentence around it"

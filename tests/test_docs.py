@@ -157,6 +157,7 @@ def test_what_the_documentation_adds_works(tmp_path) -> None:
         left_out = shutil.ignore_patterns("__pycache__", "pictures")
         shutil.copytree(ROOT / name, tmp_path / name, symlinks=True, ignore=left_out)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    (tmp_path / ".streamlit").symlink_to("app/.streamlit")
     for diff in sorted((ROOT / "docs" / "extend").glob("*.diff")):
         subprocess.run(["git", "apply", str(diff)], cwd=tmp_path, check=True)
     (tmp_path / "tests/app/test_added.py").write_text(PAGE_TESTS)

@@ -109,8 +109,7 @@ class Guard:
     def __init__(self, app: ASGIApp, *, door: DoorSettings | None = None) -> None:
         self._app = app
         self._door = here.door() if door is None else door
-        digest = hmac.new(self._door.token.encode(), b"fnprune cookie", hashlib.sha256)
-        self._pass = digest.hexdigest()
+        self._pass = _pass_of(self._door)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it."""
@@ -130,7 +129,7 @@ class Guard:
 
     async def _answer(self, request: Request, receive: Receive) -> Response | None:
         """Return what a request is answered instead of being let through; None for who may."""
-        base = _base_path()
+        base = here.base_path()
         path = request.path.removeprefix(base)
         if path == _HEALTH and request.is_local and request.method in ("GET", "HEAD"):
             return None  # a container asks itself whether it is well; the answer is "ok"
@@ -212,7 +211,7 @@ class Guard:
             _pass_cookie(),
             self._pass,
             max_age=_MONTH_S,
-            path=_base_path() or "/",
+            path=here.base_path() or "/",
             secure=request.is_https,
             httponly=True,
             samesite="lax",
@@ -269,8 +268,12 @@ class Guard:
 
 def was_passed(headers: Mapping[str, str]) -> bool:
     """Whether a visit's headers say that a guard of this process let it in."""
-    digest = hmac.new(here.door().token.encode(), b"fnprune cookie", hashlib.sha256)
-    return hmac.compare_digest(headers.get(PASSED_HEADER, ""), digest.hexdigest())
+    return hmac.compare_digest(headers.get(PASSED_HEADER, ""), _pass_of(here.door()))
+
+
+def _pass_of(door: DoorSettings) -> str:
+    """Return what the cookie of who was let in holds: a digest, never the token."""
+    return hmac.new(door.token.encode(), b"fnprune cookie", hashlib.sha256).hexdigest()
 
 
 def _request(scope: Scope, *, trusts_proxy: bool) -> Request:
@@ -329,11 +332,6 @@ def _netloc(origin: str) -> str:
         return ""
 
 
-def _base_path() -> str:
-    base = str(config.get_option("server.baseUrlPath") or "").strip("/")
-    return f"/{base}" if base else ""
-
-
 def _pass_cookie() -> str:
     """Return the cookie's name: servers at other ports of one machine have their own."""
     return f"fnprune_pass_{config.get_option('server.port')}"
@@ -342,7 +340,7 @@ def _pass_cookie() -> str:
 def _visit_cookie(request: Request) -> str:
     secure = "; Secure" if request.is_https else ""
     return (
-        f"{VISIT_COOKIE}={secrets.token_hex(16)}; Path={_base_path() or '/'}; "
+        f"{VISIT_COOKIE}={secrets.token_hex(16)}; Path={here.base_path() or '/'}; "
         f"Max-Age={_YEAR_S}; HttpOnly; SameSite=Lax{secure}"
     )
 

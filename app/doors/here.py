@@ -15,6 +15,12 @@ def address() -> str:
     return str(config.get_option("server.address") or ANYWHERE)
 
 
+def base_path() -> str:
+    """Return the path under which Streamlit serves the app, such as ``/lab``; empty for none."""
+    base = str(config.get_option("server.baseUrlPath") or "").strip("/")
+    return f"/{base}" if base else ""
+
+
 def door() -> DoorSettings:
     """Return the settings of this process; a token that was made is the same each time."""
     return _read(address(), tuple((name, os.environ.get(name, "")) for name in VARIABLES))

@@ -47,15 +47,15 @@ def addresses(door: DoorSettings) -> list[str]:
     """Return the links that open the app: with the token, where one is asked for."""
     port = config.get_option("server.port")
     scheme = "https" if config.get_option("server.sslCertFile") else "http"
-    base = str(config.get_option("server.baseUrlPath") or "").strip("/")
+    path = here.base_path() or "/"
     query = "" if door.is_private else "?" + urlencode({guard.PARAMETER: door.token})
     names = ["127.0.0.1", socket.gethostname()] if door.address in _WILDCARDS else [door.address]
     # A name that was told belongs to a proxy in front, whose scheme and port only it knows.
     links = [
-        f"{scheme}://{f'[{name}]' if ':' in name else name}:{port}/{base}{query}" for name in names
+        f"{scheme}://{f'[{name}]' if ':' in name else name}:{port}{path}{query}" for name in names
     ]
     told = [name for name in door.hosts if name != ANY and not name.startswith("*")]
-    return [*links, *(f"https://{name}/{base}{query}" for name in told)]
+    return [*links, *(f"https://{name}{path}{query}" for name in told)]
 
 
 def check_login(door: DoorSettings) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fnprune_core.errors import SettingsError
+from fnprune_core.inputs.files import path_of
 
 LEAST_TOKEN = 12
 ANY = "*"
@@ -175,7 +176,7 @@ def _host(name: str) -> str:
 
 
 def _root(text: str) -> Path:
-    path = Path(text).expanduser().resolve()
+    path = path_of(text).resolve()
     if not path.is_dir():
         raise SettingsError(
             f"{ROOTS} names {text}, which is no folder.",

@@ -14,8 +14,8 @@ from app.shell.caches import peaks
 from app.shell.codec import Peak
 from app.shell.jobs import Failure
 from app.widgets import frame
-from fnprune_core.decomposition.fingerprint import Renumbering, compare
-from fnprune_core.decomposition.numbering import fingerprint_at
+from fnprune_core.decomposition.fingerprint import Renumbering
+from fnprune_core.decomposition.numbering import renumbering_here
 from fnprune_core.errors import CorruptArtifactError, FnpruneError
 from fnprune_core.evaluation import history
 from fnprune_core.evaluation.history import PlanRecord
@@ -89,14 +89,15 @@ def _facts(plan: PlanRecord) -> None:
 def link(plan: PlanRecord) -> str:
     """Return the address that opens a plan in the lab."""
     base = str(st.context.url or "").rstrip("/").rsplit("/", 1)[0]
+    dropped = _dropped(plan)
     view = view_state.encode(
         view_state.ViewState(
             model=view_state.view().model,
             recording=plan.recording_id,
             atlas=_atlas_of(plan),
             plan=plan.id,
-            dropped=_dropped(plan),
-            peaks=_peaks(plan),
+            dropped=dropped,
+            peaks=_peaks(plan, dropped),
             stay=plan.settings.pinned_keep,
             go=plan.settings.pinned_remove,
         )
@@ -120,20 +121,19 @@ def _dropped(plan: PlanRecord) -> tuple[int, ...]:
     return dropped if moved is None else moved.here(dropped)
 
 
-def _peaks(plan: PlanRecord) -> tuple[Peak, ...]:
+def _peaks(plan: PlanRecord, networks: tuple[int, ...]) -> tuple[Peak, ...]:
     try:
-        return peaks.peaks_of(_atlas_of(plan), _dropped(plan))
+        return peaks.peaks_of(_atlas_of(plan), networks)
     except FnpruneError:  # a plan outlives its atlas
         return ()
 
 
 def _moved(plan: PlanRecord) -> Renumbering | None:
     """Return where a plan's networks stand in the atlas that is here; None where they stood."""
-    workspace, atlas = resources.workspace(), plan.decomposition_id
-    if plan.maps_fingerprint is None or not workspace.has("decompositions", atlas):
-        return None
-    renumbering = compare(plan.maps_fingerprint, fingerprint_at(workspace, atlas))
-    return None if renumbering.is_in_place else renumbering
+    renumbering = renumbering_here(
+        plan.maps_fingerprint, resources.workspace(), plan.decomposition_id
+    )
+    return None if renumbering is None or renumbering.is_in_place else renumbering
 
 
 def _notes(plan: PlanRecord) -> PlanNotes | None:

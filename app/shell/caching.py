@@ -14,7 +14,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 import numpy as np
@@ -40,13 +40,6 @@ class _Entry:
     n_bytes: int
 
 
-@dataclass(slots=True, eq=False)
-class _Pending:
-    """A value that one session computes and others wait for."""
-
-    done: threading.Event = field(default_factory=threading.Event)
-
-
 class Caches:
     """Values of many functions, bounded by bytes together.
 
@@ -65,7 +58,7 @@ class Caches:
         self._lock = threading.RLock()
         self._entries: OrderedDict[tuple[str, Hashable], _Entry] = OrderedDict()
         self._numbers: dict[str, int] = {}
-        self._pending: dict[tuple[str, Hashable], _Pending] = {}
+        self._pending: dict[tuple[str, Hashable], threading.Event] = {}  # computed by one session
         self._cleared: dict[str, int] = {}
 
     def n_bytes(self) -> int:
@@ -84,17 +77,17 @@ class Caches:
                     return entry.value
                 pending = self._pending.get(place)
                 if pending is None:
-                    pending = self._pending[place] = _Pending()
+                    pending = self._pending[place] = threading.Event()
                     generation = self._cleared.get(name, 0)
                     break
-            pending.done.wait()
+            pending.wait()
         try:
             value = _frozen(compute())
             self._put(place, value, max_entries=max_entries, generation=generation)
         finally:
             with self._lock:
                 del self._pending[place]
-            pending.done.set()
+            pending.set()
         return value
 
     def _put(

@@ -207,12 +207,7 @@ PEAKS = Codec(write=_write_peaks, read=_read_peaks)
 
 def compact(numbers: Iterable[int]) -> str:
     """Return numbers as ranges: (0, 1, 2, 5) is ``"0-2.5"``."""
-    runs: list[list[int]] = []
-    for number in sorted(set(numbers)):
-        if runs and number == runs[-1][1] + 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
+    runs = merged([(number, number) for number in numbers])
     return ".".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
 
 

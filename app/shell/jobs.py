@@ -117,7 +117,6 @@ class Job:
     title: str
     inputs: Mapping[str, Any]
     state: JobState
-    queue_position: int
     seconds: float
     progress: StageProgress | None
     events: tuple[object, ...]
@@ -156,6 +155,11 @@ class _Record:
     events: list[object] = field(default_factory=list)
     result: Any = None
     failure: Failure | None = None
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the job is queued or running."""
+        return self.state in ("queued", "running")
 
 
 def job_id(kind: str, inputs: Mapping[str, Any]) -> str:
@@ -235,12 +239,11 @@ class JobManager:
         identity = job_id(kind, inputs)
         with self._changed:
             existing = self._records.get(identity)
-            if existing is None or not self._is_joinable(existing):
-                self._check_limits(owner)
-            if existing is not None and existing.state in ("queued", "running"):
-                if not existing.token.is_cancelled:
-                    existing.owners.add(owner)
-                    return identity
+            if existing is not None and existing.is_active and not existing.token.is_cancelled:
+                existing.owners.add(owner)
+                return identity
+            self._check_limits(owner)
+            if existing is not None and existing.is_active:
                 # It is stopping: what was asked for now must run after it, under the same id.
                 self._records[f"{identity}-{existing.number}"] = existing
             self._n_submitted += 1
@@ -285,26 +288,31 @@ class JobManager:
     def owned(self, owner: str, *kinds: str) -> list[Job]:
         """Return a visit's jobs (of some kinds), newest first."""
         with self._changed:
-            records = [
-                record
-                for record in self._records.values()
-                if owner in record.owners and (not kinds or record.kind in kinds)
-            ]
-            return [self._snapshot(record) for record in reversed(records)]
+            return [self._snapshot(record) for record in self._owned(owner, kinds)]
+
+    def _owned(self, owner: str, kinds: tuple[str, ...]) -> list[_Record]:
+        return [
+            record
+            for record in reversed(self._records.values())
+            if owner in record.owners and (not kinds or record.kind in kinds)
+        ]
 
     def waiting_for(self, owner: str, *kinds: str) -> Job | None:
         """Return the newest job (of some kinds) that a visit must still be led to, or None.
 
         One that runs or waits, else one that ended while no page of the visit looked.
         """
-        jobs = self.owned(owner, *kinds)
         with self._changed:
-            unseen = [job for job in jobs if owner not in self._seen_by(job)]
-        return next((job for job in jobs if job.is_active), unseen[0] if unseen else None)
+            records = self._owned(owner, kinds)
+            waiting = [record for record in records if record.is_active] or [
+                record for record in records if owner not in self._seen_by(record)
+            ]
+            return self._snapshot(waiting[0]) if waiting else None
 
-    def _seen_by(self, job: Job) -> set[str]:
-        record = self._records.get(job.id)
-        return set(job.owners) if record is None else record.seen_by
+    def _seen_by(self, record: _Record) -> set[str]:
+        """Return who has seen a job, or the newer run under its id that took its place."""
+        newest = self._records.get(record.id)
+        return record.owners if newest is None else newest.seen_by
 
     def see(self, identity: str, owner: str) -> None:
         """Note that a page of the visit has shown how a job ended."""
@@ -327,21 +335,15 @@ class JobManager:
             record = self._records.get(identity)
             if record is None or owner not in record.owners:
                 return False
-            if record.owners - {owner} and record.state in ("queued", "running"):
+            if record.owners - {owner} and record.is_active:
                 record.owners.discard(owner)
                 self._changed.notify_all()
                 return False
             self._cancel(record)
             return True
 
-    def cancel(self, identity: str) -> None:
-        """Ask a job to stop, whoever owns it; one that is still queued is cancelled at once."""
-        with self._changed:
-            record = self._records.get(identity)
-            if record is not None:
-                self._cancel(record)
-
     def _cancel(self, record: _Record) -> None:
+        """Ask a job to stop; one that is still queued is cancelled at once."""
         record.token.cancel()
         if record.state == "queued":
             self._queues[record.lane].remove(record)
@@ -353,13 +355,9 @@ class JobManager:
             self._changed.wait_for(lambda: not self._is_active(identity), timeout=timeout)
         return self.job(identity)
 
-    @staticmethod
-    def _is_joinable(record: _Record) -> bool:
-        return record.state in ("queued", "running") and not record.token.is_cancelled
-
     def _check_limits(self, owner: str) -> None:
         """Raise `TooManyJobsError` if one more job is one too many."""
-        active = [r for r in self._records.values() if r.state in ("queued", "running")]
+        active = [r for r in self._records.values() if r.is_active]
         n_own = sum(owner in record.owners for record in active)
         if n_own >= self._limits.of_a_visit:
             raise TooManyJobsError(
@@ -376,7 +374,7 @@ class JobManager:
 
     def _is_active(self, identity: str) -> bool:
         record = self._records.get(identity)
-        return record is not None and record.state in ("queued", "running")
+        return record is not None and record.is_active
 
     def _work(self, lane: str) -> None:
         """Run the jobs of a lane until none is left, then end the thread."""
@@ -451,7 +449,6 @@ class JobManager:
             title=record.title,
             inputs=record.inputs,
             state=record.state,
-            queue_position=queue.index(record) + 1 if record in queue else 0,
             seconds=0.0 if record.started is None else end - record.started,
             progress=_stage_progress(record),
             events=tuple(record.events),

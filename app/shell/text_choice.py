@@ -2,7 +2,6 @@
 
 import csv
 import hashlib
-import json
 import tempfile
 import threading
 import time
@@ -17,6 +16,7 @@ import pyarrow.parquet
 from app.doors.reach import Reach
 from app.doors.settings import MAX_UPLOADS
 from fnprune_core.errors import StorageError, TextError
+from fnprune_core.inputs.json_values import parse_json
 from fnprune_core.texts.documents import Document, builtin_documents, is_path, read_documents
 
 _UNUSED_S = 3600.0
@@ -160,7 +160,7 @@ def columns_of(path: Path) -> list[str]:
             with path.open(encoding="utf-8-sig", newline="") as file:
                 if suffix == ".csv":
                     return next(csv.reader(file), [])
-                first_row = json.loads(next((line for line in file if line.strip()), "{}"))
+                first_row = parse_json(next((line for line in file if line.strip()), "{}"))
                 return list(first_row) if isinstance(first_row, dict) else []
     except (OSError, ValueError, csv.Error, pyarrow.ArrowInvalid) as error:
         raise TextError(

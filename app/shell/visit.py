@@ -1,10 +1,12 @@
-"""Whose visit a page belongs to: the one place that reads the cookie."""
+"""Whose visit a page belongs to: the one place of the script that reads the cookie."""
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-#: Cookie of a browser, random, which the server's entrance sets.
-COOKIE = "fnprune_visit"
+from app.doors.guard import VISIT_COOKIE
+
+#: Cookie of a browser, random, which the guard sets.
+COOKIE = VISIT_COOKIE
 
 
 def visit_id() -> str:

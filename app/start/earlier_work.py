@@ -1,24 +1,26 @@
 """The list of earlier work: every artifact of the workspace, to be opened or deleted."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
 from app.shell import resources, view_state, wording
 from app.shell.artifact_words import describe
+from app.start import deletion
 from app.widgets import frame
 from fnprune_core.storage.workspace import Entry
 
 _OPEN, _DELETE = "open-entry", "delete-entry"
-_PENDING = "entry to be deleted"
 
 
-def earlier_work() -> None:
-    """Draw the workspace's artifacts: those that can be opened first, newest first."""
-    workspace = resources.workspace()
-    # What can be opened stands before what belongs to it.
-    entries = sorted(workspace.entries(), key=lambda entry: not _can_open(entry))
+def earlier_work(entries: Sequence[Entry]) -> None:
+    """Draw the workspace's artifacts, given newest first: those that can be opened first."""
     if not entries:
         return
+    workspace = resources.workspace()
+    # What can be opened stands before what belongs to it.
+    entries = sorted(entries, key=lambda entry: not _can_open(entry))
     st.subheader("Earlier work", anchor=False)
     rows = pd.DataFrame(
         {
@@ -42,27 +44,24 @@ def earlier_work() -> None:
             "what": column.TextColumn("", width="large"),
             "made": column.DatetimeColumn("made", format="distance", width="small"),
             "size": column.TextColumn("size", width="small"),
-            "delete": button("", key=_DELETE, on_click=_ask_to_delete, args=(entries,), width=100),
+            "delete": button(
+                "", key=_DELETE, on_click=deletion.ask, args=(_DELETE, entries), width=100
+            ),
         },
     )
     place = wording.plain(str(workspace.root))
     st.caption(f"{wording.size(workspace.size_bytes())} in {place}")
-    pending: Entry | None = view_state.recall(_PENDING)
+    pending: Entry | None = deletion.asked(_DELETE)
     if pending is not None:
-        _confirm(pending)
+        deletion.confirm(pending.kind, pending.id, _facts(pending))
 
 
 def _can_open(entry: Entry) -> bool:
     return entry.kind in ("recordings", "decompositions", "plans")
 
 
-def _clicked_entry(key: str, entries: list[Entry]) -> Entry | None:
-    click = view_state.widget(key)
-    return None if click is None or click.row >= len(entries) else entries[click.row]
-
-
-def _open(entries: list[Entry]) -> None:
-    entry = _clicked_entry(_OPEN, entries)
+def _open(entries: Sequence[Entry]) -> None:
+    entry = deletion.clicked(_OPEN, entries)
     if entry is None:
         return
     inputs = entry.manifest.get("inputs", {})
@@ -91,23 +90,11 @@ def _recording_of(entry: Entry) -> str:
     return str(facts.get("recording_id", "none"))
 
 
-def _ask_to_delete(entries: list[Entry]) -> None:
-    view_state.remember(_PENDING, _clicked_entry(_DELETE, entries))
-
-
-@st.dialog("Delete for good?")
-def _confirm(entry: Entry) -> None:
-    st.markdown(f"{entry.kind[:-1].capitalize()}: {wording.plain(describe(entry))}")
+def _facts(entry: Entry) -> list[str]:
+    """Return what is said of an artifact before it is deleted."""
+    facts = [f"{entry.kind[:-1].capitalize()}: {wording.plain(describe(entry))}"]
     if entry.kind == "recordings":
-        st.markdown("Decompositions made from it cannot be opened without it.")
+        facts.append("Decompositions made from it cannot be opened without it.")
     if entry.kind == "decompositions":
-        st.markdown("Names and notes of its networks stay, and are there again if it is.")
-    with st.container(horizontal=True):
-        if st.button("Delete", type="primary", icon=":material/delete:"):
-            with frame.explaining():
-                resources.workspace().delete(entry.kind, entry.id)
-                resources.forget_open()
-                view_state.notify("Deleted")
-                st.rerun()
-        if st.button("Keep it"):
-            st.rerun()
+        facts.append("Names and notes of its networks stay, and are there again if it is.")
+    return facts

@@ -5,19 +5,19 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from app.shell import resources, view_state
+from app.shell import view_state
 from app.shell.jobs import Job
 from app.shell.wording import plain, size
+from app.start import deletion
 from app.start.tasks import verify
-from app.widgets import frame, job_progress
+from app.widgets import job_progress
 from fnprune_core.storage.workspace import Damaged, Verified
 
 _DELETE = "delete-damaged"
 
 
-def damaged_work() -> None:
+def damaged_work(damaged: Sequence[Damaged]) -> None:
     """Draw the artifacts that cannot be read, with what is wrong and what can be done."""
-    damaged = resources.workspace().damaged()
     if not damaged:
         return
     st.subheader("Damaged", anchor=False)
@@ -40,39 +40,19 @@ def damaged_work() -> None:
             "what": st.column_config.TextColumn("", width="small"),
             "wrong": st.column_config.TextColumn("what is wrong", width="large"),
             "to do": st.column_config.TextColumn("what to do", width="medium"),
-            "delete": button("", key=_DELETE, on_click=_ask, args=(damaged,), width=100),
+            "delete": button(
+                "", key=_DELETE, on_click=deletion.ask, args=(_DELETE, damaged), width=100
+            ),
         },
     )
-    pending: Damaged | None = view_state.recall(_DELETE)
+    pending: Damaged | None = deletion.asked(_DELETE)
     if pending is not None:
-        _confirm(pending)
-
-
-def _ask(damaged: Sequence[Damaged]) -> None:
-    click = view_state.widget(_DELETE)
-    is_there = click is not None and click.row < len(damaged)
-    view_state.remember(_DELETE, damaged[click.row] if is_there else None)
-
-
-@st.dialog("Delete for good?")
-def _confirm(item: Damaged) -> None:
-    st.markdown(f"{item.kind[:-1].capitalize()} {plain(item.id)}, {size(item.size_bytes)}")
-    st.markdown(plain(item.reason))
-    with st.container(horizontal=True):
-        if st.button("Delete", type="primary", icon=":material/delete:"):
-            with frame.explaining():
-                resources.workspace().delete(item.kind, item.id)
-                resources.forget_open()
-                view_state.notify("Deleted")
-                st.rerun()
-        if st.button("Keep it"):
-            st.rerun()
+        what = f"{pending.kind[:-1].capitalize()} {plain(pending.id)}, {size(pending.size_bytes)}"
+        deletion.confirm(pending.kind, pending.id, [what, plain(pending.reason)])
 
 
 def verification() -> None:
     """Draw the button that reads every byte of the workspace, and what that found."""
-    if not resources.workspace().entries() and not resources.workspace().damaged():
-        return
     job = job_progress.follow("verify", on_done=_announce)
     if not job_progress.is_active("verify") and st.button(
         "Verify",

@@ -188,9 +188,11 @@ with right:
         show_model()
 job_progress.own_jobs("example", "load")
 with frame.explaining():
-    earlier_work()
-    damaged_work()
-    verification()
+    entries, damaged = resources.workspace().contents()
+    earlier_work(entries)
+    damaged_work(damaged)
+    if entries or damaged:
+        verification()
 # Last, so that the rest of the page does not wait for it.
 if has_cortex and example_ids is not None:
     with signature, frame.explaining():

@@ -21,20 +21,24 @@ START, RECORD, DECOMPOSE = pages.path("start"), pages.path("record"), pages.path
 ATLAS, PRUNE = pages.path("atlas"), pages.path("prune")
 
 
+def mode() -> Mode:
+    """Return the mode that this browser shows."""
+    return "light" if st.context.theme.type == "light" else "dark"
+
+
 def palette() -> Palette:
     """Return the colours of the mode that this browser shows, and of the view's networks."""
-    mode: Mode = "light" if st.context.theme.type == "light" else "dark"
     atlas = view_state.view().atlas
     try:
-        return palette_of(atlas, mode) if atlas else PALETTES[mode]
+        return palette_of(atlas, mode()) if atlas else PALETTES[mode()]
     except FnpruneError:  # a missing or damaged atlas is told where it is opened
-        return PALETTES[mode]
+        return PALETTES[mode()]
 
 
 def frame() -> None:
     """Draw the head of every page: styles, notices, and the bar of what is loaded."""
     st.html(asset("styles/frame.css"))
-    watch_mode(palette().mode)
+    watch_mode(mode())
     for text in view_state.notices():
         st.toast(plain(text), icon=":material/check:")
     refused = view_state.refusal()

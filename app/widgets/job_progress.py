@@ -76,9 +76,15 @@ def watch(job_id: str) -> None:
     st.fragment(_progress, run_every=_POLL_S)(job_id, place)
 
 
-def _progress(job_id: str, place: int) -> None:
+def running(job_id: str) -> Job | None:
+    """Return a job of this visit that runs or waits, else None."""
     job = resources.jobs().job(job_id)
-    if job is not None and job.is_active and visit_id() in job.owners:
+    return job if job is not None and job.is_active and visit_id() in job.owners else None
+
+
+def _progress(job_id: str, place: int) -> None:
+    job = running(job_id)
+    if job is not None:
         draw_progress(job, place=place)
     else:
         st.rerun()

@@ -12,6 +12,8 @@ from app.shell.jobs import describe_error
 from app.widgets import frame
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import FnpruneError, SettingsError
+from fnprune_core.inputs.files import shortened
+from fnprune_core.inputs.numbers import whole_number
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.plans.plan import PlanSettings
 
@@ -39,24 +41,26 @@ def units_in(text: str, layout: UnitLayout) -> tuple[int, ...]:
     for word in text.replace(",", " ").replace(";", " ").split():
         layer, _, indices = word.partition(":")
         first, dash, last = indices.partition("-")
-        if not all(n.isascii() and n.isdecimal() for n in (layer, first, last if dash else "0")):
+        try:
+            number, low = whole_number(layer), whole_number(first)
+            high = whole_number(last) if dash else low
+        except ValueError as error:
             raise SettingsError(
-                f"{word!r} is not a unit.",
+                f"{shortened(word)!r} is not a unit.",
                 hint='Write units as layer:index, several as in "3:17, 3:20-25".',
-            )
-        low, high = int(first), int(last) if dash else int(first)
-        if int(layer) >= layout.n_layers:
+            ) from error
+        if number >= layout.n_layers:
             raise SettingsError(
                 f"{word!r}: there is no layer {layer}.",
                 hint=f"Layers run from 0 to {layout.n_layers - 1}.",
             )
-        width = layout.widths[int(layer)]
+        width = layout.widths[number]
         if high >= width or low > high:
             raise SettingsError(
                 f"{word!r}: layer {layer} has no such units.",
                 hint=f"Its units run from 0 to {width - 1}, smaller number first.",
             )
-        units.extend(layout.flat(int(layer), np.arange(low, high + 1)).tolist())
+        units.extend(layout.flat(number, np.arange(low, high + 1)).tolist())
     if not units:
         raise SettingsError(
             "No unit is given.", hint='Write units as layer:index, such as "3:17, 3:20-25".'

@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.figures.markup import token_strip
 from app.figures.two_texts import divergence_course, next_tokens, quoted
-from app.shell import recipes, resources, view_state, wording
+from app.shell import recipes, view_state, wording
 from app.shell.caches import generations as cache
 from app.shell.generation_tasks import Written
 from app.shell.jobs import Job
@@ -62,8 +62,8 @@ def live(job_id: str, titles: Titles = PLAN) -> None:
 
 
 def _draw_live(job_id: str, titles: Titles) -> None:
-    job = resources.jobs().job(job_id)
-    if job is None or not job.is_active:
+    job = job_progress.running(job_id)
+    if job is None:
         st.rerun()
     else:
         job_progress.draw_progress(job)

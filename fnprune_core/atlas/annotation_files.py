@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from fnprune_core.decomposition.fingerprint import KEY, MapsFingerprint, mark_text
+from fnprune_core.decomposition.fingerprint import KEY, MapsFingerprint, mark_text, network_number
 from fnprune_core.errors import CorruptArtifactError, TextError
 from fnprune_core.inputs.files import decoded
 from fnprune_core.inputs.json_values import parse_json
+from fnprune_core.inputs.numbers import MOST_NETWORKS
 
 SCHEMA_VERSION = 1
 MAX_NAME = 80
@@ -27,7 +28,6 @@ _KIND = "fnprune annotations"
 _COLUMNS = (
     "network", "name", "note", "tags", "atlas_id", "fingerprint", "n_networks", "strongest_units",
 )  # fmt: skip
-_MOST_NETWORKS = 100_000
 _MOST_COLUMNS = 64
 # A spreadsheet would run a cell that begins with one of these; a quote in front makes it text.
 _FORMULA = re.compile(r"^'*[=+\-@\t\r]")
@@ -338,12 +338,12 @@ def _row_of(columns: Sequence[str], cells: Sequence[str], place: str) -> dict[st
 
 
 def _network_of(text: str) -> int:
-    if text.isdecimal() and text.isascii() and len(text) < 10 and int(text) < _MOST_NETWORKS:
-        return int(text)
-    raise TextError(
-        f"{text[:40]!r} is no number of a network.",
-        hint=f"Networks are numbered from 0 to at most {_MOST_NETWORKS - 1:,}.",
-    )
+    try:
+        return network_number(text)
+    except ValueError as error:
+        raise TextError(
+            f"{error}.", hint=f"Networks are numbered from 0 to at most {MOST_NETWORKS - 1:,}."
+        ) from error
 
 
 def _annotations_of(

@@ -22,7 +22,7 @@ from fnprune_core.atlas.annotation_files import (
 )
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.decomposition.fingerprint import Renumbering, compare
-from fnprune_core.decomposition.numbering import fingerprint_at
+from fnprune_core.decomposition.numbering import renumbering_here
 from fnprune_core.errors import CorruptArtifactError, NetworksMovedError, SettingsError
 from fnprune_core.storage.folders import storage_errors
 from fnprune_core.storage.json_files import read_checked_json, write_checked_json
@@ -89,11 +89,11 @@ def read_annotations(workspace: Workspace, atlas_id: str) -> Annotations:
 
 def _moved(workspace: Workspace, atlas_id: str, stored: Annotations) -> Renumbering | None:
     """Return which networks those of stored annotations are here; None if they are the same."""
-    if stored.maps_fingerprint is None or not workspace.has("decompositions", atlas_id):
+    renumbering = renumbering_here(stored.maps_fingerprint, workspace, atlas_id)
+    if renumbering is None:
         return None
-    here = fingerprint_at(workspace, atlas_id)
-    renumbering = compare(stored.maps_fingerprint, here).of(stored.networks)
-    return None if renumbering.is_in_place else renumbering
+    of_named = renumbering.of(stored.networks)
+    return None if of_named.is_in_place else of_named
 
 
 def _read_stored(path: Path, atlas_id: str) -> Annotations:
@@ -156,9 +156,10 @@ def check_import(imported: Annotations, atlas: NetworkAtlas) -> ImportCheck:
     model, k = atlas.decomposition.fingerprint, atlas.n_networks
     n_beyond = sum(network >= k for network in imported.networks)
     n_fitting = len(imported.networks) - n_beyond
-    renumbering = _renumbering_of(imported, atlas)
+    is_other = _is_of_another_model(imported, atlas)
+    renumbering = None if is_other else _renumbering_of(imported, atlas)
     fit: Fit
-    if imported.fingerprint and imported.fingerprint != model:
+    if is_other:
         fit, message = "none", (
             f"These names are of another model ({imported.fingerprint}); this atlas is of {model}. "
             "A network's number means nothing there."
@@ -186,8 +187,12 @@ def check_import(imported: Annotations, atlas: NetworkAtlas) -> ImportCheck:
         message=message,
         n_fitting=n_fitting,
         n_beyond=n_beyond,
-        renumbering=None if fit == "none" else renumbering,
+        renumbering=renumbering,
     )
+
+
+def _is_of_another_model(imported: Annotations, atlas: NetworkAtlas) -> bool:
+    return bool(imported.fingerprint) and imported.fingerprint != atlas.decomposition.fingerprint
 
 
 def _renumbering_of(imported: Annotations, atlas: NetworkAtlas) -> Renumbering | None:
@@ -218,7 +223,7 @@ def merge(
     SettingsError
         If the names are of another model, or no network is left to name.
     """
-    if check_import(imported, atlas).fit == "none":
+    if _is_of_another_model(imported, atlas):
         raise SettingsError(
             "These names are of another model.", hint="Open the atlas that they were made for."
         )

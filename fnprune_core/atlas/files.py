@@ -1,7 +1,7 @@
 """An atlas as files: tables, and volumes that neuroimaging tools open."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from fnprune_core.atlas.annotation_files import Annotations, shielded
 from fnprune_core.atlas.annotations import read_annotations
 from fnprune_core.atlas.cortex import open_cortex
 from fnprune_core.atlas.decoding import suggested_name
-from fnprune_core.atlas.images.volumes import volume_files
+from fnprune_core.atlas.images.volumes import sidecar_name, volume_files
 from fnprune_core.atlas.images.voxels import VoxelGrid, grid_of
 from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas, open_atlas
 from fnprune_core.errors import StorageError
@@ -105,10 +105,16 @@ def open_grid(workspace: Workspace, atlas: NetworkAtlas) -> VoxelGrid:
     return grid_of(atlas.layout, open_cortex(workspace, atlas.id))
 
 
-def _contents(folder: Path) -> dict[str, bytes]:
-    """Return the files of a folder that has no folders in it; none if it is no folder."""
-    paths = sorted(folder.iterdir()) if folder.is_dir() else []
-    return {path.name: path.read_bytes() if path.is_file() else b"" for path in paths}
+def _holds(folder: Path, files: Mapping[str, bytes]) -> bool:
+    """Whether a folder holds these files and nothing else; others are not read."""
+    return {path.name for path in folder.iterdir()} == files.keys() and all(
+        (folder / name).is_file() and (folder / name).read_bytes() == content
+        for name, content in files.items()
+    )
+
+
+def _not_empty(target: Path) -> StorageError:
+    return StorageError(f"{target} is not empty; nothing was written.", hint="Name a new folder.")
 
 
 def write_volumes(
@@ -133,13 +139,15 @@ def write_volumes(
                 f"{target} is the current folder; nothing was written.", hint="Name a new folder."
             )
         is_taken = target.exists() and (not target.is_dir() or any(target.iterdir()))
+    # The same command may have been repeated: only then is it worth making the files to compare.
+    is_written = is_taken and (target / sidecar_name(atlas)).is_file()
+    if is_taken and not is_written:
+        raise _not_empty(target)
     files = volume_files(atlas, open_grid(workspace, atlas), network_names(workspace, atlas), z=z)
-    if is_taken and _contents(target) == files:
+    if is_written:
+        if not _holds(target, files):
+            raise _not_empty(target)
         return [target / name for name in files]
-    if is_taken:
-        raise StorageError(
-            f"{target} is not empty; nothing was written.", hint="Name a new folder."
-        )
     with new_folder(target, keeps_existing=False) as folder:
         for name, content in files.items():
             (folder / name).write_bytes(content)

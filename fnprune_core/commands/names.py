@@ -80,11 +80,13 @@ def import_names(
     if match and by_number:
         raise SettingsError("--match and --by-number exclude each other.", hint="Give one.")
     try:
-        imported = annotation_files.parse(source.read_bytes())
+        with source.open("rb") as file:  # one byte more than is taken tells that it is too large
+            content = file.read(annotation_files.MAX_FILE_BYTES + 1)
     except OSError as error:
         raise TextError(f"{source} cannot be read: {error.strerror}.", hint="Name a file.") from (
             error
         )
+    imported = annotation_files.parse(content)
     workspace, opened_atlas, _ = _opened(where, atlas)
     check = annotations.check_import(imported, opened_atlas)
     if match and check.renumbering is None:
@@ -101,14 +103,15 @@ def import_names(
             else "Give --by-number to take the numbers as they are.",
             can_match=check.renumbering is not None,
         )
-    numbers = check.renumbering.numbers if match and check.renumbering else None
+    renumbering = check.renumbering if match else None
+    numbers = renumbering.numbers if renumbering else None
     taken = annotations.merge(workspace, opened_atlas, imported, numbers=numbers)
-    lost = list(check.renumbering.lost) if match and check.renumbering else []
+    lost = list(renumbering.lost) if renumbering else []
     facts = {
         "atlas": opened_atlas.id,
         "fit": check.fit,
         "message": check.message,
-        "taken": len(imported.networks) - len(lost if match else []),
+        "taken": len(imported.networks) - len(lost),
         "left_behind": lost,
         "named": len(taken.networks),
     }

@@ -17,7 +17,7 @@ workspaces = typer.Typer(help="List, measure and delete what is stored.", no_arg
 def list_entries(where: Where = None, as_json: Json = False) -> None:
     """List what is stored, newest first."""
     workspace = workspace_at(where)
-    entries, damaged = workspace.entries(), workspace.damaged()
+    entries, damaged = workspace.contents()
     if as_json:
         names = ("kind", "id", "created", "size_bytes")
         rows = [{name: getattr(entry, name) for name in names} for entry in entries]

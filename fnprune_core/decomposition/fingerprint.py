@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fnprune_core.errors import CorruptArtifactError
+from fnprune_core.inputs.numbers import MOST_NETWORKS
 
 KEY = "maps_fingerprint"
 #: Strongest units that stand for a map, at most.
@@ -22,7 +23,6 @@ N_STRONGEST = 32
 #: Smallest correlation of one and the same network's strongest units.
 SAME_R = 0.5
 _UNIT = re.compile(r"^(\d{1,9}):(-?\d{1,6}(?:\.\d)?)$")
-_MOST_NETWORKS = 100_000
 
 Mark = Mapping[int, float]
 
@@ -58,7 +58,7 @@ class MapsFingerprint:
         """
         try:
             items = value.items()  # type: ignore[attr-defined]  # what is no mapping is told below
-            marks = {_network(number): mark_of(text) for number, text in items}
+            marks = {network_number(str(number)): mark_of(text) for number, text in items}
         except (AttributeError, TypeError, ValueError) as error:
             raise CorruptArtifactError(
                 f"The fingerprint of the maps is damaged: {error}.",
@@ -81,9 +81,9 @@ def mark_of(text: object) -> Mark:
     return MappingProxyType({int(m[1]): float(m[2]) for m in found if m})
 
 
-def _network(number: object) -> int:
-    text = str(number)
-    if text.isdecimal() and text.isascii() and len(text) < 10 and int(text) < _MOST_NETWORKS:
+def network_number(text: str) -> int:
+    """Return a network's number from its digits; raises ValueError for all else."""
+    if text.isdecimal() and text.isascii() and len(text) < 10 and int(text) < MOST_NETWORKS:
         return int(text)
     raise ValueError(f"{text[:40]!r} is no number of a network")
 

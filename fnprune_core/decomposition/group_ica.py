@@ -30,6 +30,7 @@ from fnprune_core.errors import (
     SettingsError,
     TooFewTokensError,
 )
+from fnprune_core.inputs.numbers import MOST_NETWORKS, MOST_SEED
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.recording.recording import open_recording
@@ -41,10 +42,8 @@ from fnprune_core.storage.manifests import artifact_id, manifest_of, read_manife
 from fnprune_core.storage.workspace import Workspace
 
 #: Bounds of what can be asked for: each run is kept until the last, and each seed is drawn.
-MOST_NETWORKS = 100_000
 MOST_RUNS = 1000
 MOST_ITERATIONS = 1_000_000
-MOST_SEED = 2**63 - 1
 
 _ARRAYS = "decomposition.safetensors"
 

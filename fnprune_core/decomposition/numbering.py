@@ -22,6 +22,15 @@ def fingerprint_at(workspace: Workspace, decomposition_id: str) -> MapsFingerpri
     return fingerprint_of(Decomposition.load(folder).spatial_maps)
 
 
+def renumbering_here(
+    there: MapsFingerprint | None, workspace: Workspace, decomposition_id: str
+) -> Renumbering | None:
+    """Return which network here each one there is; None without a fingerprint or the atlas."""
+    if there is None or not workspace.has("decompositions", decomposition_id):
+        return None
+    return compare(there, fingerprint_at(workspace, decomposition_id))
+
+
 def check_numbers(
     there: MapsFingerprint | None,
     workspace: Workspace,
@@ -47,10 +56,8 @@ def check_numbers(
     NetworksMovedError
         If the numbers mean other networks here and no match was asked for, or some are lost.
     """
-    if there is None or not workspace.has("decompositions", decomposition_id):
-        return None
-    renumbering = compare(there, fingerprint_at(workspace, decomposition_id))
-    if renumbering.is_same:
+    renumbering = renumbering_here(there, workspace, decomposition_id)
+    if renumbering is None or renumbering.is_same:
         return None
     if renumbering.lost:
         raise NetworksMovedError(

@@ -11,7 +11,6 @@ from functools import cache
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
@@ -46,14 +45,17 @@ def product(a: Tensor, b: Tensor) -> Tensor:
 def eigen(symmetric: Tensor) -> tuple[Tensor, Tensor]:
     """Return ascending eigenvalues and eigenvectors of a symmetric matrix (n, n).
 
-    On the CPU by numpy on one thread; on a GPU by torch.
+    On the CPU by numpy on one thread; on a GPU by torch. The largest entry of each vector is
+    positive: libraries differ in signs, and an ICA run would start elsewhere.
     """
-    if symmetric.device.type != "cpu":
+    if symmetric.device.type == "cpu":
+        with one_thread():
+            arrays = np.linalg.eigh(symmetric.numpy())
+        values, vectors = (torch.from_numpy(np.ascontiguousarray(array)) for array in arrays)
+    else:
         values, vectors = torch.linalg.eigh(symmetric)
-        return values, vectors
-    with one_thread():
-        found: tuple[NDArray[np.floating], NDArray[np.floating]] = np.linalg.eigh(symmetric.numpy())
-    return torch.from_numpy(found[0]), torch.from_numpy(np.ascontiguousarray(found[1]))
+    largest = vectors.gather(0, vectors.abs().argmax(dim=0, keepdim=True))
+    return values, vectors * torch.where(largest < 0, -1.0, 1.0).to(vectors)
 
 
 def nearest_orthogonal(square: Tensor) -> Tensor:

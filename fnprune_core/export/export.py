@@ -76,7 +76,7 @@ def export_model(
         "plan": plan.to_json(),
         "facts_sha256": _hash_of(replace(facts, difference=0.0)),
     }
-    target = Path(target).expanduser().resolve()
+    target = path_of(target).resolve()
     if _is_exported(target, record):
         return target
     target = check_target(

@@ -1,7 +1,6 @@
 """Paths and bytes that people give, with an error for each way they can be wrong."""
 
 import codecs
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,19 +34,7 @@ def path_of(text: str | Path) -> Path:
 
 def printable(text: str) -> str:
     """Return text without lone surrogates, which a file's name may hold and no encoding bears."""
-    return (
-        text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-        if _has_lone(text)
-        else text
-    )
-
-
-def _has_lone(text: str) -> bool:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return True
-    return False
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def shortened(text: str) -> str:
@@ -143,8 +130,3 @@ def decoded(content: bytes, *, what: str, error: Callable[..., FnpruneError]) ->
             hint="Give a plain text file.",
         )
     return text
-
-
-def name_of(path: Path) -> str:
-    """Return a file's name as text that can be printed and stored."""
-    return os.fsencode(path.name).decode("utf-8", "replace")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
+from gguf.constants import GGML_QUANT_SIZES
 
 MOST_FACTS = 4096
 MOST_TENSORS = 65_536
@@ -104,9 +104,9 @@ class _Reader:
             raise ValueError(f"tensor {name[:80]!r} has {n_axes:,} axes")
         shape = tuple(self._number("Q") for _ in range(n_axes))
         kind, place = self._number("I"), self._number("Q")
-        if kind not in set(GGMLQuantizationType):
+        if kind not in GGML_QUANT_SIZES:
             raise ValueError(f"tensor {name[:80]!r} is of the unknown type {kind}")
-        block, block_bytes = GGML_QUANT_SIZES[GGMLQuantizationType(kind)]
+        block, block_bytes = GGML_QUANT_SIZES[kind]
         if math.prod(shape) % block or not math.prod(shape):
             raise ValueError(f"tensor {name[:80]!r} of shape {shape} is no whole blocks of {block}")
         return name, shape, place, math.prod(shape) // block * block_bytes

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from fnprune_core.errors import SettingsError
 
 MOST_DIGITS = 9
+#: Largest bounds of what people give, wherever it is given.
+MOST_NETWORKS = 100_000
+MOST_SEED = 2**63 - 1
 #: Characters of a list; as many as all of 4096 networks need, every second one.
 MOST_CHARACTERS = 20_000
 
@@ -17,7 +20,7 @@ def whole_number(text: str) -> int:
     return int(text)
 
 
-def spans_in(text: str, *, comma: str = ",") -> list[tuple[int, int]]:
+def spans_in(text: str) -> list[tuple[int, int]]:
     """Return the first and last numbers of the spans in a list.
 
     Raises
@@ -28,7 +31,7 @@ def spans_in(text: str, *, comma: str = ",") -> list[tuple[int, int]]:
     if len(text) > MOST_CHARACTERS:
         raise ValueError(f"it has {len(text):,} characters, at most {MOST_CHARACTERS:,} are read")
     spans = []
-    for span_text in filter(None, (piece.strip() for piece in text.split(comma))):
+    for span_text in filter(None, (piece.strip() for piece in text.split(","))):
         first, dash, last = (part.strip() for part in span_text.partition("-"))
         span = whole_number(first), whole_number(last if dash else first)
         if span[1] < span[0]:

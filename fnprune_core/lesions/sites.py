@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas
 from fnprune_core.errors import SettingsError, TooFewTokensError
 from fnprune_core.evaluation.results import MIN_DOCUMENTS, N_BLOCKS, documents_of, domains_of
-from fnprune_core.inputs.numbers import check_most
+from fnprune_core.inputs.numbers import MOST_SEED, check_most
 from fnprune_core.lesions.statistics import Texts
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import silenced
@@ -66,7 +66,6 @@ class Lesion:
 #: Bounds of what can be asked for: each random lesion is measured.
 MOST_RANDOM = 10_000
 MOST_SINKS = 1 << 20
-MOST_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +139,7 @@ class LesionSites:
         self._inputs = RecordedInputs(language_model=language_model, recording=recording)
 
     @cached_property
-    def sinks(self) -> NDArray[np.bool_]:
+    def spared(self) -> NDArray[np.bool_]:
         """The units that no lesion takes: (n_units,)."""
         return sink_units(self._inputs, self.settings.sink_units)
 
@@ -173,14 +172,14 @@ class LesionSites:
         z, is_member = self.settings.z, np.zeros(self.layout.n_units, dtype=bool)
         for network in networks:
             is_member[self.atlas.members(network, z=z)] = True
-        is_member &= ~self.sinks
+        is_member &= ~self.spared
         names = _networks_text(networks)
         if not is_member.any():
             raise SettingsError(
                 f"The lesion of {names} takes no unit: none has |z| above {z:g}.",
                 hint="Lower the threshold, or choose other networks.",
             )
-        alive = self.atlas.decomposition.alive & ~self.sinks
+        alive = self.atlas.decomposition.alive & ~self.spared
         if is_member[alive].all():
             raise SettingsError(
                 f"The lesion of {names} at |z| above {z:g} covers every unit: nothing of the "
@@ -202,7 +201,7 @@ class LesionSites:
             If a layer has too few units outside of the lesion.
         """
         is_member = self.members(networks)
-        free = self.atlas.decomposition.alive & ~self.sinks & ~is_member
+        free = self.atlas.decomposition.alive & ~self.spared & ~is_member
         by_layer = (
             self.layout.split(values)
             for values in (is_member, free, np.log(self.magnitudes + 1e-30))

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fnprune_core.errors import SettingsError
-from fnprune_core.inputs.numbers import check_most
+from fnprune_core.inputs.numbers import MOST_SEED, check_most
 from fnprune_core.localizers.stimuli import Block, Localizer
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 
@@ -15,7 +15,6 @@ _AT_ONCE = 250  # permutations
 
 
 MOST_PERMUTATIONS = 10_000_000
-MOST_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from typing import Any
 from fnprune_core.atlas.annotation_files import check_text
 from fnprune_core.atlas.annotations import locked
 from fnprune_core.errors import CorruptArtifactError, TextError
+from fnprune_core.inputs.numbers import MOST_NETWORKS
 from fnprune_core.storage.folders import storage_errors
 from fnprune_core.storage.json_files import read_checked_json, write_checked_json
 from fnprune_core.storage.workspace import Workspace
@@ -28,7 +29,6 @@ MAX_DECISIONS = 5000
 UNDO = "undo"
 
 _KIND = "fnprune plan notes"
-_MOST_NETWORKS = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,7 +289,7 @@ def _text(row: Mapping[str, object], name: str) -> str:
 def _networks(row: Mapping[str, object], name: str) -> tuple[int, ...]:
     value = row.get(name, [])
     if not isinstance(value, list) or not all(
-        type(k) is int and 0 <= k < _MOST_NETWORKS for k in value
+        type(k) is int and 0 <= k < MOST_NETWORKS for k in value
     ):
         raise TextError(f"its field {name!r} is no list of networks.")
     return tuple(value)

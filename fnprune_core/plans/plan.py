@@ -18,11 +18,11 @@ from fnprune_core.errors import (
 )
 from fnprune_core.inputs.files import read_bytes
 from fnprune_core.inputs.json_values import parse_json
+from fnprune_core.inputs.numbers import MOST_SEED
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.plans.allocation import allocation_named
 from fnprune_core.plans.plan_values import (
     MOST_FILE_BYTES,
-    MOST_SEED,
     MOST_UNITS,
     MOST_VALUES,
     checked_values,

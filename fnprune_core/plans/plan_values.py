@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from fnprune_core.inputs.json_values import items, real, text, whole
+from fnprune_core.inputs.numbers import MOST_NETWORKS, MOST_SEED
 
 #: Bounds of what a plan can say; far above any model.
 MOST_LAYERS = 1024
 MOST_UNITS = 50_000_000
-MOST_NETWORKS = 100_000
-MOST_SEED = 2**63 - 1
 MOST_FILE_BYTES = 256_000_000
 MOST_VALUES = 2 * MOST_UNITS
 

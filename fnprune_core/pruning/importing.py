@@ -7,8 +7,7 @@ from typing import Literal
 import torch
 from torch.nn import Module
 
-from fnprune_core.decomposition.fingerprint import compare
-from fnprune_core.decomposition.numbering import fingerprint_at
+from fnprune_core.decomposition.numbering import fingerprint_at, renumbering_here
 from fnprune_core.errors import CorruptArtifactError, NetworksMovedError, PlanError
 from fnprune_core.inputs.safetensors_header import stored_tensors
 from fnprune_core.models.architectures import (
@@ -104,12 +103,11 @@ def import_plan(
 
 def _with_numbers_here(workspace: Workspace, plan: PruningPlan, networks: Networks) -> PruningPlan:
     """Return the plan, its networks numbered as in the atlas that is here."""
-    there, atlas_id = plan.maps_fingerprint, plan.decomposition_id
-    if there is None or networks == "keep" or not workspace.has("decompositions", atlas_id):
+    if networks == "keep":
         return plan
-    here = fingerprint_at(workspace, atlas_id)
-    renumbering = compare(there, here)
-    if renumbering.is_in_place:
+    atlas_id = plan.decomposition_id
+    renumbering = renumbering_here(plan.maps_fingerprint, workspace, atlas_id)
+    if renumbering is None or renumbering.is_in_place:
         return plan
     if networks == "check":
         raise NetworksMovedError(
@@ -119,7 +117,7 @@ def _with_numbers_here(workspace: Workspace, plan: PruningPlan, networks: Networ
             "its own; then give the id that it prints.",
             can_match=not renumbering.lost,
         )
-    return plan.renumbered(renumbering, here)
+    return plan.renumbered(renumbering, fingerprint_at(workspace, atlas_id))
 
 
 def _check_groups(language_model: LanguageModel, plan: PruningPlan) -> None:

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from fnprune_core.errors import CorruptArtifactError, SettingsError
-from fnprune_core.inputs.numbers import check_most
+from fnprune_core.inputs.numbers import MOST_SEED, check_most
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.recording.pages import release_pages
@@ -27,7 +27,6 @@ from fnprune_core.texts.windows import Windows
 MOST_WINDOW = 1 << 24
 MOST_BATCH = 1 << 16
 MOST_TOKENS = 10**12
-MOST_SEED = 2**63 - 1
 
 _SIGNALS = "signals.f16"
 _NON_FINITE_HINT = "Load the model in float32 or bfloat16 (--dtype) and record again."

@@ -14,13 +14,12 @@ import xxhash
 from safetensors import SafetensorError
 
 from fnprune_core.errors import CorruptArtifactError
-from fnprune_core.storage.json_files import read_json, write_checked_json
+from fnprune_core.storage.json_files import DAMAGED_HINT, read_json, write_checked_json
 
 MANIFEST = "manifest.json"
 BLOCK = 4 << 20  # bytes under one checksum: little more is read than what is asked for
 _FILES = "files"
 _NOT_LISTED = (MANIFEST, ".lock")
-_HINT = "Bring it back from a copy, or delete this artifact and make it again."
 
 
 def file_sums(path: Path) -> dict[str, Any]:
@@ -89,12 +88,12 @@ class Blocks:
         try:
             status = path.stat()
         except OSError as error:
-            raise CorruptArtifactError(f"{path} is missing.", hint=_HINT) from error
+            raise CorruptArtifactError(f"{path} is missing.", hint=DAMAGED_HINT) from error
         if sums is None or status.st_size != sums["bytes"]:
             expected = "none" if sums is None else f"{sums['bytes']:,}"
             raise CorruptArtifactError(
                 f"{path} has {status.st_size:,} bytes, expected {expected}: it is damaged.",
-                hint=_HINT,
+                hint=DAMAGED_HINT,
             )
         self.n_bytes, self._sums = status.st_size, tuple(sums["xxh3"])
         self._sound = _sound_blocks(str(path), status.st_ino, status.st_mtime_ns, self._sums)
@@ -114,7 +113,7 @@ class Blocks:
                     raise CorruptArtifactError(
                         f"{self.path} is damaged: byte {number * BLOCK:,} or one of the "
                         f"{BLOCK >> 20} MiB behind it is not what was written.",
-                        hint=_HINT,
+                        hint=DAMAGED_HINT,
                     )
                 self._sound.add(number)
 

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import platformdirs
 from safetensors import SafetensorError
@@ -181,13 +181,11 @@ def _only_writer(target: Path) -> Iterator[None]:
     path = target.with_name(f".{target.name}.lock")
     while True:
         with path.open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise StorageError(
-                    f"{target} is being written by another process right now.",
-                    hint="Wait for it to finish, or name another folder.",
-                ) from error
+            _lock(
+                file,
+                f"{target} is being written by another process right now.",
+                hint="Wait for it to finish, or name another folder.",
+            )
             if not _is_file_at(file.fileno(), path):
                 continue  # its holder has just finished, and removed the file that was opened
             try:
@@ -208,14 +206,20 @@ def _is_file_at(descriptor: int, path: Path) -> bool:
 def exclusive(folder: Path, *, what: str) -> Iterator[None]:
     """Hold a lock on `folder` that other processes respect and that a crash releases."""
     with (folder / _LOCK).open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise StorageError(
-                f"{what} is being made by another process right now.",
-                hint="Wait for it to finish; the result is then found at once.",
-            ) from error
+        _lock(
+            file,
+            f"{what} is being made by another process right now.",
+            hint="Wait for it to finish; the result is then found at once.",
+        )
         yield
+
+
+def _lock(file: IO[str], held_text: str, *, hint: str) -> None:
+    """Take the lock of an open file, or raise `StorageError` where another process holds it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise StorageError(held_text, hint=hint) from error
 
 
 def is_in_use(folder: Path) -> bool:

@@ -11,6 +11,8 @@ import xxhash
 
 from fnprune_core.errors import CorruptArtifactError
 
+#: What to do about a file that is not what was written.
+DAMAGED_HINT = "Bring it back from a copy, or delete this artifact and make it again."
 _SUM = "checksum"
 
 
@@ -43,36 +45,34 @@ def read_json(path: Path) -> Any:
         ) from error
 
 
-def with_checksum(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a JSON object with the checksum of all else in it under ``checksum``."""
-    content = {name: item for name, item in value.items() if name != _SUM}
-    return {**content, _SUM: _sum_of_text(content)}
-
-
 def check_object(value: Mapping[str, Any], path: Path) -> None:
     """Raise `CorruptArtifactError` if a JSON object is not what its checksum was made of.
 
     An object without a checksum, which an earlier version wrote, passes.
     """
-    content = {name: item for name, item in value.items() if name != _SUM}
     try:
-        is_same = _SUM not in value or value[_SUM] == _sum_of_text(content)
+        is_same = _SUM not in value or value[_SUM] == _sum_of(_without_sum(value))
     except ValueError:  # NaN, which none of ours holds
         is_same = False
     if not is_same:
         raise CorruptArtifactError(
             f"{path} is damaged: its content is not what was written.",
-            hint="Bring it back from a copy, or delete this artifact and make it again.",
+            hint=DAMAGED_HINT,
         )
 
 
-def _sum_of_text(value: object) -> str:
+def _without_sum(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: item for name, item in value.items() if name != _SUM}
+
+
+def _sum_of(value: object) -> str:
     return xxhash.xxh3_64_hexdigest(canonical_json(value).encode())
 
 
 def write_checked_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write a JSON object with its own checksum, at once."""
-    write_json(path, with_checksum(value))
+    """Write a JSON object at once, with the checksum of all else in it under ``checksum``."""
+    content = _without_sum(value)
+    write_json(path, {**content, _SUM: _sum_of(content)})
 
 
 def read_checked_json(path: Path) -> Any:
@@ -87,4 +87,4 @@ def read_checked_json(path: Path) -> Any:
     if not isinstance(value, dict):
         return value
     check_object(value, path)
-    return {name: item for name, item in value.items() if name != _SUM}
+    return _without_sum(value)

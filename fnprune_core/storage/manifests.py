@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from fnprune_core.errors import ArtifactNotFoundError, CorruptArtifactError
 from fnprune_core.storage.checksums import MANIFEST, is_sealed
-from fnprune_core.storage.json_files import canonical_json, check_object, read_json
+from fnprune_core.storage.json_files import DAMAGED_HINT, canonical_json, check_object, read_json
 
 SCHEMA_VERSION = 1
 _PACKAGES = ("fnprune", "torch", "transformers", "numpy", "scipy", "scikit-learn")
@@ -198,7 +198,6 @@ SCHEMAS: Mapping[str, type[Manifest]] = MappingProxyType(
     }
 )
 KINDS = tuple(SCHEMAS)
-_HINT = "Bring it back from a copy, or delete this artifact and make it again."
 
 
 def artifact_id(kind: str, inputs: Mapping[str, Any]) -> str:
@@ -238,16 +237,18 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             hint="`fnprune workspace list` shows what there is.",
         ) from error
     if not isinstance(manifest, dict):
-        raise CorruptArtifactError(f"{path} is damaged: it holds no facts.", hint=_HINT)
-    check_object(manifest, path)
-    if is_sealed(manifest) and "checksum" not in manifest:
-        raise CorruptArtifactError(f"{path} is damaged: it has lost its checksum.", hint=_HINT)
+        raise CorruptArtifactError(f"{path} is damaged: it holds no facts.", hint=DAMAGED_HINT)
     version = manifest.get("schema_version")
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise CorruptArtifactError(
             f"{folder} was written by a newer fnprune (schema version {version}; this one reads "
             f"{SCHEMA_VERSION}).",
             hint="Update fnprune, or make it again with this version.",
+        )
+    check_object(manifest, path)
+    if is_sealed(manifest) and "checksum" not in manifest:
+        raise CorruptArtifactError(
+            f"{path} is damaged: it has lost its checksum.", hint=DAMAGED_HINT
         )
     if version != SCHEMA_VERSION:
         raise CorruptArtifactError(
@@ -271,7 +272,7 @@ def _check_facts(manifest: dict[str, Any], path: Path) -> None:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
         raise CorruptArtifactError(
-            f"{path} is damaged: {where}: {first['msg']}.", hint=_HINT
+            f"{path} is damaged: {where}: {first['msg']}.", hint=DAMAGED_HINT
         ) from error
 
 

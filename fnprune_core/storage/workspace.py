@@ -154,17 +154,18 @@ class Workspace:
         )
 
     def entries(self, kind: str | None = None) -> list[Entry]:
-        """Return the whole artifacts, newest first; `damaged` has the others."""
-        return self._sorted_out(kind)[0]
+        """Return the whole artifacts, newest first; `contents` has the damaged ones too."""
+        return self.contents(kind)[0]
 
     def damaged(self, kind: str | None = None) -> list[Damaged]:
-        """Return the folders that should be artifacts and cannot be read, each with the reason.
+        """Return the folders that should be artifacts and cannot be read, each with the reason."""
+        return self.contents(kind)[1]
+
+    def contents(self, kind: str | None = None) -> tuple[list[Entry], list[Damaged]]:
+        """Return the whole artifacts, newest first, and those that cannot be read.
 
         Only manifests are read; `verify` reads all bytes.
         """
-        return self._sorted_out(kind)[1]
-
-    def _sorted_out(self, kind: str | None) -> tuple[list[Entry], list[Damaged]]:
         entries, damaged = [], []
         for each_kind in (kind,) if kind else KINDS:
             for folder in self._folders(each_kind):
@@ -181,9 +182,7 @@ class Workspace:
         if not parent.is_dir():
             return []
         return sorted(
-            path
-            for path in parent.iterdir()
-            if _is_id(path.name) and path.is_dir() and folder_size(path)
+            path for path in parent.iterdir() if _is_id(path.name) and _holds_something(path)
         )
 
     def verify(self, *, progress: Progress = ignore, cancel: CancelToken = NEVER) -> list[Verified]:
@@ -210,8 +209,8 @@ class Workspace:
 
     def delete(self, kind: str, id: str) -> None:
         """Remove an artifact, whole or damaged, at once."""
-        folder = self.folder(kind, id) if id != LATEST and _is_id(id) else self.root
-        delete_folder(folder if folder in self._folders(kind) else self.existing(kind, id))
+        is_there = id != LATEST and _is_id(id) and _holds_something(self.folder(kind, id))
+        delete_folder(self.folder(kind, id) if is_there else self.existing(kind, id))
 
     def size_bytes(self) -> int:
         """Return the bytes of everything in the workspace, unfinished work included."""
@@ -236,6 +235,10 @@ class Workspace:
     def resumable_folder(self, kind: str, id: str) -> Path:
         """Return the fixed place where an artifact that can be resumed is being made."""
         return self.folder(kind, id).with_name(f"{UNFINISHED}{id}{RESUMABLE}")
+
+
+def _holds_something(folder: Path) -> bool:
+    return folder.is_dir() and folder_size(folder) > 0
 
 
 def _entry(kind: str, folder: Path) -> Entry:

@@ -4,7 +4,7 @@ import threading
 import time
 
 import pytest
-from driving import press, said, view
+from driving import SESSION, press, said, view
 from streamlit.testing.v1 import AppTest
 
 from app import pages
@@ -70,7 +70,9 @@ def test_a_job_that_two_places_of_a_page_wait_for_has_two_buttons(fresh) -> None
         job_progress.watch(job.id)
 
     done = threading.Event()
-    job = resources.jobs().submit("load", lambda *_: done.wait(60), inputs={}, title="Load")
+    job = resources.jobs().submit(
+        "load", lambda *_: done.wait(60), inputs={}, title="Load", owner=SESSION
+    )
     try:
         at = AppTest.from_function(page, default_timeout=60).run()
         assert broken(at) == []

@@ -61,15 +61,15 @@ def test_no_planted_text_makes_a_foreign_request(need_chromium, address) -> None
     own = urlsplit(base).netloc
     with opened(need_chromium, base) as person:
         person.driver.get(f"{base}/plans?{view}")
-        assert "asks who is there" in person.text()
+        person.read("asks who is there")
         box = person.driver.find_element(By.NAME, "fnprune_token")
         box.send_keys("not-the-right-token")
         box.submit()
-        assert "not this server" in person.text()
+        person.read("not this server")
         box = person.driver.find_element(By.NAME, "fnprune_token")
         box.send_keys(TOKEN)
         box.submit()
-        person.settle()
+        person.settle()  # waits for the app, which the token's page is not
         assert "fnprune_token" not in person.driver.current_url
         assert TOKEN not in person.driver.current_url
         names = {cookie["name"]: cookie for cookie in person.driver.get_cookies()}

@@ -1,5 +1,6 @@
 """The wheel alone, in a new environment: the app's first page looks as it does from the repo."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -40,7 +41,10 @@ def environment(tmp_path_factory) -> Path:
 
 def test_the_first_page_of_the_wheel(environment, tmp_path, need_chromium) -> None:
     where = (str(environment / "bin" / "python"), "-c", "import app; print(app.__file__)")
-    found = subprocess.run(where, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    alone = {**os.environ, "PYTHONPATH": ""}
+    found = subprocess.run(
+        where, cwd=tmp_path, env=alone, capture_output=True, text=True, check=True
+    ).stdout
     assert found.startswith(str(environment))
     assert not any(environment.rglob("pictures"))
 
@@ -50,7 +54,7 @@ def test_the_first_page_of_the_wheel(environment, tmp_path, need_chromium) -> No
         return [fnprune, "app", f"--port={port}", f"--workspace={tmp_path / 'workspace'}"]
 
     with (
-        serving(command, cwd=tmp_path, log=tmp_path / "log") as url,
+        serving(command, cwd=tmp_path, log=tmp_path / "log", PYTHONPATH="") as url,
         opened(need_chromium, url) as person,
     ):
         person.open("/")

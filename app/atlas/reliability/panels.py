@@ -122,8 +122,8 @@ def watch(job: Job) -> None:
 
 
 def _poll(job_id: str, n_seen: int) -> None:
-    job = resources.jobs().job(job_id)
-    if job is None or not job.is_active or len(_events(job)) > n_seen:
+    job = job_progress.running(job_id)
+    if job is None or len(_events(job)) > n_seen:
         st.rerun()
     else:
         job_progress.draw_progress(job)

@@ -47,8 +47,8 @@ def live(job: Job, atlas: NetworkAtlas) -> None:
 
 
 def _draw_live(job_id: str, atlas: NetworkAtlas, narrow: bool) -> None:
-    job = resources.jobs().job(job_id)
-    if job is None or not job.is_active:
+    job = job_progress.running(job_id)
+    if job is None:
         st.rerun()
     else:
         job_progress.draw_progress(job)

@@ -58,6 +58,11 @@ def compressed(nifti: Any, *, level: int = 6) -> bytes:
     return gzip.compress(nifti.to_bytes(), compresslevel=level, mtime=0)
 
 
+def sidecar_name(atlas: NetworkAtlas) -> str:
+    """Return the name of the sidecar among an atlas's files."""
+    return f"{stem_of(atlas)}_volumes.json"
+
+
 def stem_of(atlas: NetworkAtlas) -> str:
     """Return the beginning of the names of an atlas's files."""
     return f"atlas-{atlas.id}"
@@ -81,7 +86,7 @@ def volume_files(
         f"{stem}_dseg.nii.gz": compressed(labels),
         f"{stem}_dseg.tsv": names_table(names).encode(),
         f"{stem}_desc-brain_mask.nii.gz": compressed(mask),
-        f"{stem}_volumes.json": json.dumps(_sidecar(atlas, grid, names, z)).encode(),
+        sidecar_name(atlas): json.dumps(_sidecar(atlas, grid, names, z)).encode(),
     }
 
 
@@ -261,7 +266,7 @@ def _values_of(
         else:
             labels.append(row_labels)
             if max(row_labels, default=0) > _MAX_EXACT_32:
-                values = values.astype(row.dtype)
+                values = values.astype(row.dtype, copy=False)
         values[number] = row
         n_outside += int(np.count_nonzero(np.nan_to_num(volume[empty])))
     return values, None if labels is None else tuple(labels), n_outside

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tiny
 from driving import finish, press, said, view
+from unsealed import unseal
 
 from app.atlas.compare.data import _recording_label
 from fnprune_core.atlas import network_atlas
@@ -193,7 +194,7 @@ def test_other_texts_and_another_model_have_nothing_in_common(
     facts = workspace.existing(
         "recordings", network_atlas.open_atlas(workspace, stranger).decomposition.recording_id
     )
-    tokens = open_recording(workspace, facts.name).tokens
+    tokens = open_recording(workspace, unseal(facts).name).tokens
     document = tokens["document"].cat.rename_categories(lambda name: f"not {name}")
     tokens.assign(document=document, text=tokens["text"] + "'").to_parquet(
         facts / "tokens.parquet", index=False
@@ -230,10 +231,10 @@ def test_a_damaged_atlas_is_told_on_its_pages(open_page, example, fresh, page, d
         )
     at = open_page(page, **example.view())
     assert not at.exception
-    assert (
-        "schema version 9" in said(at) if damage == "schema" else "missing or damaged" in said(at)
-    )
-    assert "Decompose again" in said(at) or "Make it again" in said(at)
+    assert {"cut": "5,000 bytes, expected", "gone": "is missing", "schema": "a newer fnprune"}[
+        damage
+    ] in said(at)
+    assert "decompose again" in said(at) or "Update fnprune" in said(at)
     assert view(at).atlas == example.atlas
 
 
@@ -245,7 +246,8 @@ def test_a_damaged_other_is_told_beside_the_choice(
     arrays.write_bytes(arrays.read_bytes()[:-40] if damage == "cut" else b"no tensors")
     at = open_page("compare", **example.view(), other=second)
     assert not at.exception
-    assert "missing or damaged" in said(at)
+    assert "it is damaged" in said(at)
+    assert "decompose again" in said(at)
     assert at.selectbox(key=f"compare-other-{second}").value == second
 
 

@@ -16,6 +16,7 @@ import pytest
 import tiny
 import typer
 from typer.testing import CliRunner
+from unsealed import unseal
 
 from app import cli
 from app.figures.markup import visible
@@ -92,7 +93,7 @@ def made(tmp_path_factory):
         documents,
         settings=RecordingSettings(window=32, n_dummy_tokens=2, max_tokens=None),
     )
-    path = workspace.folder("recordings", recording) / "tokens.parquet"
+    path = unseal(workspace.folder("recordings", recording)) / "tokens.parquet"
     tokens = pd.read_parquet(path)
     common = tokens["text"].value_counts().index[0]
     tokens["text"] = tokens["text"].astype(str).where(tokens["text"] != common, EVIL + HIDDEN)

@@ -215,7 +215,7 @@ def test_a_running_comparison_is_drawn_live_and_a_stopped_one_goes_on(
     assert len(at.get(CHART)) >= 1
     live = next(t for t in tables(at) if "model" in t)
     assert list(live["model"])[:2] == ["dense", "your plan"]
-    jobs.cancel(id)
+    jobs.leave(id, SESSION)
     go_on.set()
     stopped = jobs.wait(id, timeout=60)
     assert stopped.state == "cancelled"

@@ -4,6 +4,8 @@ from driving import finish, press, said
 
 from app.shell import resources
 from fnprune_core.report import sections
+from fnprune_core.storage.json_files import write_checked_json
+from fnprune_core.storage.manifests import manifest_of
 
 
 def code(at) -> str:
@@ -47,11 +49,8 @@ def test_damage_is_told_on_the_page(open_page, example, fresh) -> None:
     workspace = resources.workspace()
     folder = workspace.root / "lesions" / "0123456789abcdef"
     folder.mkdir(parents=True)
-    manifest = workspace.root / "decompositions" / example.atlas / "manifest.json"
-    told = manifest.read_text().replace(
-        '"inputs"', f'"decomposition_id": "{example.atlas}", "inputs"'
-    )
-    (folder / "manifest.json").write_text(told)
+    facts = {"decomposition_id": example.atlas, "model_name": "toy", "base": {}}
+    write_checked_json(folder / "manifest.json", manifest_of("lesions", {}, facts))
     at = open_page("report", **example.view())
     press(at, "Write the report")
     job = finish(at)

@@ -114,7 +114,7 @@ def test_one_lane_runs_one_job_at_a_time_in_order(gate: Gate) -> None:
     assert gate.running.wait(PATIENCE_S)
     ids = [manager.submit("decompose", then(name), inputs={"name": name}) for name in "abc"]
     waiting = [manager.job(identity) for identity in ids]
-    assert [job.queue_position for job in waiting if job is not None] == [1, 2, 3]
+    assert [job.wait.n_before for job in waiting if job is not None] == [1, 2, 3]
     assert order == []
     gate.go.set()
     manager.wait(ids[-1], timeout=PATIENCE_S)
@@ -137,7 +137,7 @@ def test_running_job_is_cancelled_at_its_next_check(gate: Gate) -> None:
     manager = JobManager()
     identity = manager.submit("record", gate, inputs={})
     assert gate.running.wait(PATIENCE_S)
-    manager.cancel(identity)
+    manager.leave(identity, "")
     gate.go.set()
     job = manager.wait(identity, timeout=PATIENCE_S)
     assert job is not None
@@ -150,7 +150,7 @@ def test_queued_job_is_cancelled_at_once_and_never_runs(gate: Gate) -> None:
     first = manager.submit("record", gate, inputs={})
     assert gate.running.wait(PATIENCE_S)
     second = manager.submit("record", lambda report, cancel: ran.set(), inputs={"n": 2})
-    manager.cancel(second)
+    manager.leave(second, "")
     job = manager.job(second)
     assert job is not None
     assert job.state == "cancelled"
@@ -166,7 +166,7 @@ def test_asking_again_while_it_stops_runs_it_anew(gate: Gate) -> None:
     manager = JobManager()
     identity = manager.submit("record", gate, inputs={})
     assert gate.running.wait(PATIENCE_S)
-    manager.cancel(identity)
+    manager.leave(identity, "")
     assert manager.submit("record", returns("anew"), inputs={}) == identity
     gate.go.set()
     job = manager.wait(identity, timeout=PATIENCE_S)
@@ -212,7 +212,7 @@ def test_time_left_comes_from_the_rate_of_the_present_stage() -> None:
 
 def test_unknown_job_is_none_and_cancelling_it_does_nothing() -> None:
     manager = JobManager()
-    manager.cancel("0123")
+    manager.leave("0123", "")
     assert manager.job("0123") is None
     assert manager.job(None) is None
 
@@ -320,7 +320,7 @@ def test_jobs_of_a_visit_and_of_all_are_bounded(gate: Gate) -> None:
     with pytest.raises(TooManyJobsError, match="3 jobs run or wait on this server"):
         manager.submit("prune", returns(1), inputs={"n": 4}, owner="c")
     assert len(manager.active()) == 3
-    manager.cancel(second)
+    manager.leave(second, "a")
     fourth = manager.submit("prune", returns("in"), inputs={"n": 4}, owner="c")
     gate.go.set()
     job = manager.wait(fourth, timeout=PATIENCE_S)

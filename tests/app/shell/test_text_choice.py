@@ -59,6 +59,13 @@ def test_file_that_is_not_what_its_ending_says(tmp_path, ending) -> None:
         columns_of(path)
 
 
+def test_a_row_of_nothing_but_brackets_is_told(tmp_path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text("[" * 200_000)
+    with pytest.raises(TextError, match=r"rows\.jsonl could not be read"):
+        columns_of(path)
+
+
 def test_choice_reads_the_columns_it_names(tmp_path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("body,topic\nhello,greeting\n")

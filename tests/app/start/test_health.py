@@ -32,3 +32,15 @@ def test_verify_reads_every_byte_and_says_what_it_found(open_page, example) -> N
     finish(at)
     assert "1 of 2 items are damaged" in said(at)
     assert "signals.f16 is not what was written" in said(at)
+
+
+def test_before_a_damaged_item_is_deleted_the_page_asks(open_page, example) -> None:
+    folder = resources.workspace().folder("decompositions", example.atlas)
+    (folder / MANIFEST).write_text("{")
+    at = open_page()
+    at.session_state["delete-damaged: to be deleted"] = resources.workspace().damaged()[0]
+    at.run()
+    assert not at.exception
+    assert {"Delete", "Keep it"} <= {button.label for button in at.button}
+    assert any(example.atlas in text.value for text in at.markdown)
+    assert folder.is_dir()

@@ -21,9 +21,9 @@ def logits_under(model, sites, lesion):
 @pytest.mark.parametrize("networks", [(0,), (1, 3)])
 def test_a_lesion_is_what_silencing_its_units_is(sites, llama, networks) -> None:
     units = sites.members(networks)
-    expected_units = (np.abs(sites.atlas.maps[list(networks)]) > 1.5).any(axis=0) & ~sites.sinks
+    expected_units = (np.abs(sites.atlas.maps[list(networks)]) > 1.5).any(axis=0) & ~sites.spared
     np.testing.assert_array_equal(units, expected_units)
-    assert (units & sites.sinks).sum() == 0 < sites.sinks.sum()
+    assert (units & sites.spared).sum() == 0 < sites.spared.sum()
     with silenced(llama, llama.layout.removed_of(~units)):
         expected = tiny.logits_of(llama.model, tiny.random_ids())
     assert logits_under(llama, sites, Lesion(networks=networks)).equal(expected)
@@ -68,12 +68,12 @@ def test_random_lesions_match_in_size_layer_and_magnitude(sites) -> None:
     units = sites.members((0,))
     draws = [sites.random((0,), draw) for draw in range(6)]
     for other in draws:
-        assert not (other & (units | sites.sinks)).any()
+        assert not (other & (units | sites.spared)).any()
         sizes = [int(part.sum()) for part in sites.layout.split(other)]
         assert sizes == [int(part.sum()) for part in sites.layout.split(units)]
     wanted = sites.magnitudes[units].sum()
     matched = np.mean([sites.magnitudes[other].sum() for other in draws])
-    free = ~units & ~sites.sinks
+    free = ~units & ~sites.spared
     rng = np.random.default_rng(0)
     blind = np.mean(
         [sites.magnitudes[rng.choice(np.flatnonzero(free), units.sum())].sum() for _ in range(50)]
