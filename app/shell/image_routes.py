@@ -77,11 +77,10 @@ def send_still(request: Request) -> Response:
         pole = {"": 0, "0": 0, "1": 1, "-1": -1}[request.query_params.get("pole", "")]
     except (KeyError, ValueError) as error:
         return PlainTextResponse(f"Not a picture's address: {error}", status_code=400)
-    mode = "light" if request.query_params.get("mode") == "light" else "dark"
 
     def drawn() -> bytes:
-        options = {"z": z, "limit": max(limit, 1.01 * z), "pole": pole}
-        return images.still(id, network, images.version(id), mode=mode, **options)
+        version = images.version(id)
+        return images.still(id, network, version, z=z, limit=max(limit, 1.01 * z), pole=pole)
 
     return _answer(request, drawn, PNG)
 

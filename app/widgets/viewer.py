@@ -1,13 +1,15 @@
 """The viewer: a map in the model's grey body by NiiVue, and a still picture without WebGL2.
 
-Threshold, smoothing, opacity, colours and view change in the browser, with no run of the page.
+Threshold, smoothing, opacity, colours and view change in the browser, with no run of the page. The
+body lies on dark film in both modes, as scans do: on paper its bright rim would be lost.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.figures.theme import Palette
+from app.figures.theme import READING_ROOM as FILM
+from app.figures.theme import Mode
 from app.shell import image_routes, view_state
 from app.shell.components import component
 
@@ -40,8 +42,10 @@ class Scene:
         |z| from which the map has a colour, and of the strongest colour.
     pole : int
         1 or −1 for the units of one sign, 0 for both.
-    at : sequence of float, optional
+    at : (float, float, float), optional
         Where the cross-hair stands at first, in millimetres.
+    layers : sequence of int
+        The layer of each horizontal slice of the map.
     alternative : str
         What the picture shows, in words.
     file : str
@@ -54,7 +58,8 @@ class Scene:
     threshold: float
     limit: float
     pole: int
-    at: Sequence[float] | None
+    at: tuple[float, float, float] | None
+    layers: Sequence[int]
     alternative: str
     file: str
 
@@ -63,7 +68,7 @@ def viewer(
     scene: Scene,
     *,
     key: str,
-    palette: Palette,
+    mode: Mode,
     on_pick: Callable[[Voxel], None],
     on_threshold: Callable[[float], None],
 ) -> None:
@@ -71,6 +76,8 @@ def viewer(
 
     Parameters
     ----------
+    mode : str
+        Of the page around it, for its controls.
     on_pick : callable
         Called with the voxel of the map that was pressed, before the page runs again.
     on_threshold : callable
@@ -90,14 +97,14 @@ def viewer(
 
     _component(
         key=key,
-        data=_data(scene, palette),
+        data=_data(scene, mode),
         on_picked_change=report_pick,
         on_threshold_change=report_threshold,
     )
 
 
-def _data(scene: Scene, palette: Palette) -> dict[str, Any]:
-    house = {"hot": palette.hot, "cold": palette.cold}
+def _data(scene: Scene, mode: Mode) -> dict[str, Any]:
+    house = {"hot": FILM.hot, "cold": FILM.cold}
     choices = (
         ("house", "Cold and hot", house),
         ("warm", "Warm and winter", _WARM),
@@ -112,15 +119,17 @@ def _data(scene: Scene, palette: Palette) -> dict[str, Any]:
         "limit": scene.limit,
         "pole": scene.pole,
         "at": None if scene.at is None else [round(float(place), 3) for place in scene.at],
+        "layers": list(scene.layers),
         "alternative": scene.alternative,
         "file": scene.file,
         "name": "Map in the body",
         "keys": _KEYS,
         "hint": _HINT,
         "without": _WITHOUT,
-        "canvas": palette.canvas,
-        "text": palette.text,
-        "accent": palette.accent,
+        "mode": mode,
+        "canvas": FILM.canvas,
+        "text": FILM.text,
+        "accent": FILM.accent,
         "palettes": {
             name: {"label": label, "hot": list(colours["hot"]), "cold": list(colours["cold"])}
             for name, label, colours in choices

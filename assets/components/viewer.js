@@ -49,11 +49,12 @@ function hasWebGL2() {
 const parts = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16))
 const unit = (colour, alpha = 1) => [...parts(colour).map((part) => part / 255), alpha]
 
+// From the first step on; NiiVue gives the very first colour to all that lies below the threshold.
 function ramp(colours) {
-  const rgb = colours.map(parts)
+  const rgb = [colours[0], ...colours].map(parts)
   const [R, G, B] = [0, 1, 2].map((channel) => rgb.map((colour) => colour[channel]))
-  const I = colours.map((_, at) => Math.round((255 * at) / (colours.length - 1)))
-  return { R, G, B, A: colours.map(() => 255), I }
+  const steps = colours.map((_, at) => Math.max(1, Math.round((255 * at) / (colours.length - 1))))
+  return { R, G, B, A: [0, ...colours.map(() => 255)], I: [0, ...steps] }
 }
 
 // One axis of a separable Gaussian, with zeros outside, as nilearn smooths.
@@ -178,6 +179,7 @@ class Viewer {
     this.data = data
     this.tell = (name, value) => setTriggerValue(name, value)
     this.root.setAttribute("aria-label", data.name)
+    this.root.style.colorScheme = data.mode
     this.canvas.setAttribute("aria-label", `${data.alternative} ${data.keys}`)
     if (this.told !== data.threshold) {
       // Only what the page says anew: its own number comes back from it, too.
@@ -208,7 +210,7 @@ class Viewer {
       isResizeCanvas: true, crosshairWidthUnit: "mm", crosshairWidth: 0.5, crosshairGap: 3,
       show3Dcrosshair: true, loadingText: "", dragMode: 3, isAntiAlias: false, tileMargin: 4,
       multiplanarShowRender: 1, multiplanarPadPixels: 4, clipPlaneColor: [0, 0, 0, 0],
-      viewModeHotKey: "", clipPlaneHotKey: "", cycleClipPlaneHotKey: "",
+      isClipAllVolumes: true, centerMosaic: true, viewModeHotKey: "", clipPlaneHotKey: "", cycleClipPlaneHotKey: "",
       isOrientationTextVisible: false, isColorbar: true, colorbarHeight: 0.035,
       showColorbarBorder: false, fontMinPx: 11,
     })
@@ -217,7 +219,7 @@ class Viewer {
     niivue.resetBriCon = () => {}  // a double click would set a threshold that no slider shows
     niivue.onLocationChange = (place) => this.located(place)
     await niivue.attachToCanvas(this.canvas, false)
-    this.stage.style.backgroundColor = ""
+    this.stage.style.backgroundColor = this.data.canvas
     this.niivue = niivue
   }
 
@@ -313,8 +315,7 @@ class Viewer {
     const at = (axis, count) => Array.from({ length: count }, (_, number) =>
       Math.round(half[axis] * 0.86 * ((2 * number) / (count - 1) - 1)))
     const rows = isNarrow
-      ? [["A", at(2, 9).slice(0, 3)], ["A", at(2, 9).slice(3, 6)], ["A", at(2, 9).slice(6)],
-        ["C", at(1, 3)], ["S", at(0, 3)]]
+      ? [["A", at(2, 6).slice(0, 3)], ["A", at(2, 6).slice(3)], ["C", at(1, 3)], ["S", at(0, 3)]]
       : [["A", at(2, 7)], ["C", at(1, 7)], ["S", at(0, 7)]]
     return rows.map(([letter, places]) => `${letter} ${places.join(" ")}`).join(" ; ")
   }
@@ -378,9 +379,10 @@ class Viewer {
     const [columns, rows] = this.sizes
     const inside = this.voxel.every((at, axis) => at >= 0 && at < this.sizes[axis])
     this.isUnit = inside && body.value > 0
+    const layer = this.data.layers[z]
     const raw = this.isUnit ? this.raw[x + columns * (y + rows * z)] : 0
     this.status.textContent = this.isUnit
-      ? `Layer ${z}, z ${raw.toFixed(1).replace("-", "−")}. ${this.data.hint}`
+      ? `Layer ${layer}, z ${raw.toFixed(1).replace("-", "−")}. ${this.data.hint}`
       : `Outside the body. ${this.data.hint}`
   }
 

@@ -3,7 +3,6 @@
 import nibabel as nib
 import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
 from app.atlas.networks import options, picked_unit
 from app.shell import image_routes, recipes, view_state
@@ -24,24 +23,23 @@ _NOTE = (
 
 def show_body(atlas: NetworkAtlas, network: int, *, z: float, limit: float, pole: int) -> None:
     """Draw a network in the body; a press selects its neuron."""
-    version, palette = images.version(atlas.id), frame.palette()
+    version = images.version(atlas.id)
     scene = Scene(
         anatomy=image_routes.anatomy_url(atlas.id, version),
         map=image_routes.map_url(atlas.id, network, version),
-        still=image_routes.still_url(
-            atlas.id, network, version, limit=round(limit, 2), pole=pole, mode=palette.mode
-        ),
+        still=image_routes.still_url(atlas.id, network, version, limit=round(limit, 2), pole=pole),
         threshold=z,
         limit=limit,
         pole=pole,
         at=place_of(atlas, network, pole),
+        layers=images.layers(atlas.id),
         alternative=in_words(atlas, network, z=z, pole=pole),
         file=f"fnprune-{atlas.id[:8]}-network-{network}",
     )
     viewer(
         scene,
         key="map-viewer",
-        palette=palette,
+        mode=frame.palette().mode,
         on_pick=lambda voxel: pick_voxel(atlas, voxel),
         on_threshold=set_threshold,
     )
@@ -50,7 +48,7 @@ def show_body(atlas: NetworkAtlas, network: int, *, z: float, limit: float, pole
         provenance(recipes.code("body", atlas=atlas.id, network=network, z=z), key="map-viewer")
 
 
-def place_of(atlas: NetworkAtlas, network: int, pole: int) -> NDArray[np.float64]:
+def place_of(atlas: NetworkAtlas, network: int, pole: int) -> tuple[float, float, float]:
     """Return where the picked unit is, or else the strongest of the network, in millimetres."""
     unit = view_state.view().unit
     if not 0 <= unit < atlas.layout.n_units:
@@ -58,7 +56,8 @@ def place_of(atlas: NetworkAtlas, network: int, pole: int) -> NDArray[np.float64
         unit = int((pole * values if pole else np.abs(values)).argmax())
     grid = images.grid(atlas.id)
     voxel = np.argwhere(grid.unit_of_voxel == unit)[0]
-    return np.asarray(nib.affines.apply_affine(grid.affine, voxel), dtype=np.float64)
+    x, y, z = nib.affines.apply_affine(grid.affine, voxel).tolist()
+    return x, y, z
 
 
 def pick_voxel(atlas: NetworkAtlas, voxel: Voxel) -> None:

@@ -106,11 +106,13 @@ def show_facts(atlas: NetworkAtlas, network: int, z: float, pole: int) -> None:
 def _choose_view() -> tuple[float, str]:
     """Draw the threshold and the choice of view; return both."""
     view = view_state.view()
-    left, right = st.columns([3, 2], vertical_alignment="bottom")
-    in_viewer = (view_state.widget(_VIEW) or view.map) == "viewer"
-    with left:
-        # The viewer has the slider in the browser, where it needs no run of the page.
-        z = view.z if in_viewer else atlas_frame.threshold("atlas-z", tip=atlas_frame.ONE_MAP)
+    if (view_state.widget(_VIEW) or view.map) == "viewer":
+        # The viewer has its slider in the browser, where it needs no run of the page.
+        z, right = view.z, st.container()
+    else:
+        left, right = st.columns([1, 1], vertical_alignment="bottom")
+        with left:
+            z = atlas_frame.threshold("atlas-z", tip=atlas_frame.ONE_MAP)
     chosen = right.segmented_control(
         "View",
         list(VIEWS),

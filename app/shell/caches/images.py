@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.figures import nilearn_plots
-from app.figures.theme import PALETTES, Mode
+from app.figures.theme import READING_ROOM
 from app.shell import resources
 from app.shell.caching import cached
 from fnprune_core.atlas import cortex
@@ -29,6 +29,13 @@ def grid(id: str) -> VoxelGrid:
 @cached(max_entries=2)
 def _grid(id: str, version: str) -> VoxelGrid:
     return grid_of(resources.atlas(id).layout, resources.cortex(id))
+
+
+def layers(id: str) -> list[int]:
+    """Return the layer in each horizontal slice of an atlas's images, the lowest first."""
+    units = grid(id).unit_of_voxel
+    layer_of_unit = resources.atlas(id).layout.layer_of_unit
+    return [int(layer_of_unit[units[:, :, z].max()]) for z in range(units.shape[2])]
 
 
 @cached(max_entries=2)
@@ -56,9 +63,7 @@ def map_file(id: str, network: int, version: str) -> bytes:
 
 
 @cached(max_entries=16)
-def still(
-    id: str, network: int, version: str, *, z: float, limit: float, pole: int, mode: Mode
-) -> bytes:
+def still(id: str, network: int, version: str, *, z: float, limit: float, pole: int) -> bytes:
     """Return a network's map on the anatomy as nilearn draws it, as PNG."""
     atlas = resources.atlas(id)
     values = np.asarray(atlas.maps[atlas.check_network(network)], dtype=np.float32)
@@ -69,5 +74,5 @@ def still(
         anatomy.anatomy_image(activity(id, version), grid(id)),
         threshold=z,
         limit=limit,
-        palette=PALETTES[mode],
+        palette=READING_ROOM,
     )

@@ -17,8 +17,9 @@ CONTRAST = 1.6
 #: Empty voxels around the body, so that it ends in the dark and is closed above and below.
 MARGIN = 3
 _RIM_SIGMA = 1.1
-_RIM, _TISSUE, _BRIGHTEST = 0.95, 0.45, 255
-_TISSUE_RANGE = (0.12, 0.9)  # nothing inside is as dark as outside, or as bright as the rim
+_RIM, _BRIGHTEST = 0.95, 255
+#: Grey of the median, and how far others leave it at most: nothing inside is as dark as outside.
+_TISSUE, _SWING = 0.47, 0.36
 
 
 def typical_activity(maps: NDArray[np.floating], layout: UnitLayout) -> NDArray[np.float32]:
@@ -70,10 +71,11 @@ def anatomy(values: NDArray[np.floating], grid: VoxelGrid) -> NDArray[np.uint8]:
     # Divided by how much of the kernel lies in the body: its edge would be dark otherwise.
     weight = gaussian_filter(body.astype(np.float32), SIGMA)
     smooth = gaussian_filter(filled, SIGMA) / np.where(body, weight, 1.0)
-    tissue = _TISSUE + CONTRAST * (smooth - np.median(smooth[body]))
+    contrast = CONTRAST * (smooth - np.median(smooth[body]))
+    tissue = _TISSUE + _SWING * np.tanh(contrast / _SWING)  # no hard edge where it ends
     depth = gaussian_filter(body.astype(np.float32), _RIM_SIGMA)
     rim = np.clip(2.0 * (1.0 - depth), 0.0, 1.0) ** 2  # about 1 at a flat edge, 0 inside
-    grey = np.clip(tissue, *_TISSUE_RANGE) * (1.0 - rim) + _RIM * rim
+    grey = tissue * (1.0 - rim) + _RIM * rim
     levels = np.clip(np.rint(_BRIGHTEST * grey), 1, _BRIGHTEST)
     return np.where(body, levels, 0).astype(np.uint8)
 
