@@ -207,7 +207,7 @@ class Viewer {
     const { Niivue } = await library(this.data.library)
     const niivue = new Niivue({
       logLevel: "error", dragAndDropEnabled: false, isAlphaClipDark: true, scrollRequiresFocus: true,
-      isResizeCanvas: true, crosshairWidthUnit: "mm", crosshairWidth: 0.5, crosshairGap: 3,
+      isResizeCanvas: true, crosshairWidthUnit: "percent", crosshairWidth: 0.6, crosshairGap: 3,
       show3Dcrosshair: true, loadingText: "", dragMode: 3, isAntiAlias: false, tileMargin: 4,
       multiplanarShowRender: 1, multiplanarPadPixels: 4, clipPlaneColor: [0, 0, 0, 0],
       isClipAllVolumes: true, centerMosaic: true, viewModeHotKey: "", clipPlaneHotKey: "", cycleClipPlaneHotKey: "",
