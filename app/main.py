@@ -10,7 +10,7 @@ import streamlit as st
 
 from app import pages
 from app.doors import guard, opening
-from app.shell import image_routes
+from app.shell.images import routes as image_routes
 from fnprune_core.assets import asset
 
 

@@ -12,7 +12,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 from app.shell import resources
-from app.shell.caches import images
+from app.shell.images import files as images
 from fnprune_core.atlas import cortex
 
 pytestmark = pytest.mark.browser

@@ -5,12 +5,13 @@ import numpy as np
 import streamlit as st
 
 from app.atlas.networks import options, picked_unit
-from app.shell import image_routes, recipes, view_state
-from app.shell.caches import images
+from app.shell import recipes, view_state
 from app.shell.caches import networks as network_page
+from app.shell.images import files as images
+from app.shell.images import routes as image_routes
 from app.widgets import frame
+from app.widgets.body.viewer import Scene, Voxel, viewer
 from app.widgets.picture import provenance
-from app.widgets.viewer import Scene, Voxel, viewer
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 _NOTE = (

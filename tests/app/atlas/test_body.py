@@ -6,7 +6,7 @@ from driving import view
 
 from app.atlas.networks import body
 from app.shell import resources, view_state
-from app.shell.caches import images
+from app.shell.images import files as images
 from fnprune_core.atlas import cortex
 
 

@@ -4,7 +4,7 @@ import hashlib
 import re
 
 from app.figures.theme import rgb
-from app.widgets import viewer
+from app.widgets.body import viewer
 from fnprune_core.assets import asset
 
 SCENE = viewer.Scene(

@@ -10,8 +10,9 @@ from typing import Any
 
 from app.figures.theme import READING_ROOM as FILM
 from app.figures.theme import Mode
-from app.shell import image_routes, view_state
+from app.shell import view_state
 from app.shell.components import component
+from app.shell.images import routes as image_routes
 
 Voxel = tuple[int, int, int]
 _component = component("viewer")
@@ -37,7 +38,7 @@ class Scene:
     Parameters
     ----------
     anatomy, map, still : str
-        Addresses of the images, as `image_routes` gives them.
+        Addresses of the images, as `images.routes` gives them.
     threshold, limit : float
         |z| from which the map has a colour, and of the strongest colour.
     pole : int

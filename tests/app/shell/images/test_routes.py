@@ -8,8 +8,9 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from app.shell import image_routes, resources
-from app.shell.caches import images
+from app.shell import resources
+from app.shell.images import files as images
+from app.shell.images import routes as image_routes
 from fnprune_core.atlas import cortex
 from fnprune_core.atlas.images.anatomy import MARGIN
 

@@ -53,7 +53,7 @@ def still_url(id: str, network: int, version: str, **options: object) -> str:
 
 def send_anatomy(request: Request) -> Response:
     """Answer with an atlas's anatomy."""
-    from app.shell.caches import images
+    from app.shell.images import files as images
 
     id = request.path_params["id"]
     return _answer(request, lambda: images.anatomy_file(id, images.version(id)), NIFTI)
@@ -61,7 +61,7 @@ def send_anatomy(request: Request) -> Response:
 
 def send_map(request: Request) -> Response:
     """Answer with a network's map."""
-    from app.shell.caches import images
+    from app.shell.images import files as images
 
     id, network = request.path_params["id"], request.path_params["network"]
     return _answer(request, lambda: images.map_file(id, network, images.version(id)), NIFTI)
@@ -69,7 +69,7 @@ def send_map(request: Request) -> Response:
 
 def send_still(request: Request) -> Response:
     """Answer with a picture of a network's map, where a browser cannot draw it."""
-    from app.shell.caches import images
+    from app.shell.images import files as images
 
     id, network = request.path_params["id"], request.path_params["network"]
     try:
