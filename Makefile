@@ -56,7 +56,7 @@ build: $(STAMP) ## wheel and sdist in dist, checked
 	$(BIN)/python -m twine check --strict dist/*
 
 bench: $(STAMP) ## run every benchmark; each prints JSON
-	set -e; for benchmark in benchmarks/*.py; do $(BIN)/python "$$benchmark"; done
+	set -e; for benchmark in benchmarks/*.py; do PYTHONPATH=tests $(BIN)/python "$$benchmark"; done
 
 clean: ## remove caches and build products; the environment stays
 	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -10,6 +10,7 @@ import streamlit as st
 
 from app import pages
 from app.doors import guard, opening
+from app.shell.images import routes as image_routes
 from fnprune_core.assets import asset
 
 
@@ -58,4 +59,9 @@ if __name__ == "__main__":
     visit()
 else:
     opening.check()
-    streamlit_app = st.App(__file__, middleware=guard.middleware(), lifespan=opening.announced)
+    streamlit_app = st.App(
+        __file__,
+        routes=image_routes.routes(),
+        middleware=guard.middleware(),
+        lifespan=opening.announced,
+    )

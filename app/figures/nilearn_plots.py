@@ -116,6 +116,30 @@ def stat_map(
         return _png(figure)
 
 
+def on_anatomy(
+    image: Any, anatomy: Any, *, threshold: float, limit: float, palette: Palette
+) -> bytes:
+    """Return `plot_stat_map` of an image on the model's grey anatomy, cut at its peak, as PNG."""
+    scale = diverging_scale(palette, threshold=threshold, limit=limit)
+    with _canvas(palette):
+        figure = plt.figure(figsize=(7.2, 2.9))
+        plotting.plot_stat_map(
+            image,
+            bg_img=anatomy,
+            figure=figure,
+            axes=(0.01, 0.02, 0.98, 0.96),
+            annotate=False,
+            cut_coords=peak_of(image),
+            threshold=threshold,
+            vmax=limit,
+            symmetric_cbar=True,
+            cmap=LinearSegmentedColormap.from_list("cold-hot", scale),
+            black_bg=palette.mode == "dark",
+            resampling_interpolation="nearest",
+        )
+        return _png(figure)
+
+
 def prob_atlas(
     image: Any,
     *,

@@ -56,7 +56,7 @@ BY_HAND = "by hand"
 
 DEFAULT_Z = 3.0
 Z_RANGE = (1.0, 8.0)
-MAP_VIEWS = ("slices", "sides", "3d", "layers")
+MAP_VIEWS = ("slices", "sides", "3d", "layers", "viewer")
 MAX_PLANS = 8
 MOST_NETWORKS = 4096
 MAX_UNIT = 999_999  # of those that a link pins

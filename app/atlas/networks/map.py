@@ -1,4 +1,4 @@
-"""A network's map on the page: cortex slices, three sides, 3-D, or layers × units."""
+"""A network's map on the page: slices, three sides, 3-D, layers × units, or in the body."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from app.atlas.networks import options, picked_unit
+from app.atlas.networks import body, options, picked_unit
 from app.atlas.networks.options import MapOptions
 from app.figures import maps
 from app.figures.base import Picture
@@ -20,13 +20,14 @@ from app.widgets.atlas_frame import offer_cortex
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
-TITLES = ("Slices", "Three sides", "3-D", "Layers")
+TITLES = ("Slices", "Three sides", "3-D", "Layers", "Body")
 VIEWS = dict(zip(view_state.MAP_VIEWS, TITLES, strict=True))
 MOST_BESIDE = 5
 #: Of all cells inside a surface: fewer are specks, more fill the body, whatever the threshold.
 LEAST_SHARE, MOST_SHARE = 0.002, 0.15
 #: Sections below the map that show the threshold: a move of the slider draws them anew.
 _FOLLOW_THRESHOLD = ("statistics", "decoding", "units")
+_VIEW = "atlas-view"
 _DRAWN = "threshold and pole that the sections show"
 _PLACE_HELP = (
     "Neurons have no anatomical neighbours. In the cortex each layer is laid out as a sheet so "
@@ -57,6 +58,9 @@ def _draw_map(atlas_id: str, network: int) -> None:
             map_view = "layers"
         if map_view == "layers":
             layers(atlas, network, z, map_options)
+        elif map_view == "viewer":
+            limit = _limit(atlas, network, z, map_options)
+            body.show_body(atlas, network, z=z, limit=limit, pole=map_options.pole)
         elif map_view == "3d":
             surfaces(atlas, network, z, map_options.pole)
         else:
@@ -102,16 +106,20 @@ def show_facts(atlas: NetworkAtlas, network: int, z: float, pole: int) -> None:
 def _choose_view() -> tuple[float, str]:
     """Draw the threshold and the choice of view; return both."""
     view = view_state.view()
-    left, right = st.columns([3, 2], vertical_alignment="bottom")
-    with left:
-        z = atlas_frame.threshold("atlas-z", tip=atlas_frame.ONE_MAP)
+    if (view_state.widget(_VIEW) or view.map) == "viewer":
+        # The viewer has its slider in the browser, where it needs no run of the page.
+        z, right = view.z, st.container()
+    else:
+        left, right = st.columns([1, 1], vertical_alignment="bottom")
+        with left:
+            z = atlas_frame.threshold("atlas-z", tip=atlas_frame.ONE_MAP)
     chosen = right.segmented_control(
         "View",
         list(VIEWS),
         format_func=VIEWS.__getitem__,
         default=view.map,
         required=True,
-        key="atlas-view",
+        key=_VIEW,
         help=_PLACE_HELP,
     )
     if chosen is not None and chosen != view.map:
@@ -369,15 +377,7 @@ def suggestions(atlas: NetworkAtlas, network: int) -> None:
                 f"{suggestion.rule}: |z| > {suggestion.threshold:.2f}, "
                 f"{suggestion.n_units:,} units",
                 key=f"threshold-{suggestion.rule}",
-                on_click=set_threshold,
+                on_click=body.set_threshold,
                 args=(suggestion.threshold,),
                 width="stretch",
             )
-
-
-def set_threshold(threshold: float) -> None:
-    """Set the threshold of the view."""
-    low, high = view_state.Z_RANGE
-    z = round(min(max(threshold, low), high), 1)
-    view_state.change(z=z)
-    view_state.remember("atlas-z", z)

@@ -8,12 +8,13 @@ from app.shell import glossary, resources, view_state
 from app.widgets import atlas_frame, frame
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
-VIEWS = dict(zip(view_state.MAP_VIEWS, ("Slices", "Three sides", "3-D", "Layers"), strict=True))
+VIEWS = {"slices": "Slices", "sides": "Three sides", "3d": "3-D", "layers": "Layers"}
 
 
 def controls() -> tuple[str, float]:
     """Draw the threshold and the choice of picture; return them."""
-    view = view_state.view()
+    viewed = view_state.view().map
+    current = viewed if viewed in VIEWS else "slices"  # the networks' page has one more
     left, middle, right = st.columns([3, 3, 2], vertical_alignment="bottom")
     with left:
         z = atlas_frame.threshold(
@@ -25,12 +26,12 @@ def controls() -> tuple[str, float]:
         "View",
         list(VIEWS),
         format_func=VIEWS.__getitem__,
-        default=view.map,
+        default=current,
         required=True,
         key="parcels-view",
         help=glossary.tip("parcellation"),
     )
-    if chosen is not None and chosen != view.map:
+    if chosen is not None and chosen != current:
         view_state.change(map=chosen)
     fade_others = right.toggle(
         "Fade the others",
@@ -40,7 +41,7 @@ def controls() -> tuple[str, float]:
     )
     if fade_others != panels.options().only:
         panels.change(only=fade_others)
-    return chosen or view.map, z
+    return chosen or current, z
 
 
 def show(atlas: NetworkAtlas, network: int, map_view: str, z: float) -> None:

@@ -26,7 +26,9 @@ STARTS = {
 }
 FILES = (
     "/", "/atlas", "/index.html", "/favicon.png", "/manifest.json", "/static/js/index.js",
-    "/app/static/icon.png", "/media/0123456789abcdef.png", "/component/x/index.html",
+    "/app/static/icon.png", "/app/static/niivue/niivue.umd.js",
+    "/_fnprune/atlases/0123456789abcdef/anatomy.nii.gz", "/media/0123456789abcdef.png",
+    "/component/x/index.html",
     "/_stcore/host-config", "/_stcore/allowed-message-origins", "/_stcore/metrics",
     "/_stcore/upload_file/session/file", "/_stcore/bidi-components/x/index.js",
     "/_stcore/agent/openapi.json", "/_stcore/script-health-check", "/_stcore/stream",
@@ -68,6 +70,7 @@ def test_a_raw_client_gets_nothing_but_403(server) -> None:
 def test_with_the_token_it_gets_the_app(server) -> None:
     assert server.status("/", **bearer()) == 200
     assert server.status("/app/static/icon.png", **bearer()) == 200
+    assert server.status("/_fnprune/atlases/0123456789abcdef/anatomy.nii.gz", **bearer()) == 404
     drawn = "".join(server.session(**bearer()))
     assert "Functional networks of a language model" in drawn
 

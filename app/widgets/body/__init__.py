@@ -1,0 +1,1 @@
+"""The model's body in the browser: the viewer that pages share."""

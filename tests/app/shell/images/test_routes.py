@@ -1,0 +1,107 @@
+"""Images by address: whole, exact, sent once, and refused with a reason."""
+
+import gzip
+
+import nibabel as nib
+import numpy as np
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from app.shell import resources
+from app.shell.images import files as images
+from app.shell.images import routes as image_routes
+from fnprune_core.atlas import cortex
+from fnprune_core.atlas.images.anatomy import MARGIN
+
+
+@pytest.fixture
+def client(example):
+    """A server of the routes alone, over the example with its cortex laid out."""
+    cortex.lay_out(resources.workspace(), example.atlas)
+    return TestClient(Starlette(routes=image_routes.routes()))
+
+
+def opened(answer):
+    assert answer.status_code == 200
+    return nib.Nifti1Image.from_bytes(gzip.decompress(answer.content))
+
+
+def map_url(id: str, network: int = 2) -> str:
+    return image_routes.map_url(id, network, images.version(id))
+
+
+def test_a_map_comes_back_as_the_units_it_is_of(client, example) -> None:
+    image = opened(client.get(map_url(example.atlas)))
+    z, grid = resources.atlas(example.atlas).maps[2], images.grid(example.atlas)
+    assert np.array_equal(image.affine, grid.affine)
+    found = grid.values(image.get_fdata(dtype=np.float32))
+    assert np.abs(found - z).max() <= np.ptp(z) / 60_000
+
+
+def test_the_anatomy_lies_in_the_space_of_the_maps(client, example) -> None:
+    id = example.atlas
+    body = opened(client.get(image_routes.anatomy_url(id, images.version(id))))
+    grid = images.grid(id)
+    inside = np.asanyarray(body.dataobj)[(slice(MARGIN, -MARGIN),) * 3]
+    assert np.array_equal(inside > 0, grid.unit_of_voxel >= 0)
+    shift = np.full(3, float(MARGIN))
+    assert np.allclose(nib.affines.apply_affine(body.affine, shift), grid.affine[:3, 3])
+
+
+def test_what_the_browser_has_is_not_sent_again(client, example) -> None:
+    first = client.get(map_url(example.atlas))
+    assert "private" in first.headers["cache-control"]
+    for known in (first.headers["etag"], f'"other", {first.headers["etag"]}'):
+        again = client.get(map_url(example.atlas), headers={"If-None-Match": known})
+        assert (again.status_code, again.content) == (304, b"")
+    other = client.get(map_url(example.atlas, 3), headers={"If-None-Match": first.headers["etag"]})
+    assert other.status_code == 200
+    assert other.headers["etag"] != first.headers["etag"]
+
+
+def test_the_address_changes_once_units_are_laid_out(example) -> None:
+    before = map_url(example.atlas)
+    cortex.lay_out(resources.workspace(), example.atlas)
+    after = map_url(example.atlas)
+    assert before != after
+    assert after == map_url(example.atlas)
+
+
+def test_a_still_picture_is_drawn_of_a_pole_and_a_threshold(client, example) -> None:
+    id = example.atlas
+    address = image_routes.still_url(id, 2, images.version(id), limit=4.0, pole=0)
+    pictures = {client.get(f"{address}&z={z}").content for z in (1.0, 2.0)}
+    negative = image_routes.still_url(id, 2, images.version(id), limit=4.0, pole=-1)
+    pictures.add(client.get(f"{negative}&z=1.0").content)
+    assert len(pictures) == 3
+    assert all(picture.startswith(b"\x89PNG") for picture in pictures)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("{id}/networks/6.nii.gz", 404),
+        ("{id}/networks/6.png?z=3&limit=5", 404),
+        ("0000000000000000/networks/0.nii.gz", 404),
+        ("0000000000000000/anatomy.nii.gz", 404),
+        ("..%2F..%2Fexample/anatomy.nii.gz", 404),
+        ("{id}/networks/2.png", 400),
+        ("{id}/networks/2.png?z=nan&limit=5", 400),
+        ("{id}/networks/2.png?z=-1&limit=5", 400),
+        ("{id}/networks/2.png?z=3&limit=inf", 400),
+        ("{id}/networks/2.png?z=3&limit=5&pole=2", 400),
+    ],
+)
+def test_what_is_not_there_or_makes_no_sense_is_told(client, example, path, status) -> None:
+    answer = client.get("/_fnprune/atlases/" + path.format(id=example.atlas))
+    assert answer.status_code == status
+    assert 0 < len(answer.text) < 300
+
+
+def test_addresses_lie_below_the_path_that_the_server_has(example, monkeypatch) -> None:
+    monkeypatch.setattr(image_routes.config, "get_option", {"server.baseUrlPath": "/brain/"}.get)
+    address = map_url(example.atlas)
+    assert address.startswith(f"/brain/_fnprune/atlases/{example.atlas}/")
+    client = TestClient(Starlette(routes=image_routes.routes()))
+    assert client.get(address).status_code == 200

@@ -1,0 +1,89 @@
+"""The grey anatomy: ranks by layer, dark outside, a rim, and the same place as the maps."""
+
+import nibabel as nib
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+from toy_volumes import GRID, RAGGED
+
+from fnprune_core.atlas.images.anatomy import MARGIN, anatomy, anatomy_image, typical_activity
+from fnprune_core.atlas.images.voxels import grid_of
+from fnprune_core.errors import NonFiniteError, SettingsError
+from fnprune_core.models.layout import UnitLayout
+
+LAYOUT = UnitLayout((600, 600, 600, 590))
+WIDE = grid_of(LAYOUT, None)
+INSIDE = (slice(MARGIN, -MARGIN),) * 3
+
+
+def maps(layout=LAYOUT, *, n=5):
+    return np.random.default_rng(0).standard_normal((n, layout.n_units)).astype(np.float32)
+
+
+def test_activity_is_the_rank_of_the_sum_of_squares_within_each_layer() -> None:
+    z = maps()
+    z[:, LAYOUT.layer_slice(1)] *= 50  # a layer that is louder as a whole is not brighter
+    activity = typical_activity(z, LAYOUT)
+    for found, power in zip(
+        LAYOUT.split(activity), LAYOUT.split(np.square(z).sum(axis=0)), strict=True
+    ):
+        assert np.array_equal(np.argsort(found), np.argsort(power))
+        assert (found.min(), found.max()) == (0, 1)
+    assert np.array_equal(typical_activity(-z[::-1], LAYOUT), activity)
+
+
+def test_units_that_are_equally_active_are_equally_bright() -> None:
+    z = np.zeros((2, RAGGED.n_units))
+    z[0, 3] = 1
+    first, *others = RAGGED.split(typical_activity(z, RAGGED))
+    assert len(np.unique(first)) == 2
+    assert first.argmax() == 3
+    assert all(len(np.unique(layer)) == 1 for layer in others)
+    assert np.array_equal(typical_activity(np.ones((1, 1)), UnitLayout((1,))), [0])
+
+
+def test_maps_of_another_model_or_without_numbers_are_refused() -> None:
+    with pytest.raises(SettingsError, match=r"\(5, 2390\).*24"):
+        typical_activity(maps(), RAGGED)
+    broken = maps()
+    broken[0, 7] = np.nan
+    with pytest.raises(NonFiniteError):
+        typical_activity(broken, LAYOUT)
+
+
+@pytest.mark.parametrize("grid", [WIDE, GRID])
+def test_the_body_is_where_units_are_and_nothing_else_is(grid) -> None:
+    values = typical_activity(maps(grid.layout), grid.layout)
+    body = anatomy(values, grid)
+    assert body.shape == tuple(size + 2 * MARGIN for size in grid.shape)
+    assert np.array_equal(body[INSIDE] > 0, grid.unit_of_voxel >= 0)
+    assert np.count_nonzero(body) == grid.layout.n_units  # the margin is empty, above and below
+
+
+def test_an_even_body_is_even_tissue_in_a_brighter_rim() -> None:
+    body = anatomy(np.full(LAYOUT.n_units, 0.3), WIDE).astype(int)
+    columns, rows, _ = WIDE.shape
+    tissue = body[MARGIN + 6 : MARGIN + columns - 6, MARGIN + 6 : MARGIN + rows - 6, MARGIN + 1]
+    edge = body[MARGIN, MARGIN + 6 : MARGIN + rows - 6, MARGIN + 1]
+    assert np.ptp(tissue) <= 1
+    assert edge.min() > tissue.max() + 60
+
+
+def test_more_active_tissue_is_brighter_whatever_the_rest_of_the_scale() -> None:
+    x = np.arange(WIDE.shape[0])[:, None, None] * np.ones(WIDE.shape)
+    values = WIDE.values(x) / x.max()
+    inner = (slice(MARGIN + 5, -MARGIN - 5),) * 2
+    grey = anatomy(values, WIDE)[inner][:, :, MARGIN + 1].mean(axis=1)
+    assert spearmanr(grey, np.arange(len(grey))).statistic > 0.99
+    assert np.ptp(grey) > 60
+    assert np.array_equal(anatomy(values + 7, WIDE), anatomy(values, WIDE))  # about its median
+
+
+def test_the_image_lies_where_the_maps_lie() -> None:
+    image = anatomy_image(np.linspace(0, 1, RAGGED.n_units), GRID, note="anatomy of é")
+    assert image.get_data_dtype() == np.uint8
+    voxel = GRID.voxel_of_unit[4]
+    here = nib.affines.apply_affine(GRID.affine, voxel)
+    assert np.allclose(nib.affines.apply_affine(image.affine, voxel + MARGIN), here)
+    again = nib.Nifti1Image.from_bytes(image.to_bytes())
+    assert np.array_equal(np.asanyarray(again.dataobj), np.asanyarray(image.dataobj))
