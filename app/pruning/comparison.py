@@ -1,12 +1,14 @@
 """The comparison of a plan with the dense model and baselines: live, stopped, or finished."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 import streamlit as st
 
 from app.figures import layer_profile
-from app.pruning.comparison_rows import QUANTITIES, Choices, comparison_table, marks, shown_label
+from app.pruning import data
+from app.pruning.comparison_rows import QUANTITIES, Choices, comparison_table, marks
 from app.pruning.figures import comparison_chart
 from app.pruning.tasks import PLAN, Comparison, Partial, Planned, prune
 from app.shell import recipes, resources, view_state, wording
@@ -14,8 +16,10 @@ from app.shell.jobs import Job
 from app.shell.visit import visit_id
 from app.widgets import frame, job_progress
 from app.widgets.picture import draw_picture
-from fnprune_core.evaluation import compare, rivals
+from fnprune_core.evaluation import compare, rivals, verdict
 from fnprune_core.evaluation.results import Perplexity
+from fnprune_core.evaluation.verdict import Side
+from fnprune_core.scores.units import shown_label
 
 
 def results_of(job: Job) -> dict[str, Perplexity]:
@@ -28,6 +32,12 @@ def results_of(job: Job) -> dict[str, Perplexity]:
 
 def _planned_event(job: Job) -> Planned | None:
     return next((event for event in reversed(job.events) if isinstance(event, Planned)), None)
+
+
+def _plan_of(job: Job) -> str:
+    """Return the id of the plan that a job measures; empty before it is made."""
+    planned_event = _planned_event(job)
+    return "" if planned_event is None else planned_event.plan_ids.get(PLAN) or ""
 
 
 def job_of(plan_id: str) -> Job | None:
@@ -68,10 +78,12 @@ def draw(
     plan : str
         Label of the plan that stands out.
     made_of : str, optional
-        Id of a plan; given, the page tells how its numbers are made again.
+        Id of the plan; given, its verdict stands first, and the page tells how its numbers are
+        made again.
     """
     if not results:
         return
+    _draw_verdict(results, made_of, plan)
     name = st.segmented_control(
         "What is drawn",
         list(choices),
@@ -105,6 +117,48 @@ def draw(
     _draw_protocol(results)
 
 
+def _draw_verdict(results: Mapping[str, Perplexity], plan_id: str, plan: str) -> None:
+    """Draw two numbers first where a plan gives domains up: what is kept, and what is not."""
+    domains = data.given_up(plan_id) if plan_id else ()
+    found = verdict.verdict(results, domains, plan=plan) if domains else None
+    if found is None:
+        return
+    rival = wording.plain(shown_label(found.rival))
+    left, right = st.columns(2)
+    for column, side, label, is_wanted_low in (
+        (left, found.kept, "Texts to keep", True),
+        (right, found.given_up, "Texts given up", False),
+    ):
+        with column:
+            _draw_side(side, label, rival, is_wanted_low=is_wanted_low)
+    st.caption(
+        "A text counts as given up where more than half of its own networks, by energy, are not "
+        "preserved; its perplexity should rise, that of the others should not. The rival is the "
+        "one that is lowest on the texts to keep; differences are in nats per token, paired by "
+        "window, ± one standard error."
+    )
+
+
+def _draw_side(side: Side, label: str, rival: str, *, is_wanted_low: bool) -> None:
+    delta: str | None = None
+    colour: Literal["normal", "inverse", "off"] = "off"
+    above = side.above_rival
+    if above is not None:
+        delta = f"{verdict.difference_text(above)} beside {rival}"
+        if abs(above.difference) > 2 * above.standard_error:
+            colour = "inverse" if is_wanted_low else "normal"
+    st.metric(
+        f"{label}: {wording.plain(', '.join(side.domains))}",
+        f"{side.plan.perplexity:.2f}",
+        delta,
+        delta_color=colour,
+    )
+    others = [("dense", side.dense), (rival, side.rival)]
+    known = [f"{name} {result.perplexity:.2f}" for name, result in others if result is not None]
+    if known:
+        st.caption(", ".join(known))
+
+
 def _draw_protocol(results: Mapping[str, Perplexity]) -> None:
     first_result = next(iter(results.values()))
     n_read = min(len(result.window_nll) for result in results.values())
@@ -136,7 +190,7 @@ def _draw_live(job_id: str) -> None:
         for event in job.events:
             if isinstance(event, Planned) and event.note:
                 st.warning(wording.sentence(event.note), icon=":material/warning:")
-        draw(results_of(job), key="live")
+        draw(results_of(job), key="live", made_of=_plan_of(job))
     else:
         st.rerun()
 
@@ -154,7 +208,7 @@ def stopped(job: Job) -> None:
         on_click=lambda: job_progress.start(prune(order)),
         help="What was read is kept; Apply with the same settings does the same.",
     )
-    draw(results, key="stopped")
+    draw(results, key="stopped", made_of=_plan_of(job))
 
 
 def removal(plan_id: str) -> None:

@@ -17,7 +17,7 @@ from fnprune_core.evaluation.results import (
     paired_by_domain,
     paired_difference,
 )
-from fnprune_core.scores.units import SCORES
+from fnprune_core.scores.units import shown_label
 
 #: What the page offers to draw → what that is, and the model that it is a difference from.
 Choices = Mapping[str, tuple[Quantity, str | None]]
@@ -27,12 +27,6 @@ QUANTITIES: Choices = {
     "Above your plan": (ABOVE_PLAN, PLAN),
 }
 _SEED = re.compile(r", seed \d+$")
-
-
-def shown_label(label: str) -> str:
-    """Return the page's name of a model of a comparison."""
-    name, comma, seed_text = label.partition(",")
-    return f"{SCORES[name].label}{comma}{seed_text}" if name in SCORES else label
 
 
 def role_of(label: str, plan: str = PLAN) -> Literal["dense", "plan", "baseline"]:

@@ -1,6 +1,8 @@
-"""Cached timings that the pages on plans share."""
+"""Cached facts that the pages on plans share."""
 
+from app.shell import resources
 from app.shell.caching import cached
+from fnprune_core.evaluation import verdict
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.pruning import estimates
 from fnprune_core.texts.windows import Windows
@@ -12,3 +14,9 @@ def seconds_per_token(
 ) -> float:
     """Return how long the model takes to read a token of a recording, timed once."""
     return estimates.seconds_per_token(_model, _windows)
+
+
+@cached(max_entries=64)
+def given_up(plan_id: str) -> tuple[str, ...]:
+    """Return the domains that a plan gives up."""
+    return verdict.given_up(resources.workspace(), resources.plan(plan_id))

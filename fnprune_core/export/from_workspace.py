@@ -7,6 +7,7 @@ import torch
 
 from fnprune_core.evaluation.compare import evaluations_of_cut
 from fnprune_core.evaluation.results import open_evaluation
+from fnprune_core.evaluation.verdict import verdict_of
 from fnprune_core.export.export import bytes_of, export_model
 from fnprune_core.export.forms import form_named
 from fnprune_core.export.gguf import why_no_gguf
@@ -19,7 +20,10 @@ from fnprune_core.plans.files import StoredPlan, stored_plan
 from fnprune_core.plans.plan import PruningPlan
 from fnprune_core.progress import Progress, ignore
 from fnprune_core.pruning.compensation import uses_bias
+from fnprune_core.scores.units import shown_label
 from fnprune_core.storage.workspace import Workspace
+
+_THIS = "this plan"
 
 
 def export(
@@ -117,8 +121,10 @@ def _card_facts(workspace: Workspace, stored: StoredPlan, weights: str) -> CardF
     newest = next(iter(speeds_of_cut(workspace, stored.cut_key)), None)
     speed = None if newest is None else open_speed(workspace, newest)
     decisions = decisions_of(workspace, stored.id)
+    verdict = verdict_of(workspace, stored.id, label=_THIS)
     return CardFacts(
         figures=figures,
+        verdict=() if verdict is None else verdict.sentences(shown_label),
         speeds=() if speed is None else speed.rows(),
         speed_protocol="" if speed is None else speed.sentence(),
         weights=weights,

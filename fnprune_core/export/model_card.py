@@ -37,6 +37,8 @@ class CardFacts:
     ----------
     figures : sequence of MeasuredPerplexity
         Perplexities of this plan and of the dense model.
+    verdict : sequence of str
+        Where the plan gives domains up, what became of them and of the others.
     speeds : sequence of mapping
         Rows of a `Speed`, dense first.
     speed_protocol : str
@@ -50,6 +52,7 @@ class CardFacts:
     """
 
     figures: Sequence[MeasuredPerplexity] = ()
+    verdict: Sequence[str] = ()
     speeds: Sequence[Mapping[str, Any]] = ()
     speed_protocol: str = ""
     difference: float = math.nan
@@ -89,7 +92,7 @@ def model_card(
         + (f" {_widths_text(plan)}" if export_form.is_smaller else ""),
         _use_text(export_form, form, facts.weights),
         _choices_table(plan),
-        _measured_text(facts.figures),
+        _measured_text(facts),
         *([_speeds_text(facts)] if facts.speeds else []),
         *([_check_text(facts.difference)] if math.isfinite(facts.difference) else []),
         f"Made with fnprune {metadata.version('fnprune')}; `plan.json` says which units, and can "
@@ -181,7 +184,8 @@ def _choices_table(plan: PruningPlan) -> str:
     )
 
 
-def _measured_text(figures: Sequence[MeasuredPerplexity]) -> str:
+def _measured_text(facts: CardFacts) -> str:
+    figures = facts.figures
     if not figures:
         return "## Measured\n\nThis plan was not evaluated before it was exported."
     rows = [
@@ -190,9 +194,11 @@ def _measured_text(figures: Sequence[MeasuredPerplexity]) -> str:
         f"{figure.protocol['dtype']} | `{figure.protocol['text_sha256'][:12]}` |"
         for figure in figures
     ]
+    verdict = "".join(f"{sentence}\n\n" for sentence in facts.verdict)
     return (
-        "## Measured\n\n| model | perplexity ± standard error | tokens | window | dtype | "
-        "text |\n|---|---|---|---|---|---|\n" + "\n".join(rows)
+        f"## Measured\n\n{verdict}"
+        "| model | perplexity ± standard error | tokens | window | dtype | text |\n"
+        "|---|---|---|---|---|---|\n" + "\n".join(rows)
     )
 
 

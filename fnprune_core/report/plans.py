@@ -15,6 +15,8 @@ from fnprune_core.evaluation.results import (
     paired_by_domain,
     paired_difference,
 )
+from fnprune_core.evaluation.rivals import comparable_plans
+from fnprune_core.evaluation.verdict import given_up, verdict
 from fnprune_core.export import speed
 from fnprune_core.export.model_card import ratio_text
 from fnprune_core.plans import files
@@ -214,6 +216,43 @@ def domain_perplexities(material: Material, text: str) -> pd.DataFrame:
     return frame_of(rows, ("model", "domain", "perplexity", "difference"))
 
 
+def verdicts(material: Material, text: str) -> pd.DataFrame:
+    """Return two rows a plan that gives domains up: the texts to keep, and those given up.
+
+    Rivals are the other plans that differ from it in the score alone.
+    """
+    results = {name: result for name, (_, result) in measurements(material, text).items()}
+    rows: list[dict[str, Any]] = []
+    for plan in material.plans:
+        name = label(plan)
+        lost = given_up(material.workspace, files.open_plan(material.workspace, plan.id))
+        if not lost or name not in results:
+            continue
+        rivals = comparable_plans(material.workspace, plan.id).values()
+        chosen = {name, DENSE, *(label(other) for other in material.plans if other.id in rivals)}
+        found = verdict(
+            {each: result for each, result in results.items() if each in chosen}, lost, plan=name
+        )
+        if found is None:
+            continue
+        for texts, side in (("to keep", found.kept), ("given up", found.given_up)):
+            row = {
+                "plan": name,
+                "texts": texts,
+                "domains": ", ".join(side.domains),
+                "perplexity": side.plan.perplexity,
+                "rival": found.rival,
+                "rival_perplexity": np.nan if side.rival is None else side.rival.perplexity,
+                "difference": np.nan,
+                "difference_error": np.nan,
+            }
+            if side.above_rival is not None:
+                row["difference"] = side.above_rival.difference
+                row["difference_error"] = side.above_rival.standard_error
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
 def window_losses(material: Material, text: str) -> pd.DataFrame:
     """Return one row a model and window: its loss, from which every error is computed."""
     frames = []
@@ -246,6 +285,24 @@ def _perplexity_blocks(material: Material, text: str, suffix: str) -> Iterator[B
         f"{protocol.device}. Errors are one standard error over {unit_of(result)}; differences are "
         "to the dense model, paired by window, in nats per token."
     )
+    judged = verdicts(material, text)
+    if len(judged):
+        yield Table(
+            name=f"kept-and-given-up{suffix}",
+            title="Plans that give texts up: perplexity of those to keep and of those given up, "
+            "beside the rival that is lowest on the former; differences in nats per token.",
+            frame=judged,
+            columns={
+                "plan": Column(title="Plan"),
+                "texts": Column(title="Texts"),
+                "domains": Column(title="Domains"),
+                "perplexity": Column(title="Perplexity", form="{:.2f}"),
+                "rival": Column(title="Rival"),
+                "rival_perplexity": Column(title="of the rival", form="{:.2f}"),
+                "difference": Column(title="Above the rival", form="{:+.4f}"),
+                "difference_error": Column(title="± SE", form="{:.4f}"),
+            },
+        )
     yield Slot(figure=f"perplexity{suffix}")
     yield Table(
         name=f"perplexity{suffix}",

@@ -266,3 +266,9 @@ def sink_units(inputs: ScoreInputs, n_per_layer: int) -> NDArray[np.bool_]:
             top = np.argsort(-layer_strength, kind="stable")[:n_per_layer]
             is_sink[top + layout.offsets[layer]] = True
     return is_sink
+
+
+def shown_label(label: str) -> str:
+    """Return the name that people read of a label that `plan_label` gave; others as they are."""
+    name, comma, seed_text = label.partition(",")
+    return f"{SCORES[name].label}{comma}{seed_text}" if name in SCORES else label
