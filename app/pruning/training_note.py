@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app.pruning.data import seconds_per_token
 from app.shell import resources, view_state, wording
 from app.widgets import model_offer
 from fnprune_core.plans.plan import PlanSettings
@@ -24,8 +23,7 @@ def show_note(plans: Sequence[PlanSettings], *, key: str) -> None:
     if model is None:
         return
     windows = resources.recording(view.recording).windows
-    per_token = seconds_per_token(model.fingerprint, view.recording, model, windows)
-    cost = estimate_training(model, windows, plans, token_s=per_token)
+    cost = estimate_training(model, windows, plans)
     text = (
         f"Reconstruction trains on the recording: about {wording.duration(cost.seconds_each)} "
         f"and {wording.size(cost.memory_bytes)} of memory beside the model"

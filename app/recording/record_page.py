@@ -11,6 +11,7 @@ from app.shell.text_choice import TextChoice
 from app.widgets import frame, job_progress, text_picker, token_reader
 from app.widgets.picture import draw_picture
 from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.recording.record import estimate_recording
 from fnprune_core.recording.recording import RecordingSettings
 
 
@@ -22,7 +23,8 @@ def show_estimate(
         st.caption("A data set is fetched first; time and size are known when it is here.")
         return
     with st.spinner("Estimating"):
-        expected = resources.estimate(model.fingerprint, choice, recording_settings, model)
+        windows = resources.windows_to_record(model.fingerprint, choice, recording_settings, model)
+        expected = estimate_recording(model, windows, recording_settings)
     with st.container(horizontal=True):
         st.metric("Tokens", f"{expected.n_tokens:,}", help=glossary.tip("scan"))
         st.metric("Sessions", f"{expected.n_sessions:,}", help=glossary.tip("run"))

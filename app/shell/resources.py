@@ -41,6 +41,7 @@ from fnprune_core.storage.checksums import MANIFEST
 from fnprune_core.storage.manifests import read_manifest
 from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.documents import Document
+from fnprune_core.texts.windows import Windows
 
 _STEP = 0.01  # of |z|, when it is counted
 
@@ -164,12 +165,11 @@ def documents(choice: TextChoice) -> list[Document]:
 
 
 @cached(max_entries=4)
-def estimate(
+def windows_to_record(
     fingerprint: str, choice: TextChoice, settings: RecordingSettings, _model: LanguageModel
-) -> record.RecordingEstimate:
-    """Return what a recording will take; cuts the texts and times one short pass."""
-    windows = record.windows_for(_model, documents(choice), settings)
-    return record.estimate_recording(_model, windows, settings)
+) -> Windows:
+    """Return the windows that a recording reads."""
+    return record.windows_for(_model, documents(choice), settings)
 
 
 def network_table(id: str) -> pd.DataFrame:

@@ -47,7 +47,9 @@ class ModelShelf:
             if model is None or model.source != source:
                 self._held = model = None
                 progress(ProgressEvent(stage="loading the model", done=0, total=1, unit="models"))
-                model = self._held = load_model(source, progress=progress)
+                model = load_model(source, progress=progress)
+                model.seconds_per_token()  # timed here, and not on a page that wants an estimate
+                self._held = model
                 progress(ProgressEvent(stage="loading the model", done=1, total=1, unit="models"))
             return model
 

@@ -205,6 +205,7 @@ def _start_run(
         windows,
         batch_size=batch_size,
         context=condition.context,
+        on_pass=partial(language_model.pace.note, "reading"),
         so_far=so_far,
         cancel=cancel,
     )

@@ -1,5 +1,6 @@
 """Perplexity as a stream of partial results, window by window, which can be resumed."""
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -44,6 +45,7 @@ def perplexity_stream(
     *,
     batch_size: int = 4,
     context: Context = nullcontext,
+    on_pass: Callable[[int, float], None] = lambda n_tokens, seconds: None,
     so_far: Perplexity | None = None,
     cancel: CancelToken = NEVER,
 ) -> Iterator[Perplexity]:
@@ -58,6 +60,8 @@ def perplexity_stream(
         Returns a context manager that is entered around each forward pass (``silenced`` for a
         preview, or of nothing to hold the lock of a shared model); it is never open while a
         result is handed out.
+    on_pass : callable
+        Called with the tokens and seconds of each pass with its losses.
     so_far : Perplexity, optional
         A partial result to go on from; one under another protocol is ignored.
 
@@ -92,6 +96,7 @@ def perplexity_stream(
             continue
         cancel.raise_if_cancelled()
         ids = stacked_ids(windows, batch).to(device)
+        start = time.perf_counter()
         with context(), torch.inference_mode():
             logits = model(ids, use_cache=False).logits
         nll[batch] = [
@@ -99,6 +104,7 @@ def perplexity_stream(
             for row, window_ids, window in zip(logits, ids, batch, strict=True)
         ]
         del logits
+        on_pass(ids.numel(), time.perf_counter() - start)
         yield result_so_far()
 
 

@@ -29,7 +29,6 @@ from fnprune_core.lesions.study import Facts, LesionStudy
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import silenced
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
-from fnprune_core.pruning.estimates import seconds_per_token
 from fnprune_core.recording.recording import open_recording
 from fnprune_core.storage.checksums import MANIFEST
 from fnprune_core.storage.folders import exclusive, new_folder, storage_errors
@@ -40,7 +39,6 @@ from fnprune_core.storage.workspace import Workspace
 KIND = "lesions"
 READING = "reading under lesions"
 BATCH_TOKENS = 1024
-_LESIONED = 1.05  # seconds of a pass under a lesion, over those of the healthy model
 
 
 MOST_LESIONS = 100_000
@@ -290,6 +288,7 @@ class _StudyRun:
             self.stimuli.windows,
             batch_size=max(1, BATCH_TOKENS // self.stimuli.windows.window),
             context=context or partial(silenced, self.language_model, no_units),
+            on_pass=partial(self.language_model.pace.note, "reading"),
             cancel=self.cancel,
         )
         return deque(stream, maxlen=1).pop().window_nll
@@ -429,12 +428,12 @@ class LesionEstimate:
 def estimate_lesions(
     language_model: LanguageModel, stimuli: Stimuli, order: LesionOrder
 ) -> LesionEstimate:
-    """Return the most that a study will take, from one timed pass."""
+    """Return the most that a study will take."""
     windows = stimuli.windows
     n_readings = 1 + len(order.lesions) * (1 + order.settings.n_random)
-    per_token = seconds_per_token(language_model, windows)
+    per_token = language_model.seconds_per_token("reading")
     return LesionEstimate(
         n_readings=n_readings,
         n_tokens=windows.n_tokens,
-        seconds=per_token * windows.n_tokens * n_readings * _LESIONED,
+        seconds=per_token * windows.n_tokens * n_readings,
     )

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,8 +23,10 @@ from fnprune_core.models.architectures import (
 )
 from fnprune_core.models.attention import AttentionLayout, attention_layout
 from fnprune_core.models.layout import UnitLayout
+from fnprune_core.models.pace import Pace, Work
 
 _FINGERPRINT_SAMPLES = 1024
+_TIMED_TOKENS = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +69,7 @@ class LanguageModel:
     layout: UnitLayout
     fingerprint: str
     lock: Any = field(default_factory=threading.RLock)
+    pace: Pace = field(default_factory=Pace)
 
     @property
     def device(self) -> torch.device:
@@ -87,6 +91,25 @@ class LanguageModel:
         """Most tokens that the model reads at once, if its config says so."""
         size = getattr(self.model.config, "max_position_embeddings", None)
         return None if size is None else int(size)
+
+    def seconds_per_token(self, work: Work = "pass") -> float:
+        """Return how long some work will take for a token, as measured while the model worked.
+
+        Of a model that has done nothing yet, one pass is timed.
+        """
+        if self.pace.expected(work) is None:
+            size = min(_TIMED_TOKENS, self.context_size or _TIMED_TOKENS)
+            ids = torch.zeros((1, size), dtype=torch.int64, device=self.device)
+            for n_tokens in (min(16, size), size):  # the first pass warms up
+                with self.lock, torch.inference_mode():
+                    start = time.perf_counter()
+                    logits = self.model(ids[:, :n_tokens], use_cache=False).logits
+                    float(logits[0, -1, 0])  # waits for the device
+                    seconds = time.perf_counter() - start
+            self.pace.note("pass", size, seconds)
+        expected = self.pace.expected(work)
+        assert expected is not None  # a pass was just timed
+        return expected
 
     def check_window(self, window: int) -> None:
         """Raise `SettingsError` if a window is longer than the model reads at once."""

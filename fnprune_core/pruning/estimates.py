@@ -1,20 +1,18 @@
 """Estimates of the seconds and memory of a compensation that trains, before it starts."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-
 from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.models.pace import FACTORS
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning.compensation import compensation_named
 from fnprune_core.pruning.reconstruction import Training, split_sessions
-from fnprune_core.texts.windows import Windows, stacked_ids
+from fnprune_core.texts.windows import Windows
 
 #: A step reads a session by the dense model and by the pruned one, and goes back through it; in
 #: passes of the dense model, as measured on the embedded one (bfloat16, CPU).
-FORWARDS_A_STEP, FORWARDS_A_CHECK = 5.5, 2.5
+FORWARDS_A_STEP, FORWARDS_A_CHECK = FACTORS["training"], 2.5
 #: Of the MLPs in float32: gradients, Adam's two moments, and the best weights so far.
 _COPIES_OF_MLPS = 4
 _BYTES = 4
@@ -29,7 +27,7 @@ class TrainingEstimate:
     n_plans : int
         Plans that are trained, one after the other.
     seconds_each : float
-        Of one of them, from one timed pass of the dense model.
+        Of one of them.
     memory_bytes : int
         Beside the model in memory, at its peak; the same for one plan and for many.
     """
@@ -50,25 +48,12 @@ def is_trained(settings: PlanSettings) -> bool:
     return removes_any and compensation_named(settings.compensation).is_trained
 
 
-def seconds_per_token(language_model: LanguageModel, windows: Windows) -> float:
-    """Return how long the dense model takes to read a token, from one timed pass of a window."""
-    ids = stacked_ids(windows, range(1)).to(language_model.device)
-    seconds = []
-    for n_tokens in (16, ids.shape[1]):  # the first pass warms up
-        start = time.perf_counter()
-        with language_model.lock, torch.inference_mode():
-            logits = language_model.model(ids[:, :n_tokens], use_cache=False).logits
-            float(logits[0, -1, 0])  # waits for the device
-        seconds.append(time.perf_counter() - start)
-    return seconds[-1] / ids.shape[1]
-
-
 def estimate_training(
     language_model: LanguageModel,
     windows: Windows,
     plans: Sequence[PlanSettings],
     *,
-    token_s: float,
+    token_s: float | None = None,
     training: Training | None = None,
 ) -> TrainingEstimate:
     """Return what training plans on a calibration text takes; plans not trained cost nothing.
@@ -77,10 +62,13 @@ def estimate_training(
     ----------
     windows : Windows
         The calibration text.
-    token_s : float
-        Seconds of the dense model for a token, as `seconds_per_token` measures them.
+    token_s : float, optional
+        Seconds of the dense model for a token; if not given, as training took them here, or else
+        as the model's pace lets expect.
     """
     training = training or Training()
+    if token_s is None:
+        token_s = language_model.seconds_per_token("training") / FORWARDS_A_STEP
     trained = [settings for settings in plans if is_trained(settings)]
     training_sessions, held_out = split_sessions(windows, training.held_out)
     per_session = token_s * windows.n_tokens / windows.n_windows

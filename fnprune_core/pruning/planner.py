@@ -1,5 +1,6 @@
 """Making of plans from a score, an allocation and a compensation."""
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -143,6 +144,7 @@ class _Planner:
         """Return the ids of the plans, making those that are missing."""
         inputs = [self._inputs_json(settings) for settings in all_settings]
         ids = [artifact_id("plans", plan_inputs) for plan_inputs in inputs]
+        start = time.perf_counter()
         missing = {id: i for i, id in enumerate(ids) if not self.workspace.has("plans", id)}
         new_plans = {i: self._plan(all_settings[i]) for i in missing.values()}
         self._n_to_train = sum(_needs_training(new_plan) for new_plan in new_plans.values())
@@ -155,6 +157,9 @@ class _Planner:
             refits = self.refits([new_plans[i] for i in members], weights)
             for i, plan_refits in zip(members, refits, strict=True):
                 self._save(ids[i], inputs[i], new_plans[i], plan_refits, weights)
+        if not self._n_to_train:
+            n_tokens = len(new_plans) * self.recording.n_tokens
+            self.language_model.pace.note("planning", n_tokens, time.perf_counter() - start)
         return ids
 
     def token_weights(self, settings: PlanSettings) -> NDArray[np.float64]:

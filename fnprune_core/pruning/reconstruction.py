@@ -180,7 +180,9 @@ class _TrainingRun:
 
     def learn(self, session: int, optimiser: torch.optim.Optimizer) -> None:
         """Take one step on a session."""
-        with torch.inference_mode(mode=False), torch.enable_grad():
+        n_tokens = len(self.windows.window_ids(session))
+        timed = self.language_model.pace.timed("training", n_tokens)
+        with timed, torch.inference_mode(mode=False), torch.enable_grad():
             loss = self._loss(session)
             if not bool(torch.isfinite(loss)):
                 raise NonFiniteError(

@@ -17,14 +17,12 @@ from fnprune_core.plans.files import open_plan
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.pruning.compensation import batches, refit_bytes
-from fnprune_core.pruning.estimates import seconds_per_token
 from fnprune_core.pruning.planner import canonical_settings, plans
 from fnprune_core.scores.units import score_named
 from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.windows import Windows
 
 READING = "reading held-out text"
-_SILENCED = 1.15  # seconds of a pass with hooks, over those of the dense model
 
 
 MOST_PLANS = 10_000
@@ -233,20 +231,27 @@ class SweepEstimate:
 
     n_plans: int
     n_windows: int
-    seconds_reading: float
+    seconds: float
     disk_bytes: int
 
 
 def estimate_sweep(
-    language_model: LanguageModel, windows: Windows, order: SweepOrder
+    language_model: LanguageModel, windows: Windows, order: SweepOrder, *, n_tokens: int
 ) -> SweepEstimate:
-    """Return how long the evaluations of a sweep take, from one timed pass, and what it stores."""
+    """Return how long a sweep takes beside what trains, and what it stores.
+
+    Parameters
+    ----------
+    n_tokens : int
+        Of the recording, from which the plans are made.
+    """
     plan_settings = order.wanted()
-    per_token = seconds_per_token(language_model, windows)
+    per_token = language_model.seconds_per_token("reading")
     return SweepEstimate(
         n_plans=len(plan_settings),
         n_windows=windows.n_windows * (1 + len(plan_settings)),
-        seconds_reading=per_token * windows.n_tokens * (1 + _SILENCED * len(plan_settings)),
+        seconds=per_token * windows.n_tokens * (1 + len(plan_settings))
+        + language_model.seconds_per_token("planning") * n_tokens * len(plan_settings),
         disk_bytes=sum(refit_bytes(language_model, settings) for settings in plan_settings),
     )
 

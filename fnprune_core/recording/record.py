@@ -1,6 +1,5 @@
 """Recording a model's units while it reads: time and disk estimated, then session by session."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -261,12 +260,14 @@ def _record_sessions(
     report(writer.n_done)
     for batch in batches_of(windows, settings.batch_size, first=writer.n_done):
         cancel.raise_if_cancelled()
-        signals, log_p = signals_of(language_model, stacked_ids(windows, batch))
-        for row, session in enumerate(batch):
-            check_finite(signals[row], language_model.layout, session)
-            _check_log_probabilities(log_p[row], session)
-            writer.add(session, signals[row], log_p[row])
-        writer.commit(batch.stop)
+        ids = stacked_ids(windows, batch)
+        with language_model.pace.timed("recording", ids.numel()):
+            signals, log_p = signals_of(language_model, ids)
+            for row, session in enumerate(batch):
+                check_finite(signals[row], language_model.layout, session)
+                _check_log_probabilities(log_p[row], session)
+                writer.add(session, signals[row], log_p[row])
+            writer.commit(batch.stop)
         report(batch.stop)
 
 
@@ -323,18 +324,13 @@ def windows_for(
 def estimate_recording(
     language_model: LanguageModel, windows: Windows, settings: RecordingSettings
 ) -> RecordingEstimate:
-    """Return time, disk and memory of a recording, from one timed pass over a short stretch."""
-    ids = stacked_ids(windows, range(1))[:, :128]
-    signals_of(language_model, ids)  # the first pass also warms up
-    start = time.perf_counter()
-    signals_of(language_model, ids)
-    per_token = (time.perf_counter() - start) / ids.shape[1]
+    """Return the time, disk and memory of a recording."""
     anatomy = language_model.anatomy()
     batch_tokens = settings.batch_size * settings.window
     return RecordingEstimate(
         n_tokens=windows.n_tokens,
         n_sessions=windows.n_windows,
-        seconds=per_token * windows.n_tokens,
+        seconds=language_model.seconds_per_token("recording") * windows.n_tokens,
         disk_bytes=recording_bytes(windows, language_model.layout),
         memory_bytes=anatomy.parameter_bytes
         + batch_tokens * (12 * anatomy.n_units + 6 * anatomy.vocabulary_size),

@@ -9,9 +9,6 @@ from fnprune_core.errors import NetworksMovedError
 from fnprune_core.evaluation.side_by_side import SideBySide
 from fnprune_core.lesions.patients import Patient, patients
 from fnprune_core.lesions.run import (
-    LesionEstimate,
-    LesionOrder,
-    estimate_lesions,
     lesion_studies,
     open_lesions,
 )
@@ -146,11 +143,3 @@ def strength_label(strength: float) -> str:
 def stimuli(fingerprint: str, read: Read, _model: LanguageModel) -> Stimuli:
     """Return the stimuli that are read under lesions, in columns."""
     return read.stimuli(_model, resources.documents)
-
-
-@cached(max_entries=16)
-def estimate(
-    fingerprint: str, order: LesionOrder, text_sha256: str, _stimuli: Stimuli, _model: LanguageModel
-) -> LesionEstimate:
-    """Return the readings, tokens and seconds that a study takes at most; times one pass."""
-    return estimate_lesions(_model, _stimuli, order)

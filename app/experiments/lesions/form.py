@@ -7,7 +7,7 @@ from app.experiments.lesions.tasks import KIND, LesionJob, Read, run_lesions
 from app.shell import glossary, resources, view_state, wording
 from app.widgets import frame, job_progress, model_offer, text_picker
 from fnprune_core.atlas.network_atlas import NetworkAtlas
-from fnprune_core.lesions.run import LesionOrder
+from fnprune_core.lesions.run import LesionOrder, estimate_lesions
 from fnprune_core.lesions.sites import TARGETS, Lesion, LesionSettings, Target
 from fnprune_core.localizers.ready_made import READY
 
@@ -31,7 +31,7 @@ def draw_form(atlas: NetworkAtlas) -> None:
     with frame.explaining():
         order = LesionOrder(decomposition_id=atlas.id, lesions=lesions, settings=settings)
         stimuli = cache.stimuli(model.fingerprint, texts, model)
-        cost = cache.estimate(model.fingerprint, order, stimuli.windows.text_sha256, stimuli, model)
+        cost = estimate_lesions(model, stimuli, order)
         st.caption(
             f"{wording.count(len(order.lesions), 'lesion')} with {settings.n_random} random "
             f"ones each: {cost.n_readings:,} readings of {cost.n_tokens:,} tokens in "

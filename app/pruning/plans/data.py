@@ -1,4 +1,4 @@
-"""Cached data of the Plans page: the history, paired differences, overlaps, and estimates."""
+"""Cached data of the Plans page: the history, paired differences, and overlaps."""
 
 import pandas as pd
 
@@ -12,7 +12,6 @@ from fnprune_core.evaluation.history import History
 from fnprune_core.evaluation.results import paired_difference
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans import decision_log, files
-from fnprune_core.pruning.sweep import SweepEstimate, SweepOrder, estimate_sweep
 from fnprune_core.texts.windows import Windows
 
 _Key = tuple[tuple[str, ...], tuple[str, ...], int]
@@ -68,11 +67,3 @@ def windows(
     return compare.evaluation_windows(
         _model, resources.documents(texts), window=window, max_windows=most
     )
-
-
-@cached(max_entries=16)
-def estimate(
-    fingerprint: str, order: SweepOrder, _windows: Windows, text: str, _model: LanguageModel
-) -> SweepEstimate:
-    """Return the plans, seconds and bytes that a sweep takes at most; times one pass."""
-    return estimate_sweep(_model, _windows, order)

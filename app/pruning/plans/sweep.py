@@ -17,7 +17,7 @@ from app.widgets import frame, job_progress, model_offer, text_picker
 from app.widgets.picture import draw_picture
 from fnprune_core.evaluation.history import History, PlanRecord
 from fnprune_core.plans.plan import PlanSettings
-from fnprune_core.pruning.sweep import Sweep, SweepOrder
+from fnprune_core.pruning.sweep import Sweep, SweepOrder, estimate_sweep
 from fnprune_core.scores.units import SCORES
 
 _RATIOS = [10, 20, 30, 40, 50, 60]
@@ -224,12 +224,12 @@ def _show_estimate(order: SweepOrder, texts: TextChoice, window: int, max_window
         return
     with frame.explaining():
         windows = cache.windows(model.fingerprint, texts, window, max_windows, model)
-        cost = cache.estimate(model.fingerprint, order, windows, windows.text_sha256, model)
+        n_tokens = resources.recording(order.recording_id).n_tokens
+        cost = estimate_sweep(model, windows, order, n_tokens=n_tokens)
         st.caption(
             f"At most {wording.count(cost.n_plans, 'plan')} and the dense model on "
             f"{wording.count(windows.n_windows, 'window')}: about "
-            f"{wording.duration(cost.seconds_reading)} of reading, after the plans are made, "
-            f"and {wording.size(cost.disk_bytes)} on disk. What was made or measured before "
-            "is found; a stopped sweep goes on where it was."
+            f"{wording.duration(cost.seconds)} and {wording.size(cost.disk_bytes)} on disk. "
+            "What was made or measured before is found; a stopped sweep goes on where it was."
         )
         training_note.show_note(order.wanted(), key="sweep")

@@ -74,12 +74,17 @@ def test_progress_counts_the_windows_of_all_plans(lab) -> None:
     done = [e.done for e in reading]
     assert done == sorted(done)
     assert done[-1] == 7 * lab.windows.n_windows
-    estimate = estimate_sweep(lab.model, lab.windows, lab.order)
+    estimate = estimate_sweep(lab.model, lab.windows, lab.order, n_tokens=lab.recording.n_tokens)
     assert estimate.n_windows == 7 * lab.windows.n_windows
-    assert estimate.seconds_reading > 0
+    pace = lab.model.pace  # of the sweep just run
+    expected = pace.measured("reading") * 7 * lab.windows.n_tokens
+    expected += pace.measured("planning") * 6 * lab.recording.n_tokens
+    assert estimate.seconds == pytest.approx(expected)
     assert estimate.disk_bytes == pytest.approx(4 * 32 * 144 * (0.8 + 0.6) * 3, rel=1e-3)
     order = replace(lab.order, base=BASE.with_(compensation="reconstruct"))
-    trained = estimate_sweep(lab.model, lab.windows, order)  # the two rows that feed a unit, too
+    trained = estimate_sweep(
+        lab.model, lab.windows, order, n_tokens=lab.recording.n_tokens
+    )  # the two rows that feed a unit, too
     assert trained.disk_bytes == pytest.approx(3 * estimate.disk_bytes, rel=1e-3)
 
 

@@ -1,0 +1,69 @@
+"""How long a model takes for a token, by what it does: measured while it works.
+
+One timed pass says little of an hour of work: the machine is busy now and idle then, a lesion
+costs what a plain pass does not. So work tells how long it took, and the next estimate is of that.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+#: A plain pass; a pass whose losses are kept, with units silenced or not; a recorded session; a
+#: plan's score and least squares, by token of the calibration text; and a token of that text under
+#: a compensation that trains, all its passes together.
+Work = Literal["pass", "reading", "recording", "planning", "training"]
+#: Seconds of each beside a plain pass, until it was measured itself: on the embedded model.
+FACTORS: dict[Work, float] = {
+    "pass": 1.0, "reading": 1.1, "recording": 2.0, "planning": 0.5, "training": 5.5,
+}  # fmt: skip
+_REMEMBERED_S = 120.0  # of work: an estimate follows a machine that has become busy
+
+
+class Pace:
+    """Seconds a token of one model in memory, of the latest work of each kind."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._measured: dict[Work, deque[tuple[int, float]]] = {}
+
+    def note(self, work: Work, n_tokens: int, seconds: float) -> None:
+        """Take note of work that was done."""
+        if n_tokens <= 0 or seconds <= 0:
+            return
+        with self._lock:
+            latest = self._measured.setdefault(work, deque())
+            latest.append((n_tokens, seconds))
+            while len(latest) > 1 and sum(s for _, s in latest) - latest[0][1] > _REMEMBERED_S:
+                latest.popleft()
+
+    @contextmanager
+    def timed(self, work: Work, n_tokens: int) -> Iterator[None]:
+        """Time a block of work, and take note of it unless it fails."""
+        start = time.perf_counter()
+        yield
+        self.note(work, n_tokens, time.perf_counter() - start)
+
+    def measured(self, work: Work) -> float | None:
+        """Return the seconds a token that work took; None where none was done yet."""
+        with self._lock:
+            latest = tuple(self._measured.get(work, ()))
+        if not latest:
+            return None
+        return sum(seconds for _, seconds in latest) / sum(n_tokens for n_tokens, _ in latest)
+
+    def expected(self, work: Work) -> float | None:
+        """Return the seconds a token that work will take; None before the model did anything.
+
+        As measured of such work, else of other work by the usual ratio of the two.
+        """
+        own = self.measured(work)
+        if own is not None:
+            return own
+        for other, factor in FACTORS.items():
+            known = self.measured(other)
+            if known is not None:
+                return known * FACTORS[work] / factor
+        return None
