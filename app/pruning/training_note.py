@@ -5,22 +5,23 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app.shell import resources, view_state, wording
-from app.widgets import model_offer
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning.estimates import estimate_training, is_trained
 
 
-def show_note(plans: Sequence[PlanSettings], *, key: str) -> None:
+def show_note(plans: Sequence[PlanSettings]) -> None:
     """Draw how long training these plans takes, and in what memory; nothing if none is trained."""
     n_trained = sum(is_trained(plan) for plan in plans)
     view = view_state.view()
     if not n_trained or not view.recording:
         return
-    plans_text = wording.count(n_trained, "plan")
-    model = model_offer.loaded(
-        needed_for=f"to say how many minutes Reconstruction trains {plans_text}", key=key
-    )
+    model = resources.language_model(view.model)
     if model is None:
+        st.info(
+            f"Reconstruction trains {wording.count(n_trained, 'plan')} on the recording, for "
+            "minutes each; how many is said once the model is in memory.",
+            icon=":material/timer:",
+        )
         return
     windows = resources.recording(view.recording).windows
     cost = estimate_training(model, windows, plans)

@@ -41,21 +41,21 @@ def show_form() -> None:
     model = resources.language_model(view.model)
     if job_progress.is_active("record", "load"):
         return
-    if model is None:
-        if st.button("Load the model and estimate", icon=":material/memory:", type="primary"):
+    if model is not None and choice is not None:
+        show_estimate(model, choice, recording_settings)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        is_pressed = st.button(
+            "Record",
+            type="primary",
+            icon=":material/fiber_manual_record:",
+            disabled=choice is None,
+        )
+        if model is None and st.button("Load the model and estimate", icon=":material/memory:"):
             job_progress.start(tasks.load(model=view.model))
             st.rerun()
-    elif choice is not None:
-        show_estimate(model, choice, recording_settings)
-        if st.button("Record", type="primary", icon=":material/fiber_manual_record:"):
-            job_progress.start(
-                record(
-                    model=view.model,
-                    texts=choice,
-                    settings=recording_settings,
-                )
-            )
-            st.rerun()
+    if is_pressed and choice is not None:
+        job_progress.start(record(model=view.model, texts=choice, settings=recording_settings))
+        st.rerun()
 
 
 def take_result(job: Job) -> None:

@@ -22,6 +22,29 @@ def language_model(atlas: NetworkAtlas, *, needed_for: str, key: str) -> Languag
     return model
 
 
+def in_memory(atlas: NetworkAtlas) -> LanguageModel | None:
+    """Return the view's model if it is in memory and the atlas's own; None if it is not.
+
+    For pages whose buttons start a job, which loads the model: they can say less before.
+    """
+    model = resources.language_model(view_state.view().model)
+    if model is not None:
+        model.check_fingerprint(atlas.decomposition.fingerprint, "atlas")
+    return model
+
+
+def will_be_loaded(model: LanguageModel | None, *, then: str = "") -> None:
+    """Say beside a button that it loads the model first, where it is not in memory.
+
+    Parameters
+    ----------
+    then : str
+        What is only known once it is in memory, as a sentence.
+    """
+    if model is None:
+        st.caption(f"The model is not in memory yet, and is loaded first. {then}".strip())
+
+
 def loaded(*, needed_for: str, key: str) -> LanguageModel | None:
     """Return the view's model if it is in memory; else offer to load it."""
     source = view_state.view().model

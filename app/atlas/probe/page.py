@@ -16,23 +16,23 @@ from fnprune_core.atlas.probe import Reading
 
 def read(atlas: NetworkAtlas, text: str, *, is_asked: bool) -> Reading | None:
     """Return the reading of a text, or say what is missing; a long text is read when asked for."""
-    model = model_offer.language_model(atlas, needed_for="to read a text", key="probe")
-    if model is None:
-        return None
+    model = model_offer.in_memory(atlas)
     if not text:
         if is_asked:
             st.info("Type or paste a text first, or press an example.", icon=":material/edit:")
         return None
-    source = model.source
+    source = view_state.view().model
 
     def keep_reading(job: Job) -> None:
         cache.readings().put(job.inputs["atlas"], source, job.inputs["text"], job.result)
 
     job_progress.follow("probe", on_done=keep_reading)
-    reading = cache.reading(atlas.id, model, text)
+    reading = None if model is None else cache.reading(atlas.id, model, text)
     if reading is None and not job_progress.is_active("probe"):
         if not is_asked:
-            st.caption("This text takes more than a moment. Press Read to start.")
+            why = "takes more than a moment" if model is not None else "is read by the model"
+            st.caption(f"This text {why}. Press Read to start.")
+            model_offer.will_be_loaded(model)
             return None
         job_progress.start(probe(model=source, atlas=atlas.id, text=text))
         st.rerun()

@@ -10,6 +10,7 @@ from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.lesions.run import LesionOrder, estimate_lesions
 from fnprune_core.lesions.sites import TARGETS, Lesion, LesionSettings, Target
 from fnprune_core.localizers.ready_made import READY
+from fnprune_core.models.language_model import LanguageModel
 
 _EACH, _SOME, _SET = "Each network by itself", "Some, each by itself", "Some, together as one"
 _DOMAINS, _LOCALIZERS = "Texts by domain", "Localizers"
@@ -25,20 +26,14 @@ def draw_form(atlas: NetworkAtlas) -> None:
         settings = _choose_settings()
     with right:
         texts = _choose_texts()
-    model = model_offer.language_model(atlas, needed_for="to read under lesions", key="lesions")
-    if model is None or texts is None:
+    if texts is None:
         return
     with frame.explaining():
+        model = model_offer.in_memory(atlas)
         order = LesionOrder(decomposition_id=atlas.id, lesions=lesions, settings=settings)
-        stimuli = cache.stimuli(model.fingerprint, texts, model)
-        cost = estimate_lesions(model, stimuli, order)
-        st.caption(
-            f"{wording.count(len(order.lesions), 'lesion')} with {settings.n_random} random "
-            f"ones each: {cost.n_readings:,} readings of {cost.n_tokens:,} tokens in "
-            f"{wording.count(stimuli.windows.n_windows, 'window')}, at most about "
-            f"{wording.duration(cost.seconds)}. Resampled over {stimuli.unit}. The lesions come "
-            "first, then the random ones in rounds; what is read is kept if you stop."
-        )
+        if model is not None:
+            _show_cost(order, texts, model)
+        model_offer.will_be_loaded(model, then="How long the study takes is said once it is.")
         if not job_progress.is_active(KIND):
             st.button(
                 "Run the study",
@@ -48,6 +43,18 @@ def draw_form(atlas: NetworkAtlas) -> None:
                 on_click=start,
                 args=(order, texts),
             )
+
+
+def _show_cost(order: LesionOrder, texts: Read, model: LanguageModel) -> None:
+    stimuli = cache.stimuli(model.fingerprint, texts, model)
+    cost = estimate_lesions(model, stimuli, order)
+    st.caption(
+        f"{wording.count(len(order.lesions), 'lesion')} with {order.settings.n_random} random "
+        f"ones each: {cost.n_readings:,} readings of {cost.n_tokens:,} tokens in "
+        f"{wording.count(stimuli.windows.n_windows, 'window')}, at most about "
+        f"{wording.duration(cost.seconds)}. Resampled over {stimuli.unit}. The lesions come "
+        "first, then the random ones in rounds; what is read is kept if you stop."
+    )
 
 
 def start(order: LesionOrder, read: Read, title: str = "Lesions") -> None:

@@ -166,15 +166,17 @@ def _draw_writing_form(lesion: Lesion, prompt: str, patient: str, atlas: Network
         "Prompt", prompts.get(picked_name or "As suggested", prompt), height=110,
         key=f"patient-prompt-{patient}-{picked_name}",
     )  # fmt: skip
-    model = model_offer.language_model(atlas, needed_for="to write and measure", key="patient")
-    if model is None or job_progress.is_active(WRITE):
+    if job_progress.is_active(WRITE):
         return
+    model = model_offer.in_memory(atlas)
     try:
         resources.reach().check_texts(text)
-        encode(model, Prompt(text=text))
+        if model is not None:
+            encode(model, Prompt(text=text))
     except FnpruneError as error:
         frame.error(describe_error(error))
         return
+    model_offer.will_be_loaded(model)
     order = WritingOrder(
         decomposition_id=atlas.id,
         lesion=lesion,

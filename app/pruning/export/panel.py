@@ -86,7 +86,7 @@ def plan_again(plan: str, form: str, fit: FormFit) -> None:
     job_progress.follow("fit", on_done=_select_plan)
     if job_progress.is_active("fit") or texts is None:
         return
-    training_note.show_note([resources.plan(plan).settings], key="export-fit")
+    training_note.show_note([resources.plan(plan).settings])
     if st.button(
         "Plan again and measure", type="primary", icon=":material/replay:", key="export-fit"
     ):

@@ -60,24 +60,29 @@ def open_earlier(id: str | None) -> None:
         )
 
 
-def write(plan: str, prompt: Prompt, sampling: Sampling, model: LanguageModel) -> None:
+def write(plan: str, prompt: Prompt, sampling: Sampling, model: LanguageModel | None) -> None:
     """Draw the button that starts both models, and any error of the prompt."""
     is_pressed = st.button(
         "Write", type="primary", icon=":material/play_arrow:", disabled=not plan, width="stretch"
     )
     if not plan:
         st.caption("Choose a plan first.")
+    else:
+        model_offer.will_be_loaded(
+            model, then="Whether it has a chat template is known once it is."
+        )
     if not is_pressed:
         return
     try:
-        model.check_fingerprint(resources.plan(plan).fingerprint, "plan")
         resources.reach().check_texts([prompt.text, prompt.system])
-        encode(model, prompt)
+        if model is not None:  # else the job says it
+            model.check_fingerprint(resources.plan(plan).fingerprint, "plan")
+            encode(model, prompt)
     except FnpruneError as error:
         frame.error(describe_error(error))
         return
     order = generation_tasks.GenerationOrder(
-        model=model.source, plan=plan, prompt=prompt, sampling=sampling
+        model=view_state.view().model, plan=plan, prompt=prompt, sampling=sampling
     )
     view_state.change(token=-1)
     job_progress.start(generation_tasks.generate(order))
@@ -97,10 +102,10 @@ def show_form(plans: list[str]) -> None:
         text = prompt_box.text_box()
     with right:
         plan = choose_plan(plans)
-        model = model_offer.loaded(needed_for="to write", key="generations")
+        model = resources.language_model(view_state.view().model)
         prompt = prompt_box.prompt_of(text, model)
         sampling = prompt_box.sampling_of(prompt)
-        if model is not None and not job_progress.is_active(generation_tasks.KIND):
+        if not job_progress.is_active(generation_tasks.KIND):
             write(plan, prompt, sampling, model)
         choose_earlier()
 

@@ -89,7 +89,7 @@ def apply(atlas: NetworkAtlas, form_state: Asked) -> None:
     order = None
     if texts is not None and form_state.settings is not None and form_state.refused is None:
         order = _order(form_state.settings, rivals, texts, int(windows))
-        training_note.show_note(list(order.wanted().values()), key="prune")
+        training_note.show_note(list(order.wanted().values()))
     job_progress.queue_note()
     is_pressed = st.button(
         "Apply",

@@ -16,6 +16,7 @@ from app.shell.text_choice import TextChoice
 from app.widgets import frame, job_progress, model_offer, text_picker
 from app.widgets.picture import draw_picture
 from fnprune_core.evaluation.history import History, PlanRecord
+from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning.sweep import Sweep, SweepOrder, estimate_sweep
 from fnprune_core.scores.units import SCORES
@@ -169,12 +170,12 @@ def draw_form(plans: Sequence[PlanRecord]) -> None:
         n_seeds=seeds,
     )
     window = resources.recording(view.recording).windows.window
-    model = model_offer.language_model(atlas, needed_for="to sweep", key="sweep")
-    if model is None:
-        return
-    _show_estimate(order, texts, window, int(max_windows))
     if job_progress.is_active("sweep"):
         return
+    model = model_offer.in_memory(atlas)
+    if model is not None:
+        _show_estimate(order, texts, window, int(max_windows), model)
+    model_offer.will_be_loaded(model, then="How long the sweep takes is said once it is.")
     if st.button("Sweep", type="primary", icon=":material/stacked_line_chart:", key="sweep-start"):
         job = SweepJob(
             model=view.model, order=order, texts=texts, window=window, max_windows=int(max_windows)
@@ -218,10 +219,9 @@ def _choose_settings(plans: Sequence[PlanRecord]) -> tuple[list[str], list[int],
     return list(scores), sorted(ratios), int(seeds), options[name]
 
 
-def _show_estimate(order: SweepOrder, texts: TextChoice, window: int, max_windows: int) -> None:
-    model = resources.language_model(view_state.view().model)
-    if model is None:
-        return
+def _show_estimate(
+    order: SweepOrder, texts: TextChoice, window: int, max_windows: int, model: LanguageModel
+) -> None:
     with frame.explaining():
         windows = cache.windows(model.fingerprint, texts, window, max_windows, model)
         n_tokens = resources.recording(order.recording_id).n_tokens
@@ -232,4 +232,4 @@ def _show_estimate(order: SweepOrder, texts: TextChoice, window: int, max_window
             f"{wording.duration(cost.seconds)} and {wording.size(cost.disk_bytes)} on disk. "
             "What was made or measured before is found; a stopped sweep goes on where it was."
         )
-        training_note.show_note(order.wanted(), key="sweep")
+        training_note.show_note(order.wanted())

@@ -19,11 +19,12 @@ def loaded(example):
     return example
 
 
-def test_without_the_model_the_page_offers_to_load_it(open_page, example) -> None:
+def test_read_loads_the_model_where_it_is_not_in_memory(open_page, example) -> None:
     at = open_page("probe", **example.view(), text=TEXT)
     assert not at.exception
     assert at.text_area(key="probe-text").value == TEXT
-    press(at, "Load the model")
+    assert "is loaded first" in " ".join(each.value for each in at.caption)
+    press(at, "Read")
     assert finish(at).state == "done"
     assert "".join(drawn(at, "probe-tokens")["pieces"]) == TEXT
 

@@ -45,16 +45,17 @@ def test_without_a_plan_the_page_leads_to_one(open_page, example) -> None:
     assert [button.label for button in at.button if button.label == "Go to Prune"]
 
 
-def test_without_the_model_the_page_offers_to_load_it(open_page, planned, monkeypatch) -> None:
+def test_write_loads_the_model_where_it_is_not_in_memory(open_page, planned, monkeypatch) -> None:
     example, plans = planned
     monkeypatch.setattr(resources.shelf(), "_held", None)
     at = open_page("generations", **example.view(), plan=plans[0], prompt=PROMPT)
     assert not at.exception
     assert at.text_area(key="generation-prompt").value == PROMPT
-    assert not [button for button in at.button if button.label == "Write"]
-    press(at, "Load the model")
+    assert "is loaded first" in " ".join(each.value for each in at.caption)
+    press(at, "Write")
     assert finish(at).state == "done"
-    assert [button for button in at.button if button.label == "Write"]
+    assert resources.language_model(example.model) is not None
+    assert view(at).generation
 
 
 def test_both_texts_stand_beside_each_other(open_page, planned) -> None:

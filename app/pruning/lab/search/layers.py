@@ -51,9 +51,8 @@ def _offer_search(settings: PlanSettings, texts: TextChoice | None) -> None:
         "takes a little more from one block of layers, the last three move all of them. On the "
         "embedded model about five minutes with least squares."
     )
-    if model_offer.loaded(needed_for="to measure plans", key=_KIND) is None:
-        return
-    training_note.show_note([settings] * n_plans, key=_KIND)
+    training_note.show_note([settings] * n_plans)
+    model_offer.will_be_loaded(resources.language_model(view.model))
     is_pressed = st.button(
         "Search", icon=":material/balance:", key="layers-start", disabled=texts is None
     )

@@ -75,7 +75,7 @@ def _offer_search(settings: PlanSettings, texts: TextChoice | None) -> None:
     except FnpruneError as error:
         st.info(wording.sentence(f"{error.message} {error.hint}"), icon=":material/info:")
         return
-    training_note.show_note(mixes, key="shares")
+    training_note.show_note(mixes)
     is_pressed = st.button(
         "Search", icon=":material/balance:", key="shares-start", disabled=texts is None
     )
