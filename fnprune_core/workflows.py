@@ -1,10 +1,12 @@
 """User actions that span several stages: the example that a first visitor opens."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from fnprune_core.atlas.cortex import lay_out
 from fnprune_core.decomposition.group_ica import GroupICA, decompose
 from fnprune_core.errors import FnpruneError
+from fnprune_core.example.beforehand import take_over
+from fnprune_core.example.study import make_study
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.loading import load_model
 from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
@@ -18,14 +20,22 @@ from fnprune_core.texts.documents import builtin_documents
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExampleIds:
-    """Ids of the precomputed example of a workspace."""
+    """Ids of the worked example of a workspace.
+
+    Parameters
+    ----------
+    is_finished : bool
+        Whether its plans, measurements and experiments were made too. Once: what a person deletes
+        of them does not come back.
+    """
 
     recording_id: str
     decomposition_id: str
+    is_finished: bool = False
 
 
 def example_settings() -> tuple[RecordingSettings, GroupICA]:
-    """Return the settings with which the precomputed example is made."""
+    """Return the settings with which the example is made."""
     return RecordingSettings(), GroupICA(n_components=64)
 
 
@@ -36,15 +46,33 @@ def example(
     progress: Progress = ignore,
     cancel: CancelToken = NEVER,
 ) -> ExampleIds:
-    """Record, decompose and lay out the built-in texts with the embedded model, or find it.
+    """Make the worked example with the embedded model, or find it: atlas, plans, experiments.
 
-    The result is noted in ``example.json`` of the workspace, so that finding it needs no model.
+    What takes long beside is shipped (`take_over`). The result is noted in ``example.json`` of the
+    workspace, so that finding it needs no model.
     """
-    example_ids = find_example(workspace)
-    if example_ids is not None:
-        lay_out(workspace, example_ids.decomposition_id, progress=progress, cancel=cancel)
-        return example_ids
+    ids = find_example(workspace)
+    if ids is not None and ids.is_finished:
+        lay_out(workspace, ids.decomposition_id, progress=progress, cancel=cancel)
+        return ids
     model = language_model or load_model(progress=progress)
+    if ids is None:
+        ids = _atlas(workspace, model, progress, cancel)
+        _note(workspace, ids)
+    lay_out(workspace, ids.decomposition_id, progress=progress, cancel=cancel)
+    take_over(workspace, ids.decomposition_id)
+    make_study(
+        workspace, model, recording_id=ids.recording_id, atlas_id=ids.decomposition_id,
+        progress=progress, cancel=cancel,
+    )  # fmt: skip
+    ids = replace(ids, is_finished=True)
+    _note(workspace, ids)
+    return ids
+
+
+def _atlas(
+    workspace: Workspace, model: LanguageModel, progress: Progress, cancel: CancelToken
+) -> ExampleIds:
     recording_settings, ica = example_settings()
     recording_id = record_texts(
         workspace, model, builtin_documents(), settings=recording_settings,
@@ -53,15 +81,16 @@ def example(
     decomposition_id = decompose(
         workspace, recording_id, settings=ica, progress=progress, cancel=cancel
     )
-    lay_out(workspace, decomposition_id, progress=progress, cancel=cancel)
-    ids = ExampleIds(recording_id=recording_id, decomposition_id=decomposition_id)
+    return ExampleIds(recording_id=recording_id, decomposition_id=decomposition_id)
+
+
+def _note(workspace: Workspace, ids: ExampleIds) -> None:
     with storage_errors(workspace.root):
         write_checked_json(workspace.root / "example.json", asdict(ids))
-    return ids
 
 
 def find_example(workspace: Workspace) -> ExampleIds | None:
-    """Return the precomputed example if it is there."""
+    """Return the worked example if it is there."""
     try:
         ids = ExampleIds(**read_checked_json(workspace.root / "example.json"))
         is_whole = workspace.has("recordings", ids.recording_id) and workspace.has(

@@ -5,20 +5,8 @@ import streamlit as st
 from app.learn import progress
 from app.learn.chapter import track
 from app.learn.lesson import CHAPTERS, Chapter
-from app.shell import resources, view_state
+from app.shell import view_state
 from app.widgets import frame
-from fnprune_core import workflows
-
-
-def open_example() -> None:
-    """Open the worked example, the lesson's data, where no atlas is open."""
-    if view_state.view().atlas:
-        return
-    example_ids = workflows.find_example(resources.workspace())
-    if example_ids is not None:
-        view_state.open_atlas(example_ids.decomposition_id, recording=example_ids.recording_id)
-        view_state.change(model="embedded")
-        st.rerun()  # the bar above was drawn without the example
 
 
 def show() -> None:

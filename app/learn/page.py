@@ -6,8 +6,9 @@ from app.learn import chapter as lesson_chapter
 from app.learn import contents
 from app.learn.lesson import chapter
 from app.shell import view_state
+from app.widgets import frame
 
-contents.open_example()
+frame.open_example()
 chapter_name = view_state.view().chapter
 named_chapter = chapter(chapter_name)
 if named_chapter is not None:

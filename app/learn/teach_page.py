@@ -1,6 +1,7 @@
 """For teachers: a plan for a class, answers, links; made to be printed."""
 
-from app.learn import contents, teacher
+from app.learn import teacher
+from app.widgets import frame
 
-contents.open_example()
+frame.open_example()
 teacher.show()

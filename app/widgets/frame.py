@@ -16,8 +16,10 @@ from app.widgets import moved_networks
 from app.widgets.browser_events import watch_mode
 from fnprune_core.assets import asset
 from fnprune_core.errors import ArtifactNotFoundError, FnpruneError
+from fnprune_core.workflows import find_example
 
 START, RECORD, DECOMPOSE = pages.path("start"), pages.path("record"), pages.path("decompose")
+EXAMPLE_MODEL = "embedded"
 ATLAS, PRUNE = pages.path("atlas"), pages.path("prune")
 
 
@@ -170,11 +172,22 @@ def empty(title: str, text: str, *, button: str, page: str, icon: str) -> None:
         st.space("small")
 
 
+def open_example() -> None:
+    """Open the worked example, if there is one and no atlas is open."""
+    ids = None if view_state.view().atlas else find_example(resources.workspace())
+    if ids is not None:
+        view_state.open_atlas(ids.decomposition_id, recording=ids.recording_id)
+        view_state.change(model=EXAMPLE_MODEL)
+        view_state.notify("Nothing else was open: this is the worked example")
+        st.rerun()  # the bar above was drawn without it
+
+
 def no_networks() -> None:
-    """Draw the empty state of a page that needs an atlas."""
+    """Open the worked example on a page that needs an atlas; without one, say where to make it."""
+    open_example()
     empty(
         "No networks yet",
-        "Decompose a recording, or open the worked example.",
+        "Decompose a recording, or build the worked example.",
         button="Go to the start",
         page=START,
         icon="neurology",

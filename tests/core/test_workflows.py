@@ -6,6 +6,7 @@ import pytest
 from study import (
     BIAS,
     CALIBRATION,
+    HELD_OUT,
     LEAST_SQUARES,
     NETWORKS,
     NO_REFIT,
@@ -14,11 +15,17 @@ from study import (
     begin,
     forbid,
 )
+from toy_localizer import toy
 
 from fnprune_core import workflows
+from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.decomposition.group_ica import GroupICA
+from fnprune_core.evaluation.compare import evaluations_of
 from fnprune_core.evaluation.results import open_evaluation
+from fnprune_core.example import study as example_study
 from fnprune_core.export import from_workspace
+from fnprune_core.plans.decision_log import read_notes
+from fnprune_core.plans.files import open_plan
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.recording.recording import Recording
 from fnprune_core.storage import folders
@@ -53,17 +60,58 @@ def test_same_inputs_same_ids_in_another_workspace(study, tmp_path) -> None:
 # The example
 
 
-def test_the_example_is_made_once_and_then_found_without_a_model(study, monkeypatch) -> None:
-    settings = (RECORDING, NETWORKS)
-    monkeypatch.setattr(workflows, "example_settings", lambda: settings)
+@pytest.fixture
+def small_example(monkeypatch) -> None:
+    """The example of the toy texts, with two networks that stand for a domain."""
+    monkeypatch.setattr(workflows, "example_settings", lambda: (RECORDING, NETWORKS))
     monkeypatch.setattr(workflows, "builtin_documents", lambda: CALIBRATION)
-    assert workflows.find_example(study.workspace) is None
-    made = workflows.example(study.workspace, study.model)
+    monkeypatch.setattr(example_study, "builtin_documents", lambda split: HELD_OUT)
+    monkeypatch.setattr(example_study.ready_made, "load", lambda name: toy())
+    monkeypatch.setattr(example_study, "DOMAIN", HELD_OUT[0].domain)
+    monkeypatch.setattr(NetworkAtlas, "networks_of_domain", lambda atlas, domain: (1, 2))
+    for name, number in (("N_WINDOWS", 4), ("N_TOKENS", 8), ("N_PERMUTATIONS", 4)):
+        monkeypatch.setattr(example_study, name, number)
+
+
+def test_the_example_is_made_once_and_then_found_without_a_model(
+    study, small_example, monkeypatch
+) -> None:
+    workspace = study.workspace
+    assert workflows.find_example(workspace) is None
+    made = workflows.example(workspace, study.model)
     assert (made.recording_id, made.decomposition_id) == (study.recording, study.atlas)
     monkeypatch.setattr(workflows, "load_model", forbid)
-    assert workflows.example(study.workspace) == made == workflows.find_example(study.workspace)
-    study.workspace.delete("decompositions", made.decomposition_id)
-    assert workflows.find_example(study.workspace) is None
+    assert workflows.example(workspace) == made == workflows.find_example(workspace)
+    workspace.delete("decompositions", made.decomposition_id)
+    assert workflows.find_example(workspace) is None
+
+
+def test_the_example_has_what_its_pages_show_and_what_is_deleted_stays_away(
+    study, small_example
+) -> None:
+    workspace = study.workspace
+    workflows.example(workspace, study.model)
+    names = {read_notes(workspace, id).name: id for id in workspace.ids("plans")}
+    own = open_plan(workspace, names[f"30%, without {HELD_OUT[0].domain.capitalize()}"])
+    assert (own.settings.preserved, own.settings.ratio) == ((0, 3), 0.3)
+    assert open_plan(workspace, names["FLAP, 30%"]).settings.score == "flap"
+    assert all(len(evaluations_of(workspace, id)) == 2 for id in names.values())  # and dense
+    assert len(workspace.ids("evaluations")) == 3
+    assert [len(workspace.ids(kind)) for kind in ("generations", "localizers")] == [1, 1]
+    workspace.delete("generations", workspace.ids("generations")[0])
+    workflows.example(workspace, study.model)
+    assert workspace.ids("generations") == []
+
+
+def test_a_stopped_example_keeps_its_atlas_and_goes_on(study, small_example, monkeypatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(example_study, "generate", forbid)
+        with pytest.raises(AssertionError):
+            workflows.example(study.workspace, study.model)
+    found = workflows.find_example(study.workspace)
+    assert found is not None
+    assert not found.is_finished
+    assert workflows.example(study.workspace, study.model).is_finished
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,67 @@
+"""Shipped results: those of the very same maps are taken over, whole, and no others."""
+
+import json
+import zipfile
+
+import pytest
+
+from fnprune_core.atlas.embedding import EmbeddingSettings, embed, embedding_id, has_embedding
+from fnprune_core.decomposition import group_ica
+from fnprune_core.decomposition.group_ica import GroupICA
+from fnprune_core.errors import CorruptArtifactError
+from fnprune_core.example import beforehand
+from fnprune_core.storage.workspace import Workspace
+from fnprune_core.workflows import example_settings
+
+
+@pytest.fixture
+def shipped(study, tmp_path, monkeypatch):
+    """An embedding of the study's atlas, packed, and deleted."""
+    monkeypatch.setattr(beforehand, "path", lambda: tmp_path / "results.zip")
+    id = embed(study.workspace, study.atlas)
+    first = beforehand.pack(study.workspace, study.atlas, [("embeddings", id)])
+    assert beforehand.pack(study.workspace, study.atlas, [("embeddings", id)]) == first
+    study.workspace.delete("embeddings", id)
+    return id
+
+
+def test_what_is_shipped_is_taken_over_once_and_is_whole(study, shipped) -> None:
+    assert beforehand.take_over(study.workspace, study.atlas) == [("embeddings", shipped)]
+    assert has_embedding(study.workspace, study.atlas)
+    assert {found.standing for found in study.workspace.verify()} == {"sound"}
+    assert beforehand.take_over(study.workspace, study.atlas) == []
+
+
+def test_results_of_other_maps_or_of_another_atlas_are_left(study, shipped, tmp_path) -> None:
+    assert beforehand.take_over(Workspace(tmp_path / "empty"), study.atlas) == []
+    fewer = GroupICA(n_components=3, n_runs=1, fun="logcosh")
+    other = group_ica.decompose(study.workspace, study.recording, settings=fewer)
+    assert beforehand.take_over(study.workspace, other) == []
+    with zipfile.ZipFile(beforehand.path()) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    index = json.loads(parts["index.json"])
+    index["maps"] = beforehand.fingerprint_at(study.workspace, other).to_json()
+    with zipfile.ZipFile(beforehand.path(), "w") as archive:
+        for name, content in {**parts, "index.json": json.dumps(index)}.items():
+            archive.writestr(name, content)
+    assert beforehand.take_over(study.workspace, study.atlas) == []
+
+
+def test_a_damaged_file_is_told(study, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(beforehand, "path", lambda: tmp_path / "results.zip")
+    assert beforehand.take_over(study.workspace, study.atlas) == []  # a checkout without it
+    (tmp_path / "results.zip").write_bytes(b"PK no archive")
+    with pytest.raises(CorruptArtifactError, match="Install"):
+        beforehand.take_over(study.workspace, study.atlas)
+
+
+def test_the_shipped_file_is_of_the_examples_settings() -> None:
+    with zipfile.ZipFile(beforehand.path()) as archive:
+        index = json.loads(archive.read("index.json"))
+        assert archive.testzip() is None
+    kinds = {kind for kind, _ in index["artifacts"]}
+    assert kinds == set(beforehand.KINDS)
+    assert len(index["maps"]) == example_settings()[1].n_components
+    assert ["embeddings", embedding_id(index["decomposition_id"], EmbeddingSettings())] in index[
+        "artifacts"
+    ]
