@@ -1,7 +1,13 @@
 """Every page: cold, with an example, and with wrong input; no exception, a message, state kept."""
 
+from dataclasses import asdict
+
 import pytest
 from driving import press, said, view
+
+from app.shell import resources
+from fnprune_core.storage.json_files import write_checked_json
+from fnprune_core.workflows import ExampleIds
 
 PAGES = ("start", "record", "decompose", "atlas", "prune")
 NEXT_STEP = {
@@ -23,6 +29,19 @@ def test_cold_page_says_what_to_do_next(open_page, page) -> None:
     assert not at.exception
     assert not at.error
     assert NEXT_STEP[page] in labels(at)
+
+
+@pytest.mark.parametrize("page", ["atlas", "prune", "lesions", "report", "learn"])
+def test_a_page_that_needs_an_atlas_opens_the_example(open_page, example, page) -> None:
+    workspace = resources.workspace()
+    ids = ExampleIds(recording_id=example.recording, decomposition_id=example.atlas)
+    write_checked_json(workspace.root / "example.json", asdict(ids))
+    at = open_page(page)
+    assert not at.exception
+    assert (view(at).atlas, view(at).recording) == (example.atlas, example.recording)
+    assert "Go to the start" not in labels(at)
+    other = open_page(page, atlas="1" * 16)  # what a link names is not replaced
+    assert view(other).atlas == "1" * 16
 
 
 @pytest.mark.parametrize("page", PAGES)
