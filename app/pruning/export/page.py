@@ -4,6 +4,7 @@ import streamlit as st
 
 from app.pruning.export import forms, measured, panel
 from app.shell import resources, view_state
+from app.shell.caches import generations as cache
 from app.widgets import frame
 
 
@@ -32,6 +33,10 @@ frame.heading(
     terms=("pruning", "compensation"),
 )
 with frame.explaining():
+    plans = cache.plans()
+    if not view_state.view().plan and plans:
+        view_state.change(plan=plans[0])  # the newest
+        st.rerun()  # the bar above was drawn without it
     if view_state.view().plan:
         show(view_state.view().plan)
     else:

@@ -135,7 +135,17 @@ frame.heading(
     "and what each expected there.",
     terms=("pruning", "lesion"),
 )
+
+
+def open_newest() -> None:
+    """Open what was written last, where nothing is open and nothing is being typed."""
+    view, texts = view_state.view(), cache.earlier()
+    if not (view.generation or view.prompt or view.plan) and texts:
+        open_earlier(texts[0].id)
+
+
 with frame.explaining():
+    open_newest()
     every_plan = cache.plans()
     if not every_plan and not view_state.view().generation:
         frame.empty(
