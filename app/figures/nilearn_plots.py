@@ -4,6 +4,7 @@ import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -116,27 +117,64 @@ def stat_map(
         return _png(figure)
 
 
-def on_anatomy(
-    image: Any, anatomy: Any, *, threshold: float, limit: float, palette: Palette
-) -> bytes:
-    """Return `plot_stat_map` of an image on the model's grey anatomy, cut at its peak, as PNG."""
-    scale = diverging_scale(palette, threshold=threshold, limit=limit)
+def largest_cluster(image: Any, *, threshold: float) -> Place:
+    """Return the middle of an image's largest cluster beyond a threshold, in millimetres."""
+    x, y, z = plotting.find_xyz_cut_coords(image, activation_threshold=threshold)
+    return float(x), float(y), float(z)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Overlay:
+    """An image that is drawn over an anatomy.
+
+    Parameters
+    ----------
+    image : NIfTI image
+    colours : sequence of str or None
+        From `low` to `high`; None for a map of two signs, cold and hot.
+    low, high : float
+        Magnitudes of the first and the last colour; below `low` nothing is drawn.
+    """
+
+    image: Any
+    colours: Sequence[str] | None
+    low: float
+    high: float
+
+
+def overlaid(anatomy: Any, overlays: Sequence[Overlay], *, at: Place, palette: Palette) -> bytes:
+    """Return three cuts through images on an anatomy, as PNG."""
     with _canvas(palette):
         figure = plt.figure(figsize=(7.2, 2.9))
-        plotting.plot_stat_map(
-            image,
-            bg_img=anatomy,
+        display = plotting.plot_anat(
+            anatomy,
             figure=figure,
             axes=(0.01, 0.02, 0.98, 0.96),
             annotate=False,
-            cut_coords=peak_of(image),
-            threshold=threshold,
-            vmax=limit,
-            symmetric_cbar=True,
-            cmap=LinearSegmentedColormap.from_list("cold-hot", scale),
+            cut_coords=at,
+            vmin=0,
+            vmax=255,
             black_bg=palette.mode == "dark",
-            resampling_interpolation="nearest",
+            colorbar=False,
         )
+        for overlay in overlays:
+            is_signed = overlay.colours is None
+            scale = (
+                diverging_scale(palette, threshold=overlay.low, limit=overlay.high)
+                if overlay.colours is None
+                else list(overlay.colours)
+            )
+            display.add_overlay(
+                overlay.image,
+                threshold=overlay.low,
+                cmap=LinearSegmentedColormap.from_list("overlay", scale)
+                if is_signed
+                else ListedColormap(scale),
+                vmin=-overlay.high if is_signed else overlay.low,
+                vmax=overlay.high,
+                colorbar=is_signed,
+                resampling_interpolation="nearest",
+            )
         return _png(figure)
 
 

@@ -45,7 +45,12 @@ def image(grid: VoxelGrid, values: NDArray[Any], *, note: str = "") -> Any:
     note : str
         The header's description, at most 80 characters.
     """
-    nifti = nib.Nifti1Image(grid.volume(values), grid.affine)
+    return volume_image(grid, grid.volume(values), note=note)
+
+
+def volume_image(grid: VoxelGrid, volume: NDArray[Any], *, note: str = "") -> Any:
+    """Return a volume (columns, rows, layers, …) of a grid as a NIfTI image."""
+    nifti = nib.Nifti1Image(volume, grid.affine)
     nifti.header.set_xyzt_units("mm")
     nifti.header["descrip"] = note.encode("ascii", "replace")[:79]
     nifti.set_sform(grid.affine, code="aligned")
