@@ -13,7 +13,7 @@ class Viewer {
   get settings() {
     const kept = (window.fnpruneViewers ||= {})
     return (kept[this.data.family] ||= {
-      view: this.data.view, opacity: 1, glass: 0.2, fwhm: this.data.fwhm ?? 0, colours: "house",
+      view: this.data.view, opacity: 1, solid: this.data.solid, fwhm: this.data.fwhm ?? 0, colours: "house",
       cut: 0,
     })
   }
@@ -28,7 +28,7 @@ class Viewer {
       button(label, () => this.set({ view: name }), { "data-view": name })))
     parts.z.input.oninput = () => this.show({ threshold: Number(parts.z.input.value) })
     parts.z.input.onchange = () => this.tell("threshold", this.threshold)
-    for (const name of ["fwhm", "opacity", "glass", "cut"]) {
+    for (const name of ["fwhm", "opacity", "solid", "cut"]) {
       const { input } = parts[name]
       input.oninput = () => this.set({ [name]: Number(input.value) })
     }
@@ -126,6 +126,13 @@ class Viewer {
     niivue.keyUpListener = () => {}
     niivue.resetBriCon = () => {}  // a double click would set a threshold that no slider shows
     niivue.onLocationChange = (place) => this.located(place)
+    // In the cuts the grey is whole; in the rendering it lets through what lies inside.
+    const draw3D = niivue.draw3D.bind(niivue)
+    niivue.draw3D = (...how) => {
+      const [body] = niivue.volumes
+      if (body) body._opacity = this.settings.solid
+      try { return draw3D(...how) } finally { if (body) body._opacity = 1 }
+    }
     await niivue.attachToCanvas(canvas, false)
     stage.style.backgroundColor = this.data.canvas
     this.niivue = niivue
@@ -214,7 +221,6 @@ class Viewer {
     const { niivue, data, settings } = this
     const palette = data.palettes[settings.colours] || Object.values(data.palettes)[0]
     const { opts } = niivue
-    opts.atlasOutline = 0
     this.overlays.forEach((each, at) => {
       const volume = niivue.volumes[at + 1]
       each.dress(volume, { threshold: this.threshold, niivue, palette })
@@ -225,7 +231,6 @@ class Viewer {
     opts.crosshairColor = unit(data.accent, 0.9)
     opts.show3Dcrosshair = !data.graph && !data.small
     opts.meshXRay = data.graph ? 0.35 : 0
-    niivue.volumes[0]._opacity = data.graph && settings.view === "render" ? settings.glass : 1
     this.layOut()
     niivue.updateGLVolume()
     niivue.drawScene()
@@ -327,9 +332,9 @@ class Viewer {
     parts.opacity.row.hidden = !kinds.length
     parts.opacity.input.value = settings.opacity
     parts.opacity.output.textContent = `${Math.round(100 * settings.opacity)} %`
-    parts.glass.row.hidden = !data.graph || settings.view !== "render"
-    parts.glass.input.value = settings.glass
-    parts.glass.output.textContent = `${Math.round(100 * settings.glass)} %`
+    parts.solid.row.hidden = settings.view !== "render"
+    parts.solid.input.value = settings.solid
+    parts.solid.output.textContent = `${Math.round(100 * settings.solid)} %`
     parts.cut.row.hidden = settings.view !== "render"
     parts.cut.input.value = settings.cut
     parts.cut.output.textContent = settings.cut ? `${Math.round(100 * settings.cut)} %` : "closed"
@@ -337,7 +342,7 @@ class Viewer {
 
   // Names of the networks that have a colour of their own; a press tells which.
   drawLegend() {
-    const named = this.data.overlays.filter((spec) => spec.kind === "single")
+    const named = this.data.overlays.filter((spec) => spec.kind === "single").reverse()
     this.parts.legend.hidden = !named.length
     this.parts.legend.replaceChildren(...named.map((spec) => {
       const swatch = element("i", { style: `background:${spec.colour}` })
@@ -372,9 +377,10 @@ class Viewer {
       const [columns, rows, depth] = overlay.space.sizes
       if (!at.every((each, axis) => each >= 0 && each < [columns, rows, depth][axis])) return
       const index = at[0] + columns * (at[1] + rows * at[2])
-      const shown = this.niivue.volumes[number + 1].img[index]
+      const shown = (overlay.shown || this.niivue.volumes[number + 1].img)[index]
       const { spec } = overlay
-      if (spec.kind === "labels" && shown > 0) {
+      if (spec.kind === "labels") {
+        if (!shown) return
         item = shown - 1
         words.push(spec.names[item])
       } else if (spec.kind === "signed") {

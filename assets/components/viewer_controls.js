@@ -31,7 +31,7 @@ function controls() {
     z: slider("threshold", "Threshold |z|", { min: 1, max: 8, step: 0.1 }),
     fwhm: slider("fwhm", "Smoothing", { min: 0, max: 8, step: 0.5 }),
     opacity: slider("opacity", "Opacity", { min: 0.1, max: 1, step: 0.05 }),
-    glass: slider("glass", "Glass", { min: 0, max: 0.6, step: 0.02 }),
+    solid: slider("solid", "Grey", { min: 0.02, max: 1, step: 0.02 }),
     cut: slider("cut", "Cut open", { min: 0, max: 1, step: 0.02 }),
     colours: element("select", { "aria-label": "Colours" }),
     views: element("div", { class: "views", role: "group", "aria-label": "View" }),
@@ -43,7 +43,7 @@ function controls() {
   }
   made.stage = element("div", { class: "stage" }, made.canvas, made.still, made.tip)
   made.sliders = element("div", { class: "sliders" },
-    made.z.row, made.fwhm.row, made.opacity.row, made.glass.row, made.cut.row)
+    made.z.row, made.fwhm.row, made.opacity.row, made.solid.row, made.cut.row)
   return made
 }
 

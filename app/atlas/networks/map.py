@@ -63,9 +63,7 @@ def _draw_map(atlas_id: str, network: int) -> None:
             st.rerun()
 
 
-def _choose(
-    atlas: NetworkAtlas, network: int, *, has_places: bool
-) -> tuple[str, MapOptions]:
+def _choose(atlas: NetworkAtlas, network: int, *, has_places: bool) -> tuple[str, MapOptions]:
     """Draw in one row the view, the poles, and what is changed less often; return them."""
     view, map_options = view_state.view(), options.options()
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -232,7 +230,7 @@ def layers(atlas: NetworkAtlas, network: int, z: float, map_options: MapOptions)
 
 def suggestions(atlas: NetworkAtlas, network: int) -> None:
     """Offer thresholds: by the mixture, by false discovery rate, by share."""
-    with st.popover("Suggested thresholds", icon=":material/tune:"):
+    with st.popover("Thresholds", icon=":material/tune:"):
         st.caption(
             "A Gaussian and two Gammas are fitted to this map's z, as MELODIC does: the Gaussian "
             "stands for units that take no part. A threshold on a map is not a test over subjects."

@@ -116,10 +116,12 @@ def _parcel_files(id: str, fwhm: int, version: str) -> dict[str, bytes]:
     labels, strengths = strongest_networks(id, fwhm, version)
     hundredths = np.minimum(np.rint(100 * strengths), np.iinfo(np.int16).max).astype(np.int16)
     parts = {"labels": labels, "strengths": hundredths}
-    return {
-        part: volumes.compressed(volumes.volume_image(grid(id), volume, note=f"{part} of {id}"))
+    # In the space of the anatomy: beyond its own, a browser would draw the outermost labels on.
+    images = {
+        part: volumes.volume_image(grid(id), volume, note=part, margin=anatomy.MARGIN)
         for part, volume in parts.items()
     }
+    return {part: volumes.compressed(image) for part, image in images.items()}
 
 
 @cached(max_entries=3)

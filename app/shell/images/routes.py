@@ -126,9 +126,7 @@ def send_parcels(request: Request) -> Response:
     id, fwhm, part = (request.path_params[name] for name in ("id", "fwhm", "part"))
     if part not in _PARTS:
         return PlainTextResponse(f"A part of the parcellation is one of {_PARTS}.", 404)
-    return _answer(
-        request, lambda: files.parcel_file(id, fwhm, part, files.version(id)), NIFTI
-    )
+    return _answer(request, lambda: files.parcel_file(id, fwhm, part, files.version(id)), NIFTI)
 
 
 def send_contrast(request: Request) -> Response:

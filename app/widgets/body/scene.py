@@ -211,6 +211,8 @@ class Scene:
         By which the family opens.
     fwhm : float
         Smoothing at first, in millimetres; None where nothing can be smoothed.
+    solid : float
+        How much of the grey is seen in the rendering at first: less, and what lies inside shows.
     is_small : bool
         Draw the choice of view and nothing else beside the picture.
     """
@@ -230,6 +232,7 @@ class Scene:
     family: str = "map"
     view: View = "cuts"
     fwhm: float | None = 4.0
+    solid: float = 0.4
     is_small: bool = False
     name: str = field(default="Map in the body")
 
@@ -261,6 +264,7 @@ class Scene:
             "family": self.family,
             "view": self.view,
             "fwhm": self.fwhm,
+            "solid": self.solid,
             "small": self.is_small,
             "name": self.name,
         }
