@@ -126,13 +126,6 @@ class Viewer {
     niivue.keyUpListener = () => {}
     niivue.resetBriCon = () => {}  // a double click would set a threshold that no slider shows
     niivue.onLocationChange = (place) => this.located(place)
-    // In the cuts the grey is whole; in the rendering it lets through what lies inside.
-    const draw3D = niivue.draw3D.bind(niivue)
-    niivue.draw3D = (...how) => {
-      const [body] = niivue.volumes
-      if (body) body._opacity = this.settings.solid
-      try { return draw3D(...how) } finally { if (body) body._opacity = 1 }
-    }
     await niivue.attachToCanvas(canvas, false)
     stage.style.backgroundColor = this.data.canvas
     this.niivue = niivue
@@ -230,9 +223,15 @@ class Viewer {
     opts.fontColor = unit(data.text)
     opts.crosshairColor = unit(data.accent, 0.9)
     opts.show3Dcrosshair = !data.graph && !data.small
-    opts.meshXRay = data.graph ? 0.35 : 0
+    opts.meshXRay = data.graph ? 0.6 : 0
+    opts.isColorbar = !data.graph && !data.small
     this.layOut()
+    // The rendering takes the grey's opacity here, the cuts when they are drawn: in the cuts it is
+    // whole, in the rendering it lets through what lies inside.
+    const [body] = niivue.volumes
+    body._opacity = settings.solid
     niivue.updateGLVolume()
+    body._opacity = 1
     niivue.drawScene()
   }
 

@@ -1,5 +1,5 @@
 // Nodes and edges in the glass body: NiiVue's connectome, and the node that is under the pointer.
-const EDGE_MM = 0.9  // radius of the widest edge
+const EDGE_MM = 1.2  // radius of the widest edge
 const RENDERING = 4  // NiiVue's number of the view
 
 function graphMesh(niivue, graph, { accent, signs }) {

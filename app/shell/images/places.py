@@ -36,6 +36,16 @@ def _of_network(id: str, network: int, z: float, pole: int, version: str) -> Pla
     return largest_cluster(image, threshold=threshold)
 
 
+def of_networks(id: str, *, z: float) -> tuple[Place, ...]:
+    """Return the middle of the largest cluster of each network, as of `of_network`."""
+    return _of_networks(id, z, files.version(id))
+
+
+@cached(max_entries=4, spinner="Looking for the networks")
+def _of_networks(id: str, z: float, version: str) -> tuple[Place, ...]:
+    return tuple(of_network(id, k, z=z) for k in range(resources.atlas(id).n_networks))
+
+
 def of_unit(id: str, unit: int) -> Place:
     """Return where a unit is."""
     grid = files.grid(id)
