@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 from app.atlas.connectome import data as cache
 from app.atlas.connectome.options import options
 from app.atlas.connectome.panels import show_pair, show_partners
-from app.shell import recipes, resources, view_state, wording
+from app.shell import recipes, resources, view_state
 from app.shell.caches.colours import network_colours
 from app.shell.images import files as images
 from app.shell.images import places
 from app.shell.images import routes as image_routes
 from app.widgets import atlas_frame, frame
+from app.widgets.body.note import PLACES, note
 from app.widgets.body.scene import Graph, Scene
 from app.widgets.body.viewer import FILM, Pick, viewer
-from app.widgets.picture import csv_button, provenance
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 _KEY = "connectome-viewer"
@@ -24,7 +24,7 @@ _LEAST_MM, _MOST_MM = 2.0, 6.0  # radii of the weakest and the strongest network
 _NOTE = (
     "Each sphere stands in the middle of its network's largest cluster; its size is the energy "
     "that the network explains alone. Warm edges are positive, cold ones negative, thick ones "
-    "strong. Places are ours, neurons have none: how near two spheres are says nothing."
+    f"strong. {PLACES} How near two spheres are says nothing."
 )
 
 
@@ -45,18 +45,14 @@ def show_body(atlas: NetworkAtlas, network: int) -> None:
             mode=frame.palette().mode,
             on_pick=lambda pick: take_pick(atlas, pick),
         )
-        with st.container(horizontal=True, wrap=False, gap="small", vertical_alignment="center"):
-            st.caption(wording.plain(f"{words} {_NOTE}"), width="stretch")
-            numbers = st.popover(
-                "Numbers", type="tertiary", key=f"{_KEY}-numbers", on_change="rerun"
-            )
-            if numbers.open:
-                with numbers:
-                    table = edge_table(atlas, values, edges)
-                    csv_button(table, name=f"fnprune-connectome-{atlas.id[:8]}", key=_KEY)
-                    st.dataframe(table, hide_index=True, alt=words)
-            made = recipes.code(f"connectome-{page_options.measure}", atlas=atlas.id, z=z)
-            provenance(made, key=_KEY)
+        note(
+            words,
+            lambda: edge_table(atlas, values, edges),
+            key=_KEY,
+            file=f"fnprune-connectome-{atlas.id[:8]}",
+            made=recipes.code(f"connectome-{page_options.measure}", atlas=atlas.id, z=z),
+            about=_NOTE,
+        )
     with right:
         show_partners(atlas, network)
         show_pair(atlas, network)
@@ -107,9 +103,7 @@ def take_pick(atlas: NetworkAtlas, pick: Pick) -> None:
         atlas_frame.select(pick.item)
 
 
-def in_words(
-    atlas: NetworkAtlas, values: NDArray[np.floating], edges: NDArray[np.integer]
-) -> str:
+def in_words(atlas: NetworkAtlas, values: NDArray[np.floating], edges: NDArray[np.integer]) -> str:
     """Return what the picture shows: how many pairs, how strong, and who has most of them."""
     measure = cache.MEASURES[options().measure]
     strength = values[edges[:, 0], edges[:, 1]]

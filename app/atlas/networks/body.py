@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-import streamlit as st
 
 from app.atlas.networks import options, picked_unit
 from app.atlas.networks.options import MapOptions
@@ -15,16 +14,17 @@ from app.shell.images import files as images
 from app.shell.images import places
 from app.shell.images import routes as image_routes
 from app.widgets import atlas_frame, frame
+from app.widgets.body.note import PLACES, note
+from app.widgets.body.picks import unit_of
 from app.widgets.body.scene import NetworkMap, Scene, StatMap, Threshold
 from app.widgets.body.viewer import FILM, Pick, viewer
-from app.widgets.picture import csv_button, provenance
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
-NOTE = (
+_NOTE = (
     "The grey is how active each neuron is in all networks, as its rank in its layer. Smoothing is "
     "for the eye alone, and the smoothed map is scaled back to its spread: thresholds, counts and "
-    "tables are of single neurons. Places are ours, neurons have none: layers lie in order, the "
-    "first at the bottom, and neurons of one network lie together."
+    f"tables are of single neurons. {PLACES} Layers lie in order, the first at the bottom, and "
+    "neurons of one network lie together."
 )
 _KEY = "map-viewer"
 _WITHOUT = "For a neuron, press it in the layers, or choose it under Units."
@@ -41,7 +41,15 @@ def show_body(
         on_pick=lambda pick: take_pick(atlas, network, pick),
         on_threshold=set_threshold,
     )
-    _note(atlas, network, z=z, pole=map_options.pole)
+    pole = map_options.pole
+    note(
+        in_words(atlas, network, z=z, pole=pole),
+        lambda: by_layer(atlas, network, z=z, pole=pole),
+        key=_KEY,
+        file=f"fnprune-body-{atlas.id[:8]}-network-{network}-z{z:g}",
+        made=recipes.code("body", atlas=atlas.id, network=network, z=z),
+        about=_NOTE,
+    )
 
 
 def scene(atlas: NetworkAtlas, network: int, *, z: float, limit: float, pole: int) -> Scene:
@@ -109,10 +117,9 @@ def take_pick(atlas: NetworkAtlas, network: int, pick: Pick) -> None:
             others = {*view_state.view().beside, network} - {pick.item}
             view_state.change(network=pick.item, beside=tuple(sorted(others)))
         return
-    units = images.grid(atlas.id).unit_of_voxel
-    is_inside = all(0 <= at < size for at, size in zip(pick.voxel, units.shape, strict=True))
-    if is_inside and units[pick.voxel] >= 0:
-        picked_unit.press(int(units[pick.voxel]), pick)
+    unit = unit_of(atlas.id, pick)
+    if unit is not None:
+        picked_unit.press(unit, pick)
 
 
 def set_threshold(threshold: float) -> None:
@@ -121,21 +128,6 @@ def set_threshold(threshold: float) -> None:
     z = round(min(max(threshold, low), high), 1)
     view_state.change(z=z)
     view_state.remember("atlas-z", z)
-
-
-def _note(atlas: NetworkAtlas, network: int, *, z: float, pole: int) -> None:
-    """Draw what the picture shows in words, its numbers, and how it was made."""
-    words = in_words(atlas, network, z=z, pole=pole)
-    with st.container(horizontal=True, wrap=False, gap="small", vertical_alignment="center"):
-        st.caption(f"{words} {NOTE}", width="stretch")
-        numbers = st.popover("Numbers", type="tertiary", key=f"{_KEY}-numbers", on_change="rerun")
-        if numbers.open:
-            with numbers:
-                table = by_layer(atlas, network, z=z, pole=pole)
-                name = f"fnprune-body-{atlas.id[:8]}-network-{network}-z{z:g}"
-                csv_button(table, name=name, key=_KEY)
-                st.dataframe(table, hide_index=True, alt=words)
-        provenance(recipes.code("body", atlas=atlas.id, network=network, z=z), key=_KEY)
 
 
 def by_layer(atlas: NetworkAtlas, network: int, *, z: float, pole: int) -> pd.DataFrame:

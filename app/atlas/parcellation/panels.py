@@ -16,16 +16,18 @@ from app.shell.images import files as images
 from app.shell.images import places
 from app.shell.images import routes as image_routes
 from app.widgets import atlas_frame, frame
+from app.widgets.body.note import PLACES, note
+from app.widgets.body.picks import unit_of
 from app.widgets.body.scene import Parcels, Scene, Threshold
 from app.widgets.body.viewer import Pick, viewer
-from app.widgets.picture import csv_button, draw_picture, provenance
+from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 _KEY = "parcels-viewer"
 _NOTE = (
     "For the eye, every map is smoothed and each place has the colour of its strongest network; "
     "without smoothing, that of its neuron. The table and the sentence count single neurons. "
-    "Places are ours, neurons have none."
+    f"{PLACES}"
 )
 
 
@@ -62,15 +64,14 @@ def show_body(atlas: NetworkAtlas, look: Look, z: float, network: int) -> None:
         on_pick=lambda pick: take_pick(atlas, pick),
         on_threshold=set_threshold,
     )
-    with st.container(horizontal=True, wrap=False, gap="small", vertical_alignment="center"):
-        st.caption(wording.plain(f"{words} {_NOTE}"), width="stretch")
-        numbers = st.popover("Numbers", type="tertiary", key=f"{_KEY}-numbers", on_change="rerun")
-        if numbers.open:
-            with numbers:
-                table = sizes(atlas, look, z)
-                csv_button(table, name=f"fnprune-parcels-{atlas.id[:8]}-z{z:g}", key=_KEY)
-                st.dataframe(table, hide_index=True, alt=words)
-        provenance(recipes.code("parcellation", atlas=atlas.id, z=z), key=_KEY)
+    note(
+        words,
+        lambda: sizes(atlas, look, z),
+        key=_KEY,
+        file=f"fnprune-parcels-{atlas.id[:8]}-z{z:g}",
+        made=recipes.code("parcellation", atlas=atlas.id, z=z),
+        about=_NOTE,
+    )
 
 
 def scene(atlas: NetworkAtlas, look: Look, z: float, network: int) -> Scene:
@@ -109,14 +110,11 @@ def scene(atlas: NetworkAtlas, look: Look, z: float, network: int) -> Scene:
 
 def take_pick(atlas: NetworkAtlas, pick: Pick) -> None:
     """Select the network of the pressed region, and the unit in the pressed voxel."""
-    if pick.voxel is None:
-        return
-    units = images.grid(atlas.id).unit_of_voxel
-    is_inside = all(0 <= at < size for at, size in zip(pick.voxel, units.shape, strict=True))
-    if not is_inside or units[pick.voxel] < 0:
+    unit = unit_of(atlas.id, pick)
+    if unit is None:
         return
     is_network = pick.item is not None and 0 <= pick.item < atlas.n_networks
-    view_state.change(unit=int(units[pick.voxel]), **({"network": pick.item} if is_network else {}))
+    view_state.change(unit=unit, **({"network": pick.item} if is_network else {}))
 
 
 def set_threshold(threshold: float) -> None:

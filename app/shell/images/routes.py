@@ -42,6 +42,7 @@ def routes() -> list[Route]:
         Route(f"{path}/parcels.png", send_parcels_still),
         Route(f"{path}/localizers/{{localizer}}.nii.gz", send_contrast),
         Route(f"{path}/localizers/{{localizer}}.png", send_contrast_still),
+        Route(f"{brain}/motor.png", send_motor_still),
         Route(f"{brain}/{{part}}.nii.gz", send_brain),
     ]
 
@@ -90,9 +91,10 @@ def contrast_url(id: str, localizer: str, version: str) -> str:
     return atlas_url(id, version, f"localizers/{localizer}.nii.gz")
 
 
-def brain_url(part: str) -> str:
-    """Return the address of a part of the real brain: anatomy or motor."""
-    return f"{base_path()}{_BRAIN}/{part}.nii.gz?v={metadata.version('nilearn')}"
+def brain_url(name: str, **options: object) -> str:
+    """Return the address of an image of the real brain, with its ending: anatomy or motor."""
+    query = urlencode({"v": metadata.version("nilearn"), **options})
+    return f"{base_path()}{_BRAIN}/{name}?{query}"
 
 
 def send_anatomy(request: Request) -> Response:
@@ -208,6 +210,17 @@ def send_contrast_still(request: Request) -> Response:
         return stills.contrast(id, localizer, version, z=z, limit=high)
 
     return _answer(request, drawn, PNG)
+
+
+def send_motor_still(request: Request) -> Response:
+    """Answer with a picture of the real brain's motor map."""
+    from app.shell.images import brain
+
+    try:
+        z, limit = _number(request, "z"), _number(request, "limit")
+    except (KeyError, ValueError) as error:
+        return _no_picture(error)
+    return _answer(request, lambda: brain.motor_still(z=z, limit=max(limit, 1.01 * z)), PNG)
 
 
 def _no_picture(error: Exception) -> Response:

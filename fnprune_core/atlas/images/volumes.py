@@ -48,9 +48,7 @@ def image(grid: VoxelGrid, values: NDArray[Any], *, note: str = "") -> Any:
     return volume_image(grid, grid.volume(values), note=note)
 
 
-def volume_image(
-    grid: VoxelGrid, volume: NDArray[Any], *, note: str = "", margin: int = 0
-) -> Any:
+def volume_image(grid: VoxelGrid, volume: NDArray[Any], *, note: str = "", margin: int = 0) -> Any:
     """Return a volume (columns, rows, layers) of a grid as a NIfTI image.
 
     Parameters
