@@ -84,7 +84,7 @@ def brain_scene(*, z: float, limit: float, words: str) -> Scene:
         anatomy=image_routes.brain_url("anatomy.nii.gz"),
         overlays=(StatMap(url=image_routes.brain_url("motor.nii.gz"), limit=limit),),
         threshold=Threshold(value=z),
-        at=nilearn.motor_peak(),
+        at=nilearn.motor_place(z),
         alternative=words,
         file="fnprune-motor",
         still=image_routes.brain_url("motor.png", limit=round(limit, 2)),

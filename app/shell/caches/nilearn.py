@@ -93,18 +93,18 @@ def motor_limit(z: float) -> float:
     return float(np.ceil(max(np.quantile(values[values > z], 0.98), 1.5 * z)))
 
 
-@cached(max_entries=1)
-def motor_peak() -> nilearn_plots.Place:
-    """Return where the real motor map is highest, in millimetres."""
-    return nilearn_plots.peak_of(nilearn_plots.motor_map())
+@cached(max_entries=16)
+def motor_place(z: float) -> nilearn_plots.Place:
+    """Return the middle of the largest cluster of the real motor map, in millimetres."""
+    return nilearn_plots.largest_cluster(nilearn_plots.motor_map(), threshold=z)
 
 
 def motor_facts(z: float) -> tuple[str, pd.DataFrame]:
     """Return what the real motor map shows, in words, and its clusters."""
-    x, y, height = motor_peak()
+    x, y, height = motor_place(z)
     words = (
         f"A real brain: left against right button press, z over a group of people on the MNI "
-        f"template, highest at ({x:g}, {y:g}, {height:g}) mm; "
+        f"template; its largest cluster lies about ({x:.0f}, {y:.0f}, {height:.0f}) mm; "
         f"{int((_motor_values() > z).sum()):,} voxels have |z| above {z:g}."
     )
     return words, _motor_peaks(z)
