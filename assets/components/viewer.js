@@ -319,7 +319,7 @@ class Viewer {
       each.setAttribute("aria-pressed", String(each.dataset.view === settings.view))
     }
     const kinds = data.overlays.map((spec) => spec.kind)
-    parts.colours.hidden = !kinds.includes("signed")
+    parts.colours.hidden = !kinds.some((kind) => kind === "signed" || kind === "units")
     parts.colours.value = data.palettes[settings.colours] ? settings.colours : "house"
     parts.z.row.hidden = !data.threshold
     if (data.threshold) {
@@ -383,8 +383,8 @@ class Viewer {
         if (!shown) return
         item = shown - 1
         words.push(spec.names[item])
-      } else if (spec.kind === "signed") {
-        words.push(`${data.threshold.quantity} ${signed(overlay.raw[index])}`)
+      } else if (spec.kind === "signed" || spec.kind === "units") {
+        words.push(`${data.threshold?.quantity ?? ""} ${signed(overlay.raw[index])}`)
       } else if (spec.kind === "single" && shown >= this.threshold) {
         item = spec.id
         words.push(spec.name)

@@ -14,7 +14,7 @@ from app.shell.caches.colours import network_colours
 from app.shell.caching import cached
 from fnprune_core.atlas import cortex, files
 from fnprune_core.atlas.images import volumes
-from fnprune_core.atlas.images.voxels import VoxelGrid, sheet_grid
+from fnprune_core.atlas.images.voxels import VoxelGrid
 
 UNITS_OF_A_NETWORK = 60
 _N_TOGETHER = 4
@@ -39,16 +39,6 @@ def grid(id: str) -> VoxelGrid:
 @cached(max_entries=2)
 def _grid(id: str, has_cortex: bool) -> VoxelGrid:
     return files.open_grid(resources.workspace(), resources.atlas(id))
-
-
-def flat_grid(id: str) -> VoxelGrid:
-    """Return the sheets as they are, where every unit is one voxel: for pictures of cells."""
-    return _flat_grid(id, resources.cortex(id) is not None)
-
-
-@cached(max_entries=2)
-def _flat_grid(id: str, has_cortex: bool) -> VoxelGrid:
-    return sheet_grid(resources.atlas(id).layout, resources.cortex(id))
 
 
 @cached(max_entries=8)
@@ -90,7 +80,7 @@ def _motor_values() -> NDArray[np.float32]:
 def motor_limit(z: float) -> float:
     """Return the z of the strongest colour of the real motor map."""
     values = _motor_values()
-    return float(np.ceil(max(np.quantile(values[values > z], 0.98), 1.5 * z)))
+    return float(np.ceil(max(float(np.quantile(values[values > z], 0.98)), 1.5 * z)))
 
 
 @cached(max_entries=16)

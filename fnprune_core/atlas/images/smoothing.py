@@ -113,4 +113,4 @@ def units_under(
     shares = np.bincount(index, weight[is_unit], minlength=len(under))
     shares /= max(float(shares.sum()), 1e-12)
     order = np.argsort(-shares, kind="stable")[:n]
-    return under[order], shares[order]
+    return np.asarray(under[order], dtype=np.int64), shares[order]

@@ -1,19 +1,21 @@
 """A plan as a lesion of the model's body: what would go is a hole, around it who loses most."""
 
+from dataclasses import replace
+
 import numpy as np
 import streamlit as st
 
 from app.pruning.lab.preview.figures import Sheets, describe, network_table
 from app.shell import resources, view_state
-from app.shell.caches.colours import network_colours
 from app.shell.images import files as images
 from app.shell.images import places
 from app.shell.images import routes as image_routes
 from app.widgets import atlas_frame, frame, pinned_units
 from app.widgets.body.note import PLACES, note
 from app.widgets.body.picks import unit_of
-from app.widgets.body.scene import Lesion, NetworkMap, Scene, Threshold
-from app.widgets.body.viewer import FILM, Pick, viewer
+from app.widgets.body.scene import Lesion, Scene, Threshold
+from app.widgets.body.scenes import network_maps
+from app.widgets.body.viewer import Pick, viewer
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 _KEY = "preview-viewer"
@@ -61,21 +63,15 @@ def losers(sheets: Sheets, n: int = N_LOSERS) -> list[int]:
 def scene(atlas: NetworkAtlas, sheets: Sheets, *, words: str) -> Scene:
     """Return what the viewer shows: the lesioned anatomy, and the networks that lose most."""
     version, z = images.version(atlas.id), view_state.view().z
-    colours, limit = network_colours(atlas.id, FILM.mode), resources.colour_limit(atlas.id, z)
+    limit = resources.colour_limit(atlas.id, z)
     shares = network_table(sheets).set_index("network")["share"]
     networks = losers(sheets)
     return Scene(
         anatomy=image_routes.anatomy_url(atlas.id, version),
         lesion=Lesion(units=image_routes.units_url(atlas.id, version), removed=~sheets.keep),
         overlays=tuple(
-            NetworkMap(
-                url=image_routes.map_url(atlas.id, k, version),
-                limit=limit,
-                colour=colours[k],
-                id=k,
-                name=f"{atlas_frame.label(atlas.id, k)}: {shares[k]:.0%} would go",
-            )
-            for k in reversed(networks)
+            replace(overlay, name=f"{overlay.name}: {shares[overlay.id]:.0%} would go")
+            for overlay in network_maps(atlas, networks, limit=limit)
         ),
         threshold=Threshold(value=z) if networks else None,
         at=places.of_network(atlas.id, networks[0], z=z) if networks else None,
