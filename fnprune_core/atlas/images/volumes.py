@@ -45,11 +45,26 @@ def image(grid: VoxelGrid, values: NDArray[Any], *, note: str = "") -> Any:
     note : str
         The header's description, at most 80 characters.
     """
-    nifti = nib.Nifti1Image(grid.volume(values), grid.affine)
+    return volume_image(grid, grid.volume(values), note=note)
+
+
+def volume_image(grid: VoxelGrid, volume: NDArray[Any], *, note: str = "", margin: int = 0) -> Any:
+    """Return a volume (columns, rows, layers) of a grid as a NIfTI image.
+
+    Parameters
+    ----------
+    margin : int
+        Empty voxels around it, as the anatomy has them.
+    """
+    affine = grid.affine
+    if margin:
+        volume = np.pad(volume, margin)
+        affine[:3, 3] -= affine[:3, :3] @ np.full(3, float(margin))
+    nifti = nib.Nifti1Image(volume, affine)
     nifti.header.set_xyzt_units("mm")
     nifti.header["descrip"] = note.encode("ascii", "replace")[:79]
-    nifti.set_sform(grid.affine, code="aligned")
-    nifti.set_qform(grid.affine, code="aligned")
+    nifti.set_sform(affine, code="aligned")
+    nifti.set_qform(affine, code="aligned")
     return nifti
 
 
