@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 from numpy.typing import NDArray
 
-from app.figures import nilearn_plots
+from app.figures import nilearn_plots, stills
 from app.figures.theme import READING_ROOM
 from app.shell import resources
 from app.shell.caching import cached
@@ -50,6 +50,26 @@ def anatomy_file(id: str, version: str) -> bytes:
     """Return the grey anatomy of an atlas as a ``.nii.gz`` file."""
     image = anatomy.anatomy_image(activity(id, version), grid(id), note=f"anatomy of {id}")
     return volumes.compressed(image)
+
+
+@cached(max_entries=2)
+def body(id: str, version: str) -> stills.Body:
+    """Return the grey body of an atlas, for still pictures."""
+    return stills.body_of(activity(id, version), grid(id))
+
+
+@cached(max_entries=512)
+def thumbnail(id: str, network: int, version: str, *, z: float) -> bytes:
+    """Return the layer of a network's peak, with its map on the grey, as a small WebP."""
+    atlas = resources.atlas(id)
+    shown = stills.map_overlay(
+        body(id, version),
+        atlas.maps[atlas.check_network(network)],
+        threshold=z,
+        limit=max(resources.colour_limit(id, z), 1.01 * z),
+        palette=READING_ROOM,
+    )
+    return stills.thumbnail(body(id, version), shown, READING_ROOM)
 
 
 @cached(max_entries=64)

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from streamlit import config
 
 _PATH = "/_fnprune/atlases/{id}"
-NIFTI, PNG = "application/gzip", "image/png"
+NIFTI, PNG, WEBP = "application/gzip", "image/png", "image/webp"
 #: An address names a version, so that what it gives never changes.
 _KEPT = "private, max-age=86400, immutable"
 _HIGHEST_Z = 1000.0
@@ -32,6 +32,7 @@ def routes() -> list[Route]:
         Route(f"{path}/anatomy.nii.gz", send_anatomy),
         Route(f"{path}/networks/{{network:int}}.nii.gz", send_map),
         Route(f"{path}/networks/{{network:int}}.png", send_still),
+        Route(f"{path}/networks/{{network:int}}.webp", send_thumbnail),
     ]
 
 
@@ -49,6 +50,12 @@ def still_url(id: str, network: int, version: str, **options: object) -> str:
     """Return the address of a still picture, to which the browser adds ``&z=`` its threshold."""
     query = urlencode({"v": version, **options})
     return f"{base_path()}{_PATH.format(id=id)}/networks/{network}.png?{query}"
+
+
+def thumbnail_url(id: str, network: int, version: str, *, z: float) -> str:
+    """Return the address of a network's small picture at a threshold."""
+    query = urlencode({"v": version, "z": f"{z:g}"})
+    return f"{base_path()}{_PATH.format(id=id)}/networks/{network}.webp?{query}"
 
 
 def send_anatomy(request: Request) -> Response:
@@ -83,6 +90,18 @@ def send_still(request: Request) -> Response:
         return images.still(id, network, version, z=z, limit=max(limit, 1.01 * z), pole=pole)
 
     return _answer(request, drawn, PNG)
+
+
+def send_thumbnail(request: Request) -> Response:
+    """Answer with a small picture of a network's map."""
+    from app.shell.images import files as images
+
+    id, network = request.path_params["id"], request.path_params["network"]
+    try:
+        z = _number(request, "z")
+    except (KeyError, ValueError) as error:
+        return PlainTextResponse(f"Not a picture's address: {error}", status_code=400)
+    return _answer(request, lambda: images.thumbnail(id, network, images.version(id), z=z), WEBP)
 
 
 def _number(request: Request, name: str) -> float:
