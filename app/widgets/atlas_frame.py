@@ -132,11 +132,17 @@ def section(choices: dict[str, str], *, key: str, label: str = "Picture") -> str
 
 
 def offer_cortex(atlas: NetworkAtlas) -> None:
-    """Offer to lay out the cortex of an atlas that has none."""
-    job_progress.follow("lay_out", on_done=lambda job: view_state.notify("The cortex is laid out"))
+    """Lay out the cortex of an atlas that has none: by itself, once a visit, and then if asked."""
+    job = job_progress.follow(
+        "lay_out", on_done=lambda job: view_state.notify("The cortex is laid out")
+    )
     if job_progress.is_active("lay_out"):
         return
-    st.caption("The units of this atlas have no places yet: until then, its layers are shown.")
-    if st.button("Lay out the cortex", icon=":material/grid_on:", key="atlas-lay-out"):
+    begun = f"layout of {atlas.id} begun"
+    is_first = job is None and not view_state.widget(begun)
+    if not is_first:
+        st.caption("The units of this atlas have no places yet: until then, its layers are shown.")
+    if is_first or st.button("Lay out the cortex", icon=":material/grid_on:", key="atlas-lay-out"):
+        view_state.remember(begun, True)
         job_progress.start(tasks.lay_out(atlas=atlas.id))
         st.rerun()

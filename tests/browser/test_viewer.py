@@ -28,6 +28,19 @@ _SLIDE = """
     arguments[0].dispatchEvent(new Event('input'))
 """
 
+#: Runs that have begun or ended; a quick one has done both before it is looked at.
+_COUNT_RUNS = """
+    window.fnpruneRuns = 0
+    new MutationObserver((changes) => {
+      for (const each of changes) {
+        const states = [each.oldValue, each.target.dataset.testScriptState]
+        if (states.includes('running')) window.fnpruneRuns++
+      }
+    }).observe(document.querySelector('[data-testid=stApp]'), {
+      attributes: true, attributeOldValue: true, attributeFilter: ['data-test-script-state'],
+    })
+"""
+
 
 @pytest.fixture
 def placed(example):
@@ -95,10 +108,7 @@ def test_a_map_is_seen_set_pressed_and_read(browser, placed) -> None:
 
 def settings_need_no_run(browser: Browser, coloured: int) -> None:
     browser.read("Units beyond 1.5")
-    browser.driver.execute_script("window.fnpruneRuns = 0; new MutationObserver((all) => {"
-        "for (const each of all) if (each.target.dataset.testScriptState === 'running')"
-        " window.fnpruneRuns++ }).observe(document.querySelector('[data-testid=stApp]'),"
-        " {attributes: true, attributeFilter: ['data-test-script-state']})")  # fmt: skip
+    browser.driver.execute_script(_COUNT_RUNS)
     slide(browser, "fwhm", 0)
     slide(browser, "opacity", 0.8)
     slide(browser, "threshold", 7.9)

@@ -1,25 +1,57 @@
 """The grey anatomy: how active each unit is, drawn so that it lies under a map as tissue does.
 
-For the eye alone. Its contrast is data, the smoothing and the bright rim are drawing.
+For the eye alone. Its contrast is data; the smoothing, the bright rim and what closes the body at
+both ends are drawing.
 """
+
+from dataclasses import dataclass
 
 import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import affine_transform, gaussian_filter
 
-from fnprune_core.atlas.images.voxels import VoxelGrid
+from fnprune_core.atlas.images.voxels import VoxelGrid, closing_widths
 from fnprune_core.errors import NonFiniteError, SettingsError
 from fnprune_core.models.layout import UnitLayout
 
-SIGMA = 0.9  # of the smoothing, in voxels
-CONTRAST = 1.6
-#: Empty voxels around the body, so that it ends in the dark and is closed above and below.
-MARGIN = 3
-_RIM_SIGMA = 1.1
-_RIM, _BRIGHTEST = 0.95, 255
+#: Millimetres over which tissue is smoothed: its grain, and its larger folds.
+GRAIN_MM, FOLD_MM = 3.0, 8.0
+_GRAIN_SHARE = 0.7  # of the tissue's contrast
+CONTRAST = 0.75
+#: Empty voxels around the body, beyond what closes it, so that it ends in the dark.
+MARGIN = 2
+_RIM_MM = 2.6
+_RIM, _RIM_SHARE, _BRIGHTEST = 0.95, 0.8, 255
 #: Grey of the median, and how far others leave it at most: nothing inside is as dark as outside.
-_TISSUE, _SWING = 0.47, 0.36
+_TISSUE, _SWING = 0.52, 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Margins:
+    """Voxels of an anatomy around those of the maps: on each side, below and above them."""
+
+    side: int
+    below: int
+    above: int
+
+    @property
+    def low(self) -> tuple[int, int, int]:
+        """Place in the anatomy of the first voxel of the maps."""
+        return self.side, self.side, self.below
+
+    def inside(self, shape: tuple[int, int, int]) -> tuple[slice, slice, slice]:
+        """Return where maps of this shape lie in the anatomy."""
+        across, front, up = (
+            slice(low, low + size) for low, size in zip(self.low, shape, strict=True)
+        )
+        return across, front, up
+
+
+def margins(grid: VoxelGrid) -> Margins:
+    """Return how much larger the anatomy of a grid is than its maps."""
+    below, above = closing_widths(grid.shape[2])
+    return Margins(MARGIN, MARGIN + len(below), MARGIN + len(above))
 
 
 def typical_activity(maps: NDArray[np.floating], layout: UnitLayout) -> NDArray[np.float32]:
@@ -54,7 +86,9 @@ def _ranks(values: NDArray[np.float64]) -> NDArray[np.float32]:
 
 
 def anatomy(values: NDArray[np.floating], grid: VoxelGrid) -> NDArray[np.uint8]:
-    """Return the grey body of values of units, with `MARGIN` empty voxels on each side.
+    """Return the grey body of values of units, closed at both ends, in `margins` of dark.
+
+    What closes it holds no units: it is of the median's grey.
 
     Parameters
     ----------
@@ -63,21 +97,53 @@ def anatomy(values: NDArray[np.floating], grid: VoxelGrid) -> NDArray[np.uint8]:
 
     Returns
     -------
-    ndarray (columns + 2 · MARGIN, rows + 2 · MARGIN, layers + 2 · MARGIN)
+    ndarray (columns + 2 · side, rows + 2 · side, layers + below + above)
         0 outside the body; inside from 1 to 255.
     """
-    body = np.pad(grid.unit_of_voxel >= 0, MARGIN)
-    filled = np.pad(grid.volume(np.asarray(values, dtype=np.float32)), MARGIN)
-    # Divided by how much of the kernel lies in the body: its edge would be dark otherwise.
-    weight = gaussian_filter(body.astype(np.float32), SIGMA)
-    smooth = gaussian_filter(filled, SIGMA) / np.where(body, weight, 1.0)
-    contrast = CONTRAST * (smooth - np.median(smooth[body]))
-    tissue = _TISSUE + _SWING * np.tanh(contrast / _SWING)  # no hard edge where it ends
-    depth = gaussian_filter(body.astype(np.float32), _RIM_SIGMA)
-    rim = np.clip(2.0 * (1.0 - depth), 0.0, 1.0) ** 2  # about 1 at a flat edge, 0 inside
-    grey = tissue * (1.0 - rim) + _RIM * rim
-    levels = np.clip(np.rint(_BRIGHTEST * grey), 1, _BRIGHTEST)
-    return np.where(body, levels, 0).astype(np.uint8)
+    around = margins(grid)
+    widths = ((around.side,) * 2,) * 2 + ((around.below, around.above),)
+    has_unit = np.pad(grid.unit_of_voxel >= 0, widths)
+    tissue = np.pad(grid.volume(np.asarray(values, dtype=np.float32)), widths)
+    body = _closed(has_unit, grid.shape[2], around)
+    tissue[body & ~has_unit] = np.median(tissue[has_unit])
+    millimetres = np.abs(np.diag(grid.affine)[:3])
+
+    def blurred(volume: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+        return np.asarray(gaussian_filter(volume, sigma / millimetres))
+
+    within = body.astype(np.float32)
+
+    def contrast(sigma: float) -> NDArray[np.float32]:
+        # Divided by how much of the kernel lies in the body: its edge would be dark otherwise.
+        smooth = blurred(tissue, sigma) / np.where(body, blurred(within, sigma), 1.0)
+        spread = float(smooth[has_unit].std())
+        # What is all the same differs by rounding alone.
+        about_median = smooth - np.median(smooth[has_unit])
+        return np.asarray(about_median / (spread if spread > 1e-4 else 1.0), dtype=np.float32)
+
+    mixed = _GRAIN_SHARE * contrast(GRAIN_MM) + (1 - _GRAIN_SHARE) * contrast(FOLD_MM)
+    grey = _TISSUE + _SWING * np.tanh(CONTRAST * mixed)  # no hard edge where it ends
+    # About 1 at a flat edge, 0 inside.
+    rim = _RIM_SHARE * np.clip(2.0 * (1.0 - blurred(within, _RIM_MM)), 0.0, 1.0) ** 2
+    levels = np.rint(_BRIGHTEST * (grey * (1.0 - rim) + _RIM * rim))
+    return np.where(body, np.clip(levels, 1, _BRIGHTEST), 0).astype(np.uint8)
+
+
+def _closed(has_unit: NDArray[np.bool_], n_layers: int, around: Margins) -> NDArray[np.bool_]:
+    """Return the body with slices beyond the first and the last, each narrower than the one before.
+
+    Each is the shape of that layer, drawn smaller about the middle.
+    """
+    body = has_unit.copy()
+    middle = (np.array(body.shape[:2]) - 1) / 2
+    ends = ((around.below, -1), (around.below + n_layers - 1, 1))
+    for widths, (end, step) in zip(closing_widths(n_layers), ends, strict=True):
+        shape = has_unit[:, :, end].astype(np.float32)
+        for number, width in enumerate(widths.tolist(), start=1):
+            scale = 1 / width
+            smaller = affine_transform(shape, [scale, scale], offset=middle * (1 - scale), order=1)
+            body[:, :, end + step * number] = smaller > 0.5
+    return body
 
 
 def anatomy_image(
@@ -85,7 +151,7 @@ def anatomy_image(
 ) -> nib.Nifti1Image:
     """Return `anatomy` as a NIfTI image in the same space as the maps of `grid`."""
     affine = grid.affine
-    affine[:3, 3] -= affine[:3, :3] @ np.full(3, float(MARGIN))
+    affine[:3, 3] -= affine[:3, :3] @ np.array(margins(grid).low, dtype=float)
     nifti = nib.Nifti1Image(anatomy(values, grid), affine)
     nifti.header.set_xyzt_units("mm")
     nifti.header["descrip"] = note.encode("ascii", "replace")[:79]

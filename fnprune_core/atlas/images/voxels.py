@@ -27,7 +27,7 @@ MAX_SIDECAR_BYTES = 64_000_000
 #: Millimetres that the volume is said to be long, as a brain is, and that a voxel has at most.
 LENGTH_MM, MOST_MM = 170.0, 2.0
 _STEP_MM = 1 / 16  # sums of few such steps survive the header's float32
-_DEPTH_SHARE = 0.75  # least height of the volume, of the longer side of a sheet
+_DEPTH_SHARE = 0.54  # least height of the layers, of the longer side of a sheet; closed, 0.75
 #: Voxels that a unit's cell is wide: in the widest layer, in the first, and in the last.
 _WIDEST, _FIRST, _LAST = 1.6, 1.15, 1.0
 _HEIGHT_OF_WIDEST = 0.45  # as a share of the depth, first layer at 0
@@ -159,6 +159,25 @@ def cell_widths(n_layers: int) -> NDArray[np.float64]:
     towards_end = np.where(height < 0, below, above)
     widths = _WIDEST * np.sqrt(1 - (1 - (ends / _WIDEST) ** 2) * towards_end**2)
     return np.asarray(np.maximum(widths, 1.0))
+
+
+def closing_widths(n_layers: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the widths of slices that close the body below and above it, nearest first.
+
+    The arc of `cell_widths` goes on until it ends. As a share of the width of the first layer,
+    and of the last.
+    """
+    return _closing(n_layers, _FIRST, _HEIGHT_OF_WIDEST), _closing(
+        n_layers, _LAST, 1 - _HEIGHT_OF_WIDEST
+    )
+
+
+def _closing(n_layers: int, end: float, height: float) -> NDArray[np.float64]:
+    reach = height * (n_layers - 1)  # in layers, from the widest to the end
+    narrowing = 1 - (end / _WIDEST) ** 2
+    n_slices = int(np.ceil(reach / np.sqrt(narrowing) - reach)) - 1 if reach else 0
+    towards_end = 1 + np.arange(1, n_slices + 1) / max(reach, 1.0)
+    return np.asarray(_WIDEST / end * np.sqrt(np.maximum(1 - narrowing * towards_end**2, 0)))
 
 
 def _odd(length: float) -> int:

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from driving import view
+from driving import finish, press, view
 
 from app.atlas.networks import body
 from app.shell import resources, view_state
 from app.shell.images import files as images
 from fnprune_core.atlas import cortex
+from fnprune_core.progress import Cancelled
 
 
 @pytest.fixture
@@ -43,10 +44,19 @@ def test_the_page_opens_from_a_link_with_one_slider_less(open_page, placed) -> N
     assert "Threshold |z|" in [slider.label for slider in at.slider]
 
 
-def test_without_places_the_page_offers_to_lay_them_out(open_page, example) -> None:
-    at = open_page("atlas", **example.view(), map="viewer")
+def test_places_are_laid_out_by_themselves_once_a_visit(open_page, example, monkeypatch) -> None:
+    def stopped(*_: object, cancel, **__: object) -> str:
+        raise Cancelled
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cortex, "lay_out", stopped)
+        at = open_page("atlas", **example.view(), map="viewer")
+        assert finish(at).state == "cancelled"
     assert not at.exception
-    assert "Lay out the cortex" in [button.label for button in at.button]
+    assert len(resources.jobs().jobs()) == 1
+    press(at, "Lay out the cortex")
+    assert finish(at).state == "done"
+    assert cortex.has_cortex(resources.workspace(), example.atlas)
 
 
 def test_the_parcellation_keeps_a_picture_of_its_own(open_page, placed) -> None:

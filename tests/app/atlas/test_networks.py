@@ -192,10 +192,9 @@ def test_atlas_moves_drops_and_undoes(open_page, example) -> None:
     assert next(b for b in at.button if b.label == "Undo").disabled
 
 
-def test_cortex_is_offered_then_drawn_from_every_side(open_page, example) -> None:
-    at = open_page("atlas", **example.view())
+def test_cortex_is_laid_out_by_itself_then_drawn_from_every_side(open_page, example) -> None:
     assert not resources.workspace().ids("layouts")
-    press(at, "Lay out the cortex")
+    at = open_page("atlas", **example.view())
     assert finish(at).state == "done"
     at.run()
     assert len(resources.workspace().ids("layouts")) == 1

@@ -60,10 +60,10 @@ def test_controls_are_kept_in_the_url(open_page, placed) -> None:
     assert all(str(k) in charts(at)[0] for k in largest.index[:2])
 
 
-def test_without_a_cortex_it_is_offered_and_layers_are_shown(open_page, example) -> None:
+def test_without_a_cortex_one_is_laid_out_and_layers_are_shown(open_page, example) -> None:
     at = open_page("parcellation", **example.view())
     assert not at.exception
-    assert any(button.label == "Lay out the cortex" for button in at.button)
+    assert resources.jobs().jobs()[0].kind == "lay_out"
     assert "of a layer" in charts(at)[0]
     assert colours.network_colours(example.atlas, "dark") == tuple(
         qualitative(panels.frame.palette(), 6)

@@ -67,7 +67,6 @@ def test_shows_loadings_texts_and_domains_without_the_model(open_page, example) 
 
 def test_its_place_and_neighbours_once_the_cortex_is_laid_out(open_page, example) -> None:
     at = open_page("atlas", **example.view())
-    press(at, "Lay out the cortex")
     assert finish(at).state == "done"
     at = open_page("unit", **example.view(), unit="60")
     alternatives = " ".join(chart.proto.alt for chart in at.get("plotly_chart"))

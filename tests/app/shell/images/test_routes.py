@@ -13,7 +13,7 @@ from app.shell.images import files as images
 from app.shell.images import routes as image_routes
 from app.shell.images.thumbnails import thumbnails
 from fnprune_core.atlas import cortex
-from fnprune_core.atlas.images.anatomy import MARGIN
+from fnprune_core.atlas.images.anatomy import margins
 
 
 @pytest.fixture
@@ -44,10 +44,10 @@ def test_the_anatomy_lies_in_the_space_of_the_maps(client, example) -> None:
     id = example.atlas
     body = opened(client.get(image_routes.anatomy_url(id, images.version(id))))
     grid = images.grid(id)
-    inside = np.asanyarray(body.dataobj)[(slice(MARGIN, -MARGIN),) * 3]
+    around = margins(grid)
+    inside = np.asanyarray(body.dataobj)[around.inside(grid.shape)]
     assert np.array_equal(inside > 0, grid.unit_of_voxel >= 0)
-    shift = np.full(3, float(MARGIN))
-    assert np.allclose(nib.affines.apply_affine(body.affine, shift), grid.affine[:3, 3])
+    assert np.allclose(nib.affines.apply_affine(body.affine, around.low), grid.affine[:3, 3])
 
 
 def test_what_the_browser_has_is_not_sent_again(client, example) -> None:

@@ -6,14 +6,21 @@ import pytest
 from scipy.stats import spearmanr
 from toy_volumes import GRID, RAGGED
 
-from fnprune_core.atlas.images.anatomy import MARGIN, anatomy, anatomy_image, typical_activity
-from fnprune_core.atlas.images.voxels import grid_of
+from fnprune_core.atlas.images.anatomy import (
+    anatomy,
+    anatomy_image,
+    margins,
+    typical_activity,
+)
+from fnprune_core.atlas.images.voxels import closing_widths, grid_of
 from fnprune_core.errors import NonFiniteError, SettingsError
 from fnprune_core.models.layout import UnitLayout
 
 LAYOUT = UnitLayout((600, 600, 600, 590))
 WIDE = grid_of(LAYOUT, None)
-INSIDE = (slice(MARGIN, -MARGIN),) * 3
+TALL = grid_of(UnitLayout((80,) * 20), None)
+#: Of a sheet, cells that lie deeper than any rim.
+DEEP = (slice(12, -12),) * 2
 
 
 def maps(layout=LAYOUT, *, n=5):
@@ -51,31 +58,49 @@ def test_maps_of_another_model_or_without_numbers_are_refused() -> None:
         typical_activity(broken, LAYOUT)
 
 
-@pytest.mark.parametrize("grid", [WIDE, GRID])
-def test_the_body_is_where_units_are_and_nothing_else_is(grid) -> None:
+def inside(body, grid):
+    """Return the part of an anatomy that the maps fill."""
+    return body[margins(grid).inside(grid.shape)]
+
+
+@pytest.mark.parametrize("grid", [WIDE, GRID, TALL])
+def test_the_body_is_where_units_are_and_closes_in_the_dark(grid) -> None:
     values = typical_activity(maps(grid.layout), grid.layout)
-    body = anatomy(values, grid)
-    assert body.shape == tuple(size + 2 * MARGIN for size in grid.shape)
-    assert np.array_equal(body[INSIDE] > 0, grid.unit_of_voxel >= 0)
-    assert np.count_nonzero(body) == grid.layout.n_units  # the margin is empty, above and below
+    body, around = anatomy(values, grid), margins(grid)
+    assert np.array_equal(inside(body, grid) > 0, grid.unit_of_voxel >= 0)
+    for axis in (0, 1):
+        ends = np.take(body, [*range(around.side), *range(-around.side, 0)], axis=axis)
+        assert not ends.any()
+    sizes = np.count_nonzero(body, axis=(0, 1))
+    n_below, n_above = (len(widths) for widths in closing_widths(grid.shape[2]))
+    assert np.flatnonzero(sizes).tolist() == list(
+        range(around.below - n_below, around.below + grid.shape[2] + n_above)
+    )
+    widest = sizes.argmax()
+    assert np.all(np.diff(sizes[: widest + 1]) >= 0) or grid is GRID  # widths of GRID are ragged
+    assert np.all(np.diff(sizes[widest:]) <= 0) or grid is GRID
+
+
+def test_a_body_of_many_layers_ends_in_small_slices() -> None:
+    for widths in closing_widths(40):
+        assert np.all(np.diff(np.concatenate([[1.0], widths])) < 0)
+        assert widths[-1] < 0.4
+    assert sum(len(widths) for widths in closing_widths(2)) == 0
 
 
 def test_an_even_body_is_even_tissue_in_a_brighter_rim() -> None:
-    body = anatomy(np.full(LAYOUT.n_units, 0.3), WIDE).astype(int)
-    columns, rows, _ = WIDE.shape
-    tissue = body[MARGIN + 6 : MARGIN + columns - 6, MARGIN + 6 : MARGIN + rows - 6, MARGIN + 1]
-    edge = body[MARGIN, MARGIN + 6 : MARGIN + rows - 6, MARGIN + 1]
-    assert np.ptp(tissue) <= 1
-    assert edge.min() > tissue.max() + 60
+    body = inside(anatomy(np.full(LAYOUT.n_units, 0.3), WIDE).astype(int), WIDE)[:, :, 1]
+    edge = body[np.flatnonzero(body[:, body.shape[1] // 2])[0], body.shape[1] // 2]
+    assert np.ptp(body[DEEP]) <= 1
+    assert edge > body[DEEP].max() + 60
 
 
 def test_more_active_tissue_is_brighter_whatever_the_rest_of_the_scale() -> None:
     x = np.arange(WIDE.shape[0])[:, None, None] * np.ones(WIDE.shape)
     values = WIDE.values(x) / x.max()
-    inner = (slice(MARGIN + 5, -MARGIN - 5),) * 2
-    grey = anatomy(values, WIDE)[inner][:, :, MARGIN + 1].mean(axis=1)
+    grey = inside(anatomy(values, WIDE), WIDE)[DEEP][:, :, 1].mean(axis=1)
     assert spearmanr(grey, np.arange(len(grey))).statistic > 0.99
-    assert np.ptp(grey) > 60
+    assert np.ptp(grey) > 40
     assert np.array_equal(anatomy(values + 7, WIDE), anatomy(values, WIDE))  # about its median
 
 
@@ -84,6 +109,6 @@ def test_the_image_lies_where_the_maps_lie() -> None:
     assert image.get_data_dtype() == np.uint8
     voxel = GRID.voxel_of_unit[4]
     here = nib.affines.apply_affine(GRID.affine, voxel)
-    assert np.allclose(nib.affines.apply_affine(image.affine, voxel + MARGIN), here)
+    assert np.allclose(nib.affines.apply_affine(image.affine, voxel + margins(GRID).low), here)
     again = nib.Nifti1Image.from_bytes(image.to_bytes())
     assert np.array_equal(np.asanyarray(again.dataobj), np.asanyarray(image.dataobj))
