@@ -43,13 +43,13 @@ class Body:
     ----------
     grey : ndarray (columns, rows, layers)
         From 0, outside, to 1.
-    margin : tuple of int
-        Voxels on each side of `grey` around those of `grid`.
+    low : tuple of int
+        Where in `grey` the first voxel of `grid` lies.
     """
 
     grid: VoxelGrid
     grey: NDArray[np.float32]
-    margin: tuple[int, int, int]
+    low: tuple[int, int, int]
 
     @property
     def millimetres(self) -> NDArray[np.float64]:
@@ -57,8 +57,9 @@ class Body:
         return np.diag(self.grid.affine)[:3]
 
     def placed(self, volume: NDArray[np.generic]) -> NDArray[np.generic]:
-        """Return a volume of the grid's voxels with the margin around it, 0 there."""
-        return np.pad(volume, [(n, n) for n in self.margin])
+        """Return a volume of the grid's voxels among those of the body, 0 where it has none."""
+        sizes = zip(self.low, volume.shape, self.grey.shape, strict=True)
+        return np.pad(volume, [(low, whole - low - size) for low, size, whole in sizes])
 
     def size(self, axis: int) -> tuple[float, float]:
         """Return the width and height of the whole body in a cut, in millimetres."""
@@ -89,11 +90,8 @@ def body_of(activity: NDArray[np.floating], grid: VoxelGrid) -> Body:
     activity : ndarray (n_units,)
         As `anatomy.typical_activity` gives.
     """
-    image = anatomy.anatomy_image(activity, grid)
-    offset = (grid.affine[:3, 3] - image.affine[:3, 3]) / np.diag(grid.affine)[:3]
-    columns, rows, layers = np.rint(offset).astype(int).tolist()
-    grey = np.asanyarray(image.dataobj).astype(np.float32) / np.float32(255)
-    return Body(grid=grid, grey=grey, margin=(columns, rows, layers))
+    grey = anatomy.anatomy(activity, grid).astype(np.float32) / np.float32(255)
+    return Body(grid=grid, grey=grey, low=anatomy.margins(grid).low)
 
 
 class Overlay(Protocol):
@@ -106,7 +104,7 @@ class Overlay(Protocol):
 
     @property
     def peak(self) -> tuple[int, int, int]:
-        """The voxel of the body, with its margin, through which it is cut."""
+        """The voxel of the body through which it is cut."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -250,7 +248,7 @@ def layers(
     scale = (height - _GAP * (n_rows - 1)) / n_rows / body.size(_AXIAL)[1]
     pictures = []
     for layer in chosen:
-        picture = _cut(body, overlay, _AXIAL, layer + body.margin[_AXIAL], scale, palette)
+        picture = _cut(body, overlay, _AXIAL, layer + body.low[_AXIAL], scale, palette)
         _write(picture, str(layer), palette)
         pictures.append(picture)
     rows = [pictures[at : at + per_row] for at in range(0, len(pictures), per_row)]

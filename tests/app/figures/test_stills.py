@@ -45,7 +45,7 @@ def warm_and_cold(shown: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("unit", [4 * 400 + 120, 2 * 400 + 300])
 def test_a_thumbnail_is_cut_where_the_map_is_strongest(body, unit) -> None:
     shown = overlay(body, planted(body, unit, 9.0))
-    assert shown.peak[2] - body.margin[2] == LAYOUT.layer_of_unit[unit]
+    assert shown.peak[2] - body.low[2] == LAYOUT.layer_of_unit[unit]
     warm, cold = warm_and_cold(pixels(stills.thumbnail(body, shown, READING_ROOM)))
     assert not cold.any()
     assert 40 < warm.sum() < 0.3 * warm.size
