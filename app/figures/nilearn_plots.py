@@ -1,9 +1,9 @@
-"""Pictures by nilearn itself, on the model's volume and on the real brain: PNG bytes, HTML."""
+"""Pictures by nilearn itself, on the model's volume and on the real brain: PNG bytes."""
 
 import io
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,6 @@ mpl.use("Agg")
 
 Place = tuple[float, float, float]
 _DPI = 160
-# The one thing that nilearn's page would ask of the network.
-_ICON = re.compile(r"<link\s+rel=.?icon.*?>", re.DOTALL)
-_CSS = (
-    "<style>html, body {{background: {canvas}; color: {text}; margin: 0; accent-color: {accent};"
-    " font: 14px system-ui, sans-serif;}}</style>"
-)
 
 
 @contextmanager
@@ -70,73 +64,64 @@ def _outline(mask: Any) -> Any:
     return nib.Nifti1Image(padded, affine)
 
 
-def stat_map(
-    image: Any,
-    *,
-    threshold: float,
-    limit: float,
-    palette: Palette,
-    mask: Any = None,
-) -> bytes:
-    """Return `plot_stat_map` of an image, cut at its peak, as PNG.
+def largest_cluster(image: Any, *, threshold: float) -> Place:
+    """Return the middle of an image's largest cluster beyond a threshold, in millimetres."""
+    x, y, z = plotting.find_xyz_cut_coords(image, activation_threshold=threshold)
+    return float(x), float(y), float(z)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Overlay:
+    """An image that is drawn over an anatomy.
 
     Parameters
     ----------
     image : NIfTI image
-        z over voxels.
-    limit : float
-        z of the strongest colour; the bar is symmetric.
-    mask : NIfTI image, optional
-        Given, the image is of a model: no head is drawn behind it, only the edge of this.
-        Without it, the background is nilearn's template of the human brain.
+    colours : sequence of str or None
+        From `low` to `high`; None for a map of two signs, cold and hot.
+    low, high : float
+        Magnitudes of the first and the last colour; below `low` nothing is drawn.
     """
-    scale = diverging_scale(palette, threshold=threshold, limit=limit)
-    background = {} if mask is None else {"bg_img": None}
+
+    image: Any
+    colours: Sequence[str] | None
+    low: float
+    high: float
+
+
+def overlaid(anatomy: Any, overlays: Sequence[Overlay], *, at: Place, palette: Palette) -> bytes:
+    """Return three cuts through images on an anatomy, as PNG."""
     with _canvas(palette):
         figure = plt.figure(figsize=(7.2, 2.9))
-        display = plotting.plot_stat_map(
-            image,
+        display = plotting.plot_anat(
+            anatomy,
             figure=figure,
             axes=(0.01, 0.02, 0.98, 0.96),
             annotate=False,
-            draw_cross=False,
-            cut_coords=peak_of(image),
-            threshold=threshold,
-            vmax=limit,
-            symmetric_cbar=True,
-            cmap=LinearSegmentedColormap.from_list("cold-hot", scale),
+            cut_coords=at,
+            vmin=0,
+            vmax=255,
             black_bg=palette.mode == "dark",
-            resampling_interpolation="nearest",
-            **background,
+            colorbar=False,
         )
-        if mask is not None:
-            display.add_contours(
-                _outline(mask), levels=[0.5], colors=[palette.quiet], linewidths=0.8
+        for overlay in overlays:
+            is_signed = overlay.colours is None
+            scale = (
+                diverging_scale(palette, threshold=overlay.low, limit=overlay.high)
+                if overlay.colours is None
+                else list(overlay.colours)
             )
-        return _png(figure)
-
-
-def on_anatomy(
-    image: Any, anatomy: Any, *, threshold: float, limit: float, palette: Palette
-) -> bytes:
-    """Return `plot_stat_map` of an image on the model's grey anatomy, cut at its peak, as PNG."""
-    scale = diverging_scale(palette, threshold=threshold, limit=limit)
-    with _canvas(palette):
-        figure = plt.figure(figsize=(7.2, 2.9))
-        plotting.plot_stat_map(
-            image,
-            bg_img=anatomy,
-            figure=figure,
-            axes=(0.01, 0.02, 0.98, 0.96),
-            annotate=False,
-            cut_coords=peak_of(image),
-            threshold=threshold,
-            vmax=limit,
-            symmetric_cbar=True,
-            cmap=LinearSegmentedColormap.from_list("cold-hot", scale),
-            black_bg=palette.mode == "dark",
-            resampling_interpolation="nearest",
-        )
+            display.add_overlay(
+                overlay.image,
+                threshold=overlay.low,
+                cmap=LinearSegmentedColormap.from_list("overlay", scale)
+                if is_signed
+                else ListedColormap(scale),
+                vmin=-overlay.high if is_signed else overlay.low,
+                vmax=overlay.high,
+                colorbar=is_signed,
+                resampling_interpolation="nearest",
+            )
         return _png(figure)
 
 
@@ -211,46 +196,6 @@ def markers(
             axes.patch.set_facecolor(palette.canvas)
         figure.patch.set_facecolor(palette.canvas)
         return _png(figure)
-
-
-def _with_cubes(image: Any) -> Any:
-    """Return an image with voxels as high as they are wide, each layer repeated.
-
-    view_img would do it, but then paints the empty background black on a light page, too.
-    """
-    side, height = float(image.affine[0, 0]), float(image.affine[2, 2])
-    n_layers = image.shape[2]
-    n_slabs = round(n_layers * height / side)
-    layers = ((np.arange(n_slabs) + 0.5) * n_layers / n_slabs).astype(int)
-    affine = image.affine.copy()
-    affine[2, 2] = side
-    affine[2, 3] += (side - height) / 2
-    return nib.Nifti1Image(np.asanyarray(image.dataobj)[:, :, layers], affine)
-
-
-def interactive(image: Any, *, threshold: float, limit: float, palette: Palette) -> str:
-    """Return `view_img` of an image as a page of HTML that needs nothing from elsewhere."""
-    scale = diverging_scale(palette, threshold=threshold, limit=limit)
-    with _canvas(palette):
-        view = plotting.view_img(
-            _with_cubes(image),
-            bg_img=None,
-            colorbar=False,
-            annotate=False,
-            draw_cross=False,
-            cut_coords=peak_of(image),
-            threshold=threshold,
-            vmax=limit,
-            symmetric_cmap=True,
-            cmap=LinearSegmentedColormap.from_list("cold-hot", scale),
-            black_bg=palette.mode == "dark",
-            resampling_interpolation="nearest",
-            show_lr=False,
-        )
-        page = str(view.get_standalone())
-    page = _ICON.sub("", page)
-    style = _CSS.format(canvas=palette.canvas, text=palette.text, accent=palette.accent)
-    return page.replace("</head>", f"{style}</head>", 1)
 
 
 def carpet(

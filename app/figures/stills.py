@@ -17,12 +17,9 @@ from scipy.ndimage import gaussian_filter
 
 from app.figures.raster import scale_colours
 from app.figures.theme import Palette, rgb
-from fnprune_core.atlas.images import anatomy
+from fnprune_core.atlas.images import anatomy, smoothing
 from fnprune_core.atlas.images.voxels import VoxelGrid
 
-#: Of the smoothing, as the viewer begins with.
-FWHM_MM = 4.0
-_SIGMA_PER_FWHM = 1 / np.sqrt(8 * np.log(2))
 _FINER = 2  # pixels are composed this much finer, so that edges are smooth
 _ROUNDING = 0.9  # of the outline, in voxels
 _THUMBNAIL = (288, 240)
@@ -91,7 +88,7 @@ def body_of(activity: NDArray[np.floating], grid: VoxelGrid) -> Body:
         As `anatomy.typical_activity` gives.
     """
     grey = anatomy.anatomy(activity, grid).astype(np.float32) / np.float32(255)
-    return Body(grid=grid, grey=grey, low=anatomy.margins(grid).low)
+    return Body(grid=grid, grey=grey, low=anatomy.margins(grid.shape[2]).low)
 
 
 class Overlay(Protocol):
@@ -162,10 +159,10 @@ def map_overlay(
     threshold: float,
     limit: float,
     palette: Palette,
-    fwhm: float = FWHM_MM,
+    fwhm: float = smoothing.USUAL_FWHM,
 ) -> MapOverlay:
     """Return a map (n_units,) to be laid over the body."""
-    volume = smoothed(body.grid.volume(values.astype(np.float32)), body.millimetres, fwhm=fwhm)
+    volume = smoothing.smoothed(values, body.grid, fwhm=fwhm)
     return MapOverlay(
         volume=body.placed(volume).astype(np.float32),
         threshold=threshold,
@@ -175,33 +172,18 @@ def map_overlay(
 
 
 def parcel_overlay(
-    body: Body, labels: NDArray[np.integer], *, networks: Sequence[str]
+    body: Body, maps: NDArray[np.floating], *, threshold: float, networks: Sequence[str]
 ) -> ParcelOverlay:
-    """Return a parcellation (n_units,), −1 for none, to be laid over the body.
+    """Return each voxel's strongest network of smoothed maps (K, n_units), beyond a threshold.
 
     Parameters
     ----------
     networks : sequence of str
         The colour of each.
     """
-    volume = body.grid.volume(np.asarray(labels, dtype=np.int64) + 1)
-    return ParcelOverlay(volume=body.placed(volume).astype(np.int64), networks=networks)
-
-
-def smoothed(
-    volume: NDArray[np.float32], millimetres: NDArray[np.floating], *, fwhm: float
-) -> NDArray[np.float32]:
-    """Return a volume smoothed for the eye, and scaled back to the spread that it had.
-
-    As the viewer does, so that a threshold leaves about as much of it.
-    """
-    if fwhm <= 0:
-        return volume
-    out = gaussian_filter(volume, fwhm * _SIGMA_PER_FWHM / millimetres, mode="constant")
-    is_unit = volume != 0
-    after = float(np.square(out[is_unit]).sum())
-    scale = np.sqrt(float(np.square(volume[is_unit]).sum()) / after) if after > 0 else 1.0
-    return np.asarray(out * np.float32(scale), dtype=np.float32)
+    labels, strengths = smoothing.strongest_networks(maps, body.grid, fwhm=smoothing.USUAL_FWHM)
+    shown = np.where(strengths > threshold, labels, 0)
+    return ParcelOverlay(volume=body.placed(shown).astype(np.int64), networks=networks)
 
 
 def thumbnail(body: Body, overlay: Overlay, palette: Palette) -> bytes:

@@ -91,7 +91,7 @@ def atlas_page(
     held = [_held("connectome", _connectome(facts))]
     if maps.is_on_cortex:
         first = atlas.most_typical(1)[0]
-        shared = scene.scene_of(facts, maps)
+        shared = scene.shared_scene(facts, maps)
         held.append(_held("body", {"shared": shared, "networks": scenes, "first": first}))
     return _rendered(facts, maps, networks, held)
 
@@ -108,7 +108,7 @@ def _network(facts: NetworkFacts, maps: Maps) -> dict[str, Any]:
             f"{facts.units:,} units beyond the threshold; "
             + (
                 "cut through its strongest place, in layer "
-                f"{maps.peak_layer(network)}: from the side, the front and above."
+                f"{maps.peak(network)[2]}: from the side, the front and above."
                 if maps.is_on_cortex
                 else "layers (last on top) × units, grouped by network."
             )

@@ -122,9 +122,11 @@ class Maps:
         overlay = self._overlay(network)
         return _same(stills.cuts(self.body, overlay, self.film, height=_CUTS_HEIGHT))
 
-    def peak_layer(self, network: int) -> int:
-        """Return the layer through which a network is cut."""
-        return self._overlay(network).peak[2] - self.body.low[2]
+    def peak(self, network: int) -> tuple[int, int, int]:
+        """Return the voxel of maps through which a network is cut."""
+        at = zip(self._overlay(network).peak, self.body.low, strict=True)
+        x, y, layer = (place - low for place, low in at)
+        return x, y, layer
 
     def _grouped_png(self, network: int, n_columns: int) -> Both:
         grouped = raster.group_columns(self._atlas.layer_map(network), self._grouping)
@@ -145,7 +147,9 @@ class Maps:
         labels = self._atlas.parcellation(z=self.threshold)
         if self.is_on_cortex:
             networks = self.palettes[self.film.mode].networks
-            parcels = stills.parcel_overlay(self.body, labels, networks=networks)
+            parcels = stills.parcel_overlay(
+                self.body, self._atlas.maps, threshold=self.threshold, networks=networks
+            )
             picture = stills.layers(
                 self.body, parcels, self.film, n=_N_LAYERS, n_rows=_LAYER_ROWS,
                 height=_LAYERS_HEIGHT,

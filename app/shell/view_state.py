@@ -56,7 +56,7 @@ BY_HAND = "by hand"
 
 DEFAULT_Z = 3.0
 Z_RANGE = (1.0, 8.0)
-MAP_VIEWS = ("slices", "sides", "3d", "layers", "viewer")
+MAP_VIEWS = ("body", "layers")
 MAX_PLANS = 8
 MOST_NETWORKS = 4096
 MAX_UNIT = 999_999  # of those that a link pins
@@ -84,7 +84,7 @@ class ViewState:
     dropped : tuple of int
         Networks that the next plan does not preserve.
     beside : tuple of int
-        Networks that are drawn together with the selected one, in 3-D.
+        Networks that are drawn together with the selected one.
     peaks : tuple of (int, int, int)
         Of each network that is named here its number, its peak unit and the sign there, by which
         the numbers are checked where a link is opened.

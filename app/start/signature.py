@@ -4,14 +4,19 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from app.figures import cortex
-from app.figures.cortex import fit_narrow
 from app.shell import resources
 from app.shell.caches import networks as network_page
-from app.shell.caches.colours import palette_of
-from app.widgets import browser_events, frame
+from app.shell.caches.colours import network_colours
+from app.shell.images import files as images
+from app.shell.images import places
+from app.shell.images import routes as image_routes
+from app.widgets import atlas_frame, frame
 from app.widgets.bar_list import bar_list
-from app.widgets.picture import draw_picture
+from app.widgets.body.note import PLACES
+from app.widgets.body.scene import NetworkMap, Scene, Threshold
+from app.widgets.body.viewer import FILM, viewer
+
+_Z = 3.0
 
 
 def show_signature(atlas_id: str, *, on_open: Callable[[int], None]) -> None:
@@ -19,29 +24,17 @@ def show_signature(atlas_id: str, *, on_open: Callable[[int], None]) -> None:
     networks = network_page.signature(atlas_id)
     if not networks:
         return
-    palette = palette_of(atlas_id, frame.palette().mode)
+    viewer(scene(atlas_id, networks), key="signature", mode=frame.palette().mode)
+    colours = network_colours(atlas_id, FILM.mode)
     table = resources.network_table(atlas_id)
-    picture = cortex.cortex_surfaces(
-        [resources.soft_volume(atlas_id, k) for k in networks],
-        networks=networks,
-        n_networks=resources.atlas(atlas_id).n_networks,
-        palette=palette,
-        height=400,
-        profile=False,
-    )
-    picture.figure.update_layout(showlegend=False, margin_t=0)  # the bars below are one
-    if browser_events.is_narrow():
-        fit_narrow(picture.figure)
-    draw_picture(picture, key="signature", note=False)
-
     bar_list(
         [
             {
                 "id": k,
-                "name": f"{k} · {resources.network_name(atlas_id, k)}",
+                "name": atlas_frame.label(atlas_id, k),
                 "note": f"{table['variance_alone'].iloc[k]:.2%} of variance",
                 "share": table["variance_alone"].iloc[k] / table["variance_alone"].max(),
-                "colour": palette.networks[k],
+                "colour": colours[k],
             }
             for k in networks
         ],
@@ -53,5 +46,39 @@ def show_signature(atlas_id: str, *, on_open: Callable[[int], None]) -> None:
     st.caption(
         f"{len(networks)} of the {resources.atlas(atlas_id).n_networks} networks: on which runs "
         f"agree ({network_page.STABLE} or more), in one piece, and in turn the farthest from "
-        "those before. Turn it; press a name to open its network."
+        f"those before. Turn it; press a name to open its network. {PLACES}"
+    )
+
+
+def scene(atlas_id: str, networks: list[int]) -> Scene:
+    """Return what the viewer shows: each network in its own colour, in a glass body."""
+    version, limit = images.version(atlas_id), resources.colour_limit(atlas_id, _Z)
+    colours = network_colours(atlas_id, FILM.mode)
+    n_layers = resources.atlas(atlas_id).layout.n_layers
+    return Scene(
+        anatomy=image_routes.anatomy_url(atlas_id, version),
+        overlays=tuple(
+            NetworkMap(
+                url=image_routes.map_url(atlas_id, k, version),
+                limit=limit,
+                colour=colours[k],
+                id=k,
+                name=atlas_frame.label(atlas_id, k),
+            )
+            for k in networks
+        ),
+        threshold=Threshold(value=_Z),
+        at=places.of_network(atlas_id, networks[0], z=_Z),
+        layers=images.layers(atlas_id),
+        alternative=(
+            f"Networks {', '.join(map(str, networks))} in the body of {n_layers} layers, each in "
+            f"its own colour where |z| is above {_Z:g}."
+        ),
+        file=f"fnprune-{atlas_id[:8]}-networks",
+        still=image_routes.several_url(atlas_id, networks, version),
+        family="signature",
+        view="render",
+        solid=0.35,
+        is_small=True,
+        name="Networks in the body",
     )

@@ -1,207 +1,115 @@
-// A map in the grey body by NiiVue: three cuts, mosaic, rendering. What is set here changes in the
-// browser alone; a press tells the voxel, and a threshold that is let go of tells its number.
-const VIEWS = [["cuts", "Cuts"], ["mosaic", "Mosaic"], ["render", "Rendering"]]
-const SIGMA_PER_FWHM = 1 / Math.sqrt(8 * Math.log(2))
-const MOVES = {
-  ArrowLeft: [-1, 0, 0], ArrowRight: [1, 0, 0], ArrowDown: [0, -1, 0], ArrowUp: [0, 1, 0],
-  PageDown: [0, 0, -1], PageUp: [0, 0, 1],
-}
-const FLOAT32 = 16  // NIfTI's number of the type
-
-// The bundle is loaded once a visit, by the first viewer.
-function library(address) {
-  window.fnpruneNiivue ||= new Promise((resolve, reject) => {
-    const script = document.createElement("script")
-    script.src = address
-    script.onload = () => resolve(window.niivue)
-    script.onerror = () => {
-      window.fnpruneNiivue = undefined
-      reject(new Error("The viewer could not be loaded."))
-    }
-    document.head.append(script)
-  })
-  return window.fnpruneNiivue
-}
-
-// Files stay for the visit, so that a network seen before needs no request.
-function file(address) {
-  const files = (window.fnpruneImages ||= new Map())
-  if (!files.has(address)) {
-    const got = fetch(address).then((answer) => {
-      if (!answer.ok) throw new Error(`The image did not come (${answer.status}).`)
-      return answer.arrayBuffer()
-    })
-    got.catch(() => files.delete(address))
-    files.set(address, got)
-    if (files.size > 80) files.delete(files.keys().next().value)
-  }
-  return files.get(address)
-}
-
-function hasWebGL2() {
-  try {
-    const context = document.createElement("canvas").getContext("webgl2")
-    context?.getExtension("WEBGL_lose_context")?.loseContext()
-    return Boolean(context)
-  } catch { return false }
-}
-
-const parts = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16))
-const unit = (colour, alpha = 1) => [...parts(colour).map((part) => part / 255), alpha]
-
-// From the first step on; NiiVue gives the very first colour to all that lies below the threshold.
-function ramp(colours) {
-  const rgb = [colours[0], ...colours].map(parts)
-  const [R, G, B] = [0, 1, 2].map((channel) => rgb.map((colour) => colour[channel]))
-  const steps = colours.map((_, at) => Math.max(1, Math.round((255 * at) / (colours.length - 1))))
-  return { R, G, B, A: [0, ...colours.map(() => 255)], I: [0, ...steps] }
-}
-
-// One axis of a separable Gaussian, with zeros outside, as nilearn smooths.
-function blurAxis(values, sizes, axis, sigma) {
-  const reach = Math.ceil(3 * sigma)
-  if (sigma < 0.2) return values
-  const kernel = Float32Array.from({ length: 2 * reach + 1 }, (_, at) =>
-    Math.exp(-0.5 * ((at - reach) / sigma) ** 2))
-  const total = kernel.reduce((sum, each) => sum + each, 0)
-  const stride = axis === 0 ? 1 : axis === 1 ? sizes[0] : sizes[0] * sizes[1]
-  const length = sizes[axis]
-  const out = new Float32Array(values.length)
-  for (let at = 0; at < values.length; at++) {
-    const value = values[at]
-    if (value === 0) continue
-    const place = Math.floor(at / stride) % length
-    const first = Math.max(-reach, -place), last = Math.min(reach, length - 1 - place)
-    for (let step = first; step <= last; step++) {
-      out[at + step * stride] += (value * kernel[step + reach]) / total
-    }
-  }
-  return out
-}
-
-// The smoothed map has the spread of the raw one, so that a threshold leaves about as much of it.
-function smoothed(values, sizes, millimetres, fwhm) {
-  let out = values
-  for (const axis of [0, 1, 2]) {
-    out = blurAxis(out, sizes, axis, (fwhm * SIGMA_PER_FWHM) / millimetres[axis])
-  }
-  if (out === values) return values
-  let before = 0, after = 0
-  for (let at = 0; at < values.length; at++) {
-    if (values[at] === 0) continue  // outside the body, or a unit that takes no part
-    before += values[at] ** 2
-    after += out[at] ** 2
-  }
-  const scale = after > 0 ? Math.sqrt(before / after) : 1
-  return out.map((value) => value * scale)
-}
-
-function element(kind, attributes = {}, ...children) {
-  const made = document.createElement(kind)
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value)
-  made.append(...children)
-  return made
-}
-
-function slider(name, label, { min, max, step }) {
-  const input = element("input", { type: "range", min, max, step, name, "aria-label": label })
-  const output = element("output")
-  const row = element("label", { class: `row ${name}` }, element("span", {}, label), input, output)
-  return { row, input, output }
-}
+// Images in the grey body by NiiVue: three cuts, mosaic, rendering. What is set here changes in
+// the browser alone; a press tells the voxel, and a threshold that is let go of tells its number.
+const CHANGED = "fnprune-viewer"
 
 class Viewer {
   constructor(parent) {
     this.parent = parent
-    // What a person has set outlives a page: the next network is seen in the same way.
-    this.settings = (window.fnpruneViewer ||= {
-      view: "cuts", opacity: 1, fwhm: 4, colours: "house", cut: 0,
-    })
-    this.threshold = null
-    this.told = null
+    this.overlays = []
     this.build()
   }
 
+  // What a person has set outlives a page: the next network is seen in the same way.
+  get settings() {
+    const kept = (window.fnpruneViewers ||= {})
+    return (kept[this.data.family] ||= {
+      view: this.data.view, opacity: 1, solid: this.data.solid, fwhm: this.data.fwhm ?? 0, colours: "house",
+      cut: 0,
+    })
+  }
+
+  get fwhm() { return this.data.fwhm === null ? 0 : this.settings.fwhm }
+
   build() {
+    this.parts = controls()
+    const { parts } = this
     this.root = element("div", { class: "viewer", role: "group" })
-    this.views = VIEWS.map(([name, label]) => {
-      const button = element("button", { type: "button", "data-view": name }, label)
-      button.onclick = () => this.set({ view: name })
-      return button
-    })
-    this.z = slider("threshold", "Threshold |z|", { min: 1, max: 8, step: 0.1 })
-    this.fwhm = slider("fwhm", "Smoothing", { min: 0, max: 8, step: 0.5 })
-    this.opacity = slider("opacity", "Opacity", { min: 0.1, max: 1, step: 0.05 })
-    this.cut = slider("cut", "Cut open", { min: 0, max: 1, step: 0.02 })
-    this.z.input.oninput = () => this.show({ threshold: Number(this.z.input.value) })
-    this.z.input.onchange = () => this.tell("threshold", this.threshold)
-    this.fwhm.input.oninput = () => this.set({ fwhm: Number(this.fwhm.input.value) })
-    this.opacity.input.oninput = () => this.set({ opacity: Number(this.opacity.input.value) })
-    this.cut.input.oninput = () => this.set({ cut: Number(this.cut.input.value) })
-    this.colours = element("select", { "aria-label": "Colours" })
-    this.colours.onchange = () => this.set({ colours: this.colours.value })
-    const full = element("button", { type: "button", class: "tool" }, "Full screen")
-    full.onclick = () => this.root.requestFullscreen?.()
-    const save = element("button", { type: "button", class: "tool" }, "Save picture")
-    save.onclick = () => this.niivue?.saveScene(`${this.data.file}.png`)
-    this.canvas = element("canvas", { tabindex: "0", role: "application" })
-    this.still = element("img", { hidden: "" })
-    this.stage = element("div", { class: "stage" }, this.canvas, this.still)
-    this.status = element("p", { class: "status", role: "status" })
-    const choice = element("div", { class: "views", role: "group", "aria-label": "View" })
-    choice.append(...this.views)
-    this.root.append(
-      element("div", { class: "bar" }, choice, this.colours, full, save),
-      this.stage,
-      this.status,
-      element("div", { class: "sliders" },
-        this.z.row, this.fwhm.row, this.opacity.row, this.cut.row),
-    )
+    parts.views.append(...VIEWS.map(([name, label]) =>
+      button(label, () => this.set({ view: name }), { "data-view": name })))
+    parts.z.input.oninput = () => this.show({ threshold: Number(parts.z.input.value) })
+    parts.z.input.onchange = () => this.tell("threshold", this.threshold)
+    for (const name of ["fwhm", "opacity", "solid", "cut"]) {
+      const { input } = parts[name]
+      input.oninput = () => this.set({ [name]: Number(input.value) })
+    }
+    parts.colours.onchange = () => this.set({ colours: parts.colours.value })
+    const full = button("Full screen", () => this.root.requestFullscreen?.(), { class: "tool" })
+    const save = button("Save picture", () => this.niivue?.saveScene(`${this.data.file}.png`),
+      { class: "tool" })
+    this.bar = element("div", { class: "bar" }, parts.views, parts.colours, full, save)
+    this.root.append(this.bar, parts.stage, parts.legend, parts.status, parts.sliders)
     // Above NiiVue's own listeners, whose letters are keys of the page.
-    this.stage.addEventListener("keydown", (event) => this.pressedKey(event), true)
-    // A drag in the rendering turns it, and is no press; in the cuts the cross-hair follows it.
-    let start = null
-    this.canvas.addEventListener("pointerdown", (event) => {
-      start = [event.clientX, event.clientY, event.button]
-    })
-    this.canvas.addEventListener("pointerup", (event) => {
-      if (!start || start[2] !== 0) return
-      const moved = Math.hypot(event.clientX - start[0], event.clientY - start[1])
-      start = null
-      // A press in the rendering is looked up while it is drawn.
-      if (this.settings.view === "cuts" || moved < 4) setTimeout(() => this.pick(), 80)
-    })
+    parts.stage.addEventListener("keydown", (event) => this.pressedKey(event), true)
+    this.listenToPointer()
+    this.onOther = (event) => this.followOther(event.detail)
+    window.addEventListener(CHANGED, this.onOther)
     this.parent.append(this.root)
   }
 
+  // A drag in the rendering turns it, and is no press; in the cuts the cross-hair follows it.
+  listenToPointer() {
+    const { canvas, tip } = this.parts
+    let start = null
+    canvas.addEventListener("pointerdown", (event) => {
+      start = [event.clientX, event.clientY, event.button]
+      tip.hidden = true
+    })
+    canvas.addEventListener("pointerup", (event) => {
+      if (!start || start[2] !== 0) return
+      const moved = Math.hypot(event.clientX - start[0], event.clientY - start[1])
+      start = null
+      const point = this.pointOf(event)
+      // A press in the rendering is looked up while it is drawn.
+      if (moved < 4 || !this.isInRendering(point)) setTimeout(() => this.pick(point), 80)
+    })
+    canvas.addEventListener("pointermove", (event) => {
+      if (event.buttons || this.hovering) return
+      this.hovering = requestAnimationFrame(() => {
+        this.hovering = null
+        this.hover(event)
+      })
+    })
+    canvas.addEventListener("pointerleave", () => { tip.hidden = true })
+  }
+
   update(data, setTriggerValue) {
-    const before = this.data
+    const { parts } = this
     this.data = data
     this.tell = (name, value) => setTriggerValue(name, value)
     this.root.setAttribute("aria-label", data.name)
     this.root.style.colorScheme = data.mode
-    this.canvas.setAttribute("aria-label", `${data.alternative} ${data.keys}`)
-    if (this.told !== data.threshold) {
+    this.root.classList.toggle("small", data.small)
+    parts.canvas.setAttribute("aria-label", `${data.alternative} ${data.keys}`)
+    parts.canvas.classList.toggle("picks", data.picks)
+    const told = data.threshold?.value
+    if (this.told !== told) {
       // Only what the page says anew: its own number comes back from it, too.
-      this.told = this.threshold = data.threshold
+      this.told = this.threshold = told
     }
-    const same = before && JSON.stringify(before.palettes) === JSON.stringify(data.palettes)
-    if (!same) {
-      this.colours.replaceChildren(...Object.entries(data.palettes).map(([name, each]) =>
+    if (data.threshold) {
+      const { low: min, high: max, label } = data.threshold
+      Object.assign(parts.z.input, { min, max })
+      parts.z.input.setAttribute("aria-label", label)
+      parts.z.caption.textContent = label
+    }
+    if (!parts.colours.options.length) {
+      parts.colours.append(...Object.entries(data.palettes).map(([name, each]) =>
         element("option", { value: name }, each.label)))
     }
-    this.queue = (this.queue || this.start()).then(() => this.load(before)).catch((error) => {
+    this.drawLegend()
+    this.queue = (this.queue || this.start()).then(() => this.load()).catch((error) => {
       this.root.dataset.state = "failed"
-      this.status.textContent = error.message
+      parts.status.textContent = error.message
     })
     this.marks()
   }
 
   async start() {
+    const { canvas, stage, still } = this.parts
     if (!hasWebGL2()) {
       this.root.classList.add("without-webgl")
-      this.still.hidden = false
-      this.canvas.hidden = true
+      still.hidden = false
+      canvas.hidden = true
       return
     }
     const { Niivue } = await library(this.data.library)
@@ -210,158 +118,238 @@ class Viewer {
       isResizeCanvas: true, crosshairWidthUnit: "percent", crosshairWidth: 0.6, crosshairGap: 3,
       show3Dcrosshair: true, loadingText: "", dragMode: 3, isAntiAlias: false, tileMargin: 4,
       multiplanarShowRender: 1, multiplanarPadPixels: 4, clipPlaneColor: [0, 0, 0, 0],
-      isClipAllVolumes: true, centerMosaic: true, viewModeHotKey: "", clipPlaneHotKey: "", cycleClipPlaneHotKey: "",
-      isOrientationTextVisible: false, isColorbar: true, colorbarHeight: 0.035,
-      showColorbarBorder: false, fontMinPx: 11,
+      isClipAllVolumes: true, centerMosaic: true, viewModeHotKey: "", clipPlaneHotKey: "",
+      cycleClipPlaneHotKey: "", isOrientationTextVisible: false, isColorbar: true,
+      colorbarHeight: 0.035, showColorbarBorder: false, fontMinPx: 11, meshThicknessOn2D: 5,
     })
     niivue.keyDownListener = () => {}
     niivue.keyUpListener = () => {}
     niivue.resetBriCon = () => {}  // a double click would set a threshold that no slider shows
     niivue.onLocationChange = (place) => this.located(place)
-    await niivue.attachToCanvas(this.canvas, false)
-    this.stage.style.backgroundColor = this.data.canvas
+    await niivue.attachToCanvas(canvas, false)
+    stage.style.backgroundColor = this.data.canvas
     this.niivue = niivue
   }
 
-  async load(before) {
-    const { data, niivue } = this
-    if (!niivue) return this.showStill()
-    const isNew = before?.map !== data.map || this.loaded !== data.map
+  // What names all images that a scene shows; the same name, nothing to fetch.
+  content() {
+    const { anatomy, overlays, lesion, graph } = this.data
+    const addresses = overlays.map((spec) => new OVERLAYS[spec.kind](spec).addresses(this.fwhm))
+    return JSON.stringify([anatomy, addresses, lesion, graph])
+  }
+
+  async load() {
+    if (!this.niivue) return this.showStill()
+    const content = this.content()
+    const isNew = this.loaded !== content
     if (isNew) {
       this.root.dataset.state = "loading"
       const started = performance.now()
-      const [anatomy, map] = await Promise.all([file(data.anatomy), file(data.map)])
-      if (this.data.map !== data.map) return  // another network was chosen meanwhile
-      await this.take(anatomy, map)
-      this.loaded = data.map
+      await this.take()
+      if (this.content() !== content) return  // another network was chosen meanwhile
+      this.loaded = content
       this.root.dataset.loadedMs = Math.round(performance.now() - started)
-    } else if (before?.pole !== data.pole) this.shape(niivue.volumes[1])
-    this.dress()
-    if (isNew || String(before?.at) !== String(data.at)) this.goTo(data.at)
-    this.root.dataset.state = "drawn"
-    this.root.dataset.map = data.map
-  }
-
-  // Another map of the same body only changes numbers: no image is made anew.
-  async take(anatomy, map) {
-    const { niivue, data } = this
-    const { NVImage } = window.niivue
-    if (this.body !== data.anatomy) {
-      for (const volume of [...niivue.volumes].reverse()) niivue.removeVolume(volume)
-      const body = await NVImage.new(anatomy.slice(0), "anatomy.nii.gz", "gray")
-      Object.assign(body, { cal_min: 0, cal_max: 255, colorbarVisible: false })
-      niivue.addVolume(body)
+    } else {
+      this.overlays.forEach((each, at) => { each.spec = this.data.overlays[at] })
     }
-    const volume = await NVImage.new(map.slice(0), "map.nii.gz", "warm")
-    const { hdr } = volume
-    const slope = hdr.scl_slope || 1
-    // Scaled whole numbers miss zero by a little, and outside the body is zero.
-    this.raw = Float32Array.from(volume.img, (value) => {
-      const z = value * slope + hdr.scl_inter
-      return Math.abs(z) <= slope ? 0 : z
-    })
-    this.sizes = [1, 2, 3].map((axis) => hdr.dims[axis])
-    this.millimetres = [1, 2, 3].map((axis) => hdr.pixDims[axis])
-    if (this.body === data.anatomy) return this.shape(niivue.volumes[1])
-    Object.assign(hdr, { datatypeCode: FLOAT32, numBitsPerVoxel: 32, scl_slope: 1, scl_inter: 0 })
-    this.shape(volume)
-    niivue.addVolume(volume)
-    this.body = data.anatomy
+    this.shape()
+    this.dress()
+    const at = String(this.data.at)
+    if (isNew || this.wentTo !== at) this.goTo(this.data.at)
+    this.wentTo = at
+    this.root.dataset.state = "drawn"
+    this.root.dataset.map = this.data.overlays.map((spec) => spec.url || "").join(" ")
   }
 
-  // The map as it is shown: its pole, smoothed.
-  shape(volume) {
-    const { pole } = this.data
-    const part = pole ? this.raw.map((value) => (value * pole > 0 ? value : 0)) : this.raw
-    volume.img = smoothed(part, this.sizes, this.millimetres, this.settings.fwhm)
+  // Other maps of the same body only change numbers: no image is made anew.
+  async take() {
+    const { niivue, data } = this
+    const made = data.overlays.map((spec) => new OVERLAYS[spec.kind](spec))
+    const [body] = await Promise.all([
+      this.body?.address === data.anatomy ? this.body : imageOf(data.anatomy),
+      ...made.map((each) => each.take(this.fwhm)),
+    ])
+    const kinds = data.overlays.map((spec) => spec.kind).join()
+    if (this.body !== body || this.kinds !== kinds) {
+      const first = this.body === body ? 1 : 0
+      for (const volume of niivue.volumes.slice(first).reverse()) niivue.removeVolume(volume)
+      if (!first) {
+        this.body = Object.assign(body, { address: data.anatomy })
+        Object.assign(body.image, { cal_min: 0, cal_max: BRIGHTEST, colorbarVisible: false })
+        niivue.addVolume(body.image)
+      }
+      for (const each of made) {
+        each.fresh.img = each.shaped({ fwhm: this.fwhm, threshold: this.threshold })
+        niivue.addVolume(each.fresh)
+      }
+      this.kinds = kinds
+    }
+    made.forEach((each) => { delete each.fresh })
+    this.overlays = made
+    await this.wound()
+    this.drawGraph()
+  }
+
+  async wound() {
+    const { lesion, margin } = this.data
+    const { image, raw, space } = this.body
+    image.img = lesion ? await lesioned(raw, space.sizes, lesion, margin, this.fwhm) : raw
+  }
+
+  drawGraph() {
+    const { niivue, data } = this
+    for (const mesh of [...niivue.meshes]) niivue.removeMesh(mesh)
+    if (data.graph) niivue.addMesh(graphMesh(niivue, data.graph, data))
+  }
+
+  // The overlays' numbers as they are shown.
+  shape() {
+    this.overlays.forEach((each, at) => {
+      this.niivue.volumes[at + 1].img = each.shaped({ fwhm: this.fwhm, threshold: this.threshold })
+    })
   }
 
   // Colours, threshold, opacity, view and cut: all that NiiVue is told anew without a new image.
   dress() {
     const { niivue, data, settings } = this
-    const volume = niivue.volumes[1]
     const palette = data.palettes[settings.colours] || Object.values(data.palettes)[0]
-    niivue.addColormap("fnprune-hot", ramp(palette.hot))
-    niivue.addColormap("fnprune-cold", ramp(palette.cold))
-    volume._colormap = "fnprune-hot"
-    volume.colormapNegative = "fnprune-cold"
-    volume.cal_min = this.threshold
-    volume.cal_max = Math.max(data.limit, 1.05 * this.threshold)
-    volume._opacity = settings.opacity
     const { opts } = niivue
+    this.overlays.forEach((each, at) => {
+      const volume = niivue.volumes[at + 1]
+      each.dress(volume, { threshold: this.threshold, niivue, palette })
+      volume._opacity = settings.opacity
+    })
     opts.backColor = unit(data.canvas)
     opts.fontColor = unit(data.text)
     opts.crosshairColor = unit(data.accent, 0.9)
+    opts.show3Dcrosshair = !data.graph && !data.small
+    opts.meshXRay = data.graph ? 0.6 : 0
+    opts.isColorbar = !data.graph && !data.small
     this.layOut()
+    // The rendering takes the grey's opacity here, the cuts when they are drawn: in the cuts it is
+    // whole, in the rendering it lets through what lies inside.
+    const [body] = niivue.volumes
+    body._opacity = settings.solid
     niivue.updateGLVolume()
+    body._opacity = 1
     niivue.drawScene()
   }
 
   layOut() {
     const { niivue, settings } = this
+    const { stage } = this.parts
     const { opts } = niivue
-    const isNarrow = this.stage.clientWidth < 560
+    const isNarrow = stage.clientWidth < 560
     opts.sliceMosaicString = ""
-    this.stage.dataset.view = settings.view
+    stage.dataset.view = settings.view
     if (settings.view === "mosaic") opts.sliceMosaicString = this.mosaic(isNarrow)
-    opts.sliceType = settings.view === "render" ? 4 : 3
+    opts.sliceType = settings.view === "render" ? RENDERING : 3
     opts.multiplanarLayout = isNarrow ? 2 : 3
     const depth = settings.view === "render" && settings.cut > 0 ? 0.5 - settings.cut : 2
     niivue.setClipPlane([depth, niivue.scene.renderAzimuth + 180, niivue.scene.renderElevation])
   }
 
   mosaic(isNarrow) {
-    const half = this.sizes.map((size, axis) => (size * this.millimetres[axis]) / 2)
+    const { sizes, millimetres } = this.body.space
+    const { matRAS } = this.body.image
+    const half = sizes.map((size, axis) => (size * millimetres[axis]) / 2)
+    const middle = sizes.map((size, axis) =>
+      matRAS[4 * axis + 3] + ((size - 1) * millimetres[axis]) / 2)
     const at = (axis, count) => Array.from({ length: count }, (_, number) =>
-      Math.round(half[axis] * 0.86 * ((2 * number) / (count - 1) - 1)))
+      Math.round(middle[axis] + half[axis] * 0.8 * ((2 * number) / (count - 1) - 1)))
     const rows = isNarrow
       ? [["A", at(2, 6).slice(0, 3)], ["A", at(2, 6).slice(3)], ["C", at(1, 3)], ["S", at(0, 3)]]
       : [["A", at(2, 7)], ["C", at(1, 7)], ["S", at(0, 7)]]
     return rows.map(([letter, places]) => `${letter} ${places.join(" ")}`).join(" ; ")
   }
 
-  // A setting of this browser.
+  // A setting of this browser; other pictures of the family follow.
   set(changed) {
     Object.assign(this.settings, changed)
-    this.show("fwhm" in changed ? { isReshaped: true } : {})
+    this.show({ isReshaped: "fwhm" in changed })
   }
 
   show({ threshold = this.threshold, isReshaped = false }) {
     this.threshold = threshold
+    this.redraw(isReshaped)
+    const detail = { from: this, family: this.data.family, threshold, isReshaped }
+    window.dispatchEvent(new CustomEvent(CHANGED, { detail }))
+  }
+
+  followOther({ from, family, threshold, isReshaped }) {
+    if (from === this || !this.data || this.data.family !== family) return
+    if (this.data.threshold) this.threshold = threshold
+    this.redraw(isReshaped)
+  }
+
+  redraw(isReshaped) {
     this.marks()
     if (!this.niivue) return this.showStill()
     if (this.root.dataset.state !== "drawn") return
+    if (isReshaped && this.content() !== this.loaded) {
+      this.queue = this.queue.then(() => this.load())  // regions come smoothed
+      return
+    }
     const started = performance.now()
-    if (isReshaped) this.shape(this.niivue.volumes[1])
+    if (isReshaped && this.data.lesion) {
+      this.queue = this.queue.then(() => this.wound()).then(() => this.dress())
+    }
+    if (isReshaped || this.kinds.includes("labels")) this.shape()
     this.dress()
     this.root.dataset.changedMs = (performance.now() - started).toFixed(1)
   }
 
   showStill() {
     const { data } = this
-    const address = `${data.still}&z=${this.threshold.toFixed(1)}`
-    if (this.still.getAttribute("src") !== address) this.still.setAttribute("src", address)
-    this.still.alt = data.alternative
-    this.status.textContent = data.without
+    const { still, status } = this.parts
+    const z = this.threshold === undefined ? "" : `&z=${this.threshold.toFixed(1)}`
+    const address = data.still ? `${data.still}${z}` : ""
+    still.hidden = !address
+    if (address && still.getAttribute("src") !== address) still.setAttribute("src", address)
+    still.alt = data.alternative
+    status.textContent = data.without
     this.root.dataset.state = "still"
   }
 
   // The controls as they are set.
   marks() {
-    const { settings } = this
-    for (const button of this.views) {
-      button.setAttribute("aria-pressed", String(button.dataset.view === settings.view))
+    const { settings, parts, data } = this
+    for (const each of parts.views.children) {
+      each.setAttribute("aria-pressed", String(each.dataset.view === settings.view))
     }
-    this.colours.value = this.data.palettes[settings.colours] ? settings.colours : "house"
-    this.z.input.value = this.threshold
-    this.z.output.textContent = this.threshold.toFixed(1)
-    this.fwhm.input.value = settings.fwhm
-    this.fwhm.output.textContent = settings.fwhm ? `${settings.fwhm} mm` : "none"
-    this.opacity.input.value = settings.opacity
-    this.opacity.output.textContent = `${Math.round(100 * settings.opacity)} %`
-    this.cut.input.value = settings.cut
-    this.cut.output.textContent = settings.cut ? `${Math.round(100 * settings.cut)} %` : "closed"
-    this.cut.row.hidden = settings.view !== "render"
+    const kinds = data.overlays.map((spec) => spec.kind)
+    parts.colours.hidden = !kinds.includes("signed")
+    parts.colours.value = data.palettes[settings.colours] ? settings.colours : "house"
+    parts.z.row.hidden = !data.threshold
+    if (data.threshold) {
+      parts.z.input.value = this.threshold
+      parts.z.output.textContent = this.threshold.toFixed(1)
+    }
+    parts.fwhm.row.hidden = data.fwhm === null
+    parts.fwhm.input.value = settings.fwhm
+    parts.fwhm.output.textContent = settings.fwhm ? `${settings.fwhm} mm` : "none"
+    parts.opacity.row.hidden = !kinds.length
+    parts.opacity.input.value = settings.opacity
+    parts.opacity.output.textContent = `${Math.round(100 * settings.opacity)} %`
+    parts.solid.row.hidden = settings.view !== "render"
+    parts.solid.input.value = settings.solid
+    parts.solid.output.textContent = `${Math.round(100 * settings.solid)} %`
+    parts.cut.row.hidden = settings.view !== "render"
+    parts.cut.input.value = settings.cut
+    parts.cut.output.textContent = settings.cut ? `${Math.round(100 * settings.cut)} %` : "closed"
+  }
+
+  // Names of the networks that have a colour of their own; a press tells which.
+  drawLegend() {
+    const named = this.data.overlays.filter((spec) => spec.kind === "single").reverse()
+    this.parts.legend.hidden = !named.length
+    this.parts.legend.replaceChildren(...named.map((spec) => {
+      const swatch = element("i", { style: `background:${spec.colour}` })
+      const chip = button("", () => this.tell("picked", { item: spec.id, at: Date.now() }))
+      chip.append(swatch, spec.name)
+      chip.disabled = !this.data.picks
+      return chip
+    }))
   }
 
   goTo(place) {
@@ -371,23 +359,92 @@ class Viewer {
     this.niivue.drawScene()
   }
 
-  located(place) {
-    const [body, map] = place.values
-    if (!map) return
-    this.voxel = Array.from(map.vox).slice(0, 3).map(Math.round)
-    const [x, y, z] = this.voxel
-    const [columns, rows] = this.sizes
-    const inside = this.voxel.every((at, axis) => at >= 0 && at < this.sizes[axis])
-    this.isUnit = inside && body.value > 0
-    const layer = this.data.layers[z]
-    const raw = this.isUnit ? this.raw[x + columns * (y + rows * z)] : 0
-    this.status.textContent = this.isUnit
-      ? `Layer ${layer}, z ${raw.toFixed(1).replace("-", "−")}. ${this.data.hint}`
-      : `Outside the body. ${this.data.hint}`
+  // What is at a place: its voxel of the grid, what it is of, and that in words.
+  read(place) {
+    const { data, body } = this
+    const [x, y, z] = body.image.mm2vox(place).map(Math.round)
+    const { sizes } = body.space
+    const isInside = [x, y, z].every((at, axis) => at >= 0 && at < sizes[axis])
+      && body.raw[x + sizes[0] * (y + sizes[1] * z)] > 0
+    const voxel = [x, y, z].map((at, axis) => at - data.margin[axis])
+    if (!isInside) return { isInside, voxel, item: null, words: [] }
+    const words = data.layers.length ? [`Layer ${data.layers[voxel[2]]}`]
+      : [`${Array.from(place).slice(0, 3).map((at) => signed(at)).join(", ")} mm`]
+    let item = null
+    this.overlays.forEach((overlay, number) => {
+      const at = this.niivue.volumes[number + 1].mm2vox(place).map(Math.round)
+      const [columns, rows, depth] = overlay.space.sizes
+      if (!at.every((each, axis) => each >= 0 && each < [columns, rows, depth][axis])) return
+      const index = at[0] + columns * (at[1] + rows * at[2])
+      const shown = (overlay.shown || this.niivue.volumes[number + 1].img)[index]
+      const { spec } = overlay
+      if (spec.kind === "labels") {
+        if (!shown) return
+        item = shown - 1
+        words.push(spec.names[item])
+      } else if (spec.kind === "signed") {
+        words.push(`${data.threshold.quantity} ${signed(overlay.raw[index])}`)
+      } else if (spec.kind === "single" && shown >= this.threshold) {
+        item = spec.id
+        words.push(spec.name)
+      }
+    })
+    return { isInside, voxel, item, words }
   }
 
-  pick() {
-    if (this.voxel && this.isUnit) this.tell("picked", { voxel: this.voxel, at: Date.now() })
+  located(place) {
+    if (!this.body) return
+    this.place = Array.from(place.mm).slice(0, 3)
+    const { isInside, words } = this.read(place.mm)
+    const hint = this.data.picks ? ` ${this.data.hint}` : ""
+    const node = this.data.graph ? nodeAt(this.data.graph, this.place) : -1
+    if (node >= 0) words.push(this.data.graph.names[node])
+    this.parts.status.textContent = isInside ? `${words.join(", ")}.${hint}`
+      : `Outside the body.${hint}`
+  }
+
+  pointOf(event) {
+    const box = this.parts.canvas.getBoundingClientRect()
+    const scale = this.parts.canvas.width / box.width
+    return [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale]
+  }
+
+  isInRendering(point) {
+    if (this.settings.view === "render") return true
+    return this.settings.view === "cuts" && !(this.niivue?.canvasPos2frac(point)[0] >= 0)
+  }
+
+  hover(event) {
+    const { data, niivue } = this
+    const { tip, stage } = this.parts
+    if (!niivue || this.root.dataset.state !== "drawn") return
+    const point = this.pointOf(event)
+    const node = data.graph ? nodeUnder(niivue, data.graph, point) : -1
+    const frac = niivue.canvasPos2frac(point)
+    let words = []
+    if (node >= 0) words = [data.graph.names[node]]
+    else if (frac[0] >= 0) ({ words } = this.read(niivue.frac2mm(frac)))
+    tip.hidden = !words.length
+    if (tip.hidden) return
+    tip.textContent = words.join(", ")
+    const box = stage.getBoundingClientRect()
+    const left = event.clientX - box.left, top = event.clientY - box.top
+    const room = box.width - tip.offsetWidth - 4
+    tip.style.left = `${Math.max(0, Math.min(left + 12, room))}px`
+    tip.style.top = `${top > 40 ? top - 30 : top + 16}px`
+  }
+
+  pick(point) {
+    const { data } = this
+    if (!data.picks || !this.place || !this.niivue) return
+    if (data.graph) {
+      const under = point ? nodeUnder(this.niivue, data.graph, point) : -1
+      const item = under >= 0 ? under : nodeAt(data.graph, this.place)
+      if (item >= 0) this.tell("picked", { item, at: Date.now() })
+      return
+    }
+    const { isInside, voxel, item } = this.read(this.place)
+    if (isInside) this.tell("picked", { voxel, item, fwhm: this.fwhm, at: Date.now() })
   }
 
   pressedKey(event) {
@@ -397,7 +454,7 @@ class Viewer {
     if (!move && !isPick) return
     event.preventDefault()
     event.stopPropagation()  // the page's own keys also listen to arrows
-    if (isPick) this.pick()
+    if (isPick) this.pick(null)
     else if (this.settings.view === "render") {
       const { scene } = this.niivue
       this.niivue.setRenderAzimuthElevation(
@@ -406,6 +463,7 @@ class Viewer {
   }
 
   leave() {
+    window.removeEventListener(CHANGED, this.onOther)
     this.niivue?.cleanup()
     this.niivue?.gl?.getExtension("WEBGL_lose_context")?.loseContext()
     this.root.remove()

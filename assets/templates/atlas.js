@@ -16,17 +16,20 @@
     window.fnpruneNiivue = Promise.resolve(window.niivue);
     picker.value = first;
     let isDrawn = false;
+    let chosen = null;  // a threshold set here holds for the other networks, too
     const show = () => {
       isDrawn = true;
       const network = Number(picker.value);
+      const own = networks[network];
+      const threshold = { ...own.threshold, value: chosen ?? own.threshold.value };
       const still = document.querySelector(`#network-${network} .map img`);
       drawViewer({
         // The viewer adds its threshold to a picture's address, which one inside cannot heed.
         data: {
-          ...shared, ...networks[network], still: `${still.src}#`, mode: dark.matches ? "dark" : "light",
+          ...own, ...shared, threshold, still: `${still.src}#`, mode: dark.matches ? "dark" : "light",
         },
         parentElement: place,
-        setTriggerValue: (name, value) => { if (name === "threshold") shared.threshold = value; },
+        setTriggerValue: (name, value) => { if (name === "threshold") chosen = value; },
       });
     };
     picker.addEventListener("change", show);

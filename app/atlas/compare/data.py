@@ -134,7 +134,7 @@ def _thumbnails(atlas_id: str, host_id: str, z: float, mode: Mode, in_cortex: bo
             )
             for network in range(atlas.n_networks)
         ]
-    body = images.body(host_id, images.version(host_id))
+    body = small.body(host_id, images.version(host_id))
     overlays = (
         stills.map_overlay(body, values, threshold=z, limit=limit, palette=READING_ROOM)
         for values in atlas.maps

@@ -9,6 +9,7 @@ from app.shell.codec import flag, lettered, one_of, parameter
 
 PICTURES: Mapping[str, str] = {
     "matrix": "Matrix",
+    "body": "Body",
     "graph": "Graph",
     "groups": "Groups",
     "time": "Over time",

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app.atlas.connectome import over_time, panels
+from app.atlas.connectome import body, over_time, panels
 from app.atlas.connectome.options import PICTURES, change, options
 from app.widgets import atlas_frame, frame
 from fnprune_core.atlas.network_atlas import NetworkAtlas
@@ -34,6 +34,8 @@ def show(atlas: NetworkAtlas, network: int, picture: str) -> None:
     panels.controls(options())
     if picture == "graph":
         panels.show_graph(atlas, network)
+    elif picture == "body":
+        body.show_body(atlas, network)
     elif picture == "groups":
         panels.show_groups(atlas, network)
     else:

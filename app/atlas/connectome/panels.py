@@ -67,7 +67,7 @@ def controls(page_options: ConnectomeOptions) -> None:
             )  # fmt: skip
             if order is not None and order != page_options.order:
                 change(order=order)
-        elif page_options.picture == "graph":
+        elif page_options.picture in ("graph", "body"):
             percent = st.slider(
                 "Strongest pairs drawn, %",
                 1,

@@ -1,72 +1,125 @@
 """A network's map in the model's body: the viewer, what it says in words, and its presses."""
 
-import nibabel as nib
+from dataclasses import replace
+
 import numpy as np
-import streamlit as st
+import pandas as pd
 
 from app.atlas.networks import options, picked_unit
-from app.shell import recipes, view_state
+from app.atlas.networks.options import MapOptions
+from app.shell import recipes, resources, view_state
 from app.shell.caches import networks as network_page
+from app.shell.caches.colours import network_colours
 from app.shell.images import files as images
+from app.shell.images import places
 from app.shell.images import routes as image_routes
-from app.widgets import frame
-from app.widgets.body.viewer import Scene, Voxel, viewer
-from app.widgets.picture import provenance
+from app.widgets import atlas_frame, frame
+from app.widgets.body.note import PLACES, note
+from app.widgets.body.picks import unit_of
+from app.widgets.body.scene import NetworkMap, Scene, StatMap, Threshold
+from app.widgets.body.viewer import FILM, Pick, viewer
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 _NOTE = (
     "The grey is how active each neuron is in all networks, as its rank in its layer. Smoothing is "
     "for the eye alone, and the smoothed map is scaled back to its spread: thresholds, counts and "
-    "tables are of single neurons. Places are ours, neurons have none: layers lie in order, the "
-    "first at the bottom, and neurons of one network lie together."
+    f"tables are of single neurons. {PLACES} Layers lie in order, the first at the bottom, and "
+    "neurons of one network lie together."
 )
+_KEY = "map-viewer"
+_WITHOUT = "For a neuron, press it in the layers, or choose it under Units."
 
 
-def show_body(atlas: NetworkAtlas, network: int, *, z: float, limit: float, pole: int) -> None:
-    """Draw a network in the body; a press selects its neuron."""
+def show_body(
+    atlas: NetworkAtlas, network: int, *, z: float, limit: float, map_options: MapOptions
+) -> None:
+    """Draw a network in the body, with others beside it; a press selects its neuron."""
+    viewer(
+        scene(atlas, network, z=z, limit=limit, pole=map_options.pole),
+        key=_KEY,
+        mode=frame.palette().mode,
+        on_pick=lambda pick: take_pick(atlas, network, pick),
+        on_threshold=set_threshold,
+    )
+    pole = map_options.pole
+    note(
+        in_words(atlas, network, z=z, pole=pole),
+        lambda: by_layer(atlas, network, z=z, pole=pole),
+        key=_KEY,
+        file=f"fnprune-body-{atlas.id[:8]}-network-{network}-z{z:g}",
+        made=recipes.code("body", atlas=atlas.id, network=network, z=z),
+        about=_NOTE,
+    )
+
+
+def scene(atlas: NetworkAtlas, network: int, *, z: float, limit: float, pole: int) -> Scene:
+    """Return what the viewer shows: the network, or it and others in their own colours."""
     version = images.version(atlas.id)
-    scene = Scene(
+    beside = networks_beside(atlas, network)
+    still = image_routes.still_url(atlas.id, network, version, limit=round(limit, 2), pole=pole)
+    present = Scene(
         anatomy=image_routes.anatomy_url(atlas.id, version),
-        map=image_routes.map_url(atlas.id, network, version),
-        still=image_routes.still_url(atlas.id, network, version, limit=round(limit, 2), pole=pole),
-        threshold=z,
-        limit=limit,
-        pole=pole,
-        at=place_of(atlas, network, pole),
+        overlays=(
+            StatMap(url=image_routes.map_url(atlas.id, network, version), limit=limit, pole=pole),
+        ),
+        still=still,
+        threshold=Threshold(value=z),
+        at=place_of(atlas, network, z=z, pole=pole),
         layers=images.layers(atlas.id),
         alternative=in_words(atlas, network, z=z, pole=pole),
         file=f"fnprune-{atlas.id[:8]}-network-{network}",
+        without=_WITHOUT,
     )
-    viewer(
-        scene,
-        key="map-viewer",
-        mode=frame.palette().mode,
-        on_pick=lambda voxel: pick_voxel(atlas, voxel),
-        on_threshold=set_threshold,
+    if not beside:
+        return present
+    colours = network_colours(atlas.id, FILM.mode)
+    together = (network, *beside)
+    return replace(
+        present,
+        overlays=tuple(
+            NetworkMap(
+                url=image_routes.map_url(atlas.id, k, version),
+                limit=limit,
+                colour=colours[k],
+                id=k,
+                name=atlas_frame.label(atlas.id, k),
+                pole=pole,
+            )
+            for k in reversed(together)
+        ),
+        still=image_routes.several_url(atlas.id, together, version),
+        alternative=f"{present.alternative} Beside it, each in its own colour: network "
+        f"{', network '.join(map(str, beside))}.",
+        hint="Press opens the neuron; a name opens its network.",
     )
-    with st.container(horizontal=True, wrap=False, gap="small", vertical_alignment="center"):
-        st.caption(_NOTE, width="stretch")
-        provenance(recipes.code("body", atlas=atlas.id, network=network, z=z), key="map-viewer")
 
 
-def place_of(atlas: NetworkAtlas, network: int, pole: int) -> tuple[float, float, float]:
-    """Return where the picked unit is, or else the strongest of the network, in millimetres."""
+def networks_beside(atlas: NetworkAtlas, network: int) -> tuple[int, ...]:
+    """Return the networks that are drawn together with a network."""
+    others = (k for k in view_state.view().beside if k != network and k < atlas.n_networks)
+    return tuple(others)[: options.MOST_BESIDE]
+
+
+def place_of(
+    atlas: NetworkAtlas, network: int, *, z: float, pole: int
+) -> tuple[float, float, float]:
+    """Return where the picked unit is, or else the network's largest cluster, in millimetres."""
     unit = view_state.view().unit
-    if not 0 <= unit < atlas.layout.n_units:
-        values = np.asarray(atlas.maps[network], dtype=np.float32)
-        unit = int((pole * values if pole else np.abs(values)).argmax())
-    grid = images.grid(atlas.id)
-    voxel = np.argwhere(grid.unit_of_voxel == unit)[0]
-    x, y, z = nib.affines.apply_affine(grid.affine, voxel).tolist()
-    return x, y, z
+    if 0 <= unit < atlas.layout.n_units:
+        return places.of_unit(atlas.id, unit)
+    return places.of_network(atlas.id, network, z=z, pole=pole)
 
 
-def pick_voxel(atlas: NetworkAtlas, voxel: Voxel) -> None:
-    """Select the unit in a voxel; a voxel without one selects nothing."""
-    units = images.grid(atlas.id).unit_of_voxel
-    is_inside = all(0 <= place < size for place, size in zip(voxel, units.shape, strict=True))
-    if is_inside and units[voxel] >= 0:
-        picked_unit.pick_unit(int(units[voxel]))
+def take_pick(atlas: NetworkAtlas, network: int, pick: Pick) -> None:
+    """Open a network whose name was pressed, else select the unit in the pressed voxel."""
+    if pick.voxel is None:
+        if pick.item is not None and 0 <= pick.item < atlas.n_networks and pick.item != network:
+            others = {*view_state.view().beside, network} - {pick.item}
+            view_state.change(network=pick.item, beside=tuple(sorted(others)))
+        return
+    unit = unit_of(atlas.id, pick)
+    if unit is not None:
+        picked_unit.press(unit, pick)
 
 
 def set_threshold(threshold: float) -> None:
@@ -75,6 +128,24 @@ def set_threshold(threshold: float) -> None:
     z = round(min(max(threshold, low), high), 1)
     view_state.change(z=z)
     view_state.remember("atlas-z", z)
+
+
+def by_layer(atlas: NetworkAtlas, network: int, *, z: float, pole: int) -> pd.DataFrame:
+    """Return one row a layer: units beyond the threshold, and the largest z of each sign."""
+    values = atlas.layer_map(network)
+    is_beyond = np.nan_to_num(pole * values if pole else np.abs(values)) > z
+    counted = {1: f"units with z > {z:g}", -1: f"units with z < −{z:g}"}
+    table = pd.DataFrame(
+        {
+            "layer": np.arange(len(values)),
+            counted.get(pole, f"units with |z| > {z:g}"): is_beyond.sum(axis=1),
+        }
+    )
+    if pole >= 0:
+        table["largest z"] = np.nanmax(values, axis=1).round(2)
+    if pole <= 0:
+        table["smallest z"] = np.nanmin(values, axis=1).round(2)
+    return table
 
 
 def in_words(atlas: NetworkAtlas, network: int, *, z: float, pole: int) -> str:
@@ -92,3 +163,10 @@ def in_words(atlas: NetworkAtlas, network: int, *, z: float, pole: int) -> str:
         f"Network {network} in the body of {atlas.layout.n_layers} layers, {poles}: "
         f"{'; '.join(sentences)}."
     )
+
+
+def pooled_limit(atlas: NetworkAtlas, network: int, z: float, map_options: MapOptions) -> float:
+    """Return the |z| of the strongest colour: the network's own, or that of all."""
+    if map_options.own_range:
+        return network_page.own_limit(atlas.id, z, network)
+    return resources.colour_limit(atlas.id, z)

@@ -19,6 +19,8 @@ SECTIONS: Mapping[str, str] = {
     "units": "Units",
 }
 POLES: Mapping[int, str] = {0: "Both poles", 1: "Positive", -1: "Negative"}
+#: Networks that are drawn together with the selected one.
+MOST_BESIDE = 5
 _SECTION = "atlas-section"
 
 

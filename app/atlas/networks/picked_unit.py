@@ -1,13 +1,20 @@
-"""The picked unit: its place and networks, and the way to its own page."""
+"""The picked unit: its place and networks, those under the smoothing there, and its own page."""
+
+from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from app import pages
 from app.shell import resources, view_state, wording
+from app.shell.images import files as images
+from app.widgets.body.viewer import Pick
+from fnprune_core.atlas.images import smoothing
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 UNIT_PAGE = pages.path("unit")
+_PRESSED = "what was pressed in the body"
 
 
 def has_page(path: str) -> bool:
@@ -18,6 +25,12 @@ def has_page(path: str) -> bool:
 def pick_unit(unit: int) -> None:
     """Select a unit in the view."""
     view_state.change(unit=unit)
+
+
+def press(unit: int, pick: Pick) -> None:
+    """Select the unit of a pressed voxel, and keep where and under which smoothing it was."""
+    view_state.remember(_PRESSED, (unit, pick))
+    pick_unit(unit)
 
 
 def unit_card(atlas: NetworkAtlas, network: int, *, key: str) -> None:
@@ -50,3 +63,54 @@ def unit_card(atlas: NetworkAtlas, network: int, *, key: str) -> None:
             f"{k} · {resources.network_name(atlas.id, int(k))} (z {values[k]:.1f})" for k in order
         )
         st.caption(f"Strongest in {wording.plain(strongest)}")
+        _show_under(atlas, network, unit, key=key)
+
+
+def under(atlas: NetworkAtlas, network: int, pick: Pick) -> pd.DataFrame:
+    """Return the units that a pressed voxel's colour is made of: unit, layer, index, z, weight."""
+    if pick.voxel is None:
+        return pd.DataFrame({"unit": [], "layer": [], "index": [], "z": [], "weight": []})
+    units, shares = smoothing.units_under(images.grid(atlas.id), pick.voxel, fwhm=pick.fwhm)
+    layer, index = atlas.layout.locate(units)
+    return pd.DataFrame(
+        {
+            "unit": units,
+            "layer": layer,
+            "index": index,
+            "z": np.asarray(atlas.maps[network, units], dtype=float).round(2),
+            "weight": shares.round(4),
+        }
+    )
+
+
+def _show_under(atlas: NetworkAtlas, network: int, unit: int, *, key: str) -> None:
+    """List the units under the kernel where the unit was pressed; a row selects its unit."""
+    pressed_unit, pick = view_state.widget(_PRESSED) or (-1, Pick())
+    if pressed_unit != unit or not pick.fwhm:
+        return
+    table = under(atlas, network, pick)
+    table_key = f"{key}-under-{unit}"
+
+    def select() -> None:
+        rows: Sequence[int] = view_state.widget(table_key)["selection"]["rows"]
+        if rows:
+            pick_unit(int(table["unit"].iloc[rows[0]]))
+
+    st.caption(
+        f"The colour at this place is smoothed over {pick.fwhm:g} mm. The neurons that it is made "
+        "of, by weight; a row selects its neuron."
+    )
+    st.dataframe(
+        table,
+        hide_index=True,
+        height=36 * (min(len(table), 5) + 1),
+        key=table_key,
+        on_select=select,
+        selection_mode="single-row",
+        alt=f"{len(table)} neurons under the smoothing, by weight",
+        column_config={
+            "unit": None,
+            "z": st.column_config.NumberColumn("z in this network", format="%.2f"),
+            "weight": st.column_config.NumberColumn("weight", format="percent"),
+        },
+    )

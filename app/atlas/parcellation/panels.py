@@ -8,25 +8,27 @@ import pandas as pd
 import streamlit as st
 
 from app.atlas.parcellation import data as cache
-from app.atlas.parcellation.figures import (
-    Look,
-    parcel_sides,
-    parcel_slices,
-    parcel_surfaces,
-    pooled,
-)
-from app.figures.cortex import fit_narrow
-from app.figures.maps import cell_at
+from app.atlas.parcellation.figures import Look
 from app.figures.networks import parcellation_map
 from app.shell import recipes, resources, view_state, wording
-from app.shell.codec import flag, lettered, parameter
-from app.widgets import atlas_frame, browser_events, frame
-from app.widgets.browser_events import pick_cells
+from app.shell.codec import flag, parameter
+from app.shell.images import files as images
+from app.shell.images import places
+from app.shell.images import routes as image_routes
+from app.widgets import atlas_frame, frame
+from app.widgets.body.note import PLACES, note
+from app.widgets.body.picks import unit_of
+from app.widgets.body.scene import Parcels, Scene, Threshold
+from app.widgets.body.viewer import Pick, viewer
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
-MOST_SURFACES = 32
-LEVEL = 0.35
+_KEY = "parcels-viewer"
+_NOTE = (
+    "For the eye, every map is smoothed and each place has the colour of its strongest network; "
+    "without smoothing, that of its neuron. The table and the sentence count single neurons. "
+    f"{PLACES}"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +37,10 @@ class ParcelOptions:
 
     Parameters
     ----------
-    n_surfaces : int
-        How many of the largest parcels are drawn in 3-D.
     only : bool
         Whether all but the selected network fade.
     """
 
-    n_surfaces: int = parameter(lettered("n", 1, MOST_SURFACES), 12)
     only: bool = parameter(flag("only"), False)
 
 
@@ -55,67 +54,98 @@ def change(**fields: Any) -> None:
     view_state.change_options(ParcelOptions, **fields)
 
 
-def show_slices(atlas: NetworkAtlas, look: Look, z: float) -> None:
-    """Draw the sheets; a click on a unit selects it and its network."""
-    parcels = cache.parcels(atlas.id, z)
-    draw_picture(
-        parcel_slices(parcels, look, palette=frame.palette(), threshold=z),
-        key="parcels-slices",
+def show_body(atlas: NetworkAtlas, look: Look, z: float, network: int) -> None:
+    """Draw the regions in the body; a press selects a region's network and its neuron."""
+    words = in_words(atlas, look, z)
+    viewer(
+        scene(atlas, look, z, network),
+        key=_KEY,
+        mode=frame.palette().mode,
+        on_pick=lambda pick: take_pick(atlas, pick),
+        on_threshold=set_threshold,
+    )
+    note(
+        words,
+        lambda: sizes(atlas, look, z),
+        key=_KEY,
+        file=f"fnprune-parcels-{atlas.id[:8]}-z{z:g}",
         made=recipes.code("parcellation", atlas=atlas.id, z=z),
-    )
-    pooled_parcels = pooled(parcels)
-
-    def select_cell(_: int, place: tuple[float | None, ...]) -> None:
-        x, y = place[:2]
-        cell = None if x is None or y is None else cell_at(pooled_parcels.label.shape, x, y)
-        if cell is not None and pooled_parcels.unit[cell] >= 0:
-            unit = int(atlas.layout.flat(cell[0], int(pooled_parcels.unit[cell])))
-            network = int(pooled_parcels.label[cell])
-            view_state.change(unit=unit, **({"network": network} if network >= 0 else {}))
-
-    pick_cells("parcels-pick", chart="parcels-slices", on_pick=select_cell)
-
-
-def show_sides(atlas: NetworkAtlas, look: Look, z: float) -> None:
-    """Draw the parcels from three sides."""
-    draw_picture(
-        parcel_sides(cache.parcels(atlas.id, z), look, palette=frame.palette(), threshold=z),
-        key="parcels-sides",
-        made=recipes.code("parcellation", atlas=atlas.id, z=z),
+        about=_NOTE,
     )
 
 
-def show_surfaces(atlas: NetworkAtlas, look: Look, z: float, network: int) -> None:
-    """Draw the largest parcels, and the selected one, in 3-D."""
-    n_most = min(MOST_SURFACES, atlas.n_networks)
-    n = st.slider(
-        "Largest parcels",
-        1,
-        n_most,
-        min(options().n_surfaces, n_most),
-        key="parcels-n",
-        help="The selected network is drawn in any case.",
+def scene(atlas: NetworkAtlas, look: Look, z: float, network: int) -> Scene:
+    """Return what the viewer shows: each region in its network's colour, with its outline."""
+    version = images.version(atlas.id)
+
+    def addresses(part: str) -> dict[int, str]:
+        return {
+            fwhm: image_routes.parcels_url(atlas.id, fwhm, part, version) for fwhm in images.FWHMS
+        }
+
+    return Scene(
+        anatomy=image_routes.anatomy_url(atlas.id, version),
+        overlays=(
+            Parcels(
+                labels=addresses("labels"),
+                strengths=addresses("strengths"),
+                colours=look.colours,
+                names=[f"{k} · {name}" for k, name in enumerate(look.names)],
+                only=look.only,
+            ),
+        ),
+        threshold=Threshold(value=z),
+        at=places.of_network(atlas.id, network, z=z),
+        layers=images.layers(atlas.id),
+        alternative=in_words(atlas, look, z),
+        file=f"fnprune-{atlas.id[:8]}-parcels",
+        still=image_routes.atlas_url(atlas.id, version, "parcels.png"),
+        without="The table opens the networks.",
+        hint="Press selects the network.",
+        family="parcels",
+        fwhm=6.0,
+        name="Parcellation in the body",
     )
-    if n != options().n_surfaces:
-        change(n_surfaces=n)
-    units = cache.parcel_table(atlas.id, z)["units"]
-    largest_networks = [int(k) for k in units.sort_values(ascending=False, kind="stable").index[:n]]
-    shown_networks = (
-        largest_networks if network in largest_networks else [*largest_networks, network]
+
+
+def take_pick(atlas: NetworkAtlas, pick: Pick) -> None:
+    """Select the network of the pressed region, and the unit in the pressed voxel."""
+    unit = unit_of(atlas.id, pick)
+    if unit is None:
+        return
+    is_network = pick.item is not None and 0 <= pick.item < atlas.n_networks
+    view_state.change(unit=unit, **({"network": pick.item} if is_network else {}))
+
+
+def set_threshold(threshold: float) -> None:
+    """Set the threshold of the view."""
+    low, high = view_state.Z_RANGE
+    view_state.change(z=round(min(max(threshold, low), high), 1))
+
+
+def in_words(atlas: NetworkAtlas, look: Look, z: float) -> str:
+    """Return how many units belong to a network, and which has most."""
+    units, n_units = cache.parcel_table(atlas.id, z)["units"].to_numpy(), atlas.layout.n_units
+    largest = int(units.argmax())
+    if not units.any():
+        return f"Parcellation: no unit has |z| above {z:g} in any network."
+    return (
+        f"Parcellation: {units.sum() / n_units:.0%} of {n_units:,} units have |z| above {z:g} in "
+        f"one of {len(units)} networks; the largest parcel, of {units[largest]:,} units, is "
+        f"network {largest}, {look.names[largest]}."
     )
-    picture = parcel_surfaces(
-        [cache.soft_parcel(atlas.id, z, k) for k in shown_networks],
-        shown_networks,
-        look,
-        palette=frame.palette(),
-        level=LEVEL,
-    )
-    if browser_events.is_narrow():
-        fit_narrow(picture.figure)
-    draw_picture(
-        picture,
-        key="parcels-3d",
-        made=recipes.code("parcel-surfaces", atlas=atlas.id, z=z, network=network),
+
+
+def sizes(atlas: NetworkAtlas, look: Look, z: float) -> pd.DataFrame:
+    """Return one row a network: its name, its units, and their share of all."""
+    units = cache.parcel_table(atlas.id, z)["units"].to_numpy()
+    return pd.DataFrame(
+        {
+            "network": range(len(units)),
+            "name": list(look.names),
+            "units": units,
+            "share of all units": (units / atlas.layout.n_units).round(4),
+        }
     )
 
 

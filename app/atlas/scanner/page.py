@@ -1,17 +1,16 @@
-"""Scanner page: the same map through nilearn itself, beside a real brain."""
+"""Scanner page: a map of the model beside a real brain, and pictures by nilearn itself."""
 
 import streamlit as st
 
+from app.atlas.scanner import side_by_side
 from app.atlas.scanner.panels import legend, scan
-from app.shell import recipes, resources, view_state, wording
+from app.shell import recipes, resources, view_state
 from app.shell.caches import nilearn
 from app.widgets import atlas_frame, frame
-from app.widgets.picture import provenance
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 PICTURES = {
-    "map": "Statistic map",
-    "turn": "Interactive",
+    "map": "Model and brain",
     "several": "Several networks",
     "carpet": "Carpet",
     "matrix": "Connectome",
@@ -28,47 +27,6 @@ BREAKS = """
   computation.
 - **Size.** Millimetres of the model are nominal: 2 mm a unit, layers set apart to fill the height.
 """
-
-
-def show_map(atlas: NetworkAtlas, network: int, z: float) -> None:
-    """Draw a network and the real motor map by the same function, side by side."""
-    mode = frame.palette().mode
-    left, right = st.columns(2, gap="medium")
-    with left:
-        st.subheader(f"Network {network} of the model", anchor=False)
-        code = recipes.code("scanner", atlas=atlas.id, network=network, z=z)
-        scan(nilearn.stat_map(atlas.id, network, z, mode), key="scanner-map", made=code)
-    with right:
-        st.subheader("Left or right hand, real brains", anchor=False)
-        code = recipes.code("scanner-motor", atlas=atlas.id, z=z)
-        scan(nilearn.motor(z, mode), key="scanner-motor", made=code)
-
-
-def show_interactive(atlas: NetworkAtlas, network: int, z: float) -> None:
-    """Draw a network as nilearn's page that can be clicked through."""
-    mode = frame.palette().mode
-    sentence = (
-        f"Network {network} by view_img: click into a section to move the other two there. "
-        f"Units with |z| above {z:g} are coloured, warm above zero and cold below, up to "
-        f"{resources.colour_limit(atlas.id, z):g}; layers run upward."
-    )
-    page = nilearn.interactive(atlas.id, network, z, mode)
-    with st.container(width=840):
-        st.iframe(page, alt=sentence)
-    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        st.caption(wording.plain(sentence), width="stretch")
-        st.download_button(
-            "HTML",
-            page,
-            file_name=f"fnprune-{atlas.id}-network-{network}.html",
-            mime="text/html",
-            icon=":material/download:",
-            type="tertiary",
-            key="scanner-html",
-            on_click="ignore",
-        )
-        code = recipes.code("scanner-turn", atlas=atlas.id, network=network, z=z)
-        provenance(code, key="scanner-turn")
 
 
 def show_several(atlas: NetworkAtlas, network: int, z: float) -> None:
@@ -115,7 +73,7 @@ def show(atlas: NetworkAtlas, network: int) -> None:
     """Draw the chosen picture."""
     picture = atlas_frame.section(PICTURES, key="scanner-picture")
     z = view_state.view().z
-    if picture in ("map", "turn", "several"):
+    if picture == "several":
         z = atlas_frame.threshold("scanner-z", tip=atlas_frame.ONE_MAP)
     if nilearn.grid(atlas.id).placement == "index":
         st.info(
@@ -124,9 +82,7 @@ def show(atlas: NetworkAtlas, network: int) -> None:
             icon=":material/grid_on:",
         )
     if picture == "map":
-        show_map(atlas, network, z)
-    elif picture == "turn":
-        show_interactive(atlas, network, z)
+        side_by_side.show_map(atlas, network)
     elif picture == "several":
         show_several(atlas, network, z)
     elif picture == "carpet":
@@ -141,7 +97,8 @@ def show(atlas: NetworkAtlas, network: int) -> None:
 
 atlas_and_network = atlas_frame.open_atlas(
     "As in the scanner",
-    "The same maps drawn by nilearn, the toolbox that neuroimaging uses, beside a real brain.",
+    "A map of the model beside one of a real brain, in the same viewer; and the same networks by "
+    "nilearn, the toolbox that neuroimaging uses.",
 )
 if atlas_and_network is not None:
     with frame.explaining():

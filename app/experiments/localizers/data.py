@@ -1,7 +1,4 @@
-"""Cached data of the Localizers page: ready stimuli, results, and contrasts on the cortex."""
-
-import numpy as np
-from numpy.typing import NDArray
+"""Cached data of the Localizers page: ready stimuli and results."""
 
 from app.shell import resources, view_state
 from app.shell.caching import cached
@@ -35,12 +32,3 @@ def results(atlas: str) -> list[Found]:
 @cached(max_entries=8)
 def _results(atlas: str, ids: tuple[str, ...]) -> list[Found]:
     return list(run.localizers_of(resources.workspace(), atlas))
-
-
-@cached(max_entries=8)
-def volume(id: str, atlas: str) -> NDArray[np.float32] | None:
-    """Return t of every unit on the cortex, or None if it was not laid out."""
-    cortex = resources.cortex(atlas)
-    if cortex is None:
-        return None
-    return cortex.volume(result(id, atlas).units.t.astype(np.float32))

@@ -1,15 +1,12 @@
-"""Pictures of a localizer: contrast on the cortex, networks, blocks, templates, decoding."""
+"""Pictures of a localizer: networks, blocks, templates, decoding."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from numpy.typing import NDArray
 
 from app.figures.base import Picture, legend_on_top, safe, style
-from app.figures.maps import cortex_slices
 from app.figures.theme import Palette, rgba
 from fnprune_core.localizers.results import LocalizerResult
 
@@ -24,55 +21,6 @@ def side_colours(result: LocalizerResult, palette: Palette) -> dict[str, str]:
     return {
         name: colours[i % len(colours)] for side, colours in sides for i, name in enumerate(side)
     }
-
-
-def contrast_map(
-    result: LocalizerResult,
-    volume: NDArray[np.floating],
-    units: NDArray[np.integer],
-    *,
-    palette: Palette,
-) -> Picture:
-    """Draw t of every unit on the cortex, those with q below 0.05 in colour.
-
-    Parameters
-    ----------
-    volume : ndarray (n_layers, rows, columns)
-        t, NaN where there is no unit.
-    units : ndarray (n_layers, rows, columns)
-        Index of each unit in its layer, −1 where there is none.
-    """
-    contrast = result.units
-    largest_t = float(np.abs(contrast.t).max())
-    threshold_t = contrast.threshold()
-    # With no unit beyond it, all stay grey.
-    threshold = threshold_t - 1e-6 if np.isfinite(threshold_t) else largest_t + 1.0
-    limit = max(float(np.quantile(np.abs(contrast.t[result.alive]), 0.9995)), threshold * 1.3)
-    picture = cortex_slices(
-        volume, units, network=0, threshold=round(threshold, 4), limit=limit, palette=palette
-    )
-    figure = picture.figure
-    bar = figure.data[0].colorbar
-    ends = np.asarray(bar.tickvals)[[0, -1]]
-    bar.tickvals = [ends[0], 0, ends[1]]  # both thresholds would stand on one another
-    bar.ticktext = [f"−{limit:.3g}", f"|t| > {threshold:.3g}", f"t {limit:.3g}"]
-    bar.tickangle = 0
-    figure.data[0].hovertemplate = str(figure.data[0].hovertemplate).replace("<br>z ", "<br>t ")
-    table = result.layer_table()
-    n = result.n_responding()
-    if n:
-        total = table["positive"] + table["negative"]
-        sentence = (
-            f"{result.localizer.contrast}, t of every unit: {n:,} of {int(result.alive.sum()):,} "
-            f"units have q below 0.05 ({int(table['positive'].sum()):,} more in "
-            f"{' and '.join(result.localizer.positive)}, {int(table['negative'].sum()):,} more in "
-            f"{' and '.join(result.localizer.negative)}), most in layer {int(total.argmax())}."
-        )
-    else:
-        sentence = (
-            f"{result.localizer.contrast}: no unit of {int(result.alive.sum()):,} has q below 0.05."
-        )
-    return replace(picture, alternative=sentence[0].upper() + sentence[1:], table=table)
 
 
 def network_effects(

@@ -3,10 +3,9 @@
 import pandas as pd
 import streamlit as st
 
-from app.experiments.localizers import data as cache
-from app.experiments.localizers import figures
+from app.experiments.localizers import body, figures
 from app.shell import glossary, recipes, resources, view_state, wording
-from app.widgets import atlas_frame, frame
+from app.widgets import frame
 from app.widgets.picture import csv_button, draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.localizers import ready_made
@@ -32,8 +31,8 @@ def show(atlas: NetworkAtlas, result: LocalizerResult) -> None:
     numbers(result)
     left, right = st.columns([6, 5], gap="large")
     with left:
-        st.subheader("Contrast on the cortex", anchor=False, help=glossary.tip("contrast"))
-        contrast(atlas, result)
+        st.subheader("Contrast in the body", anchor=False, help=glossary.tip("contrast"))
+        body.show_contrast(atlas, result, made=_code(atlas, result, network))
     with right:
         st.subheader("Networks, ranked", anchor=False, help=glossary.tip("fdr"))
         ranking(atlas, result, network)
@@ -131,19 +130,6 @@ def verdict(result: LocalizerResult, n: int) -> str:
             "held-out items apart."
         )
     return f"No clear effect: neither networks nor decoding show a difference ({contrast})."
-
-
-def contrast(atlas: NetworkAtlas, result: LocalizerResult) -> None:
-    """Draw t of every unit on the cortex."""
-    volume, units = cache.volume(result.id, atlas.id), resources.unit_indices(atlas.id)
-    if volume is None or units is None:
-        atlas_frame.offer_cortex(atlas)
-        return
-    draw_picture(
-        figures.contrast_map(result, volume, units, palette=frame.palette()),
-        key="localizer-map",
-        made=_code(atlas, result, _selected_network(result)),
-    )
 
 
 def ranking(atlas: NetworkAtlas, result: LocalizerResult, network: int) -> None:

@@ -1,4 +1,4 @@
-"""Cached data of the page "As in the scanner": nilearn's pictures as PNG bytes, by atlas id."""
+"""Cached data of the page "As in the scanner": pictures by nilearn, and facts on both maps."""
 
 from dataclasses import dataclass
 
@@ -64,32 +64,17 @@ def together(id: str, network: int, beside: tuple[int, ...]) -> tuple[int, ...]:
     return (network, *companions[:7])
 
 
-def stat_map(id: str, network: int, z: float, mode: Mode) -> Scan:
-    """Return a network's map by `plot_stat_map`."""
-    return _stat_map(id, network, z, mode, grid(id).placement)
-
-
-@cached(max_entries=64, spinner="nilearn draws")
-def _stat_map(id: str, network: int, z: float, mode: Mode, placement: str) -> Scan:
+def model_facts(id: str, network: int, z: float) -> tuple[str, pd.DataFrame]:
+    """Return what a network's map shows, in words, and its strongest units."""
     atlas, voxels = resources.atlas(id), grid(id)
-    limit = resources.colour_limit(id, z)
-    image = volumes.image(voxels, atlas.maps[network])
-    png = nilearn_plots.stat_map(
-        image, threshold=z, limit=limit, palette=PALETTES[mode], mask=_mask(id)
-    )
     table = volumes.peak_table(atlas, voxels, network)
-    x, y, height = nilearn_plots.peak_of(image)
     strongest = table.iloc[0]
-    return Scan(
-        png=png,
-        alternative=(
-            f"Network {network} by plot_stat_map, cut where it is highest, at ({x:g}, {y:g}, "
-            f"{height:g}) mm; {resources.n_members(id, network, z):,} units have |z| above {z:g}, "
-            f"the strongest is unit {int(strongest['unit'])} of layer {int(strongest['layer'])} "
-            f"with z {strongest['z']:.1f}. Layers run upward."
-        ),
-        table=table,
+    words = (
+        f"Network {network}: {resources.n_members(id, network, z):,} units have |z| above {z:g}, "
+        f"the strongest is unit {int(strongest['unit'])} of layer {int(strongest['layer'])} "
+        f"with z {strongest['z']:.1f}. Layers run upward."
     )
+    return words, table
 
 
 def _mask(id: str) -> object:
@@ -97,35 +82,37 @@ def _mask(id: str) -> object:
     return volumes.image(grid(id), alive.astype(np.uint8))
 
 
-@cached(max_entries=16, spinner="nilearn draws")
-def motor(z: float, mode: Mode) -> Scan:
-    """Return the real motor map by the same function, on the MNI brain."""
-    image = nilearn_plots.motor_map()
-    values = np.abs(np.asanyarray(image.dataobj))
-    limit = float(np.ceil(max(np.quantile(values[values > z], 0.98), 1.5 * z)))
-    png = nilearn_plots.stat_map(image, threshold=z, limit=limit, palette=PALETTES[mode])
-    x, y, height = nilearn_plots.peak_of(image)
-    return Scan(
-        png=png,
-        alternative=(
-            f"A real brain by plot_stat_map: left against right button press, z over a group of "
-            f"people on the MNI template, cut where it is highest, at ({x:g}, {y:g}, {height:g}) "
-            f"mm; {int((values > z).sum()):,} voxels have |z| above {z:g}."
-        ),
-        table=nilearn_plots.motor_peaks(threshold=z),
+@cached(max_entries=1)
+def _motor_values() -> NDArray[np.float32]:
+    return np.abs(np.asanyarray(nilearn_plots.motor_map().dataobj, dtype=np.float32))
+
+
+def motor_limit(z: float) -> float:
+    """Return the z of the strongest colour of the real motor map."""
+    values = _motor_values()
+    return float(np.ceil(max(np.quantile(values[values > z], 0.98), 1.5 * z)))
+
+
+@cached(max_entries=1)
+def motor_peak() -> nilearn_plots.Place:
+    """Return where the real motor map is highest, in millimetres."""
+    return nilearn_plots.peak_of(nilearn_plots.motor_map())
+
+
+def motor_facts(z: float) -> tuple[str, pd.DataFrame]:
+    """Return what the real motor map shows, in words, and its clusters."""
+    x, y, height = motor_peak()
+    words = (
+        f"A real brain: left against right button press, z over a group of people on the MNI "
+        f"template, highest at ({x:g}, {y:g}, {height:g}) mm; "
+        f"{int((_motor_values() > z).sum()):,} voxels have |z| above {z:g}."
     )
+    return words, _motor_peaks(z)
 
 
-def interactive(id: str, network: int, z: float, mode: Mode) -> str:
-    """Return a network's map by `view_img`, as a page of HTML."""
-    return _interactive(id, network, z, mode, grid(id).placement)
-
-
-@cached(max_entries=8)
-def _interactive(id: str, network: int, z: float, mode: Mode, placement: str) -> str:
-    image = volumes.image(grid(id), resources.atlas(id).maps[network])
-    limit = resources.colour_limit(id, z)
-    return nilearn_plots.interactive(image, threshold=z, limit=limit, palette=PALETTES[mode])
+@cached(max_entries=16)
+def _motor_peaks(z: float) -> pd.DataFrame:
+    return nilearn_plots.motor_peaks(threshold=z)
 
 
 def several(id: str, networks: tuple[int, ...], z: float, mode: Mode) -> Scan:

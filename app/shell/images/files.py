@@ -1,17 +1,21 @@
-"""Cached images of an atlas as the browser gets them: NIfTI bytes, and a still picture."""
+"""Cached images of an atlas as the browser gets them: NIfTI bytes."""
 
 import hashlib
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.figures import nilearn_plots, stills
-from app.figures.theme import READING_ROOM
 from app.shell import resources
 from app.shell.caching import cached
 from fnprune_core.atlas import cortex
-from fnprune_core.atlas.images import anatomy, volumes
+from fnprune_core.atlas.images import anatomy, smoothing, volumes
 from fnprune_core.atlas.images.voxels import VoxelGrid, grid_of
+from fnprune_core.errors import ArtifactNotFoundError, SettingsError
+from fnprune_core.localizers import run
+
+#: Smoothings at which the parcellation is made, in nominal millimetres.
+FWHMS = (0, 2, 4, 6, 8)
 
 
 def version(id: str) -> str:
@@ -45,31 +49,23 @@ def activity(id: str, version: str) -> NDArray[np.float32]:
     return anatomy.typical_activity(atlas.maps, atlas.layout)
 
 
+@cached(max_entries=2)
+def anatomy_image(id: str, version: str) -> Any:
+    """Return the grey anatomy of an atlas as a NIfTI image."""
+    return anatomy.anatomy_image(activity(id, version), grid(id), note=f"anatomy of {id}")
+
+
 @cached(max_entries=4)
 def anatomy_file(id: str, version: str) -> bytes:
     """Return the grey anatomy of an atlas as a ``.nii.gz`` file."""
-    image = anatomy.anatomy_image(activity(id, version), grid(id), note=f"anatomy of {id}")
-    return volumes.compressed(image)
+    return volumes.compressed(anatomy_image(id, version))
 
 
 @cached(max_entries=2)
-def body(id: str, version: str) -> stills.Body:
-    """Return the grey body of an atlas, for still pictures."""
-    return stills.body_of(activity(id, version), grid(id))
-
-
-@cached(max_entries=512)
-def thumbnail(id: str, network: int, version: str, *, z: float) -> bytes:
-    """Return the layer of a network's peak, with its map on the grey, as a small WebP."""
-    atlas = resources.atlas(id)
-    shown = stills.map_overlay(
-        body(id, version),
-        atlas.maps[atlas.check_network(network)],
-        threshold=z,
-        limit=max(resources.colour_limit(id, z), 1.01 * z),
-        palette=READING_ROOM,
-    )
-    return stills.thumbnail(body(id, version), shown, READING_ROOM)
+def units_file(id: str, version: str) -> bytes:
+    """Return which unit is in each voxel, its flat index + 1, as a ``.nii.gz`` file."""
+    units = np.arange(resources.atlas(id).layout.n_units, dtype=np.int32) + 1
+    return volumes.compressed(volumes.image(grid(id), units, note=f"units of {id}"))
 
 
 @cached(max_entries=64)
@@ -77,22 +73,60 @@ def map_file(id: str, network: int, version: str) -> bytes:
     """Return a network's map as a ``.nii.gz`` file, to a 65,535th of its range."""
     atlas = resources.atlas(id)
     values = np.asarray(atlas.maps[atlas.check_network(network)], dtype=np.float32)
-    image = volumes.image(grid(id), values, note=f"network {network} of {id}")
+    return _scaled(id, values, f"network {network} of {id}")
+
+
+@cached(max_entries=16)
+def contrast_file(id: str, localizer: str, version: str) -> bytes:
+    """Return t of each unit in a localizer that was run on an atlas, as a ``.nii.gz`` file."""
+    return _scaled(id, contrast(id, localizer), f"localizer {localizer}")
+
+
+def contrast(id: str, localizer: str) -> NDArray[np.float32]:
+    """Return t of each unit in a localizer that was run on an atlas."""
+    result = run.open_localizer(resources.workspace(), localizer, match=True)
+    if result.decomposition_id != id:
+        raise ArtifactNotFoundError(f"The localizer {localizer} was not run on the atlas {id}.")
+    return np.asarray(result.units.t, dtype=np.float32)
+
+
+def _scaled(id: str, values: NDArray[np.float32], note: str) -> bytes:
+    image = volumes.image(grid(id), values, note=note)
     image.set_data_dtype(np.int16)  # nibabel scales what it writes
     return volumes.compressed(image)
 
 
-@cached(max_entries=16)
-def still(id: str, network: int, version: str, *, z: float, limit: float, pole: int) -> bytes:
-    """Return a network's map on the anatomy as nilearn draws it, as PNG."""
-    atlas = resources.atlas(id)
-    values = np.asarray(atlas.maps[atlas.check_network(network)], dtype=np.float32)
-    if pole:
-        values = np.where(np.sign(values) == pole, values, np.float32(0))
-    return nilearn_plots.on_anatomy(
-        volumes.image(grid(id), values),
-        anatomy.anatomy_image(activity(id, version), grid(id)),
-        threshold=z,
-        limit=limit,
-        palette=READING_ROOM,
-    )
+def parcel_file(id: str, fwhm: int, part: str, version: str) -> bytes:
+    """Return the parcellation of smoothed maps as a ``.nii.gz`` file.
+
+    Parameters
+    ----------
+    fwhm : int
+        One of `FWHMS`.
+    part : str
+        ``"labels"``: the strongest network + 1, or ``"strengths"``: |z| there, in hundredths.
+    """
+    if fwhm not in FWHMS:
+        raise SettingsError(f"A smoothing of {fwhm} mm was asked for, of {FWHMS} one is.")
+    return _parcel_files(id, fwhm, version)[part]
+
+
+@cached(max_entries=6)
+def _parcel_files(id: str, fwhm: int, version: str) -> dict[str, bytes]:
+    labels, strengths = strongest_networks(id, fwhm, version)
+    hundredths = np.minimum(np.rint(100 * strengths), np.iinfo(np.int16).max).astype(np.int16)
+    parts = {"labels": labels, "strengths": hundredths}
+    # In the space of the anatomy: beyond its own, a browser would draw the outermost labels on.
+    images = {
+        part: volumes.volume_image(grid(id), volume, note=part, margin=anatomy.MARGIN)
+        for part, volume in parts.items()
+    }
+    return {part: volumes.compressed(image) for part, image in images.items()}
+
+
+@cached(max_entries=3)
+def strongest_networks(
+    id: str, fwhm: int, version: str
+) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
+    """Return each voxel's strongest network + 1, and its smoothed |z|."""
+    return smoothing.strongest_networks(resources.atlas(id).maps, grid(id), fwhm=fwhm)

@@ -4,7 +4,8 @@ The guard is before them as it is before all else. Imported when the server star
 heavy is imported by the first request.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib import metadata
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -12,11 +13,14 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from streamlit import config
 
-_PATH = "/_fnprune/atlases/{id}"
+_ATLAS, _BRAIN = "/_fnprune/atlases/{id}", "/_fnprune/brain"
 NIFTI, PNG, WEBP = "application/gzip", "image/png", "image/webp"
 #: An address names a version, so that what it gives never changes.
 _KEPT = "private, max-age=86400, immutable"
 _HIGHEST_Z = 1000.0
+_MOST_BESIDE = 12
+_PARTS = ("labels", "strengths")
+_POLES = {"": 0, "0": 0, "1": 1, "-1": -1}
 
 
 def base_path() -> str:
@@ -27,81 +31,219 @@ def base_path() -> str:
 
 def routes() -> list[Route]:
     """Return the routes that Streamlit's `App` takes beside its own."""
-    path = base_path() + _PATH
+    path, brain = base_path() + _ATLAS, base_path() + _BRAIN
     return [
         Route(f"{path}/anatomy.nii.gz", send_anatomy),
+        Route(f"{path}/units.nii.gz", send_units),
         Route(f"{path}/networks/{{network:int}}.nii.gz", send_map),
-        Route(f"{path}/networks/{{network:int}}.png", send_still),
+        Route(f"{path}/networks/{{network:int}}.png", send_network_still),
         Route(f"{path}/networks/{{network:int}}.webp", send_thumbnail),
+        Route(f"{path}/networks.png", send_several_still),
+        Route(f"{path}/parcels/{{fwhm:int}}/{{part}}.nii.gz", send_parcels),
+        Route(f"{path}/parcels.png", send_parcels_still),
+        Route(f"{path}/localizers/{{localizer}}.nii.gz", send_contrast),
+        Route(f"{path}/localizers/{{localizer}}.png", send_contrast_still),
+        Route(f"{brain}/motor.png", send_motor_still),
+        Route(f"{brain}/{{part}}.nii.gz", send_brain),
     ]
+
+
+def atlas_url(id: str, version: str, name: str, **options: object) -> str:
+    """Return the address of an image of an atlas, with its ending.
+
+    The browser adds ``&z=`` its threshold to the address of a still picture.
+    """
+    query = urlencode({"v": version, **options})
+    return f"{base_path()}{_ATLAS.format(id=id)}/{name}?{query}"
 
 
 def anatomy_url(id: str, version: str) -> str:
     """Return the address of an atlas's anatomy."""
-    return f"{base_path()}{_PATH.format(id=id)}/anatomy.nii.gz?v={version}"
+    return atlas_url(id, version, "anatomy.nii.gz")
+
+
+def units_url(id: str, version: str) -> str:
+    """Return the address of the units of an atlas's voxels."""
+    return atlas_url(id, version, "units.nii.gz")
 
 
 def map_url(id: str, network: int, version: str) -> str:
     """Return the address of a network's map."""
-    return f"{base_path()}{_PATH.format(id=id)}/networks/{network}.nii.gz?v={version}"
+    return atlas_url(id, version, f"networks/{network}.nii.gz")
 
 
 def still_url(id: str, network: int, version: str, **options: object) -> str:
-    """Return the address of a still picture, to which the browser adds ``&z=`` its threshold."""
-    query = urlencode({"v": version, **options})
-    return f"{base_path()}{_PATH.format(id=id)}/networks/{network}.png?{query}"
+    """Return the address of a still picture of a network."""
+    return atlas_url(id, version, f"networks/{network}.png", **options)
 
 
 def thumbnail_url(id: str, network: int, version: str, *, z: float) -> str:
     """Return the address of a network's small picture at a threshold."""
-    query = urlencode({"v": version, "z": f"{z:g}"})
-    return f"{base_path()}{_PATH.format(id=id)}/networks/{network}.webp?{query}"
+    return atlas_url(id, version, f"networks/{network}.webp", z=f"{z:g}")
+
+
+def several_url(id: str, networks: Sequence[int], version: str) -> str:
+    """Return the address of a still picture of a few networks."""
+    return atlas_url(id, version, "networks.png", networks=".".join(map(str, networks)))
+
+
+def parcels_url(id: str, fwhm: int, part: str, version: str) -> str:
+    """Return the address of a part of the parcellation at a smoothing: labels or strengths."""
+    return atlas_url(id, version, f"parcels/{fwhm}/{part}.nii.gz")
+
+
+def contrast_url(id: str, localizer: str, version: str) -> str:
+    """Return the address of a localizer's contrast."""
+    return atlas_url(id, version, f"localizers/{localizer}.nii.gz")
+
+
+def brain_url(name: str, **options: object) -> str:
+    """Return the address of an image of the real brain, with its ending: anatomy or motor."""
+    query = urlencode({"v": metadata.version("nilearn"), **options})
+    return f"{base_path()}{_BRAIN}/{name}?{query}"
 
 
 def send_anatomy(request: Request) -> Response:
     """Answer with an atlas's anatomy."""
-    from app.shell.images import files as images
+    from app.shell.images import files
 
     id = request.path_params["id"]
-    return _answer(request, lambda: images.anatomy_file(id, images.version(id)), NIFTI)
+    return _answer(request, lambda: files.anatomy_file(id, files.version(id)), NIFTI)
+
+
+def send_units(request: Request) -> Response:
+    """Answer with the unit of each voxel."""
+    from app.shell.images import files
+
+    id = request.path_params["id"]
+    return _answer(request, lambda: files.units_file(id, files.version(id)), NIFTI)
 
 
 def send_map(request: Request) -> Response:
     """Answer with a network's map."""
-    from app.shell.images import files as images
+    from app.shell.images import files
 
     id, network = request.path_params["id"], request.path_params["network"]
-    return _answer(request, lambda: images.map_file(id, network, images.version(id)), NIFTI)
+    return _answer(request, lambda: files.map_file(id, network, files.version(id)), NIFTI)
 
 
-def send_still(request: Request) -> Response:
+def send_parcels(request: Request) -> Response:
+    """Answer with a part of the parcellation."""
+    from app.shell.images import files
+
+    id, fwhm, part = (request.path_params[name] for name in ("id", "fwhm", "part"))
+    if part not in _PARTS:
+        return PlainTextResponse(f"A part of the parcellation is one of {_PARTS}.", 404)
+    return _answer(request, lambda: files.parcel_file(id, fwhm, part, files.version(id)), NIFTI)
+
+
+def send_contrast(request: Request) -> Response:
+    """Answer with a localizer's contrast."""
+    from app.shell.images import files
+
+    id, localizer = request.path_params["id"], request.path_params["localizer"]
+    return _answer(request, lambda: files.contrast_file(id, localizer, files.version(id)), NIFTI)
+
+
+def send_brain(request: Request) -> Response:
+    """Answer with the real brain or the map of its motor task."""
+    from app.shell.images import brain
+
+    parts = {"anatomy": brain.anatomy_file, "motor": brain.motor_file}
+    part = request.path_params["part"]
+    if part not in parts:
+        return PlainTextResponse(f"A part of the brain is one of {tuple(parts)}.", 404)
+    return _answer(request, parts[part], NIFTI)
+
+
+def send_network_still(request: Request) -> Response:
     """Answer with a picture of a network's map, where a browser cannot draw it."""
-    from app.shell.images import files as images
+    from app.shell.images import files, stills
 
     id, network = request.path_params["id"], request.path_params["network"]
     try:
-        z, limit = (_number(request, name) for name in ("z", "limit"))
-        pole = {"": 0, "0": 0, "1": 1, "-1": -1}[request.query_params.get("pole", "")]
+        z, limit = _number(request, "z"), _number(request, "limit")
+        pole = _POLES[request.query_params.get("pole", "")]
     except (KeyError, ValueError) as error:
-        return PlainTextResponse(f"Not a picture's address: {error}", status_code=400)
+        return _no_picture(error)
 
     def drawn() -> bytes:
-        version = images.version(id)
-        return images.still(id, network, version, z=z, limit=max(limit, 1.01 * z), pole=pole)
+        version, high = files.version(id), max(limit, 1.01 * z)
+        return stills.network(id, network, version, z=z, limit=high, pole=pole)
 
     return _answer(request, drawn, PNG)
 
 
 def send_thumbnail(request: Request) -> Response:
     """Answer with a small picture of a network's map."""
-    from app.shell.images import files as images
+    from app.shell.images import files, thumbnails
 
     id, network = request.path_params["id"], request.path_params["network"]
     try:
         z = _number(request, "z")
     except (KeyError, ValueError) as error:
-        return PlainTextResponse(f"Not a picture's address: {error}", status_code=400)
-    return _answer(request, lambda: images.thumbnail(id, network, images.version(id), z=z), WEBP)
+        return _no_picture(error)
+    version = files.version(id)
+    return _answer(request, lambda: thumbnails.thumbnail(id, network, version, z=z), WEBP)
+
+
+def send_several_still(request: Request) -> Response:
+    """Answer with a picture of a few networks, each in its own colour."""
+    from app.shell.images import files, stills
+
+    id = request.path_params["id"]
+    try:
+        z = _number(request, "z")
+        networks = tuple(map(int, request.query_params["networks"].split(".")))
+        if len(networks) > _MOST_BESIDE:
+            raise ValueError(f"{len(networks)} networks, at most {_MOST_BESIDE} are drawn")
+    except (KeyError, ValueError) as error:
+        return _no_picture(error)
+    return _answer(request, lambda: stills.several(id, networks, files.version(id), z=z), PNG)
+
+
+def send_parcels_still(request: Request) -> Response:
+    """Answer with a picture of the parcellation."""
+    from app.shell.images import files, stills
+
+    id = request.path_params["id"]
+    try:
+        z = _number(request, "z")
+    except (KeyError, ValueError) as error:
+        return _no_picture(error)
+    return _answer(request, lambda: stills.parcels(id, files.version(id), z=z), PNG)
+
+
+def send_contrast_still(request: Request) -> Response:
+    """Answer with a picture of a localizer's contrast."""
+    from app.shell.images import files, stills
+
+    id, localizer = request.path_params["id"], request.path_params["localizer"]
+    try:
+        z, limit = _number(request, "z"), _number(request, "limit")
+    except (KeyError, ValueError) as error:
+        return _no_picture(error)
+
+    def drawn() -> bytes:
+        version, high = files.version(id), max(limit, 1.01 * z)
+        return stills.contrast(id, localizer, version, z=z, limit=high)
+
+    return _answer(request, drawn, PNG)
+
+
+def send_motor_still(request: Request) -> Response:
+    """Answer with a picture of the real brain's motor map."""
+    from app.shell.images import brain
+
+    try:
+        z, limit = _number(request, "z"), _number(request, "limit")
+    except (KeyError, ValueError) as error:
+        return _no_picture(error)
+    return _answer(request, lambda: brain.motor_still(z=z, limit=max(limit, 1.01 * z)), PNG)
+
+
+def _no_picture(error: Exception) -> Response:
+    return PlainTextResponse(f"Not a picture's address: {str(error)[:200]}", status_code=400)
 
 
 def _number(request: Request, name: str) -> float:

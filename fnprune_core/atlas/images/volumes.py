@@ -47,23 +47,40 @@ def image(grid: VoxelGrid, values: NDArray[Any], *, note: str = "") -> Any:
     note : str
         The header's description, at most 80 characters.
     """
-    nifti = nib.Nifti1Image(grid.volume(values), grid.affine)
+    return volume_image(grid, grid.volume(values), note=note)
+
+
+def volume_image(grid: VoxelGrid, volume: NDArray[Any], *, note: str = "", margin: int = 0) -> Any:
+    """Return a volume (columns, rows, layers) of a grid as a NIfTI image.
+
+    Parameters
+    ----------
+    margin : int
+        Empty voxels around it, as the anatomy has them.
+    """
+    affine = grid.affine
+    if margin:
+        volume = np.pad(volume, margin)
+        affine[:3, 3] -= affine[:3, :3] @ np.full(3, float(margin))
+    nifti = nib.Nifti1Image(volume, affine)
     nifti.header.set_xyzt_units("mm")
     nifti.header["descrip"] = note.encode("ascii", "replace")[:79]
-    nifti.set_sform(grid.affine, code="aligned")
-    nifti.set_qform(grid.affine, code="aligned")
+    nifti.set_sform(affine, code="aligned")
+    nifti.set_qform(affine, code="aligned")
     return nifti
 
 
-def small_image(grid: VoxelGrid, values: NDArray[np.floating], *, note: str = "") -> Any:
+def small_image(
+    grid: VoxelGrid, values: NDArray[np.floating], *, threshold: float, note: str = ""
+) -> Any:
     """Return a map (n_units,) as an image of a byte a voxel, for files that hold many.
 
-    In steps of 0.1, or of a 127th of the largest magnitude where that is more; below 1, where
-    nothing is looked at, in steps of 0.5. Compressed, it takes half of what 16 bits take.
+    In steps of 0.1, or of a 127th of the largest magnitude where that is more. Below a threshold,
+    where only smoothing looks, in steps of 0.5. Compressed, it takes half of what 16 bits take.
     """
     step = max(float(np.abs(values).max(initial=0)) / _MOST_STEPS, _LEAST_STEP)
     coarse = np.rint(values / _COARSE_STEP) * _COARSE_STEP
-    rounded = np.where(np.abs(values) < 1, coarse, values)
+    rounded = np.where(np.abs(values) < threshold, coarse, values)
     nifti = image(grid, np.rint(rounded / step).astype(np.int8), note=note)
     nifti.header.set_slope_inter(step, 0)  # nibabel keeps a slope that is set
     return nifti

@@ -44,7 +44,7 @@ def test_the_anatomy_lies_in_the_space_of_the_maps(client, example) -> None:
     id = example.atlas
     body = opened(client.get(image_routes.anatomy_url(id, images.version(id))))
     grid = images.grid(id)
-    around = margins(grid)
+    around = margins(grid.shape[2])
     inside = np.asanyarray(body.dataobj)[around.inside(grid.shape)]
     assert np.array_equal(inside > 0, grid.unit_of_voxel >= 0)
     assert np.allclose(nib.affines.apply_affine(body.affine, around.low), grid.affine[:3, 3])

@@ -1,0 +1,133 @@
+"""The connectome in the glass body: a sphere for each network, the strongest pairs as edges."""
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from app.atlas.connectome import data as cache
+from app.atlas.connectome.options import options
+from app.atlas.connectome.panels import show_pair, show_partners
+from app.shell import recipes, resources, view_state
+from app.shell.caches.colours import network_colours
+from app.shell.images import files as images
+from app.shell.images import places
+from app.shell.images import routes as image_routes
+from app.widgets import atlas_frame, frame
+from app.widgets.body.note import PLACES, note
+from app.widgets.body.scene import Graph, Scene
+from app.widgets.body.viewer import FILM, Pick, viewer
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+
+_KEY = "connectome-viewer"
+_LEAST_MM, _MOST_MM = 2.0, 6.0  # radii of the weakest and the strongest network
+_NOTE = (
+    "Each sphere stands in the middle of its network's largest cluster; its size is the energy "
+    "that the network explains alone. Warm edges are positive, cold ones negative, thick ones "
+    f"strong. {PLACES} How near two spheres are says nothing."
+)
+
+
+def show_body(atlas: NetworkAtlas, network: int) -> None:
+    """Draw the graph in the body; a sphere selects its network. Beside it stand its partners."""
+    if resources.cortex(atlas.id) is None:
+        atlas_frame.offer_cortex(atlas)
+        return
+    page_options, z = options(), view_state.view().z
+    values = cache.values(atlas.id, page_options.measure, z)
+    edges = cache.edges(atlas.id, page_options.measure, z, page_options.edges)
+    words = in_words(atlas, values, edges)
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        viewer(
+            scene(atlas, values, edges, network, words=words),
+            key=_KEY,
+            mode=frame.palette().mode,
+            on_pick=lambda pick: take_pick(atlas, pick),
+        )
+        note(
+            words,
+            lambda: edge_table(atlas, values, edges),
+            key=_KEY,
+            file=f"fnprune-connectome-{atlas.id[:8]}",
+            made=recipes.code(f"connectome-{page_options.measure}", atlas=atlas.id, z=z),
+            about=_NOTE,
+        )
+    with right:
+        show_partners(atlas, network)
+        show_pair(atlas, network)
+
+
+def scene(
+    atlas: NetworkAtlas,
+    values: NDArray[np.floating],
+    edges: NDArray[np.integer],
+    network: int,
+    *,
+    words: str,
+) -> Scene:
+    """Return what the viewer shows: spheres at the networks' places, and edges between them."""
+    version, z = images.version(atlas.id), view_state.DEFAULT_Z
+    energy = resources.network_table(atlas.id)["variance_alone"].to_numpy()
+    share = np.sqrt(energy / max(float(energy.max()), 1e-12))
+    strength = values[edges[:, 0], edges[:, 1]]
+    spots = places.of_networks(atlas.id, z=z)
+    return Scene(
+        anatomy=image_routes.anatomy_url(atlas.id, version),
+        graph=Graph(
+            places=spots,
+            sizes=(_LEAST_MM + (_MOST_MM - _LEAST_MM) * share).tolist(),
+            colours=network_colours(atlas.id, FILM.mode),
+            names=[atlas_frame.label(atlas.id, k) for k in range(atlas.n_networks)],
+            edges=[(int(a), int(b), float(r)) for (a, b), r in zip(edges, strength, strict=True)],
+            limit=max(float(np.abs(strength).max()), 1e-6),
+            selected=network,
+        ),
+        at=spots[network],
+        layers=images.layers(atlas.id),
+        alternative=words,
+        file=f"fnprune-{atlas.id[:8]}-connectome",
+        without="The matrix and the graph show the same pairs.",
+        hint="Press a sphere to select its network.",
+        family="graph",
+        view="render",
+        fwhm=None,
+        solid=0.25,
+        name="Connectome in the body",
+    )
+
+
+def take_pick(atlas: NetworkAtlas, pick: Pick) -> None:
+    """Select the network of the pressed sphere."""
+    if pick.item is not None and 0 <= pick.item < atlas.n_networks:
+        atlas_frame.select(pick.item)
+
+
+def in_words(atlas: NetworkAtlas, values: NDArray[np.floating], edges: NDArray[np.integer]) -> str:
+    """Return what the picture shows: how many pairs, how strong, and who has most of them."""
+    measure = cache.MEASURES[options().measure]
+    strength = values[edges[:, 0], edges[:, 1]]
+    degree = np.bincount(edges.ravel(), minlength=atlas.n_networks)
+    hub = int(degree.argmax())
+    return (
+        f"{atlas.n_networks} networks in the body with the {len(edges)} strongest pairs, "
+        f"|{measure.says}| from {np.abs(strength).min():.2f} to {np.abs(strength).max():.2f}, "
+        f"{int((strength < 0).sum())} of them negative; network {hub} "
+        f"({cache.names(atlas.id)[hub]}) has most of them, {degree[hub]}."
+    )
+
+
+def edge_table(
+    atlas: NetworkAtlas, values: NDArray[np.floating], edges: NDArray[np.integer]
+) -> pd.DataFrame:
+    """Return one row a pair that is drawn: both networks, their names, and the measure."""
+    names = cache.names(atlas.id)
+    return pd.DataFrame(
+        {
+            "network": edges[:, 0],
+            "name": [names[k] for k in edges[:, 0]],
+            "other": edges[:, 1],
+            "name of the other": [names[k] for k in edges[:, 1]],
+            cache.MEASURES[options().measure].title: values[edges[:, 0], edges[:, 1]].round(4),
+        }
+    )

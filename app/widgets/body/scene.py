@@ -1,0 +1,270 @@
+"""What the viewer shows: an anatomy, overlays, a lesion, a graph, and what is said of them."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fnprune_core.atlas.images.anatomy import margins
+
+Place = tuple[float, float, float]
+View = Literal["cuts", "mosaic", "render"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatMap:
+    """A map of two signs, cold and hot from the threshold to its limit.
+
+    Parameters
+    ----------
+    url : str
+        Address of the image.
+    limit : float
+        Magnitude of the strongest colour.
+    pole : int
+        1 or −1 for the units of one sign, 0 for both.
+    """
+
+    url: str
+    limit: float
+    pole: int = 0
+
+    def data(self) -> dict[str, Any]:
+        """Return what the browser is told."""
+        return {"kind": "signed", "url": self.url, "limit": self.limit, "pole": self.pole}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkMap:
+    """The strength of a network, in one colour.
+
+    Parameters
+    ----------
+    id : int
+        Told when its name is pressed.
+    """
+
+    url: str
+    limit: float
+    colour: str
+    id: int
+    name: str
+    pole: int = 0
+
+    def data(self) -> dict[str, Any]:
+        """Return what the browser is told."""
+        return {
+            "kind": "single",
+            "url": self.url,
+            "limit": self.limit,
+            "pole": self.pole,
+            "colour": self.colour,
+            "id": self.id,
+            "name": self.name,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcels:
+    """Labelled regions with outlines: label n has the n-th colour and name, 0 is none.
+
+    Parameters
+    ----------
+    labels, strengths : mapping
+        Smoothing in millimetres → address. Regions are where the strength, in hundredths, is
+        beyond the threshold.
+    only : int, optional
+        Index of the region that keeps its colour while all others fade.
+    """
+
+    labels: Mapping[int, str]
+    strengths: Mapping[int, str]
+    colours: Sequence[str]
+    names: Sequence[str]
+    only: int | None = None
+
+    def data(self) -> dict[str, Any]:
+        """Return what the browser is told."""
+        return {
+            "kind": "labels",
+            "labels": {str(fwhm): url for fwhm, url in self.labels.items()},
+            "strengths": {str(fwhm): url for fwhm, url in self.strengths.items()},
+            "colours": list(self.colours),
+            "names": list(self.names),
+            "only": self.only,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Lesion:
+    """Units that are cut: a hole in the anatomy.
+
+    Parameters
+    ----------
+    units : str
+        Address of the image that tells the unit of each voxel.
+    removed : ndarray (n_units,)
+        Which are cut; a bit each goes to the browser.
+    """
+
+    units: str
+    removed: NDArray[np.bool_]
+
+    def data(self) -> dict[str, Any]:
+        """Return what the browser is told."""
+        bits = base64.b64encode(np.packbits(self.removed).tobytes()).decode()
+        return {"units": self.units, "bits": bits}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Graph:
+    """Nodes in the body, and edges between them.
+
+    Parameters
+    ----------
+    places : sequence of (float, float, float)
+        Of the nodes, in millimetres.
+    sizes : sequence of float
+        Radius of each, in millimetres.
+    colours, names : sequence of str
+    edges : sequence of (int, int, float)
+        Two nodes, and the value between them: its sign is its colour, its size its width.
+    limit : float
+        Magnitude of the widest edge.
+    selected : int
+        The node that is lit.
+    """
+
+    places: Sequence[Place]
+    sizes: Sequence[float]
+    colours: Sequence[str]
+    names: Sequence[str]
+    edges: Sequence[tuple[int, int, float]]
+    limit: float
+    selected: int = -1
+
+    def data(self) -> dict[str, Any]:
+        """Return what the browser is told."""
+        return {
+            "places": [[round(float(at), 2) for at in place] for place in self.places],
+            "sizes": [round(float(size), 2) for size in self.sizes],
+            "colours": list(self.colours),
+            "names": list(self.names),
+            "edges": [[int(a), int(b), round(float(value), 4)] for a, b, value in self.edges],
+            "limit": float(self.limit),
+            "selected": self.selected,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Threshold:
+    """The threshold of all overlays, and its slider.
+
+    Parameters
+    ----------
+    value, low, high : float
+    label : str
+        Of the slider.
+    quantity : str
+        What is read at the cross-hair: ``"z"`` or ``"t"``.
+    """
+
+    value: float
+    low: float = 1.0
+    high: float = 8.0
+    label: str = "Threshold |z|"
+    quantity: str = "z"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scene:
+    """What the viewer shows.
+
+    Parameters
+    ----------
+    anatomy : str
+        Address of the grey image below all else.
+    alternative : str
+        What the picture shows, in words.
+    file : str
+        Name of a saved picture, without its ending.
+    overlays : sequence
+        From the lowest to the uppermost.
+    threshold : Threshold, optional
+        None where nothing has one.
+    at : (float, float, float), optional
+        Where the cross-hair stands at first, in millimetres.
+    layers : sequence of int
+        The layer of each horizontal slice of the grid; none for a real brain.
+    still : str
+        Address of the picture that stands in for the viewer; empty where there is none.
+    without : str
+        What to do without WebGL2, beside the still picture.
+    hint : str
+        What a press does.
+    family : str
+        Viewers of one family share what a person sets; each family opens by its own view.
+    view : str
+        By which the family opens.
+    fwhm : float
+        Smoothing at first, in millimetres; None where nothing can be smoothed.
+    solid : float
+        How much of the grey is seen in the rendering at first: less, and what lies inside shows.
+    is_small : bool
+        Draw the choice of view and nothing else beside the picture.
+    """
+
+    anatomy: str
+    alternative: str
+    file: str
+    overlays: Sequence[StatMap | NetworkMap | Parcels] = ()
+    lesion: Lesion | None = None
+    graph: Graph | None = None
+    threshold: Threshold | None = None
+    at: Place | None = None
+    layers: Sequence[int] = ()
+    still: str = ""
+    without: str = ""
+    hint: str = "Press, or Enter, opens the neuron."
+    family: str = "map"
+    view: View = "cuts"
+    fwhm: float | None = 4.0
+    solid: float = 0.4
+    is_small: bool = False
+    name: str = field(default="Map in the body")
+
+    def data(self) -> dict[str, Any]:
+        """Return what the browser is told of the scene."""
+        threshold = self.threshold
+        return {
+            "anatomy": self.anatomy,
+            "margin": list(margins(len(self.layers)).low) if self.layers else [0, 0, 0],
+            "overlays": [overlay.data() for overlay in self.overlays],
+            "lesion": None if self.lesion is None else self.lesion.data(),
+            "graph": None if self.graph is None else self.graph.data(),
+            "threshold": None
+            if threshold is None
+            else {
+                "value": threshold.value,
+                "low": threshold.low,
+                "high": threshold.high,
+                "label": threshold.label,
+                "quantity": threshold.quantity,
+            },
+            "at": None if self.at is None else [round(float(place), 3) for place in self.at],
+            "layers": list(self.layers),
+            "alternative": self.alternative,
+            "file": self.file,
+            "still": self.still,
+            "without": self.without,
+            "hint": self.hint,
+            "family": self.family,
+            "view": self.view,
+            "fwhm": self.fwhm,
+            "solid": self.solid,
+            "small": self.is_small,
+            "name": self.name,
+        }
