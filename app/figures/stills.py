@@ -71,7 +71,7 @@ class Body:
         sides = []
         for other in (1, 0):
             (inside,) = np.nonzero(seen.any(axis=other))
-            sides.append(slice(int(inside[0]), int(inside[-1]) + 1))
+            sides.append(slice(max(int(inside[0]) - 1, 0), int(inside[-1]) + 2))
         return sides[0], sides[1]
 
     def cut(self, volume: NDArray[np.generic], axis: int, at: int) -> NDArray[np.float32]:
@@ -314,7 +314,7 @@ def _in_rows(rows: Sequence[Sequence[Image.Image]], palette: Palette) -> Image.I
     return canvas
 
 
-def _webp(picture: Image.Image, *, quality: int = 76) -> bytes:
+def _webp(picture: Image.Image, *, quality: int = 70) -> bytes:
     stream = io.BytesIO()
     picture.save(stream, "WEBP", quality=quality, method=4)
     return stream.getvalue()

@@ -235,12 +235,19 @@ class AtlasFacts:
             f"sorted by domain; strongest between {min(i, j)} and {max(i, j)} (r = {r[i, j]:.2f})."
         )
 
-    def parcellation_note(self) -> str:
-        """Return a sentence on the parcellation."""
+    def parcellation_note(self, *, is_in_body: bool) -> str:
+        """Return a sentence on the parcellation.
+
+        Parameters
+        ----------
+        is_in_body : bool
+            Whether it is shown in the body, where it is smoothed.
+        """
+        what = "Each place, smoothed for the eye," if is_in_body else "Each unit"
         labels = self.atlas.parcellation(z=self._z)
         sizes = np.bincount(labels[labels >= 0], minlength=self.atlas.n_networks)
         return (
-            f"Each unit in the colour of its strongest network; {(labels >= 0).mean():.0%} of "
+            f"{what} in the colour of its strongest network; {(labels >= 0).mean():.0%} of "
             f"{len(labels):,} units have |z| above {self._z:g} in one, the largest is network "
             f"{int(sizes.argmax())} with {int(sizes.max()):,}. A network's colour is the dot "
             "beside its name."

@@ -150,7 +150,10 @@ def _rendered(
             body={"note": scene.NOTE, "style": Markup(scene.viewer_style())}
             if maps.is_on_cortex
             else None,
-            parcellation={"image": maps.parcellation(), "note": facts.parcellation_note()},
+            parcellation={
+                "image": maps.parcellation(),
+                "note": facts.parcellation_note(is_in_body=maps.is_on_cortex),
+            },
             connectome={
                 "image": both(lambda p: matrix_png(values, limit=_limit(values), palette=p)),
                 "note": facts.connectome_note(),

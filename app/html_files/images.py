@@ -23,7 +23,7 @@ from fnprune_core.atlas.images.voxels import grid_of
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 _GROUPED_COLUMNS = 384
-_CUTS_HEIGHT = 260
+_CUTS_HEIGHT = 240
 _N_LAYERS, _LAYER_ROWS, _LAYERS_HEIGHT = 15, 3, 520
 
 
@@ -68,6 +68,7 @@ class Maps:
         film: Palette = READING_ROOM,
     ) -> None:
         self._atlas, self._cortex, self.threshold, self.film = atlas, cortex, threshold, film
+        self._drawn: tuple[int, stills.MapOverlay] | None = None
         self.limit = raster.colour_limit(atlas.maps, threshold)
         places = None if cortex is None else cortex.places
         #: With the colours of the atlas's networks.
@@ -101,13 +102,16 @@ class Maps:
         return both(lambda palette: palette.networks[network], self.palettes)
 
     def _overlay(self, network: int) -> stills.MapOverlay:
-        return stills.map_overlay(
-            self.body,
-            self._atlas.maps[network],
-            threshold=self.threshold,
-            limit=self.limit,
-            palette=self.film,
-        )
+        if self._drawn is None or self._drawn[0] != network:  # all of one network, then the next
+            overlay = stills.map_overlay(
+                self.body,
+                self._atlas.maps[network],
+                threshold=self.threshold,
+                limit=self.limit,
+                palette=self.film,
+            )
+            self._drawn = network, overlay
+        return self._drawn[1]
 
     def small(self, network: int) -> Both:
         """Return a network small: the layer of its peak."""
@@ -144,7 +148,6 @@ class Maps:
 
     def parcellation(self) -> Both:
         """Return each unit's network in the layers, else layers × units grouped by network."""
-        labels = self._atlas.parcellation(z=self.threshold)
         if self.is_on_cortex:
             networks = self.palettes[self.film.mode].networks
             parcels = stills.parcel_overlay(
@@ -155,6 +158,7 @@ class Maps:
                 height=_LAYERS_HEIGHT,
             )  # fmt: skip
             return _same(picture)
+        labels = self._atlas.parcellation(z=self.threshold)
         rows = raster.by_layer(labels, self._atlas.layout.widths, fill=-2)
         values = np.where(rows == -2, np.nan, rows).astype(np.float32)
         order_keys = np.where(rows == -1, self._atlas.n_networks, rows)
@@ -178,6 +182,10 @@ def _labels_png(canvas: NDArray[np.float32], n_networks: int, palette: Palette) 
 
 def matrix_png(values: NDArray[np.floating], *, limit: float, palette: Palette) -> str:
     """Return a matrix of values with a sign as a PNG of a pixel a cell, in a data URI."""
-    table = raster.scale_colours(palette, 0.0, limit)
+    colours = [*reversed(palette.cold), palette.silhouette, *palette.hot]
+    stops = np.linspace(0, 254, len(colours))
+    parts = np.array([rgb(colour) for colour in colours], dtype=np.float64)
+    channels = [np.interp(np.arange(255), stops, channel) for channel in parts.T]
+    table = np.rint(np.stack(channels, axis=1)).astype(np.uint8)
     steps = (np.clip(values / limit, -1, 1) + 1) / 2 * (len(table) - 1)
     return raster.as_png(np.rint(steps).astype(np.int64), table, optimize=True)
