@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fnprune_core.atlas.images.anatomy import anatomy_image, typical_activity
 from fnprune_core.atlas.images.voxels import Sidecar, VoxelGrid, grid_as_json, read_sidecar
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import (
@@ -107,19 +108,22 @@ def volume_files(
     """Return an atlas as files that neuroimaging tools open: name → content.
 
     Maps (x, y, z, K) in float32; parcellation, where network k has the label k + 1 and 0 is
-    none; the mask of alive units; names as a table of labels; and the sidecar.
+    none; the mask of alive units; names as a table of labels; the sidecar; and the grey anatomy,
+    which tools lay below the others: in the same space, with a margin around their voxels.
     """
     stem, decomposition = stem_of(atlas), atlas.decomposition
     note = f"{MARK} {atlas.id}"
     maps = image(grid, atlas.maps, note=note)
     labels = image(grid, (atlas.parcellation(z=z) + 1).astype(np.int16), note=note)
     mask = image(grid, decomposition.alive.astype(np.uint8), note=note)
+    grey = anatomy_image(typical_activity(atlas.maps, atlas.layout), grid, note=note)
     return {
         f"{stem}_stat-z_statmap.nii.gz": compressed(maps, level=1),  # level 6 would save 2 %
         f"{stem}_dseg.nii.gz": compressed(labels),
         f"{stem}_dseg.tsv": names_table(names).encode(),
         f"{stem}_desc-brain_mask.nii.gz": compressed(mask),
         sidecar_name(atlas): json.dumps(_sidecar(atlas, grid, names, z)).encode(),
+        f"{stem}_desc-anatomy_T1w.nii.gz": compressed(grey),
     }
 
 
