@@ -46,4 +46,4 @@ def atlas(layout=RAGGED, *, id="a1", fingerprint="model-1"):
 
 GRID = sheet_grid(RAGGED, cortex())
 FILES = volumes.volume_files(atlas(), GRID, NAMES, z=1.0)
-MAPS, LABELS, TABLE, MASK, SIDECAR = FILES.values()
+MAPS, LABELS, TABLE, MASK, SIDECAR, ANATOMY = FILES.values()

@@ -79,7 +79,9 @@ def thumbnail(
     codes = np.round((np.nan_to_num(values_above) / limit + 1) / 2 * 254).astype(np.uint8)
     codes[np.isnan(pooled)] = 255
     codes = codes.repeat(scale, axis=0).repeat(scale, axis=1)
-    return as_png(codes, _lookup(palette, threshold, limit), optimize=True)
+    canvas = np.array([rgb(palette.canvas)], dtype=np.uint8)
+    colours = np.vstack([scale_colours(palette, threshold, limit), canvas])
+    return as_png(codes, colours, optimize=True)
 
 
 def as_png(
@@ -106,15 +108,15 @@ def as_png(
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _lookup(palette: Palette, threshold: float, limit: float) -> NDArray[np.uint8]:
-    """Return 256 colours: the diverging scale in 255 steps, then the canvas."""
+def scale_colours(palette: Palette, threshold: float, limit: float) -> NDArray[np.uint8]:
+    """Return the diverging scale from −`limit` to `limit` in 255 steps: (255, 3)."""
     scale = diverging_scale(palette, threshold=threshold, limit=limit)
     # a hair apart, for a step in the scale must stay a step in the interpolation
     stops = np.array([float(stop) for stop, _ in scale]) + np.arange(len(scale)) * 1e-9
     colours = np.array([rgb(colour) for _, colour in scale], dtype=float)
     positions = np.linspace(0, 1, 255)
     table = np.stack([np.interp(positions, stops, colours[:, c]) for c in range(3)], axis=1)
-    return np.vstack([np.round(table), rgb(palette.canvas)]).astype(np.uint8)
+    return np.round(table).astype(np.uint8)
 
 
 def carpet_rows(

@@ -1,4 +1,4 @@
 """Self-contained HTML files: templates filled with facts and images.
 
-Knows figures and the core, no streamlit.
+Knows figures, the viewer's scene and the core, no streamlit.
 """

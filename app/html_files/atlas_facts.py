@@ -24,6 +24,11 @@ from fnprune_core.reliability import assess
 from fnprune_core.storage.manifests import read_manifest
 from fnprune_core.storage.workspace import Workspace
 
+#: Said once on each page that shows the body.
+PLACES = (
+    "Places are ours, neurons have none: layers lie in order, the first at the bottom, and units "
+    "of one network lie together."
+)
 N_PASSAGES, N_WORDS, N_TOGETHER = 6, 12, 5
 #: Column of the table of networks → its title and format, where it is there.
 COLUMNS: Mapping[str, tuple[str, str]] = {
@@ -230,19 +235,32 @@ class AtlasFacts:
             f"sorted by domain; strongest between {min(i, j)} and {max(i, j)} (r = {r[i, j]:.2f})."
         )
 
-    def parcellation_note(self) -> str:
-        """Return a sentence on the parcellation."""
+    def parcellation_note(self, *, is_in_body: bool) -> str:
+        """Return a sentence on the parcellation.
+
+        Parameters
+        ----------
+        is_in_body : bool
+            Whether it is shown in the body, where it is smoothed.
+        """
+        what = "Each place, smoothed for the eye," if is_in_body else "Each unit"
         labels = self.atlas.parcellation(z=self._z)
         sizes = np.bincount(labels[labels >= 0], minlength=self.atlas.n_networks)
         return (
-            f"Each unit in the colour of its strongest network; {(labels >= 0).mean():.0%} of "
+            f"{what} in the colour of its strongest network; {(labels >= 0).mean():.0%} of "
             f"{len(labels):,} units have |z| above {self._z:g} in one, the largest is network "
             f"{int(sizes.argmax())} with {int(sizes.max()):,}. A network's colour is the dot "
             "beside its name."
         )
 
-    def page(self) -> dict[str, Any]:
-        """Return the facts on the atlas as a whole, for the template."""
+    def page(self, *, is_in_body: bool = True) -> dict[str, Any]:
+        """Return the facts on the atlas as a whole, for the template.
+
+        Parameters
+        ----------
+        is_in_body : bool
+            Whether maps are shown in the body, in place of layers × units.
+        """
         d, layout = self.atlas.decomposition, self.atlas.layout
         model = Path(str(self._recording["model_name"])).name
         n_tokens = int((~self.atlas.is_dummy).sum())
@@ -255,17 +273,26 @@ class AtlasFacts:
                 f"{', '.join(self.atlas.domain_names)}; together they explain "
                 f"{d.variance_explained:.0%} of the units' variance."
             ),
-            "gallery_note": (
-                f"Units with |z| above {self._z:g}, seen from the front: layers from the first "
-                "(bottom) to the last. Warm and cold units are active together with opposite "
-                "signs. z is over the units of a map, not a test over subjects."
-            ),
+            "gallery_note": self._gallery_note(is_in_body=is_in_body),
             "table": self._table(),
             "method": self._method(n_tokens),
             "texts": self._texts(),
             "provenance": [{"label": k, "value": v} for k, v in self._provenance().items()],
             "command": f"fnprune atlas {self.atlas.id} atlas.html --z {self._z:g}",
         }
+
+    def _gallery_note(self, *, is_in_body: bool) -> str:
+        seen = (
+            "Each network where it is strongest: that layer from above, with what is beyond "
+            f"|z| {self._z:g} after smoothing for the eye. {PLACES}"
+            if is_in_body
+            else f"Units with |z| above {self._z:g}: layers (last on top) × units, grouped by "
+            "network."
+        )
+        return (
+            f"{seen} Warm and cold units are active together with opposite signs. z is over the "
+            "units of a map, not a test over subjects."
+        )
 
     def _table(self) -> dict[str, Any]:
         measured = [k for k in COLUMNS if k in self.table and self.table[k].notna().any()]
@@ -301,9 +328,9 @@ class AtlasFacts:
             f"recorded while the model read the texts below: {n_tokens:,} tokens, without the "
             f"first ones of each session (attention sinks). Units were scaled {scaling_text}.",
             method_text,
-            "A place in the cortex is not anatomy: neurons have none. Each layer is laid out as "
-            "a sheet so that units of the same network lie together, at the same place in all "
-            "layers. Names are the domain with over half of a network's energy and its strongest "
+            "Each layer is laid out as a sheet so that units of the same network lie together, at "
+            "the same place in all layers, and sheets are stacked from the first to the last. "
+            "Names are the domain with over half of a network's energy and its strongest "
             "tokens, unless a person gave one. That a network is strong somewhere does not say "
             "that the model needs it there.",
         ]

@@ -1,8 +1,8 @@
 """The whole atlas as one HTML file that opens anywhere, without a network.
 
-Everything is inside: pictures as PNG, two charts with plotly.js, type. A content security policy
-forbids any request, and lets only this file's own two scripts run, by their hash: a token or a
-name that is markup is escaped, and could not run if it were not.
+Everything is inside: maps as NIfTI for the app's own viewer, still pictures, type. A content
+security policy forbids any request, and lets only this file's own scripts run, by their hash: a
+token or a name that is markup is escaped, and could not run if it were not.
 """
 
 import base64
@@ -14,31 +14,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
-from app.figures.base import Picture, safe, style
-from app.figures.cortex import cortex_surfaces
-from app.figures.theme import PALETTES, Palette
+from app.figures.markup import visible
+from app.figures.theme import PALETTES
+from app.html_files import scene
 from app.html_files.atlas_facts import AtlasFacts, NetworkFacts
 from app.html_files.base import check_file, colours, environment, fonts, write_page
-from app.html_files.images import LayerLabels, Maps, Palettes, both
+from app.html_files.images import Maps, both, matrix_png
 from fnprune_core import __version__
 from fnprune_core.assets import asset
 from fnprune_core.atlas import network_atlas
-from fnprune_core.atlas.cortex import open_cortex, smoothed
-from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.atlas.cortex import open_cortex
 from fnprune_core.errors import SettingsError
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.storage.workspace import Workspace
 
-MOST_SURFACES = 6
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Chart:
-    """A chart for the page's script: its name, and JSON that is safe inside a script element."""
+class _Held:
+    """What the page's script reads: a name, and JSON that is safe inside a script element."""
 
     name: str
     json: Markup
@@ -75,62 +70,45 @@ def atlas_page(
     progress: Progress = ignore,
     cancel: CancelToken = NEVER,
 ) -> str:
-    """Return an atlas as one self-contained HTML page: about 5 MB, and 50 kB a network."""
+    """Return an atlas as one self-contained HTML page: about 3 MB, and 65 kB a network."""
     if not z > 0:
         raise SettingsError(f"The threshold must be above 0, got {z}.")
     atlas = network_atlas.open_atlas(workspace, atlas_id)
-    cortex = open_cortex(workspace, atlas.id)
     facts = AtlasFacts(workspace, atlas, threshold=z)
-    maps = Maps(atlas, cortex, threshold=z)
-    networks = []
+    maps = Maps(atlas, open_cortex(workspace, atlas.id), threshold=z)
+    networks, scenes = [], []
     for network in range(atlas.n_networks):
         cancel.raise_if_cancelled()
-        networks.append(_network(facts.network(network), maps, atlas))
+        found = facts.network(network)
+        networks.append(_network(found, maps))
+        if maps.is_on_cortex:
+            scenes.append(scene.network_scene(facts, maps, network, n_units=found.units))
         progress(
             ProgressEvent(
                 stage="drawing", done=network + 1, total=atlas.n_networks, unit="networks"
             )
         )
-    typical_networks = atlas.most_typical(MOST_SURFACES)
-    charts = {"connectome": both_pictures(lambda p: _connectome(facts, p))}
-    if cortex is not None:
-        smoothed_volumes = [smoothed(cortex.volume(atlas.maps[k])) for k in typical_networks]
-        charts["surfaces"] = both_pictures(
-            lambda p: cortex_surfaces(
-                smoothed_volumes,
-                networks=typical_networks,
-                n_networks=atlas.n_networks,
-                palette=p,
-                names=[_with_curly_quotes(f"{k} · {facts.names[k]}") for k in typical_networks],
-                profile=False,
-            ),
-            maps.palettes,
-        )
-    return _rendered(facts, maps, networks, charts)
+    held = [_held("connectome", _connectome(facts))]
+    if maps.is_on_cortex:
+        first = atlas.most_typical(1)[0]
+        shared = scene.shared_scene(facts, maps)
+        held.append(_held("body", {"shared": shared, "networks": scenes, "first": first}))
+    return _rendered(facts, maps, networks, held)
 
 
-def both_pictures(make: Any, palettes: Palettes = PALETTES) -> dict[str, Picture]:
-    """Return the picture that `make` draws in each mode."""
-    return {mode: make(palette) for mode, palette in palettes.items()}
-
-
-def _with_curly_quotes(text: str) -> str:
-    """Return text with curly quotes: charts show an escaped straight one as its entity."""
-    return text.replace('"', "”").replace("'", "’")
-
-
-def _network(facts: NetworkFacts, maps: Maps, atlas: NetworkAtlas) -> dict[str, Any]:
+def _network(facts: NetworkFacts, maps: Maps) -> dict[str, Any]:
     """Return the facts on a network for the template."""
     network = facts.number
     return {
         **facts.shown(),
-        "colour": both(lambda p: p.networks[network], maps.palettes),
+        "colour": maps.colour(network),
         "thumbnail": maps.small(network),
         "map": maps.whole(network),
         "map_note": (
             f"{facts.units:,} units beyond the threshold; "
             + (
-                "one sheet a layer, the first at the bottom left."
+                "cut through its strongest place, in layer "
+                f"{maps.peak(network)[2]}: from the side, the front and above."
                 if maps.is_on_cortex
                 else "layers (last on top) × units, grouped by network."
             )
@@ -138,65 +116,60 @@ def _network(facts: NetworkFacts, maps: Maps, atlas: NetworkAtlas) -> dict[str, 
     }
 
 
-def _connectome(facts: AtlasFacts, palette: Palette) -> Picture:
-    """Draw the correlation of time courses between networks, ordered by domain."""
-    import plotly.graph_objects as go
-
+def _connectome(facts: AtlasFacts) -> dict[str, Any]:
+    """Return the correlation of time courses between networks, ordered by domain."""
     order = facts.by_domain
     values = facts.connectivity[np.ix_(order, order)]
-    names = [safe(f"{k} · {facts.names[k]}") for k in order]
-    off_diagonal = np.abs(values - np.eye(len(values)))
-    limit = float(max(np.ceil(off_diagonal.max() * 10) / 10, 0.1)) if len(values) > 1 else 1.0
-    cold = [(0.5 - 0.5 * i / 4, c) for i, c in enumerate(palette.cold, start=1)]
-    hot = [(0.5 + 0.5 * i / 4, c) for i, c in enumerate(palette.hot, start=1)]
-    figure = go.Figure(
-        go.Heatmap(
-            z=values.astype(np.float32),
-            x=names,
-            y=names,
-            zmin=-limit,
-            zmax=limit,
-            colorscale=[*reversed(cold), (0.5, palette.silhouette), *hot],
-            colorbar={"thickness": 8, "outlinewidth": 0, "title": {"text": "r"}},
-            hovertemplate="%{y}<br>%{x}<br>r %{z:.2f}<extra></extra>",
-        )
-    )
-    style(figure, palette, height=640, left=8, bottom=8)
-    figure.update_xaxes(showticklabels=False, ticks="")
-    figure.update_yaxes(showticklabels=False, ticks="", autorange="reversed", showgrid=False)
-    return Picture(figure=figure, alternative=facts.connectome_note(), table=pd.DataFrame())
+    return {
+        "networks": order,
+        "names": [visible(f"{k} · {facts.names[k]}") for k in order],
+        "hundredths": np.rint(100 * values).astype(int).tolist(),
+    }
 
 
 def _rendered(
-    facts: AtlasFacts,
-    maps: Maps,
-    networks: Sequence[dict[str, Any]],
-    charts: dict[str, dict[str, Picture]],
+    facts: AtlasFacts, maps: Maps, networks: Sequence[dict[str, Any]], held: Sequence[_Held]
 ) -> str:
     """Return the page."""
-    plotly_js, own_js = get_plotlyjs(), asset("templates/atlas.js").read_text(encoding="utf-8")
-    labels: LayerLabels | None = maps.labels()
-    surfaces = charts["surfaces"]["dark"].alternative if "surfaces" in charts else ""
+    own_js = asset("templates/atlas.js").read_text(encoding="utf-8")
+    scripts = [own_js]
+    if maps.is_on_cortex:
+        scripts = [scene.niivue_script(), f"{scene.viewer_script()}\n{own_js}"]
+    order = facts.by_domain
+    values = facts.connectivity[np.ix_(order, order)]
     return (
         environment()
         .get_template("atlas.html.j2")
         .render(
-            **facts.page(),
+            **facts.page(is_in_body=maps.is_on_cortex),
             version=__version__,
             fonts=fonts(),
             dark=colours(PALETTES["dark"]),
             light=colours(PALETTES["light"]),
             networks=networks,
-            layer_labels=labels,
-            parcellation={"image": maps.parcellation(), "note": facts.parcellation_note()},
-            surfaces_note=surfaces,
-            connectome_note=facts.connectome_note(),
-            figures=[_Chart(name=name, json=_chart(modes)) for name, modes in charts.items()],
-            plotly_js=Markup(plotly_js),
-            own_js=Markup(own_js),
-            script_hashes=Markup(" ".join(_hash(script) for script in (plotly_js, own_js))),
+            body={"note": scene.NOTE, "style": Markup(scene.viewer_style())}
+            if maps.is_on_cortex
+            else None,
+            parcellation={
+                "image": maps.parcellation(),
+                "note": facts.parcellation_note(is_in_body=maps.is_on_cortex),
+            },
+            connectome={
+                "image": both(lambda p: matrix_png(values, limit=_limit(values), palette=p)),
+                "note": facts.connectome_note(),
+                "limit": f"{_limit(values):g}",
+            },
+            held=held,
+            scripts=[Markup(script) for script in scripts],
+            script_hashes=Markup(" ".join(_hash(script) for script in scripts)),
         )
     )
+
+
+def _limit(values: np.ndarray[Any, Any]) -> float:
+    """Return the |r| of the strongest colour: that of two networks, rounded up."""
+    off_diagonal = np.abs(values - np.eye(len(values)))
+    return float(max(np.ceil(off_diagonal.max() * 10) / 10, 0.1)) if len(values) > 1 else 1.0
 
 
 def _hash(script: str) -> str:
@@ -205,8 +178,8 @@ def _hash(script: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def _chart(modes: dict[str, Picture]) -> Markup:
-    """Return figures as JSON by mode; no text in it can end the script element it stands in."""
-    figures = {mode: json.loads(picture.figure.to_json()) for mode, picture in modes.items()}
-    text = json.dumps(figures, separators=(",", ":"))
-    return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
+def _held(name: str, values: dict[str, Any]) -> _Held:
+    """Return values as JSON; no text in it can end the script element it stands in."""
+    text = json.dumps(values, separators=(",", ":"))
+    safe = text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+    return _Held(name=name, json=Markup(safe))

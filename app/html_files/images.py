@@ -1,21 +1,30 @@
-"""Pictures of the atlas file: maps on the cortex and the parcellation as PNG, in both modes."""
+"""Pictures of exported files: maps and parcellation in the body, or else over layers × units."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.figures import raster
-from app.figures.cortex import mosaic
-from app.figures.theme import PALETTES, Mode, Palette, network_colours, network_palette, rgb
-from fnprune_core.atlas.cortex import Cortex, strongest
+from app.figures import raster, stills
+from app.figures.theme import (
+    PALETTES,
+    READING_ROOM,
+    Mode,
+    Palette,
+    network_colours,
+    network_palette,
+    rgb,
+)
+from fnprune_core.atlas.cortex import Cortex
+from fnprune_core.atlas.images.anatomy import typical_activity
+from fnprune_core.atlas.images.voxels import grid_of
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
-N_ACROSS = 6
-#: Cells of all networks' maps together: finer ones are pooled, so that the file stays small.
-MOST_CELLS = 6_000_000
 _GROUPED_COLUMNS = 384
+_CUTS_HEIGHT = 240
+_N_LAYERS, _LAYER_ROWS, _LAYERS_HEIGHT = 15, 3, 520
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,23 +34,10 @@ class Both:
     dark: str
     light: str
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerLabel:
-    """Number of a layer and its place in the mosaic, as SVG has it."""
-
-    layer: int
-    x: float
-    y: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerLabels:
-    """Places of the layers' numbers over a mosaic."""
-
-    box: str
-    size: float
-    items: Sequence[LayerLabel]
+    @property
+    def is_one(self) -> bool:
+        """Whether it is the same in both modes."""
+        return self.dark == self.light
 
 
 Palettes = Mapping[Mode, Palette]
@@ -52,40 +48,28 @@ def both(make: Callable[[Palette], str], palettes: Palettes = PALETTES) -> Both:
     return Both(dark=make(palettes["dark"]), light=make(palettes["light"]))
 
 
-def pooled(volume: NDArray[np.floating], most: int) -> NDArray[np.float32]:
-    """Return a volume with sheets pooled to at most about `most` cells, the strongest of each.
-
-    Parameters
-    ----------
-    volume : ndarray (n_layers, rows, columns)
-        NaN where there is no unit.
-    """
-    step = int(np.ceil(np.sqrt(volume.size / max(most, 1))))
-    if step <= 1:
-        return volume.astype(np.float32)
-    n_layers, n_rows, n_columns = volume.shape
-    rows, columns = -(-n_rows // step), -(-n_columns // step)
-    padded = np.full((n_layers, rows * step, columns * step), np.nan, dtype=np.float32)
-    padded[:, :n_rows, :n_columns] = volume
-    blocks = padded.reshape(n_layers, rows, step, columns, step).swapaxes(2, 3)
-    blocks = blocks.reshape(n_layers, rows, columns, step * step)
-    values = strongest(blocks, axis=3)
-    return np.where(np.isnan(blocks).all(axis=3), np.float32(np.nan), values)
-
-
 class Maps:
-    """Draws the networks of an atlas on its cortex, or, without one, over layers × units.
+    """Draws the networks of an atlas in its body, or, without a cortex, over layers × units.
 
     Parameters
     ----------
     threshold : float
         |z| below which nothing is drawn.
+    film : Palette
+        What the body lies on: dark film in both modes, or paper.
     """
 
-    def __init__(self, atlas: NetworkAtlas, cortex: Cortex | None, *, threshold: float) -> None:
-        self._atlas, self._cortex, self._threshold = atlas, cortex, threshold
+    def __init__(
+        self,
+        atlas: NetworkAtlas,
+        cortex: Cortex | None,
+        *,
+        threshold: float,
+        film: Palette = READING_ROOM,
+    ) -> None:
+        self._atlas, self._cortex, self.threshold, self.film = atlas, cortex, threshold, film
+        self._drawn: tuple[int, stills.MapOverlay] | None = None
         self.limit = raster.colour_limit(atlas.maps, threshold)
-        self._most = MOST_CELLS // atlas.n_networks
         places = None if cortex is None else cortex.places
         #: With the colours of the atlas's networks.
         self.palettes: Palettes = {
@@ -98,77 +82,110 @@ class Maps:
         """Whether the atlas has a cortex."""
         return self._cortex is not None
 
-    def labels(self) -> LayerLabels | None:
-        """Return the places of the layers' numbers; None without a cortex."""
-        if self._cortex is None:
-            return None
-        canvas, corners = mosaic(self._volume(0), N_ACROSS)
-        height, width = canvas.shape
-        size = max(self._volume(0).shape[1] / 6.5, 2.0)
-        top = self._volume(0).shape[1]
-        items = [
-            LayerLabel(layer=layer, x=x + size / 5, y=round(height - y - top + size, 2))
-            for layer, (x, y) in enumerate(corners)
-        ]
-        return LayerLabels(box=f"0 0 {width} {height}", size=round(size, 2), items=items)
+    @cached_property
+    def activity(self) -> NDArray[np.float32]:
+        """How active each unit is: the grey."""
+        return typical_activity(self._atlas.maps, self._atlas.layout)
 
-    def _volume(self, network: int) -> NDArray[np.float32]:
+    @cached_property
+    def body(self) -> stills.Body:
+        """The grey body of the atlas."""
         if self._cortex is None:
             raise ValueError("there is no cortex")
-        return pooled(self._cortex.volume(self._atlas.maps[network]), self._most)
+        return stills.body_of(self.activity, grid_of(self._atlas.layout, self._cortex))
 
-    def _png(self, values: NDArray[np.float32], *, scale: int = 1) -> Both:
-        def draw_png(palette: Palette) -> str:
-            return raster.thumbnail(
-                values,
-                palette=palette,
-                threshold=self._threshold,
+    def colour(self, network: int) -> Both:
+        """Return the colour that a network has in the parcellation."""
+        if self.is_on_cortex:
+            colour = self.palettes[self.film.mode].networks[network]
+            return Both(dark=colour, light=colour)
+        return both(lambda palette: palette.networks[network], self.palettes)
+
+    def _overlay(self, network: int) -> stills.MapOverlay:
+        if self._drawn is None or self._drawn[0] != network:  # all of one network, then the next
+            overlay = stills.map_overlay(
+                self.body,
+                self._atlas.maps[network],
+                threshold=self.threshold,
                 limit=self.limit,
-                n_columns=values.shape[1],
-                scale=scale,
+                palette=self.film,
             )
-
-        return both(draw_png)
-
-    def whole(self, network: int) -> Both:
-        """Return a network's map: slices of the cortex, else units grouped by network."""
-        if self._cortex is not None:
-            return self._png(mosaic(self._volume(network), N_ACROSS)[0])
-        return self._png(self._grouped(network, _GROUPED_COLUMNS), scale=2)
-
-    def _grouped(self, network: int, n_columns: int) -> NDArray[np.float32]:
-        grouped = raster.group_columns(self._atlas.layer_map(network), self._grouping)
-        return raster.pool_columns(grouped, n_columns)
+            self._drawn = network, overlay
+        return self._drawn[1]
 
     def small(self, network: int) -> Both:
-        """Return a network from the front, small."""
-        if self._cortex is not None:
-            values = strongest(self._cortex.volume(self._atlas.maps[network]), axis=1)
-            return self._png(raster.pool_columns(values, 64), scale=2)
-        return self._png(self._grouped(network, 64), scale=2)
+        """Return a network small: the layer of its peak."""
+        if not self.is_on_cortex:
+            return self._grouped_png(network, 64)
+        return _same(stills.thumbnail(self.body, self._overlay(network), self.film))
 
-    def parcellation(self) -> Both:
-        """Return each unit's network on the cortex, else layers × units grouped by network."""
-        labels = self._atlas.parcellation(z=self._threshold)
-        if self._cortex is not None:
-            volume = self._cortex.volume(labels.astype(np.float32), fill=np.nan)
-            canvas, _ = mosaic(volume, N_ACROSS)
-            scale = 2 if canvas.size < 200_000 else 1
-        else:
-            rows = raster.by_layer(labels, self._atlas.layout.widths, fill=-2)
-            values = np.where(rows == -2, np.nan, rows).astype(np.float32)
-            order_keys = np.where(rows == -1, self._atlas.n_networks, rows)
-            canvas, scale = raster.group_columns(values, order_keys), 2
+    def whole(self, network: int) -> Both:
+        """Return a network's map: three cuts through its peak, else units grouped by network."""
+        if not self.is_on_cortex:
+            return self._grouped_png(network, _GROUPED_COLUMNS)
+        overlay = self._overlay(network)
+        return _same(stills.cuts(self.body, overlay, self.film, height=_CUTS_HEIGHT))
+
+    def peak(self, network: int) -> tuple[int, int, int]:
+        """Return the voxel of maps through which a network is cut."""
+        at = zip(self._overlay(network).peak, self.body.low, strict=True)
+        x, y, layer = (place - low for place, low in at)
+        return x, y, layer
+
+    def _grouped_png(self, network: int, n_columns: int) -> Both:
+        grouped = raster.group_columns(self._atlas.layer_map(network), self._grouping)
+        values = raster.pool_columns(grouped, n_columns)
         return both(
-            lambda palette: _labels_png(canvas, self._atlas.n_networks, palette, scale),
-            self.palettes,
+            lambda palette: raster.thumbnail(
+                values,
+                palette=palette,
+                threshold=self.threshold,
+                limit=self.limit,
+                n_columns=values.shape[1],
+                scale=2,
+            )
         )
 
+    def parcellation(self) -> Both:
+        """Return each unit's network in the layers, else layers × units grouped by network."""
+        if self.is_on_cortex:
+            networks = self.palettes[self.film.mode].networks
+            parcels = stills.parcel_overlay(
+                self.body, self._atlas.maps, threshold=self.threshold, networks=networks
+            )
+            picture = stills.layers(
+                self.body, parcels, self.film, n=_N_LAYERS, n_rows=_LAYER_ROWS,
+                height=_LAYERS_HEIGHT,
+            )  # fmt: skip
+            return _same(picture)
+        labels = self._atlas.parcellation(z=self.threshold)
+        rows = raster.by_layer(labels, self._atlas.layout.widths, fill=-2)
+        values = np.where(rows == -2, np.nan, rows).astype(np.float32)
+        order_keys = np.where(rows == -1, self._atlas.n_networks, rows)
+        canvas = raster.group_columns(values, order_keys)
+        n_networks = self._atlas.n_networks
+        return both(lambda palette: _labels_png(canvas, n_networks, palette), self.palettes)
 
-def _labels_png(canvas: NDArray[np.float32], n_networks: int, palette: Palette, scale: int) -> str:
+
+def _same(picture: bytes) -> Both:
+    uri = stills.data_uri(picture)
+    return Both(dark=uri, light=uri)
+
+
+def _labels_png(canvas: NDArray[np.float32], n_networks: int, palette: Palette) -> str:
     """Return labels (−1: none; NaN: nothing there) as a PNG in a data URI, last row on top."""
     colours = [palette.canvas, palette.silhouette, *network_colours(palette, n_networks)]
     table = np.array([rgb(colour) for colour in colours], dtype=np.uint8)
     codes = np.where(np.isnan(canvas), 0, canvas + 2).astype(np.int64)[::-1]
-    codes = codes.repeat(scale, axis=0).repeat(scale, axis=1)
-    return raster.as_png(codes, table, optimize=True)
+    return raster.as_png(codes.repeat(2, axis=0).repeat(2, axis=1), table, optimize=True)
+
+
+def matrix_png(values: NDArray[np.floating], *, limit: float, palette: Palette) -> str:
+    """Return a matrix of values with a sign as a PNG of a pixel a cell, in a data URI."""
+    colours = [*reversed(palette.cold), palette.silhouette, *palette.hot]
+    stops = np.linspace(0, 254, len(colours))
+    parts = np.array([rgb(colour) for colour in colours], dtype=np.float64)
+    channels = [np.interp(np.arange(255), stops, channel) for channel in parts.T]
+    table = np.rint(np.stack(channels, axis=1)).astype(np.uint8)
+    steps = (np.clip(values / limit, -1, 1) + 1) / 2 * (len(table) - 1)
+    return raster.as_png(np.rint(steps).astype(np.int64), table, optimize=True)

@@ -10,9 +10,9 @@ import pandas as pd
 from markupsafe import Markup
 
 from app.figures.markup import visible
-from app.figures.theme import Palette
-from app.html_files.atlas_facts import AtlasFacts
-from app.html_files.images import LayerLabels, Maps
+from app.figures.theme import PAPER, Palette
+from app.html_files.atlas_facts import PLACES, AtlasFacts
+from app.html_files.images import Both, Maps
 from app.report import charts
 from app.report.axes import padded
 from app.report.inline_svg import inline_svg, paper
@@ -47,7 +47,7 @@ class Easel:
     @cached_property
     def maps(self) -> Maps:
         """The networks' maps."""
-        return Maps(self.m.atlas, self.m.cortex, threshold=self.m.z)
+        return Maps(self.m.atlas, self.m.cortex, threshold=self.m.z, film=PAPER)
 
     @cached_property
     def facts(self) -> AtlasFacts:
@@ -81,52 +81,47 @@ def image(source: str, alternative: str, *, css: str = "") -> Markup:
     return Markup('<img src="{}" alt="{}" class="{}">').format(source, visible(alternative), css)
 
 
-def on_cortex(labels: LayerLabels | None, source: str, alternative: str) -> Markup:
-    """Return a mosaic of the cortex with its layers' numbers."""
-    over = Markup("")
-    if labels is not None:
-        texts = Markup("").join(
-            Markup('<text x="{}" y="{}">{}</text>').format(each.x, each.y, each.layer)
-            for each in labels.items
-        )
-        over = Markup('<svg viewBox="{}" font-size="{}" aria-hidden="true">{}</svg>').format(
-            labels.box, labels.size, texts
-        )
-    return Markup('<div class="map">{}{}</div>').format(image(source, alternative), over)
+def in_body(picture: Both, alternative: str) -> Markup:
+    """Return a picture of the body, or of layers × units."""
+    css = "body" if picture.is_one else "cells"
+    return Markup('<div class="map">{}</div>').format(image(picture.light, alternative, css=css))
 
 
 def parcellation(easel: Easel, _: int) -> Figure:
-    """Draw each unit in the colour of its strongest network."""
-    note = easel.facts.parcellation_note().replace("A network's colour is the dot", "The dot")
-    note = note.partition(" The dot")[0]
+    """Draw the strongest network everywhere, each in its colour."""
+    is_in_body = easel.m.cortex is not None
+    note = easel.facts.parcellation_note(is_in_body=is_in_body)
+    note = note.partition(" A network's colour is the dot")[0]
     how = (
-        " One sheet a layer; numbers are layers."
-        if easel.m.cortex is not None
+        f" Numbers are layers. {PLACES}"
+        if is_in_body
         else " Layers (last on top) × units, grouped by network."
     )
-    html = on_cortex(easel.maps.labels(), easel.maps.parcellation().light, note)
-    return Figure(html=html, caption=note + how)
+    return Figure(html=in_body(easel.maps.parcellation(), note), caption=note + how)
 
 
 def gallery(easel: Easel, _: int) -> Figure:
-    """Draw every network small, from the front."""
+    """Draw every network small."""
     tiles = Markup("").join(
         Markup('<li>{}<span><i style="background:{}"></i><b>{}</b> {}</span></li>').format(
-            image(easel.maps.small(k).light, ""),
+            image(picture.light, "", css="body" if picture.is_one else "cells"),
             easel.palette.networks[k],
             k,
             visible(name),
         )
-        for k, name in enumerate(easel.m.names)
+        for k, (name, picture) in enumerate(
+            (name, easel.maps.small(k)) for k, name in enumerate(easel.m.names)
+        )
     )
     seen = (
-        "seen from the front, layers from the first (bottom) to the last"
+        "each in the layer of its peak, from above, smoothed for the eye; the grey is how active "
+        "units are in all networks"
         if easel.m.cortex is not None
         else "layers (last on top) × units, grouped by network"
     )
     return Figure(
         html=Markup('<ul class="gallery">{}</ul>').format(tiles),
-        caption=f"All networks, units with |z| above {easel.m.z:g}, {seen}. Warm and cold units "
+        caption=f"All networks beyond |z| {easel.m.z:g}, {seen}. Warm and cold units "
         "are active together with opposite signs.",
         is_long=True,
     )

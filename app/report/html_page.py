@@ -16,7 +16,7 @@ from markupsafe import Markup
 from app.figures.markup import visible
 from app.figures.theme import PALETTES
 from app.html_files.base import check_file, colours, environment, fonts, write_page
-from app.report.figures import FIGURES, Easel, Figure, draw, on_cortex
+from app.report.figures import FIGURES, Easel, Figure, draw, in_body
 from fnprune_core import __version__
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.report import material, parts, references
@@ -175,7 +175,7 @@ class _Numbered:
             "passages": shown["passages"][:_PASSAGES],
             "words": shown["words"][:_WORDS],
             "colour": easel.palette.networks[network],
-            "map": on_cortex(easel.maps.labels(), easel.maps.whole(network).light, note),
+            "map": in_body(easel.maps.whole(network), note),
         }
 
 

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from app.doors import here
 from app.doors.reach import Reach, reach_of
 from app.figures import raster
-from app.figures.theme import PALETTES, Mode
 from app.shell import memory
 from app.shell.caching import cached
 from app.shell.jobs import JobLimits, JobManager
@@ -207,30 +206,6 @@ def colour_limit(id: str, z: float) -> float:
     counts_above = np.cumsum(_magnitudes(id)[int(z / _STEP) :])
     strongest = z + _STEP * float(np.searchsorted(counts_above, raster.STRONG * counts_above[-1]))
     return raster.rounded_limit(strongest, z)
-
-
-def thumbnails(id: str, z: float, mode: Mode) -> list[str]:
-    """Return a small picture of every network as data URIs: the cortex from the front.
-
-    Without a cortex, layers × units grouped by network.
-    """
-    return _thumbnails(id, z, mode, topography.has_cortex(workspace(), id))
-
-
-@cached(max_entries=8, spinner="Drawing the networks")
-def _thumbnails(id: str, z: float, mode: Mode, has_cortex: bool) -> list[str]:
-    loaded_atlas, limit, atlas_cortex = atlas(id), colour_limit(id, z), cortex(id)
-    return [
-        raster.thumbnail(
-            raster.group_columns(loaded_atlas.layer_map(k), grouping(id))
-            if atlas_cortex is None
-            else topography.strongest(atlas_cortex.volume(loaded_atlas.maps[k]), axis=1),
-            palette=PALETTES[mode],
-            threshold=z,
-            limit=limit,
-        )
-        for k in range(loaded_atlas.n_networks)
-    ]
 
 
 @cached(max_entries=4)

@@ -7,6 +7,7 @@ import numpy as np
 
 from app.shell import resources, view_state
 from app.shell.components import component
+from app.shell.images.thumbnails import thumbnails
 from app.widgets.frame import palette
 
 _component = component("gallery")
@@ -26,7 +27,7 @@ def gallery(
     Parameters
     ----------
     tiles : sequence of dict
-        network, image (data URI), name, facts, title, dropped.
+        network, image (its source), name, facts, title, dropped.
     on_pick : callable
         Called with the network, before the page runs again.
     tall : bool
@@ -54,7 +55,7 @@ def tiles(atlas_id: str, networks: Sequence[int] | None = None) -> list[dict[str
         Those to show, in order; all by number if not given.
     """
     view = view_state.view()
-    images = resources.thumbnails(atlas_id, view.z, palette().mode)
+    images = thumbnails(atlas_id, view.z, palette().mode)
     dropped = set(view.dropped) if atlas_id == view.atlas else set()
     rows = resources.network_table(atlas_id).to_dict("records")
     shown_networks = range(len(rows)) if networks is None else networks

@@ -17,6 +17,7 @@ export default function (component) {
       button.type = "button"
       const image = document.createElement("img")
       image.alt = ""
+      image.loading = "lazy"
       const label = document.createElement("span")
       label.className = "label"
       const number = document.createElement("span")

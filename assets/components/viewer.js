@@ -367,7 +367,7 @@ class Viewer {
     const { sizes } = body.space
     const isInside = [x, y, z].every((at, axis) => at >= 0 && at < sizes[axis])
       && body.raw[x + sizes[0] * (y + sizes[1] * z)] > 0
-    const voxel = [x, y, z].map((at) => at - data.margin)
+    const voxel = [x, y, z].map((at, axis) => at - data.margin[axis])
     if (!isInside) return { isInside, voxel, item: null, words: [] }
     const words = data.layers.length ? [`Layer ${data.layers[voxel[2]]}`]
       : [`${Array.from(place).slice(0, 3).map((at) => signed(at)).join(", ")} mm`]

@@ -255,7 +255,7 @@ async function lesioned(grey, body, { units, bits }, margin, fwhm) {
     for (let y = 0; y < rows; y++) {
       for (let x = 0; x < columns; x++, at++) {
         if (!present[at]) continue
-        const place = x + margin + body[0] * (y + margin + body[1] * (z + margin))
+        const place = x + margin[0] + body[0] * (y + margin[1] + body[1] * (z + margin[2]))
         const left = 1 - share[at] / whole[at]
         out[place] = Math.round(grey[place] * left * left)
       }

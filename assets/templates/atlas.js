@@ -3,29 +3,65 @@
   document.documentElement.classList.add("js");
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
 
-  // Charts: drawn when they come near the screen, and again when the mode changes.
-  const draw = (place) => {
-    const held = document.getElementById(`figure-${place.dataset.figure}`);
-    const figure = JSON.parse(held.textContent)[dark.matches ? "dark" : "light"];
-    Plotly.react(place, figure.data, figure.layout, {
-      responsive: true, displayModeBar: false, scrollZoom: false,
-    });
+  const held = (name) => {
+    const found = document.getElementById(`held-${name}`);
+    return found && JSON.parse(found.textContent);
   };
-  const near = new IntersectionObserver((seen) => {
-    for (const each of seen) {
-      if (!each.isIntersecting) continue;
-      near.unobserve(each.target);
-      each.target.dataset.drawn = "yes";
-      draw(each.target);
+
+  // The body: its viewer is made when it comes near the screen.
+  const place = document.getElementById("body-viewer");
+  if (place) {
+    const { shared, networks, first } = held("body");
+    const picker = document.getElementById("body-network");
+    window.fnpruneNiivue = Promise.resolve(window.niivue);
+    picker.value = first;
+    let isDrawn = false;
+    let chosen = null;  // a threshold set here holds for the other networks, too
+    const show = () => {
+      isDrawn = true;
+      const network = Number(picker.value);
+      const own = networks[network];
+      const threshold = { ...own.threshold, value: chosen ?? own.threshold.value };
+      const still = document.querySelector(`#network-${network} .map img`);
+      drawViewer({
+        // The viewer adds its threshold to a picture's address, which one inside cannot heed.
+        data: {
+          ...own, ...shared, threshold, still: `${still.src}#`, mode: dark.matches ? "dark" : "light",
+        },
+        parentElement: place,
+        setTriggerValue: (name, value) => { if (name === "threshold") chosen = value; },
+      });
+    };
+    picker.addEventListener("change", show);
+    dark.addEventListener("change", () => { if (isDrawn) show(); });
+    for (const link of document.querySelectorAll(".to-body")) {
+      link.addEventListener("click", () => {
+        picker.value = link.dataset.network;
+        show();
+      });
     }
-  }, { rootMargin: "400px" });
-  const places = [...document.querySelectorAll("[data-figure]")];
-  places.forEach((place) => near.observe(place));
-  dark.addEventListener("change", () => {
-    places.filter((place) => place.dataset.drawn).forEach(draw);
+    new IntersectionObserver((seen, near) => {
+      if (!seen.some((each) => each.isIntersecting)) return;
+      near.disconnect();
+      show();
+    }, { rootMargin: "400px" }).observe(place);
+  }
+
+  // The connectome: what lies under the pointer is said below it, and a press goes there.
+  const matrix = document.getElementById("matrix");
+  const { networks: order, names, hundredths } = held("connectome");
+  const cell = (event) => {
+    const box = matrix.getBoundingClientRect();
+    const at = [(event.clientY - box.top) / box.height, (event.clientX - box.left) / box.width];
+    return at.map((share) => Math.min(Math.max(Math.floor(share * order.length), 0), order.length - 1));
+  };
+  matrix.addEventListener("pointermove", (event) => {
+    const [row, column] = cell(event);
+    const r = (hundredths[row][column] / 100).toFixed(2).replace("-", "−");
+    document.getElementById("matrix-said").textContent = `${names[row]} with ${names[column]}: r ${r}`;
   });
-  window.addEventListener("beforeprint", () => {
-    places.filter((place) => !place.dataset.drawn).forEach(draw);
+  matrix.addEventListener("click", (event) => {
+    location.hash = `network-${order[cell(event)[0]]}`;
   });
 
   // The gallery: find and sort.
@@ -52,7 +88,7 @@
   const articles = [...document.querySelectorAll("article")];
   document.addEventListener("keydown", (event) => {
     if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    if (event.target.closest("input, select, .plot")) return;
+    if (event.target.closest("input, select, .body-viewer")) return;
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!step) return;
     event.preventDefault();

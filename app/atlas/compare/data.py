@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.figures import raster
-from app.figures.theme import PALETTES, Mode
+from app.figures import raster, stills
+from app.figures.theme import PALETTES, READING_ROOM, Mode
 from app.shell import resources
 from app.shell.caching import cached
+from app.shell.images import files as images
+from app.shell.images import thumbnails as small
 from fnprune_core.atlas import cortex as topography
 from fnprune_core.errors import FnpruneError
 from fnprune_core.matching import atlases
@@ -115,18 +117,26 @@ def _front_view(atlas_id: str, network: int, host_id: str, in_cortex: bool) -> N
 def thumbnails(atlas_id: str, host_id: str, z: float, mode: Mode) -> list[str]:
     """Return a small picture of every network of an atlas, in the places of `host_id`."""
     if atlas_id == host_id:
-        return resources.thumbnails(atlas_id, z, mode)
+        return small.thumbnails(atlas_id, z, mode)
     return _thumbnails(atlas_id, host_id, z, mode, is_placed(atlas_id, host_id))
 
 
 @cached(max_entries=4, spinner="Drawing the networks")
 def _thumbnails(atlas_id: str, host_id: str, z: float, mode: Mode, in_cortex: bool) -> list[str]:
-    return [
-        raster.thumbnail(
-            _front_view(atlas_id, network, host_id, in_cortex),
-            palette=PALETTES[mode],
-            threshold=z,
-            limit=resources.colour_limit(atlas_id, z),
-        )
-        for network in range(resources.atlas(atlas_id).n_networks)
-    ]
+    atlas, limit = resources.atlas(atlas_id), resources.colour_limit(atlas_id, z)
+    if not in_cortex:
+        return [
+            raster.thumbnail(
+                _front_view(atlas_id, network, host_id, in_cortex),
+                palette=PALETTES[mode],
+                threshold=z,
+                limit=limit,
+            )
+            for network in range(atlas.n_networks)
+        ]
+    body = small.body(host_id, images.version(host_id))
+    overlays = (
+        stills.map_overlay(body, values, threshold=z, limit=limit, palette=READING_ROOM)
+        for values in atlas.maps
+    )
+    return [stills.data_uri(stills.thumbnail(body, overlay, READING_ROOM)) for overlay in overlays]

@@ -15,6 +15,7 @@ from app.pruning.lab import data as cache
 from app.pruning.lab import rules, selected
 from app.pruning.lab.table import TableHead, TableRow, lab_table
 from app.shell import resources, view_state, wording
+from app.shell.images.thumbnails import thumbnails
 from app.widgets import frame, network_order
 from app.widgets.picture import csv_button
 from fnprune_core.atlas.annotation_files import shielded
@@ -134,7 +135,7 @@ def rows(
 ) -> list[TableRow]:
     """Return the table's row of each network, in order."""
     view = view_state.view()
-    images = resources.thumbnails(atlas.id, view.z, frame.palette().mode)
+    images = thumbnails(atlas.id, view.z, frame.palette().mode)
     facts, words = cache.rule_facts(atlas.id), cache.words(atlas.id)
     meter = cache.variance_meter(atlas.id)
     trust = rules.trust_of(facts.table)[1]

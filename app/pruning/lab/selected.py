@@ -10,6 +10,7 @@ from app.figures.markup import visible
 from app.pruning.lab import data as cache
 from app.pruning.lab import rules
 from app.shell import resources, view_state, wording
+from app.shell.images.thumbnails import thumbnails
 from app.shell.jobs import describe_error
 from app.widgets import frame, network_order
 from fnprune_core.atlas.network_atlas import NetworkAtlas
@@ -18,8 +19,8 @@ from fnprune_core.plans import decision_log
 from fnprune_core.plans.decision_log import NetworkDecision
 
 _CARD = """<div style="display:flex;flex-wrap:wrap;gap:14px;align-items:flex-start">
-<img src="{image}" alt="Map of network {network}" style="flex:1 1 236px;max-width:320px;
-aspect-ratio:2/1;image-rendering:pixelated;border-radius:4px;{faded}">
+<img src="{image}" alt="Map of network {network}" style="flex:1 1 200px;max-width:264px;
+aspect-ratio:6/5;border-radius:4px;{faded}">
 <div style="flex:1 1 220px;min-width:0">
 <div style="font-weight:600;overflow-wrap:anywhere">{network} · {name}</div>
 <div style="font-family:IBM Plex Mono,monospace;font-size:.8rem;opacity:.75;
@@ -77,7 +78,7 @@ def card(atlas: NetworkAtlas, network: int) -> str:
     )
     is_dropped = network in view_state.view().dropped
     return _CARD.format(
-        image=resources.thumbnails(atlas.id, view_state.view().z, palette.mode)[network],
+        image=thumbnails(atlas.id, view_state.view().z, palette.mode)[network],
         network=network,
         name=html.escape(visible(resources.network_name(atlas.id, network))),
         words=html.escape(" ".join(cache.words(atlas.id)[network])),

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from streamlit import config
 
 _ATLAS, _BRAIN = "/_fnprune/atlases/{id}", "/_fnprune/brain"
-NIFTI, PNG = "application/gzip", "image/png"
+NIFTI, PNG, WEBP = "application/gzip", "image/png", "image/webp"
 #: An address names a version, so that what it gives never changes.
 _KEPT = "private, max-age=86400, immutable"
 _HIGHEST_Z = 1000.0
@@ -37,6 +37,7 @@ def routes() -> list[Route]:
         Route(f"{path}/units.nii.gz", send_units),
         Route(f"{path}/networks/{{network:int}}.nii.gz", send_map),
         Route(f"{path}/networks/{{network:int}}.png", send_network_still),
+        Route(f"{path}/networks/{{network:int}}.webp", send_thumbnail),
         Route(f"{path}/networks.png", send_several_still),
         Route(f"{path}/parcels/{{fwhm:int}}/{{part}}.nii.gz", send_parcels),
         Route(f"{path}/parcels.png", send_parcels_still),
@@ -74,6 +75,11 @@ def map_url(id: str, network: int, version: str) -> str:
 def still_url(id: str, network: int, version: str, **options: object) -> str:
     """Return the address of a still picture of a network."""
     return atlas_url(id, version, f"networks/{network}.png", **options)
+
+
+def thumbnail_url(id: str, network: int, version: str, *, z: float) -> str:
+    """Return the address of a network's small picture at a threshold."""
+    return atlas_url(id, version, f"networks/{network}.webp", z=f"{z:g}")
 
 
 def several_url(id: str, networks: Sequence[int], version: str) -> str:
@@ -166,6 +172,19 @@ def send_network_still(request: Request) -> Response:
         return stills.network(id, network, version, z=z, limit=high, pole=pole)
 
     return _answer(request, drawn, PNG)
+
+
+def send_thumbnail(request: Request) -> Response:
+    """Answer with a small picture of a network's map."""
+    from app.shell.images import files, thumbnails
+
+    id, network = request.path_params["id"], request.path_params["network"]
+    try:
+        z = _number(request, "z")
+    except (KeyError, ValueError) as error:
+        return _no_picture(error)
+    version = files.version(id)
+    return _answer(request, lambda: thumbnails.thumbnail(id, network, version, z=z), WEBP)
 
 
 def send_several_still(request: Request) -> Response:

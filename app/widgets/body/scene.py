@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fnprune_core.atlas.images.anatomy import MARGIN
+from fnprune_core.atlas.images.anatomy import margins
 
 Place = tuple[float, float, float]
 View = Literal["cuts", "mosaic", "render"]
@@ -274,7 +274,7 @@ class Scene:
         threshold = self.threshold
         return {
             "anatomy": self.anatomy,
-            "margin": MARGIN if self.layers else 0,
+            "margin": list(margins(len(self.layers)).low) if self.layers else [0, 0, 0],
             "overlays": [overlay.data() for overlay in self.overlays],
             "lesion": None if self.lesion is None else self.lesion.data(),
             "graph": None if self.graph is None else self.graph.data(),

@@ -48,9 +48,9 @@ class Margins:
         return across, front, up
 
 
-def margins(grid: VoxelGrid) -> Margins:
-    """Return how much larger the anatomy of a grid is than its maps."""
-    below, above = closing_widths(grid.shape[2])
+def margins(n_layers: int) -> Margins:
+    """Return how much larger the anatomy of a body is than its maps."""
+    below, above = closing_widths(n_layers)
     return Margins(MARGIN, MARGIN + len(below), MARGIN + len(above))
 
 
@@ -100,7 +100,7 @@ def anatomy(values: NDArray[np.floating], grid: VoxelGrid) -> NDArray[np.uint8]:
     ndarray (columns + 2 · side, rows + 2 · side, layers + below + above)
         0 outside the body; inside from 1 to 255.
     """
-    around = margins(grid)
+    around = margins(grid.shape[2])
     widths = ((around.side,) * 2,) * 2 + ((around.below, around.above),)
     has_unit = np.pad(grid.unit_of_voxel >= 0, widths)
     tissue = np.pad(grid.volume(np.asarray(values, dtype=np.float32)), widths)
@@ -151,7 +151,7 @@ def anatomy_image(
 ) -> nib.Nifti1Image:
     """Return `anatomy` as a NIfTI image in the same space as the maps of `grid`."""
     affine = grid.affine
-    affine[:3, 3] -= affine[:3, :3] @ np.array(margins(grid).low, dtype=float)
+    affine[:3, 3] -= affine[:3, :3] @ np.array(margins(grid.shape[2]).low, dtype=float)
     nifti = nib.Nifti1Image(anatomy(values, grid), affine)
     nifti.header.set_xyzt_units("mm")
     nifti.header["descrip"] = note.encode("ascii", "replace")[:79]

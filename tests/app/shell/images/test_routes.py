@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 from app.shell import resources
 from app.shell.images import files as images
 from app.shell.images import routes as image_routes
+from app.shell.images.thumbnails import thumbnails
 from fnprune_core.atlas import cortex
 from fnprune_core.atlas.images.anatomy import margins
 
@@ -43,7 +44,7 @@ def test_the_anatomy_lies_in_the_space_of_the_maps(client, example) -> None:
     id = example.atlas
     body = opened(client.get(image_routes.anatomy_url(id, images.version(id))))
     grid = images.grid(id)
-    around = margins(grid)
+    around = margins(grid.shape[2])
     inside = np.asanyarray(body.dataobj)[around.inside(grid.shape)]
     assert np.array_equal(inside > 0, grid.unit_of_voxel >= 0)
     assert np.allclose(nib.affines.apply_affine(body.affine, around.low), grid.affine[:3, 3])
@@ -78,9 +79,31 @@ def test_a_still_picture_is_drawn_of_a_pole_and_a_threshold(client, example) -> 
     assert all(picture.startswith(b"\x89PNG") for picture in pictures)
 
 
+def test_every_thumbnail_is_sent_once_and_differs(client, example) -> None:
+    sources = thumbnails(example.atlas, 1.5, "light")
+    assert sources == thumbnails(example.atlas, 1.5, "dark")  # film in both modes
+    answers = [client.get(source) for source in sources]
+    assert {answer.status_code for answer in answers} == {200}
+    pictures = {answer.content for answer in answers}
+    assert len(pictures) == resources.atlas(example.atlas).n_networks
+    assert all(picture[8:12] == b"WEBP" and len(picture) < 8_000 for picture in pictures)
+    known = {"If-None-Match": answers[0].headers["etag"]}
+    assert client.get(sources[0], headers=known).status_code == 304
+    assert client.get(thumbnails(example.atlas, 4.0, "dark")[0]).content not in pictures
+
+
+def test_without_a_cortex_thumbnails_are_layers_by_units(example) -> None:
+    for mode in ("dark", "light"):
+        sources = thumbnails(example.atlas, 1.5, mode)
+        assert all(source.startswith("data:image/png") for source in sources)
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [
+        ("{id}/networks/6.webp?z=3", 404),
+        ("{id}/networks/2.webp", 400),
+        ("{id}/networks/2.webp?z=-3", 400),
         ("{id}/networks/6.nii.gz", 404),
         ("{id}/networks/6.png?z=3&limit=5", 404),
         ("0000000000000000/networks/0.nii.gz", 404),

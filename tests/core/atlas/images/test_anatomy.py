@@ -60,13 +60,13 @@ def test_maps_of_another_model_or_without_numbers_are_refused() -> None:
 
 def inside(body, grid):
     """Return the part of an anatomy that the maps fill."""
-    return body[margins(grid).inside(grid.shape)]
+    return body[margins(grid.shape[2]).inside(grid.shape)]
 
 
 @pytest.mark.parametrize("grid", [WIDE, GRID, TALL])
 def test_the_body_is_where_units_are_and_closes_in_the_dark(grid) -> None:
     values = typical_activity(maps(grid.layout), grid.layout)
-    body, around = anatomy(values, grid), margins(grid)
+    body, around = anatomy(values, grid), margins(grid.shape[2])
     assert np.array_equal(inside(body, grid) > 0, grid.unit_of_voxel >= 0)
     for axis in (0, 1):
         ends = np.take(body, [*range(around.side), *range(-around.side, 0)], axis=axis)
@@ -109,6 +109,8 @@ def test_the_image_lies_where_the_maps_lie() -> None:
     assert image.get_data_dtype() == np.uint8
     voxel = GRID.voxel_of_unit[4]
     here = nib.affines.apply_affine(GRID.affine, voxel)
-    assert np.allclose(nib.affines.apply_affine(image.affine, voxel + margins(GRID).low), here)
+    assert np.allclose(
+        nib.affines.apply_affine(image.affine, voxel + margins(GRID.shape[2]).low), here
+    )
     again = nib.Nifti1Image.from_bytes(image.to_bytes())
     assert np.array_equal(np.asanyarray(again.dataobj), np.asanyarray(image.dataobj))

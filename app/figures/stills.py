@@ -1,0 +1,320 @@
+"""Still pictures of the body: cuts with a map over the grey, of the images that the viewer shows.
+
+Composed by numpy and Pillow: a thumbnail takes a hundredth of a second, where nilearn, whose way
+of cutting and colouring this is, takes one.
+"""
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from scipy.ndimage import gaussian_filter
+
+from app.figures.raster import scale_colours
+from app.figures.theme import Palette, rgb
+from fnprune_core.atlas.images import anatomy, smoothing
+from fnprune_core.atlas.images.voxels import VoxelGrid
+
+_FINER = 2  # pixels are composed this much finer, so that edges are smooth
+_ROUNDING = 0.9  # of the outline, in voxels
+_THUMBNAIL = (288, 240)
+_GAP = 6
+_OPACITY_OF_PARCELS = 0.72
+#: On paper the grey is lighter, so that colours stand out and little ink is spent.
+_PAPER_GREY = (0.42, 0.55)
+_SAGITTAL, _CORONAL, _AXIAL = 0, 1, 2
+
+Pixels = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Body:
+    """The grey body, and where the voxels of maps lie in it.
+
+    Parameters
+    ----------
+    grey : ndarray (columns, rows, layers)
+        From 0, outside, to 1.
+    low : tuple of int
+        Where in `grey` the first voxel of `grid` lies.
+    """
+
+    grid: VoxelGrid
+    grey: NDArray[np.float32]
+    low: tuple[int, int, int]
+
+    @property
+    def millimetres(self) -> NDArray[np.float64]:
+        """Sides of a voxel."""
+        return np.diag(self.grid.affine)[:3]
+
+    def placed(self, volume: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Return a volume of the grid's voxels among those of the body, 0 where it has none."""
+        sizes = zip(self.low, volume.shape, self.grey.shape, strict=True)
+        return np.pad(volume, [(low, whole - low - size) for low, size, whole in sizes])
+
+    def size(self, axis: int) -> tuple[float, float]:
+        """Return the width and height of the whole body in a cut, in millimetres."""
+        box = self.box(axis)
+        across, up = (a for a in range(3) if a != axis)
+        sides = [side.stop - side.start for side in box]
+        return sides[0] * self.millimetres[across], sides[1] * self.millimetres[up]
+
+    def box(self, axis: int) -> tuple[slice, slice]:
+        """Return where the body lies in a cut, the same for all cuts of an axis."""
+        seen = self.grey.any(axis=axis)
+        sides = []
+        for other in (1, 0):
+            (inside,) = np.nonzero(seen.any(axis=other))
+            sides.append(slice(max(int(inside[0]) - 1, 0), int(inside[-1]) + 2))
+        return sides[0], sides[1]
+
+    def cut(self, volume: NDArray[np.generic], axis: int, at: int) -> NDArray[np.float32]:
+        """Return one cut of a volume with the margin, the front or the last layer on top."""
+        return np.take(volume, at, axis)[self.box(axis)].astype(np.float32).T[::-1]
+
+
+def body_of(activity: NDArray[np.floating], grid: VoxelGrid) -> Body:
+    """Return the body of an atlas.
+
+    Parameters
+    ----------
+    activity : ndarray (n_units,)
+        As `anatomy.typical_activity` gives.
+    """
+    grey = anatomy.anatomy(activity, grid).astype(np.float32) / np.float32(255)
+    return Body(grid=grid, grey=grey, low=anatomy.margins(grid.shape[2]).low)
+
+
+class Overlay(Protocol):
+    """What lies over the grey: it tells its colours and opacity in a cut, and where it peaks."""
+
+    def colours(
+        self, body: Body, axis: int, at: int, size: tuple[int, int]
+    ) -> tuple[Pixels, Pixels]:
+        """Return colours (height, width, 3), 0 to 255, and opacity (height, width)."""
+
+    @property
+    def peak(self) -> tuple[int, int, int]:
+        """The voxel of the body through which it is cut."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MapOverlay:
+    """A smoothed map beyond a threshold, cold and hot."""
+
+    volume: NDArray[np.float32]
+    threshold: float
+    limit: float
+    palette: Palette
+
+    @property
+    def peak(self) -> tuple[int, int, int]:
+        """Where the map is strongest."""
+        x, y, z = np.unravel_index(int(np.abs(self.volume).argmax()), self.volume.shape)
+        return int(x), int(y), int(z)
+
+    def colours(
+        self, body: Body, axis: int, at: int, size: tuple[int, int]
+    ) -> tuple[Pixels, Pixels]:
+        """Return colours of the values, opaque from the threshold on."""
+        values = _resized(body.cut(self.volume, axis, at), size, Image.Resampling.BILINEAR)
+        table = scale_colours(self.palette, self.threshold, self.limit).astype(np.float32)
+        steps = (np.clip(values / self.limit, -1, 1) + 1) / 2 * (len(table) - 1)
+        return table[np.rint(steps).astype(np.int64)], (np.abs(values) > self.threshold) * 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ParcelOverlay:
+    """A parcellation: network k has the label k + 1, 0 is none."""
+
+    volume: NDArray[np.int64]
+    networks: Sequence[str]
+
+    @property
+    def peak(self) -> tuple[int, int, int]:
+        """The middle of the body."""
+        columns, rows, layers = (n // 2 for n in self.volume.shape)
+        return columns, rows, layers
+
+    def colours(
+        self, body: Body, axis: int, at: int, size: tuple[int, int]
+    ) -> tuple[Pixels, Pixels]:
+        """Return the colours of the labels, through which the grey is seen."""
+        labels = body.cut(self.volume, axis, at)
+        shown = _resized(labels, size, Image.Resampling.NEAREST).astype(np.int64)
+        table = np.array([(0, 0, 0), *(rgb(colour) for colour in self.networks)], dtype=np.float32)
+        return table[shown], np.float32(_OPACITY_OF_PARCELS) * (shown > 0)
+
+
+def map_overlay(
+    body: Body,
+    values: NDArray[np.floating],
+    *,
+    threshold: float,
+    limit: float,
+    palette: Palette,
+    fwhm: float = smoothing.USUAL_FWHM,
+) -> MapOverlay:
+    """Return a map (n_units,) to be laid over the body."""
+    volume = smoothing.smoothed(values, body.grid, fwhm=fwhm)
+    return MapOverlay(
+        volume=body.placed(volume).astype(np.float32),
+        threshold=threshold,
+        limit=limit,
+        palette=palette,
+    )
+
+
+def parcel_overlay(
+    body: Body, maps: NDArray[np.floating], *, threshold: float, networks: Sequence[str]
+) -> ParcelOverlay:
+    """Return each voxel's strongest network of smoothed maps (K, n_units), beyond a threshold.
+
+    Parameters
+    ----------
+    networks : sequence of str
+        The colour of each.
+    """
+    labels, strengths = smoothing.strongest_networks(maps, body.grid, fwhm=smoothing.USUAL_FWHM)
+    shown = np.where(strengths > threshold, labels, 0)
+    return ParcelOverlay(volume=body.placed(shown).astype(np.int64), networks=networks)
+
+
+def thumbnail(body: Body, overlay: Overlay, palette: Palette) -> bytes:
+    """Return the layer through the peak, seen from above, as a small WebP: a brain at a glance."""
+    width, height = _THUMBNAIL
+    across, up = body.size(_AXIAL)
+    picture = _cut(
+        body,
+        overlay,
+        _AXIAL,
+        overlay.peak[_AXIAL],
+        0.94 * min(width / across, height / up),
+        palette,
+    )
+    canvas = Image.new("RGB", _THUMBNAIL, palette.canvas)
+    canvas.paste(picture, ((width - picture.width) // 2, (height - picture.height) // 2))
+    return _webp(canvas, quality=72)
+
+
+def cuts(body: Body, overlay: Overlay, palette: Palette, *, height: int = 300) -> bytes:
+    """Return three cuts through the peak, from the side, the front and above, as WebP."""
+    scale = height / body.size(_AXIAL)[1]
+    pictures = []
+    for axis in (_SAGITTAL, _CORONAL, _AXIAL):
+        picture = _cut(body, overlay, axis, overlay.peak[axis], scale, palette)
+        pictures.append(_with_cross(picture, body, overlay.peak, axis, scale, palette))
+    return _webp(_in_rows([pictures], palette))
+
+
+def layers(
+    body: Body,
+    overlay: Overlay,
+    palette: Palette,
+    *,
+    n: int = 10,
+    n_rows: int = 2,
+    height: int = 300,
+) -> bytes:
+    """Return layers from the first to the last as WebP, each with its number."""
+    n_layers = body.grid.layout.n_layers
+    chosen = np.unique(np.rint(np.linspace(0, n_layers - 1, min(n, n_layers))).astype(int)).tolist()
+    n_rows = min(n_rows, len(chosen))
+    per_row = -(-len(chosen) // n_rows)
+    scale = (height - _GAP * (n_rows - 1)) / n_rows / body.size(_AXIAL)[1]
+    pictures = []
+    for layer in chosen:
+        picture = _cut(body, overlay, _AXIAL, layer + body.low[_AXIAL], scale, palette)
+        _write(picture, str(layer), palette)
+        pictures.append(picture)
+    rows = [pictures[at : at + per_row] for at in range(0, len(pictures), per_row)]
+    return _webp(_in_rows(rows, palette))
+
+
+def data_uri(picture: bytes) -> str:
+    """Return a WebP picture as an address that holds it."""
+    return f"data:image/webp;base64,{base64.b64encode(picture).decode()}"
+
+
+def _cut(
+    body: Body, overlay: Overlay, axis: int, at: int, scale: float, palette: Palette
+) -> Image.Image:
+    """Return one cut as a picture of `scale` pixels a millimetre."""
+    width, height = (max(round(length * scale), 1) for length in body.size(axis))
+    size = (_FINER * width, _FINER * height)
+    grey_cut = body.cut(body.grey, axis, at)
+    # The outline of voxels is rounded, and the grey goes on to it.
+    covered = gaussian_filter((grey_cut > 0).astype(np.float32), _ROUNDING)
+    inside = _resized(covered, size, Image.Resampling.BICUBIC)
+    spread_grey = gaussian_filter(grey_cut, _ROUNDING) / np.maximum(covered, 1e-3)
+    filled = np.where(grey_cut > 0, grey_cut, spread_grey)
+    grey = _resized(filled, size, Image.Resampling.BICUBIC).clip(0, 1)
+    if palette.mode == "light":
+        base, spread = _PAPER_GREY
+        grey = base + spread * grey
+    colours, opacity = overlay.colours(body, axis, at, size)
+    canvas = np.array(rgb(palette.canvas), dtype=np.float32)
+    tissue = np.repeat(255 * grey[..., None], 3, axis=2).clip(0, 255)
+    over = opacity[..., None] * colours + (1 - opacity[..., None]) * tissue
+    shown = np.where(inside[..., None] > 0.5, over, canvas)
+    picture = Image.fromarray(np.rint(shown).astype(np.uint8))
+    return picture.reduce(_FINER)
+
+
+def _resized(
+    cut: NDArray[np.floating], size: tuple[int, int], how: Image.Resampling
+) -> NDArray[np.float32]:
+    picture = Image.fromarray(np.ascontiguousarray(cut, dtype=np.float32))
+    return np.asarray(picture.resize(size, how), dtype=np.float32)
+
+
+def _with_cross(
+    picture: Image.Image,
+    body: Body,
+    peak: tuple[int, int, int],
+    axis: int,
+    scale: float,
+    palette: Palette,
+) -> Image.Image:
+    """Return a cut with thin lines where the two others lie."""
+    across, up = (a for a in range(3) if a != axis)
+    box = body.box(axis)
+    x = (peak[across] - box[0].start + 0.5) * body.millimetres[across] * scale
+    y = picture.height - (peak[up] - box[1].start + 0.5) * body.millimetres[up] * scale
+    lines = Image.new("RGBA", picture.size, (0, 0, 0, 0))
+    drawing, colour = ImageDraw.Draw(lines), (*rgb(palette.accent), 110)
+    drawing.line([(x, 0), (x, picture.height)], fill=colour)
+    drawing.line([(0, y), (picture.width, y)], fill=colour)
+    return Image.alpha_composite(picture.convert("RGBA"), lines).convert("RGB")
+
+
+def _write(picture: Image.Image, text: str, palette: Palette) -> None:
+    font = ImageFont.load_default(size=max(picture.height / 9, 11))
+    ImageDraw.Draw(picture).text((2, 0), text, fill=palette.quiet, font=font)
+
+
+def _in_rows(rows: Sequence[Sequence[Image.Image]], palette: Palette) -> Image.Image:
+    """Return pictures in rows on the page's colour, each on the middle of its row."""
+    widths = [sum(each.width for each in row) + _GAP * (len(row) - 1) for row in rows]
+    heights = [max(each.height for each in row) for row in rows]
+    canvas = Image.new("RGB", (max(widths), sum(heights) + _GAP * (len(rows) - 1)), palette.canvas)
+    y = 0
+    for row, height in zip(rows, heights, strict=True):
+        x = 0
+        for each in row:
+            canvas.paste(each, (x, y + (height - each.height) // 2))
+            x += each.width + _GAP
+        y += height + _GAP
+    return canvas
+
+
+def _webp(picture: Image.Image, *, quality: int = 70) -> bytes:
+    stream = io.BytesIO()
+    picture.save(stream, "WEBP", quality=quality, method=4)
+    return stream.getvalue()
