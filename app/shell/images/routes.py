@@ -13,7 +13,7 @@ from starlette.routing import Route
 from streamlit import config
 
 _PATH = "/_fnprune/atlases/{id}"
-NIFTI, PNG = "application/gzip", "image/png"
+NIFTI, PNG, BYTES = "application/gzip", "image/png", "application/octet-stream"
 #: An address names a version, so that what it gives never changes.
 _KEPT = "private, max-age=86400, immutable"
 _HIGHEST_Z = 1000.0
@@ -30,6 +30,7 @@ def routes() -> list[Route]:
     path = base_path() + _PATH
     return [
         Route(f"{path}/anatomy.nii.gz", send_anatomy),
+        Route(f"{path}/live.bin", send_live_body),
         Route(f"{path}/networks/{{network:int}}.nii.gz", send_map),
         Route(f"{path}/networks/{{network:int}}.png", send_still),
     ]
@@ -51,12 +52,31 @@ def still_url(id: str, network: int, version: str, **options: object) -> str:
     return f"{base_path()}{_PATH.format(id=id)}/networks/{network}.png?{query}"
 
 
+def library_url() -> str:
+    """Return the address of the viewer's script."""
+    return f"{base_path()}/app/static/niivue/niivue.umd.js"
+
+
+def live_body_url(id: str, version: str) -> str:
+    """Return the address of an atlas's body for the live scanner."""
+    return f"{base_path()}{_PATH.format(id=id)}/live.bin?v={version}"
+
+
 def send_anatomy(request: Request) -> Response:
     """Answer with an atlas's anatomy."""
     from app.shell.images import files as images
 
     id = request.path_params["id"]
     return _answer(request, lambda: images.anatomy_file(id, images.version(id)), NIFTI)
+
+
+def send_live_body(request: Request) -> Response:
+    """Answer with an atlas's body for the live scanner."""
+    from app.shell.images import live
+    from app.shell.images.files import version
+
+    id = request.path_params["id"]
+    return _answer(request, lambda: live.body_file(id, version(id)), BYTES)
 
 
 def send_map(request: Request) -> Response:
