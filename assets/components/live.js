@@ -110,6 +110,24 @@ function button(label, text, attributes = {}) {
   return element("button", { type: "button", "aria-label": label, title: label, ...attributes }, text)
 }
 
+// Drawn here, for fonts differ in which signs they have.
+const ICONS = {
+  play: "M7 4v16l13-8z", pause: "M6 4h4v16H6zM14 4h4v16h-4z", back: "M6 5h2v14H6zM19 5v14L9 12z",
+  on: "M16 5h2v14h-2zM5 5v14l10-7z",
+  full: "M4 4h6v2H6v4H4zM14 4h6v6h-2V6h-4zM4 14h2v4h4v2H4zM18 14h2v6h-6v-2h4z",
+}
+
+function icon(name) {
+  const space = "http://www.w3.org/2000/svg"
+  const drawing = document.createElementNS(space, "svg")
+  const path = document.createElementNS(space, "path")
+  drawing.setAttribute("viewBox", "0 0 24 24")
+  drawing.setAttribute("aria-hidden", "true")
+  path.setAttribute("d", ICONS[name])
+  drawing.append(path)
+  return drawing
+}
+
 function choice(label, options, value) {
   const select = element("select", { "aria-label": label, title: label })
   for (const [name, text] of options) select.append(element("option", { value: name }, text))
@@ -229,7 +247,7 @@ class Body {
     const cuts = (left, top, right, bottom) => {
       const step = (right - left) / 3
       return [0, 1, 2].map((sliceType) => ({
-        sliceType, position: [left + step * sliceType, top, step, bottom - top],
+        sliceType, position: [left + step * sliceType, top, 0.999 * step, bottom - top],
       }))
     }
     const whole = { sliceType: RENDER, position: [0, 0, 1, 1] }
@@ -237,11 +255,11 @@ class Body {
     let tiles = [whole]
     if (view === "cuts") {
       tiles = width > height || isBeside ? cuts(0, 0, 1, 1)
-        : [0, 1, 2].map((sliceType) => ({ sliceType, position: [0, sliceType / 3, 1, 1 / 3] }))
+        : [0, 1, 2].map((sliceType) => ({ sliceType, position: [0, sliceType / 3, 1, 0.333] }))
     } else if (view === "all" && isWide) {
-      tiles = [{ sliceType: RENDER, position: [0, 0, 0.36, 1] }, ...cuts(0.36, 0.06, 1, 0.94)]
+      tiles = [{ sliceType: RENDER, position: [0, 0, 0.359, 1] }, ...cuts(0.36, 0.06, 1, 0.94)]
     } else if (view === "all") {
-      tiles = [{ sliceType: RENDER, position: [0, 0, 1, 0.6] }, ...cuts(0, 0.6, 1, 1)]
+      tiles = [{ sliceType: RENDER, position: [0, 0, 1, 0.599] }, ...cuts(0, 0.6, 1, 1)]
     }
     this.niivue.setCustomLayout(tiles)
   }
@@ -275,7 +293,7 @@ class Live {
     this.root = element("div", { class: "live", role: "group", tabindex: "0" })
     this.stage = element("div", { class: "bodies" })
     this.still = element("img", { class: "still", hidden: "" })
-    this.open = button("Play", "▶", { class: "open", hidden: "" })
+    this.open = button("Play", icon("play"), { class: "open", hidden: "" })
     this.ticker = element("ol", { class: "ticker", "aria-label": "Strongest networks here" })
     this.rows = Array.from({ length: N_TICKER }, () => {
       const row = button("", "", { class: "network" })
@@ -295,16 +313,16 @@ class Live {
     this.film = element("div", { class: "film" },
       element("div", { class: "room" }, this.stage, this.still, this.open, this.caption), this.ticker,
       this.traceBox)
-    this.back = button("One token back", "⏮", { class: "step" })
-    this.play = button("Play", "▶", { class: "play" })
-    this.on = button("One token on", "⏭", { class: "step" })
+    this.back = button("One token back", icon("back"), { class: "step" })
+    this.play = button("Play", icon("play"), { class: "play" })
+    this.on = button("One token on", icon("on"), { class: "step" })
     this.scrub = element("input", { type: "range", min: 0, step: 1, "aria-label": "Token" })
     this.clock = element("output", { class: "clock" })
     this.speed = choice("Speed", SPEEDS.map((each) => [each, `${each} tokens/s`]), this.settings.speed)
     this.views = choice("View", VIEWS, this.settings.view)
     this.colours = choice("Colours", [["networks", "By network"], ["warm", "Warm and cold"]],
       this.settings.colours)
-    const full = button("Full screen", "⛶", { class: "tool" })
+    const full = button("Full screen", icon("full"), { class: "tool" })
     full.onclick = () => this.root.requestFullscreen?.()
     this.bar = element("div", { class: "bar" }, this.back, this.play, this.on, this.scrub, this.clock,
       this.speed, this.views, this.colours, full)
@@ -742,7 +760,7 @@ class Live {
 
   marks() {
     if (this.loaded) this.root.dataset.state = this.isPlaying ? "playing" : this.isStill ? "still" : "paused"
-    this.play.textContent = this.isPlaying ? "❚❚" : "▶"
+    this.play.replaceChildren(icon(this.isPlaying ? "pause" : "play"))
     const label = this.isPlaying ? "Pause" : "Play"
     this.play.setAttribute("aria-label", label)
     this.play.title = `${label} (space)`

@@ -29,7 +29,7 @@ _GLASS = 0.75  # of the grey seen through the body
 
 def activity(times: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return how bright networks are, from 0 to 1, by multiples of their usual strength."""
-    return np.clip((np.abs(times) - LEAST) / (FULL - LEAST), 0.0, 1.0)
+    return np.asarray(np.clip((np.abs(times) - LEAST) / (FULL - LEAST), 0.0, 1.0))
 
 
 def strengths_at(relative: NDArray[np.floating], position: float) -> NDArray[np.float64]:
@@ -62,7 +62,8 @@ def light(
         share = active[network] * np.clip((np.abs(z) - LEAST_Z) / (FULL_Z - LEAST_Z), 0, 1)
         total[voxels] += share
         colour[voxels] += share[:, None] * colours[network]
-    return colour / np.where(total > 0, total, 1.0)[:, None], np.minimum(total, 1.0)
+    colour /= np.where(total > 0, total, np.float32(1))[:, None]
+    return colour, np.minimum(total, np.float32(1))
 
 
 def place_of(scene: LiveScene) -> tuple[int, int, int]:
@@ -197,12 +198,9 @@ class FrameDrawer:
             pen.rectangle((box[0], box[1], box[0] + share * room, box[3]), fill=faint)
             pen.rectangle(box, outline=FILM.line)
             pen.ellipse((box[0] + 10, y + 13, box[0] + 20, y + 23), fill=colour)
-            pen.text(
-                (box[0] + 28, y + 18), f"{network}", font=_font(16), fill=FILM.text, anchor="lm"
-            )
-            pen.text(
-                (box[2] - 10, y + 18), f"{share:.0%}", font=_font(16), fill=FILM.text, anchor="rm"
-            )
+            clear = {"font": _font(16), "fill": FILM.text}
+            pen.text((box[0] + 28, y + 18), f"{network}", anchor="lm", **clear)
+            pen.text((box[2] - 10, y + 18), f"{share:.0%}", anchor="rm", **clear)
             name = _fitted(visible(self.scene.names[network]), _font(14), room - 20)
             pen.text((box[0] + 10, y + 46), name, font=_font(14), fill=FILM.quiet, anchor="lm")
 
@@ -234,10 +232,9 @@ class FrameDrawer:
                 if value == value
             ]
             pen.line(points, fill=FILM.accent, width=2)
-        pen.text((8, 4), "Surprise", font=_font(12), fill=FILM.text)
-        pen.text(
-            (self.width - 8, 4), f"{most:.0f} nats", font=_font(12), fill=FILM.text, anchor="ra"
-        )
+        small = {"font": _font(12), "fill": FILM.text}
+        pen.text((8, 4), "Surprise", **small)
+        pen.text((self.width - 8, 4), f"{most:.0f} nats", anchor="ra", **small)
         return picture
 
 

@@ -14,7 +14,7 @@ from app.shell.images import routes as image_routes
 _component = component("live")
 
 
-def live_scanner(
+def live_scanner(  # noqa: PLR0913 - a widget's options, as Streamlit's own have them
     scene: LiveScene,
     *,
     atlas_id: str,

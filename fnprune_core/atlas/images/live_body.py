@@ -183,7 +183,7 @@ def _blocks(volume: NDArray[np.generic], step: int, fill: int) -> NDArray[np.gen
 
 def _strongest(volume: NDArray[np.float32], step: int) -> NDArray[np.float32]:
     blocks = _blocks(volume, step, 0)
-    place = np.abs(blocks).argmax(axis=3)[..., None]  # type: ignore[type-var]
+    place = np.abs(blocks).argmax(axis=3)[..., None]
     return np.asarray(np.take_along_axis(blocks, place, axis=3)[..., 0], dtype=np.float32)
 
 
