@@ -8,6 +8,7 @@ const SPEEDS = [1, 2, 4, 8, 16]  // tokens a second
 const VIEWS = [["all", "All"], ["cuts", "Cuts"], ["render", "Rendering"]]
 const RENDER = 4
 const N_TICKER = 3, N_NETWORKS = 12
+const SLOW_MS = 60, REST = 5  // of a whole drawing, and how long after it, in its own length
 const SUM_MS = 1000  // over which frames are counted
 
 // The bundle is loaded once a visit, by the first viewer.
@@ -145,6 +146,8 @@ class Body {
 
   async open(data) {
     const { Niivue, NVImage } = await library(data.library)
+    // What is not drawn anew must stay: where a machine is slow, cuts are drawn without the rendering.
+    this.canvas.getContext("webgl2", { alpha: true, antialias: false, preserveDrawingBuffer: true })
     const niivue = new Niivue({
       logLevel: "error", dragAndDropEnabled: false, isAlphaClipDark: true, loadingText: "",
       isResizeCanvas: true, crosshairWidthUnit: "percent", crosshairWidth: 0.35, crosshairGap: 4,
@@ -156,11 +159,11 @@ class Body {
     await niivue.attachToCanvas(this.canvas, false)
     Object.assign(niivue.opts, {
       backColor: [...parts(data.canvas).map((part) => part / 255), 1],
-      crosshairColor: [...parts(data.text).map((part) => part / 255), 0.35],
+      crosshairColor: [0.5, 0.52, 0.56, 0.5],
     })
     // Opaque in the cuts, and glass in the rendering, which alone reads the alpha.
     niivue.addColormap("fnprune-glass", {
-      R: [0, 0, 255], G: [0, 0, 255], B: [0, 0, 255], A: [0, 10, 34], I: [0, 1, 255],
+      R: [0, 0, 255], G: [0, 0, 255], B: [0, 0, 255], A: [0, 8, 26], I: [0, 1, 255],
     })
     this.NVImage = NVImage
     this.niivue = niivue
@@ -233,13 +236,28 @@ class Body {
     }
   }
 
-  draw() {
-    const { niivue, body } = this
+  // `isPlaying`: the rendering of a machine that draws in software costs a second; then it follows
+  // a few times slower than the cuts, which are drawn alone between.
+  draw(isPlaying) {
+    const { niivue, body, part } = this
+    const started = performance.now()
+    const isWhole = !isPlaying || !part || !(this.wholeMs > SLOW_MS)
+      || started - this.wholeAt > REST * this.wholeMs
     const { gl } = niivue
     gl.activeTexture(gl.TEXTURE2)
     gl.bindTexture(gl.TEXTURE_3D, niivue.overlayTexture)
     gl.texSubImage3D(gl.TEXTURE_3D, 0, 0, 0, 0, ...body.shape, gl.RGBA, gl.UNSIGNED_BYTE, this.pixels)
+    if (isWhole) {
+      niivue.drawScene()
+      this.wholeAt = performance.now()
+      this.wholeMs = this.wholeAt - started
+      return
+    }
+    niivue.opts.bounds = part.bounds
+    niivue.customLayout = part.tiles
     niivue.drawScene()
+    niivue.opts.bounds = null
+    niivue.customLayout = this.tiles
   }
 
   layOut(view, isBeside) {
@@ -252,16 +270,30 @@ class Body {
     }
     const whole = { sliceType: RENDER, position: [0, 0, 1, 1] }
     const isWide = width > 1.7 * height
+    const within = ([left, top, right, bottom]) => ({
+      bounds: [[left, top], [right, bottom]],
+      tiles: this.tiles.filter((tile) => tile.sliceType !== RENDER).map(({ sliceType, position }) => ({
+        sliceType,
+        position: [(position[0] - left) / (right - left), (position[1] - top) / (bottom - top),
+          position[2] / (right - left), position[3] / (bottom - top)],
+      })),
+    })
     let tiles = [whole]
     if (view === "cuts") {
       tiles = width > height || isBeside ? cuts(0, 0, 1, 1)
         : [0, 1, 2].map((sliceType) => ({ sliceType, position: [0, sliceType / 3, 1, 0.333] }))
     } else if (view === "all" && isWide) {
-      tiles = [{ sliceType: RENDER, position: [0, 0, 0.359, 1] }, ...cuts(0.36, 0.06, 1, 0.94)]
+      tiles = [
+        { sliceType: RENDER, position: [0, 0, 0.449, 1] },
+        { sliceType: 0, position: [0.45, 0.03, 0.279, 0.94] },
+        { sliceType: 1, position: [0.73, 0.03, 0.269, 0.46] },
+        { sliceType: 2, position: [0.73, 0.51, 0.269, 0.46] },
+      ]
     } else if (view === "all") {
       tiles = [{ sliceType: RENDER, position: [0, 0, 1, 0.599] }, ...cuts(0, 0.6, 1, 1)]
     }
-    this.niivue.setCustomLayout(tiles)
+    this.tiles = this.niivue.customLayout = tiles
+    this.part = view !== "all" ? null : within(isWide ? [0.45, 0, 1, 1] : [0, 0.6, 1, 1])
   }
 
   goTo(voxel) {
@@ -362,7 +394,14 @@ class Live {
     this.stage.addEventListener("pointermove", (event) => { if (event.buttons) this.follow(event) })
     this.stage.addEventListener("pointerup", (event) => this.follow(event))
     this.stage.addEventListener("wheel", (event) => this.follow(event), { passive: true })
-    this.sizes = new ResizeObserver(() => { this.layOut(); this.drawTrace(); this.show() })
+    this.sizes = new ResizeObserver(() => {
+      const size = `${this.film.clientWidth} ${this.film.clientHeight}`
+      if (size === this.size) return
+      this.size = size
+      this.layOut()
+      this.drawTrace()
+      this.show()
+    })
     this.sizes.observe(this.film)
     this.parent.append(this.root)
   }
@@ -632,7 +671,7 @@ class Live {
           this.frame[k] = from + fade * (to - from)
         }
         body.light(this.frame, this.rgb, scale)
-        body.draw()
+        body.draw(this.isPlaying)
       })
     }
     this.cursor.style.left = `${(100 * (token + 0.5)) / this.n}%`
@@ -703,7 +742,8 @@ class Live {
   }
 
   tellWords(token) {
-    const piece = this.data.pieces[token].trim() || "white space"
+    const text = this.data.pieces[token]
+    const piece = text.trim() || (text.includes("\n") ? "line break" : "space")
     const still = this.isStill ? ` ${this.data.without}` : ""
     this.status.textContent = `“${piece}”, ${this.words(token)}.${still}`
   }
@@ -728,7 +768,7 @@ class Live {
     const tick = (now) => {
       if (!this.isPlaying || !this.root.isConnected) return
       // By the clock: where a machine draws slowly, frames are left out and the text goes on.
-      this.position += (Math.min(now - last, 500) / 1000) * this.settings.speed
+      this.position += (clamp(now - last, 0, 500) / 1000) * this.settings.speed
       last = now
       if (this.position >= this.n - 1) {
         this.position = this.n - 1
