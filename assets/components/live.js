@@ -2,7 +2,7 @@
 // text comes at once; a frame is a sum over the voxels of the networks that are active, written
 // into the overlay's texture, so that nothing is asked of the server while it plays.
 const LEAST_Z = 2, FULL_Z = 4.5  // smoothed |z| from which a voxel lights up, and fully
-const LEAST = 1, FULL = 5        // times a network's usual strength, likewise
+const LEAST = 1, FULL = 4, EASE = 0.7  // times a network's usual strength, likewise; faint ones lifted
 const WARM_FROM = 2.5, WARM_FULL = 12  // of the sum over networks of z × strength / FULL
 const SPEEDS = [1, 2, 4, 8, 16]  // tokens a second
 const VIEWS = [["all", "All"], ["cuts", "Cuts"], ["render", "Rendering"]]
@@ -97,7 +97,7 @@ function nifti(body, grey) {
 
 const parts = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16))
 const clamp = (value, low = 0, high = 1) => Math.min(Math.max(value, low), high)
-const activity = (times) => clamp((Math.abs(times) - LEAST) / (FULL - LEAST))
+const activity = (times) => clamp((Math.abs(times) - LEAST) / (FULL - LEAST)) ** EASE
 const signed = (value, digits = 1) => value.toFixed(digits).replace("-", "−")
 
 function element(kind, attributes = {}, ...children) {
@@ -163,7 +163,7 @@ class Body {
     })
     // Opaque in the cuts, and glass in the rendering, which alone reads the alpha.
     niivue.addColormap("fnprune-glass", {
-      R: [0, 0, 255], G: [0, 0, 255], B: [0, 0, 255], A: [0, 8, 26], I: [0, 1, 255],
+      R: [0, 0, 255], G: [0, 0, 255], B: [0, 0, 255], A: [0, 5, 20], I: [0, 1, 255],
     })
     this.NVImage = NVImage
     this.niivue = niivue
@@ -597,14 +597,14 @@ class Live {
     const pen = trace.getContext("2d")
     pen.scale(density, density)
     const most = Math.max(4, ...this.runs.flatMap((run) => run.surprise.filter((each) => each !== null)))
-    const ribbon = 7, room = height - ribbon - 4, step = width / this.n
+    const ribbon = 7, top = 18, room = height - ribbon - 4 - top, step = width / this.n
     for (let token = 0; token < this.n; token++) {
       const x = token * step, bar = Math.max(step - (step > 3 ? 1 : 0), 0.6)
       const value = this.runs[0].surprise[token]
       if (value !== null) {
         pen.fillStyle = data.quiet
         const size = (value / most) * room
-        pen.fillRect(x, room - size, bar, size)
+        pen.fillRect(x, top + room - size, bar, size)
       }
       const [first] = this.strongest[token]
       if (first) {
@@ -622,8 +622,8 @@ class Live {
       this.runs[1].surprise.forEach((value, token) => {
         const x = (token + 0.5) * step
         if (value === null) isDown = false
-        else if (isDown) pen.lineTo(x, room - (value / most) * room)
-        else pen.moveTo(x, room - (value / most) * room)
+        else if (isDown) pen.lineTo(x, top + room - (value / most) * room)
+        else pen.moveTo(x, top + room - (value / most) * room)
         if (value !== null) isDown = true
       })
       pen.stroke()
@@ -664,6 +664,7 @@ class Live {
     const fade = part * part * (3 - 2 * part)
     if (this.loaded && !this.isStill) {
       const scale = this.settings.colours === "warm" ? this.scale() : null
+      const started = performance.now()
       this.bodies.forEach((body, run) => {
         for (let k = 0; k < this.frame.length; k++) {
           const from = this.isDummy[token] ? 0 : this.timesOf(run, k, token)
@@ -673,6 +674,7 @@ class Live {
         body.light(this.frame, this.rgb, scale)
         body.draw(this.isPlaying)
       })
+      this.root.dataset.frameMs = (performance.now() - started).toFixed(1)
     }
     this.cursor.style.left = `${(100 * (token + 0.5)) / this.n}%`
     if (this.shownToken === token) return
@@ -731,7 +733,7 @@ class Live {
     const now = element("mark", {}, this.data.pieces[token].replaceAll("\n", "↵") || "…")
     const [first] = this.strongest[token]
     now.style.setProperty("--colour", first ? this.data.colours[first.network] : this.data.quiet)
-    this.caption.replaceChildren(before, now)
+    this.caption.replaceChildren(element("span", {}, element("span", {}, before)), now)
     this.text.querySelector('[aria-current="true"]')?.removeAttribute("aria-current")
     const here = this.text.children[token]
     here.setAttribute("aria-current", "true")

@@ -170,7 +170,7 @@ def facts(atlas: NetworkAtlas, scene: LiveScene, source: str, made: str) -> None
         provenance(made, key="live")
     st.caption(
         "A network is as bright as its strength exceeds what is usual for it (its root mean square "
-        "over the recording): from 1× to 5×. Shares are of the energy of all networks at the "
+        "over the recording): from 1× to 4×. Shares are of the energy of all networks at the "
         "token. Surprise is −log p. Fading between tokens and smoothing (4 mm) are for the eye. "
         "Places are ours: neurons have none."
         + (" What the model was given is in italics." if source == WRITE else "")

@@ -22,14 +22,15 @@ from fnprune_core.atlas.images.live_body import LiveBody
 # As in the browser: smoothed |z| from which a voxel lights up, and fully; and times a network's
 # usual strength, likewise.
 LEAST_Z, FULL_Z = 2.0, 4.5
-LEAST, FULL = 1.0, 5.0
-_GAP, _CAPTION, _TICKER, _TRACE = 12, 44, 250, 64
+LEAST, FULL, EASE = 1.0, 4.0, 0.7
+_GAP, _CAPTION, _TICKER, _TRACE = 12, 44, 250, 76
 _GLASS = 0.75  # of the grey seen through the body
 
 
 def activity(times: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return how bright networks are, from 0 to 1, by multiples of their usual strength."""
-    return np.asarray(np.clip((np.abs(times) - LEAST) / (FULL - LEAST), 0.0, 1.0))
+    share = np.clip((np.abs(times) - LEAST) / (FULL - LEAST), 0.0, 1.0)
+    return np.asarray(share**EASE)
 
 
 def strengths_at(relative: NDArray[np.floating], position: float) -> NDArray[np.float64]:
@@ -214,20 +215,21 @@ class FrameDrawer:
         surprises = [each.surprise for each in self.scene.runs]
         most = max(4.0, *(float(np.nanmax(s, initial=0.0)) for s in surprises))
         ribbon, step = 8, self.width / run.n_tokens
-        room = _TRACE - ribbon - 10
+        first = 20  # below the words
+        room = _TRACE - ribbon - first - 4
         winners, relative = run.strongest(1)[0], self._relative[0]
         for token, value in enumerate(surprises[0].tolist()):
             x, last = token * step, max((token + 1) * step - (2 if step > 4 else 0), token * step)
             if value == value:
-                top = 6 + room * (1 - value / most)
-                pen.rectangle((x, top, last, 6 + room), fill=FILM.quiet)
+                top = first + room * (1 - value / most)
+                pen.rectangle((x, top, last, first + room), fill=FILM.quiet)
             if winners[token] >= 0:
                 bright = 0.25 + 0.75 * float(activity(relative[winners[token], token]))
                 colour = _mixed(self.scene.colours[winners[token]], FILM.canvas, bright)
                 pen.rectangle((x, _TRACE - ribbon, last, _TRACE), fill=colour)
         for beside in surprises[1:]:
             points = [
-                ((token + 0.5) * step, 6 + room * (1 - value / most))
+                ((token + 0.5) * step, first + room * (1 - value / most))
                 for token, value in enumerate(beside.tolist())
                 if value == value
             ]
@@ -256,9 +258,13 @@ def _glass(volume: NDArray[np.float32], opacity: NDArray[np.floating]) -> NDArra
 def _tiles(width: int, height: int) -> list[tuple[int, int, int, int]]:
     """Return the boxes of the glass body and the three cuts."""
     if width > 1.7 * height:
-        first, step = int(0.34 * width), int(0.22 * width)
-        cuts = [(first + step * i, _GAP, first + step * (i + 1), height - _GAP) for i in range(3)]
-        return [(0, 0, first, height), *cuts]
+        first, second, half = int(0.42 * width), int(0.7 * width), height // 2
+        return [
+            (0, 0, first, height),
+            (first, _GAP, second, height - _GAP),
+            (second, _GAP, width, half),
+            (second, half, width, height - _GAP),
+        ]
     middle, step = int(0.6 * height), width // 3
     cuts = [(step * i, middle, step * (i + 1), height) for i in range(3)]
     return [(0, 0, width, middle), *cuts]
