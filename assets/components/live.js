@@ -8,8 +8,8 @@ const SPEEDS = [1, 2, 4, 8, 16]  // tokens a second
 const VIEWS = [["all", "All"], ["cuts", "Cuts"], ["render", "Rendering"]]
 const RENDER = 4
 const N_TICKER = 3, N_NETWORKS = 12
-const SLOW_MS = 60, REST = 5  // of a whole drawing, and how long after it, in its own length
-const SUM_MS = 1000  // over which frames are counted
+const SLOW_MS = 60, REST = 6  // of a whole drawing, and how long after it, in its own length
+const SUM_MS = 3000  // over which frames are counted
 
 // The bundle is loaded once a visit, by the first viewer.
 function library(address) {
@@ -413,7 +413,7 @@ class Live {
     this.root.setAttribute("aria-label", `${data.name}. ${data.alternative} ${data.keys}`)
     this.root.style.colorScheme = data.mode
     this.root.classList.toggle("compact", Boolean(data.compact))
-    if (this.still.src !== data.still) this.still.src = data.still
+    if (data.still && this.still.src !== data.still) this.still.src = data.still
     this.still.alt = data.alternative
     if (before?.version !== data.version) this.takeText()
     if (before?.version !== data.version || this.told !== data.token) {
@@ -464,7 +464,10 @@ class Live {
     this.still.hidden = !this.isStill
     this.stage.hidden = this.isStill
     this.root.classList.toggle("without-webgl", this.isStill)
-    if (this.isStill) return
+    if (this.isStill) {
+      if (!data.still) this.said()  // the page then draws it
+      return
+    }
     const [body] = await Promise.all([readBody(data.body), library(data.library)])
     while (this.bodies.length > data.runs.length) {
       const gone = this.bodies.pop()
@@ -792,7 +795,7 @@ class Live {
     this.root.dataset.frames = Number(this.root.dataset.frames || 0) + 1
     while (now - this.times[0] > SUM_MS) this.times.shift()
     const span = now - this.times[0]
-    if (span > 0.4 * SUM_MS) this.root.dataset.fps = ((1000 * (this.times.length - 1)) / span).toFixed(1)
+    if (span > 0.2 * SUM_MS) this.root.dataset.fps = ((1000 * (this.times.length - 1)) / span).toFixed(1)
   }
 
   pause() {

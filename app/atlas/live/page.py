@@ -8,13 +8,12 @@ from app.atlas.live.options import READ, RECORDED, WRITE
 from app.atlas.live.tasks import KIND, Found, scan
 from app.shell import view_state
 from app.shell.caches import live as cache
-from app.shell.images.files import version
 from app.shell.jobs import Job
 from app.widgets import atlas_frame, frame, job_progress, model_offer
 from app.widgets.body.live import live_scanner
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.lesions.live import LiveOrder, LiveTexts
-from fnprune_core.lesions.sites import Lesion
+from fnprune_core.lesions.sites import Lesion, LesionSettings
 from fnprune_core.models.language_model import LanguageModel
 
 _STILL = "live still picture"
@@ -34,6 +33,10 @@ def order_of(
     with right:
         silenced = panels.choose_silenced(atlas)
         lesion = Lesion(networks=silenced) if silenced else None
+        settings = LesionSettings()
+        if silenced:
+            z = atlas_frame.threshold("live-z", tip="Units beyond it are silenced.")
+            settings = LesionSettings(z=z)
         purpose = "to read a text" if source == READ else "to write"
         model = model_offer.language_model(atlas, needed_for=purpose, key="live")
         if source == WRITE:
@@ -47,10 +50,14 @@ def order_of(
     if model is None or not text:
         return None, is_asked, model
     if source == READ:
-        order = LiveOrder(decomposition_id=atlas.id, text=text, lesion=lesion)
+        order = LiveOrder(decomposition_id=atlas.id, text=text, lesion=lesion, settings=settings)
     else:
         order = LiveOrder(
-            decomposition_id=atlas.id, prompt=prompt, sampling=sampling, lesion=lesion
+            decomposition_id=atlas.id,
+            prompt=prompt,
+            sampling=sampling,
+            lesion=lesion,
+            settings=settings,
         )
     return order, is_asked, model
 
@@ -91,10 +98,8 @@ def show(atlas: NetworkAtlas, texts: LiveTexts, order: LiveOrder | None, session
     is_kept = 0 <= viewed < texts.healthy.n_tokens
     token = viewed if is_kept else 0
     is_still = bool(view_state.widget(_STILL))
-    if order is None and not (is_still and is_kept):
-        still = cache.recorded_still(atlas.id, session, version(atlas.id))
-    else:
-        still = cache.still(scene, token if is_kept else scene.brightest())
+    # Drawn here for a browser that cannot: the scanner asks for it by stopping.
+    still = cache.still(scene, token if is_kept else scene.brightest()) if is_still else ""
     live_scanner(
         scene,
         atlas_id=atlas.id,

@@ -140,8 +140,9 @@ def choose_silenced(atlas: NetworkAtlas) -> tuple[int, ...]:
         on_change=lambda: view_state.change_options(
             LiveOptions, silenced=tuple(sorted(view_state.widget(key)))
         ),
-        help="The same text is read once more with the units of these networks silenced (|z| above "
-        "3, sink units spared), and both bodies run in step. Holes show what is silenced.",
+        help="The same text is read once more with the units of these networks silenced (those "
+        "beyond the threshold; sink units are spared), and both bodies run in step. Holes show "
+        "what is silenced.",
     )
     return viewed
 
@@ -187,7 +188,7 @@ def made_by(atlas: NetworkAtlas, order: LiveOrder | None, session: int) -> str:
     return recipes.code(
         name, atlas=atlas.id, model=view_state.view().model, text=order.text, prompt=prompt.text,
         is_chat=prompt.is_chat, n_tokens=order.sampling.max_new_tokens,
-        temperature=order.sampling.temperature, silenced=silenced,
+        temperature=order.sampling.temperature, silenced=silenced, z=order.settings.z,
     )  # fmt: skip
 
 
