@@ -443,6 +443,7 @@ class Live {
       this.loaded = version
       this.root.dataset.loadedMs = Math.round(performance.now() - started)
       this.root.dataset.state = this.isStill ? "still" : "paused"
+      this.shownToken = null
       this.show()
       // An epoch, so that whoever pressed Read can tell how long it took.
       this.root.dataset.firstFrame = Date.now()
