@@ -81,6 +81,13 @@ ATLAS = (
         help="Type a text of your own and see which networks it lights up.",
     ),
     Page(
+        path="atlas/live/page.py",
+        url="live",
+        title="Live scanner",
+        icon="play_circle",
+        help="Watch the networks light up in the body while the model reads or writes.",
+    ),
+    Page(
         path="atlas/unit/page.py",
         url="unit",
         title="Unit",

@@ -131,6 +131,7 @@ def parameters(study: Study) -> dict[str, dict[str, object]]:
         "atlas": {"network": 3},
         "unit": {"network": 3},
         "probe": {"network": 3, "text": "def add(a, b): return a + b  # La somme de deux nombres"},
+        "live": {"session": 0, "token": 60, "show": "recorded"},
         "compare": {"other": study.other},
         "plans": {"plans": "-".join(study.plans)},
         "generations": {"generation": study.generation},

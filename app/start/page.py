@@ -8,6 +8,7 @@ from app.shell.jobs import Job
 from app.shell.wording import plain, size
 from app.start.earlier_work import earlier_work
 from app.start.health import damaged_work, verification
+from app.start.live import show_live
 from app.start.signature import show_signature
 from app.start.tasks import example
 from app.widgets import frame, job_progress
@@ -179,6 +180,7 @@ if has_cortex:
         show_title(True)
 else:
     show_title(example_ids is not None)
+live = st.container()
 left, right = st.columns([5, 2], gap="large")
 with left:
     show_example()
@@ -197,3 +199,5 @@ with frame.explaining():
 if has_cortex and example_ids is not None:
     with signature, frame.explaining():
         show_signature(example_ids.decomposition_id, on_open=open_example)
+    with live, frame.explaining():
+        show_live(example_ids.decomposition_id)

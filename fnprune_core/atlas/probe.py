@@ -1,9 +1,10 @@
 """Networks on a person's own text: how strong each is at every token, and how unusual that is."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import chain
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -22,6 +23,8 @@ from fnprune_core.texts.token_pieces import pieces_of
 from fnprune_core.texts.windows import Windows, stacked_ids
 
 MAX_TOKENS = 4096
+#: Returns the context of a forward pass that holds the model's lock, such as `silenced`.
+Condition = Callable[[], AbstractContextManager[Any]]
 # A longer text cannot be within the limit in any language; it is not worth tokenising.
 _MAX_CHARACTERS = 64 * MAX_TOKENS
 
@@ -209,14 +212,22 @@ class NetworkProbe:
         language_model: LanguageModel,
         windows: Windows,
         *,
+        condition: Condition = nullcontext,
         progress: Progress = ignore,
         cancel: CancelToken = NEVER,
     ) -> Reading:
-        """Return how strong each network is at every token of windows that are already cut."""
+        """Return how strong each network is at every token of windows that are already cut.
+
+        Parameters
+        ----------
+        condition : callable, optional
+            Returns the context of a forward pass, such as `silenced`: signals are those under it.
+        """
         readings = []
         for window in range(windows.n_windows):
             cancel.raise_if_cancelled()
-            readings.append(self._read_window(language_model, windows, window))
+            with condition():
+                readings.append(self._read_window(language_model, windows, window))
             progress(
                 ProgressEvent(
                     stage="reading", done=window + 1, total=windows.n_windows, unit="windows"

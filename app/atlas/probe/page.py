@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from app.atlas import text_box
 from app.atlas.probe import panels
 from app.atlas.probe.figures import networks_over_tokens
 from app.atlas.probe.tasks import probe
@@ -24,7 +25,8 @@ def read(atlas: NetworkAtlas, text: str, *, is_asked: bool) -> Reading | None:
     source = view_state.view().model
 
     def keep_reading(job: Job) -> None:
-        cache.readings().put(job.inputs["atlas"], source, job.inputs["text"], job.result)
+        key = (job.inputs["atlas"], source, job.inputs["text"])
+        cache.readings().put(key, job.result)
 
     job_progress.follow("probe", on_done=keep_reading)
     reading = None if model is None else cache.reading(atlas.id, model, text)
@@ -85,7 +87,7 @@ atlas_and_network = atlas_frame.open_atlas(
     "Probe", "Type a text, and see which networks it lights up, token by token."
 )
 if atlas_and_network is not None:
-    is_asked = panels.text_box()
+    is_asked = text_box.text_box("probe")
     with frame.explaining():
         reading = read(atlas_and_network[0], view_state.view().text, is_asked=is_asked)
         if reading is not None:

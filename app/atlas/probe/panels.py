@@ -1,76 +1,17 @@
-"""Panels of the Probe page: the text box, the coloured tokens, and the networks of the text."""
-
-import zlib
+"""Panels of the Probe page: the coloured tokens, and the networks of the text."""
 
 import numpy as np
 import streamlit as st
 
 from app.figures.theme import network_colours
-from app.shell import codec, resources, view_state, wording
+from app.shell import resources, view_state, wording
 from app.widgets import frame
 from app.widgets.bar_list import bar_list
 from app.widgets.token_reader import reader, token_networks
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.atlas.probe import Reading
 
-#: Written for this page, one a domain.
-EXAMPLES = {
-    "Story": "The old lighthouse keeper climbed the stairs one last time. Below him the sea was "
-    "calm, and for once nobody needed the light.",
-    "Python": "def mean(values: list[float]) -> float:\n"
-    '    """Return the arithmetic mean."""\n'
-    "    return sum(values) / len(values)\n",
-    "French": "Hier soir, nous avons marché le long de la rivière jusqu'au vieux pont, où les "
-    "enfants jetaient des cailloux dans l'eau.",
-    "Arithmetic": "If 12 boxes hold 8 apples each, there are 12 × 8 = 96 apples. "
-    "Half of 96 is 48, and 48 + 7 = 55.",
-    "Legal": "The licensee shall not assign this agreement, in whole or in part, without the "
-    "prior written consent of the licensor.",
-    "Chat": "Question: Why is the sky blue?\nAnswer: Because air scatters blue light more than "
-    "red light.\n",
-    "Shuffled": "of blue bridge seven the quickly under although stones, not. river a them "
-    "yesterday whose green between it paper",
-}
 COLOURING = {"selected": "Selected network", "strongest": "Strongest network"}
-_KEY = "probe-text"
-
-
-def text_box() -> bool:
-    """Draw the box for the text, with examples; return whether Read was pressed."""
-    viewed_text = view_state.view().text
-    # They differ when an example was pressed, a link followed, or the page left.
-    if view_state.widget(_KEY) != viewed_text:
-        view_state.remember(_KEY, viewed_text)
-    example = f"probe-example-{zlib.crc32(viewed_text.encode('utf-8', 'replace'))}"
-    st.pills(
-        "Examples",
-        list(EXAMPLES),
-        default=next((name for name, text in EXAMPLES.items() if text == viewed_text), None),
-        key=example,
-        on_change=lambda: select_text(EXAMPLES.get(view_state.widget(example) or "")),
-        label_visibility="collapsed",
-    )
-    st.text_area(
-        "Your text",
-        height=120,
-        key=_KEY,
-        placeholder="Type or paste a text, or press an example",
-        on_change=lambda: select_text(view_state.widget(_KEY)),
-        help="Nothing is sent anywhere: the model on this machine reads it.",
-    )
-    is_pressed = st.button("Read", type="primary", icon=":material/play_arrow:", key="probe-read")
-    if len(viewed_text) > codec.MAX_TEXT:
-        st.caption(
-            f"A link carries texts of up to {codec.MAX_TEXT} characters. This one has "
-            f"{len(viewed_text):,} and stays in this session only."
-        )
-    return is_pressed
-
-
-def select_text(text: str | None) -> None:
-    """Select another text in the view."""
-    if text is not None:
-        view_state.change(text=text, token=-1, session=-1)
 
 
 def select_token(token: int) -> None:

@@ -15,6 +15,7 @@ from streamlit import config
 
 _ATLAS, _BRAIN = "/_fnprune/atlases/{id}", "/_fnprune/brain"
 NIFTI, PNG, WEBP = "application/gzip", "image/png", "image/webp"
+BYTES = "application/octet-stream"
 #: An address names a version, so that what it gives never changes.
 _KEPT = "private, max-age=86400, immutable"
 _HIGHEST_Z = 1000.0
@@ -35,6 +36,7 @@ def routes() -> list[Route]:
     return [
         Route(f"{path}/anatomy.nii.gz", send_anatomy),
         Route(f"{path}/units.nii.gz", send_units),
+        Route(f"{path}/live.bin", send_live_body),
         Route(f"{path}/networks/{{network:int}}.nii.gz", send_map),
         Route(f"{path}/networks/{{network:int}}.png", send_network_still),
         Route(f"{path}/networks/{{network:int}}.webp", send_thumbnail),
@@ -103,6 +105,16 @@ def brain_url(name: str, **options: object) -> str:
     return f"{base_path()}{_BRAIN}/{name}?{query}"
 
 
+def library_url() -> str:
+    """Return the address of the viewer's script."""
+    return f"{base_path()}/app/static/niivue/niivue.umd.js"
+
+
+def live_body_url(id: str, version: str) -> str:
+    """Return the address of an atlas's body for the live scanner."""
+    return f"{base_path()}{_PATH.format(id=id)}/live.bin?v={version}"
+
+
 def send_anatomy(request: Request) -> Response:
     """Answer with an atlas's anatomy."""
     from app.shell.images import files
@@ -117,6 +129,15 @@ def send_units(request: Request) -> Response:
 
     id = request.path_params["id"]
     return _answer(request, lambda: files.units_file(id, files.version(id)), NIFTI)
+
+
+def send_live_body(request: Request) -> Response:
+    """Answer with an atlas's body for the live scanner."""
+    from app.shell.images import live
+    from app.shell.images.files import version
+
+    id = request.path_params["id"]
+    return _answer(request, lambda: live.body_file(id, version(id)), BYTES)
 
 
 def send_map(request: Request) -> Response:

@@ -105,7 +105,7 @@ def test_texts_that_cannot_be_read_are_kept_and_told(open_page, loaded, text, me
 
 
 def test_a_long_text_is_read_as_a_job_when_asked(open_page, loaded, monkeypatch) -> None:
-    monkeypatch.setattr(cache, "_QUICK", 0)
+    monkeypatch.setattr(cache, "QUICK", 0)
     at = open_page("probe", **loaded.view(), text=TEXT)
     assert any("Press Read" in caption.value for caption in at.caption)
     press(at, "Read")

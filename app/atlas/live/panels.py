@@ -1,0 +1,252 @@
+"""Panels of the Live scanner page: the text, what is silenced, words and numbers, films."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from app.atlas.live.options import MOST_SILENCED, RECORDED, SOURCES, WRITE, LiveOptions
+from app.atlas.live.tasks import FILM, FilmOrder, film
+from app.figures.live.film import Film, FilmKind
+from app.figures.live.scene import LiveScene, alternative, table_of
+from app.html_files.live_page import live_page
+from app.shell import recipes, resources, view_state, wording
+from app.shell.caches import live as cache
+from app.shell.caches import networks
+from app.shell.jobs import Job
+from app.widgets import job_progress
+from app.widgets.picture import csv_button, provenance
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.evaluation.generation import Prompt, Sampling, has_chat_template
+from fnprune_core.lesions.live import LiveOrder
+from fnprune_core.models.language_model import LanguageModel
+
+#: Beginnings for this page, which the model goes on from.
+PROMPTS = {
+    "Story": "Once upon a time, in a house by the sea, there lived a",
+    "Python": "def is_prime(n):\n    ",
+    "French": "Hier matin, en ouvrant la fenêtre, elle vit",
+    "List": "Five things that float on water:\n1.",
+}
+MOST_WRITTEN = 256
+_PROMPT = "live-prompt"
+_FILMS: dict[FilmKind, str] = {"mp4": "Film (MP4)", "gif": "Film (GIF)"}
+
+
+def choose_source() -> str:
+    """Draw where the text comes from; return one of `SOURCES`."""
+    options = view_state.page_options(LiveOptions)
+    current = options.source or ("read" if view_state.view().text else RECORDED)
+    chosen = st.segmented_control(
+        "Text",
+        list(SOURCES),
+        format_func=SOURCES.__getitem__,
+        default=current,
+        required=True,
+        key="live-source",
+        label_visibility="collapsed",
+    )
+    if chosen is not None and chosen != current:
+        view_state.change(token=-1)
+        view_state.change_options(LiveOptions, source=chosen)
+    return chosen or current
+
+
+def choose_session(atlas: NetworkAtlas) -> int:
+    """Draw the choice among the recorded sessions; return the chosen one."""
+    titles = networks.session_titles(atlas.id)
+    viewed = view_state.view().session
+    current = viewed if 0 <= viewed < len(titles) else 0
+    key = f"live-session-{current}"
+    st.selectbox(
+        "Recorded text",
+        range(len(titles)),
+        index=current,
+        format_func=titles.__getitem__,
+        key=key,
+        on_change=lambda: view_state.change(session=int(view_state.widget(key)), token=-1),
+        help="Its time courses are in the atlas: no model is needed.",
+    )
+    return current
+
+
+def prompt_box() -> str:
+    """Draw the box for the beginning of a text; return it."""
+    viewed = view_state.view().prompt
+    if view_state.widget(_PROMPT) != viewed:
+        view_state.remember(_PROMPT, viewed)
+    st.pills(
+        "Beginnings",
+        list(PROMPTS),
+        default=next((name for name, text in PROMPTS.items() if text == viewed), None),
+        key=f"live-ready-{len(viewed)}",
+        on_change=lambda: _take_prompt(
+            PROMPTS.get(view_state.widget(f"live-ready-{len(viewed)}") or "")
+        ),
+        label_visibility="collapsed",
+    )
+    st.text_area(
+        "Beginning",
+        height=120,
+        key=_PROMPT,
+        placeholder="Type how the text begins, or press one of these",
+        on_change=lambda: _take_prompt(view_state.widget(_PROMPT)),
+        help="Nothing is sent anywhere: the model on this machine writes.",
+    )
+    return viewed
+
+
+def _take_prompt(text: str | None) -> None:
+    if text is not None:
+        view_state.change(prompt=text, token=-1, session=-1)
+
+
+def writing(model: LanguageModel | None, text: str) -> tuple[Prompt, Sampling]:
+    """Draw how the model writes; return its prompt and sampling."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        n_tokens = st.slider(
+            "Tokens at most", 8, MOST_WRITTEN, 64, 8, key="live-length", persist_state="session"
+        )
+        temperature = st.slider(
+            "Temperature", 0.0, 1.5, 0.0, 0.1, key="live-temperature", persist_state="session",
+            help="0 takes the most probable token each time; above, tokens are drawn.",
+        )  # fmt: skip
+    is_chat = False
+    if model is not None and has_chat_template(model):
+        is_chat = st.toggle(
+            "As a chat", key="live-chat", persist_state="session",
+            help="The beginning is put into the model's chat template, as what the user says.",
+        )  # fmt: skip
+    sampling = Sampling(max_new_tokens=int(n_tokens), temperature=float(temperature))
+    return Prompt(text=text, is_chat=is_chat), sampling
+
+
+def choose_silenced(atlas: NetworkAtlas) -> tuple[int, ...]:
+    """Draw the choice of networks that are silenced in the body beside; return them."""
+    viewed = tuple(
+        network
+        for network in view_state.page_options(LiveOptions).silenced
+        if network < atlas.n_networks
+    )
+    names = resources.network_names(atlas.id)
+    key = f"live-silenced-{'x'.join(map(str, viewed))}"
+    st.multiselect(
+        "Silence beside",
+        range(atlas.n_networks),
+        default=list(viewed),
+        format_func=lambda network: f"{network} · {names[network]}",
+        key=key,
+        max_selections=MOST_SILENCED,
+        placeholder="No network: only the healthy model",
+        on_change=lambda: view_state.change_options(
+            LiveOptions, silenced=tuple(sorted(view_state.widget(key)))
+        ),
+        help="The same text is read once more with the units of these networks silenced (those "
+        "beyond the threshold; sink units are spared), and both bodies run in step. Holes show "
+        "what is silenced.",
+    )
+    return viewed
+
+
+def lesion_name(networks_silenced: tuple[int, ...]) -> str:
+    """Return what the body of a lesion is called."""
+    if not networks_silenced:
+        return ""
+    numbers = ", ".join(str(network) for network in networks_silenced)
+    return f"Without network{'s' if len(networks_silenced) > 1 else ''} {numbers}"
+
+
+def facts(atlas: NetworkAtlas, scene: LiveScene, source: str, made: str) -> None:
+    """Draw what the scanner shows in words, its numbers, and how it was made."""
+    with st.container(
+        horizontal=True, wrap=False, gap="small", vertical_alignment="center",
+        key="live-picture-note",
+    ):  # fmt: skip
+        st.caption(wording.plain(alternative(scene)), width="stretch")
+        popover = st.popover("Numbers", type="tertiary", key="live-numbers", on_change="rerun")
+        if popover.open:
+            with popover:
+                table = table_of(scene)
+                csv_button(table, name=f"fnprune-live-{atlas.id[:8]}", key="live")
+                st.dataframe(table, hide_index=True, alt="Each token with its strongest networks")
+        provenance(made, key="live")
+    st.caption(
+        "A network is as bright as its strength exceeds what is usual for it (its root mean square "
+        "over the recording): from 1× to 4×. Shares are of the energy of all networks at the "
+        "token. Surprise is −log p. Fading between tokens and smoothing (4 mm) are for the eye. "
+        "Places are ours: neurons have none."
+        + (" What the model was given is in italics." if source == WRITE else "")
+    )
+
+
+def made_by(atlas: NetworkAtlas, order: LiveOrder | None, session: int) -> str:
+    """Return the Python that makes the numbers again."""
+    if order is None:
+        return recipes.code("live-recorded", atlas=atlas.id, session=session)
+    name = "live-read" if order.prompt is None else "live-write"
+    prompt = order.prompt or Prompt(text="")
+    silenced = order.lesion.networks if order.lesion else None
+    return recipes.code(
+        name, atlas=atlas.id, model=view_state.view().model, text=order.text, prompt=prompt.text,
+        is_chat=prompt.is_chat, n_tokens=order.sampling.max_new_tokens,
+        temperature=order.sampling.temperature, silenced=silenced, z=order.settings.z,
+    )  # fmt: skip
+
+
+def take_away(atlas: NetworkAtlas, scene: LiveScene, order: LiveOrder | None, session: int) -> None:
+    """Offer the text in the scanner as a film, and as one page that plays anywhere."""
+    st.subheader("Take it away", anchor=False)
+    film_order = FilmOrder(
+        model=view_state.view().model,
+        live=order or LiveOrder(decomposition_id=atlas.id, text="recorded"),
+        session=session if order is None else -1,
+        names=tuple(scene.names),
+        colours=tuple(scene.colours),
+        lesion=scene.lesion,
+        film=Film(),
+    )
+    token = scene.brightest()
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.download_button(
+            "One page (HTML)",
+            lambda: live_page(
+                scene, title="Live scanner", still=cache.still(scene, token), token=token
+            ),
+            file_name=f"fnprune-live-{atlas.id[:8]}.html",
+            mime="text/html",
+            icon=":material/html:",
+            key="live-page",
+            on_click="ignore",
+            help="Plays in any browser with all it needs inside; asks nothing of the network.",
+        )
+        if not job_progress.is_active(FILM):
+            for kind, label in _FILMS.items():
+                st.button(
+                    label,
+                    icon=":material/movie:",
+                    key=f"live-film-{kind}",
+                    on_click=_start_film,
+                    args=(film_order, kind),
+                )
+    job_progress.follow(FILM, on_done=lambda job: view_state.notify("The film is made"))
+    job = job_progress.job_of(FILM)
+    if job is not None and job.state == "done":
+        _offer_film(job)
+
+
+def _start_film(order: FilmOrder, kind: FilmKind) -> None:
+    job_progress.start(film(replace(order, film=Film(kind=kind))))
+
+
+def _offer_film(job: Job) -> None:
+    path = job.result
+    if path.is_file():
+        st.download_button(
+            f"{path.suffix.removeprefix('.').upper()}, {wording.size(path.stat().st_size)}",
+            path.read_bytes,
+            file_name=path.name,
+            mime="video/mp4" if path.suffix == ".mp4" else "image/gif",
+            icon=":material/download:",
+            key="live-film",
+            on_click="ignore",
+        )
+        st.caption("Four tokens a second; the last film that was made here.")
