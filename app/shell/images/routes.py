@@ -112,7 +112,7 @@ def library_url() -> str:
 
 def live_body_url(id: str, version: str) -> str:
     """Return the address of an atlas's body for the live scanner."""
-    return f"{base_path()}{_PATH.format(id=id)}/live.bin?v={version}"
+    return f"{base_path()}{_ATLAS.format(id=id)}/live.bin?v={version}"
 
 
 def send_anatomy(request: Request) -> Response:
