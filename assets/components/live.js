@@ -503,7 +503,7 @@ class Live {
         shown.goTo(x + body.shape[0] * (y + body.shape[1] * z))
       }
     }
-    this.stage.dataset.bodies = this.bodies.length
+    this.stage.dataset.bodies = this.film.dataset.bodies = this.bodies.length
     this.layOut()
   }
 
