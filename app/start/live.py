@@ -30,6 +30,6 @@ def show_live(atlas_id: str) -> None:
     )
     st.page_link(
         pages.path("live"),
-        label="Live scanner: type a text of your own, or let the model write",
+        label="Type a text of your own, or let it write",
         icon=":material/play_circle:",
     )

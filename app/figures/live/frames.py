@@ -199,9 +199,8 @@ class FrameDrawer:
             pen.rectangle((box[0], box[1], box[0] + share * room, box[3]), fill=faint)
             pen.rectangle(box, outline=FILM.line)
             pen.ellipse((box[0] + 10, y + 13, box[0] + 20, y + 23), fill=colour)
-            clear = {"font": _font(16), "fill": FILM.text}
-            pen.text((box[0] + 28, y + 18), f"{network}", anchor="lm", **clear)
-            pen.text((box[2] - 10, y + 18), f"{share:.0%}", anchor="rm", **clear)
+            _write(pen, (box[0] + 28, y + 18), f"{network}", size=16, anchor="lm")
+            _write(pen, (box[2] - 10, y + 18), f"{share:.0%}", size=16, anchor="rm")
             name = _fitted(visible(self.scene.names[network]), _font(14), room - 20)
             pen.text((box[0] + 10, y + 46), name, font=_font(14), fill=FILM.quiet, anchor="lm")
 
@@ -234,9 +233,8 @@ class FrameDrawer:
                 if value == value
             ]
             pen.line(points, fill=FILM.accent, width=2)
-        small = {"font": _font(12), "fill": FILM.text}
-        pen.text((8, 4), "Surprise", **small)
-        pen.text((self.width - 8, 4), f"{most:.0f} nats", anchor="ra", **small)
+        _write(pen, (8, 4), "Surprise", size=12, anchor="la")
+        _write(pen, (self.width - 8, 4), f"{most:.0f} nats", size=12, anchor="ra")
         return picture
 
 
@@ -288,6 +286,12 @@ def _paste(
     mask = drawn.convert("L").point(lambda level: min(255, 12 * level))
     background.paste(drawn, (0, 0), mask)
     canvas.paste(background, ((left + right - size[0]) // 2, (top + bottom - size[1]) // 2))
+
+
+def _write(
+    pen: ImageDraw.ImageDraw, place: tuple[float, float], text: str, *, size: int, anchor: str
+) -> None:
+    pen.text(place, text, font=_font(size), fill=FILM.text, anchor=anchor)
 
 
 def _mixed(colour: str, ground: str, share: float) -> tuple[int, int, int]:
