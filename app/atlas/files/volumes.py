@@ -39,8 +39,8 @@ def take_images(atlas: NetworkAtlas, z: float) -> None:
     n_bytes = atlas.n_networks * columns * rows * layers * 4
     st.markdown(
         f"{atlas.n_networks} maps of z, the parcellation at |z| > {z:g}, the mask of units that "
-        f"vary, the names, a sidecar that leads from each voxel to its unit, and the grey anatomy to "
-        f"lay below them. {columns} × "
+        f"vary, the names, a sidecar that leads from each voxel to its unit, and the grey anatomy "
+        f"that lies below them. {columns} × "
         f"{rows} × {layers} voxels: z is the layer, first at the bottom, and a layer is "
         "an egg-shaped sheet, wider in the middle of the model; a unit fills one voxel or a few. "
         "Places are ours, neurons have none. FSLeyes, MRIcroGL and nilearn open them; for nilearn "
