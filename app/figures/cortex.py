@@ -14,7 +14,6 @@ from app.figures.theme import Palette, network_colours, rgba
 
 GAP = 2  # empty cells between slices
 MOST_CELLS = 240_000  # of all volumes in one picture: finer ones are drawn coarser
-_NARROW_DISTANCE, _NARROW_HEIGHT = 2.75, 360
 _UP = {"x": 0, "y": 0, "z": 1}
 
 
@@ -232,21 +231,6 @@ def scene(n_rows: int, n_columns: int, palette: Palette) -> dict[str, Any]:
         "bgcolor": "rgba(0,0,0,0)",
         "dragmode": "orbit",
     }
-
-
-def fit_narrow(figure: go.Figure) -> None:
-    """Move the camera back, so that the whole body is seen in a narrow scene.
-
-    The field of view is fixed in height, so that a narrow picture cuts off the sides.
-    """
-    eye = figure.layout.scene.camera.eye
-    factor = _NARROW_DISTANCE / float(np.linalg.norm([eye.x, eye.y, eye.z]))
-    is_named = bool(figure.layout.showlegend)
-    n_named = sum(1 for trace in figure.data if is_named and trace.showlegend)
-    figure.update_layout(
-        height=_NARROW_HEIGHT + 28 * n_named,  # one line of the legend each
-        scene_camera_eye={"x": eye.x * factor, "y": eye.y * factor, "z": eye.z * factor},
-    )
 
 
 def _add_inside_profile(

@@ -26,7 +26,7 @@ from fnprune_core.atlas.annotation_files import Annotations
 from fnprune_core.atlas.annotations import path_of, read_annotations
 from fnprune_core.atlas.cortex import Cortex
 from fnprune_core.atlas.network_atlas import NetworkAtlas, Passage
-from fnprune_core.errors import ArtifactNotFoundError, FnpruneError
+from fnprune_core.errors import FnpruneError
 from fnprune_core.evaluation import results
 from fnprune_core.evaluation.results import Perplexity
 from fnprune_core.models.language_model import Anatomy, LanguageModel
@@ -122,15 +122,6 @@ def volume(id: str, network: int) -> NDArray[np.float32] | None:
     """Return a network's z on the cortex, (layers, rows, columns), or None without a cortex."""
     atlas_cortex = cortex(id)
     return None if atlas_cortex is None else atlas_cortex.volume(atlas(id).maps[network])
-
-
-@cached(max_entries=16)
-def soft_volume(id: str, network: int) -> NDArray[np.float32]:
-    """Return a network's lightly smoothed abs(z) on the cortex: for surfaces, not statistics."""
-    values = volume(id, network)
-    if values is None:
-        raise ArtifactNotFoundError(f"Atlas {id} has no cortex yet.", hint="Lay it out first.")
-    return topography.smoothed(values)
 
 
 @cached(max_entries=2)
@@ -340,5 +331,5 @@ def carpet(id: str, session: int, n_rows: int = 480) -> tuple[NDArray[np.float32
 
 def forget_open() -> None:
     """Close all artifacts, after one was deleted."""
-    for opened in (recording, atlas, _cortex, volume, soft_volume, plan, evaluation, passages):
+    for opened in (recording, atlas, _cortex, volume, plan, evaluation, passages):
         opened.clear()

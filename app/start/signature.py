@@ -13,7 +13,8 @@ from app.shell.images import routes as image_routes
 from app.widgets import atlas_frame, frame
 from app.widgets.bar_list import bar_list
 from app.widgets.body.note import PLACES
-from app.widgets.body.scene import NetworkMap, Scene, Threshold
+from app.widgets.body.scene import Scene, Threshold
+from app.widgets.body.scenes import network_maps
 from app.widgets.body.viewer import FILM, viewer
 
 _Z = 3.0
@@ -53,20 +54,10 @@ def show_signature(atlas_id: str, *, on_open: Callable[[int], None]) -> None:
 def scene(atlas_id: str, networks: list[int]) -> Scene:
     """Return what the viewer shows: each network in its own colour, in a glass body."""
     version, limit = images.version(atlas_id), resources.colour_limit(atlas_id, _Z)
-    colours = network_colours(atlas_id, FILM.mode)
     n_layers = resources.atlas(atlas_id).layout.n_layers
     return Scene(
         anatomy=image_routes.anatomy_url(atlas_id, version),
-        overlays=tuple(
-            NetworkMap(
-                url=image_routes.map_url(atlas_id, k, version),
-                limit=limit,
-                colour=colours[k],
-                id=k,
-                name=atlas_frame.label(atlas_id, k),
-            )
-            for k in networks
-        ),
+        overlays=network_maps(resources.atlas(atlas_id), networks, limit=limit),
         threshold=Threshold(value=_Z),
         at=places.of_network(atlas_id, networks[0], z=_Z),
         layers=images.layers(atlas_id),

@@ -34,8 +34,8 @@ class Viewer {
     }
     parts.colours.onchange = () => this.set({ colours: parts.colours.value })
     const full = button("Full screen", () => this.root.requestFullscreen?.(), { class: "tool" })
-    const save = button("Save picture", () => this.niivue?.saveScene(`${this.data.file}.png`),
-      { class: "tool" })
+    const save = button("Save", () => this.niivue?.saveScene(`${this.data.file}.png`),
+      { class: "tool", "aria-label": "Save picture" })
     this.bar = element("div", { class: "bar" }, parts.views, parts.colours, full, save)
     this.root.append(this.bar, parts.stage, parts.legend, parts.status, parts.sliders)
     // Above NiiVue's own listeners, whose letters are keys of the page.
@@ -126,6 +126,7 @@ class Viewer {
     niivue.keyUpListener = () => {}
     niivue.resetBriCon = () => {}  // a double click would set a threshold that no slider shows
     niivue.onLocationChange = (place) => this.located(place)
+    niivue.scene.volScaleMultiplier = 1.2  // NiiVue leaves much room around what it renders
     await niivue.attachToCanvas(canvas, false)
     stage.style.backgroundColor = this.data.canvas
     this.niivue = niivue
@@ -318,7 +319,7 @@ class Viewer {
       each.setAttribute("aria-pressed", String(each.dataset.view === settings.view))
     }
     const kinds = data.overlays.map((spec) => spec.kind)
-    parts.colours.hidden = !kinds.includes("signed")
+    parts.colours.hidden = !kinds.some((kind) => kind === "signed" || kind === "units")
     parts.colours.value = data.palettes[settings.colours] ? settings.colours : "house"
     parts.z.row.hidden = !data.threshold
     if (data.threshold) {
@@ -382,8 +383,8 @@ class Viewer {
         if (!shown) return
         item = shown - 1
         words.push(spec.names[item])
-      } else if (spec.kind === "signed") {
-        words.push(`${data.threshold.quantity} ${signed(overlay.raw[index])}`)
+      } else if (spec.kind === "signed" || spec.kind === "units") {
+        words.push(`${data.threshold?.quantity ?? ""} ${signed(overlay.raw[index])}`)
       } else if (spec.kind === "single" && shown >= this.threshold) {
         item = spec.id
         words.push(spec.name)

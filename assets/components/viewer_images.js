@@ -157,6 +157,21 @@ class SignedOverlay {
   }
 }
 
+// A map whose values of units came with the page.
+class UnitsOverlay extends SignedOverlay {
+  addresses() { return [this.spec.url, this.spec.values] }
+
+  async take() {
+    const { image, raw, space } = await imageOf(this.spec.url)
+    const bytes = Uint8Array.from(atob(this.spec.values), (letter) => letter.charCodeAt(0))
+    const values = new Int16Array(bytes.buffer)
+    this.raw = Float32Array.from(raw, (number) =>
+      (number > 0 ? values[number - 1] * this.spec.step : 0))
+    Object.assign(this, { space, fresh: image })
+    typed(image, FLOAT32, 32)
+  }
+}
+
 class SingleOverlay extends SignedOverlay {
   shaped(settings) { return super.shaped(settings).map(Math.abs) }
 
@@ -222,7 +237,9 @@ class LabelsOverlay {
   dress(volume) { volume.colorbarVisible = false }
 }
 
-const OVERLAYS = { signed: SignedOverlay, single: SingleOverlay, labels: LabelsOverlay }
+const OVERLAYS = {
+  signed: SignedOverlay, units: UnitsOverlay, single: SingleOverlay, labels: LabelsOverlay,
+}
 
 // The anatomy with what is cut taken out of it, as far as each place consists of it.
 async function lesioned(grey, body, { units, bits }, margin, fwhm) {

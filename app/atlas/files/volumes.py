@@ -2,23 +2,19 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
-from numpy.typing import NDArray
 
+from app.atlas.files.body import show_values
 from app.atlas.files.data import imported
 from app.atlas.files.tasks import atlas_page
-from app.figures.base import Picture
-from app.figures.maps import cortex_slices
 from app.shell import recipes, resources, view_state, wording
-from app.shell.caches import nilearn
+from app.shell.images import files as images
 from app.shell.jobs import Job
 from app.widgets import frame, job_progress
-from app.widgets.picture import draw_picture
 from fnprune_core.atlas.files import members_table, networks_table, time_courses_csv, units_table
 from fnprune_core.atlas.images import volumes
 from fnprune_core.atlas.images.volumes import ImportedImage
@@ -34,7 +30,7 @@ def names_of(atlas: NetworkAtlas) -> list[str]:
 
 def take_images(atlas: NetworkAtlas, z: float) -> None:
     """Offer maps and parcellation as images of neuroimaging tools."""
-    grid = nilearn.grid(atlas.id)
+    grid = images.grid(atlas.id)
     columns, rows, layers = grid.shape
     n_bytes = atlas.n_networks * columns * rows * layers * 4
     st.markdown(
@@ -73,7 +69,7 @@ def bring_image(atlas: NetworkAtlas) -> ImportedImage | None:
     )
     if not uploads:
         st.caption(
-            "What the image marks is drawn on the cortex, and compared with each network. Keep "
+            "What the image marks is drawn in the body, and compared with each network. Keep "
             "the space of the original: an image that was resampled cannot be read back."
         )
         return None
@@ -90,15 +86,15 @@ def bring_image(atlas: NetworkAtlas) -> ImportedImage | None:
 
 
 def _read_uploads(uploads: Sequence[Any], check: Callable[[Sidecar], None]) -> ImportedImage:
-    images = [upload for upload in uploads if not upload.name.lower().endswith(".json")]
+    niftis = [upload for upload in uploads if not upload.name.lower().endswith(".json")]
     sidecars = [upload for upload in uploads if upload.name.lower().endswith(".json")]
-    if len(images) != 1 or len(sidecars) > 1:
+    if len(niftis) != 1 or len(sidecars) > 1:
         raise SettingsError(
-            f"There are {wording.count(len(images), 'image')} and "
+            f"There are {wording.count(len(niftis), 'image')} and "
             f"{wording.count(len(sidecars), 'sidecar')}.",
             hint="Choose one image and the one .json file that was written with it.",
         )
-    image = images[0].getvalue()
+    image = niftis[0].getvalue()
     sidecar = sidecars[0].getvalue() if sidecars else None
     digest = hashlib.sha256(image)
     digest.update(sidecar or b"")
@@ -106,7 +102,7 @@ def _read_uploads(uploads: Sequence[Any], check: Callable[[Sidecar], None]) -> I
 
 
 def show_image(atlas: NetworkAtlas, image: ImportedImage, z: float) -> None:
-    """Draw an uploaded image on the cortex, and its overlap with each network."""
+    """Draw an uploaded image in the body, and its overlap with each network."""
     choices = image.choices
     position = 0
     if len(choices) > 1:
@@ -125,7 +121,7 @@ def show_image(atlas: NetworkAtlas, image: ImportedImage, z: float) -> None:
     level = 0.5 if is_set else z
     title = _title(choices[position])
     code = recipes.code("image", atlas=atlas.id, z=z)
-    draw_picture(_picture(atlas, values, level, title=title), key="files-map", made=code)
+    show_values(atlas, values, level, title=title, made=code)
     table = _overlap(atlas, volumes.overlap_table(atlas, values, z=z), z, title=title)
     marked_units = np.flatnonzero(np.abs(values) > level)
     with st.container(horizontal=True, gap="small"):
@@ -149,30 +145,6 @@ def _csv_button(label: str, content: Callable[[], str], name: str) -> None:
 def _title(choice: tuple[int, int | None]) -> str:
     volume, label = choice
     return f"Volume {volume}" + ("" if label is None else f", label {label}")
-
-
-def _picture(
-    atlas: NetworkAtlas, values: NDArray[np.float32], level: float, *, title: str
-) -> Picture:
-    grid = nilearn.flat_grid(atlas.id)
-    first_units = atlas.layout.offsets[:-1]
-    units = np.where(grid.unit_of_voxel >= 0, grid.unit_of_voxel - first_units, -1)
-    is_marked = np.abs(values) > level
-    per_layer = np.array([in_layer.sum() for in_layer in atlas.layout.split(is_marked)])
-    picture = cortex_slices(
-        grid.volume(values, fill=np.nan).transpose(2, 1, 0),
-        units.transpose(2, 1, 0),
-        network=0,
-        threshold=level,
-        limit=max(float(np.abs(values).max()), 2 * level),
-        palette=frame.palette(),
-    )
-    sentence = f"{title} of the image: {wording.count(int(is_marked.sum()), 'unit')} marked"
-    if is_marked.any():
-        sentence += f", in {wording.count(int((per_layer > 0).sum()), 'layer')}"
-        sentence += f", most in layer {int(per_layer.argmax())}"
-    table = pd.DataFrame({"layer": np.arange(len(per_layer)), "units marked": per_layer})
-    return replace(picture, alternative=f"{sentence}.", table=table)
 
 
 def _overlap(atlas: NetworkAtlas, table: pd.DataFrame, z: float, *, title: str) -> pd.DataFrame:

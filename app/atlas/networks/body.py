@@ -9,15 +9,15 @@ from app.atlas.networks import options, picked_unit
 from app.atlas.networks.options import MapOptions
 from app.shell import recipes, resources, view_state
 from app.shell.caches import networks as network_page
-from app.shell.caches.colours import network_colours
 from app.shell.images import files as images
 from app.shell.images import places
 from app.shell.images import routes as image_routes
-from app.widgets import atlas_frame, frame
+from app.widgets import frame
 from app.widgets.body.note import PLACES, note
 from app.widgets.body.picks import unit_of
-from app.widgets.body.scene import NetworkMap, Scene, StatMap, Threshold
-from app.widgets.body.viewer import FILM, Pick, viewer
+from app.widgets.body.scene import Scene
+from app.widgets.body.scenes import network_maps, network_scene
+from app.widgets.body.viewer import Pick, viewer
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 _NOTE = (
@@ -54,40 +54,26 @@ def show_body(
 
 def scene(atlas: NetworkAtlas, network: int, *, z: float, limit: float, pole: int) -> Scene:
     """Return what the viewer shows: the network, or it and others in their own colours."""
-    version = images.version(atlas.id)
-    beside = networks_beside(atlas, network)
-    still = image_routes.still_url(atlas.id, network, version, limit=round(limit, 2), pole=pole)
-    present = Scene(
-        anatomy=image_routes.anatomy_url(atlas.id, version),
-        overlays=(
-            StatMap(url=image_routes.map_url(atlas.id, network, version), limit=limit, pole=pole),
+    present = replace(
+        network_scene(
+            atlas,
+            network,
+            z=z,
+            limit=limit,
+            words=in_words(atlas, network, z=z, pole=pole),
+            pole=pole,
         ),
-        still=still,
-        threshold=Threshold(value=z),
         at=place_of(atlas, network, z=z, pole=pole),
-        layers=images.layers(atlas.id),
-        alternative=in_words(atlas, network, z=z, pole=pole),
-        file=f"fnprune-{atlas.id[:8]}-network-{network}",
         without=_WITHOUT,
     )
+    beside = networks_beside(atlas, network)
     if not beside:
         return present
-    colours = network_colours(atlas.id, FILM.mode)
     together = (network, *beside)
     return replace(
         present,
-        overlays=tuple(
-            NetworkMap(
-                url=image_routes.map_url(atlas.id, k, version),
-                limit=limit,
-                colour=colours[k],
-                id=k,
-                name=atlas_frame.label(atlas.id, k),
-                pole=pole,
-            )
-            for k in reversed(together)
-        ),
-        still=image_routes.several_url(atlas.id, together, version),
+        overlays=network_maps(atlas, together, limit=limit, pole=pole),
+        still=image_routes.several_url(atlas.id, together, images.version(atlas.id)),
         alternative=f"{present.alternative} Beside it, each in its own colour: network "
         f"{', network '.join(map(str, beside))}.",
         hint="Press opens the neuron; a name opens its network.",

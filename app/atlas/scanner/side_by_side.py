@@ -1,16 +1,15 @@
 """A network of the model and a map of a real brain, in the same viewer at the same threshold."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from app.shell import recipes, resources, view_state
 from app.shell.caches import nilearn
-from app.shell.images import files as images
-from app.shell.images import places
-from app.shell.images import routes as image_routes
 from app.widgets import frame
 from app.widgets.body.note import PLACES, note
 from app.widgets.body.picks import unit_of
-from app.widgets.body.scene import Scene, StatMap, Threshold
+from app.widgets.body.scenes import brain_scene, network_scene
 from app.widgets.body.viewer import Pick, viewer
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
@@ -27,7 +26,12 @@ def show_map(atlas: NetworkAtlas, network: int) -> None:
         st.subheader(f"Network {network} of the model", anchor=False)
         words, table = nilearn.model_facts(atlas.id, network, z)
         viewer(
-            model_scene(atlas, network, z=z, limit=limit, words=words),
+            replace(
+                network_scene(atlas, network, z=z, limit=limit, words=words),
+                hint="Press, or Enter, selects the neuron.",
+                family=_FAMILY,
+                solid=1.0,
+            ),
             key=_MODEL,
             mode=frame.palette().mode,
             on_pick=lambda pick: take_pick(atlas, pick),
@@ -45,7 +49,7 @@ def show_map(atlas: NetworkAtlas, network: int) -> None:
         st.subheader("Left or right hand, real brains", anchor=False)
         words, table = nilearn.motor_facts(z)
         viewer(
-            brain_scene(z=z, limit=limit, words=words),
+            replace(brain_scene(z=z, limit=limit, words=words), family=_FAMILY, solid=1.0),
             key=_BRAIN,
             mode=frame.palette().mode,
             on_threshold=set_threshold,
@@ -58,41 +62,6 @@ def show_map(atlas: NetworkAtlas, network: int) -> None:
             made=recipes.code("scanner-motor", atlas=atlas.id, z=z),
             about="The grey is the MNI template of the human brain.",
         )
-
-
-def model_scene(atlas: NetworkAtlas, network: int, *, z: float, limit: float, words: str) -> Scene:
-    """Return what the viewer shows of the model."""
-    version = images.version(atlas.id)
-    return Scene(
-        anatomy=image_routes.anatomy_url(atlas.id, version),
-        overlays=(StatMap(url=image_routes.map_url(atlas.id, network, version), limit=limit),),
-        threshold=Threshold(value=z),
-        at=places.of_network(atlas.id, network, z=z),
-        layers=images.layers(atlas.id),
-        alternative=words,
-        file=f"fnprune-{atlas.id[:8]}-network-{network}",
-        still=image_routes.still_url(atlas.id, network, version, limit=round(limit, 2), pole=0),
-        hint="Press, or Enter, selects the neuron.",
-        family=_FAMILY,
-        solid=1.0,
-    )
-
-
-def brain_scene(*, z: float, limit: float, words: str) -> Scene:
-    """Return what the viewer shows of the real brain."""
-    return Scene(
-        anatomy=image_routes.brain_url("anatomy.nii.gz"),
-        overlays=(StatMap(url=image_routes.brain_url("motor.nii.gz"), limit=limit),),
-        threshold=Threshold(value=z),
-        at=nilearn.motor_peak(),
-        alternative=words,
-        file="fnprune-motor",
-        still=image_routes.brain_url("motor.png", limit=round(limit, 2)),
-        family=_FAMILY,
-        fwhm=None,  # smoothed when it was made
-        solid=1.0,
-        name="Map in a real brain",
-    )
 
 
 def take_pick(atlas: NetworkAtlas, pick: Pick) -> None:

@@ -1,24 +1,29 @@
 """Activities on networks: a map with its threshold, and two atlases."""
 
 import html
+from dataclasses import replace
 
 import numpy as np
 import streamlit as st
 from scipy.stats import norm
 
-from app.figures import maps, networks
+from app.figures import networks
 from app.learn import data as cache
 from app.learn import figures as drawn
 from app.learn.activities.shared import pick_network
 from app.learn.lesson import Finding
-from app.shell import recipes, resources, view_state, wording
+from app.shell import recipes, resources, view_state
 from app.shell.caches import nilearn
 from app.widgets import frame
+from app.widgets.body.note import PLACES, note
+from app.widgets.body.scenes import brain_scene, network_scene
+from app.widgets.body.viewer import viewer
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 _FIRST_Z = 3.0
 _FIRST_SHOWN = 4
+_Z_KEY, _FAMILY = "lesson-map-z", "lesson"
 
 
 def a_map(atlas: NetworkAtlas) -> Finding | None:
@@ -27,38 +32,24 @@ def a_map(atlas: NetworkAtlas) -> Finding | None:
     with left:
         network = pick_network(atlas, chapter="map", default=cache.most_selective(atlas.id))
     with right:
-        z: float = st.slider(
-            "Threshold |z|", *view_state.Z_RANGE, _FIRST_Z, 0.5, key="lesson-map-z"
-        )
+        z: float = st.slider("Threshold |z|", *view_state.Z_RANGE, _FIRST_Z, 0.5, key=_Z_KEY)
     left, right = st.columns(2, gap="large")
     alive = atlas.decomposition.alive
     magnitude = np.abs(atlas.maps[network, alive])
     with left:
         st.subheader(f"Network {network} of the model", anchor=False)
-        volume = resources.volume(atlas.id, network)
-        limit = resources.colour_limit(atlas.id, z)
-        if volume is None:
-            picture = networks.network_map(
-                atlas.layer_map(network),
-                atlas.depth_profile(network, z=z),
-                network=network,
-                threshold=z,
-                limit=limit,
-                palette=frame.palette(),
-                labels=resources.grouping(atlas.id),
-            )
-            code = recipes.code("layers", atlas=atlas.id, network=network, z=z)
-        else:
-            picture = maps.cortex_projections(
-                volume, network=network, threshold=z, limit=limit, palette=frame.palette()
-            )
-            code = recipes.code("cortex", atlas=atlas.id, network=network, z=z)
-        draw_picture(picture, key="lesson-map", made=code)
+        _draw_network(atlas, network, z)
     with right:
         st.subheader("Left or right hand, real brains", anchor=False)
-        motor_scan = nilearn.motor(z, frame.palette().mode)
-        st.image(motor_scan.png, width="stretch", alt=motor_scan.alternative)
-        st.caption(wording.plain(motor_scan.alternative))
+        words, _ = nilearn.motor_facts(z)
+        limit = max(resources.colour_limit(atlas.id, z), nilearn.motor_limit(z))
+        viewer(
+            replace(brain_scene(z=z, limit=limit, words=words), family=_FAMILY, solid=1.0),
+            key="lesson-brain",
+            mode=frame.palette().mode,
+            on_threshold=_set_threshold,
+        )
+        st.caption(words)
         share, normal_share = float((magnitude > z).mean()), float(2 * norm.sf(z))
         with st.container(horizontal=True):
             st.metric("Units beyond the threshold", f"{int((magnitude > z).sum()):,}", border=True)
@@ -75,6 +66,46 @@ def a_map(atlas: NetworkAtlas) -> Finding | None:
         f"bell curve would have {expected:,.0f}: {ratio:.1f} times as many.",
         supports=supports,
     )
+
+
+def _draw_network(atlas: NetworkAtlas, network: int, z: float) -> None:
+    """Draw a network in the body; without places, by layers."""
+    limit = max(resources.colour_limit(atlas.id, z), nilearn.motor_limit(z))
+    if resources.cortex(atlas.id) is None:
+        picture = networks.network_map(
+            atlas.layer_map(network),
+            atlas.depth_profile(network, z=z),
+            network=network,
+            threshold=z,
+            limit=limit,
+            palette=frame.palette(),
+            labels=resources.grouping(atlas.id),
+        )
+        code = recipes.code("layers", atlas=atlas.id, network=network, z=z)
+        draw_picture(picture, key="lesson-map", made=code)
+        return
+    words, table = nilearn.model_facts(atlas.id, network, z)
+    scene = network_scene(atlas, network, z=z, limit=limit, words=words)
+    viewer(
+        replace(scene, family=_FAMILY, solid=1.0),
+        key="lesson-map",
+        mode=frame.palette().mode,
+        on_threshold=_set_threshold,
+    )
+    note(
+        words,
+        lambda: table,
+        key="lesson-map",
+        file=f"fnprune-lesson-network-{network}",
+        made=recipes.code("body", atlas=atlas.id, network=network, z=z),
+        about=PLACES,
+    )
+
+
+def _set_threshold(z: float) -> None:
+    """Move the lesson's slider to the viewers' own."""
+    low, high = view_state.Z_RANGE
+    view_state.remember(_Z_KEY, min(max(round(2 * z) / 2, low), high))
 
 
 def atlases(atlas: NetworkAtlas) -> Finding | None:

@@ -117,22 +117,6 @@ def pole_facts(id: str, network: int, pole: int, z: float) -> dict[str, Any]:
     }
 
 
-@cached(max_entries=16)
-def soft_volume(id: str, network: int, pole: int) -> NDArray[np.float32]:
-    """Return a network's or a pole's lightly smoothed |z| on the cortex: for surfaces alone."""
-    values = None if pole == 0 else resources.volume(id, network)
-    if values is None:
-        return resources.soft_volume(id, network)
-    return cortex.smoothed(np.maximum(pole * values, 0))
-
-
-def share_beyond(id: str, network: int, pole: int, z: float) -> float:
-    """Return the units of a network or pole beyond z as a share of the cells of the cortex."""
-    values = resources.atlas(id).maps[network]
-    is_beyond = np.abs(values) > z if pole == 0 else pole * values > z
-    return float(is_beyond.sum() / resources.soft_volume(id, network).size)
-
-
 @cached(max_entries=64)
 def found_words(id: str, words: str) -> NDArray[np.int64]:
     """Return the tokens of the recording at which words begin."""

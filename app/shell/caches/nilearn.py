@@ -14,7 +14,7 @@ from app.shell.caches.colours import network_colours
 from app.shell.caching import cached
 from fnprune_core.atlas import cortex, files
 from fnprune_core.atlas.images import volumes
-from fnprune_core.atlas.images.voxels import VoxelGrid, sheet_grid
+from fnprune_core.atlas.images.voxels import VoxelGrid
 
 UNITS_OF_A_NETWORK = 60
 _N_TOGETHER = 4
@@ -39,16 +39,6 @@ def grid(id: str) -> VoxelGrid:
 @cached(max_entries=2)
 def _grid(id: str, has_cortex: bool) -> VoxelGrid:
     return files.open_grid(resources.workspace(), resources.atlas(id))
-
-
-def flat_grid(id: str) -> VoxelGrid:
-    """Return the sheets as they are, where every unit is one voxel: for pictures of cells."""
-    return _flat_grid(id, resources.cortex(id) is not None)
-
-
-@cached(max_entries=2)
-def _flat_grid(id: str, has_cortex: bool) -> VoxelGrid:
-    return sheet_grid(resources.atlas(id).layout, resources.cortex(id))
 
 
 @cached(max_entries=8)
@@ -90,21 +80,21 @@ def _motor_values() -> NDArray[np.float32]:
 def motor_limit(z: float) -> float:
     """Return the z of the strongest colour of the real motor map."""
     values = _motor_values()
-    return float(np.ceil(max(np.quantile(values[values > z], 0.98), 1.5 * z)))
+    return float(np.ceil(max(float(np.quantile(values[values > z], 0.98)), 1.5 * z)))
 
 
-@cached(max_entries=1)
-def motor_peak() -> nilearn_plots.Place:
-    """Return where the real motor map is highest, in millimetres."""
-    return nilearn_plots.peak_of(nilearn_plots.motor_map())
+@cached(max_entries=16)
+def motor_place(z: float) -> nilearn_plots.Place:
+    """Return the middle of the largest cluster of the real motor map, in millimetres."""
+    return nilearn_plots.largest_cluster(nilearn_plots.motor_map(), threshold=z)
 
 
 def motor_facts(z: float) -> tuple[str, pd.DataFrame]:
     """Return what the real motor map shows, in words, and its clusters."""
-    x, y, height = motor_peak()
+    x, y, height = motor_place(z)
     words = (
         f"A real brain: left against right button press, z over a group of people on the MNI "
-        f"template, highest at ({x:g}, {y:g}, {height:g}) mm; "
+        f"template; its largest cluster lies about ({x:.0f}, {y:.0f}, {height:.0f}) mm; "
         f"{int((_motor_values() > z).sum()):,} voxels have |z| above {z:g}."
     )
     return words, _motor_peaks(z)

@@ -12,6 +12,7 @@ from fnprune_core.atlas.images.anatomy import margins
 
 Place = tuple[float, float, float]
 View = Literal["cuts", "mosaic", "render"]
+_STEPS = 32_767  # of two bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,38 @@ class StatMap:
     def data(self) -> dict[str, Any]:
         """Return what the browser is told."""
         return {"kind": "signed", "url": self.url, "limit": self.limit, "pole": self.pole}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class UnitMap:
+    """A map of two signs that has no address: its values of units go to the browser.
+
+    Parameters
+    ----------
+    units : str
+        Address of the image that tells the unit of each voxel.
+    values : ndarray (n_units,)
+        In two bytes each.
+    limit : float
+        Magnitude of the strongest colour.
+    """
+
+    units: str
+    values: NDArray[np.floating]
+    limit: float
+
+    def data(self) -> dict[str, Any]:
+        """Return what the browser is told."""
+        step = float(np.abs(self.values).max(initial=0.0)) / _STEPS or 1.0
+        steps = np.rint(self.values / step).astype("<i2")
+        return {
+            "kind": "units",
+            "url": self.units,
+            "values": base64.b64encode(steps.tobytes()).decode(),
+            "step": step,
+            "limit": self.limit,
+            "pole": 0,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,7 +253,7 @@ class Scene:
     anatomy: str
     alternative: str
     file: str
-    overlays: Sequence[StatMap | NetworkMap | Parcels] = ()
+    overlays: Sequence[StatMap | UnitMap | NetworkMap | Parcels] = ()
     lesion: Lesion | None = None
     graph: Graph | None = None
     threshold: Threshold | None = None

@@ -8,14 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from app.figures.theme import READING_ROOM as FILM
-from app.figures.theme import Mode
+from app.figures.theme import READING_ROOM, Mode
 from app.shell import view_state
 from app.shell.components import component
 from app.shell.images import routes as image_routes
 from app.widgets.body.scene import Scene
 
 Voxel = tuple[int, int, int]
+#: The colours of everything in the picture, in both modes.
+FILM = READING_ROOM
 _component = component("viewer", "viewer_images", "viewer_graph", "viewer_controls")
 _LIBRARY = "app/static/niivue/niivue.umd.js"
 #: As FSL has them, for who is used to those; the first is the workbench's own.

@@ -105,7 +105,7 @@ def removed_sheets(
         legend_on_top(figure, palette)
     if can_select:
         figure.update_layout(dragmode="lasso", newselection={"line": {"color": palette.accent}})
-    return Picture(figure=figure, alternative=_describe(sheets), table=_network_table(sheets))
+    return Picture(figure=figure, alternative=describe(sheets), table=network_table(sheets))
 
 
 def _as_png(
@@ -161,13 +161,13 @@ def _add_points(figure: go.Figure, flat: NDArray[np.integer], has_unit: NDArray[
     )  # fmt: skip
 
 
-def _describe(sheets: Sheets) -> str:
-    table = _network_table(sheets)
+def describe(sheets: Sheets) -> str:
+    """Return how many units would go, and which networks lose most and least."""
+    table = network_table(sheets)
     step, pins = sheets.step, len(sheets.stay) + len(sheets.go)
     text = (
-        f"{int((~sheets.keep).sum()):,} of {len(sheets.keep):,} units would go: the gaps in the "
-        f"sheets of the {len(sheets.unit)} layers. Of those that stay, members of a network have "
-        "its colour."
+        f"{int((~sheets.keep).sum()):,} of {len(sheets.keep):,} units in {len(sheets.unit)} "
+        "layers would go."
     )
     networks_with_units = table[(table["network"] >= 0) & (table["units"] > 0)]
     if len(networks_with_units):
@@ -184,7 +184,8 @@ def _describe(sheets: Sheets) -> str:
     return text + (f" One of {step**2} units is drawn." if step > 1 else "")
 
 
-def _network_table(sheets: Sheets) -> pd.DataFrame:
+def network_table(sheets: Sheets) -> pd.DataFrame:
+    """Return one row a network, −1 for none: its units, and how many of them would go."""
     n = int(sheets.network.max(initial=-1)) + 2
     size = np.bincount(sheets.network + 1, minlength=n)
     n_removed = np.bincount(sheets.network[~sheets.keep] + 1, minlength=n)

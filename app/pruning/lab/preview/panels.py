@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app.figures.layer_profile import removal_profile
+from app.pruning.lab.preview import body
 from app.pruning.lab.preview import data as cache
 from app.pruning.lab.preview.figures import cost_bars, removed_sheets
 from app.pruning.lab.preview.tasks import prepare_preview
@@ -194,22 +195,26 @@ def _draw_sizes(preview: PreviewedPlan) -> None:
 
 
 def _draw_map(atlas: NetworkAtlas, preview: PreviewedPlan, code: str) -> None:
-    """Draw the sheets; when asked, a lasso selects units to pin."""
+    """Draw the lesion in the body; when asked, its sheets, on which a lasso selects units."""
     view = view_state.view()
     is_selecting = st.toggle(
         "Select units on the map",
         key="preview-select",
-        help="Draw around units with the mouse, or click one, and pin them.",
+        help="Shows each layer as a sheet: draw around units with the mouse, and pin them.",
     )
     n = atlas.layout.n_units
+    sheets = cache.sheets(
+        atlas.id,
+        preview.keep,
+        z=view.z,
+        stay=tuple(unit for unit in view.stay if unit < n),
+        go=tuple(unit for unit in view.go if unit < n),
+    )
+    if not is_selecting and resources.cortex(atlas.id) is not None:
+        body.show_lesion(atlas, sheets, made=code)
+        return
     picture = removed_sheets(
-        cache.sheets(
-            atlas.id,
-            preview.keep,
-            z=view.z,
-            stay=tuple(unit for unit in view.stay if unit < n),
-            go=tuple(unit for unit in view.go if unit < n),
-        ),
+        sheets,
         colours=network_colours(atlas.id, frame.palette().mode),
         palette=frame.palette(),
         can_select=is_selecting,

@@ -1,0 +1,113 @@
+"""A plan as a lesion of the model's body: what would go is a hole, around it who loses most."""
+
+from dataclasses import replace
+
+import numpy as np
+import streamlit as st
+
+from app.pruning.lab.preview.figures import Sheets, describe, network_table
+from app.shell import resources, view_state
+from app.shell.images import files as images
+from app.shell.images import places
+from app.shell.images import routes as image_routes
+from app.widgets import atlas_frame, frame, pinned_units
+from app.widgets.body.note import PLACES, note
+from app.widgets.body.picks import unit_of
+from app.widgets.body.scene import Lesion, Scene, Threshold
+from app.widgets.body.scenes import network_maps
+from app.widgets.body.viewer import Pick, viewer
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+
+_KEY = "preview-viewer"
+#: Networks that are drawn around the hole: those that lose the largest share of their units.
+N_LOSERS = 3
+_NOTE = (
+    "The grey is darker where more of it would go, and empty where all of it would; smoothing is "
+    "for the eye alone. In colour are the networks that would lose the largest share of their "
+    f"units. {PLACES}"
+)
+
+
+def show_lesion(atlas: NetworkAtlas, sheets: Sheets, *, made: str) -> None:
+    """Draw what a plan removes as a hole in the anatomy; a press selects a unit to pin."""
+    words = describe(sheets)
+    viewer(
+        scene(atlas, sheets, words=words),
+        key=_KEY,
+        mode=frame.palette().mode,
+        on_pick=lambda pick: take_pick(atlas, pick),
+        on_threshold=set_threshold,
+    )
+    note(
+        words,
+        lambda: network_table(sheets),
+        key=_KEY,
+        file=f"fnprune-preview-{atlas.id[:8]}",
+        made=made,
+        about=_NOTE,
+    )
+    _pin_selected(atlas, sheets)
+
+
+def losers(sheets: Sheets, n: int = N_LOSERS) -> list[int]:
+    """Return the networks that lose the largest share of their units, from most to least.
+
+    Those that lose nothing are none of them.
+    """
+    table = network_table(sheets)
+    table = table[(table["network"] >= 0) & (table["would go"] > 0)]
+    ranked = table.sort_values("share", ascending=False, kind="stable")
+    return [int(network) for network in ranked["network"].head(n)]
+
+
+def scene(atlas: NetworkAtlas, sheets: Sheets, *, words: str) -> Scene:
+    """Return what the viewer shows: the lesioned anatomy, and the networks that lose most."""
+    version, z = images.version(atlas.id), view_state.view().z
+    limit = resources.colour_limit(atlas.id, z)
+    shares = network_table(sheets).set_index("network")["share"]
+    networks = losers(sheets)
+    return Scene(
+        anatomy=image_routes.anatomy_url(atlas.id, version),
+        lesion=Lesion(units=image_routes.units_url(atlas.id, version), removed=~sheets.keep),
+        overlays=tuple(
+            replace(overlay, name=f"{overlay.name}: {shares[overlay.id]:.0%} would go")
+            for overlay in network_maps(atlas, networks, limit=limit)
+        ),
+        threshold=Threshold(value=z) if networks else None,
+        at=places.of_network(atlas.id, networks[0], z=z) if networks else None,
+        layers=images.layers(atlas.id),
+        alternative=words,
+        file=f"fnprune-{atlas.id[:8]}-lesion",
+        without="Select units on the map shows the same by layer.",
+        hint="Press selects the neuron, to pin it; a name opens its network.",
+        family="lesion",
+        fwhm=3.0,
+        solid=0.8,
+        name="Plan in the body",
+    )
+
+
+def take_pick(atlas: NetworkAtlas, pick: Pick) -> None:
+    """Select the network whose name was pressed, or the unit in the pressed voxel."""
+    unit = unit_of(atlas.id, pick)
+    if unit is not None:
+        view_state.change(unit=unit)
+    elif pick.voxel is None and pick.item is not None and 0 <= pick.item < atlas.n_networks:
+        atlas_frame.select(pick.item)
+
+
+def set_threshold(threshold: float) -> None:
+    """Set the threshold of the view."""
+    low, high = view_state.Z_RANGE
+    view_state.change(z=round(min(max(threshold, low), high), 1))
+
+
+def _pin_selected(atlas: NetworkAtlas, sheets: Sheets) -> None:
+    """Draw what becomes of the selected unit, and the buttons that pin it."""
+    unit = view_state.view().unit
+    if not 0 <= unit < atlas.layout.n_units:
+        return
+    layer, index = (int(i) for i in atlas.layout.locate(unit))
+    fate = "would stay" if bool(np.asarray(sheets.keep)[unit]) else "would go"
+    st.markdown(f"**Neuron {index} of layer {layer}** {fate}.")
+    pinned_units.buttons([unit], key="preview-body")

@@ -1,0 +1,65 @@
+"""Scenes that more than one page shows: a network in the body, and a map in a real brain."""
+
+from collections.abc import Sequence
+
+from app.shell.caches import nilearn
+from app.shell.caches.colours import network_colours
+from app.shell.images import files as images
+from app.shell.images import places
+from app.shell.images import routes as image_routes
+from app.widgets import atlas_frame
+from app.widgets.body.scene import NetworkMap, Scene, StatMap, Threshold
+from app.widgets.body.viewer import FILM
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+
+
+def network_scene(
+    atlas: NetworkAtlas, network: int, *, z: float, limit: float, words: str, pole: int = 0
+) -> Scene:
+    """Return a network's map in the body, cold and hot."""
+    version = images.version(atlas.id)
+    return Scene(
+        anatomy=image_routes.anatomy_url(atlas.id, version),
+        overlays=(
+            StatMap(url=image_routes.map_url(atlas.id, network, version), limit=limit, pole=pole),
+        ),
+        threshold=Threshold(value=z),
+        at=places.of_network(atlas.id, network, z=z, pole=pole),
+        layers=images.layers(atlas.id),
+        alternative=words,
+        file=f"fnprune-{atlas.id[:8]}-network-{network}",
+        still=image_routes.still_url(atlas.id, network, version, limit=round(limit, 2), pole=pole),
+    )
+
+
+def network_maps(
+    atlas: NetworkAtlas, networks: Sequence[int], *, limit: float, pole: int = 0
+) -> tuple[NetworkMap, ...]:
+    """Return networks in their own colours; the first lies uppermost."""
+    version, colours = images.version(atlas.id), network_colours(atlas.id, FILM.mode)
+    return tuple(
+        NetworkMap(
+            url=image_routes.map_url(atlas.id, k, version),
+            limit=limit,
+            colour=colours[k],
+            id=k,
+            name=atlas_frame.label(atlas.id, k),
+            pole=pole,
+        )
+        for k in reversed(networks)
+    )
+
+
+def brain_scene(*, z: float, limit: float, words: str) -> Scene:
+    """Return the motor map in the template of the human brain."""
+    return Scene(
+        anatomy=image_routes.brain_url("anatomy.nii.gz"),
+        overlays=(StatMap(url=image_routes.brain_url("motor.nii.gz"), limit=limit),),
+        threshold=Threshold(value=z),
+        at=nilearn.motor_place(z),
+        alternative=words,
+        file="fnprune-motor",
+        still=image_routes.brain_url("motor.png", limit=round(limit, 2)),
+        fwhm=None,  # smoothed when it was made
+        name="Map in a real brain",
+    )
