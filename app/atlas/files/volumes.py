@@ -85,15 +85,15 @@ def bring_image(atlas: NetworkAtlas) -> ImportedImage | None:
 
 
 def _read_uploads(uploads: Sequence[Any], check: Callable[[Sidecar], None]) -> ImportedImage:
-    images = [upload for upload in uploads if not upload.name.lower().endswith(".json")]
+    niftis = [upload for upload in uploads if not upload.name.lower().endswith(".json")]
     sidecars = [upload for upload in uploads if upload.name.lower().endswith(".json")]
-    if len(images) != 1 or len(sidecars) > 1:
+    if len(niftis) != 1 or len(sidecars) > 1:
         raise SettingsError(
-            f"There are {wording.count(len(images), 'image')} and "
+            f"There are {wording.count(len(niftis), 'image')} and "
             f"{wording.count(len(sidecars), 'sidecar')}.",
             hint="Choose one image and the one .json file that was written with it.",
         )
-    image = images[0].getvalue()
+    image = niftis[0].getvalue()
     sidecar = sidecars[0].getvalue() if sidecars else None
     digest = hashlib.sha256(image)
     digest.update(sidecar or b"")
