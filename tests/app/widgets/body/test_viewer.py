@@ -1,4 +1,4 @@
-"""What the viewer is made of: the bundle as it was fetched, scenes as data, presses that come back."""
+"""What the viewer is made of: the bundle as it was fetched, scenes as data, presses read back."""
 
 import base64
 import hashlib
