@@ -275,10 +275,10 @@ def draw_by_nilearn(name: str, folder: Path) -> Image.Image:
     elif name == "roi":
         display = plotting.plot_roi(str(labels), **look, draw_cross=False)
     elif name == "prob_atlas":
+        several = image.smooth_img(image.index_img(str(maps), slice(0, 6)), fwhm=4)
         display = plotting.plot_prob_atlas(
-            image.smooth_img(image.index_img(str(maps), slice(0, 6)), fwhm=4), **look, view_type="filled_contours",
-            draw_cross=False,
-        )  # fmt: skip
+            several, **look, view_type="filled_contours", draw_cross=False
+        )
     else:
         display = plotting.plot_glass_brain(network, threshold=1.5, black_bg=True)
     stream = io.BytesIO()

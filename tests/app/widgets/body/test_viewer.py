@@ -1,4 +1,4 @@
-"""What the viewer is made of: the bundle as it was fetched, scenes as data, presses that come back."""
+"""What the viewer is made of: the bundle as it was fetched, scenes as data, presses read back."""
 
 import base64
 import hashlib
@@ -41,9 +41,7 @@ SCRIPTS = ("viewer", "viewer_images", "viewer_graph", "viewer_controls")
 
 
 def script() -> str:
-    return "\n".join(
-        asset(f"components/{name}.js").read_text(encoding="utf-8") for name in SCRIPTS
-    )
+    return "\n".join(asset(f"components/{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
 
 
 def test_the_bundle_is_the_one_that_its_command_fetches() -> None:
