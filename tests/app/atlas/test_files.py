@@ -179,4 +179,4 @@ def test_archive_of_images_opens_and_is_complete(atlas) -> None:
     packed = volumes.zipped(volumes.volume_files(atlas, grid, exchange.names_of(atlas), z=3.0))
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:
         assert archive.testzip() is None
-        assert len(archive.namelist()) == 5
+        assert len(archive.namelist()) == 6

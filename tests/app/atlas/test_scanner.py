@@ -34,7 +34,7 @@ def test_network_and_brain_stand_side_by_side(open_page, example) -> None:
             "Network 2 of the model",
             "Left or right hand, real brains",
         ]
-        told = everything(at)
+        told = everything(at).replace("\\", "")
         n = int((np.abs(resources.atlas(example.atlas).maps[2]) > 2.5).sum())
         assert f"Network 2: {n} units have |z| above 2.5" in told
         assert "left against right button press" in told
