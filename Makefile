@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help app example test browser docs-test lint types format docs pictures build bench clean
+.PHONY: help app example test browser docs-test lint types format docs logo pictures build bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/:/' | column -t -s ':'
@@ -46,6 +46,9 @@ format: $(STAMP) ## rewrite the code in the house format
 
 docs: $(STAMP) ## the documentation as a site, in build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
+logo: ## the logo and the page's icon
+	$(BIN)/python docs/make_logo.py
 
 pictures: example ## every picture of README and docs, in headless Chromium
 	PYTHONPATH=tests $(BIN)/python docs/make_pictures.py

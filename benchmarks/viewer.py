@@ -58,7 +58,7 @@ def measured(browser: Browser, atlas: str, n_rounds: int) -> dict[str, Any]:
     first: list[float] = []
     for _ in range(n_rounds + 1):  # the first of all also opens the atlas
         began = time.perf_counter()
-        browser.driver.get(f"{browser.url}/atlas?atlas={atlas}&map=viewer&network={FIRST}")
+        browser.driver.get(f"{browser.url}/atlas?atlas={atlas}&network={FIRST}")
         first.append(seconds_until_drawn(browser, FIRST, began))
     browser.settle()
     following = []

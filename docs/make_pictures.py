@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from browsing import Browser, opened, served
+from browsing import Browser, opened, served, wait_for
 from PIL import Image
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -156,11 +157,28 @@ def save(picture: Image.Image, name: str) -> None:
     picture.save(PICTURES / f"{name}.webp", quality=82, method=6)
 
 
+def see_bodies(person: Browser) -> None:
+    """Wait until every viewer on the page has drawn what it shows."""
+    script = """
+        const states = []
+        const seek = (root) => {
+          for (const each of root.querySelectorAll('*')) {
+            if (each.matches('.viewer')) states.push(each.dataset.state)
+            if (each.shadowRoot) seek(each.shadowRoot)
+          }
+        }
+        seek(document)
+        return states.every((state) => state === 'drawn')
+    """
+    wait_for(lambda: person.driver.execute_script(script), "the bodies to be drawn")
+
+
 def picture_of(person: Browser, study: Study, url: str) -> Image.Image:
     """Open a page on the study, do what shows it best, and return its picture."""
     person.open(study.link(url, **parameters(study).get(url, {})))
     DOES.get(url, lambda _: None)(person)
     person.settle()
+    see_bodies(person)
     person.driver.execute_script("document.querySelector('[data-testid=stMain]').scrollTop = 0")
     return photograph(person)
 
@@ -174,8 +192,8 @@ def lab(person: Browser, study: Study) -> None:
 def brain(person: Browser, study: Study) -> None:
     """Photograph one network on the body of the model."""
     person.look(WIDTH, "dark", height=820)
-    person.open(study.link("atlas", network=3, map="3d"))
-    person.hold_still()
+    person.open(study.link("atlas", network=3))
+    see_bodies(person)
     save(photograph(person), "brain")
 
 
@@ -190,9 +208,6 @@ def tour(person: Browser, study: Study) -> None:
     for network in (3, 7, 12):
         person.open(study.link("atlas", network=network))
         scene()
-    person.open(study.link("atlas", network=3, map="3d"))
-    person.hold_still()
-    scene()
     for url in ("parcellation", "connectome", "probe", "embedding"):
         picture_of(person, study, url)
         scene()
@@ -224,7 +239,61 @@ def write_tour(scenes: list[Image.Image]) -> None:
     )  # fmt: skip
 
 
-SPECIAL: dict[str, Callable[[Browser, Study], None]] = {"lab": lab, "brain": brain, "tour": tour}
+def nilearn(_: Browser, study: Study) -> None:
+    """Draw the exported images by nilearn, as the page *In other tools* says, and lay them out."""
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "images"
+        fnprune("volumes", study.atlas, str(target))
+        pictures = [draw_by_nilearn(name, target) for name in NILEARN]
+    width = max(picture.width for picture in pictures)
+    sheet = Image.new("RGB", (width, sum(p.height for p in pictures)), "black")
+    top = 0
+    for picture in pictures:
+        sheet.paste(picture, ((width - picture.width) // 2, top))
+        top += picture.height
+    save(sheet, "nilearn")
+
+
+NILEARN = ("stat_map", "mosaic", "prob_atlas", "roi", "glass_brain")
+
+
+def draw_by_nilearn(name: str, folder: Path) -> Image.Image:
+    """Return one picture of exported images."""
+    from nilearn import image, plotting
+
+    (maps,), (grey,), (labels,) = (
+        list(folder.glob(f"*_{ending}.nii.gz"))
+        for ending in ("stat-z_statmap", "desc-anatomy_T1w", "dseg")
+    )
+    network = image.smooth_img(image.index_img(str(maps), 3), fwhm=4)
+    look = {"bg_img": str(grey), "black_bg": True}
+    if name == "stat_map":
+        display = plotting.plot_stat_map(network, **look, threshold=1.5, cmap="cold_hot")
+    elif name == "mosaic":
+        display = plotting.plot_stat_map(
+            network, **look, threshold=1.5, cmap="cold_hot", display_mode="mosaic", cut_coords=5
+        )
+    elif name == "roi":
+        display = plotting.plot_roi(str(labels), **look, draw_cross=False)
+    elif name == "prob_atlas":
+        several = image.smooth_img(image.index_img(str(maps), slice(0, 6)), fwhm=4)
+        display = plotting.plot_prob_atlas(
+            several, **look, view_type="filled_contours", draw_cross=False
+        )
+    else:
+        display = plotting.plot_glass_brain(network, threshold=1.5, black_bg=True)
+    stream = io.BytesIO()
+    display.frame_axes.figure.savefig(stream, format="png", dpi=110, facecolor="black")
+    display.close()
+    return Image.open(stream).convert("RGB")
+
+
+SPECIAL: dict[str, Callable[[Browser, Study], None]] = {
+    "lab": lab,
+    "brain": brain,
+    "tour": tour,
+    "nilearn": nilearn,
+}
 
 
 def main(names: list[str]) -> None:

@@ -67,16 +67,19 @@ class Body:
 
     def box(self, axis: int) -> tuple[slice, slice]:
         """Return where the body lies in a cut, the same for all cuts of an axis."""
-        seen = self.grey.any(axis=axis)
+        seen: NDArray[np.bool_] = np.asarray((self.grey > 0).any(axis=axis))
         sides = []
         for other in (1, 0):
-            (inside,) = np.nonzero(seen.any(axis=other))
-            sides.append(slice(max(int(inside[0]) - 1, 0), int(inside[-1]) + 2))
+            is_inside = seen.any(axis=other)
+            (inside,) = np.nonzero(is_inside)
+            last = min(int(inside[-1]) + 2, len(is_inside))
+            sides.append(slice(max(int(inside[0]) - 1, 0), last))
         return sides[0], sides[1]
 
     def cut(self, volume: NDArray[np.generic], axis: int, at: int) -> NDArray[np.float32]:
-        """Return one cut of a volume with the margin, the front or the last layer on top."""
-        return np.take(volume, at, axis)[self.box(axis)].astype(np.float32).T[::-1]
+        """Return one cut of a placed volume, the front or the last layer on top."""
+        part = np.take(volume, at, axis)[self.box(axis)]
+        return np.asarray(part, dtype=np.float32).T[::-1]
 
 
 def body_of(activity: NDArray[np.floating], grid: VoxelGrid) -> Body:

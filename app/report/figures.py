@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -47,7 +47,7 @@ class Easel:
     @cached_property
     def maps(self) -> Maps:
         """The networks' maps."""
-        return Maps(self.m.atlas, self.m.cortex, threshold=self.m.z, film=PAPER)
+        return Maps(self.m.atlas, self.m.cortex, threshold=self.m.z, film=_SHEET)
 
     @cached_property
     def facts(self) -> AtlasFacts:
@@ -60,6 +60,8 @@ class Easel:
         return self.maps.palettes["light"]
 
 
+#: What is printed has no tint.
+_SHEET = replace(PAPER, canvas="#ffffff")
 _MOST_MODELS = 7
 _NUMBERED = re.compile(r"-(\d+)$")
 _NULLS = {"gaussian": "95th percentile, Gaussian null", "shift": "95th percentile, shift null"}

@@ -60,7 +60,10 @@ def test_no_page_reads_a_planted_text(planted, open_page, url) -> None:
 @pytest.mark.parametrize(
     ("url", "options"),
     [
-        *(("atlas", {"map": name}) for name in ("sides", "3d", "layers")),
+        ("atlas", {"map": "layers"}),
+        ("atlas", {"beside": "0.1"}),
+        ("connectome", {"show": "body"}),
+        ("parcellation", {"map": "layers"}),
         *(("parcellation", {"show": name}) for name in ("depth", "share")),
         ("lesions", {"part": "patients"}),
         ("lesions", {"column": "1"}),

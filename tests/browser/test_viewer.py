@@ -87,7 +87,7 @@ def slide(browser: Browser, name: str, value: float) -> None:
 
 
 def open_map(browser: Browser, materials, **parameters: str) -> None:
-    query = {**materials.view(), "map": "viewer", "network": "2", "z": "1.5", **parameters}
+    query = {**materials.view(), "network": "2", "z": "1.5", **parameters}
     browser.open(f"/atlas?{urlencode(query)}")
 
 

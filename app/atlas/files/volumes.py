@@ -35,8 +35,8 @@ def take_images(atlas: NetworkAtlas, z: float) -> None:
     n_bytes = atlas.n_networks * columns * rows * layers * 4
     st.markdown(
         f"{atlas.n_networks} maps of z, the parcellation at |z| > {z:g}, the mask of units that "
-        f"vary, the names, a sidecar that leads from each voxel to its unit, and the grey anatomy to "
-        f"lay below them. {columns} × "
+        f"vary, the names, a sidecar that leads from each voxel to its unit, and the grey anatomy "
+        f"that lies below them. {columns} × "
         f"{rows} × {layers} voxels: z is the layer, first at the bottom, and a layer is "
         "an egg-shaped sheet, wider in the middle of the model; a unit fills one voxel or a few. "
         "Places are ours, neurons have none. FSLeyes, MRIcroGL and nilearn open them; for nilearn "
@@ -86,15 +86,15 @@ def bring_image(atlas: NetworkAtlas) -> ImportedImage | None:
 
 
 def _read_uploads(uploads: Sequence[Any], check: Callable[[Sidecar], None]) -> ImportedImage:
-    images = [upload for upload in uploads if not upload.name.lower().endswith(".json")]
+    niftis = [upload for upload in uploads if not upload.name.lower().endswith(".json")]
     sidecars = [upload for upload in uploads if upload.name.lower().endswith(".json")]
-    if len(images) != 1 or len(sidecars) > 1:
+    if len(niftis) != 1 or len(sidecars) > 1:
         raise SettingsError(
-            f"There are {wording.count(len(images), 'image')} and "
+            f"There are {wording.count(len(niftis), 'image')} and "
             f"{wording.count(len(sidecars), 'sidecar')}.",
             hint="Choose one image and the one .json file that was written with it.",
         )
-    image = images[0].getvalue()
+    image = niftis[0].getvalue()
     sidecar = sidecars[0].getvalue() if sidecars else None
     digest = hashlib.sha256(image)
     digest.update(sidecar or b"")

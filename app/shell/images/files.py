@@ -117,8 +117,9 @@ def _parcel_files(id: str, fwhm: int, version: str) -> dict[str, bytes]:
     hundredths = np.minimum(np.rint(100 * strengths), np.iinfo(np.int16).max).astype(np.int16)
     parts = {"labels": labels, "strengths": hundredths}
     # In the space of the anatomy: beyond its own, a browser would draw the outermost labels on.
+    around = anatomy.margins(grid(id).shape[2])
     images = {
-        part: volumes.volume_image(grid(id), volume, note=part, margin=anatomy.MARGIN)
+        part: volumes.volume_image(grid(id), volume, note=part, around=around)
         for part, volume in parts.items()
     }
     return {part: volumes.compressed(image) for part, image in images.items()}

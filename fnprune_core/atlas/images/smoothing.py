@@ -110,7 +110,7 @@ def units_under(
     found = units[box].ravel()
     is_unit = (found >= 0) & (weight > 0)
     under, index = np.unique(found[is_unit], return_inverse=True)
-    shares = np.bincount(index, weight[is_unit], minlength=len(under))
-    shares /= max(float(shares.sum()), 1e-12)
+    sums = np.asarray(np.bincount(index, weight[is_unit], minlength=len(under)), dtype=np.float64)
+    shares = sums / max(float(sums.sum()), 1e-12)
     order = np.argsort(-shares, kind="stable")[:n]
     return np.asarray(under[order], dtype=np.int64), shares[order]

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fnprune_core.atlas.images.anatomy import anatomy_image, typical_activity
+from fnprune_core.atlas.images.anatomy import Margins, anatomy_image, typical_activity
 from fnprune_core.atlas.images.voxels import Sidecar, VoxelGrid, grid_as_json, read_sidecar
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import (
@@ -51,18 +51,21 @@ def image(grid: VoxelGrid, values: NDArray[Any], *, note: str = "") -> Any:
     return volume_image(grid, grid.volume(values), note=note)
 
 
-def volume_image(grid: VoxelGrid, volume: NDArray[Any], *, note: str = "", margin: int = 0) -> Any:
+def volume_image(
+    grid: VoxelGrid, volume: NDArray[Any], *, note: str = "", around: Margins | None = None
+) -> Any:
     """Return a volume (columns, rows, layers) of a grid as a NIfTI image.
 
     Parameters
     ----------
-    margin : int
+    around : Margins, optional
         Empty voxels around it, as the anatomy has them.
     """
     affine = grid.affine
-    if margin:
-        volume = np.pad(volume, margin)
-        affine[:3, 3] -= affine[:3, :3] @ np.full(3, float(margin))
+    if around is not None:
+        side = (around.side, around.side)
+        volume = np.pad(volume, (side, side, (around.below, around.above)))
+        affine[:3, 3] -= affine[:3, :3] @ np.array(around.low, dtype=float)
     nifti = nib.Nifti1Image(volume, affine)
     nifti.header.set_xyzt_units("mm")
     nifti.header["descrip"] = note.encode("ascii", "replace")[:79]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 BREADTH = 0.78  # of an egg's length, as an axial cut of a brain is
-_TAPER = 0.22  # how much narrower the front is than the middle, and the back wider
+TAPER = 0.22  # how much narrower the front is than the middle, and the back wider
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ def _inmost(
     """Return row and column, 0 in the middle, of the `width` cells that are inmost in an egg."""
     y, x = np.mgrid[-half_rows : half_rows + 1, -half_columns : half_columns + 1]
     half_length = np.sqrt(width / (np.pi * BREADTH))
-    across = x * (1 + _TAPER * y / half_length) / BREADTH
+    across = x * (1 + TAPER * y / half_length) / BREADTH
     radius = np.hypot(across, y).ravel()
     chosen = np.argsort(radius, kind="stable")[:width]
     return y.ravel()[chosen], x.ravel()[chosen]

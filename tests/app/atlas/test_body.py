@@ -2,12 +2,17 @@
 
 import numpy as np
 import pytest
-from driving import finish, press, view
+from driving import finish, press
+from scipy.ndimage import label
 
-from app.atlas.networks import body
+from app.atlas.networks import body, picked_unit
 from app.shell import resources, view_state
+from app.shell.caches.colours import network_colours
 from app.shell.images import files as images
+from app.widgets.body.scene import StatMap
+from app.widgets.body.viewer import Pick
 from fnprune_core.atlas import cortex
+from fnprune_core.atlas.images import smoothing
 from fnprune_core.progress import Cancelled
 
 
@@ -32,15 +37,21 @@ def state(monkeypatch):
     return held
 
 
-def test_the_page_opens_from_a_link_with_one_slider_less(open_page, placed) -> None:
-    at = open_page("atlas", **placed.view(), map="viewer", network="2", z="1.5")
+@pytest.mark.parametrize("map_", ["body", "viewer", "slices", "sides", "3d"])
+def test_the_page_opens_in_the_body_from_a_link_old_ones_too(open_page, placed, map_) -> None:
+    at = open_page("atlas", **placed.view(), map=map_, network="2", z="1.5")
     assert not at.exception
     assert not at.error
     assert not at.get("plotly_chart")
     assert "Threshold |z|" not in [slider.label for slider in at.slider]
-    assert "Places are ours" in " ".join(caption.value for caption in at.caption)
+    told = " ".join(caption.value for caption in at.caption)
+    assert told.count("Places are ours") == 1
+    assert "Network 2 in the body of 3 layers" in told
     assert "Units beyond 1.5" in [metric.label for metric in at.metric]
-    at = open_page("atlas", **placed.view(), map="slices")
+
+
+def test_by_layers_the_threshold_has_a_slider_of_the_page(open_page, placed) -> None:
+    at = open_page("atlas", **placed.view(), map="layers")
     assert "Threshold |z|" in [slider.label for slider in at.slider]
 
 
@@ -59,40 +70,81 @@ def test_places_are_laid_out_by_themselves_once_a_visit(open_page, example, monk
     assert cortex.has_cortex(resources.workspace(), example.atlas)
 
 
-def test_the_parcellation_keeps_a_picture_of_its_own(open_page, placed) -> None:
-    at = open_page("parcellation", **placed.view(), map="viewer")
-    assert not at.exception
-    assert not at.error
-    (chart,) = at.get("plotly_chart")
-    assert "of 144 units" in chart.proto.alt
-    assert view(at).map == "viewer"
-
-
 def test_a_press_selects_the_unit_of_its_voxel_and_no_other(placed, state) -> None:
     atlas = resources.atlas(placed.atlas)
     units = images.grid(atlas.id).unit_of_voxel
     for unit in (0, 17, atlas.layout.n_units - 1):
         x, y, z = (int(place) for place in np.argwhere(units == unit)[0])
-        body.pick_voxel(atlas, (x, y, z))
+        body.take_pick(atlas, 2, Pick(voxel=(x, y, z), fwhm=4.0))
         assert state["view"].unit == unit
         assert images.layers(atlas.id)[z] == atlas.layout.locate(unit)[0]
     for outside in ((-1, 0, 0), (0, units.shape[1], 0), (0, 0, 10**9)):
-        body.pick_voxel(atlas, outside)
+        body.take_pick(atlas, 2, Pick(voxel=outside))
         assert state["view"].unit == atlas.layout.n_units - 1
 
 
-def test_the_cross_hair_begins_at_the_picked_unit_else_at_the_peak(placed, state) -> None:
+def test_a_pressed_name_opens_its_network_and_keeps_the_others_beside(placed, state) -> None:
     atlas = resources.atlas(placed.atlas)
-    grid, z = images.grid(atlas.id), atlas.maps[2]
+    view_state.change(network=2, beside=(0, 4))
+    body.take_pick(atlas, 2, Pick(item=4))
+    assert (state["view"].network, state["view"].beside) == (4, (0, 2))
+    body.take_pick(atlas, 4, Pick(item=99))
+    assert state["view"].network == 4
+
+
+def test_units_under_a_press_are_listed_with_their_z(placed) -> None:
+    atlas = resources.atlas(placed.atlas)
+    x, y, z = (int(at) for at in images.grid(atlas.id).voxel_of_unit[17])
+    table = picked_unit.under(atlas, 2, Pick(voxel=(x, y, z), fwhm=4.0))
+    layer, index = atlas.layout.locate(17)
+    first = table.iloc[0]
+    assert (first["unit"], first["layer"], first["index"]) == (17, layer, index)
+    assert first["z"] == pytest.approx(atlas.maps[2, 17], abs=0.006)
+    assert table["weight"].is_monotonic_decreasing
+    assert len(table) > 3
+
+
+def test_the_cross_hair_begins_at_the_picked_unit_else_at_the_largest_cluster(
+    placed, state
+) -> None:
+    atlas = resources.atlas(placed.atlas)
+    grid = images.grid(atlas.id)
     inverse = np.linalg.inv(grid.affine)
 
-    def unit_at(place) -> int:
-        return int(grid.unit_of_voxel[tuple(np.rint(inverse @ [*place, 1])[:3].astype(int))])
+    def voxel_at(place) -> tuple[int, ...]:
+        return tuple(np.rint(inverse @ [*place, 1])[:3].astype(int))
 
-    assert unit_at(body.place_of(atlas, 2, 0)) == np.abs(z).argmax()
-    assert unit_at(body.place_of(atlas, 2, -1)) == z.argmin()
+    soft = smoothing.smoothed(atlas.maps[2], grid, fwhm=smoothing.USUAL_FWHM)
+    for pole in (1, -1):
+        pieces, n = label(pole * soft > 1.0)
+        largest = max(range(1, n + 1), key=lambda piece: int((pieces == piece).sum()))
+        low, high = np.argwhere(pieces == largest).min(0), np.argwhere(pieces == largest).max(0)
+        found = voxel_at(body.place_of(atlas, 2, z=1.0, pole=pole))
+        assert all(a <= at <= b for a, at, b in zip(low, found, high, strict=True))
     view_state.change(unit=5)
-    assert unit_at(body.place_of(atlas, 2, 0)) == 5
+    assert voxel_at(body.place_of(atlas, 2, z=1.0, pole=0)) == tuple(grid.voxel_of_unit[5])
+
+
+def test_others_beside_have_their_own_colours_the_selected_on_top(placed, state) -> None:
+    atlas = resources.atlas(placed.atlas)
+    alone = body.scene(atlas, 2, z=1.5, limit=5.0, pole=-1)
+    (overlay,) = alone.overlays
+    assert isinstance(overlay, StatMap)
+    assert overlay.pole == -1
+    view_state.change(beside=(4, 0, 2, 99))
+    scene = body.scene(atlas, 2, z=1.5, limit=5.0, pole=0)
+    assert [overlay.id for overlay in scene.overlays] == [0, 4, 2]
+    colours = network_colours(placed.atlas, "dark")
+    assert [overlay.colour for overlay in scene.overlays] == [colours[k] for k in (0, 4, 2)]
+    assert "Beside it, each in its own colour: network 4, network 0." in scene.alternative
+
+
+def test_the_numbers_are_of_single_units_by_layer(placed) -> None:
+    atlas = resources.atlas(placed.atlas)
+    for pole, count in ((0, np.abs(atlas.maps[2]) > 1.5), (-1, atlas.maps[2] < -1.5)):
+        table = body.by_layer(atlas, 2, z=1.5, pole=pole)
+        assert table.iloc[:, 1].tolist() == [int(c.sum()) for c in atlas.layout.split(count)]
+    assert "largest z" not in table.columns
 
 
 def test_words_count_the_raw_units_of_the_poles_that_are_shown(placed) -> None:

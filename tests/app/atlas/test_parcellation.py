@@ -1,14 +1,18 @@
-"""The parcellation page: every picture, its legend, and what the URL keeps."""
+"""The parcellation page: every picture, its legend, its presses, and what the URL keeps."""
 
+import numpy as np
 import pytest
 from driving import said, view
 
 from app.atlas.parcellation import data as cache
 from app.atlas.parcellation import panels
+from app.atlas.parcellation.figures import Look
 from app.atlas.parcellation.panels import ParcelOptions
-from app.figures.theme import qualitative
+from app.figures.theme import PALETTES, READING_ROOM, faded, qualitative
 from app.shell import codec, resources
 from app.shell.caches import colours
+from app.shell.images import files as images
+from app.widgets.body.viewer import Pick
 from fnprune_core.atlas import cortex
 
 
@@ -23,23 +27,25 @@ def charts(at) -> list[str]:
     return [chart.proto.alt for chart in at.get("plotly_chart")]
 
 
-@pytest.mark.parametrize(
-    ("map_", "part"),
-    [
-        ("slices", "of 144 units"),
-        ("sides", "From each side"),
-        ("3d", "surfaces inside"),
-        ("layers", "of a layer"),
-    ],
-)
-def test_each_picture_opens_from_a_link(open_page, placed, map_, part) -> None:
+def captions(at) -> str:
+    return " ".join(caption.value for caption in at.caption).replace("\\", "")
+
+
+@pytest.mark.parametrize("map_", ["body", "slices", "sides", "3d", "viewer", "layers"])
+def test_each_picture_opens_from_a_link_and_old_links_open_the_body(
+    open_page, placed, map_
+) -> None:
     at = open_page("parcellation", **placed.view(), map=map_, network="2", z="1.5", show="n3-only")
     assert not at.exception
     assert not at.error
-    (alternative,) = charts(at)
-    assert part in alternative
-    assert at.slider(key="parcels-z").value == 1.5
     assert at.toggle(key="parcels-only").value is True
+    if map_ == "layers":
+        assert "of a layer" in charts(at)[0]
+        assert at.slider(key="parcels-z").value == 1.5
+    else:
+        assert not charts(at)
+        assert "of 144 units have |z| above 1.5" in captions(at)
+        assert "Places are ours" in captions(at)
     legend = at.dataframe[0].value
     atlas = resources.atlas(placed.atlas)
     expected = atlas.parcel_table(z=1.5).sort_values("units", ascending=False, kind="stable")
@@ -49,15 +55,42 @@ def test_each_picture_opens_from_a_link(open_page, placed, map_, part) -> None:
 
 def test_controls_are_kept_in_the_url(open_page, placed) -> None:
     at = open_page("parcellation", **placed.view(), z="1.5")
-    at.segmented_control(key="parcels-view").set_value("3d").run()
-    at.slider(key="parcels-n").set_value(2).run()
+    at.segmented_control(key="parcels-view").set_value("layers").run()
     at.toggle(key="parcels-only").set_value(True).run()
     at.slider(key="parcels-z").set_value(2.0).run()
     held = view(at)
-    assert (held.map, held.z) == ("3d", 2.0)
-    assert codec.decode_words(ParcelOptions, held.show) == ParcelOptions(n_surfaces=2, only=True)
-    largest = cache.parcel_table(placed.atlas, 2.0)["units"].sort_values(ascending=False)
-    assert all(str(k) in charts(at)[0] for k in largest.index[:2])
+    assert (held.map, held.z) == ("layers", 2.0)
+    assert codec.decode_words(ParcelOptions, held.show) == ParcelOptions(only=True)
+
+
+def test_the_scene_has_a_colour_and_a_name_for_each_network(placed) -> None:
+    atlas, look = resources.atlas(placed.atlas), cache.look(placed.atlas, "dark", only=3)
+    scene = panels.scene(atlas, look, 1.5, 2)
+    (parcels,) = scene.overlays
+    assert list(parcels.colours) == list(colours.network_colours(placed.atlas, "dark"))
+    assert [name.partition(" · ")[0] for name in parcels.names] == list(map(str, range(6)))
+    assert parcels.only == 3
+    assert set(parcels.labels) == set(parcels.strengths) == set(images.FWHMS)
+    n = int((atlas.parcellation(z=1.5) >= 0).sum())
+    assert f"{n / 144:.0%} of 144 units" in scene.alternative
+    table = panels.sizes(atlas, look, 1.5)
+    assert table["units"].sum() == n
+
+
+def test_a_press_selects_the_region_and_the_unit_under_it(placed, monkeypatch) -> None:
+    changed: dict[str, int] = {}
+    monkeypatch.setattr(panels.view_state, "change", lambda **fields: changed.update(fields))
+    atlas = resources.atlas(placed.atlas)
+    x, y, z = (int(at) for at in images.grid(atlas.id).voxel_of_unit[17])
+    panels.take_pick(atlas, Pick(voxel=(x, y, z), item=4))
+    assert changed == {"unit": 17, "network": 4}
+    changed.clear()
+    panels.take_pick(atlas, Pick(voxel=(x, y, z), item=99))
+    assert changed == {"unit": 17}
+    changed.clear()
+    panels.take_pick(atlas, Pick(voxel=(-1, 0, 0), item=4))
+    panels.take_pick(atlas, Pick())
+    assert not changed
 
 
 def test_without_a_cortex_one_is_laid_out_and_layers_are_shown(open_page, example) -> None:
@@ -73,12 +106,28 @@ def test_without_a_cortex_one_is_laid_out_and_layers_are_shown(open_page, exampl
 def test_a_threshold_that_no_unit_reaches_is_said(open_page, placed) -> None:
     at = open_page("parcellation", **placed.view(), z="8")
     assert not at.exception
-    assert "no unit has |z| above 8" in charts(at)[0]
+    assert "no unit has |z| above 8" in captions(at)
     assert not said(at)
 
 
 def test_options_of_other_pages_and_nonsense_are_passed_over() -> None:
     assert codec.decode_words(ParcelOptions, "texts-negative-n-n99999-nx") == ParcelOptions()
-    assert codec.decode_words(ParcelOptions, "n0").n_surfaces == 1
-    for chosen in (ParcelOptions(), ParcelOptions(n_surfaces=7), ParcelOptions(only=True)):
+    for chosen in (ParcelOptions(), ParcelOptions(only=True)):
         assert codec.decode_words(ParcelOptions, codec.encode_words(chosen)) == chosen
+
+
+@pytest.mark.parametrize("palette", PALETTES.values(), ids=PALETTES)
+def test_all_but_the_selected_network_fade_by_layer(palette) -> None:
+    given = tuple(qualitative(palette, 4))
+    look = Look(colours=given, names=("a", "b", "c", "d"), only=2)
+    drawn = look.drawn_colours(palette)
+    assert drawn[2] == given[2]
+    assert list(drawn) == list(faded(given, palette, kept={2}))
+    assert Look(colours=given, names=look.names).drawn_colours(READING_ROOM) == given
+
+
+def test_regions_without_smoothing_are_those_of_single_units(placed) -> None:
+    atlas, grid = resources.atlas(placed.atlas), images.grid(placed.atlas)
+    labels, strengths = images.strongest_networks(atlas.id, 0, images.version(atlas.id))
+    found = np.where(grid.values(strengths) > 1.5, grid.values(labels) - 1, -1)
+    assert np.array_equal(found, atlas.parcellation(z=1.5))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from drawings import ball
 
-from app.figures.cortex import cortex_surfaces, fit_narrow
+from app.figures.cortex import cortex_surfaces
 from app.figures.theme import PAPER
 
 
@@ -35,19 +35,3 @@ def test_each_surface_holds_its_own_share_and_the_sentence_says_it():
     assert "strongest 1.0% to 10.0% of cells" in picture.alternative
     empty = cortex_surfaces([np.zeros((3, 4, 5))], networks=[0], n_networks=2, palette=PAPER)
     assert len(empty.figure.data[0].x) == 0
-
-
-def test_on_a_phone_the_whole_body_is_inside_the_field_of_view():
-    picture = cortex_surfaces([ball(8.0)], networks=[1], n_networks=8, palette=PAPER, profile=False)
-    fit_narrow(picture.figure)
-    layout = picture.figure.layout
-    eye = np.array([layout.scene.camera.eye[axis] for axis in "xyz"])
-    ahead = -eye / np.linalg.norm(eye)
-    right = np.cross(ahead, [0, 0, 1])
-    right /= np.linalg.norm(right)
-    aspect = layout.scene.aspectratio
-    corners = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]) / 2
-    corners = corners * [aspect.x, aspect.y, aspect.z] - eye
-    across = np.abs(corners @ right) / (corners @ ahead)
-    # plotly's field of view is 45 degrees in height; a phone leaves 358 pixels.
-    assert across.max() < np.tan(np.pi / 8) * 358 / layout.height

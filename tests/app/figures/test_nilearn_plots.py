@@ -5,9 +5,11 @@ import pytest
 from PIL import Image
 
 from app.figures import nilearn_plots
+from app.figures.nilearn_plots import Overlay
 from app.figures.theme import PALETTES
 from app.shell.caches import nilearn
 from fnprune_core.atlas.images import volumes
+from fnprune_core.atlas.images.anatomy import anatomy_image
 from fnprune_core.atlas.images.voxels import grid_of
 from fnprune_core.models.layout import UnitLayout
 
@@ -18,22 +20,30 @@ def pixels(png: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
 
 
-@pytest.mark.parametrize("mode", ["dark", "light"])
-def test_a_strong_unit_is_drawn_in_the_colours_of_the_page(mode) -> None:
+def test_overlays_are_drawn_over_the_anatomy_in_their_own_colours() -> None:
     values = np.zeros(GRID.layout.n_units, dtype=np.float32)
-    values[60], values[70] = 9.0, -9.0
-    mask = volumes.image(GRID, np.ones(GRID.layout.n_units, dtype=np.uint8))
-    image = volumes.image(GRID, values)
-    palette = PALETTES[mode]
-    png = nilearn_plots.stat_map(image, threshold=3, limit=9, palette=palette, mask=mask)
-    below = nilearn_plots.stat_map(image, threshold=20, limit=40, palette=palette, mask=mask)
-    found = pixels(png)
-    background = found[:, : found.shape[1] // 2].reshape(-1, 3)
-    assert (background.mean() < 60) == (mode == "dark")
-    left = slice(0, int(0.85 * found.shape[1]))  # without the colour bar
-    strongest = [int(palette.hot[-1][i : i + 2], 16) for i in (1, 3, 5)]
-    assert (np.abs(found[:, left] - strongest).sum(-1) < 30).sum() > 50
-    assert np.ptp(pixels(below)[:, left], axis=-1).max() < 30  # nothing but grey
+    near = np.abs(GRID.voxel_of_unit - GRID.voxel_of_unit[60]).max(axis=1) <= 2
+    values[near], values[60] = 8.0, 9.0
+    image, palette = volumes.image(GRID, values), PALETTES["dark"]
+    grey = anatomy_image(np.full(GRID.layout.n_units, 0.5), GRID)
+    at = nilearn_plots.largest_cluster(image, threshold=3.0)
+    assert at == pytest.approx(tuple((GRID.affine @ [*GRID.voxel_of_unit[60], 1])[:3]), abs=4.0)
+
+    def drawn(*overlays) -> np.ndarray:
+        found = pixels(nilearn_plots.overlaid(grey, overlays, at=at, palette=palette))
+        return found[:, : int(0.85 * found.shape[1])]  # without the colour bar
+
+    def shows(found, colour) -> bool:
+        wanted = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+        return bool((np.abs(found - wanted).sum(-1) < 30).sum() > 50)
+
+    signed = Overlay(image=image, colours=None, low=3.0, high=9.0)
+    assert shows(drawn(signed), palette.hot[-1])
+    single = Overlay(image=image, colours=("#00ff00", "#00ff00"), low=3.0, high=9.0)
+    assert shows(drawn(single), "#00ff00")
+    alone = drawn()
+    assert np.ptp(alone, axis=-1).max() < 30  # nothing but grey
+    assert (alone.max(axis=-1) > 60).sum() > 1000
     assert nilearn_plots.peak_of(image) == pytest.approx(
         tuple((GRID.affine @ [*GRID.voxel_of_unit[60], 1])[:3])
     )

@@ -1,6 +1,7 @@
 """The atlas as one file: whole, safe, without a request, small; and the command that writes it."""
 
 import base64
+import gzip
 import hashlib
 import json
 import re
@@ -10,6 +11,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
 
+import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,7 +25,8 @@ from app.figures.markup import visible
 from app.html_files import atlas_page as atlas_html
 from app.html_files.atlas_facts import AtlasFacts
 from app.html_files.atlas_page import atlas_page, write_atlas_page
-from fnprune_core.atlas import cortex, network_atlas
+from fnprune_core.assets import asset
+from fnprune_core.atlas import cortex, files, network_atlas
 from fnprune_core.atlas.annotation_files import Annotation
 from fnprune_core.atlas.annotations import annotate
 from fnprune_core.atlas.network_atlas import NetworkAtlas
@@ -45,7 +48,7 @@ N_NETWORKS = 4
 class Page(HTMLParser):
     """What a browser would load and run, and what it would show."""
 
-    VOID = frozenset({"meta", "img", "source", "rect", "input", "use", "link", "br"})
+    VOID = frozenset({"meta", "img", "source", "rect", "input", "link", "br"})
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -136,14 +139,26 @@ def test_nothing_is_loaded_from_outside(made) -> None:
     assert "@import" not in style
 
 
-def test_only_its_own_two_scripts_may_run(made) -> None:
-    scripts = [text for attrs, text in made.page.scripts if attrs.get("type") is None]
-    assert len(scripts) == 2
-    (policy,) = [
-        m["content"] for m in made.page.all("meta") if "content-security" in str(m).lower()
-    ]
+@pytest.fixture(scope="module")
+def placed(made, tmp_path_factory):
+    """The same atlas with its cortex laid out."""
+    root = tmp_path_factory.mktemp("placed") / "workspace"
+    shutil.copytree(made.workspace.root, root)
+    workspace = Workspace(root)
+    cortex.lay_out(workspace, made.atlas)
+    text = atlas_page(workspace, made.atlas, z=1.5)
+    return SimpleNamespace(workspace=workspace, atlas=made.atlas, text=text, page=Page(text))
+
+
+@pytest.mark.parametrize(("which", "n_scripts"), [("made", 1), ("placed", 2)])
+def test_only_its_own_scripts_may_run(request, which, n_scripts) -> None:
+    page = request.getfixturevalue(which).page
+    scripts = [text for attrs, text in page.scripts if attrs.get("type") is None]
+    assert len(scripts) == n_scripts
+    (policy,) = [m["content"] for m in page.all("meta") if "content-security" in str(m).lower()]
     rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
     assert rules["default-src"] == "'none'"
+    assert rules["connect-src"] == "data:"
     digests = [base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts]
     assert rules["script-src"].split() == [f"'sha256-{digest}'" for digest in digests]
 
@@ -154,15 +169,11 @@ def test_markup_in_tokens_documents_and_names_is_text(made) -> None:
     assert f"<b>{EVIL}" in shown
     assert "<i>tag</i>" in shown
     assert not [i for i in made.page.all("img") if not i["src"].startswith("data:image/png")]
-    held = [text for attrs, text in made.page.scripts if attrs.get("type") == "application/json"]
-    assert held
-    for text in held:
-        assert "<" not in text
-        figures = json.loads(text)
-        assert set(figures) == {"dark", "light"}
-    assert "&lt;/script&gt;" in json.loads(held[0])["dark"]["data"][0]["x"][-1] + "".join(
-        json.loads(held[0])["dark"]["data"][0]["x"]
-    )
+    (held,) = [text for attrs, text in made.page.scripts if attrs.get("type")]
+    assert "<" not in held
+    names = json.loads(held)["names"]
+    assert len(names) == N_NETWORKS
+    assert any(EVIL in name for name in names)
 
 
 def test_what_reorders_or_hides_text_is_shown_as_its_code(made) -> None:
@@ -221,33 +232,55 @@ def test_two_writers_of_one_file_do_not_break_each_other(made, tmp_path, monkeyp
     assert [path.name for path in tmp_path.iterdir()] == ["atlas.html"]
 
 
-def test_both_modes_have_their_pictures(made) -> None:
+def test_both_modes_have_their_pictures(made, placed) -> None:
     images, sources = made.page.all("img"), made.page.all("source")
-    assert len(images) == len(sources) == 2 * N_NETWORKS + 1
+    assert len(images) == len(sources) == 2 * N_NETWORKS + 2
     assert {s["media"] for s in sources} == {"(prefers-color-scheme: dark)"}
     assert all(i["src"] != s["srcset"] for i, s in zip(images, sources, strict=True))
+    film = [i["src"] for i in placed.page.all("img") if i["src"].startswith("data:image/webp")]
+    assert len(set(film)) == len(film) == 2 * N_NETWORKS + 1  # the body has film in both
+    assert len(placed.page.all("source")) == 1  # the matrix
 
 
-def test_plotly_is_inlined_once_and_the_rest_is_small(made) -> None:
-    own = sum(len(text) for _, text in made.page.scripts if "plotly.js v" not in text[:2000])
-    libraries = [text for _, text in made.page.scripts if "plotly.js v" in text[:2000]]
+def test_the_viewer_is_inside_once_and_the_rest_is_small(made, placed) -> None:
+    libraries = [text for _, text in placed.page.scripts if len(text) > 2_000_000]
     assert len(libraries) == 1
-    assert len(made.text.encode()) < 15e6
-    assert len(made.text) - len(libraries[0]) - own < 600_000
+    assert libraries[0] == asset("static/niivue/niivue.umd.js").read_text(encoding="utf-8")
+    assert len(placed.text) - len(libraries[0]) < 900_000
+    assert len(made.text) < 600_000
+    assert not re.search("plotly", made.text + placed.text, re.I)
 
 
-def test_a_cortex_brings_sheets_surfaces_and_layer_numbers(made, tmp_path) -> None:
-    root = tmp_path / "workspace"
-    shutil.copytree(made.workspace.root, root)
-    workspace = Workspace(root)
-    cortex.lay_out(workspace, made.atlas)
-    page = Page(atlas_page(workspace, made.atlas, z=1.5))
-    assert {a["id"] for a, _ in page.scripts if "id" in a} == {
-        "figure-connectome",
-        "figure-surfaces",
-    }
-    assert [text for text in page.text if text in ("0", "1", "2")]
-    assert len(page.all("use")) == N_NETWORKS + 1
+def image_of(address: str) -> nib.Nifti1Image:
+    kind, _, content = address.partition(";base64,")
+    assert kind == "data:application/gzip"
+    return nib.Nifti1Image.from_bytes(gzip.decompress(base64.b64decode(content)))
+
+
+def test_every_map_is_inside_and_has_the_units_values(placed) -> None:
+    held = next(text for a, text in placed.page.scripts if a.get("id") == "held-body")
+    told = json.loads(held)
+    atlas = network_atlas.open_atlas(placed.workspace, placed.atlas)
+    grid = files.open_grid(placed.workspace, atlas)
+    assert len(told["networks"]) == N_NETWORKS
+    for z, network in zip(atlas.maps, told["networks"], strict=True):
+        (overlay,) = network["overlays"]
+        image = image_of(overlay["url"])
+        assert np.allclose(image.affine, grid.affine)
+        found = grid.values(image.get_fdata())
+        step = max(np.abs(z).max() / 127, 0.1)
+        is_fine = np.abs(z) >= 1.5
+        assert np.abs(found - z)[is_fine].max() <= step / 2 + 1e-6
+        assert np.abs(found - z).max() <= 0.25 + step / 2
+        assert network["alternative"].startswith("Network ")
+    grey = image_of(told["shared"]["anatomy"])
+    assert np.allclose(np.diag(grey.affine), np.diag(grid.affine))
+    assert grey.get_fdata().max() > 150
+
+
+def test_the_file_says_that_places_are_ours(made, placed) -> None:
+    assert "".join(placed.page.text).count("Places are ours, neurons have none") == 1
+    assert "Places are ours" not in "".join(made.page.text)  # layers × units have no places
 
 
 def test_trust_numbers_are_in_if_they_were_measured(made, monkeypatch) -> None:

@@ -1,6 +1,7 @@
 """Images by address: whole, exact, sent once, and refused with a reason."""
 
 import gzip
+from types import SimpleNamespace
 
 import nibabel as nib
 import numpy as np
@@ -48,6 +49,71 @@ def test_the_anatomy_lies_in_the_space_of_the_maps(client, example) -> None:
     inside = np.asanyarray(body.dataobj)[around.inside(grid.shape)]
     assert np.array_equal(inside > 0, grid.unit_of_voxel >= 0)
     assert np.allclose(nib.affines.apply_affine(body.affine, around.low), grid.affine[:3, 3])
+
+
+def test_units_and_regions_come_back_as_what_they_are_of(client, example) -> None:
+    id, grid = example.atlas, images.grid(example.atlas)
+    version, atlas = images.version(id), resources.atlas(id)
+    units = opened(client.get(image_routes.units_url(id, version)))
+    assert np.array_equal(np.asanyarray(units.dataobj) - 1, grid.unit_of_voxel)
+    inside = margins(grid.shape[2]).inside(grid.shape)
+    parts = {
+        part: opened(client.get(image_routes.parcels_url(id, 0, part, version)))
+        for part in ("labels", "strengths")
+    }
+    labels, strengths = (np.asanyarray(parts[part].dataobj)[inside] for part in parts)
+    assert np.array_equal(grid.values(labels) - 1, np.abs(atlas.maps).argmax(axis=0))
+    strongest = np.abs(atlas.maps).max(axis=0)
+    np.testing.assert_allclose(grid.values(strengths) / 100, strongest, atol=0.0051)
+    body = opened(client.get(image_routes.anatomy_url(id, version)))
+    assert parts["labels"].shape == body.shape
+    assert np.array_equal(parts["labels"].affine, body.affine)
+
+
+def test_a_contrast_is_that_of_its_atlas_alone(client, example, monkeypatch) -> None:
+    id = example.atlas
+    t = np.linspace(-9, 9, resources.atlas(id).layout.n_units)
+    result = SimpleNamespace(decomposition_id=id, units=SimpleNamespace(t=t))
+    monkeypatch.setattr(images.run, "open_localizer", lambda *args, **kwargs: result)
+    address = image_routes.contrast_url(id, "0123456789abcdef", images.version(id))
+    found = images.grid(id).values(opened(client.get(address)).get_fdata())
+    assert np.abs(found - t).max() <= np.ptp(t) / 60_000
+    still = address.replace(".nii.gz?", ".png?") + "&z=3&limit=9"
+    assert client.get(still).content.startswith(b"\x89PNG")
+    other = SimpleNamespace(decomposition_id="another", units=result.units)
+    monkeypatch.setattr(images.run, "open_localizer", lambda *args, **kwargs: other)
+    assert client.get(address.replace("0123456789abcdef", "fedcba9876543210")).status_code == 404
+
+
+def test_the_real_brain_lies_under_its_map(client) -> None:
+    head, motor = (
+        opened(client.get(image_routes.brain_url(f"{part}.nii.gz")))
+        for part in ("anatomy", "motor")
+    )
+    grey = np.asanyarray(head.dataobj)
+    assert (grey.min(), grey.max()) == (0, 255)
+    values = motor.get_fdata()
+    assert nib.aff2axcodes(motor.affine) == nib.aff2axcodes(head.affine) == ("R", "A", "S")
+    strong = nib.affines.apply_affine(motor.affine, np.argwhere(np.abs(values) > 6))
+    there = np.rint(nib.affines.apply_affine(np.linalg.inv(head.affine), strong)).astype(int)
+    assert (grey[tuple(there.T)] > 60).mean() > 0.9
+    # A contrast of two hands: opposite signs in the two hemispheres.
+    left = values[np.abs(values) > 6][strong[:, 0] < -20]
+    right = values[np.abs(values) > 6][strong[:, 0] > 20]
+    assert np.sign(left.mean()) != np.sign(right.mean())
+    picture = client.get(image_routes.brain_url("motor.png", limit=9) + "&z=3")
+    assert picture.content.startswith(b"\x89PNG")
+
+
+def test_pictures_of_several_networks_and_of_regions_follow_the_threshold(client, example) -> None:
+    id, version = example.atlas, images.version(example.atlas)
+    for address in (
+        image_routes.several_url(id, (2, 0, 4), version),
+        image_routes.atlas_url(id, version, "parcels.png"),
+    ):
+        pictures = {client.get(f"{address}&z={z}").content for z in (0.5, 1.5)}
+        assert len(pictures) == 2
+        assert all(picture.startswith(b"\x89PNG") for picture in pictures)
 
 
 def test_what_the_browser_has_is_not_sent_again(client, example) -> None:
@@ -109,6 +175,15 @@ def test_without_a_cortex_thumbnails_are_layers_by_units(example) -> None:
         ("0000000000000000/networks/0.nii.gz", 404),
         ("0000000000000000/anatomy.nii.gz", 404),
         ("..%2F..%2Fexample/anatomy.nii.gz", 404),
+        ("{id}/parcels/3/labels.nii.gz", 404),
+        ("{id}/parcels/4/nonsense.nii.gz", 404),
+        ("{id}/localizers/0123456789abcdef.nii.gz", 404),
+        ("{id}/localizers/..%2Fx.nii.gz", 404),
+        ("{id}/networks.png?z=3&networks=1.99", 404),
+        ("{id}/networks.png?z=3&networks=a", 400),
+        ("{id}/networks.png?z=3&networks=" + ".".join("1" * 13), 400),
+        ("{id}/parcels.png", 400),
+        ("../brain/nonsense.nii.gz", 404),
         ("{id}/networks/2.png", 400),
         ("{id}/networks/2.png?z=nan&limit=5", 400),
         ("{id}/networks/2.png?z=-1&limit=5", 400),
