@@ -38,6 +38,7 @@ FLAGS = [
     "--disable-quic",
     "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",
+    "--disable-gpu-compositing",  # without a graphics card it takes a fifth of the time
     "--disable-dev-shm-usage",
 ]
 PATIENCE_S = 420.0
