@@ -27,7 +27,7 @@ MEMORY_BYTES = 400_000_000  # of the sums while they are made, float32; of store
 _ITERATIONS = 8
 _MOST_CLUSTERED = 32_768  # centres are found on so many tokens, all are then assigned
 _CHUNK = 8192
-_UNITS = 4096  # of which stored sums are unpacked at once
+_UNPACKED_BYTES = 3_000_000  # of stored sums at once: larger arrays are mapped anew each time
 _SUMS = ("first", "second")
 
 
@@ -62,18 +62,15 @@ class StoredSums:
 
     def times(self, weights: Tensor) -> NDArray[np.float64]:
         """Return the product of weights (n, n_groups) with the sums: (n, n_units)."""
-        product = np.empty((len(weights), len(self.scale)))
-        for start in range(0, len(self.scale), _UNITS):
-            units = slice(start, start + _UNITS)
-            scaled = torch.from_numpy(self.scaled[:, units]).float()
-            sums = torch.cat(
-                [
-                    scaled.mul_(torch.from_numpy(self.scale[units])),
-                    torch.from_numpy(self.dummy[None, units]),
-                ]
-            )
-            product[:, units] = (weights @ sums).numpy()
-        return product
+        n_units = len(self.scale)
+        product = torch.zeros(len(weights), n_units)
+        step = max(1, _UNPACKED_BYTES // (4 * n_units))
+        for start in range(0, len(self.scaled), step):
+            groups = slice(start, min(start + step, len(self.scaled)))
+            product.addmm_(weights[:, groups], torch.from_numpy(self.scaled[groups]).float())
+        product.mul_(torch.from_numpy(self.scale))
+        product.addmm_(weights[:, -1:], torch.from_numpy(self.dummy[None]))
+        return np.asarray(product.double().numpy())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

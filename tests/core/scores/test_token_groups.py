@@ -103,15 +103,15 @@ def test_stored_sums_stay_packed_and_are_stored_again_as_they_are(example, tmp_p
         },
     )  # fmt: skip
     for found, expected in zip(stored.moments(weights), unpacked.moments(weights), strict=True):
-        np.testing.assert_allclose(found, expected, rtol=1e-6)
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)  # float32
 
 
-def test_units_are_unpacked_a_few_at_a_time(example, tmp_path, monkeypatch) -> None:
-    """1,000 units by 300: the last part is smaller than the others."""
+def test_groups_are_unpacked_a_few_at_a_time(example, tmp_path, monkeypatch) -> None:
+    """50 groups of 1,000 units by seven: the last part is smaller than the others."""
     weights = weights_of(example, [1, 3])[None]
     grouped(example, 50, weights).groups.save(tmp_path / "groups.safetensors")
     stored = TokenGroups.load(tmp_path / "groups.safetensors")
     at_once = stored.moments(weights)
-    monkeypatch.setattr(token_groups, "_UNITS", 300)
+    monkeypatch.setattr(token_groups, "_UNPACKED_BYTES", 4 * 1000 * 7)
     for found, expected in zip(stored.moments(weights), at_once, strict=True):
-        np.testing.assert_allclose(found, expected, rtol=1e-6)
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)  # float32
