@@ -11,6 +11,19 @@ import pytest
 import tiny
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
+#: Runs examples one after the other in a process of their own, which loads torch once.
+CODE = """
+import contextlib, io, json, runpy, sys, traceback
+
+for path in sys.argv[1:]:
+    failure, said = "", io.StringIO()
+    with contextlib.redirect_stdout(said):
+        try:
+            runpy.run_path(path, run_name="__main__")
+        except BaseException:
+            failure = traceback.format_exc()
+    print(json.dumps([said.getvalue(), failure]), flush=True)
+"""
 SAYS = {
     "explore": r"report\.html: \d\.\d MB",
     "prune": r"dense: \d+\.\d\d ± ",
@@ -49,18 +62,27 @@ def test_there_is_one_of_each() -> None:
     assert [path.stem for path in EXAMPLES] == list(SAYS)
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
-def test_an_example_runs(example, small) -> None:
+@pytest.fixture(scope="module")
+def outcomes(small) -> dict[str, tuple[str, str]]:
+    """What each example printed, and its traceback."""
     done = subprocess.run(
-        [sys.executable, str(example)],
+        [sys.executable, "-c", CODE, *map(str, EXAMPLES)],
         env={**os.environ, **small},
-        cwd=example.parents[1],
+        cwd=EXAMPLES[0].parents[1],
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    assert re.search(SAYS[example.stem], done.stdout), done.stdout
+    lines = map(json.loads, done.stdout.splitlines())
+    return dict(zip((path.stem for path in EXAMPLES), lines, strict=True))
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_runs(example, outcomes) -> None:
+    said, failure = outcomes[example.stem]
+    assert failure == "", f"{said}\n{failure}"
+    assert re.search(SAYS[example.stem], said), said
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)

@@ -29,7 +29,7 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
-_MAX_BYTES = 800_000_000
+_MAX_BYTES = 600_000_000
 _SMALL = 1000  # bytes that an entry takes at least, with its key
 _AUDIT_S = 15.0  # until sizes are measured again: what is opened grows while it is read
 

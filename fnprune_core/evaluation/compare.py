@@ -185,7 +185,7 @@ def _start_run(
     windows: Windows,
     condition: _Condition,
     *,
-    batch_size: int,
+    batch_size: int | None,
     cancel: CancelToken,
 ) -> _EvaluationRun:
     partial_file = _PartialFile(workspace, condition.id)
@@ -235,7 +235,7 @@ def compare(
     windows: Windows,
     *,
     plan_ids: Mapping[str, str | None],
-    batch_size: int = 4,
+    batch_size: int | None = None,
     on_partial: Callable[[str, Perplexity], None] = lambda label, result: None,
     cancel: CancelToken = NEVER,
 ) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Estimates, from a preview, of what dropping each network would change in a plan."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,8 @@ from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning.preview import Preview
 from fnprune_core.scores.token_weights import ByEnergy
 from fnprune_core.scores.units import Scores, score_named
+
+_AT_ONCE = 16  # networks, whose scores of all units are in memory
 
 
 def network_costs(preview: Preview, settings: PlanSettings) -> pd.DataFrame:
@@ -75,39 +78,44 @@ class _Costs:
     def swaps(self, preserved: set[int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return units swapped, and energy lost on a network's own tokens: (K,) each."""
         units, energy = np.full(self.n, np.nan), np.full(self.n, np.nan)
-        networks, scores = self._toggled_scores(preserved)
-        if not networks:
-            return units, energy
-        keep_now = np.broadcast_to(self.preview.keep(self.settings), scores.shape)
-        keep_toggled = self.preview.keep_each(scores, self.settings)
-        is_preserved = np.array([k in preserved for k in networks])[:, None]
-        keep_with = np.where(is_preserved, keep_now, keep_toggled)
-        keep_without = np.where(is_preserved, keep_toggled, keep_now)
-        own_energy = self.preview.own_energy[networks]
-        units[networks] = (keep_with & ~keep_without).sum(axis=1)
-        energy[networks] = self._energy_share(own_energy, keep_with) - self._energy_share(
-            own_energy, keep_without
-        )
+        keep_now: NDArray[np.bool_] | None = None
+        for networks, scores in self._toggled_scores(preserved):
+            keep_now = self.preview.keep(self.settings) if keep_now is None else keep_now
+            keep_toggled = self.preview.keep_each(scores, self.settings)
+            is_preserved = np.array([k in preserved for k in networks])[:, None]
+            keep_with = np.where(is_preserved, keep_now, keep_toggled)
+            keep_without = np.where(is_preserved, keep_toggled, keep_now)
+            own_energy = self.preview.own_energy[networks]
+            units[networks] = (keep_with & ~keep_without).sum(axis=1)
+            energy[networks] = self._energy_share(own_energy, keep_with) - self._energy_share(
+                own_energy, keep_without
+            )
         return units, energy
 
-    def _toggled_scores(self, preserved: set[int]) -> tuple[list[int], Scores]:
-        """Return the networks of which any would be preserved after they change sides, and scores.
+    def _toggled_scores(self, preserved: set[int]) -> Iterator[tuple[list[int], Scores]]:
+        """Yield networks of which any would be preserved after they change sides, and scores.
 
-        (n, n_units), one row a network.
+        (n, n_units), one row a network; a few networks at a time, which bounds the memory.
         """
         networks = [k for k in range(self.n) if preserved ^ {k}]
         if self.score.toggled is not None:
-            scores = self.score.toggled(self.inputs)[networks]
+            all_scores = self.score.toggled(self.inputs)
+            for few in _blocks(networks):
+                yield few, np.asarray(all_scores[few], dtype=np.float64)
         elif self.score.weighting.of_networks:
             weights = self.inputs.weigher(self.score.weighting).toggled(sorted(preserved))
-            networks = [k for k in networks if weights[k].sum() > 0]
-            scores = self.score.formula(self.inputs, weights[networks]) if networks else weights[:0]
+            for few in _blocks([k for k in networks if weights[k].sum() > 0]):
+                scores = self.score.formula(self.inputs, weights[few])
+                yield few, np.asarray(scores, dtype=np.float64)
         else:
-            rows = [
-                replace(self.inputs, preserved=tuple(sorted(preserved ^ {k}))) for k in networks
-            ]
-            scores = np.array([self.score.compute(inputs) for inputs in rows])
-        return networks, np.asarray(scores, dtype=np.float64)
+            for few in _blocks(networks):
+                rows = [
+                    self.score.compute(
+                        replace(self.inputs, preserved=tuple(sorted(preserved ^ {k})))
+                    )
+                    for k in few
+                ]
+                yield few, np.array(rows, dtype=np.float64)
 
     def _energy_share(self, energy: Scores, keep: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Return the share of a layer's output variance that stays, mean over layers: (n,)."""
@@ -115,6 +123,11 @@ class _Costs:
         total = np.add.reduceat(energy, starts, axis=1)
         staying = np.add.reduceat(np.where(keep, energy, 0.0), starts, axis=1)
         return np.asarray((staying / np.maximum(total, 1e-30)).mean(axis=1))
+
+
+def _blocks(networks: list[int]) -> Iterator[list[int]]:
+    for start in range(0, len(networks), _AT_ONCE):
+        yield networks[start : start + _AT_ONCE]
 
 
 def _lost_share(lost: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ recording. All tokens take part; only differences of weight within a group are l
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -23,11 +23,54 @@ from fnprune_core.recording.recording import Recording
 from fnprune_core.storage.checksums import damage_told
 
 MOST_GROUPS = 1024
-MEMORY_BYTES = 400_000_000  # of the sums in memory, float32
+MEMORY_BYTES = 400_000_000  # of the sums while they are made, float32; of stored ones half
 _ITERATIONS = 8
 _MOST_CLUSTERED = 32_768  # centres are found on so many tokens, all are then assigned
 _CHUNK = 8192
+_UNPACKED_BYTES = 3_000_000  # of stored sums at once: larger arrays are mapped anew each time
 _SUMS = ("first", "second")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StoredSums:
+    """Sums over groups as they lie on the disk, which take half the memory of float32.
+
+    Parameters
+    ----------
+    scaled : ndarray (n_groups - 1, n_units)
+        float16, each unit scaled by its largest sum; without the dummy tokens' group.
+    scale : ndarray (n_units,)
+    dummy : ndarray (n_units,)
+        The dummy tokens' sums: far larger, they would leave the others no precision.
+    """
+
+    scaled: NDArray[np.float16]
+    scale: NDArray[np.float32]
+    dummy: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        """Return the number of groups, that of the dummy tokens included."""
+        return len(self.scaled) + 1
+
+    @classmethod
+    def of(cls, sums: NDArray[np.float32]) -> Self:
+        """Pack sums: (n_groups, n_units), the dummy tokens' last."""
+        largest = np.abs(sums[:-1]).max(axis=0)
+        scale = np.where(largest > 0, largest, 1.0).astype(np.float32)
+        scaled = (sums[:-1] / scale).astype(np.float16)
+        return cls(scaled=scaled, scale=scale, dummy=np.ascontiguousarray(sums[-1]))
+
+    def times(self, weights: Tensor) -> NDArray[np.float64]:
+        """Return the product of weights (n, n_groups) with the sums: (n, n_units)."""
+        n_units = len(self.scale)
+        product = torch.zeros(len(weights), n_units)
+        step = max(1, _UNPACKED_BYTES // (4 * n_units))
+        for start in range(0, len(self.scaled), step):
+            groups = slice(start, min(start + step, len(self.scaled)))
+            product.addmm_(weights[:, groups], torch.from_numpy(self.scaled[groups]).float())
+        product.mul_(torch.from_numpy(self.scale))
+        product.addmm_(weights[:, -1:], torch.from_numpy(self.dummy[None]))
+        return np.asarray(product.double().numpy())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -40,14 +83,14 @@ class TokenGroups:
         Group of each token; dummy tokens are one by themselves, the last.
     centre : ndarray (n_units,)
         What signals are taken relative to: the recording's mean.
-    first, second : ndarray (n_groups, n_units)
+    first, second : ndarray (n_groups, n_units) or StoredSums
         Σ (x − centre) and Σ (x − centre)² over a group's tokens, float32.
     """
 
     group: NDArray[np.int32]
     centre: NDArray[np.float32]
-    first: NDArray[np.float32]
-    second: NDArray[np.float32]
+    first: NDArray[np.float32] | StoredSums
+    second: NDArray[np.float32] | StoredSums
 
     @property
     def n_groups(self) -> int:
@@ -69,10 +112,16 @@ class TokenGroups:
             raise SettingsError("No token has any weight.", hint="Preserve other networks.")
         mean = torch.from_numpy(self._group_means(weights))
         first, second = (
-            (mean @ torch.from_numpy(sums)).double().numpy() / total[:, None]
+            sums.times(mean)
+            if isinstance(sums, StoredSums)
+            else (mean @ torch.from_numpy(sums)).double().numpy()
             for sums in (self.first, self.second)
         )
-        return self.centre + first, np.maximum(second - np.square(first), 0)
+        for sums in (first, second):  # in place: of many questions they take most of the memory
+            sums /= total[:, None]
+        second -= np.square(first)
+        first += self.centre
+        return first, np.maximum(second, 0, out=second)
 
     def _group_means(self, weights: NDArray[np.floating]) -> NDArray[np.float32]:
         """Return the mean weight of each group's tokens: (n, n_groups)."""
@@ -86,26 +135,26 @@ class TokenGroups:
         """Write to one file; sums as float16, each unit scaled by its largest."""
         arrays: dict[str, Any] = {"group": self.group, "centre": self.centre}
         for name in _SUMS:
-            # The dummy tokens' sums are far larger, and would leave the others no precision.
-            group_sums, dummy_sums = getattr(self, name)[:-1], getattr(self, name)[-1]
-            largest = np.abs(group_sums).max(axis=0)
-            scale = np.where(largest > 0, largest, 1.0).astype(np.float32)
-            arrays |= {name: (group_sums / scale).astype(np.float16)}
-            arrays |= {f"{name}_scale": scale, f"{name}_dummy": np.ascontiguousarray(dummy_sums)}
+            sums = getattr(self, name)
+            stored = sums if isinstance(sums, StoredSums) else StoredSums.of(sums)
+            arrays |= {
+                name: stored.scaled, f"{name}_scale": stored.scale, f"{name}_dummy": stored.dummy
+            }  # fmt: skip
         save_file(arrays, path)
 
     @classmethod
     def load(cls, path: Path) -> "TokenGroups":
-        """Read what `save` wrote."""
+        """Read what `save` wrote; sums stay packed."""
         with damage_told(path, "Delete the preview; it is prepared again."):
             arrays = load_file(path)
-            sums = {}
-            for name in _SUMS:
-                group_sums = arrays.pop(name)
-                with_dummy = np.empty((len(group_sums) + 1, group_sums.shape[1]), dtype=np.float32)
-                np.multiply(group_sums, arrays[f"{name}_scale"], out=with_dummy[:-1])
-                with_dummy[-1] = arrays[f"{name}_dummy"]
-                sums[name] = with_dummy
+            sums = {
+                name: StoredSums(
+                    scaled=arrays[name],
+                    scale=arrays[f"{name}_scale"],
+                    dummy=arrays[f"{name}_dummy"],
+                )
+                for name in _SUMS
+            }
             return cls(group=arrays["group"], centre=arrays["centre"], **sums)
 
 

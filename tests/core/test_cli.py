@@ -1,8 +1,10 @@
 import json
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from transformers import AutoModelForCausalLM
@@ -11,6 +13,30 @@ from typer.main import get_command
 from fnprune_core.atlas import network_atlas
 from fnprune_core.cli import cli
 from fnprune_core.storage.workspace import Workspace
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory) -> dict[tuple[tuple[object, ...], ...], Path]:
+    """Workspaces that commands left, by the commands."""
+    return {(): tmp_path_factory.mktemp("begun")}
+
+
+@pytest.fixture
+def after(program, begun, tmp_path_factory) -> Callable[..., None]:
+    """Run commands in a new workspace, each sequence once: later tests have a copy of what it left.
+
+    ``after(("record", texts), ("decompose", "latest"))``
+    """
+
+    def run(*commands: tuple[object, ...]) -> None:
+        n_known = max(n for n in range(len(commands) + 1) if commands[:n] in begun)
+        shutil.copytree(begun[commands[:n_known]], program.workspace)
+        for n in range(n_known, len(commands)):
+            program(*commands[n])
+            left = tmp_path_factory.mktemp("left") / "workspace"
+            begun[commands[: n + 1]] = shutil.copytree(program.workspace, left)
+
+    return run
 
 
 def commands(group=None, *before: str) -> Iterator[tuple[str, ...]]:
@@ -154,10 +180,12 @@ OUT_OF_BOUNDS = {
 @pytest.mark.parametrize(
     ("message", "words"), OUT_OF_BOUNDS.items(), ids=[message[:40] for message in OUT_OF_BOUNDS]
 )
-def test_a_value_out_of_bounds_is_told_at_once(program, model, texts, message, words) -> None:
+def test_a_value_out_of_bounds_is_told_at_once(
+    program, after, model, texts, message, words
+) -> None:
     """`--runs 100000000000000000000` once ended in a traceback, `0-9999999999` built its list."""
     if "RECORDING" in words or "latest" in words:
-        program("record", texts / "calibration", "--window", 64, "--model", model)
+        after(("record", texts / "calibration", "--window", 64, "--model", model))
     words = ["latest" if word == "RECORDING" else word for word in words]
     start = time.perf_counter()
     code, out, err = program.run(*words)
@@ -274,18 +302,22 @@ def test_tables_for_people_say_the_same(program, model, texts) -> None:
     assert "evaluations" in program("workspace", "list")
 
 
-def test_narrow_tables_cut_nothing_off(program, model, texts, monkeypatch) -> None:
+def test_narrow_tables_cut_nothing_off(program, after, model, texts, monkeypatch) -> None:
     """Ids once ended in dots where the output was no terminal."""
     monkeypatch.setenv("COLUMNS", "60")
-    program("record", texts / "calibration", "--window", 64, "--model", model)
-    program("decompose", "latest", "-k", 4, "--runs", 1, "--fun", "logcosh")
+    after(
+        ("record", texts / "calibration", "--window", 64, "--model", model),
+        ("decompose", "latest", "-k", 4, "--runs", 1, "--fun", "logcosh"),
+    )
     for words in (("workspace", "list"), ("decompose", "latest", "-k", 4, "--runs", 1)):
         assert "…" not in program(*words)
 
 
-def test_a_plan_that_drops_a_domain(program, model, texts) -> None:
-    program("record", texts / "calibration", "--window", 64, "--model", model)
-    program("decompose", "latest", "-k", 6, "--runs", 1, "--fun", "logcosh")
+def test_a_plan_that_drops_a_domain(program, after, model, texts) -> None:
+    after(
+        ("record", texts / "calibration", "--window", 64, "--model", model),
+        ("decompose", "latest", "-k", 6, "--runs", 1, "--fun", "logcosh"),
+    )
     atlas = network_atlas.open_atlas(Workspace(program.workspace), "latest")
     dropped = atlas.networks_of_domain("code")
     assert 0 < len(dropped) < 6
@@ -315,18 +347,19 @@ def test_a_plan_that_drops_a_domain(program, model, texts) -> None:
     ],
 )  # fmt: skip
 def test_bad_input_to_a_model_is_one_clear_sentence(
-    program, model, texts, tmp_path, words, message
+    program, after, model, texts, tmp_path, words, message
 ) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").write_text("mine")
     (tmp_path / "empty.txt").write_text("")
     (tmp_path / "short.txt").write_text("aq ar")
-    program("record", texts / "calibration", "--model", model)
+    before = [("record", texts / "calibration", "--model", model)]
     if "latest" in words[1:] and words[0] != "decompose":
-        program("decompose", "latest", "-k", 4, "--runs", 1)
+        before.append(("decompose", "latest", "-k", 4, "--runs", 1))
     if words[0] in ("evaluate", "export"):
         flap = ("--score", "flap", "--compensation", "none")
-        program("plan", "latest", *flap, "--model", model)
+        before.append(("plan", "latest", *flap, "--model", model))
+    after(*before)
     places = {
         "CALIBRATION": texts / "calibration",
         "EMPTY": tmp_path / "empty.txt",
@@ -335,11 +368,11 @@ def test_bad_input_to_a_model_is_one_clear_sentence(
     }
     words = [places.get(word, word) for word in words]
     needs_model = () if words[0] == "decompose" else ("--model", model)
-    before = {entry.id for entry in Workspace(program.workspace).entries()}
+    ids = {entry.id for entry in Workspace(program.workspace).entries()}
     code, _, err = program.run(*words, *needs_model)
     assert code == 2
     assert message in " ".join(err.split())
     assert "Traceback" not in err
-    assert {entry.id for entry in Workspace(program.workspace).entries()} == before
+    assert {entry.id for entry in Workspace(program.workspace).entries()} == ids
     assert Workspace(program.workspace).unfinished() == []
     assert [path.name for path in (tmp_path / "full").iterdir()] == ["file"]

@@ -25,7 +25,7 @@ def is_prepared(atlas_id: str) -> bool:
 
 @cached(max_entries=1, spinner="Opening the preview")
 def preview_of(atlas_id: str) -> Preview:
-    """Return an atlas's preview; one is kept in memory, up to 400 MB."""
+    """Return an atlas's preview; one is kept in memory, up to 200 MB."""
     return preview_files.open_preview(
         resources.workspace(), atlas_id, atlas=resources.atlas(atlas_id)
     )
