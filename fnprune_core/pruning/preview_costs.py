@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning.preview import Preview
+from fnprune_core.scores.score import Scores
 from fnprune_core.scores.token_weights import ByEnergy
-from fnprune_core.scores.units import Scores, score_named
+from fnprune_core.scores.units import score_named
 
 
 def network_costs(preview: Preview, settings: PlanSettings) -> pd.DataFrame:
@@ -101,7 +102,8 @@ class _Costs:
         elif self.score.weighting.of_networks:
             weights = self.inputs.weigher(self.score.weighting).toggled(sorted(preserved))
             networks = [k for k in networks if weights[k].sum() > 0]
-            scores = self.score.formula(self.inputs, weights[networks]) if networks else weights[:0]
+            counted = self.score.counted(self.inputs.is_dummy, weights[networks])
+            scores = self.score.formula(self.inputs, counted) if networks else weights[:0]
         else:
             rows = [
                 replace(self.inputs, preserved=tuple(sorted(preserved ^ {k}))) for k in networks

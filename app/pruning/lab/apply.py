@@ -74,8 +74,8 @@ def apply(atlas: NetworkAtlas, form_state: Asked) -> None:
         wrap=True,
         key="prune-rivals",
         persist_state="session",
-        help="At the same ratio, allocation, sink rule, pins and compensation; random with several "
-        "seeds. FLAP as published brings its own allocation and no sink rule.",
+        help="At the same ratio, allocation, pins and compensation; random with several seeds. "
+        "A method as published brings its authors' allocation and compensation.",
     )
     with st.expander("Text to measure on", icon=":material/menu_book:"):
         texts = text_picker.pick_texts("evaluate", split="held-out")
