@@ -330,7 +330,9 @@ def feeding_row_norms(model: PreTrainedModel, architecture: Architecture) -> Ten
                 weight_of(layer.get_submodule(path)).cpu().double().square().sum(dim=1)
                 for path in architecture.feeding
             ]
-            layer_norms.append(sum(by_unit(architecture, each) for each in squares))
+            layer_norms.append(
+                torch.stack([by_unit(architecture, each) for each in squares]).sum(dim=0)
+            )
     return torch.cat(layer_norms)
 
 

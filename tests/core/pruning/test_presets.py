@@ -19,7 +19,7 @@ def test_the_ratio_is_what_the_threshold_lets_go_of_the_layers_that_are_not_exem
 
 def test_thresholds_that_let_nothing_or_a_whole_layer_go_are_refused() -> None:
     scores = np.full(LAYOUT.n_units, 9.0)
-    with pytest.raises(RatioError, match="weakest has 9.00"):
+    with pytest.raises(RatioError, match=r"weakest has 9\.00"):
         SeedPaper().ratio(scores, LAYOUT)
     scores[20:24] = 1.0
     with pytest.raises(RatioError, match="All units of layer 5"):

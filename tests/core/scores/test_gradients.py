@@ -90,7 +90,11 @@ def test_what_has_no_slope_is_told(llama):
     token = CancelToken()
     with pytest.raises(Cancelled):
         loss_sensitivity(
-            llama, tiny.toy_windows(), progress=lambda event: token.cancel(), cancel=token
+            llama,
+            tiny.toy_windows(),
+            projections=units_of(llama),
+            progress=lambda event: token.cancel(),
+            cancel=token,
         )
     assert tiny.is_idle(llama)
     with torch.no_grad():

@@ -121,10 +121,13 @@ def test_where_no_other_token_counts_the_first_do_not_either(recording) -> None:
 
 
 def test_each_rival_stands_as_published_too() -> None:
-    rivals = [name for name, row in SCORES.items() if row.is_rival and not row.fixes]
-    assert set(rivals) - {"network-membership"} == {
-        name.removesuffix(PUBLISHED) for name, row in SCORES.items() if row.fixes
-    }
+    rivals = {"flap", "wanda", "taylor", "surgeon", "seed-paper", "magnitude", "random"}
+    published = {name: row for name, row in SCORES.items() if row.fixes}
+    assert {name.removesuffix(PUBLISHED) for name in published} == rivals
+    for name, row in published.items():
+        rival = SCORES[name.removesuffix(PUBLISHED)]
+        assert (row.formula, row.counts_first_tokens) == (rival.formula, rival.counts_first_tokens)
+        assert {"allocation", "compensation", "sink_units"} <= row.fixes.keys()
     assert with_published("wanda") == ["wanda-published", "wanda"]
     assert with_published("network-energy") == ["network-energy"]
 
