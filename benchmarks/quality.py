@@ -261,9 +261,7 @@ class Study:
             for one in members:
                 made |= self.plans([one], calibration=calibration, seed=seed)
             return made
-        return made | {
-            (row.name, ratio): id for (row, ratio), id in zip(members, ids, strict=True)
-        }
+        return made | {(row.name, ratio): id for (row, ratio), id in zip(members, ids, strict=True)}
 
     def key(self, row: Row, calibration: str, seed: int, ratio: float) -> dict[str, Any]:
         """Return what a cell is found by."""
