@@ -29,6 +29,8 @@ class Score:
         For people.
     says : str
         What it is, in words, as the report says it.
+    said : str
+        What it was in plans of version 1, where that was another thing.
     source : str
         Where it comes from.
     cite : str
@@ -67,6 +69,7 @@ class Score:
     label: str
     says: str
     source: str
+    said: str = ""
     cite: str = ""
     weighting: type[TokenWeights] = UsableTokens
     counts_first_tokens: bool = True
@@ -80,6 +83,10 @@ class Score:
     compute_groups: GroupScore = group_fluctuation
     needs_courses: bool = False
     constants: Mapping[str, int] = field(default_factory=dict)
+
+    def says_at(self, version: int) -> str:
+        """Return what the score is in a plan of this version."""
+        return self.said if version < self.version else self.says
 
     @property
     def sink_units(self) -> int:
