@@ -386,6 +386,7 @@ def bias_warning(language_model: LanguageModel, settings: PlanSettings) -> str:
 
     A bias of the MLP or of the attention's output, and fewer heads than the config can say.
     """
+    settings = canonical_settings(settings)
     architecture = language_model.architecture
     attention_sentences = attention_warning(language_model, settings)
     if architecture.bias_home != "none" or not uses_bias(
