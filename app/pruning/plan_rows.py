@@ -119,6 +119,10 @@ def _choices_of(plan: PlanRecord) -> dict[str, str]:
     fixed = set(_ALONG)
     if row is not None:
         fixed |= row.fixes.keys()
+        if plan.settings.sink_units == row.sink_units:
+            fixed.add("sink_units")  # as many as the score needs
+        if plan.settings.score_version == row.version:
+            fixed.add("score_version")
     settings = plan.settings.to_json()
     choices = {
         name: value if isinstance(value, str) else f"{name.replace('_', ' ')} {value}"

@@ -83,8 +83,9 @@ class PruneOrder:
         plans = {PLAN: self.settings}
         for name in self.baselines:
             for seed in range(self.n_seeds if score_named(name).is_drawn else 1):
-                rival = self.settings.with_(score=name, seed=seed)
-                plans[plan_label(name, seed)] = planner.canonical_settings(rival)
+                plans[plan_label(name, seed)] = self.settings.with_(
+                    score=name, seed=seed, **score_named(name).fixes
+                )
         return plans
 
 
