@@ -46,8 +46,9 @@ from fnprune_core.pruning import planner
 from fnprune_core.recording.record import record
 from fnprune_core.recording.recording import RecordingSettings, open_recording
 from fnprune_core.scores.inputs import RecordedInputs
+from fnprune_core.scores.score import Score
 from fnprune_core.scores.token_weights import UsableTokens
-from fnprune_core.scores.units import SCORES, Score, fluctuation
+from fnprune_core.scores.units import SCORES, fluctuation
 from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.documents import Document
 from fnprune_core.texts.windows import Windows
@@ -353,7 +354,7 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--dropped", type=names, default=["Python", "French", "Shakespeare"])
     parser.add_argument("--ratio", type=float, default=0.4)
     parser.add_argument("--allocation", default="protect-ends")
-    parser.add_argument("--sink-units", type=int, default=4)
+    parser.add_argument("--sink-units", type=int, default=0)
     parser.add_argument("--n-networks", type=int, default=64)
     parser.add_argument("--n-runs", type=int, default=1)
     parser.add_argument("--n-calibration", type=int, default=32, help="windows of each domain")

@@ -13,11 +13,10 @@ WikiText-2 test and on the C4 file's second half. Differences are paired by wind
 are over documents, of the mean over seeds. bfloat16 unless said otherwise, dense too.
 
 Our allocation is searched once for each ratio, on WikiText-2 train (`allocation_search`).
-Rivals stand in the table with the best compensation published for them, without our sink units
-(FLAP: ranked over all layers, with its bias; Wanda: per layer, with and without FLAP's bias;
-Taylor: per layer, none), and once more with all that ours has. ``flap`` with all of it is the
-matched control. ``--row 'name={"score": "flap", "compensation": "…"}'`` adds any other plan;
-``"allocation": "searched"`` is ours.
+Each rival stands in the table twice: as published, with the allocation and the compensation that
+its authors give it, and with all that ours has around its score. Ours is read against the second;
+``flap`` with all of it is the matched control. ``--row 'name={"score": "flap", "compensation":
+"…"}'`` adds any other plan; ``"allocation": "searched"`` is ours.
 """
 
 import argparse
@@ -54,6 +53,7 @@ from fnprune_core.pruning import planner
 from fnprune_core.pruning.search_allocation import AllocationOrder, search_allocation
 from fnprune_core.recording.record import record
 from fnprune_core.recording.recording import RecordingSettings, open_recording
+from fnprune_core.scores.units import PUBLISHED
 from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.windows import Windows
 
@@ -62,48 +62,29 @@ SEARCH_WINDOWS = 24
 DENSE = "dense"
 CONTROL = "flap, all of ours"
 OURS = "ours"
-MAIN_ROWS = (DENSE, OURS, CONTROL, "flap-published, bias", "wanda, bias", "taylor, none")
-_PLAIN = {"allocation": "protect-ends", "sink_units": 0}
+RIVALS = ("flap", "wanda", "taylor", "surgeon", "seed-paper", "magnitude", "random")
+MAIN_ROWS = (DENSE, OURS, CONTROL, *(f"{rival}, as published" for rival in RIVALS))
 
 
 def table_of_rows(best: str) -> dict[str, Row]:
     """Return the rows by name; `best` is the compensation of our pipeline."""
-    pipeline = {"allocation": SEARCHED, "sink_units": 4, "compensation": best}
+    pipeline = {"allocation": SEARCHED, "compensation": best}
+    ours = {"score": "network-energy", **pipeline}
     settings: dict[str, dict[str, Any] | None] = {
         DENSE: None,
-        OURS: {"score": "network-energy", **pipeline},
-        CONTROL: {"score": "flap", **pipeline},
-        # As published.
-        "flap-published, bias": {"score": "flap-published", "compensation": "bias"},
-        "wanda, none": {"score": "wanda", **_PLAIN, "compensation": "none"},
-        "wanda, bias": {"score": "wanda", **_PLAIN, "compensation": "bias"},
-        "taylor, none": {"score": "taylor", **_PLAIN, "compensation": "none"},
-        "membership, bias": {"score": "network-membership", **_PLAIN, "compensation": "bias"},
-        "random, none": {"score": "random", **_PLAIN, "compensation": "none"},
-        # The same with all that ours has, but for what a published method fixes.
-        f"flap-published, {best}": {"score": "flap-published", "compensation": best},
-        **{
-            f"{score}, all of ours": {"score": score, **pipeline}
-            for score in ("wanda", "taylor", "magnitude", "random")
-        },
+        OURS: ours,
+        **{f"{rival}, as published": {"score": f"{rival}{PUBLISHED}"} for rival in RIVALS},
+        **{f"{rival}, all of ours": {"score": rival, **pipeline} for rival in RIVALS},
         "membership, all of ours": {"score": "network-membership", **pipeline},
-        # One part left out at a time.
-        "ours without sink units": {"score": "network-energy", **pipeline, "sink_units": 0},
-        "ours, ends protected": {
-            "score": "network-energy",
-            **pipeline,
-            "allocation": "protect-ends",
-        },
-        "ours, uniform": {"score": "network-energy", **pipeline, "allocation": "uniform"},
-        "ours, bias": {"score": "network-energy", **pipeline, "compensation": "bias"},
-        "ours, none": {"score": "network-energy", **pipeline, "compensation": "none"},
+        # One part left out, or put in, at a time.
+        "ours with 4 sink units": {**ours, "sink_units": 4},
+        "ours, ends protected": {**ours, "allocation": "protect-ends"},
+        "ours, uniform": {**ours, "allocation": "uniform"},
+        "ours, bias": {**ours, "compensation": "bias"},
+        "ours, none": {**ours, "compensation": "none"},
     }
     if best != "least-squares":
-        settings["ours, least-squares"] = {
-            "score": "network-energy",
-            **pipeline,
-            "compensation": "least-squares",
-        }
+        settings["ours, least-squares"] = {**ours, "compensation": "least-squares"}
     return {
         name: Row(
             name=name,
@@ -140,6 +121,7 @@ class Study:
         self._train = data / "wikitext2" / "wiki.train.head1M.raw"
         self.searches = ResultFiles(folder / "searches")
         self._recordings: dict[tuple[str, int], str] = {}
+        self._kept = planner.KeptScores()
 
     def _cut(self, documents: Any, *, n_dummy: int = 0) -> Windows:
         return packed(self.language_model, documents, window=WINDOW, n_dummy=n_dummy)
@@ -179,7 +161,7 @@ class Study:
         windows = self._cut(articles(self._train))
         steps = np.linspace(0, windows.n_windows, SEARCH_WINDOWS, endpoint=False)
         windows = windows.select(steps.astype(np.int64))
-        base = PlanSettings(score="flap", ratio=ratio, allocation="protect-ends", sink_units=4)
+        base = PlanSettings(score="flap", ratio=ratio, allocation="protect-ends")
         order = AllocationOrder(
             recording_id=self.recording("wikitext2", 0),
             base=base,
@@ -252,37 +234,34 @@ class Study:
     ) -> dict[tuple[str, float], str | None]:
         """Return the plan of each row and ratio; None for dense, none where the library refuses.
 
-        Those of one compensation are made in one call, because they share the calibration's pass.
+        All are made in one call, because they share scores and the calibration's pass.
         """
         made: dict[tuple[str, float], str | None] = {
             (row.name, ratio): None for row, ratio in wanted if row.settings is None
         }
-        groups: dict[str, list[tuple[Row, float]]] = {}
-        for row, ratio in wanted:
-            if row.settings is not None:
-                groups.setdefault(row.at(ratio).compensation, []).append((row, ratio))
-        for compensation, members in groups.items():
-            note(f"plans, {compensation}, {calibration}, seed {seed}")
-            recording_id = self.recording(calibration, seed)
-            uses_networks = any(row.uses_networks for row, _ in members)
-            try:
-                ids = planner.plans(
-                    self.workspace,
-                    self.language_model,
-                    recording_id=recording_id,
-                    decomposition_id=self.decomposition(recording_id) if uses_networks else None,
-                    settings=[self.settings(row, ratio).with_(seed=seed) for row, ratio in members],
-                )
-            except FnpruneError as error:  # which one it was, and the others without it
-                if len(members) == 1:
-                    note(f"  {members[0][0].name} is refused: {error}")
-                    continue
-                for one in members:
-                    made |= self.plans([one], calibration=calibration, seed=seed)
-                continue
-            for (row, ratio), id in zip(members, ids, strict=True):
-                made[row.name, ratio] = id
-        return made
+        members = [(row, ratio) for row, ratio in wanted if row.settings is not None]
+        if not members:
+            return made
+        note(f"{len(members)} plans, {calibration}, seed {seed}")
+        recording_id = self.recording(calibration, seed)
+        uses_networks = any(row.uses_networks for row, _ in members)
+        try:
+            ids = planner.plans(
+                self.workspace,
+                self.language_model,
+                recording_id=recording_id,
+                decomposition_id=self.decomposition(recording_id) if uses_networks else None,
+                settings=[self.settings(row, ratio).with_(seed=seed) for row, ratio in members],
+                kept=self._kept,
+            )
+        except FnpruneError as error:  # which one it was, and the others without it
+            if len(members) == 1:
+                note(f"  {members[0][0].name} is refused: {error}")
+                return made
+            for one in members:
+                made |= self.plans([one], calibration=calibration, seed=seed)
+            return made
+        return made | {(row.name, ratio): id for (row, ratio), id in zip(members, ids, strict=True)}
 
     def key(self, row: Row, calibration: str, seed: int, ratio: float) -> dict[str, Any]:
         """Return what a cell is found by."""

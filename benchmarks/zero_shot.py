@@ -265,7 +265,7 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--n-tokens", type=int, default=16384, help="to calibrate on")
     parser.add_argument("--n-items", type=int, default=400, help="of each task; 0 for all")
     options = parser.parse_args(arguments)
-    options.row = options.row or [quality.DENSE, "flap-published, bias", quality.OURS]
+    options.row = options.row or [quality.DENSE, "flap, as published", quality.OURS]
     return options
 
 

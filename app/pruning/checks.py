@@ -33,7 +33,7 @@ def refusal(
     full_settings = canonical_settings(settings)
     try:
         must_stay, must_go = full_settings.pins(layout)
-        n_sinks = full_settings.sink_units if has_dummy_tokens else 0
+        n_sinks = (full_settings.sink_units or 0) if has_dummy_tokens else 0
         choose_units(
             np.zeros(layout.n_units),
             layout=layout,

@@ -117,8 +117,12 @@ def lines(plans: Sequence[PlanRecord], *, recordings_too: bool = False) -> list[
 def _choices_of(plan: PlanRecord) -> dict[str, str]:
     row = SCORES.get(plan.settings.score)
     fixed = set(_ALONG)
-    if row is not None and row.allocation is not None:
-        fixed |= {"allocation", "sink_units"}
+    if row is not None:
+        fixed |= row.fixes.keys()
+        if plan.settings.sink_units == row.sink_units:
+            fixed.add("sink_units")  # as many as the score needs
+        if plan.settings.score_version == row.version:
+            fixed.add("score_version")
     settings = plan.settings.to_json()
     choices = {
         name: value if isinstance(value, str) else f"{name.replace('_', ' ')} {value}"

@@ -83,7 +83,9 @@ class PruneOrder:
         plans = {PLAN: self.settings}
         for name in self.baselines:
             for seed in range(self.n_seeds if score_named(name).is_drawn else 1):
-                plans[plan_label(name, seed)] = self.settings.with_(score=name, seed=seed)
+                plans[plan_label(name, seed)] = self.settings.with_(
+                    score=name, seed=seed, **score_named(name).fixes
+                )
         return plans
 
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,23 +20,27 @@ from fnprune_core.plans import files
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.pruning import planner
+from fnprune_core.pruning.planner import canonical_settings
+from fnprune_core.pruning.presets import SeedPaper
 from fnprune_core.recording import record
 from fnprune_core.recording.recording import RecordingSettings
-from fnprune_core.scores.units import score_named
+from fnprune_core.scores.units import OWN, score_named, with_published
 from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.documents import Document, builtin_documents
 from fnprune_core.texts.windows import Windows
 
-SCORES = (
+#: Those that take seconds; ``surgeon`` and ``seed-paper`` take minutes.
+SHOWN = (
     "network-energy",
     "network-membership",
     "flap",
-    "flap-published",
     "wanda",
+    "taylor",
     "magnitude",
     "random",
 )
-REFITTED = ("network-energy", "flap")
+#: Compensations of the score that is ours, to show what each is worth; rivals get the last.
+COMPENSATIONS = ("none", "bias", "least-squares")
 RANDOM_SEEDS = (0, 1, 2)
 
 
@@ -49,6 +53,10 @@ class DemoSettings:
     ratios : tuple of float
         Shares of MLP units to remove; the largest is used for the table by domain.
     scores : tuple of str
+        Each stands in the table as published, if it is a rival, and with our parts around it.
+    preset : SeedPaper or None
+        A published pipeline: its ratio, found by its threshold, and its scores take the place of
+        those above.
     n_windows : int
         Windows to evaluate on, dealt over the domains.
     window : int
@@ -58,32 +66,34 @@ class DemoSettings:
     n_components, n_runs : int
         Networks, and ICA runs.
     allocation : str
-    sink_units : int
+        Of our parts.
     domain_compensation : str
         Of the plans in the table by domain.
     """
 
     ratios: tuple[float, ...] = (0.2, 0.4)
-    scores: tuple[str, ...] = SCORES
+    scores: tuple[str, ...] = SHOWN
+    preset: SeedPaper | None = None
     n_windows: int = 25
     window: int = 512
     max_tokens: int = 16384
     n_components: int = 64
     n_runs: int = 1
     allocation: str = "protect-ends"
-    sink_units: int = 4
     domain_compensation: str = "bias"
 
     def plans(self) -> list[PlanSettings]:
         """Return the plans of the first table, in its order."""
-        base = PlanSettings(allocation=self.allocation, sink_units=self.sink_units)
+        base = PlanSettings(allocation=self.allocation)
         return [
-            base.with_(score=score, ratio=ratio, compensation=compensation, seed=seed)
+            canonical_settings(
+                base.with_(score=name, ratio=ratio, compensation=compensation, seed=seed)
+            )
             for ratio in self.ratios
             for score in self.scores
-            for compensation in ("none", "bias", "least-squares")
-            if compensation != "least-squares" or score in REFITTED
-            for seed in (RANDOM_SEEDS if score_named(score).is_drawn else (0,))
+            for name in with_published(score)
+            for compensation in (COMPENSATIONS if score == OWN else COMPENSATIONS[-1:])
+            for seed in (RANDOM_SEEDS if score_named(name).is_drawn else (0,))
         ]
 
 
@@ -144,6 +154,23 @@ def run_demo(
             workspace, recording_id, settings=ica, progress=progress, cancel=cancel
         )
         atlas = network_atlas.open_atlas(workspace, decomposition_id)
+    kept = planner.KeptScores()
+    if settings.preset is not None:
+        with clock.stage("preset"):
+            scores = planner.scores_of(
+                workspace,
+                language_model,
+                recording_id=recording_id,
+                score=settings.preset.scores[0],
+                kept=kept,
+                progress=progress,
+                cancel=cancel,
+            )
+        settings = replace(
+            settings,
+            ratios=(settings.preset.ratio(scores, language_model.layout),),
+            scores=settings.preset.scores,
+        )
     windows = compare.evaluation_windows(
         language_model,
         builtin_documents(split="held-out") if evaluation is None else evaluation,
@@ -159,6 +186,7 @@ def run_demo(
             recording_id=recording_id,
             decomposition_id=decomposition_id,
             settings=[*plans, *(domain_plan.settings for domain_plan in by_domain)],
+            kept=kept,
             progress=progress,
             cancel=cancel,
         )
@@ -180,6 +208,7 @@ def run_demo(
             "networks": atlas.n_networks,
             "domain_compensation": settings.domain_compensation,
             "domain_ratio": max(settings.ratios),
+            "threshold": None if settings.preset is None else settings.preset.threshold,
         },
         "dense": {"perplexity": dense.perplexity, "stderr": dense.standard_error},
         "rows": rows,
@@ -259,7 +288,6 @@ def _domain_plans(
     base = PlanSettings(
         ratio=max(settings.ratios),
         allocation=settings.allocation,
-        sink_units=settings.sink_units,
         compensation=settings.domain_compensation,
     )
     plans = [_DomainPlan(dropped=None, n_networks_dropped=0, settings=base.with_(score="flap"))]

@@ -18,6 +18,7 @@ from fnprune_core.commands.options import (
     load,
     workspace_at,
 )
+from fnprune_core.errors import SettingsError
 
 
 def example(where: Where = None, as_json: Json = False) -> None:
@@ -36,7 +37,17 @@ def demo(
     calibrate: Annotated[str | None, typer.Option(help="Calibration text.")] = None,
     evaluate: Annotated[str | None, typer.Option(help="Evaluation text.")] = None,
     ratio: Annotated[list[float] | None, typer.Option(help="Repeatable; 0.2 and 0.4.")] = None,
-    score: Annotated[list[str] | None, typer.Option(help="Repeatable; all of them.")] = None,
+    score: Annotated[
+        list[str] | None,
+        typer.Option(help="Repeatable; those that take seconds. Rivals as published, too."),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(help="A published pipeline at the ratio that it gives: seed-paper."),
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="Of |z|, for the preset; that of its authors.")
+    ] = None,
     windows: Annotated[int, typer.Option(help="Windows to evaluate on.")] = 25,
     max_tokens: Annotated[int, typer.Option(help="Calibration tokens.")] = 16384,
     k: Annotated[int, typer.Option("--k", "-k", help="Networks.")] = 64,
@@ -47,20 +58,31 @@ def demo(
 ) -> None:
     """Run the whole path and print what each score costs and what choosing is for."""
     from fnprune_core.commands.demo import DemoSettings, run_demo
-    from fnprune_core.pruning import planner
+    from fnprune_core.pruning.presets import preset_named
     from fnprune_core.texts.documents import read_documents
 
     defaults = DemoSettings()
+    if preset is None and threshold is not None:
+        raise SettingsError("A threshold is a preset's.", hint="Add --preset seed-paper.")
+    if preset is not None and (ratio or score):
+        raise SettingsError(
+            "A preset brings its own ratio and scores.", hint="Leave --ratio and --score away."
+        )
+    chosen = preset_named(preset) if preset is not None else None
     settings = replace(
         defaults,
         ratios=tuple(ratio or defaults.ratios),
         scores=tuple(score or defaults.scores),
+        preset=None
+        if chosen is None
+        else chosen()
+        if threshold is None
+        else chosen(threshold=threshold),
         n_windows=windows,
         max_tokens=max_tokens,
         n_components=k,
     )
-    for plan_settings in settings.plans():
-        planner.canonical_settings(plan_settings)
+    settings.plans()  # a mistake is told before the model is loaded
     calibration = read_documents(calibrate) if calibrate else None
     evaluation = read_documents(evaluate) if evaluate else None
     language_model = load(model, device, dtype, as_json=as_json)
@@ -84,18 +106,20 @@ def _print_demo(report: dict[str, Any]) -> None:
     cuts = {row["score"]: f"{row['allocation']}, {row['sink_units']}" for row in report["rows"]}
     usual_cut = Counter(cuts.values()).most_common(1)[0][0]
     other_cuts = "".join(f"; {score}: {cut}" for score, cut in cuts.items() if cut != usual_cut)
+    threshold = protocol["threshold"]
+    preset = "" if threshold is None else f"Units stay with |z| > {threshold:g}. "
     print_table(
         f"{report['model']}: dense perplexity {report['dense']['perplexity']:.2f} ± "
         f"{report['dense']['stderr']:.2f}; {protocol['n_tokens']} tokens in "
         f"{protocol['n_windows']} windows of {protocol['window']} that were not calibrated on, "
         f"{protocol['dtype']} on {protocol['device']}. All {protocol['networks']} networks are "
         "preserved, so network-energy equals flap. Allocation, and sink units kept a layer: "
-        f"{usual_cut}{other_cuts}. Above dense: nats per token, paired by window.",
+        f"{usual_cut}{other_cuts}. {preset}Above dense: nats per token, paired by window.",
         ("score", "ratio", "compensation", "perplexity", "above dense"),
         [
             (
                 row["score"] + ("" if row["seed"] is None else f", seed {row['seed']}"),
-                f"{row['ratio']:.0%}",
+                f"{row['ratio']:.1%}",
                 row["compensation"],
                 f"{row['perplexity']:.4g} ± {row['stderr']:.3g}",
                 f"{row['paired_difference']:+.3f} ± {row['paired_stderr']:.3f}",

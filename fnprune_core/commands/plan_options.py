@@ -41,7 +41,13 @@ class PlanOptions:
         str, typer.Option(help="What makes up for what goes; ? lists them.")
     ] = "least-squares"
     intercept: Annotated[bool, typer.Option(help="Least squares with a bias.")] = False
-    sink_units: Annotated[int, typer.Option(help="Units a layer that always stay.")] = 4
+    sink_units: Annotated[
+        int | None,
+        typer.Option(
+            help="Units a layer that serve the first tokens and always stay; 4 where the score "
+            "does not count those, else none."
+        ),
+    ] = None
     seed: Annotated[int, typer.Option(help="Of the random score.")] = 0
     multiple: Annotated[
         int | None,

@@ -13,6 +13,7 @@ from fnprune_core.evaluation.results import DENSE
 from fnprune_core.plans.decision_log import delete_notes, read_notes
 from fnprune_core.plans.files import open_plan
 from fnprune_core.plans.plan import PlanSettings, PruningPlan
+from fnprune_core.scores.units import SCORES
 from fnprune_core.storage.workspace import Entry, Workspace
 
 #: What may differ between two plans, and how people call it; settings go by their own names.
@@ -182,8 +183,11 @@ def differing_settings(records: Sequence[PlanRecord]) -> pd.DataFrame:
 
 
 def _setting_texts(record: PlanRecord) -> Iterator[tuple[str, str]]:
+    score = SCORES.get(record.settings.score)
+    if score is not None and record.settings.score_version < score.version:
+        yield "meaning of the score", "that of earlier versions"
     for name, value in record.settings.to_json().items():
-        if name == "preserved":
+        if name in ("preserved", "score_version"):
             continue
         if isinstance(value, list | tuple):
             value = f"{len(value)}: {_shortened(value)}" if value else "none"

@@ -13,9 +13,10 @@ from fnprune_core.storage.workspace import Workspace
 def comparable_plans(workspace: Workspace, plan_id: str) -> dict[str, str]:
     """Return the plans that differ from one by the score alone: label to id.
 
-    They are of the same recording, ratio, allocation, sink rule, pins and compensation; a score
-    that brings its own allocation and sink rule is compared with those. In the order of the table
-    of scores; of several that are alike the newest.
+    They are of the same recording, ratio, allocation, pins and compensation, and keep the same
+    sink units or those that their scores need; a method that brings its own allocation and
+    compensation is compared with those. In the order of the table of scores; of several that are
+    alike the newest.
     """
     entries = workspace.entries("plans")
     own_inputs: dict[str, Any] = next(
@@ -39,12 +40,15 @@ def comparable_plans(workspace: Workspace, plan_id: str) -> dict[str, str]:
 
 def _differ_in_score(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
     first, second = a["settings"], b["settings"]
-    ignored = {"score", "seed", "preserved"}
-    scores = [
-        SCORES[settings["score"]] for settings in (first, second) if settings["score"] in SCORES
-    ]
-    if any(score.allocation is not None for score in scores):
-        ignored |= {"allocation", "sink_units"}
+    ignored = {"score", "seed", "preserved", "score_version"}
+    own_sinks = []
+    for settings in (first, second):
+        score = SCORES.get(settings["score"])
+        if score is not None:
+            ignored |= score.fixes.keys()
+            own_sinks.append(settings["sink_units"] == score.sink_units)
+    if len(own_sinks) == 2 and all(own_sinks):
+        ignored.add("sink_units")
     compared = (first.keys() | second.keys()) - ignored
     return bool(
         a["recording_id"] == b["recording_id"]

@@ -43,6 +43,9 @@ class Architecture:
         Path from a layer to the MLP's output projection, whose inputs are the units.
     feeding : tuple of str
         Paths from a layer to the modules whose outputs become the units, cut together.
+    activation : str
+        Path from a layer to the module whose output multiplies the up projection's, in an MLP
+        with a gate; empty in one without, where its output is the units themselves.
     final_norm : str
         Path from the causal model to the norm before the unembedding; a model may lack it.
     width_attribute : str
@@ -74,6 +77,7 @@ class Architecture:
     final_norm: str
     width_attribute: str
     bias_home: BiasHome
+    activation: str = ""
     bias_switch: str = ""
     n_fused: int = 1
     gain_offset: float = 0.0
@@ -89,6 +93,7 @@ _GATED = Architecture(
     layers="model.layers",
     output_projection="mlp.down_proj",
     feeding=("mlp.gate_proj", "mlp.up_proj"),
+    activation="mlp.act_fn",
     final_norm="model.norm",
     width_attribute="intermediate_size",
     bias_home="none",
@@ -119,6 +124,7 @@ ARCHITECTURES: dict[str, Architecture] = {
             family="Phi-3",
             model_types=("phi3",),
             feeding=("mlp.gate_up_proj",),
+            activation="mlp.activation_fn",
             n_fused=2,
             attention=PHI_3,
         ),
@@ -220,8 +226,12 @@ def feeding_rows(architecture: Architecture, units: Tensor, width: int) -> Tenso
 
 def weight_of(module: nn.Module) -> Tensor:
     """Return a projection's weight as (outputs, inputs), whichever way it is stored."""
-    weight = module.get_parameter("weight")
-    return weight.T if isinstance(module, Conv1D) else weight
+    return outputs_by_inputs(module, module.get_parameter("weight"))
+
+
+def outputs_by_inputs(module: nn.Module, values: Tensor) -> Tensor:
+    """Return what is laid out as a projection's weight, such as its gradient, outputs first."""
+    return values.T if isinstance(module, Conv1D) else values
 
 
 def bias_of(module: nn.Module) -> Tensor | None:
@@ -272,7 +282,7 @@ def replace_weight(module: nn.Module, weight: Tensor, bias: Tensor | None) -> No
     The module's own widths are updated with them.
     """
     outputs, inputs = weight.shape
-    stored = weight.T if isinstance(module, Conv1D) else weight
+    stored = outputs_by_inputs(module, weight)
     requires_grad = module.get_parameter("weight").requires_grad
     module.register_parameter(
         "weight", nn.Parameter(stored.contiguous().clone(), requires_grad=requires_grad)
@@ -300,24 +310,30 @@ def output_column_norms(
         )
 
 
+def by_unit(architecture: Architecture, rows: Tensor) -> Tensor:
+    """Return the sums over the rows of a feeding module that belong to one unit: (units,).
+
+    Parameters
+    ----------
+    rows : Tensor (n_fused · units,)
+        A number for each row.
+    """
+    return rows.reshape(architecture.n_fused, -1).sum(dim=0)
+
+
 def feeding_row_norms(model: PreTrainedModel, architecture: Architecture) -> Tensor:
-    """Return the product of ‖row‖² over the rows that feed each unit: (n_units,), float64."""
-    layer_products = []
+    """Return Σ W² over the rows that feed each unit, float64 on the CPU: (n_units,)."""
+    layer_norms = []
     with torch.no_grad():
         for layer in layers_of(model, architecture):
-            norms = torch.cat(
-                [
-                    weight_of(layer.get_submodule(path))
-                    .cpu()
-                    .double()
-                    .square()
-                    .sum(dim=1)
-                    .reshape(architecture.n_fused, -1)
-                    for path in architecture.feeding
-                ]
+            squares = [
+                weight_of(layer.get_submodule(path)).cpu().double().square().sum(dim=1)
+                for path in architecture.feeding
+            ]
+            layer_norms.append(
+                torch.stack([by_unit(architecture, each) for each in squares]).sum(dim=0)
             )
-            layer_products.append(norms.prod(dim=0))
-    return torch.cat(layer_products)
+    return torch.cat(layer_norms)
 
 
 def through_norm(architecture: Architecture, norm: nn.Module, direction: Tensor) -> Tensor:

@@ -30,6 +30,20 @@ def watch_inputs(
 
 
 @contextmanager
+def watch_outputs(
+    modules: Sequence[nn.Module], on_output: Callable[[int, Tensor], None]
+) -> Iterator[None]:
+    """Call ``on_output(index, y)`` with each module's output while the block runs."""
+
+    def watch(index: int, x: Tensor, y: Tensor) -> Tensor:
+        on_output(index, y)
+        return y
+
+    with edit_projections(modules, edit_output=watch):
+        yield
+
+
+@contextmanager
 def edit_projections(
     modules: Sequence[nn.Module],
     *,

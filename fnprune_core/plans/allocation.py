@@ -20,7 +20,7 @@ class Budget:
     n_removed : int
         Units to remove in the whole model.
     scores : ndarray (n_units,)
-        Higher is kept; only ``global`` looks at them.
+        Higher is kept; only ``global`` and ``threshold`` look at them.
     protected : ndarray (n_units,)
         Units that must stay.
     multiple : int or None
@@ -199,13 +199,38 @@ def protected_ends(n_layers: int) -> tuple[int, int]:
     return min(3, n_layers // 10), min(2, n_layers // 15)
 
 
+def free_layers(n_layers: int) -> NDArray[np.bool_]:
+    """Return which layers are not exempt with protected ends: (n_layers,)."""
+    first, last = protected_ends(n_layers)
+    layer = np.arange(n_layers)
+    return (layer >= first) & (layer < n_layers - last)
+
+
+def _ends_reason(n_layers: int) -> str:
+    first, last = protected_ends(n_layers)
+    return f"with the first {first} and last {last} layers exempt,"
+
+
 def protect_ends(budget: Budget) -> NDArray[np.int64]:
     """Return the same share of all layers but the first and last, which are exempt."""
     n_layers = budget.layout.n_layers
-    first, last = protected_ends(n_layers)
-    layer = np.arange(n_layers)
-    free = (layer >= first) & (layer < n_layers - last)
-    return _divide_evenly(budget, free, f"with the first {first} and last {last} layers exempt,")
+    return _divide_evenly(budget, free_layers(n_layers), _ends_reason(n_layers))
+
+
+def by_threshold(budget: Budget) -> NDArray[np.int64]:
+    """Return each layer's number of scores under one threshold, first and last layers exempt."""
+    layout, least = budget.layout, budget.least
+    free = free_layers(layout.n_layers)
+    capacity = np.where(free, budget.removable, least)
+    _check_ratio(budget, int(capacity.sum()), _ends_reason(layout.n_layers))
+    must_go = budget.pinned if budget.pinned is not None else np.zeros_like(budget.protected)
+    ranks = np.where(budget.protected | ~free[layout.layer_of_unit], np.inf, budget.scores)
+    for layer, protected in enumerate(layout.split(budget.protected)):
+        if free[layer] and not protected.any():  # a layer keeps at least one unit
+            units = layout.layer_slice(layer)
+            ranks[units.start + int(np.argmax(budget.scores[units]))] = np.inf
+    order = np.argsort(np.where(must_go, -np.inf, ranks), kind="stable")[: budget.n_removed]
+    return np.bincount(layout.layer_of_unit[order], minlength=layout.n_layers).astype(np.int64)
 
 
 def weighted(budget: Budget) -> NDArray[np.int64]:
@@ -263,6 +288,15 @@ ALLOCATIONS: dict[str, Allocation] = {
         divide=ranked_globally,
         label="Global",
         says=lambda _: "wherever scores, standardised within each layer, are lowest",
+        looks_at_scores=True,
+    ),
+    "threshold": Allocation(
+        divide=by_threshold,
+        label="One threshold",
+        says=lambda n_layers: (
+            "wherever scores are under one threshold for all layers, of which the first "
+            f"{protected_ends(n_layers)[0]} and the last {protected_ends(n_layers)[1]} are spared"
+        ),
         looks_at_scores=True,
     ),
     WEIGHTED: Allocation(

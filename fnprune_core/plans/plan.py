@@ -34,6 +34,7 @@ PLAN_FILE = "plan.json"
 #: Settings that plans of the first version lack, with what their absence means.
 _LATER: dict[str, Any] = {
     "pinned_keep": (), "pinned_remove": (), "attention_ratio": 0.0, "layer_weights": (),
+    "score_version": 1,
 }  # fmt: skip
 
 
@@ -54,8 +55,9 @@ class PlanSettings:
         ``"reconstruct"``, which takes minutes.
     intercept : bool
         Whether least squares also fits a bias.
-    sink_units : int
-        Units per layer that serve attention sinks and always stay.
+    sink_units : int or None
+        Units per layer that serve attention sinks and always stay; None, as many as the score
+        needs: none where it counts the first tokens of a window.
     preserved : tuple of int or None
         Networks to preserve; None for all.
     seed : int
@@ -73,6 +75,8 @@ class PlanSettings:
         With the allocation ``"weighted"``: how large a share of its units each layer gives beside
         the others, 0 for none; the ratio scales them. Kept over the largest, to three decimals;
         empty weighs all layers alike.
+    score_version : int
+        What the score's name meant when the plan was made; the planner sets today's.
     """
 
     score: str = "network-energy"
@@ -80,7 +84,7 @@ class PlanSettings:
     allocation: str = "protect-ends"
     compensation: str = "least-squares"
     intercept: bool = False
-    sink_units: int = 4
+    sink_units: int | None = None
     preserved: tuple[int, ...] | None = None
     seed: int = 0
     multiple: int | None = None
@@ -88,6 +92,7 @@ class PlanSettings:
     pinned_remove: tuple[int, ...] = ()
     attention_ratio: float = 0.0
     layer_weights: tuple[float, ...] = ()
+    score_version: int = 1
 
     def __post_init__(self) -> None:
         if not 0 <= self.ratio < 1:
@@ -103,10 +108,12 @@ class PlanSettings:
                 hint="For 20 % write 0.2.",
             )
         allocation_named(self.allocation)
-        if not 0 <= self.sink_units <= MOST_UNITS:
+        if self.sink_units is not None and not 0 <= self.sink_units <= MOST_UNITS:
             raise SettingsError(
                 f"sink_units must be 0 or more, and at most {MOST_UNITS:,}; got {self.sink_units}."
             )
+        if self.score_version < 1:
+            raise SettingsError(f"score_version must be 1 or more, got {self.score_version}.")
         if not 0 <= self.seed <= MOST_SEED:
             raise SettingsError(f"seed must be 0 or more, below 2^63; got {self.seed}.")
         if self.multiple is not None and not 1 <= self.multiple <= MOST_UNITS:

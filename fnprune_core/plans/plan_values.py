@@ -15,7 +15,12 @@ MOST_VALUES = 2 * MOST_UNITS
 _TEXTS = ("fingerprint", "model_name", "recording_id", "decomposition_id")
 _SETTINGS_TEXTS = ("score", "allocation", "compensation")
 _SETTINGS_REALS = ("ratio", "attention_ratio")
-_SETTINGS_NUMBERS = {"sink_units": MOST_UNITS, "seed": MOST_SEED, "multiple": MOST_UNITS}
+_SETTINGS_NUMBERS = {
+    "sink_units": MOST_UNITS,
+    "seed": MOST_SEED,
+    "multiple": MOST_UNITS,
+    "score_version": MOST_LAYERS,
+}
 _SETTINGS_LISTS = {
     "preserved": MOST_NETWORKS,
     "pinned_keep": MOST_UNITS,
@@ -68,7 +73,7 @@ def _settings(value: object) -> dict[str, Any]:
 
 def _setting(name: str, value: object) -> Any:
     """Return one setting, checked; one of an unknown name is left to `PlanSettings`."""
-    if value is None and name in ("multiple", "preserved"):
+    if value is None and name in ("multiple", "preserved", "sink_units"):
         return None
     if name in _SETTINGS_TEXTS:
         return text(value, what=name, longest=100)

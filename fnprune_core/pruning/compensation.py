@@ -1,7 +1,7 @@
 """Table of compensations: how the output of removed units is made up for."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from fnprune_core.models.silencing import Refit
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.recording.recording import Recording
+from fnprune_core.scores.brain_surgeon import DAMPING, damped
 
 RIDGE = 0.3
 
@@ -59,10 +60,14 @@ class Compensation:
         Whether it needs second moments, O(tokens · units²) per layer.
     is_trained : bool
         Whether the refits are only where training starts (see ``reconstruction``).
+    reads_pruned : bool
+        Whether the refits come from a pass of the pruned model (see ``pruned_bias``).
     adds_bias : bool
         Whether it always adds a bias, for which a model may have no home.
     takes_intercept : bool
         Whether a bias can be asked for.
+    constants : mapping
+        Numbers in it that are a choice of ours; plans with others are other plans.
     """
 
     refit: Callable[[NDArray[np.float64], NDArray[np.int64], CalibrationStatistics, bool], Refit]
@@ -72,13 +77,15 @@ class Compensation:
     needs_mean: bool = False
     needs_gram: bool = False
     is_trained: bool = False
+    reads_pruned: bool = False
     adds_bias: bool = False
     takes_intercept: bool = False
+    constants: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def needs_moments(self) -> bool:
         """Whether it needs statistics of the calibration text."""
-        return self.needs_mean or self.needs_gram
+        return self.needs_mean or self.needs_gram or self.reads_pruned
 
 
 def _no_refit(
@@ -128,6 +135,26 @@ def least_squares_refit(
     )
 
 
+def surgeon_refit(
+    weight: NDArray[np.float64],
+    removed: NDArray[np.int64],
+    statistics: CalibrationStatistics,
+    intercept: bool,
+) -> Refit:
+    """Return the kept columns after the optimal brain surgeon's update (arXiv 2302.04089).
+
+    min Σ_t ‖W x_t − V x_t,kept‖² + λ Σ_j ‖ΔW_j‖² in closed form, with the damping λ for which
+    `removal_errors` chooses units: where it ends whatever the order in which they go.
+    """
+    if statistics.gram is None:
+        raise SettingsError("The brain surgeon needs the calibration text's Gram matrices.")
+    gram = damped(statistics.gram)
+    kept = np.setdiff1d(np.arange(weight.shape[1]), removed)
+    target = weight[:, removed] @ gram[np.ix_(removed, kept)]
+    change = np.linalg.solve(gram[np.ix_(kept, kept)], target.T).T
+    return Refit(columns=_tensor(weight[:, kept] + change))
+
+
 COMPENSATIONS: dict[str, Compensation] = {
     "none": Compensation(
         refit=_no_refit,
@@ -151,7 +178,27 @@ COMPENSATIONS: dict[str, Compensation] = {
         f"on the calibration tokens is kept (ridge of {RIDGE:.0%} of each unit's own energy, "
         "towards the old columns)",
         needs_gram=True,
+        constants={"ridge": RIDGE},
         takes_intercept=True,
+    ),
+    "bias-pruned": Compensation(
+        refit=_no_refit,
+        label="Bias, read pruned",
+        does="the mean output of the units that go, as the pruned model has them, is added: the "
+        "seed paper's",
+        says="the removed units' mean output is added, measured while all of them are silenced, "
+        "each session counted once (the code of {liu2025})",
+        reads_pruned=True,
+        adds_bias=True,
+    ),
+    "surgeon": Compensation(
+        refit=surgeon_refit,
+        label="Brain surgeon",
+        does="the exact update of the columns that stay, with little damping",
+        says="the columns that stay take over the part of those that go by the optimal brain "
+        f"surgeon's update (damping of {DAMPING:.0%} of the mean energy) {{kurtic2023}}",
+        needs_gram=True,
+        constants={"damping": DAMPING},
     ),
     "reconstruct": Compensation(
         refit=least_squares_refit,
@@ -161,6 +208,7 @@ COMPENSATIONS: dict[str, Compensation] = {
         says="the MLP weights that stay are refitted by least squares and then trained end to end "
         "towards the dense model's next-token distributions on the calibration text",
         needs_gram=True,
+        constants={"ridge": RIDGE},
         is_trained=True,
     ),
 }
@@ -204,8 +252,8 @@ def compensate(
     Parameters
     ----------
     weights : ndarray (n_tokens,)
-        How much each token counts; dummy tokens have weight 0 here unless the score uses them,
-        and weight 1 in Gram matrices.
+        How much each token counts; dummy tokens as the score counts them, but with weight 1 in
+        Gram matrices.
 
     Notes
     -----
@@ -260,22 +308,8 @@ def _calibration_statistics(
     units = recording.layout.layer_slice(layer)
     if not needs_gram:
         return CalibrationStatistics(mean=means[units])
-    width = units.stop - units.start
-    token_weights = np.where(recording.is_dummy, 1.0, weights)
-    gram = torch.zeros(width, width, dtype=torch.float64)
-    weighted_sum = torch.zeros(width, dtype=torch.float64)
-    for session in range(recording.n_sessions):
-        x = torch.from_numpy(recording.session(session, layer=layer))
-        session_weights = torch.from_numpy(
-            token_weights[recording.session_slice(session)].astype(np.float32)
-        )
-        weighted = x * session_weights[:, None]
-        gram += (weighted.T @ x).double()
-        weighted_sum += weighted.sum(dim=0).double()
-    total = float(token_weights.sum())
-    return CalibrationStatistics(
-        mean=means[units], gram=(gram / total).numpy(), gram_mean=(weighted_sum / total).numpy()
-    )
+    gram, gram_mean = recording.weighted_gram(layer, np.where(recording.is_dummy, 1.0, weights))
+    return CalibrationStatistics(mean=means[units], gram=gram, gram_mean=gram_mean)
 
 
 def _tensor(values: NDArray[np.float64]) -> Tensor:

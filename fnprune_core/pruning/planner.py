@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,13 @@ from fnprune_core.plans.allocation import allocation_named, choose_units
 from fnprune_core.plans.files import cut_key, write_plan
 from fnprune_core.plans.plan import PlanSettings, PruningPlan
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
-from fnprune_core.pruning.compensation import RIDGE, Cut, compensate, compensation_named, uses_bias
+from fnprune_core.pruning.compensation import Cut, compensate, compensation_named, uses_bias
 from fnprune_core.pruning.head_planner import (
     AttentionPlanner,
     attention_warning,
     parameters_of_groups,
 )
+from fnprune_core.pruning.pruned_bias import pruned_bias
 from fnprune_core.pruning.reconstruction import Training, reconstruct
 from fnprune_core.recording.recording import Recording, open_recording
 from fnprune_core.scores.inputs import RecordedInputs
@@ -37,20 +38,27 @@ from fnprune_core.storage.workspace import Workspace
 def canonical_settings(settings: PlanSettings) -> PlanSettings:
     """Return the settings with what the score fixes or ignores, so that equal plans are equal."""
     score = score_named(settings.score)
-    changes: dict[str, Any] = {}
-    if score.allocation is not None:
-        changes["allocation"] = score.allocation
-    if score.sink_units is not None:
-        changes["sink_units"] = score.sink_units
-    if not allocation_named(changes.get("allocation", settings.allocation)).takes_weights:
-        changes["layer_weights"] = ()
-    if not score.uses_networks:
-        changes["preserved"] = None
-    if not score.is_drawn:
-        changes["seed"] = 0
+    changes: dict[str, Any] = {
+        **score.fixes,
+        "score_version": score.version,
+        **({"preserved": None} if not score.uses_networks else {}),
+        **({"seed": 0} if not score.is_drawn else {}),
+    }
+    settings = settings.with_(**changes)
+    if settings.sink_units is None:
+        settings = settings.with_(sink_units=score.sink_units)
+    if not allocation_named(settings.allocation).takes_weights:
+        settings = settings.with_(layer_weights=())
     if not compensation_named(settings.compensation).takes_intercept:
-        changes["intercept"] = False
-    return settings.with_(**changes)
+        settings = settings.with_(intercept=False)
+    return settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class KeptScores:
+    """Scores that were computed, for callers who make plans in several calls: some take minutes."""
+
+    by_key: dict[Any, NDArray[np.float64]] = field(default_factory=dict)
 
 
 def plan(
@@ -75,17 +83,23 @@ def plan(
     )[0]
 
 
-def plans(
+def plans(  # noqa: PLR0913 - what a plan is made of, and what reports of it
     workspace: Workspace,
     language_model: LanguageModel,
     *,
     recording_id: str,
     decomposition_id: str | None = None,
     settings: Sequence[PlanSettings],
+    kept: KeptScores | None = None,
     progress: Progress = ignore,
     cancel: CancelToken = NEVER,
 ) -> list[str]:
     """Make several plans at once: those that weigh tokens alike share one pass for their refits.
+
+    Parameters
+    ----------
+    kept : KeptScores, optional
+        Scores of earlier calls, to which those computed here are added.
 
     Raises
     ------
@@ -107,8 +121,29 @@ def plans(
                 hint="Choose a decomposition of this recording.",
             )
         canonical = [_canonical_preserved(plan_settings, atlas) for plan_settings in canonical]
-    planner = _Planner(workspace, language_model, recording, atlas, progress, cancel)
+    planner = _Planner(
+        workspace, language_model, recording, atlas, kept or KeptScores(), progress, cancel
+    )
     return planner.make(canonical)
+
+
+def scores_of(
+    workspace: Workspace,
+    language_model: LanguageModel,
+    *,
+    recording_id: str,
+    score: str,
+    kept: KeptScores | None = None,
+    progress: Progress = ignore,
+    cancel: CancelToken = NEVER,
+) -> NDArray[np.float64]:
+    """Return the score of every unit by a score that knows no atlas: (n_units,)."""
+    recording = open_recording(workspace, recording_id)
+    language_model.check_fingerprint(recording.fingerprint, "recording")
+    planner = _Planner(
+        workspace, language_model, recording, None, kept or KeptScores(), progress, cancel
+    )
+    return planner.scores(canonical_settings(PlanSettings(score=score)))
 
 
 def _canonical_preserved(settings: PlanSettings, atlas: NetworkAtlas) -> PlanSettings:
@@ -130,6 +165,7 @@ class _Planner:
         language_model: LanguageModel,
         recording: Recording,
         atlas: NetworkAtlas | None,
+        kept: KeptScores,
         progress: Progress,
         cancel: CancelToken,
     ) -> None:
@@ -137,7 +173,7 @@ class _Planner:
         self.recording, self.atlas = recording, atlas
         self.progress, self.cancel = progress, cancel
         self.attention = AttentionPlanner(language_model=language_model)
-        self._scores: dict[Any, NDArray[np.float64]] = {}
+        self._kept = kept.by_key
         self._n_trained, self._n_to_train = 0, 1
 
     def make(self, all_settings: Sequence[PlanSettings]) -> list[str]:
@@ -164,7 +200,8 @@ class _Planner:
 
     def token_weights(self, settings: PlanSettings) -> NDArray[np.float64]:
         """Return how much each token counts in a plan's score and compensation: (n_tokens,)."""
-        return score_named(settings.score).token_weights(self._score_inputs(settings))
+        score = score_named(settings.score)
+        return score.token_weights(self._score_inputs(settings), version=settings.score_version)
 
     def refits(
         self, new_plans: Sequence[PruningPlan], weights: NDArray[np.float64]
@@ -183,6 +220,12 @@ class _Planner:
             progress=self.progress, cancel=self.cancel,
         )  # fmt: skip
         for new_plan, plan_refits in zip(new_plans, refits, strict=True):
+            compensation = compensation_named(new_plan.settings.compensation)
+            if compensation.reads_pruned:
+                plan_refits = pruned_bias(
+                    self.language_model, new_plan.removed, self.recording.windows,
+                    progress=self.progress, cancel=self.cancel,
+                )  # fmt: skip
             yield self._train_if_needed(
                 new_plan, self._with_attention(new_plan, plan_refits, weights), weights
             )
@@ -222,7 +265,7 @@ class _Planner:
             "decomposition_id": self.atlas.id if self.atlas and uses_networks else "",
             "settings": settings.to_json(),
             **SCORES[settings.score].constants,
-            **({"ridge": RIDGE} if compensation.needs_gram else {}),
+            **compensation.constants,
             **({"training": asdict(Training())} if compensation.is_trained else {}),
         }
 
@@ -240,17 +283,26 @@ class _Planner:
             cancel=self.cancel,
         )
 
+    def scores(self, settings: PlanSettings) -> NDArray[np.float64]:
+        """Return the score of every unit, computed once for plans that differ elsewhere."""
+        score = SCORES[settings.score]
+        atlas_id = self.atlas.id if self.atlas and score.uses_networks else ""
+        key = (
+            self.recording.id, atlas_id, score.formula, score.weighting,
+            settings.preserved, settings.seed,
+        )  # fmt: skip
+        if key not in self._kept:
+            self._kept[key] = score.compute(self._score_inputs(settings))
+        return self._kept[key]
+
     def _plan(self, settings: PlanSettings) -> PruningPlan:
         score = SCORES[settings.score]
         inputs = self._score_inputs(settings)
-        key = (settings.score, settings.preserved, settings.seed)
-        if key not in self._scores:
-            self._scores[key] = score.compute(inputs)
-        sinks = sink_units(inputs, settings.sink_units)
+        sinks = sink_units(inputs, settings.sink_units or 0)
         pinned_keep, pinned_remove = settings.pins(self.recording.layout)
         sinks &= ~pinned_remove  # the person decides
         choice = choose_units(
-            self._scores[key],
+            self.scores(settings),
             layout=self.recording.layout,
             ratio=settings.ratio,
             allocation=settings.allocation,
@@ -339,6 +391,7 @@ def bias_warning(language_model: LanguageModel, settings: PlanSettings) -> str:
 
     A bias of the MLP or of the attention's output, and fewer heads than the config can say.
     """
+    settings = canonical_settings(settings)
     architecture = language_model.architecture
     attention_sentences = attention_warning(language_model, settings)
     if architecture.bias_home != "none" or not uses_bias(
@@ -360,5 +413,5 @@ def recomputed_refits(
     recording = open_recording(workspace, imported.recording_id)
     language_model.check_fingerprint(recording.fingerprint, "recording")
     atlas = open_atlas(workspace, imported.decomposition_id) if imported.decomposition_id else None
-    planner = _Planner(workspace, language_model, recording, atlas, ignore, NEVER)
+    planner = _Planner(workspace, language_model, recording, atlas, KeptScores(), ignore, NEVER)
     return next(planner.refits([imported], planner.token_weights(imported.settings)))

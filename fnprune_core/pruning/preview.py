@@ -21,10 +21,11 @@ from fnprune_core.models.layout import UnitLayout
 from fnprune_core.plans.allocation import allocation_named, choose_units, lowest_of_rows
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning.planner import canonical_settings
-from fnprune_core.scores.inputs import ScoreInputs
+from fnprune_core.scores.inputs import RecordedInputs, ScoreInputs
+from fnprune_core.scores.score import Score, Scores
 from fnprune_core.scores.token_groups import TokenGroups, energy_shares
 from fnprune_core.scores.token_weights import TokenWeights, UsableTokens
-from fnprune_core.scores.units import Score, Scores, score_named, sink_units
+from fnprune_core.scores.units import score_named, sink_units
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,12 +133,12 @@ class PreviewInputs(ScoreInputs):
         return np.asarray(self.norms["column_norms" if power == 2 else "column_sums"])
 
     def feeding_norms(self) -> NDArray[np.float64]:
-        """Return ‖row‖² of the weights that feed each unit."""
+        """Return Σ W² over the rows that feed each unit."""
         return np.asarray(self.norms["feeding_norms"])
 
-    def loss_sensitivity(self) -> NDArray[np.float64]:
-        """Raise PlanError: a preview has no model to pass the text through."""
-        raise PlanError("A preview has no gradients.", hint="Apply makes the plan.")
+    def recorded(self) -> RecordedInputs:
+        """Raise PlanError: a preview has neither model nor recording."""
+        raise PlanError("A preview has no model and no recording.", hint="Apply makes the plan.")
 
     def weigher(self, weighting: type[TokenWeights]) -> TokenWeights:
         """Return a rule of how tokens count, made once."""
@@ -254,7 +255,7 @@ class Preview:
     def bound(self, settings: PlanSettings) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Return which units must stay and which must go, whatever their scores: (n_units,)."""
         pinned_keep, pinned_remove = settings.pins(self.layout)
-        sinks = sink_units(self.inputs(settings), settings.sink_units)
+        sinks = sink_units(self.inputs(settings), canonical_settings(settings).sink_units or 0)
         return (sinks & ~pinned_remove) | pinned_keep, pinned_remove
 
     def choose(

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning.preview import Preview
+from fnprune_core.scores.score import Scores
 from fnprune_core.scores.token_weights import ByEnergy
-from fnprune_core.scores.units import Scores, score_named
+from fnprune_core.scores.units import score_named
 
 _AT_ONCE = 16  # networks, whose scores of all units are in memory
 
@@ -105,7 +106,8 @@ class _Costs:
         elif self.score.weighting.of_networks:
             weights = self.inputs.weigher(self.score.weighting).toggled(sorted(preserved))
             for few in _blocks([k for k in networks if weights[k].sum() > 0]):
-                scores = self.score.formula(self.inputs, weights[few])
+                counted = self.score.counted(self.inputs.is_dummy, weights[few])
+                scores = self.score.formula(self.inputs, counted)
                 yield few, np.asarray(scores, dtype=np.float64)
         else:
             for few in _blocks(networks):

@@ -30,7 +30,7 @@ from fnprune_core.storage.json_files import write_json
 from fnprune_core.storage.manifests import artifact_id, manifest_of, read_manifest
 from fnprune_core.storage.workspace import Workspace
 
-_VERSION = 2
+_VERSION = 3
 _GROUPS, _NORMS = "groups.safetensors", "norms.safetensors"
 #: Shares of the networks that the checks drop, and the ratios they check at.
 CHECKED_DROPS, CHECKED_RATIOS = (0.125, 0.25, 0.5, 0.875), (0.2, 0.4)
@@ -85,7 +85,11 @@ def prepare_preview(
         score: row.weighting(atlas) for score, row in SCORES.items() if row.weighting.of_networks
     }
     weights = np.array(
-        [rule.of(preserved) for rule in rules.values() for preserved in preserved_sets]
+        [
+            SCORES[score].counted(recording.is_dummy, rule.of(preserved))
+            for score, rule in rules.items()
+            for preserved in preserved_sets
+        ]
     )
     summary = summarise(recording, group, count, weights=weights, progress=progress, cancel=cancel)
     preview = Preview(

@@ -227,6 +227,27 @@ class Recording:
         variance = (second / total - shift.square()).clamp_(min=0)
         return (centre.double() + shift).numpy(), variance.numpy()
 
+    def weighted_gram(
+        self, layer: int, weights: NDArray[np.floating]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return Σ_t w_t x_t x_tᵀ / Σ_t w_t of a layer, (units, units), and the weighted mean.
+
+        Memory: two matrices of units², one in float64. Cost: O(tokens · units²).
+        """
+        width = self.layout.widths[layer]
+        gram = torch.zeros(width, width, dtype=torch.float64)
+        weighted_sum = torch.zeros(width, dtype=torch.float64)
+        for session in range(self.n_sessions):
+            x = torch.from_numpy(self.session(session, layer=layer))
+            session_weights = torch.from_numpy(
+                weights[self.session_slice(session)].astype(np.float32)
+            )
+            weighted = x * session_weights[:, None]
+            gram += (weighted.T @ x).double()
+            weighted_sum += weighted.sum(dim=0).double()
+        total = float(weights.sum())
+        return (gram / total).numpy(), (weighted_sum / total).numpy()
+
     def layer_statistics(self) -> pd.DataFrame:
         """Return one row a layer: units, alive, mean |mean|, median and maximum deviation."""
         alive = self.layout.split(self.alive)

@@ -230,6 +230,8 @@ def plan_command(material: Material, plan: PlanRecord) -> str:
     if plan.decomposition_id:
         options["--decomposition"] = plan.decomposition_id
     for name, value in settings.items():
+        if name == "score_version":  # no choice of anyone's
+            continue
         is_always_given = name in ("score", "ratio", "allocation", "compensation", "sink_units")
         if value == default.get(name) and not is_always_given:
             continue

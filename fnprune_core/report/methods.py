@@ -211,11 +211,12 @@ def _pruning(material: Material) -> Iterator[Block]:
     yield Text(
         text="A plan removes the lowest-scored MLP units of each layer, within a budget: the ratio "
         f"is the share of all {material.atlas.layout.n_units:,} units. Calibration text is the "
-        "recording above. Units that serve attention sinks, the few of each layer with the largest "
-        "output on the first tokens, stay whatever their score."
+        f"recording above.{_sink_sentence(material)}"
     )
-    scores = dict.fromkeys(plan.settings.score for plan in material.plans)
-    sentence = "; ".join(f"{score}: {_score_text(score)}" for score in scores)
+    scores = dict.fromkeys(
+        (plan.settings.score, plan.settings.score_version) for plan in material.plans
+    )
+    sentence = "; ".join(f"{name}: {_score_text(name, version)}" for name, version in scores)
     yield Text(text=f"Scores. {sentence}.")
     allocations = dict.fromkeys(plan.settings.allocation for plan in material.plans)
     sentence = "; ".join(f"{name}: {_allocation_text(material, name)}" for name in allocations)
@@ -235,11 +236,24 @@ def _pruning(material: Material) -> Iterator[Block]:
     )
 
 
-def _score_text(name: str) -> str:
+def _sink_sentence(material: Material) -> str:
+    """Return which units stay whatever their score, in the plans that keep such."""
+    numbers = sorted({plan.settings.sink_units or 0 for plan in material.plans} - {0})
+    if not numbers:
+        return ""
+    return (
+        f" Of units that serve attention sinks, {' or '.join(map(str, numbers))} of each layer, "
+        "with the largest output on the first tokens, stay whatever their score, where a plan's "
+        "table says so."
+    )
+
+
+def _score_text(name: str, version: int) -> str:
     row = SCORES.get(name)
     if row is None:  # a plan of a row that is no more
         return name
-    return f"{row.says} {{{row.cite}}}" if row.cite else row.says
+    says = row.says_at(version)
+    return f"{says} {{{row.cite}}}" if row.cite else says
 
 
 def _allocation_text(material: Material, name: str) -> str:

@@ -187,6 +187,14 @@ REFERENCES: Mapping[str, Reference] = {
         where="arXiv preprint",
         arxiv="2508.05239",
     ),
+    "kurtic2023": Reference(
+        authors=("Kurtic, Eldar", "Frantar, Elias", "Alistarh, Dan"),
+        year=2023,
+        title="ZipLM: Inference-Aware Structured Pruning of Language Models",
+        where="Advances in Neural Information Processing Systems 36",
+        arxiv="2302.04089",
+        kind="inproceedings",
+    ),
     "ma2023": Reference(
         authors=("Ma, Xinyin", "Fang, Gongfan", "Wang, Xinchao"),
         year=2023,

@@ -1,39 +1,107 @@
-"""First-order effect of each unit on the loss: the only module that computes gradients."""
+"""First-order effects of units on the loss: the only module that computes gradients."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn import functional
 
 from fnprune_core.errors import NonFiniteError, SettingsError
-from fnprune_core.models.architectures import output_projections
+from fnprune_core.models.architectures import (
+    by_unit,
+    feeding_modules,
+    output_projections,
+    outputs_by_inputs,
+)
 from fnprune_core.models.hooks import edit_projections
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.texts.windows import Windows
 
 
+def weight_sensitivity(
+    language_model: LanguageModel,
+    windows: Windows,
+    *,
+    progress: Progress = ignore,
+    cancel: CancelToken = NEVER,
+) -> NDArray[np.float64]:
+    """Return Σ |w · ∂L/∂w| over the weights of each unit: (n_units,).
+
+    Its column of the output projection and its rows of what feeds it; L is the mean over windows
+    of their mean negative log-likelihood, all tokens counted. So LLM-Pruner's code ranks groups by
+    default (arXiv 2305.11627: first order, element-wise, summed over the group's matrices).
+
+    Raises
+    ------
+    NonFiniteError
+        If a gradient is NaN or infinite.
+
+    Notes
+    -----
+    The model's lock is held for one forward and backward pass at a time; its own parameters stay
+    as they are. Memory: float32 gradients of all MLP weights, and the activations of one window.
+    """
+    model, architecture = language_model.model, language_model.architecture
+    projections = output_projections(model, architecture)
+    feeding = [feeding_modules(model, architecture, layer) for layer in range(len(projections))]
+    modules = [*projections, *(module for layer in feeding for module in layer)]
+    names = _weight_names(model, modules)
+    weights = [module.get_parameter("weight") for module in modules]
+    totals = [torch.zeros(each.shape, device=each.device) for each in weights]
+    n_windows = 0
+    for index, window in _windows_with_loss(windows, progress, cancel):
+        with language_model.lock, torch.inference_mode(mode=False), torch.enable_grad():
+            copies = [each.detach().requires_grad_() for each in weights]  # of the same memory
+            ids = _ids(language_model, window)
+            output = functional_call(
+                model, dict(zip(names, copies, strict=True)), (ids,), {"use_cache": False}
+            )
+            gradients = torch.autograd.grad(_loss(output.logits, ids), copies)
+        for total, gradient in zip(totals, gradients, strict=True):
+            total += gradient
+        _check_finite(bool(all(gradient.isfinite().all() for gradient in gradients)), index)
+        n_windows += 1
+    effects = {
+        module: outputs_by_inputs(module, (weight.detach().float() * total).abs().cpu().double())
+        for module, weight, total in zip(modules, weights, totals, strict=True)
+    }
+    by_layer = []
+    for projection, layer_feeding in zip(projections, feeding, strict=True):
+        layer_effects = effects[projection].sum(dim=0)
+        for module in layer_feeding:
+            layer_effects = layer_effects + by_unit(architecture, effects[module].sum(dim=1))
+        by_layer.append(layer_effects)
+    return np.asarray((torch.cat(by_layer) / n_windows).numpy())
+
+
+def _weight_names(model: nn.Module, modules: Sequence[nn.Module]) -> list[str]:
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    return [names[id(module.get_parameter("weight"))] for module in modules]
+
+
 def loss_sensitivity(
     language_model: LanguageModel,
     windows: Windows,
     *,
-    projections: Sequence[nn.Module] | None = None,
+    projections: Sequence[nn.Module],
     group_size: int = 1,
     progress: Progress = ignore,
     cancel: CancelToken = NEVER,
 ) -> NDArray[np.float64]:
-    """Return the mean over windows of |Σ_t x_tj ∂L/∂x_tj| for each unit: (n_units,).
+    """Return the mean over windows of |Σ_t x_tj ∂L/∂x_tj| for inputs of projections.
 
-    L is the window's mean negative log-likelihood; the sum leaves dummy tokens out. To first
-    order it is what silencing the unit in a window does to the window's loss.
+    L is the window's mean negative log-likelihood. To first order it is what silencing an input
+    in a window does to the window's loss; for the heads of attention, whose weights are shared
+    between query heads, it stands for the sum over weights.
 
     Parameters
     ----------
-    projections : sequence of Module, optional
-        One a layer; the columns of their inputs take the place of units.
+    projections : sequence of Module
+        One a layer.
     group_size : int
         Number of neighbouring columns that are silenced together and get one number.
 
@@ -47,31 +115,56 @@ def loss_sensitivity(
     The model's lock is held for one forward and backward pass at a time, and no gradient of a
     parameter is computed or kept. Memory: the activations of one window.
     """
-    if projections is None:
-        projections = output_projections(language_model.model, language_model.architecture)
     total: Tensor | None = None
     n_windows = 0
+    for index, window in _windows_with_loss(windows, progress, cancel):
+        effects = _effects(language_model, projections, window)
+        effects = effects.sum(dim=0).reshape(-1, group_size).sum(dim=1)
+        _check_finite(bool(effects.isfinite().all()), index)
+        total = effects.abs() if total is None else total + effects.abs()
+        n_windows += 1
+    assert total is not None  # there is a window with a loss
+    return np.asarray((total / n_windows).numpy())
+
+
+def _windows_with_loss(
+    windows: Windows, progress: Progress, cancel: CancelToken
+) -> Iterator[tuple[int, NDArray[np.integer]]]:
+    """Yield the windows of two tokens and more, for a single one has no loss.
+
+    Raises
+    ------
+    SettingsError
+        If there is none.
+    """
+    lengths = np.diff(windows.starts)
+    if not (lengths > 1).any():
+        raise SettingsError("No window has two tokens.", hint="Record longer windows.")
     for index in range(windows.n_windows):
         cancel.raise_if_cancelled()
-        ids = windows.window_ids(index)
-        if len(ids) > 1:  # a single token has no loss
-            effects = _effects(language_model, projections, ids)[windows.n_dummy_tokens :]
-            effects = effects.sum(dim=0).reshape(-1, group_size).sum(dim=1)
-            if not bool(effects.isfinite().all()):
-                raise NonFiniteError(
-                    f"Session {index}: gradients of the loss are not finite.",
-                    hint="Load the model in float32 or bfloat16.",
-                )
-            total = effects.abs() if total is None else total + effects.abs()
-            n_windows += 1
+        if lengths[index] > 1:
+            yield index, windows.window_ids(index)
         progress(
             ProgressEvent(
                 stage="gradients", done=index + 1, total=windows.n_windows, unit="sessions"
             )
         )
-    if total is None:
-        raise SettingsError("No window has two tokens.", hint="Record longer windows.")
-    return np.asarray((total / n_windows).numpy())
+
+
+def _check_finite(is_finite: bool, session: int) -> None:
+    if not is_finite:
+        raise NonFiniteError(
+            f"Session {session}: gradients of the loss are not finite.",
+            hint="Load the model in float32 or bfloat16.",
+        )
+
+
+def _ids(language_model: LanguageModel, window: NDArray[np.integer]) -> Tensor:
+    return torch.from_numpy(window.astype(np.int64))[None].to(language_model.device)
+
+
+def _loss(logits: Tensor, ids: Tensor) -> Tensor:
+    return functional.cross_entropy(logits[0, :-1].float(), ids[0, 1:].to(logits.device))
 
 
 def _effects(
@@ -91,11 +184,9 @@ def _effects(
         torch.enable_grad(),
         edit_projections(projections, edit_input=keep_input),
     ):
-        ids = torch.from_numpy(window.astype(np.int64))[None].to(language_model.device)
+        ids = _ids(language_model, window)
         logits = language_model.model(ids, use_cache=False).logits
-        targets = ids[0, 1:].to(logits.device)
-        loss = functional.cross_entropy(logits[0, :-1].float(), targets)
-        gradients = torch.autograd.grad(loss, layer_inputs)
+        gradients = torch.autograd.grad(_loss(logits, ids), layer_inputs)
     layer_effects = [
         (x.detach().double().cpu() * gradient.double().cpu()).reshape(len(window), -1)
         for x, gradient in zip(layer_inputs, gradients, strict=True)

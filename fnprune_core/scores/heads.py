@@ -20,6 +20,7 @@ from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
 from fnprune_core.recording.recording import Recording
 from fnprune_core.scores.gradients import loss_sensitivity
 from fnprune_core.scores.head_statistics import AttentionStatistics
+from fnprune_core.scores.seed_paper import Taps, layer_maps
 
 Scores = NDArray[np.float64]
 
@@ -79,7 +80,7 @@ def group_wanda(inputs: GroupInputs) -> Scores:
 
 
 def group_magnitude(inputs: GroupInputs) -> Scores:
-    """Return Σ_d ‖W[:, d]‖² times ‖row‖² of the values that feed the dimension."""
+    """Return Σ w² over the output columns of a group and the rows of values that feed them."""
     model = inputs.language_model
     layout, table = model.attention, model.architecture.attention
     feeding_norms = []
@@ -96,7 +97,7 @@ def group_magnitude(inputs: GroupInputs) -> Scores:
                 # Each query head of a group mixes the same values.
                 heads = norms.reshape(n_groups, 1, -1).expand(n_groups, layout.heads_per_group, -1)
                 feeding_norms.append(heads.reshape(-1))
-    return inputs.by_group(inputs.column_norms() * torch.cat(feeding_norms).numpy())
+    return inputs.by_group(inputs.column_norms() + torch.cat(feeding_norms).numpy())
 
 
 def group_taylor(inputs: GroupInputs) -> Scores:
@@ -110,6 +111,29 @@ def group_taylor(inputs: GroupInputs) -> Scores:
         progress=inputs.progress,
         cancel=inputs.cancel,
     )
+
+
+def group_seed_paper(inputs: GroupInputs) -> Scores:
+    """Return the largest mean |z| over a group's dimensions, in any network of the seed paper's.
+
+    Found on the inputs of the attention's output projection, where the values arrive.
+    """
+    model = inputs.language_model
+    layout = model.attention
+    taps = [
+        Taps(inputs=(module,), n_columns=n_groups * layout.group_size)
+        for module, n_groups in zip(
+            attention_outputs(model.model, model.architecture), layout.groups.widths, strict=True
+        )
+    ]
+    strongest = np.zeros(layout.groups.n_units)
+    for layer, maps in layer_maps(
+        model, inputs.recording.windows, taps, progress=inputs.progress, cancel=inputs.cancel
+    ):
+        means = np.abs(maps).reshape(len(maps), -1, layout.group_size).mean(axis=2)
+        groups = layout.groups.layer_slice(layer)
+        strongest[groups] = np.maximum(strongest[groups], means.max(axis=0))
+    return strongest
 
 
 def group_random(inputs: GroupInputs) -> Scores:

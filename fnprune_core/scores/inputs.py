@@ -14,7 +14,6 @@ from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
 from fnprune_core.recording.recording import Recording
-from fnprune_core.scores.gradients import loss_sensitivity
 from fnprune_core.scores.token_weights import TokenWeights
 
 Values = NDArray[np.float64]
@@ -66,11 +65,11 @@ class ScoreInputs(ABC):
 
     @abstractmethod
     def feeding_norms(self) -> Values:
-        """Return ‖row‖² of the weights that feed each unit."""
+        """Return Σ W² over the rows that feed each unit."""
 
     @abstractmethod
-    def loss_sensitivity(self) -> Values:
-        """Return the mean |Σ_window x · ∂L/∂x| of each unit, from a pass with gradients."""
+    def recorded(self) -> "RecordedInputs":
+        """Return the inputs with model and recording; raise PlanError where there is no model."""
 
     def column_norms(self) -> Values:
         """Return ‖W[:, j]‖² of each unit's output column."""
@@ -150,15 +149,10 @@ class RecordedInputs(ScoreInputs):
         return np.asarray(output_column_norms(model.model, model.architecture, power=power).numpy())
 
     def feeding_norms(self) -> Values:
-        """Return ‖row‖² of the weights that feed each unit."""
+        """Return Σ W² over the rows that feed each unit."""
         model = self.language_model
         return np.asarray(feeding_row_norms(model.model, model.architecture).numpy())
 
-    def loss_sensitivity(self) -> Values:
-        """Return the mean |Σ_window x · ∂L/∂x| of each unit, from a pass with gradients."""
-        return loss_sensitivity(
-            self.language_model,
-            self.recording.windows,
-            progress=self.progress,
-            cancel=self.cancel,
-        )
+    def recorded(self) -> "RecordedInputs":
+        """Return these inputs: they have model and recording."""
+        return self

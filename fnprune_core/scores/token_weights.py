@@ -1,8 +1,8 @@
 """Rules of how much each token counts in a score.
 
 A rule answers for any choice of networks, and for every change of one network at once, which is
-what a preview asks. Weights are (n_tokens,), between 0 and 1; those of networks are 0 for dummy
-tokens, and 1 for all others while every network is preserved.
+what a preview asks. Weights are (n_tokens,), between 0 and 1; 0 for dummy tokens, which a score's
+row counts or leaves out, and 1 for all others while every network is preserved.
 """
 
 from collections.abc import Sequence
@@ -46,12 +46,7 @@ class UsableTokens:
     of_networks: ClassVar[bool] = False
 
     def __init__(self, tokens: Any) -> None:
-        self._weights = self.weigh(np.asarray(tokens.is_dummy))
-
-    @staticmethod
-    def weigh(is_dummy: NDArray[np.bool_]) -> Weights:
-        """Return the weights of tokens that are dummies or not."""
-        return (~is_dummy).astype(np.float64)
+        self._weights = (~np.asarray(tokens.is_dummy)).astype(np.float64)
 
     def of(self, preserved: Sequence[int]) -> Weights:
         """Return the weights, whatever networks are preserved: (n_tokens,)."""
@@ -60,15 +55,6 @@ class UsableTokens:
     def toggled(self, preserved: Sequence[int]) -> Weights:
         """Return the weights as one row, for no network changes them: (1, n_tokens)."""
         return self._weights[None]
-
-
-class AllTokens(UsableTokens):
-    """Weights of 1 for every token, dummy tokens too."""
-
-    @staticmethod
-    def weigh(is_dummy: NDArray[np.bool_]) -> Weights:
-        """Return the weights of tokens that are dummies or not."""
-        return np.ones(len(is_dummy))
 
 
 class ByEnergy:

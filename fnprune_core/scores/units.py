@@ -1,104 +1,39 @@
 """Table of the scores of units; the highest are kept. Knows no plan.
 
-A score is one function and one row of `SCORES`. Its name, label, source, how tokens count,
-whether it is offered as a rival, how a preview computes it and what the report says of it all
-follow from the row.
+A score is one function and one row of `SCORES` (see `score`). Its name, label, source, which
+tokens it counts, whether it is offered as a rival, how a preview computes it and what the report
+says of it all follow from the row.
+
+A rival stands here twice: by its name, a score for a plan with any parts around it; and as
+NAME-published, with the allocation and the compensation that its authors give it, no matter what
+the plan asks for.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from fnprune_core.errors import SettingsError
+from fnprune_core.models.architectures import output_projections, weight_of
+from fnprune_core.progress import ProgressEvent
+from fnprune_core.scores.brain_surgeon import removal_errors
+from fnprune_core.scores.gradients import weight_sensitivity
 from fnprune_core.scores.heads import (
-    GroupScore,
-    group_fluctuation,
     group_magnitude,
     group_membership,
     group_random,
+    group_seed_paper,
     group_taylor,
     group_wanda,
 )
 from fnprune_core.scores.inputs import ScoreInputs
-from fnprune_core.scores.token_weights import (
-    CONTEXT,
-    SHARPNESS,
-    AllTokens,
-    ByEnergy,
-    ByPassage,
-    TokenWeights,
-    UsableTokens,
-)
-
-Scores = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
-    """One row of the table of scores.
-
-    Parameters
-    ----------
-    formula : callable
-        ``formula(inputs, weights)``, scores (n_units,) from tokens that count by `weights`
-        (n_tokens,). One of `weights` alone also takes rows of them, (n, n_tokens).
-    label : str
-        For people.
-    says : str
-        What it is, in words, as the report says it.
-    source : str
-        Where it comes from.
-    cite : str
-        BibTeX key of its source in the report; empty where there is none.
-    weighting : type
-        How tokens count, in the score and in the compensation.
-    uses_networks : bool
-        Whether preserving networks changes it.
-    is_rival : bool
-        Whether the app offers it to compare a plan with.
-    is_drawn : bool
-        Whether it is drawn at random, so that each seed is another plan.
-    needs_model : str
-        Why a preview, which has no model, cannot compute it; empty where it can.
-    toggled : callable or None
-        ``toggled(inputs)``, scores after each network changes sides, (K, n_units): where that
-        is quicker than one by one. NaN rows where nothing would be preserved.
-    allocation, sink_units : str, int or None
-        Fixed by a published method; None leaves the choice to the plan.
-    compute_groups : callable
-        The same rule for KV groups: inputs to scores (n_groups,).
-    needs_courses : bool
-        Whether that rule regresses heads on the networks' time courses.
-    constants : mapping
-        Numbers in its formula that are a choice of ours; plans with others are other plans.
-    """
-
-    formula: Callable[[ScoreInputs, NDArray[np.float64]], Scores]
-    label: str
-    says: str
-    source: str
-    cite: str = ""
-    weighting: type[TokenWeights] = UsableTokens
-    uses_networks: bool = False
-    is_rival: bool = True
-    is_drawn: bool = False
-    needs_model: str = ""
-    toggled: Callable[[ScoreInputs], Scores] | None = None
-    allocation: str | None = None
-    sink_units: int | None = None
-    compute_groups: GroupScore = group_fluctuation
-    needs_courses: bool = False
-    constants: Mapping[str, int] = field(default_factory=dict)
-
-    def token_weights(self, inputs: ScoreInputs) -> NDArray[np.float64]:
-        """Return how much each token counts: (n_tokens,)."""
-        return inputs.token_weights(self.weighting)
-
-    def compute(self, inputs: ScoreInputs) -> Scores:
-        """Return the score of every unit: (n_units,), higher is kept."""
-        return self.formula(inputs, self.token_weights(inputs))
+from fnprune_core.scores.score import Score, Scores
+from fnprune_core.scores.seed_paper import strongest_part
+from fnprune_core.scores.token_weights import CONTEXT, SHARPNESS, ByEnergy, ByPassage
 
 
 def fluctuation(inputs: ScoreInputs, weights: NDArray[np.float64]) -> Scores:
@@ -148,23 +83,82 @@ def random_scores(inputs: ScoreInputs, weights: NDArray[np.float64]) -> Scores:
 
 
 def magnitude(inputs: ScoreInputs, weights: NDArray[np.float64]) -> Scores:
-    """Return ‖W[:, j]‖² of the output column times ‖row‖² of what feeds the unit."""
-    return np.asarray(inputs.column_norms() * inputs.feeding_norms())
+    """Return Σ w² over the unit's weights: its output column and the rows that feed it."""
+    return np.asarray(inputs.column_norms() + inputs.feeding_norms())
 
 
 def taylor(inputs: ScoreInputs, weights: NDArray[np.float64]) -> Scores:
-    """Return the mean |Σ_window x · ∂L/∂x|, a first-order effect (arXiv 2305.11627)."""
-    return inputs.loss_sensitivity()
+    """Return Σ |w · ∂L/∂w| over the unit's weights, a first-order effect (arXiv 2305.11627)."""
+    recorded = inputs.recorded()
+    return weight_sensitivity(
+        recorded.language_model,
+        recorded.recording.windows,
+        progress=recorded.progress,
+        cancel=recorded.cancel,
+    )
+
+
+def brain_surgeon(inputs: ScoreInputs, weights: NDArray[np.float64]) -> Scores:
+    """Return the layer's output error once each unit has gone, one by one (arXiv 2302.04089)."""
+    recorded = inputs.recorded()
+    model = recorded.language_model
+    projections = output_projections(model.model, model.architecture)
+    errors = []
+    for layer, projection in enumerate(projections):
+        recorded.cancel.raise_if_cancelled()
+        gram, _ = recorded.recording.weighted_gram(layer, weights)
+        with torch.no_grad():
+            weight = weight_of(projection).cpu().double().numpy()
+        errors.append(removal_errors(weight, gram))
+        recorded.progress(
+            ProgressEvent(
+                stage="brain surgeon", done=layer + 1, total=len(projections), unit="layers"
+            )
+        )
+    return np.concatenate(errors)
+
+
+def seed_paper(inputs: ScoreInputs, weights: NDArray[np.float64]) -> Scores:
+    """Return the largest |z| in any network, found as arXiv 2508.05239 and its code find them."""
+    recorded = inputs.recorded()
+    return strongest_part(
+        recorded.language_model,
+        recorded.recording.windows,
+        progress=recorded.progress,
+        cancel=recorded.cancel,
+    )
+
+
+PUBLISHED = "-published"
+#: The score that is this project's own by default.
+OWN = "network-energy"
+
+
+def _published(
+    score: Score, *, label: str, allocation: str, compensation: str, how: str, version: int = 1
+) -> Score:
+    """Return a rival's row as its authors run it: with their allocation and compensation."""
+    fixes: Mapping[str, Any] = {
+        "allocation": allocation,
+        "layer_weights": (),
+        "compensation": compensation,
+        "intercept": False,
+        "sink_units": 0,
+    }
+    return replace(score, label=label, says=f"{score.says}; {how}", fixes=fixes, version=version)
 
 
 _ENERGY = "‖W[:, j]‖² × variance over tokens, each token weighted by"
-SCORES: dict[str, Score] = {
-    "network-energy": Score(
+_LEFT_OUT = "over all tokens but the first ones of each window"
+_OWN = {
+    OWN: Score(
         formula=fluctuation,
         label="Network energy",
         says=f"{_ENERGY} the preserved networks' share",
+        said=f"{_ENERGY} the preserved networks' share, {_LEFT_OUT}",
         source="this project",
         weighting=ByEnergy,
+        version=2,
         uses_networks=True,
         is_rival=False,
     ),
@@ -172,8 +166,10 @@ SCORES: dict[str, Score] = {
         formula=fluctuation,
         label="Network energy, by passage",
         says=f"{_ENERGY} what rules the passage around it",
+        said=f"{_ENERGY} what rules the passage around it, {_LEFT_OUT}",
         source="this project",
         weighting=ByPassage,
+        version=2,
         uses_networks=True,
         is_rival=False,
         constants={"context": CONTEXT, "sharpness": SHARPNESS},
@@ -184,59 +180,139 @@ SCORES: dict[str, Score] = {
         says="max over preserved networks of |z_kj|",
         source="arXiv 2508.05239",
         cite="liu2025",
+        counts_first_tokens=False,
         uses_networks=True,
         toggled=membership_toggled,
         compute_groups=group_membership,
         needs_courses=True,
     ),
-    "flap": Score(
-        formula=fluctuation,
-        label="FLAP",
-        says="‖W[:, j]‖² · var x_j",
-        source="arXiv 2312.11983",
-        cite="an2024",
-    ),
-    "flap-published": Score(
-        formula=fluctuation,
+}
+_FLAP = Score(
+    formula=fluctuation,
+    label="FLAP",
+    says="‖W[:, j]‖² · var x_j over all tokens",
+    said=f"‖W[:, j]‖² · var x_j {_LEFT_OUT}",
+    source="arXiv 2312.11983",
+    cite="an2024",
+    version=2,
+)
+_WANDA = Score(
+    formula=wanda,
+    label="Wanda",
+    says="√Σx² · Σ|W[:, j]| over all tokens",
+    said=f"√Σx² · Σ|W[:, j]| {_LEFT_OUT}",
+    source="arXiv 2306.11695",
+    cite="sun2024",
+    version=2,
+    compute_groups=group_wanda,
+)
+_TAYLOR = Score(
+    formula=taylor,
+    label="Taylor",
+    says="Σ |w · ∂L/∂w| over the unit's weights, the first-order change of the loss",
+    said=f"mean |Σ_window x · ∂L/∂x|, {_LEFT_OUT}",
+    source="arXiv 2305.11627",
+    cite="ma2023",
+    version=2,
+    needs_model="it needs gradients of the loss, a pass over the text by the model",
+    compute_groups=group_taylor,
+)
+_SURGEON = Score(
+    formula=brain_surgeon,
+    label="Brain surgeon",
+    says="units go one by one, the one whose loss ‖W[:, j]‖² / [H⁻¹]_jj is least, and the columns "
+    "that stay take its part over",
+    source="arXiv 2302.04089",
+    cite="kurtic2023",
+    needs_model="it inverts second moments of the calibration text, layer by layer",
+)
+_SEED = Score(
+    formula=seed_paper,
+    label="Seed paper",
+    says="max of |z| over the networks that its rule finds: activation and up projection, layer "
+    "by layer, groups of texts apart",
+    source="arXiv 2508.05239",
+    cite="liu2025",
+    counts_first_tokens=False,
+    needs_model="it decomposes signals of its own, layer by layer, which takes minutes",
+    compute_groups=group_seed_paper,
+)
+_MAGNITUDE = Score(
+    formula=magnitude,
+    label="Magnitude",
+    says="Σ w² over the unit's weights",
+    said="‖W[:, j]‖² of the output column times ‖row‖² of what feeds the unit",
+    source="weights only",
+    counts_first_tokens=False,
+    version=2,
+    compute_groups=group_magnitude,
+)
+_RANDOM = Score(
+    formula=random_scores,
+    label="Random",
+    says="uniform random numbers from the plan's seed",
+    source="chance",
+    counts_first_tokens=False,
+    is_drawn=True,
+    compute_groups=group_random,
+)
+SCORES: dict[str, Score] = {
+    **_OWN,
+    "flap": _FLAP,
+    "flap-published": _published(
+        _FLAP,
         label="FLAP as published",
-        says="FLAP's score over all tokens, dummy ones included, as its authors compute it",
-        source="arXiv 2312.11983",
-        cite="an2024",
-        weighting=AllTokens,
         allocation="global",
-        sink_units=0,
+        compensation="bias",
+        how="ranked over all layers, each standardised, with its bias",
     ),
-    "wanda": Score(
-        formula=wanda,
-        label="Wanda",
-        says="√Σx² · Σ|W[:, j]|",
-        source="arXiv 2306.11695",
-        cite="sun2024",
-        compute_groups=group_wanda,
+    "wanda": _WANDA,
+    "wanda-published": _published(
+        _WANDA,
+        label="Wanda-sp as published",
+        allocation="uniform",
+        compensation="none",
+        how="the same share of every layer, no compensation (Wanda-sp of FLAP's authors)",
     ),
-    "taylor": Score(
-        formula=taylor,
-        label="Taylor",
-        says="mean |Σ_window x · ∂L/∂x|, the first-order change of the loss",
-        source="arXiv 2305.11627",
-        cite="ma2023",
-        needs_model="it needs gradients of the loss, a pass over the text by the model",
-        compute_groups=group_taylor,
+    "taylor": _TAYLOR,
+    "taylor-published": _published(
+        _TAYLOR,
+        label="Taylor as published",
+        allocation="protect-ends",
+        compensation="none",
+        how="the first and last layers spared, no compensation (LLM-Pruner before its training)",
     ),
-    "magnitude": Score(
-        formula=magnitude,
-        label="Magnitude",
-        says="‖W[:, j]‖² of the output column times ‖row‖² of what feeds the unit",
-        source="weights only",
-        compute_groups=group_magnitude,
+    "surgeon": _SURGEON,
+    "surgeon-published": _published(
+        _SURGEON,
+        label="Brain surgeon as published",
+        allocation="uniform",
+        compensation="surgeon",
+        how="the same share of every layer, with its exact update",
     ),
-    "random": Score(
-        formula=random_scores,
-        label="Random",
-        says="uniform random numbers from the plan's seed",
-        source="chance",
-        is_drawn=True,
-        compute_groups=group_random,
+    "seed-paper": _SEED,
+    "seed-paper-published": _published(
+        _SEED,
+        label="Seed paper as published",
+        allocation="threshold",
+        compensation="bias-pruned",
+        how="one threshold over all layers but the first and last, with its bias",
+    ),
+    "magnitude": _MAGNITUDE,
+    "magnitude-published": _published(
+        _MAGNITUDE,
+        label="Magnitude, plain",
+        allocation="uniform",
+        compensation="none",
+        how="the same share of every layer, no compensation",
+    ),
+    "random": _RANDOM,
+    "random-published": _published(
+        _RANDOM,
+        label="Random, plain",
+        allocation="uniform",
+        compensation="none",
+        how="the same share of every layer, no compensation",
     ),
 }
 
@@ -246,6 +322,12 @@ def score_named(name: str) -> Score:
     if name not in SCORES:
         raise SettingsError(f"There is no score {name!r}.", hint=f"Use one of {', '.join(SCORES)}.")
     return SCORES[name]
+
+
+def with_published(name: str) -> list[str]:
+    """Return a score's name and, before it, that of its row as published, if there is one."""
+    published = f"{name}{PUBLISHED}"
+    return [published, name] if published in SCORES else [name]
 
 
 def plan_label(score: str, seed: int) -> str:

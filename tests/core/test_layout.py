@@ -32,6 +32,8 @@ COVERED_ELSEWHERE: dict[str, str] = {
     "core/report/test_parts.py.",
     "scores/inputs.py": "What scores read: all of it is compared between a recording, a brief "
     "lesion and a preview in core/scores/test_units.py and core/pruning/test_preview.py.",
+    "scores/score.py": "What a row of the table of scores says: each is asked in "
+    "core/scores/test_units.py.",
     "storage/folders.py": "Folders, locks and leftovers are tested with the workspace that they "
     "make: core/storage/test_workspace.py.",
     "storage/manifests.py": "Schemas too: core/storage/test_workspace.py and, edited value by "

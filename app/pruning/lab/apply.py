@@ -74,8 +74,8 @@ def apply(atlas: NetworkAtlas, form_state: Asked) -> None:
         wrap=True,
         key="prune-rivals",
         persist_state="session",
-        help="At the same ratio, allocation, sink rule, pins and compensation; random with several "
-        "seeds. FLAP as published brings its own allocation and no sink rule.",
+        help="At the same ratio, allocation, pins and compensation; random with several seeds. "
+        "A method as published brings its authors' allocation and compensation.",
     )
     with st.expander("Text to measure on", icon=":material/menu_book:"):
         texts = text_picker.pick_texts("evaluate", split="held-out")
@@ -127,6 +127,12 @@ def _show_problems(atlas: NetworkAtlas, form_state: Asked) -> None:
     """Draw beside the button why it is off, or what to know before it is pressed."""
     if form_state.refused is not None:
         frame.error(describe_error(form_state.refused))
+    elif form_state.settings is not None and SCORES[form_state.settings.score].fixes:
+        st.info(
+            f"{SCORES[form_state.settings.score].label}: allocation and compensation are its "
+            "authors', whatever is chosen here.",
+            icon=":material/info:",
+        )
     elif form_state.settings is not None:
         is_whole = form_state.settings.preserved in (None, tuple(range(atlas.n_networks)))
         if is_whole and SCORES[form_state.settings.score].weighting.of_networks:

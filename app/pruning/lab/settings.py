@@ -118,7 +118,8 @@ def _more_plan_settings() -> dict[str, Any]:
             "Sink units kept in each layer",
             0,
             64,
-            4,
+            None,
+            placeholder="as many as the score needs",
             key="prune-sinks",
             persist_state="session",
             help=glossary.tip("sinks"),
@@ -134,7 +135,7 @@ def _more_plan_settings() -> dict[str, Any]:
     return {
         "allocation": allocation,
         "weights": weights,
-        "sink_units": int(sinks),
+        "sink_units": None if sinks is None else int(sinks),
         "seed": int(seed),
     }
 

@@ -18,7 +18,8 @@ from fnprune_core.pruning.preview_files import open_preview, prepare_preview
 from fnprune_core.report.material import Material
 from fnprune_core.report.methods import methods
 from fnprune_core.report.parts import Text
-from fnprune_core.scores.units import SCORES, Score
+from fnprune_core.scores.score import Score
+from fnprune_core.scores.units import SCORES
 from fnprune_core.storage.workspace import Workspace
 
 SAYS = ("the least variance stays", "nothing at all replaces them", "from the last layer on")

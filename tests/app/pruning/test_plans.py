@@ -181,6 +181,15 @@ def order(materials: Materials) -> PruneOrder:
     )  # fmt: skip
 
 
+def test_a_baseline_as_published_brings_its_own_parts(example) -> None:
+    published = replace(order(example), baselines=("wanda-published",)).wanted()
+    settings = published["wanda-published"]
+    assert (settings.allocation, settings.compensation, settings.sink_units) == (
+        "uniform", "none", 0,
+    )  # fmt: skip
+    assert settings.pinned_keep == MINE.pinned_keep
+
+
 def test_baselines_share_everything_but_the_score(example) -> None:
     wanted = order(example).wanted()
     assert list(wanted) == ["your plan", "flap", "random, seed 0", "random, seed 1"]

@@ -1,4 +1,5 @@
-from fnprune_core.commands.demo import SCORES
+from fnprune_core.commands.demo import SHOWN
+from fnprune_core.scores.units import SCORES, with_published
 
 
 def test_the_demo_prints_what_the_issue_asks_for(program, model, texts) -> None:
@@ -20,23 +21,23 @@ def test_the_demo_prints_what_the_issue_asks_for(program, model, texts) -> None:
     )  # fmt: skip
     made = {(row["score"], row["compensation"], row["seed"]) for row in rows}
     expected = {
-        (score, compensation, seed)
-        for score in SCORES
+        (name, SCORES[name].fixes.get("compensation", compensation), seed)
+        for score in SHOWN
+        for name in with_published(score)
         for compensation in ("none", "bias", "least-squares")
-        if compensation != "least-squares" or score in ("network-energy", "flap")
+        if compensation == "least-squares" or score == "network-energy"
         for seed in ((0, 1, 2) if score == "random" else (None,))
     }
     assert made == expected
     assert len(rows) == len(expected)
     for row in rows:
-        published = row["score"] == "flap-published"
-        assert row["allocation"] == ("global" if published else "protect-ends")
-        assert row["sink_units"] == (0 if published else 4)
+        score = SCORES[row["score"]]
+        assert row["allocation"] == score.fixes.get("allocation", "protect-ends")
+        assert row["sink_units"] == (0 if score.fixes else score.sink_units)
         assert row["n_tokens"] == 4 * 511
     by_name = {(row["score"], row["compensation"]): row for row in rows}
-    for compensation in ("none", "bias", "least-squares"):
-        energy, flap = (by_name[s, compensation] for s in ("network-energy", "flap"))
-        assert energy["perplexity"] == flap["perplexity"]
+    energy, flap = (by_name[s, "least-squares"] for s in ("network-energy", "flap"))
+    assert energy["perplexity"] == flap["perplexity"]
     assert {d["domain"] for d in report["domains"]} == {"prose", "code"}
     assert {d["score"] for d in report["domains"]} >= {"dense", "flap", "network-energy"}
     for row in report["domains"]:
@@ -61,6 +62,27 @@ def test_the_demo_runs_what_is_asked_for(program, model, texts) -> None:
         "--windows", 1,
     )  # fmt: skip
     assert [(row["score"], row["ratio"], row["compensation"]) for row in report["rows"]] == [
-        ("wanda", ratio, compensation) for ratio in (0.1, 0.3) for compensation in ("none", "bias")
+        row
+        for ratio in (0.1, 0.3)
+        for row in (("wanda-published", ratio, "none"), ("wanda", ratio, "least-squares"))
     ]
     assert report["dense"]["stderr"] is None  # one window says nothing of it
+
+
+def test_the_seed_papers_preset_gives_the_ratio_of_its_threshold(program, model, texts) -> None:
+    words = (
+        "demo", "--model", model, "--calibrate", texts / "calibration", "--evaluate",
+        texts / "held-out", "-k", 3, "--windows", 1, "--preset", "seed-paper",
+    )  # fmt: skip
+    report = program.json(*words, "--threshold", 2.0)
+    rows = {row["score"]: row for row in report["rows"]}
+    assert {"seed-paper-published", "seed-paper", "flap-published", "network-energy"} <= set(rows)
+    [ratio] = {row["ratio"] for row in report["rows"]}
+    assert 0 < ratio < 1
+    assert rows["seed-paper-published"]["compensation"] == "bias-pruned"
+    assert report["protocol"]["threshold"] == 2.0
+    assert program.json(*words, "--threshold", 2.4)["rows"][0]["ratio"] > ratio
+    _, _, error = program.run(*words, "--threshold", 0.01)
+    assert "Choose a higher threshold" in error
+    _, _, error = program.run(*words, "--ratio", 0.2)
+    assert "A preset brings its own ratio" in error

@@ -100,10 +100,10 @@ def test_norms_are_per_unit(language_model):
     torch.testing.assert_close(sums.float(), columns.detach().abs().sum(dim=0))
     rows = feeding_row_norms(model, architecture)
     unit = int(language_model.layout.flat(2, 7))
-    expected = 1.0
+    expected = 0.0
     for module in feeding_modules(model, architecture, 2):
         for row in feeding_rows(architecture, torch.tensor([7]), language_model.layout.widths[2]):
-            expected *= float(weight_of(module)[row].detach().square().sum())
+            expected += float(weight_of(module)[row].detach().square().sum())
     assert float(rows[unit]) == pytest.approx(expected, rel=1e-5)
 
 

@@ -49,7 +49,8 @@ def sinks_of(layout, n=2) -> np.ndarray:
 
 def possible(layout, allocation, protected) -> int:
     """The most units that can go, counted anew here."""
-    first, last = protected_ends(layout.n_layers) if allocation == "protect-ends" else (0, 0)
+    spares = allocation in ("protect-ends", "threshold")
+    first, last = protected_ends(layout.n_layers) if spares else (0, 0)
     parts = layout.split(protected)[first : layout.n_layers - last]
     return sum(min(int((~part).sum()), len(part) - 1) for part in parts)
 
@@ -168,6 +169,17 @@ def test_the_lowest_scores_go_and_thresholds_divide_them(allocation) -> None:
     ):  # fmt: skip
         free = ~stay
         assert np.flatnonzero(free & (values < threshold)).tolist() == removed.tolist()
+
+
+def test_one_threshold_divides_the_scores_of_all_layers_that_may_give() -> None:
+    layout = UnitLayout((64,) * 30)
+    scores = random_scores(layout)
+    choice = choose(scores, layout, ratio=0.3, allocation="threshold")
+    keep = layout.keep_of(choice.removed)
+    free = (layout.layer_of_unit >= 3) & (layout.layer_of_unit < 28)
+    assert keep[~free].all()
+    threshold = np.sort(scores[free])[round(0.3 * layout.n_units)]
+    np.testing.assert_array_equal(keep[free], scores[free] >= threshold)
 
 
 def test_a_sink_unit_with_a_low_score_does_not_lower_the_threshold() -> None:

@@ -57,7 +57,8 @@ def test_a_layer_with_more_pins_than_its_share_leaves_less_to_the_others(allocat
     assert not keep[go].any()
     if allocation != "global":
         assert (counts[0], counts[2]) == (15, 30)
-        assert max(counts[3:]) - min(counts[3:]) <= 1
+        if not ALLOCATIONS[allocation].looks_at_scores:
+            assert max(counts[3:]) - min(counts[3:]) <= 1
     exactly, _ = choose(ratio=len(go) / LAYOUT.n_units, allocation=allocation, go=go)
     assert np.flatnonzero(~exactly).tolist() == go
 

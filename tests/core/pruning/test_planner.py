@@ -1,6 +1,6 @@
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ from study import BIAS, HELD_OUT, LEAST_SQUARES, NO_REFIT, RECORDING
 from fnprune_core.errors import FingerprintMismatchError, PlanError, RatioError, SettingsError
 from fnprune_core.evaluation.results import open_evaluation
 from fnprune_core.export import from_workspace
+from fnprune_core.models.architectures import output_projections, weight_of
 from fnprune_core.plans.files import open_plan
 from fnprune_core.plans.plan import PlanSettings, PruningPlan
 from fnprune_core.progress import Cancelled, CancelToken
@@ -42,15 +43,15 @@ def test_a_plan_follows_pins_and_reads_again(workspace, llama, recording):
         make(pinned_keep=(144,))
 
 
-def test_plans_without_pins_are_written_as_before(workspace, llama, recording):
+def test_plans_that_mean_what_they_meant_are_written_as_before(workspace, llama, recording):
     """Ids are hashes of the settings: a new one, left alone, must not change them."""
-    settings = PlanSettings(score="flap", compensation="bias")
+    settings = PlanSettings(score="flap-published")
     before = {
-        "score": "flap", "ratio": 0.2, "allocation": "protect-ends",
-        "compensation": "bias", "intercept": False, "sink_units": 4,
+        "score": "flap-published", "ratio": 0.2, "allocation": "global",
+        "compensation": "bias", "intercept": False, "sink_units": 0,
         "preserved": None, "seed": 0, "multiple": None,
     }  # fmt: skip
-    assert canonical_json(settings.to_json()) == canonical_json(before)
+    assert canonical_json(canonical_settings(settings).to_json()) == canonical_json(before)
     inputs = {
         "fingerprint": llama.fingerprint,
         "recording_id": recording.id,
@@ -64,17 +65,44 @@ def test_plans_without_pins_are_written_as_before(workspace, llama, recording):
     assert PruningPlan.from_json(value).settings.pinned_keep == ()
 
 
-def test_flap_as_published_has_its_own_allocation_and_no_sink_rule() -> None:
-    asked = PlanSettings(score="flap-published", allocation="uniform", sink_units=4)
+def test_a_score_that_came_to_mean_another_makes_other_plans(workspace, llama, recording):
+    """A plan of before says so; its compensation comes out as it was, without first tokens."""
+    settings = PlanSettings(score="flap", compensation="bias", sink_units=0, ratio=0.3)
+    id = plan(workspace, llama, recording_id=recording.id, settings=settings)
+    value = PruningPlan.read(workspace.folder("plans", id)).to_json()
+    assert value["settings"].pop("score_version") == SCORES["flap"].version == 2
+    old = PruningPlan.from_json(value)
+    assert old.settings.score_version == 1
+    x = np.concatenate([recording.session(i, layer=1) for i in range(recording.n_sessions)])
+    weight = weight_of(output_projections(llama.model, llama.architecture)[1]).detach().numpy()
+    gone = old.removed[1]
+    for made, tokens in ((old, ~recording.is_dummy), (open_plan(workspace, id), slice(None))):
+        bias = planner.recomputed_refits(workspace, llama, made)[1].bias
+        expected = weight[:, gone] @ x[tokens][:, gone].mean(axis=0)
+        np.testing.assert_allclose(bias, expected, rtol=1e-4, atol=1e-5)
+
+
+PUBLISHED = [name for name, row in SCORES.items() if row.fixes]
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_method_as_published_brings_its_own_parts(name) -> None:
+    asked = PlanSettings(
+        score=name, allocation="weighted", layer_weights=(1.0, 0.5), sink_units=7, intercept=True,
+        compensation="reconstruct",
+    )  # fmt: skip
     fixed = canonical_settings(asked)
-    assert (fixed.allocation, fixed.sink_units) == ("global", 0)
+    assert SCORES[name].fixes.items() <= asdict(fixed).items()
+    assert fixed.sink_units == 0
+    assert fixed == canonical_settings(PlanSettings(score=name))
 
 
-@pytest.mark.parametrize("name", sorted(set(SCORES) - {"flap-published"}))
+@pytest.mark.parametrize("name", sorted(set(SCORES) - set(PUBLISHED)))
 def test_all_other_scores_take_the_plans_allocation_and_sink_rule(name) -> None:
     asked = PlanSettings(score=name, allocation="uniform", sink_units=7)
     fixed = canonical_settings(asked)
     assert (fixed.allocation, fixed.sink_units) == ("uniform", 7)
+    assert canonical_settings(PlanSettings(score=name)).sink_units == SCORES[name].sink_units
 
 
 @pytest.mark.parametrize("name", SCORES)
@@ -84,7 +112,7 @@ def test_settings_that_a_score_does_not_look_at_make_no_other_plan(name) -> None
     preserved = canonical_settings(PlanSettings(score=name, preserved=(1, 2)))
     seeded = canonical_settings(PlanSettings(score=name, seed=5))
     assert (preserved == plain) == (not row.uses_networks)
-    assert (seeded == plain) == (name != "random")
+    assert (seeded == plain) == (not row.is_drawn)
     bias, no_bias = (
         canonical_settings(PlanSettings(score=name, compensation="bias", intercept=i))
         for i in (True, False)
@@ -95,7 +123,7 @@ def test_settings_that_a_score_does_not_look_at_make_no_other_plan(name) -> None
 def test_a_plan_says_where_it_came_from(study) -> None:
     asked = replace(LEAST_SQUARES, preserved=(0, 2))
     made = open_plan(study.workspace, study.plan(asked))
-    assert made.settings == asked
+    assert made.settings == canonical_settings(asked)
     assert made.preserved == (0, 2)
     assert made.n_networks == 4
     assert (made.recording_id, made.decomposition_id) == (study.recording, study.atlas)

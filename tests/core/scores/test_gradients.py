@@ -13,6 +13,11 @@ from fnprune_core.scores.gradients import loss_sensitivity
 RAGGED = (12, 12, 9)
 
 
+def units_of(language_model):
+    """The output projections, whose inputs are the units."""
+    return output_projections(language_model.model, language_model.architecture)
+
+
 class Kept(list):
     """A hook that keeps a module's inputs and asks for their gradients."""
 
@@ -36,7 +41,7 @@ def plain_loop(language_model, windows):
         for handle in handles:
             handle.remove()
         products = torch.cat([(x * x.grad).reshape(ids.shape[1], -1) for x in kept], dim=1)
-        total += products[windows.n_dummy_tokens :].sum(dim=0).abs().detach()
+        total += products.sum(dim=0).abs().detach()
     model.zero_grad()
     return total / windows.n_windows
 
@@ -44,13 +49,13 @@ def plain_loop(language_model, windows):
 def test_it_is_what_a_plain_loop_of_autograd_gives(language_model):
     windows = tiny.toy_windows(RAGGED)
     expected = plain_loop(language_model, windows)
-    actual = loss_sensitivity(language_model, windows)
+    actual = loss_sensitivity(language_model, windows, projections=units_of(language_model))
     np.testing.assert_allclose(actual, expected, rtol=1e-3, atol=1e-6)
     assert actual.dtype == np.float64
     assert tiny.is_idle(language_model)
     language_model.model.requires_grad_(False)
     with torch.inference_mode():
-        frozen = loss_sensitivity(language_model, windows)
+        frozen = loss_sensitivity(language_model, windows, projections=units_of(language_model))
     np.testing.assert_allclose(frozen, actual, rtol=1e-4, atol=1e-7)
     assert all(p.grad is None for p in language_model.model.parameters())
 
@@ -60,7 +65,7 @@ def test_it_is_the_slope_of_the_loss_as_a_unit_is_scaled(llama):
     windows = tiny.toy_windows((16,), n_dummy_tokens=0, n_documents=1)
     llama.model.double()
     ids = torch.from_numpy(windows.token_ids.astype(np.int64))[None]
-    flat = loss_sensitivity(llama, windows)
+    flat = loss_sensitivity(llama, windows, projections=units_of(llama))
 
     def loss(layer, unit, factor):
         removed = [np.array([unit] if layer == i else [], dtype=np.int64) for i in range(3)]
@@ -77,15 +82,23 @@ def test_it_is_the_slope_of_the_loss_as_a_unit_is_scaled(llama):
 
 def test_what_has_no_slope_is_told(llama):
     with pytest.raises(SettingsError, match="two tokens"):
-        loss_sensitivity(llama, tiny.toy_windows((1, 1), n_dummy_tokens=0, n_documents=1))
+        loss_sensitivity(
+            llama,
+            tiny.toy_windows((1, 1), n_dummy_tokens=0, n_documents=1),
+            projections=units_of(llama),
+        )
     token = CancelToken()
     with pytest.raises(Cancelled):
         loss_sensitivity(
-            llama, tiny.toy_windows(), progress=lambda event: token.cancel(), cancel=token
+            llama,
+            tiny.toy_windows(),
+            projections=units_of(llama),
+            progress=lambda event: token.cancel(),
+            cancel=token,
         )
     assert tiny.is_idle(llama)
     with torch.no_grad():
         llama.model.model.norm.weight[0] = float("nan")
     with pytest.raises(NonFiniteError, match="Session 0"):
-        loss_sensitivity(llama, tiny.toy_windows())
+        loss_sensitivity(llama, tiny.toy_windows(), projections=units_of(llama))
     assert tiny.is_idle(llama)

@@ -3,11 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tiny
+import torch
 
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import SettingsError
 from fnprune_core.scores.inputs import RecordedInputs
-from fnprune_core.scores.units import SCORES, score_named, sink_units
+from fnprune_core.scores.score import SINK_UNITS
+from fnprune_core.scores.units import PUBLISHED, SCORES, score_named, sink_units, with_published
 
 NETWORK_SCORES = [name for name, row in SCORES.items() if row.uses_networks]
 
@@ -49,34 +51,85 @@ def test_each_score_is_finite_and_one_a_unit(name, inputs, recording) -> None:
     assert len(np.unique(scores)) > 100
 
 
-def test_flap_is_its_formula(inputs, llama, recording) -> None:
-    x = signals(recording)[~recording.is_dummy]
-    expected = np.square(columns(llama)).sum(axis=0) * x.var(axis=0)
-    np.testing.assert_allclose(SCORES["flap"].compute(inputs()), expected, rtol=1e-4)
-
-
-def test_flap_as_published_counts_dummy_tokens_too(inputs, llama, recording) -> None:
+def test_flap_is_its_formula_over_all_tokens(inputs, llama, recording) -> None:
+    """arXiv 2312.11983, eq. 5: the fluctuation of an input times the norm of its column."""
     expected = np.square(columns(llama)).sum(axis=0) * signals(recording).var(axis=0)
-    published = SCORES["flap-published"].compute(inputs())
-    np.testing.assert_allclose(published, expected, rtol=1e-4)
-    assert not np.allclose(published, SCORES["flap"].compute(inputs()), rtol=1e-2)
+    for name in ("flap", "flap-published"):
+        np.testing.assert_allclose(SCORES[name].compute(inputs()), expected, rtol=1e-4)
 
 
-def test_wanda_is_its_formula(inputs, llama, recording) -> None:
-    x = signals(recording)[~recording.is_dummy]
-    expected = np.sqrt(np.square(x).sum(axis=0)) * np.abs(columns(llama)).sum(axis=0)
-    np.testing.assert_allclose(SCORES["wanda"].compute(inputs()), expected, rtol=1e-4)
+def test_wanda_is_its_formula_over_all_tokens(inputs, llama, recording) -> None:
+    """arXiv 2306.11695: |W_ij| · ‖x_j‖₂, summed over the column as Wanda-sp does."""
+    norms = np.sqrt(np.square(signals(recording)).sum(axis=0))
+    expected = (np.abs(columns(llama)) * norms).sum(axis=0)
+    for name in ("wanda", "wanda-published"):
+        np.testing.assert_allclose(SCORES[name].compute(inputs()), expected, rtol=1e-4)
 
 
-def test_magnitude_is_its_formula(inputs, llama) -> None:
-    layers = llama.model.model.layers
+def rows_of(language_model, name: str) -> list[torch.Tensor]:
+    return [getattr(x.mlp, name).weight for x in language_model.model.model.layers]
 
-    def rows(name: str) -> np.ndarray:
-        weights = [getattr(x.mlp, name).weight.detach().numpy() for x in layers]
-        return np.square(np.concatenate(weights)).sum(axis=1)
 
-    expected = np.square(columns(llama)).sum(axis=0) * rows("gate_proj") * rows("up_proj")
+def test_magnitude_is_the_sum_of_squares_of_the_units_weights(inputs, llama) -> None:
+    gate, up = (
+        np.square(torch.cat(rows_of(llama, name)).detach().numpy()).sum(axis=1)
+        for name in ("gate_proj", "up_proj")
+    )
+    expected = np.square(columns(llama)).sum(axis=0) + gate + up
     np.testing.assert_allclose(SCORES["magnitude"].compute(inputs()), expected, rtol=1e-4)
+
+
+def test_taylor_is_the_sum_of_weights_times_gradients(inputs, llama, recording) -> None:
+    """LLM-Pruner's first order, element by element, by `backward` on the mean loss."""
+    ids = [recording.windows.window_ids(i).astype(np.int64) for i in range(recording.n_sessions)]
+    losses = [llama.model(x, labels=x).loss for x in (torch.from_numpy(w)[None] for w in ids)]
+    torch.stack(losses).mean().backward()
+    effect = {
+        name: [(w * w.grad).abs().detach() for w in rows_of(llama, name)]
+        for name in ("gate_proj", "up_proj", "down_proj")
+    }
+    llama.model.zero_grad()
+    expected = torch.cat(
+        [
+            gate.sum(dim=1) + up.sum(dim=1) + down.sum(dim=0)
+            for gate, up, down in zip(*effect.values(), strict=True)
+        ]
+    )
+    actual = SCORES["taylor"].compute(inputs())
+    np.testing.assert_allclose(actual, expected, rtol=2e-3, atol=1e-7)
+    assert tiny.is_idle(llama)
+    assert all(parameter.grad is None for parameter in llama.model.parameters())
+
+
+def test_the_first_tokens_count_or_do_not_by_the_scores_row(inputs, recording) -> None:
+    """And in plans of before they did not, but for FLAP as published."""
+    for name, row in SCORES.items():
+        weights = row.token_weights(inputs())
+        first = weights[recording.is_dummy]
+        assert (first == float(row.counts_first_tokens)).all(), name
+        assert row.sink_units == (0 if row.counts_first_tokens else SINK_UNITS)
+        before = row.token_weights(inputs(), version=1)
+        assert before[recording.is_dummy].any() == (row.counts_first_tokens and row.version == 1)
+
+
+def test_where_no_other_token_counts_the_first_do_not_either(recording) -> None:
+    nothing = np.zeros((2, recording.n_tokens))
+    nothing[1, -1] = 0.5
+    counted = SCORES["flap"].counted(recording.is_dummy, nothing)
+    assert not counted[0].any()
+    assert counted[1].sum() == recording.is_dummy.sum() + 0.5
+
+
+def test_each_rival_stands_as_published_too() -> None:
+    rivals = {"flap", "wanda", "taylor", "surgeon", "seed-paper", "magnitude", "random"}
+    published = {name: row for name, row in SCORES.items() if row.fixes}
+    assert {name.removesuffix(PUBLISHED) for name in published} == rivals
+    for name, row in published.items():
+        rival = SCORES[name.removesuffix(PUBLISHED)]
+        assert (row.formula, row.counts_first_tokens) == (rival.formula, rival.counts_first_tokens)
+        assert {"allocation", "compensation", "sink_units"} <= row.fixes.keys()
+    assert with_published("wanda") == ["wanda-published", "wanda"]
+    assert with_published("network-energy") == ["network-energy"]
 
 
 def test_random_scores_come_from_the_seed(inputs) -> None:
@@ -87,7 +140,8 @@ def test_random_scores_come_from_the_seed(inputs) -> None:
 
 def test_network_energy_is_its_formula(inputs, llama, recording, atlas) -> None:
     energy = np.square(atlas.time_courses.astype(np.float64))
-    weights = np.square(energy[[0, 2]].sum(axis=0) / energy.sum(axis=0)) * ~recording.is_dummy
+    weights = np.square(energy[[0, 2]].sum(axis=0) / energy.sum(axis=0))
+    weights[recording.is_dummy] = 1
     weights /= weights.sum()
     x = signals(recording)
     variance = weights @ np.square(x - weights @ x)
@@ -107,7 +161,7 @@ def test_network_context_is_its_formula(inputs, llama, recording, atlas) -> None
     squares = np.square(atlas.time_courses.astype(np.float64))
     relative = squares / squares[:, usable].mean(axis=1, keepdims=True)
     session, place = recording.windows.session, np.arange(recording.n_tokens)
-    weights = np.zeros(recording.n_tokens)
+    weights = np.ones(recording.n_tokens)
     for token in np.flatnonzero(usable):
         near = usable & (session == session[token]) & (np.abs(place - token) <= 64)
         p, d = (relative[side][:, near].mean() for side in ([0, 2], [1, 3]))
@@ -137,7 +191,7 @@ def test_a_passage_that_dropped_networks_rule_stops_counting(llama, recording, a
     )
     by_passage = SCORES["network-context"].token_weights(inputs)
     assert by_passage[odd_one_out] < 0.1
-    assert by_passage[~theirs & ~recording.is_dummy].min() > 0.9
+    assert by_passage[~theirs].min() > 0.9
     by_token = SCORES["network-energy"].token_weights(inputs)
     assert by_token[~recording.is_dummy].min() > 0.9
 
