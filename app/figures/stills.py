@@ -70,9 +70,8 @@ class Body:
         seen: NDArray[np.bool_] = np.asarray((self.grey > 0).any(axis=axis))
         sides = []
         for other in (1, 0):
-            is_inside = seen.any(axis=other)
-            (inside,) = np.nonzero(is_inside)
-            last = min(int(inside[-1]) + 2, len(is_inside))
+            (inside,) = np.nonzero(seen.any(axis=other))
+            last = min(int(inside[-1]) + 2, seen.shape[1 - other])
             sides.append(slice(max(int(inside[0]) - 1, 0), last))
         return sides[0], sides[1]
 
