@@ -75,10 +75,9 @@ def show_example() -> None:
         return
     with frame.explaining():
         st.caption(
-            "Each picture is one functional network of SmolLM2-135M, seen from the front through "
-            "the cortex of the model: layers from the first (bottom) to the last, units that are "
-            "active together side by side. Warm and cold units are active together, with opposite "
-            "signs."
+            "Each picture is one functional network of SmolLM2-135M, in the layer of "
+            "its peak: neurons that are active together lie side by side, warm and cold ones with "
+            "opposite signs. The grey is how active each neuron is in all networks."
         )
         gallery(
             tiles(example_ids.decomposition_id),

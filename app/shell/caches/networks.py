@@ -6,14 +6,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from app.figures import raster, surfaces
+from app.figures import raster
+from app.figures.theme import colour_distances
 from app.shell import resources
+from app.shell.caches.colours import network_colours
 from app.shell.caching import cached
 from fnprune_core.atlas import cortex, decoding, spectra, thresholds
 from fnprune_core.atlas.decoding import DomainTest, LogitEffect
 from fnprune_core.atlas.network_atlas import Passage
 from fnprune_core.atlas.spectra import Spectrum
 from fnprune_core.atlas.thresholds import MixtureFit, Suggestion
+from fnprune_core.atlas.topography import pieces
 from fnprune_core.matching import identities
 from fnprune_core.matching.identities import Identity
 from fnprune_core.models.language_model import LanguageModel
@@ -145,8 +148,8 @@ def signature(id: str, n: int = 6) -> list[int]:
     """Return a handful of networks that show an atlas at a glance: stable, compact, far apart.
 
     Those on which runs agree at 0.9 or more (all, where it is not known) of which at least half
-    of the surface is one piece; the one of most variance first, then in turn the farthest from
-    those.
+    of the surface is one piece; the one of most variance first, then in turn the one that is
+    farthest from those in place and colour, each as a share of the largest distance.
     """
     atlas, table = resources.atlas(id), resources.network_table(id)
     agreement = table["run_agreement"].to_numpy()
@@ -158,11 +161,18 @@ def signature(id: str, n: int = 6) -> list[int]:
     compact, centres = [], []
     for network in order:
         smoothed = cortex.smoothed(atlas_cortex.volume(atlas.maps[network]))
-        share, centre = surfaces.largest_piece(smoothed, float(np.quantile(smoothed, 0.985)))
+        share, centre = pieces.largest_piece(smoothed, float(np.quantile(smoothed, 0.985)))
         if share >= COMPACT:
             compact.append(int(network))
             centres.append(centre)
-    return [compact[i] for i in surfaces.far_apart(np.array(centres).reshape(-1, 3), n)]
+    places = np.array(centres).reshape(-1, 3)
+    apart = np.linalg.norm(places[:, None] - places[None], axis=-1)
+    unlike = [
+        colour_distances([network_colours(id, mode)[k] for k in compact])
+        for mode in ("dark", "light")
+    ]
+    distances = [each / max(each.max(initial=0), 1e-9) for each in (apart, *unlike)]
+    return [compact[i] for i in pieces.far_apart(sum(distances), n)]
 
 
 def earlier_networks(atlas_id: str) -> dict[int, Identity]:

@@ -9,8 +9,8 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from app.figures.base import Picture, legend_on_top, style
-from app.figures.cortex import mosaic, number_sheets
 from app.figures.raster import as_png, small_ints
+from app.figures.sheets import mosaic, number_sheets
 from app.figures.theme import Palette, rgb
 
 MOST_CELLS = 120_000  # of all sheets together; of larger models one unit of several is shown
