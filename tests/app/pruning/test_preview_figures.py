@@ -56,7 +56,7 @@ def test_every_unit_is_drawn_once_as_what_becomes_of_it() -> None:
     table = picture.table.set_index("network")
     assert table["units"].to_dict() == {-1: 4, 0: 2, 1: 4}
     assert table["would go"].to_dict() == {-1: 0, 0: 1, 1: 1}
-    assert "2 of 10 units in 2 layers would go" in picture.alternative
+    assert "2 of 10 units would go" in picture.alternative
     assert "Network 0 would lose most of its members, 50%" in picture.alternative
 
 
