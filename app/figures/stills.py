@@ -24,6 +24,7 @@ _FINER = 2  # pixels are composed this much finer, so that edges are smooth
 _ROUNDING = 0.9  # of the outline, in voxels
 _THUMBNAIL = (288, 240)
 _GAP = 6
+_QUALITY = 62  # of WebP: blocks begin to show in the grey below it
 _OPACITY_OF_PARCELS = 0.72
 #: On paper the grey is lighter, so that colours stand out and little ink is spent.
 _PAPER_GREY = (0.42, 0.55)
@@ -70,8 +71,9 @@ class Body:
         seen: NDArray[np.bool_] = np.asarray((self.grey > 0).any(axis=axis))
         sides = []
         for other in (1, 0):
-            (inside,) = np.nonzero(seen.any(axis=other))
-            last = min(int(inside[-1]) + 2, seen.shape[1 - other])
+            is_inside = seen.any(axis=other)
+            (inside,) = np.nonzero(is_inside)
+            last = min(int(inside[-1]) + 2, is_inside.size)
             sides.append(slice(max(int(inside[0]) - 1, 0), last))
         return sides[0], sides[1]
 
@@ -202,7 +204,7 @@ def thumbnail(body: Body, overlay: Overlay, palette: Palette) -> bytes:
     )
     canvas = Image.new("RGB", _THUMBNAIL, palette.canvas)
     canvas.paste(picture, ((width - picture.width) // 2, (height - picture.height) // 2))
-    return _webp(canvas, quality=72)
+    return _webp(canvas)
 
 
 def cuts(body: Body, overlay: Overlay, palette: Palette, *, height: int = 300) -> bytes:
@@ -316,7 +318,7 @@ def _in_rows(rows: Sequence[Sequence[Image.Image]], palette: Palette) -> Image.I
     return canvas
 
 
-def _webp(picture: Image.Image, *, quality: int = 70) -> bytes:
+def _webp(picture: Image.Image) -> bytes:
     stream = io.BytesIO()
-    picture.save(stream, "WEBP", quality=quality, method=4)
+    picture.save(stream, "WEBP", quality=_QUALITY, method=4)
     return stream.getvalue()

@@ -91,8 +91,9 @@ def atlas_page(
     held = [_held("connectome", _connectome(facts))]
     if maps.is_on_cortex:
         first = atlas.most_typical(1)[0]
-        shared = scene.shared_scene(facts, maps)
-        held.append(_held("body", {"shared": shared, "networks": scenes, "first": first}))
+        shared, own = scene.parted(scenes)
+        shared |= scene.shared_scene(facts, maps)
+        held.append(_held("body", {"shared": shared, "networks": own, "first": first}))
     return _rendered(facts, maps, networks, held)
 
 

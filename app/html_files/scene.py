@@ -1,6 +1,7 @@
 """What the viewer shows in the atlas file: the app's own script, with all images inside."""
 
 import base64
+from collections.abc import Sequence
 from typing import Any
 
 import nibabel as nib
@@ -45,8 +46,11 @@ def viewer_style() -> str:
 
 
 def niivue_script() -> str:
-    """Return the bundle of NiiVue."""
-    return asset("static/niivue/niivue.umd.js").read_text(encoding="utf-8")
+    """Return the bundle of NiiVue, which must not end the script element it stands in."""
+    bundle = asset("static/niivue/niivue.umd.js").read_text(encoding="utf-8")
+    if "</script" in bundle or "<!--" in bundle:
+        raise RuntimeError("NiiVue's bundle would end its script element: escape it first")
+    return bundle
 
 
 def shared_scene(facts: AtlasFacts, maps: Maps) -> dict[str, Any]:
@@ -98,9 +102,19 @@ def network_scene(facts: AtlasFacts, maps: Maps, network: int, *, n_units: int) 
         without=_WITHOUT,
         hint="",
     )
-    told = scene.data()
-    del told["anatomy"]  # said once, for all networks
-    return told
+    return scene.data()
+
+
+def parted(scenes: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return what all scenes share, and of each what it has alone."""
+    shared = {
+        name: value
+        for name, value in scenes[0].items()
+        if all(scene[name] == value for scene in scenes)
+    }
+    return shared, [
+        {name: value for name, value in scene.items() if name not in shared} for scene in scenes
+    ]
 
 
 def _inside(nifti: Any) -> str:

@@ -21,12 +21,12 @@
       isDrawn = true;
       const network = Number(picker.value);
       const own = networks[network];
-      const threshold = { ...own.threshold, value: chosen ?? own.threshold.value };
+      const threshold = { ...shared.threshold, value: chosen ?? shared.threshold.value };
       const still = document.querySelector(`#network-${network} .map img`);
       drawViewer({
         // The viewer adds its threshold to a picture's address, which one inside cannot heed.
         data: {
-          ...own, ...shared, threshold, still: `${still.src}#`, mode: dark.matches ? "dark" : "light",
+          ...shared, ...own, threshold, still: `${still.src}#`, mode: dark.matches ? "dark" : "light",
         },
         parentElement: place,
         setTriggerValue: (name, value) => { if (name === "threshold") chosen = value; },
