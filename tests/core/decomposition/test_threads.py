@@ -51,8 +51,9 @@ def make_with(threads: int, *targets: Path) -> None:
     paths = os.pathsep.join([str(TESTS.parent), str(TESTS), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, **dict.fromkeys(names, str(threads)), "PYTHONPATH": paths}
     subprocess.run(
-        [sys.executable, "-c", PATH, *map(str, targets)], env=environment, check=True, timeout=300
-    )
+        [sys.executable, "-c", PATH, *map(str, targets)],
+        env=environment, check=True, timeout=300 * len(targets),
+    )  # fmt: skip
 
 
 def contents(workspace: Path) -> dict[str, object]:
