@@ -6,6 +6,7 @@ from app.atlas.parcellation import data as cache
 from app.atlas.parcellation import panels
 from app.shell import glossary, resources, view_state
 from app.widgets import atlas_frame, frame
+from app.widgets.body.viewer import FILM
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 _TIP = "A unit below it in every network belongs to none. A threshold on maps, not a test."
@@ -42,10 +43,12 @@ def controls() -> str:
 def show(atlas: NetworkAtlas, network: int, map_view: str) -> None:
     """Draw the chosen picture, and the legend beside it."""
     only_network = network if panels.options().only else None
-    look = cache.look(atlas.id, frame.palette().mode, only=only_network)
+    is_body = map_view == "body" and resources.cortex(atlas.id) is not None
+    mode = FILM.mode if is_body else frame.palette().mode  # the legend has the picture's colours
+    look = cache.look(atlas.id, mode, only=only_network)
     left, right = st.columns([5, 3], gap="medium")
     with left, frame.explaining():
-        if map_view == "layers" or resources.cortex(atlas.id) is None:
+        if not is_body:
             if map_view != "layers" and atlas.decomposition.settings.get("scope") != "layer":
                 atlas_frame.offer_cortex(atlas)
             z = atlas_frame.threshold("parcels-z", tip=_TIP)

@@ -137,7 +137,7 @@ def test_image_that_was_taken_away_comes_back_with_its_overlap(open_page, exampl
     assert not at.exception
     assert not at.error
     parcel = int(np.unique(atlas.parcellation(z=2.0))[1])
-    told = " ".join(caption.value for caption in at.caption)
+    told = " ".join(caption.value for caption in at.caption).replace("\\", "")
     n_units = int((atlas.parcellation(z=2.0) == parcel).sum())
     assert f"label {parcel + 1} of the image: {n_units} unit" in told
     table = at.dataframe[0].value

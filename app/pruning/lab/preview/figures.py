@@ -166,8 +166,8 @@ def describe(sheets: Sheets) -> str:
     table = network_table(sheets)
     step, pins = sheets.step, len(sheets.stay) + len(sheets.go)
     text = (
-        f"{int((~sheets.keep).sum()):,} of {len(sheets.keep):,} units in {len(sheets.unit)} "
-        "layers would go."
+        f"{int((~sheets.keep).sum()):,} of {len(sheets.keep):,} units would go, in "
+        f"{len(sheets.unit)} layers."
     )
     networks_with_units = table[(table["network"] >= 0) & (table["units"] > 0)]
     if len(networks_with_units):
