@@ -23,7 +23,7 @@ from fnprune_core.atlas.images.voxels import grid_of
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 _GROUPED_COLUMNS = 384
-_CUTS_HEIGHT = 240
+_CUTS_HEIGHT = 230
 _N_LAYERS, _LAYER_ROWS, _LAYERS_HEIGHT = 15, 3, 520
 
 
