@@ -29,10 +29,10 @@ def test_the_page_opens_from_a_link_with_partners_beside(open_page, placed) -> N
     assert any("Strongest partners of network 2" in each.value for each in at.markdown)
 
 
-def test_without_places_they_are_offered(open_page, example) -> None:
+def test_without_places_they_are_laid_out(open_page, example) -> None:
     at = open_page("connectome", **example.view(), show="body")
     assert not at.exception
-    assert "Lay out the cortex" in [button.label for button in at.button]
+    assert resources.jobs().jobs()[0].kind == "lay_out"
 
 
 def test_spheres_stand_in_the_body_and_edges_are_the_strongest_pairs(placed, monkeypatch) -> None:
