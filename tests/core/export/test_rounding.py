@@ -4,7 +4,7 @@ from fnprune_core.errors import PlanError, SettingsError
 from fnprune_core.export.rounding import fit_of, plan_again, plan_for_form
 from fnprune_core.plans import decision_log
 from fnprune_core.plans.plan import PlanSettings, PruningPlan
-from fnprune_core.pruning.planner import plan
+from fnprune_core.pruning.planner import canonical_settings, plan
 
 UNIFORM = PlanSettings(score="flap", ratio=0.3, allocation="uniform", sink_units=2)
 
@@ -30,7 +30,7 @@ def test_a_uniform_plan_is_made_again_with_rounding_and_then_found(workspace, ll
     after = opened(workspace, rounded)
     assert after.kept_widths == (40, 40, 40)
     assert after.achieved_ratio == pytest.approx(8 / 48)
-    assert after.settings == UNIFORM.with_(multiple=8)
+    assert after.settings == canonical_settings(UNIFORM.with_(multiple=8))
     assert rounded == made(UNIFORM.with_(multiple=8))
     assert plan_for_form(workspace, llama, rounded, form="uniform", multiple=8) == rounded
     assert plan_for_form(workspace, llama, rounded, form="uniform") == rounded
@@ -43,7 +43,7 @@ def test_a_plan_made_again_keeps_the_log_of_decisions(workspace, llama, made):
     steps = [decision_log.decision([], [2], what="by hand", reason="noise")]
     decision_log.add_decisions(workspace, id, steps)
     again = plan_again(workspace, llama, id, allocation="uniform", multiple=8)
-    assert opened(workspace, again).settings == UNIFORM.with_(multiple=8)
+    assert opened(workspace, again).settings == canonical_settings(UNIFORM.with_(multiple=8))
     assert decision_log.read_notes(workspace, again).decisions == tuple(steps)
 
 
