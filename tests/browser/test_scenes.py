@@ -54,11 +54,21 @@ def pixels(browser: Browser, key: str) -> tuple[int, int]:
 def test_a_region_has_a_name_at_the_pointer_and_opens_its_network(browser, placed) -> None:
     key = "parcels-viewer"
     open_scene(browser, "parcellation", key, placed, z="1", network="0")
-    canvas = browser.inside(key, "canvas")
-    x, y = -int(0.38 * canvas.size["width"]), -int(0.02 * canvas.size["height"])
-    ActionChains(browser.driver).move_to_element_with_offset(canvas, x, y).perform()
-    tip = browser.inside(key, ".tip")
-    wait_for(lambda: tip.is_displayed() and " · " in tip.text, "a name at the pointer")
+    canvas, tip = browser.inside(key, "canvas"), browser.inside(key, ".tip")
+    width, height = canvas.size["width"], canvas.size["height"]
+
+    def is_named() -> bool:
+        for x in range(-45, -25, 3):  # through the first of the tiles
+            for y in range(-20, 21, 8):
+                pointer = ActionChains(browser.driver, duration=0)
+                pointer.move_to_element_with_offset(
+                    canvas, int(0.01 * x * width), int(0.01 * y * height)
+                ).pause(0.1).perform()
+                if tip.is_displayed() and " · " in tip.text:
+                    return True
+        return False
+
+    wait_for(is_named, "a name at the pointer", seconds=120)
     network = tip.text.partition(", ")[2].partition(" · ")[0]
     ActionChains(browser.driver).click().perform()
     wait_for(lambda: "unit=" in browser.parameters(), "the unit in the address")

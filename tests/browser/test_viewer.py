@@ -138,7 +138,7 @@ def views_differ(browser: Browser) -> None:
         assert button.get_attribute("aria-pressed") == "true"
         assert inside(browser, ".cut").is_displayed() == (view == "render")
         picture = pixels(browser)
-        assert picture[1] > 3_000
+        assert picture[1] > 1_500  # of the rendering, little of the grey is seen
         shown.add(picture)
     assert len(shown) >= 3
 

@@ -37,6 +37,8 @@ def show_map(atlas: NetworkAtlas, network: int) -> None:
 
 
 def _draw_map(atlas_id: str, network: int) -> None:
+    if view_state.view().network != network:  # a name in the picture was pressed
+        st.rerun()
     with frame.explaining():
         atlas = resources.atlas(atlas_id)
         has_places = resources.cortex(atlas.id) is not None
