@@ -198,7 +198,7 @@ def test_cortex_is_laid_out_by_itself_then_the_body_is_drawn(open_page, example)
 
 
 def test_a_suggested_threshold_moves_the_slider(open_page, example) -> None:
-    at = open_page("atlas", **example.view())
+    at = open_page("atlas", **example.view(), map="layers")
     (chosen,) = [b for b in at.button if b.label.startswith("top 5 %")]
     expected = float(chosen.label.split("> ")[1].split(",")[0])
     chosen.click().run()

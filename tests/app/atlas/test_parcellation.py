@@ -94,13 +94,13 @@ def test_a_press_selects_the_region_and_the_unit_under_it(placed, monkeypatch) -
 
 
 def test_without_a_cortex_one_is_laid_out_and_layers_are_shown(open_page, example) -> None:
+    assert colours.network_colours(example.atlas, "dark") == tuple(
+        qualitative(panels.frame.palette(), 6)
+    )
     at = open_page("parcellation", **example.view())
     assert not at.exception
     assert resources.jobs().jobs()[0].kind == "lay_out"
     assert "of a layer" in charts(at)[0]
-    assert colours.network_colours(example.atlas, "dark") == tuple(
-        qualitative(panels.frame.palette(), 6)
-    )
 
 
 def test_a_threshold_that_no_unit_reaches_is_said(open_page, placed) -> None:
