@@ -50,7 +50,7 @@ from fnprune_core.evaluation.results import Perplexity
 from fnprune_core.models.loading import load_model
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning import planner
-from fnprune_core.pruning.search_allocation import AllocationOrder, search_allocation
+from fnprune_core.pruning.search.allocation import AllocationOrder, search_allocation
 from fnprune_core.recording.record import record
 from fnprune_core.recording.recording import RecordingSettings, open_recording
 from fnprune_core.scores.units import PUBLISHED

@@ -172,7 +172,8 @@ class Browser:
         wait_for(is_still, "charts that hold still")
 
     def text(self) -> str:
-        return self.driver.find_element(By.TAG_NAME, "body").text
+        bodies = self.driver.find_elements(By.TAG_NAME, "body")
+        return bodies[0].text if bodies else ""  # a page that is being loaded has none yet
 
     def read(self, text: str) -> None:
         wait_for(lambda: text in self.text(), f"{text!r} on the page")

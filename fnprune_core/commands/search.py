@@ -55,7 +55,7 @@ def layers(
     as_json: Json = False,
 ) -> None:
     """Search how much each layer should give, by whole plans on text not recorded."""
-    from fnprune_core.pruning.search_allocation import AllocationOrder, search_allocation
+    from fnprune_core.pruning.search.allocation import AllocationOrder, search_allocation
     from fnprune_core.recording.recording import open_recording
 
     workspace = workspace_at(where)
@@ -120,7 +120,7 @@ def attention(
     as_json: Json = False,
 ) -> None:
     """Find how much of a cut attention should bear: plans of equal size, tried on other text."""
-    from fnprune_core.pruning.search_attention import ShareOrder, search_shares
+    from fnprune_core.pruning.search.attention import ShareOrder, search_shares
     from fnprune_core.recording.recording import open_recording
 
     workspace = workspace_at(where)
@@ -155,7 +155,7 @@ def search_windows(
     max_windows: int,
 ) -> "Windows":
     """Return windows of the texts, or of the built-in ones, that the recording did not read."""
-    from fnprune_core.pruning.search_trials import unread_windows
+    from fnprune_core.pruning.search.trials import unread_windows
     from fnprune_core.texts.documents import builtin_documents
 
     return unread_windows(

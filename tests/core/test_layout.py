@@ -24,8 +24,8 @@ COVERED_ELSEWHERE: dict[str, str] = {
     "in core/localizers/test_run.py.",
     "models/attention_modules.py": "Data alone: every family is cut by it in "
     "core/pruning/test_head_slicing.py, and read by it in core/models/test_attention.py.",
-    "pruning/search_trials.py": "What two searches share: core/pruning/test_search_allocation.py "
-    "and core/pruning/test_search_attention.py.",
+    "pruning/search/trials.py": "What two searches share: core/pruning/search/test_allocation.py "
+    "and core/pruning/search/test_attention.py.",
     "report/limits.py": "A section of words: written and read in core/report/test_material.py and "
     "app/report/test_html_page.py.",
     "report/networks.py": "Sections of tables: each is compared with its CSV in "

@@ -11,7 +11,14 @@ from fnprune_core.errors import FingerprintMismatchError, PlanError
 from fnprune_core.models.architectures import bias_of, feeding_modules, output_projections
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.models.silencing import Refit, silenced
-from fnprune_core.pruning.compensation import COMPENSATIONS, Cut, compensate, uses_bias
+from fnprune_core.pruning.compensation import (
+    COMPENSATIONS,
+    Cut,
+    compensate,
+    compensation_named,
+    uses_bias,
+)
+from fnprune_core.pruning.pruned_bias import pruned_bias
 from fnprune_core.pruning.slicing import mask, prune
 
 IDS = tiny.random_ids()
@@ -24,6 +31,8 @@ def refits_for(record_windows):
 
     def refits(language_model, plan, name, *, intercept=False):
         recording = record_windows(language_model)
+        if compensation_named(name).reads_pruned:
+            return pruned_bias(language_model, plan.removed, recording.windows)
         cut = Cut(removed=plan.removed, compensation=name, intercept=intercept)
         weights = (~recording.is_dummy).astype(np.float64)
         return compensate(language_model, recording, [cut], weights=weights)[0]

@@ -15,7 +15,7 @@ from app.widgets.picture import draw_picture
 from fnprune_core.errors import FnpruneError
 from fnprune_core.plans.allocation import WEIGHTED
 from fnprune_core.plans.plan import PlanSettings
-from fnprune_core.pruning.search_allocation import AllocationOrder, AllocationSearch
+from fnprune_core.pruning.search.allocation import AllocationOrder, AllocationSearch
 
 _KIND = "layers"
 

@@ -14,8 +14,8 @@ from app.shell.text_choice import TextChoice
 from app.widgets import job_progress, model_offer, text_picker
 from fnprune_core.errors import FnpruneError
 from fnprune_core.plans.plan import PlanSettings
-from fnprune_core.pruning import search_trials
-from fnprune_core.pruning.search_attention import ShareOrder, ShareSearch
+from fnprune_core.pruning.search import trials
+from fnprune_core.pruning.search.attention import ShareOrder, ShareSearch
 
 
 def show(settings: PlanSettings) -> None:
@@ -30,7 +30,7 @@ def show(settings: PlanSettings) -> None:
             persist_state="session",
         )
         st.caption(
-            f"Plans of this size are tried on up to {search_trials.MOST_WINDOWS} windows of text "
+            f"Plans of this size are tried on up to {trials.MOST_WINDOWS} windows of text "
             "that the recording did not read. The text that Apply measures on has no part in the "
             "choice."
         )

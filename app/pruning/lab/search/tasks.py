@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 from app.shell.tasks import Run, task
 from app.shell.text_choice import TextChoice
 from fnprune_core.models.language_model import LanguageModel
-from fnprune_core.pruning import search_allocation, search_attention, search_trials
-from fnprune_core.pruning.search_allocation import AllocationOrder, AllocationSearch
-from fnprune_core.pruning.search_attention import ShareOrder, ShareSearch
+from fnprune_core.pruning.search import allocation, attention, trials
+from fnprune_core.pruning.search.allocation import AllocationOrder, AllocationSearch
+from fnprune_core.pruning.search.attention import ShareOrder, ShareSearch
 from fnprune_core.recording.recording import open_recording
 from fnprune_core.texts.windows import Windows
 
@@ -24,7 +24,7 @@ def _windows(
 ) -> Windows:
     """Return the windows that plans are tried on: chosen texts that the recording left unread."""
     recording = open_recording(run.workspace, recording_id)
-    return search_trials.unread_windows(language_model, run.documents(texts), recording)
+    return trials.unread_windows(language_model, run.documents(texts), recording)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class SharesJob:
 def search_shares(run: Run, job: SharesJob) -> ShareSearch:
     """Measure mixes of equal size, reporting each; return a `ShareSearch`."""
     language_model = run.model(job.model)
-    return search_attention.search_shares(
+    return attention.search_shares(
         run.workspace,
         language_model,
         _windows(run, language_model, job.texts, job.order.recording_id),
@@ -63,7 +63,7 @@ class LayersJob:
 def search_layers(run: Run, job: LayersJob) -> AllocationSearch:
     """Search weights of the layers; return an `AllocationSearch`."""
     language_model = run.model(job.model)
-    return search_allocation.search_allocation(
+    return allocation.search_allocation(
         run.workspace,
         language_model,
         _windows(run, language_model, job.texts, job.order.recording_id),

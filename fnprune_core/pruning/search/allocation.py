@@ -21,7 +21,7 @@ from fnprune_core.plans.files import open_plan
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
 from fnprune_core.pruning.planner import canonical_settings
-from fnprune_core.pruning.search_trials import Trials
+from fnprune_core.pruning.search.trials import Trials
 from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.windows import Windows
 

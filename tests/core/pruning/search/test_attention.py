@@ -9,8 +9,8 @@ from fnprune_core.evaluation.perplexity import perplexity_stream
 from fnprune_core.plans import files
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import Cancelled, CancelToken
-from fnprune_core.pruning.search_attention import ShareOrder, mixes_of_equal_size, search_shares
-from fnprune_core.pruning.search_trials import unread_windows
+from fnprune_core.pruning.search.attention import ShareOrder, mixes_of_equal_size, search_shares
+from fnprune_core.pruning.search.trials import unread_windows
 from fnprune_core.pruning.slicing import prune
 from fnprune_core.texts.documents import Document
 

@@ -18,13 +18,13 @@ from fnprune_core.progress import Cancelled, CancelToken
 from fnprune_core.pruning import planner
 from fnprune_core.pruning.planner import canonical_settings
 from fnprune_core.pruning.preview_files import open_preview, prepare_preview
-from fnprune_core.pruning.search_allocation import (
+from fnprune_core.pruning.search.allocation import (
     AllocationOrder,
     blocks_of,
     search_allocation,
     shifted,
 )
-from fnprune_core.pruning.search_trials import Trials
+from fnprune_core.pruning.search.trials import Trials
 
 WINDOWS = tiny.toy_windows(seed=5).select(range(3))  # the recording did not read them
 BASE = PlanSettings(score="flap", ratio=0.3, sink_units=0, allocation="uniform")
