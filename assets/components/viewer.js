@@ -226,14 +226,30 @@ class Viewer {
     opts.show3Dcrosshair = !data.graph && !data.small
     opts.meshXRay = data.graph ? 0.6 : 0
     opts.isColorbar = !data.graph && !data.small
-    this.layOut()
+    this.quietly(() => {
+      this.layOut()
+      this.upload()
+    })
+    niivue.drawScene()
+  }
+
+  // NiiVue draws at each thing that it is told; once is enough.
+  quietly(tell) {
+    this.niivue.drawScene = () => {}
+    try { tell() } finally { delete this.niivue.drawScene }
+  }
+
+  // The images as they are now: the grey only where it is new, for it takes as long as a map.
+  upload() {
+    const { niivue } = this
+    const [body, ...overlays] = niivue.volumes
     // The rendering takes the grey's opacity here, the cuts when they are drawn: in the cuts it is
     // whole, in the rendering it lets through what lies inside.
-    const [body] = niivue.volumes
-    body._opacity = settings.solid
-    niivue.updateGLVolume()
+    body._opacity = this.settings.solid
+    if (this.uploaded !== body.img || !overlays.length) niivue.updateGLVolume()
+    else overlays.forEach((volume, at) => niivue.refreshLayers(volume, at + 1))
     body._opacity = 1
-    niivue.drawScene()
+    this.uploaded = body.img
   }
 
   layOut() {
