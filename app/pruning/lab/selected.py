@@ -19,7 +19,7 @@ from fnprune_core.plans import decision_log
 from fnprune_core.plans.decision_log import NetworkDecision
 
 _CARD = """<div style="display:flex;flex-wrap:wrap;gap:14px;align-items:flex-start">
-<img src="{image}" alt="Map of network {network}" style="flex:1 1 200px;max-width:264px;
+<img src="{image}" alt="Map of network {network}" style="flex:0 1 200px;
 aspect-ratio:6/5;border-radius:4px;{faded}">
 <div style="flex:1 1 220px;min-width:0">
 <div style="font-weight:600;overflow-wrap:anywhere">{network} · {name}</div>
