@@ -152,15 +152,19 @@ def configured_bytes(environment: Mapping[str, str]) -> int:
 
 
 CACHES = Caches(configured_bytes(os.environ))
+_ALONE = threading.Lock()
 _RELIEF = Relief(MAX_RESIDENT)
 
 
 class Cached(Generic[P, R]):
     """A function whose values are kept in `CACHES`."""
 
-    def __init__(self, function: Callable[P, R], *, max_entries: int, spinner: str) -> None:
+    def __init__(
+        self, function: Callable[P, R], *, max_entries: int, spinner: str, alone: bool
+    ) -> None:
         functools.update_wrapper(self, function)
         self._function, self._max_entries, self._spinner = function, max_entries, spinner
+        self._alone = alone
         self._name = f"{function.__module__}.{function.__qualname__}"
         parameters = inspect.signature(function).parameters
         self._names = tuple(parameters)
@@ -188,8 +192,12 @@ class Cached(Generic[P, R]):
         )
 
     def _compute(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> R:
-        waiting = st.spinner(self._spinner) if self._spinner else nullcontext()
-        with waiting:
+        # The spinner is drawn once it is this one's turn: there Streamlit stops a run whose person
+        # has chosen something else meanwhile, and nothing is computed for it.
+        with (
+            _ALONE if self._alone else nullcontext(),
+            st.spinner(self._spinner) if self._spinner else nullcontext(),
+        ):
             value = self._function(*args, **kwargs)
         _RELIEF(CACHES.values, CACHES.shrink, CACHES.max_bytes)
         return value
@@ -199,7 +207,9 @@ class Cached(Generic[P, R]):
         CACHES.clear(self._name)
 
 
-def cached(*, max_entries: int, spinner: str = "") -> Callable[[Callable[P, R]], Cached[P, R]]:
+def cached(
+    *, max_entries: int, spinner: str = "", alone: bool = False
+) -> Callable[[Callable[P, R]], Cached[P, R]]:
     """Return the decorator that keeps a function's values for all sessions.
 
     Parameters
@@ -208,8 +218,11 @@ def cached(*, max_entries: int, spinner: str = "") -> Callable[[Callable[P, R]],
         Values of this function that are kept at most, within the bytes of all.
     spinner : str, optional
         What the page says while a value is computed.
+    alone : bool
+        Whether it is computed while no other such value is: many at once, each on all cores,
+        take longer than one after another. It must not ask for another value of this kind.
     """
-    return lambda function: Cached(function, max_entries=max_entries, spinner=spinner)
+    return lambda function: Cached(function, max_entries=max_entries, spinner=spinner, alone=alone)
 
 
 def hashable(value: Any) -> Hashable:

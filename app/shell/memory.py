@@ -13,7 +13,7 @@ from fnprune_core.recording.pages import release_pages
 
 #: Resident bytes above which pages of files, free memory and a quarter of the caches are let go.
 MAX_RESIDENT = 1_600_000_000
-_PAUSE_S = 10.0
+_PAUSE_S = 3.0
 # Of `mallopt`, from malloc.h.
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
 _N_ARENAS = 2

@@ -97,6 +97,48 @@ def test_sessions_that_ask_at_once_share_one_computation(caches: Caches) -> None
     assert calls == [1]
 
 
+def test_values_that_ask_for_it_are_computed_one_after_another(caches: Caches) -> None:
+    """Also of two functions; the others' are computed beside them."""
+    working, most_at_once, beside = 0, 0, threading.Event()
+
+    def work() -> None:
+        nonlocal working, most_at_once
+        working += 1
+        most_at_once = max(most_at_once, working)
+        assert beside.wait(PATIENCE_S)  # which another value sets, at the same time
+        working -= 1
+
+    @cached(max_entries=9, alone=True)
+    def heavy(number: int) -> int:
+        work()
+        return number
+
+    @cached(max_entries=9, alone=True)
+    def heavy_too(number: int) -> int:
+        work()
+        return -number
+
+    @cached(max_entries=9)
+    def light() -> bool:
+        beside.set()
+        return True
+
+    given: list[int] = []
+    threads = [
+        threading.Thread(target=lambda of=of, n=n: given.append(of(n)))
+        for of in (heavy, heavy_too)
+        for n in (1, 2)
+    ]
+    for thread in threads:
+        thread.start()
+    threads[-1].join(0.1)  # all have begun: one works, the others wait for it
+    assert light()
+    for thread in threads:
+        thread.join(PATIENCE_S)
+    assert sorted(given) == [-2, -1, 1, 2]
+    assert most_at_once == 1
+
+
 def test_a_failure_is_not_kept(caches: Caches) -> None:
     results = iter([ValueError("not yet"), "now"])
 

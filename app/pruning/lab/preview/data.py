@@ -48,7 +48,7 @@ def network_costs(atlas_id: str, settings: PlanSettings) -> pd.DataFrame:
     return _network_costs(atlas_id, canonical_json(relevant.to_json()), relevant)
 
 
-@cached(max_entries=32)
+@cached(max_entries=32, spinner="Estimating what each network costs", alone=True)
 def _network_costs(atlas_id: str, key: str, _settings: PlanSettings) -> pd.DataFrame:
     return costs.network_costs(preview_of(atlas_id), _settings)
 
