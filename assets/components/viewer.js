@@ -14,8 +14,13 @@ class Viewer {
     const kept = (window.fnpruneViewers ||= {})
     return (kept[this.data.family] ||= {
       view: this.data.view, opacity: 1, solid: this.data.solid, fwhm: this.data.fwhm ?? 0, colours: "house",
-      cut: 0,
+      cut: 0, grey: "",
     })
+  }
+
+  // The anatomy that was chosen, or the scene's own where it is not among this scene's.
+  get grey() {
+    return this.data.greys.find((each) => each.name === this.settings.grey) || this.data
   }
 
   get fwhm() { return this.data.fwhm === null ? 0 : this.settings.fwhm }
@@ -32,11 +37,12 @@ class Viewer {
       const { input } = parts[name]
       input.oninput = () => this.set({ [name]: Number(input.value) })
     }
+    parts.greys.onchange = () => this.set({ grey: parts.greys.value })
     parts.colours.onchange = () => this.set({ colours: parts.colours.value })
     const full = button("Full screen", () => this.root.requestFullscreen?.(), { class: "tool" })
     const save = button("Save", () => this.niivue?.saveScene(`${this.data.file}.png`),
       { class: "tool", "aria-label": "Save picture" })
-    this.bar = element("div", { class: "bar" }, parts.views, parts.colours, full, save)
+    this.bar = element("div", { class: "bar" }, parts.views, parts.greys, parts.colours, full, save)
     this.root.append(this.bar, parts.stage, parts.legend, parts.status, parts.sliders)
     // Above NiiVue's own listeners, whose letters are keys of the page.
     parts.stage.addEventListener("keydown", (event) => this.pressedKey(event), true)
@@ -96,6 +102,9 @@ class Viewer {
       parts.colours.append(...Object.entries(data.palettes).map(([name, each]) =>
         element("option", { value: name }, each.label)))
     }
+    const greys = data.greys.map((each) => element("option", { value: each.name }, each.label))
+    parts.greys.replaceChildren(element("option", { value: "" }, "Typical activity"), ...greys)
+    parts.greys.hidden = !greys.length
     this.drawLegend()
     this.queue = (this.queue || this.start()).then(() => this.load()).catch((error) => {
       this.root.dataset.state = "failed"
@@ -134,7 +143,8 @@ class Viewer {
 
   // What names all images that a scene shows; the same name, nothing to fetch.
   content() {
-    const { anatomy, overlays, lesion, graph } = this.data
+    const { overlays, graph } = this.data
+    const { anatomy, lesion } = this.grey
     const addresses = overlays.map((spec) => new OVERLAYS[spec.kind](spec).addresses(this.fwhm))
     return JSON.stringify([anatomy, addresses, lesion, graph])
   }
@@ -165,9 +175,10 @@ class Viewer {
   // Other maps of the same body only change numbers: no image is made anew.
   async take() {
     const { niivue, data } = this
+    const address = this.grey.anatomy
     const made = data.overlays.map((spec) => new OVERLAYS[spec.kind](spec))
     const [body] = await Promise.all([
-      this.body?.address === data.anatomy ? this.body : imageOf(data.anatomy),
+      this.body?.address === address ? this.body : imageOf(address),
       ...made.map((each) => each.take(this.fwhm)),
     ])
     const kinds = data.overlays.map((spec) => spec.kind).join()
@@ -175,7 +186,7 @@ class Viewer {
       const first = this.body === body ? 1 : 0
       for (const volume of niivue.volumes.slice(first).reverse()) niivue.removeVolume(volume)
       if (!first) {
-        this.body = Object.assign(body, { address: data.anatomy })
+        this.body = Object.assign(body, { address })
         Object.assign(body.image, { cal_min: 0, cal_max: BRIGHTEST, colorbarVisible: false })
         niivue.addVolume(body.image)
       }
@@ -192,7 +203,8 @@ class Viewer {
   }
 
   async wound() {
-    const { lesion, margin } = this.data
+    const { margin } = this.data
+    const { lesion } = this.grey
     const { image, raw, space } = this.body
     image.img = lesion ? await lesioned(raw, space.sizes, lesion, margin, this.fwhm) : raw
   }
@@ -283,7 +295,7 @@ class Viewer {
   // A setting of this browser; other pictures of the family follow.
   set(changed) {
     Object.assign(this.settings, changed)
-    this.show({ isReshaped: "fwhm" in changed })
+    this.show({ isReshaped: "fwhm" in changed || "grey" in changed })
   }
 
   show({ threshold = this.threshold, isReshaped = false }) {
@@ -308,7 +320,7 @@ class Viewer {
       return
     }
     const started = performance.now()
-    if (isReshaped && this.data.lesion) {
+    if (isReshaped && this.grey.lesion) {
       this.queue = this.queue.then(() => this.wound()).then(() => this.dress())
     }
     if (isReshaped || this.kinds.includes("labels")) this.shape()
@@ -337,6 +349,7 @@ class Viewer {
     const kinds = data.overlays.map((spec) => spec.kind)
     parts.colours.hidden = !kinds.some((kind) => kind === "signed" || kind === "units")
     parts.colours.value = data.palettes[settings.colours] ? settings.colours : "house"
+    parts.greys.value = this.grey.name && this.grey !== data ? this.grey.name : ""
     parts.z.row.hidden = !data.threshold
     if (data.threshold) {
       parts.z.input.value = this.threshold

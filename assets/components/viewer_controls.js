@@ -34,6 +34,7 @@ function controls() {
     solid: slider("solid", "Grey", { min: 0.02, max: 1, step: 0.02 }),
     cut: slider("cut", "Cut open", { min: 0, max: 1, step: 0.02 }),
     colours: element("select", { "aria-label": "Colours" }),
+    greys: element("select", { "aria-label": "Grey below the map" }),
     views: element("div", { class: "views", role: "group", "aria-label": "View" }),
     legend: element("div", { class: "legend" }),
     status: element("p", { class: "status", role: "status" }),

@@ -133,6 +133,13 @@ def open_preview(
         )
 
 
+def open_norms(workspace: Workspace, decomposition_id: str) -> dict[str, NDArray[Any]]:
+    """Return the norms of each unit's weights that a preview holds, as `Preview.norms`."""
+    folder = workspace.existing("previews", preview_id(decomposition_id))
+    with damage_told(folder, "Delete it; the preview is prepared again."):
+        return dict(load_file(checked(folder, read_manifest(folder), _NORMS)))
+
+
 def _norms(language_model: LanguageModel, recording: Recording) -> dict[str, NDArray[Any]]:
     model, architecture = language_model.model, language_model.architecture
     return {

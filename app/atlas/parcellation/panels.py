@@ -19,6 +19,7 @@ from app.widgets import atlas_frame, frame
 from app.widgets.body.note import PLACES, note
 from app.widgets.body.picks import unit_of
 from app.widgets.body.scene import Parcels, Scene, Threshold
+from app.widgets.body.scenes import greys
 from app.widgets.body.viewer import Pick, viewer
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
@@ -85,6 +86,7 @@ def scene(atlas: NetworkAtlas, look: Look, z: float, network: int) -> Scene:
 
     return Scene(
         anatomy=image_routes.anatomy_url(atlas.id, version),
+        greys=greys(atlas),
         overlays=(
             Parcels(
                 labels=addresses("labels"),

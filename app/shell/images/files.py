@@ -1,6 +1,8 @@
 """Cached images of an atlas as the browser gets them: NIfTI bytes."""
 
 import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,10 @@ from fnprune_core.atlas.images import anatomy, smoothing, volumes
 from fnprune_core.atlas.images.voxels import VoxelGrid, grid_of
 from fnprune_core.errors import ArtifactNotFoundError, SettingsError
 from fnprune_core.localizers import run
+from fnprune_core.pruning import preview_files
 
+#: The anatomy that lies below all maps unless a person chooses another.
+ACTIVITY = "activity"
 #: Smoothings at which the parcellation is made, in nominal millimetres.
 FWHMS = (0, 2, 4, 6, 8)
 
@@ -55,10 +60,54 @@ def anatomy_image(id: str, version: str) -> Any:
     return anatomy.anatomy_image(activity(id, version), grid(id), note=f"anatomy of {id}")
 
 
-@cached(max_entries=4)
-def anatomy_file(id: str, version: str) -> bytes:
-    """Return the grey anatomy of an atlas as a ``.nii.gz`` file."""
-    return volumes.compressed(anatomy_image(id, version))
+@cached(max_entries=6)
+def anatomy_file(id: str, version: str, grey: str = ACTIVITY) -> bytes:
+    """Return a grey anatomy of an atlas, one of `greys`, as a ``.nii.gz`` file."""
+    if grey == ACTIVITY:
+        return volumes.compressed(anatomy_image(id, version))
+    if grey not in _GREYS:
+        raise SettingsError(f"The grey is one of {(ACTIVITY, *_GREYS)}, got {grey[:40]!r}.")
+    values = _GREYS[grey].values(id)
+    return volumes.compressed(anatomy.anatomy_image(values, grid(id), note=f"{grey} of {id}"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grey:
+    """What an anatomy shows: its name, and the value of each unit where that can be had."""
+
+    label: str
+    exists: Callable[[str], bool]
+    values: Callable[[str], NDArray[np.float32]]
+
+
+def _sinks(id: str) -> NDArray[np.float32]:
+    atlas = resources.atlas(id)
+    recording = resources.recording(atlas.decomposition.recording_id)
+    return anatomy.outliers_in_layers(recording.dummy_max, atlas.layout)
+
+
+def _weights(id: str) -> NDArray[np.float32]:
+    norms = preview_files.open_norms(resources.workspace(), id)["column_norms"]
+    return anatomy.ranks_in_layers(norms, resources.atlas(id).layout)
+
+
+_GREYS = {
+    "weights": Grey(
+        label="Output weights",
+        exists=lambda id: preview_files.has_preview(resources.workspace(), id),
+        values=_weights,
+    ),
+    "sinks": Grey(
+        label="Attention sinks",
+        exists=lambda id: True,
+        values=_sinks,
+    ),
+}
+
+
+def greys(id: str) -> dict[str, str]:
+    """Return the anatomies that an atlas has beside typical activity, with their names."""
+    return {name: grey.label for name, grey in _GREYS.items() if grey.exists(id)}
 
 
 @cached(max_entries=2)

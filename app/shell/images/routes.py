@@ -59,9 +59,9 @@ def atlas_url(id: str, version: str, name: str, **options: object) -> str:
     return f"{base_path()}{_ATLAS.format(id=id)}/{name}?{query}"
 
 
-def anatomy_url(id: str, version: str) -> str:
-    """Return the address of an atlas's anatomy."""
-    return atlas_url(id, version, "anatomy.nii.gz")
+def anatomy_url(id: str, version: str, **options: object) -> str:
+    """Return the address of an atlas's anatomy; ``grey`` names another than typical activity."""
+    return atlas_url(id, version, "anatomy.nii.gz", **options)
 
 
 def units_url(id: str, version: str) -> str:
@@ -120,7 +120,8 @@ def send_anatomy(request: Request) -> Response:
     from app.shell.images import files
 
     id = request.path_params["id"]
-    return _answer(request, lambda: files.anatomy_file(id, files.version(id)), NIFTI)
+    grey = request.query_params.get("grey", files.ACTIVITY)
+    return _answer(request, lambda: files.anatomy_file(id, files.version(id), grey), NIFTI)
 
 
 def send_units(request: Request) -> Response:

@@ -153,6 +153,35 @@ class Lesion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Grey:
+    """An anatomy that a person can choose in place of the scene's own.
+
+    Parameters
+    ----------
+    name, label : str
+        By which the browser remembers it, and what it is called.
+    anatomy : str
+        Address of the grey image.
+    lesion : Lesion, optional
+        What is cut out of it.
+    """
+
+    name: str
+    label: str
+    anatomy: str
+    lesion: Lesion | None = None
+
+    def data(self) -> dict[str, Any]:
+        """Return what the browser is told."""
+        return {
+            "name": self.name,
+            "label": self.label,
+            "anatomy": self.anatomy,
+            "lesion": None if self.lesion is None else self.lesion.data(),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Graph:
     """Nodes in the body, and edges between them.
 
@@ -220,6 +249,8 @@ class Scene:
     ----------
     anatomy : str
         Address of the grey image below all else.
+    greys : sequence of Grey
+        Others that can be chosen in the browser.
     alternative : str
         What the picture shows, in words.
     file : str
@@ -254,6 +285,7 @@ class Scene:
     alternative: str
     file: str
     overlays: Sequence[StatMap | UnitMap | NetworkMap | Parcels] = ()
+    greys: Sequence[Grey] = ()
     lesion: Lesion | None = None
     graph: Graph | None = None
     threshold: Threshold | None = None
@@ -274,6 +306,7 @@ class Scene:
         threshold = self.threshold
         return {
             "anatomy": self.anatomy,
+            "greys": [grey.data() for grey in self.greys],
             "margin": list(margins(len(self.layers)).low) if self.layers else [0, 0, 0],
             "overlays": [overlay.data() for overlay in self.overlays],
             "lesion": None if self.lesion is None else self.lesion.data(),

@@ -1,16 +1,19 @@
 """Scenes that more than one page shows: a network in the body, and a map in a real brain."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
+from app.shell import resources, view_state
 from app.shell.caches import nilearn
 from app.shell.caches.colours import network_colours
 from app.shell.images import files as images
 from app.shell.images import places
 from app.shell.images import routes as image_routes
 from app.widgets import atlas_frame
-from app.widgets.body.scene import NetworkMap, Scene, StatMap, Threshold
+from app.widgets.body.scene import Grey, Lesion, NetworkMap, Scene, StatMap, Threshold
 from app.widgets.body.viewer import FILM
 from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.errors import FnpruneError
 
 
 def network_scene(
@@ -20,6 +23,7 @@ def network_scene(
     version = images.version(atlas.id)
     return Scene(
         anatomy=image_routes.anatomy_url(atlas.id, version),
+        greys=greys(atlas),
         overlays=(
             StatMap(url=image_routes.map_url(atlas.id, network, version), limit=limit, pole=pole),
         ),
@@ -30,6 +34,31 @@ def network_scene(
         file=f"fnprune-{atlas.id[:8]}-network-{network}",
         still=image_routes.still_url(atlas.id, network, version, limit=round(limit, 2), pole=pole),
     )
+
+
+def greys(atlas: NetworkAtlas) -> tuple[Grey, ...]:
+    """Return what may lie below an atlas's maps in place of typical activity.
+
+    The last is what the plan of the view cuts, where it was made from this atlas.
+    """
+    version, view = images.version(atlas.id), view_state.view()
+    activity = image_routes.anatomy_url(atlas.id, version)
+    found = [
+        Grey(
+            name=name,
+            label=label,
+            anatomy=image_routes.anatomy_url(atlas.id, version, grey=name),
+        )
+        for name, label in images.greys(atlas.id).items()
+    ]
+    with suppress(FnpruneError):  # the page of plans tells of it
+        plan = resources.plan(view.plan) if view.plan else None
+        if plan is not None and plan.decomposition_id == atlas.id:
+            lesion = Lesion(units=image_routes.units_url(atlas.id, version), removed=~plan.keep)
+            found.append(
+                Grey(name="plan", label="What the plan cuts", anatomy=activity, lesion=lesion)
+            )
+    return tuple(found)
 
 
 def network_maps(

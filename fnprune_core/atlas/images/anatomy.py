@@ -1,4 +1,6 @@
-"""The grey anatomy: how active each unit is, drawn so that it lies under a map as tissue does.
+"""The grey anatomy: a value of each unit, drawn so that it lies under a map as tissue does.
+
+Usually how active the unit is; its output weights or its part in attention sinks can be drawn too.
 
 For the eye alone. Its contrast is data; the smoothing, the bright rim and what closes the body at
 both ends are drawing.
@@ -76,7 +78,37 @@ def typical_activity(maps: NDArray[np.floating], layout: UnitLayout) -> NDArray[
         power += np.square(row, dtype=np.float64)
     if not np.isfinite(power).all():
         raise NonFiniteError("A map holds a value that is no number.", hint="Decompose again.")
-    return np.concatenate([_ranks(values) for values in layout.split(power)])
+    return ranks_in_layers(power, layout)
+
+
+def ranks_in_layers(values: NDArray[np.floating], layout: UnitLayout) -> NDArray[np.float32]:
+    """Return the rank of each unit's value in its layer, from 0 to 1: (n_units,); ties share one."""
+    if not np.isfinite(values).all():
+        raise NonFiniteError("A unit's value is no number.", hint="Record the model again.")
+    return np.concatenate([_ranks(part) for part in layout.split(np.asarray(values, np.float64))])
+
+
+def outliers_in_layers(values: NDArray[np.floating], layout: UnitLayout) -> NDArray[np.float32]:
+    """Return how far each unit's value stands out in its layer, from 0 to 1: (n_units,).
+
+    The logarithm of its ratio to the layer's median, over that of the largest; at or below the
+    median 0. Of sink units, a few are thousands of times larger than the rest, which ranks would
+    hide.
+
+    Parameters
+    ----------
+    values : ndarray (n_units,)
+        Non-negative, such as a recording's largest |activation| on the first tokens of windows.
+    """
+    if not (np.isfinite(values).all() and (np.asarray(values) >= 0).all()):
+        raise NonFiniteError(
+            "A unit's value is negative or no number.", hint="Record the model again."
+        )
+    parts = []
+    for part in layout.split(np.asarray(values, dtype=np.float64)):
+        above = np.log(np.maximum(part, 1e-30) / max(float(np.median(part)), 1e-30)).clip(min=0)
+        parts.append(above / above.max() if above.max() > 0 else above)
+    return np.concatenate(parts).astype(np.float32)
 
 
 def _ranks(values: NDArray[np.float64]) -> NDArray[np.float32]:
