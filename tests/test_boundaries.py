@@ -254,3 +254,34 @@ def test_choices_that_are_no_constants_say_how_they_are_shown() -> None:
                 if not is_constant and not has_format:
                     found.append(f"{path.relative_to(ROOT)}:{node.lineno}")
     assert sorted(found) == [], "give them format_func=wording.plain"
+
+
+#: What makes tensors of the type that is the process's default, unless it is told another.
+FACTORIES = {
+    "arange",
+    "empty",
+    "eye",
+    "full",
+    "linspace",
+    "ones",
+    "rand",
+    "randn",
+    "tensor",
+    "zeros",
+}
+
+
+def test_tensors_are_made_of_a_type_that_is_named() -> None:
+    """While a checkpoint is loaded, transformers sets the default type of all threads."""
+    unnamed = [
+        f"{path.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)}"
+        for path in (*CORE.rglob("*.py"), *APP.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id == "torch"
+        and node.func.attr in FACTORIES
+        and not any(keyword.arg == "dtype" for keyword in node.keywords)
+    ]
+    assert not unnamed

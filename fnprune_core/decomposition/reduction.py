@@ -85,7 +85,10 @@ def time_courses(
     index = [torch.from_numpy(block).to(device) for block in blocks]
     solvers = [_solver(block_maps).to(device) for block_maps in maps]
     courses: list[list[Tensor]] = [[] for _ in blocks]
-    cross = [torch.zeros(len(u), len(m), device=device) for u, m in zip(index, maps, strict=True)]
+    cross = [
+        torch.zeros(len(u), len(m), dtype=torch.float32, device=device)
+        for u, m in zip(index, maps, strict=True)
+    ]
     total = 0.0
     for session in range(sessions.n_sessions):
         cancel.raise_if_cancelled()

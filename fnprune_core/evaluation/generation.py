@@ -294,7 +294,7 @@ def _next_log_p(
     condition: Condition | None,
 ) -> tuple[Tensor, dict[str, Any]]:
     """Return the log-probabilities of the next token (vocabulary,), and the cache so far."""
-    ids = torch.tensor([unread_ids], device=language_model.device)
+    ids = torch.tensor([unread_ids], dtype=torch.long, device=language_model.device)
     context = language_model.lock if condition is None else condition()
     with context, torch.inference_mode():
         output = language_model.model(ids, use_cache=True, logits_to_keep=1, **cache)
@@ -340,7 +340,7 @@ def disagreement(
     vocabulary, twice in the model's dtype.
     """
     text = [int(i) for i in token_ids]
-    ids = torch.tensor([[*prompt_ids, *text]], device=language_model.device)
+    ids = torch.tensor([[*prompt_ids, *text]], dtype=torch.long, device=language_model.device)
     dense_logits, pruned_logits = (
         _logits(language_model, ids, len(text), condition) for condition in (None, pruned)
     )
@@ -374,7 +374,7 @@ def _logits(
 def _compare_logits(dense: Tensor, pruned: Tensor, text: Sequence[int]) -> Disagreement:
     """Return a comparison of two models' logits (positions, vocabulary); `text` may be longer."""
     log_p = torch.stack([_log_probabilities(dense), _log_probabilities(pruned)])
-    tokens = torch.tensor(text[: len(dense)], device=dense.device)
+    tokens = torch.tensor(text[: len(dense)], dtype=torch.long, device=dense.device)
     p, q = log_p
     divergence = (p.exp() * (p - q)).sum(dim=-1, dtype=torch.float64).clamp(min=0)
     tops = log_p.topk(min(N_ALTERNATIVES, log_p.shape[-1])).indices

@@ -67,7 +67,7 @@ def choose_device(device: str = "auto") -> torch.device:
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         torch_device = torch.device(device)
-        torch.empty(1, device=torch_device)
+        torch.empty(1, dtype=torch.float32, device=torch_device)
     except (RuntimeError, AssertionError) as error:
         raise SettingsError(
             f"The device {device!r} is not to be had on this machine.",

@@ -149,7 +149,7 @@ def signals_of(
         NaN for the first token of each window.
     """
     projections = output_projections(language_model.model, language_model.architecture)
-    layer_inputs: list[Tensor] = [torch.empty(0)] * len(projections)
+    layer_inputs: list[Tensor] = [torch.empty(0, dtype=torch.float32)] * len(projections)
 
     def keep_input(layer: int, x: Tensor) -> None:
         # Some families (OPT) lay all tokens of a batch in one row.
@@ -218,13 +218,15 @@ class _Writer:
         exponent = torch.ceil(torch.log2(largest / _SCALED_MAXIMUM)).clamp(min=_LEAST_EXPONENT)
         scale = torch.where(largest > 0, torch.exp2(exponent), torch.ones_like(largest))
         dummy = torch.from_numpy(self.windows.is_dummy[start : start + len(x)])
-        usable = x[~dummy] if not dummy.all() else torch.zeros(1, n_units)
+        usable = x[~dummy] if not dummy.all() else torch.zeros(1, n_units, dtype=x.dtype)
         variance, mean = torch.var_mean(usable, dim=0, correction=0)
         values = {
             "scales": scale,
             "session_mean": mean,
             "session_m2": variance.double() * len(usable),
-            "dummy_max": x[dummy].abs().amax(dim=0) if dummy.any() else torch.zeros(n_units),
+            "dummy_max": x[dummy].abs().amax(dim=0)
+            if dummy.any()
+            else torch.zeros(n_units, dtype=x.dtype),
         }
         self._write(_SIGNALS, (x / scale).half().numpy(), 2 * n_units * start)
         self._write(_LOG_P, log_p, 4 * start)

@@ -387,8 +387,11 @@ def build_pools(
     starts = np.cumsum([0, *sizes])
     owner = np.repeat(np.arange(len(pieces)), sizes)
     index = [torch.from_numpy(block).to(device) for block in blocks]
-    rows = [torch.empty(int(starts[-1]), len(block), device=device) for block in blocks]
-    loaded_session, signals = -1, torch.empty(0)
+    rows = [
+        torch.empty(int(starts[-1]), len(block), dtype=torch.float32, device=device)
+        for block in blocks
+    ]
+    loaded_session, signals = -1, torch.empty(0, dtype=torch.float32)
     for number, piece in enumerate(pieces):
         progress(ProgressEvent(stage=stage, done=number, total=len(pieces), unit="pieces"))
         reduced: list[Tensor | None] = [None] * len(blocks)

@@ -51,7 +51,7 @@ def weight_sensitivity(
     modules = [*projections, *(module for layer in feeding for module in layer)]
     names = _weight_names(model, modules)
     weights = [module.get_parameter("weight") for module in modules]
-    totals = [torch.zeros(each.shape, device=each.device) for each in weights]
+    totals = [torch.zeros(each.shape, dtype=torch.float32, device=each.device) for each in weights]
     n_windows = 0
     for index, window in _windows_with_loss(windows, progress, cancel):
         with language_model.lock, torch.inference_mode(mode=False), torch.enable_grad():
@@ -171,7 +171,7 @@ def _effects(
     language_model: LanguageModel, projections: Sequence[nn.Module], window: NDArray[np.integer]
 ) -> Tensor:
     """Return x · ∂L/∂x of one window: (tokens, columns), float64 on the CPU."""
-    layer_inputs: list[Tensor] = [torch.empty(0)] * len(projections)
+    layer_inputs: list[Tensor] = [torch.empty(0, dtype=torch.float32)] * len(projections)
 
     def keep_input(layer: int, x: Tensor) -> Tensor:
         # Frozen weights leave the first layer's input without a graph: it begins here.

@@ -154,7 +154,7 @@ def _session_inputs(
     for batch in batches_of(windows, _BATCH_SIZE):
         cancel.raise_if_cancelled()
         ids = stacked_ids(windows, batch)
-        layer_inputs: list[Tensor] = [torch.empty(0)] * len(outputs)
+        layer_inputs: list[Tensor] = [torch.empty(0, dtype=torch.float32)] * len(outputs)
 
         def store_input(
             layer: int, x: Tensor, ids: Tensor = ids, layer_inputs: list[Tensor] = layer_inputs

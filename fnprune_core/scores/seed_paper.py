@@ -185,7 +185,7 @@ def correlations(
 
     Columns that do not vary have none, and 0 on the diagonal.
     """
-    products = [torch.zeros(tap.n_columns, tap.n_columns) for tap in taps]
+    products = [torch.zeros(tap.n_columns, tap.n_columns, dtype=torch.float32) for tap in taps]
     sums = [torch.zeros(tap.n_columns, dtype=torch.float64) for tap in taps]
     centres: list[Tensor] = []
     n_tokens = 0

@@ -63,7 +63,7 @@ class StoredSums:
     def times(self, weights: Tensor) -> NDArray[np.float64]:
         """Return the product of weights (n, n_groups) with the sums: (n, n_units)."""
         n_units = len(self.scale)
-        product = torch.zeros(len(weights), n_units)
+        product = torch.zeros(len(weights), n_units, dtype=torch.float32)
         step = max(1, _UNPACKED_BYTES // (4 * n_units))
         for start in range(0, len(self.scaled), step):
             groups = slice(start, min(start + step, len(self.scaled)))
@@ -233,7 +233,7 @@ def summarise(
     weights : ndarray (n, n_tokens)
     """
     centre = torch.from_numpy(recording.mean)
-    first = torch.zeros(n_groups + 1, recording.layout.n_units)
+    first = torch.zeros(n_groups + 1, recording.layout.n_units, dtype=torch.float32)
     second = torch.zeros_like(first)
     exact = torch.zeros(2, len(weights), recording.layout.n_units, dtype=torch.float64)
     for session in range(recording.n_sessions):
