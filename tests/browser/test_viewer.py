@@ -114,6 +114,7 @@ def settings_need_no_run(browser: Browser, coloured: int) -> None:
     assert not told_server(browser)
     assert "Units beyond 1.5" in browser.text()
     assert float(said(browser, "changed-ms")) < 1000
+    other_greys_need_one_file(browser)
     slide(browser, "threshold", 2)
     browser.driver.execute_script(
         "arguments[0].dispatchEvent(new Event('change'))", inside(browser, "input[name=threshold]")
@@ -122,6 +123,21 @@ def settings_need_no_run(browser: Browser, coloured: int) -> None:
     assert told_server(browser)
     assert "z=2" in browser.parameters()
     assert inside(browser, "input[name=threshold]").get_attribute("value") == "2"
+
+
+def other_greys_need_one_file(browser: Browser) -> None:
+    """What lies below the map is chosen without a run, and fetched once."""
+    browser.requests()
+    for grey, files in (("sinks", 1), ("", 0), ("sinks", 0), ("", 0)):
+        shown = pixels(browser)
+        browser.driver.execute_script(
+            "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('change'))",
+            inside(browser, "select[aria-label^=Grey]"),
+            grey,
+        )
+        wait_for(lambda shown=shown: pixels(browser) != shown, f"the grey {grey!r}")
+        assert sum("anatomy" in address for address in browser.requests()) == files
+    assert not told_server(browser)
 
 
 def views_differ(browser: Browser) -> None:

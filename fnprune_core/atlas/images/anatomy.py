@@ -82,7 +82,7 @@ def typical_activity(maps: NDArray[np.floating], layout: UnitLayout) -> NDArray[
 
 
 def ranks_in_layers(values: NDArray[np.floating], layout: UnitLayout) -> NDArray[np.float32]:
-    """Return the rank of each unit's value in its layer, from 0 to 1: (n_units,); ties share one."""
+    """Return each unit's rank in its layer, from 0 to 1; ties share one: (n_units,)."""
     if not np.isfinite(values).all():
         raise NonFiniteError("A unit's value is no number.", hint="Record the model again.")
     return np.concatenate([_ranks(part) for part in layout.split(np.asarray(values, np.float64))])

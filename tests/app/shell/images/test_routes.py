@@ -51,6 +51,27 @@ def test_the_anatomy_lies_in_the_space_of_the_maps(client, example) -> None:
     assert np.allclose(nib.affines.apply_affine(body.affine, around.low), grid.affine[:3, 3])
 
 
+def test_another_grey_shows_other_values_in_the_same_body(client, example, monkeypatch) -> None:
+    id = example.atlas
+    monkeypatch.setattr(images.preview_files, "has_preview", lambda *args: False)
+    assert list(images.greys(id)) == ["sinks"]
+    norms = {"column_norms": np.random.default_rng(0).random(resources.atlas(id).layout.n_units)}
+    monkeypatch.setattr(images.preview_files, "has_preview", lambda *args: True)
+    monkeypatch.setattr(images.preview_files, "open_norms", lambda *args: norms)
+    shown = [
+        np.asanyarray(opened(client.get(image_routes.anatomy_url(id, images.version(id), **grey)))
+                      .dataobj)
+        for grey in ({}, *({"grey": name} for name in images.greys(id)))
+    ]  # fmt: skip
+    assert len(shown) == 3
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert np.array_equal(shown[one] > 0, shown[other] > 0)
+        assert (shown[one] != shown[other]).any()
+    refused = client.get(image_routes.anatomy_url(id, images.version(id), grey="<b>"))
+    assert refused.status_code == 404
+    assert "activity, weights, sinks" in refused.text.replace("'", "")
+
+
 def test_units_and_regions_come_back_as_what_they_are_of(client, example) -> None:
     id, grid = example.atlas, images.grid(example.atlas)
     version, atlas = images.version(id), resources.atlas(id)

@@ -11,7 +11,7 @@ import pytest
 from app.figures.theme import rgb
 from app.widgets.body import scene as scenes
 from app.widgets.body import viewer
-from app.widgets.body.scene import Graph, Lesion, NetworkMap, Parcels, Scene, StatMap, UnitMap
+from app.widgets.body.scene import Graph, Grey, Lesion, NetworkMap, Parcels, Scene, StatMap, UnitMap
 from app.widgets.body.viewer import Pick, pick_of
 from fnprune_core.assets import asset
 
@@ -24,6 +24,10 @@ SCENE = Scene(
         UnitMap(units="/u", values=VALUES, limit=3.0),
         NetworkMap(url="/n", limit=5.0, colour="#ff0000", id=4, name="4 · <b>"),
         Parcels(labels={4: "/l"}, strengths={4: "/s"}, colours=("#00ff00",), names=("x",)),
+    ),
+    greys=(
+        Grey(name="weights", label="Weights", anatomy="/w"),
+        Grey(name="plan", label="Cut", anatomy="/a", lesion=Lesion(units="/u", removed=REMOVED)),
     ),
     lesion=Lesion(units="/u", removed=REMOVED),
     graph=Graph(

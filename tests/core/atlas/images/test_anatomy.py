@@ -10,6 +10,7 @@ from fnprune_core.atlas.images.anatomy import (
     anatomy,
     anatomy_image,
     margins,
+    outliers_in_layers,
     typical_activity,
 )
 from fnprune_core.atlas.images.voxels import closing_widths, grid_of
@@ -47,6 +48,19 @@ def test_units_that_are_equally_active_are_equally_bright() -> None:
     assert first.argmax() == 3
     assert all(len(np.unique(layer)) == 1 for layer in others)
     assert np.array_equal(typical_activity(np.ones((1, 1)), UnitLayout((1,))), [0])
+
+
+def test_units_that_stand_out_are_told_by_how_far() -> None:
+    """A few sink units are thousands of times the rest: ranks would show them like the next."""
+    values = np.random.default_rng(1).uniform(0.5, 1.0, LAYOUT.n_units)
+    values[[3, 700]] = 5_000, 50
+    parts = LAYOUT.split(outliers_in_layers(values, LAYOUT))
+    assert parts[0][3] == parts[1][100] == 1
+    assert np.sort(parts[0])[-2] < 0.1
+    assert all(np.mean(part < 1e-3) >= 0.5 for part in parts)
+    assert not outliers_in_layers(np.zeros(LAYOUT.n_units), LAYOUT).any()
+    with pytest.raises(NonFiniteError, match="negative"):
+        outliers_in_layers(-values, LAYOUT)
 
 
 def test_maps_of_another_model_or_without_numbers_are_refused() -> None:
