@@ -274,7 +274,7 @@ class Body {
     const whole = { sliceType: RENDER, position: [0, 0, 1, 1] }
     const isWide = width > 1.7 * height
     const within = ([left, top, right, bottom]) => ({
-      bounds: [[left, top], [right, bottom]],
+      bounds: [[left, 1 - bottom], [right, 1 - top]],  // NiiVue counts these from below
       tiles: this.tiles.filter((tile) => tile.sliceType !== RENDER).map(({ sliceType, position }) => ({
         sliceType,
         position: [(position[0] - left) / (right - left), (position[1] - top) / (bottom - top),

@@ -49,6 +49,11 @@ class Viewer {
     this.listenToPointer()
     this.onOther = (event) => this.followOther(event.detail)
     window.addEventListener(CHANGED, this.onOther)
+    // Tiles lie otherwise where it is narrow; NiiVue itself only draws them smaller.
+    this.sizes = new ResizeObserver(() => {
+      if (this.root.dataset.state === "drawn" && this.isNarrow !== this.drawnNarrow) this.dress()
+    })
+    this.sizes.observe(parts.stage)
     this.parent.append(this.root)
   }
 
@@ -264,11 +269,13 @@ class Viewer {
     this.uploaded = body.img
   }
 
+  get isNarrow() { return this.parts.stage.clientWidth < 560 }
+
   layOut() {
-    const { niivue, settings } = this
+    const { niivue, settings, isNarrow } = this
     const { stage } = this.parts
     const { opts } = niivue
-    const isNarrow = stage.clientWidth < 560
+    this.drawnNarrow = isNarrow
     opts.sliceMosaicString = ""
     stage.dataset.view = settings.view
     if (settings.view === "mosaic") opts.sliceMosaicString = this.mosaic(isNarrow)
@@ -494,6 +501,7 @@ class Viewer {
 
   leave() {
     window.removeEventListener(CHANGED, this.onOther)
+    this.sizes.disconnect()
     this.niivue?.cleanup()
     this.niivue?.gl?.getExtension("WEBGL_lose_context")?.loseContext()
     this.root.remove()

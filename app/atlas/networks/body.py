@@ -21,7 +21,8 @@ from app.widgets.body.viewer import Pick, viewer
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 _NOTE = (
-    "The grey is how active each neuron is in all networks, as its rank in its layer. Smoothing is "
+    "The grey is how active each neuron is in all networks, as its rank in its layer, or what was "
+    "chosen above the picture. Smoothing is "
     "for the eye alone, and the smoothed map is scaled back to its spread: thresholds, counts and "
     f"tables are of single neurons. {PLACES} Layers lie in order, the first at the bottom, and "
     "neurons of one network lie together."
