@@ -1,5 +1,7 @@
 """Exceptions that a user can act on: what came, what was expected, what to do."""
 
+from typing import Any
+
 
 class FnpruneError(Exception):
     """An error with a message for the person and a hint of what to do next.
@@ -20,6 +22,19 @@ class FnpruneError(Exception):
     def __str__(self) -> str:
         """Return message and hint as one line."""
         return f"{self.message} {self.hint}".strip()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Tell pickle how an error of another process is made again, whatever it takes."""
+        return _error_again, (type(self), self.args, self.__dict__.copy())
+
+
+def _error_again(
+    kind: type[FnpruneError], args: tuple[Any, ...], attributes: dict[str, Any]
+) -> FnpruneError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(attributes)
+    return error
 
 
 class ModelNotFoundError(FnpruneError):
@@ -70,6 +85,10 @@ class NetworksMovedError(FnpruneError, ValueError):
     def __init__(self, message: str, *, hint: str = "", can_match: bool = False) -> None:
         super().__init__(message, hint=hint)
         self.can_match = can_match
+
+
+class SchedulerError(FnpruneError):
+    """No scheduler or worker takes the work."""
 
 
 class OverlapError(FnpruneError, ValueError):

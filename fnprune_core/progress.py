@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,10 @@ class CancelToken:
         """Raise `Cancelled` if `cancel` was called."""
         if self._event.is_set():
             raise Cancelled
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Send a fresh token to another process: who waits here stops waiting for it."""
+        return CancelToken, ()
 
 
 class _Never(CancelToken):

@@ -45,6 +45,9 @@ Texts = Annotated[
     list[str] | None,
     typer.Argument(help="builtin, files (.txt .jsonl .csv .parquet), folders, datasets ids."),
 ]
+Scheduler = Annotated[
+    str, typer.Option(help="Address of a Dask scheduler whose workers take a share of the work.")
+]
 Window = Annotated[int, typer.Option(help="Tokens of a window.")]
 
 

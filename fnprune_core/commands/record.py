@@ -12,6 +12,7 @@ from fnprune_core.commands.options import (
     Dtype,
     Json,
     Model,
+    Scheduler,
     TextOptions,
     Texts,
     Where,
@@ -109,6 +110,7 @@ def decompose(
     normalize: Annotated[str, typer.Option(help="recording or session.")] = "recording",
     max_iter: Annotated[int, typer.Option(help="Iteration limit of a run.")] = 400,
     seed: Annotated[int, typer.Option()] = 0,
+    scheduler: Scheduler = "",
     where: Where = None,
     as_json: Json = False,
 ) -> None:
@@ -116,6 +118,7 @@ def decompose(
     from fnprune_core.atlas import network_atlas
     from fnprune_core.decomposition import group_ica
     from fnprune_core.decomposition.group_ica import GroupICA
+    from fnprune_core.workers import scheduled
 
     workspace = workspace_at(where)
     settings = GroupICA(
@@ -128,7 +131,7 @@ def decompose(
         max_iter=max_iter,
         seed=seed,
     )
-    with progress_bars(shown=not as_json) as progress:
+    with scheduled(scheduler), progress_bars(shown=not as_json) as progress:
         id = group_ica.decompose(workspace, recording, settings=settings, progress=progress)
     atlas = network_atlas.open_atlas(workspace, id)
     note = group_ica.convergence_note(atlas.decomposition)

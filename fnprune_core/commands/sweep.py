@@ -11,6 +11,7 @@ from fnprune_core.commands.options import (
     Dtype,
     Json,
     Model,
+    Scheduler,
     TextOptions,
     Where,
     Window,
@@ -51,6 +52,7 @@ def sweep(
     model: Model = EMBEDDED,
     device: Device = "auto",
     dtype: Dtype = "auto",
+    scheduler: Scheduler = "",
     where: Where = None,
     as_json: Json = False,
 ) -> None:
@@ -59,6 +61,7 @@ def sweep(
     from fnprune_core.pruning.sweep import SweepOrder, sweep
     from fnprune_core.recording.recording import open_recording
     from fnprune_core.texts.documents import builtin_documents
+    from fnprune_core.workers import scheduled
 
     workspace = workspace_at(where)
     calibration = open_recording(workspace, recording)
@@ -76,7 +79,7 @@ def sweep(
     windows = compare.evaluation_windows(
         language_model, documents, window=window, max_windows=max_windows
     )
-    with progress_bars(shown=not as_json) as progress:
+    with scheduled(scheduler), progress_bars(shown=not as_json) as progress:
         result = sweep(workspace, language_model, windows, order=order, progress=progress)
     _print_sweep(result, as_json=as_json)
 

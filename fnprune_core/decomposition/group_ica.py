@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,6 +14,7 @@ from safetensors.numpy import load_file, save_file
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
+from fnprune_core import workers
 from fnprune_core.decomposition.fingerprint import KEY, fingerprint_of
 from fnprune_core.decomposition.ica import (
     ALGORITHMS,
@@ -389,21 +391,22 @@ class GroupICA(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
                     f"{self.n_components} networks.",
                     hint=f"Choose K of at most {rank}, or record more varied texts.",
                 )
-            runs: list[IcaRun] = []
-            for run in range(self.n_runs):
-                done = block * self.n_runs + run
-                progress(ProgressEvent(stage="ica", done=done, total=total, unit="runs"))
-                seed = seeds[done]
-                runs.append(
-                    run_ica(white, algorithm=self.algorithm, settings=ica, seed=seed, cancel=cancel)
-                )
-                n_iter[run] = max(n_iter[run], runs[-1].n_iter)
-                converged[run] &= runs[-1].converged
+            first = block * self.n_runs
+            progress(ProgressEvent(stage="ica", done=first, total=total, unit="runs"))
+            work = partial(run_ica, white, algorithm=self.algorithm, settings=ica, cancel=cancel)
+            done: dict[int, IcaRun] = {}
+            block_seeds = seeds[first : first + self.n_runs]
+            for number, result in workers.each(work, block_seeds, cancel=cancel):
+                done[number] = result
+                n_done = first + len(done)
+                progress(ProgressEvent(stage="ica", done=n_done, total=total, unit="runs"))
+            runs = [done[number] for number in range(self.n_runs)]
+            n_iter = np.maximum(n_iter, [run.n_iter for run in runs])
+            converged &= [run.converged for run in runs]
             best = max(range(self.n_runs), key=lambda i: (runs[i].converged, runs[i].contrast))
             maps_by_run = [run.sources.cpu().numpy() for run in runs]
             indices.append(run_agreement(maps_by_run, best))
             maps.append(as_z_maps(maps_by_run[best]))
-        progress(ProgressEvent(stage="ica", done=total, total=total, unit="runs"))
         if not converged.all():
             warnings.warn(
                 f"{int((~converged).sum())} of {self.n_runs} ICA runs stopped at "

@@ -170,10 +170,10 @@ ALGORITHMS: dict[str, Algorithm] = {"fastica": fastica, "picard": picard_o}
 
 def run_ica(
     white: Tensor,
+    seed: np.random.SeedSequence,
     *,
     algorithm: str,
     settings: IcaSettings,
-    seed: np.random.SeedSequence,
     cancel: CancelToken = NEVER,
 ) -> IcaRun:
     """Run one algorithm of the table from a random start drawn from `seed`."""

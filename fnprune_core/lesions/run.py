@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fnprune_core import workers
 from fnprune_core.atlas.network_atlas import NetworkAtlas, open_atlas
 from fnprune_core.decomposition.fingerprint import compare
 from fnprune_core.decomposition.numbering import check_numbers, fingerprint_at
@@ -35,6 +36,8 @@ from fnprune_core.storage.folders import exclusive, new_folder, storage_errors
 from fnprune_core.storage.json_files import write_json
 from fnprune_core.storage.manifests import artifact_id, manifest_of
 from fnprune_core.storage.workspace import Workspace
+from fnprune_core.texts.windows import Windows
+from fnprune_core.workers import ModelAddress
 
 KIND = "lesions"
 READING = "reading under lesions"
@@ -161,11 +164,11 @@ def _read_lesions(
         on_partial(current)
 
     if not np.isfinite(study.healthy).all():
-        study = replace(study, healthy=run.read(None))
+        study = replace(study, healthy=run.read_healthy())
         run.keep(study)
     report(study)
-    for row, column in readings.missing(study):
-        study = _with_reading(study, row, column, readings, run)
+    for (row, column), losses in run.read_each(study, readings):
+        study = _with_losses(study, row, column, losses)
         run.keep(study)
         report(study)
     with new_folder(workspace.folder(KIND, run.id)) as target:
@@ -280,18 +283,48 @@ class _StudyRun:
         self.language_model, self.stimuli = language_model, stimuli
         self.folder = workspace.resumable_folder(KIND, id)
 
-    def read(self, context: Callable[[], Any] | None) -> NDArray[np.float64]:
-        """Return −log p of each window under a condition; the healthy model's if None."""
+    def read_healthy(self) -> NDArray[np.float64]:
+        """Return −log p of each window by the healthy model."""
         no_units = [np.empty(0, dtype=np.int64)] * self.language_model.layout.n_layers
-        stream = perplexity_stream(
-            self.language_model.model,
-            self.stimuli.windows,
-            batch_size=max(1, BATCH_TOKENS // self.stimuli.windows.window),
-            context=context or partial(silenced, self.language_model, no_units),
-            on_pass=partial(self.language_model.pace.note, "reading"),
-            cancel=self.cancel,
+        healthy = partial(silenced, self.language_model, no_units)
+        return _window_losses(
+            self.language_model, self.stimuli.windows, healthy, cancel=self.cancel
         )
-        return deque(stream, maxlen=1).pop().window_nll
+
+    def read_each(
+        self, study: LesionStudy, readings: "_Readings"
+    ) -> Iterator[tuple[tuple[int, int], NDArray[np.float64] | NonFiniteError]]:
+        """Yield row, column and losses of what a study lacks: here in order, or as workers do."""
+        places = list(readings.missing(study))
+        without_change = [at for at in places if study.lesions[at[0]].strength == 0]
+        for place in without_change:
+            yield place, study.healthy
+        places = [place for place in places if place not in without_change]
+        if not workers.is_spread():
+            for row, column in places:
+                lesion, units = study.lesions[row], readings.units(row, column)
+                yield (row, column), self._read_here(partial(readings.sites.silence, units, lesion))
+            return
+        tasks = [
+            _Reading(
+                model=ModelAddress.of(self.language_model),
+                windows=self.stimuli.windows,
+                lesion=study.lesions[row],
+                units=np.packbits(readings.units(row, column)),
+                centre=readings.sites.centre,
+            )
+            for row, column in places
+        ]
+        for number, losses in workers.each(_Reading.losses, tasks, cancel=self.cancel):
+            yield places[number], losses
+
+    def _read_here(self, context: Callable[[], Any]) -> NDArray[np.float64] | NonFiniteError:
+        try:
+            return _window_losses(
+                self.language_model, self.stimuli.windows, context, cancel=self.cancel
+            )
+        except NonFiniteError as error:
+            return error
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -331,22 +364,71 @@ class _StudyRun:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _with_reading(
-    study: LesionStudy, row: int, column: int, readings: _Readings, run: _StudyRun
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Reading:
+    """One reading of the texts under a lesion, as it is sent to a worker.
+
+    Parameters
+    ----------
+    units : ndarray
+        Packed bits of the units that are scaled.
+    centre : ndarray (n_units,), optional
+        Values towards which they are.
+    """
+
+    model: ModelAddress
+    windows: Windows
+    lesion: Lesion
+    units: NDArray[np.uint8]
+    centre: NDArray[np.float32] | None
+
+    def losses(self) -> NDArray[np.float64] | NonFiniteError:
+        """Return −log p of each window, read by the model of this process; or why there is none."""
+        language_model = self.model.model()
+        is_taken = np.unpackbits(self.units, count=language_model.layout.n_units).astype(bool)
+        context = partial(
+            silenced,
+            language_model,
+            language_model.layout.removed_of(~is_taken),
+            factor=self.lesion.factor,
+            centre=self.centre,
+        )
+        try:
+            return _window_losses(language_model, self.windows, context)
+        except NonFiniteError as error:
+            return error
+
+
+def _window_losses(
+    language_model: LanguageModel,
+    windows: Windows,
+    context: Callable[[], Any],
+    *,
+    cancel: CancelToken = NEVER,
+) -> NDArray[np.float64]:
+    """Return −log p of each window under a condition."""
+    stream = perplexity_stream(
+        language_model.model,
+        windows,
+        batch_size=max(1, BATCH_TOKENS // windows.window),
+        context=context,
+        on_pass=partial(language_model.pace.note, "reading"),
+        cancel=cancel,
+    )
+    return deque(stream, maxlen=1).pop().window_nll
+
+
+def _with_losses(
+    study: LesionStudy, row: int, column: int, losses: NDArray[np.float64] | NonFiniteError
 ) -> LesionStudy:
     """Return the study with one more reading, or one more that failed."""
-    lesion, units = study.lesions[row], readings.units(row, column)
-    try:
-        losses = (
-            study.healthy
-            if lesion.strength == 0
-            else run.read(partial(readings.sites.silence, units, lesion))
-        )
-    except NonFiniteError as error:
+    if isinstance(losses, NonFiniteError):
+        lesion = study.lesions[row]
         prefix = "" if column == 0 else f"random lesion {column} of "
         names = ", ".join(map(str, lesion.networks))
-        failure = f"{prefix}network {names} at strength {lesion.strength:g}: {error.message}"
-        return study.with_failure(failure)
+        return study.with_failure(
+            f"{prefix}network {names} at strength {lesion.strength:g}: {losses.message}"
+        )
     nll = study.nll.copy()
     nll[row, column] = losses
     return replace(study, nll=nll)

@@ -1,13 +1,15 @@
 """A sweep: perplexity against ratio, for several scores and random seeds, point by point."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from fnprune_core import workers
 from fnprune_core.errors import PlanError, RatioError, SettingsError
 from fnprune_core.evaluation.compare import compare
 from fnprune_core.evaluation.results import Perplexity, paired_difference
@@ -21,6 +23,7 @@ from fnprune_core.pruning.planner import canonical_settings, plans
 from fnprune_core.scores.units import score_named
 from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.windows import Windows
+from fnprune_core.workers import ModelAddress
 
 READING = "reading held-out text"
 
@@ -320,30 +323,86 @@ def sweep(
         )
         return results[0]
 
-    partial = Sweep(dense=measure(0, None), points=(), n_points=len(plan_settings))
-    on_partial(partial)
-    for point_index, (settings, outcome) in enumerate(
-        zip(plan_settings, outcomes, strict=True), start=1
-    ):
+    dense = measure(0, None)
+    points: dict[int, SweepPoint] = {}
+
+    def tell(number: int, point: SweepPoint) -> Sweep:
+        reading_progress.report(number, windows.n_windows)
+        points[number] = point
+        measured = tuple(points[at] for at in sorted(points))
+        state = Sweep(dense=dense, points=measured, n_points=len(plan_settings))
+        on_partial(state)
+        return state
+
+    state = Sweep(dense=dense, points=(), n_points=len(plan_settings))
+    on_partial(state)
+    numbered = list(enumerate(zip(plan_settings, outcomes, strict=True), start=1))
+    for number, (settings, outcome) in numbered:
         if isinstance(outcome, Exception):
-            point = _sweep_point(settings, failure=str(outcome))
-        else:
-            result = measure(point_index, outcome)
-            plan = open_plan(workspace, outcome)
-            point = _sweep_point(
-                settings,
-                plan_id=outcome,
-                achieved_ratio=plan.achieved_ratio,
-                share_of_parameters=plan.share_of_parameters,
-                result=result,
-                failure=result.failure,
-            )
-        reading_progress.report(point_index, windows.n_windows)
-        partial = Sweep(
-            dense=partial.dense, points=(*partial.points, point), n_points=partial.n_points
+            state = tell(number, _sweep_point(settings, failure=str(outcome)))
+    made = [
+        (number, settings, plan_id)
+        for number, (settings, plan_id) in numbered
+        if isinstance(plan_id, str)
+    ]
+    measured = (
+        _measured_by_workers(workspace, language_model, windows, made, cancel)
+        if workers.is_spread()
+        else ((number, measure(number, plan_id)) for number, _, plan_id in made)
+    )
+    by_number = {number: (settings, plan_id) for number, settings, plan_id in made}
+    for number, result in measured:
+        settings, plan_id = by_number[number]
+        plan = open_plan(workspace, plan_id)
+        point = _sweep_point(
+            settings,
+            plan_id=plan_id,
+            achieved_ratio=plan.achieved_ratio,
+            share_of_parameters=plan.share_of_parameters,
+            result=result,
+            failure=result.failure,
         )
-        on_partial(partial)
-    return partial
+        state = tell(number, point)
+    return state
+
+
+def _measured_by_workers(
+    workspace: Workspace,
+    language_model: LanguageModel,
+    windows: Windows,
+    made: Sequence[tuple[int, PlanSettings, str]],
+    cancel: CancelToken,
+) -> Iterator[tuple[int, Perplexity]]:
+    """Yield the number and the measurement of each plan, as workers have them."""
+    address = ModelAddress.of(language_model)
+    tasks = [
+        _Measurement(workspace=workspace.root, model=address, windows=windows, plan_id=plan_id)
+        for _, _, plan_id in made
+    ]
+    for place, result in workers.each(_Measurement.read, tasks, cancel=cancel):
+        yield made[place][0], result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Measurement:
+    """A plan to measure, as it is sent to a worker that shares the workspace's folder."""
+
+    workspace: Path
+    model: ModelAddress
+    windows: Windows
+    plan_id: str
+
+    def read(self) -> Perplexity:
+        """Return the plan's perplexity; it is stored in the workspace, too."""
+        workspace, results = Workspace(self.workspace), []
+        compare(
+            workspace,
+            self.model.model(),
+            self.windows,
+            plan_ids={"": self.plan_id},
+            on_partial=lambda _, result: results.append(result),
+        )
+        return results[-1]
 
 
 def _sweep_point(settings: PlanSettings, **facts: Any) -> SweepPoint:

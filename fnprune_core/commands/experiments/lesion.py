@@ -13,6 +13,7 @@ from fnprune_core.commands.options import (
     Json,
     Match,
     Model,
+    Scheduler,
     TextOptions,
     Where,
     documents_from,
@@ -87,6 +88,7 @@ def lesion(
     model: Model = EMBEDDED,
     device: Device = "auto",
     dtype: Dtype = "auto",
+    scheduler: Scheduler = "",
     where: Where = None,
     as_json: Json = False,
 ) -> None:
@@ -94,6 +96,7 @@ def lesion(
     from fnprune_core.atlas import network_atlas
     from fnprune_core.lesions.run import LesionOrder, lesion_study, open_lesions
     from fnprune_core.lesions.sites import LesionSettings
+    from fnprune_core.workers import scheduled
 
     workspace = workspace_at(where)
     atlas = network_atlas.open_atlas(workspace, decomposition)
@@ -111,7 +114,7 @@ def lesion(
         _print_writing(workspace, language_model, order, prompt, as_json=as_json)
         return
     stimuli = _stimuli(language_model, documents, localizer or (), window, max_windows)
-    with progress_bars(shown=not as_json) as progress:
+    with scheduled(scheduler), progress_bars(shown=not as_json) as progress:
         id = lesion_study(workspace, language_model, stimuli, order=order, progress=progress)
     _print_study(id, open_lesions(workspace, id, match=match), as_json=as_json)
 
