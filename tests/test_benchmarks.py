@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tiny
 import torch
+from alternating import Contest, Goal, table
 from held_out_texts import articles, dealt, drawn, modules, spread_over, without_shared
 from purpose import Outcome, outcome, with_labels
 from purpose_weights import removed_share, weights_by_domain
@@ -380,3 +381,44 @@ def test_pairs_are_counted_where_the_two_differ() -> None:
     assert found["difference"] == pytest.approx(0.3)
     assert found["p"] == pytest.approx(2 * (1 + 5) / 32)
     json.dumps(found)
+
+
+# Side by side
+
+
+def test_a_contest_goes_by_turns_and_the_median_decides() -> None:
+    """One round in which the machine was busy with other things changes no verdict."""
+    now, calls = [0.0], []
+
+    def work(name, seconds):
+        def run():
+            calls.append(name)
+            now[0] += next(seconds)
+            return name
+
+        return run
+
+    def contest(**goal):
+        seconds = {
+            "ours": iter([9.0, 1.1, 6.0, 1.0]),
+            "theirs": iter([9.0, 1.0, 1.0, 1.0]),
+        }  # first: warm
+        return Contest(
+            what="x",
+            ours=work("ours", seconds["ours"]),
+            theirs={"theirs": work("theirs", seconds["theirs"])},
+            goals={"theirs": Goal(**goal)},
+            agreement=lambda found: {"same": float(found["theirs"] == "theirs")},
+        ).measured(n_rounds=3, clock=lambda: now[0])
+
+    row = contest(most=1.15)
+    assert calls == ["ours", "theirs", "ours", "theirs", "theirs", "ours", "ours", "theirs"]
+    rival = row["rivals"]["theirs"]
+    assert (rival["ratio"], rival["is_met"], row["is_met"]) == (1.1, True, True)
+    assert rival["interval_95"][0] < 1.1 < rival["interval_95"][1]
+    assert row["agreement"] == {"same": 1.0}
+    assert not contest(most=1.05)["is_met"]
+    assert contest(least_times=0.9)["is_met"]
+    assert not contest(least_times=2)["is_met"]
+    lines = table({"row": row}).splitlines()
+    assert "≤ 1.15 × the time: met" in lines[1]

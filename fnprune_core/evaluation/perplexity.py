@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional
 from transformers import PreTrainedModel
 
 from fnprune_core.errors import NonFiniteError
@@ -20,12 +19,12 @@ from fnprune_core.evaluation.results import (
     domains_of,
 )
 from fnprune_core.models.architectures import weight_of
+from fnprune_core.models.log_probabilities import token_log_probabilities
 from fnprune_core.progress import NEVER, CancelToken
 from fnprune_core.texts.windows import Windows, batches_of, stacked_ids
 
 #: Of one forward pass on a CPU, where more are not quicker: logits take 0.2 MB each in float32.
 _BATCH_TOKENS = 1024
-_LOSS_TOKENS = 128  # whose logits are in float32 at once
 
 Context = Callable[[], AbstractContextManager[Any]]
 
@@ -129,10 +128,8 @@ def _deal_over_domains(batches: list[range], domains: NDArray[np.int64]) -> list
 
 
 def _loss(logits: torch.Tensor, ids: torch.Tensor, window: int) -> float:
-    """Return the sum of −log p of one window's predictions, some at a time to save memory."""
-    parts = zip(logits[:-1].split(_LOSS_TOKENS), ids[1:].split(_LOSS_TOKENS), strict=True)
-    losses = [functional.cross_entropy(p.float(), t, reduction="none") for p, t in parts]
-    total = float(torch.cat(losses).cpu().double().sum())
+    """Return the sum of −log p of one window's predictions."""
+    total = -float(token_log_probabilities(logits, ids).cpu().double().sum())
     if not np.isfinite(total):
         raise NonFiniteError(
             f"The loss of window {window} is not finite.",

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,17 +16,14 @@ from fnprune_core.models.architectures import output_projections
 from fnprune_core.models.hooks import watch_inputs
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.layout import UnitLayout
+from fnprune_core.models.log_probabilities import token_log_probabilities
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
+from fnprune_core.recording.reading import PER_SESSION, Reader, ReadWindows
 from fnprune_core.recording.recording import (
-    _LEAST_EXPONENT,
-    _LOG_P,
     _NON_FINITE_HINT,
-    _PER_SESSION,
-    _PROGRESS,
-    _SCALED_MAXIMUM,
-    _SIGNALS,
     RecordingSettings,
 )
+from fnprune_core.recording.writer import PROGRESS, Writer
 from fnprune_core.storage.checksums import MANIFEST
 from fnprune_core.storage.folders import (
     check_free_space,
@@ -35,9 +31,8 @@ from fnprune_core.storage.folders import (
     folder_size,
     publish,
     storage_errors,
-    sync,
 )
-from fnprune_core.storage.json_files import read_checked_json, write_checked_json, write_json
+from fnprune_core.storage.json_files import write_json
 from fnprune_core.storage.manifests import artifact_id, manifest_of
 from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.cutting import cut_windows
@@ -49,9 +44,12 @@ def check_finite(signals: NDArray[np.float32], layout: UnitLayout, session: int)
     """Raise `NonFiniteError` if a session's signals (tokens, units) hold NaN or infinity."""
     if np.isfinite(signals.sum(dtype=np.float64)):  # far cheaper than a look at each value
         return
-    is_broken = ~np.isfinite(signals).all(axis=0)
+    raise _not_finite(~np.isfinite(signals).all(axis=0), layout, session)
+
+
+def _not_finite(is_broken: NDArray[np.bool_], layout: UnitLayout, session: int) -> NonFiniteError:
     layers = sorted(set(layout.layer_of_unit[is_broken].tolist()))
-    raise NonFiniteError(
+    return NonFiniteError(
         f"Session {session}: activations of {int(is_broken.sum())} units are not finite "
         f"(layers {', '.join(map(str, layers[:5]))}).",
         hint=_NON_FINITE_HINT,
@@ -70,7 +68,7 @@ def recording_inputs(language_model: LanguageModel, windows: Windows) -> dict[st
 
 def recording_bytes(windows: Windows, layout: UnitLayout) -> int:
     """Return the bytes a recording takes on disk."""
-    per_session = sum(np.dtype(code).itemsize for code in _PER_SESSION.values())
+    per_session = sum(np.dtype(code).itemsize for code in PER_SESSION.values())
     return layout.n_units * (2 * windows.n_tokens + per_session * windows.n_windows)
 
 
@@ -86,7 +84,8 @@ def record(
     """Read the windows with the model and store every unit's activation; return the id.
 
     A recording that exists is found, one that was stopped goes on where it stopped. The model
-    is only watched, and its lock is held for one forward pass at a time. Memory: one batch.
+    is only watched, and its lock is held for one forward pass at a time. Memory: two batches in
+    float16. A kill loses the last seconds.
     Of `settings` only the batch size counts here: `windows` are already cut; the seed is noted.
 
     Raises
@@ -114,11 +113,11 @@ def record(
         with exclusive(folder, what="This recording"):
             if workspace.has("recordings", id):
                 return id
-            writer = _Writer(folder, windows, language_model.layout)
+            writer = Writer(folder, windows, language_model.layout)
             _record_sessions(language_model, windows, settings, writer, progress, cancel)
             tokens = token_table(windows, language_model.tokenizer, writer.log_probabilities())
             tokens.to_parquet(folder / "tokens.parquet", index=False)
-            (folder / _PROGRESS).unlink()
+            (folder / PROGRESS).unlink()
             facts = {
                 "model_name": language_model.name,
                 "model_source": language_model.source,
@@ -159,10 +158,8 @@ def signals_of(
     with language_model.lock, torch.inference_mode(), watch_inputs(projections, keep_input):
         logits = language_model.model(ids, use_cache=False).logits
     log_probabilities = np.full(ids.shape, np.nan, dtype=np.float32)
-    for row in range(ids.shape[0]):  # one window at a time: the vocabulary is wide
-        scores = torch.log_softmax(logits[row, :-1].float(), dim=-1)
-        token_scores = scores.gather(1, ids[row, 1:, None]).squeeze(1)
-        log_probabilities[row, 1:] = token_scores.cpu().numpy()
+    for row, window_ids in enumerate(ids.to(logits.device)):
+        log_probabilities[row, 1:] = token_log_probabilities(logits[row], window_ids).cpu().numpy()
     return torch.cat(layer_inputs, dim=-1).numpy(), log_probabilities
 
 
@@ -192,65 +189,11 @@ def token_table(
     )
 
 
-class _Writer:
-    """Appends sessions to flat files; ordinary writes, so that a full disk is an error."""
-
-    def __init__(self, folder: Path, windows: Windows, layout: UnitLayout) -> None:
-        self.folder, self.windows, self.layout = folder, windows, layout
-        progress = folder / _PROGRESS
-        self.n_done = int(read_checked_json(progress)["n_done"]) if progress.is_file() else 0
-        names = [_SIGNALS, _LOG_P, *(f"{n}.{code}" for n, code in _PER_SESSION.items())]
-        self._paths = [folder / name for name in names]
-        for path in self._paths:
-            path.touch()
-
-    def _write(self, name: str, values: NDArray[Any], offset_bytes: int) -> None:
-        with (self.folder / name).open("r+b") as file:
-            file.seek(offset_bytes)
-            file.write(np.ascontiguousarray(values).tobytes())
-
-    def add(self, session: int, signals: NDArray[np.float32], log_p: NDArray[np.float32]) -> None:
-        """Store one session: scaled signals (tokens, units), moments, log-probabilities."""
-        x = torch.from_numpy(signals)
-        start = int(self.windows.starts[session])
-        n_units = self.layout.n_units
-        largest = x.abs().amax(dim=0)
-        exponent = torch.ceil(torch.log2(largest / _SCALED_MAXIMUM)).clamp(min=_LEAST_EXPONENT)
-        scale = torch.where(largest > 0, torch.exp2(exponent), torch.ones_like(largest))
-        dummy = torch.from_numpy(self.windows.is_dummy[start : start + len(x)])
-        usable = x[~dummy] if not dummy.all() else torch.zeros(1, n_units, dtype=x.dtype)
-        variance, mean = torch.var_mean(usable, dim=0, correction=0)
-        values = {
-            "scales": scale,
-            "session_mean": mean,
-            "session_m2": variance.double() * len(usable),
-            "dummy_max": x[dummy].abs().amax(dim=0)
-            if dummy.any()
-            else torch.zeros(n_units, dtype=x.dtype),
-        }
-        self._write(_SIGNALS, (x / scale).half().numpy(), 2 * n_units * start)
-        self._write(_LOG_P, log_p, 4 * start)
-        for name, code in _PER_SESSION.items():
-            size = np.dtype(code).itemsize * n_units
-            self._write(f"{name}.{code}", values[name].numpy(), size * session)
-
-    def commit(self, n_done: int) -> None:
-        """Record that the first `n_done` sessions are whole, once they are safe on the disk."""
-        for path in self._paths:
-            sync(path)
-        self.n_done = n_done
-        write_checked_json(self.folder / _PROGRESS, {"n_done": n_done})
-
-    def log_probabilities(self) -> NDArray[np.float32]:
-        """Return the log-probability of each token."""
-        return np.fromfile(self.folder / _LOG_P, dtype=np.float32)
-
-
 def _record_sessions(
     language_model: LanguageModel,
     windows: Windows,
     settings: RecordingSettings,
-    writer: _Writer,
+    writer: Writer,
     progress: Progress,
     cancel: CancelToken,
 ) -> None:
@@ -260,26 +203,29 @@ def _record_sessions(
         progress(ProgressEvent(stage="recording", done=done, total=total, unit="sessions"))
 
     report(writer.n_done)
-    for batch in batches_of(windows, settings.batch_size, first=writer.n_done):
-        cancel.raise_if_cancelled()
-        ids = stacked_ids(windows, batch)
-        with language_model.pace.timed("recording", ids.numel()):
-            signals, log_p = signals_of(language_model, ids)
-            for row, session in enumerate(batch):
-                check_finite(signals[row], language_model.layout, session)
-                _check_log_probabilities(log_p[row], session)
-                writer.add(session, signals[row], log_p[row])
-            writer.commit(batch.stop)
-        report(batch.stop)
+    reader = Reader(language_model, n_dummy_tokens=windows.n_dummy_tokens)
+    with writer:
+        for batch in batches_of(windows, settings.batch_size, first=writer.n_done):
+            cancel.raise_if_cancelled()
+            ids = stacked_ids(windows, batch)
+            with language_model.pace.timed("recording", ids.numel()):
+                read = reader.read(ids)
+                _check_read(read, language_model.layout, batch)
+                writer.add(batch, read)
+            report(batch.stop)
 
 
-def _check_log_probabilities(log_p: NDArray[np.float32], session: int) -> None:
-    if not np.isfinite(log_p[1:].sum(dtype=np.float64)):
-        raise NonFiniteError(
-            f"Session {session}: log-probabilities are not finite, though the units' activations "
-            "are.",
-            hint=_NON_FINITE_HINT,
-        )
+def _check_read(read: ReadWindows, layout: UnitLayout, batch: range) -> None:
+    """Raise `NonFiniteError` if what was read in some sessions holds NaN or infinity."""
+    for row, session in enumerate(batch):
+        if not read.is_finite[row].all():
+            raise _not_finite(~read.is_finite[row], layout, session)
+        if not np.isfinite(read.log_probabilities[row, 1:].sum(dtype=np.float64)):
+            raise NonFiniteError(
+                f"Session {session}: log-probabilities are not finite, though the units' "
+                "activations are.",
+                hint=_NON_FINITE_HINT,
+            )
 
 
 def _windows_facts(windows: Windows) -> dict[str, Any]:
@@ -335,7 +281,7 @@ def estimate_recording(
         seconds=language_model.seconds_per_token("recording") * windows.n_tokens,
         disk_bytes=recording_bytes(windows, language_model.layout),
         memory_bytes=anatomy.parameter_bytes
-        + batch_tokens * (12 * anatomy.n_units + 6 * anatomy.vocabulary_size),
+        + batch_tokens * (4 * anatomy.n_units + 6 * anatomy.vocabulary_size),
     )
 
 

@@ -18,6 +18,8 @@ from fnprune_core.inputs.numbers import MOST_SEED, check_most
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.recording.pages import release_pages
+from fnprune_core.recording.reading import PER_SESSION
+from fnprune_core.recording.writer import SIGNALS
 from fnprune_core.storage.checksums import Blocks, checked, damage_told
 from fnprune_core.storage.manifests import read_manifest
 from fnprune_core.storage.workspace import Workspace
@@ -28,13 +30,7 @@ MOST_WINDOW = 1 << 24
 MOST_BATCH = 1 << 16
 MOST_TOKENS = 10**12
 
-_SIGNALS = "signals.f16"
 _NON_FINITE_HINT = "Load the model in float32 or bfloat16 (--dtype) and record again."
-_LOG_P = "log_probabilities.f4"
-_PROGRESS = "progress.json"
-_PER_SESSION = {"scales": "f4", "session_mean": "f4", "session_m2": "f8", "dummy_max": "f4"}
-_SCALED_MAXIMUM = 4096.0  # leaves 2^26 below the largest value before float16 goes subnormal
-_LEAST_EXPONENT = -100.0  # a scale that is itself subnormal would divide by zero
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,12 +128,12 @@ class Recording:
         self.windows = _windows_of(manifest, self.tokens)
         self.is_dummy: NDArray[np.bool_] = self.windows.is_dummy
         shape = (self.windows.n_tokens, self.layout.n_units)
-        self._signals = _open_array(folder / _SIGNALS, np.float16, shape)
-        self._blocks = Blocks(folder / _SIGNALS, manifest)
+        self._signals = _open_array(folder / SIGNALS, np.float16, shape)
+        self._blocks = Blocks(folder / SIGNALS, manifest)
         sessions = (self.windows.n_windows, self.layout.n_units)
         arrays = {
             name: _open_array(checked(folder, manifest, f"{name}.{code}"), np.dtype(code), sessions)
-            for name, code in _PER_SESSION.items()
+            for name, code in PER_SESSION.items()
         }
         self._scales = arrays["scales"]
         self._session_mean, self._session_m2 = arrays["session_mean"], arrays["session_m2"]

@@ -44,7 +44,7 @@ def whole_path(study: Study) -> dict[str, str]:
 
 def test_what_is_done_is_found_and_not_done_again(study, monkeypatch) -> None:
     ids = whole_path(study)
-    monkeypatch.setattr("fnprune_core.recording.record.signals_of", forbid)
+    monkeypatch.setattr("fnprune_core.recording.record.Reader", forbid)
     monkeypatch.setattr(GroupICA, "fit", forbid)
     monkeypatch.setattr(Recording, "session", forbid)
     monkeypatch.setattr(study.model.model, "forward", forbid)

@@ -14,7 +14,6 @@ from fnprune_core.models.architectures import feeding_modules, weight_of
 from fnprune_core.progress import Cancelled, CancelToken
 from fnprune_core.recording import recording as recording_module
 from fnprune_core.recording.record import (
-    _Writer,
     estimate_recording,
     record,
     record_texts,
@@ -23,6 +22,7 @@ from fnprune_core.recording.record import (
     windows_for,
 )
 from fnprune_core.recording.recording import Recording, RecordingSettings
+from fnprune_core.recording.writer import Writer
 from fnprune_core.storage.workspace import Workspace
 
 SETTINGS = RecordingSettings(window=32, n_dummy_tokens=2, batch_size=2)
@@ -116,7 +116,7 @@ def test_the_same_text_is_found_and_another_is_not(workspace, llama, record_wind
     assert record_windows(llama, tiny.toy_windows(n_dummy_tokens=3)).id != first.id
     assert record_windows(llama, tiny.toy_windows(seed=1)).id != first.id
     assert record_windows(tiny.tiny_language_model("Llama", seed=1)).id != first.id
-    monkeypatch.delattr("fnprune_core.recording.record.signals_of")  # no pass is made again
+    monkeypatch.delattr("fnprune_core.recording.record.Reader")  # no pass is made again
     settings = RecordingSettings(window=32, max_tokens=256, batch_size=1)
     assert record(workspace, llama, tiny.toy_windows(), settings=settings) == first.id
 
@@ -158,17 +158,17 @@ def test_an_error_in_the_model_leaves_nothing_half_read(
 def test_a_full_disk_leaves_the_workspace_whole_and_resumes(
     workspace, llama, uninterrupted, monkeypatch
 ):
-    write, calls = _Writer._write, []
+    write, calls = Writer._write, []
 
     def fill_up(self, name, values, offset_bytes):
         calls.append(name)
-        if len(calls) == 20:  # in the middle of the fourth session
+        if len(calls) == 10:  # in the middle of the second batch
             write(self, name, values[: len(values) // 2], offset_bytes)
             raise OSError(errno.ENOSPC, "No space left on device")
         write(self, name, values, offset_bytes)
 
     with monkeypatch.context() as patch:
-        patch.setattr(_Writer, "_write", fill_up)
+        patch.setattr(Writer, "_write", fill_up)
         with pytest.raises(StorageError, match="full"):
             record(workspace, llama, tiny.toy_windows(), settings=SETTINGS)
     assert_nothing_half_read(workspace, llama)

@@ -1,0 +1,176 @@
+"""One pass of the model over some windows: every unit scaled, rounded and summed while it is hot.
+
+A layer's activations are in the processor's cache when its output projection is about to read
+them. There they become float16, and their moments are taken, before the next layer replaces them.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fnprune_core.models.architectures import output_projections
+from fnprune_core.models.hooks import watch_inputs
+from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.models.log_probabilities import token_log_probabilities
+
+_SCALED_MAXIMUM = 4096.0  # leaves 2^26 below the largest value before float16 goes subnormal
+_LEAST_EXPONENT = -100.0  # a scale that is itself subnormal would divide by zero
+_CACHED_VALUES = 1 << 17  # so many in float64 stay in the cache of one core
+#: What is kept of each unit in each session, and as which type it is stored.
+PER_SESSION = {"scales": "f4", "session_mean": "f4", "session_m2": "f8", "dummy_max": "f4"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ReadWindows:
+    """What one pass over equally long windows gives.
+
+    Parameters
+    ----------
+    signals : ndarray of float16 (windows · tokens, n_units)
+        Activations over their session's scales.
+    per_session : dict of str to ndarray (windows, n_units)
+        By the names of `PER_SESSION`.
+    log_probabilities : ndarray of float32 (windows, tokens)
+        NaN for the first token of each window.
+    is_finite : ndarray of bool (windows, n_units)
+        Whether a unit's activations are all finite.
+    """
+
+    signals: NDArray[np.float16]
+    per_session: dict[str, NDArray[np.floating]]
+    log_probabilities: NDArray[np.float32]
+    is_finite: NDArray[np.bool_]
+
+
+class Reader:
+    """Reads windows with a model, in two buffers by turns.
+
+    What a pass gave stays as it is until the pass after the next, so that it can be written while
+    the next one runs.
+
+    Parameters
+    ----------
+    n_dummy_tokens : int
+        First tokens of each window that the moments leave out.
+    """
+
+    def __init__(self, language_model: LanguageModel, *, n_dummy_tokens: int) -> None:
+        self.language_model = language_model
+        self.n_dummy_tokens = n_dummy_tokens
+        self._buffers = [torch.empty(0, dtype=torch.float16) for _ in range(2)]
+        self._scratch: dict[tuple[torch.device, torch.dtype], Tensor] = {}
+
+    def read(self, token_ids: Tensor) -> ReadWindows:
+        """Read windows of equal length, (windows, tokens), in one forward pass."""
+        language_model, layout = self.language_model, self.language_model.layout
+        n_windows, n_tokens = token_ids.shape
+        signals = self._next_buffer(n_windows * n_tokens, layout.n_units)
+        kept = {
+            name: torch.zeros(n_windows, layout.n_units, dtype=_TORCH[code])
+            for name, code in {**PER_SESSION, "largest": "f4"}.items()
+        }
+
+        def keep(layer: int, x: Tensor) -> None:
+            units = layout.layer_slice(layer)
+            # Some families (OPT) lay all tokens of a batch in one row.
+            for window, rows in enumerate(x.detach().reshape(n_windows, n_tokens, -1)):
+                start = window * n_tokens
+                found = self._store(rows, signals[start : start + n_tokens, units])
+                for name, values in found.items():
+                    kept[name][window, units] = values.to("cpu")
+
+        projections = output_projections(language_model.model, language_model.architecture)
+        ids = token_ids.to(language_model.device)
+        with language_model.lock, torch.inference_mode(), watch_inputs(projections, keep):
+            logits = language_model.model(ids, use_cache=False).logits
+        log_probabilities = np.full((n_windows, n_tokens), np.nan, dtype=np.float32)
+        with torch.inference_mode():
+            for row, window_ids in enumerate(ids.to(logits.device)):
+                found = token_log_probabilities(logits[row], window_ids)
+                log_probabilities[row, 1:] = found.cpu().numpy()
+        return ReadWindows(
+            signals=signals.numpy(),
+            per_session={name: kept[name].numpy() for name in PER_SESSION},
+            log_probabilities=log_probabilities,
+            is_finite=kept["largest"].isfinite().numpy(),
+        )
+
+    def _store(self, x: Tensor, signals: Tensor) -> dict[str, Tensor]:
+        """Write one layer's activations in one window, (tokens, units); return their facts."""
+        if x.device.type == "mps":  # it has no float64
+            x = x.cpu()
+        n_tokens, n_units = x.shape
+        n_dummy = min(self.n_dummy_tokens, n_tokens)
+        largest = x.abs().amax(dim=0).float()
+        exponent = torch.ceil(torch.log2(largest / _SCALED_MAXIMUM)).clamp(min=_LEAST_EXPONENT)
+        scale = torch.where(largest > 0, torch.exp2(exponent), torch.ones_like(largest))
+        inverse = scale.reciprocal()  # exact, for scales are powers of two
+        moments = Moments(x[n_dummy].double() if n_dummy < n_tokens else x.new_zeros(n_units))
+        step = max(1, _CACHED_VALUES // n_units)
+        for start in range(0, n_tokens, step):
+            rows = slice(start, start + step)
+            single = self._room(x[rows], torch.float32).copy_(x[rows])
+            usable = single[max(n_dummy - start, 0) :]
+            moments.add(self._room(usable, torch.float64).copy_(usable))
+            signals[rows].copy_(single.mul_(inverse))
+        return {
+            "largest": largest,
+            "scales": scale,
+            "session_mean": moments.mean().float(),
+            # Rounded as it always was, so that recordings of before have the same bits.
+            "session_m2": moments.variance().float().double() * moments.n_tokens,
+            "dummy_max": x[:n_dummy].abs().amax(dim=0).float()
+            if n_dummy
+            else largest.new_zeros(n_units),
+        }
+
+    def _room(self, like: Tensor, dtype: torch.dtype) -> Tensor:
+        """Return memory of a tensor's shape that is used again and again, and so stays cached."""
+        key = like.device, dtype
+        if key not in self._scratch or self._scratch[key].numel() < like.numel():
+            self._scratch[key] = torch.empty(like.numel(), dtype=dtype, device=like.device)
+        return self._scratch[key][: like.numel()].view(like.shape)
+
+    def _next_buffer(self, n_rows: int, n_units: int) -> Tensor:
+        buffer = self._buffers.pop(0)
+        if buffer.numel() < n_rows * n_units:
+            buffer = torch.empty(n_rows * n_units, dtype=torch.float16)
+        self._buffers.append(buffer)
+        return buffer[: n_rows * n_units].view(n_rows, n_units)
+
+
+class Moments:
+    """Mean and variance of each unit over tokens, by sums in float64.
+
+    Parameters
+    ----------
+    centre : Tensor (n_units,)
+        Near the mean: any token's activations. Sums are about it, so that a variance far below
+        the mean keeps its digits, and what does not vary has none.
+    """
+
+    def __init__(self, centre: Tensor) -> None:
+        self.n_tokens = 0
+        self._centre = centre.double()
+        self._sum, self._squares = torch.zeros_like(self._centre), torch.zeros_like(self._centre)
+
+    def add(self, signals: Tensor) -> None:
+        """Count some tokens, (tokens, n_units) in float64, whose memory is used up."""
+        self.n_tokens += len(signals)
+        self._sum += signals.sub_(self._centre).sum(dim=0)
+        self._squares += signals.square_().sum(dim=0)
+
+    def mean(self) -> Tensor:
+        """Return the mean, (n_units,) in float64; 0 of no tokens."""
+        return self._centre + self._sum / max(self.n_tokens, 1)
+
+    def variance(self) -> Tensor:
+        """Return the variance, (n_units,) in float64; 0 of no tokens."""
+        shift = self._sum / max(self.n_tokens, 1)
+        return (self._squares / max(self.n_tokens, 1) - shift.square()).clamp_(min=0)
+
+
+_TORCH = {"f4": torch.float32, "f8": torch.float64}

@@ -1,0 +1,105 @@
+"""The files of a recording as it grows, written by a thread while the model reads on."""
+
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fnprune_core.models.layout import UnitLayout
+from fnprune_core.recording.reading import PER_SESSION, ReadWindows
+from fnprune_core.storage.folders import sync
+from fnprune_core.storage.json_files import read_checked_json, write_checked_json
+from fnprune_core.texts.windows import Windows
+
+SIGNALS = "signals.f16"
+LOG_P = "log_probabilities.f4"
+PROGRESS = "progress.json"
+_COMMIT_S = 2.0  # a kill loses what was read since then; syncing more often waits for the disk
+
+
+class Writer:
+    """Appends sessions to flat files; ordinary writes, so that a full disk is an error.
+
+    Leaving the block waits for the thread and makes safe all that was written, whatever ended it.
+
+    Attributes
+    ----------
+    n_done : int
+        So many sessions, the first ones, are whole and safe on the disk.
+    """
+
+    def __init__(self, folder: Path, windows: Windows, layout: UnitLayout) -> None:
+        self.folder, self.windows, self.layout = folder, windows, layout
+        progress = folder / PROGRESS
+        self.n_done = int(read_checked_json(progress)["n_done"]) if progress.is_file() else 0
+        names = [SIGNALS, LOG_P, *(f"{n}.{code}" for n, code in PER_SESSION.items())]
+        self._paths = [folder / name for name in names]
+        for path in self._paths:
+            path.touch()
+        self._n_written, self._committed_at = self.n_done, time.monotonic()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recording-writer")
+        self._pending: Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self._wait()
+        finally:
+            self._thread.shutdown()
+            if self._n_written > self.n_done:
+                self._commit()
+
+    def add(self, sessions: range, read: ReadWindows) -> None:
+        """Store neighbouring sessions; what was added before is written when this returns.
+
+        Raises
+        ------
+        OSError
+            If the sessions before could not be written.
+        """
+        self._wait()
+        self._pending = self._thread.submit(self._store, sessions, read)
+
+    def log_probabilities(self) -> NDArray[np.float32]:
+        """Return the log-probability of each token."""
+        return np.fromfile(self.folder / LOG_P, dtype=np.float32)
+
+    def _wait(self) -> None:
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            pending.result()
+
+    def _store(self, sessions: range, read: ReadWindows) -> None:
+        start = int(self.windows.starts[sessions.start])
+        self._write(SIGNALS, read.signals, 2 * self.layout.n_units * start)
+        self._write(LOG_P, read.log_probabilities, 4 * start)
+        for name, code in PER_SESSION.items():
+            size = np.dtype(code).itemsize * self.layout.n_units
+            self._write(f"{name}.{code}", read.per_session[name], size * sessions.start)
+        self._n_written = sessions.stop
+        if time.monotonic() - self._committed_at > _COMMIT_S:
+            self._commit()
+
+    def _write(self, name: str, values: NDArray[Any], offset_bytes: int) -> None:
+        with (self.folder / name).open("r+b") as file:
+            file.seek(offset_bytes)
+            file.write(np.ascontiguousarray(values).data)
+
+    def _commit(self) -> None:
+        """Record that all sessions written so far are whole, once they are safe on the disk."""
+        for path in self._paths:
+            sync(path)
+        self.n_done = self._n_written
+        write_checked_json(self.folder / PROGRESS, {"n_done": self.n_done})
+        self._committed_at = time.monotonic()
