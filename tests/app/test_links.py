@@ -28,7 +28,7 @@ def test_a_link_of_many_digits_opens_the_page(open_page, example, digits) -> Non
     assert all(network <= view_state.MOST_NETWORKS for network in view(at).dropped)
 
 
-@pytest.mark.parametrize("page", [row.url for row in pages.PAGES])
+@pytest.mark.parametrize("page", [view.url for view in pages.VIEWS])
 def test_a_link_to_what_is_not_there_says_so_on_every_page(open_page, example, page) -> None:
     gone = dict.fromkeys(("plan", "generation", "study", "other", "writing"), "abc")
     at = open_page(page, **example.view(), **gone, plans="abc.abd")

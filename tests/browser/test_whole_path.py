@@ -15,7 +15,7 @@ from selenium.webdriver.common.keys import Keys
 from app import pages
 
 pytestmark = pytest.mark.browser
-ATLAS_PAGES = tuple(page.url for page in pages.ATLAS[1:])
+ATLAS_PAGES = tuple(view.url for page in pages.ATLAS for view in page.views)[1:]
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from app import pages
 from app.atlas.embedding.tasks import embed
 from app.figures.embedding import Colouring, networks_map, units_map
 from app.shell import recipes
@@ -20,7 +19,6 @@ SHOWN = {
 }
 TOOLS = {"lasso": "Lasso", "select": "Box"}
 ALIKE = {"maps": "their maps are alike", "courses": "they are active at the same tokens"}
-UNIT = pages.path("unit")
 
 
 def offer(atlas: NetworkAtlas) -> None:
@@ -74,12 +72,7 @@ def show_units(atlas: NetworkAtlas, network: int, z: float, *, by: str) -> None:
             "unit is described by its signed z² in every network, so the two poles of a network "
             "lie apart."
         )
-    lasso.selected_units(atlas, lasso.chosen_rows(event), z=z, unit_page=unit_page())
-
-
-def unit_page() -> str:
-    """Return the page of a unit, or an empty string where there is none."""
-    return UNIT if any(page.path == UNIT for page in pages.ATLAS) else ""
+    lasso.selected_units(atlas, lasso.chosen_rows(event), z=z)
 
 
 def show_networks(atlas: NetworkAtlas, network: int, z: float, *, by: str) -> None:

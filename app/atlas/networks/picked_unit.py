@@ -17,11 +17,6 @@ UNIT_PAGE = pages.path("unit")
 _PRESSED = "what was pressed in the body"
 
 
-def has_page(path: str) -> bool:
-    """Whether the navigation has a page."""
-    return any(page.path == path for page in pages.ATLAS)
-
-
 def pick_unit(unit: int) -> None:
     """Select a unit in the view."""
     view_state.change(unit=unit)
@@ -47,9 +42,7 @@ def unit_card(atlas: NetworkAtlas, network: int, *, key: str) -> None:
                 f"**Neuron {index} of layer {layer}**, z {values[network]:.1f} in this network",
                 width="stretch",
             )
-            if has_page(UNIT_PAGE) and st.button(
-                "Open the neuron", icon=":material/my_location:", key=f"{key}-open"
-            ):
+            if st.button("Open the neuron", icon=":material/my_location:", key=f"{key}-open"):
                 st.switch_page(UNIT_PAGE)
             st.button(
                 "Close",

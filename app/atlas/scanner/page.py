@@ -96,7 +96,7 @@ def show(atlas: NetworkAtlas, network: int) -> None:
 
 
 atlas_and_network = atlas_frame.open_atlas(
-    "As in the scanner",
+    "Beside a brain",
     "A map of the model beside one of a real brain, in the same viewer; and the same networks by "
     "nilearn, the toolbox that neuroimaging uses.",
 )
