@@ -139,7 +139,7 @@ ATLAS = (
         url="trust",
         title="Trust",
         icon="fact_check",
-        help="See how sure each network is, and how many networks the data bear.",
+        help="See how reliable each network is, and how many networks the data support.",
         more=(
             View(
                 path="atlas/compare/page.py",
@@ -190,7 +190,7 @@ RESULTS = (
                 path="atlas/files/page.py",
                 url="files",
                 title="Files",
-                help="Take maps, names and tables away, and bring names and images back.",
+                help="Download maps, names and tables, and upload names and images again.",
             ),
         ),
     ),

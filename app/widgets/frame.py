@@ -146,7 +146,9 @@ def _atlas_label(view: view_state.ViewState) -> str:
 
 def _plan_label(view: view_state.ViewState) -> str:
     facts = _manifest("plans", view.plan)
-    return "no plan" if facts is None else f"plan: {facts['achieved_ratio']:.0%} of units go"
+    return (
+        "no plan" if facts is None else f"plan: {100 * facts['achieved_ratio']:.0f} % of units go"
+    )
 
 
 def _manifest(kind: str, id: str) -> dict[str, Any] | None:
@@ -176,7 +178,7 @@ def explaining() -> Iterator[None]:
         # Two places of a page can miss the same thing, and no two buttons may have one key.
         n_before = view_state.times_told(str(exception))
         st.button(
-            "Put it away",
+            "Go on without it",
             icon=":material/close:",
             key=f"away-{exception}-{n_before}",
             on_click=drop_missing,

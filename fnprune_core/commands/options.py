@@ -45,7 +45,7 @@ Texts = Annotated[
     list[str] | None,
     typer.Argument(help="builtin, files (.txt .jsonl .csv .parquet), folders, datasets ids."),
 ]
-Window = Annotated[int, typer.Option(help="Tokens of a window.")]
+Window = Annotated[int, typer.Option(help="Tokens per window.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -86,7 +86,7 @@ def test_ids_that_no_longer_exist_are_told_and_not_thrown(open_page, page) -> No
 @pytest.mark.parametrize("page", ["record", "decompose", "atlas", "prune"])
 def test_missing_ids_can_be_put_away(open_page, page) -> None:
     at = open_page(page, recording="0" * 16, atlas="1" * 16)
-    press(at, "Put it away")
+    press(at, "Go on without it")
     assert not at.error
     assert view(at).recording == view(at).atlas == ""
     assert NEXT_STEP[page] in labels(at)
@@ -94,7 +94,7 @@ def test_missing_ids_can_be_put_away(open_page, page) -> None:
 
 def test_missing_plan_is_put_away_alone(open_page, example) -> None:
     at = open_page("prune", **example.view(), plan="2" * 16)
-    press(at, "Put it away")
+    press(at, "Go on without it")
     assert not at.error
     assert (view(at).atlas, view(at).plan) == (example.atlas, "")
 

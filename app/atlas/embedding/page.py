@@ -27,8 +27,8 @@ def offer(atlas: NetworkAtlas) -> None:
     if job_progress.is_active("embed"):
         return
     st.markdown(
-        "UMAP lays out up to 8,000 units and all networks. This is done once and takes about "
-        "20 seconds on two cores; with a seed it works on one of them."
+        "UMAP lays out up to 8,000 units and all networks. This is done once for an atlas and "
+        "takes about 20 seconds."
     )
     if st.button("Compute the embedding", type="primary", icon=":material/scatter_plot:"):
         job_progress.start(embed(atlas=atlas.id))
@@ -66,11 +66,11 @@ def show_units(atlas: NetworkAtlas, network: int, z: float, *, by: str) -> None:
     if placed_units is not None:
         st.caption(placed_units.sampling_rule)
         st.caption(
-            f"Trustworthiness {placed_units.trustworthiness:.2f} of 1 (few strangers among a "
-            f"unit's neighbours); {placed_units.same_network:.0%} of a member's 15 nearest members "
-            f"share its strongest network, {placed_units.same_network_chance:.1%} by chance. A "
-            "unit is described by its signed z² in every network, so the two poles of a network "
-            "lie apart."
+            f"Trustworthiness {placed_units.trustworthiness:.2f} of 1 (1: neighbours in the "
+            f"picture are neighbours in the data); {100 * placed_units.same_network:.0f} % of a "
+            "member's 15 nearest members share its strongest network, "
+            f"{100 * placed_units.same_network_chance:.1f} % by chance. A unit is described by "
+            "its signed z² in every network, so the two poles of a network lie apart."
         )
     lasso.selected_units(atlas, lasso.chosen_rows(event), z=z)
 

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from app import pages
+from app.figures.markup import signed
 from app.shell import resources, view_state, wording
 from app.shell.images import files as images
 from app.widgets.body.viewer import Pick
@@ -39,7 +40,8 @@ def unit_card(atlas: NetworkAtlas, network: int, *, key: str) -> None:
     with st.container(border=True, gap="xsmall", key=f"{key}-card"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown(
-                f"**Neuron {index} of layer {layer}**, z {values[network]:.1f} in this network",
+                f"**Neuron {index} of layer {layer}**, z {signed(values[network], '.1f')} in this "
+                "network",
                 width="stretch",
             )
             if st.button("Open the neuron", icon=":material/my_location:", key=f"{key}-open"):
@@ -53,7 +55,8 @@ def unit_card(atlas: NetworkAtlas, network: int, *, key: str) -> None:
                 args=(-1,),
             )
         strongest = ", ".join(
-            f"{k} · {resources.network_name(atlas.id, int(k))} (z {values[k]:.1f})" for k in order
+            f"{k} · {resources.network_name(atlas.id, int(k))} (z {signed(values[k], '.1f')})"
+            for k in order
         )
         st.caption(f"Strongest in {wording.plain(strongest)}")
         _show_under(atlas, network, unit, key=key)
