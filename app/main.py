@@ -4,8 +4,6 @@
 the same file for each visit. What pages need is imported by a visit, when the server is up.
 """
 
-from collections.abc import Sequence
-
 import streamlit as st
 
 from app import pages
@@ -14,20 +12,28 @@ from app.shell.images import routes as image_routes
 from fnprune_core.assets import asset
 
 
-def listed(rows: Sequence[pages.Page]) -> list[st.Page]:
-    """Return the navigation's pages; of the atlas only the first, for the bar shows the others."""
+def listed(*rows: pages.Page) -> list[st.Page]:
+    """Return all views of pages; the navigation shows the first, the bar above a page the others.
+
+    Of the atlas it shows only the first page.
+    """
     return [
         st.Page(
-            row.path,
-            url_path=row.url,
-            title="Atlas" if row is pages.ATLAS[0] else row.title,
+            view.path,
+            url_path=view.url,
+            title=_label(row) if view is row else view.title,
             icon=f":material/{row.icon}:",
-            help=row.help,
-            default=row.url == "start",
-            visibility="hidden" if row in pages.ATLAS[1:] else "visible",
+            help=view.help,
+            default=view.url == "start",
+            visibility="visible" if view is row and row not in pages.ATLAS[1:] else "hidden",
         )
         for row in rows
+        for view in row.views
     ]
+
+
+def _label(row: pages.Page) -> str:
+    return "Atlas" if row is pages.ATLAS[0] else row.label
 
 
 def visit() -> None:
@@ -42,15 +48,14 @@ def visit() -> None:
     st.logo(str(asset(f"static/logo-{frame.mode()}.svg")), size="large")
     page = st.navigation(
         {
-            "": listed([*pages.WORK, *pages.ATLAS, pages.PRUNE]),
-            "Results": listed(pages.AFTER),
-            "Experiment": listed(pages.EXPERIMENT),
-            "Learn": listed(pages.LEARN),
+            "": listed(*pages.WORK, *pages.ATLAS, pages.PRUNE, pages.EXPORT, pages.LEARN),
+            "Results": listed(*pages.RESULTS),
+            "Experiment": listed(*pages.EXPERIMENT),
         },
         position="top",
     )
     view_state.synchronise()
-    frame.frame()
+    frame.frame(page.url_path)
     with frame.explaining():
         page.run()
 

@@ -1,17 +1,47 @@
-"""Table of the pages, one row each; the navigation and the bar of the atlas are made from it."""
+"""Table of the pages, one row each; the navigation and the bars above a page are made from it.
+
+A page shows one thing in one or several views. Each view has its own file and its own address, so
+that a link opens it; the navigation lists pages, and a page's views stand in the bar above it.
+"""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """A page: its file, its URL, and what the navigation says of it."""
+class View:
+    """A view of a page: its file, its address, its name, and what a person finds there."""
 
     path: str
     url: str
     title: str
-    icon: str
     help: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(View):
+    """A page by its first view: how the navigation calls it, and which other views it has.
+
+    Parameters
+    ----------
+    name : str
+        What the navigation calls the page; empty where that is the first view's title.
+    more : tuple of View
+        Its views after the first.
+    """
+
+    icon: str
+    name: str = ""
+    more: tuple[View, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """Return what the navigation calls the page."""
+        return self.name or self.title
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """Return all views of the page, the first one first."""
+        return (self, *self.more)
 
 
 WORK = (
@@ -28,13 +58,14 @@ WORK = (
         title="Record",
         icon="graphic_eq",
         help="Record every unit of the model while it reads texts.",
-    ),
-    Page(
-        path="recording/decompose_page.py",
-        url="decompose",
-        title="Decompose",
-        icon="hub",
-        help="Find the functional networks of a recording.",
+        more=(
+            View(
+                path="recording/decompose_page.py",
+                url="decompose",
+                title="Decompose",
+                help="Find the functional networks of a recording.",
+            ),
+        ),
     ),
 )
 ATLAS = (
@@ -44,6 +75,20 @@ ATLAS = (
         title="Networks",
         icon="neurology",
         help="Look at each network: its map, its time course, its texts.",
+        more=(
+            View(
+                path="atlas/unit/page.py",
+                url="unit",
+                title="Unit",
+                help="Look at one neuron: its networks, its texts, its weights.",
+            ),
+            View(
+                path="atlas/scanner/page.py",
+                url="scanner",
+                title="Beside a brain",
+                help="See a map beside one of a real brain, and networks as nilearn draws them.",
+            ),
+        ),
     ),
     Page(
         path="atlas/parcellation/page.py",
@@ -51,6 +96,14 @@ ATLAS = (
         title="Parcellation",
         icon="dashboard",
         help="See the whole model, each unit in the colour of its strongest network.",
+        more=(
+            View(
+                path="atlas/embedding/page.py",
+                url="embedding",
+                title="Embedding",
+                help="See which units and which networks behave alike, and pick them by a lasso.",
+            ),
+        ),
     ),
     Page(
         path="atlas/connectome/page.py",
@@ -60,67 +113,41 @@ ATLAS = (
         help="See which networks go together in time and in place, and what groups they form.",
     ),
     Page(
-        path="atlas/embedding/page.py",
-        url="embedding",
-        title="Embedding",
-        icon="scatter_plot",
-        help="See which units and which networks behave alike, and pick them by a lasso.",
-    ),
-    Page(
-        path="atlas/carpet/page.py",
-        url="carpet",
-        title="Carpet",
-        icon="view_comfy",
-        help="See units over tokens, by layer or by network.",
-    ),
-    Page(
-        path="atlas/probe/page.py",
-        url="probe",
-        title="Probe",
-        icon="edit_note",
-        help="Type a text of your own and see which networks it lights up.",
-    ),
-    Page(
         path="atlas/live/page.py",
         url="live",
         title="Live scanner",
         icon="play_circle",
         help="Watch the networks light up in the body while the model reads or writes.",
-    ),
-    Page(
-        path="atlas/unit/page.py",
-        url="unit",
-        title="Unit",
-        icon="adjust",
-        help="Look at one neuron: its networks, its texts, its weights.",
+        name="Activity",
+        more=(
+            View(
+                path="atlas/probe/page.py",
+                url="probe",
+                title="Probe",
+                help="Type a text of your own and see which networks it lights up.",
+            ),
+            View(
+                path="atlas/carpet/page.py",
+                url="carpet",
+                title="Carpet",
+                help="See units over tokens, by layer or by network.",
+            ),
+        ),
     ),
     Page(
         path="atlas/reliability/page.py",
         url="trust",
         title="Trust",
         icon="fact_check",
-        help="See how sure each network is, and how many networks the data bear.",
-    ),
-    Page(
-        path="atlas/compare/page.py",
-        url="compare",
-        title="Compare",
-        icon="compare_arrows",
-        help="Match this atlas with another one, carry names over, apply it to other texts.",
-    ),
-    Page(
-        path="atlas/scanner/page.py",
-        url="scanner",
-        title="Scanner",
-        icon="radiology",
-        help="See the same map drawn by nilearn, beside a real brain.",
-    ),
-    Page(
-        path="atlas/files/page.py",
-        url="files",
-        title="Files",
-        icon="folder_open",
-        help="Take maps, names and tables away, and bring names and images back.",
+        help="See how reliable each network is, and how many networks the data support.",
+        more=(
+            View(
+                path="atlas/compare/page.py",
+                url="compare",
+                title="Compare",
+                help="Match this atlas with another, carry names over, apply it to other texts.",
+            ),
+        ),
     ),
 )
 PRUNE = Page(
@@ -130,7 +157,14 @@ PRUNE = Page(
     icon="content_cut",
     help="Choose networks to preserve, prune, and watch the perplexity.",
 )
-AFTER = (
+EXPORT = Page(
+    path="pruning/export/page.py",
+    url="export",
+    title="Export",
+    icon="save",
+    help="Take the pruned model away, checked, with what was measured of it.",
+)
+RESULTS = (
     Page(
         path="pruning/plans/page.py",
         url="plans",
@@ -146,18 +180,19 @@ AFTER = (
         help="See what the model writes before and after, side by side.",
     ),
     Page(
-        path="pruning/export/page.py",
-        url="export",
-        title="Export",
-        icon="save",
-        help="Take the pruned model away, checked, with what was measured of it.",
-    ),
-    Page(
         path="report/page.py",
         url="report",
         title="Report",
         icon="summarize",
         help="Put methods, results, limits and commands into one file that prints.",
+        more=(
+            View(
+                path="atlas/files/page.py",
+                url="files",
+                title="Files",
+                help="Download maps, names and tables, and upload names and images again.",
+            ),
+        ),
     ),
 )
 EXPERIMENT = (
@@ -176,33 +211,42 @@ EXPERIMENT = (
         help="Silence networks one at a time, and see what the model can no longer do.",
     ),
 )
-LEARN = (
-    Page(
-        path="learn/page.py",
-        url="learn",
-        title="Lesson",
-        icon="school",
-        help="Learn in eleven short chapters what is like a brain here, and what is not.",
-    ),
-    Page(
-        path="learn/glossary_page.py",
-        url="glossary",
-        title="Glossary",
-        icon="dictionary",
-        help="Both words for each concept: neuroscience's, and a language model's.",
-    ),
-    Page(
-        path="learn/teach_page.py",
-        url="teach",
-        title="For teachers",
-        icon="co_present",
-        help="A plan for 50 minutes, answers, a link to each step; made to be printed.",
+LEARN = Page(
+    path="learn/page.py",
+    url="learn",
+    title="Lesson",
+    icon="school",
+    help="Learn in eleven short chapters what is like a brain here, and what is not.",
+    name="Learn",
+    more=(
+        View(
+            path="learn/glossary_page.py",
+            url="glossary",
+            title="Glossary",
+            help="Both words for each concept: neuroscience's, and a language model's.",
+        ),
+        View(
+            path="learn/teach_page.py",
+            url="teach",
+            title="For teachers",
+            help="A plan for 50 minutes, answers, a link to each step; made to be printed.",
+        ),
     ),
 )
-PAGES = (*WORK, *ATLAS, PRUNE, *AFTER, *EXPERIMENT, *LEARN)
-_BY_URL = {row.url: row for row in PAGES}
+#: Where a plan that was measured goes on.
+AFTER = (EXPORT, *RESULTS)
+PAGES = (*WORK, *ATLAS, PRUNE, EXPORT, *RESULTS, *EXPERIMENT, LEARN)
+#: Every view of every page: each has an address.
+VIEWS = tuple(view for page in PAGES for view in page.views)
+_PAGES = {view.url: page for page in PAGES for view in page.views}
+_VIEWS = {view.url: view for view in VIEWS}
 
 
 def path(url: str) -> str:
-    """Return the file of the page at `url`, as Streamlit's links ask for it."""
-    return _BY_URL[url].path
+    """Return the file of the view at `url`, as Streamlit's links ask for it."""
+    return _VIEWS[url].path
+
+
+def page_of(url: str) -> Page:
+    """Return the page that the view at `url` belongs to."""
+    return _PAGES[url]

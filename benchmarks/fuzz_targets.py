@@ -412,7 +412,7 @@ def link_target(made: Materials) -> Target:
 
     @st.composite
     def links(draw: st.DrawFn) -> tuple[str, dict[str, str]]:
-        page = draw(st.sampled_from(pages.PAGES)).url
+        page = draw(st.sampled_from(pages.VIEWS)).url
         base = draw(st.sampled_from(({}, honest, honest, {**honest, "plan": made.plan})))
         chosen = draw(st.lists(st.sampled_from(names), min_size=1, max_size=4))
         return page, base | {name: draw(st.sampled_from(_LINKS)) for name in chosen}

@@ -301,7 +301,7 @@ def main(names: list[str]) -> None:
     programs = tuple(shutil.which(name) for name in ("chromium", "chromedriver"))
     if None in programs:
         raise SystemExit("Pictures need chromium and chromedriver on the path.")
-    all_names = [*SPECIAL, *(page.url for page in pages.PAGES)]
+    all_names = [*SPECIAL, *(view.url for view in pages.VIEWS)]
     for name in names:
         if name not in all_names:
             raise SystemExit(f"There is no picture {name!r}; choose from {', '.join(all_names)}.")

@@ -95,7 +95,9 @@ def _digest(annotation: Annotation) -> str:
 
 def _offer_to_set_aside(atlas: NetworkAtlas, error: CorruptArtifactError) -> None:
     frame.error(Failure(message=error.message, hint=error.hint))
-    if st.button("Set it aside", icon=":material/drive_file_move:", key="naming-set-aside"):
+    if st.button(
+        "Set the damaged file aside", icon=":material/drive_file_move:", key="naming-set-aside"
+    ):
         with frame.explaining():
             path = annotations.set_aside(resources.workspace(), atlas.id)
             view_state.notify(f"The damaged file is kept as {path.name}")

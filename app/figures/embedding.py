@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from app.figures.base import Picture, legend_on_top, safe, style
+from app.figures.markup import signed
 from app.figures.theme import Palette, parcel_scale, qualitative, rgba
 
 NO_NETWORK, NO_DOMAIN = "no network", "no domain"
@@ -206,7 +207,7 @@ def _point_trace(
         NO_NETWORK,
     ]
     hover_texts = [
-        f"layer {layer}, unit {index}<br>{names[k]}, z {z:.1f}"
+        f"layer {layer}, unit {index}<br>{names[k]}, z {signed(z, '.1f')}"
         for layer, index, k, z in zip(
             points.layer[rows].tolist(),
             points.index[rows].tolist(),

@@ -75,8 +75,8 @@ def shares_profile(
         figure=figure,
         alternative=(
             f"Share of its units that each layer gives. Layer {int(after.argmax())} gives most, "
-            f"{after.max():.0%}; layer {int(change.argmax())} changed most, from "
-            f"{before[change.argmax()]:.0%} to {after[change.argmax()]:.0%}."
+            f"{100 * after.max():.0f} %; layer {int(change.argmax())} changed most, from "
+            f"{100 * before[change.argmax()]:.0f} % to {100 * after[change.argmax()]:.0f} %."
         ),
         table=pd.DataFrame({"layer": layers, "before": before, "after": after}),
     )

@@ -19,6 +19,11 @@ _HIDDEN = re.compile(
 )
 
 
+def signed(value: float, form: str) -> str:
+    """Return a number in a sentence, with a true minus: −1.3."""
+    return format(float(value), form).replace("-", "−")
+
+
 def visible(text: str) -> str:
     """Return text in which what cannot be seen is shown: controls and marks of direction.
 

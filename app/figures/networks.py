@@ -107,7 +107,7 @@ def _describe_map(
     return (
         f"Network {network}: {count:,} of {total:,} units have |z| above {threshold:g}, "
         f"most of them in {_layers_text(strong_layers)}; the peak is layer {int(profile.argmax())} "
-        f"with {profile.max():.1%} of its units."
+        f"with {100 * profile.max():.1f} % of its units."
     )
 
 
@@ -158,10 +158,10 @@ def parcellation_map(
     share = ((labels >= 0) & valid).sum(axis=1) / valid.sum(axis=1)
     sizes = np.bincount(labels[labels >= 0].ravel(), minlength=n_networks)
     alternative = (
-        f"Parcellation: {share.mean():.0%} of all units belong to one of {n_networks} networks, "
-        f"from {share.min():.0%} (layer {share.argmin()}) to {share.max():.0%} (layer "
-        f"{share.argmax()}) of a layer; the largest is network {sizes.argmax()} with "
-        f"{sizes.max():,} units."
+        f"Parcellation: {100 * share.mean():.0f} % of all units belong to one of {n_networks} "
+        f"networks, from {100 * share.min():.0f} % (layer {share.argmin()}) to "
+        f"{100 * share.max():.0f} % (layer {share.argmax()}) of a layer; the largest is network "
+        f"{sizes.argmax()} with {sizes.max():,} units."
     )
     table = pd.DataFrame({"network": np.arange(n_networks), "units": sizes})
     return Picture(figure=figure, alternative=alternative, table=table)
@@ -265,7 +265,7 @@ def domain_bars(share: NDArray[np.floating], names: Sequence[str], *, palette: P
     top = int(share.argmax())
     return Picture(
         figure=figure,
-        alternative=f"Most of the energy, {share[top]:.0%}, falls in {names[top]}.",
+        alternative=f"Most of the energy, {100 * share[top]:.0f} %, falls in {names[top]}.",
         table=pd.DataFrame({"domain": list(names), "share of energy": share.round(4)}),
     )
 
@@ -309,7 +309,8 @@ def agreement_scatter(table: pd.DataFrame, *, selected: int | None, palette: Pal
         figure=figure,
         alternative=(
             f"{steady} of {len(table)} networks agree between runs at 0.8 or more; alone they "
-            f"explain between {variance.min():.2%} and {variance.max():.2%} of the variance."
+            f"explain between {100 * variance.min():.2f} % and {100 * variance.max():.2f} % of "
+            "the variance."
         ),
         table=table[["network", "run_agreement", "variance_alone", "variance_left_out"]],
     )
@@ -341,7 +342,8 @@ def variance_bars(table: pd.DataFrame, *, palette: Palette) -> Picture:
         figure=figure,
         alternative=(
             f"Network {largest['network']} explains most variance alone, "
-            f"{largest['variance_alone']:.2%}; shares do not add up, for networks overlap in time."
+            f"{100 * largest['variance_alone']:.2f} %; shares do not add up, for networks overlap "
+            "in time."
         ),
         table=sorted_table[["network", "variance_alone", "variance_left_out"]],
     )

@@ -147,9 +147,9 @@ def next_tokens(
         figure=figure,
         alternative=(
             f"Next token: the dense model expects {quoted(words[most_probable[0]])} "
-            f"({probabilities[0, most_probable[0]]:.1%}), the plan "
-            f"{quoted(words[most_probable[1]])} ({probabilities[1, most_probable[1]]:.1%}). The "
-            f"text goes on with {quoted(written)}."
+            f"({100 * probabilities[0, most_probable[0]]:.1f} %), the plan "
+            f"{quoted(words[most_probable[1]])} ({100 * probabilities[1, most_probable[1]]:.1f} "
+            f"%). The text goes on with {quoted(written)}."
         ),
         table=pd.DataFrame(
             {

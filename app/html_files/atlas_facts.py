@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from app.figures.markup import visible
+from app.figures.markup import signed, visible
 from fnprune_core.atlas import decoding
 from fnprune_core.atlas.annotation_files import Annotations
 from fnprune_core.atlas.annotations import read_annotations
@@ -26,8 +26,8 @@ from fnprune_core.storage.workspace import Workspace
 
 #: Said once on each page that shows the body.
 PLACES = (
-    "Places are ours, neurons have none: layers lie in order, the first at the bottom, and units "
-    "of one network lie together."
+    "Neurons have no place of their own: the layout is computed. Layers lie in order, the first "
+    "at the bottom, and units of one network lie together."
 )
 N_PASSAGES, N_WORDS, N_TOGETHER = 6, 12, 5
 #: Column of the table of networks → its title and format, where it is there.
@@ -90,18 +90,18 @@ class NetworkFacts:
             "facts": [{"label": k, "value": v} for k, v in self.numbers.items()],
             "depth": self._depth(),
             "domains": [
-                {"name": name, "percent": round(share * 100, 2), "shown": f"{share:.0%}"[:-1],
+                {"name": name, "percent": round(share * 100, 2), "shown": f"{100 * share:.0f}",
                  "most": share == largest_share}
                 for name, share in self.domains
             ],
             "passages": [self._passage(passage) for passage in self.passages],
             "words": [
-                {"text": repr(text)[1:-1], "mean": _signed(mean, ".2f"), "count": f"{count:,}"}
+                {"text": repr(text)[1:-1], "mean": signed(mean, ".2f"), "count": f"{count:,}"}
                 for text, mean, count in zip(
                     texts, self.words["mean"], self.words["count"], strict=True
                 )
             ],
-            "together": [{"number": k, "r": _signed(r, "+.2f")} for k, r in self.together],
+            "together": [{"number": k, "r": signed(r, "+.2f")} for k, r in self.together],
         }  # fmt: skip
 
     def _depth(self) -> dict[str, Any]:
@@ -115,7 +115,7 @@ class NetworkFacts:
             ],
             "note": (
                 f"layers 0 to {len(heights) - 1} from left to right; the peak is layer {peak} with "
-                f"{self.profile.max():.1%} of its units"
+                f"{100 * self.profile.max():.1f} % of its units"
             ),
         }
 
@@ -133,20 +133,16 @@ class NetworkFacts:
             tokens.append(
                 {
                     "text": text,
-                    "tip": _signed(value, ".2f"),
+                    "tip": signed(value, ".2f"),
                     "css": " ".join(css),
                     "share": f"{share:.2f}",
                 }
             )
         return {
             "place": f"{passage.domain} · {passage.document} · token {passage.position}",
-            "strength": _signed(passage.values[passage.centre], ".1f"),
+            "strength": signed(passage.values[passage.centre], ".1f"),
             "tokens": tokens,
         }
-
-
-def _signed(value: float, form: str) -> str:
-    return format(float(value), form).replace("-", "−")
 
 
 def _number(value: float | None) -> str:
@@ -211,7 +207,10 @@ class AtlasFacts:
             tags=[*(self._given(network, "tags") or ()), *tags],
             domain=str(row["top_domain"]),
             units=int(row["units"]),
-            numbers={self._title(k): COLUMNS[k][1].format(v) for k, v in values.items()},
+            numbers={
+                self._title(k): COLUMNS[k][1].format(v).replace("%", " %")
+                for k, v in values.items()
+            },
             values=values,
             profile=self.atlas.depth_profile(network, z=self._z),
             domains=list(zip(self.atlas.domain_names, share.tolist(), strict=True)),
@@ -247,7 +246,7 @@ class AtlasFacts:
         labels = self.atlas.parcellation(z=self._z)
         sizes = np.bincount(labels[labels >= 0], minlength=self.atlas.n_networks)
         return (
-            f"{what} in the colour of its strongest network; {(labels >= 0).mean():.0%} of "
+            f"{what} in the colour of its strongest network; {100 * (labels >= 0).mean():.0f} % of "
             f"{len(labels):,} units have |z| above {self._z:g} in one, the largest is network "
             f"{int(sizes.argmax())} with {int(sizes.max()):,}. A network's colour is the dot "
             "beside its name."
@@ -271,7 +270,7 @@ class AtlasFacts:
                 f"{layout.n_layers} layers, {'measured' if applied_note(d) else 'found'} in "
                 f"{n_tokens:,} tokens of "
                 f"{', '.join(self.atlas.domain_names)}; together they explain "
-                f"{d.variance_explained:.0%} of the units' variance."
+                f"{100 * d.variance_explained:.0f} % of the units' variance."
             ),
             "gallery_note": self._gallery_note(is_in_body=is_in_body),
             "table": self._table(),
@@ -299,7 +298,7 @@ class AtlasFacts:
         rows = [
             [k, self.names[k], *(
                 "" if pd.isna(row[c]) else COLUMNS[c][1].format(row[c]) for c in measured
-            ), f"{row['top_domain']} {row['top_domain_share']:.0%}"]
+            ), f"{row['top_domain']} {100 * row['top_domain_share']:.0f} %"]
             for k, (_, row) in enumerate(self.table.iterrows())
         ]  # fmt: skip
         titles = ["Network", "Name", *(self._title(c) for c in measured), "Most energy in"]

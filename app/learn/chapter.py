@@ -135,7 +135,7 @@ def _draw_prediction(chapter: Chapter) -> None:
             with st.container(horizontal=True, gap="small"):
                 _next_button("See what happens", chapter.slug, "do")
                 st.button(
-                    "Start this chapter anew",
+                    "Start this chapter again",
                     type="tertiary",
                     icon=":material/restart_alt:",
                     key=f"lesson-restart-{chapter.slug}",
@@ -177,7 +177,7 @@ def _ask_to_predict(chapter: Chapter) -> None:
         with st.container(horizontal=True, gap="small"):
             _next_button("Make a prediction", chapter.slug, "predict")
             st.button(
-                "Look without one",
+                "Look without predicting",
                 type="tertiary",
                 key="lesson-look",
                 on_click=lambda: view_state.change(show=progress.OPEN),
@@ -205,7 +205,10 @@ def _draw_task(chapter: Chapter, step: str) -> None:
     with st.container(width=_READING_PX):
         st.divider()
         if finding is None:
-            st.info("Do this first: then there is something to check.", icon=":material/science:")
+            st.info(
+                "Do the experiment first; then you can check your prediction.",
+                icon=":material/science:",
+            )
         else:
             _draw_comparison(chapter, finding)
         _last_question(chapter)
@@ -251,8 +254,8 @@ def _draw_comparison(chapter: Chapter, finding: Finding) -> None:
         )
     if supported != right and right is not None:
         st.info(
-            f"On these data it came out another way than it usually does: **{right.text}**. "
-            f"{right.why} Look for what is special here.",
+            f"These data differ from the usual result: **{right.text}**. {right.why} Look for "
+            "what is special here.",
             icon=":material/help:",
         )
 
@@ -279,7 +282,7 @@ def _last_question(chapter: Chapter) -> None:
         if answer is not None and answer.key == chapter.check.right:
             st.success(f"Right. {answer.why}", icon=":material/check:")
         elif answer is not None:
-            st.warning(f"Not so. {answer.why} Try another one.", icon=":material/close:")
+            st.warning(f"Not quite. {answer.why} Try another one.", icon=":material/close:")
     if progress.is_done(chapter):
         _draw_end(chapter)
 

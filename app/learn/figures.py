@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from app.figures.base import Picture, legend_on_top, safe, style
-from app.figures.markup import visible
+from app.figures.markup import signed, visible
 from app.figures.theme import Palette, rgba
 
 
@@ -174,7 +174,8 @@ def membership_bars(counts: NDArray[np.integer], *, z: float, palette: Palette) 
                 "color": [palette.line, palette.quiet, *[palette.accent] * 3],
                 "line": {"width": 0},
             },
-            text=[f"{value:.0%}" for value in share], textposition="outside", cliponaxis=False,
+            text=[f"{100 * value:.0f} "
+                  "%" for value in share], textposition="outside", cliponaxis=False,
             textfont={"color": palette.text},
             hovertemplate="%{customdata:,} units in %{x}<extra></extra>",
         )
@@ -189,7 +190,11 @@ def membership_bars(counts: NDArray[np.integer], *, z: float, palette: Palette) 
         alternative=(
             f"At |z| above {z:g}, {n_units[0]:,} of {n_units.sum():,} units are in no network, "
             f"{n_units[1]:,} in one and {n_units[2:].sum():,} in several"
-            + (f", {n_units[2:].sum() / members:.0%} of those in any." if members else ".")
+            + (
+                f", {100 * (n_units[2:].sum() / members):.0f} % of those in any."
+                if members
+                else "."
+            )
         ),
         table=pd.DataFrame({"networks": names, "units": n_units}),
     )
@@ -297,7 +302,7 @@ def _cut_axis(
     top = 1.4 * largest[-2][0]
     figure.update_yaxes(range=[1.1 * min(lowest, 0.0), top])
     figure.add_annotation(
-        text=f"{safe(largest[-1][1])} goes up to {largest[-1][0]:+.1f}, beyond the axis",
+        text=f"{safe(largest[-1][1])} goes up to {signed(largest[-1][0], '+.1f')}, beyond the axis",
         x=1, y=1, xref="paper", yref="paper", xanchor="right", yanchor="top", showarrow=False,
         font={"color": palette.text, "size": 12}, bgcolor=palette.canvas,
     )  # fmt: skip

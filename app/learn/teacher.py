@@ -22,7 +22,7 @@ def show() -> None:
     )
     with st.container(key="teach-tools", horizontal=True, vertical_alignment="center"):
         st.page_link(pages.path("learn"), label="To the lesson", icon=":material/school:")
-        st.caption("To print, or to save as PDF: Ctrl+P (⌘P). Menus stay off the paper.")
+        st.caption("To print, or to save as PDF: Ctrl+P (⌘P). Menus are not printed.")
     palette = frame.palette()
     colours = f"--text: {palette.text}; --line: {palette.line}; --accent: {palette.accent}"
     st.html(asset("styles/teacher.css"))
@@ -51,14 +51,13 @@ def _links(linked_chapter: Chapter) -> str:
 
 def _preparation() -> str:
     return (
-        "<h3>Before class</h3><ul>"
-        "<li>Start the app once with <code>make app</code>: the model and the worked example are "
-        "made then. After that no network is needed.</li>"
-        "<li>Open the chapter Lesions and press “Load the model”, so that nobody waits.</li>"
-        "<li>On one screen: use the links below; they open every step without a prediction. In "
-        "pairs: students open the page Lesson, where a prediction comes first.</li>"
-        "<li>Each student's progress stays in the own browser page until it is closed. Nothing "
-        "is sent or stored.</li></ul>"
+        "<h3>Before class</h3><ul><li>Start the app once with <code>make app</code>: the model "
+        "and the worked example are made then. After that no network is needed.</li><li>Open the "
+        "chapter Lesions and press “Load the model”, so that nobody waits.</li><li>On one "
+        "screen: use the links below; they open every step without a prediction. In pairs: "
+        "students open the page Lesson, where a prediction comes first.</li><li>Each student's "
+        "progress is kept in their own browser page until it is closed. Nothing is sent or "
+        "stored.</li></ul>"
     )
 
 

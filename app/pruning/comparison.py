@@ -206,7 +206,7 @@ def stopped(job: Job) -> None:
         icon=":material/resume:",
         key=f"resume-{job.id}",
         on_click=lambda: job_progress.start(prune(order)),
-        help="What was read is kept; Apply with the same settings does the same.",
+        help="Finished windows are kept; Apply with the same settings does the same.",
     )
     draw(results, key="stopped", made_of=_plan_of(job))
 

@@ -37,7 +37,7 @@ _LAB: dict[str, Callable[[PlanSettings], object]] = {
     "prune-sinks": lambda plan: plan.sink_units,
     "prune-seed": lambda plan: plan.seed,
 }
-_FILLED = "the form of the lab was filled"
+_FILLED = "the form of Prune was filled"
 
 
 def adopt(plan_id: str) -> None:
@@ -162,11 +162,11 @@ def _actions(plan: PlanRecord) -> None:
     if moved is not None:
         st.warning(
             "The plan was made when this atlas numbered its networks otherwise: "
-            f"{moved.sentence()} The units that it cuts are the same; in the lab its networks are "
-            "matched by maps.",
+            f"{moved.sentence()} The units that it cuts are the same; on the page Prune its "
+            "networks are matched by maps.",
             icon=":material/warning:",
         )
-    label = "Open in the lab" if moved is None else "Match by maps and open in the lab"
+    label = "Open in Prune" if moved is None else "Match by maps and open in Prune"
     with st.container(horizontal=True, gap="xsmall"):
         if st.button(label, icon=":material/content_cut:", key=f"open-{plan.id}"):
             open_in_lab(plan)

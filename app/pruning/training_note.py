@@ -18,8 +18,8 @@ def show_note(plans: Sequence[PlanSettings]) -> None:
     model = resources.language_model(view.model)
     if model is None:
         st.info(
-            f"Reconstruction trains {wording.count(n_trained, 'plan')} on the recording, for "
-            "minutes each; how many is said once the model is in memory.",
+            f"Reconstruction trains {wording.count(n_trained, 'plan')} on the recording, which "
+            "takes minutes each; how many is shown when the model is in memory.",
             icon=":material/timer:",
         )
         return

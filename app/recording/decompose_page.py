@@ -38,13 +38,16 @@ def offer_size() -> None:
     suggested = None if curve is None else curve.suggested()
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if suggested is None:
-            st.caption("How many networks do these data bear? Halves of the documents can tell.")
+            st.caption(
+                "How many networks should you look for? Comparing halves of the documents "
+                "suggests a number."
+            )
         else:
-            st.caption(f"Halves of the documents suggest K = {suggested}.")
+            st.caption(f"Comparing halves of the documents suggests K = {suggested}.")
             st.button(
                 f"Use {suggested}", on_click=view_state.remember, args=(settings.K, suggested)
             )
-        if st.button("See the curve" if curve else "Go and measure", type="tertiary"):
+        if st.button("See the curve" if curve else "Measure it on Trust", type="tertiary"):
             view_state.change(show="k")
             st.switch_page(TRUST)
 
@@ -68,7 +71,7 @@ def show_result() -> None:
     with st.container(horizontal=True):
         st.metric(
             "Variance explained",
-            f"{decomposition.variance_explained:.0%}",
+            f"{100 * decomposition.variance_explained:.0f} %",
             help="Share of the signals' variance that all networks explain together.",
         )
         if len(decomposition.converged):
@@ -84,7 +87,7 @@ def show_result() -> None:
             )
         st.metric(
             "Units in a network",
-            f"{(resources.parcels(view.atlas, view.z) >= 0).mean():.0%}",
+            f"{100 * (resources.parcels(view.atlas, view.z) >= 0).mean():.0f} %",
             help=glossary.tip("threshold"),
         )
     colours = frame.palette()
@@ -96,7 +99,10 @@ def show_result() -> None:
                 key="agreement",
             )
         else:
-            st.info("One run agrees with no other: ask for several.", icon=":material/info:")
+            st.info(
+                "Agreement needs several runs; this atlas was made with one.",
+                icon=":material/info:",
+            )
     with right:
         draw_picture(networks.variance_bars(table, palette=colours), key="variance")
     draw_picture(

@@ -20,7 +20,7 @@ def show_estimate(
 ) -> None:
     """Draw the estimate of time and memory, before the button."""
     if choice.needs_network:
-        st.caption("A data set is fetched first; time and size are known when it is here.")
+        st.caption("The data set is downloaded first; time and size are shown after that.")
         return
     with st.spinner("Estimating"):
         windows = resources.windows_to_record(model.fingerprint, choice, recording_settings, model)

@@ -38,7 +38,7 @@ def choice(label: str, options: list[str], *, key: str, tip: str | None = None) 
 def recording_settings() -> RecordingSettings:
     """Return the chosen settings of a recording; the defaults suit most."""
     tokens = st.select_slider(
-        "Tokens to read at most",
+        "Maximum number of tokens",
         TOKENS,
         value=16384,
         format_func=lambda n: f"{n:,}",
@@ -68,15 +68,15 @@ def recording_settings() -> RecordingSettings:
             "Join short documents of a domain", key="record-pack", persist_state="session"
         )
         seed = st.number_input(
-            "Seed of the draw",
+            "Seed for choosing windows",
             0,
             999_999,
             None,
-            placeholder="none: from all documents in turn",
+            placeholder="none: from each document in turn",
             key="record-seed",
             persist_state="session",
-            help="Where more text is there than is read: another seed reads other windows, and so "
-            "shows how far networks and plans hang on the text.",
+            help="If there is more text than is read, the seed decides which windows are read. "
+            "Another seed shows how much networks and plans depend on the text.",
         )
     return RecordingSettings(
         window=int(window),
@@ -98,7 +98,7 @@ def ica_settings() -> GroupICA:
             key=K,
             width=150,
             persist_state="session",
-            help=f"{glossary.tip('n_components')}  \nMore tokens bear more networks; 64 suits "
+            help=f"{glossary.tip('n_components')}  \nMore tokens support more networks; 64 suits "
             "16,000 tokens.",
         )
         scope = choice("Scope", ["model", "layer"], key="ica-scope")
@@ -122,7 +122,12 @@ def ica_settings() -> GroupICA:
             tip="Over each session, as is usual for fMRI, differences between domains vanish.",
         )
         max_iter = st.number_input(
-            "Iterations at most", 10, 5000, 400, key="ica-iterations", persist_state="session"
+            "Maximum number of iterations",
+            10,
+            5000,
+            400,
+            key="ica-iterations",
+            persist_state="session",
         )
         seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="ica-seed", persist_state="session")
     return GroupICA(

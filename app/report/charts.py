@@ -8,6 +8,7 @@ from matplotlib.ticker import StrMethodFormatter
 from numpy.typing import NDArray
 
 from app.figures.drawing import cold_hot
+from app.figures.markup import signed
 from app.figures.theme import Palette
 from app.report.axes import (
     DASHES,
@@ -200,7 +201,7 @@ def dots(
         )  # fmt: skip
         bars.lines[0].set_gid(f"dots-{i}")
         tips[f"dots-{i}"] = [
-            f"{group}, {name}: {v:+.4f}" + (f" ± {e:.4f}" if np.isfinite(e) else "")
+            f"{group}, {name}: {signed(v, '+.4f')}" + (f" ± {e:.4f}" if np.isfinite(e) else "")
             for group, v, e in zip(own["group"], own[value], own[error], strict=True)
         ]
     for edge in edges[1:]:

@@ -14,7 +14,7 @@ KIND = "report"
 
 def choose(atlas: NetworkAtlas) -> sections.ReportSettings | None:
     """Ask what is to be in the report; None where nothing is chosen."""
-    st.subheader("What is in it", anchor=False)
+    st.subheader("What the report contains", anchor=False)
     chosen = []
     for key, row in sections.SECTIONS.items():
         if st.checkbox(f"**{row.title}**: {row.tells}", value=True, key=f"report-section-{key}"):
@@ -22,7 +22,7 @@ def choose(atlas: NetworkAtlas) -> sections.ReportSettings | None:
     left, right = st.columns(2)
     with left:
         n_detailed = st.slider(
-            "Networks in full",
+            "Networks shown in full",
             0,
             atlas.n_networks,
             min(12, atlas.n_networks),
@@ -41,11 +41,11 @@ def choose(atlas: NetworkAtlas) -> sections.ReportSettings | None:
 
 def lacking(atlas: NetworkAtlas, settings: sections.ReportSettings) -> None:
     """Say what the report would lack, and how each is made."""
-    st.subheader("What it would lack", anchor=False)
+    st.subheader("What would be missing", anchor=False)
     m = material.Material(workspace=resources.workspace(), atlas=atlas, z=settings.z)
     found = sections.lacks(m, settings.sections)
     if not found:
-        st.caption("Nothing: all that these sections show is there.")
+        st.caption("Nothing: everything that these sections show has been measured.")
     for title, missing in found:
         where = f" Page {missing.page}, or:" if missing.page else ""
         st.markdown(f"**{title}.** {wording.sentence(missing.what)}{where}")
@@ -102,8 +102,8 @@ def take(job: Job) -> None:
             on_click="ignore",
         )
         st.caption(
-            "One file: open it in any browser, print it from there. It asks nothing of the "
-            "network, and carries its tables as CSV."
+            "One file that opens and prints in any browser. It needs no internet connection and "
+            "carries its tables as CSV."
         )
 
 

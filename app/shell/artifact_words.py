@@ -29,7 +29,7 @@ def _decomposition(facts: dict[str, Any], inputs: dict[str, Any]) -> str:
 
 def _plan(facts: dict[str, Any], inputs: dict[str, Any]) -> str:
     score = inputs.get("settings", {}).get("score", "imported")
-    return f"{facts['achieved_ratio']:.1%} of units go, by {score}"
+    return f"{100 * facts['achieved_ratio']:.1f} % of units go, by {score}"
 
 
 def _evaluation(facts: dict[str, Any], inputs: dict[str, Any]) -> str:

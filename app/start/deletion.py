@@ -31,7 +31,7 @@ def _pending(key: str) -> str:
     return f"{key}: to be deleted"  # a key of its own: a button's cannot be assigned
 
 
-@st.dialog("Delete for good?")
+@st.dialog("Delete permanently?")
 def confirm(kind: str, id: str, lines: Sequence[str]) -> None:
     """Say what would be deleted, a line of Markdown each, and delete it if that is confirmed."""
     for line in lines:

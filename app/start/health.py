@@ -21,7 +21,9 @@ def damaged_work(damaged: Sequence[Damaged]) -> None:
     if not damaged:
         return
     st.subheader("Damaged", anchor=False)
-    st.caption("All else works. A backup of the folder brings an item back; deleting makes room.")
+    st.caption(
+        "Everything else works. A backup of the folder brings an item back; deleting makes room."
+    )
     button = st.column_config.ButtonColumn
     st.dataframe(
         pd.DataFrame(

@@ -45,9 +45,9 @@ def anatomy_table(anatomy: Anatomy) -> None:
         {
             "Family": plain(anatomy.family),
             "Layers": f"{anatomy.n_layers}",
-            "Units": f"{anatomy.n_units:,} ({width} a layer)",
+            "Units": f"{anatomy.n_units:,} ({width} per layer)",
             "Attention": f"{heads}",
-            "Parameters": f"{anatomy.n_parameters / 1e6:,.1f} M, {share:.0%} in MLPs",
+            "Parameters": f"{anatomy.n_parameters / 1e6:,.1f} M, {100 * share:.0f} % in MLPs",
             "Memory": f"{size(anatomy.parameter_bytes)}, {anatomy.dtype} on {anatomy.device}",
             "Export with bias": "possible" if anatomy.bias_home != "none" else "not possible",
         },
@@ -65,7 +65,7 @@ def show_example() -> None:
         )
         if job_progress.job_of("example") is None or not job_progress.is_active("example"):
             st.markdown(
-                "The embedded model reads texts that every Python has, and its networks are "
+                "The embedded model reads texts that come with Python, and its networks are "
                 "found. This is done once and takes about two minutes."
             )
             if st.button("Build the example", type="primary", icon=":material/play_arrow:"):
@@ -152,7 +152,7 @@ def show_title(example: bool) -> None:
         return
     st.markdown(
         "SmolLM2-135M has read five kinds of text. Its neurons are laid out as a cortex, one "
-        "sheet a layer, so that neurons that are active together lie side by side."
+        "sheet per layer, so that neurons that are active together lie side by side."
     )
     st.button(
         "Open the example",

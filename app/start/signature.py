@@ -33,7 +33,7 @@ def show_signature(atlas_id: str, *, on_open: Callable[[int], None]) -> None:
             {
                 "id": k,
                 "name": atlas_frame.label(atlas_id, k),
-                "note": f"{table['variance_alone'].iloc[k]:.2%} of variance",
+                "note": f"{100 * table['variance_alone'].iloc[k]:.2f} % of variance",
                 "share": table["variance_alone"].iloc[k] / table["variance_alone"].max(),
                 "colour": colours[k],
             }
@@ -45,9 +45,9 @@ def show_signature(atlas_id: str, *, on_open: Callable[[int], None]) -> None:
         name="Networks in the picture; each opens its page",
     )
     st.caption(
-        f"{len(networks)} of the {resources.atlas(atlas_id).n_networks} networks: on which runs "
-        f"agree ({network_page.STABLE} or more), in one piece, and in turn the farthest from "
-        f"those before. Turn it; press a name to open its network. {PLACES}"
+        f"{len(networks)} of the {resources.atlas(atlas_id).n_networks} networks: those on which "
+        f"runs agree ({network_page.STABLE} or more) and that are one piece, chosen to lie far "
+        f"apart. Drag to turn; press a name to open its network. {PLACES}"
     )
 
 

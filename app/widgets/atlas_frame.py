@@ -1,24 +1,14 @@
-"""The head of every page of the atlas: the bar of its pages and the selected network."""
+"""The head of every page of the atlas: its title, the selected network, what is missing."""
 
 from collections.abc import Callable
 
 import streamlit as st
 
-from app import pages
 from app.shell import glossary, resources, tasks, view_state
 from app.widgets import frame, job_progress
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 ONE_MAP = "z over the units of this map; not a test over subjects."
-
-
-def bar() -> None:
-    """Draw links to the pages of the atlas."""
-    with st.container(horizontal=True, key="atlas-bar", gap="small"):
-        for page in pages.ATLAS:
-            st.page_link(
-                page.path, label=page.title, icon=f":material/{page.icon}:", help=page.help
-            )
 
 
 def open_atlas(title: str, text: str, *, picker: bool = True) -> tuple[NetworkAtlas, int] | None:
@@ -31,7 +21,6 @@ def open_atlas(title: str, text: str, *, picker: bool = True) -> tuple[NetworkAt
     picker : bool
         Whether the page lets the selected network be changed in its head.
     """
-    bar()
     view = view_state.view()
     if not view.atlas:
         frame.heading(title, text)

@@ -37,8 +37,14 @@ def palette() -> Palette:
         return PALETTES[mode()]
 
 
-def frame() -> None:
-    """Draw the head of every page: styles, notices, and the bar of what is loaded."""
+def frame(url: str) -> None:
+    """Draw the head of every page: styles, notices, what is loaded, and the page's views.
+
+    Parameters
+    ----------
+    url : str
+        Address of the view that is open.
+    """
     st.html(asset("styles/frame.css"))
     watch_mode(mode())
     for text in view_state.notices():
@@ -68,7 +74,31 @@ def frame() -> None:
             icon=":material/content_cut:",
             help=glossary.tip("pruning"),
         )
+    views(url or pages.WORK[0].url)
     moved_networks.check_link()
+
+
+def views(url: str) -> None:
+    """Draw links to the pages of the atlas where one is open, and to the open page's views."""
+    open_page = pages.page_of(url)
+    is_atlas = open_page in pages.ATLAS
+    if not is_atlas and not open_page.more:
+        return
+    with st.container(horizontal=True, key="page-bar", gap="small", vertical_alignment="center"):
+        for page in pages.ATLAS if is_atlas else ():
+            # The open page's link leads to its open view, so that it is marked as the place.
+            target = pages.path(url) if page is open_page else page.path
+            st.page_link(
+                target, label=page.label, icon=f":material/{page.icon}:", help=_purpose(page)
+            )
+        if open_page.more:
+            with st.container(horizontal=True, key="page-views", gap="xxsmall", width="content"):
+                for view in open_page.views:
+                    st.page_link(view.path, label=view.title, help=view.help)
+
+
+def _purpose(page: pages.Page) -> str:
+    return "  \n".join(view.help for view in page.views)
 
 
 def complete_view() -> None:
@@ -116,7 +146,9 @@ def _atlas_label(view: view_state.ViewState) -> str:
 
 def _plan_label(view: view_state.ViewState) -> str:
     facts = _manifest("plans", view.plan)
-    return "no plan" if facts is None else f"plan: {facts['achieved_ratio']:.0%} of units go"
+    return (
+        "no plan" if facts is None else f"plan: {100 * facts['achieved_ratio']:.0f} % of units go"
+    )
 
 
 def _manifest(kind: str, id: str) -> dict[str, Any] | None:
@@ -146,7 +178,7 @@ def explaining() -> Iterator[None]:
         # Two places of a page can miss the same thing, and no two buttons may have one key.
         n_before = view_state.times_told(str(exception))
         st.button(
-            "Put it away",
+            "Go on without it",
             icon=":material/close:",
             key=f"away-{exception}-{n_before}",
             on_click=drop_missing,

@@ -71,16 +71,16 @@ def _tile(
         for column, sign in (("reproducibility", "r"), ("run_agreement", "runs"))
         if row.get(column, np.nan) == row.get(column, np.nan)
     ]
-    facts = [f"L{row['peak_layer']}", *trust[:1], f"{row['variance_alone']:.1%}"]
+    facts = [f"L{row['peak_layer']}", *trust[:1], f"{100 * row['variance_alone']:.1f} %"]
     return {
         "network": network,
         "image": image,
         "name": name,
         "facts": " · ".join(facts),
         "title": (
-            f"Network {network}, {name}: {row['top_domain_share']:.0%} of its energy in "
+            f"Network {network}, {name}: {100 * row['top_domain_share']:.0f} % of its energy in "
             f"{row['top_domain']}, peak in layer {row['peak_layer']}, {' '.join(trust)}, alone "
-            f"{row['variance_alone']:.2%} of variance" + (", dropped" if is_dropped else "")
+            f"{100 * row['variance_alone']:.2f} % of variance" + (", dropped" if is_dropped else "")
         ),
         "dropped": is_dropped,
     }

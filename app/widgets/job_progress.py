@@ -117,7 +117,7 @@ def _stop(job_id: str) -> None:
     job = resources.jobs().job(job_id)
     is_shared = job is not None and len(job.owners) > 1
     if not resources.jobs().leave(job_id, visit_id()) and is_shared:
-        view_state.notify("Stopped for you. Another visit asked for the same, for which it goes on")
+        view_state.notify("Stopped here. It goes on for another visitor who asked for the same")
 
 
 def _progress_text(job: Job) -> str:

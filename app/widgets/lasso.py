@@ -5,12 +5,14 @@ from typing import Any
 
 import streamlit as st
 
+from app import pages
 from app.shell import view_state, wording
 from app.shell.caches import embedding as cache
 from app.widgets import atlas_frame, frame, pinned_units
 from app.widgets.gallery import gallery, tiles
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
+_UNIT = pages.path("unit")
 MOST_ROWS = 500
 MOST_BUTTONS = 8
 
@@ -48,14 +50,8 @@ def chosen_rows(event: Any) -> list[int]:
     return sorted(set(rows))
 
 
-def selected_units(atlas: NetworkAtlas, rows: list[int], *, z: float, unit_page: str) -> None:
-    """List the picked units, strongest first, with the buttons that open them or their networks.
-
-    Parameters
-    ----------
-    unit_page : str
-        Path of the page of a unit; empty where there is none.
-    """
+def selected_units(atlas: NetworkAtlas, rows: list[int], *, z: float) -> None:
+    """List the picked units, strongest first, with the buttons that open them or their networks."""
     if not rows:
         st.caption("Draw around units with the mouse to list them here.")
         return
@@ -82,20 +78,9 @@ def selected_units(atlas: NetworkAtlas, rows: list[int], *, z: float, unit_page:
     )
     picked_rows = event["selection"]["rows"]
     if picked_rows and picked_rows[0] < len(listed):
-        row = listed.iloc[picked_rows[0]]
-        open_unit(int(row["unit"]), int(row["network"]), unit_page=unit_page)
-    elif unit_page:
-        st.caption("Choose a row to open its unit.")
-
-
-def open_unit(unit: int, network: int, *, unit_page: str) -> None:
-    """Go to the page of a unit, or, where there is none, select its network."""
-    view_state.change(unit=unit)
-    if unit_page:
-        st.switch_page(unit_page)
-    elif network >= 0 and network != view_state.view().network:
-        atlas_frame.select(network)
-        st.rerun()
+        view_state.change(unit=int(listed["unit"].iloc[picked_rows[0]]))
+        st.switch_page(_UNIT)
+    st.caption("Choose a row to open its unit.")
 
 
 def network_buttons(atlas: NetworkAtlas, units: Counter[int]) -> None:

@@ -20,7 +20,7 @@ def check_link() -> None:
         peaks.write()
         return
     st.warning(
-        "This link was made where the networks of this atlas have other numbers: "
+        "This link comes from a copy of this atlas that numbers its networks differently: "
         f"{moved.sentence()}",
         icon=":material/warning:",
     )

@@ -117,8 +117,9 @@ def show(atlas: NetworkAtlas) -> None:
         st.caption(f"Single units: {counts_text}.")
     with st.expander("Single units", icon=":material/keep:"):
         st.caption(
-            "Whatever their score, pinned units stay or go; those that go count in the ratio. "
-            "Several at once: by a lasso on the map below, or on the page Embedding."
+            "Pinned units are kept or removed whatever their score; those removed count towards "
+            "the ratio. To pin several at once, draw around them on the map below or on the page "
+            "Embedding."
         )
         _draw_form(atlas.layout)
         if view.stay or view.go:
@@ -183,7 +184,7 @@ def _list_pins(atlas: NetworkAtlas) -> None:
             f"{wording.count(len(missing_units), 'pinned unit')} of a link are not in this model.",
             icon=":material/warning:",
         )
-        st.button("Take these pins away", on_click=unpin, args=(missing_units,))
+        st.button("Remove these pins", on_click=unpin, args=(missing_units,))
     rows = table(
         atlas,
         tuple(unit for unit in view.stay if unit < n),

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from app.figures.markup import LEAST_SHARE, MAX_OPACITY, STRONG_SHARE, visible
+from app.figures.markup import LEAST_SHARE, MAX_OPACITY, STRONG_SHARE, signed, visible
 from app.figures.theme import rgb
 from app.shell import resources, view_state
 from app.shell.caches import networks
@@ -180,7 +180,7 @@ def token_networks(
             {
                 "id": int(k),
                 "name": f"{k} · {resources.network_name(atlas.id, int(k))}",
-                "note": f"{values[k]:.2f}, {multiple[k]:.1f}×".replace("-", "\u2212"),
+                "note": f"{signed(values[k], '.2f')}, {signed(multiple[k], '.1f')}×",
                 "share": float(multiple[k] / largest),
             }
             for k in order

@@ -29,7 +29,7 @@ _POLL_S = 0.5
 _STOPS = {
     "end": "The model ended its text.",
     "length": "Stopped at the length that was asked for.",
-    "context": "Stopped: the model reads no further.",
+    "context": "Stopped at the longest text that the model can read.",
     "": "",
 }
 
@@ -162,7 +162,8 @@ def _draw_text(texts: SideBySide, whose: str, colouring: str, titles: Titles) ->
     share_repeated = repeated_share(written.token_ids)
     if share_repeated >= _NOTABLE_REPETITION:
         facts.append(
-            f"It repeats itself: {share_repeated:.0%} of its runs of 4 tokens came before."
+            f"It repeats itself: {100 * share_repeated:.0f} % of its sequences of 4 tokens "
+            "occurred before."
         )
     st.caption(plain(" ".join(facts)))
 

@@ -137,7 +137,7 @@ def _print_texts(texts: "SideBySide", facts: dict[str, Any]) -> None:
             "plan": facts["plan"],
             "chat template": "yes" if facts["is_chat"] else "no",
             "first difference": "none" if first_difference is None else f"token {first_difference}",
-            "mean divergence, nats a token": facts["mean_divergence"],
+            "mean divergence, nats per token": facts["mean_divergence"],
             "said before, of runs of 4 tokens": ", ".join(
                 f"{whose} {facts[whose]['repeated_share']:.0%}" for whose in BOTH
             ),

@@ -48,7 +48,7 @@ Texts = Annotated[
 Scheduler = Annotated[
     str, typer.Option(help="Address of a Dask scheduler whose workers take a share of the work.")
 ]
-Window = Annotated[int, typer.Option(help="Tokens of a window.")]
+Window = Annotated[int, typer.Option(help="Tokens per window.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

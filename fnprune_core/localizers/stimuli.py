@@ -30,7 +30,7 @@ MOST_NAME = 200
 ITEMS_PER_BLOCK = 6
 COLUMNS = ("condition", "template", "text")
 _FORMAT = (
-    "Write one item a line with two columns, condition and text; a third, template, says which "
+    "Write one item per line with two columns, condition and text; a third, template, says which "
     "items share a frame."
 )
 

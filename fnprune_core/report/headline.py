@@ -18,7 +18,7 @@ def headline(material: Material) -> list[tuple[str, str]]:
         ),
         ("Units", f"{material.atlas.layout.n_units:,} in {material.atlas.layout.n_layers} layers"),
         ("Read", f"{n_tokens:,} tokens of {material.n_documents} documents"),
-        ("Variance explained", f"{decomposition.variance_explained:.0%}"),
+        ("Variance explained", f"{100 * decomposition.variance_explained:.0f} %"),
     ]
     if material.assessment.halves is not None:
         r = material.assessment.halves.mean
@@ -39,7 +39,7 @@ def headline(material: Material) -> list[tuple[str, str]]:
             figures.append(
                 (
                     f"Lowest of {len(material.plans)} plans: {label(best)}, "
-                    f"{best.achieved_ratio:.0%} of units gone",
+                    f"{100 * best.achieved_ratio:.0f} % of units gone",
                     f"{measurement.perplexity:.2f} ± {measurement.standard_error:.2f}",
                 )
             )

@@ -54,8 +54,8 @@ def _of_networks(material: Material) -> Iterator[str]:
         yield f"{n_failed} of {len(decomposition.converged)} ICA runs did not converge."
     if decomposition.variance_explained < _LOW:
         yield (
-            f"The networks explain {decomposition.variance_explained:.0%} of the variance of the "
-            "scaled activations; the rest is outside this atlas."
+            f"The networks explain {100 * decomposition.variance_explained:.0f} % of the variance "
+            "of the scaled activations; the rest is outside this atlas."
         )
     assessment = material.assessment
     if assessment.halves is None:

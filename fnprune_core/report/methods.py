@@ -96,10 +96,11 @@ def _networks(material: Material) -> Iterator[Block]:
         yield Text(text=_ica_sentence(material, scaled))
     yield Text(
         text=f"A map is z over the {int(decomposition.alive.sum()):,} units that vary, with the "
-        "heavier tail positive; a time course is the least-squares strength of all maps at each "
-        f"token. A unit is a member of a network where |z| is above {material.z:g}. z is over the "
-        "units of one map: it is a threshold, not a test over subjects. Together the networks "
-        f"explain {decomposition.variance_explained:.1%} of the variance of the scaled activations."
+        "heavier tail positive; a time course is the least-squares strength of all maps at "
+        f"each token. A unit is a member of a network where |z| is above {material.z:g}. z "
+        "is over the units of one map: it is a threshold, not a test over subjects. "
+        f"Together the networks explain {100 * decomposition.variance_explained:.1f} % of "
+        "the variance of the scaled activations."
     )
     if material.cortex is not None:
         yield Text(

@@ -25,10 +25,10 @@ def _networks(material: Material) -> Iterator[Block]:
     sizes = np.bincount(labels[is_labelled], minlength=material.atlas.n_networks)
     largest = int(sizes.argmax())
     yield Text(
-        text=f"{is_labelled.mean():.0%} of the {material.atlas.layout.n_units:,} units have |z| "
-        f"above {material.z:g} in at least one of {material.atlas.n_networks} networks. By their "
-        f"strongest network, the largest is {largest} ({material.names[largest]}) with "
-        f"{int(sizes[largest]):,} units."
+        text=f"{100 * is_labelled.mean():.0f} % of the {material.atlas.layout.n_units:,} units "
+        f"have |z| above {material.z:g} in at least one of {material.atlas.n_networks} "
+        f"networks. By their strongest network, the largest is {largest} "
+        f"({material.names[largest]}) with {int(sizes[largest]):,} units."
     )
     yield from networks_lack(material)
     yield Slot(figure="parcellation")
@@ -187,8 +187,8 @@ def _connected(material: Material) -> Iterator[Block]:
         columns["low"] = Column(title="from", form="{:.2f}")
         columns["high"] = Column(title="to", form="{:.2f}")
         title += (
-            f", with the {interval.level:.0%} interval of {interval.n_resamples:,} resamples of "
-            f"{interval.n_documents} documents, of each pair by itself."
+            f", with the {100 * interval.level:.0f} % interval of {interval.n_resamples:,} "
+            f"resamples of {interval.n_documents} documents, of each pair by itself."
         )
     order = np.argsort(-np.abs(table["r"].to_numpy()), kind="stable")
     yield Table(

@@ -172,14 +172,14 @@ class Section:
 
 
 def cell(value: object, form: str = "") -> str:
-    """Return a value as a table shows it: a dash where there is none, a true minus sign."""
+    """Return a value as a table shows it: a dash where there is none, true minus, 88 %."""
     if value is None or value != value:
         return NOTHING
     if isinstance(value, str):
         return value
     if not form:
         form = "{:,}" if isinstance(value, int) or hasattr(value, "bit_count") else "{}"
-    text = form.format(value)
+    text = form.format(value).replace("%", " %")
     return text.replace("-", "−") if text[:1] == "-" else text
 
 

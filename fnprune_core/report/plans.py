@@ -101,7 +101,7 @@ def label(plan: PlanRecord) -> str:
     """Return a plan's label in the report: its name, else score and ratio; with its id."""
     score = SCORES.get(plan.settings.score)
     seed = f" seed {plan.settings.seed}" if score is not None and score.is_drawn else ""
-    description = f"{plan.settings.score}{seed} {plan.achieved_ratio:.0%}"
+    description = f"{plan.settings.score}{seed} {100 * plan.achieved_ratio:.0f} %"
     return f"{plan.name or description} ({plan.id[:6]})"
 
 

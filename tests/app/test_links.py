@@ -28,7 +28,7 @@ def test_a_link_of_many_digits_opens_the_page(open_page, example, digits) -> Non
     assert all(network <= view_state.MOST_NETWORKS for network in view(at).dropped)
 
 
-@pytest.mark.parametrize("page", [row.url for row in pages.PAGES])
+@pytest.mark.parametrize("page", [view.url for view in pages.VIEWS])
 def test_a_link_to_what_is_not_there_says_so_on_every_page(open_page, example, page) -> None:
     gone = dict.fromkeys(("plan", "generation", "study", "other", "writing"), "abc")
     at = open_page(page, **example.view(), **gone, plans="abc.abd")
@@ -40,7 +40,7 @@ def test_generations_that_are_gone_are_put_away(open_page, example) -> None:
     at = open_page("generations", **example.view(), generation="abc")
     assert broken(at) == []
     assert "There is no generation 'abc'" in said(at)
-    press(at, "Put it away")
+    press(at, "Go on without it")
     assert view(at).generation == ""
     assert view(at).atlas == example.atlas
     assert "abc" not in said(at)
@@ -51,8 +51,8 @@ def test_a_plan_and_an_atlas_that_are_gone_are_put_away_on_prune(open_page, exam
     at = open_page("prune", recording=example.recording, atlas="abc", plan="abd")
     assert broken(at) == []
     for _ in range(3):
-        if [button for button in at.button if button.label == "Put it away"]:
-            press(at, "Put it away")
+        if [button for button in at.button if button.label == "Go on without it"]:
+            press(at, "Go on without it")
     assert broken(at) == []
     assert (view(at).recording, view(at).atlas, view(at).plan) == (example.recording, "", "")
 

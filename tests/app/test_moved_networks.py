@@ -117,8 +117,8 @@ def test_a_plan_opens_in_the_lab_with_the_networks_that_it_meant(open_page, exam
     at = open_page("plans", **example.view(), plan=id)
     assert not at.exception
     assert "4 of 6 networks have another number" in said(at)
-    assert "Open in the lab" not in labels(at)
-    press(at, "Match by maps and open in the lab")
+    assert "Open in Prune" not in labels(at)
+    press(at, "Match by maps and open in Prune")
     assert not at.exception
     assert view(at).dropped == tuple(sorted((NUMBERS[2], NUMBERS[4])))
 

@@ -5,6 +5,7 @@ from dataclasses import asdict
 import pytest
 from driving import press, said, view
 
+from app import pages
 from app.shell import resources
 from fnprune_core.storage.json_files import write_checked_json
 from fnprune_core.workflows import ExampleIds
@@ -19,8 +20,28 @@ NEXT_STEP = {
 }
 
 
+#: Addresses that links have held since there were pages; what they opened is now often a view.
+ADDRESSES = (
+    *("start", "record", "decompose", "atlas", "parcellation", "connectome", "embedding", "carpet"),
+    *("probe", "live", "unit", "trust", "compare", "scanner", "files", "prune", "plans"),
+    *("generations", "export", "report", "localizers", "lesions", "learn", "glossary", "teach"),
+)
+
+
 def labels(at) -> list[str]:
     return [button.label for button in at.button]
+
+
+def test_few_pages_and_all_addresses_open() -> None:
+    assert len(pages.PAGES) <= 16
+    assert {view.url for view in pages.VIEWS} >= set(ADDRESSES)
+
+
+@pytest.mark.parametrize("page", [page for page in pages.PAGES if page.more], ids=lambda p: p.url)
+def test_each_view_of_a_page_is_one_press_from_the_others(open_page, example, page) -> None:
+    for url in {page.views[0].url, page.views[-1].url}:
+        links = {link.label for link in open_page(url, **example.view()).page_link}
+        assert {view.title for view in page.views} <= links
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -65,7 +86,7 @@ def test_ids_that_no_longer_exist_are_told_and_not_thrown(open_page, page) -> No
 @pytest.mark.parametrize("page", ["record", "decompose", "atlas", "prune"])
 def test_missing_ids_can_be_put_away(open_page, page) -> None:
     at = open_page(page, recording="0" * 16, atlas="1" * 16)
-    press(at, "Put it away")
+    press(at, "Go on without it")
     assert not at.error
     assert view(at).recording == view(at).atlas == ""
     assert NEXT_STEP[page] in labels(at)
@@ -73,7 +94,7 @@ def test_missing_ids_can_be_put_away(open_page, page) -> None:
 
 def test_missing_plan_is_put_away_alone(open_page, example) -> None:
     at = open_page("prune", **example.view(), plan="2" * 16)
-    press(at, "Put it away")
+    press(at, "Go on without it")
     assert not at.error
     assert (view(at).atlas, view(at).plan) == (example.atlas, "")
 

@@ -48,7 +48,7 @@ def read(at) -> set[tuple[str, str, str]]:
     }
 
 
-@pytest.mark.parametrize("url", [page.url for page in pages.PAGES])
+@pytest.mark.parametrize("url", [view.url for view in pages.VIEWS])
 def test_no_page_reads_a_planted_text(planted, open_page, url) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotConvergedWarning)

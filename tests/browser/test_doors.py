@@ -78,9 +78,9 @@ def test_no_planted_text_makes_a_foreign_request(need_chromium, address) -> None
             names[name]["httpOnly"]
             for name in ("fnprune_visit", f"fnprune_pass_{urlsplit(base).port}")
         )
-        for page in pages.PAGES:
-            person.open(f"/{page.url}?{view}")
-            assert parts_of(person) == [], page.url
+        for each in pages.VIEWS:
+            person.open(f"/{each.url}?{view}")
+            assert parts_of(person) == [], each.url
             assert person.driver.execute_script("return window.planted") is None
         asked = person.requests()
         assert any("/_stcore/stream" in url for url in asked)

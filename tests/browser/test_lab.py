@@ -30,7 +30,7 @@ def choose(browser: Browser) -> None:
     """Toggle networks by key and by mouse; the preview follows, undo takes back."""
     browser.read("6 of 6 networks preserved")
     browser.press("Prepare the preview")
-    browser.read("Operations a token")
+    browser.read("Operations per token")
     browser.read("The units that go are those of the plan")
     browser.keys("p", Keys.ARROW_RIGHT, "p")
     browser.read("4 of 6 networks preserved")

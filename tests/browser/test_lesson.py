@@ -34,7 +34,7 @@ def test_a_student_goes_through_a_chapter(browser, example) -> None:
     browser.read("What was measured")
     assert SIGNAL.predict.answer("once").why in browser.text()
     choose(browser, SIGNAL.check.answer("none").text)
-    browser.read("Not so.")
+    browser.read("Not quite.")
     choose(browser, SIGNAL.check.answer("one").text)
     browser.read("Next: Voxel and unit")
     browser.look(390, "light")

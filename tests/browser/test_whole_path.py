@@ -15,7 +15,7 @@ from selenium.webdriver.common.keys import Keys
 from app import pages
 
 pytestmark = pytest.mark.browser
-ATLAS_PAGES = tuple(page.url for page in pages.ATLAS[1:])
+ATLAS_PAGES = tuple(view.url for page in pages.ATLAS for view in page.views)[1:]
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def prune(browser: Browser, folder: Path) -> None:
     assert "4 of 4 windows" in browser.text()
     assert "your plan" in browser.text()
     browser.open(f"/export?{browser.parameters()}")
-    browser.read("Take it away: Masked")
+    browser.read("Export as Masked")
     [plan] = [each for each in browser.parameters().split("&") if each.startswith("plan=")]
     browser.type(f"export-folder-{plan.removeprefix('plan=')}-masked", str(folder))
     browser.press("Export")

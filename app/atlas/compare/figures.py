@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from app.figures.base import Picture, legend_on_top, style
+from app.figures.markup import signed
 from app.figures.theme import Palette, diverging_scale, rgba
 
 
@@ -81,8 +82,8 @@ def pair_maps(
         figure=figure,
         alternative=(
             f"Network {left.network} of this atlas, {left.name}, beside network {right.network} "
-            f"of the other, {right.name}: r {r:.2f} by {by}; {_peak_layers_text(left, right)}."
-            f"{_empty_maps_sentence(left, right, threshold)}"
+            f"of the other, {right.name}: r {signed(r, '.2f')} by {by}; "
+            f"{_peak_layers_text(left, right)}.{_empty_maps_sentence(left, right, threshold)}"
         ),
         table=_layer_table(left, right, threshold),
     )
@@ -151,7 +152,7 @@ def pair_domains(left: Side, right: Side, *, palette: Palette) -> Picture:
     return Picture(
         figure=figure,
         alternative=(
-            f"{sentence}: {left.share.max():.0%} and {right.share.max():.0%}."
+            f"{sentence}: {100 * left.share.max():.0f} % and {100 * right.share.max():.0f} %."
             if top_domains[0] == top_domains[1]
             else f"Network {left.network} has most of its energy in {top_domains[0]}, network "
             f"{right.network} in {top_domains[1]}."

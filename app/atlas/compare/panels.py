@@ -6,6 +6,7 @@ import streamlit as st
 from app.atlas.compare import data as cache
 from app.atlas.compare.figures import Side, pair_domains, pair_maps
 from app.atlas.compare.tasks import apply
+from app.figures.markup import signed
 from app.shell import glossary, recipes, resources, view_state, wording
 from app.shell.caches import networks
 from app.shell.jobs import describe_error
@@ -110,7 +111,7 @@ def selected_pair(atlas: NetworkAtlas, other: NetworkAtlas, match: Match, networ
         r = float(match.similarity[network, partner])
         st.info(
             f"Network {network} has no partner. The nearest, network {partner} of the other atlas "
-            f"with r {r:.2f}, is paired with another one.",
+            f"with r {signed(r, '.2f')}, is paired with another one.",
             icon=":material/link_off:",
         )
     else:
@@ -125,7 +126,7 @@ def selected_pair(atlas: NetworkAtlas, other: NetworkAtlas, match: Match, networ
             )
         is_same = network in match.identities() and match.by == "maps"
         st.badge(
-            f"r {r:.2f}" + (", the same network" if is_same else ""),
+            f"r {signed(r, '.2f')}" + (", the same network" if is_same else ""),
             icon=":material/check:" if is_same else ":material/compare_arrows:",
             color="green" if is_same else "gray",
         )
@@ -247,14 +248,15 @@ def carry(atlas: NetworkAtlas, other: NetworkAtlas, match: Match) -> None:
         notes = resources.annotations(other.id).networks
         n_named = sum(other_network in notes for other_network, _ in same.values())
         if st.button(
-            f"Bring {wording.count(n_named, 'name')} from the other atlas"
+            f"Copy {wording.count(n_named, 'name')} from the other atlas"
             if n_named
-            else f"Keep the identity of {wording.count(len(same), 'network')}",
+            else f"Record the match of {wording.count(len(same), 'network')}",
             icon=":material/move_item:",
             disabled=not same,
             key="compare-carry",
-            help="Names, notes and tags of the other atlas come to the same networks here, and "
-            "each network here remembers which it was there. What is said only here stays.",
+            help="Names, notes and tags of the other atlas are copied to the same networks here, "
+            "and each network here records which one it was there. Names given only here "
+            "are kept.",
         ):
             with frame.explaining():
                 carried = carry_over(
@@ -263,11 +265,11 @@ def carry(atlas: NetworkAtlas, other: NetworkAtlas, match: Match) -> None:
                 view_state.notify(carried.sentence())
                 st.rerun()
     if not same:
-        st.caption("No pair reaches this |r|: nothing can be brought here.")
+        st.caption("No pair reaches this |r|, so there is nothing to copy.")
     elif not n_named:
         st.caption(
-            "The other atlas has no names of your own for these networks. What can be kept is "
-            "which network of the other atlas each network here was."
+            "The other atlas has no names of your own for these networks. You can still record "
+            "which of its networks each network here corresponds to."
         )
 
 

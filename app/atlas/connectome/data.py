@@ -215,7 +215,7 @@ def state_domains(id: str, dynamic: DynamicConnectivity, clusters: States) -> li
     sentences = []
     for state in range(len(clusters.share)):
         counts = pd.Series(domain[clusters.label == state]).value_counts(normalize=True)
-        sentences.append(f"{counts.iloc[0]:.0%} of it in {counts.index[0]}")
+        sentences.append(f"{100 * counts.iloc[0]:.0f} % of it in {counts.index[0]}")
     return sentences
 
 

@@ -166,7 +166,7 @@ def states(
         rows=1,
         cols=n,
         subplot_titles=[
-            f"state {i}: {fraction:.0%}<br>{safe(domain_text)}"
+            f"state {i}: {100 * fraction:.0f} %<br>{safe(domain_text)}"
             for i, (fraction, domain_text) in enumerate(zip(share, where, strict=True))
         ],
         horizontal_spacing=0.02,
@@ -195,8 +195,8 @@ def states(
         figure=figure,
         alternative=(
             f"{n} states of connectivity, {arrangement.said}; the most frequent holds "
-            f"{share[0]:.0%} of windows ({where[0]}), the rarest {share[-1]:.0%}; the mean |r| is "
-            f"{min(mean):.2f} to {max(mean):.2f}."
+            f"{100 * share[0]:.0f} % of windows ({where[0]}), the rarest {100 * share[-1]:.0f} %; "
+            f"the mean |r| is {min(mean):.2f} to {max(mean):.2f}."
         ),
         table=pd.DataFrame(
             {
@@ -235,7 +235,9 @@ def state_strip(
     figure.update_xaxes(title_text="middle token of the window")
     figure.update_yaxes(visible=False)
     counts = np.bincount(label, minlength=n_states)
-    shares_text = ", ".join(f"state {i} in {c / len(label):.0%}" for i, c in enumerate(counts) if c)
+    shares_text = ", ".join(
+        f"state {i} in {100 * (c / len(label)):.0f} %" for i, c in enumerate(counts) if c
+    )
     return Picture(
         figure=figure,
         alternative=f"States over this session: {shares_text} of its windows.",

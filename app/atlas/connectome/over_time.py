@@ -46,7 +46,7 @@ def choose_session(atlas: NetworkAtlas, network: int) -> int:
     width = page_options.width if page_options.width in widths else widths[-1]
     with middle:
         picked_width = st.segmented_control(
-            "Tokens of a window", widths, format_func=str, default=width,
+            "Tokens per window", widths, format_func=str, default=width,
             required=True, key=f"connectome-width-{n_tokens}",
             help="Short windows follow quick changes and are noisy; long ones are steady and slow.",
         )  # fmt: skip

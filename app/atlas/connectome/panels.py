@@ -26,8 +26,8 @@ from fnprune_core.atlas.connectome import Groups
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 _HELP = {
-    "fnc": "Correlation of the two networks' time courses over all tokens (FNC). What tells one "
-    "text from another counts too.",
+    "fnc": "Correlation of the two networks' time courses over all tokens (FNC). Differences "
+    "between texts count, too.",
     "within": "The same after each session's mean is taken away: whether they rise and fall "
     "together inside a text.",
     "partial": "Correlation given all other networks, regularised after Ledoit and Wolf: what is "
@@ -292,7 +292,7 @@ def _group_table(atlas: NetworkAtlas, partition: Groups, n_groups: int) -> None:
                 "within": table["within"].round(2) + 0.0,  # no −0.00
                 "outside": table["outside"].round(2) + 0.0,
                 "domain": [
-                    f"{share:.0%} {name}"
+                    f"{100 * share:.0f} % {name}"
                     for share, name in zip(table["domain_share"], table["domain"], strict=True)
                 ],
                 "peak layers": [

@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from app import pages
 from app.atlas.embedding.tasks import embed
 from app.figures.embedding import Colouring, networks_map, units_map
 from app.shell import recipes
@@ -20,7 +19,6 @@ SHOWN = {
 }
 TOOLS = {"lasso": "Lasso", "select": "Box"}
 ALIKE = {"maps": "their maps are alike", "courses": "they are active at the same tokens"}
-UNIT = pages.path("unit")
 
 
 def offer(atlas: NetworkAtlas) -> None:
@@ -29,8 +27,8 @@ def offer(atlas: NetworkAtlas) -> None:
     if job_progress.is_active("embed"):
         return
     st.markdown(
-        "UMAP lays out up to 8,000 units and all networks. This is done once and takes about "
-        "20 seconds on two cores; with a seed it works on one of them."
+        "UMAP lays out up to 8,000 units and all networks. This is done once for an atlas and "
+        "takes about 20 seconds."
     )
     if st.button("Compute the embedding", type="primary", icon=":material/scatter_plot:"):
         job_progress.start(embed(atlas=atlas.id))
@@ -68,18 +66,13 @@ def show_units(atlas: NetworkAtlas, network: int, z: float, *, by: str) -> None:
     if placed_units is not None:
         st.caption(placed_units.sampling_rule)
         st.caption(
-            f"Trustworthiness {placed_units.trustworthiness:.2f} of 1 (few strangers among a "
-            f"unit's neighbours); {placed_units.same_network:.0%} of a member's 15 nearest members "
-            f"share its strongest network, {placed_units.same_network_chance:.1%} by chance. A "
-            "unit is described by its signed z² in every network, so the two poles of a network "
-            "lie apart."
+            f"Trustworthiness {placed_units.trustworthiness:.2f} of 1 (1: neighbours in the "
+            f"picture are neighbours in the data); {100 * placed_units.same_network:.0f} % of a "
+            "member's 15 nearest members share its strongest network, "
+            f"{100 * placed_units.same_network_chance:.1f} % by chance. A unit is described by "
+            "its signed z² in every network, so the two poles of a network lie apart."
         )
-    lasso.selected_units(atlas, lasso.chosen_rows(event), z=z, unit_page=unit_page())
-
-
-def unit_page() -> str:
-    """Return the page of a unit, or an empty string where there is none."""
-    return UNIT if any(page.path == UNIT for page in pages.ATLAS) else ""
+    lasso.selected_units(atlas, lasso.chosen_rows(event), z=z)
 
 
 def show_networks(atlas: NetworkAtlas, network: int, z: float, *, by: str) -> None:

@@ -31,8 +31,8 @@ def take_names(atlas: NetworkAtlas) -> None:
                 on_click="ignore",
             )
     st.caption(
-        "They lie in the workspace beside the atlas and stay when it is deleted: the same texts, "
-        "decomposed again with the same settings, find them."
+        "They are stored beside the atlas and kept when it is deleted. Decompose the same texts "
+        "again with the same settings, and they are there."
     )
 
 
@@ -57,11 +57,11 @@ def bring_names(atlas: NetworkAtlas) -> None:
         st.caption(annotations.MERGE_RULE)
         if check.fit == "moved" and check.renumbering is not None:
             numbers = check.renumbering.numbers
-            label = f"Take over {wording.count(len(numbers), 'network')}, matched by maps"
+            label = f"Import names of {wording.count(len(numbers), 'network')}, matched by maps"
             if numbers and st.button(label, icon=":material/join_inner:", key="files-match-names"):
                 _take_over(atlas, uploaded, numbers)
         by_number = "" if check.fit == "same" else " by number"
-        label = f"Take over {wording.count(check.n_fitting, 'network')}{by_number}"
+        label = f"Import names of {wording.count(check.n_fitting, 'network')}{by_number}"
         if st.button(label, icon=":material/input:", key="files-take-names"):
             _take_over(atlas, uploaded, None)
 
@@ -71,7 +71,7 @@ def _take_over(
 ) -> None:
     annotations.merge(resources.workspace(), atlas, uploaded, numbers=numbers)
     n = sum(k < atlas.n_networks for k in uploaded.networks) if numbers is None else len(numbers)
-    view_state.notify(f"Names of {wording.count(n, 'network')} taken over")
+    view_state.notify(f"Names of {wording.count(n, 'network')} imported")
     st.rerun()
 
 

@@ -22,10 +22,10 @@ def show_images(atlas: NetworkAtlas) -> None:
     z = threshold()
     left, right = st.columns(2, gap="large")
     with left:
-        st.subheader("Take away", anchor=False)
+        st.subheader("Download", anchor=False)
         volumes.take_images(atlas, z)
     with right:
-        st.subheader("Bring back", anchor=False)
+        st.subheader("Upload", anchor=False)
         image = volumes.bring_image(atlas)
     if image is not None:
         with frame.explaining():
@@ -59,7 +59,7 @@ def show(atlas: NetworkAtlas, network: int) -> None:
 
 
 atlas_and_network = atlas_frame.open_atlas(
-    "Files", "Take the atlas away as files of other tools, and bring names and images back."
+    "Files", "Download the atlas as files that other tools open, and upload names and images again."
 )
 if atlas_and_network is not None:
     with frame.explaining():

@@ -35,12 +35,12 @@ def take_images(atlas: NetworkAtlas, z: float) -> None:
     n_bytes = atlas.n_networks * columns * rows * layers * 4
     st.markdown(
         f"{atlas.n_networks} maps of z, the parcellation at |z| > {z:g}, the mask of units that "
-        f"vary, the names, a sidecar that leads from each voxel to its unit, and the grey anatomy "
-        f"that lies below them. {columns} × "
-        f"{rows} × {layers} voxels: z is the layer, first at the bottom, and a layer is "
-        "an egg-shaped sheet, wider in the middle of the model; a unit fills one voxel or a few. "
-        "Places are ours, neurons have none. FSLeyes, MRIcroGL and nilearn open them; for nilearn "
-        "the anatomy is the `bg_img`."
+        "vary, the names, a sidecar that leads from each voxel to its unit, and the grey anatomy "
+        f"that lies below them. {columns} × {rows} × {layers} voxels: z is the layer, first at "
+        "the bottom, and a layer is an egg-shaped sheet, wider in the middle of the model; a "
+        "unit fills one voxel or a few. Neurons have no place of their own: the layout is "
+        "computed. FSLeyes, MRIcroGL and nilearn open them; for nilearn the anatomy is the "
+        "`bg_img`."
     )
     if grid.placement == "index":
         st.caption("The cortex is not laid out yet: units lie in the order of their numbers.")
@@ -64,8 +64,8 @@ def bring_image(atlas: NetworkAtlas) -> ImportedImage | None:
         type=["nii", "gz", "json"],
         accept_multiple_files=True,
         key="files-image",
-        help="Ours, or edited: a region drawn in FSLeyes, a thresholded map, another map in the "
-        "same space.",
+        help="As downloaded here, or edited: a region drawn in FSLeyes, a thresholded map, "
+        "another map in the same space.",
     )
     if not uploads:
         st.caption(
@@ -116,7 +116,7 @@ def show_image(atlas: NetworkAtlas, image: ImportedImage, z: float) -> None:
     is_set = image.kind == "labels"
     if image.n_outside:
         st.caption(
-            f"{wording.count(image.n_outside, 'voxel')} of the image where no unit is are left out."
+            f"{wording.count(image.n_outside, 'voxel')} of the image hold no unit and are left out."
         )
     level = 0.5 if is_set else z
     title = _title(choices[position])
@@ -152,8 +152,8 @@ def _overlap(atlas: NetworkAtlas, table: pd.DataFrame, z: float, *, title: str) 
     names = [resources.network_name(atlas.id, int(k)) for k in table["network"]]
     top = table.iloc[0]
     sentence = (
-        f"{title} overlaps most with network {int(top['network'])}: {top['share']:.1%} of its "
-        f"units are there, {top['expected']:.1%} would be by chance."
+        f"{title} overlaps most with network {int(top['network'])}: {100 * top['share']:.1f} % of "
+        f"its units are there, {100 * top['expected']:.1f} % would be by chance."
         if top["shared"]
         else f"{title} shares no unit with any network at |z| > {z:g}."
     )
@@ -217,7 +217,7 @@ def take_page(atlas: NetworkAtlas, z: float) -> None:
     """Offer the whole atlas as one page that opens anywhere."""
     st.markdown(
         "The whole atlas as one HTML file: maps, passages and numbers of every network. It opens "
-        "in any browser and asks nothing of the network."
+        "in any browser and needs no internet connection."
     )
     job_progress.follow("atlas_page", on_done=lambda job: view_state.notify("The page is written"))
     job = job_progress.job_of("atlas_page")

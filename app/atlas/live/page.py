@@ -46,7 +46,7 @@ def order_of(
             "Write", type="primary", icon=":material/play_arrow:", key="live-write"
         )
     if is_asked and not text:
-        st.info("Type how the text is, or begins, or press an example.", icon=":material/edit:")
+        st.info("Type a text, or how it begins, or press an example.", icon=":material/edit:")
     if model is None or not text:
         return None, is_asked, model
     if source == READ:

@@ -130,7 +130,7 @@ def choose_silenced(atlas: NetworkAtlas) -> tuple[int, ...]:
     names = resources.network_names(atlas.id)
     key = f"live-silenced-{'x'.join(map(str, viewed))}"
     st.multiselect(
-        "Silence beside",
+        "Compare with silenced networks",
         range(atlas.n_networks),
         default=list(viewed),
         format_func=lambda network: f"{network} · {names[network]}",
@@ -170,10 +170,10 @@ def facts(atlas: NetworkAtlas, scene: LiveScene, source: str, made: str) -> None
                 st.dataframe(table, hide_index=True, alt="Each token with its strongest networks")
         provenance(made, key="live")
     st.caption(
-        "A network is as bright as its strength exceeds what is usual for it (its root mean square "
-        "over the recording): from 1× to 4×. Shares are of the energy of all networks at the "
-        "token. Surprise is −log p. Fading between tokens and smoothing (4 mm) are for the eye. "
-        "Places are ours: neurons have none."
+        "A network is as bright as its strength exceeds what is usual for it (its root mean "
+        "square over the recording): from 1× to 4×. Shares are of the energy of all networks at "
+        "the token. Surprise is −log p. Fading between tokens and smoothing (4 mm) are for the "
+        "eye. Neurons have no place of their own: the layout is computed."
         + (" What the model was given is in italics." if source == WRITE else "")
     )
 
@@ -194,7 +194,7 @@ def made_by(atlas: NetworkAtlas, order: LiveOrder | None, session: int) -> str:
 
 def take_away(atlas: NetworkAtlas, scene: LiveScene, order: LiveOrder | None, session: int) -> None:
     """Offer the text in the scanner as a film, and as one page that plays anywhere."""
-    st.subheader("Take it away", anchor=False)
+    st.subheader("Download", anchor=False)
     film_order = FilmOrder(
         model=view_state.view().model,
         live=order or LiveOrder(decomposition_id=atlas.id, text="recorded"),
@@ -216,7 +216,7 @@ def take_away(atlas: NetworkAtlas, scene: LiveScene, order: LiveOrder | None, se
             icon=":material/html:",
             key="live-page",
             on_click="ignore",
-            help="Plays in any browser with all it needs inside; asks nothing of the network.",
+            help="Plays in any browser without an internet connection.",
         )
         if not job_progress.is_active(FILM):
             for kind, label in _FILMS.items():

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from app.figures.base import Picture, legend_on_top, safe, style
+from app.figures.markup import signed
 from app.figures.networks import shown_token
 from app.figures.theme import Palette, rgba
 from fnprune_core.atlas.decoding import LogitEffect
@@ -75,9 +76,9 @@ def map_histogram(
         figure=figure,
         alternative=(
             f"Histogram of network {network} over {len(z):,} units: the mixture takes "
-            f"{active_share:.1%} of them as active ({fit.positive_share:.1%} positive, "
-            f"{fit.negative_share:.1%} negative); {n_beyond:,} have |z| above {threshold:g}, where "
-            f"{_null_count_text(fit, z, threshold)} are expected of the null."
+            f"{100 * active_share:.1f} % of them as active ({100 * fit.positive_share:.1f} % "
+            f"positive, {100 * fit.negative_share:.1f} % negative); {n_beyond:,} have |z| above "
+            f"{threshold:g}, where {_null_count_text(fit, z, threshold)} are expected of the null."
         ),
         table=pd.DataFrame(
             {
@@ -189,9 +190,9 @@ def spectrum_line(spectrum: Spectrum, *, network: int, palette: Palette) -> Pict
         figure=figure,
         alternative=(
             f"Spectrum of network {network}, mean over {spectrum.n_documents} documents: half of "
-            f"its power lies above {half:.3f} cycles per token, a period of {1 / half:.0f} tokens; "
-            f"{spectrum.slow_share():.0%} of its amplitude is slower than {1 / SLOW_BELOW:.0f} "
-            "tokens."
+            f"its power lies above {half:.3f} cycles per token, a period of {1 / half:.0f} "
+            f"tokens; {100 * spectrum.slow_share():.0f} % of its amplitude is slower than "
+            f"{1 / SLOW_BELOW:.0f} tokens."
         ),
         table=pd.DataFrame(
             {
@@ -302,8 +303,8 @@ def logit_bars(
         figure=figure,
         alternative=(
             f"At positive strength the network promotes “{shown_token(top_promoted.text)}” most "
-            f"(z {top_promoted.effect:.1f}) and suppresses “{shown_token(top_suppressed.text)}” (z "
-            f"{top_suppressed.effect:.1f})."
+            f"(z {signed(top_promoted.effect, '.1f')}) and suppresses "
+            f"“{shown_token(top_suppressed.text)}” (z {top_suppressed.effect:.1f})."
         ),
         table=pd.DataFrame(
             {"token": [effect.text for effect in effects[::-1]], "z": values[::-1].round(2)}

@@ -114,8 +114,8 @@ def _choose_colours(map_options: MapOptions, map_view: str) -> MapOptions:
         "Same colours in all networks",
         not map_options.own_range,
         key="atlas-range",
-        help="On, a colour stands for the same z in every network. Off, the strongest colour "
-        "is reached at this network's own strongest units.",
+        help="On: a colour means the same z in every network. Off: the strongest colour is this "
+        "network's own strongest unit.",
     )
     by_index = map_options.by_index
     if map_view == "layers":
@@ -123,7 +123,8 @@ def _choose_colours(map_options: MapOptions, map_view: str) -> MapOptions:
             "By index",
             map_options.by_index,
             key="atlas-order",
-            help="A neuron's index means nothing; grouped by network, a network is a tract.",
+            help="The order of units within a layer means nothing. Grouped by network, each "
+            "network is one block.",
         )
     return replace(map_options, own_range=not same_colours, by_index=by_index)
 
@@ -145,7 +146,9 @@ def show_facts(atlas: NetworkAtlas, network: int, z: float, pole: int) -> None:
             help=f"{glossary.tip('run_agreement')}  \nSeeds alone say little: the Trust page "
             "measures the halves of the documents.",
         )
-    st.metric("Alone explains", f"{row['variance_alone']:.2%}", help=glossary.tip("variance"))
+    st.metric(
+        "Alone explains", f"{100 * row['variance_alone']:.2f} %", help=glossary.tip("variance")
+    )
     st.metric("Peak layer", f"{row['peak_layer']}", help=glossary.tip("slice"))
     n_units_label = {0: f"Units beyond {z:g}", 1: f"Units above {z:g}", -1: f"Units below −{z:g}"}[
         pole

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from app import pages
+from app.figures.markup import signed
 from app.shell import resources, view_state, wording
 from app.shell.images import files as images
 from app.widgets.body.viewer import Pick
@@ -15,11 +16,6 @@ from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 UNIT_PAGE = pages.path("unit")
 _PRESSED = "what was pressed in the body"
-
-
-def has_page(path: str) -> bool:
-    """Whether the navigation has a page."""
-    return any(page.path == path for page in pages.ATLAS)
 
 
 def pick_unit(unit: int) -> None:
@@ -44,12 +40,11 @@ def unit_card(atlas: NetworkAtlas, network: int, *, key: str) -> None:
     with st.container(border=True, gap="xsmall", key=f"{key}-card"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown(
-                f"**Neuron {index} of layer {layer}**, z {values[network]:.1f} in this network",
+                f"**Neuron {index} of layer {layer}**, z {signed(values[network], '.1f')} in this "
+                "network",
                 width="stretch",
             )
-            if has_page(UNIT_PAGE) and st.button(
-                "Open the neuron", icon=":material/my_location:", key=f"{key}-open"
-            ):
+            if st.button("Open the neuron", icon=":material/my_location:", key=f"{key}-open"):
                 st.switch_page(UNIT_PAGE)
             st.button(
                 "Close",
@@ -60,7 +55,8 @@ def unit_card(atlas: NetworkAtlas, network: int, *, key: str) -> None:
                 args=(-1,),
             )
         strongest = ", ".join(
-            f"{k} · {resources.network_name(atlas.id, int(k))} (z {values[k]:.1f})" for k in order
+            f"{k} · {resources.network_name(atlas.id, int(k))} (z {signed(values[k], '.1f')})"
+            for k in order
         )
         st.caption(f"Strongest in {wording.plain(strongest)}")
         _show_under(atlas, network, unit, key=key)

@@ -84,15 +84,15 @@ def _domain_test(atlas: NetworkAtlas, network: int) -> None:
     smallest_p = 1 / (test.n_permutations + 1)
     verdict = "Domains differ" if corrected < 0.05 else "No difference between domains is shown"
     st.markdown(
-        f"**{verdict}**: they explain {test.statistic[network]:.0%} of the differences between "
-        f"documents in log energy, p {_probability(p, smallest_p)}, corrected for "
+        f"**{verdict}**: they explain {100 * test.statistic[network]:.0f} % of the differences "
+        f"between documents in log energy, p {_probability(p, smallest_p)}, corrected for "
         f"{wording.count(atlas.n_networks, 'network')} p {_probability(corrected, smallest_p)}."
     )
     st.caption(
         f"Permutation test: the domains of {wording.count(test.n_documents, 'document')} were "
         f"shuffled {test.n_permutations:,} times. Documents are the unit, for tokens of one text "
         "resemble each other; the correction is for the false discovery rate (Benjamini and "
-        "Hochberg). A difference says what drives the network, not what needs it."
+        "Hochberg). A difference shows what drives the network, not what depends on it."
     )
 
 
@@ -129,9 +129,10 @@ def _logits(atlas: NetworkAtlas, network: int) -> None:
         made=recipes.code("logits", atlas=atlas.id, network=network, z=z),
     )
     st.caption(
-        f"The output directions of its units with |z| above {z:g}, each by its loading and its own "
-        "spread, through the final norm's gain and the unembedding. This is the direct path: what "
-        "later layers make of it is left out. At negative strength the signs turn."
+        f"The output directions of its units with |z| above {z:g}, each by its loading and its "
+        "own spread, through the final norm's gain and the unembedding. This is the direct path: "
+        "what later layers do with it is left out. Where the network's strength is negative, "
+        "promoted and suppressed tokens change places."
     )
 
 

@@ -49,7 +49,7 @@ def top_words(atlas: NetworkAtlas, network: int, pole: int) -> None:
     """Draw the tokens on which a network, or one of its poles, is strongest on average."""
     table = atlas.top_tokens(network, n=12, pole=pole)
     if table.empty:
-        st.caption("No word has this pole on average.")
+        st.caption("No word is on this side on average.")
         return
     st.dataframe(
         table.assign(text=[repr(markup.visible(text))[1:-1] for text in table["text"]]),

@@ -132,9 +132,9 @@ def in_words(atlas: NetworkAtlas, look: Look, z: float) -> str:
     if not units.any():
         return f"Parcellation: no unit has |z| above {z:g} in any network."
     return (
-        f"Parcellation: {units.sum() / n_units:.0%} of {n_units:,} units have |z| above {z:g} in "
-        f"one of {len(units)} networks; the largest parcel, of {units[largest]:,} units, is "
-        f"network {largest}, {look.names[largest]}."
+        f"Parcellation: {100 * (units.sum() / n_units):.0f} % of {n_units:,} units have |z| above "
+        f"{z:g} in one of {len(units)} networks; the largest parcel, of {units[largest]:,} units, "
+        f"is network {largest}, {look.names[largest]}."
     )
 
 

@@ -32,7 +32,7 @@ def read(atlas: NetworkAtlas, text: str, *, is_asked: bool) -> Reading | None:
     reading = None if model is None else cache.reading(atlas.id, model, text)
     if reading is None and not job_progress.is_active("probe"):
         if not is_asked:
-            why = "takes more than a moment" if model is not None else "is read by the model"
+            why = "takes longer to read" if model is not None else "is read by the model"
             st.caption(f"This text {why}. Press Read to start.")
             model_offer.will_be_loaded(model)
             return None
@@ -57,7 +57,7 @@ def show(atlas: NetworkAtlas, network: int, reading: Reading) -> None:
             panels.at_token(atlas, network, reading, token)
     with right:
         if colouring == "strongest":
-            st.subheader("Tokens won", anchor=False)
+            st.subheader("Tokens by strongest network", anchor=False)
             st.caption("Each token has the colour of the network that is strongest there.")
             panels.legend(atlas, reading)
         else:

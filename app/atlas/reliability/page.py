@@ -129,7 +129,7 @@ SECTIONS = {
     "k": show_sizes,
 }
 atlas_and_network = atlas_frame.open_atlas(
-    "Trust", "How sure each network is: in other texts, in other runs, and against chance."
+    "Trust", "How reliable each network is: in other texts, in other runs, and against chance."
 )
 if atlas_and_network is not None:
     with frame.explaining():

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from app.atlas.reliability import data as cache
 from app.atlas.reliability import tasks
 from app.atlas.reliability.figures import TrustFigure
+from app.figures.markup import signed
 from app.shell import glossary, resources, view_state, wording
 from app.shell.jobs import Job
 from app.widgets import job_progress
@@ -32,8 +33,9 @@ FIGURES = {
 MEANING = {
     "reproducibility": (
         "The documents are divided in two halves, each half is decomposed by itself, and a "
-        "network's two partners are compared. High: it does not depend on which texts were read. "
-        "A half has half of the tokens, so that a network of the whole is rather surer than this."
+        "network's two partners are compared. A high value means that the network does not "
+        "depend on which texts were read. Each half has only half of the tokens, so a network of "
+        "the whole recording is usually more reliable than this."
     ),
     "again_bootstrap": (
         "Sessions are drawn anew with replacement and decomposed. Shown is Iq (how much alike the "
@@ -41,8 +43,9 @@ MEANING = {
         "runs in which the cluster was found: a map that one run alone has found is not stable."
     ),
     "again_seeds": (
-        "ICA starts from other random numbers on the same data. High: the algorithm agrees with "
-        "itself. That alone does not make a network real: heavy-tailed units are found again, too."
+        "ICA starts from other random numbers on the same data. A high value means that the "
+        "algorithm agrees with itself. That alone does not make a network real: heavy-tailed "
+        "units are found again, too."
     ),
     "kurtosis": (
         "How sparse the map is: 0 for a normal distribution, high when few units carry it."
@@ -52,13 +55,13 @@ SPEAKS = {
     "gaussian": (
         "Gaussian null: the units' loadings are drawn from a normal distribution with the "
         "observed covariance of all components. Variance is as it was, and there is nothing for "
-        "ICA to find. It speaks to all figures."
+        "ICA to find. It applies to all measures."
     ),
     "shift": (
         "Shift null: every unit is shifted in time by itself within each session. It keeps its "
-        "values and its mean in each session, but no longer rises and falls together with others. "
-        "It speaks to kurtosis and to split-half r, where it also shows what domains alone, "
-        "through the session means, would reproduce; not to what is found again."
+        "values and its mean in each session, but no longer rises and falls together with "
+        "others. It applies to kurtosis and to split-half r, where it also shows what domains "
+        "alone, through the session means, would reproduce; not to what is found again."
     ),
 }
 
@@ -106,8 +109,8 @@ def measure(atlas: NetworkAtlas) -> None:
             )
             names = ", ".join(assess.PARTS[name].title.lower() for name in missing_parts)
             st.caption(
-                f"To do: {names}. All of them take some minutes; each appears as soon as it is "
-                "there, and what is finished is kept if you stop.",
+                f"To do: {names}. Together they take some minutes; each appears when it is done, "
+                "and finished ones are kept if you stop.",
                 width="stretch",
             )
 
@@ -153,12 +156,17 @@ def figures_of(row: pd.Series) -> None:
                 st.metric(
                     FIGURES[name].title.capitalize(),
                     f"{row[name]:.2f}",
-                    help=f"Iq {iq:.2f} in {share:.0%} of the runs; r {r:.2f} between this network "
-                    f"and the most central map of the cluster. {MEANING[name]}",
+                    help=f"Iq {iq:.2f} in {100 * share:.0f} % of the runs; r {signed(r, '.2f')} "
+                    "between this network and the most central map of the cluster. "
+                    f"{MEANING[name]}",
                 )
-        st.metric("Alone explains", f"{row['variance_alone']:.2%}", help=glossary.tip("variance"))
         st.metric(
-            "Left out, lost", f"{row['variance_left_out']:.2%}", help=glossary.tip("variance")
+            "Alone explains", f"{100 * row['variance_alone']:.2f} %", help=glossary.tip("variance")
+        )
+        st.metric(
+            "Left out, lost",
+            f"{100 * row['variance_left_out']:.2f} %",
+            help=glossary.tip("variance"),
         )
         st.metric("Kurtosis", f"{row['kurtosis']:.1f}", help=MEANING["kurtosis"])
 
@@ -249,8 +257,8 @@ def suggestion(curve: SizeCurve, n_networks: int) -> str:
     rule = (
         f"Rule: n is how many networks have an r of {HIGH} or more between halves, the mean over "
         f"{curve.median.shape[1]} splits. Their number n grows with K while their share n / K "
-        f"falls; the smallest K is taken at which the product is within {1 - ENOUGH:.0%} of its "
-        "best."
+        f"falls; the smallest K is taken at which the product is within {100 * (1 - ENOUGH):.0f} "
+        "% of its best."
     )
     if not curve.is_whole:
         return rule

@@ -25,7 +25,8 @@ BREAKS = """
 - **Time.** A scan lasts about two seconds and blood answers late; a token is exact and at once.
 - **Noise.** There is no movement, no heartbeat and no scanner drift. What is left over is other
   computation.
-- **Size.** Millimetres of the model are nominal: 2 mm a unit, layers set apart to fill the height.
+- **Size.** Millimetres of the model are nominal: 2 mm per unit, layers set apart to fill the
+  height.
 """
 
 
@@ -62,7 +63,8 @@ def pick_together(atlas: NetworkAtlas, network: int) -> tuple[int, ...]:
         format_func=lambda k: atlas_frame.label(atlas.id, k),
         max_selections=7,
         key=f"scanner-beside-{network}",
-        help="At first, those whose time courses go with this one's. None: the same again.",
+        help="At first, the networks whose time courses go with this one's. Empty the list to "
+        "get them back.",
     )
     if tuple(chosen) != networks_together[1:]:
         view_state.change(beside=tuple(chosen))
@@ -96,7 +98,7 @@ def show(atlas: NetworkAtlas, network: int) -> None:
 
 
 atlas_and_network = atlas_frame.open_atlas(
-    "As in the scanner",
+    "Beside a brain",
     "A map of the model beside one of a real brain, in the same viewer; and the same networks by "
     "nilearn, the toolbox that neuroimaging uses.",
 )

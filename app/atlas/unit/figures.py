@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from app.figures.base import Picture, style
-from app.figures.markup import visible
+from app.figures.markup import signed, visible
 from app.figures.theme import Palette, diverging_scale
 
 
@@ -57,8 +57,9 @@ def unit_loadings(
     return Picture(
         figure=figure,
         alternative=(
-            f"This unit loads the most on network {top}, {names[top]}, with z {z[top]:.1f}; "
-            f"{int(is_beyond.sum())} of {len(z)} networks have |z| above {threshold:g}."
+            f"This unit loads the most on network {top}, {names[top]}, with z "
+            f"{signed(z[top], '.1f')}; {int(is_beyond.sum())} of {len(z)} networks have |z| above "
+            f"{threshold:g}."
         ),
         table=pd.DataFrame(
             {"network": np.arange(len(z)), "name": list(names), "z": np.round(z, 3)}

@@ -32,7 +32,7 @@ def show(atlas: NetworkAtlas, network: int) -> None:
         st.subheader("Place in the cortex", anchor=False)
         with frame.explaining():
             panels.place(atlas, network, unit)
-    st.subheader("Relatives", anchor=False)
+    st.subheader("Similar units", anchor=False)
     panels.relatives(atlas, network, unit)
     st.subheader("Weights and what it writes", anchor=False)
     with frame.explaining():

@@ -7,7 +7,7 @@ import streamlit as st
 
 from app.atlas.unit import data as cache
 from app.atlas.unit.figures import unit_domains, unit_loadings, unit_place
-from app.figures.markup import token_strip
+from app.figures.markup import signed, token_strip
 from app.shell import recipes, resources, view_state, wording
 from app.widgets import frame, model_offer
 from app.widgets.bar_list import bar_list
@@ -102,7 +102,7 @@ def starting_points(atlas: NetworkAtlas, network: int, unit: int, *, n: int = 12
             {
                 "id": int(u),
                 "name": short_label(atlas, int(u)),
-                "note": signed(v),
+                "note": signed(v, ".1f"),
                 "share": v / largest_z,
             }
             for u, v in zip(units, z.tolist(), strict=True)
@@ -112,11 +112,6 @@ def starting_points(atlas: NetworkAtlas, network: int, unit: int, *, n: int = 12
         selected=unit,
         name=f"Strongest units of network {network}",
     )
-
-
-def signed(value: float) -> str:
-    """Return a number of one decimal with a true minus."""
-    return f"{value:.1f}".replace("-", "−")
 
 
 def numbers(atlas: NetworkAtlas, unit: int) -> None:
@@ -156,7 +151,7 @@ def networks(atlas: NetworkAtlas, network: int, unit: int) -> None:
             {
                 "id": int(k),
                 "name": f"{k} · {names[k]}",
-                "note": f"z {signed(float(z[k]))}",
+                "note": f"z {signed(z[k], '.1f')}",
                 "share": float(z[k] / largest_z),
             }
             for k in order
@@ -184,7 +179,7 @@ def texts(atlas: NetworkAtlas, unit: int) -> None:
 
 def _passage(passage: Passage, limit: float) -> None:
     place = f"{passage.domain} · {passage.document} · token {passage.position}"
-    peak = f"{passage.values[passage.centre]:.3g}".replace("-", "−")
+    peak = signed(passage.values[passage.centre], ".3g")
     st.caption(f"{wording.plain(place)} · activation {peak}")
     st.html(
         token_strip(
@@ -261,7 +256,7 @@ def _units(atlas: NetworkAtlas, units: Sequence[int], values: Sequence[float], *
             {
                 "id": unit,
                 "name": short_label(atlas, unit),
-                "note": f"{value:.2f} · net {k}".replace("-", "−"),
+                "note": f"{signed(value, '.2f')} · net {k}",
                 "share": value / largest_value,
             }
             for unit, value, k in zip(units, values, strongest, strict=True)
@@ -302,7 +297,7 @@ def weights(atlas: NetworkAtlas, unit: int) -> None:
     st.caption(
         "Effects of a positive activation on the next token, in standard deviations over the "
         "vocabulary: its output column through the final norm and the unembedding. What later "
-        "layers make of it is left out."
+        "layers do with it is left out."
     )
 
 

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from app.figures.base import Picture, legend_on_top, safe, style
+from app.figures.markup import signed
 from app.figures.matrix import pair_scale
 from app.figures.theme import Palette, rgba
 from fnprune_core.lesions.study import LEVEL, LesionStudy
@@ -125,7 +126,8 @@ def lesion_matrix(
     if worst_cell is not None:
         i, c = worst_cell
         sentence += (
-            f"; the largest is {values[i, c]:+.2f} nats per token, {names[i]} in {study.columns[c]}"
+            f"; the largest is {signed(values[i, c], '+.2f')} nats per token, "
+            f"{names[i]} in {study.columns[c]}"
         )
     sentence += (
         f". Of {int(np.isfinite(q).sum())} tested effects, those that stand out from matched "
@@ -167,11 +169,11 @@ def _hover(study: LesionStudy, i: int, c: int, name: str) -> str:
     if not np.isfinite(study.change[i, 0, c]):
         return f"{safe(name)}<br>not read yet"
     text = (
-        f"{safe(name)}<br>{safe(study.columns[c])}: {study.change[i, 0, c]:+.3f} "
+        f"{safe(name)}<br>{safe(study.columns[c])}: {signed(study.change[i, 0, c], '+.3f')} "
         f"± {study.change_error[i, 0, c]:.3f} nats from healthy"
     )
     if np.isfinite(effects.excess[i, c]):
-        text += f"<br>{effects.excess[i, c]:+.3f} beyond random lesions"
+        text += f"<br>{signed(effects.excess[i, c], '+.3f')} beyond random lesions"
     if np.isfinite(effects.p[i, c]):
         text += f"<br>p {effects.p[i, c]:.2g}, corrected q {effects.q[i, c]:.2g}"
     return text
@@ -243,11 +245,13 @@ def lesion_cell(
         categoryarray=["all random lesions", "its random lesions", "this lesion"],
     )  # fmt: skip
     mean = float(np.nanmean(own_random)) if np.isfinite(own_random).any() else float("nan")
-    sentence = f"{name} in {study.columns[column]}: {value:+.3f} ± {error:.3f} nats per token"
+    sentence = (
+        f"{name} in {study.columns[column]}: {signed(value, '+.3f')} ± {error:.3f} nats per token"
+    )
     if np.isfinite(mean):
         sentence += (
-            f"; its {int(np.isfinite(own_random).sum())} matched random lesions {mean:+.3f} "
-            "on average"
+            f"; its {int(np.isfinite(own_random).sum())} matched random lesions "
+            f"{signed(mean, '+.3f')} on average"
         )
     return Picture(
         figure=figure,
@@ -315,8 +319,9 @@ def strength_curve(study: LesionStudy, *, name: str, palette: Palette) -> Pictur
         figure=figure,
         alternative=(
             f"{name}: loss change by strength, lines; matched random lesions dotted. At strength "
-            f"{strength[strongest]:g} it is {study.change[strongest, 0, worst_column]:+.2f} nats "
-            f"per token in {study.columns[worst_column]}, where it is largest."
+            f"{strength[strongest]:g} it is "
+            f"{signed(study.change[strongest, 0, worst_column], '+.2f')} nats per token "
+            f"in {study.columns[worst_column]}, where it is largest."
         ),
         table=study.table().round(5),
     )
@@ -354,7 +359,7 @@ def patient_bars(study: LesionStudy, lesion: int, *, name: str, palette: Palette
         title_text="loss change, nats per token", zeroline=True, zerolinecolor=palette.quiet
     )
     sure_effects = [
-        f"{study.columns[c]} {study.effects.excess[lesion, c]:+.2f} (q {q:.2g})"
+        f"{study.columns[c]} {signed(study.effects.excess[lesion, c], '+.2f')} (q {q:.2g})"
         for c, q in enumerate(study.effects.q[lesion])
         if q <= LEVEL
     ]

@@ -33,7 +33,7 @@ def draw_form(atlas: NetworkAtlas) -> None:
         order = LesionOrder(decomposition_id=atlas.id, lesions=lesions, settings=settings)
         if model is not None:
             _show_cost(order, texts, model)
-        model_offer.will_be_loaded(model, then="How long the study takes is said once it is.")
+        model_offer.will_be_loaded(model, then="The time that the study takes is shown after that.")
         if not job_progress.is_active(KIND):
             st.button(
                 "Run the study",
@@ -135,11 +135,11 @@ def _choose_texts() -> Read | None:
     texts = text_picker.pick_texts("lesions", split="held-out")
     columns = st.columns(2)
     window = columns[0].number_input(
-        "Tokens of a window", 16, 2048, Read().window, 16, key="lesions-window",
+        "Tokens per window", 16, 2048, Read().window, 16, key="lesions-window",
         persist_state="session",
     )  # fmt: skip
     n_windows = columns[1].number_input(
-        "Windows a domain", 1, 512, Read().n_windows, key="lesions-windows",
+        "Windows per domain", 1, 512, Read().n_windows, key="lesions-windows",
         persist_state="session",
     )  # fmt: skip
     if texts is None:

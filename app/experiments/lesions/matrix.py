@@ -17,6 +17,7 @@ from app.experiments.lesions.figures import (
     strongest_rows,
 )
 from app.experiments.lesions.tasks import KIND, LesionsSoFar, Read
+from app.figures.markup import signed
 from app.shell import glossary, recipes, resources, view_state, wording
 from app.shell.jobs import Job
 from app.shell.wording import plain
@@ -190,11 +191,12 @@ def verdict(study: LesionStudy, row: int, column: int) -> str:
             "**More harm than random lesions**" if excess > 0 else "**Less than random lesions**"
         )
     else:
-        comparison = "**No sure difference to random lesions**"
+        comparison = "**No reliable difference from random lesions**"
     return (
-        f"{comparison} in {column_name}: {excess:+.3f} nats per token. Stands out from random "
-        f"lesions: p {p_lesions:.2g} (± {effects.lesion_error[row, column]:.3f}). Holds over the "
-        f"texts: p {p_texts:.2g} (± {effects.text_error[row, column]:.3f}). Corrected: q {q:.2g}."
+        f"{comparison} in {column_name}: {signed(excess, '+.3f')} nats per token. Stands out from "
+        f"random lesions: p {p_lesions:.2g} (± {effects.lesion_error[row, column]:.3f}). Holds "
+        f"over the texts: p {p_texts:.2g} (± {effects.text_error[row, column]:.3f}). Corrected: q "
+        f"{q:.2g}."
     )
 
 
@@ -204,8 +206,8 @@ def _match_text(study: LesionStudy, row: int) -> str:
     if study.magnitude.shape[1] > 1:
         ratio = study.magnitude[row, 1:].mean() / study.magnitude[row, 0]
         text += (
-            f" Its random lesions have as many in each layer, with {ratio:.0%} of their summed "
-            "magnitude."
+            f" Its random lesions have as many in each layer, with {100 * ratio:.0f} % of their "
+            "summed magnitude."
         )
     return text
 
@@ -262,8 +264,8 @@ def _draw_dissociations(study: LesionStudy, atlas: NetworkAtlas) -> None:
         n = int(np.isfinite(study.contrasts.q).sum())
         st.info(
             f"None. Of {n:,} contrasts between two domains, "
-            f"{int((study.contrasts.q <= LEVEL).sum())} are sure after correction, and no two of "
-            "them, with sure harm, point in opposite directions.",
+            f"{int((study.contrasts.q <= LEVEL).sum())} are significant after correction, and no "
+            "two of them show significant harm in opposite directions.",
             icon=":material/info:",
         )
         return
@@ -287,8 +289,8 @@ def _dissociation_sentence(
     a, b = (plain(study.columns[c]) for c in (dissociation.a, dissociation.b))
     return (
         f"**{a}** and **{b}**: without *{first_lesion}* {a} suffers more than {b} "
-        f"({dissociation.contrast[0]:+.2f} ± {dissociation.error[0]:.2f} nats), without "
-        f"*{second_lesion}* {b} more than {a} ({dissociation.contrast[1]:+.2f} ± "
+        f"({signed(dissociation.contrast[0], '+.2f')} ± {dissociation.error[0]:.2f} nats), without "
+        f"*{second_lesion}* {b} more than {a} ({signed(dissociation.contrast[1], '+.2f')} ± "
         f"{dissociation.error[1]:.2f}); q {dissociation.q:.2g}."
     )
 
@@ -307,15 +309,15 @@ def _draw_protocol(study: LesionStudy) -> None:
         f"{p.n_tokens:,} predictions in {wording.count(p.n_windows, 'window')} of {p.window} "
         f"tokens, text {p.text_sha256[:8]}, {p.dtype} on {p.device}; resampled over "
         f"{study.facts.unit}. Units with |z| above {s.z:g} scaled towards {target}; "
-        f"{s.sink_units} sink units a layer spared; {s.n_random} random lesions each, seed "
+        f"{s.sink_units} sink units spared per layer; {s.n_random} random lesions each, seed "
         f"{s.seed}; their spread is moderated over all lesions (Smyth 2004)."
     )
     null_p = study.null_p
     if np.isfinite(null_p).any():
         share = float((null_p[np.isfinite(null_p)] < 0.05).mean())
         text += (
-            f" Check: random lesions tested against one another have p below 0.05 in {share:.1%} "
-            "of cells, where 5% is nominal."
+            " Check: random lesions tested against one another have p below 0.05 in "
+            f"{100 * share:.1f} % of cells, where 5 % is nominal."
         )
     for failure in study.facts.failures:
         text += f" Left out: {plain(failure)}"

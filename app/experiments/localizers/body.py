@@ -4,6 +4,7 @@ import numpy as np
 import streamlit as st
 
 from app import pages
+from app.figures.markup import signed
 from app.shell import resources, view_state
 from app.shell.images import files as images
 from app.shell.images import places
@@ -112,7 +113,7 @@ def in_words(result: LocalizerResult) -> str:
         f"most in layer {int(total.argmax())}. Colours begin at |t| {first_threshold(result):g}"
     )
     sentence += (
-        f", the strongest {STRONGEST:.0%} of units; q is below 0.05 from "
+        f", the strongest {100 * STRONGEST:.0f} % of units; q is below 0.05 from "
         f"{result.units.threshold():.3g} on."
         if first_threshold(result) > result.units.threshold() + 0.05
         else ", where q is below 0.05."
@@ -135,7 +136,7 @@ def _picked_unit(atlas: NetworkAtlas, result: LocalizerResult) -> None:
     layer, index = (int(i) for i in atlas.layout.locate(unit))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(
-            f"**Neuron {index} of layer {layer}**, t {result.units.t[unit]:.1f}, "
+            f"**Neuron {index} of layer {layer}**, t {signed(result.units.t[unit], '.1f')}, "
             f"q {result.units.q[unit]:.2g}",
             width="stretch",
         )

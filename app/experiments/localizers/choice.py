@@ -16,10 +16,11 @@ from fnprune_core.localizers.stimuli import LEAST_BLOCKS, Localizer, read_locali
 
 OWN = "own"
 _FORMAT = (
-    "CSV or TSV in UTF-8 with two columns, condition and text, one item a line. A third column, "
-    "template, says which items share a frame; templates are then what is resampled, and those "
-    "that every condition has are paired. Keep conditions alike in all but what you want to find, "
-    f"also in length. At least {LEAST_BLOCKS} templates, or {2 * LEAST_BLOCKS} items, of each."
+    "CSV or TSV in UTF-8 with two columns, condition and text, one item per line. A third "
+    "column, template, says which items share a frame; templates are then what is resampled, and "
+    "those that every condition has are paired. Keep conditions alike in all but what you want "
+    f"to find, also in length. At least {LEAST_BLOCKS} templates, or {2 * LEAST_BLOCKS} items, of "
+    "each."
 )
 
 
@@ -64,7 +65,7 @@ def upload() -> Localizer | None:
         conditions = list(localizer.conditions)
         if len(conditions) > 2:
             positive = st.multiselect(
-                "What is held against the rest", conditions, default=conditions[:1],
+                "Condition compared with the rest", conditions, default=conditions[:1],
                 key=f"localizer-positive-{file.file_id}",
             )  # fmt: skip
             if not positive:
@@ -87,10 +88,9 @@ def show_stimuli(localizer: Localizer) -> None:
     paired_text = ", the same in each condition" if localizer.is_paired else ""
     contrast = localizer.contrast[0].upper() + localizer.contrast[1:]
     st.caption(
-        f"{wording.plain(contrast)} · {counts_text} items a condition from {n_templates} "
+        f"{wording.plain(contrast)} · {counts_text} items per condition from {n_templates} "
         f"{wording.plain(localizer.unit)}{paired_text} · a block holds the items of one of them "
-        "and is read in a window of its own, conditions by turns. "
-        f"{wording.plain(localizer.note)}"
+        f"and is read in a window of its own, conditions by turns. {wording.plain(localizer.note)}"
     )
     for column, condition in zip(
         st.columns(len(localizer.conditions)), localizer.conditions, strict=True

@@ -7,6 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.figures.base import Picture, legend_on_top, safe, style
+from app.figures.markup import signed
 from app.figures.theme import Palette, rgba
 from fnprune_core.localizers.results import LocalizerResult
 
@@ -85,16 +86,12 @@ def network_effects(
         alternative=(
             f"{n} of {len(all_networks)} networks differ with q below 0.05 (filled). First: "
             f"network {int(strongest['network'])}, {strongest['name']}, "
-            f"{_signed(strongest['difference'])} of its usual strength, 95 % interval "
-            f"{_signed(strongest['low'])} to {_signed(strongest['high'])} over "
+            f"{signed(strongest['difference'], '+.2f')} of its usual strength, 95 % interval "
+            f"{signed(strongest['low'], '+.2f')} to {signed(strongest['high'], '+.2f')} over "
             f"{result.localizer.unit}."
         ),
         table=all_networks,
     )
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "−")
 
 
 def _shortened(name: str, length: int = 24) -> str:
@@ -146,7 +143,9 @@ def block_course(result: LocalizerResult, network: int, *, palette: Palette) -> 
     room = 0.05 * (high - low)
     figure.update_yaxes(title_text="× usual strength", range=[low - room, high + room], nticks=5)
     means = effects.groupby("condition")["effect"].mean()
-    means_text = ", ".join(f"{name} {_signed(means[name])}" for name in result.localizer.conditions)
+    means_text = ", ".join(
+        f"{name} {signed(means[name], '+.2f')}" for name in result.localizer.conditions
+    )
     return Picture(
         figure=figure,
         alternative=(
@@ -229,10 +228,10 @@ def decoding_null(result: LocalizerResult, *, palette: Palette) -> Picture:
     return Picture(
         figure=figure,
         alternative=(
-            f"Held-out items are put on the right side in {decoding.accuracy:.0%} ± "
-            f"{decoding.standard_error:.0%} of cases (balanced; standard error over "
+            f"Held-out items are put on the right side in {100 * decoding.accuracy:.0f} % ± "
+            f"{100 * decoding.standard_error:.0f} % of cases (balanced; standard error over "
             f"{result.localizer.unit}); with the conditions of whole blocks permuted, "
-            f"{decoding.null.mean():.0%} on average, p = {decoding.p:.2g}."
+            f"{100 * decoding.null.mean():.0f} % on average, p = {decoding.p:.2g}."
         ),
         table=pd.DataFrame({"accuracy after permutation": np.round(decoding.null, 4)}),
     )

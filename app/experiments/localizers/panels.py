@@ -90,7 +90,7 @@ def numbers(result: LocalizerResult) -> None:
     with st.container(horizontal=True):
         st.metric(
             "Decoding, held out",
-            f"{decoding.accuracy:.0%} ± {decoding.standard_error:.0%}",
+            f"{100 * decoding.accuracy:.0f} % ± {100 * decoding.standard_error:.0f} %",
             help=f"Balanced accuracy on held-out {result.localizer.unit}, with its standard error "
             "over them; 50 % is chance.",
         )
@@ -193,7 +193,7 @@ def tables(atlas: NetworkAtlas, result: LocalizerResult, code: str) -> None:
             )
             _draw_table("Neurons with q below 0.05", result.unit_table(), "neurons")
             _draw_table(
-                "Surprise of each condition, nats a token", result.surprise_table(), "surprise"
+                "Surprise of each condition, nats per token", result.surprise_table(), "surprise"
             )
             _draw_table("Items", result.item_table(), "items")
     with st.expander("Design matrix", icon=":material/grid_on:", on_change="rerun") as expander:
@@ -217,7 +217,7 @@ def limits(result: LocalizerResult) -> None:
     unit = wording.plain(result.localizer.unit)
     words = " with the same words, for they share their lists" if _is_ready(result) else ""
     st.caption(
-        f"What this can't tell. A localizer finds what differs between these stimuli, wanted or "
+        "What this cannot show. A localizer finds what differs between these stimuli, wanted or "
         f"not. The unit of resampling is {unit}, never tokens: intervals speak of other {unit} "
         f"like these{words}. Token frequency and position are taken off linearly; there is no "
         "haemodynamic response, and blocks are read without memory of one another. A network "

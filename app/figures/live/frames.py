@@ -200,7 +200,7 @@ class FrameDrawer:
             pen.rectangle(box, outline=FILM.line)
             pen.ellipse((box[0] + 10, y + 13, box[0] + 20, y + 23), fill=colour)
             _write(pen, (box[0] + 28, y + 18), f"{network}", size=16, anchor="lm")
-            _write(pen, (box[2] - 10, y + 18), f"{share:.0%}", size=16, anchor="rm")
+            _write(pen, (box[2] - 10, y + 18), f"{100 * share:.0f} %", size=16, anchor="rm")
             name = _fitted(visible(self.scene.names[network]), _font(14), room - 20)
             pen.text((box[0] + 10, y + 46), name, font=_font(14), fill=FILM.quiet, anchor="lm")
 

@@ -131,7 +131,7 @@ def alternative(scene: LiveScene) -> str:
     counts = np.bincount(told, minlength=run.n_networks)
     leaders = [int(k) for k in np.argsort(-counts, kind="stable")[:3] if counts[k]]
     leader_texts = [
-        f"network {k}, {visible(scene.names[k])}, on {counts[k] / max(len(told), 1):.0%}"
+        f"network {k}, {visible(scene.names[k])}, on {100 * (counts[k] / max(len(told), 1)):.0f} %"
         for k in leaders
     ]
     sentences = [f"{run.n_tokens} tokens; strongest is most often {'; '.join(leader_texts)}."]
@@ -139,7 +139,7 @@ def alternative(scene: LiveScene) -> str:
         token = int(np.nanargmax(run.surprise))
         piece = visible(run.pieces[token]).strip() or "white space"
         sentences.append(
-            f"Mean surprise {np.nanmean(run.surprise):.2f} nats a token"
+            f"Mean surprise {np.nanmean(run.surprise):.2f} nats per token"
             + "".join(f", lesioned {np.nanmean(each.surprise):.2f}" for each in scene.runs[1:])
             + f"; most at “{piece}”, token {token}, {run.surprise[token]:.1f}."
         )

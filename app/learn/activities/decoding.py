@@ -64,8 +64,8 @@ def _draw_round(atlas: NetworkAtlas, network: int, round_index: int) -> None:
     else:
         st.error(
             f"It is {wording.plain(right)}: network {network}, “{name}”. "
-            f"{wording.plain(guess)} has {guessed_share:.0%} of its "
-            f"energy, {wording.plain(right)} {share.max():.0%}.",
+            f"{wording.plain(guess)} has {100 * guessed_share:.0f} % of its "
+            f"energy, {wording.plain(right)} {100 * share.max():.0f} %.",
             icon=":material/close:",
         )
     draw_picture(

@@ -4,6 +4,7 @@ from typing import Any
 
 import streamlit as st
 
+from app.figures.markup import signed
 from app.learn import data as cache
 from app.learn import figures as drawn
 from app.learn import tasks
@@ -55,7 +56,9 @@ def contrasts(atlas: NetworkAtlas) -> Finding | None:
         )
         if shuffle:
             st.badge(
-                f"shuffle {shuffle}: nothing is true", icon=":material/shuffle:", color="orange"
+                f"shuffle {shuffle}: no difference is real",
+                icon=":material/shuffle:",
+                color="orange",
             )
         else:
             st.badge(f"{a} against {b}", icon=":material/check:", color="green")
@@ -88,8 +91,8 @@ def contrasts(atlas: NetworkAtlas) -> Finding | None:
     return Finding(
         sentence=f"Over {cache.N_SHUFFLES} shuffles of {a} and {b}, {by_tokens:.1f} of "
         f"{atlas.n_networks} networks came out at p < 0.05 with tokens as observations "
-        f"({share:.0%}), and {by_documents:.1f} with documents "
-        f"({by_documents / atlas.n_networks:.0%}).",
+        f"({100 * share:.0f} %), and {by_documents:.1f} with documents "
+        f"({100 * (by_documents / atlas.n_networks):.0f} %).",
         supports=supports,
     )
 
@@ -135,11 +138,12 @@ def lesions(atlas: NetworkAtlas) -> Finding | None:
     top = str(resources.network_table(atlas.id)["top_domain"].iloc[network])
     sentence = (
         f"Silencing network {network} ({n:,} units) costs {worst_kind} most: "
-        f"{changes[LESION][worst_kind]:+.2f} nats a token; a random lesion of as many units costs "
-        f"it {changes[RANDOM][worst_kind]:+.2f}."
+        f"{signed(changes[LESION][worst_kind], '+.2f')} nats per token; a random lesion of as many "
+        f"units costs it {signed(changes[RANDOM][worst_kind], '+.2f')}."
     )
     if other_changes:
-        sentence += f" The other texts lose {min(other_changes):+.2f} to {max(other_changes):+.2f}."
+        least, most = (signed(f(other_changes), "+.2f") for f in (min, max))
+        sentence += f" The other texts lose {least} to {most}."
     draw_picture(
         drawn.loss_bars(
             {f"network {network}": changes[LESION], "random, as many": changes[RANDOM]},
@@ -176,9 +180,9 @@ def pruning(atlas: NetworkAtlas) -> Finding | None:
     mean = {name: sum(changes[name].values()) / len(changes[name]) for name in RULES}
     best_rule = min(mean, key=mean.__getitem__)
     sentence = "Loss above the whole model, mean over kinds of text: " + ", ".join(
-        f"{_RULE_NAMES[name]} {value:+.2f}" for name, value in mean.items()
+        f"{_RULE_NAMES[name]} {signed(value, '+.2f')}" for name, value in mean.items()
     )
-    sentence += " nats a token."
+    sentence += " nats per token."
     draw_picture(
         drawn.loss_bars(
             {_RULE_NAMES[name]: changes[name] for name in RULES},

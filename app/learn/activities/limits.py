@@ -35,13 +35,15 @@ def smoothing(atlas: NetworkAtlas) -> Finding | None:
     width_index = cache.WIDTHS.index(width)
     curves = {"brain: motor map": brain, "model: units by number": model["number"]}
     sentence = (
-        f"Smoothed over {width:g} places, {brain[width_index]:.0%} of the peaks of the motor map "
-        f"are left, and {model['number'][width_index]:.0%} of those of network {network} by number"
+        f"Smoothed over {width:g} places, {100 * brain[width_index]:.0f} % of the peaks of the "
+        f"motor map are left, and {100 * model['number'][width_index]:.0f} % of those of network "
+        f"{network} by number"
     )
     if "cortex" in model:
         curves["model: in this app's cortex"] = model["cortex"]
         sentence += (
-            f"; {model['cortex'][width_index]:.0%} in the cortex, which was laid out to that end"
+            f"; {100 * model['cortex'][width_index]:.0f} % in the cortex, "
+            "which was laid out to that end"
         )
     sentence += "."
     draw_picture(
@@ -57,8 +59,9 @@ def smoothing(atlas: NetworkAtlas) -> Finding | None:
     gap = float(brain[asked_index] - model["number"][asked_index])
     supports = "less" if gap > 0.1 else "more" if gap < -0.1 else "as-much"
     return Finding(
-        sentence=f"Over {_ASKED:g} places, {brain[asked_index]:.0%} of the motor map's peaks are "
-        f"left and {model['number'][asked_index]:.0%} of those of network {network}.",
+        sentence=f"Over {_ASKED:g} places, {100 * brain[asked_index]:.0f} % of the motor map's "
+        f"peaks are left and {100 * model['number'][asked_index]:.0f} % of those of "
+        f"network {network}.",
         supports=supports,
     )
 
@@ -87,7 +90,7 @@ def _draw_breaks(atlas: NetworkAtlas, network: int) -> None:
         (
             "Networks overlap",
             "Count units that pass the threshold in several maps",
-            f"{overlap_share:.0%} of members are in two or more",
+            f"{100 * overlap_share:.0f} % of members are in two or more",
         ),
         (
             "People are texts",

@@ -56,7 +56,7 @@ def a_map(atlas: NetworkAtlas) -> Finding | None:
             st.metric(
                 "A bell curve would have", f"{normal_share * len(magnitude):,.0f}", border=True
             )
-        st.caption(f"{share:.2%} of the units, against {normal_share:.2%}.")
+        st.caption(f"{100 * share:.2f} % of the units, against {100 * normal_share:.2f} %.")
     n_far = int((magnitude > _FIRST_Z).sum())
     expected = float(2 * norm.sf(_FIRST_Z)) * len(magnitude)
     ratio = n_far / max(expected, 1e-9)
@@ -152,7 +152,7 @@ def atlases(atlas: NetworkAtlas) -> Finding | None:
     supports = "none" if overlap_share < 0.05 else "some" if overlap_share <= 0.6 else "most"
     return Finding(
         sentence=f"At |z| above 3, {members:,} of {counts.sum():,} units are in some network; "
-        f"{overlap_share:.0%} of these are in two or more.",
+        f"{100 * overlap_share:.0f} % of these are in two or more.",
         supports=supports,
     )
 

@@ -54,8 +54,8 @@ def clocks(atlas: NetworkAtlas) -> Finding | None:
     supports = "once" if peak < 1 else "seconds" if peak < 20 else "minute"
     return Finding(
         sentence=f"Blood is highest {peak:.1f} s after one flash. Network {network} is strongest "
-        f"{_lag_text(at_word.peak)}; one token later, {at_word.left_after_one:.0%} of that is "
-        "left.",
+        f"{_lag_text(at_word.peak)}; one token later, {100 * at_word.left_after_one:.0f} "
+        "% of that is left.",
         supports=supports,
     )
 
@@ -131,8 +131,9 @@ def courses(atlas: NetworkAtlas) -> Finding | None:
     share = cache.share_between_sessions(atlas.id)
     median_share = float(np.median(share))
     return Finding(
-        sentence=f"For the median network {median_share:.0%} of the variance lies between texts "
-        f"and {1 - median_share:.0%} within them; for network {network}, {share[network]:.0%} and "
-        f"{1 - share[network]:.0%}; the most between texts is {share.max():.0%}.",
+        sentence=f"For the median network {100 * median_share:.0f} % of the variance lies between "
+        f"texts and {100 * (1 - median_share):.0f} % within them; for network {network}, "
+        f"{100 * share[network]:.0f} % and {100 * (1 - share[network]):.0f} %; the most "
+        f"between texts is {100 * share.max():.0f} %.",
         supports="between" if median_share > 0.5 else "within",
     )

@@ -105,8 +105,8 @@ def model_of(pruning_plan: PruningPlan) -> LanguageModel | None:
                     on_click=lambda: job_progress.start(tasks.load(model=source)),
                 )
                 st.caption(
-                    "The model is not in memory yet. What its family has no place for, and how "
-                    "large an export gets, is told once it is; an export loads it by itself."
+                    "The model is not in memory yet. The size of an export, and which forms the "
+                    "model's family allows, are shown when it is; an export loads it by itself."
                 )
     elif model.fingerprint != pruning_plan.fingerprint:
         st.error(

@@ -31,7 +31,7 @@ def facts(pruning_plan: PruningPlan) -> None:
         )
         st.metric("Share of parameters", f"{pruning_plan.share_of_parameters:.1%}")
         st.metric(
-            "Units a layer",
+            "Units per layer",
             f"{lowest_width:,}"
             if lowest_width == highest_width
             else f"{lowest_width:,} to {highest_width:,}",

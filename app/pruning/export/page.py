@@ -18,7 +18,7 @@ def show(plan: str) -> None:
     with left, frame.explaining():
         panel.export(plan, form, pruning_plan, model)
     with right, frame.explaining():
-        st.subheader("What is quoted", anchor=False)
+        st.subheader("Figures of the model card", anchor=False)
         measured.facts(pruning_plan)
         st.markdown("**Perplexity**")
         measured.quality(plan)

@@ -176,7 +176,7 @@ def target_of(plan: str, form: str, needed_bytes: int) -> Path | None:
 def export(plan: str, form: str, pruning_plan: PruningPlan, model: LanguageModel | None) -> None:
     """Draw the panel of the chosen form."""
     facts = forms.FORMS[form]
-    st.subheader(f"Take it away: {facts.title}", anchor=False)
+    st.subheader(f"Export as {facts.title}", anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         multiple, weights = multiple_of(form, pruning_plan), weights_of(form)
     fit = forms.form_fit(pruning_plan, form, multiple=multiple, model=model)

@@ -69,7 +69,7 @@ def write(plan: str, prompt: Prompt, sampling: Sampling, model: LanguageModel | 
         st.caption("Choose a plan first.")
     else:
         model_offer.will_be_loaded(
-            model, then="Whether it has a chat template is known once it is."
+            model, then="Whether it has a chat template is shown after that."
         )
     if not is_pressed:
         return

@@ -83,7 +83,9 @@ def _show_damage(plan: str) -> None:
         decision_log.read_notes(resources.workspace(), plan)
     except CorruptArtifactError as error:
         frame.error(Failure(message=error.message, hint=error.hint))
-        if st.button("Set them aside", icon=":material/drive_file_move:", key="notes-set-aside"):
+        if st.button(
+            "Set the damaged notes aside", icon=":material/drive_file_move:", key="notes-set-aside"
+        ):
             with frame.explaining():
                 path = decision_log.set_aside(resources.workspace(), plan)
                 decision_log.add_decisions(resources.workspace(), plan, view_state.decisions())

@@ -121,7 +121,7 @@ with frame.explaining():
         frame.empty(
             "No plans yet",
             "Choose networks to preserve and apply: each plan is kept here.",
-            button="Go to the lab",
+            button="Go to Prune",
             page=frame.PRUNE,
             icon="content_cut",
         )
@@ -136,7 +136,7 @@ with frame.explaining():
             frame.empty(
                 "No plans yet",
                 "Choose networks to preserve and apply: each plan is kept here.",
-                button="Go to the lab",
+                button="Go to Prune",
                 page=frame.PRUNE,
                 icon="content_cut",
             )

@@ -175,7 +175,7 @@ def draw_form(plans: Sequence[PlanRecord]) -> None:
     model = model_offer.in_memory(atlas)
     if model is not None:
         _show_estimate(order, texts, window, int(max_windows), model)
-    model_offer.will_be_loaded(model, then="How long the sweep takes is said once it is.")
+    model_offer.will_be_loaded(model, then="The time that the sweep takes is shown after that.")
     if st.button("Sweep", type="primary", icon=":material/stacked_line_chart:", key="sweep-start"):
         job = SweepJob(
             model=view.model, order=order, texts=texts, window=window, max_windows=int(max_windows)

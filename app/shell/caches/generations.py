@@ -27,7 +27,7 @@ def plan_label(id: str) -> str:
         name = decision_log.read_notes(resources.workspace(), id).name
     except FnpruneError:  # damaged notes are told where they are edited
         name = ""
-    labels = [f"{facts['achieved_ratio']:.0%} of units go"]
+    labels = [f"{100 * facts['achieved_ratio']:.0f} % of units go"]
     labels += [
         label for label in (facts["inputs"].get("settings", {}).get("score"), id[:6]) if label
     ]

@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from app.figures import nilearn_plots
+from app.figures.markup import signed
 from app.figures.theme import PALETTES, Mode
 from app.shell import resources
 from app.shell.caches.colours import network_colours
@@ -62,7 +63,7 @@ def model_facts(id: str, network: int, z: float) -> tuple[str, pd.DataFrame]:
     words = (
         f"Network {network}: {resources.n_members(id, network, z):,} units have |z| above {z:g}, "
         f"the strongest is unit {int(strongest['unit'])} of layer {int(strongest['layer'])} "
-        f"with z {strongest['z']:.1f}. Layers run upward."
+        f"with z {signed(strongest['z'], '.1f')}. Layers run upward."
     )
     return words, table
 

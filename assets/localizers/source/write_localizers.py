@@ -125,7 +125,7 @@ def write(name: str, listed: list[dict[str, str]], n_tokens: Callable[[str], int
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("condition", "template", "text"))
         writer.writerows(rows)
-    print(f"{name}: {len(rows) // len(listed[0])} items a condition")
+    print(f"{name}: {len(rows) // len(listed[0])} items per condition")
 
 
 def main() -> None:

@@ -78,7 +78,7 @@ def lesion(
     sink_units: Annotated[int, typer.Option(help="Units a layer that are spared.")] = 4,
     seed: Annotated[int, typer.Option(help="Of the random lesions.")] = 0,
     match: Match = False,
-    window: Annotated[int, typer.Option(help="Tokens of a window.")] = 64,
+    window: Annotated[int, typer.Option(help="Tokens per window.")] = 64,
     max_windows: Annotated[int, typer.Option(help="Windows of each domain, at most.")] = 8,
     prompt: Annotated[
         str | None, typer.Option(help="Write on from this under the first lesion, measure nothing.")

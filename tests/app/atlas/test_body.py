@@ -45,7 +45,7 @@ def test_the_page_opens_in_the_body_from_a_link_old_ones_too(open_page, placed, 
     assert not at.get("plotly_chart")
     assert "Threshold |z|" not in [slider.label for slider in at.slider]
     told = " ".join(caption.value for caption in at.caption)
-    assert told.count("Places are ours") == 1
+    assert told.count("the layout is computed") == 1
     assert "Network 2 in the body of 3 layers" in told
     assert "Units beyond 1.5" in [metric.label for metric in at.metric]
 

@@ -126,7 +126,7 @@ def test_names_are_carried_over_and_the_origin_is_shown(open_page, example, seco
         network=str(network),
     )
     at.number_input(key="compare-threshold").set_value(max(0.05, int(abs(r) * 20) / 20)).run()
-    assert at.button(key="compare-carry").label == "Bring 1 name from the other atlas"
+    assert at.button(key="compare-carry").label == "Copy 1 name from the other atlas"
     at.button(key="compare-carry").click().run()
     assert not at.exception
     assert not at.error
@@ -142,7 +142,7 @@ def test_identity_alone_is_offered_where_the_other_atlas_has_no_names(
     at = open_page("compare", **example.view(), other=second)
     at.number_input(key="compare-threshold").set_value(0.05).run()
     button = at.button(key="compare-carry")
-    assert button.label.startswith("Keep the identity of ")
+    assert button.label.startswith("Record the match of ")
     assert not button.disabled
     assert "has no names of your own" in captions(at)
 

@@ -29,7 +29,7 @@ def half(network: int, name: str, share) -> Side:
 def test_figures_say_what_they_show_and_escape_names() -> None:
     left, right = half(1, "a", (0.9, 0.1)), half(2, "b", (0.2, 0.8))
     maps = pair_maps(left, right, r=-0.81, by="maps", z=(3.0, 8.0), palette=PAPER)
-    assert "r -0.81 by maps; their strongest units are in layers 1 and 2" in maps.alternative
+    assert "r −0.81 by maps; their strongest units are in layers 1 and 2" in maps.alternative
     assert "No unit" not in maps.alternative
     high = pair_maps(left, right, r=0.5, by="maps", z=(6.5, 8.0), palette=PAPER)
     assert high.alternative.endswith("No unit of the first has |z| above 6.5.")

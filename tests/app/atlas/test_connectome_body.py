@@ -25,7 +25,7 @@ def test_the_page_opens_from_a_link_with_partners_beside(open_page, placed) -> N
     assert not at.error
     told = " ".join(caption.value for caption in at.caption)
     assert "6 networks in the body with the 3 strongest pairs" in told
-    assert "Places are ours" in told
+    assert "the layout is computed" in told
     assert any("Strongest partners of network 2" in each.value for each in at.markdown)
 
 

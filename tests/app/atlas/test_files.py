@@ -99,7 +99,7 @@ def test_damaged_names_are_told_and_set_aside_at_a_press(open_page, example, atl
     at = open_page("files", **example.view(), show="names")
     assert "cannot be read" in said(at)
     assert at.selectbox[0].options[0].startswith("0 · ")  # by its suggested name
-    press(at, "Set it aside")
+    press(at, "Set the damaged file aside")
     assert not at.error
     assert [p.read_text() for p in path.parent.glob("*-set-aside-*.json")] == ["{"]
 

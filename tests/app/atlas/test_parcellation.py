@@ -45,7 +45,7 @@ def test_each_picture_opens_from_a_link_and_old_links_open_the_body(
     else:
         assert not charts(at)
         assert "of 144 units have |z| above 1.5" in captions(at)
-        assert "Places are ours" in captions(at)
+        assert "the layout is computed" in captions(at)
     legend = at.dataframe[0].value
     atlas = resources.atlas(placed.atlas)
     expected = atlas.parcel_table(z=1.5).sort_values("units", ascending=False, kind="stable")
@@ -72,7 +72,7 @@ def test_the_scene_has_a_colour_and_a_name_for_each_network(placed) -> None:
     assert parcels.only == 3
     assert set(parcels.labels) == set(parcels.strengths) == set(images.FWHMS)
     n = int((atlas.parcellation(z=1.5) >= 0).sum())
-    assert f"{n / 144:.0%} of 144 units" in scene.alternative
+    assert f"{100 * n / 144:.0f} % of 144 units" in scene.alternative
     table = panels.sizes(atlas, look, 1.5)
     assert table["units"].sum() == n
 

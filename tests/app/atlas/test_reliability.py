@@ -65,7 +65,7 @@ def test_default_settings_are_what_the_app_looks_for(example, fresh) -> None:
 
 def test_decompose_takes_over_the_suggested_number_of_networks(example, open_page, fresh) -> None:
     asked = open_page("decompose", **example.view())
-    assert any(button.label == "Go and measure" for button in asked.button)
+    assert any(button.label == "Measure it on Trust" for button in asked.button)
     assess.assess(Workspace(fresh), example.atlas, parts=["sizes"])
     suggested = resources.assessment(example.atlas).sizes.suggested()
     assert suggested is not None

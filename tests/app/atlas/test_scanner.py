@@ -39,7 +39,7 @@ def test_network_and_brain_stand_side_by_side(open_page, example) -> None:
         assert f"Network 2: {n} units have |z| above 2.5" in told
         assert "left against right button press" in told
         assert "test over people" in told
-        assert told.count("Places are ours") == 1
+        assert told.count("the layout is computed") == 1
         assert not at.info
 
 

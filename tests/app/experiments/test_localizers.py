@@ -60,7 +60,7 @@ def test_a_ready_localizer_is_run_and_its_result_stays(example, open_page, monke
     assert metrics["Networks respond"].endswith(" of 6")
     assert metrics["p of decoding"] == f"{found.decoding.p:.2g}"
     assert len(at.get("plotly_chart")) == 4
-    assert "Places are ours" in shown(at)
+    assert "the layout is computed" in shown(at)
     assert "t of every unit" in shown(at) or "no unit of" in shown(at)
     assert f"Network {found.order()[0]}:" in shown(at)
     # the link alone opens it again, at another network

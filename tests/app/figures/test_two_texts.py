@@ -23,7 +23,7 @@ def test_pictures_say_what_they_show() -> None:
         written="\n",
         palette=READING_ROOM,
     )
-    assert "dense model expects “is” (60.0%), the plan “<i>” (50.0%)" in expected.alternative
+    assert "dense model expects “is” (60.0 %), the plan “<i>” (50.0 %)" in expected.alternative
     plan, dense = expected.figure.data
     assert (plan.name, dense.name) == ("plan", "dense")
     assert np.allclose(dense.x, [60, 20, 10])

@@ -279,8 +279,13 @@ def test_every_map_is_inside_and_has_the_units_values(placed) -> None:
 
 
 def test_the_file_says_that_places_are_ours(made, placed) -> None:
-    assert "".join(placed.page.text).count("Places are ours, neurons have none") == 1
-    assert "Places are ours" not in "".join(made.page.text)  # layers × units have no places
+    assert (
+        "".join(placed.page.text).count(
+            "Neurons have no place of their own: the layout is computed"
+        )
+        == 1
+    )
+    assert "the layout is computed" not in "".join(made.page.text)  # layers × units have no places
 
 
 def test_trust_numbers_are_in_if_they_were_measured(made, monkeypatch) -> None:

@@ -39,7 +39,7 @@ def test_membership_bars_count_several_together() -> None:
     counts = np.array([50, 30, 10, 5, 3, 2])
     shown = membership_bars(counts, z=3.0, palette=PALETTES["light"])
     assert shown.table["units"].tolist() == [50, 30, 10, 5, 5]
-    assert "40% of those in any" in shown.alternative
+    assert "40 % of those in any" in shown.alternative
 
 
 def test_one_towering_rule_does_not_flatten_the_others() -> None:

@@ -39,7 +39,7 @@ def test_every_step_of_a_chapter_opens_by_its_link(open_page, example, slug) -> 
     assert not at.exception
     assert not at.error
     if chapter.needs == "model":
-        assert "Do this first" in said(at)
+        assert "Do the experiment first" in said(at)
         return
     assert "What was measured" in everything(at)
     supported = [a for a in chapter.predict.answers if f"**{a.text}**" in said(at)]
@@ -82,7 +82,7 @@ def test_a_chapter_may_be_started_anew(open_page, example) -> None:
     at.radio[0].set_value("both").run()
     press(at, "Commit to this answer")
     at = press(press(at, "Previous chapter"), "Next chapter")
-    press(at, "Start this chapter anew")
+    press(at, "Start this chapter again")
     assert not at.radio[0].disabled
 
 

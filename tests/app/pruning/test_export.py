@@ -138,7 +138,7 @@ def test_a_plan_is_made_again_for_the_uniform_form_measured_and_then_quoted(
     assert set(made.kept_widths) == {40}
     metrics = {each.label: each.value for each in at.metric}
     assert metrics["Units removed"] == "16.7%"
-    assert metrics["Units a layer"] == "40"
+    assert metrics["Units per layer"] == "40"
     quoted = at.dataframe[0].value
     found = compare.evaluations_of(resources.workspace(), after)
     own = next(id for label, id in found.items() if label.startswith("pruned"))
@@ -151,7 +151,7 @@ def test_a_plan_is_made_again_for_the_uniform_form_measured_and_then_quoted(
     assert job.result.plan == after
     card = (job.result.folder / "README.md").read_text()
     assert f"{perplexity:.2f} ±" in card
-    assert "Units a layer: 40 of 48." in card
+    assert "Units per layer: 40 of 48." in card
 
 
 def test_a_text_that_was_calibrated_on_is_refused_at_its_place(

@@ -258,7 +258,7 @@ def test_log_is_kept_with_the_plan_and_comes_back_with_its_link(open_page, examp
     damaged = open_page("prune", **example.view(), plan=plan, drop="1")
     assert not damaged.exception
     assert "notes of this plan cannot be read" in said(damaged)
-    press(damaged, "Set them aside")
+    press(damaged, "Set the damaged notes aside")
     assert "cannot be read" not in said(damaged)
 
 

@@ -153,7 +153,7 @@ def test_equal_plans_share_one_run_and_stopping_leaves_it_to_the_other(
         stop_button(of_b).click().run()
         assert has_apply(of_b)
         assert stops(of_b) == []
-        assert "Another visit asked for the same" in "".join(t.value for t in of_b.toast)
+        assert "another visitor who asked for the same" in "".join(t.value for t in of_b.toast)
     with browsers.at("a"):
         of_a.run()
         assert stops(of_a) == [job.id]

@@ -170,7 +170,7 @@ def _draw_sizes(preview: PreviewedPlan) -> None:
             "Of the weights, in the number format in which the model was loaded.",
         ),
         (
-            "Operations a token",
+            "Operations per token",
             f"{pruned.macs_per_token / 1e6:,.1f} M",
             f"{dense.macs_per_token / 1e6:,.1f} M",
             1 - pruned.macs_per_token / dense.macs_per_token,
