@@ -91,7 +91,7 @@ labels = dict(zip((f"without {domain}", "all networks", "random"), plans, strict
 # %% [markdown]
 # ## Measure
 # Perplexity on held-out windows. Differences are paired, in nats per token; errors are over
-# documents, or over blocks of windows where documents are few.
+# documents, and under 5 of them give none.
 
 # %%
 windows = compare.evaluation_windows(
@@ -102,9 +102,8 @@ results = {name: open_evaluation(workspace, id) for name, id in measured.items()
 for name, result in results.items():
     pair = paired_difference(result, results["dense"])
     print(
-        f"{name}: {result.perplexity:.2f} ± {result.standard_error:.2f}, "
-        f"{pair.difference:+.3f} ± {pair.standard_error:.3f} nats above dense "
-        f"(errors over {result.resampling_unit})"
+        f"{name}: {result.text()}, {pair.text(digits=3)} nats above dense "
+        f"(errors over {result.error_note()})"
     )
 chosen = paired_by_domain(results[f"without {domain}"], results["all networks"])
 for name, pair in chosen.items():

@@ -144,8 +144,8 @@ def _draw_side(side: Side, label: str, rival: str, *, is_wanted_low: bool) -> No
     colour: Literal["normal", "inverse", "off"] = "off"
     above = side.above_rival
     if above is not None:
-        delta = f"{verdict.difference_text(above)} beside {rival}"
-        if abs(above.difference) > 2 * above.standard_error:
+        delta = f"{above.text(digits=3)} beside {rival}"
+        if above.is_clear:
             colour = "inverse" if is_wanted_low else "normal"
     st.metric(
         f"{label}: {wording.plain(', '.join(side.domains))}",
@@ -169,7 +169,7 @@ def _draw_protocol(results: Mapping[str, Perplexity]) -> None:
     st.caption(
         f"{n_read} of {protocol.n_windows} windows of {protocol.window} tokens, "
         f"{protocol.n_tokens:,} predictions in all, {protocol.dtype} on {protocol.device}, text "
-        f"{protocol.text_sha256[:8]}. Standard errors over {first_result.resampling_unit}; those "
+        f"{protocol.text_sha256[:8]}. Errors (SE) are over {first_result.error_note()}; those "
         "of several random seeds are the spread over them. Differences are paired by "
         f"window.{domains_note}"
     )

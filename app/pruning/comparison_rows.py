@@ -10,6 +10,7 @@ import pandas as pd
 from app.pruning.figures import ABOVE_DENSE, ABOVE_PLAN, ALL, PERPLEXITY, Mark, Quantity
 from app.pruning.tasks import PLAN
 from fnprune_core.errors import FnpruneError
+from fnprune_core.evaluation.intervals import documents_text
 from fnprune_core.evaluation.results import (
     DENSE,
     PairedDifference,
@@ -61,6 +62,8 @@ def marks(
                 if domain in values_of_domains
             ]
             value, error, spread = _pool_seeds(values_of_seeds, is_perplexity=reference is None)
+            read = results[labels[0]]
+            part = read if domain == ALL else read.by_domain()[domain]
             all_marks.append(
                 Mark(
                     label=shown_label(name),
@@ -68,7 +71,7 @@ def marks(
                     domain=domain,
                     value=value,
                     error=error,
-                    spread=spread or results[labels[0]].resampling_unit,
+                    spread=spread or documents_text(part.n_documents),
                 )
             )
     return all_marks
@@ -138,4 +141,4 @@ def _difference_text(result: Perplexity, reference: Perplexity | None) -> str | 
         difference: PairedDifference = paired_difference(result, reference)
     except FnpruneError:  # measured on another text, or it failed
         return None
-    return f"{difference.difference:+.4f} ± {difference.standard_error:.4f}"
+    return difference.text()

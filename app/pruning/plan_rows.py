@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from fnprune_core.evaluation.history import History, Measurement, PlanRecord
+from fnprune_core.evaluation.intervals import with_error
 from fnprune_core.pruning.sweep import pooled
 from fnprune_core.scores.units import SCORES
 
@@ -74,7 +75,7 @@ def _row(
         "± SE": None if measured is None else measured.standard_error,
         "nats/token above dense": None
         if above_dense is None
-        else f"{above_dense[0]:+.4f} ± {above_dense[1]:.4f}",
+        else with_error(*above_dense, digits=4, is_signed=True),
         "made": pd.to_datetime(plan.created, errors="coerce", utc=True),
     }
 

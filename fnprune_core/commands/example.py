@@ -102,6 +102,8 @@ def demo(
 
 
 def _print_demo(report: dict[str, Any]) -> None:
+    from fnprune_core.evaluation.intervals import with_error
+
     protocol = report["protocol"]
     cuts = {row["score"]: f"{row['allocation']}, {row['sink_units']}" for row in report["rows"]}
     usual_cut = Counter(cuts.values()).most_common(1)[0][0]
@@ -109,20 +111,24 @@ def _print_demo(report: dict[str, Any]) -> None:
     threshold = protocol["threshold"]
     preset = "" if threshold is None else f"Units stay with |z| > {threshold:g}. "
     print_table(
-        f"{report['model']}: dense perplexity {report['dense']['perplexity']:.2f} ± "
-        f"{report['dense']['stderr']:.2f}; {protocol['n_tokens']} tokens in "
+        f"{report['model']}: dense perplexity "
+        f"{with_error(report['dense']['perplexity'], report['dense']['stderr'], digits=2)}; "
+        f"{protocol['n_tokens']} tokens in "
         f"{protocol['n_windows']} windows of {protocol['window']} that were not calibrated on, "
         f"{protocol['dtype']} on {protocol['device']}. All {protocol['networks']} networks are "
         "preserved, so network-energy equals flap. Allocation, and sink units kept a layer: "
-        f"{usual_cut}{other_cuts}. {preset}Above dense: nats per token, paired by window.",
+        f"{usual_cut}{other_cuts}. {preset}Above dense: nats per token, paired by window. "
+        f"Errors are over {report['error_note']}.",
         ("score", "ratio", "compensation", "perplexity", "above dense"),
         [
             (
                 row["score"] + ("" if row["seed"] is None else f", seed {row['seed']}"),
                 f"{row['ratio']:.1%}",
                 row["compensation"],
-                f"{row['perplexity']:.4g} ± {row['stderr']:.3g}",
-                f"{row['paired_difference']:+.3f} ± {row['paired_stderr']:.3f}",
+                with_error(row["perplexity"], row["stderr"], digits=2),
+                with_error(
+                    row["paired_difference"], row["paired_stderr"], digits=3, is_signed=True
+                ),
             )
             for row in report["rows"]
         ],

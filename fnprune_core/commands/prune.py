@@ -230,6 +230,7 @@ def evaluate(
                 "stderr": result.standard_error,
                 "paired_difference": difference.difference,
                 "paired_stderr": difference.standard_error,
+                "paired_interval": list(difference.interval()),
                 "evaluation_id": evaluation_ids[label],
             }
         )
@@ -240,7 +241,7 @@ def evaluate(
     print_table(
         f"Perplexity: {protocol['n_tokens']} tokens in windows of {window}, {protocol['dtype']} "
         f"on {protocol['device']}, text {protocol['text_sha256'][:12]}; differences to dense in "
-        "nats per token",
+        f"nats per token. Errors are over {results[DENSE].error_note()}",
         list(rows[0]),
         [list(row.values()) for row in rows],
     )

@@ -78,6 +78,7 @@ def layers(
         "perplexity": search.best.perplexity,
         "gain": search.gain.difference,
         "gain_error": search.gain.standard_error,
+        "gain_interval": list(search.gain.interval()),
         "n_plans": search.n_measured,
         "layer_weights": ",".join(f"{weight:g}" for weight in search.settings.layer_weights),
     }

@@ -9,7 +9,7 @@ import pandas as pd
 
 from fnprune_core.decomposition.fingerprint import MapsFingerprint
 from fnprune_core.errors import FnpruneError, PlanError
-from fnprune_core.evaluation.results import DENSE
+from fnprune_core.evaluation.results import DENSE, Perplexity
 from fnprune_core.plans.decision_log import delete_notes, read_notes
 from fnprune_core.plans.files import open_plan
 from fnprune_core.plans.plan import PlanSettings, PruningPlan
@@ -34,6 +34,7 @@ class Measurement:
     text: str
     perplexity: float
     standard_error: float
+    n_documents: int
     n_tokens: int
     protocol: Mapping[str, Any]
 
@@ -117,6 +118,8 @@ def history(workspace: Workspace, *, fingerprint: str = "") -> History:
 
 def _measurement(entry: Entry) -> Measurement:
     facts, inputs = entry.manifest, entry.manifest["inputs"]
+    if "n_documents" not in facts:  # an older result: its error is over blocks of windows
+        facts = {**facts, **_errors_over_documents(entry)}
     key_values = (inputs["fingerprint"], inputs["text_sha256"], inputs["window"])
     dtype = str(inputs["dtype"]).removeprefix("torch.")
     error = facts["standard_error"]
@@ -125,9 +128,19 @@ def _measurement(entry: Entry) -> Measurement:
         text="-".join([*(str(value)[:12] for value in key_values), dtype, inputs["device"]]),
         perplexity=float(facts["perplexity"]),
         standard_error=float("nan") if error is None else float(error),
+        n_documents=int(facts["n_documents"]),
         n_tokens=int(facts["n_tokens"]),
         protocol=facts["protocol"],
     )
+
+
+def _errors_over_documents(entry: Entry) -> dict[str, Any]:
+    """Return what a manifest says of errors today, computed from the losses."""
+    try:
+        result = Perplexity.load(entry.path)
+    except FnpruneError:  # its page tells that it is damaged
+        return {"standard_error": None, "n_documents": 0}
+    return {"standard_error": result.standard_error, "n_documents": result.n_documents}
 
 
 def _record(

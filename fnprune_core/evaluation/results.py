@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fnprune_core.errors import CorruptArtifactError, NonFiniteError, SettingsError
+from fnprune_core.evaluation.intervals import error_note, ratio_error, t_interval, with_error
 from fnprune_core.recording.sessions import document_codes
 from fnprune_core.storage.checksums import MANIFEST, checked, file_sums
 from fnprune_core.storage.folders import new_folder
@@ -19,8 +20,6 @@ from fnprune_core.storage.manifests import manifest_of, read_manifest
 from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.windows import Windows
 
-MIN_DOCUMENTS = 20
-N_BLOCKS = 20
 RESULT_FILE = "perplexity.json"
 #: Label of the dense model beside those of its plans.
 DENSE = "dense"
@@ -50,8 +49,7 @@ class Perplexity:
     window_tokens : ndarray (windows so far,)
         Number of predictions, a window's length minus one.
     groups : ndarray (windows so far,)
-        The document of each window, the unit of resampling where there are enough. Parts of one
-        text are one document.
+        The document of each window, the unit of resampling. Parts of one text are one document.
     protocol : Protocol
         Of the whole evaluation.
     windows : ndarray (windows so far,), optional
@@ -112,22 +110,35 @@ class Perplexity:
         return float(np.exp(self.mean_nll))
 
     @property
-    def mean_error(self) -> float:
-        """Standard error of the nats per token; NaN with a single block.
+    def n_documents(self) -> int:
+        """Number of documents of which a window was read: what errors are over."""
+        return len(np.unique(self.groups))
 
-        Over documents where there are at least 20, else over contiguous blocks of windows.
-        """
-        return _ratio_error(self.window_nll, self.window_tokens, self.groups)
+    @property
+    def mean_error(self) -> float:
+        """Standard error of the nats per token over documents; NaN for under 5 of them."""
+        return ratio_error(self.window_nll, self.window_tokens, self.groups)
 
     @property
     def standard_error(self) -> float:
-        """Standard error of the perplexity (delta method); NaN with a single block."""
+        """Standard error of the perplexity (delta method); NaN for under 5 documents."""
         return self.perplexity * self.mean_error
 
-    @property
-    def resampling_unit(self) -> str:
-        """Unit that the standard error resamples: documents, or blocks of windows."""
-        return "documents" if _has_enough_documents(self.groups) else "blocks of windows"
+    def interval(self) -> tuple[float, float]:
+        """Return the 95 % interval of the perplexity; NaN for under 5 documents.
+
+        By t of one less than the documents, on the mean loss.
+        """
+        low, high = t_interval(self.mean_nll, self.mean_error, self.n_documents)
+        return float(np.exp(low)), float(np.exp(high))
+
+    def error_note(self) -> str:
+        """Return what its errors are over, and how wide intervals are, as half a sentence."""
+        return error_note(self.n_documents)
+
+    def text(self, *, digits: int = 2) -> str:
+        """Return the perplexity ± its standard error, or that there is no interval."""
+        return with_error(self.perplexity, self.standard_error, digits=digits)
 
     def restricted_to(self, places: NDArray[np.integer]) -> "Perplexity":
         """Return the result over some of the windows read, those of one domain for instance.
@@ -234,6 +245,7 @@ class Perplexity:
         return {
             "perplexity": _finite_or_none(self.perplexity),
             "standard_error": _finite_or_none(self.standard_error),
+            "n_documents": self.n_documents,
             "n_tokens": self.n_tokens,
             "failure": self.failure,
             "protocol": asdict(self.protocol),
@@ -258,10 +270,31 @@ class Perplexity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedDifference:
-    """Difference of two results on the same windows, in nats per token (first − second)."""
+    """Difference of two results on the same windows, in nats per token (first − second).
+
+    Parameters
+    ----------
+    standard_error : float
+        Over documents; NaN for under 5 of them.
+    """
 
     difference: float
     standard_error: float
+    n_documents: int
+
+    def interval(self) -> tuple[float, float]:
+        """Return the 95 % interval, by t of one less than the documents; NaN for under 5."""
+        return t_interval(self.difference, self.standard_error, self.n_documents)
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the 95 % interval leaves 0 out; never without an interval."""
+        low, high = self.interval()
+        return low > 0 or high < 0
+
+    def text(self, *, digits: int = 4) -> str:
+        """Return the difference ± its standard error, or that there is no interval."""
+        return with_error(self.difference, self.standard_error, digits=digits, is_signed=True)
 
 
 def documents_of(windows: Windows) -> NDArray[np.int64]:
@@ -295,7 +328,8 @@ def paired_difference(a: Perplexity, b: Perplexity) -> PairedDifference:
     differences = first.window_nll - second.window_nll
     return PairedDifference(
         difference=float(differences.sum() / first.window_tokens.sum()),
-        standard_error=_ratio_error(differences, first.window_tokens, first.groups),
+        standard_error=ratio_error(differences, first.window_tokens, first.groups),
+        n_documents=first.n_documents,
     )
 
 
@@ -335,30 +369,6 @@ def _on_common_windows(a: Perplexity, b: Perplexity) -> tuple[Perplexity, Perple
 
 def _finite_or_none(value: float) -> float | None:
     return value if np.isfinite(value) else None
-
-
-def _has_enough_documents(groups: NDArray[np.int64]) -> bool:
-    return len(np.unique(groups)) >= MIN_DOCUMENTS
-
-
-def _ratio_error(
-    values: NDArray[np.float64], tokens: NDArray[np.int64], groups: NDArray[np.int64]
-) -> float:
-    """Return the standard error of Σ values / Σ tokens over documents or blocks."""
-    if not len(values):
-        return float("nan")
-    if _has_enough_documents(groups):
-        _, unit = np.unique(groups, return_inverse=True)
-    else:
-        n_windows = len(values)
-        unit = np.arange(n_windows) * min(N_BLOCKS, n_windows) // max(n_windows, 1)
-    n_units = int(unit.max()) + 1
-    if n_units < 2:
-        return float("nan")
-    sums = np.bincount(unit, weights=values, minlength=n_units)
-    counts = np.bincount(unit, weights=tokens, minlength=n_units)
-    residual = sums - values.sum() / tokens.sum() * counts
-    return float(np.sqrt(n_units / (n_units - 1) * np.square(residual).sum()) / tokens.sum())
 
 
 def open_evaluation(workspace: Workspace, evaluation_id: str) -> Perplexity:

@@ -58,7 +58,7 @@ class Side:
         if self.rival is not None and self.above_rival is not None:
             text += (
                 f", {self.rival.perplexity:.2f} for {rival}: "
-                f"{difference_text(self.above_rival)} nats per token"
+                f"{self.above_rival.text(digits=3).replace('-', '−')} nats per token"
             )
         return f"{text}."
 
@@ -91,13 +91,6 @@ class Verdict:
             self.kept.sentence("On the texts to keep", rival),
             self.given_up.sentence("On the texts given up", rival),
         )
-
-
-def difference_text(difference: PairedDifference) -> str:
-    """Return a paired difference with its standard error."""
-    value, error = difference.difference, difference.standard_error
-    shown = f"{abs(value):.3f} ± {error:.3f}" if error == error else f"{abs(value):.3f}"
-    return f"{'+' if value >= 0 else '−'}{shown}"
 
 
 def verdict_of(workspace: Workspace, plan_id: str, *, label: str) -> Verdict | None:

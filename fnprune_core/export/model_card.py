@@ -10,6 +10,7 @@ from typing import Any
 
 from huggingface_hub import ModelCardData
 
+from fnprune_core.evaluation.intervals import error_note, with_error
 from fnprune_core.export.forms import ExportForm, form_named
 from fnprune_core.export.gguf import gguf_name, weight_type
 from fnprune_core.models.language_model import LanguageModel
@@ -26,6 +27,7 @@ class MeasuredPerplexity:
     label: str
     perplexity: float
     standard_error: float
+    n_documents: int
     protocol: dict[str, Any]
 
 
@@ -58,11 +60,6 @@ class CardFacts:
     difference: float = math.nan
     weights: str = "F16"
     decisions: Mapping[str, Any] | None = None
-
-
-def _error_text(standard_error: float) -> str:
-    """Return the error as text; "unknown" where a single block of windows gives none."""
-    return f"{standard_error:.2f}" if math.isfinite(standard_error) else "unknown"
 
 
 def model_card(
@@ -189,16 +186,17 @@ def _measured_text(facts: CardFacts) -> str:
     if not figures:
         return "## Measured\n\nThis plan was not evaluated before it was exported."
     rows = [
-        f"| {figure.label} | {figure.perplexity:.2f} ± {_error_text(figure.standard_error)} | "
-        f"{figure.protocol['n_tokens']} | {figure.protocol['window']} | "
+        f"| {figure.label} | {with_error(figure.perplexity, figure.standard_error, digits=2)} | "
+        f"{figure.n_documents} | {figure.protocol['n_tokens']} | {figure.protocol['window']} | "
         f"{figure.protocol['dtype']} | `{figure.protocol['text_sha256'][:12]}` |"
         for figure in figures
     ]
+    notes = ", or ".join(dict.fromkeys(error_note(figure.n_documents) for figure in figures))
     verdict = "".join(f"{sentence}\n\n" for sentence in facts.verdict)
     return (
         f"## Measured\n\n{verdict}"
-        "| model | perplexity ± standard error | tokens | window | dtype | text |\n"
-        "|---|---|---|---|---|---|\n" + "\n".join(rows)
+        "| model | perplexity ± standard error | documents | tokens | window | dtype | text |\n"
+        "|---|---|---|---|---|---|---|\n" + "\n".join(rows) + f"\n\nErrors are over {notes}."
     )
 
 

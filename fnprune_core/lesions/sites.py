@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas
 from fnprune_core.errors import SettingsError, TooFewTokensError
-from fnprune_core.evaluation.results import MIN_DOCUMENTS, N_BLOCKS, documents_of, domains_of
+from fnprune_core.evaluation.intervals import MIN_DOCUMENTS
+from fnprune_core.evaluation.results import documents_of, domains_of
 from fnprune_core.inputs.numbers import MOST_SEED, check_most
 from fnprune_core.lesions.statistics import Texts
 from fnprune_core.models.language_model import LanguageModel
@@ -26,6 +27,7 @@ Target = Literal["zero", "mean"]
 TARGETS: tuple[Target, ...] = ("zero", "mean")
 #: Fewer documents, blocks or templates give no standard error worth the name.
 LEAST_UNITS = 4
+_MOST_BLOCKS = 20
 STRENGTHS = (-1.0, 1.0)
 _NEIGHBOURS = 8  # of like magnitude, among which a matched unit is drawn
 
@@ -285,6 +287,9 @@ class Stimuli:
 def domain_stimuli(windows: Windows) -> Stimuli:
     """Return windows in columns by domain; documents are resampled, or blocks of windows.
 
+    Blocks are second best, where a domain has under 5 documents: what holds over the windows of
+    a few documents need not hold over others.
+
     Raises
     ------
     TooFewTokensError
@@ -298,7 +303,7 @@ def domain_stimuli(windows: Windows) -> Stimuli:
         if len(np.unique(document[places])) >= MIN_DOCUMENTS:
             unit[places], unit_name = document[places], "documents"
         else:
-            unit[places] = np.arange(len(places)) * min(N_BLOCKS, len(places)) // len(places)
+            unit[places] = np.arange(len(places)) * min(_MOST_BLOCKS, len(places)) // len(places)
             unit_name = "blocks of windows"
         unit_names.add(unit_name)
         if len(places) < LEAST_UNITS:

@@ -103,6 +103,7 @@ def tested(
     *,
     text_freedom: NDArray[np.integer],
     trend: Floats,
+    n_lesions: int,
 ) -> Tested:
     """Return each effect with the answers to both questions.
 
@@ -114,12 +115,15 @@ def tested(
         The same quantity of each random lesion; NaN where not yet measured.
     trend : ndarray (E, P)
         What the spread of random lesions may depend on: their size, the column.
+    n_lesions : int
+        Lesions whose random ones were read; columns of one lesion are no lesions of their own.
     """
     n_random = np.isfinite(random).sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         centred = random - np.nansum(random, axis=0) / np.maximum(n_random, 1)
         variance = np.nansum(np.square(centred), axis=0) / (n_random - 1)
         moderated_variance, freedom = moderated(variance, n_random - 1, trend)
+        freedom = np.minimum(freedom, most_freedom(n_random, n_lesions))
         lesion_error = np.sqrt(moderated_variance * (1 + 1 / n_random))
         p_lesions = 2 * stats.t.sf(np.abs(excess) / lesion_error, freedom)
         p_texts = np.asarray(2 * stats.t.sf(np.abs(excess) / text_error, text_freedom))
@@ -134,6 +138,16 @@ def tested(
         p=p,
         q=false_discovery(p),
     )
+
+
+def most_freedom(n_random: NDArray[np.integer], n_lesions: int) -> NDArray[np.integer]:
+    """Return the most degrees of freedom that random lesions give the error of an effect.
+
+    Those of their spreads, less one lesion's for the trend over lesions; where that is less, the
+    number of random lesions of an effect. Effects in several columns have their random lesions in
+    common, so that more columns are no more freedom.
+    """
+    return np.maximum(n_random, (n_lesions - 1) * (n_random - 1))
 
 
 def moderated(

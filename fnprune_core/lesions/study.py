@@ -221,6 +221,7 @@ class LesionStudy:
             trend=np.column_stack(
                 [log_magnitude, *(pair_index == j for j in range(1, len(pairs)))]
             ),
+            n_lesions=int((self.is_done[:, references].sum(axis=1) > 1).sum()),
         )
         return effects.reshaped(shape)
 

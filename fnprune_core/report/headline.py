@@ -1,5 +1,6 @@
 """The few figures that a report opens with."""
 
+from fnprune_core.evaluation.intervals import with_error
 from fnprune_core.evaluation.results import DENSE
 from fnprune_core.matching.dual_regression import applied_note
 from fnprune_core.reliability.results import HIGH
@@ -28,7 +29,7 @@ def headline(material: Material) -> list[tuple[str, str]]:
     texts = material.texts()
     if texts and (dense := material.all_plans.dense.get(texts[0])) is not None:
         figures.append(
-            (f"Perplexity, {DENSE}", f"{dense.perplexity:.2f} ± {dense.standard_error:.2f}")
+            (f"Perplexity, {DENSE}", with_error(dense.perplexity, dense.standard_error, digits=2))
         )
         best = min(
             (plan for plan in material.plans if plan.on(texts[0]) is not None),
@@ -40,7 +41,7 @@ def headline(material: Material) -> list[tuple[str, str]]:
                 (
                     f"Lowest of {len(material.plans)} plans: {label(best)}, "
                     f"{100 * best.achieved_ratio:.0f} % of units gone",
-                    f"{measurement.perplexity:.2f} ± {measurement.standard_error:.2f}",
+                    with_error(measurement.perplexity, measurement.standard_error, digits=2),
                 )
             )
     return figures

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from fnprune_core.evaluation.history import history
+from fnprune_core.evaluation.intervals import MIN_DOCUMENTS
 from fnprune_core.reliability.resampling import LEAST_DOCUMENTS
 from fnprune_core.reliability.results import HIGH
 from fnprune_core.report.material import Material
@@ -85,11 +86,11 @@ def _of_errors(material: Material) -> Iterator[str]:
         measurement = next(
             candidate for plan in material.plans if (candidate := plan.on(text)) is not None
         )
-        if material.result(measurement.evaluation_id).resampling_unit != "documents":
+        if measurement.n_documents < MIN_DOCUMENTS:
             yield (
-                f"The perplexities on text {measurement.protocol['text_sha256'][:16]} have errors "
-                "over blocks of windows, for it has fewer than 20 documents: windows of one "
-                "document may lie in different blocks, so these errors may be too small."
+                f"The perplexities on text {measurement.protocol['text_sha256'][:16]} have no "
+                f"errors: it has {measurement.n_documents} of the {MIN_DOCUMENTS} documents that "
+                "an interval takes."
             )
 
 

@@ -230,10 +230,11 @@ def _pruning(material: Material) -> Iterator[Block]:
     yield Text(
         text="Perplexity is the exponential of the mean −log probability over all predictions of "
         "disjoint windows, on text that shares no run of 50 tokens with the calibration text. Its "
-        "standard error, and that of differences, resamples documents where there are at least "
-        "20, else contiguous blocks of windows (at most 20), never tokens. Differences to the "
-        "dense model are paired, window by window, in nats per token. Errors are ± one standard "
-        "error; they are of each figure by itself, and no test is made of them."
+        "standard error, and that of differences, is over whole documents, never windows or "
+        "tokens; under 5 documents give none. Differences to the dense model are paired, window by "
+        "window, in nats per token. Errors are ± one standard error; a 95 % interval is that times "
+        "the t of one less than the documents. They are of each figure by itself, and no test is "
+        "made of them."
     )
 
 

@@ -10,7 +10,7 @@ from fnprune_core.evaluation import side_by_side
 from fnprune_core.evaluation.history import Measurement, PlanRecord
 from fnprune_core.evaluation.results import (
     DENSE,
-    N_BLOCKS,
+    PairedDifference,
     Perplexity,
     paired_by_domain,
     paired_difference,
@@ -159,13 +159,11 @@ def measurements(material: Material, text: str) -> dict[str, tuple[Measurement, 
     }
 
 
-def unit_of(result: Perplexity) -> str:
-    """Return the units that a result's standard error resamples, with their number."""
-    if result.resampling_unit == "documents":
-        n_units = len(np.unique(result.groups))
-    else:
-        n_units = min(N_BLOCKS, len(result.window_nll))
-    return "one block, so no error" if n_units < 2 else f"{n_units} {result.resampling_unit}"
+def interval_text(paired: PairedDifference) -> str:
+    """Return the 95 % interval of a difference, or that there is none."""
+    if not np.isfinite(paired.standard_error):
+        return f"none: {paired.n_documents} documents are too few"
+    return "{:+.4f} to {:+.4f}".format(*paired.interval())
 
 
 def perplexity_table(material: Material, text: str) -> pd.DataFrame:
@@ -180,14 +178,16 @@ def perplexity_table(material: Material, text: str) -> pd.DataFrame:
             "standard_error": result.standard_error,
             "difference": np.nan,
             "difference_error": np.nan,
+            "interval": "",
             "n_predictions": result.n_tokens,
-            "resampled": unit_of(result),
+            "n_documents": result.n_documents,
             "evaluation": measurement.evaluation_id,
         }
         if dense is not None and result is not dense:
             paired = paired_difference(result, dense)
             row["difference"] = paired.difference
             row["difference_error"] = paired.standard_error
+            row["interval"] = interval_text(paired)
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -209,8 +209,9 @@ def domain_perplexities(material: Material, text: str) -> pd.DataFrame:
                     "standard_error": domain_result.standard_error,
                     "difference": np.nan if difference is None else difference.difference,
                     "difference_error": np.nan if difference is None else difference.standard_error,
+                    "interval": "" if difference is None else interval_text(difference),
                     "n_windows": len(domain_result.window_nll),
-                    "resampled": unit_of(domain_result),
+                    "n_documents": domain_result.n_documents,
                 }
             )
     return frame_of(rows, ("model", "domain", "perplexity", "difference"))
@@ -245,10 +246,12 @@ def verdicts(material: Material, text: str) -> pd.DataFrame:
                 "rival_perplexity": np.nan if side.rival is None else side.rival.perplexity,
                 "difference": np.nan,
                 "difference_error": np.nan,
+                "interval": "",
             }
             if side.above_rival is not None:
                 row["difference"] = side.above_rival.difference
                 row["difference_error"] = side.above_rival.standard_error
+                row["interval"] = interval_text(side.above_rival)
             rows.append(row)
     return pd.DataFrame(rows)
 
@@ -282,8 +285,9 @@ def _perplexity_blocks(material: Material, text: str, suffix: str) -> Iterator[B
     yield Text(
         text=f"{protocol.n_tokens:,} predictions in {protocol.n_windows} windows of "
         f"{protocol.window} tokens of text {protocol.text_sha256[:16]}, {protocol.dtype} on "
-        f"{protocol.device}. Errors are one standard error over {unit_of(result)}; differences are "
-        "to the dense model, paired by window, in nats per token."
+        f"{protocol.device}. Errors (SE) are one standard error over {result.error_note()}. "
+        "Differences are to the dense model, paired by window, in nats per token; their intervals "
+        "are by t of one less than the documents."
     )
     judged = verdicts(material, text)
     if len(judged):
@@ -301,6 +305,7 @@ def _perplexity_blocks(material: Material, text: str, suffix: str) -> Iterator[B
                 "rival_perplexity": Column(title="of the rival", form="{:.2f}"),
                 "difference": Column(title="Above the rival", form="{:+.4f}"),
                 "difference_error": Column(title="± SE", form="{:.4f}"),
+                "interval": Column(title="95 % interval"),
             },
         )
     yield Slot(figure=f"perplexity{suffix}")
@@ -314,14 +319,15 @@ def _perplexity_blocks(material: Material, text: str, suffix: str) -> Iterator[B
             "standard_error": Column(title="± SE", form="{:.2f}"),
             "difference": Column(title="Above dense", form="{:+.4f}"),
             "difference_error": Column(title="± SE", form="{:.4f}"),
-            "resampled": Column(title="SE over"),
+            "interval": Column(title="95 % interval"),
+            "n_documents": Column(title="Documents"),
         },
     )
     domains = domain_perplexities(material, text)
     if len(domains):
         yield Table(
             name=f"perplexity-by-domain{suffix}",
-            title="The same by domain; few windows make wide errors.",
+            title="The same by domain; under 5 documents of a domain give no error.",
             frame=domains,
             columns={
                 "model": Column(title="Model"),
@@ -330,7 +336,7 @@ def _perplexity_blocks(material: Material, text: str, suffix: str) -> Iterator[B
                 "standard_error": Column(title="± SE", form="{:.2f}"),
                 "difference": Column(title="Above dense", form="{:+.4f}"),
                 "difference_error": Column(title="± SE", form="{:.4f}"),
-                "resampled": Column(title="SE over"),
+                "n_documents": Column(title="Documents"),
             },
         )
     yield Table(

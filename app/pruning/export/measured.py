@@ -72,7 +72,7 @@ def _draw_cost_of_fit(plan: str) -> None:
     plan_after, plan_before = (resources.evaluation(ids[k]) for k in (PLAN, tasks_export.BEFORE))
     pair = paired_difference(plan_after, plan_before)
     st.caption(
-        f"Made again for this form, it is {pair.difference:+.4f} ± {pair.standard_error:.4f} nats "
+        f"Made again for this form, it is {pair.text()} nats "
         f"per token from the plan before ({plan_before.perplexity:.2f}), on the same windows."
     )
 
@@ -88,14 +88,15 @@ def _perplexities(plan: str) -> list[dict[str, Any]]:
         pruned, dense = results_by_model.get("pruned"), results_by_model.get("dense")
         if pruned is None or not pruned.n_tokens:
             continue
-        row = {"this plan": f"{pruned.perplexity:.2f} ± {pruned.standard_error:.2f}"}
+        row = {"this plan": pruned.text()}
         if dense is not None and dense.n_tokens:
             pair = paired_difference(pruned, dense)
-            row["dense"] = f"{dense.perplexity:.2f} ± {dense.standard_error:.2f}"
-            row["nats/token above dense"] = f"{pair.difference:+.4f} ± {pair.standard_error:.4f}"
+            row["dense"] = dense.text()
+            row["nats/token above dense"] = pair.text()
         else:
             row["dense"] = row["nats/token above dense"] = ""
         row["predictions"] = f"{pruned.n_tokens:,}"
+        row["errors over"] = pruned.error_note()
         row["measured on"] = protocol
         rows[protocol] = row
     return list(rows.values())

@@ -119,6 +119,7 @@ class ShareSearch:
                     "perplexity": mix.result.perplexity,
                     "difference": paired.difference,
                     "difference_error": paired.standard_error,
+                    "is_clear": paired.is_clear,
                     "is_best": mix is best,
                     "plan_id": mix.plan_id,
                 }

@@ -27,9 +27,10 @@ NLL = np.array([20.0, 22.0, 30.0, 31.0])
 def result(change: float = 0.0, **fields):
     from dataclasses import replace
 
-    whole = result_of(NLL + change * np.array([1.0, 1.2, 0.9, 1.1]))
+    nll = np.tile(NLL + change * np.array([1.0, 1.2, 0.9, 1.1]), 3)
+    whole = result_of(nll, groups=np.arange(12) // 2)
     fields = {
-        "domains": np.array([0, 0, 1, 1]), "domain_names": ("<i>prose", "code"), **fields
+        "domains": np.arange(12) % 4 // 2, "domain_names": ("<i>prose", "code"), **fields
     }  # fmt: skip
     return replace(whole, **fields)
 
@@ -54,6 +55,7 @@ def test_marks_are_results_by_domain_and_seeds_are_one_with_their_spread(results
     assert pooled.value == pytest.approx(np.exp(np.mean([r.mean_nll for r in seeds])))
     assert pooled.error == pytest.approx(np.std([r.perplexity for r in seeds], ddof=1))
     assert pooled.spread == "2 seeds"
+    assert found["dense", ALL].spread == "6 documents"
     assert np.isnan(found["FLAP", ALL].value)
     above = {(m.label, m.domain): m for m in marks(results, DENSE)}
     paired = paired_difference(results[PLAN], results[DENSE])

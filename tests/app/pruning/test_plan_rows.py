@@ -9,7 +9,7 @@ from fnprune_core.plans.plan import PlanSettings
 def record(*, recording: str = "r", perplexity: float = 20.0, **settings) -> PlanRecord:
     measured = Measurement(
         evaluation_id=f"{recording}-{perplexity}", text="t", perplexity=perplexity,
-        standard_error=1.0, n_tokens=100, protocol={},
+        standard_error=1.0, n_documents=20, n_tokens=100, protocol={},
     )  # fmt: skip
     return PlanRecord(
         id="a" * 16, name="", created="", size_bytes=0,

@@ -16,6 +16,7 @@ def test_the_demo_prints_what_the_issue_asks_for(program, model, texts) -> None:
         set(row) >= {
             "score", "ratio", "compensation", "allocation", "sink_units", "seed", "n_tokens",
             "perplexity", "stderr", "paired_difference", "paired_stderr",
+            "paired_interval",
         }
         for row in rows
     )  # fmt: skip

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tiny
 from losses import result_of
+from scipy import stats
 
 from fnprune_core.errors import CorruptArtifactError, SettingsError
 from fnprune_core.evaluation.perplexity import perplexity
@@ -24,57 +25,58 @@ def test_parts_of_one_text_are_one_document() -> None:
 UNEQUAL = (32, 32, 9, 20, 20, 20, 32)
 
 
-def test_the_standard_error_is_over_blocks_of_windows(llama):
+def test_errors_and_intervals_are_scipys_over_documents():
+    """Documents of equal size: the mean of n numbers, its standard error, and t of n − 1."""
     rng = np.random.default_rng(0)
-    nll, tokens = rng.gamma(20, size=40), rng.integers(5, 15, 40)
-    result = result_of(nll, tokens)
-    # 20 blocks of two neighbouring windows, the delta method for a ratio of sums
-    sums, counts = nll.reshape(20, 2).sum(axis=1), tokens.reshape(20, 2).sum(axis=1)
+    groups = rng.permutation(np.repeat(np.arange(6), 4))
+    a, b = (result_of(rng.gamma(20, size=24), groups=groups) for _ in range(2))
+    means = np.array([a.window_nll[groups == g].sum() / 40 for g in range(6)])
+    assert a.mean_error == pytest.approx(stats.sem(means))
+    assert a.standard_error == pytest.approx(a.perplexity * stats.sem(means))
+    expected = stats.t.interval(0.95, 5, loc=means.mean(), scale=stats.sem(means))
+    np.testing.assert_allclose(a.interval(), np.exp(expected))
+    found = paired_difference(a, b)
+    change = means - np.array([b.window_nll[groups == g].sum() / 40 for g in range(6)])
+    test = stats.ttest_1samp(change, 0.0)
+    interval = test.confidence_interval(0.95)
+    np.testing.assert_allclose(found.interval(), (interval.low, interval.high))
+    assert found.is_clear == (test.pvalue < 0.05)
+    assert "6 documents; 95% intervals are ± 2.57 standard errors" in a.error_note()
+
+
+def test_documents_of_unequal_size_are_weighed_by_tokens():
+    rng = np.random.default_rng(0)
+    nll, tokens, groups = rng.gamma(20, size=40), rng.integers(5, 15, 40), np.arange(40) // 7
+    sums, counts = (np.bincount(groups, weights=values) for values in (nll, tokens))
     mean = nll.sum() / tokens.sum()
-    variance = 20 / 19 * np.square(sums - mean * counts).sum() / tokens.sum() ** 2
-    assert result.standard_error == pytest.approx(np.exp(mean) * np.sqrt(variance))
-    assert result.resampling_unit == "blocks of windows"
+    variance = 6 / 5 * np.square(sums - mean * counts).sum() / tokens.sum() ** 2
+    assert result_of(nll, tokens, groups).mean_error == pytest.approx(np.sqrt(variance))
 
 
-def test_the_standard_error_is_over_documents_where_there_are_20():
+def test_under_five_documents_give_no_interval_and_say_so():
+    """Blocks of windows stood in for documents, and 95 % intervals covered 46 to 81 %."""
     rng = np.random.default_rng(0)
-    nll = rng.gamma(20, size=60)
-    groups = rng.permutation(np.repeat(np.arange(20), 3))
-    result = result_of(nll, groups=groups)
-    # documents of equal size: the standard error of a mean of 20 numbers
-    means = np.array([nll[groups == g].sum() / 30 for g in range(20)])
-    expected = result.perplexity * means.std(ddof=1) / np.sqrt(20)
-    assert result.standard_error == pytest.approx(expected)
-    assert result.resampling_unit == "documents"
-    fewer = result_of(nll, groups=np.minimum(groups, 18))
-    assert fewer.resampling_unit == "blocks of windows"
-
-
-def test_a_single_window_has_no_standard_error():
-    assert np.isnan(result_of([3.0]).standard_error)
-
-
-def test_the_standard_error_is_the_spread_of_repeated_measurements():
-    rng = np.random.default_rng(0)
-    results = [result_of(rng.gamma(20, size=100)) for _ in range(300)]
-    spread = np.std([r.perplexity for r in results])
-    assert np.mean([r.standard_error for r in results]) == pytest.approx(spread, rel=0.1)
+    a, b = (result_of(rng.gamma(20, size=80), groups=np.arange(80) // 20) for _ in range(2))
+    assert np.isnan([a.standard_error, *a.interval()]).all()
+    assert a.text() == f"{a.perplexity:.2f} (no interval)"
+    assert "4 of them give no interval: it takes 5" in a.error_note()
+    found = paired_difference(a, b)
+    assert np.isnan([found.standard_error, *found.interval()]).all()
+    assert not found.is_clear
+    assert found.text() == f"{found.difference:+.4f} (no interval)"
 
 
 def test_a_model_differs_from_itself_by_nothing(llama):
     windows = tiny.toy_windows(UNEQUAL)
     a, b = perplexity(llama.model, windows), perplexity(llama.model, windows)
     difference = paired_difference(a, b)
-    assert (difference.difference, difference.standard_error) == (0, 0)
+    assert difference.difference == 0
+    np.testing.assert_array_equal(paired_difference(b, a).interval(), difference.interval())
 
 
 def test_the_paired_difference_is_in_nats_per_token():
     a, b = result_of([3.0, 5.0, 8.0], [1, 2, 5]), result_of([2.0, 5.0, 4.0], [1, 2, 5])
-    difference = paired_difference(a, b)
-    assert difference.difference == pytest.approx((1 + 0 + 4) / 8)
-    residuals = np.array([1, 0, 4]) - 5 / 8 * np.array([1, 2, 5])
-    expected = np.sqrt(3 / 2 * np.square(residuals).sum()) / 8
-    assert difference.standard_error == pytest.approx(expected)
+    assert paired_difference(a, b).difference == pytest.approx((1 + 0 + 4) / 8)
     # of a partial result, the windows that both have read are paired, whichever those are
     some = np.array([0, 2])
     partial_ = replace(a.restricted_to(some), protocol=a.protocol)
@@ -100,7 +102,7 @@ def test_results_of_different_domains_are_not_paired():
 
 
 def test_results_are_stored_and_damage_is_noticed(llama, tmp_path):
-    result = perplexity(llama.model, tiny.toy_windows())
+    result = perplexity(llama.model, tiny.toy_windows((16,) * 6, n_documents=6))
     inputs = {name: "x" for name in ("fingerprint", "dtype", "cut_key", "text_sha256")}
     facts = {"model_name": "toy", "plan_id": ""}
     result.save(tmp_path / "evaluations" / "id", {**inputs, "window": 8}, facts)
@@ -108,7 +110,8 @@ def test_results_are_stored_and_damage_is_noticed(llama, tmp_path):
     np.testing.assert_array_equal(loaded.window_nll, result.window_nll)
     np.testing.assert_array_equal(loaded.groups, result.groups)
     assert loaded.protocol == result.protocol
-    assert loaded.standard_error == result.standard_error
+    assert loaded.n_documents == result.n_documents == 6
+    assert loaded.standard_error == result.standard_error > 0
     for damaged in ("{", "{}", '{"window_nll": [1.0], "window_tokens": [], "groups": []}'):
         (tmp_path / "evaluations" / "id" / "perplexity.json").write_text(damaged)
         with pytest.raises(CorruptArtifactError):

@@ -122,10 +122,18 @@ def test_an_export_holds_tokenizer_plan_and_card(tmp_path, llama):
     protocol = {"n_tokens": 12264, "window": 512, "dtype": "float32", "text_sha256": "a1b2c3" * 9}
     figures = [
         MeasuredPerplexity(
-            label="dense", perplexity=20.125, standard_error=0.251, protocol=protocol
+            label="dense",
+            perplexity=20.125,
+            standard_error=0.251,
+            n_documents=18,
+            protocol=protocol,
         ),
         MeasuredPerplexity(
-            label="pruned", perplexity=23.5, standard_error=float("nan"), protocol=protocol
+            label="pruned",
+            perplexity=23.5,
+            standard_error=float("nan"),
+            n_documents=3,
+            protocol=protocol,
         ),
     ]
     refits = add_biases(llama)
@@ -142,8 +150,8 @@ def test_an_export_holds_tokenizer_plan_and_card(tmp_path, llama):
     assert torch.equal(found.bias, refits[1].bias)
     assert found.columns is None
     card = (folder / "README.md").read_text()
-    assert "| dense | 20.12 ± 0.25 | 12264 | 512 | float32 | `a1b2c3a1b2c3` |" in card
-    assert "| pruned | 23.50 ± unknown |" in card
+    assert "| dense | 20.12 ± 0.25 | 18 | 12264 | 512 | float32 | `a1b2c3a1b2c3` |" in card
+    assert "| pruned | 23.50 (no interval) | 3 |" in card
     assert f"{plan.n_removed} of 144 MLP units" in card
     assert plan.fingerprint in card
     assert [path.name for path in tmp_path.iterdir()] == ["out"]

@@ -84,7 +84,7 @@ def _draw_result(result: AllocationSearch) -> None:
         st.markdown("**None of these was better than what it began with.**")
         return
     st.markdown(
-        f"**{gain.difference:+.3f} ± {gain.standard_error:.3f} nats per token** on the text of "
+        f"**{gain.text(digits=3)} nats per token** on the text of "
         f"the search, paired by window: perplexity {result.best.perplexity:.2f}, before "
         f"{result.first.perplexity:.2f}."
     )

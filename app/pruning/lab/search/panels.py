@@ -13,6 +13,7 @@ from app.shell.jobs import Job
 from app.shell.text_choice import TextChoice
 from app.widgets import job_progress, model_offer, text_picker
 from fnprune_core.errors import FnpruneError
+from fnprune_core.evaluation.intervals import with_error
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning.search import trials
 from fnprune_core.pruning.search.attention import ShareOrder, ShareSearch
@@ -106,7 +107,9 @@ def _draw_table(result: ShareSearch) -> None:
             "attention": row["attention_ratio"],
             "units": row["ratio"],
             "perplexity": row["perplexity"],
-            "above the first": f"{row['difference']:+.3f} ± {row['difference_error']:.3f}",
+            "above the first": with_error(
+                row["difference"], row["difference_error"], digits=3, is_signed=True
+            ),
         }
         for row in result.rows()
     ]
@@ -147,9 +150,12 @@ def _verdict_text(result: ShareSearch) -> str:
     if best_mix is result.mixes[0]:
         return "Least lost: all of the cut in MLP units."
     row = next(mix_row for mix_row in result.rows() if mix_row["is_best"])
-    is_clear = -row["difference"] > 2 * row["difference_error"]
     text = f"Least lost: {best_mix.settings.attention_ratio:.0%} of attention goes too"
-    return f"{text}." if is_clear else f"{text}, though by less than two standard errors."
+    return (
+        f"{text}."
+        if row["is_clear"]
+        else f"{text}, though its 95 % interval holds zero or is unknown."
+    )
 
 
 def _use_shares(units: int, attention: int) -> None:
