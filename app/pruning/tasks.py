@@ -227,6 +227,7 @@ def cost_of(
         own=[wanted[label] for label in missing if label == PLAN],
         rivals=[wanted[label] for label in missing if label != PLAN],
         n_held_out_tokens=round(n_windows * windows.n_tokens / windows.n_windows),
+        window=windows.window,
     )
 
 

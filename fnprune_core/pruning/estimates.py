@@ -95,11 +95,19 @@ class ComparisonEstimate:
         To make the plan itself, and those beside it.
     reading : float
         To read the held-out text by all models.
+    window : float
+        To read one window by one model.
     """
 
     own: float
     rivals: float
     reading: float
+    window: float
+
+    @property
+    def first_seconds(self) -> float:
+        """Seconds until the plan has read its first window."""
+        return self.own + min(self.window, self.reading)
 
     @property
     def seconds(self) -> float:
@@ -114,6 +122,7 @@ def estimate_comparison(
     own: Sequence[PlanSettings],
     rivals: Sequence[PlanSettings],
     n_held_out_tokens: int,
+    window: int = 512,
 ) -> ComparisonEstimate:
     """Return what a comparison takes, as such work took here, or as the model's pace lets expect.
 
@@ -125,6 +134,8 @@ def estimate_comparison(
         Plans that are still to be made.
     n_held_out_tokens : int
         Tokens that are still to be read, by all models together.
+    window : int
+        Tokens of one window.
     """
 
     def making(plans: Sequence[PlanSettings]) -> float:
@@ -135,6 +146,7 @@ def estimate_comparison(
         own=making(own),
         rivals=making(rivals),
         reading=language_model.seconds_per_token("reading") * n_held_out_tokens,
+        window=language_model.seconds_per_token("reading") * window,
     )
 
 
