@@ -2,20 +2,21 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.pruning.tasks import PLAN, Planned
+from app.shell.jobs import Job
 from app.shell.tasks import Run, Task
 from fnprune_core.errors import FnpruneError
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.plans import decision_log
 from fnprune_core.plans.allocation import choose_units
 from fnprune_core.plans.decision_log import Decision
-from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.plans.plan import PlanSettings, PruningPlan
 from fnprune_core.pruning.planner import canonical_settings
 from fnprune_core.storage.workspace import Workspace
 
@@ -61,8 +62,36 @@ def _with_sinks(
     return protected
 
 
+def is_asked_by(
+    plan: PruningPlan, settings: PlanSettings | None, *, recording: str, n_networks: int
+) -> bool:
+    """Whether a plan is the one that settings ask for on this recording."""
+    if settings is None or plan.recording_id != recording:
+        return False
+    asked = canonical_settings(settings)
+    if asked.preserved is not None and len(asked.preserved) == n_networks:
+        asked = asked.with_(preserved=None)
+    return asked == plan.settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """The log of decisions with which a plan was asked for."""
+
+    decisions: tuple[Decision, ...]
+
+
+def log_of(job: Job) -> tuple[Decision, ...]:
+    """Return the log with which a job was asked for; empty where it has none yet."""
+    logs = [event.decisions for event in job.events if isinstance(event, Decided)]
+    return logs[-1] if logs else ()
+
+
 def with_log(task: Task, workspace: Workspace, decisions: Sequence[Decision]) -> Task:
-    """Return a task that keeps a log of decisions with its plan as soon as the plan is made."""
+    """Return a task that keeps a log of decisions with its plan as soon as the plan is made.
+
+    The log is told at once, too: a page that is opened meanwhile finds it.
+    """
 
     def run_with_log(run: Run) -> Any:
         def report_and_log(event: Any) -> None:
@@ -73,6 +102,7 @@ def with_log(task: Task, workspace: Workspace, decisions: Sequence[Decision]) ->
                     decision_log.add_decisions(workspace, plan, decisions)
             run.report(event)
 
+        run.report(Decided(decisions=tuple(decisions)))
         return task.function(replace(run, report=report_and_log))
 
     return replace(task, function=run_with_log)

@@ -1,6 +1,8 @@
 """The comparison of a plan with the dense model and baselines: live, stopped, or finished."""
 
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -16,9 +18,11 @@ from app.shell.jobs import Job
 from app.shell.visit import visit_id
 from app.widgets import frame, job_progress
 from app.widgets.picture import draw_picture
-from fnprune_core.evaluation import compare, rivals, verdict
-from fnprune_core.evaluation.results import Perplexity
-from fnprune_core.evaluation.verdict import Side
+from fnprune_core.errors import FnpruneError
+from fnprune_core.evaluation import compare, verdict
+from fnprune_core.evaluation import rivals as stored_rivals
+from fnprune_core.evaluation.results import DENSE, Perplexity, paired_difference
+from fnprune_core.evaluation.verdict import Side, Verdict
 from fnprune_core.scores.units import shown_label
 
 
@@ -50,8 +54,78 @@ def job_of(plan_id: str) -> Job | None:
 
 def stored_results(plan_id: str) -> dict[str, Perplexity]:
     """Return the stored results of a plan, of the dense model, and of rivals on the same text."""
-    ids = rivals.measured_together(resources.workspace(), plan_id, label=PLAN)
+    ids = stored_rivals.measured_together(resources.workspace(), plan_id, label=PLAN)
     return {label: resources.evaluation(id) for label, id in ids.items()}
+
+
+def results_of_plan(plan_id: str) -> Mapping[str, Perplexity]:
+    """Return the results of a plan beside its rivals: of this visit's job, else those stored."""
+    job = job_of(plan_id)
+    return stored_results(plan_id) if job is None else results_of(job)
+
+
+def headline(results: Mapping[str, Perplexity], plan_id: str) -> None:
+    """Draw the perplexity of the texts to keep and of those given up, or of all, in one row."""
+    found = _verdict_of(results, plan_id, PLAN)
+    if found is None:
+        _draw_all_texts(results)
+        return
+    rival = wording.plain(shown_label(found.rival))
+    left, right = st.columns(2, gap="small")
+    with left:
+        _draw_side(found.kept, "Kept", rival, is_wanted_low=True)
+    with right:
+        _draw_side(found.given_up, "Given up", rival, is_wanted_low=False)
+
+
+def _draw_all_texts(results: Mapping[str, Perplexity]) -> None:
+    """Draw the perplexity of all texts: of the plan beside the dense model and the best rival."""
+    own, dense = results.get(PLAN), results.get(DENSE)
+    rivals = {k: r for k, r in results.items() if k not in (PLAN, DENSE) and not r.failure}
+    best = min(rivals, key=lambda label: rivals[label].perplexity, default="")
+    if own is None:
+        if dense is not None:
+            st.metric("Dense model, all texts", f"{dense.perplexity:.2f}")
+        return
+    above = None
+    if best:
+        with suppress(FnpruneError):  # no window in common yet
+            above = paired_difference(own, rivals[best])
+    side = Side(
+        domains=("all texts",), plan=own, dense=dense, rival=rivals.get(best), above_rival=above
+    )
+    _draw_side(side, "Perplexity", wording.plain(shown_label(best)), is_wanted_low=True)
+
+
+def _on_windows_of_the_plan(results: Mapping[str, Perplexity]) -> dict[str, Perplexity]:
+    """Return results on the windows that the plan has read: what else was read says other things.
+
+    Until the plan has read one, all of them.
+    """
+    own = results.get(PLAN)
+    if own is None or not len(own.windows):
+        return dict(results)
+    shared = {}
+    for label, result in results.items():
+        part = result.restricted_to(np.flatnonzero(np.isin(result.windows, own.windows)))
+        if len(part.windows):
+            shared[label] = replace(part, protocol=result.protocol)
+    return shared
+
+
+def live_headline(job_id: str) -> None:
+    """Draw the headline of a running comparison, polled in a fragment of its own."""
+    st.fragment(_draw_live_headline, run_every=1.5)(job_id)
+
+
+def _draw_live_headline(job_id: str) -> None:
+    job = resources.jobs().job(job_id)
+    if job is None or not job.is_active:
+        st.rerun()
+    planned = _planned_event(job)
+    if planned is not None and planned.order is not None:
+        st.caption(f"Of the plan {wording.plain(data.plan_name(_plan_of(job)))}, so far")
+    headline(_on_windows_of_the_plan(results_of(job)), _plan_of(job))
 
 
 def evaluation_ids(job: Job | None, plan_id: str) -> Mapping[str, str]:
@@ -117,10 +191,14 @@ def draw(
     _draw_protocol(results)
 
 
+def _verdict_of(results: Mapping[str, Perplexity], plan_id: str, plan: str) -> Verdict | None:
+    domains = data.given_up(plan_id) if plan_id else ()
+    return verdict.verdict(results, domains, plan=plan) if domains else None
+
+
 def _draw_verdict(results: Mapping[str, Perplexity], plan_id: str, plan: str) -> None:
     """Draw two numbers first where a plan gives domains up: what is kept, and what is not."""
-    domains = data.given_up(plan_id) if plan_id else ()
-    found = verdict.verdict(results, domains, plan=plan) if domains else None
+    found = _verdict_of(results, plan_id, plan)
     if found is None:
         return
     rival = wording.plain(shown_label(found.rival))
@@ -152,6 +230,7 @@ def _draw_side(side: Side, label: str, rival: str, *, is_wanted_low: bool) -> No
         f"{side.plan.perplexity:.2f}",
         delta,
         delta_color=colour,
+        delta_arrow="off",  # the sign is in the text
     )
     others = [("dense", side.dense), (rival, side.rival)]
     known = [f"{name} {result.perplexity:.2f}" for name, result in others if result is not None]

@@ -1,11 +1,61 @@
 """Cached facts that the pages on plans share."""
 
+from app.pruning import plan_names
+from app.pruning.tasks import PruneOrder, cost_of
 from app.shell import resources
 from app.shell.caching import cached
-from fnprune_core.evaluation import verdict
+from app.shell.text_choice import TextChoice
+from fnprune_core.errors import FnpruneError
+from fnprune_core.evaluation import compare, verdict
+from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.plans import decision_log
+from fnprune_core.pruning.estimates import ComparisonEstimate
+from fnprune_core.texts.windows import Windows
 
 
 @cached(max_entries=64)
 def given_up(plan_id: str) -> tuple[str, ...]:
     """Return the domains that a plan gives up."""
     return verdict.given_up(resources.workspace(), resources.plan(plan_id))
+
+
+@cached(max_entries=64)
+def given_up_by(atlas_id: str, preserved: tuple[int, ...] | None) -> tuple[str, ...]:
+    """Return the domains that a choice of networks gives up."""
+    return verdict.given_up_domains(resources.atlas(atlas_id), preserved)
+
+
+def plan_name(plan_id: str) -> str:
+    """Return a plan's own name, or the one that the rule gives it."""
+    try:
+        name = decision_log.read_notes(resources.workspace(), plan_id).name
+    except FnpruneError:  # the log on the page tells of damaged notes
+        name = ""
+    plan = resources.plan(plan_id)
+    return name or plan_names.name_of(
+        plan.settings, given_up=given_up(plan_id), n_networks=plan.n_networks
+    )
+
+
+@cached(max_entries=2)
+def windows(
+    fingerprint: str, texts: TextChoice, window: int, most: int | None, _model: LanguageModel
+) -> Windows:
+    """Return the windows of chosen texts on which perplexity is measured."""
+    return compare.evaluation_windows(
+        _model, resources.documents(texts), window=window, max_windows=most
+    )
+
+
+def apply_cost(order: PruneOrder, model: LanguageModel) -> ComparisonEstimate:
+    """Return what Apply still takes, given what is in the workspace and how the model works now."""
+    held_out = windows(model.fingerprint, order.texts, order.window, order.max_windows, model)
+    workspace = resources.workspace()
+    return cost_of(
+        workspace,
+        model,
+        order,
+        held_out,
+        calibration=resources.recording(order.recording).windows,
+        known=order.known(workspace, model),
+    )

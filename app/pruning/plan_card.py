@@ -1,13 +1,13 @@
 """One plan: its name, its link, its decisions, and what can be done with it."""
 
-from collections.abc import Callable
+from contextlib import suppress
 from urllib.parse import urlencode
 
 import pandas as pd
 import streamlit as st
 
 from app import pages
-from app.pruning.checks import MOST_PERCENT
+from app.pruning import form_words
 from app.pruning.plan_rows import title
 from app.shell import resources, view_state, wording
 from app.shell.caches import peaks
@@ -22,43 +22,20 @@ from fnprune_core.evaluation.history import PlanRecord
 from fnprune_core.plans import decision_log
 from fnprune_core.plans.decision_log import PlanNotes
 from fnprune_core.plans.files import open_plan
-from fnprune_core.plans.plan import PlanSettings
 
 EXPORT = pages.path("export")
 _PENDING = "plan to be deleted"
-#: Widgets of the lab and the setting that each holds.
-_LAB: dict[str, Callable[[PlanSettings], object]] = {
-    "prune-ratio": lambda plan: min(MOST_PERCENT, round(100 * plan.ratio)),
-    "prune-attention": lambda plan: min(MOST_PERCENT, round(100 * plan.attention_ratio)),
-    "prune-score": lambda plan: plan.score,
-    "prune-compensation": lambda plan: plan.compensation,
-    "prune-allocation": lambda plan: plan.allocation,
-    "prune-weights": lambda plan: ", ".join(f"{w:g}" for w in plan.layer_weights),
-    "prune-sinks": lambda plan: plan.sink_units,
-    "prune-seed": lambda plan: plan.seed,
-}
-_FILLED = "the form of Prune was filled"
 
 
 def adopt(plan_id: str) -> None:
-    """Fill the lab's form as a plan was made, where a link or a reload brings the plan.
-
-    Once in a session: later the form is the person's own.
-    """
-    if view_state.widget(_FILLED):
-        return
-    view_state.remember(_FILLED, True)
-    if not plan_id:
-        return
-    try:
-        _fill(open_plan(resources.workspace(), plan_id).settings)
-    except FnpruneError:  # told where its results are shown
-        return
-
-
-def _fill(settings: PlanSettings) -> None:
-    for widget, setting in _LAB.items():
-        view_state.remember(widget, setting(settings))
+    """Fill the lab's form as the URL has it, else as a plan was made that a link brings."""
+    form = form_words.followed()
+    if form is not None:
+        form_words.fill(form)
+    elif plan_id and not view_state.view().form:
+        with suppress(FnpruneError):  # told where its results are shown
+            settings = open_plan(resources.workspace(), plan_id).settings
+            form_words.fill(form_words.words_of(settings))
 
 
 def draw(plan: PlanRecord) -> None:
@@ -80,7 +57,7 @@ def _facts(plan: PlanRecord) -> None:
         st.metric("Units removed", f"{plan.achieved_ratio:.1%}")
         st.metric("Parameters removed", f"{plan.share_of_parameters:.1%}")
         preserved_text = f"{plan.n_preserved} of {plan.n_networks}" if plan.n_preserved else "–"
-        st.metric("Networks preserved", preserved_text)
+        st.metric("Networks protected", preserved_text)
         if plan.n_removed_groups:
             st.metric("KV groups removed", f"{plan.n_removed_groups}")
         st.metric("On disk", wording.size(plan.size_bytes))
@@ -192,8 +169,7 @@ def open_in_lab(plan: PlanRecord) -> None:
         view_state.open_atlas(atlas, recording=plan.recording_id)
     view_state.drop(_dropped(plan), why=f"plan {plan.id[:8]} opened")
     view_state.change(plan=plan.id, stay=plan.settings.pinned_keep, go=plan.settings.pinned_remove)
-    view_state.remember(_FILLED, True)
-    _fill(plan.settings)
+    form_words.fill(form_words.words_of(plan.settings))
 
 
 @st.dialog("Delete this plan for good?")
@@ -244,8 +220,8 @@ def _log(notes: PlanNotes) -> None:
                 {
                     "time": pd.to_datetime([s.time for s in steps], errors="coerce", utc=True),
                     "decision": [s.what for s in steps],
-                    "pruned": [", ".join(map(str, s.pruned)) for s in steps],
-                    "kept": [", ".join(map(str, s.kept)) for s in steps],
+                    "not protected": [", ".join(map(str, s.pruned)) for s in steps],
+                    "protected": [", ".join(map(str, s.kept)) for s in steps],
                     "reason": [s.reason for s in steps],
                 }
             ),

@@ -1,19 +1,20 @@
 """Jobs of the pages on plans: a plan made and measured beside its rivals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from app.shell.jobs import Report
 from app.shell.tasks import Run, task
 from app.shell.text_choice import TextChoice
 from fnprune_core.evaluation import compare
 from fnprune_core.evaluation.results import DENSE, Perplexity
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans.plan import PlanSettings
-from fnprune_core.progress import ProgressEvent
+from fnprune_core.progress import Phases, ProgressEvent
 from fnprune_core.pruning import planner
+from fnprune_core.pruning.estimates import ComparisonEstimate, estimate_comparison, is_trained
+from fnprune_core.recording.recording import Recording, open_recording
 from fnprune_core.scores.units import plan_label, score_named
+from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.documents import Document
 from fnprune_core.texts.windows import Windows
 
@@ -88,10 +89,32 @@ class PruneOrder:
                 )
         return plans
 
+    def known(self, workspace: Workspace, language_model: LanguageModel) -> dict[str, str | None]:
+        """Return the id of each wanted plan by label; None for one that is still to be made."""
+        wanted = self.wanted()
+        ids = planner.made(
+            workspace,
+            language_model,
+            recording_id=self.recording,
+            decomposition_id=self.atlas or None,
+            settings=list(wanted.values()),
+        )
+        return dict(zip(wanted, ids, strict=True))
+
+
+#: Stages of making a plan, with the part of it that each takes where it takes any.
+_MAKING = {"moments": 0.3, "compensation": 0.7}
+_TRAINING = {"reconstruction": 1.0}
+READING = "reading held-out text"
+
 
 @task("prune", "Pruning")
 def prune(run: Run, order: PruneOrder) -> Comparison:
-    """Make the plan and its baselines and measure them together; return a `Comparison`."""
+    """Make the plan and its baselines and measure them together; return a `Comparison`.
+
+    What was measured before is told at once. Then the plan is made and read on each domain's first
+    windows, beside the dense model, before the rivals that are missing are made.
+    """
     language_model = run.model(order.model)
     windows = windows_of(
         language_model,
@@ -99,19 +122,113 @@ def prune(run: Run, order: PruneOrder) -> Comparison:
         window=order.window,
         max_windows=order.max_windows,
     )
-    plans = order.wanted()
-    ids = planner.plans(
-        run.workspace,
+    recording = open_recording(run.workspace, order.recording)
+    compare.check_overlap(recording, windows)  # before a plan is made for nothing
+    return _Comparing(run, order, language_model, windows, recording).result()
+
+
+class _Comparing:
+    """One order of Apply: what is made, what is read, and what is told of it."""
+
+    def __init__(
+        self,
+        run: Run,
+        order: PruneOrder,
+        language_model: LanguageModel,
+        windows: Windows,
+        recording: Recording,
+    ) -> None:
+        self.run, self.order = run, order
+        self.language_model, self.windows = language_model, windows
+        self.wanted = order.wanted()
+        self.ids = order.known(run.workspace, language_model)
+        cost = cost_of(
+            run.workspace, language_model, order, windows,
+            calibration=recording.windows, known=self.ids,
+        )  # fmt: skip
+        seconds = {"own": cost.own, "rivals": cost.rivals, "reading": cost.reading}
+        self.phases = Phases(seconds, run.report)
+        self.n_read = dict.fromkeys((DENSE, *self.wanted), 0)
+        self.n_read_before: int | None = None
+
+    def result(self) -> Comparison:
+        """Tell what is known, then make and read the person's plan, then the others."""
+        there = {label: id for label, id in self.ids.items() if id is not None}
+        self.read({DENSE: None, **there}, most_batches=0)
+        self.n_read_before = sum(self.n_read.values())
+        self.make([PLAN], "own")
+        self.read({DENSE: None, PLAN: self.ids[PLAN]}, most_batches=len(self.windows.domain_names))
+        self.make(list(self.wanted), "rivals")
+        return self.read({DENSE: None, **self.ids})
+
+    def make(self, labels: Sequence[str], phase: str) -> None:
+        """Make the plans that are missing, and tell their ids."""
+        settings = [self.wanted[label] for label in labels]
+        stages = _TRAINING if any(map(is_trained, settings)) else _MAKING
+        ids = planner.plans(
+            self.run.workspace,
+            self.language_model,
+            recording_id=self.order.recording,
+            decomposition_id=self.order.atlas or None,
+            settings=settings,
+            progress=self.phases.within(phase, stages),
+            cancel=self.run.cancel,
+        )
+        self.ids.update(zip(labels, ids, strict=True))
+        self.phases.reach(phase)
+        plan_ids = {label: id for label, id in self.ids.items() if id is not None}
+        note = planner.bias_warning(self.language_model, self.order.settings)
+        self.run.report(Planned(plan_ids={DENSE: None, **plan_ids}, note=note, order=self.order))
+
+    def read(
+        self, plan_ids: Mapping[str, str | None], *, most_batches: int | None = None
+    ) -> Comparison:
+        """Read the held-out text by some models, as far as asked, and tell each result."""
+        return measured(
+            self.run, self.language_model, self.windows, plan_ids,
+            most_batches=most_batches, on_read=self._tell_read,
+        )  # fmt: skip
+
+    def _tell_read(self, label: str, n_windows: int) -> None:
+        self.n_read[label] = n_windows
+        n_read, total = sum(self.n_read.values()), self.windows.n_windows * len(self.n_read)
+        if self.n_read_before is not None:  # else these are results of earlier comparisons
+            n_left = total - self.n_read_before
+            self.phases.reach("reading", (n_read - self.n_read_before) / max(n_left, 1))
+        self.phases.tell(ProgressEvent(stage=READING, done=n_read, total=total, unit="windows"))
+
+
+def cost_of(
+    workspace: Workspace,
+    language_model: LanguageModel,
+    order: PruneOrder,
+    windows: Windows,
+    *,
+    calibration: Windows,
+    known: Mapping[str, str | None],
+) -> ComparisonEstimate:
+    """Return what a comparison still takes.
+
+    Parameters
+    ----------
+    calibration : Windows
+        Of the recording.
+    known : mapping
+        Label of each plan to its id; None where it is still to be made.
+    """
+    wanted = order.wanted()
+    missing = [label for label, id in known.items() if id is None]
+    there = [None, *(id for id in known.values() if id is not None)]
+    n_windows = compare.n_to_read(workspace, language_model, windows, there)
+    n_windows += windows.n_windows * len(missing)
+    return estimate_comparison(
         language_model,
-        recording_id=order.recording,
-        decomposition_id=order.atlas or None,
-        settings=list(plans.values()),
-        **run.watched,
+        calibration,
+        own=[wanted[label] for label in missing if label == PLAN],
+        rivals=[wanted[label] for label in missing if label != PLAN],
+        n_held_out_tokens=round(n_windows * windows.n_tokens / windows.n_windows),
+        window=windows.window,
     )
-    plan_ids = {DENSE: None, **dict(zip(plans, ids, strict=True))}
-    note = planner.bias_warning(language_model, order.settings)
-    run.report(Planned(plan_ids=plan_ids, note=note, order=order))
-    return measured(run, language_model, windows, plan_ids)
 
 
 def windows_of(
@@ -132,33 +249,39 @@ def measured(
     language_model: LanguageModel,
     windows: Windows,
     plan_ids: Mapping[str, str | None],
+    *,
+    most_batches: int | None = None,
+    on_read: Callable[[str, int], None] | None = None,
 ) -> Comparison:
-    """Measure plans on the same windows, reporting each result so far."""
+    """Measure plans on the same windows, reporting each result so far.
+
+    Parameters
+    ----------
+    most_batches : int, optional
+        Leave off after so many batches of each.
+    on_read : callable, optional
+        Called with a label and how many windows it has read, in place of the report of windows.
+    """
+    n_read = dict.fromkeys(plan_ids, 0)
+
+    def report_windows(label: str, n_windows: int) -> None:
+        n_read[label] = n_windows
+        total = windows.n_windows * len(n_read)
+        run.report(
+            ProgressEvent(stage=READING, done=sum(n_read.values()), total=total, unit="windows")
+        )
+
+    def on_partial(label: str, result: Perplexity) -> None:
+        run.report(Partial(label=label, result=result))
+        (on_read or report_windows)(label, len(result.window_nll))
+
     evaluation_ids = compare.compare(
         run.workspace,
         language_model,
         windows,
         plan_ids=plan_ids,
-        on_partial=_report_results(run.report, plan_ids),
+        most_batches=most_batches,
+        on_partial=on_partial,
         cancel=run.cancel,
     )
     return Comparison(plan_ids=plan_ids, evaluation_ids=evaluation_ids)
-
-
-def _report_results(report: Report, labels: Mapping[str, str | None]) -> Any:
-    """Return the callback of `compare`: reports each result, and how many windows are read."""
-    n_read = dict.fromkeys(labels, 0)
-
-    def on_partial(label: str, result: Perplexity) -> None:
-        n_read[label] = len(result.window_nll)
-        report(Partial(label=label, result=result))
-        report(
-            ProgressEvent(
-                stage="reading held-out text",
-                done=sum(n_read.values()),
-                total=result.n_windows_total * len(n_read),
-                unit="windows",
-            )
-        )
-
-    return on_partial

@@ -17,6 +17,7 @@ T = TypeVar("T")
 MAX_TEXT = 600
 MOST_IDENTITY = 64
 MOST_PATH = 4096
+MOST_SENTENCE = 160
 _MOST_REAL = 40
 
 
@@ -109,6 +110,11 @@ TEXT = Codec(
 FILLED_TEXT = Codec(
     write=str,
     read=lambda text: _checked(text, 0 < len(text) <= MOST_PATH and text.isprintable()),
+)
+#: A short line of plain text.
+SENTENCE = Codec(
+    write=lambda text: text if len(text) <= MOST_SENTENCE else "",
+    read=lambda text: _checked(text, len(text) <= MOST_SENTENCE and text.isprintable()),
 )
 #: The id of an artifact or a job.
 IDENTITY = Codec(write=str, read=lambda text: _checked(text, _is_identity(text)))

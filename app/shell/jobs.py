@@ -34,6 +34,7 @@ JobFunction = Callable[[Report, CancelToken], object]
 _MAX_FINISHED = 50
 _MAX_JOBS_OF_A_VISIT, _MAX_JOBS = 8, 64
 _MAX_DURATIONS = 9  # of each kind, from which the next one's is estimated
+_LEAST_SHARE = 0.02  # that must be done before it tells how long the rest takes
 _NICENESS = 5  # of a job's thread, so that pages answer while a model computes
 _log = logging.getLogger(__name__)
 
@@ -49,7 +50,15 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageProgress:
-    """Progress of the present stage; `seconds_left` is for it alone, None until measurable."""
+    """Progress of the present stage, and of all where that is known.
+
+    Parameters
+    ----------
+    seconds_left : float or None
+        Of the stage, or of all of the work where `overall` is known; None until measurable.
+    overall : float or None
+        Share of the work that is done.
+    """
 
     stage: str
     done: int
@@ -57,10 +66,13 @@ class StageProgress:
     unit: str
     rate: float | None
     seconds_left: float | None
+    overall: float | None = None
 
     @property
     def fraction(self) -> float:
-        """Share of the stage that is done, in [0, 1]."""
+        """Share that is done, in [0, 1]: of all work where that is known, else of the stage."""
+        if self.overall is not None:
+            return min(max(self.overall, 0.0), 1.0)
         return min(max(self.done / self.total, 0.0), 1.0) if self.total > 0 else 0.0
 
 
@@ -503,11 +515,17 @@ def _stage_progress(record: _Record) -> StageProgress | None:
     seconds = record.stage_seen - record.stage_began
     n_done = event.done - record.stage_first_done
     rate = n_done / seconds if seconds > 0 and n_done > 0 else None
+    seconds_left = None if rate is None else max(event.total - event.done, 0) / rate
+    if event.overall is not None:
+        so_far = record.stage_seen - (record.started or record.stage_seen)
+        share = event.overall
+        seconds_left = so_far * (1 - share) / share if share > _LEAST_SHARE else None
     return StageProgress(
         stage=event.stage,
         done=event.done,
         total=event.total,
         unit=event.unit,
         rate=rate,
-        seconds_left=None if rate is None else max(event.total - event.done, 0) / rate,
+        seconds_left=seconds_left,
+        overall=event.overall,
     )

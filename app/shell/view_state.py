@@ -16,6 +16,7 @@ from app.shell.codec import (
     IDENTITY,
     INDEX,
     PEAKS,
+    SENTENCE,
     TEXT,
     WORD,
     Peak,
@@ -121,6 +122,10 @@ class ViewState:
         Artifact id of what was written under a lesion.
     chapter, step : str
         Of the lesson.
+    form : str
+        The form of a plan, in words that the section on pruning writes and reads.
+    rule : str
+        How the networks that are not preserved were chosen.
     """
 
     model: str = parameter(FILLED_TEXT, "embedded")
@@ -153,6 +158,8 @@ class ViewState:
     writing: str = parameter(IDENTITY, "")
     chapter: str = parameter(WORD, "")
     step: str = parameter(WORD, "")
+    form: str = parameter(WORD, "")
+    rule: str = parameter(SENTENCE, "")
 
 
 def encode(view: ViewState) -> dict[str, str]:
@@ -218,9 +225,14 @@ def _follow_link(link: ViewState) -> None:
         st.session_state[_HISTORY] = []
         st.session_state[_LOG] = ()
     elif link.dropped != previous.dropped:
-        _history().append(previous.dropped)
+        _history().append((previous.dropped, previous.rule))
     _set_view(link)
-    _log_change(previous.dropped, link.dropped, what=LINK)
+    _log_change(previous.dropped, link.dropped, what=linked(link.rule))
+
+
+def linked(rule: str) -> str:
+    """Return how a link's networks came about: by a rule that it names, or from the link."""
+    return f"{rule}, {LINK}" if rule and not rule.endswith(LINK) else rule or LINK
 
 
 def _set_view(new: ViewState) -> None:
@@ -244,17 +256,25 @@ def drop(networks: Iterable[int], *, why: str = BY_HAND, reason: str = "") -> No
     new = tuple(sorted(set(networks)))
     if new == view().dropped:
         return
-    _history().append(view().dropped)
+    _history().append((view().dropped, view().rule))
     _log_change(view().dropped, new, what=why, reason=reason)
-    change(dropped=new)
+    change(dropped=new, rule=_rule_after(why) if new else "")
+
+
+def _rule_after(why: str) -> str:
+    """Return how a set came about, in a sentence: by hand after a rule is both."""
+    if why != BY_HAND:
+        return why
+    rule = view().rule
+    return rule if not rule or rule.endswith(BY_HAND) else f"{rule}, then {BY_HAND}"
 
 
 def undo() -> None:
     """Go back to the networks dropped before the last change."""
     if _history():
-        previous_dropped = _history().pop()
+        previous_dropped, rule = _history().pop()
         _log_change(view().dropped, previous_dropped, what=decision_log.UNDO)
-        change(dropped=previous_dropped)
+        change(dropped=previous_dropped, rule=rule)
 
 
 def can_undo() -> bool:
@@ -262,8 +282,8 @@ def can_undo() -> bool:
     return bool(_history())
 
 
-def _history() -> list[tuple[int, ...]]:
-    history: list[tuple[int, ...]] = st.session_state.setdefault(_HISTORY, [])
+def _history() -> list[tuple[tuple[int, ...], str]]:
+    history: list[tuple[tuple[int, ...], str]] = st.session_state.setdefault(_HISTORY, [])
     del history[:-_MAX_HISTORY]
     return history
 
@@ -321,7 +341,7 @@ def open_atlas(atlas: str, *, recording: str) -> None:
     change(
         recording=recording, atlas=atlas, plan="", network=0, dropped=(), stay=(), go=(),
         beside=(), peaks=(), unit=-1, session=-1, token=-1, other="", study="", column=-1,
-        writing="",
+        writing="", rule="",
     )  # fmt: skip
     st.session_state[_PINS] = []
     st.session_state[_HISTORY] = []

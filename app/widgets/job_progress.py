@@ -129,8 +129,9 @@ def _progress_text(job: Job) -> str:
     sentences = [
         f"{progress.stage.capitalize()}: {progress.done:,} of {progress.total:,} {progress.unit}"
     ]
-    if progress.seconds_left is not None and progress.done < progress.total:
-        sentences.append(f"about {duration(progress.seconds_left)} left in this step")
+    if progress.seconds_left is not None and progress.fraction < 1:
+        of_what = "in this step" if progress.overall is None else "in all"
+        sentences.append(f"about {duration(progress.seconds_left)} left {of_what}")
     sentences.append(f"{duration(job.seconds)} so far")
     return " · ".join(sentences)
 

@@ -10,7 +10,7 @@ import streamlit as st
 from app.shell import resources, view_state, wording
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
-EITHER, KEPT, DROPPED = "all", "kept", "to be pruned"
+EITHER, KEPT, DROPPED = "all", "protected", "not protected"
 
 
 DECISIONS = (EITHER, KEPT, DROPPED)

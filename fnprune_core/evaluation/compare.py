@@ -1,7 +1,7 @@
 """Perplexity of several plans on the same windows, batch by batch in turn, stopped and resumed."""
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -229,13 +229,14 @@ def _finished_result(
     return result
 
 
-def compare(
+def compare(  # noqa: PLR0913 - what is compared, how far, and who is told of it
     workspace: Workspace,
     language_model: LanguageModel,
     windows: Windows,
     *,
     plan_ids: Mapping[str, str | None],
     batch_size: int | None = None,
+    most_batches: int | None = None,
     on_partial: Callable[[str, Perplexity], None] = lambda label, result: None,
     cancel: CancelToken = NEVER,
 ) -> dict[str, str]:
@@ -248,6 +249,9 @@ def compare(
     ----------
     plan_ids : mapping
         Label to plan id; None for the dense model.
+    most_batches : int, optional
+        Leave off after so many batches of each; the same call without it goes on from there. With
+        0, what is known already is told, and nothing is read.
     on_partial : callable
         Called with the label and the result so far after each batch; once for finished work.
 
@@ -279,7 +283,9 @@ def compare(
             result = runs[condition.id].so_far
         if len(result.window_nll) or result.failure:
             on_partial(label, result)
-    while runs:
+    n_batches = 0
+    while runs and n_batches != most_batches:
+        n_batches += 1
         for id, run in list(runs.items()):
             result = run.step()
             for label in run.labels:
@@ -287,6 +293,25 @@ def compare(
             if run.store(workspace):
                 del runs[id]
     return {label: condition.id for label, condition in conditions.items()}
+
+
+def n_to_read(
+    workspace: Workspace,
+    language_model: LanguageModel,
+    windows: Windows,
+    plan_ids: Iterable[str | None],
+) -> int:
+    """Return how many windows are still to be read for plans, or for the dense model (None)."""
+    overlaps = _OverlapChecks(workspace, windows)
+    ids = {_condition(language_model, plan_id, overlaps).id for plan_id in plan_ids}
+    protocol = protocol_of(language_model.model, windows)
+    n_windows = 0
+    for id in ids:
+        if not workspace.has("evaluations", id):
+            so_far = _PartialFile(workspace, id).read()
+            is_kept = so_far is not None and so_far.protocol == protocol
+            n_windows += windows.n_windows - (len(so_far.windows) if so_far and is_kept else 0)
+    return n_windows
 
 
 def evaluate(

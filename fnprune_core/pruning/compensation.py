@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import linalg
 from torch import Tensor
 
 from fnprune_core.errors import SettingsError
@@ -128,7 +129,7 @@ def least_squares_refit(
     floor = max(1e-9 * energy.mean(), np.finfo(np.float64).tiny)  # dead units stay as they are
     system = moments[np.ix_(kept, kept)] + np.diag(RIDGE * energy + floor)
     target = weight[:, removed] @ moments[np.ix_(removed, kept)]
-    change = np.linalg.solve(system, target.T).T
+    change = linalg.solve(system, target.T, assume_a="pos", check_finite=False).T
     bias = weight[:, removed] @ mean[removed] - change @ mean[kept] if intercept else None
     return Refit(
         columns=_tensor(weight[:, kept] + change), bias=None if bias is None else _tensor(bias)

@@ -1,4 +1,4 @@
-"""Estimates of the seconds and memory of a compensation that trains, before it starts."""
+"""Estimates of the seconds and memory of plans and of their comparison, before they start."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -82,6 +82,71 @@ def estimate_training(
         n_plans=len(trained),
         seconds_each=per_session * forwards if trained else 0.0,
         memory_bytes=round(_BYTES * parameters) + _activation_bytes(language_model, windows.window),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparisonEstimate:
+    """Seconds that making plans and measuring them takes, by phase.
+
+    Parameters
+    ----------
+    own, rivals : float
+        To make the plan itself, and those beside it.
+    reading : float
+        To read the held-out text by all models.
+    window : float
+        To read one window by one model.
+    """
+
+    own: float
+    rivals: float
+    reading: float
+    window: float
+
+    @property
+    def first_seconds(self) -> float:
+        """Seconds until the plan has read its first window."""
+        return self.own + min(self.window, self.reading)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of all phases together."""
+        return self.own + self.rivals + self.reading
+
+
+def estimate_comparison(
+    language_model: LanguageModel,
+    calibration: Windows,
+    *,
+    own: Sequence[PlanSettings],
+    rivals: Sequence[PlanSettings],
+    n_held_out_tokens: int,
+    window: int = 512,
+) -> ComparisonEstimate:
+    """Return what a comparison takes, as such work took here, or as the model's pace lets expect.
+
+    Parameters
+    ----------
+    calibration : Windows
+        Of the recording.
+    own, rivals : sequence of PlanSettings
+        Plans that are still to be made.
+    n_held_out_tokens : int
+        Tokens that are still to be read, by all models together.
+    window : int
+        Tokens of one window.
+    """
+
+    def making(plans: Sequence[PlanSettings]) -> float:
+        planning = language_model.seconds_per_token("planning") * calibration.n_tokens
+        return planning * len(plans) + estimate_training(language_model, calibration, plans).seconds
+
+    return ComparisonEstimate(
+        own=making(own),
+        rivals=making(rivals),
+        reading=language_model.seconds_per_token("reading") * n_held_out_tokens,
+        window=language_model.seconds_per_token("reading") * window,
     )
 
 

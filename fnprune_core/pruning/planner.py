@@ -108,6 +108,38 @@ def plans(  # noqa: PLR0913 - what a plan is made of, and what reports of it
     FingerprintMismatchError
         If the recording is of another model.
     """
+    planner, canonical = _planner_of(
+        workspace, language_model, recording_id, decomposition_id, settings,
+        _Watch(kept=kept or KeptScores(), progress=progress, cancel=cancel),
+    )  # fmt: skip
+    return planner.make(canonical)
+
+
+def made(
+    workspace: Workspace,
+    language_model: LanguageModel,
+    *,
+    recording_id: str,
+    decomposition_id: str | None = None,
+    settings: Sequence[PlanSettings],
+) -> list[str | None]:
+    """Return the ids of the plans that were made before; None for those that were not."""
+    planner, canonical = _planner_of(
+        workspace, language_model, recording_id, decomposition_id, settings, _Watch()
+    )
+    ids = [artifact_id("plans", planner.inputs_json(each)) for each in canonical]
+    return [id if workspace.has("plans", id) else None for id in ids]
+
+
+def _planner_of(
+    workspace: Workspace,
+    language_model: LanguageModel,
+    recording_id: str,
+    decomposition_id: str | None,
+    settings: Sequence[PlanSettings],
+    watch: "_Watch",
+) -> tuple["_Planner", list[PlanSettings]]:
+    """Return a planner for a recording and its atlas, and settings as it writes them."""
     recording = open_recording(workspace, recording_id)
     language_model.check_fingerprint(recording.fingerprint, "recording")
     canonical = [canonical_settings(plan_settings) for plan_settings in settings]
@@ -121,10 +153,7 @@ def plans(  # noqa: PLR0913 - what a plan is made of, and what reports of it
                 hint="Choose a decomposition of this recording.",
             )
         canonical = [_canonical_preserved(plan_settings, atlas) for plan_settings in canonical]
-    planner = _Planner(
-        workspace, language_model, recording, atlas, kept or KeptScores(), progress, cancel
-    )
-    return planner.make(canonical)
+    return _Planner(workspace, language_model, recording, atlas, watch), canonical
 
 
 def scores_of(
@@ -140,9 +169,8 @@ def scores_of(
     """Return the score of every unit by a score that knows no atlas: (n_units,)."""
     recording = open_recording(workspace, recording_id)
     language_model.check_fingerprint(recording.fingerprint, "recording")
-    planner = _Planner(
-        workspace, language_model, recording, None, kept or KeptScores(), progress, cancel
-    )
+    watch = _Watch(kept=kept or KeptScores(), progress=progress, cancel=cancel)
+    planner = _Planner(workspace, language_model, recording, None, watch)
     return planner.scores(canonical_settings(PlanSettings(score=score)))
 
 
@@ -156,6 +184,15 @@ def _canonical_preserved(settings: PlanSettings, atlas: NetworkAtlas) -> PlanSet
     return settings.with_(preserved=None) if is_full else settings
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Watch:
+    """The scores that are kept between calls, and who is told of progress and can stop it."""
+
+    kept: KeptScores = field(default_factory=KeptScores)
+    progress: Progress = ignore
+    cancel: CancelToken = NEVER
+
+
 class _Planner:
     """Makes plans for one recording, sharing scores and calibration passes."""
 
@@ -165,20 +202,18 @@ class _Planner:
         language_model: LanguageModel,
         recording: Recording,
         atlas: NetworkAtlas | None,
-        kept: KeptScores,
-        progress: Progress,
-        cancel: CancelToken,
+        watch: _Watch,
     ) -> None:
         self.workspace, self.language_model = workspace, language_model
         self.recording, self.atlas = recording, atlas
-        self.progress, self.cancel = progress, cancel
+        self.progress, self.cancel = watch.progress, watch.cancel
         self.attention = AttentionPlanner(language_model=language_model)
-        self._kept = kept.by_key
+        self._kept = watch.kept.by_key
         self._n_trained, self._n_to_train = 0, 1
 
     def make(self, all_settings: Sequence[PlanSettings]) -> list[str]:
         """Return the ids of the plans, making those that are missing."""
-        inputs = [self._inputs_json(settings) for settings in all_settings]
+        inputs = [self.inputs_json(settings) for settings in all_settings]
         ids = [artifact_id("plans", plan_inputs) for plan_inputs in inputs]
         start = time.perf_counter()
         missing = {id: i for i, id in enumerate(ids) if not self.workspace.has("plans", id)}
@@ -256,7 +291,8 @@ class _Planner:
         cuts = self.attention.cuts(new_plan, self._score_inputs(new_plan.settings), weights)
         return [replace(refit, attention=cut) for refit, cut in zip(refits, cuts, strict=True)]
 
-    def _inputs_json(self, settings: PlanSettings) -> dict[str, Any]:
+    def inputs_json(self, settings: PlanSettings) -> dict[str, Any]:
+        """Return what a plan is made of; its id follows from that."""
         uses_networks = SCORES[settings.score].uses_networks
         compensation = compensation_named(settings.compensation)
         return {
@@ -413,5 +449,5 @@ def recomputed_refits(
     recording = open_recording(workspace, imported.recording_id)
     language_model.check_fingerprint(recording.fingerprint, "recording")
     atlas = open_atlas(workspace, imported.decomposition_id) if imported.decomposition_id else None
-    planner = _Planner(workspace, language_model, recording, atlas, KeptScores(), ignore, NEVER)
+    planner = _Planner(workspace, language_model, recording, atlas, _Watch())
     return next(planner.refits([imported], planner.token_weights(imported.settings)))

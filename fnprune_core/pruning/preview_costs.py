@@ -49,6 +49,14 @@ def network_costs(preview: Preview, settings: PlanSettings) -> pd.DataFrame:
     return pd.DataFrame(table | {"units": units, "energy": energy})
 
 
+def energy_gone(preview: Preview, keep: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the share of each network's energy in the units that go: (K,).
+
+    Its energy is the layers' output variance in the tokens that it rules; the mean over layers.
+    """
+    return 1 - _energy_share(preview, preview.own_energy, keep)
+
+
 class _Costs:
     """Changes that dropping each network would make, by one plan's settings."""
 
@@ -88,8 +96,8 @@ class _Costs:
             keep_without = np.where(is_preserved, keep_toggled, keep_now)
             own_energy = self.preview.own_energy[networks]
             units[networks] = (keep_with & ~keep_without).sum(axis=1)
-            energy[networks] = self._energy_share(own_energy, keep_with) - self._energy_share(
-                own_energy, keep_without
+            energy[networks] = _energy_share(self.preview, own_energy, keep_with) - _energy_share(
+                self.preview, own_energy, keep_without
             )
         return units, energy
 
@@ -119,12 +127,13 @@ class _Costs:
                 ]
                 yield few, np.array(rows, dtype=np.float64)
 
-    def _energy_share(self, energy: Scores, keep: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Return the share of a layer's output variance that stays, mean over layers: (n,)."""
-        starts = self.preview.layout.offsets[:-1]
-        total = np.add.reduceat(energy, starts, axis=1)
-        staying = np.add.reduceat(np.where(keep, energy, 0.0), starts, axis=1)
-        return np.asarray((staying / np.maximum(total, 1e-30)).mean(axis=1))
+
+def _energy_share(preview: Preview, energy: Scores, keep: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the share of a layer's output variance that stays, mean over layers: (n,)."""
+    starts = preview.layout.offsets[:-1]
+    total = np.add.reduceat(energy, starts, axis=1)
+    staying = np.add.reduceat(np.where(keep, energy, 0.0), starts, axis=1)
+    return np.asarray((staying / np.maximum(total, 1e-30)).mean(axis=1))
 
 
 def _blocks(networks: list[int]) -> Iterator[list[int]]:

@@ -4,6 +4,8 @@ The signal is what enters each layer's output projection, in the words of fMRI t
 a unit is a voxel, a token is a TR, a window is a session.
 """
 
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,7 @@ MOST_WINDOW = 1 << 24
 MOST_BATCH = 1 << 16
 MOST_TOKENS = 10**12
 
+_TOKENS_AT_ONCE = 2048  # of one layer, whose products are summed in float32
 _NON_FINITE_HINT = "Load the model in float32 or bfloat16 (--dtype) and record again."
 
 
@@ -228,21 +231,40 @@ class Recording:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return Σ_t w_t x_t x_tᵀ / Σ_t w_t of a layer, (units, units), and the weighted mean.
 
-        Memory: two matrices of units², one in float64. Cost: O(tokens · units²).
+        Memory: two matrices of units², one in float64. Cost: O(tokens · units²), half of it saved
+        by symmetry; what comes next is read meanwhile.
         """
         width = self.layout.widths[layer]
-        gram = torch.zeros(width, width, dtype=torch.float64)
-        weighted_sum = torch.zeros(width, dtype=torch.float64)
-        for session in range(self.n_sessions):
-            x = torch.from_numpy(self.session(session, layer=layer))
-            session_weights = torch.from_numpy(
-                weights[self.session_slice(session)].astype(np.float32)
-            )
-            weighted = x * session_weights[:, None]
-            gram += (weighted.T @ x).double()
-            weighted_sum += weighted.sum(dim=0).double()
+        gram, weighted_sum = np.zeros((width, width)), np.zeros(width)
+        with ThreadPoolExecutor(max_workers=1) as reader:
+            runs = deque(self._runs_of_sessions(_TOKENS_AT_ONCE))
+            waiting = reader.submit(self._signals_of, runs[0], layer)
+            while runs:
+                sessions = runs.popleft()
+                x = waiting.result()
+                if runs:
+                    waiting = reader.submit(self._signals_of, runs[0], layer)
+                tokens = slice(
+                    self.session_slice(sessions[0]).start, self.session_slice(sessions[-1]).stop
+                )
+                session_weights = weights[tokens].astype(np.float32)
+                weighted_sum += session_weights @ x
+                x *= np.sqrt(session_weights)[:, None]
+                gram += x.T @ x
         total = float(weights.sum())
-        return (gram / total).numpy(), (weighted_sum / total).numpy()
+        return gram / total, weighted_sum / total
+
+    def _runs_of_sessions(self, most_tokens: int) -> list[range]:
+        """Return neighbouring sessions in runs of at most so many tokens, but one at least."""
+        starts, runs, first = self.windows.starts, [], 0
+        for session in range(1, self.n_sessions):
+            if starts[session + 1] - starts[first] > most_tokens:
+                runs.append(range(first, session))
+                first = session
+        return [*runs, range(first, self.n_sessions)]
+
+    def _signals_of(self, sessions: range, layer: int) -> NDArray[np.float32]:
+        return np.concatenate([self.session(session, layer=layer) for session in sessions])
 
     def layer_statistics(self) -> pd.DataFrame:
         """Return one row a layer: units, alive, mean |mean|, median and maximum deviation."""

@@ -4,15 +4,14 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from fnprune_core.evaluation.history import PlanRecord
 from fnprune_core.lesions.run import lesion_studies, open_lesions
 from fnprune_core.lesions.study import LesionStudy
 from fnprune_core.localizers.ready_made import READY
 from fnprune_core.localizers.ready_made import load as load_localizer
 from fnprune_core.plans import files
-from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.plans.command_line import plan_command as plan_line
+from fnprune_core.plans.command_line import ranges, spelled
 from fnprune_core.report.experiments import run_localizers
 from fnprune_core.report.material import Material
 from fnprune_core.report.parts import Block, Code, Section, Text
@@ -78,13 +77,9 @@ def commands(material: Material) -> list[str]:
     return lines
 
 
-def _options(values: Mapping[str, object]) -> str:
-    return "".join(f" {name} {shlex.quote(str(value))}" for name, value in values.items())
-
-
 def _model_option(material: Material) -> str:
     source = material.recording.get("model_source", "embedded")
-    return "" if source == "embedded" else _options({"--model": source})
+    return "" if source == "embedded" else spelled({"--model": source})
 
 
 def record_command(material: Material) -> str:
@@ -105,7 +100,7 @@ def record_command(material: Material) -> str:
     if (seed := facts.get("seed")) is not None:
         options["--seed"] = seed
     texts = "builtin" if is_builtin else TEXTS
-    return f"fnprune record {texts}{_options(options)}{pack}{_model_option(material)}"
+    return f"fnprune record {texts}{spelled(options)}{pack}{_model_option(material)}"
 
 
 def _are_builtin(windows: Mapping[str, Any]) -> bool:
@@ -123,7 +118,7 @@ def atlas_commands(material: Material) -> list[str]:
         return [f"fnprune apply {source} {decomposition.recording_id}{keep_option}"]
     if all(settings.get(name, value) == value for name, value in _ICA_ONLY_PYTHON.items()):
         ica_options = {option: settings[name] for name, option in _ICA.items() if name in settings}
-        return [f"fnprune decompose {decomposition.recording_id}{_options(ica_options)}"]
+        return [f"fnprune decompose {decomposition.recording_id}{spelled(ica_options)}"]
     arguments = ", ".join(f"{name}={value!r}" for name, value in settings.items())
     code = (
         "from fnprune_core.storage.workspace import Workspace; "
@@ -142,10 +137,10 @@ def localizer_commands(material: Material) -> list[str]:
         if name not in READY:
             name = OWN_STIMULI
             sides = "".join(
-                _options({"--positive": condition}) for condition in result.localizer.positive
+                spelled({"--positive": condition}) for condition in result.localizer.positive
             )
             sides += "".join(
-                _options({"--negative": condition}) for condition in result.localizer.negative
+                spelled({"--negative": condition}) for condition in result.localizer.negative
             )
         options = {
             "--permutations": facts["settings"]["n_permutations"],
@@ -153,7 +148,7 @@ def localizer_commands(material: Material) -> list[str]:
             "--dtype": facts["dtype"],
         }
         line = (
-            f"fnprune localize {material.atlas.id} {name}{sides}{_options(options)}"
+            f"fnprune localize {material.atlas.id} {name}{sides}{spelled(options)}"
             f"{_model_option(material)}"
         )
         lines.append(f"{line}  # {result.id}")
@@ -183,7 +178,7 @@ def lesion_commands(material: Material) -> list[str]:
             }
         line = (
             f"fnprune lesion {material.atlas.id}{stimulus_arguments}{lesion_arguments}"
-            f"{_options(options)}{_model_option(material)}"
+            f"{spelled(options)}{_model_option(material)}"
         )
         lines.append(f"{line}  # {id}")
     return lines
@@ -199,9 +194,9 @@ def _lesion_arguments(study: LesionStudy, n_networks: int) -> str:
     text = (
         ""
         if not single_networks or len(single_networks) == n_networks
-        else f" --networks {_ranges(single_networks)}"
+        else f" --networks {ranges(single_networks)}"
     )
-    text += "".join(f" --together {_ranges(networks)}" for networks in sets)
+    text += "".join(f" --together {ranges(networks)}" for networks in sets)
     return f"{text} --strengths {','.join(f'{strength:g}' for strength in strengths)}"
 
 
@@ -223,40 +218,13 @@ def _localizers_with(conditions: Sequence[str]) -> list[str]:
 
 def plan_command(material: Material, plan: PlanRecord) -> str:
     """Return the command that makes a plan again."""
-    pruning_plan = files.open_plan(material.workspace, plan.id)
-    settings, default = plan.settings.to_json(), PlanSettings().to_json()
-    options: dict[str, object] = {}
-    flags = ""
-    if plan.decomposition_id:
-        options["--decomposition"] = plan.decomposition_id
-    for name, value in settings.items():
-        if name == "score_version":  # no choice of anyone's
-            continue
-        is_always_given = name in ("score", "ratio", "allocation", "compensation", "sink_units")
-        if value == default.get(name) and not is_always_given:
-            continue
-        if name == "preserved":
-            options["--preserve"] = _ranges(value)
-        elif name in ("pinned_keep", "pinned_remove"):
-            layer, index = pruning_plan.layout.locate(np.array(value))
-            units = ",".join(f"{a}:{b}" for a, b in zip(layer, index, strict=True))
-            options["--keep-units" if name == "pinned_keep" else "--remove-units"] = units
-        elif isinstance(value, bool):
-            flags += f" --{name.replace('_', '-')}" if value else ""
-        else:
-            options[f"--{name.replace('_', '-')}"] = value
-    return f"fnprune plan {plan.recording_id}{_options(options)}{flags}{_model_option(material)}"
-
-
-def _ranges(numbers: Any) -> str:
-    """Return numbers as the command line takes them: 0-3,7."""
-    spans: list[list[int]] = []
-    for number in sorted(numbers):
-        if spans and number == spans[-1][1] + 1:
-            spans[-1][1] = number
-        else:
-            spans.append([number, number])
-    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in spans)
+    line = plan_line(
+        plan.settings,
+        recording_id=plan.recording_id,
+        decomposition_id=plan.decomposition_id,
+        layout=files.open_plan(material.workspace, plan.id).layout,
+    )
+    return f"{line}{_model_option(material)}"
 
 
 def evaluation_commands(material: Material) -> list[str]:
@@ -278,7 +246,7 @@ def evaluation_commands(material: Material) -> list[str]:
         texts = "" if is_builtin else f" {TEXTS}"
         note = f"  # text {protocol.text_sha256[:16]}"
         lines.append(
-            f"fnprune evaluate{texts}{plan_options}{_options(options)}{_model_option(material)}"
+            f"fnprune evaluate{texts}{plan_options}{spelled(options)}{_model_option(material)}"
             f"{note}"
         )
     return lines
@@ -293,6 +261,6 @@ def _generate_command(manifest: Mapping[str, Any]) -> str:
         "--seed": sampling["seed"],
     }
     chat = " --chat" if prompt["is_chat"] else " --raw"
-    system = _options({"--system": prompt["system"]}) if prompt["system"] else ""
+    system = spelled({"--system": prompt["system"]}) if prompt["system"] else ""
     prompt_text = shlex.quote(prompt["text"])
-    return f"fnprune generate {manifest['plan_id']} {prompt_text}{_options(options)}{chat}{system}"
+    return f"fnprune generate {manifest['plan_id']} {prompt_text}{spelled(options)}{chat}{system}"

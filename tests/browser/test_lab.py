@@ -28,21 +28,23 @@ def decisions(browser: Browser) -> list[str]:
 
 def choose(browser: Browser) -> None:
     """Toggle networks by key and by mouse; the preview follows, undo takes back."""
-    browser.read("6 of 6 networks preserved")
+    browser.read("6 of 6 networks protected")
     browser.press("Prepare the preview")
     browser.read("Operations per token")
     browser.read("The units that go are those of the plan")
     browser.keys("p", Keys.ARROW_RIGHT, "p")
-    browser.read("4 of 6 networks preserved")
+    browser.read("4 of 6 networks protected")
     browser.read("Approximate")  # the preview is of these networks now
     browser.pick("lab-table", ".switch", 3)
-    browser.read("3 of 6 networks preserved")
+    browser.read("3 of 6 networks protected")
     assert "drop=0-1.3" in browser.parameters()
     assert [word.split()[-1] for word in decisions(browser)] == [
-        "pruned", "pruned", "kept", "pruned", "kept", "kept",
+        "protected"] * 6
+    assert [word.startswith("✕") for word in decisions(browser)] == [
+        True, True, False, True, False, False,
     ]  # fmt: skip
     browser.keys("u")
-    browser.read("4 of 6 networks preserved")
+    browser.read("4 of 6 networks protected")
     browser.press("Log of decisions (4)")
     assert "drop=0-1&" in f"{browser.parameters()}&"
 
@@ -86,10 +88,10 @@ def test_choose_apply_undo_reload_and_export(browser, example, long_text, tmp_pa
     apply(browser, long_text)
     link = browser.parameters()
     browser.keys("u")
-    browser.read("5 of 6 networks preserved")
+    browser.read("5 of 6 networks protected")
     browser.driver.delete_all_cookies()
     browser.open(f"/prune?{link}")  # a reload, or another person's browser
-    browser.read("4 of 6 networks preserved")
+    browser.read("4 of 6 networks protected")
     browser.read("of the units that the applied plan removes, ")
     assert decisions(browser)[0].endswith("pruned")
     assert browser.overflow() <= 0

@@ -58,7 +58,7 @@ def look_at_networks(browser: Browser) -> None:
     browser.keys("u")
     assert "drop=2" in browser.parameters()
     browser.keys("k" if "drop=1" in browser.parameters() else Keys.ARROW_RIGHT)
-    browser.read("to be pruned")
+    browser.read("not protected")
     assert "Strongest words" in browser.text()
 
 
@@ -89,7 +89,7 @@ def explore(browser: Browser) -> None:
 
 def prune(browser: Browser, folder: Path) -> None:
     browser.open(f"/prune?{browser.parameters()}")
-    browser.read("11 of 12 networks preserved")
+    browser.read("11 of 12 networks protected")
     browser.press("None")
     browser.press("Random")  # one rival is enough
     browser.press("Text to measure on")
@@ -137,7 +137,7 @@ def test_from_start_to_export(browser, tmp_path) -> None:
     browser.driver.delete_all_cookies()
     browser.open(f"/prune?{view}")  # a reload, or another person's browser
     browser.read("What goes")
-    assert "11 of 12 networks preserved" in browser.text()
+    assert "11 of 12 networks protected" in browser.text()
 
     for (mode, width), names in looks().items():
         for page in names:

@@ -89,9 +89,9 @@ def network_title(network: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.title(f"Network {network}", anchor=False, width="content")
         if network in view_state.view().dropped:
-            st.badge("to be pruned", icon=":material/content_cut:", color="orange")
+            st.badge("not protected", icon=":material/remove_moderator:", color="orange")
         else:
-            st.badge("kept", icon=":material/check:", color="green")
+            st.badge("protected", icon=":material/shield:", color="green")
 
 
 def show_sections(atlas_id: str, network: int) -> None:

@@ -5,16 +5,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app import pages
-from app.pruning import checks, comparison, training_note
+from app.pruning import checks, commands, comparison, data, training_note
 from app.pruning.lab.settings import plan_settings
 from app.pruning.tasks import PLAN, PruneOrder, prune
-from app.shell import resources, view_state
+from app.shell import resources, view_state, wording
 from app.shell.jobs import Job, describe_error
 from app.shell.text_choice import TextChoice
 from app.widgets import frame, job_progress, pinned_units, text_picker
-from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import FnpruneError
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans import decision_log
@@ -23,6 +23,7 @@ from fnprune_core.pruning import planner
 from fnprune_core.scores.units import SCORES
 
 _LOG = "decisions of the plan that is being made"
+_RIVALS = ("flap", "random")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,11 @@ class Asked:
 
     settings: PlanSettings | None = None
     refused: FnpruneError | None = None
+
+    @property
+    def possible(self) -> PlanSettings | None:
+        """The settings of a plan that can be made; None where there is none."""
+        return self.settings if self.refused is None else None
 
 
 def draw_form() -> Asked:
@@ -63,35 +69,58 @@ def _wrong_model_error(model: LanguageModel | None, fingerprint: str) -> Fnprune
     return None
 
 
-def apply(atlas: NetworkAtlas, form_state: Asked) -> None:
-    """Draw the rivals and the text to measure on, and the button that starts the plan."""
-    rivals = st.pills(
-        "Compare with",
-        [name for name, row in SCORES.items() if row.is_rival],
-        selection_mode="multi",
-        default=["flap", "random"],
-        format_func=lambda name: SCORES[name].label,
-        wrap=True,
-        key="prune-rivals",
-        persist_state="session",
-        help="At the same ratio, allocation, pins and compensation; random with several seeds. "
-        "A method as published brings its authors' allocation and compensation.",
-    )
-    with st.expander("Text to measure on", icon=":material/menu_book:"):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """What a plan is measured on, and beside which rivals."""
+
+    rivals: tuple[str, ...]
+    texts: TextChoice | None
+    max_windows: int
+
+
+def choose_measure() -> Measure:
+    """Draw the choice of rivals and of the text to measure on."""
+    chosen = view_state.widget("prune-rivals")
+    names = [SCORES[name].label for name in (_RIVALS if chosen is None else chosen)]
+    label = f"Beside {', '.join(names)}" if names else "Beside the dense model alone"
+    with st.popover(label, icon=":material/balance:", key="lab-measure", width="stretch"):
+        rivals = st.pills(
+            "Compare with",
+            [name for name, row in SCORES.items() if row.is_rival],
+            selection_mode="multi",
+            default=list(_RIVALS),
+            format_func=lambda name: SCORES[name].label,
+            wrap=True,
+            key="prune-rivals",
+            persist_state="session",
+            help="At the same ratio, allocation, pins and compensation; random with several "
+            "seeds. A method as published brings its authors' allocation and compensation.",
+        )
+        st.markdown("**Text to measure on**")
         texts = text_picker.pick_texts("evaluate", split="held-out")
         windows = st.number_input(
             "Windows at most", 1, 4096, 24, key="prune-windows", persist_state="session"
         )
+    return Measure(rivals=tuple(rivals), texts=texts, max_windows=int(windows))
+
+
+def apply(form_state: Asked, measure: Measure, button: DeltaGenerator) -> None:
+    """Draw the button that starts the plan, with how long it takes, or the job that runs.
+
+    Parameters
+    ----------
+    button : container
+        Where the button stands.
+    """
     if job_progress.is_active("prune"):
         job_progress.follow("prune", on_done=take_plan)
         return
-    _show_problems(atlas, form_state)
+    _show_problems(form_state)
     order = None
-    if texts is not None and form_state.settings is not None and form_state.refused is None:
-        order = _order(form_state.settings, rivals, texts, int(windows))
-        training_note.show_note(list(order.wanted().values()))
+    if measure.texts is not None and form_state.possible is not None:
+        order = _order(form_state.possible, measure.rivals, measure.texts, measure.max_windows)
     job_progress.queue_note()
-    is_pressed = st.button(
+    is_pressed = button.button(
         "Apply",
         type="primary",
         icon=":material/play_arrow:",
@@ -99,12 +128,38 @@ def apply(atlas: NetworkAtlas, form_state: Asked) -> None:
         key="prune-apply",
         disabled=order is None,
     )
+    if order is not None:
+        _show_cost(order)
     if is_pressed and order is not None:
         task = prune(order)
         log = view_state.decisions()
         view_state.remember(_LOG, log)
         job_progress.start(checks.with_log(task, resources.workspace(), log))
         st.rerun()
+
+
+def _show_cost(order: PruneOrder) -> None:
+    """Draw how long all of it takes, and the command that does the same."""
+    training_note.show_note(list(order.wanted().values()))
+    model = resources.language_model(order.model)
+    with st.container(horizontal=True, gap="small", vertical_alignment="center", key="lab-cost"):
+        if model is None:
+            text = "The model is loaded first; how long the rest takes is said then."
+        else:
+            try:
+                cost = data.apply_cost(order, model)
+            except FnpruneError as error:  # Apply says so, too
+                text = wording.sentence(error.message)
+            else:
+                text = "Measured before: shown at once."
+                if cost.seconds >= 1:
+                    first = "the first perplexity of your plan after about "
+                    text = (
+                        f"About {wording.duration(cost.seconds)} in all; {first}"
+                        f"{wording.duration(cost.first_seconds)}."
+                    )
+        st.caption(text, width="stretch")
+        commands.offer(commands.prune(order), key="lab")
 
 
 def _order(
@@ -123,7 +178,7 @@ def _order(
     )
 
 
-def _show_problems(atlas: NetworkAtlas, form_state: Asked) -> None:
+def _show_problems(form_state: Asked) -> None:
     """Draw beside the button why it is off, or what to know before it is pressed."""
     if form_state.refused is not None:
         frame.error(describe_error(form_state.refused))
@@ -133,14 +188,6 @@ def _show_problems(atlas: NetworkAtlas, form_state: Asked) -> None:
             "authors', whatever is chosen here.",
             icon=":material/info:",
         )
-    elif form_state.settings is not None:
-        is_whole = form_state.settings.preserved in (None, tuple(range(atlas.n_networks)))
-        if is_whole and SCORES[form_state.settings.score].weighting.of_networks:
-            st.info(
-                "All networks are preserved: network energy is FLAP's score then, and the plan "
-                "cuts what FLAP cuts.",
-                icon=":material/info:",
-            )
 
 
 def take_plan(job: Job) -> None:
@@ -154,7 +201,52 @@ def take_plan(job: Job) -> None:
     view_state.notify("Measured")
 
 
-def results() -> None:
+def adopt_running_log() -> None:
+    """Adopt the log of a plan that is being made, where this page was opened since."""
+    job = job_progress.job_of("prune")
+    if job is None or not job.is_active or view_state.widget(_LOG):
+        return
+    log = checks.log_of(job)
+    present_log = view_state.decisions()
+    is_linked = all(decision.what.endswith(view_state.LINK) for decision in present_log)
+    if log and is_linked and decision_log.outcome(log) == set(view_state.view().dropped):
+        view_state.take_decisions(log)
+
+
+def headline(form_state: Asked) -> None:
+    """Draw the perplexity of texts kept and given up: of the plan that runs, or is open."""
+    job = job_progress.job_of("prune")
+    if job is not None and job.is_active:
+        comparison.live_headline(job.id)
+        return
+    plan = view_state.view().plan
+    if plan:
+        with frame.explaining(), st.container(key=stale_key(form_state, "headline")):
+            comparison.headline(comparison.results_of_plan(plan), plan)
+
+
+def stale_key(form_state: Asked, place: str) -> str:
+    """Return the key of results: they are grey where the form asks for another plan."""
+    return f"lab-{place}-{'stale' if is_stale(form_state) else 'fresh'}"
+
+
+def is_stale(form_state: Asked) -> bool:
+    """Whether the form asks for another plan than the one that is open."""
+    plan, view = view_state.view().plan, view_state.view()
+    if not plan:
+        return False
+    try:
+        return not checks.is_asked_by(
+            resources.plan(plan),
+            form_state.settings,
+            recording=view.recording,
+            n_networks=resources.atlas(view.atlas).n_networks,
+        )
+    except FnpruneError:  # told where its results are shown
+        return False
+
+
+def results(form_state: Asked) -> None:
     """Draw the running comparison, a stopped one, or the finished one of the view's plan."""
     job = job_progress.job_of("prune")
     if job is not None and job.is_active:
@@ -168,21 +260,28 @@ def results() -> None:
     plan = view.plan
     if not plan:
         return
-    job_of_plan = comparison.job_of(plan)
     st.subheader("Perplexity", anchor=False)
+    _say_which(plan, form_state)
     if resources.plan(plan).recording_id != view.recording:
         st.warning(
             "The open plan was made from another recording: its networks are not those above. "
             "The page Plans opens it with its own.",
             icon=":material/warning:",
         )
-    plan_results = (
-        comparison.results_of(job_of_plan) if job_of_plan else comparison.stored_results(plan)
-    )
-    comparison.draw(plan_results, key="final", made_of=plan)
-    st.subheader("What goes", anchor=False)
-    comparison.removal(plan)
+    with st.container(key=stale_key(form_state, "results")):
+        comparison.draw(comparison.results_of_plan(plan), key="final", made_of=plan)
+        st.subheader("What goes", anchor=False)
+        comparison.removal(plan)
     next_steps()
+
+
+def _say_which(plan: str, form_state: Asked) -> None:
+    """Draw the name of the plan that these results are of, and whether the form differs."""
+    name = wording.plain(data.plan_name(plan))
+    if is_stale(form_state):
+        st.markdown(f"Of the plan **{name}**. The form asks for another one: Apply measures it.")
+    else:
+        st.markdown(f"Of the plan **{name}**.")
 
 
 def next_steps() -> None:

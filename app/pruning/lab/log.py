@@ -16,7 +16,7 @@ _MOST_NAMED = 12
 def adopt(plan: str) -> None:
     """Adopt a plan's log where the view holds the same networks but not how they were chosen."""
     present_log = view_state.decisions()
-    if not plan or any(decision.what != view_state.LINK for decision in present_log):
+    if not plan or not all(decision.what.endswith(view_state.LINK) for decision in present_log):
         return
     try:
         stored_log = decision_log.read_notes(resources.workspace(), plan).decisions
@@ -43,7 +43,7 @@ def show(plan: str) -> None:
                 },
             )
         else:
-            st.caption("Nothing decided yet: all networks are preserved.")
+            st.caption("Nothing decided yet: all networks are protected.")
         st.caption(
             "Apply keeps the log with the plan, and exports carry it as decisions.json. A link "
             "to this page opens the same set of networks."
@@ -63,8 +63,8 @@ def table(log: tuple[Decision, ...]) -> pd.DataFrame:
                 format="ISO8601",
             ),
             "decision": [decision.what for decision in log[::-1]],
-            "pruned": [_networks_text(decision.pruned) for decision in log[::-1]],
-            "kept": [_networks_text(decision.kept) for decision in log[::-1]],
+            "not protected": [_networks_text(decision.pruned) for decision in log[::-1]],
+            "protected": [_networks_text(decision.kept) for decision in log[::-1]],
             "about": [_networks_text(decision.noted) for decision in log[::-1]],
             "reason": [decision.reason for decision in log[::-1]],
         }

@@ -1,11 +1,12 @@
 """The prune lab's upper part: the table of networks and the selected one beside it.
 
 Both run as one fragment, so that moving the selection redraws nothing else; a change of what is
-preserved runs the whole page, and the preview with it.
+protected runs the whole page, and the preview with it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -23,22 +24,21 @@ from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.plans import decision_log
 from fnprune_core.plans.decision_log import NetworkDecision
 
-Costs = Callable[[], pd.DataFrame | None]
+_TAKEN = "actions of the lab's table that were taken"
 
 
-def show(atlas: NetworkAtlas, costs: Costs = lambda: None) -> None:
-    """Draw the selected network and the table.
+def show(atlas: NetworkAtlas, losses: pd.DataFrame | None = None) -> None:
+    """Draw the table and the selected network.
 
     Parameters
     ----------
-    costs : callable, optional
-        Returns one row a network, as `network_costs` makes it: what dropping each would change.
-        Asked once the selected network is drawn, for it takes a while.
+    losses : DataFrame, optional
+        One row a network: the share of its units and of its energy that would go.
     """
-    st.fragment(_draw)(atlas.id, view_state.view().dropped, costs)
+    st.fragment(_draw)(atlas.id, view_state.view().dropped, losses)
 
 
-def _draw(id: str, dropped: tuple[int, ...], costs: Costs) -> None:
+def _draw(id: str, dropped: tuple[int, ...], losses: pd.DataFrame | None) -> None:
     if view_state.view().dropped != dropped:  # a button in here: the whole page must follow
         st.rerun()
     atlas = resources.atlas(id)
@@ -47,51 +47,75 @@ def _draw(id: str, dropped: tuple[int, ...], costs: Costs) -> None:
         if network != view_state.view().network:
             view_state.change(network=network)
         decisions = decision_log.standing(view_state.decisions())
-        panel = st.container(key="lab-selected")
         shown_networks = network_order.arranged(atlas)
-        with panel:
+        table_rows = _table(atlas, shown_networks, decisions, losses)
+        with st.container(key="lab-selected"):
             selected.show(atlas, network, shown_networks, decisions.get(network))
-        _table(atlas, shown_networks, decisions, costs())
+        _foot(atlas, table_rows, losses)
 
 
 def _table(
     atlas: NetworkAtlas,
     shown_networks: Sequence[int],
     decisions: dict[int, NetworkDecision],
-    costs: pd.DataFrame | None,
-) -> None:
+    losses: pd.DataFrame | None,
+) -> list[TableRow]:
     trust_name, _ = rules.trust_of(resources.network_table(atlas.id))
-    table_rows = rows(atlas, shown_networks, decisions, costs)
+    table_rows = rows(atlas, shown_networks, decisions, losses)
+    taken = view_state.widget(_TAKEN) or ("", 0)
     lab_table(
         table_rows,
-        columns(atlas, has_costs=costs is not None),
+        columns(atlas, has_losses=losses is not None),
         key="lab-table",
         facts={
-            "name": f"{len(shown_networks)} networks: what each does, and whether it is preserved",
+            "name": f"{len(shown_networks)} networks: what each does, and whether it is protected",
             "selected": view_state.view().network,
             "sort": view_state.view().sort,
             "trust_name": trust_name,
             "domain_names": list(atlas.domain_names),
-            "has_costs": costs is not None,
+            "has_losses": losses is not None,
+            "taken": list(taken),
             "empty": "No network fits the filter.",
         },
-        on={"picked": _pick, "switched": _switch, "sorted": _sort},
+        on={"asked": partial(take_actions, n_networks=atlas.n_networks), "sorted": _sort},
     )
+    return table_rows
+
+
+def _foot(atlas: NetworkAtlas, table_rows: Sequence[TableRow], losses: pd.DataFrame | None) -> None:
+    """Draw the keys, and the table as a file."""
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        st.caption("Arrows move, K keeps, P prunes, U takes back.", width="stretch")
+        st.caption(
+            "Arrows move, K protects, P takes the protection away, U undoes.", width="stretch"
+        )
         csv_button(
-            as_frame(atlas, table_rows, costs),
+            as_frame(atlas, table_rows, losses),
             name=f"fnprune-decisions-{atlas.id[:8]}",
             key="lab-table",
         )
 
 
-def _pick(network: Any) -> None:
-    view_state.change(network=int(network))
+def take_actions(value: Any, *, n_networks: int) -> None:
+    """Do what was asked for by keys or mouse, in order, and each once.
 
-
-def _switch(value: Any) -> None:
-    selected.decide(int(value["network"]), is_dropped=bool(value["dropped"]))
+    The browser sends all that it has not yet seen taken: keys pressed faster than the page runs
+    are none of them lost.
+    """
+    page, actions = str(value["page"]), value["actions"]
+    seen_page, last = view_state.widget(_TAKEN) or ("", 0)
+    last = last if page == seen_page else 0
+    for action in actions:
+        serial, network = int(action["serial"]), int(action["network"])
+        if serial <= last or not 0 <= network < n_networks:
+            continue
+        last = serial
+        if action["does"] == "undo":
+            view_state.undo()
+            continue
+        view_state.change(network=network)
+        if action["does"] in ("protect", "unprotect"):
+            selected.decide(network, is_dropped=action["does"] == "unprotect")
+    view_state.remember(_TAKEN, (page, last))
 
 
 def _sort(column: Any) -> None:
@@ -102,15 +126,14 @@ def _sort(column: Any) -> None:
     view_state.change(sort=reverse_order if viewed_order == default_order else default_order)
 
 
-def columns(atlas: NetworkAtlas, *, has_costs: bool) -> list[TableHead]:
+def columns(atlas: NetworkAtlas, *, has_losses: bool) -> list[TableHead]:
     """Return the heads of the table."""
     table = resources.network_table(atlas.id)
     measured = rules.trust_columns(table)
     trust_name = rules.trust_of(table)[0]
-    cost = TableHead(
-        label="to drop",
-        title="Output variance lost where it is active if it is dropped, estimated: no loss, which "
-        "Apply measures",
+    loss = TableHead(
+        label="would go",
+        title="Under this form: the share of its units, and of its energy, that would go",
     )
     return [
         TableHead(label="map", title="Units beyond the threshold, from the front; layers upwards"),
@@ -122,8 +145,8 @@ def columns(atlas: NetworkAtlas, *, has_costs: bool) -> list[TableHead]:
             title="Share of its energy per token in: " + ", ".join(atlas.domain_names),
             sort="top_domain_share",
         ),
-        *([cost] if has_costs else []),
-        TableHead(label="decision", title="Whether it is preserved"),
+        *([loss] if has_losses else []),
+        TableHead(label="protection", title="Whether it is protected"),
     ]
 
 
@@ -131,7 +154,7 @@ def rows(
     atlas: NetworkAtlas,
     shown_networks: Sequence[int],
     decisions: dict[int, NetworkDecision],
-    costs: pd.DataFrame | None,
+    losses: pd.DataFrame | None,
 ) -> list[TableRow]:
     """Return the table's row of each network, in order."""
     view = view_state.view()
@@ -139,7 +162,7 @@ def rows(
     facts, words = cache.rule_facts(atlas.id), cache.words(atlas.id)
     meter = cache.variance_meter(atlas.id)
     trust = rules.trust_of(facts.table)[1]
-    prices, names = prices_of(costs), resources.network_names(atlas.id)
+    lost, names = losses_of(losses), resources.network_names(atlas.id)
     tags = resources.tags(atlas.id)
 
     def row(k: int) -> TableRow:
@@ -150,7 +173,7 @@ def rows(
         top = f"{share[top_domain]:.0%} {atlas.domain_names[top_domain]}"
         reason = reason_text(decisions.get(k), is_dropped=is_dropped)
         value = float(trust.iloc[k])
-        network_price = prices.get(k, Price())
+        own_loss = lost.get(k, Loss())
         variance = float(facts.table["variance_alone"].iloc[k])
         return TableRow(
             network=k,
@@ -162,7 +185,8 @@ def rows(
             why=reason,
             title=f"Network {k}, {name}: {share[top_domain]:.0%} of its energy in "
             f"{atlas.domain_names[top_domain]}, alone {variance:.2%} of variance, "
-            f"{'pruned' if is_dropped else 'kept'}" + (f", {reason}" if reason else ""),
+            f"{'not protected' if is_dropped else 'protected'}" + (f", {reason}" if reason else "")
+            + (f". {own_loss.title}" if own_loss.title else ""),
             trust=value if value == value else -1.0,
             trust_text=f"{value:.2f}" if value == value else "–",
             variance=meter[k],
@@ -170,16 +194,17 @@ def rows(
             domains=[round(float(s), 4) for s in share],
             top=top,
             dropped=is_dropped,
-            cost=network_price.meter,
-            cost_text=network_price.text,
-            cost_title=network_price.title,
+            loss=own_loss.meter,
+            loss_units=own_loss.units,
+            loss_energy=own_loss.energy,
+            loss_title=own_loss.title,
         )  # fmt: skip
 
     return [row(k) for k in shown_networks]
 
 
 def as_frame(
-    atlas: NetworkAtlas, drawn: Sequence[TableRow], costs: pd.DataFrame | None
+    atlas: NetworkAtlas, drawn: Sequence[TableRow], losses: pd.DataFrame | None
 ) -> pd.DataFrame:
     """Return the table as numbers, in the order in which it is shown."""
     order = [row.network for row in drawn]
@@ -188,7 +213,7 @@ def as_frame(
     table = pd.DataFrame(
         {
             "network": order,
-            "decision": ["pruned" if row.dropped else "kept" for row in drawn],
+            "protection": ["not protected" if row.dropped else "protected" for row in drawn],
             "reason": [shielded(row.why) for row in drawn],
             "name": [shielded(row.name) for row in drawn],
             trust_name: trust.iloc[order].to_numpy(),
@@ -198,37 +223,38 @@ def as_frame(
     share = cache.rule_facts(atlas.id).domain_share[order]
     for d, name in enumerate(atlas.domain_names):
         table[shielded(f"share in {name}")] = share[:, d]
-    if costs is not None:
-        by_network = costs.set_index("network")
-        for column in ("energy", "tokens"):
-            table[f"to drop: {column}"] = by_network[column].reindex(order).to_numpy()
+    if losses is not None:
+        by_network = losses.set_index("network")
+        for column in ("units", "energy"):
+            table[f"would go: {column}"] = by_network[column].reindex(order).to_numpy()
     return table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Price:
-    """Cost of dropping a network: the meter's length, and the text."""
+class Loss:
+    """What a network would lose: the meter's length, and the texts."""
 
     meter: float = -1.0
-    text: str = ""
+    units: str = ""
+    energy: str = ""
     title: str = ""
 
 
-def prices_of(costs: pd.DataFrame | None) -> dict[int, Price]:
-    """Return by network the cost of dropping it, as the preview estimates it."""
-    if costs is None:
+def losses_of(losses: pd.DataFrame | None) -> dict[int, Loss]:
+    """Return by network what it would lose under the form."""
+    if losses is None:
         return {}
-    largest = max(float(costs["energy"].max()), 1e-12)
-    return {
-        int(row["network"]): Price(
-            meter=row["energy"] / largest if row["energy"] == row["energy"] else -1.0,
-            text=f"{row['energy']:.1%}" if row["energy"] == row["energy"] else "–",
-            title=f"Without it, {row['energy']:.2%} more of the layers' output variance goes in "
-            f"the tokens that it rules, and {row['tokens']:.2%} of the text's weight stops "
-            "counting. An estimate, no loss.",
+    found = {}
+    for row in losses.to_dict("records"):
+        units = row["units"]
+        units_text = f"{units:.0%}" if units == units else "–"
+        found[int(row["network"])] = Loss(
+            meter=float(row["energy"]),
+            units=units_text,
+            energy=f"{row['energy']:.0%}",
+            title=f"{units_text} of its units would go, and {row['energy']:.1%} of its energy",
         )
-        for row in costs.to_dict("records")
-    }
+    return found
 
 
 def reason_text(decision: NetworkDecision | None, *, is_dropped: bool) -> str:
@@ -245,7 +271,7 @@ def sign(atlas: NetworkAtlas) -> str:
 
 
 def summary(atlas: NetworkAtlas) -> str:
-    """Return how many networks are preserved, and what that means for the score."""
+    """Return how many networks are protected, and what that means for the score."""
     n_kept = atlas.n_networks - len(set(view_state.view().dropped) & set(range(atlas.n_networks)))
     note = "" if n_kept < atlas.n_networks else "; with all of them, network energy is FLAP's score"
-    return f"{n_kept} of {wording.count(atlas.n_networks, 'network')} preserved{note}"
+    return f"{n_kept} of {wording.count(atlas.n_networks, 'network')} protected{note}"

@@ -1,7 +1,5 @@
 """Prune: choose what to preserve, see what goes, apply, and watch the perplexity come in."""
 
-from functools import partial
-
 import streamlit as st
 
 from app.pruning import plan_card
@@ -10,61 +8,67 @@ from app.pruning.lab.preview import panels
 from app.pruning.lab.search import panels as share_panel
 from app.shell import resources, view_state
 from app.widgets import frame, pinned_units
+from fnprune_core.assets import asset
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 
 def show_choice(atlas: NetworkAtlas, form_state: apply.Asked) -> None:
-    """Draw the rules, the networks and the log of decisions."""
+    """Draw the rules, the networks and the selected one."""
     rule_buttons.bar(atlas)
-    if form_state.settings is not None and form_state.refused is None:
-        networks.show(atlas, partial(panels.costs, atlas, form_state.settings))
-    else:
-        networks.show(atlas)
+    networks.show(atlas, panels.losses(atlas, form_state.possible))
+
+
+def show_plan(atlas: NetworkAtlas) -> apply.Asked:
+    """Draw the form, what would go, the button Apply and what comes of it; return the form."""
+    st.markdown(f"{networks.sign(atlas)} **{networks.summary(atlas)}**")
+    form_state = apply.draw_form()
+    panels.show(atlas, form_state.possible)
+    with st.container(horizontal=True, gap="xsmall"):
+        measure = apply.choose_measure()
+        if form_state.settings is not None:
+            share_panel.show(form_state.settings)
+        button = st.container(width=130)
+    apply.apply(form_state, measure, button)
+    apply.headline(form_state)
+    return form_state
+
+
+def show_more(atlas: NetworkAtlas, form_state: apply.Asked) -> None:
+    """Draw what does not fit on one screen: results, the preview by layer, pins, and the log."""
+    with frame.explaining():
+        apply.results(form_state)
+    with frame.explaining():
+        panels.show_details(atlas, form_state.possible)
+    with frame.explaining():
+        pinned_units.show(atlas)
     log.show(view_state.view().plan)
 
 
-def show_preview(atlas: NetworkAtlas, form_state: apply.Asked) -> None:
-    """Draw the preview of the plan, and the units that are pinned."""
-    if form_state.settings is not None and form_state.refused is None:
-        panels.show(atlas, form_state.settings)
-    else:  # it may be the pinned units that are refused
-        with frame.explaining():
-            pinned_units.show(atlas)
-
-
 def show_lab(atlas: NetworkAtlas) -> None:
-    """Draw networks on the left, the plan on the right, and its preview below.
-
-    The table comes last: its estimates take longest, and the preview must not wait for them.
-    """
-    left, right = st.columns([8, 5], gap="large")
-    preview_area = st.container()
+    """Draw networks on the left, the plan on the right, in a column that stays in sight."""
+    left, right = st.columns([7, 5], gap="medium")
     form_state = apply.Asked()
-    with right, frame.explaining():
-        st.markdown(f"{networks.sign(atlas)} **{networks.summary(atlas)}**")
-        form_state = apply.draw_form()
-        if form_state.settings is not None:
-            share_panel.show(form_state.settings)
-        apply.apply(atlas, form_state)
-    with preview_area:
-        show_preview(atlas, form_state)
+    with right, st.container(key="lab-side", gap="xsmall"), frame.explaining():
+        form_state = show_plan(atlas)
     with left, frame.explaining():
         show_choice(atlas, form_state)
+    show_more(atlas, form_state)
 
 
-frame.heading(
-    "Prune",
-    "Choose the networks to preserve; the units that serve the others least are silenced, and "
-    "what that costs is measured beside the dense model and rival scores.",
-    terms=("pruning", "energy"),
-)
+with st.container(key="lab-head"):
+    frame.heading(
+        "Prune",
+        "Choose the networks to protect; the units that serve the others least are silenced, and "
+        "what that costs is measured beside the dense model and rival scores.",
+        terms=("pruning", "energy"),
+    )
 if not view_state.view().atlas:
     frame.no_networks()
 else:
     with frame.explaining():
+        st.html(asset("styles/lab.css"))
         atlas = resources.atlas(view_state.view().atlas)
         log.adopt(view_state.view().plan)
+        apply.adopt_running_log()
         plan_card.adopt(view_state.view().plan)
         show_lab(atlas)
-    with frame.explaining():
-        apply.results()

@@ -11,7 +11,9 @@ from app.shell import resources, view_state, wording
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 _PENDING = "rule that waits for a word"
-_ICONS = {"prune": "content_cut", "keep": "check", "keep only": "check"}
+_ICONS = {"prune": "remove_moderator", "keep": "shield", "keep only": "shield"}
+#: The deed of a rule, as its button says it.
+_DEEDS = {"prune": "Don't protect", "keep": "Protect"}
 
 
 def bar(atlas: NetworkAtlas) -> None:
@@ -35,7 +37,6 @@ def bar(atlas: NetworkAtlas) -> None:
         st.button(
             "Undo",
             icon=":material/undo:",
-            shortcut="U",
             key="rule-undo",
             on_click=view_state.undo,
             disabled=not view_state.can_undo(),
@@ -121,7 +122,7 @@ def _rule_button(id: str, name: str, terms: Terms, facts: Known, dropped: Collec
         args=(id, name, terms),
         disabled=not effect.n_changed,
         help=f"{wording.count(len(effect.found), 'network')} found, "
-        f"{len(effect.pruned)} would be pruned and {len(effect.kept)} kept that are not now.",
+        f"{len(effect.pruned)} would lose their protection, and {len(effect.kept)} gain it.",
     )
 
 
@@ -129,8 +130,8 @@ def button_label(name: str, effect: Effect) -> str:
     """Return the label of a rule's button: the deed, and how many networks it changes."""
     deed = RULES[name].does
     if deed == "keep only":
-        return f"Keep only these {len(effect.found)}"
-    return f"{deed.capitalize()} {effect.n_changed} of these {len(effect.found)}"
+        return f"Protect only these {len(effect.found)}"
+    return f"{_DEEDS[deed]} {effect.n_changed} of these {len(effect.found)}"
 
 
 def _press(id: str, name: str, terms: Terms) -> None:
@@ -163,9 +164,10 @@ def _ask_about_serving(id: str, facts: Known, dropped: Collection[int]) -> None:
     is_plural = len(effect.serving) != 1
     st.warning(
         f"{wording.plain(RULES[name].says(terms).removeprefix('rule: ').capitalize())} would "
-        f"also prune {'networks that look' if is_plural else 'a network that looks'} like position "
-        f"or attention sink: {network_names}. {'They serve' if is_plural else 'It serves'} the "
-        "model's working, not one kind of text: all texts may suffer.",
+        f"also leave unprotected {'networks that look' if is_plural else 'a network that looks'} "
+        f"like position or attention sink: {network_names}. "
+        f"{'They serve' if is_plural else 'It serves'} the model's working, not one kind of "
+        "text: all texts may suffer.",
         icon=":material/warning:",
     )
     effect_without_serving = effect.sparing()
@@ -179,8 +181,8 @@ def _ask_about_serving(id: str, facts: Known, dropped: Collection[int]) -> None:
             disabled=not effect_without_serving.n_changed,
         )
         st.button(
-            f"Prune {'them' if is_plural else 'it'} too",
-            icon=":material/content_cut:",
+            f"Leave {'them' if is_plural else 'it'} unprotected too",
+            icon=":material/remove_moderator:",
             key="rule-confirm",
             on_click=_apply,
             args=(name, terms, effect),

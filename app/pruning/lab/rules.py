@@ -157,41 +157,43 @@ def _share_text(terms: Terms) -> str:
 
 
 RULES: Mapping[str, Rule] = {
-    "all": Rule(label="Keep all", found=_all, does="keep", says=lambda _: "rule: keep all"),
-    "none": Rule(label="Keep none", found=_all, does="prune", says=lambda _: "rule: keep none"),
+    "all": Rule(label="Protect all", found=_all, does="keep", says=lambda _: "rule: protect all"),
+    "none": Rule(
+        label="Protect none", found=_all, does="prune", says=lambda _: "rule: protect none"
+    ),
     "invert": Rule(label="Invert", found=_all, does="invert", says=lambda _: "rule: invert"),
     "trust": Rule(
-        label="Prune what is not to be trusted",
+        label="Don't protect what is not to be trusted",
         found=_below,
         does="prune",
         says=lambda t: f"rule: {TRUST.get(t.statistic, t.statistic)} below {t.least:g}",
     ),
     "keep-domains": Rule(
-        label="Keep what serves domains",
+        label="Protect what serves domains",
         found=_serving_domains,
         does="keep",
-        says=lambda t: f"rule: keep {_share_text(t)}",
+        says=lambda t: f"rule: protect {_share_text(t)}",
     ),
     "only-domains": Rule(
-        label="Keep only what serves domains",
+        label="Protect only what serves domains",
         found=_serving_domains,
         does="keep only",
-        says=lambda t: f"rule: keep only {_share_text(t)}",
+        says=lambda t: f"rule: protect only {_share_text(t)}",
     ),
     "prune-domains": Rule(
-        label="Prune what serves domains",
+        label="Don't protect what serves domains",
         found=_serving_domains,
         does="prune",
         says=lambda t: f"rule: {_share_text(t)}",
     ),
     "strongest": Rule(
-        label="Keep only the strongest",
+        label="Protect only the strongest",
         found=_strongest,
         does="keep only",
-        says=lambda t: f"rule: keep the {t.count} strongest by variance",
+        says=lambda t: f"rule: protect the {t.count} strongest by variance",
     ),
     "tagged": Rule(
-        label="Prune what is tagged",
+        label="Don't protect what is tagged",
         found=_tagged,
         does="prune",
         says=lambda t: f"rule: tagged {' or '.join(t.tags) or 'nothing'}",

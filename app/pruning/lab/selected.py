@@ -1,4 +1,4 @@
-"""The selected network in the prune lab: its facts, whether it is kept, and why."""
+"""The selected network in the prune lab: its facts, whether it is protected, and why."""
 
 import hashlib
 import html
@@ -18,25 +18,26 @@ from fnprune_core.errors import FnpruneError
 from fnprune_core.plans import decision_log
 from fnprune_core.plans.decision_log import NetworkDecision
 
-_CARD = """<div style="display:flex;flex-wrap:wrap;gap:14px;align-items:flex-start">
-<img src="{image}" alt="Map of network {network}" style="flex:0 1 200px;
+_CARD = """<div style="display:flex;gap:12px;align-items:flex-start">
+<img src="{image}" alt="Map of network {network}" style="flex:0 0 96px;width:96px;
 aspect-ratio:6/5;border-radius:4px;{faded}">
-<div style="flex:1 1 220px;min-width:0">
+<div style="flex:1 1 0;min-width:0">
 <div style="font-weight:600;overflow-wrap:anywhere">{network} · {name}</div>
-<div style="font-family:IBM Plex Mono,monospace;font-size:.8rem;opacity:.75;
-overflow-wrap:anywhere;margin:2px 0 6px">{words}</div>{domains}</div></div>"""
-_DOMAIN = """<div style="display:grid;grid-template-columns:minmax(70px,34%) 1fr 42px;gap:8px;
-align-items:center;font-size:.8rem;line-height:1.35"><span style="overflow:hidden;
-text-overflow:ellipsis;white-space:nowrap" title="{name}">{name}</span><span style="height:6px;
+<div style="font-family:IBM Plex Mono,monospace;font-size:.78rem;opacity:.75;
+overflow-wrap:anywhere;margin:1px 0 4px">{words}</div></div>
+<div style="flex:0 1 190px;min-width:0">{domains}</div></div>"""
+_DOMAIN = """<div style="display:grid;grid-template-columns:minmax(60px,44%) 1fr 36px;gap:6px;
+align-items:center;font-size:.74rem;line-height:1.3"><span style="overflow:hidden;
+text-overflow:ellipsis;white-space:nowrap" title="{name}">{name}</span><span style="height:5px;
 border-radius:3px;background:{line}"><span style="display:block;height:100%;width:{width:.1f}%;
 border-radius:3px;background:{colour}"></span></span><span style="text-align:right;
 font-variant-numeric:tabular-nums">{share:.0%}</span></div>"""
-_MOST_DOMAINS = 6
+_MOST_DOMAINS = 4
 _REFUSED = "reason that could not be kept"
 
 
 def decide(network: int, *, is_dropped: bool) -> None:
-    """Keep or prune one network by hand."""
+    """Protect one network by hand, or take its protection away."""
     other_dropped = {*view_state.view().dropped} - {network}
     view_state.drop({*other_dropped, network} if is_dropped else other_dropped)
 
@@ -57,8 +58,9 @@ def show(
     is_dropped = network in view_state.view().dropped
     with st.container(border=True, gap="small"):
         st.html(card(atlas, network))
-        _draw_buttons(network, shown_networks, is_dropped=is_dropped)
-        _draw_decision(atlas, network, decision, is_dropped=is_dropped)
+        present_decision = decision or NetworkDecision(what=view_state.LINK if is_dropped else "")
+        _draw_buttons(atlas, network, shown_networks, present_decision)
+        _draw_decision(atlas, network, present_decision, is_dropped=is_dropped)
 
 
 def card(atlas: NetworkAtlas, network: int) -> str:
@@ -87,31 +89,33 @@ def card(atlas: NetworkAtlas, network: int) -> str:
     )
 
 
-def _draw_buttons(network: int, shown_networks: Sequence[int], *, is_dropped: bool) -> None:
+def _draw_buttons(
+    atlas: NetworkAtlas, network: int, shown_networks: Sequence[int], decision: NetworkDecision
+) -> None:
+    is_dropped = network in view_state.view().dropped
     previous_network, next_network = (
         network_order.neighbour(shown_networks, network, step) for step in (-1, 1)
     )
     with st.container(
         horizontal=True, gap="xsmall", vertical_alignment="center", key="lab-buttons"
     ):
+        _button("Previous", "arrow_back", lambda: view_state.change(network=previous_network))
+        _button("Next", "arrow_forward", lambda: view_state.change(network=next_network))
+        _button("Protect", "shield", lambda: decide(network, is_dropped=False), off=not is_dropped)
         _button(
-            "Previous", "arrow_back", "Left", lambda: view_state.change(network=previous_network)
+            "Don't protect",
+            "remove_moderator",
+            lambda: decide(network, is_dropped=True),
+            off=is_dropped,
         )
-        _button("Next", "arrow_forward", "Right", lambda: view_state.change(network=next_network))
-        _button("Keep", "check", "K", lambda: decide(network, is_dropped=False), off=not is_dropped)
-        _button(
-            "Prune", "content_cut", "P", lambda: decide(network, is_dropped=True), off=is_dropped
-        )
+        _reason_field(atlas, network, decision)
         st.page_link(frame.ATLAS, label="Its page", icon=":material/neurology:")
 
 
-def _button(
-    label: str, icon: str, shortcut: str, action: Callable[[], None], *, off: bool = False
-) -> None:
+def _button(label: str, icon: str, action: Callable[[], None], *, off: bool = False) -> None:
     st.button(
         label,
         icon=f":material/{icon}:",
-        shortcut=shortcut,
         disabled=off,
         key=f"lab-{label}",
         on_click=action,
@@ -119,17 +123,16 @@ def _button(
 
 
 def _draw_decision(
-    atlas: NetworkAtlas, network: int, decision: NetworkDecision | None, *, is_dropped: bool
+    atlas: NetworkAtlas, network: int, decision: NetworkDecision, *, is_dropped: bool
 ) -> None:
-    """Draw whether the network is kept or pruned, and why; the reason can be written."""
-    present_decision = decision or NetworkDecision(what=view_state.LINK if is_dropped else "")
+    """Draw whether the network is protected, and how that came about."""
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
         if is_dropped:
-            st.badge("pruned", icon=":material/content_cut:", color="orange")
+            st.badge("not protected", icon=":material/remove_moderator:", color="orange")
         else:
-            st.badge("kept", icon=":material/check:", color="green")
-        if present_decision.what:
-            st.caption(wording.plain(present_decision.what), width="content")
+            st.badge("protected", icon=":material/shield:", color="green")
+        if decision.what:
+            st.caption(wording.plain(decision.what), width="content")
         for tag in resources.tags(atlas.id)[network]:
             if tag.name in rules.SERVING:
                 st.badge(
@@ -139,22 +142,26 @@ def _draw_decision(
                     help="It serves the model's working rather than a kind of text: without it, "
                     "all texts may suffer.",
                 )
+    refusal = view_state.recall(_REFUSED)
+    if refusal is not None:
+        frame.error(refusal)
+
+
+def _reason_field(atlas: NetworkAtlas, network: int, decision: NetworkDecision) -> None:
+    """Draw the field in which a reason is written."""
     # The field is made anew after each decision.
-    digest = hashlib.sha256(repr(present_decision).encode()).hexdigest()[:8]
+    digest = hashlib.sha256(repr(decision).encode()).hexdigest()[:8]
     key = f"lab-reason-{atlas.id}-{network}-{digest}"
     st.text_input(
         "Why",
-        present_decision.reason,
+        decision.reason,
         max_chars=decision_log.MAX_REASON,
-        placeholder="Why? It goes into the log, and with the plan",
+        placeholder="Why? It goes with the plan",
         label_visibility="collapsed",
         key=key,
         on_change=_write_reason,
         args=(network, key),
     )
-    refusal = view_state.recall(_REFUSED)
-    if refusal is not None:
-        frame.error(refusal)
 
 
 def _write_reason(network: int, key: str) -> None:

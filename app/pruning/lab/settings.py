@@ -4,6 +4,7 @@ from typing import Any
 
 import streamlit as st
 
+from app.pruning import form_words
 from app.pruning.checks import MOST_PERCENT
 from app.shell import glossary, resources, view_state, wording
 from fnprune_core.errors import SettingsError
@@ -17,34 +18,48 @@ from fnprune_core.scores.units import SCORES
 def plan_settings() -> PlanSettings:
     """Return the chosen ratios of units and heads, score, allocation and compensation.
 
-    Raises `FnpruneError`, once all is drawn, where the choices cannot be met.
+    The ratio stands on the page, the rest opens beside it. Raises `FnpruneError`, once all is
+    drawn, where the choices cannot be met.
     """
-    ratio, attention_ratio = _choose_shares()
-    score = st.selectbox(
-        "Score",
-        list(SCORES),
-        key="prune-score",
-        format_func=lambda name: SCORES[name].label,
+    percent = st.slider(
+        "Units to remove, %",
+        0,
+        MOST_PERCENT,
+        20,
+        key="prune-ratio",
         persist_state="session",
+        help=glossary.tip("ratio"),
     )
-    compensation = st.segmented_control(
-        "Compensation",
-        list(COMPENSATIONS),
-        format_func=lambda name: COMPENSATIONS[name].label,
-        default="least-squares",
-        required=True,
-        key="prune-compensation",
-        persist_state="session",
-        help=explained_compensations(),
-    )
-    more_settings = _more_plan_settings()
+    with st.popover(
+        chosen_text(), icon=":material/tune:", key="lab-form", width="stretch",
+        help="Score, compensation, attention, allocation",
+    ):  # fmt: skip
+        score = st.selectbox(
+            "Score",
+            list(SCORES),
+            key="prune-score",
+            format_func=lambda name: SCORES[name].label,
+            persist_state="session",
+        )
+        compensation = st.selectbox(
+            "Compensation",
+            list(COMPENSATIONS),
+            index=list(COMPENSATIONS).index("least-squares"),
+            format_func=lambda name: COMPENSATIONS[name].label,
+            key="prune-compensation",
+            persist_state="session",
+            help=explained_compensations(),
+        )
+        heads = _choose_attention()
+        more_settings = _more_plan_settings()
+    form_words.write_present()
     view = view_state.view()
     n_networks = resources.atlas(view.atlas).n_networks
     preserved = tuple(k for k in range(n_networks) if k not in view.dropped)
     settings = PlanSettings(
         score=score,
-        ratio=ratio,
-        attention_ratio=attention_ratio,
+        ratio=percent / 100,
+        attention_ratio=heads / 100,
         allocation=more_settings["allocation"],
         layer_weights=_weights(more_settings["weights"]),
         compensation=compensation,
@@ -52,11 +67,21 @@ def plan_settings() -> PlanSettings:
         preserved=preserved if view.dropped else None,
         seed=more_settings["seed"],
     )
-    _show_shares(settings)
     model = resources.language_model(view.model)
+    if settings.attention_ratio:
+        _show_heads(settings)
     if model is not None:
         head_planner.check_attention_ratio(model, planner.canonical_settings(settings))
     return settings
+
+
+def chosen_text() -> str:
+    """Return the score and the compensation that are chosen, in a few words."""
+    score = view_state.widget("prune-score") or "network-energy"
+    compensation = view_state.widget("prune-compensation") or "least-squares"
+    heads = view_state.widget("prune-attention")
+    more = f", {heads} % of attention" if heads else ""
+    return f"{SCORES[score].label}, {COMPENSATIONS[compensation].label.lower()}{more}"
 
 
 def explained_compensations() -> str:
@@ -68,18 +93,9 @@ def explained_compensations() -> str:
     )
 
 
-def _choose_shares() -> tuple[float, float]:
-    """Return the chosen shares of the units and of attention that go."""
-    percent = st.slider(
-        "Units to remove, %",
-        0,
-        MOST_PERCENT,
-        20,
-        key="prune-ratio",
-        persist_state="session",
-        help=glossary.tip("ratio"),
-    )
-    heads = st.slider(
+def _choose_attention() -> int:
+    """Return the chosen share of attention that goes, in per cent."""
+    heads: int = st.slider(
         "Attention to remove, %",
         0,
         MOST_PERCENT,
@@ -89,49 +105,48 @@ def _choose_shares() -> tuple[float, float]:
         help="Share of all KV groups: a key and value head with the query heads that read it. "
         "Scored, allocated and compensated as the units are; each layer keeps at least one.",
     )
-    return percent / 100, heads / 100
+    return heads
 
 
 def _more_plan_settings() -> dict[str, Any]:
     """Return the chosen allocation, sink units a layer, seed, and the text of the weights."""
     weights = ""
-    with st.expander("More settings", icon=":material/tune:"):
-        allocation = st.segmented_control(
-            "Allocation over layers",
-            list(ALLOCATIONS),
-            format_func=lambda name: ALLOCATIONS[name].label,
-            default="protect-ends",
-            required=True,
-            key="prune-allocation",
+    allocation = st.segmented_control(
+        "Allocation over layers",
+        list(ALLOCATIONS),
+        format_func=lambda name: ALLOCATIONS[name].label,
+        default="protect-ends",
+        required=True,
+        key="prune-allocation",
+        persist_state="session",
+    )
+    if allocation is not None and ALLOCATIONS[allocation].takes_weights:
+        weights = st.text_input(
+            "Weights of the layers",
+            key="prune-weights",
             persist_state="session",
+            placeholder="0, 0.5, 1, …",
+            help="How much of its units each layer gives beside the others, first layer "
+            "first; 0 exempts it. Empty: all alike. “Divide the cut by search” finds them.",
         )
-        if allocation is not None and ALLOCATIONS[allocation].takes_weights:
-            weights = st.text_input(
-                "Weights of the layers",
-                key="prune-weights",
-                persist_state="session",
-                placeholder="0, 0.5, 1, …",
-                help="How much of its units each layer gives beside the others, first layer "
-                "first; 0 exempts it. Empty: all alike. “Divide the cut by search” finds them.",
-            )
-        sinks = st.number_input(
-            "Sink units kept in each layer",
-            0,
-            64,
-            None,
-            placeholder="as many as the score needs",
-            key="prune-sinks",
-            persist_state="session",
-            help=glossary.tip("sinks"),
-        )
-        seed = st.number_input(
-            "Seed of the random score",
-            0,
-            2**31 - 1,
-            0,
-            key="prune-seed",
-            persist_state="session",
-        )
+    sinks = st.number_input(
+        "Sink units kept in each layer",
+        0,
+        64,
+        None,
+        placeholder="as many as the score needs",
+        key="prune-sinks",
+        persist_state="session",
+        help=glossary.tip("sinks"),
+    )
+    seed = st.number_input(
+        "Seed of the random score",
+        0,
+        2**31 - 1,
+        0,
+        key="prune-seed",
+        persist_state="session",
+    )
     return {
         "allocation": allocation,
         "weights": weights,
@@ -150,27 +165,25 @@ def _weights(text: str) -> tuple[float, ...]:
         ) from error
 
 
-def _show_shares(settings: PlanSettings) -> None:
-    """Draw the ratios as shares of all parameters, and the heads that this model has."""
+def _show_heads(settings: PlanSettings) -> None:
+    """Draw the heads that this model has, and how many go."""
     model = resources.language_model(view_state.view().model)
     if model is None:
-        if settings.attention_ratio:
-            st.caption("The model's heads are shown when it is loaded.")
+        st.caption("Which heads the model has is known once it is loaded.")
         return
-    text = f"About {head_planner.expected_share(model, settings):.1%} of all parameters go."
-    if settings.attention_ratio:
-        layout = model.attention
-        n = layout.groups.widths[0]
-        heads = layout.heads_per_group
-        heads_text = "one head each" if heads == 1 else f"{heads} query heads each"
+    layout = model.attention
+    n = layout.groups.widths[0]
+    heads = layout.heads_per_group
+    heads_text = "one head each" if heads == 1 else f"{heads} query heads each"
+    text = (
+        f"Attention: {len(layout.groups.widths)} layers of {n} KV groups, {heads_text}; "
+        f"about {round(settings.attention_ratio * layout.groups.n_units)} of "
+        f"{layout.groups.n_units} go. About "
+        f"{head_planner.expected_share(model, settings):.1%} of all parameters go."
+    )
+    if not model.architecture.attention.has_head_size:
         text += (
-            f" Attention: {len(layout.groups.widths)} layers of {n} KV groups, {heads_text}; "
-            f"about {round(settings.attention_ratio * layout.groups.n_units)} of "
-            f"{layout.groups.n_units} go."
+            f" {model.architecture.family} models cannot be exported in the uniform form with "
+            "fewer heads; masked and per layer they can."
         )
-        if not model.architecture.attention.has_head_size:
-            text += (
-                f" {model.architecture.family} models cannot be exported in the uniform form with "
-                "fewer heads; masked and per layer they can."
-            )
     st.caption(wording.plain(text))

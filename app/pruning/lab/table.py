@@ -1,6 +1,7 @@
 """The table of the prune lab: one component, a row a network, a card each on a phone.
 
-It draws what it is given and tells what was picked, switched or sorted; it holds nothing.
+It draws what it is given, shows at once what a key or the mouse asks for, and tells it until it
+is taken.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +26,7 @@ class TableRow:
         What a person should be warned of; empty if nothing.
     title : str
         All of it in one sentence.
-    trust, variance, cost : float
+    trust, variance, loss : float
         Length of the meter, from 0 to 1; −1 for none.
     domains : list of float
         Share of energy in each.
@@ -45,9 +46,10 @@ class TableRow:
     domains: list[float]
     top: str
     dropped: bool
-    cost: float = -1.0
-    cost_text: str = ""
-    cost_title: str = ""
+    loss: float = -1.0
+    loss_units: str = ""
+    loss_energy: str = ""
+    loss_title: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +74,11 @@ def lab_table(
     Parameters
     ----------
     facts : mapping
-        name, selected, sort, trust_name, domain_names, has_costs, and what to say when `empty`.
+        name, selected, sort, trust_name, domain_names, has_losses, what to say when `empty`, and
+        the number of the last action that was taken, with the page that it came from.
     on : mapping
-        What happens before the page runs again: ``picked`` (network), ``switched`` (network and
-        dropped), ``sorted`` (statistic).
+        What happens before the page runs again: ``asked`` (the page, and actions that are not
+        taken yet), ``sorted`` (statistic).
     """
 
     def listener(event: str) -> Callable[[], None]:
@@ -93,7 +96,6 @@ def lab_table(
             "columns": [asdict(column) for column in columns],
             **facts,
         },
-        on_picked_change=listener("picked"),
-        on_switched_change=listener("switched"),
+        on_asked_change=listener("asked"),
         on_sorted_change=listener("sorted"),
     )

@@ -4,15 +4,12 @@ import pandas as pd
 
 from app.shell import resources
 from app.shell.caching import cached
-from app.shell.text_choice import TextChoice
 from fnprune_core.errors import FnpruneError
-from fnprune_core.evaluation import compare, results
 from fnprune_core.evaluation import history as plan_history
+from fnprune_core.evaluation import results
 from fnprune_core.evaluation.history import History
 from fnprune_core.evaluation.results import paired_difference
-from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans import decision_log, files
-from fnprune_core.texts.windows import Windows
 
 _Key = tuple[tuple[str, ...], tuple[str, ...], int]
 
@@ -56,14 +53,4 @@ def overlap(first: str, second: str) -> pd.DataFrame:
     workspace = resources.workspace()
     return plan_history.overlap(
         files.open_plan(workspace, first), files.open_plan(workspace, second)
-    )
-
-
-@cached(max_entries=2)
-def windows(
-    fingerprint: str, texts: TextChoice, window: int, most: int, _model: LanguageModel
-) -> Windows:
-    """Return the windows of chosen texts on which perplexity is measured."""
-    return compare.evaluation_windows(
-        _model, resources.documents(texts), window=window, max_windows=most
     )

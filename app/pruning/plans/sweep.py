@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
+from app.pruning import data as shared
 from app.pruning import training_note
 from app.pruning.figures import ABOVE_DENSE, AXES, PERPLEXITY, Level, Quantity, trade_chart
 from app.pruning.plan_rows import pooled_by_series, score_label, title, trade_table
@@ -223,7 +224,7 @@ def _show_estimate(
     order: SweepOrder, texts: TextChoice, window: int, max_windows: int, model: LanguageModel
 ) -> None:
     with frame.explaining():
-        windows = cache.windows(model.fingerprint, texts, window, max_windows, model)
+        windows = shared.windows(model.fingerprint, texts, window, max_windows, model)
         n_tokens = resources.recording(order.recording_id).n_tokens
         cost = estimate_sweep(model, windows, order, n_tokens=n_tokens)
         st.caption(

@@ -1,16 +1,17 @@
 """The prune lab: keep and prune, rules, undo, the log, and bad input at its place."""
 
 import json
+import threading
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 import tiny
-from driving import drawn, finish, press, said, view
+from driving import SESSION, drawn, finish, press, said, view
 
 from app import pages
-from app.pruning import plan_card
+from app.pruning import checks, plan_card
 from app.pruning.lab import data as cache
 from app.pruning.lab import log as lab_log
 from app.pruning.lab import networks
@@ -81,23 +82,15 @@ def test_table_says_of_each_network_what_it_is(open_page, example, fresh) -> Non
 
 def test_keys_move_decide_and_take_back(open_page, example) -> None:
     at = open_page("prune", **example.view())
-    shortcuts = {b.label: b.proto.shortcut for b in at.button if b.proto.shortcut}
-    assert {
-        "Keep": "k",
-        "Prune": "p",
-        "Undo": "u",
-        "Previous": "left",
-        "Next": "right",
-    }.items() <= (shortcuts.items())
     press(at, "Previous")
     assert view(at).network == 5
-    press(at, "Prune")
+    press(at, "Don't protect")
     press(at, "Next")
-    press(at, "Prune")
+    press(at, "Don't protect")
     assert view(at).dropped == (0, 5)
-    assert disabled(at, "lab-Prune")
+    assert disabled(at, "lab-Don't protect")
     assert at.query_params["drop"] == "0.5"
-    press(at, "Keep")
+    press(at, "Protect")
     press(at, "Undo")
     assert view(at).dropped == (0, 5)
     press(at, "Undo")
@@ -107,16 +100,130 @@ def test_keys_move_decide_and_take_back(open_page, example) -> None:
     assert log(at) == ["by hand"] * 3 + ["undo"] * 3
 
 
+def test_keys_that_are_pressed_faster_than_the_page_runs_are_taken_each_once(monkeypatch) -> None:
+    """Of two keys in one run of the page the first was lost."""
+    session = SessionState()
+    monkeypatch.setattr(view_state.st, "session_state", session)
+    monkeypatch.setattr(view_state.st, "query_params", QueryParameters())
+    asked = [
+        {"serial": 1, "does": "unprotect", "network": 0},
+        {"serial": 2, "does": "pick", "network": 1},
+        {"serial": 3, "does": "unprotect", "network": 1},
+    ]
+    networks.take_actions({"page": "a", "actions": asked[:1]}, n_networks=6)
+    networks.take_actions({"page": "a", "actions": asked}, n_networks=6)  # the first once more
+    assert (view_state.view().dropped, view_state.view().network) == ((0, 1), 1)
+    assert [step.what for step in view_state.decisions()] == ["by hand"] * 2
+    undo = {"serial": 4, "does": "undo", "network": 1}
+    networks.take_actions({"page": "a", "actions": [*asked, undo]}, n_networks=6)
+    assert view_state.view().dropped == (0,)
+    beyond = {"serial": 1, "does": "unprotect", "network": 99}
+    networks.take_actions({"page": "b", "actions": [beyond]}, n_networks=6)  # a page opened anew
+    networks.take_actions(
+        {"page": "b", "actions": [{"serial": 2, "does": "protect", "network": 0}]}, n_networks=6
+    )
+    assert view_state.view().dropped == ()
+
+
+class SessionState(dict):
+    """What a session holds."""
+
+
+class QueryParameters(dict):
+    """The parameters of a URL."""
+
+    def from_dict(self, parameters) -> None:
+        self.clear()
+        self.update(parameters)
+
+
+def test_a_form_survives_a_reload_with_its_rule_also_before_it_is_applied(
+    open_page, example
+) -> None:
+    at = open_page("prune", **example.view())
+    at.slider(key="prune-ratio").set_value(35).run()
+    at.selectbox(key="prune-score").set_value("flap").run()
+    at.selectbox(key="prune-compensation").set_value("bias").run()
+    at.segmented_control(key="prune-allocation").set_value("uniform").run()
+    at.number_input(key="prune-sinks").set_value(1).run()
+    at.button(key="rule-prune-domains").click().run()
+    if view(at).dropped == ():
+        at.button(key="rule-confirm").click().run()
+    rule = view(at).rule
+    assert rule.startswith("rule: over half in")
+    link = {name: one(value) for name, value in at.query_params.items()}
+    assert link["form"] == "r35-flap-bybias-overuniform-k1"
+    there = open_page("prune", **link)
+    assert not there.exception
+    assert there.slider(key="prune-ratio").value == 35
+    assert there.selectbox(key="prune-score").value == "flap"
+    assert there.selectbox(key="prune-compensation").value == "bias"
+    assert there.segmented_control(key="prune-allocation").value == "uniform"
+    assert there.number_input(key="prune-sinks").value == 1
+    assert table(there)[view(at).dropped[0]]["why"] == f"{rule}, from a link"
+    nonsense = open_page("prune", **example.view(), form="r999-flap-q")
+    assert not nonsense.exception
+    assert nonsense.slider(key="prune-ratio").value == 90
+
+
+def test_results_say_which_plan_they_are_of_and_grey_out_where_the_form_differs(
+    open_page, example
+) -> None:
+    at = open_page("prune", **example.view(), network="1")
+    press(at, "Don't protect")
+    evaluate_on(at, example.held_out)
+    press(at, "Apply")
+    assert finish(at).state == "done"
+    at.run()
+    assert "Of the plan **20 %, without Code, least squares**" in markdowns(at)
+    assert "The form asks for another one" not in markdowns(at)
+    at.slider(key="prune-ratio").set_value(30).run()
+    assert "The form asks for another one" in markdowns(at)
+    at.slider(key="prune-ratio").set_value(20).run()
+    assert "The form asks for another one" not in markdowns(at)
+    press(at, "Undo")
+    assert "The form asks for another one" in markdowns(at)
+
+
+def test_a_page_opened_in_the_middle_of_apply_finds_the_log(open_page, example) -> None:
+    go_on = threading.Event()
+    log = decision_log.decision((), (1,), what="rule: over half in x")
+
+    def work(report, cancel) -> None:
+        report(checks.Decided(decisions=(log,)))
+        assert go_on.wait(60)
+
+    jobs = resources.jobs()
+    id = jobs.submit("prune", work, inputs={}, owner=SESSION)
+    try:
+        while not jobs.job(id).events:
+            pass
+        at = open_page("prune", **example.view(), job=id, drop="1")
+        assert not at.exception
+        assert table(at)[1]["why"] == "rule: over half in x"
+    finally:
+        go_on.set()
+        jobs.wait(id, timeout=60)
+
+
+def one(value) -> str:
+    return value if isinstance(value, str) else value[0]
+
+
+def markdowns(at) -> str:
+    return "\n".join(each.value for each in at.markdown)
+
+
 def test_a_rule_says_what_it_would_change_and_is_taken_back_as_one(open_page, example) -> None:
     at = open_page("prune", **example.view(), drop="0")
     known = cache.rule_facts(example.atlas)
     domain = known.domain_names[0]
     serving = set(np.flatnonzero(known.domain_share[:, 0] > 0.5).tolist())
     button = at.button(key="rule-prune-domains")
-    assert button.label == f"Prune {len(serving - {0})} of these {len(serving)}"
+    assert button.label == f"Don't protect {len(serving - {0})} of these {len(serving)}"
     button.click().run()
-    if at.button(key="rule-prune-domains").label.startswith("Prune 0") is False:
-        press(at, "Prune it too" if len(known.serving & serving) == 1 else "Prune them too")
+    if at.button(key="rule-prune-domains").label.startswith("Don't protect 0") is False:
+        at.button(key="rule-confirm").click().run()
     assert set(view(at).dropped) == serving | {0}
     touched = min(serving - {0})
     assert table(at)[touched]["why"] == f"rule: over half in {domain}"
@@ -128,26 +235,26 @@ def test_a_rule_says_what_it_would_change_and_is_taken_back_as_one(open_page, ex
 
 def test_networks_of_sinks_go_only_after_a_word(open_page, example, sinks) -> None:
     at = open_page("prune", **example.view())
-    press(at, "Keep none")
+    press(at, "Protect none")
     assert view(at).dropped == ()
     assert "look like position or attention sink" in said(at)
     press(at, "Cancel")
     assert "attention sink" not in said(at)
-    press(at, "Keep none")
+    press(at, "Protect none")
     press(at, "Spare them")
     assert view(at).dropped == (0, 2, 3, 5)
     press(at, "Invert")
     assert view(at).dropped == (0, 2, 3, 5)
-    press(at, "Prune them too")
+    press(at, "Leave them unprotected too")
     assert view(at).dropped == (1, 4)
-    assert log(at) == ["rule: keep none", "rule: invert"]
+    assert log(at) == ["rule: protect none", "rule: invert"]
     assert table(at)[1]["mark"] == "attention sink"
     assert table(at)[2]["mark"] == ""
 
 
 def test_reasons_are_written_into_the_log_and_shown(open_page, example) -> None:
     at = open_page("prune", **example.view(), network="3")
-    press(at, "Prune")
+    press(at, "Don't protect")
     field = next(t for t in at.text_input if t.label == "Why")
     field.set_value("  does nothing in French  ").run()
     assert table(at)[3]["why"] == "by hand — does nothing in French"
@@ -164,9 +271,9 @@ def test_nothing_preserved_is_said_beside_apply_and_the_form_stays(open_page, ex
     assert "No network is preserved" in said(at)
     assert disabled(at, "prune-apply")
     assert at.slider(key="prune-ratio").value == 20
-    press(at, "Keep all")
+    press(at, "Protect all")
     assert "No network is preserved" not in said(at)
-    assert "FLAP's score" in said(at)
+    assert "FLAP's score" in markdowns(at)
     assert not disabled(at, "prune-apply")
 
 
@@ -231,7 +338,7 @@ def test_a_link_fills_the_form_as_its_plan_was_made_and_once_alone(open_page, ex
     assert not at.exception
     assert at.slider(key="prune-ratio").value == 35
     assert at.selectbox(key="prune-score").value == "random"
-    assert at.segmented_control(key="prune-compensation").value == "bias"
+    assert at.selectbox(key="prune-compensation").value == "bias"
     at.slider(key="prune-ratio").set_value(20).run()
     assert at.slider(key="prune-ratio").value == 20
     [record] = [each for each in history.history(Workspace(fresh)).plans if each.id == plan]
@@ -240,7 +347,7 @@ def test_a_link_fills_the_form_as_its_plan_was_made_and_once_alone(open_page, ex
 
 def test_log_is_kept_with_the_plan_and_comes_back_with_its_link(open_page, example, fresh) -> None:
     at = open_page("prune", **example.view(), network="1")
-    press(at, "Prune")
+    press(at, "Don't protect")
     evaluate_on(at, example.held_out)
     press(at, "Apply")
     assert finish(at).state == "done"
@@ -264,7 +371,7 @@ def test_log_is_kept_with_the_plan_and_comes_back_with_its_link(open_page, examp
 
 def test_a_link_followed_on_the_way_is_one_step_that_can_be_taken_back(open_page, example) -> None:
     at = open_page("prune", **example.view())
-    press(at, "Prune")
+    press(at, "Don't protect")
     at.query_params["drop"] = "2-3"
     at.run()
     assert view(at).dropped == (2, 3)
@@ -287,13 +394,13 @@ def test_a_column_sorts_from_its_useful_end_and_turns(monkeypatch) -> None:
 
 def test_log_table_is_newest_first_and_short() -> None:
     steps = (
-        decision_log.decision((), range(40), what="rule: keep none"),
+        decision_log.decision((), range(40), what="rule: protect none"),
         decision_log.Decision(time="no time", what="undo", kept=(1,)),
     )
     shown = lab_log.table(steps)
-    assert list(shown["decision"]) == ["undo", "rule: keep none"]
+    assert list(shown["decision"]) == ["undo", "rule: protect none"]
     assert pd.isna(shown["time"][0])
-    assert shown["pruned"][1].endswith("11 and 28 more")
+    assert shown["not protected"][1].endswith("11 and 28 more")
 
 
 def test_text_that_was_calibrated_on_is_refused(open_page, example) -> None:

@@ -54,7 +54,7 @@ def rows(monkeypatch) -> None:
 def test_the_lab_and_the_sweep_offer_them(open_page, example) -> None:
     at = open_page("prune", **example.view())
     assert "Toy score" in at.selectbox(key="prune-score").options
-    assert "Toy compensation" in at.segmented_control(key="prune-compensation").options
+    assert "Toy compensation" in at.selectbox(key="prune-compensation").options
     assert "Toy allocation" in at.segmented_control(key="prune-allocation").options
     assert "Toy score" in at.pills(key="prune-rivals").options
     at = open_page("plans", **example.view(), show="sweep")

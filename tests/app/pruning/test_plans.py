@@ -1,5 +1,6 @@
 """The page of plans: listed, compared, named, opened, deleted; sweeps; and the live comparison."""
 
+import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +13,15 @@ from open_reach import open_reach
 from app import pages
 from app.pruning import comparison
 from app.pruning.plans import data as cache
-from app.pruning.tasks import PruneOrder, prune
+from app.pruning.tasks import PLAN, Partial, Planned, PruneOrder, prune
 from app.shell import resources
+from app.shell.tasks import ModelShelf
 from app.shell.text_choice import TextChoice
 from fnprune_core.evaluation.compare import compare, evaluation_windows
 from fnprune_core.models.loading import load_model
 from fnprune_core.plans import decision_log
 from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.progress import NEVER, ProgressEvent
 from fnprune_core.pruning import planner
 from fnprune_core.storage.workspace import Workspace
 
@@ -30,8 +33,6 @@ CHART = "plotly_chart"
 @pytest.fixture(scope="module")
 def measured(made, tmp_path_factory) -> tuple[Path, list[str]]:
     """A workspace with two plans, measured on the held-out texts beside the dense model."""
-    import shutil
-
     root = tmp_path_factory.mktemp("plans") / "workspace"
     shutil.copytree(made.root / "workspace", root)
     workspace, model = Workspace(root), load_model(made.model)
@@ -48,10 +49,22 @@ def measured(made, tmp_path_factory) -> tuple[Path, list[str]]:
 
 
 @pytest.fixture
+def workspace_run(fresh):
+    """Run a task in the fresh workspace and return its events."""
+
+    def run(task) -> list:
+        events: list = []
+        workspace = Workspace(fresh)
+        work = task.job(workspace, ModelShelf(reach=open_reach(workspace)))
+        work(events.append, NEVER)
+        return events
+
+    return run
+
+
+@pytest.fixture
 def lab(fresh, made, measured) -> tuple[Materials, list[str]]:
     """The materials with the two plans, in the workspace of the app."""
-    import shutil
-
     shutil.copytree(measured[0], fresh)
     return made, measured[1]
 
@@ -238,7 +251,28 @@ def test_a_running_comparison_is_drawn_live_and_a_stopped_one_goes_on(
     for label, result in before.items():
         whole = comparison.results_of(done)[label]
         assert (whole.window_nll[result.windows] == result.window_nll).all()
-    assert (told[0][0], told[0][1]) == ("dense", 2)
+    assert told[:2] == [("dense", 4), ("your plan", 2)]  # what was read is told at once
+
+
+def test_the_plan_is_read_on_all_domains_before_its_rivals_are_made(fresh, made, workspace_run):
+    """The first perplexity of a plan once came after those of five plans were made."""
+    shutil.copytree(made.root / "workspace", fresh)
+    events = workspace_run(prune(order(made)))
+    planned = [i for i, event in enumerate(events) if isinstance(event, Planned)]
+    assert [len(events[i].plan_ids) for i in planned] == [2, 5]
+    between = [e for e in events[planned[0] : planned[1]] if isinstance(e, Partial)]
+    assert {e.label for e in between} == {"dense", PLAN}
+    assert list(between[-1].result.by_domain()) == list(between[-1].result.domain_names)
+    shares = [e.overall for e in events if isinstance(e, ProgressEvent) and e.overall is not None]
+    assert shares == sorted(shares)  # one bar over all phases, which never falls
+    assert shares[-1] == pytest.approx(1.0)
+
+    again = workspace_run(prune(order(made)))
+    first = next(i for i, event in enumerate(again) if isinstance(event, Planned))
+    told = [event for event in again[:first] if isinstance(event, Partial)]
+    assert {event.label for event in told} == {"dense", *order(made).wanted()}
+    assert all(event.result.is_complete for event in told)
+    assert not [e for e in again if isinstance(e, ProgressEvent) and e.stage == "compensation"]
 
 
 def test_results_are_found_again_with_their_seeds(open_page, example) -> None:

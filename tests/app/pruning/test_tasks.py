@@ -28,7 +28,8 @@ def test_the_log_is_kept_once_the_plan_is_made_even_if_measuring_is_stopped(
     assert wrapped.inputs == task.inputs  # the same work is still the same job
     with pytest.raises(KeyboardInterrupt):
         wrapped.job(workspace, ModelShelf(reach=open_reach(workspace)))(told.append, NEVER)
-    assert len(told) == 1
+    assert told[0] == checks.Decided(decisions=tuple(log))  # before the plan is made
+    assert len(told) == 2
     if is_damaged:
         assert path.read_text() == "{"
     else:

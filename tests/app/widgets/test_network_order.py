@@ -50,8 +50,8 @@ def test_order(order, expected) -> None:
         ({"domains": ("law",)}, [0, 2]),
         ({"tags": ("position",)}, [0, 2]),
         ({"tags": ("punctuation",), "domains": ("code",)}, []),
-        ({"decision": "kept"}, [0, 2]),
-        ({"decision": "to be pruned"}, [1, 3]),
+        ({"decision": "protected"}, [0, 2]),
+        ({"decision": "not protected"}, [1, 3]),
         ({"column": "run_agreement", "low": 0.6, "high": 0.8}, [3]),
     ],
 )

@@ -99,6 +99,29 @@ def test_a_stopped_comparison_goes_on_and_ends_where_an_uninterrupted_one_does(
     assert lab.workspace.unfinished() == []
 
 
+def test_a_comparison_that_leaves_off_early_ends_where_a_whole_one_does(lab) -> None:
+    labels = {"dense": None, "plan": lab.plans[0]}
+    whole = {label: stored(lab, id) for label, id in lab.compare(labels).items()}
+    for id in lab.workspace.ids("evaluations"):
+        lab.workspace.delete("evaluations", id)
+
+    def n_left() -> int:
+        return comparing.n_to_read(lab.workspace, lab.model, lab.windows, [None, lab.plans[0]])
+
+    told = []
+    on_partial = lambda label, result: told.append((label, len(result.window_nll)))  # noqa: E731
+    assert n_left() == 16
+    lab.compare(labels, most_batches=2, on_partial=on_partial)
+    assert told == [("dense", 2), ("plan", 2), ("dense", 4), ("plan", 4)]
+    assert n_left() == 8
+    told.clear()
+    lab.compare(labels, most_batches=0, on_partial=on_partial)
+    assert told == [("dense", 4), ("plan", 4)]  # what is known, and nothing is read
+    for label, id in lab.compare(labels).items():
+        np.testing.assert_array_equal(stored(lab, id).window_nll, whole[label].window_nll)
+    assert n_left() == 0
+
+
 def test_a_damaged_partial_result_is_read_again(lab) -> None:
     cancel, on_partial, _ = stopping_after(2)
     with pytest.raises(Cancelled):

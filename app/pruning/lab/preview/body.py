@@ -6,12 +6,12 @@ import numpy as np
 import streamlit as st
 
 from app.pruning.lab.preview.figures import Sheets, describe, network_table
-from app.shell import resources, view_state
+from app.shell import resources, view_state, wording
 from app.shell.images import files as images
 from app.shell.images import places
 from app.shell.images import routes as image_routes
 from app.widgets import atlas_frame, frame, pinned_units
-from app.widgets.body.note import PLACES, note
+from app.widgets.body.note import PLACES
 from app.widgets.body.picks import unit_of
 from app.widgets.body.scene import Lesion, Scene, Threshold
 from app.widgets.body.scenes import network_maps
@@ -21,32 +21,31 @@ from fnprune_core.atlas.network_atlas import NetworkAtlas
 _KEY = "preview-viewer"
 #: Networks that are drawn around the hole: those that lose the largest share of their units.
 N_LOSERS = 3
-_NOTE = (
-    "The grey is darker where more of it would go, and empty where all of it would; smoothing is "
-    "for the eye alone. In colour are the networks that would lose the largest share of their "
-    f"units. {PLACES}"
-)
 
 
-def show_lesion(atlas: NetworkAtlas, sheets: Sheets, *, made: str) -> None:
+def show_lesion(atlas: NetworkAtlas, sheets: Sheets) -> None:
     """Draw what a plan removes as a hole in the anatomy; a press selects a unit to pin."""
-    words = describe(sheets)
     viewer(
-        scene(atlas, sheets, words=words),
+        scene(atlas, sheets, words=describe(sheets)),
         key=_KEY,
         mode=frame.palette().mode,
         on_pick=lambda pick: take_pick(atlas, pick),
         on_threshold=set_threshold,
     )
-    note(
-        words,
-        lambda: network_table(sheets),
-        key=_KEY,
-        file=f"fnprune-preview-{atlas.id[:8]}",
-        made=made,
-        about=_NOTE,
-    )
+    shares = network_table(sheets).set_index("network")["share"]
+    lost = [(network, f"{shares[network]:.0%}") for network in losers(sheets)]
+    if lost:
+        numbers = ", ".join(f"{network} ({share})" for network, share in lost)
+        names = "; ".join(wording.plain(atlas_frame.label(atlas.id, each)) for each, _ in lost)
+        st.caption(f"Networks that would lose most units: {numbers}", help=f"{names}. {_NOTE}")
     _pin_selected(atlas, sheets)
+
+
+_NOTE = (
+    "The grey is darker where more of it would go, and empty where all of it would; smoothing is "
+    "for the eye alone. In colour are the networks that would lose the largest share of their "
+    f"units. {PLACES}"
+)
 
 
 def losers(sheets: Sheets, n: int = N_LOSERS) -> list[int]:
@@ -78,12 +77,13 @@ def scene(atlas: NetworkAtlas, sheets: Sheets, *, words: str) -> Scene:
         layers=images.layers(atlas.id),
         alternative=words,
         file=f"fnprune-{atlas.id[:8]}-lesion",
-        without="Select units on the map shows the same by layer.",
+        without="What would go, by layer and by unit, shows the same.",
         hint="Press selects the neuron, to pin it; a name opens its network.",
         family="lesion",
         fwhm=3.0,
         solid=0.8,
         name="Plan in the body",
+        is_small=True,
     )
 
 

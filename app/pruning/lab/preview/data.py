@@ -42,6 +42,31 @@ def _previewed(atlas_id: str, key: str, _settings: PlanSettings) -> PreviewedPla
     return preview_of(atlas_id).plan(_settings)
 
 
+def losses(atlas_id: str, settings: PlanSettings, z: float) -> pd.DataFrame:
+    """Return what each network loses, one row a network.
+
+    ``network``; ``units``, the share of its units (each belongs to its strongest network, if it is
+    beyond the threshold) that would go, NaN without any; ``energy``, the share of its energy.
+    """
+    relevant = _relevant(settings)
+    return _losses(atlas_id, canonical_json(relevant.to_json()), z, relevant)
+
+
+@cached(max_entries=64)
+def _losses(atlas_id: str, key: str, z: float, _settings: PlanSettings) -> pd.DataFrame:
+    preview, keep = preview_of(atlas_id), previewed(atlas_id, _settings).keep
+    labels, n = parcels(atlas_id, z), resources.atlas(atlas_id).n_networks
+    size = np.bincount(labels + 1, minlength=n + 1)[1:]
+    n_gone = np.bincount(labels[~keep] + 1, minlength=n + 1)[1:]
+    return pd.DataFrame(
+        {
+            "network": np.arange(n),
+            "units": np.where(size > 0, n_gone / np.maximum(size, 1), np.nan),
+            "energy": costs.energy_gone(preview, keep),
+        }
+    )
+
+
 def network_costs(atlas_id: str, settings: PlanSettings) -> pd.DataFrame:
     """Return the cost of dropping each network, one row a network."""
     relevant = _relevant(settings)

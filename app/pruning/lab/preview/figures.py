@@ -218,8 +218,8 @@ def cost_bars(
     numbers = ranked["network"].astype(str).to_numpy()
     figure = go.Figure()
     for is_kept, word, colour in (
-        (True, "preserved", palette.accent),
-        (False, "to be pruned", palette.quiet),
+        (True, "protected", palette.accent),
+        (False, "not protected", palette.quiet),
     ):
         in_group = (ranked["preserved"] == is_kept).to_numpy()
         if not in_group.any():

@@ -1,5 +1,6 @@
 """Panels of the preview: the effect of a plan, before anything is evaluated."""
 
+import html
 from contextlib import suppress
 from typing import Any
 
@@ -10,9 +11,9 @@ import streamlit as st
 from app.figures.layer_profile import removal_profile
 from app.pruning.lab.preview import body
 from app.pruning.lab.preview import data as cache
-from app.pruning.lab.preview.figures import cost_bars, removed_sheets
+from app.pruning.lab.preview.figures import Sheets, cost_bars, removed_sheets
 from app.pruning.lab.preview.tasks import prepare_preview
-from app.shell import glossary, recipes, resources, view_state, wording
+from app.shell import recipes, resources, view_state, wording
 from app.shell.caches.colours import network_colours
 from app.widgets import browser_events, frame, job_progress, lasso, pinned_units
 from app.widgets.picture import draw_picture
@@ -42,11 +43,12 @@ EXPLAINED = {
 }
 
 
-def show(atlas: NetworkAtlas, settings: PlanSettings) -> None:
-    """Draw the preview of a plan: sizes, layers, the cortex, the pinned units, the networks."""
-    st.subheader("Preview", anchor=False, help=glossary.tip("energy"))
+def show(atlas: NetworkAtlas, settings: PlanSettings | None) -> None:
+    """Draw what would go: the sizes before and after, and the hole in the body."""
     if not cache.is_prepared(atlas.id):
         offer(atlas)
+        return
+    if settings is None:  # why is said beside Apply
         return
     with frame.explaining():
         reason = why_not_previewed(settings.score)
@@ -56,64 +58,85 @@ def show(atlas: NetworkAtlas, settings: PlanSettings) -> None:
                 icon=":material/info:",
             )
         else:
-            _draw(atlas, settings)
-    with frame.explaining():
-        pinned_units.show(atlas)
+            preview = cache.previewed(atlas.id, settings)
+            st.html(sizes_table(preview))
+            if resources.cortex(atlas.id) is not None:
+                body.show_lesion(atlas, _sheets(atlas, preview))
 
 
-def costs(atlas: NetworkAtlas, settings: PlanSettings) -> pd.DataFrame | None:
-    """Return the cost of dropping each network, or None where that cannot be told."""
-    if not cache.is_prepared(atlas.id) or why_not_previewed(settings.score):
+def show_details(atlas: NetworkAtlas, settings: PlanSettings | None) -> None:
+    """Draw the preview by layer and by unit, when it is asked for."""
+    if settings is None or not cache.is_prepared(atlas.id) or why_not_previewed(settings.score):
+        return
+    preview = cache.previewed(atlas.id, settings)
+    st.caption(_agreement_text(atlas, settings, preview))
+    has_body = resources.cortex(atlas.id) is not None
+    expander = st.expander(
+        "What would go, by layer and by unit",
+        icon=":material/layers:",
+        key="preview-details",
+        on_change="rerun",
+        expanded=not has_body,
+    )
+    if expander.open:
+        with expander:
+            _draw(atlas, settings, preview)
+
+
+def losses(atlas: NetworkAtlas, settings: PlanSettings | None) -> pd.DataFrame | None:
+    """Return what each network loses under the form, or None where that cannot be told."""
+    if settings is None or not cache.is_prepared(atlas.id) or why_not_previewed(settings.score):
         return None
     with suppress(FnpruneError):  # the preview tells of it in its own place
-        return cache.network_costs(atlas.id, settings)
+        return cache.losses(atlas.id, settings, view_state.view().z)
     return None
 
 
 def offer(atlas: NetworkAtlas) -> None:
-    """Offer to prepare the preview."""
-    job_progress.follow("preview", on_done=lambda job: None)
+    """Prepare the preview: by itself, once a visit, where the model is at hand; else if asked."""
+    job = job_progress.follow("preview", on_done=lambda job: None)
     if job_progress.is_active("preview"):
         return
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.button(
-            "Prepare the preview",
-            icon=":material/preview:",
-            on_click=lambda: job_progress.start(
-                prepare_preview(
-                    model=view_state.view().model,
-                    atlas=atlas.id,
-                )
-            ),
-        )
-        st.caption(
-            "One pass over the recording, once for this atlas: about 15 seconds. Each choice is "
-            "then answered at once, without the model."
-        )
+    view = view_state.view()
+    begun = f"preview of {atlas.id} begun"
+    is_at_hand = view.model == frame.EXAMPLE_MODEL or resources.language_model(view.model)
+    is_first = bool(is_at_hand) and job is None and not view_state.widget(begun)
+    st.caption(
+        "What would go is seen once the recording was read for it: once for this atlas, about 15 "
+        "seconds. Each choice is then answered at once."
+    )
+    is_pressed = st.button("Prepare the preview", icon=":material/preview:", key="preview-prepare")
+    if is_first or is_pressed:
+        view_state.remember(begun, True)
+        job_progress.start(prepare_preview(model=view.model, atlas=atlas.id))
+        st.rerun()
 
 
-def _draw(atlas: NetworkAtlas, settings: PlanSettings) -> None:
-    preview = cache.previewed(atlas.id, settings)
+def _draw(atlas: NetworkAtlas, settings: PlanSettings, preview: PreviewedPlan) -> None:
     code = recipes.code(
         "preview",
         atlas=atlas.id,
         model=view_state.view().model,
         settings=recipes.changed_settings(settings),
     )
-    st.caption(_agreement_text(atlas, settings, preview))
-    left, right = st.columns([6, 5], gap="large", vertical_alignment="center")
-    with left:
-        draw_picture(
-            removal_profile(
-                preview.n_removed, np.array(atlas.layout.widths), palette=frame.palette()
-            ),
-            key="preview-profile",
-            made=code,
-        )
-    with right:
-        _draw_sizes(preview)
+    draw_picture(
+        removal_profile(preview.n_removed, np.array(atlas.layout.widths), palette=frame.palette()),
+        key="preview-profile",
+        made=code,
+    )
     _draw_map(atlas, preview, code)
     _offer_costs(atlas, settings, code)
+
+
+def _sheets(atlas: NetworkAtlas, preview: PreviewedPlan) -> Sheets:
+    view, n = view_state.view(), atlas.layout.n_units
+    return cache.sheets(
+        atlas.id,
+        preview.keep,
+        z=view.z,
+        stay=tuple(unit for unit in view.stay if unit < n),
+        go=tuple(unit for unit in view.go if unit < n),
+    )
 
 
 def _agreement_text(atlas: NetworkAtlas, settings: PlanSettings, preview: PreviewedPlan) -> str:
@@ -149,8 +172,12 @@ def _agreement_text(atlas: NetworkAtlas, settings: PlanSettings, preview: Previe
     return f"{text} Nothing is evaluated yet; Apply measures what it costs."
 
 
-def _draw_sizes(preview: PreviewedPlan) -> None:
-    """Draw the model's sizes and operations, before and after."""
+_SIZE = """<div title="{tip}"><span>{label}</span><b>{after}</b><small>{share} of {before}</small>
+</div>"""
+
+
+def sizes_table(preview: PreviewedPlan) -> str:
+    """Return the model's sizes and operations, after and before, as HTML."""
     dense, pruned = preview.dense, preview.pruned
     n_removed, n_units = int(preview.n_removed.sum()), preview.layout.n_units
     facts = (
@@ -178,43 +205,25 @@ def _draw_sizes(preview: PreviewedPlan) -> None:
             "attention to a full window. Speed is measured on the page Export.",
         ),
     )
-    columns = [column for _ in range(2) for column in st.columns(2)]
-    for column, (label, value_after, value_before, share, help_text) in zip(
-        columns, facts, strict=True
-    ):
-        with column:
-            st.metric(
-                label,
-                value_after,
-                f"{-share:.1%} of {value_before}",
-                delta_color="off",
-                delta_arrow="off" if share == 0 else "auto",
-                help=help_text or None,
-                border=True,
-            )
+    cells = "".join(
+        _SIZE.format(
+            label=label, after=after, before=before, tip=html.escape(tip),
+            share=f"−{share:.1%}" if share > 0 else "0 %",
+        )
+        for label, after, before, share, tip in facts
+    )  # fmt: skip
+    return f'<div class="lab-sizes">{cells}</div>'
 
 
 def _draw_map(atlas: NetworkAtlas, preview: PreviewedPlan, code: str) -> None:
-    """Draw the lesion in the body; when asked, its sheets, on which a lasso selects units."""
-    view = view_state.view()
+    """Draw each layer as a sheet; when asked, a lasso on it selects units."""
     is_selecting = st.toggle(
         "Select units on the map",
         key="preview-select",
-        help="Shows each layer as a sheet: draw around units with the mouse, and pin them.",
+        help="Draw around units with the mouse, and pin them.",
     )
-    n = atlas.layout.n_units
-    sheets = cache.sheets(
-        atlas.id,
-        preview.keep,
-        z=view.z,
-        stay=tuple(unit for unit in view.stay if unit < n),
-        go=tuple(unit for unit in view.go if unit < n),
-    )
-    if not is_selecting and resources.cortex(atlas.id) is not None:
-        body.show_lesion(atlas, sheets, made=code)
-        return
     picture = removed_sheets(
-        sheets,
+        _sheets(atlas, preview),
         colours=network_colours(atlas.id, frame.palette().mode),
         palette=frame.palette(),
         can_select=is_selecting,

@@ -21,7 +21,11 @@ from fnprune_core.pruning.search.attention import ShareOrder, ShareSearch
 
 def show(settings: PlanSettings) -> None:
     """Offer the search for the cut in the form; draw its result."""
-    with st.expander("Divide the cut by search", icon=":material/balance:"):
+    with st.popover(
+        "Search", icon=":material/manage_search:", key="lab-search",
+        help="Divide the cut by search: over layers, or between units and attention",
+    ):  # fmt: skip
+        st.markdown("**Divide the cut by search**")
         division = st.segmented_control(
             "Between",
             list(_DIVISIONS),
