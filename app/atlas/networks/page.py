@@ -65,13 +65,9 @@ def button(
 
 
 def show_identity(atlas: NetworkAtlas, network: int) -> None:
-    """Draw the words that drive a network, and the trivial things that it follows."""
-    suggested_name = resources.suggested_name(atlas.id, network)
-    own_name = resources.annotations(atlas.id).of(network).name
-    if own_name:
-        st.markdown(f"**{wording.plain(own_name)}**")
+    """Draw a network's name with its reasons, and the trivial things that it follows."""
+    naming.show_name(atlas, network)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(f"Driven by {wording.plain(suggested_name)}", width="content")
         earlier = networks.earlier_networks(atlas.id).get(network)
         if earlier is not None:
             st.caption(wording.plain(earlier.sentence()), width="content")
