@@ -7,6 +7,7 @@ import streamlit as st
 from app import pages
 from app.shell import glossary, resources, tasks, view_state
 from app.widgets import frame, job_progress
+from app.widgets.search import dialog
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 ONE_MAP = "z over the units of this map; not a test over subjects."
@@ -15,6 +16,7 @@ ONE_MAP = "z over the units of this map; not a test over subjects."
 def bar() -> None:
     """Draw links to the pages of the atlas."""
     with st.container(horizontal=True, key="atlas-bar", gap="small"):
+        dialog.offer()
         for page in pages.ATLAS:
             st.page_link(
                 page.path, label=page.title, icon=f":material/{page.icon}:", help=page.help

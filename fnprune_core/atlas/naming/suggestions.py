@@ -16,8 +16,9 @@ RULE = (
     "token lies in one. Then what its energy is on: one word or sign that holds half of it; else "
     "a class of tokens that holds half (numbers, line breaks, punctuation …); else the three that "
     "hold most, where together they hold a tenth and each draws five times its share of the text. "
-    "Capitals do not count. Where none holds, tokens that its output promotes by five standard "
-    "deviations or more over the vocabulary; and only where there are none either, its number."
+    "Capitals do not count. Where neither a domain nor a word holds, tokens that its output "
+    "promotes by five standard deviations or more over the vocabulary; and only where there are "
+    "none either, its number."
 )
 HALF = 0.5
 TENTH = 0.1
@@ -116,12 +117,9 @@ def suggested_names(
                 f"{share[k, domain]:.0%} of its energy per token lies in "
                 f"{atlas.domain_names[domain]}."
             )
-        found = (
-            _one_word(words, k)
-            or _one_class(classes, words, k)
-            or _some_words(words, k)
-            or _promoted(promoted[k] if k < len(promoted) else ())
-        )
+        found = _one_word(words, k) or _one_class(classes, words, k) or _some_words(words, k)
+        if found is None and not parts and k < len(promoted):
+            found = _promoted(promoted[k])
         if found is not None:
             parts.append(found[0])
             basis.append(found[1])
