@@ -44,6 +44,7 @@ def visit() -> None:
         st.stop()
     from app.shell import view_state
     from app.widgets import frame
+    from app.widgets.search import dialog
 
     st.logo(str(asset(f"static/logo-{frame.mode()}.svg")), size="large")
     page = st.navigation(
@@ -55,7 +56,7 @@ def visit() -> None:
         position="top",
     )
     view_state.synchronise()
-    frame.frame(page.url_path)
+    frame.frame(page.url_path, find=dialog.offer)
     with frame.explaining():
         page.run()
 

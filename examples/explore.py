@@ -21,6 +21,7 @@ from pathlib import Path
 
 from app.report.html_page import write_report
 from fnprune_core.atlas import connectome, cortex, decoding, network_atlas, thresholds
+from fnprune_core.atlas.naming.suggestions import names_of
 from fnprune_core.decomposition import group_ica
 from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.models.loading import load_model
@@ -70,7 +71,7 @@ print(atlas.table()[["network", "top_domain", "top_domain_share", "variance_alon
 # Its domain, its strongest passage, the units beyond a threshold that the map itself suggests.
 
 # %%
-print(decoding.suggested_name(atlas, 0))
+print(names_of(workspace, atlas)[0].text)
 passage = atlas.top_passages(0, n=1)[0]
 print(repr("".join(passage.pieces)), f"strength {passage.values[passage.centre]:.2f}")
 for rule in thresholds.suggested_thresholds(atlas.maps[0, atlas.decomposition.alive]):

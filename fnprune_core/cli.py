@@ -17,6 +17,7 @@ from fnprune_core.commands import atlas, example, export, generate, prune, recor
 from fnprune_core.commands.console import EXIT_CANCELLED, EXIT_USER_ERROR, print_error
 from fnprune_core.commands.experiments.lesion import lesion
 from fnprune_core.commands.experiments.localize import localize
+from fnprune_core.commands.find import find
 from fnprune_core.commands.names import names
 from fnprune_core.commands.options import bounded
 from fnprune_core.commands.search import searches
@@ -51,6 +52,7 @@ for _command in (
     export.export,
     export.speed,
     atlas.volumes,
+    find,
     example.demo,
     example.example,
 ):

@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass, replace
 
 from fnprune_core.atlas.cortex import lay_out
+from fnprune_core.atlas.naming.promoted import keep_promoted
+from fnprune_core.atlas.network_atlas import open_atlas
 from fnprune_core.decomposition.group_ica import GroupICA, decompose
 from fnprune_core.errors import FnpruneError
 from fnprune_core.example.beforehand import take_over
@@ -11,7 +13,7 @@ from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.loading import load_model
 from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
 from fnprune_core.recording.record import record_texts
-from fnprune_core.recording.recording import RecordingSettings
+from fnprune_core.recording.recording import RecordingSettings, open_recording
 from fnprune_core.storage.folders import storage_errors
 from fnprune_core.storage.json_files import read_checked_json, write_checked_json
 from fnprune_core.storage.workspace import Workspace
@@ -61,6 +63,7 @@ def example(
         _note(workspace, ids)
     lay_out(workspace, ids.decomposition_id, progress=progress, cancel=cancel)
     take_over(workspace, ids.decomposition_id)
+    _keep_promoted(workspace, model, ids)
     make_study(
         workspace, model, recording_id=ids.recording_id, atlas_id=ids.decomposition_id,
         progress=progress, cancel=cancel,
@@ -82,6 +85,12 @@ def _atlas(
         workspace, recording_id, settings=ica, progress=progress, cancel=cancel
     )
     return ExampleIds(recording_id=recording_id, decomposition_id=decomposition_id)
+
+
+def _keep_promoted(workspace: Workspace, model: LanguageModel, ids: ExampleIds) -> None:
+    """Store what the networks promote: names and search then need no model for it."""
+    atlas = open_atlas(workspace, ids.decomposition_id)
+    keep_promoted(workspace, model, atlas, open_recording(workspace, ids.recording_id).std)
 
 
 def _note(workspace: Workspace, ids: ExampleIds) -> None:

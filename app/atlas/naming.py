@@ -9,6 +9,7 @@ from app.shell.jobs import Failure
 from app.widgets import frame
 from fnprune_core.atlas import annotation_files, annotations
 from fnprune_core.atlas.annotation_files import MAX_NAME, MAX_NOTE, Annotation
+from fnprune_core.atlas.naming.suggestions import RULE
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import CorruptArtifactError
 
@@ -42,7 +43,7 @@ def form(atlas: NetworkAtlas, network: int) -> None:
             annotation.name,
             max_chars=MAX_NAME,
             placeholder=resources.suggested_name(atlas.id, network),
-            help="Empty: the name that the decoding suggests.",
+            help="Empty: the name that is suggested.",
             key=f"{key}-name",
         )
         note = st.text_area(
@@ -61,6 +62,19 @@ def form(atlas: NetworkAtlas, network: int) -> None:
             annotations.annotate(resources.workspace(), atlas, network, edited)
             view_state.notify(f"Network {network} is saved")
             st.rerun()
+
+
+def show_name(atlas: NetworkAtlas, network: int) -> None:
+    """Draw a network's name: a person's, or else the suggested one, marked so, with its reasons."""
+    suggestion = resources.suggestion(atlas.id, network)
+    own_name = resources.annotations(atlas.id).of(network).name
+    reasons = " ".join(suggestion.basis) or "No word, class of tokens or domain holds enough of it."
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"**{wording.plain(own_name or suggestion.text)}**", width="content")
+        if not own_name:
+            st.badge("suggested", icon=":material/auto_awesome:", color="gray", help=RULE)
+    suggested_text = f"Suggested: {suggestion.text}. " if own_name else ""
+    st.caption(wording.plain(f"{suggested_text}{reasons}"))
 
 
 def show(atlas: NetworkAtlas, network: int) -> None:

@@ -16,6 +16,7 @@ from app.figures.markup import signed, visible
 from fnprune_core.atlas import decoding
 from fnprune_core.atlas.annotation_files import Annotations
 from fnprune_core.atlas.annotations import read_annotations
+from fnprune_core.atlas.naming import suggestions
 from fnprune_core.atlas.network_atlas import NetworkAtlas, Passage
 from fnprune_core.errors import FnpruneError
 from fnprune_core.matching.dual_regression import applied_note
@@ -166,9 +167,9 @@ class AtlasFacts:
 
     @cached_property
     def names(self) -> list[str]:
-        """Name of each network: by hand, else what the decoding suggests."""
-        suggested = (decoding.suggested_name(self.atlas, k) for k in range(self.atlas.n_networks))
-        return [visible(self._given(k, "name") or name) for k, name in enumerate(suggested)]
+        """Name of each network: by hand, else the suggested one."""
+        suggested = suggestions.names_of(self._workspace, self.atlas)
+        return [visible(self._given(k, "name") or each.text) for k, each in enumerate(suggested)]
 
     def _given(self, network: int, field: str) -> Any:
         return getattr(self._notes.of(network), field) if self._notes is not None else None

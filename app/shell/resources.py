@@ -25,6 +25,8 @@ from fnprune_core.atlas import decoding, network_atlas
 from fnprune_core.atlas.annotation_files import Annotations
 from fnprune_core.atlas.annotations import path_of, read_annotations
 from fnprune_core.atlas.cortex import Cortex
+from fnprune_core.atlas.naming import promoted, suggestions
+from fnprune_core.atlas.naming.suggestions import SuggestedName
 from fnprune_core.atlas.network_atlas import NetworkAtlas, Passage
 from fnprune_core.errors import FnpruneError
 from fnprune_core.evaluation import results
@@ -229,10 +231,27 @@ def passages(id: str, network: int) -> list[Passage]:
     return atlas(id).top_passages(network)
 
 
-@cached(max_entries=1024)
+def suggestion(id: str, network: int) -> SuggestedName:
+    """Return the name that the rule suggests for a network, with what it rests on."""
+    return _suggestions(id)[network]
+
+
 def suggested_name(id: str, network: int) -> str:
-    """Return a short name of a network from what drives it."""
-    return decoding.suggested_name(atlas(id), network)
+    """Return the name that the rule suggests for a network."""
+    return suggestion(id, network).text
+
+
+def _suggestions(id: str) -> tuple[SuggestedName, ...]:
+    try:
+        promoted_ns = promoted.path_of(workspace(), id).stat().st_mtime_ns
+    except OSError:
+        promoted_ns = 0
+    return _suggested_names(id, promoted_ns, made_ns(id))
+
+
+@cached(max_entries=4)
+def _suggested_names(id: str, promoted_ns: int, made_ns: int) -> tuple[SuggestedName, ...]:
+    return suggestions.names_of(workspace(), atlas(id))
 
 
 def network_name(id: str, network: int) -> str:
@@ -243,10 +262,13 @@ def network_name(id: str, network: int) -> str:
 def network_names(id: str) -> list[str]:
     """Return the name of each network; the file of names is looked at once."""
     notes = _annotations_or_none(id)
-    return [
-        _own_name(notes, network) or suggested_name(id, network)
-        for network in range(atlas(id).n_networks)
-    ]
+    return [_own_name(notes, k) or each.text for k, each in enumerate(_suggestions(id))]
+
+
+def are_suggested(id: str) -> list[bool]:
+    """Return, by network, whether its name is a suggestion: no person gave it one."""
+    notes = _annotations_or_none(id)
+    return [not _own_name(notes, network) for network in range(atlas(id).n_networks)]
 
 
 def _own_name(notes: Annotations | None, network: int) -> str:

@@ -6,6 +6,7 @@ A frozen `ViewState` is mirrored in the URL, so that a link or a reload opens th
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -177,6 +178,21 @@ def decode(parameters: Mapping[str, str]) -> ViewState:
 
 def _bounded(units: tuple[int, ...]) -> tuple[int, ...]:
     return units if len(units) <= MOST_PINNED else ()
+
+
+def link(page: str, **fields: Any) -> str:
+    """Return the address of a page, relative to those of the app, that opens a part of the view.
+
+    Parameters
+    ----------
+    page : str
+        Its name in the URL.
+    **fields : Any
+        Of the view, beside model, recording and atlas; what is at its default stays out.
+    """
+    seen = view()
+    linked = ViewState(model=seen.model, recording=seen.recording, atlas=seen.atlas, **fields)
+    return f"{page}?{urlencode(encode(linked))}"
 
 
 def view() -> ViewState:

@@ -1,6 +1,6 @@
 """Widgets that pages share: frame and context bar, pictures, progress, errors, empty states."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -37,13 +37,15 @@ def palette() -> Palette:
         return PALETTES[mode()]
 
 
-def frame(url: str) -> None:
+def frame(url: str, *, find: Callable[[], None]) -> None:
     """Draw the head of every page: styles, notices, what is loaded, and the page's views.
 
     Parameters
     ----------
     url : str
         Address of the view that is open.
+    find : callable
+        Draws the button that opens the search, in the bar of the atlas.
     """
     st.html(asset("styles/frame.css"))
     watch_mode(mode())
@@ -74,17 +76,19 @@ def frame(url: str) -> None:
             icon=":material/content_cut:",
             help=glossary.tip("pruning"),
         )
-    views(url or pages.WORK[0].url)
+    views(url or pages.WORK[0].url, find=find)
     moved_networks.check_link()
 
 
-def views(url: str) -> None:
+def views(url: str, *, find: Callable[[], None]) -> None:
     """Draw links to the pages of the atlas where one is open, and to the open page's views."""
     open_page = pages.page_of(url)
     is_atlas = open_page in pages.ATLAS
     if not is_atlas and not open_page.more:
         return
     with st.container(horizontal=True, key="page-bar", gap="small", vertical_alignment="center"):
+        if is_atlas:
+            find()
         for page in pages.ATLAS if is_atlas else ():
             # The open page's link leads to its open view, so that it is marked as the place.
             target = pages.path(url) if page is open_page else page.path

@@ -59,8 +59,18 @@ def tiles(atlas_id: str, networks: Sequence[int] | None = None) -> list[dict[str
     dropped = set(view.dropped) if atlas_id == view.atlas else set()
     rows = resources.network_table(atlas_id).to_dict("records")
     shown_networks = range(len(rows)) if networks is None else networks
-    names = resources.network_names(atlas_id)
-    return [_tile(k, names[k], rows[k], images[k], is_dropped=k in dropped) for k in shown_networks]
+    names, suggested = resources.network_names(atlas_id), resources.are_suggested(atlas_id)
+    titles = [
+        f"{name} (suggested)" if is_own_rule else name
+        for name, is_own_rule in zip(names, suggested, strict=True)
+    ]
+    return [
+        {
+            **_tile(k, titles[k], rows[k], images[k], is_dropped=k in dropped),
+            "name": names[k],
+        }
+        for k in shown_networks
+    ]
 
 
 def _tile(

@@ -304,19 +304,3 @@ def network_weights(
     """Return σ_j z_kj of each unit with |z| above a threshold, 0 elsewhere: (n_units,)."""
     values = atlas.maps[atlas.check_network(network)].astype(np.float64)
     return np.where(np.abs(values) > z, values * std, 0.0)
-
-
-def suggested_name(atlas: NetworkAtlas, network: int, *, n_tokens: int = 3) -> str:
-    """Return a short name from a network's domain (if over half is one) and its top tokens."""
-    share = atlas.domain_share()[network]
-    name_parts = [atlas.domain_names[int(share.argmax())]] if share.max() > 0.5 else []
-    texts: list[str] = []
-    for text in atlas.top_tokens(network, n=20)["text"]:
-        label = text.strip() or {"\n": "⏎"}.get(text.strip(" "), "␣")
-        if label not in texts:
-            texts.append(label)
-        if len(texts) == n_tokens:
-            break
-    return " · ".join(
-        [*name_parts, ", ".join(texts)] if texts else name_parts or [f"network {network}"]
-    )

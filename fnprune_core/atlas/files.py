@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from fnprune_core.atlas.annotation_files import Annotations, shielded
 from fnprune_core.atlas.annotations import read_annotations
 from fnprune_core.atlas.cortex import open_cortex
-from fnprune_core.atlas.decoding import suggested_name
 from fnprune_core.atlas.images.volumes import sidecar_name, volume_files
 from fnprune_core.atlas.images.voxels import VoxelGrid, grid_of
+from fnprune_core.atlas.naming import suggestions
 from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas, open_atlas
 from fnprune_core.errors import StorageError
 from fnprune_core.inputs.files import path_of
@@ -95,9 +95,10 @@ def _quoted_cell(text: str) -> str:
 
 
 def network_names(workspace: Workspace, atlas: NetworkAtlas) -> list[str]:
-    """Return each network's name: the one that a person gave, else as the decoding suggests."""
+    """Return each network's name: the one that a person gave, else the suggested one."""
     annotations = read_annotations(workspace, atlas.id)
-    return [annotations.of(k).name or suggested_name(atlas, k) for k in range(atlas.n_networks)]
+    suggested = suggestions.names_of(workspace, atlas)
+    return [annotations.of(k).name or each.text for k, each in enumerate(suggested)]
 
 
 def open_grid(workspace: Workspace, atlas: NetworkAtlas) -> VoxelGrid:

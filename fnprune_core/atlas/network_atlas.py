@@ -307,6 +307,11 @@ class NetworkAtlas:
             domain=str(row["domain"]),
         )
 
+    def passage_at(self, network: int, token: int, *, radius: int = 12) -> Passage:
+        """Return the passage around a token, with a network's strength in it."""
+        course = self.time_courses[self.check_network(network)]
+        return self._passage(self._tokens_around(token, radius), token, course)
+
     def find(self, words: str) -> NDArray[np.int64]:
         """Return the tokens at which `words` begin, whatever their case, in reading order.
 

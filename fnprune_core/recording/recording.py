@@ -173,6 +173,13 @@ class Recording:
         result: NDArray[np.float32] = scaled.numpy()
         return result
 
+    def rows(self, tokens: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Return the signals at some tokens: (n, units)."""
+        for token in tokens:
+            self._check_signals(int(token), int(token) + 1)
+        scales = np.asarray(self._scales[self.windows.session[tokens]])
+        return np.asarray(self._signals[tokens].astype(np.float32) * scales, dtype=np.float32)
+
     def unit(self, unit: int) -> NDArray[np.float32]:
         """Return one unit's activation at every token: (n_tokens,); touches a page a token."""
         self._check_signals(0, self.n_tokens)

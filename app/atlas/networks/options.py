@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from app.shell import view_state
+from app.shell import codec, view_state
 from app.shell.codec import flag, named, one_of, parameter
 
 SECTIONS: Mapping[str, str] = {
@@ -48,6 +48,10 @@ class MapOptions:
     own_range: bool = parameter(flag("own"), False)
     by_index: bool = parameter(flag("index"), False)
     deciles: bool = parameter(flag("deciles"), False)
+
+
+#: What a link to a place in the time course says of the page's options.
+COURSE = codec.encode_words(MapOptions(section="course"))
 
 
 def options() -> MapOptions:

@@ -11,6 +11,9 @@ from app.shell.caches import networks
 from app.widgets import atlas_frame, frame, network_order
 from app.widgets.atlas_frame import select
 from app.widgets.gallery import gallery, tiles
+from app.widgets.search import bookmarks
+from app.widgets.search.copy_link import copy_link
+from fnprune_core.atlas.lists.lists import Item
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 SECTIONS: dict[str, Callable[[NetworkAtlas, int], None]] = {
@@ -48,6 +51,12 @@ def toolbar(atlas: NetworkAtlas, network: int, shown_networks: Sequence[int]) ->
         )
         button("Undo", "undo", "U", view_state.undo, off=not view_state.can_undo())
         naming.edit(atlas, network)
+        bookmarks.toggle(atlas, Item(kind="network", number=network), key="network-bookmark")
+        copy_link(
+            view_state.link("atlas", network=network),
+            what=f"network {network}",
+            key="network-link",
+        )
 
 
 def button(
@@ -65,13 +74,9 @@ def button(
 
 
 def show_identity(atlas: NetworkAtlas, network: int) -> None:
-    """Draw the words that drive a network, and the trivial things that it follows."""
-    suggested_name = resources.suggested_name(atlas.id, network)
-    own_name = resources.annotations(atlas.id).of(network).name
-    if own_name:
-        st.markdown(f"**{wording.plain(own_name)}**")
+    """Draw a network's name with its reasons, and the trivial things that it follows."""
+    naming.show_name(atlas, network)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(f"Driven by {wording.plain(suggested_name)}", width="content")
         earlier = networks.earlier_networks(atlas.id).get(network)
         if earlier is not None:
             st.caption(wording.plain(earlier.sentence()), width="content")

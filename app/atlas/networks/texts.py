@@ -14,6 +14,7 @@ from app.shell import recipes, resources, view_state, wording
 from app.shell.caches import networks
 from app.widgets import frame, token_reader
 from app.widgets.picture import draw_picture
+from app.widgets.search.copy_link import copy_link
 from fnprune_core.atlas.network_atlas import NetworkAtlas, Passage
 
 MOST_HITS = 200
@@ -75,7 +76,19 @@ def passages(atlas: NetworkAtlas, network: int, *, deciles: bool, pole: int) -> 
         place = f"{passage.domain} · {passage.document} · token {passage.position}"
         rank = f"{_rank(number)} · " if deciles else ""
         sentence = f"{rank}{place} · strength {passage.values[passage.centre]:.2f}"
-        st.caption(wording.plain(sentence))
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.caption(wording.plain(sentence), width="content")
+            copy_link(
+                view_state.link(
+                    "atlas",
+                    network=network,
+                    session=passage.session,
+                    token=passage.position,
+                    show=options.COURSE,
+                ),
+                what=f"passage {number + 1}",
+                key=f"passage-link-{number}",
+            )
         token_reader.reader(
             passage.pieces,
             passage.values,

@@ -4,6 +4,10 @@ import streamlit as st
 
 from app.atlas.unit import panels
 from app.widgets import atlas_frame, frame
+from app.widgets.search import bookmarks
+from app.widgets.search.copy_link import copy_link
+from app.widgets.search.items import link_of
+from fnprune_core.atlas.lists.lists import Item
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 
@@ -15,7 +19,11 @@ def show(atlas: NetworkAtlas, network: int) -> None:
         st.subheader(f"Strongest of network {network}", anchor=False)
         panels.starting_points(atlas, network, unit)
     with right:
-        st.subheader(panels.label(atlas, unit).capitalize(), anchor=False)
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.subheader(panels.label(atlas, unit).capitalize(), anchor=False, width="content")
+            item = Item(kind="unit", number=unit)
+            bookmarks.toggle(atlas, item, key="unit-bookmark")
+            copy_link(link_of(item), what=f"unit {unit}", key="unit-link")
         panels.chooser(atlas, network, unit)
         with frame.explaining():
             panels.numbers(atlas, unit)

@@ -51,7 +51,8 @@ def localize(
 ) -> None:
     """Read blocks of texts in alternating conditions, and say which networks respond."""
     stimuli = _stimuli(localizer, positive or [], negative or [])
-    from fnprune_core.atlas import decoding, network_atlas
+    from fnprune_core.atlas import network_atlas
+    from fnprune_core.atlas.files import network_names
     from fnprune_core.localizers import run
     from fnprune_core.localizers.decoding import DecodingSettings
 
@@ -69,9 +70,8 @@ def localize(
         )
     result = run.open_localizer(workspace, id, match=match)
     table = result.network_table()
-    table.insert(
-        1, "name", [decoding.suggested_name(opened_atlas, int(k)) for k in table["network"]]
-    )
+    names = network_names(workspace, opened_atlas)
+    table.insert(1, "name", [names[int(k)] for k in table["network"]])
     facts = _result_facts(result)
     if as_json:
         print_json(

@@ -204,4 +204,4 @@ def test_a_suggested_threshold_moves_the_slider(open_page, example) -> None:
     chosen.click().run()
     assert view(at).z == pytest.approx(expected, abs=0.051)
     assert at.slider(key="atlas-z").value == view(at).z
-    assert any("Driven by" in caption.value for caption in at.caption)
+    assert any("of its energy" in caption.value for caption in at.caption)

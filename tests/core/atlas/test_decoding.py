@@ -11,7 +11,6 @@ from fnprune_core.atlas.decoding import (
     explained_by,
     logit_effects,
     output_direction,
-    suggested_name,
     token_class,
     trivial_tags,
 )
@@ -140,12 +139,3 @@ def test_logit_effects_are_the_direct_path_through_norm_and_unembedding(family):
     z = (logits - logits.mean()) / logits.std()
     assert [e.effect for e in promoted] == pytest.approx(sorted(z)[::-1][:3], rel=1e-4)
     assert [e.effect for e in suppressed] == pytest.approx(sorted(z)[:3], rel=1e-4)
-
-
-def test_a_name_says_the_domain_only_when_it_rules():
-    courses = np.random.default_rng(0).standard_normal((4, N_TOKENS))
-    courses[0, 5 * WINDOW :] *= 30
-    courses[1] = np.sign(courses[1])  # as strong in both domains
-    atlas = atlas_of(courses=courses)
-    assert suggested_name(atlas, 0).startswith("code · ")
-    assert not suggested_name(atlas, 1).startswith(("code", "prose"))

@@ -1,0 +1,1 @@
+"""Search, bookmarks and links: what finds a network or unit again from any page of the atlas."""

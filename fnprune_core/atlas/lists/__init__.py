@@ -1,0 +1,4 @@
+"""Lists of networks and units that people keep with an atlas.
+
+May import what `atlas` may.
+"""
