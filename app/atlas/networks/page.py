@@ -36,15 +36,15 @@ def toolbar(atlas: NetworkAtlas, network: int, shown_networks: Sequence[int]) ->
         button("Previous", "arrow_back", "Left", lambda: select(previous_network))
         button("Next", "arrow_forward", "Right", lambda: select(next_network))
         button(
-            "Keep",
-            "check",
+            "Protect",
+            "shield",
             "K",
             lambda: view_state.drop({*view.dropped} - {network}),
             off=not is_dropped,
         )
         button(
-            "Prune",
-            "content_cut",
+            "Don't protect",
+            "remove_moderator",
             "P",
             lambda: view_state.drop({*view.dropped, network}),
             off=is_dropped,
