@@ -402,7 +402,7 @@ def test_a_contest_goes_by_turns_and_the_median_decides() -> None:
         seconds = {
             "ours": iter([9.0, 1.1, 6.0, 1.0]),
             "theirs": iter([9.0, 1.0, 1.0, 1.0]),
-        }  # first: warm
+        }
         return Contest(
             what="x",
             ours=work("ours", seconds["ours"]),

@@ -44,7 +44,7 @@ def check_finite(signals: NDArray[np.float32], layout: UnitLayout, session: int)
     """Raise `NonFiniteError` if a session's signals (tokens, units) hold NaN or infinity."""
     if np.isfinite(signals.sum(dtype=np.float64)):  # far cheaper than a look at each value
         return
-    raise _not_finite(np.asarray(~np.isfinite(signals).all(axis=0)), layout, session)
+    raise _not_finite(np.any(~np.isfinite(signals), axis=0, keepdims=True)[0], layout, session)
 
 
 def _not_finite(is_broken: NDArray[np.bool_], layout: UnitLayout, session: int) -> NonFiniteError:
