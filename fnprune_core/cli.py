@@ -41,6 +41,7 @@ for _command in (
     atlas.apply,
     atlas.match,
     atlas.trust,
+    atlas.chance,
     prune.plan,
     prune.prune,
     prune.evaluate,

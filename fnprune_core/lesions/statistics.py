@@ -147,7 +147,7 @@ def most_freedom(n_random: NDArray[np.integer], n_lesions: int) -> NDArray[np.in
     number of random lesions of an effect. Effects in several columns have their random lesions in
     common, so that more columns are no more freedom.
     """
-    return np.maximum(n_random, (n_lesions - 1) * (n_random - 1))
+    return np.asarray(np.maximum(n_random, (n_lesions - 1) * (n_random - 1)))
 
 
 def moderated(

@@ -28,7 +28,7 @@ def map_histogram(
     threshold: float,
     palette: Palette,
 ) -> Picture:
-    """Draw how a map's z is spread, with the mixture fitted to it, on a logarithmic count.
+    """Draw how a map's z is spread, with a Gaussian and two tails fitted, on a logarithmic count.
 
     Parameters
     ----------
@@ -49,9 +49,9 @@ def map_histogram(
     active = fit.active_density(centres) * len(z) * width
     null = fit.null_density(centres) * len(z) * width
     for name, values, colour, dash in (
-        ("null", null, palette.text, "dot"),
-        ("positive", np.where(centres > 0, active, np.nan), palette.hot[1], "solid"),
-        ("negative", np.where(centres < 0, active, np.nan), palette.cold[1], "solid"),
+        ("Gaussian", null, palette.text, "dot"),
+        ("positive tail", np.where(centres > 0, active, np.nan), palette.hot[1], "solid"),
+        ("negative tail", np.where(centres < 0, active, np.nan), palette.cold[1], "solid"),
         ("all together", null + active, palette.accent, "solid"),
     ):
         figure.add_scatter(
@@ -74,17 +74,18 @@ def map_histogram(
     return Picture(
         figure=figure,
         alternative=(
-            f"Histogram of network {network} over {len(z):,} units: the mixture takes "
-            f"{active_share:.1%} of them as active ({fit.positive_share:.1%} positive, "
+            f"Histogram of network {network} over {len(z):,} units: tails hold "
+            f"{active_share:.1%} of them ({fit.positive_share:.1%} positive, "
             f"{fit.negative_share:.1%} negative); {n_beyond:,} have |z| above {threshold:g}, where "
-            f"{_null_count_text(fit, z, threshold)} are expected of the null."
+            f"the fitted Gaussian has {_null_count_text(fit, z, threshold)}. Heavy tails of single "
+            "units look alike, so this is no test."
         ),
         table=pd.DataFrame(
             {
                 "z": centres.round(3),
                 "units": counts,
-                "null": null.round(2),
-                "active": active.round(2),
+                "Gaussian": null.round(2),
+                "tails": active.round(2),
             }
         ),
     )

@@ -72,6 +72,10 @@ def show_identity(atlas: NetworkAtlas, network: int) -> None:
         st.markdown(f"**{wording.plain(own_name)}**")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(f"Driven by {wording.plain(suggested_name)}", width="content")
+        name = networks.domain_names(atlas.id)[network]
+        if name is not None:
+            icon = "" if name.holds else ":material/warning: "
+            st.caption(f"{icon}{wording.plain(name.sentence())}", width="content")
         earlier = networks.earlier_networks(atlas.id).get(network)
         if earlier is not None:
             st.caption(wording.plain(earlier.sentence()), width="content")
