@@ -1,6 +1,6 @@
 """Simulations with a known truth: whether intervals cover, and how much is found in nothing.
 
-Run: ``python benchmarks/calibration.py [--only NAME] [--short] [--seed 0]``. Each row is a figure
+Run: ``python benchmarks/calibration.py [--only NAME] [--short] [--table]``. Each row is a figure
 with its Monte-Carlo error, what is promised of it, and whether that is kept; the exit status is 1
 where a promise is missed. ``--short`` takes a few repeats, for tests. Rows without a promise are
 there to compare: what the rule was before, or what a rule does where nothing is promised.
@@ -19,7 +19,7 @@ import json
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -89,7 +89,7 @@ def mean(name: str, values: list[float], **promise: float | None) -> Row:
 # Perplexity ------------------------------------------------------------------------------------
 def perplexity(rng: np.random.Generator, *, short: bool) -> Iterator[Row]:
     """Yield how often intervals hold the truth: documents that differ, windows in each alike."""
-    n_times = 600 if short else 4000
+    n_times = 600 if short else 2000
     for n_documents, n_windows in ((5, 16), (10, 8), (20, 4), (3, 20)):
         held = np.zeros(3, dtype=int)
         for _ in range(n_times):
@@ -138,7 +138,7 @@ def lesions(rng: np.random.Generator, *, short: bool) -> Iterator[Row]:
     Larger lesions scatter more; columns have half of their scatter in common; the error of the
     text is negligible, so that it hides nothing.
     """
-    n_times = 200 if short else 1500
+    n_times = 200 if short else 1000
     for n_lesions, n_random in ((1, 4), (3, 2), (5, 2), (5, 4), (64, 2)):
         n = n_times if n_lesions < 64 else n_times // 5
         found, found_before = 0, 0
@@ -188,7 +188,7 @@ _NOISES: dict[str, Callable[[np.random.Generator, Any], Floats]] = {
 
 def map_rules(rng: np.random.Generator, *, short: bool) -> Iterator[Row]:
     """Yield the share of null units among those marked, of rules that look at a map alone."""
-    n_times, n_units = (3 if short else 20), 20_000
+    n_times, n_units = (3 if short else 10), 20_000
     for noise, draw in _NOISES.items():
         for n_active in (600, 0):
             false, n_marked = [], []
@@ -248,7 +248,7 @@ class Signals:
 
 def calibrated_threshold(rng: np.random.Generator, *, short: bool) -> Iterator[Row]:
     """Yield what the calibrated threshold marks, through the whole of ICA."""
-    n_times, k = (3 if short else 20), 4
+    n_times, k = (3 if short else 10), 4
     for noise in _NOISES:
         false, power, nothing, beyond_3 = [], [], [], []
         for _ in range(n_times):
@@ -332,7 +332,7 @@ def _permuted_share(rng: np.random.Generator, energy: Floats) -> float:
 
 def connectome_intervals(rng: np.random.Generator, *, short: bool) -> Iterator[Row]:
     """Yield how often the interval of a correlation that varies over documents holds the truth."""
-    n_times, n_documents = (60 if short else 400), 24
+    n_times, n_documents = (60 if short else 300), 24
     document = np.arange(n_documents).repeat(24)
     held = 0
     for _ in range(n_times):
@@ -347,7 +347,7 @@ def connectome_intervals(rng: np.random.Generator, *, short: bool) -> Iterator[R
 # Localizers, stability -------------------------------------------------------------------------
 def localizers(rng: np.random.Generator, *, short: bool) -> Iterator[Row]:
     """Yield findings of a ready localizer among networks that no condition drives."""
-    n_times, k = (60 if short else 1000), 64
+    n_times, k = (60 if short else 400), 64
     localizer = load("arithmetic")
     blocks = localizer.blocks()
     shares, found = [], 0
@@ -393,13 +393,38 @@ def run(name: str, *, seed: int, short: bool) -> list[Row]:
     return [row for simulate in SIMULATIONS[name] for row in simulate(rng, short=short)]
 
 
+def markdown(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """Return the rows as tables in Markdown, one a simulation."""
+    parts = []
+    for name, found in rows.items():
+        lines = [
+            f"### {name.capitalize()}",
+            "",
+            "| figure | measured | promised |",
+            "|---|---|---|",
+        ]
+        for row in found:
+            least, most = row["least"], row["most"]
+            if least is not None and most is not None:
+                promise = f"{least:g} to {most:g}"
+            else:
+                bounds = (("at least", least), ("at most", most))
+                promise = next((f"{word} {x:g}" for word, x in bounds if x is not None), "–")
+            digits = 3 if row["value"] < 10 else 0
+            value = f"{row['value']:.{digits}f} ± {row['error']:.{digits}f}"
+            lines.append(f"| {row['name']} | {value} | {promise} |".replace("|z|", r"\|z\|"))
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
 def main() -> int:
-    """Print the rows as JSON; return 1 where a promise is missed."""
+    """Print the rows, as JSON or a table; return 1 where a promise is missed."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--only", choices=list(SIMULATIONS), action="append")
     parser.add_argument("--short", action="store_true", help="few repeats")
+    parser.add_argument("--table", action="store_true", help="print a table in Markdown")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     rows: dict[str, list[dict[str, Any]]] = {}
@@ -410,6 +435,9 @@ def main() -> int:
         seconds[name] = round(time.process_time() - start, 1)
         rows[name] = [{**asdict(row), "kept": row.is_kept} for row in found]
         missed += [row.name for row in found if not row.is_kept]
+    if options.table:
+        print(markdown(rows))
+        return 1 if missed else 0
     facts = {"seed": options.seed, "short": options.short, "versions": package_versions()}
     print(json.dumps({**facts, "rows": rows, "missed": missed, "cpu_seconds": seconds}, indent=1))
     return 1 if missed else 0

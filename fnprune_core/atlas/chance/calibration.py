@@ -76,11 +76,14 @@ class Calibration:
 
     def to_json(self) -> dict[str, Any]:
         """Return the thresholds as JSON values."""
-        arrays: dict[str, Floats] = {name: getattr(self, name) for name in _ARRAYS}
-        return {
-            name: np.where(np.isfinite(values), values.round(4), None).tolist()
-            for name, values in arrays.items()
-        }
+        return {name: _numbers(getattr(self, name)) for name in _ARRAYS}
+
+
+def _numbers(values: Floats) -> list[Any]:
+    """Return values as JSON numbers, None for NaN; lists of lists for a matrix."""
+    if values.ndim > 1:
+        return [_numbers(row) for row in values]
+    return [round(float(value), 4) if np.isfinite(value) else None for value in values]
 
 
 def calibrate(
