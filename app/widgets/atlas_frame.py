@@ -108,7 +108,7 @@ def threshold(key: str, *, tip: str | None = None) -> float:
     atlas = view_state.view().atlas
     if atlas and (calibration := networks.calibration(atlas)) is not None:
         n = len(calibration.threshold)
-        st.caption(f"Beyond chance in {calibration.n_safe(z)} of {n} networks.")
+        st.caption(f"|z| > {z:g} is beyond chance in {calibration.n_safe(z)} of {n} networks.")
     return z
 
 

@@ -212,7 +212,7 @@ def test_a_suggested_threshold_moves_the_slider(open_page, example) -> None:
 def test_the_calibrated_threshold_is_measured_on_demand_and_stands_first(open_page, placed) -> None:
     at = open_page("atlas", **placed.view(), z="4.5")
     assert view(at).z == 4.5  # a link from before calibration means what it meant
-    assert "Beyond chance in" not in captions(at)
+    assert "is beyond chance in" not in captions(at)
     press(at, "Measure chance")
     assert finish(at).state == "done"
     at.run()
@@ -229,7 +229,7 @@ def test_the_calibrated_threshold_is_measured_on_demand_and_stands_first(open_pa
     assert metric.value == ("under 1" if expected < 1 else f"{expected:,.0f}")
     assert view(at).z == 4.5
     files = open_page("files", **placed.view())
-    assert f"Beyond chance in {found.n_safe(3.0)} of" in captions(files)
+    assert f"is beyond chance in {found.n_safe(3.0)} of" in captions(files)
 
 
 def test_a_name_after_a_domain_says_how_it_fares_on_other_documents(open_page, example) -> None:
