@@ -42,6 +42,7 @@ for _command in (
     atlas.apply,
     atlas.match,
     atlas.trust,
+    atlas.chance,
     prune.plan,
     prune.prune,
     prune.evaluate,

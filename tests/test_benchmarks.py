@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import calibration
 import numpy as np
 import pytest
 import tiny
@@ -422,3 +423,17 @@ def test_a_contest_goes_by_turns_and_the_median_decides() -> None:
     assert not contest(least_times=2)["is_met"]
     lines = table({"row": row}).splitlines()
     assert "≤ 1.15 × the time: met" in lines[1]
+
+
+@pytest.mark.parametrize("name", ["perplexity", "lesions", "thresholds", "localizers"])
+def test_the_short_form_of_the_calibration_keeps_what_is_promised(name) -> None:
+    rows = calibration.run(name, seed=0, short=True)
+    assert [row.name for row in rows if not row.is_kept] == []
+    assert any(row.least is not None or row.most is not None for row in rows)
+
+
+def test_a_promise_is_missed_beyond_three_monte_carlo_errors() -> None:
+    kept = calibration.share("coverage", 930, 1000, least=0.95)
+    missed = calibration.share("coverage", 900, 1000, least=0.95)
+    assert (kept.is_kept, missed.is_kept) == (True, False)
+    assert kept.error == pytest.approx(np.sqrt(0.93 * 0.07 / 1000))

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from app.shell import glossary, resources, tasks, view_state
+from app.shell.caches import networks
 from app.widgets import frame, job_progress
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
@@ -93,6 +94,10 @@ def threshold(key: str, *, tip: str | None = None) -> float:
     )
     if z != view_state.view().z:
         view_state.change(z=z)
+    atlas = view_state.view().atlas
+    if atlas and (calibration := networks.calibration(atlas)) is not None:
+        n = len(calibration.threshold)
+        st.caption(f"|z| > {z:g} is beyond chance in {calibration.n_safe(z)} of {n} networks.")
     return z
 
 

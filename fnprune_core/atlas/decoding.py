@@ -35,6 +35,8 @@ _CLASSES: tuple[tuple[str, re.Pattern[str]], ...] = (
 )
 OTHER_CLASS = "other"
 TAG_LIMIT = 0.3
+#: Most that median lengths of domains may differ, times, for whole documents to be compared.
+MOST_UNEQUAL = 1.5
 
 
 def token_class(text: str) -> str:
@@ -174,6 +176,10 @@ class DomainTest:
     p_corrected : ndarray (K,)
         Over networks, Benjamini–Hochberg.
     n_documents, n_permutations : int
+    lengths : tuple of int
+        The least and the largest median length of a domain's documents, in tokens.
+    n_first : int
+        How many first tokens of each document count; 0 where all do.
     """
 
     statistic: NDArray[np.float64]
@@ -181,12 +187,26 @@ class DomainTest:
     p_corrected: NDArray[np.float64]
     n_documents: int
     n_permutations: int
+    lengths: tuple[int, int]
+    n_first: int
+
+    def length_note(self) -> str:
+        """Return how unequal lengths were dealt with, a sentence; empty where lengths are alike."""
+        if not self.n_first:
+            return ""
+        return (
+            f"Documents of the domains differ in length (medians of {self.lengths[0]:,} to "
+            f"{self.lengths[1]:,} tokens), and the energy of a short one scatters more: so each "
+            f"counts with its first {self.n_first:,} tokens."
+        )
 
 
 def domain_test(atlas: NetworkAtlas, *, n_permutations: int = 2000, seed: int = 0) -> DomainTest:
     """Test whether domains differ in each network's energy; documents are the unit of resampling.
 
-    Parts of one text are one document.
+    Parts of one text are one document. Where the median lengths of the domains' documents differ
+    by more than `MOST_UNEQUAL` times, each document counts with as many first tokens as the
+    shortest median: else the wider scatter of short documents looks like a domain.
 
     Raises
     ------
@@ -204,8 +224,16 @@ def domain_test(atlas: NetworkAtlas, *, n_permutations: int = 2000, seed: int = 
             "domains.",
             hint="Record several documents of at least two domains.",
         )
-    counts = np.bincount(code)
+    medians = [float(np.median(np.bincount(code)[labels == d])) for d in np.unique(labels)]
     squares = np.square(atlas.time_courses[:, usable].astype(np.float64))
+    n_first = round(min(medians)) if max(medians) > MOST_UNEQUAL * min(medians) else 0
+    if n_first:
+        order = np.argsort(code, kind="stable")
+        starts = np.concatenate([[0], np.cumsum(np.bincount(code))[:-1]])
+        place = np.empty(len(code), dtype=np.int64)
+        place[order] = np.arange(len(code)) - starts[code[order]]
+        code, squares = code[place < n_first], squares[:, place < n_first]
+    counts = np.bincount(code)
     sums = np.stack([np.bincount(code, weights=row, minlength=len(unique)) for row in squares])
     energy = np.log(np.maximum(sums / counts, 1e-12))  # multiplicative differences, near Gaussian
     observed = explained_by(labels, energy)
@@ -220,6 +248,8 @@ def domain_test(atlas: NetworkAtlas, *, n_permutations: int = 2000, seed: int = 
         p_corrected=benjamini_hochberg(p_value),
         n_documents=len(unique),
         n_permutations=n_permutations,
+        lengths=(round(min(medians)), round(max(medians))),
+        n_first=n_first,
     )
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fnprune_core.atlas.annotation_files import Annotations, shielded
 from fnprune_core.atlas.annotations import read_annotations
+from fnprune_core.atlas.chance.names import domain_names
 from fnprune_core.atlas.cortex import open_cortex
 from fnprune_core.atlas.images.volumes import sidecar_name, volume_files
 from fnprune_core.atlas.images.voxels import VoxelGrid, grid_of
@@ -31,6 +32,11 @@ def networks_table(
     """Return one row a network: its name, its numbers, its tags and its note."""
     table = atlas.table()
     table.insert(1, "name", [shielded(name) for name in names])
+    table.insert(
+        list(table).index("top_domain_share") + 1,
+        "held_out_share",
+        ["" if name is None else name.text() for name in domain_names(atlas)],
+    )
     table[f"units_above_{z:g}"] = (np.abs(atlas.maps) > z).sum(axis=1)
     by_network = [annotations.of(k) for k in range(atlas.n_networks)]
     table["tags"] = [shielded("; ".join(annotation.tags)) for annotation in by_network]

@@ -243,6 +243,46 @@ def _summary(assessment: "Assessment") -> dict[str, Any]:
     }
 
 
+def chance(
+    atlas: Annotated[str, typer.Argument(help="Id of a decomposition.")],
+    z: Annotated[float, typer.Option("-z", help="A threshold to judge.", min=0.0)] = 3.0,
+    where: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Measure what of an atlas's maps is chance: the calibrated threshold of each network."""
+    import numpy as np
+
+    from fnprune_core.atlas.chance.calibration import calibrated
+    from fnprune_core.atlas.network_atlas import open_atlas
+
+    workspace = workspace_at(where)
+    with progress_bars(shown=not as_json) as progress:
+        found = calibrated(workspace, atlas, progress=progress)
+    maps = np.abs(open_atlas(workspace, atlas).maps)
+    rows = [
+        {
+            "network": k,
+            "threshold": float(found.threshold[k]),
+            "units": int((maps[k] > found.threshold[k]).sum()),
+            "units_beyond_z": int((maps[k] > z).sum()),
+            "by_chance": found.chance_at(k, z),
+            "agreement": float(found.agreement[k]),
+        }
+        for k in range(len(maps))
+    ]
+    n_safe = found.n_safe(z)
+    if as_json:
+        print_json({"z": z, "n_safe": n_safe, "networks": rows})
+        return
+    print_table(
+        f"Calibrated thresholds; |z| > {z:g} is beyond chance in {n_safe} of {len(rows)} networks. "
+        "By chance: units shifted in time by themselves that lie beyond it; agreement: r of the "
+        "maps of two halves of the documents",
+        list(rows[0]),
+        [list(row.values()) for row in rows],
+    )
+
+
 def volumes(
     atlas: Annotated[str, typer.Argument(help="Id of a decomposition, or latest.")],
     target: Annotated[Path, typer.Argument(help="A new folder.")],

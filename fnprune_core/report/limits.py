@@ -27,6 +27,7 @@ def _of_these_data(material: Material) -> Iterator[str]:
     yield from _of_texts(material)
     yield from _of_networks(material)
     yield from _of_artifacts(material)
+    yield from _of_thresholds(material)
     yield from _of_errors(material)
 
 
@@ -65,6 +66,21 @@ def _of_networks(material: Material) -> Iterator[str]:
         yield (
             f"{n_low} of {material.atlas.n_networks} networks reproduce below |r| = {HIGH:g} in "
             "halves of the documents: single ones among them should not be relied on."
+        )
+
+
+def _of_thresholds(material: Material) -> Iterator[str]:
+    chance, n = material.calibration, material.atlas.n_networks
+    if chance is None:
+        yield (
+            f"What of the units beyond |z| {material.z:g} is chance was not measured "
+            f"(fnprune chance {material.atlas.id})."
+        )
+    elif n_unsafe := n - chance.n_safe(material.z):
+        yield (
+            f"|z| > {material.z:g} is below the calibrated threshold of {n_unsafe} of {n} "
+            "networks: more than 5 % of the units that it marks there, or one in 10,000 of the "
+            "map, may be chance."
         )
 
 

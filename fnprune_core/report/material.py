@@ -11,6 +11,7 @@ import pandas as pd
 from fnprune_core.atlas import decoding, files, network_atlas
 from fnprune_core.atlas.annotation_files import Annotations
 from fnprune_core.atlas.annotations import read_annotations
+from fnprune_core.atlas.chance.calibration import Calibration, read_calibration
 from fnprune_core.atlas.cortex import Cortex, open_cortex
 from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas
 from fnprune_core.errors import SettingsError
@@ -64,6 +65,11 @@ class Material:
     def annotations(self) -> Annotations:
         """Names, notes and tags that people gave to the networks."""
         return read_annotations(self.workspace, self.atlas.id)
+
+    @cached_property
+    def calibration(self) -> Calibration | None:
+        """What of the maps is chance, if it was measured."""
+        return read_calibration(self.workspace, self.atlas)
 
     @cached_property
     def cortex(self) -> Cortex | None:

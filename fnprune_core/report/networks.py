@@ -44,6 +44,7 @@ def _networks(material: Material) -> Iterator[Block]:
             "name": Column(title="Name"),
             "top_domain": Column(title="Domain"),
             "top_domain_share": Column(title="of energy", form="{:.0%}"),
+            "held_out_share": Column(title="on other documents"),
             "peak_layer": Column(title="Peak layer"),
             f"units_above_{material.z:g}": Column(title="Units"),
             "variance_alone": Column(title="Variance alone", form="{:.2%}"),
@@ -94,7 +95,7 @@ def _decoded(material: Material) -> Iterator[Block]:
             f"{material.atlas.n_networks} networks (p, corrected for the networks, below "
             f"{_SIGNIFICANT}; {domain_test.n_documents} documents, {domain_test.n_permutations:,} "
             f"permutations, so that no p is below {1 / (domain_test.n_permutations + 1):.2g}). A "
-            "difference says what drives a network, not what needs it."
+            f"difference says what drives a network, not what needs it. {domain_test.length_note()}"
         )
     yield Slot(figure="domains")
     table = domain_table(material)

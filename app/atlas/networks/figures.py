@@ -29,7 +29,7 @@ def map_histogram(
     threshold: float,
     palette: Palette,
 ) -> Picture:
-    """Draw how a map's z is spread, with the mixture fitted to it, on a logarithmic count.
+    """Draw how a map's z is spread, with a Gaussian and two tails fitted, on a logarithmic count.
 
     Parameters
     ----------
@@ -50,9 +50,9 @@ def map_histogram(
     active = fit.active_density(centres) * len(z) * width
     null = fit.null_density(centres) * len(z) * width
     for name, values, colour, dash in (
-        ("null", null, palette.text, "dot"),
-        ("positive", np.where(centres > 0, active, np.nan), palette.hot[1], "solid"),
-        ("negative", np.where(centres < 0, active, np.nan), palette.cold[1], "solid"),
+        ("Gaussian", null, palette.text, "dot"),
+        ("positive tail", np.where(centres > 0, active, np.nan), palette.hot[1], "solid"),
+        ("negative tail", np.where(centres < 0, active, np.nan), palette.cold[1], "solid"),
         ("all together", null + active, palette.accent, "solid"),
     ):
         figure.add_scatter(
@@ -75,17 +75,18 @@ def map_histogram(
     return Picture(
         figure=figure,
         alternative=(
-            f"Histogram of network {network} over {len(z):,} units: the mixture takes "
-            f"{100 * active_share:.1f} % of them as active ({100 * fit.positive_share:.1f} % "
-            f"positive, {100 * fit.negative_share:.1f} % negative); {n_beyond:,} have |z| above "
-            f"{threshold:g}, where {_null_count_text(fit, z, threshold)} are expected of the null."
+            f"Histogram of network {network} over {len(z):,} units: tails hold "
+            f"{100 * active_share:.1f} % of them ({100 * fit.positive_share:.1f} % positive, "
+            f"{100 * fit.negative_share:.1f} % negative); {n_beyond:,} have |z| above "
+            f"{threshold:g}, where the fitted Gaussian has {_null_count_text(fit, z, threshold)}. "
+            "Heavy tails of single units look alike, so this is no test."
         ),
         table=pd.DataFrame(
             {
                 "z": centres.round(3),
                 "units": counts,
-                "null": null.round(2),
-                "active": active.round(2),
+                "Gaussian": null.round(2),
+                "tails": active.round(2),
             }
         ),
     )

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import streamlit as st
 
-from app.atlas.networks import body, options, picked_unit
+from app.atlas.networks import body, options, picked_unit, thresholds
 from app.atlas.networks.options import MapOptions
 from app.figures.base import Picture
 from app.figures.maps import unit_at
@@ -97,7 +97,7 @@ def _choose(atlas: NetworkAtlas, network: int, *, has_places: bool) -> tuple[str
                 choose_beside(atlas, network)
         with st.popover("Colours", icon=":material/palette:"):
             map_options = _choose_colours(map_options, map_view)
-        suggestions(atlas, network)
+        thresholds.offer(atlas, network)
     present = options.options()
     if map_options != present:
         options.change(
@@ -158,6 +158,8 @@ def show_facts(atlas: NetworkAtlas, network: int, z: float, pole: int) -> None:
     else:
         n_units = resources.n_members(atlas.id, network, z)
     st.metric(n_units_label, f"{n_units:,}", help=glossary.tip("voxel"))
+    if not pole and (by_chance := thresholds.chance_text(atlas, network, z)):
+        st.metric("Of these by chance", by_chance, help=glossary.tip("calibrated_threshold"))
 
 
 def choose_beside(atlas: NetworkAtlas, network: int) -> None:
@@ -231,24 +233,3 @@ def layers(atlas: NetworkAtlas, network: int, z: float, map_options: MapOptions)
                 picked_unit.pick_unit(int(atlas.layout.flat(layer, index)))
 
     browser_events.pick_cells("map-pick", chart="map", on_pick=on_pick)
-
-
-def suggestions(atlas: NetworkAtlas, network: int) -> None:
-    """Offer thresholds: by the mixture, by false discovery rate, by share."""
-    with st.popover("Thresholds", icon=":material/tune:"):
-        st.caption(
-            "A Gaussian and two Gammas are fitted to this map's z, as MELODIC does: the Gaussian "
-            "stands for units that take no part. A threshold on a map is not a test over subjects."
-        )
-        for suggestion in network_page.suggestions(atlas.id, network):
-            if suggestion.threshold != suggestion.threshold:
-                st.markdown(f"{suggestion.rule}: no unit qualifies")
-                continue
-            st.button(
-                f"{suggestion.rule}: |z| > {suggestion.threshold:.2f}, "
-                f"{suggestion.n_units:,} units",
-                key=f"threshold-{suggestion.rule}",
-                on_click=body.set_threshold,
-                args=(suggestion.threshold,),
-                width="stretch",
-            )

@@ -14,7 +14,7 @@ from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 
 def show_statistics(atlas: NetworkAtlas, network: int) -> None:
-    """Draw the map's histogram with its mixture, and the time course's spectrum."""
+    """Draw the map's histogram with the fitted curves, and the time course's spectrum."""
     left, right = st.columns(2, gap="large")
     with left, frame.explaining():
         st.subheader("Map", anchor=False)
@@ -88,6 +88,8 @@ def _domain_test(atlas: NetworkAtlas, network: int) -> None:
         f"between documents in log energy, p {_probability(p, smallest_p)}, corrected for "
         f"{wording.count(atlas.n_networks, 'network')} p {_probability(corrected, smallest_p)}."
     )
+    if note := test.length_note():
+        st.warning(note, icon=":material/straighten:")
     st.caption(
         f"Permutation test: the domains of {wording.count(test.n_documents, 'document')} were "
         f"shuffled {test.n_permutations:,} times. Documents are the unit, for tokens of one text "

@@ -12,6 +12,9 @@ from app.shell import resources
 from app.shell.caches.colours import network_colours
 from app.shell.caching import cached
 from fnprune_core.atlas import cortex, decoding, spectra, thresholds
+from fnprune_core.atlas.chance import names
+from fnprune_core.atlas.chance.calibration import FOLDER, Calibration, read_calibration
+from fnprune_core.atlas.chance.names import DomainName
 from fnprune_core.atlas.decoding import DomainTest, LogitEffect
 from fnprune_core.atlas.network_atlas import Passage
 from fnprune_core.atlas.spectra import Spectrum
@@ -39,6 +42,21 @@ def mixture(id: str, network: int) -> MixtureFit:
 def suggestions(id: str, network: int) -> list[Suggestion]:
     """Return thresholds for a network's map, with the units beyond each."""
     return thresholds.suggested_thresholds(alive_z(id, network), fit=mixture(id, network))
+
+
+def calibration(id: str) -> Calibration | None:
+    """Return the calibrated thresholds of an atlas; None if they were not made yet."""
+    path = resources.workspace().root / FOLDER / f"{resources.atlas(id).id}.json"
+    try:
+        time = path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
+    return _calibration(id, time)
+
+
+@cached(max_entries=4)
+def _calibration(id: str, time: int) -> Calibration | None:
+    return read_calibration(resources.workspace(), resources.atlas(id))
 
 
 def alive_z(id: str, network: int) -> NDArray[np.float32]:
@@ -69,6 +87,12 @@ def deciles(id: str, network: int, pole: int) -> list[Passage]:
 def domain_test(id: str) -> DomainTest:
     """Return whether domains differ in each network's strength."""
     return decoding.domain_test(resources.atlas(id))
+
+
+@cached(max_entries=4)
+def domain_names(id: str) -> tuple[DomainName | None, ...]:
+    """Return each network's domain, tried on documents that it was not named from."""
+    return names.domain_names(resources.atlas(id))
 
 
 @cached(max_entries=64)

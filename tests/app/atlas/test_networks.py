@@ -9,6 +9,8 @@ from app.atlas.networks.options import MapOptions
 from app.shell import codec, resources
 from app.shell.view_state import ViewState, encode
 from fnprune_core.atlas import cortex, network_atlas
+from fnprune_core.atlas.chance.calibration import read_calibration
+from fnprune_core.atlas.chance.names import domain_names
 from fnprune_core.storage.workspace import Workspace
 
 
@@ -205,3 +207,35 @@ def test_a_suggested_threshold_moves_the_slider(open_page, example) -> None:
     assert view(at).z == pytest.approx(expected, abs=0.051)
     assert at.slider(key="atlas-z").value == view(at).z
     assert any("of its energy" in caption.value for caption in at.caption)
+
+
+def test_the_calibrated_threshold_is_measured_on_demand_and_stands_first(open_page, placed) -> None:
+    at = open_page("atlas", **placed.view(), z="4.5")
+    assert view(at).z == 4.5  # a link from before calibration means what it meant
+    assert "is beyond chance in" not in captions(at)
+    press(at, "Measure chance")
+    assert finish(at).state == "done"
+    at.run()
+    assert not at.exception
+    found = read_calibration(resources.workspace(), resources.atlas(placed.atlas))
+    offered = [b for b in at.button if str(b.key).startswith("threshold-")]
+    if np.isfinite(found.threshold[0]):
+        assert offered[0].label.startswith(f"Calibrated: |z| > {found.threshold[0]:.2f}")
+    else:
+        assert any("no unit qualifies" in each.value for each in at.markdown)
+    assert next(b.key for b in offered if b.key != "threshold-Calibrated") == "threshold-top 1 %"
+    expected = found.chance_at(0, 4.5)
+    (metric,) = [m for m in at.metric if m.label == "Of these by chance"]
+    assert metric.value == ("under 1" if expected < 1 else f"{expected:,.0f}")
+    assert view(at).z == 4.5
+    files = open_page("files", **placed.view())
+    assert f"is beyond chance in {found.n_safe(3.0)} of" in captions(files)
+
+
+def test_a_name_after_a_domain_says_how_it_fares_on_other_documents(open_page, example) -> None:
+    names = domain_names(resources.atlas(example.atlas))
+    network = next((k for k, name in enumerate(names) if name is not None), None)
+    if network is None:
+        pytest.skip("no network of the example has over half of its energy in a domain")
+    at = open_page("atlas", **example.view(), network=str(network))
+    assert names[network].sentence() in captions(at)

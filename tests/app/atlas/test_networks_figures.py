@@ -13,11 +13,11 @@ from fnprune_core.atlas.thresholds import Suggestion, fit_mixture
 RNG = np.random.default_rng(0)
 
 
-def test_histogram_counts_every_unit_and_its_mixture_expects_as_many() -> None:
+def test_histogram_counts_every_unit_and_the_fitted_curves_expect_as_many() -> None:
     z = np.concatenate([RNG.standard_normal(20_000), RNG.gamma(12.0, 0.5, 600)])
     fit = fit_mixture(z)
     suggestions = [
-        Suggestion(rule="mixture", threshold=2.4, n_units=3),
+        Suggestion(rule="more tail than Gaussian", threshold=2.4, n_units=3),
         Suggestion(rule="never", threshold=float("nan"), n_units=0),
     ]
     picture = map_histogram(z, fit, suggestions, network=3, threshold=4.0, palette=PAPER)
@@ -32,7 +32,7 @@ def test_histogram_counts_every_unit_and_its_mixture_expects_as_many() -> None:
     assert lines == [-4.0, -2.4, 2.4, 4.0]
     assert picture.figure.layout.yaxis.type == "log"
     assert f"{(np.abs(z) > 4).sum():,} have |z| above 4" in picture.alternative
-    # A mixture over 352,256 units is drawn in as many bytes.
+    # A fit over 352,256 units is drawn in as many bytes.
     assert len(picture.figure.to_json()) < 100_000
 
 

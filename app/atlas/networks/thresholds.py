@@ -1,0 +1,86 @@
+"""Thresholds that a network's page offers, the calibrated one first."""
+
+import math
+
+import streamlit as st
+
+from app.atlas.networks import body
+from app.atlas.networks.tasks import calibrate
+from app.shell import view_state, wording
+from app.shell.caches import networks as network_page
+from app.widgets import job_progress
+from fnprune_core.atlas.chance.calibration import Calibration
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+
+
+def offer(atlas: NetworkAtlas, network: int) -> None:
+    """Offer thresholds: the calibrated one, shares of units, and two that assume a Gaussian."""
+    with st.popover("Thresholds", icon=":material/tune:"):
+        calibration = network_page.calibration(atlas.id)
+        if calibration is None:
+            _offer_calibration(atlas)
+        else:
+            _calibrated(atlas, network, calibration)
+        st.caption(
+            "Other rules look at this map alone and promise nothing: shares of all units, and two "
+            "that take the middle of the map for a Gaussian of units that take no part. Units have "
+            "heavier tails than that, so these two mark thousands even where no two units are "
+            "active together."
+        )
+        for suggestion in network_page.suggestions(atlas.id, network):
+            if suggestion.threshold != suggestion.threshold:
+                st.markdown(f"{suggestion.rule}: no unit qualifies")
+                continue
+            _button(suggestion.rule, suggestion.threshold, suggestion.n_units)
+
+
+def _offer_calibration(atlas: NetworkAtlas) -> None:
+    job_progress.follow("calibrate", on_done=lambda job: view_state.notify("Chance was measured"))
+    if job_progress.is_active("calibrate"):
+        return
+    st.markdown(
+        "**Calibrated**: a threshold that says what of it is chance. It reads the recording once "
+        "more, and is kept."
+    )
+    if st.button("Measure chance", type="primary", icon=":material/casino:", key="calibrate"):
+        job_progress.start(calibrate(atlas=atlas.id))
+        st.rerun()
+
+
+def _calibrated(atlas: NetworkAtlas, network: int, calibration: Calibration) -> None:
+    threshold = float(calibration.threshold[network])
+    if math.isfinite(threshold):
+        _button(
+            "Calibrated",
+            threshold,
+            int((abs(network_page.alive_z(atlas.id, network)) > threshold).sum()),
+            is_first=True,
+        )
+    else:
+        st.markdown("**Calibrated: no unit qualifies.** This map does not differ from chance.")
+    st.caption(
+        "Every unit was shifted in time by itself, so that it has nothing to do with the network: "
+        "such units are at most 5 % of those beyond the calibrated threshold and one in 10,000 of "
+        "the map, and units beyond it keep their sign between halves of the documents (r of the "
+        f"two maps {calibration.agreement[network]:.2f})."
+    )
+
+
+def _button(rule: str, threshold: float, n_units: int, *, is_first: bool = False) -> None:
+    st.button(
+        f"{rule}: |z| > {threshold:.2f}, {wording.count(n_units, 'unit')}",
+        key=f"threshold-{rule}",
+        on_click=body.set_threshold,
+        args=(threshold,),
+        width="stretch",
+        type="primary" if is_first else "secondary",
+    )
+
+
+def chance_text(atlas: NetworkAtlas, network: int, z: float) -> str:
+    """Return how many units are beyond a threshold by chance, in words; empty if not measured."""
+    calibration = network_page.calibration(atlas.id)
+    if calibration is None:
+        return ""
+    expected = calibration.chance_at(network, z)
+    return "under 1" if expected < 1 else f"{expected:,.0f}"

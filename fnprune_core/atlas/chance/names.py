@@ -1,0 +1,155 @@
+"""Names after a domain, and how each fares on documents that it was not given from.
+
+A network is named after a domain that holds over half of its energy per token. One long or odd
+document can bring that about: then other documents of the domain do not show it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.recording.sessions import document_codes
+
+HALF = 0.5
+#: Share of the splits in which a name must hold on the other documents.
+MOST_SPLITS = 0.9
+LEAST_DOCUMENTS = 2
+_N_SPLITS = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainName:
+    """A network's domain, where one holds over half of its energy per token.
+
+    Parameters
+    ----------
+    domain : str
+    share : float
+        Of the network's energy, over all documents.
+    held_out : float
+        The same over documents that the name was not given from: the median over splits of the
+        documents; NaN where the domain has a single document.
+    lowest : float
+        Below it are one in ten splits.
+    holds : bool
+        Whether it is over half in nine of ten splits.
+    n_documents : int
+        Of the domain.
+    """
+
+    domain: str
+    share: float
+    held_out: float
+    lowest: float
+    holds: bool
+    n_documents: int
+
+    def sentence(self) -> str:
+        """Return how the name fares, in words."""
+        if self.n_documents < LEAST_DOCUMENTS:
+            return (
+                f"{self.domain} holds {self.share:.0%} of its energy; that is one document, so "
+                "the name cannot be tried on others"
+            )
+        text = (
+            f"{self.domain} holds {self.share:.0%} of its energy, {self.held_out:.0%} on documents "
+            "that it was not named from"
+        )
+        if self.holds:
+            return text
+        return f"{text}, and down to {self.lowest:.0%}: the name does not hold on all of them"
+
+    def text(self) -> str:
+        """Return the held-out share for a table, with a mark where the name fails."""
+        if self.n_documents < LEAST_DOCUMENTS:
+            return "one document"
+        return f"{self.held_out:.0%}" if self.holds else f"{self.held_out:.0%} (does not hold)"
+
+
+def domain_names(
+    atlas: NetworkAtlas, *, n_splits: int = _N_SPLITS, seed: int = 0
+) -> tuple[DomainName | None, ...]:
+    """Return the domain of each network, tried on other documents; None where none holds half.
+
+    The documents of each domain are split in two halves, 50 times. Wherever one half names the
+    network after its domain, the share in the other half counts. Parts of one text are one
+    document.
+    """
+    energy, n_tokens, domain = _documents(atlas)
+    shares = atlas.domain_share()
+    n_domains = shares.shape[1]
+    top = shares.argmax(axis=1)
+    rng = np.random.default_rng(seed)
+    tried: list[list[float]] = [[] for _ in top]
+    for _ in range(n_splits):
+        half = _split(domain, n_domains, rng)
+        by_half = [
+            _shares(energy[:, half == number], n_tokens[half == number], domain[half == number],
+                    n_domains)
+            for number in range(2)
+        ]  # fmt: skip
+        for naming, other in (by_half, by_half[::-1]):
+            for k, d in enumerate(top):
+                if naming[k, d] > HALF and np.isfinite(other[k, d]):
+                    tried[k].append(float(other[k, d]))
+    counts = np.bincount(domain, minlength=n_domains)
+    return tuple(
+        _name(atlas.domain_names[d], float(shares[k, d]), tried[k], int(counts[d]))
+        if shares[k, d] > HALF and n_domains > 1
+        else None
+        for k, d in enumerate(top)
+    )
+
+
+def _name(domain: str, share: float, tried: list[float], n_documents: int) -> DomainName:
+    can_try = n_documents >= LEAST_DOCUMENTS and len(tried) > 0
+    values = np.array(tried if can_try else [np.nan])
+    return DomainName(
+        domain=domain,
+        share=share,
+        held_out=float(np.median(values)),
+        lowest=float(np.quantile(values, 0.1)),
+        holds=can_try and bool((values > HALF).mean() >= MOST_SPLITS),
+        n_documents=n_documents,
+    )
+
+
+def _documents(
+    atlas: NetworkAtlas,
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return energy (K, documents), usable tokens and domain of each document."""
+    usable = ~atlas.is_dummy
+    _, first, code = np.unique(
+        document_codes(atlas.tokens)[usable], return_index=True, return_inverse=True
+    )
+    squares = np.square(atlas.time_courses[:, usable].astype(np.float64))
+    sums = [np.bincount(code, weights=row) for row in squares]
+    energy = np.asarray(sums, dtype=np.float64)
+    domain = atlas.tokens["domain"].cat.codes.to_numpy()[usable][first].astype(np.int64)
+    return energy, np.bincount(code).astype(np.int64), domain
+
+
+def _split(
+    domain: NDArray[np.int64], n_domains: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Return the half of each document; the documents of a domain in turn, by chance."""
+    half = np.zeros(len(domain), dtype=np.int64)
+    for d in range(n_domains):
+        members = rng.permutation(np.flatnonzero(domain == d))
+        half[members] = (np.arange(len(members)) + rng.integers(2)) % 2
+    return half
+
+
+def _shares(
+    energy: NDArray[np.float64],
+    n_tokens: NDArray[np.int64],
+    domain: NDArray[np.int64],
+    n_domains: int,
+) -> NDArray[np.float64]:
+    """Return each domain's share of the energy per token; NaN for one without a document."""
+    is_in = domain[:, None] == np.arange(n_domains)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        per_token = (energy @ is_in) / (n_tokens @ is_in)
+        return np.asarray(per_token / np.nansum(per_token, axis=1, keepdims=True))

@@ -1,0 +1,57 @@
+"""Names after a domain on documents that they were not given from."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from toy_atlas import atlas_of
+
+from fnprune_core.atlas.chance.names import domain_names
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+
+N_DOCUMENTS, N_TOKENS = 16, 30
+
+
+def atlas_with(energy, *, documents=None) -> NetworkAtlas:
+    """Networks with the given energy in each of 16 documents, of two domains in turn."""
+    rng = np.random.default_rng(0)
+    courses = np.sqrt(np.repeat(energy, N_TOKENS, axis=1))
+    courses = courses * rng.standard_normal(courses.shape)
+    document = np.repeat(np.arange(N_DOCUMENTS), N_TOKENS)
+    names = documents or [f"d{i}" for i in range(N_DOCUMENTS)]
+    tokens = pd.DataFrame(
+        {
+            "document": pd.Categorical([names[i] for i in document]),
+            "domain": pd.Categorical.from_codes(document % 2, categories=pd.Index(["a", "b"])),
+            "is_dummy": np.zeros(len(document), dtype=bool),
+        }
+    )
+    template = atlas_of(maps=np.ones((len(energy), 100)), courses=None)
+    decomposition = template.decomposition
+    object.__setattr__(decomposition, "time_courses", courses.astype(np.float32))
+    return NetworkAtlas(decomposition, tokens)
+
+
+def test_a_name_holds_where_all_documents_show_it_and_not_where_one_does() -> None:
+    energy = np.ones((3, N_DOCUMENTS))
+    energy[0, ::2] = 9.0  # every document of a
+    energy[1, 0] = 60.0  # one document of a
+    everywhere, one, none = domain_names(atlas_with(energy))
+    assert everywhere.holds
+    assert everywhere.held_out == pytest.approx(0.9, abs=0.03)
+    assert everywhere.share == pytest.approx(0.9, abs=0.03)
+    assert one.domain == "a"
+    assert one.share > 0.85
+    assert not one.holds
+    assert one.held_out == pytest.approx(0.5, abs=0.05)
+    assert "does not hold" in one.sentence()
+    assert "does not hold" in one.text()
+    assert none is None or not none.holds
+
+
+def test_parts_of_one_text_are_no_other_documents() -> None:
+    energy = np.ones((1, N_DOCUMENTS))
+    energy[0, ::2] = 9.0
+    parts = [f"long, part {i}" if i % 2 == 0 else f"d{i}" for i in range(N_DOCUMENTS)]
+    (found,) = domain_names(atlas_with(energy, documents=parts))
+    assert (found.n_documents, found.holds) == (1, False)
+    assert "cannot be tried" in found.sentence()
