@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from app.figures.markup import HUE_OPACITY, MAX_OPACITY
 from app.figures.theme import (
     PALETTES,
     PAPER,
@@ -172,7 +173,19 @@ def test_text_is_readable_in_both_modes() -> None:
         linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
         return float(linear @ [0.2126, 0.7152, 0.0722])
 
+    def contrast(text: str, ground: str) -> float:
+        bright, dark = sorted((luminance(text), luminance(ground)), reverse=True)
+        return (bright + 0.05) / (dark + 0.05)
+
+    def behind(word_colour: str, opacity: float, canvas: str) -> str:
+        mixed = opacity * np.array(rgb(word_colour)) + (1 - opacity) * np.array(rgb(canvas))
+        return "#" + "".join(f"{round(part):02x}" for part in mixed)
+
     for palette in PALETTES.values():
         for text in (palette.text, palette.quiet, palette.accent, *palette.series):
-            bright, dark = sorted((luminance(text), luminance(palette.canvas)), reverse=True)
-            assert (bright + 0.05) / (dark + 0.05) >= 4.5, (palette.mode, text)
+            assert contrast(text, palette.canvas) >= 4.5, (palette.mode, text)
+        words = [(colour, HUE_OPACITY) for colour in qualitative(palette, 100)]
+        words += [(palette.hot[1], MAX_OPACITY), (palette.cold[1], MAX_OPACITY)]
+        for colour, opacity in words:
+            ground = behind(colour, opacity, palette.canvas)
+            assert contrast(palette.text, ground) >= 4.5, (palette.mode, colour)
