@@ -37,7 +37,7 @@ _LAB: dict[str, Callable[[PlanSettings], object]] = {
     "prune-sinks": lambda plan: plan.sink_units,
     "prune-seed": lambda plan: plan.seed,
 }
-_FILLED = "the form of Prune was filled"
+_FILLED = "the form of the lab was filled"
 
 
 def adopt(plan_id: str) -> None:

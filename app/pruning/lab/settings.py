@@ -155,7 +155,7 @@ def _show_shares(settings: PlanSettings) -> None:
     model = resources.language_model(view_state.view().model)
     if model is None:
         if settings.attention_ratio:
-            st.caption("The model's heads are shown when it is loaded.")
+            st.caption("Which heads the model has is known once it is loaded.")
         return
     text = f"About {head_planner.expected_share(model, settings):.1%} of all parameters go."
     if settings.attention_ratio:
