@@ -93,9 +93,10 @@ ATLAS = (
     Page(
         path="atlas/parcellation/page.py",
         url="parcellation",
-        title="Parcellation",
+        title="Regions",
         icon="dashboard",
         help="See the whole model, each unit in the colour of its strongest network.",
+        name="Parcellation",
         more=(
             View(
                 path="atlas/embedding/page.py",
@@ -137,9 +138,10 @@ ATLAS = (
     Page(
         path="atlas/reliability/page.py",
         url="trust",
-        title="Trust",
+        title="This atlas",
         icon="fact_check",
         help="See how reliable each network is, and how many networks the data support.",
+        name="Trust",
         more=(
             View(
                 path="atlas/compare/page.py",

@@ -318,6 +318,12 @@ class Browser:
         self.look(width, mode)
         return path
 
+    def faint_text(self) -> list[str]:
+        """Return the words that stand out too little from what lies behind them."""
+        script = (ROOT / "tests/browser/faint_text.js").read_text(encoding="utf-8")
+        found: list[str] = self.driver.execute_script(script)
+        return found
+
     def overflow(self) -> int:
         """Return by how many pixels the page is wider than the screen."""
         script = "return document.documentElement.scrollWidth - window.innerWidth"

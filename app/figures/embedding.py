@@ -172,7 +172,7 @@ def _unit_traces(points: UnitPoints, colouring: Colouring, palette: Palette) -> 
         }
         return [_point_trace(points, rows, marker, colouring)]
     domain = np.append(colouring.domain_of, -1).astype(int)[points.network]
-    colours = qualitative(palette, len(colouring.domains))
+    colours = qualitative(len(colouring.domains))
     groups = [(-1, NO_DOMAIN, palette.line)]
     groups += list(zip(range(len(colouring.domains)), colouring.domains, colours, strict=True))
     return [
@@ -266,7 +266,7 @@ class NetworkPoints:
 def networks_map(points: NetworkPoints, *, selected: int, alike: str, palette: Palette) -> Picture:
     """Draw networks as numbered points, coloured by domain; `alike` names what brings them near."""
     figure = go.Figure()
-    colours = qualitative(palette, len(points.domains))
+    colours = qualitative(len(points.domains))
     domain = np.asarray(points.domain_of)
     size = 22 + 16 * np.sqrt(points.sizes / max(int(points.sizes.max()), 1))
     for d, name in enumerate(points.domains):

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from app.figures.theme import Palette, rgba
 
-MAX_OPACITY = 0.62
+#: Of a colour behind a word, so that the word keeps a contrast of 4.5: warm and cold, networks.
+MAX_OPACITY, HUE_OPACITY = 0.62, 0.35
 LEAST_SHARE, STRONG_SHARE = 0.05, 0.35
 # Controls, marks that reorder or hide text, and what no XML may hold. Joiners (200C, 200D) stay:
 # scripts need them.
@@ -92,7 +93,7 @@ def _token(
         style.append(f"border-bottom:2px {'solid' if value > 0 else 'dashed'} {colour}")
     if is_centre:
         style.append("font-weight:700")
-    text = html.escape(visible(piece)).replace("\n", "<span style='opacity:.4'>↵</span>\n")
+    text = html.escape(visible(piece)).replace("\n", "<span style='opacity:.9'>↵</span>\n")
     attributes = f' style="{";".join(style)}"' if style else ""
     title = "left out: dummy token" if is_dummy else f"{place}{value:.2f}"
     return f'<span title="{title}"{attributes}>{text}</span>'

@@ -265,7 +265,8 @@ def domain_bars(share: NDArray[np.floating], names: Sequence[str], *, palette: P
     top = int(share.argmax())
     return Picture(
         figure=figure,
-        alternative=f"Most of the energy, {100 * share[top]:.0f} %, falls in {names[top]}.",
+        alternative=f"Most of the energy, {100 * share[top]:.0f} %, falls in {names[top]}; "
+        "energy is squared strength, so the bars have no sign.",
         table=pd.DataFrame({"domain": list(names), "share of energy": share.round(4)}),
     )
 

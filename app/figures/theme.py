@@ -62,7 +62,7 @@ PAPER = Palette(
     mode="light",
     canvas="#fcfbf8",
     surface="#f2f0ea",
-    text="#1d1f22",
+    text="#141619",
     quiet="#5b5e64",
     line="#dcd8ce",
     accent="#1f6f50",
@@ -100,26 +100,22 @@ def diverging_scale(palette: Palette, *, threshold: float, limit: float) -> list
     return scale
 
 
-def qualitative(palette: Palette, count: int) -> list[str]:
-    """Return `count` colours for unordered things, as far apart as the mode allows.
+def qualitative(count: int) -> list[str]:
+    """Return `count` colours for unordered things, as far apart as may be, alike in both modes.
 
     Each is the colour farthest from all before it, and from the page, in OKLab: to normal sight,
     and with a higher weight to simulated deuteranopia and protanopia, so lightness varies as well
     as hue. The first colours do not depend on `count`. A hundred cannot all be told apart by
     colour alone, least of all by the colour-blind: a hover or a name must say which it is.
     """
-    table = _distinct_colours(palette, max(128, -(-count // 128) * 128))
+    table = _distinct_colours(max(128, -(-count // 128) * 128))
     return [table[index % len(table)] for index in range(count)]
 
 
 def network_colours(palette: Palette, count: int) -> list[str]:
     """Return the colours of an atlas's `count` networks: the palette's own where it has enough."""
     palette_colours = palette.networks
-    return (
-        list(palette_colours[:count])
-        if len(palette_colours) >= count
-        else qualitative(palette, count)
-    )
+    return list(palette_colours[:count]) if len(palette_colours) >= count else qualitative(count)
 
 
 def network_palette(mode: Mode, count: int, places: NDArray[np.floating] | None) -> Palette:
@@ -130,7 +126,7 @@ def network_palette(mode: Mode, count: int, places: NDArray[np.floating] | None)
     places : ndarray (count, 2), optional
         Of the networks in the cortex: near ones get unlike colours.
     """
-    colours = qualitative(PALETTES[mode], count)
+    colours = qualitative(count)
     return replace(
         PALETTES[mode], networks=tuple(colours if places is None else spread(colours, places))
     )
@@ -263,32 +259,37 @@ def colour_distances(colours: Sequence[str]) -> NDArray[np.float64]:
     return np.asarray(np.min(distances, axis=0), dtype=np.float64)
 
 
-#: The first colours name few things, in thin lines and faint areas: on the dark page they are at
-#: least this light, and dark ones come after them.
-_CLEAR_FROM = 0.6
+#: A network keeps its colour when the page turns dark: all colours are seen on both pages.
+_LIGHTNESS = (0.34, 0.90)
+#: The first colours name few things, in thin lines and faint areas: their lightness is between
+#: these, where they have a contrast of 3 to both pages; darker and lighter ones come after them.
+_CLEAR = (0.55, 0.66)
 _N_CLEAR = 7
 
 
 @lru_cache(maxsize=8)
-def _distinct_colours(palette: Palette, count: int) -> tuple[str, ...]:
-    """Return colours by farthest-point sampling of the mode's range of lightness and chroma."""
-    low, high = (0.42, 0.92) if palette.mode == "dark" else (0.32, 0.82)
+def _distinct_colours(count: int) -> tuple[str, ...]:
+    """Return colours by farthest-point sampling of a range of lightness and chroma."""
     lightness, chroma, hue = np.meshgrid(
-        np.linspace(low, high, 13), np.linspace(0.04, 0.20, 6), np.deg2rad(np.arange(0, 360, 6))
+        np.linspace(*_LIGHTNESS, 13),
+        np.linspace(0.04, 0.20, 6),
+        np.deg2rad(np.arange(0, 360, 6)),
     )
     lab = np.stack([lightness, chroma * np.cos(hue), chroma * np.sin(hue)], axis=-1).reshape(-1, 3)
     light = (lab @ np.linalg.inv(_OKLAB).T) ** 3 @ np.linalg.inv(_CONES).T
     light = light[((light > -1e-6) & (light < 1 + 1e-6)).all(axis=1)].clip(0, 1)
     coordinates_by_sight = _seen_coordinates(light)
-    page = _seen_coordinates(linear_rgb([palette.canvas, palette.silhouette]))
+    grounds = [ground for p in PALETTES.values() for ground in (p.canvas, p.silhouette)]
+    page = _seen_coordinates(linear_rgb(grounds))
     nearest_distance = np.full(len(light), np.inf)
     for coordinates, page_coordinates in zip(coordinates_by_sight, page, strict=True):
         gaps = np.linalg.norm(coordinates[:, None] - page_coordinates[None, :], axis=-1)
         nearest_distance = np.minimum(nearest_distance, gaps.min(axis=1))
-    is_clear = np.cbrt(light @ _CONES.T) @ _OKLAB[0] >= _CLEAR_FROM
+    seen_lightness = np.cbrt(light @ _CONES.T) @ _OKLAB[0]
+    is_clear = (seen_lightness >= _CLEAR[0]) & (seen_lightness <= _CLEAR[1])
     indices: list[int] = []
     for number in range(min(count, len(light))):
-        is_early = palette.mode == "dark" and number < _N_CLEAR
+        is_early = number < _N_CLEAR
         index = int(
             (np.where(is_clear, nearest_distance, -1.0) if is_early else nearest_distance).argmax()
         )

@@ -37,9 +37,6 @@ COLUMNS: Mapping[str, tuple[str, str]] = {
     "units": ("Units beyond |z| {z:g}", "{:,.0f}"),
     "variance_alone": ("Alone explains", "{:.2%}"),
     "variance_left_out": ("Lost when left out", "{:.2%}"),
-    "run_agreement": ("Agreement of runs", "{:.2f}"),
-    "iq_seeds": ("Iq over seeds (ICASSO)", "{:.2f}"),
-    "iq_bootstrap": ("Iq over sessions drawn again (ICASSO)", "{:.2f}"),
     "reproducibility": ("Split-half |r|", "{:.2f}"),
 }
 
@@ -84,7 +81,7 @@ class NetworkFacts:
             "peak": _number(self.values.get("peak_layer")),
             "units": self.units,
             "variance": _number(self.values.get("variance_alone")),
-            "run_agreement": _number(self.values.get("run_agreement")),
+            "reproducibility": _number(self.values.get("reproducibility")),
             "searched": " ".join(
                 (str(self.number), self.name, self.domain, *self.tags, *texts)
             ).lower(),

@@ -165,4 +165,4 @@ def glass_brain(chosen_names: tuple[str, ...], mode: Mode) -> bytes:
 
 def region_colours(names: list[str], mode: Mode) -> dict[str, str]:
     """Return a colour for each of the brain's networks."""
-    return dict(zip(names, qualitative(PALETTES[mode], len(names)), strict=True))
+    return dict(zip(names, qualitative(len(names)), strict=True))

@@ -138,21 +138,23 @@ def _model_label(view: view_state.ViewState) -> str:
 def _recording_label(view: view_state.ViewState) -> str:
     facts = _manifest("recordings", view.recording)
     if facts is None:
-        return "no recording"
+        return "recording not found" if view.recording else "no recording"
     windows = facts["windows"]
     return f"{windows['n_tokens']:,} tokens, {count(len(windows['domain_names']), 'domain')}"
 
 
 def _atlas_label(view: view_state.ViewState) -> str:
     facts = _manifest("decompositions", view.atlas)
-    return "no atlas" if facts is None else count(facts["n_networks"], "network")
+    if facts is None:
+        return "atlas not found" if view.atlas else "no atlas"
+    return count(facts["n_networks"], "network")
 
 
 def _plan_label(view: view_state.ViewState) -> str:
     facts = _manifest("plans", view.plan)
-    return (
-        "no plan" if facts is None else f"plan: {100 * facts['achieved_ratio']:.0f} % of units go"
-    )
+    if facts is None:
+        return "plan not found" if view.plan else "no plan"
+    return f"plan: {100 * facts['achieved_ratio']:.0f} % of units go"
 
 
 def _manifest(kind: str, id: str) -> dict[str, Any] | None:

@@ -76,12 +76,9 @@ def tiles(atlas_id: str, networks: Sequence[int] | None = None) -> list[dict[str
 def _tile(
     network: int, name: str, row: dict[Any, Any], image: str, *, is_dropped: bool
 ) -> dict[str, Any]:
-    trust = [
-        f"{sign} {row[column]:.2f}"
-        for column, sign in (("reproducibility", "r"), ("run_agreement", "runs"))
-        if row.get(column, np.nan) == row.get(column, np.nan)
-    ]
-    facts = [f"L{row['peak_layer']}", *trust[:1], f"{100 * row['variance_alone']:.1f} %"]
+    reproducibility = row.get("reproducibility", np.nan)
+    trust = [] if np.isnan(reproducibility) else [f"r {reproducibility:.2f}"]
+    facts = [f"L{row['peak_layer']}", *trust, f"{100 * row['variance_alone']:.1f} %"]
     return {
         "network": network,
         "image": image,
@@ -89,8 +86,10 @@ def _tile(
         "facts": " · ".join(facts),
         "title": (
             f"Network {network}, {name}: {100 * row['top_domain_share']:.0f} % of its energy in "
-            f"{row['top_domain']}, peak in layer {row['peak_layer']}, {' '.join(trust)}, alone "
-            f"{100 * row['variance_alone']:.2f} % of variance" + (", dropped" if is_dropped else "")
+            f"{row['top_domain']}, peak in layer {row['peak_layer']}, "
+            + "".join(f"split-half {each}, " for each in trust)
+            + f"alone {100 * row['variance_alone']:.2f} % of variance"
+            + (", dropped" if is_dropped else "")
         ),
         "dropped": is_dropped,
     }

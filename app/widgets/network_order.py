@@ -17,10 +17,7 @@ DECISIONS = (EITHER, KEPT, DROPPED)
 #: Columns of the table of networks that people sort by; others are called by their own name.
 LABELS = {
     "network": "number",
-    "run_agreement": "agreement of runs",
     "reproducibility": "split-half r",
-    "again_bootstrap": "found again, bootstraps",
-    "again_seeds": "found again, seeds",
     "variance_alone": "variance alone",
     "variance_left_out": "variance lost when left out",
     "top_domain_share": "share in its first domain",
@@ -58,10 +55,18 @@ class Filter:
     high: float = float("inf")
 
 
+#: How alike runs are: near 1 for nearly all networks. The Trust page has them, with what they are.
+_OF_RUNS = frozenset({"run_agreement", "again_bootstrap", "again_seeds"})
+
+
 def statistics(table: pd.DataFrame) -> list[str]:
     """Return the columns by which networks can be sorted: numbers that are not all missing."""
     numeric = table.select_dtypes("number")
-    return [str(name) for name in numeric.columns if numeric[name].notna().any()]
+    return [
+        str(name)
+        for name in numeric.columns
+        if name not in _OF_RUNS and numeric[name].notna().any()
+    ]
 
 
 def label(column: str) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from app.figures.markup import LEAST_SHARE, MAX_OPACITY, STRONG_SHARE, signed, visible
+from app.figures.markup import HUE_OPACITY, LEAST_SHARE, MAX_OPACITY, STRONG_SHARE, signed, visible
 from app.figures.theme import rgb
 from app.shell import resources, view_state
 from app.shell.caches import networks
@@ -135,7 +135,7 @@ def _tokens_data(
         "limit": float(limit),
         "least": LEAST_SHARE,
         "strong": STRONG_SHARE,
-        "opacity": MAX_OPACITY,
+        "opacity": MAX_OPACITY if hues is None else HUE_OPACITY,
         "hot": rgb(colours.hot[1]),
         "cold": rgb(colours.cold[1]),
         "marks": sorted(marks),

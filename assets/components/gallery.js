@@ -5,6 +5,7 @@ export default function (component) {
     root = document.createElement("div")
     root.className = "gallery"
     root.setAttribute("role", "group")
+    root.addEventListener("keydown", (event) => moveFocus(root, event))
     parentElement.appendChild(root)
   }
   root.setAttribute("aria-label", data.name)
@@ -46,6 +47,34 @@ export default function (component) {
         root.scrollTop = below - root.clientHeight / 2
       }
     }
-    button.onclick = () => setTriggerValue("picked", tile.network)
+    button.onclick = (event) => {
+      // After a press by mouse, arrow keys belong to the page again.
+      if (event.detail > 0) button.blur()
+      setTriggerValue("picked", tile.network)
+    }
   })
+  const entrance = root.querySelector(".tile[aria-pressed=true]") ?? root.firstElementChild
+  if (!root.contains(root.getRootNode().activeElement)) setEntrance(root, entrance)
+}
+
+// The gallery is one stop of the Tab key; arrow keys move inside it, Enter picks.
+function setEntrance(root, tile) {
+  for (const each of root.children) each.tabIndex = each === tile ? 0 : -1
+}
+
+function moveFocus(root, event) {
+  const tiles = [...root.children]
+  const from = tiles.indexOf(root.getRootNode().activeElement)
+  const nColumns = tiles.filter((tile) => tile.offsetTop === tiles[0]?.offsetTop).length
+  const targets = {
+    ArrowLeft: from - 1, ArrowRight: from + 1, ArrowUp: from - nColumns, ArrowDown: from + nColumns,
+    Home: 0, End: tiles.length - 1,
+  }
+  if (from < 0 || !(event.key in targets) || event.ctrlKey || event.metaKey || event.altKey) return
+  event.preventDefault()
+  event.stopPropagation()
+  const target = tiles[targets[event.key]]
+  if (!target) return
+  setEntrance(root, target)
+  target.focus()
 }

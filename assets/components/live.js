@@ -574,7 +574,7 @@ class Live {
       })
       const [first] = this.strongest[index]
       if (first) {
-        const alpha = 0.75 * activity(first.times)
+        const alpha = 0.35 * activity(first.times)  // the word stays readable on any colour
         token.style.background = `rgba(${this.rgb[first.network].join(",")},${alpha.toFixed(3)})`
       }
       if (index < this.data.n_prompt) token.classList.add("given")

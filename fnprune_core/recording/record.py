@@ -37,6 +37,7 @@ from fnprune_core.storage.manifests import artifact_id, manifest_of
 from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.cutting import cut_windows
 from fnprune_core.texts.documents import Document
+from fnprune_core.texts.token_pieces import REPLACEMENT, pieces_of
 from fnprune_core.texts.windows import Windows, batches_of, stacked_ids
 
 
@@ -163,6 +164,20 @@ def signals_of(
     return torch.cat(layer_inputs, dim=-1).numpy(), log_probabilities
 
 
+def _complete_characters(
+    pieces: NDArray[np.object_], windows: Windows, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    """Give a character that is spread over several tokens of a session to the last of them."""
+    is_broken = np.array([REPLACEMENT in piece for piece in pieces], dtype=bool)
+    goes_on = is_broken[1:] & is_broken[:-1] & (windows.session[1:] == windows.session[:-1])
+    starts = np.flatnonzero(is_broken & ~np.concatenate([[False], goes_on]))
+    for start in starts.tolist():
+        end = start + 1
+        while end < len(pieces) and goes_on[end - 1]:
+            end += 1
+        pieces[start:end] = pieces_of(tokenizer, windows.token_ids[start:end].tolist())
+
+
 def token_table(
     windows: Windows,
     tokenizer: PreTrainedTokenizerBase,
@@ -170,13 +185,14 @@ def token_table(
 ) -> pd.DataFrame:
     """Return one row a token: its place, its text and how probable it was."""
     unique, inverse = np.unique(windows.token_ids, return_inverse=True)
-    pieces = np.array([str(tokenizer.decode([int(i)])) for i in unique], dtype=object)
+    pieces = np.array([str(tokenizer.decode([int(i)])) for i in unique], dtype=object)[inverse]
+    _complete_characters(pieces, windows, tokenizer)
     return pd.DataFrame(
         {
             "session": windows.session,
             "position": windows.position,
             "token_id": windows.token_ids,
-            "text": pieces[inverse],
+            "text": pieces,
             "document": pd.Categorical.from_codes(
                 windows.document_index, categories=pd.Index(windows.document_names)
             ),

@@ -33,6 +33,14 @@ def test_a_link_to_what_is_not_there_says_so_on_every_page(open_page, example, p
     gone = dict.fromkeys(("plan", "generation", "study", "other", "writing"), "abc")
     at = open_page(page, **example.view(), **gone, plans="abc.abd")
     assert broken(at) == []
+    assert "plan not found" in [link.label for link in at.page_link]
+
+
+def test_the_line_at_the_top_says_what_is_not_found(open_page) -> None:
+    """On a page that asks for neither, such as the glossary, nothing else would."""
+    at = open_page("glossary", recording="0" * 16, atlas="1" * 16)
+    labels = [link.label for link in at.page_link]
+    assert {"recording not found", "atlas not found", "no plan"} <= set(labels)
 
 
 def test_generations_that_are_gone_are_put_away(open_page, example) -> None:

@@ -102,7 +102,7 @@ def test_an_uploaded_file_of_names_is_matched_by_maps(open_page, example, here) 
     upload.set_value(("names.json", file.encode(), "application/json")).run()
     assert "3 is 4 here" in said(at)
     assert at.dataframe[0].value["is here"].tolist() == [NUMBERS[3]]
-    press(at, "Take over 1 network, matched by maps")
+    press(at, "Import names of 1 network, matched by maps")
     assert not at.exception
     assert resources.network_name(example.atlas, NUMBERS[3]) == "Digits"
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing import Browser, opened, served
+from browsing import Browser, opened, served, wait_for
 from selenium.webdriver.common.keys import Keys
 
 from app import pages
@@ -64,6 +64,12 @@ def look_at_networks(browser: Browser) -> None:
 
 def explore(browser: Browser) -> None:
     """From the gallery to a network, a token and a neuron; a link opens each again."""
+    stops = "return [...arguments[0].parentElement.children].map((each) => each.tabIndex)"
+    first_tile = browser.inside("gallery", ".tile", 0)
+    assert browser.driver.execute_script(stops, first_tile).count(0) == 1  # one stop of Tab
+    browser.driver.execute_script("arguments[0].focus()", first_tile)
+    browser.keys(Keys.END, Keys.ARROW_LEFT, Keys.ENTER)
+    browser.read("Network 10")
     browser.pick("gallery", ".tile", 4)
     browser.read("Network 4")
     browser.pick("passage-top-0", ".token", 3)
@@ -146,4 +152,6 @@ def test_from_start_to_export(browser, tmp_path) -> None:
             shot = browser.photograph(page or "start", width, mode)
             assert shot.stat().st_size > 20_000
             assert browser.overflow() <= 0, (page, width)
+            # What a run of the page is about to replace is drawn faint until then.
+            wait_for(lambda: not browser.faint_text(), f"readable words on {page} in {mode}")
     assert browser.errors() == []

@@ -281,7 +281,7 @@ def overview_carpet(
         hovertemplate="%{y}, column %{x}<extra></extra>", selector={"type": "heatmap"}, col=2
     )
     top = len(rows.layer)
-    colours = qualitative(palette, len(domains))
+    colours = qualitative(len(domains))
     for span, colour in zip(domains, colours, strict=True):
         figure.add_shape(
             type="rect", x0=span.first - 0.5, x1=span.last + 0.5, y0=top * 1.055, y1=top * 1.085,

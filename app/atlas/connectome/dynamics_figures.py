@@ -217,7 +217,7 @@ def state_strip(
     palette: Palette,
 ) -> Picture:
     """Draw which state each window of a session is in."""
-    colours = qualitative(palette, n_states)
+    colours = qualitative(n_states)
     edges = np.linspace(0, 1, n_states + 1).tolist()
     scale = [(edges[i + side], c) for i, c in enumerate(colours) for side in (0, 1)]
     figure = go.Figure(

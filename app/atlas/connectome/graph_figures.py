@@ -160,7 +160,7 @@ def _add_nodes(
     selected: int,
     palette: Palette,
 ) -> None:
-    colours = qualitative(palette, len(nodes.classes))
+    colours = qualitative(len(nodes.classes))
     class_of = np.array(nodes.class_of)
     size = np.sqrt(nodes.size / max(float(nodes.size.max()), 1e-12)) * 15 + 17
     is_selected = np.arange(len(class_of)) == selected
@@ -228,7 +228,7 @@ def tree(
     branches = dendrogram(links, no_plot=True)
     leaves = np.array(branches["leaves"])
     groups = np.array(class_of)
-    colours = qualitative(palette, int(groups.max()) + 1)
+    colours = qualitative(int(groups.max()) + 1)
     figure = go.Figure()
     for x, y in zip(branches["icoord"], branches["dcoord"], strict=True):
         leaf_groups = groups[leaves[int(np.ceil((x[0] - 5) / 10)) : int((x[-1] - 5) // 10) + 1]]

@@ -133,19 +133,13 @@ def show_facts(atlas: NetworkAtlas, network: int, z: float, pole: int) -> None:
     """Draw a network's measures."""
     row = resources.network_table(atlas.id).iloc[network]
     reproducibility = row.get("reproducibility", float("nan"))
-    if reproducibility == reproducibility:
-        st.metric(
-            "Split-half r",
-            f"{reproducibility:.2f}",
-            help=f"{glossary.tip('reproducibility')}  \nThe Trust page has more.",
-        )
-    elif row["run_agreement"] == row["run_agreement"]:
-        st.metric(
-            "Agreement of runs",
-            f"{row['run_agreement']:.2f}",
-            help=f"{glossary.tip('run_agreement')}  \nSeeds alone say little: the Trust page "
-            "measures the halves of the documents.",
-        )
+    is_measured = reproducibility == reproducibility
+    more = "The Trust page has more." if is_measured else "The Trust page measures it."
+    st.metric(
+        "Split-half r",
+        f"{reproducibility:.2f}" if is_measured else "not measured",
+        help=f"{glossary.tip('reproducibility')}  \n{more}",
+    )
     st.metric(
         "Alone explains", f"{100 * row['variance_alone']:.2f} %", help=glossary.tip("variance")
     )

@@ -3,6 +3,7 @@
 import numpy as np
 import streamlit as st
 
+from app.atlas import spared_words
 from app.atlas.networks import figures as statistics
 from app.atlas.networks import options, picked_unit
 from app.figures.networks import domain_bars
@@ -124,7 +125,7 @@ def _logits(atlas: NetworkAtlas, network: int) -> None:
     if model is None:
         return
     z = view_state.view().z
-    promoted, suppressed = networks.logit_effects(atlas.id, network, z, model)
+    promoted, suppressed = spared_words.shown(*networks.logit_effects(atlas.id, network, z, model))
     draw_picture(
         statistics.logit_bars(promoted, suppressed, palette=frame.palette()),
         key="logits",

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
+from app.atlas import spared_words
 from app.atlas.unit import data as cache
 from app.atlas.unit.figures import unit_domains, unit_loadings, unit_place
 from app.figures.markup import signed, token_strip
@@ -289,7 +290,7 @@ def weights(atlas: NetworkAtlas, unit: int) -> None:
             border="horizontal",
             alt="Norms of the unit's weights, with their rank in the layer",
         )
-    promoted, suppressed = cache.effects(model.fingerprint, unit, model)
+    promoted, suppressed = spared_words.shown(*cache.effects(model.fingerprint, unit, model))
     with middle:
         _effects("Promotes", promoted, "unit-promotes")
     with right:

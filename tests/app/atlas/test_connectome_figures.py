@@ -103,7 +103,7 @@ def test_tree_has_every_network_as_a_leaf_in_its_groups_colour() -> None:
     picture = tree(groups.tree, groups.label.tolist(), names=["n"] * 9, selected=0, palette=PAPER)
     leaves = picture.figure.data[-1]
     assert leaves.customdata.tolist() == groups.order.tolist()
-    colours = qualitative(PAPER, groups.n_groups)
+    colours = qualitative(groups.n_groups)
     assert list(leaves.marker.color) == [colours[g] for g in groups.label[groups.order]]
     joins = [trace.line.color for trace in picture.figure.data[:-1]]
     assert len(joins) == 8

@@ -118,7 +118,7 @@ def test_file_of_names_is_looked_at_then_taken_over(open_page, example, atlas) -
     ).run()
     assert "another atlas of 12 networks" in said(at)
     assert "1 of its 2 networks do not exist here" in said(at)
-    press(at, "Take over 1 network by number")
+    press(at, "Import names of 1 network by number")
     assert resources.network_name(example.atlas, 0) == "French"
 
 

@@ -94,9 +94,7 @@ def test_a_press_selects_the_region_and_the_unit_under_it(placed, monkeypatch) -
 
 
 def test_without_a_cortex_one_is_laid_out_and_layers_are_shown(open_page, example) -> None:
-    assert colours.network_colours(example.atlas, "dark") == tuple(
-        qualitative(panels.frame.palette(), 6)
-    )
+    assert colours.network_colours(example.atlas, "dark") == tuple(qualitative(6))
     at = open_page("parcellation", **example.view())
     assert not at.exception
     assert resources.jobs().jobs()[0].kind == "lay_out"
@@ -118,7 +116,7 @@ def test_options_of_other_pages_and_nonsense_are_passed_over() -> None:
 
 @pytest.mark.parametrize("palette", PALETTES.values(), ids=PALETTES)
 def test_all_but_the_selected_network_fade_by_layer(palette) -> None:
-    given = tuple(qualitative(palette, 4))
+    given = tuple(qualitative(4))
     look = Look(colours=given, names=("a", "b", "c", "d"), only=2)
     drawn = look.drawn_colours(palette)
     assert drawn[2] == given[2]

@@ -42,11 +42,11 @@ def test_every_unit_is_drawn_once_and_the_selected_networks_again(by) -> None:
 def test_colours_follow_network_layer_and_domain() -> None:
     by_network = drawn("network").figure.data[0].marker
     assert by_network.color.tolist() == points().network.tolist()
-    assert by_network.colorscale[-1][1] == qualitative(READING_ROOM, 3)[2]
+    assert by_network.colorscale[-1][1] == qualitative(3)[2]
     assert drawn("layer").figure.data[0].marker.color.tolist() == points().layer.tolist()
     groups = {t.name: sorted(t.customdata.tolist()) for t in drawn("domain").figure.data[:-1]}
     assert groups == {"no domain": [8, 9], "x": [0, 1, 2, 3], "&lt;y&gt;": [4, 5, 6, 7]}
-    assert drawn("domain", PAPER).figure.data[1].marker.color == qualitative(PAPER, 2)[0]
+    assert drawn("domain", PAPER).figure.data[1].marker.color == qualitative(2)[0]
 
 
 def test_names_are_escaped_and_numbers_lie_on_their_networks() -> None:

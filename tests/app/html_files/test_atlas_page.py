@@ -289,12 +289,12 @@ def test_the_file_says_that_places_are_ours(made, placed) -> None:
 
 
 def test_trust_numbers_are_in_if_they_were_measured(made, monkeypatch) -> None:
-    columns = pd.DataFrame({"iq_bootstrap": [0.11, 0.22, 0.33, np.nan]})
+    columns = pd.DataFrame({"reproducibility": [0.11, 0.22, 0.33, np.nan]})
     found = SimpleNamespace(columns=lambda: columns)
-    monkeypatch.setattr(assess, "assessment_ids", lambda *_: {"bootstrap": "x"})
+    monkeypatch.setattr(assess, "assessment_ids", lambda *_: {"split_half": "x"})
     monkeypatch.setattr(assess, "open_assessment", lambda *_: found)
     shown = "".join(Page(atlas_page(made.workspace, made.atlas)).text)
-    assert "Iq over sessions drawn again (ICASSO)" in shown
+    assert "Split-half |r|" in shown
     assert shown.count("0.22") >= 2  # in the table and beside the network
     assert not re.search(r"\bnan\b", shown)
 

@@ -28,7 +28,7 @@ def test_attention_is_asked_for_and_said_in_the_model_s_own_numbers(open_page, e
     at = open_page("prune", **example.view())
     assert at.slider(key="prune-attention").value == 0
     at.slider(key="prune-attention").set_value(34).run()
-    assert "shown when it is loaded" in captions(at)
+    assert "known once it is loaded" in captions(at)
     model = resources.shelf().get(example.model, progress=ignore)
     at.run()
     assert "3 layers of 2 KV groups, 2 query heads each; about 2 of 6 go" in captions(at)

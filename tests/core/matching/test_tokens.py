@@ -43,14 +43,17 @@ def test_a_stretch_averages_its_tokens() -> None:
     assert found.means(np.array([[5.0, 7.0, 9.0]]), 1).tolist() == [[6.0, 9.0]]
 
 
-def test_what_only_one_side_says_is_left_out_and_the_rest_is_found_again() -> None:
+@pytest.mark.parametrize("pieces", [("\ufffd", "\ufffd"), ("", "日")])
+def test_what_only_one_side_says_is_left_out_and_the_rest_is_found_again(pieces) -> None:
+    """A character of two tokens: as older recordings have it, and whole at its last token."""
     words = [f"word{i} " for i in range(60)]
-    a = token_table(["<s>", *words[:30], "\ufffd", "\ufffd", *words[30:]])
+    a = token_table(["<s>", *words[:30], *pieces, *words[30:]])
     b = token_table([*words[:30], "日", *words[30:]])
     found = shared_text(a, b)
-    assert found.n_stretches == 60
-    assert np.array_equal(a["text"].to_numpy()[found.first[0]], words)
-    assert np.array_equal(b["text"].to_numpy()[found.first[1]], words)
+    shared = [*words[:30], *(piece for piece in pieces if piece == "日"), *words[30:]]
+    assert found.n_stretches == len(shared)
+    assert np.array_equal(b["text"].to_numpy()[found.first[1]], shared)
+    assert np.array_equal(a["text"].to_numpy()[found.last[0]], shared)
 
 
 @pytest.mark.parametrize(("here", "there"), [("wOrd", "woXrd"), ("woXrd", "wOrd"), ("aX", "aY")])

@@ -19,6 +19,7 @@ from fnprune_core.recording.record import (
     record_texts,
     recording_bytes,
     signals_of,
+    token_table,
     windows_for,
 )
 from fnprune_core.recording.recording import Recording, RecordingSettings
@@ -90,6 +91,26 @@ def test_tokens_say_where_they_stand(record_windows, llama):
     assert [tiny.WORDS[i] for i in windows.token_ids] == tokens["text"].tolist()
     assert tokens["document"].iloc[0] == "document 0"
     assert tokens["domain"].iloc[-1] == "code"
+
+
+class Bytes:
+    """A tokenizer of which each token is one byte."""
+
+    def decode(self, ids, **options) -> str:
+        return bytes(int(i) for i in ids).decode("utf-8", "replace")
+
+
+def test_a_character_of_several_tokens_is_shown_whole_at_the_last() -> None:
+    """Decoded one by one, the two bytes of “é” were two replacement characters in every passage."""
+    ids = np.frombuffer("né 漢".encode() + "é".encode()[:1] + "é".encode()[1:], dtype=np.uint8)
+    session = np.array([0] * 8 + [1])  # what begins in one session does not end in the next
+    place = {"session": session, "position": np.arange(9), "is_dummy": np.zeros(9, dtype=bool)}
+    windows = SimpleNamespace(
+        **place, token_ids=ids, document_index=session * 0, document_names=["a"],
+        domain_index=session * 0, domain_names=["b"],
+    )  # fmt: skip
+    table = token_table(windows, Bytes(), np.zeros(9, dtype=np.float32))
+    assert table["text"].tolist() == ["n", "", "é", " ", "", "", "漢", "\ufffd", "\ufffd"]
 
 
 def test_the_batch_size_changes_nothing(tmp_path, language_model):
