@@ -7,6 +7,7 @@ from app.shell.caching import cached
 from app.shell.text_choice import TextChoice
 from fnprune_core.errors import FnpruneError
 from fnprune_core.evaluation import compare, verdict
+from fnprune_core.evaluation.history import PlanRecord
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans import decision_log
 from fnprune_core.pruning.estimates import ComparisonEstimate
@@ -19,12 +20,6 @@ def given_up(plan_id: str) -> tuple[str, ...]:
     return verdict.given_up(resources.workspace(), resources.plan(plan_id))
 
 
-@cached(max_entries=64)
-def given_up_by(atlas_id: str, preserved: tuple[int, ...] | None) -> tuple[str, ...]:
-    """Return the domains that a choice of networks gives up."""
-    return verdict.given_up_domains(resources.atlas(atlas_id), preserved)
-
-
 def plan_name(plan_id: str) -> str:
     """Return a plan's own name, or the one that the rule gives it."""
     try:
@@ -35,6 +30,14 @@ def plan_name(plan_id: str) -> str:
     return name or plan_names.name_of(
         plan.settings, given_up=given_up(plan_id), n_networks=plan.n_networks
     )
+
+
+def title(record: PlanRecord) -> str:
+    """Return the title of a plan: its name, else the one by the rule, always with its id."""
+    default_name = plan_names.name_of(
+        record.settings, given_up=given_up(record.id), n_networks=record.n_networks
+    )
+    return f"{record.name or default_name} · {record.id[:6]}"
 
 
 @cached(max_entries=2)

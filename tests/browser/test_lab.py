@@ -38,8 +38,6 @@ def choose(browser: Browser) -> None:
     browser.pick("lab-table", ".switch", 3)
     browser.read("3 of 6 networks protected")
     assert "drop=0-1.3" in browser.parameters()
-    assert [word.split()[-1] for word in decisions(browser)] == [
-        "protected"] * 6
     assert [word.startswith("✕") for word in decisions(browser)] == [
         True, True, False, True, False, False,
     ]  # fmt: skip
