@@ -2,8 +2,8 @@
 
 Run: ``python benchmarks/first_figure.py [--workspace FOLDER] [--ratio 0.25] [--domain french]``;
 the example must have been built (``make example``). Works on a copy of the workspace, in which
-neither the plan nor its rivals were made; the dense model was measured if it was in the example. The
-goal is 20 s for the plan, on two cores that nobody else uses: CPU time is told beside the clock.
+neither the plan nor its rivals were made; the dense model was measured if it was in the example.
+The goal is 20 s for the plan, on two cores that nobody else uses; CPU time is told as well.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Cached facts that the pages on plans share."""
 
 from app.pruning import plan_names
-from app.pruning.tasks import PruneOrder, cost_of
+from app.pruning.tasks import Left, PruneOrder, left_of
 from app.shell import resources
 from app.shell.caching import cached
 from app.shell.text_choice import TextChoice
@@ -52,13 +52,19 @@ def windows(
 
 def apply_cost(order: PruneOrder, model: LanguageModel) -> ComparisonEstimate:
     """Return what Apply still takes, given what is in the workspace and how the model works now."""
-    held_out = windows(model.fingerprint, order.texts, order.window, order.max_windows, model)
     workspace = resources.workspace()
-    return cost_of(
-        workspace,
-        model,
-        order,
-        held_out,
-        calibration=resources.recording(order.recording).windows,
-        known=order.known(workspace, model),
-    )
+    key = (tuple(workspace.ids("plans")), tuple(workspace.ids("evaluations")))
+    left = _left(order, model.fingerprint, key, model)
+    return left.cost(model, resources.recording(order.recording).windows)
+
+
+@cached(max_entries=32)
+def _left(
+    order: PruneOrder,
+    fingerprint: str,
+    key: tuple[tuple[str, ...], tuple[str, ...]],
+    _model: LanguageModel,
+) -> Left:
+    held_out = windows(fingerprint, order.texts, order.window, order.max_windows, _model)
+    workspace = resources.workspace()
+    return left_of(workspace, _model, order, held_out, order.known(workspace, _model))

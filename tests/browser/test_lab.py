@@ -108,8 +108,8 @@ def test_choose_apply_undo_reload_and_export(browser, example, long_text, tmp_pa
     choose(browser)
     apply(browser, long_text)
     link = browser.parameters()
-    browser.keys("u")
-    browser.read("5 of 6 networks protected")
+    browser.keys("p")
+    browser.read("3 of 6 networks protected")
     browser.driver.delete_all_cookies()
     browser.open(f"/prune?{link}")  # a reload, or another person's browser
     browser.read("4 of 6 networks protected")
