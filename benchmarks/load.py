@@ -109,7 +109,8 @@ class Person:
             await self._open(str(self.draw.choice(READ)))
 
     async def _toggle(self) -> None:
-        key = ("-lab-Next", "-lab-Prune", "-lab-Keep")[int(self.draw.choice(3, p=(0.4, 0.4, 0.2)))]
+        keys = ("-lab-Next", "-lab-Unprotect", "-lab-Protect")
+        key = keys[int(self.draw.choice(3, p=(0.4, 0.4, 0.2)))]
         button = self.visit.button(key) or self.visit.button("-lab-Next")
         if button is None:
             self.tally.errors.append(f"{self.name}: no button on Prune")
@@ -118,7 +119,7 @@ class Person:
         act = button.id.rpartition("-lab-")[2].lower()
         if act == "next":
             self.network = (self.network + 1) % self._n_networks()
-        elif act == "prune":
+        elif act == "unprotect":
             self.dropped.add(self.network)
         else:
             self.dropped.discard(self.network)

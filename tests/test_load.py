@@ -23,7 +23,7 @@ async def _two_visits(url: str, query: str) -> None:
         for visit in (of_a, of_b):
             assert await visit.open("prune", query) > 0
             assert visit.errors() == []
-        prune, apply = of_b.button("-lab-Prune"), of_a.button("-prune-apply")
+        prune, apply = of_b.button("-lab-Unprotect"), of_a.button("-prune-apply")
         assert prune is not None
         assert apply is not None
         await of_b.press(prune)

@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from app.figures import layer_profile
-from app.pruning import data
+from app.pruning import commands, data
 from app.pruning.comparison_rows import QUANTITIES, Choices, comparison_table, marks
 from app.pruning.figures import comparison_chart
 from app.pruning.tasks import PLAN, Comparison, Partial, Planned, prune
@@ -175,6 +175,7 @@ def draw(
         key=f"{key}-chart",
         note=key != "live",
         made=recipes.code("comparison", atlas=atlas, plan=made_of) if made_of and atlas else "",
+        command=commands.of_plan(made_of) if made_of else "",
     )
     table = comparison_table(results, plan=plan)
     st.dataframe(

@@ -1,12 +1,13 @@
 """Cached facts that the pages on plans share."""
 
 from app.pruning import plan_names
-from app.pruning.tasks import PruneOrder, cost_of
+from app.pruning.tasks import Left, PruneOrder, left_of
 from app.shell import resources
 from app.shell.caching import cached
 from app.shell.text_choice import TextChoice
 from fnprune_core.errors import FnpruneError
 from fnprune_core.evaluation import compare, verdict
+from fnprune_core.evaluation.history import PlanRecord
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans import decision_log
 from fnprune_core.pruning.estimates import ComparisonEstimate
@@ -17,12 +18,6 @@ from fnprune_core.texts.windows import Windows
 def given_up(plan_id: str) -> tuple[str, ...]:
     """Return the domains that a plan gives up."""
     return verdict.given_up(resources.workspace(), resources.plan(plan_id))
-
-
-@cached(max_entries=64)
-def given_up_by(atlas_id: str, preserved: tuple[int, ...] | None) -> tuple[str, ...]:
-    """Return the domains that a choice of networks gives up."""
-    return verdict.given_up_domains(resources.atlas(atlas_id), preserved)
 
 
 def plan_name(plan_id: str) -> str:
@@ -37,6 +32,14 @@ def plan_name(plan_id: str) -> str:
     )
 
 
+def title(record: PlanRecord) -> str:
+    """Return the title of a plan: its name, else the one by the rule, always with its id."""
+    default_name = plan_names.name_of(
+        record.settings, given_up=given_up(record.id), n_networks=record.n_networks
+    )
+    return f"{record.name or default_name} · {record.id[:6]}"
+
+
 @cached(max_entries=2)
 def windows(
     fingerprint: str, texts: TextChoice, window: int, most: int | None, _model: LanguageModel
@@ -49,13 +52,19 @@ def windows(
 
 def apply_cost(order: PruneOrder, model: LanguageModel) -> ComparisonEstimate:
     """Return what Apply still takes, given what is in the workspace and how the model works now."""
-    held_out = windows(model.fingerprint, order.texts, order.window, order.max_windows, model)
     workspace = resources.workspace()
-    return cost_of(
-        workspace,
-        model,
-        order,
-        held_out,
-        calibration=resources.recording(order.recording).windows,
-        known=order.known(workspace, model),
-    )
+    key = (tuple(workspace.ids("plans")), tuple(workspace.ids("evaluations")))
+    left = _left(order, model.fingerprint, key, model)
+    return left.cost(model, resources.recording(order.recording).windows)
+
+
+@cached(max_entries=32)
+def _left(
+    order: PruneOrder,
+    fingerprint: str,
+    key: tuple[tuple[str, ...], tuple[str, ...]],
+    _model: LanguageModel,
+) -> Left:
+    held_out = windows(fingerprint, order.texts, order.window, order.max_windows, _model)
+    workspace = resources.workspace()
+    return left_of(workspace, _model, order, held_out, order.known(workspace, _model))

@@ -8,7 +8,7 @@ import streamlit as st
 
 from app import pages
 from app.pruning import form_words
-from app.pruning.plan_rows import title
+from app.pruning.data import title
 from app.shell import resources, view_state, wording
 from app.shell.caches import peaks
 from app.shell.codec import Peak

@@ -1,18 +1,17 @@
 """Plans as rows: their names, the columns of the list, and the lines they form. Pure."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
 from fnprune_core.evaluation.history import History, Measurement, PlanRecord
-from fnprune_core.evaluation.intervals import with_error
 from fnprune_core.pruning.sweep import pooled
 from fnprune_core.scores.units import SCORES
 
 Difference = Callable[[str, str], tuple[float, float] | None]
-#: Before the plan that is open.
-OPEN = "▸ "
 #: Settings that make no line of their own in the picture: they lie along it, or are its name.
 _ALONG = {"score", "ratio", "seed", "preserved"}
 
@@ -20,15 +19,6 @@ _ALONG = {"score", "ratio", "seed", "preserved"}
 def score_label(score: str) -> str:
     """Return a score's name for people."""
     return SCORES[score].label if score in SCORES else score
-
-
-def title(record: PlanRecord) -> str:
-    """Return the title of a plan: its name, else score and ratio, always with its id."""
-    score = record.settings.score
-    is_drawn = score in SCORES and SCORES[score].is_drawn
-    seed = f", seed {record.settings.seed}" if is_drawn else ""
-    default_name = f"{score_label(score)}{seed}, {record.achieved_ratio:.0%}"
-    return f"{record.name or default_name} · {record.id[:6]}"
 
 
 def text_label(history: History, text: str) -> str:
@@ -45,39 +35,190 @@ def text_label(history: History, text: str) -> str:
     )
 
 
-def listed(
-    history: History, text: str, difference: Difference, *, current: str = ""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What was measured of a plan on one text, and its speed; NaN where it was not.
+
+    Parameters
+    ----------
+    kept, given_up : float
+        Perplexity of the texts to keep, and of those that the plan gives up.
+    domains : mapping of str to float
+        Perplexity of each domain.
+    above_dense, above_dense_error : float
+        Nats per token, paired by window.
+    prefill, decode : float
+        Measured speed, in multiples of the dense model's: of the fastest form.
+    """
+
+    perplexity: float = math.nan
+    standard_error: float = math.nan
+    kept: float = math.nan
+    given_up: float = math.nan
+    domains: Mapping[str, float] = field(default_factory=dict)
+    above_dense: float = math.nan
+    above_dense_error: float = math.nan
+    prefill: float = math.nan
+    decode: float = math.nan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column of the table of runs.
+
+    Parameters
+    ----------
+    format : str
+        Of its numbers; empty for text.
+    is_usual : bool
+        Whether it is shown unless another choice was made.
+    """
+
+    label: str
+    help: str
+    format: str = ""
+    is_usual: bool = True
+
+
+COLUMNS = {
+    "kept": Column(
+        label="ppl kept", format="%.2f", help="Perplexity of the texts to keep; of all texts where "
+        "the plan gives none up.",
+    ),
+    "given up": Column(
+        label="ppl given up", format="%.2f",
+        help="Perplexity of the texts that the plan gives up.",
+    ),
+    "perplexity": Column(
+        label="ppl all", format="%.2f", is_usual=False, help="Perplexity of all texts."
+    ),
+    "± SE": Column(
+        label="± SE", format="%.2f", is_usual=False, help="Standard error of that perplexity."
+    ),
+    "above dense": Column(
+        label="above dense", format="%+.4f",
+        help="Nats per token above the dense model, paired by window.",
+    ),
+    "± above dense": Column(
+        label="± above dense", format="%.4f", is_usual=False,
+        help="Standard error of that difference.",
+    ),
+    "units gone": Column(label="units gone", format="%.1f %%", help="Of all MLP units."),
+    "parameters gone": Column(
+        label="size gone", format="%.1f %%", help="Share of all parameters that go: the size."
+    ),
+    "prefill": Column(
+        label="speed, reading", format="%.2f ×",
+        help="Measured: how many times as fast as the dense model it reads a prompt.",
+    ),
+    "decode": Column(
+        label="speed, writing", format="%.2f ×",
+        help="Measured: how many times as fast as the dense model it writes.",
+    ),
+    "texts given up": Column(label="texts given up", is_usual=False, help="Domains."),
+    "protected": Column(label="protected", is_usual=False, help="Networks that it protects."),
+    "score": Column(label="score", help="What decides which units go."),
+    "compensation": Column(label="compensation", help="What makes up for what goes."),
+    "allocation": Column(
+        label="allocation", is_usual=False, help="How the cut is divided over the layers."
+    ),
+    "on disk": Column(
+        label="on disk", format="%.0f MB", is_usual=False, help="The plan with its refits."
+    ),
+    "made": Column(label="made", help="When it was made."),
+}  # fmt: skip
+#: Columns of text by which plans can be grouped.
+GROUPS = ("score", "compensation", "allocation", "texts given up")
+
+
+def runs(
+    plans: Sequence[PlanRecord],
+    measured: Mapping[str, Measured],
+    *,
+    names: Mapping[str, str],
+    given_up: Mapping[str, Sequence[str]],
 ) -> pd.DataFrame:
-    """Return one row a plan, newest first, with what was measured of it on a text."""
-    dense = history.dense.get(text)
-    return pd.DataFrame([_row(p, p.on(text), dense, difference, current) for p in history.plans])
+    """Return one row a plan, indexed by its id: the columns of `COLUMNS`, and one each domain.
+
+    Parameters
+    ----------
+    measured, names, given_up : mapping
+        By a plan's id: what was measured of it, its name, and the domains that it gives up.
+    """
+    domains = dict.fromkeys(name for each in measured.values() for name in each.domains)
+    rows = []
+    for plan in plans:
+        own, settings = measured.get(plan.id, Measured()), plan.settings
+        rows.append(
+            {
+                "plan": names[plan.id],
+                "kept": own.kept,
+                "given up": own.given_up,
+                "perplexity": own.perplexity,
+                "± SE": own.standard_error,
+                "above dense": own.above_dense,
+                "± above dense": own.above_dense_error,
+                "units gone": 100 * plan.achieved_ratio,
+                "parameters gone": 100 * plan.share_of_parameters,
+                "prefill": own.prefill,
+                "decode": own.decode,
+                "texts given up": ", ".join(given_up[plan.id]) or "none",
+                "protected": f"{plan.n_preserved} of {plan.n_networks}"
+                if plan.n_preserved
+                else "–",
+                "score": score_label(settings.score),
+                "compensation": settings.compensation.replace("-", " "),
+                "allocation": settings.allocation.replace("-", " "),
+                "on disk": plan.size_bytes / 1e6,
+                "made": pd.to_datetime(plan.created, errors="coerce", utc=True),
+                **{f"ppl {name}": own.domains.get(name, math.nan) for name in domains},
+            }
+        )
+    return pd.DataFrame(rows, index=pd.Index([plan.id for plan in plans], name="id"))
 
 
-def _row(
-    plan: PlanRecord,
-    measured: Measurement | None,
-    dense: Measurement | None,
-    difference: Difference,
-    current: str,
-) -> dict[str, Any]:
-    above_dense = None
-    if measured is not None and dense is not None:
-        above_dense = difference(measured.evaluation_id, dense.evaluation_id)
-    preserved = f"{plan.n_preserved} of {plan.n_networks}" if plan.n_preserved else "–"
-    return {
-        "plan": (OPEN if plan.id == current else "") + title(plan),
-        "score": score_label(plan.settings.score),
-        "units": 100 * plan.achieved_ratio,
-        "parameters": 100 * plan.share_of_parameters,
-        "preserved": preserved,
-        "compensation": plan.settings.compensation,
-        "perplexity": None if measured is None else measured.perplexity,
-        "± SE": None if measured is None else measured.standard_error,
-        "nats/token above dense": None
-        if above_dense is None
-        else with_error(*above_dense, digits=4, is_signed=True),
-        "made": pd.to_datetime(plan.created, errors="coerce", utc=True),
-    }
+def column_of(name: str) -> Column:
+    """Return how a column is shown; those of domains are perplexities."""
+    default = Column(label=name, format="%.2f", is_usual=False, help="Perplexity of this domain.")
+    return COLUMNS.get(name, default)
+
+
+def numeric(table: pd.DataFrame) -> list[str]:
+    """Return the columns with a number in some row: what a scatter can show."""
+    names = [name for name in table if column_of(str(name)).format]
+    return [str(name) for name in names if name != "plan" and table[name].notna().any()]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Conditions on the runs that are listed; an empty one asks nothing.
+
+    Parameters
+    ----------
+    words : str
+        All of them are in its name, score, compensation, allocation or texts given up.
+    scores : tuple of str
+    most : float
+        Perplexity of the texts to keep, at most.
+    """
+
+    words: str = ""
+    scores: tuple[str, ...] = ()
+    most: float | None = None
+
+
+def filtered(table: pd.DataFrame, wanted: Wanted, *, group: str = "") -> pd.DataFrame:
+    """Return the rows that fit, by group where one is chosen."""
+    text = table[["plan", *GROUPS]].agg(" ".join, axis=1).str.casefold()
+    fits = pd.Series(True, index=table.index)
+    for word in wanted.words.casefold().split():
+        fits &= text.str.contains(word, regex=False)
+    if wanted.scores:
+        fits &= table["score"].isin(wanted.scores)
+    if wanted.most is not None:
+        fits &= table["kept"] <= wanted.most
+    shown = table[fits]
+    return shown.sort_values(group, kind="stable") if group in GROUPS else shown
 
 
 def trade_table(

@@ -142,10 +142,8 @@ class _Comparing:
         self.language_model, self.windows = language_model, windows
         self.wanted = order.wanted()
         self.ids = order.known(run.workspace, language_model)
-        cost = cost_of(
-            run.workspace, language_model, order, windows,
-            calibration=recording.windows, known=self.ids,
-        )  # fmt: skip
+        left = left_of(run.workspace, language_model, order, windows, self.ids)
+        cost = left.cost(language_model, recording.windows)
         seconds = {"own": cost.own, "rivals": cost.rivals, "reading": cost.reading}
         self.phases = Phases(seconds, run.report)
         self.n_read = dict.fromkeys((DENSE, *self.wanted), 0)
@@ -198,21 +196,53 @@ class _Comparing:
         self.phases.tell(ProgressEvent(stage=READING, done=n_read, total=total, unit="windows"))
 
 
-def cost_of(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """What a comparison still has to do.
+
+    Parameters
+    ----------
+    own, rivals : tuple of PlanSettings
+        Plans that are to be made.
+    n_tokens : int
+        Tokens that are to be read, by all models together.
+    """
+
+    own: tuple[PlanSettings, ...]
+    rivals: tuple[PlanSettings, ...]
+    n_tokens: int
+
+    def cost(self, language_model: LanguageModel, calibration: Windows) -> ComparisonEstimate:
+        """Return how long that takes, at the model's pace.
+
+        Parameters
+        ----------
+        calibration : Windows
+            Of the recording.
+        """
+        return estimate_comparison(
+            language_model,
+            calibration,
+            own=self.own,
+            rivals=self.rivals,
+            n_held_out_tokens=self.n_tokens,
+            window=calibration.window,
+        )
+
+
+def left_of(
     workspace: Workspace,
     language_model: LanguageModel,
     order: PruneOrder,
     windows: Windows,
-    *,
-    calibration: Windows,
     known: Mapping[str, str | None],
-) -> ComparisonEstimate:
-    """Return what a comparison still takes.
+) -> Left:
+    """Return what a comparison still has to do.
 
     Parameters
     ----------
-    calibration : Windows
-        Of the recording.
+    windows : Windows
+        Of the held-out text.
     known : mapping
         Label of each plan to its id; None where it is still to be made.
     """
@@ -221,13 +251,10 @@ def cost_of(
     there = [None, *(id for id in known.values() if id is not None)]
     n_windows = compare.n_to_read(workspace, language_model, windows, there)
     n_windows += windows.n_windows * len(missing)
-    return estimate_comparison(
-        language_model,
-        calibration,
-        own=[wanted[label] for label in missing if label == PLAN],
-        rivals=[wanted[label] for label in missing if label != PLAN],
-        n_held_out_tokens=round(n_windows * windows.n_tokens / windows.n_windows),
-        window=windows.window,
+    return Left(
+        own=tuple(wanted[label] for label in missing if label == PLAN),
+        rivals=tuple(wanted[label] for label in missing if label != PLAN),
+        n_tokens=round(n_windows * windows.n_tokens / windows.n_windows),
     )
 
 

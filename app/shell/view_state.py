@@ -3,6 +3,7 @@
 A frozen `ViewState` is mirrored in the URL, so that a link or a reload opens the same view.
 """
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -35,6 +36,7 @@ T = TypeVar("T")
 
 _VIEW = "view"
 _WRITTEN = "view written to the URL"
+_ECHOES = "views that were written to the URL a moment ago"
 _HISTORY = "history of dropped networks"
 _TAKEN = "jobs whose result is in the view"
 _PINS = "history of pinned units"
@@ -44,6 +46,7 @@ _NOTICES = "notices for the next page"
 _TOLD = "what this run of the page has told"
 _REFUSAL = "what was refused, for the next page"
 _MAX_HISTORY = 100
+_ECHO_S, _MOST_ECHOES = 2.0, 16  # a browser's next request may still bear the URL of before
 #: Where what a field of the view names is kept; open to more than one kind.
 _KINDS = {
     "plan": ("plans",),
@@ -227,10 +230,18 @@ def synchronise() -> None:
         name: value for name, value in st.query_params.items() if name in parameter_names
     }
     is_first = _VIEW not in st.session_state
-    if is_first or (url_parameters and url_parameters != st.session_state.get(_WRITTEN)):
+    is_other = url_parameters and url_parameters != st.session_state.get(_WRITTEN)
+    if is_first or (is_other and not _is_echo(url_parameters)):
         _follow_link(decode(url_parameters))
     else:
         _set_view(view())
+
+
+def _is_echo(parameters: Mapping[str, str]) -> bool:
+    """Whether a URL is one that the browser had just before: it asked before it got the new one."""
+    now = time.monotonic()
+    echoes: list[tuple[float, dict[str, str]]] = st.session_state.get(_ECHOES, [])
+    return any(now - left < _ECHO_S and parameters == echo for left, echo in echoes)
 
 
 def _follow_link(link: ViewState) -> None:
@@ -254,6 +265,10 @@ def linked(rule: str) -> str:
 def _set_view(new: ViewState) -> None:
     st.session_state[_VIEW] = new
     parameters = encode(new)
+    written = st.session_state.get(_WRITTEN, parameters)
+    if written != parameters:
+        echoes = st.session_state.get(_ECHOES, [])
+        st.session_state[_ECHOES] = [*echoes, (time.monotonic(), written)][-_MOST_ECHOES:]
     if dict(st.query_params) != parameters:
         st.query_params.from_dict(parameters)
     st.session_state[_WRITTEN] = parameters

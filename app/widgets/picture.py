@@ -22,7 +22,13 @@ _CHART = {
 
 
 def draw_picture(
-    picture: Picture, *, key: str, note: bool = True, made: str = "", **options: Any
+    picture: Picture,
+    *,
+    key: str,
+    note: bool = True,
+    made: str = "",
+    command: str = "",
+    **options: Any,
 ) -> Any:
     """Draw a picture, its sentence, and its numbers on request.
 
@@ -31,6 +37,8 @@ def draw_picture(
     made : str, optional
         Python that makes its numbers again (`recipes.code`); given, the page offers it together
         with the artifact's provenance.
+    command : str, optional
+        Command lines that do the same.
     """
     event = st.plotly_chart(
         picture.figure,
@@ -56,7 +64,7 @@ def draw_picture(
                 with popover:
                     numbers(picture, key=key, canvas=palette().canvas)
             if made:
-                provenance(made, key=key)
+                provenance(made, key=key, command=command)
     return event
 
 
@@ -88,8 +96,14 @@ def csv_button(table: pd.DataFrame, *, name: str, key: str) -> None:
     )
 
 
-def provenance(made: str, *, key: str) -> None:
-    """Offer the provenance of a picture, and the Python that makes its numbers again."""
+def provenance(made: str, *, key: str, command: str = "") -> None:
+    """Offer the provenance of a picture, and the Python that makes its numbers again.
+
+    Parameters
+    ----------
+    command : str, optional
+        Command lines that do the same.
+    """
     popover = st.popover("How was this made", type="tertiary", key=f"{key}-made", on_change="rerun")
     if not popover.open:
         return
@@ -99,6 +113,10 @@ def provenance(made: str, *, key: str) -> None:
             st.markdown(
                 "  \n".join(f"**{k}** {wording.plain(v)}" for k, v in origin(facts).items())
             )
+        if command:
+            st.markdown("**On the command line**")
+            st.code(command, language="bash", wrap_lines=True)
+            st.markdown("**In Python**")
         st.code(made, language="python")
 
 

@@ -47,6 +47,12 @@ def export(
     weights: Annotated[
         str, typer.Option(help="How the form gguf stores weights: F16, F32 or Q8_0.")
     ] = "F16",
+    with_refits: Annotated[
+        bool,
+        typer.Option(
+            "--with-refits", help="Write the plan's refits too: it can then be applied elsewhere."
+        ),
+    ] = False,
     model: Model = EMBEDDED,
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -69,8 +75,9 @@ def export(
             workspace, language_model, id, form=form, multiple=multiple, progress=progress
         )
         folder = from_workspace.export(
-            workspace, language_model, id, target, form=form, weights=weights, progress=progress
-        )
+            workspace, language_model, id, target, form=form, weights=weights,
+            with_refits=with_refits, progress=progress,
+        )  # fmt: skip
     pruning_plan = files.open_plan(workspace, id)
     facts = {
         "folder": str(folder),

@@ -55,7 +55,8 @@ def export_model(
     Parameters
     ----------
     facts : CardFacts, optional
-        Measurements for the model card, and how the form gguf stores weights.
+        Measurements for the model card, how the form gguf stores weights, and whether the plan's
+        refits are written too.
 
     Raises
     ------
@@ -68,9 +69,10 @@ def export_model(
     export_form, facts = form_named(form), facts or CardFacts()
     gguf = facts.weights if export_form.is_gguf else ""
     refits = refits or without_refit(plan.layout.n_layers, plan.removed_groups)
-    refit_bytes = (
-        sum(tensor.numel() for _, tensor in named_tensors(refits)) * language_model.dtype.itemsize
-    )
+    refit_bytes = 0
+    if facts.with_refits:
+        n_values = sum(tensor.numel() for _, tensor in named_tensors(refits))
+        refit_bytes = n_values * language_model.dtype.itemsize
     record = {
         "form": form,
         "plan": plan.to_json(),
@@ -93,7 +95,8 @@ def export_model(
         if export_form.brings_code:
             shutil.copyfile(_MODELING_FILE, folder / _MODELING_FILE.name)
         # In the dtype of the exported weights: float32 would outweigh what pruning saves.
-        write_plan(folder, plan, refits, dtype=language_model.dtype)
+        stored_refits = refits if facts.with_refits else None
+        write_plan(folder, plan, stored_refits, dtype=language_model.dtype)
         for path in folder.glob("*.safetensors"):
             path.chmod(0o644)  # safetensors writes for the owner alone
         progress(ProgressEvent(stage="export", done=1, total=3, unit="steps"))

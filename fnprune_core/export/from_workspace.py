@@ -1,6 +1,6 @@
 """Export of a plan of the workspace, with all that was measured of it."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -26,7 +26,7 @@ from fnprune_core.storage.workspace import Workspace
 _THIS = "this plan"
 
 
-def export(
+def export(  # noqa: PLR0913 - what is written, where, and in which way
     workspace: Workspace,
     language_model: LanguageModel,
     plan_id: str,
@@ -34,6 +34,7 @@ def export(
     *,
     form: str = "masked",
     weights: str = "F16",
+    with_refits: bool = False,
     progress: Progress = ignore,
 ) -> Path:
     """Write a pruned model with its measurements; return its folder.
@@ -45,6 +46,8 @@ def export(
     ----------
     weights : str
         How the form gguf stores weights.
+    with_refits : bool
+        Write the plan's refits too, by which it is made again without its recording.
     """
     stored = stored_plan(workspace, plan_id)
     language_model.check_fingerprint(stored.plan.fingerprint, "plan")
@@ -54,7 +57,7 @@ def export(
         target,
         form=form,
         refits=stored.refits(),
-        facts=_card_facts(workspace, stored, weights),
+        facts=replace(_card_facts(workspace, stored, weights), with_refits=with_refits),
         progress=progress,
     )
 
@@ -66,11 +69,17 @@ def export_bytes(
     *,
     form: str,
     weights: str = "F16",
+    with_refits: bool = False,
 ) -> int:
-    """Return the expected bytes of an export on disk, refits included."""
+    """Return the expected bytes of an export on disk."""
     stored = stored_plan(workspace, plan_id)
-    refit_bytes = stored.refit_bytes * language_model.dtype.itemsize // torch.float32.itemsize
-    return bytes_of(language_model, stored.plan, form=form, weights=weights) + refit_bytes
+    n_bytes = bytes_of(language_model, stored.plan, form=form, weights=weights)
+    return n_bytes + (refit_bytes(stored, language_model.dtype) if with_refits else 0)
+
+
+def refit_bytes(stored: StoredPlan, dtype: torch.dtype) -> int:
+    """Return the bytes that a plan's refits take beside an export of this dtype."""
+    return stored.refit_bytes * dtype.itemsize // torch.float32.itemsize
 
 
 def why_no_form(language_model: LanguageModel, plan: PruningPlan, form: str) -> str:

@@ -51,6 +51,9 @@ class CardFacts:
         How the form gguf stores weights, a row of `WEIGHT_TYPES`.
     decisions : mapping, optional
         The log of decisions that led to the plan, as JSON values; written beside the card.
+    with_refits : bool
+        Whether the plan's refits lie beside it: by them it can be applied again without its
+        recording.
     """
 
     figures: Sequence[MeasuredPerplexity] = ()
@@ -60,6 +63,7 @@ class CardFacts:
     difference: float = math.nan
     weights: str = "F16"
     decisions: Mapping[str, Any] | None = None
+    with_refits: bool = False
 
 
 def model_card(
@@ -93,9 +97,16 @@ def model_card(
         *([_speeds_text(facts)] if facts.speeds else []),
         *([_check_text(facts.difference)] if math.isfinite(facts.difference) else []),
         f"Made with fnprune {metadata.version('fnprune')}; `plan.json` says which units, and can "
-        "be applied again. Method: arXiv 2508.05239 and the sources named in fnprune's README.",
+        f"be applied again{_REFITS_NOTE[facts.with_refits]}. Method: arXiv 2508.05239 and the "
+        "sources named in fnprune's README.",
     ]
     return "\n\n".join(lines) + "\n"
+
+
+_REFITS_NOTE = {
+    True: ", with the refits beside it",
+    False: " where its recording is, or with refits (export with them)",
+}
 
 
 def _heads_text(plan: PruningPlan) -> str:

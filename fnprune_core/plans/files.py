@@ -27,7 +27,7 @@ REFITS_FILE = "refits.safetensors"
 def write_plan(
     folder: Path,
     plan: PruningPlan,
-    refits: Sequence[Refit],
+    refits: Sequence[Refit] | None,
     *,
     dtype: torch.dtype = torch.float32,
 ) -> None:
@@ -35,10 +35,14 @@ def write_plan(
 
     Parameters
     ----------
+    refits : sequence of Refit, optional
+        None for ``plan.json`` alone.
     dtype : torch.dtype
         Of the weights; biases, which are added before they are rounded, stay as they are.
     """
     write_json(folder / PLAN_FILE, plan.to_json())
+    if refits is None:
+        return
     tensors = {
         name: (tensor.to(dtype) if tensor.ndim > 1 else tensor).contiguous()
         for name, tensor in named_tensors(refits)

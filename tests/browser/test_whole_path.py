@@ -96,10 +96,10 @@ def explore(browser: Browser) -> None:
 def prune(browser: Browser, folder: Path) -> None:
     browser.open(f"/prune?{browser.parameters()}")
     browser.read("11 of 12 networks protected")
-    browser.press("None")
+    browser.press("Beside FLAP, Random")
     browser.press("Random")  # one rival is enough
-    browser.press("Text to measure on")
     browser.type("prune-windows", "4")
+    browser.keys(Keys.ESCAPE)
     browser.press("Apply")
     browser.read("of 4 windows of 512 tokens")  # the first points, while it runs
     assert "Stop" in browser.text()

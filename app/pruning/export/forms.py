@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import streamlit as st
+import torch
 
 from app.shell import resources, tasks, view_state, wording
 from app.widgets import job_progress
 from fnprune_core.export import from_workspace, rounding
 from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.plans.files import stored_plan
 from fnprune_core.plans.plan import PruningPlan
 
 Status = Literal["ready", "again", "refused"]
@@ -160,10 +162,18 @@ def _draw_fit(fit: FormFit) -> None:
         st.markdown(f":red[:material/block: not for this plan.] {wording.plain(fit.reason)}")
 
 
-def needed_bytes(plan: str, form: str, weights: str, model: LanguageModel | None) -> int:
+def needed_bytes(
+    plan: str, form: str, weights: str, model: LanguageModel | None, *, with_refits: bool
+) -> int:
     """Return about how many bytes an export takes on disk; 0 while the model is not loaded."""
     if model is None:
         return 0
     return from_workspace.export_bytes(
-        resources.workspace(), model, plan, form=form, weights=weights
+        resources.workspace(), model, plan, form=form, weights=weights, with_refits=with_refits
     )
+
+
+def refit_bytes(plan: str, model: LanguageModel | None) -> int:
+    """Return the bytes of a plan's refits, in the number format of the model that is loaded."""
+    dtype = torch.float32 if model is None else model.dtype
+    return from_workspace.refit_bytes(stored_plan(resources.workspace(), plan), dtype)

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.pruning import training_note
+from app.pruning import commands, training_note
 from app.pruning.export import data as cache
 from app.pruning.export import forms
 from app.pruning.export import tasks as tasks_export
@@ -186,7 +186,14 @@ def export(plan: str, form: str, pruning_plan: PruningPlan, model: LanguageModel
     if fit.status == "again":
         plan_again(plan, form, fit)
         return
-    n_bytes = forms.needed_bytes(plan, form, weights, model)
+    with_refits = st.checkbox(
+        f"With the refits that make the plan again ({size(forms.refit_bytes(plan, model))})",
+        key="export-refits",
+        persist_state="session",
+        help="Not needed to run the model. With them the plan can be applied on a machine that "
+        "does not have its recording.",
+    )
+    n_bytes = forms.needed_bytes(plan, form, weights, model, with_refits=with_refits)
     target = target_of(plan, form, n_bytes)
     job_progress.follow("export", on_done=lambda job: view_state.notify("Exported"))
     if not job_progress.is_active("export"):
@@ -197,6 +204,7 @@ def export(plan: str, form: str, pruning_plan: PruningPlan, model: LanguageModel
             form=form,
             multiple=multiple,
             weights=weights,
+            with_refits=with_refits,
         )
         _export_button(order, n_bytes, is_possible=target is not None)
     _show_exported()
@@ -213,8 +221,16 @@ def _export_button(order: tasks_export.ExportOrder, n_bytes: int, *, is_possible
         )
         size_text = f"About {size(n_bytes)}. " if n_bytes else ""
         st.caption(
-            f"{size_text}It is loaded again in a fresh process and compared before it is shown."
+            f"{size_text}It is loaded again in a fresh process and compared before it is shown.",
+            width="stretch",
         )
+        commands.offer(
+            commands.export(
+                order.plan, order.target, form=order.form, multiple=order.multiple,
+                weights=order.weights, with_refits=order.with_refits,
+            ),
+            key="export",
+        )  # fmt: skip
     if is_pressed:
         job_progress.start(tasks_export.export(order))
         st.rerun()

@@ -41,6 +41,7 @@ class ExportOrder:
     form: str = "masked"
     multiple: int | None = None
     weights: str = "F16"
+    with_refits: bool = False
 
 
 @task("export", "Exporting, {form}")
@@ -63,6 +64,7 @@ def export(run: Run, order: ExportOrder) -> Exported:
         run.target(order.target),
         form=order.form,
         weights=order.weights,
+        with_refits=order.with_refits,
         progress=run.report,
     )
     return Exported(folder=folder, form=order.form, weights=order.weights, plan=id)

@@ -33,6 +33,7 @@ border-radius:3px;background:{line}"><span style="display:block;height:100%;widt
 border-radius:3px;background:{colour}"></span></span><span style="text-align:right;
 font-variant-numeric:tabular-nums">{share:.0%}</span></div>"""
 _MOST_DOMAINS = 4
+_KEYS = {"Previous": "Previous", "Next": "Next", "Protect": "Protect", "Don't protect": "Unprotect"}
 _REFUSED = "reason that could not be kept"
 
 
@@ -117,7 +118,7 @@ def _button(label: str, icon: str, action: Callable[[], None], *, off: bool = Fa
         label,
         icon=f":material/{icon}:",
         disabled=off,
-        key=f"lab-{label}",
+        key=f"lab-{_KEYS[label]}",
         on_click=action,
     )
 

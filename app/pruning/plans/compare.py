@@ -6,8 +6,8 @@ import streamlit as st
 
 from app.pruning import comparison
 from app.pruning.comparison_rows import Choices
+from app.pruning.data import title
 from app.pruning.figures import ABOVE_DENSE, PERPLEXITY, Quantity, overlap_profile
-from app.pruning.plan_rows import title
 from app.pruning.plans import data as cache
 from app.shell import glossary, recipes, resources, view_state, wording
 from app.widgets import frame

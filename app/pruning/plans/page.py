@@ -2,15 +2,15 @@
 
 import streamlit as st
 
-from app.pruning import plan_card, plan_rows
-from app.pruning.plans import compare, sweep
+from app.pruning import data, plan_card, plan_rows
+from app.pruning.plans import compare, runs, sweep
 from app.pruning.plans import data as cache
 from app.shell import resources, view_state, wording
 from app.widgets import atlas_frame, frame
 from fnprune_core.errors import FnpruneError
 from fnprune_core.evaluation.history import History
 
-SHOWN = {"history": "History", "sweep": "Cost against size"}
+SHOWN = {"history": "Runs", "sweep": "Cost against size"}
 
 
 def fingerprint() -> str:
@@ -39,63 +39,14 @@ def choose_text(history: History) -> str:
     )
 
 
-def show_list(history: History, text: str) -> None:
-    """Draw all plans as a table."""
-    number = st.column_config.NumberColumn
-    st.dataframe(
-        plan_rows.listed(history, text, cache.difference, current=view_state.view().plan),
-        hide_index=True,
-        height="auto" if len(history.plans) <= 8 else 340,
-        alt=f"{len(history.plans)} plans, newest first",
-        key="plans-list",
-        placeholder="–",
-        column_config={
-            "plan": st.column_config.TextColumn("plan", width="medium", pinned=True),
-            "units": number("units gone", format="%.1f %%"),
-            "parameters": number("parameters gone", format="%.1f %%"),
-            "perplexity": number(format="%.2f"),
-            "± SE": number(format="%.2f"),
-            "made": st.column_config.DatetimeColumn("made", format="distance"),
-        },
-    )
-    notes = []
-    if any(plan.id == view_state.view().plan for plan in history.plans):
-        notes.append(f"{plan_rows.OPEN.strip()} is the plan that is open.")
-    if text:
-        label = wording.plain(plan_rows.text_label(history, text))
-        notes.append(f"{label}. Differences are paired by window.")
-    if notes:
-        st.caption(" ".join(notes))
-
-
-def select(history: History) -> list[str]:
-    """Return the plans that are chosen to look at or to compare; the URL keeps them."""
-    view = view_state.view()
-    ids = [plan.id for plan in history.plans]
-    titles = {plan.id: plan_rows.title(plan) for plan in history.plans}
-    viewed_ids = [id for id in view.plans if id in titles] or [id for id in ids if id == view.plan]
-    chosen = st.multiselect(
-        "Look at one plan, or compare several",
-        ids,
-        default=viewed_ids,
-        format_func=titles.__getitem__,
-        max_selections=view_state.MAX_PLANS,
-        placeholder="Choose plans",
-        key="plans-chosen",
-    )
-    if tuple(chosen) != view.plans:
-        view_state.change(plans=tuple(chosen))
-    return chosen
-
-
 def show_history(history: History, text: str) -> None:
-    """Draw the list, and the chosen plans under it."""
-    show_list(history, text)
-    chosen_plans = [plan for id in select(history) for plan in history.plans if plan.id == id]
+    """Draw the table of runs, and the chosen plans under it."""
+    chosen = runs.show(history, text)
+    chosen_plans = [plan for id in chosen for plan in history.plans if plan.id == id]
     if len(chosen_plans) > 1:
         compare.draw(history, text, chosen_plans)
         for plan in chosen_plans:
-            with st.expander(wording.plain(plan_rows.title(plan)), icon=":material/edit:"):
+            with st.expander(wording.plain(data.title(plan)), icon=":material/edit:"):
                 plan_card.draw(plan)
     elif chosen_plans:
         plan_card.draw(chosen_plans[0])

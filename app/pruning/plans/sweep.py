@@ -7,8 +7,9 @@ import streamlit as st
 
 from app.pruning import data as shared
 from app.pruning import training_note
+from app.pruning.data import title
 from app.pruning.figures import ABOVE_DENSE, AXES, PERPLEXITY, Level, Quantity, trade_chart
-from app.pruning.plan_rows import pooled_by_series, score_label, title, trade_table
+from app.pruning.plan_rows import pooled_by_series, score_label, trade_table
 from app.pruning.plans import data as cache
 from app.pruning.plans.sweep_tasks import SweepJob, SweepSoFar, run_sweep
 from app.shell import recipes, resources, view_state, wording

@@ -88,7 +88,7 @@ def test_keys_move_decide_and_take_back(open_page, example) -> None:
     press(at, "Next")
     press(at, "Don't protect")
     assert view(at).dropped == (0, 5)
-    assert disabled(at, "lab-Don't protect")
+    assert disabled(at, "lab-Unprotect")
     assert at.query_params["drop"] == "0.5"
     press(at, "Protect")
     press(at, "Undo")

@@ -1,9 +1,50 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from app.pruning.plan_rows import lines, trade_table
+from app.pruning.plan_rows import (
+    Measured,
+    Wanted,
+    filtered,
+    lines,
+    numeric,
+    runs,
+    trade_table,
+)
 from fnprune_core.evaluation.history import History, Measurement, PlanRecord
 from fnprune_core.plans.plan import PlanSettings
+
+
+def test_runs_are_filtered_grouped_and_told_what_was_measured() -> None:
+    plans = [
+        replace(record(score="flap", compensation="bias"), id="a"),
+        replace(record(score="random", compensation="none"), id="b", name="my plan"),
+        replace(record(score="flap", compensation="none"), id="c"),
+    ]
+    measured = {
+        "a": Measured(perplexity=9.0, kept=8.0, given_up=40.0, domains={"x": 8.0}, decode=1.4),
+        "c": Measured(perplexity=12.0, kept=12.0, domains={"x": 11.0, "y": 13.0}),
+    }
+    names = {plan.id: plan.name or f"plan {plan.id}" for plan in plans}
+    table = runs(plans, measured, names=names, given_up={"a": ("y",), "b": (), "c": ()})
+    assert table.loc["a", ["kept", "given up", "decode", "ppl x"]].tolist() == [8.0, 40.0, 1.4, 8.0]
+    assert np.isnan(table.loc["b", "kept"])
+    assert np.isnan(table.loc["a", "ppl y"])
+    assert table["texts given up"].tolist() == ["y", "none", "none"]
+
+    def ids(group: str = "", **wanted) -> list[str]:
+        return list(filtered(table, Wanted(**wanted), group=group).index)
+
+    assert ids() == ["a", "b", "c"]
+    assert ids(words="flap NONE") == ["c"]
+    assert ids(words="my plan") == ["b"]
+    assert ids(scores=("FLAP",)) == ["a", "c"]
+    assert ids(most=10.0) == ["a"]  # what was not measured is not below it
+    assert ids(group="compensation") == ["a", "b", "c"]
+    assert ids(group="score") == ["a", "c", "b"]
+    assert {"kept", "parameters gone", "ppl x"} <= set(numeric(table))
+    assert not {"plan", "score", "made", "prefill"} & set(numeric(table))
 
 
 def record(*, recording: str = "r", perplexity: float = 20.0, **settings) -> PlanRecord:

@@ -1,5 +1,6 @@
 """The page of plans: listed, compared, named, opened, deleted; sweeps; and the live comparison."""
 
+import json
 import shutil
 import threading
 from dataclasses import replace
@@ -81,15 +82,42 @@ def test_plans_are_listed_with_what_was_measured_of_them(open_page, lab) -> None
     assert len(table) == 2
     assert set(table["score"]) == {"Network energy", "FLAP"}
     assert (table["perplexity"] > 1).all()
-    assert table["nats/token above dense"].str.match(r"[+-]0\.\d{4} ± 0\.\d{4}").all()
-    assert set(table["preserved"]) == {"3 of 6", "–"}
+    assert table["above dense"].notna().all()
+    assert (table["± above dense"] > 0).all()
+    assert set(table["protected"]) == {"3 of 6", "–"}
+    mine = table[table["score"] == "Network energy"].iloc[0]
+    assert mine["plan"].startswith("30 %, ")
+    assert "least squares, 1 pinned" in mine["plan"]
+    assert len(at.get(CHART)) == 1  # the plans as points
+    at.text_input(key="plans-words").set_value("flap").run()
+    assert list(tables(at)[0]["score"]) == ["FLAP"]
+    at.multiselect(key="plans-columns").set_value(["kept"]).run()
+    assert not at.exception
+
+
+def test_what_is_chosen_by_name_is_chosen_in_the_table_and_the_picture(open_page, lab) -> None:
+    materials, plans = lab
+    at = open_page("plans", **materials.view())
+    at.multiselect(key="plans-chosen").set_value([plans[1]]).run()
+    assert not at.exception
+    assert view(at).plans == (plans[1],)
+    table = tables(at)[0]
+    drawn = next(each for each in at.dataframe if "kept" in each.value).proto
+    [row] = json.loads(drawn.selection_default)["selection"]["rows"]
+    assert table.iloc[row].name == plans[1]
+    points = json.loads(at.get(CHART)[0].proto.spec)["data"]
+    [name] = next(trace for trace in points if trace["name"] == "chosen")["text"]
+    assert name.startswith("FLAP, 30 %")
+    again = open_page("plans", **materials.view(), plans=".".join(plans))
+    assert set(again.multiselect(key="plans-chosen").value) == set(plans)
+    assert set(view(again).plans) == set(plans)
 
 
 def test_several_plans_of_a_link_are_compared(open_page, lab) -> None:
     materials, plans = lab
     at = open_page("plans", **materials.view(), plans=".".join(plans))
     assert not at.exception
-    assert len(at.get(CHART)) == 2  # perplexity by domain, and what each removes
+    assert len(at.get(CHART)) == 3  # as points, perplexity by domain, and what each removes
     named = next(t for t in tables(at) if t.index.name == "setting")
     assert {"score", "networks preserved", "pinned keep"} <= set(named.index)
     assert any("by chance" in caption.value for caption in at.caption)

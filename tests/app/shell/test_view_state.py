@@ -2,6 +2,7 @@
 
 import pytest
 
+from app.shell import view_state
 from app.shell.codec import compact, expand
 from app.shell.view_state import ViewState, decode, encode
 
@@ -56,3 +57,32 @@ def test_parameters_that_make_no_sense_fall_back(parameters) -> None:
     view = decode(parameters)
     assert (view.recording, view.atlas, view.plan, view.network) == ("", "", "", 0)
     assert 1.0 <= view.z <= 8.0
+
+
+class _Query(dict):
+    """The parameters of a URL."""
+
+    def from_dict(self, parameters) -> None:
+        self.clear()
+        self.update(parameters)
+
+
+def test_a_request_with_the_url_of_a_moment_ago_is_no_link(monkeypatch) -> None:
+    """Keys in a rush: a request left the browser before it had the new URL, and took all back."""
+    query, now = _Query(), [100.0]
+    monkeypatch.setattr(view_state.st, "session_state", {})
+    monkeypatch.setattr(view_state.st, "query_params", query)
+    monkeypatch.setattr(view_state.time, "monotonic", lambda: now[0])
+    view_state.synchronise()
+    view_state.drop((1,))
+    before = dict(query)
+    view_state.drop((1, 2))
+    query.from_dict(before)
+    view_state.synchronise()
+    assert view_state.view().dropped == (1, 2)
+    assert query["drop"] == "1-2"
+    assert [step.what for step in view_state.decisions()] == ["by hand"] * 2
+    now[0] += 10  # the way back in the browser's history
+    query.from_dict(before)
+    view_state.synchronise()
+    assert view_state.view().dropped == (1,)

@@ -273,8 +273,9 @@ def test_a_per_layer_export_is_no_model_for_the_workbench(per_layer) -> None:
 @pytest.mark.parametrize("form", ["masked", "per-layer"])
 def test_an_exports_plan_can_be_taken_in_again(lab, tmp_path, form) -> None:
     folder = from_workspace.export(
-        lab.study.workspace, lab.study.model, lab.plan, tmp_path / "export", form=form
-    )
+        lab.study.workspace, lab.study.model, lab.plan, tmp_path / "export", form=form,
+        with_refits=True,
+    )  # fmt: skip
     elsewhere = Workspace(tmp_path / "elsewhere")
     id = importing.import_plan(elsewhere, lab.study.model, folder)
     ours, theirs = (

@@ -138,7 +138,7 @@ def test_an_export_holds_tokenizer_plan_and_card(tmp_path, llama):
     ]
     refits = add_biases(llama)
     llama.tokenizer.chat_template = "{{ messages }}"
-    facts = CardFacts(figures=figures, decisions={"name": "mine"})
+    facts = CardFacts(figures=figures, decisions={"name": "mine"}, with_refits=True)
     folder = export_model(llama, plan, tmp_path / "out", refits=refits, facts=facts)
     assert json.loads((folder / "decisions.json").read_text()) == {"name": "mine"}
     tokenizer = AutoTokenizer.from_pretrained(folder)
@@ -269,7 +269,8 @@ def test_an_export_s_refits_are_as_its_weights_and_room_for_them_is_asked_for(
     ]
     room = []
     monkeypatch.setattr(export, "check_free_space", lambda folder, needed: room.append(needed))
-    folder = export_model(half, plan, tmp_path / "out", form="uniform", refits=refits)
+    facts = CardFacts(with_refits=True)
+    folder = export_model(half, plan, tmp_path / "out", form="uniform", refits=refits, facts=facts)
     written = sum(
         tensor.nbytes
         for path in folder.glob("*.safetensors")
@@ -283,6 +284,15 @@ def test_an_export_s_refits_are_as_its_weights_and_room_for_them_is_asked_for(
         expected = tiny.logits_of(half.model, IDS)
     with silenced(half, plan.removed, refits=read_refits(folder / "refits.safetensors", 3)):
         assert torch.equal(tiny.logits_of(half.model, IDS), expected)
+
+
+def test_refits_are_written_only_if_they_are_asked_for(tmp_path, llama):
+    """They once lay in every folder: 38 MB that nobody needs to run the model."""
+    plan = tiny.toy_plan(llama)
+    without = export_model(llama, plan, tmp_path / "without", refits=add_biases(llama))
+    assert not (without / "refits.safetensors").exists()
+    assert PruningPlan.read(without).to_json() == plan.to_json()
+    assert "where its recording is" in (without / "README.md").read_text()
 
 
 def test_a_full_disk_leaves_nothing_behind(tmp_path, llama, monkeypatch):

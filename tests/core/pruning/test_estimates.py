@@ -7,7 +7,7 @@ from fnprune_core.plans import files
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import Cancelled, CancelToken
 from fnprune_core.pruning import estimates, planner
-from fnprune_core.pruning.estimates import estimate_training, is_trained
+from fnprune_core.pruning.estimates import estimate_comparison, estimate_training, is_trained
 from fnprune_core.pruning.reconstruction import Training
 
 TRAINED = PlanSettings(score="flap", ratio=0.4, compensation="reconstruct", sink_units=0)
@@ -21,6 +21,25 @@ def test_only_what_is_trained_costs(llama):
     assert takes.n_plans == 1
     nothing = estimate_training(llama, windows, plans[1:], token_s=0.01)
     assert (nothing.n_plans, nothing.seconds) == (0, 0.0)
+
+
+def test_a_comparison_takes_what_is_still_to_be_made_and_read(llama):
+    windows, flap = tiny.toy_windows(), TRAINED.with_(compensation="bias")
+    llama.pace.note("planning", 100, 2.0)
+    llama.pace.note("reading", 100, 1.0)
+    planning, reading = (llama.seconds_per_token(work) for work in ("planning", "reading"))
+    takes = estimate_comparison(
+        llama, windows, own=[flap], rivals=[flap, flap], n_held_out_tokens=640, window=32
+    )
+    assert takes.own == pytest.approx(planning * windows.n_tokens)
+    assert takes.rivals == pytest.approx(2 * takes.own)
+    assert takes.reading == pytest.approx(640 * reading)
+    assert takes.seconds == pytest.approx(takes.own + takes.rivals + takes.reading)
+    assert takes.first_seconds == pytest.approx(takes.own + 32 * reading)
+    known = estimate_comparison(llama, windows, own=[], rivals=[], n_held_out_tokens=0)
+    assert (known.seconds, known.first_seconds) == (0, 0)
+    trained = estimate_comparison(llama, windows, own=[TRAINED], rivals=[], n_held_out_tokens=0)
+    assert trained.own > takes.own
 
 
 def test_the_estimate_counts_sessions_passes_and_plans(llama):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fnprune_core.plans.plan import PlanSettings
-from fnprune_core.pruning.preview_costs import network_costs
+from fnprune_core.pruning.preview_costs import energy_gone, network_costs
 from fnprune_core.scores.token_weights import ByEnergy
 from fnprune_core.scores.units import SCORES
 
@@ -32,6 +32,17 @@ def test_costs_are_the_difference_between_two_previews(score, preview, atlas) ->
             for keep in (with_it, without)
         ]
         assert costs["energy"][network] == pytest.approx(kept[0] - kept[1])
+
+
+def test_the_energy_that_goes_is_a_share_of_each_layer_s(preview) -> None:
+    keep = preview.keep(SETTINGS)
+    gone = energy_gone(preview, keep)
+    own = preview.layout.split(preview.own_energy[1])
+    shares = [e[~k].sum() / e.sum() for e, k in zip(own, preview.layout.split(keep), strict=True)]
+    assert gone[1] == pytest.approx(np.mean(shares))
+    assert 0 < gone[1] < 1
+    np.testing.assert_allclose(energy_gone(preview, np.ones_like(keep)), 0, atol=1e-12)
+    np.testing.assert_allclose(energy_gone(preview, np.zeros_like(keep)), 1)
 
 
 def test_the_only_preserved_network_cannot_be_swapped_for_none(preview) -> None:

@@ -1,0 +1,112 @@
+"""Picture of plans as points: any two of their columns against one another."""
+
+from collections.abc import Collection
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from app.figures.base import Picture, legend_on_top, safe, style
+from app.figures.theme import Palette
+from app.pruning.plan_rows import column_of
+
+_MOST_NAME = 40
+
+
+def scatter(
+    table: pd.DataFrame,
+    *,
+    x: str,
+    y: str,
+    group: str,
+    marked: Collection[str],
+    palette: Palette,
+) -> Picture:
+    """Draw each plan as a point; those that are chosen have a ring and their name.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `plan_rows.runs` makes it; points carry the row's place as customdata.
+    group : str
+        Column whose values have colours of their own; empty for none.
+    marked : collection of str
+        Ids of the plans that are chosen.
+    """
+    places = pd.Series(np.arange(len(table)), index=table.index)
+    shown = table[table[x].notna() & table[y].notna()]
+    labels = shown[group] if group else pd.Series("plans", index=shown.index)
+    figure = go.Figure()
+    x_title, y_title = _titled(x), _titled(y)
+    for number, (label, rows) in enumerate(shown.groupby(labels, sort=True)):
+        figure.add_scatter(
+            x=rows[x].to_numpy(np.float32),
+            y=rows[y].to_numpy(np.float32),
+            mode="markers",
+            name=safe(str(label)),
+            marker={"color": palette.series[number % len(palette.series)], "size": 11},
+            customdata=places[rows.index].to_numpy()[:, None],
+            text=[safe(name) for name in rows["plan"]],
+            hovertemplate=f"%{{text}}<br>{safe(x_title)} %{{x}}<br>{safe(y_title)} %{{y}}"
+            "<extra></extra>",
+            unselected={"marker": {"opacity": 1}},
+        )
+    chosen = shown[shown.index.isin(list(marked))]
+    if len(chosen):
+        figure.add_scatter(
+            x=chosen[x].to_numpy(np.float32),
+            y=chosen[y].to_numpy(np.float32),
+            mode="markers+text",
+            name="chosen",
+            showlegend=False,
+            marker={
+                "symbol": "circle-open",
+                "size": 18,
+                "color": palette.text,
+                "line": {"width": 2},
+            },
+            text=[safe(_short(name)) for name in chosen["plan"]],
+            textposition=[_beside(value, shown[x]) for value in chosen[x]],
+            textfont={"color": palette.text, "size": 12},
+            hoverinfo="skip",
+            cliponaxis=False,
+        )
+    style(figure, palette, height=360)
+    if group and len(figure.data) > 1:
+        legend_on_top(figure, palette)
+    figure.update_xaxes(title_text=safe(x_title), showgrid=True, nticks=8)
+    figure.update_yaxes(title_text=safe(y_title), nticks=6)
+    figure.update_layout(dragmode="select")
+    return Picture(
+        figure=figure,
+        alternative=_sentence(shown, x, y, x_title, y_title),
+        table=table[["plan", *([group] if group else []), *dict.fromkeys((x, y))]],
+    )
+
+
+def _titled(name: str) -> str:
+    """Return a column's name with its unit."""
+    column = column_of(name)
+    return f"{column.label}, %" if "%%" in column.format else column.label
+
+
+def _short(name: str) -> str:
+    """Return a plan's title without its id, as far as it fits beside a point."""
+    title = name.rpartition(" · ")[0] or name
+    return title if len(title) <= _MOST_NAME else f"{title[: _MOST_NAME - 1]}…"
+
+
+def _beside(value: float, values: pd.Series) -> str:
+    """Return where a name stands: towards the middle, so that it is not cut off."""
+    is_left = value <= (values.min() + values.max()) / 2
+    return "middle right" if is_left else "middle left"
+
+
+def _sentence(shown: pd.DataFrame, x: str, y: str, x_title: str, y_title: str) -> str:
+    if shown.empty:
+        return f"No plan has both {x_title} and {y_title}."
+    lowest = shown.sort_values(y).to_dict("records")[0]
+    return (
+        f"{len(shown)} plans, {y_title} against {x_title}. {y_title.capitalize()} is lowest for "
+        f"{lowest['plan']}: {lowest[y]:.2f}, at {x_title} {lowest[x]:.2f}."
+    )
