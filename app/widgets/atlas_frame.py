@@ -15,12 +15,13 @@ ONE_MAP = "z over the units of this map; not a test over subjects."
 
 def bar() -> None:
     """Draw links to the pages of the atlas."""
-    with st.container(horizontal=True, key="atlas-bar", gap="small"):
-        dialog.offer()
+    with st.container(horizontal=True, vertical_alignment="center", key="atlas-bar", gap="small"):
         for page in pages.ATLAS:
             st.page_link(
                 page.path, label=page.title, icon=f":material/{page.icon}:", help=page.help
             )
+        dialog.offer()
+    dialog.listen_to_slash()
 
 
 def open_atlas(title: str, text: str, *, picker: bool = True) -> tuple[NetworkAtlas, int] | None:
