@@ -57,6 +57,7 @@ def visit() -> None:
     )
     view_state.synchronise()
     frame.frame(page.url_path, find=dialog.offer)
+    dialog.listen_to_slash()
     with frame.explaining():
         page.run()
 

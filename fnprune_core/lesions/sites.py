@@ -1,7 +1,7 @@
 """Lesions: the units that a network's lesion takes, and random lesions that match it."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -17,7 +17,7 @@ from fnprune_core.evaluation.results import documents_of, domains_of
 from fnprune_core.inputs.numbers import MOST_SEED, check_most
 from fnprune_core.lesions.statistics import Texts
 from fnprune_core.models.language_model import LanguageModel
-from fnprune_core.models.silencing import silenced
+from fnprune_core.models.silencing import scaled, silenced
 from fnprune_core.recording.recording import Recording
 from fnprune_core.scores.inputs import RecordedInputs
 from fnprune_core.scores.units import sink_units
@@ -68,6 +68,7 @@ class Lesion:
 #: Bounds of what can be asked for: each random lesion is measured.
 MOST_RANDOM = 10_000
 MOST_SINKS = 1 << 20
+MOST_GAIN = 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,6 +228,28 @@ class LesionSites:
     def units(self, networks: Sequence[int], draw: int | None) -> NDArray[np.bool_]:
         """Return the units of a lesion, or of one of its random lesions."""
         return self.members(networks) if draw is None else self.random(networks, draw)
+
+    def factors(self, gains: Mapping[int, float]) -> NDArray[np.float64]:
+        """Return each unit's factor where networks have gains: (n_units,).
+
+        A unit of several of them gets the product. Sink units keep 1, as in every lesion.
+
+        Raises
+        ------
+        SettingsError
+            As `members` does, for each network whose gain is not 1; or if a gain is out of bounds.
+        """
+        factors = np.ones(self.layout.n_units)
+        for network, gain in gains.items():
+            if not 0 <= gain <= MOST_GAIN:
+                raise SettingsError(f"A gain lies between 0 and {MOST_GAIN:g}, got {gain:g}.")
+            if gain != 1:
+                factors[self.members((network,))] *= gain
+        return factors
+
+    def scale(self, factors: NDArray[np.float64]) -> AbstractContextManager[None]:
+        """Return the context of one forward pass with units scaled by `factors`."""
+        return scaled(self._model, factors, centre=self.centre)
 
     def silence(self, units: NDArray[np.bool_], lesion: Lesion) -> AbstractContextManager[None]:
         """Return the context of one forward pass with units scaled as a lesion does."""

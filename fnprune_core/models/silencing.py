@@ -108,8 +108,60 @@ def silenced(
     with (
         language_model.lock,
         _edit_feeding(language_model, kept, refits),
-        _edit_outputs(projections, kept, refits, factor, _split_by_layer(language_model, centre)),
+        _edit_outputs(
+            projections,
+            kept,
+            refits,
+            [np.where(layer_kept, 1.0, factor) for layer_kept in kept],
+            _split_by_layer(language_model, centre),
+        ),
         _edit_attention(language_model, refits),
+    ):
+        yield
+
+
+@contextmanager
+def scaled(
+    language_model: LanguageModel,
+    factors: NDArray[np.floating],
+    *,
+    centre: NDArray[np.floating] | None = None,
+) -> Iterator[None]:
+    """Multiply each unit's activation by a factor of its own while the block runs.
+
+    The gain of a network is this for its units: 1 is the dense model bit for bit, 0 its lesion,
+    and what a unit adds to the stream is linear in its factor. Holds the model's lock, as
+    `silenced` does.
+
+    Parameters
+    ----------
+    factors : ndarray (n_units,)
+    centre : ndarray (n_units,), optional
+        What activations are scaled towards; 0 if not given.
+
+    Raises
+    ------
+    PlanError
+        If the factors are not one for each unit of the model, or not finite.
+    """
+    factors = np.asarray(factors, dtype=np.float64)
+    if factors.shape != (language_model.layout.n_units,) or not np.isfinite(factors).all():
+        raise PlanError(
+            f"Expected {language_model.layout.n_units:,} finite factors, one a unit of "
+            f"{language_model.name}, got an array of shape {factors.shape}.",
+            hint="Made for another model? Compare the fingerprints.",
+        )
+    by_layer = language_model.layout.split(factors)
+    projections = output_projections(language_model.model, language_model.architecture)
+    with (
+        language_model.lock,
+        _edit_outputs(
+            projections,
+            [layer_factors == 1.0 for layer_factors in by_layer],
+            None,
+            by_layer,
+            _split_by_layer(language_model, centre),
+        ),
     ):
         yield
 
@@ -118,15 +170,17 @@ def _edit_outputs(
     projections: Sequence[torch.nn.Module],
     kept: Sequence[NDArray[np.bool_]],
     refits: Sequence[Refit] | None,
-    factor: float = 0.0,
+    factors: Sequence[NDArray[np.floating]] | None = None,
     centres: Sequence[NDArray[np.floating]] | None = None,
 ) -> AbstractContextManager[None]:
     """Scale the inputs of each projection that are not kept, and replace what makes its output."""
+    if factors is None:
+        factors = [layer_kept.astype(np.float64) for layer_kept in kept]
     scales = [
-        torch.where(torch.from_numpy(layer_kept), 1.0, factor).to(
+        torch.from_numpy(np.array(layer_factors)).to(
             device=weight_of(module).device, dtype=weight_of(module).dtype
         )
-        for layer_kept, module in zip(kept, projections, strict=True)
+        for layer_factors, module in zip(factors, projections, strict=True)
     ]
 
     shifts = [

@@ -311,3 +311,40 @@ def logit_bars(
             {"token": [effect.text for effect in effects[::-1]], "z": values[::-1].round(2)}
         ),
     )
+
+
+def head_map(share: NDArray[np.floating], *, network: int, palette: Palette) -> Picture:
+    """Draw the share of a network that each attention head carries: (n_layers, n_heads)."""
+    percent = (100 * share).astype(np.float32)
+    figure = go.Figure(
+        go.Heatmap(
+            z=percent,
+            zmin=0,
+            zmax=float(percent.max()) or 1.0,
+            colorscale=[[0, palette.canvas], [0.5, palette.hot[0]], [1, palette.hot[-1]]],
+            colorbar={"title": {"text": "%"}, "thickness": 10},
+            xgap=1,
+            ygap=1,
+            hovertemplate="layer %{y}, head %{x}: %{z:.2f} % of the network<extra></extra>",
+        )
+    )
+    style(figure, palette, height=min(160 + 9 * len(share), 520))
+    figure.update_xaxes(title_text="head", dtick=1 if share.shape[1] <= 16 else None)
+    figure.update_yaxes(title_text="layer")
+    layer, head = (int(i) for i in np.unravel_index(share.argmax(), share.shape))
+    by_layer = share.sum(axis=1)
+    rows, columns = np.indices(share.shape)
+    return Picture(
+        figure=figure,
+        alternative=(
+            f"Network {network} in {share.size} attention heads: {share.max():.1%} lies in layer "
+            f"{layer}, head {head}; {by_layer.max():.0%} in layer {int(by_layer.argmax())}."
+        ),
+        table=pd.DataFrame(
+            {
+                "layer": rows.ravel(),
+                "head": columns.ravel(),
+                "share of the network": share.ravel().round(5),
+            }
+        ),
+    )

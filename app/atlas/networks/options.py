@@ -9,7 +9,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from app.shell import codec, view_state
-from app.shell.codec import flag, named, one_of, parameter
+from app.shell.codec import flag, lettered, named, one_of, parameter
 
 SECTIONS: Mapping[str, str] = {
     "texts": "Texts",
@@ -17,6 +17,7 @@ SECTIONS: Mapping[str, str] = {
     "statistics": "Statistics",
     "decoding": "Decoding",
     "units": "Units",
+    "writing": "While it writes",
 }
 POLES: Mapping[int, str] = {0: "Both poles", 1: "Positive", -1: "Negative"}
 #: Networks that are drawn together with the selected one.
@@ -39,6 +40,8 @@ class MapOptions:
         of all networks.
     by_index : bool
         Whether units stand by their index in layers × units, in place of their network.
+    gain : int
+        Of the network while the model writes, in tenths.
     deciles : bool
         Whether passages are one from each decile of strength, in place of the strongest.
     """
@@ -48,6 +51,7 @@ class MapOptions:
     own_range: bool = parameter(flag("own"), False)
     by_index: bool = parameter(flag("index"), False)
     deciles: bool = parameter(flag("deciles"), False)
+    gain: int = parameter(lettered("g", 0, 40), 0)
 
 
 #: What a link to a place in the time course says of the page's options.

@@ -5,7 +5,9 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from app.atlas import naming
-from app.atlas.networks import map, options, statistics, texts
+from app.atlas.networks import map, options, statistics, steering, texts
+from app.atlas.networks.linked import options as linked_options
+from app.atlas.networks.linked import view as linked
 from app.shell import resources, view_state, wording
 from app.shell.caches import networks
 from app.widgets import atlas_frame, frame, network_order
@@ -22,6 +24,7 @@ SECTIONS: dict[str, Callable[[NetworkAtlas, int], None]] = {
     "statistics": statistics.show_statistics,
     "decoding": statistics.show_decoding,
     "units": statistics.show_units,
+    "writing": steering.show,
 }
 
 
@@ -101,6 +104,8 @@ def network_title(network: int) -> None:
             st.badge("not protected", icon=":material/remove_moderator:", color="orange")
         else:
             st.badge("protected", icon=":material/shield:", color="green")
+        st.space("stretch")
+        linked.choose()
 
 
 def show_sections(atlas_id: str, network: int) -> None:
@@ -110,11 +115,18 @@ def show_sections(atlas_id: str, network: int) -> None:
         SECTIONS[section](resources.atlas(atlas_id), network)
 
 
-atlas_and_network = atlas_frame.open_atlas(
-    "Atlas", "The functional networks of the model, one by one.", picker=False
-)
-if atlas_and_network is not None:
-    atlas, network = atlas_and_network
+def show_linked(atlas: NetworkAtlas, network: int) -> None:
+    """Draw all networks by two statistics beside the selected one's map, time course and texts."""
+    left, right = st.columns([1, 1], gap="medium", vertical_alignment="center")
+    with left:
+        network_title(network)
+    with right:
+        atlas_frame.pick_network(atlas, network)
+    linked.show(atlas, network)
+
+
+def show_one(atlas: NetworkAtlas, network: int) -> None:
+    """Draw the gallery, and the selected network: its map, and a section below it."""
     left, right = st.columns([1, 3], gap="medium")
     with left:
         shown_networks = network_order.arranged(atlas)
@@ -131,3 +143,11 @@ if atlas_and_network is not None:
         toolbar(atlas, network, shown_networks)
         map.show_map(atlas, network)
     st.fragment(show_sections)(atlas.id, network)
+
+
+atlas_and_network = atlas_frame.open_atlas(
+    "Atlas", "The functional networks of the model, one by one.", picker=False
+)
+if atlas_and_network is not None:
+    show_page = show_linked if linked_options.options().is_open else show_one
+    show_page(*atlas_and_network)

@@ -5,7 +5,7 @@ import streamlit as st
 
 from app.atlas import spared_words
 from app.atlas.networks import figures as statistics
-from app.atlas.networks import options, picked_unit
+from app.atlas.networks import heads, options, picked_unit
 from app.figures.networks import domain_bars
 from app.shell import recipes, resources, view_state, wording
 from app.shell.caches import networks
@@ -153,6 +153,7 @@ def show_units(atlas: NetworkAtlas, network: int) -> None:
         "mean, the negative is below. The sign of a map is chosen so that its heavier tail is "
         "positive."
     )
+    heads.show(atlas, network)
 
 
 def _pole(atlas: NetworkAtlas, network: int, pole: int, z: float) -> None:

@@ -12,17 +12,21 @@ from app.shell import resources
 from app.shell.caches.colours import network_colours
 from app.shell.caching import cached
 from fnprune_core.atlas import cortex, decoding, spectra, thresholds
+from fnprune_core.atlas import probe as probing
 from fnprune_core.atlas.chance import names
 from fnprune_core.atlas.chance.calibration import FOLDER, Calibration, read_calibration
 from fnprune_core.atlas.chance.names import DomainName
 from fnprune_core.atlas.decoding import DomainTest, LogitEffect
 from fnprune_core.atlas.network_atlas import Passage
 from fnprune_core.atlas.spectra import Spectrum
+from fnprune_core.atlas.statistics.networks import network_statistics
 from fnprune_core.atlas.thresholds import MixtureFit, Suggestion
 from fnprune_core.atlas.topography import pieces
 from fnprune_core.matching import identities
 from fnprune_core.matching.identities import Identity
 from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.scores import network_heads
+from fnprune_core.scores.network_heads import NetworkHeads
 
 STABLE, COMPACT = 0.9, 0.5
 
@@ -142,6 +146,37 @@ def pole_facts(id: str, network: int, pole: int, z: float) -> dict[str, Any]:
         "peak_layer": int(per_layer.argmax()),
         "largest": float(values.max()),
     }
+
+
+def statistics(id: str) -> pd.DataFrame:
+    """Return one row a network: all statistics that a picture can set against one another."""
+    return resources.network_table(id).join(_statistics(id))
+
+
+@cached(max_entries=8)
+def _statistics(id: str) -> pd.DataFrame:
+    return network_statistics(resources.atlas(id))
+
+
+@cached(max_entries=8)
+def usual_strength(id: str) -> NDArray[np.float64]:
+    """Return each network's root mean square strength over the recording: (K,)."""
+    return np.maximum(probing.usual_strength(resources.atlas(id)), 1e-12)
+
+
+def heads(id: str) -> NetworkHeads | None:
+    """Return which heads carry the networks of an atlas, or None if that was not measured."""
+    path = network_heads.path_of(resources.workspace(), id)
+    try:
+        changed_ns = path.stat().st_mtime_ns
+    except OSError:
+        return None
+    return _heads(id, changed_ns, resources.made_ns(id))
+
+
+@cached(max_entries=4)
+def _heads(id: str, changed_ns: int, made_ns: int) -> NetworkHeads | None:
+    return network_heads.read_heads(resources.workspace(), id)
 
 
 @cached(max_entries=64)

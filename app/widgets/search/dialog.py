@@ -23,8 +23,6 @@ def offer() -> None:
     view = view_state.view()
     if not view.atlas:
         return
-    with st.container(key="find-slash"):
-        _slash_key(key="find-slash-key")
     st.button(
         "Find",
         icon=":material/search:",
@@ -36,6 +34,12 @@ def offer() -> None:
     # Open until it is dismissed: a run of the whole page, by a job or a bookmark, leaves it so.
     if view_state.widget(OPEN):
         _dialog(view.atlas)
+
+
+def listen_to_slash() -> None:
+    """Let the key / press the button of `offer`, where one is on the page."""
+    with st.container(key="find-slash"):
+        _slash_key(key="find-slash-key")
 
 
 @st.dialog(

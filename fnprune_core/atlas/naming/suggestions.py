@@ -14,17 +14,19 @@ from fnprune_core.storage.workspace import Workspace
 RULE = (
     "A name has up to two parts. First the domain, where over half of the network's energy per "
     "token lies in one. Then what its energy is on: one word or sign that holds half of it; else "
-    "a class of tokens that holds half (numbers, line breaks, punctuation …); else the three that "
-    "hold most, where together they hold a tenth and each draws five times its share of the text. "
-    "Capitals do not count. Where neither a domain nor a word holds, tokens that its output "
-    "promotes by five standard deviations or more over the vocabulary; and only where there are "
-    "none either, its number."
+    "a class of tokens that holds half (numbers, line breaks, punctuation …); else the first 16 "
+    "tokens of a window, where they hold half; else the three words that hold most, where "
+    "together they hold a tenth and each draws five times its share of the text. Capitals do not "
+    "count. Where neither a domain nor a word holds, tokens that its output promotes by five "
+    "standard deviations or more over the vocabulary; and only where there are none either, its "
+    "number."
 )
 HALF = 0.5
 TENTH = 0.1
 #: A class must hold this many times its share of the text; a word that is one of three, the other.
 LEAST_LIFT, LEAST_LIFT_OF_A_WORD = 3.0, 5.0
 LEAST_SEEN = 3
+FIRST_TOKENS = 16  # of a window, but for those that statistics leave out
 MOST_WORDS = 3
 #: Standard deviations over the vocabulary: the largest of 50,000 draws of noise is near four.
 LEAST_PROMOTED = 5.0
@@ -107,6 +109,9 @@ def suggested_names(
         _grouped(each[usable], energy) for each in (texts, token_classes(atlas).astype(str))
     )
     share = atlas.domain_share()
+    is_first = atlas.tokens["position"].to_numpy()[usable] < FIRST_TOKENS
+    first_share = energy[:, is_first].sum(axis=1) / np.maximum(energy.sum(axis=1), 1e-300)
+    is_of_starts = (first_share >= HALF) & (first_share >= LEAST_LIFT * is_first.mean())
     names = []
     for k in range(atlas.n_networks):
         domain = int(share[k].argmax())
@@ -117,7 +122,12 @@ def suggested_names(
                 f"{share[k, domain]:.0%} of its energy per token lies in "
                 f"{atlas.domain_names[domain]}."
             )
-        found = _one_word(words, k) or _one_class(classes, words, k) or _some_words(words, k)
+        found = (
+            _one_word(words, k)
+            or _one_class(classes, words, k)
+            or (_of_starts(float(first_share[k])) if is_of_starts[k] else None)
+            or _some_words(words, k)
+        )
         if found is None and not parts and k < len(promoted):
             found = _promoted(promoted[k])
         if found is not None:
@@ -166,6 +176,13 @@ def _one_class(classes: _Groups, words: _Groups, network: int) -> tuple[str, str
         members = " ".join(_shown(words.names[i]) for i in _leading(words, network))
         shown = f"{shown} {members}".strip()
     return shown, basis
+
+
+def _of_starts(share: float) -> tuple[str, str]:
+    return (
+        "first tokens of a text",
+        f"{share:.0%} of its energy is on the first {FIRST_TOKENS} tokens of a window.",
+    )
 
 
 def _some_words(words: _Groups, network: int) -> tuple[str, str] | None:

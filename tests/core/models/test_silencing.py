@@ -5,7 +5,7 @@ import torch
 
 from fnprune_core.errors import PlanError
 from fnprune_core.models.architectures import output_projections, weight_of
-from fnprune_core.models.silencing import Refit, silenced
+from fnprune_core.models.silencing import Refit, scaled, silenced
 from fnprune_core.recording.record import signals_of
 
 IDS = tiny.random_ids()
@@ -68,6 +68,46 @@ def test_a_factor_scales_the_units(llama):
     np.testing.assert_allclose(after[..., last], 1.5 * before[..., last], rtol=1e-6)
     rest = np.setdiff1d(np.arange(llama.layout.n_units), last)
     np.testing.assert_array_equal(after[..., rest], before[..., rest])
+
+
+def test_gain_one_is_the_model_and_gain_nought_the_lesion(language_model):
+    removed = tiny.ragged_removal(language_model.layout)
+    factors = np.ones(language_model.layout.n_units)
+    dense = tiny.logits_of(language_model.model, IDS)
+    with scaled(language_model, factors):
+        assert torch.equal(tiny.logits_of(language_model.model, IDS), dense)
+    for layer, units in enumerate(removed):
+        factors[language_model.layout.flat(layer, units)] = 0
+    with scaled(language_model, factors):
+        inside = tiny.logits_of(language_model.model, IDS)
+    with silenced(language_model, removed):
+        assert torch.equal(tiny.logits_of(language_model.model, IDS), inside)
+    assert tiny.is_idle(language_model)
+    assert torch.equal(tiny.logits_of(language_model.model, IDS), dense)
+
+
+def test_what_a_layer_adds_is_linear_in_the_gain(llama):
+    """Half the gain of the last layer's units takes half of what silencing them takes."""
+    units = llama.layout.flat(2, np.arange(0, 40, 2))
+    projection = output_projections(llama.model, llama.architecture)[2]
+    outputs = []
+    handle = projection.register_forward_hook(lambda module, args, y: outputs.append(y.clone()))
+    for gain in (1.0, 0.5, 0.0, 2.0):
+        factors = np.ones(llama.layout.n_units)
+        factors[units] = gain
+        with scaled(llama, factors):
+            tiny.logits_of(llama.model, IDS)
+    handle.remove()
+    dense, half, none, double = outputs
+    torch.testing.assert_close(dense - half, (dense - none) / 2, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(double - dense, dense - none, rtol=1e-4, atol=1e-5)
+    assert (dense - none).abs().max() > 0.01
+
+
+@pytest.mark.parametrize("wrong", [np.ones(3), np.full(144, np.nan)])
+def test_factors_that_are_not_one_a_unit_are_refused(llama, wrong):
+    with pytest.raises(PlanError, match="one a unit"), scaled(llama, wrong):
+        pytest.fail("entered")
 
 
 def test_units_of_another_model_are_refused_and_nothing_is_left(llama):

@@ -55,6 +55,18 @@ def test_three_words_are_named_where_each_draws_five_times_its_share():
     assert f"{expected:.0%}" in name.basis[0]
 
 
+def test_a_network_of_the_first_tokens_of_windows_is_called_so():
+    courses = np.ones((2, N_TOKENS))
+    courses[0, 3:12] = 20
+    atlas = atlas_of(courses=courses, maps=np.eye(2, 100))
+    tokens = atlas.tokens.assign(
+        text=[f"w{i}" for i in range(N_TOKENS)], position=np.arange(N_TOKENS), domain="prose"
+    )
+    tokens["domain"] = tokens["domain"].astype("category")
+    names = suggested_names(NetworkAtlas(atlas.decomposition, tokens))
+    assert [name.text for name in names] == ["Prose · first tokens of a text", "Prose"]
+
+
 def test_the_domain_stands_first_only_where_over_half_of_the_energy_is_its():
     assert named({" cat": 40.0}, domain=1).text == "Code · cat"
     assert named({}, domain=0).text == "Prose"

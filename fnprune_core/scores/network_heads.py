@@ -1,0 +1,166 @@
+"""Which attention heads carry a network: the share of its energy there, by layer and head.
+
+Kept beside the atlas, ``<workspace>/heads/<atlas id>.json``: a recording holds the MLP's units
+alone, so its windows are read once more.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.decomposition.fingerprint import KEY, MapsFingerprint
+from fnprune_core.decomposition.numbering import renumbering_here
+from fnprune_core.errors import CorruptArtifactError
+from fnprune_core.models.architectures import weight_of
+from fnprune_core.models.attention import attention_outputs
+from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
+from fnprune_core.recording.recording import Recording
+from fnprune_core.scores.head_statistics import AttentionStatistics, attention_statistics
+from fnprune_core.storage.folders import storage_errors
+from fnprune_core.storage.json_files import read_checked_json, write_checked_json
+from fnprune_core.storage.workspace import Workspace
+
+FOLDER = "heads"
+_SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NetworkHeads:
+    """How networks divide over attention heads.
+
+    Parameters
+    ----------
+    share : ndarray (K, n_layers, n_heads)
+        Of what a network's time course explains of the heads' outputs; of each network it sums to
+        1 over all heads.
+    explained : ndarray (K, n_layers, n_heads)
+        Share of the head's own output variance that the network's time course explains alone.
+    """
+
+    share: NDArray[np.float64]
+    explained: NDArray[np.float64]
+
+
+def network_heads(
+    language_model: LanguageModel,
+    atlas: NetworkAtlas,
+    recording: Recording,
+    *,
+    progress: Progress = ignore,
+    cancel: CancelToken = NEVER,
+) -> NetworkHeads:
+    """Return which heads carry each network, from one pass over the recorded windows.
+
+    Of dimension d of a head the part that a network explains by itself has the variance
+    cov(x_d, s)² / var(s), over usable tokens; its weight in the residual stream is ‖W[:, d]‖².
+    Sums over a head's dimensions are put over those of all heads (share), and over the head's own
+    Σ ‖W[:, d]‖² var(x_d) (explained). Networks overlap in time, so `explained` of several does not
+    add up.
+
+    Raises
+    ------
+    FingerprintMismatchError, UnsupportedArchitectureError
+        If the model is not the atlas's, or its attention has no heads that are known.
+    """
+    language_model.check_fingerprint(atlas.decomposition.fingerprint, "atlas")
+    weights = (~atlas.is_dummy).astype(np.float64)
+    statistics = attention_statistics(
+        language_model,
+        recording,
+        weights,
+        time_courses=atlas.time_courses.astype(np.float64),
+        progress=progress,
+        cancel=cancel,
+    )
+    outputs = attention_outputs(language_model.model, language_model.architecture)
+    norms = np.concatenate(
+        [weight_of(module).detach().float().square().sum(dim=0).cpu().numpy() for module in outputs]
+    ).astype(np.float64)
+    return heads_of(
+        statistics,
+        atlas.time_courses[:, ~atlas.is_dummy].astype(np.float64),
+        norms,
+        head_size=language_model.attention.head_size,
+        n_layers=len(outputs),
+    )
+
+
+def heads_of(
+    statistics: AttentionStatistics,
+    courses: NDArray[np.float64],
+    norms: NDArray[np.float64],
+    *,
+    head_size: int,
+    n_layers: int,
+) -> NetworkHeads:
+    """Return shares by head from the moments of heads, (K, n_layers, n_heads).
+
+    Parameters
+    ----------
+    courses : ndarray (K, n_usable)
+    norms : ndarray (n_dimensions,)
+        Squared norm of each dimension's output column.
+    """
+    assert statistics.course_products is not None
+    mean_product = statistics.course_products[1:] / statistics.total_weight
+    covariance = mean_product - courses.mean(axis=1)[:, None] * statistics.mean
+    variance = np.maximum(courses.var(axis=1), 1e-300)[:, None]
+    by_network = norms * np.square(covariance) / variance
+
+    def by_head(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        summed = values.reshape(*values.shape[:-1], -1, head_size).sum(axis=-1)
+        return np.asarray(summed.reshape(*values.shape[:-1], n_layers, -1))
+
+    carried, own = by_head(by_network), by_head(norms * statistics.variance)
+    total = carried.sum(axis=(1, 2), keepdims=True)
+    return NetworkHeads(
+        share=carried / np.where(total > 0, total, 1.0),
+        explained=carried / np.where(own > 0, own, 1.0),
+    )
+
+
+def path_of(workspace: Workspace, atlas_id: str) -> Path:
+    """Return the path of an atlas's heads, whether or not they were computed."""
+    name = workspace.folder("decompositions", atlas_id).name  # refuses any text that is no id
+    return workspace.root / FOLDER / f"{name}.json"
+
+
+def store_heads(workspace: Workspace, atlas: NetworkAtlas, heads: NetworkHeads) -> None:
+    """Write the heads of an atlas's networks beside it, to six digits."""
+    path = path_of(workspace, atlas.id)
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_checked_json(
+            path,
+            {
+                "schema_version": _SCHEMA_VERSION,
+                KEY: atlas.maps_fingerprint.to_json(),
+                "share": np.round(heads.share, 6).tolist(),
+                "explained": np.round(heads.explained, 6).tolist(),
+            },
+        )
+
+
+def read_heads(workspace: Workspace, atlas_id: str) -> NetworkHeads | None:
+    """Return the stored heads of an atlas's networks, or None.
+
+    They can be computed again at any time, so a file that is damaged, of another version, or of
+    networks that have other numbers here counts as none.
+    """
+    try:
+        value = read_checked_json(path_of(workspace, atlas_id))
+        if value["schema_version"] != _SCHEMA_VERSION:
+            return None
+        maps = MapsFingerprint.from_json(value[KEY])
+        share, explained = (np.array(value[name], dtype=float) for name in ("share", "explained"))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, CorruptArtifactError):
+        return None
+    if share.ndim != 3 or share.shape != explained.shape:
+        return None
+    moved = renumbering_here(maps, workspace, atlas_id)
+    is_here = moved is not None and moved.is_same
+    return NetworkHeads(share=share, explained=explained) if is_here else None
