@@ -17,6 +17,7 @@ from app.shell.visit import visit_id
 from app.widgets import frame, job_progress
 from app.widgets.picture import draw_picture
 from fnprune_core.evaluation import compare, rivals, verdict
+from fnprune_core.evaluation.intervals import MIN_DOCUMENTS
 from fnprune_core.evaluation.results import Perplexity
 from fnprune_core.evaluation.verdict import Side
 from fnprune_core.scores.units import shown_label
@@ -165,6 +166,14 @@ def _draw_protocol(results: Mapping[str, Perplexity]) -> None:
     protocol = first_result.protocol
     domains_note = (
         "" if first_result.domain_names else " Its domains are not known: apply again to see them."
+    )
+    few = [
+        wording.plain(name)
+        for name, part in first_result.by_domain().items()
+        if part.n_documents < MIN_DOCUMENTS
+    ]
+    domains_note += (
+        f" No interval for {', '.join(few)}: under {MIN_DOCUMENTS} documents." if few else ""
     )
     st.caption(
         f"{n_read} of {protocol.n_windows} windows of {protocol.window} tokens, "
