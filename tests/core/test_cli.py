@@ -261,7 +261,7 @@ def test_from_texts_to_an_export(program, model, texts, tmp_path) -> None:
 
     exported = program.json("export", plan["id"], tmp_path / "out", *with_model)
     assert AutoModelForCausalLM.from_pretrained(exported["folder"]).config.num_hidden_layers == 3
-    figure = f"{measured['rows'][1]['perplexity']:.2f} ±"
+    figure = f"{measured['rows'][1]['perplexity']:.2f} (no interval)"
     assert figure in (tmp_path / "out" / "README.md").read_text()
 
     alike = program.json(*choose, "--ratio", 0.3, "--allocation", "uniform")
