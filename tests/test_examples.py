@@ -26,7 +26,7 @@ for path in sys.argv[1:]:
 """
 SAYS = {
     "explore": r"report\.html: \d\.\d MB",
-    "prune": r"dense: \d+\.\d\d ± ",
+    "prune": r"dense: \d+\.\d\d (± |\(no interval\))",
     "teach": r"\d of \d agree; \d+ double dissociations",
 }
 

@@ -21,6 +21,7 @@ from app.widgets.picture import draw_picture
 from fnprune_core.errors import FnpruneError
 from fnprune_core.evaluation import compare, verdict
 from fnprune_core.evaluation import rivals as stored_rivals
+from fnprune_core.evaluation.intervals import MIN_DOCUMENTS
 from fnprune_core.evaluation.results import DENSE, Perplexity, paired_difference
 from fnprune_core.evaluation.verdict import Side, Verdict
 from fnprune_core.scores.units import shown_label
@@ -245,6 +246,14 @@ def _draw_protocol(results: Mapping[str, Perplexity]) -> None:
     protocol = first_result.protocol
     domains_note = (
         "" if first_result.domain_names else " Its domains are not known: apply again to see them."
+    )
+    few = [
+        wording.plain(name)
+        for name, part in first_result.by_domain().items()
+        if part.n_documents < MIN_DOCUMENTS
+    ]
+    domains_note += (
+        f" No interval for {', '.join(few)}: under {MIN_DOCUMENTS} documents." if few else ""
     )
     st.caption(
         f"{n_read} of {protocol.n_windows} windows of {protocol.window} tokens, "

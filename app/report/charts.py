@@ -201,7 +201,8 @@ def dots(
         )  # fmt: skip
         bars.lines[0].set_gid(f"dots-{i}")
         tips[f"dots-{i}"] = [
-            f"{group}, {name}: {signed(v, '+.4f')}" + (f" ± {e:.4f}" if np.isfinite(e) else "")
+            f"{group}, {name}: {signed(v, '+.4f')}"
+            + (f" ± {e:.4f}" if np.isfinite(e) else " (no interval)")
             for group, v, e in zip(own["group"], own[value], own[error], strict=True)
         ]
     for edge in edges[1:]:

@@ -177,8 +177,8 @@ def gaussian_threshold(fit: MixtureFit, z: NDArray[np.floating], *, rate: float 
     """Return the least |z| beyond which the Gaussian has at most `rate` of the units; or NaN.
 
     A rate of false discoveries only where units that take no part are Gaussian with equal noise.
-    With a null of t(6) or unequal noise about 40 % of the units beyond it are null, and with a
-    Laplace null and nothing active thousands are.
+    With a null of t(6) or unequal noise about a third of the units beyond it are null, with a
+    Laplace null two thirds; and where nothing is active, hundreds or thousands of units are.
     """
     magnitude = np.sort(np.abs(z[np.isfinite(z)]).astype(np.float64))
     n_above = np.arange(len(magnitude), 0, -1)

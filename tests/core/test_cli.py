@@ -119,6 +119,7 @@ MISTAKES = {
     "There is no decomposition 'no-such-maps'": ("volumes", "no-such-maps", "out"),
     "There is no decomposition 'no-such-page'": ("atlas", "no-such-page", "out.html"),
     "There is no decomposition 'no-such-trust'": ("trust", "no-such-trust"),
+    "There is no decomposition 'no-such-chance'": ("chance", "no-such-chance"),
     "There is no plan 'abf'": ("workspace", "delete", "plans", "abf"),
     "'plan' is no kind of artifact": ("workspace", "delete", "plan", "abc"),
     "'../x' in": ("workspace", "delete", "plans", "../x"),
@@ -260,7 +261,7 @@ def test_from_texts_to_an_export(program, model, texts, tmp_path) -> None:
 
     exported = program.json("export", plan["id"], tmp_path / "out", *with_model)
     assert AutoModelForCausalLM.from_pretrained(exported["folder"]).config.num_hidden_layers == 3
-    figure = f"{measured['rows'][1]['perplexity']:.2f} ±"
+    figure = f"{measured['rows'][1]['perplexity']:.2f} (no interval)"
     assert figure in (tmp_path / "out" / "README.md").read_text()
 
     alike = program.json(*choose, "--ratio", 0.3, "--allocation", "uniform")

@@ -90,7 +90,7 @@ def _domain_test(atlas: NetworkAtlas, network: int) -> None:
         f"{wording.count(atlas.n_networks, 'network')} p {_probability(corrected, smallest_p)}."
     )
     if note := test.length_note():
-        st.warning(note, icon=":material/straighten:")
+        st.warning(wording.plain(note), icon=":material/straighten:")
     st.caption(
         f"Permutation test: the domains of {wording.count(test.n_documents, 'document')} were "
         f"shuffled {test.n_permutations:,} times. Documents are the unit, for tokens of one text "

@@ -22,6 +22,7 @@ from fnprune_core.atlas.spectra import Spectrum
 from fnprune_core.atlas.statistics.networks import network_statistics
 from fnprune_core.atlas.thresholds import MixtureFit, Suggestion
 from fnprune_core.atlas.topography import pieces
+from fnprune_core.errors import CorruptArtifactError
 from fnprune_core.matching import identities
 from fnprune_core.matching.identities import Identity
 from fnprune_core.models.language_model import LanguageModel
@@ -60,7 +61,10 @@ def calibration(id: str) -> Calibration | None:
 
 @cached(max_entries=4)
 def _calibration(id: str, time: int) -> Calibration | None:
-    return read_calibration(resources.workspace(), resources.atlas(id))
+    try:
+        return read_calibration(resources.workspace(), resources.atlas(id))
+    except CorruptArtifactError:  # a page needs none; measuring it anew says what is wrong
+        return None
 
 
 def alive_z(id: str, network: int) -> NDArray[np.float32]:

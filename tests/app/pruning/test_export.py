@@ -143,14 +143,14 @@ def test_a_plan_is_made_again_for_the_uniform_form_measured_and_then_quoted(
     found = compare.evaluations_of(resources.workspace(), after)
     own = next(id for label, id in found.items() if label.startswith("pruned"))
     perplexity = results.open_evaluation(resources.workspace(), own).perplexity
-    assert quoted["this plan"][0].startswith(f"{perplexity:.2f} ±")
+    assert quoted["this plan"][0].startswith(f"{perplexity:.2f} (no interval)")
     assert compare.evaluations_of(resources.workspace(), before)  # on the same text, paired
     assert any("nats per token from the plan before" in each.value for each in at.caption)
     press(at, "Export")
     job = finish(at)
     assert job.result.plan == after
     card = (job.result.folder / "README.md").read_text()
-    assert f"{perplexity:.2f} ±" in card
+    assert f"{perplexity:.2f} (no interval)" in card
     assert "Units per layer: 40 of 48." in card
 
 

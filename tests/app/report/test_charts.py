@@ -175,7 +175,7 @@ def test_dots_have_their_errors_and_tips_and_the_order_of_the_groups() -> None:
     assert low <= 0 <= high
     tips = svg(chart).texts["title"]
     assert f"all, plan 0: {first['value'].iloc[0]:+.4f} ± {first['error'].iloc[0]:.4f}" in tips
-    assert f"all, plan 1: {first['value'].iloc[1]:+.4f}" in tips
+    assert f"all, plan 1: {first['value'].iloc[1]:+.4f} (no interval)" in tips
     assert len(tips) == 5
 
 

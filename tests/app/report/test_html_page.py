@@ -69,8 +69,7 @@ def test_every_chart_says_what_it_shows_and_of_what(made) -> None:
     (text,) = made.m.texts()
     told = "".join(made.page.text)
     for row in perplexity_table(made.m, text).dropna(subset="difference").itertuples():
-        tip = f"{ALL}, {row.model}: {row.difference:+.4f} ± {row.difference_error:.4f}"
-        assert tip in told
+        assert f"{ALL}, {row.model}: {row.difference:+.4f} (no interval)" in told  # 2 documents
 
 
 def run(*arguments: str):
