@@ -223,7 +223,7 @@ PLAIN = {
     ("TextArea", "default"), ("TextArea", "value"), ("TextInput", "placeholder"),
     ("Arrow", "data"), ("Arrow", "alt"), ("PlotlyChart", "alt"), ("Image", "alt"),
     ("BidiComponent", "json"), ("PageLink", "query_string"), ("IFrame", "alt"),
-    ("Selectbox", "raw_value"), ("Table", "alt"),
+    ("Selectbox", "raw_value"), ("MultiSelect", "raw_values"), ("Table", "alt"),
 }  # fmt: skip
 _IDS = {"id", "url", "key", "form_id", "page_script_hash", "widget_id"}
 

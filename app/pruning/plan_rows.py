@@ -131,6 +131,12 @@ COLUMNS = {
 GROUPS = ("score", "compensation", "allocation", "texts given up")
 
 
+def domain_columns(measured: Mapping[str, Measured]) -> dict[str, str]:
+    """Return the column of each domain: its name may be anything, the column's is ours."""
+    names = dict.fromkeys(name for each in measured.values() for name in each.domains)
+    return {f"domain {i}": name for i, name in enumerate(names)}
+
+
 def runs(
     plans: Sequence[PlanRecord],
     measured: Mapping[str, Measured],
@@ -145,7 +151,7 @@ def runs(
     measured, names, given_up : mapping
         By a plan's id: what was measured of it, its name, and the domains that it gives up.
     """
-    domains = dict.fromkeys(name for each in measured.values() for name in each.domains)
+    domains = domain_columns(measured)
     rows = []
     for plan in plans:
         own, settings = measured.get(plan.id, Measured()), plan.settings
@@ -171,7 +177,7 @@ def runs(
                 "allocation": settings.allocation.replace("-", " "),
                 "on disk": plan.size_bytes / 1e6,
                 "made": pd.to_datetime(plan.created, errors="coerce", utc=True),
-                **{f"ppl {name}": own.domains.get(name, math.nan) for name in domains},
+                **{column: own.domains.get(name, math.nan) for column, name in domains.items()},
             }
         )
     return pd.DataFrame(rows, index=pd.Index([plan.id for plan in plans], name="id"))

@@ -166,7 +166,11 @@ def _reason_field(atlas: NetworkAtlas, network: int, decision: NetworkDecision) 
 
 
 def _write_reason(network: int, key: str) -> None:
+    reason = str(view_state.widget(key) or "").strip()
+    standing = decision_log.standing(view_state.decisions()).get(network)
+    if reason == ("" if standing is None else standing.reason):
+        return  # the field was left, or went, as it was
     try:
-        view_state.write_reason(network, str(view_state.widget(key)).strip())
+        view_state.write_reason(network, reason)
     except FnpruneError as error:  # told under the field
         view_state.remember(_REFUSED, describe_error(error))

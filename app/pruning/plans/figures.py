@@ -8,7 +8,6 @@ import plotly.graph_objects as go
 
 from app.figures.base import Picture, legend_on_top, safe, style
 from app.figures.theme import Palette
-from app.pruning.plan_rows import column_of
 
 _MOST_NAME = 40
 
@@ -18,6 +17,7 @@ def scatter(
     *,
     x: str,
     y: str,
+    titles: tuple[str, str],
     group: str,
     marked: Collection[str],
     palette: Palette,
@@ -28,6 +28,8 @@ def scatter(
     ----------
     table : DataFrame
         As `plan_rows.runs` makes it; points carry the row's place as customdata.
+    titles : (str, str)
+        Of the two axes.
     group : str
         Column whose values have colours of their own; empty for none.
     marked : collection of str
@@ -37,7 +39,7 @@ def scatter(
     shown = table[table[x].notna() & table[y].notna()]
     labels = shown[group] if group else pd.Series("plans", index=shown.index)
     figure = go.Figure()
-    x_title, y_title = _titled(x), _titled(y)
+    x_title, y_title = titles
     for number, (label, rows) in enumerate(shown.groupby(labels, sort=True)):
         figure.add_scatter(
             x=rows[x].to_numpy(np.float32),
@@ -82,12 +84,6 @@ def scatter(
         alternative=_sentence(shown, x, y, x_title, y_title),
         table=table[["plan", *([group] if group else []), *dict.fromkeys((x, y))]],
     )
-
-
-def _titled(name: str) -> str:
-    """Return a column's name with its unit."""
-    column = column_of(name)
-    return f"{column.label}, %" if "%%" in column.format else column.label
 
 
 def _short(name: str) -> str:

@@ -1,7 +1,7 @@
 """Plans as a table of runs, and as points in a picture; what is chosen in one is in the other."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -23,17 +23,23 @@ _NONE = "nothing"
 
 def show(history: History, text: str) -> list[str]:
     """Draw the table and the picture; return the ids of the plans that are chosen."""
+    measured = cache.measured_on(history, text)
     table = plan_rows.runs(
         history.plans,
-        cache.measured_on(history, text),
+        measured,
         names={plan.id: shared.title(plan) for plan in history.plans},
         given_up={plan.id: shared.given_up(plan.id) for plan in history.plans},
     )
-    shown, columns, group = _choose(table)
+    domains = plan_rows.domain_columns(measured)
+    labels = {
+        str(name): f"ppl {domains[name]}" if name in domains else column_of(str(name)).label
+        for name in table.columns
+    }
+    shown, columns, group = _choose(table, labels)
     chosen = _chosen(table)
-    _draw_table(shown, columns, chosen, group)
+    _draw_table(shown, columns, chosen, labels, group=group)
     _draw_notes(history, text, shown, table)
-    _draw_scatter(shown, chosen, group)
+    _draw_scatter(shown, chosen, labels, group=group)
     return _select(table, chosen)
 
 
@@ -44,7 +50,7 @@ def _chosen(table: pd.DataFrame) -> list[str]:
     return named or [id for id in table.index if id == view.plan]
 
 
-def _choose(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str], str]:
+def _choose(table: pd.DataFrame, labels: Mapping[str, str]) -> tuple[pd.DataFrame, list[str], str]:
     """Draw the filter, the grouping and the choice of columns; return what is shown."""
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom", key="plans-bar"):
         words = st.text_input(
@@ -70,7 +76,7 @@ def _choose(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str], str]:
                 "Columns",
                 names,
                 default=[n for n in names if column_of(n).is_usual and table[n].notna().any()],
-                format_func=lambda name: column_of(name).label,
+                format_func=lambda name: wording.plain(labels[name]),
                 key="plans-columns",
                 persist_state="session",
             )
@@ -79,7 +85,12 @@ def _choose(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str], str]:
 
 
 def _draw_table(
-    shown: pd.DataFrame, columns: Sequence[str], chosen: Sequence[str], group: str
+    shown: pd.DataFrame,
+    columns: Sequence[str],
+    chosen: Sequence[str],
+    labels: Mapping[str, str],
+    *,
+    group: str,
 ) -> None:
     if shown.empty:
         st.caption("No plan fits the filter.")
@@ -92,7 +103,7 @@ def _draw_table(
         column = column_of(str(name))
         if column.format:
             config[str(name)] = st.column_config.NumberColumn(
-                column.label, format=column.format, help=column.help
+                wording.plain(labels[str(name)]), format=column.format, help=column.help
             )
         elif name not in config:
             config[str(name)] = st.column_config.TextColumn(column.label, help=column.help)
@@ -149,17 +160,27 @@ def _draw_notes(history: History, text: str, shown: pd.DataFrame, table: pd.Data
     st.caption(" ".join(notes) or "Nothing was measured yet.", help=plan_names.RULE)
 
 
-def _draw_scatter(shown: pd.DataFrame, chosen: Sequence[str], group: str) -> None:
+def _draw_scatter(
+    shown: pd.DataFrame, chosen: Sequence[str], labels: Mapping[str, str], *, group: str
+) -> None:
     """Draw any two columns against one another; points that are picked are chosen."""
     names = plan_rows.numeric(shown)
     if len(names) < 2:
         return
     with st.container(horizontal=True, gap="small"):
-        x = _axis("Across", names, "parameters gone", key="plans-x")
-        y = _axis("Up", names, "kept" if "kept" in names else names[0], key="plans-y")
+        x = _axis("Across", names, labels, "parameters gone", key="plans-x")
+        y = _axis("Up", names, labels, "kept", key="plans-y")
     atlas = view_state.view().atlas
     event = draw_picture(
-        scatter(shown, x=x, y=y, group=group, marked=chosen, palette=frame.palette()),
+        scatter(
+            shown,
+            x=x,
+            y=y,
+            titles=(_titled(x, labels), _titled(y, labels)),
+            group=group,
+            marked=chosen,
+            palette=frame.palette(),
+        ),
         key=f"plans-scatter-{_digest([*shown.index, x, y, '', *chosen])}",
         made=recipes.code("trade", atlas=atlas) if atlas else "",
         command="\n".join(commands.of_plan(str(id)) for id in shown.index),
@@ -172,13 +193,20 @@ def _draw_scatter(shown: pd.DataFrame, chosen: Sequence[str], group: str) -> Non
         st.rerun()
 
 
-def _axis(label: str, names: Sequence[str], default: str, *, key: str) -> str:
+def _titled(name: str, labels: Mapping[str, str]) -> str:
+    """Return a column's label with its unit."""
+    return f"{labels[name]}, %" if "%%" in column_of(name).format else labels[name]
+
+
+def _axis(
+    label: str, names: Sequence[str], labels: Mapping[str, str], default: str, *, key: str
+) -> str:
     return str(
         st.selectbox(
             label,
             names,
             index=list(names).index(default) if default in names else 0,
-            format_func=lambda name: column_of(name).label,
+            format_func=lambda name: wording.plain(labels[name]),
             key=key,
             persist_state="session",
             width=220,

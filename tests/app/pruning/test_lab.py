@@ -260,6 +260,8 @@ def test_reasons_are_written_into_the_log_and_shown(open_page, example) -> None:
     assert table(at)[3]["why"] == "by hand — does nothing in French"
     shown = next(d.value for d in at.dataframe if "decision" in d.value)
     assert list(shown["reason"]) == ["does nothing in French", ""]
+    next(t for t in at.text_input if t.label == "Why").set_value("does nothing in French ").run()
+    assert len(log(at)) == 2  # a field that is left as it was decides nothing
     field = next(t for t in at.text_input if t.label == "Why")
     field.set_value("a\u202eb").run()
     assert "control character" in said(at)

@@ -28,9 +28,14 @@ def test_runs_are_filtered_grouped_and_told_what_was_measured() -> None:
     }
     names = {plan.id: plan.name or f"plan {plan.id}" for plan in plans}
     table = runs(plans, measured, names=names, given_up={"a": ("y",), "b": (), "c": ()})
-    assert table.loc["a", ["kept", "given up", "decode", "ppl x"]].tolist() == [8.0, 40.0, 1.4, 8.0]
+    assert table.loc["a", ["kept", "given up", "decode", "domain 0"]].tolist() == [
+        8.0,
+        40.0,
+        1.4,
+        8.0,
+    ]
     assert np.isnan(table.loc["b", "kept"])
-    assert np.isnan(table.loc["a", "ppl y"])
+    assert np.isnan(table.loc["a", "domain 1"])
     assert table["texts given up"].tolist() == ["y", "none", "none"]
 
     def ids(group: str = "", **wanted) -> list[str]:
@@ -43,7 +48,7 @@ def test_runs_are_filtered_grouped_and_told_what_was_measured() -> None:
     assert ids(most=10.0) == ["a"]  # what was not measured is not below it
     assert ids(group="compensation") == ["a", "b", "c"]
     assert ids(group="score") == ["a", "c", "b"]
-    assert {"kept", "parameters gone", "ppl x"} <= set(numeric(table))
+    assert {"kept", "parameters gone", "domain 0"} <= set(numeric(table))
     assert not {"plan", "score", "made", "prefill"} & set(numeric(table))
 
 
