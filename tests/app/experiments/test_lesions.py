@@ -11,6 +11,7 @@ from app.experiments.lesions.figures import (
     patient_bars,
     strength_curve,
 )
+from app.figures.markup import signed
 from app.figures.theme import READING_ROOM
 from app.shell import recipes, resources
 from fnprune_core.atlas.network_atlas import open_atlas
@@ -173,7 +174,7 @@ def test_the_pictures_say_what_the_study_holds(studied) -> None:
     assert shown.figure.layout.shapes[0].y0 == 0.5
     assert len(shown.table) == 12
     cell = lesion_cell(found, 2, 1, name="network 2", palette=READING_ROOM)
-    assert f"{found.change[2, 0, 1]:+.3f}" in cell.alternative
+    assert signed(found.change[2, 0, 1], "+.3f") in cell.alternative
     assert len(cell.table) == 3
     drawn = strength_curve(strengths, name="network 2", palette=READING_ROOM)
     assert list(drawn.figure.data[0].x) == [-1.0, 0.0, 0.5, 1.0]

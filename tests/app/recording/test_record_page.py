@@ -21,7 +21,7 @@ def test_model_of_ones_own_shows_its_anatomy(open_page, materials) -> None:
     press(at, "Load")
     finish(at)
     assert view(at).model == materials.model
-    assert "144 (48 a layer)" in str(at.table[0].value)
+    assert "144 (48 per layer)" in str(at.table[0].value)
 
 
 @pytest.mark.parametrize(
