@@ -116,6 +116,7 @@ MISTAKES = {
     "There is no decomposition 'ac4'": ("names", "export", "ac4", "names.json"),
     "no-such-names.json cannot be read": ("names", "import", "ac5", "no-such-names.json"),
     "There is no decomposition 'ac6'": ("names", "match", "ac6"),
+    "There is no decomposition 'ac7'": ("find", "ac7", "word"),
     "There is no decomposition 'no-such-maps'": ("volumes", "no-such-maps", "out"),
     "There is no decomposition 'no-such-page'": ("atlas", "no-such-page", "out.html"),
     "There is no decomposition 'no-such-trust'": ("trust", "no-such-trust"),

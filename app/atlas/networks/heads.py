@@ -29,7 +29,9 @@ def show(atlas: NetworkAtlas, network: int) -> None:
         draw_picture(
             head_map(share, network=network, palette=frame.palette()),
             key="heads",
-            made=recipes.code("network-heads", atlas=atlas.id, network=network),
+            made=recipes.code(
+                "network-heads", atlas=atlas.id, network=network, model=view_state.view().model
+            ),
         )
     with right:
         order = np.argsort(-share, axis=None, kind="stable")[:_MOST]

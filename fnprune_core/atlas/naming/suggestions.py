@@ -52,11 +52,15 @@ class SuggestedName:
     ----------
     text : str
         Text of unknown origin: parts of it come from the recorded texts.
+    kind : str
+        The part of the rule that gave its last part: ``"word"``, ``"class"``, ``"start"``,
+        ``"words"``, ``"promoted"``, ``"domain"`` or ``"number"``.
     basis : tuple of str
         One sentence for each part, with its number; empty where the name is the number.
     """
 
     text: str
+    kind: str = "number"
     basis: tuple[str, ...] = ()
 
 
@@ -122,19 +126,26 @@ def suggested_names(
                 f"{share[k, domain]:.0%} of its energy per token lies in "
                 f"{atlas.domain_names[domain]}."
             )
-        found = (
-            _one_word(words, k)
-            or _one_class(classes, words, k)
-            or (_of_starts(float(first_share[k])) if is_of_starts[k] else None)
-            or _some_words(words, k)
+        found: dict[str, tuple[str, str] | None] = {
+            "word": _one_word(words, k),
+            "class": _one_class(classes, words, k),
+            "start": _of_starts(float(first_share[k])) if is_of_starts[k] else None,
+            "words": _some_words(words, k),
+        }
+        if not parts and k < len(promoted):
+            found["promoted"] = _promoted(promoted[k])
+        rests_on = next((kind for kind, part in found.items() if part is not None), "")
+        first = found.get(rests_on)
+        if first is not None:
+            parts.append(first[0])
+            basis.append(first[1])
+        names.append(
+            SuggestedName(
+                text=" · ".join(parts) if parts else f"network {k}",
+                kind=rests_on or ("domain" if parts else "number"),
+                basis=tuple(basis),
+            )
         )
-        if found is None and not parts and k < len(promoted):
-            found = _promoted(promoted[k])
-        if found is not None:
-            parts.append(found[0])
-            basis.append(found[1])
-        text = " · ".join(parts) if parts else f"network {k}"
-        names.append(SuggestedName(text=text, basis=tuple(basis)))
     return tuple(names)
 
 

@@ -6,19 +6,21 @@ from fnprune_core.atlas.network_atlas import open_atlas
 from fnprune_core.storage.workspace import Workspace
 
 
-def test_a_word_a_number_and_a_mistake(program, made) -> None:
+def test_a_domain_a_number_and_a_mistake(program, made) -> None:
     shutil.copytree(made.root / "workspace", program.workspace)
     atlas = open_atlas(Workspace(program.workspace), made.atlas)
-    word = str(atlas.tokens["text"].iloc[20]).strip()
-    found = program.json("find", made.atlas, word, "--most", "3")["found"]
-    assert 1 <= len(found) <= 6
-    scores = [row["score"] for row in found if row["kind"] == "network"]
+    share = atlas.domain_share()[:, 0]
+    found = program.json("find", made.atlas, atlas.domain_names[0], "--most", "3")["found"]
+    networks = [row for row in found if row["kind"] == "network"]
+    assert networks[0]["number"] == share.argmax()
+    assert any(f"{share.max():.0%} of its energy" in reason for reason in networks[0]["why"])
+    scores = [row["score"] for row in networks]
     assert scores == sorted(scores, reverse=True)
-    assert all(row["why"] for row in found)
-    (row, *_) = program.json("find", "latest", "network 1")["found"]
+    assert len(networks) <= 3
+    words = ("find", "latest", "network 1", "--model", made.model)
+    (row, *_) = program.json(*words)["found"]
     assert (row["number"], row["score"]) == (1, 1.0)
-    with_model = program.json("find", made.atlas, word, "--model", made.model)["found"]
-    assert any("promotes" in reason for row in with_model for reason in row["why"])
+    assert (program.workspace / "promoted" / f"{atlas.id}.json").is_file()
     code, _, err = program.run("find", made.atlas, " ")
     assert code == 2
     assert "1 to 120" in err

@@ -44,7 +44,7 @@ def network_scatter(
             x=x[order].astype(np.float32),
             y=y[order].astype(np.float32),
             mode="markers",
-            customdata=numbers[order],
+            customdata=numbers[order].tolist(),
             text=[safe(str(table["name"].iloc[i])) for i in order],
             marker={
                 "size": np.where(is_selected, 17, 10)[order],

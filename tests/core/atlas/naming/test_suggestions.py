@@ -40,7 +40,9 @@ def named(energy: dict[str, float], *, domain: int | None = None, promoted=()) -
     ],
 )
 def test_a_name_says_where_the_energy_is(energy, expected):
-    assert named(energy).text == expected
+    name = named(energy)
+    assert name.text == expected
+    assert (name.kind == "number") == (expected == "network 0")
 
 
 def test_three_words_are_named_where_each_draws_five_times_its_share():
