@@ -1,5 +1,7 @@
 """Group ICA of recordings: session PCA, incremental group PCA, spatial ICA, time courses."""
 
+import itertools
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,6 +27,7 @@ from fnprune_core.decomposition.ica import (
 from fnprune_core.decomposition.order import energy_order
 from fnprune_core.decomposition.reduction import group_pca, time_courses
 from fnprune_core.decomposition.stability import run_agreement
+from fnprune_core.decomposition.threads import of_each
 from fnprune_core.errors import (
     NotConvergedWarning,
     SettingsError,
@@ -376,13 +379,13 @@ class GroupICA(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         """Run ICA on each block; return maps per block, Iq, iterations and convergence."""
         ica = IcaSettings(fun=self.fun, max_iter=self.max_iter, tol=self.tol)  # type: ignore[arg-type]  # checked in settings()
         seeds = np.random.SeedSequence(self.seed).spawn(self.n_runs * len(blocks))
-        maps, indices = [], []
-        n_iter = np.zeros(self.n_runs, dtype=np.int64)
-        converged = np.ones(self.n_runs, dtype=bool)
         total = self.n_runs * len(blocks)
-        for block, data in enumerate(reduced):
-            precision = torch.float64 if data.device.type == "cpu" else torch.float32
-            white, rank = whiten(data.to(precision))
+        device = reduced[0].device
+        precision = torch.float64 if device.type == "cpu" else torch.float32
+        lock, begun = threading.Lock(), itertools.count()
+
+        def unmixed(block: int) -> _Unmixed:
+            white, rank = whiten(reduced[block].to(precision))
             if rank < self.n_components:
                 raise SettingsError(
                     f"The signals have only {rank} independent components, asked for "
@@ -390,19 +393,25 @@ class GroupICA(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
                     hint=f"Choose K of at most {rank}, or record more varied texts.",
                 )
             runs: list[IcaRun] = []
-            for run in range(self.n_runs):
-                done = block * self.n_runs + run
-                progress(ProgressEvent(stage="ica", done=done, total=total, unit="runs"))
-                seed = seeds[done]
+            for seed in seeds[block * self.n_runs : (block + 1) * self.n_runs]:
+                with lock:  # several blocks may be under way
+                    done = next(begun)
+                    progress(ProgressEvent(stage="ica", done=done, total=total, unit="runs"))
                 runs.append(
                     run_ica(white, algorithm=self.algorithm, settings=ica, seed=seed, cancel=cancel)
                 )
-                n_iter[run] = max(n_iter[run], runs[-1].n_iter)
-                converged[run] &= runs[-1].converged
             best = max(range(self.n_runs), key=lambda i: (runs[i].converged, runs[i].contrast))
             maps_by_run = [run.sources.cpu().numpy() for run in runs]
-            indices.append(run_agreement(maps_by_run, best))
-            maps.append(as_z_maps(maps_by_run[best]))
+            return _Unmixed(
+                maps=as_z_maps(maps_by_run[best]),
+                agreement=run_agreement(maps_by_run, best),
+                n_iter=[run.n_iter for run in runs],
+                converged=[run.converged for run in runs],
+            )
+
+        found = of_each(unmixed, range(len(blocks)), device=device)
+        n_iter = np.max([each.n_iter for each in found], axis=0).astype(np.int64)
+        converged = np.all([each.converged for each in found], axis=0)
         progress(ProgressEvent(stage="ica", done=total, total=total, unit="runs"))
         if not converged.all():
             warnings.warn(
@@ -412,7 +421,18 @@ class GroupICA(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
                 NotConvergedWarning,
                 stacklevel=3,
             )
-        return maps, np.concatenate(indices), n_iter, converged
+        agreement = np.concatenate([each.agreement for each in found])
+        return [each.maps for each in found], agreement, n_iter, converged
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Unmixed:
+    """One block's maps, how far its runs agree, and how each of them ended."""
+
+    maps: NDArray[np.float32]
+    agreement: NDArray[np.float64]
+    n_iter: list[int]
+    converged: list[bool]
 
 
 def _linear_algebra_device(device: str) -> torch.device:
