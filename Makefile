@@ -58,8 +58,8 @@ build: $(STAMP) ## wheel and sdist in dist, checked
 	$(BIN)/python -m build
 	$(BIN)/python -m twine check --strict dist/*
 
-bench: $(STAMP) ## run every benchmark; each prints JSON
-	set -e; for benchmark in benchmarks/*.py; do PYTHONPATH=tests $(BIN)/python "$$benchmark"; done
+bench: $(STAMP) ## run every benchmark, also where one misses its goal; each prints JSON
+	missed=0; for benchmark in benchmarks/*.py; do PYTHONPATH=tests $(BIN)/python "$$benchmark" || missed=1; done; exit $$missed
 
 clean: ## remove caches and build products; the environment stays
 	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -305,8 +305,8 @@ def removal(plan_id: str) -> None:
     plan = resources.plan(plan_id)
     with st.container(horizontal=True):
         st.metric("Units removed", f"{plan.n_removed:,}", help=f"of {plan.layout.n_units:,}")
-        st.metric("Share of units", f"{plan.achieved_ratio:.1%}")
-        st.metric("Share of parameters", f"{plan.share_of_parameters:.1%}")
+        st.metric("Share of units", f"{100 * plan.achieved_ratio:.1f} %")
+        st.metric("Share of parameters", f"{100 * plan.share_of_parameters:.1f} %")
         st.metric("Sink units kept", f"{len(plan.sink_units)}")
     draw_picture(
         layer_profile.removal_profile(

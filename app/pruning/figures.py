@@ -276,7 +276,7 @@ def _point_text(row: Mapping[str, Any]) -> str:
     spread_text = f"{row['seeds']} plans" if row["spread"] == "seeds" else "the text"
     return (
         f"{row['perplexity']:.2f} ± {row['error']:.2f} over {spread_text}, "
-        f"{row['achieved_ratio']:.1%} of units go, {row['share_of_parameters']:.1%} of parameters"
+        f"{100 * row['achieved_ratio']:.1f} % of units go, {100 * row['share_of_parameters']:.1f} % of parameters"
     )
 
 
@@ -293,7 +293,9 @@ def _trade_sentence(measured: pd.DataFrame, dense: Level | None, quantity: Quant
         .sort_values(value)
         .to_dict("records")
     ]
-    place = f"{quantity.title.capitalize()} with {largest_ratio:.0%} of MLP units asked to go"
+    place = (
+        f"{quantity.title.capitalize()} with {100 * largest_ratio:.0f} % of MLP units asked to go"
+    )
     return f"{start}{place}. {'; '.join(series_texts)}."
 
 

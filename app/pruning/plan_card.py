@@ -54,8 +54,8 @@ def draw(plan: PlanRecord) -> None:
 
 def _facts(plan: PlanRecord) -> None:
     with st.container(horizontal=True):
-        st.metric("Units removed", f"{plan.achieved_ratio:.1%}")
-        st.metric("Parameters removed", f"{plan.share_of_parameters:.1%}")
+        st.metric("Units removed", f"{100 * plan.achieved_ratio:.1f} %")
+        st.metric("Parameters removed", f"{100 * plan.share_of_parameters:.1f} %")
         preserved_text = f"{plan.n_preserved} of {plan.n_networks}" if plan.n_preserved else "–"
         st.metric("Networks protected", preserved_text)
         if plan.n_removed_groups:

@@ -1,5 +1,7 @@
 """Group ICA of recordings: session PCA, incremental group PCA, spatial ICA, time courses."""
 
+import itertools
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,6 +29,7 @@ from fnprune_core.decomposition.ica import (
 from fnprune_core.decomposition.order import energy_order
 from fnprune_core.decomposition.reduction import group_pca, time_courses
 from fnprune_core.decomposition.stability import run_agreement
+from fnprune_core.decomposition.threads import of_each
 from fnprune_core.errors import (
     NotConvergedWarning,
     SettingsError,
@@ -378,35 +381,45 @@ class GroupICA(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         """Run ICA on each block; return maps per block, Iq, iterations and convergence."""
         ica = IcaSettings(fun=self.fun, max_iter=self.max_iter, tol=self.tol)  # type: ignore[arg-type]  # checked in settings()
         seeds = np.random.SeedSequence(self.seed).spawn(self.n_runs * len(blocks))
-        maps, indices = [], []
-        n_iter = np.zeros(self.n_runs, dtype=np.int64)
-        converged = np.ones(self.n_runs, dtype=bool)
         total = self.n_runs * len(blocks)
-        for block, data in enumerate(reduced):
-            precision = torch.float64 if data.device.type == "cpu" else torch.float32
-            white, rank = whiten(data.to(precision))
+        device = reduced[0].device
+        precision = torch.float64 if device.type == "cpu" else torch.float32
+        lock, ended = threading.Lock(), itertools.count(1)
+        progress(ProgressEvent(stage="ica", done=0, total=total, unit="runs"))
+
+        def unmixed(block: int) -> _Unmixed:
+            white, rank = whiten(reduced[block].to(precision))
             if rank < self.n_components:
                 raise SettingsError(
                     f"The signals have only {rank} independent components, asked for "
                     f"{self.n_components} networks.",
                     hint=f"Choose K of at most {rank}, or record more varied texts.",
                 )
-            first = block * self.n_runs
-            progress(ProgressEvent(stage="ica", done=first, total=total, unit="runs"))
             work = partial(run_ica, white, algorithm=self.algorithm, settings=ica, cancel=cancel)
-            done: dict[int, IcaRun] = {}
-            block_seeds = seeds[first : first + self.n_runs]
-            for number, result in workers.each(work, block_seeds, cancel=cancel):
-                done[number] = result
-                n_done = first + len(done)
-                progress(ProgressEvent(stage="ica", done=n_done, total=total, unit="runs"))
-            runs = [done[number] for number in range(self.n_runs)]
-            n_iter = np.maximum(n_iter, [run.n_iter for run in runs])
-            converged &= [run.converged for run in runs]
+            own_seeds = seeds[block * self.n_runs : (block + 1) * self.n_runs]
+            found_runs: dict[int, IcaRun] = {}
+            for number, run in workers.each(work, own_seeds, cancel=cancel):
+                found_runs[number] = run
+                with lock:  # several blocks may be under way
+                    n_done = next(ended)
+                    progress(ProgressEvent(stage="ica", done=n_done, total=total, unit="runs"))
+            runs = [found_runs[number] for number in range(self.n_runs)]
             best = max(range(self.n_runs), key=lambda i: (runs[i].converged, runs[i].contrast))
             maps_by_run = [run.sources.cpu().numpy() for run in runs]
-            indices.append(run_agreement(maps_by_run, best))
-            maps.append(as_z_maps(maps_by_run[best]))
+            return _Unmixed(
+                maps=as_z_maps(maps_by_run[best]),
+                agreement=run_agreement(maps_by_run, best),
+                n_iter=[run.n_iter for run in runs],
+                converged=[run.converged for run in runs],
+            )
+
+        numbers = range(len(blocks))
+        if workers.is_spread():  # each block's runs are
+            found = [unmixed(block) for block in numbers]
+        else:
+            found = of_each(unmixed, numbers, device=device)
+        n_iter = np.max([each.n_iter for each in found], axis=0).astype(np.int64)
+        converged = np.all([each.converged for each in found], axis=0)
         if not converged.all():
             warnings.warn(
                 f"{int((~converged).sum())} of {self.n_runs} ICA runs stopped at "
@@ -415,7 +428,18 @@ class GroupICA(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
                 NotConvergedWarning,
                 stacklevel=3,
             )
-        return maps, np.concatenate(indices), n_iter, converged
+        agreement = np.concatenate([each.agreement for each in found])
+        return [each.maps for each in found], agreement, n_iter, converged
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Unmixed:
+    """One block's maps, how far its runs agree, and how each of them ended."""
+
+    maps: NDArray[np.float32]
+    agreement: NDArray[np.float64]
+    n_iter: list[int]
+    converged: list[bool]
 
 
 def _linear_algebra_device(device: str) -> torch.device:

@@ -5,9 +5,11 @@ split; in narrow ones the sums are, and factorisations differ too. They take lit
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -17,8 +19,8 @@ from torch import Tensor
 # Measured with torch's MKL: results of 48 rows and columns and more are split between them, those
 # of fewer also along the sum.
 _NARROW = 64
-# A limit is the process's: two blocks at once would each put back what the other has set.
-_LOCK = threading.RLock()
+_Item = TypeVar("_Item")
+_Found = TypeVar("_Found")
 
 
 @cache
@@ -27,11 +29,73 @@ def _controller() -> ThreadpoolController:
     return ThreadpoolController()
 
 
+class _SharedLimit:
+    """One thread for linear algebra while anybody asks for it.
+
+    A limit is the process's: of two blocks at once the first sets it, and the last puts back what
+    was before. They do not wait for one another.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._n_blocks = 0
+        self._limiter: Any = None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the limit while the block runs."""
+        with self._lock:
+            if not self._n_blocks:
+                self._limiter = _controller().limit(limits=1, user_api="blas")
+            self._n_blocks += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._n_blocks -= 1
+                if not self._n_blocks:
+                    self._limiter.restore_original_limits()
+
+
+_LIMIT = _SharedLimit()
+
+
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Let numpy's and scipy's linear algebra inside the block run on one thread."""
-    with _LOCK, _controller().limit(limits=1, user_api="blas"):
+    with _LIMIT.held():
         yield
+
+
+def of_each(
+    function: Callable[[_Item], _Found], items: Sequence[_Item], *, device: torch.device
+) -> list[_Found]:
+    """Return what a function gives for each item, in their order.
+
+    On the CPU as many items at a time as torch has threads, each on one thread: small matrices
+    leave the others idle. The first error is raised, once the items that were begun have ended.
+    """
+    n_workers = min(torch.get_num_threads(), len(items))
+    if n_workers < 2 or device.type != "cpu":
+        return [function(item) for item in items]
+    n_threads = torch.get_num_threads()
+    all_begun = threading.Barrier(n_workers + 1)
+
+    def begin() -> None:
+        torch.get_num_threads()  # torch sets a thread up when it is first asked; then it may change
+        torch.set_num_threads(1)  # of this thread, and of all that begin from now on
+        all_begun.wait()
+
+    with ThreadPoolExecutor(n_workers, initializer=begin) as pool:
+        # Each item finds no idle worker until all have begun, so all are there.
+        waiting = [pool.submit(function, item) for item in items]
+        all_begun.wait()
+        torch.set_num_threads(n_threads)
+        try:
+            return [each.result() for each in waiting]
+        finally:
+            for each in waiting:
+                each.cancel()
 
 
 def product(a: Tensor, b: Tensor) -> Tensor:

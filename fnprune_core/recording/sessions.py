@@ -126,8 +126,22 @@ def blocks_of(sessions: Sessions, scope: str) -> list[NDArray[np.int64]]:
     ]
 
 
-def normalised(sessions: Sessions, session: int, *, normalize: str, device: torch.device) -> Tensor:
-    """Return a session's signals centred and scaled, (tokens, units), dead units at 0."""
+def normalised(
+    sessions: Sessions,
+    session: int,
+    *,
+    normalize: str,
+    device: torch.device,
+    room: Tensor | None = None,
+) -> Tensor:
+    """Return a session's signals centred and scaled, (tokens, units), dead units at 0.
+
+    Parameters
+    ----------
+    room : Tensor (longest session, units), optional
+        Memory for the result, used again for each session: fresh pages take longer to get than
+        to fill.
+    """
     if normalize == "session":
         mean, std = sessions.session_moments(session)
     else:
@@ -136,5 +150,6 @@ def normalised(sessions: Sessions, session: int, *, normalize: str, device: torc
     check_finite(recorded, sessions.layout, session)
     signals = torch.from_numpy(recorded).to(device)
     scale = np.where(sessions.alive & (std > 0), std, np.inf).astype(np.float32)
-    centred = signals - torch.from_numpy(np.ascontiguousarray(mean)).to(device)
+    centre = torch.from_numpy(np.ascontiguousarray(mean)).to(device)
+    centred = torch.sub(signals, centre, out=None if room is None else room[: len(signals)])
     return centred.div_(torch.from_numpy(scale).to(device))

@@ -25,11 +25,11 @@ def facts(pruning_plan: PruningPlan) -> None:
     with st.container(horizontal=True):
         st.metric(
             "Units removed",
-            f"{pruning_plan.achieved_ratio:.1%}",
+            f"{100 * pruning_plan.achieved_ratio:.1f} %",
             help=f"{pruning_plan.n_removed:,} of {pruning_plan.layout.n_units:,}; "
-            f"{pruning_plan.settings.ratio:.1%} were asked for.",
+            f"{100 * pruning_plan.settings.ratio:.1f} % were asked for.",
         )
-        st.metric("Share of parameters", f"{pruning_plan.share_of_parameters:.1%}")
+        st.metric("Share of parameters", f"{100 * pruning_plan.share_of_parameters:.1f} %")
         st.metric(
             "Units per layer",
             f"{lowest_width:,}"

@@ -170,7 +170,7 @@ def rows(
         top_domain = int(share.argmax())
         name = names[k]
         is_dropped = k in view.dropped
-        top = f"{share[top_domain]:.0%} {atlas.domain_names[top_domain]}"
+        top = f"{100 * share[top_domain]:.0f} % {atlas.domain_names[top_domain]}"
         reason = reason_text(decisions.get(k), is_dropped=is_dropped)
         value = float(trust.iloc[k])
         own_loss = lost.get(k, Loss())
@@ -183,14 +183,14 @@ def rows(
                            rules.SERVING),
             words=" ".join(w for w in words[k] if w not in name.split(" · ")[-1].split(", ")),
             why=reason,
-            title=f"Network {k}, {name}: {share[top_domain]:.0%} of its energy in "
-            f"{atlas.domain_names[top_domain]}, alone {variance:.2%} of variance, "
+            title=f"Network {k}, {name}: {100 * share[top_domain]:.0f} % of its energy in "
+            f"{atlas.domain_names[top_domain]}, alone {100 * variance:.2f} % of variance, "
             f"{'not protected' if is_dropped else 'protected'}" + (f", {reason}" if reason else "")
             + (f". {own_loss.title}" if own_loss.title else ""),
             trust=value if value == value else -1.0,
             trust_text=f"{value:.2f}" if value == value else "–",
             variance=meter[k],
-            variance_text=f"{variance:.1%}" if variance == variance else "–",
+            variance_text=f"{100 * variance:.1f} %" if variance == variance else "–",
             domains=[round(float(s), 4) for s in share],
             top=top,
             dropped=is_dropped,
@@ -247,12 +247,12 @@ def losses_of(losses: pd.DataFrame | None) -> dict[int, Loss]:
     found = {}
     for row in losses.to_dict("records"):
         units = row["units"]
-        units_text = f"{units:.0%}" if units == units else "–"
+        units_text = f"{100 * units:.0f} %" if units == units else "–"
         found[int(row["network"])] = Loss(
             meter=float(row["energy"]),
             units=units_text,
-            energy=f"{row['energy']:.0%}",
-            title=f"{units_text} of its units would go, and {row['energy']:.1%} of its energy",
+            energy=f"{100 * row['energy']:.0f} %",
+            title=f"{units_text} of its units would go, and {100 * row['energy']:.1f} % of its energy",
         )
     return found
 

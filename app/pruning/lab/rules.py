@@ -152,7 +152,7 @@ def _networks_where(mask: NDArray[np.bool_]) -> frozenset[int]:
 
 
 def _share_text(terms: Terms) -> str:
-    limit_text = "half" if terms.share == 0.5 else f"{terms.share:.0%}"
+    limit_text = "half" if terms.share == 0.5 else f"{100 * terms.share:.0f} %"
     return f"over {limit_text} in {' or '.join(terms.domains) or 'no domain'}"
 
 

@@ -31,7 +31,7 @@ align-items:center;font-size:.74rem;line-height:1.3"><span style="overflow:hidde
 text-overflow:ellipsis;white-space:nowrap" title="{name}">{name}</span><span style="height:5px;
 border-radius:3px;background:{line}"><span style="display:block;height:100%;width:{width:.1f}%;
 border-radius:3px;background:{colour}"></span></span><span style="text-align:right;
-font-variant-numeric:tabular-nums">{share:.0%}</span></div>"""
+font-variant-numeric:tabular-nums">{100 * share:.0f} %</span></div>"""
 _MOST_DOMAINS = 4
 _KEYS = {"Previous": "Previous", "Next": "Next", "Protect": "Protect", "Don't protect": "Unprotect"}
 _REFUSED = "reason that could not be kept"

@@ -179,7 +179,7 @@ def _show_heads(settings: PlanSettings) -> None:
         f"Attention: {len(layout.groups.widths)} layers of {n} KV groups, {heads_text}; "
         f"about {round(settings.attention_ratio * layout.groups.n_units)} of "
         f"{layout.groups.n_units} go. About "
-        f"{head_planner.expected_share(model, settings):.1%} of all parameters go."
+        f"{100 * head_planner.expected_share(model, settings):.1f} % of all parameters go."
     )
     if not model.architecture.attention.has_head_size:
         text += (

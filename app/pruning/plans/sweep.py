@@ -86,7 +86,7 @@ def sweep_table(swept: Sweep) -> pd.DataFrame:
 def _show_failures(swept: Sweep) -> None:
     for point in swept.points:
         if point.failure:
-            name = f"{score_label(point.score)} at {point.ratio:.0%}"
+            name = f"{score_label(point.score)} at {100 * point.ratio:.0f} %"
             text = wording.sentence(point.failure)
             st.warning(f"{wording.plain(name)}: {text}", icon=":material/warning:")
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,17 @@ import torch
 from unsealed import unseal
 
 from fnprune_core.decomposition.group_ica import Decomposition
-from fnprune_core.decomposition.threads import eigen, nearest_orthogonal, one_thread, product
+from fnprune_core.decomposition.threads import (
+    eigen,
+    nearest_orthogonal,
+    of_each,
+    one_thread,
+    product,
+)
 from fnprune_core.storage.checksums import MANIFEST
 
 TESTS = Path(__file__).parents[2]
+CPU = torch.device("cpu")
 #: Makes workspaces of a tiny model, all in a process of its own.
 PATH = """
 import sys, warnings
@@ -145,3 +153,27 @@ def test_an_atlas_of_before_has_its_fingerprint_from_its_maps(made, tmp_path) ->
     assert fingerprint_at(workspace, made.atlas).to_json() == with_key.to_json()
     stored = Decomposition.load(path.parent)
     assert stored.n_networks == len(with_key.marks)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_items_are_done_by_threads_of_one_thread_each(threads) -> None:
+    """In order, with torch's threads put back, here and for threads that begin later."""
+    before = torch.get_num_threads()
+
+    def seen(item: int) -> tuple[int, int]:
+        return item, torch.get_num_threads()
+
+    def fail(item: int) -> None:
+        raise ValueError(f"item {item}")
+
+    try:
+        torch.set_num_threads(threads)
+        assert of_each(seen, range(5), device=CPU) == [(item, 1) for item in range(5)]
+        with pytest.raises(ValueError, match="item 0"):
+            of_each(fail, range(5), device=CPU)
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(torch.get_num_threads).result() == threads
+        assert torch.get_num_threads() == threads
+        assert of_each(seen, [7], device=CPU) == [(7, threads)]
+    finally:
+        torch.set_num_threads(before)

@@ -33,7 +33,7 @@ def show_lesion(atlas: NetworkAtlas, sheets: Sheets) -> None:
         on_threshold=set_threshold,
     )
     shares = network_table(sheets).set_index("network")["share"]
-    lost = [(network, f"{shares[network]:.0%}") for network in losers(sheets)]
+    lost = [(network, f"{100 * shares[network]:.0f} %") for network in losers(sheets)]
     if lost:
         numbers = ", ".join(f"{network} ({share})" for network, share in lost)
         names = "; ".join(wording.plain(atlas_frame.label(atlas.id, each)) for each, _ in lost)
@@ -69,7 +69,7 @@ def scene(atlas: NetworkAtlas, sheets: Sheets, *, words: str) -> Scene:
         anatomy=image_routes.anatomy_url(atlas.id, version),
         lesion=Lesion(units=image_routes.units_url(atlas.id, version), removed=~sheets.keep),
         overlays=tuple(
-            replace(overlay, name=f"{overlay.name}: {shares[overlay.id]:.0%} would go")
+            replace(overlay, name=f"{overlay.name}: {100 * shares[overlay.id]:.0f} % would go")
             for overlay in network_maps(atlas, networks, limit=limit)
         ),
         threshold=Threshold(value=z) if networks else None,

@@ -177,8 +177,8 @@ def describe(sheets: Sheets) -> str:
         )
         text += (
             f" Network {most_affected['network']:.0f} would lose most of its members, "
-            f"{most_affected['share']:.0%}; network {least_affected['network']:.0f} least, "
-            f"{least_affected['share']:.0%}."
+            f"{100 * most_affected['share']:.0f} %; network {least_affected['network']:.0f} least, "
+            f"{100 * least_affected['share']:.0f} %."
         )
     text += f" {pins:,} pinned units are marked." if pins else ""
     return text + (f" One of {step**2} units is drawn." if step > 1 else "")
@@ -256,9 +256,9 @@ def cost_bars(
         figure=figure,
         alternative=(
             f"{says[0].upper()}{says[1:]}: most for network {int(costliest['network'])}, "
-            f"{names[int(costliest['network'])]} ({costliest[column]:.1%}), least for network "
+            f"{names[int(costliest['network'])]} ({100 * costliest[column]:.1f} %), least for network "
             f"{int(cheapest['network'])}, {names[int(cheapest['network'])]} "
-            f"({cheapest[column]:.2%})."
+            f"({100 * cheapest[column]:.2f} %)."
         ),
         table=ranked.assign(name=[names[int(k)] for k in ranked["network"]]).round(4),
     )

@@ -146,7 +146,7 @@ def _agreement_text(atlas: NetworkAtlas, settings: PlanSettings, preview: Previe
     check = cache.preview_of(atlas.id).expected_agreement(settings)
     if agreement is not None:
         text = (
-            f"Approximate: of the units that the applied plan removes, {agreement:.1%} are the "
+            f"Approximate: of the units that the applied plan removes, {100 * agreement:.1f} % are the "
             "same."
         )
     elif preview.is_exact:
@@ -155,10 +155,10 @@ def _agreement_text(atlas: NetworkAtlas, settings: PlanSettings, preview: Previe
         text = "Approximate: tokens are taken in groups that are alike."
     else:
         text = (
-            f"Approximate: about {check.agreement:.1%} of these units go in the exact plan too, "
+            f"Approximate: about {100 * check.agreement:.1f} % of these units go in the exact plan too, "
             f"measured on this recording with {check.n_dropped} of "
             f"{wording.count(atlas.n_networks, 'network')} dropped at random, at "
-            f"{check.ratio:.0%}."
+            f"{100 * check.ratio:.0f} %."
         )
     widest_layer = max(atlas.layout.widths)
     if preview.effective_tokens < widest_layer:
@@ -208,7 +208,7 @@ def sizes_table(preview: PreviewedPlan) -> str:
     cells = "".join(
         _SIZE.format(
             label=label, after=after, before=before, tip=html.escape(tip),
-            share=f"−{share:.1%}" if share > 0 else "0 %",
+            share=f"−{100 * share:.1f} %" if share > 0 else "0 %",
         )
         for label, after, before, share, tip in facts
     )  # fmt: skip

@@ -131,7 +131,7 @@ def _draw_table(result: ShareSearch) -> None:
     )
     share_removed = result.mixes[0].share_of_parameters
     st.caption(
-        f"Each takes {share_removed:.1%} of all parameters. Perplexity on the text of the search."
+        f"Each takes {100 * share_removed:.1f} % of all parameters. Perplexity on the text of the search."
     )
 
 
@@ -154,7 +154,7 @@ def _verdict_text(result: ShareSearch) -> str:
     if best_mix is result.mixes[0]:
         return "Least lost: all of the cut in MLP units."
     row = next(mix_row for mix_row in result.rows() if mix_row["is_best"])
-    text = f"Least lost: {best_mix.settings.attention_ratio:.0%} of attention goes too"
+    text = f"Least lost: {100 * best_mix.settings.attention_ratio:.0f} % of attention goes too"
     return (
         f"{text}."
         if row["is_clear"]
