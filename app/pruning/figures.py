@@ -276,7 +276,8 @@ def _point_text(row: Mapping[str, Any]) -> str:
     spread_text = f"{row['seeds']} plans" if row["spread"] == "seeds" else "the text"
     return (
         f"{row['perplexity']:.2f} ± {row['error']:.2f} over {spread_text}, "
-        f"{100 * row['achieved_ratio']:.1f} % of units go, {100 * row['share_of_parameters']:.1f} % of parameters"
+        f"{100 * row['achieved_ratio']:.1f} % of units go, "
+        f"{100 * row['share_of_parameters']:.1f} % of parameters"
     )
 
 

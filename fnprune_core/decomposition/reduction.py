@@ -74,7 +74,7 @@ def _room(sessions: Sessions, device: torch.device) -> Tensor:
     """Return memory for one session's signals after the other."""
     slices = [sessions.session_slice(i) for i in range(sessions.n_sessions)]
     longest = max(rows.stop - rows.start for rows in slices)
-    return torch.empty(longest, sessions.layout.n_units, device=device)
+    return torch.empty(longest, sessions.layout.n_units, dtype=torch.float32, device=device)
 
 
 def _rows(signals: Tensor, is_wanted: NDArray[np.bool_]) -> Tensor:

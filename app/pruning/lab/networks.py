@@ -252,7 +252,8 @@ def losses_of(losses: pd.DataFrame | None) -> dict[int, Loss]:
             meter=float(row["energy"]),
             units=units_text,
             energy=f"{100 * row['energy']:.0f} %",
-            title=f"{units_text} of its units would go, and {100 * row['energy']:.1f} % of its energy",
+            title=f"{units_text} of its units would go, and {100 * row['energy']:.1f} % "
+            "of its energy",
         )
     return found
 

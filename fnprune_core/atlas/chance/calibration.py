@@ -181,9 +181,12 @@ class _Block:
         design = np.vstack([np.ones(maps.shape[1]), maps])
         self._weights = np.linalg.solve(design @ design.T, design)[1:]
         k, n = maps.shape
-        self._products, self._squares = torch.zeros(2, k, n), torch.zeros(2, n)
+        self._products, self._squares = (
+            torch.zeros(2, k, n, dtype=torch.float32),
+            torch.zeros(2, n, dtype=torch.float32),
+        )
         self._gram = np.zeros((2, k, k))
-        self._shifted = torch.zeros(n_draws, k, n)
+        self._shifted = torch.zeros(n_draws, k, n, dtype=torch.float32)
         self._results: tuple[Floats, Floats, Floats] | None = None
 
     def add(

@@ -60,7 +60,11 @@ def build_effects(
         covariance = (head.T @ head) / len(head) - torch.outer(mean_row, mean_row)
         size = int(model.config.hidden_size)
         to_residual = torch.stack(
-            [to_unembedding(model, architecture, row) for row in torch.eye(size)], dim=1
+            [
+                to_unembedding(model, architecture, row)
+                for row in torch.eye(size, dtype=torch.float32)
+            ],
+            dim=1,
         ).float()
         in_residual = to_residual.T @ covariance @ to_residual
         spreads = [_spread(columns, in_residual) for columns in _columns(language_model)]
@@ -93,7 +97,11 @@ def _columns(language_model: LanguageModel) -> list[Tensor]:
         if architecture.output_norm:
             norm = layer.get_submodule(architecture.output_norm)
             gain = torch.stack(
-                [through_norm(architecture, norm, row) for row in torch.eye(len(weight))], dim=1
+                [
+                    through_norm(architecture, norm, row)
+                    for row in torch.eye(len(weight), dtype=torch.float32)
+                ],
+                dim=1,
             )
             weight = gain.float() @ weight
         columns.append(weight)

@@ -256,8 +256,8 @@ def cost_bars(
         figure=figure,
         alternative=(
             f"{says[0].upper()}{says[1:]}: most for network {int(costliest['network'])}, "
-            f"{names[int(costliest['network'])]} ({100 * costliest[column]:.1f} %), least for network "
-            f"{int(cheapest['network'])}, {names[int(cheapest['network'])]} "
+            f"{names[int(costliest['network'])]} ({100 * costliest[column]:.1f} %), least for "
+            f"network {int(cheapest['network'])}, {names[int(cheapest['network'])]} "
             f"({100 * cheapest[column]:.2f} %)."
         ),
         table=ranked.assign(name=[names[int(k)] for k in ranked["network"]]).round(4),

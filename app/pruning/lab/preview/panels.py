@@ -146,8 +146,8 @@ def _agreement_text(atlas: NetworkAtlas, settings: PlanSettings, preview: Previe
     check = cache.preview_of(atlas.id).expected_agreement(settings)
     if agreement is not None:
         text = (
-            f"Approximate: of the units that the applied plan removes, {100 * agreement:.1f} % are the "
-            "same."
+            f"Approximate: of the units that the applied plan removes, {100 * agreement:.1f} % are "
+            "the same."
         )
     elif preview.is_exact:
         text = "The units that go are those of the plan, but for rounding."
@@ -155,8 +155,8 @@ def _agreement_text(atlas: NetworkAtlas, settings: PlanSettings, preview: Previe
         text = "Approximate: tokens are taken in groups that are alike."
     else:
         text = (
-            f"Approximate: about {100 * check.agreement:.1f} % of these units go in the exact plan too, "
-            f"measured on this recording with {check.n_dropped} of "
+            f"Approximate: about {100 * check.agreement:.1f} % of these units go in the exact plan "
+            f"too, measured on this recording with {check.n_dropped} of "
             f"{wording.count(atlas.n_networks, 'network')} dropped at random, at "
             f"{100 * check.ratio:.0f} %."
         )

@@ -131,7 +131,8 @@ def _draw_table(result: ShareSearch) -> None:
     )
     share_removed = result.mixes[0].share_of_parameters
     st.caption(
-        f"Each takes {100 * share_removed:.1f} % of all parameters. Perplexity on the text of the search."
+        f"Each takes {100 * share_removed:.1f} % of all parameters. Perplexity on the text of the "
+        "search."
     )
 
 
