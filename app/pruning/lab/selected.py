@@ -26,12 +26,12 @@ aspect-ratio:6/5;border-radius:4px;{faded}">
 <div style="font-family:IBM Plex Mono,monospace;font-size:.78rem;opacity:.75;
 overflow-wrap:anywhere;margin:1px 0 4px">{words}</div></div>
 <div style="flex:0 1 190px;min-width:0">{domains}</div></div>"""
-_DOMAIN = """<div style="display:grid;grid-template-columns:minmax(60px,44%) 1fr 36px;gap:6px;
+_DOMAIN = """<div style="display:grid;grid-template-columns:minmax(60px,44%) 1fr 40px;gap:6px;
 align-items:center;font-size:.74rem;line-height:1.3"><span style="overflow:hidden;
 text-overflow:ellipsis;white-space:nowrap" title="{name}">{name}</span><span style="height:5px;
 border-radius:3px;background:{line}"><span style="display:block;height:100%;width:{width:.1f}%;
 border-radius:3px;background:{colour}"></span></span><span style="text-align:right;
-font-variant-numeric:tabular-nums">{100 * share:.0f} %</span></div>"""
+font-variant-numeric:tabular-nums">{width:.0f} %</span></div>"""
 _MOST_DOMAINS = 4
 _KEYS = {"Previous": "Previous", "Next": "Next", "Protect": "Protect", "Don't protect": "Unprotect"}
 _REFUSED = "reason that could not be kept"
@@ -73,7 +73,6 @@ def card(atlas: NetworkAtlas, network: int) -> str:
         _DOMAIN.format(
             name=html.escape(visible(atlas.domain_names[d])),
             width=100 * share[d],
-            share=share[d],
             line=palette.line,
             colour=palette.text if i == 0 else palette.quiet,
         )

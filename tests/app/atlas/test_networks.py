@@ -64,14 +64,14 @@ def test_only_the_chosen_section_is_drawn(open_page, placed) -> None:
         assert view(at).show == section
         assert any(part in alternative for alternative in alternatives(at))
     at.segmented_control(key="atlas-section").set_value("units").run()
-    assert [s.value for s in at.subheader] == ["Positive pole", "Negative pole"]
+    assert [s.value for s in at.subheader] == ["Positive pole", "Negative pole", "Attention heads"]
     assert len(at.dataframe) == 2
 
 
 def test_a_link_opens_pole_range_section_and_picked_unit(open_page, placed) -> None:
     link = {**placed.view(), "show": "units-negative-own", "unit": "7", "z": "1.5"}
     at = open_page("atlas", **link, map="layers")
-    assert [s.value for s in at.subheader] == ["Negative pole"]
+    assert [s.value for s in at.subheader] == ["Negative pole", "Attention heads"]
     assert not at.toggle(key="atlas-range").value
     assert alternatives(at)[0].startswith("The negative pole alone.")
     opened = resources.atlas(placed.atlas)

@@ -137,7 +137,7 @@ def test_a_plan_is_made_again_for_the_uniform_form_measured_and_then_quoted(
     assert made.settings == planner.canonical_settings(wanted)
     assert set(made.kept_widths) == {40}
     metrics = {each.label: each.value for each in at.metric}
-    assert metrics["Units removed"] == "16.7%"
+    assert metrics["Units removed"] == "16.7 %"
     assert metrics["Units per layer"] == "40"
     quoted = at.dataframe[0].value
     found = compare.evaluations_of(resources.workspace(), after)

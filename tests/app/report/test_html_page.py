@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from written_report import EVIL, N_NETWORKS, reported
 
 from app import cli as app_cli
+from app.figures.markup import signed
 from app.report.figures import ALL
 from fnprune_core.errors import SettingsError
 from fnprune_core.report import sections
@@ -69,7 +70,9 @@ def test_every_chart_says_what_it_shows_and_of_what(made) -> None:
     (text,) = made.m.texts()
     told = "".join(made.page.text)
     for row in perplexity_table(made.m, text).dropna(subset="difference").itertuples():
-        assert f"{ALL}, {row.model}: {row.difference:+.4f} (no interval)" in told  # 2 documents
+        assert (
+            f"{ALL}, {row.model}: {signed(row.difference, '+.4f')} (no interval)" in told
+        )  # 2 documents
 
 
 def run(*arguments: str):
