@@ -157,7 +157,7 @@ PRUNE = Page(
     url="prune",
     title="Prune",
     icon="content_cut",
-    help="Choose networks to preserve, prune, and watch the perplexity.",
+    help="Choose networks to protect, prune, and watch the perplexity.",
 )
 EXPORT = Page(
     path="pruning/export/page.py",

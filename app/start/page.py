@@ -26,7 +26,7 @@ def steps() -> None:
         (RECORD, "Record", "the model reads texts, and every unit's activation is kept"),
         (DECOMPOSE, "Decompose", "ICA finds the units that are active together"),
         (ATLAS, "Atlas", "see where each network is and what it responds to"),
-        (PRUNE, "Prune", "choose what to preserve, and watch what that costs"),
+        (PRUNE, "Prune", "choose what to protect, and watch what that costs"),
     ):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.page_link(page, label=label, width=130)
@@ -145,7 +145,7 @@ def show_title(example: bool) -> None:
     frame.heading(
         "Functional networks of a language model",
         "Record a model's neurons while it reads, find the networks that are active together, as "
-        "in fMRI, and prune the model by choosing which of them to preserve.",
+        "in fMRI, and prune the model by choosing which of them to protect.",
     )
     st.subheader("A worked example", anchor=False)
     if not example:

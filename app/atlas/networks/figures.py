@@ -338,7 +338,8 @@ def head_map(share: NDArray[np.floating], *, network: int, palette: Palette) -> 
         figure=figure,
         alternative=(
             f"Network {network} in {share.size} attention heads: {100 * share.max():.1f} % lies in "
-            f"layer {layer}, head {head}; {100 * by_layer.max():.0f} % in layer {int(by_layer.argmax())}."
+            f"layer {layer}, head {head}; {100 * by_layer.max():.0f} % in layer "
+            f"{int(by_layer.argmax())}."
         ),
         table=pd.DataFrame(
             {

@@ -42,7 +42,7 @@ with frame.explaining():
     else:
         frame.empty(
             "No plan yet",
-            "Choose what to preserve and apply it; the plan can then be taken away.",
+            "Choose what to protect and apply it; the plan can then be taken away.",
             button="Go to Prune",
             page=frame.PRUNE,
             icon="content_cut",

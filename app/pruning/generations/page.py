@@ -150,7 +150,7 @@ with frame.explaining():
     if not every_plan and not view_state.view().generation:
         frame.empty(
             "No plan yet",
-            "Choose what to preserve and apply it; then see what the pruned model writes.",
+            "Choose what to protect and apply it; then see what the pruned model writes.",
             button="Go to Prune",
             page=frame.PRUNE,
             icon="content_cut",

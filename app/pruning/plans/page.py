@@ -71,7 +71,7 @@ with frame.explaining():
     if not history.plans and not view_state.view().atlas:
         frame.empty(
             "No plans yet",
-            "Choose networks to preserve and apply: each plan is kept here.",
+            "Choose networks to protect and apply: each plan is kept here.",
             button="Go to Prune",
             page=frame.PRUNE,
             icon="content_cut",
@@ -86,7 +86,7 @@ with frame.explaining():
         else:
             frame.empty(
                 "No plans yet",
-                "Choose networks to preserve and apply: each plan is kept here.",
+                "Choose networks to protect and apply: each plan is kept here.",
                 button="Go to Prune",
                 page=frame.PRUNE,
                 icon="content_cut",

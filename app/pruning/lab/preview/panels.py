@@ -163,7 +163,7 @@ def _agreement_text(atlas: NetworkAtlas, settings: PlanSettings, preview: Previe
     widest_layer = max(atlas.layout.widths)
     if preview.effective_tokens < widest_layer:
         text += (
-            f" The preserved networks leave the text the weight of only "
+            f" The protected networks leave the text the weight of only "
             f"{preview.effective_tokens:,.0f} tokens, fewer than the {widest_layer:,} units of a "
             "layer: what is chosen from so few may not hold elsewhere."
         )
