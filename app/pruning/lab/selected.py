@@ -18,14 +18,14 @@ from fnprune_core.errors import FnpruneError
 from fnprune_core.plans import decision_log
 from fnprune_core.plans.decision_log import NetworkDecision
 
-_CARD = """<div style="display:flex;gap:12px;align-items:flex-start">
+_CARD = """<div style="display:flex;flex-wrap:wrap;gap:12px;align-items:flex-start">
 <img src="{image}" alt="Map of network {network}" style="flex:0 0 96px;width:96px;
 aspect-ratio:6/5;border-radius:4px;{faded}">
-<div style="flex:1 1 0;min-width:0">
+<div style="flex:1 1 150px;min-width:0">
 <div style="font-weight:600;overflow-wrap:anywhere">{network} · {name}</div>
 <div style="font-family:IBM Plex Mono,monospace;font-size:.78rem;opacity:.75;
 overflow-wrap:anywhere;margin:1px 0 4px">{words}</div></div>
-<div style="flex:0 1 190px;min-width:0">{domains}</div></div>"""
+<div style="flex:1 1 170px;max-width:230px;min-width:0">{domains}</div></div>"""
 _DOMAIN = """<div style="display:grid;grid-template-columns:minmax(60px,44%) 1fr 40px;gap:6px;
 align-items:center;font-size:.74rem;line-height:1.3"><span style="overflow:hidden;
 text-overflow:ellipsis;white-space:nowrap" title="{name}">{name}</span><span style="height:5px;

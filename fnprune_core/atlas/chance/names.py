@@ -50,22 +50,28 @@ class DomainName:
         """Return how the name fares, in words."""
         if self.n_documents < LEAST_DOCUMENTS:
             return (
-                f"{self.domain} holds {self.share:.0%} of its energy; that is one document, so "
-                "the name cannot be tried on others"
+                f"{self.domain} holds {100 * self.share:.0f} % of its energy; that is one document, "
+                "so the name cannot be tried on others"
             )
         text = (
-            f"{self.domain} holds {self.share:.0%} of its energy, {self.held_out:.0%} on documents "
-            "that it was not named from"
+            f"{self.domain} holds {100 * self.share:.0f} % of its energy, "
+            f"{100 * self.held_out:.0f} % on documents that it was not named from"
         )
         if self.holds:
             return text
-        return f"{text}, and down to {self.lowest:.0%}: the name does not hold on all of them"
+        return (
+            f"{text}, and down to {100 * self.lowest:.0f} %: the name does not hold on all of them"
+        )
 
     def text(self) -> str:
         """Return the held-out share for a table, with a mark where the name fails."""
         if self.n_documents < LEAST_DOCUMENTS:
             return "one document"
-        return f"{self.held_out:.0%}" if self.holds else f"{self.held_out:.0%} (does not hold)"
+        return (
+            f"{100 * self.held_out:.0f} %"
+            if self.holds
+            else f"{100 * self.held_out:.0f} % (does not hold)"
+        )
 
 
 def domain_names(

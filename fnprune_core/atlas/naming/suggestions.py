@@ -123,7 +123,7 @@ def suggested_names(
         if share[k, domain] > HALF:
             parts.append(_capitalised(atlas.domain_names[domain]))
             basis.append(
-                f"{share[k, domain]:.0%} of its energy per token lies in "
+                f"{100 * share[k, domain]:.0f} % of its energy per token lies in "
                 f"{atlas.domain_names[domain]}."
             )
         found: dict[str, tuple[str, str] | None] = {
@@ -172,7 +172,7 @@ def _one_word(words: _Groups, network: int) -> tuple[str, str] | None:
     word = words.names[first]
     if not word or share[first] < HALF or words.lift(network)[first] < LEAST_LIFT:
         return None
-    return _shown(word), f"{share[first]:.0%} of its energy is on “{_shown(word)}”."
+    return _shown(word), f"{100 * share[first]:.0f} % of its energy is on “{_shown(word)}”."
 
 
 def _one_class(classes: _Groups, words: _Groups, network: int) -> tuple[str, str] | None:
@@ -182,7 +182,7 @@ def _one_class(classes: _Groups, words: _Groups, network: int) -> tuple[str, str
     if name not in _CLASS_NAMES or share[first] < HALF or classes.lift(network)[first] < LEAST_LIFT:
         return None
     shown = _CLASS_NAMES[name]
-    basis = f"{share[first]:.0%} of its energy is on {shown}."
+    basis = f"{100 * share[first]:.0f} % of its energy is on {shown}."
     if name in _WITH_MEMBERS:
         members = " ".join(_shown(words.names[i]) for i in _leading(words, network))
         shown = f"{shown} {members}".strip()
@@ -192,7 +192,7 @@ def _one_class(classes: _Groups, words: _Groups, network: int) -> tuple[str, str
 def _of_starts(share: float) -> tuple[str, str]:
     return (
         "first tokens of a text",
-        f"{share:.0%} of its energy is on the first {FIRST_TOKENS} tokens of a window.",
+        f"{100 * share:.0f} % of its energy is on the first {FIRST_TOKENS} tokens of a window.",
     )
 
 
@@ -202,7 +202,7 @@ def _some_words(words: _Groups, network: int) -> tuple[str, str] | None:
     if not leading or share < TENTH:
         return None
     shown = _listed([words.names[i] for i in leading])
-    return shown, f"{share:.0%} of its energy is on {shown}."
+    return shown, f"{100 * share:.0f} % of its energy is on {shown}."
 
 
 def _leading(words: _Groups, network: int) -> list[int]:

@@ -229,7 +229,9 @@ def _by_domain(
             yield (
                 number,
                 Match(
-                    kind="domain", score=value, reason=f"{value:.0%} of its energy is in {domain}"
+                    kind="domain",
+                    score=value,
+                    reason=f"{100 * value:.0f} % of its energy is in {domain}",
                 ),
             )
 
@@ -246,7 +248,7 @@ def _by_class(index: Index, query: str) -> Iterable[tuple[int, Match]]:
                 Match(
                     kind="class",
                     score=value,
-                    reason=f"{value:.0%} of its energy is on tokens: {name}",
+                    reason=f"{100 * value:.0f} % of its energy is on tokens: {name}",
                 ),
             )
 

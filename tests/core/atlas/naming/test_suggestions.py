@@ -54,7 +54,7 @@ def test_three_words_are_named_where_each_draws_five_times_its_share():
     assert name.text == "w3, w5, w7"
     share = np.square(courses[0, usable()])[np.isin(np.array(texts)[usable()], ("w3", "w5", "w7"))]
     expected = share.sum() / np.square(courses[0, usable()]).sum()
-    assert f"{expected:.0%}" in name.basis[0]
+    assert f"{100 * expected:.0f} %" in name.basis[0]
 
 
 def test_a_network_of_the_first_tokens_of_windows_is_called_so():
