@@ -50,8 +50,8 @@ class DomainName:
         """Return how the name fares, in words."""
         if self.n_documents < LEAST_DOCUMENTS:
             return (
-                f"{self.domain} holds {100 * self.share:.0f} % of its energy; that is one document, "
-                "so the name cannot be tried on others"
+                f"{self.domain} holds {100 * self.share:.0f} % of its energy; that is one "
+                "document, so the name cannot be tried on others"
             )
         text = (
             f"{self.domain} holds {100 * self.share:.0f} % of its energy, "
