@@ -121,9 +121,9 @@ def _heads_text(plan: PruningPlan) -> str:
 def _widths_text(plan: PruningPlan) -> str:
     dense, kept = plan.layout.widths, plan.kept_widths
     text = (
-        f"Units a layer: {kept[0]} of {dense[0]}."
+        f"Units per layer: {kept[0]} of {dense[0]}."
         if len(set(kept)) == len(set(dense)) == 1
-        else f"Units a layer: {', '.join(map(str, kept))}."
+        else f"Units per layer: {', '.join(map(str, kept))}."
     )
     if plan.n_removed_groups:
         groups = sorted(set(plan.kept_group_counts))

@@ -63,7 +63,7 @@ def test_every_rule_says_what_it_does_and_can_be_looked_at_alone() -> None:
     sentences = [rule.says(Terms(domains=("fr",), tags=("mine",))) for rule in RULES.values()]
     assert len(set(sentences)) == len(RULES)
     assert RULES["prune-domains"].says(Terms(domains=("fr", "en"))) == "rule: over half in fr or en"
-    assert RULES["prune-domains"].says(Terms(domains=("fr",), share=0.7)).endswith("70% in fr")
+    assert RULES["prune-domains"].says(Terms(domains=("fr",), share=0.7)).endswith("70 % in fr")
 
 
 def test_networks_that_serve_all_texts_are_named_first_and_can_be_spared() -> None:

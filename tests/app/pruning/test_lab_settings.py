@@ -33,7 +33,7 @@ def test_attention_is_asked_for_and_said_in_the_model_s_own_numbers(open_page, e
     at.run()
     assert "3 layers of 2 KV groups, 2 query heads each; about 2 of 6 go" in captions(at)
     share = head_planner.expected_share(model, PlanSettings(ratio=0.2, attention_ratio=0.34))
-    assert f"About {share:.1%} of all parameters go" in captions(at)
+    assert f"About {100 * share:.1f} % of all parameters go" in captions(at)
     at.slider(key="prune-attention").set_value(80).run()
     assert "at most 0.500 of all KV groups can go" in said(at)
     assert at.button(key="prune-apply").disabled

@@ -42,9 +42,9 @@ def test_the_hole_is_what_goes(sheets, example) -> None:
     scene = body.scene(atlas, sheets, words="w")
     assert np.array_equal(scene.lesion.removed, ~sheets.keep)
     assert [overlay.id for overlay in scene.overlays] == [1, 3]
-    assert scene.overlays[1].name.endswith(": 100% would go")
+    assert scene.overlays[1].name.endswith(": 100 % would go")
     share = network_table(sheets).set_index("network")["share"][1]
-    assert scene.overlays[0].name.endswith(f": {share:.0%} would go")
+    assert scene.overlays[0].name.endswith(f": {100 * share:.0f} % would go")
     assert scene.threshold.value == 1.5
 
 

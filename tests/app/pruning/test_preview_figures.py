@@ -57,7 +57,7 @@ def test_every_unit_is_drawn_once_as_what_becomes_of_it() -> None:
     assert table["units"].to_dict() == {-1: 4, 0: 2, 1: 4}
     assert table["would go"].to_dict() == {-1: 0, 0: 1, 1: 1}
     assert "2 of 10 units would go" in picture.alternative
-    assert "Network 0 would lose most of its members, 50%" in picture.alternative
+    assert "Network 0 would lose most of its members, 50 %" in picture.alternative
 
 
 def test_pins_are_marked_by_a_sign_each_and_a_lasso_finds_units() -> None:
@@ -104,4 +104,4 @@ def test_estimates_are_ranked_and_what_is_dropped_can_be_seen(mode) -> None:
     np.testing.assert_allclose(dropped.y, [2.0])
     assert dropped.marker.color not in (palette.canvas, kept.marker.color)
     assert dropped.marker.pattern.fillmode == "overlay"  # the colour is that of the bar
-    assert "most for network 3, d (3.0%), least for network 0, a (1.00%)" in picture.alternative
+    assert "most for network 3, d (3.0 %), least for network 0, a (1.00 %)" in picture.alternative
