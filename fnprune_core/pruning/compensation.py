@@ -109,6 +109,15 @@ def bias_refit(
     return Refit(bias=_tensor(weight[:, removed] @ statistics.mean[removed]))
 
 
+def _solved(system: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return x of ``system @ x = right``, symmetric; by Cholesky where rounding lets it."""
+    try:
+        factor = linalg.cho_factor(system, lower=True, check_finite=False)
+        return np.asarray(linalg.cho_solve(factor, right, check_finite=False))
+    except linalg.LinAlgError:
+        return np.asarray(np.linalg.solve(system, right))
+
+
 def least_squares_refit(
     weight: NDArray[np.float64],
     removed: NDArray[np.int64],
@@ -129,7 +138,7 @@ def least_squares_refit(
     floor = max(1e-9 * energy.mean(), np.finfo(np.float64).tiny)  # dead units stay as they are
     system = moments[np.ix_(kept, kept)] + np.diag(RIDGE * energy + floor)
     target = weight[:, removed] @ moments[np.ix_(removed, kept)]
-    change = linalg.solve(system, target.T, assume_a="pos", check_finite=False).T
+    change = _solved(system, target.T).T
     bias = weight[:, removed] @ mean[removed] - change @ mean[kept] if intercept else None
     return Refit(
         columns=_tensor(weight[:, kept] + change), bias=None if bias is None else _tensor(bias)

@@ -114,7 +114,8 @@ def plays_in_the_browser_alone(browser: Browser) -> None:
     assert float(told(browser, "fps")) >= LEAST_FRAMES
     assert told(browser, "state") == "playing"
     assert browser.requests() == []
-    click(browser, ".play")
+    if told(browser, "state") == "playing":  # a slow machine may have come to the end meanwhile
+        click(browser, ".play")
     assert told(browser, "state") == "paused"
     browser.settle()
     assert f"token={token(browser)}" in browser.parameters()
