@@ -24,6 +24,7 @@ MAX_WORKSPACE = "FNPRUNE_MAX_WORKSPACE_GB"
 UNFINISHED = ".unfinished-"
 RESUMABLE = "-resumable"
 _LOCK = ".lock"
+_LOOK_S = 0.2  # until a lock that somebody only looks at is free again
 _NUMBERED = re.compile(re.escape(UNFINISHED) + r".*-[0-9a-f]{8}")
 _NEW_S = 60.0
 
@@ -215,22 +216,31 @@ def exclusive(folder: Path, *, what: str) -> Iterator[None]:
 
 
 def _lock(file: IO[str], held_text: str, *, hint: str) -> None:
-    """Take the lock of an open file, or raise `StorageError` where another process holds it."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise StorageError(held_text, hint=hint) from error
+    """Take the lock of an open file, or raise `StorageError` where another process holds it.
+
+    Who only looks whether it is held, as `is_in_use` does, has it for a moment: that is waited for.
+    """
+    end = time.monotonic() + _LOOK_S
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError as error:
+            if time.monotonic() > end:
+                raise StorageError(held_text, hint=hint) from error
+            time.sleep(_LOOK_S / 20)
 
 
 def is_in_use(folder: Path) -> bool:
     """Whether a running process holds the lock on `folder`."""
     if not (folder / _LOCK).is_file():
         return False
-    try:
-        with exclusive(folder, what=folder.name):
-            return False
-    except StorageError:
-        return True
+    with (folder / _LOCK).open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def default_root() -> Path:
