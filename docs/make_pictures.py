@@ -25,6 +25,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from app import pages
+from fnprune_core.atlas.network_atlas import open_atlas
+from fnprune_core.plans.files import open_plan
 from fnprune_core.storage.workspace import Workspace
 
 ROOT = Path(__file__).parents[1]
@@ -126,6 +128,14 @@ DOES: dict[str, Callable[[Browser], None]] = {
 }
 
 
+def given_up(plan_id: str) -> list[int]:
+    """Return the networks that a plan does not protect."""
+    workspace = Workspace(FOLDER)
+    plan = open_plan(workspace, plan_id)
+    n_networks = open_atlas(workspace, plan.decomposition_id or "").n_networks
+    return [k for k in range(n_networks) if k not in (plan.preserved or range(n_networks))]
+
+
 def parameters(study: Study) -> dict[str, dict[str, object]]:
     """Return what the address of a page says beside the atlas, by page."""
     return {
@@ -133,6 +143,7 @@ def parameters(study: Study) -> dict[str, dict[str, object]]:
         "unit": {"network": 3},
         "probe": {"network": 3, "text": "def add(a, b): return a + b  # La somme de deux nombres"},
         "live": {"session": 0, "token": 60, "show": "recorded"},
+        "prune": {"drop": ".".join(map(str, given_up(study.plans[0])))},
         "compare": {"other": study.other},
         "plans": {"plans": "-".join(study.plans)},
         "generations": {"generation": study.generation},
