@@ -13,7 +13,9 @@ def test_a_domain_a_number_and_a_mistake(program, made) -> None:
     found = program.json("find", made.atlas, atlas.domain_names[0], "--most", "3")["found"]
     networks = [row for row in found if row["kind"] == "network"]
     assert networks[0]["number"] == share.argmax()
-    assert any(f"{100 * share.max():.0f} % of its energy" in reason for reason in networks[0]["why"])
+    assert any(
+        f"{100 * share.max():.0f} % of its energy" in reason for reason in networks[0]["why"]
+    )
     scores = [row["score"] for row in networks]
     assert scores == sorted(scores, reverse=True)
     assert len(networks) <= 3
