@@ -25,7 +25,7 @@ from fnprune_core.errors import (
 )
 from fnprune_core.evaluation.compare import check_overlap
 from fnprune_core.evaluation.perplexity import perplexity_stream, protocol_of
-from fnprune_core.lesions.sites import Lesion, LesionSettings, LesionSites, Stimuli
+from fnprune_core.lesions.sites import Lesion, LesionSettings, LesionSites, Stimuli, silence
 from fnprune_core.lesions.study import Facts, LesionStudy
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import silenced
@@ -295,15 +295,22 @@ class _StudyRun:
         self, study: LesionStudy, readings: "_Readings"
     ) -> Iterator[tuple[tuple[int, int], NDArray[np.float64] | NonFiniteError]]:
         """Yield row, column and losses of what a study lacks: here in order, or as workers do."""
-        places = list(readings.missing(study))
-        without_change = [at for at in places if study.lesions[at[0]].strength == 0]
-        for place in without_change:
-            yield place, study.healthy
-        places = [place for place in places if place not in without_change]
+        places: list[tuple[int, int]] = []
+        for row, column in readings.missing(study):
+            if study.lesions[row].strength == 0:  # changes nothing
+                yield (row, column), study.healthy
+            else:
+                places.append((row, column))
         if not workers.is_spread():
             for row, column in places:
                 lesion, units = study.lesions[row], readings.units(row, column)
-                yield (row, column), self._read_here(partial(readings.sites.silence, units, lesion))
+                context = partial(readings.sites.silence, units, lesion)
+                yield (
+                    (row, column),
+                    _losses_or_why(
+                        self.language_model, self.stimuli.windows, context, cancel=self.cancel
+                    ),
+                )
             return
         tasks = [
             _Reading(
@@ -317,14 +324,6 @@ class _StudyRun:
         ]
         for number, losses in workers.each(_Reading.losses, tasks, cancel=self.cancel):
             yield places[number], losses
-
-    def _read_here(self, context: Callable[[], Any]) -> NDArray[np.float64] | NonFiniteError:
-        try:
-            return _window_losses(
-                self.language_model, self.stimuli.windows, context, cancel=self.cancel
-            )
-        except NonFiniteError as error:
-            return error
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -386,17 +385,22 @@ class _Reading:
         """Return −log p of each window, read by the model of this process; or why there is none."""
         language_model = self.model.model()
         is_taken = np.unpackbits(self.units, count=language_model.layout.n_units).astype(bool)
-        context = partial(
-            silenced,
-            language_model,
-            language_model.layout.removed_of(~is_taken),
-            factor=self.lesion.factor,
-            centre=self.centre,
-        )
-        try:
-            return _window_losses(language_model, self.windows, context)
-        except NonFiniteError as error:
-            return error
+        context = partial(silence, language_model, is_taken, self.lesion, centre=self.centre)
+        return _losses_or_why(language_model, self.windows, context)
+
+
+def _losses_or_why(
+    language_model: LanguageModel,
+    windows: Windows,
+    context: Callable[[], Any],
+    *,
+    cancel: CancelToken = NEVER,
+) -> NDArray[np.float64] | NonFiniteError:
+    """Return −log p of each window under a lesion, or why there is none."""
+    try:
+        return _window_losses(language_model, windows, context, cancel=cancel)
+    except NonFiniteError as error:
+        return error
 
 
 def _window_losses(

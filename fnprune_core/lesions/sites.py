@@ -253,12 +253,23 @@ class LesionSites:
 
     def silence(self, units: NDArray[np.bool_], lesion: Lesion) -> AbstractContextManager[None]:
         """Return the context of one forward pass with units scaled as a lesion does."""
-        return silenced(
-            self._model,
-            self.layout.removed_of(~units),
-            factor=lesion.factor,
-            centre=self.centre,
-        )
+        return silence(self._model, units, lesion, centre=self.centre)
+
+
+def silence(
+    language_model: LanguageModel,
+    units: NDArray[np.bool_],
+    lesion: Lesion,
+    *,
+    centre: NDArray[np.float32] | None,
+) -> AbstractContextManager[None]:
+    """Return the context of one forward pass with units (n_units,) scaled as a lesion does."""
+    return silenced(
+        language_model,
+        language_model.layout.removed_of(~units),
+        factor=lesion.factor,
+        centre=centre,
+    )
 
 
 def _networks_text(networks: Sequence[int]) -> str:
