@@ -167,7 +167,7 @@ def pressing_a_token_or_a_network_stops_there(browser: Browser) -> None:
     )]  # fmt: skip
     assert shares == sorted(shares, reverse=True)
     assert len(shares) == 3
-    network = inside(browser, ".networks button", 1)
+    network = inside(browser, ".networks button", 0)
     number = network.get_attribute("data-network")
     browser.driver.execute_script("arguments[0].click()", network)
     browser.settle()
@@ -175,7 +175,8 @@ def pressing_a_token_or_a_network_stops_there(browser: Browser) -> None:
     assert f"token={token(browser)}" in browser.parameters()
     ranked = inside(browser, ".ticker").text
     assert number in ranked.split()
-    assert coloured(browser) > 20  # grey has no spread, the cross-hair less
+    # Grey has no spread, the cross-hair less; a frame is drawn after the page was told of it.
+    wait_for(lambda: coloured(browser) > 20, "the network in the body")
 
 
 def looks_change_without_a_run(browser: Browser) -> None:
