@@ -208,19 +208,37 @@ def as_value(annotations: Annotations) -> dict[str, Any]:
     }
 
 
-def from_json(value: object, *, name: str = "The file") -> Annotations:
-    """Return the annotations of a JSON value; raises `TextError` if it is of another kind."""
-    if not isinstance(value, dict) or value.get("kind") != _KIND:
+def of_kind(
+    value: object, *, kind: str, version: int, what: str, of: str, name: str
+) -> dict[str, Any]:
+    """Return a JSON value that says it is of a kind and version; else raise `TextError`.
+
+    Parameters
+    ----------
+    what, of : str
+        What files of this kind hold, and of what: ``"names"`` of ``"networks"``.
+    name : str
+        What errors call the file.
+    """
+    if not isinstance(value, dict) or value.get("kind") != kind:
         raise TextError(
-            f"{name} does not hold names of networks.",
-            hint="Choose a file that was exported from the names of an atlas.",
+            f"{name} does not hold {what} of {of}.",
+            hint=f"Choose a file that was exported from the {what} of an atlas.",
         )
-    if value.get("schema_version") != SCHEMA_VERSION:
+    if value.get("schema_version") != version:
         raise TextError(
             f"{name} has schema version {str(value.get('schema_version'))[:40]}, this fnprune "
-            f"reads {SCHEMA_VERSION}.",
+            f"reads {version}.",
             hint="Export it again with this version.",
         )
+    return value
+
+
+def from_json(value: object, *, name: str = "The file") -> Annotations:
+    """Return the annotations of a JSON value; raises `TextError` if it is of another kind."""
+    value = of_kind(
+        value, kind=_KIND, version=SCHEMA_VERSION, what="names", of="networks", name=name
+    )
     rows = value.get("networks")
     if not isinstance(rows, dict):
         raise TextError(f"{name} has no `networks`.", hint="Was it edited? Export it again.")

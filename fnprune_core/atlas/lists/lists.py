@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from fnprune_core.atlas.annotation_files import MAX_FILE_BYTES, MAX_NAME, check_text
+from fnprune_core.atlas.annotation_files import MAX_FILE_BYTES, MAX_NAME, check_text, of_kind
 from fnprune_core.atlas.annotations import locked
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.decomposition.fingerprint import KEY, MapsFingerprint, compare
@@ -242,17 +242,9 @@ def parse(content: bytes, *, name: str = "The file") -> Lists:
 
 def from_json(value: object, *, name: str = "The file") -> Lists:
     """Return the lists of a JSON value; raises `TextError` if it is of another kind."""
-    if not isinstance(value, dict) or value.get("kind") != _KIND:
-        raise TextError(
-            f"{name} does not hold lists of networks and units.",
-            hint="Choose a file that was exported from the lists of an atlas.",
-        )
-    if value.get("schema_version") != _SCHEMA_VERSION:
-        raise TextError(
-            f"{name} has schema version {str(value.get('schema_version'))[:40]}, this fnprune "
-            f"reads {_SCHEMA_VERSION}.",
-            hint="Export it again with this version.",
-        )
+    value = of_kind(
+        value, kind=_KIND, version=_SCHEMA_VERSION, what="lists", of="networks and units", name=name
+    )
     rows = value.get("lists")
     if not isinstance(rows, dict) or not all(isinstance(row, list) for row in rows.values()):
         raise TextError(f"{name} has no `lists`.", hint="Was it edited? Export it again.")
