@@ -28,10 +28,13 @@ def live_page(scene: LiveScene, *, title: str, still: str, token: int = 0) -> st
     data = data_of(scene, body=f"data:application/octet-stream;base64,{body}", library="")
     data |= {"still": still, "at": list(place_of(scene)), "token": token, "mode": "dark"}
     data |= {"compact": False, "autoplay": False, "told": False}
-    niivue, own = (
+    niivue, *parts = (
         asset(name).read_text(encoding="utf-8")
-        for name in ("static/niivue/niivue.umd.js", "components/live.js")
-    )
+        for name in (
+            "static/niivue/niivue.umd.js", "components/niivue_files.js", "components/live.js"
+        )
+    )  # fmt: skip
+    own = "\n".join(parts)
     # The data is no script, so it needs no hash; the last lines start what the component starts.
     start = (
         '\nscanner({parentElement: document.getElementById("live"), setTriggerValue() {}, '

@@ -23,7 +23,7 @@ _KEYS = (
     "arrows turn the body."
 )
 _WITHOUT = "This browser has no WebGL2, so the picture stands still, at the threshold of the file."
-_SCRIPTS = ("viewer_images", "viewer_graph", "viewer_controls", "viewer")
+_SCRIPTS = ("niivue_files", "viewer_images", "viewer_graph", "viewer_controls", "viewer")
 _EXPORT = "export default function (component)"
 #: Below it, images are coarse: the threshold's slider begins there, or at the file's threshold.
 _LOWEST_Z = 1.5

@@ -11,51 +11,6 @@ const N_TICKER = 3, N_NETWORKS = 12
 const SLOW_MS = 60, REST = 6  // of a whole drawing, and how long after it, in its own length
 const SUM_MS = 3000  // over which frames are counted
 
-// The bundle is loaded once a visit, by the first viewer.
-function library(address) {
-  window.fnpruneNiivue ||= window.niivue ? Promise.resolve(window.niivue)
-    : new Promise((resolve, reject) => {
-      const script = document.createElement("script")
-      script.src = address
-      script.onload = () => resolve(window.niivue)
-      script.onerror = () => {
-        window.fnpruneNiivue = undefined
-        reject(new Error("The viewer could not be loaded."))
-      }
-      document.head.append(script)
-    })
-  return window.fnpruneNiivue
-}
-
-function hasWebGL2() {
-  try {
-    const context = document.createElement("canvas").getContext("webgl2")
-    context?.getExtension("WEBGL_lose_context")?.loseContext()
-    return Boolean(context)
-  } catch { return false }
-}
-
-function decoded(text) {
-  const binary = atob(text)
-  return Uint8Array.from(binary, (letter) => letter.charCodeAt(0)).buffer
-}
-
-// A page that stands alone has its body as a data URI; elsewhere it comes once a visit.
-function file(address) {
-  if (address.startsWith("data:")) return Promise.resolve(decoded(address.split(",")[1]))
-  const files = (window.fnpruneBodies ||= new Map())
-  if (!files.has(address)) {
-    const got = fetch(address).then((answer) => {
-      if (!answer.ok) throw new Error(`The body did not come (${answer.status}).`)
-      return answer.arrayBuffer()
-    })
-    got.catch(() => files.delete(address))
-    files.set(address, got)
-    if (files.size > 4) files.delete(files.keys().next().value)
-  }
-  return files.get(address)
-}
-
 async function unpacked(buffer) {
   const stream = new Blob([buffer]).stream().pipeThrough(new DecompressionStream("gzip"))
   return new Response(stream).arrayBuffer()

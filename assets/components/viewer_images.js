@@ -5,44 +5,6 @@ const FLOAT32 = 16, RGBA32 = 2304  // NIfTI's numbers of two types
 const INSIDE = 0.62, FADED = 0.12
 const BRIGHTEST = 255
 
-// The bundle is loaded once a visit, by the first viewer.
-function library(address) {
-  window.fnpruneNiivue ||= new Promise((resolve, reject) => {
-    const script = document.createElement("script")
-    script.src = address
-    script.onload = () => resolve(window.niivue)
-    script.onerror = () => {
-      window.fnpruneNiivue = undefined
-      reject(new Error("The viewer could not be loaded."))
-    }
-    document.head.append(script)
-  })
-  return window.fnpruneNiivue
-}
-
-// Files stay for the visit, so that a network seen before needs no request.
-function file(address) {
-  const files = (window.fnpruneImages ||= new Map())
-  if (!files.has(address)) {
-    const got = fetch(address).then((answer) => {
-      if (!answer.ok) throw new Error(`The image did not come (${answer.status}).`)
-      return answer.arrayBuffer()
-    })
-    got.catch(() => files.delete(address))
-    files.set(address, got)
-    if (files.size > 80) files.delete(files.keys().next().value)
-  }
-  return files.get(address)
-}
-
-function hasWebGL2() {
-  try {
-    const context = document.createElement("canvas").getContext("webgl2")
-    context?.getExtension("WEBGL_lose_context")?.loseContext()
-    return Boolean(context)
-  } catch { return false }
-}
-
 const parts = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16))
 const unit = (colour, alpha = 1) => [...parts(colour).map((part) => part / 255), alpha]
 

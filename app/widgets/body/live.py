@@ -11,7 +11,7 @@ from app.shell.components import component
 from app.shell.images import files
 from app.shell.images import routes as image_routes
 
-_component = component("live")
+_component = component("live", "niivue_files")
 
 
 def live_scanner(  # noqa: PLR0913 - a widget's options, as Streamlit's own have them

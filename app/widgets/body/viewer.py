@@ -17,7 +17,7 @@ from app.widgets.body.scene import Scene
 Voxel = tuple[int, int, int]
 #: The colours of everything in the picture, in both modes.
 FILM = READING_ROOM
-_component = component("viewer", "viewer_images", "viewer_graph", "viewer_controls")
+_component = component("viewer", "niivue_files", "viewer_images", "viewer_graph", "viewer_controls")
 _LIBRARY = "app/static/niivue/niivue.umd.js"
 #: As FSL has them, for who is used to those; the first is the workbench's own.
 _FSL = {"hot": ("#ff0000", "#ff9900", "#ffff00"), "cold": ("#0000ff", "#3399ff", "#99ffff")}

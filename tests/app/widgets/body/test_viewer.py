@@ -41,7 +41,7 @@ SCENE = Scene(
     alternative="A map.",
     file="map",
 )  # fmt: skip
-SCRIPTS = ("viewer", "viewer_images", "viewer_graph", "viewer_controls")
+SCRIPTS = ("viewer", "niivue_files", "viewer_images", "viewer_graph", "viewer_controls")
 
 
 def script() -> str:
