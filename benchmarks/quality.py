@@ -21,6 +21,7 @@ its authors give it, and with all that ours has around its score. Ours is read a
 
 import argparse
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -382,6 +383,8 @@ def _cell(line: Mapping[str, Any] | None, compared_with: str) -> str:
     if "times_dense" in line and line["row"] != DENSE:
         text += f" (×{line['times_dense']:.3f})"
     pair = line.get(f"minus {compared_with}")
+    if pair and math.isnan(pair["standard_error"]):  # of too few documents there is none
+        return f"{text} [{pair['nats']:+.3f}]"
     return text + (f" [{pair['nats']:+.3f} ± {pair['standard_error']:.3f}]" if pair else "")
 
 

@@ -159,12 +159,12 @@ def leftovers(parent: Path, name: str = "") -> list[Path]:
 
 
 def _is_left(folder: Path) -> bool:
-    if (folder / _LOCK).is_file():
-        return not is_in_use(folder)
     try:
-        # Between its making and its lock a folder is new.
+        # Until its maker holds the lock, and so has written into it, a folder is only new.
+        if (folder / _LOCK).is_file() and (folder / _LOCK).stat().st_size > 0:
+            return not is_in_use(folder)
         return time.time() - folder.stat().st_mtime > _NEW_S or "-deleted-" in folder.name
-    except FileNotFoundError:
+    except FileNotFoundError:  # finished, or deleted by another, in the meantime
         return False
 
 
@@ -206,12 +206,15 @@ def _is_file_at(descriptor: int, path: Path) -> bool:
 @contextmanager
 def exclusive(folder: Path, *, what: str) -> Iterator[None]:
     """Hold a lock on `folder` that other processes respect and that a crash releases."""
-    with (folder / _LOCK).open("w") as file:
+    with (folder / _LOCK).open("a") as file:
         _lock(
             file,
             f"{what} is being made by another process right now.",
             hint="Wait for it to finish; the result is then found at once.",
         )
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
         yield
 
 
@@ -233,13 +236,13 @@ def _lock(file: IO[str], held_text: str, *, hint: str) -> None:
 
 def is_in_use(folder: Path) -> bool:
     """Whether a running process holds the lock on `folder`."""
-    if not (folder / _LOCK).is_file():
-        return False
-    with (folder / _LOCK).open("w") as file:
-        try:
+    try:
+        with (folder / _LOCK).open("r+") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        pass  # never locked, or gone in the meantime
     return False
 
 

@@ -462,6 +462,16 @@ def test_one_process_at_a_time_makes_a_resumable_artifact(tmp_path) -> None:
         pass  # released, though the error came first
 
 
+def test_a_folder_whose_maker_is_about_to_lock_it_is_nobodys_leftover(workspace) -> None:
+    young = workspace.folder("exports", "abc").with_name(".unfinished-abc-01234567")
+    young.mkdir(parents=True)
+    (young / ".lock").touch()
+    assert workspace.unfinished() == []
+    with exclusive(young, what="abc"):
+        assert workspace.unfinished() == []
+    assert workspace.unfinished() == [young]  # its maker was stopped
+
+
 def test_listing_while_others_make_and_delete(workspace) -> None:
     failures: list[BaseException] = []
     done = threading.Event()
