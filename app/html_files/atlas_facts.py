@@ -27,7 +27,7 @@ from fnprune_core.storage.workspace import Workspace
 
 #: Said once on each page that shows the body.
 PLACES = (
-    "Neurons have no place of their own: the layout is computed. Layers lie in order, the first "
+    "Units have no place of their own: the layout is computed. Layers lie in order, the first "
     "at the bottom, and units of one network lie together."
 )
 N_PASSAGES, N_WORDS, N_TOGETHER = 6, 12, 5

@@ -22,20 +22,34 @@ from fnprune_core.evaluation.history import PlanRecord
 from fnprune_core.plans import decision_log
 from fnprune_core.plans.decision_log import PlanNotes
 from fnprune_core.plans.files import open_plan
+from fnprune_core.plans.plan import PruningPlan
 
 EXPORT = pages.path("export")
 _PENDING = "plan to be deleted"
 
 
 def adopt(plan_id: str) -> None:
-    """Fill the lab's form as the URL has it, else as a plan was made that a link brings."""
+    """Fill the lab's form as the URL has it, else as a plan was made that a link brings.
+
+    Of a link that names a plan and nothing else, its networks and pins are taken, too.
+    """
     form = form_words.followed()
     if form is not None:
         form_words.fill(form)
     elif plan_id and not view_state.view().form:
         with suppress(FnpruneError):  # told where its results are shown
-            settings = open_plan(resources.workspace(), plan_id).settings
-            form_words.fill(form_words.words_of(settings))
+            plan = open_plan(resources.workspace(), plan_id)
+            _adopt_choice(plan)
+            form_words.fill(form_words.words_of(plan.settings))
+
+
+def _adopt_choice(plan: PruningPlan) -> None:
+    """Take a plan's networks and pins where nothing is chosen and they are of the open atlas."""
+    view = view_state.view()
+    if view.dropped or view.stay or view.go or plan.decomposition_id != view.atlas:
+        return
+    view_state.drop(_dropped(plan), why=view_state.LINK)
+    view_state.change(stay=plan.settings.pinned_keep, go=plan.settings.pinned_remove)
 
 
 def draw(plan: PlanRecord) -> None:
@@ -86,7 +100,7 @@ def _atlas_of(plan: PlanRecord) -> str:
     return plan.decomposition_id or view_state.view().atlas
 
 
-def _dropped(plan: PlanRecord) -> tuple[int, ...]:
+def _dropped(plan: PlanRecord | PruningPlan) -> tuple[int, ...]:
     """Return the networks that a plan did not preserve; none if its score knows no networks.
 
     By their numbers in the atlas that is here; those that it does not have are left out.
@@ -105,7 +119,7 @@ def _peaks(plan: PlanRecord, networks: tuple[int, ...]) -> tuple[Peak, ...]:
         return ()
 
 
-def _moved(plan: PlanRecord) -> Renumbering | None:
+def _moved(plan: PlanRecord | PruningPlan) -> Renumbering | None:
     """Return where a plan's networks stand in the atlas that is here; None where they stood."""
     renumbering = renumbering_here(
         plan.maps_fingerprint, resources.workspace(), plan.decomposition_id

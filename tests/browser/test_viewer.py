@@ -176,7 +176,7 @@ def presses_and_keys_open_a_unit(browser: Browser, materials) -> None:
     wait_for(lambda: "unit=" in browser.parameters(), "the unit in the address")
     first = unit_of(browser)
     layer, index = (int(i) for i in atlas.layout.locate(first))
-    browser.read(f"Neuron {index} of layer {layer}, z {atlas.maps[2, first]:.1f}")
+    browser.read(f"Unit {index} of layer {layer}, z {atlas.maps[2, first]:.1f}")
     status = inside(browser, ".status").text.replace("−", "-")
     assert status.startswith(f"Layer {layer}, z {atlas.maps[2, first]:.1f}.")
 

@@ -38,7 +38,7 @@ def take_images(atlas: NetworkAtlas, z: float) -> None:
         "vary, the names, a sidecar that leads from each voxel to its unit, and the grey anatomy "
         f"that lies below them. {columns} × {rows} × {layers} voxels: z is the layer, first at "
         "the bottom, and a layer is an egg-shaped sheet, wider in the middle of the model; a "
-        "unit fills one voxel or a few. Neurons have no place of their own: the layout is "
+        "unit fills one voxel or a few. Units have no place of their own: the layout is "
         "computed. FSLeyes, MRIcroGL and nilearn open them; for nilearn the anatomy is the "
         "`bg_img`."
     )

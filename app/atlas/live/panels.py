@@ -173,7 +173,7 @@ def facts(atlas: NetworkAtlas, scene: LiveScene, source: str, made: str) -> None
         "A network is as bright as its strength exceeds what is usual for it (its root mean "
         "square over the recording): from 1× to 4×. Shares are of the energy of all networks at "
         "the token. Surprise is −log p. Fading between tokens and smoothing (4 mm) are for the "
-        "eye. Neurons have no place of their own: the layout is computed."
+        "eye. Units have no place of their own: the layout is computed."
         + (" What the model was given is in italics." if source == WRITE else "")
     )
 

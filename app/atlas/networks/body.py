@@ -21,20 +21,20 @@ from app.widgets.body.viewer import Pick, viewer
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 _NOTE = (
-    "The grey is how active each neuron is in all networks, as its rank in its layer, or what was "
+    "The grey is how active each unit is in all networks, as its rank in its layer, or what was "
     "chosen above the picture. Smoothing is "
     "for the eye alone, and the smoothed map is scaled back to its spread: thresholds, counts and "
-    f"tables are of single neurons. {PLACES} Layers lie in order, the first at the bottom, and "
-    "neurons of one network lie together."
+    f"tables are of single units. {PLACES} Layers lie in order, the first at the bottom, and "
+    "units of one network lie together."
 )
 _KEY = "map-viewer"
-_WITHOUT = "For a neuron, press it in the layers, or choose it under Units."
+_WITHOUT = "For a unit, press it in the layers, or choose it under Units."
 
 
 def show_body(
     atlas: NetworkAtlas, network: int, *, z: float, limit: float, map_options: MapOptions
 ) -> None:
-    """Draw a network in the body, with others beside it; a press selects its neuron."""
+    """Draw a network in the body, with others beside it; a press selects its unit."""
     viewer(
         scene(atlas, network, z=z, limit=limit, pole=map_options.pole),
         key=_KEY,
@@ -77,7 +77,7 @@ def scene(atlas: NetworkAtlas, network: int, *, z: float, limit: float, pole: in
         still=image_routes.several_url(atlas.id, together, images.version(atlas.id)),
         alternative=f"{present.alternative} Beside it, each in its own colour: network "
         f"{', network '.join(map(str, beside))}.",
-        hint="Press opens the neuron; a name opens its network.",
+        hint="Press opens the unit; a name opens its network.",
     )
 
 
@@ -144,7 +144,7 @@ def in_words(atlas: NetworkAtlas, network: int, *, z: float, pole: int) -> str:
         facts = network_page.pole_facts(atlas.id, network, sign, z)
         beyond = f"z above {z:g}" if sign > 0 else f"z below −{z:g}"
         place = f", most of them in layer {facts['peak_layer']}" if facts["n_units"] else ""
-        sentences.append(f"{facts['n_units']:,} neurons with {beyond}{place}")
+        sentences.append(f"{facts['n_units']:,} units with {beyond}{place}")
     poles = options.POLES[pole].lower()
     return (
         f"Network {network} in the body of {atlas.layout.n_layers} layers, {poles}: "

@@ -70,7 +70,7 @@ def _offer(atlas: NetworkAtlas) -> None:
         else (f", about {wording.duration(recording.n_tokens * model.seconds_per_token())}")
     )
     st.caption(
-        "A recording holds the neurons of the MLPs alone: for the heads its texts are read once "
+        "A recording holds the units of the MLPs alone: for the heads its texts are read once "
         f"more, for all networks at once{seconds}."
     )
     model_offer.will_be_loaded(model)

@@ -22,7 +22,7 @@ _FOLLOW_THRESHOLD = ("statistics", "decoding", "units")
 _VIEW = "atlas-view"
 _DRAWN = "threshold and pole that the sections show"
 _PLACE_HELP = (
-    "Neurons have no anatomical neighbours. In the body each layer is laid out as a sheet so "
+    "Units have no anatomical neighbours. In the body each layer is laid out as a sheet so "
     "that units of the same network lie together, and a network is at the same place in "
     "neighbouring layers. Layers shows every unit by layer instead."
 )

@@ -40,11 +40,11 @@ def unit_card(atlas: NetworkAtlas, network: int, *, key: str) -> None:
     with st.container(border=True, gap="xsmall", key=f"{key}-card"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown(
-                f"**Neuron {index} of layer {layer}**, z {signed(values[network], '.1f')} in this "
+                f"**Unit {index} of layer {layer}**, z {signed(values[network], '.1f')} in this "
                 "network",
                 width="stretch",
             )
-            if st.button("Open the neuron", icon=":material/my_location:", key=f"{key}-open"):
+            if st.button("Open the unit", icon=":material/my_location:", key=f"{key}-open"):
                 st.switch_page(UNIT_PAGE)
             st.button(
                 "Close",
@@ -93,8 +93,8 @@ def _show_under(atlas: NetworkAtlas, network: int, unit: int, *, key: str) -> No
             pick_unit(int(table["unit"].iloc[rows[0]]))
 
     st.caption(
-        f"The colour at this place is smoothed over {pick.fwhm:g} mm. The neurons that it is made "
-        "of, by weight; a row selects its neuron."
+        f"The colour at this place is smoothed over {pick.fwhm:g} mm. The units that it is made "
+        "of, by weight; a row selects its unit."
     )
     st.dataframe(
         table,
@@ -103,7 +103,7 @@ def _show_under(atlas: NetworkAtlas, network: int, unit: int, *, key: str) -> No
         key=table_key,
         on_select=select,
         selection_mode="single-row",
-        alt=f"{len(table)} neurons under the smoothing, by weight",
+        alt=f"{len(table)} units under the smoothing, by weight",
         column_config={
             "unit": None,
             "z": st.column_config.NumberColumn("z in this network", format="%.2f"),

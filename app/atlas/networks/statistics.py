@@ -162,7 +162,7 @@ def _pole(atlas: NetworkAtlas, network: int, pole: int, z: float) -> None:
     beyond_text = f"z above {z:g}" if pole > 0 else f"z below −{z:g}"
     place_text = f", most in layer {facts['peak_layer']}" if facts["n_units"] else ""
     passage = next(iter(networks.passages(atlas.id, network, pole)), None)
-    sentence = f"{wording.count(facts['n_units'], 'neuron')} with {beyond_text}{place_text}."
+    sentence = f"{wording.count(facts['n_units'], 'unit')} with {beyond_text}{place_text}."
     if passage is not None:
         sentence += (
             f" Strongest at token {passage.position} of {passage.document} "
@@ -183,9 +183,9 @@ def _pole(atlas: NetworkAtlas, network: int, pole: int, z: float) -> None:
         key=key,
         on_select=on_select,
         selection_mode="single-row",
-        alt=f"Strongest neurons of the {options.POLES[pole].lower()} pole",
+        alt=f"Strongest units of the {options.POLES[pole].lower()} pole",
         column_config={
-            "index": st.column_config.NumberColumn("neuron", format="%d"),
+            "index": st.column_config.NumberColumn("unit", format="%d"),
             "z": st.column_config.NumberColumn("z", format="%.2f"),
         },
     )

@@ -27,7 +27,7 @@ from fnprune_core.atlas.network_atlas import NetworkAtlas
 _KEY = "parcels-viewer"
 _NOTE = (
     "For the eye, every map is smoothed and each place has the colour of its strongest network; "
-    "without smoothing, that of its neuron. The table and the sentence count single neurons. "
+    "without smoothing, that of its unit. The table and the sentence count single units. "
     f"{PLACES}"
 )
 
@@ -56,7 +56,7 @@ def change(**fields: Any) -> None:
 
 
 def show_body(atlas: NetworkAtlas, look: Look, z: float, network: int) -> None:
-    """Draw the regions in the body; a press selects a region's network and its neuron."""
+    """Draw the regions in the body; a press selects a region's network and its unit."""
     words = in_words(atlas, look, z)
     viewer(
         scene(atlas, look, z, network),

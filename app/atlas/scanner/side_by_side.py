@@ -28,7 +28,7 @@ def show_map(atlas: NetworkAtlas, network: int) -> None:
         viewer(
             replace(
                 network_scene(atlas, network, z=z, limit=limit, words=words),
-                hint="Press, or Enter, selects the neuron.",
+                hint="Press, or Enter, selects the unit.",
                 family=_FAMILY,
                 solid=1.0,
             ),

@@ -24,12 +24,12 @@ _STRONG = 0.9995
 _UNIT_PAGE = pages.path("unit")
 _NOTE = (
     "Warm where the first condition is stronger. Smoothing is for the eye alone: counts, t and q "
-    f"are of single neurons. {PLACES}"
+    f"are of single units. {PLACES}"
 )
 
 
 def show_contrast(atlas: NetworkAtlas, result: LocalizerResult, *, made: str) -> None:
-    """Draw t of every unit in the body; a press selects its neuron."""
+    """Draw t of every unit in the body; a press selects its unit."""
     if resources.cortex(atlas.id) is None:
         atlas_frame.offer_cortex(atlas)
         return
@@ -90,8 +90,8 @@ def scene(atlas: NetworkAtlas, result: LocalizerResult) -> Scene:
         alternative=in_words(result),
         file=f"fnprune-localizer-{result.localizer.name}",
         still=still,
-        without="The table lists the neurons.",
-        hint="Press, or Enter, selects the neuron.",
+        without="The table lists the units.",
+        hint="Press, or Enter, selects the unit.",
         family="contrast",
         name="Contrast in the body",
     )
@@ -136,9 +136,9 @@ def _picked_unit(atlas: NetworkAtlas, result: LocalizerResult) -> None:
     layer, index = (int(i) for i in atlas.layout.locate(unit))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(
-            f"**Neuron {index} of layer {layer}**, t {signed(result.units.t[unit], '.1f')}, "
+            f"**Unit {index} of layer {layer}**, t {signed(result.units.t[unit], '.1f')}, "
             f"q {result.units.q[unit]:.2g}",
             width="stretch",
         )
-        if st.button("Open the neuron", icon=":material/my_location:", key="localizer-unit"):
+        if st.button("Open the unit", icon=":material/my_location:", key="localizer-unit"):
             st.switch_page(_UNIT_PAGE)

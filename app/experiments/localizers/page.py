@@ -1,4 +1,4 @@
-"""Localizers page: two kinds of texts by turns, and the networks and neurons that respond."""
+"""Localizers page: two kinds of texts by turns, and the networks and units that respond."""
 
 import pandas as pd
 import streamlit as st
@@ -97,7 +97,7 @@ def show(atlas: NetworkAtlas) -> None:
 
 frame.heading(
     "Localizers",
-    "Blocks of texts in alternating conditions, as in a scanner: which networks and neurons "
+    "Blocks of texts in alternating conditions, as in a scanner: which networks and units "
     "respond to one kind more than to the other.",
     terms=("localizer", "design"),
 )

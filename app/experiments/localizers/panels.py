@@ -106,7 +106,7 @@ def numbers(result: LocalizerResult) -> None:
             f"{result.localizer.unit}.",
         )
         st.metric(
-            "Neurons respond",
+            "Units respond",
             f"{n_units:,}",
             help=f"q below 0.05 over {int(result.alive.sum()):,} units that vary.",
         )
@@ -181,7 +181,7 @@ def pick(atlas: NetworkAtlas, result: LocalizerResult, network: int) -> None:
 
 
 def tables(atlas: NetworkAtlas, result: LocalizerResult, code: str) -> None:
-    """Draw tables on request, each as CSV: networks, neurons, surprise, the design matrix."""
+    """Draw tables on request, each as CSV: networks, units, surprise, the design matrix."""
     with st.expander("Tables", icon=":material/table:", on_change="rerun") as expander:
         if expander.open:
             network_table = result.network_table()
@@ -191,7 +191,7 @@ def tables(atlas: NetworkAtlas, result: LocalizerResult, code: str) -> None:
             _draw_table(
                 "Networks", network_table[list(_HEADINGS)].rename(columns=_HEADINGS), "networks"
             )
-            _draw_table("Neurons with q below 0.05", result.unit_table(), "neurons")
+            _draw_table("Units with q below 0.05", result.unit_table(), "units")
             _draw_table(
                 "Surprise of each condition, nats per token", result.surprise_table(), "surprise"
             )

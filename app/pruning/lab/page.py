@@ -68,7 +68,7 @@ else:
     with frame.explaining():
         st.html(asset("styles/lab.css"))
         atlas = resources.atlas(view_state.view().atlas)
+        plan_card.adopt(view_state.view().plan)
         log.adopt(view_state.view().plan)
         apply.adopt_running_log()
-        plan_card.adopt(view_state.view().plan)
         show_lab(atlas)

@@ -9,7 +9,7 @@ from app.shell import wording
 from app.widgets.picture import csv_button, provenance
 
 #: Said once on each page that shows the body.
-PLACES = "Neurons have no place of their own: the layout is computed."
+PLACES = "Units have no place of their own: the layout is computed."
 
 
 def note(

@@ -293,7 +293,7 @@ class Scene:
     layers: Sequence[int] = ()
     still: str = ""
     without: str = ""
-    hint: str = "Press, or Enter, opens the neuron."
+    hint: str = "Press, or Enter, opens the unit."
     family: str = "map"
     view: View = "cuts"
     fwhm: float | None = 4.0

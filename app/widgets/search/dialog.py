@@ -28,7 +28,7 @@ def offer() -> None:
         icon=":material/search:",
         key="find-open",
         type="tertiary",
-        help="Search networks and neurons by word, token, domain or name; open lists. Key: /",
+        help="Search networks and units by word, token, domain or name; open lists. Key: /",
         on_click=lambda: view_state.remember(OPEN, True),
     )
     # Open until it is dismissed: a run of the whole page, by a job or a bookmark, leaves it so.
@@ -43,7 +43,7 @@ def listen_to_slash() -> None:
 
 
 @st.dialog(
-    "Find networks and neurons",
+    "Find networks and units",
     width="large",
     icon=":material/search:",
     on_dismiss=lambda: view_state.forget(OPEN),
@@ -81,14 +81,14 @@ def _search(atlas: NetworkAtlas) -> None:
     found = cache.find(atlas.id, query)
     if not found.knows_promoted:
         st.caption(
-            "The model is not in memory: neurons are found by words and domains, and not by the "
+            "The model is not in memory: units are found by words and domains, and not by the "
             "tokens that they promote."
         )
     left, right = st.columns([3, 2], gap="medium")
     with left:
         _hits(atlas, "Networks", found.networks, query)
     with right:
-        _hits(atlas, "Neurons", found.units, query)
+        _hits(atlas, "Units", found.units, query)
 
 
 def _hits(atlas: NetworkAtlas, title: str, hits: list[Hit], query: str) -> None:

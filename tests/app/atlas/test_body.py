@@ -151,8 +151,8 @@ def test_words_count_the_raw_units_of_the_poles_that_are_shown(placed) -> None:
     atlas = resources.atlas(placed.atlas)
     n_above, n_below = int((atlas.maps[2] > 1.5).sum()), int((atlas.maps[2] < -1.5).sum())
     both = body.in_words(atlas, 2, z=1.5, pole=0)
-    assert f"{n_above:,} neurons with z above 1.5" in both
-    assert f"{n_below:,} neurons with z below −1.5" in both
+    assert f"{n_above:,} units with z above 1.5" in both
+    assert f"{n_below:,} units with z below −1.5" in both
     assert "below" not in body.in_words(atlas, 2, z=1.5, pole=1)
 
 

@@ -83,7 +83,7 @@ def test_a_link_opens_pole_range_section_and_picked_unit(open_page, placed) -> N
     assert worst["z"].tolist() == sorted(worst["z"])
     assert worst["z"].iloc[0] == pytest.approx(z.min(), abs=0.006)
     layer, index = opened.layout.locate(7)
-    assert any(f"Neuron {index} of layer {layer}" in m.value for m in at.markdown)
+    assert any(f"Unit {index} of layer {layer}" in m.value for m in at.markdown)
     press(at, "Close")
     assert view(at).unit == -1
 

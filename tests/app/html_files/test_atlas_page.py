@@ -280,9 +280,7 @@ def test_every_map_is_inside_and_has_the_units_values(placed) -> None:
 
 def test_the_file_says_that_places_are_ours(made, placed) -> None:
     assert (
-        "".join(placed.page.text).count(
-            "Neurons have no place of their own: the layout is computed"
-        )
+        "".join(placed.page.text).count("Units have no place of their own: the layout is computed")
         == 1
     )
     assert "the layout is computed" not in "".join(made.page.text)  # layers × units have no places

@@ -360,6 +360,11 @@ def test_log_is_kept_with_the_plan_and_comes_back_with_its_link(open_page, examp
 
     later = open_page("prune", **example.view(), plan=plan, drop="1")
     assert table(later)[1]["why"] == "by hand"
+    alone = open_page("prune", **example.view(), plan=plan)  # a link with the plan and no more
+    assert table(alone)[1]["why"] == "by hand"
+    assert "The form asks for another one" not in said(alone)
+    press(alone, "Protect all")
+    assert view(alone).dropped == ()
     other = open_page("prune", **example.view(), plan=plan, drop="2")  # not the plan's networks
     assert table(other)[2]["why"] == "from a link"
 

@@ -78,7 +78,7 @@ def scene(atlas: NetworkAtlas, sheets: Sheets, *, words: str) -> Scene:
         alternative=words,
         file=f"fnprune-{atlas.id[:8]}-lesion",
         without="What would go, by layer and by unit, shows the same.",
-        hint="Press selects the neuron, to pin it; a name opens its network.",
+        hint="Press selects the unit, to pin it; a name opens its network.",
         family="lesion",
         fwhm=3.0,
         solid=0.8,
@@ -109,5 +109,5 @@ def _pin_selected(atlas: NetworkAtlas, sheets: Sheets) -> None:
         return
     layer, index = (int(i) for i in atlas.layout.locate(unit))
     fate = "would stay" if bool(np.asarray(sheets.keep)[unit]) else "would go"
-    st.markdown(f"**Neuron {index} of layer {layer}** {fate}.")
+    st.markdown(f"**Unit {index} of layer {layer}** {fate}.")
     pinned_units.buttons([unit], key="preview-body")
