@@ -32,7 +32,6 @@ from torch import Tensor
 
 from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.decomposition.ica import IcaSettings, run_ica, whiten
-from fnprune_core.decomposition.reduction import group_pca
 from fnprune_core.decomposition.stability import match_maps
 from fnprune_core.evaluation.perplexity import perplexity
 from fnprune_core.models.language_model import LanguageModel
@@ -40,6 +39,7 @@ from fnprune_core.models.layout import UnitLayout
 from fnprune_core.models.loading import load_model
 from fnprune_core.models.silencing import silenced
 from fnprune_core.progress import NEVER, ignore
+from fnprune_core.recording.group_pca import group_pca
 from fnprune_core.recording.record import record, record_texts, windows_for
 from fnprune_core.recording.recording import Recording, RecordingSettings, open_recording
 from fnprune_core.recording.sessions import ArraySessions, blocks_of

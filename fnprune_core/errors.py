@@ -61,6 +61,10 @@ class NonFiniteError(FnpruneError, ValueError):
     """A recorded signal contains NaN or infinity."""
 
 
+class SignalsNotKeptError(FnpruneError, ValueError):
+    """A recording keeps a summary, and what is asked needs the signals themselves."""
+
+
 class RatioError(SettingsError):
     """The pruning ratio cannot be met."""
 

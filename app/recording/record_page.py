@@ -12,7 +12,7 @@ from app.widgets import frame, job_progress, text_picker, token_reader
 from app.widgets.picture import draw_picture
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.recording.record import estimate_recording
-from fnprune_core.recording.recording import RecordingSettings
+from fnprune_core.recording.recording import Recording, RecordingSettings
 
 
 def show_estimate(
@@ -66,25 +66,17 @@ def take_result(job: Job) -> None:
 
 
 def show_recording() -> None:
-    """Draw the carpet and per-layer statistics of the view's recording."""
+    """Draw the carpet, if signals are kept, and per-layer statistics of the view's recording."""
     recording = resources.recording(view_state.view().recording)
     st.subheader("The recording", anchor=False)
-    titles = token_reader.session_titles(recording.tokens)
-    session = st.selectbox(
-        "Session",
-        range(len(titles)),
-        format_func=titles.__getitem__,
-        key="record-session",
-        help=glossary.tip("run"),
-    )
-    values, layers = resources.carpet(recording.id, session)
-    colours = frame.palette()
-    draw_picture(
-        recordings.carpet_plot(
-            values, layers, palette=colours, n_dummy_tokens=recording.windows.n_dummy_tokens
-        ),
-        key="carpet",
-    )
+    if recording.summary is None:
+        show_carpet(recording)
+    else:
+        st.caption(
+            f"{recording.n_tokens:,} tokens in {recording.n_sessions:,} sessions. A summary is "
+            f"kept, in which up to {recording.summary.most_networks:,} networks can be found; for "
+            "a carpet of single units, record again and keep all signals."
+        )
     draw_picture(
         recordings.layer_lines(
             recording.layer_statistics(),
@@ -94,7 +86,7 @@ def show_recording() -> None:
                 "max_on_dummy_tokens": "largest on dummy tokens",
             },
             title="activation (log)",
-            palette=colours,
+            palette=frame.palette(),
         ),
         key="layers",
     )
@@ -102,10 +94,32 @@ def show_recording() -> None:
         st.switch_page(frame.DECOMPOSE)
 
 
+def show_carpet(recording: Recording) -> None:
+    """Draw the choice of a session, and its carpet."""
+    titles = token_reader.session_titles(recording.tokens)
+    session = st.selectbox(
+        "Session",
+        range(len(titles)),
+        format_func=titles.__getitem__,
+        key="record-session",
+        help=glossary.tip("run"),
+    )
+    values, layers = resources.carpet(recording.id, session)
+    draw_picture(
+        recordings.carpet_plot(
+            values,
+            layers,
+            palette=frame.palette(),
+            n_dummy_tokens=recording.windows.n_dummy_tokens,
+        ),
+        key="carpet",
+    )
+
+
 frame.heading(
     "Record",
-    "The model reads texts; every unit's activation at every token is kept, as a scanner keeps "
-    "every voxel's signal at every scan.",
+    "The model reads texts; every unit's activation at every token is recorded, as a scanner "
+    "records every voxel's signal at every scan.",
     terms=("bold", "scan", "haemodynamics"),
 )
 with st.container(border=True):

@@ -18,6 +18,8 @@ LABELS = {
     "logcosh": "log cosh",
     "recording": "Whole recording",
     "session": "Each session",
+    "all": "All signals",
+    "summary": "A summary",
 }
 
 
@@ -45,6 +47,7 @@ def recording_settings() -> RecordingSettings:
         key="record-tokens",
         persist_state="session",
     )
+    keep, most_networks = _kept()
     with st.expander("How texts are cut", icon=":material/tune:"):
         window = st.number_input(
             "Window, tokens",
@@ -84,7 +87,36 @@ def recording_settings() -> RecordingSettings:
         max_tokens=tokens,
         pack=pack,
         seed=None if seed is None else int(seed),
+        keep=keep,
+        most_networks=most_networks,
     )
+
+
+def _kept() -> tuple[str, int]:
+    """Return what of the signals is kept, and up to how many networks a summary holds."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        keep = choice(
+            "Keep",
+            ["all", "summary"],
+            key="record-keep",
+            tip="A summary keeps what atlases, scores and refits need, on a fraction of the disk; "
+            "the texts are read three times. Single units have no time courses then, and carpets, "
+            "thresholds by chance and reliability cannot be had.",
+        )
+        if keep == "all":
+            return keep, RecordingSettings().most_networks
+        most_networks = st.number_input(
+            "Most networks",
+            1,
+            1024,
+            RecordingSettings().most_networks,
+            key="record-most-networks",
+            width=150,
+            persist_state="session",
+            help="Up to so many networks can be found in the summary. The disk that it takes "
+            "grows with them.",
+        )
+    return keep, int(most_networks)
 
 
 def ica_settings() -> GroupICA:

@@ -15,7 +15,8 @@ from fnprune_core.decomposition.group_ica import Decomposition
 from fnprune_core.errors import FingerprintMismatchError, TextError
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
-from fnprune_core.recording.record import check_finite, signals_of
+from fnprune_core.recording.finite import check_finite
+from fnprune_core.recording.record import signals_of
 from fnprune_core.recording.recording import Recording
 from fnprune_core.texts.cutting import cut_windows
 from fnprune_core.texts.documents import Document

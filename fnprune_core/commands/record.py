@@ -53,6 +53,16 @@ def record(
         int | None,
         typer.Option(help="Draw the windows at random (default: from all documents in turn)."),
     ] = None,
+    keep: Annotated[
+        str,
+        typer.Option(
+            help="all, or summary: what atlases, scores and refits need, a fraction of the disk, "
+            "for three times the reading."
+        ),
+    ] = "all",
+    most_networks: Annotated[
+        int, typer.Option(help="Of a summary: up to so many networks can be found in it.")
+    ] = 64,
     *,
     reading: TextOptions,
     dry_run: Annotated[bool, typer.Option(help="Only estimate time, disk and memory.")] = False,
@@ -72,6 +82,8 @@ def record(
         batch_size=batch_size,
         pack=pack,
         seed=seed,
+        keep=keep,
+        most_networks=most_networks,
     )
     documents = documents_from(texts or ["builtin"], reading)
     language_model = load(model, device, dtype, as_json=as_json)
@@ -90,6 +102,7 @@ def record(
     facts = {
         "id": id,
         "model": recording.model_name,
+        "keep": recording.keep,
         "n_tokens": recording.n_tokens,
         "n_sessions": recording.n_sessions,
         "n_units": recording.layout.n_units,

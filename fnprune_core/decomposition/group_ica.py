@@ -27,24 +27,27 @@ from fnprune_core.decomposition.ica import (
     whiten,
 )
 from fnprune_core.decomposition.order import energy_order
-from fnprune_core.decomposition.reduction import group_pca, time_courses
+from fnprune_core.decomposition.reduction import time_courses, time_courses_of_summary
 from fnprune_core.decomposition.stability import run_agreement
-from fnprune_core.decomposition.threads import of_each
 from fnprune_core.errors import (
     NotConvergedWarning,
     SettingsError,
+    SignalsNotKeptError,
     TooFewTokensError,
 )
 from fnprune_core.inputs.numbers import MOST_NETWORKS, MOST_SEED
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
+from fnprune_core.recording.group_pca import group_pca
 from fnprune_core.recording.recording import open_recording
 from fnprune_core.recording.sessions import ArraySessions, Sessions, blocks_of
+from fnprune_core.recording.summary import Summary
 from fnprune_core.storage.checksums import MANIFEST, checked, damage_told
 from fnprune_core.storage.folders import new_folder
 from fnprune_core.storage.json_files import write_json
 from fnprune_core.storage.manifests import artifact_id, manifest_of, read_manifest
 from fnprune_core.storage.workspace import Workspace
+from fnprune_core.threads import of_each
 
 #: Bounds of what can be asked for: each run is kept until the last, and each seed is drawn.
 MOST_RUNS = 1000
@@ -287,19 +290,31 @@ class GroupICA(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
             If a session has fewer usable tokens than ``n_session_components``.
         NonFiniteError
             If a signal is NaN or infinite.
+        SignalsNotKeptError
+            If the recording keeps a summary, and these settings need its signals.
         """
         settings = self.settings()
         sessions = recording if isinstance(recording, Sessions) else ArraySessions(recording)
         device = _linear_algebra_device(self.device)
         blocks = blocks_of(sessions, self.scope)
-        reduced = group_pca(
-            sessions, blocks, n_components=self._checked_sizes(sessions, blocks),
-            normalize=self.normalize, device=device, progress=progress, cancel=cancel,
+        sizes = self._checked_sizes(sessions, blocks)
+        summary = self._summary_of(sessions)
+        reduced = (
+            group_pca(
+                sessions, blocks, n_components=sizes,
+                normalize=self.normalize, device=device, progress=progress, cancel=cancel,
+            )
+            if summary is None
+            else [summary.group_pca(self.n_components, device=device)]
         )  # fmt: skip
         maps, iq, n_iter, converged = self._unmix(sessions, blocks, reduced, progress, cancel)
-        courses = time_courses(
-            sessions, blocks, maps, normalize=self.normalize, device=device,
-            progress=progress, cancel=cancel,
+        courses = (
+            time_courses(
+                sessions, blocks, maps, normalize=self.normalize, device=device,
+                progress=progress, cancel=cancel,
+            )
+            if summary is None
+            else time_courses_of_summary(summary, maps[0])
         )  # fmt: skip
         usable = courses.strengths[:, ~sessions.is_dummy]
         energy = np.square(usable, dtype=np.float64).sum(axis=1)
@@ -367,6 +382,27 @@ class GroupICA(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
                 hint="Raise n_session_components, lower K, or record more sessions.",
             )
         return m, k
+
+    def _summary_of(self, sessions: Sessions) -> Summary | None:
+        """Return the summary that a recording keeps in place of signals, if it holds the answer."""
+        summary: Summary | None = getattr(sessions, "summary", None)
+        if summary is None:
+            return None
+        made_for = {"scope": "model", "normalize": "recording", "n_session_components": None}
+        for name, value in made_for.items():
+            if getattr(self, name) != value:
+                raise SignalsNotKeptError(
+                    f"{name} is {getattr(self, name)!r}, and recording {sessions.id} keeps a "
+                    f"summary that was made for {value!r}.",
+                    hint=f"Choose {value}, or record the texts again and keep all (--keep all).",
+                )
+        if self.n_components > summary.most_networks:
+            raise SignalsNotKeptError(
+                f"Recording {sessions.id} keeps a summary, in which up to {summary.most_networks} "
+                f"networks can be found, not {self.n_components}.",
+                hint="Lower K, or record the texts again with a larger --most-networks.",
+            )
+        return summary
 
     def _unmix(
         self,

@@ -1,4 +1,4 @@
-"""From sessions to group components, and from maps to time courses: linear algebra by session."""
+"""From maps to time courses: linear algebra by session."""
 
 from dataclasses import dataclass
 
@@ -7,87 +7,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fnprune_core.decomposition.threads import eigen, of_each, one_thread, product
 from fnprune_core.progress import CancelToken, Progress, ProgressEvent
+from fnprune_core.recording.group_pca import columns, room_for, wanted_rows
 from fnprune_core.recording.sessions import Sessions, normalised
-
-#: Products may round otherwise where a matrix begins elsewhere in a line of the cache.
-_EVEN_VALUES = 16
-
-
-def leading_rows(rows: Tensor, n: int) -> Tensor:
-    """Reduce `rows` (r, units) to its n leading principal components, singular values kept.
-
-    By the Gram matrix of the rows, O(r² · units): never an SVD with the units' dimension.
-    """
-    gram = product(rows, rows.T).double().cpu()
-    _, vectors = eigen(gram)
-    basis = vectors[:, -n:].flip(1).to(rows)
-    return product(basis.T, rows)
-
-
-def group_pca(
-    sessions: Sessions,
-    blocks: list[NDArray[np.int64]],
-    *,
-    n_components: tuple[int, int],
-    normalize: str,
-    device: torch.device,
-    progress: Progress,
-    cancel: CancelToken,
-) -> list[Tensor]:
-    """Return K group components (K, units of the block) of each block (MIGP, Smith 2014)."""
-    m, k = n_components
-    n_carried = max(4 * k, m)  # more than K, so that the order of sessions matters little
-    group_rows: list[Tensor | None] = [None] * len(blocks)
-    index = [torch.from_numpy(block).to(device) for block in blocks]
-    room = _room(sessions, device)
-    for session in range(sessions.n_sessions):
-        cancel.raise_if_cancelled()
-        progress(
-            ProgressEvent(stage="pca", done=session, total=sessions.n_sessions, unit="sessions")
-        )
-        signals = _rows(
-            normalised(sessions, session, normalize=normalize, device=device, room=room),
-            ~sessions.is_dummy[sessions.session_slice(session)],
-        )
-
-        def carry(block: int, signals: Tensor = signals) -> None:
-            reduced = leading_rows(_columns(signals, index[block]), m)
-            previous = group_rows[block]
-            stacked = reduced if previous is None else torch.cat([previous, reduced])
-            group_rows[block] = (
-                leading_rows(stacked, n_carried) if len(stacked) > n_carried else stacked
-            )
-
-        of_each(carry, range(len(blocks)), device=device)
-    progress(
-        ProgressEvent(
-            stage="pca", done=sessions.n_sessions, total=sessions.n_sessions, unit="sessions"
-        )
-    )
-    carried_rows = [rows for rows in group_rows if rows is not None]
-    return of_each(lambda rows: leading_rows(rows, k), carried_rows, device=device)
-
-
-def _room(sessions: Sessions, device: torch.device) -> Tensor:
-    """Return memory for one session's signals after the other."""
-    slices = [sessions.session_slice(i) for i in range(sessions.n_sessions)]
-    longest = max(rows.stop - rows.start for rows in slices)
-    return torch.empty(longest, sessions.layout.n_units, dtype=torch.float32, device=device)
-
-
-def _rows(signals: Tensor, is_wanted: NDArray[np.bool_]) -> Tensor:
-    """Return the wanted rows; without a copy where these are the last ones, evenly placed."""
-    n_left_out = len(is_wanted) - int(is_wanted.sum())
-    if is_wanted[n_left_out:].all() and n_left_out * signals.stride(0) % _EVEN_VALUES == 0:
-        return signals[n_left_out:]
-    return signals[torch.from_numpy(is_wanted).to(signals.device)]
-
-
-def _columns(signals: Tensor, index: Tensor) -> Tensor:
-    """Return some columns, ascending; without a copy where these are all."""
-    return signals if len(index) == signals.shape[1] else signals[:, index]
+from fnprune_core.recording.summary import Summary
+from fnprune_core.threads import of_each, one_thread, product
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -118,7 +42,7 @@ def time_courses(
         torch.zeros(len(u), len(m), dtype=torch.float32, device=device)
         for u, m in zip(index, maps, strict=True)
     ]
-    room = _room(sessions, device)
+    room = room_for(sessions, device)
     total = 0.0
     for session in range(sessions.n_sessions):
         cancel.raise_if_cancelled()
@@ -128,10 +52,10 @@ def time_courses(
         def add(
             block: int, signals: Tensor = signals, rows: NDArray[np.bool_] = is_usable
         ) -> float:
-            x = _columns(signals, index[block])
+            x = columns(signals, index[block])
             strengths = product(x, solvers[block])[:, 1:]
             courses[block].append(strengths.cpu())
-            x = _rows(x, rows)
+            x = wanted_rows(x, rows)
             x -= x.mean(dim=1, keepdim=True)  # nobody reads the signals again
             cross[block] += product(x.T, strengths[torch.from_numpy(rows).to(device)])
             # By rows first: a sum over everything would be split among the threads.
@@ -157,6 +81,31 @@ def time_courses(
         variance_alone=np.concatenate([alone for alone, _, _ in shares]),
         variance_left_out=np.concatenate([left_out for _, left_out, _ in shares]),
         variance_explained=sum(explained for _, _, explained in shares),
+    )
+
+
+def time_courses_of_summary(summary: Summary, maps: NDArray[np.float32]) -> TimeCourses:
+    """Return what `time_courses` gives, from the components that a summary keeps.
+
+    Maps are mixtures of these and of the constant, and so is what takes signals to their least
+    squares: what the signals were beyond the components changes no strength.
+    """
+    n_units = maps.shape[1]
+    wanted = np.column_stack([np.full(n_units, 1 / n_units), _solver(maps).numpy()[:, 1:]])
+    basis = summary.basis.astype(np.float64)
+    with one_thread():
+        mixture = np.linalg.solve(basis @ basis.T, basis @ wanted)
+    found = summary.projections @ mixture  # each token's mean over units, and its strengths
+    usable = found[summary.is_usable]
+    means, strengths = usable[:, 0], usable[:, 1:]
+    cross = summary.products.T @ mixture[:, 1:] - means @ strengths
+    total = n_units * (len(usable) - np.square(means).sum())  # units have variance 1
+    alone, left_out, explained = _variance_shares(strengths, cross, total)
+    return TimeCourses(
+        strengths=np.ascontiguousarray(found[:, 1:].T, dtype=np.float32),
+        variance_alone=alone,
+        variance_left_out=left_out,
+        variance_explained=explained,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,12 @@ from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.models.log_probabilities import token_log_probabilities
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
+from fnprune_core.recording import finite
+from fnprune_core.recording.moments import open_array
 from fnprune_core.recording.reading import PER_SESSION, Reader, ReadWindows
-from fnprune_core.recording.recording import (
-    _NON_FINITE_HINT,
-    RecordingSettings,
-)
+from fnprune_core.recording.recording import RecordingSettings
+from fnprune_core.recording.reducing import ReadSessions, reduce_sessions
+from fnprune_core.recording.summary import sizes_of, summary_bytes
 from fnprune_core.recording.writer import PROGRESS, Writer
 from fnprune_core.storage.checksums import MANIFEST
 from fnprune_core.storage.folders import (
@@ -41,36 +43,31 @@ from fnprune_core.texts.token_pieces import REPLACEMENT, pieces_of
 from fnprune_core.texts.windows import Windows, batches_of, stacked_ids
 
 
-def check_finite(signals: NDArray[np.float32], layout: UnitLayout, session: int) -> None:
-    """Raise `NonFiniteError` if a session's signals (tokens, units) hold NaN or infinity."""
-    if np.isfinite(signals.sum(dtype=np.float64)):  # far cheaper than a look at each value
-        return
-    raise _not_finite(np.any(~np.isfinite(signals), axis=0, keepdims=True)[0], layout, session)
-
-
-def _not_finite(is_broken: NDArray[np.bool_], layout: UnitLayout, session: int) -> NonFiniteError:
-    layers = sorted(set(layout.layer_of_unit[is_broken].tolist()))
-    return NonFiniteError(
-        f"Session {session}: activations of {int(is_broken.sum())} units are not finite "
-        f"(layers {', '.join(map(str, layers[:5]))}).",
-        hint=_NON_FINITE_HINT,
-    )
-
-
-def recording_inputs(language_model: LanguageModel, windows: Windows) -> dict[str, Any]:
+def recording_inputs(
+    language_model: LanguageModel, windows: Windows, settings: RecordingSettings
+) -> dict[str, Any]:
     """Return the inputs that determine a recording; their hash is its id."""
+    kept = (
+        {}
+        if settings.keep == "all"
+        else {"keep": settings.keep, "most_networks": settings.most_networks}
+    )
     return {
         "fingerprint": language_model.fingerprint,
         "dtype": str(language_model.dtype).removeprefix("torch."),
         "text_sha256": windows.text_sha256,
         "n_dummy_tokens": windows.n_dummy_tokens,
+        **kept,
     }
 
 
-def recording_bytes(windows: Windows, layout: UnitLayout) -> int:
+def recording_bytes(windows: Windows, layout: UnitLayout, settings: RecordingSettings) -> int:
     """Return the bytes a recording takes on disk."""
     per_session = sum(np.dtype(code).itemsize for code in PER_SESSION.values())
-    return layout.n_units * (2 * windows.n_tokens + per_session * windows.n_windows)
+    moments = layout.n_units * per_session * windows.n_windows
+    if settings.keep == "summary":
+        return moments + summary_bytes(windows, layout, settings.most_networks)
+    return moments + 2 * layout.n_units * windows.n_tokens
 
 
 def record(
@@ -87,7 +84,10 @@ def record(
     A recording that exists is found, one that was stopped goes on where it stopped. The model
     is only watched, and its lock is held for one forward pass at a time. Memory: two batches in
     float16. A kill loses the last seconds.
-    Of `settings` only the batch size counts here: `windows` are already cut; the seed is noted.
+    Of `settings` the batch size and what is kept count here: `windows` are already cut; the seed
+    is noted. For a summary the texts are read three times: for the moments of each session, for
+    the group components, and to be projected on them. Stopped in the first reading it goes on
+    there; the other two begin anew.
 
     Raises
     ------
@@ -102,34 +102,61 @@ def record(
             "dummy.",
             hint="Use longer texts or fewer dummy tokens.",
         )
-    inputs = recording_inputs(language_model, windows)
+    inputs = recording_inputs(language_model, windows, settings)
     id = artifact_id("recordings", inputs)
     target = workspace.folder("recordings", id)
     if workspace.has("recordings", id):
         return id
     folder = workspace.resumable_folder("recordings", id)
-    check_free_space(folder, recording_bytes(windows, language_model.layout) - folder_size(folder))
+    layout = language_model.layout
+    check_free_space(folder, recording_bytes(windows, layout, settings) - folder_size(folder))
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with exclusive(folder, what="This recording"):
             if workspace.has("recordings", id):
                 return id
-            writer = Writer(folder, windows, language_model.layout)
+            writer = Writer(folder, windows, layout, keep=settings.keep)
             _record_sessions(language_model, windows, settings, writer, progress, cancel)
+            sizes: dict[str, int] = {}
+            if settings.keep == "summary":
+                sizes = reduce_sessions(
+                    folder,
+                    _read_again(folder, language_model, windows, settings),
+                    most_networks=settings.most_networks,
+                    progress=progress,
+                    cancel=cancel,
+                )
             tokens = token_table(windows, language_model.tokenizer, writer.log_probabilities())
             tokens.to_parquet(folder / "tokens.parquet", index=False)
             (folder / PROGRESS).unlink()
             facts = {
                 "model_name": language_model.name,
                 "model_source": language_model.source,
-                "widths": list(language_model.layout.widths),
+                "widths": list(layout.widths),
                 "windows": _windows_facts(windows),
                 "perplexity": float(np.exp(-tokens["log_probability"].mean())),
                 "seed": settings.seed,
+                **sizes,
             }
             write_json(folder / MANIFEST, manifest_of("recordings", inputs, facts))
             publish(folder, target)
     return id
+
+
+def _read_again(
+    folder: Path, language_model: LanguageModel, windows: Windows, settings: RecordingSettings
+) -> ReadSessions:
+    """Return sessions that are read anew, with the moments that a first reading left."""
+    shape = (windows.n_windows, language_model.layout.n_units)
+    return ReadSessions(
+        language_model,
+        windows,
+        {
+            name: open_array(folder / f"{name}.{code}", np.dtype(code), shape)
+            for name, code in PER_SESSION.items()
+        },
+        batch_size=settings.batch_size,
+    )
 
 
 def signals_of(
@@ -235,12 +262,12 @@ def _check_read(read: ReadWindows, layout: UnitLayout, batch: range) -> None:
     """Raise `NonFiniteError` if what was read in some sessions holds NaN or infinity."""
     for row, session in enumerate(batch):
         if not read.is_finite[row].all():
-            raise _not_finite(~read.is_finite[row], layout, session)
+            raise finite.not_finite(~read.is_finite[row], layout, session)
         if not np.isfinite(read.log_probabilities[row, 1:].sum(dtype=np.float64)):
             raise NonFiniteError(
                 f"Session {session}: log-probabilities are not finite, though the units' "
                 "activations are.",
-                hint=_NON_FINITE_HINT,
+                hint=finite.HINT,
             )
 
 
@@ -291,14 +318,43 @@ def estimate_recording(
     """Return the time, disk and memory of a recording."""
     anatomy = language_model.anatomy()
     batch_tokens = settings.batch_size * settings.window
+    seconds = language_model.seconds_per_token("recording")
+    memory_bytes = anatomy.parameter_bytes + batch_tokens * (
+        4 * anatomy.n_units + 6 * anatomy.vocabulary_size
+    )
+    if settings.keep == "summary":
+        macs, extra_bytes = _reduction_costs(windows, anatomy.widths, settings)
+        seconds = 3 * seconds + (
+            language_model.seconds_per_token("pass") * macs / anatomy.n_parameters
+        )
+        memory_bytes += extra_bytes
     return RecordingEstimate(
         n_tokens=windows.n_tokens,
         n_sessions=windows.n_windows,
-        seconds=language_model.seconds_per_token("recording") * windows.n_tokens,
-        disk_bytes=recording_bytes(windows, language_model.layout),
-        memory_bytes=anatomy.parameter_bytes
-        + batch_tokens * (4 * anatomy.n_units + 6 * anatomy.vocabulary_size),
+        seconds=seconds * windows.n_tokens,
+        disk_bytes=recording_bytes(windows, language_model.layout, settings),
+        memory_bytes=memory_bytes,
     )
+
+
+def _reduction_costs(
+    windows: Windows, widths: Sequence[int], settings: RecordingSettings
+) -> tuple[float, int]:
+    """Return multiplications a token, and the bytes, of reducing sessions to a summary.
+
+    A token of a plain pass takes a multiplication for each of the model's parameters, at the same
+    rate.
+    """
+    n_units = sum(widths)
+    n_rows, _ = sizes_of(windows, settings.most_networks, n_units)
+    tokens = windows.n_tokens / windows.n_windows
+    m = min(2 * settings.most_networks, tokens)
+    stacked = n_rows + m
+    by_session = n_units * (tokens**2 + m * tokens + stacked**2 + n_rows * stacked)
+    gram = sum(width**2 for width in widths) / 2  # half of it by symmetry
+    macs = by_session / tokens + 2 * n_rows * n_units + gram
+    n_bytes = 4 * (n_units * (2 * settings.window + 3 * int(stacked)) + 2 * max(widths) ** 2)
+    return macs, n_bytes
 
 
 def record_texts(

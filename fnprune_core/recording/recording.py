@@ -15,12 +15,15 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from fnprune_core.errors import CorruptArtifactError, SettingsError
-from fnprune_core.inputs.numbers import MOST_SEED, check_most
+from fnprune_core.errors import CorruptArtifactError, SettingsError, SignalsNotKeptError
+from fnprune_core.inputs.numbers import MOST_NETWORKS, MOST_SEED, check_most
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
+from fnprune_core.recording.deviations import Deviations
+from fnprune_core.recording.moments import SessionMoments, open_array
 from fnprune_core.recording.pages import release_pages
 from fnprune_core.recording.reading import PER_SESSION
+from fnprune_core.recording.summary import Summary
 from fnprune_core.recording.writer import SIGNALS
 from fnprune_core.storage.checksums import Blocks, checked, damage_told
 from fnprune_core.storage.manifests import read_manifest
@@ -32,8 +35,8 @@ MOST_WINDOW = 1 << 24
 MOST_BATCH = 1 << 16
 MOST_TOKENS = 10**12
 
+KEPT = ("all", "summary")
 _TOKENS_AT_ONCE = 2048  # of one layer, whose products are summed in float32
-_NON_FINITE_HINT = "Load the model in float32 or bfloat16 (--dtype) and record again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +58,12 @@ class RecordingSettings:
     seed : int or None
         Draws the windows that are read where `max_tokens` leaves some out; None takes them from
         all documents in turn.
+    keep : {"all", "summary"}
+        Every unit's activation at every token; or what atlases, scores and refits need of them:
+        moments, group components and Gram matrices (see `summary`), so that disk grows with the
+        number of networks instead of units times tokens. The texts are then read three times.
+    most_networks : int
+        Of a summary: up to so many networks can be found in it.
     """
 
     window: int = 512
@@ -63,6 +72,8 @@ class RecordingSettings:
     batch_size: int = 4
     pack: bool = False
     seed: int | None = None
+    keep: str = "all"
+    most_networks: int = 64
 
     def __post_init__(self) -> None:
         check_most("window", self.window, MOST_WINDOW)
@@ -85,9 +96,15 @@ class RecordingSettings:
             )
         if self.seed is not None and self.seed < 0:
             raise SettingsError(f"A seed is 0 or more, got {self.seed}.")
+        if self.keep not in KEPT:
+            raise SettingsError(f"What is kept is one of {', '.join(KEPT)}, got {self.keep!r}.")
+        if not 1 <= self.most_networks <= MOST_NETWORKS:
+            raise SettingsError(
+                f"most_networks is 1 to {MOST_NETWORKS:,}, got {self.most_networks}."
+            )
 
 
-class Recording:
+class Recording(SessionMoments):
     """A recording in a workspace, read through memory maps.
 
     Parameters
@@ -100,15 +117,13 @@ class Recording:
     layout : UnitLayout
     windows : Windows
         The text that was read.
-    is_dummy : ndarray (n_tokens,)
-        Which tokens statistics leave out.
+    is_dummy, mean, std, dummy_max : ndarray
+        As `SessionMoments` has them.
     tokens : DataFrame
         One row a token: session, position, token_id, text, document, domain, is_dummy,
         log_probability (natural logarithm; missing for the first token of a session).
-    mean, std : ndarray (n_units,)
-        Over all tokens that are not dummy, float32.
-    dummy_max : ndarray (n_units,)
-        Largest |activation| on dummy tokens.
+    summary : Summary or None
+        What is kept in place of the signals, if these are not.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -123,67 +138,77 @@ class Recording:
 
     def _open(self, manifest: dict[str, Any]) -> None:
         folder = self.folder
-        self.layout = UnitLayout(tuple(manifest["widths"]))
+        layout = UnitLayout(tuple(manifest["widths"]))
         self.fingerprint: str = manifest["inputs"]["fingerprint"]
         self.model_name: str = manifest["model_name"]
         self.dtype: str = manifest["inputs"]["dtype"]
         self.tokens = pd.read_parquet(checked(folder, manifest, "tokens.parquet"))
-        self.windows = _windows_of(manifest, self.tokens)
-        self.is_dummy: NDArray[np.bool_] = self.windows.is_dummy
-        shape = (self.windows.n_tokens, self.layout.n_units)
-        self._signals = _open_array(folder / SIGNALS, np.float16, shape)
-        self._blocks = Blocks(folder / SIGNALS, manifest)
-        sessions = (self.windows.n_windows, self.layout.n_units)
-        arrays = {
-            name: _open_array(checked(folder, manifest, f"{name}.{code}"), np.dtype(code), sessions)
-            for name, code in PER_SESSION.items()
-        }
-        self._scales = arrays["scales"]
-        self._session_mean, self._session_m2 = arrays["session_mean"], arrays["session_m2"]
-        self.dummy_max: NDArray[np.float32] = np.asarray(arrays["dummy_max"]).max(axis=0)
-        self.mean, self.std = self._merged_moments()
-
-    @property
-    def n_sessions(self) -> int:
-        """Number of sessions."""
-        return self.windows.n_windows
-
-    @property
-    def n_tokens(self) -> int:
-        """Number of tokens, dummy ones included."""
-        return self.windows.n_tokens
-
-    @property
-    def alive(self) -> NDArray[np.bool_]:
-        """Units that vary, (n_units,): standard deviation above 1e-6 of their layer's median."""
-        return alive_units(self.std, self.layout)
-
-    def session_slice(self, session: int) -> slice:
-        """Return the slice of tokens that belongs to `session`."""
-        return slice(int(self.windows.starts[session]), int(self.windows.starts[session + 1]))
+        windows = _windows_of(manifest, self.tokens)
+        self.keep: str = manifest["inputs"].get("keep", "all")
+        if self.keep == "all":
+            self._signals = open_array(
+                folder / SIGNALS, np.float16, (windows.n_tokens, layout.n_units)
+            )
+            self._blocks = Blocks(folder / SIGNALS, manifest)
+        sessions = (windows.n_windows, layout.n_units)
+        super().__init__(
+            windows,
+            layout,
+            {
+                name: open_array(
+                    checked(folder, manifest, f"{name}.{code}"), np.dtype(code), sessions
+                )
+                for name, code in PER_SESSION.items()
+            },
+        )
+        self.summary = None if self.keep == "all" else Summary(folder, manifest, self)
 
     def session(self, session: int, *, layer: int | None = None) -> NDArray[np.float32]:
         """Return the signals of a session, or of one layer in it: (tokens, units)."""
+        self._need_signals()
         units = slice(None) if layer is None else self.layout.layer_slice(layer)
         rows = self.session_slice(session)
         self._check_signals(rows.start, rows.stop)
         signals = torch.from_numpy(self._signals[rows, units].copy())
         release_pages(self._signals, rows)
-        scaled = signals.float().mul_(torch.from_numpy(self._scales[session, units].copy()))
+        scaled = signals.float().mul_(torch.from_numpy(self.scales[session, units].copy()))
         result: NDArray[np.float32] = scaled.numpy()
         return result
 
-    def rows(self, tokens: NDArray[np.integer]) -> NDArray[np.float32]:
-        """Return the signals at some tokens: (n, units)."""
-        for token in tokens:
-            self._check_signals(int(token), int(token) + 1)
-        scales = np.asarray(self._scales[self.windows.session[tokens]])
-        return np.asarray(self._signals[tokens].astype(np.float32) * scales, dtype=np.float32)
+    def deviations(self, session: int) -> Deviations:
+        """Return how far a session's signals are from their means.
+
+        Of a summary: as far as its components hold them, and how much is beyond these.
+        """
+        if self.summary is not None:
+            return self.summary.deviations(session)
+        values = torch.from_numpy(self.session(session)).sub_(torch.from_numpy(self.mean))
+        return Deviations(values=values)
+
+    def squares(self, tokens: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Return each unit's squared distance from its mean at some tokens: (n, units).
+
+        Of a summary: what is to be expected from its components and the session's variance.
+        """
+        if self.summary is None:
+            for token in tokens:
+                self._check_signals(int(token), int(token) + 1)
+            scales = np.asarray(self.scales[self.windows.session[tokens]])
+            rows = self._signals[tokens].astype(np.float32) * scales
+            return np.asarray(np.square(rows - self.mean), dtype=np.float32)
+        squares = np.empty((len(tokens), self.layout.n_units), dtype=np.float32)
+        session_of_token = self.windows.session[tokens]
+        for session in np.unique(session_of_token):
+            is_here = session_of_token == session
+            rows_here = tokens[is_here] - self.session_slice(int(session)).start
+            squares[is_here] = self.deviations(int(session)).square_().numpy()[rows_here]
+        return squares
 
     def unit(self, unit: int) -> NDArray[np.float32]:
         """Return one unit's activation at every token: (n_tokens,); touches a page a token."""
+        self._need_signals()
         self._check_signals(0, self.n_tokens)
-        scales = np.asarray(self._scales[:, unit])
+        scales = np.asarray(self.scales[:, unit])
         signal = self._signals[:, unit].astype(np.float32)
         release_pages(self._signals)
         return np.asarray(signal * scales[self.windows.session], dtype=np.float32)
@@ -192,11 +217,14 @@ class Recording:
         row = 2 * self.layout.n_units  # float16
         self._blocks.check(start * row, stop * row)
 
-    def session_moments(self, session: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return mean and standard deviation over a session's usable tokens: (n_units,) each."""
-        n_usable = int((~self.is_dummy[self.session_slice(session)]).sum())
-        std = np.sqrt(np.asarray(self._session_m2[session]) / max(n_usable, 1))
-        return np.array(self._session_mean[session]), std.astype(np.float32)
+    def _need_signals(self) -> None:
+        """Raise `SignalsNotKeptError` if this recording keeps a summary in their place."""
+        if self.keep != "all":
+            raise SignalsNotKeptError(
+                "This needs the activation of single units at single tokens, and recording "
+                f"{self.id} keeps a summary in place of them.",
+                hint="Record the texts again and keep all (--keep all).",
+            )
 
     def weighted_moments(
         self,
@@ -218,9 +246,9 @@ class Recording:
         for index in range(self.n_sessions):
             cancel.raise_if_cancelled()
             weight = torch.from_numpy(weights[self.session_slice(index)].astype(np.float32))
-            deviation = torch.from_numpy(self.session(index)).sub_(centre)
-            first += (weight @ deviation).double()
-            second += (weight @ deviation.square_()).double()
+            deviations = self.deviations(index)
+            first += (weight @ deviations.values).double()
+            second += (weight @ deviations.square_()).double()
             progress(
                 ProgressEvent(
                     stage="moments", done=index + 1, total=self.n_sessions, unit="sessions"
@@ -241,6 +269,8 @@ class Recording:
         Memory: two matrices of units², one in float64. Cost: O(tokens · units²), half of it saved
         by symmetry; what comes next is read meanwhile.
         """
+        if self.summary is not None:
+            return self.summary.weighted_gram(layer, weights)
         width = self.layout.widths[layer]
         gram, weighted_sum = np.zeros((width, width)), np.zeros(width)
         with ThreadPoolExecutor(max_workers=1) as reader:
@@ -291,29 +321,6 @@ class Recording:
             }
         )
 
-    def _merged_moments(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Merge the sessions' moments one by one (Chan's update): memory of one session."""
-        usable = np.bincount(self.windows.session, weights=~self.is_dummy)
-        mean = np.zeros(self.layout.n_units)
-        squares = np.zeros(self.layout.n_units)
-        for session in np.flatnonzero(usable):
-            n_before, n_here = usable[:session].sum(), usable[session]
-            change = self._session_mean[session] - mean
-            mean += change * (n_here / (n_before + n_here))
-            squares += self._session_m2[session]
-            squares += np.square(change) * (n_before * n_here / (n_before + n_here))
-        return mean.astype(np.float32), np.sqrt(squares / usable.sum()).astype(np.float32)
-
-
-def alive_units(std: NDArray[np.float32], layout: UnitLayout) -> NDArray[np.bool_]:
-    """Return the units whose standard deviation is above 1e-6 of their layer's median."""
-    return np.concatenate(
-        [
-            layer_std > 1e-6 * max(float(np.median(layer_std)), 1e-30)
-            for layer_std in layout.split(std)
-        ]
-    )
-
 
 def _windows_of(manifest: dict[str, Any], tokens: pd.DataFrame) -> Windows:
     facts = manifest["windows"]
@@ -332,17 +339,6 @@ def _windows_of(manifest: dict[str, Any], tokens: pd.DataFrame) -> Windows:
         n_dropped_tokens=facts["n_dropped_tokens"],
         adds_bos=facts["adds_bos"],
     )
-
-
-def _open_array(path: Path, dtype: Any, shape: tuple[int, int]) -> NDArray[Any]:
-    expected = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    actual = path.stat().st_size if path.is_file() else -1
-    if actual != expected:
-        raise CorruptArtifactError(
-            f"{path} has {actual} bytes, expected {expected}: the recording is damaged.",
-            hint="Delete it with `fnprune workspace delete` and record again.",
-        )
-    return np.memmap(path, dtype=dtype, mode="r", shape=shape)
 
 
 def open_recording(workspace: Workspace, recording_id: str) -> Recording:

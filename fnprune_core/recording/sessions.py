@@ -12,8 +12,8 @@ from torch import Tensor
 
 from fnprune_core.errors import SettingsError
 from fnprune_core.models.layout import UnitLayout
-from fnprune_core.recording.record import check_finite
-from fnprune_core.recording.recording import alive_units
+from fnprune_core.recording.finite import check_finite
+from fnprune_core.recording.moments import alive_units
 
 _PART = re.compile(r", part \d+$")
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.recording.reading import PER_SESSION, ReadWindows
+from fnprune_core.recording.summary import DUMMY
 from fnprune_core.storage.folders import sync
 from fnprune_core.storage.json_files import read_checked_json, write_checked_json
 from fnprune_core.texts.windows import Windows
@@ -26,17 +27,28 @@ class Writer:
 
     Leaving the block waits for the thread and makes safe all that was written, whatever ended it.
 
+    Parameters
+    ----------
+    keep : {"all", "summary"}
+        All signals, or those of dummy tokens alone.
+
     Attributes
     ----------
     n_done : int
         So many sessions, the first ones, are whole and safe on the disk.
     """
 
-    def __init__(self, folder: Path, windows: Windows, layout: UnitLayout) -> None:
-        self.folder, self.windows, self.layout = folder, windows, layout
+    def __init__(
+        self, folder: Path, windows: Windows, layout: UnitLayout, *, keep: str = "all"
+    ) -> None:
+        self.folder, self.windows, self.layout, self._keep = folder, windows, layout, keep
         progress = folder / PROGRESS
         self.n_done = int(read_checked_json(progress)["n_done"]) if progress.is_file() else 0
-        names = [SIGNALS, LOG_P, *(f"{n}.{code}" for n, code in PER_SESSION.items())]
+        names = [
+            SIGNALS if keep == "all" else DUMMY,
+            LOG_P,
+            *(f"{n}.{code}" for n, code in PER_SESSION.items()),
+        ]
         self._paths = [folder / name for name in names]
         for path in self._paths:
             path.touch()
@@ -82,7 +94,10 @@ class Writer:
 
     def _store(self, sessions: range, read: ReadWindows) -> None:
         start = int(self.windows.starts[sessions.start])
-        self._write(SIGNALS, read.signals, 2 * self.layout.n_units * start)
+        if self._keep == "all":
+            self._write(SIGNALS, read.signals, 2 * self.layout.n_units * start)
+        else:
+            self._write_dummies(sessions, read)
         self._write(LOG_P, read.log_probabilities, 4 * start)
         for name, code in PER_SESSION.items():
             size = np.dtype(code).itemsize * self.layout.n_units
@@ -90,6 +105,13 @@ class Writer:
         self._n_written = sessions.stop
         if time.monotonic() - self._committed_at > _COMMIT_S:
             self._commit()
+
+    def _write_dummies(self, sessions: range, read: ReadWindows) -> None:
+        """Store the first tokens of each window, which statistics leave out."""
+        n_before = int(self.windows.is_dummy[: self.windows.starts[sessions.start]].sum())
+        by_window = read.signals.reshape(len(sessions), -1, self.layout.n_units)
+        dummies = by_window[:, : self.windows.n_dummy_tokens]
+        self._write(DUMMY, dummies, 2 * self.layout.n_units * n_before)
 
     def _write(self, name: str, values: NDArray[Any], offset_bytes: int) -> None:
         with (self.folder / name).open("r+b") as file:

@@ -17,9 +17,9 @@ from scipy.linalg import eigh
 from torch import Tensor
 
 from fnprune_core.decomposition.ica import IcaSettings, run_ica, whiten
-from fnprune_core.decomposition.reduction import leading_rows
 from fnprune_core.errors import SettingsError, TooFewTokensError
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
+from fnprune_core.recording.group_pca import leading_rows
 from fnprune_core.recording.sessions import Sessions, document_codes, normalised
 
 #: Most bytes that a pool of components may take: its rows, and its Gram matrices.

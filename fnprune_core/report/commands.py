@@ -99,6 +99,9 @@ def record_command(material: Material) -> str:
     }
     if (seed := facts.get("seed")) is not None:
         options["--seed"] = seed
+    if facts["inputs"].get("keep", "all") != "all":
+        options["--keep"] = facts["inputs"]["keep"]
+        options["--most-networks"] = facts["inputs"]["most_networks"]
     texts = "builtin" if is_builtin else TEXTS
     return f"fnprune record {texts}{spelled(options)}{pack}{_model_option(material)}"
 

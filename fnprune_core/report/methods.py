@@ -61,6 +61,14 @@ def _model_and_texts(material: Material) -> Iterator[Block]:
         f"token. The first {n_dummy} tokens of a window, where attention sinks sit, are left out "
         "of all statistics, as the first scans of a run are in fMRI. A window is a session."
     )
+    if facts["inputs"].get("keep", "all") != "all":
+        yield Text(
+            text="Signals were reduced while they were read and not kept: to the moments of each "
+            "session, group components for up to "
+            f"{facts['inputs']['most_networks']} networks, and second moments of each layer. Where "
+            "tokens are weighted, what the components do not hold of a signal counts as in the "
+            "mean over tokens."
+        )
     if "perplexity" in facts:
         yield Text(text=f"The model's perplexity on these texts is {facts['perplexity']:.2f}.")
     yield Table(

@@ -232,7 +232,6 @@ def summarise(
         Below `n_groups`, which itself is the dummy tokens'.
     weights : ndarray (n, n_tokens)
     """
-    centre = torch.from_numpy(recording.mean)
     first = torch.zeros(n_groups + 1, recording.layout.n_units, dtype=torch.float32)
     second = torch.zeros_like(first)
     exact = torch.zeros(2, len(weights), recording.layout.n_units, dtype=torch.float64)
@@ -241,12 +240,12 @@ def summarise(
         tokens = recording.session_slice(session)
         index = torch.from_numpy(group[tokens].astype(np.int64))
         weight = torch.from_numpy(weights[:, tokens].astype(np.float32))
-        deviation = torch.from_numpy(recording.session(session)).sub_(centre)
-        first.index_add_(0, index, deviation)
-        exact[0] += (weight @ deviation).double()
-        deviation.square_()
-        second.index_add_(0, index, deviation)
-        exact[1] += (weight @ deviation).double()
+        deviations = recording.deviations(session)
+        first.index_add_(0, index, deviations.values)
+        exact[0] += (weight @ deviations.values).double()
+        squares = deviations.square_()
+        second.index_add_(0, index, squares)
+        exact[1] += (weight @ squares).double()
         progress(
             ProgressEvent(
                 stage="preparing the preview",

@@ -15,10 +15,10 @@ from nibabel.affines import apply_affine
 from numpy.typing import NDArray
 
 from fnprune_core.decomposition.group_ica import GroupICA
-from fnprune_core.decomposition.reduction import group_pca
 from fnprune_core.decomposition.stability import match_maps
 from fnprune_core.errors import NotConvergedWarning, SettingsError
 from fnprune_core.progress import NEVER, ignore
+from fnprune_core.recording.group_pca import group_pca
 from fnprune_core.recording.sessions import ArraySessions, blocks_of
 
 #: Those that are planted, by their names in the table of regions.

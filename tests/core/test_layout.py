@@ -28,6 +28,11 @@ COVERED_ELSEWHERE: dict[str, str] = {
     "core/pruning/test_head_slicing.py, and read by it in core/models/test_attention.py.",
     "pruning/search/trials.py": "What two searches share: core/pruning/search/test_allocation.py "
     "and core/pruning/search/test_attention.py.",
+    "recording/group_pca.py": "A step of group ICA, of resampling and of summaries: "
+    "core/decomposition/test_group_ica.py, core/reliability/test_resampling.py, "
+    "core/recording/test_summary.py.",
+    "recording/moments.py": "What a recording knows without signals: "
+    "core/recording/test_recording.py.",
     "report/limits.py": "A section of words: written and read in core/report/test_material.py and "
     "app/report/test_html_page.py.",
     "report/networks.py": "Sections of tables: each is compared with its CSV in "

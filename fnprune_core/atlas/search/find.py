@@ -267,10 +267,10 @@ def _unit_lift(
         return np.zeros(atlas.layout.n_units)
     step = max(1, -(-len(tokens) // _MOST_ROWS))
     alive = atlas.decomposition.alive
-    rows = recording.rows(tokens[::step])
+    squares = recording.squares(tokens[::step])
     scale = np.where(alive, np.maximum(recording.std, 1e-12), np.inf)
-    z = (rows - recording.mean) / scale
-    return _shrunk(np.square(z).sum(axis=0, dtype=np.float64), len(rows))
+    z_squares = squares / np.square(scale)
+    return _shrunk(z_squares.sum(axis=0, dtype=np.float64), len(squares))
 
 
 def _shrunk(sums: NDArray[np.float64], n: int) -> NDArray[np.float64]:

@@ -1,5 +1,17 @@
+import warnings
+from dataclasses import replace
+
 import pytest
+import tiny
 from driving import finish, press, said, view
+from materials import SETTINGS
+
+from app.shell import resources
+from fnprune_core.decomposition import group_ica
+from fnprune_core.decomposition.group_ica import GroupICA
+from fnprune_core.errors import NotConvergedWarning
+from fnprune_core.models.loading import load_model
+from fnprune_core.recording.record import record_texts
 
 
 def test_model_that_is_not_there(open_page) -> None:
@@ -64,4 +76,46 @@ def test_text_shorter_than_a_window(open_page, materials, tmp_path) -> None:
     press(at, "Load the model and estimate")
     finish(at)
     assert "512" in said(at)
+    assert not at.exception
+
+
+@pytest.fixture
+def summarised(example) -> dict[str, str]:
+    """The view of a summary and its atlas, made in the workspace of the app."""
+    workspace = resources.workspace()
+    documents = tiny.toy_documents(n_per_domain=4, n_words=130)
+    recording = record_texts(
+        workspace, load_model(example.model), documents,
+        settings=replace(SETTINGS, keep="summary", most_networks=6),
+    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotConvergedWarning)
+        atlas = group_ica.decompose(
+            workspace, recording, settings=GroupICA(n_components=6, n_runs=1, fun="logcosh")
+        )
+    return {"model": example.model, "recording": recording, "atlas": atlas}
+
+
+def test_a_summary_is_said_to_be_one_where_single_units_are_asked_for(
+    open_page, summarised
+) -> None:
+    at = open_page("record", **summarised)
+    assert not at.exception
+    assert not at.error
+    assert any("up to 6 networks" in caption.value for caption in at.caption)
+    for page in ("unit", "carpet"):
+        at = open_page(page, **summarised)
+        assert not at.exception
+        assert "keeps a summary" in said(at)
+        assert "--keep all" in said(at)
+    at = open_page("atlas", **summarised)
+    assert not at.exception
+    assert not at.error
+
+
+def test_the_form_asks_how_many_networks_a_summary_shall_hold(open_page, materials) -> None:
+    at = open_page("record", model=materials.model)
+    assert "record-most-networks" not in [each.key for each in at.number_input]
+    at.segmented_control(key="record-keep").set_value("summary").run()
+    assert at.number_input(key="record-most-networks").value == 64
     assert not at.exception

@@ -29,3 +29,18 @@ def test_runs_that_did_not_converge_are_told(program, model, texts) -> None:
     assert code == 0
     assert "Warning: 2 of 2 ICA runs did not converge" in err
     assert "2 of 2 ICA runs" in program.json(*words)["warning"]
+
+
+def test_a_summary_is_estimated_recorded_and_decomposed(program, model, texts) -> None:
+    words = ("record", texts / "calibration", "--window", 64, "--model", model)
+    kept = ("--keep", "summary", "--most-networks", 4)
+    estimate = program.json(*words, *kept, "--dry-run")
+    assert estimate["memory_bytes"] > program.json(*words, "--dry-run")["memory_bytes"]
+    recording = program.json(*words, *kept)
+    assert recording["keep"] == "summary"
+    decompose = ("decompose", recording["id"], "--runs", 1, "--fun", "logcosh", "-k")
+    assert len(program.json(*decompose, 4)["networks"]) == 4
+    code, _, err = program.run(*decompose, 5)
+    assert code == 2
+    assert "up to 4 networks" in err
+    assert "--most-networks" in err

@@ -253,7 +253,7 @@ def test_a_stopped_recording_needs_only_the_space_that_is_missing(tmp_path, monk
 
     with pytest.raises(Cancelled):
         record(progress=stop, cancel=cancel)
-    whole = recording_bytes(windows_for(model, CALIBRATION, settings), model.layout)
+    whole = recording_bytes(windows_for(model, CALIBRATION, settings), model.layout, settings)
     free = SimpleNamespace(free=whole // 2)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: free)
     assert workspace.has("recordings", record())
@@ -265,7 +265,7 @@ def test_an_estimate_tells_what_a_recording_takes(study) -> None:
     recording = recording_module.open_recording(study.workspace, study.recording)
     assert estimate.n_tokens == recording.n_tokens
     assert estimate.n_sessions == recording.n_sessions
-    assert estimate.disk_bytes == recording_bytes(windows, study.model.layout)
+    assert estimate.disk_bytes == recording_bytes(windows, study.model.layout, RECORDING)
     assert estimate.disk_bytes <= sum(
         path.stat().st_size for path in recording.folder.iterdir() if path.suffix != ".parquet"
     )

@@ -5,9 +5,9 @@ import torch
 from planted import noise_only, planted
 from trust_study import CPU, tokens_of
 
-from fnprune_core.decomposition.reduction import group_pca
 from fnprune_core.errors import TooFewTokensError
 from fnprune_core.progress import CancelToken
+from fnprune_core.recording.group_pca import group_pca
 from fnprune_core.recording.sessions import ArraySessions, blocks_of
 from fnprune_core.reliability.resampling import (
     Reduction,

@@ -2,9 +2,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from planted import planted
 
 from fnprune_core.models.layout import UnitLayout
+from fnprune_core.recording.deviations import Deviations
 from fnprune_core.scores import token_groups
 from fnprune_core.scores.token_groups import TokenGroups, group_tokens, summarise
 
@@ -17,12 +19,13 @@ def example():
     courses = [rng.laplace(size=(150, 4)) * scale[i % 2] for i in range(6)]
     signals = planted(n_networks=4, courses=courses).signals
     squares = np.square(np.concatenate(courses)).T
+    mean = np.concatenate(signals).mean(axis=0)
     return SimpleNamespace(
         layout=UnitLayout((400, 600)),
-        mean=np.concatenate(signals).mean(axis=0),
+        mean=mean,
         n_sessions=6,
         session_slice=lambda i: slice(150 * i, 150 * (i + 1)),
-        session=lambda i: signals[i].copy(),
+        deviations=lambda i: Deviations(values=torch.from_numpy(signals[i] - mean)),
         signals=np.concatenate(signals).astype(np.float64),
         shares=(squares / squares.sum(axis=0)).astype(np.float32),
         is_dummy=np.arange(900) % 150 < 3,

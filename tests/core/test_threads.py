@@ -13,16 +13,16 @@ import torch
 from unsealed import unseal
 
 from fnprune_core.decomposition.group_ica import Decomposition
-from fnprune_core.decomposition.threads import (
+from fnprune_core.storage.checksums import MANIFEST
+from fnprune_core.threads import (
     eigen,
     nearest_orthogonal,
     of_each,
     one_thread,
     product,
 )
-from fnprune_core.storage.checksums import MANIFEST
 
-TESTS = Path(__file__).parents[2]
+TESTS = Path(__file__).parents[1]
 CPU = torch.device("cpu")
 #: Makes workspaces of a tiny model, all in a process of its own.
 PATH = """

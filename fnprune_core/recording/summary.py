@@ -1,0 +1,196 @@
+"""What is kept of a recording in place of its signals, and what follows from it.
+
+Signals z, each unit centred and scaled by the recording's mean and deviation, are read once to find
+the leading group components of all sessions, and once more to be projected onto them. Kept are
+
+- a basis (r, alive units) of the components and the constant, and the components in it;
+- each token's projections on the basis, from which time courses follow exactly;
+- Σ p zᵀ over usable tokens: with the projections, each unit's least squares on them;
+- Σ z zᵀ over usable tokens, by layer;
+- the signals of dummy tokens, which are few and far from all others;
+- the moments of each session, as any recording keeps them.
+
+Moments and Gram matrices of usable tokens that count alike are then exact. Where tokens count
+differently, the part of a signal that the components hold counts as its tokens do; the rest, which
+is uncorrelated with it, counts as the mean over tokens, of a session for moments and of the
+recording for Gram matrices.
+"""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fnprune_core.models.layout import UnitLayout
+from fnprune_core.recording.deviations import Deviations
+from fnprune_core.recording.group_pca import leading_rows, sizes_for
+from fnprune_core.recording.moments import SessionMoments, open_array
+from fnprune_core.storage.checksums import Blocks, checked
+from fnprune_core.texts.windows import Windows
+
+DUMMY = "dummy.f16"
+GROUP, BASIS = "group.f4", "basis.f4"
+PROJECTIONS, PRODUCTS = "projections.f4", "products.f4"
+GRAM = "gram.f4"
+_FLOAT = 4
+_LEAST_SHARE = 1e-12  # of the largest eigenvalue: what is below is rounding
+
+
+def sizes_of(windows: Windows, most_networks: int, n_units: int) -> tuple[int, int]:
+    """Return the most rows that a summary's basis has, and how many components lie in it."""
+    usable = np.bincount(windows.session, weights=~windows.is_dummy).astype(int)
+    usable = usable[usable > 0]
+    m, n_carried = sizes_for(most_networks, int(usable.min()))
+    n_carried = min(m * len(usable), n_carried)
+    return min(n_carried + 1, n_units), n_carried
+
+
+def summary_bytes(windows: Windows, layout: UnitLayout, most_networks: int) -> int:
+    """Return the bytes of a summary, beside the moments of sessions."""
+    n_rows, n_carried = sizes_of(windows, most_networks, layout.n_units)
+    of_units = 2 * n_rows * layout.n_units  # basis and products
+    of_rows = n_rows * (windows.n_tokens + n_carried)
+    gram = sum(width**2 for width in layout.widths)
+    dummy = 2 * int(windows.is_dummy.sum()) * layout.n_units
+    return _FLOAT * (of_units + of_rows + gram) + dummy
+
+
+class Summary:
+    """The summary of a recording, read through memory maps.
+
+    Parameters
+    ----------
+    folder : Path
+    manifest : dict
+    moments : SessionMoments
+        The recording's.
+
+    Attributes
+    ----------
+    most_networks : int
+        So many can be found in it.
+    is_usable : ndarray (n_tokens,)
+    projections : ndarray (n_tokens, r)
+    basis : ndarray (r, n_alive)
+        Orthonormal up to rounding.
+    products : ndarray (r, n_alive)
+        Σ p zᵀ over usable tokens.
+    """
+
+    def __init__(self, folder: Path, manifest: dict[str, Any], moments: SessionMoments) -> None:
+        self.most_networks = int(manifest["inputs"]["most_networks"])
+        self._moments = moments
+        self.is_usable: NDArray[np.bool_] = ~moments.is_dummy
+        self._alive = np.flatnonzero(moments.alive)
+        n_rows, n_carried = int(manifest["n_rows"]), int(manifest["n_carried"])
+        n_dummy = int(moments.is_dummy.sum())
+        layout = moments.layout
+
+        def opened(name: str, shape: tuple[int, ...], dtype: Any = np.float32) -> NDArray[Any]:
+            return open_array(checked(folder, manifest, name), dtype, shape)
+
+        self.basis = opened(BASIS, (n_rows, len(self._alive)))
+        self.products = opened(PRODUCTS, (n_rows, len(self._alive)))
+        self.projections = opened(PROJECTIONS, (moments.n_tokens, n_rows))
+        self._group = opened(GROUP, (n_carried, n_rows))
+        self._dummy = opened(DUMMY, (n_dummy, layout.n_units), np.float16)
+        self._gram_blocks = Blocks(folder / GRAM, manifest)
+        self._gram = open_array(
+            folder / GRAM, np.float32, (sum(width**2 for width in layout.widths),)
+        )
+
+    def group_pca(self, k: int, *, device: torch.device) -> Tensor:
+        """Return K group components over alive units, strongest first, as `group_pca` does."""
+        rows = torch.from_numpy(self._group @ self.basis).to(device)
+        return leading_rows(rows, k)
+
+    @cached_property
+    def _predictors(self) -> NDArray[np.float32]:
+        """Least squares of each alive unit's z on the projections: (r, n_alive)."""
+        used = self.projections[self.is_usable].astype(np.float64)
+        inverse = np.linalg.pinv(used.T @ used, rcond=_LEAST_SHARE, hermitian=True)
+        return np.asarray(inverse @ self.products, dtype=np.float32)
+
+    @cached_property
+    def _scale(self) -> NDArray[np.float32]:
+        """Standard deviation of each alive unit."""
+        return self._moments.std[self._alive]
+
+    def deviations(self, session: int) -> Deviations:
+        """Return a session's deviations as far as the components hold them.
+
+        Its means are those of the session, and with what is beyond, its variances too.
+        """
+        moments, tokens = self._moments, self._moments.session_slice(session)
+        is_usable = self.is_usable[tokens]
+        values = torch.zeros(len(is_usable), moments.layout.n_units, dtype=torch.float32)
+        values[torch.from_numpy(~is_usable)] = torch.from_numpy(
+            self._dummies(tokens) - moments.mean
+        )
+        if not is_usable.any():
+            return Deviations(values=values)
+        mean, std = moments.session_moments(session)
+        held = (self.projections[tokens][is_usable] @ self._predictors) * self._scale
+        held -= held.mean(axis=0)
+        here = np.zeros((len(held), moments.layout.n_units), dtype=np.float32)
+        here[:, self._alive] = held
+        variance = np.square(here).mean(axis=0)
+        # In a session a fit to all of them may vary more than the unit did.
+        here *= np.sqrt(np.minimum(np.square(std) / np.where(variance > 0, variance, 1.0), 1.0))
+        beyond = np.maximum(np.square(std) - variance, 0)
+        values[torch.from_numpy(is_usable)] = torch.from_numpy(here + (mean - moments.mean))
+        return Deviations(values=values, beyond=torch.from_numpy(beyond), is_usable=is_usable)
+
+    def weighted_gram(
+        self, layer: int, weights: NDArray[np.floating]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return Σ_t w_t x_t x_tᵀ / Σ_t w_t of a layer, (units, units), and the weighted mean.
+
+        Cost: O(r · units²), whatever the number of tokens. Memory: a few matrices of units².
+        """
+        units = self._moments.layout.layer_slice(layer)
+        is_here = (self._alive >= units.start) & (self._alive < units.stop)
+        mean = self._moments.mean[units].astype(np.float64)
+        scale = np.where(self._moments.alive, self._moments.std, 0)[units].astype(np.float64)
+        predictors = np.zeros((len(self._predictors), len(mean)))
+        predictors[:, self._alive[is_here] - units.start] = self._predictors[:, is_here]
+        predictors *= scale
+        used = np.asarray(weights, dtype=np.float64)[self.is_usable]
+        projections = self.projections[self.is_usable].astype(np.float64)
+        difference = used - used.mean()
+        # Of deviations d from the mean: Σ w d dᵀ.
+        gram = self._layer_gram(layer) * (used.mean() * scale[:, None] * scale)
+        if difference.any():
+            inner = (projections * difference[:, None]).T @ projections
+            gram += predictors.T @ (inner @ predictors)
+        first = (used @ projections) @ predictors
+        gram += np.outer(first, mean) + np.outer(mean, first)
+        gram += used.sum() * np.outer(mean, mean)
+        sums = first + used.sum() * mean
+        of_dummies = np.asarray(weights, dtype=np.float64)[~self.is_usable]
+        dummies = self._dummies(slice(None), units).astype(np.float64)
+        gram += (dummies * of_dummies[:, None]).T @ dummies
+        sums += of_dummies @ dummies
+        total = float(weights.sum())
+        return gram / total, sums / total
+
+    def _layer_gram(self, layer: int) -> NDArray[np.float64]:
+        """Return Σ z zᵀ of a layer over usable tokens, 0 for units that are not alive."""
+        widths = self._moments.layout.widths
+        start, width = sum(each**2 for each in widths[:layer]), widths[layer]
+        self._gram_blocks.check(_FLOAT * start, _FLOAT * (start + width**2))
+        stored = self._gram[start : start + width**2].reshape(width, width)
+        return stored.astype(np.float64)
+
+    def _dummies(self, tokens: slice, units: slice = slice(None)) -> NDArray[np.float32]:
+        """Return the signals of the dummy tokens among some: (n, units)."""
+        is_dummy = self._moments.is_dummy
+        first = int(is_dummy[: tokens.start or 0].sum())
+        rows = slice(first, first + int(is_dummy[tokens].sum()))
+        sessions = self._moments.windows.session[tokens][is_dummy[tokens]]
+        scales = np.asarray(self._moments.scales[sessions, units])
+        return np.asarray(self._dummy[rows, units].astype(np.float32) * scales)
