@@ -11,6 +11,7 @@ import tiny
 import torch
 from alternating import Contest, Goal, table
 from held_out_texts import articles, dealt, drawn, modules, spread_over, without_shared
+from large import Shape, measure
 from purpose import Outcome, outcome, with_labels
 from purpose_weights import removed_share, weights_by_domain
 from quality import markdown, table_lines, table_of_rows
@@ -437,3 +438,11 @@ def test_a_promise_is_missed_beyond_three_monte_carlo_errors() -> None:
     missed = calibration.share("coverage", 900, 1000, least=0.95)
     assert (kept.is_kept, missed.is_kept) == (True, False)
     assert kept.error == pytest.approx(np.sqrt(0.93 * 0.07 / 1000))
+
+
+def test_a_large_shape_is_measured_by_stage_and_its_planted_maps_found() -> None:
+    found = measure(Shape(n_layers=2, width=200, n_sessions=4, n_tokens=60, n_networks=3))
+    assert list(found["stages"]) == ["moments", "reducing", "networks", "refit of one layer"]
+    assert all(row["seconds"] >= 0 for row in found["stages"].values())
+    assert found["planted_maps_found"]["least_r"] > 0.7
+    assert found["disk_gb"]["summary"] > 0

@@ -120,10 +120,10 @@ def _networks(material: Material) -> Iterator[Block]:
 
 def _ica_sentence(material: Material, scaled: str) -> str:
     decomposition, settings = material.atlas.decomposition, material.atlas.decomposition.settings
-    k, n_kept = (
-        settings["n_components"],
-        settings.get("n_session_components") or 2 * settings["n_components"],
-    )
+    k = settings["n_components"]
+    # A summary was reduced when it was recorded, for as many networks as it may hold.
+    most_networks = material.recording["inputs"].get("most_networks", k)
+    n_kept = settings.get("n_session_components") or 2 * most_networks
     scope_text = (
         "in each layer by itself"
         if settings.get("scope") == "layer"
