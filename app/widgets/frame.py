@@ -15,7 +15,7 @@ from app.shell.wording import count, plain, sentence
 from app.widgets import moved_networks
 from app.widgets.browser_events import watch_mode
 from fnprune_core.assets import asset
-from fnprune_core.errors import ArtifactNotFoundError, FnpruneError
+from fnprune_core.errors import ArtifactNotFoundError, FnpruneError, SignalsNotKeptError
 from fnprune_core.workflows import find_example
 
 START, RECORD, DECOMPOSE = pages.path("start"), pages.path("record"), pages.path("decompose")
@@ -166,12 +166,15 @@ def _manifest(kind: str, id: str) -> dict[str, Any] | None:
         return None
 
 
-def error(failure: Failure) -> None:
-    """Draw an error: what went wrong, and what to do."""
+def error(failure: Failure, *, was_chosen: bool = False) -> None:
+    """Draw an error: what went wrong, and what to do; calmly where a person chose it so."""
     text = f"**{sentence(failure.message)}**"
     if failure.hint:
         text += f"  \n{sentence(failure.hint)}"
-    st.error(text, icon=":material/error:")
+    if was_chosen:
+        st.info(text, icon=":material/info:")
+    else:
+        st.error(text, icon=":material/error:")
 
 
 @contextmanager
@@ -189,6 +192,8 @@ def explaining() -> Iterator[None]:
             key=f"away-{exception}-{n_before}",
             on_click=drop_missing,
         )
+    except SignalsNotKeptError as exception:
+        error(describe_error(exception), was_chosen=True)
     except Exception as exception:  # noqa: BLE001 - a page must never show a traceback
         error(describe_error(exception))
 

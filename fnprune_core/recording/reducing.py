@@ -134,7 +134,7 @@ def _basis(
         progress=progress,
         cancel=cancel,
     )[0].cpu()
-    constant = torch.ones(1, len(alive))
+    constant = torch.ones(1, len(alive), dtype=torch.float32)
     directions, mixture = torch.linalg.qr(torch.cat([constant, carried]).T)
     return Basis(
         rows=np.ascontiguousarray(directions.T.numpy()),

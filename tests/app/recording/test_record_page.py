@@ -106,6 +106,7 @@ def test_a_summary_is_said_to_be_one_where_single_units_are_asked_for(
     for page in ("unit", "carpet"):
         at = open_page(page, **summarised)
         assert not at.exception
+        assert not at.error
         assert "keeps a summary" in said(at)
         assert "--keep all" in said(at)
     at = open_page("atlas", **summarised)
