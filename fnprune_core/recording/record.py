@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from transformers import PreTrainedTokenizerBase
 
 from fnprune_core.errors import NonFiniteError, SettingsError
 from fnprune_core.models.architectures import output_projections
@@ -39,6 +38,9 @@ from fnprune_core.texts.cutting import cut_windows
 from fnprune_core.texts.documents import Document
 from fnprune_core.texts.token_pieces import REPLACEMENT, pieces_of
 from fnprune_core.texts.windows import Windows, batches_of, stacked_ids
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 def check_finite(signals: NDArray[np.float32], layout: UnitLayout, session: int) -> None:
@@ -165,7 +167,7 @@ def signals_of(
 
 
 def _complete_characters(
-    pieces: NDArray[np.object_], windows: Windows, tokenizer: PreTrainedTokenizerBase
+    pieces: NDArray[np.object_], windows: Windows, tokenizer: "PreTrainedTokenizerBase"
 ) -> None:
     """Give a character that is spread over several tokens of a session to the last of them."""
     is_broken = np.array([REPLACEMENT in piece for piece in pieces], dtype=bool)
@@ -180,7 +182,7 @@ def _complete_characters(
 
 def token_table(
     windows: Windows,
-    tokenizer: PreTrainedTokenizerBase,
+    tokenizer: "PreTrainedTokenizerBase",
     log_probabilities: NDArray[np.float32],
 ) -> pd.DataFrame:
     """Return one row a token: its place, its text and how probable it was."""
