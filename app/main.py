@@ -1,7 +1,7 @@
 """Entry point of the app: its guarded server, and the script that each visit runs; no logic.
 
 `streamlit run` imports this file for the application that it serves, and that application runs
-the same file for each visit. What pages need is imported by a visit, when the server is up.
+the same file for each visit. What pages need is imported in the background, once the server is up.
 """
 
 import streamlit as st

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import typer
 from streamlit import auth_util, config
 
-from app.doors import guard, here, people
+from app.doors import early, guard, here, people
 from app.doors.settings import ANY, DoorSettings, is_loopback
 from fnprune_core.errors import SettingsError
 
@@ -27,7 +27,11 @@ def check() -> None:
 
 @asynccontextmanager
 async def announced(_app: object) -> AsyncIterator[dict[str, Any]]:
-    """Say at which address the server answers, with its token where one is asked for."""
+    """Say at which address the server answers, with its token where one is asked for.
+
+    Meanwhile what pages need is imported.
+    """
+    early.import_early()
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     door = here.door()
     for line in lines(door):

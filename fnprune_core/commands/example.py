@@ -123,7 +123,7 @@ def _print_demo(report: dict[str, Any]) -> None:
         [
             (
                 row["score"] + ("" if row["seed"] is None else f", seed {row['seed']}"),
-                f"{row['ratio']:.1%}",
+                f"{100 * row['ratio']:.1f} %",
                 row["compensation"],
                 with_error(row["perplexity"], row["stderr"], digits=2),
                 with_error(
@@ -135,7 +135,8 @@ def _print_demo(report: dict[str, Any]) -> None:
     )
     if report["domains"]:
         print_table(
-            f"What choosing is for: {protocol['domain_ratio']:.0%} of units removed, compensation "
+            f"What choosing is for: {100 * protocol['domain_ratio']:.0f} % of units removed, "
+            "compensation "
             f"{protocol['domain_compensation']}, perplexity by domain on held-out documents; "
             "networks with over half of their energy per token in the dropped domain are dropped.",
             *_domain_table(report["domains"]),

@@ -139,7 +139,7 @@ def _print_texts(texts: "SideBySide", facts: dict[str, Any]) -> None:
             "first difference": "none" if first_difference is None else f"token {first_difference}",
             "mean divergence, nats per token": facts["mean_divergence"],
             "said before, of runs of 4 tokens": ", ".join(
-                f"{whose} {facts[whose]['repeated_share']:.0%}" for whose in BOTH
+                f"{whose} {100 * facts[whose]['repeated_share']:.0f} %" for whose in BOTH
             ),
         },
     )

@@ -162,7 +162,7 @@ def decompose(
         return
     print_table(
         f"Decomposition {id}: {atlas.n_networks} networks, "
-        f"{atlas.decomposition.variance_explained:.1%} of the variance",
+        f"{100 * atlas.decomposition.variance_explained:.1f} % of the variance",
         list(table.columns),
         table.head(20).to_numpy().tolist(),
     )

@@ -69,4 +69,6 @@ def error_note(n_documents: int) -> str:
     if n_documents < MIN_DOCUMENTS:
         return f"documents, and {n_documents} of them give no interval: it takes {MIN_DOCUMENTS}"
     reach = t_factor(n_documents)
-    return f"{n_documents} documents; {LEVEL:.0%} intervals are ± {reach:.2f} standard errors"
+    return (
+        f"{n_documents} documents; {100 * LEVEL:.0f} % intervals are ± {reach:.2f} standard errors"
+    )

@@ -4,12 +4,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import PreTrainedModel
 
 from fnprune_core.errors import NonFiniteError
 from fnprune_core.evaluation.results import (
@@ -23,13 +22,16 @@ from fnprune_core.models.log_probabilities import token_log_probabilities
 from fnprune_core.progress import NEVER, CancelToken
 from fnprune_core.texts.windows import Windows, batches_of, stacked_ids
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
 #: Of one forward pass on a CPU, where more are not quicker: logits take 0.2 MB each in float32.
 _BATCH_TOKENS = 1024
 
 Context = Callable[[], AbstractContextManager[Any]]
 
 
-def protocol_of(model: PreTrainedModel, windows: Windows) -> Protocol:
+def protocol_of(model: "PreTrainedModel", windows: Windows) -> Protocol:
     """Return the protocol by which this model's perplexity on these windows is measured."""
     return Protocol(
         text_sha256=windows.text_sha256,
@@ -43,7 +45,7 @@ def protocol_of(model: PreTrainedModel, windows: Windows) -> Protocol:
 
 
 def perplexity_stream(
-    model: PreTrainedModel,
+    model: "PreTrainedModel",
     windows: Windows,
     *,
     batch_size: int | None = None,
@@ -139,7 +141,7 @@ def _loss(logits: torch.Tensor, ids: torch.Tensor, window: int) -> float:
 
 
 def perplexity(
-    model: PreTrainedModel,
+    model: "PreTrainedModel",
     windows: Windows,
     *,
     batch_size: int | None = None,

@@ -31,10 +31,10 @@ def plans_of(workspace: Workspace, atlas_id: str) -> dict[str, PlanSettings]:
     own = set(atlas.networks_of_domain(DOMAIN))
     preserved = tuple(k for k in range(atlas.n_networks) if k not in own)
     return {
-        f"{RATIO:.0%}, without {DOMAIN.capitalize()}": PlanSettings(
+        f"{100 * RATIO:.0f} %, without {DOMAIN.capitalize()}": PlanSettings(
             ratio=RATIO, preserved=preserved
         ),
-        f"FLAP, {RATIO:.0%}": PlanSettings(score="flap", ratio=RATIO),
+        f"FLAP, {100 * RATIO:.0f} %": PlanSettings(score="flap", ratio=RATIO),
     }
 
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-
-from transformers import PreTrainedModel
+from typing import TYPE_CHECKING
 
 from fnprune_core.errors import SettingsError
 from fnprune_core.pruning.slicing import mask, slice_per_layer, slice_uniformly
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +31,7 @@ class ExportForm:
         Whether the folder holds one GGUF file for llama.cpp instead of a checkpoint.
     """
 
-    build: Callable[..., PreTrainedModel]
+    build: "Callable[..., PreTrainedModel]"
     description: str
     is_alike: bool = False
     is_smaller: bool = True

@@ -9,16 +9,18 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gguf
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Regex, pre_tokenizers
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from fnprune_core.errors import PlanError, SettingsError
 from fnprune_core.models.language_model import LanguageModel
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 #: Read by both tokenizers when they are compared: digits, contractions, spaces, other scripts.
 PROBE = (
@@ -190,7 +192,7 @@ def is_gguf_file(source: str) -> bool:
     return path.suffix.lower() == ".gguf" and path.is_file()
 
 
-def _why_no_tokenizer(tokenizer: PreTrainedTokenizerBase, vocabulary: int) -> str:
+def _why_no_tokenizer(tokenizer: "PreTrainedTokenizerBase", vocabulary: int) -> str:
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         return "Its tokenizer has no fast form (tokenizer.json), from which GGUF's is written."
@@ -226,7 +228,7 @@ def pre_tokenizer_name(tokenizer: Any) -> str:
 
 
 def write_gguf(
-    language_model: LanguageModel, model: PreTrainedModel, path: Path, *, weights: str = "F16"
+    language_model: LanguageModel, model: "PreTrainedModel", path: Path, *, weights: str = "F16"
 ) -> None:
     """Write a model as a GGUF file; `language_model` is where it and its tokenizer come from.
 
@@ -272,7 +274,9 @@ def _quantisation_of(
     return default_type
 
 
-def _tensors_by_name(model: PreTrainedModel, family: GgufFamily) -> dict[str, NDArray[np.float32]]:
+def _tensors_by_name(
+    model: "PreTrainedModel", family: GgufFamily
+) -> dict[str, NDArray[np.float32]]:
     """Return all weights by llama.cpp's names, float32."""
     config = model.config
     [architecture] = [

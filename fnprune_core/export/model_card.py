@@ -87,8 +87,9 @@ def model_card(
     lines = [
         f"---\n{data.to_yaml()}\n---",
         f"# {language_model.name}, pruned by functional networks",
-        f"{plan.n_removed} of {plan.layout.n_units} MLP units ({plan.achieved_ratio:.1%})"
-        f"{_heads_text(plan)} are removed; {plan.share_of_parameters:.1%} of all parameters. "
+        f"{plan.n_removed} of {plan.layout.n_units} MLP units ({100 * plan.achieved_ratio:.1f} %)"
+        f"{_heads_text(plan)} are removed; "
+        f"{100 * plan.share_of_parameters:.1f} % of all parameters. "
         f"Form: {form} ({export_form.description})."
         + (f" {_widths_text(plan)}" if export_form.is_smaller else ""),
         _use_text(export_form, form, facts.weights),
@@ -114,7 +115,7 @@ def _heads_text(plan: PruningPlan) -> str:
         return ""
     return (
         f" and {plan.n_removed_groups} of {sum(plan.group_counts)} KV groups of attention heads "
-        f"({plan.achieved_attention_ratio:.1%})"
+        f"({100 * plan.achieved_attention_ratio:.1f} %)"
     )
 
 
@@ -132,7 +133,7 @@ def _widths_text(plan: PruningPlan) -> str:
     if plan.settings.multiple is not None:
         text += (
             f" Widths are rounded up to a multiple of {plan.settings.multiple}; "
-            f"{plan.settings.ratio:.1%} were to go."
+            f"{100 * plan.settings.ratio:.1f} % were to go."
         )
     return text
 

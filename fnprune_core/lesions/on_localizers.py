@@ -1,9 +1,9 @@
 """Localizers as stimuli for lesions: loss change by condition, over templates."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from transformers import PreTrainedTokenizerBase
 
 from fnprune_core.errors import SettingsError, TooFewTokensError
 from fnprune_core.lesions.sites import LEAST_UNITS, Stimuli
@@ -13,9 +13,12 @@ from fnprune_core.localizers.ready_made import load
 from fnprune_core.localizers.stimuli import Localizer
 from fnprune_core.texts.windows import Windows
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
 
 def ready_stimuli(
-    names: Sequence[str], tokenizer: PreTrainedTokenizerBase, *, window: int = 512
+    names: Sequence[str], tokenizer: "PreTrainedTokenizerBase", *, window: int = 512
 ) -> Stimuli:
     """Return ready localizers by name as columns, see `localizer_stimuli`."""
     if not names:
@@ -24,7 +27,7 @@ def ready_stimuli(
 
 
 def localizer_stimuli(
-    localizers: Sequence[Localizer], tokenizer: PreTrainedTokenizerBase, *, window: int = 512
+    localizers: Sequence[Localizer], tokenizer: "PreTrainedTokenizerBase", *, window: int = 512
 ) -> Stimuli:
     """Return the blocks of localizers as windows, in columns by condition.
 

@@ -5,12 +5,10 @@ modules, `Conv1D`'s transposed weights or a config's attribute for the width sta
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeGuard
 
 import torch
 from torch import Tensor, nn
-from transformers import PretrainedConfig, PreTrainedModel
-from transformers.pytorch_utils import Conv1D
 
 from fnprune_core.errors import UnsupportedArchitectureError
 from fnprune_core.models.attention_modules import (
@@ -23,6 +21,10 @@ from fnprune_core.models.attention_modules import (
     AttentionModules,
 )
 from fnprune_core.models.layout import UnitLayout
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel
+    from transformers.pytorch_utils import Conv1D
 
 BiasHome = Literal["always", "switch", "none"]
 
@@ -174,7 +176,7 @@ def supported_families() -> str:
     )
 
 
-def architecture_for(config: PretrainedConfig) -> Architecture:
+def architecture_for(config: "PretrainedConfig") -> Architecture:
     """Return the row that serves a config.
 
     Raises
@@ -192,12 +194,12 @@ def architecture_for(config: PretrainedConfig) -> Architecture:
     )
 
 
-def layers_of(model: PreTrainedModel, architecture: Architecture) -> list[nn.Module]:
+def layers_of(model: "PreTrainedModel", architecture: Architecture) -> list[nn.Module]:
     """Return the model's layers, first to last."""
     return list(model.get_submodule(architecture.layers).children())
 
 
-def output_projections(model: PreTrainedModel, architecture: Architecture) -> list[nn.Module]:
+def output_projections(model: "PreTrainedModel", architecture: Architecture) -> list[nn.Module]:
     """Return the output projection of each layer's MLP."""
     return [
         layer.get_submodule(architecture.output_projection)
@@ -206,7 +208,7 @@ def output_projections(model: PreTrainedModel, architecture: Architecture) -> li
 
 
 def feeding_modules(
-    model: PreTrainedModel, architecture: Architecture, layer: int
+    model: "PreTrainedModel", architecture: Architecture, layer: int
 ) -> list[nn.Module]:
     """Return the modules whose outputs become the units of `layer`."""
     module = layers_of(model, architecture)[layer]
@@ -224,6 +226,13 @@ def feeding_rows(architecture: Architecture, units: Tensor, width: int) -> Tenso
     return torch.cat([units + part * width for part in range(architecture.n_fused)])
 
 
+def _is_transposed(module: nn.Module) -> "TypeGuard[Conv1D]":
+    """Whether a projection holds its weight as (inputs, outputs), as GPT-2's do."""
+    from transformers.pytorch_utils import Conv1D  # takes a second: only when a model is here
+
+    return isinstance(module, Conv1D)
+
+
 def weight_of(module: nn.Module) -> Tensor:
     """Return a projection's weight as (outputs, inputs), whichever way it is stored."""
     return outputs_by_inputs(module, module.get_parameter("weight"))
@@ -231,7 +240,7 @@ def weight_of(module: nn.Module) -> Tensor:
 
 def outputs_by_inputs(module: nn.Module, values: Tensor) -> Tensor:
     """Return what is laid out as a projection's weight, such as its gradient, outputs first."""
-    return values.T if isinstance(module, Conv1D) else values
+    return values.T if _is_transposed(module) else values
 
 
 def bias_of(module: nn.Module) -> Tensor | None:
@@ -240,7 +249,7 @@ def bias_of(module: nn.Module) -> Tensor | None:
     return bias if isinstance(bias, Tensor) else None
 
 
-def unit_layout(model: PreTrainedModel, architecture: Architecture) -> UnitLayout:
+def unit_layout(model: "PreTrainedModel", architecture: Architecture) -> UnitLayout:
     """Return the number of units per layer, after checking that the modules fit together.
 
     Raises
@@ -291,14 +300,14 @@ def replace_weight(module: nn.Module, weight: Tensor, bias: Tensor | None) -> No
         "bias",
         None if bias is None else nn.Parameter(bias.clone(), requires_grad=requires_grad),
     )
-    if isinstance(module, Conv1D):
+    if _is_transposed(module):
         module.nf, module.nx = outputs, inputs
     elif isinstance(module, nn.Linear):
         module.out_features, module.in_features = outputs, inputs
 
 
 def output_column_norms(
-    model: PreTrainedModel, architecture: Architecture, *, power: Literal[1, 2] = 2
+    model: "PreTrainedModel", architecture: Architecture, *, power: Literal[1, 2] = 2
 ) -> Tensor:
     """Return Σ|W[:, j]|^power of each unit's output column, float64 on the CPU: (n_units,)."""
     with torch.no_grad():
@@ -321,7 +330,7 @@ def by_unit(architecture: Architecture, rows: Tensor) -> Tensor:
     return rows.reshape(architecture.n_fused, -1).sum(dim=0)
 
 
-def feeding_row_norms(model: PreTrainedModel, architecture: Architecture) -> Tensor:
+def feeding_row_norms(model: "PreTrainedModel", architecture: Architecture) -> Tensor:
     """Return Σ W² over the rows that feed each unit, float64 on the CPU: (n_units,)."""
     layer_norms = []
     with torch.no_grad():
@@ -350,7 +359,9 @@ def through_norm(architecture: Architecture, norm: nn.Module, direction: Tensor)
     return direction * (weight.detach().double().cpu() + architecture.gain_offset)
 
 
-def to_unembedding(model: PreTrainedModel, architecture: Architecture, direction: Tensor) -> Tensor:
+def to_unembedding(
+    model: "PreTrainedModel", architecture: Architecture, direction: Tensor
+) -> Tensor:
     """Return a direction of the residual stream as the unembedding meets it, float64 on the CPU.
 
     Parameters

@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
-from transformers import PreTrainedModel
 
 from fnprune_core.errors import UnsupportedArchitectureError
 from fnprune_core.models.architectures import Architecture, layers_of, weight_of
 from fnprune_core.models.attention_modules import Feeding
 from fnprune_core.models.layout import UnitLayout
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 Groups = NDArray[np.int64]
 
@@ -77,7 +79,7 @@ class AttentionLayout:
         return np.asarray(values.reshape(-1, self.group_size).sum(axis=1))
 
 
-def attention_outputs(model: PreTrainedModel, architecture: Architecture) -> list[nn.Module]:
+def attention_outputs(model: "PreTrainedModel", architecture: Architecture) -> list[nn.Module]:
     """Return the output projection of each layer's attention."""
     return [
         layer.get_submodule(architecture.attention.output)
@@ -85,7 +87,7 @@ def attention_outputs(model: PreTrainedModel, architecture: Architecture) -> lis
     ]
 
 
-def attention_layout(model: PreTrainedModel, architecture: Architecture) -> AttentionLayout:
+def attention_layout(model: "PreTrainedModel", architecture: Architecture) -> AttentionLayout:
     """Return a model's KV groups, after checking that the modules fit together.
 
     Raises
@@ -133,7 +135,7 @@ def kept_groups(layout: AttentionLayout, removed: Sequence[Groups]) -> list[Grou
 
 
 def group_parameters(
-    model: PreTrainedModel, architecture: Architecture, layout: AttentionLayout, layer: int
+    model: "PreTrainedModel", architecture: Architecture, layout: AttentionLayout, layer: int
 ) -> int:
     """Return how many parameters go with one KV group of a layer."""
     module = layers_of(model, architecture)[layer]
@@ -145,7 +147,7 @@ def group_parameters(
 
 
 def plain_heads_refusal(
-    model: PreTrainedModel, architecture: Architecture, layout: AttentionLayout, n_groups: int
+    model: "PreTrainedModel", architecture: Architecture, layout: AttentionLayout, n_groups: int
 ) -> str:
     """Return why no plain config can say that each layer has `n_groups` groups, else ""."""
     config: Any = model.config

@@ -9,17 +9,20 @@ import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import torch
-from transformers import AutoModelForCausalLM, PretrainedConfig
+import transformers
 
 from fnprune_core.errors import FnpruneError, ModelNotFoundError, SettingsError
 from fnprune_core.inputs.files import check_size, read_bytes
 from fnprune_core.inputs.gguf_header import GGUFHeader, read_header
 from fnprune_core.inputs.json_values import parse_json, whole
 from fnprune_core.inputs.safetensors_header import stored_tensors
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
 
 CONFIG = "config.json"
 MOST_CONFIG_BYTES = 16_000_000
@@ -161,7 +164,7 @@ def check_sizes(
 
 def check_memory(
     source: str,
-    config: PretrainedConfig,
+    config: "PretrainedConfig",
     *,
     dtype: torch.dtype,
     device: torch.device,
@@ -178,7 +181,9 @@ def check_memory(
         Numbers in the files, where that is known.
     """
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(copy.deepcopy(config), trust_remote_code=False)
+        model = transformers.AutoModelForCausalLM.from_config(
+            copy.deepcopy(config), trust_remote_code=False
+        )
     n_values = sum(parameter.numel() for parameter in model.parameters())
     n_bytes = n_values * dtype.itemsize + sum(
         buffer.numel() * buffer.element_size() for buffer in model.buffers()

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import platformdirs
 import torch
+import transformers
 from tokenizers import pre_tokenizers
-from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from fnprune_core.errors import CorruptArtifactError, FnpruneError, StorageError
@@ -125,7 +125,7 @@ def _download(scratch: Path) -> Path:
 def _convert(gguf: Path, folder: Path) -> None:
     """Write `gguf` into `folder` as a plain float32 checkpoint with its tokenizer."""
     with _quiet_transformers():
-        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
         # The file asks for the "smollm" rule, digits apart from what precedes them, which
         # transformers' GGUF reader does not know: spaces before a number would come out wrong.
         tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -134,7 +134,7 @@ def _convert(gguf: Path, folder: Path) -> None:
                 tokenizer.backend_tokenizer.pre_tokenizer,
             ]
         )
-        quantised = AutoModelForCausalLM.from_pretrained(
+        quantised = transformers.AutoModelForCausalLM.from_pretrained(
             gguf.parent, gguf_file=gguf.name, dtype=torch.float32
         )
         # The loaded model still says it is quantised and refuses to be saved, so its values go
@@ -142,7 +142,7 @@ def _convert(gguf: Path, folder: Path) -> None:
         config = type(quantised.config).from_dict(
             {k: v for k, v in quantised.config.to_dict().items() if k != "quantization_config"}
         )
-        plain = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+        plain = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32)
         plain.load_state_dict(quantised.state_dict())
         plain.generation_config = quantised.generation_config
         tokenizer.save_pretrained(folder)

@@ -5,11 +5,10 @@ import json
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from fnprune_core.errors import FingerprintMismatchError, SettingsError
 from fnprune_core.models.architectures import (
@@ -24,6 +23,9 @@ from fnprune_core.models.architectures import (
 from fnprune_core.models.attention import AttentionLayout, attention_layout
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.models.pace import Pace, Work
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 _FINGERPRINT_SAMPLES = 1024
 _TIMED_TOKENS = 256
@@ -61,8 +63,8 @@ class LanguageModel:
     block in which hooks are on.
     """
 
-    model: PreTrainedModel
-    tokenizer: PreTrainedTokenizerBase
+    model: "PreTrainedModel"
+    tokenizer: "PreTrainedTokenizerBase"
     name: str
     source: str
     architecture: Architecture
@@ -165,7 +167,7 @@ class LanguageModel:
         )
 
 
-def fingerprint(model: PreTrainedModel, architecture: Architecture) -> str:
+def fingerprint(model: "PreTrainedModel", architecture: Architecture) -> str:
     """Return 16 hex digits that name the weights, alike on every device and in every dtype.
 
     The shape of each parameter and the signs of a sample of it are hashed. A sign is all that
@@ -181,8 +183,8 @@ def fingerprint(model: PreTrainedModel, architecture: Architecture) -> str:
 
 
 def wrap_model(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
     *,
     name: str = "model",
     source: str = "",

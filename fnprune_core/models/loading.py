@@ -5,19 +5,12 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import torch
+import transformers  # its parts when they are used: they take seconds
 from huggingface_hub import constants
-from transformers import (
-    AutoConfig,
-    AutoModelForCausalLM,
-    AutoTokenizer,
-    PretrainedConfig,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-)
 
 from fnprune_core.errors import (
     FnpruneError,
@@ -38,6 +31,9 @@ from fnprune_core.models.checkpoint_checks import (
 from fnprune_core.models.embedded import embedded_model_folder
 from fnprune_core.models.language_model import LanguageModel, wrap_model
 from fnprune_core.progress import Progress, ignore
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 EMBEDDED = "embedded"
 #: Endings of pickles, whose reading can run code that lies in them.
@@ -206,7 +202,7 @@ def _explained_error(source: str, error: Exception) -> FnpruneError:
 
 
 def _check_complete(
-    source: str, missing: Sequence[str], tokenizer: PreTrainedTokenizerBase
+    source: str, missing: Sequence[str], tokenizer: "PreTrainedTokenizerBase"
 ) -> None:
     """Refuse missing weights, which transformers would draw at random, and an empty vocabulary."""
     if missing:
@@ -247,7 +243,7 @@ def _refuse_per_layer(source: str, config: object) -> None:
 
 def _read_config(
     source: str, location: str, extra: dict[str, Any]
-) -> tuple[PretrainedConfig, int | None]:
+) -> "tuple[PretrainedConfig, int | None]":
     """Return the config, checked before it is built, and how many weights the files hold."""
     n_stored = None
     if "gguf_file" in extra:
@@ -256,10 +252,10 @@ def _read_config(
         n_stored = check_folder(source, Path(location))
     with _loading_errors(source):
         if "gguf_file" not in extra:
-            values = PretrainedConfig.get_config_dict(location, **extra)[0]
+            values = transformers.PretrainedConfig.get_config_dict(location, **extra)[0]
             _refuse_per_layer(source, values)
             check_sizes(source, values, LIMITS, CONFIG)
-        config: PretrainedConfig = AutoConfig.from_pretrained(
+        config: PretrainedConfig = transformers.AutoConfig.from_pretrained(
             location, trust_remote_code=False, **extra
         )
         check_sizes(source, vars(config), LIMITS, CONFIG)
@@ -268,17 +264,17 @@ def _read_config(
 
 def _read_model(
     source: str, location: str, arguments: dict[str, Any], device: torch.device
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
     """Return weights, on `device` unless they are sharded, and tokenizer."""
     loaded: Any
     safe = {} if "gguf_file" in arguments else {"use_safetensors": True}
     with _loading_errors(source):
-        tokenizer = AutoTokenizer.from_pretrained(
+        tokenizer = transformers.AutoTokenizer.from_pretrained(
             location,
             trust_remote_code=False,
             **{k: v for k, v in arguments.items() if k not in ("dtype", "device_map")},
         )
-        loaded = AutoModelForCausalLM.from_pretrained(
+        loaded = transformers.AutoModelForCausalLM.from_pretrained(
             location, output_loading_info=True, trust_remote_code=False, **arguments, **safe
         )
         if "device_map" not in arguments:

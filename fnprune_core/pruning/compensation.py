@@ -185,7 +185,8 @@ COMPENSATIONS: dict[str, Compensation] = {
         label="Least squares",
         does="the columns of the units that stay are refitted, layer by layer, in seconds",
         says="the columns that stay are refitted by ridge regression so that each layer's output "
-        f"on the calibration tokens is kept (ridge of {RIDGE:.0%} of each unit's own energy, "
+        "on the calibration tokens is kept "
+        f"(ridge of {100 * RIDGE:.0f} % of each unit's own energy, "
         "towards the old columns)",
         needs_gram=True,
         constants={"ridge": RIDGE},
@@ -206,7 +207,7 @@ COMPENSATIONS: dict[str, Compensation] = {
         label="Brain surgeon",
         does="the exact update of the columns that stay, with little damping",
         says="the columns that stay take over the part of those that go by the optimal brain "
-        f"surgeon's update (damping of {DAMPING:.0%} of the mean energy) {{kurtic2023}}",
+        f"surgeon's update (damping of {100 * DAMPING:.0f} % of the mean energy) {{kurtic2023}}",
         needs_gram=True,
         constants={"damping": DAMPING},
     ),

@@ -1,11 +1,10 @@
 """Cut KV groups out of a copy of a model: rows of queries, keys and values, columns of outputs."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
 
 from fnprune_core.models.architectures import (
     Architecture,
@@ -17,6 +16,9 @@ from fnprune_core.models.architectures import (
 from fnprune_core.models.attention import AttentionLayout, attention_outputs, kept_groups
 from fnprune_core.models.modeling_per_layer import set_head_counts
 from fnprune_core.models.silencing import AttentionCut
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
 def new_bias(projection: nn.Module, added: Tensor | None) -> Tensor | None:
@@ -30,7 +32,7 @@ def new_bias(projection: nn.Module, added: Tensor | None) -> Tensor | None:
 
 
 def slice_heads(
-    model: PreTrainedModel,
+    model: "PreTrainedModel",
     architecture: Architecture,
     layout: AttentionLayout,
     cuts: Sequence[AttentionCut],
@@ -56,7 +58,7 @@ def slice_heads(
 
 
 def mask_heads(
-    model: PreTrainedModel,
+    model: "PreTrainedModel",
     architecture: Architecture,
     layout: AttentionLayout,
     cuts: Sequence[AttentionCut],
@@ -86,13 +88,13 @@ def mask_heads(
             replace_weight(output, weight, new_bias(output, cut.bias))
 
 
-def attention_has_bias(model: PreTrainedModel, architecture: Architecture) -> bool:
+def attention_has_bias(model: "PreTrainedModel", architecture: Architecture) -> bool:
     """Whether an attention's output projection has a bias."""
     return any(bias_of(output) is not None for output in attention_outputs(model, architecture))
 
 
 def per_layer_attention(
-    model: PreTrainedModel,
+    model: "PreTrainedModel",
     architecture: Architecture,
     layout: AttentionLayout,
     group_counts: Sequence[int],

@@ -8,12 +8,12 @@ calibration text as the only text; it stops where held-out sessions say so.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from transformers import PreTrainedModel
 
 from fnprune_core.errors import NonFiniteError
 from fnprune_core.models.architectures import feeding_modules, output_projections, weight_of
@@ -23,6 +23,9 @@ from fnprune_core.plans.plan import PruningPlan
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.pruning.slicing import prune
 from fnprune_core.texts.windows import Windows
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 _ROWS_AT_ONCE = 8  # tokens whose distributions, as wide as the vocabulary, fit a cache together
 
@@ -150,7 +153,7 @@ class _TrainingRun:
     def __init__(
         self,
         language_model: LanguageModel,
-        pruned: PreTrainedModel,
+        pruned: "PreTrainedModel",
         windows: Windows,
         token_weights: NDArray[np.float64],
     ) -> None:

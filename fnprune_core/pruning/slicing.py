@@ -2,10 +2,10 @@
 
 import copy
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from transformers import PreTrainedModel
 
 from fnprune_core.errors import PlanError
 from fnprune_core.models import modeling_per_layer
@@ -30,13 +30,16 @@ from fnprune_core.pruning.head_slicing import (
     slice_heads,
 )
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
 
 def prune(
     language_model: LanguageModel,
     plan: PruningPlan,
     *,
     refits: Sequence[Refit] | None = None,
-) -> PreTrainedModel:
+) -> "PreTrainedModel":
     """Return a copy of the model without the units that `plan` removes; the model is untouched.
 
     Logits equal those under ``silenced`` with the same refits, up to rounding of the dtype.
@@ -98,7 +101,7 @@ def mask(
     plan: PruningPlan,
     *,
     refits: Sequence[Refit] | None = None,
-) -> PreTrainedModel:
+) -> "PreTrainedModel":
     """Return a copy of the same shape in which the removed units' weights are zero.
 
     Raises
@@ -144,7 +147,7 @@ def slice_uniformly(
     plan: PruningPlan,
     *,
     refits: Sequence[Refit] | None = None,
-) -> PreTrainedModel:
+) -> "PreTrainedModel":
     """Return a smaller copy that a plain config describes: the same width in every layer.
 
     Raises
@@ -178,7 +181,7 @@ def slice_per_layer(
     plan: PruningPlan,
     *,
     refits: Sequence[Refit] | None = None,
-) -> PreTrainedModel:
+) -> "PreTrainedModel":
     """Return a smaller copy of our own class, whose config says the width of each layer.
 
     Its config says how many KV groups each layer has, too. It has a home for a bias in every
@@ -269,7 +272,7 @@ def _check_bias_home(language_model: LanguageModel, refits: Sequence[Refit] | No
         )
 
 
-def _checked_copy(language_model: LanguageModel, plan: PruningPlan) -> PreTrainedModel:
+def _checked_copy(language_model: LanguageModel, plan: PruningPlan) -> "PreTrainedModel":
     language_model.check_fingerprint(plan.fingerprint, "plan")
     plan.check()
     if plan.layout != language_model.layout:
@@ -288,7 +291,7 @@ def _checked_copy(language_model: LanguageModel, plan: PruningPlan) -> PreTraine
         return copy.deepcopy(language_model.model)
 
 
-def _switch_biases_on(model: PreTrainedModel, architecture: Architecture) -> None:
+def _switch_biases_on(model: "PreTrainedModel", architecture: Architecture) -> None:
     """Switch the config's biases on where a projection got one; all others become zero."""
     switches = []
     if architecture.bias_home == "switch" and any(

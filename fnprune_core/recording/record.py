@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from transformers import PreTrainedTokenizerBase
 
 from fnprune_core.errors import NonFiniteError, SettingsError
 from fnprune_core.models.architectures import output_projections
@@ -41,6 +40,9 @@ from fnprune_core.texts.cutting import cut_windows
 from fnprune_core.texts.documents import Document
 from fnprune_core.texts.token_pieces import REPLACEMENT, pieces_of
 from fnprune_core.texts.windows import Windows, batches_of, stacked_ids
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 def recording_inputs(
@@ -192,7 +194,7 @@ def signals_of(
 
 
 def _complete_characters(
-    pieces: NDArray[np.object_], windows: Windows, tokenizer: PreTrainedTokenizerBase
+    pieces: NDArray[np.object_], windows: Windows, tokenizer: "PreTrainedTokenizerBase"
 ) -> None:
     """Give a character that is spread over several tokens of a session to the last of them."""
     is_broken = np.array([REPLACEMENT in piece for piece in pieces], dtype=bool)
@@ -207,7 +209,7 @@ def _complete_characters(
 
 def token_table(
     windows: Windows,
-    tokenizer: PreTrainedTokenizerBase,
+    tokenizer: "PreTrainedTokenizerBase",
     log_probabilities: NDArray[np.float32],
 ) -> pd.DataFrame:
     """Return one row a token: its place, its text and how probable it was."""

@@ -92,9 +92,9 @@ def test_the_example_has_what_its_pages_show_and_what_is_deleted_stays_away(
     workspace = study.workspace
     workflows.example(workspace, study.model)
     names = {read_notes(workspace, id).name: id for id in workspace.ids("plans")}
-    own = open_plan(workspace, names[f"30%, without {HELD_OUT[0].domain.capitalize()}"])
+    own = open_plan(workspace, names[f"30 %, without {HELD_OUT[0].domain.capitalize()}"])
     assert (own.settings.preserved, own.settings.ratio) == ((0, 3), 0.3)
-    assert open_plan(workspace, names["FLAP, 30%"]).settings.score == "flap"
+    assert open_plan(workspace, names["FLAP, 30 %"]).settings.score == "flap"
     assert all(len(evaluations_of(workspace, id)) == 2 for id in names.values())  # and dense
     assert len(workspace.ids("evaluations")) == 3
     assert [len(workspace.ids(kind)) for kind in ("generations", "localizers")] == [1, 1]

@@ -164,8 +164,8 @@ def mixes_of_equal_size(
     if len(mixes) < 2:
         raise SettingsError(
             "These shares of attention leave fewer than two mixes of this size to compare.",
-            hint=f"One KV group is {1 / n_groups:.1%} of attention, and all of the cut would be "
-            f"{total / n_attention_parameters:.0%} of it: ask for shares in between.",
+            hint=f"One KV group is {100 / n_groups:.1f} % of attention, and all of the cut would "
+            f"be {100 * total / n_attention_parameters:.0f} % of it: ask for shares in between.",
         )
     return list(mixes.values())
 

@@ -41,7 +41,7 @@ def test_errors_and_intervals_are_scipys_over_documents():
     interval = test.confidence_interval(0.95)
     np.testing.assert_allclose(found.interval(), (interval.low, interval.high))
     assert found.is_clear == (test.pvalue < 0.05)
-    assert "6 documents; 95% intervals are ± 2.57 standard errors" in a.error_note()
+    assert "6 documents; 95 % intervals are ± 2.57 standard errors" in a.error_note()
 
 
 def test_documents_of_unequal_size_are_weighed_by_tokens():

@@ -26,5 +26,5 @@ def test_the_card_says_how_wide_each_layer_is_and_how_to_load_it(llama):
     rounded = replace(alike, settings=alike.settings.with_(multiple=8, ratio=0.25))
     card = model_card(llama, rounded, form="uniform")
     assert "Units per layer: 40 of 48." in card
-    assert "a multiple of 8; 25.0% were to go" in card
-    assert "(16.7%) are removed;" in card
+    assert "a multiple of 8; 25.0 % were to go" in card
+    assert "(16.7 %) are removed;" in card

@@ -143,7 +143,7 @@ def _offer_best(result: ShareSearch) -> None:
     )
     st.markdown(f"**{_verdict_text(result)}**")
     st.button(
-        f"Use {units}% of units and {attention}% of attention",
+        f"Use {units} % of units and {attention} % of attention",
         icon=":material/check:",
         key="shares-use",
         on_click=partial(_use_shares, units, attention),

@@ -1,8 +1,8 @@
 """What a person waits for in the app: the cold start, and each interactive step, at a browser.
 
-Run: ``PYTHONPATH=tests python benchmarks/app.py [--workspace FOLDER] [--rounds 12]`` with Chromium
-and its driver installed, on the example (``make example``), a copy of which is opened with its
-preview prepared. Chromium draws in software. Prints JSON; exits 1 where a goal is missed.
+Run: ``PYTHONPATH=tests python benchmarks/waits.py [--workspace FOLDER] [--rounds 12]`` with
+Chromium and its driver installed, on the example (``make example``), a copy of which is opened with
+its preview prepared. Chromium draws in software. Prints JSON; exits 1 where a goal is missed.
 
 The cold start runs from the start of the server until the body stands on the first page. A step's
 time runs, in the page's own clock, from the event until its result is there, which each step names
@@ -60,6 +60,9 @@ _TOOLS = """
     const key = (name) => (document.activeElement || document.body).dispatchEvent(
       new KeyboardEvent('keydown', { key: name, bubbles: true, composed: true }))
     const app = document.querySelector('[data-testid=stApp]')
+    const plotted = (head, title) => labelled(head, title)
+      && document.querySelector('.js-plotly-plot .main-svg')
+    const sizes = () => document.querySelector('.lab-sizes').innerText
     const rests = () => app.getAttribute('data-test-script-state') === 'notRunning'
     const drawn = (network) => all('.viewer').some((each) => each.dataset.state === 'drawn'
       && (each.dataset.map || '').includes(`/${network}.nii`))
@@ -109,12 +112,9 @@ def steps(example: ExampleIds) -> list[Step]:
     """Return the steps: networks, thresholds, toggles, ratios, tabs and pages."""
     view = f"recording={example.recording_id}&atlas={example.decomposition_id}"
 
-    def tab(name: str, page: str, label: str, says: str) -> Step:
-        # Every other round leads back; only those that lead there count as "tab".
-        return Step(
-            name=name, page=f"/{page}?{view}", act=f"labelled('a', '{label}').click()",
-            until=f"says('{says}')",
-        )  # fmt: skip
+    def tab(name: str, page: str, label: str, until: str) -> Step:
+        act = f"labelled('a', '{label}').click()"
+        return Step(name=name, page=f"/{page}?{view}", act=act, until=until)
 
     slide = "const thumb = document.querySelector('.st-key-prune-ratio input[type=range]');"
     return [
@@ -124,8 +124,9 @@ def steps(example: ExampleIds) -> list[Step]:
         ),
         Step(
             name="network by its tile", page=f"/atlas?{view}&network=40",
-            act="all('.tile')[{n}].click()",
-            until="location.search.includes('network=') && !says('Network 40 ')",
+            act="var tile = all('.tile')[{n}];"
+            "var picked = Number(tile.querySelector('.number').textContent); tile.click()",
+            until="drawn(picked)",
         ),
         Step(
             name="threshold, in the text below", page=f"/atlas?{view}&network=5",
@@ -136,23 +137,25 @@ def steps(example: ExampleIds) -> list[Step]:
         ),
         Step(
             name="toggle a network, shown in the table", page=f"/prune?{view}",
-            act="var before = all('.row.pruned').length; key('p')",
+            act="var before = all('.row.pruned').length; key({n} % 2 ? 'p' : 'k')",
             until="all('.row.pruned').length !== before",
         ),
         Step(
             name="toggle a network, sizes counted anew", page=f"/prune?{view}",
-            act="key('p')", until="says((64 - {n} % 2) + ' of 64 networks protected')",
+            act="key({n} % 2 ? 'p' : 'k')",
+            until="says((64 - {n} % 2) + ' of 64 networks protected')",
         ),
         Step(
             name="ratio, sizes counted anew", page=f"/prune?{view}",
-            act=slide + "thumb.focus(); thumb.dispatchEvent(new KeyboardEvent('keydown',"
+            act="var before = sizes();" + slide
+            + "thumb.focus(); thumb.dispatchEvent(new KeyboardEvent('keydown',"
             "{key: 'ArrowRight', code: 'ArrowRight', keyCode: 39, bubbles: true}))",
-            until="location.search.includes('form=r' + (20 + {n}))",
+            until="location.search.includes('form=r' + (20 + {n})) && sizes() !== before",
         ),
-        tab("tab: Units", "atlas", "Unit", "of 46,080 units"),
-        tab("tab: Embedding", "parcellation", "Embedding", "Embedding"),
-        tab("page: Connectome", "atlas", "Connectome", "go together"),
-        tab("page: Prune", "plans", "Prune", "networks protected"),
+        tab("tab: Units", "atlas", "Unit", "says('of 46,080 units')"),
+        tab("tab: Embedding", "parcellation", "Embedding", "plotted('h1, h2', 'Embedding')"),
+        tab("page: Connectome", "atlas", "Connectome", "plotted('h1, h2', 'Connectome')"),
+        tab("page: Prune", "plans", "Prune", "says('networks protected')"),
     ]  # fmt: skip
 
 
