@@ -17,7 +17,7 @@ from typing import Literal
 Work = Literal["pass", "reading", "recording", "planning", "training"]
 #: Seconds of each beside a plain pass, until it was measured itself: on the embedded model.
 FACTORS: dict[Work, float] = {
-    "pass": 1.0, "reading": 1.1, "recording": 2.0, "planning": 0.5, "training": 5.5,
+    "pass": 1.0, "reading": 1.1, "recording": 1.4, "planning": 0.5, "training": 5.5,
 }  # fmt: skip
 _REMEMBERED_S = 120.0  # of work: an estimate follows a machine that has become busy
 
