@@ -109,7 +109,7 @@ def preview(person: Browser) -> None:
     """Prepare the preview if it is not there."""
     if "Prepare the preview" in person.text():
         person.press("Prepare the preview")
-    person.read("The units that go are")  # a model at hand prepares it by itself
+    person.read("Operations per token")  # a model at hand prepares it by itself
 
 
 def name_folder(person: Browser) -> None:
