@@ -91,7 +91,9 @@ class Step:
     Parameters
     ----------
     page : str
-        Address that it starts from; the page stays open between the rounds.
+        Address that it starts from.
+    leads_away : bool
+        Whether it leaves the page, which is then opened again for each round.
     act, until : str
         JavaScript that does it, and that tells whether its result is there; ``{n}`` is the number
         of the round, from 1.
@@ -101,6 +103,7 @@ class Step:
     page: str
     act: str
     until: str
+    leads_away: bool = False
 
     def script(self, n: int) -> str:
         """Return the script of one round."""
@@ -114,7 +117,7 @@ def steps(example: ExampleIds) -> list[Step]:
 
     def tab(name: str, page: str, label: str, until: str) -> Step:
         act = f"labelled('a', '{label}').click()"
-        return Step(name=name, page=f"/{page}?{view}", act=act, until=until)
+        return Step(name=name, page=f"/{page}?{view}", act=act, until=until, leads_away=True)
 
     slide = "const thumb = document.querySelector('.st-key-prune-ratio input[type=range]');"
     return [
@@ -197,11 +200,10 @@ def measured(browser: Browser, step: Step, *, n_rounds: int) -> dict[str, Any]:
     """Return what a step took over the rounds, after one that does not count."""
     process = server_process(int(browser.url.rpartition(":")[2]))
     shown, rested, cpu, n_bytes = [], [], [], []
-    is_tab = step.name.startswith(("tab", "page"))
     browser.open(step.page)
     browser.hold_still()
     for n in range(1, n_rounds + 2):
-        if is_tab and n > 1:
+        if step.leads_away and n > 1:
             browser.open(step.page)
             browser.hold_still()
         received(browser)

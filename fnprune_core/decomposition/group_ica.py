@@ -38,7 +38,7 @@ from fnprune_core.errors import (
 from fnprune_core.inputs.numbers import MOST_NETWORKS, MOST_SEED
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
-from fnprune_core.recording.group_pca import group_pca
+from fnprune_core.recording.group_pca import group_pca, sizes_for
 from fnprune_core.recording.recording import open_recording
 from fnprune_core.recording.sessions import ArraySessions, Sessions, blocks_of
 from fnprune_core.recording.summary import Summary
@@ -374,7 +374,7 @@ class GroupICA(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
                 "tokens.",
                 hint=f"Use at most {fewest}, or a longer window.",
             )
-        m = n_requested if n_requested is not None else min(2 * k, fewest)
+        m, _ = sizes_for(k, fewest, asked=n_requested)
         if m * sessions.n_sessions < k:
             raise SettingsError(
                 f"{sessions.n_sessions} sessions of {m} components give at most "

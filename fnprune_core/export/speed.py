@@ -15,11 +15,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from scipy.stats import quantile_test
-from transformers import PreTrainedModel
 
 from fnprune_core.errors import CorruptArtifactError, FnpruneError, PlanError, SettingsError
 from fnprune_core.evaluation.results import DENSE
@@ -36,6 +35,9 @@ from fnprune_core.storage.folders import check_free_space, new_folder, storage_e
 from fnprune_core.storage.json_files import read_json, write_json
 from fnprune_core.storage.manifests import artifact_id, manifest_of, read_manifest
 from fnprune_core.storage.workspace import Workspace
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 SPEED_FILE = "speed.json"
 _FEWEST_FOR_AN_INTERVAL = 6  # the chance that six of six lie on one side of the median is 2/64
@@ -412,7 +414,7 @@ def measure_pruned_copy(
     vocabulary = language_model.anatomy().vocabulary_size
     ids = torch.randint(vocabulary, (1, n_tokens), generator=generator).to(language_model.device)
 
-    def seconds(model: PreTrainedModel) -> float:
+    def seconds(model: "PreTrainedModel") -> float:
         start = time.perf_counter()
         float(model(ids, use_cache=False).logits[0, -1, 0])  # waits for the device
         return time.perf_counter() - start

@@ -2,16 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from transformers import PreTrainedTokenizerBase
 
 from fnprune_core.errors import TextError
 from fnprune_core.localizers.stimuli import Block, Localizer
 from fnprune_core.texts.cutting import cut_windows
 from fnprune_core.texts.documents import Document
 from fnprune_core.texts.windows import Windows
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 _LEAST_TOKENS = 2
 _SHOWN = 3
@@ -39,7 +42,7 @@ class Presentation:
 
 def present(
     localizer: Localizer,
-    tokenizer: PreTrainedTokenizerBase,
+    tokenizer: "PreTrainedTokenizerBase",
     *,
     window: int,
     n_dummy_tokens: int,

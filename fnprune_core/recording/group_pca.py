@@ -51,8 +51,8 @@ def group_pca(
     """Return K group components (K, units of the block) of each block (MIGP, Smith 2014)."""
     m, k = n_components
     rows = carried_rows(
-        sessions, blocks, n_components=(m, max(4 * k, m)), normalize=normalize, device=device,
-        progress=progress, cancel=cancel,
+        sessions, blocks, n_components=sizes_for(k, m, asked=m), normalize=normalize,
+        device=device, progress=progress, cancel=cancel,
     )  # fmt: skip
     return of_each(lambda block_rows: leading_rows(block_rows, k), rows, device=device)
 
