@@ -7,6 +7,7 @@ a unit is a voxel, a token is a TR, a window is a session.
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,10 @@ class Recording(SessionMoments):
             },
         )
         self.summary = None if self.keep == "all" else Summary(folder, manifest, self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Send its folder to another process, where it is opened once."""
+        return _opened, (self.folder.resolve(),)
 
     def session(self, session: int, *, layer: int | None = None) -> NDArray[np.float32]:
         """Return the signals of a session, or of one layer in it: (tokens, units)."""
@@ -339,6 +344,11 @@ def _windows_of(manifest: dict[str, Any], tokens: pd.DataFrame) -> Windows:
         n_dropped_tokens=facts["n_dropped_tokens"],
         adds_bos=facts["adds_bos"],
     )
+
+
+@lru_cache(maxsize=1)
+def _opened(folder: Path) -> Recording:
+    return Recording(folder)
 
 
 def open_recording(workspace: Workspace, recording_id: str) -> Recording:
