@@ -10,7 +10,7 @@ from torch import Tensor
 from fnprune_core import workers
 from fnprune_core.progress import CancelToken, Progress, ProgressEvent
 from fnprune_core.recording.sessions import Sessions, normalised
-from fnprune_core.threads import eigen, of_each, product
+from fnprune_core.threads import eigen, gram, of_each, product
 
 #: Products may round otherwise where a matrix begins elsewhere in a line of the cache.
 _EVEN_VALUES = 16
@@ -21,8 +21,7 @@ def leading_rows(rows: Tensor, n: int) -> Tensor:
 
     By the Gram matrix of the rows, O(r² · units): never an SVD with the units' dimension.
     """
-    gram = product(rows, rows.T).double().cpu()
-    _, vectors = eigen(gram)
+    _, vectors = eigen(gram(rows).double().cpu())
     basis = vectors[:, -n:].flip(1).to(rows)
     return product(basis.T, rows)
 

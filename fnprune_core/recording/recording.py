@@ -24,6 +24,7 @@ from fnprune_core.recording.deviations import Deviations
 from fnprune_core.recording.moments import SessionMoments, open_array
 from fnprune_core.recording.pages import release_pages
 from fnprune_core.recording.reading import PER_SESSION
+from fnprune_core.recording.sessions import of_rows
 from fnprune_core.recording.summary import Summary
 from fnprune_core.recording.writer import SIGNALS
 from fnprune_core.storage.checksums import Blocks, checked, damage_told
@@ -174,10 +175,16 @@ class Recording(SessionMoments):
         units = slice(None) if layer is None else self.layout.layer_slice(layer)
         rows = self.session_slice(session)
         self._check_signals(rows.start, rows.stop)
-        signals = torch.from_numpy(self._signals[rows, units].copy())
+        stored = self._signals[rows, units]
+        scales = torch.from_numpy(self.scales[session, units].copy())
+        signals = torch.empty(stored.shape, dtype=torch.float32)
+
+        def widen(part: slice) -> None:
+            signals[part].copy_(torch.from_numpy(stored[part].copy())).mul_(scales)
+
+        of_rows(widen, signals)
         release_pages(self._signals, rows)
-        scaled = signals.float().mul_(torch.from_numpy(self.scales[session, units].copy()))
-        result: NDArray[np.float32] = scaled.numpy()
+        result: NDArray[np.float32] = signals.numpy()
         return result
 
     def deviations(self, session: int) -> Deviations:
