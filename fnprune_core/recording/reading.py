@@ -15,10 +15,12 @@ from fnprune_core.models.architectures import output_projections
 from fnprune_core.models.hooks import watch_inputs
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.log_probabilities import token_log_probabilities
+from fnprune_core.storage.large_writes import page_aligned
+from fnprune_core.threads import of_each
 
 _SCALED_MAXIMUM = 4096.0  # leaves 2^26 below the largest value before float16 goes subnormal
 _LEAST_EXPONENT = -100.0  # a scale that is itself subnormal would divide by zero
-_CACHED_VALUES = 1 << 17  # so many in float64 stay in the cache of one core
+_CACHED_VALUES = 1 << 17  # so many in float32 stay in the cache of one core
 #: What is kept of each unit in each session, and as which type it is stored.
 PER_SESSION = {"scales": "f4", "session_mean": "f4", "session_m2": "f8", "dummy_max": "f4"}
 
@@ -60,8 +62,7 @@ class Reader:
     def __init__(self, language_model: LanguageModel, *, n_dummy_tokens: int) -> None:
         self.language_model = language_model
         self.n_dummy_tokens = n_dummy_tokens
-        self._buffers = [torch.empty(0, dtype=torch.float16) for _ in range(2)]
-        self._scratch: dict[tuple[torch.device, torch.dtype], Tensor] = {}
+        self._buffers = [page_aligned(0) for _ in range(2)]
 
     def read(self, token_ids: Tensor) -> ReadWindows:
         """Read windows of equal length, (windows, tokens), in one forward pass."""
@@ -76,11 +77,15 @@ class Reader:
         def keep(layer: int, x: Tensor) -> None:
             units = layout.layer_slice(layer)
             # Some families (OPT) lay all tokens of a batch in one row.
-            for window, rows in enumerate(x.detach().reshape(n_windows, n_tokens, -1)):
+            windows = x.detach().reshape(n_windows, n_tokens, -1)
+
+            def store(window: int) -> None:
                 start = window * n_tokens
-                found = self._store(rows, signals[start : start + n_tokens, units])
+                found = self._store(windows[window], signals[start : start + n_tokens, units])
                 for name, values in found.items():
                     kept[name][window, units] = values.to("cpu")
+
+            of_each(store, range(n_windows), device=x.device)
 
         projections = output_projections(language_model.model, language_model.architecture)
         ids = token_ids.to(language_model.device)
@@ -108,42 +113,37 @@ class Reader:
         exponent = torch.ceil(torch.log2(largest / _SCALED_MAXIMUM)).clamp(min=_LEAST_EXPONENT)
         scale = torch.where(largest > 0, torch.exp2(exponent), torch.ones_like(largest))
         inverse = scale.reciprocal()  # exact, for scales are powers of two
-        moments = Moments(x[n_dummy].double() if n_dummy < n_tokens else x.new_zeros(n_units))
-        step = max(1, _CACHED_VALUES // n_units)
+        centre = x[n_dummy].float() if n_dummy < n_tokens else largest.new_zeros(n_units)
+        moments = Moments(centre)
+        step = max(1, min(n_tokens, _CACHED_VALUES // n_units))
+        room = torch.empty(2, step, n_units, dtype=torch.float32, device=x.device)
         for start in range(0, n_tokens, step):
-            rows = slice(start, start + step)
-            single = self._room(x[rows], torch.float32).copy_(x[rows])
+            rows = slice(start, min(start + step, n_tokens))
+            single = room[0, : rows.stop - start].copy_(x[rows])
             usable = single[max(n_dummy - start, 0) :]
-            moments.add(self._room(usable, torch.float64).copy_(usable))
+            moments.add(room[1, : len(usable)].copy_(usable))
             signals[rows].copy_(single.mul_(inverse))
         return {
             "largest": largest,
             "scales": scale,
             "session_mean": moments.mean().float(),
-            # Rounded as it always was, so that recordings of before have the same bits.
-            "session_m2": moments.variance().float().double() * moments.n_tokens,
+            "session_m2": moments.variance() * moments.n_tokens,
             "dummy_max": x[:n_dummy].abs().amax(dim=0).float()
             if n_dummy
             else largest.new_zeros(n_units),
         }
 
-    def _room(self, like: Tensor, dtype: torch.dtype) -> Tensor:
-        """Return memory of a tensor's shape that is used again and again, and so stays cached."""
-        key = like.device, dtype
-        if key not in self._scratch or self._scratch[key].numel() < like.numel():
-            self._scratch[key] = torch.empty(like.numel(), dtype=dtype, device=like.device)
-        return self._scratch[key][: like.numel()].view(like.shape)
-
     def _next_buffer(self, n_rows: int, n_units: int) -> Tensor:
-        buffer = self._buffers.pop(0)
-        if buffer.numel() < n_rows * n_units:
-            buffer = torch.empty(n_rows * n_units, dtype=torch.float16)
+        buffer, n_bytes = self._buffers.pop(0), 2 * n_rows * n_units
+        if len(buffer) < n_bytes:
+            buffer = page_aligned(n_bytes)
         self._buffers.append(buffer)
-        return buffer[: n_rows * n_units].view(n_rows, n_units)
+        values = torch.from_numpy(buffer[:n_bytes]).view(torch.float16)
+        return values.view(n_rows, n_units)
 
 
 class Moments:
-    """Mean and variance of each unit over tokens, by sums in float64.
+    """Mean and variance of each unit over tokens: sums of parts, added in float64.
 
     Parameters
     ----------
@@ -154,18 +154,18 @@ class Moments:
 
     def __init__(self, centre: Tensor) -> None:
         self.n_tokens = 0
-        self._centre = centre.double()
-        self._sum, self._squares = torch.zeros_like(self._centre), torch.zeros_like(self._centre)
+        self._centre = centre
+        self._sum, self._squares = (torch.zeros_like(centre, dtype=_FINE) for _ in range(2))
 
     def add(self, signals: Tensor) -> None:
-        """Count some tokens, (tokens, n_units) in float64, whose memory is used up."""
+        """Count some tokens, (tokens, n_units), whose memory is used up."""
         self.n_tokens += len(signals)
         self._sum += signals.sub_(self._centre).sum(dim=0)
         self._squares += signals.square_().sum(dim=0)
 
     def mean(self) -> Tensor:
         """Return the mean, (n_units,) in float64; 0 of no tokens."""
-        return self._centre + self._sum / max(self.n_tokens, 1)
+        return self._centre.to(_FINE) + self._sum / max(self.n_tokens, 1)
 
     def variance(self) -> Tensor:
         """Return the variance, (n_units,) in float64; 0 of no tokens."""
@@ -173,4 +173,5 @@ class Moments:
         return (self._squares / max(self.n_tokens, 1) - shift.square()).clamp_(min=0)
 
 
+_FINE = torch.float64
 _TORCH = {"f4": torch.float32, "f8": torch.float64}

@@ -141,7 +141,7 @@ def record(
                 **sizes,
             }
             write_json(folder / MANIFEST, manifest_of("recordings", inputs, facts))
-            publish(folder, target)
+            publish(folder, target, sums=writer.sums())
     return id
 
 

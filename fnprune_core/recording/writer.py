@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.recording.reading import PER_SESSION, ReadWindows
 from fnprune_core.recording.summary import DUMMY
+from fnprune_core.storage.checksums import RunningSums
 from fnprune_core.storage.folders import sync
 from fnprune_core.storage.json_files import read_checked_json, write_checked_json
+from fnprune_core.storage.large_writes import write_at
 from fnprune_core.texts.windows import Windows
 
 SIGNALS = "signals.f16"
@@ -23,7 +25,7 @@ _COMMIT_S = 2.0  # a kill loses what was read since then; syncing more often wai
 
 
 class Writer:
-    """Appends sessions to flat files; ordinary writes, so that a full disk is an error.
+    """Appends sessions to flat files.
 
     Leaving the block waits for the thread and makes safe all that was written, whatever ended it.
 
@@ -52,6 +54,7 @@ class Writer:
         self._paths = [folder / name for name in names]
         for path in self._paths:
             path.touch()
+        self._signal_sums, self._is_from_start = RunningSums(), not self.n_done
         self._n_written, self._committed_at = self.n_done, time.monotonic()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recording-writer")
         self._pending: Future[None] | None = None
@@ -87,6 +90,12 @@ class Writer:
         """Return the log-probability of each token."""
         return np.fromfile(self.folder / LOG_P, dtype=np.float32)
 
+    def sums(self) -> dict[str, dict[str, Any]]:
+        """Return the checksums of files that were written from their start, by name."""
+        if self._keep != "all" or not self._is_from_start:
+            return {}
+        return {SIGNALS: self._signal_sums.sums()}
+
     def _wait(self) -> None:
         pending, self._pending = self._pending, None
         if pending is not None:
@@ -96,6 +105,7 @@ class Writer:
         start = int(self.windows.starts[sessions.start])
         if self._keep == "all":
             self._write(SIGNALS, read.signals, 2 * self.layout.n_units * start)
+            self._signal_sums.add(read.signals)
         else:
             self._write_dummies(sessions, read)
         self._write(LOG_P, read.log_probabilities, 4 * start)
@@ -114,9 +124,7 @@ class Writer:
         self._write(DUMMY, dummies, 2 * self.layout.n_units * n_before)
 
     def _write(self, name: str, values: NDArray[Any], offset_bytes: int) -> None:
-        with (self.folder / name).open("r+b") as file:
-            file.seek(offset_bytes)
-            file.write(np.ascontiguousarray(values).data)
+        write_at(self.folder / name, values, offset_bytes)
 
     def _commit(self) -> None:
         """Record that all sessions written so far are whole, once they are safe on the disk."""

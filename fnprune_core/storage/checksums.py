@@ -10,7 +10,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xxhash
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from fnprune_core.errors import CorruptArtifactError
@@ -31,19 +33,50 @@ def file_sums(path: Path) -> dict[str, Any]:
     return {"bytes": path.stat().st_size, "xxh3": sums}
 
 
-def sums_below(folder: Path) -> dict[str, Any]:
-    """Return the sums of all files in a folder but its manifest, by name."""
-    return {
-        path.relative_to(folder).as_posix(): file_sums(path)
+class RunningSums:
+    """The sums of a file as it is written from its start, so that it need not be read again."""
+
+    def __init__(self) -> None:
+        self._n_bytes, self._whole, self._block = 0, list[str](), xxhash.xxh3_64()
+
+    def add(self, values: NDArray[np.generic]) -> None:
+        """Count an array that was written behind what came before."""
+        left = memoryview(np.ascontiguousarray(values).reshape(-1).view(np.uint8))
+        while left:
+            part = left[: BLOCK - self._n_bytes % BLOCK]
+            self._block.update(part)
+            left, self._n_bytes = left[len(part) :], self._n_bytes + len(part)
+            if self._n_bytes % BLOCK == 0:
+                self._whole.append(self._block.hexdigest())
+                self._block.reset()
+
+    def sums(self) -> dict[str, Any]:
+        """Return what `file_sums` gives of the file."""
+        last = [self._block.hexdigest()] if self._n_bytes % BLOCK else []
+        return {"bytes": self._n_bytes, "xxh3": [*self._whole, *last]}
+
+
+def sums_below(folder: Path, known: Mapping[str, dict[str, Any]] | None = None) -> dict[str, Any]:
+    """Return the sums of all files in a folder but its manifest, by name.
+
+    Parameters
+    ----------
+    known : mapping, optional
+        Sums of some files, taken as they were written.
+    """
+    names = {
+        path.relative_to(folder).as_posix(): path
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name not in _NOT_LISTED
     }
+    known = known or {}
+    return {name: known.get(name) or file_sums(path) for name, path in names.items()}
 
 
-def seal(folder: Path) -> None:
+def seal(folder: Path, known: Mapping[str, dict[str, Any]] | None = None) -> None:
     """Add to the manifest of a folder the checksums of all files beside it, and its own."""
     manifest = read_json(folder / MANIFEST)
-    write_checked_json(folder / MANIFEST, {**manifest, _FILES: sums_below(folder)})
+    write_checked_json(folder / MANIFEST, {**manifest, _FILES: sums_below(folder, known)})
 
 
 def is_sealed(manifest: Mapping[str, Any]) -> bool:

@@ -100,13 +100,24 @@ def new_folder(target: Path, *, keeps_existing: bool = True) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def publish(temporary: Path, target: Path, *, keeps_existing: bool = True) -> None:
+def publish(
+    temporary: Path,
+    target: Path,
+    *,
+    keeps_existing: bool = True,
+    sums: Mapping[str, dict[str, Any]] | None = None,
+) -> None:
     """Make a finished temporary folder appear as `target`, by one rename after a sync.
 
     A manifest in it gets the checksums of all files.
+
+    Parameters
+    ----------
+    sums : mapping, optional
+        Checksums of large files, by name, that were taken as they were written.
     """
     if (temporary / MANIFEST).is_file():
-        seal(temporary)
+        seal(temporary, sums)
     for path in temporary.rglob("*"):
         if path.is_file():
             sync(path)
