@@ -41,10 +41,10 @@ class RunningSums:
 
     def add(self, values: NDArray[np.generic]) -> None:
         """Count an array that was written behind what came before."""
-        left = memoryview(np.ascontiguousarray(values).reshape(-1).view(np.uint8))
-        while left:
+        left = np.ascontiguousarray(values).reshape(-1).view(np.uint8)
+        while len(left):
             part = left[: BLOCK - self._n_bytes % BLOCK]
-            self._block.update(part)
+            self._block.update(part.data)
             left, self._n_bytes = left[len(part) :], self._n_bytes + len(part)
             if self._n_bytes % BLOCK == 0:
                 self._whole.append(self._block.hexdigest())

@@ -46,11 +46,11 @@ def write_at(path: Path, values: NDArray[np.generic], offset_bytes: int) -> None
 
 
 def _write(path: Path, values: NDArray[np.generic], offset_bytes: int, flags: int) -> None:
-    left = memoryview(values.reshape(-1).view(np.uint8))
+    left = values.reshape(-1).view(np.uint8)
     descriptor = os.open(path, os.O_WRONLY | flags)
     try:
-        while left:
-            n_written = os.pwrite(descriptor, left, offset_bytes)
+        while len(left):
+            n_written = os.pwrite(descriptor, left.data, offset_bytes)
             left, offset_bytes = left[n_written:], offset_bytes + n_written
     finally:
         os.close(descriptor)
