@@ -54,7 +54,9 @@ MOST_RUNS = 1000
 MOST_ITERATIONS = 1_000_000
 
 #: What networks of a recording that keeps a summary are found by: it was made for that.
-OF_SUMMARY = {"scope": "model", "normalize": "recording", "n_session_components": None}
+OF_SUMMARY: dict[str, Any] = {
+    "scope": "model", "normalize": "recording", "n_session_components": None,
+}  # fmt: skip
 
 _ARRAYS = "decomposition.safetensors"
 

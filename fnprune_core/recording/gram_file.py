@@ -68,7 +68,7 @@ class GramSums:
                 stored = self._room[: shape[0] * shape[1]].view(shape)
                 if self._is_begun[layer]:
                     file.seek(place)
-                    file.readinto(stored.numpy())
+                    file.readinto(stored.numpy().data)
                 sums = stored.to(x.device)
                 torch.addmm(
                     sums, x[:, rows].T, x[:, rows.start :],

@@ -112,8 +112,9 @@ class Summary:
         """Least squares of each alive unit's z on the projections: (r, n_alive)."""
         used = self.projections[self.is_usable].astype(np.float64)
         inverse = np.linalg.pinv(used.T @ used, rcond=_LEAST_SHARE, hermitian=True)
-        found = np.empty(self.products.shape, dtype=np.float32)
-        for start in range(0, found.shape[1], _UNITS_AT_ONCE):
+        n_rows, n_units = self.products.shape
+        found = np.empty((n_rows, n_units), dtype=np.float32)
+        for start in range(0, n_units, _UNITS_AT_ONCE):
             units = slice(start, start + _UNITS_AT_ONCE)
             found[:, units] = inverse @ self.products[:, units]
         return found
