@@ -16,6 +16,7 @@ is uncorrelated with it, counts as the mean over tokens, of a session for moment
 recording for Gram matrices.
 """
 
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from torch import Tensor
 
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.recording.deviations import Deviations
-from fnprune_core.recording.gram_file import GramFile, n_stored
+from fnprune_core.recording.gram_file import GramFile, blocks_of_rows, n_stored
 from fnprune_core.recording.group_pca import leading_rows, sizes_for
 from fnprune_core.recording.moments import SessionMoments, open_array
 from fnprune_core.storage.checksums import checked
@@ -39,6 +40,7 @@ PROJECTIONS, PRODUCTS = "projections.f4", "products.f4"
 GRAM = "gram_upper.f4"
 _FLOAT = 4
 _UNITS_AT_ONCE = 1 << 15
+_DUMMIES_AT_ONCE = 1024
 _LEAST_SHARE = 1e-12  # of the largest eigenvalue: what is below is rounding
 
 
@@ -166,39 +168,46 @@ class Summary:
         predictors *= scale
         used = np.asarray(weights, dtype=np.float64)[self.is_usable]
         projections = self.projections[self.is_usable].astype(np.float64)
-        of_dummies = np.asarray(weights, dtype=np.float64)[~self.is_usable]
-        dummies = self._dummies(slice(None), units).astype(np.float64)
         first = (used @ projections) @ predictors
-        # Of deviations d from the mean: Σ w d dᵀ is the mean weight's and what w adds to it. With
-        # the means and the dummy tokens, all but the first are products of few rows.
-        left = [first, mean, *dummies]
-        right = [mean, first + used.sum() * mean, *(dummies * of_dummies[:, None])]
+        sums = first + used.sum() * mean
+        # Of deviations d from the mean: Σ w d dᵀ, first as the mean weight has it.
+        gram = self._scaled_gram(layer, scale, used.mean())
+        left, right = np.array([first, mean]), np.array([mean, sums])
         difference = used - used.mean()
         if difference.any():
-            left += [*predictors]
-            right += [*(((projections * difference[:, None]).T @ projections) @ predictors)]
+            inner = (projections * difference[:, None]).T @ projections
+            left = np.concatenate([left, predictors])
+            right = np.concatenate([right, inner @ predictors])
+        _add_upper(gram, left, right)
+        for tokens in self._runs_of_dummies():
+            dummies = self._dummies(tokens, units).astype(np.float64)
+            weight = np.asarray(weights[tokens], dtype=np.float64)[~self.is_usable[tokens]]
+            _add_upper(gram, dummies, dummies * weight[:, None])
+            sums += weight @ dummies
+        for rows in blocks_of_rows(len(gram)):
+            gram[rows.stop :, rows] = gram[rows, rows.stop :].T
         total = float(weights.sum())
-        gram = self._sum_of(layer, np.array(left), np.array(right), scale, used.mean())
         gram /= total
-        return gram, (first + used.sum() * mean + of_dummies @ dummies) / total
+        return gram, sums / total
 
-    def _sum_of(
-        self,
-        layer: int,
-        left: NDArray[np.float64],
-        right: NDArray[np.float64],
-        scale: NDArray[np.float64],
-        weight: float,
+    def _scaled_gram(
+        self, layer: int, scale: NDArray[np.float64], weight: float
     ) -> NDArray[np.float64]:
-        """Return ``weight · scale · Σ z zᵀ · scale + leftᵀ right``, symmetric: (units, units)."""
+        """Return the upper triangle of ``weight · scale · Σ z zᵀ · scale``: (units, units)."""
         gram = np.empty((len(scale), len(scale)))
         for rows, products in self._gram.blocks(layer):
-            here = slice(rows.start, None)
-            upper = gram[rows, here]
-            np.matmul(left[:, rows].T, right[:, here], out=upper)
-            upper += products * (weight * scale[rows, None]) * scale[here]
-            gram[rows.stop :, rows] = upper[:, rows.stop - rows.start :].T
+            columns = slice(rows.start, None)
+            np.multiply(products, weight * scale[columns], out=gram[rows, columns])
+            gram[rows, columns] *= scale[rows, None]
         return gram
+
+    def _runs_of_dummies(self) -> Iterator[slice]:
+        """Yield the tokens of neighbouring sessions, some hundreds of dummy ones at a time."""
+        windows = self._moments.windows
+        step = max(1, _DUMMIES_AT_ONCE // max(1, windows.n_dummy_tokens))
+        for session in range(0, windows.n_windows, step):
+            last = min(session + step, windows.n_windows)
+            yield slice(int(windows.starts[session]), int(windows.starts[last]))
 
     def _dummies(self, tokens: slice, units: slice = slice(None)) -> NDArray[np.float32]:
         """Return the signals of the dummy tokens among some: (n, units)."""
@@ -208,3 +217,11 @@ class Summary:
         sessions = self._moments.windows.session[tokens][is_dummy[tokens]]
         scales = np.asarray(self._moments.scales[sessions, units])
         return np.asarray(self._dummy[rows, units].astype(np.float32) * scales)
+
+
+def _add_upper(
+    gram: NDArray[np.float64], left: NDArray[np.float64], right: NDArray[np.float64]
+) -> None:
+    """Add ``leftᵀ right``, which is symmetric, to the upper triangle of a matrix."""
+    for rows in blocks_of_rows(len(gram)):
+        gram[rows, rows.start :] += left[:, rows].T @ right[:, rows.start :]
