@@ -47,13 +47,13 @@ _RATIO = 0.3  # of units that a refit stands in for
 class MadeSessions(SessionMoments):
     """Sessions of signals with planted networks, each made anew when it is asked for.
 
-    Making one stands for a model's pass: its time is counted apart, in `made_s`.
+    Making one stands for a model's pass: its time is counted apart, in `made_s` and `made_cpu_s`.
     """
 
     id, fingerprint = "", ""
 
     def __init__(self, shape: Shape, folder: Path, *, seed: int = 0) -> None:
-        self.shape, self.made_s = shape, 0.0
+        self.shape, self.made_s, self.made_cpu_s = shape, 0.0, 0.0
         self.summary: Summary | None = None
         layout = UnitLayout((shape.width,) * shape.n_layers)
         rng = np.random.default_rng(seed)
@@ -66,7 +66,7 @@ class MadeSessions(SessionMoments):
 
     def session(self, session: int) -> NDArray[np.float32]:
         """Return the signals of a session: (tokens, units)."""
-        start = time.perf_counter()
+        start, cpu_start = time.perf_counter(), time.process_time()
         generator = torch.Generator().manual_seed(session)
         shape = self.shape
         courses = torch.randn(shape.n_tokens, shape.n_networks, generator=generator)
@@ -74,6 +74,7 @@ class MadeSessions(SessionMoments):
         signals.addmm_(courses, self._planted)
         signals[:N_DUMMY] *= 20
         self.made_s += time.perf_counter() - start
+        self.made_cpu_s += time.process_time() - cpu_start
         made: NDArray[np.float32] = signals.numpy()
         return made
 
@@ -158,14 +159,21 @@ def measure(shape: Shape) -> dict[str, Any]:
 
 
 def _reduced(shape: Shape, folder: Path, sessions: MadeSessions, stages: Stages) -> dict[str, int]:
-    """Reduce the sessions, and tell the seconds of the two passes apart."""
-    ends: dict[str, float] = {}
-    making: dict[str, float] = {}
+    """Reduce the sessions, and tell the two passes apart, without the making of signals."""
+    ends: dict[str, NDArray[np.float64]] = {}
+
+    def clocks() -> NDArray[np.float64]:
+        return np.array(
+            [
+                time.perf_counter() - sessions.made_s,
+                time.process_time() - sessions.made_cpu_s,
+            ]
+        )
 
     def note(event: ProgressEvent) -> None:
-        ends[event.stage], making[event.stage] = time.perf_counter(), sessions.made_s
+        ends[event.stage] = clocks()
 
-    start, made_before = time.perf_counter(), sessions.made_s
+    start = clocks()
     sizes = stages.run(
         "reducing",
         lambda: reduce_sessions(
@@ -173,11 +181,13 @@ def _reduced(shape: Shape, folder: Path, sessions: MadeSessions, stages: Stages)
         ),
         lambda: sessions.made_s,
     )
+    # The last session of a pass is told once it is in, and the basis is found after the first.
+    components, projections = ends["pca"] - start, ends["projecting"] - ends["pca"]
     stages.rows["reducing"] |= {
-        "components_s": ends["pca"] - start - (making["pca"] - made_before),
-        "projections_and_gram_s": ends["projecting"]
-        - ends["pca"]
-        - (making["projecting"] - making["pca"]),
+        "components_s": components[0],
+        "components_cpu_s": components[1],
+        "basis_projections_and_gram_s": projections[0],
+        "basis_projections_and_gram_cpu_s": projections[1],
     }
     return sizes
 
