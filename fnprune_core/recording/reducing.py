@@ -48,7 +48,8 @@ class ReadSessions(SessionMoments):
     ) -> None:
         super().__init__(windows, language_model.layout, per_session)
         self.language_model = language_model
-        self._reader = Reader(language_model, n_dummy_tokens=windows.n_dummy_tokens)
+        # One buffer: what is asked for is copied before the next pass.
+        self._reader = Reader(language_model, n_dummy_tokens=windows.n_dummy_tokens, n_buffers=1)
         self._batch_of = {i: b for b in batches_of(windows, batch_size) for i in b}
         self._batch, self._read = range(0), _NOTHING
 
