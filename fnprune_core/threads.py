@@ -1,7 +1,8 @@
-"""Small linear algebra on one thread, so that its last bits do not depend on how many there are.
+"""Linear algebra whose last bits do not depend on how many threads there are.
 
-Wide products of matrices come out the same on any number of threads, for their result is what is
-split; in narrow ones the sums are, and factorisations differ too. They take little time here.
+Libraries split long sums among threads, where and from which length on depends on the processor;
+short sums they leave whole. So long ones are cut here, always at the same places, and each part is
+summed by one thread. Factorisations differ too: they take little time, and one thread.
 """
 
 import threading
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,9 +18,13 @@ import torch
 from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
-# Measured with torch's MKL: results of 48 rows and columns and more are split between them, those
-# of fewer also along the sum.
+# Of torch's MKL sums of 512 terms came out whole, but for results of one or a few rows or columns;
+# those of 1,024 were split on some processors.
+_SHORT = 512
 _NARROW = 64
+_PART = 4096  # terms of a part, whose columns stay in the cache
+_MOST_PARTS = 64
+_BAND = 128  # rows of a symmetric result that are summed together
 _Item = TypeVar("_Item")
 _Found = TypeVar("_Found")
 
@@ -99,11 +105,46 @@ def of_each(
 
 
 def product(a: Tensor, b: Tensor) -> Tensor:
-    """Return ``a @ b``; on the CPU a narrow result, where sums are split, by one thread."""
-    if a.device.type != "cpu" or min(a.shape[0], b.shape[1]) >= _NARROW:
+    """Return ``a @ b``."""
+    if a.device.type != "cpu":
         return a @ b
-    with one_thread():
-        return torch.from_numpy(a.numpy() @ b.numpy())
+    if a.shape[1] <= _SHORT:
+        if min(a.shape[0], b.shape[1]) >= _NARROW:
+            return a @ b
+        with one_thread():
+            return torch.from_numpy(a.numpy() @ b.numpy())
+    return _sum_of_parts(lambda terms: a[:, terms] @ b[terms], a.shape[1], a.device)
+
+
+def gram(rows: Tensor) -> Tensor:
+    """Return ``rows @ rows.T``; on the CPU half of it is saved by symmetry."""
+    n, n_terms = rows.shape
+    if rows.device.type != "cpu" or n_terms <= _SHORT:
+        return rows @ rows.T
+
+    def part(terms: slice) -> Tensor:
+        columns = rows[:, terms]
+        upper = rows.new_empty(n, n)
+        for start in range(0, n, _BAND):
+            band = slice(start, start + _BAND)
+            upper[band, start:] = columns[band] @ columns[start:].T
+        return upper
+
+    whole = _sum_of_parts(part, n_terms, rows.device)
+    for start in range(_BAND, n, _BAND):
+        band = slice(start, start + _BAND)
+        whole[band, :start] = whole[:start, band].T
+    return whole
+
+
+def _sum_of_parts(part: Callable[[slice], Tensor], n_terms: int, device: torch.device) -> Tensor:
+    """Return the sum of parts, each of so many terms at most, in their order."""
+    n_parts = min(max(-(-n_terms // _PART), 2), _MOST_PARTS)  # of one part, threads would share it
+    ends = [n_terms * number // n_parts for number in range(n_parts + 1)]
+    first, *others = of_each(part, [slice(*each) for each in pairwise(ends)], device=device)
+    for other in others:
+        first += other
+    return first
 
 
 def eigen(symmetric: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,10 +5,11 @@ it, or inside `scheduled`, pieces go to processes of this machine or to a Dask c
 what a lost worker had to another one. Results are the same wherever they come from.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 import joblib
@@ -23,12 +24,19 @@ if TYPE_CHECKING:
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
+_AHEAD = 4  # tasks made for each worker at a time: they may be large
+
+
+def n_workers() -> int:
+    """Return how many workers there are; 1 for this process alone."""
+    backend, n_jobs = get_active_backend()
+    n_wanted = backend.default_n_jobs if n_jobs is None else n_jobs  # as `Parallel` takes it
+    return max(int(backend.effective_n_jobs(n_wanted)), 1)
+
 
 def is_spread() -> bool:
     """Whether work goes to other workers."""
-    backend, n_jobs = get_active_backend()
-    n_wanted = backend.default_n_jobs if n_jobs is None else n_jobs  # as `Parallel` takes it
-    return int(backend.effective_n_jobs(n_wanted)) > 1
+    return n_workers() > 1
 
 
 def each(
@@ -61,6 +69,22 @@ def each(
             cancel.raise_if_cancelled()
     finally:
         results.close()
+
+
+def in_order(
+    function: Callable[[Task], Result], tasks: Iterable[Task], *, cancel: CancelToken = NEVER
+) -> Iterator[Result]:
+    """Yield the results of tasks in the order of these.
+
+    Parameters
+    ----------
+    tasks : iterable
+        Each is made when its turn comes; a few for each worker are there at a time.
+    """
+    coming = iter(tasks)
+    while together := list(islice(coming, _AHEAD * n_workers() if is_spread() else 1)):
+        found = dict(each(function, together, cancel=cancel))
+        yield from (found[number] for number in range(len(together)))
 
 
 def _numbered(function: Callable[[Task], Result], number: int, task: Task) -> tuple[int, Result]:

@@ -7,6 +7,7 @@ import torch
 from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.recording.sessions import ArraySessions
 from fnprune_core.reliability.reference import TrustSettings, open_study
+from fnprune_core.reliability.unmixing import Start
 
 CPU = torch.device("cpu")
 QUICK = TrustSettings(n_seeds=5, n_bootstraps=6, n_splits=2, n_null_seeds=3, n_null_splits=1)
@@ -37,6 +38,14 @@ def study_of(signals, k=5, *, settings=QUICK, is_shifted=False, max_iter=400, ca
         sessions, tokens_of(sessions), model, settings=settings, is_shifted=is_shifted, **extra
     )
     return study, model
+
+
+def run_of(study, *, seed):
+    """One run of ICA on the whole recording."""
+    pool = study.pools[0]
+    components = pool.group_pca(study.equal_weights, len(study.networks[0]))
+    start = Start(space=pool, components=components, seed=np.random.SeedSequence(seed))
+    return start.task(study.unmixing, study.cancel).best()
 
 
 def last(results):

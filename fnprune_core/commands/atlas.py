@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fnprune_core.commands.console import print_facts, print_json, print_table, progress_bars
-from fnprune_core.commands.options import Json, Where, workspace_at
+from fnprune_core.commands.options import Json, Scheduler, Where, workspace_at
 from fnprune_core.errors import SettingsError, TextError
 
 if TYPE_CHECKING:
@@ -183,19 +183,21 @@ def trust(
         str | None,
         typer.Option(help="Which measures: halves,seeds,bootstrap,sizes,gaussian,shift; all."),
     ] = None,
+    scheduler: Scheduler = "",
     where: Where = None,
     as_json: Json = False,
 ) -> None:
     """Measure how far each network can be trusted; what is there already is found."""
     from fnprune_core.atlas import network_atlas
     from fnprune_core.reliability import assess
+    from fnprune_core.workers import scheduled
 
     names = tuple(assess.PARTS)
     if parts is not None:
         names = assess.check_parts([name.strip() for name in parts.split(",") if name.strip()])
     workspace = workspace_at(where)
     opened_atlas = network_atlas.open_atlas(workspace, atlas)
-    with progress_bars(shown=not as_json) as progress:
+    with scheduled(scheduler), progress_bars(shown=not as_json) as progress:
         outcome = assess.assess(workspace, opened_atlas.id, parts=names, progress=progress)
     assessment = assess.open_assessment(workspace, opened_atlas.id)
     table = assess.trust_table(opened_atlas, assessment)

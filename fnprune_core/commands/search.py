@@ -12,6 +12,7 @@ from fnprune_core.commands.options import (
     Dtype,
     Json,
     Model,
+    Scheduler,
     TextOptions,
     Where,
     bounded,
@@ -51,12 +52,14 @@ def layers(
     model: Model = EMBEDDED,
     device: Device = "auto",
     dtype: Dtype = "auto",
+    scheduler: Scheduler = "",
     where: Where = None,
     as_json: Json = False,
 ) -> None:
     """Search how much each layer should give, by whole plans on text not recorded."""
     from fnprune_core.pruning.search.allocation import AllocationOrder, search_allocation
     from fnprune_core.recording.recording import open_recording
+    from fnprune_core.workers import scheduled
 
     workspace = workspace_at(where)
     calibration = open_recording(workspace, recording)
@@ -69,7 +72,7 @@ def layers(
     )
     language_model = load(model, device, dtype, as_json=as_json)
     windows = search_windows(language_model, calibration, texts, max_windows=max_windows)
-    with progress_bars(shown=not as_json) as progress:
+    with scheduled(scheduler), progress_bars(shown=not as_json) as progress:
         search = search_allocation(
             workspace, language_model, windows, order=order, progress=progress
         )
@@ -117,12 +120,14 @@ def attention(
     model: Model = EMBEDDED,
     device: Device = "auto",
     dtype: Dtype = "auto",
+    scheduler: Scheduler = "",
     where: Where = None,
     as_json: Json = False,
 ) -> None:
     """Find how much of a cut attention should bear: plans of equal size, tried on other text."""
     from fnprune_core.pruning.search.attention import ShareOrder, search_shares
     from fnprune_core.recording.recording import open_recording
+    from fnprune_core.workers import scheduled
 
     workspace = workspace_at(where)
     calibration = open_recording(workspace, recording)
@@ -134,7 +139,7 @@ def attention(
     )
     language_model = load(model, device, dtype, as_json=as_json)
     windows = search_windows(language_model, calibration, texts, max_windows=max_windows)
-    with progress_bars(shown=not as_json) as progress:
+    with scheduled(scheduler), progress_bars(shown=not as_json) as progress:
         search = search_shares(workspace, language_model, windows, order=order, progress=progress)
     rows = search.rows()
     if as_json:

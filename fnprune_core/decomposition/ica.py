@@ -11,7 +11,7 @@ from scipy.stats import skew
 from torch import Tensor
 
 from fnprune_core.progress import NEVER, CancelToken
-from fnprune_core.threads import eigen, nearest_orthogonal, product
+from fnprune_core.threads import eigen, gram, nearest_orthogonal, product
 
 Contrast = Literal["cube", "logcosh"]
 _GAUSSIAN_LOGCOSH = 0.3745672075  # E[log cosh v] of a standard normal v
@@ -45,7 +45,7 @@ Algorithm = Callable[[Tensor, Tensor, IcaSettings, CancelToken], IcaRun]
 def whiten(data: Tensor) -> tuple[Tensor, int]:
     """Return `data` (K, units) centred and whitened over units, and its numerical rank."""
     centred = data - data.mean(dim=1, keepdim=True)
-    covariance = product(centred, centred.T) / centred.shape[1]
+    covariance = gram(centred) / centred.shape[1]
     values, vectors = eigen(covariance)
     floor = values[-1] * max(torch.finfo(data.dtype).eps * len(values) * 10, _ROUNDING)
     is_kept = values > floor

@@ -55,11 +55,13 @@ def time_courses(
             x = columns(signals, index[block])
             strengths = product(x, solvers[block])[:, 1:]
             courses[block].append(strengths.cpu())
-            x = wanted_rows(x, rows)
-            x -= x.mean(dim=1, keepdim=True)  # nobody reads the signals again
-            cross[block] += product(x.T, strengths[torch.from_numpy(rows).to(device)])
+            x, of_usable = wanted_rows(x, rows), strengths[torch.from_numpy(rows).to(device)]
+            means = x.mean(dim=1)
+            cross[block] += product(x.T, of_usable) - means @ of_usable
             # By rows first: a sum over everything would be split among the threads.
-            return float(x.square_().sum(dim=1, dtype=torch.float64).cpu().numpy().sum())
+            norms = torch.linalg.vector_norm(x, dim=1).double()
+            squares = norms.square() - x.shape[1] * means.double().square()
+            return float(squares.cpu().numpy().sum())
 
         for squares in of_each(add, range(len(blocks)), device=device):
             total += squares

@@ -1,13 +1,16 @@
 """From sessions to group components: linear algebra by session, memory of one."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fnprune_core import workers
 from fnprune_core.progress import CancelToken, Progress, ProgressEvent
 from fnprune_core.recording.sessions import Sessions, normalised
-from fnprune_core.threads import eigen, of_each, product
+from fnprune_core.threads import eigen, gram, of_each, product
 
 #: Products may round otherwise where a matrix begins elsewhere in a line of the cache.
 _EVEN_VALUES = 16
@@ -18,8 +21,7 @@ def leading_rows(rows: Tensor, n: int) -> Tensor:
 
     By the Gram matrix of the rows, O(r² · units): never an SVD with the units' dimension.
     """
-    gram = product(rows, rows.T).double().cpu()
-    _, vectors = eigen(gram)
+    _, vectors = eigen(gram(rows).double().cpu())
     basis = vectors[:, -n:].flip(1).to(rows)
     return product(basis.T, rows)
 
@@ -76,34 +78,83 @@ def carried_rows(
     """
     m, n_carried = n_components
     group_rows: list[Tensor | None] = [None] * len(blocks)
-    index = [torch.from_numpy(block).to(device) for block in blocks]
-    room = room_for(sessions, device)
-    for session in range(sessions.n_sessions):
-        cancel.raise_if_cancelled()
-        progress(
-            ProgressEvent(stage="pca", done=session, total=sessions.n_sessions, unit="sessions")
-        )
-        signals = wanted_rows(
-            normalised(sessions, session, normalize=normalize, device=device, room=room),
-            ~sessions.is_dummy[sessions.session_slice(session)],
-        )
+    asked = _Reduction(sessions, blocks, m, normalize, device)
 
-        def carry(block: int, signals: Tensor = signals) -> None:
-            reduced = leading_rows(columns(signals, index[block]), m)
-            previous = group_rows[block]
+    def told(done: int) -> None:
+        cancel.raise_if_cancelled()
+        total = sessions.n_sessions
+        progress(ProgressEvent(stage="pca", done=done, total=total, unit="sessions"))
+
+    told(0)
+    for session, rows in enumerate(asked.of_sessions(cancel)):
+
+        def carry(block: int, rows: list[Tensor] = rows) -> None:
+            previous, reduced = group_rows[block], rows[block].to(device)
             stacked = reduced if previous is None else torch.cat([previous, reduced])
             group_rows[block] = (
                 leading_rows(stacked, n_carried) if len(stacked) > n_carried else stacked
             )
 
-        if len(signals):
+        if rows:
             of_each(carry, range(len(blocks)), device=device)
-    progress(
-        ProgressEvent(
-            stage="pca", done=sessions.n_sessions, total=sessions.n_sessions, unit="sessions"
-        )
-    )
+        told(session + 1)
     return [rows for rows in group_rows if rows is not None]
+
+
+class _Reduction:
+    """Reduces sessions to their leading components, each by itself.
+
+    Parameters
+    ----------
+    sessions : Sessions
+    blocks : list of ndarray
+        Units that are reduced together.
+    m : int
+        Components kept of each session.
+    normalize : str
+    device : torch.device
+    """
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        blocks: list[NDArray[np.int64]],
+        m: int,
+        normalize: str,
+        device: torch.device,
+    ) -> None:
+        self.sessions, self.m, self.normalize, self.device = sessions, m, normalize, device
+        self._index = [torch.from_numpy(block).to(device) for block in blocks]
+
+    def of_sessions(self, cancel: CancelToken) -> Iterator[list[Tensor]]:
+        """Yield the rows of each session by block, (m, units) each; none if no token is usable.
+
+        Workers take a share of a recording's, which they find on the disk; what is in memory, or
+        is read only now, stays in this process.
+        """
+        numbers = range(self.sessions.n_sessions)
+        if workers.is_spread() and self.sessions.id:
+            yield from workers.in_order(self.of_session, numbers, cancel=cancel)
+            return
+        room = room_for(self.sessions, self.device)
+        for session in numbers:
+            yield self.of_session(session, room=room)
+
+    def of_session(self, session: int, *, room: Tensor | None = None) -> list[Tensor]:
+        """Return the rows of a session by block."""
+        signals = wanted_rows(
+            normalised(
+                self.sessions, session, normalize=self.normalize, device=self.device, room=room
+            ),
+            ~self.sessions.is_dummy[self.sessions.session_slice(session)],
+        )
+        if not len(signals):
+            return []
+        return of_each(
+            lambda units: leading_rows(columns(signals, units), self.m),
+            self._index,
+            device=self.device,
+        )
 
 
 def room_for(sessions: Sessions, device: torch.device) -> Tensor:

@@ -7,6 +7,7 @@ a unit is a voxel, a token is a TR, a window is a session.
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from fnprune_core.recording.deviations import Deviations
 from fnprune_core.recording.moments import SessionMoments, open_array
 from fnprune_core.recording.pages import release_pages
 from fnprune_core.recording.reading import PER_SESSION
-from fnprune_core.recording.sessions import runs_of_sessions
+from fnprune_core.recording.sessions import of_rows, runs_of_sessions
 from fnprune_core.recording.summary import Summary
 from fnprune_core.recording.writer import SIGNALS
 from fnprune_core.storage.checksums import Blocks, checked, damage_told
@@ -164,16 +165,26 @@ class Recording(SessionMoments):
         )
         self.summary = None if self.keep == "all" else Summary(folder, manifest, self)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Send its folder to another process, where it is opened once."""
+        return _opened, (self.folder.resolve(),)
+
     def session(self, session: int, *, layer: int | None = None) -> NDArray[np.float32]:
         """Return the signals of a session, or of one layer in it: (tokens, units)."""
         self._need_signals()
         units = slice(None) if layer is None else self.layout.layer_slice(layer)
         rows = self.session_slice(session)
         self._check_signals(rows.start, rows.stop)
-        signals = torch.from_numpy(self._signals[rows, units].copy())
+        stored = self._signals[rows, units]
+        scales = torch.from_numpy(self.scales[session, units].copy())
+        signals = torch.empty(stored.shape, dtype=torch.float32)
+
+        def widen(part: slice) -> None:
+            signals[part].copy_(torch.from_numpy(stored[part].copy())).mul_(scales)
+
+        of_rows(widen, signals)
         release_pages(self._signals, rows)
-        scaled = signals.float().mul_(torch.from_numpy(self.scales[session, units].copy()))
-        result: NDArray[np.float32] = scaled.numpy()
+        result: NDArray[np.float32] = signals.numpy()
         return result
 
     def deviations(self, session: int) -> Deviations:
@@ -332,6 +343,11 @@ def _windows_of(manifest: dict[str, Any], tokens: pd.DataFrame) -> Windows:
         n_dropped_tokens=facts["n_dropped_tokens"],
         adds_bos=facts["adds_bos"],
     )
+
+
+@lru_cache(maxsize=1)
+def _opened(folder: Path) -> Recording:
+    return Recording(folder)
 
 
 def open_recording(workspace: Workspace, recording_id: str) -> Recording:

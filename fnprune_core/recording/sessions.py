@@ -1,8 +1,8 @@
 """Sessions of signals, as a decomposition reads them: from a recording or from memory."""
 
 import re
-from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -14,8 +14,12 @@ from fnprune_core.errors import SettingsError
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.recording.finite import check_finite
 from fnprune_core.recording.moments import alive_units
+from fnprune_core.threads import of_each
 
 _PART = re.compile(r", part \d+$")
+_CACHED_VALUES = 1 << 18
+_PORTIONS = 16  # of a session, so that no thread waits long for the last
+_Found = TypeVar("_Found")
 
 
 @runtime_checkable
@@ -158,9 +162,36 @@ def normalised(
     else:
         mean, std = sessions.mean, sessions.std
     recorded = sessions.session(session)
-    check_finite(recorded, sessions.layout, session)
     signals = torch.from_numpy(recorded).to(device)
     scale = np.where(sessions.alive & (std > 0), std, np.inf).astype(np.float32)
-    centre = torch.from_numpy(np.ascontiguousarray(mean)).to(device)
-    centred = torch.sub(signals, centre, out=None if room is None else room[: len(signals)])
-    return centred.div_(torch.from_numpy(scale).to(device))
+    centre, scale_there = (
+        torch.from_numpy(np.ascontiguousarray(each)).to(device) for each in (mean, scale)
+    )
+    z = torch.empty_like(signals) if room is None else room[: len(signals)]
+
+    def fill(rows: slice) -> bool:
+        part = torch.sub(signals[rows], centre, out=z[rows]).div_(scale_there)
+        return bool(part.sum().isfinite())
+
+    if not all(of_rows(fill, z)):
+        check_finite(recorded, sessions.layout, session)
+    return z
+
+
+def of_rows(function: Callable[[slice], _Found], x: Tensor) -> list[_Found]:
+    """Return what a function gives for parts of a matrix's rows, which stay in the cache.
+
+    On the CPU each of torch's threads does some of them one after the other, by itself: steps so
+    small are shorter than what it takes several threads to wait for one another.
+    """
+    if x.device.type != "cpu":
+        return [function(slice(0, len(x)))]
+    step = max(1, _CACHED_VALUES // max(x.shape[1], 1))
+    parts = [slice(start, min(start + step, len(x))) for start in range(0, len(x), step)]
+    together = max(1, -(-len(parts) // _PORTIONS))
+    portions = [parts[start : start + together] for start in range(0, len(parts), together)]
+
+    def work(portion: list[slice]) -> list[_Found]:
+        return [function(rows) for rows in portion]
+
+    return [found for each in of_each(work, portions, device=x.device) for found in each]

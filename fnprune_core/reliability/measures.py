@@ -3,8 +3,8 @@
 Every measure is a generator of results that grow until the last, which is the whole.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,6 @@ from fnprune_core.reliability.resampling import (
     LEAST_DOCUMENTS,
     Pool,
     Space,
-    Unmixed,
     check_documents,
     check_sessions,
     count_documents,
@@ -35,6 +34,7 @@ from fnprune_core.reliability.results import (
     Stability,
     stability_clusters,
 )
+from fnprune_core.reliability.unmixing import Start, Unmixed
 
 _REPORT_EVERY = 5
 _RUNS_OF_A_HALF = 2
@@ -111,22 +111,27 @@ def over_bootstraps(study: ReferenceStudy) -> Iterator[Stability]:
 
 
 def _stability_results(
-    study: ReferenceStudy, components: Any, n_runs: int, stream: int, stage: str
+    study: ReferenceStudy,
+    components: Callable[[int], Sequence[NDArray[np.float64]]],
+    n_runs: int,
+    stream: int,
+    stage: str,
 ) -> Iterator[Stability]:
-    runs_by_block = [_Runs(pool) for pool in study.pools]
-    n_converged = 0
-    for run in range(n_runs):
-        converged = True
+    starts = (
+        Start(space=pool, components=block_components, seed=study.seed(stream, run, block))
+        for run in range(n_runs)
         for block, (pool, block_components) in enumerate(
             zip(study.pools, components(run), strict=True)
-        ):
-            study.report_progress(stage, run, n_runs)
-            seed = study.seed(stream, run, block)
-            unmixed = study.unmixing.run(pool, block_components, seed, cancel=study.cancel)
-            converged &= unmixed.converged
-            runs_by_block[block].add(unmixed)
-        n_converged += converged
-        n_done = run + 1
+        )
+    )
+    found = study.unmixed(starts, stage=stage, total=n_runs * len(study.pools))
+    runs_by_block = [_Runs(pool) for pool in study.pools]
+    n_converged = 0
+    for n_done in range(1, n_runs + 1):
+        of_blocks = list(islice(found, len(study.pools)))
+        for runs, unmixed in zip(runs_by_block, of_blocks, strict=True):
+            runs.add(unmixed)
+        n_converged += all(unmixed.converged for unmixed in of_blocks)
         if n_done == n_runs or n_done % _REPORT_EVERY == 0:
             clusters = [
                 stability_clusters(runs.similarity, runs.run_of, np.abs(target @ runs.all.T))
@@ -140,7 +145,6 @@ def _stability_results(
                 n_planned=n_runs,
                 n_converged=n_converged,
             )
-    study.report_progress(stage, n_runs, n_runs)
 
 
 def partners(
@@ -171,27 +175,32 @@ def in_halves(study: ReferenceStudy) -> Iterator[Reproducibility]:
     """Yield the likeness of each network's partners in two halves of the documents."""
     n_splits = study.settings.n_splits
     check_documents(study.pieces)
+    starts = (
+        Start(
+            space=pool,
+            components=pool.group_pca(weights, len(target)),
+            seed=study.seed(_HALVES, split, block, side),
+            n_runs=_RUNS_OF_A_HALF,
+        )
+        for split in range(n_splits)
+        for block, (pool, target) in enumerate(zip(study.pools, study.targets, strict=True))
+        for side, weights in enumerate(_half_weights(study, split))
+    )
+    found = study.unmixed(
+        starts,
+        stage="halves of the documents",
+        total=2 * n_splits * len(study.pools),
+        unit="halves",
+    )
     rows: list[NDArray[np.float64]] = []
     n_converged = n_runs = 0
-    for split in range(n_splits):
-        halves = _half_weights(study, split)
+    for _ in range(n_splits):
         r_by_block = []
-        for block, (pool, target) in enumerate(zip(study.pools, study.targets, strict=True)):
-            half_runs = []
-            for side, weights in enumerate(halves):
-                study.report_progress(
-                    "halves of the documents", 2 * split + side, 2 * n_splits, "halves"
-                )
-                block_components = pool.group_pca(weights, len(target))
-                seed = study.seed(_HALVES, split, block, side)
-                half_runs.append(
-                    study.unmixing.best(
-                        pool, block_components, seed, n_runs=_RUNS_OF_A_HALF, cancel=study.cancel
-                    )
-                )
-            n_converged += sum(run.converged for run in half_runs)
+        for pool, target in zip(study.pools, study.targets, strict=True):
+            halves = list(islice(found, 2))
+            n_converged += sum(run.converged for run in halves)
             n_runs += 2
-            a, b = (run.mixture for run in half_runs)
+            a, b = (run.mixture for run in halves)
             r_by_block.append(
                 partners(np.abs(target @ a.T), np.abs(target @ b.T), pool.correlation(a, b))
             )
@@ -203,7 +212,6 @@ def in_halves(study: ReferenceStudy) -> Iterator[Reproducibility]:
             n_converged=n_converged,
             n_runs=n_runs,
         )
-    study.report_progress("halves of the documents", 2 * n_splits, 2 * n_splits, "halves")
 
 
 def candidate_sizes(study: ReferenceStudy) -> list[int]:
@@ -233,30 +241,23 @@ def by_size(study: ReferenceStudy) -> Iterator[SizeCurve]:
             "A half of this recording holds too few components to compare numbers of networks.",
             hint="Record more tokens, or decompose with a lower K.",
         )
-    n_splits = study.settings.n_splits
+    n_splits, n_blocks = study.settings.n_splits, len(study.pools)
     values = np.full((3, len(sizes), n_splits), np.nan)
+    found = study.unmixed(
+        _starts_of_sizes(study, sizes),
+        stage="numbers of networks",
+        total=2 * n_splits * len(sizes) * n_blocks,
+        unit="halves",
+    )
     n_runs = n_converged = 0
     for split in range(n_splits):
-        halves = _half_weights(study, split)
-        largest_components = [
-            [pool.group_pca(weights, sizes[-1]) for weights in halves] for pool in study.pools
-        ]
-        for i, size in enumerate(sizes):
+        for i in range(len(sizes)):
             r_by_block: list[NDArray[np.float64]] = []
-            for block, (pool, components_of_halves) in enumerate(
-                zip(study.pools, largest_components, strict=True)
-            ):
-                half_runs = []
-                for side, components in enumerate(components_of_halves):
-                    done = 2 * (split * len(sizes) + i) + side
-                    study.report_progress("numbers of networks", done, values[0].size * 2, "halves")
-                    seed = study.seed(_SIZES, split, i, block, side)
-                    half_runs.append(
-                        study.unmixing.run(pool, components[:size], seed, cancel=study.cancel)
-                    )
+            for pool in study.pools:
+                halves = list(islice(found, 2))
                 n_runs += 2
-                n_converged += sum(run.converged for run in half_runs)
-                between = pool.correlation(half_runs[0].mixture, half_runs[1].mixture)
+                n_converged += sum(run.converged for run in halves)
+                between = pool.correlation(halves[0].mixture, halves[1].mixture)
                 r_by_block.append(between[linear_sum_assignment(-between)])
             all_r = np.concatenate(r_by_block)
             values[:, i, split] = (
@@ -266,7 +267,25 @@ def by_size(study: ReferenceStudy) -> Iterator[SizeCurve]:
                 sizes=np.array(sizes), median=values[0].copy(), above_high=values[1].copy(),
                 above_very_high=values[2].copy(), n_runs=n_runs, n_converged=n_converged,
             )  # fmt: skip
-    study.report_progress("numbers of networks", values[0].size * 2, values[0].size * 2, "halves")
+
+
+def _starts_of_sizes(study: ReferenceStudy, sizes: Sequence[int]) -> Iterator[Start]:
+    """Yield the starts of each split, size, block and half; PCA is done once for all sizes."""
+    for split in range(study.settings.n_splits):
+        largest = [
+            [pool.group_pca(weights, sizes[-1]) for weights in _half_weights(study, split)]
+            for pool in study.pools
+        ]
+        for i, size in enumerate(sizes):
+            for block, (pool, components_of_halves) in enumerate(
+                zip(study.pools, largest, strict=True)
+            ):
+                for side, components in enumerate(components_of_halves):
+                    yield Start(
+                        space=pool,
+                        components=components[:size],
+                        seed=study.seed(_SIZES, split, i, block, side),
+                    )
 
 
 def gaussian_null(study: ReferenceStudy) -> Iterator[Null]:
@@ -321,22 +340,29 @@ def _null_results(
     stage: str,
 ) -> Iterator[Null]:
     n_seeds, n_halves = study.settings.n_null_seeds, len(halves_by_block[0])
+
+    def start(block: int, components: NDArray[np.float64], run: int) -> Start:
+        seed = study.seed(_NULL, block, run)
+        return Start(space=spaces[block], components=components, seed=seed)
+
+    blocks = range(len(spaces))
+    of_wholes = (start(b, wholes_by_block[b], run) for b in blocks for run in range(n_seeds))
+    of_halves = (
+        start(b, halves_by_block[b][side], n_seeds + side)
+        for first in range(0, n_halves, 2)
+        for b in blocks
+        for side in (first, first + 1)
+    )
     total = (n_seeds + n_halves) * len(spaces)
-    done = 0
+    found = study.unmixed(chain(of_wholes, of_halves), stage=stage, total=total)
     r: list[NDArray[np.float64]] = []
     converged: list[bool] = []
     best_runs, again_by_block = [], []
-    for block, (space, whole_components) in enumerate(zip(spaces, wholes_by_block, strict=True)):
-        runs, block_runs = _Runs(space), []
-        for run in range(n_seeds):
-            study.report_progress(stage, done, total)
-            seed = study.seed(_NULL, block, run)
-            block_runs.append(
-                study.unmixing.run(space, whole_components, seed, cancel=study.cancel)
-            )
-            runs.add(block_runs[-1])
-            converged.append(block_runs[-1].converged)
-            done += 1
+    for space in spaces:
+        runs, block_runs = _Runs(space), list(islice(found, n_seeds))
+        for run in block_runs:
+            runs.add(run)
+            converged.append(run.converged)
         best_runs.append(max(block_runs, key=lambda best: (best.converged, best.contrast)))
         to_networks = space.correlation(best_runs[-1].mixture, runs.all)
         clusters = stability_clusters(runs.similarity, runs.run_of, to_networks)
@@ -352,20 +378,11 @@ def _null_results(
         )
 
     yield result()
-    for first in range(0, n_halves, 2):
+    for _ in range(0, n_halves, 2):
         for block, space in enumerate(spaces):
-            block_runs = []
-            for side in (first, first + 1):
-                study.report_progress(stage, done, total)
-                seed = study.seed(_NULL, block, n_seeds + side)
-                block_runs.append(
-                    study.unmixing.run(
-                        space, halves_by_block[block][side], seed, cancel=study.cancel
-                    )
-                )
-                converged.append(block_runs[-1].converged)
-                done += 1
-            network, a, b = best_runs[block].mixture, block_runs[0].mixture, block_runs[1].mixture
+            halves = list(islice(found, 2))
+            converged += [run.converged for run in halves]
+            network, a, b = best_runs[block].mixture, *(run.mixture for run in halves)
             r.append(
                 partners(
                     space.correlation(network, a),
@@ -374,4 +391,3 @@ def _null_results(
                 )
             )
         yield result()
-    study.report_progress(stage, total, total)

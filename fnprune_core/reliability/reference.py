@@ -1,6 +1,6 @@
 """A recording reduced once, with what is needed to find the networks of its atlas again."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from fnprune_core import workers
 from fnprune_core.decomposition.group_ica import Decomposition
 from fnprune_core.decomposition.ica import IcaSettings
 from fnprune_core.errors import FingerprintMismatchError, SettingsError
@@ -19,11 +20,11 @@ from fnprune_core.reliability.resampling import (
     Piece,
     Pool,
     Reduction,
-    Unmixing,
     build_pools,
     most_pieces,
     pieces_of,
 )
+from fnprune_core.reliability.unmixing import Start, Unmixed, Unmixing, UnmixingTask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,10 +95,29 @@ class ReferenceStudy:
         """Return a generator of a run's own draws, independent of its starts of ICA."""
         return np.random.default_rng(self.seed(*key, 1 << 20))
 
-    def report_progress(self, stage: str, done: int, total: int, unit: str = "runs") -> None:
-        """Report progress, and stop here if the person asked to."""
-        self.progress(ProgressEvent(stage=stage, done=done, total=total, unit=unit))
-        self.cancel.raise_if_cancelled()
+    def unmixed(
+        self, starts: Iterable[Start], *, stage: str, total: int, unit: str = "runs"
+    ) -> Iterator[Unmixed]:
+        """Yield the maps that ICA finds from each start, in order; workers take a share.
+
+        Parameters
+        ----------
+        starts : iterable of Start
+            Each is made when its turn comes.
+        stage, total, unit : str, int, str
+            What to report as progress: how many starts there are, and what one is.
+        """
+
+        def report(done: int) -> None:
+            self.progress(ProgressEvent(stage=stage, done=done, total=total, unit=unit))
+            self.cancel.raise_if_cancelled()
+
+        report(0)
+        tasks = (start.task(self.unmixing, self.cancel) for start in starts)
+        found = workers.in_order(UnmixingTask.best, tasks, cancel=self.cancel)
+        for done, run in enumerate(found, start=1):
+            report(done)
+            yield run
 
     def gathered(self, values_by_block: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
         """Return values by block, (…, K of the block), in the atlas's order: (…, K)."""

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 from torch import Tensor
 
-from fnprune_core.decomposition.ica import IcaSettings, run_ica, whiten
-from fnprune_core.errors import SettingsError, TooFewTokensError
+from fnprune_core.errors import TooFewTokensError
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.recording.group_pca import leading_rows
 from fnprune_core.recording.sessions import Sessions, document_codes, normalised
@@ -287,76 +286,6 @@ class Pool(Space):
         mixture = np.zeros((k, len(factor)))
         mixture[:, used] = vectors[:, ::-1].T * factor[used]
         return mixture
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Unmixed:
-    """Maps of one ICA run.
-
-    Parameters
-    ----------
-    mixture : ndarray (K, n_rows) float32
-        Maps of norm 1 as mixtures of a space's rows.
-    kurtosis : ndarray (K,)
-        Excess kurtosis of each map over units.
-    """
-
-    mixture: NDArray[np.float32]
-    kurtosis: NDArray[np.float64]
-    converged: bool
-    contrast: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unmixing:
-    """The algorithm and settings of an atlas's ICA, to run it again."""
-
-    algorithm: str
-    settings: IcaSettings
-
-    def run(
-        self,
-        space: Space,
-        components: NDArray[np.floating],
-        seed: np.random.SeedSequence,
-        *,
-        cancel: CancelToken = NEVER,
-    ) -> Unmixed:
-        """Unmix components (K, n_rows), themselves mixtures of the space's rows."""
-        data = space.signals(components)
-        data = data.double() if data.device.type == "cpu" else data
-        white, rank = whiten(data)
-        if rank < len(data):
-            raise SettingsError(
-                f"A part of the recording has only {rank} independent components, too few for "
-                f"{len(data)} networks.",
-                hint="Record more varied texts or choose a lower K.",
-            )
-        run = run_ica(
-            white, algorithm=self.algorithm, settings=self.settings, seed=seed, cancel=cancel
-        )
-        products = (run.sources @ data.T).double().cpu().numpy()
-        gram = (data @ data.T).double().cpu().numpy()
-        unmixing = np.linalg.solve(gram, products.T).T / np.sqrt(space.n_units)
-        return Unmixed(
-            mixture=(unmixing @ components).astype(np.float32),
-            kurtosis=(run.sources.pow(4).mean(dim=1) - 3.0).double().cpu().numpy(),
-            converged=run.converged,
-            contrast=run.contrast,
-        )
-
-    def best(
-        self,
-        space: Space,
-        components: NDArray[np.floating],
-        seed: np.random.SeedSequence,
-        *,
-        n_runs: int,
-        cancel: CancelToken = NEVER,
-    ) -> Unmixed:
-        """Return the best of several runs, as for an atlas: converged, of highest contrast."""
-        runs = [self.run(space, components, s, cancel=cancel) for s in seed.spawn(n_runs)]
-        return max(runs, key=lambda run: (run.converged, run.contrast))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

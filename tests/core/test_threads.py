@@ -16,6 +16,7 @@ from fnprune_core.decomposition.group_ica import Decomposition
 from fnprune_core.storage.checksums import MANIFEST
 from fnprune_core.threads import (
     eigen,
+    gram,
     nearest_orthogonal,
     of_each,
     one_thread,
@@ -102,28 +103,59 @@ def test_arrays_and_manifests_are_the_same_on_any_number_of_threads(
     assert [name for name in again if again[name] != first[name]] == []
 
 
-@pytest.mark.parametrize("n", [8, 32, 64, 96])
-def test_steps_give_the_same_bits_on_one_and_on_two_threads(n) -> None:
-    """Sizes on both sides of the one below which products take one thread."""
-    rng = np.random.default_rng(n)
-    rows = torch.from_numpy(rng.standard_normal((n, 20_000)))
-    square = torch.from_numpy(rng.standard_normal((n, n)))
+def on_threads(*numbers: int, work) -> list[list[torch.Tensor]]:
     before = torch.get_num_threads()
     try:
         found = []
-        for threads in (1, 2):
-            torch.set_num_threads(threads)
-            gram = product(rows, rows.T)
-            wide = product(square, rows).float()
-            found.append([gram, *eigen(gram), nearest_orthogonal(square), wide])
+        for number in numbers:
+            torch.set_num_threads(number)
+            found.append(work())
     finally:
         torch.set_num_threads(before)
-    for one, two in zip(*found, strict=True):
-        assert torch.equal(one, two)
-    gram, values, vectors, orthogonal, _ = found[0]
-    torch.testing.assert_close(gram, rows @ rows.T)
-    torch.testing.assert_close(vectors @ torch.diag(values) @ vectors.T, gram)
+    return found
+
+
+@pytest.mark.parametrize("n", [8, 32, 64, 96, 300])
+def test_steps_give_the_same_bits_on_any_number_of_threads(n) -> None:
+    rng = np.random.default_rng(n)
+    rows = torch.from_numpy(rng.standard_normal((n, 20_000)))
+    square = torch.from_numpy(rng.standard_normal((n, n)))
+
+    def steps() -> list[torch.Tensor]:
+        squares = gram(rows)
+        return [squares, *eigen(squares), nearest_orthogonal(square), product(square, rows)]
+
+    one, two, three = on_threads(1, 2, 3, work=steps)
+    for a, b, c in zip(one, two, three, strict=True):
+        assert torch.equal(a, b)
+        assert torch.equal(a, c)
+    squares, values, vectors, orthogonal, _ = one
+    torch.testing.assert_close(squares, rows @ rows.T)
+    torch.testing.assert_close(vectors @ torch.diag(values) @ vectors.T, squares)
     torch.testing.assert_close(orthogonal @ orthogonal.T, torch.eye(n, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("n_terms", [1, 511, 512, 513, 1024, 4097, 46_080])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_products_are_the_same_whatever_the_length_of_their_sums(n_terms, dtype) -> None:
+    generator = torch.Generator().manual_seed(n_terms)
+
+    def made(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=generator, dtype=dtype)
+
+    pairs = [
+        (made(n, n_terms), made(n_terms, m)) for n, m in ((1, 5), (64, 64), (65, 500), (500, 33))
+    ]
+    pairs.append((made(n_terms, 70).T, made(n_terms, 20)))  # of which rows are not together
+
+    def products() -> list[torch.Tensor]:
+        return [product(a, b) for a, b in pairs]
+
+    one, two, three = on_threads(1, 2, 3, work=products)
+    for (a, b), x, y, z in zip(pairs, one, two, three, strict=True):
+        assert torch.equal(x, y)
+        assert torch.equal(x, z)
+        torch.testing.assert_close(x, (a.double() @ b.double()).to(dtype), rtol=1e-4, atol=1e-3)
 
 
 def test_the_number_of_threads_is_put_back_after_blocks_within_blocks() -> None:

@@ -3,12 +3,15 @@
 import os
 import shutil
 import signal
+import time
 
 import numpy as np
 import pytest
 import tiny
 from distributed import LocalCluster
 from lesioned import order
+from planted import planted
+from trust_study import last, study_of
 
 from fnprune_core import workers
 from fnprune_core.atlas.network_atlas import open_atlas
@@ -20,7 +23,9 @@ from fnprune_core.lesions.sites import domain_stimuli
 from fnprune_core.models.loading import load_model
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import Cancelled, CancelToken
+from fnprune_core.pruning.search.allocation import AllocationOrder, search_allocation
 from fnprune_core.pruning.sweep import SweepOrder, sweep
+from fnprune_core.reliability import measures
 from fnprune_core.storage.workspace import Workspace
 
 ICA = GroupICA(n_components=4, n_runs=4, tol=0.5)
@@ -89,6 +94,49 @@ def test_a_cluster_that_loses_a_worker_gives_what_one_process_gives(
     for point, same in zip(found.points, expected.points, strict=True):
         assert (point.score, point.ratio, point.plan_id) == (same.score, same.ratio, same.plan_id)
         assert np.array_equal(point.result.window_nll, same.result.window_nll)
+
+
+def test_trust_and_searches_are_the_same_over_a_cluster(
+    cluster, workspace, model, record_windows
+) -> None:
+    study, _ = study_of(planted(n_sessions=8).signals)
+    recording = record_windows(model)
+    windows = tiny.toy_windows((16,) * 12, seed=6, n_dummy_tokens=0)
+    wanted = AllocationOrder(
+        recording_id=recording.id, base=PlanSettings(score="flap", ratio=0.3), n_blocks=2
+    )
+
+    def all_of() -> list[np.ndarray]:
+        halves = last(measures.in_halves(study))
+        bootstraps = list(measures.over_bootstraps(study))
+        search = search_allocation(workspace, model, windows, order=wanted)
+        return [halves.r, *(each.iq for each in bootstraps), search.best_shares,
+                search.best.window_nll]  # fmt: skip
+
+    here = all_of()
+    with workers.scheduled(cluster.scheduler_address):
+        there = all_of()
+    assert len(here) == len(there) == 5
+    assert all(np.array_equal(a, b) for a, b in zip(here, there, strict=True))
+
+
+def test_results_come_in_the_order_of_their_tasks_and_few_tasks_wait(cluster) -> None:
+    made = []
+
+    def slow_when_even(number: int) -> int:
+        time.sleep(0.02 * (number % 2 == 0))
+        return number
+
+    def tasks():
+        for number in range(20):
+            made.append(number)
+            yield number
+
+    with workers.scheduled(cluster.scheduler_address):
+        results = workers.in_order(slow_when_even, tasks())
+        assert next(results) == 0
+        assert len(made) < 20
+        assert [0, *results] == list(range(20))
 
 
 def test_errors_of_workers_arrive_whole(cluster) -> None:

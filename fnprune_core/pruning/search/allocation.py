@@ -213,9 +213,11 @@ class _Search:
         return self._measure([canonical_settings(trial) for trial in settings])
 
     def _measure(self, settings: Sequence[PlanSettings]) -> list[_State]:
+        plan_ids = self.trials.make(settings)
+        losses = self.trials.losses(plan_ids)
         return [
-            _State(shares=self._shares(plan_id), settings=trial, result=self.trials.loss(plan_id))
-            for trial, plan_id in zip(settings, self.trials.make(settings), strict=True)
+            _State(shares=self._shares(plan_id), settings=trial, result=loss)
+            for trial, plan_id, loss in zip(settings, plan_ids, losses, strict=True)
         ]
 
     def _shares(self, plan_id: str) -> NDArray[np.float64]:

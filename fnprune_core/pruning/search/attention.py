@@ -201,12 +201,14 @@ def search_shares(
         cancel=cancel,
     )
     search = ShareSearch(mixes=(), n_mixes=len(mix_settings))
-    for settings, plan_id in zip(mix_settings, trials.make(mix_settings), strict=True):
+    plan_ids = trials.make(mix_settings)
+    losses = trials.losses(plan_ids)
+    for settings, plan_id, result in zip(mix_settings, plan_ids, losses, strict=True):
         mix = Mix(
             settings=settings,
             plan_id=plan_id,
             share_of_parameters=open_plan(workspace, plan_id).share_of_parameters,
-            result=trials.loss(plan_id),
+            result=result,
         )
         search = ShareSearch(mixes=(*search.mixes, mix), n_mixes=len(mix_settings))
         on_partial(search)

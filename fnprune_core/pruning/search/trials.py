@@ -4,11 +4,14 @@ On the calibration text itself a refit looks better than it is, so a choice made
 one; and what is to be reported must be measured on text that had no part in a choice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
+from fnprune_core import workers
 from fnprune_core.errors import TextError
 from fnprune_core.evaluation.compare import check_overlap, evaluation_windows
 from fnprune_core.evaluation.perplexity import perplexity_stream
@@ -25,6 +28,7 @@ from fnprune_core.recording.recording import Recording, open_recording
 from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.documents import Document
 from fnprune_core.texts.windows import Windows
+from fnprune_core.workers import ModelAddress
 
 READING = "measuring trials"
 MOST_WINDOWS = 24
@@ -81,29 +85,65 @@ class Trials:
             )
         ]
 
-    def loss(self, plan_id: str) -> Perplexity:
-        """Return a plan's loss on the windows."""
-        stored = stored_plan(self.workspace, plan_id)
-        n_before, n_windows = self.n_measured * self.windows.n_windows, self.windows.n_windows
+    def losses(self, plan_ids: Sequence[str]) -> Iterator[Perplexity]:
+        """Yield the loss of each plan on the windows; workers take a share of the plans."""
+        if not workers.is_spread():
+            yield from map(self._loss, plan_ids)
+            return
+        address = ModelAddress.of(self.language_model)
+        tasks = [
+            _Trial(workspace=self.workspace.root, model=address, windows=self.windows, plan_id=id)
+            for id in plan_ids
+        ]
+        for result in workers.in_order(_Trial.loss, tasks, cancel=self.cancel):
+            self.n_measured += 1
+            self._tell(0)
+            yield result
+
+    def _loss(self, plan_id: str) -> Perplexity:
+        stream = _stream(
+            self.workspace, self.language_model, self.windows, plan_id, cancel=self.cancel
+        )
         result: Perplexity
-        for result in perplexity_stream(
-            self.language_model.model,
-            self.windows,
-            context=partial(
-                silenced, self.language_model, stored.plan.removed, refits=stored.refits()
-            ),
-            cancel=self.cancel,
-        ):
-            self.progress(
-                ProgressEvent(
-                    stage=READING,
-                    done=n_before + len(result.window_nll),
-                    total=self.n_plans * n_windows,
-                    unit="windows",
-                )
-            )
+        for result in stream:
+            self._tell(len(result.window_nll))
         self.n_measured += 1
         return result
+
+    def _tell(self, n_windows: int) -> None:
+        """Report the plans that are measured, and so many windows of the next."""
+        done = self.n_measured * self.windows.n_windows + n_windows
+        total = self.n_plans * self.windows.n_windows
+        self.progress(ProgressEvent(stage=READING, done=done, total=total, unit="windows"))
+
+
+def _stream(
+    workspace: Workspace,
+    language_model: LanguageModel,
+    windows: Windows,
+    plan_id: str,
+    *,
+    cancel: CancelToken = NEVER,
+) -> Iterator[Perplexity]:
+    """Yield a plan's loss on the windows, growing to the whole."""
+    stored = stored_plan(workspace, plan_id)
+    context = partial(silenced, language_model, stored.plan.removed, refits=stored.refits())
+    yield from perplexity_stream(language_model.model, windows, context=context, cancel=cancel)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Trial:
+    """A plan to measure, as it is sent to a worker that shares the workspace's folder."""
+
+    workspace: Path
+    model: ModelAddress
+    windows: Windows
+    plan_id: str
+
+    def loss(self) -> Perplexity:
+        """Return the plan's loss on all windows."""
+        workspace = Workspace(self.workspace)
+        return list(_stream(workspace, self.model.model(), self.windows, self.plan_id))[-1]
 
 
 def unread_windows(

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from planted import planted
-from trust_study import last, study_of
+from trust_study import last, run_of, study_of
 
 from fnprune_core.decomposition.stability import match_maps
 from fnprune_core.errors import TooFewTokensError
@@ -31,9 +31,7 @@ def test_networks_of_noise_are_not(real, noise) -> None:
 def test_planted_networks_stand_out_from_both_nulls(real) -> None:
     reproducibility = last(measures.in_halves(real)).mean
     shifted, _ = study_of(planted(n_sessions=8).signals, is_shifted=True, max_iter=60)
-    kurtosis = real.unmixing.run(
-        real.pools[0], real.pools[0].group_pca(real.equal_weights, 5), np.random.SeedSequence(0)
-    ).kurtosis
+    kurtosis = run_of(real, seed=0).kurtosis
     for null in (last(measures.gaussian_null(real)), last(measures.shift_null(shifted))):
         assert reproducibility.min() > null.limit("r")
         assert kurtosis.min() > null.limit("kurtosis") + 1
@@ -70,9 +68,7 @@ def test_runs_of_a_pool_find_the_atlas(real) -> None:
     signals = planted(n_sessions=8).signals
     study, model = study_of(signals)
     pool = study.pools[0]
-    run = study.unmixing.run(
-        pool, pool.group_pca(study.equal_weights, 5), np.random.SeedSequence(3)
-    )
+    run = run_of(study, seed=3)
     maps = pool.signals(run.mixture).numpy()
     np.testing.assert_allclose(np.linalg.norm(maps, axis=1), 1, atol=1e-3)
     order, r = match_maps(model.spatial_maps, maps)

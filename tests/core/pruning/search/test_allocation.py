@@ -135,16 +135,16 @@ def test_the_best_plan_is_of_the_same_size_and_loses_what_is_said(
 
 def test_planted_costs_of_layers_are_found(workspace, llama, recording, monkeypatch) -> None:
     """A cut of layer 0 costs four times as much as one of layer 2, and all cost ever more."""
-    plain, costs = Trials.loss, np.array([4.0, 2.0, 1.0])
+    plain, costs = Trials.losses, np.array([4.0, 2.0, 1.0])
 
-    def loss(self, plan_id):
-        result = plain(self, plan_id)
-        made = files.open_plan(workspace, plan_id)
-        shares = 1 - np.array(made.kept_widths) / llama.layout.widths
-        nll = result.window_tokens * (1 + costs @ np.square(shares))
-        return replace(result, window_nll=nll)
+    def losses(self, plan_ids):
+        for plan_id, result in zip(plan_ids, plain(self, plan_ids), strict=True):
+            made = files.open_plan(workspace, plan_id)
+            shares = 1 - np.array(made.kept_widths) / llama.layout.widths
+            nll = result.window_tokens * (1 + costs @ np.square(shares))
+            yield replace(result, window_nll=nll)
 
-    monkeypatch.setattr(Trials, "loss", loss)
+    monkeypatch.setattr(Trials, "losses", losses)
     found = search_allocation(
         workspace, llama, WINDOWS, order=order(recording, n_rounds=4, shift=0.1)
     )
