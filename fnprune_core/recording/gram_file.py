@@ -20,6 +20,9 @@ from fnprune_core.storage.checksums import Blocks
 
 _FLOAT = 4
 ROWS = 512  # of a block; more are no quicker, and more of the lower triangle is stored
+_TOKENS = (
+    512  # of a sum, which libraries leave whole: it has the same bits on any number of threads
+)
 
 
 def blocks_of_rows(width: int) -> Iterator[slice]:
@@ -69,11 +72,11 @@ class GramSums:
                 if self._is_begun[layer]:
                     file.seek(place)
                     file.readinto(stored.numpy().data)
+                else:
+                    stored.zero_()
                 sums = stored.to(x.device)
-                torch.addmm(
-                    sums, x[:, rows].T, x[:, rows.start :],
-                    beta=float(self._is_begun[layer]), out=sums,
-                )  # fmt: skip
+                for part in torch.split(x, _TOKENS):
+                    torch.addmm(sums, part[:, rows].T, part[:, rows.start :], out=sums)
                 file.seek(place)
                 place += file.write(sums.cpu().numpy().data)
         self._is_begun[layer] = True
