@@ -356,8 +356,9 @@ def _reduction_costs(
     tokens = windows.n_tokens / windows.n_windows
     m = min(2 * settings.most_networks, tokens)
     stacked = n_rows + m
-    by_session = n_units * (tokens**2 + m * tokens + stacked**2 + n_rows * stacked)
-    gram = sum(width**2 for width in widths) / 2  # half of it by symmetry
+    # Of what is symmetric, half.
+    by_session = n_units * (tokens**2 / 2 + m * tokens + stacked**2 / 2 + n_rows * stacked)
+    gram = sum(width**2 for width in widths) / 2
     macs = by_session / tokens + 2 * n_rows * n_units + gram
     gathered = min(windows.n_tokens, max(settings.window, gathered_tokens(n_units)))
     n_bytes = 4 * n_units * (settings.window + gathered + 3 * int(stacked))
