@@ -1,10 +1,11 @@
 """Time and memory of a recording that keeps a summary, at the shape of a large model, by stage.
 
-Run: ``python benchmarks/large.py [--layers 32 --width 11008 --sessions 200]``. Signals are made,
-session by session, in place of a model that reads: sparse maps, their time courses and noise. So
-stages are those of the summary alone: moments, group components, projections and Gram matrices,
-then the networks, and one layer's refit. A model's three readings come on top. Prints JSON; the
-default is small enough for every machine.
+Run: ``python benchmarks/large.py [--layers 32 --width 11008 --sessions 200 --networks 64]``.
+Signals are made, session by session, in place of a model that reads: sparse maps, their time
+courses and noise. So stages are those of the summary alone: moments, group components, projections
+and Gram matrices, then the networks, and one layer's Gram matrix and refit. A model's three
+readings come on top; ``--model`` has one of this shape read, and runs the whole path (see
+`large_model`). Prints JSON; the default is small enough for every machine.
 """
 
 import argparse
@@ -14,22 +15,24 @@ import platform
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+import large_model
 import numpy as np
 import torch
+from large_model import Shape
 from numpy.typing import NDArray
-from scipy import linalg
+from stages import Stages
 
 from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.decomposition.stability import match_maps
 from fnprune_core.errors import NotConvergedWarning
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.progress import NEVER, ProgressEvent
-from fnprune_core.recording.moments import SessionMoments
+from fnprune_core.pruning.compensation import CalibrationStatistics, least_squares_refit
+from fnprune_core.recording.moments import SessionMoments, open_array
 from fnprune_core.recording.reading import PER_SESSION
 from fnprune_core.recording.reducing import reduce_sessions
 from fnprune_core.recording.summary import DUMMY, Summary
@@ -38,31 +41,19 @@ from fnprune_core.storage.manifests import package_versions
 from fnprune_core.texts.windows import Windows
 
 N_DUMMY = 4
-_STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-_Result = TypeVar("_Result")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
-    """Sizes of what is recorded and found."""
-
-    n_layers: int
-    width: int
-    n_sessions: int
-    n_tokens: int
-    n_networks: int
+_RATIO = 0.3  # of units that a refit stands in for
 
 
 class MadeSessions(SessionMoments):
     """Sessions of signals with planted networks, each made anew when it is asked for.
 
-    Making one stands for a model's pass: its time is counted apart, in `made_s`.
+    Making one stands for a model's pass: its time is counted apart, in `made_s` and `made_cpu_s`.
     """
 
     id, fingerprint = "", ""
 
     def __init__(self, shape: Shape, folder: Path, *, seed: int = 0) -> None:
-        self.shape, self.made_s = shape, 0.0
+        self.shape, self.made_s, self.made_cpu_s = shape, 0.0, 0.0
         self.summary: Summary | None = None
         layout = UnitLayout((shape.width,) * shape.n_layers)
         rng = np.random.default_rng(seed)
@@ -75,7 +66,7 @@ class MadeSessions(SessionMoments):
 
     def session(self, session: int) -> NDArray[np.float32]:
         """Return the signals of a session: (tokens, units)."""
-        start = time.perf_counter()
+        start, cpu_start = time.perf_counter(), time.process_time()
         generator = torch.Generator().manual_seed(session)
         shape = self.shape
         courses = torch.randn(shape.n_tokens, shape.n_networks, generator=generator)
@@ -83,22 +74,36 @@ class MadeSessions(SessionMoments):
         signals.addmm_(courses, self._planted)
         signals[:N_DUMMY] *= 20
         self.made_s += time.perf_counter() - start
+        self.made_cpu_s += time.process_time() - cpu_start
         made: NDArray[np.float32] = signals.numpy()
         return made
 
     def _first_reading(self, layout: UnitLayout, folder: Path) -> dict[str, NDArray[Any]]:
-        """Return each session's moments, and write the dummy tokens' signals."""
-        size = (self.shape.n_sessions, layout.n_units)
-        found = {name: np.ones(size, dtype=code) for name, code in PER_SESSION.items()}
-        with (folder / DUMMY).open("wb") as file:
+        """Write each session's moments and the dummy tokens' signals, as a reading does."""
+        paths = {name: folder / f"{name}.{code}" for name, code in PER_SESSION.items()}
+        with ExitStack() as stack:
+            files = {name: stack.enter_context(path.open("wb")) for name, path in paths.items()}
+            dummies = stack.enter_context((folder / DUMMY).open("wb"))
             for session in range(self.shape.n_sessions):
                 x = self.session(session)
                 usable = x[N_DUMMY:]
-                found["session_mean"][session] = usable.mean(axis=0)
-                found["session_m2"][session] = usable.var(axis=0) * len(usable)
-                found["dummy_max"][session] = np.abs(x[:N_DUMMY]).max(axis=0)
-                file.write(x[:N_DUMMY].astype(np.float16).tobytes())
-        return found
+                variance = [
+                    usable[:, layout.layer_slice(i)].var(axis=0) for i in range(layout.n_layers)
+                ]
+                found = {
+                    "scales": np.ones(layout.n_units),
+                    "session_mean": usable.mean(axis=0),
+                    "session_m2": np.concatenate(variance) * len(usable),
+                    "dummy_max": np.abs(x[:N_DUMMY]).max(axis=0),
+                }
+                for name, code in PER_SESSION.items():
+                    files[name].write(found[name].astype(code).data)
+                dummies.write(x[:N_DUMMY].astype(np.float16).data)
+        size = (self.shape.n_sessions, layout.n_units)
+        return {
+            name: open_array(paths[name], np.dtype(code), size)
+            for name, code in PER_SESSION.items()
+        }
 
 
 def _windows(shape: Shape) -> Windows:
@@ -115,40 +120,6 @@ def _windows(shape: Shape) -> Windows:
     )
 
 
-@dataclass(slots=True)
-class Stages:
-    """Seconds and peak memory of stages, one after the other."""
-
-    rows: dict[str, dict[str, float]] = field(default_factory=dict)
-
-    def run(self, name: str, work: Callable[[], _Result], made: Callable[[], float]) -> _Result:
-        """Run one stage; time in which signals were made is told apart."""
-        _forget_peak()
-        start, cpu_start, made_before = time.perf_counter(), time.process_time(), made()
-        result = work()
-        made_s = made() - made_before
-        self.rows[name] = {
-            "seconds": time.perf_counter() - start - made_s,
-            "cpu_s_with_making": time.process_time() - cpu_start,
-            "making_signals_s": made_s,
-            "peak_memory_gb": _peak_bytes() / 1e9,
-        }
-        return result
-
-
-def _forget_peak() -> None:
-    """Let the system count the peak of memory anew, where it can (Linux)."""
-    if _CLEAR.exists():
-        _CLEAR.write_text("5")
-
-
-def _peak_bytes() -> int:
-    if not _STATUS.exists():
-        return 0
-    line = next(x for x in _STATUS.read_text().splitlines() if x.startswith("VmHWM"))
-    return 1024 * int(line.split()[1])
-
-
 def measure(shape: Shape) -> dict[str, Any]:
     """Return seconds, memory and disk of each stage at a shape."""
     stages = Stages()
@@ -159,30 +130,11 @@ def measure(shape: Shape) -> dict[str, Any]:
         def seconds_made() -> float:
             return made[0].made_s if made else 0.0
 
-        sessions = stages.run("moments", lambda: MadeSessions(shape, folder), seconds_made)
-        stages.rows["moments"]["making_signals_s"] = sessions.made_s
+        sessions = stages.run("moments", lambda: MadeSessions(shape, folder))
+        stages.rows["moments"]["apart_s"] = sessions.made_s
         stages.rows["moments"]["seconds"] -= sessions.made_s
         made.append(sessions)
-        ends: dict[str, float] = {}
-        making: dict[str, float] = {}
-
-        def note(event: ProgressEvent) -> None:
-            ends[event.stage], making[event.stage] = time.perf_counter(), sessions.made_s
-
-        start, made_before = time.perf_counter(), sessions.made_s
-        sizes = stages.run(
-            "reducing",
-            lambda: reduce_sessions(
-                folder, sessions, most_networks=shape.n_networks, progress=note, cancel=NEVER
-            ),
-            seconds_made,
-        )
-        stages.rows["reducing"] |= {
-            "components_s": ends["pca"] - start - (making["pca"] - made_before),
-            "projections_and_gram_s": ends["projecting"]
-            - ends["pca"]
-            - (making["projecting"] - making["pca"]),
-        }
+        sizes = _reduced(shape, folder, sessions, stages)
         manifest = {"inputs": {"most_networks": shape.n_networks}, **sizes}
         summary = Summary(folder, manifest, sessions)
         sessions.summary = summary
@@ -190,7 +142,7 @@ def measure(shape: Shape) -> dict[str, Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotConvergedWarning)
             result = stages.run("networks", lambda: ica.fit(sessions).result_, seconds_made)
-        stages.run("refit of one layer", lambda: _refit(summary, sessions), seconds_made)
+        _refit(summary, sessions, stages)
         r = match_maps(sessions.maps, result.spatial_maps)[1]
         disk = folder_size(folder)
     n_units = shape.n_layers * shape.width
@@ -199,20 +151,64 @@ def measure(shape: Shape) -> dict[str, Any]:
         "stages": stages.rows,
         "disk_gb": {
             "summary": disk / 1e9,
-            "moments": 20 * n_units * shape.n_sessions / 1e9,
+            "of_which_moments": 20 * n_units * shape.n_sessions / 1e9,
             "all_signals": 2 * n_units * shape.n_sessions * shape.n_tokens / 1e9,
         },
         "planted_maps_found": {"median_r": float(np.median(r)), "least_r": float(r.min())},
     }
 
 
-def _refit(summary: Summary, sessions: SessionMoments) -> None:
-    """Solve the least squares of a layer's kept units, half of them, under uneven weights."""
-    weights = np.random.default_rng(0).random(sessions.n_tokens)
-    gram, _ = summary.weighted_gram(0, weights)
-    half = len(gram) // 2
-    system = gram[:half, :half] + 0.3 * np.diag(np.diag(gram)[:half])
-    linalg.cho_solve(linalg.cho_factor(system, lower=True), gram[:half, half:])
+def _reduced(shape: Shape, folder: Path, sessions: MadeSessions, stages: Stages) -> dict[str, int]:
+    """Reduce the sessions, and tell the two passes apart, without the making of signals."""
+    ends: dict[str, NDArray[np.float64]] = {}
+
+    def clocks() -> NDArray[np.float64]:
+        return np.array(
+            [
+                time.perf_counter() - sessions.made_s,
+                time.process_time() - sessions.made_cpu_s,
+            ]
+        )
+
+    def note(event: ProgressEvent) -> None:
+        ends[event.stage] = clocks()
+
+    start = clocks()
+    sizes = stages.run(
+        "reducing",
+        lambda: reduce_sessions(
+            folder, sessions, most_networks=shape.n_networks, progress=note, cancel=NEVER
+        ),
+        lambda: sessions.made_s,
+    )
+    # The last session of a pass is told once it is in, and the basis is found after the first.
+    components, projections = ends["pca"] - start, ends["projecting"] - ends["pca"]
+    stages.rows["reducing"] |= {
+        "components_s": components[0],
+        "components_cpu_s": components[1],
+        "basis_projections_and_gram_s": projections[0],
+        "basis_projections_and_gram_cpu_s": projections[1],
+    }
+    return sizes
+
+
+def _refit(summary: Summary, sessions: MadeSessions, stages: Stages) -> None:
+    """Refit a layer under uneven weights; its output projection is made up."""
+    rng = np.random.default_rng(0)
+    shape = sessions.shape
+    weights = rng.random(sessions.n_tokens)
+    gram, mean = stages.run(
+        "predictors, and one layer's weighted Gram matrix",
+        lambda: summary.weighted_gram(0, weights),
+    )
+    del gram
+    gram, mean = stages.run(
+        "one layer's weighted Gram matrix", lambda: summary.weighted_gram(0, weights)
+    )
+    weight = rng.normal(size=(large_model.hidden_size(shape.width), shape.width))
+    removed = np.sort(rng.choice(shape.width, int(_RATIO * shape.width), replace=False))
+    statistics = CalibrationStatistics(mean=mean, gram=gram, gram_mean=mean)
+    stages.run("one layer's refit", lambda: least_squares_refit(weight, removed, statistics, False))
 
 
 def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -223,6 +219,7 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--sessions", type=int, default=8)
     parser.add_argument("--tokens", type=int, default=512)
     parser.add_argument("--networks", type=int, default=16)
+    parser.add_argument("--model", action="store_true", help="a model of random weights reads")
     return parser.parse_args(arguments)
 
 
@@ -237,7 +234,7 @@ def main() -> None:
         n_networks=options.networks,
     )
     result = {
-        **measure(shape),
+        **(large_model.measure(shape) if options.model else measure(shape)),
         "threads": torch.get_num_threads(),
         "cpus": os.cpu_count(),
         "machine": platform.machine(),

@@ -102,3 +102,21 @@ def example(fresh, made) -> Materials:
     """The model and the texts, with the recording and the atlas in the workspace."""
     shutil.copytree(made.root / "workspace", fresh)
     return made
+
+
+@pytest.fixture
+def summarised(example) -> dict[str, str]:
+    """The view of a summary for up to 6 networks and its atlas, in the workspace of the app."""
+    from app.shell import resources
+
+    workspace = resources.workspace()
+    recording = record.record_texts(
+        workspace,
+        load_model(example.model),
+        tiny.toy_documents(n_per_domain=4, n_words=130),
+        settings=replace(SETTINGS, keep="summary", most_networks=6),
+    )
+    atlas = group_ica.decompose(
+        workspace, recording, settings=GroupICA(n_components=6, n_runs=1, fun="logcosh")
+    )
+    return {"model": example.model, "recording": recording, "atlas": atlas}

@@ -5,8 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import calibration
+import large_model
 import numpy as np
 import pytest
+import rates
 import tiny
 import torch
 from alternating import Contest, Goal, table
@@ -442,7 +444,32 @@ def test_a_promise_is_missed_beyond_three_monte_carlo_errors() -> None:
 
 def test_a_large_shape_is_measured_by_stage_and_its_planted_maps_found() -> None:
     found = measure(Shape(n_layers=2, width=200, n_sessions=4, n_tokens=60, n_networks=3))
-    assert list(found["stages"]) == ["moments", "reducing", "networks", "refit of one layer"]
+    assert list(found["stages"]) == [
+        "moments",
+        "reducing",
+        "networks",
+        "predictors, and one layer's weighted Gram matrix",
+        "one layer's weighted Gram matrix",
+        "one layer's refit",
+    ]
     assert all(row["seconds"] >= 0 for row in found["stages"].values())
     assert found["planted_maps_found"]["least_r"] > 0.7
-    assert found["disk_gb"]["summary"] > 0
+    assert found["disk_gb"]["summary"] > found["disk_gb"]["of_which_moments"] > 0
+
+
+def test_a_model_of_random_weights_goes_the_whole_path() -> None:
+    found = large_model.measure(
+        Shape(n_layers=2, width=96, n_sessions=4, n_tokens=64, n_networks=3)
+    )
+    assert list(found["stages"]) == [
+        "model", "record", "decompose", "plan", "refit", "evaluate",
+    ]  # fmt: skip
+    assert all(row["seconds"] > 0 for row in found["stages"].values())
+    assert set(found["perplexity"]) == {"dense", "none", "least-squares"}
+    chance = large_model.N_TOKEN_TYPES
+    assert all(chance / 2 < each < 2 * chance for each in found["perplexity"].values())
+
+
+def test_ways_to_add_a_gram_matrix_are_timed() -> None:
+    found = rates.gram_ways(8, 40, n_rounds=1)
+    assert all(0 < seconds < 60 for seconds in found.values())

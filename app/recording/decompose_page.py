@@ -19,12 +19,15 @@ TRUST = pages.path("trust")
 
 def show_form() -> None:
     """Draw the settings and the button that starts."""
-    ica_settings = settings.ica_settings()
-    offer_size()
+    recording = view_state.view().recording
+    kept = resources.manifest("recordings", recording)["inputs"]
+    most_networks = kept["most_networks"] if kept.get("keep") == "summary" else None
+    ica_settings = settings.ica_settings(most_networks=most_networks)
+    if most_networks is None:  # of a summary, halves of the documents cannot be compared
+        offer_size()
     if not job_progress.is_active("decompose") and st.button(
         "Decompose", type="primary", icon=":material/hub:"
     ):
-        recording = view_state.view().recording
         job_progress.start(decompose(recording=recording, settings=ica_settings))
         st.rerun()
 

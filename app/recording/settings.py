@@ -3,11 +3,12 @@
 import streamlit as st
 
 from app.shell import glossary
-from fnprune_core.decomposition.group_ica import GroupICA
+from fnprune_core.decomposition.group_ica import OF_SUMMARY, GroupICA
 from fnprune_core.recording.recording import RecordingSettings
 
 #: Key of the number of networks, so that a page can set it.
 K = "ica-k"
+MOST_NETWORKS = 1024
 TOKENS = [4096, 8192, 16384, 32768, 65536, 131072, 262144]
 LABELS = {
     "model": "Whole model",
@@ -108,7 +109,7 @@ def _kept() -> tuple[str, int]:
         most_networks = st.number_input(
             "Most networks",
             1,
-            1024,
+            MOST_NETWORKS,
             RecordingSettings().most_networks,
             key="record-most-networks",
             width=150,
@@ -119,21 +120,31 @@ def _kept() -> tuple[str, int]:
     return keep, int(most_networks)
 
 
-def ica_settings() -> GroupICA:
-    """Return the chosen K, scope and algorithm."""
+def ica_settings(*, most_networks: int | None = None) -> GroupICA:
+    """Return the chosen K, scope and algorithm.
+
+    Parameters
+    ----------
+    most_networks : int, optional
+        Of a recording that keeps a summary, which then alone is offered; None if it keeps all.
+    """
+    is_whole = most_networks is None
+    most = MOST_NETWORKS if most_networks is None else min(most_networks, MOST_NETWORKS)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         k = st.number_input(
             "Networks (K)",
-            2,
-            1024,
-            64,
+            min(2, most),
+            most,
+            min(GroupICA().n_components, most),
             key=K,
             width=150,
             persist_state="session",
             help=f"{glossary.tip('n_components')}  \nMore tokens support more networks; 64 suits "
             "16,000 tokens.",
         )
-        scope = choice("Scope", ["model", "layer"], key="ica-scope")
+        scope = OF_SUMMARY["scope"]
+        if is_whole:
+            scope = choice("Scope", ["model", "layer"], key="ica-scope")
         algorithm = choice("Algorithm", ["fastica", "picard"], key="ica-algorithm")
         runs = st.number_input(
             "Runs",
@@ -145,14 +156,21 @@ def ica_settings() -> GroupICA:
             persist_state="session",
             help=f"From different random starts.  \n{glossary.tip('run_agreement')}",
         )
+    if not is_whole:
+        st.caption(
+            f"A summary was kept: it gives up to {most_networks:,} networks, of the whole model, "
+            "units scaled over the recording. For others, record again and keep all signals."
+        )
     with st.expander("More settings", icon=":material/tune:"):
         fun = choice("Contrast", ["cube", "logcosh"], key="ica-fun")
-        normalize = choice(
-            "Scale units over",
-            ["recording", "session"],
-            key="ica-normalize",
-            tip="Over each session, as is usual for fMRI, differences between domains vanish.",
-        )
+        normalize = OF_SUMMARY["normalize"]
+        if is_whole:
+            normalize = choice(
+                "Scale units over",
+                ["recording", "session"],
+                key="ica-normalize",
+                tip="Over each session, as is usual for fMRI, differences between domains vanish.",
+            )
         max_iter = st.number_input(
             "Maximum number of iterations",
             10,

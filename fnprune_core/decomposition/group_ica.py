@@ -53,6 +53,11 @@ from fnprune_core.threads import of_each
 MOST_RUNS = 1000
 MOST_ITERATIONS = 1_000_000
 
+#: What networks of a recording that keeps a summary are found by: it was made for that.
+OF_SUMMARY: dict[str, Any] = {
+    "scope": "model", "normalize": "recording", "n_session_components": None,
+}  # fmt: skip
+
 _ARRAYS = "decomposition.safetensors"
 
 
@@ -388,8 +393,7 @@ class GroupICA(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         summary: Summary | None = getattr(sessions, "summary", None)
         if summary is None:
             return None
-        made_for = {"scope": "model", "normalize": "recording", "n_session_components": None}
-        for name, value in made_for.items():
+        for name, value in OF_SUMMARY.items():
             if getattr(self, name) != value:
                 raise SignalsNotKeptError(
                     f"{name} is {getattr(self, name)!r}, and recording {sessions.id} keeps a "

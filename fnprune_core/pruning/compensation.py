@@ -136,7 +136,8 @@ def least_squares_refit(
     moments = gram - np.outer(mean, mean) if intercept else gram
     energy = np.diag(gram)[kept]
     floor = max(1e-9 * energy.mean(), np.finfo(np.float64).tiny)  # dead units stay as they are
-    system = moments[np.ix_(kept, kept)] + np.diag(RIDGE * energy + floor)
+    system = moments[np.ix_(kept, kept)]
+    system[np.diag_indices_from(system)] += RIDGE * energy + floor
     target = weight[:, removed] @ moments[np.ix_(removed, kept)]
     change = _solved(system, target.T).T
     bias = weight[:, removed] @ mean[removed] - change @ mean[kept] if intercept else None

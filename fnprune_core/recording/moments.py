@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from fnprune_core.errors import CorruptArtifactError
 from fnprune_core.models.layout import UnitLayout
+from fnprune_core.recording.pages import release_pages
 from fnprune_core.texts.windows import Windows
 
 
@@ -44,6 +45,7 @@ class SessionMoments:
             per_session["session_mean"], per_session["session_m2"]
         )  # fmt: skip
         self.dummy_max: NDArray[np.float32] = np.asarray(per_session["dummy_max"]).max(axis=0)
+        release_pages(per_session["dummy_max"])
         self.mean, self.std = self._merged_moments()
 
     @property
@@ -82,6 +84,8 @@ class SessionMoments:
             mean += change * (n_here / (n_before + n_here))
             squares += self._session_m2[session]
             squares += np.square(change) * (n_before * n_here / (n_before + n_here))
+            for values in (self._session_mean, self._session_m2):
+                release_pages(values, slice(session, session + 1))
         return mean.astype(np.float32), np.sqrt(squares / usable.sum()).astype(np.float32)
 
 

@@ -48,21 +48,25 @@ class ReadWindows:
 
 
 class Reader:
-    """Reads windows with a model, in two buffers by turns.
+    """Reads windows with a model, in buffers by turns.
 
-    What a pass gave stays as it is until the pass after the next, so that it can be written while
-    the next one runs.
+    With two, what a pass gave stays as it is until the pass after the next, so that it can be
+    written while the next one runs.
 
     Parameters
     ----------
     n_dummy_tokens : int
         First tokens of each window that the moments leave out.
+    n_buffers : int
+        Each holds the signals of a pass.
     """
 
-    def __init__(self, language_model: LanguageModel, *, n_dummy_tokens: int) -> None:
+    def __init__(
+        self, language_model: LanguageModel, *, n_dummy_tokens: int, n_buffers: int = 2
+    ) -> None:
         self.language_model = language_model
         self.n_dummy_tokens = n_dummy_tokens
-        self._buffers = [page_aligned(0) for _ in range(2)]
+        self._buffers = [page_aligned(0) for _ in range(n_buffers)]
 
     def read(self, token_ids: Tensor) -> ReadWindows:
         """Read windows of equal length, (windows, tokens), in one forward pass."""

@@ -22,7 +22,11 @@ from fnprune_core.recording import finite
 from fnprune_core.recording.moments import open_array
 from fnprune_core.recording.reading import PER_SESSION, Reader, ReadWindows
 from fnprune_core.recording.recording import RecordingSettings
-from fnprune_core.recording.reducing import ReadSessions, reduce_sessions
+from fnprune_core.recording.reducing import (
+    ReadSessions,
+    gathered_tokens,
+    reduce_sessions,
+)
 from fnprune_core.recording.summary import sizes_of, summary_bytes
 from fnprune_core.recording.writer import PROGRESS, Writer
 from fnprune_core.storage.checksums import MANIFEST
@@ -352,10 +356,12 @@ def _reduction_costs(
     tokens = windows.n_tokens / windows.n_windows
     m = min(2 * settings.most_networks, tokens)
     stacked = n_rows + m
-    by_session = n_units * (tokens**2 + m * tokens + stacked**2 + n_rows * stacked)
-    gram = sum(width**2 for width in widths) / 2  # half of it by symmetry
+    # Of what is symmetric, half.
+    by_session = n_units * (tokens**2 / 2 + m * tokens + stacked**2 / 2 + n_rows * stacked)
+    gram = sum(width**2 for width in widths) / 2
     macs = by_session / tokens + 2 * n_rows * n_units + gram
-    n_bytes = 4 * (n_units * (2 * settings.window + 3 * int(stacked)) + 2 * max(widths) ** 2)
+    gathered = min(windows.n_tokens, max(settings.window, gathered_tokens(n_units)))
+    n_bytes = 4 * n_units * (settings.window + gathered + 3 * int(stacked))
     return macs, n_bytes
 
 

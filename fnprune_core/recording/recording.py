@@ -24,7 +24,7 @@ from fnprune_core.recording.deviations import Deviations
 from fnprune_core.recording.moments import SessionMoments, open_array
 from fnprune_core.recording.pages import release_pages
 from fnprune_core.recording.reading import PER_SESSION
-from fnprune_core.recording.sessions import of_rows
+from fnprune_core.recording.sessions import of_rows, runs_of_sessions
 from fnprune_core.recording.summary import Summary
 from fnprune_core.recording.writer import SIGNALS
 from fnprune_core.storage.checksums import Blocks, checked, damage_told
@@ -286,7 +286,7 @@ class Recording(SessionMoments):
         width = self.layout.widths[layer]
         gram, weighted_sum = np.zeros((width, width)), np.zeros(width)
         with ThreadPoolExecutor(max_workers=1) as reader:
-            runs = deque(self._runs_of_sessions(_TOKENS_AT_ONCE))
+            runs = deque(runs_of_sessions(self, _TOKENS_AT_ONCE))
             waiting = reader.submit(self._signals_of, runs[0], layer)
             while runs:
                 sessions = runs.popleft()
@@ -301,16 +301,8 @@ class Recording(SessionMoments):
                 x *= np.sqrt(session_weights)[:, None]
                 gram += x.T @ x
         total = float(weights.sum())
-        return gram / total, weighted_sum / total
-
-    def _runs_of_sessions(self, most_tokens: int) -> list[range]:
-        """Return neighbouring sessions in runs of at most so many tokens, but one at least."""
-        starts, runs, first = self.windows.starts, [], 0
-        for session in range(1, self.n_sessions):
-            if starts[session + 1] - starts[first] > most_tokens:
-                runs.append(range(first, session))
-                first = session
-        return [*runs, range(first, self.n_sessions)]
+        gram /= total
+        return gram, weighted_sum / total
 
     def _signals_of(self, sessions: range, layer: int) -> NDArray[np.float32]:
         return np.concatenate([self.session(session, layer=layer) for session in sessions])

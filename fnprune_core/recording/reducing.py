@@ -11,13 +11,18 @@ from numpy.typing import NDArray
 
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.progress import CancelToken, Progress, ProgressEvent
-from fnprune_core.recording.group_pca import carried_rows, columns, room_for, sizes_for
+from fnprune_core.recording.gram_file import GramSums
+from fnprune_core.recording.group_pca import carried_rows, sizes_for
 from fnprune_core.recording.moments import SessionMoments
 from fnprune_core.recording.reading import Reader, ReadWindows
-from fnprune_core.recording.sessions import Sessions, normalised
+from fnprune_core.recording.sessions import Sessions, normalised, runs_of_sessions
 from fnprune_core.recording.summary import BASIS, GRAM, GROUP, PRODUCTS, PROJECTIONS
 from fnprune_core.texts.windows import Windows, batches_of, stacked_ids
 from fnprune_core.threads import product
+
+#: Of sessions that are gathered before they are added to the Gram matrices, which are read and
+#: written each time: 15.5 GB together of a 7B model.
+GATHERED_BYTES = 3 << 30
 
 
 class ReadSessions(SessionMoments):
@@ -43,7 +48,8 @@ class ReadSessions(SessionMoments):
     ) -> None:
         super().__init__(windows, language_model.layout, per_session)
         self.language_model = language_model
-        self._reader = Reader(language_model, n_dummy_tokens=windows.n_dummy_tokens)
+        # One buffer: what is asked for is copied before the next pass.
+        self._reader = Reader(language_model, n_dummy_tokens=windows.n_dummy_tokens, n_buffers=1)
         self._batch_of = {i: b for b in batches_of(windows, batch_size) for i in b}
         self._batch, self._read = range(0), _NOTHING
 
@@ -97,8 +103,8 @@ def reduce_sessions(
 ) -> dict[str, int]:
     """Reduce sessions to the files of a `Summary`, in two passes over them; return their sizes.
 
-    What an earlier try left is written anew. Memory: two sessions in float32, a few matrices of
-    the basis's size, and two of the largest layer's units².
+    What an earlier try left is written anew. Memory: a session in float32 as it is read, as many
+    scaled ones as `GATHERED_BYTES` hold but one at least, and a few matrices of the basis's size.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     basis = _basis(
@@ -142,6 +148,11 @@ def _basis(
     )
 
 
+def gathered_tokens(n_units: int) -> int:
+    """Return how many tokens are gathered at most, where a session has no more."""
+    return max(1, GATHERED_BYTES // (4 * n_units))
+
+
 def _project(
     folder: Path,
     sessions: Sessions,
@@ -152,56 +163,57 @@ def _project(
     cancel: CancelToken,
 ) -> None:
     """Write projections, products and Gram matrices: one pass."""
+    n_units = sessions.layout.n_units
     alive = torch.from_numpy(np.flatnonzero(sessions.alive)).to(device)
-    rows = torch.from_numpy(basis.rows).to(device)
+    # At 0 for units that are not alive, as their signals are: none of these has to be cut out.
+    rows = torch.zeros(len(basis.rows), n_units, dtype=torch.float32, device=device)
+    rows[:, alive] = torch.from_numpy(basis.rows).to(device)
     products = torch.zeros_like(rows)
-    room = room_for(sessions, device)
-    gram = _GramFile(folder / GRAM, sessions.layout.widths)
+    runs = runs_of_sessions(sessions, gathered_tokens(n_units))
+    room = torch.empty(
+        max(len(_is_usable(sessions, run)) for run in runs), n_units,
+        dtype=torch.float32, device=device,
+    )  # fmt: skip
+    gram = GramSums(folder / GRAM, sessions.layout.widths)
     with (folder / PROJECTIONS).open("wb") as file:
-        for session in range(sessions.n_sessions):
-            cancel.raise_if_cancelled()
-            z = normalised(sessions, session, normalize="recording", device=device, room=room)
-            projections = product(columns(z, alive), rows.T)
-            file.write(projections.cpu().numpy().tobytes())
-            n_dummy = int(sessions.is_dummy[sessions.session_slice(session)].sum())
-            usable = z[n_dummy:]  # dummy tokens are the first ones
-            products += product(projections[n_dummy:].T, columns(usable, alive))
-            for layer in range(sessions.layout.n_layers):
-                gram.add(layer, _gram_of(usable[:, sessions.layout.layer_slice(layer)]))
-            progress(
-                ProgressEvent(
-                    stage="projecting", done=session + 1, total=sessions.n_sessions, unit="sessions"
+        for run in runs:
+            n_gathered = 0
+            for session in run:
+                cancel.raise_if_cancelled()
+                z = normalised(
+                    sessions, session, normalize="recording", device=device, room=room[n_gathered:]
                 )
-            )
-    products.cpu().numpy().tofile(folder / PRODUCTS)
+                n_gathered += len(z)
+                projections = product(z, rows.T)
+                file.write(projections.cpu().numpy().data)
+                n_dummy = int(sessions.is_dummy[sessions.session_slice(session)].sum())
+                usable = slice(n_dummy, None)  # dummy tokens are the first ones
+                products += product(projections[usable].T, z[usable])
+                if session == run[-1]:
+                    _add_to_gram(gram, sessions, run, room, cancel)
+                progress(
+                    ProgressEvent(
+                        stage="projecting",
+                        done=session + 1,
+                        total=sessions.n_sessions,
+                        unit="sessions",
+                    )
+                )
+    products[:, alive].cpu().numpy().tofile(folder / PRODUCTS)
 
 
-def _gram_of(x: torch.Tensor) -> NDArray[np.float32]:
-    """Return xᵀ x; on the CPU half of it is saved by symmetry."""
-    if x.device.type != "cpu":
-        return np.asarray((x.T @ x).cpu().numpy())
-    array = x.numpy()
-    return np.asarray(array.T @ array)
+def _is_usable(sessions: Sessions, run: range) -> NDArray[np.bool_]:
+    """Return which tokens of neighbouring sessions are not dummy."""
+    start, stop = sessions.session_slice(run[0]).start, sessions.session_slice(run[-1]).stop
+    return ~sessions.is_dummy[start:stop]
 
 
-class _GramFile:
-    """Sums of matrices, one a layer, in a file: all together may not fit in memory.
-
-    By ordinary reading and writing, so that a full disk is an error.
-    """
-
-    def __init__(self, path: Path, widths: tuple[int, ...]) -> None:
-        self._path, self._widths = path, widths
-        with path.open("wb") as file:
-            for width in widths:
-                file.write(np.zeros((width, width), dtype=np.float32).tobytes())
-
-    def add(self, layer: int, matrix: NDArray[np.float32]) -> None:
-        """Add a matrix to a layer's."""
-        offset = matrix.itemsize * sum(width**2 for width in self._widths[:layer])
-        with self._path.open("r+b") as file:
-            file.seek(offset)
-            stored = np.fromfile(file, dtype=np.float32, count=matrix.size)
-            stored += matrix.ravel()
-            file.seek(offset)
-            file.write(stored.data)
+def _add_to_gram(
+    gram: GramSums, sessions: Sessions, run: range, gathered: torch.Tensor, cancel: CancelToken
+) -> None:
+    """Add what was gathered of neighbouring sessions to each layer's matrix."""
+    usable = torch.from_numpy(np.flatnonzero(_is_usable(sessions, run))).to(gathered.device)
+    for layer in range(sessions.layout.n_layers):
+        cancel.raise_if_cancelled()
+        units = sessions.layout.layer_slice(layer)
+        gram.add(layer, gathered[:, units].index_select(0, usable))

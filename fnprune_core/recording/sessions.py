@@ -130,6 +130,17 @@ def blocks_of(sessions: Sessions, scope: str) -> list[NDArray[np.int64]]:
     ]
 
 
+def runs_of_sessions(sessions: Sessions, most_tokens: int) -> list[range]:
+    """Return neighbouring sessions in runs of at most so many tokens, but one at least."""
+    places = [sessions.session_slice(i) for i in range(sessions.n_sessions)]
+    runs, first = [], 0
+    for session, place in enumerate(places):
+        if session > first and place.stop - places[first].start > most_tokens:
+            runs.append(range(first, session))
+            first = session
+    return [*runs, range(first, len(places))]
+
+
 def normalised(
     sessions: Sessions,
     session: int,

@@ -6,7 +6,7 @@ the leading group components of all sessions, and once more to be projected onto
 - a basis (r, alive units) of the components and the constant, and the components in it;
 - each token's projections on the basis, from which time courses follow exactly;
 - Σ p zᵀ over usable tokens: with the projections, each unit's least squares on them;
-- Σ z zᵀ over usable tokens, by layer;
+- Σ z zᵀ over usable tokens, by layer (see `gram_file`);
 - the signals of dummy tokens, which are few and far from all others;
 - the moments of each session, as any recording keeps them.
 
@@ -16,6 +16,7 @@ is uncorrelated with it, counts as the mean over tokens, of a session for moment
 recording for Gram matrices.
 """
 
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,16 +28,19 @@ from torch import Tensor
 
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.recording.deviations import Deviations
+from fnprune_core.recording.gram_file import GramFile, blocks_of_rows, n_stored
 from fnprune_core.recording.group_pca import leading_rows, sizes_for
 from fnprune_core.recording.moments import SessionMoments, open_array
-from fnprune_core.storage.checksums import Blocks, checked
+from fnprune_core.storage.checksums import checked
 from fnprune_core.texts.windows import Windows
 
 DUMMY = "dummy.f16"
 GROUP, BASIS = "group.f4", "basis.f4"
 PROJECTIONS, PRODUCTS = "projections.f4", "products.f4"
-GRAM = "gram.f4"
+GRAM = "gram_upper.f4"
 _FLOAT = 4
+_UNITS_AT_ONCE = 1 << 15
+_DUMMIES_AT_ONCE = 1024
 _LEAST_SHARE = 1e-12  # of the largest eigenvalue: what is below is rounding
 
 
@@ -54,7 +58,7 @@ def summary_bytes(windows: Windows, layout: UnitLayout, most_networks: int) -> i
     n_rows, n_carried = sizes_of(windows, most_networks, layout.n_units)
     of_units = 2 * n_rows * layout.n_units  # basis and products
     of_rows = n_rows * (windows.n_tokens + n_carried)
-    gram = sum(width**2 for width in layout.widths)
+    gram = n_stored(layout.widths)
     dummy = 2 * int(windows.is_dummy.sum()) * layout.n_units
     return _FLOAT * (of_units + of_rows + gram) + dummy
 
@@ -98,10 +102,7 @@ class Summary:
         self.projections = opened(PROJECTIONS, (moments.n_tokens, n_rows))
         self._group = opened(GROUP, (n_carried, n_rows))
         self._dummy = opened(DUMMY, (n_dummy, layout.n_units), np.float16)
-        self._gram_blocks = Blocks(folder / GRAM, manifest)
-        self._gram = open_array(
-            folder / GRAM, np.float32, (sum(width**2 for width in layout.widths),)
-        )
+        self._gram = GramFile(folder / GRAM, manifest, layout.widths)
 
     def group_pca(self, k: int, *, device: torch.device) -> Tensor:
         """Return K group components over alive units, strongest first, as `group_pca` does."""
@@ -113,7 +114,12 @@ class Summary:
         """Least squares of each alive unit's z on the projections: (r, n_alive)."""
         used = self.projections[self.is_usable].astype(np.float64)
         inverse = np.linalg.pinv(used.T @ used, rcond=_LEAST_SHARE, hermitian=True)
-        return np.asarray(inverse @ self.products, dtype=np.float32)
+        n_rows, n_units = self.products.shape
+        found = np.empty((n_rows, n_units), dtype=np.float32)
+        for start in range(0, n_units, _UNITS_AT_ONCE):
+            units = slice(start, start + _UNITS_AT_ONCE)
+            found[:, units] = inverse @ self.products[:, units]
+        return found
 
     @cached_property
     def _scale(self) -> NDArray[np.float32]:
@@ -150,7 +156,8 @@ class Summary:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return Σ_t w_t x_t x_tᵀ / Σ_t w_t of a layer, (units, units), and the weighted mean.
 
-        Cost: O(r · units²), whatever the number of tokens. Memory: a few matrices of units².
+        Cost: O((r + dummy tokens) · units²), half of it saved by symmetry, whatever the number of
+        tokens. Memory: the result, and blocks of rows.
         """
         units = self._moments.layout.layer_slice(layer)
         is_here = (self._alive >= units.start) & (self._alive < units.stop)
@@ -161,30 +168,46 @@ class Summary:
         predictors *= scale
         used = np.asarray(weights, dtype=np.float64)[self.is_usable]
         projections = self.projections[self.is_usable].astype(np.float64)
+        first = (used @ projections) @ predictors
+        sums = first + used.sum() * mean
+        # Of deviations d from the mean: Σ w d dᵀ, first as the mean weight has it.
+        gram = self._scaled_gram(layer, scale, used.mean())
+        left, right = np.array([first, mean]), np.array([mean, sums])
         difference = used - used.mean()
-        # Of deviations d from the mean: Σ w d dᵀ.
-        gram = self._layer_gram(layer) * (used.mean() * scale[:, None] * scale)
         if difference.any():
             inner = (projections * difference[:, None]).T @ projections
-            gram += predictors.T @ (inner @ predictors)
-        first = (used @ projections) @ predictors
-        gram += np.outer(first, mean) + np.outer(mean, first)
-        gram += used.sum() * np.outer(mean, mean)
-        sums = first + used.sum() * mean
-        of_dummies = np.asarray(weights, dtype=np.float64)[~self.is_usable]
-        dummies = self._dummies(slice(None), units).astype(np.float64)
-        gram += (dummies * of_dummies[:, None]).T @ dummies
-        sums += of_dummies @ dummies
+            left = np.concatenate([left, predictors])
+            right = np.concatenate([right, inner @ predictors])
+        _add_upper(gram, left, right)
+        for tokens in self._runs_of_dummies():
+            dummies = self._dummies(tokens, units).astype(np.float64)
+            weight = np.asarray(weights[tokens], dtype=np.float64)[~self.is_usable[tokens]]
+            _add_upper(gram, dummies, dummies * weight[:, None])
+            sums += weight @ dummies
+        for rows in blocks_of_rows(len(gram)):
+            gram[rows.stop :, rows] = gram[rows, rows.stop :].T
         total = float(weights.sum())
-        return gram / total, sums / total
+        gram /= total
+        return gram, sums / total
 
-    def _layer_gram(self, layer: int) -> NDArray[np.float64]:
-        """Return Σ z zᵀ of a layer over usable tokens, 0 for units that are not alive."""
-        widths = self._moments.layout.widths
-        start, width = sum(each**2 for each in widths[:layer]), widths[layer]
-        self._gram_blocks.check(_FLOAT * start, _FLOAT * (start + width**2))
-        stored = self._gram[start : start + width**2].reshape(width, width)
-        return stored.astype(np.float64)
+    def _scaled_gram(
+        self, layer: int, scale: NDArray[np.float64], weight: float
+    ) -> NDArray[np.float64]:
+        """Return the upper triangle of ``weight · scale · Σ z zᵀ · scale``: (units, units)."""
+        gram = np.empty((len(scale), len(scale)))
+        for rows, products in self._gram.blocks(layer):
+            columns = slice(rows.start, None)
+            np.multiply(products, weight * scale[columns], out=gram[rows, columns])
+            gram[rows, columns] *= scale[rows, None]
+        return gram
+
+    def _runs_of_dummies(self) -> Iterator[slice]:
+        """Yield the tokens of neighbouring sessions, some hundreds of dummy ones at a time."""
+        windows = self._moments.windows
+        step = max(1, _DUMMIES_AT_ONCE // max(1, windows.n_dummy_tokens))
+        for session in range(0, windows.n_windows, step):
+            last = min(session + step, windows.n_windows)
+            yield slice(int(windows.starts[session]), int(windows.starts[last]))
 
     def _dummies(self, tokens: slice, units: slice = slice(None)) -> NDArray[np.float32]:
         """Return the signals of the dummy tokens among some: (n, units)."""
@@ -194,3 +217,11 @@ class Summary:
         sessions = self._moments.windows.session[tokens][is_dummy[tokens]]
         scales = np.asarray(self._moments.scales[sessions, units])
         return np.asarray(self._dummy[rows, units].astype(np.float32) * scales)
+
+
+def _add_upper(
+    gram: NDArray[np.float64], left: NDArray[np.float64], right: NDArray[np.float64]
+) -> None:
+    """Add ``leftᵀ right``, which is symmetric, to the upper triangle of a matrix."""
+    for rows in blocks_of_rows(len(gram)):
+        gram[rows, rows.start :] += left[:, rows].T @ right[:, rows.start :]

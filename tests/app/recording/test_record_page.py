@@ -1,17 +1,5 @@
-import warnings
-from dataclasses import replace
-
 import pytest
-import tiny
 from driving import finish, press, said, view
-from materials import SETTINGS
-
-from app.shell import resources
-from fnprune_core.decomposition import group_ica
-from fnprune_core.decomposition.group_ica import GroupICA
-from fnprune_core.errors import NotConvergedWarning
-from fnprune_core.models.loading import load_model
-from fnprune_core.recording.record import record_texts
 
 
 def test_model_that_is_not_there(open_page) -> None:
@@ -77,23 +65,6 @@ def test_text_shorter_than_a_window(open_page, materials, tmp_path) -> None:
     finish(at)
     assert "512" in said(at)
     assert not at.exception
-
-
-@pytest.fixture
-def summarised(example) -> dict[str, str]:
-    """The view of a summary and its atlas, made in the workspace of the app."""
-    workspace = resources.workspace()
-    documents = tiny.toy_documents(n_per_domain=4, n_words=130)
-    recording = record_texts(
-        workspace, load_model(example.model), documents,
-        settings=replace(SETTINGS, keep="summary", most_networks=6),
-    )  # fmt: skip
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotConvergedWarning)
-        atlas = group_ica.decompose(
-            workspace, recording, settings=GroupICA(n_components=6, n_runs=1, fun="logcosh")
-        )
-    return {"model": example.model, "recording": recording, "atlas": atlas}
 
 
 def test_a_summary_is_said_to_be_one_where_single_units_are_asked_for(

@@ -22,6 +22,7 @@ from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning import planner
 from fnprune_core.pruning.compensation import Cut, compensate
 from fnprune_core.pruning.preview_files import open_preview, prepare_preview
+from fnprune_core.recording import summary as summaries
 from fnprune_core.recording.record import record, record_texts, recording_bytes
 from fnprune_core.recording.recording import RecordingSettings, open_recording
 from fnprune_core.reliability.assess import assess
@@ -118,6 +119,16 @@ def test_weighted_moments_and_gram_matrices(both, most_networks) -> None:
                 plain, _ = full.weighted_gram(layer, np.ones(full.n_tokens))
                 assert nearer(found[0], plain, to=expected[0])
             assert np.linalg.eigvalsh(found[0]).min() > -1e-5 * np.linalg.norm(found[0])
+
+
+def test_dummy_tokens_count_the_same_however_many_come_at_once(both, monkeypatch) -> None:
+    _, found = both(tiny.toy_windows(RAGGED), FEW)
+    weights = questions(found)["any"]
+    expected = [found.weighted_gram(layer, weights) for layer in range(3)]
+    monkeypatch.setattr(summaries, "_DUMMIES_AT_ONCE", 5)
+    for layer in range(3):
+        for one, other in zip(found.weighted_gram(layer, weights), expected[layer], strict=True):
+            close(one, other, 1e-12)
 
 
 def test_components_beyond_those_of_the_units_change_nothing(both) -> None:
