@@ -32,11 +32,11 @@ from browsing import Browser, opened, served, wait_for
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
+from fnprune_core.example.ids import ExampleIds, find_example
 from fnprune_core.models.loading import load_model
 from fnprune_core.pruning.preview_files import prepare_preview
 from fnprune_core.storage.manifests import package_versions
 from fnprune_core.storage.workspace import Workspace
-from fnprune_core.workflows import ExampleIds, find_example
 
 COLD_GOAL_S, P50_GOAL_S, P95_GOAL_S = 5.0, 0.3, 1.0
 N_RUSHED = 8

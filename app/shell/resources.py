@@ -1,16 +1,17 @@
 """Everything cached: the workspace, jobs, the model, open artifacts, and small derived arrays.
 
 What is cached is shared by all sessions and never changed. Small inputs of figures are keyed by
-artifact id.
+artifact id. What opens artifacts is imported by the first that opens one: it needs torch and
+scikit-learn, which take seconds, and the first picture of a visit does not wait for them.
 """
 
+from __future__ import annotations
+
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import streamlit as st
-from numpy.typing import NDArray
 
 from app.doors import here
 from app.doors.reach import Reach, reach_of
@@ -18,31 +19,30 @@ from app.figures import raster
 from app.shell import memory
 from app.shell.caching import cached
 from app.shell.jobs import JobLimits, JobManager
-from app.shell.tasks import ModelShelf
 from app.shell.text_choice import TextChoice, Uploads
-from fnprune_core.atlas import cortex as topography
-from fnprune_core.atlas import decoding, network_atlas
 from fnprune_core.atlas.annotation_files import Annotations
-from fnprune_core.atlas.annotations import path_of, read_annotations
-from fnprune_core.atlas.cortex import Cortex
-from fnprune_core.atlas.naming import promoted, suggestions
-from fnprune_core.atlas.naming.suggestions import SuggestedName
-from fnprune_core.atlas.network_atlas import NetworkAtlas, Passage
+from fnprune_core.atlas.topography.laid_out import has_cortex
 from fnprune_core.errors import FnpruneError
-from fnprune_core.evaluation import results
-from fnprune_core.evaluation.results import Perplexity
-from fnprune_core.models.language_model import Anatomy, LanguageModel
-from fnprune_core.plans import files
-from fnprune_core.plans.plan import PruningPlan
-from fnprune_core.recording import record
-from fnprune_core.recording.recording import Recording, RecordingSettings, open_recording
-from fnprune_core.reliability import assess
-from fnprune_core.reliability.results import Assessment
 from fnprune_core.storage.checksums import MANIFEST
 from fnprune_core.storage.manifests import read_manifest
 from fnprune_core.storage.workspace import Workspace
-from fnprune_core.texts.documents import Document
-from fnprune_core.texts.windows import Windows
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from app.shell.tasks import ModelShelf
+    from fnprune_core.atlas.cortex import Cortex
+    from fnprune_core.atlas.decoding import Tag
+    from fnprune_core.atlas.naming.suggestions import SuggestedName
+    from fnprune_core.atlas.network_atlas import NetworkAtlas, Passage
+    from fnprune_core.evaluation.results import Perplexity
+    from fnprune_core.models.language_model import Anatomy, LanguageModel
+    from fnprune_core.plans.plan import PruningPlan
+    from fnprune_core.recording.recording import Recording, RecordingSettings
+    from fnprune_core.reliability.results import Assessment
+    from fnprune_core.texts.documents import Document
+    from fnprune_core.texts.windows import Windows
 
 _STEP = 0.01  # of |z|, when it is counted
 
@@ -63,6 +63,8 @@ def jobs() -> JobManager:
 @st.cache_resource
 def shelf() -> ModelShelf:
     """Return the holder of the one model in memory."""
+    from app.shell.tasks import ModelShelf
+
     return ModelShelf(reach=reach())
 
 
@@ -101,23 +103,29 @@ def manifest(kind: str, id: str) -> dict[str, Any]:
 @cached(max_entries=2)
 def recording(id: str) -> Recording:
     """Return an open recording."""
+    from fnprune_core.recording.recording import open_recording
+
     return open_recording(workspace(), id)
 
 
 @cached(max_entries=2)
 def atlas(id: str) -> NetworkAtlas:
     """Return an open atlas."""
+    from fnprune_core.atlas import network_atlas
+
     return network_atlas.open_atlas(workspace(), id)
 
 
 def cortex(id: str) -> Cortex | None:
     """Return where an atlas's units sit, or None if they were not laid out yet."""
-    return _cortex(id) if topography.has_cortex(workspace(), id) else None
+    return _cortex(id) if has_cortex(workspace(), id) else None
 
 
 @cached(max_entries=2)
 def _cortex(id: str) -> Cortex | None:
-    return topography.open_cortex(workspace(), id)
+    from fnprune_core.atlas.cortex import open_cortex
+
+    return open_cortex(workspace(), id)
 
 
 @cached(max_entries=8)
@@ -141,12 +149,16 @@ def unit_indices(id: str) -> NDArray[np.int64] | None:
 @cached(max_entries=8)
 def plan(id: str) -> PruningPlan:
     """Return an open plan."""
+    from fnprune_core.plans import files
+
     return files.open_plan(workspace(), id)
 
 
 @cached(max_entries=64)
 def evaluation(id: str) -> Perplexity:
     """Return a stored perplexity."""
+    from fnprune_core.evaluation import results
+
     return results.open_evaluation(workspace(), id)
 
 
@@ -161,6 +173,8 @@ def windows_to_record(
     fingerprint: str, choice: TextChoice, settings: RecordingSettings, _model: LanguageModel
 ) -> Windows:
     """Return the windows that a recording reads."""
+    from fnprune_core.recording import record
+
     return record.windows_for(_model, documents(choice), settings)
 
 
@@ -177,6 +191,8 @@ def _network_table(id: str, key: tuple[tuple[str, str], ...]) -> pd.DataFrame:
 
 def assessment_key(id: str) -> tuple[tuple[str, str], ...]:
     """Return which measures of trust an atlas has: (part, artifact id) each."""
+    from fnprune_core.reliability import assess
+
     return tuple(assess.assessment_ids(workspace(), atlas(id).id).items())
 
 
@@ -187,6 +203,8 @@ def assessment(id: str) -> Assessment:
 
 @cached(max_entries=8)
 def _assessment(id: str, key: tuple[tuple[str, str], ...]) -> Assessment:
+    from fnprune_core.reliability import assess
+
     return assess.open_assessment(workspace(), atlas(id).id)
 
 
@@ -242,6 +260,8 @@ def suggested_name(id: str, network: int) -> str:
 
 
 def _suggestions(id: str) -> tuple[SuggestedName, ...]:
+    from fnprune_core.atlas.naming import promoted
+
     try:
         promoted_ns = promoted.path_of(workspace(), id).stat().st_mtime_ns
     except OSError:
@@ -251,6 +271,8 @@ def _suggestions(id: str) -> tuple[SuggestedName, ...]:
 
 @cached(max_entries=4)
 def _suggested_names(id: str, promoted_ns: int, made_ns: int) -> tuple[SuggestedName, ...]:
+    from fnprune_core.atlas.naming import suggestions
+
     return suggestions.names_of(workspace(), atlas(id))
 
 
@@ -284,6 +306,8 @@ def _annotations_or_none(id: str) -> Annotations | None:
 
 def annotations(id: str) -> Annotations:
     """Return the names and notes that people gave to an atlas's networks, as they are now."""
+    from fnprune_core.atlas.annotations import path_of
+
     path = path_of(workspace(), atlas(id).id)
     try:
         facts = path.stat()
@@ -305,12 +329,16 @@ def made_ns(id: str) -> int:
 
 @cached(max_entries=8)
 def _annotations(id: str, file: int, changed_ns: int, made_ns: int) -> Annotations:
+    from fnprune_core.atlas.annotations import read_annotations
+
     return read_annotations(workspace(), id)
 
 
 @cached(max_entries=4)
-def tags(id: str) -> list[tuple[decoding.Tag, ...]]:
+def tags(id: str) -> list[tuple[Tag, ...]]:
     """Return the trivial things that each network follows."""
+    from fnprune_core.atlas import decoding
+
     return decoding.trivial_tags(atlas(id))
 
 

@@ -15,8 +15,8 @@ from app.widgets import frame, job_progress
 from app.widgets.frame import ATLAS, DECOMPOSE, PRUNE, RECORD
 from app.widgets.gallery import gallery, tiles
 from fnprune_core.atlas import cortex
+from fnprune_core.example.ids import find_example
 from fnprune_core.models.language_model import Anatomy
-from fnprune_core.workflows import find_example
 
 
 def steps() -> None:

@@ -16,7 +16,7 @@ from app.widgets import moved_networks
 from app.widgets.browser_events import watch_mode
 from fnprune_core.assets import asset
 from fnprune_core.errors import ArtifactNotFoundError, FnpruneError, SignalsNotKeptError
-from fnprune_core.workflows import find_example
+from fnprune_core.example.ids import find_example
 
 START, RECORD, DECOMPOSE = pages.path("start"), pages.path("record"), pages.path("decompose")
 EXAMPLE_MODEL = "embedded"
