@@ -21,6 +21,8 @@ from app.shell.caching import cached
 from app.shell.jobs import JobLimits, JobManager
 from app.shell.text_choice import TextChoice, Uploads
 from fnprune_core.atlas.annotation_files import Annotations
+from fnprune_core.atlas.annotations import path_of, read_annotations
+from fnprune_core.atlas.naming.stored import promoted_path
 from fnprune_core.atlas.topography.laid_out import has_cortex
 from fnprune_core.errors import FnpruneError
 from fnprune_core.storage.checksums import MANIFEST
@@ -28,6 +30,8 @@ from fnprune_core.storage.manifests import read_manifest
 from fnprune_core.storage.workspace import Workspace
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -260,13 +264,22 @@ def suggested_name(id: str, network: int) -> str:
 
 
 def _suggestions(id: str) -> tuple[SuggestedName, ...]:
-    from fnprune_core.atlas.naming import promoted
+    return _suggested_names(id, _changed(promoted_path(workspace(), id))[1], made_ns(id))
 
+
+def names_key(id: str) -> tuple[int, ...]:
+    """Return what changes when an atlas's networks may have other names; no artifact is opened."""
+    files = path_of(workspace(), id), promoted_path(workspace(), id)
+    return (made_ns(id), *(number for path in files for number in _changed(path)))
+
+
+def _changed(path: Path) -> tuple[int, int]:
+    """Return a file's number and when it was written; zeros if there is none."""
     try:
-        promoted_ns = promoted.path_of(workspace(), id).stat().st_mtime_ns
+        facts = path.stat()
     except OSError:
-        promoted_ns = 0
-    return _suggested_names(id, promoted_ns, made_ns(id))
+        return 0, 0
+    return facts.st_ino, facts.st_mtime_ns
 
 
 @cached(max_entries=4)
@@ -306,15 +319,11 @@ def _annotations_or_none(id: str) -> Annotations | None:
 
 def annotations(id: str) -> Annotations:
     """Return the names and notes that people gave to an atlas's networks, as they are now."""
-    from fnprune_core.atlas.annotations import path_of
-
-    path = path_of(workspace(), atlas(id).id)
-    try:
-        facts = path.stat()
-    except OSError:
+    file, changed_ns = _changed(path_of(workspace(), atlas(id).id))
+    if not changed_ns:
         return Annotations(networks={}, atlas_id=id)
     # The atlas may be made anew, and then number its networks otherwise than the names do.
-    return _annotations(atlas(id).id, facts.st_ino, facts.st_mtime_ns, made_ns(id))
+    return _annotations(atlas(id).id, file, changed_ns, made_ns(id))
 
 
 def made_ns(id: str) -> int:
@@ -329,8 +338,6 @@ def made_ns(id: str) -> int:
 
 @cached(max_entries=8)
 def _annotations(id: str, file: int, changed_ns: int, made_ns: int) -> Annotations:
-    from fnprune_core.atlas.annotations import read_annotations
-
     return read_annotations(workspace(), id)
 
 
