@@ -8,11 +8,9 @@ import threading
 
 #: Between them they import what the first page, the atlas and the lab do.
 MODULES = (
-    "app.widgets.frame",
     "app.widgets.search.dialog",
-    "app.widgets.gallery",
     "app.start.signature",
-    "app.start.live",
+    "app.start.below",
     "app.pruning.lab.networks",
     "app.atlas.networks.body",
 )

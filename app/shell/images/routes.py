@@ -116,12 +116,15 @@ def live_body_url(id: str, version: str) -> str:
 
 
 def send_anatomy(request: Request) -> Response:
-    """Answer with an atlas's anatomy."""
-    from app.shell.images import files
+    """Answer with an atlas's anatomy; that of the example's maps is kept."""
+    id, grey = request.path_params["id"], request.query_params.get("grey")
 
-    id = request.path_params["id"]
-    grey = request.query_params.get("grey", files.ACTIVITY)
-    return _answer(request, lambda: files.anatomy_file(id, files.version(id), grey), NIFTI)
+    def drawn() -> bytes:
+        from app.shell.images import files
+
+        return files.anatomy_file(id, files.version(id), grey or files.ACTIVITY)
+
+    return _answer(request, drawn if grey else _kept_of_example(id, "anatomy.nii.gz", drawn), NIFTI)
 
 
 def send_units(request: Request) -> Response:
@@ -142,11 +145,15 @@ def send_live_body(request: Request) -> Response:
 
 
 def send_map(request: Request) -> Response:
-    """Answer with a network's map."""
-    from app.shell.images import files
-
+    """Answer with a network's map; those of the example are kept."""
     id, network = request.path_params["id"], request.path_params["network"]
-    return _answer(request, lambda: files.map_file(id, network, files.version(id)), NIFTI)
+
+    def drawn() -> bytes:
+        from app.shell.images import files
+
+        return files.map_file(id, network, files.version(id))
+
+    return _answer(request, _kept_of_example(id, f"network-{network}.nii.gz", drawn), NIFTI)
 
 
 def send_parcels(request: Request) -> Response:
@@ -197,16 +204,26 @@ def send_network_still(request: Request) -> Response:
 
 
 def send_thumbnail(request: Request) -> Response:
-    """Answer with a small picture of a network's map."""
-    from app.shell.images import files, thumbnails
-
+    """Answer with a small picture of a network's map; those at the usual threshold are kept."""
     id, network = request.path_params["id"], request.path_params["network"]
     try:
         z = _number(request, "z")
     except (KeyError, ValueError) as error:
         return _no_picture(error)
-    version = files.version(id)
-    return _answer(request, lambda: thumbnails.thumbnail(id, network, version, z=z), WEBP)
+
+    def drawn() -> bytes:
+        from app.shell.images import files, thumbnails
+
+        return thumbnails.thumbnail(id, network, files.version(id), z=z)
+
+    def found() -> bytes:
+        from app.shell.images import kept
+        from app.shell.view_state import DEFAULT_Z
+
+        name = f"network-{network}.webp"
+        return kept.file(id, name, drawn) if z == DEFAULT_Z else drawn()
+
+    return _answer(request, found, WEBP)
 
 
 def send_several_still(request: Request) -> Response:
@@ -262,6 +279,17 @@ def send_motor_still(request: Request) -> Response:
     except (KeyError, ValueError) as error:
         return _no_picture(error)
     return _answer(request, lambda: brain.motor_still(z=z, limit=max(limit, 1.01 * z)), PNG)
+
+
+def _kept_of_example(id: str, name: str, draw: Callable[[], bytes]) -> Callable[[], bytes]:
+    """Return what gives a file, from before where it is the example's and was kept."""
+
+    def found() -> bytes:
+        from app.shell.images import kept
+
+        return kept.file(id, name, draw) if kept.is_example(id) else draw()
+
+    return found
 
 
 def _no_picture(error: Exception) -> Response:
