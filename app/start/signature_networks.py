@@ -14,7 +14,7 @@ from app.widgets.body.scene import Scene, Threshold
 from app.widgets.body.scenes import network_maps
 from app.widgets.body.viewer import FILM
 
-_Z = 3.0
+_Z, _SOLID = 3.0, 0.35
 
 
 def found(atlas_id: str) -> dict[str, Any]:
@@ -64,9 +64,10 @@ def scene(atlas_id: str, networks: list[int]) -> Scene:
         ),
         file=f"fnprune-{atlas_id[:8]}-networks",
         still=image_routes.several_url(atlas_id, networks, version),
+        poster=image_routes.rendering_url(atlas_id, networks, version, z=_Z, solid=_SOLID),
         family="signature",
         view="render",
-        solid=0.35,
+        solid=_SOLID,
         is_small=True,
         name="Networks in the body",
     )

@@ -41,6 +41,7 @@ def routes() -> list[Route]:
         Route(f"{path}/networks/{{network:int}}.png", send_network_still),
         Route(f"{path}/networks/{{network:int}}.webp", send_thumbnail),
         Route(f"{path}/networks.png", send_several_still),
+        Route(f"{path}/networks.webp", send_rendering),
         Route(f"{path}/parcels/{{fwhm:int}}/{{part}}.nii.gz", send_parcels),
         Route(f"{path}/parcels.png", send_parcels_still),
         Route(f"{path}/localizers/{{localizer}}.nii.gz", send_contrast),
@@ -87,6 +88,12 @@ def thumbnail_url(id: str, network: int, version: str, *, z: float) -> str:
 def several_url(id: str, networks: Sequence[int], version: str) -> str:
     """Return the address of a still picture of a few networks."""
     return atlas_url(id, version, "networks.png", networks=".".join(map(str, networks)))
+
+
+def rendering_url(id: str, networks: Sequence[int], version: str, *, z: float, solid: float) -> str:
+    """Return the address of a picture of a few networks as the viewer renders them."""
+    numbers = ".".join(map(str, networks))
+    return atlas_url(id, version, "networks.webp", networks=numbers, z=f"{z:g}", solid=f"{solid:g}")
 
 
 def parcels_url(id: str, fwhm: int, part: str, version: str) -> str:
@@ -232,13 +239,27 @@ def send_several_still(request: Request) -> Response:
 
     id = request.path_params["id"]
     try:
-        z = _number(request, "z")
-        networks = tuple(map(int, request.query_params["networks"].split(".")))
-        if len(networks) > _MOST_BESIDE:
-            raise ValueError(f"{len(networks)} networks, at most {_MOST_BESIDE} are drawn")
+        z, networks = _number(request, "z"), _networks(request)
     except (KeyError, ValueError) as error:
         return _no_picture(error)
     return _answer(request, lambda: stills.several(id, networks, files.version(id), z=z), PNG)
+
+
+def send_rendering(request: Request) -> Response:
+    """Answer with a few networks as the viewer renders them; the example's are kept."""
+    id = request.path_params["id"]
+    try:
+        z, solid, networks = _number(request, "z"), _number(request, "solid"), _networks(request)
+    except (KeyError, ValueError) as error:
+        return _no_picture(error)
+
+    def drawn() -> bytes:
+        from app.shell.images import files, stills
+
+        return stills.rendering(id, networks, files.version(id), z=z, solid=min(solid, 1.0))
+
+    name = f"rendering-{'-'.join(map(str, networks))}-{z:g}-{solid:g}.webp"
+    return _answer(request, _kept_of_example(id, name, drawn), WEBP)
 
 
 def send_parcels_still(request: Request) -> Response:
@@ -294,6 +315,13 @@ def _kept_of_example(id: str, name: str, draw: Callable[[], bytes]) -> Callable[
 
 def _no_picture(error: Exception) -> Response:
     return PlainTextResponse(f"Not a picture's address: {str(error)[:200]}", status_code=400)
+
+
+def _networks(request: Request) -> tuple[int, ...]:
+    networks = tuple(map(int, request.query_params["networks"].split(".")))
+    if len(networks) > _MOST_BESIDE or min(networks) < 0:
+        raise ValueError(f"{len(networks)} networks, at most {_MOST_BESIDE} are drawn")
+    return networks
 
 
 def _number(request: Request, name: str) -> float:
