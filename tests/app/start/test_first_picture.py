@@ -1,0 +1,60 @@
+"""The first picture of Start: a server that was just started draws it before it imports torch."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from app.shell import resources
+from app.start import signature_networks
+from fnprune_core.atlas import cortex
+from fnprune_core.example.ids import ExampleIds
+from fnprune_core.storage.json_files import write_checked_json
+
+ROOT = Path(__file__).parents[3]
+HEAVY = ("torch", "sklearn", "scipy.stats", "transformers", "matplotlib", "nilearn")
+# What stands below the first picture is left out, so that what is loaded then is what it needs.
+SCRIPT = """
+import json, sys, types
+import app.start
+sys.modules["app.start.below"] = app.start.below = types.ModuleType("below")
+app.start.below.draw = lambda *args, **options: None
+from streamlit.testing.v1 import AppTest
+at = AppTest.from_file("app/main.py", default_timeout=60).run()
+assert not at.exception, at.exception
+viewers = [e.proto for e in at.get("bidi_component") if e.proto.id.endswith("-signature")]
+print(json.dumps({
+    "title": at.title[0].value,
+    "poster": json.loads(viewers[0].json)["poster"],
+    "loaded": [name for name in sys.argv[1:] if name in sys.modules],
+}))
+"""
+
+
+@pytest.fixture
+def shown_example(open_page, example, monkeypatch):
+    """The worked example as a server shows it first, and so keeps what its first picture shows."""
+    workspace = resources.workspace()
+    cortex.lay_out(workspace, example.atlas)
+    ids = ExampleIds(recording_id=example.recording, decomposition_id=example.atlas)
+    write_checked_json(workspace.root / "example.json", asdict(ids))
+    monkeypatch.setattr(signature_networks.network_page, "signature", lambda id: [0, 2])
+    return open_page()
+
+
+def test_the_first_picture_needs_nothing_that_takes_seconds_to_import(shown_example) -> None:
+    assert not shown_example.exception
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    run = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *HEAVY],
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    found = json.loads(run.stdout.splitlines()[-1])
+    assert found["loaded"] == []
+    assert found["title"] == "Functional networks of a language model"
+    assert "networks=0.2" in found["poster"]
