@@ -113,11 +113,12 @@ def _data(scene: Scene | Mapping[str, Any], mode: Mode, *, can_pick: bool = True
         ("warm", "Warm and winter", _WARM),
         ("fsl", "Red-yellow and blue", _FSL),
     )
+    shown = scene if isinstance(scene, Mapping) else scene.data()
     return {
-        **(scene if isinstance(scene, Mapping) else scene.data()),
+        **shown,
         "library": f"{image_routes.base_path()}/{_LIBRARY}",
         "keys": _KEYS,
-        "without": f"{_WITHOUT} {scene.without}".strip(),
+        "without": f"{_WITHOUT} {shown['without']}".strip(),
         "picks": can_pick,
         "mode": mode,
         "canvas": FILM.canvas,
