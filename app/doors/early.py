@@ -11,6 +11,8 @@ MODULES = (
     "app.widgets.search.dialog",
     "app.start.signature",
     "app.start.below",
+    "app.start.live",
+    "app.start.signature_networks",
     "app.pruning.lab.networks",
     "app.atlas.networks.body",
 )

@@ -1,25 +1,27 @@
-"""What stands below the first picture of Start: the example's networks, a model, earlier work.
+"""What stands below the first picture of Start: the example's networks, a model, earlier work."""
 
-All of it opens the atlas or names tasks, and so is imported once the first picture is on its way.
-"""
+from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 import streamlit as st
 
 from app.shell import resources, tasks, view_state
+from app.shell.images import kept
 from app.shell.jobs import Job
 from app.shell.wording import plain, size
 from app.start.earlier_work import earlier_work
 from app.start.example_button import open_example
 from app.start.health import damaged_work, verification
-from app.start.live import show_live
 from app.start.tasks import example
 from app.widgets import frame, job_progress
 from app.widgets.frame import ATLAS, DECOMPOSE, PRUNE, RECORD
 from app.widgets.gallery import gallery, tiles
 from fnprune_core.example.ids import ExampleIds
-from fnprune_core.models.language_model import Anatomy
+
+if TYPE_CHECKING:
+    from fnprune_core.models.language_model import Anatomy
 
 
 def draw(example_ids: ExampleIds | None, *, live: Any) -> None:
@@ -32,7 +34,7 @@ def draw(example_ids: ExampleIds | None, *, live: Any) -> None:
     """
     left, right = st.columns([5, 2], gap="large")
     with left:
-        show_example(example_ids)
+        show_example(example_ids, is_laid_out=live is not None)
     with right:
         st.subheader("Model", anchor=False)
         with frame.explaining():
@@ -44,8 +46,10 @@ def draw(example_ids: ExampleIds | None, *, live: Any) -> None:
         damaged_work(damaged)
         if entries or damaged:
             verification()
-    # Last, so that the rest of the page does not wait for it.
     if live is not None and example_ids is not None:
+        # Last, and imported last: it opens the atlas, and the rest of the page does not wait.
+        from app.start.live import show_live
+
         with live, frame.explaining():
             show_live(example_ids.decomposition_id)
 
@@ -87,7 +91,7 @@ def anatomy_table(anatomy: Anatomy) -> None:
     )
 
 
-def show_example(example_ids: ExampleIds | None) -> None:
+def show_example(example_ids: ExampleIds | None, *, is_laid_out: bool) -> None:
     """Offer the example: a real atlas at once, or the button that builds it."""
     if example_ids is None:
         job_progress.follow(
@@ -110,12 +114,22 @@ def show_example(example_ids: ExampleIds | None) -> None:
             "opposite signs. The grey is how active each neuron is in all networks."
         )
         gallery(
-            tiles(example_ids.decomposition_id),
+            example_tiles(example_ids.decomposition_id, is_laid_out=is_laid_out),
             selected=None,
             key="start-gallery",
             name="Networks of the example",
             on_pick=open_example,
         )
+
+
+def example_tiles(atlas_id: str, *, is_laid_out: bool) -> Sequence[dict[str, Any]]:
+    """Return the tiles of the example; as they are at first, they are kept."""
+    view = view_state.view()
+    is_usual = view.z == view_state.DEFAULT_Z and not (atlas_id == view.atlas and view.dropped)
+    if not (is_laid_out and is_usual):
+        return tiles(atlas_id)
+    shown = kept.facts(atlas_id, "tiles", lambda: {"tiles": tiles(atlas_id)})["tiles"]
+    return cast(Sequence[dict[str, Any]], shown)
 
 
 def show_model() -> None:

@@ -1,19 +1,18 @@
 """Start page: the example at once, a model, and earlier work.
 
-Its first picture needs nothing that takes seconds to import; what does stands in `below`.
+All but its live scanner needs nothing that takes seconds to import, once it was drawn before.
 """
-
-from typing import Any
 
 import streamlit as st
 
 from app import pages
 from app.shell import resources
+from app.start import below
 from app.start.example_button import open_example
 from app.start.signature import show_signature
 from app.widgets import frame
 from fnprune_core.atlas.topography.laid_out import has_cortex
-from fnprune_core.example.ids import ExampleIds, find_example
+from fnprune_core.example.ids import find_example
 
 
 def show_title(example: bool) -> None:
@@ -45,13 +44,6 @@ def show_title(example: bool) -> None:
     )
 
 
-def show_below(example: ExampleIds | None, live: Any) -> None:
-    """Draw all that stands below the first picture."""
-    from app.start import below
-
-    below.draw(example, live=live)
-
-
 example_ids = find_example(resources.workspace())
 is_laid_out = example_ids is not None and has_cortex(
     resources.workspace(), example_ids.decomposition_id
@@ -64,4 +56,4 @@ if is_laid_out and example_ids is not None:
         show_signature(example_ids.decomposition_id, on_open=open_example)
 else:
     show_title(example_ids is not None)
-show_below(example_ids, st.container() if is_laid_out else None)
+below.draw(example_ids, live=st.container() if is_laid_out else None)

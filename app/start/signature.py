@@ -9,9 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.shell import resources
 from app.shell.images import kept
-from app.shell.images import routes as image_routes
 from app.widgets import frame
 from app.widgets.bar_list import bar_list
 from app.widgets.body.viewer import viewer
@@ -19,8 +17,7 @@ from app.widgets.body.viewer import viewer
 
 def show_signature(atlas_id: str, *, on_open: Callable[[int], None]) -> None:
     """Draw a handful of the example's networks inside the body of the model."""
-    key = f"{resources.names_key(atlas_id)} {image_routes.base_path()}"
-    shown = kept.facts(atlas_id, "signature", key, lambda: _found(atlas_id))
+    shown = kept.facts(atlas_id, "signature", lambda: _found(atlas_id))
     if not shown["bars"]:
         return
     viewer(shown["scene"], key="signature", mode=frame.mode())

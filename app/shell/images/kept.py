@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from app.shell import resources
+from app.shell.images import routes as image_routes
 from fnprune_core import __version__
 from fnprune_core.atlas.topography.laid_out import cortex_id, has_cortex
 from fnprune_core.example.ids import find_example
@@ -49,9 +50,14 @@ def file(id: str, name: str, draw: Callable[[], bytes]) -> bytes:
     return content
 
 
-def facts(id: str, name: str, key: str, find: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Return JSON facts on an atlas, from before if they were kept for the same key."""
+def facts(id: str, name: str, find: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return JSON facts on an atlas's networks, as a page shows them at the usual threshold.
+
+    From before if they were kept, and nothing was named or measured since.
+    """
     path = _folder(id) / f"{name}.json"
+    measured = resources.workspace().ids("assessments")
+    key = f"{resources.names_key(id)} {measured} {image_routes.base_path()}"
     with suppress(OSError, ValueError):
         stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if stored.pop(_KEY) == key:

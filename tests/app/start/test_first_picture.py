@@ -17,19 +17,21 @@ from fnprune_core.storage.json_files import write_checked_json
 
 ROOT = Path(__file__).parents[3]
 HEAVY = ("torch", "sklearn", "scipy.stats", "transformers", "matplotlib", "nilearn")
-# What stands below the first picture is left out, so that what is loaded then is what it needs.
+# The live scanner comes last, and opens the atlas: what is loaded before is what the rest needs.
 SCRIPT = """
 import json, sys, types
 import app.start
-sys.modules["app.start.below"] = app.start.below = types.ModuleType("below")
-app.start.below.draw = lambda *args, **options: None
+sys.modules["app.start.live"] = app.start.live = types.ModuleType("live")
+app.start.live.show_live = lambda atlas_id: None
 from streamlit.testing.v1 import AppTest
 at = AppTest.from_file("app/main.py", default_timeout=60).run()
 assert not at.exception, at.exception
-viewers = [e.proto for e in at.get("bidi_component") if e.proto.id.endswith("-signature")]
+protos = [each.proto for each in at.get("bidi_component")]
+drawn = {p.id.rpartition("-")[2]: json.loads(p.json or "{}") for p in protos}
 print(json.dumps({
     "title": at.title[0].value,
-    "poster": json.loads(viewers[0].json)["poster"],
+    "poster": drawn["signature"]["poster"],
+    "tiles": [tile["network"] for tile in drawn["gallery"]["tiles"]],
     "loaded": [name for name in sys.argv[1:] if name in sys.modules],
 }))
 """
@@ -58,3 +60,4 @@ def test_the_first_picture_needs_nothing_that_takes_seconds_to_import(shown_exam
     assert found["loaded"] == []
     assert found["title"] == "Functional networks of a language model"
     assert "networks=0.2" in found["poster"]
+    assert found["tiles"] == list(range(6))

@@ -10,7 +10,8 @@ from app.shell.images import files as images
 from app.shell.images import kept, thumbnails
 from app.shell.images import routes as image_routes
 from app.shell.view_state import DEFAULT_Z
-from fnprune_core.atlas import cortex
+from fnprune_core.atlas import annotations, cortex
+from fnprune_core.atlas.annotation_files import Annotation
 from fnprune_core.storage.workspace import PICTURES
 
 
@@ -33,20 +34,23 @@ def test_a_picture_is_drawn_once_and_anew_for_another_version(example, monkeypat
     assert stored() == []
 
 
-def test_facts_are_found_again_only_for_their_key(example) -> None:
-    assert kept.facts(example.atlas, "a", "named", lambda: {"n": 1}) == {"n": 1}
-    assert kept.facts(example.atlas, "a", "named", forbid) == {"n": 1}
-    assert kept.facts(example.atlas, "a", "renamed", lambda: {"n": 2}) == {"n": 2}
+def test_facts_are_found_again_until_a_network_is_named(example) -> None:
+    assert kept.facts(example.atlas, "a", lambda: {"n": 1}) == {"n": 1}
+    assert kept.facts(example.atlas, "a", forbid) == {"n": 1}
+    annotations.annotate(
+        resources.workspace(), resources.atlas(example.atlas), 2, Annotation(name="Two")
+    )
+    assert kept.facts(example.atlas, "a", lambda: {"n": 2}) == {"n": 2}
 
 
 def test_a_damaged_or_locked_folder_keeps_nobody_from_seeing(example) -> None:
-    kept.facts(example.atlas, "a", "key", lambda: {"n": 1})
+    kept.facts(example.atlas, "a", lambda: {"n": 1})
     (file,) = (resources.workspace().root / PICTURES).rglob("a.json")
     file.write_text('{"n": 1, "made')
-    assert kept.facts(example.atlas, "a", "key", lambda: {"n": 3}) == {"n": 3}
+    assert kept.facts(example.atlas, "a", lambda: {"n": 3}) == {"n": 3}
     file.unlink()
     file.mkdir()  # can be neither read nor replaced
-    assert kept.facts(example.atlas, "a", "key", lambda: {"n": 4}) == {"n": 4}
+    assert kept.facts(example.atlas, "a", lambda: {"n": 4}) == {"n": 4}
 
 
 @pytest.mark.parametrize("z", [DEFAULT_Z, 4.0])
