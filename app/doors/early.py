@@ -10,9 +10,10 @@ import threading
 MODULES = (
     "app.widgets.search.dialog",
     "app.start.signature",
-    "app.start.below",
     "app.start.live",
+    "app.start.below",
     "app.start.signature_networks",
+    "app.start.live_text",
     "app.pruning.lab.networks",
     "app.atlas.networks.body",
 )

@@ -24,17 +24,11 @@ if TYPE_CHECKING:
     from fnprune_core.models.language_model import Anatomy
 
 
-def draw(example_ids: ExampleIds | None, *, live: Any) -> None:
-    """Draw it.
-
-    Parameters
-    ----------
-    live : container or None
-        Where the live scanner goes; None without a cortex.
-    """
+def draw(example_ids: ExampleIds | None, *, is_laid_out: bool) -> None:
+    """Draw it; `is_laid_out` tells whether the example has a cortex."""
     left, right = st.columns([5, 2], gap="large")
     with left:
-        show_example(example_ids, is_laid_out=live is not None)
+        show_example(example_ids, is_laid_out=is_laid_out)
     with right:
         st.subheader("Model", anchor=False)
         with frame.explaining():
@@ -46,12 +40,6 @@ def draw(example_ids: ExampleIds | None, *, live: Any) -> None:
         damaged_work(damaged)
         if entries or damaged:
             verification()
-    if live is not None and example_ids is not None:
-        # Last, and imported last: it opens the atlas, and the rest of the page does not wait.
-        from app.start.live import show_live
-
-        with live, frame.explaining():
-            show_live(example_ids.decomposition_id)
 
 
 def steps() -> None:

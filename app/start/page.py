@@ -1,6 +1,6 @@
 """Start page: the example at once, a model, and earlier work.
 
-All but its live scanner needs nothing that takes seconds to import, once it was drawn before.
+What it shows of the example is kept: nothing that takes seconds to import is needed then.
 """
 
 import streamlit as st
@@ -9,6 +9,7 @@ from app import pages
 from app.shell import resources
 from app.start import below
 from app.start.example_button import open_example
+from app.start.live import show_live
 from app.start.signature import show_signature
 from app.widgets import frame
 from fnprune_core.atlas.topography.laid_out import has_cortex
@@ -56,4 +57,9 @@ if is_laid_out and example_ids is not None:
         show_signature(example_ids.decomposition_id, on_open=open_example)
 else:
     show_title(example_ids is not None)
-below.draw(example_ids, live=st.container() if is_laid_out else None)
+live = st.container()
+below.draw(example_ids, is_laid_out=is_laid_out)
+# Last, so that the rest of the page does not wait where it must be read from the recording.
+if is_laid_out and example_ids is not None:
+    with live, frame.explaining():
+        show_live(example_ids.decomposition_id)
