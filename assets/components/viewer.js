@@ -532,10 +532,11 @@ export default function (component) {
     viewers.set(parentElement, viewer)
   }
   viewer.update(data, setTriggerValue)
-  // A browser has few contexts for drawing: one is given back where the page has moved on.
+  // A browser has few contexts for drawing: one is given back where the page has moved on, and not
+  // at once, for without a graphics card that takes a sixth of a second.
   return () => setTimeout(() => {
-    if (parentElement.isConnected) return
+    if (parentElement.isConnected || viewers.get(parentElement) !== viewer) return
     viewers.delete(parentElement)
     viewer.leave()
-  })
+  }, 1000)
 }
