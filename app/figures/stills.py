@@ -256,21 +256,18 @@ def rendering(
 ) -> bytes:
     """Return maps (n_units,), each in its colour, in a body of glass, as a square WebP.
 
-    As the viewer opens on it, from the same place: its square is as high as the viewer's canvas.
-    O(side² · depth), a second or two.
+    As the viewer opens on it, as high as its canvas. O(side² · depth), a second or two.
 
     Parameters
     ----------
     maps : sequence of (ndarray, str)
-        The first lies uppermost.
-    solid : float
-        How much of the grey is seen.
+        The first lies uppermost; `solid` is how much of the grey is seen.
     """
     covered = np.zeros(body.grey.shape, dtype=np.float32)
     colours = np.zeros((3, *body.grey.shape), dtype=np.float32)
     for values, colour in reversed(maps):
         soft = np.abs(smoothing.smoothed(values, body.grid, fwhm=smoothing.USUAL_FWHM))
-        volume = body.placed(soft)
+        volume = np.asarray(body.placed(soft), dtype=np.float32)
         shown = volume > threshold
         strength = np.clip((volume[shown] - threshold) / (limit - threshold), 0, 1)
         covered[shown] = 1

@@ -5,13 +5,14 @@ artifact id. What opens artifacts is imported by the first that opens one: it ne
 scikit-learn, which take seconds, and the first picture of a visit does not wait for them.
 """
 
-from __future__ import annotations
-
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import streamlit as st
+from numpy.typing import NDArray
 
 from app.doors import here
 from app.doors.reach import Reach, reach_of
@@ -30,11 +31,6 @@ from fnprune_core.storage.manifests import read_manifest
 from fnprune_core.storage.workspace import Workspace
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    import pandas as pd
-    from numpy.typing import NDArray
-
     from app.shell.tasks import ModelShelf
     from fnprune_core.atlas.cortex import Cortex
     from fnprune_core.atlas.decoding import Tag
@@ -65,7 +61,7 @@ def jobs() -> JobManager:
 
 
 @st.cache_resource
-def shelf() -> ModelShelf:
+def shelf() -> "ModelShelf":
     """Return the holder of the one model in memory."""
     from app.shell.tasks import ModelShelf
 
@@ -83,19 +79,19 @@ def reach() -> Reach:
     return reach_of(here.door(), workspace(), uploads=uploads().folder)
 
 
-def language_model(source: str) -> LanguageModel | None:
+def language_model(source: str) -> "LanguageModel | None":
     """Return the model of `source` if it is in memory."""
     return shelf().loaded(source)
 
 
-def anatomy(source: str) -> Anatomy | None:
+def anatomy(source: str) -> "Anatomy | None":
     """Return the anatomy of the model of `source` if it is in memory."""
     model = language_model(source)
     return None if model is None else _anatomy(model.fingerprint, str(model.dtype), model)
 
 
 @cached(max_entries=4)
-def _anatomy(fingerprint: str, dtype: str, _model: LanguageModel) -> Anatomy:
+def _anatomy(fingerprint: str, dtype: str, _model: "LanguageModel") -> "Anatomy":
     return _model.anatomy()
 
 
@@ -105,7 +101,7 @@ def manifest(kind: str, id: str) -> dict[str, Any]:
 
 
 @cached(max_entries=2)
-def recording(id: str) -> Recording:
+def recording(id: str) -> "Recording":
     """Return an open recording."""
     from fnprune_core.recording.recording import open_recording
 
@@ -113,20 +109,20 @@ def recording(id: str) -> Recording:
 
 
 @cached(max_entries=2)
-def atlas(id: str) -> NetworkAtlas:
+def atlas(id: str) -> "NetworkAtlas":
     """Return an open atlas."""
     from fnprune_core.atlas import network_atlas
 
     return network_atlas.open_atlas(workspace(), id)
 
 
-def cortex(id: str) -> Cortex | None:
+def cortex(id: str) -> "Cortex | None":
     """Return where an atlas's units sit, or None if they were not laid out yet."""
     return _cortex(id) if has_cortex(workspace(), id) else None
 
 
 @cached(max_entries=2)
-def _cortex(id: str) -> Cortex | None:
+def _cortex(id: str) -> "Cortex | None":
     from fnprune_core.atlas.cortex import open_cortex
 
     return open_cortex(workspace(), id)
@@ -151,7 +147,7 @@ def unit_indices(id: str) -> NDArray[np.int64] | None:
 
 
 @cached(max_entries=8)
-def plan(id: str) -> PruningPlan:
+def plan(id: str) -> "PruningPlan":
     """Return an open plan."""
     from fnprune_core.plans import files
 
@@ -159,7 +155,7 @@ def plan(id: str) -> PruningPlan:
 
 
 @cached(max_entries=64)
-def evaluation(id: str) -> Perplexity:
+def evaluation(id: str) -> "Perplexity":
     """Return a stored perplexity."""
     from fnprune_core.evaluation import results
 
@@ -167,15 +163,15 @@ def evaluation(id: str) -> Perplexity:
 
 
 @cached(max_entries=2)
-def documents(choice: TextChoice) -> list[Document]:
+def documents(choice: TextChoice) -> "list[Document]":
     """Return the chosen texts."""
     return choice.documents(reach())
 
 
 @cached(max_entries=4)
 def windows_to_record(
-    fingerprint: str, choice: TextChoice, settings: RecordingSettings, _model: LanguageModel
-) -> Windows:
+    fingerprint: str, choice: TextChoice, settings: "RecordingSettings", _model: "LanguageModel"
+) -> "Windows":
     """Return the windows that a recording reads."""
     from fnprune_core.recording import record
 
@@ -200,13 +196,13 @@ def assessment_key(id: str) -> tuple[tuple[str, str], ...]:
     return tuple(assess.assessment_ids(workspace(), atlas(id).id).items())
 
 
-def assessment(id: str) -> Assessment:
+def assessment(id: str) -> "Assessment":
     """Return what was measured of how far an atlas's networks can be trusted."""
     return _assessment(id, assessment_key(id))
 
 
 @cached(max_entries=8)
-def _assessment(id: str, key: tuple[tuple[str, str], ...]) -> Assessment:
+def _assessment(id: str, key: tuple[tuple[str, str], ...]) -> "Assessment":
     from fnprune_core.reliability import assess
 
     return assess.open_assessment(workspace(), atlas(id).id)
@@ -248,12 +244,12 @@ def grouping(id: str) -> NDArray[np.int64]:
 
 
 @cached(max_entries=64)
-def passages(id: str, network: int) -> list[Passage]:
+def passages(id: str, network: int) -> "list[Passage]":
     """Return a network's strongest passages."""
     return atlas(id).top_passages(network)
 
 
-def suggestion(id: str, network: int) -> SuggestedName:
+def suggestion(id: str, network: int) -> "SuggestedName":
     """Return the name that the rule suggests for a network, with what it rests on."""
     return _suggestions(id)[network]
 
@@ -263,7 +259,7 @@ def suggested_name(id: str, network: int) -> str:
     return suggestion(id, network).text
 
 
-def _suggestions(id: str) -> tuple[SuggestedName, ...]:
+def _suggestions(id: str) -> "tuple[SuggestedName, ...]":
     return _suggested_names(id, _changed(promoted_path(workspace(), id))[1], made_ns(id))
 
 
@@ -283,7 +279,7 @@ def _changed(path: Path) -> tuple[int, int]:
 
 
 @cached(max_entries=4)
-def _suggested_names(id: str, promoted_ns: int, made_ns: int) -> tuple[SuggestedName, ...]:
+def _suggested_names(id: str, promoted_ns: int, made_ns: int) -> "tuple[SuggestedName, ...]":
     from fnprune_core.atlas.naming import suggestions
 
     return suggestions.names_of(workspace(), atlas(id))
@@ -342,7 +338,7 @@ def _annotations(id: str, file: int, changed_ns: int, made_ns: int) -> Annotatio
 
 
 @cached(max_entries=4)
-def tags(id: str) -> list[tuple[Tag, ...]]:
+def tags(id: str) -> "list[tuple[Tag, ...]]":
     """Return the trivial things that each network follows."""
     from fnprune_core.atlas import decoding
 
