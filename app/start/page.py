@@ -7,13 +7,14 @@ import streamlit as st
 
 from app import pages
 from app.shell import resources
+from app.shell.images import kept
 from app.start import below
 from app.start.example_button import open_example
 from app.start.live import show_live
 from app.start.signature import show_signature
 from app.widgets import frame
 from fnprune_core.atlas.topography.laid_out import has_cortex
-from fnprune_core.example.ids import find_example
+from fnprune_core.example.ids import ExampleIds, find_example
 
 
 def show_title(example: bool) -> None:
@@ -45,21 +46,28 @@ def show_title(example: bool) -> None:
     )
 
 
-example_ids = find_example(resources.workspace())
-is_laid_out = example_ids is not None and has_cortex(
-    resources.workspace(), example_ids.decomposition_id
-)
-if is_laid_out and example_ids is not None:
+def show_pictures(example: ExampleIds) -> None:
+    """Draw the page with the example's pictures; those last that must be found first."""
+    atlas_id = example.decomposition_id
     left, right = st.columns([2, 3], gap="large", vertical_alignment="center")
     with left:
         show_title(True)
-    with right, frame.explaining():
-        show_signature(example_ids.decomposition_id, on_open=open_example)
+    signature_stands = kept.has_facts(atlas_id, "signature")
+    if signature_stands:
+        with right, frame.explaining():
+            show_signature(atlas_id, on_open=open_example)
+    live = st.container()
+    below.draw(example, is_laid_out=True)
+    if not signature_stands:
+        with right, frame.explaining():
+            show_signature(atlas_id, on_open=open_example)
+    with live, frame.explaining():
+        show_live(atlas_id)
+
+
+example_ids = find_example(resources.workspace())
+if example_ids and has_cortex(resources.workspace(), example_ids.decomposition_id):
+    show_pictures(example_ids)
 else:
     show_title(example_ids is not None)
-live = st.container()
-below.draw(example_ids, is_laid_out=is_laid_out)
-# Last, so that the rest of the page does not wait where it must be read from the recording.
-if is_laid_out and example_ids is not None:
-    with live, frame.explaining():
-        show_live(example_ids.decomposition_id)
+    below.draw(example_ids, is_laid_out=False)

@@ -68,6 +68,11 @@ def facts(id: str, name: str, find: Callable[[], dict[str, Any]]) -> dict[str, A
     return found
 
 
+def has_facts(id: str, name: str) -> bool:
+    """Whether facts on an atlas were kept, so that `facts` is likely to take no time."""
+    return (_folder(id) / f"{name}.json").is_file()
+
+
 def _folder(id: str) -> Path:
     name = resources.workspace().folder("decompositions", id).name  # refuses what is no id
     made_with = hashlib.sha256(f"{version(id)} {__version__} {_DRAWN}".encode()).hexdigest()[:16]
@@ -76,9 +81,12 @@ def _folder(id: str) -> Path:
 
 def _write(path: Path, content: bytes) -> None:
     """Write a file at once; the pictures of another version are let go."""
-    if not path.parent.is_dir():
-        shutil.rmtree(path.parent.parent, ignore_errors=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = path.parent
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        for other in folder.parent.iterdir():
+            if other != folder:
+                shutil.rmtree(other, ignore_errors=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     try:
         temporary.write_bytes(content)
