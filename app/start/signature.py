@@ -17,10 +17,12 @@ from app.widgets.body.viewer import viewer
 
 def show_signature(atlas_id: str, *, on_open: Callable[[int], None]) -> None:
     """Draw a handful of the example's networks inside the body of the model."""
+    is_new = not kept.has_facts(atlas_id, "signature")
     shown = kept.facts(atlas_id, "signature", lambda: _found(atlas_id))
     if not shown["bars"]:
         return
-    viewer(shown["scene"], key="signature", mode=frame.mode())
+    # A picture of the body takes seconds to make: at first it is asked for when the body stands.
+    viewer({**shown["scene"], "late": is_new}, key="signature", mode=frame.mode())
     bar_list(
         shown["bars"],
         key="signature-networks",

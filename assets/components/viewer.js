@@ -123,7 +123,7 @@ class Viewer {
   showPoster() {
     const { poster, stage } = this.parts
     const isWaiting = !this.loaded && this.settings.view === this.data.view
-    poster.hidden = !this.data.poster || !isWaiting
+    poster.hidden = !this.data.poster || this.data.late || !isWaiting
     if (poster.hidden) return
     poster.setAttribute("src", this.data.poster)
     stage.dataset.view = this.settings.view
@@ -187,6 +187,10 @@ class Viewer {
     this.wentTo = at
     this.root.dataset.state = "drawn"
     this.parts.poster.hidden = true
+    if (this.data.late && !this.asked) {
+      this.asked = true
+      setTimeout(() => fetch(this.data.poster).catch(() => {}), 3000)  // kept for the next visit
+    }
     this.root.dataset.map = this.data.overlays.map((spec) => spec.url || "").join(" ")
   }
 

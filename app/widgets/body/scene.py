@@ -267,6 +267,8 @@ class Scene:
         Address of the picture that stands in for the viewer; empty where there is none.
     poster : str
         Address of a picture of the scene as it opens, which stands until it is drawn.
+    is_late : bool
+        Whether that picture must be made first: it is asked for once the scene was drawn.
     without : str
         What to do without WebGL2, beside the still picture.
     hint : str
@@ -295,6 +297,7 @@ class Scene:
     layers: Sequence[int] = ()
     still: str = ""
     poster: str = ""
+    is_late: bool = False
     without: str = ""
     hint: str = "Press, or Enter, opens the unit."
     family: str = "map"
@@ -329,6 +332,7 @@ class Scene:
             "file": self.file,
             "still": self.still,
             "poster": self.poster,
+            "late": self.is_late,
             "without": self.without,
             "hint": self.hint,
             "family": self.family,
