@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 import psutil
-from browsing import Browser, opened, served
+from browsing import Browser, opened, served, wait_for
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
@@ -275,6 +275,8 @@ def cold_start(workspace: Path, programs: tuple[Path, Path]) -> dict[str, float]
             # In the page's own clock, which began when it was asked for.
             shown = browser.driver.execute_async_script(_TOOLS + _COLD_CLOCK % conditions)
             browser.settle()
+            kept = workspace / PICTURES
+            wait_for(lambda: any(kept.rglob("rendering-*.webp")), "the body's picture, kept")
             resident = server_process(int(url.rpartition(":")[2])).memory_info().rss
     return {
         "server_answers_s": round(answers, 2),

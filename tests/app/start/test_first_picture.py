@@ -7,6 +7,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+import driving
 import pytest
 
 from app.shell import resources
@@ -27,6 +28,7 @@ drawn = {p.id.rpartition("-")[2]: json.loads(p.json or "{}") for p in protos}
 print(json.dumps({
     "title": at.title[0].value,
     "poster": drawn["signature"]["poster"],
+    "late": drawn["signature"]["late"],
     "live": len(drawn["live"]["names"]),
     "tiles": [tile["network"] for tile in drawn["gallery"]["tiles"]],
     "loaded": [name for name in sys.argv[1:] if name in sys.modules],
@@ -47,6 +49,7 @@ def shown_example(open_page, example, monkeypatch):
 
 def test_start_needs_nothing_that_takes_seconds_to_import_once_it_was_drawn(shown_example) -> None:
     assert not shown_example.exception
+    assert driving.drawn(shown_example, "signature")["late"]  # its picture is yet to be made
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     run = subprocess.run(
         [sys.executable, "-c", SCRIPT, *HEAVY],
@@ -57,5 +60,6 @@ def test_start_needs_nothing_that_takes_seconds_to_import_once_it_was_drawn(show
     assert found["loaded"] == []
     assert found["title"] == "Functional networks of a language model"
     assert "networks=0.2" in found["poster"]
+    assert not found["late"]
     assert found["tiles"] == list(range(6))
     assert found["live"] == 6
