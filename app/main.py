@@ -7,7 +7,7 @@ the same file for each visit. What pages need is imported in the background, onc
 import streamlit as st
 
 from app import pages
-from app.doors import guard, opening
+from app.doors import front, guard, opening
 from app.shell.images import routes as image_routes
 from fnprune_core.assets import asset
 
@@ -68,7 +68,7 @@ else:
     opening.check()
     streamlit_app = st.App(
         __file__,
-        routes=image_routes.routes(),
+        routes=[*front.routes(), *image_routes.routes()],
         middleware=guard.middleware(),
         lifespan=opening.announced,
     )

@@ -33,7 +33,7 @@ from fnprune_core.atlas.annotation_files import Annotation
 from fnprune_core.atlas.cortex import Cortex, lay_out
 from fnprune_core.atlas.embedding import open_embedding
 from fnprune_core.atlas.network_atlas import open_atlas
-from fnprune_core.decomposition.group_ica import Decomposition
+from fnprune_core.decomposition.decomposition import Decomposition
 from fnprune_core.errors import FnpruneError
 from fnprune_core.evaluation.results import open_evaluation
 from fnprune_core.evaluation.side_by_side import open_generation

@@ -19,9 +19,9 @@ from app.doors.settings import read
 from app.pruning.tasks import PLAN, Partial, PruneOrder, prune
 from app.shell.tasks import ModelShelf
 from app.shell.text_choice import TextChoice
-from fnprune_core import workflows
 from fnprune_core.atlas.network_atlas import open_atlas
 from fnprune_core.evaluation.results import DENSE
+from fnprune_core.example.ids import find_example
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import NEVER, ignore
 from fnprune_core.storage.manifests import package_versions
@@ -30,7 +30,7 @@ from fnprune_core.storage.workspace import Workspace
 
 def measure(workspace: Workspace, *, ratio: float, domain: str) -> dict[str, object]:
     """Return seconds after Apply of the first figures, of all domains, and of the end."""
-    found = workflows.find_example(workspace)
+    found = find_example(workspace)
     if found is None:
         raise SystemExit("There is no example in this workspace: run `make example` first.")
     atlas = open_atlas(workspace, found.decomposition_id)

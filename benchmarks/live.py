@@ -18,9 +18,9 @@ from urllib.parse import urlencode
 from browsing import Browser, opened, served, wait_for
 
 from fnprune_core.atlas.network_atlas import open_atlas
+from fnprune_core.example.ids import find_example
 from fnprune_core.storage.manifests import package_versions
 from fnprune_core.storage.workspace import Workspace
-from fnprune_core.workflows import find_example
 
 KEY = "live-scanner"
 _CHOOSE = """

@@ -34,7 +34,7 @@ import psutil
 from visits import COOKIE, Visit, component_data, cookies_of, visiting
 
 from app.shell import view_state
-from fnprune_core import workflows
+from fnprune_core.example.ids import find_example
 from fnprune_core.models.loading import load_model
 from fnprune_core.pruning import preview_files
 from fnprune_core.storage.manifests import package_versions
@@ -304,7 +304,7 @@ def served(workspace: Path, log: Path) -> Iterator[tuple[str, int]]:
 @contextmanager
 def prepared(workspace: Workspace) -> Iterator[tuple[Path, str]]:
     """Copy the workspace by hard links and prepare the preview; give it and the URL's view."""
-    found = workflows.find_example(workspace)
+    found = find_example(workspace)
     if found is None:
         raise SystemExit("There is no example in this workspace: run `make example` first.")
     with tempfile.TemporaryDirectory(dir=workspace.root.parent) as folder:
@@ -333,7 +333,7 @@ def main() -> None:
     setting = parser.parse_args()
     workspace = Workspace(setting.workspace) if setting.workspace else Workspace.default()
     if setting.url:
-        found = workflows.find_example(workspace)
+        found = find_example(workspace)
         query = f"recording={found.recording_id}&atlas={found.decomposition_id}" if found else ""
         result = asyncio.run(_load(setting, setting.url.rstrip("/"), setting.pid, query))
     else:

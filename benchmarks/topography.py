@@ -22,7 +22,7 @@ from scipy.ndimage import binary_erosion, generate_binary_structure
 from fnprune_core.atlas import network_atlas
 from fnprune_core.atlas.cortex import Cortex, build_cortex
 from fnprune_core.atlas.embedding import EmbeddingSettings, place_units, unit_features
-from fnprune_core.atlas.topography.exchange import NO_REFINEMENT, Refinement
+from fnprune_core.atlas.topography.laid_out import NO_REFINEMENT, Refinement
 from fnprune_core.atlas.topography.likeness import (
     STRONG,
     depth_autocorrelation,

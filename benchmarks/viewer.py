@@ -18,9 +18,9 @@ from typing import Any
 from browsing import Browser, opened, served, wait_for
 from selenium.webdriver.common.action_chains import ActionChains
 
+from fnprune_core.example.ids import find_example
 from fnprune_core.storage.manifests import package_versions
 from fnprune_core.storage.workspace import Workspace
-from fnprune_core.workflows import find_example
 
 KEY, FIRST = "map-viewer", 15
 _FRAMES = """

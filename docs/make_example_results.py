@@ -9,8 +9,8 @@ from pathlib import Path
 
 from fnprune_core.atlas.embedding import embed
 from fnprune_core.example.beforehand import KINDS, pack
+from fnprune_core.example.ids import find_example
 from fnprune_core.storage.workspace import Workspace
-from fnprune_core.workflows import find_example
 
 
 def main() -> None:

@@ -1,39 +1,21 @@
 """User actions that span several stages: the example that a first visitor opens."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 
 from fnprune_core.atlas.cortex import lay_out
 from fnprune_core.atlas.naming.promoted import keep_promoted
 from fnprune_core.atlas.network_atlas import open_atlas
 from fnprune_core.decomposition.group_ica import GroupICA, decompose
-from fnprune_core.errors import FnpruneError
 from fnprune_core.example.beforehand import take_over
+from fnprune_core.example.ids import ExampleIds, find_example, note
 from fnprune_core.example.study import make_study
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.loading import load_model
 from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
 from fnprune_core.recording.record import record_texts
 from fnprune_core.recording.recording import RecordingSettings, open_recording
-from fnprune_core.storage.folders import storage_errors
-from fnprune_core.storage.json_files import read_checked_json, write_checked_json
 from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.documents import builtin_documents
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExampleIds:
-    """Ids of the worked example of a workspace.
-
-    Parameters
-    ----------
-    is_finished : bool
-        Whether its plans, measurements and experiments were made too. Once: what a person deletes
-        of them does not come back.
-    """
-
-    recording_id: str
-    decomposition_id: str
-    is_finished: bool = False
 
 
 def example_settings() -> tuple[RecordingSettings, GroupICA]:
@@ -60,7 +42,7 @@ def example(
     model = language_model or load_model(progress=progress)
     if ids is None:
         ids = _atlas(workspace, model, progress, cancel)
-        _note(workspace, ids)
+        note(workspace, ids)
     lay_out(workspace, ids.decomposition_id, progress=progress, cancel=cancel)
     take_over(workspace, ids.decomposition_id)
     _keep_promoted(workspace, model, ids)
@@ -69,7 +51,7 @@ def example(
         progress=progress, cancel=cancel,
     )  # fmt: skip
     ids = replace(ids, is_finished=True)
-    _note(workspace, ids)
+    note(workspace, ids)
     return ids
 
 
@@ -91,20 +73,3 @@ def _keep_promoted(workspace: Workspace, model: LanguageModel, ids: ExampleIds) 
     """Store what the networks promote: names and search then need no model for it."""
     atlas = open_atlas(workspace, ids.decomposition_id)
     keep_promoted(workspace, model, atlas, open_recording(workspace, ids.recording_id).std)
-
-
-def _note(workspace: Workspace, ids: ExampleIds) -> None:
-    with storage_errors(workspace.root):
-        write_checked_json(workspace.root / "example.json", asdict(ids))
-
-
-def find_example(workspace: Workspace) -> ExampleIds | None:
-    """Return the worked example if it is there."""
-    try:
-        ids = ExampleIds(**read_checked_json(workspace.root / "example.json"))
-        is_whole = workspace.has("recordings", ids.recording_id) and workspace.has(
-            "decompositions", ids.decomposition_id
-        )
-    except (OSError, TypeError, FnpruneError):
-        return None
-    return ids if is_whole else None

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from fnprune_core.atlas.network_atlas import NetworkAtlas
-from fnprune_core.decomposition.group_ica import Decomposition
+from fnprune_core.decomposition.decomposition import Decomposition
 from fnprune_core.models.layout import UnitLayout
 
 N_UNITS = 300

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fnprune_core.decomposition.group_ica import Decomposition
+from fnprune_core.decomposition.decomposition import Decomposition
 from fnprune_core.storage.checksums import MANIFEST
 from fnprune_core.storage.json_files import read_json
 from fnprune_core.storage.workspace import Workspace

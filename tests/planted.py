@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fnprune_core.decomposition.group_ica import Decomposition, GroupICA
+from fnprune_core.decomposition.decomposition import Decomposition
+from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.decomposition.stability import match_maps
 from fnprune_core.models.layout import UnitLayout
 

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from fnprune_core.atlas.network_atlas import NetworkAtlas
-from fnprune_core.decomposition.group_ica import Decomposition, GroupICA
+from fnprune_core.decomposition.decomposition import Decomposition
+from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.errors import NotConvergedWarning
 from fnprune_core.models.layout import UnitLayout
 

@@ -8,11 +8,12 @@ import threading
 
 #: Between them they import what the first page, the atlas and the lab do.
 MODULES = (
-    "app.widgets.frame",
     "app.widgets.search.dialog",
-    "app.widgets.gallery",
     "app.start.signature",
     "app.start.live",
+    "app.start.below",
+    "app.start.signature_networks",
+    "app.start.live_text",
     "app.pruning.lab.networks",
     "app.atlas.networks.body",
 )

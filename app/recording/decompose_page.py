@@ -12,7 +12,7 @@ from app.shell.jobs import Job
 from app.shell.wording import plain
 from app.widgets import frame, job_progress
 from app.widgets.picture import draw_picture
-from fnprune_core.decomposition import group_ica
+from fnprune_core.decomposition.decomposition import convergence_note
 
 TRUST = pages.path("trust")
 
@@ -67,7 +67,7 @@ def show_result() -> None:
     atlas = resources.atlas(view.atlas)
     decomposition = atlas.decomposition
     st.subheader(f"{atlas.n_networks} networks", anchor=False)
-    note = group_ica.convergence_note(decomposition)
+    note = convergence_note(decomposition)
     if note:
         st.warning(plain(note), icon=":material/warning:")
     table = resources.network_table(view.atlas)

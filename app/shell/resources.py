@@ -1,11 +1,13 @@
 """Everything cached: the workspace, jobs, the model, open artifacts, and small derived arrays.
 
 What is cached is shared by all sessions and never changed. Small inputs of figures are keyed by
-artifact id.
+artifact id. What opens artifacts is imported by the first that opens one: it needs torch and
+scikit-learn, which take seconds, and the first picture of a visit does not wait for them.
 """
 
 import os
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -18,31 +20,29 @@ from app.figures import raster
 from app.shell import memory
 from app.shell.caching import cached
 from app.shell.jobs import JobLimits, JobManager
-from app.shell.tasks import ModelShelf
 from app.shell.text_choice import TextChoice, Uploads
-from fnprune_core.atlas import cortex as topography
-from fnprune_core.atlas import decoding, network_atlas
 from fnprune_core.atlas.annotation_files import Annotations
 from fnprune_core.atlas.annotations import path_of, read_annotations
-from fnprune_core.atlas.cortex import Cortex
-from fnprune_core.atlas.naming import promoted, suggestions
-from fnprune_core.atlas.naming.suggestions import SuggestedName
-from fnprune_core.atlas.network_atlas import NetworkAtlas, Passage
+from fnprune_core.atlas.naming.stored import promoted_path
+from fnprune_core.atlas.topography.laid_out import has_cortex
 from fnprune_core.errors import FnpruneError
-from fnprune_core.evaluation import results
-from fnprune_core.evaluation.results import Perplexity
-from fnprune_core.models.language_model import Anatomy, LanguageModel
-from fnprune_core.plans import files
-from fnprune_core.plans.plan import PruningPlan
-from fnprune_core.recording import record
-from fnprune_core.recording.recording import Recording, RecordingSettings, open_recording
-from fnprune_core.reliability import assess
-from fnprune_core.reliability.results import Assessment
 from fnprune_core.storage.checksums import MANIFEST
 from fnprune_core.storage.manifests import read_manifest
 from fnprune_core.storage.workspace import Workspace
-from fnprune_core.texts.documents import Document
-from fnprune_core.texts.windows import Windows
+
+if TYPE_CHECKING:
+    from app.shell.tasks import ModelShelf
+    from fnprune_core.atlas.cortex import Cortex
+    from fnprune_core.atlas.decoding import Tag
+    from fnprune_core.atlas.naming.suggestions import SuggestedName
+    from fnprune_core.atlas.network_atlas import NetworkAtlas, Passage
+    from fnprune_core.evaluation.results import Perplexity
+    from fnprune_core.models.language_model import Anatomy, LanguageModel
+    from fnprune_core.plans.plan import PruningPlan
+    from fnprune_core.recording.recording import Recording, RecordingSettings
+    from fnprune_core.reliability.results import Assessment
+    from fnprune_core.texts.documents import Document
+    from fnprune_core.texts.windows import Windows
 
 _STEP = 0.01  # of |z|, when it is counted
 
@@ -61,8 +61,10 @@ def jobs() -> JobManager:
 
 
 @st.cache_resource
-def shelf() -> ModelShelf:
+def shelf() -> "ModelShelf":
     """Return the holder of the one model in memory."""
+    from app.shell.tasks import ModelShelf
+
     return ModelShelf(reach=reach())
 
 
@@ -77,19 +79,19 @@ def reach() -> Reach:
     return reach_of(here.door(), workspace(), uploads=uploads().folder)
 
 
-def language_model(source: str) -> LanguageModel | None:
+def language_model(source: str) -> "LanguageModel | None":
     """Return the model of `source` if it is in memory."""
     return shelf().loaded(source)
 
 
-def anatomy(source: str) -> Anatomy | None:
+def anatomy(source: str) -> "Anatomy | None":
     """Return the anatomy of the model of `source` if it is in memory."""
     model = language_model(source)
     return None if model is None else _anatomy(model.fingerprint, str(model.dtype), model)
 
 
 @cached(max_entries=4)
-def _anatomy(fingerprint: str, dtype: str, _model: LanguageModel) -> Anatomy:
+def _anatomy(fingerprint: str, dtype: str, _model: "LanguageModel") -> "Anatomy":
     return _model.anatomy()
 
 
@@ -99,25 +101,31 @@ def manifest(kind: str, id: str) -> dict[str, Any]:
 
 
 @cached(max_entries=2)
-def recording(id: str) -> Recording:
+def recording(id: str) -> "Recording":
     """Return an open recording."""
+    from fnprune_core.recording.recording import open_recording
+
     return open_recording(workspace(), id)
 
 
 @cached(max_entries=2)
-def atlas(id: str) -> NetworkAtlas:
+def atlas(id: str) -> "NetworkAtlas":
     """Return an open atlas."""
+    from fnprune_core.atlas import network_atlas
+
     return network_atlas.open_atlas(workspace(), id)
 
 
-def cortex(id: str) -> Cortex | None:
+def cortex(id: str) -> "Cortex | None":
     """Return where an atlas's units sit, or None if they were not laid out yet."""
-    return _cortex(id) if topography.has_cortex(workspace(), id) else None
+    return _cortex(id) if has_cortex(workspace(), id) else None
 
 
 @cached(max_entries=2)
-def _cortex(id: str) -> Cortex | None:
-    return topography.open_cortex(workspace(), id)
+def _cortex(id: str) -> "Cortex | None":
+    from fnprune_core.atlas.cortex import open_cortex
+
+    return open_cortex(workspace(), id)
 
 
 @cached(max_entries=8)
@@ -139,28 +147,34 @@ def unit_indices(id: str) -> NDArray[np.int64] | None:
 
 
 @cached(max_entries=8)
-def plan(id: str) -> PruningPlan:
+def plan(id: str) -> "PruningPlan":
     """Return an open plan."""
+    from fnprune_core.plans import files
+
     return files.open_plan(workspace(), id)
 
 
 @cached(max_entries=64)
-def evaluation(id: str) -> Perplexity:
+def evaluation(id: str) -> "Perplexity":
     """Return a stored perplexity."""
+    from fnprune_core.evaluation import results
+
     return results.open_evaluation(workspace(), id)
 
 
 @cached(max_entries=2)
-def documents(choice: TextChoice) -> list[Document]:
+def documents(choice: TextChoice) -> "list[Document]":
     """Return the chosen texts."""
     return choice.documents(reach())
 
 
 @cached(max_entries=4)
 def windows_to_record(
-    fingerprint: str, choice: TextChoice, settings: RecordingSettings, _model: LanguageModel
-) -> Windows:
+    fingerprint: str, choice: TextChoice, settings: "RecordingSettings", _model: "LanguageModel"
+) -> "Windows":
     """Return the windows that a recording reads."""
+    from fnprune_core.recording import record
+
     return record.windows_for(_model, documents(choice), settings)
 
 
@@ -177,16 +191,20 @@ def _network_table(id: str, key: tuple[tuple[str, str], ...]) -> pd.DataFrame:
 
 def assessment_key(id: str) -> tuple[tuple[str, str], ...]:
     """Return which measures of trust an atlas has: (part, artifact id) each."""
+    from fnprune_core.reliability import assess
+
     return tuple(assess.assessment_ids(workspace(), atlas(id).id).items())
 
 
-def assessment(id: str) -> Assessment:
+def assessment(id: str) -> "Assessment":
     """Return what was measured of how far an atlas's networks can be trusted."""
     return _assessment(id, assessment_key(id))
 
 
 @cached(max_entries=8)
-def _assessment(id: str, key: tuple[tuple[str, str], ...]) -> Assessment:
+def _assessment(id: str, key: tuple[tuple[str, str], ...]) -> "Assessment":
+    from fnprune_core.reliability import assess
+
     return assess.open_assessment(workspace(), atlas(id).id)
 
 
@@ -226,12 +244,12 @@ def grouping(id: str) -> NDArray[np.int64]:
 
 
 @cached(max_entries=64)
-def passages(id: str, network: int) -> list[Passage]:
+def passages(id: str, network: int) -> "list[Passage]":
     """Return a network's strongest passages."""
     return atlas(id).top_passages(network)
 
 
-def suggestion(id: str, network: int) -> SuggestedName:
+def suggestion(id: str, network: int) -> "SuggestedName":
     """Return the name that the rule suggests for a network, with what it rests on."""
     return _suggestions(id)[network]
 
@@ -241,16 +259,29 @@ def suggested_name(id: str, network: int) -> str:
     return suggestion(id, network).text
 
 
-def _suggestions(id: str) -> tuple[SuggestedName, ...]:
+def _suggestions(id: str) -> "tuple[SuggestedName, ...]":
+    return _suggested_names(id, _changed(promoted_path(workspace(), id))[1], made_ns(id))
+
+
+def names_key(id: str) -> tuple[int, ...]:
+    """Return what changes when an atlas's networks may have other names; no artifact is opened."""
+    files = path_of(workspace(), id), promoted_path(workspace(), id)
+    return (made_ns(id), *(number for path in files for number in _changed(path)))
+
+
+def _changed(path: Path) -> tuple[int, int]:
+    """Return a file's number and when it was written; zeros if there is none."""
     try:
-        promoted_ns = promoted.path_of(workspace(), id).stat().st_mtime_ns
+        facts = path.stat()
     except OSError:
-        promoted_ns = 0
-    return _suggested_names(id, promoted_ns, made_ns(id))
+        return 0, 0
+    return facts.st_ino, facts.st_mtime_ns
 
 
 @cached(max_entries=4)
-def _suggested_names(id: str, promoted_ns: int, made_ns: int) -> tuple[SuggestedName, ...]:
+def _suggested_names(id: str, promoted_ns: int, made_ns: int) -> "tuple[SuggestedName, ...]":
+    from fnprune_core.atlas.naming import suggestions
+
     return suggestions.names_of(workspace(), atlas(id))
 
 
@@ -284,13 +315,11 @@ def _annotations_or_none(id: str) -> Annotations | None:
 
 def annotations(id: str) -> Annotations:
     """Return the names and notes that people gave to an atlas's networks, as they are now."""
-    path = path_of(workspace(), atlas(id).id)
-    try:
-        facts = path.stat()
-    except OSError:
+    file, changed_ns = _changed(path_of(workspace(), atlas(id).id))
+    if not changed_ns:
         return Annotations(networks={}, atlas_id=id)
     # The atlas may be made anew, and then number its networks otherwise than the names do.
-    return _annotations(atlas(id).id, facts.st_ino, facts.st_mtime_ns, made_ns(id))
+    return _annotations(atlas(id).id, file, changed_ns, made_ns(id))
 
 
 def made_ns(id: str) -> int:
@@ -309,8 +338,10 @@ def _annotations(id: str, file: int, changed_ns: int, made_ns: int) -> Annotatio
 
 
 @cached(max_entries=4)
-def tags(id: str) -> list[tuple[decoding.Tag, ...]]:
+def tags(id: str) -> "list[tuple[Tag, ...]]":
     """Return the trivial things that each network follows."""
+    from fnprune_core.atlas import decoding
+
     return decoding.trivial_tags(atlas(id))
 
 

@@ -1,4 +1,9 @@
-"""Tasks that a button starts: functions with a kind and a title, run as jobs. No streamlit here."""
+"""Tasks that a button starts: functions with a kind and a title, run as jobs. No streamlit here.
+
+Models are imported by the first that loads one: pages name tasks long before any runs.
+"""
+
+from __future__ import annotations
 
 import inspect
 import threading
@@ -6,19 +11,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, is_dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 from app.doors.reach import Reach
 from app.shell.jobs import JobFunction, Report
 from app.shell.memory import trim
 from app.shell.text_choice import TextChoice
-from fnprune_core.atlas import cortex
-from fnprune_core.models.language_model import Anatomy, LanguageModel
-from fnprune_core.models.loading import load_model
 from fnprune_core.progress import CancelToken, Progress, ProgressEvent
 from fnprune_core.storage.folders import check_free_space
 from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.documents import Document
+
+if TYPE_CHECKING:
+    from fnprune_core.models.language_model import Anatomy, LanguageModel
 
 P = ParamSpec("P")
 #: The argument whose fields stand for themselves among a task's inputs.
@@ -41,6 +46,8 @@ class ModelShelf:
 
     def get(self, source: str, *, progress: Progress) -> LanguageModel:
         """Return the model of `source`, loading it if another one (or none) is held."""
+        from fnprune_core.models.loading import load_model
+
         self.reach.model(source)
         with self._loading:
             model = self._held
@@ -170,4 +177,6 @@ def load(run: Run, *, model: str) -> Anatomy:
 @task("lay_out", "Laying out the cortex")
 def lay_out(run: Run, *, atlas: str) -> str:
     """Place every unit of an atlas in the cortex; return the cortex's id."""
+    from fnprune_core.atlas import cortex
+
     return cortex.lay_out(run.workspace, atlas, **run.watched)

@@ -1,13 +1,21 @@
 """Tasks of the Start page: the example, verifying. No streamlit here."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from app.shell.tasks import Run, task
-from fnprune_core import workflows
-from fnprune_core.storage.workspace import Verified
+
+if TYPE_CHECKING:
+    from fnprune_core.example.ids import ExampleIds
+    from fnprune_core.storage.workspace import Verified
 
 
 @task("example", "Building the example")
-def example(run: Run) -> workflows.ExampleIds:
+def example(run: Run) -> ExampleIds:
     """Build the example; return its ids."""
+    from fnprune_core import workflows
+
     return workflows.example(run.workspace, **run.watched)
 
 

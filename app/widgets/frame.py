@@ -13,10 +13,10 @@ from app.shell.caches.colours import palette_of
 from app.shell.jobs import Failure, describe_error
 from app.shell.wording import count, plain, sentence
 from app.widgets import moved_networks
-from app.widgets.browser_events import watch_mode
+from app.widgets.browser_events import load_charts_ahead, watch_mode
 from fnprune_core.assets import asset
 from fnprune_core.errors import ArtifactNotFoundError, FnpruneError, SignalsNotKeptError
-from fnprune_core.workflows import find_example
+from fnprune_core.example.ids import find_example
 
 START, RECORD, DECOMPOSE = pages.path("start"), pages.path("record"), pages.path("decompose")
 EXAMPLE_MODEL = "embedded"
@@ -49,6 +49,8 @@ def frame(url: str, *, find: Callable[[], None]) -> None:
     """
     st.html(asset("styles/frame.css"))
     watch_mode(mode())
+    if url:  # Start has no chart, and much else to load
+        load_charts_ahead()
     for text in view_state.notices():
         st.toast(plain(text), icon=":material/check:")
     refused = view_state.refusal()

@@ -7,7 +7,6 @@ import numpy as np
 
 from app.shell import resources, view_state
 from app.shell.components import component
-from app.shell.images.thumbnails import thumbnails
 from app.widgets.frame import palette
 
 _component = component("gallery")
@@ -54,6 +53,8 @@ def tiles(atlas_id: str, networks: Sequence[int] | None = None) -> list[dict[str
     networks : sequence of int, optional
         Those to show, in order; all by number if not given.
     """
+    from app.shell.images.thumbnails import thumbnails
+
     view = view_state.view()
     images = thumbnails(atlas_id, view.z, palette().mode)
     dropped = set(view.dropped) if atlas_id == view.atlas else set()

@@ -111,11 +111,23 @@ class Viewer {
     parts.greys.replaceChildren(element("option", { value: "" }, "Typical activity"), ...greys)
     parts.greys.hidden = !greys.length
     this.drawLegend()
+    this.showPoster()
     this.queue = (this.queue || this.start()).then(() => this.load()).catch((error) => {
       this.root.dataset.state = "failed"
       parts.status.textContent = error.message
     })
     this.marks()
+  }
+
+  // A picture of the scene as it opens stands until it is drawn.
+  showPoster() {
+    const { poster, stage } = this.parts
+    const isWaiting = !this.loaded && this.settings.view === this.data.view
+    poster.hidden = !this.data.poster || this.data.late || !isWaiting
+    if (poster.hidden) return
+    poster.setAttribute("src", this.data.poster)
+    stage.dataset.view = this.settings.view
+    stage.style.backgroundColor = this.data.canvas
   }
 
   async start() {
@@ -174,6 +186,11 @@ class Viewer {
     if (isNew || this.wentTo !== at) this.goTo(this.data.at)
     this.wentTo = at
     this.root.dataset.state = "drawn"
+    this.parts.poster.hidden = true
+    if (this.data.late && !this.asked) {
+      this.asked = true
+      setTimeout(() => fetch(this.data.poster).catch(() => {}), 3000)  // kept for the next visit
+    }
     this.root.dataset.map = this.data.overlays.map((spec) => spec.url || "").join(" ")
   }
 
@@ -343,6 +360,7 @@ class Viewer {
     still.hidden = !address
     if (address && still.getAttribute("src") !== address) still.setAttribute("src", address)
     still.alt = data.alternative
+    this.parts.poster.hidden = true
     status.textContent = data.without
     this.root.dataset.state = "still"
   }
@@ -518,10 +536,11 @@ export default function (component) {
     viewers.set(parentElement, viewer)
   }
   viewer.update(data, setTriggerValue)
-  // A browser has few contexts for drawing: one is given back where the page has moved on.
+  // A browser has few contexts for drawing: one is given back where the page has moved on, and not
+  // at once, for without a graphics card that takes a sixth of a second.
   return () => setTimeout(() => {
-    if (parentElement.isConnected) return
+    if (parentElement.isConnected || viewers.get(parentElement) !== viewer) return
     viewers.delete(parentElement)
     viewer.leave()
-  })
+  }, 1000)
 }

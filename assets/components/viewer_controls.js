@@ -41,8 +41,9 @@ function controls() {
     tip: element("div", { class: "tip", "aria-hidden": "true", hidden: "" }),
     canvas: element("canvas", { tabindex: "0", role: "application" }),
     still: element("img", { hidden: "" }),
+    poster: element("img", { class: "poster", alt: "", hidden: "" }),
   }
-  made.stage = element("div", { class: "stage" }, made.canvas, made.still, made.tip)
+  made.stage = element("div", { class: "stage" }, made.canvas, made.still, made.poster, made.tip)
   made.sliders = element("div", { class: "sliders" },
     made.z.row, made.fwhm.row, made.opacity.row, made.solid.row, made.cut.row)
   return made

@@ -5,14 +5,15 @@ it outlives the atlas: deleting an atlas leaves its names, and the same recordin
 with the same settings has the same id and finds them.
 """
 
-import fcntl
+from __future__ import annotations
+
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from fnprune_core.atlas.annotation_files import (
     Annotation,
@@ -20,13 +21,16 @@ from fnprune_core.atlas.annotation_files import (
     as_value,
     from_json,
 )
-from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.decomposition.fingerprint import Renumbering, compare
 from fnprune_core.decomposition.numbering import renumbering_here
 from fnprune_core.errors import CorruptArtifactError, NetworksMovedError, SettingsError
 from fnprune_core.storage.folders import storage_errors
 from fnprune_core.storage.json_files import read_checked_json, write_checked_json
+from fnprune_core.storage.locks import locked
 from fnprune_core.storage.workspace import Workspace
+
+if TYPE_CHECKING:
+    from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 FOLDER = "annotations"
 MERGE_RULE = (
@@ -291,14 +295,3 @@ def _merged_annotation(present: Annotation, new: Annotation) -> Annotation:
         note=new.note or present.note,
         tags=new.tags or present.tags,
     )
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock of one atlas's file; others wait, for the time of one small write."""
-    with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = (path.parent / f".{path.stem}.lock").open("w")
-    with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

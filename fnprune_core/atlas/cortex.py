@@ -7,7 +7,7 @@ sign too. The same network then sits at the same place in neighbouring layers, i
 apart, and the model becomes a volume (x, y, layer).
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from safetensors.numpy import load_file, save_file
 from scipy.ndimage import gaussian_filter
 
 from fnprune_core.atlas.network_atlas import open_atlas
-from fnprune_core.atlas.topography.exchange import Refinement, exchange
+from fnprune_core.atlas.topography.exchange import exchange
+from fnprune_core.atlas.topography.laid_out import Refinement, cortex_id, has_cortex
 from fnprune_core.atlas.topography.places import (
     SHARPNESS,
     fill_sheet,
@@ -31,7 +32,7 @@ from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
 from fnprune_core.storage.checksums import MANIFEST, checked, damage_told
 from fnprune_core.storage.folders import new_folder
 from fnprune_core.storage.json_files import write_json
-from fnprune_core.storage.manifests import artifact_id, manifest_of, read_manifest
+from fnprune_core.storage.manifests import manifest_of, read_manifest
 from fnprune_core.storage.workspace import Workspace
 
 _ARRAYS = "cortex.safetensors"
@@ -184,17 +185,6 @@ def smoothed(volume: NDArray[np.floating], *, sigma: float = 1.0) -> NDArray[np.
     """
     magnitude = np.nan_to_num(np.abs(volume), nan=0.0)
     return np.asarray(gaussian_filter(magnitude, sigma=sigma), dtype=np.float32)
-
-
-def cortex_id(decomposition_id: str) -> str:
-    """Return the id of the cortex that belongs to a decomposition."""
-    inputs = {"decomposition_id": decomposition_id, "sheet": "egg", **asdict(Refinement())}
-    return artifact_id("layouts", inputs)
-
-
-def has_cortex(workspace: Workspace, decomposition_id: str) -> bool:
-    """Whether a decomposition's units were laid out."""
-    return workspace.has("layouts", cortex_id(decomposition_id))
 
 
 def open_cortex(workspace: Workspace, decomposition_id: str) -> Cortex | None:

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fnprune_core.decomposition.decomposition import Decomposition
 from fnprune_core.decomposition.fingerprint import MapsFingerprint, fingerprint_of
-from fnprune_core.decomposition.group_ica import Decomposition
 from fnprune_core.errors import SettingsError
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.recording.recording import open_recording

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from fnprune_core.atlas.network_atlas import NetworkAtlas
-from fnprune_core.decomposition.group_ica import Decomposition
+from fnprune_core.decomposition.decomposition import Decomposition
 from fnprune_core.errors import FingerprintMismatchError, TextError
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore

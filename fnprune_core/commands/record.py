@@ -130,6 +130,7 @@ def decompose(
     """Find the functional networks of a recording by group ICA."""
     from fnprune_core.atlas import network_atlas
     from fnprune_core.decomposition import group_ica
+    from fnprune_core.decomposition.decomposition import convergence_note
     from fnprune_core.decomposition.group_ica import GroupICA
     from fnprune_core.workers import scheduled
 
@@ -147,7 +148,7 @@ def decompose(
     with scheduled(scheduler), progress_bars(shown=not as_json) as progress:
         id = group_ica.decompose(workspace, recording, settings=settings, progress=progress)
     atlas = network_atlas.open_atlas(workspace, id)
-    note = group_ica.convergence_note(atlas.decomposition)
+    note = convergence_note(atlas.decomposition)
     table = atlas.table()
     if as_json:
         explained = atlas.decomposition.variance_explained

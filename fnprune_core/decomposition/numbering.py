@@ -1,5 +1,6 @@
 """Numbers of networks: whether what refers to an atlas still means the same ones there."""
 
+from fnprune_core.decomposition.decomposition import Decomposition
 from fnprune_core.decomposition.fingerprint import (
     KEY,
     MapsFingerprint,
@@ -7,7 +8,6 @@ from fnprune_core.decomposition.fingerprint import (
     compare,
     fingerprint_of,
 )
-from fnprune_core.decomposition.group_ica import Decomposition
 from fnprune_core.errors import NetworksMovedError
 from fnprune_core.storage.manifests import read_manifest
 from fnprune_core.storage.workspace import Workspace

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fnprune_core.atlas.network_atlas import NetworkAtlas, open_atlas
 from fnprune_core.atlas.probe import NetworkProbe
-from fnprune_core.decomposition.group_ica import Decomposition
+from fnprune_core.decomposition.decomposition import Decomposition
 from fnprune_core.decomposition.reduction import TimeCourses, time_courses
 from fnprune_core.errors import ArtifactNotFoundError, FingerprintMismatchError, SettingsError
 from fnprune_core.matching.identities import carry_applied, path_of

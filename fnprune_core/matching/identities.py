@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from fnprune_core.atlas.annotations import locked, merge, read_annotations
+from fnprune_core.atlas.annotations import merge, read_annotations
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import CorruptArtifactError, SettingsError
 from fnprune_core.matching.atlases import IDENTITY_R, Match, is_same_model
 from fnprune_core.storage.folders import storage_errors
 from fnprune_core.storage.json_files import read_checked_json, write_checked_json
+from fnprune_core.storage.locks import locked
 from fnprune_core.storage.workspace import Workspace
 
 FOLDER = "identities"

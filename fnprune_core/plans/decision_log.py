@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from fnprune_core.atlas.annotation_files import check_text
-from fnprune_core.atlas.annotations import locked
 from fnprune_core.errors import CorruptArtifactError, TextError
 from fnprune_core.inputs.numbers import MOST_NETWORKS
 from fnprune_core.storage.folders import storage_errors
 from fnprune_core.storage.json_files import read_checked_json, write_checked_json
+from fnprune_core.storage.locks import locked
 from fnprune_core.storage.workspace import Workspace
 
 FOLDER = Path("notes") / "plans"

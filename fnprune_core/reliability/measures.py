@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import kurtosis
 
-from fnprune_core.decomposition.group_ica import Decomposition
+from fnprune_core.decomposition.decomposition import Decomposition
 from fnprune_core.errors import TooFewTokensError
 from fnprune_core.reliability.nulls import gaussian_space
 from fnprune_core.reliability.reference import ReferenceStudy

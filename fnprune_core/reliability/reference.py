@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from fnprune_core import workers
-from fnprune_core.decomposition.group_ica import Decomposition
+from fnprune_core.decomposition.decomposition import Decomposition
 from fnprune_core.decomposition.ica import IcaSettings
 from fnprune_core.errors import FingerprintMismatchError, SettingsError
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore

@@ -24,6 +24,8 @@ from fnprune_core.storage.folders import (
 from fnprune_core.storage.manifests import KINDS, read_manifest
 
 LATEST = "latest"
+#: Folder of pictures that a program drew of decompositions, a folder each; no artifacts.
+PICTURES = "pictures"
 _MOST_ID = 120  # with what is put around it, a name that every file system bears
 
 
@@ -210,7 +212,10 @@ class Workspace:
     def delete(self, kind: str, id: str) -> None:
         """Remove an artifact, whole or damaged, at once."""
         is_there = id != LATEST and _is_id(id) and _holds_something(self.folder(kind, id))
-        delete_folder(self.folder(kind, id) if is_there else self.existing(kind, id))
+        folder = self.folder(kind, id) if is_there else self.existing(kind, id)
+        delete_folder(folder)
+        if kind == "decompositions":
+            shutil.rmtree(self.root / PICTURES / folder.name, ignore_errors=True)
 
     def size_bytes(self) -> int:
         """Return the bytes of everything in the workspace, unfinished work included."""

@@ -7,8 +7,8 @@ from driving import press, said, view
 
 from app import pages
 from app.shell import resources
+from fnprune_core.example.ids import ExampleIds
 from fnprune_core.storage.json_files import write_checked_json
-from fnprune_core.workflows import ExampleIds
 
 PAGES = ("start", "record", "decompose", "atlas", "prune")
 NEXT_STEP = {

@@ -12,7 +12,7 @@ import pytest
 import torch
 from unsealed import unseal
 
-from fnprune_core.decomposition.group_ica import Decomposition
+from fnprune_core.decomposition.decomposition import Decomposition
 from fnprune_core.storage.checksums import MANIFEST
 from fnprune_core.threads import (
     eigen,

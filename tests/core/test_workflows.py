@@ -23,6 +23,7 @@ from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.evaluation.compare import evaluations_of
 from fnprune_core.evaluation.results import open_evaluation
 from fnprune_core.example import study as example_study
+from fnprune_core.example.ids import find_example
 from fnprune_core.export import from_workspace
 from fnprune_core.plans.decision_log import read_notes
 from fnprune_core.plans.files import open_plan
@@ -77,13 +78,13 @@ def test_the_example_is_made_once_and_then_found_without_a_model(
     study, small_example, monkeypatch
 ) -> None:
     workspace = study.workspace
-    assert workflows.find_example(workspace) is None
+    assert find_example(workspace) is None
     made = workflows.example(workspace, study.model)
     assert (made.recording_id, made.decomposition_id) == (study.recording, study.atlas)
     monkeypatch.setattr(workflows, "load_model", forbid)
-    assert workflows.example(workspace) == made == workflows.find_example(workspace)
+    assert workflows.example(workspace) == made == find_example(workspace)
     workspace.delete("decompositions", made.decomposition_id)
-    assert workflows.find_example(workspace) is None
+    assert find_example(workspace) is None
 
 
 def test_the_example_has_what_its_pages_show_and_what_is_deleted_stays_away(
@@ -108,7 +109,7 @@ def test_a_stopped_example_keeps_its_atlas_and_goes_on(study, small_example, mon
         patch.setattr(example_study, "generate", forbid)
         with pytest.raises(AssertionError):
             workflows.example(study.workspace, study.model)
-    found = workflows.find_example(study.workspace)
+    found = find_example(study.workspace)
     assert found is not None
     assert not found.is_finished
     assert workflows.example(study.workspace, study.model).is_finished
@@ -129,7 +130,7 @@ def test_a_stopped_example_keeps_its_atlas_and_goes_on(study, small_example, mon
 def test_a_damaged_note_of_the_example_is_no_example(study, content) -> None:
     content = content.replace("RECORDING", study.recording)
     (study.workspace.root / "example.json").write_text(content)
-    assert workflows.find_example(study.workspace) is None
+    assert find_example(study.workspace) is None
 
 
 # Files

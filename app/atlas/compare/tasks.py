@@ -2,6 +2,7 @@
 
 from app.shell.tasks import Run, task
 from fnprune_core.atlas import cortex
+from fnprune_core.atlas.topography.laid_out import has_cortex
 from fnprune_core.matching import dual_regression
 from fnprune_core.matching.dual_regression import Maps
 
@@ -10,6 +11,6 @@ from fnprune_core.matching.dual_regression import Maps
 def apply(run: Run, *, atlas: str, recording: str, maps: Maps) -> str:
     """Apply an atlas to another recording of its model; return the new atlas's id."""
     id = dual_regression.apply_atlas(run.workspace, atlas, recording, maps=maps, **run.watched)
-    if cortex.has_cortex(run.workspace, atlas):
+    if has_cortex(run.workspace, atlas):
         cortex.lay_out(run.workspace, id, **run.watched)
     return id

@@ -10,7 +10,7 @@ from app.shell import view_state
 from app.shell.caches import live as cache
 from app.shell.jobs import Job
 from app.widgets import atlas_frame, frame, job_progress, model_offer
-from app.widgets.body.live import live_scanner
+from app.widgets.body.live import live_scanner, scanner_data
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.lesions.live import LiveOrder, LiveTexts
 from fnprune_core.lesions.sites import Lesion, LesionSettings
@@ -101,14 +101,10 @@ def show(atlas: NetworkAtlas, texts: LiveTexts, order: LiveOrder | None, session
     # Drawn here for a browser that cannot: the scanner asks for it by stopping.
     still = cache.still(scene, token if is_kept else scene.brightest()) if is_still else ""
     live_scanner(
-        scene,
-        atlas_id=atlas.id,
+        scanner_data(scene, atlas_id=atlas.id, token=token, still=still, plays=not is_kept),
         key="live-scanner",
         mode=frame.mode(),
-        token=token,
-        still=still,
         on_stop=stopped,
-        plays=not is_kept,
     )
     source = RECORDED if order is None else READ if order.prompt is None else WRITE
     panels.facts(atlas, scene, source, panels.made_by(atlas, order, session))

@@ -42,7 +42,9 @@ def _draw_map(atlas_id: str, network: int) -> None:
     with frame.explaining():
         atlas = resources.atlas(atlas_id)
         has_places = resources.cortex(atlas.id) is not None
-        map_view, map_options = _choose(atlas, network, has_places=has_places)
+        row = st.container(horizontal=True, vertical_alignment="center", gap="small")
+        with row:
+            map_view, map_options = _choose(atlas, network, has_places=has_places)
         if map_view == "body" and not has_places:
             if atlas.decomposition.settings.get("scope") != "layer":
                 atlas_frame.offer_cortex(atlas)
@@ -54,6 +56,8 @@ def _draw_map(atlas_id: str, network: int) -> None:
             z = view_state.view().z  # the viewer's own slider needs no run of the page
             limit = body.pooled_limit(atlas, network, z, map_options)
             body.show_body(atlas, network, z=z, limit=limit, map_options=map_options)
+        with row:  # after the picture, which does not wait until thresholds are fitted
+            thresholds.offer(atlas, network)
         with st.container(horizontal=True):
             show_facts(atlas, network, z, map_options.pole)
         if map_options.section != "units":  # that section draws the picked unit itself
@@ -66,38 +70,36 @@ def _draw_map(atlas_id: str, network: int) -> None:
 
 
 def _choose(atlas: NetworkAtlas, network: int, *, has_places: bool) -> tuple[str, MapOptions]:
-    """Draw in one row the view, the poles, and what is changed less often; return them."""
+    """Draw the view, the poles, and what is changed less often; return them."""
     view, map_options = view_state.view(), options.options()
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        chosen = st.segmented_control(
-            "View",
-            list(VIEWS),
-            format_func=VIEWS.__getitem__,
-            default=view.map,
-            required=True,
-            key=_VIEW,
-            help=_PLACE_HELP,
-            label_visibility="collapsed",
-        )
-        map_view = chosen or view.map
-        if map_view != view.map:
-            view_state.change(map=map_view)
-        pole = st.segmented_control(
-            "Poles",
-            list(options.POLES),
-            format_func=options.POLES.__getitem__,
-            default=map_options.pole,
-            required=True,
-            key="atlas-pole",
-            label_visibility="collapsed",
-        )
-        map_options = replace(map_options, pole=pole or 0)
-        if map_view == "body" and has_places:
-            with st.popover("Together with", icon=":material/layers:"):
-                choose_beside(atlas, network)
-        with st.popover("Colours", icon=":material/palette:"):
-            map_options = _choose_colours(map_options, map_view)
-        thresholds.offer(atlas, network)
+    chosen = st.segmented_control(
+        "View",
+        list(VIEWS),
+        format_func=VIEWS.__getitem__,
+        default=view.map,
+        required=True,
+        key=_VIEW,
+        help=_PLACE_HELP,
+        label_visibility="collapsed",
+    )
+    map_view = chosen or view.map
+    if map_view != view.map:
+        view_state.change(map=map_view)
+    pole = st.segmented_control(
+        "Poles",
+        list(options.POLES),
+        format_func=options.POLES.__getitem__,
+        default=map_options.pole,
+        required=True,
+        key="atlas-pole",
+        label_visibility="collapsed",
+    )
+    map_options = replace(map_options, pole=pole or 0)
+    if map_view == "body" and has_places:
+        with st.popover("Together with", icon=":material/layers:"):
+            choose_beside(atlas, network)
+    with st.popover("Colours", icon=":material/palette:"):
+        map_options = _choose_colours(map_options, map_view)
     present = options.options()
     if map_options != present:
         options.change(
@@ -160,11 +162,12 @@ def choose_beside(atlas: NetworkAtlas, network: int) -> None:
     """Draw the choice of networks that are drawn together with the selected one."""
     key = f"atlas-beside-{network}"
     viewed_networks = list(body.networks_beside(atlas, network))
+    names = resources.network_names(atlas.id)
     networks_beside = st.multiselect(
         "Together with",
         [k for k in range(atlas.n_networks) if k != network],
         default=viewed_networks,
-        format_func=lambda k: f"{k} · {resources.network_name(atlas.id, k)}",
+        format_func=lambda k: f"{k} · {names[k]}",
         max_selections=options.MOST_BESIDE,
         key=key,
         placeholder="Draw other networks beside it",

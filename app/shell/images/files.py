@@ -1,6 +1,5 @@
 """Cached images of an atlas as the browser gets them: NIfTI bytes."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from app.shell import resources
 from app.shell.caching import cached
-from fnprune_core.atlas import cortex
+from app.shell.images.kept import version as version
 from fnprune_core.atlas.images import anatomy, smoothing, volumes
 from fnprune_core.atlas.images.voxels import VoxelGrid, grid_of
 from fnprune_core.errors import ArtifactNotFoundError, SettingsError
@@ -21,13 +20,6 @@ from fnprune_core.pruning import preview_files
 ACTIVITY = "activity"
 #: Smoothings at which the parcellation is made, in nominal millimetres.
 FWHMS = (0, 2, 4, 6, 8)
-
-
-def version(id: str) -> str:
-    """Return what changes when an atlas with this id is made anew, or its units are laid out."""
-    has_cortex = cortex.has_cortex(resources.workspace(), id)
-    text = f"{id} {resources.made_ns(id)} {cortex.cortex_id(id) if has_cortex else 'index'}"
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def grid(id: str) -> VoxelGrid:

@@ -41,6 +41,7 @@ def routes() -> list[Route]:
         Route(f"{path}/networks/{{network:int}}.png", send_network_still),
         Route(f"{path}/networks/{{network:int}}.webp", send_thumbnail),
         Route(f"{path}/networks.png", send_several_still),
+        Route(f"{path}/networks.webp", send_rendering),
         Route(f"{path}/parcels/{{fwhm:int}}/{{part}}.nii.gz", send_parcels),
         Route(f"{path}/parcels.png", send_parcels_still),
         Route(f"{path}/localizers/{{localizer}}.nii.gz", send_contrast),
@@ -89,6 +90,12 @@ def several_url(id: str, networks: Sequence[int], version: str) -> str:
     return atlas_url(id, version, "networks.png", networks=".".join(map(str, networks)))
 
 
+def rendering_url(id: str, networks: Sequence[int], version: str, *, z: float, solid: float) -> str:
+    """Return the address of a picture of a few networks as the viewer renders them."""
+    numbers = ".".join(map(str, networks))
+    return atlas_url(id, version, "networks.webp", networks=numbers, z=f"{z:g}", solid=f"{solid:g}")
+
+
 def parcels_url(id: str, fwhm: int, part: str, version: str) -> str:
     """Return the address of a part of the parcellation at a smoothing: labels or strengths."""
     return atlas_url(id, version, f"parcels/{fwhm}/{part}.nii.gz")
@@ -116,12 +123,15 @@ def live_body_url(id: str, version: str) -> str:
 
 
 def send_anatomy(request: Request) -> Response:
-    """Answer with an atlas's anatomy."""
-    from app.shell.images import files
+    """Answer with an atlas's anatomy; that of the example's maps is kept."""
+    id, grey = request.path_params["id"], request.query_params.get("grey")
 
-    id = request.path_params["id"]
-    grey = request.query_params.get("grey", files.ACTIVITY)
-    return _answer(request, lambda: files.anatomy_file(id, files.version(id), grey), NIFTI)
+    def drawn() -> bytes:
+        from app.shell.images import files
+
+        return files.anatomy_file(id, files.version(id), grey or files.ACTIVITY)
+
+    return _answer(request, drawn if grey else _kept_of_example(id, "anatomy.nii.gz", drawn), NIFTI)
 
 
 def send_units(request: Request) -> Response:
@@ -142,11 +152,15 @@ def send_live_body(request: Request) -> Response:
 
 
 def send_map(request: Request) -> Response:
-    """Answer with a network's map."""
-    from app.shell.images import files
-
+    """Answer with a network's map; those of the example are kept."""
     id, network = request.path_params["id"], request.path_params["network"]
-    return _answer(request, lambda: files.map_file(id, network, files.version(id)), NIFTI)
+
+    def drawn() -> bytes:
+        from app.shell.images import files
+
+        return files.map_file(id, network, files.version(id))
+
+    return _answer(request, _kept_of_example(id, f"network-{network}.nii.gz", drawn), NIFTI)
 
 
 def send_parcels(request: Request) -> Response:
@@ -197,16 +211,26 @@ def send_network_still(request: Request) -> Response:
 
 
 def send_thumbnail(request: Request) -> Response:
-    """Answer with a small picture of a network's map."""
-    from app.shell.images import files, thumbnails
-
+    """Answer with a small picture of a network's map; those at the usual threshold are kept."""
     id, network = request.path_params["id"], request.path_params["network"]
     try:
         z = _number(request, "z")
     except (KeyError, ValueError) as error:
         return _no_picture(error)
-    version = files.version(id)
-    return _answer(request, lambda: thumbnails.thumbnail(id, network, version, z=z), WEBP)
+
+    def drawn() -> bytes:
+        from app.shell.images import files, thumbnails
+
+        return thumbnails.thumbnail(id, network, files.version(id), z=z)
+
+    def found() -> bytes:
+        from app.shell.images import kept
+        from app.shell.view_state import DEFAULT_Z
+
+        name = f"network-{network}.webp"
+        return kept.file(id, name, drawn) if z == DEFAULT_Z else drawn()
+
+    return _answer(request, found, WEBP)
 
 
 def send_several_still(request: Request) -> Response:
@@ -215,13 +239,27 @@ def send_several_still(request: Request) -> Response:
 
     id = request.path_params["id"]
     try:
-        z = _number(request, "z")
-        networks = tuple(map(int, request.query_params["networks"].split(".")))
-        if len(networks) > _MOST_BESIDE:
-            raise ValueError(f"{len(networks)} networks, at most {_MOST_BESIDE} are drawn")
+        z, networks = _number(request, "z"), _networks(request)
     except (KeyError, ValueError) as error:
         return _no_picture(error)
     return _answer(request, lambda: stills.several(id, networks, files.version(id), z=z), PNG)
+
+
+def send_rendering(request: Request) -> Response:
+    """Answer with a few networks as the viewer renders them; the example's are kept."""
+    id = request.path_params["id"]
+    try:
+        z, solid, networks = _number(request, "z"), _number(request, "solid"), _networks(request)
+    except (KeyError, ValueError) as error:
+        return _no_picture(error)
+
+    def drawn() -> bytes:
+        from app.shell.images import files, stills
+
+        return stills.rendering(id, networks, files.version(id), z=z, solid=min(solid, 1.0))
+
+    name = f"rendering-{'-'.join(map(str, networks))}-{z:g}-{solid:g}.webp"
+    return _answer(request, _kept_of_example(id, name, drawn), WEBP)
 
 
 def send_parcels_still(request: Request) -> Response:
@@ -264,8 +302,26 @@ def send_motor_still(request: Request) -> Response:
     return _answer(request, lambda: brain.motor_still(z=z, limit=max(limit, 1.01 * z)), PNG)
 
 
+def _kept_of_example(id: str, name: str, draw: Callable[[], bytes]) -> Callable[[], bytes]:
+    """Return what gives a file, from before where it is the example's and was kept."""
+
+    def found() -> bytes:
+        from app.shell.images import kept
+
+        return kept.file(id, name, draw) if kept.is_example(id) else draw()
+
+    return found
+
+
 def _no_picture(error: Exception) -> Response:
     return PlainTextResponse(f"Not a picture's address: {str(error)[:200]}", status_code=400)
+
+
+def _networks(request: Request) -> tuple[int, ...]:
+    networks = tuple(map(int, request.query_params["networks"].split(".")))
+    if len(networks) > _MOST_BESIDE or min(networks) < 0:
+        raise ValueError(f"{len(networks)} networks, at most {_MOST_BESIDE} are drawn")
+    return networks
 
 
 def _number(request: Request, name: str) -> float:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.figures import nilearn_plots
+from app.figures import stills as drawing
 from app.figures.nilearn_plots import Overlay, Place
 from app.figures.theme import READING_ROOM
 from app.shell import resources
@@ -40,6 +41,16 @@ def several(id: str, numbers: tuple[int, ...], version: str, *, z: float) -> byt
         colour = colours[number]
         overlays.append(Overlay(image=image, colours=(colour, colour), low=z, high=2 * z))
     return _drawn(id, version, overlays, places.of_network(id, numbers[0], z=z))
+
+
+@cached(max_entries=4)
+def rendering(id: str, numbers: tuple[int, ...], version: str, *, z: float, solid: float) -> bytes:
+    """Return a few networks in a body of glass, as the viewer opens on them: a square WebP."""
+    atlas, colours = resources.atlas(id), network_colours(id, _MODE)
+    maps = [(atlas.maps[atlas.check_network(number)], colours[number]) for number in numbers]
+    limit = max(resources.colour_limit(id, z), 1.05 * z)
+    body = drawing.body_of(files.activity(id, version), files.grid(id))
+    return drawing.rendering(body, maps, threshold=z, limit=limit, solid=solid)
 
 
 @cached(max_entries=8)

@@ -6,7 +6,7 @@ from app.shell import resources
 from app.shell.caching import cached
 from app.shell.images import files as images
 from app.shell.images import routes as image_routes
-from fnprune_core.atlas import cortex
+from fnprune_core.atlas.topography.laid_out import has_cortex
 
 
 def thumbnails(id: str, z: float, mode: Mode) -> list[str]:
@@ -15,7 +15,7 @@ def thumbnails(id: str, z: float, mode: Mode) -> list[str]:
     Addresses, which the browser asks for once. Without a cortex, where places mean nothing,
     layers × units grouped by network, as data URIs.
     """
-    if not cortex.has_cortex(resources.workspace(), id):
+    if not has_cortex(resources.workspace(), id):
         return _grouped(id, z, mode)
     version = images.version(id)
     networks = range(resources.atlas(id).n_networks)

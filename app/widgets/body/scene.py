@@ -265,6 +265,10 @@ class Scene:
         The layer of each horizontal slice of the grid; none for a real brain.
     still : str
         Address of the picture that stands in for the viewer; empty where there is none.
+    poster : str
+        Address of a picture of the scene as it opens, which stands until it is drawn.
+    is_late : bool
+        Whether that picture must be made first: it is asked for once the scene was drawn.
     without : str
         What to do without WebGL2, beside the still picture.
     hint : str
@@ -292,6 +296,8 @@ class Scene:
     at: Place | None = None
     layers: Sequence[int] = ()
     still: str = ""
+    poster: str = ""
+    is_late: bool = False
     without: str = ""
     hint: str = "Press, or Enter, opens the unit."
     family: str = "map"
@@ -325,6 +331,8 @@ class Scene:
             "alternative": self.alternative,
             "file": self.file,
             "still": self.still,
+            "poster": self.poster,
+            "late": self.is_late,
             "without": self.without,
             "hint": self.hint,
             "family": self.family,

@@ -4,15 +4,19 @@ Threshold, smoothing, opacity, colours and view change in the browser, with no r
 body lies on dark film in both modes, as scans do: on paper its bright rim would be lost.
 """
 
-from collections.abc import Callable
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.figures.theme import READING_ROOM, Mode
 from app.shell import view_state
 from app.shell.components import component
 from app.shell.images import routes as image_routes
-from app.widgets.body.scene import Scene
+
+if TYPE_CHECKING:
+    from app.widgets.body.scene import Scene
 
 Voxel = tuple[int, int, int]
 #: The colours of everything in the picture, in both modes.
@@ -63,7 +67,7 @@ def pick_of(event: Any) -> Pick | None:
 
 
 def viewer(
-    scene: Scene,
+    scene: Scene | Mapping[str, Any],
     *,
     key: str,
     mode: Mode,
@@ -74,6 +78,8 @@ def viewer(
 
     Parameters
     ----------
+    scene : Scene, or mapping
+        Or what its `data` gave before.
     mode : str
         Of the page around it, for its controls.
     on_pick : callable, optional
@@ -100,18 +106,19 @@ def viewer(
     )
 
 
-def _data(scene: Scene, mode: Mode, *, can_pick: bool = True) -> dict[str, Any]:
+def _data(scene: Scene | Mapping[str, Any], mode: Mode, *, can_pick: bool = True) -> dict[str, Any]:
     house = {"hot": FILM.hot, "cold": FILM.cold}
     choices = (
         ("house", "Cold and hot", house),
         ("warm", "Warm and winter", _WARM),
         ("fsl", "Red-yellow and blue", _FSL),
     )
+    shown = scene if isinstance(scene, Mapping) else scene.data()
     return {
-        **scene.data(),
+        **shown,
         "library": f"{image_routes.base_path()}/{_LIBRARY}",
         "keys": _KEYS,
-        "without": f"{_WITHOUT} {scene.without}".strip(),
+        "without": f"{_WITHOUT} {shown['without']}".strip(),
         "picks": can_pick,
         "mode": mode,
         "canvas": FILM.canvas,

@@ -5,11 +5,9 @@ import streamlit as st
 from app import pages
 from app.shell import resources, view_state, wording
 from app.widgets.search.copy_link import copy_link
+from app.widgets.search.dialog import OPEN
 from fnprune_core.atlas.lists.lists import Item
 from fnprune_core.atlas.network_atlas import NetworkAtlas
-
-#: Whether the dialog of search and lists is open in this session.
-OPEN = "search is open"
 
 
 def name_of(atlas: NetworkAtlas, item: Item) -> str:

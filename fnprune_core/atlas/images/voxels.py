@@ -6,18 +6,22 @@ them, so that what goes from units to an image and back is exact. The sidecar sa
 JSON, so that any tool can go from a voxel back to (layer, index).
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fnprune_core.atlas.cortex import Cortex
 from fnprune_core.atlas.topography.sheet import sheet_cells, sheet_shape
 from fnprune_core.errors import CorruptArtifactError, FingerprintMismatchError, SettingsError
 from fnprune_core.inputs.json_values import items, parse_json, text, whole
 from fnprune_core.models.layout import UnitLayout
+
+if TYPE_CHECKING:
+    from fnprune_core.atlas.cortex import Cortex
 
 SIDECAR_KIND = "fnprune volumes"
 SIDECAR_VERSION = 2

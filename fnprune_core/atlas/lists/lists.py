@@ -13,7 +13,6 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from fnprune_core.atlas.annotation_files import MAX_FILE_BYTES, MAX_NAME, check_text, of_kind
-from fnprune_core.atlas.annotations import locked
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.decomposition.fingerprint import KEY, MapsFingerprint, compare
 from fnprune_core.decomposition.numbering import renumbering_here
@@ -22,6 +21,7 @@ from fnprune_core.inputs.files import decoded
 from fnprune_core.inputs.json_values import parse_json
 from fnprune_core.storage.folders import storage_errors
 from fnprune_core.storage.json_files import read_checked_json, write_checked_json
+from fnprune_core.storage.locks import locked
 from fnprune_core.storage.workspace import Workspace
 
 FOLDER = "lists"

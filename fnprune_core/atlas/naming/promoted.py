@@ -4,7 +4,6 @@ One JSON file an atlas, ``<workspace>/promoted/<atlas id>.json``.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from fnprune_core.atlas.decoding import LogitEffect, network_weights
+from fnprune_core.atlas.naming.stored import promoted_path
 from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas
 from fnprune_core.decomposition.fingerprint import KEY, MapsFingerprint
 from fnprune_core.decomposition.numbering import renumbering_here
@@ -28,17 +28,10 @@ from fnprune_core.storage.folders import storage_errors
 from fnprune_core.storage.json_files import read_checked_json, write_checked_json
 from fnprune_core.storage.workspace import Workspace
 
-FOLDER = "promoted"
 N_TOKENS = 12
 _SCHEMA_VERSION = 1
 
 Effects = tuple[tuple[LogitEffect, ...], ...]
-
-
-def path_of(workspace: Workspace, atlas_id: str) -> Path:
-    """Return the path of an atlas's promoted tokens, whether or not they were computed."""
-    name = workspace.folder("decompositions", atlas_id).name  # refuses any text that is no id
-    return workspace.root / FOLDER / f"{name}.json"
 
 
 def network_directions(
@@ -114,7 +107,7 @@ def promoted_tokens(
 
 def store_promoted(workspace: Workspace, atlas: NetworkAtlas, promoted: Effects) -> None:
     """Write the promoted tokens of an atlas's networks beside it."""
-    path = path_of(workspace, atlas.id)
+    path = promoted_path(workspace, atlas.id)
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_checked_json(
@@ -136,7 +129,7 @@ def read_promoted(workspace: Workspace, atlas_id: str) -> Effects:
     networks that have other numbers here counts as none.
     """
     try:
-        value = read_checked_json(path_of(workspace, atlas_id))
+        value = read_checked_json(promoted_path(workspace, atlas_id))
         if value["schema_version"] != _SCHEMA_VERSION:
             return ()
         maps = MapsFingerprint.from_json(value[KEY])

@@ -13,6 +13,7 @@ from app.widgets.body.scene import StatMap
 from app.widgets.body.viewer import Pick
 from fnprune_core.atlas import cortex
 from fnprune_core.atlas.images import smoothing
+from fnprune_core.atlas.topography.laid_out import has_cortex
 from fnprune_core.progress import Cancelled
 
 
@@ -67,7 +68,7 @@ def test_places_are_laid_out_by_themselves_once_a_visit(open_page, example, monk
     assert len(resources.jobs().jobs()) == 1
     press(at, "Lay out the cortex")
     assert finish(at).state == "done"
-    assert cortex.has_cortex(resources.workspace(), example.atlas)
+    assert has_cortex(resources.workspace(), example.atlas)
 
 
 def test_a_press_selects_the_unit_of_its_voxel_and_no_other(placed, state) -> None:

@@ -108,3 +108,27 @@ def test_small_layouts_have_a_picture_too() -> None:
         stills.layers(small, shown, READING_ROOM),
     ):
         assert pixels(picture).max() > 100
+
+
+def test_the_rendering_is_seen_from_where_the_viewer_stands(body) -> None:
+    # NiiVue opens at an azimuth of 110°: from the side of the highest x, slightly from the front.
+    voxels = body.grid.voxel_of_unit
+    middle = (np.array(body.grid.shape) - 1) / 2
+
+    def place_of(unit: int) -> tuple[float, float, int]:
+        values, colour = planted(body, unit, 9.0), "#ff0000"
+        picture = stills.rendering(
+            body, [(values, colour)], threshold=3.0, limit=8.0, solid=0.35, side=96
+        )
+        shown = pixels(picture)
+        rows, columns = np.nonzero(shown[..., 0] > shown[..., 1] + 60)
+        return columns.mean() - 47.5, 47.5 - rows.mean(), len(rows)
+
+    in_layer = np.flatnonzero(LAYOUT.layer_of_unit == 4)
+    front = int(in_layer[voxels[in_layer, 1].argmax()])
+    back = int(in_layer[voxels[in_layer, 1].argmin()])
+    top, bottom = 8 * 400 + 200, 200
+    assert voxels[top, 2] > middle[2] > voxels[bottom, 2]
+    assert place_of(top)[1] > 5 > -5 > place_of(bottom)[1]
+    assert abs(place_of(front)[0]) > 5
+    assert np.sign(place_of(front)[0]) == -np.sign(place_of(back)[0])

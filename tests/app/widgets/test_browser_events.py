@@ -1,12 +1,13 @@
-from app.pruning.lab import table
+"""What the browser loads ahead: the very script that Streamlit asks for."""
+
+from pathlib import Path
+
+import streamlit as st
+
 from app.widgets import browser_events
 
 
-def test_what_a_component_tells_after_it_left_the_page_is_not_an_error(monkeypatch) -> None:
-    """A window made narrow while another page opens once stopped the run with a KeyError."""
-    told = []
-    monkeypatch.setattr(browser_events, "_narrow", lambda **has: has["on_changed_change"]())
-    monkeypatch.setattr(table, "_component", lambda **has: has["on_asked_change"]())
-    assert not browser_events.is_narrow()
-    table.lab_table([], [], key="gone", facts={}, on={"asked": told.append})
-    assert told == []
+def test_the_script_for_charts_is_where_streamlit_serves_it() -> None:
+    address = browser_events._charts_address()
+    assert address.startswith("/static/js/PlotlyChart.")
+    assert (Path(st.__file__).with_name("static") / address.lstrip("/")).is_file()

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from fnprune_core.atlas.cortex import Cortex, build_cortex, cortex_id
-from fnprune_core.atlas.topography.exchange import NO_REFINEMENT, Refinement
+from fnprune_core.atlas.cortex import Cortex, build_cortex
+from fnprune_core.atlas.topography.laid_out import NO_REFINEMENT, Refinement, cortex_id
 from fnprune_core.atlas.topography.likeness import depth_autocorrelation, sheet_autocorrelation
 from fnprune_core.atlas.topography.sheet import SheetShape
 from fnprune_core.errors import CorruptArtifactError, SettingsError

@@ -16,7 +16,7 @@ from fnprune_core.atlas.embedding import (
     unit_features,
 )
 from fnprune_core.atlas.network_atlas import NetworkAtlas
-from fnprune_core.decomposition.group_ica import Decomposition
+from fnprune_core.decomposition.decomposition import Decomposition
 from fnprune_core.errors import CorruptArtifactError, SettingsError
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.progress import Cancelled, CancelToken, ProgressEvent

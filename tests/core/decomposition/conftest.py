@@ -3,7 +3,7 @@
 import pytest
 from planted import RAGGED, fit
 
-from fnprune_core.decomposition.group_ica import Decomposition
+from fnprune_core.decomposition.decomposition import Decomposition
 from fnprune_core.recording.sessions import ArraySessions
 
 

@@ -9,7 +9,8 @@ from scipy.stats import skew
 from sklearn.base import clone
 
 from fnprune_core.decomposition import group_ica
-from fnprune_core.decomposition.group_ica import Decomposition, GroupICA, convergence_note
+from fnprune_core.decomposition.decomposition import Decomposition, convergence_note
+from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.decomposition.ica import run_ica
 from fnprune_core.decomposition.stability import match_maps
 from fnprune_core.errors import CorruptArtifactError, NotConvergedWarning, SettingsError

@@ -3,7 +3,7 @@ import pytest
 from planted import fit, noise_only, planted
 from sklearn.decomposition import FastICA
 
-from fnprune_core.decomposition.group_ica import convergence_note
+from fnprune_core.decomposition.decomposition import convergence_note
 from fnprune_core.decomposition.stability import match_maps
 from fnprune_core.errors import NotConvergedWarning
 

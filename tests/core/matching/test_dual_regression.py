@@ -8,7 +8,7 @@ import tiny
 from fnprune_core.atlas import network_atlas
 from fnprune_core.atlas.annotation_files import Annotation
 from fnprune_core.atlas.annotations import annotate, read_annotations
-from fnprune_core.decomposition import group_ica
+from fnprune_core.decomposition.decomposition import convergence_note
 from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.decomposition.stability import match_maps
 from fnprune_core.errors import (
@@ -150,7 +150,7 @@ def test_applied_atlas_is_an_atlas_that_knows_where_it_comes_from(
     opened = network_atlas.open_atlas(workspace, id)
     assert opened.time_courses.shape[1] == len(opened.tokens) == other_recording.n_tokens
     assert opened.table()["network"].tolist() == [0, 1, 2, 3]
-    assert group_ica.convergence_note(opened.decomposition) == ""
+    assert convergence_note(opened.decomposition) == ""
     manifest = read_manifest(workspace.folder("decompositions", id))
     assert manifest["inputs"]["applied_from"] == manifest["settings"]["applied_from"] == atlas.id
     assert manifest["inputs"]["stage"] == 2

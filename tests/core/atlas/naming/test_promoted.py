@@ -10,6 +10,7 @@ from toy_atlas import N_TOKENS, atlas_of
 from fnprune_core.atlas import decoding
 from fnprune_core.atlas.decoding import LogitEffect
 from fnprune_core.atlas.naming import promoted
+from fnprune_core.atlas.naming.stored import promoted_path
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.decomposition.fingerprint import compare
 from fnprune_core.models.language_model import LanguageModel, wrap_model
@@ -61,6 +62,6 @@ def test_what_is_stored_is_read_and_damage_counts_as_nothing_stored(workspace, m
     there[0] = atlas_of(maps=np.flip(atlas.maps, axis=0)).maps_fingerprint
     assert promoted.read_promoted(workspace, atlas.id) == ()  # its numbers mean other networks
     there[0] = atlas.maps_fingerprint
-    path = promoted.path_of(workspace, atlas.id)
+    path = promoted_path(workspace, atlas.id)
     path.write_text(path.read_text().replace("6.25", "7.25"))
     assert promoted.read_promoted(workspace, atlas.id) == ()

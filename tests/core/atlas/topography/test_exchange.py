@@ -3,7 +3,8 @@ import pytest
 from scipy.ndimage import gaussian_filter, label
 
 from fnprune_core.atlas.cortex import Cortex, build_cortex
-from fnprune_core.atlas.topography.exchange import NO_REFINEMENT, Refinement, exchange
+from fnprune_core.atlas.topography.exchange import exchange
+from fnprune_core.atlas.topography.laid_out import NO_REFINEMENT, Refinement
 from fnprune_core.atlas.topography.likeness import (
     depth_autocorrelation,
     sheet_autocorrelation,

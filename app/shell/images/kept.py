@@ -1,0 +1,95 @@
+"""Pictures kept as files beside an atlas once they were drawn, so that a new server has them.
+
+A server that was just started takes seconds until it can draw; what it drew before stands at once.
+A folder an atlas and version, ``<workspace>/pictures/<atlas id>/<version>``: what is there can be
+deleted at any time, and is drawn again. Nothing here opens an atlas.
+"""
+
+import hashlib
+import json
+import shutil
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from app.shell import resources
+from app.shell.images import routes as image_routes
+from fnprune_core import __version__
+from fnprune_core.atlas.topography.laid_out import cortex_id, has_cortex
+from fnprune_core.example.ids import find_example
+from fnprune_core.storage.workspace import PICTURES
+
+#: Raised where the same atlas is drawn otherwise than before.
+_DRAWN = 1
+_KEY = "made for"
+
+
+def version(id: str) -> str:
+    """Return what changes when an atlas with this id is made anew, or its units are laid out."""
+    is_laid_out = has_cortex(resources.workspace(), id)
+    text = f"{id} {resources.made_ns(id)} {cortex_id(id) if is_laid_out else 'index'}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def is_example(id: str) -> bool:
+    """Whether an atlas is the worked example's, of which more is kept: Start shows it."""
+    example = find_example(resources.workspace())
+    return example is not None and example.decomposition_id == id
+
+
+def file(id: str, name: str, draw: Callable[[], bytes]) -> bytes:
+    """Return a file of an atlas, from before if it was kept; `name` is safe as a file's name."""
+    path = _folder(id) / name
+    with suppress(OSError):
+        return path.read_bytes()
+    content = draw()
+    with suppress(OSError):  # a full or locked disk keeps nobody from seeing it
+        _write(path, content)
+    return content
+
+
+def facts(id: str, name: str, find: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return JSON facts on an atlas's networks, as a page shows them at the usual threshold.
+
+    From before if they were kept, and nothing was named or measured since.
+    """
+    path = _folder(id) / f"{name}.json"
+    measured = resources.workspace().ids("assessments")
+    key = f"{resources.names_key(id)} {measured} {image_routes.base_path()}"
+    with suppress(OSError, ValueError):
+        stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if stored.pop(_KEY) == key:
+            return stored
+    found = find()
+    with suppress(OSError):
+        _write(path, json.dumps({**found, _KEY: key}).encode())
+    return found
+
+
+def has_facts(id: str, name: str) -> bool:
+    """Whether facts on an atlas were kept, so that `facts` is likely to take no time."""
+    return (_folder(id) / f"{name}.json").is_file()
+
+
+def _folder(id: str) -> Path:
+    name = resources.workspace().folder("decompositions", id).name  # refuses what is no id
+    made_with = hashlib.sha256(f"{version(id)} {__version__} {_DRAWN}".encode()).hexdigest()[:16]
+    return resources.workspace().root / PICTURES / name / made_with
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file at once; the pictures of another version are let go."""
+    folder = path.parent
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        for other in folder.parent.iterdir():
+            if other != folder:
+                shutil.rmtree(other, ignore_errors=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,73 @@
+"""What the signature picture shows of an atlas, as JSON values; found once, and then kept."""
+
+from typing import Any
+
+from app.shell import resources
+from app.shell.caches import networks as network_page
+from app.shell.caches.colours import network_colours
+from app.shell.images import files as images
+from app.shell.images import places
+from app.shell.images import routes as image_routes
+from app.widgets import atlas_frame
+from app.widgets.body.note import PLACES
+from app.widgets.body.scene import Scene, Threshold
+from app.widgets.body.scenes import network_maps
+from app.widgets.body.viewer import FILM
+
+_Z, _SOLID = 3.0, 0.35
+
+
+def found(atlas_id: str) -> dict[str, Any]:
+    """Return the scene of the viewer, the bars below it, and what is said of both."""
+    networks = network_page.signature(atlas_id)
+    if not networks:
+        return {"scene": {}, "bars": [], "caption": ""}
+    return {
+        "scene": scene(atlas_id, networks).data(),
+        "bars": _bars(atlas_id, networks),
+        "caption": (
+            f"{len(networks)} of the {resources.atlas(atlas_id).n_networks} networks: those on "
+            f"which runs agree ({network_page.STABLE} or more) and that are one piece, chosen to "
+            f"lie far apart. Drag to turn; press a name to open its network. {PLACES}"
+        ),
+    }
+
+
+def _bars(atlas_id: str, networks: list[int]) -> list[dict[str, Any]]:
+    colours = network_colours(atlas_id, FILM.mode)
+    alone = resources.network_table(atlas_id)["variance_alone"]
+    return [
+        {
+            "id": k,
+            "name": atlas_frame.label(atlas_id, k),
+            "note": f"{100 * alone.iloc[k]:.2f} % of variance",
+            "share": float(alone.iloc[k] / alone.max()),
+            "colour": colours[k],
+        }
+        for k in networks
+    ]
+
+
+def scene(atlas_id: str, networks: list[int]) -> Scene:
+    """Return what the viewer shows: each network in its own colour, in a glass body."""
+    version, limit = images.version(atlas_id), resources.colour_limit(atlas_id, _Z)
+    n_layers = resources.atlas(atlas_id).layout.n_layers
+    return Scene(
+        anatomy=image_routes.anatomy_url(atlas_id, version),
+        overlays=network_maps(resources.atlas(atlas_id), networks, limit=limit),
+        threshold=Threshold(value=_Z),
+        at=places.of_network(atlas_id, networks[0], z=_Z),
+        layers=images.layers(atlas_id),
+        alternative=(
+            f"Networks {', '.join(map(str, networks))} in the body of {n_layers} layers, each in "
+            f"its own colour where |z| is above {_Z:g}."
+        ),
+        file=f"fnprune-{atlas_id[:8]}-networks",
+        still=image_routes.several_url(atlas_id, networks, version),
+        poster=image_routes.rendering_url(atlas_id, networks, version, z=_Z, solid=_SOLID),
+        family="signature",
+        view="render",
+        solid=_SOLID,
+        is_small=True,
+        name="Networks in the body",
+    )

@@ -1,0 +1,65 @@
+"""Pictures kept as files: drawn once, found by a new server, gone with what they show."""
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from app.shell import resources
+from app.shell.caching import CACHES
+from app.shell.images import files as images
+from app.shell.images import kept, thumbnails
+from app.shell.images import routes as image_routes
+from app.shell.view_state import DEFAULT_Z
+from fnprune_core.atlas import annotations, cortex
+from fnprune_core.atlas.annotation_files import Annotation
+from fnprune_core.storage.workspace import PICTURES
+
+
+def forbid(*args: object, **options: object) -> bytes:
+    raise AssertionError("drawn again")
+
+
+def stored() -> list[str]:
+    return sorted(p.name for p in (resources.workspace().root / PICTURES).rglob("*.*"))
+
+
+def test_a_picture_is_drawn_once_and_anew_for_another_version(example, monkeypatch) -> None:
+    assert kept.file(example.atlas, "a.webp", lambda: b"first") == b"first"
+    assert kept.file(example.atlas, "a.webp", forbid) == b"first"
+    assert stored() == ["a.webp"]
+    cortex.lay_out(resources.workspace(), example.atlas)
+    assert kept.file(example.atlas, "a.webp", lambda: b"second") == b"second"
+    assert stored() == ["a.webp"]
+    resources.workspace().delete("decompositions", example.atlas)
+    assert stored() == []
+
+
+def test_facts_are_found_again_until_a_network_is_named(example) -> None:
+    assert kept.facts(example.atlas, "a", lambda: {"n": 1}) == {"n": 1}
+    assert kept.facts(example.atlas, "a", forbid) == {"n": 1}
+    annotations.annotate(
+        resources.workspace(), resources.atlas(example.atlas), 2, Annotation(name="Two")
+    )
+    assert kept.facts(example.atlas, "a", lambda: {"n": 2}) == {"n": 2}
+
+
+def test_a_damaged_or_locked_folder_keeps_nobody_from_seeing(example) -> None:
+    kept.facts(example.atlas, "a", lambda: {"n": 1})
+    (file,) = (resources.workspace().root / PICTURES).rglob("a.json")
+    file.write_text('{"n": 1, "made')
+    assert kept.facts(example.atlas, "a", lambda: {"n": 3}) == {"n": 3}
+    file.unlink()
+    file.mkdir()  # can be neither read nor replaced
+    assert kept.facts(example.atlas, "a", lambda: {"n": 4}) == {"n": 4}
+
+
+@pytest.mark.parametrize("z", [DEFAULT_Z, 4.0])
+def test_thumbnails_at_the_usual_threshold_outlive_the_server(example, monkeypatch, z) -> None:
+    cortex.lay_out(resources.workspace(), example.atlas)
+    client = TestClient(Starlette(routes=image_routes.routes()))
+    address = image_routes.thumbnail_url(example.atlas, 2, images.version(example.atlas), z=z)
+    drawn = client.get(address).content
+    CACHES.clear()
+    monkeypatch.setattr(thumbnails, "thumbnail", lambda *args, **options: b"drawn again")
+    again = client.get(address).content
+    assert again == (drawn if z == DEFAULT_Z else b"drawn again")
