@@ -1,18 +1,21 @@
 """Results of the example that take long: computed beforehand, shipped, and taken over.
 
-They are those of the very atlas of the example: where a machine finds other networks, however
-little they differ, nothing is taken over.
+They are those of the example's own networks: where a machine finds others, nothing is taken over.
+Where it numbers networks of nearly equal energy otherwise, results go with their networks.
 """
 
 import json
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from safetensors.numpy import load, save
+
 from fnprune_core.assets import asset
-from fnprune_core.decomposition.fingerprint import MapsFingerprint, compare
+from fnprune_core.decomposition.fingerprint import MapsFingerprint, Renumbering, compare
 from fnprune_core.decomposition.numbering import fingerprint_at
 from fnprune_core.errors import CorruptArtifactError
 from fnprune_core.inputs.json_values import parse_json
@@ -27,7 +30,11 @@ COMMANDS = (
     "python docs/make_example_results.py",
 )
 KINDS = ("assessments", "lesions", "embeddings")
-_INDEX = "index.json"
+#: Arrays of results with a row or a column for each network, and which axis that is.
+_NETWORK_AXIS = {
+    "iq": -1, "share": -1, "match": -1, "r": -1, "networks_by_map": 0, "networks_by_course": 0,
+}  # fmt: skip
+_INDEX, _STUDY = "index.json", "study.json"
 _STAMP = (1980, 1, 1, 0, 0, 0)  # the same results, the same bytes
 
 
@@ -68,7 +75,8 @@ def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
 def take_over(workspace: Workspace, atlas_id: str) -> list[tuple[str, str]]:
     """Copy the shipped results into a workspace that has their atlas; return kind and id of each.
 
-    What is there already stays. Nothing is taken over for another atlas.
+    What is there already stays. Nothing is taken over for other networks, and no lesions of
+    networks that have another number here.
     """
     if not path().is_file():
         return []
@@ -76,20 +84,54 @@ def take_over(workspace: Workspace, atlas_id: str) -> list[tuple[str, str]]:
         index = _index_of(archive)
         if index["decomposition_id"] != atlas_id or not workspace.has("decompositions", atlas_id):
             return []
-        there = MapsFingerprint.from_json(index["maps"])
-        if not compare(there, fingerprint_at(workspace, atlas_id)).is_same:
+        here = fingerprint_at(workspace, atlas_id)
+        renumbering = compare(MapsFingerprint.from_json(index["maps"]), here)
+        if renumbering.lost or renumbering.turned:
             return []
         taken = []
         for kind, id in map(tuple, index["artifacts"]):
-            if workspace.has(kind, id):
+            files = _files_of(archive, f"{kind}/{id}/")
+            if workspace.has(kind, id) or not _is_of_same_numbers(files, renumbering):
                 continue
             with new_folder(workspace.folder(kind, id)) as folder:
-                prefix = f"{kind}/{id}/"
-                for name in archive.namelist():
-                    if name.startswith(prefix):
-                        (folder / name.removeprefix(prefix)).write_bytes(archive.read(name))
+                for name, content in files.items():
+                    (folder / name).write_bytes(_renumbered(name, content, renumbering, here))
             taken.append((kind, id))
     return taken
+
+
+def _files_of(archive: zipfile.ZipFile, prefix: str) -> dict[str, bytes]:
+    names = [name for name in archive.namelist() if name.startswith(prefix)]
+    return {name.removeprefix(prefix): archive.read(name) for name in names}
+
+
+def _is_of_same_numbers(files: Mapping[str, bytes], renumbering: Renumbering) -> bool:
+    """Whether all networks that a lesion study is of have their numbers here, too."""
+    if _STUDY not in files:
+        return True
+    lesions = parse_json(files[_STUDY])["lesions"]
+    return all(renumbering.of(lesion["networks"]).is_same for lesion in lesions)
+
+
+def _renumbered(
+    name: str, content: bytes, renumbering: Renumbering, here: MapsFingerprint
+) -> bytes:
+    """Return a file with what it holds of each network at the network's number here."""
+    if renumbering.is_same:
+        return content
+    if name == _STUDY:
+        study = parse_json(content)
+        return json.dumps({**study, "maps_fingerprint": here.to_json()}).encode()
+    if not name.endswith(".safetensors"):
+        return content
+    there = sorted(renumbering.numbers, key=renumbering.numbers.__getitem__)
+    arrays = load(content)
+    return save({
+        key: np.ascontiguousarray(values.take(there, axis=_NETWORK_AXIS[key]))
+        if key in _NETWORK_AXIS
+        else values
+        for key, values in arrays.items()
+    })  # fmt: skip
 
 
 @contextmanager

@@ -1,9 +1,11 @@
-"""Shipped results: those of the very same maps are taken over, whole, and no others."""
+"""Shipped results: those of the same networks are taken over, whole, and no others."""
 
 import json
 import zipfile
 
+import numpy as np
 import pytest
+from safetensors.numpy import load, load_file
 
 from fnprune_core.atlas.embedding import EmbeddingSettings, embed, embedding_id, has_embedding
 from fnprune_core.decomposition import group_ica
@@ -65,3 +67,24 @@ def test_the_shipped_file_is_of_the_examples_settings() -> None:
     assert ["embeddings", embedding_id(index["decomposition_id"], EmbeddingSettings())] in index[
         "artifacts"
     ]
+
+
+def test_results_go_with_their_networks(study, shipped) -> None:
+    """As on a machine that numbers the first two networks the other way round."""
+    with zipfile.ZipFile(beforehand.path()) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    index = json.loads(parts["index.json"])
+    maps = index["maps"]
+    maps["0"], maps["1"] = maps["1"], maps["0"]
+    with zipfile.ZipFile(beforehand.path(), "w") as archive:
+        for name, content in {**parts, "index.json": json.dumps(index)}.items():
+            archive.writestr(name, content)
+    [name] = [name for name in parts if name.endswith(".safetensors")]
+    there = load(parts[name])
+    assert beforehand.take_over(study.workspace, study.atlas) == [("embeddings", shipped)]
+    here = load_file(study.workspace.folder("embeddings", shipped) / name.rpartition("/")[2])
+    for key in ("networks_by_map", "networks_by_course"):
+        np.testing.assert_array_equal(here[key][:2], there[key][1::-1])
+        np.testing.assert_array_equal(here[key][2:], there[key][2:])
+    np.testing.assert_array_equal(here["places"], there["places"])
+    assert {found.standing for found in study.workspace.verify()} == {"sound"}
