@@ -16,11 +16,10 @@ from fnprune_core.models.hooks import watch_inputs
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.log_probabilities import token_log_probabilities
 from fnprune_core.storage.large_writes import page_aligned
-from fnprune_core.threads import of_each
 
 _SCALED_MAXIMUM = 4096.0  # leaves 2^26 below the largest value before float16 goes subnormal
 _LEAST_EXPONENT = -100.0  # a scale that is itself subnormal would divide by zero
-_CACHED_VALUES = 1 << 17  # so many in float32 stay in the cache of one core
+_CACHED_VALUES = 1 << 18  # so many in float32 stay in the caches of two cores
 #: What is kept of each unit in each session, and as which type it is stored.
 PER_SESSION = {"scales": "f4", "session_mean": "f4", "session_m2": "f8", "dummy_max": "f4"}
 
@@ -72,7 +71,7 @@ class Reader:
         """Read windows of equal length, (windows, tokens), in one forward pass."""
         language_model, layout = self.language_model, self.language_model.layout
         n_windows, n_tokens = token_ids.shape
-        signals = self._next_buffer(n_windows * n_tokens, layout.n_units)
+        signals = self._next_buffer(n_windows, n_tokens, layout.n_units)
         kept = {
             name: torch.zeros(n_windows, layout.n_units, dtype=_TORCH[code])
             for name, code in {**PER_SESSION, "largest": "f4"}.items()
@@ -81,15 +80,9 @@ class Reader:
         def keep(layer: int, x: Tensor) -> None:
             units = layout.layer_slice(layer)
             # Some families (OPT) lay all tokens of a batch in one row.
-            windows = x.detach().reshape(n_windows, n_tokens, -1)
-
-            def store(window: int) -> None:
-                start = window * n_tokens
-                found = self._store(windows[window], signals[start : start + n_tokens, units])
-                for name, values in found.items():
-                    kept[name][window, units] = values.to("cpu")
-
-            of_each(store, range(n_windows), device=x.device)
+            found = self._store(x.detach().reshape(n_windows, n_tokens, -1), signals[:, :, units])
+            for name, values in found.items():
+                kept[name][:, units] = values.to("cpu")
 
         projections = output_projections(language_model.model, language_model.architecture)
         ids = token_ids.to(language_model.device)
@@ -101,49 +94,47 @@ class Reader:
                 found = token_log_probabilities(logits[row], window_ids)
                 log_probabilities[row, 1:] = found.cpu().numpy()
         return ReadWindows(
-            signals=signals.numpy(),
+            signals=signals.view(-1, layout.n_units).numpy(),
             per_session={name: kept[name].numpy() for name in PER_SESSION},
             log_probabilities=log_probabilities,
             is_finite=kept["largest"].isfinite().numpy(),
         )
 
     def _store(self, x: Tensor, signals: Tensor) -> dict[str, Tensor]:
-        """Write one layer's activations in one window, (tokens, units); return their facts."""
+        """Write one layer's activations, (windows, tokens, units); return each window's facts."""
         if x.device.type == "mps":  # it has no float64
             x = x.cpu()
-        n_tokens, n_units = x.shape
+        n_windows, n_tokens, n_units = x.shape
         n_dummy = min(self.n_dummy_tokens, n_tokens)
-        largest = x.abs().amax(dim=0).float()
+        nothing = torch.zeros(n_windows, n_units, dtype=torch.float32, device=x.device)
+        largest = x.abs().amax(dim=1).float()
         exponent = torch.ceil(torch.log2(largest / _SCALED_MAXIMUM)).clamp(min=_LEAST_EXPONENT)
         scale = torch.where(largest > 0, torch.exp2(exponent), torch.ones_like(largest))
-        inverse = scale.reciprocal()  # exact, for scales are powers of two
-        centre = x[n_dummy].float() if n_dummy < n_tokens else largest.new_zeros(n_units)
-        moments = Moments(centre)
-        step = max(1, min(n_tokens, _CACHED_VALUES // n_units))
-        room = torch.empty(2, step, n_units, dtype=torch.float32, device=x.device)
+        inverse = scale.reciprocal()[:, None]  # exact, for scales are powers of two
+        moments = Moments(x[:, n_dummy].float() if n_dummy < n_tokens else nothing)
+        step = max(1, min(n_tokens, _CACHED_VALUES // (n_windows * n_units)))
+        room = torch.empty(2, n_windows, step, n_units, dtype=torch.float32, device=x.device)
         for start in range(0, n_tokens, step):
-            rows = slice(start, min(start + step, n_tokens))
-            single = room[0, : rows.stop - start].copy_(x[rows])
-            usable = single[max(n_dummy - start, 0) :]
-            moments.add(room[1, : len(usable)].copy_(usable))
-            signals[rows].copy_(single.mul_(inverse))
+            tokens = slice(start, min(start + step, n_tokens))
+            single = room[0, :, : tokens.stop - start].copy_(x[:, tokens])
+            usable = single[:, max(n_dummy - start, 0) :]
+            moments.add(room[1, :, : usable.shape[1]].copy_(usable))
+            signals[:, tokens].copy_(single.mul_(inverse))
         return {
             "largest": largest,
             "scales": scale,
             "session_mean": moments.mean().float(),
             "session_m2": moments.variance() * moments.n_tokens,
-            "dummy_max": x[:n_dummy].abs().amax(dim=0).float()
-            if n_dummy
-            else largest.new_zeros(n_units),
+            "dummy_max": x[:, :n_dummy].abs().amax(dim=1).float() if n_dummy else nothing,
         }
 
-    def _next_buffer(self, n_rows: int, n_units: int) -> Tensor:
-        buffer, n_bytes = self._buffers.pop(0), 2 * n_rows * n_units
+    def _next_buffer(self, n_windows: int, n_tokens: int, n_units: int) -> Tensor:
+        buffer, n_bytes = self._buffers.pop(0), 2 * n_windows * n_tokens * n_units
         if len(buffer) < n_bytes:
             buffer = page_aligned(n_bytes)
         self._buffers.append(buffer)
         values = torch.from_numpy(buffer[:n_bytes]).view(torch.float16)
-        return values.view(n_rows, n_units)
+        return values.view(n_windows, n_tokens, n_units)
 
 
 class Moments:
@@ -151,7 +142,7 @@ class Moments:
 
     Parameters
     ----------
-    centre : Tensor (n_units,)
+    centre : Tensor (..., n_units)
         Near the mean: any token's activations. Sums are about it, so that a variance far below
         the mean keeps its digits, and what does not vary has none. In float32 a variance is right
         to about 10⁻⁷ · (1 + d²) of itself, where this token is d standard deviations from the mean.
@@ -163,17 +154,17 @@ class Moments:
         self._sum, self._squares = (torch.zeros_like(centre, dtype=_FINE) for _ in range(2))
 
     def add(self, signals: Tensor) -> None:
-        """Count some tokens, (tokens, n_units), whose memory is used up."""
-        self.n_tokens += len(signals)
-        self._sum += signals.sub_(self._centre).sum(dim=0)
-        self._squares += signals.square_().sum(dim=0)
+        """Count some tokens, (..., tokens, n_units), whose memory is used up."""
+        self.n_tokens += signals.shape[-2]
+        self._sum += signals.sub_(self._centre[..., None, :]).sum(dim=-2)
+        self._squares += signals.square_().sum(dim=-2)
 
     def mean(self) -> Tensor:
-        """Return the mean, (n_units,) in float64; 0 of no tokens."""
+        """Return the mean, (..., n_units) in float64; 0 of no tokens."""
         return self._centre.to(_FINE) + self._sum / max(self.n_tokens, 1)
 
     def variance(self) -> Tensor:
-        """Return the variance, (n_units,) in float64; 0 of no tokens."""
+        """Return the variance, (..., n_units) in float64; 0 of no tokens."""
         shift = self._sum / max(self.n_tokens, 1)
         return (self._squares / max(self.n_tokens, 1) - shift.square()).clamp_(min=0)
 

@@ -69,12 +69,12 @@ def test_the_number_of_threads_changes_no_bit(threads) -> None:
     """Wide enough for sums to be split among threads, and long enough for several parts."""
     before = torch.get_num_threads()
     model = tiny.tiny_language_model("Llama")
-    x = torch.randn(512, 1536, generator=torch.Generator().manual_seed(0)).bfloat16()
+    x = torch.randn(2, 512, 1536, generator=torch.Generator().manual_seed(0)).bfloat16()
     found = []
     try:
         for n in (1, threads):
             torch.set_num_threads(n)
-            signals = torch.empty(512, 1536, dtype=torch.float16)
+            signals = torch.empty(2, 512, 1536, dtype=torch.float16)
             reader = Reader(model, n_dummy_tokens=4)
             found.append([signals, *reader._store(x, signals).values()])
     finally:
