@@ -266,7 +266,8 @@ def model_row(bench: Bench) -> Contest:
     recording, k = bench.recording, bench.n_networks
 
     def ours() -> NDArray[np.float32]:
-        return GroupICA(n_components=k, n_runs=1, seed=SEED).fit(recording).components_
+        ica = GroupICA(n_components=k, n_runs=1, normalize="session", seed=SEED)  # as CanICA scales
+        return ica.fit(recording).components_
 
     return Contest(
         what=f"{recording.n_sessions} sessions × {recording.layout.n_units:,} units, K = {k}",
