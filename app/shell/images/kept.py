@@ -2,7 +2,8 @@
 
 A server that was just started takes seconds until it can draw; what it drew before stands at once.
 A folder an atlas and version, ``<workspace>/pictures/<atlas id>/<version>``: what is there can be
-deleted at any time, and is drawn again. Nothing here opens an atlas.
+deleted at any time, and is drawn again, as is a file whose bytes are not those that were written:
+each begins with its checksum. Nothing here opens an atlas.
 """
 
 import hashlib
@@ -14,6 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import xxhash
+
 from app.shell import resources
 from app.shell.images import routes as image_routes
 from fnprune_core import __version__
@@ -22,7 +25,8 @@ from fnprune_core.example.ids import find_example
 from fnprune_core.storage.workspace import PICTURES
 
 #: Raised where the same atlas is drawn otherwise than before.
-_DRAWN = 1
+_DRAWN = 2
+_SUM_BYTES = 16
 _KEY = "made for"
 
 
@@ -42,8 +46,8 @@ def is_example(id: str) -> bool:
 def file(id: str, name: str, draw: Callable[[], bytes]) -> bytes:
     """Return a file of an atlas, from before if it was kept; `name` is safe as a file's name."""
     path = _folder(id) / name
-    with suppress(OSError):
-        return path.read_bytes()
+    with suppress(OSError, ValueError):
+        return _read(path)
     content = draw()
     with suppress(OSError):  # a full or locked disk keeps nobody from seeing it
         _write(path, content)
@@ -59,7 +63,7 @@ def facts(id: str, name: str, find: Callable[[], dict[str, Any]]) -> dict[str, A
     measured = resources.workspace().ids("assessments")
     key = f"{resources.names_key(id)} {measured} {image_routes.base_path()}"
     with suppress(OSError, ValueError):
-        stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        stored: dict[str, Any] = json.loads(_read(path))
         if stored.pop(_KEY) == key:
             return stored
     found = find()
@@ -79,6 +83,19 @@ def _folder(id: str) -> Path:
     return resources.workspace().root / PICTURES / name / made_with
 
 
+def _sum_of(content: bytes) -> bytes:
+    return xxhash.xxh3_64_hexdigest(content).encode()
+
+
+def _read(path: Path) -> bytes:
+    """Return a file's content; raises ValueError if its bytes are not those that were written."""
+    stored = path.read_bytes()
+    content = stored[_SUM_BYTES:]
+    if stored[:_SUM_BYTES] != _sum_of(content):
+        raise ValueError(f"{path} is damaged.")
+    return content
+
+
 def _write(path: Path, content: bytes) -> None:
     """Write a file at once; the pictures of another version are let go."""
     folder = path.parent
@@ -89,7 +106,7 @@ def _write(path: Path, content: bytes) -> None:
                 shutil.rmtree(other, ignore_errors=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     try:
-        temporary.write_bytes(content)
+        temporary.write_bytes(_sum_of(content) + content)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

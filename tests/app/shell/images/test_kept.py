@@ -53,6 +53,15 @@ def test_a_damaged_or_locked_folder_keeps_nobody_from_seeing(example) -> None:
     assert kept.facts(example.atlas, "a", lambda: {"n": 4}) == {"n": 4}
 
 
+def test_bytes_that_flipped_are_not_shown(example) -> None:
+    kept.file(example.atlas, "a.webp", lambda: b"first")
+    kept.facts(example.atlas, "a", lambda: {"n": 1})
+    for file in (resources.workspace().root / PICTURES).rglob("a.*"):
+        file.write_bytes(file.read_bytes().replace(b"first", b"fIrst").replace(b"1", b"7"))
+    assert kept.file(example.atlas, "a.webp", lambda: b"again") == b"again"
+    assert kept.facts(example.atlas, "a", lambda: {"n": 2}) == {"n": 2}
+
+
 @pytest.mark.parametrize("z", [DEFAULT_Z, 4.0])
 def test_thumbnails_at_the_usual_threshold_outlive_the_server(example, monkeypatch, z) -> None:
     cortex.lay_out(resources.workspace(), example.atlas)
