@@ -41,6 +41,10 @@ COVERED_ELSEWHERE: dict[str, str] = {
     "lesion and a preview in core/scores/test_units.py and core/pruning/test_preview.py.",
     "scores/score.py": "What a row of the table of scores says: each is asked in "
     "core/scores/test_units.py.",
+    "decomposition/decomposition.py": "What a decomposition is saved as: with the class that makes "
+    "it, core/decomposition/test_group_ica.py.",
+    "reliability/unmixing.py": "Each run is one of a measure's: core/reliability/test_measures.py, "
+    "and by workers core/test_workers.py.",
     "storage/folders.py": "Folders, locks and leftovers are tested with the workspace that they "
     "make: core/storage/test_workspace.py.",
     "storage/manifests.py": "Schemas too: core/storage/test_workspace.py and, edited value by "
