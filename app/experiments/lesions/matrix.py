@@ -18,10 +18,10 @@ from app.experiments.lesions.figures import (
 )
 from app.experiments.lesions.tasks import KIND, LesionsSoFar, Read
 from app.figures.markup import signed
-from app.shell import glossary, recipes, resources, view_state, wording
+from app.shell import glossary, recipes, view_state, wording
 from app.shell.jobs import Job
 from app.shell.wording import plain
-from app.widgets import frame, job_progress
+from app.widgets import frame, job_progress, model_offer
 from app.widgets.browser_events import is_narrow, pick_cells
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
@@ -237,17 +237,16 @@ def _draw_curve(study: LesionStudy, row: int, atlas: NetworkAtlas) -> None:
         lesions=graded(lesion.networks, STRENGTHS),
         settings=study.facts.settings,
     )
-    has_model = resources.language_model(view_state.view().model) is not None
-    st.button(
-        "Measure the curve",
-        icon=":material/show_chart:",
-        key="lesion-curve-start",
-        disabled=not has_model,
-        on_click=form.start,
-        args=(order, Read(), "Lesion by strength"),
-    )
-    if not has_model:
-        st.caption("It takes the model: load it at the end of this page, with another study.")
+    with frame.explaining():
+        model = model_offer.in_memory(atlas)
+        st.button(
+            "Measure the curve",
+            icon=":material/show_chart:",
+            key="lesion-curve-start",
+            on_click=form.start,
+            args=(order, Read(), "Lesion by strength"),
+        )
+        model_offer.will_be_loaded(model)
 
 
 def _draw_dissociations(study: LesionStudy, atlas: NetworkAtlas) -> None:

@@ -132,9 +132,6 @@ def _draw_harm(lesion: Lesion, atlas: NetworkAtlas) -> None:
         job_progress.follow(KIND, on_done=lambda _: None)
     if job_progress.is_active(KIND):
         return
-    if resources.language_model(view_state.view().model) is None:
-        st.caption("Not measured yet. It takes the model, as writing does.")
-        return
     st.caption(
         "Not measured yet: the built-in held-out texts are read under this lesion, and under "
         f"{form.RANDOM} matched random ones."
@@ -152,6 +149,7 @@ def _draw_harm(lesion: Lesion, atlas: NetworkAtlas) -> None:
             on_click=form.start,
             args=(order, Read(), "A patient"),
         )
+        model_offer.will_be_loaded(model_offer.in_memory(atlas))
 
 
 def _draw_writing_form(lesion: Lesion, prompt: str, patient: str, atlas: NetworkAtlas) -> None:
