@@ -197,3 +197,16 @@ def test_the_python_beside_a_picture_gives_its_numbers(studied) -> None:
     assert names["q"] == found.effects.q[1, 0]
     assert matrix in lesion_studies(resources.workspace(), example.atlas)
     assert cache.single(example.atlas, Lesion(networks=(1,)))[0] == matrix
+
+
+def test_the_curve_loads_the_model_itself(open_page, studied, monkeypatch) -> None:
+    example, study, _ = studied
+    at = open_page("lesions", **{**example.view(), "study": study, "network": "3", "column": "1"})
+    assert not at.button(key="lesion-curve-start").disabled
+    with monkeypatch.context() as patch:  # as in a server that was just started
+        patch.setattr(resources, "language_model", lambda source: None)
+        at.run()
+        assert not at.button(key="lesion-curve-start").disabled
+        assert any("is loaded first" in each.value for each in at.caption)
+    press(at, "Measure the curve")
+    assert finish(at).state == "done"
