@@ -18,9 +18,9 @@ import torch
 from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
-# Of torch's MKL sums of 512 terms came out whole, but for results of one or a few rows or columns;
-# those of 1,024 were split on some processors.
-_SHORT = 512
+#: Of torch's MKL sums of 512 terms came out whole, but for results of one or a few rows or columns;
+#: those of 1,024 were split on some processors.
+SHORT = 512
 _NARROW = 64
 _PART = 4096  # terms of a part, whose columns stay in the cache
 _MOST_PARTS = 64
@@ -108,7 +108,7 @@ def product(a: Tensor, b: Tensor) -> Tensor:
     """Return ``a @ b``."""
     if a.device.type != "cpu":
         return a @ b
-    if a.shape[1] <= _SHORT:
+    if a.shape[1] <= SHORT:
         if min(a.shape[0], b.shape[1]) >= _NARROW:
             return a @ b
         with one_thread():
@@ -119,7 +119,7 @@ def product(a: Tensor, b: Tensor) -> Tensor:
 def gram(rows: Tensor) -> Tensor:
     """Return ``rows @ rows.T``; on the CPU half of it is saved by symmetry."""
     n, n_terms = rows.shape
-    if rows.device.type != "cpu" or n_terms <= _SHORT:
+    if rows.device.type != "cpu" or n_terms <= SHORT:
         return rows @ rows.T
 
     def part(terms: slice) -> Tensor:

@@ -1,7 +1,6 @@
 """Shared parts of the pages in one file: type, colours, escaping, and how a file is written."""
 
 import base64
-import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from fnprune_core.assets import asset
 from fnprune_core.errors import SettingsError
 from fnprune_core.inputs.files import path_of
 from fnprune_core.storage.folders import storage_errors
+from fnprune_core.storage.json_files import replacing
 
 _FONTS = (
     ("IBM Plex Sans", 400, "ibm-plex-sans-latin-400-normal"),
@@ -79,10 +79,6 @@ def write_page(target: Path, page: str) -> Path:
     """Write a page at once, making its folder if it is not there; return its path."""
     with storage_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
-        try:
+        with replacing(target) as temporary:
             temporary.write_text(page, encoding="utf-8")
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
     return target

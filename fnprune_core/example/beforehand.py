@@ -90,8 +90,10 @@ def take_over(workspace: Workspace, atlas_id: str) -> list[tuple[str, str]]:
             return []
         taken = []
         for kind, id in map(tuple, index["artifacts"]):
+            if workspace.has(kind, id):
+                continue
             files = _files_of(archive, f"{kind}/{id}/")
-            if workspace.has(kind, id) or not _is_of_same_numbers(files, renumbering):
+            if not _is_of_same_numbers(files, renumbering):
                 continue
             with new_folder(workspace.folder(kind, id)) as folder:
                 for name, content in files.items():

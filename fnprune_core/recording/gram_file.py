@@ -17,12 +17,10 @@ from torch import Tensor
 from fnprune_core.recording.moments import open_array
 from fnprune_core.recording.pages import release_pages
 from fnprune_core.storage.checksums import Blocks
+from fnprune_core.threads import SHORT
 
 _FLOAT = 4
 ROWS = 512  # of a block; more are no quicker, and more of the lower triangle is stored
-_TOKENS = (
-    512  # of a sum, which libraries leave whole: it has the same bits on any number of threads
-)
 
 
 def blocks_of_rows(width: int) -> Iterator[slice]:
@@ -75,7 +73,7 @@ class GramSums:
                 else:
                     stored.zero_()
                 sums = stored.to(x.device)
-                for part in torch.split(x, _TOKENS):
+                for part in torch.split(x, SHORT):  # sums that no number of threads splits
                     torch.addmm(sums, part[:, rows].T, part[:, rows.start :], out=sums)
                 file.seek(place)
                 place += file.write(sums.cpu().numpy().data)

@@ -7,6 +7,7 @@ takes it from a program's memory by itself, if memory, place in the file and len
 import errno
 import mmap
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,8 @@ def page_aligned(n_bytes: int) -> NDArray[np.uint8]:
     """Return memory of at least one byte that begins with a page: (n_bytes,)."""
     memory = mmap.mmap(-1, max(n_bytes, 1))
     if hasattr(mmap, "MADV_HUGEPAGE"):
-        memory.madvise(mmap.MADV_HUGEPAGE)  # fresh pages take longer to get than to fill
+        with suppress(OSError):  # a wish: some kernels have no large pages
+            memory.madvise(mmap.MADV_HUGEPAGE)  # fresh pages take longer to get than to fill
     return np.frombuffer(memory, dtype=np.uint8)[:n_bytes]
 
 

@@ -9,7 +9,6 @@ each begins with its checksum. Nothing here opens an atlas.
 import hashlib
 import json
 import shutil
-import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +21,7 @@ from app.shell.images import routes as image_routes
 from fnprune_core import __version__
 from fnprune_core.atlas.topography.laid_out import cortex_id, has_cortex
 from fnprune_core.example.ids import find_example
+from fnprune_core.storage.json_files import replacing
 from fnprune_core.storage.workspace import PICTURES
 
 #: Raised where the same atlas is drawn otherwise than before.
@@ -104,9 +104,5 @@ def _write(path: Path, content: bytes) -> None:
         for other in folder.parent.iterdir():
             if other != folder:
                 shutil.rmtree(other, ignore_errors=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-    try:
+    with replacing(path) as temporary:
         temporary.write_bytes(_sum_of(content) + content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
