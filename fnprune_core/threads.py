@@ -104,16 +104,18 @@ def of_each(
                 each.cancel()
 
 
-def product(a: Tensor, b: Tensor) -> Tensor:
-    """Return ``a @ b``."""
+def product(a: Tensor, b: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return ``a @ b``, in the memory `out` if it is given."""
     if a.device.type != "cpu":
-        return a @ b
+        return torch.matmul(a, b, out=out)
     if a.shape[1] <= SHORT:
         if min(a.shape[0], b.shape[1]) >= _NARROW:
-            return a @ b
+            return torch.matmul(a, b, out=out)
         with one_thread():
-            return torch.from_numpy(a.numpy() @ b.numpy())
-    return _sum_of_parts(lambda terms: a[:, terms] @ b[terms], a.shape[1], a.device)
+            found = torch.from_numpy(a.numpy() @ b.numpy())
+    else:
+        found = _sum_of_parts(lambda terms: a[:, terms] @ b[terms], a.shape[1], a.device)
+    return found if out is None else out.copy_(found)
 
 
 def gram(rows: Tensor) -> Tensor:

@@ -16,14 +16,19 @@ from fnprune_core.threads import eigen, gram, of_each, product
 _EVEN_VALUES = 16
 
 
-def leading_rows(rows: Tensor, n: int) -> Tensor:
+def leading_rows(rows: Tensor, n: int, *, out: Tensor | None = None) -> Tensor:
     """Reduce `rows` (r, units) to its n leading principal components, singular values kept.
 
     By the Gram matrix of the rows, O(r² · units): never an SVD with the units' dimension.
+
+    Parameters
+    ----------
+    out : Tensor (n, units), optional
+        Memory for the result.
     """
     _, vectors = eigen(gram(rows).double().cpu())
     basis = vectors[:, -n:].flip(1).to(rows)
-    return product(basis.T, rows)
+    return product(basis.T, rows, out=out)
 
 
 def sizes_for(k: int, fewest_tokens: int, *, asked: int | None = None) -> tuple[int, int]:
@@ -77,8 +82,8 @@ def carried_rows(
         Components kept of each session, and carried on.
     """
     m, n_carried = n_components
-    group_rows: list[Tensor | None] = [None] * len(blocks)
     asked = _Reduction(sessions, blocks, m, normalize, device)
+    carried = [_Carried(len(units), n_carried, m, device) for units in blocks]
 
     def told(done: int) -> None:
         cancel.raise_if_cancelled()
@@ -89,16 +94,36 @@ def carried_rows(
     for session, rows in enumerate(asked.of_sessions(cancel)):
 
         def carry(block: int, rows: list[Tensor] = rows) -> None:
-            previous, reduced = group_rows[block], rows[block].to(device)
-            stacked = reduced if previous is None else torch.cat([previous, reduced])
-            group_rows[block] = (
-                leading_rows(stacked, n_carried) if len(stacked) > n_carried else stacked
-            )
+            carried[block].add(rows[block])
 
         if rows:
             of_each(carry, range(len(blocks)), device=device)
         told(session + 1)
-    return [rows for rows in group_rows if rows is not None]
+    return [each.rows() for each in carried if each.n_rows]
+
+
+class _Carried:
+    """What is carried of one block from session to session, in two buffers by turns."""
+
+    def __init__(self, n_units: int, n_carried: int, m: int, device: torch.device) -> None:
+        self.n_rows, self._n_carried = 0, n_carried
+        self._rows, self._next = (
+            torch.empty(n_carried + m, n_units, dtype=torch.float32, device=device)
+            for _ in range(2)
+        )
+
+    def add(self, reduced: Tensor) -> None:
+        """Take in the components of a session, (m, units)."""
+        stop = self.n_rows + len(reduced)
+        self._rows[self.n_rows : stop].copy_(reduced)
+        if stop > self._n_carried:
+            leading_rows(self._rows[:stop], self._n_carried, out=self._next[: self._n_carried])
+            self._rows, self._next = self._next, self._rows
+        self.n_rows = min(stop, self._n_carried)
+
+    def rows(self) -> Tensor:
+        """Return what is carried, (n, units)."""
+        return self._rows[: self.n_rows]
 
 
 class _Reduction:

@@ -5,7 +5,9 @@ a unit is a voxel, a token is a TR, a window is a session.
 """
 
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -24,7 +26,7 @@ from fnprune_core.recording.deviations import Deviations
 from fnprune_core.recording.moments import SessionMoments, open_array
 from fnprune_core.recording.pages import release_pages
 from fnprune_core.recording.reading import PER_SESSION
-from fnprune_core.recording.sessions import of_rows, runs_of_sessions
+from fnprune_core.recording.sessions import StoredSession, of_rows, runs_of_sessions
 from fnprune_core.recording.summary import Summary
 from fnprune_core.recording.writer import SIGNALS
 from fnprune_core.storage.checksums import Blocks, checked, damage_told
@@ -169,21 +171,23 @@ class Recording(SessionMoments):
         """Send its folder to another process, where it is opened once."""
         return _opened, (self.folder.resolve(),)
 
-    def session(self, session: int, *, layer: int | None = None) -> NDArray[np.float32]:
-        """Return the signals of a session, or of one layer in it: (tokens, units)."""
+    @contextmanager
+    def stored(self, session: int, *, layer: int | None = None) -> Iterator[StoredSession]:
+        """Hand out a session, or one layer of it, as it is stored; then let its pages go."""
         self._need_signals()
         units = slice(None) if layer is None else self.layout.layer_slice(layer)
         rows = self.session_slice(session)
         self._check_signals(rows.start, rows.stop)
-        stored = self._signals[rows, units]
-        scales = torch.from_numpy(self.scales[session, units].copy())
-        signals = torch.empty(stored.shape, dtype=torch.float32)
-
-        def widen(part: slice) -> None:
-            signals[part].copy_(torch.from_numpy(stored[part].copy())).mul_(scales)
-
-        of_rows(widen, signals)
+        yield StoredSession(
+            values=self._signals[rows, units], scales=self.scales[session, units].copy()
+        )
         release_pages(self._signals, rows)
+
+    def session(self, session: int, *, layer: int | None = None) -> NDArray[np.float32]:
+        """Return the signals of a session, or of one layer in it: (tokens, units)."""
+        with self.stored(session, layer=layer) as stored:
+            signals = torch.empty(stored.values.shape, dtype=torch.float32)
+            of_rows(lambda tokens: stored.widen(tokens, signals[tokens]), signals)
         result: NDArray[np.float32] = signals.numpy()
         return result
 

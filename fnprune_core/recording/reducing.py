@@ -1,6 +1,7 @@
 """A recording reduced while the model reads: sessions come, are added to sums, and go."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from fnprune_core.recording.gram_file import GramSums
 from fnprune_core.recording.group_pca import carried_rows, sizes_for
 from fnprune_core.recording.moments import SessionMoments
 from fnprune_core.recording.reading import Reader, ReadWindows
-from fnprune_core.recording.sessions import Sessions, normalised, runs_of_sessions
+from fnprune_core.recording.sessions import Sessions, StoredSession, normalised, runs_of_sessions
 from fnprune_core.recording.summary import BASIS, GRAM, GROUP, PRODUCTS, PROJECTIONS
 from fnprune_core.texts.windows import Windows, batches_of, stacked_ids
 from fnprune_core.threads import product
@@ -53,8 +54,9 @@ class ReadSessions(SessionMoments):
         self._batch_of = {i: b for b in batches_of(windows, batch_size) for i in b}
         self._batch, self._read = range(0), _NOTHING
 
-    def session(self, session: int) -> NDArray[np.float32]:
-        """Return the signals of a session, rounded as a recording stores them: (tokens, units)."""
+    @contextmanager
+    def stored(self, session: int) -> Iterator[StoredSession]:
+        """Hand out a session, rounded as a recording stores it."""
         if session not in self._batch:
             self._batch = self._batch_of[session]
             ids = stacked_ids(self.windows, self._batch)
@@ -63,10 +65,16 @@ class ReadSessions(SessionMoments):
         row = session - self._batch.start
         tokens = self.session_slice(session)
         n_tokens = tokens.stop - tokens.start
-        stored = torch.from_numpy(self._read.signals[row * n_tokens : (row + 1) * n_tokens])
-        scales = torch.from_numpy(self._read.per_session["scales"][row])
-        signals: NDArray[np.float32] = stored.float().mul_(scales).numpy()
-        return signals
+        yield StoredSession(
+            values=self._read.signals[row * n_tokens : (row + 1) * n_tokens],
+            scales=self._read.per_session["scales"][row],
+        )
+
+    def session(self, session: int) -> NDArray[np.float32]:
+        """Return the signals of a session, rounded as a recording stores them: (tokens, units)."""
+        with self.stored(session) as stored:
+            signals = torch.empty(stored.values.shape, dtype=torch.float32)
+            return stored.widen(slice(None), signals).numpy()
 
 
 _NOTHING = ReadWindows(

@@ -1,7 +1,9 @@
 """Sessions of signals, as a decomposition reads them: from a recording or from memory."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -48,6 +50,47 @@ class Sessions(Protocol):
     def session_moments(  # noqa: D102
         self, session: int, /
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StoredSession:
+    """A session's signals as they are stored.
+
+    Parameters
+    ----------
+    values : ndarray (tokens, units)
+        float16 or float32.
+    scales : ndarray of float32 (units,), optional
+        What they are multiplied by.
+    """
+
+    values: NDArray[np.floating]
+    scales: NDArray[np.float32] | None = None
+
+    def widen(self, tokens: slice, signals: Tensor) -> Tensor:
+        """Write some tokens' signals into float32 memory, (tokens, units), and return it."""
+        # A copy, for torch wants memory that could be written to: of a few tokens it stays cached.
+        signals.copy_(torch.from_numpy(self.values[tokens].copy()))
+        if self.scales is not None:
+            signals.mul_(torch.from_numpy(self.scales).to(signals.device))
+        return signals
+
+
+@runtime_checkable
+class HoldsStored(Protocol):
+    """Sessions that can be read as they are stored, in half the memory."""
+
+    def stored(self, session: int, /) -> AbstractContextManager[StoredSession]: ...  # noqa: D102
+
+
+@contextmanager
+def _stored(sessions: Sessions, session: int) -> Iterator[StoredSession]:
+    """Hand out a session as it is stored, or its signals where these are all there is."""
+    if isinstance(sessions, HoldsStored):
+        with sessions.stored(session) as stored:
+            yield stored
+    else:
+        yield StoredSession(values=sessions.session(session))
 
 
 class ArraySessions:
@@ -161,20 +204,25 @@ def normalised(
         mean, std = sessions.session_moments(session)
     else:
         mean, std = sessions.mean, sessions.std
-    recorded = sessions.session(session)
-    signals = torch.from_numpy(recorded).to(device)
     scale = np.where(sessions.alive & (std > 0), std, np.inf).astype(np.float32)
     centre, scale_there = (
         torch.from_numpy(np.ascontiguousarray(each)).to(device) for each in (mean, scale)
     )
-    z = torch.empty_like(signals) if room is None else room[: len(signals)]
+    with _stored(sessions, session) as stored:
+        shape = stored.values.shape
+        z = (
+            torch.empty(shape, dtype=torch.float32, device=device)
+            if room is None
+            else room[: shape[0]]
+        )
 
-    def fill(rows: slice) -> bool:
-        part = torch.sub(signals[rows], centre, out=z[rows]).div_(scale_there)
-        return bool(part.sum().isfinite())
+        def fill(rows: slice) -> bool:
+            part = stored.widen(rows, z[rows]).sub_(centre).div_(scale_there)
+            return bool(part.sum().isfinite())
 
-    if not all(of_rows(fill, z)):
-        check_finite(recorded, sessions.layout, session)
+        is_finite = all(of_rows(fill, z))
+    if not is_finite:
+        check_finite(sessions.session(session), sessions.layout, session)
     return z
 
 

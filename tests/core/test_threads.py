@@ -151,6 +151,11 @@ def test_products_are_the_same_whatever_the_length_of_their_sums(n_terms, dtype)
     def products() -> list[torch.Tensor]:
         return [product(a, b) for a, b in pairs]
 
+    for a, b in pairs:
+        room = a.new_empty(len(a), b.shape[1])
+        assert product(a, b, out=room) is room
+        assert torch.equal(room, product(a, b))
+
     one, two, three = on_threads(1, 2, 3, work=products)
     for (a, b), x, y, z in zip(pairs, one, two, three, strict=True):
         assert torch.equal(x, y)

@@ -1,4 +1,5 @@
 import warnings
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
 
@@ -16,7 +17,7 @@ from fnprune_core.decomposition.stability import match_maps
 from fnprune_core.errors import CorruptArtifactError, NotConvergedWarning, SettingsError
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.progress import Cancelled, CancelToken
-from fnprune_core.recording.sessions import ArraySessions
+from fnprune_core.recording.sessions import ArraySessions, StoredSession
 
 ALGORITHMS_AND_CONTRASTS = [
     (algorithm, fun) for algorithm in ("fastica", "picard") for fun in ("cube", "logcosh")
@@ -155,10 +156,12 @@ def test_dummy_tokens_have_time_courses_but_no_say(recording) -> None:
     """Whatever the dummy tokens hold, maps stay; their own time courses follow them."""
 
     class Changed(type(recording)):
-        def session(self, session, **options):
-            signals = super().session(session, **options)
-            signals[self.is_dummy[self.session_slice(session)]] *= 50
-            return signals
+        @contextmanager
+        def stored(self, session, **options):
+            with super().stored(session, **options) as stored:
+                values = stored.values.astype(np.float32)
+                values[self.is_dummy[self.session_slice(session)]] *= 50
+                yield StoredSession(values=values, scales=stored.scales)
 
     settings = GroupICA(n_components=4, n_runs=1, fun="logcosh")
     plain = settings.fit(recording).result_
