@@ -12,7 +12,7 @@ from typing import Any
 import typer
 from typer.main import get_command
 
-from fnprune_core import __version__
+from fnprune_core import __version__, memory
 from fnprune_core.commands import atlas, example, export, generate, prune, record
 from fnprune_core.commands.console import EXIT_CANCELLED, EXIT_USER_ERROR, print_error
 from fnprune_core.commands.experiments.lesion import lesion
@@ -97,8 +97,9 @@ def build_cli() -> Callable[..., Any]:
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 2 a mistake to correct, 130 stopped."""
     as_json = "--json" in sys.argv
+    memory.prefer_large_pages()
     try:
-        with _quiet_libraries():
+        with _quiet_libraries(), memory.kept():
             code = build_cli()(standalone_mode=False)
     except FnpruneError as error:
         print_error(error, as_json=as_json)

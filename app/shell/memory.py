@@ -1,21 +1,18 @@
 """The memory of the process: what the allocator and mapped files hold without need is let go."""
 
-import ctypes
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
 from app.shell.caches.sizes import mapped_arrays
+from fnprune_core import memory
 from fnprune_core.recording.pages import release_pages
 
 #: Resident bytes above which pages of files, free memory and a quarter of the caches are let go.
 MAX_RESIDENT = 1_600_000_000
 _PAUSE_S = 3.0
-# Of `mallopt`, from malloc.h.
-_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
 _N_ARENAS = 2
 _OWN_MAPPING = 4 << 20  # bytes from which memory is given back as soon as it is free
 
@@ -54,10 +51,10 @@ class Relief:
         for value in values():
             for array in mapped_arrays(value):
                 release_pages(array)
-        trim()
+        memory.trim()
         if self._resident() > self._max_resident:
             shrink(max_bytes * 3 // 4)
-            trim()
+            memory.trim()
         return True
 
 
@@ -70,26 +67,8 @@ def resident_bytes() -> int:
         return 0
 
 
-def trim() -> None:
-    """Give free memory back to the system, where glibc can."""
-    library = _glibc()
-    if library is not None:
-        library.malloc_trim(0)
-
-
-def limit_arenas() -> None:
-    """Keep glibc from holding an arena of free memory for each thread.
-
-    Streamlit runs every run of a page in a thread of its own.
-    """
-    library = _glibc()
-    if library is not None:
-        library.mallopt(_M_ARENA_MAX, _N_ARENAS)
-        library.mallopt(_M_MMAP_THRESHOLD, _OWN_MAPPING)
-
-
-def _glibc() -> ctypes.CDLL | None:
-    if sys.platform != "linux":
-        return None
-    library = ctypes.CDLL(None)
-    return library if hasattr(library, "mallopt") and hasattr(library, "malloc_trim") else None
+def settle() -> None:
+    """Keep little of what is free: Streamlit runs every run of a page in a thread of its own."""
+    memory.limit_arenas(_N_ARENAS)
+    memory.prefer_large_pages()
+    memory.give_back_from(_OWN_MAPPING)

@@ -50,7 +50,7 @@ _STEP = 0.01  # of |z|, when it is counted
 @st.cache_resource
 def workspace() -> Workspace:
     """Return the workspace; what stopped work left behind stays, so that it can resume."""
-    memory.limit_arenas()
+    memory.settle()
     return Workspace.default()
 
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 from app.doors.reach import Reach
 from app.shell.jobs import JobFunction, Report
-from app.shell.memory import trim
 from app.shell.text_choice import TextChoice
+from fnprune_core import memory
 from fnprune_core.progress import CancelToken, Progress, ProgressEvent
 from fnprune_core.storage.folders import check_free_space
 from fnprune_core.storage.workspace import Workspace
@@ -108,12 +108,10 @@ class Task:
         def run(report: Report, cancel: CancelToken) -> Any:
             shelf.reach.check_texts(self.inputs)
             check_free_space(workspace.root, 0)
-            try:
+            with memory.kept():  # till the job ends
                 return self.function(
                     Run(workspace=workspace, shelf=shelf, report=report, cancel=cancel)
                 )
-            finally:
-                trim()  # what the job took goes back to the system
 
         return run
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
-from fnprune_core import workers
+from fnprune_core import memory, workers
 from fnprune_core.decomposition.decomposition import Decomposition
 from fnprune_core.decomposition.ica import (
     ALGORITHMS,
@@ -153,6 +153,7 @@ class GroupICA(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
                 raise SettingsError(f"{name} must be {expected}, got {value!r}.")
         return {name: getattr(self, name) for name in _CONSTRAINTS}
 
+    @memory.kept()
     def fit(
         self,
         recording: Sessions | Sequence[NDArray[np.floating]],

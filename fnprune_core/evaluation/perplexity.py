@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from fnprune_core import memory
 from fnprune_core.errors import NonFiniteError
 from fnprune_core.evaluation.results import (
     Perplexity,
@@ -101,21 +102,22 @@ def perplexity_stream(
     if batch_size is None:
         fitting = max(1, _BATCH_TOKENS // windows.window)
         batch_size = min(4, fitting) if device.type == "cpu" else 4
-    for batch in _deal_over_domains(list(batches_of(windows, batch_size)), domains):
-        if not np.isnan(nll[batch]).any():
-            continue
-        cancel.raise_if_cancelled()
-        ids = stacked_ids(windows, batch).to(device)
-        start = time.perf_counter()
-        with context(), torch.inference_mode():
-            logits = model(ids, use_cache=False).logits
-        nll[batch] = [
-            _loss(row, window_ids, window)
-            for row, window_ids, window in zip(logits, ids, batch, strict=True)
-        ]
-        del logits
-        on_pass(ids.numel(), time.perf_counter() - start)
-        yield result_so_far()
+    with memory.kept():
+        for batch in _deal_over_domains(list(batches_of(windows, batch_size)), domains):
+            if not np.isnan(nll[batch]).any():
+                continue
+            cancel.raise_if_cancelled()
+            ids = stacked_ids(windows, batch).to(device)
+            start = time.perf_counter()
+            with context(), torch.inference_mode():
+                logits = model(ids, use_cache=False).logits
+            nll[batch] = [
+                _loss(row, window_ids, window)
+                for row, window_ids, window in zip(logits, ids, batch, strict=True)
+            ]
+            del logits
+            on_pass(ids.numel(), time.perf_counter() - start)
+            yield result_so_far()
 
 
 def _deal_over_domains(batches: list[range], domains: NDArray[np.int64]) -> list[range]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fnprune_core import memory
 from fnprune_core.atlas.network_atlas import NetworkAtlas, open_atlas
 from fnprune_core.errors import PlanError
 from fnprune_core.models.architectures import feeding_modules, output_projections
@@ -83,6 +84,7 @@ def plan(
     )[0]
 
 
+@memory.kept()
 def plans(  # noqa: PLR0913 - what a plan is made of, and what reports of it
     workspace: Workspace,
     language_model: LanguageModel,

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fnprune_core import memory
 from fnprune_core.errors import NonFiniteError, SettingsError
 from fnprune_core.models.architectures import output_projections
 from fnprune_core.models.hooks import watch_inputs
@@ -76,6 +77,7 @@ def recording_bytes(windows: Windows, layout: UnitLayout, settings: RecordingSet
     return moments + 2 * layout.n_units * windows.n_tokens
 
 
+@memory.kept()
 def record(
     workspace: Workspace,
     language_model: LanguageModel,

@@ -11,6 +11,7 @@ import pytest
 from app.shell import memory
 from app.shell.caches.sizes import mapped_arrays, size_of
 from app.shell.memory import Relief
+from fnprune_core import memory as core_memory
 
 MB = 1_000_000
 
@@ -71,10 +72,10 @@ def test_relief_comes_above_the_bound_alone_and_not_at_every_turn(tmp_path) -> N
 
 @pytest.mark.skipif(sys.platform != "linux", reason="of glibc")
 def test_free_memory_is_given_back() -> None:
-    memory.limit_arenas()
+    memory.settle()
     before = memory.resident_bytes()
     held = [b"\1" * MB for _ in range(80)]  # each too small for a mapping of its own
     assert memory.resident_bytes() - before > 60 * MB
     del held
-    memory.trim()
+    core_memory.trim()
     assert memory.resident_bytes() - before < 30 * MB
