@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 #: Of the float32 scores of some tokens: what stays in a processor's cache, and suits a GPU.
-_CACHED_BYTES, _GPU_BYTES = 1 << 20, 1 << 26
+_CACHED_BYTES, _GPU_BYTES = 1 << 19, 1 << 26
 
 
 def token_log_probabilities(logits: Tensor, ids: Tensor) -> Tensor:
