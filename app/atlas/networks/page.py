@@ -80,10 +80,6 @@ def show_identity(atlas: NetworkAtlas, network: int) -> None:
     """Draw a network's name with its reasons, and the trivial things that it follows."""
     naming.show_name(atlas, network)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        name = networks.domain_names(atlas.id)[network]
-        if name is not None:
-            icon = "" if name.holds else ":material/warning: "
-            st.caption(f"{icon}{wording.plain(name.sentence())}", width="content")
         earlier = networks.earlier_networks(atlas.id).get(network)
         if earlier is not None:
             st.caption(wording.plain(earlier.sentence()), width="content")

@@ -13,9 +13,7 @@ from app.shell.caches.colours import network_colours
 from app.shell.caching import cached
 from fnprune_core.atlas import cortex, decoding, spectra, thresholds
 from fnprune_core.atlas import probe as probing
-from fnprune_core.atlas.chance import names
 from fnprune_core.atlas.chance.calibration import FOLDER, Calibration, read_calibration
-from fnprune_core.atlas.chance.names import DomainName
 from fnprune_core.atlas.decoding import DomainTest, LogitEffect
 from fnprune_core.atlas.network_atlas import Passage
 from fnprune_core.atlas.spectra import Spectrum
@@ -95,12 +93,6 @@ def deciles(id: str, network: int, pole: int) -> list[Passage]:
 def domain_test(id: str) -> DomainTest:
     """Return whether domains differ in each network's strength."""
     return decoding.domain_test(resources.atlas(id))
-
-
-@cached(max_entries=4)
-def domain_names(id: str) -> tuple[DomainName | None, ...]:
-    """Return each network's domain, tried on documents that it was not named from."""
-    return names.domain_names(resources.atlas(id))
 
 
 @cached(max_entries=64)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fnprune_core.atlas.chance.names import domain_names
 from fnprune_core.atlas.decoding import LogitEffect, token_classes
 from fnprune_core.atlas.naming.promoted import read_promoted
 from fnprune_core.atlas.network_atlas import NetworkAtlas
@@ -13,7 +14,8 @@ from fnprune_core.storage.workspace import Workspace
 
 RULE = (
     "A name has up to two parts. First the domain, where over half of the network's energy per "
-    "token lies in one. Then what its energy is on: one word or sign that holds half of it; else "
+    "token lies in one of several; with a question mark where that does not hold on documents that "
+    "it was not named from. Then what its energy is on: one word or sign that holds half; else "
     "a class of tokens that holds half (numbers, line breaks, punctuation …); else the first 16 "
     "tokens of a window, where they hold half; else the three words that hold most, where "
     "together they hold a tenth and each draws five times its share of the text. Capitals do not "
@@ -112,20 +114,16 @@ def suggested_names(
     words, classes = (
         _grouped(each[usable], energy) for each in (texts, token_classes(atlas).astype(str))
     )
-    share = atlas.domain_share()
+    domains = domain_names(atlas)
     is_first = atlas.tokens["position"].to_numpy()[usable] < FIRST_TOKENS
     first_share = energy[:, is_first].sum(axis=1) / np.maximum(energy.sum(axis=1), 1e-300)
     is_of_starts = (first_share >= HALF) & (first_share >= LEAST_LIFT * is_first.mean())
     names = []
     for k in range(atlas.n_networks):
-        domain = int(share[k].argmax())
         parts, basis = [], []
-        if share[k, domain] > HALF:
-            parts.append(_capitalised(atlas.domain_names[domain]))
-            basis.append(
-                f"{100 * share[k, domain]:.0f} % of its energy per token lies in "
-                f"{atlas.domain_names[domain]}."
-            )
+        if (domain := domains[k]) is not None:
+            parts.append(_capitalised(domain.domain) + ("" if domain.holds else "?"))
+            basis.append(f"{_capitalised(domain.sentence())}.")
         found: dict[str, tuple[str, str] | None] = {
             "word": _one_word(words, k),
             "class": _one_class(classes, words, k),

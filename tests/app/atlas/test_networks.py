@@ -238,4 +238,8 @@ def test_a_name_after_a_domain_says_how_it_fares_on_other_documents(open_page, e
     if network is None:
         pytest.skip("no network of the example has over half of its energy in a domain")
     at = open_page("atlas", **example.view(), network=str(network))
-    assert names[network].sentence() in captions(at)
+    held = names[network]
+    sentence = held.sentence()
+    assert f"{sentence[0].upper()}{sentence[1:]}." in captions(at)
+    marked = f"{held.domain[0].upper()}{held.domain[1:]}{'' if held.holds else '?'}"
+    assert resources.network_names(example.atlas)[network].startswith(marked)

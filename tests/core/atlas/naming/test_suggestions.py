@@ -15,17 +15,23 @@ from fnprune_core.atlas.network_atlas import NetworkAtlas
 TEXTS = (" The", "the", " cat", " sat", " on", " 7", "42", ",", ";", " dog", " ran", " far")
 
 
-def named(energy: dict[str, float], *, domain: int | None = None, promoted=()) -> SuggestedName:
-    """Return the name of a network with this energy at each token of a text, and 1 at others."""
+def named(
+    energy: dict[str, float], *, domain: int | None = None, promoted=(), n_documents=5
+) -> SuggestedName:
+    """Return the name of a network with this energy at each token of a text, and 1 at others.
+
+    In a domain it is five times as strong, in so many of the domain's documents.
+    """
     courses = np.ones((2, N_TOKENS))
     texts = np.array([TEXTS[i % WINDOW % len(TEXTS)] for i in range(N_TOKENS)])
     for text, value in energy.items():
         courses[0, texts == text] = np.sqrt(value)
     if domain is not None:
-        rows = np.arange(N_TOKENS) >= 5 * WINDOW
-        courses[0, rows == bool(domain)] *= 5
+        first = 5 * WINDOW * domain
+        courses[0, first : first + n_documents * WINDOW] *= 5
     atlas = atlas_of(courses=courses, maps=np.eye(2, 100))
-    tokens = atlas.tokens.assign(text=texts)
+    documents = pd.Categorical([f"d{i // WINDOW}" for i in range(N_TOKENS)])
+    tokens = atlas.tokens.assign(text=texts, document=documents)
     return suggested_names(NetworkAtlas(atlas.decomposition, tokens), promoted=promoted)[0]
 
 
@@ -66,13 +72,24 @@ def test_a_network_of_the_first_tokens_of_windows_is_called_so():
     )
     tokens["domain"] = tokens["domain"].astype("category")
     names = suggested_names(NetworkAtlas(atlas.decomposition, tokens))
-    assert [name.text for name in names] == ["Prose · first tokens of a text", "Prose"]
+    assert [name.text for name in names] == ["first tokens of a text", "network 1"]
 
 
 def test_the_domain_stands_first_only_where_over_half_of_the_energy_is_its():
-    assert named({" cat": 40.0}, domain=1).text == "Code · cat"
+    assert named({" cat": 40.0}, domain=0).text == "Prose · cat"
     assert named({}, domain=0).text == "Prose"
     assert named({" cat": 40.0}).text == "cat"
+
+
+def test_a_domain_that_one_document_makes_carries_a_mark():
+    """On the other documents of its domain such a network is as strong as anywhere."""
+    name = named({}, domain=0, n_documents=1)
+    assert name.text == "Prose?"
+    assert "does not hold on all of them" in name.basis[0]
+    assert "documents that it was not named from" in named({}, domain=0).basis[0]
+    name = named({}, domain=1)  # of which there is one document
+    assert name.text == "Code?"
+    assert "cannot be tried on others" in name.basis[0]
 
 
 def test_promoted_tokens_name_only_what_nothing_else_does():
