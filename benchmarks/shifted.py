@@ -1,4 +1,4 @@
-"""What each threshold marks in an atlas, and in one of the same units that are never active together.
+"""What thresholds mark in an atlas, and in one of the same units that are never active together.
 
 Run: ``python benchmarks/shifted.py [--atlas latest] [--seed 0]``, on a workspace with an atlas of
 all signals. Every unit is shifted in time by itself, and the networks are found anew with the
