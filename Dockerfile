@@ -45,7 +45,7 @@ USER root
 COPY . .
 RUN pip install --no-deps --editable .
 USER fnprune
-RUN python -m fnprune_core example
+RUN python -m fnprune_core example && python -m app.start.ahead
 # A named volume starts with the example; an empty folder mounted here gets it on the first start.
 VOLUME /workspace
 
@@ -53,4 +53,4 @@ EXPOSE 8501
 # From inside alone: the one address that answers without the token.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10m --retries=3 \
     CMD ["python", "-c", "from urllib.request import ProxyHandler, build_opener; build_opener(ProxyHandler({})).open('http://127.0.0.1:8501/_stcore/health', timeout=4)"]
-CMD ["sh", "-c", "python -m fnprune_core example && exec python -m streamlit run app/main.py"]
+CMD ["sh", "-c", "python -m fnprune_core example && python -m app.start.ahead && exec python -m streamlit run app/main.py"]

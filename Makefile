@@ -20,6 +20,7 @@ app: example ## open the app, at 127.0.0.1 port 8501
 
 example: $(STAMP) ## fetch the embedded model and build the example, once
 	$(BIN)/python -m fnprune_core example
+	$(BIN)/python -m app.start.ahead
 
 # Two processes with two threads each on two cores would wait for one another. Journeys in the
 # browser wait more than they compute, and so run beside the others.

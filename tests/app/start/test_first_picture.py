@@ -9,12 +9,14 @@ from pathlib import Path
 
 import driving
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from app.shell import resources
-from app.start import signature_networks
+from app.start import ahead, signature_networks
 from fnprune_core.atlas import cortex
 from fnprune_core.example.ids import ExampleIds
 from fnprune_core.storage.json_files import write_checked_json
+from fnprune_core.storage.workspace import PICTURES
 
 ROOT = Path(__file__).parents[3]
 HEAVY = ("torch", "sklearn", "scipy.stats", "transformers", "matplotlib", "nilearn")
@@ -37,13 +39,19 @@ print(json.dumps({
 
 
 @pytest.fixture
-def shown_example(open_page, example, monkeypatch):
-    """The worked example as a server shows it first, and so keeps what its first picture shows."""
+def worked_example(fresh, example, monkeypatch):
+    """A small atlas as the worked example; the signature shows two of its networks."""
     workspace = resources.workspace()
     cortex.lay_out(workspace, example.atlas)
     ids = ExampleIds(recording_id=example.recording, decomposition_id=example.atlas)
     write_checked_json(workspace.root / "example.json", asdict(ids))
     monkeypatch.setattr(signature_networks.network_page, "signature", lambda id: [0, 2])
+    return example
+
+
+@pytest.fixture
+def shown_example(open_page, worked_example):
+    """The example as a server shows it first, and so keeps what its first picture shows."""
     return open_page()
 
 
@@ -63,3 +71,19 @@ def test_start_needs_nothing_that_takes_seconds_to_import_once_it_was_drawn(show
     assert not found["late"]
     assert found["tiles"] == list(range(6))
     assert found["live"] == 6
+
+
+def test_start_is_drawn_ahead_once_with_all_its_pictures(worked_example, monkeypatch) -> None:
+    assert ahead.draw() > 3
+    folder = resources.workspace().root / PICTURES / worked_example.atlas
+    names = {path.name for path in folder.rglob("*.*")}
+    assert {f"{part}.json" for part in ahead.PARTS} <= names
+    assert {f"network-{k}.webp" for k in range(6)} <= names
+    assert {"anatomy.nii.gz", "network-0.nii.gz", "network-2.nii.gz"} <= names
+    assert any(name.startswith("rendering-0-2-") for name in names)
+    monkeypatch.setattr(AppTest, "from_file", lambda *args, **options: pytest.fail("drawn again"))
+    assert ahead.draw() == 0
+
+
+def test_without_an_example_nothing_is_drawn_ahead(fresh) -> None:
+    assert ahead.draw() == 0

@@ -1,0 +1,65 @@
+"""Start drawn ahead of its first visitor: ``python -m app.start.ahead``, after the example.
+
+To import what draws takes seconds. Set-up spends them: a server's first page stands at once.
+"""
+
+import json
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.routing import Match
+
+from app.shell import resources
+from app.shell.images import kept
+from app.shell.images import routes as image_routes
+from fnprune_core.atlas.topography.laid_out import has_cortex
+from fnprune_core.example.ids import find_example
+
+MAIN = Path(__file__).parents[1] / "main.py"
+#: What Start keeps of the example.
+PARTS = ("signature", "tiles", "live")
+_ADDRESS = re.compile(r'"((?:/[\w.-]+)*/_fnprune/[^"]+)"')
+_LONGEST_S = 600
+
+
+def draw() -> int:
+    """Visit Start as its first visitor would, and ask for its pictures; return how many were asked.
+
+    None if they were drawn before, or there is no example.
+    """
+    example = find_example(resources.workspace())
+    if example is None or not has_cortex(resources.workspace(), example.decomposition_id):
+        return 0
+    id = example.decomposition_id
+    if all(kept.has_facts(id, part) for part in PARTS):
+        return 0
+    from streamlit.testing.v1 import AppTest
+
+    AppTest.from_file(MAIN, default_timeout=_LONGEST_S).run()
+    facts = [kept.facts(id, part, dict) for part in PARTS]
+    addresses = sorted(set(_ADDRESS.findall(json.dumps(facts))))
+    for address in addresses:
+        _ask(address)
+    return len(addresses)
+
+
+def _ask(address: str) -> None:
+    """Have a picture drawn as a browser has, by its address."""
+    url = urlsplit(address)
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": url.path,
+        "query_string": url.query.encode(),
+        "headers": [],
+    }
+    for route in image_routes.routes():
+        match, found = route.matches(scope)
+        if match is Match.FULL:
+            route.endpoint(Request({**scope, **found}))
+
+
+if __name__ == "__main__":
+    draw()
