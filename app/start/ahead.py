@@ -4,6 +4,7 @@ To import what draws takes seconds. Set-up spends them: a server's first page st
 """
 
 import json
+import logging
 import re
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -62,4 +63,6 @@ def _ask(address: str) -> None:
 
 
 if __name__ == "__main__":
-    draw()
+    logging.disable(logging.WARNING)  # Streamlit's, that no browser is there
+    if n_asked := draw():
+        print(f"Start is drawn: {n_asked} pictures.")
