@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import typer
 from starlette.requests import Request
 from starlette.routing import Match
 
@@ -65,4 +66,4 @@ def _ask(address: str) -> None:
 if __name__ == "__main__":
     logging.disable(logging.WARNING)  # Streamlit's, that no browser is there
     if n_asked := draw():
-        print(f"Start is drawn: {n_asked} pictures.")
+        typer.echo(f"Start is drawn: {n_asked} pictures.")
