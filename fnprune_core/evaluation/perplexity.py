@@ -21,6 +21,7 @@ from fnprune_core.evaluation.results import (
 from fnprune_core.models.architectures import weight_of
 from fnprune_core.models.log_probabilities import token_log_probabilities
 from fnprune_core.progress import NEVER, CancelToken
+from fnprune_core.texts.batches import FittingBatches, windows_that_fit
 from fnprune_core.texts.windows import Windows, batches_of, stacked_ids
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 #: Of one forward pass on a CPU, where more are not quicker: logits take 0.2 MB each in float32.
 _BATCH_TOKENS = 1024
+_MOST_ON_GPU = 16
 
 Context = Callable[[], AbstractContextManager[Any]]
 
@@ -63,7 +65,8 @@ def perplexity_stream(
     Parameters
     ----------
     batch_size : int, optional
-        Windows of one forward pass; by default four, and on a CPU fewer where they are long.
+        Windows of one forward pass; by default four on a CPU, fewer where they are long, and on a
+        GPU as many as its free memory should hold. Fewer where memory does not hold them.
     context : callable
         Returns a context manager that is entered around each forward pass (``silenced`` for a
         preview, or of nothing to hold the lock of a shared model); it is never open while a
@@ -100,23 +103,33 @@ def perplexity_stream(
     if not np.isnan(nll).any():
         yield result_so_far()
     if batch_size is None:
-        fitting = max(1, _BATCH_TOKENS // windows.window)
-        batch_size = min(4, fitting) if device.type == "cpu" else 4
+        quick = max(1, _BATCH_TOKENS // windows.window)
+        batch_size = (
+            min(4, quick)
+            if device.type == "cpu"
+            else windows_that_fit(model, windows.window, most=_MOST_ON_GPU)
+        )
+
+    def losses(batch: range) -> list[float]:
+        ids = stacked_ids(windows, batch).to(device)
+        start = time.perf_counter()
+        with context(), torch.inference_mode():
+            logits = model(ids, use_cache=False).logits
+        found = [
+            _loss(row, window_ids, window)
+            for row, window_ids, window in zip(logits, ids, batch, strict=True)
+        ]
+        on_pass(ids.numel(), time.perf_counter() - start)
+        return found
+
+    fitting = FittingBatches(batch_size)
     with memory.kept():
         for batch in _deal_over_domains(list(batches_of(windows, batch_size)), domains):
             if not np.isnan(nll[batch]).any():
                 continue
             cancel.raise_if_cancelled()
-            ids = stacked_ids(windows, batch).to(device)
-            start = time.perf_counter()
-            with context(), torch.inference_mode():
-                logits = model(ids, use_cache=False).logits
-            nll[batch] = [
-                _loss(row, window_ids, window)
-                for row, window_ids, window in zip(logits, ids, batch, strict=True)
-            ]
-            del logits
-            on_pass(ids.numel(), time.perf_counter() - start)
+            for part, found in fitting.parts(batch, losses):
+                nll[part] = found
             yield result_so_far()
 
 

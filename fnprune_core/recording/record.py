@@ -41,6 +41,7 @@ from fnprune_core.storage.folders import (
 from fnprune_core.storage.json_files import write_json
 from fnprune_core.storage.manifests import artifact_id, manifest_of
 from fnprune_core.storage.workspace import Workspace
+from fnprune_core.texts.batches import FittingBatches, windows_that_fit
 from fnprune_core.texts.cutting import cut_windows
 from fnprune_core.texts.documents import Document
 from fnprune_core.texts.token_pieces import REPLACEMENT, pieces_of
@@ -255,14 +256,21 @@ def _record_sessions(
 
     report(writer.n_done)
     reader = Reader(language_model, n_dummy_tokens=windows.n_dummy_tokens)
+    fitting = FittingBatches(
+        windows_that_fit(language_model.model, windows.window, most=settings.batch_size)
+    )
+
+    def read_batch(batch: range) -> ReadWindows:
+        return reader.read(stacked_ids(windows, batch))
+
     with writer:
-        for batch in batches_of(windows, settings.batch_size, first=writer.n_done):
+        for batch in batches_of(windows, fitting.most, first=writer.n_done):
             cancel.raise_if_cancelled()
-            ids = stacked_ids(windows, batch)
-            with language_model.pace.timed("recording", ids.numel()):
-                read = reader.read(ids)
-                _check_read(read, language_model.layout, batch)
-                writer.add(batch, read)
+            n_tokens = int(windows.starts[batch.stop] - windows.starts[batch.start])
+            with language_model.pace.timed("recording", n_tokens):
+                for part, read in fitting.parts(batch, read_batch):
+                    _check_read(read, language_model.layout, part)
+                    writer.add(part, read)
             report(batch.stop)
 
 

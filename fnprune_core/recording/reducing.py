@@ -18,6 +18,7 @@ from fnprune_core.recording.moments import SessionMoments
 from fnprune_core.recording.reading import Reader, ReadWindows
 from fnprune_core.recording.sessions import Sessions, StoredSession, normalised, runs_of_sessions
 from fnprune_core.recording.summary import BASIS, GRAM, GROUP, PRODUCTS, PROJECTIONS
+from fnprune_core.texts.batches import FittingBatches, windows_that_fit
 from fnprune_core.texts.windows import Windows, batches_of, stacked_ids
 from fnprune_core.threads import product
 
@@ -51,17 +52,24 @@ class ReadSessions(SessionMoments):
         self.language_model = language_model
         # One buffer: what is asked for is copied before the next pass.
         self._reader = Reader(language_model, n_dummy_tokens=windows.n_dummy_tokens, n_buffers=1)
-        self._batch_of = {i: b for b in batches_of(windows, batch_size) for i in b}
+        most = windows_that_fit(language_model.model, windows.window, most=batch_size)
+        self._batch_of = {i: b for b in batches_of(windows, most) for i in b}
         self._batch, self._read = range(0), _NOTHING
+        self._fitting = FittingBatches(most)
+
+    def _read_batch(self, batch: range) -> ReadWindows:
+        return self._reader.read(stacked_ids(self.windows, batch))
+
+    def _n_tokens(self, sessions: range) -> int:
+        return int(self.windows.starts[sessions.stop] - self.windows.starts[sessions.start])
 
     @contextmanager
     def stored(self, session: int) -> Iterator[StoredSession]:
         """Hand out a session, rounded as a recording stores it."""
         if session not in self._batch:
-            self._batch = self._batch_of[session]
-            ids = stacked_ids(self.windows, self._batch)
-            with self.language_model.pace.timed("recording", ids.numel()):
-                self._read = self._reader.read(ids)
+            batch = range(session, self._batch_of[session].stop)
+            with self.language_model.pace.timed("recording", self._n_tokens(batch)):
+                self._batch, self._read = next(self._fitting.parts(batch, self._read_batch))
         row = session - self._batch.start
         tokens = self.session_slice(session)
         n_tokens = tokens.stop - tokens.start

@@ -17,6 +17,7 @@ from fnprune_core.models.hooks import watch_inputs
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.recording.recording import Recording
+from fnprune_core.texts.batches import FittingBatches
 from fnprune_core.texts.windows import batches_of, stacked_ids
 
 _BATCH_SIZE = 4
@@ -151,27 +152,31 @@ def _session_inputs(
     """
     outputs = attention_outputs(language_model.model, language_model.architecture)
     windows = recording.windows
-    for batch in batches_of(windows, _BATCH_SIZE):
-        cancel.raise_if_cancelled()
+
+    def read(batch: range) -> list[Tensor]:
         ids = stacked_ids(windows, batch)
         layer_inputs: list[Tensor] = [torch.empty(0, dtype=torch.float32)] * len(outputs)
 
-        def store_input(
-            layer: int, x: Tensor, ids: Tensor = ids, layer_inputs: list[Tensor] = layer_inputs
-        ) -> None:
+        def store_input(layer: int, x: Tensor) -> None:
             layer_inputs[layer] = x.detach().to("cpu").float().reshape(*ids.shape, -1)
 
         with language_model.lock, torch.inference_mode(), watch_inputs(outputs, store_input):
             language_model.model(ids.to(language_model.device), use_cache=False, logits_to_keep=1)
-        for layer, x in enumerate(layer_inputs):
-            if not bool(x.sum(dtype=torch.float64).isfinite()):
-                raise NonFiniteError(
-                    f"Sessions {batch.start} to {batch.stop - 1}: outputs of the attention of "
-                    f"layer {layer} are not finite.",
-                    hint="Load the model in float32 or bfloat16.",
-                )
-        for row, session in enumerate(batch):
-            yield session, [x[row] for x in layer_inputs]
+        return layer_inputs
+
+    fitting = FittingBatches(_BATCH_SIZE)
+    for batch in batches_of(windows, _BATCH_SIZE):
+        cancel.raise_if_cancelled()
+        for part, layer_inputs in fitting.parts(batch, read):
+            for layer, x in enumerate(layer_inputs):
+                if not bool(x.sum(dtype=torch.float64).isfinite()):
+                    raise NonFiniteError(
+                        f"Sessions {part.start} to {part.stop - 1}: outputs of the attention of "
+                        f"layer {layer} are not finite.",
+                        hint="Load the model in float32 or bfloat16.",
+                    )
+            for row, session in enumerate(part):
+                yield session, [x[row] for x in layer_inputs]
         progress(
             ProgressEvent(
                 stage="attention", done=batch.stop, total=windows.n_windows, unit="sessions"
