@@ -109,7 +109,10 @@ def main() -> int:
     parser.add_argument("--max-tokens", type=int, default=16384)
     parser.add_argument("--networks", type=int, default=64)
     parser.add_argument("--windows", type=int, default=40)
-    parser.add_argument("--drop", default="code", help="the domain whose networks are dropped")
+    domains = sorted({document.domain for document in builtin_documents()})
+    parser.add_argument(
+        "--drop", default="french", choices=domains, help="the domain whose networks are dropped"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore", NotConvergedWarning)
