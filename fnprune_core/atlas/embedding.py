@@ -271,6 +271,11 @@ def _umap(points: NDArray[np.floating], seed: int, **options: Any) -> NDArray[np
     return np.asarray(places, dtype=np.float32)
 
 
+def places_by_course(atlas: NetworkAtlas, *, seed: int) -> NDArray[np.float32]:
+    """Return places of networks, (K, 2), near to those that rise and fall with them."""
+    return place_networks(1 - atlas.functional_connectivity(), seed=seed)
+
+
 def place_networks(distance: NDArray[np.float64], *, seed: int = 0) -> NDArray[np.float32]:
     """Return places of networks from their distances (K, K): (K, 2)."""
     n = len(distance)
@@ -334,7 +339,7 @@ def build_embedding(
         1 - absolute_correlation(alive_strength, alive_strength), seed=settings.seed
     )
     cancel.raise_if_cancelled()
-    by_course = place_networks(1 - atlas.functional_connectivity(), seed=settings.seed)
+    by_course = places_by_course(atlas, seed=settings.seed)
     progress(ProgressEvent(stage="networks", done=2, total=2, unit="maps"))
     return Embedding(
         units=units,

@@ -15,10 +15,13 @@ import numpy as np
 from safetensors.numpy import load, save
 
 from fnprune_core.assets import asset
+from fnprune_core.atlas.embedding import places_by_course
+from fnprune_core.atlas.network_atlas import open_atlas
 from fnprune_core.decomposition.fingerprint import MapsFingerprint, Renumbering, compare
 from fnprune_core.decomposition.numbering import fingerprint_at
 from fnprune_core.errors import CorruptArtifactError
 from fnprune_core.inputs.json_values import parse_json
+from fnprune_core.storage.checksums import MANIFEST
 from fnprune_core.storage.folders import new_folder
 from fnprune_core.storage.workspace import Workspace
 
@@ -34,6 +37,7 @@ KINDS = ("assessments", "lesions", "embeddings")
 _NETWORK_AXIS = {
     "iq": -1, "share": -1, "match": -1, "r": -1, "networks_by_map": 0, "networks_by_course": 0,
 }  # fmt: skip
+_BY_COURSE = "networks_by_course"
 _INDEX, _STUDY = "index.json", "study.json"
 _STAMP = (1980, 1, 1, 0, 0, 0)  # the same results, the same bytes
 
@@ -76,7 +80,8 @@ def take_over(workspace: Workspace, atlas_id: str) -> list[tuple[str, str]]:
     """Copy the shipped results into a workspace that has their atlas; return kind and id of each.
 
     What is there already stays. Nothing is taken over for other networks, and no lesions of
-    networks that have another number here.
+    networks that have another number or the other sign here. Trust and the places of units and of
+    maps hang on no sign; where networks lie by their time courses is found anew.
     """
     if not path().is_file():
         return []
@@ -85,8 +90,9 @@ def take_over(workspace: Workspace, atlas_id: str) -> list[tuple[str, str]]:
         if index["decomposition_id"] != atlas_id or not workspace.has("decompositions", atlas_id):
             return []
         here = fingerprint_at(workspace, atlas_id)
-        renumbering = compare(MapsFingerprint.from_json(index["maps"]), here)
-        if renumbering.lost or renumbering.turned:
+        there = MapsFingerprint.from_json(index["maps"])
+        renumbering = compare(there, here)
+        if renumbering.lost or len(there.marks) != len(here.marks):
             return []
         taken = []
         for kind, id in map(tuple, index["artifacts"]):
@@ -97,9 +103,23 @@ def take_over(workspace: Workspace, atlas_id: str) -> list[tuple[str, str]]:
                 continue
             with new_folder(workspace.folder(kind, id)) as folder:
                 for name, content in files.items():
-                    (folder / name).write_bytes(_renumbered(name, content, renumbering, here))
+                    found = _renumbered(name, content, renumbering, here)
+                    if _BY_COURSE in _arrays_in(name, found) and renumbering.turned:
+                        found = _placed_anew(found, workspace, atlas_id, files[MANIFEST])
+                    (folder / name).write_bytes(found)
             taken.append((kind, id))
     return taken
+
+
+def _arrays_in(name: str, content: bytes) -> set[str]:
+    return set(load(content)) if name.endswith(".safetensors") else set()
+
+
+def _placed_anew(content: bytes, workspace: Workspace, atlas_id: str, manifest: bytes) -> bytes:
+    """Return an embedding's arrays with networks placed by their time courses here."""
+    seed = int(parse_json(manifest)["inputs"]["settings"]["seed"])
+    places = places_by_course(open_atlas(workspace, atlas_id), seed=seed)
+    return save({**load(content), _BY_COURSE: places})
 
 
 def _files_of(archive: zipfile.ZipFile, prefix: str) -> dict[str, bytes]:

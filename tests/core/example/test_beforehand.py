@@ -2,12 +2,21 @@
 
 import json
 import zipfile
+from collections.abc import Callable
 
 import numpy as np
 import pytest
-from safetensors.numpy import load, load_file
+from safetensors.numpy import load
 
-from fnprune_core.atlas.embedding import EmbeddingSettings, embed, embedding_id, has_embedding
+from fnprune_core.atlas.embedding import (
+    Embedding,
+    EmbeddingSettings,
+    embed,
+    embedding_id,
+    has_embedding,
+    places_by_course,
+)
+from fnprune_core.atlas.network_atlas import open_atlas
 from fnprune_core.decomposition import group_ica
 from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.errors import CorruptArtifactError
@@ -69,22 +78,49 @@ def test_the_shipped_file_is_of_the_examples_settings() -> None:
     ]
 
 
-def test_results_go_with_their_networks(study, shipped) -> None:
-    """As on a machine that numbers the first two networks the other way round."""
+def found_elsewhere(change: Callable[[dict[str, str]], None]) -> dict[str, np.ndarray]:
+    """Change the maps that the shipped file is of; return its embedding's arrays."""
     with zipfile.ZipFile(beforehand.path()) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
     index = json.loads(parts["index.json"])
-    maps = index["maps"]
-    maps["0"], maps["1"] = maps["1"], maps["0"]
+    change(index["maps"])
     with zipfile.ZipFile(beforehand.path(), "w") as archive:
         for name, content in {**parts, "index.json": json.dumps(index)}.items():
             archive.writestr(name, content)
     [name] = [name for name in parts if name.endswith(".safetensors")]
-    there = load(parts[name])
+    return load(parts[name])
+
+
+def test_results_go_with_a_network_whose_sign_is_turned(study, shipped) -> None:
+    """As on a machine that finds a map of no skewness the other way up."""
+
+    def turn(maps: dict[str, str]) -> None:
+        words = [word.split(":") for word in maps["1"].split()]
+        maps["1"] = " ".join(f"{unit}:{-float(z):.1f}" for unit, z in words)
+
+    there = found_elsewhere(turn)
     assert beforehand.take_over(study.workspace, study.atlas) == [("embeddings", shipped)]
-    here = load_file(study.workspace.folder("embeddings", shipped) / name.rpartition("/")[2])
+    here = Embedding.load(study.workspace.folder("embeddings", shipped))
+    np.testing.assert_array_equal(here.places, there["places"])
+    np.testing.assert_array_equal(here.networks_by_map, there["networks_by_map"])
+    atlas = open_atlas(study.workspace, study.atlas)
+    np.testing.assert_array_equal(
+        here.networks_by_course, places_by_course(atlas, seed=here.settings.seed)
+    )
+    assert {found.standing for found in study.workspace.verify()} == {"sound"}
+
+
+def test_results_go_with_their_networks(study, shipped) -> None:
+    """As on a machine that numbers the first two networks the other way round."""
+
+    def swap(maps: dict[str, str]) -> None:
+        maps["0"], maps["1"] = maps["1"], maps["0"]
+
+    there = found_elsewhere(swap)
+    assert beforehand.take_over(study.workspace, study.atlas) == [("embeddings", shipped)]
+    here = Embedding.load(study.workspace.folder("embeddings", shipped))
     for key in ("networks_by_map", "networks_by_course"):
-        np.testing.assert_array_equal(here[key][:2], there[key][1::-1])
-        np.testing.assert_array_equal(here[key][2:], there[key][2:])
-    np.testing.assert_array_equal(here["places"], there["places"])
+        np.testing.assert_array_equal(getattr(here, key)[:2], there[key][1::-1])
+        np.testing.assert_array_equal(getattr(here, key)[2:], there[key][2:])
+    np.testing.assert_array_equal(here.places, there["places"])
     assert {found.standing for found in study.workspace.verify()} == {"sound"}
