@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import tiny
+from lesioned import each_network, order
 from safetensors.numpy import load
 
 from fnprune_core.atlas.embedding import (
@@ -21,6 +23,8 @@ from fnprune_core.decomposition import group_ica
 from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.errors import CorruptArtifactError
 from fnprune_core.example import beforehand
+from fnprune_core.lesions.run import lesion_study, open_lesions
+from fnprune_core.lesions.sites import domain_stimuli
 from fnprune_core.storage.workspace import Workspace
 from fnprune_core.workflows import example_settings
 
@@ -78,8 +82,52 @@ def test_the_shipped_file_is_of_the_examples_settings() -> None:
     ]
 
 
+@pytest.fixture
+def shipped_lesions(study, tmp_path, monkeypatch):
+    """A study of lesions of the study's atlas, packed, and deleted."""
+    monkeypatch.setattr(beforehand, "path", lambda: tmp_path / "results.zip")
+    windows = tiny.toy_windows((16,) * 12, seed=5, n_dummy_tokens=0)
+    asked = order(open_atlas(study.workspace, study.atlas), lesions=each_network(3))
+    id = lesion_study(study.workspace, study.model, domain_stimuli(windows), order=asked)
+    found = open_lesions(study.workspace, id)
+    beforehand.pack(study.workspace, study.atlas, [("lesions", id)])
+    study.workspace.delete("lesions", id)
+    return id, found
+
+
+def test_lesions_go_with_their_networks(study, shipped_lesions) -> None:
+    id, there = shipped_lesions
+    assert [lesion.networks for lesion in there.lesions[:2]] == [(0,), (1,)]
+    assert not np.array_equal(there.nll[0], there.nll[1])
+    found_elsewhere(swap)
+    assert beforehand.take_over(study.workspace, study.atlas) == [("lesions", id)]
+    here = open_lesions(study.workspace, id)
+    assert here.lesions == there.lesions
+    for name in ("nll", "magnitude", "n_units"):
+        found, before = getattr(here, name), getattr(there, name)
+        np.testing.assert_array_equal(found[:2], before[1::-1])
+        np.testing.assert_array_equal(found[2:], before[2:])
+    np.testing.assert_array_equal(here.healthy, there.healthy)
+    assert {found.standing for found in study.workspace.verify()} == {"sound"}
+
+
+def test_lesions_of_networks_that_are_others_here_are_left(study, shipped_lesions) -> None:
+    """As where a lesioned network has changed its place with one that was not lesioned."""
+
+    def move(maps: dict[str, str]) -> None:
+        maps["0"], maps["3"] = maps["3"], maps["0"]
+
+    found_elsewhere(move)
+    assert beforehand.take_over(study.workspace, study.atlas) == []
+
+
+def swap(maps: dict[str, str]) -> None:
+    """Number the first two networks the other way round."""
+    maps["0"], maps["1"] = maps["1"], maps["0"]
+
+
 def found_elsewhere(change: Callable[[dict[str, str]], None]) -> dict[str, np.ndarray]:
-    """Change the maps that the shipped file is of; return its embedding's arrays."""
+    """Change the maps that the shipped file is of; return the arrays that it holds."""
     with zipfile.ZipFile(beforehand.path()) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
     index = json.loads(parts["index.json"])
@@ -112,10 +160,6 @@ def test_results_go_with_a_network_whose_sign_is_turned(study, shipped) -> None:
 
 def test_results_go_with_their_networks(study, shipped) -> None:
     """As on a machine that numbers the first two networks the other way round."""
-
-    def swap(maps: dict[str, str]) -> None:
-        maps["0"], maps["1"] = maps["1"], maps["0"]
-
     there = found_elsewhere(swap)
     assert beforehand.take_over(study.workspace, study.atlas) == [("embeddings", shipped)]
     here = Embedding.load(study.workspace.folder("embeddings", shipped))
