@@ -9,6 +9,7 @@ import streamlit as st
 from app import pages
 from app.doors import front, guard, opening
 from app.shell.images import routes as image_routes
+from fnprune_core import memory
 from fnprune_core.assets import asset
 
 
@@ -65,6 +66,7 @@ def visit() -> None:
 if __name__ == "__main__":
     visit()
 else:
+    memory.prefer_large_pages()
     opening.check()
     streamlit_app = st.App(
         __file__,

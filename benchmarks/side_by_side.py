@@ -68,7 +68,8 @@ class Bench:
     workspace : Workspace
         Where the recording that is decomposed is found or made.
     can_be_apart : bool
-        Whether a rival may run in a process of its own, whose processor time is not seen here.
+        Whether a rival may run in a process of its own. Its processor time is not seen here, so
+        that by that clock bare passes run in this one, which keeps more memory than by itself.
     """
 
     n_windows: int
@@ -134,6 +135,7 @@ class Bench:
         spawning = multiprocessing.get_context("spawn")
         options = (self.n_windows, self.workspace, torch.get_num_threads(), there)
         spawning.Process(target=_pass_when_asked, args=options, daemon=True).start()
+        there.close()  # so that a process that ends is noticed
         here.recv()  # once it has the model
 
         def passed() -> None:

@@ -57,7 +57,10 @@ def measured(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any
     kept = preserved_without(atlases["all"], options.drop)
     rules: dict[str, dict[str, tuple[int, ...] | None]] = {
         "all networks": dict.fromkeys(KEPT),
-        f"without {options.drop}": {"all": tuple(kept.tolist()), "summary": tuple(sorted(partner[kept].tolist()))},
+        f"without {options.drop}": {
+            "all": tuple(kept.tolist()),
+            "summary": tuple(sorted(partner[kept].tolist())),
+        },
     }
     held_out = evaluation_windows(
         language_model, builtin_documents(split="held-out"), window=512, max_windows=options.windows

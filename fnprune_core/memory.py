@@ -2,33 +2,47 @@
 
 A pass of a model takes hundreds of megabytes, layer by layer, and lets them go again. The C library
 gives them back to the system at once, and the next layer waits until it has pages once more, each
-filled with zeros: a third of the time of a pass on a CPU. All of this is of glibc; without it
-nothing is done.
+filled with zeros: a quarter of the time of a pass on a CPU. All of this is of glibc (all of it from
+2.35 on); without it nothing is done, nor where a person has set it up by the environment.
 """
 
 import ctypes
 import os
 import sys
 import threading
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
+from functools import cache
+from typing import Any
 
 # Of `mallopt`, from malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _MOST = (1 << 31) - 1  # that an int holds
 _LARGEST_OF_OLD = 1 << 25  # that versions before 2.35 take; also what glibc settles at by itself
+_BY_HAND = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES")
 
 
-class _Allocator:
+class Allocator:
     """How much free memory the C library keeps.
 
     What holds is the process's: of two blocks at once the first begins to keep, and the last ends
     it. They do not wait for one another.
+
+    Parameters
+    ----------
+    library : object, optional
+        The C library, with `mallopt` and `malloc_trim`.
     """
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
+    def __init__(self, library: Any) -> None:
+        self._library = library
+        self._lock = threading.RLock()
         self._n_blocks, self._usual = 0, _LARGEST_OF_OLD
+
+    @property
+    def is_keeping(self) -> bool:
+        """Whether memory is kept, for some block is open."""
+        return self._n_blocks > 0
 
     @contextmanager
     def keeping(self) -> Iterator[None]:
@@ -42,65 +56,85 @@ class _Allocator:
         finally:
             with self._lock:
                 self._n_blocks -= 1
-                if not self._n_blocks:
+                is_last = not self._n_blocks
+                if is_last:
                     self._give_back_from(self._usual)
-                    trim()
+            if is_last:
+                self.trim()
 
     def settle(self, n_bytes: int) -> None:
-        """Give back pieces of so many bytes at once, outside of all blocks."""
+        """Give back pieces of so many bytes at once, where no block is open."""
         with self._lock:
             self._usual = n_bytes
             if not self._n_blocks:
                 self._give_back_from(n_bytes)
 
-    @staticmethod
-    def _give_back_from(n_bytes: int) -> None:
-        library = _glibc()
-        if library is not None:
-            if not library.mallopt(_M_MMAP_THRESHOLD, n_bytes):
-                library.mallopt(_M_MMAP_THRESHOLD, min(n_bytes, _LARGEST_OF_OLD))
-            library.mallopt(_M_TRIM_THRESHOLD, min(2 * n_bytes, _MOST))
+    def limit_arenas(self, n: int) -> None:
+        """Hold free memory for so many threads at most, and not for each."""
+        if self._library is not None:
+            self._library.mallopt(_M_ARENA_MAX, n)
 
+    def trim(self) -> None:
+        """Give free memory back to the system."""
+        if self._library is not None:
+            self._library.malloc_trim(0)
 
-_ALLOCATOR = _Allocator()
+    def _give_back_from(self, n_bytes: int) -> None:
+        if self._library is None or _is_set_by_hand(os.environ):
+            return
+        if not self._library.mallopt(_M_MMAP_THRESHOLD, n_bytes):
+            self._library.mallopt(_M_MMAP_THRESHOLD, min(n_bytes, _LARGEST_OF_OLD))
+        self._library.mallopt(_M_TRIM_THRESHOLD, min(2 * n_bytes, _MOST))
 
 
 @contextmanager
 def kept() -> Iterator[None]:
-    """Keep memory that is let go inside the block for what asks next; give it back at its end."""
-    with _ALLOCATOR.keeping():
+    """Keep memory that is let go inside the block for what asks next; give it back at its end.
+
+    From then on the process gives back pieces of 32 MB at once, or of what `give_back_from` says:
+    what glibc comes to by itself, but fixed.
+    """
+    with _allocator().keeping():
         yield
 
 
+def is_kept() -> bool:
+    """Whether memory is kept at this moment, by any thread."""
+    return _allocator().is_keeping
+
+
 def give_back_from(n_bytes: int) -> None:
-    """Give pieces of so many bytes back to the system as soon as they are free, but in `kept`."""
-    _ALLOCATOR.settle(n_bytes)
+    """Give pieces of so many bytes back to the system once they are free, but those of `kept`."""
+    _allocator().settle(n_bytes)
 
 
 def limit_arenas(n: int) -> None:
     """Keep glibc from holding an arena of free memory for each thread."""
-    library = _glibc()
-    if library is not None:
-        library.mallopt(_M_ARENA_MAX, n)
+    _allocator().limit_arenas(n)
 
 
 def trim() -> None:
     """Give free memory back to the system, where glibc can."""
-    library = _glibc()
-    if library is not None:
-        library.malloc_trim(0)
+    _allocator().trim()
 
 
 def prefer_large_pages(environment: MutableMapping[str, str] = os.environ) -> None:
     """Let torch ask for pages of 2 MB, of which a pass takes 500 times fewer.
 
-    Counts from a process's first tensor on, so it is said before torch is imported.
+    Counts from a process's first tensor on, so it is said before there is any.
     """
     environment.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 
-def _glibc() -> ctypes.CDLL | None:
+def _is_set_by_hand(environment: Mapping[str, str]) -> bool:
+    return any(name in environment for name in _BY_HAND)
+
+
+@cache
+def _allocator() -> Allocator:
+    """Return the process's."""
     if sys.platform != "linux":
-        return None
+        return Allocator(None)
     library = ctypes.CDLL(None)
-    return library if hasattr(library, "mallopt") and hasattr(library, "malloc_trim") else None
+    has_both = hasattr(library, "mallopt") and hasattr(library, "malloc_trim")
+    return Allocator(library if has_both else None)

@@ -113,9 +113,13 @@ def product(a: Tensor, b: Tensor, *, out: Tensor | None = None) -> Tensor:
             return torch.matmul(a, b, out=out)
         with one_thread():
             found = torch.from_numpy(a.numpy() @ b.numpy())
-    else:
-        found = _sum_of_parts(lambda terms: a[:, terms] @ b[terms], a.shape[1], a.device)
-    return found if out is None else out.copy_(found)
+        return found if out is None else out.copy_(found)
+
+    def part(terms: slice) -> Tensor:
+        # Others are added to the first.
+        return torch.matmul(a[:, terms], b[terms], out=None if terms.start else out)
+
+    return _sum_of_parts(part, a.shape[1], a.device)
 
 
 def gram(rows: Tensor) -> Tensor:

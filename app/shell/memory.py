@@ -51,6 +51,10 @@ class Relief:
         for value in values():
             for array in mapped_arrays(value):
                 release_pages(array)
+        if (
+            memory.is_kept()
+        ):  # a job's, which gives it back at its end and would only fetch it again
+            return True
         memory.trim()
         if self._resident() > self._max_resident:
             shrink(max_bytes * 3 // 4)
@@ -70,5 +74,4 @@ def resident_bytes() -> int:
 def settle() -> None:
     """Keep little of what is free: Streamlit runs every run of a page in a thread of its own."""
     memory.limit_arenas(_N_ARENAS)
-    memory.prefer_large_pages()
     memory.give_back_from(_OWN_MAPPING)

@@ -17,19 +17,25 @@ from app.shell import resources
 from app.shell.images import kept
 from app.shell.images import routes as image_routes
 from fnprune_core.atlas.topography.laid_out import has_cortex
+from fnprune_core.errors import FnpruneError
 from fnprune_core.example.ids import find_example
 
 MAIN = Path(__file__).parents[1] / "main.py"
 #: What Start keeps of the example.
 PARTS = ("signature", "tiles", "live")
 _ADDRESS = re.compile(r'"((?:/[\w.-]+)*/_fnprune/[^"]+)"')
-_LONGEST_S = 600
+_LONGEST_S = 120
 
 
 def draw() -> int:
     """Visit Start as its first visitor would, and ask for its pictures; return how many were asked.
 
     None if they were drawn before, or there is no example.
+
+    Raises
+    ------
+    FnpruneError
+        If the page could not be drawn; nothing wrong is kept then.
     """
     example = find_example(resources.workspace())
     if example is None or not has_cortex(resources.workspace(), example.decomposition_id):
@@ -40,6 +46,12 @@ def draw() -> int:
     from streamlit.testing.v1 import AppTest
 
     AppTest.from_file(MAIN, default_timeout=_LONGEST_S).run()
+    missing = [part for part in PARTS if not kept.has_facts(id, part)]
+    if missing:
+        raise FnpruneError(
+            f"Start was visited, and of it {', '.join(missing)} could not be drawn.",
+            hint="Open Start in a browser: it says there why.",
+        )
     facts = [kept.facts(id, part, dict) for part in PARTS]
     addresses = sorted(set(_ADDRESS.findall(json.dumps(facts))))
     for address in addresses:
@@ -65,5 +77,10 @@ def _ask(address: str) -> None:
 
 if __name__ == "__main__":
     logging.disable(logging.WARNING)  # Streamlit's, that no browser is there
-    if n_asked := draw():
-        typer.echo(f"Start is drawn: {n_asked} pictures.")
+    try:
+        n_asked = draw()
+    except Exception as error:  # noqa: BLE001 - a server starts without; its first visitor waits
+        typer.echo(f"Start is not drawn yet: {error}", err=True)
+    else:
+        if n_asked:
+            typer.echo(f"Start is drawn: {n_asked} pictures.")

@@ -45,7 +45,9 @@ class MixtureFit:
 
     def null_density(self, z: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return the Gaussian's part of the density at z."""
-        return self.null_share * _normal_density(np.asarray(z), self.mean, self.sd)
+        return self.null_share * _normal_density(
+            np.asarray(z, dtype=np.float64), self.mean, self.sd
+        )
 
     def active_density(self, z: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return the Gammas' part of the density at z."""

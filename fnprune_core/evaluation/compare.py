@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from fnprune_core import memory
 from fnprune_core.errors import CorruptArtifactError, NonFiniteError, OverlapError
 from fnprune_core.evaluation.perplexity import perplexity_stream, protocol_of
 from fnprune_core.evaluation.results import RESULT_FILE, Perplexity
@@ -229,6 +230,7 @@ def _finished_result(
     return result
 
 
+@memory.kept()
 def compare(  # noqa: PLR0913 - what is compared, how far, and who is told of it
     workspace: Workspace,
     language_model: LanguageModel,

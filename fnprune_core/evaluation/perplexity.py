@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 #: Of one forward pass on a CPU, where more are not quicker: logits take 0.2 MB each in float32.
 _BATCH_TOKENS = 1024
-_MOST_ON_GPU = 16
+_BATCH_SIZE = 4
 
 Context = Callable[[], AbstractContextManager[Any]]
 
@@ -65,8 +65,8 @@ def perplexity_stream(
     Parameters
     ----------
     batch_size : int, optional
-        Windows of one forward pass; by default four on a CPU, fewer where they are long, and on a
-        GPU as many as its free memory should hold. Fewer where memory does not hold them.
+        Windows of one forward pass; by default four, and fewer where they are long on a CPU, or a
+        GPU should not hold them. Where memory runs out, half as many from then on.
     context : callable
         Returns a context manager that is entered around each forward pass (``silenced`` for a
         preview, or of nothing to hold the lock of a shared model); it is never open while a
@@ -103,14 +103,11 @@ def perplexity_stream(
     if not np.isnan(nll).any():
         yield result_so_far()
     if batch_size is None:
-        quick = max(1, _BATCH_TOKENS // windows.window)
-        batch_size = (
-            min(4, quick)
-            if device.type == "cpu"
-            else windows_that_fit(model, windows.window, most=_MOST_ON_GPU)
-        )
+        quick = max(1, _BATCH_TOKENS // windows.window) if device.type == "cpu" else _BATCH_SIZE
+        batch_size = windows_that_fit(model, windows.window, most=min(_BATCH_SIZE, quick))
 
     def losses(batch: range) -> list[float]:
+        cancel.raise_if_cancelled()
         ids = stacked_ids(windows, batch).to(device)
         start = time.perf_counter()
         with context(), torch.inference_mode():
@@ -123,14 +120,12 @@ def perplexity_stream(
         return found
 
     fitting = FittingBatches(batch_size)
-    with memory.kept():
-        for batch in _deal_over_domains(list(batches_of(windows, batch_size)), domains):
-            if not np.isnan(nll[batch]).any():
-                continue
-            cancel.raise_if_cancelled()
-            for part, found in fitting.parts(batch, losses):
-                nll[part] = found
-            yield result_so_far()
+    for batch in _deal_over_domains(list(batches_of(windows, batch_size)), domains):
+        if not np.isnan(nll[batch]).any():
+            continue
+        for part, found in fitting.parts(batch, losses):
+            nll[part] = found
+        yield result_so_far()
 
 
 def _deal_over_domains(batches: list[range], domains: NDArray[np.int64]) -> list[range]:
@@ -155,6 +150,7 @@ def _loss(logits: torch.Tensor, ids: torch.Tensor, window: int) -> float:
     return total
 
 
+@memory.kept()
 def perplexity(
     model: "PreTrainedModel",
     windows: Windows,

@@ -71,7 +71,7 @@ class Reader:
         """Read windows of equal length, (windows, tokens), in one forward pass."""
         language_model, layout = self.language_model, self.language_model.layout
         n_windows, n_tokens = token_ids.shape
-        signals = self._next_buffer(n_windows, n_tokens, layout.n_units)
+        signals = self._room(n_windows, n_tokens, layout.n_units)
         kept = {
             name: torch.zeros(n_windows, layout.n_units, dtype=_TORCH[code])
             for name, code in {**PER_SESSION, "largest": "f4"}.items()
@@ -93,6 +93,8 @@ class Reader:
             for row, window_ids in enumerate(ids.to(logits.device)):
                 found = token_log_probabilities(logits[row], window_ids)
                 log_probabilities[row, 1:] = found.cpu().numpy()
+        # Only now: after a pass that failed the same is filled again, and none that may be written.
+        self._buffers.append(self._buffers.pop(0))
         return ReadWindows(
             signals=signals.view(-1, layout.n_units).numpy(),
             per_session={name: kept[name].numpy() for name in PER_SESSION},
@@ -129,12 +131,12 @@ class Reader:
             "dummy_max": _largest(x[:, :n_dummy]) if n_dummy else nothing,
         }
 
-    def _next_buffer(self, n_windows: int, n_tokens: int, n_units: int) -> Tensor:
-        buffer, n_bytes = self._buffers.pop(0), 2 * n_windows * n_tokens * n_units
-        if len(buffer) < n_bytes:
-            buffer = page_aligned(n_bytes)
-        self._buffers.append(buffer)
-        values = torch.from_numpy(buffer[:n_bytes]).view(torch.float16)
+    def _room(self, n_windows: int, n_tokens: int, n_units: int) -> Tensor:
+        """Return memory for a pass in the buffer whose turn it is."""
+        n_bytes = 2 * n_windows * n_tokens * n_units
+        if len(self._buffers[0]) < n_bytes:
+            self._buffers[0] = page_aligned(n_bytes)
+        values = torch.from_numpy(self._buffers[0][:n_bytes]).view(torch.float16)
         return values.view(n_windows, n_tokens, n_units)
 
 

@@ -261,11 +261,11 @@ def _record_sessions(
     )
 
     def read_batch(batch: range) -> ReadWindows:
+        cancel.raise_if_cancelled()
         return reader.read(stacked_ids(windows, batch))
 
     with writer:
         for batch in batches_of(windows, fitting.most, first=writer.n_done):
-            cancel.raise_if_cancelled()
             n_tokens = int(windows.starts[batch.stop] - windows.starts[batch.start])
             with language_model.pace.timed("recording", n_tokens):
                 for part, read in fitting.parts(batch, read_batch):

@@ -178,10 +178,12 @@ class Recording(SessionMoments):
         units = slice(None) if layer is None else self.layout.layer_slice(layer)
         rows = self.session_slice(session)
         self._check_signals(rows.start, rows.stop)
-        yield StoredSession(
-            values=self._signals[rows, units], scales=self.scales[session, units].copy()
-        )
-        release_pages(self._signals, rows)
+        try:
+            yield StoredSession(
+                values=self._signals[rows, units], scales=self.scales[session, units].copy()
+            )
+        finally:
+            release_pages(self._signals, rows)
 
     def session(self, session: int, *, layer: int | None = None) -> NDArray[np.float32]:
         """Return the signals of a session, or of one layer in it: (tokens, units)."""

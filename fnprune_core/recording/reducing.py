@@ -58,18 +58,16 @@ class ReadSessions(SessionMoments):
         self._fitting = FittingBatches(most)
 
     def _read_batch(self, batch: range) -> ReadWindows:
-        return self._reader.read(stacked_ids(self.windows, batch))
-
-    def _n_tokens(self, sessions: range) -> int:
-        return int(self.windows.starts[sessions.stop] - self.windows.starts[sessions.start])
+        ids = stacked_ids(self.windows, batch)
+        with self.language_model.pace.timed("recording", ids.numel()):
+            return self._reader.read(ids)
 
     @contextmanager
     def stored(self, session: int) -> Iterator[StoredSession]:
         """Hand out a session, rounded as a recording stores it."""
         if session not in self._batch:
             batch = range(session, self._batch_of[session].stop)
-            with self.language_model.pace.timed("recording", self._n_tokens(batch)):
-                self._batch, self._read = next(self._fitting.parts(batch, self._read_batch))
+            self._batch, self._read = next(self._fitting.parts(batch, self._read_batch))
         row = session - self._batch.start
         tokens = self.session_slice(session)
         n_tokens = tokens.stop - tokens.start

@@ -154,6 +154,7 @@ def _session_inputs(
     windows = recording.windows
 
     def read(batch: range) -> list[Tensor]:
+        cancel.raise_if_cancelled()
         ids = stacked_ids(windows, batch)
         layer_inputs: list[Tensor] = [torch.empty(0, dtype=torch.float32)] * len(outputs)
 
@@ -166,7 +167,6 @@ def _session_inputs(
 
     fitting = FittingBatches(_BATCH_SIZE)
     for batch in batches_of(windows, _BATCH_SIZE):
-        cancel.raise_if_cancelled()
         for part, layer_inputs in fitting.parts(batch, read):
             for layer, x in enumerate(layer_inputs):
                 if not bool(x.sum(dtype=torch.float64).isfinite()):

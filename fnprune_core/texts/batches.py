@@ -1,4 +1,4 @@
-"""Batches of windows that memory holds: sized before where a GPU tells, halved where it did not."""
+"""Batches of windows that memory holds: sized before on a GPU, halved where it did not."""
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 _Read = TypeVar("_Read")
-#: Of a GPU's free memory, for a pass; the rest is for what differs between families.
+#: How errors say it that are of no kind of their own: of torch's CPU, CUDA, cuBLAS and MPS.
+_SIGNS = ("defaultcpuallocator", "out of memory", "cublas_status_alloc_failed")
+#: Of what a model leaves of a GPU's memory; the rest is for what differs between families.
 _SHARE = 0.5
 #: Vectors of each size that are alive at once in a pass, with room to spare.
 _OF_VOCABULARY, _OF_LAYER, _OF_HIDDEN = 2, 4, 12
@@ -72,20 +74,28 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that a device, or the machine, has no memory left."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+    text = str(error).casefold()
+    return isinstance(error, RuntimeError) and any(sign in text for sign in _SIGNS)
 
 
 def windows_that_fit(model: "PreTrainedModel", window: int, *, most: int) -> int:
     """Return how many windows of so many tokens a pass may take, `most` at most.
 
-    On a GPU as many as half of its free memory should hold; elsewhere `most`.
+    On GPUs as many as half of the memory should hold that the model leaves on the fullest of them;
+    elsewhere `most`. The same for a model at all times, so that results do not hang on what else
+    a GPU holds.
     """
-    device = model.device
-    if device.type != "cuda":
+    held: dict[torch.device, int] = {}
+    for parameter in model.parameters():
+        held[parameter.device] = held.get(parameter.device, 0) + parameter.nbytes
+    left = [
+        torch.cuda.get_device_properties(device).total_memory - n_bytes
+        for device, n_bytes in held.items()
+        if device.type == "cuda"
+    ]
+    if not left:
         return most
-    free, _ = torch.cuda.mem_get_info(device)
-    free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return fitting(free, window * bytes_per_token(model.config, model.dtype), most=most)
+    return fitting(min(left), window * bytes_per_token(model.config, model.dtype), most=most)
 
 
 def fitting(free_bytes: int, bytes_each: int, *, most: int) -> int:

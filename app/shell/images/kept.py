@@ -25,7 +25,7 @@ from fnprune_core.storage.json_files import replacing
 from fnprune_core.storage.workspace import PICTURES
 
 #: Raised where the same atlas is drawn otherwise than before.
-_DRAWN = 2
+_DRAWN = 3
 _SUM_BYTES = 16
 _KEY = "made for"
 
@@ -59,22 +59,35 @@ def facts(id: str, name: str, find: Callable[[], dict[str, Any]]) -> dict[str, A
 
     From before if they were kept, and nothing was named or measured since.
     """
-    path = _folder(id) / f"{name}.json"
-    measured = resources.workspace().ids("assessments")
-    key = f"{resources.names_key(id)} {measured} {image_routes.base_path()}"
-    with suppress(OSError, ValueError):
-        stored: dict[str, Any] = json.loads(_read(path))
-        if stored.pop(_KEY) == key:
-            return stored
+    stored = _stored_facts(id, name)
+    if stored is not None:
+        return stored
     found = find()
     with suppress(OSError):
-        _write(path, json.dumps({**found, _KEY: key}).encode())
+        _write(_path_of(id, name), json.dumps({**found, _KEY: _facts_key(id)}).encode())
     return found
 
 
 def has_facts(id: str, name: str) -> bool:
-    """Whether facts on an atlas were kept, so that `facts` is likely to take no time."""
-    return (_folder(id) / f"{name}.json").is_file()
+    """Whether facts on an atlas were kept and still hold, so that `facts` takes no time."""
+    return _stored_facts(id, name) is not None
+
+
+def _stored_facts(id: str, name: str) -> dict[str, Any] | None:
+    with suppress(OSError, ValueError, KeyError):
+        stored: dict[str, Any] = json.loads(_read(_path_of(id, name)))
+        if stored.pop(_KEY) == _facts_key(id):
+            return stored
+    return None
+
+
+def _path_of(id: str, name: str) -> Path:
+    return _folder(id) / f"{name}.json"
+
+
+def _facts_key(id: str) -> str:
+    measured = resources.workspace().ids("assessments")
+    return f"{resources.names_key(id)} {measured} {image_routes.base_path()}"
 
 
 def _folder(id: str) -> Path:

@@ -15,7 +15,7 @@ from fnprune_core.storage.workspace import Workspace
 RULE = (
     "A name has up to two parts. First the domain, where over half of the network's energy per "
     "token lies in one of several; with a question mark where that does not hold on documents that "
-    "it was not named from. Then what its energy is on: one word or sign that holds half; else "
+    "it was not named from, or there are none. Then what its energy is on: one word or sign that holds half; else "
     "a class of tokens that holds half (numbers, line breaks, punctuation …); else the first 16 "
     "tokens of a window, where they hold half; else the three words that hold most, where "
     "together they hold a tenth and each draws five times its share of the text. Capitals do not "
@@ -106,7 +106,7 @@ def suggested_names(
 
     Notes
     -----
-    Cost: one pass over the time courses.
+    Cost: one pass over the time courses, and 50 splits of the documents.
     """
     usable = ~atlas.is_dummy
     energy = np.square(atlas.time_courses[:, usable].astype(np.float64))

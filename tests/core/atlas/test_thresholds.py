@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+from scipy import stats
 
 from fnprune_core.atlas.thresholds import (
+    MixtureFit,
     fit_mixture,
     gaussian_threshold,
     posterior_threshold,
@@ -84,3 +86,17 @@ def test_peak_of_a_heavy_tailed_map_belongs_to_the_null() -> None:
     z = np.random.default_rng(0).laplace(size=40_000) / np.sqrt(2)
     threshold = posterior_threshold(fit_mixture(z), float(np.abs(z).max()))
     assert threshold > 0.2
+
+
+@pytest.mark.parametrize(("shape", "scale"), [(2.0, 0.65), (4.0, 0.1), (30.0, 0.2)])
+def test_densities_are_those_of_scipy_at_zero_and_in_the_tails_too(shape, scale) -> None:
+    x = np.array([-40.0, -1.0, -1e-9, 0.0, 1e-9, 0.3, 2.0, 40.0])
+    fit = MixtureFit(
+        null_share=0.8, positive_share=0.1, negative_share=0.1, mean=0.1, sd=0.7,
+        positive=(shape, scale), negative=(shape, 2 * scale), converged=True,
+    )  # fmt: skip
+    expected = 0.1 * stats.gamma.pdf(x, shape, scale=scale)
+    expected += 0.1 * stats.gamma.pdf(-x, shape, scale=2 * scale)
+    np.testing.assert_allclose(fit.active_density(x), expected, rtol=1e-12, atol=1e-300)
+    null = 0.8 * stats.norm.pdf(x, 0.1, 0.7)
+    np.testing.assert_allclose(fit.null_density(x.astype(np.float32)), null, rtol=1e-4, atol=1e-300)
