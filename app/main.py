@@ -9,8 +9,8 @@ import streamlit as st
 from app import pages
 from app.doors import front, guard, opening
 from app.shell.images import routes as image_routes
-from fnprune_core import memory
 from fnprune_core.assets import asset
+from fnprune_core.machine import memory
 
 
 def listed(*rows: pages.Page) -> list[st.Page]:

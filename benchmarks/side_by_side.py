@@ -32,11 +32,11 @@ from alternating import CLOCKS, OURS, Contest, Goal, table
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fnprune_core import memory
 from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.decomposition.ica import IcaSettings, run_ica, whiten
 from fnprune_core.decomposition.stability import match_maps
 from fnprune_core.evaluation.perplexity import perplexity
+from fnprune_core.machine import memory
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.models.loading import load_model

@@ -12,7 +12,7 @@ from typing import Any
 import typer
 from typer.main import get_command
 
-from fnprune_core import __version__, memory
+from fnprune_core import __version__
 from fnprune_core.commands import atlas, example, export, generate, prune, record
 from fnprune_core.commands.console import EXIT_CANCELLED, EXIT_USER_ERROR, print_error
 from fnprune_core.commands.experiments.lesion import lesion
@@ -24,6 +24,7 @@ from fnprune_core.commands.search import searches
 from fnprune_core.commands.sweep import sweep
 from fnprune_core.commands.workspace import workspaces
 from fnprune_core.errors import FnpruneError
+from fnprune_core.machine import memory
 
 # click's ClickException, which typer has from click or carries in a copy of its own.
 _UsageError: Any = typer.BadParameter.__mro__[2]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from app.shell.caches.sizes import mapped_arrays
-from fnprune_core import memory
+from fnprune_core.machine import memory
 from fnprune_core.recording.pages import release_pages
 
 #: Resident bytes above which pages of files, free memory and a quarter of the caches are let go.

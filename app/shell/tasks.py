@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 from app.doors.reach import Reach
 from app.shell.jobs import JobFunction, Report
 from app.shell.text_choice import TextChoice
-from fnprune_core import memory
+from fnprune_core.machine import memory
 from fnprune_core.progress import CancelToken, Progress, ProgressEvent
 from fnprune_core.storage.folders import check_free_space
 from fnprune_core.storage.workspace import Workspace

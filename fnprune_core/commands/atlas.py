@@ -189,8 +189,8 @@ def trust(
 ) -> None:
     """Measure how far each network can be trusted; what is there already is found."""
     from fnprune_core.atlas import network_atlas
+    from fnprune_core.machine.workers import scheduled
     from fnprune_core.reliability import assess
-    from fnprune_core.workers import scheduled
 
     names = tuple(assess.PARTS)
     if parts is not None:

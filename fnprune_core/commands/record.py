@@ -132,7 +132,7 @@ def decompose(
     from fnprune_core.decomposition import group_ica
     from fnprune_core.decomposition.decomposition import convergence_note
     from fnprune_core.decomposition.group_ica import GroupICA
-    from fnprune_core.workers import scheduled
+    from fnprune_core.machine.workers import scheduled
 
     workspace = workspace_at(where)
     settings = GroupICA(

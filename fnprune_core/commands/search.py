@@ -57,9 +57,9 @@ def layers(
     as_json: Json = False,
 ) -> None:
     """Search how much each layer should give, by whole plans on text not recorded."""
+    from fnprune_core.machine.workers import scheduled
     from fnprune_core.pruning.search.allocation import AllocationOrder, search_allocation
     from fnprune_core.recording.recording import open_recording
-    from fnprune_core.workers import scheduled
 
     workspace = workspace_at(where)
     calibration = open_recording(workspace, recording)
@@ -125,9 +125,9 @@ def attention(
     as_json: Json = False,
 ) -> None:
     """Find how much of a cut attention should bear: plans of equal size, tried on other text."""
+    from fnprune_core.machine.workers import scheduled
     from fnprune_core.pruning.search.attention import ShareOrder, search_shares
     from fnprune_core.recording.recording import open_recording
-    from fnprune_core.workers import scheduled
 
     workspace = workspace_at(where)
     calibration = open_recording(workspace, recording)

@@ -58,10 +58,10 @@ def sweep(
 ) -> None:
     """Measure perplexity against ratio; what was measured before is found, a stop is resumed."""
     from fnprune_core.evaluation import compare
+    from fnprune_core.machine.workers import scheduled
     from fnprune_core.pruning.sweep import SweepOrder, sweep
     from fnprune_core.recording.recording import open_recording
     from fnprune_core.texts.documents import builtin_documents
-    from fnprune_core.workers import scheduled
 
     workspace = workspace_at(where)
     calibration = open_recording(workspace, recording)

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
-from fnprune_core import memory, workers
 from fnprune_core.decomposition.decomposition import Decomposition
 from fnprune_core.decomposition.ica import (
     ALGORITHMS,
@@ -34,6 +33,8 @@ from fnprune_core.errors import (
     TooFewTokensError,
 )
 from fnprune_core.inputs.numbers import MOST_NETWORKS, MOST_SEED
+from fnprune_core.machine import memory, workers
+from fnprune_core.machine.threads import of_each
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.recording.group_pca import group_pca, sizes_for
 from fnprune_core.recording.recording import open_recording
@@ -41,7 +42,6 @@ from fnprune_core.recording.sessions import ArraySessions, Sessions, blocks_of
 from fnprune_core.recording.summary import Summary
 from fnprune_core.storage.manifests import artifact_id
 from fnprune_core.storage.workspace import Workspace
-from fnprune_core.threads import of_each
 
 #: Bounds of what can be asked for: each run is kept until the last, and each seed is drawn.
 MOST_RUNS = 1000

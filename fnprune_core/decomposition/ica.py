@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy.stats import skew
 from torch import Tensor
 
+from fnprune_core.machine.threads import eigen, gram, nearest_orthogonal, product
 from fnprune_core.progress import NEVER, CancelToken
-from fnprune_core.threads import eigen, gram, nearest_orthogonal, product
 
 Contrast = Literal["cube", "logcosh"]
 _GAUSSIAN_LOGCOSH = 0.3745672075  # E[log cosh v] of a standard normal v

@@ -7,11 +7,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fnprune_core.machine.threads import of_each, one_thread, product
 from fnprune_core.progress import CancelToken, Progress, ProgressEvent
 from fnprune_core.recording.group_pca import columns, room_for, wanted_rows
 from fnprune_core.recording.sessions import Sessions, normalised
 from fnprune_core.recording.summary import Summary
-from fnprune_core.threads import of_each, one_thread, product
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

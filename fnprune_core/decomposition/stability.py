@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from fnprune_core.errors import SettingsError
-from fnprune_core.threads import product
+from fnprune_core.machine.threads import product
 
 
 def absolute_correlation(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:

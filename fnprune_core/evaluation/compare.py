@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from fnprune_core import memory
 from fnprune_core.errors import CorruptArtifactError, NonFiniteError, OverlapError
 from fnprune_core.evaluation.perplexity import perplexity_stream, protocol_of
 from fnprune_core.evaluation.results import RESULT_FILE, Perplexity
+from fnprune_core.machine import memory
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import silenced
 from fnprune_core.plans.files import StoredPlan, stored_plan

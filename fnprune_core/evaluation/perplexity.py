@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fnprune_core import memory
 from fnprune_core.errors import NonFiniteError
 from fnprune_core.evaluation.results import (
     Perplexity,
@@ -18,6 +17,7 @@ from fnprune_core.evaluation.results import (
     documents_of,
     domains_of,
 )
+from fnprune_core.machine import memory
 from fnprune_core.models.architectures import weight_of
 from fnprune_core.models.log_probabilities import token_log_probabilities
 from fnprune_core.progress import NEVER, CancelToken

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fnprune_core import workers
 from fnprune_core.atlas.network_atlas import NetworkAtlas, open_atlas
 from fnprune_core.decomposition.fingerprint import compare
 from fnprune_core.decomposition.numbering import check_numbers, fingerprint_at
@@ -27,6 +26,8 @@ from fnprune_core.evaluation.compare import check_overlap
 from fnprune_core.evaluation.perplexity import perplexity_stream, protocol_of
 from fnprune_core.lesions.sites import Lesion, LesionSettings, LesionSites, Stimuli, silence
 from fnprune_core.lesions.study import Facts, LesionStudy
+from fnprune_core.machine import workers
+from fnprune_core.machine.workers import ModelAddress
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import silenced
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
@@ -37,7 +38,6 @@ from fnprune_core.storage.json_files import write_json
 from fnprune_core.storage.manifests import artifact_id, manifest_of
 from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.windows import Windows
-from fnprune_core.workers import ModelAddress
 
 KIND = "lesions"
 READING = "reading under lesions"

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fnprune_core import memory
 from fnprune_core.atlas.network_atlas import NetworkAtlas, open_atlas
 from fnprune_core.errors import PlanError
+from fnprune_core.machine import memory
 from fnprune_core.models.architectures import feeding_modules, output_projections
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import Refit

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fnprune_core import workers
 from fnprune_core.errors import PlanError, RatioError, SettingsError
 from fnprune_core.evaluation.compare import compare
 from fnprune_core.evaluation.results import Perplexity, paired_difference
 from fnprune_core.inputs.numbers import check_most
+from fnprune_core.machine import workers
+from fnprune_core.machine.workers import ModelAddress
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans.files import open_plan
 from fnprune_core.plans.plan import PlanSettings
@@ -23,7 +24,6 @@ from fnprune_core.pruning.planner import canonical_settings, plans
 from fnprune_core.scores.units import score_named
 from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.windows import Windows
-from fnprune_core.workers import ModelAddress
 
 READING = "reading held-out text"
 

@@ -14,10 +14,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fnprune_core.machine.threads import SHORT
 from fnprune_core.recording.moments import open_array
 from fnprune_core.recording.pages import release_pages
 from fnprune_core.storage.checksums import Blocks
-from fnprune_core.threads import SHORT
 
 _FLOAT = 4
 ROWS = 512  # of a block; more are no quicker, and more of the lower triangle is stored

@@ -7,10 +7,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fnprune_core import workers
+from fnprune_core.machine import workers
+from fnprune_core.machine.threads import eigen, gram, of_each, product
 from fnprune_core.progress import CancelToken, Progress, ProgressEvent
 from fnprune_core.recording.sessions import Sessions, normalised
-from fnprune_core.threads import eigen, gram, of_each, product
 
 #: Products may round otherwise where a matrix begins elsewhere in a line of the cache.
 _EVEN_VALUES = 16

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fnprune_core import memory
 from fnprune_core.errors import NonFiniteError, SettingsError
+from fnprune_core.machine import memory
 from fnprune_core.models.architectures import output_projections
 from fnprune_core.models.hooks import watch_inputs
 from fnprune_core.models.language_model import LanguageModel

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from fnprune_core.machine.threads import product
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.progress import CancelToken, Progress, ProgressEvent
 from fnprune_core.recording.gram_file import GramSums
@@ -20,7 +21,6 @@ from fnprune_core.recording.sessions import Sessions, StoredSession, normalised,
 from fnprune_core.recording.summary import BASIS, GRAM, GROUP, PRODUCTS, PROJECTIONS
 from fnprune_core.texts.batches import FittingBatches, windows_that_fit
 from fnprune_core.texts.windows import Windows, batches_of, stacked_ids
-from fnprune_core.threads import product
 
 #: Of sessions that are gathered before they are added to the Gram matrices, which are read and
 #: written each time: 15.5 GB together of a 7B model.

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fnprune_core.errors import SettingsError
+from fnprune_core.machine.threads import of_each
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.recording.finite import check_finite
 from fnprune_core.recording.moments import alive_units
-from fnprune_core.threads import of_each
 
 _PART = re.compile(r", part \d+$")
 _CACHED_VALUES = 1 << 18

@@ -9,10 +9,10 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from fnprune_core import workers
 from fnprune_core.decomposition.decomposition import Decomposition
 from fnprune_core.decomposition.ica import IcaSettings
 from fnprune_core.errors import FingerprintMismatchError, SettingsError
+from fnprune_core.machine import workers
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.recording.sessions import Sessions, blocks_of
 from fnprune_core.reliability.nulls import ShiftedSessions

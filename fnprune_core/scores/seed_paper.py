@@ -29,12 +29,12 @@ from torch import Tensor, nn
 
 from fnprune_core.decomposition.ica import IcaSettings, as_z_maps, run_ica, whiten
 from fnprune_core.errors import NonFiniteError
+from fnprune_core.machine.threads import one_thread
 from fnprune_core.models.architectures import feeding_modules, layers_of, output_projections
 from fnprune_core.models.hooks import watch_inputs, watch_outputs
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.texts.windows import Windows, stacked_ids
-from fnprune_core.threads import one_thread
 
 N_COMPONENTS = 128
 #: Of a layer's columns at most so many, in small layers: else each column is a network.

@@ -44,7 +44,7 @@ COVERED_ELSEWHERE: dict[str, str] = {
     "decomposition/decomposition.py": "What a decomposition is saved as: with the class that makes "
     "it, core/decomposition/test_group_ica.py.",
     "reliability/unmixing.py": "Each run is one of a measure's: core/reliability/test_measures.py, "
-    "and by workers core/test_workers.py.",
+    "and by workers core/machine/test_workers.py.",
     "storage/folders.py": "Folders, locks and leftovers are tested with the workspace that they "
     "make: core/storage/test_workspace.py.",
     "storage/manifests.py": "Schemas too: core/storage/test_workspace.py and, edited value by "

@@ -18,8 +18,8 @@ from scipy.optimize import linear_sum_assignment
 
 from fnprune_core.atlas.topography.laid_out import Refinement
 from fnprune_core.atlas.topography.likeness import BESIDE, STRONG
+from fnprune_core.machine.threads import one_thread
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
-from fnprune_core.threads import one_thread
 
 _REACH = 2.0  # sigmas at which a surrounding ends
 _MOST_EXPONENT = 30.0

@@ -96,7 +96,7 @@ def lesion(
     from fnprune_core.atlas import network_atlas
     from fnprune_core.lesions.run import LesionOrder, lesion_study, open_lesions
     from fnprune_core.lesions.sites import LesionSettings
-    from fnprune_core.workers import scheduled
+    from fnprune_core.machine.workers import scheduled
 
     workspace = workspace_at(where)
     atlas = network_atlas.open_atlas(workspace, decomposition)

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from fnprune_core import workers
 from fnprune_core.errors import TextError
 from fnprune_core.evaluation.compare import check_overlap, evaluation_windows
 from fnprune_core.evaluation.perplexity import perplexity_stream
 from fnprune_core.evaluation.results import Perplexity
 from fnprune_core.inputs.numbers import check_range
+from fnprune_core.machine import workers
+from fnprune_core.machine.workers import ModelAddress
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import silenced
 from fnprune_core.plans.files import stored_plan
@@ -28,7 +29,6 @@ from fnprune_core.recording.recording import Recording, open_recording
 from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.documents import Document
 from fnprune_core.texts.windows import Windows
-from fnprune_core.workers import ModelAddress
 
 READING = "measuring trials"
 MOST_WINDOWS = 24

@@ -11,7 +11,7 @@ import pytest
 from app.shell import memory
 from app.shell.caches.sizes import mapped_arrays, size_of
 from app.shell.memory import Relief
-from fnprune_core import memory as core_memory
+from fnprune_core.machine import memory as core_memory
 
 MB = 1_000_000
 

@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from fnprune_core import memory
-from fnprune_core.memory import Allocator
+from fnprune_core.machine import memory
+from fnprune_core.machine.memory import Allocator
 
 MB = 1 << 20
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TRIM, MMAP = -1, -3  # of mallopt
 
 #: Faults of passes that take and let go pieces, in a block and after it.
 SCRIPT = """
 import resource
 import torch
-from fnprune_core import memory
+from fnprune_core.machine import memory
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -13,8 +13,7 @@ import torch
 from unsealed import unseal
 
 from fnprune_core.decomposition.decomposition import Decomposition
-from fnprune_core.storage.checksums import MANIFEST
-from fnprune_core.threads import (
+from fnprune_core.machine.threads import (
     eigen,
     gram,
     nearest_orthogonal,
@@ -22,8 +21,9 @@ from fnprune_core.threads import (
     one_thread,
     product,
 )
+from fnprune_core.storage.checksums import MANIFEST
 
-TESTS = Path(__file__).parents[1]
+TESTS = Path(__file__).parents[2]
 CPU = torch.device("cpu")
 #: Makes workspaces of a tiny model, all in a process of its own.
 PATH = """
