@@ -51,10 +51,6 @@ class Relief:
         for value in values():
             for array in mapped_arrays(value):
                 release_pages(array)
-        if (
-            memory.is_kept()
-        ):  # a job's, which gives it back at its end and would only fetch it again
-            return True
         memory.trim()
         if self._resident() > self._max_resident:
             shrink(max_bytes * 3 // 4)

@@ -6,7 +6,7 @@ Where it numbers networks of nearly equal energy otherwise, results go with thei
 
 import json
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,8 +33,6 @@ COMMANDS = (
     "python docs/make_example_results.py",
 )
 KINDS = ("assessments", "lesions", "embeddings")
-#: Arrays of a lesion study with a row for each lesion.
-_BY_LESION = ("n_units", "magnitude", "nll")
 #: Arrays of results with a row or a column for each network, and which axis that is.
 _NETWORK_AXIS = {
     "iq": -1, "share": -1, "match": -1, "r": -1, "networks_by_map": 0, "networks_by_course": 0,
@@ -81,9 +79,9 @@ def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
 def take_over(workspace: Workspace, atlas_id: str) -> list[tuple[str, str]]:
     """Copy the shipped results into a workspace that has their atlas; return kind and id of each.
 
-    What is there already stays. Nothing is taken over for other networks, and no study of lesions
-    that would be another one by the numbers here. No result hangs on a map's sign but where
-    networks lie by their time courses, which is found anew.
+    What is there already stays. Nothing is taken over for other networks, and no lesions of
+    networks that have another number here. No result hangs on a map's sign but where networks lie
+    by their time courses, which is found anew.
     """
     if not path().is_file():
         return []
@@ -101,12 +99,11 @@ def take_over(workspace: Workspace, atlas_id: str) -> list[tuple[str, str]]:
             if workspace.has(kind, id):
                 continue
             files = _files_of(archive, f"{kind}/{id}/")
-            lesions = _places_of_lesions(files, renumbering)
-            if lesions is None:
+            if not _is_of_same_numbers(files, renumbering):
                 continue
             with new_folder(workspace.folder(kind, id)) as folder:
                 for name, content in files.items():
-                    found = _renumbered(name, content, renumbering, here, lesions)
+                    found = _renumbered(name, content, renumbering, here)
                     if _BY_COURSE in _arrays_in(name, found) and renumbering.turned:
                         found = _placed_anew(found, workspace, atlas_id, files[MANIFEST])
                     (folder / name).write_bytes(found)
@@ -130,31 +127,21 @@ def _files_of(archive: zipfile.ZipFile, prefix: str) -> dict[str, bytes]:
     return {name.removeprefix(prefix): archive.read(name) for name in names}
 
 
-def _places_of_lesions(files: Mapping[str, bytes], renumbering: Renumbering) -> list[int] | None:
-    """Return, for each lesion of a study, which of the shipped ones it is by the numbers here.
+def _is_of_same_numbers(files: Mapping[str, bytes], renumbering: Renumbering) -> bool:
+    """Whether all networks that a lesion study is of have their numbers here, too.
 
-    Empty of other results; None where the shipped lesions are others here.
+    Random lesions are drawn by the number of the network that they stand beside.
     """
     if _STUDY not in files:
-        return []
-    lesions = [
-        (tuple(sorted(lesion["networks"])), lesion["strength"])
-        for lesion in parse_json(files[_STUDY])["lesions"]
-    ]
-    here = [(renumbering.here(networks), strength) for networks, strength in lesions]
-    if sorted(here) != sorted(lesions):
-        return None
-    return [here.index(lesion) for lesion in lesions]
+        return True
+    lesions = parse_json(files[_STUDY])["lesions"]
+    return all(renumbering.of(lesion["networks"]).is_in_place for lesion in lesions)
 
 
 def _renumbered(
-    name: str,
-    content: bytes,
-    renumbering: Renumbering,
-    here: MapsFingerprint,
-    lesions: Sequence[int],
+    name: str, content: bytes, renumbering: Renumbering, here: MapsFingerprint
 ) -> bytes:
-    """Return a file with what it holds of each network, or lesion, at its number here."""
+    """Return a file with what it holds of each network at the network's number here."""
     if renumbering.is_same:
         return content
     if name == _STUDY:
@@ -163,13 +150,9 @@ def _renumbered(
     if not name.endswith(".safetensors"):
         return content
     there = sorted(renumbering.numbers, key=renumbering.numbers.__getitem__)
-    orders = {
-        **{key: (there, axis) for key, axis in _NETWORK_AXIS.items()},
-        **{key: (lesions, 0) for key in _BY_LESION if lesions},
-    }
     return save({
-        key: np.ascontiguousarray(values.take(orders[key][0], axis=orders[key][1]))
-        if key in orders
+        key: np.ascontiguousarray(values.take(there, axis=_NETWORK_AXIS[key]))
+        if key in _NETWORK_AXIS
         else values
         for key, values in load(content).items()
     })  # fmt: skip

@@ -26,7 +26,7 @@ from fnprune_core.evaluation.compare import check_overlap
 from fnprune_core.evaluation.perplexity import perplexity_stream, protocol_of
 from fnprune_core.lesions.sites import Lesion, LesionSettings, LesionSites, Stimuli, silence
 from fnprune_core.lesions.study import Facts, LesionStudy
-from fnprune_core.machine import workers
+from fnprune_core.machine import memory, workers
 from fnprune_core.machine.workers import ModelAddress
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import silenced
@@ -84,6 +84,7 @@ def graded(networks: Sequence[int], strengths: Sequence[float]) -> tuple[Lesion,
     )
 
 
+@memory.kept()
 def lesion_study(
     workspace: Workspace,
     language_model: LanguageModel,

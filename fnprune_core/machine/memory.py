@@ -3,7 +3,7 @@
 A pass of a model takes hundreds of megabytes, layer by layer, and lets them go again. The C library
 gives them back to the system at once, and the next layer waits until it has pages once more, each
 filled with zeros: a quarter of the time of a pass on a CPU. All of this is of glibc (all of it from
-2.35 on); without it nothing is done, nor where a person has set it up by the environment.
+2.35 on); without it nothing is done, and what a person has set by the environment stays.
 """
 
 import ctypes
@@ -19,7 +19,8 @@ from typing import Any
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _MOST = (1 << 31) - 1  # that an int holds
 _LARGEST_OF_OLD = 1 << 25  # that versions before 2.35 take; also what glibc settles at by itself
-_BY_HAND = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES")
+_BY_HAND = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_ARENA_MAX")
+_TUNABLES = "GLIBC_TUNABLES", "glibc.malloc."
 
 
 class Allocator:
@@ -36,13 +37,15 @@ class Allocator:
 
     def __init__(self, library: Any) -> None:
         self._library = library
-        self._lock = threading.RLock()
+        self._lock = (
+            threading.RLock()
+        )  # a block may be ended by a finaliser, in the midst of another
         self._n_blocks, self._usual = 0, _LARGEST_OF_OLD
 
     @property
     def is_keeping(self) -> bool:
         """Whether memory is kept, for some block is open."""
-        return self._n_blocks > 0
+        return self._n_blocks > 0 and self._may_be_set
 
     @contextmanager
     def keeping(self) -> Iterator[None]:
@@ -71,16 +74,20 @@ class Allocator:
 
     def limit_arenas(self, n: int) -> None:
         """Hold free memory for so many threads at most, and not for each."""
-        if self._library is not None:
+        if self._may_be_set:
             self._library.mallopt(_M_ARENA_MAX, n)
 
     def trim(self) -> None:
-        """Give free memory back to the system."""
-        if self._library is not None:
+        """Give free memory back to the system, but while it is kept."""
+        if self._library is not None and not self.is_keeping:
             self._library.malloc_trim(0)
 
+    @property
+    def _may_be_set(self) -> bool:
+        return self._library is not None and not _is_set_by_hand(os.environ)
+
     def _give_back_from(self, n_bytes: int) -> None:
-        if self._library is None or _is_set_by_hand(os.environ):
+        if not self._may_be_set:
             return
         if not self._library.mallopt(_M_MMAP_THRESHOLD, n_bytes):
             self._library.mallopt(_M_MMAP_THRESHOLD, min(n_bytes, _LARGEST_OF_OLD))
@@ -98,11 +105,6 @@ def kept() -> Iterator[None]:
         yield
 
 
-def is_kept() -> bool:
-    """Whether memory is kept at this moment, by any thread."""
-    return _allocator().is_keeping
-
-
 def give_back_from(n_bytes: int) -> None:
     """Give pieces of so many bytes back to the system once they are free, but those of `kept`."""
     _allocator().settle(n_bytes)
@@ -114,7 +116,7 @@ def limit_arenas(n: int) -> None:
 
 
 def trim() -> None:
-    """Give free memory back to the system, where glibc can."""
+    """Give free memory back to the system, where glibc can, but while it is kept."""
     _allocator().trim()
 
 
@@ -127,7 +129,8 @@ def prefer_large_pages(environment: MutableMapping[str, str] = os.environ) -> No
 
 
 def _is_set_by_hand(environment: Mapping[str, str]) -> bool:
-    return any(name in environment for name in _BY_HAND)
+    name, of_malloc = _TUNABLES
+    return any(name in environment for name in _BY_HAND) or of_malloc in environment.get(name, "")
 
 
 @cache

@@ -21,7 +21,12 @@ _REFUSED = (errno.EINVAL, errno.EOPNOTSUPP)
 
 def page_aligned(n_bytes: int) -> NDArray[np.uint8]:
     """Return memory of at least one byte that begins with a page: (n_bytes,)."""
-    memory = mmap.mmap(-1, max(n_bytes, 1))
+    try:
+        memory = mmap.mmap(-1, max(n_bytes, 1))
+    except OSError as error:
+        if error.errno == errno.ENOMEM:
+            raise MemoryError(f"{n_bytes:,} bytes are not to be had.") from error
+        raise
     if hasattr(mmap, "MADV_HUGEPAGE"):
         with suppress(OSError):  # a wish: some kernels have no large pages
             memory.madvise(mmap.MADV_HUGEPAGE)  # fresh pages take longer to get than to fill

@@ -59,24 +59,26 @@ def facts(id: str, name: str, find: Callable[[], dict[str, Any]]) -> dict[str, A
 
     From before if they were kept, and nothing was named or measured since.
     """
-    stored = _stored_facts(id, name)
+    # Of before they are found: what is named meanwhile is not in them.
+    path, key = _path_of(id, name), _facts_key(id)
+    stored = _stored_facts(path, key)
     if stored is not None:
         return stored
     found = find()
     with suppress(OSError):
-        _write(_path_of(id, name), json.dumps({**found, _KEY: _facts_key(id)}).encode())
+        _write(path, json.dumps({**found, _KEY: key}).encode())
     return found
 
 
 def has_facts(id: str, name: str) -> bool:
     """Whether facts on an atlas were kept and still hold, so that `facts` takes no time."""
-    return _stored_facts(id, name) is not None
+    return _stored_facts(_path_of(id, name), _facts_key(id)) is not None
 
 
-def _stored_facts(id: str, name: str) -> dict[str, Any] | None:
+def _stored_facts(path: Path, key: str) -> dict[str, Any] | None:
     with suppress(OSError, ValueError, KeyError):
-        stored: dict[str, Any] = json.loads(_read(_path_of(id, name)))
-        if stored.pop(_KEY) == _facts_key(id):
+        stored: dict[str, Any] = json.loads(_read(path))
+        if stored.pop(_KEY) == key:
             return stored
     return None
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from fnprune_core.errors import RatioError, SettingsError
 from fnprune_core.evaluation.results import PairedDifference, Perplexity, paired_difference
 from fnprune_core.inputs.numbers import check_most
+from fnprune_core.machine import memory
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans.allocation import WEIGHTED
 from fnprune_core.plans.files import open_plan
@@ -128,6 +129,7 @@ def shifted(
     return moved
 
 
+@memory.kept()
 def search_allocation(
     workspace: Workspace,
     language_model: LanguageModel,

@@ -11,6 +11,7 @@ import numpy as np
 
 from fnprune_core.errors import RatioError, SettingsError
 from fnprune_core.evaluation.results import Perplexity, paired_difference
+from fnprune_core.machine import memory
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans.files import open_plan
 from fnprune_core.plans.plan import PlanSettings
@@ -170,6 +171,7 @@ def mixes_of_equal_size(
     return list(mixes.values())
 
 
+@memory.kept()
 def search_shares(
     workspace: Workspace,
     language_model: LanguageModel,

@@ -12,8 +12,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.shell import resources
+from app.shell.images import kept
 from app.start import ahead, signature_networks
 from fnprune_core.atlas import cortex
+from fnprune_core.errors import FnpruneError
 from fnprune_core.example.ids import ExampleIds
 from fnprune_core.storage.json_files import write_checked_json
 from fnprune_core.storage.workspace import PICTURES
@@ -83,6 +85,19 @@ def test_start_is_drawn_ahead_once_with_all_its_pictures(worked_example, monkeyp
     assert any(name.startswith("rendering-0-2-") for name in names)
     monkeypatch.setattr(AppTest, "from_file", lambda *args, **options: pytest.fail("drawn again"))
     assert ahead.draw() == 0
+
+
+def test_what_could_not_be_drawn_ahead_is_told_and_nothing_wrong_is_kept(
+    worked_example, monkeypatch
+) -> None:
+    class Visit:
+        def run(self) -> None:
+            """As where the page stops."""
+
+    monkeypatch.setattr(AppTest, "from_file", lambda *args, **options: Visit())
+    with pytest.raises(FnpruneError, match="signature, tiles, live"):
+        ahead.draw()
+    assert not any(kept.has_facts(worked_example.atlas, part) for part in ahead.PARTS)
 
 
 def test_without_an_example_nothing_is_drawn_ahead(fresh) -> None:

@@ -4,7 +4,7 @@ import os
 import platform
 import subprocess
 import sys
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -58,7 +58,7 @@ class Library:
 
 @pytest.fixture(autouse=True)
 def not_set_by_hand(monkeypatch):
-    for name in memory._BY_HAND:
+    for name in (*memory._BY_HAND, "GLIBC_TUNABLES"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -102,16 +102,15 @@ def test_threads_that_begin_and_end_at_once_leave_it_as_it_was() -> None:
     library = Library()
     allocator = Allocator(library)
 
-    def work() -> None:
+    def least_seen(number: int) -> int:
+        least = []
         for _ in range(200):
             with allocator.keeping():
-                assert min(library.told.values()) > 1000 * MB
+                least.append(min(library.told.values()))
+        return min(least)
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(4) as pool:
+        assert min(pool.map(least_seen, range(4))) > 1000 * MB
     assert library.told[MMAP] == 32 * MB
     assert not allocator.is_keeping
 
@@ -123,12 +122,38 @@ def test_an_older_library_takes_what_it_can() -> None:
         assert library.told[TRIM] > 1000 * MB
 
 
-def test_what_a_person_has_set_stays(monkeypatch) -> None:
-    monkeypatch.setenv("MALLOC_MMAP_THRESHOLD_", "1000000")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MALLOC_MMAP_THRESHOLD_", "1000000"),
+        ("MALLOC_ARENA_MAX", "1"),
+        ("GLIBC_TUNABLES", "glibc.pthread.rseq=0:glibc.malloc.trim_threshold=1"),
+    ],
+)
+def test_what_a_person_has_set_stays(monkeypatch, name, value) -> None:
+    monkeypatch.setenv(name, value)
     library = Library()
-    with Allocator(library).keeping():
-        pass
+    allocator = Allocator(library)
+    allocator.limit_arenas(2)
+    with allocator.keeping():
+        assert not allocator.is_keeping
     assert library.told == {}
+
+
+def test_settings_of_something_else_are_no_obstacle(monkeypatch) -> None:
+    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.pthread.rseq=0")
+    library = Library()
+    Allocator(library).settle(4 * MB)
+    assert library.told[MMAP] == 4 * MB
+
+
+def test_what_is_kept_is_not_trimmed_in_the_midst() -> None:
+    library = Library()
+    allocator = Allocator(library)
+    with allocator.keeping():
+        allocator.trim()
+        assert library.n_trims == 0
+    assert library.n_trims == 1
 
 
 def test_without_the_library_nothing_is_done() -> None:
@@ -136,7 +161,7 @@ def test_without_the_library_nothing_is_done() -> None:
     allocator.settle(4 * MB)
     allocator.limit_arenas(2)
     with allocator.keeping():
-        assert allocator.is_keeping
+        assert not allocator.is_keeping
 
 
 def test_large_pages_are_a_wish_that_a_person_may_refuse() -> None:

@@ -43,6 +43,19 @@ def test_facts_are_found_again_until_a_network_is_named(example) -> None:
     assert kept.facts(example.atlas, "a", lambda: {"n": 2}) == {"n": 2}
 
 
+def test_facts_do_not_hold_once_a_network_was_named_even_while_they_were_found(example) -> None:
+    def found_slowly() -> dict[str, int]:
+        annotations.annotate(
+            resources.workspace(), resources.atlas(example.atlas), 2, Annotation(name="Two")
+        )
+        return {"n": 1}
+
+    assert kept.facts(example.atlas, "a", found_slowly) == {"n": 1}
+    assert not kept.has_facts(example.atlas, "a")
+    assert kept.facts(example.atlas, "a", lambda: {"n": 2}) == {"n": 2}
+    assert kept.has_facts(example.atlas, "a")
+
+
 def test_a_damaged_or_locked_folder_keeps_nobody_from_seeing(example) -> None:
     kept.facts(example.atlas, "a", lambda: {"n": 1})
     (file,) = (resources.workspace().root / PICTURES).rglob("a.json")
