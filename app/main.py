@@ -7,7 +7,7 @@ the same file for each visit. What pages need is imported in the background, onc
 import streamlit as st
 
 from app import pages
-from app.doors import front, guard, opening
+from app.doors import early, front, guard, opening
 from app.shell.images import routes as image_routes
 from fnprune_core.assets import asset
 from fnprune_core.machine import memory
@@ -56,6 +56,8 @@ def visit() -> None:
         },
         position="top",
     )
+    if page.url_path not in ("", "start"):  # Start shows what was drawn before without waiting
+        early.wait()
     view_state.synchronise()
     frame.frame(page.url_path, find=dialog.offer)
     dialog.listen_to_slash()

@@ -19,19 +19,48 @@ MODULES = (
 )
 
 
+class _Imports:
+    """The thread that imports, once it was started."""
+
+    def __init__(self) -> None:
+        self._thread: threading.Thread | None = None
+
+    def begin(self) -> threading.Thread:
+        """Start the thread and return it."""
+
+        def run() -> None:
+            for name in MODULES:
+                try:
+                    importlib.import_module(name)
+                except Exception:  # noqa: BLE001 - the visit that needs it meets the same, and tells
+                    return
+
+        self._thread = threading.Thread(target=run, name="early imports", daemon=True)
+        self._thread.start()
+        return self._thread
+
+    def wait(self) -> None:
+        """Wait until the thread has ended; it does not wait for itself."""
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+
+
+_IMPORTS = _Imports()
+
+
 def import_early() -> threading.Thread:
     """Start the imports in a thread of their own, which ends with them; return it.
 
     A module that cannot be imported is told by the page that needs it.
     """
+    return _IMPORTS.begin()
 
-    def run() -> None:
-        for name in MODULES:
-            try:
-                importlib.import_module(name)
-            except Exception:  # noqa: BLE001 - the visit that needs it meets the same, and tells
-                return
 
-    thread = threading.Thread(target=run, name="early imports", daemon=True)
-    thread.start()
-    return thread
+def wait() -> None:
+    """Wait until the early imports have ended, where they were started.
+
+    Before anything else imports what they do: two threads that import scipy at once may each find
+    it half made.
+    """
+    _IMPORTS.wait()

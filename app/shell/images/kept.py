@@ -16,6 +16,7 @@ from typing import Any
 
 import xxhash
 
+from app.doors import early
 from app.shell import resources
 from app.shell.images import routes as image_routes
 from fnprune_core import __version__
@@ -48,6 +49,7 @@ def file(id: str, name: str, draw: Callable[[], bytes]) -> bytes:
     path = _folder(id) / name
     with suppress(OSError, ValueError):
         return _read(path)
+    early.wait()
     content = draw()
     with suppress(OSError):  # a full or locked disk keeps nobody from seeing it
         _write(path, content)
@@ -64,6 +66,7 @@ def facts(id: str, name: str, find: Callable[[], dict[str, Any]]) -> dict[str, A
     stored = _stored_facts(path, key)
     if stored is not None:
         return stored
+    early.wait()
     found = find()
     with suppress(OSError):
         _write(path, json.dumps({**found, _KEY: key}).encode())

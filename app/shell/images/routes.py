@@ -5,6 +5,7 @@ heavy is imported by the first request.
 """
 
 from collections.abc import Callable, Sequence
+from functools import wraps
 from importlib import metadata
 from urllib.parse import urlencode
 
@@ -12,6 +13,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from streamlit import config
+
+from app.doors import early
 
 _ATLAS, _BRAIN = "/_fnprune/atlases/{id}", "/_fnprune/brain"
 NIFTI, PNG, WEBP = "application/gzip", "image/png", "image/webp"
@@ -35,20 +38,31 @@ def routes() -> list[Route]:
     path, brain = base_path() + _ATLAS, base_path() + _BRAIN
     return [
         Route(f"{path}/anatomy.nii.gz", send_anatomy),
-        Route(f"{path}/units.nii.gz", send_units),
-        Route(f"{path}/live.bin", send_live_body),
+        Route(f"{path}/units.nii.gz", _after_imports(send_units)),
+        Route(f"{path}/live.bin", _after_imports(send_live_body)),
         Route(f"{path}/networks/{{network:int}}.nii.gz", send_map),
-        Route(f"{path}/networks/{{network:int}}.png", send_network_still),
+        Route(f"{path}/networks/{{network:int}}.png", _after_imports(send_network_still)),
         Route(f"{path}/networks/{{network:int}}.webp", send_thumbnail),
-        Route(f"{path}/networks.png", send_several_still),
+        Route(f"{path}/networks.png", _after_imports(send_several_still)),
         Route(f"{path}/networks.webp", send_rendering),
-        Route(f"{path}/parcels/{{fwhm:int}}/{{part}}.nii.gz", send_parcels),
-        Route(f"{path}/parcels.png", send_parcels_still),
-        Route(f"{path}/localizers/{{localizer}}.nii.gz", send_contrast),
-        Route(f"{path}/localizers/{{localizer}}.png", send_contrast_still),
-        Route(f"{brain}/motor.png", send_motor_still),
-        Route(f"{brain}/{{part}}.nii.gz", send_brain),
+        Route(f"{path}/parcels/{{fwhm:int}}/{{part}}.nii.gz", _after_imports(send_parcels)),
+        Route(f"{path}/parcels.png", _after_imports(send_parcels_still)),
+        Route(f"{path}/localizers/{{localizer}}.nii.gz", _after_imports(send_contrast)),
+        Route(f"{path}/localizers/{{localizer}}.png", _after_imports(send_contrast_still)),
+        Route(f"{brain}/motor.png", _after_imports(send_motor_still)),
+        Route(f"{brain}/{{part}}.nii.gz", _after_imports(send_brain)),
     ]
+
+
+def _after_imports(send: Callable[[Request], Response]) -> Callable[[Request], Response]:
+    """Return what answers once the early imports have ended: all of it must be drawn."""
+
+    @wraps(send)
+    def sent(request: Request) -> Response:
+        early.wait()
+        return send(request)
+
+    return sent
 
 
 def atlas_url(id: str, version: str, name: str, **options: object) -> str:
@@ -227,8 +241,10 @@ def send_thumbnail(request: Request) -> Response:
         from app.shell.images import kept
         from app.shell.view_state import DEFAULT_Z
 
-        name = f"network-{network}.webp"
-        return kept.file(id, name, drawn) if z == DEFAULT_Z else drawn()
+        if z == DEFAULT_Z:
+            return kept.file(id, f"network-{network}.webp", drawn)
+        early.wait()
+        return drawn()
 
     return _answer(request, found, WEBP)
 
@@ -308,7 +324,10 @@ def _kept_of_example(id: str, name: str, draw: Callable[[], bytes]) -> Callable[
     def found() -> bytes:
         from app.shell.images import kept
 
-        return kept.file(id, name, draw) if kept.is_example(id) else draw()
+        if kept.is_example(id):
+            return kept.file(id, name, draw)
+        early.wait()
+        return draw()
 
     return found
 
