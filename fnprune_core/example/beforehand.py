@@ -104,15 +104,11 @@ def take_over(workspace: Workspace, atlas_id: str) -> list[tuple[str, str]]:
             with new_folder(workspace.folder(kind, id)) as folder:
                 for name, content in files.items():
                     found = _renumbered(name, content, renumbering, here)
-                    if _BY_COURSE in _arrays_in(name, found) and renumbering.turned:
+                    if kind == "embeddings" and name != MANIFEST and renumbering.turned:
                         found = _placed_anew(found, workspace, atlas_id, files[MANIFEST])
                     (folder / name).write_bytes(found)
             taken.append((kind, id))
     return taken
-
-
-def _arrays_in(name: str, content: bytes) -> set[str]:
-    return set(load(content)) if name.endswith(".safetensors") else set()
 
 
 def _placed_anew(content: bytes, workspace: Workspace, atlas_id: str, manifest: bytes) -> bytes:

@@ -9,11 +9,12 @@ filled with zeros: a quarter of the time of a pass on a CPU. All of this is of g
 import ctypes
 import os
 import sys
-import threading
 from collections.abc import Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from typing import Any
+
+from fnprune_core.machine.blocks import SharedBlocks
 
 # Of `mallopt`, from malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
@@ -27,7 +28,7 @@ class Allocator:
     """How much free memory the C library keeps.
 
     What holds is the process's: of two blocks at once the first begins to keep, and the last ends
-    it. They do not wait for one another.
+    it.
 
     Parameters
     ----------
@@ -37,40 +38,28 @@ class Allocator:
 
     def __init__(self, library: Any) -> None:
         self._library = library
-        self._lock = (
-            threading.RLock()
-        )  # a block may be ended by a finaliser, in the midst of another
-        self._n_blocks, self._usual = 0, _LARGEST_OF_OLD
+        self._usual = _LARGEST_OF_OLD
+        self._blocks = SharedBlocks(lambda: self._give_back_from(_MOST), self._end)
 
     @property
     def is_keeping(self) -> bool:
         """Whether memory is kept, for some block is open."""
-        return self._n_blocks > 0 and self._may_be_set
+        return self._blocks.n_open > 0 and self._may_be_set
 
-    @contextmanager
-    def keeping(self) -> Iterator[None]:
+    def keeping(self) -> AbstractContextManager[None]:
         """Keep what is let go while the block runs."""
-        with self._lock:
-            if not self._n_blocks:
-                self._give_back_from(_MOST)
-            self._n_blocks += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._n_blocks -= 1
-                is_last = not self._n_blocks
-                if is_last:
-                    self._give_back_from(self._usual)
-            if is_last:
-                self.trim()
+        return self._blocks.opened()
 
     def settle(self, n_bytes: int) -> None:
         """Give back pieces of so many bytes at once, where no block is open."""
-        with self._lock:
+        with self._blocks.lock:
             self._usual = n_bytes
-            if not self._n_blocks:
+            if not self._blocks.n_open:
                 self._give_back_from(n_bytes)
+
+    def _end(self) -> None:
+        self._give_back_from(self._usual)
+        self.trim()
 
     def limit_arenas(self, n: int) -> None:
         """Hold free memory for so many threads at most, and not for each."""

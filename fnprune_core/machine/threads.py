@@ -18,6 +18,8 @@ import torch
 from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
+from fnprune_core.machine.blocks import SharedBlocks
+
 #: Of torch's MKL sums of 512 terms came out whole, but for results of one or a few rows or columns;
 #: those of 1,024 were split on some processors.
 SHORT = 512
@@ -39,28 +41,18 @@ class _SharedLimit:
     """One thread for linear algebra while anybody asks for it.
 
     A limit is the process's: of two blocks at once the first sets it, and the last puts back what
-    was before. They do not wait for one another.
+    was before.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._n_blocks = 0
         self._limiter: Any = None
+        self.blocks = SharedBlocks(self._set, self._put_back)
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold the limit while the block runs."""
-        with self._lock:
-            if not self._n_blocks:
-                self._limiter = _controller().limit(limits=1, user_api="blas")
-            self._n_blocks += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._n_blocks -= 1
-                if not self._n_blocks:
-                    self._limiter.restore_original_limits()
+    def _set(self) -> None:
+        self._limiter = _controller().limit(limits=1, user_api="blas")
+
+    def _put_back(self) -> None:
+        self._limiter.restore_original_limits()
 
 
 _LIMIT = _SharedLimit()
@@ -69,7 +61,7 @@ _LIMIT = _SharedLimit()
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Let numpy's and scipy's linear algebra inside the block run on one thread."""
-    with _LIMIT.held():
+    with _LIMIT.blocks.opened():
         yield
 
 

@@ -26,7 +26,7 @@ from fnprune_core.recording.deviations import Deviations
 from fnprune_core.recording.moments import SessionMoments, open_array
 from fnprune_core.recording.pages import release_pages
 from fnprune_core.recording.reading import PER_SESSION
-from fnprune_core.recording.sessions import StoredSession, of_rows, runs_of_sessions
+from fnprune_core.recording.sessions import StoredSession, runs_of_sessions
 from fnprune_core.recording.summary import Summary
 from fnprune_core.recording.writer import SIGNALS
 from fnprune_core.storage.checksums import Blocks, checked, damage_told
@@ -188,10 +188,7 @@ class Recording(SessionMoments):
     def session(self, session: int, *, layer: int | None = None) -> NDArray[np.float32]:
         """Return the signals of a session, or of one layer in it: (tokens, units)."""
         with self.stored(session, layer=layer) as stored:
-            signals = torch.empty(stored.values.shape, dtype=torch.float32)
-            of_rows(lambda tokens: stored.widen(tokens, signals[tokens]), signals)
-        result: NDArray[np.float32] = signals.numpy()
-        return result
+            return stored.signals()
 
     def deviations(self, session: int) -> Deviations:
         """Return how far a session's signals are from their means.

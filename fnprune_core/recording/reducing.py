@@ -79,8 +79,7 @@ class ReadSessions(SessionMoments):
     def session(self, session: int) -> NDArray[np.float32]:
         """Return the signals of a session, rounded as a recording stores them: (tokens, units)."""
         with self.stored(session) as stored:
-            signals = torch.empty(stored.values.shape, dtype=torch.float32)
-            return stored.widen(slice(None), signals).numpy()
+            return stored.signals()
 
 
 _NOTHING = ReadWindows(

@@ -75,6 +75,13 @@ class StoredSession:
             signals.mul_(torch.from_numpy(self.scales).to(signals.device))
         return signals
 
+    def signals(self) -> NDArray[np.float32]:
+        """Return all of its signals: (tokens, units)."""
+        signals = torch.empty(self.values.shape, dtype=torch.float32)
+        of_rows(lambda tokens: self.widen(tokens, signals[tokens]), signals)
+        result: NDArray[np.float32] = signals.numpy()
+        return result
+
 
 @runtime_checkable
 class HoldsStored(Protocol):

@@ -57,6 +57,20 @@ def _show_cost(order: LesionOrder, texts: Read, model: LanguageModel) -> None:
     )
 
 
+def offer(
+    atlas: NetworkAtlas, order: LesionOrder, *, label: str, icon: str, key: str, title: str
+) -> None:
+    """Draw a button that measures lesions on the built-in texts, and that a model is loaded first.
+
+    Parameters
+    ----------
+    title : str
+        Of the job.
+    """
+    st.button(label, icon=icon, key=key, on_click=start, args=(order, Read(), title))
+    model_offer.will_be_loaded(model_offer.in_memory(atlas))
+
+
 def start(order: LesionOrder, read: Read, title: str = "Lesions") -> None:
     """Start a study."""
     job = LesionJob(model=view_state.view().model, order=order, read=read, title=title)

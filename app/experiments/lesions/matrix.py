@@ -16,12 +16,12 @@ from app.experiments.lesions.figures import (
     strength_curve,
     strongest_rows,
 )
-from app.experiments.lesions.tasks import KIND, LesionsSoFar, Read
+from app.experiments.lesions.tasks import KIND, LesionsSoFar
 from app.figures.markup import signed
 from app.shell import glossary, recipes, view_state, wording
 from app.shell.jobs import Job
 from app.shell.wording import plain
-from app.widgets import frame, job_progress, model_offer
+from app.widgets import frame, job_progress
 from app.widgets.browser_events import is_narrow, pick_cells
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
@@ -238,15 +238,14 @@ def _draw_curve(study: LesionStudy, row: int, atlas: NetworkAtlas) -> None:
         settings=study.facts.settings,
     )
     with frame.explaining():
-        model = model_offer.in_memory(atlas)
-        st.button(
-            "Measure the curve",
+        form.offer(
+            atlas,
+            order,
+            label="Measure the curve",
             icon=":material/show_chart:",
             key="lesion-curve-start",
-            on_click=form.start,
-            args=(order, Read(), "Lesion by strength"),
+            title="Lesion by strength",
         )
-        model_offer.will_be_loaded(model)
 
 
 def _draw_dissociations(study: LesionStudy, atlas: NetworkAtlas) -> None:

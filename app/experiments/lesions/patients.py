@@ -5,7 +5,7 @@ import streamlit as st
 from app.experiments.lesions import data as cache
 from app.experiments.lesions import form
 from app.experiments.lesions.figures import patient_bars
-from app.experiments.lesions.tasks import KIND, WRITE, Read, write
+from app.experiments.lesions.tasks import KIND, WRITE, write
 from app.shell import recipes, resources, view_state, wording
 from app.shell.jobs import describe_error
 from app.shell.wording import plain
@@ -142,14 +142,14 @@ def _draw_harm(lesion: Lesion, atlas: NetworkAtlas) -> None:
             lesions=(lesion,),
             settings=LesionSettings(n_random=form.RANDOM),
         )
-        st.button(
-            "Measure the harm",
+        form.offer(
+            atlas,
+            order,
+            label="Measure the harm",
             icon=":material/monitor_heart:",
             key="patient-measure",
-            on_click=form.start,
-            args=(order, Read(), "A patient"),
+            title="A patient",
         )
-        model_offer.will_be_loaded(model_offer.in_memory(atlas))
 
 
 def _draw_writing_form(lesion: Lesion, prompt: str, patient: str, atlas: NetworkAtlas) -> None:
