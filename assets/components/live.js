@@ -10,6 +10,9 @@ const RENDER = 4
 const N_TICKER = 3, N_NETWORKS = 12
 const SLOW_MS = 60, REST = 6  // of a whole drawing, and how long after it, in its own length
 const SUM_MS = 3000  // over which frames are counted
+const FILM_WIDTH = 1280, FILM_FPS = 30, FILM_END_MS = 600  // the last frame stays for a moment
+// Formats that browsers write, the one that most programs open first.
+const FILM_TYPES = ["video/mp4;codecs=avc1.42E01E", "video/mp4", "video/webm;codecs=vp9", "video/webm"]
 
 async function unpacked(buffer) {
   const stream = new Blob([buffer]).stream().pipeThrough(new DecompressionStream("gzip"))
@@ -89,6 +92,66 @@ function choice(label, options, value) {
   for (const [name, text] of options) select.append(element("option", { value: name }, text))
   select.value = value
   return select
+}
+
+// What is seen of the film, on one canvas that can be recorded.
+class FilmCanvas {
+  constructor(film, background) {
+    const scale = FILM_WIDTH / film.clientWidth
+    this.film = film
+    this.background = background
+    this.canvas = element("canvas", { width: FILM_WIDTH, height: 2 * Math.round(film.clientHeight * scale / 2) })
+    this.pen = this.canvas.getContext("2d")
+    this.pen.scale(scale, scale)
+  }
+
+  box(part) {
+    const [outer, inner] = [this.film, part].map((each) => each.getBoundingClientRect())
+    return [inner.left - outer.left, inner.top - outer.top, inner.width, inner.height]
+  }
+
+  fill(part, colour) {
+    this.pen.fillStyle = colour
+    this.pen.fillRect(...this.box(part))
+  }
+
+  write(part) {
+    const style = getComputedStyle(part)
+    const [left, top, width, height] = this.box(part)
+    const { pen } = this
+    pen.save()
+    pen.beginPath()
+    pen.rect(left, top, width, height)
+    pen.clip()
+    pen.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`
+    pen.fillStyle = style.color
+    pen.textBaseline = "middle"
+    const isRight = style.textAlign === "right" || part.dataset.end !== undefined
+    pen.textAlign = isRight ? "right" : "left"
+    pen.fillText(part.textContent, isRight ? left + width : left, top + height / 2)
+    pen.restore()
+  }
+
+  draw() {
+    const { film, pen } = this
+    const seen = (selector) => [...film.querySelectorAll(selector)].filter((each) => each.offsetParent)
+    this.fill(film, this.background)
+    for (const canvas of seen("canvas")) pen.drawImage(canvas, ...this.box(canvas))
+    for (const row of seen(".ticker button")) {
+      const style = getComputedStyle(row)
+      const [left, top, width, height] = this.box(row)
+      pen.globalAlpha = 0.34
+      pen.fillStyle = style.getPropertyValue("--colour")
+      pen.fillRect(left, top, width * Number(style.getPropertyValue("--share")), height)
+      pen.globalAlpha = 1
+      pen.strokeStyle = style.borderTopColor
+      pen.strokeRect(left, top, width, height)
+      this.fill(row.querySelector("i"), row.querySelector("i").style.background)
+    }
+    for (const part of seen(".label, .caption > span, .caption mark, .ticker b, .ticker .name, "
+      + ".ticker .share, .note, .most")) this.write(part)
+    this.fill(film.querySelector(".cursor"), "#ffffff")
+  }
 }
 
 // One body in a canvas of its own; two stand side by side where a lesion is shown.
@@ -315,12 +378,22 @@ class Live {
       this.settings.colours)
     const full = button("Full screen", icon("full"), { class: "tool" })
     full.onclick = () => this.root.requestFullscreen?.()
+    this.filmButton = button("Record a film", "Film", { class: "tool", "aria-expanded": "false" })
+    this.filmButton.onclick = () => this.openFilm()
     this.bar = element("div", { class: "bar" }, this.back, this.play, this.on, this.scrub, this.clock,
-      this.speed, this.views, this.colours, full)
+      this.speed, this.views, this.colours, full, this.filmButton)
+    const [from, to] = ["First token", "Last token"].map((label) =>
+      element("input", { type: "number", min: 1, "aria-label": label }))
+    this.range = { from, to }
+    this.recordButton = button("Record this range", "Record", { class: "record" })
+    this.recordButton.onclick = () => (this.recorder ? this.pause() : this.record())
+    this.filmSays = element("span", { role: "status" })
+    this.filmBar = element("div", { class: "filming", hidden: "" }, "Tokens", from, "to", to,
+      this.recordButton, this.filmSays)
     this.list = element("div", { class: "networks", role: "group", "aria-label": "Networks of this text" })
     this.text = element("div", { class: "tokens", role: "group", "aria-label": "Tokens" })
     this.status = element("p", { class: "status", role: "status" })
-    this.root.append(this.film, this.bar, this.status, this.text, this.list)
+    this.root.append(this.film, this.bar, this.filmBar, this.status, this.text, this.list)
     this.play.onclick = this.open.onclick = () => this.toggle()
     this.back.onclick = () => this.step(-1)
     this.on.onclick = () => this.step(1)
@@ -424,6 +497,7 @@ class Live {
     this.still.hidden = !this.isStill
     this.stage.hidden = this.isStill
     this.root.classList.toggle("without-webgl", this.isStill)
+    this.filmButton.hidden = this.isStill || !window.MediaRecorder
     if (this.isStill) {
       if (!data.still) this.said()  // the page then draws it
       return
@@ -468,6 +542,10 @@ class Live {
     this.loaded = null
     this.pause()
     this.n = data.pieces.length
+    for (const end of Object.values(this.range)) end.max = this.n
+    this.range.from.value = 1
+    this.range.to.value = this.n
+    this.filmSays.textContent = ""
     this.rgb = data.colours.map(parts)
     this.isDummy = new Uint8Array(this.n)
     data.dummy.forEach((token) => { this.isDummy[token] = 1 })
@@ -644,7 +722,11 @@ class Live {
       this.root.dataset.frameMs = (performance.now() - started).toFixed(1)
     }
     this.cursor.style.left = `${(100 * (token + 0.5)) / this.n}%`
-    if (this.shownToken === token) return
+    if (this.shownToken !== token) this.showToken(token)
+    this.filmCanvas?.draw()
+  }
+
+  showToken(token) {
     this.shownToken = token
     this.root.dataset.token = token
     this.scrub.value = token
@@ -700,7 +782,7 @@ class Live {
     const now = element("mark", {}, this.data.pieces[token].replaceAll("\n", "↵") || "…")
     const [first] = this.strongest[token]
     now.style.setProperty("--colour", first ? this.data.colours[first.network] : this.data.quiet)
-    this.caption.replaceChildren(element("span", {}, element("span", {}, before)), now)
+    this.caption.replaceChildren(element("span", { "data-end": "" }, element("span", {}, before)), now)
     this.text.querySelector('[aria-current="true"]')?.removeAttribute("aria-current")
     const here = this.text.children[token]
     here.setAttribute("aria-current", "true")
@@ -729,7 +811,8 @@ class Live {
 
   start() {
     if (!this.loaded || this.isPlaying) return
-    if (this.position >= this.n - 1) this.position = 0
+    const end = this.recorder ? this.range.to.value - 1 : this.n - 1
+    if (this.position >= end && !this.recorder) this.position = 0
     this.isPlaying = true
     this.marks()
     this.times = []
@@ -739,11 +822,11 @@ class Live {
       // By the clock: where a machine draws slowly, frames are left out and the text goes on.
       this.position += (clamp(now - last, 0, 500) / 1000) * this.settings.speed
       last = now
-      if (this.position >= this.n - 1) {
-        this.position = this.n - 1
-        this.pause()
+      if (this.position >= end) {
+        this.position = end
         this.show()
-        this.tellWords(this.n - 1)
+        this.pause()
+        this.tellWords(end)
         this.said()
         return
       }
@@ -765,6 +848,59 @@ class Live {
   pause() {
     this.isPlaying = false
     this.marks()
+    this.endFilm()
+  }
+
+  openFilm() {
+    this.filmBar.hidden = !this.filmBar.hidden
+    this.filmButton.setAttribute("aria-expanded", String(!this.filmBar.hidden))
+  }
+
+  // Plays a range of tokens at the chosen speed while the browser records it; then saves the file.
+  record() {
+    const { from, to } = this.range
+    const ends = [from, to].map((end) => clamp(Math.round(Number(end.value)) || 1, 1, this.n))
+    ;[from.value, to.value] = ends
+    if (ends[1] <= ends[0]) {
+      this.filmSays.textContent = "The last token must come after the first."
+      return
+    }
+    this.pause()
+    this.position = ends[0] - 1
+    this.shownToken = null
+    this.filmCanvas = new FilmCanvas(this.film, this.data.canvas)
+    const type = FILM_TYPES.find((each) => MediaRecorder.isTypeSupported(each))
+    const pieces = []
+    const recorder = new MediaRecorder(this.filmCanvas.canvas.captureStream(FILM_FPS),
+      { mimeType: type, videoBitsPerSecond: 6_000_000 })
+    recorder.ondataavailable = ({ data }) => { if (data.size) pieces.push(data) }
+    recorder.onstop = () => this.saveFilm(new Blob(pieces, { type }))
+    recorder.start()
+    this.recorder = recorder
+    this.recordButton.textContent = "Stop"
+    const seconds = (ends[1] - ends[0]) / this.settings.speed
+    this.filmSays.textContent = `Recording, ${Math.ceil(seconds)} s at this speed`
+    this.start()
+  }
+
+  endFilm() {
+    const { recorder } = this
+    if (!recorder) return
+    this.recorder = null
+    this.recordButton.textContent = "Record"
+    setTimeout(() => {
+      recorder.stop()
+      this.filmCanvas = null
+    }, FILM_END_MS)
+  }
+
+  saveFilm(film) {
+    const ending = film.type.startsWith("video/mp4") ? "mp4" : "webm"
+    const link = element("a", { href: URL.createObjectURL(film), download: `fnprune-live.${ending}` })
+    this.filmSays.replaceChildren(link)
+    link.textContent = `Save the film (${ending.toUpperCase()}, ${(film.size / 1e6).toFixed(1)} MB)`
+    this.root.dataset.filmBytes = film.size
+    link.click()
   }
 
   marks() {
@@ -842,7 +978,7 @@ class Live {
   }
 
   leave() {
-    this.isPlaying = false
+    this.pause()
     this.sizes.disconnect()
     for (const body of this.bodies) body.leave()
     this.root.remove()

@@ -212,8 +212,22 @@ def a_lesion_runs_in_step(browser: Browser) -> None:
 
 def is_taken_away(browser: Browser) -> None:
     assert browser.button("One page (HTML)").is_enabled()
-    browser.press("Film (GIF)")
-    wait_for(lambda: "GIF," in browser.text(), "the film", seconds=120)
+    click(browser, "button[aria-label='Record a film']")
+    first, last = (
+        inside(browser, f".filming input[aria-label='{label} token']")
+        for label in ("First", "Last")
+    )
+    script = "arguments[0].value = arguments[1]"
+    browser.driver.execute_script(script, first, 9)
+    browser.driver.execute_script(script, last, 3)
+    click(browser, ".record")
+    assert "after the first" in inside(browser, ".filming").text
+    browser.driver.execute_script(script, last, 17)
+    click(browser, ".record")
+    wait_for(lambda: told(browser, "film-bytes"), "the film", seconds=60)
+    assert int(told(browser, "film-bytes")) > 5_000
+    assert "Save the film" in inside(browser, ".filming a").text
+    assert token(browser) == 16
 
 
 def test_light_and_narrow_it_fits_the_page(browser, placed) -> None:

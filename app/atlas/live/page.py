@@ -108,7 +108,7 @@ def show(atlas: NetworkAtlas, texts: LiveTexts, order: LiveOrder | None, session
     )
     source = RECORDED if order is None else READ if order.prompt is None else WRITE
     panels.facts(atlas, scene, source, panels.made_by(atlas, order, session))
-    panels.take_away(atlas, scene, order, session)
+    panels.take_away(atlas, scene)
 
 
 atlas_frame_opened = atlas_frame.open_atlas("Live scanner", "", picker=False)

@@ -1,19 +1,13 @@
-"""Panels of the Live scanner page: the text, what is silenced, words and numbers, films."""
-
-from dataclasses import replace
+"""Panels of the Live scanner page: the text, what is silenced, words and numbers."""
 
 import streamlit as st
 
 from app.atlas.live.options import MOST_SILENCED, RECORDED, SOURCES, WRITE, LiveOptions
-from app.atlas.live.tasks import FILM, FilmOrder, film
-from app.figures.live.film import Film, FilmKind
 from app.figures.live.scene import LiveScene, alternative, table_of
 from app.html_files.live_page import live_page
 from app.shell import recipes, resources, view_state, wording
 from app.shell.caches import live as cache
 from app.shell.caches import networks
-from app.shell.jobs import Job
-from app.widgets import job_progress
 from app.widgets.picture import csv_button, provenance
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.evaluation.generation import Prompt, Sampling, has_chat_template
@@ -29,7 +23,6 @@ PROMPTS = {
 }
 MOST_WRITTEN = 256
 _PROMPT = "live-prompt"
-_FILMS: dict[FilmKind, str] = {"mp4": "Film (MP4)", "gif": "Film (GIF)"}
 
 
 def choose_source() -> str:
@@ -192,61 +185,20 @@ def made_by(atlas: NetworkAtlas, order: LiveOrder | None, session: int) -> str:
     )  # fmt: skip
 
 
-def take_away(atlas: NetworkAtlas, scene: LiveScene, order: LiveOrder | None, session: int) -> None:
-    """Offer the text in the scanner as a film, and as one page that plays anywhere."""
+def take_away(atlas: NetworkAtlas, scene: LiveScene) -> None:
+    """Offer the text in the scanner as one page that plays anywhere."""
     st.subheader("Download", anchor=False)
-    film_order = FilmOrder(
-        model=view_state.view().model,
-        live=order or LiveOrder(decomposition_id=atlas.id, text="recorded"),
-        session=session if order is None else -1,
-        names=tuple(scene.names),
-        colours=tuple(scene.colours),
-        lesion=scene.lesion,
-        film=Film(),
-    )
     token = scene.brightest()
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.download_button(
-            "One page (HTML)",
-            lambda: live_page(
-                scene, title="Live scanner", still=cache.still(scene, token), token=token
-            ),
-            file_name=f"fnprune-live-{atlas.id[:8]}.html",
-            mime="text/html",
-            icon=":material/html:",
-            key="live-page",
-            on_click="ignore",
-            help="Plays in any browser without an internet connection.",
-        )
-        if not job_progress.is_active(FILM):
-            for kind, label in _FILMS.items():
-                st.button(
-                    label,
-                    icon=":material/movie:",
-                    key=f"live-film-{kind}",
-                    on_click=_start_film,
-                    args=(film_order, kind),
-                )
-    job_progress.follow(FILM, on_done=lambda job: view_state.notify("The film is made"))
-    job = job_progress.job_of(FILM)
-    if job is not None and job.state == "done":
-        _offer_film(job)
-
-
-def _start_film(order: FilmOrder, kind: FilmKind) -> None:
-    job_progress.start(film(replace(order, film=Film(kind=kind))))
-
-
-def _offer_film(job: Job) -> None:
-    path = job.result
-    if path.is_file():
-        st.download_button(
-            f"{path.suffix.removeprefix('.').upper()}, {wording.size(path.stat().st_size)}",
-            path.read_bytes,
-            file_name=path.name,
-            mime="video/mp4" if path.suffix == ".mp4" else "image/gif",
-            icon=":material/download:",
-            key="live-film",
-            on_click="ignore",
-        )
-        st.caption("Four tokens a second; the last film that was made here.")
+    st.download_button(
+        "One page (HTML)",
+        lambda: live_page(
+            scene, title="Live scanner", still=cache.still(scene, token), token=token
+        ),
+        file_name=f"fnprune-live-{atlas.id[:8]}.html",
+        mime="text/html",
+        icon=":material/html:",
+        key="live-page",
+        on_click="ignore",
+        help="Plays in any browser without an internet connection.",
+    )
+    st.caption("For a film, press *Film* below the scanner: the browser records what it plays.")

@@ -1,12 +1,9 @@
-"""Frames of the live scanner drawn here: three cuts and a glass body, names, and the trace.
+"""Still pictures of the live scanner, drawn on the server: three cuts and a glass body.
 
-From the same body, strengths and rules as the browser's, for stills and films.
+They stand in where a browser cannot draw the body itself, and follow the same rules as the browser.
 """
 
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from matplotlib import font_manager
@@ -14,7 +11,6 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from app.figures.live.scene import LiveScene
-from app.figures.markup import visible
 from app.figures.theme import READING_ROOM as FILM
 from app.figures.theme import rgb
 from fnprune_core.atlas.images.live_body import LiveBody
@@ -23,7 +19,7 @@ from fnprune_core.atlas.images.live_body import LiveBody
 # usual strength, likewise.
 LEAST_Z, FULL_Z = 2.0, 4.5
 LEAST, FULL, EASE = 1.0, 4.0, 0.7
-_GAP, _CAPTION, _TICKER, _TRACE = 12, 44, 250, 76
+_GAP = 12
 _GLASS = 0.75  # of the grey seen through the body
 
 
@@ -31,16 +27,6 @@ def activity(times: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return how bright networks are, from 0 to 1, by multiples of their usual strength."""
     share = np.clip((np.abs(times) - LEAST) / (FULL - LEAST), 0.0, 1.0)
     return np.asarray(share**EASE)
-
-
-def strengths_at(relative: NDArray[np.floating], position: float) -> NDArray[np.float64]:
-    """Return the strengths (K,) between two tokens, where one fades into the next."""
-    n_tokens = relative.shape[1]
-    token = min(int(position), n_tokens - 1)
-    part = float(np.clip((position - token - 0.45) / 0.55, 0, 1))
-    fade = part * part * (3 - 2 * part)
-    first, second = relative[:, token], relative[:, min(token + 1, n_tokens - 1)]
-    return np.asarray(first + fade * (second - first))
 
 
 def light(
@@ -80,162 +66,47 @@ def place_of(scene: LiveScene) -> tuple[int, int, int]:
     return x, y, layer
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class FrameDrawer:
-    """Draws frames of a scene.
+def still_picture(scene: LiveScene, token: int, *, width: int, height: int) -> NDArray[np.uint8]:
+    """Return the bodies as they are lit at one token: pixels (height, width, 3)."""
+    canvas = Image.new("RGB", (width, height), FILM.canvas)
+    colours = np.array([rgb(colour) for colour in scene.colours], dtype=np.float64)
+    place, n = place_of(scene), len(scene.runs)
+    for number, (run, hole) in enumerate(zip(scene.runs, scene.holes(), strict=True)):
+        box = (width * number // n, 0, width * (number + 1) // n, height)
+        colour, alpha = light(scene.body, run.relative()[:, token], colours)
+        grey = scene.body.grey.ravel(order="F").astype(np.float32)
+        grey[hole], alpha[hole] = 1.0, 0.0
+        _draw_body(canvas, box, scene.body, place, grey, colour, alpha)
+        if n > 1:
+            pen, font = ImageDraw.Draw(canvas), _font(15)
+            label = _fitted(scene.labels[number], font, width // n - 2 * _GAP)
+            pen.text((box[0] + _GAP, _GAP), label, font=font, fill=FILM.quiet)
+    return np.asarray(canvas)
 
-    Parameters
-    ----------
-    scene : LiveScene
-    width, height : int
-        Of a frame, in pixels; even, as films want them.
-    is_bare : bool
-        Whether only the bodies are drawn, without words and trace.
-    """
 
-    scene: LiveScene
-    width: int = 1280
-    height: int = 640
-    is_bare: bool = False
-
-    @cached_property
-    def _colours(self) -> NDArray[np.float64]:
-        return np.array([rgb(colour) for colour in self.scene.colours], dtype=np.float64)
-
-    @cached_property
-    def _place(self) -> tuple[int, int, int]:
-        return place_of(self.scene)
-
-    @cached_property
-    def _relative(self) -> list[NDArray[np.float64]]:
-        return [run.relative() for run in self.scene.runs]
-
-    @cached_property
-    def _greys(self) -> list[NDArray[np.float32]]:
-        greys = []
-        for hole in self.scene.holes():
-            grey = self.scene.body.grey.ravel(order="F").astype(np.float32)
-            grey[hole] = 1.0
-            greys.append(grey)
-        return greys
-
-    def frame(self, position: float) -> NDArray[np.uint8]:
-        """Return the frame at a place between tokens: (height, width, 3)."""
-        canvas = Image.new("RGB", (self.width, self.height), FILM.canvas)
-        right = self.width - (0 if self.is_bare else _TICKER)
-        bottom = self.height - (0 if self.is_bare else _CAPTION + _TRACE)
-        n = len(self.scene.runs)
-        for number in range(n):
-            box = (right * number // n, 0, right * (number + 1) // n, bottom)
-            self._draw_body(canvas, box, number, position)
-        if not self.is_bare:
-            token = min(int(position), self.scene.healthy.n_tokens - 1)
-            pen = ImageDraw.Draw(canvas)
-            self._draw_caption(pen, right, bottom, token)
-            self._draw_ticker(pen, right, bottom, token)
-            canvas.paste(self._trace, (0, self.height - _TRACE))
-            x = self.width * (token + 0.5) / self.scene.healthy.n_tokens
-            pen.rectangle((x - 1, self.height - _TRACE, x + 1, self.height), fill="#ffffff")
-        return np.asarray(canvas)
-
-    def _draw_body(
-        self, canvas: Image.Image, box: tuple[int, int, int, int], number: int, position: float
-    ) -> None:
-        body, grey = self.scene.body, self._greys[number]
-        times = strengths_at(self._relative[number], position)
-        colour, alpha = light(body, times, self._colours)
-        is_dark = np.zeros(grey.size, dtype=bool)
-        is_dark[self.scene.holes()[number]] = True
-        alpha = np.where(is_dark, 0.0, alpha)[:, None]
-        lit = (1 - alpha) * grey[:, None] + alpha * colour
-        volume = lit.reshape(*body.shape, 3, order="F")
-        opacity = alpha.reshape(*body.shape, order="F")
-        sizes = np.abs(np.diag(body.affine)[:3])
-        x, y, layer = self._place
-        pictures = [
-            (_glass(volume, opacity), sizes[[0, 2]]),
-            (volume[:, :, layer].swapaxes(0, 1)[::-1], sizes[[0, 1]]),
-            (volume[:, y].swapaxes(0, 1)[::-1], sizes[[0, 2]]),
-            (volume[x].swapaxes(0, 1)[::-1], sizes[[1, 2]]),
-        ]
-        left, top, right, bottom = box
-        for picture, place in zip(pictures, _tiles(right - left, bottom - top), strict=True):
-            _paste(canvas, picture, tuple(np.add(place, (left, top, left, top)).tolist()))
-        if len(self.scene.runs) > 1:
-            pen = ImageDraw.Draw(canvas)
-            label = _fitted(self.scene.labels[number], _font(15), right - left - 2 * _GAP)
-            pen.text((left + _GAP, _GAP), label, font=_font(15), fill=FILM.quiet)
-
-    def _draw_caption(self, pen: ImageDraw.ImageDraw, right: int, top: int, token: int) -> None:
-        pieces = [visible(piece).replace("\n", "↵") for piece in self.scene.healthy.pieces]
-        before, now = "".join(pieces[max(0, token - 14) : token]), pieces[token] or "…"
-        middle, line = int(0.62 * right), top + _CAPTION - 16
-        font = _font(17, mono=True)
-        while before and pen.textlength(before, font=font) > middle - _GAP:
-            before = before[1:]
-        pen.text((middle, line), before, font=font, fill=FILM.quiet, anchor="rs")
-        now = _fitted(now, _font(21, mono=True), right - middle - _GAP)
-        pen.text((middle, line), now, font=_font(21, mono=True), fill="#ffffff", anchor="ls")
-        winner = int(self.scene.healthy.strongest(1)[0, token])
-        colour = FILM.quiet if winner < 0 else self.scene.colours[winner]
-        length = pen.textlength(now, font=_font(21, mono=True))
-        pen.rectangle((middle, line + 6, middle + length, line + 9), fill=colour)
-
-    @cached_property
-    def _ranked(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        return self.scene.healthy.strongest(3), self.scene.healthy.shares()
-
-    def _draw_ticker(self, pen: ImageDraw.ImageDraw, left: int, height: int, token: int) -> None:
-        strongest, shares = self._ranked
-        room, step = _TICKER - 2 * _GAP, 76
-        top = max((height - 3 * step) // 2, 0)
-        for place, network in enumerate(strongest[:, token].tolist()):
-            if network < 0:
-                continue
-            share, y = float(shares[network, token]), top + place * step
-            colour = self.scene.colours[network]
-            box = (left + _GAP, y, left + _GAP + room, y + step - 10)
-            faint = _mixed(colour, FILM.canvas, 0.34)
-            pen.rectangle((box[0], box[1], box[0] + share * room, box[3]), fill=faint)
-            pen.rectangle(box, outline=FILM.line)
-            pen.ellipse((box[0] + 10, y + 13, box[0] + 20, y + 23), fill=colour)
-            _write(pen, (box[0] + 28, y + 18), f"{network}", size=16, anchor="lm")
-            _write(pen, (box[2] - 10, y + 18), f"{100 * share:.0f} %", size=16, anchor="rm")
-            name = _fitted(visible(self.scene.names[network]), _font(14), room - 20)
-            pen.text((box[0] + 10, y + 46), name, font=_font(14), fill=FILM.quiet, anchor="lm")
-
-    @cached_property
-    def _trace(self) -> Image.Image:
-        """The surprise of each token, and below it the colour of its strongest network."""
-        picture = Image.new("RGB", (self.width, _TRACE), FILM.canvas)
-        pen = ImageDraw.Draw(picture)
-        pen.line((0, 0, self.width, 0), fill=FILM.line)
-        run = self.scene.healthy
-        surprises = [each.surprise for each in self.scene.runs]
-        most = max(4.0, *(float(np.nanmax(s, initial=0.0)) for s in surprises))
-        ribbon, step = 8, self.width / run.n_tokens
-        first = 20  # below the words
-        room = _TRACE - ribbon - first - 4
-        winners, relative = run.strongest(1)[0], self._relative[0]
-        for token, value in enumerate(surprises[0].tolist()):
-            x, last = token * step, max((token + 1) * step - (2 if step > 4 else 0), token * step)
-            if value == value:
-                top = first + room * (1 - value / most)
-                pen.rectangle((x, top, last, first + room), fill=FILM.quiet)
-            if winners[token] >= 0:
-                bright = 0.25 + 0.75 * float(activity(relative[winners[token], token]))
-                colour = _mixed(self.scene.colours[winners[token]], FILM.canvas, bright)
-                pen.rectangle((x, _TRACE - ribbon, last, _TRACE), fill=colour)
-        for beside in surprises[1:]:
-            points = [
-                ((token + 0.5) * step, first + room * (1 - value / most))
-                for token, value in enumerate(beside.tolist())
-                if value == value
-            ]
-            pen.line(points, fill=FILM.accent, width=2)
-        _write(pen, (8, 4), "Surprise", size=12, anchor="la")
-        _write(pen, (self.width - 8, 4), f"{most:.0f} nats", size=12, anchor="ra")
-        return picture
+def _draw_body(
+    canvas: Image.Image,
+    box: tuple[int, int, int, int],
+    body: LiveBody,
+    place: tuple[int, int, int],
+    grey: NDArray[np.float32],
+    colour: NDArray[np.float32],
+    alpha: NDArray[np.float32],
+) -> None:
+    """Draw the glass body and the three cuts through `place`."""
+    lit = (1 - alpha[:, None]) * grey[:, None] + alpha[:, None] * colour
+    volume = lit.reshape(*body.shape, 3, order="F")
+    sizes = np.abs(np.diag(body.affine)[:3])
+    x, y, layer = place
+    pictures = [
+        (_glass(volume, alpha.reshape(*body.shape, order="F")), sizes[[0, 2]]),
+        (volume[:, :, layer].swapaxes(0, 1)[::-1], sizes[[0, 1]]),
+        (volume[:, y].swapaxes(0, 1)[::-1], sizes[[0, 2]]),
+        (volume[x].swapaxes(0, 1)[::-1], sizes[[1, 2]]),
+    ]
+    left, top, right, bottom = box
+    for picture, tile in zip(pictures, _tiles(right - left, bottom - top), strict=True):
+        _paste(canvas, picture, tuple(np.add(tile, (left, top, left, top)).tolist()))
 
 
 def _glass(volume: NDArray[np.float32], opacity: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -288,21 +159,8 @@ def _paste(
     canvas.paste(background, ((left + right - size[0]) // 2, (top + bottom - size[1]) // 2))
 
 
-def _write(
-    pen: ImageDraw.ImageDraw, place: tuple[float, float], text: str, *, size: int, anchor: str
-) -> None:
-    pen.text(place, text, font=_font(size), fill=FILM.text, anchor=anchor)
-
-
-def _mixed(colour: str, ground: str, share: float) -> tuple[int, int, int]:
-    channels = share * np.array(rgb(colour)) + (1 - share) * np.array(rgb(ground))
-    red, green, blue = (int(channel) for channel in channels)
-    return red, green, blue
-
-
-def _font(size: int, *, mono: bool = False) -> ImageFont.FreeTypeFont:
-    name = "DejaVu Sans Mono" if mono else "DejaVu Sans"
-    return ImageFont.truetype(font_manager.findfont(name), size)
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(font_manager.findfont("DejaVu Sans"), size)
 
 
 def _fitted(text: str, font: ImageFont.FreeTypeFont, room: float) -> str:
@@ -318,9 +176,3 @@ def as_png(pixels: NDArray[np.uint8]) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, format="PNG", optimize=True)
     return stream.getvalue()
-
-
-def positions(n_tokens: int, frames_a_token: int) -> Sequence[float]:
-    """Return the places of a film's frames, from the first token to the last."""
-    n = (n_tokens - 1) * frames_a_token + 1
-    return [i / frames_a_token for i in range(n)]

@@ -81,8 +81,8 @@ def scene(id: str, shown: LiveTexts, *, lesion: str = "") -> LiveScene:
 def still(shown: LiveScene, token: int) -> str:
     """Return the bodies at a token as nobody turns them, as a data URI."""
     width, height = _STILL
-    drawer = frames.FrameDrawer(scene=shown, width=width, height=height, is_bare=True)
-    encoded = base64.b64encode(frames.as_png(drawer.frame(token))).decode()
+    pixels = frames.still_picture(shown, token, width=width, height=height)
+    encoded = base64.b64encode(frames.as_png(pixels)).decode()
     return f"data:image/png;base64,{encoded}"
 
 

@@ -128,17 +128,6 @@ def test_long_texts_are_read_as_a_job_when_asked(open_page, loaded, monkeypatch)
     assert "".join(drawn(at, KEY)["pieces"]) == TEXT
 
 
-def test_a_film_is_made_and_offered(open_page, example) -> None:
-    at = open_page("live", **example.view(), session="1")
-    press(at, "Film (GIF)")
-    job = finish(at)
-    assert job.state == "done"
-    assert job.result.read_bytes()[:6] == b"GIF89a"
-    assert job.result.parent == resources.workspace().root / "exports"
-    at.run()
-    assert any(each.label.startswith("GIF,") for each in at.get("download_button"))
-
-
 def test_options_come_back_from_a_link_and_nonsense_is_passed_over() -> None:
     options = LiveOptions(source="write", silenced=(3, 17))
     assert codec.decode_words(LiveOptions, codec.encode_words(options)) == options

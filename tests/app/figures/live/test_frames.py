@@ -1,20 +1,16 @@
-"""Frames drawn here: the rules of the browser, what is dark, and films that open again."""
+"""Still pictures of the live scanner: the rules of the browser, and what stays dark."""
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from app.figures.live.film import Film, write_film
-from app.figures.live.frames import FrameDrawer, activity, light, place_of, positions, strengths_at
+from app.figures.live.frames import activity, light, place_of, still_picture
 from app.figures.live.scene import LiveScene, alternative, data_of, table_of
 from fnprune_core.assets import asset
 from fnprune_core.atlas.images.anatomy import typical_activity
 from fnprune_core.atlas.images.live_body import live_body
 from fnprune_core.atlas.images.voxels import grid_of
 from fnprune_core.atlas.live import LiveRun
-from fnprune_core.errors import SettingsError
 from fnprune_core.models.layout import UnitLayout
-from fnprune_core.progress import Cancelled, CancelToken
 
 LAYOUT = UnitLayout((400, 400, 400))
 COLOURS = ("#ff0000", "#00ff00")
@@ -47,16 +43,16 @@ def red_and_green(pixels) -> tuple[int, int]:
 
 
 def test_the_network_that_is_active_lights_up_in_its_colour(scene) -> None:
-    drawer = FrameDrawer(scene=scene, width=640, height=320, is_bare=True)
-    red, green = red_and_green(drawer.frame(2))
+    def counted(token: int) -> tuple[int, int]:
+        return red_and_green(still_picture(scene, token, width=640, height=320))
+
+    red, green = counted(2)
     assert red > 300
     assert green == 0
-    red, green = red_and_green(drawer.frame(4))  # of a negative strength, too
+    red, green = counted(4)  # of a negative strength, too
     assert red == 0
     assert green > 300
-    assert red_and_green(drawer.frame(1)) == (0, 0)
-    faded = [red_and_green(drawer.frame(2 + part))[0] for part in (0, 0.8, 1)]
-    assert faded[0] > faded[1] > faded[2] == 0
+    assert counted(1) == (0, 0)
 
 
 def test_what_a_lesion_takes_is_dark_and_does_not_light_up(scene) -> None:
@@ -66,7 +62,7 @@ def test_what_a_lesion_takes_is_dark_and_does_not_light_up(scene) -> None:
         body=scene.body, runs=[scene.runs[0]] * 2, silenced=silenced, lesion="Without network 0",
         names=scene.names, colours=COLOURS,
     )  # fmt: skip
-    frame = FrameDrawer(scene=pair, width=640, height=320, is_bare=True).frame(2)
+    frame = still_picture(pair, 2, width=640, height=320)
     healthy, lesioned = frame[:, :320], frame[:, 320:]
     assert red_and_green(healthy)[0] > 100
     assert red_and_green(lesioned)[0] < 0.1 * red_and_green(healthy)[0]
@@ -85,7 +81,6 @@ def test_light_is_the_plain_sum_over_networks(scene) -> None:
     assert np.allclose(alpha, np.minimum(expected, 1), atol=1e-5)
     assert (colour[:, 2] == 0).all()
     assert np.allclose(activity(np.array([0.5, -1, 4, 9])), [0, 0, 1, 1])
-    assert strengths_at(scene.healthy.relative(), 2.0).tolist() == [6, 0]
     x, y, layer = place_of(scene)
     assert scene.body.grey[x, y, layer] > 0
 
@@ -112,39 +107,3 @@ def test_words_and_numbers_say_what_is_seen(scene) -> None:
     data = data_of(scene, body="body", library="library")
     assert data["pieces"] == ["a", " <b>", " c", "\n", " d"]
     assert data["version"] != data_of(scene, body="other", library="library")["version"]
-
-
-@pytest.mark.parametrize("kind", ["mp4", "gif"])
-def test_films_have_a_frame_for_each_place(scene, tmp_path, kind) -> None:
-    path = write_film(scene, tmp_path / "made" / f"film.{kind}", Film(kind=kind))
-    if kind == "gif":
-        with Image.open(path) as film:
-            assert film.n_frames == scene.healthy.n_tokens
-            assert film.size == (800, 400)
-            film.seek(2)
-            assert red_and_green(np.asarray(film.convert("RGB")))[0] > 300
-    else:
-        import imageio_ffmpeg
-
-        reader = imageio_ffmpeg.read_frames(str(path))
-        facts = next(reader)
-        assert facts["size"] == (1280, 640)
-        frames = [np.frombuffer(frame, np.uint8).reshape(640, 1280, 3) for frame in reader]
-        assert len(frames) == len(positions(scene.healthy.n_tokens, 3))
-        assert red_and_green(frames[6])[0] > 300
-    assert [each.name for each in path.parent.iterdir()] == [path.name]
-
-
-def test_a_stopped_film_leaves_nothing(scene, tmp_path) -> None:
-    cancel = CancelToken()
-    for kind in ("mp4", "gif"):
-        with pytest.raises(Cancelled):
-            write_film(
-                scene, tmp_path / f"film.{kind}", Film(kind=kind),
-                progress=lambda event: cancel.cancel(), cancel=cancel,
-            )  # fmt: skip
-    assert list(tmp_path.iterdir()) == []
-    with pytest.raises(SettingsError, match="mp4 or gif"):
-        Film(kind="webm")
-    with pytest.raises(SettingsError, match="tokens a second"):
-        Film(tokens_per_second=0)
