@@ -2,7 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+APP_STAMP := $(VENV)/.app
 STAMP := $(VENV)/.installed
+TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 
 .DEFAULT_GOAL := help
 .PHONY: help app example test browser docs-test lint types format docs logo pictures build bench clean
@@ -10,15 +12,26 @@ STAMP := $(VENV)/.installed
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/:/' | column -t -s ':'
 
-$(STAMP): pyproject.toml requirements.txt
+# On Linux PyPI's torch brings CUDA, over 3 GB. Where no NVIDIA GPU is found the CPU build is asked
+# for first; where its index cannot be reached, PyPI's build is installed after all.
+$(APP_STAMP): pyproject.toml requirements.txt
 	$(PYTHON) -m venv $(VENV)
+	[ "$$(uname -s)" != Linux ] || command -v nvidia-smi >/dev/null \
+		|| $(BIN)/python -c 'import torch' 2>/dev/null \
+		|| $(BIN)/python -m pip install --retries 0 --timeout 10 --no-deps \
+			--index-url $(TORCH_CPU_INDEX) "$$(grep '^torch' requirements.txt)" \
+		|| echo "The CPU build of torch is not at hand; PyPI's is installed."
+	$(BIN)/python -m pip install --editable .
+	touch $@
+
+$(STAMP): $(APP_STAMP)
 	$(BIN)/python -m pip install --editable '.[dev]'
 	touch $@
 
 app: example ## open the app, at 127.0.0.1 port 8501
 	$(BIN)/python -m streamlit run app/main.py
 
-example: $(STAMP) ## fetch the embedded model and build the example, once
+example: $(APP_STAMP) ## fetch the embedded model and build the example, once
 	$(BIN)/python -m fnprune_core example
 	$(BIN)/python -m app.start.ahead
 
