@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.pruning.tasks import PLAN, Planned
 from app.shell.jobs import Job
 from app.shell.tasks import Run, Task
 from fnprune_core.errors import FnpruneError
+from fnprune_core.export.size import held_units
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.plans import decision_log
 from fnprune_core.plans.allocation import choose_units
@@ -32,15 +32,16 @@ def refusal(
     that what is refused is impossible, while a handful of units may still be refused by the job.
     """
     full_settings = canonical_settings(settings)
+    if not has_dummy_tokens:
+        full_settings = full_settings.with_(sink_units=0)
     try:
-        must_stay, must_go = full_settings.pins(layout)
-        n_sinks = (full_settings.sink_units or 0) if has_dummy_tokens else 0
+        must_stay, must_go = held_units(layout, full_settings)
         choose_units(
             np.zeros(layout.n_units),
             layout=layout,
             ratio=full_settings.ratio,
             allocation=full_settings.allocation,
-            protected=_with_sinks(layout, must_stay, must_go, n_sinks),
+            protected=must_stay,
             pinned=must_go,
             multiple=full_settings.multiple,
             layer_weights=full_settings.layer_weights,
@@ -48,18 +49,6 @@ def refusal(
     except FnpruneError as error:
         return error
     return None
-
-
-def _with_sinks(
-    layout: UnitLayout, must_stay: NDArray[np.bool_], must_go: NDArray[np.bool_], n: int
-) -> NDArray[np.bool_]:
-    """Return the units that stay with so many of each layer among them: (n_units,)."""
-    protected = must_stay.copy()
-    for is_staying, is_going in zip(layout.split(protected), layout.split(must_go), strict=True):
-        free_units = np.flatnonzero(~is_staying & ~is_going)
-        # `is_staying` is a view into `protected`
-        is_staying[free_units[: max(n - int(is_staying.sum()), 0)]] = True
-    return protected
 
 
 def is_asked_by(

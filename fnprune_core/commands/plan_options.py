@@ -1,5 +1,7 @@
 """The options of a plan: declared once, taken by every command that makes plans."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,10 +9,13 @@ import typer
 
 from fnprune_core.commands.options import numbers_in, shares_in, units_in
 from fnprune_core.errors import SettingsError
+from fnprune_core.inputs.files import shortened
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.storage.workspace import Workspace
 
 if TYPE_CHECKING:
+    from fnprune_core.export.size import SizeGoal
+    from fnprune_core.models.language_model import LanguageModel
     from fnprune_core.models.layout import UnitLayout
 
 
@@ -105,3 +110,73 @@ class PlanOptions:
             atlas.check_network(network)
         candidates = preserved if preserved is not None else range(atlas.n_networks)
         return tuple(k for k in candidates if k not in dropped)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SizeOptions:
+    """A size as the goal of a plan, in place of a ratio of its units."""
+
+    smaller: Annotated[
+        str | None,
+        typer.Option(help='In place of --ratio: share of all parameters to remove, "30%".'),
+    ] = None
+    parameters: Annotated[
+        str | None, typer.Option(help='In place of --ratio: parameters to reach, "95M".')
+    ] = None
+    megabytes: Annotated[
+        float | None,
+        typer.Option(help="In place of --ratio: size to reach of the weights of --form."),
+    ] = None
+    form: Annotated[
+        str | None,
+        typer.Option(
+            help="Plan for this export form: uniform and gguf need layers that are alike, with "
+            "widths that are multiples (--multiple)."
+        ),
+    ] = None
+    weights: Annotated[str, typer.Option(help="How the form gguf stores weights.")] = "F16"
+
+    def goal(self) -> "SizeGoal | None":
+        """Return the size that is asked for; None where a ratio is."""
+        from fnprune_core.export.size import SizeGoal
+
+        if self.smaller is None and self.parameters is None and self.megabytes is None:
+            return None
+        return SizeGoal(
+            smaller=None if self.smaller is None else _amount(self.smaller, {"%": 0.01}),
+            n_parameters=None
+            if self.parameters is None
+            else round(_amount(self.parameters, {"K": 1e3, "M": 1e6, "B": 1e9})),
+            n_bytes=None if self.megabytes is None else round(self.megabytes * 1e6),
+            form=self.form or "per-layer",
+            weights=self.weights,
+        )
+
+
+def sized(
+    settings: PlanSettings, goal: "SizeGoal | None", language_model: "LanguageModel"
+) -> PlanSettings:
+    """Return the settings with the ratio by which a model becomes as small as asked."""
+    from fnprune_core.export.size import ratio_for
+    from fnprune_core.models.footprint import Dimensions
+
+    if goal is None:
+        return settings
+    dimensions = Dimensions.of(language_model)
+    return settings.with_(ratio=ratio_for(goal, dimensions, language_model.layout, settings))
+
+
+def _amount(text: str, factors: Mapping[str, float]) -> float:
+    """Return a number with one of some units behind it, or none."""
+    stripped = text.strip().upper()
+    factor = factors.get(stripped[-1:], 1.0)
+    try:
+        value = float(stripped.rstrip("".join(factors)))
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise SettingsError(
+            f"{shortened(text)!r} is not an amount of 0 or more.",
+            hint=f"Write a number, as it is or with {' or '.join(factors)}.",
+        )
+    return value * factor

@@ -21,9 +21,10 @@ from fnprune_core.commands.options import (
     takes,
     workspace_at,
 )
-from fnprune_core.commands.plan_options import PlanOptions
+from fnprune_core.commands.plan_options import PlanOptions, SizeOptions, sized
 from fnprune_core.errors import SettingsError
 from fnprune_core.inputs.files import path_of
+from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import ProgressEvent
 from fnprune_core.storage.workspace import Workspace
 
@@ -33,11 +34,13 @@ if TYPE_CHECKING:
 PlanArgument = Annotated[str, typer.Argument(help="Id of a plan, or a plan.json from anywhere.")]
 
 
+@takes(SizeOptions, "size")
 @takes(PlanOptions, "options")
 def plan(
     recording: Annotated[str, typer.Argument(help="Id of the calibration recording.")],
     *,
     options: PlanOptions,
+    size: SizeOptions,
     model: Model = EMBEDDED,
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -45,15 +48,24 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """Choose which units go, and compute what compensates for them."""
+    from fnprune_core.export.rounding import settings_for
+    from fnprune_core.export.size import bytes_each
+    from fnprune_core.models.footprint import Dimensions
     from fnprune_core.plans import files
     from fnprune_core.pruning import planner
     from fnprune_core.recording.recording import open_recording
 
     workspace = workspace_at(where)
     calibration = open_recording(workspace, recording)
+    goal = size.goal()
     settings = options.settings(workspace, calibration.layout)
-    planner.canonical_settings(settings)  # a mistake is told before the model is loaded
+    if goal is not None and settings.ratio != PlanSettings().ratio:
+        raise SettingsError("A ratio and a size are both asked for.", hint="Give one of them.")
+    settings = settings_for(settings, form=size.form, layout=calibration.layout)
+    settings = planner.canonical_settings(settings)  # a mistake is told before the model is loaded
     language_model = load(model, device, dtype, as_json=as_json)
+    language_model.check_fingerprint(calibration.fingerprint, "recording")
+    settings = sized(settings, goal, language_model)
     warning = planner.bias_warning(language_model, settings)
     with progress_bars(shown=not as_json) as progress:
         id = planner.plan(
@@ -65,11 +77,15 @@ def plan(
             progress=progress,
         )
     pruning_plan = files.open_plan(workspace, id)
+    form, dimensions = size.form or "per-layer", Dimensions.of(language_model)
+    n_parameters = round(dimensions.n_parameters * (1 - pruning_plan.share_of_parameters))
     facts = {
         "id": id,
         "score": pruning_plan.settings.score,
         "ratio": pruning_plan.achieved_ratio,
         "share_of_parameters": pruning_plan.share_of_parameters,
+        "n_parameters": n_parameters,
+        "megabytes": n_parameters * bytes_each(dimensions, form=form, weights=size.weights) / 1e6,
         "allocation": pruning_plan.settings.allocation,
         "compensation": pruning_plan.settings.compensation,
         "sink_units": pruning_plan.settings.sink_units,

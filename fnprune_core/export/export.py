@@ -18,8 +18,10 @@ from fnprune_core.export.forms import form_named
 from fnprune_core.export.gguf import PROBE, gguf_name, reading_back, weight_type, write_gguf
 from fnprune_core.export.model_card import CardFacts, model_card
 from fnprune_core.export.reload_check import reload_elsewhere
+from fnprune_core.export.size import bytes_each
 from fnprune_core.inputs.files import path_of
 from fnprune_core.models import modeling_per_layer
+from fnprune_core.models.footprint import Dimensions
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import Refit, silenced, without_refit
 from fnprune_core.plans.files import named_tensors, write_plan
@@ -132,12 +134,10 @@ def bytes_of(
     language_model: LanguageModel, plan: PruningPlan, *, form: str, weights: str = "F16"
 ) -> int:
     """Return the expected bytes of an export's weights on disk."""
-    export_form, anatomy = form_named(form), language_model.anatomy()
-    share = 1 - plan.share_of_parameters if export_form.is_smaller else 1.0
-    bytes_each = anatomy.parameter_bytes / anatomy.n_parameters
-    if export_form.is_gguf:
-        bytes_each = weight_type(weights).bytes_each
-    return int(share * anatomy.n_parameters * bytes_each)
+    share = 1 - plan.share_of_parameters if form_named(form).is_smaller else 1.0
+    dimensions = Dimensions.of(language_model)
+    each = bytes_each(dimensions, form=form, weights=weights)
+    return int(share * dimensions.n_parameters * each)
 
 
 def check_target(target: Path, needed_bytes: int) -> Path:

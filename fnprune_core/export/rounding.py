@@ -6,13 +6,22 @@ from dataclasses import dataclass
 from fnprune_core.errors import CorruptArtifactError, PlanError, SettingsError
 from fnprune_core.export.forms import form_named
 from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.models.layout import UnitLayout
 from fnprune_core.plans.allocation import default_multiple
 from fnprune_core.plans.decision_log import add_decisions, read_notes
 from fnprune_core.plans.files import open_plan
-from fnprune_core.plans.plan import PruningPlan
+from fnprune_core.plans.plan import PlanSettings, PruningPlan
 from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
 from fnprune_core.pruning.planner import plan
 from fnprune_core.storage.workspace import Workspace
+
+
+def settings_for(settings: PlanSettings, *, form: str | None, layout: UnitLayout) -> PlanSettings:
+    """Return a plan's settings as an export form takes them: alike layers and round widths."""
+    if form is None or not form_named(form).is_alike:
+        return settings
+    multiple = settings.multiple or default_multiple(min(layout.widths))
+    return settings.with_(allocation="uniform", multiple=multiple)
 
 
 def plan_for_form(

@@ -25,6 +25,7 @@ from fnprune_core.errors import (
 from fnprune_core.evaluation import compare, results, side_by_side
 from fnprune_core.evaluation.generation import Prompt
 from fnprune_core.export import from_workspace, rounding
+from fnprune_core.models.footprint import Dimensions
 from fnprune_core.models.loading import load_model
 from fnprune_core.plans import files
 from fnprune_core.plans.plan import PlanSettings
@@ -110,6 +111,26 @@ def test_a_ratio_that_sink_units_do_not_allow_says_the_most(lab, run, allocation
 @pytest.mark.parametrize("ratio", ["1", "20", "-0.1", "nan"])
 def test_a_ratio_that_is_no_share(run, lab, ratio) -> None:
     assert "The ratio is the share" in run("plan", lab.study.recording, "--ratio", ratio)
+
+
+def test_a_size_is_asked_for_in_place_of_a_ratio(lab, program, run) -> None:
+    words = ("plan", lab.study.recording, "-w", lab.study.workspace.root, "-m", lab.model)
+    dense = Dimensions.of(lab.study.model).n_parameters
+    smaller = program.json(*words, "--score", "flap", "--smaller", "20%")
+    assert 0.2 <= smaller["share_of_parameters"] < 0.21
+    parameters = program.json(*words, "--score", "flap", "--parameters", f"{0.8 * dense / 1e3}K")
+    assert parameters["id"] == smaller["id"]
+    megabytes = 0.8 * dense * 2 / 1e6
+    file = ("--megabytes", megabytes, "--form", "gguf")
+    alike = program.json(*words, "--score", "flap", *file)
+    assert alike["allocation"] == "uniform"
+    assert len(set(alike["kept_widths"])) == 1
+    assert alike["megabytes"] <= megabytes < 1.1 * alike["megabytes"]
+    words = ("plan", lab.study.recording, "--score", "flap")
+    assert "cannot be that small" in run(*words, "--smaller", "0.9")
+    assert "both asked for" in run(*words, "--smaller", "20%", "--ratio", "0.3")
+    assert "in one unit" in run(*words, "--smaller", "20%", "--megabytes", "1")
+    assert "not an amount" in run(*words, "--smaller", "a lot")
 
 
 def test_no_ratio_empties_a_layer(lab) -> None:
