@@ -60,6 +60,8 @@ LINK = "from a link"
 BY_HAND = "by hand"
 
 DEFAULT_Z = 3.0
+#: Key of whether the dialog of search and lists is open in this session.
+SEARCH_IS_OPEN = "search is open"
 Z_RANGE = (1.0, 8.0)
 MAP_VIEWS = ("body", "layers")
 MAX_PLANS = 8

@@ -9,8 +9,6 @@ from app.shell import view_state
 from app.shell.components import component
 from app.widgets import frame
 
-#: Whether the dialog of search and lists is open in this session.
-OPEN = "search is open"
 _slash_key = component("slash_key")
 
 
@@ -25,10 +23,10 @@ def offer() -> None:
         key="find-open",
         type="tertiary",
         help="Search networks and units by word, token, domain or name; open lists. Key: /",
-        on_click=lambda: view_state.remember(OPEN, True),
+        on_click=lambda: view_state.remember(view_state.SEARCH_IS_OPEN, True),
     )
     # Open until it is dismissed: a run of the whole page, by a job or a bookmark, leaves it so.
-    if view_state.widget(OPEN):
+    if view_state.widget(view_state.SEARCH_IS_OPEN):
         _dialog(view.atlas)
 
 
@@ -42,7 +40,7 @@ def listen_to_slash() -> None:
     "Find networks and units",
     width="large",
     icon=":material/search:",
-    on_dismiss=lambda: view_state.forget(OPEN),
+    on_dismiss=lambda: view_state.forget(view_state.SEARCH_IS_OPEN),
 )
 def _dialog(atlas_id: str) -> None:
     from app.widgets.search import found
