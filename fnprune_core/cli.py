@@ -44,6 +44,7 @@ for _command in (
     atlas.match,
     atlas.trust,
     atlas.chance,
+    atlas.directions,
     prune.plan,
     prune.prune,
     prune.evaluate,

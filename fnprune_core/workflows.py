@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from fnprune_core.atlas.chance.directions import make_directions
 from fnprune_core.atlas.cortex import lay_out
 from fnprune_core.atlas.naming.promoted import keep_promoted
 from fnprune_core.atlas.network_atlas import open_atlas
@@ -46,6 +47,7 @@ def example(
     lay_out(workspace, ids.decomposition_id, progress=progress, cancel=cancel)
     take_over(workspace, ids.decomposition_id)
     _keep_promoted(workspace, model, ids)
+    make_directions(workspace, ids.decomposition_id, progress=progress, cancel=cancel)
     make_study(
         workspace, model, recording_id=ids.recording_id, atlas_id=ids.decomposition_id,
         progress=progress, cancel=cancel,

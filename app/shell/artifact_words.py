@@ -49,12 +49,17 @@ def _embedding(facts: dict[str, Any], inputs: dict[str, Any]) -> str:
     return f"UMAP of atlas {inputs['decomposition_id'][:8]}"
 
 
+def _directions(facts: dict[str, Any], inputs: dict[str, Any]) -> str:
+    return f"random directions beside atlas {inputs['decomposition_id'][:8]}"
+
+
 _DESCRIBE: Mapping[str, Callable[[dict[str, Any], dict[str, Any]], str]] = {
     "recordings": _recording,
     "decompositions": _decomposition,
     "layouts": _layout,
     "assessments": _assessment,
     "embeddings": _embedding,
+    "directions": _directions,
     "plans": _plan,
     "evaluations": _evaluation,
 }

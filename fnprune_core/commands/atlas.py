@@ -285,6 +285,39 @@ def chance(
     )
 
 
+def directions(
+    atlas: Annotated[str, typer.Argument(help="Id of a decomposition, or latest.")],
+    seed: Annotated[int, typer.Option(help="Of the random directions.", min=0)] = 0,
+    where: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Set statistics of networks beside those of random directions of the same number and shape."""
+    from fnprune_core.atlas.chance import beside
+    from fnprune_core.atlas.chance.directions import KINDS, make_directions
+
+    workspace = workspace_at(where)
+    with progress_bars(shown=not as_json) as progress:
+        found = make_directions(workspace, atlas, seed=seed, progress=progress)
+    statistics = beside.tables(found)
+    totals = {"networks": beside.counts(found.atlas)}
+    totals |= {kind: beside.counts(found.of(kind)) for kind in KINDS}
+    if as_json:
+        print_json(
+            {
+                "seed": seed,
+                "statistics": {name: each.to_dict("records") for name, each in statistics.items()},
+                "totals": totals,
+            }
+        )
+        return
+    for name, table in statistics.items():
+        rows = table.round(3).to_numpy().tolist()
+        print_table(beside.STATISTICS[name].title, table.columns.tolist(), rows)
+    heads = list(totals["networks"])
+    rows = [[kind, *(each[head] for head in heads)] for kind, each in totals.items()]
+    print_table("Of all networks, and of all random directions", ["of", *heads], rows)
+
+
 def volumes(
     atlas: Annotated[str, typer.Argument(help="Id of a decomposition, or latest.")],
     target: Annotated[Path, typer.Argument(help="A new folder.")],

@@ -101,7 +101,7 @@ class _Assessment(Manifest):
     counts: dict[str, int]
 
 
-class _Embedding(Manifest):
+class _BesideAtlas(Manifest):
     inputs: _OfAtlas  # type: ignore[assignment]
 
 
@@ -185,8 +185,9 @@ SCHEMAS: Mapping[str, type[Manifest]] = MappingProxyType(
         "decompositions": _Decomposition,
         "layouts": _Layout,
         "assessments": _Assessment,
-        "embeddings": _Embedding,
-        "previews": _Embedding,
+        "embeddings": _BesideAtlas,
+        "previews": _BesideAtlas,
+        "directions": _BesideAtlas,
         "plans": _Plan,
         "evaluations": _Evaluation,
         "generations": _Generation,

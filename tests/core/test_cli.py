@@ -121,6 +121,7 @@ MISTAKES = {
     "There is no decomposition 'no-such-page'": ("atlas", "no-such-page", "out.html"),
     "There is no decomposition 'no-such-trust'": ("trust", "no-such-trust"),
     "There is no decomposition 'no-such-chance'": ("chance", "no-such-chance"),
+    "There is no decomposition 'no-such-directions'": ("directions", "no-such-directions"),
     "There is no plan 'abf'": ("workspace", "delete", "plans", "abf"),
     "'plan' is no kind of artifact": ("workspace", "delete", "plan", "abc"),
     "'../x' in": ("workspace", "delete", "plans", "../x"),
