@@ -9,7 +9,7 @@ from scipy.signal import welch
 from toy_atlas import LAYOUT, atlas_of
 
 from fnprune_core.atlas.network_atlas import NetworkAtlas
-from fnprune_core.atlas.spectra import spectrum
+from fnprune_core.atlas.spectra import Spectrum, spectrum
 from fnprune_core.errors import SettingsError
 
 WINDOW, N_SESSIONS, N_DUMMY = 260, 6, 4
@@ -49,6 +49,19 @@ def test_a_sine_peaks_at_its_period_and_noise_is_flat() -> None:
     assert np.abs(noise.power[:-1] - 2).max() < 5 * noise.standard_error[:-1].max()
     assert noise.half_power_frequency == pytest.approx(0.25, abs=0.04)
     assert noise.slow_share() == pytest.approx(0.2, abs=0.04)
+
+
+def test_the_slow_share_is_of_amplitude_not_of_power() -> None:
+    """Zou et al. (2008) take the square root of the power first."""
+    power = np.array([9.0, 1.0])
+    found = Spectrum(
+        frequency=np.array([0.02, 0.4]),
+        power=power,
+        standard_error=power,
+        n_documents=1,
+        segment=16,
+    )
+    assert found.slow_share(below=0.1) == pytest.approx(3 / 4)
 
 
 def test_mean_and_error_are_over_documents_whatever_their_number_of_sessions() -> None:
