@@ -9,6 +9,8 @@ from fnprune_core.storage.json_files import read_json, write_json
 def unseal(folder: Path) -> Path:
     """Take away an artifact's checksums; return its folder."""
     manifest = read_json(folder / MANIFEST)
-    kept = {name: value for name, value in manifest.items() if name not in ("files", "checksum")}
+    kept = {
+        name: value for name, value in manifest.items() if name not in ("files", "checksum", "id")
+    }
     write_json(folder / MANIFEST, kept)
     return folder

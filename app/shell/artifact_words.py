@@ -53,6 +53,10 @@ def _directions(facts: dict[str, Any], inputs: dict[str, Any]) -> str:
     return f"random directions beside atlas {inputs['decomposition_id'][:8]}"
 
 
+def _export(facts: dict[str, Any], inputs: dict[str, Any]) -> str:
+    return f"{facts['model_name']}, pruned, in the form {facts.get('form', '')}"
+
+
 _DESCRIBE: Mapping[str, Callable[[dict[str, Any], dict[str, Any]], str]] = {
     "recordings": _recording,
     "decompositions": _decomposition,
@@ -62,4 +66,5 @@ _DESCRIBE: Mapping[str, Callable[[dict[str, Any], dict[str, Any]], str]] = {
     "directions": _directions,
     "plans": _plan,
     "evaluations": _evaluation,
+    "exports": _export,
 }

@@ -26,7 +26,9 @@ def earlier_work(entries: Sequence[Entry]) -> None:
         {
             "open": [":material/open_in_new: Open" if _can_open(e) else None for e in entries],
             "what": [f"{e.kind[:-1].capitalize()}: {describe(e)}" for e in entries],
-            "made": pd.to_datetime([entry.created for entry in entries]),
+            "made": pd.to_datetime(
+                [entry.created for entry in entries], format="ISO8601", errors="coerce", utc=True
+            ),
             "size": [wording.size(entry.size_bytes) for entry in entries],
             "delete": [":material/delete: Delete"] * len(entries),
         }

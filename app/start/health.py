@@ -14,6 +14,7 @@ from app.widgets import job_progress
 from fnprune_core.storage.workspace import Damaged, Verified
 
 _DELETE = "delete-damaged"
+_BUTTON = ":material/delete: Delete"
 
 
 def damaged_work(damaged: Sequence[Damaged]) -> None:
@@ -28,11 +29,11 @@ def damaged_work(damaged: Sequence[Damaged]) -> None:
     st.dataframe(
         pd.DataFrame(
             {
-                "what": [f"{item.kind[:-1].capitalize()} {item.id}" for item in damaged],
+                "what": [item.title for item in damaged],
                 "wrong": [item.reason for item in damaged],
                 "to do": [item.hint for item in damaged],
                 "size": [size(item.size_bytes) for item in damaged],
-                "delete": [":material/delete: Delete"] * len(damaged),
+                "delete": [_BUTTON if item.id else None for item in damaged],
             }
         ),
         hide_index=True,
@@ -49,7 +50,7 @@ def damaged_work(damaged: Sequence[Damaged]) -> None:
     )
     pending: Damaged | None = deletion.asked(_DELETE)
     if pending is not None:
-        what = f"{pending.kind[:-1].capitalize()} {plain(pending.id)}, {size(pending.size_bytes)}"
+        what = f"{plain(pending.title)}, {size(pending.size_bytes)}"
         deletion.confirm(pending.kind, pending.id, [what, plain(pending.reason)])
 
 
@@ -81,7 +82,7 @@ def _show(items: Sequence[Verified]) -> None:
     n_bytes = sum(item.size_bytes for item in items)
     if count("damaged"):
         lines = [
-            f"- {item.kind[:-1].capitalize()} {plain(item.id)}: {plain(' '.join(item.problems))}"
+            f"- {plain(item.title)}: {plain(' '.join(item.problems))}"
             for item in items
             if item.problems
         ]

@@ -30,9 +30,9 @@ from fnprune_core.progress import Progress, ProgressEvent, ignore
 from fnprune_core.storage.checksums import damages, sums_below
 from fnprune_core.storage.folders import check_free_space, new_folder
 from fnprune_core.storage.json_files import read_checked_json, write_checked_json, write_json
+from fnprune_core.storage.workspace import EXPORT_RECORD
 
 DECISIONS_FILE = "decisions.json"
-RECORD_FILE = "fnprune.json"  # what was exported, with the checksums of all files
 
 _CHECKED_TOKENS = 64
 _CHECKED_TEXT = "The quick brown fox jumps over the lazy dog."
@@ -109,7 +109,7 @@ def export_model(
         ModelCard(card).save(folder / "README.md")
         if facts.decisions is not None:
             write_json(folder / DECISIONS_FILE, facts.decisions)
-        write_checked_json(folder / RECORD_FILE, {**record, "files": sums_below(folder)})
+        write_checked_json(folder / EXPORT_RECORD, {**record, "files": sums_below(folder)})
         progress(ProgressEvent(stage="export", done=2, total=3, unit="steps"))
     progress(ProgressEvent(stage="export", done=3, total=3, unit="steps"))
     return target
@@ -118,7 +118,7 @@ def export_model(
 def _is_exported(target: Path, record: Mapping[str, Any]) -> bool:
     """Whether a folder holds this very export, whole: a command was repeated after it was done."""
     try:
-        stored = read_checked_json(target / RECORD_FILE)
+        stored = read_checked_json(target / EXPORT_RECORD)
         is_same = all(stored[name] == value for name, value in record.items())
         return is_same and not damages(target, stored)
     except (CorruptArtifactError, LookupError, OSError, TypeError):

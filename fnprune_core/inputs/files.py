@@ -1,6 +1,9 @@
 """Paths and bytes that people give, with an error for each way they can be wrong."""
 
 import codecs
+import errno
+import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -62,6 +65,20 @@ def read_bytes(path: Path, *, most: int, error: Callable[..., FnpruneError]) -> 
     if len(content) > most:  # it grew, or its size was not known
         raise _too_large(path, len(content), most, error)
     return content
+
+
+def plain_bytes(path: Path) -> bytes:
+    """Return the content of a plain file.
+
+    Raises
+    ------
+    OSError
+        Also of a folder, a pipe or a device: reading a pipe would wait for ever.
+    """
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is no plain file", str(path))
+        return file.read()
 
 
 def check_size(path: Path, *, most: int, error: Callable[..., FnpruneError]) -> int:

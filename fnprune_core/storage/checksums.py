@@ -16,7 +16,12 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from fnprune_core.errors import CorruptArtifactError
-from fnprune_core.storage.json_files import DAMAGED_HINT, read_json, write_checked_json
+from fnprune_core.storage.json_files import (
+    DAMAGED_HINT,
+    read_json,
+    unreadable,
+    write_checked_json,
+)
 
 MANIFEST = "manifest.json"
 BLOCK = 4 << 20  # bytes under one checksum: little more is read than what is asked for
@@ -73,10 +78,18 @@ def sums_below(folder: Path, known: Mapping[str, dict[str, Any]] | None = None) 
     return {name: known.get(name) or file_sums(path) for name, path in names.items()}
 
 
-def seal(folder: Path, known: Mapping[str, dict[str, Any]] | None = None) -> None:
-    """Add to the manifest of a folder the checksums of all files beside it, and its own."""
-    manifest = read_json(folder / MANIFEST)
-    write_checked_json(folder / MANIFEST, {**manifest, _FILES: sums_below(folder, known)})
+def seal(
+    folder: Path, known: Mapping[str, dict[str, Any]] | None = None, *, id: str | None = None
+) -> None:
+    """Add to the manifest of a folder the checksums of all files beside it, and its own.
+
+    Parameters
+    ----------
+    id : str, optional
+        The artifact's id, which the manifest then holds too.
+    """
+    facts = {_FILES: sums_below(folder, known)} | ({} if id is None else {"id": id})
+    write_checked_json(folder / MANIFEST, {**read_json(folder / MANIFEST), **facts})
 
 
 def is_sealed(manifest: Mapping[str, Any]) -> bool:
@@ -120,8 +133,10 @@ class Blocks:
         sums = manifest[_FILES].get(path.name)
         try:
             status = path.stat()
-        except OSError as error:
+        except FileNotFoundError as error:
             raise CorruptArtifactError(f"{path} is missing.", hint=DAMAGED_HINT) from error
+        except OSError as error:
+            raise unreadable(path, error) from error
         if sums is None or status.st_size != sums["bytes"]:
             expected = "none" if sums is None else f"{sums['bytes']:,}"
             raise CorruptArtifactError(
@@ -139,16 +154,19 @@ class Blocks:
         unread = [number for number in numbers if number not in self._sound]
         if not unread:
             return
-        with self.path.open("rb") as file:
-            for number in unread:
-                file.seek(number * BLOCK)
-                if xxhash.xxh3_64_hexdigest(file.read(BLOCK)) != self._sums[number]:
-                    raise CorruptArtifactError(
-                        f"{self.path} is damaged: byte {number * BLOCK:,} or one of the "
-                        f"{BLOCK >> 20} MiB behind it is not what was written.",
-                        hint=DAMAGED_HINT,
-                    )
-                self._sound.add(number)
+        try:
+            with self.path.open("rb") as file:
+                for number in unread:
+                    file.seek(number * BLOCK)
+                    if xxhash.xxh3_64_hexdigest(file.read(BLOCK)) != self._sums[number]:
+                        raise CorruptArtifactError(
+                            f"{self.path} is damaged: byte {number * BLOCK:,} or one of the "
+                            f"{BLOCK >> 20} MiB behind it is not what was written.",
+                            hint=DAMAGED_HINT,
+                        )
+                    self._sound.add(number)
+        except OSError as error:
+            raise unreadable(self.path, error) from error
 
 
 @lru_cache(maxsize=4096)
@@ -189,9 +207,14 @@ def damages(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
     found = []
     for name, sums in manifest.get(_FILES, {}).items():
         path = folder / name
-        if not path.is_file():
+        try:
+            now = file_sums(path) if path.is_file() else None
+        except OSError as error:
+            found.append(f"{name} cannot be read: {error.strerror}.")
+            continue
+        if now is None:
             found.append(f"{name} is missing.")
-        elif (now := file_sums(path)) != sums:
+        elif now != sums:
             wrong = [
                 k for k, (a, b) in enumerate(zip(sums["xxh3"], now["xxh3"], strict=False)) if a != b
             ]

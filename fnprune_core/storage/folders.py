@@ -46,9 +46,15 @@ def storage_errors(path: Path) -> Iterator[None]:
                 f"No permission to write {path}.",
                 hint="Choose another folder with --workspace or FNPRUNE_WORKSPACE.",
             ) from error
-        if error_number in (errno.ENOTDIR, errno.EEXIST):
+        if error_number == errno.EFBIG:
             raise StorageError(
-                f"{path} cannot be written: a file is where a folder is needed.",
+                f"{path} is larger than a file may be here; nothing was changed.",
+                hint="Raise the limit (`ulimit -f`), or choose a folder on another disk.",
+            ) from error
+        if error_number in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ELOOP):
+            raise StorageError(
+                f"{path} cannot be written: a file, or a link to itself, is where a folder is "
+                "needed.",
                 hint="Move it away or choose another folder with --workspace.",
             ) from error
         raise
@@ -117,7 +123,7 @@ def publish(
         Checksums of large files, by name, that were taken as they were written.
     """
     if (temporary / MANIFEST).is_file():
-        seal(temporary, sums)
+        seal(temporary, sums, id=target.name if target.parent.name in KINDS else None)
     for path in temporary.rglob("*"):
         if path.is_file():
             sync(path)
@@ -175,7 +181,7 @@ def _is_left(folder: Path) -> bool:
         if (folder / _LOCK).is_file() and (folder / _LOCK).stat().st_size > 0:
             return not is_in_use(folder)
         return time.time() - folder.stat().st_mtime > _NEW_S or "-deleted-" in folder.name
-    except FileNotFoundError:  # finished, or deleted by another, in the meantime
+    except OSError:  # finished or deleted by another in the meantime, or not ours to look into
         return False
 
 
@@ -192,7 +198,7 @@ def _only_writer(target: Path) -> Iterator[None]:
     """Hold a lock beside `target`, under its name, that a crash releases."""
     path = target.with_name(f".{target.name}.lock")
     while True:
-        with path.open("w") as file:
+        with lock_file(path) as file:
             _lock(
                 file,
                 f"{target} is being written by another process right now.",
@@ -217,7 +223,7 @@ def _is_file_at(descriptor: int, path: Path) -> bool:
 @contextmanager
 def exclusive(folder: Path, *, what: str) -> Iterator[None]:
     """Hold a lock on `folder` that other processes respect and that a crash releases."""
-    with (folder / _LOCK).open("a") as file:
+    with lock_file(folder / _LOCK) as file:
         _lock(
             file,
             f"{what} is being made by another process right now.",
@@ -227,6 +233,11 @@ def exclusive(folder: Path, *, what: str) -> Iterator[None]:
         file.write(f"{os.getpid()}\n")
         file.flush()
         yield
+
+
+def lock_file(path: Path) -> IO[str]:
+    """Open the file of a lock, which is made if need be; a pipe there does not halt it."""
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o666), "w")
 
 
 def _lock(file: IO[str], held_text: str, *, hint: str) -> None:
@@ -250,10 +261,10 @@ def is_in_use(folder: Path) -> bool:
     try:
         with (folder / _LOCK).open("r+") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    except (BlockingIOError, PermissionError):  # another user's may be held
         return True
-    except FileNotFoundError:
-        pass  # never locked, or gone in the meantime
+    except OSError:
+        pass  # never locked, gone in the meantime, or no file that can be locked
     return False
 
 
@@ -312,10 +323,10 @@ def _size_text(n_bytes: int) -> str:
 
 
 def folder_size(folder: Path) -> int:
-    """Return the bytes of all files below `folder`; files that vanish meanwhile count as 0."""
+    """Return the bytes of all files below `folder`; what cannot be looked at counts as 0."""
     total = 0
     for parent, _, names in os.walk(folder):
         for name in names:
-            with suppress(FileNotFoundError):
+            with suppress(OSError):  # gone meanwhile, a link to itself, of another user
                 total += Path(parent, name).stat().st_size
     return total

@@ -11,9 +11,11 @@ from typing import Any
 import xxhash
 
 from fnprune_core.errors import CorruptArtifactError
+from fnprune_core.inputs.files import plain_bytes
 
 #: What to do about a file that is not what was written.
 DAMAGED_HINT = "Bring it back from a copy, or delete this artifact and make it again."
+UNREADABLE_HINT = "Give yourself the right to read it (chmod, chown), or move it away."
 _SUM = "checksum"
 
 
@@ -42,14 +44,38 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def read_json(path: Path) -> Any:
-    """Return the JSON value in `path`; damaged files raise `CorruptArtifactError`."""
+    """Return the JSON value in `path`.
+
+    Raises
+    ------
+    FileNotFoundError, NotADirectoryError
+        If it is not there.
+    CorruptArtifactError
+        If it cannot be read, is no plain file, or holds no JSON.
+    """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(plain_bytes(path).decode("utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except OSError as error:
+        raise unreadable(path, error) from error
     except (ValueError, RecursionError) as error:
         raise CorruptArtifactError(
             f"{path} is damaged: not valid JSON.",
             hint="Delete this artifact and make it again.",
         ) from error
+
+
+def unreadable(path: Path, error: OSError) -> CorruptArtifactError:
+    """Return the error that says why the system does not let `path` be read."""
+    return CorruptArtifactError(
+        f"{path} cannot be read: {_lower_first(error.strerror or str(error))}.",
+        hint=UNREADABLE_HINT,
+    )
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]
 
 
 def check_object(value: Mapping[str, Any], path: Path) -> None:

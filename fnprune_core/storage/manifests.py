@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from fnprune_core.errors import ArtifactNotFoundError, CorruptArtifactError
 from fnprune_core.storage.checksums import MANIFEST, is_sealed
@@ -23,6 +23,13 @@ _Share = Annotated[float, Field(ge=0, le=1)]
 _Widths = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)]
 
 
+def _zoned(time: str) -> str:
+    """Return a time in ISO 8601; raises ValueError unless it is one with a zone."""
+    if datetime.fromisoformat(time).tzinfo is None:
+        raise ValueError("it has no zone")
+    return time
+
+
 class _Facts(BaseModel):
     """Facts whose types are checked as they are; others may stand beside them."""
 
@@ -35,15 +42,16 @@ class _FileSums(_Facts):
 
 
 class Manifest(_Facts):
-    """What every manifest holds; `files` and `checksum` since version 0.3."""
+    """What every manifest holds; the last three were added later."""
 
     schema_version: int
     kind: str
     inputs: dict[str, Any]
     versions: dict[str, str]
-    created: Annotated[AwareDatetime, Field(strict=False)]
+    created: Annotated[str, AfterValidator(_zoned)]
     files: dict[str, _FileSums] | None = None
     checksum: str | None = None
+    id: _Id | None = None
 
 
 class _Read(_Facts):
@@ -199,12 +207,25 @@ SCHEMAS: Mapping[str, type[Manifest]] = MappingProxyType(
     }
 )
 KINDS = tuple(SCHEMAS)
+#: Kinds whose ids come from more than the inputs that their manifests hold.
+_MORE_THAN_INPUTS = ("layouts", "speeds", "exports")
 
 
 def artifact_id(kind: str, inputs: Mapping[str, Any]) -> str:
     """Return the id, 16 hex digits, of the artifact that `inputs` determine."""
     text = canonical_json({"kind": kind, "schema_version": SCHEMA_VERSION, "inputs": inputs})
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def has_own_inputs(manifest: Mapping[str, Any], id: str) -> bool:
+    """Whether a manifest's inputs are those of `id`; true also where they do not determine it.
+
+    This finds artifacts that were swapped before manifests held their own id.
+    """
+    kind, inputs = manifest["kind"], manifest["inputs"]
+    if kind in _MORE_THAN_INPUTS or inputs.get("imported"):
+        return True
+    return artifact_id(kind, inputs) == id
 
 
 def package_versions() -> dict[str, str]:
@@ -262,10 +283,15 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 def _check_facts(manifest: dict[str, Any], path: Path) -> None:
     """Raise `CorruptArtifactError` unless a manifest holds what its kind's schema says."""
-    kind, place = manifest.get("kind"), path.parents[1].name
+    kind, place, id = manifest.get("kind"), path.parents[1].name, path.parent.name
     if place in SCHEMAS and kind != place:
         raise CorruptArtifactError(
             f"{path} is of {kind!r}, but lies among {place}.", hint="Move it where it belongs."
+        )
+    if place in SCHEMAS and manifest.get("id", id) != id:
+        raise CorruptArtifactError(
+            f"{path.parent} holds the item {manifest['id']!r}, not the one of its name.",
+            hint="Give the folder its item's name back, or delete it.",
         )
     try:
         SCHEMAS.get(str(kind), Manifest).model_validate(manifest)
@@ -284,6 +310,6 @@ def manifest_of(kind: str, inputs: Mapping[str, Any], facts: Mapping[str, Any]) 
         "kind": kind,
         "inputs": dict(inputs),
         "versions": package_versions(),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "created": datetime.now(UTC).isoformat(timespec="milliseconds"),
         **facts,
     }

@@ -4,12 +4,20 @@ An artifact is one folder ``<root>/<kind>/<id>`` with ``manifest.json``; it appe
 rename when whole.
 """
 
+import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fnprune_core.errors import ArtifactNotFoundError, FnpruneError, StorageError
+from fnprune_core.errors import (
+    ArtifactNotFoundError,
+    CorruptArtifactError,
+    FnpruneError,
+    StorageError,
+)
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.storage.checksums import MANIFEST, damages, is_sealed, seal
 from fnprune_core.storage.folders import (
@@ -21,9 +29,13 @@ from fnprune_core.storage.folders import (
     is_in_use,
     leftovers,
 )
-from fnprune_core.storage.manifests import KINDS, read_manifest
+from fnprune_core.storage.json_files import read_checked_json, unreadable
+from fnprune_core.storage.manifests import KINDS, has_own_inputs, read_manifest
 
 LATEST = "latest"
+EXPORTS = "exports"
+#: In an exported model's folder: what was exported, with the checksums of all files.
+EXPORT_RECORD = "fnprune.json"
 #: Folder of pictures that a program drew of decompositions, a folder each; no artifacts.
 PICTURES = "pictures"
 _MOST_ID = 120  # with what is put around it, a name that every file system bears
@@ -33,9 +45,13 @@ def _is_id(text: str) -> bool:
     return 0 < len(text) <= _MOST_ID and all(c.isalnum() or c in "-_" for c in text)
 
 
+def _title(kind: str, id: str) -> str:
+    return f"{kind[:-1].capitalize()} {id}" if id else f"Folder {kind}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One whole artifact of a workspace."""
+    """One whole artifact of a workspace, or a model that was exported into it."""
 
     kind: str
     id: str
@@ -47,7 +63,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Damaged:
-    """A folder that should be an artifact, and why it cannot be read."""
+    """A folder that should be an artifact, and why it cannot be read.
+
+    The `id` is empty where the folder of a whole kind cannot be read.
+    """
 
     kind: str
     id: str
@@ -55,6 +74,11 @@ class Damaged:
     reason: str
     hint: str
     size_bytes: int
+
+    @property
+    def title(self) -> str:
+        """The kind and the id, as a list shows them."""
+        return _title(self.kind, self.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +98,11 @@ class Verified:
     has_checksums: bool
     problems: tuple[str, ...]
     size_bytes: int
+
+    @property
+    def title(self) -> str:
+        """The kind and the id, as a list shows them."""
+        return _title(self.kind, self.id)
 
     @property
     def standing(self) -> str:
@@ -112,12 +141,13 @@ class Workspace:
 
     def has(self, kind: str, id: str) -> bool:
         """Whether a whole artifact is there."""
-        return _is_id(id) and (self.folder(kind, id) / MANIFEST).is_file()
+        return _is_id(id) and _is_file(self.folder(kind, id) / MANIFEST)
 
     def existing(self, kind: str, id: str) -> Path:
         """Return the folder of a whole artifact.
 
-        `id` may be an unambiguous beginning, or ``"latest"``.
+        `id` may be an unambiguous beginning, or ``"latest"``: the one that was made last, of
+        those that can be read.
         """
         if id == LATEST:
             return self._latest(kind)
@@ -136,24 +166,25 @@ class Workspace:
         )
 
     def _latest(self, kind: str) -> Path:
-        folders = [self.folder(kind, id) for id in self.ids(kind)]
-        if not folders:
-            raise ArtifactNotFoundError(
-                f"There are no {kind} in {self.root} yet.",
-                hint="Make one first; `fnprune --help` shows the steps.",
-            )
-        return max(folders, key=lambda folder: (folder / MANIFEST).stat().st_mtime_ns)
+        entries, damaged = self.contents(kind)
+        if entries:
+            return entries[0].path
+        if damaged:
+            raise CorruptArtifactError(damaged[0].reason, hint=damaged[0].hint)
+        raise ArtifactNotFoundError(
+            f"There are no {kind} in {self.root} yet.",
+            hint="Make one first; `fnprune --help` shows the steps.",
+        )
 
     def ids(self, kind: str) -> list[str]:
         """Return the ids of all whole artifacts of a kind."""
-        parent = self.root / kind
-        if not parent.is_dir():
-            return []
-        return sorted(
-            path.name
-            for path in parent.iterdir()
-            if not path.name.startswith(".") and (path / MANIFEST).is_file()
-        )
+        with suppress(OSError):  # not there, or not to be read: `damaged` says why
+            return sorted(
+                path.name
+                for path in (self.root / kind).iterdir()
+                if not path.name.startswith(".") and _is_file(path / MANIFEST)
+            )
+        return []
 
     def entries(self, kind: str | None = None) -> list[Entry]:
         """Return the whole artifacts, newest first; `contents` has the damaged ones too."""
@@ -170,50 +201,75 @@ class Workspace:
         """
         entries, damaged = [], []
         for each_kind in (kind,) if kind else KINDS:
-            for folder in self._folders(each_kind):
+            try:
+                folders = self._folders(each_kind)
+            except FnpruneError as error:
+                damaged.append(_damaged(each_kind, self.root / each_kind, error, id=""))
+                continue
+            for folder in folders:
                 try:
                     entries.append(_entry(each_kind, folder))
                 except FnpruneError as error:
-                    if folder.is_dir():  # else it was deleted meanwhile
+                    if os.path.lexists(folder):  # else it was deleted meanwhile
                         damaged.append(_damaged(each_kind, folder, error))
-        return sorted(entries, key=lambda entry: entry.created, reverse=True), damaged
+        return sorted(
+            entries, key=lambda e: datetime.fromisoformat(e.created), reverse=True
+        ), damaged
 
     def _folders(self, kind: str) -> list[Path]:
-        """Return the folders of a kind that are, or should be, artifacts."""
+        """Return the folders of a kind that are, or should be, artifacts.
+
+        Among exports these are models; other files there were written out for other programs.
+        """
         parent = self.root / kind
-        if not parent.is_dir():
-            return []
-        return sorted(
-            path for path in parent.iterdir() if _is_id(path.name) and _holds_something(path)
-        )
+        try:
+            paths = sorted(path for path in parent.iterdir() if _is_id(path.name))
+        except OSError as error:
+            if not os.path.lexists(parent):
+                return []
+            raise unreadable(parent, error) from error
+        if kind == EXPORTS:
+            return [path for path in paths if _is_file(path / MANIFEST) or _is_export(path)]
+        return [path for path in paths if _holds_something(path) and not _is_export(path)]
 
     def verify(self, *, progress: Progress = ignore, cancel: CancelToken = NEVER) -> list[Verified]:
         """Read every byte of every artifact, and return what is wrong with each, if anything."""
-        folders = [(kind, folder) for kind in KINDS for folder in self._folders(kind)]
-        verified = []
-        for done, (kind, folder) in enumerate(folders):
+        entries, damaged = self.contents()
+        verified = [
+            Verified(
+                kind=item.kind,
+                id=item.id,
+                has_checksums=True,
+                problems=(item.reason,),
+                size_bytes=item.size_bytes,
+            )
+            for item in damaged
+        ]
+        for done, entry in enumerate(entries):
             cancel.raise_if_cancelled()
-            progress(ProgressEvent(stage="verifying", done=done, total=len(folders), unit="items"))
-            verified.append(_verified(kind, folder))
-        return verified
+            progress(ProgressEvent(stage="verifying", done=done, total=len(entries), unit="items"))
+            verified.append(_verified(entry))
+        return sorted(verified, key=lambda item: (KINDS.index(item.kind), item.id))
 
     def adopt(self) -> list[tuple[str, str]]:
         """Give checksums to the artifacts that have none; return kind and id of each.
 
         What an earlier version wrote is taken as it stands: what changed before is not found.
+        Left out are those that hold another item than their name says, or cannot be read.
         """
         adopted = []
         for entry in self.entries():
-            if not is_sealed(entry.manifest):
-                seal(entry.path)
-                adopted.append((entry.kind, entry.id))
+            if not is_sealed(entry.manifest) and has_own_inputs(entry.manifest, entry.id):
+                with suppress(OSError):
+                    seal(entry.path, id=entry.id)
+                    adopted.append((entry.kind, entry.id))
         return adopted
 
     def delete(self, kind: str, id: str) -> None:
         """Remove an artifact, whole or damaged, at once."""
         is_there = id != LATEST and _is_id(id) and _holds_something(self.folder(kind, id))
         folder = self.folder(kind, id) if is_there else self.existing(kind, id)
-        delete_folder(folder)
+        delete_folder(folder)  # a link is deleted, and what it leads to is left
         if kind == "decompositions":
             shutil.rmtree(self.root / PICTURES / folder.name, ignore_errors=True)
 
@@ -231,23 +287,58 @@ class Workspace:
         return [*leftovers(parent), *sorted(path for path in resumable if not is_in_use(path))]
 
     def discard_unfinished(self) -> list[Path]:
-        """Delete the folders of stopped work; return them. What was stopped then starts anew."""
+        """Delete the folders of stopped work; return those that are gone.
+
+        What was stopped then starts anew. A folder that may not be deleted is left.
+        """
         folders = self.unfinished()
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
-        return folders
+        return [folder for folder in folders if not os.path.lexists(folder)]
 
     def resumable_folder(self, kind: str, id: str) -> Path:
         """Return the fixed place where an artifact that can be resumed is being made."""
         return self.folder(kind, id).with_name(f"{UNFINISHED}{id}{RESUMABLE}")
 
 
+def _is_file(path: Path) -> bool:
+    """Whether a plain file is there, as far as one may look."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def _is_export(folder: Path) -> bool:
+    return _is_file(folder / EXPORT_RECORD) and not _is_file(folder / MANIFEST)
+
+
 def _holds_something(folder: Path) -> bool:
-    return folder.is_dir() and folder_size(folder) > 0
+    """Whether a path is a folder that is not empty, or one that nobody here can look into."""
+    try:
+        with os.scandir(folder) as items:
+            return next(items, None) is not None
+    except NotADirectoryError:
+        return False
+    except OSError:
+        return os.path.lexists(folder)
+
+
+def _facts_of(folder: Path) -> dict[str, Any]:
+    """Return the manifest of an artifact, or what stands for that of an exported model."""
+    if not _is_export(folder):
+        return read_manifest(folder)
+    path = folder / EXPORT_RECORD
+    record = read_checked_json(path)
+    if not isinstance(record, dict) or not isinstance(record.get("plan"), dict):
+        raise CorruptArtifactError(f"{path} is damaged.", hint="Export the model again.")
+    made = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="milliseconds")
+    facts = {"kind": EXPORTS, "inputs": {}, "created": made}
+    return record | facts | {"model_name": str(record["plan"].get("model_name", ""))}
 
 
 def _entry(kind: str, folder: Path) -> Entry:
-    manifest = read_manifest(folder)
+    manifest = _facts_of(folder)
     return Entry(
         kind=kind,
         id=folder.name,
@@ -258,28 +349,24 @@ def _entry(kind: str, folder: Path) -> Entry:
     )
 
 
-def _verified(kind: str, folder: Path) -> Verified:
-    problems: tuple[str, ...]
-    try:
-        manifest = read_manifest(folder)
-    except FnpruneError as error:
-        problems, has_checksums = (str(error),), True
-    else:
-        problems, has_checksums = tuple(damages(folder, manifest)), is_sealed(manifest)
+def _verified(entry: Entry) -> Verified:
+    problems = damages(entry.path, entry.manifest)
+    if "id" not in entry.manifest and not has_own_inputs(entry.manifest, entry.id):
+        problems.append("It was made from other inputs than its name says: is it another item?")
     return Verified(
-        kind=kind,
-        id=folder.name,
-        has_checksums=has_checksums,
-        problems=problems,
-        size_bytes=folder_size(folder),
+        kind=entry.kind,
+        id=entry.id,
+        has_checksums=is_sealed(entry.manifest),
+        problems=tuple(problems),
+        size_bytes=entry.size_bytes,
     )
 
 
-def _damaged(kind: str, folder: Path, error: FnpruneError) -> Damaged:
+def _damaged(kind: str, folder: Path, error: FnpruneError, *, id: str | None = None) -> Damaged:
     is_lost = isinstance(error, ArtifactNotFoundError)
     return Damaged(
         kind=kind,
-        id=folder.name,
+        id=folder.name if id is None else id,
         path=folder,
         reason=f"{folder} has no manifest." if is_lost else error.message,
         hint="Bring its manifest.json back from a copy, or delete it and make it again."

@@ -22,6 +22,7 @@ from app.shell.images import routes as image_routes
 from fnprune_core import __version__
 from fnprune_core.atlas.topography.laid_out import cortex_id, has_cortex
 from fnprune_core.example.ids import find_example
+from fnprune_core.inputs.files import plain_bytes
 from fnprune_core.storage.json_files import replacing
 from fnprune_core.storage.workspace import PICTURES
 
@@ -107,7 +108,7 @@ def _sum_of(content: bytes) -> bytes:
 
 def _read(path: Path) -> bytes:
     """Return a file's content; raises ValueError if its bytes are not those that were written."""
-    stored = path.read_bytes()
+    stored = plain_bytes(path)
     content = stored[_SUM_BYTES:]
     if stored[:_SUM_BYTES] != _sum_of(content):
         raise ValueError(f"{path} is damaged.")

@@ -18,11 +18,18 @@ from fnprune_core.storage.manifests import KINDS, artifact_id, manifest_of, read
 from fnprune_core.storage.workspace import Workspace
 
 
-def make(workspace: Workspace, id: str, *, kind: str = "exports", text: str = "content") -> Path:
+def make(
+    workspace: Workspace,
+    id: str,
+    *,
+    kind: str = "previews",
+    text: str = "content",
+    inputs: dict[str, str] | None = None,
+) -> Path:
     target = workspace.folder(kind, id)
     with new_folder(target) as folder:
         (folder / "file.txt").write_text(text)
-        inputs = {"id": id, "decomposition_id": "abc"}
+        inputs = inputs or {"id": id, "decomposition_id": "abc"}
         write_json(folder / MANIFEST, manifest_of(kind, inputs, {}))
     return target
 
@@ -35,27 +42,27 @@ def names(folder: Path) -> list[str]:
 
 
 def test_a_folder_appears_when_it_is_whole_and_with_nothing_else(workspace) -> None:
-    target = workspace.folder("exports", "abc")
+    target = workspace.folder("previews", "abc")
     with new_folder(target) as folder:
         (folder / "file.txt").write_text("half")
-        assert not workspace.has("exports", "abc")
+        assert not workspace.has("previews", "abc")
         assert not target.exists()
-        assert workspace.ids("exports") == []
-        write_json(folder / MANIFEST, manifest_of("exports", {}, {}))
-    assert workspace.has("exports", "abc")
+        assert workspace.ids("previews") == []
+        write_json(folder / MANIFEST, manifest_of("previews", {}, {}))
+    assert workspace.has("previews", "abc")
     assert names(target) == ["file.txt", MANIFEST]
     assert names(target.parent) == ["abc"]
 
 
 def test_an_error_inside_leaves_nothing(workspace) -> None:
-    target = workspace.folder("exports", "abc")
+    target = workspace.folder("previews", "abc")
     with pytest.raises(ZeroDivisionError), new_folder(target) as folder:
         1 / (folder / "file.txt").write_text("")
     assert names(target.parent) == []
 
 
 def test_whoever_comes_second_leaves_what_is_there(workspace) -> None:
-    target = workspace.folder("exports", "abc")
+    target = workspace.folder("previews", "abc")
     with new_folder(target) as late:
         make(workspace, "abc", text="first")
         (late / MANIFEST).write_text("{}")
@@ -76,7 +83,7 @@ from fnprune_core.storage.workspace import Workspace
 workspace = Workspace({str(workspace.root)!r})
 for id in ("old", "new"):
     try:
-        with new_folder(workspace.folder("exports", id)) as folder:
+        with new_folder(workspace.folder("previews", id)) as folder:
             writes = [
                 lambda: (folder / "file.txt").write_text("newer"),
                 lambda: write_json(folder / MANIFEST, {{"schema_version": 1}}),
@@ -90,15 +97,15 @@ for id in ("old", "new"):
         pass
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 9
-    assert workspace.ids("exports") == ["old"]
+    assert workspace.ids("previews") == ["old"]
     assert (old / "file.txt").read_text() == "content"
     assert read_manifest(old)["inputs"]["id"] == "old"
-    assert not workspace.has("exports", "new")
+    assert not workspace.has("previews", "new")
     assert len(workspace.unfinished()) == 1
     assert len(workspace.discard_unfinished()) == 1
     assert names(old.parent) == ["old"]
     make(workspace, "new")
-    assert workspace.ids("exports") == ["new", "old"]
+    assert workspace.ids("previews") == ["new", "old"]
 
 
 def test_a_kill_while_json_is_written_leaves_the_old_file(tmp_path) -> None:
@@ -137,30 +144,33 @@ def full_disk(*args, **options):
 def test_a_full_disk_is_one_sentence_and_the_workspace_stays_whole(workspace, error) -> None:
     make(workspace, "old")
     message = r"disk .* is full; nothing was changed\. Free some"
-    with pytest.raises(StorageError, match=message), new_folder(workspace.folder("exports", "new")):
+    with (
+        pytest.raises(StorageError, match=message),
+        new_folder(workspace.folder("previews", "new")),
+    ):
         raise error
-    assert names(workspace.root / "exports") == ["old"]
+    assert names(workspace.root / "previews") == ["old"]
 
 
 def test_a_full_disk_at_the_last_sync_is_told_too(workspace, monkeypatch) -> None:
     monkeypatch.setattr(folders.os, "fsync", full_disk)
     with pytest.raises(StorageError, match="is full"):
         make(workspace, "new")
-    assert names(workspace.root / "exports") == []
+    assert names(workspace.root / "previews") == []
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
 def test_no_permission_says_where_else_to_go(workspace, number) -> None:
     with (
         pytest.raises(StorageError, match=r"No permission to write.*--workspace"),
-        new_folder(workspace.folder("exports", "new")),
+        new_folder(workspace.folder("previews", "new")),
     ):
         raise OSError(number, "no")
 
 
 def test_a_file_in_the_place_of_the_workspace_is_told(tmp_path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match="a file is where a folder is needed"):
+    with pytest.raises(StorageError, match="is where a folder is needed"):
         make(Workspace(tmp_path / "file"), "new")
 
 
@@ -174,21 +184,21 @@ def test_space_is_checked_before_a_folder_exists(tmp_path) -> None:
 
 
 def test_same_inputs_same_id_in_any_order(workspace) -> None:
-    first = artifact_id("exports", {"a": 1, "b": [1, 2]})
-    assert first == artifact_id("exports", {"b": [1, 2], "a": 1})
+    first = artifact_id("previews", {"a": 1, "b": [1, 2]})
+    assert first == artifact_id("previews", {"b": [1, 2], "a": 1})
     assert len(first) == 16
     others = [
-        artifact_id("exports", {"a": 2, "b": [1, 2]}),
-        artifact_id("exports", {"a": 1, "b": [2, 1]}),
+        artifact_id("previews", {"a": 2, "b": [1, 2]}),
+        artifact_id("previews", {"a": 1, "b": [2, 1]}),
         artifact_id("evaluations", {"a": 1, "b": [1, 2]}),
     ]
     assert len({first, *others}) == 4
 
 
 def test_another_schema_version_is_another_id(monkeypatch) -> None:
-    before = artifact_id("exports", {})
+    before = artifact_id("previews", {})
     monkeypatch.setattr(manifests, "SCHEMA_VERSION", 2)
-    assert artifact_id("exports", {}) != before
+    assert artifact_id("previews", {}) != before
 
 
 @pytest.mark.parametrize(
@@ -198,12 +208,12 @@ def test_what_is_no_id_reaches_no_file(workspace, id) -> None:
     make(workspace, "abc")
     (workspace.root / MANIFEST).write_text(json.dumps({"schema_version": 1}))
     with pytest.raises(ArtifactNotFoundError, match="is not an artifact id"):
-        workspace.folder("exports", id)
-    assert not workspace.has("exports", id)
+        workspace.folder("previews", id)
+    assert not workspace.has("previews", id)
     for action in (workspace.existing, workspace.delete):
         with pytest.raises(ArtifactNotFoundError):
-            action("exports", id)
-    assert workspace.ids("exports") == ["abc"]
+            action("previews", id)
+    assert workspace.ids("previews") == ["abc"]
 
 
 def test_an_unknown_kind_is_refused_with_those_there_are(workspace) -> None:
@@ -214,21 +224,21 @@ def test_an_unknown_kind_is_refused_with_those_there_are(workspace) -> None:
 def test_an_unambiguous_beginning_of_an_id_is_enough(workspace) -> None:
     make(workspace, "abc1")
     make(workspace, "abd2")
-    assert workspace.existing("exports", "abc").name == "abc1"
+    assert workspace.existing("previews", "abc").name == "abc1"
     with pytest.raises(ArtifactNotFoundError, match=r"begins the ids abc1, abd2.*Give more"):
-        workspace.existing("exports", "ab")
+        workspace.existing("previews", "ab")
     make(workspace, "abd")
-    assert workspace.existing("exports", "abd").name == "abd"
-    with pytest.raises(ArtifactNotFoundError, match="There is no export 'x'"):
-        workspace.existing("exports", "x")
+    assert workspace.existing("previews", "abd").name == "abd"
+    with pytest.raises(ArtifactNotFoundError, match="There is no preview 'x'"):
+        workspace.existing("previews", "x")
 
 
 def test_latest_is_the_newest_of_its_kind(workspace) -> None:
-    with pytest.raises(ArtifactNotFoundError, match=r"There are no exports .* yet"):
-        workspace.existing("exports", "latest")
+    with pytest.raises(ArtifactNotFoundError, match=r"There are no previews .* yet"):
+        workspace.existing("previews", "latest")
     for id in ("b", "c", "a"):
         make(workspace, id)
-    assert workspace.existing("exports", "latest").name == "a"
+    assert workspace.existing("previews", "latest").name == "a"
 
 
 # Manifests
@@ -237,7 +247,7 @@ def test_latest_is_the_newest_of_its_kind(workspace) -> None:
 def test_a_manifest_says_what_the_artifact_was_made_from(workspace) -> None:
     manifest = read_manifest(make(workspace, "abc"))
     assert manifest["inputs"]["id"] == "abc"
-    assert manifest["kind"] == "exports"
+    assert manifest["kind"] == "previews"
     assert {"numpy", "torch", "transformers"} <= set(manifest["versions"])
     assert "T" in manifest["created"]
 
@@ -257,12 +267,12 @@ def test_a_damaged_manifest_is_told_and_listed_apart(workspace, content) -> None
     make(workspace, "good")
     (make(workspace, "bad") / MANIFEST).write_bytes(content)
     with pytest.raises(CorruptArtifactError):
-        read_manifest(workspace.folder("exports", "bad"))
+        read_manifest(workspace.folder("previews", "bad"))
     assert [entry.id for entry in workspace.entries()] == ["good"]
     [damaged] = workspace.damaged()
     assert damaged.id == "bad"
     assert "damaged" in damaged.reason
-    workspace.delete("exports", "bad")
+    workspace.delete("previews", "bad")
     assert workspace.damaged() == []
 
 
@@ -278,14 +288,16 @@ def test_json_with_nan_is_never_written(tmp_path) -> None:
 
 
 def test_entries_are_those_of_a_kind_newest_first_with_their_size(workspace, monkeypatch) -> None:
-    for minute, (kind, id) in enumerate([("exports", "a"), ("previews", "b"), ("exports", "c")]):
+    for minute, (kind, id) in enumerate(
+        [("previews", "a"), ("embeddings", "b"), ("previews", "c")]
+    ):
         target = make(workspace, id, kind=kind, text="x" * 1000)
         manifest = read_manifest(target)
         created = f"2026-01-01T00:0{minute}:00+00:00"
         write_checked_json(target / MANIFEST, {**manifest, "created": created})
     assert [entry.id for entry in workspace.entries()] == ["c", "b", "a"]
-    assert [entry.id for entry in workspace.entries("exports")] == ["c", "a"]
-    entry = workspace.entries("previews")[0]
+    assert [entry.id for entry in workspace.entries("previews")] == ["c", "a"]
+    entry = workspace.entries("embeddings")[0]
     manifest_size = (entry.path / MANIFEST).stat().st_size
     assert entry.size_bytes == 1000 + manifest_size
     assert entry.manifest["inputs"]["id"] == "b"
@@ -303,10 +315,10 @@ def test_an_empty_workspace_has_nothing_and_is_not_made(tmp_path) -> None:
 def test_delete_removes_one_and_leaves_the_others(workspace) -> None:
     make(workspace, "abc")
     make(workspace, "abd")
-    workspace.delete("exports", "abc")
-    assert names(workspace.root / "exports") == ["abd"]
+    workspace.delete("previews", "abc")
+    assert names(workspace.root / "previews") == ["abd"]
     with pytest.raises(ArtifactNotFoundError):
-        workspace.delete("exports", "abc")
+        workspace.delete("previews", "abc")
 
 
 def test_a_delete_that_fails_midway_leaves_no_half_artifact(workspace, monkeypatch) -> None:
@@ -318,8 +330,8 @@ def test_a_delete_that_fails_midway_leaves_no_half_artifact(workspace, monkeypat
     with monkeypatch.context() as patch:
         patch.setattr(folders.shutil, "rmtree", fail)
         with pytest.raises(OSError, match="input/output"):
-            workspace.delete("exports", "abc")
-    assert workspace.ids("exports") == []
+            workspace.delete("previews", "abc")
+    assert workspace.ids("previews") == []
     assert len(workspace.discard_unfinished()) == 1
 
 
@@ -341,12 +353,12 @@ def test_work_that_runs_is_not_discarded(workspace) -> None:
     resumable = workspace.resumable_folder("recordings", "def")
     resumable.mkdir(parents=True)
     with exclusive(resumable, what="This recording"):
-        with new_folder(workspace.folder("exports", "abc")) as folder:
+        with new_folder(workspace.folder("previews", "abc")) as folder:
             assert len(workspace.discard_unfinished()) == 0
             assert folder.is_dir()
-            write_json(folder / MANIFEST, manifest_of("exports", {}, {}))
+            write_json(folder / MANIFEST, manifest_of("previews", {}, {}))
         assert resumable.is_dir()
-    assert workspace.has("exports", "abc")
+    assert workspace.has("previews", "abc")
     assert len(workspace.discard_unfinished()) == 1
 
 
@@ -356,17 +368,17 @@ import os
 from fnprune_core.storage.folders import new_folder
 from fnprune_core.storage.workspace import Workspace
 workspace, kept = Workspace({str(workspace.root)!r}), []
-for target in (workspace.folder("exports", "a"), workspace.folder("layouts", "b"),
+for target in (workspace.folder("previews", "a"), workspace.folder("layouts", "b"),
                workspace.root.parent / "out"):
     kept.append(new_folder(target))
     (kept[-1].__enter__() / "half").write_text("half")
 os._exit(9)
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 9
-    resumable = workspace.resumable_folder("exports", "other")
+    resumable = workspace.resumable_folder("previews", "other")
     (resumable / "part").mkdir(parents=True)
     make(workspace, "c")
-    assert names(workspace.root / "exports") == [resumable.name, "c"]
+    assert names(workspace.root / "previews") == [resumable.name, "c"]
     assert len(names(workspace.root / "layouts")) == 1  # of another kind
     with new_folder(workspace.root.parent / "out", keeps_existing=False) as folder:
         (folder / "whole").write_text("whole")
@@ -404,7 +416,7 @@ def test_a_folder_without_manifest_is_told_and_made_again(workspace) -> None:
     assert (target / "file.txt").read_text() == "again"
     assert workspace.damaged() == []
     (target / MANIFEST).unlink()
-    workspace.delete("exports", "abc")
+    workspace.delete("previews", "abc")
     assert names(target.parent) == []
 
 
@@ -431,24 +443,25 @@ def test_a_manifest_without_what_its_kind_holds_is_told(workspace, facts, told) 
 def test_an_artifact_among_another_kind_is_told(workspace) -> None:
     (workspace.root / "layouts").mkdir(parents=True)
     target = make(workspace, "abc").rename(workspace.root / "layouts" / "abc")
-    with pytest.raises(CorruptArtifactError, match="of 'exports', but lies among layouts"):
+    with pytest.raises(CorruptArtifactError, match="of 'previews', but lies among layouts"):
         read_manifest(target)
 
 
 def test_all_bytes_are_verified_and_old_artifacts_are_adopted(workspace) -> None:
-    for id in ("sound", "old", "bad", "lost"):
+    old = artifact_id("previews", {"decomposition_id": "abc"})
+    for id in ("sound", "bad", "lost"):
         make(workspace, id)
-    unseal(workspace.folder("exports", "old"))
-    (workspace.folder("exports", "bad") / "file.txt").write_text("c0ntent")
-    (workspace.folder("exports", "lost") / MANIFEST).unlink()
+    unseal(make(workspace, old, inputs={"decomposition_id": "abc"}))
+    (workspace.folder("previews", "bad") / "file.txt").write_text("c0ntent")
+    (workspace.folder("previews", "lost") / MANIFEST).unlink()
     found = {item.id: item for item in workspace.verify()}
     standings = {id: item.standing for id, item in found.items()}
-    assert standings == {"sound": "sound", "old": "unchecked", "bad": "damaged", "lost": "damaged"}
+    assert standings == {"sound": "sound", old: "unchecked", "bad": "damaged", "lost": "damaged"}
     assert found["bad"].problems == ("file.txt is not what was written, from byte 0 on.",)
-    assert found["sound"].size_bytes == folders.folder_size(workspace.folder("exports", "sound"))
-    assert workspace.adopt() == [("exports", "old")]
+    assert found["sound"].size_bytes == folders.folder_size(workspace.folder("previews", "sound"))
+    assert workspace.adopt() == [("previews", old)]
     assert workspace.adopt() == []
-    assert {item.id: item.standing for item in workspace.verify()}["old"] == "sound"
+    assert {item.id: item.standing for item in workspace.verify()}[old] == "sound"
 
 
 def test_one_process_at_a_time_makes_a_resumable_artifact(tmp_path) -> None:
@@ -463,7 +476,7 @@ def test_one_process_at_a_time_makes_a_resumable_artifact(tmp_path) -> None:
 
 
 def test_a_folder_whose_maker_is_about_to_lock_it_is_nobodys_leftover(workspace) -> None:
-    young = workspace.folder("exports", "abc").with_name(".unfinished-abc-01234567")
+    young = workspace.folder("previews", "abc").with_name(".unfinished-abc-01234567")
     young.mkdir(parents=True)
     (young / ".lock").touch()
     assert workspace.unfinished() == []
@@ -480,7 +493,7 @@ def test_listing_while_others_make_and_delete(workspace) -> None:
         try:
             for i in range(40):
                 make(workspace, f"{name}{i}")
-                workspace.delete("exports", f"{name}{i}")
+                workspace.delete("previews", f"{name}{i}")
         except BaseException as error:  # noqa: BLE001 - told by the assertion below
             failures.append(error)
 
