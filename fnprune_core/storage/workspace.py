@@ -210,11 +210,10 @@ class Workspace:
                 try:
                     entries.append(_entry(each_kind, folder))
                 except FnpruneError as error:
-                    if os.path.lexists(folder):  # else it was deleted meanwhile
+                    if not _is_gone(folder):  # deleted meanwhile
                         damaged.append(_damaged(each_kind, folder, error))
-        return sorted(
-            entries, key=lambda e: datetime.fromisoformat(e.created), reverse=True
-        ), damaged
+        entries.sort(key=lambda entry: datetime.fromisoformat(entry.created), reverse=True)
+        return entries, damaged
 
     def _folders(self, kind: str) -> list[Path]:
         """Return the folders of a kind that are, or should be, artifacts.
@@ -225,7 +224,7 @@ class Workspace:
         try:
             paths = sorted(path for path in parent.iterdir() if _is_id(path.name))
         except OSError as error:
-            if not os.path.lexists(parent):
+            if _is_gone(parent):
                 return []
             raise unreadable(parent, error) from error
         if kind == EXPORTS:
@@ -294,7 +293,7 @@ class Workspace:
         folders = self.unfinished()
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
-        return [folder for folder in folders if not os.path.lexists(folder)]
+        return [folder for folder in folders if _is_gone(folder)]
 
     def resumable_folder(self, kind: str, id: str) -> Path:
         """Return the fixed place where an artifact that can be resumed is being made."""
@@ -321,7 +320,17 @@ def _holds_something(folder: Path) -> bool:
     except NotADirectoryError:
         return False
     except OSError:
-        return os.path.lexists(folder)
+        return not _is_gone(folder)
+
+
+def _is_gone(path: Path) -> bool:
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return True
+    except OSError:  # nobody here can look
+        return False
+    return False
 
 
 def _facts_of(folder: Path) -> dict[str, Any]:
