@@ -1,8 +1,6 @@
 """The comparison of a plan with the dense model and baselines: live, stopped, or finished."""
 
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -18,11 +16,11 @@ from app.shell.jobs import Job
 from app.shell.visit import visit_id
 from app.widgets import frame, job_progress
 from app.widgets.picture import draw_picture
-from fnprune_core.errors import FnpruneError
 from fnprune_core.evaluation import compare, verdict
 from fnprune_core.evaluation import rivals as stored_rivals
+from fnprune_core.evaluation.alike import Alike, alike
 from fnprune_core.evaluation.intervals import MIN_DOCUMENTS
-from fnprune_core.evaluation.results import DENSE, Perplexity, paired_difference
+from fnprune_core.evaluation.results import DENSE, Perplexity
 from fnprune_core.evaluation.verdict import Side, Verdict
 from fnprune_core.scores.units import shown_label
 
@@ -68,50 +66,10 @@ def results_of_plan(plan_id: str) -> Mapping[str, Perplexity]:
 def headline(results: Mapping[str, Perplexity], plan_id: str) -> None:
     """Draw the perplexity of the texts to keep and of those given up, or of all, in one row."""
     found = _verdict_of(results, plan_id, PLAN)
-    if found is None:
-        _draw_all_texts(results)
-        return
-    rival = wording.plain(shown_label(found.rival))
-    left, right = st.columns(2, gap="small")
-    with left:
-        _draw_side(found.kept, "Kept", rival, is_wanted_low=True)
-    with right:
-        _draw_side(found.given_up, "Given up", rival, is_wanted_low=False)
-
-
-def _draw_all_texts(results: Mapping[str, Perplexity]) -> None:
-    """Draw the perplexity of all texts: of the plan beside the dense model and the best rival."""
-    own, dense = results.get(PLAN), results.get(DENSE)
-    rivals = {k: r for k, r in results.items() if k not in (PLAN, DENSE) and not r.failure}
-    best = min(rivals, key=lambda label: rivals[label].perplexity, default="")
-    if own is None:
-        if dense is not None:
-            st.metric("Dense model, all texts", f"{dense.perplexity:.2f}")
-        return
-    above = None
-    if best:
-        with suppress(FnpruneError):  # no window in common yet
-            above = paired_difference(own, rivals[best])
-    side = Side(
-        domains=("all texts",), plan=own, dense=dense, rival=rivals.get(best), above_rival=above
-    )
-    _draw_side(side, "Perplexity", wording.plain(shown_label(best)), is_wanted_low=True)
-
-
-def _on_windows_of_the_plan(results: Mapping[str, Perplexity]) -> dict[str, Perplexity]:
-    """Return results on the windows that the plan has read: what else was read says other things.
-
-    Until the plan has read one, all of them.
-    """
-    own = results.get(PLAN)
-    if own is None or not len(own.windows):
-        return dict(results)
-    shared = {}
-    for label, result in results.items():
-        part = result.restricted_to(np.flatnonzero(np.isin(result.windows, own.windows)))
-        if len(part.windows):
-            shared[label] = replace(part, protocol=result.protocol)
-    return shared
+    if found is not None:
+        _draw_sides(found)
+    elif DENSE in results:
+        st.metric("Dense model, read so far", f"{results[DENSE].perplexity:.2f}")
 
 
 def live_headline(job_id: str) -> None:
@@ -126,7 +84,7 @@ def _draw_live_headline(job_id: str) -> None:
     planned = _planned_event(job)
     if planned is not None and planned.order is not None:
         st.caption(f"Of the plan {wording.plain(data.plan_name(_plan_of(job)))}, so far")
-    headline(_on_windows_of_the_plan(results_of(job)), _plan_of(job))
+    headline(results_of(job), _plan_of(job))
 
 
 def evaluation_ids(job: Job | None, plan_id: str) -> Mapping[str, str]:
@@ -171,14 +129,17 @@ def draw(
     )
     quantity, reference = choices[name]
     atlas = view_state.view().atlas
+    shared = alike(results, first=plan)
     draw_picture(
-        comparison_chart(marks(results, reference, plan=plan), quantity, palette=frame.palette()),
+        comparison_chart(
+            marks(shared.results, reference, plan=plan), quantity, palette=frame.palette()
+        ),
         key=f"{key}-chart",
         note=key != "live",
         made=recipes.code("comparison", atlas=atlas, plan=made_of) if made_of and atlas else "",
         command=commands.of_plan(made_of) if made_of else "",
     )
-    table = comparison_table(results, plan=plan)
+    table = comparison_table(shared, plan=plan)
     st.dataframe(
         table,
         hide_index=True,
@@ -190,33 +151,38 @@ def draw(
             "± SE": st.column_config.NumberColumn(format="%.2f"),
         },
     )
-    _draw_protocol(results)
+    _draw_protocol(results, shared)
 
 
 def _verdict_of(results: Mapping[str, Perplexity], plan_id: str, plan: str) -> Verdict | None:
-    domains = data.given_up(plan_id) if plan_id else ()
-    return verdict.verdict(results, domains, plan=plan) if domains else None
+    return verdict.verdict(results, data.given_up(plan_id) if plan_id else (), plan=plan)
 
 
 def _draw_verdict(results: Mapping[str, Perplexity], plan_id: str, plan: str) -> None:
     """Draw two numbers first where a plan gives domains up: what is kept, and what is not."""
     found = _verdict_of(results, plan_id, plan)
-    if found is None:
+    if found is None or found.given_up is None:
         return
-    rival = wording.plain(shown_label(found.rival))
-    left, right = st.columns(2)
-    for column, side, label, is_wanted_low in (
-        (left, found.kept, "Texts to keep", True),
-        (right, found.given_up, "Texts given up", False),
-    ):
-        with column:
-            _draw_side(side, label, rival, is_wanted_low=is_wanted_low)
+    _draw_sides(found)
     st.caption(
         "A text counts as given up where more than half of its own networks, by energy, are not "
         "preserved; its perplexity should rise, that of the others should not. The rival is the "
         "one that is lowest on the texts to keep; differences are in nats per token, paired by "
         "window, ± one standard error."
     )
+
+
+def _draw_sides(found: Verdict) -> None:
+    """Draw each side of a verdict, all of it on the windows that plan, dense and rival share."""
+    rival = wording.plain(shown_label(found.rival))
+    if found.given_up is None:
+        _draw_side(found.kept, "Perplexity", rival, is_wanted_low=True)
+        return
+    left, right = st.columns(2, gap="small")
+    with left:
+        _draw_side(found.kept, "Kept", rival, is_wanted_low=True)
+    with right:
+        _draw_side(found.given_up, "Given up", rival, is_wanted_low=False)
 
 
 def _draw_side(side: Side, label: str, rival: str, *, is_wanted_low: bool) -> None:
@@ -228,7 +194,7 @@ def _draw_side(side: Side, label: str, rival: str, *, is_wanted_low: bool) -> No
         if above.is_clear:
             colour = "inverse" if is_wanted_low else "normal"
     st.metric(
-        f"{label}: {wording.plain(', '.join(side.domains))}",
+        f"{label}: {wording.plain(', '.join(side.domains) or 'all texts')}",
         f"{side.plan.perplexity:.2f}",
         delta,
         delta_color=colour,
@@ -237,12 +203,13 @@ def _draw_side(side: Side, label: str, rival: str, *, is_wanted_low: bool) -> No
     others = [("dense", side.dense), (rival, side.rival)]
     known = [f"{name} {result.perplexity:.2f}" for name, result in others if result is not None]
     if known:
-        st.caption(", ".join(known))
+        n_read = len(side.plan.windows)
+        st.caption(f"{', '.join(known)}; on the same {wording.count(n_read, 'window')}")
 
 
-def _draw_protocol(results: Mapping[str, Perplexity]) -> None:
+def _draw_protocol(results: Mapping[str, Perplexity], shared: Alike) -> None:
     first_result = next(iter(results.values()))
-    n_read = min(len(result.window_nll) for result in results.values())
+    n_read = max((len(result.windows) for result in shared.results.values()), default=0)
     protocol = first_result.protocol
     domains_note = (
         "" if first_result.domain_names else " Its domains are not known: apply again to see them."
@@ -256,16 +223,20 @@ def _draw_protocol(results: Mapping[str, Perplexity]) -> None:
         f" No interval for {', '.join(few)}: under {MIN_DOCUMENTS} documents." if few else ""
     )
     st.caption(
-        f"{n_read} of {protocol.n_windows} windows of {protocol.window} tokens, "
-        f"{protocol.n_tokens:,} predictions in all, {protocol.dtype} on {protocol.device}, text "
+        f"On {n_read} of {protocol.n_windows} windows of {protocol.window} tokens, the same for "
+        f"every model ({protocol.n_tokens:,} predictions in all), {protocol.dtype} on "
+        f"{protocol.device}, text "
         f"{protocol.text_sha256[:8]}. Errors (SE) are over {first_result.error_note()}; those "
         "of several random seeds are the spread over them. Differences are paired by "
         f"window.{domains_note}"
     )
-    for label, result in results.items():
+    for label, result in shared.apart.items():
+        name = wording.plain(shown_label(label))
         if result.failure:
-            name = wording.plain(shown_label(label))
             st.warning(f"{name}: {wording.sentence(result.failure)}", icon=":material/warning:")
+        elif not result.is_complete:
+            n_windows = wording.count(len(result.windows), "window")
+            st.caption(f"{name} is drawn when it has read more: {n_windows} so far.")
 
 
 def live(job_id: str) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 from app.pruning.figures import ABOVE_DENSE, ABOVE_PLAN, ALL, PERPLEXITY, Mark, Quantity
 from app.pruning.tasks import PLAN
 from fnprune_core.errors import FnpruneError
+from fnprune_core.evaluation.alike import Alike
 from fnprune_core.evaluation.intervals import documents_text
 from fnprune_core.evaluation.results import (
     DENSE,
@@ -44,6 +45,8 @@ def marks(
 
     Parameters
     ----------
+    results : mapping
+        On the same windows, as `alike` returns them.
     reference : str or None
         The label from which differences are taken; None for perplexity itself.
     """
@@ -113,18 +116,23 @@ def _pool_seeds(
     return float(mean), float(np.std(finite, ddof=1)), f"{len(finite)} seeds"
 
 
-def comparison_table(results: Mapping[str, Perplexity], *, plan: str = PLAN) -> pd.DataFrame:
-    """Return one row a model: perplexity, and paired differences to dense and to a plan."""
+def comparison_table(shared: Alike, *, plan: str = PLAN) -> pd.DataFrame:
+    """Return one row a model: perplexity, and paired differences to dense and to a plan.
+
+    What has not read the same windows has differences alone, over the windows that both have.
+    """
+    results = {**shared.results, **shared.apart}
     references = {
         "nats/token above dense": results.get(DENSE),
         f"nats/token above {plan}": results.get(plan),
     }
     rows: list[dict[str, object]] = []
     for label, result in results.items():
+        is_alike = label in shared.results
         row: dict[str, object] = {
             "model": shown_label(label),
-            "perplexity": result.perplexity,
-            "± SE": result.standard_error,
+            "perplexity": result.perplexity if is_alike else None,
+            "± SE": result.standard_error if is_alike else None,
         }
         for name, reference in references.items():
             row[name] = None if reference is result else _difference_text(result, reference)

@@ -1,17 +1,16 @@
 """Plans as rows: their names, the columns of the list, and the lines they form. Pure."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
-from fnprune_core.evaluation.history import History, Measurement, PlanRecord
+from fnprune_core.evaluation.history import History, PlanRecord
 from fnprune_core.pruning.sweep import pooled
 from fnprune_core.scores.units import SCORES
 
-Difference = Callable[[str, str], tuple[float, float] | None]
 #: Settings that make no line of their own in the picture: they lie along it, or are its name.
 _ALONG = {"score", "ratio", "seed", "preserved"}
 
@@ -41,12 +40,14 @@ class Measured:
 
     Parameters
     ----------
-    kept, given_up : float
-        Perplexity of the texts to keep, and of those that the plan gives up.
+    kept, kept_error : float
+        Perplexity of the texts on which all plans are compared, and its standard error.
+    given_up : float
+        Perplexity of the other texts.
     domains : mapping of str to float
         Perplexity of each domain.
     above_dense, above_dense_error : float
-        Nats per token, paired by window.
+        Nats per token on the texts that are compared, paired by window.
     prefill, decode : float
         Measured speed, in multiples of the dense model's: of the fastest form.
     """
@@ -54,6 +55,7 @@ class Measured:
     perplexity: float = math.nan
     standard_error: float = math.nan
     kept: float = math.nan
+    kept_error: float = math.nan
     given_up: float = math.nan
     domains: Mapping[str, float] = field(default_factory=dict)
     above_dense: float = math.nan
@@ -82,22 +84,23 @@ class Column:
 
 COLUMNS = {
     "kept": Column(
-        label="ppl kept", format="%.2f", help="Perplexity of the texts to keep; of all texts where "
-        "the plan gives none up.",
+        label="ppl", format="%.2f", help="Perplexity of the texts under Compared on: of the same "
+        "windows for every plan.",
     ),
     "given up": Column(
-        label="ppl given up", format="%.2f",
-        help="Perplexity of the texts that the plan gives up.",
+        label="ppl of the rest", format="%.2f",
+        help="Perplexity of the other texts: the same for every plan, whether it gives them up.",
     ),
     "perplexity": Column(
         label="ppl all", format="%.2f", is_usual=False, help="Perplexity of all texts."
     ),
     "± SE": Column(
-        label="± SE", format="%.2f", is_usual=False, help="Standard error of that perplexity."
+        label="± SE", format="%.2f", is_usual=False, help="Standard error of ppl."
     ),
     "above dense": Column(
         label="above dense", format="%+.4f",
-        help="Nats per token above the dense model, paired by window.",
+        help="Nats per token above the dense model, on the texts under Compared on, paired by "
+        "window.",
     ),
     "± above dense": Column(
         label="± above dense", format="%.4f", is_usual=False,
@@ -115,7 +118,7 @@ COLUMNS = {
         label="speed, writing", format="%.2f ×",
         help="Measured: how many times as fast as the dense model it writes.",
     ),
-    "texts given up": Column(label="texts given up", is_usual=False, help="Domains."),
+    "texts given up": Column(label="texts given up", help="Domains."),
     "protected": Column(label="protected", is_usual=False, help="Networks that it protects."),
     "score": Column(label="score", help="What decides which units go."),
     "compensation": Column(label="compensation", help="What makes up for what goes."),
@@ -161,7 +164,7 @@ def runs(
                 "kept": own.kept,
                 "given up": own.given_up,
                 "perplexity": own.perplexity,
-                "± SE": own.standard_error,
+                "± SE": own.kept_error,
                 "above dense": own.above_dense,
                 "± above dense": own.above_dense_error,
                 "units gone": 100 * plan.achieved_ratio,
@@ -181,6 +184,15 @@ def runs(
             }
         )
     return pd.DataFrame(rows, index=pd.Index([plan.id for plan in plans], name="id"))
+
+
+def texts_words(kept: Sequence[str], every: Sequence[str]) -> str:
+    """Return the words for some of a text's domains: the shorter of what they are and are not."""
+    rest = [name for name in every if name not in kept]
+    if not kept or not rest:
+        return "all texts"
+    is_short = len(rest) < len(kept)
+    return f"all but {', '.join(rest)}" if is_short else ", ".join(kept)
 
 
 def column_of(name: str) -> Column:
@@ -205,7 +217,7 @@ class Wanted:
         All of them are in its name, score, compensation, allocation or texts given up.
     scores : tuple of str
     most : float
-        Perplexity of the texts to keep, at most.
+        Perplexity of the texts that are compared, at most.
     """
 
     words: str = ""
@@ -228,7 +240,7 @@ def filtered(table: pd.DataFrame, wanted: Wanted, *, group: str = "") -> pd.Data
 
 
 def trade_table(
-    history: History, text: str, difference: Difference, *, recordings_too: bool = False
+    plans: Sequence[PlanRecord], measured: Mapping[str, Measured], *, recordings_too: bool = False
 ) -> pd.DataFrame:
     """Return the points of the trade picture: plans measured on a text, seeds brought together.
 
@@ -237,14 +249,15 @@ def trade_table(
 
     Parameters
     ----------
+    measured : mapping
+        By a plan's id, what was measured on the texts that are compared.
     recordings_too : bool
         Bring plans together that differ in their recording alone: draws of the calibration text.
     """
-    plans = [plan for plan in history.plans if plan.on(text)]
-    named = zip(plans, lines(plans, recordings_too=recordings_too), strict=True)
-    dense = history.dense.get(text)
+    there = [plan for plan in plans if math.isfinite(measured[plan.id].kept)]
+    named = zip(there, lines(there, recordings_too=recordings_too), strict=True)
     return pooled_by_series(
-        [{**_point(plan, plan.on(text), dense, difference), "series": name} for plan, name in named]
+        [{**_point(plan, measured[plan.id]), "series": name} for plan, name in named]
     )
 
 
@@ -282,25 +295,16 @@ def _choices_of(plan: PlanRecord) -> dict[str, str]:
     return {**choices, "recording": f"recording {plan.recording_id[:6]}"}
 
 
-def _point(
-    plan: PlanRecord,
-    measured: Measurement | None,
-    dense: Measurement | None,
-    difference: Difference,
-) -> dict[str, Any]:
-    missing = float("nan")
-    above_dense = None
-    if measured is not None and dense is not None:
-        above_dense = difference(measured.evaluation_id, dense.evaluation_id)
+def _point(plan: PlanRecord, measured: Measured) -> dict[str, Any]:
     return {
         "ratio": round(plan.settings.ratio, 6),
         "seed": plan.settings.seed,
         "achieved_ratio": plan.achieved_ratio,
         "share_of_parameters": plan.share_of_parameters,
-        "perplexity": missing if measured is None else measured.perplexity,
-        "standard_error": missing if measured is None else measured.standard_error,
-        "difference": missing if above_dense is None else above_dense[0],
-        "difference_error": missing if above_dense is None else above_dense[1],
+        "perplexity": measured.kept,
+        "standard_error": measured.kept_error,
+        "difference": measured.above_dense,
+        "difference_error": measured.above_dense_error,
     }
 
 

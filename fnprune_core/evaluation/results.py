@@ -183,6 +183,14 @@ class Perplexity:
             domain_names=windows.domain_names,
         )
 
+    def described_as(self, other: "Perplexity") -> "Perplexity":
+        """Return the result with another's documents and domains, where its own are not known."""
+        if self.domain_names:  # else a result of before they were stored
+            return self
+        return replace(
+            self, groups=other.groups, domains=other.domains, domain_names=other.domain_names
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Return the result as a JSON object."""
         return {
@@ -324,7 +332,7 @@ def paired_difference(a: Perplexity, b: Perplexity) -> PairedDifference:
     NonFiniteError
         If one of them failed.
     """
-    first, second = _on_common_windows(a, b)
+    first, second = on_common_windows(a, b)
     differences = first.window_nll - second.window_nll
     return PairedDifference(
         difference=float(differences.sum() / first.window_tokens.sum()),
@@ -335,7 +343,7 @@ def paired_difference(a: Perplexity, b: Perplexity) -> PairedDifference:
 
 def paired_by_domain(a: Perplexity, b: Perplexity) -> dict[str, PairedDifference]:
     """Return a − b in each domain of which both have read a window; as `paired_difference`."""
-    first, second = _on_common_windows(a, b)
+    first, second = on_common_windows(a, b)
     second_by_domain = replace(
         second, domains=first.domains, domain_names=first.domain_names
     ).by_domain()
@@ -345,7 +353,8 @@ def paired_by_domain(a: Perplexity, b: Perplexity) -> dict[str, PairedDifference
     }
 
 
-def _on_common_windows(a: Perplexity, b: Perplexity) -> tuple[Perplexity, Perplexity]:
+def on_common_windows(a: Perplexity, b: Perplexity) -> tuple[Perplexity, Perplexity]:
+    """Return both results over the windows that both have read; raises as `paired_difference`."""
     for result in (a, b):
         if result.failure:
             raise NonFiniteError(result.failure, hint="What failed cannot be compared.")
@@ -360,11 +369,7 @@ def _on_common_windows(a: Perplexity, b: Perplexity) -> tuple[Perplexity, Perple
             hint="Evaluate both on the same text, window, dtype and device.",
         )
     first, second = a.restricted_to(in_a), b.restricted_to(in_b)
-    if not first.domain_names:  # an older result: the other one knows the documents
-        first = replace(
-            first, groups=second.groups, domains=second.domains, domain_names=second.domain_names
-        )
-    return first, second
+    return first.described_as(second), second.described_as(first)
 
 
 def _finite_or_none(value: float) -> float | None:

@@ -1,13 +1,13 @@
 """What was asked and what came of it: texts to keep and texts given up, beside the best rival."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from fnprune_core.atlas.network_atlas import NetworkAtlas, open_atlas
 from fnprune_core.decomposition.numbering import renumbering_here
-from fnprune_core.errors import FnpruneError
+from fnprune_core.evaluation.alike import alike
 from fnprune_core.evaluation.results import (
     DENSE,
     PairedDifference,
@@ -23,14 +23,15 @@ from fnprune_core.storage.workspace import Workspace
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Side:
-    """A plan on some domains of a text, beside the dense model and a rival.
+    """A plan on some domains of a text, beside the dense model and a rival on the same windows.
 
     Parameters
     ----------
     domains : tuple of str
+        Empty for all texts.
     plan : Perplexity
     dense, rival : Perplexity, optional
-        None where they were not measured, or failed.
+        None where they cannot be compared: not measured, failed, or read on too few windows yet.
     above_dense, above_rival : PairedDifference, optional
         Of the plan, paired by window.
     """
@@ -52,7 +53,8 @@ class Side:
         rival : str
             The rival's name.
         """
-        text = f"{what} ({', '.join(self.domains)}) the perplexity is {self.plan.perplexity:.2f}"
+        texts = f"{what} ({', '.join(self.domains)})" if self.domains else "On all texts"
+        text = f"{texts} the perplexity is {self.plan.perplexity:.2f}"
         if self.dense is not None:
             text += f", {self.dense.perplexity:.2f} for the dense model"
         if self.rival is not None and self.above_rival is not None:
@@ -65,21 +67,24 @@ class Side:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Verdict:
-    """A plan that gives domains up, judged by both: what it keeps, and what it gives up.
+    """A plan judged by what it keeps and by what it gives up.
 
     Parameters
     ----------
+    kept : Side
+        All texts, where the plan gives none up.
+    given_up : Side or None
     rival : str
         Label of the rival with the lowest perplexity on the texts to keep; empty without any.
         The same one stands beside both.
     """
 
     kept: Side
-    given_up: Side
+    given_up: Side | None
     rival: str
 
-    def sentences(self, name: Callable[[str], str] = str) -> tuple[str, str]:
-        """Return what became of the texts to keep, and of those given up.
+    def sentences(self, name: Callable[[str], str] = str) -> tuple[str, ...]:
+        """Return what became of the texts to keep, and of those given up if there are any.
 
         Parameters
         ----------
@@ -87,26 +92,23 @@ class Verdict:
             Returns a rival's name from its label.
         """
         rival = name(self.rival)
-        return (
-            self.kept.sentence("On the texts to keep", rival),
-            self.given_up.sentence("On the texts given up", rival),
-        )
+        kept = self.kept.sentence("On the texts to keep", rival)
+        if self.given_up is None:
+            return (kept,)
+        return kept, self.given_up.sentence("On the texts given up", rival)
 
 
 def verdict_of(workspace: Workspace, plan_id: str, *, label: str) -> Verdict | None:
-    """Return the verdict on a plan from what is stored, or None where it gives up no domain.
+    """Return the verdict on a plan from what is stored, or None where it was not measured.
 
     Parameters
     ----------
     label : str
         Of the plan, in what is returned.
     """
-    lost = given_up(workspace, open_plan(workspace, plan_id))
-    if not lost:
-        return None
     ids = measured_together(workspace, plan_id, label=label)
     results = {name: open_evaluation(workspace, id) for name, id in ids.items()}
-    return verdict(results, lost, plan=label)
+    return verdict(results, given_up(workspace, open_plan(workspace, plan_id)), plan=label)
 
 
 def given_up(workspace: Workspace, plan: PruningPlan) -> tuple[str, ...]:
@@ -146,7 +148,7 @@ def given_up_domains(atlas: NetworkAtlas, preserved: Collection[int] | None) -> 
 def verdict(
     results: Mapping[str, Perplexity], given_up: Collection[str], *, plan: str
 ) -> Verdict | None:
-    """Return the verdict on a plan; None where a side has no text, or the plan failed.
+    """Return the verdict on a plan; None where it failed, or none of the texts is to be kept.
 
     Parameters
     ----------
@@ -158,61 +160,38 @@ def verdict(
         Label of the plan.
     """
     own = results.get(plan)
-    if own is None or own.failure:
+    if own is None or own.failure or not len(own.windows):
         return None
     present = tuple(own.by_domain())
     lost = tuple(name for name in present if name in given_up)
     wanted = tuple(name for name in present if name not in given_up)
-    if not lost or not wanted:
+    if present and not wanted:
         return None
-    rivals = {
-        label: part
-        for label, result in results.items()
-        if label not in (plan, DENSE) and (part := _part(result, wanted)) is not None
-    }
-    best = min(rivals, key=lambda label: rivals[label].perplexity, default="")
-    kept, gone = (_side(results, domains, plan=plan, rival=best) for domains in (wanted, lost))
-    return Verdict(kept=kept, given_up=gone, rival=best)
-
-
-def _part(result: Perplexity | None, domains: Collection[str]) -> Perplexity | None:
-    """Return a result over the windows of some domains that were read; None without any."""
-    if result is None or result.failure:
-        return None
-    numbers = [i for i, name in enumerate(result.domain_names) if name in domains]
-    places = np.flatnonzero(np.isin(result.domains, numbers))
-    return result.restricted_to(places) if len(places) and result.domain_names else None
+    domains = wanted if any(name in given_up for name in own.domain_names) else ()
+    read = alike(results, first=plan, domains=domains or None).results
+    best = min(
+        (label for label in read if label not in (plan, DENSE)),
+        key=lambda label: read[label].perplexity,
+        default="",
+    )
+    return Verdict(
+        kept=_side(results, domains, plan=plan, rival=best),
+        given_up=_side(results, lost, plan=plan, rival=best) if lost else None,
+        rival=best,
+    )
 
 
 def _side(
     results: Mapping[str, Perplexity], domains: tuple[str, ...], *, plan: str, rival: str
 ) -> Side:
-    own = results[plan]
-    part = _part(own, domains)
-    assert part is not None  # the domains are those of its windows
-    others = {name: results.get(label) for name, label in (("dense", DENSE), ("rival", rival))}
+    beside = {label: results[label] for label in (plan, DENSE, rival) if label in results}
+    read = alike(beside, first=plan, domains=domains or None).results
+    own, dense, other = read[plan], read.get(DENSE), read.get(rival)
     return Side(
         domains=domains,
-        plan=part,
-        dense=_part(others["dense"], domains),
-        rival=_part(others["rival"], domains),
-        above_dense=_difference(own, others["dense"], domains),
-        above_rival=_difference(own, others["rival"], domains),
+        plan=own,
+        dense=dense,
+        rival=other,
+        above_dense=None if dense is None else paired_difference(own, dense),
+        above_rival=None if other is None else paired_difference(own, other),
     )
-
-
-def _difference(
-    own: Perplexity, other: Perplexity | None, domains: Collection[str]
-) -> PairedDifference | None:
-    part, other_part = _part(own, domains), _part(other, domains)
-    if part is None or other_part is None:
-        return None
-    try:
-        return paired_difference(_as_read(part, own), _as_read(other_part, other))
-    except FnpruneError:  # no window in common yet, or another text
-        return None
-
-
-def _as_read(part: Perplexity, whole: Perplexity | None) -> Perplexity:
-    """Return a part with the protocol of the whole: two parts may not be read as far."""
-    return replace(part, protocol=whole.protocol) if whole is not None else part

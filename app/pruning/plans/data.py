@@ -3,7 +3,6 @@
 import math
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 
 from app.pruning import data as shared
@@ -12,9 +11,9 @@ from app.shell import resources
 from app.shell.caching import cached
 from fnprune_core.errors import FnpruneError
 from fnprune_core.evaluation import history as plan_history
-from fnprune_core.evaluation import results
+from fnprune_core.evaluation.alike import alike, of_domains
 from fnprune_core.evaluation.history import History
-from fnprune_core.evaluation.results import paired_difference
+from fnprune_core.evaluation.results import DENSE, open_evaluation, paired_difference
 from fnprune_core.export.speed import WHATS, open_speed, speeds_of_cut
 from fnprune_core.plans import decision_log, files
 
@@ -41,19 +40,6 @@ def _history(fingerprint: str, key: _Key) -> History:
     return plan_history.history(resources.workspace(), fingerprint=fingerprint)
 
 
-@cached(max_entries=2048)
-def difference(evaluation: str, reference: str) -> tuple[float, float] | None:
-    """Return one result minus another in nats per token, with its standard error."""
-    try:
-        paired = paired_difference(
-            results.open_evaluation(resources.workspace(), evaluation),
-            results.open_evaluation(resources.workspace(), reference),
-        )
-    except FnpruneError:
-        return None
-    return paired.difference, paired.standard_error
-
-
 @cached(max_entries=64)
 def overlap(first: str, second: str) -> pd.DataFrame:
     """Return how far two plans remove the same units, layer by layer."""
@@ -64,19 +50,49 @@ def overlap(first: str, second: str) -> pd.DataFrame:
 
 
 @cached(max_entries=1024)
-def domains(evaluation: str, given_up: tuple[str, ...]) -> tuple[dict[str, float], float, float]:
-    """Return the perplexity of each domain, of the texts to keep, and of those given up."""
-    result = results.open_evaluation(resources.workspace(), evaluation)
-    by_domain = result.by_domain()
-    is_lost = np.isin(
-        result.domains, [i for i, name in enumerate(result.domain_names) if name in given_up]
+def _measured(evaluation: str, dense: str, kept: tuple[str, ...]) -> Measured:
+    """Return what was measured of one plan: on some domains, on the others, and beside dense."""
+    workspace = resources.workspace()
+    results = {"": open_evaluation(workspace, evaluation)}
+    if dense:
+        results[DENSE] = open_evaluation(workspace, dense)
+    own = results[""]
+    compared = alike(results, domains=kept or None).results
+    rest = of_domains(own, set(own.domain_names) - set(kept)) if kept else None
+    values = Measured(
+        perplexity=own.perplexity,
+        standard_error=own.standard_error,
+        domains={name: part.perplexity for name, part in own.by_domain().items()},
+        given_up=math.nan if rest is None else rest.perplexity,
     )
-    kept, lost = (result.restricted_to(np.flatnonzero(chosen)) for chosen in (~is_lost, is_lost))
-    return (
-        {name: part.perplexity for name, part in by_domain.items()},
-        kept.perplexity if len(kept.windows) else math.nan,
-        lost.perplexity if len(lost.windows) else math.nan,
-    )
+    if "" not in compared:
+        return values
+    values = replace(values, kept=compared[""].perplexity, kept_error=compared[""].standard_error)
+    if DENSE not in compared:
+        return values
+    above = paired_difference(compared[""], compared[DENSE])
+    return replace(values, above_dense=above.difference, above_dense_error=above.standard_error)
+
+
+def dense_on(history: History, text: str, kept: tuple[str, ...]) -> Measured:
+    """Return what was measured of the dense model on a text, and on some of its domains."""
+    dense = history.dense.get(text)
+    return Measured() if dense is None else _measured(dense.evaluation_id, "", kept)
+
+
+def kept_by_plans(history: History, text: str) -> dict[tuple[str, ...], tuple[str, ...]]:
+    """Return the sets of domains that plans keep to the plans that do; first all (), by most plans.
+
+    In the text's order of domains.
+    """
+    sets: dict[tuple[str, ...], list[str]] = {(): []}
+    for plan in history.plans:
+        measurement = plan.on(text)
+        if measurement is not None:
+            names = tuple(_measured(measurement.evaluation_id, "", ()).domains)
+            kept = tuple(name for name in names if name not in shared.given_up(plan.id))
+            sets.setdefault(kept if len(kept) < len(names) else (), []).append(plan.id)
+    return {kept: tuple(ids) for kept, ids in sets.items()}
 
 
 def speed(plan: str) -> tuple[float, float]:
@@ -100,25 +116,22 @@ def _speed(cut_key: str, key: tuple[str, ...]) -> tuple[float, float]:
     return fastest[0], fastest[1]
 
 
-def measured_on(history: History, text: str) -> dict[str, Measured]:
-    """Return by plan what was measured of it on a text, and its speed."""
+def measured_on(history: History, text: str, kept: tuple[str, ...]) -> dict[str, Measured]:
+    """Return by plan what was measured of it on a text, and its speed.
+
+    Parameters
+    ----------
+    kept : tuple of str
+        Domains on which all plans are compared; empty for all.
+    """
     dense = history.dense.get(text)
     found = {}
     for plan in history.plans:
-        prefill, decode = speed(plan.id)
-        own, values = plan.on(text), Measured(prefill=prefill, decode=decode)
+        own, values = plan.on(text), Measured()
         if own is not None:
-            above = difference(own.evaluation_id, dense.evaluation_id) if dense else None
-            by_domain, kept, lost = domains(own.evaluation_id, shared.given_up(plan.id))
-            values = replace(
-                values,
-                perplexity=own.perplexity,
-                standard_error=own.standard_error,
-                domains=by_domain,
-                kept=kept,
-                given_up=lost,
-                above_dense=math.nan if above is None else above[0],
-                above_dense_error=math.nan if above is None else above[1],
+            values = _measured(
+                own.evaluation_id, "" if dense is None else dense.evaluation_id, kept
             )
-        found[plan.id] = values
+        prefill, decode = speed(plan.id)
+        found[plan.id] = replace(values, prefill=prefill, decode=decode)
     return found

@@ -41,7 +41,7 @@ def choose_text(history: History) -> str:
 
 def show_history(history: History, text: str) -> None:
     """Draw the table of runs, and the chosen plans under it."""
-    chosen = runs.show(history, text)
+    chosen = runs.show(history, text, runs.compared_on(history, text))
     chosen_plans = [plan for id in chosen for plan in history.plans if plan.id == id]
     if len(chosen_plans) > 1:
         compare.draw(history, text, chosen_plans)

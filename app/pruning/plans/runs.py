@@ -1,6 +1,7 @@
 """Plans as a table of runs, and as points in a picture; what is chosen in one is in the other."""
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import streamlit as st
 
 from app.pruning import commands, plan_names, plan_rows
 from app.pruning import data as shared
-from app.pruning.plan_rows import GROUPS, Wanted, column_of
+from app.pruning.plan_rows import GROUPS, Measured, Wanted, column_of
 from app.pruning.plans import data as cache
 from app.pruning.plans.figures import scatter
 from app.shell import recipes, view_state, wording
@@ -21,9 +22,45 @@ _CHOSEN, _STEP = "plans-chosen", "times the plans were chosen outside of their t
 _NONE = "nothing"
 
 
-def show(history: History, text: str) -> list[str]:
-    """Draw the table and the picture; return the ids of the plans that are chosen."""
-    measured = cache.measured_on(history, text)
+def compared_on(history: History, text: str) -> tuple[str, ...]:
+    """Draw the choice of the texts on which all plans are compared; return their domains.
+
+    Empty for all texts. At first those that the open plan keeps, else those that most plans do
+    that give some up.
+    """
+    sets = cache.kept_by_plans(history, text)
+    if len(sets) < 2:
+        return ()
+    view, every = view_state.view(), tuple(cache.dense_on(history, text, ()).domains)
+    chosen = [*view.plans[:1], view.plan]
+    default = max(
+        sets, key=lambda kept: (any(id in sets[kept] for id in chosen), kept != (), len(sets[kept]))
+    )
+    return st.selectbox(
+        "Compared on",
+        list(sets),
+        index=list(sets).index(default),
+        format_func=lambda kept: (
+            f"{wording.plain(plan_rows.texts_words(kept, every))}"
+            f", kept by {wording.count(len(sets[kept]), 'plan')}"
+        ),
+        key="plans-compared",
+        persist_state="session",
+        help="Plans that give texts up are compared on the texts that they keep, with every other "
+        "plan on the same windows: an average over other texts is no comparison.",
+    )
+
+
+def show(history: History, text: str, kept: tuple[str, ...]) -> list[str]:
+    """Draw the table and the picture; return the ids of the plans that are chosen.
+
+    Parameters
+    ----------
+    kept : tuple of str
+        Domains on which plans are compared; empty for all.
+    """
+    measured = cache.measured_on(history, text, kept)
+    dense = cache.dense_on(history, text, kept)
     table = plan_rows.runs(
         history.plans,
         measured,
@@ -35,10 +72,11 @@ def show(history: History, text: str) -> list[str]:
         str(name): f"ppl {domains[name]}" if name in domains else column_of(str(name)).label
         for name in table.columns
     }
+    labels["kept"] = f"ppl, {plan_rows.texts_words(kept, list(dense.domains))}"
     shown, columns, group = _choose(table, labels)
     chosen = _chosen(table)
     _draw_table(shown, columns, chosen, labels, group=group)
-    _draw_notes(history, text, shown, table)
+    _draw_notes(history, text, shown, table, dense)
     _draw_scatter(shown, chosen, labels, group=group)
     return _select(table, chosen)
 
@@ -67,7 +105,7 @@ def _choose(table: pd.DataFrame, labels: Mapping[str, str]) -> tuple[pd.DataFram
                 key="plans-scores", persist_state="session", format_func=wording.plain,
             )  # fmt: skip
             most = st.number_input(
-                "Perplexity of the texts to keep, at most", 1.0, None, None,
+                "Perplexity, at most", 1.0, None, None,
                 key="plans-most", persist_state="session", placeholder="any",
             )  # fmt: skip
         with st.popover("Columns", icon=":material/view_column:", key="plans-columns-open"):
@@ -148,8 +186,12 @@ def _take(ids: Sequence[str], *, is_outside: bool = False) -> None:
         view_state.remember(_STEP, (view_state.widget(_STEP) or 0) + 1)
 
 
-def _draw_notes(history: History, text: str, shown: pd.DataFrame, table: pd.DataFrame) -> None:
+def _draw_notes(
+    history: History, text: str, shown: pd.DataFrame, table: pd.DataFrame, dense: Measured
+) -> None:
     notes = []
+    if math.isfinite(dense.kept):
+        notes.append(f"The dense model has {dense.kept:.2f} on the same windows.")
     if len(shown) < len(table):
         notes.append(f"{len(shown)} of {len(table)} plans are shown.")
     open_plans = [plan for plan in history.plans if plan.id == view_state.view().plan]

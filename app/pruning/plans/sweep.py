@@ -1,5 +1,6 @@
 """A sweep: its scores and ratios, its duration, and the picture of cost against size."""
 
+import math
 from collections.abc import Sequence
 
 import pandas as pd
@@ -11,6 +12,7 @@ from app.pruning.data import title
 from app.pruning.figures import ABOVE_DENSE, AXES, PERPLEXITY, Level, Quantity, trade_chart
 from app.pruning.plan_rows import pooled_by_series, score_label, trade_table
 from app.pruning.plans import data as cache
+from app.pruning.plans import runs
 from app.pruning.plans.sweep_tasks import SweepJob, SweepSoFar, run_sweep
 from app.shell import recipes, resources, view_state, wording
 from app.shell.jobs import Job
@@ -37,12 +39,14 @@ def draw(history: History, text: str) -> None:
         return
     job_progress.follow("sweep", on_done=_notify_done)
     if text:
-        dense = history.dense.get(text)
+        kept = runs.compared_on(history, text)
+        dense = cache.dense_on(history, text, kept)
         level = None
-        if dense is not None:
-            level = Level(perplexity=dense.perplexity, error=dense.standard_error)
+        if math.isfinite(dense.kept):
+            level = Level(perplexity=dense.kept, error=dense.kept_error)
         recordings_together = _recordings_together(history, text)
-        table = trade_table(history, text, cache.difference, recordings_too=recordings_together)
+        measured = cache.measured_on(history, text, kept)
+        table = trade_table(history.plans, measured, recordings_too=recordings_together)
         _draw_picture(table, level, key="trade")
     else:
         st.caption("Nothing was measured yet.")

@@ -1,5 +1,7 @@
 """Comparison, trade and overlap as data: one mark a model and domain, seeds as one point."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,14 +21,13 @@ from app.pruning.figures import (
     trade_chart,
 )
 from app.pruning.tasks import PLAN
+from fnprune_core.evaluation.alike import alike
 from fnprune_core.evaluation.results import DENSE, paired_difference
 
 NLL = np.array([20.0, 22.0, 30.0, 31.0])
 
 
 def result(change: float = 0.0, **fields):
-    from dataclasses import replace
-
     nll = np.tile(NLL + change * np.array([1.0, 1.2, 0.9, 1.1]), 3)
     whole = result_of(nll, groups=np.arange(12) // 2)
     fields = {
@@ -66,11 +67,22 @@ def test_marks_are_results_by_domain_and_seeds_are_one_with_their_spread(results
 
 
 def test_the_table_has_a_row_for_each_seed_and_for_what_failed(results) -> None:
-    table = comparison_table(results).set_index("model")
+    table = comparison_table(alike(results)).set_index("model")
     assert list(table.index) == ["dense", "your plan", "Random, seed 0", "Random, seed 1", "FLAP"]
     assert table.loc["FLAP", "nats/token above dense"] == "not finite"
     assert table.loc["your plan", "nats/token above dense"].startswith("+0.1050 ±")
     assert table.loc["dense", "nats/token above your plan"].startswith("-0.1050 ±")
+
+
+def test_a_rival_that_has_read_other_windows_has_a_difference_and_no_perplexity(results) -> None:
+    """Averages over other windows stood beside one another while a run went."""
+    begun = results["random, seed 0"]
+    part = replace(begun.restricted_to(np.arange(1)), protocol=begun.protocol)
+    table = comparison_table(alike({**results, "flap": part}, first=PLAN)).set_index("model")
+    assert np.isnan(table.loc["FLAP", "perplexity"])
+    first = results[PLAN].window_nll[0]
+    above = (part.window_nll[0] - first) / part.window_tokens[0]
+    assert table.loc["FLAP", "nats/token above your plan"].startswith(f"{above:+.4f}")
 
 
 @pytest.mark.parametrize("palette", PALETTES.values(), ids=PALETTES)

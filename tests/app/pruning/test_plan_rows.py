@@ -12,7 +12,7 @@ from app.pruning.plan_rows import (
     runs,
     trade_table,
 )
-from fnprune_core.evaluation.history import History, Measurement, PlanRecord
+from fnprune_core.evaluation.history import Measurement, PlanRecord
 from fnprune_core.plans.plan import PlanSettings
 
 
@@ -77,16 +77,18 @@ def test_plans_lie_on_one_line_if_they_differ_in_ratio_and_seed_alone() -> None:
 def test_recordings_are_lines_apart_or_seeds_of_one() -> None:
     """Draws of one calibration text: their spread is what the choice of text does."""
     plans = (
-        record(recording="first", perplexity=20.0),
-        record(recording="second", perplexity=22.0),
-        record(recording="second", perplexity=30.0, ratio=0.4),
+        replace(record(recording="first", perplexity=20.0), id="a"),
+        replace(record(recording="second", perplexity=22.0), id="b"),
+        replace(record(recording="second", perplexity=30.0, ratio=0.4), id="c"),
     )
-    history = History(plans=plans, dense={})
-    apart = trade_table(history, "t", lambda *ids: None)
+    measured = {
+        plan.id: Measured(kept=plan.measured[0].perplexity, kept_error=1.0) for plan in plans
+    }
+    apart = trade_table(plans, measured)
     assert apart["series"].tolist() == [
         "FLAP · recording first", "FLAP · recording second", "FLAP · recording second"
     ]  # fmt: skip
-    together = trade_table(history, "t", lambda *ids: None, recordings_too=True)
+    together = trade_table(plans, measured, recordings_too=True)
     assert together["series"].tolist() == ["FLAP", "FLAP"]
     assert together["perplexity"].tolist() == pytest.approx([np.sqrt(20 * 22), 30.0])
     assert together["error"].tolist() == pytest.approx([np.std([20, 22], ddof=1), 1.0])

@@ -58,9 +58,13 @@ def test_while_windows_come_in_only_those_that_both_have_read_are_compared() -> 
     assert found.given_up.above_rival.difference == pytest.approx((own - rival).mean() / 10)
 
 
-def test_without_two_sides_or_a_whole_plan_there_is_no_verdict() -> None:
-    for lost in ((), ("german",), ("prose", "code", "letters")):
-        assert verdict(RESULTS, lost, plan="mine") is None
+def test_without_two_sides_all_texts_are_one_side_and_a_plan_that_failed_has_no_verdict() -> None:
+    for lost in ((), ("german",)):
+        found = verdict(RESULTS, lost, plan="mine")
+        assert (found.given_up, found.kept.domains, found.rival) == (None, (), "flap")
+        assert found.kept.plan.perplexity == pytest.approx(RESULTS["mine"].perplexity)
+        assert found.sentences()[0].startswith("On all texts")
+    assert verdict(RESULTS, ("prose", "code", "letters"), plan="mine") is None
     assert verdict({**RESULTS, "mine": replace(RESULTS["mine"], failure="inf")}, ("code",),
                    plan="mine") is None  # fmt: skip
     alone = verdict({"mine": RESULTS["mine"]}, ("code",), plan="mine")
