@@ -234,7 +234,7 @@ def verdicts(material: Material, text: str) -> pd.DataFrame:
         found = verdict(
             {each: result for each, result in results.items() if each in chosen}, lost, plan=name
         )
-        if found is None:
+        if found is None or found.given_up is None:
             continue
         for texts, side in (("to keep", found.kept), ("given up", found.given_up)):
             row = {

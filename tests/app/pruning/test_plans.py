@@ -6,6 +6,7 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from driving import SESSION, finish, press, said, view
 from materials import Materials
@@ -93,6 +94,38 @@ def test_plans_are_listed_with_what_was_measured_of_them(open_page, lab) -> None
     assert list(tables(at)[0]["score"]) == ["FLAP"]
     at.multiselect(key="plans-columns").set_value(["kept"]).run()
     assert not at.exception
+
+
+def test_every_plan_is_compared_on_the_same_texts_beside_the_dense_model(lab) -> None:
+    """A plan's figure of the texts that it keeps stood beside another's of all texts."""
+    history = cache.history("")
+    (text,) = history.texts()
+    dense = resources.evaluation(history.dense[text].evaluation_id)
+    for name, of_domain in dense.by_domain().items():
+        found = cache.measured_on(history, text, (name,))
+        assert cache.dense_on(history, text, (name,)).kept == of_domain.perplexity
+        for plan in history.plans:
+            own = resources.evaluation(plan.on(text).evaluation_id).by_domain()[name]
+            assert found[plan.id].kept == own.perplexity
+            above = np.log(own.perplexity / of_domain.perplexity)
+            assert found[plan.id].above_dense == pytest.approx(above)
+
+
+def test_the_choice_of_texts_is_of_those_that_plans_keep(open_page, lab, monkeypatch) -> None:
+    materials, plans = lab
+    history = cache.history("")
+    names = list(resources.evaluation(history.plans[0].measured[0].evaluation_id).by_domain())
+    monkeypatch.setattr(
+        "app.pruning.data.given_up", lambda id: (names[0],) if id == plans[0] else ()
+    )
+    at = open_page("plans", **materials.view(), plan=plans[0])
+    assert not at.exception
+    assert at.selectbox(key="plans-compared").value == tuple(names[1:])
+    kept = tables(at)[0].set_index("plan")["kept"]
+    at.selectbox(key="plans-compared").set_value(()).run()
+    table = tables(at)[0].set_index("plan")
+    assert (table["kept"] == table["perplexity"]).all()
+    assert not (table["kept"] == kept).any()
 
 
 def test_what_is_chosen_by_name_is_chosen_in_the_table_and_the_picture(open_page, lab) -> None:

@@ -1,3 +1,4 @@
+from fnprune_core.report.headline import headline
 from fnprune_core.report.parts import cell
 
 
@@ -15,3 +16,13 @@ def test_plans_figures_are_those_of_the_stored_losses(made) -> None:
         assert rows[name][5:] == ["none: 2 documents are too few", "2"]
     told = "".join(made.page.text)
     assert "2 of the 5 documents that an interval takes" in told
+
+
+def test_the_headline_quotes_a_plan_that_was_not_chosen_on_the_text_it_is_quoted_on(made) -> None:
+    """It quoted the lowest of all plans, also of plans that keep other texts."""
+    (text,) = made.m.texts()
+    newest = next(plan for plan in made.m.plans if plan.on(text))
+    (dense_name, _), (name, figure) = headline(made.m)[-2:]
+    assert dense_name == "Perplexity, dense"
+    assert newest.id[:6] in name
+    assert figure.startswith(f"{newest.on(text).perplexity:.2f}")
