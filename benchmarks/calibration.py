@@ -301,7 +301,7 @@ def _slow(rng: np.random.Generator, shape: tuple[int, ...], rho: float = 0.7) ->
 
 
 def domains(rng: np.random.Generator, *, short: bool) -> Iterator[Row]:
-    """Yield p ≤ 0.05 of networks that no domain drives, where length is tied to domain."""
+    """Yield p ≤ 0.05 of networks that follow no domain, where length is tied to domain."""
     n_times, k, n_documents = (5 if short else 40), 50, 16
     for lengths in ((240, 240), (20, 480)):
         shares, shares_before = [], []
@@ -346,7 +346,7 @@ def connectome_intervals(rng: np.random.Generator, *, short: bool) -> Iterator[R
 
 # Localizers, stability -------------------------------------------------------------------------
 def localizers(rng: np.random.Generator, *, short: bool) -> Iterator[Row]:
-    """Yield findings of a ready localizer among networks that no condition drives."""
+    """Yield findings of a ready localizer among networks that follow no condition."""
     n_times, k = (60 if short else 400), 64
     localizer = load("arithmetic")
     blocks = localizer.blocks()

@@ -72,7 +72,7 @@ MOST_PINNED = 100_000  # more stay out of the view: a layer of the largest model
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewState:
-    """One selected network, recording and plan drive all pages.
+    """One selected network, recording and plan are shown on all pages.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Search over networks and units from the command line: what a word, token or domain drives."""
+"""Search over networks and units from the command line: what goes with a word, token or domain."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 

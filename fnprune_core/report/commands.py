@@ -62,6 +62,8 @@ def commands(material: Material) -> list[str]:
         lines.append(
             f"fnprune trust {material.atlas.id} --parts {','.join(material.assessment_ids)}"
         )
+    if material.directions is not None:
+        lines.append(f"fnprune directions {material.atlas.id} --seed {material.directions.seed}")
     lines += localizer_commands(material)
     lines += lesion_commands(material)
     lines += [f"{plan_command(material, plan)}  # {plan.id}" for plan in material.plans]

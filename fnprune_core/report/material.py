@@ -11,7 +11,9 @@ import pandas as pd
 from fnprune_core.atlas import decoding, files, network_atlas
 from fnprune_core.atlas.annotation_files import Annotations
 from fnprune_core.atlas.annotations import read_annotations
+from fnprune_core.atlas.chance.beside import STATISTICS, Beside, beside, counts
 from fnprune_core.atlas.chance.calibration import Calibration, read_calibration
+from fnprune_core.atlas.chance.directions import KINDS, Directions, open_directions
 from fnprune_core.atlas.cortex import Cortex, open_cortex
 from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas
 from fnprune_core.errors import SettingsError
@@ -93,6 +95,27 @@ class Material:
             return decoding.domain_test(self.atlas)
         except SettingsError:
             return None
+
+    @cached_property
+    def directions(self) -> Directions | None:
+        """Random directions of the same number and shape, if they were made."""
+        return open_directions(self.workspace, self.atlas)
+
+    @cached_property
+    def beside(self) -> Mapping[str, Beside]:
+        """Statistics of networks beside random directions, by name; none without these."""
+        if self.directions is None:
+            return {}
+        names = [name for name in STATISTICS if name != "domains" or self.domain_test is not None]
+        return {name: beside(self.directions, name) for name in names}
+
+    @cached_property
+    def totals(self) -> Mapping[str, Mapping[str, float]]:
+        """Figures of all networks, and of the random directions of each kind; none without."""
+        if self.directions is None:
+            return {}
+        directions = {kind: counts(self.directions.of(kind)) for kind in KINDS}
+        return {"networks": counts(self.atlas), **directions}
 
     @cached_property
     def tags(self) -> list[tuple[decoding.Tag, ...]]:

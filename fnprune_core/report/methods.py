@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from fnprune_core.atlas.chance.directions import KINDS
 from fnprune_core.matching.dual_regression import applied_note
 from fnprune_core.plans.allocation import ALLOCATIONS
 from fnprune_core.pruning.compensation import COMPENSATIONS
@@ -199,9 +200,9 @@ def _decoding(material: Material) -> Iterator[Block]:
         )
         return
     yield Text(
-        text="What drives a network is described by the domains in which its time course has its "
-        "energy (per token, so that a larger domain does not count for more), by the passages and "
-        "tokens at which it is strongest, and by trivial things that it may follow: position, "
+        text="What a network goes with is described by the domains in which its time course has "
+        "its energy (per token, so that a larger domain does not count for more), by the passages "
+        "and tokens at which it is strongest, and by trivial things that it may follow: position, "
         "attention sinks, punctuation, overall activation."
     )
     yield Text(
@@ -211,6 +212,12 @@ def _decoding(material: Material) -> Iterator[Block]:
         f"is corrected for {material.atlas.n_networks} networks by the false discovery rate "
         "{benjamini1995}. Documents are the unit, for tokens of one text resemble each other."
     )
+    if material.directions is not None:
+        yield Text(
+            text="The same was asked of as many random directions (seed "
+            f"{material.directions.seed}), whose time courses are least squares as those of "
+            f"networks. {' '.join(f'{kind.capitalize()}: {text}' for kind, text in KINDS.items())}"
+        )
 
 
 def _pruning(material: Material) -> Iterator[Block]:

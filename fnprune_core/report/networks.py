@@ -1,4 +1,4 @@
-"""Sections on the networks, what drives them, and how they go together."""
+"""Sections on the networks, what they go with, and how they go together."""
 
 import shlex
 from collections.abc import Iterator
@@ -7,11 +7,20 @@ import numpy as np
 import pandas as pd
 
 from fnprune_core.atlas import connectome, decoding, files
+from fnprune_core.atlas.chance.beside import STATISTICS
+from fnprune_core.atlas.chance.directions import KINDS
 from fnprune_core.errors import SettingsError
 from fnprune_core.report.material import Material
 from fnprune_core.report.parts import Block, Column, Missing, Section, Slot, Table, Text
 
 _SIGNIFICANT = 0.05
+_TOTALS = {
+    "differ": Column(title="Domains differ", form="{:.0f}"),
+    "named": Column(title="Named after a domain", form="{:.0f}"),
+    "hold": Column(title="whose name holds", form="{:.0f}"),
+    "silhouette": Column(title="Silhouette of groups", form="{:.2f}"),
+    "mean_r": Column(title="Mean |r| of pairs", form="{:.2f}"),
+}
 
 
 def networks(material: Material) -> Section:
@@ -80,7 +89,7 @@ def networks_lack(material: Material) -> list[Missing]:
 
 
 def decoded(material: Material) -> Section:
-    """Return the section on what drives networks: domains with their test, trivial things."""
+    """Return the section on what networks go with: domains with their test, trivial things."""
     return Section(key="decoding", title="Decoding", blocks=tuple(_decoded(material)))
 
 
@@ -95,12 +104,15 @@ def _decoded(material: Material) -> Iterator[Block]:
             f"{material.atlas.n_networks} networks (p, corrected for the networks, below "
             f"{_SIGNIFICANT}; {domain_test.n_documents} documents, {domain_test.n_permutations:,} "
             f"permutations, so that no p is below {1 / (domain_test.n_permutations + 1):.2g}). A "
-            f"difference says what drives a network, not what needs it. {domain_test.length_note()}"
+            "difference says what a network goes with, not what needs it. "
+            f"{domain_test.length_note()}"
         )
+    yield from random_directions(material)
     yield Slot(figure="domains")
     table = domain_table(material)
     test_columns = {
         "eta_squared": Column(title="η²", form="{:.2f}"),
+        **({"above_random": Column(title="Above random")} if material.beside else {}),
         "p": Column(title="p", form="{:.2g}"),
         "p_corrected": Column(title="corrected", form="{:.2g}"),
     }
@@ -116,6 +128,69 @@ def _decoded(material: Material) -> Iterator[Block]:
             **(test_columns if domain_test is not None else {}),
             "follows": Column(title="Follows"),
         },
+    )
+
+
+def random_directions(material: Material) -> Iterator[Block]:
+    """Yield statistics of networks beside those of random directions, or how to have them."""
+    if not material.beside:
+        yield Missing(
+            what="Networks were not compared with random directions.",
+            command=f"fnprune directions {material.atlas.id}",
+            page="Networks",
+        )
+        return
+    yield Text(text=_beside_text(material))
+    yield Table(
+        name="random-directions",
+        title="Statistics of networks (their median) beside those of random directions of the "
+        "same number and shape, and the networks above the directions' 95th percentile. "
+        + " ".join(f"{kind.capitalize()}: {text}" for kind, text in KINDS.items()),
+        frame=pd.concat(
+            [
+                each.table().assign(statistic=STATISTICS[name].title)
+                for name, each in material.beside.items()
+            ],
+            ignore_index=True,
+        ),
+        columns={
+            "statistic": Column(title="Statistic"),
+            "kind": Column(title="Random directions"),
+            "networks": Column(title="Networks", form="{:.2f}"),
+            "directions": Column(title="Directions", form="{:.2f}"),
+            "difference": Column(title="Difference", form="{:+.2f}"),
+            "limit": Column(title="95th percentile", form="{:.2f}"),
+            "above": Column(title="Networks above"),
+        },
+    )
+    totals = pd.DataFrame(material.totals).T.rename_axis("of").reset_index()
+    yield Table(
+        name="random-totals",
+        title="The same questions asked of all networks, and of all random directions.",
+        frame=totals,
+        columns={
+            "of": Column(title="Of"),
+            **{key: column for key, column in _TOTALS.items() if key in totals},
+        },
+    )
+
+
+def _beside_text(material: Material) -> str:
+    """Return what random directions do of what networks do, in words."""
+    if "domains" not in material.beside:
+        return "Networks beside random directions of the same number and shape:"
+    found, n = material.beside["domains"], material.atlas.n_networks
+    differ = {kind: f"{each['differ']:.0f}" for kind, each in material.totals.items()}
+    return (
+        f"Domains explain {found.median:.2f} of a network's variance between documents, "
+        f"{found.control_median():.2f} for random directions (95th percentile "
+        f"{found.limit():.2f}); {int(found.is_above().sum())} of {n} networks are above it. The "
+        f"test itself tells little: it finds a difference for {differ['networks']} of {n} networks "
+        f"and for {differ['permuted']} of as many permuted, {differ['rotated']} rotated and "
+        f"{differ['shifted']} shifted ones. Names after a domain hold for "
+        f"{material.totals['networks']['hold']:.0f} networks, and for "
+        f"{material.totals['permuted']['hold']:.0f}, {material.totals['rotated']['hold']:.0f} and "
+        f"{material.totals['shifted']['hold']:.0f} of these."
     )
 
 
@@ -141,6 +216,9 @@ def domain_table(material: Material) -> pd.DataFrame:
         table[name] = share[:, number]
     if material.domain_test is not None:
         table["eta_squared"] = material.domain_test.statistic
+        if material.beside:
+            is_above = material.beside["domains"].is_above()
+            table["above_random"] = np.where(is_above, "yes", "no")
         table["p"] = material.domain_test.p_value
         table["p_corrected"] = material.domain_test.p_corrected
     table["follows"] = [_follows_text(tags) for tags in material.tags]
@@ -170,6 +248,16 @@ def _connected(material: Material) -> Iterator[Block]:
         "autocorrelated, so no p is given."
         + f" Strongest is the pair {min(i, j)} and {max(i, j)} (r = {r[i, j]:.2f})."
     )
+    if material.totals:
+        silhouette, r_of = (
+            [f"{each.get(name, np.nan):.2f}" for each in material.totals.values()]
+            for name in ("silhouette", "mean_r")
+        )
+        yield Text(
+            text=f"The best division into groups has a mean silhouette of {silhouette[0]}, and of "
+            f"{', '.join(silhouette[1:])} for {', '.join(list(material.totals)[1:])} directions; "
+            f"the mean |r| of pairs is {r_of[0]}, and {', '.join(r_of[1:])} for these."
+        )
     yield Slot(figure="connectome")
     first, second = np.triu_indices(len(r), 1)
     table = pd.DataFrame({"network": first, "other": second, "r": r[first, second]})

@@ -28,6 +28,8 @@ BANNED = {
     r"(token|layer|domain|condition|unit|line)\b": "per",
     r"\bas is said\b|\bis said once\b": "is shown after that",
     r"\b(in|to) the lab\b": "Prune",
+    r"\b(drives?|driven) (it|them|by|the network|each|most)\b": "goes with, is strongest in",
+    r"\bwhat drives\b": "what a network goes with: it is no cause",
     r"\blot of\b|\betc\b|\be\.g\.|\bi\.e\.": "write it out",
     r"(?<![\w.:(,])\d+%(?![;\w])": "a space before %",
     r"(?<=[ (])-\d+(\.\d+)?(?=[ ,.;)])": "a true minus, −",

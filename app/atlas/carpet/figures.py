@@ -148,7 +148,7 @@ def _rows_sentence(rows: CarpetRows) -> str:
         return f"{n:,} of {rows.n_units:,} units, evenly spaced in each layer, first layer below"
     return (
         f"{n:,} of {rows.n_units:,} units: the strongest of each network among those that have "
-        "it as their strongest, networks sorted by the domain that drives them"
+        "it as their strongest, networks sorted by the domain in which they are strongest"
     )
 
 

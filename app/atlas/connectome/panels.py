@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
+from app.atlas import random_directions
 from app.atlas.connectome import data as cache
 from app.atlas.connectome.graph_figures import graph, tree
 from app.atlas.connectome.options import (
@@ -15,13 +16,16 @@ from app.atlas.connectome.options import (
     change,
     options,
 )
+from app.figures.markup import signed
 from app.figures.matrix import Arrangement, matrix
 from app.shell import glossary, recipes, resources, view_state, wording
+from app.shell.caches import directions
 from app.widgets import atlas_frame, frame
 from app.widgets.browser_events import pick_cells
 from app.widgets.gallery import gallery, tiles
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas import connectome
+from fnprune_core.atlas.chance.directions import HEADLINE
 from fnprune_core.atlas.connectome import Groups
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
@@ -262,6 +266,7 @@ def show_groups(atlas: NetworkAtlas, network: int) -> None:
             )
             + "Ward's clustering of the chosen measure."
         )
+    _beside_random(atlas, page_options)
     _group_table(atlas, partition, n)
     group = int(partition.label[network])
     st.subheader(f"Group {group}, that of network {network}", anchor=False)
@@ -271,6 +276,28 @@ def show_groups(atlas: NetworkAtlas, network: int) -> None:
         [cards[k] for k in members], selected=network, key="connectome-members",
         on_pick=atlas_frame.select, name=f"Networks of group {group}",
     )  # fmt: skip
+
+
+def _beside_random(atlas: NetworkAtlas, page_options: ConnectomeOptions) -> None:
+    """Draw the silhouette of networks' groups beside that of random directions' groups."""
+    random_directions.offer(atlas, key="connectome")
+    totals = directions.totals(atlas.id)
+    if page_options.measure != "fnc" or "silhouette" not in totals.get("networks", {}):
+        return
+    own = totals["networks"]["silhouette"]
+    others = {kind: each["silhouette"] for kind, each in totals.items() if kind != "networks"}
+    text = (
+        f"By rule, networks have a silhouette of {own:.2f}, and as many random directions "
+        + ", ".join(f"{value:.2f} ({kind})" for kind, value in others.items())
+        + f", a difference of {signed(own - others[HEADLINE], '+.2f')} to the first."
+    )
+    if own <= max(others.values()):
+        st.warning(
+            f"**Groups are no clearer than those of random directions.** {text}",
+            icon=":material/casino:",
+        )
+    else:
+        st.caption(text)
 
 
 def _group_table(atlas: NetworkAtlas, partition: Groups, n_groups: int) -> None:

@@ -1,4 +1,4 @@
-"""Pictures of a network's statistics and of what drives it: histogram, spectrum, bars."""
+"""Pictures of a network's statistics and of what it goes with: histogram, spectrum, bars."""
 
 import math
 from collections.abc import Sequence

@@ -3,15 +3,22 @@
 import numpy as np
 import streamlit as st
 
-from app.atlas import spared_words
+from app.atlas import random_directions, spared_words
 from app.atlas.networks import figures as statistics
 from app.atlas.networks import heads, options, picked_unit
 from app.figures.networks import domain_bars
 from app.shell import recipes, resources, view_state, wording
-from app.shell.caches import networks
+from app.shell.caches import directions, networks
 from app.widgets import frame, model_offer
 from app.widgets.picture import draw_picture
+from fnprune_core.atlas.naming.promoted import N_TOKENS
 from fnprune_core.atlas.network_atlas import NetworkAtlas
+
+#: Statistics of `beside.STATISTICS` that stand under the token classes, and what each says.
+_EXPLAINED = {
+    "classes": "Token classes explain {} of its variance",
+    "tokens": "Tokens that were read three times or more explain {} of its variance",
+}
 
 
 def show_statistics(atlas: NetworkAtlas, network: int) -> None:
@@ -49,7 +56,7 @@ def show_statistics(atlas: NetworkAtlas, network: int) -> None:
 
 
 def show_decoding(atlas: NetworkAtlas, network: int) -> None:
-    """Draw the domains and token classes that drive a network, and the tokens it makes likelier."""
+    """Draw the domains and token classes that a network goes with, and the tokens it promotes."""
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Domains", anchor=False)
@@ -60,6 +67,7 @@ def show_decoding(atlas: NetworkAtlas, network: int) -> None:
         )
         with frame.explaining():
             _domain_test(atlas, network)
+            random_directions.offer(atlas, key="decoding")
         st.subheader("Token classes", anchor=False)
         draw_picture(
             statistics.class_bars(
@@ -70,6 +78,8 @@ def show_decoding(atlas: NetworkAtlas, network: int) -> None:
             key="classes",
             made=recipes.code("classes", atlas=atlas.id, network=network),
         )
+        for name, says in _EXPLAINED.items():
+            random_directions.show(directions.beside(atlas.id, name), network, says)
     with right:
         st.subheader("Next tokens", anchor=False)
         with frame.explaining():
@@ -89,13 +99,17 @@ def _domain_test(atlas: NetworkAtlas, network: int) -> None:
         f"between documents in log energy, p {_probability(p, smallest_p)}, corrected for "
         f"{wording.count(atlas.n_networks, 'network')} p {_probability(corrected, smallest_p)}."
     )
+    random_directions.show(
+        directions.beside(atlas.id, "domains"), network, "Domains explain {} of its variance"
+    )
     if note := test.length_note():
         st.warning(wording.plain(note), icon=":material/straighten:")
     st.caption(
         f"Permutation test: the domains of {wording.count(test.n_documents, 'document')} were "
         f"shuffled {test.n_permutations:,} times. Documents are the unit, for tokens of one text "
         "resemble each other; the correction is for the false discovery rate (Benjamini and "
-        "Hochberg). A difference shows what drives the network, not what depends on it."
+        "Hochberg). Domains differ in the strength of nearly any direction in the units, so read "
+        "the share that they explain. It says what the network goes with, not what depends on it."
     )
 
 
@@ -136,6 +150,12 @@ def _logits(atlas: NetworkAtlas, network: int) -> None:
         "own spread, through the final norm's gain and the unembedding. This is the direct path: "
         "what later layers do with it is left out. Where the network's strength is negative, "
         "promoted and suppressed tokens change places."
+    )
+    random_directions.show(
+        directions.promotion(atlas.id, model),
+        network,
+        f"The {N_TOKENS} tokens that it promotes most have a mean effect of {{}}",
+        form="{:.1f}",
     )
 
 

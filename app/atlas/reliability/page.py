@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from app.atlas import random_directions
 from app.atlas.reliability import data as cache
 from app.atlas.reliability import panels
 from app.atlas.reliability.figures import null_histogram, size_chart, trust_scatter
@@ -16,6 +17,7 @@ from fnprune_core.reliability.results import Assessment
 SHOWN = {
     "networks": "Networks",
     "nulls": "Against nulls",
+    "directions": "Random directions",
     "variance": "Variance",
     "k": "How many networks",
 }
@@ -96,6 +98,12 @@ def show_nulls(atlas: NetworkAtlas, network: int, assessment: Assessment) -> Non
         st.caption(f"{text} {panels.convergence(assessment, null)}")
 
 
+def show_directions(atlas: NetworkAtlas, network: int, assessment: Assessment) -> None:
+    """Draw statistics of networks beside the same of random directions."""
+    random_directions.offer(atlas, key="trust")
+    random_directions.show_all(atlas)
+
+
 def show_variance(atlas: NetworkAtlas, network: int, assessment: Assessment) -> None:
     """Draw what each network explains alone, and what is lost without it."""
     draw_picture(
@@ -125,6 +133,7 @@ def show_sizes(atlas: NetworkAtlas, network: int, assessment: Assessment) -> Non
 SECTIONS = {
     "networks": show_networks,
     "nulls": show_nulls,
+    "directions": show_directions,
     "variance": show_variance,
     "k": show_sizes,
 }

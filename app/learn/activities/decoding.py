@@ -1,4 +1,4 @@
-"""The activity of the chapter on decoding: guess what drives a network."""
+"""The activity of the chapter on decoding: guess what a network goes with."""
 
 import html
 
@@ -17,7 +17,7 @@ _ROUND = "round of the lesson's guessing"
 
 
 def guessing(atlas: NetworkAtlas) -> Finding | None:
-    """Show words of a network, take a guess, and show what drives it."""
+    """Show words of a network, take a guess, and show what it goes with."""
     share = atlas.domain_share()
     selective = [int(k) for k in np.flatnonzero(share.max(axis=1) > 0.5)]
     selective = [k for k in selective if cache.favourite_words(atlas.id, k)]
@@ -48,7 +48,7 @@ def _draw_round(atlas: NetworkAtlas, network: int, round_index: int) -> None:
         st.caption(f"Round {round_index + 1}: words on which a network is strongest")
         st.html(_words(words))
         guess = st.pills(
-            "Which kind of text drives it most?",
+            "In which kind of text is it strongest?",
             list(atlas.domain_names),
             format_func=wording.plain,
             key=f"lesson-guess-{round_index}",

@@ -1,4 +1,4 @@
-"""Cached data of the prune lab: the words that drive each network, and the facts of rules."""
+"""Cached data of the prune lab: the strongest words of each network, and the facts of rules."""
 
 from collections.abc import Iterable
 
@@ -13,9 +13,9 @@ from fnprune_core.errors import FnpruneError
 N_WORDS = 8
 
 
-@cached(max_entries=4, spinner="Reading what drives the networks")
+@cached(max_entries=4, spinner="Reading what the networks go with")
 def words(id: str) -> list[list[str]]:
-    """Return the tokens that drive each network most, strongest first, as they can be shown."""
+    """Return the tokens on which each network is strongest, as they can be shown."""
     atlas = resources.atlas(id)
     return [_readable_words(atlas.top_tokens(k, n=30)["text"]) for k in range(atlas.n_networks)]
 

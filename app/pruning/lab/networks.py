@@ -137,7 +137,7 @@ def columns(atlas: NetworkAtlas, *, has_losses: bool) -> list[TableHead]:
     )
     return [
         TableHead(label="map", title="Units beyond the threshold, from the front; layers upwards"),
-        TableHead(label="network", title="Its name, and what drives it", sort="network"),
+        TableHead(label="network", title="Its name, and what it goes with", sort="network"),
         TableHead(label="trust", title=trust_name, sort=measured[0] if measured else ""),
         TableHead(label="var.", title="Variance that it alone explains", sort="variance_alone"),
         TableHead(

@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from fnprune_core.atlas import connectome, decoding
 from fnprune_core.atlas.chance.directions import HEADLINE, KINDS, Directions
 from fnprune_core.atlas.chance.names import domain_names
+from fnprune_core.atlas.naming.promoted import promoted_tokens
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import SettingsError
+from fnprune_core.models.language_model import LanguageModel
 
 #: Share of random directions that a network must exceed to stand above them.
 LEVEL = 0.95
@@ -169,6 +171,28 @@ def beside(directions: Directions, name: str) -> Beside:
     return Beside(
         networks=statistic(directions.atlas),
         control={kind: statistic(directions.of(kind)) for kind in KINDS},
+    )
+
+
+def promotion(
+    language_model: LanguageModel, directions: Directions, std: NDArray[np.floating]
+) -> Beside:
+    """Return how far the tokens that networks promote stand out, beside random directions.
+
+    The mean effect of the 12 tokens that each promotes most, z over the vocabulary.
+
+    Parameters
+    ----------
+    std : ndarray (n_units,)
+        The recording's standard deviations.
+    """
+
+    def of(atlas: NetworkAtlas) -> Floats:
+        promoted = promoted_tokens(language_model, atlas, std)
+        return np.array([np.mean([each.effect for each in effects]) for effects in promoted])
+
+    return Beside(
+        networks=of(directions.atlas), control={kind: of(directions.of(kind)) for kind in KINDS}
     )
 
 

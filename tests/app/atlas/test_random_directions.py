@@ -1,0 +1,39 @@
+"""Networks beside random directions, on each page that shows their statistics."""
+
+from driving import finish, press, said
+
+from app.shell.caches import directions as cache
+from fnprune_core.atlas.chance.directions import KINDS
+
+
+def test_directions_are_made_once_and_stand_beside_each_statistic(open_page, example) -> None:
+    link = {**example.view(), "network": "1"}
+    at = open_page("atlas", **link, show="decoding")
+    assert "random directions (95th percentile" not in said(at)
+    press(at, "Compare with random directions")
+    assert finish(at).state == "done"
+    at = open_page("atlas", **link, show="decoding")
+    assert not at.exception
+    assert not any(button.label.startswith("Compare with") for button in at.button)
+    told = " ".join([said(at), *(c.value for c in at.caption), *(w.value for w in at.warning)])
+    for name, says in (("domains", "Domains explain"), ("classes", "Token classes explain")):
+        found = cache.beside(example.atlas, name)
+        own, usual = found.networks[1], found.control_median()
+        assert f"{says} {own:.2f} of its variance; {usual:.2f} for random directions" in told
+    is_above = [
+        cache.beside(example.atlas, n).is_above()[1] for n in ("domains", "classes", "tokens")
+    ]
+    marked = [w.value for w in at.warning if w.value.startswith("**Not above random directions")]
+    assert len(marked) == is_above.count(False)
+
+    at = open_page("trust", **link, show="directions")
+    assert not at.exception
+    shown, totals = (table.value for table in at.dataframe)
+    assert totals["of"].tolist() == ["networks", *KINDS]
+    row = shown.iloc[0]
+    assert row["difference"] == row["networks"] - row["directions"]
+
+    at = open_page("connectome", **link, show="groups")
+    assert not at.exception
+    told = [c.value for c in at.caption] + [w.value for w in at.warning]
+    assert any("as many random directions" in text and "(shifted)" in text for text in told)
