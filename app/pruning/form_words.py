@@ -17,6 +17,7 @@ from fnprune_core.scores.units import SCORES
 _SEEN = "form of the lab as last seen in the URL"
 _WEIGHT_STEPS = 10_000  # of a layer's weight
 _MOST_LAYERS = 200
+_ONE_UNIT = 0.01  # per cent of all parameters, at most, in models worth pruning
 
 
 def _words(names: Any, before: str = "") -> dict[str, str]:
@@ -45,14 +46,23 @@ class FormWords:
 
     Parameters
     ----------
-    ratio, attention : int
-        In per cent.
+    ratio, smaller, attention : int
+        Shares of the MLP units, of all parameters, of the KV groups, in per cent.
+    unit : str
+        Which of these, or megabytes, says how much goes: a row of `amount.UNITS`.
+    megabytes : int or None
+        Size to reach.
     sinks : int or None
     weights : str
         Of the layers, as they are typed.
     """
 
     ratio: int = parameter(lettered("r", 0, MOST_PERCENT), -1)
+    unit: str = parameter(
+        named({"units": "ofunits", "parameters": "ofparameters", "megabytes": "ofmb"}), "units"
+    )
+    smaller: int = parameter(lettered("p", 0, MOST_PERCENT), 20)
+    megabytes: int | None = parameter(lettered("m", 1, 99_999), None)
     attention: int = parameter(lettered("h", 0, MOST_PERCENT), 0)
     score: str = parameter(named(_words(SCORES)), "network-energy")
     compensation: str = parameter(named(_words(COMPENSATIONS, "by")), "least-squares")
@@ -65,6 +75,9 @@ class FormWords:
 #: Widgets of the lab, and the field that each holds.
 _WIDGETS = {
     "prune-ratio": "ratio",
+    "prune-unit": "unit",
+    "prune-smaller": "smaller",
+    "prune-megabytes": "megabytes",
     "prune-attention": "attention",
     "prune-score": "score",
     "prune-compensation": "compensation",
@@ -75,10 +88,22 @@ _WIDGETS = {
 }
 
 
-def words_of(settings: PlanSettings) -> FormWords:
-    """Return the form in which a plan with these settings is asked for."""
+def words_of(settings: PlanSettings, *, share_of_parameters: float) -> FormWords:
+    """Return the form in which a plan with these settings is asked for.
+
+    Parameters
+    ----------
+    share_of_parameters : float
+        That goes with the plan. A ratio that is no whole per cent, but gives a whole per cent of
+        the parameters to one unit, was asked for in these.
+    """
+    smaller = 100 * share_of_parameters
+    is_whole = abs(100 * settings.ratio - round(100 * settings.ratio)) < 1e-9
+    is_of_parameters = not is_whole and 0 <= smaller - int(smaller) < _ONE_UNIT
     return FormWords(
         ratio=min(MOST_PERCENT, round(100 * settings.ratio)),
+        unit="parameters" if is_of_parameters else "units",
+        smaller=min(MOST_PERCENT, int(smaller)) if is_of_parameters else 20,
         attention=min(MOST_PERCENT, round(100 * settings.attention_ratio)),
         score=settings.score,
         compensation=settings.compensation,
@@ -110,7 +135,7 @@ def write_present() -> None:
     kept = {
         field: value for field, value in values.items() if value is not None or field == "sinks"
     }
-    write(FormWords(**kept))
+    write(FormWords(**{"ratio": 20, **kept}))
 
 
 def followed() -> FormWords | None:

@@ -40,7 +40,9 @@ def adopt(plan_id: str) -> None:
         with suppress(FnpruneError):  # told where its results are shown
             plan = open_plan(resources.workspace(), plan_id)
             _adopt_choice(plan)
-            form_words.fill(form_words.words_of(plan.settings))
+            form_words.fill(
+                form_words.words_of(plan.settings, share_of_parameters=plan.share_of_parameters)
+            )
 
 
 def _adopt_choice(plan: PruningPlan) -> None:
@@ -183,7 +185,9 @@ def open_in_lab(plan: PlanRecord) -> None:
         view_state.open_atlas(atlas, recording=plan.recording_id)
     view_state.drop(_dropped(plan), why=f"plan {plan.id[:8]} opened")
     view_state.change(plan=plan.id, stay=plan.settings.pinned_keep, go=plan.settings.pinned_remove)
-    form_words.fill(form_words.words_of(plan.settings))
+    form_words.fill(
+        form_words.words_of(plan.settings, share_of_parameters=plan.share_of_parameters)
+    )
 
 
 @st.dialog("Delete this plan for good?")

@@ -277,7 +277,7 @@ def lettered(letter: str, low: int, high: int) -> Codec:
     """Return the codec of a number within bounds after a letter."""
 
     def read(text: str) -> int:
-        if text[:1] != letter or len(text) > 4:
+        if text[:1] != letter or len(text) > 1 + max(3, len(str(high))):
             raise ValueError(text)
         return whole_number(text[1:], low=low, high=high)
 

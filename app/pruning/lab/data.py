@@ -1,4 +1,4 @@
-"""Cached data of the prune lab: the strongest words of each network, and the facts of rules."""
+"""Cached data of the prune lab: strong words of networks, facts of rules, the model's size."""
 
 from collections.abc import Iterable
 
@@ -6,9 +6,12 @@ import numpy as np
 
 from app.figures.markup import visible
 from app.pruning.lab import rules
-from app.shell import resources
+from app.pruning.lab.preview import data as preview
+from app.shell import resources, view_state
 from app.shell.caching import cached
 from fnprune_core.errors import FnpruneError
+from fnprune_core.models.footprint import Dimensions
+from fnprune_core.models.language_model import LanguageModel
 
 N_WORDS = 8
 
@@ -54,3 +57,17 @@ def variance_meter(id: str) -> list[float]:
     values = resources.network_table(id)["variance_alone"].to_numpy(dtype=np.float64)
     values = np.nan_to_num(values)
     return [float(v) for v in values / max(float(values.max()), 1e-12)]
+
+
+def dimensions() -> Dimensions | None:
+    """Return the sizes of the view's model: in memory, or as the preview knows it; else None."""
+    view = view_state.view()
+    model = resources.language_model(view.model)
+    if model is not None:
+        return _dimensions(model.fingerprint, str(model.dtype), model)
+    return preview.preview_of(view.atlas).dimensions if preview.is_prepared(view.atlas) else None
+
+
+@cached(max_entries=4)
+def _dimensions(fingerprint: str, dtype: str, _model: LanguageModel) -> Dimensions:
+    return Dimensions.of(_model)

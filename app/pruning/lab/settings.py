@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.pruning import form_words
 from app.pruning.checks import MOST_PERCENT
+from app.pruning.lab import amount
 from app.shell import glossary, resources, view_state, wording
 from fnprune_core.errors import SettingsError
 from fnprune_core.plans.allocation import ALLOCATIONS
@@ -18,18 +19,10 @@ from fnprune_core.scores.units import SCORES
 def plan_settings() -> PlanSettings:
     """Return the chosen ratios of units and heads, score, allocation and compensation.
 
-    The ratio stands on the page, the rest opens beside it. Raises `FnpruneError`, once all is
+    The amount stands on the page, the rest opens beside it. Raises `FnpruneError`, once all is
     drawn, where the choices cannot be met.
     """
-    percent = st.slider(
-        "Units to remove, %",
-        0,
-        MOST_PERCENT,
-        20,
-        key="prune-ratio",
-        persist_state="session",
-        help=glossary.tip("ratio"),
-    )
+    amount_asked = amount.choose()
     with st.popover(
         chosen_text(), icon=":material/tune:", key="lab-form", width="stretch",
         help="Score, compensation, attention, allocation",
@@ -58,7 +51,6 @@ def plan_settings() -> PlanSettings:
     preserved = tuple(k for k in range(n_networks) if k not in view.dropped)
     settings = PlanSettings(
         score=score,
-        ratio=percent / 100,
         attention_ratio=heads / 100,
         allocation=more_settings["allocation"],
         layer_weights=_weights(more_settings["weights"]),
@@ -67,6 +59,7 @@ def plan_settings() -> PlanSettings:
         preserved=preserved if view.dropped else None,
         seed=more_settings["seed"],
     )
+    settings = amount.settled(settings, amount_asked)
     model = resources.language_model(view.model)
     if settings.attention_ratio:
         _show_heads(settings)

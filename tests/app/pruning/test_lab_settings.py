@@ -5,10 +5,13 @@ from driving import finish, press, said
 
 from app.shell import resources
 from fnprune_core.errors import SettingsError
+from fnprune_core.export.size import SizeGoal, ratio_for
+from fnprune_core.models.footprint import Dimensions
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import ignore
 from fnprune_core.pruning import head_planner
 from fnprune_core.pruning.compensation import COMPENSATIONS, compensation_named
+from fnprune_core.pruning.planner import canonical_settings
 
 
 @pytest.mark.parametrize("name", COMPENSATIONS)
@@ -22,6 +25,27 @@ def test_every_compensation_is_named_where_it_is_chosen(name):
 
 def captions(at) -> str:
     return "\n".join(each.value for each in at.caption).replace("\\", "")
+
+
+def test_a_size_is_asked_for_and_the_units_follow(open_page, example) -> None:
+    at = open_page("prune", **example.view())
+    at.selectbox(key="prune-unit").set_value("parameters").run()
+    assert "known once the model is loaded" in said(at)
+    assert at.button(key="prune-apply").disabled
+    model = resources.shelf().get(example.model, progress=ignore)
+    at.slider(key="prune-smaller").set_value(10).run()
+    goal = SizeGoal(smaller=0.1)
+    settings = canonical_settings(PlanSettings())
+    ratio = ratio_for(goal, Dimensions.of(model), model.layout, settings)
+    assert f"That takes {100 * ratio:.1f} % of the MLP units" in captions(at)
+    assert not at.button(key="prune-apply").disabled
+    there = open_page("prune", **{name: value[0] for name, value in at.query_params.items()})
+    assert there.slider(key="prune-smaller").value == 10
+    at.slider(key="prune-smaller").set_value(80).run()
+    assert "cannot be that small" in said(at)
+    assert at.button(key="prune-apply").disabled
+    at.selectbox(key="prune-unit").set_value("megabytes").run()
+    assert "MB" in at.number_input(key="prune-megabytes").label
 
 
 def test_attention_is_asked_for_and_said_in_the_model_s_own_numbers(open_page, example) -> None:
