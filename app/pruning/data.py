@@ -28,14 +28,20 @@ def plan_name(plan_id: str) -> str:
         name = ""
     plan = resources.plan(plan_id)
     return name or plan_names.name_of(
-        plan.settings, given_up=given_up(plan_id), n_networks=plan.n_networks
+        plan.settings,
+        achieved=plan.achieved_ratio,
+        given_up=given_up(plan_id),
+        n_networks=plan.n_networks,
     )
 
 
 def title(record: PlanRecord) -> str:
     """Return the title of a plan: its name, else the one by the rule, always with its id."""
     default_name = plan_names.name_of(
-        record.settings, given_up=given_up(record.id), n_networks=record.n_networks
+        record.settings,
+        achieved=record.achieved_ratio,
+        given_up=given_up(record.id),
+        n_networks=record.n_networks,
     )
     return f"{record.name or default_name} · {record.id[:6]}"
 

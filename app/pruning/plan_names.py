@@ -19,11 +19,15 @@ RULE = (
 )
 
 
-def name_of(settings: PlanSettings, *, given_up: Sequence[str], n_networks: int) -> str:
+def name_of(
+    settings: PlanSettings, *, achieved: float, given_up: Sequence[str], n_networks: int
+) -> str:
     """Return the name of a plan with these settings.
 
     Parameters
     ----------
+    achieved : float
+        Share of the units that goes: where widths are rounded, another than was asked for.
     given_up : sequence of str
         Domains that it gives up.
     n_networks : int
@@ -34,7 +38,7 @@ def name_of(settings: PlanSettings, *, given_up: Sequence[str], n_networks: int)
     parts = []
     if settings.score != defaults.score:
         parts.append(settings.score if score is None else score.label)
-    parts.append(percent(settings.ratio))
+    parts.append(percent(settings.ratio if settings.multiple is None else achieved))
     if settings.attention_ratio:
         parts.append(f"{percent(settings.attention_ratio)} of attention")
     parts += _unprotected(settings, given_up, n_networks)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from app.shell.tasks import Run, task
 from app.shell.text_choice import TextChoice
-from fnprune_core.evaluation import compare
+from fnprune_core.evaluation import compare, elsewhere
 from fnprune_core.evaluation.results import DENSE, Perplexity
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans.plan import PlanSettings
@@ -139,7 +139,7 @@ class _Comparing:
         recording: Recording,
     ) -> None:
         self.run, self.order = run, order
-        self.language_model, self.windows = language_model, windows
+        self.language_model, self.windows, self.recording = language_model, windows, recording
         self.wanted = order.wanted()
         self.ids = order.known(run.workspace, language_model)
         left = left_of(run.workspace, language_model, order, windows, self.ids)
@@ -155,9 +155,22 @@ class _Comparing:
         self.read({DENSE: None, **there}, most_batches=0)
         self.n_read_before = sum(self.n_read.values())
         self.make([PLAN], "own")
+        self.follow_pace()
         self.read({DENSE: None, PLAN: self.ids[PLAN]}, most_batches=len(self.windows.domain_names))
+        elsewhere.measure(
+            self.run.workspace, self.language_model, self.ids[PLAN] or "", cancel=self.run.cancel
+        )
+        self.follow_pace()
         self.make(list(self.wanted), "rivals")
+        self.follow_pace()
         return self.read({DENSE: None, **self.ids})
+
+    def follow_pace(self) -> None:
+        """Expect of what is left what the model's pace lets expect by now."""
+        left = left_of(self.run.workspace, self.language_model, self.order, self.windows, self.ids)
+        cost = left.cost(self.language_model, self.recording.windows)
+        self.phases.expect_left("rivals", cost.rivals)
+        self.phases.expect_left("reading", cost.reading)
 
     def make(self, labels: Sequence[str], phase: str) -> None:
         """Make the plans that are missing, and tell their ids."""
@@ -251,10 +264,11 @@ def left_of(
     there = [None, *(id for id in known.values() if id is not None)]
     n_windows = compare.n_to_read(workspace, language_model, windows, there)
     n_windows += windows.n_windows * len(missing)
+    n_elsewhere = elsewhere.n_tokens_left(workspace, language_model, known[PLAN])
     return Left(
         own=tuple(wanted[label] for label in missing if label == PLAN),
         rivals=tuple(wanted[label] for label in missing if label != PLAN),
-        n_tokens=round(n_windows * windows.n_tokens / windows.n_windows),
+        n_tokens=round(n_windows * windows.n_tokens / windows.n_windows) + n_elsewhere,
     )
 
 

@@ -517,9 +517,7 @@ def _stage_progress(record: _Record) -> StageProgress | None:
     rate = n_done / seconds if seconds > 0 and n_done > 0 else None
     seconds_left = None if rate is None else max(event.total - event.done, 0) / rate
     if event.overall is not None:
-        so_far = record.stage_seen - (record.started or record.stage_seen)
-        share = event.overall
-        seconds_left = so_far * (1 - share) / share if share > _LEAST_SHARE else None
+        seconds_left = event.seconds_left if event.overall > _LEAST_SHARE else None
     return StageProgress(
         stage=event.stage,
         done=event.done,

@@ -31,12 +31,13 @@ def export(
     plan: PlanArgument,
     target: Annotated[Path, typer.Argument(help="Folder to make.")],
     form: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="masked: same shapes; uniform: the same smaller width in every layer, both load "
-            "anywhere; per-layer: smaller, with its own code; gguf: uniform, for llama.cpp."
+            "anywhere; per-layer: smaller, with its own code; gguf: uniform, for llama.cpp. "
+            "Default: uniform where the plan's layers are alike, else per-layer."
         ),
-    ] = "masked",
+    ] = None,
     multiple: Annotated[
         int | None,
         typer.Option(
@@ -70,6 +71,8 @@ def export(
     weight_type(weights)  # a mistake is told before the model is loaded
     language_model = load(model, device, dtype, as_json=as_json)
     id = plan_id(workspace, language_model, path)
+    asked = files.open_plan(workspace, id)
+    form = form or from_workspace.smaller_form(language_model, asked)
     with progress_bars(shown=not as_json) as progress:
         id = rounding.plan_for_form(
             workspace, language_model, id, form=form, multiple=multiple, progress=progress
@@ -84,6 +87,7 @@ def export(
         "form": form,
         "plan": id,
         "ratio": pruning_plan.achieved_ratio,
+        "ratio_before_rounding": asked.achieved_ratio,
         "share_of_parameters": pruning_plan.share_of_parameters,
         "kept_widths": list(pruning_plan.kept_widths),
         "bytes": folder_size(folder),

@@ -11,7 +11,7 @@ import numpy as np
 
 from fnprune_core.errors import CorruptArtifactError, NonFiniteError, OverlapError
 from fnprune_core.evaluation.perplexity import perplexity_stream, protocol_of
-from fnprune_core.evaluation.results import RESULT_FILE, Perplexity
+from fnprune_core.evaluation.results import RESULT_FILE, Perplexity, is_elsewhere
 from fnprune_core.machine import memory
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import silenced
@@ -346,16 +346,30 @@ def evaluate(
     return id
 
 
-def evaluations_of(workspace: Workspace, plan_id: str) -> dict[str, str]:
-    """Return the evaluations of a plan and of the dense model on the same texts, by label."""
-    return evaluations_of_cut(workspace, stored_plan(workspace, plan_id).cut_key)
+def evaluations_of(
+    workspace: Workspace, plan_id: str, *, elsewhere: bool = False
+) -> dict[str, str]:
+    """Return the evaluations of a plan and of the dense model on the same texts, by label.
+
+    Parameters
+    ----------
+    elsewhere : bool
+        Those on the text that no choice saw, in place of all others.
+    """
+    return evaluations_of_cut(
+        workspace, stored_plan(workspace, plan_id).cut_key, elsewhere=elsewhere
+    )
 
 
-def evaluations_of_cut(workspace: Workspace, cut_key: str) -> dict[str, str]:
+def evaluations_of_cut(
+    workspace: Workspace, cut_key: str, *, elsewhere: bool = False
+) -> dict[str, str]:
     """Return the evaluations of a cut and of the dense model on the same texts, by label."""
     ids: dict[str, str] = {}
     entries = [
-        entry for entry in workspace.entries("evaluations") if not entry.manifest.get("failure")
+        entry
+        for entry in workspace.entries("evaluations")
+        if not entry.manifest.get("failure") and is_elsewhere(entry.manifest) == elsewhere
     ]
     cut_entries = [entry for entry in entries if entry.manifest["inputs"]["cut_key"] == cut_key]
     for entry in cut_entries:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from fnprune_core.decomposition.fingerprint import MapsFingerprint
 from fnprune_core.errors import FnpruneError, PlanError
-from fnprune_core.evaluation.results import DENSE, Perplexity
+from fnprune_core.evaluation.results import DENSE, Perplexity, is_elsewhere
 from fnprune_core.plans.decision_log import delete_notes, read_notes
 from fnprune_core.plans.files import open_plan
 from fnprune_core.plans.plan import PlanSettings, PruningPlan
@@ -99,7 +99,7 @@ def history(workspace: Workspace, *, fingerprint: str = "") -> History:
     for entry in workspace.entries("evaluations"):
         inputs = entry.manifest["inputs"]
         key = (inputs["fingerprint"], inputs["cut_key"])
-        if not entry.manifest.get("failure"):
+        if not entry.manifest.get("failure") and not is_elsewhere(entry.manifest):
             measured.setdefault(key, []).append(_measurement(entry))
     plans = tuple(
         record

@@ -23,6 +23,8 @@ from fnprune_core.texts.windows import Windows
 RESULT_FILE = "perplexity.json"
 #: Label of the dense model beside those of its plans.
 DENSE = "dense"
+#: Domain of the text that no choice saw (`elsewhere`): apart from what plans are compared on.
+ELSEWHERE = "everyday English"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,6 +259,7 @@ class Perplexity:
             "n_tokens": self.n_tokens,
             "failure": self.failure,
             "protocol": asdict(self.protocol),
+            "domains": list(self.domain_names),
         }
 
     @classmethod
@@ -370,6 +373,11 @@ def on_common_windows(a: Perplexity, b: Perplexity) -> tuple[Perplexity, Perplex
         )
     first, second = a.restricted_to(in_a), b.restricted_to(in_b)
     return first.described_as(second), second.described_as(first)
+
+
+def is_elsewhere(manifest: Mapping[str, Any]) -> bool:
+    """Whether a stored result is of the text that no choice saw."""
+    return manifest.get("domains") == [ELSEWHERE]
 
 
 def _finite_or_none(value: float) -> float | None:

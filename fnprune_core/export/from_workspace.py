@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from fnprune_core.evaluation import elsewhere
 from fnprune_core.evaluation.compare import evaluations_of_cut
 from fnprune_core.evaluation.results import open_evaluation
 from fnprune_core.evaluation.verdict import verdict_of
@@ -40,7 +41,8 @@ def export(  # noqa: PLR0913 - what is written, where, and in which way
     """Write a pruned model with its measurements; return its folder.
 
     The model card has the perplexities of this very plan and of the dense model on the same
-    texts, and the plan's newest measured speed; the log of decisions lies beside it.
+    texts, and the plan's newest measured speed; the log of decisions lies beside it. A plan that
+    was not read on the text that no choice saw is read on it first.
 
     Parameters
     ----------
@@ -51,6 +53,7 @@ def export(  # noqa: PLR0913 - what is written, where, and in which way
     """
     stored = stored_plan(workspace, plan_id)
     language_model.check_fingerprint(stored.plan.fingerprint, "plan")
+    elsewhere.measure(workspace, language_model, plan_id)
     return export_model(
         language_model,
         stored.plan,
@@ -115,6 +118,16 @@ def why_no_form(language_model: LanguageModel, plan: PruningPlan, form: str) -> 
     return why_no_gguf(language_model)
 
 
+def smaller_form(language_model: LanguageModel | None, plan: PruningPlan) -> str:
+    """Return the form that really makes a model smaller and takes a plan as it stands.
+
+    Uniform, which loads anywhere, where layers are alike and the family has a place for all of the
+    plan; else per layer, which keeps every ratio. Without a model the family is not asked.
+    """
+    is_refused = language_model is not None and why_no_form(language_model, plan, "uniform")
+    return "uniform" if plan.is_uniform and not is_refused else "per-layer"
+
+
 def _card_facts(workspace: Workspace, stored: StoredPlan, weights: str) -> CardFacts:
     figures = []
     for label, id in evaluations_of_cut(workspace, stored.cut_key).items():
@@ -131,10 +144,12 @@ def _card_facts(workspace: Workspace, stored: StoredPlan, weights: str) -> CardF
     newest = next(iter(speeds_of_cut(workspace, stored.cut_key)), None)
     speed = None if newest is None else open_speed(workspace, newest)
     decisions = decisions_of(workspace, stored.id)
+    outside = elsewhere.stored(workspace, stored.id)
     verdict = verdict_of(workspace, stored.id, label=_THIS)
     return CardFacts(
         figures=figures,
         verdict=() if verdict is None else verdict.sentences(shown_label),
+        elsewhere="" if outside is None else outside.sentence(),
         speeds=() if speed is None else speed.rows(),
         speed_protocol="" if speed is None else speed.sentence(),
         weights=weights,

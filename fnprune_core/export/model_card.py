@@ -10,6 +10,7 @@ from typing import Any
 
 from huggingface_hub import ModelCardData
 
+from fnprune_core.evaluation.elsewhere import WARNING
 from fnprune_core.evaluation.intervals import error_note, with_error
 from fnprune_core.export.forms import ExportForm, form_named
 from fnprune_core.export.gguf import gguf_name, weight_type
@@ -41,6 +42,8 @@ class CardFacts:
         Perplexities of this plan and of the dense model.
     verdict : sequence of str
         Where the plan gives domains up, what became of them and of the others.
+    elsewhere : str
+        What was measured on the text that no choice saw, a sentence; empty if it was not.
     speeds : sequence of mapping
         Rows of a `Speed`, dense first.
     speed_protocol : str
@@ -58,6 +61,7 @@ class CardFacts:
 
     figures: Sequence[MeasuredPerplexity] = ()
     verdict: Sequence[str] = ()
+    elsewhere: str = ""
     speeds: Sequence[Mapping[str, Any]] = ()
     speed_protocol: str = ""
     difference: float = math.nan
@@ -95,6 +99,7 @@ def model_card(
         _use_text(export_form, form, facts.weights),
         _choices_table(plan),
         _measured_text(facts),
+        _elsewhere_text(facts),
         *([_speeds_text(facts)] if facts.speeds else []),
         *([_check_text(facts.difference)] if math.isfinite(facts.difference) else []),
         f"Made with fnprune {metadata.version('fnprune')}; `plan.json` says which units, and can "
@@ -210,6 +215,11 @@ def _measured_text(facts: CardFacts) -> str:
         "| model | perplexity ± standard error | documents | tokens | window | dtype | text |\n"
         "|---|---|---|---|---|---|---|\n" + "\n".join(rows) + f"\n\nErrors are over {notes}."
     )
+
+
+def _elsewhere_text(facts: CardFacts) -> str:
+    measured = facts.elsewhere or "This plan was not read on a text of other kinds."
+    return f"## On other texts\n\n{measured} {WARNING}"
 
 
 def _speeds_text(facts: CardFacts) -> str:

@@ -71,13 +71,14 @@ def plan_for_form(
     )
 
 
-def plan_again(
+def plan_again(  # noqa: PLR0913 - a plan, and what is to differ
     workspace: Workspace,
     language_model: LanguageModel,
     plan_id: str,
     *,
     multiple: int | None,
     allocation: str | None = None,
+    ratio: float | None = None,
     progress: Progress = ignore,
     cancel: CancelToken = NEVER,
 ) -> str:
@@ -87,7 +88,7 @@ def plan_again(
 
     Parameters
     ----------
-    allocation : str, optional
+    allocation, ratio : optional
         In place of the plan's own.
 
     Raises
@@ -103,13 +104,14 @@ def plan_again(
             hint="Record the calibration text again and plan with --multiple, or give the "
             "multiple that the plan has.",
         )
-    settings = old_plan.settings.with_(multiple=multiple)
+    changes = {"multiple": multiple, "allocation": allocation, "ratio": ratio}
+    settings = old_plan.settings.with_(**{k: v for k, v in changes.items() if v is not None})
     new_id = plan(
         workspace,
         language_model,
         recording_id=old_plan.recording_id,
         decomposition_id=old_plan.decomposition_id or None,
-        settings=settings if allocation is None else settings.with_(allocation=allocation),
+        settings=settings,
         progress=progress,
         cancel=cancel,
     )
@@ -121,6 +123,60 @@ def plan_again(
     with suppress(CorruptArtifactError):  # the decisions behind the old plan hold for the new one
         add_decisions(workspace, new_id, read_notes(workspace, plan_id).decisions)
     return new_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rounded:
+    """What a plan becomes when every layer keeps the same round number of units.
+
+    Parameters
+    ----------
+    width : int
+        Units that each layer keeps.
+    ratio : float
+        Share of all MLP units that goes then.
+    share_of_parameters : float or None
+        Of all parameters; None where attention gives up some, too.
+    """
+
+    width: int
+    ratio: float
+    share_of_parameters: float | None
+
+    @property
+    def text(self) -> str:
+        """What goes, in words."""
+        text = f"{self.width:,} units per layer: {100 * self.ratio:.1f} % of the units go"
+        if self.share_of_parameters is not None:
+            text += f", {100 * self.share_of_parameters:.1f} % of all parameters"
+        return text
+
+
+def roundings(pruning_plan: PruningPlan, multiple: int) -> list[Rounded]:
+    """Return what a plan can become with layers that are alike, the nearest to it first.
+
+    One keeps more units than the plan, one fewer. Empty where the dense layers differ, for then
+    each keeps its own number.
+    """
+    layout = pruning_plan.layout
+    if len(set(layout.widths)) > 1:
+        return []
+    dense = layout.widths[0]
+    kept = dense * (1 - pruning_plan.achieved_ratio)
+    steps = {int(kept // multiple), int(-(-kept // multiple))}
+    widths = sorted({w for s in steps if 0 < (w := s * multiple) < dense} or {dense})
+    each = pruning_plan.share_of_parameters / max(pruning_plan.n_removed, 1)
+    rounded = [
+        Rounded(
+            width=width,
+            ratio=(dense - width) / dense,
+            share_of_parameters=None
+            if pruning_plan.n_removed_groups
+            else each * (dense - width) * layout.n_layers,
+        )
+        for width in widths
+    ]
+    return sorted(rounded, key=lambda each: abs(each.width - kept))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ costs what a plain pass does not. So work tells how long it took, and the next e
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal
 
@@ -23,10 +23,11 @@ _REMEMBERED_S = 120.0  # of work: an estimate follows a machine that has become 
 
 
 class Pace:
-    """Seconds a token of one model in memory, of the latest work of each kind."""
+    """Seconds per token of one model in memory, of the latest work of each kind."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._lock, self._clock = threading.Lock(), clock
+        self._noted: dict[Work, float] = {}
         self._measured: dict[Work, deque[tuple[int, float]]] = {}
 
     def note(self, work: Work, n_tokens: int, seconds: float) -> None:
@@ -36,6 +37,7 @@ class Pace:
         with self._lock:
             latest = self._measured.setdefault(work, deque())
             latest.append((n_tokens, seconds))
+            self._noted[work] = self._clock()
             while len(latest) > 1 and sum(s for _, s in latest) - latest[0][1] > _REMEMBERED_S:
                 latest.popleft()
 
@@ -57,13 +59,22 @@ class Pace:
     def expected(self, work: Work) -> float | None:
         """Return the seconds a token that work will take; None before the model did anything.
 
-        As measured of such work, else of other work by the usual ratio of the two.
+        As measured of such work, else of the latest other work by the usual ratio of the two.
         """
-        own = self.measured(work)
-        if own is not None:
-            return own
-        for other, factor in FACTORS.items():
-            known = self.measured(other)
-            if known is not None:
-                return known * FACTORS[work] / factor
-        return None
+        source = self._source(work)
+        known = None if source is None else self.measured(source)
+        if source is None or known is None:
+            return None
+        return known if source == work else known * FACTORS[work] / FACTORS[source]
+
+    def age_s(self, work: Work) -> float | None:
+        """Return how long ago that was measured from which `expected` tells; None before."""
+        source = self._source(work)
+        return None if source is None else self._clock() - self._noted[source]
+
+    def _source(self, work: Work) -> Work | None:
+        """Return the work from which other work is expected: of its kind, else the latest."""
+        with self._lock:
+            if work in self._noted:
+                return work
+            return max(self._noted, key=self._noted.__getitem__, default=None)

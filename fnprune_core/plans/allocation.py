@@ -271,7 +271,8 @@ def ranked_globally(budget: Budget) -> NDArray[np.int64]:
 def _protected_ends_text(n_layers: int) -> str:
     first, last = protected_ends(n_layers)
     return (
-        f"the first {first} and the last {last} layers are spared, the others give the same share"
+        f"the first {first} and the last {last} layers are spared, as in {{liu2025}}, the others "
+        "give the same share"
     )
 
 
@@ -294,7 +295,8 @@ ALLOCATIONS: dict[str, Allocation] = {
         divide=by_threshold,
         label="One threshold",
         says=lambda n_layers: (
-            "wherever scores are under one threshold for all layers, of which the first "
+            "wherever scores are under one threshold for all layers, as in {liu2025}, of which the "
+            "first "
             f"{protected_ends(n_layers)[0]} and the last {protected_ends(n_layers)[1]} are spared"
         ),
         looks_at_scores=True,

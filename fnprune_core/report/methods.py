@@ -132,6 +132,8 @@ def _ica_sentence(material: Material, scaled: str) -> str:
     )
     n_runs, n_converged = len(decomposition.converged), int(decomposition.converged.sum())
     return (
+        "That a language model has functional networks, which ICA finds in the activations of its "
+        "MLP units, is from {liu2025}. "
         f"Group ICA {{calhoun2001}} looked for {k} networks {scope_text}. Activations were scaled "
         f"{scaled}; each session was reduced to its {n_kept} leading principal components, these "
         f"to {k} by incremental group PCA {{smith2014}}, and these were rotated by spatial ICA: "
@@ -225,9 +227,10 @@ def _pruning(material: Material) -> Iterator[Block]:
         return
     yield Heading(text="Pruning")
     yield Text(
-        text="A plan removes the lowest-scored MLP units of each layer, within a budget: the ratio "
-        f"is the share of all {material.atlas.layout.n_units:,} units. Calibration text is the "
-        f"recording above.{_sink_sentence(material)}"
+        text="To keep what preserved networks need and to remove the rest is the method of "
+        "{liu2025}. A plan removes the lowest-scored MLP units of each layer, within a budget: the "
+        f"ratio is the share of all {material.atlas.layout.n_units:,} units. Calibration text is "
+        f"the recording above.{_sink_sentence(material)}"
     )
     scores = dict.fromkeys(
         (plan.settings.score, plan.settings.score_version) for plan in material.plans

@@ -20,6 +20,7 @@ from fnprune_core.evaluation.verdict import given_up, verdict
 from fnprune_core.export import speed
 from fnprune_core.export.model_card import ratio_text
 from fnprune_core.plans import files
+from fnprune_core.report.elsewhere import elsewhere_blocks
 from fnprune_core.report.material import Material
 from fnprune_core.report.parts import (
     Block,
@@ -70,6 +71,8 @@ def _plans(material: Material) -> Iterator[Block]:
     )
     for number, text in enumerate(material.texts()[:_MOST_TEXTS]):
         yield from _perplexity_blocks(material, text, "" if number == 0 else f"-{number + 1}")
+    if material.texts():
+        yield from elsewhere_blocks(material, {plan.id: label(plan) for plan in material.plans})
     yield from _speed_blocks(material)
     yield from _generation_blocks(material)
 

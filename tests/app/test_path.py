@@ -54,7 +54,7 @@ def test_from_a_text_to_an_exported_model(open_page, materials, tmp_path) -> Non
 
     folder = tmp_path / "exported"
     at.switch_page(pages.path("export")).run()
-    at.text_input(key=f"export-folder-{view(at).plan}-masked").set_value(str(folder)).run()
+    at.text_input(key=f"export-folder-{view(at).plan}-per-layer").set_value(str(folder)).run()
     press(at, "Export")
     assert finish(at).state == "done"
     assert (folder / "config.json").is_file()

@@ -97,7 +97,7 @@ def export(browser: Browser, folder: Path) -> None:
     link = browser.parameters()
     browser.open(f"/export?{link}")
     [plan] = re.findall("plan=([0-9a-f]+)", link)
-    browser.type(f"export-folder-{plan}-masked", str(folder))
+    browser.type(f"export-folder-{plan}-per-layer", str(folder))
     browser.press("Export")
     browser.read("loaded in a fresh process and compared")
     assert (folder / "model.safetensors").is_file()

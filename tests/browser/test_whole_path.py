@@ -107,9 +107,9 @@ def prune(browser: Browser, folder: Path) -> None:
     assert "4 of 4 windows" in browser.text()
     assert "your plan" in browser.text()
     browser.open(f"/export?{browser.parameters()}")
-    browser.read("Export as Masked")
+    browser.read("Export as Per layer")
     [plan] = [each for each in browser.parameters().split("&") if each.startswith("plan=")]
-    browser.type(f"export-folder-{plan.removeprefix('plan=')}-masked", str(folder))
+    browser.type(f"export-folder-{plan.removeprefix('plan=')}-per-layer", str(folder))
     browser.press("Export")
     browser.read("Written, loaded in a fresh process and compared")
     assert (folder / "model.safetensors").is_file()

@@ -261,7 +261,7 @@ def test_from_texts_to_an_export(program, model, texts, tmp_path) -> None:
     saved = pruned["n_parameters_dense"] - pruned["n_parameters_pruned"]
     assert saved == pytest.approx(plan["share_of_parameters"] * pruned["n_parameters_dense"])
 
-    exported = program.json("export", plan["id"], tmp_path / "out", *with_model)
+    exported = program.json("export", plan["id"], tmp_path / "out", "--form", "masked", *with_model)
     assert AutoModelForCausalLM.from_pretrained(exported["folder"]).config.num_hidden_layers == 3
     figure = f"{measured['rows'][1]['perplexity']:.2f} (no interval)"
     assert figure in (tmp_path / "out" / "README.md").read_text()
@@ -273,9 +273,11 @@ def test_from_texts_to_an_export(program, model, texts, tmp_path) -> None:
     )  # fmt: skip
     assert smaller["kept_widths"] == [40, 40, 40]
     assert smaller["ratio"] == pytest.approx(8 / 48)
+    assert smaller["ratio_before_rounding"] == alike["ratio"]
     config = AutoModelForCausalLM.from_pretrained(smaller["folder"]).config
     assert config.intermediate_size == 40
-    own = program.json("export", plan["id"], tmp_path / "own", "--form", "per-layer", *with_model)
+    own = program.json("export", plan["id"], tmp_path / "own", *with_model)
+    assert own["form"] == "per-layer"
     assert own["kept_widths"] == plan["kept_widths"]
     assert own["use"]["lm-eval"].startswith("lm_eval --model hf --model_args pretrained=")
     assert "trust_remote_code=True" in own["use"]["lm-eval"]

@@ -22,3 +22,22 @@ def test_stages_move_the_whole_by_the_length_of_their_phase() -> None:
     phases.reach("read", 1.5)
     assert phases.overall == 1.0
     assert Phases({}, print).overall == 0.0
+
+
+def test_the_time_left_follows_a_machine_that_becomes_busy() -> None:
+    now = [0.0]
+    phases = Phases({"make": 10.0, "read": 100.0}, print, clock=lambda: now[0])
+    assert phases.seconds_left is None
+    now[0] = 10.0
+    phases.reach("make")
+    assert phases.seconds_left == 100.0  # as expected
+    for step in range(1, 31):  # three times slower from here on
+        now[0] += 3.0
+        phases.reach("read", step / 100)
+    assert (
+        round(phases.seconds_left, 6) == 210
+    )  # 70 expected seconds, at the pace of the last minute
+    done = phases.overall
+    phases.expect_left("read", 140.0)  # by now it is known to take twice as long
+    assert phases.overall == done
+    assert round(phases.seconds_left, 6) == 420

@@ -29,14 +29,6 @@ class FormFacts:
 
 
 FORMS: dict[str, FormFacts] = {
-    "masked": FormFacts(
-        title="Masked",
-        icon="visibility_off",
-        loads="wherever the dense model does",
-        size="as large as the dense model",
-        speed="as fast as the dense model",
-        use="To measure and compare: the removed units' weights are zero.",
-    ),
     "uniform": FormFacts(
         title="Uniform",
         icon="view_agenda",
@@ -60,6 +52,14 @@ FORMS: dict[str, FormFacts] = {
         size="smaller; one file",
         speed="faster",
         use="The uniform form for llama.cpp; of Llama and Qwen models.",
+    ),
+    "masked": FormFacts(
+        title="Masked",
+        icon="visibility_off",
+        loads="wherever the dense model does",
+        size="as large as the dense model",
+        speed="as fast as the dense model",
+        use="To measure and compare: the removed units' weights are zero.",
     ),
 }
 
@@ -119,23 +119,25 @@ def model_of(pruning_plan: PruningPlan) -> LanguageModel | None:
     return model
 
 
-def chosen_form() -> str:
-    """Return the form that the view shows."""
+def chosen_form(pruning_plan: PruningPlan, model: LanguageModel | None) -> str:
+    """Return the form that the view shows: at first one that is smaller and takes the plan."""
     viewed_form = view_state.view().show
-    return viewed_form if viewed_form in FORMS else "masked"
+    if viewed_form in FORMS:
+        return viewed_form
+    return from_workspace.smaller_form(model, pruning_plan)
 
 
-def cards(pruning_plan: PruningPlan, model: LanguageModel | None) -> None:
-    """Draw one card a form, with a button that chooses it."""
-    current = chosen_form()
+def cards(plan: str, pruning_plan: PruningPlan, model: LanguageModel | None, current: str) -> None:
+    """Draw one card per form, with a button that chooses it."""
     for column, (name, facts) in zip(st.columns(len(FORMS)), FORMS.items(), strict=True):
         fit = form_fit(pruning_plan, name, multiple=None, model=model)
         with column, st.container(border=True, height="stretch", key=f"export-card-{name}"):
             st.markdown(f"**:material/{facts.icon}: {facts.title}**")
             st.caption(facts.use)
-            st.markdown(
-                f"**Loads** {facts.loads}  \n**Size** {facts.size}  \n**Speed** {facts.speed}"
-            )
+            size = facts.size
+            if model is not None and fit.status == "ready":
+                size = _size_text(plan, name, model)
+            st.markdown(f"**Loads** {facts.loads}  \n**Size** {size}  \n**Speed** {facts.speed}")
             _draw_fit(fit)
             st.button(
                 "Chosen" if name == current else "Choose",
@@ -147,6 +149,13 @@ def cards(pruning_plan: PruningPlan, model: LanguageModel | None) -> None:
                 on_click=view_state.change,
                 kwargs={"show": name},
             )
+
+
+def _size_text(plan: str, form: str, model: LanguageModel) -> str:
+    """Return how large a form is, beside the dense model in its own number format."""
+    dense = model.anatomy().parameter_bytes
+    own = needed_bytes(plan, form, "F16", model, with_refits=False)
+    return f"{wording.size(own)}; the dense model has {wording.size(dense)}"
 
 
 def _draw_fit(fit: FormFit) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from app.pruning import comparison
 from app.pruning.export import data as cache
 from app.pruning.export import tasks as tasks_export
 from app.pruning.export.figures import speed_ratios
@@ -53,6 +54,7 @@ def quality(plan: str) -> None:
             "Apply measures it, on the page Prune."
         )
         return
+    comparison.headline(comparison.results_of_plan(plan), plan)
     st.dataframe(
         pd.DataFrame(rows),
         hide_index=True,

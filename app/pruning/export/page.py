@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from app.pruning import other_texts
 from app.pruning.export import forms, measured, panel
 from app.shell import resources, view_state
 from app.shell.caches import generations as cache
@@ -12,8 +13,8 @@ def show(plan: str) -> None:
     """Draw the forms, what was measured of the plan, and the export in the chosen form."""
     pruning_plan = resources.plan(plan)
     model = forms.model_of(pruning_plan)
-    forms.cards(pruning_plan, model)
-    form = forms.chosen_form()
+    form = forms.chosen_form(pruning_plan, model)
+    forms.cards(plan, pruning_plan, model, form)
     left, right = st.columns(2, gap="large")
     with left, frame.explaining():
         panel.export(plan, form, pruning_plan, model)
@@ -22,6 +23,7 @@ def show(plan: str) -> None:
         measured.facts(pruning_plan)
         st.markdown("**Perplexity**")
         measured.quality(plan)
+        other_texts.draw(plan)
         st.markdown("**Speed on this machine**")
         measured.speed(plan, pruning_plan)
 

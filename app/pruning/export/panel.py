@@ -23,6 +23,7 @@ from fnprune_core.export import rounding
 from fnprune_core.export.export import check_target
 from fnprune_core.export.gguf import WEIGHT_TYPES
 from fnprune_core.export.model_card import use_of
+from fnprune_core.export.rounding import Rounded
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans.plan import PruningPlan
 
@@ -74,6 +75,7 @@ def plan_again(plan: str, form: str, fit: FormFit) -> None:
         f"{fit.multiple}, all else alike. That is a plan of its own: it is measured beside this "
         "one and the dense model, and its figures are the ones that are quoted."
     )
+    becomes = _choose_rounding(resources.plan(plan), fit.multiple or 1) if is_alike else None
     last_texts = _measured_on(plan)
     with st.expander("Text to measure on", icon=":material/menu_book:"):
         if last_texts is not None:
@@ -95,12 +97,29 @@ def plan_again(plan: str, form: str, fit: FormFit) -> None:
             plan=plan,
             multiple=fit.multiple or 1,
             is_alike=is_alike,
+            ratio=None if becomes is None else becomes.ratio,
             texts=texts,
             window=_window_of(plan),
             max_windows=int(windows),
         )
         job_progress.start(tasks_export.fit(order))
         st.rerun()
+
+
+def _choose_rounding(pruning_plan: PruningPlan, multiple: int) -> Rounded | None:
+    """Draw what the plan becomes, more or fewer units, and return the one that is chosen."""
+    choices = rounding.roundings(pruning_plan, multiple)
+    if not choices:
+        return None
+    chosen: Rounded = st.radio(
+        f"What becomes of the {100 * pruning_plan.achieved_ratio:.1f} % of units that go now "
+        f"({100 * pruning_plan.share_of_parameters:.1f} % of all parameters)",
+        choices,
+        format_func=lambda each: each.text,
+        key=f"export-rounding-{pruning_plan.removal_key()}-{multiple}",
+        help="The nearest stands first. A smaller multiple comes nearer to the plan.",
+    )
+    return chosen
 
 
 def _select_plan(job: Job) -> None:

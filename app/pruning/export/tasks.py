@@ -80,6 +80,8 @@ class FitOrder:
         What each layer's units become a multiple of.
     is_alike : bool
         Whether every layer is to keep the same number.
+    ratio : float or None
+        Share of all units that is to go then; None for the plan's own, rounded down.
     texts : TextChoice
         What it is measured on.
     """
@@ -88,6 +90,7 @@ class FitOrder:
     plan: str
     multiple: int
     is_alike: bool
+    ratio: float | None = None
     texts: TextChoice
     window: int
     max_windows: int | None
@@ -109,6 +112,7 @@ def fit(run: Run, order: FitOrder) -> Comparison:
         order.plan,
         allocation="uniform" if order.is_alike else None,
         multiple=order.multiple,
+        ratio=order.ratio,
         **run.watched,
     )
     return measured(run, language_model, windows, {DENSE: None, PLAN: id, BEFORE: order.plan})

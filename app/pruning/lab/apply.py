@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app import pages
-from app.pruning import checks, commands, comparison, data, training_note
+from app.pruning import checks, commands, comparison, data, other_texts, training_note
 from app.pruning.lab.settings import plan_settings
 from app.pruning.tasks import PLAN, PruneOrder, prune
 from app.shell import resources, view_state, wording
@@ -16,6 +16,7 @@ from app.shell.jobs import Job, describe_error
 from app.shell.text_choice import TextChoice
 from app.widgets import frame, job_progress, pinned_units, text_picker
 from fnprune_core.errors import FnpruneError
+from fnprune_core.machine.load import busy_note
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans import decision_log
 from fnprune_core.plans.plan import PlanSettings
@@ -156,10 +157,20 @@ def _show_cost(order: PruneOrder) -> None:
                     first = "the first perplexity of your plan after about "
                     text = (
                         f"About {wording.duration(cost.seconds)} in all; {first}"
-                        f"{wording.duration(cost.first_seconds)}."
+                        f"{wording.duration(cost.first_seconds)}. {_assumption(model)}"
                     )
         st.caption(text, width="stretch")
         commands.offer(commands.prune(order), key="lab")
+
+
+def _assumption(model: LanguageModel) -> str:
+    """Return what an estimate rests on: when the model's pace was measured, and a quiet machine."""
+    age = model.pace.age_s("reading")
+    when = "just now" if age is None or age < 60 else f"{wording.duration(age)} ago"
+    return (
+        f"That is at the model's pace of {when}, if nothing else computes on this machine. "
+        f"{busy_note()}"
+    ).strip()
 
 
 def _order(
@@ -270,6 +281,7 @@ def results(form_state: Asked) -> None:
         )
     with st.container(key=stale_key(form_state, "results")):
         comparison.draw(comparison.results_of_plan(plan), key="final", made_of=plan)
+        other_texts.draw(plan)
         st.subheader("What goes", anchor=False)
         comparison.removal(plan)
     next_steps()

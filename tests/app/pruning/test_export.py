@@ -18,6 +18,7 @@ from fnprune_core.export.speed import ModelSpeed, Speed
 from fnprune_core.models import modeling_per_layer
 from fnprune_core.models.loading import load_model
 from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.progress import ignore
 from fnprune_core.pruning import planner
 from fnprune_core.recording import record
 from fnprune_core.recording.recording import RecordingSettings
@@ -75,6 +76,17 @@ def test_cards_say_which_forms_take_the_plan(open_export, planned) -> None:
     assert "code of its own that you trust" in text
 
 
+def test_it_begins_with_a_form_that_is_smaller(open_export, planned) -> None:
+    at = open_export(planned())
+    assert "Export as Per layer" in [each.value for each in at.subheader]
+    alike = planned(SETTINGS.with_(allocation="uniform", multiple=8))
+    at = open_export(alike)
+    assert "Export as Uniform" in [each.value for each in at.subheader]
+    resources.shelf().get(view(at).model, progress=ignore)
+    at.run()
+    assert "the dense model has" in "\n".join(each.value for each in at.markdown)
+
+
 def test_what_a_family_has_no_place_for_is_told_once_the_model_is_loaded(
     open_export, planned, monkeypatch
 ) -> None:
@@ -127,13 +139,19 @@ def test_a_plan_is_made_again_for_the_uniform_form_measured_and_then_quoted(
     assert "needs layers that are alike" in said(at)
     assert "Export" not in [each.label for each in at.button]
     at.number_input(key="export-multiple-uniform").set_value(8).run()
+    becomes = next(each for each in at.radio if each.key.startswith("export-rounding"))
+    assert "29.9 % of units that go now" in becomes.label
+    assert [option.split(":")[0] for option in becomes.options] == [
+        "32 units per layer", "40 units per layer",
+    ]  # fmt: skip
+    becomes.set_value(becomes.options[1]).run()
     evaluate_on(at, example.held_out)
     press(at, "Plan again and measure")
     assert finish(at).state == "done"
     after = view(at).plan
     assert after != before
     made = resources.plan(after)
-    wanted = SETTINGS.with_(allocation="uniform", multiple=8)
+    wanted = SETTINGS.with_(allocation="uniform", multiple=8, ratio=8 / 48)
     assert made.settings == planner.canonical_settings(wanted)
     assert set(made.kept_widths) == {40}
     metrics = {each.label: each.value for each in at.metric}

@@ -20,4 +20,11 @@ from fnprune_core.plans.plan import PlanSettings
     ],
 )  # fmt: skip
 def test_a_plan_is_called_by_what_sets_it_apart(settings, given_up, name) -> None:
-    assert name_of(PlanSettings(**settings), given_up=given_up, n_networks=6) == name
+    plan = PlanSettings(**settings)
+    assert name_of(plan, achieved=0.3049, given_up=given_up, n_networks=6) == name
+
+
+def test_a_plan_of_rounded_widths_is_called_by_what_goes() -> None:
+    asked = PlanSettings(ratio=0.51, allocation="uniform", multiple=64)
+    name = name_of(asked, achieved=0.5, given_up=(), n_networks=0)
+    assert name == "50 %, least squares, uniform, widths by 64"

@@ -277,7 +277,7 @@ def test_a_running_comparison_is_drawn_live_and_a_stopped_one_goes_on(
     half, go_on = threading.Event(), threading.Event()
     told = []
 
-    def paused(*args, on_partial, cancel, **options):
+    def paused(*args, on_partial=lambda *_: None, cancel, **options):
         def partial_(label, result):
             on_partial(label, result)
             told.append((label, len(result.window_nll)))

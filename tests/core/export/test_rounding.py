@@ -1,7 +1,7 @@
 import pytest
 
 from fnprune_core.errors import PlanError, SettingsError
-from fnprune_core.export.rounding import fit_of, plan_again, plan_for_form
+from fnprune_core.export.rounding import fit_of, plan_again, plan_for_form, roundings
 from fnprune_core.plans import decision_log
 from fnprune_core.plans.plan import PlanSettings, PruningPlan
 from fnprune_core.pruning.planner import canonical_settings, plan
@@ -86,3 +86,18 @@ def test_what_cannot_be_rounded_is_refused_with_what_to_do(workspace, llama, mad
     workspace.delete("recordings", opened(workspace, id).recording_id)
     with pytest.raises(PlanError, match="is not here"):
         plan_for_form(workspace, llama, id, form="uniform", multiple=8)
+
+
+def test_what_a_plan_becomes_is_told_beforehand_and_true(workspace, llama, made):
+    id = made(UNIFORM.with_(allocation="global"))  # 33.6 of 48 units stay in the mean
+    choices = roundings(opened(workspace, id), 8)
+    assert [each.width for each in choices] == [32, 40]
+    for choice in choices:
+        again = plan_again(
+            workspace, llama, id, allocation="uniform", multiple=8, ratio=choice.ratio
+        )
+        plan = opened(workspace, again)
+        assert set(plan.kept_widths) == {choice.width}
+        assert plan.achieved_ratio == pytest.approx(choice.ratio)
+        assert plan.share_of_parameters == pytest.approx(choice.share_of_parameters)
+    assert [each.width for each in roundings(opened(workspace, id), 64)] == [48]

@@ -31,6 +31,19 @@ def test_other_work_is_expected_by_the_usual_ratio_until_it_was_done() -> None:
     assert pace.expected("reading") == pytest.approx(0.011)
 
 
+def test_the_latest_work_tells_of_work_that_was_not_done_and_its_age_is_known() -> None:
+    now = [0.0]
+    pace = Pace(clock=lambda: now[0])
+    assert pace.age_s("reading") is None
+    pace.note("pass", 1000, 1.0)
+    now[0] = 300.0
+    pace.note("recording", 1000, 14.0)  # the machine has become busy since
+    now[0] = 310.0
+    assert pace.expected("reading") == pytest.approx(0.011)
+    assert pace.age_s("reading") == 10.0
+    assert pace.age_s("pass") == 310.0
+
+
 def test_work_that_fails_tells_nothing() -> None:
     pace = Pace()
     with pytest.raises(ZeroDivisionError), pace.timed("pass", 10):

@@ -1,5 +1,7 @@
 from written_report import N_NETWORKS
 
+from fnprune_core.plans.allocation import ALLOCATIONS
+from fnprune_core.report import methods
 from fnprune_core.report.methods import parameters
 from fnprune_core.storage.manifests import read_manifest
 
@@ -28,6 +30,16 @@ def test_methods_hold_every_parameter_of_the_artifacts(made) -> None:
         "versions"
     ].items():
         assert (name, version) in versions
+
+
+def test_the_paper_whose_method_it_is_is_cited_wherever_it_is_used(made) -> None:
+    for part in (methods._networks, methods._pruning):
+        assert "{liu2025}" in "".join(
+            block.text for block in part(made.m) if hasattr(block, "text")
+        )
+    for name in ("protect-ends", "threshold"):
+        assert "{liu2025}" in ALLOCATIONS[name].says(30)
+    assert "2508.05239" in "".join(made.page.text)
 
 
 def test_parameters_are_told_once(made) -> None:
