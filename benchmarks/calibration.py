@@ -5,7 +5,7 @@ with its Monte-Carlo error, what is promised of it, and whether that is kept; th
 where a promise is missed. ``--short`` takes a few repeats, for tests. Rows without a promise are
 there to compare: what the rule was before, or what a rule does where nothing is promised.
 
-perplexity    95 % intervals over documents of few and many windows, and over blocks as before
+perplexity    95 % intervals over documents of equal and unequal length, and by earlier rules
 lesions       studies of nothing with few random lesions: any q ≤ 0.05
 thresholds    share of marked units that take no part, by rule, noise and how many are active
 domains       p ≤ 0.05 where the length of documents is tied to their domain
@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import stats
 
 from fnprune_core.atlas import connectome, decoding, thresholds
 from fnprune_core.atlas.chance.calibration import calibrate
@@ -87,14 +88,30 @@ def mean(name: str, values: list[float], **promise: float | None) -> Row:
 
 
 # Perplexity ------------------------------------------------------------------------------------
+#: Windows of each document.
+_LENGTHS: dict[str, Sequence[int]] = {
+    "5 documents of 16 windows": [16] * 5,
+    "10 documents of 8 windows": [8] * 10,
+    "20 documents of 4 windows": [4] * 20,
+    "3 documents of 20 windows": [20] * 3,
+    "10 documents of 3 to 30 windows": range(3, 31, 3),
+    "10 documents of 1 to 30 windows, few of them long": [1, 2, 2, 3, 5, 7, 10, 14, 21, 30],
+    "30 documents of 1 to 30 windows": range(1, 31),
+    "20 documents of 1 window and one of 10": [1] * 20 + [10],
+    "9 documents of 8 windows and one of 40": [8] * 9 + [40],
+    "5 documents of 1 to 30 windows": [1, 8, 15, 22, 30],
+    "4 documents of 1 window and one of 20": [1, 1, 1, 1, 20],
+}
+
+
 def perplexity(rng: np.random.Generator, *, short: bool) -> Iterator[Row]:
     """Yield how often intervals hold the truth: documents that differ, windows in each alike."""
     n_times = 600 if short else 2000
-    for n_documents, n_windows in ((5, 16), (10, 8), (20, 4), (3, 20)):
-        held = np.zeros(3, dtype=int)
+    for what, counts in _LENGTHS.items():
+        document = np.repeat(np.arange(len(counts)), counts)
+        held = np.zeros(4, dtype=int)
         for _ in range(n_times):
-            document = np.arange(n_documents * n_windows) // n_windows
-            own = rng.standard_normal(n_documents)[document]
+            own = rng.standard_normal(len(counts))[document]
             dense = 63 * (3.0 + 0.3 * own) + rng.normal(0, 20, len(document))
             change = 63 * (0.3 + 0.1 * own + 0.1 * rng.standard_normal(len(document)))
             first, second = _result(dense + change, document), _result(dense, document)
@@ -104,11 +121,15 @@ def perplexity(rng: np.random.Generator, *, short: bool) -> Iterator[Row]:
             low, high = second.interval()
             held[1] += low <= np.exp(3.0) <= high
             held[2] += abs(paired.difference - 0.3) <= 1.96 * _block_error(change)
-        what = f"{n_documents} documents of {n_windows} windows"
-        promise = {"least": 0.925, "most": 0.975} if n_documents >= 5 else {"most": 0.0}
-        yield share(f"{what}: difference, t over documents", int(held[0]), n_times, **promise)
-        yield share(f"{what}: perplexity, t over documents", int(held[1]), n_times, **promise)
-        yield share(f"{what}: difference, blocks as before", int(held[2]), n_times)
+            held[3] += abs(paired.difference - 0.3) <= _reach_before(change, document)
+        has_error = np.sum(counts) ** 2 / np.square(counts).sum() >= 5
+        promise = {"least": 0.925, "most": 0.975} if has_error else {"most": 0.0}
+        yield share(f"{what}: difference", int(held[0]), n_times, **promise)
+        yield share(f"{what}: perplexity", int(held[1]), n_times, **promise)
+        if len(set(counts)) > 1:
+            yield share(f"{what}: difference, t of n − 1 as before", int(held[3]), n_times)
+        else:
+            yield share(f"{what}: difference, blocks as in 0.2", int(held[2]), n_times)
 
 
 def _result(nll: Floats, document: NDArray[np.int64]) -> Perplexity:
@@ -121,6 +142,14 @@ def _result(nll: Floats, document: NDArray[np.int64]) -> Perplexity:
             adds_bos=False, dtype="float32", device="cpu",
         ),
     )  # fmt: skip
+
+
+def _reach_before(change: Floats, document: NDArray[np.int64]) -> float:
+    """Return how far intervals reached by t of one less than the documents, however unequal."""
+    sums, counts = np.bincount(document, weights=change), np.bincount(document) * 63.0
+    residual, n = sums - change.sum() / counts.sum() * counts, len(counts)
+    error = np.sqrt(n / (n - 1) * np.square(residual).sum()) / counts.sum()
+    return float(stats.t.ppf(0.975, n - 1) * error)
 
 
 def _block_error(change: Floats) -> float:
@@ -167,7 +196,7 @@ def _lesion_study(rng: np.random.Generator, n_lesions: int, n_random: int) -> tu
             excess,
             np.moveaxis(change[:, 1:], 1, 0).reshape(n_random, -1),
             np.full(len(excess), 1e-3),
-            text_freedom=np.full(len(excess), 7),
+            text_freedom=np.full(len(excess), 7.0),
             trend=trend,
             n_lesions=number,
         )

@@ -91,7 +91,7 @@ labels = dict(zip((f"without {domain}", "all networks", "random"), plans, strict
 # %% [markdown]
 # ## Measure
 # Perplexity on held-out windows. Differences are paired, in nats per token; errors are over
-# documents, and under 5 of them give none.
+# documents, and under 5 of equal length give none.
 
 # %%
 windows = compare.evaluation_windows(
@@ -103,7 +103,7 @@ for name, result in results.items():
     pair = paired_difference(result, results["dense"])
     print(
         f"{name}: {result.text()}, {pair.text(digits=3)} nats above dense "
-        f"(errors over {result.error_note()})"
+        f"(errors over {result.sample.note()})"
     )
 chosen = paired_by_domain(results[f"without {domain}"], results["all networks"])
 for name, pair in chosen.items():

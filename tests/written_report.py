@@ -3,6 +3,7 @@
 import json
 import shlex
 import warnings
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -87,9 +88,14 @@ def reported(root: Path) -> SimpleNamespace:
     tiny.toy_tokenizer().save_pretrained(folder)
     documents = tiny.toy_documents(n_per_domain=4, n_words=130)
     held_out = [*documents[3:4], *documents[7:8]]
+    others = [
+        replace(d, text=" ".join(reversed(d.text.split())), name=f"other {d.name}")
+        for d in tiny.toy_documents(n_per_domain=5, n_words=40)
+    ]
     for path, chosen in (
         (texts, [d for d in documents if d not in held_out]),
         (root / "held-out.jsonl", held_out),
+        (root / "lesions.jsonl", others),
     ):
         rows = [json.dumps({"text": d.text, "topic": d.domain, "id": d.name}) for d in chosen]
         path.write_text("\n".join(rows))
@@ -117,7 +123,7 @@ def reported(root: Path) -> SimpleNamespace:
     opened = network_atlas.open_atlas(workspace, atlas)
     annotate(workspace, opened, 1, Annotation(name=f"'{EVIL}", note=EVIL, tags=("=1+1",)))
     language_model = load_model(str(folder), dtype="float32")
-    windows = compare.evaluation_windows(language_model, held_out, window=16)
+    windows = compare.evaluation_windows(language_model, others, window=16)
     lesion_study(
         workspace,
         language_model,

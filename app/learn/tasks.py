@@ -4,7 +4,7 @@ from app.learn import lesson
 from app.shell.tasks import Run, task
 from fnprune_core.atlas import network_atlas
 from fnprune_core.lesions import brief
-from fnprune_core.lesions.brief import LesionDemonstration, Losses
+from fnprune_core.lesions.brief import BriefResult, LesionDemonstration
 from fnprune_core.recording import recording
 
 LESION, PRUNE = "lesson-lesion", "lesson-prune"
@@ -21,12 +21,12 @@ def _demonstration(run: Run, model: str, atlas: str) -> LesionDemonstration:
 
 
 @task(LESION, "The model reads")
-def lesion(run: Run, *, model: str, atlas: str, network: int) -> Losses:
+def lesion(run: Run, *, model: str, atlas: str, network: int) -> BriefResult:
     """Silence a network while short texts are read; losses by condition and domain result."""
     return brief.lesion(_demonstration(run, model, atlas), network, **run.watched)
 
 
 @task(PRUNE, "The model reads")
-def prune(run: Run, *, model: str, atlas: str) -> Losses:
+def prune(run: Run, *, model: str, atlas: str) -> BriefResult:
     """Silence one unit in five by each rule; losses by condition and domain result."""
     return brief.prune_by_rules(_demonstration(run, model, atlas), **run.watched)

@@ -217,16 +217,18 @@ def _draw_protocol(results: Mapping[str, Perplexity], shared: Alike) -> None:
     few = [
         wording.plain(name)
         for name, part in first_result.by_domain().items()
-        if part.n_documents < MIN_DOCUMENTS
+        if not part.sample.has_error
     ]
     domains_note += (
-        f" No interval for {', '.join(few)}: under {MIN_DOCUMENTS} documents." if few else ""
+        f" No interval for {', '.join(few)}: under {MIN_DOCUMENTS} documents of equal length."
+        if few
+        else ""
     )
     st.caption(
         f"On {n_read} of {protocol.n_windows} windows of {protocol.window} tokens, the same for "
         f"every model ({protocol.n_tokens:,} predictions in all), {protocol.dtype} on "
         f"{protocol.device}, text "
-        f"{protocol.text_sha256[:8]}. Errors (SE) are over {first_result.error_note()}; those "
+        f"{protocol.text_sha256[:8]}. Errors (SE) are over {first_result.sample.note()}; those "
         "of several random seeds are the spread over them. Differences are paired by "
         f"window.{domains_note}"
     )

@@ -11,7 +11,6 @@ from app.pruning.figures import ABOVE_DENSE, ABOVE_PLAN, ALL, PERPLEXITY, Mark, 
 from app.pruning.tasks import PLAN
 from fnprune_core.errors import FnpruneError
 from fnprune_core.evaluation.alike import Alike
-from fnprune_core.evaluation.intervals import documents_text
 from fnprune_core.evaluation.results import (
     DENSE,
     PairedDifference,
@@ -74,7 +73,7 @@ def marks(
                     domain=domain,
                     value=value,
                     error=error,
-                    spread=spread or documents_text(part.n_documents),
+                    spread=spread or part.sample.text(),
                 )
             )
     return all_marks

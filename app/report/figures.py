@@ -19,7 +19,6 @@ from app.report.inline_svg import inline_svg, paper
 from fnprune_core.localizers.glm import LEVEL
 from fnprune_core.reliability.assess import trust_table
 from fnprune_core.report.experiments import (
-    is_tested,
     lesion_name,
     responding,
     run_localizers,
@@ -212,8 +211,12 @@ def trust(easel: Easel, _: int) -> Figure | None:
         html = inline_svg(chart)
     return Figure(
         html=html,
-        caption=f"Each network's {title}, against the variance that it explains alone; dashed: "
-        "what one network in twenty reaches in data without networks.",
+        caption=f"Each network's {title}, against the variance that it explains alone."
+        + (
+            " Dashed: what one network in twenty reaches in data without networks."
+            if levels
+            else ""
+        ),
     )
 
 
@@ -269,7 +272,7 @@ def lesions(easel: Easel, number: int) -> Figure | None:
     m = easel.m
     study = studies(m)[number]
     excess, q = study.effects.excess, study.effects.q
-    if not is_tested(study):
+    if not study.is_tested:
         excess = study.change[:, 0]
     names = [lesion_name(m, each) for each in study.lesions]
     finite = np.abs(excess[np.isfinite(excess)])
@@ -288,10 +291,10 @@ def lesions(easel: Easel, number: int) -> Figure | None:
         html = inline_svg(chart)
     return Figure(
         html=html,
-        caption="Loss change of each lesion above that of its random lesions, nats per token; a "
-        "dot: q < 0.05 over all effects."
-        if is_tested(study)
-        else "Loss change of each lesion, nats per token, without random lesions beside it.",
+        caption="Loss change of each lesion less that of its random lesions, nats per token."
+        + (" A dot: q < 0.05 over all effects." if (q < LEVEL).any() else " None has q < 0.05.")
+        if study.is_tested
+        else "Loss change of each lesion from the healthy model, nats per token; not tested.",
         is_long=True,
     )
 
@@ -348,7 +351,12 @@ def perplexity(easel: Easel, number: int) -> Figure | None:
     return Figure(
         html=html,
         caption="Nats per token above the dense model on the whole text and by domain, paired, "
-        "± one standard error over documents; under 5 of them give none.",
+        "± one standard error over documents"
+        + (
+            "."
+            if all(np.isfinite(each["difference_error"]).all() for each in shown.values())
+            else "; where these are too few there is none."
+        ),
     )
 
 

@@ -211,7 +211,7 @@ def run_demo(
             "threshold": None if settings.preset is None else settings.preset.threshold,
         },
         "dense": {"perplexity": dense.perplexity, "stderr": dense.standard_error},
-        "error_note": dense.error_note(),
+        "error_note": dense.sample.note(),
         "rows": rows,
         "domains": _domain_rows(by_domain, domain_results, dense, windows),
         "seconds": {**clock.seconds, "total": sum(clock.seconds.values())},

@@ -257,7 +257,7 @@ def evaluate(
     print_table(
         f"Perplexity: {protocol['n_tokens']} tokens in windows of {window}, {protocol['dtype']} "
         f"on {protocol['device']}, text {protocol['text_sha256'][:12]}; differences to dense in "
-        f"nats per token. Errors are over {results[DENSE].error_note()}",
+        f"nats per token. Errors are over {results[DENSE].sample.note()}",
         list(rows[0]),
         [list(row.values()) for row in rows],
     )

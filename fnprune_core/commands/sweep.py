@@ -104,7 +104,7 @@ def _print_sweep(result: "Sweep", *, as_json: bool) -> None:
         f"Perplexity, dense {result.dense.perplexity:.2f}: {protocol['n_tokens']} tokens in "
         f"windows of {protocol['window']}, {protocol['dtype']} on {protocol['device']}, text "
         f"{protocol['text_sha256'][:12]}; differences to dense in nats per token; errors over "
-        f"{result.dense.error_note()}; or over random seeds where there are several",
+        f"{result.dense.sample.note()}; or over random seeds where there are several",
         list(_COLUMNS),
         [[row[name] for name in _COLUMNS] for row in rows],
     )

@@ -118,7 +118,7 @@ def history(workspace: Workspace, *, fingerprint: str = "") -> History:
 
 def _measurement(entry: Entry) -> Measurement:
     facts, inputs = entry.manifest, entry.manifest["inputs"]
-    if "n_documents" not in facts:  # an older result: its error is over blocks of windows
+    if "n_effective" not in facts:  # an older result: its error is by another rule
         facts = {**facts, **_errors_over_documents(entry)}
     key_values = (inputs["fingerprint"], inputs["text_sha256"], inputs["window"])
     dtype = str(inputs["dtype"]).removeprefix("torch.")
@@ -140,7 +140,7 @@ def _errors_over_documents(entry: Entry) -> dict[str, Any]:
         result = Perplexity.load(entry.path)
     except FnpruneError:  # its page tells that it is damaged
         return {"standard_error": None, "n_documents": 0}
-    return {"standard_error": result.standard_error, "n_documents": result.n_documents}
+    return {"standard_error": result.standard_error, "n_documents": result.sample.n}
 
 
 def _record(

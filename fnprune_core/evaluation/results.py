@@ -11,7 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fnprune_core.errors import CorruptArtifactError, NonFiniteError, SettingsError
-from fnprune_core.evaluation.intervals import error_note, ratio_error, t_interval, with_error
+from fnprune_core.evaluation.intervals import (
+    DocumentSample,
+    document_sample,
+    ratio_error,
+    with_error,
+)
 from fnprune_core.recording.sessions import document_codes
 from fnprune_core.storage.checksums import MANIFEST, checked, file_sums
 from fnprune_core.storage.folders import new_folder
@@ -112,31 +117,24 @@ class Perplexity:
         return float(np.exp(self.mean_nll))
 
     @property
-    def n_documents(self) -> int:
-        """Number of documents of which a window was read: what errors are over."""
-        return len(np.unique(self.groups))
+    def sample(self) -> DocumentSample:
+        """The documents of which a window was read: what errors are over."""
+        return document_sample(self.window_tokens, self.groups)
 
     @property
     def mean_error(self) -> float:
-        """Standard error of the nats per token over documents; NaN for under 5 of them."""
-        return ratio_error(self.window_nll, self.window_tokens, self.groups)
+        """Standard error of the nats per token over documents; NaN where they are too few."""
+        return float(ratio_error(self.window_nll, self.window_tokens, self.groups))
 
     @property
     def standard_error(self) -> float:
-        """Standard error of the perplexity (delta method); NaN for under 5 documents."""
+        """Standard error of the perplexity (delta method); NaN where documents are too few."""
         return self.perplexity * self.mean_error
 
     def interval(self) -> tuple[float, float]:
-        """Return the 95 % interval of the perplexity; NaN for under 5 documents.
-
-        By t of one less than the documents, on the mean loss.
-        """
-        low, high = t_interval(self.mean_nll, self.mean_error, self.n_documents)
+        """Return the 95 % interval of the perplexity, by t on the mean loss; NaN without one."""
+        low, high = self.sample.interval(self.mean_nll, self.mean_error)
         return float(np.exp(low)), float(np.exp(high))
-
-    def error_note(self) -> str:
-        """Return what its errors are over, and how wide intervals are, as half a sentence."""
-        return error_note(self.n_documents)
 
     def text(self, *, digits: int = 2) -> str:
         """Return the perplexity ± its standard error, or that there is no interval."""
@@ -255,7 +253,8 @@ class Perplexity:
         return {
             "perplexity": _finite_or_none(self.perplexity),
             "standard_error": _finite_or_none(self.standard_error),
-            "n_documents": self.n_documents,
+            "n_documents": self.sample.n,
+            "n_effective": self.sample.n_effective,
             "n_tokens": self.n_tokens,
             "failure": self.failure,
             "protocol": asdict(self.protocol),
@@ -286,16 +285,18 @@ class PairedDifference:
     Parameters
     ----------
     standard_error : float
-        Over documents; NaN for under 5 of them.
+        Over documents; NaN where these are too few.
+    sample : DocumentSample
+        These documents.
     """
 
     difference: float
     standard_error: float
-    n_documents: int
+    sample: DocumentSample
 
     def interval(self) -> tuple[float, float]:
-        """Return the 95 % interval, by t of one less than the documents; NaN for under 5."""
-        return t_interval(self.difference, self.standard_error, self.n_documents)
+        """Return the 95 % interval, by t; NaN without an error."""
+        return self.sample.interval(self.difference, self.standard_error)
 
     @property
     def is_clear(self) -> bool:
@@ -339,8 +340,8 @@ def paired_difference(a: Perplexity, b: Perplexity) -> PairedDifference:
     differences = first.window_nll - second.window_nll
     return PairedDifference(
         difference=float(differences.sum() / first.window_tokens.sum()),
-        standard_error=ratio_error(differences, first.window_tokens, first.groups),
-        n_documents=first.n_documents,
+        standard_error=float(ratio_error(differences, first.window_tokens, first.groups)),
+        sample=first.sample,
     )
 
 

@@ -137,7 +137,7 @@ def _card_facts(workspace: Workspace, stored: StoredPlan, weights: str) -> CardF
                 label=label,
                 perplexity=result.perplexity,
                 standard_error=result.standard_error,
-                n_documents=result.n_documents,
+                sample=result.sample,
                 protocol=asdict(result.protocol),
             )
         )

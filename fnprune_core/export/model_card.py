@@ -11,7 +11,7 @@ from typing import Any
 from huggingface_hub import ModelCardData
 
 from fnprune_core.evaluation.elsewhere import WARNING
-from fnprune_core.evaluation.intervals import error_note, with_error
+from fnprune_core.evaluation.intervals import DocumentSample, with_error
 from fnprune_core.export.forms import ExportForm, form_named
 from fnprune_core.export.gguf import gguf_name, weight_type
 from fnprune_core.models.language_model import LanguageModel
@@ -28,7 +28,7 @@ class MeasuredPerplexity:
     label: str
     perplexity: float
     standard_error: float
-    n_documents: int
+    sample: DocumentSample
     protocol: dict[str, Any]
 
 
@@ -204,11 +204,11 @@ def _measured_text(facts: CardFacts) -> str:
         return "## Measured\n\nThis plan was not evaluated before it was exported."
     rows = [
         f"| {figure.label} | {with_error(figure.perplexity, figure.standard_error, digits=2)} | "
-        f"{figure.n_documents} | {figure.protocol['n_tokens']} | {figure.protocol['window']} | "
+        f"{figure.sample.n} | {figure.protocol['n_tokens']} | {figure.protocol['window']} | "
         f"{figure.protocol['dtype']} | `{figure.protocol['text_sha256'][:12]}` |"
         for figure in figures
     ]
-    notes = ", or ".join(dict.fromkeys(error_note(figure.n_documents) for figure in figures))
+    notes = ", or ".join(dict.fromkeys(figure.sample.note() for figure in figures))
     verdict = "".join(f"{sentence}\n\n" for sentence in facts.verdict)
     return (
         f"## Measured\n\n{verdict}"

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fnprune_core.errors import SettingsError, TooFewTokensError
-from fnprune_core.lesions.sites import LEAST_UNITS, Stimuli
+from fnprune_core.errors import SettingsError
+from fnprune_core.lesions.sites import Stimuli
 from fnprune_core.lesions.statistics import Texts
 from fnprune_core.localizers.blocks import Presentation, present
 from fnprune_core.localizers.ready_made import load
@@ -31,12 +31,11 @@ def localizer_stimuli(
 ) -> Stimuli:
     """Return the blocks of localizers as windows, in columns by condition.
 
-    Templates are resampled; conditions are compared within their localizer.
+    Templates are resampled; conditions are compared within their localizer. A condition with too
+    few of them has no error, and nothing is tested in it.
 
     Raises
     ------
-    TooFewTokensError
-        If a condition has too few templates for a standard error.
     TextError
         If an item has one token, or a block too many; see `present`.
     """
@@ -69,13 +68,6 @@ def localizer_stimuli(
         unit=np.array(unit_of_window),
         n_columns=len(columns),
     )
-    for name, n_templates in zip(columns, texts.n_units(), strict=True):
-        if n_templates < LEAST_UNITS:
-            raise TooFewTokensError(
-                f"The condition {name} has {n_templates} templates; a standard error takes "
-                f"{LEAST_UNITS}.",
-                hint="Write items in more frames, or name their templates in a third column.",
-            )
     units = dict.fromkeys(localizer.unit for localizer in localizers)
     return Stimuli(
         windows=_joined_windows(presentations, columns, window),

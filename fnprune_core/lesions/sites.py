@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas
-from fnprune_core.errors import SettingsError, TooFewTokensError
-from fnprune_core.evaluation.intervals import MIN_DOCUMENTS
+from fnprune_core.errors import SettingsError
 from fnprune_core.evaluation.results import documents_of, domains_of
 from fnprune_core.inputs.numbers import MOST_SEED, check_most
 from fnprune_core.lesions.statistics import Texts
@@ -25,9 +24,6 @@ from fnprune_core.texts.windows import Windows
 
 Target = Literal["zero", "mean"]
 TARGETS: tuple[Target, ...] = ("zero", "mean")
-#: Fewer documents, blocks or templates give no standard error worth the name.
-LEAST_UNITS = 4
-_MOST_BLOCKS = 20
 STRENGTHS = (-1.0, 1.0)
 _NEIGHBOURS = 8  # of like magnitude, among which a matched unit is drawn
 
@@ -319,43 +315,20 @@ class Stimuli:
 
 
 def domain_stimuli(windows: Windows) -> Stimuli:
-    """Return windows in columns by domain; documents are resampled, or blocks of windows.
+    """Return windows in columns by domain; documents are resampled.
 
-    Blocks are second best, where a domain has under 5 documents: what holds over the windows of
-    a few documents need not hold over others.
-
-    Raises
-    ------
-    TooFewTokensError
-        If a domain has too few windows for a standard error.
+    A domain with too few of them has no error, and nothing is tested in it.
     """
-    column, document = domains_of(windows), documents_of(windows)
     names = windows.domain_names
-    unit, unit_names = np.empty(windows.n_windows, dtype=np.int64), set()
-    for index, name in enumerate(names):
-        places = np.flatnonzero(column == index)
-        if len(np.unique(document[places])) >= MIN_DOCUMENTS:
-            unit[places], unit_name = document[places], "documents"
-        else:
-            unit[places] = np.arange(len(places)) * min(_MOST_BLOCKS, len(places)) // len(places)
-            unit_name = "blocks of windows"
-        unit_names.add(unit_name)
-        if len(places) < LEAST_UNITS:
-            raise TooFewTokensError(
-                f"The domain {name} has {len(places)} window{'s' * (len(places) != 1)} of "
-                f"{windows.window} tokens; a standard error takes {LEAST_UNITS}.",
-                hint=f"Give more text of {name}, choose shorter windows, allow more windows, or "
-                "leave the domain out.",
-            )
     return Stimuli(
         windows=windows,
         texts=Texts(
             tokens=np.diff(windows.starts).astype(np.int64) - 1,
-            column=column,
-            unit=unit,
+            column=domains_of(windows),
+            unit=documents_of(windows),
             n_columns=len(names),
         ),
         columns=names,
-        unit=" or ".join(sorted(unit_names)),
+        unit="documents",
         pairs=tuple((a, b) for a in range(len(names)) for b in range(a + 1, len(names))),
     )

@@ -1,7 +1,7 @@
 """Tests of whether a lesion does more harm than matched random ones: two for every effect.
 
 Does it stand out from random lesions (a moderated t, Smyth 2004), and does it hold over the texts
-(a paired t over documents, blocks of windows or templates)? An effect counts if both say so: its
+(a paired t over documents or templates)? An effect counts if both say so: its
 p is the larger of the two (Berger 1982), corrected over all effects of a table (Benjamini and
 Hochberg 1995). Functions of arrays; L lesions, R random ones for each, W windows, C columns.
 """
@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 from scipy.special import digamma, polygamma
+
+from fnprune_core.evaluation.intervals import DocumentSample, document_sample, ratio_error
 
 Floats = NDArray[np.float64]
 _LEAST_VARIANCE = 1e-24  # nats²: of random lesions that change nothing at all
@@ -29,7 +31,7 @@ class Texts:
     column : ndarray (W,)
         The domain or condition of each window.
     unit : ndarray (W,)
-        What is resampled: the document, block or template of each window.
+        What is resampled: the document or template of each window.
     n_columns : int
     """
 
@@ -38,11 +40,14 @@ class Texts:
     unit: NDArray[np.int64]
     n_columns: int
 
-    def n_units(self) -> NDArray[np.int64]:
-        """Return how many units of resampling each column has: (C,)."""
-        return np.array(
-            [len(np.unique(self.unit[self.column == c])) for c in range(self.n_columns)]
-        )
+    def samples(self) -> tuple[DocumentSample, ...]:
+        """Return the units of resampling of each column, as observations."""
+        in_columns = (self.column == c for c in range(self.n_columns))
+        return tuple(document_sample(self.tokens[each], self.unit[each]) for each in in_columns)
+
+    def columns_without_error(self) -> tuple[int, ...]:
+        """Return the columns that have too few units of resampling for an error."""
+        return tuple(c for c, sample in enumerate(self.samples()) if not sample.has_error)
 
     def means(self, change: Floats) -> Floats:
         """Return nats per token by column from sums by window: (…, W) → (…, C)."""
@@ -50,20 +55,18 @@ class Texts:
         return np.asarray((change @ indicator) / (self.tokens @ indicator))
 
     def errors(self, change: Floats) -> Floats:
-        """Return the standard error of `means` over units of resampling: (…, C)."""
-        errors = np.full((*change.shape[:-1], self.n_columns), np.nan)
-        for c in range(self.n_columns):
-            in_column = self.column == c
-            _, unit = np.unique(self.unit[in_column], return_inverse=True)
-            n_units = int(unit.max()) + 1 if len(unit) else 0
-            if n_units < 2:
-                continue
-            indicator = (unit[:, None] == np.arange(n_units)).astype(np.float64)
-            sums, counts = change[..., in_column] @ indicator, self.tokens[in_column] @ indicator
-            mean = sums.sum(axis=-1, keepdims=True) / counts.sum()
-            squares = np.square(sums - mean * counts).sum(axis=-1)
-            errors[..., c] = np.sqrt(n_units / (n_units - 1) * squares) / counts.sum()
-        return errors
+        """Return the standard error of `means` over units of resampling: (…, C).
+
+        NaN in a column with too few of them, as `ratio_error`.
+        """
+        in_columns = (self.column == c for c in range(self.n_columns))
+        return np.stack(
+            [
+                ratio_error(change[..., each], self.tokens[each], self.unit[each])
+                for each in in_columns
+            ],
+            axis=-1,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -101,7 +104,7 @@ def tested(
     random: Floats,
     text_error: Floats,
     *,
-    text_freedom: NDArray[np.integer],
+    text_freedom: Floats,
     trend: Floats,
     n_lesions: int,
 ) -> Tested:

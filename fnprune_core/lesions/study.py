@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
 from fnprune_core.decomposition.fingerprint import KEY, MapsFingerprint, Renumbering
+from fnprune_core.evaluation.intervals import MIN_DOCUMENTS
 from fnprune_core.evaluation.results import Protocol
 from fnprune_core.lesions.sites import Lesion, LesionSettings
 from fnprune_core.lesions.statistics import (
@@ -27,6 +28,8 @@ from fnprune_core.storage.json_files import read_json, write_json
 from fnprune_core.storage.manifests import read_manifest
 
 LEVEL = 0.05
+#: What studies of version 0.2 resampled where a domain had few documents.
+_BLOCKS = "blocks of windows"
 _ARRAYS, _FACTS = "losses.safetensors", "study.json"
 
 
@@ -135,6 +138,33 @@ class LesionStudy:
         """Whether all were read; those that failed do not come any more."""
         return self.n_done + len(self.facts.failures) == self.is_done.size
 
+    @property
+    def n_random(self) -> int:
+        """Random lesions of each lesion, whether read or not."""
+        return int(self.nll.shape[1]) - 1
+
+    @property
+    def is_tested(self) -> bool:
+        """Whether any effect is tested."""
+        return bool(np.isfinite(self.effects.q).any())
+
+    def why_untested(self) -> str:
+        """Return what is not tested and why, a sentence; empty where everything is."""
+        if self.n_random < 2:
+            number = "one" if self.n_random else "none"
+            return (
+                f"Nothing is tested: that takes two random lesions of each, and there is {number}."
+            )
+        few = self.texts.columns_without_error()
+        samples = self.texts.samples()
+        columns = ", ".join(f"{self.columns[c]} ({samples[c].n} {self.facts.unit})" for c in few)
+        return (
+            f"Nothing is tested in {columns}: an error takes {MIN_DOCUMENTS} {self.facts.unit} of "
+            "equal length."
+            if few
+            else ""
+        )
+
     @cached_property
     def healthy_loss(self) -> Floats:
         """Nats per token of the healthy model: (C,)."""
@@ -167,7 +197,7 @@ class LesionStudy:
         Under the null hypothesis a lesion is like them, so that one in twenty may be below
         0.05; NaN with fewer than three.
         """
-        n_random = self.nll.shape[1] - 1
+        n_random = self.n_random
         if n_random < 3:
             return np.full((n_random, len(self.lesions), len(self.columns)), np.nan)
         p_values = []
@@ -200,17 +230,18 @@ class LesionStudy:
         references = list(others) if others is not None else list(range(1, self.nll.shape[1]))
         excess_nll = self.nll[:, row] - _mean(self.nll[:, references])
         excess, error = self.texts.means(excess_nll), self.texts.errors(excess_nll)
-        random, n_units = self.change[:, references], self.texts.n_units()
+        random = self.change[:, references]
+        text_freedom = [sample.freedom for sample in self.texts.samples()]
         difference, errors = np.empty(shape), np.empty(shape)
-        spread, freedom = np.empty((len(references), *shape)), np.empty(shape, dtype=np.int64)
+        spread, freedom = np.empty((len(references), *shape)), np.empty(shape)
         for j, (a, b) in enumerate(pairs):
             difference[:, j], errors[:, j] = excess[:, a], error[:, a]
-            spread[:, :, j], freedom[:, j] = random[:, :, a].T, n_units[a] - 1
+            spread[:, :, j], freedom[:, j] = random[:, :, a].T, text_freedom[a]
             if b is not None:
                 difference[:, j] -= excess[:, b]
                 errors[:, j] = np.hypot(error[:, a], error[:, b])
                 spread[:, :, j] -= random[:, :, b].T
-                freedom[:, j] = min(n_units[a], n_units[b]) - 1
+                freedom[:, j] = min(text_freedom[a], text_freedom[b])
         log_magnitude = np.repeat(np.log(np.maximum(self.magnitude[:, 0], 1e-30)), len(pairs))
         pair_index = np.tile(np.arange(len(pairs)), len(self.lesions))
         effects = tested(
@@ -297,6 +328,9 @@ class LesionStudy:
             arrays = load_file(checked(folder, manifest, _ARRAYS))
             facts = Facts.from_json(read_json(checked(folder, manifest, _FACTS)))
             texts = {name: arrays[name] for name in ("tokens", "column", "unit")}
+            if _BLOCKS in facts.unit:  # of a few documents: no observations, so there is no error
+                texts["unit"] = np.zeros_like(texts["unit"])
+                facts = replace(facts, unit="documents")
             return cls(
                 facts=facts,
                 texts=Texts(**texts, n_columns=len(facts.columns)),

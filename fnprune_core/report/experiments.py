@@ -24,7 +24,6 @@ from fnprune_core.report.parts import (
 )
 
 _MOST_STUDIES = 3
-_LEAST_RANDOM = 2
 _MOST_NETWORKS = 6
 
 
@@ -187,14 +186,17 @@ def _lesions(material: Material) -> Iterator[Block]:
 
 def _study_blocks(material: Material, study: LesionStudy, suffix: str) -> Iterator[Block]:
     settings, protocol = study.facts.settings, study.facts.protocol
-    n_random = study.nll.shape[1] - 1
-    random_sentence = (
-        f" Each stands beside {n_random} random lesions of as many units in each layer and of "
-        f"matched magnitude (seed {settings.seed}). Excess is the loss change less that of the "
-        "random lesions, in nats per token."
-        if n_random
-        else ""
-    )
+    random_sentence = ""
+    if study.n_random:
+        number = "one random lesion" if study.n_random == 1 else f"{study.n_random} random lesions"
+        random_sentence = (
+            f" Each is set against {number} of as many units in each layer and of matched "
+            f"magnitude (seed {settings.seed})."
+        )
+    if study.is_tested:
+        random_sentence += (
+            " Excess is the loss change less that of its random lesions, in nats per token."
+        )
     yield Text(
         text=f"{len(study.lesions)} lesions: the units of a network with |z| above {settings.z:g} "
         f"were scaled towards {'their mean' if settings.towards == 'mean' else 'zero'} while the "
@@ -208,7 +210,7 @@ def _study_blocks(material: Material, study: LesionStudy, suffix: str) -> Iterat
     table.insert(0, "lesion", np.repeat(lesion_names, len(study.columns)))
     yield Text(text=_test_sentence(study, int((table["q"] < LEVEL).sum())))
     yield Slot(figure=f"lesions{suffix}")
-    sort_column = "excess" if is_tested(study) else "change"
+    sort_column = "excess" if study.is_tested else "change"
     order = np.argsort(-table[sort_column].to_numpy(), kind="stable")
     test_columns = {
         "random": Column(title="Random", form="{:+.3f}"),
@@ -227,32 +229,29 @@ def _study_blocks(material: Material, study: LesionStudy, suffix: str) -> Iterat
             "units": Column(title="Units"),
             "change": Column(title="Change", form="{:+.3f}"),
             "change_error": Column(title="± SE", form="{:.3f}"),
-            **(test_columns if is_tested(study) else {}),
+            **(test_columns if study.is_tested else {}),
         },
         most=24,
     )
     yield from _dissociations(material, study, suffix)
 
 
-def is_tested(study: LesionStudy) -> bool:
-    """Whether there are random lesions enough for a p-value."""
-    return bool(study.nll.shape[1] > _LEAST_RANDOM)
-
-
 def _test_sentence(study: LesionStudy, n_effects: int) -> str:
     n_failed = len(study.facts.failures)
     failure_sentence = f" {n_failed} lesions gave no finite loss." if n_failed else ""
-    if not is_tested(study):
+    untested = study.why_untested()
+    if not study.is_tested:
         return (
-            "Too few random lesions were made, so that no effect is tested: a change may be that "
-            f"of any lesion of the size. Errors are over {study.facts.unit}.{failure_sentence}"
+            f"{untested} A change may be that of any lesion of the size. Errors are over "
+            f"{study.facts.unit}.{failure_sentence}"
         )
     return (
         "An effect counts if it stands out from random lesions (moderated t) and holds over the "
         f"texts (paired t over {study.facts.unit}): its p is the larger of the two, two-sided, "
-        f"corrected over all {study.effects.p.size} effects by the false discovery rate "
-        "{benjamini1995}; tokens are never counted as independent. "
+        f"corrected over all {int(np.isfinite(study.effects.p).sum())} effects that are tested by "
+        "the false discovery rate {benjamini1995}; tokens are never counted as independent. "
         f"{n_effects} effects have q below {LEVEL}.{failure_sentence}"
+        + (f" {untested}" if untested else "")
     )
 
 
@@ -290,5 +289,5 @@ def _dissociations(material: Material, study: LesionStudy, suffix: str) -> Itera
             },
             most=12,
         )
-    elif len(study.columns) > 1 and is_tested(study):
+    elif len(study.columns) > 1 and study.is_tested:
         yield Text(text="No double dissociation was found at that level.")

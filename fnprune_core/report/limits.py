@@ -1,5 +1,6 @@
 """Limits: what the report does not show, in general and of these data."""
 
+import math
 from collections.abc import Iterator
 
 from fnprune_core.evaluation.history import history
@@ -102,11 +103,11 @@ def _of_errors(material: Material) -> Iterator[str]:
         measurement = next(
             candidate for plan in material.plans if (candidate := plan.on(text)) is not None
         )
-        if measurement.n_documents < MIN_DOCUMENTS:
+        if not math.isfinite(measurement.standard_error):
             yield (
                 f"The perplexities on text {measurement.protocol['text_sha256'][:16]} have no "
-                f"errors: it has {measurement.n_documents} of the {MIN_DOCUMENTS} documents that "
-                "an interval takes."
+                f"errors: its {measurement.n_documents} documents weigh less than the "
+                f"{MIN_DOCUMENTS} of equal length that an interval takes."
             )
 
 

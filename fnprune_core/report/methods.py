@@ -249,10 +249,11 @@ def _pruning(material: Material) -> Iterator[Block]:
         text="Perplexity is the exponential of the mean −log probability over all predictions of "
         "disjoint windows, on text that shares no run of 50 tokens with the calibration text. Its "
         "standard error, and that of differences, is over whole documents, never windows or "
-        "tokens; under 5 documents give none. Differences to the dense model are paired, window by "
-        "window, in nats per token. Errors are ± one standard error; a 95 % interval is that times "
-        "the t of one less than the documents. They are of each figure by itself, and no test is "
-        "made of them."
+        "tokens, by leaving out one at a time; documents that weigh less than 5 of equal length "
+        "give none. Differences to the dense model are paired, window by window, in nats per "
+        "token. Errors are ± one standard error; a 95 % interval is that times the t of as many "
+        "degrees of freedom as documents of these lengths leave (Satterthwaite). They are of each "
+        "figure by itself, and no test is made of them."
     )
 
 

@@ -165,7 +165,7 @@ def measurements(material: Material, text: str) -> dict[str, tuple[Measurement, 
 def interval_text(paired: PairedDifference) -> str:
     """Return the 95 % interval of a difference, or that there is none."""
     if not np.isfinite(paired.standard_error):
-        return f"none: {paired.n_documents} documents are too few"
+        return f"none: {paired.sample.text()}"
     return "{:+.4f} to {:+.4f}".format(*paired.interval())
 
 
@@ -183,7 +183,7 @@ def perplexity_table(material: Material, text: str) -> pd.DataFrame:
             "difference_error": np.nan,
             "interval": "",
             "n_predictions": result.n_tokens,
-            "n_documents": result.n_documents,
+            "n_documents": result.sample.n,
             "evaluation": measurement.evaluation_id,
         }
         if dense is not None and result is not dense:
@@ -214,7 +214,7 @@ def domain_perplexities(material: Material, text: str) -> pd.DataFrame:
                     "difference_error": np.nan if difference is None else difference.standard_error,
                     "interval": "" if difference is None else interval_text(difference),
                     "n_windows": len(domain_result.window_nll),
-                    "n_documents": domain_result.n_documents,
+                    "n_documents": domain_result.sample.n,
                 }
             )
     return frame_of(rows, ("model", "domain", "perplexity", "difference"))
@@ -288,7 +288,7 @@ def _perplexity_blocks(material: Material, text: str, suffix: str) -> Iterator[B
     yield Text(
         text=f"{protocol.n_tokens:,} predictions in {protocol.n_windows} windows of "
         f"{protocol.window} tokens of text {protocol.text_sha256[:16]}, {protocol.dtype} on "
-        f"{protocol.device}. Errors (SE) are one standard error over {result.error_note()}. "
+        f"{protocol.device}. Errors (SE) are one standard error over {result.sample.note()}. "
         "Differences are to the dense model, paired by window, in nats per token; their intervals "
         "are by t of one less than the documents."
     )
@@ -330,7 +330,7 @@ def _perplexity_blocks(material: Material, text: str, suffix: str) -> Iterator[B
     if len(domains):
         yield Table(
             name=f"perplexity-by-domain{suffix}",
-            title="The same by domain; under 5 documents of a domain give no error.",
+            title="The same by domain; too few documents of a domain give no error.",
             frame=domains,
             columns={
                 "model": Column(title="Model"),

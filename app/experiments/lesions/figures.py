@@ -169,14 +169,19 @@ def _hover(study: LesionStudy, i: int, c: int, name: str) -> str:
     if not np.isfinite(study.change[i, 0, c]):
         return f"{safe(name)}<br>not read yet"
     text = (
-        f"{safe(name)}<br>{safe(study.columns[c])}: {signed(study.change[i, 0, c], '+.3f')} "
-        f"± {study.change_error[i, 0, c]:.3f} nats from healthy"
+        f"{safe(name)}<br>{safe(study.columns[c])}: "
+        f"{_with_error(study.change[i, 0, c], study.change_error[i, 0, c])} nats from healthy"
     )
     if np.isfinite(effects.excess[i, c]):
         text += f"<br>{signed(effects.excess[i, c], '+.3f')} beyond random lesions"
     if np.isfinite(effects.p[i, c]):
         text += f"<br>p {effects.p[i, c]:.2g}, corrected q {effects.q[i, c]:.2g}"
     return text
+
+
+def _with_error(value: float, error: float) -> str:
+    text = signed(value, "+.3f")
+    return f"{text} ± {error:.3f}" if np.isfinite(error) else text
 
 
 def _shortened(name: str) -> str:
@@ -245,9 +250,7 @@ def lesion_cell(
         categoryarray=["all random lesions", "its random lesions", "this lesion"],
     )  # fmt: skip
     mean = float(np.nanmean(own_random)) if np.isfinite(own_random).any() else float("nan")
-    sentence = (
-        f"{name} in {study.columns[column]}: {signed(value, '+.3f')} ± {error:.3f} nats per token"
-    )
+    sentence = f"{name} in {study.columns[column]}: {_with_error(value, error)} nats per token"
     if np.isfinite(mean):
         sentence += (
             f"; its {int(np.isfinite(own_random).sum())} matched random lesions "
@@ -318,7 +321,8 @@ def strength_curve(study: LesionStudy, *, name: str, palette: Palette) -> Pictur
     return Picture(
         figure=figure,
         alternative=(
-            f"{name}: loss change by strength, lines; matched random lesions dotted. At strength "
+            f"{name}: loss change by strength, lines"
+            f"{'' if random is None else '; matched random lesions dotted'}. At strength "
             f"{strength[strongest]:g} it is "
             f"{signed(study.change[strongest, 0, worst_column], '+.2f')} nats per token "
             f"in {study.columns[worst_column]}, where it is largest."

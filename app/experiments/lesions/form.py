@@ -7,8 +7,9 @@ from app.experiments.lesions.tasks import KIND, LesionJob, Read, run_lesions
 from app.shell import glossary, resources, view_state, wording
 from app.widgets import frame, job_progress, model_offer, text_picker
 from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.evaluation.intervals import MIN_DOCUMENTS
 from fnprune_core.lesions.run import LesionOrder, estimate_lesions
-from fnprune_core.lesions.sites import TARGETS, Lesion, LesionSettings, Target
+from fnprune_core.lesions.sites import TARGETS, Lesion, LesionSettings, Stimuli, Target
 from fnprune_core.localizers.ready_made import READY
 from fnprune_core.models.language_model import LanguageModel
 
@@ -53,7 +54,18 @@ def _show_cost(order: LesionOrder, texts: Read, model: LanguageModel) -> None:
         f"ones each: {cost.n_readings:,} readings of {cost.n_tokens:,} tokens in "
         f"{wording.count(stimuli.windows.n_windows, 'window')}, at most about "
         f"{wording.duration(cost.seconds)}. Resampled over {stimuli.unit}. The lesions come "
-        "first, then the random ones in rounds; what is read is kept if you stop."
+        f"first, then the random ones in rounds; what is read is kept if you stop.{_few(stimuli)}"
+    )
+
+
+def _few(stimuli: Stimuli) -> str:
+    """Return which columns will have no error, a sentence."""
+    few = [wording.plain(stimuli.columns[c]) for c in stimuli.texts.columns_without_error()]
+    if not few:
+        return ""
+    return (
+        f" Nothing will be tested in {', '.join(few)}: an error takes {MIN_DOCUMENTS} "
+        f"{stimuli.unit} of equal length."
     )
 
 

@@ -183,9 +183,14 @@ def verdict(study: LesionStudy, row: int, column: int) -> str:
     p_lesions, p_texts, q = (
         v[row, column] for v in (effects.p_lesions, effects.p_texts, effects.q)
     )
-    if not np.isfinite(q):
-        return "Not tested: that takes two random lesions at least."
     excess = effects.excess[row, column]
+    if not np.isfinite(q):
+        why = plain(study.why_untested()) or "Not tested yet: random lesions are still to be read."
+        if not np.isfinite(excess):
+            return why
+        return (
+            f"{signed(excess, '+.3f')} nats per token beyond random lesions in {column_name}. {why}"
+        )
     if q <= LEVEL:
         comparison = (
             "**More harm than random lesions**" if excess > 0 else "**Less than random lesions**"
@@ -255,7 +260,7 @@ def _draw_dissociations(study: LesionStudy, atlas: NetworkAtlas) -> None:
         "the other way round: the classical sign that two abilities rest on different parts."
     )
     if not np.isfinite(study.contrasts.q).any():
-        st.caption("Not tested: that takes two random lesions at least.")
+        st.caption(plain(study.why_untested()) or "Not tested yet.")
         return
     every = study.dissociations
     if not every:
@@ -310,6 +315,8 @@ def _draw_protocol(study: LesionStudy) -> None:
         f"{s.sink_units} sink units spared per layer; {s.n_random} random lesions each, seed "
         f"{s.seed}; their spread is moderated over all lesions (Smyth 2004)."
     )
+    if untested := study.why_untested():
+        text += f" {plain(untested)}"
     null_p = study.null_p
     if np.isfinite(null_p).any():
         share = float((null_p[np.isfinite(null_p)] < 0.05).mean())

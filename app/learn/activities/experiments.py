@@ -16,8 +16,7 @@ from app.widgets import frame, job_progress, model_offer
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import SettingsError
-from fnprune_core.lesions import brief
-from fnprune_core.lesions.brief import LESION, RANDOM, RULES, Losses
+from fnprune_core.lesions.brief import LESION, RANDOM, RULES, BriefResult
 
 _SHUFFLE = "shuffle of the lesson's contrast"
 _RESULTS = "what the lesson's lesions did"
@@ -117,36 +116,35 @@ def lesions(atlas: NetworkAtlas) -> Finding | None:
     network = pick_network(
         atlas, chapter="lesions", default=cache.most_selective(atlas.id, "french")
     )
-    n = resources.n_members(atlas.id, network, 3.0)
     key = (tasks.LESION, atlas.id, network)
     model = model_offer.language_model(atlas, needed_for="to make a lesion", key="lesson-lesions")
     if model is None:
         return None
-    losses = _run_button(
+    found = _run_button(
         key,
-        f"Silence {wording.count(n, 'unit')}",
+        f"Silence network {network}",
         tasks.lesion(
             model=model.source, atlas=atlas.id,
             network=network,
         ),
     )  # fmt: skip
-    if losses is None:
+    if found is None:
         return None
-    changes = brief.changes(losses)
+    changes = found.changes()
     worst_kind = max(changes[LESION], key=changes[LESION].__getitem__)
     other_changes = [value for kind, value in changes[LESION].items() if kind != worst_kind]
     top = str(resources.network_table(atlas.id)["top_domain"].iloc[network])
     sentence = (
-        f"Silencing network {network} ({n:,} units) costs {worst_kind} most: "
-        f"{signed(changes[LESION][worst_kind], '+.2f')} nats per token; a random lesion of as many "
-        f"units costs it {signed(changes[RANDOM][worst_kind], '+.2f')}."
+        f"Silencing network {network} ({found.n_units[LESION]:,} units) costs {worst_kind} most: "
+        f"{signed(changes[LESION][worst_kind], '+.2f')} nats per token; random lesions of as many "
+        f"units, matched in magnitude, cost it {signed(changes[RANDOM][worst_kind], '+.2f')}."
     )
     if other_changes:
         least, most = (signed(f(other_changes), "+.2f") for f in (min, max))
         sentence += f" The other texts lose {least} to {most}."
     draw_picture(
         drawn.loss_bars(
-            {f"network {network}": changes[LESION], "random, as many": changes[RANDOM]},
+            {f"network {network}": changes[LESION], "random, matched": changes[RANDOM]},
             y_title="loss above healthy (nats)",
             says=sentence + " One short text of each kind: no standard error.",
             palette=frame.palette(),
@@ -169,14 +167,14 @@ def pruning(atlas: NetworkAtlas) -> Finding | None:
     model = model_offer.language_model(atlas, needed_for="to try the rules", key="lesson-pruning")
     if model is None:
         return None
-    losses = _run_button(
+    found = _run_button(
         key,
         "Silence one unit in five by each rule",
         tasks.prune(model=model.source, atlas=atlas.id),
     )
-    if losses is None:
+    if found is None:
         return None
-    changes = brief.changes(losses)
+    changes = found.changes()
     mean = {name: sum(changes[name].values()) / len(changes[name]) for name in RULES}
     best_rule = min(mean, key=mean.__getitem__)
     sentence = "Loss above the whole model, mean over kinds of text: " + ", ".join(
@@ -195,9 +193,9 @@ def pruning(atlas: NetworkAtlas) -> Finding | None:
     return Finding(sentence=sentence, supports=best_rule)
 
 
-def _run_button(key: tuple[str, str, int], label: str, task: Any) -> Losses | None:
+def _run_button(key: tuple[str, str, int], label: str, task: Any) -> BriefResult | None:
     """Draw the button of a short job; return its result once it is there."""
-    results: dict[tuple[str, str, int], Losses] = view_state.widget(_RESULTS) or {}
+    results: dict[tuple[str, str, int], BriefResult] = view_state.widget(_RESULTS) or {}
 
     def keep_result(job: Job) -> None:
         result_key = (job.kind, str(job.inputs["atlas"]), int(job.inputs.get("network", -1)))

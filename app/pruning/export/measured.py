@@ -98,7 +98,7 @@ def _perplexities(plan: str) -> list[dict[str, Any]]:
         else:
             row["dense"] = row["nats/token above dense"] = ""
         row["predictions"] = f"{pruned.n_tokens:,}"
-        row["errors over"] = pruned.error_note()
+        row["errors over"] = pruned.sample.note()
         row["measured on"] = protocol
         rows[protocol] = row
     return list(rows.values())

@@ -218,6 +218,7 @@ def _print_study(id: str, study: "LesionStudy", *, as_json: bool) -> None:
                 ],
                 "null_share": _json_value(_null_share(study)),
                 "unit": study.facts.unit,
+                "untested": study.why_untested(),
                 "failures": list(study.facts.failures),
                 "protocol": asdict(study.facts.protocol),
             }
@@ -248,8 +249,8 @@ def _print_study(id: str, study: "LesionStudy", *, as_json: bool) -> None:
             f"{dissociation['q']:.2g}"
         )
     print_facts("Lesions", facts)
-    for failure in study.facts.failures:
-        typer.echo(failure, err=True)
+    for sentence in filter(None, (study.why_untested(), *study.facts.failures)):
+        typer.echo(sentence, err=True)
 
 
 def _dissociation_facts(study: "LesionStudy", index: int) -> dict[str, Any]:

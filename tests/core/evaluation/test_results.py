@@ -41,16 +41,16 @@ def test_errors_and_intervals_are_scipys_over_documents():
     interval = test.confidence_interval(0.95)
     np.testing.assert_allclose(found.interval(), (interval.low, interval.high))
     assert found.is_clear == (test.pvalue < 0.05)
-    assert "6 documents; 95 % intervals are ± 2.57 standard errors" in a.error_note()
+    assert "6 documents; 95 % intervals are ± 2.57 standard errors" in a.sample.note()
 
 
-def test_documents_of_unequal_size_are_weighed_by_tokens():
+def test_documents_of_unequal_size_are_left_out_one_by_one():
     rng = np.random.default_rng(0)
-    nll, tokens, groups = rng.gamma(20, size=40), rng.integers(5, 15, 40), np.arange(40) // 7
-    sums, counts = (np.bincount(groups, weights=values) for values in (nll, tokens))
-    mean = nll.sum() / tokens.sum()
-    variance = 6 / 5 * np.square(sums - mean * counts).sum() / tokens.sum() ** 2
-    assert result_of(nll, tokens, groups).mean_error == pytest.approx(np.sqrt(variance))
+    nll, tokens, groups = rng.gamma(20, size=40), rng.integers(5, 15, 40), np.arange(40) // 6
+    result = result_of(nll, tokens, groups)
+    without = [nll[groups != g].sum() / tokens[groups != g].sum() for g in range(7)]
+    jackknife = np.sqrt(6 / 7 * np.square(np.array(without) - result.mean_nll).sum())
+    assert result.mean_error == pytest.approx(jackknife)
 
 
 def test_under_five_documents_give_no_interval_and_say_so():
@@ -59,7 +59,7 @@ def test_under_five_documents_give_no_interval_and_say_so():
     a, b = (result_of(rng.gamma(20, size=80), groups=np.arange(80) // 20) for _ in range(2))
     assert np.isnan([a.standard_error, *a.interval()]).all()
     assert a.text() == f"{a.perplexity:.2f} (no interval)"
-    assert "4 of them give no interval: it takes 5" in a.error_note()
+    assert "4 documents give no interval: it takes 5" in a.sample.note()
     found = paired_difference(a, b)
     assert np.isnan([found.standard_error, *found.interval()]).all()
     assert not found.is_clear
@@ -110,7 +110,7 @@ def test_results_are_stored_and_damage_is_noticed(llama, tmp_path):
     np.testing.assert_array_equal(loaded.window_nll, result.window_nll)
     np.testing.assert_array_equal(loaded.groups, result.groups)
     assert loaded.protocol == result.protocol
-    assert loaded.n_documents == result.n_documents == 6
+    assert loaded.sample.n == result.sample.n == 6
     assert loaded.standard_error == result.standard_error > 0
     for damaged in ("{", "{}", '{"window_nll": [1.0], "window_tokens": [], "groups": []}'):
         (tmp_path / "evaluations" / "id" / "perplexity.json").write_text(damaged)

@@ -1,5 +1,6 @@
 import errno
 import json
+import math
 import stat
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from tiny import add_biases, alike_plan
 from transformers import AutoTokenizer, PreTrainedModel
 
 from fnprune_core.errors import FingerprintMismatchError, PlanError, SettingsError, StorageError
+from fnprune_core.evaluation.intervals import DocumentSample
 from fnprune_core.export import export, forms
 from fnprune_core.export.export import export_model
 from fnprune_core.export.model_card import CardFacts, MeasuredPerplexity
@@ -125,14 +127,14 @@ def test_an_export_holds_tokenizer_plan_and_card(tmp_path, llama):
             label="dense",
             perplexity=20.125,
             standard_error=0.251,
-            n_documents=18,
+            sample=DocumentSample(n=18, n_effective=18.0, freedom=17.0),
             protocol=protocol,
         ),
         MeasuredPerplexity(
             label="pruned",
             perplexity=23.5,
             standard_error=float("nan"),
-            n_documents=3,
+            sample=DocumentSample(n=3, n_effective=3.0, freedom=math.nan),
             protocol=protocol,
         ),
     ]

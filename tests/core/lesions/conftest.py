@@ -23,4 +23,5 @@ def sites(atlas, recording, llama):
 
 @pytest.fixture
 def stimuli():
-    return domain_stimuli(tiny.toy_windows((16,) * 12, seed=5, n_dummy_tokens=0))
+    windows = tiny.toy_windows((16,) * 12, seed=5, n_dummy_tokens=0, n_documents=12)
+    return domain_stimuli(windows)

@@ -1,4 +1,5 @@
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,8 +10,18 @@ from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.errors import FingerprintMismatchError, NotConvergedWarning, SettingsError
 from fnprune_core.evaluation.perplexity import perplexity
 from fnprune_core.lesions import brief
-from fnprune_core.lesions.brief import HEALTHY, LESION, RANDOM, RULES, LesionDemonstration
+from fnprune_core.lesions.brief import (
+    HEALTHY,
+    LESION,
+    RANDOM,
+    RULES,
+    BriefResult,
+    LesionDemonstration,
+)
+from fnprune_core.lesions.sites import LesionSettings, LesionSites
 from fnprune_core.models.silencing import silenced
+
+SETTINGS = LesionSettings(z=1.5, sink_units=4, n_random=2)
 
 
 @pytest.fixture
@@ -24,60 +35,71 @@ def patient(llama, recording) -> LesionDemonstration:
         atlas=NetworkAtlas(result, recording.tokens),
         recording=recording,
         documents=tiny.toy_documents(n_per_domain=1, n_words=40),
+        settings=SETTINGS,
     )
 
 
 def test_a_lesion_is_the_loss_with_its_units_silenced(patient) -> None:
     model, atlas = patient.language_model, patient.atlas
-    found = brief.lesion(patient, 1, z=1.5)
-    assert set(found) == {HEALTHY, LESION, RANDOM}
+    found = brief.lesion(patient, 1)
+    assert set(found.losses) == {HEALTHY, LESION, RANDOM}
     windows = brief.short_windows(model, patient.documents)
-    keep = np.ones(atlas.layout.n_units, dtype=bool)
-    keep[atlas.members(1, z=1.5)] = False
-    removed = atlas.layout.removed_of(keep)
+    units = patient.sites.members((1,))
+    assert found.n_units == {LESION: units.sum(), RANDOM: units.sum()}
+    removed = atlas.layout.removed_of(~units)
     for name, context in ((HEALTHY, None), (LESION, lambda: silenced(model, removed))):
         options = {} if context is None else {"context": context}
         direct = perplexity(model.model, windows, **options).by_domain()
-        assert found[name] == {domain: part.mean_nll for domain, part in direct.items()}
-    changes = brief.changes(found)
-    assert changes[LESION]["prose"] == found[LESION]["prose"] - found[HEALTHY]["prose"]
+        assert found.losses[name] == {domain: part.mean_nll for domain, part in direct.items()}
+    changes = found.changes()
+    assert (
+        changes[LESION]["prose"] == found.losses[LESION]["prose"] - found.losses[HEALTHY]["prose"]
+    )
     assert any(abs(value) > 1e-4 for value in changes[LESION].values())
-    assert brief.lesion(patient, 1, z=1.5) == found  # the same again, the model unharmed
+    assert brief.lesion(patient, 1) == found  # the same again, the model unharmed
     with pytest.raises(SettingsError, match="no unit"):
-        brief.lesion(patient, 1, z=50)
+        brief.lesion(replace(patient, settings=replace(SETTINGS, z=50)), 1)
 
 
-def test_random_lesions_match_each_layer_and_spare_sink_units(patient) -> None:
-    atlas, spared = patient.atlas, patient.spared
-    keep = np.ones(atlas.layout.n_units, dtype=bool)
-    keep[atlas.members(0, z=1.5)] = False
-    drawn = brief.random_like(keep, atlas, spared, np.random.default_rng(0))
-    sizes = [[int((~part).sum()) for part in atlas.layout.split(mask)] for mask in (keep, drawn)]
-    assert sizes[0] == sizes[1]
-    assert spared.sum() == 4 * atlas.layout.n_layers
-    assert drawn[spared].all()
-    assert not np.array_equal(keep, drawn)
+def test_lesions_are_those_of_a_study_random_ones_too(patient, monkeypatch) -> None:
+    """Sink units were spared by the random lesions alone, which did not match in magnitude."""
+    conditions = _conditions_of(brief.lesion, patient, 0, monkeypatch=monkeypatch)
+    page = LesionSites(patient.atlas, patient.recording, patient.language_model, settings=SETTINGS)
+    np.testing.assert_array_equal(conditions[LESION], page.members((0,)))
+    for draw in range(SETTINGS.n_random):
+        np.testing.assert_array_equal(conditions[f"{RANDOM} {draw}"], page.random((0,), draw))
+    assert all(not (units & page.spared).any() for units in conditions.values())
+    assert len({int(units.sum()) for units in conditions.values()}) == 1
+
+
+def _conditions_of(demonstrate, *arguments, monkeypatch):
+    """Return the units that a demonstration silences, by condition; nothing is read."""
+    seen = {}
+
+    def read(patient, conditions, progress, cancel):
+        seen.update(conditions)
+        names = (HEALTHY, *conditions)
+        return BriefResult(
+            losses={name: {"prose": 1.0} for name in names},
+            n_units={name: int(units.sum()) for name, units in conditions.items()},
+        )
+
+    with monkeypatch.context() as patch:
+        patch.setattr(brief, "_by_condition", read)
+        demonstrate(*arguments)
+    return seen
 
 
 def test_rules_remove_one_in_five_of_each_layer(patient, monkeypatch) -> None:
-    seen = []
-
-    def read(patient, conditions, progress, cancel):
-        seen.append(conditions)
-        return {name: {"prose": 1.0} for name in conditions}
-
-    with monkeypatch.context() as patch:
-        patch.setattr(brief, "_losses_by_condition", read)
-        brief.prune_by_rules(patient)
-    (conditions,) = seen
-    assert set(conditions) == {HEALTHY, *RULES}
+    conditions = _conditions_of(brief.prune_by_rules, patient, monkeypatch=monkeypatch)
+    assert set(conditions) == set(RULES)
     for name in RULES:
         parts = patient.atlas.layout.split(conditions[name])
-        assert sum(int((~part).sum()) for part in parts) == round(0.2 * len(conditions[name]))
-        assert all(abs((~part).sum() - 0.2 * len(part)) < 1 for part in parts)
-        assert conditions[name][patient.spared].all()
+        assert sum(int(part.sum()) for part in parts) == round(0.2 * len(conditions[name]))
+        assert all(abs(part.sum() - 0.2 * len(part)) < 1 for part in parts)
+        assert not conditions[name][patient.sites.spared].any()
     assert not np.array_equal(conditions["random"], conditions["activity"])
-    assert all(np.isfinite(v) for v in brief.prune_by_rules(patient)["weights"].values())
+    assert all(np.isfinite(v) for v in brief.prune_by_rules(patient).losses["weights"].values())
 
 
 def test_an_atlas_of_another_model_is_refused(patient) -> None:

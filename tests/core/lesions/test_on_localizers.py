@@ -23,6 +23,6 @@ def test_localizers_are_columns_by_condition_resampled_over_templates(llama) -> 
             found.windows.window_ids(found.windows.n_windows - n + i), alone.windows.window_ids(i)
         )
     np.testing.assert_array_equal(found.texts.unit[-n:], alone.texts.unit)
-    assert found.texts.n_units().min() >= 4
+    assert found.texts.columns_without_error() == ()
     with pytest.raises(SettingsError, match="No localizer"):
         ready_stimuli([], llama.tokenizer)

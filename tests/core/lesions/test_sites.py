@@ -5,7 +5,7 @@ import pytest
 import tiny
 from lesioned import SETTINGS
 
-from fnprune_core.errors import SettingsError, TooFewTokensError
+from fnprune_core.errors import SettingsError
 from fnprune_core.lesions.run import LesionOrder
 from fnprune_core.lesions.sites import Lesion, LesionSites, domain_stimuli
 from fnprune_core.models.architectures import output_projections
@@ -105,7 +105,13 @@ def test_lesions_that_cannot_be_made_say_why(sites, atlas) -> None:
         at(0.4).random(range(2), 0)
 
 
-def test_a_domain_with_too_few_windows_is_named() -> None:
-    windows = tiny.toy_windows((16,) * 12, seed=5).select([0, 1, 2, 3, 4, 11])
-    with pytest.raises(TooFewTokensError, match="domain code has 1 window"):
-        domain_stimuli(windows)
+def test_documents_are_resampled_and_too_few_of_them_give_no_error() -> None:
+    """Where a domain had under 5 documents, blocks of windows stood in for them."""
+    many = domain_stimuli(tiny.toy_windows((16,) * 12, n_documents=12))
+    few = domain_stimuli(tiny.toy_windows((16,) * 80, n_documents=8))
+    assert many.unit == few.unit == "documents"
+    assert many.texts.columns_without_error() == ()
+    assert few.texts.columns_without_error() == (0, 1)
+    change = np.random.default_rng(0).standard_normal(80)
+    assert np.isfinite(few.texts.means(change)).all()
+    assert np.isnan(few.texts.errors(change)).all()

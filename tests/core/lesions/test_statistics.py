@@ -5,6 +5,7 @@ import pytest
 from lesioned import each_network
 from scipy import stats
 
+from fnprune_core.evaluation.intervals import ratio_error
 from fnprune_core.evaluation.results import Protocol
 from fnprune_core.lesions.sites import LesionSettings
 from fnprune_core.lesions.statistics import Texts, false_discovery, moderated
@@ -130,20 +131,21 @@ def test_moderated_variances_shrink_towards_their_trend() -> None:
     assert stats.kstest(t, stats.t(freedom[0]).cdf).pvalue > 0.01
 
 
-def test_errors_are_over_units_of_resampling() -> None:
+def test_errors_are_over_units_of_resampling_as_those_of_perplexity() -> None:
+    rng = np.random.default_rng(0)
     texts = Texts(
-        tokens=np.array([10, 10, 30, 10, 20, 20]),
-        column=np.array([0, 0, 0, 0, 1, 1]),
-        unit=np.array([0, 0, 1, 2, 0, 0]),
+        tokens=rng.integers(8, 12, 18),
+        column=np.repeat([0, 1], [12, 6]),
+        unit=np.concatenate([np.arange(12) // 2, np.arange(6) // 3]),
         n_columns=2,
     )
-    change = np.array([1.0, 3.0, 9.0, 1.0, 2.0, 4.0])
-    sums, counts = np.array([4.0, 9.0, 1.0]), np.array([20, 30, 10])
-    mean = 14 / 60
-    expected = np.sqrt(3 / 2 * np.square(sums - mean * counts).sum()) / 60
-    np.testing.assert_allclose(texts.means(change), [mean, 6 / 40])
-    assert texts.errors(change)[0] == pytest.approx(expected)
-    assert np.isnan(texts.errors(change)[1])
+    change = rng.standard_normal((3, 18))
+    means = [change[:, :12].sum(axis=1), change[:, 12:].sum(axis=1)]
+    counts = [texts.tokens[:12].sum(), texts.tokens[12:].sum()]
+    np.testing.assert_allclose(texts.means(change), np.stack(means, axis=1) / counts)
+    expected = ratio_error(change[:, :12], texts.tokens[:12], texts.unit[:12])
+    np.testing.assert_array_equal(texts.errors(change)[:, 0], expected)
+    assert np.isnan(texts.errors(change)[:, 1]).all()  # of two units
 
 
 def test_what_is_not_known_is_left_out_of_the_correction() -> None:

@@ -12,7 +12,7 @@ def test_the_commands_make_every_artifact_again(made, tmp_path) -> None:
         verb = asked.split()[1]
         if verb not in ("record", "decompose", "plan", "lesion"):
             continue
-        source = made.texts if verb == "record" else made.root / "held-out.jsonl"
+        source = made.texts if verb == "record" else made.root / "lesions.jsonl"
         asked = asked.replace(TEXTS, f"{source}{made.columns}")
         printed = command(asked, tmp_path)
         assert printed.get("id", printed.get("study")) == id, line

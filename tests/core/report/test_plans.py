@@ -13,9 +13,9 @@ def test_plans_figures_are_those_of_the_stored_losses(made) -> None:
         losses = [made.m.result(each.evaluation_id) for each in (plan.on(text), dense)]
         difference = (losses[0].nll_sum - losses[1].nll_sum) / losses[0].n_tokens
         assert rows[name][3] == cell(difference, "{:+.4f}")
-        assert rows[name][5:] == ["none: 2 documents are too few", "2"]
+        assert rows[name][5:] == ["none: 2 documents, too few", "2"]
     told = "".join(made.page.text)
-    assert "2 of the 5 documents that an interval takes" in told
+    assert "2 documents weigh less than the 5 of equal length that an interval takes" in told
 
 
 def test_the_headline_quotes_a_plan_that_was_not_chosen_on_the_text_it_is_quoted_on(made) -> None:
