@@ -32,8 +32,7 @@ def _trust(material: Material) -> Iterator[Block]:
         yield Text(
             text=f"In halves of {assessment.halves.n_documents} documents the networks reproduce "
             f"at a median |r| of {pd.Series(r).median():.2f}; {int((r >= HIGH).sum())} of {len(r)} "
-            f"reach {HIGH:g}. A half has half of the tokens, so a network of the whole is rather "
-            "surer than this."
+            f"reach {HIGH:g}. A half has half of the tokens."
         )
     yield from _against_nulls(material, table)
     yield Slot(figure="trust")

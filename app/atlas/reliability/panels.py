@@ -34,8 +34,7 @@ MEANING = {
     "reproducibility": (
         "The documents are divided in two halves, each half is decomposed by itself, and a "
         "network's two partners are compared. A high value means that the network does not "
-        "depend on which texts were read. Each half has only half of the tokens, so a network of "
-        "the whole recording is usually more reliable than this."
+        "depend on which texts were read. Each half has only half of the tokens."
     ),
     "again_bootstrap": (
         "Sessions are drawn anew with replacement and decomposed. Shown is Iq (how much alike the "
