@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from fnprune_core.assets import asset
 from fnprune_core.errors import FnpruneError, NonFiniteError, OverlapError
 from fnprune_core.evaluation import compare
-from fnprune_core.evaluation.intervals import error_note
 from fnprune_core.evaluation.results import (
     DENSE,
     ELSEWHERE,
@@ -51,11 +50,11 @@ class Elsewhere:
         """Return what was measured, as a sentence."""
         times = self.plan.perplexity / self.dense.perplexity
         return (
-            f"On everyday English, which is in no calibration text here ({self.plan.n_documents} "
+            f"On everyday English, which is in no calibration text here ({self.plan.sample.n} "
             f"short texts that ship with fnprune), the perplexity is {self.plan.text()}, "
             f"{self.dense.text()} for the dense model: {times:.2f} times as high, "
             f"{self.above_dense.text(digits=3)} nats per token. Errors are over "
-            f"{error_note(self.plan.n_documents)}."
+            f"{self.plan.sample.note()}."
         )
 
 

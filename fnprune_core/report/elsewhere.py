@@ -30,7 +30,7 @@ def elsewhere_blocks(material: Material, labels: dict[str, str]) -> Iterator[Blo
                     "times": found.plan.perplexity / found.dense.perplexity,
                     "difference": above.difference,
                     "difference_error": above.standard_error,
-                    "n_documents": found.plan.n_documents,
+                    "n_documents": found.plan.sample.n,
                 }
             )
     yield Heading(text="Perplexity on texts of other kinds")

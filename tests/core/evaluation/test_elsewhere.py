@@ -44,7 +44,7 @@ def test_a_plan_is_read_beside_the_dense_model_once(workspace, llama, planned) -
     n_left = elsewhere.n_tokens_left(workspace, llama, planned)
     assert n_left == elsewhere.n_tokens_left(workspace, llama, None) > 0
     found = elsewhere.measure(workspace, llama, planned)
-    assert found.plan.n_documents == len(elsewhere.documents())
+    assert found.plan.sample.n == len(elsewhere.documents())
     assert found.above_dense.difference == pytest.approx(found.plan.mean_nll - found.dense.mean_nll)
     again = elsewhere.stored(workspace, planned)
     assert again.sentence() == found.sentence()
