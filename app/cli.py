@@ -73,11 +73,14 @@ def serve(
     from app.doors import settings
     from fnprune_core.storage import folders
 
-    command = [sys.executable, "-m", "streamlit", "run", str(MAIN)]
+    # Without the current folder on the path, which may hold another package `app`.
+    command = [sys.executable, "-P", "-m", "streamlit", "run", str(MAIN)]
     command += [f"--server.port={port}", f"--server.address={address}"]
     if max_upload_mb is not None:
         command.append(f"--server.maxUploadSize={max_upload_mb}")
+    path = [str(MAIN.parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
     given = {
+        "PYTHONPATH": os.pathsep.join(path),
         "FNPRUNE_WORKSPACE": workspace and str(path_of(workspace).resolve()),
         settings.HOSTS: ",".join(allow_host or ()),
         settings.ROOTS: os.pathsep.join(str(path_of(p).resolve()) for p in allow_root or ()),

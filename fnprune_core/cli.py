@@ -13,6 +13,7 @@ import typer
 from typer.main import get_command
 
 from fnprune_core import __version__
+from fnprune_core.assets import WHEEL
 from fnprune_core.commands import atlas, example, export, generate, prune, record
 from fnprune_core.commands.console import EXIT_CANCELLED, EXIT_USER_ERROR, print_error
 from fnprune_core.commands.experiments.lesion import lesion
@@ -86,6 +87,8 @@ def _quiet_libraries() -> Iterator[None]:
 
 def build_cli() -> Callable[..., Any]:
     """Return the command with what the app and others add to it."""
+    if WHEEL.is_dir():
+        sys.path.insert(0, str(WHEEL))  # before another's `app`, in this process alone
     for entry in entry_points(group="fnprune.commands"):
         try:
             register = entry.load()

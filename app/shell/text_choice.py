@@ -16,11 +16,13 @@ import pyarrow.parquet
 from app.doors.reach import Reach
 from app.doors.settings import MAX_UPLOADS
 from fnprune_core.errors import StorageError, TextError
+from fnprune_core.inputs.files import file_name
 from fnprune_core.inputs.json_values import parse_json
 from fnprune_core.texts.documents import Document, builtin_documents, is_path, read_documents
+from fnprune_core.texts.rows import json_table
 
 _UNUSED_S = 3600.0
-ROW_SUFFIXES = (".csv", ".jsonl", ".ndjson", ".parquet")
+ROW_SUFFIXES = (".csv", ".json", ".jsonl", ".ndjson", ".parquet", ".tsv")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,10 +121,11 @@ class Uploads:
         ------
         StorageError
             If there is no room for it beside what others are using.
+        SettingsError
+            If its name is none that a file can have.
         """
-        safe = Path(name.replace("\\", "/")).name.lstrip(".") or "upload.txt"
         digest = hashlib.sha256(content).hexdigest()[:12]
-        path = self.folder / digest / safe
+        path = self.folder / digest / file_name(name)
         with self._lock:
             if path not in self._used:
                 self._make_room(len(content))
@@ -156,10 +159,12 @@ def columns_of(path: Path) -> list[str]:
     try:
         if suffix == ".parquet":
             return list(pyarrow.parquet.read_schema(path).names)
+        if suffix == ".json":
+            return list(dict.fromkeys(name for row in json_table(path) or () for name in row))
         if suffix in ROW_SUFFIXES:
             with path.open(encoding="utf-8-sig", newline="") as file:
-                if suffix == ".csv":
-                    return next(csv.reader(file), [])
+                if suffix in (".csv", ".tsv"):
+                    return next(csv.reader(file, delimiter="\t" if suffix == ".tsv" else ","), [])
                 first_row = parse_json(next((line for line in file if line.strip()), "{}"))
                 return list(first_row) if isinstance(first_row, dict) else []
     except (OSError, ValueError, csv.Error, pyarrow.ArrowInvalid) as error:

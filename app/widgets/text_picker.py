@@ -12,7 +12,7 @@ from fnprune_core.errors import FnpruneError
 from fnprune_core.inputs.files import path_of
 
 _BUILT_IN, _UPLOAD, _NAMED = "Built-in texts", "Upload", "Path or data set"
-_TYPES = ["txt", "md", "py", "jsonl", "ndjson", "csv", "parquet"]
+_TYPES = ["txt", "md", "py", "json", "jsonl", "ndjson", "csv", "tsv", "parquet"]
 _NONE = "(none)"
 
 

@@ -4,6 +4,7 @@ import codecs
 import errno
 import os
 import stat
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from fnprune_core.errors import FnpruneError, SettingsError
 MEGABYTE = 1_000_000
 _BLOCK_BYTES = 1 << 20
 _MOST_SHOWN = 200
+MOST_NAME_BYTES = 255
 
 
 def path_of(text: str | Path) -> Path:
@@ -33,6 +35,29 @@ def path_of(text: str | Path) -> Path:
             hint="Check the path for a slip of the pen.",
         ) from error
     return path
+
+
+def file_name(text: str) -> str:
+    """Return the name that a person's browser gave a file, if it names a file and no place.
+
+    Raises
+    ------
+    SettingsError
+        If it holds a slash, a backslash, a zero byte or another control character, is empty or
+        only dots, or has over 255 bytes, which no file system takes.
+    """
+    n_bytes = len(text.encode("utf-8", "replace"))
+    if n_bytes > MOST_NAME_BYTES:
+        reason = f"has {n_bytes:,} bytes, at most {MOST_NAME_BYTES} make a name"
+    elif not text.strip(". "):
+        reason = "names no file"
+    elif any(c in "/\\" or unicodedata.category(c) in ("Cc", "Cs") for c in text):
+        reason = "holds a slash or a control character"
+    else:
+        return text
+    raise SettingsError(
+        f"The file's name {shortened(text)!r} {reason}.", hint="Rename the file and try again."
+    )
 
 
 def printable(text: str) -> str:

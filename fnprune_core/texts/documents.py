@@ -15,8 +15,11 @@ from fnprune_core.texts.rows import (
     Columns,
     Row,
     csv_rows,
+    json_rows,
+    json_table,
     jsonl_rows,
     parquet_rows,
+    tsv_rows,
 )
 
 T = TypeVar("T")
@@ -59,11 +62,11 @@ def read_documents(
     Parameters
     ----------
     source : str or Path
-        A .jsonl, .csv or .parquet file: a document per row. Any other file: one document. A
-        folder: all its files, the first sub-folder is the domain. ``"builtin"`` or
-        ``"builtin:held-out"``: `builtin_documents`. What is none of these is the id of a data
-        set, ``name`` or ``name:config:split`` (split "train" by default), read with the
-        `datasets` library.
+        A .jsonl, .csv, .tsv or .parquet file, or a .json file that is an array or holds an object
+        in each line: a document per row. Any other file: one document. A folder: all its files,
+        the first sub-folder is the domain. ``"builtin"`` or ``"builtin:held-out"``:
+        `builtin_documents`. What is none of these is the id of a data set, ``name`` or
+        ``name:config:split`` (split "train" by default), read with the `datasets` library.
     domain : str, optional
         The domain of all documents; by default the name of the file, folder or data set.
     text_column, domain_column, document_column : str, optional
@@ -185,7 +188,7 @@ def _read_path(path: Path, columns: Columns, max_documents: int | None) -> list[
     if not documents:
         raise TextError(
             f"The folder {path} holds no texts.",
-            hint="Put .txt, .md, .py, .jsonl, .csv or .parquet files in it, UTF-8 encoded.",
+            hint="Put .txt, .md, .py, .jsonl, .csv, .tsv or .parquet files in it, UTF-8 encoded.",
         )
     return documents
 
@@ -217,7 +220,10 @@ def _read_folder_file(
 
 
 def _read_file(path: Path, domain: str, name: str, columns: Columns) -> Iterator[Document]:
-    read_rows = _ROWS.get(path.suffix.lower())
+    suffix = path.suffix.lower()
+    read_rows = _ROWS.get(suffix)
+    if suffix == ".json" and json_table(path) is not None:
+        read_rows = json_rows
     if read_rows is not None:
         yield from _documents_of(read_rows(path, columns), domain, name, columns)
         return
@@ -244,6 +250,7 @@ _ROWS: dict[str, Callable[[Path, Columns], Iterator[Row]]] = {
     ".jsonl": jsonl_rows,
     ".ndjson": jsonl_rows,
     ".parquet": parquet_rows,
+    ".tsv": tsv_rows,
 }
 
 

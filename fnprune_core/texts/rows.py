@@ -1,11 +1,11 @@
-"""Rows of tables with a text in each: JSON lines, CSV and Parquet, read in bounded memory.
+"""Rows of tables with a text in each: JSON, CSV, TSV and Parquet, read in bounded memory.
 
 Sizes are checked before anything is decoded, rows are read a few at a time, and of their columns
 only those that were asked for.
 """
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,7 @@ _LIMITS = {
 _SHARED = {"PLAIN", "RLE", "BIT_PACKED", "PLAIN_DICTIONARY", "RLE_DICTIONARY"}
 _EXAMPLE = 'Each line must be one object, e.g. {"text": "…"}.'
 _PART = "Give a part of the file."
+_SEPARATORS = {",": "commas", "\t": "tabs"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +76,39 @@ Row = dict[str, Any]
 
 def jsonl_rows(path: Path, columns: Columns) -> Iterator[Row]:
     """Yield the rows of JSON lines, each with the columns asked for that it has."""
-    check_size(path, most=MOST_JSONL_BYTES, error=TextError)
+    yield from _of_columns(path, _objects(path), columns, what="Line")
+
+
+def json_rows(path: Path, columns: Columns) -> Iterator[Row]:
+    """Yield the rows of `json_table`, each with the columns asked for that it has."""
+    rows = enumerate(json_table(path) or (), start=1)
+    yield from _of_columns(path, rows, columns, what="Item")
+
+
+def _of_columns(
+    path: Path, rows: Iterable[tuple[int, Row]], columns: Columns, *, what: str
+) -> Iterator[Row]:
+    """Yield of each numbered row the columns asked for; refuse one that has no text column."""
     seen: dict[str, None] = {}
+    for number, row in rows:
+        if columns.text not in row:
+            listed = ", ".join(list(row)[:40])[:400] or "none"
+            raise TextError(
+                f"{what} {number} of {path.name} has no column {columns.text!r}.",
+                hint=f"Its columns: {listed}. Give each object its text under one name.",
+            )
+        found = {name: row[name] for name in columns.names if name in row}
+        seen.update(dict.fromkeys(found))
+        if len(seen) < MOST_COLUMNS:
+            seen.update(dict.fromkeys(row))
+        yield found
+    if seen:
+        columns.check(list(seen), name=path.name)
+
+
+def _objects(path: Path) -> Iterator[tuple[int, Row]]:
+    """Yield the objects of JSON lines, with the numbers of their lines."""
+    check_size(path, most=MOST_JSONL_BYTES, error=TextError)
     for n_rows, (number, line) in enumerate(_lines(path), start=1):
         _check_rows(path, n_rows)
         try:
@@ -87,12 +119,48 @@ def jsonl_rows(path: Path, columns: Columns) -> Iterator[Row]:
             ) from error
         if not isinstance(row, dict):
             raise TextError(f"Line {number} of {path} is no JSON object.", hint=_EXAMPLE)
-        if len(seen) < MOST_COLUMNS:
-            seen.update(dict.fromkeys(row))
-        yield {name: row[name] for name in columns.names if name in row}
-        seen.update((name, None) for name in columns.names if name in row)
-    if seen:
-        columns.check(list(seen), name=path.name)
+        yield number, row
+
+
+def json_table(path: Path) -> list[Row] | None:
+    """Return the objects of a JSON array, or of JSON lines that end in ``.json``.
+
+    Texts in an array count as objects with a ``text``. None if the file is neither, so that it is
+    a text like any other.
+
+    Raises
+    ------
+    TextError
+        If it begins as an array and is none, or holds something else than objects or texts.
+    """
+    content = decoded(
+        read_bytes(path, most=MOST_CSV_BYTES, error=TextError), what=str(path), error=TextError
+    )
+    if content.lstrip()[:1] == "{" and len(lines := content.splitlines()) > 1:
+        try:
+            is_lines = isinstance(parse_json(lines[0]), dict)
+        except ValueError:
+            is_lines = False
+        return [row for _, row in _objects(path)] if is_lines else None
+    if content.lstrip()[:1] != "[":
+        return None
+    try:
+        values = parse_json(content)
+    except ValueError as error:
+        raise TextError(
+            f"{path} is not JSON: {_lower_first(str(error))}.",
+            hint="A file that begins with [ must be one array of objects or texts.",
+        ) from error
+    _check_rows(path, len(values))
+    rows: list[Row] = []
+    for number, value in enumerate(values, start=1):
+        if not isinstance(value, dict | str):
+            raise TextError(
+                f"Item {number} of {path} is no object and no text.",
+                hint='Each item must be an object, e.g. {"text": "…"}, or a text.',
+            )
+        rows.append({"text": value} if isinstance(value, str) else value)
+    return rows
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -124,12 +192,12 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
                 yield number, text.rstrip("\r\n")
 
 
-def csv_rows(path: Path, columns: Columns) -> Iterator[Row]:
-    """Yield the rows of comma-separated values, with the columns asked for."""
+def csv_rows(path: Path, columns: Columns, *, separator: str = ",") -> Iterator[Row]:
+    """Yield the rows of values with commas, or another `separator`, between them."""
     content = read_bytes(path, most=MOST_CSV_BYTES, error=TextError)
     text = decoded(content, what=str(path), error=TextError).replace("\r\n", "\n")
     del content
-    n_columns = _check_head(path, text)
+    n_columns = _check_head(path, text, separator)
     present: list[str] | None = None
     places: dict[str, int] = {}
     n_rows = 0
@@ -138,6 +206,7 @@ def csv_rows(path: Path, columns: Columns) -> Iterator[Row]:
         chunks = pd.read_csv(
             io.StringIO(text),
             header=None,
+            sep=separator,
             dtype=str,
             keep_default_na=False,
             chunksize=max(_CHUNK_CELLS // n_columns, 1),
@@ -160,27 +229,34 @@ def csv_rows(path: Path, columns: Columns) -> Iterator[Row]:
     except ValueError as error:  # its ParserError is one
         reason = str(error).strip().removeprefix("Error tokenizing data. C error: ")
         raise TextError(
-            f"{path} is not a table of comma-separated values: {_lower_first(reason)}.",
-            hint="Quote texts that hold commas or line breaks.",
+            f"{path} is not a table of values with {_SEPARATORS[separator]} between: "
+            f"{_lower_first(reason)}.",
+            hint=f"Quote texts that hold {_SEPARATORS[separator]} or line breaks.",
         ) from error
 
 
-def _check_head(path: Path, text: str) -> int:
+def tsv_rows(path: Path, columns: Columns) -> Iterator[Row]:
+    """Yield the rows of tab-separated values, with the columns asked for."""
+    return csv_rows(path, columns, separator="\t")
+
+
+def _check_head(path: Path, text: str, separator: str) -> int:
     """Return how many columns the heading has, at most; refuse what cannot be one."""
-    start = len(text) - len(text.lstrip("\r\n \t"))
+    start = len(text) - len(text.lstrip("\r\n "))
+    hint = f"The first line must hold the columns' names, with {_SEPARATORS[separator]} between."
     ends = [end for mark in "\r\n" if (end := text.find(mark, start)) >= 0]
     head = text[start : min(ends, default=len(text))]
-    n_columns = head.count(",") + 1
+    n_columns = head.count(separator) + 1
     if n_columns > MOST_COLUMNS:
         raise TextError(
             f"The first line of {path} names {n_columns:,} columns, at most {MOST_COLUMNS:,} are "
             "read.",
-            hint="The first line must hold the columns' names, with commas between.",
+            hint=hint,
         )
     if head.count('"') % 2 and min(ends, default=len(text)) < len(text):
         raise TextError(
             f"The first line of {path} has a quotation mark that is not closed in it.",
-            hint="The first line must hold the columns' names, with commas between.",
+            hint=hint,
         )
     return n_columns
 

@@ -36,18 +36,36 @@ def environment(tmp_path_factory) -> Path:
     # A path in a .pth file lends the packages; that folder's own .pth files, and so the repo,
     # are not read.
     (packages / "lent.pth").write_text(sysconfig.get_path("purelib"))
+    (packages / "app.py").write_text("FOREIGN = True\n")  # as other people's programs have one
     return python.parents[1]
 
 
-def test_the_first_page_of_the_wheel(environment, tmp_path, need_chromium) -> None:
-    where = (str(environment / "bin" / "python"), "-c", "import app; print(app.__file__)")
-    alone = {**os.environ, "PYTHONPATH": ""}
-    found = subprocess.run(
-        where, cwd=tmp_path, env=alone, capture_output=True, text=True, check=True
-    ).stdout
-    assert found.startswith(str(environment))
-    assert not any(environment.rglob("pictures"))
+def test_the_wheel_brings_one_package_and_each_file_once(environment, tmp_path) -> None:
+    """It brought a top-level package `app`, and fonts and scripts twice."""
+    [record] = environment.rglob("fnprune-*.dist-info/RECORD")
+    names = [line.partition(",")[0] for line in record.read_text().splitlines()]
+    tops = {name.partition("/")[0] for name in names if not name.startswith("..")}
+    assert tops == {"fnprune_core", record.parent.name}
+    for name in ("niivue.umd.js", "ibm-plex-sans-latin-400-normal.woff2", "icon.png"):
+        assert len([each for each in names if each.endswith(f"/{name}")]) == 1
+    assert not [name for name in names if "/pictures/" in name]
 
+    code = (
+        "import app; assert app.FOREIGN; import fnprune_core.cli; "
+        "from fnprune_core.assets import asset; assert asset('static/icon.png').is_file(); "
+        "print(fnprune_core.__file__)"
+    )
+    found = subprocess.run(
+        (str(environment / "bin" / "python"), "-c", code),
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": ""}, capture_output=True, text=True,
+        check=True,
+    ).stdout  # fmt: skip
+    assert found.startswith(str(environment))
+
+
+def test_the_first_page_of_the_wheel(environment, tmp_path, need_chromium) -> None:
+    (tmp_path / "app").mkdir()  # the folder that a person works in may have one, too
+    (tmp_path / "app" / "__init__.py").write_text("raise RuntimeError")
     fnprune = str(environment / "bin" / "fnprune")
 
     def command(port: int) -> list[str]:

@@ -5,19 +5,31 @@ import pytest
 from open_reach import open_reach
 
 from app.shell.text_choice import TextChoice, Uploads, columns_of
-from fnprune_core.errors import StorageError, TextError
+from fnprune_core.errors import SettingsError, StorageError, TextError
 from fnprune_core.storage.workspace import Workspace
 
 
 def test_upload_keeps_its_name_and_never_leaves_its_folder() -> None:
     uploads = Uploads(limit_bytes=1000)
-    path = uploads.store("../../evil.csv", b"text\nhello\n")
-    assert path.name == "evil.csv"
+    path = uploads.store("ein é 文 👩‍🔬.csv", b"text\nhello\n")
+    assert path.name == "ein é 文 👩‍🔬.csv"
     assert uploads.folder in path.parents
-    assert uploads.folder in uploads.store("..\\..\\evil.csv", b"windows").parents
     assert path.read_bytes() == b"text\nhello\n"
-    assert uploads.store("evil.csv", b"text\nhello\n") == path
-    assert uploads.store("evil.csv", b"text\nother\n") != path
+    assert uploads.store(path.name, b"text\nhello\n") == path
+    assert uploads.store(path.name, b"text\nother\n") != path
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../../evil.csv", "..\\evil.csv", "/etc/passwd", "..", ".", "", "a\0b.csv", "a\nb.csv",
+     "\ud800.csv", "x" * 252 + ".csv", "é" * 126 + ".csv"],
+)  # fmt: skip
+def test_a_name_that_no_file_can_have_is_refused_in_words(name) -> None:
+    """A long one and a zero byte ended in tracebacks, and a path lost its folders."""
+    uploads = Uploads(limit_bytes=1000)
+    with pytest.raises(SettingsError, match=r"The file's name .*Rename the file"):
+        uploads.store(name, b"text")
+    assert list(uploads.folder.iterdir()) == []
 
 
 def test_uploads_are_bounded_and_those_long_unused_make_room() -> None:
@@ -36,14 +48,16 @@ def test_uploads_are_bounded_and_those_long_unused_make_room() -> None:
         uploads.store("d.txt", b"d" * 101)
 
 
-@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet", "txt"])
+@pytest.mark.parametrize("ending", ["csv", "tsv", "json", "jsonl", "parquet", "txt"])
 def test_columns_of_files(tmp_path, ending) -> None:
     path = tmp_path / f"rows.{ending}"
     frame = pd.DataFrame({"text": ["a"], "topic": ["b"]})
     if ending == "csv":
         frame.to_csv(path, index=False)
-    elif ending == "jsonl":
-        frame.to_json(path, orient="records", lines=True)
+    elif ending == "tsv":
+        frame.to_csv(path, index=False, sep="\t")
+    elif ending in ("json", "jsonl"):
+        frame.to_json(path, orient="records", lines=ending == "jsonl")
     elif ending == "parquet":
         frame.to_parquet(path)
     else:

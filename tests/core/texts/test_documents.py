@@ -17,7 +17,9 @@ def write_jsonl(path: Path, rows: list[dict[str, object]]) -> None:
 
 ROW_WRITERS: dict[str, Callable[[Path, list[dict[str, object]]], None]] = {
     ".jsonl": write_jsonl,
+    ".json": lambda path, rows: path.write_text(json.dumps(rows, indent=1)) and None,
     ".csv": lambda path, rows: pd.DataFrame(rows).to_csv(path, index=False),
+    ".tsv": lambda path, rows: pd.DataFrame(rows).to_csv(path, index=False, sep="\t"),
     ".parquet": lambda path, rows: pd.DataFrame(rows).to_parquet(path),
 }
 ROWS: list[dict[str, object]] = [
@@ -29,7 +31,37 @@ ROWS: list[dict[str, object]] = [
 
 
 def test_every_row_format_has_a_writer_here() -> None:
-    assert set(documents._ROWS) - {".ndjson"} == set(ROW_WRITERS)
+    assert set(documents._ROWS) - {".ndjson"} == set(ROW_WRITERS) - {".json"}
+
+
+def test_json_is_a_table_where_it_is_one_and_else_a_text(tmp_path: Path) -> None:
+    """An array, and JSON lines under another ending, became one text with all brackets."""
+
+    def read(content: str) -> list[str]:
+        path = tmp_path / "corpus.json"
+        path.write_text(content)
+        return [document.text for document in read_documents(path)]
+
+    assert read('["one", "two"]') == ["one", "two"]
+    assert read('{"text": "one"}\n{"text": "two"}\n') == ["one", "two"]
+    settings = '{\n "text": "one"\n}'
+    assert read(settings) == [settings]
+    for content, why in (
+        ('[{"text": "one"}, 7]', r"Item 2 of .*corpus\.json is no object and no text"),
+        ('[{"text": "one"}, {"body": "two"}]', r"Item 2 of corpus\.json has no column 'text'"),
+        ('[{"text": "one"}', r"corpus\.json is not JSON"),
+    ):
+        with pytest.raises(TextError, match=why):
+            read(content)
+
+
+def test_a_row_with_another_key_is_told_and_not_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "corpus.jsonl"
+    write_jsonl(path, [{"text": "one"}, {"text": None}, {"content": "two", "id": 1}])
+    with pytest.raises(
+        TextError, match=r"Line 3 of corpus\.jsonl has no column 'text'.*content, id"
+    ):
+        read_documents(path)
 
 
 @pytest.mark.parametrize("suffix", ROW_WRITERS)
