@@ -7,13 +7,16 @@ import ast
 import pkgutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 
 import pytest
 
 import fnprune_core
+from app import pages
 
 ROOT = Path(__file__).parents[1]
 APP, CORE, TESTS = ROOT / "app", ROOT / "fnprune_core", ROOT / "tests"
@@ -71,6 +74,20 @@ def test_no_package_of_the_app_hides_one_of_python() -> None:
     """`streamlit run app/main.py` looks for modules in app/ first, and `app/html` broke `html`."""
     hidden = {path.stem for path in APP.iterdir()} & sys.stdlib_module_names
     assert not hidden, f"name them otherwise: {sorted(hidden)}"
+
+
+def test_each_page_is_held_apart_from_the_others() -> None:
+    """`docs/extend/page.md` says that `make lint` does so; a page outside of its list it would not.
+
+    A section with one page alone needs no word.
+    """
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    [apart] = [each for each in contracts["contracts"] if each["type"] == "independence"]
+    modules = [view.path.removesuffix(".py").split("/") for view in pages.VIEWS]
+    for parts in modules:
+        name = ".".join(["app", *(parts[:-1] if len(parts) == 3 else parts)])
+        is_held = any(fnmatch(name, listed) for listed in apart["modules"])
+        assert is_held or sum(other[0] == parts[0] for other in modules) == 1, name
 
 
 # The layout

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from guide import follow
 
 from fnprune_core.cli import main
 from fnprune_core.export.model_card import use_of
@@ -152,14 +153,52 @@ def test_a_page_and_a_figure(open_page, example) -> None:
 """
 
 
+DIFFS = sorted((ROOT / "docs" / "extend").glob("*.diff"))
+
+
+def copied(root: Path) -> Path:
+    """Copy all files that a diff of the guide touches to `root`."""
+    for diff in DIFFS:
+        for name in re.findall(r"^\+\+\+ b/(.*)$", diff.read_text(), re.M):
+            if (ROOT / name).is_file():
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / name, root / name)
+    return root
+
+
+def test_the_guide_can_be_followed_twice_and_where_the_code_has_changed(tmp_path) -> None:
+    """Its diffs no longer applied once a row was there, which broke this test for who added one."""
+
+    def contents(root: Path) -> dict[str, str]:
+        return {path.name: path.read_text() for path in root.rglob("*.py")}
+
+    root, changed = copied(tmp_path / "same"), copied(tmp_path / "changed")
+    for diff in DIFFS:
+        follow(diff, root)
+    once = contents(root)
+    for diff in DIFFS:
+        follow(diff, root)
+    assert contents(root) == once
+
+    row = '        replace(_GATED, family="Other", model_types=("other",)),\n'
+    families = changed / "fnprune_core/models/architectures.py"
+    mistral = '        replace(_GATED, family="Mistral"'
+    families.write_text(families.read_text().replace(mistral, row + mistral))
+    for diff in DIFFS:
+        follow(diff, changed)
+    text = families.read_text()
+    assert text.count('family="Granite"') == text.count('family="Other"') == 1
+    assert text.replace(row, "") == once["architectures.py"]
+
+
 def test_what_the_documentation_adds_works(tmp_path) -> None:
     for name in ("app", "assets", "fnprune_core", "tests"):
         left_out = shutil.ignore_patterns("__pycache__", "pictures")
         shutil.copytree(ROOT / name, tmp_path / name, symlinks=True, ignore=left_out)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     (tmp_path / ".streamlit").symlink_to("app/.streamlit")
-    for diff in sorted((ROOT / "docs" / "extend").glob("*.diff")):
-        subprocess.run(["git", "apply", str(diff)], cwd=tmp_path, check=True)
+    for diff in DIFFS:
+        follow(diff, tmp_path)
     (tmp_path / "tests/app/test_added.py").write_text(PAGE_TESTS)
     core = [f"tests/core/{package}" for package in ("models", "scores", "pruning", "export")]
     added = "Granite or variance or rescale or test_added"
