@@ -46,13 +46,17 @@ class Elsewhere:
         """Nats per token of the plan above the dense model, paired by window."""
         return paired_difference(self.plan, self.dense)
 
+    @property
+    def times_dense(self) -> float:
+        """The plan's perplexity over the dense model's."""
+        return self.plan.perplexity / self.dense.perplexity
+
     def sentence(self) -> str:
         """Return what was measured, as a sentence."""
-        times = self.plan.perplexity / self.dense.perplexity
         return (
             f"On everyday English, which is in no calibration text here ({self.plan.sample.n} "
             f"short texts that ship with fnprune), the perplexity is {self.plan.text()}, "
-            f"{self.dense.text()} for the dense model: {times:.2f} times as high, "
+            f"{self.dense.text()} for the dense model: {self.times_dense:.2f} times as high, "
             f"{self.above_dense.text(digits=3)} nats per token. Errors are over "
             f"{self.plan.sample.note()}."
         )

@@ -6,8 +6,8 @@ import os
 _BUSY = 0.75
 
 
-def busy_note() -> str:
-    """Return that the machine is busy, as a sentence; empty where it is quiet or cannot be told."""
+def busy_text() -> str:
+    """Return how busy the machine is, in a few words; empty where it is quiet or cannot be told."""
     try:
         load = os.getloadavg()[0]  # the last minute's mean of processes that compute or wait to
     except (AttributeError, OSError):  # Windows knows none
@@ -15,7 +15,4 @@ def busy_note() -> str:
     cores = os.cpu_count() or 1
     if load < _BUSY * cores:
         return ""
-    return (
-        f"The machine is busy: in the last minute {load:.1f} processes wanted its {cores} cores, "
-        f"so this may take about {max(2, round(1 + load / cores))} times as long."
-    )
+    return f"{load:.0f} processes compute on its {cores} cores"

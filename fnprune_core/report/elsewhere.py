@@ -27,7 +27,7 @@ def elsewhere_blocks(material: Material, labels: dict[str, str]) -> Iterator[Blo
                     "plan": label,
                     "perplexity": found.plan.perplexity,
                     "dense": found.dense.perplexity,
-                    "times": found.plan.perplexity / found.dense.perplexity,
+                    "times": found.times_dense,
                     "difference": above.difference,
                     "difference_error": above.standard_error,
                     "n_documents": found.plan.sample.n,

@@ -16,7 +16,7 @@ from app.shell.jobs import Job, describe_error
 from app.shell.text_choice import TextChoice
 from app.widgets import frame, job_progress, pinned_units, text_picker
 from fnprune_core.errors import FnpruneError
-from fnprune_core.machine.load import busy_note
+from fnprune_core.machine.load import busy_text
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans import decision_log
 from fnprune_core.plans.plan import PlanSettings
@@ -25,6 +25,7 @@ from fnprune_core.scores.units import SCORES
 
 _LOG = "decisions of the plan that is being made"
 _RIVALS = ("flap", "random")
+_RECENT_S = 120.0  # a pace of then was measured on the machine as it is now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,12 +166,15 @@ def _show_cost(order: PruneOrder) -> None:
 
 def _assumption(model: LanguageModel) -> str:
     """Return what an estimate rests on: when the model's pace was measured, and a quiet machine."""
-    age = model.pace.age_s("reading")
-    when = "just now" if age is None or age < 60 else f"{wording.duration(age)} ago"
-    return (
-        f"That is at the model's pace of {when}, if nothing else computes on this machine. "
-        f"{busy_note()}"
-    ).strip()
+    age, busy = model.pace.age_s("reading"), busy_text()
+    is_recent = age is None or age < _RECENT_S
+    when = "just now" if is_recent else f"{wording.duration(age or 0)} ago"
+    text = f"At the model's pace of {when}"
+    if not busy:
+        return f"{text}, if nothing else computes on this machine."
+    if is_recent:
+        return f"{text}, while {busy}: sooner if it gets quiet."
+    return f"{text}. The machine is busy now ({busy}), so it may take several times as long."
 
 
 def _order(
