@@ -13,7 +13,7 @@ def draw(plan_id: str) -> None:
     st.markdown("**On other texts**")
     if measured is not None:
         st.metric(
-            f"{ELSEWHERE[0].upper()}{ELSEWHERE[1:]}, {measured.plan.n_documents} short texts that no choice saw",
+            f"{ELSEWHERE[0].upper()}{ELSEWHERE[1:]}, short texts that no choice saw",
             f"{measured.plan.perplexity:.2f}",
             f"{measured.times_dense:.2f} times dense",
             delta_color="off",
