@@ -39,7 +39,9 @@ def test_a_size_is_asked_for_and_the_units_follow(open_page, example) -> None:
     ratio = ratio_for(goal, Dimensions.of(model), model.layout, settings)
     assert f"That takes {100 * ratio:.1f} % of the MLP units" in captions(at)
     assert not at.button(key="prune-apply").disabled
-    there = open_page("prune", **{name: value[0] for name, value in at.query_params.items()})
+    link = {k: v if isinstance(v, str) else v[0] for k, v in at.query_params.items()}
+    assert "ofparameters-p10" in link["form"]
+    there = open_page("prune", **link)
     assert there.slider(key="prune-smaller").value == 10
     at.slider(key="prune-smaller").set_value(80).run()
     assert "cannot be that small" in said(at)
