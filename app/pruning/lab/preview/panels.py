@@ -100,7 +100,10 @@ def offer(atlas: NetworkAtlas) -> None:
     view = view_state.view()
     begun = f"preview of {atlas.id} begun"
     is_at_hand = view.model == frame.EXAMPLE_MODEL or resources.language_model(view.model)
-    is_first = bool(is_at_hand) and job is None and not view_state.widget(begun)
+    # Begun while what became of Apply is untold, it would take that job's place.
+    applied = job_progress.job_of("prune")
+    is_told = applied is None or applied.state == "done"
+    is_first = bool(is_at_hand) and job is None and is_told and not view_state.widget(begun)
     st.caption(
         "What would go is seen once the recording was read for it: once for this atlas, about 15 "
         "seconds. Each choice is then answered at once."
