@@ -6,6 +6,9 @@ silent change and no traceback::
 
     python benchmarks/faults.py --runs 3000 --seed 0
 
+Then one item of each kind, and the folder of each kind, is made odd in every way of
+`odd_items.py`: it must be told, and all lists must hold what they held.
+
 Without ``--workspace`` one of each kind of artifact is made from the embedded model first, which
 takes minutes.
 """
@@ -14,6 +17,7 @@ import argparse
 import hashlib
 import json
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,6 +31,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from odd_items import ODD_ITEMS, ODD_KINDS, without_rights_of_root
 
 from fnprune_core.atlas import annotations
 from fnprune_core.atlas.annotation_files import Annotation
@@ -35,22 +40,24 @@ from fnprune_core.atlas.embedding import open_embedding
 from fnprune_core.atlas.network_atlas import open_atlas
 from fnprune_core.decomposition.decomposition import Decomposition
 from fnprune_core.errors import FnpruneError
+from fnprune_core.evaluation.history import history
 from fnprune_core.evaluation.results import open_evaluation
 from fnprune_core.evaluation.side_by_side import open_generation
 from fnprune_core.export.speed import open_speed
-from fnprune_core.lesions.run import open_lesions
+from fnprune_core.lesions.run import lesion_studies, open_lesions
 from fnprune_core.lesions.writing import open_lesion_text
-from fnprune_core.localizers.run import open_localizer
+from fnprune_core.localizers.run import localizers_of, open_localizer
 from fnprune_core.plans import decision_log
 from fnprune_core.plans.files import stored_plan
 from fnprune_core.pruning.preview_files import open_preview
 from fnprune_core.recording.recording import open_recording
 from fnprune_core.reliability.assess import PARTS
-from fnprune_core.storage.manifests import read_manifest
+from fnprune_core.storage.manifests import KINDS, read_manifest
 from fnprune_core.storage.workspace import Workspace
 
 #: What lies beside the artifacts, and where.
 NOTES = MappingProxyType({"names": annotations.FOLDER, "plan_notes": decision_log.FOLDER})
+ODD = "odd"
 OUTCOMES = ("same", "told", "silent", "traceback")
 _SKIPPED = (".lock",)
 
@@ -250,6 +257,70 @@ def run(workspace: Workspace, *, runs: int, seed: int) -> dict[str, Any]:
     }
 
 
+def lists(workspace: Workspace) -> dict[str, list[str]]:
+    """Return what the lists of a workspace hold, by the name of the list; `ODD` is left out."""
+    atlases = [entry for entry in workspace.entries("decompositions") if entry.id != ODD]
+    plans = [
+        plan.id
+        for entry in atlases
+        for plan in history(workspace, fingerprint=entry.manifest["fingerprint"]).plans
+    ]
+    found = {
+        "items": [f"{entry.kind}/{entry.id}" for entry in workspace.entries()],
+        "history": plans,
+        "lesions": [id for atlas in atlases for id in lesion_studies(workspace, atlas.id)],
+        "localizers": [run.id for atlas in atlases for run in localizers_of(workspace, atlas.id)],
+        "unfinished": [str(path) for path in workspace.unfinished()],
+    }
+    return {name: [id for id in ids if ODD not in id] for name, ids in found.items()}
+
+
+def run_odd(workspace: Workspace) -> dict[str, Any]:
+    """Make an item of each kind, and each kind's folder, odd in every way; return the counts."""
+    counts: Counter[str] = Counter()
+    wrong = []
+
+    def count(kind: str, how: str, expected: Mapping[str, list[str]]) -> None:
+        what = _outcome_of_odd(workspace, kind, expected)
+        counts[what] += 1
+        wrong.extend([] if what == "told" else [{"kind": kind, "how": how, "is": what}])
+
+    for kind in [kind for kind in KINDS if workspace.ids(kind)]:
+        expected = lists(workspace)
+        folder = workspace.folder(kind, workspace.ids(kind)[0])
+        for how, change in ODD_ITEMS.items():
+            shutil.copytree(folder, folder.with_name(ODD))
+            change(folder.with_name(ODD))
+            count(kind, how, expected)
+            workspace.delete(kind, ODD)
+        parent = folder.parent
+        aside = parent.rename(parent.with_name(f"{kind} aside"))
+        expected = lists(workspace)
+        for how, change in ODD_KINDS.items():
+            shutil.copytree(aside / folder.name, parent / ODD)
+            change(parent)
+            count(kind, how, expected)
+            parent.unlink() if parent.is_symlink() or not parent.is_dir() else shutil.rmtree(parent)
+        aside.rename(parent)
+    return {"counts": dict(counts), "wrong": wrong[:40]}
+
+
+def _outcome_of_odd(workspace: Workspace, kind: str, expected: Mapping[str, list[str]]) -> str:
+    """Return whether the odd item of a kind is told, and all lists are as they were."""
+    try:
+        with without_rights_of_root():
+            if lists(workspace) != expected:
+                return "others changed"
+            damaged = [item for item in workspace.verify() if item.standing == "damaged"]
+    except Exception as error:  # noqa: BLE001 - what is counted here
+        return f"{type(error).__name__}: {error}"
+    return (
+        "told"
+        if {(item.kind, item.id in ("", ODD)) for item in damaged} == {(kind, True)}
+        else "hidden"
+    )
+
+
 _COMMANDS = (
     "record builtin --max-tokens 2560",
     "decompose latest --k 8 --runs 2",
@@ -287,6 +358,7 @@ def main() -> None:
         if arguments.workspace is None:
             build(root)
         result = run(Workspace(root), runs=arguments.runs, seed=arguments.seed)
+        result["odd"] = run_odd(Workspace(root))
     print(json.dumps(result, indent=1))
 
 

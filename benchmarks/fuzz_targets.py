@@ -31,6 +31,7 @@ from fnprune_core.atlas.network_atlas import open_atlas
 from fnprune_core.commands.options import numbers_in, shares_in, units_in
 from fnprune_core.errors import FnpruneError
 from fnprune_core.export.gguf import write_gguf
+from fnprune_core.inputs.files import file_name
 from fnprune_core.inputs.gguf_header import read_header
 from fnprune_core.localizers.stimuli import read_localizer
 from fnprune_core.models.layout import UnitLayout
@@ -109,6 +110,18 @@ def text_targets(made: Materials) -> dict[str, Target]:
             attempts=damaged([honest_csv, b"text\nplain words\n"]),
             read=lambda content: check_documents(made.write("a.csv", content)),
         ),
+        "tsv": Target(
+            attempts=damaged([honest_csv.replace(b",", b"\t"), b"text\nplain words\n"]),
+            read=lambda content: check_documents(made.write("a.tsv", content)),
+        ),
+        "json": Target(
+            attempts=json_files([rows, ["some words", "more"]]) | lines,
+            read=lambda content: check_documents(made.write("a.json", content)),
+        ),
+        "file name": Target(
+            attempts=st.text(max_size=300) | st.sampled_from(_FILE_NAMES),
+            read=lambda name: check_file_name(made, name),
+        ),
         "parquet": Target(
             attempts=damaged(parquet_files()),
             read=lambda content: check_documents(made.write("a.parquet", content), column="kind"),
@@ -123,6 +136,23 @@ def text_targets(made: Materials) -> dict[str, Target]:
         ),
         "lists": Target(attempts=lists, read=check_lists),
     }
+
+
+_FILE_NAMES = (
+    "..", ".", "", " ", "../../etc/passwd", "..\\a.txt", "/etc/passwd", "C:\\a.txt", "a\0.txt",
+    "a\n.txt", "\ud800.txt", "x" * 255, "x" * 256, "é" * 127, "é" * 128, "<b>.txt",
+    "a\u202egnp.txt", "CON", "~", "-rf",
+)  # fmt: skip
+
+
+def check_file_name(made: Materials, name: str) -> None:
+    """Write a file of a name that was accepted; it must lie where it was meant to."""
+    folder = made.root / "named"
+    folder.mkdir(exist_ok=True)
+    path = folder / file_name(name)
+    path.write_bytes(b"text")
+    assert path.resolve().parent == folder.resolve()
+    path.unlink()
 
 
 def check_documents(path: Path, *, column: str | None = None) -> None:

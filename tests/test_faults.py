@@ -19,3 +19,7 @@ def test_nothing_is_silent_and_nothing_is_a_traceback(workspace) -> None:
     kinds = {"recordings", "decompositions", "plans", "evaluations", "lesions", "names"}
     assert kinds <= set(found["kinds"])
     assert faults.run(workspace, runs=30, seed=1)["wrong"] == []  # all was put back
+
+
+def test_every_odd_item_is_told_and_changes_no_list(workspace) -> None:
+    assert faults.run_odd(workspace)["wrong"] == []

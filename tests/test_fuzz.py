@@ -11,8 +11,8 @@ from fnprune_core.errors import FnpruneError
 MANY, FEW = 60, 12
 SLOW = ("config", "safetensors", "gguf", "refits")
 FILES = (
-    "txt", "jsonl", "csv", "parquet", "names", "localizer", "lists", "nifti", "sidecar", "plan",
-    "refits", "config", "safetensors", "gguf header", "gguf",
+    "txt", "jsonl", "csv", "tsv", "json", "file name", "parquet", "names", "localizer", "lists",
+    "nifti", "sidecar", "plan", "refits", "config", "safetensors", "gguf header", "gguf",
 )  # fmt: skip
 
 

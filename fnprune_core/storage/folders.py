@@ -148,11 +148,17 @@ def publish(
 
 
 def delete_folder(folder: Path) -> None:
-    """Delete a folder: renamed away first, so that it is never half there."""
+    """Delete a folder: renamed away first, so that it is never half there.
+
+    Of a link the link alone goes.
+    """
     deleted = folder.with_name(f"{UNFINISHED}deleted-{uuid.uuid4().hex[:8]}")
     with storage_errors(folder):
         folder.rename(deleted)
-        shutil.rmtree(deleted, onerror=_unless_gone)
+        if deleted.is_symlink():
+            deleted.unlink(missing_ok=True)
+        else:
+            shutil.rmtree(deleted, onerror=_unless_gone)
 
 
 def _unless_gone(function: object, path: str, info: Any) -> None:

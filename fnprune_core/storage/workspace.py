@@ -268,7 +268,7 @@ class Workspace:
         """Remove an artifact, whole or damaged, at once."""
         is_there = id != LATEST and _is_id(id) and _holds_something(self.folder(kind, id))
         folder = self.folder(kind, id) if is_there else self.existing(kind, id)
-        delete_folder(folder)  # a link is deleted, and what it leads to is left
+        delete_folder(folder)
         if kind == "decompositions":
             shutil.rmtree(self.root / PICTURES / folder.name, ignore_errors=True)
 

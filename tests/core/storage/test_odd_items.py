@@ -64,6 +64,7 @@ def test_an_odd_item_is_told_apart_and_the_rest_works(
         assert len(workspace.entries()) >= 2
     workspace.delete(KIND, bad.name)
     assert not os.path.lexists(bad)
+    assert not list(bad.parent.glob(".*"))  # `rmtree` leaves a link to nowhere, without a word
 
 
 @pytest.mark.parametrize("odd", ODD_KINDS.values(), ids=ODD_KINDS)
