@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from app.experiments.lesions.tasks import Read
 from app.shell import resources, view_state
 from app.shell.caching import cached
-from fnprune_core.errors import NetworksMovedError
+from fnprune_core.errors import CorruptArtifactError, NetworksMovedError
 from fnprune_core.evaluation.side_by_side import SideBySide
 from fnprune_core.lesions.patients import Patient, patients
 from fnprune_core.lesions.run import (
@@ -50,13 +50,19 @@ def studies(atlas: str) -> list[str]:
 def moved_study(atlas: str) -> NetworksMovedError | None:
     """Return why a study of an atlas is not shown: it numbers the networks otherwise."""
     errors = (_error_of(id) for id in _all_studies(atlas))
-    return next((error for error in errors if error is not None), None)
+    return next((error for error in errors if isinstance(error, NetworksMovedError)), None)
 
 
-def _error_of(id: str) -> NetworksMovedError | None:
+def damaged_studies(atlas: str) -> list[CorruptArtifactError]:
+    """Return why studies of an atlas cannot be read; the others are shown."""
+    errors = (_error_of(id) for id in _all_studies(atlas))
+    return [error for error in errors if isinstance(error, CorruptArtifactError)]
+
+
+def _error_of(id: str) -> NetworksMovedError | CorruptArtifactError | None:
     try:
         study(id)
-    except NetworksMovedError as error:
+    except (NetworksMovedError, CorruptArtifactError) as error:
         return error
     return None
 

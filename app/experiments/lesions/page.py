@@ -6,7 +6,7 @@ from app.experiments.lesions import data as cache
 from app.experiments.lesions import form, matrix, patients
 from app.experiments.lesions.tasks import KIND
 from app.shell import resources, view_state, wording
-from app.shell.jobs import Job
+from app.shell.jobs import Job, describe_error
 from app.widgets import frame, job_progress, moved_networks
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
@@ -96,6 +96,8 @@ with frame.explaining():
         moved = cache.moved_study(atlas.id)
         if moved is not None:
             moved_networks.offer(atlas.id, moved, key="lesions")
+        for error in cache.damaged_studies(atlas.id):
+            frame.error(describe_error(error))
         if choose_part() == "matrix":
             show_matrix(atlas)
         else:

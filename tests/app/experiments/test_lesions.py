@@ -211,3 +211,15 @@ def test_the_curve_loads_the_model_itself(open_page, studied, monkeypatch) -> No
         assert any("is loaded first" in each.value for each in at.caption)
     press(at, "Measure the curve")
     assert finish(at).state == "done"
+
+
+def test_a_study_that_cannot_be_read_hides_no_other(open_page, studied) -> None:
+    """The page showed its error and nothing else."""
+    example, matrix, curve = studied
+    losses = resources.workspace().folder("lesions", curve) / "losses.safetensors"
+    losses.unlink()
+    losses.symlink_to(losses.name)
+    assert cache.studies(example.atlas) == [matrix]
+    at = open_page("lesions", **example.view())
+    assert not at.exception
+    assert "cannot be read" in at.error[0].value
