@@ -111,7 +111,9 @@ def serve(
 def atlas(
     id: Annotated[str, typer.Argument(metavar="ATLAS", help="Its id, or `latest`.")],
     out: Annotated[Path, typer.Argument(metavar="OUT.html", help="The file to write.")],
-    z: Annotated[float, typer.Option(help="Threshold on |z| of the maps.")] = 3.0,
+    z: Annotated[
+        float | None, typer.Option(help="Units by |z| above this (default: members).")
+    ] = None,
     workspace: Where = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print path and size as JSON.")] = False,
 ) -> None:
@@ -121,7 +123,8 @@ def atlas(
     from fnprune_core.commands.console import progress_bars
 
     opened_workspace = workspace_at(workspace)
-    check_range("z", z, 0, MOST_THRESHOLD)
+    if z is not None:
+        check_range("z", z, 0, MOST_THRESHOLD)
     with progress_bars(shown=not as_json) as progress:
         path = write_atlas_page(opened_workspace, id, out, z=z, progress=progress).resolve()
     size = path.stat().st_size
@@ -141,7 +144,9 @@ def report(
     ] = None,
     leave_out: Annotated[str, typer.Option(help="Sections to leave out, likewise.")] = "",
     networks: Annotated[int, typer.Option(help="Networks that are shown in full.")] = 12,
-    z: Annotated[float, typer.Option(help="Threshold on |z| of the maps.")] = 3.0,
+    z: Annotated[
+        float | None, typer.Option(help="Units by |z| above this (default: members).")
+    ] = None,
     workspace: Where = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print what was written as JSON.")

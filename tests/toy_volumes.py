@@ -40,6 +40,7 @@ def atlas(layout=RAGGED, *, id="a1", fingerprint="model-1"):
             np.abs(maps).max(axis=0) > z, np.abs(maps).argmax(axis=0), -1
         ),
         membership=lambda *, z: np.abs(maps) > z,
+        rule=lambda z: f"|z| above {z:g}",
         decomposition=SimpleNamespace(alive=alive, fingerprint=fingerprint, recording_id="r1"),
     )
 

@@ -114,18 +114,13 @@ class Overlay(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MapOverlay:
-    """A smoothed map beyond a threshold, cold and hot."""
+    """A smoothed map beyond a threshold, cold and hot; its peak is that of the map as it is."""
 
     volume: NDArray[np.float32]
     threshold: float
     limit: float
     palette: Palette
-
-    @property
-    def peak(self) -> tuple[int, int, int]:
-        """Where the map is strongest."""
-        x, y, z = np.unravel_index(int(np.abs(self.volume).argmax()), self.volume.shape)
-        return int(x), int(y), int(z)
+    peak: tuple[int, int, int]
 
     def colours(
         self, body: Body, axis: int, at: int, size: tuple[int, int]
@@ -171,7 +166,9 @@ def map_overlay(
 ) -> MapOverlay:
     """Return a map (n_units,) to be laid over the body."""
     volume = smoothing.smoothed(values, body.grid, fwhm=fwhm)
+    x, y, z = (body.grid.voxel_of_unit[int(np.abs(values).argmax())] + np.array(body.low)).tolist()
     return MapOverlay(
+        peak=(x, y, z),
         volume=body.placed(volume).astype(np.float32),
         threshold=threshold,
         limit=limit,

@@ -17,11 +17,12 @@ from fnprune_core.atlas import decoding
 from fnprune_core.atlas.annotation_files import Annotations
 from fnprune_core.atlas.annotations import read_annotations
 from fnprune_core.atlas.naming import suggestions
-from fnprune_core.atlas.network_atlas import NetworkAtlas, Passage
+from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas, Passage
 from fnprune_core.errors import FnpruneError
 from fnprune_core.matching.dual_regression import applied_note
 from fnprune_core.recording.sessions import document_codes
 from fnprune_core.reliability import assess
+from fnprune_core.reliability.results import HIGH
 from fnprune_core.storage.manifests import read_manifest
 from fnprune_core.storage.workspace import Workspace
 
@@ -34,7 +35,7 @@ N_PASSAGES, N_WORDS, N_TOGETHER = 6, 12, 5
 #: Column of the table of networks → its title and format, where it is there.
 COLUMNS: Mapping[str, tuple[str, str]] = {
     "peak_layer": ("Peak layer", "{:.0f}"),
-    "units": ("Units beyond |z| {z:g}", "{:,.0f}"),
+    "units": ("Units ({rule})", "{:,.0f}"),
     "variance_alone": ("Alone explains", "{:.2%}"),
     "variance_left_out": ("Lost when left out", "{:.2%}"),
     "reproducibility": ("Split-half |r|", "{:.2f}"),
@@ -150,7 +151,9 @@ def _number(value: float | None) -> str:
 class AtlasFacts:
     """Facts on an atlas and on each of its networks."""
 
-    def __init__(self, workspace: Workspace, atlas: NetworkAtlas, *, threshold: float) -> None:
+    def __init__(
+        self, workspace: Workspace, atlas: NetworkAtlas, *, threshold: float | None
+    ) -> None:
         self._workspace, self.atlas, self._z = workspace, atlas, threshold
         self._manifest = read_manifest(workspace.existing("decompositions", atlas.id))
         self._recording = read_manifest(
@@ -181,11 +184,17 @@ class AtlasFacts:
             table = table.join(assessment.columns())
         return table
 
+    @property
+    def recurs(self) -> NDArray[np.bool_]:
+        """Which networks come back in halves of the documents; all while it is not known: (K,)."""
+        r = self.table.get("reproducibility")
+        return np.ones(len(self.table), dtype=bool) if r is None else (r >= HIGH).to_numpy()
+
     @cached_property
     def by_domain(self) -> list[int]:
-        """Networks in the order of their strongest domain, strongest first."""
+        """Networks by their strongest domain, strongest first; those that recur stand before."""
         share = self.atlas.domain_share()
-        order = np.lexsort((-share.max(axis=1), share.argmax(axis=1)))
+        order = np.lexsort((-share.max(axis=1), share.argmax(axis=1), ~self.recurs))
         return [int(k) for k in order]
 
     def network(self, network: int) -> NetworkFacts:
@@ -219,7 +228,7 @@ class AtlasFacts:
         )
 
     def _title(self, column: str) -> str:
-        return COLUMNS[column][0].format(z=self._z)
+        return COLUMNS[column][0].format(rule=self.atlas.rule(self._z))
 
     def connectome_note(self) -> str:
         """Return a sentence on the matrix of networks."""
@@ -245,9 +254,9 @@ class AtlasFacts:
         sizes = np.bincount(labels[labels >= 0], minlength=self.atlas.n_networks)
         return (
             f"{what} in the colour of its strongest network; {100 * (labels >= 0).mean():.0f} % of "
-            f"{len(labels):,} units have |z| above {self._z:g} in one, the largest is network "
-            f"{int(sizes.argmax())} with {int(sizes.max()):,}. A network's colour is the dot "
-            "beside its name."
+            f"{len(labels):,} units belong to one ({self.atlas.rule(self._z)}), the largest "
+            f"is network {int(sizes.argmax())} with {int(sizes.max()):,}. "
+            "A network's colour is the dot beside its name."
         )
 
     def page(self, *, is_in_body: bool = True) -> dict[str, Any]:
@@ -275,16 +284,17 @@ class AtlasFacts:
             "method": self._method(n_tokens),
             "texts": self._texts(),
             "provenance": [{"label": k, "value": v} for k, v in self._provenance().items()],
-            "command": f"fnprune atlas {self.atlas.id} atlas.html --z {self._z:g}",
+            "command": f"fnprune atlas {self.atlas.id} atlas.html"
+            + ("" if self._z is None else f" --z {self._z:g}"),
         }
 
     def _gallery_note(self, *, is_in_body: bool) -> str:
         seen = (
             "Each network where it is strongest: that layer from above, with what is beyond "
-            f"|z| {self._z:g} after smoothing for the eye. {PLACES}"
+            f"|z| {self._z or DEFAULT_THRESHOLD:g} after smoothing for the eye. {PLACES}"
             if is_in_body
-            else f"Units with |z| above {self._z:g}: layers (last on top) × units, grouped by "
-            "network."
+            else f"Units with |z| above {self._z or DEFAULT_THRESHOLD:g}: layers (last on top) × "
+            "units, grouped by network."
         )
         return (
             f"{seen} Warm and cold units are active together with opposite signs. z is over the "

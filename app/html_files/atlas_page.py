@@ -26,6 +26,7 @@ from fnprune_core import __version__
 from fnprune_core.assets import asset
 from fnprune_core.atlas import network_atlas
 from fnprune_core.atlas.cortex import open_cortex
+from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD
 from fnprune_core.errors import SettingsError
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.storage.workspace import Workspace
@@ -44,7 +45,7 @@ def write_atlas_page(
     atlas_id: str,
     target: Path,
     *,
-    z: float = 3.0,
+    z: float | None = None,
     progress: Progress = ignore,
     cancel: CancelToken = NEVER,
 ) -> Path:
@@ -54,8 +55,9 @@ def write_atlas_page(
     ----------
     target : Path
         A file; its folder is made if it is not there.
-    z : float
-        Threshold on |z| of maps, depth profiles and parcellation.
+    z : float or None
+        Threshold on |z| of maps, depth profiles and parcellation; None takes members of networks,
+        and draws maps from 3.
     """
     target = check_file(target, "atlas.html")
     page = atlas_page(workspace, atlas_id, z=z, progress=progress, cancel=cancel)
@@ -66,16 +68,16 @@ def atlas_page(
     workspace: Workspace,
     atlas_id: str,
     *,
-    z: float = 3.0,
+    z: float | None = None,
     progress: Progress = ignore,
     cancel: CancelToken = NEVER,
 ) -> str:
     """Return an atlas as one self-contained HTML page: about 3 MB, and 65 kB a network."""
-    if not z > 0:
+    if z is not None and not z > 0:
         raise SettingsError(f"The threshold must be above 0, got {z}.")
     atlas = network_atlas.open_atlas(workspace, atlas_id)
     facts = AtlasFacts(workspace, atlas, threshold=z)
-    maps = Maps(atlas, open_cortex(workspace, atlas.id), threshold=z)
+    maps = Maps(atlas, open_cortex(workspace, atlas.id), threshold=z or DEFAULT_THRESHOLD)
     networks, scenes = [], []
     for network in range(atlas.n_networks):
         cancel.raise_if_cancelled()
@@ -90,7 +92,7 @@ def atlas_page(
         )
     held = [_held("connectome", _connectome(facts))]
     if maps.is_on_cortex:
-        first = atlas.most_typical(1)[0]
+        first = atlas.most_typical(1, first=facts.recurs)[0]
         shared, own = scene.parted(scenes)
         shared |= scene.shared_scene(facts, maps)
         held.append(_held("body", {"shared": shared, "networks": own, "first": first}))

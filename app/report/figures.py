@@ -16,6 +16,7 @@ from app.html_files.images import Both, Maps
 from app.report import charts
 from app.report.axes import padded
 from app.report.inline_svg import inline_svg, paper
+from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD
 from fnprune_core.localizers.glm import LEVEL
 from fnprune_core.reliability.assess import trust_table
 from fnprune_core.report.experiments import (
@@ -46,7 +47,9 @@ class Easel:
     @cached_property
     def maps(self) -> Maps:
         """The networks' maps."""
-        return Maps(self.m.atlas, self.m.cortex, threshold=self.m.z, film=_SHEET)
+        return Maps(
+            self.m.atlas, self.m.cortex, threshold=self.m.z or DEFAULT_THRESHOLD, film=_SHEET
+        )
 
     @cached_property
     def facts(self) -> AtlasFacts:
@@ -122,8 +125,8 @@ def gallery(easel: Easel, _: int) -> Figure:
     )
     return Figure(
         html=Markup('<ul class="gallery">{}</ul>').format(tiles),
-        caption=f"All networks beyond |z| {easel.m.z:g}, {seen}. Warm and cold units "
-        "are active together with opposite signs.",
+        caption=f"All networks beyond |z| {easel.m.z or DEFAULT_THRESHOLD:g}, {seen}. Warm and "
+        "cold units are active together with opposite signs.",
         is_long=True,
     )
 

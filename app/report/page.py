@@ -32,7 +32,7 @@ def choose(atlas: NetworkAtlas) -> sections.ReportSettings | None:
             disabled="networks" not in chosen,
         )
     with right:
-        z = atlas_frame.threshold("report-z", tip="Which units count as members.")
+        z = atlas_frame.units_rule(atlas, "report-z")
     if not chosen:
         st.info("Choose at least one section.", icon=":material/info:")
         return None
@@ -71,7 +71,9 @@ def write(atlas: NetworkAtlas, settings: sections.ReportSettings | None) -> None
         st.rerun()
     if job is not None and job.state == "done" and job.inputs["atlas"] == atlas.id:
         take(job)
-    options = "" if settings is None else f" --networks {settings.n_detailed} --z {settings.z:g}"
+    options = "" if settings is None else f" --networks {settings.n_detailed}"
+    if settings is not None and settings.z is not None:
+        options += f" --z {settings.z:g}"
     if settings is not None and len(settings.sections) < len(sections.SECTIONS):
         options += f" --sections {','.join(settings.sections)}"
     st.code(f"fnprune report {atlas.id} report.html{options}", language="bash", wrap_lines=True)

@@ -229,7 +229,7 @@ def colour_limit(id: str, z: float) -> float:
 
 
 @cached(max_entries=4)
-def parcels(id: str, z: float) -> NDArray[np.int64]:
+def parcels(id: str, z: float | None) -> NDArray[np.int64]:
     """Return each unit's network by layer: -1 in none, -2 beyond a layer's end."""
     loaded_atlas = atlas(id)
     return raster.by_layer(loaded_atlas.parcellation(z=z), loaded_atlas.layout.widths, fill=-2)
@@ -345,8 +345,8 @@ def tags(id: str) -> "list[tuple[Tag, ...]]":
     return decoding.trivial_tags(atlas(id))
 
 
-def n_members(id: str, network: int, z: float) -> int:
-    """Return how many units of a network are beyond the threshold."""
+def n_members(id: str, network: int, z: float | None) -> int:
+    """Return how many units are a network's own: members, or beyond |z|."""
     return len(atlas(id).members(network, z=z))
 
 

@@ -178,3 +178,12 @@ def lay_out(run: Run, *, atlas: str) -> str:
     from fnprune_core.atlas import cortex
 
     return cortex.lay_out(run.workspace, atlas, **run.watched)
+
+
+@task("members", "Decomposing halves of the documents")
+def measure_members(run: Run, *, atlas: str) -> object:
+    """Measure which units belong to networks, and what the rule marks in shifted units."""
+    from fnprune_core.reliability import assess
+
+    parts = ("members", "shifted_members")
+    return assess.assess(run.workspace, atlas, parts=parts, **run.watched)

@@ -13,6 +13,7 @@ from app.widgets.body.note import PLACES
 from app.widgets.body.scene import Scene, Threshold
 from app.widgets.body.scenes import network_maps
 from app.widgets.body.viewer import FILM
+from fnprune_core.reliability.results import HIGH
 
 _Z, _SOLID = 3.0, 0.35
 
@@ -27,8 +28,9 @@ def found(atlas_id: str) -> dict[str, Any]:
         "bars": _bars(atlas_id, networks),
         "caption": (
             f"{len(networks)} of the {resources.atlas(atlas_id).n_networks} networks: those on "
-            f"which runs agree ({network_page.STABLE} or more) and that are one piece, chosen to "
-            f"lie far apart. Drag to turn; press a name to open its network. {PLACES}"
+            f"which runs agree ({network_page.STABLE} or more) and, where it was measured, halves "
+            f"of the documents (split-half r of {HIGH} or more), that are one piece and lie far "
+            f"apart. Drag to turn; press a name to open its network. {PLACES}"
         ),
     }
 
@@ -56,7 +58,7 @@ def scene(atlas_id: str, networks: list[int]) -> Scene:
         anatomy=image_routes.anatomy_url(atlas_id, version),
         overlays=network_maps(resources.atlas(atlas_id), networks, limit=limit),
         threshold=Threshold(value=_Z),
-        at=places.of_network(atlas_id, networks[0], z=_Z),
+        at=places.of_network(atlas_id, networks[0]),
         layers=images.layers(atlas_id),
         alternative=(
             f"Networks {', '.join(map(str, networks))} in the body of {n_layers} layers, each in "

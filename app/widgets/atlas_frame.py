@@ -5,10 +5,11 @@ from collections.abc import Callable
 import streamlit as st
 
 from app.shell import glossary, resources, tasks, view_state
-from app.shell.caches import networks
 from app.widgets import frame, job_progress
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
+MEMBERS, BY_Z = "Members", "By |z|"
+_RULE = "units of a network"
 ONE_MAP = "z over the units of this map; not a test over subjects."
 
 
@@ -94,11 +95,45 @@ def threshold(key: str, *, tip: str | None = None) -> float:
     )
     if z != view_state.view().z:
         view_state.change(z=z)
-    atlas = view_state.view().atlas
-    if atlas and (calibration := networks.calibration(atlas)) is not None:
-        n = len(calibration.threshold)
-        st.caption(f"|z| > {z:g} is beyond chance in {calibration.n_safe(z)} of {n} networks.")
     return z
+
+
+def units_rule(atlas: NetworkAtlas, key: str, *, tip: str | None = None) -> float | None:
+    """Draw the choice of which units count as a network's own; return |z|, or None for members.
+
+    Members that halves of the documents agree on come first. Until they are measured, the
+    strongest units stand in, and the page says so and offers to measure.
+    """
+    if atlas.known_members is None:
+        z = threshold(key, tip=tip)
+        st.caption(f"Strongest units (|z| > {z:g}); not checked on halves of the documents.")
+        _offer_members(atlas, key)
+        return z
+    chosen = st.segmented_control(
+        "Units of a network",
+        (MEMBERS, BY_Z),
+        default=MEMBERS,
+        required=True,
+        key=_RULE,
+        persist_state="session",
+        help=f"{glossary.tip('members')}  \n{tip or ''}",
+    )
+    return threshold(key, tip=tip) if chosen == BY_Z else None
+
+
+def units_shown(atlas: NetworkAtlas) -> float | None:
+    """Return the choice that `units_rule` drew last: |z|, or None for members."""
+    by_z = atlas.known_members is None or view_state.widget(_RULE) == BY_Z
+    return view_state.view().z if by_z else None
+
+
+def _offer_members(atlas: NetworkAtlas, key: str) -> None:
+    job_progress.follow("members", on_done=lambda job: view_state.notify("Members were measured"))
+    if job_progress.is_active("members"):
+        return
+    if st.button("Check on halves", icon=":material/fact_check:", key=f"{key}-members"):
+        job_progress.start(tasks.measure_members(atlas=atlas.id))
+        st.rerun()
 
 
 def section(choices: dict[str, str], *, key: str, label: str = "Picture") -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from app.shell import resources, view_state
 from app.shell.components import component
 from app.widgets.frame import palette
+from fnprune_core.reliability.results import HIGH
 
 _component = component("gallery")
 
@@ -78,7 +79,8 @@ def _tile(
     network: int, name: str, row: dict[Any, Any], image: str, *, is_dropped: bool
 ) -> dict[str, Any]:
     reproducibility = row.get("reproducibility", np.nan)
-    trust = [] if np.isnan(reproducibility) else [f"r {reproducibility:.2f}"]
+    mark = " (low)" if reproducibility < HIGH else ""
+    trust = [] if np.isnan(reproducibility) else [f"r {reproducibility:.2f}{mark}"]
     facts = [f"L{row['peak_layer']}", *trust, f"{100 * row['variance_alone']:.1f} %"]
     return {
         "network": network,

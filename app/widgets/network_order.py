@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.shell import resources, view_state, wording
 from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.reliability.results import HIGH
 
 EITHER, KEPT, DROPPED = "all", "protected", "not protected"
 
@@ -22,7 +23,7 @@ LABELS = {
     "variance_left_out": "variance lost when left out",
     "top_domain_share": "share in its first domain",
     "peak_layer": "peak layer",
-    "units_above_3": "units with |z| > 3",
+    "units": "units of the network",
 }
 
 
@@ -44,6 +45,8 @@ class Filter:
         A statistic…
     low, high : float
         … within these bounds.
+    recurs : bool
+        Comes back in halves of the documents.
     """
 
     words: str = ""
@@ -53,6 +56,7 @@ class Filter:
     column: str = ""
     low: float = float("-inf")
     high: float = float("inf")
+    recurs: bool = False
 
 
 #: How alike runs are: near 1 for nearly all networks. The Trust page has them, with what they are.
@@ -67,6 +71,13 @@ def statistics(table: pd.DataFrame) -> list[str]:
         for name in numeric.columns
         if name not in _OF_RUNS and numeric[name].notna().any()
     ]
+
+
+def comes_back(table: pd.DataFrame) -> pd.Series:
+    """Return which networks come back in halves of the documents; all while it is not known."""
+    if "reproducibility" not in table:
+        return pd.Series(True, index=table.index)
+    return table["reproducibility"] >= HIGH
 
 
 def label(column: str) -> str:
@@ -92,7 +103,8 @@ def arrange(
     names, tags : sequence
         By network.
     order : str
-        A column, smallest first; with a minus before it, largest first. Unknown: by number.
+        A column, smallest first; with a minus before it, largest first. Unknown: by number,
+        those that come back in halves of the documents before others.
     """
     is_shown = pd.Series(True, index=table.index)
     words = conditions.words.casefold().strip()
@@ -114,9 +126,15 @@ def arrange(
     column, largest_first = order.removeprefix("-"), order.startswith("-")
     if column not in statistics(table):
         column, largest_first = "network", False
+    is_back = comes_back(table)
+    if conditions.recurs:
+        is_shown &= is_back
     sorted_table = table[is_shown].sort_values(
         column, ascending=not largest_first, kind="stable", na_position="last"
     )
+    if column == "network" and not largest_first:
+        back = is_back[sorted_table.index]
+        sorted_table = pd.concat([sorted_table[back], sorted_table[~back]])
     return [int(number) for number in sorted_table["network"]]
 
 
@@ -132,7 +150,7 @@ def neighbour(networks: Sequence[int], network: int, step: int) -> int:
     return networks[(list(networks).index(network) + step) % len(networks)]
 
 
-_KEYS = ("words", "domains", "tags", "decision", "column")
+_KEYS = ("words", "domains", "tags", "decision", "column", "recurs")
 
 
 def arranged(atlas: NetworkAtlas) -> list[int]:
@@ -213,7 +231,12 @@ def _filter(atlas: NetworkAtlas, tags: list[list[str]], columns: list[str]) -> F
         key="gallery-column", persist_state="session",
     )  # fmt: skip
     low, high = _bounds(atlas, column) if column else (float("-inf"), float("inf"))
+    recurs = st.toggle(
+        f"Only those with split-half r of {HIGH} or more", key="gallery-recurs",
+        persist_state="session",
+    )  # fmt: skip
     return Filter(
+        recurs=recurs,
         words=words or "",
         domains=tuple(domains or ()),
         tags=tuple(followed or ()),

@@ -17,7 +17,7 @@ from scipy.spatial.distance import squareform
 from sklearn.covariance import ledoit_wolf
 from sklearn.metrics import silhouette_score
 
-from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas
+from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import SettingsError
 from fnprune_core.recording.sessions import document_codes
 
@@ -167,25 +167,25 @@ def strength_overlap(atlas: NetworkAtlas) -> NDArray[np.float64]:
     return np.asarray(covariance / np.outer(root, root), dtype=np.float64)
 
 
-def shared_units(atlas: NetworkAtlas, *, z: float = DEFAULT_THRESHOLD) -> NDArray[np.int64]:
-    """Return how many units are beyond |z| in both networks; sizes on the diagonal: (K, K)."""
+def shared_units(atlas: NetworkAtlas, *, z: float | None = None) -> NDArray[np.int64]:
+    """Return how many units belong to both networks; sizes on the diagonal: (K, K)."""
     total = np.zeros((atlas.n_networks, atlas.n_networks), dtype=np.int64)
-    for maps in atlas.layout.split(atlas.maps):
-        membership = (np.abs(maps) > z).astype(np.float32)  # a layer's counts are exact in float32
+    for of_layer in atlas.layout.split(atlas.membership(z=z)):
+        membership = of_layer.astype(np.float32)  # a layer's counts are exact in float32
         total += np.rint(membership @ membership.T).astype(np.int64)
     return total
 
 
-def dice(atlas: NetworkAtlas, *, z: float = DEFAULT_THRESHOLD) -> NDArray[np.float64]:
-    """Return shared units over the mean size, of the networks' units beyond |z|: (K, K)."""
+def dice(atlas: NetworkAtlas, *, z: float | None = None) -> NDArray[np.float64]:
+    """Return shared units over the mean size, of the units that belong to networks: (K, K)."""
     shared = shared_units(atlas, z=z)
     size = np.diag(shared)
     size_sum = size[:, None] + size[None, :]
     return np.asarray(2 * shared / np.where(size_sum > 0, size_sum, 1), dtype=np.float64)
 
 
-def jaccard(atlas: NetworkAtlas, *, z: float = DEFAULT_THRESHOLD) -> NDArray[np.float64]:
-    """Return shared units over units of either, of the networks' units beyond |z|: (K, K)."""
+def jaccard(atlas: NetworkAtlas, *, z: float | None = None) -> NDArray[np.float64]:
+    """Return shared units over units of either, of the units that belong to networks: (K, K)."""
     shared = shared_units(atlas, z=z)
     size = np.diag(shared)
     union = size[:, None] + size[None, :] - shared

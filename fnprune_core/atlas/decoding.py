@@ -329,8 +329,13 @@ def logit_effects(
 
 
 def network_weights(
-    atlas: NetworkAtlas, std: NDArray[np.floating], network: int, *, z: float = 0.0
+    atlas: NetworkAtlas, std: NDArray[np.floating], network: int, *, z: float | None = None
 ) -> NDArray[np.float64]:
-    """Return σ_j z_kj of each unit with |z| above a threshold, 0 elsewhere: (n_units,)."""
-    values = atlas.maps[atlas.check_network(network)].astype(np.float64)
-    return np.where(np.abs(values) > z, values * std, 0.0)
+    """Return σ_j z_kj of a network's own units, 0 elsewhere: (n_units,).
+
+    Its own are those that `NetworkAtlas.members` returns; z = 0 takes all.
+    """
+    units = atlas.members(network, z=z)
+    weights = np.zeros(atlas.layout.n_units)
+    weights[units] = atlas.maps[network, units].astype(np.float64) * std[units]
+    return weights

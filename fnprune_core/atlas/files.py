@@ -16,7 +16,7 @@ from fnprune_core.atlas.cortex import open_cortex
 from fnprune_core.atlas.images.volumes import sidecar_name, volume_files
 from fnprune_core.atlas.images.voxels import VoxelGrid, grid_of
 from fnprune_core.atlas.naming import suggestions
-from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas, open_atlas
+from fnprune_core.atlas.network_atlas import NetworkAtlas, open_atlas
 from fnprune_core.errors import StorageError
 from fnprune_core.inputs.files import path_of
 from fnprune_core.inputs.numbers import check_range
@@ -27,7 +27,7 @@ MOST_THRESHOLD = 1000  # no unit is so far from the mean
 
 
 def networks_table(
-    atlas: NetworkAtlas, names: Sequence[str], annotations: Annotations, *, z: float
+    atlas: NetworkAtlas, names: Sequence[str], annotations: Annotations, *, z: float | None = None
 ) -> pd.DataFrame:
     """Return one row a network: its name, its numbers, its tags and its note."""
     table = atlas.table()
@@ -37,16 +37,16 @@ def networks_table(
         "held_out_share",
         ["" if name is None else name.text() for name in domain_names(atlas)],
     )
-    table[f"units_above_{z:g}"] = (np.abs(atlas.maps) > z).sum(axis=1)
+    table["units"] = atlas.membership(z=z).sum(axis=1)
     by_network = [annotations.of(k) for k in range(atlas.n_networks)]
     table["tags"] = [shielded("; ".join(annotation.tags)) for annotation in by_network]
     table["note"] = [shielded(annotation.note) for annotation in by_network]
     return table
 
 
-def members_table(atlas: NetworkAtlas, *, z: float) -> pd.DataFrame:
+def members_table(atlas: NetworkAtlas, *, z: float | None = None) -> pd.DataFrame:
     """Return one row for each unit of each network, strongest first: network, layer, unit, z."""
-    network, unit = np.nonzero(np.abs(atlas.maps) > z)
+    network, unit = np.nonzero(atlas.membership(z=z))
     values = atlas.maps[network, unit]
     layer, index = atlas.layout.locate(unit)
     order = np.lexsort((-np.abs(values), network))
@@ -125,7 +125,7 @@ def _not_empty(target: Path) -> StorageError:
 
 
 def write_volumes(
-    workspace: Workspace, atlas_id: str, target: Path, *, z: float = DEFAULT_THRESHOLD
+    workspace: Workspace, atlas_id: str, target: Path, *, z: float | None = None
 ) -> list[Path]:
     """Write maps, parcellation, mask, names and sidecar into a new folder; return the files.
 
@@ -133,10 +133,11 @@ def write_volumes(
     ----------
     target : Path
         Appears whole or not at all. The current folder, or one that holds anything, is refused.
-    z : float
-        Threshold of the parcellation.
+    z : float or None
+        Threshold of the parcellation; None for the units that belong to networks.
     """
-    check_range("z", z, 0, MOST_THRESHOLD)
+    if z is not None:
+        check_range("z", z, 0, MOST_THRESHOLD)
     atlas = open_atlas(workspace, atlas_id)
     with storage_errors(target):
         target = path_of(target).resolve()

@@ -1,13 +1,15 @@
 """The atlas: networks with their maps and time courses, their passages, tokens and domains."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fnprune_core.atlas.membership import read_members
 from fnprune_core.decomposition.decomposition import Decomposition
 from fnprune_core.decomposition.fingerprint import MapsFingerprint, fingerprint_of
 from fnprune_core.errors import SettingsError
@@ -40,9 +42,23 @@ class NetworkAtlas:
     decomposition : Decomposition
     tokens : DataFrame
         The recording's token table, one row for each column of the time courses.
+    find_members : callable
+        Returns which units belong to which network, (K, n_units), or None while that was not
+        measured (`membership.read_members`).
+
+    Notes
+    -----
+    Where a method takes `z`, None stands for the rule that holds everywhere: the units that belong
+    to a network (`membership.RULE`), and where these were not measured those with |z| above 3.
     """
 
-    def __init__(self, decomposition: Decomposition, tokens: pd.DataFrame) -> None:
+    def __init__(
+        self,
+        decomposition: Decomposition,
+        tokens: pd.DataFrame,
+        *,
+        find_members: Callable[[], NDArray[np.bool_] | None] = lambda: None,
+    ) -> None:
         if len(tokens) != decomposition.time_courses.shape[1]:
             raise SettingsError(
                 f"The time courses have {decomposition.time_courses.shape[1]} tokens, the token "
@@ -51,6 +67,8 @@ class NetworkAtlas:
             )
         self.decomposition = decomposition
         self.tokens = tokens
+        self._find_members = find_members
+        self._known_members: NDArray[np.bool_] | None = None
 
     @property
     def id(self) -> str:
@@ -108,18 +126,47 @@ class NetworkAtlas:
             row[: len(values)] = values
         return rows
 
-    def members(self, network: int, *, z: float = DEFAULT_THRESHOLD) -> NDArray[np.int64]:
-        """Return the flat indices of units with |z| above a threshold."""
-        return np.flatnonzero(np.abs(self.maps[self.check_network(network)]) > z)
+    @property
+    def known_members(self) -> NDArray[np.bool_] | None:
+        """Which units belong to which network, (K, n_units); None while it was not measured."""
+        if self._known_members is None:
+            self._known_members = self._find_members()
+        return self._known_members
 
-    def membership(self, *, z: float = DEFAULT_THRESHOLD) -> NDArray[np.bool_]:
-        """Return which units belong to which network: (K, n_units)."""
-        return np.abs(self.maps) > z
+    def rule(self, z: float | None = None) -> str:
+        """Return in words which units count as a network's own."""
+        if z is None and self.known_members is not None:
+            return "members in halves of the documents"
+        return f"|z| above {DEFAULT_THRESHOLD if z is None else z:g}"
 
-    def depth_profile(self, network: int, *, z: float = DEFAULT_THRESHOLD) -> NDArray[np.float64]:
-        """Return the share of each layer's units with |z| above a threshold: (n_layers,)."""
-        above = np.abs(self.maps[self.check_network(network)]) > z
-        return np.array([layer_above.mean() for layer_above in self.layout.split(above)])
+    def membership(self, *, z: float | None = None) -> NDArray[np.bool_]:
+        """Return which units belong to which network, or have |z| above `z`: (K, n_units)."""
+        if z is None and (known := self.known_members) is not None:
+            return known
+        return np.abs(self.maps) > (DEFAULT_THRESHOLD if z is None else z)
+
+    def members(self, network: int, *, z: float | None = None) -> NDArray[np.int64]:
+        """Return the flat indices of a network's units, as `membership` does of all."""
+        self.check_network(network)
+        if z is None and (known := self.known_members) is not None:
+            return np.flatnonzero(known[network])
+        return np.flatnonzero(np.abs(self.maps[network]) > (DEFAULT_THRESHOLD if z is None else z))
+
+    def depth_profile(self, network: int, *, z: float | None = None) -> NDArray[np.float64]:
+        """Return the share of each layer's units that are a network's own: (n_layers,)."""
+        layer = self.layout.layer_of_unit[self.members(network, z=z)]
+        counts = np.bincount(layer, minlength=self.layout.n_layers)
+        return np.asarray(counts / np.asarray(self.layout.widths))
+
+    @cached_property
+    def peaks(self) -> NDArray[np.int64]:
+        """The peak of each network: the flat unit with the largest |z| of its map, (K,)."""
+        return np.asarray(np.abs(self.maps).argmax(axis=1), dtype=np.int64)
+
+    @cached_property
+    def peak_layers(self) -> NDArray[np.int64]:
+        """The layer of each network's peak: (K,)."""
+        return np.asarray(self.layout.layer_of_unit[self.peaks], dtype=np.int64)
 
     @cached_property
     def strongest(self) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
@@ -136,22 +183,30 @@ class NetworkAtlas:
             value[units] = np.take_along_axis(maps, label[None, units], axis=0)[0]
         return label, value
 
-    def parcellation(self, *, z: float = DEFAULT_THRESHOLD) -> NDArray[np.int64]:
-        """Return each unit's strongest network, −1 where no |z| is above the threshold."""
-        label, value = self.strongest
-        return np.where(np.abs(value) > z, label, -1).astype(np.int64)
+    def parcellation(self, *, z: float | None = None) -> NDArray[np.int64]:
+        """Return for each unit the strongest of the networks that it belongs to, or −1."""
+        known = self.known_members if z is None else None
+        if known is None:
+            label, value = self.strongest
+            threshold = DEFAULT_THRESHOLD if z is None else z
+            return np.where(np.abs(value) > threshold, label, -1).astype(np.int64)
+        labels = np.full(self.layout.n_units, -1, dtype=np.int64)
+        units = np.flatnonzero(known.any(axis=0))
+        strength = np.where(known[:, units], np.abs(self.maps[:, units]), 0.0)
+        labels[units] = strength.argmax(axis=0)
+        return labels
 
-    def parcel_sizes(self, *, z: float = DEFAULT_THRESHOLD) -> NDArray[np.int64]:
-        """Return how many units of each layer have a network as their strongest: (K, n_layers)."""
+    def parcel_sizes(self, *, z: float | None = None) -> NDArray[np.int64]:
+        """Return how many units of each layer are in a network's parcel: (K, n_layers)."""
         sizes = np.zeros((self.n_networks, self.layout.n_layers), dtype=np.int64)
         for layer, labels in enumerate(self.layout.split(self.parcellation(z=z))):
             sizes[:, layer] = np.bincount(labels[labels >= 0], minlength=self.n_networks)
         return sizes
 
-    def parcel_table(self, *, z: float = DEFAULT_THRESHOLD) -> pd.DataFrame:
+    def parcel_table(self, *, z: float | None = None) -> pd.DataFrame:
         """Return one row a network's parcel: network, units, share of all, peak and mean layer.
 
-        The peak is the layer with most of its units, -1 for a network without any.
+        The peak is the network's own (`peaks`), whatever its parcel holds.
         """
         sizes = self.parcel_sizes(z=z)
         total = sizes.sum(axis=1)
@@ -162,7 +217,7 @@ class NetworkAtlas:
                 "network": np.arange(self.n_networks),
                 "units": total,
                 "share": total / self.layout.n_units,
-                "peak_layer": np.where(total > 0, sizes.argmax(axis=1), -1),
+                "peak_layer": self.peak_layers,
                 "mean_layer": mean,
             }
         )
@@ -195,22 +250,24 @@ class NetworkAtlas:
         """
         return self._domain_share
 
-    def most_typical(self, n: int) -> list[int]:
-        """Return `n` networks most typical of a domain, dealt over the domains in turn; sorted."""
+    def most_typical(self, n: int, *, first: NDArray[np.bool_] | None = None) -> list[int]:
+        """Return `n` networks most typical of a domain, dealt over the domains in turn; sorted.
+
+        Parameters
+        ----------
+        first : ndarray (K,), optional
+            Networks that are taken before others: those that come back in halves.
+        """
         share = self.domain_share()
         top_domain = share.argmax(axis=1)
-        networks_by_domain = [
-            [k for k in np.argsort(-share[:, d], kind="stable").tolist() if top_domain[k] == d]
-            for d in range(share.shape[1])
-        ]
-        longest = max(len(networks) for networks in networks_by_domain)
-        in_turn = [
-            networks[i]
-            for i in range(longest)
-            for networks in networks_by_domain
-            if i < len(networks)
-        ]
-        return sorted(in_turn[:n])
+        turn = np.empty(self.n_networks, dtype=np.int64)
+        is_later = np.zeros(self.n_networks, dtype=bool) if first is None else ~first
+        for domain in range(share.shape[1]):
+            for later in (False, True):
+                of_domain = np.flatnonzero((top_domain == domain) & (is_later == later))
+                order = of_domain[np.argsort(-share[of_domain, domain], kind="stable")]
+                turn[order] = np.arange(len(order))
+        return sorted(np.lexsort((top_domain, turn, is_later))[:n].tolist())
 
     def networks_of_domain(self, domain: str, *, share: float = 0.5) -> tuple[int, ...]:
         """Return the networks with more than `share` of their energy per token in a domain."""
@@ -358,12 +415,8 @@ class NetworkAtlas:
         return frequent.loc[order].head(n).reset_index(drop=True)
 
     def table(self) -> pd.DataFrame:
-        """Return one row a network: agreement of runs, variance, domain, peak layer, size."""
+        """Return one row a network: agreement of runs, variance, domain, peak layer, its units."""
         share = self.domain_share()
-        above = np.abs(self.maps) > DEFAULT_THRESHOLD
-        per_layer = np.stack(
-            [layer_above.mean(axis=1) for layer_above in self.layout.split(above)], axis=1
-        )
         d = self.decomposition
         return pd.DataFrame(
             {
@@ -373,13 +426,17 @@ class NetworkAtlas:
                 "variance_left_out": d.variance_left_out,
                 "top_domain": [self.domain_names[i] for i in share.argmax(axis=1)],
                 "top_domain_share": share.max(axis=1),
-                "peak_layer": per_layer.argmax(axis=1),
-                "units_above_3": above.sum(axis=1),
+                "peak_layer": self.peak_layers,
+                "units": self.membership().sum(axis=1),
             }
         )
 
 
 def open_atlas(workspace: Workspace, decomposition_id: str) -> NetworkAtlas:
-    """Return the networks of a decomposition with their recording's tokens."""
+    """Return the networks of a decomposition with their recording's tokens, and their members."""
     decomposition = Decomposition.load(workspace.existing("decompositions", decomposition_id))
-    return NetworkAtlas(decomposition, open_recording(workspace, decomposition.recording_id).tokens)
+    return NetworkAtlas(
+        decomposition,
+        open_recording(workspace, decomposition.recording_id).tokens,
+        find_members=partial(read_members, workspace, decomposition),
+    )

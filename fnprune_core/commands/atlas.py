@@ -321,7 +321,10 @@ def directions(
 def volumes(
     atlas: Annotated[str, typer.Argument(help="Id of a decomposition, or latest.")],
     target: Annotated[Path, typer.Argument(help="A new folder.")],
-    z: Annotated[float, typer.Option(help="Threshold of the parcellation.", min=0.0)] = 3.0,
+    z: Annotated[
+        float | None,
+        typer.Option(help="Parcels by |z| above this (default: members).", min=0.0),
+    ] = None,
     where: Where = None,
     as_json: Json = False,
 ) -> None:

@@ -111,7 +111,8 @@ def lesion_study(
     Raises
     ------
     SettingsError
-        If a lesion takes no unit, or all, or finds no match; see `LesionSites`.
+        If no lesion takes a unit, or one takes all or finds no match; see `LesionSites`.
+        Lesions that take no unit are left out beside others.
     OverlapError
         If the atlas was made from these texts.
     NonFiniteError
@@ -123,8 +124,13 @@ def lesion_study(
     """
     atlas = open_atlas(workspace, order.decomposition_id)
     recording = open_recording(workspace, atlas.decomposition.recording_id)
-    order = replace(order, decomposition_id=atlas.id)
     sites = LesionSites(atlas, recording, language_model, settings=order.settings)
+    order = replace(
+        order,
+        decomposition_id=atlas.id,
+        settings=sites.settings,
+        lesions=sites.with_units(order.lesions),
+    )
     check_overlap(recording, stimuli.windows)
     reading_inputs, inputs = _study_inputs(language_model, stimuli, order)
     id = artifact_id(KIND, inputs)

@@ -3,9 +3,9 @@
 import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,8 +73,9 @@ class LesionSettings:
 
     Parameters
     ----------
-    z : float
-        A network's lesion takes its units with |z| above it.
+    z : float or None
+        A network's lesion takes its units with |z| above it; None takes those that belong to it
+        (`atlas.membership.RULE`).
     towards : {"zero", "mean"}
         What activations are scaled towards: nothing, as pruning does, or the unit's mean.
     n_random : int
@@ -86,7 +87,7 @@ class LesionSettings:
         Of the random lesions.
     """
 
-    z: float = DEFAULT_THRESHOLD
+    z: float | None = None
     towards: Target = "zero"
     n_random: int = 4
     sink_units: int = 4
@@ -96,7 +97,7 @@ class LesionSettings:
         check_most("n_random", self.n_random, MOST_RANDOM)
         check_most("sink_units", self.sink_units, MOST_SINKS)
         check_most("seed", self.seed, MOST_SEED)
-        if not 0 < self.z < float("inf"):
+        if self.z is not None and not 0 < self.z < float("inf"):
             raise SettingsError(f"The threshold on |z| must be above 0, got {self.z:g}.")
         if self.towards not in TARGETS:
             raise SettingsError(
@@ -109,6 +110,17 @@ class LesionSettings:
     def to_json(self) -> dict[str, Any]:
         """Return the settings as JSON values."""
         return asdict(self)
+
+    def on(self, atlas: NetworkAtlas) -> Self:
+        """Return the settings with |z| > 3 where an atlas's members were not measured."""
+        if self.z is not None or atlas.known_members is not None:
+            return self
+        return replace(self, z=DEFAULT_THRESHOLD)
+
+    @property
+    def units(self) -> str:
+        """Which units a lesion takes, in words."""
+        return "members of the network" if self.z is None else f"units with |z| above {self.z:g}"
 
 
 class LesionSites:
@@ -133,7 +145,7 @@ class LesionSites:
         settings: LesionSettings,
     ) -> None:
         language_model.check_fingerprint(atlas.decomposition.fingerprint, "atlas")
-        self.atlas, self.settings, self.layout = atlas, settings, atlas.layout
+        self.atlas, self.settings, self.layout = atlas, settings.on(atlas), atlas.layout
         self._recording, self._model = recording, language_model
         self._inputs = RecordedInputs(language_model=language_model, recording=recording)
 
@@ -168,24 +180,39 @@ class LesionSites:
         SettingsError
             If there is no such network or unit, or the lesion covers the whole model.
         """
-        z, is_member = self.settings.z, np.zeros(self.layout.n_units, dtype=bool)
-        for network in networks:
-            is_member[self.atlas.members(network, z=z)] = True
-        is_member &= ~self.spared
-        names = _networks_text(networks)
+        is_member, names = self._taken(networks), _networks_text(networks)
         if not is_member.any():
+            z = self.settings.z
             raise SettingsError(
-                f"The lesion of {names} takes no unit: none has |z| above {z:g}.",
-                hint="Lower the threshold, or choose other networks.",
+                f"The lesion of {names} takes no unit: "
+                + (
+                    "halves of the documents do not agree on any. There is too little text to "
+                    "say which units belong to it."
+                    if z is None
+                    else f"none has |z| above {z:g}."
+                ),
+                hint="Choose other networks, "
+                + ("or take units by |z|." if z is None else "or lower the threshold."),
             )
         alive = self.atlas.decomposition.alive & ~self.spared
         if is_member[alive].all():
             raise SettingsError(
-                f"The lesion of {names} at |z| above {z:g} covers every unit: nothing of the "
+                f"The lesion of {names} ({self.settings.units}) covers every unit: nothing of the "
                 "model would be left, and no random lesion could be set against it.",
                 hint="Choose fewer networks, or raise the threshold.",
             )
         return is_member
+
+    def _taken(self, networks: Sequence[int]) -> NDArray[np.bool_]:
+        is_member = np.zeros(self.layout.n_units, dtype=bool)
+        for network in networks:
+            is_member[self.atlas.members(network, z=self.settings.z)] = True
+        return is_member & ~self.spared
+
+    def with_units(self, lesions: Sequence[Lesion]) -> tuple[Lesion, ...]:
+        """Return the lesions that take any unit; all if none does, for `members` says why."""
+        taking = tuple(each for each in lesions if self._taken(each.networks).any())
+        return taking or tuple(lesions)
 
     def random(self, networks: Sequence[int], draw: int) -> NDArray[np.bool_]:
         """Return a random lesion that matches a lesion: as many units in each layer, (n_units,).

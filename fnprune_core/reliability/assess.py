@@ -6,11 +6,12 @@ from typing import Any
 
 import pandas as pd
 
+from fnprune_core.atlas.membership import Members
 from fnprune_core.atlas.network_atlas import NetworkAtlas, open_atlas
 from fnprune_core.errors import SettingsError, TooFewTokensError
 from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
 from fnprune_core.recording.recording import Recording, open_recording
-from fnprune_core.reliability import measures
+from fnprune_core.reliability import measures, members
 from fnprune_core.reliability.reference import ReferenceStudy, TrustSettings, open_study, pieces_for
 from fnprune_core.reliability.resampling import check_documents
 from fnprune_core.reliability.results import (
@@ -31,7 +32,7 @@ class MeasureRow:
     """A measure: its title, its result, its function, and the settings that it depends on."""
 
     title: str
-    result: type[Stability] | type[Reproducibility] | type[SizeCurve] | type[Null]
+    result: type[Result]
     measure: Callable[[ReferenceStudy], Iterator[Result]]
     settings: tuple[str, ...]
     is_shifted: bool = False
@@ -45,6 +46,12 @@ PARTS: Mapping[str, MeasureRow] = {
         title="Halves of the documents",
         result=Reproducibility,
         measure=measures.in_halves,
+        settings=("n_splits", "seed"),
+    ),
+    "members": MeasureRow(
+        title="Members of networks",
+        result=Members,
+        measure=members.members,
         settings=("n_splits", "seed"),
     ),
     "seeds": MeasureRow(
@@ -78,9 +85,16 @@ PARTS: Mapping[str, MeasureRow] = {
         settings=_NULL_SETTINGS,
         is_shifted=True,
     ),
+    "shifted_members": MeasureRow(
+        title="Members of shifted networks",
+        result=Members,
+        measure=members.shifted_members,
+        settings=("n_splits", "seed"),
+        is_shifted=True,
+    ),
 }
 #: Parts for which the documents must be split.
-NEED_HALVES = ("halves", "sizes")
+NEED_HALVES = ("halves", "members", "sizes", "shifted_members")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -13,6 +13,7 @@ from scipy.stats import kurtosis
 
 from fnprune_core.decomposition.decomposition import Decomposition
 from fnprune_core.errors import TooFewTokensError
+from fnprune_core.reliability.members import half_weights, unmixed_halves
 from fnprune_core.reliability.nulls import gaussian_space
 from fnprune_core.reliability.reference import ReferenceStudy
 from fnprune_core.reliability.resampling import (
@@ -23,7 +24,6 @@ from fnprune_core.reliability.resampling import (
     check_sessions,
     count_documents,
     draw_sessions,
-    split_documents,
 )
 from fnprune_core.reliability.results import (
     HIGH,
@@ -37,9 +37,8 @@ from fnprune_core.reliability.results import (
 from fnprune_core.reliability.unmixing import Start, Unmixed
 
 _REPORT_EVERY = 5
-_RUNS_OF_A_HALF = 2
 # Each measure draws from a stream of its own, so that none changes another.
-_SEEDS, _BOOTSTRAP, _HALVES, _SIZES, _NULL = range(5)
+_SEEDS, _BOOTSTRAP, _, _SIZES, _NULL = range(5)  # 2 is that of halves
 
 
 def map_kurtosis(decomposition: Decomposition) -> NDArray[np.float64]:
@@ -164,51 +163,27 @@ def partners(
     return np.asarray(between[in_a, in_b], dtype=np.float64)
 
 
-def _half_weights(
-    study: ReferenceStudy, split: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    first = split_documents(study.pieces, study.rng(_HALVES, split))
-    return first.astype(np.float64), (~first).astype(np.float64)
-
-
 def in_halves(study: ReferenceStudy) -> Iterator[Reproducibility]:
     """Yield the likeness of each network's partners in two halves of the documents."""
-    n_splits = study.settings.n_splits
-    check_documents(study.pieces)
-    starts = (
-        Start(
-            space=pool,
-            components=pool.group_pca(weights, len(target)),
-            seed=study.seed(_HALVES, split, block, side),
-            n_runs=_RUNS_OF_A_HALF,
-        )
-        for split in range(n_splits)
-        for block, (pool, target) in enumerate(zip(study.pools, study.targets, strict=True))
-        for side, weights in enumerate(_half_weights(study, split))
-    )
-    found = study.unmixed(
-        starts,
-        stage="halves of the documents",
-        total=2 * n_splits * len(study.pools),
-        unit="halves",
-    )
     rows: list[NDArray[np.float64]] = []
     n_converged = n_runs = 0
-    for _ in range(n_splits):
+    for halves in unmixed_halves(study):
         r_by_block = []
-        for pool, target in zip(study.pools, study.targets, strict=True):
-            halves = list(islice(found, 2))
-            n_converged += sum(run.converged for run in halves)
+        for pool, target, (a, b) in zip(study.pools, study.targets, halves, strict=True):
+            n_converged += a.converged + b.converged
             n_runs += 2
-            a, b = (run.mixture for run in halves)
             r_by_block.append(
-                partners(np.abs(target @ a.T), np.abs(target @ b.T), pool.correlation(a, b))
+                partners(
+                    np.abs(target @ a.mixture.T),
+                    np.abs(target @ b.mixture.T),
+                    pool.correlation(a.mixture, b.mixture),
+                )
             )
         rows.append(study.gathered(r_by_block))
         yield Reproducibility(
             r=np.array(rows),
             n_documents=count_documents(study.pieces),
-            n_planned=n_splits,
+            n_planned=study.settings.n_splits,
             n_converged=n_converged,
             n_runs=n_runs,
         )
@@ -217,9 +192,7 @@ def in_halves(study: ReferenceStudy) -> Iterator[Reproducibility]:
 def candidate_sizes(study: ReferenceStudy) -> list[int]:
     """Return the numbers of networks to try: a quarter to twice the atlas's, as the data allow."""
     k = max(len(index) for index in study.networks)
-    halves = [
-        weights for i in range(study.settings.n_splits) for weights in _half_weights(study, i)
-    ]
+    halves = [weights for i in range(study.settings.n_splits) for weights in half_weights(study, i)]
     # Half of the components, so that each K is a choice among directions and not all of them.
     most = min(
         min(pool.n_rows(weights) // 2, pool.n_units // 4)
@@ -273,7 +246,7 @@ def _starts_of_sizes(study: ReferenceStudy, sizes: Sequence[int]) -> Iterator[St
     """Yield the starts of each split, size, block and half; PCA is done once for all sizes."""
     for split in range(study.settings.n_splits):
         largest = [
-            [pool.group_pca(weights, sizes[-1]) for weights in _half_weights(study, split)]
+            [pool.group_pca(weights, sizes[-1]) for weights in half_weights(study, split)]
             for pool in study.pools
         ]
         for i, size in enumerate(sizes):
@@ -327,7 +300,7 @@ def _null_components(study: ReferenceStudy, pool: Pool, k: int) -> list[NDArray[
     weights = [study.equal_weights]
     if len({piece.source for piece in study.pieces}) >= LEAST_DOCUMENTS:
         for split in range(study.settings.n_null_splits):
-            weights += _half_weights(study, split)
+            weights += half_weights(study, split)
     return [pool.group_pca(piece_weights, k) for piece_weights in weights]
 
 

@@ -1,7 +1,7 @@
 """A recording reduced once, with what is needed to find the networks of its atlas again."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -66,16 +66,28 @@ class ReferenceStudy:
         Which networks of the atlas belong to each block.
     targets : tuple of ndarray
         Their maps' products with the rows of the pool (`Space.projections`).
+    maps : tuple of ndarray
+        Their maps over the units of the block.
+    units : tuple of ndarray
+        The flat units of each block.
+    n_units : int
+        Of the model.
+    halves : list
+        Maps of halves of the documents that were found (`members.unmixed_halves`).
     """
 
     pools: tuple[Pool, ...]
     pieces: tuple[Piece, ...]
     networks: tuple[NDArray[np.int64], ...]
     targets: tuple[NDArray[np.float64], ...]
+    maps: tuple[NDArray[np.float32], ...]
+    units: tuple[NDArray[np.int64], ...]
+    n_units: int
     unmixing: Unmixing
     settings: TrustSettings
     progress: Progress = ignore
     cancel: CancelToken = NEVER
+    halves: list[list[tuple[Unmixed, Unmixed]]] = field(default_factory=list)
 
     @property
     def n_networks(self) -> int:
@@ -189,14 +201,18 @@ def open_study(
         np.flatnonzero(layer == (i if atlas_settings["scope"] == "layer" else -1))
         for i in range(len(blocks))
     )
+    maps = tuple(
+        decomposition.spatial_maps[np.ix_(index, units)]
+        for index, units in zip(networks, blocks, strict=True)
+    )
     return ReferenceStudy(
         pools=tuple(pools),
         pieces=tuple(pieces),
         networks=networks,
-        targets=tuple(
-            pool.projections(decomposition.spatial_maps[index][:, units])
-            for pool, index, units in zip(pools, networks, blocks, strict=True)
-        ),
+        targets=tuple(pool.projections(z) for pool, z in zip(pools, maps, strict=True)),
+        maps=maps,
+        units=tuple(blocks),
+        n_units=decomposition.layout.n_units,
         unmixing=Unmixing(
             algorithm=atlas_settings["algorithm"],
             settings=IcaSettings(

@@ -2,21 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import AgglomerativeClustering
 
-from fnprune_core.storage.checksums import MANIFEST, checked, damage_told
-from fnprune_core.storage.json_files import write_json
-from fnprune_core.storage.manifests import read_manifest
+from fnprune_core.atlas.membership import Members
+from fnprune_core.storage.array_results import ArrayResult
 
-_ARRAYS = "trust.safetensors"
 HIGH, VERY_HIGH = 0.7, 0.8
 #: Clusters of maps become one while their mean abs(r) is above this.
 MERGE = 0.5
@@ -101,29 +97,7 @@ def _cluster_labels(distance: NDArray[np.float64], *, least: int) -> NDArray[np.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Result:
-    """A result that is saved as an artifact: arrays, and counts in the manifest."""
-
-    part: ClassVar[str] = ""
-
-    def save(self, folder: Path, manifest: Mapping[str, Any]) -> None:
-        """Write into a folder that is being made."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        arrays = {k: np.ascontiguousarray(v) for k, v in values.items() if hasattr(v, "shape")}
-        counts = {k: v for k, v in values.items() if k not in arrays}
-        save_file(arrays, folder / _ARRAYS)
-        write_json(folder / MANIFEST, {**manifest, "counts": counts})
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read from an artifact folder."""
-        manifest = read_manifest(folder)
-        with damage_told(folder, "Delete it and measure again."):
-            return cls(**load_file(checked(folder, manifest, _ARRAYS)), **manifest["counts"])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Stability(_Result):
+class Stability(ArrayResult):
     """Whether ICA finds a network again: iq, share and match as in `Clusters`, each (K,).
 
     Neither is enough by itself: a cluster may be tight because few runs found it, and loose though
@@ -144,7 +118,7 @@ class Stability(_Result):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Reproducibility(_Result):
+class Reproducibility(ArrayResult):
     """Likeness of each network's partners in halves of the documents.
 
     Parameters
@@ -173,7 +147,7 @@ class Reproducibility(_Result):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class SizeCurve(_Result):
+class SizeCurve(ArrayResult):
     """Reproducibility by the number of networks K; not yet measured values are NaN.
 
     Parameters
@@ -234,7 +208,7 @@ class SizeCurve(_Result):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Null(_Result):
+class Null(ArrayResult):
     """Figures of maps from data without networks.
 
     Parameters
@@ -257,7 +231,7 @@ class Null(_Result):
         return float(np.quantile(values, quantile)) if values.size else float("nan")
 
 
-Result = Stability | Reproducibility | SizeCurve | Null
+Result = Stability | Reproducibility | SizeCurve | Null | Members
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -267,6 +241,8 @@ class Assessment:
     seeds: Stability | None = None
     bootstrap: Stability | None = None
     halves: Reproducibility | None = None
+    members: Members | None = None
+    shifted_members: Members | None = None
     sizes: SizeCurve | None = None
     gaussian: Null | None = None
     shift: Null | None = None
@@ -292,11 +268,13 @@ class Assessment:
 
         Columns of parts that were not measured are missing.
         """
-        columns: dict[str, NDArray[np.float64]] = {}
+        columns: dict[str, NDArray[Any]] = {}
         for name, stability in (("seeds", self.seeds), ("bootstrap", self.bootstrap)):
             if stability is not None:
                 columns |= {f"again_{name}": stability.again, f"iq_{name}": stability.iq}
                 columns |= {f"runs_{name}": stability.share, f"match_{name}": stability.match}
         if self.halves is not None:
             columns |= {"reproducibility": self.halves.mean, "reproducibility_sd": self.halves.sd}
+        if self.members is not None:
+            columns |= {"members": self.members.n}
         return pd.DataFrame(columns)

@@ -75,7 +75,8 @@ def commands(material: Material) -> list[str]:
     for entry in reversed(material.entries("speeds")):
         if entry.manifest.get("plan_id") in names:
             lines.append(f"fnprune speed {entry.manifest['plan_id']}{_model_option(material)}")
-    lines.append(f"fnprune report {material.atlas.id} report.html --z {material.z:g}")
+    z_option = "" if material.z is None else f" --z {material.z:g}"
+    lines.append(f"fnprune report {material.atlas.id} report.html{z_option}")
     return lines
 
 
@@ -169,7 +170,7 @@ def lesion_commands(material: Material) -> list[str]:
         lesion_arguments = _lesion_arguments(study, material.atlas.n_networks)
         options = {
             "--random": study.nll.shape[1] - 1,
-            "-z": f"{settings.z:g}",
+            **({} if settings.z is None else {"-z": f"{settings.z:g}"}),
             "--towards": settings.towards,
             "--sink-units": settings.sink_units,
             "--seed": settings.seed,

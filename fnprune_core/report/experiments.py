@@ -198,7 +198,7 @@ def _study_blocks(material: Material, study: LesionStudy, suffix: str) -> Iterat
             " Excess is the loss change less that of its random lesions, in nats per token."
         )
     yield Text(
-        text=f"{len(study.lesions)} lesions: the units of a network with |z| above {settings.z:g} "
+        text=f"{len(study.lesions)} lesions: the {settings.units} "
         f"were scaled towards {'their mean' if settings.towards == 'mean' else 'zero'} while the "
         f"model read {protocol.n_windows} windows of {protocol.window} tokens of text "
         f"{protocol.text_sha256[:16]} ({protocol.dtype} on {protocol.device}). "

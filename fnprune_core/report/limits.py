@@ -10,6 +10,9 @@ from fnprune_core.reliability.results import HIGH
 from fnprune_core.report.material import Material
 from fnprune_core.report.parts import Listing, Section
 
+#: Fewer members than this say little of where a network is.
+FEW = 10
+
 _FEW_DOCUMENTS = 20
 _TOKENS_A_NETWORK = 100
 _LOW = 0.5
@@ -28,7 +31,7 @@ def _of_these_data(material: Material) -> Iterator[str]:
     yield from _of_texts(material)
     yield from _of_networks(material)
     yield from _of_artifacts(material)
-    yield from _of_thresholds(material)
+    yield from _of_units(material)
     yield from _of_errors(material)
 
 
@@ -70,18 +73,18 @@ def _of_networks(material: Material) -> Iterator[str]:
         )
 
 
-def _of_thresholds(material: Material) -> Iterator[str]:
-    chance, n = material.calibration, material.atlas.n_networks
-    if chance is None:
+def _of_units(material: Material) -> Iterator[str]:
+    n = material.atlas.known_members
+    if material.z is not None or n is None:
         yield (
-            f"What of the units beyond |z| {material.z:g} is chance was not measured "
-            f"(fnprune chance {material.atlas.id})."
+            f"The units of a network ({material.atlas.rule(material.z)}) are its strongest, and "
+            "were not checked on halves of the documents "
+            f"(fnprune trust {material.atlas.id} --parts members,shifted_members)."
         )
-    elif n_unsafe := n - chance.n_safe(material.z):
+    elif n_few := int((n.sum(axis=1) < FEW).sum()):
         yield (
-            f"|z| > {material.z:g} is below the calibrated threshold of {n_unsafe} of {n} "
-            "networks: more than 5 % of the units that it marks there, or one in 10,000 of the "
-            "map, may be chance."
+            f"{n_few} of {len(n)} networks have fewer than {FEW} members: there is too little "
+            "text to say which units belong to them."
         )
 
 

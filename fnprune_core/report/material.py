@@ -12,10 +12,9 @@ from fnprune_core.atlas import decoding, files, network_atlas
 from fnprune_core.atlas.annotation_files import Annotations
 from fnprune_core.atlas.annotations import read_annotations
 from fnprune_core.atlas.chance.beside import STATISTICS, Beside, beside, counts
-from fnprune_core.atlas.chance.calibration import Calibration, read_calibration
 from fnprune_core.atlas.chance.directions import KINDS, Directions, open_directions
 from fnprune_core.atlas.cortex import Cortex, open_cortex
-from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas
+from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import SettingsError
 from fnprune_core.evaluation import results
 from fnprune_core.evaluation.history import History, PlanRecord, history
@@ -23,7 +22,7 @@ from fnprune_core.evaluation.results import Perplexity
 from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
 from fnprune_core.recording.sessions import document_codes
 from fnprune_core.reliability import assess
-from fnprune_core.reliability.results import Assessment
+from fnprune_core.reliability.results import HIGH, Assessment
 from fnprune_core.storage.manifests import read_manifest
 from fnprune_core.storage.workspace import Entry, Workspace
 
@@ -34,15 +33,15 @@ class Material:
 
     Parameters
     ----------
-    z : float
-        Threshold on |z| of maps and members.
+    z : float or None
+        Threshold on |z| of maps and of their units; None takes members, and draws maps from 3.
     n_detailed : int
         Networks that are shown in full; all are in the tables.
     """
 
     workspace: Workspace
     atlas: NetworkAtlas
-    z: float = DEFAULT_THRESHOLD
+    z: float | None = None
     n_detailed: int = 12
     progress: Progress = ignore
     cancel: CancelToken = NEVER
@@ -67,11 +66,6 @@ class Material:
     def annotations(self) -> Annotations:
         """Names, notes and tags that people gave to the networks."""
         return read_annotations(self.workspace, self.atlas.id)
-
-    @cached_property
-    def calibration(self) -> Calibration | None:
-        """What of the maps is chance, if it was measured."""
-        return read_calibration(self.workspace, self.atlas)
 
     @cached_property
     def cortex(self) -> Cortex | None:
@@ -158,7 +152,9 @@ class Material:
     @cached_property
     def detailed(self) -> list[int]:
         """The networks that are shown in full: the most typical of each domain in turn."""
-        return self.atlas.most_typical(self.n_detailed)
+        halves = self.assessment.halves
+        first = None if halves is None else halves.mean >= HIGH
+        return self.atlas.most_typical(self.n_detailed, first=first)
 
     @cached_property
     def domains(self) -> pd.DataFrame:
@@ -190,7 +186,7 @@ def open_material(
     workspace: Workspace,
     atlas_id: str,
     *,
-    z: float = DEFAULT_THRESHOLD,
+    z: float | None = None,
     n_detailed: int = 12,
     progress: Progress = ignore,
     cancel: CancelToken = NEVER,

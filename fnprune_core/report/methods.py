@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from fnprune_core.atlas.chance.directions import KINDS
+from fnprune_core.atlas.membership import RULE, STRONG
 from fnprune_core.matching.dual_regression import applied_note
 from fnprune_core.plans.allocation import ALLOCATIONS
 from fnprune_core.pruning.compensation import COMPENSATIONS
@@ -106,8 +107,8 @@ def _networks(material: Material) -> Iterator[Block]:
     yield Text(
         text=f"A map is z over the {int(decomposition.alive.sum()):,} units that vary, with the "
         "heavier tail positive; a time course is the least-squares strength of all maps at "
-        f"each token. A unit is a member of a network where |z| is above {material.z:g}. z "
-        "is over the units of one map: it is a threshold, not a test over subjects. "
+        f"each token. {_units_sentence(material)} z is over the units of one map: it is a "
+        "threshold, not a test over subjects. "
         f"Together the networks explain {100 * decomposition.variance_explained:.1f} % of "
         "the variance of the scaled activations."
     )
@@ -117,6 +118,28 @@ def _networks(material: Material) -> Iterator[Block]:
             "them: each layer is a sheet on which units of one network and one sign lie together, "
             "at the same place in neighbouring layers. Distances in it are no measurements."
         )
+
+
+def _units_sentence(material: Material) -> str:
+    if material.z is not None or material.atlas.known_members is None:
+        return (
+            f"The units of a network are its strongest ({material.atlas.rule(material.z)}); they "
+            "were not checked on halves of the documents."
+        )
+    measured = material.assessment
+    text = f"A unit belongs to a network if it has {RULE}: "
+    if measured.members is not None:
+        text += (
+            f"{100 * measured.members.share:.0f} % of the units belong to one "
+            f"({100 * measured.members.share_beyond:.0f} % have |z| above {STRONG:g})"
+        )
+    if measured.shifted_members is not None:
+        text += (
+            f"; in networks of units that were shifted in time by themselves "
+            f"{100 * measured.shifted_members.share:.1f} % do "
+            f"({100 * measured.shifted_members.share_beyond:.0f} %)"
+        )
+    return text.removesuffix(": ") + "."
 
 
 def _ica_sentence(material: Material, scaled: str) -> str:

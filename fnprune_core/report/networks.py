@@ -35,9 +35,9 @@ def _networks(material: Material) -> Iterator[Block]:
     largest = int(sizes.argmax())
     yield Text(
         text=f"{100 * is_labelled.mean():.0f} % of the {material.atlas.layout.n_units:,} units "
-        f"have |z| above {material.z:g} in at least one of {material.atlas.n_networks} "
-        f"networks. By their strongest network, the largest is {largest} "
-        f"({material.names[largest]}) with {int(sizes[largest]):,} units."
+        f"belong to at least one of {material.atlas.n_networks} "
+        f"networks ({material.atlas.rule(material.z)}). By their strongest network, the "
+        f"largest is {largest} ({material.names[largest]}) with {int(sizes[largest]):,} units."
     )
     yield from networks_lack(material)
     yield Slot(figure="parcellation")
@@ -55,7 +55,7 @@ def _networks(material: Material) -> Iterator[Block]:
             "top_domain_share": Column(title="of energy", form="{:.0%}"),
             "held_out_share": Column(title="on other documents"),
             "peak_layer": Column(title="Peak layer"),
-            f"units_above_{material.z:g}": Column(title="Units"),
+            "units": Column(title="Units"),
             "variance_alone": Column(title="Variance alone", form="{:.2%}"),
             "variance_left_out": Column(title="left out", form="{:.2%}"),
             "run_agreement": Column(title="Agreement of runs", form="{:.2f}"),
@@ -65,7 +65,7 @@ def _networks(material: Material) -> Iterator[Block]:
         yield Slot(figure="in-full")
     yield Table(
         name="members",
-        title=f"Members of each network, |z| above {material.z:g}: network, layer, unit, z.",
+        title=f"Units of each network, {material.atlas.rule(material.z)}: network, layer, unit, z.",
         frame=files.members_table(material.atlas, z=material.z),
     )
 

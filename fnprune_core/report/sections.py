@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD
 from fnprune_core.errors import FnpruneError, SettingsError
 from fnprune_core.progress import ProgressEvent
 from fnprune_core.report.commands import reproduce
@@ -99,8 +98,8 @@ class ReportSettings:
     ----------
     sections : tuple of str
         Keys of `SECTIONS`, in any order.
-    z : float
-        Threshold on |z| of maps and members.
+    z : float or None
+        Threshold on |z| of maps and of their units; None takes members, and draws maps from 3.
     n_detailed : int
         Networks that are shown in full; the tables have all.
 
@@ -111,12 +110,12 @@ class ReportSettings:
     """
 
     sections: tuple[str, ...] = tuple(SECTIONS)
-    z: float = DEFAULT_THRESHOLD
+    z: float | None = None
     n_detailed: int = 12
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sections", check_sections(self.sections))
-        if not 0 < self.z < float("inf"):
+        if self.z is not None and not 0 < self.z < float("inf"):
             raise SettingsError(f"The threshold must be above 0, got {self.z}.")
         if self.n_detailed < 0:
             raise SettingsError(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from app.atlas.connectome import data as cache
 from app.atlas.connectome.options import options
 from app.atlas.connectome.panels import show_pair, show_partners
-from app.shell import recipes, resources, view_state
+from app.shell import recipes, resources
 from app.shell.caches.colours import network_colours
 from app.shell.images import files as images
 from app.shell.images import places
@@ -22,7 +22,7 @@ from fnprune_core.atlas.network_atlas import NetworkAtlas
 _KEY = "connectome-viewer"
 _LEAST_MM, _MOST_MM = 2.0, 6.0  # radii of the weakest and the strongest network
 _NOTE = (
-    "Each sphere stands in the middle of its network's largest cluster; its size is the energy "
+    "Each sphere stands at its network's peak, its strongest unit; its size is the energy "
     "that the network explains alone. Warm edges are positive, cold ones negative, thick ones "
     f"strong. {PLACES} How near two spheres are says nothing."
 )
@@ -33,7 +33,7 @@ def show_body(atlas: NetworkAtlas, network: int) -> None:
     if resources.cortex(atlas.id) is None:
         atlas_frame.offer_cortex(atlas)
         return
-    page_options, z = options(), view_state.view().z
+    page_options, z = options(), atlas_frame.units_shown(atlas)
     values = cache.values(atlas.id, page_options.measure, z)
     edges = cache.edges(atlas.id, page_options.measure, z, page_options.edges)
     words = in_words(atlas, values, edges)
@@ -67,11 +67,11 @@ def scene(
     words: str,
 ) -> Scene:
     """Return what the viewer shows: spheres at the networks' places, and edges between them."""
-    version, z = images.version(atlas.id), view_state.DEFAULT_Z
+    version = images.version(atlas.id)
     energy = resources.network_table(atlas.id)["variance_alone"].to_numpy()
     share = np.sqrt(energy / max(float(energy.max()), 1e-12))
     strength = values[edges[:, 0], edges[:, 1]]
-    spots = places.of_networks(atlas.id, z=z)
+    spots = places.of_networks(atlas.id)
     return Scene(
         anatomy=image_routes.anatomy_url(atlas.id, version),
         graph=Graph(

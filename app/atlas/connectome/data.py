@@ -29,7 +29,7 @@ MEASURES: Mapping[str, Measure] = {
     "dice": Measure(title="Dice overlap", says="Dice", is_signed=False),
     "jaccard": Measure(title="Jaccard overlap", says="Jaccard", is_signed=False),
 }
-_VALUES: Mapping[str, Callable[[NetworkAtlas, float], NDArray[np.float64]]] = {
+_VALUES: Mapping[str, Callable[[NetworkAtlas, float | None], NDArray[np.float64]]] = {
     "fnc": lambda atlas, _: connectome.connectivity(atlas),
     "within": lambda atlas, _: connectome.connectivity(atlas, within_sessions=True),
     "partial": lambda atlas, _: connectome.partial_correlation(atlas),
@@ -44,13 +44,13 @@ def needs_threshold(measure: str) -> bool:
     return measure in ("dice", "jaccard")
 
 
-def values(id: str, measure: str, z: float) -> NDArray[np.float64]:
+def values(id: str, measure: str, z: float | None) -> NDArray[np.float64]:
     """Return a measure between all networks: (K, K)."""
     return _values(id, measure, z if needs_threshold(measure) else 0.0)
 
 
 @cached(max_entries=16)
-def _values(id: str, measure: str, z: float) -> NDArray[np.float64]:
+def _values(id: str, measure: str, z: float | None) -> NDArray[np.float64]:
     return _VALUES[measure](resources.atlas(id), z)
 
 
@@ -63,19 +63,19 @@ def interval(id: str) -> Interval | None:
         return None
 
 
-def groups(id: str, measure: str, z: float, n_groups: int) -> Groups:
+def groups(id: str, measure: str, z: float | None, n_groups: int) -> Groups:
     """Return groups of networks by a measure; 0 groups for the number that the rule finds."""
     n = min(n_groups, resources.atlas(id).n_networks)
     return _groups(id, measure, z if needs_threshold(measure) else 0.0, n)
 
 
 @cached(max_entries=16)
-def _groups(id: str, measure: str, z: float, n_groups: int) -> Groups:
+def _groups(id: str, measure: str, z: float | None, n_groups: int) -> Groups:
     return connectome.group_networks(_values(id, measure, z), n_groups=n_groups or None)
 
 
 @cached(max_entries=16)
-def group_table(id: str, measure: str, z: float, n_groups: int) -> pd.DataFrame:
+def group_table(id: str, measure: str, z: float | None, n_groups: int) -> pd.DataFrame:
     """Return one row a group of networks: its members and what they share."""
     partition = groups(id, measure, z, n_groups)
     return connectome.group_table(resources.atlas(id), partition, values(id, measure, z))
@@ -118,18 +118,18 @@ def names(id: str) -> tuple[str, ...]:
     return tuple(resources.network_names(id))
 
 
-def edges(id: str, measure: str, z: float, percent: int) -> NDArray[np.int64]:
+def edges(id: str, measure: str, z: float | None, percent: int) -> NDArray[np.int64]:
     """Return the strongest pairs: (n, 2)."""
     return connectome.strongest_edges(values(id, measure, z), share=percent / 100)
 
 
 @cached(max_entries=16)
-def _spring_layout(id: str, measure: str, z: float, percent: int) -> NDArray[np.float64]:
+def _spring_layout(id: str, measure: str, z: float | None, percent: int) -> NDArray[np.float64]:
     return connectome.graph_places(_values(id, measure, z), edges(id, measure, z, percent))
 
 
 def nodes(
-    id: str, measure: str, z: float, *, percent: int, in_cortex: bool, classes: Groups | None
+    id: str, measure: str, z: float | None, *, percent: int, in_cortex: bool, classes: Groups | None
 ) -> Nodes:
     """Return the nodes of the graph.
 
@@ -219,7 +219,7 @@ def state_domains(id: str, dynamic: DynamicConnectivity, clusters: States) -> li
     return sentences
 
 
-def pair_facts(id: str, a: int, b: int, z: float) -> pd.DataFrame:
+def pair_facts(id: str, a: int, b: int, z: float | None) -> pd.DataFrame:
     """Return every measure of one pair, and the units that they share: measure, value."""
     rows = [
         (measure.title, f"{values(id, name, z)[a, b]:.2f}") for name, measure in MEASURES.items()
@@ -234,7 +234,7 @@ def pair_facts(id: str, a: int, b: int, z: float) -> pd.DataFrame:
     n_shared = connectome.shared_units(resources.atlas(id), z=z)
     rows.append(
         (
-            f"Units beyond |z| {z:g}",
+            f"Units ({resources.atlas(id).rule(z)})",
             f"{n_shared[a, b]:,} shared, of {n_shared[a, a]:,} and {n_shared[b, b]:,}",
         )
     )

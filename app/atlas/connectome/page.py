@@ -31,7 +31,7 @@ def show(atlas: NetworkAtlas, network: int, picture: str) -> None:
         _, arrangement = panels.arranged(atlas, options())
         over_time.show_time(atlas, network, arrangement)
         return
-    panels.controls(options())
+    panels.controls(atlas, options())
     if picture == "graph":
         panels.show_graph(atlas, network)
     elif picture == "body":

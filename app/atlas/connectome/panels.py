@@ -46,12 +46,12 @@ _HELP = {
 def arranged(atlas: NetworkAtlas, page_options: ConnectomeOptions) -> tuple[Groups, Arrangement]:
     """Return the groups by the chosen measure, and the chosen order."""
     partition = cache.groups(
-        atlas.id, page_options.measure, view_state.view().z, page_options.n_groups
+        atlas.id, page_options.measure, atlas_frame.units_shown(atlas), page_options.n_groups
     )
     return partition, cache.arrangement(atlas.id, page_options.order, partition)
 
 
-def controls(page_options: ConnectomeOptions) -> None:
+def controls(atlas: NetworkAtlas, page_options: ConnectomeOptions) -> None:
     """Draw the choice of measure and order; each change goes to the URL."""
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
@@ -83,12 +83,12 @@ def controls(page_options: ConnectomeOptions) -> None:
                 change(edges=percent)
     st.caption(_HELP[options().measure])
     if cache.needs_threshold(options().measure):
-        atlas_frame.threshold("connectome-z")
+        atlas_frame.units_rule(atlas, "connectome-z")
 
 
 def show_matrix(atlas: NetworkAtlas, network: int) -> None:
     """Draw the matrix; beside it the selected network's partners and the chosen pair."""
-    page_options, z = options(), view_state.view().z
+    page_options, z = options(), atlas_frame.units_shown(atlas)
     _, arrangement = arranged(atlas, page_options)
     values = cache.values(atlas.id, page_options.measure, z)
     left, right = st.columns([3, 2], gap="medium")
@@ -121,7 +121,7 @@ def show_matrix(atlas: NetworkAtlas, network: int) -> None:
 def show_partners(atlas: NetworkAtlas, network: int) -> None:
     """List the selected network's strongest partners; a row chooses the pair."""
     page_options, names = options(), cache.names(atlas.id)
-    values = cache.values(atlas.id, page_options.measure, view_state.view().z)
+    values = cache.values(atlas.id, page_options.measure, atlas_frame.units_shown(atlas))
     partners = [int(k) for k in connectome.partners(values, network)]
     key = f"connectome-partners-{network}-{page_options.measure}"
 
@@ -155,7 +155,7 @@ def show_partners(atlas: NetworkAtlas, network: int) -> None:
 
 def show_pair(atlas: NetworkAtlas, network: int) -> None:
     """Draw all measures of the chosen pair: the one picked, else with the strongest partner."""
-    values = cache.values(atlas.id, options().measure, view_state.view().z)
+    values = cache.values(atlas.id, options().measure, atlas_frame.units_shown(atlas))
     networks_beside = [k for k in view_state.view().beside if k < atlas.n_networks and k != network]
     candidates = networks_beside[:1] or connectome.partners(values, network, n=1).tolist()
     if not candidates:
@@ -164,7 +164,9 @@ def show_pair(atlas: NetworkAtlas, network: int) -> None:
     label = wording.plain(atlas_frame.label(atlas.id, other))
     st.markdown(f"**With {label}**")
     st.table(
-        cache.pair_facts(atlas.id, network, other, view_state.view().z).set_index("measure"),
+        cache.pair_facts(atlas.id, network, other, atlas_frame.units_shown(atlas)).set_index(
+            "measure"
+        ),
         border="horizontal",
     )
     st.button(
@@ -177,7 +179,7 @@ def show_pair(atlas: NetworkAtlas, network: int) -> None:
 
 def show_graph(atlas: NetworkAtlas, network: int) -> None:
     """Draw the graph; a node selects its network."""
-    page_options, z = options(), view_state.view().z
+    page_options, z = options(), atlas_frame.units_shown(atlas)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         places = st.segmented_control(
             "Places", list(PLACES), format_func=PLACES.__getitem__, default=page_options.places,
@@ -226,7 +228,7 @@ def show_graph(atlas: NetworkAtlas, network: int) -> None:
 
 def show_groups(atlas: NetworkAtlas, network: int) -> None:
     """Draw the tree of groups, their table, and the members of the selected network's group."""
-    page_options, z = options(), view_state.view().z
+    page_options, z = options(), atlas_frame.units_shown(atlas)
     suggested = cache.groups(atlas.id, page_options.measure, z, 0)
     largest = min(atlas.n_networks, 40)
     n = st.slider(
@@ -303,7 +305,9 @@ def _beside_random(atlas: NetworkAtlas, page_options: ConnectomeOptions) -> None
 def _group_table(atlas: NetworkAtlas, partition: Groups, n_groups: int) -> None:
     """List the groups; a row selects the first network of its group."""
     page_options = options()
-    table = cache.group_table(atlas.id, page_options.measure, view_state.view().z, n_groups)
+    table = cache.group_table(
+        atlas.id, page_options.measure, atlas_frame.units_shown(atlas), n_groups
+    )
     key = f"connectome-group-rows-{view_state.view().network}"
 
     def select_group() -> None:

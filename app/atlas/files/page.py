@@ -10,16 +10,14 @@ from fnprune_core.atlas.network_atlas import NetworkAtlas
 SECTIONS = {"images": "Images", "names": "Names", "tables": "Tables", "page": "One page"}
 
 
-def threshold() -> float:
-    """Draw the slider of the threshold; return it."""
-    return atlas_frame.threshold(
-        "files-z", tip="Which units count as members, here as on the other pages."
-    )
+def units_rule(atlas: NetworkAtlas) -> float | None:
+    """Draw the choice of units; return |z|, or None for members."""
+    return atlas_frame.units_rule(atlas, "files-z", tip="The same choice as on the other pages.")
 
 
 def show_images(atlas: NetworkAtlas) -> None:
     """Draw what goes out and comes back as NIfTI."""
-    z = threshold()
+    z = units_rule(atlas)
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Download", anchor=False)
@@ -53,9 +51,9 @@ def show(atlas: NetworkAtlas, network: int) -> None:
     elif section == "names":
         show_names(atlas, network)
     elif section == "tables":
-        volumes.take_tables(atlas, network, threshold())
+        volumes.take_tables(atlas, network, units_rule(atlas))
     else:
-        volumes.take_page(atlas, threshold())
+        volumes.take_page(atlas, units_rule(atlas))
 
 
 atlas_and_network = atlas_frame.open_atlas(

@@ -7,7 +7,7 @@ from app.shell.tasks import Run, task
 
 
 @task("atlas_page", "Writing the atlas")
-def atlas_page(run: Run, *, atlas: str, z: float = 3.0) -> Path:
+def atlas_page(run: Run, *, atlas: str, z: float | None = 3.0) -> Path:
     """Write an atlas as one HTML file into the workspace's exports; return its path."""
     target = run.workspace.root / "exports" / f"atlas-{atlas}.html"
     return write_atlas_page(run.workspace, atlas, target, z=z, **run.watched)

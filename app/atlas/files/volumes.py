@@ -19,7 +19,7 @@ from fnprune_core.atlas.files import members_table, networks_table, time_courses
 from fnprune_core.atlas.images import volumes
 from fnprune_core.atlas.images.volumes import ImportedImage
 from fnprune_core.atlas.images.voxels import Sidecar
-from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas
 from fnprune_core.errors import SettingsError
 
 
@@ -28,13 +28,13 @@ def names_of(atlas: NetworkAtlas) -> list[str]:
     return [resources.network_name(atlas.id, k) for k in range(atlas.n_networks)]
 
 
-def take_images(atlas: NetworkAtlas, z: float) -> None:
+def take_images(atlas: NetworkAtlas, z: float | None) -> None:
     """Offer maps and parcellation as images of neuroimaging tools."""
     grid = images.grid(atlas.id)
     columns, rows, layers = grid.shape
     n_bytes = atlas.n_networks * columns * rows * layers * 4
     st.markdown(
-        f"{atlas.n_networks} maps of z, the parcellation at |z| > {z:g}, the mask of units that "
+        f"{atlas.n_networks} maps of z, the parcellation ({atlas.rule(z)}), the mask of units that "
         "vary, the names, a sidecar that leads from each voxel to its unit, and the grey anatomy "
         f"that lies below them. {columns} × {rows} × {layers} voxels: z is the layer, first at "
         "the bottom, and a layer is an egg-shaped sheet, wider in the middle of the model; a "
@@ -54,7 +54,8 @@ def take_images(atlas: NetworkAtlas, z: float) -> None:
         key="files-images",
         on_click="ignore",
     )
-    st.code(f"fnprune volumes {atlas.id} FOLDER --z {z:g}", language="bash")
+    option = "" if z is None else f" --z {z:g}"
+    st.code(f"fnprune volumes {atlas.id} FOLDER{option}", language="bash")
 
 
 def bring_image(atlas: NetworkAtlas) -> ImportedImage | None:
@@ -101,7 +102,7 @@ def _read_uploads(uploads: Sequence[Any], check: Callable[[Sidecar], None]) -> I
     return imported(digest.hexdigest(), image, sidecar, check)
 
 
-def show_image(atlas: NetworkAtlas, image: ImportedImage, z: float) -> None:
+def show_image(atlas: NetworkAtlas, image: ImportedImage, z: float | None) -> None:
     """Draw an uploaded image in the body, and its overlap with each network."""
     choices = image.choices
     position = 0
@@ -118,7 +119,7 @@ def show_image(atlas: NetworkAtlas, image: ImportedImage, z: float) -> None:
         st.caption(
             f"{wording.count(image.n_outside, 'voxel')} of the image hold no unit and are left out."
         )
-    level = 0.5 if is_set else z
+    level = 0.5 if is_set else z or DEFAULT_THRESHOLD
     title = _title(choices[position])
     code = recipes.code("image", atlas=atlas.id, z=z)
     show_values(atlas, values, level, title=title, made=code)
@@ -147,7 +148,9 @@ def _title(choice: tuple[int, int | None]) -> str:
     return f"Volume {volume}" + ("" if label is None else f", label {label}")
 
 
-def _overlap(atlas: NetworkAtlas, table: pd.DataFrame, z: float, *, title: str) -> pd.DataFrame:
+def _overlap(
+    atlas: NetworkAtlas, table: pd.DataFrame, z: float | None, *, title: str
+) -> pd.DataFrame:
     """Draw the table of overlap with the networks' names, and return it."""
     names = [resources.network_name(atlas.id, int(k)) for k in table["network"]]
     top = table.iloc[0]
@@ -155,7 +158,7 @@ def _overlap(atlas: NetworkAtlas, table: pd.DataFrame, z: float, *, title: str) 
         f"{title} overlaps most with network {int(top['network'])}: {100 * top['share']:.1f} % of "
         f"its units are there, {100 * top['expected']:.1f} % would be by chance."
         if top["shared"]
-        else f"{title} shares no unit with any network at |z| > {z:g}."
+        else f"{title} shares no unit with any network ({atlas.rule(z)})."
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(wording.plain(sentence), width="stretch")
@@ -177,7 +180,9 @@ def _overlap(atlas: NetworkAtlas, table: pd.DataFrame, z: float, *, title: str) 
         alt=sentence,
         key="files-overlap",
         column_config={
-            "shared": column.NumberColumn("units shared", help=f"Members at |z| > {z:g}."),
+            "shared": column.NumberColumn(
+                "units shared", help=f"Units of the network: {atlas.rule(z)}."
+            ),
             "share": column.NumberColumn("of the image", format="percent"),
             "expected": column.NumberColumn("by chance", format="percent"),
             "dice": column.NumberColumn("Dice", format="%.3f"),
@@ -187,7 +192,7 @@ def _overlap(atlas: NetworkAtlas, table: pd.DataFrame, z: float, *, title: str) 
     return named_table
 
 
-def take_tables(atlas: NetworkAtlas, network: int, z: float) -> None:
+def take_tables(atlas: NetworkAtlas, network: int, z: float | None) -> None:
     """Offer the atlas's numbers as CSV."""
     notes, names = resources.annotations(atlas.id), names_of(atlas)
     tables = {
@@ -196,7 +201,7 @@ def take_tables(atlas: NetworkAtlas, network: int, z: float) -> None:
             lambda: networks_table(atlas, names, notes, z=z).to_csv(index=False),
         ),
         "members": (
-            f"Members of all networks at |z| > {z:g}: network, layer, unit, z",
+            f"Units of all networks ({atlas.rule(z)}): network, layer, unit, z",
             lambda: members_table(atlas, z=z).to_csv(index=False),
         ),
         f"time-course-{network}": (
@@ -213,7 +218,7 @@ def take_tables(atlas: NetworkAtlas, network: int, z: float) -> None:
         _csv_button(label, content, f"{atlas.id}-{name}")
 
 
-def take_page(atlas: NetworkAtlas, z: float) -> None:
+def take_page(atlas: NetworkAtlas, z: float | None) -> None:
     """Offer the whole atlas as one page that opens anywhere."""
     st.markdown(
         "The whole atlas as one HTML file: maps, passages and numbers of every network. It opens "

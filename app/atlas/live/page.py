@@ -35,7 +35,7 @@ def order_of(
         lesion = Lesion(networks=silenced) if silenced else None
         settings = LesionSettings()
         if silenced:
-            z = atlas_frame.threshold("live-z", tip="Units beyond it are silenced.")
+            z = atlas_frame.units_rule(atlas, "live-z", tip="These are silenced.")
             settings = LesionSettings(z=z)
         purpose = "to read a text" if source == READ else "to write"
         model = model_offer.language_model(atlas, needed_for=purpose, key="live")

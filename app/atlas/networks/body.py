@@ -64,7 +64,7 @@ def scene(atlas: NetworkAtlas, network: int, *, z: float, limit: float, pole: in
             words=in_words(atlas, network, z=z, pole=pole),
             pole=pole,
         ),
-        at=place_of(atlas, network, z=z, pole=pole),
+        at=place_of(atlas, network, pole=pole),
         without=_WITHOUT,
     )
     beside = networks_beside(atlas, network)
@@ -87,14 +87,12 @@ def networks_beside(atlas: NetworkAtlas, network: int) -> tuple[int, ...]:
     return tuple(others)[: options.MOST_BESIDE]
 
 
-def place_of(
-    atlas: NetworkAtlas, network: int, *, z: float, pole: int
-) -> tuple[float, float, float]:
-    """Return where the picked unit is, or else the network's largest cluster, in millimetres."""
+def place_of(atlas: NetworkAtlas, network: int, *, pole: int) -> tuple[float, float, float]:
+    """Return where the picked unit is, or else the network's peak, in millimetres."""
     unit = view_state.view().unit
     if 0 <= unit < atlas.layout.n_units:
         return places.of_unit(atlas.id, unit)
-    return places.of_network(atlas.id, network, z=z, pole=pole)
+    return places.of_network(atlas.id, network, pole=pole)
 
 
 def take_pick(atlas: NetworkAtlas, network: int, pick: Pick) -> None:

@@ -154,8 +154,12 @@ def show_facts(atlas: NetworkAtlas, network: int, z: float, pole: int) -> None:
     else:
         n_units = resources.n_members(atlas.id, network, z)
     st.metric(n_units_label, f"{n_units:,}", help=glossary.tip("voxel"))
-    if not pole and (by_chance := thresholds.chance_text(atlas, network, z)):
-        st.metric("Of these by chance", by_chance, help=glossary.tip("calibrated_threshold"))
+    if not pole:
+        is_known = atlas.known_members is not None
+        n_members = (
+            f"{resources.n_members(atlas.id, network, None):,}" if is_known else "not measured"
+        )
+        st.metric("Members", n_members, help=glossary.tip("members"))
 
 
 def choose_beside(atlas: NetworkAtlas, network: int) -> None:

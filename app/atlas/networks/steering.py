@@ -29,10 +29,10 @@ def show(atlas: NetworkAtlas, network: int) -> None:
     left, right = st.columns([2, 3], gap="large")
     with left:
         gain = _gain(atlas, network)
-        n_units = resources.n_members(atlas.id, network, view_state.view().z)
+        n_units = resources.n_members(atlas.id, network, None)
         st.caption(
-            f"Scales the activation of its {n_units:,} units with |z| above "
-            f"{view_state.view().z:g}, those that serve attention sinks aside: 0 silences the "
+            f"Scales the activation of its {n_units:,} units ({atlas.rule()}), "
+            f"those that serve attention sinks aside: 0 silences the "
             "network, 1 leaves the model as it is, 2 doubles it."
         )
     with right:
@@ -115,7 +115,7 @@ def _order(atlas: NetworkAtlas, network: int, gain: float, prompt: str) -> Steer
         decomposition_id=atlas.id,
         gains=((network, round(gain, 1)),),
         prompt=Prompt(text=prompt),
-        settings=LesionSettings(z=view_state.view().z),
+        settings=LesionSettings(),
         sampling=Sampling(max_new_tokens=_N_TOKENS),
     )
 

@@ -14,7 +14,7 @@ from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 
 def offer(atlas: NetworkAtlas, network: int) -> None:
-    """Offer thresholds: the calibrated one, shares of units, and two that assume a Gaussian."""
+    """Offer thresholds of the view: the calibrated one, shares, and two that assume a Gaussian."""
     with st.popover("Thresholds", icon=":material/tune:"):
         calibration = network_page.calibration(atlas.id)
         if calibration is None:
@@ -57,9 +57,14 @@ def _calibrated(atlas: NetworkAtlas, network: int, calibration: Calibration) -> 
             is_first=True,
         )
     else:
-        st.markdown("**Calibrated: no unit qualifies.** This map does not differ from chance.")
+        st.markdown(
+            "**Calibrated: no unit qualifies.** No threshold on this map keeps to the stated "
+            "chance. That does not say that no unit takes part."
+        )
     st.caption(
-        "Every unit was shifted in time by itself, so that it has nothing to do with the network: "
+        "Tests whether a unit covaries with this time course, as it was found on all texts; it "
+        "does not say that the network comes back, nor which units belong to it. Every unit was "
+        "shifted in time by itself, so that it has nothing to do with the network: "
         "such units are at most 5 % of those beyond the calibrated threshold and one in 10,000 of "
         "the map, and units beyond it keep their sign between halves of the documents (r of the "
         f"two maps {calibration.agreement[network]:.2f})."
@@ -75,12 +80,3 @@ def _button(rule: str, threshold: float, n_units: int, *, is_first: bool = False
         width="stretch",
         type="primary" if is_first else "secondary",
     )
-
-
-def chance_text(atlas: NetworkAtlas, network: int, z: float) -> str:
-    """Return how many units are beyond a threshold by chance, in words; empty if not measured."""
-    calibration = network_page.calibration(atlas.id)
-    if calibration is None:
-        return ""
-    expected = calibration.chance_at(network, z)
-    return "under 1" if expected < 1 else f"{expected:,.0f}"

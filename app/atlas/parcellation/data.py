@@ -18,7 +18,7 @@ def look(id: str, mode: Mode, *, only: int | None = None) -> Look:
 
 
 @cached(max_entries=8)
-def parcel_table(id: str, z: float) -> pd.DataFrame:
+def parcel_table(id: str, z: float | None) -> pd.DataFrame:
     """Return one row a network, with its units by layer as a list."""
     atlas = resources.atlas(id)
     table = atlas.parcel_table(z=z)
@@ -26,6 +26,6 @@ def parcel_table(id: str, z: float) -> pd.DataFrame:
 
 
 @cached(max_entries=4)
-def by_layer(id: str, z: float) -> NDArray[np.int64]:
+def by_layer(id: str, z: float | None) -> NDArray[np.int64]:
     """Return each unit's network by layer: -1 in none, -2 beyond a layer's end."""
     return resources.parcels(id, z)

@@ -51,12 +51,16 @@ def show(atlas: NetworkAtlas, network: int, map_view: str) -> None:
         if not is_body:
             if map_view != "layers" and atlas.decomposition.settings.get("scope") != "layer":
                 atlas_frame.offer_cortex(atlas)
-            z = atlas_frame.threshold("parcels-z", tip=_TIP)
-            panels.show_layers(atlas, look, z)
+            panels.show_layers(atlas, look, atlas_frame.units_rule(atlas, "parcels-z", tip=_TIP))
         else:
-            z = view_state.view().z  # the viewer's own slider needs no run of the page
-            panels.show_body(atlas, look, z, network)
+            # The viewer's own slider is of the picture, and needs no run of the page.
+            panels.show_body(atlas, look, view_state.view().z, network)
     with right, frame.explaining():
+        z = (
+            atlas_frame.units_rule(atlas, "parcels-units", tip=_TIP)
+            if is_body
+            else atlas_frame.units_shown(atlas)
+        )
         panels.selected_facts(atlas, look, z, network)
         panels.legend(atlas, look, z, network)
 

@@ -97,7 +97,7 @@ def scene(atlas: NetworkAtlas, look: Look, z: float, network: int) -> Scene:
             ),
         ),
         threshold=Threshold(value=z),
-        at=places.of_network(atlas.id, network, z=z),
+        at=places.of_network(atlas.id, network),
         layers=images.layers(atlas.id),
         alternative=in_words(atlas, look, z),
         file=f"fnprune-{atlas.id[:8]}-parcels",
@@ -125,20 +125,20 @@ def set_threshold(threshold: float) -> None:
     view_state.change(z=round(min(max(threshold, low), high), 1))
 
 
-def in_words(atlas: NetworkAtlas, look: Look, z: float) -> str:
+def in_words(atlas: NetworkAtlas, look: Look, z: float | None) -> str:
     """Return how many units belong to a network, and which has most."""
     units, n_units = cache.parcel_table(atlas.id, z)["units"].to_numpy(), atlas.layout.n_units
     largest = int(units.argmax())
     if not units.any():
-        return f"Parcellation: no unit has |z| above {z:g} in any network."
+        return f"Parcellation: no unit belongs to any network ({atlas.rule(z)})."
     return (
-        f"Parcellation: {100 * (units.sum() / n_units):.0f} % of {n_units:,} units have |z| above "
-        f"{z:g} in one of {len(units)} networks; the largest parcel, of {units[largest]:,} units, "
-        f"is network {largest}, {look.names[largest]}."
+        f"Parcellation: {100 * (units.sum() / n_units):.0f} % of {n_units:,} units belong to "
+        f"one of {len(units)} networks ({atlas.rule(z)}); the largest parcel, "
+        f"of {units[largest]:,} units, is network {largest}, {look.names[largest]}."
     )
 
 
-def sizes(atlas: NetworkAtlas, look: Look, z: float) -> pd.DataFrame:
+def sizes(atlas: NetworkAtlas, look: Look, z: float | None) -> pd.DataFrame:
     """Return one row a network: its name, its units, and their share of all."""
     units = cache.parcel_table(atlas.id, z)["units"].to_numpy()
     return pd.DataFrame(
@@ -151,7 +151,7 @@ def sizes(atlas: NetworkAtlas, look: Look, z: float) -> pd.DataFrame:
     )
 
 
-def show_layers(atlas: NetworkAtlas, look: Look, z: float) -> None:
+def show_layers(atlas: NetworkAtlas, look: Look, z: float | None) -> None:
     """Draw the networks that each layer's units belong to."""
     draw_picture(
         parcellation_map(
@@ -166,7 +166,7 @@ def show_layers(atlas: NetworkAtlas, look: Look, z: float) -> None:
     )
 
 
-def legend(atlas: NetworkAtlas, look: Look, z: float, network: int) -> None:
+def legend(atlas: NetworkAtlas, look: Look, z: float | None, network: int) -> None:
     """Draw the table of parcels, largest first; a row selects its network."""
     parcels = cache.parcel_table(atlas.id, z).sort_values("units", ascending=False, kind="stable")
     order = parcels["network"].tolist()
@@ -182,7 +182,7 @@ def legend(atlas: NetworkAtlas, look: Look, z: float, network: int) -> None:
     )
     swatches = [f"background-color: {look.colours[k]}" for k in order]
     marks = ["font-weight: 700" if k == network else "" for k in order]
-    key = f"parcels-legend-{network}-{z:g}"
+    key = f"parcels-legend-{network}-{z}"
 
     def select_network() -> None:
         rows: Sequence[int] = view_state.widget(key)["selection"]["rows"]
@@ -205,7 +205,7 @@ def legend(atlas: NetworkAtlas, look: Look, z: float, network: int) -> None:
             "name": st.column_config.TextColumn("network", width=130),
             "units": st.column_config.NumberColumn("units", format="localized", width=50),
             "peak": st.column_config.NumberColumn(
-                "peak", width=46, help="Layer with most of its units; −1: none"
+                "peak", width=46, help="Layer of its strongest unit"
             ),
             "by layer": st.column_config.BarChartColumn(
                 "by layer", width=78, color=frame.palette().quiet
@@ -214,15 +214,15 @@ def legend(atlas: NetworkAtlas, look: Look, z: float, network: int) -> None:
     )
 
 
-def selected_facts(atlas: NetworkAtlas, look: Look, z: float, network: int) -> None:
+def selected_facts(atlas: NetworkAtlas, look: Look, z: float | None, network: int) -> None:
     """Draw how many units the selected network holds, and how many are stronger elsewhere."""
     row = cache.parcel_table(atlas.id, z).iloc[network]
     n_beyond = resources.n_members(atlas.id, network, z)
     n_units = int(row["units"])
-    place_text = f", most in layer {int(row['peak_layer'])}" if n_units else ""
     n_lost = n_beyond - n_units
     st.caption(
-        f"Network {network} holds {wording.count(n_units, 'unit')} as their strongest{place_text}; "
-        f"{wording.count(n_lost, 'more unit')} beyond |z| {z:g} "
+        f"Network {network} holds {wording.count(n_units, 'unit')} as their strongest; "
+        f"its peak is in layer {int(row['peak_layer'])}. "
+        f"{wording.count(n_lost, 'more unit')} of its own ({atlas.rule(z)}) "
         f"{'is' if n_lost == 1 else 'are'} stronger in another network."
     )

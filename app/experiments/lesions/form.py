@@ -5,7 +5,7 @@ import streamlit as st
 from app.experiments.lesions import data as cache
 from app.experiments.lesions.tasks import KIND, LesionJob, Read, run_lesions
 from app.shell import glossary, resources, view_state, wording
-from app.widgets import frame, job_progress, model_offer, text_picker
+from app.widgets import atlas_frame, frame, job_progress, model_offer, text_picker
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.evaluation.intervals import MIN_DOCUMENTS
 from fnprune_core.lesions.run import LesionOrder, estimate_lesions
@@ -24,7 +24,7 @@ def draw_form(atlas: NetworkAtlas) -> None:
     left, right = st.columns([1, 1], gap="large")
     with left:
         lesions = _choose_lesions(atlas)
-        settings = _choose_settings()
+        settings = _choose_settings(atlas)
     with right:
         texts = _choose_texts()
     if texts is None:
@@ -114,13 +114,9 @@ def _choose_lesions(atlas: NetworkAtlas) -> tuple[Lesion, ...]:
     return (Lesion(networks=tuple(chosen), strength=strength),)
 
 
-def _choose_settings() -> LesionSettings:
+def _choose_settings(atlas: NetworkAtlas) -> LesionSettings:
     with st.expander("What a lesion is", icon=":material/tune:"):
-        z = st.slider(
-            "Units with |z| above", *view_state.Z_RANGE, view_state.DEFAULT_Z, 0.1, key="lesions-z",
-            persist_state="session",
-            help=f"A network's lesion takes its units beyond this.  \n{glossary.tip('threshold')}",
-        )  # fmt: skip
+        z = atlas_frame.units_rule(atlas, "lesions-z", tip="A lesion takes these.")
         target: Target = st.segmented_control(
             "Scaled towards", list(TARGETS), format_func=_TARGET.__getitem__, default="zero",
             required=True, key="lesions-towards", persist_state="session",
@@ -140,7 +136,7 @@ def _choose_settings() -> LesionSettings:
             "Seed of the random lesions", 0, 10**6, 0, key="lesions-seed", persist_state="session"
         )
     return LesionSettings(
-        z=float(z), towards=target, n_random=int(n_random), sink_units=int(sinks), seed=int(seed)
+        z=z, towards=target, n_random=int(n_random), sink_units=int(sinks), seed=int(seed)
     )
 
 

@@ -207,7 +207,7 @@ def verdict(study: LesionStudy, row: int, column: int) -> str:
 
 def _match_text(study: LesionStudy, row: int) -> str:
     n = int(study.n_units[row])
-    text = f"{wording.count(n, 'unit')} with |z| above {study.facts.settings.z:g}."
+    text = f"{wording.count(n, 'unit')} ({study.facts.settings.units})."
     if study.magnitude.shape[1] > 1:
         ratio = study.magnitude[row, 1:].mean() / study.magnitude[row, 0]
         text += (
@@ -311,7 +311,7 @@ def _draw_protocol(study: LesionStudy) -> None:
     text = (
         f"{p.n_tokens:,} predictions in {wording.count(p.n_windows, 'window')} of {p.window} "
         f"tokens, text {p.text_sha256[:8]}, {p.dtype} on {p.device}; resampled over "
-        f"{study.facts.unit}. Units with |z| above {s.z:g} scaled towards {target}; "
+        f"{study.facts.unit}. {s.units.capitalize()} scaled towards {target}; "
         f"{s.sink_units} sink units spared per layer; {s.n_random} random lesions each, seed "
         f"{s.seed}; their spread is moderated over all lesions (Smyth 2004)."
     )

@@ -58,7 +58,7 @@ def _label(id: str) -> str:
     return (
         f"{len(study.lesions)} lesions × {wording.count(len(study.columns), 'column')}, "
         f"{s.n_random} random each, "
-        f"|z| above {s.z:g} · {id[:6]}"
+        f"{s.units} · {id[:6]}"
     )
 
 

@@ -24,6 +24,7 @@ from fnprune_core.errors import CorruptArtifactError
 from fnprune_core.matching import identities
 from fnprune_core.matching.identities import Identity
 from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.reliability.results import HIGH
 from fnprune_core.scores import network_heads
 from fnprune_core.scores.network_heads import NetworkHeads
 
@@ -139,7 +140,7 @@ def pole_facts(id: str, network: int, pole: int, z: float) -> dict[str, Any]:
     )
     return {
         "n_units": int(per_layer.sum()),
-        "peak_layer": int(per_layer.argmax()),
+        "peak_layer": int(atlas.layout.layer_of_unit[values.argmax()]),
         "largest": float(values.max()),
     }
 
@@ -202,14 +203,17 @@ def titles_of(tokens: pd.DataFrame) -> list[str]:
 def signature(id: str, n: int = 6) -> list[int]:
     """Return a handful of networks that show an atlas at a glance: stable, compact, far apart.
 
-    Those on which runs agree at 0.9 or more (all, where it is not known) of which at least half
-    of the surface is one piece; the one of most variance first, then in turn the one that is
-    farthest from those in place and colour, each as a share of the largest distance.
+    Those on which runs agree at 0.9 or more, and halves of the documents (split-half r of 0.7 or
+    more), where that is known, of which at least half of the surface is one piece; the one of
+    most variance first, then in turn the one that is farthest from those in place and colour, each
+    as a share of the largest distance.
     """
     atlas, table = resources.atlas(id), resources.network_table(id)
     agreement = table["run_agreement"].to_numpy()
     order = np.argsort(-table["variance_alone"].to_numpy(), kind="stable")
     order = order[(agreement[order] >= STABLE) | np.isnan(agreement[order])]
+    if (r := table.get("reproducibility")) is not None and (r >= HIGH).sum() >= n:
+        order = order[r.to_numpy()[order] >= HIGH]
     atlas_cortex = resources.cortex(id)
     if atlas_cortex is None:
         return []

@@ -25,7 +25,7 @@ def network(id: str, number: int, version: str, *, z: float, limit: float, pole:
     values = np.asarray(atlas.maps[atlas.check_network(number)], dtype=np.float32)
     if pole:
         values = np.where(np.sign(values) == pole, values, np.float32(0))
-    at = places.of_network(id, number, z=z, pole=pole)
+    at = places.of_network(id, number, pole=pole)
     return _drawn(id, version, [_signed(id, values, z, limit)], at)
 
 
@@ -40,7 +40,7 @@ def several(id: str, numbers: tuple[int, ...], version: str, *, z: float) -> byt
         image = volumes.volume_image(files.grid(id), soft)
         colour = colours[number]
         overlays.append(Overlay(image=image, colours=(colour, colour), low=z, high=2 * z))
-    return _drawn(id, version, overlays, places.of_network(id, numbers[0], z=z))
+    return _drawn(id, version, overlays, places.of_network(id, numbers[0]))
 
 
 @cached(max_entries=4)

@@ -28,7 +28,7 @@ def network_scene(
             StatMap(url=image_routes.map_url(atlas.id, network, version), limit=limit, pole=pole),
         ),
         threshold=Threshold(value=z),
-        at=places.of_network(atlas.id, network, z=z, pole=pole),
+        at=places.of_network(atlas.id, network, pole=pole),
         layers=images.layers(atlas.id),
         alternative=words,
         file=f"fnprune-{atlas.id[:8]}-network-{network}",

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fnprune_core.atlas.images.anatomy import Margins, anatomy_image, typical_activity
 from fnprune_core.atlas.images.voxels import Sidecar, VoxelGrid, grid_as_json, read_sidecar
-from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas
 from fnprune_core.errors import (
     CorruptArtifactError,
     FnpruneError,
@@ -106,7 +106,7 @@ def stem_of(atlas: NetworkAtlas) -> str:
 
 
 def volume_files(
-    atlas: NetworkAtlas, grid: VoxelGrid, names: Sequence[str], *, z: float
+    atlas: NetworkAtlas, grid: VoxelGrid, names: Sequence[str], *, z: float | None = None
 ) -> dict[str, bytes]:
     """Return an atlas as files that neuroimaging tools open: name → content.
 
@@ -141,13 +141,14 @@ def names_table(names: Sequence[str]) -> str:
 
 
 def _sidecar(
-    atlas: NetworkAtlas, grid: VoxelGrid, names: Sequence[str], z: float
+    atlas: NetworkAtlas, grid: VoxelGrid, names: Sequence[str], z: float | None
 ) -> dict[str, Any]:
     return {
         **grid_as_json(grid),
         "atlas_id": atlas.id,
         "recording_id": atlas.decomposition.recording_id,
         "fingerprint": atlas.decomposition.fingerprint,
+        "units_of_networks": atlas.rule(z),
         "z_threshold": z,
         "z_means": "z over the units of a map: a threshold on a map, not a test over subjects",
         "networks": [
@@ -327,14 +328,16 @@ def _labels_of(row: NDArray[Any]) -> tuple[int, ...] | None:
     return tuple(int(level) for level in levels if level > 0)
 
 
-def overlap_table(atlas: NetworkAtlas, values: NDArray[np.floating], *, z: float) -> pd.DataFrame:
+def overlap_table(
+    atlas: NetworkAtlas, values: NDArray[np.floating], *, z: float | None = None
+) -> pd.DataFrame:
     """Return the overlap of a map or set of units with each network: one row each, best first.
 
     Parameters
     ----------
     values : ndarray (n_units,)
         Units count as marked where this is not 0 in a set of 0 and 1, else where its magnitude
-        is above `z`.
+        is above `z`, 3 where that is None.
 
     Returns
     -------
@@ -345,8 +348,11 @@ def overlap_table(atlas: NetworkAtlas, values: NDArray[np.floating], *, z: float
     """
     alive = atlas.decomposition.alive
     unit_values = np.asarray(values, dtype=np.float64)
+    level = DEFAULT_THRESHOLD if z is None else z
     marked = (
-        unit_values != 0 if set(np.unique(unit_values)) <= {0.0, 1.0} else np.abs(unit_values) > z
+        unit_values != 0
+        if set(np.unique(unit_values)) <= {0.0, 1.0}
+        else np.abs(unit_values) > level
     )
     members = atlas.membership(z=z)
     shared = (members & marked).sum(axis=1)

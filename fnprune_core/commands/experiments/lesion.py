@@ -73,7 +73,9 @@ def lesion(
         list[str] | None, typer.Option(help="Read a ready localizer, not texts; repeatable.")
     ] = None,
     random: Annotated[int, typer.Option(help="Matched random lesions for each.")] = 4,
-    z: Annotated[float, typer.Option("-z", help="Units with |z| above this.")] = 3.0,
+    z: Annotated[
+        float | None, typer.Option("-z", help="Units with |z| above this (default: members).")
+    ] = None,
     towards: Annotated[Literal["zero", "mean"], typer.Option(help="Scale towards.")] = "zero",
     sink_units: Annotated[int, typer.Option(help="Units a layer that are spared.")] = 4,
     seed: Annotated[int, typer.Option(help="Of the random lesions.")] = 0,

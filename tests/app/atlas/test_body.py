@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from driving import finish, press
-from scipy.ndimage import label
 
 from app.atlas.networks import body, picked_unit
 from app.shell import resources, view_state
@@ -12,7 +11,6 @@ from app.shell.images import files as images
 from app.widgets.body.scene import StatMap
 from app.widgets.body.viewer import Pick
 from fnprune_core.atlas import cortex
-from fnprune_core.atlas.images import smoothing
 from fnprune_core.atlas.topography.laid_out import has_cortex
 from fnprune_core.progress import Cancelled
 
@@ -105,9 +103,7 @@ def test_units_under_a_press_are_listed_with_their_z(placed) -> None:
     assert len(table) > 3
 
 
-def test_the_cross_hair_begins_at_the_picked_unit_else_at_the_largest_cluster(
-    placed, state
-) -> None:
+def test_the_cross_hair_begins_at_the_picked_unit_else_at_the_peak(placed, state) -> None:
     atlas = resources.atlas(placed.atlas)
     grid = images.grid(atlas.id)
     inverse = np.linalg.inv(grid.affine)
@@ -115,15 +111,14 @@ def test_the_cross_hair_begins_at_the_picked_unit_else_at_the_largest_cluster(
     def voxel_at(place) -> tuple[int, ...]:
         return tuple(np.rint(inverse @ [*place, 1])[:3].astype(int))
 
-    soft = smoothing.smoothed(atlas.maps[2], grid, fwhm=smoothing.USUAL_FWHM)
-    for pole in (1, -1):
-        pieces, n = label(pole * soft > 1.0)
-        largest = max(range(1, n + 1), key=lambda piece: int((pieces == piece).sum()))
-        low, high = np.argwhere(pieces == largest).min(0), np.argwhere(pieces == largest).max(0)
-        found = voxel_at(body.place_of(atlas, 2, z=1.0, pole=pole))
-        assert all(a <= at <= b for a, at, b in zip(low, found, high, strict=True))
+    for pole, of_pole in ((1, atlas.maps[2]), (-1, -atlas.maps[2]), (0, np.abs(atlas.maps[2]))):
+        peak = int(of_pole.argmax())
+        found = voxel_at(body.place_of(atlas, 2, pole=pole))
+        assert found == tuple(grid.voxel_of_unit[peak])
+        if not pole:
+            assert found[2] == atlas.peak_layers[2]
     view_state.change(unit=5)
-    assert voxel_at(body.place_of(atlas, 2, z=1.0, pole=0)) == tuple(grid.voxel_of_unit[5])
+    assert voxel_at(body.place_of(atlas, 2, pole=0)) == tuple(grid.voxel_of_unit[5])
 
 
 def test_others_beside_have_their_own_colours_the_selected_on_top(placed, state) -> None:

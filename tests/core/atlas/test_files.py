@@ -21,13 +21,13 @@ def test_folder_of_images_is_a_new_one(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     workspace = Workspace(tmp_path / "workspace")
     with pytest.raises(StorageError, match="current folder"):
-        files.write_volumes(workspace, "a1", Path())
+        files.write_volumes(workspace, "a1", Path(), z=1.0)
     assert Path.cwd() == tmp_path, "the folder we are in is still there"
     monkeypatch.setenv("HOME", str(tmp_path))
-    written = files.write_volumes(workspace, "a1", Path("~/images"))
+    written = files.write_volumes(workspace, "a1", Path("~/images"), z=1.0)
     assert sorted(path.name for path in (tmp_path / "images").iterdir()) == sorted(FILES)
     assert all(path.is_file() for path in written)
-    assert files.write_volumes(workspace, "a1", Path("images")) == written  # as after a kill
+    assert files.write_volumes(workspace, "a1", Path("images"), z=1.0) == written  # as after a kill
     with pytest.raises(StorageError, match="not empty"):
         files.write_volumes(workspace, "a1", Path("images"), z=2.0)
 
@@ -40,7 +40,7 @@ def test_tables_hold_every_member_and_every_token(atlas) -> None:
     said_of = Annotations(networks={1: Annotation(name="=1+1", note="-x", tags=("t",))})
     table = networks_table(atlas, ["=1+1"] * atlas.n_networks, said_of, z=2.0)
     assert table.loc[1, ["name", "note", "tags"]].tolist() == ["'=1+1", "'-x", "t"]
-    assert table["units_above_2"].tolist() == atlas.membership(z=2.0).sum(axis=1).tolist()
+    assert table["units"].tolist() == atlas.membership(z=2.0).sum(axis=1).tolist()
 
 
 def test_time_courses_come_back_with_tokens_of_any_kind(atlas) -> None:

@@ -171,15 +171,15 @@ def test_table_has_one_row_a_network(atlas) -> None:
         "top_domain",
         "top_domain_share",
         "peak_layer",
-        "units_above_3",
+        "units",
     ]
     for k in range(N_NETWORKS):
         row, share = table.loc[k], atlas.domain_share()[k]
         assert row["network"] == k
         assert row["top_domain"] == ("prose", "code")[share.argmax()]
         assert row["top_domain_share"] == share.max()
-        assert row["peak_layer"] == atlas.depth_profile(k).argmax()
-        assert row["units_above_3"] == len(atlas.members(k))
+        assert row["peak_layer"] == atlas.layout.layer_of_unit[np.abs(atlas.maps[k]).argmax()]
+        assert row["units"] == len(atlas.members(k))
 
 
 def test_a_token_table_of_another_recording_is_refused(atlas) -> None:
@@ -198,7 +198,7 @@ def test_parcel_sizes_count_units_by_layer() -> None:
     np.testing.assert_array_equal(atlas.strongest[0], strength.argmax(axis=0))
     table = atlas.parcel_table(z=1e9)
     assert table["units"].sum() == 0
-    assert set(table["peak_layer"]) == {-1}
+    assert table["mean_layer"].isna().all()
 
 
 def test_deciles_show_one_passage_each_from_strong_to_weak() -> None:

@@ -79,7 +79,11 @@ def test_a_stop_keeps_the_parts_that_are_whole(at_hand) -> None:
             on_partial=stop_in_bootstrap, cancel=cancel,
         )  # fmt: skip
     settings = TrustSettings(n_seeds=2, n_bootstraps=6, n_splits=1)
-    assert set(assess.assessment_ids(workspace, atlas, settings=settings)) == {"halves", "seeds"}
+    assert set(assess.assessment_ids(workspace, atlas, settings=settings)) == {
+        "halves",
+        "members",
+        "seeds",
+    }
     assert not workspace.unfinished()
 
 
@@ -97,7 +101,7 @@ def test_too_few_documents_skip_halves_alone(at_hand, monkeypatch) -> None:
     monkeypatch.setattr("fnprune_core.reliability.measures.LEAST_DOCUMENTS", 99)
     workspace, atlas = at_hand
     made = assess.assess(workspace, atlas, settings=QUICK)
-    assert set(made.skipped) == {"halves", "sizes"}
+    assert set(made.skipped) == set(assess.NEED_HALVES)
     assert "only 6 of them; it takes 99" in made.skipped["halves"]
     found = assess.open_assessment(workspace, atlas, settings=QUICK)
     assert found.gaussian is not None

@@ -12,7 +12,7 @@ AXES: Mapping[str, str] = {
     "share_of_energy": "share of all energy",
     "reproducibility": "split-half r",
     "run_agreement": "agreement of runs",
-    "units_above_3": "units with |z| > 3",
+    "units": "units of the network",
     "specificity": "specificity to domains",
     "top_domain_share": "share in its first domain",
     "map_kurtosis": "kurtosis of the map",

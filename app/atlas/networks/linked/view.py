@@ -135,7 +135,7 @@ def _map(atlas: NetworkAtlas, network: int) -> None:
     row = cache.statistics(atlas.id).iloc[network]
     facts = [
         f"{AXES[column]} {row[column]:.3g}"
-        for column in ("reproducibility", "specificity", "units_above_3", "peak_layer")
+        for column in ("reproducibility", "specificity", "units", "peak_layer")
         if column in row and row[column] == row[column]
     ]
     st.caption(wording.plain(f"{words}: {', '.join(facts)}."))

@@ -73,7 +73,7 @@ def scene(atlas: NetworkAtlas, sheets: Sheets, *, words: str) -> Scene:
             for overlay in network_maps(atlas, networks, limit=limit)
         ),
         threshold=Threshold(value=z) if networks else None,
-        at=places.of_network(atlas.id, networks[0], z=z) if networks else None,
+        at=places.of_network(atlas.id, networks[0]) if networks else None,
         layers=images.layers(atlas.id),
         alternative=words,
         file=f"fnprune-{atlas.id[:8]}-lesion",
