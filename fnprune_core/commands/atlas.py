@@ -172,6 +172,7 @@ SHOWN = (
     "kurtosis",
     "reproducibility",
     "reproducibility_sd",
+    "members",
     "again_bootstrap",
     "again_seeds",
 )
@@ -181,7 +182,10 @@ def trust(
     atlas: Annotated[str, typer.Argument(help="Id of a decomposition.")],
     parts: Annotated[
         str | None,
-        typer.Option(help="Which measures: halves,seeds,bootstrap,sizes,gaussian,shift; all."),
+        typer.Option(
+            help="Which measures, with commas: halves, members, seeds, bootstrap, sizes, "
+            "gaussian, shift, shifted_members; all."
+        ),
     ] = None,
     scheduler: Scheduler = "",
     where: Where = None,
@@ -277,9 +281,10 @@ def chance(
         print_json({"z": z, "n_safe": n_safe, "networks": rows})
         return
     print_table(
-        f"Calibrated thresholds; |z| > {z:g} is beyond chance in {n_safe} of {len(rows)} networks. "
-        "By chance: units shifted in time by themselves that lie beyond it; agreement: r of the "
-        "maps of two halves of the documents",
+        f"Calibrated thresholds: at most 5 % of the units beyond them covary with a network's time "
+        f"course by chance; |z| > {z:g} keeps to that in {n_safe} of {len(rows)} networks. It is "
+        "not membership (fnprune trust ATLAS --parts members). By chance: units shifted in time "
+        "by themselves that lie beyond it; agreement: r of the maps of two halves of the documents",
         list(rows[0]),
         [list(row.values()) for row in rows],
     )

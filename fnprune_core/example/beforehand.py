@@ -28,14 +28,15 @@ from fnprune_core.storage.workspace import Workspace
 #: What took long, about 20 minutes on two cores; the same commands make it again.
 COMMANDS = (
     "fnprune example",
-    "fnprune trust ATLAS --parts halves,seeds,sizes",
-    "fnprune lesion ATLAS --networks 0-11 --random 1 --max-windows 4",
+    "fnprune trust ATLAS --parts halves,members,seeds,sizes,shifted_members",
+    "fnprune lesion ATLAS --networks 0-11 --random 1 -z 3 --max-windows 4",
     "python docs/make_example_results.py",
 )
 KINDS = ("assessments", "lesions", "embeddings")
 #: Arrays of results with a row or a column for each network, and which axis that is.
 _NETWORK_AXIS = {
     "iq": -1, "share": -1, "match": -1, "r": -1, "networks_by_map": 0, "networks_by_course": 0,
+    "packed": 0, "beyond": 0,
 }  # fmt: skip
 _BY_COURSE = "networks_by_course"
 _INDEX, _STUDY = "index.json", "study.json"

@@ -44,7 +44,7 @@ def test_each_picture_opens_from_a_link_and_old_links_open_the_body(
         assert at.slider(key="parcels-z").value == 1.5
     else:
         assert not charts(at)
-        assert "of 144 units have |z| above 1.5" in captions(at)
+        assert "(|z| above 1.5)" in captions(at)
         assert "the layout is computed" in captions(at)
     legend = at.dataframe[0].value
     atlas = resources.atlas(placed.atlas)
@@ -104,7 +104,7 @@ def test_without_a_cortex_one_is_laid_out_and_layers_are_shown(open_page, exampl
 def test_a_threshold_that_no_unit_reaches_is_said(open_page, placed) -> None:
     at = open_page("parcellation", **placed.view(), z="8")
     assert not at.exception
-    assert "no unit has |z| above 8" in captions(at)
+    assert "no unit belongs to any network (|z| above 8)" in captions(at)
     assert not said(at)
 
 

@@ -30,12 +30,12 @@ def shown(order: str = "network", **wanted) -> list[int]:
 @pytest.mark.parametrize(
     ("order", "expected"),
     [
-        ("network", [0, 1, 2, 3]),
+        ("network", [0, 3, 1, 2]),  # those that come back in halves first
         ("-network", [3, 2, 1, 0]),
         ("-reproducibility", [0, 3, 1, 2]),  # what has no value comes last either way
         ("reproducibility", [1, 3, 0, 2]),
         ("peak_layer", [1, 2, 3, 0]),  # ties by number
-        ("no such column", [0, 1, 2, 3]),
+        ("no such column", [0, 3, 1, 2]),
     ],
 )
 def test_order(order, expected) -> None:
@@ -51,7 +51,8 @@ def test_order(order, expected) -> None:
         ({"tags": ("position",)}, [0, 2]),
         ({"tags": ("punctuation",), "domains": ("code",)}, []),
         ({"decision": "protected"}, [0, 2]),
-        ({"decision": "not protected"}, [1, 3]),
+        ({"decision": "not protected"}, [3, 1]),
+        ({"recurs": True}, [0, 3]),
         ({"column": "reproducibility", "low": 0.6, "high": 0.8}, [3]),
     ],
 )

@@ -24,4 +24,6 @@ def test_trust_is_told_against_chance_once_it_is_measured(made, tmp_path) -> Non
     assert "one in twenty lies above it" in told
     rows = {row[0]: row for row in page.tables["nulls"]}
     assert rows["split-half r"][5] == f"{0.05 * N_NETWORKS:.1f}"  # that many by chance
-    assert "seeds" in page.text[-1] or "Not measured: other random starts" in told
+    assert (
+        "seeds" in page.text[-1] or "Not measured: members of networks, other random starts" in told
+    )
