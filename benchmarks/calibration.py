@@ -8,6 +8,7 @@ there to compare: what the rule was before, or what a rule does where nothing is
 perplexity    95 % intervals over documents of equal and unequal length, and by earlier rules
 lesions       studies of nothing with few random lesions: any q ≤ 0.05
 thresholds    share of marked units that take no part, by rule, noise and how many are active
+members       what three rules mark: factors, clusters, heavy tails
 domains       p ≤ 0.05 where the length of documents is tied to their domain
 localizers    p ≤ 0.05 and any q ≤ 0.05 over networks of nothing
 connectome    95 % intervals of a correlation over documents
@@ -38,6 +39,8 @@ from fnprune_core.lesions.statistics import tested
 from fnprune_core.localizers.glm import second_level
 from fnprune_core.localizers.ready_made import load
 from fnprune_core.models.layout import UnitLayout
+from fnprune_core.reliability.members import members as measured_members
+from fnprune_core.reliability.reference import TrustSettings, open_study
 from fnprune_core.reliability.results import stability_clusters
 from fnprune_core.storage.manifests import package_versions
 
@@ -83,7 +86,7 @@ def share(name: str, hits: int, n: int, **promise: float | None) -> Row:
 
 def mean(name: str, values: list[float], **promise: float | None) -> Row:
     """Return a mean over repeats with its standard error."""
-    spread = float(np.std(values, ddof=1) / np.sqrt(len(values)))
+    spread = float(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
     return Row(name=name, value=float(np.mean(values)), error=spread, n=len(values), **promise)
 
 
@@ -304,6 +307,66 @@ def calibrated_threshold(rng: np.random.Generator, *, short: bool) -> Iterator[R
         yield mean(f"|z| > 3, {noise}, nothing active: marked of 1,000", beyond_3)
 
 
+_CASES = ("networks", "one factor in all units", "clusters", "t(3) sources, too few components")
+
+
+def _case(rng: np.random.Generator, case: str) -> tuple[Signals, NDArray[np.bool_]]:
+    """Return signals of a case, and which units belong to each planted network: (n, units)."""
+    signals = Signals(rng, "Gaussian", 4 if case in _CASES[:2] else 0)
+    x, truth = signals.signals, signals.truth
+    n_tokens, n_units = x.shape
+    if case == _CASES[1]:  # all units follow it a little: it is no network of some of them
+        factor = rng.standard_normal((n_tokens, 1))
+        x = x + factor * rng.uniform(0.2, 0.6, n_units)
+    elif case == _CASES[2]:  # 150 groups of ten units that go together, and no network
+        x = x + np.repeat(rng.standard_normal((n_tokens, n_units // 10)), 10, axis=1)
+    elif case == _CASES[3]:  # eight of them, of which four are looked for
+        truth = rng.random((8, n_units)) < 0.05
+        x = x + rng.standard_t(3, (n_tokens, 8)) @ (truth * rng.uniform(0.3, 1.2, truth.shape))
+    signals.signals, signals.truth = x.astype(np.float32), truth
+    signals.mean, signals.std = signals.signals.mean(axis=0), signals.signals.std(axis=0)
+    return signals, truth
+
+
+def members(rng: np.random.Generator, *, short: bool) -> Iterator[Row]:
+    """Yield what members, the calibrated threshold and |z| > 3 mark, through the whole of ICA.
+
+    False are marked units outside of the planted network that the map is most like; where nothing
+    is planted, all. Only members promise anything: factors and clusters are no networks.
+    """
+    n_times, k = (1 if short else 10), 4
+    rules = ("members", "calibrated", "|z| > 3")
+    for case in _CASES:
+        n_marked: dict[str, list[float]] = {rule: [] for rule in rules}
+        false: dict[str, list[float]] = {rule: [] for rule in rules}
+        for _ in range(n_times):
+            signals, truth = _case(rng, case)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                ica = GroupICA(n_components=k, n_runs=1, normalize="recording")
+                atlas = NetworkAtlas(ica.fit(signals).result_, signals.tokens)
+                study = open_study(
+                    signals, signals.tokens, atlas.decomposition, settings=TrustSettings()
+                )
+                (found,) = measured_members(study)
+            z = np.abs(atlas.maps)
+            threshold = np.nan_to_num(calibrate(signals, atlas).threshold, nan=np.inf)
+            marks = (found.units, z > threshold[:, None], z > 3)
+            for rule, marked in zip(rules, marks, strict=True):
+                n_marked[rule].append(float(1000 * marked.mean()))
+                for network, is_marked in enumerate(marked):
+                    if len(truth) and is_marked.any():
+                        planted = truth[int((truth @ z[network]).argmax())]
+                        false[rule].append(float((~planted[is_marked]).mean()))
+        for rule in rules:
+            is_ours = rule == "members"
+            most = 1.0 if is_ours and case == "clusters" else None
+            yield mean(f"{rule}, {case}: marked of 1,000 in a map", n_marked[rule], most=most)
+            if len(false[rule]) > 1:
+                most = 0.06 if is_ours else None
+                yield mean(f"{rule}, {case}: false among marked", false[rule], most=most)
+
+
 # Domains, connectome ---------------------------------------------------------------------------
 def _tokens(documents: list[str], domains: list[str]) -> pd.DataFrame:
     return pd.DataFrame(
@@ -412,6 +475,7 @@ SIMULATIONS: dict[str, tuple[Callable[..., Iterator[Row]], ...]] = {
     "localizers": (localizers,),
     "connectome": (connectome_intervals,),
     "stability": (stability,),
+    "members": (members,),
 }
 
 

@@ -266,5 +266,8 @@ def suggestion(curve: SizeCurve, n_networks: int) -> str:
         return f"{rule} No K has such a network: record more documents."
     text = f"{rule} It suggests K = {suggested_k}; this atlas has {n_networks}."
     if curve.still_rises:
-        text += " That is the largest K tried, so that more may be better still."
+        text += (
+            " That is the largest K tried, so that more may be better still. The rule counts the "
+            "networks that come back, and not how well the usual one does."
+        )
     return text
