@@ -16,13 +16,13 @@ from app.figures.markup import signed, visible
 from fnprune_core.atlas import decoding
 from fnprune_core.atlas.annotation_files import Annotations
 from fnprune_core.atlas.annotations import read_annotations
+from fnprune_core.atlas.membership import HIGH
 from fnprune_core.atlas.naming import suggestions
 from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas, Passage
 from fnprune_core.errors import FnpruneError
 from fnprune_core.matching.dual_regression import applied_note
 from fnprune_core.recording.sessions import document_codes
 from fnprune_core.reliability import assess
-from fnprune_core.reliability.results import HIGH
 from fnprune_core.storage.manifests import read_manifest
 from fnprune_core.storage.workspace import Workspace
 

@@ -13,7 +13,7 @@ from app.widgets.body.note import PLACES
 from app.widgets.body.scene import Scene, Threshold
 from app.widgets.body.scenes import network_maps
 from app.widgets.body.viewer import FILM
-from fnprune_core.reliability.results import HIGH
+from fnprune_core.atlas.membership import HIGH
 
 _Z, _SOLID = 3.0, 0.35
 

@@ -8,7 +8,7 @@ import numpy as np
 from app.shell import resources, view_state
 from app.shell.components import component
 from app.widgets.frame import palette
-from fnprune_core.reliability.results import HIGH
+from fnprune_core.atlas.membership import HIGH
 
 _component = component("gallery")
 

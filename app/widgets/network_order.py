@@ -8,8 +8,8 @@ import pandas as pd
 import streamlit as st
 
 from app.shell import resources, view_state, wording
+from fnprune_core.atlas.membership import HIGH
 from fnprune_core.atlas.network_atlas import NetworkAtlas
-from fnprune_core.reliability.results import HIGH
 
 EITHER, KEPT, DROPPED = "all", "protected", "not protected"
 

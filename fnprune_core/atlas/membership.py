@@ -23,6 +23,8 @@ STRONG = 3.0
 #: Divisions of the documents in halves, and their seed, of the members that an atlas shows.
 N_SPLITS, SEED = 3, 0
 PART = "members"
+#: Split-half r from which a network counts as coming back.
+HIGH = 0.7
 RULE = (
     f"|z| above {STRONG:g} in the atlas and, with the same sign, in both halves of the documents, "
     f"each decomposed by itself, in most of {N_SPLITS} divisions"

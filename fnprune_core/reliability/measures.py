@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import kurtosis
 
+from fnprune_core.atlas.membership import HIGH
 from fnprune_core.decomposition.decomposition import Decomposition
 from fnprune_core.errors import TooFewTokensError
 from fnprune_core.reliability.members import half_weights, unmixed_halves
@@ -26,7 +27,6 @@ from fnprune_core.reliability.resampling import (
     draw_sessions,
 )
 from fnprune_core.reliability.results import (
-    HIGH,
     VERY_HIGH,
     Null,
     Reproducibility,

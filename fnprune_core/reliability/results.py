@@ -13,7 +13,7 @@ from sklearn.cluster import AgglomerativeClustering
 from fnprune_core.atlas.membership import Members
 from fnprune_core.storage.array_results import ArrayResult
 
-HIGH, VERY_HIGH = 0.7, 0.8
+VERY_HIGH = 0.8
 #: Clusters of maps become one while their mean abs(r) is above this.
 MERGE = 0.5
 #: A size is good enough when its yield is so much of the best one.

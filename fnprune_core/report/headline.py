@@ -1,10 +1,10 @@
 """The few figures that a report opens with."""
 
+from fnprune_core.atlas.membership import HIGH
 from fnprune_core.evaluation.results import DENSE
 from fnprune_core.evaluation.verdict import given_up, verdict
 from fnprune_core.matching.dual_regression import applied_note
 from fnprune_core.plans.files import open_plan
-from fnprune_core.reliability.results import HIGH
 from fnprune_core.report.material import Material
 from fnprune_core.report.plans import label, measurements
 

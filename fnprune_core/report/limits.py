@@ -3,10 +3,10 @@
 import math
 from collections.abc import Iterator
 
+from fnprune_core.atlas.membership import HIGH
 from fnprune_core.evaluation.history import history
 from fnprune_core.evaluation.intervals import MIN_DOCUMENTS
 from fnprune_core.reliability.resampling import LEAST_DOCUMENTS
-from fnprune_core.reliability.results import HIGH
 from fnprune_core.report.material import Material
 from fnprune_core.report.parts import Listing, Section
 

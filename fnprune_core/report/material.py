@@ -14,6 +14,7 @@ from fnprune_core.atlas.annotations import read_annotations
 from fnprune_core.atlas.chance.beside import STATISTICS, Beside, beside, counts
 from fnprune_core.atlas.chance.directions import KINDS, Directions, open_directions
 from fnprune_core.atlas.cortex import Cortex, open_cortex
+from fnprune_core.atlas.membership import HIGH
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import SettingsError
 from fnprune_core.evaluation import results
@@ -22,7 +23,7 @@ from fnprune_core.evaluation.results import Perplexity
 from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
 from fnprune_core.recording.sessions import document_codes
 from fnprune_core.reliability import assess
-from fnprune_core.reliability.results import HIGH, Assessment
+from fnprune_core.reliability.results import Assessment
 from fnprune_core.storage.manifests import read_manifest
 from fnprune_core.storage.workspace import Entry, Workspace
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from fnprune_core.atlas.membership import HIGH
 from fnprune_core.reliability.assess import PARTS, trust_table
-from fnprune_core.reliability.results import HIGH
 from fnprune_core.report.material import Material
 from fnprune_core.report.parts import Block, Column, Missing, Section, Slot, Table, Text
 

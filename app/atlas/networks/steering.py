@@ -9,7 +9,7 @@ from app.shell import resources, view_state, wording
 from app.shell.caches import networks as cache
 from app.shell.jobs import Job
 from app.shell.visit import visit_id
-from app.widgets import frame, job_progress, model_offer, two_texts
+from app.widgets import atlas_frame, frame, job_progress, model_offer, two_texts
 from app.widgets.two_texts import Titles
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.evaluation.generation import Generation, Prompt, Sampling
@@ -29,10 +29,11 @@ def show(atlas: NetworkAtlas, network: int) -> None:
     left, right = st.columns([2, 3], gap="large")
     with left:
         gain = _gain(atlas, network)
-        n_units = resources.n_members(atlas.id, network, None)
+        z = atlas_frame.units_shown(atlas)
+        n_units = resources.n_members(atlas.id, network, z)
         st.caption(
-            f"Scales the activation of its {n_units:,} units ({atlas.rule()}), "
-            f"those that serve attention sinks aside: 0 silences the "
+            f"Scales the activation of its {n_units:,} units ({atlas.rule(z)}), "
+            "those that serve attention sinks aside: 0 silences the "
             "network, 1 leaves the model as it is, 2 doubles it."
         )
     with right:
@@ -115,7 +116,7 @@ def _order(atlas: NetworkAtlas, network: int, gain: float, prompt: str) -> Steer
         decomposition_id=atlas.id,
         gains=((network, round(gain, 1)),),
         prompt=Prompt(text=prompt),
-        settings=LesionSettings(),
+        settings=LesionSettings(z=atlas_frame.units_shown(atlas)),
         sampling=Sampling(max_new_tokens=_N_TOKENS),
     )
 

@@ -16,9 +16,10 @@ from app.figures.markup import signed
 from app.shell import glossary, resources, view_state, wording
 from app.shell.jobs import Job
 from app.widgets import job_progress
+from fnprune_core.atlas.membership import HIGH
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.reliability import assess
-from fnprune_core.reliability.results import ENOUGH, HIGH, SPEAKS_TO, Assessment, SizeCurve
+from fnprune_core.reliability.results import ENOUGH, SPEAKS_TO, Assessment, SizeCurve
 
 KIND = "assess"
 NULLS = {"gaussian": "Gaussian null", "shift": "shift null"}

@@ -15,6 +15,7 @@ from fnprune_core.atlas import cortex, decoding, spectra, thresholds
 from fnprune_core.atlas import probe as probing
 from fnprune_core.atlas.chance.calibration import FOLDER, Calibration, read_calibration
 from fnprune_core.atlas.decoding import DomainTest, LogitEffect
+from fnprune_core.atlas.membership import HIGH
 from fnprune_core.atlas.network_atlas import Passage
 from fnprune_core.atlas.spectra import Spectrum
 from fnprune_core.atlas.statistics.networks import network_statistics
@@ -24,7 +25,6 @@ from fnprune_core.errors import CorruptArtifactError
 from fnprune_core.matching import identities
 from fnprune_core.matching.identities import Identity
 from fnprune_core.models.language_model import LanguageModel
-from fnprune_core.reliability.results import HIGH
 from fnprune_core.scores import network_heads
 from fnprune_core.scores.network_heads import NetworkHeads
 
